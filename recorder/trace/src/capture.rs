@@ -1,0 +1,72 @@
+//! What a running request collects: values as shared pointers, described only if the trace is kept.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::value::{Encoder, ValueError};
+use crate::{Class, Event, FlowInfo, Message, Outcome, RequestId};
+
+/// A value that can be recorded, later and on another thread.
+pub trait Data: Any + Send + Sync {
+    /// Writes it as a self-describing value.
+    ///
+    /// # Errors
+    /// What the value's own `Serialize` reports, or that it is too deep or too large.
+    fn encode(&self, out: &mut Encoder) -> Result<(), ValueError>;
+
+    /// A short line for a person, where the bare value would not do: `GET example.com/a` for an HTTP effect.
+    fn summary(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A shared value.
+pub type Datum = Arc<dyn Data>;
+
+/// Any serialisable value as [`Data`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Held<T>(pub T);
+
+impl<T: Serialize + Any + Send + Sync> Data for Held<T> {
+    fn encode(&self, out: &mut Encoder) -> Result<(), ValueError> {
+        out.put(&self.0)
+    }
+}
+
+/// All that one request left behind, before it is decided whether to keep it.
+pub struct Capture {
+    /// Its id.
+    pub id: RequestId,
+    /// Its flow.
+    pub flow: Arc<FlowInfo>,
+    /// Its class.
+    pub class: Class,
+    /// When its head had arrived, in nanoseconds since the Unix epoch.
+    pub started_unix_ns: u64,
+    /// From then to the response, in nanoseconds.
+    pub duration_ns: u64,
+    /// What its steps took for randomness.
+    pub seed: u64,
+    /// The request.
+    pub request: Arc<dyn Message>,
+    /// The response, unless there was nobody to send it to.
+    pub response: Option<Arc<dyn Message>>,
+    /// The status of the response; 0 without one.
+    pub status: u16,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What happened, in order.
+    pub events: Vec<Event<Datum>>,
+    /// How many events were left out because there were too many.
+    pub events_dropped: u32,
+    /// Whether the request asked to be recorded, and may.
+    pub asked: bool,
+}
+
+/// Where captures go. Must neither block nor fail.
+pub trait EventSink: Send + Sync {
+    /// Takes over what a finished request left behind.
+    fn accept(&self, capture: Box<Capture>);
+}

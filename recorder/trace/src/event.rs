@@ -1,0 +1,219 @@
+//! Events: one recorded fact each.
+
+use std::fmt;
+
+use bincode::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+use crate::Name;
+
+/// One fact about a request. Times are nanoseconds since the head of the request had arrived, on a monotonic clock.
+///
+/// `V` is what a value looks like: [`crate::Datum`] while the request runs, [`crate::Recorded`] in a trace.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Event<V> {
+    /// The whole body has been read; steps may begin.
+    Received {
+        /// When.
+        at_ns: u64,
+    },
+    /// A step ran, once. Its `cpu_ns` end where it returned.
+    Ran {
+        /// Position in the flow.
+        step: u16,
+        /// When it could have run.
+        ready_ns: u64,
+        /// When it began.
+        at_ns: u64,
+        /// How long it ran.
+        cpu_ns: u64,
+        /// What it decided.
+        decision: Decision,
+    },
+    /// A step handed its progress back to itself.
+    Yielded {
+        /// Position in the flow.
+        step: u16,
+        /// What it will get.
+        progress: V,
+    },
+    /// A slot got its value.
+    Wrote {
+        /// The step that wrote it.
+        step: u16,
+        /// Position in the flow's slots.
+        slot: u16,
+        /// When.
+        at_ns: u64,
+        /// The value.
+        value: V,
+    },
+    /// An effect was asked for.
+    Asked {
+        /// Names this effect within the trace: 0, 1, 2, ..
+        call: u32,
+        /// The step that asked.
+        step: u16,
+        /// When.
+        at_ns: u64,
+        /// The kind of effect, such as `http`.
+        kind: Name,
+        /// Its arguments.
+        args: V,
+        /// Which try this is, from 1.
+        attempt: u16,
+        /// The time it has; none means the request's deadline.
+        timeout_ns: Option<u64>,
+    },
+    /// An effect ended.
+    Answered {
+        /// The `call` of its [`Event::Asked`].
+        call: u32,
+        /// When.
+        at_ns: u64,
+        /// How.
+        answer: Answer<V>,
+    },
+}
+
+impl<V> Event<V> {
+    /// The same event with its values changed by `f`.
+    pub fn map<W>(self, mut f: impl FnMut(V) -> W) -> Event<W> {
+        match self {
+            Self::Received { at_ns } => Event::Received { at_ns },
+            Self::Ran { step, ready_ns, at_ns, cpu_ns, decision } => {
+                Event::Ran { step, ready_ns, at_ns, cpu_ns, decision }
+            }
+            Self::Yielded { step, progress } => Event::Yielded { step, progress: f(progress) },
+            Self::Wrote { step, slot, at_ns, value } => Event::Wrote { step, slot, at_ns, value: f(value) },
+            Self::Asked { call, step, at_ns, kind, args, attempt, timeout_ns } => {
+                Event::Asked { call, step, at_ns, kind, args: f(args), attempt, timeout_ns }
+            }
+            Self::Answered { call, at_ns, answer } => Event::Answered { call, at_ns, answer: answer.map(f) },
+        }
+    }
+}
+
+/// What a step decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// Go on, with what it wrote.
+    Continue,
+    /// Wait for effects.
+    Need,
+    /// Run again later, with its progress.
+    Yield,
+    /// Answer.
+    Done,
+    /// Give up.
+    Fail,
+    /// It panicked, which is not its decision.
+    Panic,
+}
+
+impl Decision {
+    /// The word used in traces.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Continue => "continue",
+            Self::Need => "need",
+            Self::Yield => "yield",
+            Self::Done => "done",
+            Self::Fail => "fail",
+            Self::Panic => "panic",
+        }
+    }
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How an effect ended.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Answer<V> {
+    /// With this output.
+    Ok(V),
+    /// Without one.
+    Err(EffectError),
+    /// Nobody wanted it any more: the request had ended, or another effect was first.
+    Cancelled,
+}
+
+impl<V> Answer<V> {
+    fn map<W>(self, f: impl FnOnce(V) -> W) -> Answer<W> {
+        match self {
+            Self::Ok(value) => Answer::Ok(f(value)),
+            Self::Err(error) => Answer::Err(error),
+            Self::Cancelled => Answer::Cancelled,
+        }
+    }
+}
+
+/// Why an effect gave no output.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct EffectError {
+    /// What sort of error.
+    pub kind: EffectErrorKind,
+    /// More, for a person.
+    pub message: String,
+}
+
+impl EffectError {
+    /// An error of this kind.
+    pub fn new(kind: EffectErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}
+
+impl fmt::Display for EffectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.as_str(), self.message)
+    }
+}
+
+impl std::error::Error for EffectError {}
+
+/// What sort of error an effect ended with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectErrorKind {
+    /// It took longer than it had.
+    Timeout,
+    /// Whom it asked could not be reached, or hung up.
+    Unreachable,
+    /// What came back could not be understood.
+    Malformed,
+    /// What came back is larger than allowed.
+    TooLarge,
+    /// It was asked for in a way that cannot be done.
+    Invalid,
+    /// No interpreter performs this kind of effect here.
+    NoInterpreter,
+    /// The interpreter failed, or panicked.
+    Internal,
+}
+
+impl EffectErrorKind {
+    /// The word used in traces.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::Malformed => "malformed",
+            Self::TooLarge => "too_large",
+            Self::Invalid => "invalid",
+            Self::NoInterpreter => "no_interpreter",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl fmt::Display for EffectErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -1,0 +1,30 @@
+//! The model of what zerver records.
+//!
+//! Everything else speaks in these types: the engine fills a [`Capture`], the recorder turns it into a [`Trace`], and
+//! the timeline, the diff and the replayer are functions over traces. This crate performs no I/O and names nothing but
+//! serde and bincode.
+
+mod capture;
+mod event;
+mod failure;
+mod flow;
+mod id;
+mod message;
+mod name;
+mod source;
+/// Making recorded bytes safe for a terminal.
+pub mod text;
+mod trace;
+/// Self-describing values.
+pub mod value;
+
+pub use capture::{Capture, Data, Datum, EventSink, Held};
+pub use event::{Answer, Decision, EffectError, EffectErrorKind, Event};
+pub use failure::{FailureInfo, FailureKind};
+pub use flow::{Class, FlowInfo, ReadInfo, SlotInfo, StepInfo, WriteInfo};
+pub use id::{IdPrefix, ParseIdError, RequestId};
+pub use message::{Body, Header, Message, MessageInfo, RequestInfo, ResponseInfo};
+pub use name::Name;
+pub use source::{Find, Query, SourceError, Status, TraceSource};
+pub use trace::{Kept, Missing, Outcome, Recorded, RecordedBody, Summary, Trace};
+pub use value::{Node, Value, ValueError};

@@ -1,0 +1,216 @@
+//! A trace: all events of one request, as the store gives it back.
+
+use std::sync::Arc;
+
+use bincode::{Decode, Encode};
+use serde::Serialize;
+
+use crate::{Class, Event, FailureInfo, FlowInfo, Header, RequestId, Value};
+
+/// A value in a trace.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Recorded {
+    /// As it was.
+    Plain {
+        /// The value.
+        value: Value,
+        /// A line for a person, where the bare value would not do.
+        summary: Option<String>,
+    },
+    /// A secret, encrypted under the key beside the store.
+    Sealed {
+        /// Equal for equal values under one key.
+        hash: [u8; 16],
+        /// Nonce and ciphertext.
+        sealed: Vec<u8>,
+    },
+    /// A secret in an exported trace: it can be compared and not read.
+    Hashed {
+        /// Equal for equal values under one key.
+        hash: [u8; 16],
+    },
+    /// It could not be recorded.
+    Missing(Missing),
+}
+
+/// Why a value is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Missing {
+    /// Larger, or nested deeper, than what is recorded.
+    TooLarge,
+    /// Its `Serialize` failed.
+    Failed(String),
+}
+
+/// All that is known of one request.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Trace {
+    /// Its id.
+    pub id: RequestId,
+    /// Its flow.
+    pub flow: Arc<FlowInfo>,
+    /// Its class.
+    pub class: Class,
+    /// When its head had arrived, in nanoseconds since the Unix epoch.
+    pub started_unix_ns: u64,
+    /// From then to the response, in nanoseconds.
+    pub duration_ns: u64,
+    /// What its steps took for randomness.
+    pub seed: u64,
+    /// The build that ran it; see the runtime's `build_id`.
+    pub build: String,
+    /// Why it was kept.
+    pub kept: Kept,
+    /// Its method.
+    pub method: String,
+    /// Its path without the query, for lists; masked where it holds a secret.
+    pub path: String,
+    /// Its path and query.
+    pub target: Recorded,
+    /// `HTTP/1.1` or `HTTP/2.0`.
+    pub version: String,
+    /// Who connected.
+    pub peer: String,
+    /// The headers of the request.
+    pub request_headers: Vec<Header<Recorded>>,
+    /// The body of the request.
+    pub request_body: RecordedBody,
+    /// The status of the response; 0 where there was nobody to send one to.
+    pub status: u16,
+    /// The headers of the response.
+    pub response_headers: Vec<Header<Recorded>>,
+    /// The body of the response.
+    pub response_body: RecordedBody,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What happened, in order.
+    pub events: Vec<Event<Recorded>>,
+    /// How many events were left out because there were too many.
+    pub events_dropped: u32,
+}
+
+/// A body in a trace.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct RecordedBody {
+    /// How long the whole body was, in bytes.
+    pub full_len: u64,
+    /// How many bytes of it were recorded.
+    pub kept_len: u64,
+    /// The bytes, as a value.
+    pub bytes: Recorded,
+}
+
+/// Why a trace was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kept {
+    /// Everything is.
+    All,
+    /// It failed.
+    Failed,
+    /// It was slow for its flow.
+    Slow,
+    /// The request asked for it.
+    Asked,
+    /// It is one of the sampled share.
+    Sampled,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum Outcome {
+    /// A step answered.
+    Done,
+    /// A step gave up, or an effect failed and nothing was made of it.
+    Failed(FailureInfo),
+    /// A step panicked.
+    Panicked {
+        /// The step: position in the flow.
+        step: u16,
+        /// The panic's message.
+        message: String,
+    },
+    /// The deadline of the request passed.
+    TimedOut {
+        /// The step it was at.
+        step: u16,
+    },
+    /// The client went away.
+    Gone {
+        /// The step it was at.
+        step: u16,
+    },
+    /// It was answered before any step ran.
+    Rejected {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// The word used in lists and filters.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed(_) => "failed",
+            Self::Panicked { .. } => "panicked",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Gone { .. } => "gone",
+            Self::Rejected { .. } => "rejected",
+        }
+    }
+
+    /// Whether it ended otherwise than with an answer from a step.
+    pub const fn is_failure(&self) -> bool {
+        !matches!(self, Self::Done)
+    }
+}
+
+/// What a list shows of a trace.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Summary {
+    /// Its id.
+    pub id: RequestId,
+    /// The slug of its flow; empty for a request which no flow took.
+    pub flow: String,
+    /// Its method.
+    pub method: String,
+    /// Its path without the query.
+    pub path: String,
+    /// The status of the response; 0 where there was nobody to send one to.
+    pub status: u16,
+    /// From its head to its response, in nanoseconds.
+    pub duration_ns: u64,
+    /// Its class.
+    pub class: Class,
+    /// When its head had arrived, in nanoseconds since the Unix epoch.
+    pub started_unix_ns: u64,
+    /// [`Outcome::as_str`].
+    pub outcome: String,
+    /// Whether it counts as failed: a status of 500 and above, or an outcome other than done.
+    pub failed: bool,
+}
+
+impl Trace {
+    /// What a list shows of it.
+    pub fn summary(&self) -> Summary {
+        Summary {
+            id: self.id,
+            flow: self.flow.name.clone(),
+            method: self.method.clone(),
+            path: self.path.clone(),
+            status: self.status,
+            duration_ns: self.duration_ns,
+            class: self.class,
+            started_unix_ns: self.started_unix_ns,
+            outcome: self.outcome.as_str().to_owned(),
+            failed: self.outcome.is_failure() || self.status >= 500,
+        }
+    }
+
+    /// Whether everything that happened is in it.
+    pub const fn is_complete(&self) -> bool {
+        self.events_dropped == 0
+    }
+}

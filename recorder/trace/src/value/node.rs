@@ -1,0 +1,154 @@
+//! A value as a tree, for whoever shows or compares it.
+
+use std::fmt;
+
+use super::token::{Cursor, Token};
+use crate::text;
+
+/// A part of a value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Node<'a> {
+    /// `()`, or a struct without fields.
+    Unit,
+    /// An option without a value.
+    None,
+    /// An option with one.
+    Some(Box<Self>),
+    /// A truth value.
+    Bool(bool),
+    /// An unsigned number of up to 64 bits.
+    Uint(u64),
+    /// A signed number of up to 64 bits.
+    Int(i64),
+    /// An unsigned number of 128 bits.
+    U128(u128),
+    /// A signed number of 128 bits.
+    I128(i128),
+    /// A float of 32 bits.
+    F32(f32),
+    /// A float of 64 bits.
+    F64(f64),
+    /// A character.
+    Char(char),
+    /// Text.
+    Str(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// A sequence or a tuple.
+    Seq(Vec<Self>),
+    /// A map; its keys are values of any kind.
+    Map(Vec<(Self, Self)>),
+    /// A struct.
+    Struct(Vec<(&'a str, Self)>),
+    /// A variant of an enum, with what it holds.
+    Variant(&'a str, Option<Box<Self>>),
+}
+
+impl<'a> Node<'a> {
+    /// Reads tokens which have been checked, so that this cannot fail and recursion is bounded.
+    pub(super) fn parse(tokens: &'a [u8]) -> Self {
+        let mut cursor = Cursor::new(tokens);
+        Self::next(&mut cursor).unwrap_or(Self::Unit)
+    }
+
+    /// The next value; none at the end of what holds it.
+    fn next(cursor: &mut Cursor<'a>) -> Option<Self> {
+        Some(match cursor.token().ok()? {
+            Token::Unit => Self::Unit,
+            Token::None => Self::None,
+            Token::Some => Self::Some(Box::new(Self::next(cursor)?)),
+            Token::Bool(v) => Self::Bool(v),
+            Token::Uint(v) => Self::Uint(v),
+            Token::Int(v) => Self::Int(v),
+            Token::U128(v) => Self::U128(v),
+            Token::I128(v) => Self::I128(v),
+            Token::F32(v) => Self::F32(v),
+            Token::F64(v) => Self::F64(v),
+            Token::Char(v) => Self::Char(v),
+            Token::Str(v) => Self::Str(v),
+            Token::Bytes(v) => Self::Bytes(v),
+            Token::Seq => Self::Seq(std::iter::from_fn(|| Self::next(cursor)).collect()),
+            Token::Map => {
+                Self::Map(std::iter::from_fn(|| Some((Self::next(cursor)?, Self::next(cursor)?))).collect())
+            }
+            Token::Struct => Self::Struct(
+                std::iter::from_fn(|| {
+                    let name = cursor.field().ok()??;
+                    Some((name, Self::next(cursor)?))
+                })
+                .collect(),
+            ),
+            Token::UnitVariant(name) => Self::Variant(name, None),
+            Token::Variant(name) => Self::Variant(name, Some(Box::new(Self::next(cursor)?))),
+            Token::End => return None,
+        })
+    }
+
+    /// The field of a struct, or the entry of a map with this text as its key.
+    pub fn field(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Struct(fields) => fields.iter().find(|(n, _)| *n == name).map(|(_, value)| value),
+            Self::Map(entries) => {
+                entries.iter().find(|(key, _)| *key == Node::Str(name)).map(|(_, value)| value)
+            }
+            Self::Some(inner) | Self::Variant(_, Some(inner)) => inner.field(name),
+            _ => None,
+        }
+    }
+
+    /// Its text, if it is text or the name of a variant.
+    pub fn as_str(&self) -> Option<&'a str> {
+        match self {
+            Self::Str(text) | Self::Variant(text, None) => Some(text),
+            Self::Some(inner) => inner.as_str(),
+            _ => None,
+        }
+    }
+}
+
+/// For eyes, on one line, safe for a terminal: `{sub: "user-123", roles: ["admin"]}`.
+impl fmt::Display for Node<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unit => f.write_str("()"),
+            Self::None => f.write_str("none"),
+            Self::Some(inner) => inner.fmt(f),
+            Self::Bool(v) => v.fmt(f),
+            Self::Uint(v) => v.fmt(f),
+            Self::Int(v) => v.fmt(f),
+            Self::U128(v) => v.fmt(f),
+            Self::I128(v) => v.fmt(f),
+            Self::F32(v) => fmt::Debug::fmt(v, f),
+            Self::F64(v) => fmt::Debug::fmt(v, f),
+            Self::Char(v) => write!(f, "'{}'", text::clean(v.encode_utf8(&mut [0; 4]))),
+            Self::Str(v) => write!(f, "\"{}\"", text::clean(v)),
+            Self::Bytes(v) => write!(f, "b\"{}\"", text::clean_bytes(v)),
+            Self::Seq(items) => {
+                f.write_str("[")?;
+                for (at, item) in items.iter().enumerate() {
+                    write!(f, "{}{item}", if at > 0 { ", " } else { "" })?;
+                }
+                f.write_str("]")
+            }
+            Self::Map(entries) => {
+                f.write_str("{")?;
+                for (at, (key, value)) in entries.iter().enumerate() {
+                    write!(f, "{}{key}: {value}", if at > 0 { ", " } else { "" })?;
+                }
+                f.write_str("}")
+            }
+            Self::Struct(fields) => {
+                f.write_str("{")?;
+                for (at, (name, value)) in fields.iter().enumerate() {
+                    write!(f, "{}{}: {value}", if at > 0 { ", " } else { "" }, text::clean(name))?;
+                }
+                f.write_str("}")
+            }
+            Self::Variant(name, None) => f.write_str(&text::clean(name)),
+            Self::Variant(name, Some(inner)) => match &**inner {
+                Self::Struct(_) | Self::Map(_) => write!(f, "{} {inner}", text::clean(name)),
+                _ => write!(f, "{}({inner})", text::clean(name)),
+            },
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Values: what goes in comes out, and what is no value is refused.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use zerver_trace::value::{MAX_DEPTH, MAX_LEN};
+use zerver_trace::{Value, ValueError};
+
+fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: T, shown: &str) {
+    let encoded = Value::of(&value).unwrap();
+    assert_eq!(encoded.get::<T>().as_ref(), Ok(&value));
+    assert_eq!(encoded.to_string(), shown);
+    assert_eq!(Value::from_tokens(encoded.tokens().to_vec()), Ok(encoded));
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Shape {
+    Unit,
+    New(u64),
+    NewUnit(()),
+    Pair(i8, Option<Box<Shape>>),
+    Named { a: String, b: Vec<Shape> },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Everything {
+    bits: u64,
+    float: f64,
+    wide: u128,
+    signed: i128,
+    text: String,
+    letter: char,
+    map: BTreeMap<(i32, bool), Option<Option<u8>>>,
+    bytes: Bytes,
+    shapes: Vec<Shape>,
+    unit: (),
+}
+
+/// Bytes that serialise as bytes, not as a sequence.
+#[derive(Debug, Clone, PartialEq)]
+struct Bytes(Vec<u8>);
+
+impl Serialize for Bytes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Bytes;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                Ok(Bytes(bytes.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(Visitor)
+    }
+}
+
+#[test]
+fn values_come_back_and_can_be_shown() {
+    check((), "()");
+    check(true, "true");
+    check(-129i64, "-129");
+    check(u128::MAX, "340282366920938463463374607431768211455");
+    check(i128::MIN, "-170141183460469231731687303715884105728");
+    check(1.5f32, "1.5");
+    check('\u{1b}', "'\\u{1b}'");
+    check("esc \u{1b}[2J".to_owned(), "\"esc \\u{1b}[2J\"");
+    check(vec![1u8, 2], "[1, 2]");
+    check(Bytes(b"a\xff".to_vec()), "b\"a\\xff\"");
+    check(Some(Some(3u8)), "3");
+    check(Some(None::<u8>), "none");
+    check(BTreeMap::from([((1, true), 'x')]), "{[1, true]: 'x'}");
+    check(Shape::Unit, "Unit");
+    check(Shape::New(7), "New(7)");
+    check(Shape::NewUnit(()), "NewUnit(())");
+    check(Shape::Pair(-1, Some(Box::new(Shape::Unit))), "Pair([-1, Unit])");
+    check(Shape::Named { a: "x".into(), b: vec![Shape::Unit] }, "Named {a: \"x\", b: [Unit]}");
+}
+
+#[test]
+fn not_a_number_keeps_its_bits() {
+    let nan = f64::from_bits(0x7ff8_dead_beef_0001);
+    let value = Value::of(&(nan, f32::NAN, -0.0f64)).unwrap();
+    let (a, b, c) = value.get::<(f64, f32, f64)>().unwrap();
+    assert_eq!((a.to_bits(), b.to_bits()), (nan.to_bits(), f32::NAN.to_bits()));
+    assert!(c.is_sign_negative());
+    assert_eq!(value.to_string(), "[NaN, NaN, -0.0]");
+}
+
+#[test]
+fn serde_attributes_that_need_self_description_work() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Untagged {
+        Number(i64),
+        Text(String),
+        Shape { shape: Shape },
+    }
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(tag = "kind")]
+    enum Tagged {
+        Point { x: f64 },
+        Empty,
+    }
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Flat {
+        a: u8,
+        #[serde(flatten)]
+        rest: BTreeMap<String, u32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gone: Option<String>,
+    }
+    check(Untagged::Number(-4), "-4");
+    check(Untagged::Text("t".into()), "\"t\"");
+    check(
+        Untagged::Shape { shape: Shape::Named { a: "q".into(), b: vec![] } },
+        "{shape: Named {a: \"q\", b: []}}",
+    );
+    check(Tagged::Point { x: 0.5 }, "{kind: \"Point\", x: 0.5}");
+    check(Tagged::Empty, "{kind: \"Empty\"}");
+    check(Flat { a: 1, rest: BTreeMap::from([("b".into(), 2)]), gone: None }, "{\"a\": 1, \"b\": 2}");
+}
+
+#[test]
+fn depth_and_size_have_limits_on_both_ways() {
+    #[derive(Serialize)]
+    struct Deep(Option<Box<Deep>>);
+    let nest = |levels: usize| (0..levels).fold(Deep(None), |inner, _| Deep(Some(Box::new(inner))));
+    assert!(Value::of(&nest(MAX_DEPTH)).is_ok());
+    assert_eq!(Value::of(&nest(MAX_DEPTH + 1)), Err(ValueError::TooDeep));
+    assert_eq!(Value::from_tokens(vec![14; 1_000_000]), Err(ValueError::TooLong));
+    assert_eq!(Value::from_tokens(vec![14; 100_000]), Err(ValueError::TooDeep));
+    assert_eq!(Value::from_tokens(vec![2; 100_000]), Err(ValueError::TooDeep));
+    assert_eq!(Value::of(&"x".repeat(MAX_LEN)), Err(ValueError::TooLong));
+}
+
+#[test]
+fn what_is_no_value_is_refused() {
+    for (tokens, error) in [
+        (vec![], ValueError::Truncated),
+        (vec![0, 0], ValueError::Trailing),
+        (vec![14], ValueError::Truncated),
+        (vec![255], ValueError::Malformed("an end of nothing")),
+        (vec![12, 1, 0xff], ValueError::Malformed("text that is not UTF-8")),
+        (vec![12, 0xff, 0xff, 0xff, 0xff, 0x0f], ValueError::Truncated),
+        (
+            vec![5, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02],
+            ValueError::Malformed("a number over 64 bits"),
+        ),
+        (vec![11, 0x80, 0xb0, 0x03], ValueError::Malformed("a character that is none")),
+        (vec![200], ValueError::Malformed("an unknown tag")),
+        // A map with a key and no value.
+        (vec![15, 0, 255], ValueError::Malformed("an end of nothing")),
+    ] {
+        assert_eq!(Value::from_tokens(tokens.clone()), Err(error), "{tokens:?}");
+    }
+}
+
+#[test]
+fn the_wrong_type_is_an_error_that_says_so() {
+    let value = Value::of(&("a", 1)).unwrap();
+    assert!(value.get::<(String,)>().is_err());
+    assert!(value.get::<(String, u8, u8)>().is_err());
+    let error = value.get::<u8>().unwrap_err().to_string();
+    assert!(error.contains("invalid type: sequence, expected u8"), "{error}");
+}
+
+fn shapes() -> impl Strategy<Value = Shape> {
+    let leaf = prop_oneof![Just(Shape::Unit), any::<u64>().prop_map(Shape::New), Just(Shape::NewUnit(()))];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            (any::<i8>(), proptest::option::of(inner.clone()))
+                .prop_map(|(a, b)| Shape::Pair(a, b.map(Box::new))),
+            (any::<String>(), proptest::collection::vec(inner, 0..4))
+                .prop_map(|(a, b)| Shape::Named { a, b }),
+        ]
+    })
+}
+
+prop_compose! {
+    fn everything()(
+        bits in any::<u64>(),
+        float in any::<u64>().prop_map(f64::from_bits),
+        wide in any::<u128>(),
+        signed in any::<i128>(),
+        text in any::<String>(),
+        letter in any::<char>(),
+        map in proptest::collection::btree_map(any::<(i32, bool)>(), any::<Option<Option<u8>>>(), 0..5),
+        bytes in any::<Vec<u8>>().prop_map(Bytes),
+        shapes in proptest::collection::vec(shapes(), 0..4),
+    ) -> Everything {
+        Everything { bits, float, wide, signed, text, letter, map, bytes, shapes, unit: () }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_value_comes_back(value in everything()) {
+        let encoded = Value::of(&value).unwrap();
+        let back: Everything = encoded.get().unwrap();
+        prop_assert_eq!(back.float.to_bits(), value.float.to_bits());
+        // Twice is the same, bit for bit: NaN hides nothing here.
+        prop_assert_eq!(Value::of(&back).unwrap(), encoded.clone());
+        prop_assert_eq!(Value::from_tokens(encoded.tokens().to_vec()), Ok(encoded.clone()));
+        let config = bincode::config::standard();
+        let stored = bincode::encode_to_vec(&encoded, config).unwrap();
+        let (loaded, len): (Value, usize) = bincode::decode_from_slice(&stored, config).unwrap();
+        prop_assert_eq!((loaded, len), (encoded.clone(), stored.len()));
+        drop(encoded.to_string());
+    }
+
+    #[test]
+    fn any_bytes_are_a_value_or_an_error(bytes in proptest::collection::vec(prop_oneof![0u8..19, Just(255), any::<u8>()], 0..200)) {
+        if let Ok(value) = Value::from_tokens(bytes) {
+            drop(value.to_string());
+            drop(value.get::<serde::de::IgnoredAny>());
+            drop(value.get::<Everything>());
+            drop(value.get::<Shape>());
+        }
+    }
+}
