@@ -1,1 +1,32 @@
-//! .
+//! Flows, steps, slots, decisions and effects: the part of zerver that performs no I/O.
+//!
+//! A [`Job`] is one request in execution. It takes inputs (run a step, an effect has completed, the client is gone) and
+//! says what is to happen next; whoever drives it performs the effects and tells the time. The same code therefore runs
+//! under real workers, under a replay, and under virtual time. This crate names no runtime, no clock, no randomness and
+//! no environment: all of that enters as an input and is recorded.
+
+mod decision;
+mod effect;
+mod failure;
+mod flow;
+mod given;
+mod job;
+mod order;
+mod request;
+mod response;
+mod slot;
+mod step;
+
+pub use decision::{Decided, Decision, IntoDecision, NoProgress};
+pub use effect::{All, Call, Effect, EffectKind, Performed, all, effect, join_all};
+pub use failure::Failure;
+pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
+pub use given::{Now, Random};
+pub use job::{Arrival, Ended, Job, MAX_EVENTS, Next, Start, Stop};
+pub use request::{Params, Request};
+pub use response::Response;
+pub use slot::{Part, Shared, Slot, SlotDesc, Slots, Write, Writes};
+pub use step::{Frame, Read, Step, StepDesc};
+
+pub use zerver_macros::{Slot, chain, flow, step};
+pub use zerver_trace::{Class, EffectError, EffectErrorKind, FailureKind, RequestId};

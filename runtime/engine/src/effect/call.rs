@@ -1,0 +1,117 @@
+//! One effect to perform, with its types forgotten.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zerver_trace::value::Encoder;
+use zerver_trace::{Data, Datum, EffectError, EffectErrorKind, Value, ValueError};
+
+use crate::EffectKind;
+
+/// One effect to perform.
+#[derive(Clone)]
+pub struct Call {
+    kind: &'static str,
+    args: Datum,
+    timeout: Option<Duration>,
+    decode: fn(&Value) -> Result<Datum, ValueError>,
+}
+
+impl Call {
+    /// A call without a time limit of its own.
+    pub fn new<K: EffectKind>(kind: K) -> Self {
+        Self {
+            kind: K::KIND,
+            args: Arc::new(Args(kind)),
+            timeout: None,
+            decode: |value| Ok(Arc::new(Output::<K>(value.get()?))),
+        }
+    }
+
+    /// The same with a time limit.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// The name of the kind.
+    pub const fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// The arguments, to be recorded.
+    pub const fn data(&self) -> &Datum {
+        &self.args
+    }
+
+    /// The arguments as the type that described them; none if it is another kind.
+    pub fn args<K: EffectKind>(&self) -> Option<&K> {
+        let any: &dyn Any = &*self.args;
+        any.downcast_ref::<Args<K>>().map(|args| &args.0)
+    }
+
+    /// How long it may take; none means as long as the request.
+    pub const fn time_limit(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// An output from a recording, or from a script.
+    ///
+    /// # Errors
+    /// `malformed` if the value is no output of this kind.
+    pub fn decode(&self, value: &Value) -> Performed {
+        (self.decode)(value).map_err(|error| {
+            EffectError::new(EffectErrorKind::Malformed, format!("not an output of {}: {error}", self.kind))
+        })
+    }
+
+    /// The output of an interpreter.
+    pub fn output<K: EffectKind>(output: K::Output) -> Datum {
+        Arc::new(Output::<K>(output))
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.args.summary().unwrap_or_default())
+    }
+}
+
+/// How a call ended: with an output made by [`Call::output`] or [`Call::decode`], or with an error.
+pub type Performed = Result<Datum, EffectError>;
+
+/// The arguments of a call, as data.
+struct Args<K>(K);
+
+impl<K: EffectKind> Data for Args<K> {
+    fn encode(&self, out: &mut Encoder) -> Result<(), ValueError> {
+        out.put(&self.0)
+    }
+
+    fn summary(&self) -> Option<String> {
+        Some(self.0.summary())
+    }
+}
+
+/// The output of a call, as data.
+struct Output<K: EffectKind>(K::Output);
+
+impl<K: EffectKind> Data for Output<K> {
+    fn encode(&self, out: &mut Encoder) -> Result<(), ValueError> {
+        out.put(&self.0)
+    }
+
+    fn summary(&self) -> Option<String> {
+        Some(K::outcome(&self.0))
+    }
+}
+
+pub(super) fn output<K: EffectKind>(datum: &Datum) -> Result<&K::Output, EffectError> {
+    let any: &dyn Any = &**datum;
+    any.downcast_ref::<Output<K>>().map(|output| &output.0).ok_or_else(|| {
+        EffectError::new(EffectErrorKind::Internal, format!("the output of another effect than {}", K::KIND))
+    })
+}

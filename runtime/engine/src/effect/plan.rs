@@ -1,0 +1,258 @@
+//! How effects compose: small state machines, advanced when a call has ended. Like futures, but what they wait for has
+//! a number and is recorded, and nothing but an answer moves them.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use smallvec::SmallVec;
+use zerver_trace::EffectError;
+
+use super::call::{self, Call, Performed};
+use super::{Effect, EffectKind};
+use crate::{Failure, Slots, Start, Writes};
+
+/// Something that asks for calls until it has its output.
+pub trait Plan<T>: Send {
+    /// Goes as far as it can; gives the output once, when it is there.
+    #[doc(hidden)]
+    fn advance(&mut self, calls: &mut Calls<'_>) -> Option<Result<T, Failure>>;
+
+    /// Names the calls it starts with.
+    #[doc(hidden)]
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+/// The calls of a job, as its plan sees them.
+pub struct Calls<'a> {
+    pub(crate) next: &'a mut u32,
+    pub(crate) starts: &'a mut SmallVec<[Start; 2]>,
+    pub(crate) answers: &'a mut SmallVec<[(u32, Performed); 2]>,
+}
+
+impl Calls<'_> {
+    fn start(&mut self, call: Call) -> u32 {
+        let number = *self.next;
+        *self.next += 1;
+        self.starts.push(Start { number, call });
+        number
+    }
+
+    fn take(&mut self, number: u32) -> Option<Performed> {
+        let at = self.answers.iter().position(|(n, _)| *n == number)?;
+        Some(self.answers.swap_remove(at).1)
+    }
+}
+
+/// One call, and what is made of how it ended.
+pub(super) struct Leaf<K, F> {
+    state: State,
+    f: Option<F>,
+    kind: PhantomData<fn() -> K>,
+}
+
+enum State {
+    New(Call),
+    Waiting(u32),
+    Ended,
+}
+
+impl<K, F> Leaf<K, F> {
+    pub(super) fn new(call: Call, f: F) -> Self {
+        Self { state: State::New(call), f: Some(f), kind: PhantomData }
+    }
+}
+
+impl<K, T, F> Plan<T> for Leaf<K, F>
+where
+    K: EffectKind,
+    F: FnOnce(Result<&K::Output, EffectError>) -> Result<T, Failure> + Send,
+{
+    fn advance(&mut self, calls: &mut Calls<'_>) -> Option<Result<T, Failure>> {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::New(call) => {
+                self.state = State::Waiting(calls.start(call));
+                None
+            }
+            State::Waiting(number) => {
+                let Some(performed) = calls.take(number) else {
+                    self.state = State::Waiting(number);
+                    return None;
+                };
+                let f = self.f.take()?;
+                let output = match &performed {
+                    Ok(datum) => call::output::<K>(datum),
+                    Err(error) => Err(error.clone()),
+                };
+                Some(f(output).map_err(|failure| failure.of_call(number)))
+            }
+            State::Ended => None,
+        }
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.state {
+            State::New(call) => fmt::Debug::fmt(call, f),
+            State::Waiting(_) | State::Ended => f.write_str(K::KIND),
+        }
+    }
+}
+
+/// An output that is there already.
+pub(super) struct Ready<T>(pub(super) Option<Result<T, Failure>>);
+
+impl<T: Send> Plan<T> for Ready<T> {
+    fn advance(&mut self, _calls: &mut Calls<'_>) -> Option<Result<T, Failure>> {
+        self.0.take()
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ready")
+    }
+}
+
+pub(super) struct Map<A, F> {
+    inner: Box<dyn Plan<A>>,
+    f: Option<F>,
+}
+
+impl<A, F> Map<A, F> {
+    pub(super) fn new(inner: Box<dyn Plan<A>>, f: F) -> Self {
+        Self { inner, f: Some(f) }
+    }
+}
+
+impl<A, T, F: FnOnce(A) -> Result<T, Failure> + Send> Plan<T> for Map<A, F> {
+    fn advance(&mut self, calls: &mut Calls<'_>) -> Option<Result<T, Failure>> {
+        let output = self.inner.advance(calls)?;
+        let f = self.f.take()?;
+        Some(output.and_then(f))
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.describe(f)
+    }
+}
+
+pub(super) enum AndThen<A, T, F> {
+    First(Box<dyn Plan<A>>, Option<F>),
+    Second(Box<dyn Plan<T>>),
+}
+
+impl<A, T, F: FnOnce(A) -> Effect<T> + Send> Plan<T> for AndThen<A, T, F> {
+    fn advance(&mut self, calls: &mut Calls<'_>) -> Option<Result<T, Failure>> {
+        if let Self::First(first, f) = self {
+            let output = match first.advance(calls)? {
+                Ok(output) => output,
+                Err(failure) => return Some(Err(failure)),
+            };
+            *self = Self::Second(f.take()?(output).0);
+        }
+        match self {
+            Self::First(..) => None,
+            Self::Second(second) => second.advance(calls),
+        }
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::First(first, _) => first.describe(f),
+            Self::Second(second) => second.describe(f),
+        }
+    }
+}
+
+pub(super) struct Attempt<T>(pub(super) Box<dyn Plan<T>>);
+
+impl<T> Plan<Result<T, Failure>> for Attempt<T> {
+    fn advance(&mut self, calls: &mut Calls<'_>) -> Option<Result<Result<T, Failure>, Failure>> {
+        self.0.advance(calls).map(Ok)
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.describe(f)
+    }
+}
+
+/// A plan and, once it is there, its output.
+type Pending<T> = (Box<dyn Plan<T>>, Option<Result<T, Failure>>);
+
+fn advance<T>((plan, output): &mut Pending<T>, calls: &mut Calls<'_>) -> bool {
+    if output.is_none() {
+        *output = plan.advance(calls);
+    }
+    output.is_some()
+}
+
+macro_rules! all {
+    ($all:ident $($t:ident)+) => {
+        #[allow(non_snake_case)]
+        pub(super) struct $all<$($t),+> {
+            $(pub(super) $t: Pending<$t>),+
+        }
+
+        impl<$($t: Send),+> Plan<($($t,)+)> for $all<$($t),+> {
+            fn advance(&mut self, calls: &mut Calls<'_>) -> Option<Result<($($t,)+), Failure>> {
+                // Not `&&`: every one of them is to make its progress.
+                let ended = [$(advance(&mut self.$t, calls)),+];
+                if ended.contains(&false) {
+                    return None;
+                }
+                let outputs = (|| Ok(($(match self.$t.1.take() {
+                    Some(output) => output?,
+                    None => return Err(Failure::internal("effect").message("advanced past its end")),
+                },)+)))();
+                Some(outputs)
+            }
+
+            fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("all:")?;
+                $(f.write_str(" ")?; self.$t.0.describe(f)?;)+
+                Ok(())
+            }
+        }
+    };
+}
+
+all!(All2 A B);
+all!(All3 A B C);
+all!(All4 A B C D);
+
+pub(super) struct JoinAll<T>(Vec<Pending<T>>);
+
+impl<T> JoinAll<T> {
+    pub(super) fn new(plans: impl Iterator<Item = Box<dyn Plan<T>>>) -> Self {
+        Self(plans.map(|plan| (plan, None)).collect())
+    }
+}
+
+impl<T: Send> Plan<Vec<T>> for JoinAll<T> {
+    fn advance(&mut self, calls: &mut Calls<'_>) -> Option<Result<Vec<T>, Failure>> {
+        let mut ended = true;
+        for pending in &mut self.0 {
+            ended &= advance(pending, calls);
+        }
+        ended.then(|| self.0.drain(..).filter_map(|(_, output)| output).collect())
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("all:")?;
+        for (plan, _) in &self.0 {
+            f.write_str(" ")?;
+            plan.describe(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// Forgets which slots the output is.
+pub(crate) struct Gather<S>(pub(crate) Effect<S>);
+
+impl<S: Slots> Plan<Writes> for Gather<S> {
+    fn advance(&mut self, calls: &mut Calls<'_>) -> Option<Result<Writes, Failure>> {
+        self.0.0.advance(calls).map(|output| output.map(Slots::into_writes))
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.0.describe(f)
+    }
+}

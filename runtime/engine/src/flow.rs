@@ -1,0 +1,187 @@
+//! Flows: what `flow!` makes, and what the program makes of that when it starts.
+
+use std::any::TypeId;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zerver_trace::{Class, FlowInfo, ReadInfo, SlotInfo, StepInfo, WriteInfo};
+
+use crate::{Failure, Request, Response, SlotDesc, StepDesc};
+
+/// A reusable list of steps; `chain![..]` makes one.
+#[derive(Clone, Copy)]
+pub struct Chain {
+    pub(crate) steps: &'static [StepDesc],
+}
+
+impl Chain {
+    /// The chain of these steps.
+    pub const fn new(steps: &'static [StepDesc]) -> Self {
+        Self { steps }
+    }
+}
+
+/// A flow as it stands in the source; `flow!` makes one.
+#[derive(Clone, Copy)]
+pub struct FlowDef {
+    name: &'static str,
+    method: &'static str,
+    pattern: &'static str,
+    chains: &'static [Chain],
+    class: Class,
+    deadline: Option<Duration>,
+}
+
+impl FlowDef {
+    /// A flow of these chains, one after another.
+    pub const fn new(
+        name: &'static str,
+        method: &'static str,
+        pattern: &'static str,
+        chains: &'static [Chain],
+    ) -> Self {
+        Self { name, method, pattern, chains, class: Class::Default, deadline: None }
+    }
+
+    /// Fails to evaluate, with a message, if the steps are in no possible order.
+    pub const fn check_order(&self) {
+        crate::order::check(self.name, self.pattern, self.chains);
+    }
+
+    /// The class of its requests.
+    #[must_use]
+    pub const fn class(mut self, class: Class) -> Self {
+        self.class = class;
+        self
+    }
+
+    /// How long its requests may take, instead of the program's own limit.
+    #[must_use]
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+}
+
+/// How failures become answers.
+pub type RenderFailure = fn(&Failure, &Request) -> Response;
+
+/// A flow that is ready to run.
+pub struct Flow {
+    info: Arc<FlowInfo>,
+    steps: Vec<StepRun>,
+    deadline: Option<Duration>,
+    pub(crate) render: RenderFailure,
+}
+
+/// A step in its flow.
+pub(crate) struct StepRun {
+    pub(crate) run: fn(&crate::Frame<'_>) -> crate::Decided,
+    /// For each read, the position of its slot.
+    pub(crate) reads: Vec<u16>,
+    /// For each write, the position of its slot.
+    pub(crate) writes: Vec<u16>,
+}
+
+impl Flow {
+    /// Makes a flow ready to run.
+    ///
+    /// # Errors
+    /// When two slot types have the same path, which the check at compile time cannot tell apart.
+    pub fn new(def: &FlowDef, render: RenderFailure) -> Result<Self, FlowError> {
+        let mut slots = Slots::default();
+        let mut steps = Vec::new();
+        let mut infos = Vec::new();
+        for desc in def.chains.iter().flat_map(|chain| chain.steps) {
+            let reads =
+                desc.reads.iter().map(|read| slots.position(&read.slot)).collect::<Result<Vec<_>, _>>()?;
+            let writes =
+                desc.writes.iter().map(|write| slots.position(&write.slot)).collect::<Result<Vec<_>, _>>()?;
+            infos.push(StepInfo {
+                name: desc.name.to_owned(),
+                doc: desc.doc.trim().to_owned(),
+                file: desc.file.to_owned(),
+                line: desc.line,
+                reads: std::iter::zip(&reads, desc.reads)
+                    .map(|(&slot, read)| ReadInfo { slot, optional: read.optional })
+                    .collect(),
+                writes: std::iter::zip(&writes, desc.writes)
+                    .map(|(&slot, write)| WriteInfo { slot, optional: write.optional })
+                    .collect(),
+            });
+            steps.push(StepRun { run: desc.run, reads, writes });
+        }
+        let info = FlowInfo {
+            name: def.name.to_owned(),
+            method: def.method.to_owned(),
+            pattern: def.pattern.to_owned(),
+            class: def.class,
+            slots: slots.infos,
+            steps: infos,
+        };
+        Ok(Self { info: Arc::new(info), steps, deadline: def.deadline, render })
+    }
+
+    /// What is recorded of it.
+    pub const fn info(&self) -> &Arc<FlowInfo> {
+        &self.info
+    }
+
+    /// How long its requests may take, if it says so.
+    pub const fn deadline(&self) -> Option<Duration> {
+        self.deadline
+    }
+
+    pub(crate) fn step(&self, at: u16) -> Option<&StepRun> {
+        self.steps.get(usize::from(at))
+    }
+
+    pub(crate) fn slot_count(&self) -> usize {
+        self.info.slots.len()
+    }
+
+    pub(crate) fn step_count(&self) -> usize {
+        self.steps.len()
+    }
+}
+
+/// The slots of a flow, in the order in which its steps name them.
+#[derive(Default)]
+struct Slots {
+    infos: Vec<SlotInfo>,
+    types: Vec<TypeId>,
+}
+
+impl Slots {
+    fn position(&mut self, desc: &SlotDesc) -> Result<u16, FlowError> {
+        let type_id = (desc.type_id)();
+        if let Some(at) = self.types.iter().position(|known| *known == type_id) {
+            return Ok(at as u16);
+        }
+        if self.infos.iter().any(|info| info.path == desc.path) {
+            return Err(FlowError { path: desc.path });
+        }
+        self.types.push(type_id);
+        self.infos.push(SlotInfo {
+            name: desc.name.to_owned(),
+            path: desc.path.to_owned(),
+            secret: desc.secret,
+        });
+        Ok((self.infos.len() - 1) as u16)
+    }
+}
+
+/// Two slot types have the same path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowError {
+    path: &'static str,
+}
+
+impl fmt::Display for FlowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "two slot types are called {}; move one of them to a module of its own", self.path)
+    }
+}
+
+impl std::error::Error for FlowError {}

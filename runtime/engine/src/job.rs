@@ -1,0 +1,332 @@
+//! A job: one request in execution, as a state machine without I/O.
+//!
+//! Inputs are the methods: [`Job::run`], [`Job::complete`], [`Job::stop`]. What is to happen next is what they return,
+//! together with the calls that [`Job::take_starts`] hands out. Times are given, never taken.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use zerver_trace::{Answer, Datum, Decision, Event, Outcome, RequestId};
+
+use crate::effect::{Calls, Plan};
+use crate::given::Given;
+use crate::{Call, Decided, Failure, Flow, Frame, Now, Performed, Random, Request, Response, Writes};
+
+/// How many events of one request are recorded; the rest is counted.
+pub const MAX_EVENTS: usize = 10_000;
+
+/// A request that has arrived.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// The request.
+    pub request: Arc<Request>,
+    /// Its id.
+    pub id: RequestId,
+    /// The wall clock when its head had arrived, in nanoseconds since the Unix epoch.
+    pub unix_ns: u64,
+    /// What its randomness is derived from.
+    pub seed: u64,
+}
+
+/// What is to happen next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// A step can run: call [`Job::run`].
+    Run,
+    /// Effects are in flight: start what [`Job::take_starts`] hands out, and call [`Job::complete`] for each.
+    Wait,
+    /// It has ended: call [`Job::finish`].
+    Ended,
+}
+
+/// A call to start.
+#[derive(Debug)]
+pub struct Start {
+    /// Names the call within its job; [`Job::complete`] wants it back.
+    pub number: u32,
+    /// The call.
+    pub call: Call,
+}
+
+/// Why a job is stopped from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The client went away.
+    Gone,
+    /// The deadline has passed.
+    Deadline,
+}
+
+/// What a job leaves behind.
+pub struct Ended {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The answer; none if there is nobody to send it to.
+    pub response: Option<Response>,
+    /// What happened, in order.
+    pub events: Vec<Event<Datum>>,
+    /// How many events were left out.
+    pub events_dropped: u32,
+}
+
+/// One request in execution.
+pub struct Job {
+    flow: Arc<Flow>,
+    given: Given,
+    slots: SmallVec<[Option<Datum>; 8]>,
+    /// The step that runs next, or that waits.
+    at: u16,
+    plan: Option<Box<dyn Plan<Writes>>>,
+    progress: Option<Datum>,
+    next_call: u32,
+    starts: SmallVec<[Start; 2]>,
+    in_flight: SmallVec<[u32; 4]>,
+    /// Since when the next step could run.
+    ready_ns: u64,
+    ended: Option<(Outcome, Option<Response>)>,
+    events: Vec<Event<Datum>>,
+    events_dropped: u32,
+}
+
+impl Job {
+    /// A job whose body had been read at `received_ns`. All times are nanoseconds since its head had arrived.
+    pub fn new(flow: Arc<Flow>, arrival: Arrival, received_ns: u64) -> Self {
+        let mut slots = SmallVec::new();
+        slots.resize_with(flow.slot_count(), || None);
+        // For each step that it ran and a slot that it wrote, and for some an effect and its answer.
+        let mut events = Vec::with_capacity(1 + 3 * flow.step_count());
+        events.push(Event::Received { at_ns: received_ns });
+        Self {
+            given: Given {
+                request: arrival.request,
+                id: arrival.id,
+                now: Now { unix_ns: arrival.unix_ns },
+                random: Random { seed: arrival.seed },
+            },
+            slots,
+            at: 0,
+            plan: None,
+            progress: None,
+            next_call: 0,
+            starts: SmallVec::new(),
+            in_flight: SmallVec::new(),
+            ready_ns: received_ns,
+            ended: None,
+            events,
+            events_dropped: 0,
+            flow,
+        }
+    }
+
+    /// Its flow.
+    pub const fn flow(&self) -> &Arc<Flow> {
+        &self.flow
+    }
+
+    /// The position of the step that runs next, or that waits.
+    pub const fn position(&self) -> u16 {
+        self.at
+    }
+
+    /// Since when it could run.
+    pub const fn ready_ns(&self) -> u64 {
+        self.ready_ns
+    }
+
+    /// Runs one step, which begins at `at_ns`; `clock` is asked once, when it has returned.
+    pub fn run(&mut self, at_ns: u64, clock: impl FnOnce() -> u64) -> Next {
+        if self.ended.is_some() {
+            return Next::Ended;
+        }
+        if self.plan.is_some() {
+            return Next::Wait;
+        }
+        let Some(step) = self.flow.step(self.at) else { return self.end_without_answer() };
+        let progress = self.progress.take();
+        let frame =
+            Frame { given: &self.given, slots: &self.slots, reads: &step.reads, progress: progress.as_ref() };
+        let decided = catch_unwind(AssertUnwindSafe(|| (step.run)(&frame)));
+        let end_ns = clock();
+        let decision = match &decided {
+            Ok(Decided::Continue(_)) => Decision::Continue,
+            Ok(Decided::Need(_)) => Decision::Need,
+            Ok(Decided::Yield(_)) => Decision::Yield,
+            Ok(Decided::Done(_)) => Decision::Done,
+            Ok(Decided::Fail(_)) => Decision::Fail,
+            Err(_) => Decision::Panic,
+        };
+        self.record(Event::Ran {
+            step: self.at,
+            ready_ns: self.ready_ns,
+            at_ns,
+            cpu_ns: end_ns.saturating_sub(at_ns),
+            decision,
+        });
+        self.ready_ns = end_ns;
+        match decided {
+            Ok(Decided::Continue(writes)) => self.go_on(writes, end_ns),
+            Ok(Decided::Need(plan)) => {
+                self.plan = Some(plan);
+                self.advance(SmallVec::new(), end_ns)
+            }
+            Ok(Decided::Yield(progress)) => {
+                self.record(Event::Yielded { step: self.at, progress: Arc::clone(&progress) });
+                self.progress = Some(progress);
+                Next::Run
+            }
+            Ok(Decided::Done(response)) => self.end(Outcome::Done, Some(response)),
+            Ok(Decided::Fail(failure)) => self.fail(&failure),
+            Err(panic) => self.panicked(&*panic),
+        }
+    }
+
+    /// The calls to start, each once.
+    pub fn take_starts(&mut self) -> SmallVec<[Start; 2]> {
+        std::mem::take(&mut self.starts)
+    }
+
+    /// Takes in how a call ended. A call that is not in flight is ignored: its job went on without it.
+    pub fn complete(&mut self, number: u32, at_ns: u64, performed: Performed) -> Next {
+        let Some(at) = self.in_flight.iter().position(|&n| n == number) else { return self.next() };
+        self.in_flight.swap_remove(at);
+        let answer = match &performed {
+            Ok(output) => Answer::Ok(Arc::clone(output)),
+            Err(error) => Answer::Err(error.clone()),
+        };
+        self.record(Event::Answered { call: number, at_ns, answer });
+        let mut answers = SmallVec::new();
+        answers.push((number, performed));
+        self.advance(answers, at_ns)
+    }
+
+    /// Ends it from outside. What is in flight is cancelled: the driver must drop it.
+    pub fn stop(&mut self, why: Stop, at_ns: u64) {
+        if self.ended.is_some() {
+            return;
+        }
+        for call in std::mem::take(&mut self.in_flight) {
+            self.record(Event::Answered { call, at_ns, answer: Answer::Cancelled });
+        }
+        self.starts.clear();
+        self.plan = None;
+        let step = self.at;
+        match why {
+            Stop::Gone => self.end(Outcome::Gone { step }, None),
+            Stop::Deadline => {
+                let failure = Failure::new(zerver_trace::FailureKind::Timeout, "request");
+                let response = self.render(&failure);
+                self.end(Outcome::TimedOut { step }, Some(response))
+            }
+        };
+    }
+
+    /// What it leaves behind. A job that has not ended is taken for one whose client went away.
+    pub fn finish(mut self) -> Ended {
+        if self.ended.is_none() {
+            self.stop(Stop::Gone, self.ready_ns);
+        }
+        let (outcome, response) = self.ended.take().unwrap_or((Outcome::Gone { step: self.at }, None));
+        Ended { outcome, response, events: self.events, events_dropped: self.events_dropped }
+    }
+
+    fn next(&self) -> Next {
+        match (&self.ended, &self.plan) {
+            (Some(_), _) => Next::Ended,
+            (None, Some(_)) => Next::Wait,
+            (None, None) => Next::Run,
+        }
+    }
+
+    /// Lets the plan go on with these answers.
+    fn advance(&mut self, mut answers: SmallVec<[(u32, Performed); 2]>, at_ns: u64) -> Next {
+        let Some(plan) = &mut self.plan else { return self.next() };
+        let first = self.starts.len();
+        let mut calls = Calls { next: &mut self.next_call, starts: &mut self.starts, answers: &mut answers };
+        let output = catch_unwind(AssertUnwindSafe(|| plan.advance(&mut calls)));
+        for at in first..self.starts.len() {
+            let Start { number, call } = &self.starts[at];
+            self.in_flight.push(*number);
+            let asked = Event::Asked {
+                call: *number,
+                step: self.at,
+                at_ns,
+                kind: call.kind().into(),
+                args: Arc::clone(call.data()),
+                attempt: 1,
+                timeout_ns: call
+                    .time_limit()
+                    .map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)),
+            };
+            self.record(asked);
+        }
+        match output {
+            Ok(None) if self.in_flight.is_empty() => {
+                let failure = Failure::internal("effect").message("waits for nothing");
+                self.fail(&failure)
+            }
+            Ok(None) => Next::Wait,
+            Ok(Some(Ok(writes))) => {
+                self.plan = None;
+                self.ready_ns = at_ns;
+                self.go_on(writes, at_ns)
+            }
+            Ok(Some(Err(failure))) => self.fail(&failure),
+            Err(panic) => self.panicked(&*panic),
+        }
+    }
+
+    /// Writes slots and goes to the next step.
+    fn go_on(&mut self, writes: Writes, at_ns: u64) -> Next {
+        let flow = Arc::clone(&self.flow);
+        let Some(step) = flow.step(self.at) else { return self.end_without_answer() };
+        for (&slot, value) in std::iter::zip(&step.writes, writes) {
+            let Some(value) = value else { continue };
+            self.record(Event::Wrote { step: self.at, slot, at_ns, value: Arc::clone(&value) });
+            self.slots[usize::from(slot)] = Some(value);
+        }
+        self.at += 1;
+        if usize::from(self.at) < flow.step_count() { Next::Run } else { self.end_without_answer() }
+    }
+
+    fn end_without_answer(&mut self) -> Next {
+        self.at = self.at.saturating_sub(1);
+        self.fail(&Failure::internal("flow").message("its last step did not answer"))
+    }
+
+    fn fail(&mut self, failure: &Failure) -> Next {
+        let response = self.render(failure);
+        self.end(Outcome::Failed(failure.info(Some(self.at))), Some(response))
+    }
+
+    fn panicked(&mut self, panic: &(dyn Any + Send)) -> Next {
+        let text = panic.downcast_ref::<&str>().copied();
+        let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let message = message.unwrap_or("a panic without a message").to_owned();
+        let response = self.render(&Failure::internal("step"));
+        self.end(Outcome::Panicked { step: self.at, message }, Some(response))
+    }
+
+    /// The service's own rendering may panic as well as its steps.
+    fn render(&self, failure: &Failure) -> Response {
+        let render = self.flow.render;
+        catch_unwind(AssertUnwindSafe(|| render(failure, &self.given.request)))
+            .unwrap_or_else(|_| failure.to_response())
+    }
+
+    fn end(&mut self, outcome: Outcome, response: Option<Response>) -> Next {
+        self.plan = None;
+        self.starts.clear();
+        self.ended = Some((outcome, response));
+        Next::Ended
+    }
+
+    fn record(&mut self, event: Event<Datum>) {
+        if self.events.len() < MAX_EVENTS {
+            self.events.push(event);
+        } else {
+            self.events_dropped = self.events_dropped.saturating_add(1);
+        }
+    }
+}

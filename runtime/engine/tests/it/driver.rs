@@ -1,0 +1,70 @@
+//! Drives a job to its end with a clock that ticks by one for each look at it.
+
+use std::sync::Arc;
+
+use zerver_engine::{Arrival, Call, Ended, Failure, Flow, FlowDef, Job, Next, Performed, Request, RequestId};
+use zerver_trace::{Answer, Datum, Event, Value};
+
+pub(crate) fn job(def: &FlowDef, request: Request) -> Job {
+    let flow = Flow::new(def, |failure: &Failure, _| failure.to_response()).unwrap();
+    let arrival =
+        Arrival { request: Arc::new(request), id: RequestId::from_u128(7), unix_ns: 1_000, seed: 42 };
+    Job::new(Arc::new(flow), arrival, 0)
+}
+
+/// Runs it, answering each call by `perform`; the last call that was started is answered first.
+pub(crate) fn drive(mut job: Job, mut perform: impl FnMut(&Call) -> Performed) -> Ended {
+    let mut now = 0;
+    let mut tick = || {
+        now += 1;
+        now
+    };
+    let mut waiting = Vec::new();
+    let mut next = Next::Run;
+    loop {
+        waiting.extend(job.take_starts());
+        next = match next {
+            Next::Run => {
+                let at = tick();
+                job.run(at, &mut tick)
+            }
+            Next::Wait => {
+                let start = waiting.pop().expect("a job that waits has started something");
+                let performed = perform(&start.call);
+                job.complete(start.number, tick(), performed)
+            }
+            Next::Ended => return job.finish(),
+        };
+    }
+}
+
+pub(crate) fn run(def: &FlowDef, request: Request, perform: impl FnMut(&Call) -> Performed) -> Ended {
+    drive(job(def, request), perform)
+}
+
+/// For flows which ask for nothing.
+pub(crate) fn nothing(call: &Call) -> Performed {
+    panic!("asked for {call:?}")
+}
+
+pub(crate) fn body(ended: &Ended) -> &str {
+    str::from_utf8(&ended.response.as_ref().unwrap().body).unwrap()
+}
+
+/// The events, one a line, without times.
+pub(crate) fn events(ended: &Ended) -> String {
+    let show = |datum: &Datum| Value::of_data(&**datum).unwrap().to_string();
+    let line = |event: &Event<Datum>| match event {
+        Event::Received { .. } => "received".to_owned(),
+        Event::Ran { step, decision, .. } => format!("step {step}: {decision}"),
+        Event::Yielded { step, progress } => format!("step {step} yields {}", show(progress)),
+        Event::Wrote { step, slot, value, .. } => format!("step {step} wrote {slot}: {}", show(value)),
+        Event::Asked { call, step, kind, args, .. } => {
+            format!("step {step} asks {call}: {kind} {}", args.summary().unwrap())
+        }
+        Event::Answered { call, answer: Answer::Ok(output), .. } => format!("{call} gives {}", show(output)),
+        Event::Answered { call, answer: Answer::Err(error), .. } => format!("{call} fails: {error}"),
+        Event::Answered { call, answer: Answer::Cancelled, .. } => format!("{call} is cancelled"),
+    };
+    ended.events.iter().map(line).collect::<Vec<_>>().join("\n")
+}

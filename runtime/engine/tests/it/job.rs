@@ -1,0 +1,246 @@
+//! The job as a state machine: what it does with each decision and each input.
+
+use std::cell::Cell;
+
+use insta::assert_snapshot;
+use serde::{Deserialize, Serialize};
+use zerver_engine::Decision::{Continue, Done, Need, Yield};
+use zerver_engine::{
+    Call, Decision, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Next, Request, Response, Slot,
+    Stop, effect, flow, step,
+};
+use zerver_trace::{Event, Outcome};
+
+use crate::driver::{body, drive, events, job, nothing, run};
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Echo(u64);
+
+impl EffectKind for Echo {
+    const KIND: &'static str = "echo";
+    type Output = u64;
+}
+
+pub(crate) fn echo(call: &Call) -> zerver_engine::Performed {
+    Ok(Call::output::<Echo>(call.args::<Echo>().unwrap().0))
+}
+
+#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+struct Sum(u64);
+
+#[derive(Debug, Slot, Serialize, Deserialize)]
+struct Start(u64);
+
+#[step]
+fn parse(request: &Request) -> Result<Start, Failure> {
+    request.query_as("n").map(|n| Start(n.unwrap_or(1)))
+}
+
+#[step]
+fn ask(start: &Start) -> Decision<Sum> {
+    match start.0 {
+        0 => Continue(Sum(0)),
+        n => Need(effect(Echo(n)).map(|n| Sum(n + 1))),
+    }
+}
+
+#[step]
+fn render(sum: &Sum) -> Response {
+    Response::text(sum.0.to_string())
+}
+
+#[test]
+fn a_need_writes_its_output_and_the_next_step_runs() {
+    let def = flow!("sum", GET "/", steps: [parse, ask, render]);
+    let ended = run(&def, Request::get("/?n=4"), echo);
+    assert_eq!(body(&ended), "5");
+    assert_snapshot!(events(&ended), @r"
+    received
+    step 0: continue
+    step 0 wrote 1: 4
+    step 1: need
+    step 1 asks 0: echo 4
+    0 gives 4
+    step 1 wrote 2: 5
+    step 2: done
+    ");
+    assert_eq!(body(&run(&def, Request::get("/?n=0"), nothing)), "0");
+}
+
+#[test]
+fn times_are_those_of_the_driver() {
+    let def = flow!("sum", GET "/", steps: [parse, ask, render]);
+    let ended = run(&def, Request::get("/"), echo);
+    let times: Vec<_> = ended
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Ran { ready_ns, at_ns, cpu_ns, .. } => Some((*ready_ns, *at_ns, *cpu_ns)),
+            _ => None,
+        })
+        .collect();
+    // Ready when the one before ended, or when the answer came.
+    assert_eq!(times, [(0, 1, 1), (2, 3, 1), (5, 6, 1)]);
+}
+
+#[test]
+fn an_effect_that_fails_fails_the_request() {
+    let def = flow!("sum", GET "/", steps: [parse, ask, render]);
+    let ended =
+        run(&def, Request::get("/"), |_| Err(EffectError::new(EffectErrorKind::Timeout, "after 300 ms")));
+    assert_eq!(ended.response.as_ref().unwrap().status, 504);
+    let Outcome::Failed(failure) = ended.outcome else { panic!("{:?}", ended.outcome) };
+    assert_eq!((failure.step, failure.call), (Some(1), Some(0)));
+    assert_eq!(failure.causes, ["timeout: after 300 ms"]);
+    assert_eq!(failure.to_string(), "timeout echo");
+}
+
+#[test]
+fn an_output_of_the_wrong_kind_is_an_error() {
+    #[derive(Serialize, Deserialize)]
+    struct Other;
+    impl EffectKind for Other {
+        const KIND: &'static str = "other";
+        type Output = u64;
+    }
+    let def = flow!("sum", GET "/", steps: [parse, ask, render]);
+    let ended = run(&def, Request::get("/"), |_| Ok(Call::output::<Other>(1)));
+    assert_eq!(ended.response.unwrap().status, 500);
+}
+
+#[test]
+fn a_yield_hands_its_progress_back_to_the_step() {
+    #[step]
+    fn count(start: &Start, so_far: Option<(u64, u64)>) -> Decision<Sum, (u64, u64)> {
+        match so_far.unwrap_or((0, 0)) {
+            (n, sum) if n == start.0 => Continue(Sum(sum)),
+            (n, sum) => Yield((n + 1, sum + n + 1)),
+        }
+    }
+    let def = flow!("count", GET "/", steps: [parse, count, render]);
+    let ended = run(&def, Request::get("/?n=2"), nothing);
+    assert_eq!(body(&ended), "3");
+    assert_snapshot!(events(&ended), @r"
+    received
+    step 0: continue
+    step 0 wrote 1: 2
+    step 1: yield
+    step 1 yields [1, 1]
+    step 1: yield
+    step 1 yields [2, 3]
+    step 1: continue
+    step 1 wrote 2: 3
+    step 2: done
+    ");
+}
+
+#[test]
+fn a_panic_ends_its_request_and_no_other() {
+    #[step]
+    fn divide(start: &Start) -> Sum {
+        Sum(100 / start.0)
+    }
+    let def = flow!("divide", GET "/", steps: [parse, divide, render]);
+    let ended = run(&def, Request::get("/?n=0"), nothing);
+    assert_eq!(ended.response.as_ref().unwrap().status, 500);
+    assert!(!body(&ended).contains("divide"), "an answer tells no internals: {}", body(&ended));
+    assert_eq!(ended.outcome, Outcome::Panicked { step: 1, message: "attempt to divide by zero".into() });
+    assert_eq!(body(&run(&def, Request::get("/?n=50"), nothing)), "2");
+}
+
+#[test]
+fn a_panic_in_what_is_made_of_an_output_is_a_panic_of_the_step() {
+    #[step]
+    fn ask(start: &Start) -> Decision<Sum> {
+        let n = start.0;
+        Need(effect(Echo(n)).map(|_| -> Sum { panic!("made of an output") }))
+    }
+    let def = flow!("panic", GET "/", steps: [parse, ask, render]);
+    let ended = run(&def, Request::get("/"), echo);
+    assert_eq!(ended.outcome, Outcome::Panicked { step: 1, message: "made of an output".into() });
+}
+
+#[test]
+fn a_flow_that_ends_without_an_answer_fails() {
+    #[step]
+    fn maybe(start: &Start) -> Decision<()> {
+        if start.0 > 0 { Done(Response::no_content()) } else { Continue(()) }
+    }
+    let def = flow!("maybe", GET "/", steps: [parse, maybe]);
+    assert_eq!(run(&def, Request::get("/"), nothing).response.unwrap().status, 204);
+    let ended = run(&def, Request::get("/?n=0"), nothing);
+    assert_eq!(ended.response.as_ref().unwrap().status, 500);
+    assert!(body(&ended).contains("did not answer"), "{}", body(&ended));
+}
+
+#[test]
+fn stopped_while_it_waits_its_effects_are_cancelled() {
+    let def = flow!("sum", GET "/", steps: [parse, ask, render]);
+    let wait = || {
+        let mut job = job(&def, Request::get("/"));
+        assert_eq!(job.run(0, || 1), Next::Run);
+        assert_eq!(job.run(1, || 2), Next::Wait);
+        assert_eq!(job.run(2, || 3), Next::Wait, "nothing runs while it waits");
+        job
+    };
+    let mut gone = wait();
+    gone.stop(Stop::Gone, 3);
+    // An answer that comes too late changes nothing.
+    assert_eq!(gone.complete(0, 4, Ok(Call::output::<Echo>(1))), Next::Ended);
+    let ended = gone.finish();
+    assert_eq!(ended.outcome, Outcome::Gone { step: 1 });
+    assert!(ended.response.is_none());
+    assert!(events(&ended).ends_with("0 is cancelled"), "{}", events(&ended));
+
+    let mut late = wait();
+    late.stop(Stop::Deadline, 3);
+    let ended = late.finish();
+    assert_eq!(ended.outcome, Outcome::TimedOut { step: 1 });
+    assert_eq!(ended.response.unwrap().status, 504);
+
+    assert_eq!(wait().finish().outcome, Outcome::Gone { step: 1 });
+}
+
+#[test]
+fn an_answer_nobody_waits_for_is_ignored() {
+    let def = flow!("sum", GET "/", steps: [parse, ask, render]);
+    let mut job = job(&def, Request::get("/"));
+    assert_eq!(job.complete(5, 0, Ok(Call::output::<Echo>(1))), Next::Run);
+    let calls = Cell::new(0);
+    let ended = drive(job, |call| {
+        calls.set(calls.get() + 1);
+        echo(call)
+    });
+    assert_eq!((body(&ended), calls.get()), ("2", 1));
+}
+
+#[test]
+fn events_beyond_the_limit_are_counted() {
+    #[step]
+    fn spin(so_far: Option<u32>) -> Decision<Sum, u32> {
+        match so_far.unwrap_or(0) {
+            20_000 => Continue(Sum(1)),
+            n => Yield(n + 1),
+        }
+    }
+    let def = flow!("spin", GET "/", steps: [spin, render]);
+    let ended = run(&def, Request::get("/"), nothing);
+    assert_eq!(body(&ended), "1");
+    assert_eq!(ended.events.len(), 10_000);
+    // Two events for each yield, three for the step that wrote and the one that answered, one for the body.
+    assert_eq!(ended.events_dropped, 2 * 20_000 + 3 + 1 - 10_000);
+}
+
+#[test]
+fn effects_can_be_ready_or_fail_without_a_call() {
+    #[step]
+    fn ready(start: &Start) -> Decision<Sum> {
+        match start.0 {
+            1 => Need(Effect::ready(Sum(9))),
+            n => Need(Effect::fail(Failure::not_found("sum", n))),
+        }
+    }
+    let def = flow!("ready", GET "/", steps: [parse, ready, render]);
+    assert_eq!(body(&run(&def, Request::get("/"), nothing)), "9");
+    assert_eq!(run(&def, Request::get("/?n=2"), nothing).response.unwrap().status, 404);
+}

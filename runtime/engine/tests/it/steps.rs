@@ -1,0 +1,141 @@
+//! What `#[step]`, `chain!` and `flow!` make of functions.
+
+use serde::{Deserialize, Serialize};
+use zerver_engine::Decision::{Continue, Done};
+use zerver_engine::{
+    Chain, Decision, Failure, Flow, Now, Random, Request, Response, Slot, Step, chain, flow, step,
+};
+
+use crate::driver::{body, nothing, run};
+
+#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot(secret)]
+struct Token(String);
+
+#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+struct Greeting(String);
+
+#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+struct Visits(u64);
+
+/// Reads the bearer token.
+#[step]
+fn parse_token(request: &Request) -> Result<Token, Failure> {
+    request.bearer().map(|token| Token(token.to_owned())).ok_or_else(|| Failure::unauthorized("session"))
+}
+
+#[step]
+fn greet(token: &Token) -> (Greeting, Option<Visits>) {
+    (Greeting(format!("hello, {}", token.0)), (token.0 == "ann").then_some(Visits(3)))
+}
+
+#[step]
+fn answer(greeting: &Greeting, visits: Option<&Visits>) -> Decision<()> {
+    match visits {
+        Some(visits) => Done(Response::text(format!("{} ({})", greeting.0, visits.0))),
+        None => Done(Response::text(greeting.0.clone())),
+    }
+}
+
+#[step]
+fn nothing_to_say() -> Decision<()> {
+    Continue(())
+}
+
+const AUTH: Chain = chain![parse_token];
+
+#[test]
+fn a_step_is_still_a_function() {
+    let request = Request::get("/").with_header("authorization", "bearer ann");
+    assert_eq!(parse_token(&request), Ok(Token("ann".into())));
+    assert_eq!(parse_token(&Request::get("/")), Err(Failure::unauthorized("session")));
+}
+
+#[test]
+fn a_step_is_described_by_its_signature() {
+    let desc = <parse_token as Step>::DESC;
+    assert_eq!((desc.name, desc.doc), ("parse_token", "Reads the bearer token."));
+    assert!(desc.file.ends_with("steps.rs"));
+    let source = include_str!("steps.rs").lines().nth(desc.line as usize - 1).unwrap();
+    assert!(source.starts_with("fn parse_token"), "{source}");
+
+    let flow =
+        Flow::new(&flow!("greet", GET "/", before: AUTH, steps: [greet, answer]), |f, _| f.to_response());
+    let info = flow.unwrap().info().clone();
+    let slots: Vec<_> = info.slots.iter().map(|slot| (slot.name.as_str(), slot.secret)).collect();
+    assert_eq!(slots, [("Request", false), ("Token", true), ("Greeting", false), ("Visits", false)]);
+    assert_eq!(info.slots[1].path, concat!(module_path!(), "::Token"));
+    let wiring = |step: usize| {
+        let reads: Vec<_> = info.steps[step].reads.iter().map(|read| (read.slot, read.optional)).collect();
+        let writes: Vec<_> =
+            info.steps[step].writes.iter().map(|write| (write.slot, write.optional)).collect();
+        (reads, writes)
+    };
+    assert_eq!(wiring(0), (vec![(0, false)], vec![(1, false)]));
+    assert_eq!(wiring(1), (vec![(1, false)], vec![(2, false), (3, true)]));
+    assert_eq!(wiring(2), (vec![(2, false), (3, true)], vec![]));
+}
+
+#[test]
+fn steps_run_in_order_and_see_what_was_written() {
+    let def = flow!("greet", GET "/", before: [AUTH, chain![nothing_to_say]], steps: [greet, answer]);
+    let ask = |token: &str| {
+        body(&run(&def, Request::get("/").with_header("authorization", token), nothing)).to_owned()
+    };
+    assert_eq!(ask("Bearer ann"), "hello, ann (3)");
+    assert_eq!(ask("Bearer bob"), "hello, bob");
+    assert_eq!(ask("Basic bob"), r#"{"error":{"kind":"unauthorized","what":"session"}}"#);
+}
+
+#[test]
+fn nothing_leaks_from_one_request_to_the_next() {
+    let def = flow!("greet", GET "/", before: AUTH, steps: [greet, answer]);
+    let ask = |token: &str| {
+        body(&run(&def, Request::get("/").with_header("authorization", token), nothing)).to_owned()
+    };
+    for _ in 0..100 {
+        // What ann's request wrote, bob's must not see.
+        assert_eq!(ask("Bearer ann"), "hello, ann (3)");
+        assert_eq!(ask("Bearer bob"), "hello, bob");
+    }
+}
+
+#[test]
+fn a_slot_dies_with_its_request() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static ALIVE: AtomicUsize = AtomicUsize::new(0);
+
+    #[derive(Slot, Serialize, Deserialize)]
+    struct Counted(());
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            ALIVE.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+    #[step]
+    fn make() -> Counted {
+        ALIVE.fetch_add(1, Ordering::SeqCst);
+        Counted(())
+    }
+    #[step]
+    fn end(_counted: &Counted) -> Response {
+        Response::text(ALIVE.load(Ordering::SeqCst).to_string())
+    }
+    let def = flow!("count", GET "/", steps: [make, end]);
+    for _ in 0..3 {
+        assert_eq!(body(&run(&def, Request::get("/"), nothing)), "1");
+        assert_eq!(ALIVE.load(Ordering::SeqCst), 0);
+    }
+}
+
+#[test]
+fn time_and_randomness_come_with_the_request() {
+    #[step]
+    fn show(now: &Now, random: &Random) -> Response {
+        Response::text(format!("{} {}", now.unix_ns, random.u64(0)))
+    }
+    let def = flow!("show", GET "/", steps: [show]);
+    let once = body(&run(&def, Request::get("/"), nothing)).to_owned();
+    assert_eq!(once, body(&run(&def, Request::get("/"), nothing)));
+    assert!(once.starts_with("1000 "));
+}

@@ -1,0 +1,95 @@
+//! `chain!` and `flow!`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{Error, Expr, Ident, LitStr, Path, Result, Token, bracketed};
+
+pub(crate) fn expand_chain(item: TokenStream) -> Result<TokenStream> {
+    let List(steps) = syn::parse2(item)?;
+    Ok(chain(steps.iter()))
+}
+
+fn chain<'a>(steps: impl Iterator<Item = &'a Path>) -> TokenStream {
+    let engine = crate::engine();
+    quote!(#engine::Chain::new(&[#(<#steps as #engine::Step>::DESC),*]))
+}
+
+pub(crate) fn expand_flow(item: TokenStream) -> Result<TokenStream> {
+    let Flow { name, method, pattern, before, steps } = syn::parse2(item)?;
+    let engine = crate::engine();
+    let steps = chain(steps.iter());
+    let method = method.to_string();
+    Ok(quote! {{
+        const FLOW: #engine::FlowDef =
+            #engine::FlowDef::new(#name, #method, #pattern, &[#(#before,)* #steps]);
+        const _: () = FLOW.check_order();
+        FLOW
+    }})
+}
+
+/// Paths, separated by commas.
+struct List(Punctuated<Path, Token![,]>);
+
+impl Parse for List {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        Punctuated::parse_terminated(input).map(Self)
+    }
+}
+
+struct Flow {
+    name: LitStr,
+    method: Ident,
+    pattern: LitStr,
+    before: Vec<Expr>,
+    steps: Punctuated<Path, Token![,]>,
+}
+
+impl Parse for Flow {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let name = input.parse()?;
+        input.parse::<Token![,]>()?;
+        let method: Ident = input.parse()?;
+        if !["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+            .contains(&method.to_string().as_str())
+        {
+            return Err(Error::new(
+                method.span(),
+                "the method of a flow is one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+            ));
+        }
+        let pattern = input.parse()?;
+        let (mut before, mut steps) = (Vec::new(), None);
+        while input.parse::<Option<Token![,]>>()?.is_some() && !input.is_empty() {
+            let key: Ident = input.parse()?;
+            input.parse::<Token![:]>()?;
+            match key.to_string().as_str() {
+                "before" if before.is_empty() && steps.is_none() => before = chains(input)?,
+                "steps" if steps.is_none() => {
+                    let list;
+                    bracketed!(list in input);
+                    steps = Some(list.call(Punctuated::parse_terminated)?);
+                }
+                _ => {
+                    return Err(Error::new(
+                        key.span(),
+                        "a flow has `before: CHAIN`, then `steps: [..]`, each once",
+                    ));
+                }
+            }
+        }
+        let steps = steps.ok_or_else(|| input.error("a flow needs `steps: [..]`"))?;
+        Ok(Self { name, method, pattern, before, steps })
+    }
+}
+
+/// One chain, or several in brackets.
+fn chains(input: ParseStream<'_>) -> Result<Vec<Expr>> {
+    if !input.peek(syn::token::Bracket) {
+        return Ok(vec![input.parse()?]);
+    }
+    let list;
+    bracketed!(list in input);
+    Ok(list.call(Punctuated::<Expr, Token![,]>::parse_terminated)?.into_iter().collect())
+}

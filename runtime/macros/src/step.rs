@@ -1,0 +1,140 @@
+//! `#[step]`.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::spanned::Spanned;
+use syn::{
+    Error, Expr, ExprLit, FnArg, GenericArgument, ItemFn, Lit, Meta, PathArguments, Result, ReturnType, Type,
+};
+
+pub(crate) fn expand(attributes: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    if !attributes.is_empty() {
+        return Err(Error::new_spanned(attributes, "#[step] takes no arguments"));
+    }
+    let function: ItemFn = syn::parse2(item)?;
+    refuse(&function)?;
+    let engine = crate::engine();
+    let mut reads = Vec::new();
+    let mut arguments = Vec::new();
+    for parameter in &function.sig.inputs {
+        let FnArg::Typed(parameter) = parameter else {
+            return Err(Error::new_spanned(parameter, "a step is a plain function, without self"));
+        };
+        let at = reads.len();
+        match Parameter::of(&parameter.ty)? {
+            Parameter::Slot(slot) => {
+                reads.push(quote!(#engine::Read { slot: <#slot as #engine::Slot>::DESC, optional: false }));
+                arguments.push(quote!(frame.read::<#slot>(#at)));
+            }
+            Parameter::Maybe(slot) => {
+                reads.push(quote!(#engine::Read { slot: <#slot as #engine::Slot>::DESC, optional: true }));
+                arguments.push(quote!(frame.maybe::<#slot>(#at)));
+            }
+            Parameter::Progress(progress) => arguments.push(quote!(frame.progress::<#progress>())),
+        }
+    }
+    let name = &function.sig.ident;
+    let visibility = &function.vis;
+    let text = name.to_string();
+    let doc = doc(&function);
+    let output = match &function.sig.output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, output) => output.to_token_stream(),
+    };
+    let cfgs = function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+    let cfgs: Vec<_> = cfgs.collect();
+    // The line of the function itself: `line!()` with its span, so that macros around it do not move it.
+    let line = quote::quote_spanned!(function.sig.fn_token.span()=> ::core::line!());
+    let file = quote::quote_spanned!(function.sig.fn_token.span()=> ::core::file!());
+    Ok(quote! {
+        #function
+
+        #(#cfgs)*
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, dead_code, missing_docs, missing_debug_implementations)]
+        #visibility struct #name {}
+
+        #(#cfgs)*
+        impl #engine::Step for #name {
+            const DESC: #engine::StepDesc = #engine::StepDesc {
+                name: #text,
+                doc: #doc,
+                file: #file,
+                line: #line,
+                reads: &[#(#reads),*],
+                writes: <#output as #engine::IntoDecision>::WRITES,
+                may_end: <#output as #engine::IntoDecision>::MAY_END,
+                run: |frame| #engine::IntoDecision::decide(#name(#(#arguments),*)),
+            };
+        }
+    })
+}
+
+/// What cannot be a step, each with what to do instead.
+fn refuse(function: &ItemFn) -> Result<()> {
+    let signature = &function.sig;
+    if let Some(token) = &signature.asyncness {
+        return Err(Error::new(
+            token.span(),
+            "a step does no I/O, so it is not async; return `Need(effect)` instead",
+        ));
+    }
+    if !signature.generics.params.is_empty() || signature.generics.where_clause.is_some() {
+        return Err(Error::new_spanned(
+            &signature.generics,
+            "a step has no generic parameters: the slots it reads are its parameters, and their types are known",
+        ));
+    }
+    Ok(())
+}
+
+enum Parameter<'a> {
+    Slot(&'a Type),
+    Maybe(&'a Type),
+    Progress(&'a Type),
+}
+
+impl<'a> Parameter<'a> {
+    fn of(parameter: &'a Type) -> Result<Self> {
+        match parameter {
+            Type::Reference(reference) if reference.mutability.is_some() => Err(Error::new_spanned(
+                parameter,
+                "a step cannot change a slot; return a new one, under a type of its own",
+            )),
+            Type::Reference(reference) => Ok(Self::Slot(&reference.elem)),
+            _ => match option_of(parameter) {
+                Some(Type::Reference(reference)) if reference.mutability.is_none() => {
+                    Ok(Self::Maybe(&reference.elem))
+                }
+                Some(progress) if !matches!(progress, Type::Reference(_)) => Ok(Self::Progress(progress)),
+                _ => Err(Error::new_spanned(
+                    parameter,
+                    "a step reads slots: take `&Slot`, `Option<&Slot>`, or its own progress as `Option<Progress>`",
+                )),
+            },
+        }
+    }
+}
+
+/// The `T` of `Option<T>`.
+fn option_of(of: &Type) -> Option<&Type> {
+    let Type::Path(path) = of else { return None };
+    let last = path.path.segments.last().filter(|segment| segment.ident == "Option")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match arguments.args.first()? {
+        GenericArgument::Type(inner) => Some(inner),
+        _ => None,
+    }
+}
+
+/// The documentation comment, its lines joined.
+fn doc(function: &ItemFn) -> String {
+    let lines = function.attrs.iter().filter_map(|attribute| match &attribute.meta {
+        Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+            _ => None,
+        },
+        _ => None,
+    });
+    lines.map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,103 @@
+//! Interpreters: what performs one kind of effect.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use zerver_engine::{Call, EffectError, EffectErrorKind, EffectKind, Performed, RequestId};
+
+/// What an interpreter gives: the output or an error.
+pub type Outcome<K> = Result<<K as EffectKind>::Output, EffectError>;
+
+/// A future that can move between threads.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// How an effect goes once it has been asked for.
+pub enum Begun<T> {
+    /// It could be answered at once. The request goes on without having waited.
+    Ready(T),
+    /// It takes its time.
+    Pending(BoxFuture<T>),
+}
+
+/// The request on whose behalf an effect is performed.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    /// Its id; none outside a request.
+    pub request_id: Option<RequestId>,
+    /// Its `traceparent`, to be passed on (W3C Trace Context).
+    pub traceparent: Option<Arc<str>>,
+}
+
+/// Performs one kind of effect, live.
+///
+/// Time limits are not its business: whoever drives the request drops the future when its time is over.
+pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
+    /// Begins to perform it.
+    fn begin(&self, args: &K, context: &Context) -> Begun<Outcome<K>>;
+}
+
+/// The interpreter that calls a function and awaits what it returns.
+impl<K, F, Fut> Interpreter<K> for F
+where
+    K: EffectKind,
+    F: Fn(&K) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Outcome<K>> + Send + 'static,
+{
+    fn begin(&self, args: &K, _context: &Context) -> Begun<Outcome<K>> {
+        Begun::Pending(Box::pin(self(args)))
+    }
+}
+
+/// The interpreters of a program, by kind of effect.
+#[derive(Clone, Default)]
+pub struct Interpreters(Vec<(&'static str, Arc<dyn AnyInterpreter>)>);
+
+impl Interpreters {
+    /// No interpreters.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds the interpreter of a kind; the one there was is replaced.
+    pub fn set<K: EffectKind>(&mut self, interpreter: impl Interpreter<K>) {
+        self.0.retain(|(kind, _)| *kind != K::KIND);
+        self.0.push((K::KIND, Arc::new(Typed::<K, _>(interpreter, std::marker::PhantomData))));
+    }
+
+    /// The kinds there are.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|(kind, _)| *kind)
+    }
+
+    /// Begins to perform a call. A kind without an interpreter is an error of that call.
+    pub fn begin(&self, call: &Call, context: &Context) -> Begun<Performed> {
+        match self.0.iter().find(|(kind, _)| *kind == call.kind()) {
+            Some((_, interpreter)) => interpreter.begin(call, context),
+            None => Begun::Ready(Err(EffectError::new(
+                EffectErrorKind::NoInterpreter,
+                format!("this program performs no effect of kind {}; App::interpreter adds one", call.kind()),
+            ))),
+        }
+    }
+}
+
+trait AnyInterpreter: Send + Sync {
+    fn begin(&self, call: &Call, context: &Context) -> Begun<Performed>;
+}
+
+struct Typed<K, I>(I, std::marker::PhantomData<fn() -> K>);
+
+impl<K: EffectKind, I: Interpreter<K>> AnyInterpreter for Typed<K, I> {
+    fn begin(&self, call: &Call, context: &Context) -> Begun<Performed> {
+        let Some(args) = call.args::<K>() else {
+            let message = format!("two kinds of effect are called {}", K::KIND);
+            return Begun::Ready(Err(EffectError::new(EffectErrorKind::Internal, message)));
+        };
+        match self.0.begin(args, context) {
+            Begun::Ready(outcome) => Begun::Ready(outcome.map(Call::output::<K>)),
+            Begun::Pending(future) => {
+                Begun::Pending(Box::pin(async move { future.await.map(Call::output::<K>) }))
+            }
+        }
+    }
+}
