@@ -11,6 +11,11 @@ use zerver_trace::{Datum, Held};
 
 use crate::Frame;
 
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no slot",
+    label = "not a slot",
+    note = "a slot is a type of its own: `#[derive(Slot, Serialize, Deserialize)] struct ..`"
+)]
 /// A type that is a slot. Derive it; the derive also needs `Serialize` and `Deserialize` for slots that steps write.
 pub trait Slot: Any + Send + Sync + Sized {
     /// What is known of it when the program is compiled.

@@ -1,5 +1,6 @@
 //! The engine, driven by hand: no runtime, no clock, no I/O.
 
+mod compile_fail;
 mod driver;
 mod effects;
 mod job;
