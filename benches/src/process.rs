@@ -1,0 +1,115 @@
+//! The servers, each in a process of its own on the first core.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use crate::{axum_twin, say, todos};
+
+/// A server to compare. The first is what the others are compared with.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Variant {
+    Axum,
+    Unrecorded,
+    Tail,
+    All,
+}
+
+impl Variant {
+    pub(crate) const ALL: [Self; 4] = [Self::Axum, Self::Unrecorded, Self::Tail, Self::All];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Axum => "axum 0.8",
+            Self::Unrecorded => "zerver, unrecorded",
+            Self::Tail => "zerver, tail",
+            Self::All => "zerver, all",
+        }
+    }
+
+    const fn argument(self) -> &'static str {
+        match self {
+            Self::Axum => "axum",
+            Self::Unrecorded => "off",
+            Self::Tail => "tail",
+            Self::All => "all",
+        }
+    }
+}
+
+/// A server that runs.
+pub(crate) struct Server {
+    child: Child,
+    addr: SocketAddr,
+    store: std::path::PathBuf,
+}
+
+impl Server {
+    pub(crate) fn start(variant: Variant) -> Result<Self, String> {
+        let program = std::env::current_exe().map_err(|error| error.to_string())?;
+        let store = std::env::temp_dir().join(format!("zerver-bench-{}", std::process::id()));
+        let mut child = Command::new(program)
+            .args(["serve", variant.argument()])
+            .env("ZERVER_RECORD", if variant == Variant::Axum { "off" } else { variant.argument() })
+            .env("ZERVER_STORE", &store)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        let mut line = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut line).map_err(|error| error.to_string())?;
+        }
+        let addr = line.trim().parse().map_err(|_| format!("the server said {line:?} instead of its address"))?;
+        Ok(Self { child, addr, store })
+    }
+
+    pub(crate) const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The processor time of all its threads so far.
+    pub(crate) fn cpu(&self) -> std::io::Result<Duration> {
+        let mut total = 0;
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
+            total += text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
+        }
+        Ok(Duration::from_nanos(total))
+    }
+
+    pub(crate) fn stop(mut self) -> Result<(), String> {
+        // It ends when its standard input does.
+        drop(self.child.stdin.take());
+        let status = self.child.wait().map_err(|error| error.to_string())?;
+        let _ = std::fs::remove_dir_all(&self.store);
+        if status.success() { Ok(()) } else { Err(format!("the server ended with {status}")) }
+    }
+}
+
+/// Keeps this process, with the threads it will start, on one core, where there are several.
+pub(crate) fn stay_on(core: usize) {
+    let mut cores = rustix::thread::CpuSet::new();
+    cores.set(core);
+    // On a machine with one core everything shares it, and the ratios still hold.
+    let _ = rustix::thread::sched_setaffinity(None, &cores);
+}
+
+/// The other side of [`Server::start`].
+pub(crate) fn serve(variant: &str) -> ExitCode {
+    stay_on(0);
+    let ready = |addr: SocketAddr| {
+        say(&addr.to_string());
+        let _ = std::io::stdout().flush();
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+    };
+    let result = if variant == "axum" { axum_twin::serve(ready) } else { todos::serve(ready) };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&error);
+            ExitCode::from(2)
+        }
+    }
+}

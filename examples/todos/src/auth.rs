@@ -1,0 +1,93 @@
+//! Who is calling: the chain before every private flow.
+
+use std::time::Duration;
+
+use zerver::prelude::*;
+
+/// Reads the token, asks who that is, checks the roles, and counts the requests of this minute.
+pub const AUTH: Chain = chain![parse_auth, lookup_user, verify_roles, count_request, limit_rate];
+
+/// How many requests a user may make in a minute.
+const PER_MINUTE: u32 = 600;
+
+/// The bearer token of the request.
+#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot(secret)]
+pub struct AuthHeader(String);
+
+/// What the identity provider says of the user.
+#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+pub struct Claims {
+    pub sub: String,
+    pub roles: Vec<String>,
+}
+
+/// How often this user asked in this minute, this request included.
+#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+pub struct RateLimit {
+    pub used: u32,
+    pub window_ends_in_s: u32,
+}
+
+/// Reads the bearer token.
+#[step]
+fn parse_auth(request: &Request) -> Result<AuthHeader, Failure> {
+    request
+        .bearer()
+        .map(|token| AuthHeader(token.to_owned()))
+        .ok_or_else(|| Failure::unauthorized("session"))
+}
+
+/// Asks the identity provider whose token it is.
+#[step]
+fn lookup_user(auth: &AuthHeader) -> Decision<Claims> {
+    Need(
+        http::get("http://identity.internal/verify")
+            .bearer(&auth.0)
+            .timeout(Duration::from_millis(300))
+            .json_or_none::<Claims>()
+            .try_map(|claims| claims.ok_or_else(|| Failure::unauthorized("session"))),
+    )
+}
+
+/// Whoever has no role may read nothing.
+#[step]
+fn verify_roles(claims: &Claims) -> Result<(), Failure> {
+    if claims.roles.is_empty() { Err(Failure::forbidden("user").key(&claims.sub)) } else { Ok(()) }
+}
+
+#[step]
+fn count_request(claims: &Claims, now: &Now) -> Decision<RateLimit> {
+    let minute = now.unix_s() / 60;
+    let ends_in_s = (60 - now.unix_s() % 60) as u32;
+    let used = kv::add(("requests", claims.sub.as_str(), minute), 1)
+        .expires_in(Duration::from_secs(120));
+    Need(used.map(move |used| RateLimit {
+        used: u32::try_from(used).unwrap_or(u32::MAX),
+        window_ends_in_s: ends_in_s,
+    }))
+}
+
+#[step]
+fn limit_rate(limit: &RateLimit) -> Result<(), Failure> {
+    if limit.used > PER_MINUTE { Err(Failure::limited("user", limit.window_ends_in_s)) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_is_read_from_the_header() {
+        let request = Request::get("/").with_header("authorization", "Bearer ann-token");
+        assert_eq!(parse_auth(&request), Ok(AuthHeader("ann-token".into())));
+        assert_eq!(parse_auth(&Request::get("/")), Err(Failure::unauthorized("session")));
+    }
+
+    #[test]
+    fn too_many_requests_are_told_when_to_come_again() {
+        let limit = |used| limit_rate(&RateLimit { used, window_ends_in_s: 7 });
+        assert_eq!(limit(PER_MINUTE), Ok(()));
+        assert_eq!(limit(PER_MINUTE + 1), Err(Failure::limited("user", 7)));
+    }
+}

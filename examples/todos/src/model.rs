@@ -1,0 +1,43 @@
+//! The slots that several flows share.
+
+use zerver::prelude::*;
+
+/// A todo as it is stored.
+#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+pub struct Todo {
+    pub id: u64,
+    pub title: String,
+    pub completed: bool,
+    pub order: u64,
+}
+
+/// Which todo a request is about.
+#[derive(Debug, Clone, Copy, PartialEq, Slot, Serialize, Deserialize)]
+pub struct TodoId(pub u64);
+
+/// A todo as clients see it.
+#[derive(Debug, Serialize)]
+pub struct TodoView<'a> {
+    id: u64,
+    title: &'a str,
+    completed: bool,
+    order: u64,
+    url: String,
+}
+
+impl Todo {
+    /// With an absolute `url` at the host which the client asked.
+    pub fn view<'a>(&'a self, request: &Request) -> TodoView<'a> {
+        TodoView {
+            id: self.id,
+            title: &self.title,
+            completed: self.completed,
+            order: self.order,
+            url: self.url(request),
+        }
+    }
+
+    pub fn url(&self, request: &Request) -> String {
+        format!("{}/todos/{}", request.origin(), self.id)
+    }
+}

@@ -1,0 +1,57 @@
+//! A report that is as slow as one likes: `/reports/todos?latency_ms=250`.
+
+use zerver::prelude::*;
+
+use crate::model::Todo;
+
+/// What the report is to contain.
+#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+pub struct ReportParams {
+    latency_ms: u64,
+}
+
+/// Figures from upstream.
+#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+pub struct Figures {
+    visitors: u64,
+}
+
+/// What the todos amount to.
+#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+pub struct Tally {
+    open: usize,
+    completed: usize,
+}
+
+#[step]
+pub fn parse_report(request: &Request) -> Result<ReportParams, Failure> {
+    match request.query_as("latency_ms")?.unwrap_or(0) {
+        latency_ms @ 0..=10_000 => Ok(ReportParams { latency_ms }),
+        _ => Err(Failure::invalid("latency_ms").message("at most 10000")),
+    }
+}
+
+/// Asks for the figures and reads the todos at the same time.
+#[step]
+pub fn gather(params: &ReportParams) -> Decision<(Figures, Tally)> {
+    let figures = http::get("http://figures.internal/figures")
+        .query("latency_ms", params.latency_ms)
+        .timeout(15.seconds())
+        .json::<Figures>();
+    let tally = kv::list::<Todo>("todo").map(|entries| {
+        let completed = entries.iter().filter(|(_, todo)| todo.completed).count();
+        Tally { open: entries.len() - completed, completed }
+    });
+    Need(all((figures, tally)))
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    visitors: u64,
+    todos: &'a Tally,
+}
+
+#[step]
+pub fn render_report(figures: &Figures, tally: &Tally) -> Response {
+    Response::json(&Report { visitors: figures.visitors, todos: tally })
+}

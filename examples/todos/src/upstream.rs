@@ -1,0 +1,55 @@
+//! What the service asks over HTTP: an identity provider, and figures that take as long as they are asked to.
+//!
+//! A service of its own on a port of its own, in the same process so that the example needs no set-up.
+
+use zerver::prelude::*;
+
+#[derive(Debug, Slot, Serialize, Deserialize)]
+struct Latency(u64);
+
+#[derive(Serialize)]
+struct Claims {
+    sub: &'static str,
+    roles: &'static [&'static str],
+}
+
+/// The tokens that the identity provider knows.
+fn claims_of(token: &str) -> Option<Claims> {
+    Some(match token {
+        "ann-token" => Claims { sub: "ann", roles: &["admin", "writer"] },
+        "bob-token" => Claims { sub: "bob", roles: &["reader"] },
+        "eve-token" => Claims { sub: "eve", roles: &[] },
+        _ => return None,
+    })
+}
+
+#[step]
+fn verify(request: &Request) -> Result<Response, Failure> {
+    let token = request.bearer().ok_or_else(|| Failure::unauthorized("token"))?;
+    claims_of(token).map(|claims| Response::json(&claims)).ok_or_else(|| Failure::not_found("token", ""))
+}
+
+#[step]
+fn take_time(request: &Request) -> Decision<Latency> {
+    match request.query_as("latency_ms") {
+        Ok(latency_ms) => {
+            let latency_ms = latency_ms.unwrap_or(0);
+            Need(sleep(latency_ms.millis()).map(move |()| Latency(latency_ms)))
+        }
+        Err(failure) => Fail(failure),
+    }
+}
+
+#[step]
+fn render_figures(latency: &Latency) -> Response {
+    Response::json(&serde_json::json!({ "visitors": 4711, "took_ms": latency.0 }))
+}
+
+/// Serves on a port that is free.
+pub fn serve() -> Result<zerver::Running, zerver::StartError> {
+    App::new()
+        .flow(flow!("verify", GET "/verify", steps: [verify]))
+        .flow(flow!("figures", GET "/figures", steps: [take_time, render_figures]))
+        .workers(1)
+        .start("127.0.0.1:0")
+}

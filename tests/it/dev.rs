@@ -1,0 +1,60 @@
+//! `zerver dev` on a service of one's own: built, watched, rebuilt, restarted.
+
+use std::fs;
+use std::path::Path;
+
+use crate::harness::{Dev, Place, root};
+
+const MAIN: &str = r#"
+use zerver::prelude::*;
+
+#[step]
+fn say() -> Response {
+    Response::text("one")
+}
+
+fn app() -> App {
+    App::new().flow(flow!("say", GET "/", steps: [say]))
+}
+
+zerver::main!(app);
+"#;
+
+/// A package outside of this workspace, with the same versions of everything.
+fn package(at: &Path) {
+    fs::create_dir_all(at.join("src")).unwrap();
+    let manifest = format!(
+        "[package]\nname = \"say\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\nzerver = {{ path = {:?} }}\n",
+        root().join("runtime")
+    );
+    fs::write(at.join("Cargo.toml"), manifest).unwrap();
+    fs::copy(root().join("Cargo.lock"), at.join("Cargo.lock")).unwrap();
+    fs::write(at.join("src/main.rs"), MAIN).unwrap();
+}
+
+#[test]
+fn a_change_is_built_and_served_and_a_broken_one_is_shown_and_not() {
+    let place = Place::new();
+    let app = place.path().join("say");
+    package(&app);
+    let mut command = place.command(&["dev", app.to_str().unwrap(), "--addr", "127.0.0.1:0"]);
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+    command.env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "true");
+    let mut dev = Dev::start(command);
+    assert_eq!(dev.get("/").body, "one");
+
+    let write = |main: &str| fs::write(app.join("src/main.rs"), main).unwrap();
+    write(&MAIN.replace("\"one\"", "\"two\""));
+    dev.wait_for_line("listening on");
+    assert_eq!(dev.get("/").body, "two");
+
+    write(&MAIN.replace("\"one\"", "no such thing"));
+    dev.wait_for_line("error");
+    assert_eq!(dev.get("/").body, "two", "the last good one stays");
+
+    write(&MAIN.replace("\"one\"", "\"three\""));
+    dev.wait_for_line("listening on");
+    assert_eq!(dev.get("/").body, "three");
+    assert_eq!(place.wait_for(4).len(), 4);
+    assert_eq!(dev.stop().code(), Some(0));
+}

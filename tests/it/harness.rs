@@ -1,0 +1,291 @@
+//! The programs under test, as processes, and a client to ask them.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+/// How long anything may take before a test gives up on it. Nothing is expected to come near.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+pub(crate) struct Programs {
+    pub(crate) zerver: PathBuf,
+    pub(crate) todos: PathBuf,
+}
+
+/// Builds the programs, once in this process.
+pub(crate) fn programs() -> &'static Programs {
+    static PROGRAMS: OnceLock<Programs> = OnceLock::new();
+    PROGRAMS.get_or_init(|| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let output = Command::new(cargo)
+            .args(["build", "--workspace", "--bins", "--offline", "--message-format=json"])
+            .current_dir(root())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let messages = String::from_utf8(output.stdout).unwrap();
+        let executable = |name: &str| {
+            let found = messages.lines().find_map(|line| {
+                let message: Json = serde_json::from_str(line).ok()?;
+                let ours = message["target"]["name"] == name && message["executable"].is_string();
+                ours.then(|| PathBuf::from(message["executable"].as_str().unwrap()))
+            });
+            found.unwrap_or_else(|| panic!("no executable called {name}"))
+        };
+        Programs { zerver: executable("zerver"), todos: executable("zerver-example-todos") }
+    })
+}
+
+/// A folder for one test, and the `zerver` command in it.
+pub(crate) struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.path().join("store")
+    }
+
+    /// `zerver` with these arguments, on the store of this place.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&programs().zerver);
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env("ZERVER_STORE", self.store())
+            .env("TODOS_DATA", "memory")
+            .env_remove("NO_COLOR")
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn zerver(&self, arguments: &[&str]) -> Ran {
+        Ran::of(self.command(arguments).output().unwrap())
+    }
+
+    /// What it printed as JSON.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Json {
+        let ran = self.zerver(arguments);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.out))
+    }
+
+    /// `zerver dev` with the todo service on a port that is free, once it serves.
+    pub(crate) fn dev(&self) -> Dev {
+        let todos = programs().todos.to_str().unwrap();
+        Dev::start(self.command(&["dev", "--exe", todos, "--no-watch", "--addr", "127.0.0.1:0"]))
+    }
+
+    /// Waits until so many requests are in the store, and gives them, newest first.
+    pub(crate) fn wait_for(&self, count: usize) -> Vec<Json> {
+        let start = Instant::now();
+        loop {
+            let ran = self.zerver(&["ls", "--json", "--limit", "100000"]);
+            let found: Json = serde_json::from_str(&ran.out).unwrap_or_default();
+            let requests = found["requests"].as_array().cloned().unwrap_or_default();
+            if requests.len() >= count {
+                return requests;
+            }
+            assert!(start.elapsed() < PATIENCE, "{} of {count} requests: {ran:?}", requests.len());
+        }
+    }
+}
+
+/// What a command left behind.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// `zerver dev`, running.
+pub(crate) struct Dev {
+    child: Child,
+    pub(crate) addr: String,
+    lines: Receiver<String>,
+}
+
+impl Dev {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = channel();
+        for stream in [
+            Box::new(child.stdout.take().unwrap()) as Box<dyn Read + Send>,
+            Box::new(child.stderr.take().unwrap()),
+        ] {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    if sender.send(line).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        let mut dev = Self { child, addr: String::new(), lines };
+        let line = dev.wait_for_line("listening on http://");
+        dev.addr = line.split("http://").nth(1).unwrap().trim().to_owned();
+        dev
+    }
+
+    /// The next line that contains this.
+    pub(crate) fn wait_for_line(&mut self, part: &str) -> String {
+        let start = Instant::now();
+        let mut seen = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE.saturating_sub(start.elapsed())) {
+            if line.contains(part) {
+                return line;
+            }
+            seen.push(line);
+        }
+        panic!("no line with {part:?}:\n{}", seen.join("\n"));
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn stop(mut self) -> ExitStatus {
+        self.signal("-TERM");
+        self.wait()
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not end");
+            std::thread::yield_now();
+        }
+    }
+
+    pub(crate) fn ask(&self, method: &str, target: &str) -> Asking<'_> {
+        Asking { addr: &self.addr, method: method.into(), target: target.into(), headers: vec![], body: vec![] }
+    }
+
+    pub(crate) fn get(&self, target: &str) -> Answer {
+        self.ask("GET", target).send()
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A request to be sent.
+pub(crate) struct Asking<'a> {
+    addr: &'a str,
+    method: String,
+    target: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Asking<'_> {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    pub(crate) fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub(crate) fn json(mut self, body: Json) -> Self {
+        self.body = body.to_string().into_bytes();
+        self.header("content-type", "application/json")
+    }
+
+    pub(crate) fn send(self) -> Answer {
+        let mut head = format!(
+            "{} {} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {}\r\n",
+            self.method,
+            self.target,
+            self.addr,
+            self.body.len()
+        );
+        for (name, value) in &self.headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        let mut stream = TcpStream::connect(self.addr).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(&[head.as_bytes(), b"\r\n", &self.body].concat()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        Answer::parse(&String::from_utf8(answer).unwrap())
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let header = |line: &str| {
+            let (name, value) = line.split_once(':').unwrap();
+            (name.to_lowercase(), value.trim().to_owned())
+        };
+        Self { status, headers: lines.map(header).collect(), body: body.to_owned() }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        self.header("x-request-id").unwrap()
+    }
+
+    pub(crate) fn json(&self) -> Json {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}

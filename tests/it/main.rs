@@ -1,0 +1,8 @@
+//! End to end tests, and the tests that keep ARCHITECTURE.md true.
+
+mod architecture;
+mod dev;
+mod harness;
+mod story;
+mod todos;
+mod trouble;
