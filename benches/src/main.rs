@@ -59,11 +59,15 @@ fn compare(plan: &Plan) -> Result<(), String> {
         }
     }
     let axum: Vec<f64> = rounds[0].iter().map(|round| round.cpu_us).collect();
-    say(&format!("GET /v1/todos/7, {} connections, {} rounds of {:?}", plan.connections, plan.rounds, plan.time));
+    say(&format!(
+        "GET /v1/todos/7, {} connections, {} rounds of {:?}",
+        plan.connections, plan.rounds, plan.time
+    ));
     say("| server | CPU us/request | of axum (median, min to max) | requests/s |");
     say("|---|---|---|---|");
     for (variant, rounds) in std::iter::zip(Variant::ALL, &rounds) {
-        let ratios: Vec<f64> = std::iter::zip(rounds, &axum).map(|(round, axum)| round.cpu_us / axum).collect();
+        let ratios: Vec<f64> =
+            std::iter::zip(rounds, &axum).map(|(round, axum)| round.cpu_us / axum).collect();
         let (least, most) = ratios.iter().fold((f64::MAX, f64::MIN), |(a, b), &r| (a.min(r), b.max(r)));
         say(&format!(
             "| {} | {:.2} | {:.2} ({least:.2} to {most:.2}) | {:.0} |",

@@ -61,7 +61,8 @@ impl Server {
         if let Some(stdout) = child.stdout.take() {
             BufReader::new(stdout).read_line(&mut line).map_err(|error| error.to_string())?;
         }
-        let addr = line.trim().parse().map_err(|_| format!("the server said {line:?} instead of its address"))?;
+        let addr =
+            line.trim().parse().map_err(|_| format!("the server said {line:?} instead of its address"))?;
         Ok(Self { child, addr, store })
     }
 

@@ -41,10 +41,7 @@ struct TodoId(u64);
 
 #[step]
 fn parse_auth(request: &Request) -> Result<AuthHeader, Failure> {
-    request
-        .bearer()
-        .map(|token| AuthHeader(token.to_owned()))
-        .ok_or_else(|| Failure::unauthorized("session"))
+    request.bearer().map(|token| AuthHeader(token.to_owned())).ok_or_else(|| Failure::unauthorized("session"))
 }
 
 #[step]
@@ -77,7 +74,9 @@ fn render_todo(todo: &Todo) -> Response {
 
 #[step]
 fn seed() -> Decision<()> {
-    Need(all((kv::put(("user", "ann-token"), Claims::ann()), kv::put(("todo", 7u64), Todo::milk()))).map(drop))
+    Need(
+        all((kv::put(("user", "ann-token"), Claims::ann()), kv::put(("todo", 7u64), Todo::milk()))).map(drop),
+    )
 }
 
 #[step]
@@ -104,7 +103,8 @@ pub(crate) fn serve(ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
 fn sow(addr: SocketAddr) -> std::io::Result<()> {
     use std::io::{Error, Read, Write};
     let mut stream = std::net::TcpStream::connect(addr)?;
-    stream.write_all(b"POST /seed HTTP/1.1\r\nhost: bench\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")?;
+    stream
+        .write_all(b"POST /seed HTTP/1.1\r\nhost: bench\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     if answer.starts_with("HTTP/1.1 204") { Ok(()) } else { Err(Error::other(answer)) }

@@ -20,5 +20,6 @@ pub mod prelude {
         Request, RequestId, Response, Shared, Slot, all, chain, effect, flow, join_all, step,
     };
 
+    pub use crate::effects::Durations;
     pub use crate::{clock, http, kv, sleep};
 }

@@ -70,10 +70,7 @@ fn the_lower_crates_stay_small_and_without_io() {
         assert!(extra.is_empty(), "{name} names {extra:?}");
     };
     check("zerver-trace", &["bincode", "serde"]);
-    check(
-        "zerver-engine",
-        &["bytes", "form_urlencoded", "http", "serde", "serde_json", "smallvec"],
-    );
+    check("zerver-engine", &["bytes", "form_urlencoded", "http", "serde", "serde_json", "smallvec"]);
     check("zerver-replay", &["serde", "serde_json", "similar", "thiserror"]);
     assert!(!outside("zerver-cli").contains("redb") && !outside("zerver-cli").contains("hyper"));
 }
@@ -117,7 +114,16 @@ fn nobody_says(folder: &str, words: &[&str], but: &[&str]) {
 
 #[test]
 fn the_engine_knows_no_world_outside() {
-    let world = ["Instant", "SystemTime::now", "std::env", "std::fs", "std::net::Tcp", "HashMap", "HashSet", "thread"];
+    let world = [
+        "Instant",
+        "SystemTime::now",
+        "std::env",
+        "std::fs",
+        "std::net::Tcp",
+        "HashMap",
+        "HashSet",
+        "thread",
+    ];
     nobody_says("runtime/engine/src", &world, &[]);
     nobody_says("recorder/trace/src", &world, &[]);
     nobody_says("replay/src", &world, &[]);
@@ -140,7 +146,10 @@ fn only_the_command_line_prints() {
 fn every_file_says_what_it_is_for_and_is_one_noun() {
     for folder in ["recorder", "runtime", "replay", "cli/src", "fixtures/src", "examples", "benches/src"] {
         for (path, text) in sources(folder) {
-            if path.components().any(|part| matches!(part.as_os_str().to_str(), Some("compile_fail" | "target"))) {
+            if path
+                .components()
+                .any(|part| matches!(part.as_os_str().to_str(), Some("compile_fail" | "target")))
+            {
                 continue;
             }
             assert!(text.starts_with("//!"), "{} does not open with its purpose", path.display());

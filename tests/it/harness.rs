@@ -198,7 +198,13 @@ impl Dev {
     }
 
     pub(crate) fn ask(&self, method: &str, target: &str) -> Asking<'_> {
-        Asking { addr: &self.addr, method: method.into(), target: target.into(), headers: vec![], body: vec![] }
+        Asking {
+            addr: &self.addr,
+            method: method.into(),
+            target: target.into(),
+            headers: vec![],
+            body: vec![],
+        }
     }
 
     pub(crate) fn get(&self, target: &str) -> Answer {

@@ -33,7 +33,13 @@ fn an_authenticated_request_from_its_first_step_to_its_answer() {
     assert_eq!(trace["outcome"], "done");
     assert_eq!((trace["status"].clone(), trace["complete"].clone()), (json!(200), json!(true)));
     let steps = [
-        "parse_auth", "lookup_user", "verify_roles", "count_request", "limit_rate", "parse_id", "load_todo",
+        "parse_auth",
+        "lookup_user",
+        "verify_roles",
+        "count_request",
+        "limit_rate",
+        "parse_id",
+        "load_todo",
         "render_for_user",
     ];
     assert_eq!(names(&trace["steps"], "name"), steps);
@@ -91,9 +97,15 @@ fn a_slow_upstream_is_named_and_a_failure_says_where() {
 
     let failed = place.json(&["trace", "@failed", "--json"]);
     assert_eq!(failed["failure"]["kind"], "not_found");
-    assert_eq!((failed["failure"]["what"].clone(), failed["failure"]["key"].clone()), (json!("todo"), json!("456")));
+    assert_eq!(
+        (failed["failure"]["what"].clone(), failed["failure"]["key"].clone()),
+        (json!("todo"), json!("456"))
+    );
     let text = place.zerver(&["trace", "@failed"]).out;
-    assert!(text.contains("not_found") && text.contains("load_todo") && text.contains("public.rs:"), "{text}");
+    assert!(
+        text.contains("not_found") && text.contains("load_todo") && text.contains("public.rs:"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -173,7 +185,15 @@ fn the_catalog_tells_what_each_step_reads_and_writes() {
     let todos = crate::harness::programs().todos.to_str().unwrap();
     let text = place.zerver(&["catalog", "--exe", todos]);
     assert_eq!(text.code, Some(0), "{text:?}");
-    for part in ["todos-item", "/v1/todos/{id}", "lookup_user", "AuthHeader", "Claims", "auth.rs:", "Reads the bearer token."] {
+    for part in [
+        "todos-item",
+        "/v1/todos/{id}",
+        "lookup_user",
+        "AuthHeader",
+        "Claims",
+        "auth.rs:",
+        "Reads the bearer token.",
+    ] {
         assert!(text.out.contains(part), "no {part:?} in\n{}", text.out);
     }
     let json = place.json(&["catalog", "--exe", todos, "--json"]);

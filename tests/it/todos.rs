@@ -43,7 +43,9 @@ fn the_public_part_is_a_todo_backend() {
 fn any_origin_may_ask_and_errors_are_json() {
     let place = Place::new();
     let dev = place.dev();
-    for (method, target) in [("OPTIONS", "/todos"), ("OPTIONS", "/todos/1"), ("GET", "/todos"), ("GET", "/todos/9")] {
+    for (method, target) in
+        [("OPTIONS", "/todos"), ("OPTIONS", "/todos/1"), ("GET", "/todos"), ("GET", "/todos/9")]
+    {
         let answer = dev.ask(method, target).header("origin", "https://todobackend.com").send();
         assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{method} {target}: {answer:?}");
     }
@@ -94,5 +96,9 @@ fn a_user_who_asks_too_often_is_told_when_to_come_again() {
     let limited = answers.find(|answer| answer.status == 429).expect("the limit was never reached");
     let seconds: u32 = limited.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&seconds));
-    assert_eq!(dev.ask("GET", "/v1/todos/1").bearer("ann-token").send().status, 404, "another user is not limited");
+    assert_eq!(
+        dev.ask("GET", "/v1/todos/1").bearer("ann-token").send().status,
+        404,
+        "another user is not limited"
+    );
 }

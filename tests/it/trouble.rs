@@ -31,7 +31,9 @@ fn a_store_that_is_none_is_named_and_left_alone() {
     let file = place.store().join("traces.redb");
     for content in [b"SQLite format 3\0 and so on".repeat(400), vec![0; 65536], b"short".to_vec()] {
         fs::write(&file, &content).unwrap();
-        for arguments in [&["ls"][..], &["trace", "@last"], &["doctor"], &["dev", "--exe", "/bin/true", "--no-watch"]] {
+        for arguments in
+            [&["ls"][..], &["trace", "@last"], &["doctor"], &["dev", "--exe", "/bin/true", "--no-watch"]]
+        {
             let ran = place.zerver(arguments);
             assert!(matches!(ran.code, Some(1 | 2)), "{arguments:?}: {ran:?}");
             assert!(!ran.err.contains("panicked"), "{arguments:?}: {ran:?}");
@@ -61,7 +63,10 @@ fn a_port_in_use_is_named() {
     let todos = programs().todos.to_str().unwrap();
     let ran = place.zerver(&["dev", "--exe", todos, "--no-watch", "--addr", &addr]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
-    assert!(ran.err.contains(&addr.rsplit(':').next().unwrap().to_owned()) && ran.err.contains("in use"), "{ran:?}");
+    assert!(
+        ran.err.contains(&addr.rsplit(':').next().unwrap().to_owned()) && ran.err.contains("in use"),
+        "{ran:?}"
+    );
 }
 
 #[test]
@@ -81,7 +86,8 @@ fn hostile_bytes_never_reach_the_terminal_raw() {
     dev.get("/todos");
     let listed = place.wait_for(3);
     let bad = |text: &str| text.chars().any(|c| zerver_trace::text::is_dangerous(c) && c != '\n');
-    let mut commands: Vec<Vec<String>> = vec![vec!["ls".into()], vec!["doctor".into()], vec!["catalog".into()]];
+    let mut commands: Vec<Vec<String>> =
+        vec![vec!["ls".into()], vec!["doctor".into()], vec!["catalog".into()]];
     for request in &listed {
         let id = request["id"].as_str().unwrap().to_owned();
         commands.push(vec!["trace".into(), id.clone()]);
@@ -106,7 +112,10 @@ fn no_terminal_and_a_closed_pipe_are_no_trouble() {
     let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(0));
     let help = place.zerver(&["--help"]);
-    assert!(help.code == Some(0) && help.out.contains("trace") && help.out.to_lowercase().contains("exit"), "{help:?}");
+    assert!(
+        help.code == Some(0) && help.out.contains("trace") && help.out.to_lowercase().contains("exit"),
+        "{help:?}"
+    );
     let wrong = place.zerver(&["trase"]);
     assert!(wrong.code == Some(2) && wrong.err.contains("trace"), "{wrong:?}");
 }

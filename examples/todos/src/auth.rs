@@ -32,10 +32,7 @@ pub struct RateLimit {
 /// Reads the bearer token.
 #[step]
 fn parse_auth(request: &Request) -> Result<AuthHeader, Failure> {
-    request
-        .bearer()
-        .map(|token| AuthHeader(token.to_owned()))
-        .ok_or_else(|| Failure::unauthorized("session"))
+    request.bearer().map(|token| AuthHeader(token.to_owned())).ok_or_else(|| Failure::unauthorized("session"))
 }
 
 /// Asks the identity provider whose token it is.
@@ -60,8 +57,7 @@ fn verify_roles(claims: &Claims) -> Result<(), Failure> {
 fn count_request(claims: &Claims, now: &Now) -> Decision<RateLimit> {
     let minute = now.unix_s() / 60;
     let ends_in_s = (60 - now.unix_s() % 60) as u32;
-    let used = kv::add(("requests", claims.sub.as_str(), minute), 1)
-        .expires_in(Duration::from_secs(120));
+    let used = kv::add(("requests", claims.sub.as_str(), minute), 1).expires_in(Duration::from_secs(120));
     Need(used.map(move |used| RateLimit {
         used: u32::try_from(used).unwrap_or(u32::MAX),
         window_ends_in_s: ends_in_s,

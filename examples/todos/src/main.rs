@@ -36,7 +36,8 @@ fn main() -> ExitCode {
 
 /// The service, with everything it asks over HTTP at `upstream`.
 fn app(upstream: SocketAddr) -> App {
-    let client = http::Client::new().resolve("identity.internal", upstream).resolve("figures.internal", upstream);
+    let client =
+        http::Client::new().resolve("identity.internal", upstream).resolve("figures.internal", upstream);
     App::new()
         .interpreter(client)
         .on_failure(|failure, request| public::allow_any_origin(failure.to_response(), request))

@@ -25,7 +25,11 @@ pub fn render_for_user(todo: &Todo, limit: &RateLimit, request: &Request) -> Res
 #[step]
 pub fn require_writer(claims: &Claims) -> Result<(), Failure> {
     let may = claims.roles.iter().any(|role| role == "writer" || role == "admin");
-    if may { Ok(()) } else { Err(Failure::forbidden("user").key(&claims.sub).message("needs the role writer")) }
+    if may {
+        Ok(())
+    } else {
+        Err(Failure::forbidden("user").key(&claims.sub).message("needs the role writer"))
+    }
 }
 
 #[step]

@@ -181,7 +181,8 @@ mod tests {
         assert_eq!(make_todo(&TodoId(3), &new).order, 3);
         let new = parse(r#"{"title": "milk", "order": 1}"#).unwrap();
         assert_eq!(make_todo(&TodoId(3), &new).order, 1);
-        for wrong in ["", "{}", "[]", r#"{"title": ""}"#, r#"{"title": 7}"#, r#"{"title": "a", "order": -1}"#] {
+        for wrong in ["", "{}", "[]", r#"{"title": ""}"#, r#"{"title": 7}"#, r#"{"title": "a", "order": -1}"#]
+        {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -1,0 +1,4 @@
+//! One binary for all tests of the crate: linked once.
+
+mod effects;
+mod effects_kv;
