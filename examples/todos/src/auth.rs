@@ -1,7 +1,5 @@
 //! Who is calling: the chain before every private flow.
 
-use std::time::Duration;
-
 use zerver::prelude::*;
 
 /// Reads the token, asks who that is, checks the roles, and counts the requests of this minute.
@@ -41,7 +39,7 @@ fn lookup_user(auth: &AuthHeader) -> Decision<Claims> {
     Need(
         http::get("http://identity.internal/verify")
             .bearer(&auth.0)
-            .timeout(Duration::from_millis(300))
+            .timeout(300.millis())
             .json_or_none::<Claims>()
             .try_map(|claims| claims.ok_or_else(|| Failure::unauthorized("session"))),
     )

@@ -37,7 +37,10 @@ fn main() -> ExitCode {
 /// The service, with everything it asks over HTTP at `upstream`.
 fn app(upstream: SocketAddr) -> App {
     let client =
-        http::Client::new().resolve("identity.internal", upstream).resolve("figures.internal", upstream);
+        http::Client::builder()
+        .resolve("identity.internal", upstream)
+        .resolve("figures.internal", upstream)
+        .build();
     App::new()
         .interpreter(client)
         .on_failure(|failure, request| public::allow_any_origin(failure.to_response(), request))

@@ -51,9 +51,9 @@ pub fn claim_key(
 ) -> Decision<Claim> {
     let todo = new_todo(*id, new);
     let Some(key) = key else { return Continue(Claim { todo, first: true }) };
-    let claim = kv::put_if_absent(("idempotency", claims.sub.as_str(), key.0.as_str()), todo.clone())
-        .expires_in(24.hours());
-    Need(claim.map(|put| match put.existing {
+    let key = ("idempotency", claims.sub.as_str(), key.0.as_str());
+    let claim = kv::expires_in(24.hours()).put_if_absent(key, todo.clone());
+    Need(claim.map(|put| match put.existing() {
         Some(earlier) => Claim { todo: earlier, first: false },
         None => Claim { todo, first: true },
     }))

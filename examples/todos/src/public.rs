@@ -67,7 +67,7 @@ pub fn new_todo(id: TodoId, new: &NewTodo) -> Todo {
 
 #[step]
 pub fn store_todo(todo: &Todo) -> Decision<()> {
-    Need(kv::put(("todo", todo.id), todo))
+    Need(kv::put(("todo", todo.id), todo.clone()))
 }
 
 #[step]
@@ -125,7 +125,7 @@ pub fn change_todo(todo: &Todo, change: &Change) -> Changed {
 
 #[step]
 pub fn store_changed(changed: &Changed) -> Decision<()> {
-    Need(kv::put(("todo", changed.0.id), &changed.0))
+    Need(kv::put(("todo", changed.0.id), changed.0.clone()))
 }
 
 #[step]

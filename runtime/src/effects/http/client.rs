@@ -1,7 +1,9 @@
 //! What sends requests: a client with connections of its own for each worker.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ use tokio::runtime;
 use zerver_engine::EffectError;
 
 use super::error::{invalid, of_body, of_request, too_large};
+use super::names::Names;
 use super::{BODY_LIMIT, Header, Reply, Request, RootsError, tls};
 use crate::interpreter::{Begun, Context, Interpreter, Outcome};
 
@@ -35,6 +38,7 @@ pub struct Client(Arc<Settings>);
 #[derive(Clone)]
 struct Settings {
     tls: Arc<ClientConfig>,
+    names: Arc<BTreeMap<String, SocketAddr>>,
     connect_timeout: Duration,
     idle_timeout: Duration,
     body_limit: u64,
@@ -43,6 +47,7 @@ struct Settings {
 /// How a [`Client`] is to be.
 pub struct ClientBuilder {
     roots: RootCertStore,
+    names: BTreeMap<String, SocketAddr>,
     connect_timeout: Duration,
     idle_timeout: Duration,
     body_limit: u64,
@@ -58,6 +63,7 @@ impl Client {
     pub fn builder() -> ClientBuilder {
         ClientBuilder {
             roots: tls::roots(),
+            names: BTreeMap::new(),
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(20),
             body_limit: BODY_LIMIT,
@@ -73,6 +79,16 @@ impl ClientBuilder {
     pub fn trust(mut self, pem: &[u8]) -> Result<Self, RootsError> {
         tls::add(&mut self.roots, pem)?;
         Ok(self)
+    }
+
+    /// The same that finds this host at this address, its port included, unless a URL names another port.
+    ///
+    /// A step can then ask for `http://identity.internal/verify` wherever that is served today, and a recorded request
+    /// stays what it was.
+    #[must_use]
+    pub fn resolve(mut self, host: &str, address: SocketAddr) -> Self {
+        self.names.insert(host.to_ascii_lowercase(), address);
+        self
     }
 
     /// The same with so much time for a TCP connection to be made; 5 seconds if nothing is said.
@@ -101,6 +117,7 @@ impl ClientBuilder {
     pub fn build(self) -> Client {
         Client(Arc::new(Settings {
             tls: Arc::new(tls::config(self.roots)),
+            names: Arc::new(self.names),
             connect_timeout: self.connect_timeout,
             idle_timeout: self.idle_timeout,
             body_limit: self.body_limit,
@@ -108,7 +125,7 @@ impl ClientBuilder {
     }
 }
 
-type Connections = legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+type Connections = legacy::Client<HttpsConnector<HttpConnector<Names>>, Full<Bytes>>;
 
 struct Pool {
     client: Weak<Settings>,
@@ -139,7 +156,7 @@ fn connections(client: &Arc<Settings>) -> Connections {
 
 impl Settings {
     fn connections(&self) -> Connections {
-        let mut tcp = HttpConnector::new();
+        let mut tcp = HttpConnector::new_with_resolver(Names::new(Arc::clone(&self.names)));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(self.connect_timeout));

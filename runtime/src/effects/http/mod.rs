@@ -18,6 +18,7 @@
 mod body;
 mod client;
 mod error;
+mod names;
 mod reply;
 mod request;
 mod tls;
