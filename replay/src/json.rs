@@ -9,6 +9,7 @@
 //! | a secret | `{"secret": "3f2a.."}`: a keyed hash, equal for equal secrets; `null` where there is none |
 //! | what could not be recorded | `{"missing": "too large"}` |
 //!
+//! A value that only holds a secret is shown with a mask in its place, such as `"<secret:3f9a2c71d0e4>"`.
 //! Headers and bodies are bytes too, and strings where they are UTF-8.
 //!
 //! `()` and an absent option are `null`, a present option is what it holds, an enum's variant is `"Name"` or
@@ -18,7 +19,7 @@
 use std::collections::HashSet;
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
-use zerver_trace::{Missing, Node, Recorded};
+use zerver_trace::{Missing, Node, Recorded, Value};
 
 /// Something recorded, serialised as described above.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,18 +40,25 @@ impl Serialize for Json {
             Self::Masked => return single(serializer, "secret", &()),
         };
         match recorded {
-            Recorded::Plain { value, .. } => match value.root() {
-                Node::Bytes(bytes) if wire => match str::from_utf8(bytes) {
-                    Ok(text) => serializer.serialize_str(text),
-                    Err(_) => single(serializer, "bytes", &hex(bytes)),
-                },
-                root => Tree(&root).serialize(serializer),
-            },
-            Recorded::Sealed { hash, .. } | Recorded::Hashed { hash } => {
+            Recorded::Sealed { hash, shown: None, .. } | Recorded::Hashed { hash, shown: None } => {
                 single(serializer, "secret", &hex(hash))
             }
             Recorded::Missing(missing) => single(serializer, "missing", &why(missing)),
+            Recorded::Plain { value, .. } => tree(value, wire, serializer),
+            Recorded::Sealed { shown: Some(shown), .. } | Recorded::Hashed { shown: Some(shown), .. } => {
+                tree(&shown.value, wire, serializer)
+            }
         }
+    }
+}
+
+fn tree<S: Serializer>(value: &Value, wire: bool, serializer: S) -> Result<S::Ok, S::Error> {
+    match value.root() {
+        Node::Bytes(bytes) if wire => match str::from_utf8(bytes) {
+            Ok(text) => serializer.serialize_str(text),
+            Err(_) => single(serializer, "bytes", &hex(bytes)),
+        },
+        root => Tree(&root).serialize(serializer),
     }
 }
 
@@ -142,7 +150,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use serde::Serialize;
-    use zerver_trace::{Missing, Value};
+    use zerver_trace::{Missing, Shown, Value};
 
     use super::*;
 
@@ -167,12 +175,18 @@ mod tests {
 
     #[test]
     fn every_value_has_a_form() {
-        check(Todo { title: "a \u{1b}", done: None, at: 1.1 }, r#"{"title":"a \u001b","done":null,"at":1.1}"#);
+        check(
+            Todo { title: "a \u{1b}", done: None, at: 1.1 },
+            r#"{"title":"a \u001b","done":null,"at":1.1}"#,
+        );
         check(
             [State::New, State::Moved { to: 1 }, State::Pair(2, ())],
             r#"["New",{"Moved":{"to":1}},{"Pair":[2,null]}]"#,
         );
-        check((u128::MAX, 7u128, i128::MIN), r#"[{"number":"340282366920938463463374607431768211455"},7,{"number":"-170141183460469231731687303715884105728"}]"#);
+        check(
+            (u128::MAX, 7u128, i128::MIN),
+            r#"[{"number":"340282366920938463463374607431768211455"},7,{"number":"-170141183460469231731687303715884105728"}]"#,
+        );
         check((f64::NAN, f32::NEG_INFINITY, -0.5), r#"[{"number":"NaN"},{"number":"-inf"},-0.5]"#);
         check(BTreeMap::from([("a", 1), ("b", 2)]), r#"{"a":1,"b":2}"#);
         check(BTreeMap::from([(1, 'x')]), r#"{"map":[[1,"x"]]}"#);
@@ -188,8 +202,11 @@ mod tests {
         assert_eq!(serde_json::to_string(&Json::Wire(text)).unwrap(), r#""text/plain""#);
         let hash = [0x3f; 16];
         let secret = r#"{"secret":"3f3f3f3f3f3f3f3f3f3f3f3f3f3f3f3f"}"#;
-        assert_eq!(show(Recorded::Hashed { hash }), secret);
-        assert_eq!(show(Recorded::Sealed { hash, sealed: b"hunter2".to_vec() }), secret);
+        assert_eq!(show(Recorded::Hashed { hash, shown: None }), secret);
+        assert_eq!(show(Recorded::Sealed { hash, sealed: b"hunter2".to_vec(), shown: None }), secret);
+        let shown = Shown { value: Value::of(&["<secret:3f3f>"]).unwrap(), summary: None };
+        let partly = Recorded::Hashed { hash, shown: Some(Box::new(shown)) };
+        assert_eq!(show(partly), r#"["<secret:3f3f>"]"#);
         assert_eq!(show(Recorded::Missing(Missing::TooLarge)), r#"{"missing":"too large"}"#);
         assert_eq!(serde_json::to_string(&Json::Masked).unwrap(), r#"{"secret":null}"#);
     }

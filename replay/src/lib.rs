@@ -11,6 +11,6 @@ mod timeline;
 pub use json::Json;
 pub use rfc3339::{Utc, rfc3339};
 pub use timeline::{
-    Attempt, Contributor, Effect, End, Failure, Gap, Io, Part, Run, Step, TimelineJson, Timeline, Totals, Verdict,
-    Write, median,
+    Attempt, Contributor, Effect, End, Failure, Gap, Io, Part, Run, Step, Timeline, TimelineJson, Totals,
+    Verdict, Write, median,
 };

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use zerver_trace::{Answer, Decision, Event, FlowInfo, Outcome, Recorded, RecordedBody, Trace};
 
-use super::model::{Attempt, Effect, End, Failure, Gap, Run, Step, Timeline, Write, slot_name};
-use super::totals::{Io, Span, Spent, Totals, split, union};
 use super::label;
+use super::model::{Attempt, Effect, End, Failure, Gap, Run, Timeline, Write};
+use super::names::Names;
+use super::totals::{Io, Span, Spent, Totals, split, union};
 
 /// How far back a retry looks for what it repeats.
 const RETRY_WINDOW: usize = 64;
@@ -30,6 +31,7 @@ struct Place {
 struct Rows<'t> {
     trace: &'t Trace,
     flow: &'t FlowInfo,
+    names: Names<'t>,
     runs: Vec<Run>,
     /// Per step, the run that takes what the step writes and asks for.
     open: HashMap<u16, usize>,
@@ -50,6 +52,7 @@ impl<'t> Rows<'t> {
         Self {
             trace,
             flow: &trace.flow,
+            names: Names::new(&trace.flow),
             runs: Vec::new(),
             open: HashMap::new(),
             answered: HashMap::new(),
@@ -108,7 +111,7 @@ impl<'t> Rows<'t> {
     fn new_run(&mut self, step: u16, start_ns: u64, decision: Option<Decision>) -> usize {
         self.unknown_names += u32::from(usize::from(step) >= self.flow.steps.len());
         self.runs.push(Run {
-            step: Step::at(self.flow, step),
+            step: self.names.step(step),
             ready_ns: start_ns,
             start_ns,
             queue_ns: 0,
@@ -136,7 +139,7 @@ impl<'t> Rows<'t> {
         self.unknown_names += u32::from(info.is_none());
         let write = Write {
             slot,
-            name: slot_name(self.flow, slot),
+            name: self.names.slot(slot),
             secret: info.is_some_and(|slot| slot.secret),
             at_ns,
             value: value.clone(),
@@ -221,7 +224,7 @@ impl<'t> Rows<'t> {
         }
         let totals = totals(total_ns, self.received_ns, &self.runs);
         let gaps = self.gaps();
-        let failure = failure(self.trace, &self.runs);
+        let failure = failure(self.trace, &self.runs, &mut self.names);
         Timeline { runs: self.runs, received_ns: self.received_ns, totals, slots: self.slots, failure, gaps }
     }
 
@@ -229,7 +232,8 @@ impl<'t> Rows<'t> {
         let attempts = self.runs.iter().flat_map(|run| &run.effects).flat_map(|effect| &effect.attempts);
         let unanswered = attempts.filter(|attempt| attempt.end == End::Unanswered).count() as u32;
         let end = self.trace.duration_ns;
-        let past = self.runs.iter().filter(|run| run.start_ns.saturating_add(run.cpu_ns) > end).count() as u32;
+        let past =
+            self.runs.iter().filter(|run| run.start_ns.saturating_add(run.cpu_ns) > end).count() as u32;
         let cut = |body: &RecordedBody| body.full_len.saturating_sub(body.kept_len);
         let gaps = [
             (self.trace.events_dropped > 0, Gap::Dropped(self.trace.events_dropped)),
@@ -293,7 +297,7 @@ fn totals(total_ns: u64, received_ns: Option<u64>, runs: &[Run]) -> Totals {
     totals
 }
 
-fn failure(trace: &Trace, runs: &[Run]) -> Option<Failure> {
+fn failure(trace: &Trace, runs: &[Run], names: &mut Names<'_>) -> Option<Failure> {
     let effects = || runs.iter().flat_map(|run| &run.effects);
     let shown = |effect: &Effect| (effect.label(), effect.end.to_string());
     let pending = || effects().filter(|effect| matches!(effect.end, End::Unanswered | End::Cancelled));
@@ -333,6 +337,6 @@ fn failure(trace: &Trace, runs: &[Run]) -> Option<Failure> {
             None
         }
     };
-    failure.step = step.map(|step| Step::at(&trace.flow, step));
+    failure.step = step.map(|step| names.step(step));
     Some(failure)
 }

@@ -1,6 +1,6 @@
 //! A few words for an effect and for its answer: what the program said about it, or else the value itself.
 
-use zerver_trace::Recorded;
+use zerver_trace::{Node, Recorded, Value};
 
 use crate::json::why;
 
@@ -22,14 +22,14 @@ pub(super) fn output(output: &Recorded) -> String {
 }
 
 fn words(recorded: &Recorded, empty: &str) -> String {
-    match recorded {
-        Recorded::Plain { summary: Some(summary), .. } => cut(summary),
-        Recorded::Plain { value, summary: None } => match value.root() {
-            zerver_trace::Node::Unit => empty.to_owned(),
-            root => cut(&root.to_string()),
-        },
-        Recorded::Sealed { .. } | Recorded::Hashed { .. } => "(secret)".to_owned(),
-        Recorded::Missing(missing) => format!("({})", why(missing)),
+    if let Some(summary) = recorded.summary() {
+        return cut(summary);
+    }
+    match (recorded.value().map(Value::root), recorded) {
+        (Some(Node::Unit), _) => empty.to_owned(),
+        (Some(root), _) => cut(&root.to_string()),
+        (None, Recorded::Missing(missing)) => format!("({})", why(missing)),
+        (None, _) => "(secret)".to_owned(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where the time of one request went, what was written, and what failed: a pure function over its trace.
 //!
-//! `model` is what a timeline is, `build` puts the events of a trace into rows, `totals` splits the time so that the
+//! `model` is what a timeline is, `build` puts the events of a trace into rows, `names` knows steps and slots, `totals` splits the time so that the
 //! parts add up, `verdict` names the largest part, `label` gives the rows their words, `document` is the form for
 //! other programs.
 
@@ -8,6 +8,7 @@ mod build;
 mod document;
 mod label;
 mod model;
+mod names;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]

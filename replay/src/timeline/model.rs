@@ -3,8 +3,9 @@
 //! The text in it is as it was recorded: whoever prints it cleans it first.
 
 use std::fmt;
+use std::sync::Arc;
 
-use zerver_trace::{Decision, EffectError, FlowInfo, Recorded, Trace};
+use zerver_trace::{Decision, EffectError, Recorded, Trace};
 
 use super::{Totals, build};
 use crate::Json;
@@ -48,26 +49,11 @@ pub struct Step {
     pub reads: Vec<String>,
 }
 
-impl Step {
-    pub(crate) fn at(flow: &FlowInfo, index: u16) -> Self {
-        let Some(step) = flow.steps.get(usize::from(index)) else {
-            let name = format!("step#{index}");
-            return Self { index, name, file: String::new(), line: 0, reads: Vec::new() };
-        };
-        let reads = step.reads.iter().map(|read| slot_name(flow, read.slot)).collect();
-        Self { index, name: step.name.clone(), file: step.file.clone(), line: step.line, reads }
-    }
-}
-
-pub(crate) fn slot_name(flow: &FlowInfo, slot: u16) -> String {
-    flow.slots.get(usize::from(slot)).map_or_else(|| format!("slot#{slot}"), |slot| slot.name.clone())
-}
-
 /// One run of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// The step.
-    pub step: Step,
+    pub step: Arc<Step>,
     /// When it could have run.
     pub ready_ns: u64,
     /// When it began.
@@ -103,13 +89,17 @@ pub struct Write {
 
 impl Write {
     /// Whether the value must not be shown.
-    pub const fn is_masked(&self) -> bool {
-        self.secret || matches!(self.value, Recorded::Sealed { .. } | Recorded::Hashed { .. })
+    pub fn is_masked(&self) -> bool {
+        self.secret || (self.value.is_secret() && self.value.value().is_none())
     }
 
     /// The value for other programs: masked where it is a secret.
     pub fn json(&self) -> Json {
         match &self.value {
+            // Its hash, but nothing of what it holds.
+            Recorded::Sealed { hash, .. } | Recorded::Hashed { hash, .. } if self.secret => {
+                Json::Value(Recorded::Hashed { hash: *hash, shown: None })
+            }
             Recorded::Plain { .. } if self.secret => Json::Masked,
             value => Json::Value(value.clone()),
         }
@@ -204,7 +194,7 @@ pub struct Failure {
     /// More, for a person; may be empty.
     pub message: String,
     /// The step that failed, asked for the effect that failed, or was the last.
-    pub step: Option<Step>,
+    pub step: Option<Arc<Step>>,
     /// The effects that failed or were still under way, each with how it ended.
     pub effects: Vec<(String, String)>,
     /// What caused it, nearest first.
@@ -263,9 +253,7 @@ impl fmt::Display for Gap {
                 say(n.into(), "event names", "events name", "a step or slot that the flow lacks")
             }
             Self::Backwards(n) => say(n.into(), "time lies", "times lie", "before what came first"),
-            Self::PastEnd(n) => {
-                say(n.into(), "step ran", "steps ran", "beyond the end of the request")
-            }
+            Self::PastEnd(n) => say(n.into(), "step ran", "steps ran", "beyond the end of the request"),
             Self::RequestBody(n) => say(n, "byte", "bytes", "of the request's body not recorded"),
             Self::ResponseBody(n) => say(n, "byte", "bytes", "of the response's body not recorded"),
         }

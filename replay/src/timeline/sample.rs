@@ -23,7 +23,7 @@ pub(crate) fn wire(bytes: &[u8]) -> Recorded {
 }
 
 pub(crate) fn sealed() -> Recorded {
-    Recorded::Sealed { hash: [0x5e; 16], sealed: b"ciphertext".to_vec() }
+    Recorded::Sealed { hash: [0x5e; 16], sealed: b"ciphertext".to_vec(), shown: None }
 }
 
 /// A flow whose step N, with line 10 N + 10, is `steps[N]`: name, slots it reads, slots it writes.

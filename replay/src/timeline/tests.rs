@@ -5,7 +5,7 @@ use zerver_trace::{
     Answer, Decision, EffectError, EffectErrorKind, Event, Missing, Outcome, Recorded, RecordedBody, Trace,
 };
 
-use super::sample::{self, *};
+use super::sample::*;
 use super::*;
 
 /// What a reader needs to see of a timeline, in microseconds.
@@ -63,12 +63,38 @@ fn show(trace: &Trace) -> String {
 
 #[test]
 fn the_numbers_of_a_slow_request() {
-    insta::assert_snapshot!(show(&slow()), @"");
+    insta::assert_snapshot!(show(&slow()), @r"
+    parse_auth at 50 queue 30 cpu 100 io 0 continue wrote [AuthHeader]
+    lookup_user at 150 queue 0 cpu 20 io 2180 need wrote []
+      http GET idp.example.com/verify at 170 took 2180 in 1: 200, wrote [Claims]
+    verify_roles at 2355 queue 5 cpu 45 io 0 continue wrote []
+    load_todo at 2400 queue 0 cpu 20 io 2680 need wrote []
+      kv get todo:456 at 2420 took 2680 in 1: found, wrote [Todo]
+    render_todo at 5100 queue 0 cpu 280 io 0 done wrote []
+    total 5400 = receive 20 + queue 35 + cpu 465 + wait 4860 + unexplained 20
+    http 2180 in 1
+    kv 2680 in 1
+    verdict 50% kv get todo:456
+    ");
 }
 
 #[test]
 fn a_retry_is_one_effect_and_a_failure_names_all() {
-    insta::assert_snapshot!(show(&failed()), @"");
+    insta::assert_snapshot!(show(&failed()), @r#"
+    parse_auth at 10 queue 10 cpu 10 io 0 continue wrote [AuthHeader]
+    lookup_user at 20 queue 0 cpu 5 io 600 need wrote []
+      http GET idp.example.com/verify at 25 took 600 in 2: 200, wrote [Claims]
+    verify_roles at 625 queue 0 cpu 5 io 0 continue wrote []
+    load_todo at 630 queue 0 cpu 5 io 250 need wrote []
+      kv get todo:456 at 635 took 250 in 1: not found, wrote []
+    load_todo at 885 queue 0 cpu 5 io 0 fail wrote []
+    total 900 = receive 0 + queue 10 + cpu 30 + wait 850 + unexplained 10
+    http 600 in 2
+    kv 250 in 1
+    verdict 67% http GET idp.example.com/verify
+    failure not_found todo 456 at Some(("load_todo", 40))
+      [("kv get todo:456", "not found")] because ["the store has no todo:456", "it was deleted"]
+    "#);
 }
 
 #[test]
@@ -85,7 +111,16 @@ fn parallel_effects_are_waited_for_once() {
         answered(1, 110, Answer::Ok(plain([1, 2]))),
         wrote(0, 0, 110, plain(1)),
     ];
-    insta::assert_snapshot!(show(&trace(flow, 110 * US, events)), @"");
+    insta::assert_snapshot!(show(&trace(flow, 110 * US, events)), @r#"
+    both at 0 queue 0 cpu 10 io 100 need wrote []
+      http "a" at 10 took 50 in 1: ok, wrote []
+      http "b" at 10 took 100 in 1: [1, 2], wrote [A]
+      kv "c" at 10 took 10 in 1: cancelled, wrote []
+    total 110 = receive 0 + queue 0 + cpu 10 + wait 100 + unexplained 0
+    http 100 in 2
+    kv 10 in 1
+    verdict 91% http "b"
+    "#);
 }
 
 #[test]
@@ -116,7 +151,13 @@ fn a_step_that_yields_runs_again() {
         wrote(0, 0, 30, plain(3)),
         ran(0, 25, 25, 5, Decision::Continue),
     ];
-    insta::assert_snapshot!(show(&trace(flow, 30 * US, events)), @"");
+    insta::assert_snapshot!(show(&trace(flow, 30 * US, events)), @r"
+    add at 0 queue 0 cpu 10 io 0 yield wrote []
+    add at 15 queue 5 cpu 10 io 0 yield wrote []
+    add at 25 queue 0 cpu 5 io 0 continue wrote [Sum]
+    total 30 = receive 0 + queue 5 + cpu 25 + wait 0 + unexplained 0
+    verdict 83% CPU of add
+    ");
 }
 
 #[test]
@@ -137,7 +178,26 @@ fn what_is_missing_or_cannot_be_is_said() {
     trace.events_dropped = 3;
     trace.outcome = Outcome::TimedOut { step: 0 };
     trace.request_body = RecordedBody { full_len: 10, kept_len: 4, bytes: wire(b"abcd") };
-    insta::assert_snapshot!(show(&trace), @"");
+    insta::assert_snapshot!(show(&trace), @r#"
+    only at 10 queue 0 cpu 0 io 90 ? wrote []
+      http (too large) at 10 took 90 in 1: no answer, wrote []
+      mail (secret) at 10 took 0 in 1: internal, wrote []
+    step#7 at 80 queue 0 cpu 1000 io 0 panic wrote [slot#3]
+    total 100 = receive 0 + queue 0 + cpu 20 + wait 70 + unexplained 10
+    http 90 in 1
+    mail 0 in 1
+    verdict 100% CPU of step#7
+    failure timed_out at Some(("only", 10))
+      [("http (too large)", "no answer")] because []
+    gap 3 events left out while recording
+    gap 1 effect without an answer
+    gap 1 answer to no effect in the trace
+    gap 1 event of a step whose run is not in the trace
+    gap 2 events name a step or slot that the flow lacks
+    gap 2 times lie before what came first
+    gap 1 step ran beyond the end of the request
+    gap 6 bytes of the request's body not recorded
+    "#);
 }
 
 #[test]
@@ -147,13 +207,251 @@ fn the_document_has_the_promised_fields() {
         serde_json::to_value(TimelineJson::new(trace, &timeline, timeline.verdict(&[]).as_ref())).unwrap()
     };
     let json = document(&slow());
-    insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap(), @"");
-    assert_eq!(document(&failed())["failure"], serde_json::json!({
-        "kind": "not_found", "what": "todo", "key": "456", "message": "", "step": "load_todo",
-        "effect": "kv get todo:456", "effects": [{"effect": "kv get todo:456", "outcome": "not found"}],
-        "causes": ["the store has no todo:456", "it was deleted"],
-        "source": {"file": "src/todos.rs", "line": 40},
-    }));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap(), @r#"
+    {
+      "build": "todos 0.1.0",
+      "class": "interactive",
+      "complete": true,
+      "duration_ns": 5400000,
+      "failure": null,
+      "flow": "todos-item",
+      "id": "019aa4c2-1f3b-7abc-8def-0123456789ab",
+      "kept": "all",
+      "method": "GET",
+      "missing": [],
+      "outcome": "done",
+      "path": "/v1/todos/456",
+      "request": {
+        "body": {
+          "full_len": 0,
+          "kept_len": 0,
+          "value": ""
+        },
+        "headers": [
+          {
+            "name": "host",
+            "value": "localhost:3000"
+          },
+          {
+            "name": "authorization",
+            "value": {
+              "secret": "5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e"
+            }
+          }
+        ],
+        "peer": "127.0.0.1:50000",
+        "target": "/v1/todos/456?full=1",
+        "version": "HTTP/1.1"
+      },
+      "response": {
+        "body": {
+          "full_len": 12,
+          "kept_len": 12,
+          "value": "{\"id\":  456}"
+        },
+        "headers": [
+          {
+            "name": "content-type",
+            "value": "application/json"
+          }
+        ],
+        "status": 200
+      },
+      "slots": {
+        "AuthHeader": {
+          "secret": "5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e"
+        },
+        "Claims": {
+          "roles": [
+            "admin"
+          ],
+          "sub": "user-123"
+        },
+        "Todo": {
+          "done": false,
+          "id": 456,
+          "title": "Buy milk"
+        }
+      },
+      "started_at": "2026-11-22T10:43:01.123456789Z",
+      "status": 200,
+      "steps": [
+        {
+          "at_ns": 50000,
+          "cpu_ns": 100000,
+          "decision": "continue",
+          "effects": [],
+          "io_ns": 0,
+          "name": "parse_auth",
+          "queue_ns": 30000,
+          "reads": [],
+          "source": {
+            "file": "src/todos.rs",
+            "line": 10
+          },
+          "writes": [
+            {
+              "slot": "AuthHeader",
+              "value": {
+                "secret": "5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e"
+              }
+            }
+          ]
+        },
+        {
+          "at_ns": 150000,
+          "cpu_ns": 20000,
+          "decision": "need",
+          "effects": [
+            {
+              "args": [
+                "GET",
+                "https://idp"
+              ],
+              "at_ns": 170000,
+              "attempts": 1,
+              "duration_ns": 2180000,
+              "kind": "http",
+              "outcome": "200",
+              "summary": "GET idp.example.com/verify",
+              "writes": [
+                "Claims"
+              ]
+            }
+          ],
+          "io_ns": 2180000,
+          "name": "lookup_user",
+          "queue_ns": 0,
+          "reads": [
+            "AuthHeader"
+          ],
+          "source": {
+            "file": "src/todos.rs",
+            "line": 20
+          },
+          "writes": [
+            {
+              "slot": "Claims",
+              "value": {
+                "roles": [
+                  "admin"
+                ],
+                "sub": "user-123"
+              }
+            }
+          ]
+        },
+        {
+          "at_ns": 2355000,
+          "cpu_ns": 45000,
+          "decision": "continue",
+          "effects": [],
+          "io_ns": 0,
+          "name": "verify_roles",
+          "queue_ns": 5000,
+          "reads": [
+            "Claims"
+          ],
+          "source": {
+            "file": "src/todos.rs",
+            "line": 30
+          },
+          "writes": []
+        },
+        {
+          "at_ns": 2400000,
+          "cpu_ns": 20000,
+          "decision": "need",
+          "effects": [
+            {
+              "args": [
+                "todo",
+                456
+              ],
+              "at_ns": 2420000,
+              "attempts": 1,
+              "duration_ns": 2680000,
+              "kind": "kv",
+              "outcome": "found",
+              "summary": "get todo:456",
+              "writes": [
+                "Todo"
+              ]
+            }
+          ],
+          "io_ns": 2680000,
+          "name": "load_todo",
+          "queue_ns": 0,
+          "reads": [],
+          "source": {
+            "file": "src/todos.rs",
+            "line": 40
+          },
+          "writes": [
+            {
+              "slot": "Todo",
+              "value": {
+                "done": false,
+                "id": 456,
+                "title": "Buy milk"
+              }
+            }
+          ]
+        },
+        {
+          "at_ns": 5100000,
+          "cpu_ns": 280000,
+          "decision": "done",
+          "effects": [],
+          "io_ns": 0,
+          "name": "render_todo",
+          "queue_ns": 0,
+          "reads": [
+            "Todo"
+          ],
+          "source": {
+            "file": "src/todos.rs",
+            "line": 50
+          },
+          "writes": []
+        }
+      ],
+      "totals": {
+        "cpu_ns": 465000,
+        "io": {
+          "http": {
+            "calls": 1,
+            "ns": 2180000
+          },
+          "kv": {
+            "calls": 1,
+            "ns": 2680000
+          }
+        },
+        "queue_ns": 35000,
+        "receive_ns": 20000,
+        "total_ns": 5400000,
+        "unexplained_ns": 20000,
+        "wait_ns": 4860000
+      },
+      "verdict": {
+        "median_ns": null,
+        "ns": 2680000,
+        "part": "effect",
+        "percent": 50,
+        "what": "kv get todo:456"
+      }
+    }
+    "#);
+    assert_eq!(
+        document(&failed())["failure"],
+        serde_json::json!({
+            "kind": "not_found", "what": "todo", "key": "456", "message": "", "step": "load_todo",
+            "effect": "kv get todo:456", "effects": [{"effect": "kv get todo:456", "outcome": "not found"}],
+            "causes": ["the store has no todo:456", "it was deleted"],
+            "source": {"file": "src/todos.rs", "line": 40},
+        })
+    );
 }
 
 /// Times of all sizes, and often small ones, so that they meet.
@@ -166,7 +464,7 @@ fn recorded() -> impl Strategy<Value = Recorded> {
         any::<u8>().prop_map(plain),
         any::<String>().prop_map(|text| summed(text.len(), &text)),
         Just(sealed()),
-        Just(Recorded::Hashed { hash: [1; 16] }),
+        Just(Recorded::Hashed { hash: [1; 16], shown: None }),
         Just(Recorded::Missing(Missing::TooLarge)),
     ]
 }
@@ -193,8 +491,12 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
             Event::Ran { step, ready_ns, at_ns, cpu_ns, decision }
         }),
         (small(), recorded()).prop_map(|(step, progress)| Event::Yielded { step, progress }),
-        (small(), small(), time(), recorded())
-            .prop_map(|(step, slot, at_ns, value)| Event::Wrote { step, slot, at_ns, value }),
+        (small(), small(), time(), recorded()).prop_map(|(step, slot, at_ns, value)| Event::Wrote {
+            step,
+            slot,
+            at_ns,
+            value
+        }),
         (call(), small(), time(), ".{0,4}", recorded(), small()).prop_map(
             |(call, step, at_ns, kind, args, attempt)| Event::Asked {
                 call,
@@ -249,7 +551,7 @@ proptest! {
 
 #[test]
 fn an_empty_trace_has_a_timeline() {
-    let nothing = trace(sample::flow(&[], &[]), 0, Vec::new());
+    let nothing = trace(flow(&[], &[]), 0, Vec::new());
     let timeline = Timeline::of(&nothing);
     assert_eq!(timeline.totals, Totals::default());
     assert_eq!(timeline.verdict(&[]), None);
