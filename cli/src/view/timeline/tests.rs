@@ -1,0 +1,148 @@
+//! The whole text of traces, and that nothing recorded reaches it raw.
+
+use zerver_trace::text::is_dangerous;
+use zerver_trace::{
+    Answer, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Header, Outcome, RecordedBody,
+};
+
+use super::*;
+use crate::sample::{self, plain, ran, summed, wire};
+
+fn styled(trace: &Trace, columns: usize, is_verbose: bool) -> String {
+    let of = Timeline::of(trace);
+    let verdict = of.verdict(&[1_900_000, 2_100_000, trace.duration_ns]);
+    timeline(trace, &of, verdict.as_ref(), Look { columns, digits: 8, is_verbose })
+}
+
+fn show(trace: &Trace, columns: usize, is_verbose: bool) -> String {
+    let text = anstream::adapter::strip_str(&styled(trace, columns, is_verbose)).to_string();
+    if !is_verbose {
+        let widest = text.lines().map(width).max().unwrap_or(0);
+        assert!(widest <= columns, "{widest} of {columns} columns:\n{text}");
+    }
+    text
+}
+
+#[test]
+fn a_slow_request_on_80_columns() {
+    insta::assert_snapshot!(show(&sample::slow(), 80, false), @"");
+}
+
+#[test]
+fn a_slow_request_on_120_columns() {
+    insta::assert_snapshot!(show(&sample::slow(), 120, false), @"");
+}
+
+#[test]
+fn a_failed_request_names_what_failed() {
+    insta::assert_snapshot!(show(&sample::failed(), 100, false), @"");
+}
+
+#[test]
+fn more_is_said_when_asked() {
+    let mut trace = sample::slow();
+    trace.request_body = RecordedBody { full_len: 2_000, kept_len: 9, bytes: wire(b"{\n  \"a\":1") };
+    insta::assert_snapshot!(show(&trace, 100, true), @"");
+}
+
+#[test]
+fn an_incomplete_trace_says_so() {
+    let mut trace = sample::slow();
+    trace.events.truncate(10);
+    trace.events.remove(3);
+    trace.events_dropped = 4;
+    trace.outcome = Outcome::Gone { step: 3 };
+    trace.status = 0;
+    insta::assert_snapshot!(show(&trace, 100, false), @"");
+}
+
+#[test]
+fn colours_are_there_and_reset() {
+    let text = styled(&sample::failed(), 100, false);
+    assert!(text.contains("\u{1b}[1m\u{1b}[31m✗\u{1b}[0m"), "{text:?}");
+    for line in text.lines() {
+        assert!(line.matches("\u{1b}[0m").count() * 4 >= line.matches("\u{1b}[").count(), "{line:?}");
+    }
+}
+
+#[test]
+fn nothing_recorded_is_printed_raw() {
+    const EVIL: &str = "e\u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}\u{2028}\n\r\tl";
+    let mut flow = sample::flow(&[(EVIL, false), ("Two", false)], &[(EVIL, &[0], &[0])]);
+    (flow.name, flow.pattern, flow.steps[0].doc) = (EVIL.into(), EVIL.into(), EVIL.into());
+    flow.steps[0].file = EVIL.into();
+    let effect = Event::Asked {
+        call: 0,
+        step: 0,
+        at_ns: 0,
+        kind: EVIL.to_owned().into(),
+        args: summed(EVIL, EVIL),
+        attempt: 1,
+        timeout_ns: None,
+    };
+    let error = EffectError::new(EffectErrorKind::Internal, EVIL);
+    let mut trace = sample::trace(
+        flow.clone(),
+        10_000,
+        vec![
+            ran(0, 0, 0, 1, Decision::Fail),
+            effect,
+            sample::answered(0, 1, Answer::Err(error)),
+            sample::asked(1, 0, 1, "kv", plain(EVIL), 1),
+            sample::answered(1, 1, Answer::Ok(plain(EVIL))),
+            sample::wrote(0, 0, 2, plain([EVIL])),
+            sample::wrote(0, 1, 2, wire(EVIL.as_bytes())),
+        ],
+    );
+    (trace.method, trace.path, trace.version, trace.peer) = (EVIL.into(), EVIL.into(), EVIL.into(), EVIL.into());
+    (trace.target, trace.build) = (wire(EVIL.as_bytes()), EVIL.into());
+    trace.request_headers = vec![Header { name: EVIL.into(), value: wire(EVIL.as_bytes()) }];
+    trace.response_body = RecordedBody { full_len: 9, kept_len: 9, bytes: wire(EVIL.as_bytes()) };
+    trace.outcome = Outcome::Failed(FailureInfo {
+        kind: FailureKind::Internal,
+        what: EVIL.to_owned().into(),
+        key: EVIL.into(),
+        message: EVIL.into(),
+        step: Some(0),
+        call: Some(0),
+        causes: vec![EVIL.into()],
+    });
+    let mut summary = trace.summary();
+    summary.outcome = EVIL.into();
+
+    let texts = [
+        styled(&trace, 100, false),
+        styled(&trace, 40, false),
+        styled(&trace, 100, true),
+        crate::view::list::table(std::slice::from_ref(&summary), 0, None),
+        crate::view::list::line(&summary, 8),
+        crate::view::flows::catalog(&[flow]),
+    ];
+    for text in texts {
+        // Our own styles are the only escapes: taken away one by one, nothing dangerous is left.
+        let mut left = text.clone();
+        for code in ["0", "1", "2", "31", "32", "33", "34", "35", "36"] {
+            left = left.replace(&format!("\u{1b}[{code}m"), "");
+        }
+        let raw: Vec<char> = left.chars().filter(|&c| is_dangerous(c) && c != '\n').collect();
+        assert_eq!(raw, [], "{left}");
+        assert!(left.lines().all(|line| !line.starts_with("l ")), "a recorded line end came through:\n{left}");
+    }
+    let json = crate::json::document(
+        &zerver_replay::TimelineJson::new(&trace, &Timeline::of(&trace), None),
+        true,
+    );
+    let json = String::from_utf8(json.unwrap()).unwrap();
+    assert!(!json.chars().any(|c| is_dangerous(c) && c != '\n'));
+}
+
+#[test]
+fn shown_parts_add_up() {
+    let unit = Unit::of(5_000_000);
+    for parts in [[3_333_333u64, 3_333_333, 3_333_334], [4_999, 4_999, 4_999], [0, 0, 0], [5_000, 0, 15_000]] {
+        let sum: u64 = parts.iter().sum();
+        assert_eq!(unit.round(&parts).iter().sum::<u64>(), (sum + 5_000) / 10_000, "{parts:?}");
+    }
+    assert_eq!(Unit::of(1).show(149), "0.1");
+    assert_eq!(Unit::of(10_000_000_000).show(u64::MAX / 4), "4611686018.427");
+}
