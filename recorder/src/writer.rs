@@ -1,0 +1,331 @@
+//! The thread that writes: takes captures from the queue, describes them, fills blocks, and commits many at a time.
+//!
+//! When the disk fails, what was to be committed is kept and tried again; the queue fills up meanwhile, and requests
+//! never notice. A commit that failed may have landed, so it is repeated as it was, under the same numbers.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use zerver_trace::{Capture, Kept};
+
+use crate::block::{Open, TooLarge};
+use crate::describe::{self, Describer};
+use crate::extent::{self, Extent};
+use crate::place::Lock;
+use crate::queue::Accepted;
+use crate::quiet;
+use crate::retention::Retention;
+use crate::shared::Shared;
+use crate::store::{Batch, StoreError, Table, WriteStore};
+
+/// A commit has at most about so many traces,
+const GROUP: usize = 1024;
+/// and while traffic flows, commits are this far apart, so that each has many.
+const INTERVAL: Duration = Duration::from_millis(20);
+/// How long the writer looks away while traffic flows.
+const NAP: Duration = Duration::from_millis(4);
+/// With so many in the queue, it does not look away.
+const BACKLOG: usize = 256;
+/// With no traffic for so long, it sleeps until it is woken,
+const QUIET: Duration = Duration::from_millis(50);
+/// or until it looks for what has become too old.
+const HOUSEKEEPING: Duration = Duration::from_secs(30);
+/// How long after a failure the store is opened again.
+const RETRY: Duration = Duration::from_secs(1);
+/// A block which a commit left with fewer traces is filled up by the next commits, and written again with each.
+const MERGED: usize = 32;
+
+pub(crate) struct Writer {
+    dir: PathBuf,
+    _lock: Lock,
+    store: Option<WriteStore>,
+    shared: Arc<Shared>,
+    receiver: Receiver<Accepted>,
+    describer: Describer,
+    retention: Retention,
+    build: String,
+    /// The block that is being filled, its number, and how many of its traces have been committed.
+    open: Open,
+    committed: usize,
+    extent: Extent,
+    /// The counts up to the last block.
+    not_kept: u64,
+    overflowed: u64,
+    batch: Batch,
+    /// Traces since the last commit.
+    pending: u64,
+    last_commit: Option<Instant>,
+    last_traffic: Instant,
+    retry_at: Option<Instant>,
+}
+
+impl Writer {
+    #[expect(clippy::too_many_arguments, reason = "called once")]
+    pub(crate) fn new(
+        dir: PathBuf,
+        lock: Lock,
+        store: WriteStore,
+        shared: Arc<Shared>,
+        receiver: Receiver<Accepted>,
+        describer: Describer,
+        mut retention: Retention,
+        build: String,
+    ) -> Result<Self, StoreError> {
+        let extent = resume(&store, &mut retention)?;
+        shared.counts.bytes_on_disk.store(store.bytes_on_disk(), Ordering::Relaxed);
+        Ok(Self {
+            dir,
+            _lock: lock,
+            store: Some(store),
+            shared,
+            receiver,
+            describer,
+            retention,
+            build,
+            open: Open::default(),
+            committed: 0,
+            extent,
+            not_kept: 0,
+            overflowed: 0,
+            batch: Batch::default(),
+            pending: 0,
+            last_commit: None,
+            last_traffic: Instant::now(),
+            retry_at: None,
+        })
+    }
+
+    pub(crate) fn run(mut self) {
+        self.shared.queue.attach();
+        loop {
+            // Read before the queue is, so that all that came before them is written before they are answered.
+            let (closing, flush) = (self.shared.is_closing(), self.shared.flush_wanted());
+            self.turn(closing, flush);
+            if closing {
+                break self.finish();
+            }
+            self.rest();
+        }
+    }
+
+    /// Takes what there is, and commits if it is time to.
+    fn turn(&mut self, closing: bool, flush: u64) {
+        self.declare();
+        if self.retry_at.is_some_and(|at| closing || Instant::now() >= at) {
+            self.resume();
+        }
+        let must = closing || self.shared.is_flush_due(flush);
+        let mut waiting = self.receiver.len();
+        loop {
+            let took = if self.retry_at.is_none() { self.take(waiting) } else { 0 };
+            waiting = waiting.saturating_sub(took);
+            let all = took == 0 || waiting == 0;
+            if self.is_due(all && must) {
+                self.commit();
+            }
+            if all || !must || self.retry_at.is_some() {
+                break;
+            }
+        }
+        if must && !closing {
+            self.shared.flushed(flush);
+        }
+    }
+
+    fn is_due(&self, must: bool) -> bool {
+        if self.retry_at.is_some() {
+            return false;
+        }
+        let waited = self.last_commit.is_none_or(|last| last.elapsed() >= INTERVAL);
+        let anything = self.pending > 0 || !self.batch.is_empty();
+        anything && (must || waited || self.pending >= GROUP as u64)
+    }
+
+    /// Describes what is in the queue, up to a commit's worth.
+    fn take(&mut self, limit: usize) -> usize {
+        let mut took = 0;
+        while took < limit && self.pending < GROUP as u64 {
+            let Ok((capture, kept)) = self.receiver.try_recv() else { break };
+            took += 1;
+            self.record(*capture, kept);
+        }
+        if took > 0 {
+            self.last_traffic = Instant::now();
+        }
+        took
+    }
+
+    fn record(&mut self, capture: Capture, kept: Kept) {
+        // A value's own `Drop` may panic too.
+        let described = quiet::run(|| self.describer.trace(capture, kept));
+        let Ok(mut trace) = described else {
+            self.shared.counts.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        if let Err(TooLarge) = self.open.push(&mut trace) {
+            describe::outline(&mut trace);
+            if self.open.push(&mut trace).is_err() {
+                self.shared.counts.lost.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+        }
+        self.pending += 1;
+        if self.open.is_full() {
+            self.write_block();
+            self.next_block();
+        }
+    }
+
+    /// Puts the block as it is now into the batch.
+    fn write_block(&mut self) {
+        let (not_kept, overflowed) = (self.shared.queue.not_kept(), self.shared.queue.overflowed());
+        self.open.head.not_kept += not_kept - self.not_kept;
+        self.open.head.overflowed += overflowed - self.overflowed;
+        (self.not_kept, self.overflowed) = (not_kept, overflowed);
+        let key = self.extent.next;
+        let records = self.open.records(key);
+        self.batch.put(Table::Heads, key, records.head);
+        self.batch.put(Table::Summaries, key, records.summaries);
+        self.batch.put(Table::Blocks, key, records.body);
+        self.retention.wrote(key, &self.open.head);
+    }
+
+    fn next_block(&mut self) {
+        self.extent.next += 1;
+        self.open = Open::default();
+        self.committed = 0;
+    }
+
+    fn commit(&mut self) {
+        let fresh = self.open.len() - self.committed;
+        if fresh > 0 {
+            self.write_block();
+        }
+        self.cut();
+        self.put_extent();
+        if self.try_commit() && fresh > 0 {
+            self.committed = self.open.len();
+            if fresh >= MERGED {
+                self.next_block();
+            }
+        }
+    }
+
+    /// Lets the oldest blocks go with the next commit; whether there were any.
+    fn cut(&mut self) -> bool {
+        let Some(keys) = self.retention.cut() else { return false };
+        for table in [Table::Heads, Table::Summaries, Table::Blocks] {
+            self.batch.cut(table, keys.clone());
+        }
+        true
+    }
+
+    fn put_extent(&mut self) {
+        let totals = Extent {
+            first: self.retention.first().unwrap_or(self.extent.next),
+            next: self.extent.next + u64::from(!self.open.is_empty()),
+            recorded: self.extent.recorded + self.pending,
+            not_kept: self.extent.not_kept + self.shared.queue.not_kept(),
+            overflowed: self.extent.overflowed + self.shared.queue.overflowed(),
+        };
+        let (table, key, record) = totals.record();
+        self.batch.put(table, key, record);
+    }
+
+    /// Commits the batch as it is; if that fails, recording is paused and the batch stays.
+    fn try_commit(&mut self) -> bool {
+        let result = match &self.store {
+            Some(store) => store.commit(&self.batch),
+            None => WriteStore::open(&self.dir).and_then(|store| {
+                let result = store.commit(&self.batch);
+                self.store = Some(store);
+                result
+            }),
+        };
+        match result {
+            Ok(()) => {
+                let counts = &self.shared.counts;
+                counts.recorded.fetch_add(self.pending, Ordering::Relaxed);
+                counts.commits.fetch_add(1, Ordering::Relaxed);
+                let bytes = self.store.as_ref().map_or(0, WriteStore::bytes_on_disk);
+                counts.bytes_on_disk.store(bytes, Ordering::Relaxed);
+                self.extent.recorded += self.pending;
+                self.pending = 0;
+                self.batch = Batch::default();
+                self.last_commit = Some(Instant::now());
+                if self.retry_at.take().is_some() {
+                    self.shared.set_paused(None);
+                }
+                true
+            }
+            Err(error) => {
+                self.store = None;
+                self.retry_at = Some(Instant::now() + RETRY);
+                self.shared.set_paused(Some(error.to_string()));
+                false
+            }
+        }
+    }
+
+    /// Tries again what failed.
+    fn resume(&mut self) {
+        if self.try_commit() {
+            self.committed = self.open.len();
+        }
+    }
+
+    fn declare(&mut self) {
+        if let Some(flows) = self.shared.take_declared() {
+            let (table, key, record) = extent::catalog_record(&self.build, &flows);
+            self.batch.put(table, key, record);
+        }
+    }
+
+    fn rest(&mut self) {
+        if let Some(retry_at) = self.retry_at {
+            return std::thread::park_timeout(retry_at.saturating_duration_since(Instant::now()));
+        }
+        if self.receiver.len() >= BACKLOG {
+            return;
+        }
+        let unwritten = self.pending > 0 || !self.batch.is_empty();
+        if unwritten || self.last_traffic.elapsed() < QUIET || self.cut() {
+            let until = match self.last_commit {
+                Some(last) if unwritten => INTERVAL.saturating_sub(last.elapsed()),
+                _ => NAP,
+            };
+            return std::thread::park_timeout(until.min(NAP));
+        }
+        self.shared.queue.going_to_sleep();
+        if self.receiver.is_empty() {
+            std::thread::park_timeout(HOUSEKEEPING);
+        }
+        self.shared.queue.awake();
+    }
+
+    fn finish(&mut self) {
+        if self.retry_at.is_none() {
+            self.put_extent();
+            self.try_commit();
+        }
+        let unwritten = if self.retry_at.is_some() { self.pending } else { 0 };
+        let lost = unwritten + self.receiver.len() as u64;
+        self.shared.counts.lost.fetch_add(lost, Ordering::Relaxed);
+        self.shared.flushed(u64::MAX);
+    }
+}
+
+/// Where to go on, by what is in the store. What is damaged there is for the doctor, and does not keep anybody from
+/// recording.
+fn resume(store: &WriteStore, retention: &mut Retention) -> Result<Extent, StoreError> {
+    let snapshot = store.snapshot()?;
+    let mut extent = Extent::read(&snapshot)?.and_then(Result::ok).unwrap_or_default();
+    for (key, head) in extent::all_heads(&snapshot)? {
+        retention.wrote(key, &head.unwrap_or_default());
+        extent.next = extent.next.max(key.saturating_add(1));
+    }
+    Ok(extent)
+}
