@@ -253,7 +253,8 @@ mod tests {
 
     #[test]
     fn dev_hands_on_what_follows_two_hyphens() {
-        let Command::Dev(dev) = parse("zerver dev examples/todos --addr [::1]:0 --release -- --seed 7").unwrap().command
+        let Command::Dev(dev) =
+            parse("zerver dev examples/todos --addr [::1]:0 --release -- --seed 7").unwrap().command
         else {
             panic!("not dev");
         };
@@ -266,7 +267,9 @@ mod tests {
     #[test]
     fn filters_are_checked_while_parsing() {
         let Command::Ls(ls) =
-            parse("zerver ls --flow todos --status 5xx --failed --slower-than 1.5ms --since 1h30m -n 3").unwrap().command
+            parse("zerver ls --flow todos --status 5xx --failed --slower-than 1.5ms --since 1h30m -n 3")
+                .unwrap()
+                .command
         else {
             panic!("not ls");
         };

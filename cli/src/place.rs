@@ -26,7 +26,8 @@ pub(crate) fn store(global: &Global) -> Result<PathBuf, Trouble> {
                 .hint("`zerver dev` makes a store where it runs a service")),
         };
     }
-    let here = env::current_dir().map_err(|error| Trouble::new("cannot tell the current folder").because(&error))?;
+    let here =
+        env::current_dir().map_err(|error| Trouble::new("cannot tell the current folder").because(&error))?;
     find_store(&here).ok_or_else(|| {
         Trouble::new(format!("there is no store in {} or above it", here.display()))
             .hint("`zerver dev` makes one where it runs a service")
@@ -65,7 +66,6 @@ impl Loaded {
 
     /// How long requests of the same flow took, the newest `limit` of them.
     pub(crate) fn population(&self, limit: usize) -> Vec<u64> {
-        use zerver_trace::TraceSource;
         let query =
             Query { flow: Some(self.trace.flow.name.clone()), limit: Some(limit), ..Query::default() };
         let others = self.reader.as_ref().and_then(|reader| reader.list(&query).ok()).unwrap_or_default();
@@ -107,7 +107,7 @@ fn not_found(dir: &Path, find: &Find, error: FindError) -> Trouble {
     };
     let digits = |ids: &[RequestId]| crate::view::list::digits(ids.iter().copied());
     match error {
-        FindError::NotFound { nearest } => {
+        FindError::NotFound { nearest, .. } => {
             let trouble = Trouble::new(format!("no request {find} in {}", dir.display()));
             let trouble = match nearest.as_slice() {
                 [] => trouble,
@@ -115,13 +115,13 @@ fn not_found(dir: &Path, find: &Find, error: FindError) -> Trouble {
             };
             trouble.hint("`zerver ls` lists all")
         }
-        FindError::Ambiguous { candidates } => {
+        FindError::Ambiguous { candidates, .. } => {
             let digits = digits(&candidates);
             Trouble::new(format!("{find} could be any of several requests"))
                 .hint(format!("it could be: {}", names(&candidates, digits)))
                 .hint("give more digits")
         }
-        FindError::Empty => Trouble::new(format!("no request matches {find} in {}", dir.display()))
+        FindError::Empty { .. } => Trouble::new(format!("no request matches {find} in {}", dir.display()))
             .hint("send the service a request, or see what there is with `zerver ls`"),
         FindError::Read(error) => unreadable(dir, &error),
     }

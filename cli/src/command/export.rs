@@ -24,11 +24,15 @@ pub(super) fn run(args: &Export, global: &Global, output: &mut Output) -> Result
         output.bytes(&bytes)?;
         return Ok(Done::Fine);
     }
-    let path =
-        args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.zrv", loaded.trace.id.short(loaded.digits()))));
+    let path = args
+        .output
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(format!("{}.zrv", loaded.trace.id.short(loaded.digits()))));
     write(&path, &bytes, args.force)?;
     if output.is_json {
-        output.json(&serde_json::json!({ "id": loaded.trace.id.to_string(), "file": path, "bytes": bytes.len() }))?;
+        output.json(
+            &serde_json::json!({ "id": loaded.trace.id.to_string(), "file": path, "bytes": bytes.len() }),
+        )?;
     } else {
         output.print(&format!("{}\n", place::shown(&path)))?;
     }
@@ -40,11 +44,14 @@ fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), Trouble> {
     let trouble = |error: &io::Error| {
         let trouble = Trouble::new(format!("cannot write {}", path.display())).because(error);
         match error.kind() {
-            io::ErrorKind::AlreadyExists => trouble.hint("--force overwrites it; --output FILE names another"),
+            io::ErrorKind::AlreadyExists => {
+                trouble.hint("--force overwrites it; --output FILE names another")
+            }
             _ => trouble,
         }
     };
-    let opened = if force { File::create(path) } else { OpenOptions::new().write(true).create_new(true).open(path) };
+    let opened =
+        if force { File::create(path) } else { OpenOptions::new().write(true).create_new(true).open(path) };
     opened.and_then(|mut file| file.write_all(bytes)).map_err(|error| trouble(&error))
 }
 

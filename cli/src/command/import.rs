@@ -19,7 +19,11 @@ pub(super) fn run(args: &Import, global: &Global, output: &mut Output) -> Result
     if output.is_json {
         output.json(&serde_json::json!({ "imported": imported, "store": dir }))?;
     } else {
-        output.note(&format!("imported {} into {}", count(imported as u64, "request", "requests"), place::shown(&dir)));
+        output.note(&format!(
+            "imported {} into {}",
+            count(imported as u64, "request", "requests"),
+            place::shown(&dir)
+        ));
     }
     Ok(Done::Fine)
 }

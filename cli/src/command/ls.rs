@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use zerver_replay::rfc3339;
-use zerver_trace::{Class, Query, Summary, TraceSource};
+use zerver_trace::{Class, Query, Summary};
 
 use crate::args::{Global, Ls};
 use crate::output::Output;
@@ -23,14 +23,13 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Don
         since_unix_ns: args.since.map(|span| now_unix_ns.saturating_sub(span.ns)),
         limit: Some(args.limit),
     };
-    let requests =
-        place::reader(&dir)?.list(&query).map_err(|error| place::unreadable(&dir, &*error))?;
+    let requests = place::reader(&dir)?.list(&query).map_err(|error| place::unreadable(&dir, &error))?;
     if output.is_json {
         output.json(&Document { requests: requests.iter().map(Request::of).collect() })?;
         return Ok(Done::Fine);
     }
     if requests.is_empty() {
-        output.note(&format!("no such requests in {}", crate::place::shown(&dir)));
+        output.note(&format!("no such requests in {}", place::shown(&dir)));
         return Ok(Done::Fine);
     }
     output.print(&list::table(&requests, now_unix_ns, output.columns()))?;

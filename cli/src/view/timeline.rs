@@ -24,6 +24,8 @@ pub(crate) struct Look {
 
 /// The widest that a waterfall gets.
 const MAX_BAR: usize = 60;
+/// So many kinds of effects are named in one row.
+const MAX_KINDS: usize = 8;
 /// Under the words of the rows, the labels of the fields stand in so many columns.
 const FIELD: usize = 9;
 
@@ -116,7 +118,7 @@ impl Unit {
     }
 
     fn show(self, ns: u64) -> String {
-        self.quanta((ns + self.quantum_ns / 2) / self.quantum_ns)
+        self.quanta(ns.saturating_add(self.quantum_ns / 2) / self.quantum_ns)
     }
 
     fn quanta(self, quanta: u64) -> String {
@@ -173,7 +175,8 @@ fn rows(trace: &Trace, timeline: &Timeline, unit: Unit, look: Look) -> String {
     for row in &rows {
         let (text, columns) = row_text(row, text_columns);
         let (start, took_ns) = (row.at_ns, row.took_ns);
-        let mut line = format!("  {:>at_columns$}  {:>took_columns$}   {text}", unit.show(start), unit.show(took_ns));
+        let mut line =
+            format!("  {:>at_columns$}  {:>took_columns$}   {text}", unit.show(start), unit.show(took_ns));
         let bar = bar((start, took_ns), total_ns, bar_columns);
         if !bar.is_empty() {
             let blanks = bar.len() - bar.trim_start_matches(' ').len();
@@ -211,7 +214,8 @@ fn collect(trace: &Trace, timeline: &Timeline) -> Vec<Row> {
     let mut rows = Vec::new();
     let totals = &timeline.totals;
     // A body that took its time is part of the picture.
-    if totals.receive_ns > 0 && totals.receive_ns >= totals.total_ns / 100 && trace.request_body.full_len > 0 {
+    if totals.receive_ns > 0 && totals.receive_ns >= totals.total_ns / 100 && trace.request_body.full_len > 0
+    {
         rows.push(Row {
             at_ns: 0,
             took_ns: totals.receive_ns,
@@ -222,7 +226,8 @@ fn collect(trace: &Trace, timeline: &Timeline) -> Vec<Row> {
             bar: style::FAINT,
         });
     }
-    let name_columns = timeline.runs.iter().map(|run| width(&clean(&run.step.name))).max().unwrap_or(0).min(24);
+    let name_columns =
+        timeline.runs.iter().map(|run| width(&clean(&run.step.name))).max().unwrap_or(0).min(24);
     for run in &timeline.runs {
         rows.push(step_row(trace, timeline, run, name_columns));
         rows.extend(run.effects.iter().map(effect_row));
@@ -283,9 +288,9 @@ fn effect_row(effect: &Effect) -> Row {
 fn needs(effects: &[Effect]) -> String {
     let mut kinds: Vec<(&str, usize)> = Vec::new();
     for effect in effects {
-        match kinds.iter_mut().find(|(kind, _)| *kind == effect.kind) {
-            Some((_, n)) => *n += 1,
-            None if kinds.len() < 8 => kinds.push((&effect.kind, 1)),
+        match kinds.iter().position(|(kind, _)| *kind == effect.kind) {
+            Some(at) => kinds[at].1 += 1,
+            None if kinds.len() < MAX_KINDS => kinds.push((&effect.kind, 1)),
             None => {}
         }
     }
@@ -376,7 +381,8 @@ fn failure(timeline: &Timeline) -> String {
     let clean = |text: &str| clean(text).into_owned();
     let mut out = field("failed", &[paint(style::BAD, &clean(&failure.to_string()))]);
     if let Some(step) = &failure.step {
-        let source = if step.line > 0 { format!("  {}:{}", clean(&step.file), step.line) } else { String::new() };
+        let source =
+            if step.line > 0 { format!("  {}:{}", clean(&step.file), step.line) } else { String::new() };
         out += &field("step", &[format!("{}{}", clean(&step.name), paint(style::FAINT, &source))]);
     }
     let effects: Vec<String> =

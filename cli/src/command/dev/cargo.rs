@@ -74,11 +74,13 @@ impl Package {
         let app = fs::canonicalize(app)
             .map_err(|error| Trouble::new(format!("cannot find {}", app.display())).because(&error))?;
         let manifest =
-            app.ancestors().map(|dir| dir.join("Cargo.toml")).find(|path| path.is_file()).ok_or_else(|| {
-                Trouble::new(format!("there is no Cargo.toml in {} or above it", app.display()))
-                    .hint("name the folder of a service: zerver dev path/to/service")
-                    .hint("or a program that is already built: zerver dev --exe PATH")
-            })?;
+            app.ancestors().map(|dir| dir.join("Cargo.toml")).find(|path| path.is_file()).ok_or_else(
+                || {
+                    Trouble::new(format!("there is no Cargo.toml in {} or above it", app.display()))
+                        .hint("name the folder of a service: zerver dev path/to/service")
+                        .hint("or a program that is already built: zerver dev --exe PATH")
+                },
+            )?;
         Self::choose(&metadata(&manifest)?, &manifest, bin)
     }
 
@@ -93,7 +95,9 @@ impl Package {
                 .map(|package| package.folder().strip_prefix(root).unwrap_or(package.folder()))
                 .map(|folder| folder.display().to_string())
                 .collect();
-            return Err(trouble.hint(format!("name the folder of a package with a binary: {}", folders.join(", "))));
+            return Err(
+                trouble.hint(format!("name the folder of a package with a binary: {}", folders.join(", ")))
+            );
         };
         Ok(Self {
             folder: package.folder().to_owned(),
@@ -154,7 +158,11 @@ struct Message {
 }
 
 /// Builds and waits; Cargo itself says on the standard error what is wrong.
-pub(in crate::command) fn build(package: &Package, release: bool, global: &Global) -> Result<PathBuf, Trouble> {
+pub(in crate::command) fn build(
+    package: &Package,
+    release: bool,
+    global: &Global,
+) -> Result<PathBuf, Trouble> {
     let mut process = spawn(package, release, global)?;
     let artifact = process.stdout().and_then(|stdout| package.artifact(stdout));
     let status = process.reap().map_err(|error| Trouble::new("cannot wait for Cargo").because(&error))?;
@@ -220,7 +228,9 @@ fn sources(metadata: &Metadata, package: &MetaPackage) -> Vec<PathBuf> {
         if !found.insert(folder.clone()) {
             continue;
         }
-        let Some(package) = metadata.packages.iter().find(|package| package.folder() == folder) else { continue };
+        let Some(package) = metadata.packages.iter().find(|package| package.folder() == folder) else {
+            continue;
+        };
         let needed = package.dependencies.iter().filter(|needed| needed.kind.as_deref() != Some("dev"));
         next.extend(needed.filter_map(|needed| needed.path.clone()));
     }
@@ -265,7 +275,8 @@ mod tests {
 
     #[test]
     fn a_workspace_is_not_a_package() {
-        let trouble = Package::choose(&metadata(&["app"], None), Path::new("/w/Cargo.toml"), None).unwrap_err();
+        let trouble =
+            Package::choose(&metadata(&["app"], None), Path::new("/w/Cargo.toml"), None).unwrap_err();
         assert_eq!(trouble.hints, ["name the folder of a package with a binary: app"]);
     }
 

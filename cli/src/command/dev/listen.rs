@@ -19,7 +19,8 @@ pub(super) fn listen(addr: &str) -> Result<(TcpListener, SocketAddr), Trouble> {
         })?
         .collect();
     let listener = TcpListener::bind(addrs.as_slice()).map_err(|error| cannot_bind(addr, &addrs, &error))?;
-    let local = listener.local_addr().map_err(|error| Trouble::new("cannot tell our address").because(&error))?;
+    let local =
+        listener.local_addr().map_err(|error| Trouble::new("cannot tell our address").because(&error))?;
     Ok((listener, local))
 }
 
@@ -27,15 +28,20 @@ fn cannot_bind(addr: &str, addrs: &[SocketAddr], error: &io::Error) -> Trouble {
     let Some(first) = addrs.first() else { return Trouble::new(format!("{addr} is no address")) };
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            let trouble = Trouble::new(format!("port {} of {} is in use", first.port(), first.ip())).because(error);
+            let trouble =
+                Trouble::new(format!("port {} of {} is in use", first.port(), first.ip())).because(error);
             match free_port(*first) {
-                Some(port) => trouble.hint(format!("this one is free: --addr {}", SocketAddr::new(first.ip(), port))),
+                Some(port) => {
+                    trouble.hint(format!("this one is free: --addr {}", SocketAddr::new(first.ip(), port)))
+                }
                 None => trouble,
             }
         }
-        io::ErrorKind::PermissionDenied if first.port() < 1024 => Trouble::new(format!("cannot listen on {addr}"))
-            .because(error)
-            .hint("ports below 1024 need a privilege; choose a higher one, such as 3000"),
+        io::ErrorKind::PermissionDenied if first.port() < 1024 => {
+            Trouble::new(format!("cannot listen on {addr}"))
+                .because(error)
+                .hint("ports below 1024 need a privilege; choose a higher one, such as 3000")
+        }
         io::ErrorKind::AddrNotAvailable => Trouble::new(format!("cannot listen on {addr}"))
             .because(error)
             .hint(format!("{} is not an address of this machine; 127.0.0.1 always is", first.ip())),

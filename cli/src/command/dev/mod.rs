@@ -47,8 +47,12 @@ enum Message {
     Changed,
     /// Cargo has ended; the program it made, and whether that was there before.
     BuildEnded(Option<(PathBuf, bool)>),
-    Ready { generation: u64 },
-    Ended { generation: u64 },
+    Ready {
+        generation: u64,
+    },
+    Ended {
+        generation: u64,
+    },
     News(News),
 }
 
@@ -148,7 +152,8 @@ impl Service {
 /// The folder of the store, as an absolute path; it need not be there yet.
 fn store(global: &Global, folder: &Path) -> Result<PathBuf, Trouble> {
     let dir = global.store.clone().unwrap_or_else(|| folder.join(".zerver"));
-    std::path::absolute(&dir).map_err(|error| Trouble::new(format!("cannot use {}", dir.display())).because(&error))
+    std::path::absolute(&dir)
+        .map_err(|error| Trouble::new(format!("cannot use {}", dir.display())).because(&error))
 }
 
 fn on_signals(tell: Sender<Message>) -> Result<(), Trouble> {
@@ -269,7 +274,10 @@ impl Loop<'_> {
                 return Ok(Vec::new());
             }
             Message::News(News::Unreadable(error)) => {
-                self.output.warn(&format!("requests cannot be shown: {}", zerver_trace::text::clean(&error.to_string())));
+                self.output.warn(&format!(
+                    "requests cannot be shown: {}",
+                    zerver_trace::text::clean(&error.to_string())
+                ));
                 return Ok(Vec::new());
             }
         };
@@ -386,7 +394,8 @@ impl Loop<'_> {
         if self.output.is_quiet {
             return Ok(());
         }
-        self.digits = self.digits.max(list::digits(self.last.into_iter().chain(requests.iter().map(|r| r.id))));
+        self.digits =
+            self.digits.max(list::digits(self.last.into_iter().chain(requests.iter().map(|r| r.id))));
         self.last = requests.last().map(|request| request.id).or(self.last);
         for request in requests {
             if self.output.is_json {

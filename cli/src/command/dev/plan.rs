@@ -34,7 +34,10 @@ pub(super) enum Input {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Build {
     /// With this program; `is_fresh` if nothing had to be built.
-    Done { exe: PathBuf, is_fresh: bool },
+    Done {
+        exe: PathBuf,
+        is_fresh: bool,
+    },
     Failed,
 }
 
@@ -54,11 +57,18 @@ pub(super) enum Action {
 /// What to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Note {
-    Listening { is_first: bool },
+    Listening {
+        is_first: bool,
+    },
     /// The build failed; whether a server still serves.
-    BuildFailed { serving: bool },
+    BuildFailed {
+        serving: bool,
+    },
     /// The server ended without being asked.
-    Ended { how: String, was_ready: bool },
+    Ended {
+        how: String,
+        was_ready: bool,
+    },
     /// Nothing runs until there is a change.
     WaitingForChange,
     Restarting,
@@ -173,7 +183,9 @@ impl Plan {
                 }
                 actions
             }
-            Build::Done { is_fresh: true, .. } if matches!(self.server, Server::Starting | Server::Serving) => {
+            Build::Done { is_fresh: true, .. }
+                if matches!(self.server, Server::Starting | Server::Serving) =>
+            {
                 Vec::new()
             }
             Build::Done { exe, .. } => self.replace(exe),
@@ -313,7 +325,8 @@ mod tests {
     #[test]
     fn a_build_with_nothing_to_do_restarts_nothing() {
         let fresh = Input::Built(Build::Done { exe: "a".into(), is_fresh: true });
-        let inputs = [done("a"), Input::Ready, Input::Changed, fresh.clone(), exited(1), Input::Changed, fresh];
+        let inputs =
+            [done("a"), Input::Ready, Input::Changed, fresh.clone(), exited(1), Input::Changed, fresh];
         insta::assert_snapshot!(play(true, &inputs), @"");
     }
 

@@ -79,7 +79,7 @@ impl Drop for Process {
 /// Waits until the process has ended, and leaves it to be reaped.
 pub(super) fn wait(pid: Pid) {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-    while waitid(WaitId::Pid(pid), options) == Err(rustix::io::Errno::INTR) {}
+    while matches!(waitid(WaitId::Pid(pid), options), Err(rustix::io::Errno::INTR)) {}
 }
 
 fn words(status: ExitStatus) -> String {

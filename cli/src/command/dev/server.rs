@@ -67,7 +67,8 @@ impl Host {
         ready: impl Fn() + Send + 'static,
         ended: impl FnOnce() + Send + 'static,
     ) -> Result<Server, Trouble> {
-        let trouble = |error: &io::Error| Trouble::new(format!("cannot run {}", exe.display())).because(error);
+        let trouble =
+            |error: &io::Error| Trouble::new(format!("cannot run {}", exe.display())).because(error);
         let notify = self.sockets.path().join(format!("notify-{generation}"));
         let socket = UnixDatagram::bind(&notify).map_err(|error| trouble(&error))?;
         let mut command = dying_with_us(exe);
@@ -150,9 +151,8 @@ fn dying_with_us(exe: &Path) -> Command {
 /// Becomes the program; comes back only when that fails.
 pub(in crate::command) fn become_child(child: &Child) -> Trouble {
     let Some((exe, args)) = child.command.split_first() else { return Trouble::new("no program to run") };
-    let trouble = |error: &io::Error| {
-        Trouble::new(format!("cannot run {}", Path::new(exe).display())).because(error)
-    };
+    let trouble =
+        |error: &io::Error| Trouble::new(format!("cannot run {}", Path::new(exe).display())).because(error);
     if let Err(error) = die_with(child.parent) {
         return trouble(&error);
     }

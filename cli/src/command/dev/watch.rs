@@ -47,7 +47,8 @@ impl Watched {
                 }
                 roots.iter().any(|root| {
                     path.strip_prefix(root).is_ok_and(|inside| {
-                        !inside.iter().any(|part| IGNORED.iter().any(|name| part == *name)) && !is_scratch(inside)
+                        !inside.iter().any(|part| IGNORED.iter().any(|name| part == *name))
+                            && !is_scratch(inside)
                     })
                 })
             }
@@ -84,7 +85,11 @@ impl Watched {
 /// What editors leave beside a file while they write it.
 fn is_scratch(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.ends_with('~') || name.starts_with(".#") || name.ends_with(".swp") || name.ends_with(".swx") || name == "4913"
+    name.ends_with('~')
+        || name.starts_with(".#")
+        || name.ends_with(".swp")
+        || name.ends_with(".swx")
+        || name == "4913"
 }
 
 pub(super) struct Watch {
@@ -152,7 +157,13 @@ mod tests {
     #[test]
     fn only_sources_concern_us() {
         let watched = sources(Path::new("/w"));
-        for path in ["/w/app/src/main.rs", "/w/model/build.rs", "/w/app/templates/a.html", "/w/Cargo.toml", "/w/Cargo.lock"] {
+        for path in [
+            "/w/app/src/main.rs",
+            "/w/model/build.rs",
+            "/w/app/templates/a.html",
+            "/w/Cargo.toml",
+            "/w/Cargo.lock",
+        ] {
             assert!(watched.concerns(Path::new(path)), "{path}");
         }
         for path in [
@@ -181,7 +192,10 @@ mod tests {
         fs::create_dir_all(root.join("model")).unwrap();
         fs::write(root.join("app/src/main.rs"), "1").unwrap();
         let (tell, told) = mpsc::channel();
-        let mut watch = Watch::start(sources(&root), move || drop(tell.send(()))).unwrap();
+        let mut watch = Watch::start(sources(&root), move || {
+            let _ = tell.send(());
+        })
+        .unwrap();
         fs::read(root.join("app/src/main.rs")).unwrap();
         fs::write(root.join("app/target/x"), "1").unwrap();
         assert!(told.recv_timeout(QUIET * 4).is_err(), "nothing of interest changed");

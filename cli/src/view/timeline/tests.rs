@@ -94,7 +94,8 @@ fn nothing_recorded_is_printed_raw() {
             sample::wrote(0, 1, 2, wire(EVIL.as_bytes())),
         ],
     );
-    (trace.method, trace.path, trace.version, trace.peer) = (EVIL.into(), EVIL.into(), EVIL.into(), EVIL.into());
+    (trace.method, trace.path, trace.version, trace.peer) =
+        (EVIL.into(), EVIL.into(), EVIL.into(), EVIL.into());
     (trace.target, trace.build) = (wire(EVIL.as_bytes()), EVIL.into());
     trace.request_headers = vec![Header { name: EVIL.into(), value: wire(EVIL.as_bytes()) }];
     trace.response_body = RecordedBody { full_len: 9, kept_len: 9, bytes: wire(EVIL.as_bytes()) };
@@ -126,12 +127,13 @@ fn nothing_recorded_is_printed_raw() {
         }
         let raw: Vec<char> = left.chars().filter(|&c| is_dangerous(c) && c != '\n').collect();
         assert_eq!(raw, [], "{left}");
-        assert!(left.lines().all(|line| !line.starts_with("l ")), "a recorded line end came through:\n{left}");
+        assert!(
+            left.lines().all(|line| !line.starts_with("l ")),
+            "a recorded line end came through:\n{left}"
+        );
     }
-    let json = crate::json::document(
-        &zerver_replay::TimelineJson::new(&trace, &Timeline::of(&trace), None),
-        true,
-    );
+    let json =
+        crate::json::document(&zerver_replay::TimelineJson::new(&trace, &Timeline::of(&trace), None), true);
     let json = String::from_utf8(json.unwrap()).unwrap();
     assert!(!json.chars().any(|c| is_dangerous(c) && c != '\n'));
 }
@@ -139,7 +141,8 @@ fn nothing_recorded_is_printed_raw() {
 #[test]
 fn shown_parts_add_up() {
     let unit = Unit::of(5_000_000);
-    for parts in [[3_333_333u64, 3_333_333, 3_333_334], [4_999, 4_999, 4_999], [0, 0, 0], [5_000, 0, 15_000]] {
+    for parts in [[3_333_333u64, 3_333_333, 3_333_334], [4_999, 4_999, 4_999], [0, 0, 0], [5_000, 0, 15_000]]
+    {
         let sum: u64 = parts.iter().sum();
         assert_eq!(unit.round(&parts).iter().sum::<u64>(), (sum + 5_000) / 10_000, "{parts:?}");
     }
