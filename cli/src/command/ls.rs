@@ -86,6 +86,23 @@ mod tests {
     fn the_document_has_the_promised_fields() {
         let summary = sample::failed().summary();
         let document = Document { requests: vec![Request::of(&summary)] };
-        insta::assert_snapshot!(serde_json::to_string_pretty(&document).unwrap(), @"");
+        insta::assert_snapshot!(serde_json::to_string_pretty(&document).unwrap(), @r#"
+        {
+          "requests": [
+            {
+              "id": "019aa4c2-1f3b-7abc-8def-0123456789ab",
+              "flow": "todos-item",
+              "method": "GET",
+              "path": "/v1/todos/456",
+              "status": 404,
+              "duration_ns": 900000,
+              "class": "interactive",
+              "started_at": "2026-11-22T10:43:01.123456789Z",
+              "outcome": "failed",
+              "failed": true
+            }
+          ]
+        }
+        "#);
     }
 }

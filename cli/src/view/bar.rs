@@ -2,8 +2,8 @@
 
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-/// Draws stretches of time (start, length, character for whole columns; a space draws nothing) onto `columns` columns
-/// that stand for `total`. The last stretch is never less than the thinnest line, if it starts in time.
+/// Draws a stretch of time (start, length) onto `columns` columns that stand for `total`: nothing if it starts later, and
+/// otherwise never less than the thinnest line.
 pub(crate) fn bar(stretch: (u64, u64), total: u64, columns: usize) -> String {
     let (start, len) = stretch;
     if total == 0 || columns == 0 || start > total {
@@ -13,7 +13,10 @@ pub(crate) fn bar(stretch: (u64, u64), total: u64, columns: usize) -> String {
     let (from, to) = (scale(start), scale(start.saturating_add(len)));
     // A block is drawn from the left of its column.
     let column = ((from / 8) as usize).min(columns - 1);
-    let eighths = ((to.saturating_sub(column as u128 * 8)) as usize).clamp(1, (columns - column) * 8);
+    // What is shorter than a column keeps its length, what is longer its end.
+    let ends = to.saturating_sub(column as u128 * 8);
+    let eighths = if to - from < 8 { to - from } else { ends };
+    let eighths = (eighths as usize).clamp(1, (columns - column) * 8);
     let mut out = " ".repeat(column);
     out.push_str(&"█".repeat(eighths / 8));
     out.push_str(EIGHTHS[eighths % 8]);
@@ -30,15 +33,15 @@ mod tests {
             ((0, 100), "██████████"),
             ((0, 0), "▏"),
             ((0, 25), "██▌"),
+            ((29, 1), "  ▏"),
             ((50, 50), "     █████"),
-            ((100, 0), "         ▉"),
-            ((99, u64::MAX), "         █"),
+            ((55, 30), "     ███▌"),
+            ((100, 0), "         ▏"),
+            ((95, u64::MAX), "         ▌"),
             ((101, 1), ""),
         ] {
             let got = bar(stretch, 100, 10);
-            if stretch != (100, 0) {
-                assert_eq!(got, wanted, "{stretch:?}");
-            }
+            assert_eq!(got, wanted, "{stretch:?}");
             assert!(got.chars().count() <= 10);
         }
         assert_eq!(bar((0, 1), 0, 10), "");

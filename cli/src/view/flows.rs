@@ -67,6 +67,18 @@ mod tests {
             zerver_trace::ReadInfo { slot: 9, optional: false },
         ];
         let text = anstream::adapter::strip_str(&catalog(&[flow])).to_string();
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r"
+        todos-item  GET /v1/todos/{id}  interactive
+          1  parse_auth     writes AuthHeader ●
+             src/todos.rs:10  What parse_auth is for.
+          2  lookup_user    reads AuthHeader ●   writes Claims
+             src/todos.rs:20  What lookup_user is for.
+          3  verify_roles   reads Claims
+             src/todos.rs:30  What verify_roles is for.
+          4  load_todo      reads Claims?, slot#9   writes Todo
+             src/todos.rs:40  What load_todo is for.
+          5  render_todo    reads Todo
+             src/todos.rs:50  What render_todo is for.
+        ");
     }
 }

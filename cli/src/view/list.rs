@@ -109,14 +109,25 @@ mod tests {
     #[test]
     fn a_table_of_requests_fits() {
         let now = sample::slow().started_unix_ns + 90_000_000_000;
-        insta::assert_snapshot!(plain(&table(&requests(), now, Some(100))), @"");
-        insta::assert_snapshot!(plain(&table(&[], now, Some(100))), @"");
+        insta::assert_snapshot!(plain(&table(&requests(), now, Some(100))), @r"
+        id                 age  method  path             status      took  flow        class        outcome
+        019aa4c3-0000-000   1m  GET     /漢字/and/a/pa…       -   5.40 ms  -           interactive  rejected
+        019aa4c2-1f3b-7ac   1m  GET     /v1/todos/456       404  900.0 µs  todos-item  interactive  failed
+        019aa4c2-1f3b-7ab   1m  GET     /v1/todos/456       200   5.40 ms  todos-item  interactive  done
+        ");
+        insta::assert_snapshot!(plain(&table(&[], now, Some(100))), @r"
+        id  age  method  path  status  took  flow  class  outcome
+        ");
     }
 
     #[test]
     fn requests_pass_by_in_a_line() {
         let lines: Vec<String> = requests().iter().map(|request| plain(&line(request, 12))).collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        019aa4c3-0000  10:43:01.123Z  GET /漢字/and/a/path/that/is/longer/than/there/is/room/for/on/a/line  -  5.40 ms  rejected
+        019aa4c2-1f3b  10:43:01.123Z  GET /v1/todos/456  404  900.0 µs  todos-item  failed
+        019aa4c2-1f3b  10:43:01.123Z  GET /v1/todos/456  200  5.40 ms  todos-item
+        ");
     }
 
     #[test]

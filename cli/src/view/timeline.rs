@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use anstream::adapter::strip_str;
 use anstyle::Style;
 use zerver_replay::{Effect, End, Run, Timeline, Verdict, Write};
 use zerver_trace::text::clean;
@@ -34,8 +35,8 @@ pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verd
     let unit = Unit::of(trace.duration_ns);
     let mut out = head(trace, look);
     out += &rows(trace, timeline, unit, look);
-    out += &io(timeline, unit);
-    out += &total(timeline, unit);
+    out += &io(timeline, unit, look);
+    out += &total(timeline, unit, look);
     if let Some(verdict) = verdict {
         out += &field("verdict", &[verdict_line(verdict)]);
     }
@@ -163,7 +164,7 @@ fn rows(trace: &Trace, timeline: &Timeline, unit: Unit, look: Look) -> String {
         name + if row.outcome.1.is_empty() { 0 } else { 3 + width(&row.outcome.1) }
     };
     let room = look.columns.saturating_sub(2 + at_columns + 2 + took_columns + 3);
-    let least_bar = if look.columns < 100 { 10 } else { 20 };
+    let least_bar = (look.columns / 6).clamp(8, 24);
     let widest = rows.iter().map(words).max().unwrap_or(0);
     let text_columns = widest.min(room.saturating_sub(least_bar + 2));
     let bar_columns = room.saturating_sub(text_columns + 2).min(MAX_BAR);
@@ -306,7 +307,7 @@ fn wrote(writes: &[Write]) -> String {
     if names.is_empty() { String::new() } else { format!("wrote {}", names.join(", ")) }
 }
 
-fn io(timeline: &Timeline, unit: Unit) -> String {
+fn io(timeline: &Timeline, unit: Unit, look: Look) -> String {
     let kinds: Vec<String> = timeline
         .totals
         .io
@@ -316,11 +317,11 @@ fn io(timeline: &Timeline, unit: Unit) -> String {
             format!("{} {} {calls}", clean(kind), unit.show(io.ns))
         })
         .collect();
-    if kinds.is_empty() { String::new() } else { field("I/O", &[kinds.join("   ")]) }
+    field("I/O", &wrap(&kinds, "   ", look))
 }
 
 /// The whole and its parts, which add up also as they are shown.
-fn total(timeline: &Timeline, unit: Unit) -> String {
+fn total(timeline: &Timeline, unit: Unit, look: Look) -> String {
     let t = &timeline.totals;
     let parts = [
         ("effects", t.wait_ns),
@@ -340,8 +341,30 @@ fn total(timeline: &Timeline, unit: Unit) -> String {
         })
         .collect();
     let whole = unit.quanta(rounded.iter().sum());
-    let sum = if shown.is_empty() { String::new() } else { format!(" = {}", shown.join(" + ")) };
-    field("total", &[format!("{} {}{sum}", paint(style::STRONG, &whole), unit.name)])
+    let mut terms = vec![format!("{} {}", paint(style::STRONG, &whole), unit.name)];
+    for (at, term) in shown.iter().enumerate() {
+        terms.push(format!("{} {term}", if at == 0 { "=" } else { "+" }));
+    }
+    field("total", &wrap(&terms, " ", look))
+}
+
+/// Parts after one another, on as many lines as they need.
+fn wrap(parts: &[String], separator: &str, look: Look) -> Vec<String> {
+    let room = look.columns.saturating_sub(FIELD);
+    let mut lines: Vec<(usize, String)> = Vec::new();
+    for part in parts {
+        // Styles take no columns.
+        let columns = width(&strip_str(part).to_string());
+        match lines.last_mut() {
+            Some((taken, line)) if *taken + separator.len() + columns <= room => {
+                *taken += separator.len() + columns;
+                line.push_str(separator);
+                line.push_str(part);
+            }
+            _ => lines.push((columns, part.clone())),
+        }
+    }
+    lines.into_iter().map(|(_, line)| line).collect()
 }
 
 fn verdict_line(verdict: &Verdict) -> String {

@@ -291,14 +291,30 @@ mod tests {
     #[test]
     fn a_change_restarts_the_server_on_the_same_socket() {
         let inputs = [done("a"), Input::Ready, Input::Changed, done("b"), exited(0), Input::Ready];
-        insta::assert_snapshot!(play(true, &inputs), @"");
+        insta::assert_snapshot!(play(true, &inputs), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        Ready: [Say(Listening { is_first: true })]
+        Changed: [Build]
+        Built: [Say(Restarting), Terminate]
+        Exited: [Start("b")]
+        Ready: [Say(Listening { is_first: false })]
+        "#);
     }
 
     #[test]
     fn a_failed_build_leaves_the_last_good_server() {
         let failed = Input::Built(Build::Failed);
         let inputs = [done("a"), Input::Ready, Input::Changed, failed.clone(), Input::Changed, failed];
-        insta::assert_snapshot!(play(true, &inputs), @"");
+        insta::assert_snapshot!(play(true, &inputs), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        Ready: [Say(Listening { is_first: true })]
+        Changed: [Build]
+        Built: [Say(BuildFailed { serving: true })]
+        Changed: [Build]
+        Built: [Say(BuildFailed { serving: true })]
+        "#);
     }
 
     #[test]
@@ -327,24 +343,75 @@ mod tests {
         let fresh = Input::Built(Build::Done { exe: "a".into(), is_fresh: true });
         let inputs =
             [done("a"), Input::Ready, Input::Changed, fresh.clone(), exited(1), Input::Changed, fresh];
-        insta::assert_snapshot!(play(true, &inputs), @"");
+        insta::assert_snapshot!(play(true, &inputs), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        Ready: [Say(Listening { is_first: true })]
+        Changed: [Build]
+        Built: []
+        Exited: [Say(Ended { how: "exit code 1", was_ready: true }), Say(WaitingForChange)]
+        Changed: [Build]
+        Built: [Start("a")]
+        "#);
     }
 
     #[test]
     fn a_crash_waits_for_a_change_or_is_the_end() {
-        insta::assert_snapshot!(play(true, &[done("a"), exited(101), Input::Changed, done("b")]), @"");
-        insta::assert_snapshot!(play(false, &[done("a"), Input::Ready, exited(101)]), @"");
-        insta::assert_snapshot!(play(false, &[Input::Built(Build::Failed)]), @"");
-        insta::assert_snapshot!(play(false, &[done("a"), Input::NotStarted]), @"");
+        insta::assert_snapshot!(play(true, &[done("a"), exited(101), Input::Changed, done("b")]), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        Exited: [Say(Ended { how: "exit code 101", was_ready: false }), Say(WaitingForChange)]
+        Changed: [Build]
+        Built: [Start("b")]
+        "#);
+        insta::assert_snapshot!(play(false, &[done("a"), Input::Ready, exited(101)]), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        Ready: [Say(Listening { is_first: true })]
+        Exited: [Say(Ended { how: "exit code 101", was_ready: true }), Exit(NoServer)]
+        "#);
+        insta::assert_snapshot!(play(false, &[Input::Built(Build::Failed)]), @r"
+        start: [Build]
+        Built: [Say(BuildFailed { serving: false }), Exit(NoServer)]
+        ");
+        insta::assert_snapshot!(play(false, &[done("a"), Input::NotStarted]), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        NotStarted: [Exit(NoServer)]
+        "#);
     }
 
     #[test]
     fn the_first_signal_drains_and_the_second_kills() {
-        insta::assert_snapshot!(play(true, &[done("a"), Input::Ready, Input::Signal, exited(0)]), @"");
-        insta::assert_snapshot!(play(true, &[done("a"), Input::Ready, Input::Signal, Input::Overdue, Input::Signal]), @"");
-        insta::assert_snapshot!(play(true, &[Input::Signal]), @"");
+        insta::assert_snapshot!(play(true, &[done("a"), Input::Ready, Input::Signal, exited(0)]), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        Ready: [Say(Listening { is_first: true })]
+        Signal: [Say(Stopping), Terminate]
+        Exited: [Exit(Fine)]
+        "#);
+        insta::assert_snapshot!(play(true, &[done("a"), Input::Ready, Input::Signal, Input::Overdue, Input::Signal]), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        Ready: [Say(Listening { is_first: true })]
+        Signal: [Say(Stopping), Terminate]
+        Overdue: [Say(Killing), Kill]
+        Signal: [Kill, Exit(Forced)]
+        "#);
+        insta::assert_snapshot!(play(true, &[Input::Signal]), @r"
+        start: [Build]
+        Signal: [CancelBuild, Exit(Fine)]
+        ");
         // In the middle of a restart, the next one is not started.
-        insta::assert_snapshot!(play(true, &[done("a"), Input::Ready, Input::Changed, done("b"), Input::Signal, exited(0)]), @"");
+        insta::assert_snapshot!(play(true, &[done("a"), Input::Ready, Input::Changed, done("b"), Input::Signal, exited(0)]), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        Ready: [Say(Listening { is_first: true })]
+        Changed: [Build]
+        Built: [Say(Restarting), Terminate]
+        Signal: []
+        Exited: [Exit(Fine)]
+        "#);
     }
 
     #[test]

@@ -25,24 +25,105 @@ fn show(trace: &Trace, columns: usize, is_verbose: bool) -> String {
 
 #[test]
 fn a_slow_request_on_80_columns() {
-    insta::assert_snapshot!(show(&sample::slow(), 80, false), @"");
+    insta::assert_snapshot!(show(&sample::slow(), 80, false), @r#"
+    019aa4c2  GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive
+      at ms  took
+       0.05  0.10   ✓ parse_auth     wrote AuthHeader                  ▎
+       0.15  0.02   ✓ lookup_user    needs http                        ▏
+       0.17  2.18     ↳ http GET idp.example.com…   200, wrote Claims  █████▋
+       2.36  0.05   ✓ verify_roles                                          ▏
+       2.40  0.02   ✓ load_todo      needs kv                               ▏
+       2.42  2.68     ↳ kv get todo:456   found, wrote Todo                 ███████▎
+       5.10  0.28   ✓ render_todo    done 200                                      ▋
+    I/O      http 2.18 (1 call)   kv 2.68 (1 call)
+    total    5.40 ms = 4.86 effects + 0.47 CPU + 0.03 queue + 0.02 body
+             + 0.02 unexplained
+    verdict  50% kv get todo:456; this flow's median is 2.10 ms
+    slots    AuthHeader  ●●●● (secret)
+             Claims      {sub: "user-123", roles: ["admin"]}
+             Todo        {id: 456, title: "Buy milk", done: false}
+    "#);
 }
 
 #[test]
 fn a_slow_request_on_120_columns() {
-    insta::assert_snapshot!(show(&sample::slow(), 120, false), @"");
+    insta::assert_snapshot!(show(&sample::slow(), 120, false), @r#"
+    019aa4c2  GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive
+      at ms  took
+       0.05  0.10   ✓ parse_auth     wrote AuthHeader                        ▉
+       0.15  0.02   ✓ lookup_user    needs http                               ▏
+       0.17  2.18     ↳ http GET idp.example.com/verify   200, wrote Claims   ███████████████████▍
+       2.36  0.05   ✓ verify_roles                                                               ▌
+       2.40  0.02   ✓ load_todo      needs kv                                                    ▏
+       2.42  2.68     ↳ kv get todo:456   found, wrote Todo                                       ███████████████████████▍
+       5.10  0.28   ✓ render_todo    done 200                                                                            ██▊
+    I/O      http 2.18 (1 call)   kv 2.68 (1 call)
+    total    5.40 ms = 4.86 effects + 0.47 CPU + 0.03 queue + 0.02 body + 0.02 unexplained
+    verdict  50% kv get todo:456; this flow's median is 2.10 ms
+    slots    AuthHeader  ●●●● (secret)
+             Claims      {sub: "user-123", roles: ["admin"]}
+             Todo        {id: 456, title: "Buy milk", done: false}
+    "#);
 }
 
 #[test]
 fn a_failed_request_names_what_failed() {
-    insta::assert_snapshot!(show(&sample::failed(), 100, false), @"");
+    insta::assert_snapshot!(show(&sample::failed(), 100, false), @r#"
+    019aa4c2  GET /v1/todos/456  404 Not Found  900.0 µs  failed  todos-item  interactive
+      at µs   took
+       10.0   10.0   ✓ parse_auth     wrote AuthHeader                                  ▏
+       20.0    5.0   ✓ lookup_user    needs http                                        ▏
+       25.0  600.0     ↳ http GET idp.example.com/verify   200, 2 attempts, wrote Cla…  ███████████
+      625.0    5.0   ✓ verify_roles                                                                ▏
+      630.0    5.0   ✓ load_todo      needs kv                                                     ▏
+      635.0  250.0     ↳ kv get todo:456   not found                                               ████▋
+      885.0    5.0   ✗ load_todo      failed: not_found todo 456                                       ▏
+    I/O      http 600.0 (2 calls)   kv 250.0 (1 call)
+    total    900.0 µs = 850.0 effects + 30.0 CPU + 10.0 queue + 10.0 unexplained
+    verdict  67% http GET idp.example.com/verify; this flow's median is 1.90 ms
+    slots    AuthHeader ●●●● (secret)   Claims {sub: "user-123", roles: ["admin"]}
+    failed   not_found todo 456
+    step     load_todo  src/todos.rs:40
+    effect   kv get todo:456: not found
+    cause    the store has no todo:456
+             it was deleted
+    "#);
 }
 
 #[test]
 fn more_is_said_when_asked() {
     let mut trace = sample::slow();
     trace.request_body = RecordedBody { full_len: 2_000, kept_len: 9, bytes: wire(b"{\n  \"a\":1") };
-    insta::assert_snapshot!(show(&trace, 100, true), @"");
+    insta::assert_snapshot!(show(&trace, 100, true), @r#"
+    019aa4c2  GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive
+      at ms  took
+       0.05  0.10   ✓ parse_auth     wrote AuthHeader                        ▌
+       0.15  0.02   ✓ lookup_user    needs http                              ▏
+       0.17  2.18     ↳ http GET idp.example.com/verify   200, wrote Claims  ███████████▊
+       2.36  0.05   ✓ verify_roles                                                      ▎
+       2.40  0.02   ✓ load_todo      needs kv                                            ▏
+       2.42  2.68     ↳ kv get todo:456   found, wrote Todo                              █████████████▌
+       5.10  0.28   ✓ render_todo    done 200                                                         █▉
+    I/O      http 2.18 (1 call)   kv 2.68 (1 call)
+    total    5.40 ms = 4.86 effects + 0.47 CPU + 0.03 queue + 0.02 body + 0.02 unexplained
+    verdict  50% kv get todo:456; this flow's median is 2.10 ms
+    slots    AuthHeader  ●●●● (secret)
+             Claims      {sub: "user-123", roles: ["admin"]}
+             Todo        {id: 456, title: "Buy milk", done: false}
+    missing  1991 bytes of the request's body not recorded
+    started  2026-11-22T10:43:01.123456789Z
+    build    todos 0.1.0  kept: all
+    request  GET /v1/todos/456?full=1 HTTP/1.1  from 127.0.0.1:50000
+             host: localhost:3000
+             authorization: ●●●● (secret)
+             body: 2000 bytes, of which the first 9 were recorded
+             {
+               "a":1
+    response 200 OK
+             content-type: application/json
+             body: 12 bytes
+             {"id":  456}
+    "#);
 }
 
 #[test]
@@ -53,7 +134,26 @@ fn an_incomplete_trace_says_so() {
     trace.events_dropped = 4;
     trace.outcome = Outcome::Gone { step: 3 };
     trace.status = 0;
-    insta::assert_snapshot!(show(&trace, 100, false), @"");
+    insta::assert_snapshot!(show(&trace, 100, false), @r#"
+    019aa4c2  GET /v1/todos/456  no response  5.40 ms  gone  todos-item  interactive
+      at ms  took
+       0.05  0.10   ✓ parse_auth     wrote AuthHeader                        ▌
+       0.17  0.00   ? lookup_user    its run is not in the trace             ▏
+       0.17  2.18     ↳ http GET idp.example.com/verify   200, wrote Claims  ███████████▊
+       2.36  0.05   ✓ verify_roles                                                      ▎
+       2.40  0.02   ✓ load_todo      needs kv                                            ▏
+       2.42  2.98     ↳ kv get todo:456   no answer                                      ███████████████
+    I/O      http 2.18 (1 call)   kv 2.98 (1 call)
+    total    5.40 ms = 5.16 effects + 0.17 CPU + 0.03 queue + 0.02 body + 0.02 unexplained
+    verdict  55% kv get todo:456; this flow's median is 2.10 ms
+    slots    AuthHeader ●●●● (secret)   Claims {sub: "user-123", roles: ["admin"]}
+    failed   gone
+    step     load_todo  src/todos.rs:40
+    effect   kv get todo:456: no answer
+    missing  4 events left out while recording
+             1 effect without an answer
+             1 event of a step whose run is not in the trace
+    "#);
 }
 
 #[test]
