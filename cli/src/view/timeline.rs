@@ -6,7 +6,7 @@ use anstream::adapter::strip_str;
 use anstyle::Style;
 use zerver_replay::{Effect, End, Run, Timeline, Verdict, Write};
 use zerver_trace::text::clean;
-use zerver_trace::{Decision, Trace};
+use zerver_trace::{Decision, Kept, Trace};
 
 use super::bar::bar;
 use super::{count, exchange, filler, fit, paint, style, value, width};
@@ -45,9 +45,11 @@ pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verd
     let gaps: Vec<String> = timeline.gaps.iter().map(|gap| clean(&gap.to_string()).into_owned()).collect();
     out += &field("missing", &gaps);
     if look.is_verbose {
-        let run = format!("{}  kept: {}", clean(&trace.build), format!("{:?}", trace.kept).to_lowercase());
         out += &field("started", &[zerver_replay::rfc3339(trace.started_unix_ns)]);
-        out += &field("build", &[run]);
+        out += &field("kept", &[kept(trace.kept).to_owned()]);
+        if !trace.build.is_empty() {
+            out += &field("build", &[clean(&trace.build).into_owned()]);
+        }
         out += &exchange::exchange(trace);
     }
     out
@@ -72,6 +74,17 @@ pub(crate) fn status(status: u16) -> String {
         (0, _) => "no response".to_owned(),
         (_, Some(reason)) => format!("{status} {reason}"),
         (_, None) => status.to_string(),
+    }
+}
+
+/// Why it was kept.
+const fn kept(kept: Kept) -> &'static str {
+    match kept {
+        Kept::All => "because everything is",
+        Kept::Failed => "because it failed",
+        Kept::Slow => "because it was slow for its flow",
+        Kept::Asked => "because the request asked for it",
+        Kept::Sampled => "as one of the sampled share",
     }
 }
 
@@ -334,7 +347,7 @@ fn total(timeline: &Timeline, unit: Unit, look: Look) -> String {
     let shown: Vec<String> = parts
         .iter()
         .zip(&rounded)
-        .filter(|((_, ns), _)| *ns > 0)
+        .filter(|(_, quanta)| **quanta > 0)
         .map(|((name, _), quanta)| {
             let style = if *name == "unexplained" { style::WARN } else { style::FAINT };
             format!("{} {}", unit.quanta(*quanta), paint(style, name))

@@ -38,6 +38,11 @@ pub(super) use self::server::become_child;
 
 /// How long a server may take to finish what it has.
 const DRAIN: Duration = Duration::from_secs(10);
+/// Changes are acted on when there was none for so long, or when they have gone on for too long.
+const CALM: Duration = Duration::from_millis(150);
+const STORM: Duration = Duration::from_secs(2);
+/// The ids of requests that pass by differ in the time that they begin with, to the millisecond.
+const DIGITS: usize = 12;
 /// So long a server may be silent before that is worth a word.
 const SILENCE: Duration = Duration::from_secs(10);
 
@@ -86,9 +91,10 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
         build: None,
         server: None,
         generation: 0,
+        changed: None,
         kill_at: None,
         remind_at: None,
-        digits: list::MIN_DIGITS,
+        digits: DIGITS,
         last: None,
     };
     dev.run(first, &told)
@@ -184,6 +190,8 @@ struct Loop<'a> {
     build: Option<Process>,
     server: Option<Server>,
     generation: u64,
+    /// When the changes began that are to be acted on, and when they will be.
+    changed: Option<(Instant, Instant)>,
     /// When the server is killed if it has not ended.
     kill_at: Option<Instant>,
     /// When it is said that the server has not said that it is ready.
@@ -224,15 +232,20 @@ impl Loop<'_> {
     }
 
     fn until(&self) -> Option<Instant> {
-        self.kill_at.into_iter().chain(self.remind_at).min()
+        let changed = self.changed.map(|(_, at)| at);
+        self.kill_at.into_iter().chain(self.remind_at).chain(changed).min()
     }
 
-    /// One of the two times has come.
+    /// One of these times has come.
     fn late(&mut self) -> Vec<Action> {
         let now = Instant::now();
         if self.remind_at.is_some_and(|at| at <= now) {
             self.remind_at = None;
             self.output.note("the service has not said yet that it is ready");
+        }
+        if self.changed.is_some_and(|(_, at)| at <= now) {
+            self.changed = None;
+            return self.plan.take(Input::Changed);
         }
         if self.kill_at.is_some_and(|at| at <= now) {
             self.kill_at = None;
@@ -250,7 +263,10 @@ impl Loop<'_> {
                 {
                     self.output.warn(&format!("some changes may be missed: {error}"));
                 }
-                Input::Changed
+                let now = Instant::now();
+                let began = self.changed.map_or(now, |(began, _)| began);
+                self.changed = Some((began, (now + CALM).min(began + STORM)));
+                return Ok(Vec::new());
             }
             Message::BuildEnded(artifact) => Input::Built(self.build_ended(artifact)?),
             Message::Ready { generation } if generation == self.generation => {

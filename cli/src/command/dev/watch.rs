@@ -9,8 +9,8 @@ use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, ne
 
 use crate::trouble::Trouble;
 
-/// So long nothing may happen to a file before a change of it counts.
-const QUIET: Duration = Duration::from_millis(120);
+/// So long a change of a file waits for others that belong to it.
+const QUIET: Duration = Duration::from_millis(50);
 /// A program is large, and written in many goes.
 const QUIET_EXE: Duration = Duration::from_millis(400);
 

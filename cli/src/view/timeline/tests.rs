@@ -15,7 +15,7 @@ fn styled(trace: &Trace, columns: usize, is_verbose: bool) -> String {
 }
 
 fn show(trace: &Trace, columns: usize, is_verbose: bool) -> String {
-    let text = anstream::adapter::strip_str(&styled(trace, columns, is_verbose)).to_string();
+    let text = strip_str(&styled(trace, columns, is_verbose)).to_string();
     if !is_verbose {
         let widest = text.lines().map(width).max().unwrap_or(0);
         assert!(widest <= columns, "{widest} of {columns} columns:\n{text}");
@@ -112,7 +112,8 @@ fn more_is_said_when_asked() {
              Todo        {id: 456, title: "Buy milk", done: false}
     missing  1991 bytes of the request's body not recorded
     started  2026-11-22T10:43:01.123456789Z
-    build    todos 0.1.0  kept: all
+    kept     because everything is
+    build    todos 0.1.0
     request  GET /v1/todos/456?full=1 HTTP/1.1  from 127.0.0.1:50000
              host: localhost:3000
              authorization: ●●●● (secret)
