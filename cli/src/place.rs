@@ -131,3 +131,65 @@ fn not_found(dir: &Path, find: &Find, error: FindError) -> Trouble {
 pub(crate) fn shown(path: &Path) -> String {
     zerver_trace::text::clean(&path.to_string_lossy()).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Color;
+    use crate::sample;
+
+    /// A store with two requests whose ids share 31 digits.
+    fn stored() -> (tempfile::TempDir, Global) {
+        let dir = tempfile::tempdir().unwrap();
+        let other = |n| {
+            let mut trace = sample::slow();
+            trace.id = RequestId::from_u128(trace.id.as_u128() + n);
+            trace
+        };
+        zerver_recorder::import(dir.path(), vec![other(0), other(1)]).unwrap();
+        let store = Some(dir.path().to_owned());
+        (dir, Global { store, json: false, color: Color::Never, quiet: false, verbose: false })
+    }
+
+    fn trouble(global: &Global, target: &str) -> Trouble {
+        match load(global, &target.parse().unwrap()) {
+            Ok(_) => panic!("{target} was found"),
+            Err(trouble) => trouble,
+        }
+    }
+
+    #[test]
+    fn a_trace_is_found_with_as_many_digits_as_it_takes() {
+        let (_dir, global) = stored();
+        let loaded = load(&global, &"019aa4c2-1f3b-7abc-8def-0123456789ac".parse().unwrap()).unwrap();
+        assert_eq!(loaded.digits(), 32);
+        assert_eq!(loaded.population(10), [5_400_000; 2]);
+        assert_eq!(loaded.population(1).len(), 1);
+    }
+
+    #[test]
+    fn what_is_not_found_comes_with_a_way_on() {
+        let (dir, mut global) = stored();
+        let ambiguous = trouble(&global, "019a");
+        assert!(ambiguous.what.contains("any of several"), "{ambiguous:?}");
+        assert!(ambiguous.hints[0].contains("89ab") && ambiguous.hints[0].contains("89ac"), "{ambiguous:?}");
+        let missing = trouble(&global, "019b");
+        assert!(missing.hints[0].contains("nearest: 019aa4c2"), "{missing:?}");
+        assert!(trouble(&global, "@last:nothing").hints[0].contains("zerver ls"));
+        assert!(!trouble(&global, "./nothing.zrv").causes.is_empty());
+        global.store = Some(dir.path().join("nothing"));
+        assert!(trouble(&global, "@last").hints[0].contains("zerver dev"));
+    }
+
+    #[test]
+    fn what_is_no_portable_file_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.zrv");
+        for bytes in [&b""[..], b"not a trace", &[0xff; 4096]] {
+            fs::write(&path, bytes).unwrap();
+            assert!(portable_file(&path).is_err());
+        }
+        fs::write(&path, portable::write(&sample::slow()).unwrap()).unwrap();
+        assert_eq!(portable_file(&path).unwrap().id, sample::slow().id);
+    }
+}

@@ -6,9 +6,11 @@ mod bar;
 mod exchange;
 pub(crate) mod flows;
 pub(crate) mod list;
+mod rows;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod timeline;
+mod unit;
 pub(crate) mod value;
 
 use anstyle::Style;

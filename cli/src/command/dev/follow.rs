@@ -116,3 +116,34 @@ impl Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn each_request_is_told_once_from_a_store_that_comes_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join(".zerver");
+        let (tell, told) = mpsc::channel();
+        let mut follower = Follower::start(store.clone(), 0, move |news| {
+            let News::Requests(requests) = news else { panic!("the store could not be read") };
+            let _ = tell.send(requests.into_iter().map(|request| request.id.as_u128()).collect::<Vec<_>>());
+        });
+        let numbered = |number| {
+            let mut trace = sample::slow();
+            trace.id = RequestId::from_u128(number);
+            trace
+        };
+        for number in 1..4 {
+            zerver_recorder::import(&store, vec![numbered(number)]).unwrap();
+            assert_eq!(told.recv_timeout(Duration::from_secs(20)).unwrap(), [number]);
+        }
+        zerver_recorder::import(&store, vec![numbered(4)]).unwrap();
+        follower.finish();
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [[4]], "what came last is told before the end");
+    }
+}

@@ -8,10 +8,9 @@ mod listen;
 mod plan;
 pub(super) mod process;
 mod server;
+mod service;
 mod watch;
 
-use std::env;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -22,12 +21,12 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use zerver_trace::{RequestId, Summary};
 
-use self::cargo::Package;
 use self::follow::{Follower, News};
 use self::plan::{Action, Build, Ending, Input, Note, Plan};
 use self::process::Process;
 use self::server::{Host, Server};
-use self::watch::{Watch, Watched};
+use self::service::{Service, store};
+use self::watch::Watch;
 use crate::args::{Dev, Global};
 use crate::output::Output;
 use crate::place::shown;
@@ -68,7 +67,11 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
     let (listener, addr) = listen::listen(&args.addr)?;
     let (tell, told) = mpsc::channel();
     on_signals(tell.clone())?;
-    let watch = if args.no_watch { None } else { Some(service.watch(&store, tell.clone())?) };
+    let changed = {
+        let tell = tell.clone();
+        move || drop(tell.send(Message::Changed))
+    };
+    let watch = if args.no_watch { None } else { Some(service.watch(&store, changed)?) };
     let host = Host::new(listener, addr, store.clone(), service.run_in(), args.args.clone())?;
     let now_unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
     let follower = Follower::start(store.clone(), now_unix_ns, {
@@ -98,68 +101,6 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
         last: None,
     };
     dev.run(first, &told)
-}
-
-/// What is run.
-enum Service {
-    Package(Package),
-    Exe { exe: PathBuf, folder: PathBuf },
-}
-
-impl Service {
-    fn find(args: &Dev) -> Result<Self, Trouble> {
-        let Some(exe) = &args.program.exe else {
-            return Package::find(&args.app, args.program.bin.as_deref()).map(Self::Package);
-        };
-        let found = |path: &Path| {
-            fs::canonicalize(path)
-                .map_err(|error| Trouble::new(format!("cannot find {}", path.display())).because(&error))
-        };
-        // Not its canonical path: a link to a program may come to point to a newer one.
-        found(exe)?;
-        let exe = std::path::absolute(exe)
-            .map_err(|error| Trouble::new(format!("cannot find {}", exe.display())).because(&error))?;
-        Ok(Self::Exe { exe, folder: found(&args.app)? })
-    }
-
-    /// Where its store is, if nothing else is said.
-    fn folder(&self) -> &Path {
-        match self {
-            Self::Package(package) => &package.folder,
-            Self::Exe { folder, .. } => folder,
-        }
-    }
-
-    /// Where it runs: as with `cargo run`, where we do.
-    fn run_in(&self) -> PathBuf {
-        env::current_dir().unwrap_or_else(|_| self.folder().to_owned())
-    }
-
-    fn exe(&self) -> Option<PathBuf> {
-        match self {
-            Self::Package(_) => None,
-            Self::Exe { exe, .. } => Some(exe.clone()),
-        }
-    }
-
-    fn watch(&self, store: &Path, tell: Sender<Message>) -> Result<Watch, Trouble> {
-        let watched = match self {
-            Self::Exe { exe, .. } => Watched::Program(exe.clone()),
-            Self::Package(package) => Watched::Sources {
-                roots: package.sources.clone(),
-                workspace: package.workspace.clone(),
-                ignored: vec![store.to_owned(), package.target.clone()],
-            },
-        };
-        Watch::start(watched, move || drop(tell.send(Message::Changed)))
-    }
-}
-
-/// The folder of the store, as an absolute path; it need not be there yet.
-fn store(global: &Global, folder: &Path) -> Result<PathBuf, Trouble> {
-    let dir = global.store.clone().unwrap_or_else(|| folder.join(".zerver"));
-    std::path::absolute(&dir)
-        .map_err(|error| Trouble::new(format!("cannot use {}", dir.display())).because(&error))
 }
 
 fn on_signals(tell: Sender<Message>) -> Result<(), Trouble> {
@@ -286,8 +227,14 @@ impl Loop<'_> {
             },
             Message::Ready { .. } | Message::Ended { .. } => return Ok(Vec::new()),
             Message::News(News::Requests(requests)) => {
-                self.print(&requests)?;
-                return Ok(Vec::new());
+                return match self.print(&requests) {
+                    // Nobody listens to us any more: the service may finish what it has.
+                    Err(trouble) if trouble.is_broken_pipe => {
+                        self.output.is_quiet = true;
+                        Ok(self.plan.take(Input::Signal))
+                    }
+                    printed => printed.map(|()| Vec::new()),
+                };
             }
             Message::News(News::Unreadable(error)) => {
                 self.output.warn(&format!(
