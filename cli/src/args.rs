@@ -78,9 +78,6 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Print what makes a shell complete the arguments of zerver
     Completions(Completions),
-    /// What `dev` starts a service through
-    #[command(name = "__child", hide = true)]
-    Child(Child),
 }
 
 #[derive(Debug, Args)]
@@ -188,16 +185,6 @@ pub(crate) struct Doctor {
 pub(crate) struct Completions {
     /// Which shell
     pub(crate) shell: clap_complete::Shell,
-}
-
-/// A program that is to die with the process that started it.
-#[derive(Debug, Args)]
-pub(crate) struct Child {
-    /// The process that it must not outlive
-    pub(crate) parent: i32,
-    /// The program, and its arguments
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) command: Vec<OsString>,
 }
 
 /// Which trace is meant.

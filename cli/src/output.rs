@@ -26,6 +26,11 @@ pub(crate) struct Output {
 }
 
 impl Output {
+    /// As without any option.
+    pub(crate) fn plain() -> Self {
+        Self::new(&Global { store: None, json: false, color: Color::Auto, quiet: false, verbose: false })
+    }
+
     pub(crate) fn new(global: &Global) -> Self {
         let choose = |auto: ColorChoice| match global.color {
             Color::Auto => auto,

@@ -21,9 +21,12 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Don
         failed: args.failed,
         slower_than_ns: args.slower_than.map(|span| span.ns),
         since_unix_ns: args.since.map(|span| now_unix_ns.saturating_sub(span.ns)),
-        limit: Some(args.limit),
+        // One more tells whether there are more.
+        limit: Some(args.limit.saturating_add(1)),
     };
-    let requests = place::reader(&dir)?.list(&query).map_err(|error| place::unreadable(&dir, &error))?;
+    let mut requests = place::reader(&dir)?.list(&query).map_err(|error| place::unreadable(&dir, &error))?;
+    let is_cut = requests.len() > args.limit;
+    requests.truncate(args.limit);
     if output.is_json {
         output.json(&Document { requests: requests.iter().map(Request::of).collect() })?;
         return Ok(Done::Fine);
@@ -33,7 +36,7 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Don
         return Ok(Done::Fine);
     }
     output.print(&list::table(&requests, now_unix_ns, output.columns()))?;
-    if requests.len() == args.limit {
+    if is_cut {
         output.note(&format!("the newest {} are shown; more with --limit N", args.limit));
     }
     Ok(Done::Fine)

@@ -15,24 +15,34 @@ use clap::Parser;
 
 use crate::args::{Cli, Command};
 use crate::output::Output;
-use crate::trouble::Done;
+use crate::trouble::{Done, Trouble};
 
 /// Runs the command that the arguments ask for.
 pub(crate) fn run() -> ExitCode {
+    if let Some(child) = dev::Child::asked_for(std::env::args_os()) {
+        return end(Err(child.run()), &mut Output::plain());
+    }
     let cli = Cli::parse();
     let mut output = Output::new(&cli.global);
-    let (global, output_ref) = (&cli.global, &mut output);
-    let result = match &cli.command {
-        Command::Dev(args) => dev::run(args, global, output_ref),
-        Command::Ls(args) => ls::run(args, global, output_ref),
-        Command::Trace(args) => trace::run(args, global, output_ref),
-        Command::Catalog(args) => catalog::run(args, global, output_ref),
-        Command::Export(args) => export::run(args, global, output_ref),
-        Command::Import(args) => import::run(args, global, output_ref),
-        Command::Doctor(args) => doctor::run(args, global, output_ref),
-        Command::Completions(args) => completions::run(args, output_ref),
-        Command::Child(args) => Err(dev::become_child(args)),
-    };
+    let result = one(&cli, &mut output);
+    end(result, &mut output)
+}
+
+fn one(cli: &Cli, output: &mut Output) -> Result<Done, Trouble> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Dev(args) => dev::run(args, global, output),
+        Command::Ls(args) => ls::run(args, global, output),
+        Command::Trace(args) => trace::run(args, global, output),
+        Command::Catalog(args) => catalog::run(args, global, output),
+        Command::Export(args) => export::run(args, global, output),
+        Command::Import(args) => import::run(args, global, output),
+        Command::Doctor(args) => doctor::run(args, global, output),
+        Command::Completions(args) => completions::run(args, output),
+    }
+}
+
+fn end(result: Result<Done, Trouble>, output: &mut Output) -> ExitCode {
     match result {
         Ok(Done::Fine) => ExitCode::SUCCESS,
         Ok(Done::Finding) => ExitCode::from(1),

@@ -33,7 +33,7 @@ use crate::place::shown;
 use crate::trouble::{Done, Trouble};
 use crate::view::{list, paint, style};
 
-pub(super) use self::server::become_child;
+pub(super) use self::server::Child;
 
 /// How long a server may take to finish what it has.
 const DRAIN: Duration = Duration::from_secs(10);

@@ -24,7 +24,6 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use tempfile::TempDir;
 
 use super::process::Process;
-use crate::args::Child;
 use crate::trouble::Trouble;
 
 /// What ends the thread that listens for `READY=1`.
@@ -134,12 +133,12 @@ fn private_folder() -> io::Result<TempDir> {
 }
 
 /// A command that ends when we do, even if we are killed. Linux takes the wish only from the process itself, so it
-/// starts as a copy of us, which makes the wish and becomes the program: see [`become_child`].
+/// starts as a copy of us, which makes the wish and becomes the program: see [`Child`].
 #[cfg(target_os = "linux")]
 fn dying_with_us(exe: &Path) -> Command {
     // Not `current_exe`: our own file may have been replaced meanwhile.
     let mut command = Command::new("/proc/self/exe");
-    command.arg0("zerver").arg("__child").arg(std::process::id().to_string()).arg("--").arg(exe);
+    command.arg0("zerver").arg(CHILD).arg(std::process::id().to_string()).arg(exe);
     command
 }
 
@@ -148,22 +147,44 @@ fn dying_with_us(exe: &Path) -> Command {
     Command::new(exe)
 }
 
-/// Becomes the program; comes back only when that fails.
-pub(in crate::command) fn become_child(child: &Child) -> Trouble {
-    let Some((exe, args)) = child.command.split_first() else { return Trouble::new("no program to run") };
-    let trouble =
-        |error: &io::Error| Trouble::new(format!("cannot run {}", Path::new(exe).display())).because(error);
-    if let Err(error) = die_with(child.parent) {
-        return trouble(&error);
+/// What `dev` starts a service through: `zerver __child PARENT PROGRAM ARGS..`, which dies with its parent.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::command) struct Child {
+    parent: i32,
+    exe: OsString,
+    args: Vec<OsString>,
+}
+
+const CHILD: &str = "__child";
+
+impl Child {
+    /// Whether we were started for this. It is no command of ours, and completions need not know it.
+    pub(in crate::command) fn asked_for(args: impl IntoIterator<Item = OsString>) -> Option<Self> {
+        let mut args = args.into_iter().skip(1);
+        if args.next()? != CHILD {
+            return None;
+        }
+        Some(Self { parent: args.next()?.to_str()?.parse().ok()?, exe: args.next()?, args: args.collect() })
     }
-    for _ in 1..BUSY_TRIES {
-        let error = Command::new(exe).args(args).exec();
-        if error.kind() != io::ErrorKind::ExecutableFileBusy {
+
+    /// Becomes the program; comes back only when that fails.
+    pub(in crate::command) fn run(&self) -> Trouble {
+        let trouble = |error: &io::Error| {
+            Trouble::new(format!("cannot run {}", Path::new(&self.exe).display())).because(error)
+        };
+        if let Err(error) = die_with(self.parent) {
             return trouble(&error);
         }
-        thread::sleep(BUSY_PAUSE);
+        let mut tries = 0;
+        loop {
+            let error = Command::new(&self.exe).args(&self.args).exec();
+            tries += 1;
+            if error.kind() != io::ErrorKind::ExecutableFileBusy || tries == BUSY_TRIES {
+                return trouble(&error);
+            }
+            thread::sleep(BUSY_PAUSE);
+        }
     }
-    trouble(&Command::new(exe).args(args).exec())
 }
 
 #[cfg(target_os = "linux")]
@@ -181,4 +202,26 @@ fn die_with(parent: i32) -> io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn die_with(_parent: i32) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_of_it_makes_a_child() {
+        let parse = |line: &str| Child::asked_for(line.split(' ').map(OsString::from));
+        let wanted = Child { parent: 7, exe: "/a".into(), args: vec!["--".into(), "-q".into()] };
+        assert_eq!(parse("zerver __child 7 /a -- -q"), Some(wanted));
+        for line in ["zerver", "zerver ls", "zerver __child", "zerver __child x /a", "zerver __child 7"] {
+            assert_eq!(parse(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_folder_of_the_sockets_is_ours_alone() {
+        let folder = private_folder().unwrap();
+        let mode = fs::metadata(folder.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
 }
