@@ -1,0 +1,373 @@
+//! `zerver dev`: runs a service here, rebuilt on change, every request recorded.
+//!
+//! One loop over one closed enum of messages; `plan` decides, the rest of the folder does.
+
+pub(super) mod cargo;
+mod follow;
+mod listen;
+mod plan;
+pub(super) mod process;
+mod server;
+mod service;
+mod watch;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use zerver_trace::{RequestId, Summary};
+
+use self::follow::{Follower, News};
+use self::plan::{Action, Build, Ending, Input, Note, Plan};
+use self::process::Process;
+use self::server::{Host, Server};
+use self::service::{Service, store};
+use self::watch::Watch;
+use crate::args::{Dev, Global};
+use crate::output::Output;
+use crate::place::shown;
+use crate::trouble::{Done, Trouble};
+use crate::view::{list, paint, style};
+
+pub(super) use self::server::Child;
+
+/// How long a server may take to finish what it has.
+const DRAIN: Duration = Duration::from_secs(10);
+/// Changes are acted on when there was none for so long, or when they have gone on for too long.
+const CALM: Duration = Duration::from_millis(150);
+const STORM: Duration = Duration::from_secs(2);
+/// The ids of requests that pass by differ in the time that they begin with, to the millisecond.
+const DIGITS: usize = 12;
+/// So long a server may be silent before that is worth a word.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// All that can happen.
+enum Message {
+    Signal,
+    Changed,
+    /// Cargo has ended; the program it made, and whether that was there before.
+    BuildEnded(Option<(PathBuf, bool)>),
+    Ready {
+        generation: u64,
+    },
+    Ended {
+        generation: u64,
+    },
+    News(News),
+}
+
+pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
+    let service = Service::find(args)?;
+    let store = store(global, service.folder())?;
+    // Before anything is built: a port in use is said at once.
+    let (listener, addr) = listen::listen(&args.addr)?;
+    let (tell, told) = mpsc::channel();
+    on_signals(tell.clone())?;
+    let changed = {
+        let tell = tell.clone();
+        move || drop(tell.send(Message::Changed))
+    };
+    let watch = if args.no_watch { None } else { Some(service.watch(&store, changed)?) };
+    let host = Host::new(listener, addr, store.clone(), service.run_in(), args.args.clone())?;
+    let now_unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+    let follower = Follower::start(store.clone(), now_unix_ns, {
+        let tell = tell.clone();
+        move |news| drop(tell.send(Message::News(news)))
+    });
+    let (plan, first) = Plan::new(service.exe(), watch.is_some());
+    let mut dev = Loop {
+        service,
+        release: args.program.release,
+        global,
+        output,
+        addr,
+        store,
+        plan,
+        host,
+        watch,
+        follower,
+        tell,
+        build: None,
+        server: None,
+        generation: 0,
+        changed: None,
+        kill_at: None,
+        remind_at: None,
+        digits: DIGITS,
+        last: None,
+    };
+    dev.run(first, &told)
+}
+
+fn on_signals(tell: Sender<Message>) -> Result<(), Trouble> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
+        .map_err(|error| Trouble::new("cannot listen for signals").because(&error))?;
+    thread::spawn(move || {
+        for _ in signals.forever() {
+            if tell.send(Message::Signal).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+struct Loop<'a> {
+    service: Service,
+    release: bool,
+    global: &'a Global,
+    output: &'a mut Output,
+    addr: SocketAddr,
+    store: PathBuf,
+    plan: Plan,
+    host: Host,
+    watch: Option<Watch>,
+    follower: Follower,
+    tell: Sender<Message>,
+    build: Option<Process>,
+    server: Option<Server>,
+    generation: u64,
+    /// When the changes began that are to be acted on, and when they will be.
+    changed: Option<(Instant, Instant)>,
+    /// When the server is killed if it has not ended.
+    kill_at: Option<Instant>,
+    /// When it is said that the server has not said that it is ready.
+    remind_at: Option<Instant>,
+    digits: usize,
+    /// The last request that was printed.
+    last: Option<RequestId>,
+}
+
+impl Loop<'_> {
+    fn run(&mut self, first: Vec<Action>, told: &Receiver<Message>) -> Result<Done, Trouble> {
+        let mut ending = self.act(first)?;
+        while ending.is_none() {
+            let message = match self.until() {
+                Some(until) => told.recv_timeout(until.saturating_duration_since(Instant::now())),
+                None => told.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let actions = match message {
+                Ok(message) => self.take(message)?,
+                Err(RecvTimeoutError::Timeout) => self.late(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            ending = self.act(actions)?;
+        }
+        // The server wrote its last traces before it ended.
+        self.server = None;
+        self.follower.finish();
+        for message in told.try_iter() {
+            if let Message::News(News::Requests(requests)) = message {
+                self.print(&requests)?;
+            }
+        }
+        match ending {
+            Some(Ending::NoServer) => Err(Trouble::new("the service does not run")),
+            Some(Ending::Forced) => Err(Trouble::new("ended before the service had finished")),
+            Some(Ending::Fine) | None => Ok(Done::Fine),
+        }
+    }
+
+    fn until(&self) -> Option<Instant> {
+        let changed = self.changed.map(|(_, at)| at);
+        self.kill_at.into_iter().chain(self.remind_at).chain(changed).min()
+    }
+
+    /// One of these times has come.
+    fn late(&mut self) -> Vec<Action> {
+        let now = Instant::now();
+        if self.remind_at.is_some_and(|at| at <= now) {
+            self.remind_at = None;
+            self.output.note("the service has not said yet that it is ready");
+        }
+        if self.changed.is_some_and(|(_, at)| at <= now) {
+            self.changed = None;
+            return self.plan.take(Input::Changed);
+        }
+        if self.kill_at.is_some_and(|at| at <= now) {
+            self.kill_at = None;
+            return self.plan.take(Input::Overdue);
+        }
+        Vec::new()
+    }
+
+    fn take(&mut self, message: Message) -> Result<Vec<Action>, Trouble> {
+        let input = match message {
+            Message::Signal => Input::Signal,
+            Message::Changed => {
+                if let Some(watch) = &mut self.watch
+                    && let Err(error) = watch.refresh()
+                {
+                    self.output.warn(&format!("some changes may be missed: {error}"));
+                }
+                let now = Instant::now();
+                let began = self.changed.map_or(now, |(began, _)| began);
+                self.changed = Some((began, (now + CALM).min(began + STORM)));
+                return Ok(Vec::new());
+            }
+            Message::BuildEnded(artifact) => Input::Built(self.build_ended(artifact)?),
+            Message::Ready { generation } if generation == self.generation => {
+                self.remind_at = None;
+                Input::Ready
+            }
+            Message::Ended { generation } if generation == self.generation => match self.server.take() {
+                Some(mut server) => {
+                    (self.kill_at, self.remind_at) = (None, None);
+                    let exit = server
+                        .process
+                        .reap()
+                        .map_err(|error| Trouble::new("cannot wait for the service").because(&error))?;
+                    Input::Exited { how: exit.text, is_success: exit.is_success }
+                }
+                None => return Ok(Vec::new()),
+            },
+            Message::Ready { .. } | Message::Ended { .. } => return Ok(Vec::new()),
+            Message::News(News::Requests(requests)) => {
+                return match self.print(&requests) {
+                    // Nobody listens to us any more: the service may finish what it has.
+                    Err(trouble) if trouble.is_broken_pipe => {
+                        self.output.is_quiet = true;
+                        Ok(self.plan.take(Input::Signal))
+                    }
+                    printed => printed.map(|()| Vec::new()),
+                };
+            }
+            Message::News(News::Unreadable(error)) => {
+                self.output.warn(&format!(
+                    "requests cannot be shown: {}",
+                    zerver_trace::text::clean(&error.to_string())
+                ));
+                return Ok(Vec::new());
+            }
+        };
+        Ok(self.plan.take(input))
+    }
+
+    fn build_ended(&mut self, artifact: Option<(PathBuf, bool)>) -> Result<Build, Trouble> {
+        let Some(mut build) = self.build.take() else { return Ok(Build::Failed) };
+        let exit = build.reap().map_err(|error| Trouble::new("cannot wait for Cargo").because(&error))?;
+        Ok(match artifact {
+            Some((exe, is_fresh)) if exit.is_success => Build::Done { exe, is_fresh },
+            _ => Build::Failed,
+        })
+    }
+
+    /// Does what was decided, and says how it all ends, when it does.
+    fn act(&mut self, actions: Vec<Action>) -> Result<Option<Ending>, Trouble> {
+        for action in actions {
+            match action {
+                Action::Build => self.start_build()?,
+                Action::CancelBuild => {
+                    if let Some(build) = &self.build {
+                        build.kill();
+                    }
+                }
+                Action::Start(exe) => {
+                    if let Err(trouble) = self.start_server(&exe) {
+                        self.output.trouble(&trouble);
+                        let actions = self.plan.take(Input::NotStarted);
+                        if let Some(ending) = self.act(actions)? {
+                            return Ok(Some(ending));
+                        }
+                    }
+                }
+                Action::Terminate => {
+                    self.kill_at = Some(Instant::now() + DRAIN);
+                    self.remind_at = None;
+                    if let Some(server) = &self.server {
+                        server.process.terminate();
+                    }
+                }
+                Action::Kill => {
+                    if let Some(server) = &self.server {
+                        server.process.kill();
+                    }
+                }
+                Action::Say(note) => self.say(&note),
+                Action::Exit(ending) => return Ok(Some(ending)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn start_build(&mut self) -> Result<(), Trouble> {
+        let Service::Package(package) = &self.service else { return Ok(()) };
+        let mut process = cargo::spawn(package, self.release, self.global)?;
+        let (package, tell, stdout) = (package.clone(), self.tell.clone(), process.stdout());
+        let (send_artifact, artifact) = mpsc::channel();
+        thread::spawn(move || drop(send_artifact.send(stdout.and_then(|stdout| package.artifact(stdout)))));
+        process.when_ended(move || drop(tell.send(Message::BuildEnded(artifact.recv().ok().flatten()))));
+        self.build = Some(process);
+        Ok(())
+    }
+
+    fn start_server(&mut self, exe: &Path) -> Result<(), Trouble> {
+        self.generation += 1;
+        let generation = self.generation;
+        let (ready, ended) = (self.tell.clone(), self.tell.clone());
+        let server = self.host.start(
+            exe,
+            generation,
+            move || drop(ready.send(Message::Ready { generation })),
+            move || drop(ended.send(Message::Ended { generation })),
+        )?;
+        self.server = Some(server);
+        self.remind_at = Some(Instant::now() + SILENCE);
+        Ok(())
+    }
+
+    fn say(&mut self, note: &Note) {
+        let addr = format!("http://{}", self.addr);
+        let text = match note {
+            Note::Listening { is_first: true } => {
+                format!("listening on {}\nrecording to {}", paint(style::STRONG, &addr), shown(&self.store))
+            }
+            Note::Listening { is_first: false } => {
+                format!("listening on {} again", paint(style::STRONG, &addr))
+            }
+            Note::BuildFailed { serving: true } => {
+                format!("{} the last good build keeps serving", paint(style::BAD, "the build failed:"))
+            }
+            Note::BuildFailed { serving: false } => paint(style::BAD, "the build failed"),
+            Note::Ended { how, was_ready } => {
+                let when = if *was_ready { "" } else { " before it was ready" };
+                paint(style::BAD, &format!("the service ended{when}: {how}"))
+            }
+            Note::WaitingForChange => "waiting for a change".to_owned(),
+            Note::Restarting => "restarting".to_owned(),
+            Note::Killing => {
+                format!("the service had not finished after {} s, and is killed", DRAIN.as_secs())
+            }
+            Note::Stopping => "stopping; again to stop at once".to_owned(),
+        };
+        match note {
+            // Not to be missed, however quiet it is to be.
+            Note::Listening { .. } | Note::BuildFailed { .. } | Note::Ended { .. } | Note::Killing => {
+                self.output.say(&text);
+            }
+            _ => self.output.note(&text),
+        }
+    }
+
+    fn print(&mut self, requests: &[Summary]) -> Result<(), Trouble> {
+        if self.output.is_quiet {
+            return Ok(());
+        }
+        self.digits =
+            self.digits.max(list::digits(self.last.into_iter().chain(requests.iter().map(|r| r.id))));
+        self.last = requests.last().map(|request| request.id).or(self.last);
+        for request in requests {
+            if self.output.is_json {
+                self.output.json_line(&super::ls::Request::of(request))?;
+            } else {
+                let line = list::line(request, self.digits);
+                self.output.print(&(line + "\n"))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,426 @@
+//! What `dev` does next: a pure function from what happened to what to do. It starts no process and reads no clock.
+//!
+//! The rules that it keeps: the last good server stays while a build runs or fails; a change during a build starts the
+//! build anew; a new server starts when the old one has ended, on the same socket; the first signal lets the server
+//! finish what it has, the second ends it.
+
+use std::path::PathBuf;
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Input {
+    /// Sources changed; or, without Cargo, the program itself.
+    Changed,
+    /// The build ended.
+    Built(Build),
+    /// The server said that it serves.
+    Ready,
+    /// The server ended.
+    Exited {
+        /// In words, such as `exit code 101`.
+        how: String,
+        /// Whether it was with exit code 0.
+        is_success: bool,
+    },
+    /// The server could not be started at all.
+    NotStarted,
+    /// The server did not end in time.
+    Overdue,
+    /// We are to end.
+    Signal,
+}
+
+/// How a build ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Build {
+    /// With this program; `is_fresh` if nothing had to be built.
+    Done {
+        exe: PathBuf,
+        is_fresh: bool,
+    },
+    Failed,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Action {
+    Build,
+    CancelBuild,
+    Start(PathBuf),
+    /// Ask the server to end, and say so when it takes too long.
+    Terminate,
+    Kill,
+    Say(Note),
+    Exit(Ending),
+}
+
+/// What to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Note {
+    Listening {
+        is_first: bool,
+    },
+    /// The build failed; whether a server still serves.
+    BuildFailed {
+        serving: bool,
+    },
+    /// The server ended without being asked.
+    Ended {
+        how: String,
+        was_ready: bool,
+    },
+    /// Nothing runs until there is a change.
+    WaitingForChange,
+    Restarting,
+    Killing,
+    Stopping,
+}
+
+/// How `dev` ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    Fine,
+    /// There is no server, and there will be none.
+    NoServer,
+    /// Asked to end twice.
+    Forced,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Building {
+    No,
+    Yes,
+    /// It was cancelled, to be started anew when it has ended.
+    Again,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Server {
+    None,
+    Starting,
+    Serving,
+    /// Asked to end; the next one is to be started then.
+    Ending(Option<PathBuf>),
+}
+
+/// Where `dev` stands.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The program, where Cargo does not make it.
+    exe: Option<PathBuf>,
+    watches: bool,
+    building: Building,
+    server: Server,
+    was_ready: bool,
+    is_ending: bool,
+}
+
+impl Plan {
+    /// A plan, and what to do first.
+    pub(super) fn new(exe: Option<PathBuf>, watches: bool) -> (Self, Vec<Action>) {
+        let mut plan = Self {
+            exe,
+            watches,
+            building: Building::No,
+            server: Server::None,
+            was_ready: false,
+            is_ending: false,
+        };
+        let first = plan.changed();
+        (plan, first)
+    }
+
+    /// Takes in what happened.
+    pub(super) fn take(&mut self, input: Input) -> Vec<Action> {
+        match input {
+            Input::Signal => self.signal(),
+            Input::Overdue => match self.server {
+                Server::Ending(_) => vec![Action::Say(Note::Killing), Action::Kill],
+                _ => Vec::new(),
+            },
+            Input::Exited { how, is_success } => self.exited(how, is_success),
+            // Whoever is about to end starts nothing.
+            _ if self.is_ending => Vec::new(),
+            Input::Changed => self.changed(),
+            Input::Built(build) => self.built(build),
+            Input::Ready => self.ready(),
+            Input::NotStarted => {
+                self.server = Server::None;
+                self.without_server(Ending::NoServer)
+            }
+        }
+    }
+
+    fn changed(&mut self) -> Vec<Action> {
+        if let Some(exe) = self.exe.clone() {
+            return self.replace(exe);
+        }
+        match self.building {
+            Building::No => {
+                self.building = Building::Yes;
+                vec![Action::Build]
+            }
+            Building::Yes => {
+                self.building = Building::Again;
+                vec![Action::CancelBuild]
+            }
+            Building::Again => Vec::new(),
+        }
+    }
+
+    fn built(&mut self, build: Build) -> Vec<Action> {
+        if self.building == Building::Again {
+            self.building = Building::Yes;
+            return vec![Action::Build];
+        }
+        self.building = Building::No;
+        match build {
+            Build::Failed => {
+                let serving = matches!(self.server, Server::Starting | Server::Serving);
+                let mut actions = vec![Action::Say(Note::BuildFailed { serving })];
+                if self.server == Server::None {
+                    actions.extend(self.without_server(Ending::NoServer));
+                }
+                actions
+            }
+            Build::Done { is_fresh: true, .. }
+                if matches!(self.server, Server::Starting | Server::Serving) =>
+            {
+                Vec::new()
+            }
+            Build::Done { exe, .. } => self.replace(exe),
+        }
+    }
+
+    /// Starts a program, when the one before has ended.
+    fn replace(&mut self, exe: PathBuf) -> Vec<Action> {
+        match &mut self.server {
+            Server::None => {
+                self.server = Server::Starting;
+                vec![Action::Start(exe)]
+            }
+            Server::Starting | Server::Serving => {
+                self.server = Server::Ending(Some(exe));
+                vec![Action::Say(Note::Restarting), Action::Terminate]
+            }
+            Server::Ending(next) => {
+                *next = Some(exe);
+                Vec::new()
+            }
+        }
+    }
+
+    fn ready(&mut self) -> Vec<Action> {
+        if self.server != Server::Starting {
+            return Vec::new();
+        }
+        self.server = Server::Serving;
+        let is_first = !std::mem::replace(&mut self.was_ready, true);
+        vec![Action::Say(Note::Listening { is_first })]
+    }
+
+    fn exited(&mut self, how: String, is_success: bool) -> Vec<Action> {
+        let before = std::mem::replace(&mut self.server, Server::None);
+        if self.is_ending {
+            return vec![Action::Exit(Ending::Fine)];
+        }
+        match before {
+            Server::Ending(Some(exe)) => self.replace(exe),
+            Server::Ending(None) | Server::None => Vec::new(),
+            Server::Starting | Server::Serving => {
+                let was_ready = before == Server::Serving;
+                let mut actions = vec![Action::Say(Note::Ended { how, was_ready })];
+                let ending = if is_success { Ending::Fine } else { Ending::NoServer };
+                if self.building == Building::No {
+                    actions.extend(self.without_server(ending));
+                }
+                actions
+            }
+        }
+    }
+
+    /// Nothing serves, and nothing is being built.
+    fn without_server(&self, ending: Ending) -> Vec<Action> {
+        if self.watches { vec![Action::Say(Note::WaitingForChange)] } else { vec![Action::Exit(ending)] }
+    }
+
+    fn signal(&mut self) -> Vec<Action> {
+        if std::mem::replace(&mut self.is_ending, true) {
+            return vec![Action::Kill, Action::Exit(Ending::Forced)];
+        }
+        let mut actions = Vec::new();
+        if self.building != Building::No {
+            actions.push(Action::CancelBuild);
+        }
+        match &mut self.server {
+            Server::None => actions.push(Action::Exit(Ending::Fine)),
+            Server::Ending(next) => *next = None,
+            Server::Starting | Server::Serving => {
+                self.server = Server::Ending(None);
+                actions.extend([Action::Say(Note::Stopping), Action::Terminate]);
+            }
+        }
+        actions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn done(exe: &str) -> Input {
+        Input::Built(Build::Done { exe: exe.into(), is_fresh: false })
+    }
+
+    fn exited(code: i32) -> Input {
+        Input::Exited { how: format!("exit code {code}"), is_success: code == 0 }
+    }
+
+    /// Plays inputs through a plan with Cargo, and shows what each led to.
+    fn play(watches: bool, inputs: &[Input]) -> String {
+        let (mut plan, first) = Plan::new(None, watches);
+        let mut out = format!("start: {first:?}\n");
+        for input in inputs {
+            let name = format!("{input:?}");
+            let name = name.split([' ', '(']).next().unwrap_or_default();
+            out += &format!("{name}: {:?}\n", plan.take(input.clone()));
+        }
+        out
+    }
+
+    #[test]
+    fn a_change_restarts_the_server_on_the_same_socket() {
+        let inputs = [done("a"), Input::Ready, Input::Changed, done("b"), exited(0), Input::Ready];
+        insta::assert_snapshot!(play(true, &inputs), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        Ready: [Say(Listening { is_first: true })]
+        Changed: [Build]
+        Built: [Say(Restarting), Terminate]
+        Exited: [Start("b")]
+        Ready: [Say(Listening { is_first: false })]
+        "#);
+    }
+
+    #[test]
+    fn a_failed_build_leaves_the_last_good_server() {
+        let failed = Input::Built(Build::Failed);
+        let inputs = [done("a"), Input::Ready, Input::Changed, failed.clone(), Input::Changed, failed];
+        insta::assert_snapshot!(play(true, &inputs), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        Ready: [Say(Listening { is_first: true })]
+        Changed: [Build]
+        Built: [Say(BuildFailed { serving: true })]
+        Changed: [Build]
+        Built: [Say(BuildFailed { serving: true })]
+        "#);
+    }
+
+    #[test]
+    fn a_storm_of_changes_runs_one_build_at_a_time() {
+        let changes = || std::iter::repeat_n(Input::Changed, 100);
+        let mut inputs = vec![done("a"), Input::Ready];
+        inputs.extend(changes());
+        inputs.push(Input::Built(Build::Failed));
+        inputs.extend(changes());
+        inputs.push(done("b"));
+        let (mut plan, _) = Plan::new(None, true);
+        let (mut running, mut most) = (1, 1);
+        for input in inputs {
+            running -= i32::from(matches!(input, Input::Built(_)));
+            let actions = plan.take(input);
+            running += actions.iter().filter(|action| **action == Action::Build).count() as i32;
+            most = most.max(running);
+            assert!(!actions.contains(&Action::Terminate), "the good server is left alone");
+        }
+        assert_eq!((running, most), (1, 1));
+        assert_eq!(plan.take(done("c")), [Action::Say(Note::Restarting), Action::Terminate]);
+    }
+
+    #[test]
+    fn a_build_with_nothing_to_do_restarts_nothing() {
+        let fresh = Input::Built(Build::Done { exe: "a".into(), is_fresh: true });
+        let inputs =
+            [done("a"), Input::Ready, Input::Changed, fresh.clone(), exited(1), Input::Changed, fresh];
+        insta::assert_snapshot!(play(true, &inputs), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        Ready: [Say(Listening { is_first: true })]
+        Changed: [Build]
+        Built: []
+        Exited: [Say(Ended { how: "exit code 1", was_ready: true }), Say(WaitingForChange)]
+        Changed: [Build]
+        Built: [Start("a")]
+        "#);
+    }
+
+    #[test]
+    fn a_crash_waits_for_a_change_or_is_the_end() {
+        insta::assert_snapshot!(play(true, &[done("a"), exited(101), Input::Changed, done("b")]), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        Exited: [Say(Ended { how: "exit code 101", was_ready: false }), Say(WaitingForChange)]
+        Changed: [Build]
+        Built: [Start("b")]
+        "#);
+        insta::assert_snapshot!(play(false, &[done("a"), Input::Ready, exited(101)]), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        Ready: [Say(Listening { is_first: true })]
+        Exited: [Say(Ended { how: "exit code 101", was_ready: true }), Exit(NoServer)]
+        "#);
+        insta::assert_snapshot!(play(false, &[Input::Built(Build::Failed)]), @r"
+        start: [Build]
+        Built: [Say(BuildFailed { serving: false }), Exit(NoServer)]
+        ");
+        insta::assert_snapshot!(play(false, &[done("a"), Input::NotStarted]), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        NotStarted: [Exit(NoServer)]
+        "#);
+    }
+
+    #[test]
+    fn the_first_signal_drains_and_the_second_kills() {
+        insta::assert_snapshot!(play(true, &[done("a"), Input::Ready, Input::Signal, exited(0)]), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        Ready: [Say(Listening { is_first: true })]
+        Signal: [Say(Stopping), Terminate]
+        Exited: [Exit(Fine)]
+        "#);
+        insta::assert_snapshot!(play(true, &[done("a"), Input::Ready, Input::Signal, Input::Overdue, Input::Signal]), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        Ready: [Say(Listening { is_first: true })]
+        Signal: [Say(Stopping), Terminate]
+        Overdue: [Say(Killing), Kill]
+        Signal: [Kill, Exit(Forced)]
+        "#);
+        insta::assert_snapshot!(play(true, &[Input::Signal]), @r"
+        start: [Build]
+        Signal: [CancelBuild, Exit(Fine)]
+        ");
+        // In the middle of a restart, the next one is not started.
+        insta::assert_snapshot!(play(true, &[done("a"), Input::Ready, Input::Changed, done("b"), Input::Signal, exited(0)]), @r#"
+        start: [Build]
+        Built: [Start("a")]
+        Ready: [Say(Listening { is_first: true })]
+        Changed: [Build]
+        Built: [Say(Restarting), Terminate]
+        Signal: []
+        Exited: [Exit(Fine)]
+        "#);
+    }
+
+    #[test]
+    fn a_program_of_its_own_is_restarted_when_it_changes() {
+        let (mut plan, first) = Plan::new(Some("/x".into()), true);
+        assert_eq!(first, [Action::Start("/x".into())]);
+        plan.take(Input::Ready);
+        assert_eq!(plan.take(Input::Changed), [Action::Say(Note::Restarting), Action::Terminate]);
+        assert_eq!(plan.take(Input::Changed), []);
+        assert_eq!(plan.take(exited(0)), [Action::Start("/x".into())]);
+    }
+}

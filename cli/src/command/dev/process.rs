@@ -1,0 +1,134 @@
+//! Processes that do not outlive us: each leads a group of its own, so that a Ctrl-C in the terminal reaches only us,
+//! and signals and the last kill reach whatever it started.
+
+use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdout, Command, ExitStatus};
+use std::thread;
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+
+pub(in crate::command) struct Process {
+    child: Child,
+    is_reaped: bool,
+}
+
+/// How a process ended.
+pub(in crate::command) struct Exit {
+    /// In words: `exit code 101`, `signal 11 (SIGSEGV)`.
+    pub(in crate::command) text: String,
+    pub(in crate::command) is_success: bool,
+}
+
+impl Process {
+    pub(in crate::command) fn spawn(command: &mut Command) -> io::Result<Self> {
+        Ok(Self { child: command.process_group(0).spawn()?, is_reaped: false })
+    }
+
+    /// What reads its standard output, if that was piped; once.
+    pub(in crate::command) fn stdout(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Calls `then` on a thread of its own when the process has ended. It is left to be reaped, so that its id cannot
+    /// be somebody else's before we know.
+    pub(in crate::command) fn when_ended(&self, then: impl FnOnce() + Send + 'static) {
+        let pid = self.pid();
+        thread::spawn(move || {
+            wait(pid);
+            then();
+        });
+    }
+
+    /// Waits for its end, and forgets it.
+    pub(in crate::command) fn reap(&mut self) -> io::Result<Exit> {
+        let status = self.child.wait()?;
+        self.is_reaped = true;
+        Ok(Exit { text: words(status), is_success: status.success() })
+    }
+
+    pub(in crate::command) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    pub(in crate::command) fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if !self.is_reaped {
+            // It may have ended; then there is nothing to do.
+            let _ = kill_process_group(self.pid(), signal);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if !self.is_reaped {
+            self.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Waits until the process has ended, and leaves it to be reaped.
+pub(super) fn wait(pid: Pid) {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    while matches!(waitid(WaitId::Pid(pid), options), Err(rustix::io::Errno::INTR)) {}
+}
+
+fn words(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => match name(signal) {
+            Some(name) => format!("signal {signal} ({name})"),
+            None => format!("signal {signal}"),
+        },
+        (None, None) => status.to_string(),
+    }
+}
+
+/// The names of the signals that end programs and have one number everywhere.
+const fn name(signal: i32) -> Option<&'static str> {
+    Some(match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        4 => "SIGILL",
+        6 => "SIGABRT",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        15 => "SIGTERM",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(script: &str, wanted: &str) {
+        let mut process = Process::spawn(Command::new("sh").args(["-c", script])).unwrap();
+        assert_eq!(process.reap().unwrap().text, wanted);
+    }
+
+    #[test]
+    fn endings_are_named() {
+        check("exit 3", "exit code 3");
+        check("kill -9 $$", "signal 9 (SIGKILL)");
+    }
+
+    #[test]
+    fn a_dropped_process_is_gone() {
+        let process = Process::spawn(Command::new("sh").args(["-c", "sleep 1000"])).unwrap();
+        let pid = process.pid();
+        drop(process);
+        assert!(rustix::process::test_kill_process(pid).is_err());
+    }
+}

@@ -1,0 +1,111 @@
+//! `zerver ls`: recorded requests.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use zerver_replay::rfc3339;
+use zerver_trace::{Class, Query, Summary};
+
+use crate::args::{Global, Ls};
+use crate::output::Output;
+use crate::place;
+use crate::trouble::{Done, Trouble};
+use crate::view::list;
+
+pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
+    let dir = place::store(global)?;
+    let now_unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+    let query = Query {
+        flow: args.flow.clone(),
+        status: args.status,
+        failed: args.failed,
+        slower_than_ns: args.slower_than.map(|span| span.ns),
+        since_unix_ns: args.since.map(|span| now_unix_ns.saturating_sub(span.ns)),
+        // One more tells whether there are more.
+        limit: Some(args.limit.saturating_add(1)),
+    };
+    let mut requests = place::reader(&dir)?.list(&query).map_err(|error| place::unreadable(&dir, &error))?;
+    let is_cut = requests.len() > args.limit;
+    requests.truncate(args.limit);
+    if output.is_json {
+        output.json(&Document { requests: requests.iter().map(Request::of).collect() })?;
+        return Ok(Done::Fine);
+    }
+    if requests.is_empty() {
+        output.note(&format!("no such requests in {}", place::shown(&dir)));
+        return Ok(Done::Fine);
+    }
+    output.print(&list::table(&requests, now_unix_ns, output.columns()))?;
+    if is_cut {
+        output.note(&format!("the newest {} are shown; more with --limit N", args.limit));
+    }
+    Ok(Done::Fine)
+}
+
+/// `{"requests": [..]}`.
+#[derive(Serialize)]
+struct Document<'a> {
+    requests: Vec<Request<'a>>,
+}
+
+/// What a list tells of a request.
+#[derive(Serialize)]
+pub(super) struct Request<'a> {
+    id: String,
+    flow: &'a str,
+    method: &'a str,
+    path: &'a str,
+    status: u16,
+    duration_ns: u64,
+    class: Class,
+    started_at: String,
+    outcome: &'a str,
+    failed: bool,
+}
+
+impl<'a> Request<'a> {
+    pub(super) fn of(summary: &'a Summary) -> Self {
+        Self {
+            id: summary.id.to_string(),
+            flow: &summary.flow,
+            method: &summary.method,
+            path: &summary.path,
+            status: summary.status,
+            duration_ns: summary.duration_ns,
+            class: summary.class,
+            started_at: rfc3339(summary.started_unix_ns),
+            outcome: &summary.outcome,
+            failed: summary.failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn the_document_has_the_promised_fields() {
+        let summary = sample::failed().summary();
+        let document = Document { requests: vec![Request::of(&summary)] };
+        insta::assert_snapshot!(serde_json::to_string_pretty(&document).unwrap(), @r#"
+        {
+          "requests": [
+            {
+              "id": "019aa4c2-1f3b-7abc-8def-0123456789ab",
+              "flow": "todos-item",
+              "method": "GET",
+              "path": "/v1/todos/456",
+              "status": 404,
+              "duration_ns": 900000,
+              "class": "interactive",
+              "started_at": "2026-11-22T10:43:01.123456789Z",
+              "outcome": "failed",
+              "failed": true
+            }
+          ]
+        }
+        "#);
+    }
+}

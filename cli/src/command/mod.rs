@@ -1,0 +1,55 @@
+//! One file per command, and what is common to their ends.
+
+mod catalog;
+mod completions;
+mod dev;
+mod doctor;
+mod export;
+mod import;
+mod ls;
+mod trace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+use crate::output::Output;
+use crate::trouble::{Done, Trouble};
+
+/// Runs the command that the arguments ask for.
+pub(crate) fn run() -> ExitCode {
+    if let Some(child) = dev::Child::asked_for(std::env::args_os()) {
+        return end(Err(child.run()), &mut Output::plain());
+    }
+    let cli = Cli::parse();
+    let mut output = Output::new(&cli.global);
+    let result = one(&cli, &mut output);
+    end(result, &mut output)
+}
+
+fn one(cli: &Cli, output: &mut Output) -> Result<Done, Trouble> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Dev(args) => dev::run(args, global, output),
+        Command::Ls(args) => ls::run(args, global, output),
+        Command::Trace(args) => trace::run(args, global, output),
+        Command::Catalog(args) => catalog::run(args, global, output),
+        Command::Export(args) => export::run(args, global, output),
+        Command::Import(args) => import::run(args, global, output),
+        Command::Doctor(args) => doctor::run(args, global, output),
+        Command::Completions(args) => completions::run(args, output),
+    }
+}
+
+fn end(result: Result<Done, Trouble>, output: &mut Output) -> ExitCode {
+    match result {
+        Ok(Done::Fine) => ExitCode::SUCCESS,
+        Ok(Done::Finding) => ExitCode::from(1),
+        Err(trouble) if trouble.is_broken_pipe => ExitCode::SUCCESS,
+        Err(trouble) => {
+            output.trouble(&trouble);
+            ExitCode::from(2)
+        }
+    }
+}

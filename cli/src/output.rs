@@ -1,0 +1,129 @@
+//! The one place that prints. Data goes to the standard output, everything else to the standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use serde::Serialize;
+use zerver_trace::text::clean;
+
+use crate::args::{Color, Global};
+use crate::trouble::Trouble;
+use crate::view::style;
+use crate::{json, view};
+
+/// How wide to draw where there is no terminal.
+const DEFAULT_WIDTH: usize = 100;
+/// What is narrower is drawn for this width, and wraps.
+const MIN_WIDTH: usize = 40;
+
+pub(crate) struct Output {
+    stdout: AutoStream<io::Stdout>,
+    stderr: AutoStream<io::Stderr>,
+    is_terminal: bool,
+    pub(crate) is_json: bool,
+    pub(crate) is_quiet: bool,
+    pub(crate) is_verbose: bool,
+}
+
+impl Output {
+    /// As without any option.
+    pub(crate) fn plain() -> Self {
+        Self::new(&Global { store: None, json: false, color: Color::Auto, quiet: false, verbose: false })
+    }
+
+    pub(crate) fn new(global: &Global) -> Self {
+        let choose = |auto: ColorChoice| match global.color {
+            Color::Auto => auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        let (stdout, stderr) = (io::stdout(), io::stderr());
+        let (out, err) = (AutoStream::choice(&stdout), AutoStream::choice(&stderr));
+        Self {
+            is_terminal: stdout.is_terminal(),
+            stdout: AutoStream::new(stdout, choose(out)),
+            stderr: AutoStream::new(stderr, choose(err)),
+            is_json: global.json,
+            is_quiet: global.quiet,
+            is_verbose: global.verbose,
+        }
+    }
+
+    /// Whether the standard output is a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// How many columns there are to draw in; none where lines may be of any length.
+    pub(crate) fn columns(&self) -> Option<usize> {
+        let size = self.is_terminal.then(|| rustix::termios::tcgetwinsize(io::stdout()).ok()).flatten();
+        let columns = usize::from(size?.ws_col);
+        (columns > 0).then(|| columns.max(MIN_WIDTH))
+    }
+
+    /// How many columns to draw in.
+    pub(crate) fn width(&self) -> usize {
+        self.columns().unwrap_or(DEFAULT_WIDTH)
+    }
+
+    /// Data, with styles in it.
+    pub(crate) fn print(&mut self, text: &str) -> Result<(), Trouble> {
+        self.stdout.write_all(text.as_bytes())?;
+        self.stdout.flush()?;
+        Ok(())
+    }
+
+    /// Data for programs.
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), Trouble> {
+        let document = json::document(value, self.is_terminal)?;
+        self.bytes(&document)
+    }
+
+    /// One of many documents, on a line.
+    pub(crate) fn json_line(&mut self, value: &impl Serialize) -> Result<(), Trouble> {
+        let document = json::document(value, false)?;
+        self.bytes(&document)
+    }
+
+    /// Data as it is.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        stdout.flush()?;
+        Ok(())
+    }
+
+    /// Something to know, unless it is to be quiet. Nothing is done about an error: there is nobody to tell.
+    pub(crate) fn note(&mut self, text: &str) {
+        if !self.is_quiet {
+            self.err(text);
+        }
+    }
+
+    /// Something that must be known.
+    pub(crate) fn say(&mut self, text: &str) {
+        self.err(text);
+    }
+
+    /// Something that is not as it should be, and does not stop the command.
+    pub(crate) fn warn(&mut self, text: &str) {
+        let text = format!("{} {text}", view::paint(style::WARN, "warning:"));
+        self.err(&text);
+    }
+
+    /// What stopped the command.
+    pub(crate) fn trouble(&mut self, trouble: &Trouble) {
+        let mut text = format!("{} {}", view::paint(style::BAD, "error:"), clean(&trouble.what));
+        for cause in &trouble.causes {
+            text += &format!("\n  because {}", clean(cause));
+        }
+        for hint in &trouble.hints {
+            text += &format!("\n{} {}", view::paint(style::HINT, "hint:"), clean(hint));
+        }
+        self.err(&text);
+    }
+
+    fn err(&mut self, text: &str) {
+        let _ = writeln!(self.stderr, "{text}");
+    }
+}

@@ -1,0 +1,84 @@
+//! Flows: route, class, steps in order with what they read and write.
+
+use zerver_trace::text::clean;
+use zerver_trace::{FlowInfo, StepInfo};
+
+use super::{filler, paint, style, width};
+
+/// All of them, one block each.
+pub(crate) fn catalog(flows: &[FlowInfo]) -> String {
+    flows.iter().map(flow).collect::<Vec<_>>().join("\n")
+}
+
+fn flow(flow: &FlowInfo) -> String {
+    let mut out = format!(
+        "{}  {} {}  {}\n",
+        paint(style::STRONG, &clean(&flow.name)),
+        clean(&flow.method),
+        clean(&flow.pattern),
+        paint(style::FAINT, flow.class.as_str()),
+    );
+    let names: Vec<_> = flow.steps.iter().map(|step| clean(&step.name)).collect();
+    let column = names.iter().map(|name| width(name)).max().unwrap_or(0);
+    for (at, (step, name)) in flow.steps.iter().zip(&names).enumerate() {
+        let number = format!("{:>3}", at + 1);
+        let mut line = format!("{}  {name}{}", paint(style::FAINT, &number), filler(name, column));
+        for part in [slots(flow, step, true), slots(flow, step, false)].into_iter().flatten() {
+            line += &format!("   {part}");
+        }
+        out += line.trim_end();
+        out.push('\n');
+        let source = paint(style::FAINT, &format!("{}:{}", clean(&step.file), step.line));
+        let doc = step.doc.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
+        let doc = if doc.is_empty() { String::new() } else { format!("  {}", clean(doc)) };
+        out += &format!("     {source}{doc}\n");
+    }
+    out
+}
+
+/// `reads Claims, Todo?`, where a question mark says that the step also runs without it.
+fn slots(flow: &FlowInfo, step: &StepInfo, is_read: bool) -> Option<String> {
+    let slots: Vec<(u16, bool)> = if is_read {
+        step.reads.iter().map(|read| (read.slot, read.optional)).collect()
+    } else {
+        step.writes.iter().map(|write| (write.slot, write.optional)).collect()
+    };
+    let name = |(slot, optional): &(u16, bool)| {
+        let info = flow.slots.get(usize::from(*slot));
+        let name = info.map_or_else(|| format!("slot#{slot}"), |info| clean(&info.name).into_owned());
+        let secret = if info.is_some_and(|info| info.secret) { " ●" } else { "" };
+        format!("{name}{}{secret}", if *optional { "?" } else { "" })
+    };
+    let word = paint(style::FAINT, if is_read { "reads" } else { "writes" });
+    let names: Vec<String> = slots.iter().map(name).collect();
+    (!names.is_empty()).then(|| format!("{word} {}", names.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_flow_is_shown_with_its_steps() {
+        let mut flow = (*sample::slow().flow).clone();
+        flow.steps[3].reads = vec![
+            zerver_trace::ReadInfo { slot: 1, optional: true },
+            zerver_trace::ReadInfo { slot: 9, optional: false },
+        ];
+        let text = anstream::adapter::strip_str(&catalog(&[flow])).to_string();
+        insta::assert_snapshot!(text, @r"
+        todos-item  GET /v1/todos/{id}  interactive
+          1  parse_auth     writes AuthHeader ●
+             src/todos.rs:10  What parse_auth is for.
+          2  lookup_user    reads AuthHeader ●   writes Claims
+             src/todos.rs:20  What lookup_user is for.
+          3  verify_roles   reads Claims
+             src/todos.rs:30  What verify_roles is for.
+          4  load_todo      reads Claims?, slot#9   writes Todo
+             src/todos.rs:40  What load_todo is for.
+          5  render_todo    reads Todo
+             src/todos.rs:50  What render_todo is for.
+        ");
+    }
+}

@@ -1,0 +1,141 @@
+//! Requests, one line each.
+
+use zerver_replay::Utc;
+use zerver_trace::text::clean;
+use zerver_trace::{RequestId, Summary};
+
+use super::table::{Column, Table};
+use super::{paint, style};
+use crate::duration;
+
+/// The fewest digits of an id that are shown.
+pub(crate) const MIN_DIGITS: usize = 8;
+
+/// How many digits tell each of these ids from all others among them.
+pub(crate) fn digits(ids: impl IntoIterator<Item = RequestId>) -> usize {
+    let mut ids: Vec<RequestId> = ids.into_iter().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let shared = ids.windows(2).map(|pair| pair[0].shared_digits(pair[1])).max().unwrap_or(0);
+    (shared + 1).clamp(MIN_DIGITS, 32)
+}
+
+/// A table of requests.
+pub(crate) fn table(requests: &[Summary], now_unix_ns: u64, columns: Option<usize>) -> String {
+    use Column::{Left, Right, Shrinks};
+    let digits = digits(requests.iter().map(|request| request.id));
+    let mut table = Table::new(&[
+        Left("id"),
+        Right("age"),
+        Left("method"),
+        Shrinks("path"),
+        Right("status"),
+        Right("took"),
+        Left("flow"),
+        Left("class"),
+        Left("outcome"),
+    ]);
+    for request in requests {
+        table.row(vec![
+            (style::ID, request.id.short(digits)),
+            (style::FAINT, duration::age(now_unix_ns, request.started_unix_ns)),
+            (style::PLAIN, clean(&request.method).into_owned()),
+            (style::PLAIN, clean(&request.path).into_owned()),
+            (style::status(request.status), status(request.status)),
+            (style::PLAIN, duration::show(request.duration_ns)),
+            (style::PLAIN, flow(request)),
+            (style::FAINT, request.class.as_str().to_owned()),
+            (if request.failed { style::BAD } else { style::FAINT }, clean(&request.outcome).into_owned()),
+        ]);
+    }
+    table.draw(columns)
+}
+
+/// A request as it passes by: `019aa4c2  10:43:01.123Z  GET /v1/todos/456  200  5.40 ms  todos-item`.
+pub(crate) fn line(request: &Summary, digits: usize) -> String {
+    let Utc { hour, minute, second, nanos, .. } = Utc::from_unix_ns(request.started_unix_ns);
+    let time = format!("{hour:02}:{minute:02}:{second:02}.{:03}Z", nanos / 1_000_000);
+    let mut line = format!(
+        "{}  {}  {} {}  {}  {}",
+        paint(style::ID, &request.id.short(digits)),
+        paint(style::FAINT, &time),
+        clean(&request.method),
+        clean(&request.path),
+        paint(style::status(request.status), &status(request.status)),
+        duration::show(request.duration_ns),
+    );
+    if !request.flow.is_empty() {
+        line += &format!("  {}", clean(&request.flow));
+    }
+    if request.failed {
+        line += &format!("  {}", paint(style::BAD, &clean(&request.outcome)));
+    }
+    line
+}
+
+/// A status code; nothing was sent where it is 0.
+fn status(status: u16) -> String {
+    if status == 0 { "-".to_owned() } else { status.to_string() }
+}
+
+fn flow(request: &Summary) -> String {
+    if request.flow.is_empty() { "-".to_owned() } else { clean(&request.flow).into_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use zerver_trace::Outcome;
+
+    use super::*;
+    use crate::sample;
+
+    fn requests() -> Vec<Summary> {
+        let mut failed = sample::failed();
+        failed.id = RequestId::from_u128(failed.id.as_u128() + (1 << 68));
+        let mut rejected = sample::slow().summary();
+        rejected.id = RequestId::from_u128(0x019a_a4c3 << 96);
+        rejected.flow.clear();
+        rejected.status = 0;
+        rejected.outcome = Outcome::Rejected { reason: String::new() }.as_str().to_owned();
+        rejected.failed = true;
+        rejected.path = "/漢字/and/a/path/that/is/longer/than/there/is/room/for/on/a/line".into();
+        vec![rejected, failed.summary(), sample::slow().summary()]
+    }
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn a_table_of_requests_fits() {
+        let now = sample::slow().started_unix_ns + 90_000_000_000;
+        insta::assert_snapshot!(plain(&table(&requests(), now, Some(100))), @r"
+        id                 age  method  path             status      took  flow        class        outcome
+        019aa4c3-0000-000   1m  GET     /漢字/and/a/pa…       -   5.40 ms  -           interactive  rejected
+        019aa4c2-1f3b-7ac   1m  GET     /v1/todos/456       404  900.0 µs  todos-item  interactive  failed
+        019aa4c2-1f3b-7ab   1m  GET     /v1/todos/456       200   5.40 ms  todos-item  interactive  done
+        ");
+        insta::assert_snapshot!(plain(&table(&[], now, Some(100))), @r"
+        id  age  method  path  status  took  flow  class  outcome
+        ");
+    }
+
+    #[test]
+    fn requests_pass_by_in_a_line() {
+        let lines: Vec<String> = requests().iter().map(|request| plain(&line(request, 12))).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        019aa4c3-0000  10:43:01.123Z  GET /漢字/and/a/path/that/is/longer/than/there/is/room/for/on/a/line  -  5.40 ms  rejected
+        019aa4c2-1f3b  10:43:01.123Z  GET /v1/todos/456  404  900.0 µs  todos-item  failed
+        019aa4c2-1f3b  10:43:01.123Z  GET /v1/todos/456  200  5.40 ms  todos-item
+        ");
+    }
+
+    #[test]
+    fn ids_are_shown_with_as_many_digits_as_tell_them_apart() {
+        let id = RequestId::from_u128;
+        assert_eq!(digits([]), 8);
+        assert_eq!(digits([id(1), id(1)]), 8);
+        assert_eq!(digits([id(1), id(2)]), 32);
+        assert_eq!(digits([id(1 << 80), id(0), id(2 << 80)]), 12);
+    }
+}

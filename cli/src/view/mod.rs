@@ -1,0 +1,79 @@
+//! What is printed, as text: pure functions from data to strings with styles in them.
+//!
+//! Recorded text is cleaned here, before it is measured and painted.
+
+mod bar;
+mod exchange;
+pub(crate) mod flows;
+pub(crate) mod list;
+mod rows;
+pub(crate) mod style;
+pub(crate) mod table;
+pub(crate) mod timeline;
+mod unit;
+pub(crate) mod value;
+
+use anstyle::Style;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// The text in a style.
+pub(crate) fn paint(style: Style, text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("{style}{text}{style:#}") }
+}
+
+/// How many columns a text takes.
+pub(crate) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// The text cut to so many columns, with an ellipsis where something is missing.
+pub(crate) fn fit(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut taken = 0;
+    for c in text.chars() {
+        taken += c.width().unwrap_or(0);
+        if taken >= columns {
+            break;
+        }
+        out.push(c);
+    }
+    if columns > 0 {
+        out.push('…');
+    }
+    out
+}
+
+/// So many spaces as a text lacks to take `columns`.
+pub(crate) fn filler(text: &str, columns: usize) -> String {
+    " ".repeat(columns.saturating_sub(width(text)))
+}
+
+/// `1 call`, `2 calls`.
+pub(crate) fn count(n: u64, one: &str, more: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { more })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_by_columns_not_by_bytes() {
+        for (text, columns, wanted) in [
+            ("todo", 4, "todo"),
+            ("todos", 4, "tod…"),
+            ("漢字漢字", 8, "漢字漢字"),
+            ("漢字漢字", 7, "漢字漢…"),
+            ("漢字漢字", 6, "漢字…"),
+            ("ab", 1, "…"),
+            ("ab", 0, ""),
+        ] {
+            let got = fit(text, columns);
+            assert_eq!(got, wanted);
+            assert!(width(&got) <= columns);
+        }
+    }
+}

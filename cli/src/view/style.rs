@@ -1,0 +1,29 @@
+//! The colours, by meaning.
+
+use anstyle::{AnsiColor, Style};
+
+const fn fg(color: AnsiColor) -> Style {
+    Style::new().fg_color(Some(anstyle::Color::Ansi(color)))
+}
+
+pub(crate) const PLAIN: Style = Style::new();
+pub(crate) const STRONG: Style = Style::new().bold();
+pub(crate) const FAINT: Style = Style::new().dimmed();
+pub(crate) const ID: Style = fg(AnsiColor::Magenta);
+pub(crate) const GOOD: Style = fg(AnsiColor::Green);
+pub(crate) const NOTED: Style = fg(AnsiColor::Cyan);
+pub(crate) const WARN: Style = fg(AnsiColor::Yellow).bold();
+pub(crate) const BAD: Style = fg(AnsiColor::Red).bold();
+pub(crate) const HINT: Style = fg(AnsiColor::Cyan).bold();
+pub(crate) const CPU: Style = fg(AnsiColor::Green);
+pub(crate) const WAIT: Style = fg(AnsiColor::Blue);
+
+/// By the class of a status.
+pub(crate) const fn status(status: u16) -> Style {
+    match status {
+        200..300 => GOOD,
+        300..400 => NOTED,
+        400..500 => fg(AnsiColor::Yellow),
+        _ => BAD,
+    }
+}

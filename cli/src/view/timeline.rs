@@ -1,0 +1,221 @@
+//! The timeline of one request, as text.
+
+use std::fmt::Write as _;
+
+use anstream::adapter::strip_str;
+use zerver_replay::{Timeline, Verdict, Write};
+use zerver_trace::text::clean;
+use zerver_trace::{Kept, Trace};
+
+use super::rows::rows;
+use super::unit::Unit;
+use super::{count, exchange, filler, fit, paint, style, value, width};
+use crate::duration;
+
+/// How to draw it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    /// In how many columns.
+    pub(crate) columns: usize,
+    /// With how many digits of the id.
+    pub(crate) digits: usize,
+    /// With request, response and values in full.
+    pub(crate) is_verbose: bool,
+}
+
+/// Under the words of the rows, the labels of the fields stand in so many columns.
+const FIELD: usize = 9;
+
+/// The whole of it.
+pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verdict>, look: Look) -> String {
+    let unit = Unit::of(trace.duration_ns);
+    let mut out = head(trace, look);
+    out += &rows(trace, timeline, unit, look);
+    out += &io(timeline, unit, look);
+    out += &total(timeline, unit, look);
+    if let Some(verdict) = verdict {
+        out += &field("verdict", &[verdict_line(verdict)]);
+    }
+    out += &slots(&timeline.slots, look);
+    out += &failure(timeline);
+    let gaps: Vec<String> = timeline.gaps.iter().map(|gap| clean(&gap.to_string()).into_owned()).collect();
+    out += &field("missing", &gaps);
+    if look.is_verbose {
+        out += &field("started", &[zerver_replay::rfc3339(trace.started_unix_ns)]);
+        out += &field("kept", &[kept(trace.kept).to_owned()]);
+        if !trace.build.is_empty() {
+            out += &field("build", &[clean(&trace.build).into_owned()]);
+        }
+        out += &exchange::exchange(trace);
+    }
+    out
+}
+
+/// A labelled block: the label once, and each line under the one before.
+pub(crate) fn field(label: &str, lines: &[String]) -> String {
+    let mut out = String::new();
+    for (at, line) in lines.iter().enumerate() {
+        let label = if at == 0 { label } else { "" };
+        let line = format!("{}{} {line}", paint(style::FAINT, label), filler(label, FIELD - 1));
+        out += line.trim_end();
+        out.push('\n');
+    }
+    out
+}
+
+/// `200 OK`, `no response`.
+pub(crate) fn status(status: u16) -> String {
+    let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    match (status, reason) {
+        (0, _) => "no response".to_owned(),
+        (_, Some(reason)) => format!("{status} {reason}"),
+        (_, None) => status.to_string(),
+    }
+}
+
+/// Why it was kept.
+const fn kept(kept: Kept) -> &'static str {
+    match kept {
+        Kept::All => "because everything is",
+        Kept::Failed => "because it failed",
+        Kept::Slow => "because it was slow for its flow",
+        Kept::Asked => "because the request asked for it",
+        Kept::Sampled => "as one of the sampled share",
+    }
+}
+
+fn head(trace: &Trace, look: Look) -> String {
+    let id = trace.id.short(look.digits);
+    let mut rest = vec![
+        (style::status(trace.status), status(trace.status)),
+        (style::STRONG, duration::show(trace.duration_ns)),
+    ];
+    if trace.outcome.is_failure() {
+        rest.push((style::BAD, trace.outcome.as_str().to_owned()));
+    }
+    if !trace.flow.name.is_empty() {
+        rest.push((style::PLAIN, clean(&trace.flow.name).into_owned()));
+    }
+    rest.push((style::FAINT, trace.class.as_str().to_owned()));
+    let mut after = 0;
+    let mut words = String::new();
+    for (style, text) in rest {
+        after += width(&text) + 2;
+        let _ = write!(words, "  {}", paint(style, &text));
+    }
+    let asked = format!("{} {}", clean(&trace.method), clean(&trace.path));
+    let room = look.columns.saturating_sub(width(&id) + 2 + after).max(20);
+    let asked = if look.is_verbose { asked } else { fit(&asked, room) };
+    format!("{}  {}{words}\n", paint(style::ID, &id), paint(style::STRONG, &asked))
+}
+
+fn io(timeline: &Timeline, unit: Unit, look: Look) -> String {
+    let kinds: Vec<String> = timeline
+        .totals
+        .io
+        .iter()
+        .map(|(kind, io)| {
+            let calls = paint(style::FAINT, &format!("({})", count(io.calls, "call", "calls")));
+            format!("{} {} {calls}", clean(kind), unit.show(io.ns))
+        })
+        .collect();
+    field("I/O", &wrap(&kinds, "   ", look))
+}
+
+/// The whole and its parts, which add up also as they are shown.
+fn total(timeline: &Timeline, unit: Unit, look: Look) -> String {
+    let t = &timeline.totals;
+    let parts = [
+        ("effects", t.wait_ns),
+        ("CPU", t.cpu_ns),
+        ("queue", t.queue_ns),
+        ("body", t.receive_ns),
+        ("unexplained", t.unexplained_ns),
+    ];
+    let rounded = unit.round(&parts.map(|(_, ns)| ns));
+    let shown: Vec<String> = parts
+        .iter()
+        .zip(&rounded)
+        .filter(|(_, quanta)| **quanta > 0)
+        .map(|((name, _), quanta)| {
+            let style = if *name == "unexplained" { style::WARN } else { style::FAINT };
+            format!("{} {}", unit.quanta(*quanta), paint(style, name))
+        })
+        .collect();
+    let whole = unit.quanta(rounded.iter().sum());
+    let mut terms = vec![format!("{} {}", paint(style::STRONG, &whole), unit.name)];
+    for (at, term) in shown.iter().enumerate() {
+        terms.push(format!("{} {term}", if at == 0 { "=" } else { "+" }));
+    }
+    field("total", &wrap(&terms, " ", look))
+}
+
+/// Parts after one another, on as many lines as they need.
+fn wrap(parts: &[String], separator: &str, look: Look) -> Vec<String> {
+    let room = look.columns.saturating_sub(FIELD);
+    let mut lines: Vec<(usize, String)> = Vec::new();
+    for part in parts {
+        // Styles take no columns.
+        let columns = width(&strip_str(part).to_string());
+        match lines.last_mut() {
+            Some((taken, line)) if *taken + separator.len() + columns <= room => {
+                *taken += separator.len() + columns;
+                line.push_str(separator);
+                line.push_str(part);
+            }
+            _ => lines.push((columns, part.clone())),
+        }
+    }
+    lines.into_iter().map(|(_, line)| line).collect()
+}
+
+fn verdict_line(verdict: &Verdict) -> String {
+    let largest = format!("{}% {}", verdict.largest.percent, clean(&verdict.largest.label));
+    let against = verdict
+        .median_ns
+        .map(|median_ns| format!("; this flow's median is {}", duration::show(median_ns)))
+        .unwrap_or_default();
+    format!("{}{against}", paint(style::STRONG, &largest))
+}
+
+/// On one line if there is room, or else one line each.
+fn slots(slots: &[Write], look: Look) -> String {
+    let shown: Vec<(String, String)> =
+        slots.iter().map(|slot| (clean(&slot.name).into_owned(), value::slot(slot))).collect();
+    let room = look.columns.saturating_sub(FIELD);
+    let one_line: usize = shown.iter().map(|(name, value)| width(name) + 1 + width(value) + 3).sum();
+    let name = |name: &str| paint(style::NOTED, name);
+    if one_line <= room + 3 {
+        let line: Vec<String> = shown.iter().map(|(n, value)| format!("{} {value}", name(n))).collect();
+        return if line.is_empty() { String::new() } else { field("slots", &[line.join("   ")]) };
+    }
+    let column = shown.iter().map(|(n, _)| width(n)).max().unwrap_or(0).min(24);
+    let lines: Vec<String> = shown
+        .iter()
+        .map(|(n, value)| {
+            let room = room.saturating_sub(column.max(width(n)) + 2);
+            let value = if look.is_verbose { value.clone() } else { fit(value, room) };
+            format!("{}{}  {value}", name(n), filler(n, column))
+        })
+        .collect();
+    field("slots", &lines)
+}
+
+fn failure(timeline: &Timeline) -> String {
+    let Some(failure) = &timeline.failure else { return String::new() };
+    let clean = |text: &str| clean(text).into_owned();
+    let mut out = field("failed", &[paint(style::BAD, &clean(&failure.to_string()))]);
+    if let Some(step) = &failure.step {
+        let source =
+            if step.line > 0 { format!("  {}:{}", clean(&step.file), step.line) } else { String::new() };
+        out += &field("step", &[format!("{}{}", clean(&step.name), paint(style::FAINT, &source))]);
+    }
+    let effects: Vec<String> =
+        failure.effects.iter().map(|(effect, end)| clean(&format!("{effect}: {end}"))).collect();
+    out += &field("effect", &effects);
+    out += &field("cause", &failure.causes.iter().map(|cause| clean(cause)).collect::<Vec<_>>());
+    out
+}
+
+#[cfg(test)]
+mod tests;

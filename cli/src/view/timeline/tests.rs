@@ -1,0 +1,253 @@
+//! The whole text of traces, and that nothing recorded reaches it raw.
+
+use zerver_trace::text::is_dangerous;
+use zerver_trace::{
+    Answer, Decision, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Header, Outcome,
+    RecordedBody,
+};
+
+use super::*;
+use crate::sample::{self, plain, ran, summed, wire};
+
+fn styled(trace: &Trace, columns: usize, is_verbose: bool) -> String {
+    let of = Timeline::of(trace);
+    let verdict = of.verdict(&[1_900_000, 2_100_000, trace.duration_ns]);
+    timeline(trace, &of, verdict.as_ref(), Look { columns, digits: 8, is_verbose })
+}
+
+fn show(trace: &Trace, columns: usize, is_verbose: bool) -> String {
+    let text = strip_str(&styled(trace, columns, is_verbose)).to_string();
+    if !is_verbose {
+        let widest = text.lines().map(width).max().unwrap_or(0);
+        assert!(widest <= columns, "{widest} of {columns} columns:\n{text}");
+    }
+    text
+}
+
+#[test]
+fn a_slow_request_on_80_columns() {
+    insta::assert_snapshot!(show(&sample::slow(), 80, false), @r#"
+    019aa4c2  GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive
+      at ms  took
+       0.05  0.10   ✓ parse_auth     wrote AuthHeader                  ▎
+       0.15  0.02   ✓ lookup_user    needs http                        ▏
+       0.17  2.18     ↳ http GET idp.example.com…   200, wrote Claims  █████▋
+       2.36  0.05   ✓ verify_roles                                          ▏
+       2.40  0.02   ✓ load_todo      needs kv                               ▏
+       2.42  2.68     ↳ kv get todo:456   found, wrote Todo                 ███████▎
+       5.10  0.28   ✓ render_todo    done 200                                      ▋
+    I/O      http 2.18 (1 call)   kv 2.68 (1 call)
+    total    5.40 ms = 4.86 effects + 0.47 CPU + 0.03 queue + 0.02 body
+             + 0.02 unexplained
+    verdict  50% kv get todo:456; this flow's median is 2.10 ms
+    slots    AuthHeader  ●●●● (secret)
+             Claims      {sub: "user-123", roles: ["admin"]}
+             Todo        {id: 456, title: "Buy milk", done: false}
+    "#);
+}
+
+#[test]
+fn a_slow_request_on_120_columns() {
+    insta::assert_snapshot!(show(&sample::slow(), 120, false), @r#"
+    019aa4c2  GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive
+      at ms  took
+       0.05  0.10   ✓ parse_auth     wrote AuthHeader                        ▉
+       0.15  0.02   ✓ lookup_user    needs http                               ▏
+       0.17  2.18     ↳ http GET idp.example.com/verify   200, wrote Claims   ███████████████████▍
+       2.36  0.05   ✓ verify_roles                                                               ▌
+       2.40  0.02   ✓ load_todo      needs kv                                                    ▏
+       2.42  2.68     ↳ kv get todo:456   found, wrote Todo                                       ███████████████████████▍
+       5.10  0.28   ✓ render_todo    done 200                                                                            ██▊
+    I/O      http 2.18 (1 call)   kv 2.68 (1 call)
+    total    5.40 ms = 4.86 effects + 0.47 CPU + 0.03 queue + 0.02 body + 0.02 unexplained
+    verdict  50% kv get todo:456; this flow's median is 2.10 ms
+    slots    AuthHeader  ●●●● (secret)
+             Claims      {sub: "user-123", roles: ["admin"]}
+             Todo        {id: 456, title: "Buy milk", done: false}
+    "#);
+}
+
+#[test]
+fn a_failed_request_names_what_failed() {
+    insta::assert_snapshot!(show(&sample::failed(), 100, false), @r#"
+    019aa4c2  GET /v1/todos/456  404 Not Found  900.0 µs  failed  todos-item  interactive
+      at µs   took
+       10.0   10.0   ✓ parse_auth     wrote AuthHeader                                  ▏
+       20.0    5.0   ✓ lookup_user    needs http                                        ▏
+       25.0  600.0     ↳ http GET idp.example.com/verify   200, 2 attempts, wrote Cla…  ███████████
+      625.0    5.0   ✓ verify_roles                                                                ▏
+      630.0    5.0   ✓ load_todo      needs kv                                                     ▏
+      635.0  250.0     ↳ kv get todo:456   not found                                               ████▋
+      885.0    5.0   ✗ load_todo      failed: not_found todo 456                                       ▏
+    I/O      http 600.0 (2 calls)   kv 250.0 (1 call)
+    total    900.0 µs = 850.0 effects + 30.0 CPU + 10.0 queue + 10.0 unexplained
+    verdict  67% http GET idp.example.com/verify; this flow's median is 1.90 ms
+    slots    AuthHeader ●●●● (secret)   Claims {sub: "user-123", roles: ["admin"]}
+    failed   not_found todo 456
+    step     load_todo  src/todos.rs:40
+    effect   kv get todo:456: not found
+    cause    the store has no todo:456
+             it was deleted
+    "#);
+}
+
+#[test]
+fn more_is_said_when_asked() {
+    let mut trace = sample::slow();
+    trace.request_body = RecordedBody { full_len: 2_000, kept_len: 9, bytes: wire(b"{\n  \"a\":1") };
+    insta::assert_snapshot!(show(&trace, 100, true), @r#"
+    019aa4c2  GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive
+      at ms  took
+       0.05  0.10   ✓ parse_auth     wrote AuthHeader                        ▌
+       0.15  0.02   ✓ lookup_user    needs http                              ▏
+       0.17  2.18     ↳ http GET idp.example.com/verify   200, wrote Claims  ███████████▊
+       2.36  0.05   ✓ verify_roles                                                      ▎
+       2.40  0.02   ✓ load_todo      needs kv                                            ▏
+       2.42  2.68     ↳ kv get todo:456   found, wrote Todo                              █████████████▌
+       5.10  0.28   ✓ render_todo    done 200                                                         █▉
+    I/O      http 2.18 (1 call)   kv 2.68 (1 call)
+    total    5.40 ms = 4.86 effects + 0.47 CPU + 0.03 queue + 0.02 body + 0.02 unexplained
+    verdict  50% kv get todo:456; this flow's median is 2.10 ms
+    slots    AuthHeader  ●●●● (secret)
+             Claims      {sub: "user-123", roles: ["admin"]}
+             Todo        {id: 456, title: "Buy milk", done: false}
+    missing  1991 bytes of the request's body not recorded
+    started  2026-11-22T10:43:01.123456789Z
+    kept     because everything is
+    build    todos 0.1.0
+    request  GET /v1/todos/456?full=1 HTTP/1.1  from 127.0.0.1:50000
+             host: localhost:3000
+             authorization: ●●●● (secret)
+             body: 2000 bytes, of which the first 9 were recorded
+             {
+               "a":1
+    response 200 OK
+             content-type: application/json
+             body: 12 bytes
+             {"id":  456}
+    "#);
+}
+
+#[test]
+fn an_incomplete_trace_says_so() {
+    let mut trace = sample::slow();
+    trace.events.truncate(10);
+    trace.events.remove(3);
+    trace.events_dropped = 4;
+    trace.outcome = Outcome::Gone { step: 3 };
+    trace.status = 0;
+    insta::assert_snapshot!(show(&trace, 100, false), @r#"
+    019aa4c2  GET /v1/todos/456  no response  5.40 ms  gone  todos-item  interactive
+      at ms  took
+       0.05  0.10   ✓ parse_auth     wrote AuthHeader                        ▌
+       0.17  0.00   ? lookup_user    its run is not in the trace             ▏
+       0.17  2.18     ↳ http GET idp.example.com/verify   200, wrote Claims  ███████████▊
+       2.36  0.05   ✓ verify_roles                                                      ▎
+       2.40  0.02   ✓ load_todo      needs kv                                            ▏
+       2.42  2.98     ↳ kv get todo:456   no answer                                      ███████████████
+    I/O      http 2.18 (1 call)   kv 2.98 (1 call)
+    total    5.40 ms = 5.16 effects + 0.17 CPU + 0.03 queue + 0.02 body + 0.02 unexplained
+    verdict  55% kv get todo:456; this flow's median is 2.10 ms
+    slots    AuthHeader ●●●● (secret)   Claims {sub: "user-123", roles: ["admin"]}
+    failed   gone
+    step     load_todo  src/todos.rs:40
+    effect   kv get todo:456: no answer
+    missing  4 events left out while recording
+             1 effect without an answer
+             1 event of a step whose run is not in the trace
+    "#);
+}
+
+#[test]
+fn colours_are_there_and_reset() {
+    let text = styled(&sample::failed(), 100, false);
+    assert!(text.contains("\u{1b}[1m\u{1b}[31m✗\u{1b}[0m"), "{text:?}");
+    for line in text.lines() {
+        assert!(line.matches("\u{1b}[0m").count() * 4 >= line.matches("\u{1b}[").count(), "{line:?}");
+    }
+}
+
+#[test]
+fn nothing_recorded_is_printed_raw() {
+    const EVIL: &str = "e\u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}\u{2028}\n\r\tl";
+    let mut flow = sample::flow(&[(EVIL, false), ("Two", false)], &[(EVIL, &[0], &[0])]);
+    (flow.name, flow.pattern, flow.steps[0].doc) = (EVIL.into(), EVIL.into(), EVIL.into());
+    flow.steps[0].file = EVIL.into();
+    let effect = Event::Asked {
+        call: 0,
+        step: 0,
+        at_ns: 0,
+        kind: EVIL.to_owned().into(),
+        args: summed(EVIL, EVIL),
+        attempt: 1,
+        timeout_ns: None,
+    };
+    let error = EffectError::new(EffectErrorKind::Internal, EVIL);
+    let mut trace = sample::trace(
+        flow.clone(),
+        10_000,
+        vec![
+            ran(0, 0, 0, 1, Decision::Fail),
+            effect,
+            sample::answered(0, 1, Answer::Err(error)),
+            sample::asked(1, 0, 1, "kv", plain(EVIL), 1),
+            sample::answered(1, 1, Answer::Ok(plain(EVIL))),
+            sample::wrote(0, 0, 2, plain([EVIL])),
+            sample::wrote(0, 1, 2, wire(EVIL.as_bytes())),
+        ],
+    );
+    (trace.method, trace.path, trace.version, trace.peer) =
+        (EVIL.into(), EVIL.into(), EVIL.into(), EVIL.into());
+    (trace.target, trace.build) = (wire(EVIL.as_bytes()), EVIL.into());
+    trace.request_headers = vec![Header { name: EVIL.into(), value: wire(EVIL.as_bytes()) }];
+    trace.response_body = RecordedBody { full_len: 9, kept_len: 9, bytes: wire(EVIL.as_bytes()) };
+    trace.outcome = Outcome::Failed(FailureInfo {
+        kind: FailureKind::Internal,
+        what: EVIL.to_owned().into(),
+        key: EVIL.into(),
+        message: EVIL.into(),
+        step: Some(0),
+        call: Some(0),
+        causes: vec![EVIL.into()],
+    });
+    let mut summary = trace.summary();
+    summary.outcome = EVIL.into();
+
+    let texts = [
+        styled(&trace, 100, false),
+        styled(&trace, 40, false),
+        styled(&trace, 100, true),
+        crate::view::list::table(std::slice::from_ref(&summary), 0, None),
+        crate::view::list::line(&summary, 8),
+        crate::view::flows::catalog(&[flow]),
+    ];
+    for text in texts {
+        // Our own styles are the only escapes: taken away one by one, nothing dangerous is left.
+        let mut left = text.clone();
+        for code in ["0", "1", "2", "31", "32", "33", "34", "35", "36"] {
+            left = left.replace(&format!("\u{1b}[{code}m"), "");
+        }
+        let raw: Vec<char> = left.chars().filter(|&c| is_dangerous(c) && c != '\n').collect();
+        assert_eq!(raw, [], "{left}");
+        assert!(
+            left.lines().all(|line| !line.starts_with("l ")),
+            "a recorded line end came through:\n{left}"
+        );
+    }
+    let json =
+        crate::json::document(&zerver_replay::TimelineJson::new(&trace, &Timeline::of(&trace), None), true);
+    let json = String::from_utf8(json.unwrap()).unwrap();
+    assert!(!json.chars().any(|c| is_dangerous(c) && c != '\n'));
+}
+
+#[test]
+fn a_secret_slot_is_never_shown_whatever_was_recorded() {
+    let mut trace = sample::slow();
+    // The first slot is a secret, and its value was recorded in the clear.
+    trace.events[2] = sample::wrote(0, 0, 150, summed("hunter2", "hunter2"));
+    let json = zerver_replay::TimelineJson::new(&trace, &Timeline::of(&trace), None);
+    let json = String::from_utf8(crate::json::document(&json, false).unwrap()).unwrap();
+    for text in [styled(&trace, 100, false), styled(&trace, 100, true), json] {
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}

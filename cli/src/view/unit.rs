@@ -1,0 +1,59 @@
+//! Numbers in one unit for a whole timeline.
+
+/// The unit of a whole timeline, so that its numbers compare at a glance.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unit {
+    pub(super) name: &'static str,
+    /// The last digit that is shown, in nanoseconds.
+    quantum_ns: u64,
+    decimals: usize,
+}
+
+impl Unit {
+    pub(super) const fn of(total_ns: u64) -> Self {
+        match total_ns {
+            0..1_000_000 => Self { name: "µs", quantum_ns: 100, decimals: 1 },
+            1_000_000..10_000_000_000 => Self { name: "ms", quantum_ns: 10_000, decimals: 2 },
+            _ => Self { name: "s", quantum_ns: 1_000_000, decimals: 3 },
+        }
+    }
+
+    pub(super) fn show(self, ns: u64) -> String {
+        self.quanta(ns.saturating_add(self.quantum_ns / 2) / self.quantum_ns)
+    }
+
+    pub(super) fn quanta(self, quanta: u64) -> String {
+        let scale = 10u64.pow(self.decimals as u32);
+        format!("{}.{:0>decimals$}", quanta / scale, quanta % scale, decimals = self.decimals)
+    }
+
+    /// Each part in quanta, rounded so that they add up to the rounded sum: the parts that lose most are rounded up.
+    pub(super) fn round(self, parts: &[u64]) -> Vec<u64> {
+        let sum: u64 = parts.iter().fold(0, |sum, part| sum.saturating_add(*part));
+        let mut quanta: Vec<u64> = parts.iter().map(|part| part / self.quantum_ns).collect();
+        let wanted = sum.saturating_add(self.quantum_ns / 2) / self.quantum_ns;
+        let lack = wanted.saturating_sub(quanta.iter().sum()) as usize;
+        let mut order: Vec<usize> = (0..parts.len()).collect();
+        order.sort_by_key(|&at| std::cmp::Reverse(parts[at] % self.quantum_ns));
+        order.into_iter().take(lack).for_each(|at| quanta[at] += 1);
+        quanta
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shown_parts_add_up() {
+        let unit = Unit::of(5_000_000);
+        for parts in
+            [[3_333_333u64, 3_333_333, 3_333_334], [4_999, 4_999, 4_999], [0, 0, 0], [5_000, 0, 15_000]]
+        {
+            let sum: u64 = parts.iter().sum();
+            assert_eq!(unit.round(&parts).iter().sum::<u64>(), (sum + 5_000) / 10_000, "{parts:?}");
+        }
+        assert_eq!(Unit::of(1).show(149), "0.1");
+        assert_eq!(Unit::of(10_000_000_000).show(u64::MAX / 4), "4611686018.427");
+    }
+}

@@ -1,0 +1,43 @@
+//! Recorded values for eyes, on one line. What is secret is a row of dots.
+
+use zerver_replay::Write;
+use zerver_trace::text::{clean, clean_bytes};
+use zerver_trace::{Header, Missing, Node, Recorded};
+
+/// What stands for a secret.
+pub(crate) const SECRET: &str = "●●●● (secret)";
+
+/// A slot's value.
+pub(crate) fn slot(write: &Write) -> String {
+    if write.is_masked() { SECRET.to_owned() } else { value(&write.value) }
+}
+
+/// A value as it is.
+pub(crate) fn value(recorded: &Recorded) -> String {
+    recorded.value().map_or_else(|| absent(recorded), |value| clean(&value.to_string()).into_owned())
+}
+
+/// Bytes that came over the wire, as text: each line of it.
+pub(crate) fn wire(recorded: &Recorded) -> Vec<String> {
+    let Some(value) = recorded.value() else { return vec![absent(recorded)] };
+    match value.root() {
+        Node::Bytes(bytes) => bytes.split(|&byte| byte == b'\n').map(clean_bytes).collect(),
+        Node::Str(text) => text.split('\n').map(|line| clean(line).into_owned()).collect(),
+        other => vec![clean(&other.to_string()).into_owned()],
+    }
+}
+
+/// `name: value`.
+pub(crate) fn header(header: &Header<Recorded>) -> String {
+    format!("{}: {}", clean(&header.name), wire(&header.value).join("\\n"))
+}
+
+fn absent(recorded: &Recorded) -> String {
+    match recorded {
+        Recorded::Missing(Missing::TooLarge) => "(not recorded: too large)".to_owned(),
+        Recorded::Missing(Missing::Failed(error)) => {
+            format!("(not recorded: could not be serialised: {})", clean(error))
+        }
+        _ => SECRET.to_owned(),
+    }
+}

@@ -1,0 +1,342 @@
+//! From events to rows. Events are taken in their order, not by their times, which may go backwards.
+
+use std::collections::{BTreeMap, HashMap};
+
+use zerver_trace::{Answer, Decision, Event, FlowInfo, Outcome, Recorded, RecordedBody, Trace};
+
+use super::label;
+use super::model::{Attempt, Effect, End, Failure, Gap, Run, Timeline, Write};
+use super::names::Names;
+use super::totals::{Io, Span, Spent, Totals, split, union};
+
+/// How far back a retry looks for what it repeats.
+const RETRY_WINDOW: usize = 64;
+
+pub(super) fn timeline(trace: &Trace) -> Timeline {
+    let mut rows = Rows::new(trace);
+    for event in &trace.events {
+        rows.take(event);
+    }
+    rows.finish()
+}
+
+/// Where an effect is: its run, its place there, its attempt.
+#[derive(Clone, Copy)]
+struct Place {
+    run: usize,
+    effect: usize,
+    attempt: usize,
+}
+
+struct Rows<'t> {
+    trace: &'t Trace,
+    flow: &'t FlowInfo,
+    names: Names<'t>,
+    runs: Vec<Run>,
+    /// Per step, the run that takes what the step writes and asks for.
+    open: HashMap<u16, usize>,
+    /// Per run, the effect that was answered last.
+    answered: HashMap<usize, usize>,
+    calls: HashMap<u32, Place>,
+    received_ns: Option<u64>,
+    slots: Vec<Write>,
+    slot_at: HashMap<u16, usize>,
+    stray_answers: u32,
+    without_run: u32,
+    unknown_names: u32,
+    backwards: u32,
+}
+
+impl<'t> Rows<'t> {
+    fn new(trace: &'t Trace) -> Self {
+        Self {
+            trace,
+            flow: &trace.flow,
+            names: Names::new(&trace.flow),
+            runs: Vec::new(),
+            open: HashMap::new(),
+            answered: HashMap::new(),
+            calls: HashMap::new(),
+            received_ns: None,
+            slots: Vec::new(),
+            slot_at: HashMap::new(),
+            stray_answers: 0,
+            without_run: 0,
+            unknown_names: 0,
+            backwards: 0,
+        }
+    }
+
+    fn take(&mut self, event: &Event<Recorded>) {
+        match event {
+            Event::Received { at_ns } => self.received_ns = Some(self.received_ns.unwrap_or(*at_ns)),
+            &Event::Ran { step, ready_ns, at_ns, cpu_ns, decision } => {
+                self.ran(step, ready_ns, at_ns, cpu_ns, decision);
+            }
+            // What it hands to itself is of use to a replay; the run already says that it yielded.
+            Event::Yielded { .. } => {}
+            Event::Wrote { step, slot, at_ns, value } => self.wrote(*step, *slot, *at_ns, value),
+            Event::Asked { call, step, at_ns, kind, args, attempt, timeout_ns } => {
+                let attempt = Attempt {
+                    call: *call,
+                    number: *attempt,
+                    start_ns: *at_ns,
+                    duration_ns: 0,
+                    timeout_ns: *timeout_ns,
+                    end: End::Unanswered,
+                };
+                self.asked(*step, kind, args, attempt);
+            }
+            Event::Answered { call, at_ns, answer } => self.answered(*call, *at_ns, answer),
+        }
+    }
+
+    fn ran(&mut self, step: u16, ready_ns: u64, at_ns: u64, cpu_ns: u64, decision: Decision) {
+        self.backwards += u32::from(ready_ns > at_ns);
+        let queue_ns = at_ns.saturating_sub(ready_ns);
+        // What a step wrote or asked for may stand before its run.
+        if let Some(&at) = self.open.get(&step) {
+            let run = &mut self.runs[at];
+            if run.decision.is_none() {
+                (run.ready_ns, run.start_ns, run.queue_ns) = (ready_ns, at_ns, queue_ns);
+                (run.cpu_ns, run.decision) = (cpu_ns, Some(decision));
+                return;
+            }
+        }
+        let at = self.new_run(step, at_ns, Some(decision));
+        let run = &mut self.runs[at];
+        (run.ready_ns, run.queue_ns, run.cpu_ns) = (ready_ns, queue_ns, cpu_ns);
+    }
+
+    fn new_run(&mut self, step: u16, start_ns: u64, decision: Option<Decision>) -> usize {
+        self.unknown_names += u32::from(usize::from(step) >= self.flow.steps.len());
+        self.runs.push(Run {
+            step: self.names.step(step),
+            ready_ns: start_ns,
+            start_ns,
+            queue_ns: 0,
+            cpu_ns: 0,
+            io_ns: 0,
+            decision,
+            wrote: Vec::new(),
+            effects: Vec::new(),
+        });
+        let at = self.runs.len() - 1;
+        self.open.insert(step, at);
+        at
+    }
+
+    /// The run that an event of `step` belongs to: its last, unless that one yielded and so did nothing else.
+    fn run_of(&mut self, step: u16, at_ns: u64) -> usize {
+        match self.open.get(&step) {
+            Some(&at) if self.runs[at].decision != Some(Decision::Yield) => at,
+            _ => self.new_run(step, at_ns, None),
+        }
+    }
+
+    fn wrote(&mut self, step: u16, slot: u16, at_ns: u64, value: &Recorded) {
+        let info = self.flow.slots.get(usize::from(slot));
+        self.unknown_names += u32::from(info.is_none());
+        let write = Write {
+            slot,
+            name: self.names.slot(slot),
+            secret: info.is_some_and(|slot| slot.secret),
+            at_ns,
+            value: value.clone(),
+        };
+        match self.slot_at.get(&slot) {
+            Some(&at) => self.slots[at] = write.clone(),
+            None => {
+                self.slot_at.insert(slot, self.slots.len());
+                self.slots.push(write.clone());
+            }
+        }
+        let at = self.run_of(step, at_ns);
+        match self.answered.get(&at) {
+            Some(&effect) => self.runs[at].effects[effect].wrote.push(write),
+            None => self.runs[at].wrote.push(write),
+        }
+    }
+
+    fn asked(&mut self, step: u16, kind: &str, args: &Recorded, attempt: Attempt) {
+        let run = self.run_of(step, attempt.start_ns);
+        let (call, number) = (attempt.call, attempt.number);
+        let effects = &mut self.runs[run].effects;
+        let repeated = effects.iter_mut().enumerate().rev().take(RETRY_WINDOW).find(|(_, effect)| {
+            let last = effect.attempts.last();
+            number > 1
+                && last.is_some_and(|last| last.number.checked_add(1) == Some(number))
+                && effect.kind == kind
+                && effect.args == *args
+        });
+        let place = match repeated {
+            Some((at, effect)) => {
+                effect.attempts.push(attempt);
+                Place { run, effect: at, attempt: effect.attempts.len() - 1 }
+            }
+            None => {
+                effects.push(Effect {
+                    kind: kind.to_owned(),
+                    summary: label::args(kind, args),
+                    args: args.clone(),
+                    start_ns: attempt.start_ns,
+                    duration_ns: 0,
+                    attempts: vec![attempt],
+                    end: End::Unanswered,
+                    wrote: Vec::new(),
+                });
+                Place { run, effect: effects.len() - 1, attempt: 0 }
+            }
+        };
+        self.calls.insert(call, place);
+    }
+
+    fn answered(&mut self, call: u32, at_ns: u64, answer: &Answer<Recorded>) {
+        let Some(&place) = self.calls.get(&call) else {
+            self.stray_answers += 1;
+            return;
+        };
+        let attempt = &mut self.runs[place.run].effects[place.effect].attempts[place.attempt];
+        if attempt.end != End::Unanswered {
+            self.stray_answers += 1;
+            return;
+        }
+        self.backwards += u32::from(at_ns < attempt.start_ns);
+        attempt.duration_ns = at_ns.saturating_sub(attempt.start_ns);
+        attempt.end = match answer {
+            Answer::Ok(output) => End::Ok { summary: label::output(output), output: output.clone() },
+            Answer::Err(error) => End::Err(error.clone()),
+            Answer::Cancelled => End::Cancelled,
+        };
+        self.answered.insert(place.run, place.effect);
+    }
+
+    fn finish(mut self) -> Timeline {
+        let total_ns = self.trace.duration_ns;
+        for run in &mut self.runs {
+            for effect in &mut run.effects {
+                close(effect, total_ns);
+            }
+            run.io_ns = union(run.effects.iter().flat_map(spans).map(|span| clip(span, total_ns)).collect());
+            if run.decision.is_none() {
+                self.without_run += 1;
+            }
+        }
+        let totals = totals(total_ns, self.received_ns, &self.runs);
+        let gaps = self.gaps();
+        let failure = failure(self.trace, &self.runs, &mut self.names);
+        Timeline { runs: self.runs, received_ns: self.received_ns, totals, slots: self.slots, failure, gaps }
+    }
+
+    fn gaps(&self) -> Vec<Gap> {
+        let attempts = self.runs.iter().flat_map(|run| &run.effects).flat_map(|effect| &effect.attempts);
+        let unanswered = attempts.filter(|attempt| attempt.end == End::Unanswered).count() as u32;
+        let end = self.trace.duration_ns;
+        let past =
+            self.runs.iter().filter(|run| run.start_ns.saturating_add(run.cpu_ns) > end).count() as u32;
+        let cut = |body: &RecordedBody| body.full_len.saturating_sub(body.kept_len);
+        let gaps = [
+            (self.trace.events_dropped > 0, Gap::Dropped(self.trace.events_dropped)),
+            (unanswered > 0, Gap::Unanswered(unanswered)),
+            (self.stray_answers > 0, Gap::StrayAnswers(self.stray_answers)),
+            (self.without_run > 0, Gap::WithoutRun(self.without_run)),
+            (self.unknown_names > 0, Gap::UnknownNames(self.unknown_names)),
+            (self.backwards > 0, Gap::Backwards(self.backwards)),
+            (past > 0, Gap::PastEnd(past)),
+            (cut(&self.trace.request_body) > 0, Gap::RequestBody(cut(&self.trace.request_body))),
+            (cut(&self.trace.response_body) > 0, Gap::ResponseBody(cut(&self.trace.response_body))),
+        ];
+        gaps.into_iter().filter_map(|(is, gap)| is.then_some(gap)).collect()
+    }
+}
+
+/// Gives an effect its end and its length, once all its attempts are known.
+fn close(effect: &mut Effect, total_ns: u64) {
+    let mut end_ns = effect.start_ns;
+    for attempt in &mut effect.attempts {
+        if attempt.end == End::Unanswered {
+            attempt.duration_ns = total_ns.saturating_sub(attempt.start_ns);
+        }
+        end_ns = end_ns.max(attempt.start_ns.saturating_add(attempt.duration_ns));
+    }
+    effect.duration_ns = end_ns - effect.start_ns;
+    if let Some(last) = effect.attempts.last() {
+        effect.end = last.end.clone();
+    }
+}
+
+/// The time in which the effect was under way; between two attempts it was waited for as well.
+fn spans(effect: &Effect) -> Option<Span> {
+    Some((effect.start_ns, effect.start_ns.saturating_add(effect.duration_ns)))
+}
+
+fn clip((start, end): Span, total_ns: u64) -> Span {
+    (start.min(total_ns), end.min(total_ns))
+}
+
+fn totals(total_ns: u64, received_ns: Option<u64>, runs: &[Run]) -> Totals {
+    let effects = || runs.iter().flat_map(|run| &run.effects);
+    let steps = runs.iter().flat_map(|run| {
+        let end = run.start_ns.saturating_add(run.cpu_ns);
+        [(Spent::Cpu, (run.start_ns, end)), (Spent::Queue, (run.ready_ns, run.start_ns))]
+    });
+    let waits = effects().flat_map(spans).map(|span| (Spent::Wait, span));
+    let receive = received_ns.map(|at_ns| (Spent::Receive, (0, at_ns)));
+    let mut totals = split(total_ns, steps.chain(waits).chain(receive));
+
+    let mut kinds: BTreeMap<&str, (Vec<Span>, u64)> = BTreeMap::new();
+    for effect in effects() {
+        let (spans_of, calls) = kinds.entry(&effect.kind).or_default();
+        spans_of.extend(spans(effect).map(|span| clip(span, total_ns)));
+        *calls += effect.attempts.len() as u64;
+    }
+    totals.io = kinds
+        .into_iter()
+        .map(|(kind, (spans, calls))| (kind.to_owned(), Io { ns: union(spans), calls }))
+        .collect();
+    totals
+}
+
+fn failure(trace: &Trace, runs: &[Run], names: &mut Names<'_>) -> Option<Failure> {
+    let effects = || runs.iter().flat_map(|run| &run.effects);
+    let shown = |effect: &Effect| (effect.label(), effect.end.to_string());
+    let pending = || effects().filter(|effect| matches!(effect.end, End::Unanswered | End::Cancelled));
+    let mut failure = Failure {
+        kind: trace.outcome.as_str().to_owned(),
+        what: String::new(),
+        key: String::new(),
+        message: String::new(),
+        step: None,
+        effects: Vec::new(),
+        causes: Vec::new(),
+    };
+    let step = match &trace.outcome {
+        Outcome::Done => return None,
+        Outcome::Failed(info) => {
+            info.kind.as_str().clone_into(&mut failure.kind);
+            failure.what = info.what.to_string();
+            failure.key.clone_from(&info.key);
+            failure.message.clone_from(&info.message);
+            failure.causes.clone_from(&info.causes);
+            let failed = info.call.and_then(|call| {
+                effects().find(|effect| effect.attempts.iter().any(|attempt| attempt.call == call))
+            });
+            failure.effects = failed.map(shown).into_iter().collect();
+            info.step
+        }
+        Outcome::Panicked { step, message } => {
+            failure.message.clone_from(message);
+            Some(*step)
+        }
+        Outcome::TimedOut { step } | Outcome::Gone { step } => {
+            failure.effects = pending().map(shown).collect();
+            Some(*step)
+        }
+        Outcome::Rejected { reason } => {
+            failure.message.clone_from(reason);
+            None
+        }
+    };
+    failure.step = step.map(|step| names.step(step));
+    Some(failure)
+}

@@ -1,0 +1,559 @@
+//! Timelines of hand-built traces: their numbers, and that no trace can break them.
+
+use proptest::prelude::*;
+use zerver_trace::{
+    Answer, Decision, EffectError, EffectErrorKind, Event, Missing, Outcome, Recorded, RecordedBody, Trace,
+};
+
+use super::sample::*;
+use super::*;
+
+/// What a reader needs to see of a timeline, in microseconds.
+fn show(trace: &Trace) -> String {
+    let timeline = Timeline::of(trace);
+    let us = |ns: u64| ns as f64 / 1_000.0;
+    let mut out = String::new();
+    let names = |writes: &[Write]| writes.iter().map(|w| w.name.as_str()).collect::<Vec<_>>().join(" ");
+    for run in &timeline.runs {
+        let decision = run.decision.map_or("?", Decision::as_str);
+        let wrote = names(&run.wrote);
+        out += &format!(
+            "{} at {} queue {} cpu {} io {} {decision} wrote [{wrote}]\n",
+            run.step.name,
+            us(run.start_ns),
+            us(run.queue_ns),
+            us(run.cpu_ns),
+            us(run.io_ns),
+        );
+        for effect in &run.effects {
+            out += &format!(
+                "  {} at {} took {} in {}: {}, wrote [{}]\n",
+                effect.label(),
+                us(effect.start_ns),
+                us(effect.duration_ns),
+                effect.attempts.len(),
+                effect.end,
+                names(&effect.wrote),
+            );
+        }
+    }
+    let t = &timeline.totals;
+    out += &format!(
+        "total {} = receive {} + queue {} + cpu {} + wait {} + unexplained {}\n",
+        us(t.total_ns),
+        us(t.receive_ns),
+        us(t.queue_ns),
+        us(t.cpu_ns),
+        us(t.wait_ns),
+        us(t.unexplained_ns),
+    );
+    for (kind, io) in &t.io {
+        out += &format!("{kind} {} in {}\n", us(io.ns), io.calls);
+    }
+    if let Some(verdict) = timeline.verdict(&[]) {
+        out += &format!("verdict {}% {}\n", verdict.largest.percent, verdict.largest.label);
+    }
+    if let Some(failure) = &timeline.failure {
+        out += &format!("failure {failure} at {:?}\n", failure.step.as_ref().map(|s| (&s.name, s.line)));
+        out += &format!("  {:?} because {:?}\n", failure.effects, failure.causes);
+    }
+    timeline.gaps.iter().for_each(|gap| out += &format!("gap {gap}\n"));
+    out
+}
+
+#[test]
+fn the_numbers_of_a_slow_request() {
+    insta::assert_snapshot!(show(&slow()), @r"
+    parse_auth at 50 queue 30 cpu 100 io 0 continue wrote [AuthHeader]
+    lookup_user at 150 queue 0 cpu 20 io 2180 need wrote []
+      http GET idp.example.com/verify at 170 took 2180 in 1: 200, wrote [Claims]
+    verify_roles at 2355 queue 5 cpu 45 io 0 continue wrote []
+    load_todo at 2400 queue 0 cpu 20 io 2680 need wrote []
+      kv get todo:456 at 2420 took 2680 in 1: found, wrote [Todo]
+    render_todo at 5100 queue 0 cpu 280 io 0 done wrote []
+    total 5400 = receive 20 + queue 35 + cpu 465 + wait 4860 + unexplained 20
+    http 2180 in 1
+    kv 2680 in 1
+    verdict 50% kv get todo:456
+    ");
+}
+
+#[test]
+fn a_retry_is_one_effect_and_a_failure_names_all() {
+    insta::assert_snapshot!(show(&failed()), @r#"
+    parse_auth at 10 queue 10 cpu 10 io 0 continue wrote [AuthHeader]
+    lookup_user at 20 queue 0 cpu 5 io 600 need wrote []
+      http GET idp.example.com/verify at 25 took 600 in 2: 200, wrote [Claims]
+    verify_roles at 625 queue 0 cpu 5 io 0 continue wrote []
+    load_todo at 630 queue 0 cpu 5 io 250 need wrote []
+      kv get todo:456 at 635 took 250 in 1: not found, wrote []
+    load_todo at 885 queue 0 cpu 5 io 0 fail wrote []
+    total 900 = receive 0 + queue 10 + cpu 30 + wait 850 + unexplained 10
+    http 600 in 2
+    kv 250 in 1
+    verdict 67% http GET idp.example.com/verify
+    failure not_found todo 456 at Some(("load_todo", 40))
+      [("kv get todo:456", "not found")] because ["the store has no todo:456", "it was deleted"]
+    "#);
+}
+
+#[test]
+fn parallel_effects_are_waited_for_once() {
+    let flow = flow(&[("A", false)], &[("both", &[], &[0])]);
+    let events = vec![
+        Event::Received { at_ns: 0 },
+        ran(0, 0, 0, 10, Decision::Need),
+        asked(0, 0, 10, "http", plain("a"), 1),
+        asked(1, 0, 10, "http", plain("b"), 1),
+        asked(2, 0, 10, "kv", plain("c"), 1),
+        answered(2, 20, Answer::Cancelled),
+        answered(0, 60, Answer::Ok(plain(()))),
+        answered(1, 110, Answer::Ok(plain([1, 2]))),
+        wrote(0, 0, 110, plain(1)),
+    ];
+    insta::assert_snapshot!(show(&trace(flow, 110 * US, events)), @r#"
+    both at 0 queue 0 cpu 10 io 100 need wrote []
+      http "a" at 10 took 50 in 1: ok, wrote []
+      http "b" at 10 took 100 in 1: [1, 2], wrote [A]
+      kv "c" at 10 took 10 in 1: cancelled, wrote []
+    total 110 = receive 0 + queue 0 + cpu 10 + wait 100 + unexplained 0
+    http 100 in 2
+    kv 10 in 1
+    verdict 91% http "b"
+    "#);
+}
+
+#[test]
+fn many_small_calls_are_one_finding() {
+    let flow = flow(&[], &[("each", &[], &[])]);
+    let mut events = vec![ran(0, 0, 0, 1, Decision::Need)];
+    for call in 0..20 {
+        let at = 1 + u64::from(call) * 10;
+        events.push(asked(call, 0, at, "sql", plain(call), 1));
+        events.push(answered(call, at + 10, Answer::Ok(plain(()))));
+    }
+    let trace = trace(flow, 201 * US, events);
+    let verdict = Timeline::of(&trace).verdict(&[5, 1, 3, 9]).unwrap();
+    assert_eq!((verdict.largest.label.as_str(), verdict.largest.percent), ("20 sql calls", 100));
+    assert_eq!(verdict.median_ns, Some(3));
+}
+
+#[test]
+fn a_step_that_yields_runs_again() {
+    let flow = flow(&[("Sum", false)], &[("add", &[], &[0])]);
+    let events = vec![
+        Event::Received { at_ns: 0 },
+        ran(0, 0, 0, 10, Decision::Yield),
+        Event::Yielded { step: 0, progress: plain(1) },
+        ran(0, 10, 15, 10, Decision::Yield),
+        Event::Yielded { step: 0, progress: plain(2) },
+        // What a step wrote may stand before its run.
+        wrote(0, 0, 30, plain(3)),
+        ran(0, 25, 25, 5, Decision::Continue),
+    ];
+    insta::assert_snapshot!(show(&trace(flow, 30 * US, events)), @r"
+    add at 0 queue 0 cpu 10 io 0 yield wrote []
+    add at 15 queue 5 cpu 10 io 0 yield wrote []
+    add at 25 queue 0 cpu 5 io 0 continue wrote [Sum]
+    total 30 = receive 0 + queue 5 + cpu 25 + wait 0 + unexplained 0
+    verdict 83% CPU of add
+    ");
+}
+
+#[test]
+fn what_is_missing_or_cannot_be_is_said() {
+    let flow = flow(&[], &[("only", &[], &[])]);
+    let mut trace = trace(
+        flow,
+        100 * US,
+        vec![
+            asked(0, 0, 10, "http", Recorded::Missing(Missing::TooLarge), 1),
+            asked(1, 0, 10, "mail", sealed(), 1),
+            answered(1, 5, Answer::Err(EffectError::new(EffectErrorKind::Internal, ""))),
+            answered(9, 5, Answer::Cancelled),
+            ran(7, 90, 80, 1_000, Decision::Panic),
+            wrote(7, 3, 90, plain(1)),
+        ],
+    );
+    trace.events_dropped = 3;
+    trace.outcome = Outcome::TimedOut { step: 0 };
+    trace.request_body = RecordedBody { full_len: 10, kept_len: 4, bytes: wire(b"abcd") };
+    insta::assert_snapshot!(show(&trace), @r#"
+    only at 10 queue 0 cpu 0 io 90 ? wrote []
+      http (too large) at 10 took 90 in 1: no answer, wrote []
+      mail (secret) at 10 took 0 in 1: internal, wrote []
+    step#7 at 80 queue 0 cpu 1000 io 0 panic wrote [slot#3]
+    total 100 = receive 0 + queue 0 + cpu 20 + wait 70 + unexplained 10
+    http 90 in 1
+    mail 0 in 1
+    verdict 100% CPU of step#7
+    failure timed_out at Some(("only", 10))
+      [("http (too large)", "no answer")] because []
+    gap 3 events left out while recording
+    gap 1 effect without an answer
+    gap 1 answer to no effect in the trace
+    gap 1 event of a step whose run is not in the trace
+    gap 2 events name a step or slot that the flow lacks
+    gap 2 times lie before what came first
+    gap 1 step ran beyond the end of the request
+    gap 6 bytes of the request's body not recorded
+    "#);
+}
+
+#[test]
+fn the_document_has_the_promised_fields() {
+    let document = |trace: &Trace| {
+        let timeline = Timeline::of(trace);
+        serde_json::to_value(TimelineJson::new(trace, &timeline, timeline.verdict(&[]).as_ref())).unwrap()
+    };
+    let json = document(&slow());
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap(), @r#"
+    {
+      "build": "todos 0.1.0",
+      "class": "interactive",
+      "complete": true,
+      "duration_ns": 5400000,
+      "failure": null,
+      "flow": "todos-item",
+      "id": "019aa4c2-1f3b-7abc-8def-0123456789ab",
+      "kept": "all",
+      "method": "GET",
+      "missing": [],
+      "outcome": "done",
+      "path": "/v1/todos/456",
+      "request": {
+        "body": {
+          "full_len": 0,
+          "kept_len": 0,
+          "value": ""
+        },
+        "headers": [
+          {
+            "name": "host",
+            "value": "localhost:3000"
+          },
+          {
+            "name": "authorization",
+            "value": {
+              "secret": "5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e"
+            }
+          }
+        ],
+        "peer": "127.0.0.1:50000",
+        "target": "/v1/todos/456?full=1",
+        "version": "HTTP/1.1"
+      },
+      "response": {
+        "body": {
+          "full_len": 12,
+          "kept_len": 12,
+          "value": "{\"id\":  456}"
+        },
+        "headers": [
+          {
+            "name": "content-type",
+            "value": "application/json"
+          }
+        ],
+        "status": 200
+      },
+      "slots": {
+        "AuthHeader": {
+          "secret": "5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e"
+        },
+        "Claims": {
+          "roles": [
+            "admin"
+          ],
+          "sub": "user-123"
+        },
+        "Todo": {
+          "done": false,
+          "id": 456,
+          "title": "Buy milk"
+        }
+      },
+      "started_at": "2026-11-22T10:43:01.123456789Z",
+      "status": 200,
+      "steps": [
+        {
+          "at_ns": 50000,
+          "cpu_ns": 100000,
+          "decision": "continue",
+          "effects": [],
+          "io_ns": 0,
+          "name": "parse_auth",
+          "queue_ns": 30000,
+          "reads": [],
+          "source": {
+            "file": "src/todos.rs",
+            "line": 10
+          },
+          "writes": [
+            {
+              "slot": "AuthHeader",
+              "value": {
+                "secret": "5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e"
+              }
+            }
+          ]
+        },
+        {
+          "at_ns": 150000,
+          "cpu_ns": 20000,
+          "decision": "need",
+          "effects": [
+            {
+              "args": [
+                "GET",
+                "https://idp"
+              ],
+              "at_ns": 170000,
+              "attempts": 1,
+              "duration_ns": 2180000,
+              "kind": "http",
+              "outcome": "200",
+              "summary": "GET idp.example.com/verify",
+              "writes": [
+                "Claims"
+              ]
+            }
+          ],
+          "io_ns": 2180000,
+          "name": "lookup_user",
+          "queue_ns": 0,
+          "reads": [
+            "AuthHeader"
+          ],
+          "source": {
+            "file": "src/todos.rs",
+            "line": 20
+          },
+          "writes": [
+            {
+              "slot": "Claims",
+              "value": {
+                "roles": [
+                  "admin"
+                ],
+                "sub": "user-123"
+              }
+            }
+          ]
+        },
+        {
+          "at_ns": 2355000,
+          "cpu_ns": 45000,
+          "decision": "continue",
+          "effects": [],
+          "io_ns": 0,
+          "name": "verify_roles",
+          "queue_ns": 5000,
+          "reads": [
+            "Claims"
+          ],
+          "source": {
+            "file": "src/todos.rs",
+            "line": 30
+          },
+          "writes": []
+        },
+        {
+          "at_ns": 2400000,
+          "cpu_ns": 20000,
+          "decision": "need",
+          "effects": [
+            {
+              "args": [
+                "todo",
+                456
+              ],
+              "at_ns": 2420000,
+              "attempts": 1,
+              "duration_ns": 2680000,
+              "kind": "kv",
+              "outcome": "found",
+              "summary": "get todo:456",
+              "writes": [
+                "Todo"
+              ]
+            }
+          ],
+          "io_ns": 2680000,
+          "name": "load_todo",
+          "queue_ns": 0,
+          "reads": [],
+          "source": {
+            "file": "src/todos.rs",
+            "line": 40
+          },
+          "writes": [
+            {
+              "slot": "Todo",
+              "value": {
+                "done": false,
+                "id": 456,
+                "title": "Buy milk"
+              }
+            }
+          ]
+        },
+        {
+          "at_ns": 5100000,
+          "cpu_ns": 280000,
+          "decision": "done",
+          "effects": [],
+          "io_ns": 0,
+          "name": "render_todo",
+          "queue_ns": 0,
+          "reads": [
+            "Todo"
+          ],
+          "source": {
+            "file": "src/todos.rs",
+            "line": 50
+          },
+          "writes": []
+        }
+      ],
+      "totals": {
+        "cpu_ns": 465000,
+        "io": {
+          "http": {
+            "calls": 1,
+            "ns": 2180000
+          },
+          "kv": {
+            "calls": 1,
+            "ns": 2680000
+          }
+        },
+        "queue_ns": 35000,
+        "receive_ns": 20000,
+        "total_ns": 5400000,
+        "unexplained_ns": 20000,
+        "wait_ns": 4860000
+      },
+      "verdict": {
+        "median_ns": null,
+        "ns": 2680000,
+        "part": "effect",
+        "percent": 50,
+        "what": "kv get todo:456"
+      }
+    }
+    "#);
+    assert_eq!(
+        document(&failed())["failure"],
+        serde_json::json!({
+            "kind": "not_found", "what": "todo", "key": "456", "message": "", "step": "load_todo",
+            "effect": "kv get todo:456", "effects": [{"effect": "kv get todo:456", "outcome": "not found"}],
+            "causes": ["the store has no todo:456", "it was deleted"],
+            "source": {"file": "src/todos.rs", "line": 40},
+        })
+    );
+}
+
+/// Times of all sizes, and often small ones, so that they meet.
+fn time() -> impl Strategy<Value = u64> {
+    prop_oneof![0..50u64, any::<u64>()]
+}
+
+fn recorded() -> impl Strategy<Value = Recorded> {
+    prop_oneof![
+        any::<u8>().prop_map(plain),
+        any::<String>().prop_map(|text| summed(text.len(), &text)),
+        Just(sealed()),
+        Just(Recorded::Hashed { hash: [1; 16], shown: None }),
+        Just(Recorded::Missing(Missing::TooLarge)),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event<Recorded>> {
+    let decision = prop::sample::select(vec![
+        Decision::Continue,
+        Decision::Need,
+        Decision::Yield,
+        Decision::Done,
+        Decision::Fail,
+        Decision::Panic,
+    ]);
+    let small = || prop_oneof![0..4u16, any::<u16>()];
+    let call = || prop_oneof![0..6u32, any::<u32>()];
+    let answer = prop_oneof![
+        recorded().prop_map(Answer::Ok),
+        any::<String>().prop_map(|m| Answer::Err(EffectError::new(EffectErrorKind::Timeout, m))),
+        Just(Answer::Cancelled),
+    ];
+    prop_oneof![
+        time().prop_map(|at_ns| Event::Received { at_ns }),
+        (small(), time(), time(), time(), decision).prop_map(|(step, ready_ns, at_ns, cpu_ns, decision)| {
+            Event::Ran { step, ready_ns, at_ns, cpu_ns, decision }
+        }),
+        (small(), recorded()).prop_map(|(step, progress)| Event::Yielded { step, progress }),
+        (small(), small(), time(), recorded()).prop_map(|(step, slot, at_ns, value)| Event::Wrote {
+            step,
+            slot,
+            at_ns,
+            value
+        }),
+        (call(), small(), time(), ".{0,4}", recorded(), small()).prop_map(
+            |(call, step, at_ns, kind, args, attempt)| Event::Asked {
+                call,
+                step,
+                at_ns,
+                kind: kind.into(),
+                args,
+                attempt,
+                timeout_ns: None
+            }
+        ),
+        (call(), time(), answer).prop_map(|(call, at_ns, answer)| Event::Answered { call, at_ns, answer }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_trace_has_a_timeline_that_adds_up(
+        events in prop::collection::vec(event(), 0..40),
+        duration_ns in time(),
+        step in any::<u16>(),
+        ending in 0..4u8,
+    ) {
+        let mut trace = trace(flow(&[("A", false), ("B", true)], &[("one", &[0, 9], &[1])]), duration_ns, events);
+        trace.outcome = match ending {
+            0 => Outcome::Done,
+            1 => Outcome::Panicked { step, message: "oh".into() },
+            2 => Outcome::TimedOut { step },
+            _ => Outcome::Gone { step },
+        };
+        let timeline = Timeline::of(&trace);
+        let t = &timeline.totals;
+        let parts = [t.receive_ns, t.queue_ns, t.cpu_ns, t.wait_ns, t.unexplained_ns];
+        prop_assert_eq!(parts.iter().map(|&ns| u128::from(ns)).sum::<u128>(), u128::from(duration_ns));
+        prop_assert_eq!(t.total_ns, duration_ns);
+        for io in t.io.values() {
+            prop_assert!(io.ns <= duration_ns && io.calls > 0);
+        }
+        for run in &timeline.runs {
+            prop_assert!(run.io_ns <= duration_ns);
+            prop_assert!(run.effects.iter().all(|effect| !effect.attempts.is_empty()));
+        }
+        let asked = trace.events.iter().filter(|event| matches!(event, Event::Asked { .. })).count();
+        let shown: usize = timeline.runs.iter().flat_map(|r| &r.effects).map(|e| e.attempts.len()).sum();
+        prop_assert_eq!(asked, shown, "every attempt is in the timeline once");
+        let verdict = timeline.verdict(&[1, duration_ns]);
+        prop_assert!(verdict.as_ref().is_none_or(|verdict| verdict.largest.percent <= 100));
+        prop_assert_eq!(Timeline::of(&trace), timeline.clone(), "twice is the same");
+        serde_json::to_string(&TimelineJson::new(&trace, &timeline, verdict.as_ref())).unwrap();
+    }
+}
+
+#[test]
+fn an_empty_trace_has_a_timeline() {
+    let nothing = trace(flow(&[], &[]), 0, Vec::new());
+    let timeline = Timeline::of(&nothing);
+    assert_eq!(timeline.totals, Totals::default());
+    assert_eq!(timeline.verdict(&[]), None);
+    assert_eq!(median(&[]), None);
+}
