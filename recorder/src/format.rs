@@ -18,6 +18,8 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use bincode::enc::write::Writer;
+use bincode::error::EncodeError;
 use bincode::{Decode, Encode};
 use thiserror::Error;
 use xxhash_rust::xxh3::Xxh3;
@@ -252,10 +254,20 @@ const fn config() -> Configuration<LittleEndian, Varint, Limit<DECODE_LIMIT>> {
     bincode::config::standard().with_limit::<DECODE_LIMIT>()
 }
 
+struct Append<'a>(&'a mut Vec<u8>);
+
+impl Writer for Append<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
 /// Appends what `value` encodes to.
 pub(crate) fn encode_into<T: Encode>(value: T, out: &mut Vec<u8>) {
     // Writing to memory cannot fail, and nothing that is recorded has a type which cannot be encoded.
-    let _ = bincode::encode_into_std_write(value, out, config());
+    let _ = bincode::encode_into_writer(value, Append(out), config());
 }
 
 /// What `value` encodes to.

@@ -3,29 +3,39 @@
 
 use std::ops::Range;
 
-use memchr::memmem::Finder;
 use zerver_trace::value::Encoder;
 use zerver_trace::{Node, Value};
 
 use crate::seal::Key;
-use crate::words;
+use crate::words::{self, Triples};
 
 /// Shorter secrets are sealed where they stand; searched for, they would be found everywhere.
 const SEARCHED: usize = 6;
 /// With more secrets than this, all of the trace is sealed.
 const MAX_SECRETS: usize = 64;
 
+/// Of bytes that serialised as a sequence of numbers, so many are compared.
+const COMPARED: usize = 16;
+
 /// What must not be seen of a trace.
 #[derive(Debug, Default)]
 pub(crate) struct Secrets {
-    needles: Vec<Vec<u8>>,
-    finders: Vec<Finder<'static>>,
+    needles: Vec<Needle>,
+    /// How the needles begin, for a quick no.
+    beginnings: Triples,
     everything: bool,
+}
+
+#[derive(Debug)]
+struct Needle {
+    bytes: Vec<u8>,
+    /// The start of the tokens of a `Vec<u8>` that serialised as a sequence of numbers, from the first number on.
+    numbers: Vec<u8>,
 }
 
 impl Secrets {
     pub(crate) fn is_empty(&self) -> bool {
-        self.finders.is_empty() && !self.everything
+        self.needles.is_empty() && !self.everything
     }
 
     /// Takes note of a secret in every form in which it may be copied. Says whether it is one that cannot be searched
@@ -40,8 +50,7 @@ impl Secrets {
         if *decoded != *secret && decoded.len() >= SEARCHED {
             self.needle(&decoded);
         }
-        let encoded = percent_encoded(secret);
-        if encoded != secret {
+        if let Some(encoded) = percent_encoded(secret) {
             self.needle(&encoded);
         }
         if secret.iter().any(|b| matches!(b, b'"' | b'\\' | b'\n')) {
@@ -53,20 +62,21 @@ impl Secrets {
     }
 
     fn needle(&mut self, bytes: &[u8]) {
-        if self.needles.iter().any(|known| known == bytes) {
+        if self.needles.iter().any(|known| known.bytes == bytes) {
             return;
         }
         if self.needles.len() >= MAX_SECRETS {
             self.everything = true;
             return;
         }
-        self.needles.push(bytes.to_vec());
-        self.finders.push(Finder::new(bytes).into_owned());
-        // As a `Vec<u8>` looks that serialised as a sequence of numbers.
-        if let Ok(value) = Value::of(bytes) {
-            let tokens = value.tokens();
-            self.finders.push(Finder::new(&tokens[1..tokens.len() - 1]).into_owned());
+        let tokens = Value::of(&bytes[..bytes.len().min(COMPARED)])
+            .map_or(Vec::new(), |value| value.tokens().to_vec());
+        // Without the tags of the sequence and of its first number, and without the end.
+        let numbers = tokens.get(2..tokens.len().saturating_sub(1)).unwrap_or_default().to_vec();
+        for start in [bytes.first_chunk(), numbers.first_chunk()].into_iter().flatten() {
+            self.beginnings.insert(*start);
         }
+        self.needles.push(Needle { bytes: bytes.to_vec(), numbers });
     }
 
     /// The value of a header whose name says it is secret; the parts of it that may be copied by themselves too.
@@ -169,7 +179,20 @@ impl Secrets {
 
     /// Whether some bytes hold a secret; tokens of a value are bytes too.
     pub(crate) fn are_in(&self, bytes: &[u8]) -> bool {
-        self.everything || self.finders.iter().any(|finder| finder.find(bytes).is_some())
+        self.everything
+            || self.candidates(bytes).any(|at| {
+                let rest = &bytes[at..];
+                self.needles.iter().any(|needle| {
+                    rest.starts_with(&needle.bytes)
+                        || (!needle.numbers.is_empty() && rest.starts_with(&needle.numbers))
+                })
+            })
+    }
+
+    /// Where a needle may begin.
+    fn candidates(&self, bytes: &[u8]) -> impl Iterator<Item = usize> {
+        let three = bytes.windows(3).enumerate();
+        three.filter(|(_, three)| self.beginnings.may_have([three[0], three[1], three[2]])).map(|(at, _)| at)
     }
 
     /// The text with a mask in the place of each secret; none if there is none in it.
@@ -193,17 +216,13 @@ impl Secrets {
 
     /// Where secrets are, those that overlap or touch as one.
     fn spans(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        let mut all: Vec<Range<usize>> = self
-            .needles
-            .iter()
-            .flat_map(|needle| memchr::memmem::find_iter(bytes, needle).map(|at| at..at + needle.len()))
-            .collect();
-        all.sort_by_key(|span| span.start);
         let mut merged: Vec<Range<usize>> = Vec::new();
-        for span in all {
+        for at in self.candidates(bytes) {
+            let found = self.needles.iter().filter(|needle| bytes[at..].starts_with(&needle.bytes));
+            let Some(len) = found.map(|needle| needle.bytes.len()).max() else { continue };
             match merged.last_mut() {
-                Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
-                _ => merged.push(span),
+                Some(last) if at <= last.end => last.end = last.end.max(at + len),
+                _ => merged.push(at..at + len),
             }
         }
         merged
@@ -251,15 +270,22 @@ fn is_attribute(name: &[u8]) -> bool {
         .any(|attribute| name.trim_ascii().eq_ignore_ascii_case(attribute))
 }
 
-fn percent_encoded(raw: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(raw.len());
-    for &b in raw {
-        match b {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(b),
-            _ => out.extend_from_slice(format!("%{b:02X}").as_bytes()),
+/// As a URL would have it, if that is something else. What has a space in it is no token, and is left alone.
+fn percent_encoded(raw: &[u8]) -> Option<Vec<u8>> {
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
+    if raw.iter().all(plain) || raw.contains(&b' ') {
+        return None;
+    }
+    let mut out = Vec::with_capacity(raw.len() + 16);
+    for b in raw {
+        if plain(b) {
+            out.push(*b);
+        } else {
+            let digit = |n: u8| b"0123456789ABCDEF"[usize::from(n)];
+            out.extend_from_slice(&[b'%', digit(b >> 4), digit(b & 15)]);
         }
     }
-    out
+    Some(out)
 }
 
 fn base64_decoded(text: &[u8]) -> Option<Vec<u8>> {

@@ -24,21 +24,38 @@ const STEMS: [&str; 18] = [
     "card",
 ];
 
-/// Pairs of letters with which a stem begins, by their low five bits.
-static PAIRS: [bool; 1024] = {
-    let mut pairs = [false; 1024];
+/// A set of runs of three bytes, which says yes to others now and then.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Triples([u64; 16]);
+
+impl Triples {
+    pub(crate) const fn insert(&mut self, bytes: [u8; 3]) {
+        let hash = Self::hash(bytes);
+        self.0[hash >> 6] |= 1 << (hash & 63);
+    }
+
+    pub(crate) const fn may_have(&self, bytes: [u8; 3]) -> bool {
+        let hash = Self::hash(bytes);
+        self.0[hash >> 6] >> (hash & 63) & 1 == 1
+    }
+
+    const fn hash([a, b, c]: [u8; 3]) -> usize {
+        let n = a as u32 | (b as u32) << 8 | (c as u32) << 16;
+        (n.wrapping_mul(0x9e37_79b1) >> 22) as usize
+    }
+}
+
+/// How the stems begin, with the bit set that small letters have and capital ones have not.
+static BEGINNINGS: Triples = {
+    let mut triples = Triples([0; 16]);
     let mut n = 0;
     while n < STEMS.len() {
         let stem = STEMS[n].as_bytes();
-        pairs[pair(stem[0], stem[1])] = true;
+        triples.insert([stem[0] | 32, stem[1] | 32, stem[2] | 32]);
         n += 1;
     }
-    pairs
+    triples
 };
-
-const fn pair(a: u8, b: u8) -> usize {
-    ((a & 31) as usize) << 5 | (b & 31) as usize
-}
 
 /// Whether a field, header or parameter of this name holds a secret.
 pub(crate) fn is_sensitive(name: &str) -> bool {
@@ -80,7 +97,7 @@ pub(crate) fn is_sensitive(name: &str) -> bool {
         "privatekey",
     ];
     const PAGES: [&str; 4] = ["pagetoken", "nexttoken", "continuationtoken", "synctoken"];
-    if name.len() > 64 {
+    if name.len() > 64 || next_stem(name.as_bytes(), 0).is_none() {
         return false;
     }
     let plain: String =
@@ -101,15 +118,16 @@ pub(crate) fn may_name_a_secret(bytes: &[u8]) -> bool {
 
 fn next_stem(bytes: &[u8], from: usize) -> Option<usize> {
     let rest = bytes.get(from..)?;
-    rest.windows(2)
-        .enumerate()
-        .filter(|(_, two)| PAIRS[pair(two[0], two[1])])
-        .find(|&(at, _)| {
-            STEMS.iter().any(|stem| {
-                rest[at..].get(..stem.len()).is_some_and(|word| word.eq_ignore_ascii_case(stem.as_bytes()))
-            })
-        })
-        .map(|(at, _)| from + at)
+    let at = rest.windows(3).enumerate().position(|(at, three)| {
+        BEGINNINGS.may_have([three[0] | 32, three[1] | 32, three[2] | 32]) && begins_with_stem(&rest[at..])
+    })?;
+    Some(from + at)
+}
+
+fn begins_with_stem(bytes: &[u8]) -> bool {
+    STEMS
+        .iter()
+        .any(|stem| bytes.get(..stem.len()).is_some_and(|word| word.eq_ignore_ascii_case(stem.as_bytes())))
 }
 
 /// Calls `found` with each secret that a name in the text announces.
