@@ -87,8 +87,7 @@ fn a_retry_is_one_effect_and_a_failure_names_all() {
     verify_roles at 625 queue 0 cpu 5 io 0 continue wrote []
     load_todo at 630 queue 0 cpu 5 io 250 need wrote []
       kv get todo:456 at 635 took 250 in 1: not found, wrote []
-    load_todo at 885 queue 0 cpu 5 io 0 fail wrote []
-    total 900 = receive 0 + queue 10 + cpu 30 + wait 850 + unexplained 10
+    total 900 = receive 0 + queue 10 + cpu 25 + wait 850 + unexplained 15
     http 600 in 2
     kv 250 in 1
     verdict 67% http GET idp.example.com/verify

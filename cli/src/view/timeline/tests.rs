@@ -76,11 +76,10 @@ fn a_failed_request_names_what_failed() {
        20.0    5.0   ✓ lookup_user    needs http                                        ▏
        25.0  600.0     ↳ http GET idp.example.com/verify   200, 2 attempts, wrote Cla…  ███████████
       625.0    5.0   ✓ verify_roles                                                                ▏
-      630.0    5.0   ✓ load_todo      needs kv                                                     ▏
+      630.0    5.0   ✗ load_todo      needs kv, not_found todo 456                                 ▏
       635.0  250.0     ↳ kv get todo:456   not found                                               ████▋
-      885.0    5.0   ✗ load_todo      failed: not_found todo 456                                       ▏
     I/O      http 600.0 (2 calls)   kv 250.0 (1 call)
-    total    900.0 µs = 850.0 effects + 30.0 CPU + 10.0 queue + 10.0 unexplained
+    total    900.0 µs = 850.0 effects + 25.0 CPU + 10.0 queue + 15.0 unexplained
     verdict  67% http GET idp.example.com/verify; this flow's median is 1.90 ms
     slots    AuthHeader ●●●● (secret)   Claims {sub: "user-123", roles: ["admin"]}
     failed   not_found todo 456
@@ -143,7 +142,7 @@ fn an_incomplete_trace_says_so() {
        0.17  0.00   ? lookup_user    its run is not in the trace             ▏
        0.17  2.18     ↳ http GET idp.example.com/verify   200, wrote Claims  ███████████▊
        2.36  0.05   ✓ verify_roles                                                      ▎
-       2.40  0.02   ✓ load_todo      needs kv                                            ▏
+       2.40  0.02   ✗ load_todo      needs kv, gone                                      ▏
        2.42  2.98     ↳ kv get todo:456   no answer                                      ███████████████
     I/O      http 2.18 (1 call)   kv 2.98 (1 call)
     total    5.40 ms = 5.16 effects + 0.17 CPU + 0.03 queue + 0.02 body + 0.02 unexplained
