@@ -1,5 +1,6 @@
 //! The whole text of traces, and that nothing recorded reaches it raw.
 
+use proptest::prelude::*;
 use zerver_trace::text::is_dangerous;
 use zerver_trace::{
     Answer, Decision, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Header, Outcome,
@@ -7,6 +8,7 @@ use zerver_trace::{
 };
 
 use super::*;
+use crate::hostile::any_trace;
 use crate::sample::{self, plain, ran, summed, wire};
 
 fn styled(trace: &Trace, columns: usize, is_verbose: bool) -> String {
@@ -248,5 +250,16 @@ fn a_secret_slot_is_never_shown_whatever_was_recorded() {
     let json = String::from_utf8(crate::json::document(&json, false).unwrap()).unwrap();
     for text in [styled(&trace, 100, false), styled(&trace, 100, true), json] {
         assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_trace_can_be_shown(trace in any_trace(), columns in 0..200usize) {
+        for is_verbose in [false, true] {
+            let text = styled(&trace, columns, is_verbose);
+            let text = strip_str(&text).to_string();
+            prop_assert!(!text.chars().any(|c| is_dangerous(c) && c != '\n'), "{}", text);
+        }
     }
 }
