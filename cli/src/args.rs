@@ -56,6 +56,9 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a service here: rebuilt on change, every request recorded
+    ///
+    /// Says `listening on http://HOST:PORT` when it is ready. The socket stays while the service is replaced, and the last
+    /// good build keeps serving while a new one fails. Prints a line per request; with --json, a document per request.
     #[command(after_help = EXIT_CODES)]
     Dev(Dev),
     /// List recorded requests, the newest first
@@ -82,7 +85,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Dev {
-    /// The folder of the service's package
+    /// The folder of the service's package; the store is the .zerver in it, if nothing else is said
     #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
     pub(crate) app: PathBuf,
     /// The address to listen on

@@ -5,6 +5,9 @@
 mod args;
 mod command;
 mod duration;
+#[cfg(test)]
+#[path = "../../replay/src/timeline/hostile.rs"]
+mod hostile;
 mod json;
 mod output;
 mod place;

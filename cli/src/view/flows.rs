@@ -36,7 +36,7 @@ fn flow(flow: &FlowInfo) -> String {
     out
 }
 
-/// `reads Claims, Todo?`, where a question mark says that the step also runs without it.
+/// `reads Claims, Todo (optional)`: the step also runs without that one.
 fn slots(flow: &FlowInfo, step: &StepInfo, is_read: bool) -> Option<String> {
     let slots: Vec<(u16, bool)> = if is_read {
         step.reads.iter().map(|read| (read.slot, read.optional)).collect()
@@ -46,8 +46,8 @@ fn slots(flow: &FlowInfo, step: &StepInfo, is_read: bool) -> Option<String> {
     let name = |(slot, optional): &(u16, bool)| {
         let info = flow.slots.get(usize::from(*slot));
         let name = info.map_or_else(|| format!("slot#{slot}"), |info| clean(&info.name).into_owned());
-        let secret = if info.is_some_and(|info| info.secret) { " ●" } else { "" };
-        format!("{name}{}{secret}", if *optional { "?" } else { "" })
+        let secret = if info.is_some_and(|info| info.secret) { " (secret)" } else { "" };
+        format!("{name}{secret}{}", if *optional { " (optional)" } else { "" })
     };
     let word = paint(style::FAINT, if is_read { "reads" } else { "writes" });
     let names: Vec<String> = slots.iter().map(name).collect();
@@ -69,13 +69,13 @@ mod tests {
         let text = anstream::adapter::strip_str(&catalog(&[flow])).to_string();
         insta::assert_snapshot!(text, @r"
         todos-item  GET /v1/todos/{id}  interactive
-          1  parse_auth     writes AuthHeader ●
+          1  parse_auth     writes AuthHeader (secret)
              src/todos.rs:10  What parse_auth is for.
-          2  lookup_user    reads AuthHeader ●   writes Claims
+          2  lookup_user    reads AuthHeader (secret)   writes Claims
              src/todos.rs:20  What lookup_user is for.
           3  verify_roles   reads Claims
              src/todos.rs:30  What verify_roles is for.
-          4  load_todo      reads Claims?, slot#9   writes Todo
+          4  load_todo      reads Claims (optional), slot#9   writes Todo
              src/todos.rs:40  What load_todo is for.
           5  render_todo    reads Todo
              src/todos.rs:50  What render_todo is for.

@@ -1,9 +1,9 @@
 //! The rows of a timeline: steps, under each its effects, and to the right when each took place.
 
 use anstyle::Style;
-use zerver_replay::{Effect, End, Run, Timeline, Write};
+use zerver_replay::{Effect, End, Failure, Run, Timeline, Write};
 use zerver_trace::text::clean;
-use zerver_trace::{Decision, Trace};
+use zerver_trace::{Decision, Outcome, Trace};
 
 use super::bar::bar;
 use super::timeline::Look;
@@ -104,28 +104,39 @@ fn collect(trace: &Trace, timeline: &Timeline) -> Vec<Row> {
     }
     let name_columns =
         timeline.runs.iter().map(|run| width(&clean(&run.step.name))).max().unwrap_or(0).min(24);
-    for run in &timeline.runs {
-        rows.push(step_row(trace, timeline, run, name_columns));
-        rows.extend(run.effects.iter().map(effect_row));
+    let failing = failing(timeline);
+    for (at, run) in timeline.runs.iter().enumerate() {
+        let failure = timeline.failure.as_ref().filter(|_| failing == Some(at));
+        rows.push(step_row(trace, run, failure, name_columns));
+        rows.extend(run.effects.iter().map(|effect| effect_row(trace, effect)));
     }
     rows
 }
 
-fn step_row(trace: &Trace, timeline: &Timeline, run: &Run, name_columns: usize) -> Row {
-    let is_bad = matches!(run.decision, Some(Decision::Fail | Decision::Panic));
+/// The run that the request failed at: one that said so, or the last of the step whose effects failed.
+fn failing(timeline: &Timeline) -> Option<usize> {
+    let failure = timeline.failure.as_ref()?;
+    let runs = || timeline.runs.iter();
+    runs().rposition(|run| matches!(run.decision, Some(Decision::Fail | Decision::Panic))).or_else(|| {
+        runs().rposition(|run| Some(run.step.index) == failure.step.as_ref().map(|step| step.index))
+    })
+}
+
+fn step_row(trace: &Trace, run: &Run, failure: Option<&Failure>, name_columns: usize) -> Row {
+    let is_bad = failure.is_some() || matches!(run.decision, Some(Decision::Fail | Decision::Panic));
     let said = match run.decision {
         Some(Decision::Need) => needs(&run.effects),
         Some(Decision::Done) => format!("done {}", trace.status),
         Some(Decision::Yield) => "yields".to_owned(),
-        Some(Decision::Fail) => match &timeline.failure {
-            Some(failure) => format!("failed: {failure}"),
-            None => "failed".to_owned(),
-        },
+        Some(Decision::Fail | Decision::Panic) if failure.is_some() => String::new(),
+        Some(Decision::Fail) => "failed".to_owned(),
         Some(Decision::Panic) => "panicked".to_owned(),
         Some(Decision::Continue) => String::new(),
         None => "its run is not in the trace".to_owned(),
     };
-    let outcome = [said, wrote(&run.wrote)].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    let failed = failure.map(ToString::to_string).unwrap_or_default();
+    let outcome =
+        [said, wrote(&run.wrote), failed].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
     let mark = match run.decision {
         _ if is_bad => (style::BAD, "✗"),
         Some(_) => (style::GOOD, "✓"),
@@ -142,8 +153,13 @@ fn step_row(trace: &Trace, timeline: &Timeline, run: &Run, name_columns: usize) 
     }
 }
 
-fn effect_row(effect: &Effect) -> Row {
-    let is_bad = matches!(effect.end, End::Err(_));
+fn effect_row(trace: &Trace, effect: &Effect) -> Row {
+    let failed_at = match &trace.outcome {
+        Outcome::Failed(info) => info.call,
+        _ => None,
+    };
+    let is_blamed = effect.attempts.iter().any(|attempt| Some(attempt.call) == failed_at);
+    let is_bad = is_blamed || matches!(effect.end, End::Err(_));
     let mut outcome = vec![effect.end.to_string()];
     if effect.attempts.len() > 1 {
         outcome.push(format!("{} attempts", effect.attempts.len()));

@@ -6,6 +6,8 @@
 
 mod build;
 mod document;
+#[cfg(test)]
+mod hostile;
 mod label;
 mod model;
 mod names;

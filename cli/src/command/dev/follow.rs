@@ -29,19 +29,24 @@ pub(super) enum News {
 pub(super) struct Follower {
     thread: Option<JoinHandle<()>>,
     is_over: Arc<AtomicBool>,
+    is_anew: Arc<AtomicBool>,
 }
 
 impl Follower {
     /// Tells of every request that began at `since_unix_ns` or later.
     pub(super) fn start(dir: PathBuf, since_unix_ns: u64, tell: impl Fn(News) + Send + 'static) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
-        let over = Arc::clone(&is_over);
+        let is_anew = Arc::new(AtomicBool::new(false));
+        let (over, anew) = (Arc::clone(&is_over), Arc::clone(&is_anew));
         let thread = thread::spawn(move || {
-            let mut place = Place { dir, since_unix_ns, at: None, known: HashSet::new() };
+            let mut place = Place { dir, since_unix_ns, reader: None, cursor: None, known: HashSet::new() };
             let mut failures = 0;
             loop {
                 // What was written before the end was called is still told.
                 let is_last = over.load(Ordering::Acquire);
+                if anew.swap(false, Ordering::AcqRel) {
+                    place.reader = None;
+                }
                 let pause = match place.news() {
                     Ok(requests) => {
                         failures = 0;
@@ -66,7 +71,12 @@ impl Follower {
                 thread::park_timeout(pause);
             }
         });
-        Self { thread: Some(thread), is_over }
+        Self { thread: Some(thread), is_over, is_anew }
+    }
+
+    /// Opens the store anew: a service that starts may have made another one in its place.
+    pub(super) fn reopen(&self) {
+        self.is_anew.store(true, Ordering::Release);
     }
 
     /// Looks a last time, and ends.
@@ -83,37 +93,47 @@ impl Follower {
 struct Place {
     dir: PathBuf,
     since_unix_ns: u64,
-    at: Option<(Reader, Cursor)>,
+    reader: Option<Reader>,
+    cursor: Option<Cursor>,
     /// What was told before there was a cursor, and may come again.
     known: HashSet<RequestId>,
 }
 
 impl Place {
     fn news(&mut self) -> Result<Vec<Summary>, ReadError> {
-        let Some((reader, cursor)) = &mut self.at else {
-            let reader = Reader::open(&self.dir)?;
-            let cursor = reader.newest()?;
-            let query = Query { since_unix_ns: Some(self.since_unix_ns), ..Query::default() };
-            let mut requests = reader.list(&query)?;
-            requests.reverse();
-            requests.retain(|request| self.known.insert(request.id));
-            self.at = Some((reader, cursor));
-            return Ok(requests);
+        let reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => self.open()?,
         };
-        match reader.since(*cursor) {
-            Ok((mut requests, next)) => {
-                *cursor = next;
-                requests.retain(|request| {
-                    request.started_unix_ns >= self.since_unix_ns && !self.known.remove(&request.id)
-                });
-                Ok(requests)
-            }
-            Err(error) => {
-                // Opened anew, it is asked for all since the beginning, so what was told must be known.
-                self.at = None;
-                Err(error)
-            }
+        let Some(cursor) = self.cursor else { return self.first(reader) };
+        let (mut requests, next) = reader.since(cursor)?;
+        self.reader = Some(reader);
+        self.cursor = Some(next);
+        requests.retain(|request| {
+            request.started_unix_ns >= self.since_unix_ns && !self.known.remove(&request.id)
+        });
+        Ok(requests)
+    }
+
+    /// Opens the store; where it is another one than before, all of it is new.
+    fn open(&mut self) -> Result<Reader, ReadError> {
+        let reader = Reader::open(&self.dir)?;
+        if let Some(cursor) = self.cursor
+            && reader.newest()? < cursor
+        {
+            self.cursor = Some(Reader::oldest());
         }
+        Ok(reader)
+    }
+
+    fn first(&mut self, reader: Reader) -> Result<Vec<Summary>, ReadError> {
+        let cursor = reader.newest()?;
+        let query = Query { since_unix_ns: Some(self.since_unix_ns), ..Query::default() };
+        let mut requests = reader.list(&query)?;
+        requests.reverse();
+        self.known = requests.iter().map(|request| request.id).collect();
+        (self.reader, self.cursor) = (Some(reader), Some(cursor));
+        Ok(requests)
     }
 }
 
@@ -138,12 +158,17 @@ mod tests {
             trace.id = RequestId::from_u128(number);
             trace
         };
-        for number in 1..4 {
+        for number in 1..6 {
+            if number == 4 {
+                // Somebody removed the store, and the next service made a new one.
+                std::fs::remove_dir_all(&store).unwrap();
+                follower.reopen();
+            }
             zerver_recorder::import(&store, vec![numbered(number)]).unwrap();
             assert_eq!(told.recv_timeout(Duration::from_secs(20)).unwrap(), [number]);
         }
-        zerver_recorder::import(&store, vec![numbered(4)]).unwrap();
+        zerver_recorder::import(&store, vec![numbered(9)]).unwrap();
         follower.finish();
-        assert_eq!(told.try_iter().collect::<Vec<_>>(), [[4]], "what came last is told before the end");
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [[9]], "what came last is told before the end");
     }
 }

@@ -212,6 +212,7 @@ impl Loop<'_> {
             Message::BuildEnded(artifact) => Input::Built(self.build_ended(artifact)?),
             Message::Ready { generation } if generation == self.generation => {
                 self.remind_at = None;
+                self.follower.reopen();
                 Input::Ready
             }
             Message::Ended { generation } if generation == self.generation => match self.server.take() {

@@ -1,5 +1,6 @@
 //! The whole text of traces, and that nothing recorded reaches it raw.
 
+use proptest::prelude::*;
 use zerver_trace::text::is_dangerous;
 use zerver_trace::{
     Answer, Decision, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Header, Outcome,
@@ -7,6 +8,7 @@ use zerver_trace::{
 };
 
 use super::*;
+use crate::hostile::any_trace;
 use crate::sample::{self, plain, ran, summed, wire};
 
 fn styled(trace: &Trace, columns: usize, is_verbose: bool) -> String {
@@ -76,11 +78,10 @@ fn a_failed_request_names_what_failed() {
        20.0    5.0   ✓ lookup_user    needs http                                        ▏
        25.0  600.0     ↳ http GET idp.example.com/verify   200, 2 attempts, wrote Cla…  ███████████
       625.0    5.0   ✓ verify_roles                                                                ▏
-      630.0    5.0   ✓ load_todo      needs kv                                                     ▏
+      630.0    5.0   ✗ load_todo      needs kv, not_found todo 456                                 ▏
       635.0  250.0     ↳ kv get todo:456   not found                                               ████▋
-      885.0    5.0   ✗ load_todo      failed: not_found todo 456                                       ▏
     I/O      http 600.0 (2 calls)   kv 250.0 (1 call)
-    total    900.0 µs = 850.0 effects + 30.0 CPU + 10.0 queue + 10.0 unexplained
+    total    900.0 µs = 850.0 effects + 25.0 CPU + 10.0 queue + 15.0 unexplained
     verdict  67% http GET idp.example.com/verify; this flow's median is 1.90 ms
     slots    AuthHeader ●●●● (secret)   Claims {sub: "user-123", roles: ["admin"]}
     failed   not_found todo 456
@@ -143,7 +144,7 @@ fn an_incomplete_trace_says_so() {
        0.17  0.00   ? lookup_user    its run is not in the trace             ▏
        0.17  2.18     ↳ http GET idp.example.com/verify   200, wrote Claims  ███████████▊
        2.36  0.05   ✓ verify_roles                                                      ▎
-       2.40  0.02   ✓ load_todo      needs kv                                            ▏
+       2.40  0.02   ✗ load_todo      needs kv, gone                                      ▏
        2.42  2.98     ↳ kv get todo:456   no answer                                      ███████████████
     I/O      http 2.18 (1 call)   kv 2.98 (1 call)
     total    5.40 ms = 5.16 effects + 0.17 CPU + 0.03 queue + 0.02 body + 0.02 unexplained
@@ -249,5 +250,16 @@ fn a_secret_slot_is_never_shown_whatever_was_recorded() {
     let json = String::from_utf8(crate::json::document(&json, false).unwrap()).unwrap();
     for text in [styled(&trace, 100, false), styled(&trace, 100, true), json] {
         assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_trace_can_be_shown(trace in any_trace(), columns in 0..200usize) {
+        for is_verbose in [false, true] {
+            let text = styled(&trace, columns, is_verbose);
+            let text = strip_str(&text).to_string();
+            prop_assert!(!text.chars().any(|c| is_dangerous(c) && c != '\n'), "{}", text);
+        }
     }
 }
