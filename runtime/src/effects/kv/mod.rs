@@ -26,6 +26,7 @@
 //!
 //! A write that nobody waits for any more, because its time was over or the client went away, may still happen.
 
+mod disk;
 mod expiry;
 mod key;
 mod memory;
@@ -39,6 +40,7 @@ use serde::de::DeserializeOwned;
 use zerver_engine::{Call, Effect, EffectError, EffectErrorKind, EffectKind, Failure, FailureKind, Shared};
 use zerver_trace::ValueError;
 
+pub use disk::{Disk, DiskBuilder, DiskStats, OpenError};
 pub use key::{Key, KeyPart, MAX_KEY_LEN, ParseKeyError, Part};
 pub use memory::Memory;
 pub use op::{Answer, Op};
