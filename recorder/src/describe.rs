@@ -97,8 +97,11 @@ impl Describer {
         let mut short: Vec<usize> = Vec::new();
         let (mut at, mut any) = (0, false);
         each_value(trace, |role, recorded| {
-            if let Recorded::Plain { value, .. } = recorded {
-                let has_short = collect(&mut secrets, role, value);
+            if let Recorded::Plain { value, summary } = recorded {
+                let mut has_short = collect(&mut secrets, role, value);
+                if let Some(line) = summary {
+                    has_short |= secrets.add_from_text(line.as_bytes());
+                }
                 any |= role != Role::Target && role != Role::Other;
                 if has_short {
                     short.push(at);

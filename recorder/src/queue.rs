@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 use zerver_trace::{Capture, EventSink, Kept};
 
 use crate::policy::{Judge, Policy, Rate};
+use crate::quiet;
 
 /// So many workers can judge at the same time without meeting.
 const SHARDS: usize = 16;
@@ -114,10 +115,10 @@ impl Queue {
 
 impl EventSink for Queue {
     fn accept(&self, capture: Box<Capture>) {
-        let Some(kept) = self.judge(&capture) else { return };
-        if self.sender.try_send((capture, kept)).is_err() {
+        let Some(kept) = self.judge(&capture) else { return forget(capture) };
+        if let Err(back) = self.sender.try_send((capture, kept)) {
             self.overflowed.fetch_add(1, Ordering::Relaxed);
-            return;
+            return forget(back.into_inner().0);
         }
         // Against the fence in `going_to_sleep`: either the writer sees the capture, or this sees that it sleeps.
         fence(Ordering::SeqCst);
@@ -125,4 +126,9 @@ impl EventSink for Queue {
             self.wake();
         }
     }
+}
+
+/// A value whose `Drop` panics must not take the worker with it.
+fn forget(capture: Box<Capture>) {
+    let _ = quiet::run(|| drop(capture));
 }

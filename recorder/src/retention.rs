@@ -46,6 +46,11 @@ impl Retention {
         self.blocks.push_back(Known { key, bytes: head.bytes, newest_unix_ns: head.max_started });
     }
 
+    /// What one commit may put, in bytes, so that what it replaces can be used again soon.
+    pub(crate) fn commit_bytes(&self) -> u64 {
+        self.max_bytes.map_or(u64::MAX, |max| max / 32).clamp(256 << 10, 4 << 20)
+    }
+
     /// The oldest block that will be left.
     pub(crate) fn first(&self) -> Option<u64> {
         self.blocks.front().map(|block| block.key)

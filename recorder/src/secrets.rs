@@ -80,10 +80,11 @@ impl Secrets {
     }
 
     /// The value of a header whose name says it is secret; the parts of it that may be copied by themselves too.
-    pub(crate) fn add_header(&mut self, value: &[u8]) {
-        self.add(value);
+    pub(crate) fn add_header(&mut self, value: &[u8]) -> bool {
+        // The word before the secret, such as `Bearer`, is none, and may be seen.
+        let space = memchr::memchr(b' ', value).filter(|&at| is_scheme(&value[..at]));
+        let short = self.add(space.map_or(value, |at| &value[at + 1..]));
         for part in value.split(|b| b" ;,".contains(b)) {
-            // A word before the secret, such as `Bearer`, is none.
             if part.len() > SEARCHED && !is_scheme(part) {
                 self.add(part);
             }
@@ -99,6 +100,7 @@ impl Secrets {
             }
             self.add(&basic);
         }
+        short
     }
 
     /// Every text and every run of bytes in a value that is secret as a whole.
@@ -120,7 +122,9 @@ impl Secrets {
             Node::Some(inner) | Node::Variant(_, Some(inner)) => short |= self.add_named(inner),
             Node::Seq(items) => match &items[..] {
                 // A header as a pair.
-                [Node::Str(name), value] if words::is_sensitive(name) => short |= self.add_secret(value),
+                [Node::Str(name), value] if words::is_sensitive(name) => {
+                    short |= self.add_secret(name, value)
+                }
                 _ => match node.as_bytes() {
                     Some(bytes) => short |= self.add_from_text(&bytes),
                     None => items.iter().for_each(|item| short |= self.add_named(item)),
@@ -128,18 +132,24 @@ impl Secrets {
             },
             Node::Map(entries) => {
                 for (key, value) in entries {
-                    let secret = key.as_str().is_some_and(words::is_sensitive);
+                    let secret = key.as_str().filter(|name| words::is_sensitive(name));
                     short |= self.add_named(key);
-                    short |= if secret { self.add_secret(value) } else { self.add_named(value) };
+                    short |= match secret {
+                        Some(name) => self.add_secret(name, value),
+                        None => self.add_named(value),
+                    };
                 }
             }
             Node::Struct(fields) => {
                 // A header as a struct.
                 let named = |wanted| fields.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value);
-                let header = named("name").and_then(Node::as_str).is_some_and(words::is_sensitive);
+                let header = named("name").and_then(Node::as_str).filter(|name| words::is_sensitive(name));
                 for (name, value) in fields {
-                    let secret = words::is_sensitive(name) || (header && *name == "value");
-                    short |= if secret { self.add_secret(value) } else { self.add_named(value) };
+                    short |= match header {
+                        Some(header) if *name == "value" => self.add_secret(header, value),
+                        _ if words::is_sensitive(name) => self.add_secret(name, value),
+                        _ => self.add_named(value),
+                    };
                 }
             }
             _ => {}
@@ -147,11 +157,10 @@ impl Secrets {
         short
     }
 
-    fn add_secret(&mut self, node: &Node<'_>) -> bool {
+    fn add_secret(&mut self, name: &str, node: &Node<'_>) -> bool {
         let mut short = false;
         each_text(node, &mut |bytes| {
-            short |= self.add(bytes);
-            self.add_header(bytes);
+            short |= if words::is_header(name) { self.add_header(bytes) } else { self.add(bytes) };
         });
         short
     }

@@ -165,15 +165,22 @@ fn builder() -> Builder {
 pub(crate) struct Batch {
     puts: Vec<(Table, u64, Vec<u8>)>,
     cuts: Vec<(Table, RangeInclusive<u64>)>,
+    bytes: u64,
 }
 
 impl Batch {
     pub(crate) fn put(&mut self, table: Table, key: u64, record: Vec<u8>) {
+        self.bytes += record.len() as u64;
         self.puts.push((table, key, record));
     }
 
     pub(crate) fn cut(&mut self, table: Table, keys: RangeInclusive<u64>) {
         self.cuts.push((table, keys));
+    }
+
+    /// What is to be put, in bytes.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -106,6 +106,14 @@ pub(crate) fn is_sensitive(name: &str) -> bool {
         || (ENDS.iter().any(|end| plain.ends_with(end)) && !PAGES.iter().any(|end| plain.ends_with(end)))
 }
 
+/// Whether what has this name is written as in a header: a word before the secret, or several in one text.
+pub(crate) fn is_header(name: &str) -> bool {
+    let has = |word: &str| {
+        name.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    has("authorization") || has("cookie")
+}
+
 /// The same for a parameter of a URL, where short names are common.
 pub(crate) fn is_sensitive_parameter(name: &str) -> bool {
     is_sensitive(name) || ["key", "sig", "pass", "code"].iter().any(|word| name.eq_ignore_ascii_case(word))
