@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
+use zerver_recorder::{Policy, Tail};
+
 use crate::{axum_twin, say, todos};
 
 /// A server to compare. The first is what the others are compared with.
@@ -51,7 +53,6 @@ impl Server {
         let store = std::env::temp_dir().join(format!("zerver-bench-{}", std::process::id()));
         let mut child = Command::new(program)
             .args(["serve", variant.argument()])
-            .env("ZERVER_RECORD", if variant == Variant::Axum { "off" } else { variant.argument() })
             .env("ZERVER_STORE", &store)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -105,7 +106,12 @@ pub(crate) fn serve(variant: &str) -> ExitCode {
         let _ = std::io::stdout().flush();
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
     };
-    let result = if variant == "axum" { axum_twin::serve(ready) } else { todos::serve(ready) };
+    let result = match variant {
+        "axum" => axum_twin::serve(ready),
+        "off" => todos::serve(None, ready),
+        "tail" => todos::serve(Some(Policy::Tail(Tail::default())), ready),
+        _ => todos::serve(Some(Policy::All), ready),
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
+use zerver::Settings;
 use zerver::prelude::*;
+use zerver_recorder::{Options, Policy, Recorder};
 
 /// Who is calling.
 #[derive(Debug, Clone, Slot, Serialize, Deserialize)]
@@ -86,17 +88,36 @@ fn seeded() -> Response {
 
 const AUTH: Chain = chain![parse_auth, lookup_user, verify_roles];
 
-pub(crate) fn serve(ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
+/// Serves it; `policy` says what is recorded, and none that nothing is.
+pub(crate) fn serve(policy: Option<Policy>, ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
+    let recorder = policy.map(open).transpose()?;
+    let settings = Settings {
+        addr: Some("127.0.0.1:0".to_owned()),
+        sink: recorder.as_ref().map(Recorder::sink),
+        ..Settings::default()
+    };
     let running = App::new()
-        .flow(flow!("todos-item", GET "/v1/todos/{id}", before: AUTH, steps: [parse_id, load_todo, render_todo]))
+        .flow(
+            flow!("todos-item", GET "/v1/todos/{id}", before: AUTH, steps: [parse_id, load_todo, render_todo]),
+        )
         .flow(flow!("seed", POST "/seed", steps: [seed, seeded]))
         .workers(1)
-        .start("127.0.0.1:0")
+        .start(settings)
         .map_err(|error| error.to_string())?;
     sow(running.addr()).map_err(|error| error.to_string())?;
     ready(running.addr());
     running.stop();
-    Ok(())
+    match recorder.map(Recorder::close) {
+        Some(status) if status.overflowed + status.lost > 0 => {
+            Err(format!("not all was recorded: {status:?}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn open(policy: Policy) -> Result<Recorder, String> {
+    let dir = std::env::var_os("ZERVER_STORE").ok_or("ZERVER_STORE names no folder")?;
+    Recorder::open(Options { policy, ..Options::new(dir) }).map_err(|error| error.to_string())
 }
 
 /// Puts the user and the todo where the flow finds them, in the way a client would.

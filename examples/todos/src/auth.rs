@@ -55,7 +55,7 @@ fn verify_roles(claims: &Claims) -> Result<(), Failure> {
 fn count_request(claims: &Claims, now: &Now) -> Decision<RateLimit> {
     let minute = now.unix_s() / 60;
     let ends_in_s = (60 - now.unix_s() % 60) as u32;
-    let used = kv::add(("requests", claims.sub.as_str(), minute), 1).expires_in(Duration::from_secs(120));
+    let used = kv::expires_in(2.minutes()).add(("requests", claims.sub.as_str(), minute), 1);
     Need(used.map(move |used| RateLimit {
         used: u32::try_from(used).unwrap_or(u32::MAX),
         window_ends_in_s: ends_in_s,

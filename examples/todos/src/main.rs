@@ -4,6 +4,8 @@
 //! an identity provider who is calling; `/reports/todos` is slow on purpose. What it asks over HTTP, the same program
 //! serves on a port of its own: see `upstream`.
 
+#![allow(clippy::print_stderr, unreachable_pub)]
+
 mod auth;
 mod model;
 mod private;
@@ -11,33 +13,39 @@ mod public;
 mod reports;
 mod upstream;
 
+use std::error::Error;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use zerver::prelude::*;
 
 fn main() -> ExitCode {
-    let upstream = match upstream::serve() {
-        Ok(upstream) => upstream,
-        Err(error) => return zerver::fail(&format!("cannot serve the identity provider: {error}")),
-    };
-    let data = std::env::var("TODOS_DATA").unwrap_or_else(|_| "todos.redb".to_owned());
+    run().unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::from(2)
+    })
+}
+
+fn run() -> Result<ExitCode, Box<dyn Error>> {
+    let upstream =
+        upstream::serve().map_err(|error| format!("cannot serve the identity provider: {error}"))?;
     let app = app(upstream.addr());
+    let data = std::env::var("TODOS_DATA").unwrap_or_else(|_| "todos.redb".to_owned());
     let code = match data.as_str() {
-        "memory" => zerver::run(app.interpreter(kv::Memory::new())),
-        path => match kv::Disk::open(path) {
-            Ok(disk) => zerver::run(app.interpreter(disk)),
-            Err(error) => zerver::fail(&format!("cannot open the todos in {path}: {error}")),
-        },
+        "memory" => app.run(),
+        path => {
+            let disk =
+                kv::Disk::open(path).map_err(|error| format!("cannot open the todos in {path}: {error}"))?;
+            app.interpreter(disk).run()
+        }
     };
     upstream.stop();
-    code
+    Ok(code)
 }
 
 /// The service, with everything it asks over HTTP at `upstream`.
 fn app(upstream: SocketAddr) -> App {
-    let client =
-        http::Client::builder()
+    let client = http::Client::builder()
         .resolve("identity.internal", upstream)
         .resolve("figures.internal", upstream)
         .build();

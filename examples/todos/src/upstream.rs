@@ -51,5 +51,5 @@ pub fn serve() -> Result<zerver::Running, zerver::StartError> {
         .flow(flow!("verify", GET "/verify", steps: [verify]))
         .flow(flow!("figures", GET "/figures", steps: [take_time, render_figures]))
         .workers(1)
-        .start("127.0.0.1:0")
+        .start(zerver::Settings { addr: Some("127.0.0.1:0".into()), ..Default::default() })
 }
