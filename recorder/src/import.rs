@@ -62,7 +62,7 @@ fn write(open: &mut Open, extent: &mut Extent, batch: &mut Batch) {
     batch.put(Table::Blocks, key, records.body);
     extent.next += 1;
     extent.recorded += open.len() as u64;
-    *open = Open::default();
+    open.clear();
 }
 
 /// The ids in the store that may be among those of the traces.

@@ -34,7 +34,8 @@ pub struct Options {
     pub queue_len: usize,
     /// Traces older than this are removed; none keeps them.
     pub max_age: Option<Duration>,
-    /// What the store may take up on the disk, in bytes; the oldest traces make room. Below 4 MiB means 4 MiB.
+    /// What the store may take up on the disk, in bytes, to within a hundredth; the oldest traces make room. Its file
+    /// grows by doubling, so that a power of two is used best. Below 4 MiB means 4 MiB.
     pub max_bytes: Option<u64>,
 }
 

@@ -8,8 +8,10 @@ use crate::block::Head;
 
 /// So many blocks go with one commit at most.
 const AT_ONCE: usize = 256;
-/// Of the size allowed, what the traces may take; the rest is for pages that are free but not yet used again.
+/// Of the file's size, what the traces may take; the rest is for pages that are free but not yet used again.
 const SHARE: (u64, u64) = (3, 4);
+/// redb's file grows by doubling up to this size in bytes, and by as much again from then on.
+const REGION: u64 = 4 << 30;
 /// A store is never asked to be smaller, in bytes.
 const LEAST: u64 = 4 << 20;
 
@@ -73,13 +75,20 @@ impl Retention {
 
     fn is_due(&self) -> bool {
         let Some(oldest) = self.blocks.front() else { return false };
-        let too_much = self.max_bytes.is_some_and(|max| self.bytes > max.max(LEAST) / SHARE.1 * SHARE.0);
+        let too_much = self.max_bytes.is_some_and(|max| self.bytes > file_within(max) / SHARE.1 * SHARE.0);
         let too_old = self.max_age.is_some_and(|age| {
             let now = self.began.0 + self.began.1.elapsed();
             Duration::from_nanos(oldest.newest_unix_ns) + age < now
         });
         too_much || too_old
     }
+}
+
+/// The largest size that redb's file takes on without outgrowing `max`; what it adds for itself is less than a
+/// hundredth.
+fn file_within(max: u64) -> u64 {
+    let max = max.max(LEAST);
+    if max >= REGION { max / REGION * REGION } else { 1 << max.ilog2() }
 }
 
 #[cfg(test)]

@@ -200,7 +200,7 @@ impl Writer {
 
     fn next_block(&mut self) {
         self.extent.next += 1;
-        self.open = Open::default();
+        self.open.clear();
         self.committed = 0;
     }
 
