@@ -183,10 +183,10 @@ fn extreme(
 ) -> Result<Option<At>, ReadError> {
     let mut best: Option<(u64, u64)> = None;
     view.heads(true, |key, head| {
-        if let Some(ranked) = head.of(flow).map(|flow| rank(of_block(flow))).max() {
-            if best.is_none_or(|(best, _)| ranked > best) {
-                best = Some((ranked, key));
-            }
+        if let Some(ranked) = head.of(flow).map(|flow| rank(of_block(flow))).max()
+            && best.is_none_or(|(best, _)| ranked > best)
+        {
+            best = Some((ranked, key));
         }
         ControlFlow::Continue(())
     })?;

@@ -216,7 +216,7 @@ mod tests {
         let other = Key::load_or_make(two.path()).unwrap();
         assert!(matches!(other.unseal(&sealed), Err(SealError::WrongKey { .. })));
         let Recorded::Sealed { hash, mut sealed, shown } = sealed else { panic!("not sealed") };
-        assert!(!memchr::memmem::find(&sealed, b"hunter2").is_some());
+        assert!(memchr::memmem::find(&sealed, b"hunter2").is_none());
         *sealed.last_mut().unwrap() ^= 1;
         let damaged = Recorded::Sealed { hash, sealed, shown };
         assert!(matches!(sealer.key.unseal(&damaged), Err(SealError::WrongKey { .. })));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use zerver_recorder::{ReadError, Reader, Recorder, examine, repair};
 use zerver_trace::Query;
 
-use crate::sample;
+use crate::{options, sample};
 
 const DIR: &str = "ZERVER_TEST_CRASH_DIR";
 const FROM: &str = "ZERVER_TEST_CRASH_FROM";
@@ -19,7 +19,7 @@ const FROM: &str = "ZERVER_TEST_CRASH_FROM";
 fn killed_child() {
     let Ok(dir) = std::env::var(DIR) else { return };
     let from: u64 = std::env::var(FROM).unwrap().parse().unwrap();
-    let recorder = Recorder::open(sample::options(Path::new(&dir))).unwrap();
+    let recorder = Recorder::open(options(Path::new(&dir))).unwrap();
     let sink = recorder.sink();
     for n in from.. {
         sink.accept(Box::new(sample::capture(n)));
@@ -89,7 +89,7 @@ fn the_next_writer_needs_no_repair_first() {
     let dir = tempfile::tempdir().unwrap();
     let acknowledged = kill_after(child(dir.path(), 0), 5);
     let began = Instant::now();
-    let recorder = Recorder::open(sample::options(dir.path())).unwrap();
+    let recorder = Recorder::open(options(dir.path())).unwrap();
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     let reader = Reader::open(dir.path()).unwrap();
     assert!(reader.load(sample::id(acknowledged)).unwrap().is_some());
