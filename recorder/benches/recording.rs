@@ -88,8 +88,9 @@ fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture> {
     let token =
         format!("Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyLTEyMyJ9.{:016x}{:016x}", n % 50, n % 50 * 77);
     let auth = if secret { ("authorization", token.as_str()) } else { ("accept-language", "en") };
-    let todo = || Todo { id: n % 1000, title: format!("Buy milk number {n}"), done: n % 2 == 0 };
-    let body = format!("{{\"id\":{},\"title\":\"Buy milk number {n}\",\"done\":{}}}", n % 1000, n % 2 == 0);
+    let todo = || Todo { id: n % 1000, title: format!("Buy milk number {n}"), done: n.is_multiple_of(2) };
+    let body =
+        format!("{{\"id\":{},\"title\":\"Buy milk number {n}\",\"done\":{}}}", n % 1000, n.is_multiple_of(2));
     let mut events = vec![Event::Received { at_ns: 900 }];
     for step in 0..6u16 {
         let at_ns = 1_000 + u64::from(step) * 800 + noise % 97;

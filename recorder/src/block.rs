@@ -119,7 +119,7 @@ const fn status_bit(status: u16) -> u8 {
 
 static NO_FLOW: LazyLock<Arc<FlowInfo>> = LazyLock::new(Arc::default);
 
-/// A block that is being filled.
+/// A block that is being filled. It is laid out as `traces`, then flows and ends, then in four bytes where those begin.
 #[derive(Debug, Default)]
 pub(crate) struct Open {
     pub(crate) head: Head,
@@ -192,13 +192,24 @@ impl Open {
 
     /// The records of the block as it is now.
     pub(crate) fn records(&mut self, key: u64) -> Records {
-        let mut raw = format::encode((&self.flows, &self.ends));
-        raw.extend_from_slice(&self.traces);
-        let body = format::seal_record(Kind::Block, key, &raw);
+        let len = self.traces.len();
+        format::encode_into((&self.flows, &self.ends), &mut self.traces);
+        self.traces.extend_from_slice(&(len as u32).to_le_bytes());
+        let body = format::seal_record(Kind::Block, key, &self.traces);
+        self.traces.truncate(len);
         let summaries = format::seal_record(Kind::Summaries, key, &self.summaries);
         self.head.bytes = taken(body.len()) + taken(summaries.len()) + 256;
         let head = format::seal_record(Kind::Head, key, &format::encode(&self.head));
         Records { head, summaries, body }
+    }
+
+    /// Forgets all, and keeps the memory for the next block.
+    pub(crate) fn clear(&mut self) {
+        self.head = Head::default();
+        self.flows.clear();
+        self.ends.clear();
+        self.traces.clear();
+        self.summaries.clear();
     }
 }
 
@@ -231,7 +242,6 @@ pub(crate) fn read_summaries(key: u64, record: &[u8]) -> Result<Vec<Summary>, Fo
 /// The traces of a block, each decoded when it is asked for.
 pub(crate) struct Body<'a> {
     raw: Cow<'a, [u8]>,
-    at: usize,
     flows: Vec<Arc<FlowInfo>>,
     ends: Vec<u32>,
 }
@@ -239,12 +249,15 @@ pub(crate) struct Body<'a> {
 impl<'a> Body<'a> {
     pub(crate) fn read(key: u64, record: &'a [u8]) -> Result<Self, FormatError> {
         let raw = format::open_record(Kind::Block, key, record)?;
-        let ((flows, ends), rest) = format::decode_first::<(Vec<Arc<FlowInfo>>, Vec<u32>)>(&raw)?;
-        let (len, at) = (rest.len(), raw.len() - rest.len());
-        if !ends.is_sorted() || ends.last().map_or(0, |&end| end as usize) != len {
-            return Err(FormatError::Malformed("the traces do not fill the block".to_owned()));
+        let odd = || FormatError::Malformed("the traces do not fill the block".to_owned());
+        let (rest, at) = raw.split_last_chunk().ok_or_else(odd)?;
+        let at = u32::from_le_bytes(*at) as usize;
+        let (flows, ends) =
+            format::decode::<(Vec<Arc<FlowInfo>>, Vec<u32>)>(rest.get(at..).ok_or_else(odd)?)?;
+        if !ends.is_sorted() || ends.last().map_or(0, |&end| end as usize) != at {
+            return Err(odd());
         }
-        Ok(Self { raw, at, flows, ends })
+        Ok(Self { raw, flows, ends })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -256,7 +269,7 @@ impl<'a> Body<'a> {
         let missing = || FormatError::Malformed(format!("there is no trace {position} in the block"));
         let end = *self.ends.get(position).ok_or_else(missing)? as usize;
         let start = position.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
-        let (index, mut trace) = format::decode::<(u32, Trace)>(&self.raw[self.at..][start..end])?;
+        let (index, mut trace) = format::decode::<(u32, Trace)>(&self.raw[start..end])?;
         let flow = self.flows.get(index as usize);
         trace.flow = Arc::clone(flow.ok_or_else(|| FormatError::Malformed("no such flow".to_owned()))?);
         Ok(trace)

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use zerver_trace::value::Encoder;
 use zerver_trace::{
-    Answer, Capture, Datum, Event, FailureInfo, Header, Kept, Message, MessageInfo, Missing, Outcome,
-    Recorded, RecordedBody, RequestInfo, ResponseInfo, Shown, Trace, Value, ValueError,
+    Answer, Body, Capture, Datum, Event, FailureInfo, Header, Kept, Message, MessageInfo, Missing, Name,
+    Outcome, Recorded, RecordedBody, RequestInfo, ResponseInfo, Shown, Trace, Value, ValueError,
 };
 
 use crate::quiet;
@@ -27,6 +28,7 @@ pub(crate) struct Describer {
     sealer: Sealer,
     build: String,
     body_limit: usize,
+    scratch: Encoder,
 }
 
 /// What a value of a trace is, as far as secrets go.
@@ -42,11 +44,11 @@ enum Role {
 
 impl Describer {
     pub(crate) fn new(sealer: Sealer, build: String, body_limit: usize) -> Self {
-        Self { sealer, build, body_limit: body_limit.min(MAX_BODY) }
+        Self { sealer, build, body_limit: body_limit.min(MAX_BODY), scratch: Encoder::new() }
     }
 
     pub(crate) fn trace(&mut self, capture: Capture, kept: Kept) -> Trace {
-        let mut left = VALUES;
+        let mut values = Values { scratch: std::mem::take(&mut self.scratch), left: VALUES };
         let request = match describe(&*capture.request, self.body_limit) {
             Some(MessageInfo::Request(info)) => info,
             _ => RequestInfo::default(),
@@ -70,21 +72,19 @@ impl Describer {
             kept,
             method: request.method,
             path: request.target.split('?').next().unwrap_or_default().to_owned(),
-            target: plain(Value::of(&request.target), &mut left),
+            target: values.text(&request.target),
             version: request.version,
             peer: request.peer,
-            request_headers: headers(request.headers, &mut left),
-            request_body: body(&request.body, &mut left),
+            request_headers: values.headers(request.headers),
+            request_body: values.body(&request.body),
             status: capture.status,
-            response_headers: headers(response.headers, &mut left),
-            response_body: body(&response.body, &mut left),
+            response_headers: values.headers(response.headers),
+            response_body: values.body(&response.body),
             outcome: capture.outcome,
-            events: events
-                .into_iter()
-                .map(|event| event.map(|datum| describe_datum(&datum, &mut left)))
-                .collect(),
+            events: events.into_iter().map(|event| event.map(|datum| values.datum(&datum))).collect(),
             events_dropped: dropped,
         };
+        self.scratch = values.scratch;
         each_text(&mut trace, |text| cut(text, TEXT));
         self.hide(&mut trace);
         trace
@@ -106,6 +106,8 @@ impl Describer {
                 if has_short {
                     short.push(at);
                 }
+            } else {
+                any |= role == Role::Secret;
             }
             at += 1;
         });
@@ -120,6 +122,14 @@ impl Describer {
         each_value(trace, |role, recorded| {
             let whole = matches!(role, Role::Secret | Role::SecretHeader) || short.contains(&at);
             at += 1;
+            if let Recorded::Missing(Missing::Failed(why)) = recorded {
+                // What a `Serialize` says of its failure may quote the value.
+                if whole {
+                    *why = "it could not be described".to_owned();
+                } else if let Some(masked) = secrets.masked(why.as_bytes(), sealer.key()) {
+                    *why = masked;
+                }
+            }
             let Recorded::Plain { value, summary } = &*recorded else { return };
             let in_summary = summary.as_ref().is_some_and(|line| secrets.are_in(line.as_bytes()));
             if whole || in_summary || secrets.are_in(value.tokens()) {
@@ -146,9 +156,7 @@ fn collect(secrets: &mut Secrets, role: Role, value: &Value) -> bool {
     match role {
         Role::Secret => {
             secrets.add_all(&value.root());
-            if words::may_name_a_secret(value.tokens()) {
-                secrets.add_named(&value.root());
-            }
+            secrets.add_named(&value.root());
             false
         }
         Role::SecretHeader => {
@@ -158,7 +166,7 @@ fn collect(secrets: &mut Secrets, role: Role, value: &Value) -> bool {
             false
         }
         Role::Target => value.root().as_bytes().is_some_and(|target| secrets.add_from_target(&target)),
-        Role::Other => words::may_name_a_secret(value.tokens()) && secrets.add_named(&value.root()),
+        Role::Other => words::may_announce(value.tokens()) && secrets.add_named(&value.root()),
     }
 }
 
@@ -190,9 +198,14 @@ fn each_text(trace: &mut Trace, mut f: impl FnMut(&mut String)) {
     f(&mut trace.path);
     f(&mut trace.method);
     match &mut trace.outcome {
-        Outcome::Failed(FailureInfo { key, message, causes, .. }) => {
+        Outcome::Failed(FailureInfo { what, key, message, causes, .. }) => {
             causes.truncate(64);
             [key, message].into_iter().chain(causes).for_each(&mut f);
+            let mut name = what.to_string();
+            f(&mut name);
+            if **what != *name {
+                *what = Name::from(name);
+            }
         }
         Outcome::Panicked { message: text, .. } | Outcome::Rejected { reason: text } => f(text),
         Outcome::Done | Outcome::TimedOut { .. } | Outcome::Gone { .. } => {}
@@ -208,51 +221,60 @@ fn describe(message: &dyn Message, body_limit: usize) -> Option<MessageInfo> {
     quiet::run(|| message.describe(body_limit)).ok()
 }
 
-fn describe_datum(datum: &Datum, left: &mut usize) -> Recorded {
-    match quiet::run(|| (Value::of_data(&**datum), datum.summary())) {
-        Ok((value, summary)) => match plain(value, left) {
-            Recorded::Plain { value, .. } => Recorded::Plain {
-                value,
-                summary: summary.map(|mut line| {
-                    cut(&mut line, TEXT);
-                    line
-                }),
-            },
-            missing => missing,
-        },
-        Err(panic) => Recorded::Missing(Missing::Failed(format!("its Serialize panicked: {panic}"))),
-    }
+/// Describes the values of one trace.
+struct Values {
+    scratch: Encoder,
+    /// How many bytes they may still have.
+    left: usize,
 }
 
-fn plain(value: Result<Value, ValueError>, left: &mut usize) -> Recorded {
-    match value {
-        Ok(value) if value.tokens().len() <= *left => {
-            *left -= value.tokens().len();
-            Recorded::Plain { value, summary: None }
+impl Values {
+    fn of(&mut self, encode: impl FnOnce(&mut Encoder) -> Result<(), ValueError>) -> Recorded {
+        self.scratch.clear();
+        match encode(&mut self.scratch).and_then(|()| self.scratch.take()) {
+            Ok(value) if value.tokens().len() <= self.left => {
+                self.left -= value.tokens().len();
+                Recorded::Plain { value, summary: None }
+            }
+            Ok(_) | Err(ValueError::TooDeep | ValueError::TooLong) => Recorded::Missing(Missing::TooLarge),
+            Err(error) => Recorded::Missing(Missing::Failed(error.to_string())),
         }
-        Ok(_) | Err(ValueError::TooDeep | ValueError::TooLong) => Recorded::Missing(Missing::TooLarge),
-        Err(error) => Recorded::Missing(Missing::Failed(error.to_string())),
     }
-}
 
-fn headers(headers: Vec<Header>, left: &mut usize) -> Vec<Header<Recorded>> {
-    headers
-        .into_iter()
-        .map(|Header { name, value }| {
+    fn text(&mut self, text: &str) -> Recorded {
+        self.of(|encoder| encoder.put(text))
+    }
+
+    fn datum(&mut self, datum: &Datum) -> Recorded {
+        let described = quiet::run(|| {
+            let mut recorded = self.of(|encoder| datum.encode(encoder));
+            if let Recorded::Plain { summary, .. } = &mut recorded {
+                *summary = datum.summary();
+                summary.iter_mut().for_each(|line| cut(line, TEXT));
+            }
+            recorded
+        });
+        let failed = |panic| Recorded::Missing(Missing::Failed(format!("its Serialize panicked: {panic}")));
+        described.unwrap_or_else(failed)
+    }
+
+    fn headers(&mut self, headers: Vec<Header>) -> Vec<Header<Recorded>> {
+        let describe = |Header { name, value }: Header| {
             // As text where it is text, which is easier on the eye.
-            let described = match str::from_utf8(&value) {
-                Ok(text) => Value::of(text),
-                Err(_) => Value::bytes(&value),
+            let value = match str::from_utf8(&value) {
+                Ok(text) => self.text(text),
+                Err(_) => self.of(|encoder| encoder.bytes(&value)),
             };
-            Header { name, value: plain(described, left) }
-        })
-        .collect()
-}
+            Header { name, value }
+        };
+        headers.into_iter().map(describe).collect()
+    }
 
-fn body(body: &zerver_trace::Body, left: &mut usize) -> RecordedBody {
-    let kept = &body.bytes[..body.bytes.len().min(MAX_BODY)];
-    let full_len = body.full_len.max(body.bytes.len() as u64);
-    RecordedBody { full_len, kept_len: kept.len() as u64, bytes: plain(Value::bytes(kept), left) }
+    fn body(&mut self, body: &Body) -> RecordedBody {
+        let kept = &body.bytes[..body.bytes.len().min(MAX_BODY)];
+        let full_len = body.full_len.max(body.bytes.len() as u64);
+        RecordedBody { full_len, kept_len: kept.len() as u64, bytes: self.of(|encoder| encoder.bytes(kept)) }
+    }
 }
 
 fn cut(text: &mut String, limit: usize) {

@@ -17,6 +17,8 @@ pub(crate) struct Extent {
     pub(crate) first: u64,
     /// One past the newest.
     pub(crate) next: u64,
+    /// The traces in them: with it, a block that is an earlier state of itself is found out.
+    pub(crate) traces: u64,
     pub(crate) recorded: u64,
     pub(crate) not_kept: u64,
     pub(crate) overflowed: u64,
@@ -60,11 +62,11 @@ pub struct Catalog {
     pub flows: Vec<zerver_trace::FlowInfo>,
 }
 
-/// All heads in their order, each with its key; what cannot be read is an error in its place.
-pub(crate) fn all_heads(snapshot: &Snapshot) -> Result<Vec<(u64, Result<Head, FormatError>)>, StoreError> {
+/// All heads in their order, each with its key; none in the place of one that cannot be read.
+pub(crate) fn all_heads(snapshot: &Snapshot) -> Result<Vec<(u64, Option<Head>)>, StoreError> {
     let mut heads = Vec::new();
     snapshot.scan(Table::Heads, 0..=u64::MAX, false, |key, record| {
-        heads.push((key, block::read_head(key, record)));
+        heads.push((key, block::read_head(key, record).ok()));
         std::ops::ControlFlow::Continue(())
     })?;
     Ok(heads)

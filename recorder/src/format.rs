@@ -132,38 +132,46 @@ pub(crate) fn check_file_header(head: &[u8]) -> Result<(), FormatError> {
 }
 
 thread_local! {
-    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
+    /// The compressor, and room for what it makes, so that large pieces of memory do not come and go with each block.
+    static COMPRESSOR: RefCell<(Option<zstd::bulk::Compressor<'static>>, Vec<u8>)> =
+        const { RefCell::new((None, Vec::new())) };
 }
 
-fn compress(raw: &[u8], out: &mut [u8]) -> Option<usize> {
-    COMPRESSOR.with_borrow_mut(|slot| {
-        if slot.is_none() {
-            *slot = zstd::bulk::Compressor::new(1).ok();
+/// Calls `f` with the compressed bytes; not if they do not get smaller.
+fn compressed<T>(raw: &[u8], f: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    COMPRESSOR.with_borrow_mut(|(compressor, room)| {
+        if compressor.is_none() {
+            *compressor = zstd::bulk::Compressor::new(1).ok();
         }
-        slot.as_mut()?.compress_to_buffer(raw, out).ok()
+        // With no more room than the bytes have, whatever does not shrink fails.
+        if room.len() < raw.len() {
+            room.resize(raw.len(), 0);
+        }
+        let len = compressor.as_mut()?.compress_to_buffer(raw, &mut room[..raw.len()]).ok()?;
+        Some(f(&room[..len]))
     })
 }
 
 /// Puts the envelope around a body, compressed where that makes it smaller.
 pub(crate) fn seal_record(kind: Kind, key: u64, raw: &[u8]) -> Vec<u8> {
-    let mut out = vec![0; ENVELOPE + raw.len()];
-    // With no more room than the body has, whatever does not shrink fails and stays as it is.
-    let compressed = (raw.len() >= MIN_COMPRESSED).then(|| compress(raw, &mut out[ENVELOPE..])).flatten();
-    let body_len = match compressed {
-        Some(len) => len,
-        None => {
-            out[ENVELOPE..].copy_from_slice(raw);
-            raw.len()
-        }
+    let small = if raw.len() < MIN_COMPRESSED {
+        None
+    } else {
+        compressed(raw, |body| envelop(kind, key, raw.len(), COMPRESSED, body))
     };
-    out.truncate(ENVELOPE + body_len);
-    out[..4].copy_from_slice(&MAGIC);
-    out[4..6].copy_from_slice(&SCHEMA.to_le_bytes());
-    out[6] = kind as u8;
-    out[7] = if compressed.is_some() { COMPRESSED } else { 0 };
-    out[8..16].copy_from_slice(&key.to_le_bytes());
-    out[16..20].copy_from_slice(&(raw.len() as u32).to_le_bytes());
-    out[20..24].copy_from_slice(&(body_len as u32).to_le_bytes());
+    small.unwrap_or_else(|| envelop(kind, key, raw.len(), 0, raw))
+}
+
+fn envelop(kind: Kind, key: u64, raw_len: usize, flags: u8, body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(ENVELOPE + body.len());
+    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(&SCHEMA.to_le_bytes());
+    out.extend_from_slice(&[kind as u8, flags]);
+    out.extend_from_slice(&key.to_le_bytes());
+    out.extend_from_slice(&(raw_len as u32).to_le_bytes());
+    out.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    out.extend_from_slice(&[0; 8]);
+    out.extend_from_slice(body);
     let sum = checksum(&out);
     out[24..32].copy_from_slice(&sum.to_le_bytes());
     out

@@ -50,9 +50,9 @@ impl Rate {
     }
 
     fn allows(&self, unix_ns: u64) -> bool {
-        let second = unix_ns / 1_000_000_000 << 32;
+        let second = (unix_ns / 1_000_000_000) << 32;
         let count =
-            |counted: u64| if counted >> 32 << 32 == second { counted & u64::from(u32::MAX) } else { 0 };
+            |counted: u64| if (counted >> 32) << 32 == second { counted & u64::from(u32::MAX) } else { 0 };
         self.counted
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |counted| {
                 (count(counted) < u64::from(self.limit)).then(|| second | (count(counted) + 1))

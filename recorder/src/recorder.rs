@@ -13,6 +13,7 @@ use crate::format::FormatError;
 use crate::place::{self, Lock, LockError};
 use crate::policy::Policy;
 use crate::queue::Queue;
+use crate::quiet;
 use crate::retention::Retention;
 use crate::seal::{Key, SealError, Sealer};
 use crate::shared::{Shared, Status};
@@ -34,7 +35,8 @@ pub struct Options {
     pub queue_len: usize,
     /// Traces older than this are removed; none keeps them.
     pub max_age: Option<Duration>,
-    /// What the store may take up on the disk, in bytes; the oldest traces make room. Below 4 MiB means 4 MiB.
+    /// What the store may take up on the disk, in bytes, to within a hundredth; the oldest traces make room. Its file
+    /// grows by doubling, so that a power of two is used best. Below 4 MiB means 4 MiB.
     pub max_bytes: Option<u64>,
 }
 
@@ -144,6 +146,7 @@ impl Recorder {
         let retention = Retention::new(options.max_age, options.max_bytes);
         let (queue, receiver) = Queue::new(&options.policy, options.queue_len);
         let shared = Arc::new(Shared::new(queue));
+        let of_thread = Arc::clone(&shared);
         let writer = Writer::new(
             dir,
             lock,
@@ -156,7 +159,11 @@ impl Recorder {
         )?;
         let thread = std::thread::Builder::new()
             .name("zerver-recorder".to_owned())
-            .spawn(move || writer.run())
+            .spawn(move || {
+                if let Err(panic) = quiet::run(|| writer.run()) {
+                    of_thread.failed(&panic);
+                }
+            })
             .map_err(|error| OpenError::Io { path: options.dir, why: error.to_string() })?;
         Ok(Self { shared, thread: Some(thread) })
     }

@@ -8,8 +8,10 @@ use crate::block::Head;
 
 /// So many blocks go with one commit at most.
 const AT_ONCE: usize = 256;
-/// Of the size allowed, what the traces may take; the rest is for pages that are free but not yet used again.
+/// Of the file's size, what the traces may take; the rest is for pages that are free but not yet used again.
 const SHARE: (u64, u64) = (3, 4);
+/// redb's file grows by doubling up to this size in bytes, and by as much again from then on.
+const REGION: u64 = 4 << 30;
 /// A store is never asked to be smaller, in bytes.
 const LEAST: u64 = 4 << 20;
 
@@ -18,6 +20,7 @@ const LEAST: u64 = 4 << 20;
 pub(crate) struct Retention {
     blocks: VecDeque<Known>,
     bytes: u64,
+    traces: u64,
     max_age: Option<Duration>,
     max_bytes: Option<u64>,
     /// The wall clock when this began, read once: a step of that clock must not make everything old.
@@ -28,22 +31,44 @@ pub(crate) struct Retention {
 struct Known {
     key: u64,
     bytes: u64,
+    traces: u64,
     newest_unix_ns: u64,
 }
 
 impl Retention {
     pub(crate) fn new(max_age: Option<Duration>, max_bytes: Option<u64>) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { blocks: VecDeque::new(), bytes: 0, max_age, max_bytes, began: (now, Instant::now()) }
+        Self {
+            blocks: VecDeque::new(),
+            bytes: 0,
+            traces: 0,
+            max_age,
+            max_bytes,
+            began: (now, Instant::now()),
+        }
     }
 
     /// A block was written, for the first time or again.
     pub(crate) fn wrote(&mut self, key: u64, head: &Head) {
-        if self.blocks.back().is_some_and(|last| last.key == key) {
-            self.bytes -= self.blocks.pop_back().map_or(0, |last| last.bytes);
+        if self.blocks.back().is_some_and(|last| last.key == key)
+            && let Some(last) = self.blocks.pop_back()
+        {
+            self.forget(&last);
         }
-        self.bytes += head.bytes;
-        self.blocks.push_back(Known { key, bytes: head.bytes, newest_unix_ns: head.max_started });
+        let (bytes, traces) = (head.bytes, u64::from(head.count));
+        self.bytes += bytes;
+        self.traces += traces;
+        self.blocks.push_back(Known { key, bytes, traces, newest_unix_ns: head.max_started });
+    }
+
+    fn forget(&mut self, block: &Known) {
+        self.bytes -= block.bytes;
+        self.traces -= block.traces;
+    }
+
+    /// How many traces there are.
+    pub(crate) const fn traces(&self) -> u64 {
+        self.traces
     }
 
     /// What one commit may put, in bytes, so that what it replaces can be used again soon.
@@ -65,7 +90,7 @@ impl Retention {
                 break;
             }
             let gone = self.blocks.pop_front()?;
-            self.bytes -= gone.bytes;
+            self.forget(&gone);
             last = Some(gone.key);
         }
         last.map(|last| first..=last)
@@ -73,13 +98,20 @@ impl Retention {
 
     fn is_due(&self) -> bool {
         let Some(oldest) = self.blocks.front() else { return false };
-        let too_much = self.max_bytes.is_some_and(|max| self.bytes > max.max(LEAST) / SHARE.1 * SHARE.0);
+        let too_much = self.max_bytes.is_some_and(|max| self.bytes > file_within(max) / SHARE.1 * SHARE.0);
         let too_old = self.max_age.is_some_and(|age| {
             let now = self.began.0 + self.began.1.elapsed();
             Duration::from_nanos(oldest.newest_unix_ns) + age < now
         });
         too_much || too_old
     }
+}
+
+/// The largest size that redb's file takes on without outgrowing `max`; what it adds for itself is less than a
+/// hundredth.
+fn file_within(max: u64) -> u64 {
+    let max = max.max(LEAST);
+    if max >= REGION { max / REGION * REGION } else { 1 << max.ilog2() }
 }
 
 #[cfg(test)]

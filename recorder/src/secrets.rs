@@ -88,10 +88,10 @@ impl Secrets {
             if part.len() > SEARCHED && !is_scheme(part) {
                 self.add(part);
             }
-            if let Some(equals) = memchr::memchr(b'=', part).filter(|&at| at + 1 < part.len()) {
-                if !is_attribute(&part[..equals]) {
-                    self.add(part[equals + 1..].trim_ascii());
-                }
+            if let Some(equals) = memchr::memchr(b'=', part)
+                && !is_attribute(&part[..equals])
+            {
+                self.add(part[equals + 1..].trim_ascii());
             }
         }
         if let Some(basic) = value.strip_prefix(b"Basic ").and_then(base64_decoded) {

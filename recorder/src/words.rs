@@ -124,6 +124,14 @@ pub(crate) fn may_name_a_secret(bytes: &[u8]) -> bool {
     next_stem(bytes, 0).is_some()
 }
 
+/// The same for the tokens of a value, where a mere text must also have what stands between a name and a secret.
+pub(crate) fn may_announce(tokens: &[u8]) -> bool {
+    const TEXT: u8 = 12;
+    const BYTES: u8 = 13;
+    let mere_text = matches!(tokens.first(), Some(&(TEXT | BYTES)));
+    (!mere_text || memchr::memchr2(b'=', b':', tokens).is_some()) && may_name_a_secret(tokens)
+}
+
 fn next_stem(bytes: &[u8], from: usize) -> Option<usize> {
     let rest = bytes.get(from..)?;
     let at = rest.windows(3).enumerate().position(|(at, three)| {

@@ -200,7 +200,7 @@ impl Writer {
 
     fn next_block(&mut self) {
         self.extent.next += 1;
-        self.open = Open::default();
+        self.open.clear();
         self.committed = 0;
     }
 
@@ -232,6 +232,7 @@ impl Writer {
         let totals = Extent {
             first: self.retention.first().unwrap_or(self.extent.next),
             next: self.extent.next + u64::from(!self.open.is_empty()),
+            traces: self.retention.traces(),
             recorded: self.extent.recorded + self.pending,
             not_kept: self.extent.not_kept + self.shared.queue.not_kept(),
             overflowed: self.extent.overflowed + self.shared.queue.overflowed(),

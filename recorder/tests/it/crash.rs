@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use zerver_recorder::{ReadError, Reader, Recorder, examine, repair};
 use zerver_trace::Query;
 
-use crate::sample;
+use crate::{options, sample};
 
 const DIR: &str = "ZERVER_TEST_CRASH_DIR";
 const FROM: &str = "ZERVER_TEST_CRASH_FROM";
@@ -19,7 +19,7 @@ const FROM: &str = "ZERVER_TEST_CRASH_FROM";
 fn killed_child() {
     let Ok(dir) = std::env::var(DIR) else { return };
     let from: u64 = std::env::var(FROM).unwrap().parse().unwrap();
-    let recorder = Recorder::open(sample::options(Path::new(&dir))).unwrap();
+    let recorder = Recorder::open(options(Path::new(&dir))).unwrap();
     let sink = recorder.sink();
     for n in from.. {
         sink.accept(Box::new(sample::capture(n)));
@@ -89,9 +89,30 @@ fn the_next_writer_needs_no_repair_first() {
     let dir = tempfile::tempdir().unwrap();
     let acknowledged = kill_after(child(dir.path(), 0), 5);
     let began = Instant::now();
-    let recorder = Recorder::open(sample::options(dir.path())).unwrap();
+    let recorder = Recorder::open(options(dir.path())).unwrap();
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     let reader = Reader::open(dir.path()).unwrap();
     assert!(reader.load(sample::id(acknowledged)).unwrap().is_some());
     recorder.close();
+}
+
+/// As in development, where the service is killed and started again with each change.
+#[test]
+fn a_reader_follows_from_one_writer_to_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let recorder = Recorder::open(options(dir.path())).unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    let mut cursor = reader.newest().unwrap();
+    recorder.close();
+    let (mut seen, mut from) = (0, 0);
+    for _ in 0..3 {
+        let acknowledged = kill_after(child(dir.path(), from), 4);
+        // The next writer opens it, which puts right what the kill left behind.
+        Recorder::open(options(dir.path())).unwrap().close();
+        let (new, reached) = reader.since(cursor).unwrap();
+        (seen, cursor) = (seen + new.len() as u64, reached);
+        assert!(seen > acknowledged, "{seen} of {acknowledged}");
+        assert_eq!(new.last().unwrap().id, sample::id(seen - 1));
+        from = seen;
+    }
 }

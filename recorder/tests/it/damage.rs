@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use zerver_recorder::{Cursor, ReadError, Reader, Recorder, examine, repair};
 use zerver_trace::{Find, Query, Summary, Trace};
 
-use crate::sample;
+use crate::{options, sample};
 
 const TRACES: u64 = 300;
 
@@ -25,7 +25,7 @@ fn whole() -> Whole {
     let dir = tempfile::tempdir().unwrap();
     // In several sittings, so that the file has a past.
     for n in 0..6 {
-        let recorder = Recorder::open(sample::options(dir.path())).unwrap();
+        let recorder = Recorder::open(options(dir.path())).unwrap();
         recorder.declare(&[sample::flow()]);
         for n in n * TRACES / 6..(n + 1) * TRACES / 6 {
             recorder.sink().accept(Box::new(sample::capture(n)));
@@ -148,7 +148,7 @@ fn a_repair_saves_what_can_be_read() {
             saved += 1;
         }
         // And it can be written to again.
-        let recorder = Recorder::open(sample::options(dir.path())).unwrap();
+        let recorder = Recorder::open(options(dir.path())).unwrap();
         recorder.sink().accept(Box::new(sample::capture(TRACES)));
         assert_eq!(recorder.close().recorded, 1, "case {case}");
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use zerver_recorder::{FormatError, OpenError, ReadError, Reader, Recorder, examine, import, repair};
 
-use crate::sample;
+use crate::{options, sample};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -15,8 +15,8 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn the_second_writer_is_told_who_is_the_first() {
     let dir = tempfile::tempdir().unwrap();
-    let first = Recorder::open(sample::options(dir.path())).unwrap();
-    let error = Recorder::open(sample::options(dir.path())).unwrap_err();
+    let first = Recorder::open(options(dir.path())).unwrap();
+    let error = Recorder::open(options(dir.path())).unwrap_err();
     assert!(
         matches!(&error, OpenError::Locked { pid: Some(pid), .. } if *pid == std::process::id()),
         "{error}"
@@ -26,7 +26,7 @@ fn the_second_writer_is_told_who_is_the_first() {
     assert!(repair(dir.path()).is_err());
     assert_eq!(examine(dir.path()).holder.and_then(|holder| holder.pid), Some(std::process::id()));
     first.close();
-    Recorder::open(sample::options(dir.path())).unwrap().close();
+    Recorder::open(options(dir.path())).unwrap().close();
     assert_eq!(examine(dir.path()).holder, None);
 }
 
@@ -34,26 +34,26 @@ fn the_second_writer_is_told_who_is_the_first() {
 fn all_of_a_store_is_its_owners_alone() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("new/.zerver");
-    Recorder::open(sample::options(&dir)).unwrap().close();
+    Recorder::open(options(&dir)).unwrap().close();
     assert_eq!(mode(&dir), 0o700);
     for name in ["traces.redb", "key", "lock"] {
         assert_eq!(mode(&dir.join(name)), 0o600, "{name}");
     }
     assert!(examine(&dir).exposed.is_empty());
     // Whatever became of the modes meanwhile, for instance by a copy under another umask.
-    for name in ["traces.redb", "lock"] {
+    for name in ["traces.redb", "key", "lock"] {
         fs::set_permissions(dir.join(name), PermissionsExt::from_mode(0o666)).unwrap();
     }
-    assert_eq!(examine(&dir).exposed, [dir.join("traces.redb")]);
-    Recorder::open(sample::options(&dir)).unwrap().close();
-    assert_eq!((mode(&dir.join("traces.redb")), mode(&dir.join("lock"))), (0o600, 0o600));
+    assert_eq!(examine(&dir).exposed, [dir.join("traces.redb"), dir.join("key")]);
+    Recorder::open(options(&dir)).unwrap().close();
+    assert!(["traces.redb", "key", "lock"].iter().all(|name| mode(&dir.join(name)) == 0o600));
 }
 
 #[test]
 fn what_is_not_a_store_is_refused_and_left_alone() {
     let with_schema = |schema: u16| {
         let dir = tempfile::tempdir().unwrap();
-        Recorder::open(sample::options(dir.path())).unwrap().close();
+        Recorder::open(options(dir.path())).unwrap().close();
         let mut bytes = fs::read(dir.path().join("traces.redb")).unwrap();
         bytes[16..18].copy_from_slice(&schema.to_le_bytes());
         bytes
@@ -71,7 +71,7 @@ fn what_is_not_a_store_is_refused_and_left_alone() {
         let file = dir.path().join("traces.redb");
         fs::write(&file, &bytes).unwrap();
         fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
-        match Recorder::open(sample::options(dir.path())).unwrap_err() {
+        match Recorder::open(options(dir.path())).unwrap_err() {
             OpenError::Unreadable { source, .. } => assert_eq!(source, wanted),
             other => panic!("{other:?}"),
         }
@@ -90,12 +90,12 @@ fn what_is_not_a_store_is_refused_and_left_alone() {
 #[test]
 fn a_file_that_was_only_begun_is_finished() {
     let dir = tempfile::tempdir().unwrap();
-    Recorder::open(sample::options(dir.path())).unwrap().close();
+    Recorder::open(options(dir.path())).unwrap().close();
     let file = dir.path().join("traces.redb");
     let whole = fs::read(&file).unwrap();
     for len in [0, 5, 17, 4095, 4096] {
         fs::write(&file, &whole[..len]).unwrap();
-        let recorder = Recorder::open(sample::options(dir.path())).unwrap();
+        let recorder = Recorder::open(options(dir.path())).unwrap();
         recorder.sink().accept(Box::new(sample::capture(1)));
         assert_eq!(recorder.close().recorded, 1, "{len}");
         assert!(Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().is_some());

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use zerver_recorder::{FindError, Options, Policy, Reader, Recorder, Tail};
 use zerver_trace::{Capture, Find, Kept, Outcome, Query, Recorded, TraceSource};
 
-use crate::sample;
+use crate::{options, sample};
 
 fn record(dir: &std::path::Path, captures: impl IntoIterator<Item = Capture>) {
-    let recorder = Recorder::open(sample::options(dir)).unwrap();
+    let recorder = Recorder::open(options(dir)).unwrap();
     let sink = recorder.sink();
     captures.into_iter().for_each(|capture| sink.accept(Box::new(capture)));
     let status = recorder.close();
@@ -63,7 +63,7 @@ fn a_store_goes_on_where_it_was_left() {
 #[test]
 fn an_idle_service_is_read_within_50_ms() {
     let dir = tempfile::tempdir().unwrap();
-    let recorder = Recorder::open(sample::options(dir.path())).unwrap();
+    let recorder = Recorder::open(options(dir.path())).unwrap();
     let sink = recorder.sink();
     recorder.declare(&[sample::flow()]);
     recorder.flush();
@@ -155,7 +155,7 @@ fn an_empty_store_answers() {
 fn what_the_policy_does_not_keep_is_counted() {
     let dir = tempfile::tempdir().unwrap();
     let policy = Policy::Tail(Tail { sample: 0.0, ..Tail::default() });
-    let recorder = Recorder::open(Options { policy, ..sample::options(dir.path()) }).unwrap();
+    let recorder = Recorder::open(Options { policy, ..options(dir.path()) }).unwrap();
     let sink = recorder.sink();
     for n in 0..500 {
         let mut capture = sample::capture(n);
@@ -174,7 +174,7 @@ fn what_the_policy_does_not_keep_is_counted() {
 #[test]
 fn what_does_not_fit_the_queue_is_counted_and_nothing_waits() {
     let dir = tempfile::tempdir().unwrap();
-    let recorder = Recorder::open(Options { queue_len: 16, ..sample::options(dir.path()) }).unwrap();
+    let recorder = Recorder::open(Options { queue_len: 16, ..options(dir.path()) }).unwrap();
     let sink = recorder.sink();
     for n in 0..20_000 {
         sink.accept(Box::new(sample::capture(n)));

@@ -10,6 +10,7 @@ use zerver_trace::{
     MessageInfo, Name, Outcome, Recorded, RequestInfo, ResponseInfo, Trace, ValueError,
 };
 
+use crate::options;
 use crate::sample::{self, Told, datum, headers};
 
 /// Every secret has this in it, so that the search for one finds all.
@@ -146,7 +147,7 @@ fn has_canary(bytes: &[u8]) -> bool {
 }
 
 fn recorded(dir: &std::path::Path) -> (Reader, Trace) {
-    let recorder = Recorder::open(sample::options(dir)).unwrap();
+    let recorder = Recorder::open(options(dir)).unwrap();
     recorder.sink().accept(Box::new(planted()));
     recorder.close();
     let reader = Reader::open(dir).unwrap();
@@ -233,7 +234,7 @@ fn the_key_brings_them_back_and_equal_ones_compare_equal() {
 #[test]
 fn short_and_countless_secrets_are_sealed_with_all_around_them() {
     let dir = tempfile::tempdir().unwrap();
-    let recorder = Recorder::open(sample::options(dir.path())).unwrap();
+    let recorder = Recorder::open(options(dir.path())).unwrap();
     let mut short = sample::capture(1);
     short.events = vec![Event::Wrote {
         step: 0,
