@@ -22,6 +22,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime;
 use zerver_engine::EffectError;
 
+use super::connect::Limited;
 use super::error::{invalid, of_body, of_request, too_large};
 use super::names::Names;
 use super::{BODY_LIMIT, Header, Reply, Request, RootsError, tls};
@@ -91,7 +92,8 @@ impl ClientBuilder {
         self
     }
 
-    /// The same with so much time for a TCP connection to be made; 5 seconds if nothing is said.
+    /// The same with so much time for a connection to be made, from the look-up of the name to the end of the
+    /// handshake; 5 seconds if nothing is said.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
@@ -125,7 +127,7 @@ impl ClientBuilder {
     }
 }
 
-type Connections = legacy::Client<HttpsConnector<HttpConnector<Names>>, Full<Bytes>>;
+type Connections = legacy::Client<Limited<HttpsConnector<HttpConnector<Names>>>, Full<Bytes>>;
 
 struct Pool {
     client: Weak<Settings>,
@@ -159,6 +161,7 @@ impl Settings {
         let mut tcp = HttpConnector::new_with_resolver(Names::new(Arc::clone(&self.names)));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        // Shared out among the addresses of a name, so that one that is dead does not use up all of it.
         tcp.set_connect_timeout(Some(self.connect_timeout));
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config((*self.tls).clone())
@@ -169,7 +172,7 @@ impl Settings {
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(self.idle_timeout)
-            .build(connector)
+            .build(Limited { connector, limit: self.connect_timeout })
     }
 }
 
