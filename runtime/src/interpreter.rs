@@ -12,11 +12,11 @@ pub type Outcome<K> = Result<<K as EffectKind>::Output, EffectError>;
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// How an effect goes once it has been asked for.
-pub enum Begun<T> {
+pub enum Begun<T, F = BoxFuture<T>> {
     /// It could be answered at once. The request goes on without having waited.
     Ready(T),
     /// It takes its time.
-    Pending(BoxFuture<T>),
+    Pending(F),
 }
 
 /// The request on whose behalf an effect is performed.

@@ -1,15 +1,48 @@
 //! zerver: a step runtime for HTTP services that records why each request went the way it went.
 
+mod accept;
+mod app;
+
+mod drive;
+mod environment;
 /// The part that performs no I/O. What users need of it is in the [`prelude`].
 #[doc(hidden)]
 pub use zerver_engine as engine;
 
 /// Kinds of effect that come with zerver: how a step asks for them, and what performs them.
 pub mod effects;
+mod flight;
+mod ids;
 /// Interpreters: what performs one kind of effect.
 pub mod interpreter;
+mod limits;
+mod listen;
+mod live;
+mod notice;
+mod run;
+mod running;
+mod service;
+mod shell;
+mod start_error;
+mod time;
+mod worker;
 
+pub use app::{App, Settings};
 pub use effects::{clock, http, kv, sleep};
+pub use limits::Limits;
+pub use run::run;
+pub use running::Running;
+pub use start_error::StartError;
+
+/// Makes the `main` of a service out of the function that makes its [`App`].
+#[macro_export]
+macro_rules! main {
+    ($app:path) => {
+        fn main() -> ::std::process::ExitCode {
+            $crate::run($app())
+        }
+    };
+}
 
 /// What a service uses in nearly every file.
 pub mod prelude {
@@ -20,5 +53,5 @@ pub mod prelude {
         Request, RequestId, Response, Shared, Slot, all, chain, effect, flow, join_all, step,
     };
 
-    pub use crate::{clock, http, kv, sleep};
+    pub use crate::{App, clock, http, kv, sleep};
 }

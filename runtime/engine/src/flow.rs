@@ -44,6 +44,11 @@ impl FlowDef {
         Self { name, method, pattern, chains, class: Class::Default, deadline: None }
     }
 
+    /// Its name.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// Fails to evaluate, with a message, if the steps are in no possible order.
     pub const fn check_order(&self) {
         crate::order::check(self.name, self.pattern, self.chains);
