@@ -1,1 +1,48 @@
-//! .
+//! Writes traces to an embedded store, and reads them back while they are being written.
+//!
+//! The writing side: [`Recorder`] takes captures through its sink (`queue`), on whose way the policy decides what is
+//! kept (`policy`). Its thread (`writer`) describes them (`describe`), takes the secrets out (`secrets`, `words`,
+//! `seal`), fills blocks (`block`), removes what is too old (`retention`), and commits (`store`, the only file that names
+//! redb). The reading side: [`Reader`] and `find`. Bytes are laid out by `format` alone. Beside the two: [`portable`]
+//! files, [`import()`], and the doctor ([`examine`], [`repair`]).
+//!
+//! A store is a folder: `traces.redb`, the `key` of its secrets, and the `lock` of its one writer.
+
+mod block;
+mod describe;
+mod doctor;
+mod extent;
+#[cfg(test)]
+mod faults;
+mod find;
+mod format;
+mod import;
+mod place;
+mod policy;
+/// Traces as files of their own.
+pub mod portable;
+mod queue;
+mod quiet;
+mod reader;
+mod recorder;
+mod retention;
+#[cfg(test)]
+mod sample;
+mod seal;
+mod secrets;
+mod shared;
+mod store;
+mod words;
+mod writer;
+
+pub use doctor::{RepairError, Report, examine, repair};
+pub use extent::Catalog;
+pub use find::FindError;
+pub use format::FormatError;
+pub use import::import;
+pub use place::{Holder, find_store};
+pub use policy::{Policy, Tail};
+pub use reader::{Counts, Cursor, ReadError, Reader};
+pub use recorder::{OpenError, Options, Recorder};
+pub use seal::SealError;
+pub use shared::Status;

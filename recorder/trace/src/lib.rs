@@ -26,5 +26,5 @@ pub use id::{IdPrefix, ParseIdError, RequestId};
 pub use message::{Body, Header, Message, MessageInfo, RequestInfo, ResponseInfo};
 pub use name::Name;
 pub use source::{Find, Query, SourceError, Status, TraceSource};
-pub use trace::{Kept, Missing, Outcome, Recorded, RecordedBody, Summary, Trace};
+pub use trace::{Kept, Missing, Outcome, Recorded, RecordedBody, Shown, Summary, Trace};
 pub use value::{Node, Value, ValueError};

@@ -23,14 +23,56 @@ pub enum Recorded {
         hash: [u8; 16],
         /// Nonce and ciphertext.
         sealed: Vec<u8>,
+        /// The value with the secrets in it masked; none where the whole of it is secret.
+        shown: Option<Box<Shown>>,
     },
     /// A secret in an exported trace: it can be compared and not read.
     Hashed {
         /// Equal for equal values under one key.
         hash: [u8; 16],
+        /// The value with the secrets in it masked; none where the whole of it is secret.
+        shown: Option<Box<Shown>>,
     },
     /// It could not be recorded.
     Missing(Missing),
+}
+
+/// A value that holds a secret, with a mask in the place of each: `<secret:3f9a2c71d0e4>`, where equal secrets have
+/// equal masks.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Shown {
+    /// The masked value.
+    pub value: Value,
+    /// The masked line for a person.
+    pub summary: Option<String>,
+}
+
+impl Recorded {
+    /// The value as far as it may be shown: with masks in the place of secrets; none where all of it is secret, or
+    /// missing.
+    pub fn value(&self) -> Option<&Value> {
+        match self {
+            Self::Plain { value, .. } => Some(value),
+            Self::Sealed { shown, .. } | Self::Hashed { shown, .. } => {
+                shown.as_ref().map(|shown| &shown.value)
+            }
+            Self::Missing(_) => None,
+        }
+    }
+
+    /// The line for a person, as far as it may be shown.
+    pub fn summary(&self) -> Option<&str> {
+        match self {
+            Self::Plain { summary, .. } => summary.as_deref(),
+            Self::Sealed { shown, .. } | Self::Hashed { shown, .. } => shown.as_ref()?.summary.as_deref(),
+            Self::Missing(_) => None,
+        }
+    }
+
+    /// Whether it is a secret, or holds one.
+    pub const fn is_secret(&self) -> bool {
+        matches!(self, Self::Sealed { .. } | Self::Hashed { .. })
+    }
 }
 
 /// Why a value is not there.

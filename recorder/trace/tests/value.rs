@@ -228,3 +228,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_tree_is_written_as_it_was_read_and_texts_can_be_replaced() {
+    let everything = (
+        vec![Shape::Unit, Shape::New(7), Shape::NewUnit(()), Shape::Pair(-3, Some(Box::new(Shape::Unit)))],
+        Shape::Named { a: "secret".to_owned(), b: vec![] },
+        (BTreeMap::from([(("secret", true), -1.5f64)]), Bytes(b"secret".to_vec()), None::<()>),
+        (b"secret".to_vec(), u128::MAX, i128::MIN, 2.5f32, '\u{1f389}'),
+    );
+    let value = Value::of(&everything).unwrap();
+    let rewrite = |replace: &mut dyn FnMut(&[u8]) -> Option<String>| {
+        let mut encoder = zerver_trace::value::Encoder::new();
+        encoder.node(&value.root(), replace).unwrap();
+        encoder.finish().unwrap()
+    };
+    assert_eq!(rewrite(&mut |_| None), value);
+    let masked = rewrite(&mut |bytes| (bytes == b"secret").then(|| "***".to_owned())).to_string();
+    assert_eq!(masked.matches("\"***\"").count(), 4, "{masked}");
+    assert!(!masked.contains("secret") && !masked.contains("115, 101"), "{masked}");
+}

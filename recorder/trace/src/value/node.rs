@@ -1,5 +1,6 @@
 //! A value as a tree, for whoever shows or compares it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::token::{Cursor, Token};
@@ -92,6 +93,23 @@ impl<'a> Node<'a> {
                 entries.iter().find(|(key, _)| *key == Node::Str(name)).map(|(_, value)| value)
             }
             Self::Some(inner) | Self::Variant(_, Some(inner)) => inner.field(name),
+            _ => None,
+        }
+    }
+
+    /// Its bytes, if it is text, bytes, or a sequence of numbers that are all below 256.
+    pub fn as_bytes(&self) -> Option<Cow<'a, [u8]>> {
+        match self {
+            Self::Str(text) => Some(Cow::Borrowed(text.as_bytes())),
+            Self::Bytes(bytes) => Some(Cow::Borrowed(bytes)),
+            Self::Seq(items) if !items.is_empty() => items
+                .iter()
+                .map(|item| match item {
+                    Self::Uint(n) => u8::try_from(*n).ok(),
+                    _ => None,
+                })
+                .collect::<Option<Vec<u8>>>()
+                .map(Cow::Owned),
             _ => None,
         }
     }

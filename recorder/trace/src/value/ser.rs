@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::ser;
 
 use super::token::{self, MAX_NAME, zigzag};
-use super::{MAX_DEPTH, MAX_LEN, Value, ValueError};
+use super::{MAX_DEPTH, MAX_LEN, Node, Value, ValueError};
 
 /// Writes the tokens of one value.
 #[derive(Debug, Default)]
@@ -45,6 +45,78 @@ impl Encoder {
         Ok(())
     }
 
+    /// Writes a tree, with each text and each run of bytes for which `replace` has an answer replaced by it.
+    ///
+    /// # Errors
+    /// That it is too deep or too long.
+    pub fn node(
+        &mut self,
+        node: &Node<'_>,
+        replace: &mut dyn FnMut(&[u8]) -> Option<String>,
+    ) -> Result<(), ValueError> {
+        match node {
+            Node::Unit => self.tag(token::UNIT),
+            Node::None => self.tag(token::NONE),
+            Node::Some(inner) => {
+                self.open(token::SOME)?;
+                self.node(inner, replace)?;
+                self.depth -= 1;
+                Ok(())
+            }
+            Node::Bool(v) => self.put(v),
+            Node::Uint(v) => self.put(v),
+            Node::Int(v) => self.put(v),
+            Node::U128(v) => self.put(v),
+            Node::I128(v) => self.put(v),
+            Node::F32(v) => self.put(v),
+            Node::F64(v) => self.put(v),
+            Node::Char(v) => self.put(v),
+            Node::Str(v) => match replace(v.as_bytes()) {
+                Some(other) => self.put(&other),
+                None => self.put(v),
+            },
+            Node::Bytes(v) => match replace(v) {
+                Some(other) => self.put(&other),
+                None => self.bytes(v),
+            },
+            Node::Seq(items) => {
+                // A `Vec<u8>` that serialised as a sequence of numbers.
+                if let Some(other) = node.as_bytes().and_then(|bytes| replace(&bytes)) {
+                    return self.put(&other);
+                }
+                self.open(token::SEQ)?;
+                items.iter().try_for_each(|item| self.node(item, replace))?;
+                self.shut()
+            }
+            Node::Map(entries) => {
+                self.open(token::MAP)?;
+                for (key, value) in entries {
+                    self.node(key, replace)?;
+                    self.node(value, replace)?;
+                }
+                self.shut()
+            }
+            Node::Struct(fields) => {
+                self.open(token::STRUCT)?;
+                for (name, value) in fields {
+                    self.name(name)?;
+                    self.node(value, replace)?;
+                }
+                self.shut()
+            }
+            Node::Variant(name, None) => {
+                self.tag(token::UNIT_VARIANT)?;
+                self.name(name)
+            }
+            Node::Variant(name, Some(inner)) => {
+                self.variant(name)?;
+                self.node(inner, replace)?;
+                self.depth -= 1;
+                Ok(())
+            }
+        }
+    }
+
     /// The value that was written.
     ///
     /// # Errors
@@ -55,6 +127,26 @@ impl Encoder {
             return Err(ValueError::Truncated);
         }
         Ok(Value(self.out.into_boxed_slice()))
+    }
+
+    /// As [`Encoder::finish`], with the encoder left empty for the next value: cheaper where there are many.
+    ///
+    /// # Errors
+    /// When what was written was not exactly one value.
+    pub fn take(&mut self) -> Result<Value, ValueError> {
+        debug_assert_eq!(token::check(&self.out), Ok(()));
+        if self.out.is_empty() {
+            return Err(ValueError::Truncated);
+        }
+        let value = Value(Box::from(self.out.as_slice()));
+        self.clear();
+        Ok(value)
+    }
+
+    /// Forgets what was written, so that another value can be.
+    pub fn clear(&mut self) {
+        self.out.clear();
+        self.depth = 0;
     }
 
     fn fits(&self, more: usize) -> Result<(), ValueError> {
@@ -102,6 +194,11 @@ impl Encoder {
     fn open(&mut self, tag: u8) -> Result<(), ValueError> {
         self.tag(tag)?;
         self.deeper()
+    }
+
+    fn shut(&mut self) -> Result<(), ValueError> {
+        self.depth -= 1;
+        self.tag(token::END)
     }
 
     fn deeper(&mut self) -> Result<(), ValueError> {

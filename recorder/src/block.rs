@@ -1,0 +1,325 @@
+//! Blocks: about a hundred traces that are compressed, written and removed together, and what is kept about each
+//! block so that a list or a search need not open it.
+//!
+//! A block is three records under one number: the *head*, small and read by every search; the *summaries*, read by
+//! lists; the *body*, read to load a trace. Blocks are numbered without a gap, so that a missing one is noticed.
+
+use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
+
+use bincode::{Decode, Encode};
+use zerver_trace::{FlowInfo, Query, RequestId, Status, Summary, Trace};
+
+use crate::format::{self, FormatError, Kind};
+
+/// A block is full with so many traces,
+pub(crate) const FULL: usize = 128;
+/// or when their encoding has so many bytes.
+const FULL_BYTES: usize = 256 << 10;
+/// A trace may have so many bytes.
+pub(crate) const MAX_TRACE: usize = 4 << 20;
+
+/// What is known of one flow within a block.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct FlowCount {
+    pub(crate) name: String,
+    pub(crate) count: u32,
+    pub(crate) failed: u32,
+    pub(crate) min_ns: u64,
+    pub(crate) max_ns: u64,
+}
+
+/// What is known of a block without opening it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Head {
+    pub(crate) count: u32,
+    pub(crate) min_id: RequestId,
+    pub(crate) max_id: RequestId,
+    /// Of when its requests began, in nanoseconds since the Unix epoch.
+    pub(crate) min_started: u64,
+    pub(crate) max_started: u64,
+    /// One bit for each class of status in it, 1xx being bit 1 and none bit 0.
+    pub(crate) statuses: u8,
+    pub(crate) flows: Vec<FlowCount>,
+    /// Requests since the block before which the policy did not keep,
+    pub(crate) not_kept: u64,
+    /// and which did not fit the queue.
+    pub(crate) overflowed: u64,
+    /// What the block takes up in the store, in bytes.
+    pub(crate) bytes: u64,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            min_id: RequestId::from_u128(u128::MAX),
+            max_id: RequestId::from_u128(0),
+            min_started: u64::MAX,
+            max_started: 0,
+            statuses: 0,
+            flows: Vec::new(),
+            not_kept: 0,
+            overflowed: 0,
+            bytes: 0,
+        }
+    }
+}
+
+impl Head {
+    fn add(&mut self, trace: &Trace, failed: bool) {
+        self.count += 1;
+        self.min_id = self.min_id.min(trace.id);
+        self.max_id = self.max_id.max(trace.id);
+        self.min_started = self.min_started.min(trace.started_unix_ns);
+        self.max_started = self.max_started.max(trace.started_unix_ns);
+        self.statuses |= status_bit(trace.status);
+        let name = &trace.flow.name;
+        let at = self.flows.iter().position(|flow| flow.name == *name).unwrap_or_else(|| {
+            let name = name.clone();
+            self.flows.push(FlowCount { name, count: 0, failed: 0, min_ns: u64::MAX, max_ns: 0 });
+            self.flows.len() - 1
+        });
+        let flow = &mut self.flows[at];
+        flow.count += 1;
+        flow.failed += u32::from(failed);
+        flow.min_ns = flow.min_ns.min(trace.duration_ns);
+        flow.max_ns = flow.max_ns.max(trace.duration_ns);
+    }
+
+    /// Whether a trace that a query wants may be in the block.
+    pub(crate) fn may_match(&self, query: &Query) -> bool {
+        let status = query.status.is_none_or(|status| {
+            self.statuses
+                & match status {
+                    Status::Code(code) => status_bit(code),
+                    Status::Class(digit) => status_bit(digit * 100),
+                }
+                != 0
+        });
+        status
+            && query.since_unix_ns.is_none_or(|since| self.max_started >= since)
+            && self.of(query.flow.as_deref()).any(|flow| {
+                (!query.failed || flow.failed > 0) && query.slower_than_ns.is_none_or(|ns| flow.max_ns > ns)
+            })
+    }
+
+    /// The flows in it: all of them, or the one of this name.
+    pub(crate) fn of(&self, name: Option<&str>) -> impl Iterator<Item = &FlowCount> {
+        self.flows.iter().filter(move |flow| name.is_none_or(|name| flow.name == name))
+    }
+}
+
+const fn status_bit(status: u16) -> u8 {
+    match status / 100 {
+        class @ 1..=7 => 1 << class,
+        _ => 1,
+    }
+}
+
+static NO_FLOW: LazyLock<Arc<FlowInfo>> = LazyLock::new(Arc::default);
+
+/// A block that is being filled. It is laid out as `traces`, then flows and ends, then in four bytes where those begin.
+#[derive(Debug, Default)]
+pub(crate) struct Open {
+    pub(crate) head: Head,
+    flows: Vec<Arc<FlowInfo>>,
+    /// Where each trace ends in `traces`.
+    ends: Vec<u32>,
+    traces: Vec<u8>,
+    summaries: Vec<u8>,
+}
+
+/// The records of a block.
+pub(crate) struct Records {
+    pub(crate) head: Vec<u8>,
+    pub(crate) summaries: Vec<u8>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Open {
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.ends.len() >= FULL || self.traces.len() >= FULL_BYTES
+    }
+
+    /// Adds a trace, or hands it back if it is larger than a trace may be. It comes out without its flow.
+    pub(crate) fn push(&mut self, trace: &mut Trace) -> Result<(), TooLarge> {
+        let failed = trace.outcome.is_failure() || trace.status >= 500;
+        let start = self.traces.len();
+        let flow = std::mem::replace(&mut trace.flow, Arc::clone(&NO_FLOW));
+        let index = self.flow(&flow);
+        format::encode_into(index, &mut self.traces);
+        format::encode_into(&*trace, &mut self.traces);
+        trace.flow = flow;
+        if self.traces.len() - start > MAX_TRACE {
+            self.traces.truncate(start);
+            return Err(TooLarge);
+        }
+        self.ends.push(self.traces.len() as u32);
+        self.head.add(trace, failed);
+        // Laid out as a `Summary` is.
+        format::encode_into(
+            (
+                (
+                    trace.id,
+                    trace.flow.name.as_str(),
+                    trace.method.as_str(),
+                    trace.path.as_str(),
+                    trace.status,
+                ),
+                (trace.duration_ns, trace.class, trace.started_unix_ns, trace.outcome.as_str(), failed),
+            ),
+            &mut self.summaries,
+        );
+        Ok(())
+    }
+
+    fn flow(&mut self, flow: &Arc<FlowInfo>) -> u32 {
+        let known = self.flows.iter().position(|known| Arc::ptr_eq(known, flow) || known == flow);
+        known.unwrap_or_else(|| {
+            self.flows.push(Arc::clone(flow));
+            self.flows.len() - 1
+        }) as u32
+    }
+
+    /// The records of the block as it is now.
+    pub(crate) fn records(&mut self, key: u64) -> Records {
+        let len = self.traces.len();
+        format::encode_into((&self.flows, &self.ends), &mut self.traces);
+        self.traces.extend_from_slice(&(len as u32).to_le_bytes());
+        let body = format::seal_record(Kind::Block, key, &self.traces);
+        self.traces.truncate(len);
+        let summaries = format::seal_record(Kind::Summaries, key, &self.summaries);
+        self.head.bytes = taken(body.len()) + taken(summaries.len()) + 256;
+        let head = format::seal_record(Kind::Head, key, &format::encode(&self.head));
+        Records { head, summaries, body }
+    }
+
+    /// Forgets all, and keeps the memory for the next block.
+    pub(crate) fn clear(&mut self) {
+        self.head = Head::default();
+        self.flows.clear();
+        self.ends.clear();
+        self.traces.clear();
+        self.summaries.clear();
+    }
+}
+
+/// What a record of this length takes up: redb hands out pages in powers of two.
+fn taken(len: usize) -> u64 {
+    if len < 2048 { len as u64 + 64 } else { (len as u64 + 64).next_power_of_two().max(4096) }
+}
+
+/// A trace is larger than a trace may be.
+#[derive(Debug)]
+pub(crate) struct TooLarge;
+
+/// The head of a block.
+pub(crate) fn read_head(key: u64, record: &[u8]) -> Result<Head, FormatError> {
+    format::decode(&format::open_record(Kind::Head, key, record)?)
+}
+
+/// The summaries of a block in their order.
+pub(crate) fn read_summaries(key: u64, record: &[u8]) -> Result<Vec<Summary>, FormatError> {
+    let raw = format::open_record(Kind::Summaries, key, record)?;
+    let (mut rest, mut summaries) = (&raw[..], Vec::new());
+    while !rest.is_empty() {
+        let (summary, after) = format::decode_first(rest)?;
+        summaries.push(summary);
+        rest = after;
+    }
+    Ok(summaries)
+}
+
+/// The traces of a block, each decoded when it is asked for.
+pub(crate) struct Body<'a> {
+    raw: Cow<'a, [u8]>,
+    flows: Vec<Arc<FlowInfo>>,
+    ends: Vec<u32>,
+}
+
+impl<'a> Body<'a> {
+    pub(crate) fn read(key: u64, record: &'a [u8]) -> Result<Self, FormatError> {
+        let raw = format::open_record(Kind::Block, key, record)?;
+        let odd = || FormatError::Malformed("the traces do not fill the block".to_owned());
+        let (rest, at) = raw.split_last_chunk().ok_or_else(odd)?;
+        let at = u32::from_le_bytes(*at) as usize;
+        let (flows, ends) =
+            format::decode::<(Vec<Arc<FlowInfo>>, Vec<u32>)>(rest.get(at..).ok_or_else(odd)?)?;
+        if !ends.is_sorted() || ends.last().map_or(0, |&end| end as usize) != at {
+            return Err(odd());
+        }
+        Ok(Self { raw, flows, ends })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The trace at this position.
+    pub(crate) fn trace(&self, position: usize) -> Result<Trace, FormatError> {
+        let missing = || FormatError::Malformed(format!("there is no trace {position} in the block"));
+        let end = *self.ends.get(position).ok_or_else(missing)? as usize;
+        let start = position.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        let (index, mut trace) = format::decode::<(u32, Trace)>(&self.raw[start..end])?;
+        let flow = self.flows.get(index as usize);
+        trace.flow = Arc::clone(flow.ok_or_else(|| FormatError::Malformed("no such flow".to_owned()))?);
+        Ok(trace)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_block_gives_back_its_traces_and_their_summaries() {
+        let mut open = Open::default();
+        let traces: Vec<_> = (0..20).map(sample::trace).collect();
+        for trace in &traces {
+            open.push(&mut trace.clone()).unwrap();
+        }
+        let records = open.records(5);
+        let body = Body::read(5, &records.body).unwrap();
+        let summaries = read_summaries(5, &records.summaries).unwrap();
+        assert_eq!((body.len(), summaries.len()), (20, 20));
+        for (at, trace) in traces.iter().enumerate() {
+            assert_eq!(body.trace(at).unwrap(), *trace);
+            assert_eq!(summaries[at], trace.summary());
+        }
+        assert!(body.trace(20).is_err());
+        let head = read_head(5, &records.head).unwrap();
+        assert_eq!(head, open.head);
+        assert_eq!((head.count, head.min_id, head.max_id), (20, traces[0].id, traces[19].id));
+    }
+
+    #[test]
+    fn a_head_never_denies_what_its_block_has() {
+        let trace = sample::trace(3);
+        let mut open = Open::default();
+        open.push(&mut trace.clone()).unwrap();
+        let summary = trace.summary();
+        for flow in [None, Some("todos-item".to_owned()), Some("other".to_owned())] {
+            for status in [None, Some(Status::Code(200)), Some(Status::Class(5)), Some(Status::Class(2))] {
+                for slower_than_ns in [None, Some(summary.duration_ns - 1), Some(summary.duration_ns)] {
+                    for failed in [false, true] {
+                        let query =
+                            Query { flow: flow.clone(), status, failed, slower_than_ns, ..Query::default() };
+                        assert!(!query.matches(&summary) || open.head.may_match(&query), "{query:?}");
+                    }
+                }
+            }
+        }
+        let query = Query { flow: Some("other".to_owned()), ..Query::default() };
+        assert!(!open.head.may_match(&query));
+    }
+}

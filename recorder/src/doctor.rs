@@ -1,0 +1,237 @@
+//! What is wrong with a store, and putting it right: nothing that can still be read is thrown away.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use thiserror::Error;
+use zerver_trace::Trace;
+
+use crate::block::Body;
+use crate::extent::{self, Extent};
+use crate::format::{self, FormatError, Kind, MAX_RAW, SCHEMA};
+use crate::import::import_locked;
+use crate::place::{self, Holder, Lock};
+use crate::reader::{Counts, ReadError, Reader, View};
+use crate::recorder::{OpenError, claim};
+use crate::store::{StoreError, WriteStore};
+
+/// What was found out about a store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// The schema it is written in, where it can be read.
+    pub schema: Option<u16>,
+    /// Why it cannot be read at all, and what to do about it.
+    pub problem: Option<String>,
+    /// Whether [`repair`] would help.
+    pub repairable: bool,
+    /// The length of its file, in bytes.
+    pub bytes: u64,
+    /// What the file takes up on the disk, in bytes.
+    pub bytes_on_disk: u64,
+    /// The blocks in it, damaged ones included.
+    pub blocks: u64,
+    /// The traces that can be read.
+    pub traces: u64,
+    /// What is damaged.
+    pub damaged: Vec<Damage>,
+    /// When the oldest request in it began, in nanoseconds since the Unix epoch.
+    pub oldest_unix_ns: Option<u64>,
+    /// When the newest one did.
+    pub newest_unix_ns: Option<u64>,
+    /// What was recorded and what was not, since it was made.
+    pub counts: Counts,
+    /// Whether the key of its secrets is there.
+    pub has_key: bool,
+    /// Files and folders that others than their owner may read, or write to.
+    pub exposed: Vec<PathBuf>,
+    /// Who writes to it now.
+    pub holder: Option<Holder>,
+    /// After a repair: the damaged file, put aside under this name.
+    pub set_aside: Option<PathBuf>,
+    /// After a repair: the traces saved from that file.
+    pub salvaged: u64,
+}
+
+/// A damaged block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The number of the block.
+    pub block: u64,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// Why a store was not repaired.
+#[derive(Debug, Error)]
+pub enum RepairError {
+    /// It cannot be written to.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// There is none.
+    #[error("there is no store at {}", path.display())]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The damaged file could not be read or put aside.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+}
+
+/// Reads all of a store, and says how it is. Changes nothing.
+pub fn examine(dir: &Path) -> Report {
+    let mut report = Report { dir: dir.to_owned(), holder: Lock::holder(dir), ..Report::default() };
+    let file = place::store_file(dir);
+    if let Ok(data) = fs::metadata(&file) {
+        (report.bytes, report.bytes_on_disk) = (data.len(), data.blocks() * 512);
+    }
+    report.has_key = place::key_file(dir).is_file();
+    for path in [dir.to_owned(), file, place::key_file(dir)] {
+        if fs::metadata(&path).is_ok_and(|data| data.permissions().mode() & 0o077 != 0) {
+            report.exposed.push(path);
+        }
+    }
+    let read = Reader::open(dir).and_then(|reader| inspect(&reader.view()?, &mut report));
+    if let Err(error) = read {
+        report.repairable = match &error {
+            ReadError::NeedsRepair { .. } | ReadError::Damaged { .. } => true,
+            ReadError::Unreadable { source, .. } => {
+                matches!(source, FormatError::Checksum | FormatError::Truncated { .. })
+            }
+            ReadError::Missing { .. } | ReadError::Io { .. } => false,
+        };
+        report.problem = Some(error.to_string());
+    }
+    report.repairable |= !report.damaged.is_empty();
+    report
+}
+
+fn inspect(view: &View, report: &mut Report) -> Result<(), ReadError> {
+    report.schema = Some(SCHEMA);
+    let Extent { first, next, recorded, not_kept, overflowed } = view.extent;
+    report.counts = Counts { recorded, not_kept, overflowed };
+    report.blocks = next.saturating_sub(first);
+    // A damaged extent may name any number; blocks that are not there are not counted one by one.
+    let present: HashSet<u64> = extent::all_heads(&view.snapshot)?.into_iter().map(|(key, _)| key).collect();
+    let missing =
+        report.blocks.saturating_sub(present.iter().filter(|key| (first..next).contains(key)).count() as u64);
+    if missing > 0 {
+        let block = (first..next).find(|key| !present.contains(key)).unwrap_or(first);
+        report.damaged.push(Damage { block, why: format!("{missing} blocks are missing, this one first") });
+    }
+    let mut keys: Vec<u64> = present.into_iter().collect();
+    keys.sort_unstable();
+    for key in keys {
+        match inspect_block(view, key) {
+            Ok((count, oldest, newest)) => {
+                report.traces += count;
+                report.oldest_unix_ns = Some(report.oldest_unix_ns.map_or(oldest, |known| known.min(oldest)));
+                report.newest_unix_ns = Some(report.newest_unix_ns.map_or(newest, |known| known.max(newest)));
+            }
+            Err(error) => report.damaged.push(Damage { block: key, why: error.to_string() }),
+        }
+    }
+    Ok(())
+}
+
+/// Reads every trace of a block, and compares it with what is said of it elsewhere.
+fn inspect_block(view: &View, key: u64) -> Result<(u64, u64, u64), ReadError> {
+    let (head, summaries) = (view.head(key)?, view.summaries(key)?);
+    view.body(key, |body| {
+        if body.len() != summaries.len() || body.len() != head.count as usize {
+            return Err(FormatError::Malformed("its parts are of different lengths".to_owned()));
+        }
+        for (position, summary) in summaries.iter().enumerate() {
+            if body.trace(position)?.summary() != *summary {
+                return Err(FormatError::Malformed("its parts do not belong together".to_owned()));
+            }
+        }
+        Ok((u64::from(head.count), head.min_started, head.max_started))
+    })
+}
+
+/// Puts a store right. One that was only not closed properly is opened and closed, which loses nothing. From one that
+/// is damaged, every block that can still be read goes into a new file, and the damaged file is put aside.
+///
+/// # Errors
+/// When another process writes to it, when it is none of ours, or when the disk fails.
+pub fn repair(dir: &Path) -> Result<Report, RepairError> {
+    let path = place::store_file(dir);
+    if !path.exists() {
+        return Err(RepairError::Missing { path });
+    }
+    let lock = claim(dir)?;
+    let opened = WriteStore::open_checked(dir, true);
+    let is_damaged = match opened {
+        // Closed again at once, so that it can be read.
+        Ok(store) => {
+            drop(store);
+            let report = examine(dir);
+            report.problem.is_some() || !report.damaged.is_empty()
+        }
+        Err(StoreError::Damaged { .. }) => true,
+        Err(StoreError::Format { source: FormatError::Checksum | FormatError::Truncated { .. }, .. }) => true,
+        // The first bytes themselves may be what is damaged.
+        Err(StoreError::Format { path, source: FormatError::Foreign }) => {
+            if carve_all(&path)?.is_empty() {
+                return Err(OpenError::Unreadable { path, source: FormatError::Foreign }.into());
+            }
+            true
+        }
+        Err(error) => return Err(OpenError::from(error).into()),
+    };
+    if !is_damaged {
+        return Ok(report_of(dir, lock));
+    }
+    let io = |source| RepairError::Io { path: path.clone(), source };
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let traces = carve_all(&path)?;
+    let aside =
+        (0..).map(|n| dir.join(format!("traces.redb.damaged-{seconds}-{n}"))).find(|path| !path.exists());
+    let aside = aside.ok_or_else(|| io(io::ErrorKind::AlreadyExists.into()))?;
+    fs::rename(&path, &aside).map_err(io)?;
+    let salvaged = import_locked(&lock, dir, traces)?;
+    Ok(Report { set_aside: Some(aside), salvaged: salvaged as u64, ..report_of(dir, lock) })
+}
+
+fn report_of(dir: &Path, lock: Lock) -> Report {
+    drop(lock);
+    examine(dir)
+}
+
+/// How much of a file is looked at together, in bytes; a record that begins in the first half lies within it.
+const WINDOW: usize = 4 * MAX_RAW;
+
+/// Every trace in any block that lies whole in a file, wherever it lies, whatever else is damaged; by the number of
+/// their blocks. A block that was written again is there more than once, and so are its traces.
+fn carve_all(path: &Path) -> Result<Vec<Trace>, RepairError> {
+    let io = |source| RepairError::Io { path: path.to_owned(), source };
+    let file = File::open(path).map_err(io)?;
+    let len = file.metadata().map_err(io)?.len();
+    let (mut at, mut found) = (0, Vec::new());
+    let mut window = vec![0; WINDOW.min(usize::try_from(len).unwrap_or(WINDOW))];
+    while at < len {
+        let here = window.len().min(usize::try_from(len - at).unwrap_or(WINDOW));
+        file.read_exact_at(&mut window[..here], at).map_err(io)?;
+        for (key, record) in format::carve(Kind::Block, &window[..here]) {
+            if let Ok(body) = Body::read(key, record) {
+                found.extend((0..body.len()).filter_map(|position| Some((key, body.trace(position).ok()?))));
+            }
+        }
+        at += (WINDOW / 2) as u64;
+    }
+    found.sort_by_key(|(key, _)| *key);
+    let mut seen = HashSet::new();
+    Ok(found.into_iter().map(|(_, trace)| trace).filter(|trace| seen.insert(trace.id)).collect())
+}

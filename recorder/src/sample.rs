@@ -1,0 +1,159 @@
+//! Traces and captures for tests.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use zerver_trace::{
+    Answer, Body, Capture, Class, Datum, Decision, Event, FlowInfo, Header, Held, Kept, Message, MessageInfo,
+    Name, Outcome, Recorded, RecordedBody, RequestId, RequestInfo, ResponseInfo, SlotInfo, StepInfo, Trace,
+    Value,
+};
+
+/// When the first of them began.
+pub(crate) const START_NS: u64 = 1_790_000_000_000_000_000;
+
+pub(crate) fn id(n: u64) -> RequestId {
+    let ms = u128::from(START_NS / 1_000_000 + n);
+    let noise = u128::from(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)) & 0x3fff_ffff_ffff_ffff;
+    RequestId::from_u128(ms << 80 | 0x7 << 76 | 0x2 << 62 | noise)
+}
+
+pub(crate) fn flow() -> Arc<FlowInfo> {
+    let slot =
+        |name: &str, secret| SlotInfo { name: name.to_owned(), path: format!("todos::{name}"), secret };
+    let step = |name: &str, line| StepInfo {
+        name: name.to_owned(),
+        doc: "Does what its name says.".to_owned(),
+        file: "src/main.rs".to_owned(),
+        line,
+        reads: vec![],
+        writes: vec![],
+    };
+    Arc::new(FlowInfo {
+        name: "todos-item".to_owned(),
+        method: "GET".to_owned(),
+        pattern: "/v1/todos/{id}".to_owned(),
+        class: Class::Interactive,
+        slots: vec![
+            slot("AuthHeader", true),
+            slot("Claims", false),
+            slot("Todo", false),
+            slot("Note", false),
+        ],
+        steps: vec![
+            step("parse_auth", 3),
+            step("lookup_user", 9),
+            step("load_todo", 14),
+            step("render_todo", 20),
+        ],
+    })
+}
+
+/// The `n`th trace; it holds no secrets.
+pub(crate) fn trace(n: u64) -> Trace {
+    let value = |text: &str| Recorded::Plain { value: Value::of(text).unwrap(), summary: None };
+    let empty = RecordedBody {
+        full_len: 0,
+        kept_len: 0,
+        bytes: Recorded::Plain { value: Value::bytes(b"").unwrap(), summary: None },
+    };
+    Trace {
+        id: id(n),
+        flow: flow(),
+        class: Class::Interactive,
+        started_unix_ns: START_NS + n * 1_000_000,
+        duration_ns: 1_000_000 + n * 7,
+        seed: n,
+        build: "b1".to_owned(),
+        kept: Kept::All,
+        method: "GET".to_owned(),
+        path: format!("/v1/todos/{n}"),
+        target: value(&format!("/v1/todos/{n}")),
+        version: "HTTP/1.1".to_owned(),
+        peer: "127.0.0.1:4000".to_owned(),
+        request_headers: vec![Header { name: "host".to_owned(), value: value("localhost") }],
+        request_body: empty.clone(),
+        status: 200,
+        response_headers: vec![],
+        response_body: empty,
+        outcome: Outcome::Done,
+        events: vec![
+            Event::Received { at_ns: 10 },
+            Event::Wrote { step: 0, slot: 1, at_ns: 20, value: value(&format!("user-{n}")) },
+            Event::Ran { step: 3, ready_ns: 20, at_ns: 30, cpu_ns: 40, decision: Decision::Done },
+        ],
+        events_dropped: 0,
+    }
+}
+
+/// A request or a response that describes itself as given.
+pub(crate) struct Told(pub(crate) MessageInfo);
+
+impl Message for Told {
+    fn describe(&self, body_limit: usize) -> MessageInfo {
+        let mut info = self.0.clone();
+        let body = match &mut info {
+            MessageInfo::Request(request) => &mut request.body,
+            MessageInfo::Response(response) => &mut response.body,
+        };
+        body.bytes.truncate(body_limit);
+        info
+    }
+}
+
+pub(crate) fn headers(pairs: &[(&str, &str)]) -> Vec<Header> {
+    pairs
+        .iter()
+        .map(|(name, value)| Header { name: (*name).to_owned(), value: value.as_bytes().to_vec() })
+        .collect()
+}
+
+pub(crate) fn datum<T: Serialize + Send + Sync + 'static>(value: T) -> Datum {
+    Arc::new(Held(value))
+}
+
+/// The `n`th capture; it holds no secrets.
+pub(crate) fn capture(n: u64) -> Capture {
+    let body = br#"{"id":456,"title":"Buy milk","done":false}"#.to_vec();
+    Capture {
+        id: id(n),
+        flow: flow(),
+        class: Class::Interactive,
+        started_unix_ns: START_NS + n * 1_000_000,
+        duration_ns: 1_000_000 + n * 7,
+        seed: n,
+        request: Arc::new(Told(MessageInfo::Request(RequestInfo {
+            method: "GET".to_owned(),
+            target: format!("/v1/todos/{n}?page=2"),
+            version: "HTTP/1.1".to_owned(),
+            peer: "127.0.0.1:4000".to_owned(),
+            headers: headers(&[("host", "localhost"), ("accept", "*/*")]),
+            body: Body::default(),
+        }))),
+        response: Some(Arc::new(Told(MessageInfo::Response(ResponseInfo {
+            status: 200,
+            headers: headers(&[("content-type", "application/json")]),
+            body: Body { full_len: body.len() as u64, bytes: body },
+        })))),
+        status: 200,
+        outcome: Outcome::Done,
+        events: vec![
+            Event::Received { at_ns: 10 },
+            Event::Ran { step: 0, ready_ns: 10, at_ns: 11, cpu_ns: 5, decision: Decision::Need },
+            Event::Asked {
+                call: 0,
+                step: 0,
+                at_ns: 17,
+                kind: Name::from("kv"),
+                args: datum(("todo", 456)),
+                attempt: 1,
+                timeout_ns: None,
+            },
+            Event::Answered { call: 0, at_ns: 900, answer: Answer::Ok(datum("found it")) },
+            Event::Wrote { step: 0, slot: 2, at_ns: 20, value: datum(format!("todo-{n}")) },
+            Event::Ran { step: 3, ready_ns: 20, at_ns: 30, cpu_ns: 40, decision: Decision::Done },
+        ],
+        events_dropped: 0,
+        asked: false,
+    }
+}

@@ -1,0 +1,139 @@
+//! What the recorder's owner and its thread tell each other.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use zerver_trace::FlowInfo;
+
+use crate::queue::Queue;
+
+/// How recording goes. Counts are of this recorder, not of the store's whole life.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Traces that a commit made last.
+    pub recorded: u64,
+    /// Requests which the policy did not keep.
+    pub not_kept: u64,
+    /// Requests that were dropped because too many waited to be written.
+    pub overflowed: u64,
+    /// Requests that could not be described or were lost when recording was paused at the end.
+    pub lost: u64,
+    /// Commits made.
+    pub commits: u64,
+    /// What the store takes up on the disk, in bytes, as of the last commit.
+    pub bytes_on_disk: u64,
+    /// Why nothing can be recorded now; it is tried again every second.
+    pub paused: Option<String>,
+}
+
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) recorded: AtomicU64,
+    pub(crate) lost: AtomicU64,
+    pub(crate) commits: AtomicU64,
+    pub(crate) bytes_on_disk: AtomicU64,
+}
+
+pub(crate) struct Shared {
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) counts: Counts,
+    is_paused: AtomicBool,
+    paused: Mutex<Option<String>>,
+    declared: Mutex<Option<Vec<Arc<FlowInfo>>>>,
+    has_declared: AtomicBool,
+    closing: AtomicBool,
+    flush_wanted: AtomicU64,
+    flushed: Mutex<u64>,
+    flush_done: Condvar,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("status", &self.status()).finish_non_exhaustive()
+    }
+}
+
+/// Nothing here is left half done by a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(crate) fn new(queue: Arc<Queue>) -> Self {
+        Self {
+            queue,
+            counts: Counts::default(),
+            is_paused: AtomicBool::new(false),
+            paused: Mutex::new(None),
+            declared: Mutex::new(None),
+            has_declared: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            flush_wanted: AtomicU64::new(0),
+            flushed: Mutex::new(0),
+            flush_done: Condvar::new(),
+        }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Status {
+            recorded: count(&self.counts.recorded),
+            not_kept: self.queue.not_kept(),
+            overflowed: self.queue.overflowed(),
+            lost: count(&self.counts.lost),
+            commits: count(&self.counts.commits),
+            bytes_on_disk: count(&self.counts.bytes_on_disk),
+            paused: if self.is_paused.load(Ordering::Acquire) { lock(&self.paused).clone() } else { None },
+        }
+    }
+
+    pub(crate) fn set_paused(&self, why: Option<String>) {
+        let is_paused = why.is_some();
+        *lock(&self.paused) = why;
+        self.is_paused.store(is_paused, Ordering::Release);
+    }
+
+    pub(crate) fn declare(&self, flows: Vec<Arc<FlowInfo>>) {
+        *lock(&self.declared) = Some(flows);
+        self.has_declared.store(true, Ordering::Release);
+        self.queue.wake();
+    }
+
+    pub(crate) fn take_declared(&self) -> Option<Vec<Arc<FlowInfo>>> {
+        if !self.has_declared.swap(false, Ordering::Acquire) {
+            return None;
+        }
+        lock(&self.declared).take()
+    }
+
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        self.queue.wake();
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn flush(&self) {
+        let wanted = self.flush_wanted.fetch_add(1, Ordering::AcqRel) + 1;
+        self.queue.wake();
+        let mut flushed = lock(&self.flushed);
+        while *flushed < wanted {
+            flushed = self.flush_done.wait(flushed).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    pub(crate) fn flush_wanted(&self) -> u64 {
+        self.flush_wanted.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_flush_due(&self, wanted: u64) -> bool {
+        wanted > 0 && *lock(&self.flushed) < wanted
+    }
+
+    pub(crate) fn flushed(&self, up_to: u64) {
+        *lock(&self.flushed) = up_to;
+        self.flush_done.notify_all();
+    }
+}

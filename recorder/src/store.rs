@@ -1,0 +1,398 @@
+//! The embedded database: the only file that names redb. It keeps records under numbers in four tables and knows
+//! nothing of what they mean.
+//!
+//! The file begins with a page of our own (see `format`) and redb has the rest, so that whether a file is ours, and of
+//! which schema, is known before redb may touch it. redb can panic on a damaged file; nothing of that leaves here.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::{Bound, ControlFlow, RangeInclusive};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use redb::backends::FileBackend;
+use redb::{
+    BackendError, Builder, ConcurrencyMode, Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase,
+    StorageBackend, TableDefinition, TableError,
+};
+use thiserror::Error;
+
+use crate::format::{self, FormatError, HEADER_LEN};
+use crate::{place, quiet};
+
+/// What redb may keep in memory, in bytes; its own default is 1 GiB.
+const CACHE: usize = 16 << 20;
+
+/// Where a record is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Table {
+    Blocks,
+    Heads,
+    Summaries,
+    Meta,
+}
+
+impl Table {
+    const ALL: [Self; 4] = [Self::Blocks, Self::Heads, Self::Summaries, Self::Meta];
+
+    const fn definition(self) -> TableDefinition<'static, u64, &'static [u8]> {
+        TableDefinition::new(match self {
+            Self::Blocks => "blocks",
+            Self::Heads => "heads",
+            Self::Summaries => "summaries",
+            Self::Meta => "meta",
+        })
+    }
+}
+
+/// Why the database did not do as asked.
+#[derive(Debug, Error)]
+pub(crate) enum StoreError {
+    #[error("there is no store at {}", path.display())]
+    Missing { path: PathBuf },
+    #[error("{}: {source}", path.display())]
+    Format { path: PathBuf, source: FormatError },
+    #[error("{} was not closed properly", path.display())]
+    NeedsRepair { path: PathBuf },
+    #[error("{} is damaged: {why}", path.display())]
+    Damaged { path: PathBuf, why: String },
+    #[error("{}: {why}", path.display())]
+    Io { path: PathBuf, why: String },
+}
+
+/// Runs something of redb's for the store at `path`.
+fn guard<T>(path: &Path, f: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, StoreError> {
+    let path = path.to_owned();
+    match quiet::run(f) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(redb::Error::RepairAborted)) => Err(StoreError::NeedsRepair { path }),
+        Ok(Err(redb::Error::Corrupted(why))) | Err(why) => Err(StoreError::Damaged { path, why }),
+        Ok(Err(redb::Error::Io(error))) => {
+            let why = error.to_string();
+            Err(match error.kind() {
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput => {
+                    StoreError::Damaged { path, why }
+                }
+                _ => StoreError::Io { path, why },
+            })
+        }
+        Ok(Err(error)) => Err(StoreError::Io { path, why: error.to_string() }),
+    }
+}
+
+/// The file behind our page, as redb sees it.
+#[derive(Debug)]
+struct AfterHeader {
+    file: FileBackend,
+    #[cfg(test)]
+    faults: Option<std::sync::Arc<crate::faults::Faults>>,
+}
+
+const OFFSET: u64 = HEADER_LEN as u64;
+
+impl AfterHeader {
+    fn new(file: File, _path: &Path) -> Result<Self, redb::Error> {
+        Ok(Self {
+            file: FileBackend::new(file)?,
+            #[cfg(test)]
+            faults: crate::faults::of(_path),
+        })
+    }
+
+    #[cfg(test)]
+    fn fault(&self) -> io::Result<()> {
+        self.faults.as_ref().map_or(Ok(()), |faults| faults.strike())
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "faults are injected in tests only")]
+    const fn fault(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl StorageBackend for AfterHeader {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.len()?.saturating_sub(OFFSET))
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let at = offset.checked_add(OFFSET).ok_or(io::ErrorKind::InvalidData)?;
+        self.file.read(at, out)
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.fault()?;
+        self.file.set_len(len + OFFSET)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.fault()?;
+        self.file.sync_data()
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.fault()?;
+        self.file.write(offset + OFFSET, data)
+    }
+    fn close(&self) -> io::Result<()> {
+        self.file.close()
+    }
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_range(start, end)
+    }
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_shared_range(start, end)
+    }
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_range(start, end)
+    }
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_shared_range(start, end)
+    }
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.unlock_range(start, end)
+    }
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.query_lock_range(start, end)
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE).set_concurrency_mode(ConcurrencyMode::SingleWriter);
+    builder
+}
+
+/// Changes to be made together.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    puts: Vec<(Table, u64, Vec<u8>)>,
+    cuts: Vec<(Table, RangeInclusive<u64>)>,
+    bytes: u64,
+}
+
+impl Batch {
+    pub(crate) fn put(&mut self, table: Table, key: u64, record: Vec<u8>) {
+        self.bytes += record.len() as u64;
+        self.puts.push((table, key, record));
+    }
+
+    pub(crate) fn cut(&mut self, table: Table, keys: RangeInclusive<u64>) {
+        self.cuts.push((table, keys));
+    }
+
+    /// What is to be put, in bytes.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.puts.is_empty() && self.cuts.is_empty()
+    }
+}
+
+/// The database, open for writing by the holder of the lock.
+pub(crate) struct WriteStore {
+    path: PathBuf,
+    database: Option<Database>,
+}
+
+impl WriteStore {
+    /// Opens the database, and makes it if it is not there. A file that is not ours stays as it is.
+    pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_checked(dir, false)
+    }
+
+    /// The same, with the checksums of all pages verified, which reads the whole file.
+    pub(crate) fn open_checked(dir: &Path, check: bool) -> Result<Self, StoreError> {
+        let path = place::store_file(dir);
+        let file = prepare(dir, &path)?;
+        let database = guard(&path, || {
+            let backend = AfterHeader::new(file, &path)?;
+            Ok(builder().set_check_integrity_on_open(check).create_with_backend(backend)?)
+        })?;
+        Ok(Self { path, database: Some(database) })
+    }
+
+    /// Makes all changes, and makes them last, or fails. After a failure this store is of no use any more, and
+    /// the changes may or may not be there.
+    pub(crate) fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        guard(&self.path, || {
+            let Some(database) = &self.database else { return Err(redb::Error::DatabaseClosed) };
+            let mut txn = database.begin_write()?;
+            txn.set_quick_repair(true);
+            for table in Table::ALL {
+                let puts = || batch.puts.iter().filter(|(to, ..)| *to == table);
+                let cuts = || batch.cuts.iter().filter(|(of, _)| *of == table);
+                if puts().next().is_none() && cuts().next().is_none() {
+                    continue;
+                }
+                let mut open = txn.open_table(table.definition())?;
+                for (_, keys) in cuts() {
+                    open.retain_in(keys.clone(), |_, _| false)?;
+                }
+                for (_, key, record) in puts() {
+                    open.insert(key, record.as_slice())?;
+                }
+            }
+            Ok(txn.commit()?)
+        })
+    }
+
+    /// What is there now.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let txn = guard(&self.path, || match &self.database {
+            Some(database) => Ok(database.begin_read()?),
+            None => Err(redb::Error::DatabaseClosed),
+        })?;
+        Ok(Snapshot { path: self.path.clone(), txn: Some(txn) })
+    }
+
+    /// What the file takes up on the disk, in bytes.
+    pub(crate) fn bytes_on_disk(&self) -> u64 {
+        std::fs::metadata(&self.path).map_or(0, |data| data.blocks() * 512)
+    }
+}
+
+impl Drop for WriteStore {
+    fn drop(&mut self) {
+        let database = self.database.take();
+        let _ = quiet::run(|| drop(database));
+    }
+}
+
+fn io_error(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::Io { path: path.to_owned(), why: error.to_string() }
+}
+
+/// Opens the file and sees to it that it begins with our page.
+fn prepare(dir: &Path, path: &Path) -> Result<File, StoreError> {
+    let failed = |error: io::Error| io_error(path, &error);
+    if path.exists() {
+        // Before anything of it is changed, its mode included.
+        let file = OpenOptions::new().read(true).open(path).map_err(failed)?;
+        let head = read_head(&file).map_err(failed)?;
+        // A process that died while it made the file leaves a part of the page.
+        let begun = format::file_header().starts_with(&head);
+        if !(begun && head.len() < HEADER_LEN) {
+            format::check_file_header(&head)
+                .map_err(|source| StoreError::Format { path: path.to_owned(), source })?;
+        }
+    }
+    let file = place::open_private(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.len() < OFFSET {
+        file.write_all_at(&format::file_header(), 0)
+            .and_then(|()| file.sync_all())
+            .and_then(|()| place::sync_dir(dir))
+            .map_err(failed)?;
+    }
+    Ok(file)
+}
+
+fn read_head(file: &File) -> io::Result<Vec<u8>> {
+    let mut head = vec![0; HEADER_LEN];
+    let mut len = 0;
+    while len < head.len() {
+        match file.read_at(&mut head[len..], len as u64)? {
+            0 => break,
+            more => len += more,
+        }
+    }
+    head.truncate(len);
+    Ok(head)
+}
+
+/// The database, open for reading while another process may write.
+pub(crate) struct ReadStore {
+    path: PathBuf,
+    database: Option<ReadOnlyDatabase>,
+}
+
+impl ReadStore {
+    pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
+        let path = place::store_file(dir);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(StoreError::Missing { path });
+            }
+            Err(error) => return Err(io_error(&path, &error)),
+        };
+        let head = read_head(&file).map_err(|error| io_error(&path, &error))?;
+        if let Err(source) = format::check_file_header(&head) {
+            return Err(StoreError::Format { path, source });
+        }
+        let database =
+            guard(&path, || Ok(builder().open_read_only_with_backend(AfterHeader::new(file, &path)?)?))?;
+        Ok(Self { path, database: Some(database) })
+    }
+
+    /// What is there now, the commits of other processes included.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let txn = guard(&self.path, || match &self.database {
+            Some(database) => Ok(database.begin_read()?),
+            None => Err(redb::Error::DatabaseClosed),
+        })?;
+        Ok(Snapshot { path: self.path.clone(), txn: Some(txn) })
+    }
+}
+
+impl Drop for ReadStore {
+    fn drop(&mut self) {
+        let database = self.database.take();
+        let _ = quiet::run(|| drop(database));
+    }
+}
+
+/// The database as it was at one moment.
+pub(crate) struct Snapshot {
+    path: PathBuf,
+    txn: Option<ReadTransaction>,
+}
+
+impl Snapshot {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn get(&self, table: Table, key: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut found = None;
+        self.scan(table, key..=key, false, |_, record| {
+            found = Some(record.to_vec());
+            ControlFlow::Break(())
+        })?;
+        Ok(found)
+    }
+
+    /// Hands every record of a range to `f`, until it has enough.
+    pub(crate) fn scan(
+        &self,
+        table: Table,
+        keys: RangeInclusive<u64>,
+        newest_first: bool,
+        mut f: impl FnMut(u64, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        guard(&self.path, || {
+            let Some(txn) = &self.txn else { return Err(redb::Error::DatabaseClosed) };
+            let open = match txn.open_table(table.definition()) {
+                Ok(open) => open,
+                // Nothing was ever put there.
+                Err(TableError::TableDoesNotExist(_)) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            };
+            let mut range = open.range(keys)?;
+            loop {
+                let next = if newest_first { range.next_back() } else { range.next() };
+                let Some(entry) = next else { return Ok(()) };
+                let (key, record) = entry?;
+                if f(key.value(), record.value()).is_break() {
+                    return Ok(());
+                }
+            }
+        })
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        let txn = self.txn.take();
+        let _ = quiet::run(|| drop(txn));
+    }
+}

@@ -1,0 +1,454 @@
+//! The thread that writes: takes captures from the queue, describes them, fills blocks, and commits many at a time.
+//!
+//! When the disk fails, what was to be committed is kept and tried again; the queue fills up meanwhile, and requests
+//! never notice. A commit that failed may have landed, so it is repeated as it was, under the same numbers.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use zerver_trace::{Capture, Kept};
+
+use crate::block::{Open, TooLarge};
+use crate::describe::{self, Describer};
+use crate::extent::{self, Extent};
+use crate::place::Lock;
+use crate::queue::Accepted;
+use crate::quiet;
+use crate::retention::Retention;
+use crate::shared::Shared;
+use crate::store::{Batch, StoreError, Table, WriteStore};
+
+/// A commit has at most about so many traces,
+const GROUP: usize = 1024;
+/// and while traffic flows, commits are this far apart, so that each has many.
+const INTERVAL: Duration = Duration::from_millis(20);
+/// How long the writer looks away while traffic flows.
+const NAP: Duration = Duration::from_millis(4);
+/// With so many in the queue, it does not look away.
+const BACKLOG: usize = 256;
+/// With no traffic for so long, it sleeps until it is woken,
+const QUIET: Duration = Duration::from_millis(50);
+/// or until it looks for what has become too old.
+const HOUSEKEEPING: Duration = Duration::from_secs(30);
+/// How long after a failure the store is opened again.
+const RETRY: Duration = if cfg!(test) { Duration::from_millis(10) } else { Duration::from_secs(1) };
+/// A block which a commit left with fewer traces is filled up by the next commits, and written again with each.
+const MERGED: usize = 32;
+
+pub(crate) struct Writer {
+    dir: PathBuf,
+    _lock: Lock,
+    store: Option<WriteStore>,
+    shared: Arc<Shared>,
+    receiver: Receiver<Accepted>,
+    describer: Describer,
+    retention: Retention,
+    build: String,
+    /// The block that is being filled, its number, and how many of its traces have been committed.
+    open: Open,
+    committed: usize,
+    extent: Extent,
+    /// The counts up to the last block.
+    not_kept: u64,
+    overflowed: u64,
+    batch: Batch,
+    /// Traces since the last commit.
+    pending: u64,
+    last_commit: Option<Instant>,
+    last_traffic: Instant,
+    retry_at: Option<Instant>,
+}
+
+impl Writer {
+    #[expect(clippy::too_many_arguments, reason = "called once")]
+    pub(crate) fn new(
+        dir: PathBuf,
+        lock: Lock,
+        store: WriteStore,
+        shared: Arc<Shared>,
+        receiver: Receiver<Accepted>,
+        describer: Describer,
+        mut retention: Retention,
+        build: String,
+    ) -> Result<Self, StoreError> {
+        let extent = resume(&store, &mut retention)?;
+        shared.counts.bytes_on_disk.store(store.bytes_on_disk(), Ordering::Relaxed);
+        Ok(Self {
+            dir,
+            _lock: lock,
+            store: Some(store),
+            shared,
+            receiver,
+            describer,
+            retention,
+            build,
+            open: Open::default(),
+            committed: 0,
+            extent,
+            not_kept: 0,
+            overflowed: 0,
+            batch: Batch::default(),
+            pending: 0,
+            last_commit: None,
+            last_traffic: Instant::now(),
+            retry_at: None,
+        })
+    }
+
+    pub(crate) fn run(mut self) {
+        self.shared.queue.attach();
+        loop {
+            // Read before the queue is, so that all that came before them is written before they are answered.
+            let (closing, flush) = (self.shared.is_closing(), self.shared.flush_wanted());
+            self.turn(closing, flush);
+            if closing {
+                break self.finish();
+            }
+            self.rest();
+        }
+    }
+
+    /// Takes what there is, and commits if it is time to.
+    fn turn(&mut self, closing: bool, flush: u64) {
+        self.declare();
+        if self.retry_at.is_some_and(|at| closing || Instant::now() >= at) {
+            self.resume();
+        }
+        let must = closing || self.shared.is_flush_due(flush);
+        let mut waiting = self.receiver.len();
+        loop {
+            let took = if self.retry_at.is_none() { self.take(waiting) } else { 0 };
+            waiting = waiting.saturating_sub(took);
+            let all = waiting == 0 || (took == 0 && !self.is_full());
+            if self.is_due(all && must) {
+                self.commit();
+            }
+            if all || !must || self.retry_at.is_some() {
+                break;
+            }
+        }
+        if must && !closing {
+            self.shared.flushed(flush);
+        }
+    }
+
+    fn is_due(&self, must: bool) -> bool {
+        if self.retry_at.is_some() {
+            return false;
+        }
+        let waited = self.last_commit.is_none_or(|last| last.elapsed() >= INTERVAL);
+        let anything = self.pending > 0 || !self.batch.is_empty();
+        anything && (must || waited || self.is_full())
+    }
+
+    /// Whether there is enough for a commit.
+    fn is_full(&self) -> bool {
+        self.pending >= GROUP as u64 || self.batch.bytes() >= self.retention.commit_bytes()
+    }
+
+    /// Describes what is in the queue, up to a commit's worth.
+    fn take(&mut self, limit: usize) -> usize {
+        let mut took = 0;
+        while took < limit && !self.is_full() {
+            let Ok((capture, kept)) = self.receiver.try_recv() else { break };
+            took += 1;
+            self.record(*capture, kept);
+        }
+        if took > 0 {
+            self.last_traffic = Instant::now();
+        }
+        took
+    }
+
+    fn record(&mut self, capture: Capture, kept: Kept) {
+        // A value's own `Drop` may panic too.
+        let described = quiet::run(|| self.describer.trace(capture, kept));
+        let Ok(mut trace) = described else {
+            self.shared.counts.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        if let Err(TooLarge) = self.open.push(&mut trace) {
+            describe::outline(&mut trace);
+            if self.open.push(&mut trace).is_err() {
+                self.shared.counts.lost.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+        }
+        self.pending += 1;
+        if self.open.is_full() {
+            self.write_block();
+            self.next_block();
+        }
+    }
+
+    /// Puts the block as it is now into the batch.
+    fn write_block(&mut self) {
+        let (not_kept, overflowed) = (self.shared.queue.not_kept(), self.shared.queue.overflowed());
+        self.open.head.not_kept += not_kept - self.not_kept;
+        self.open.head.overflowed += overflowed - self.overflowed;
+        (self.not_kept, self.overflowed) = (not_kept, overflowed);
+        let key = self.extent.next;
+        let records = self.open.records(key);
+        self.batch.put(Table::Heads, key, records.head);
+        self.batch.put(Table::Summaries, key, records.summaries);
+        self.batch.put(Table::Blocks, key, records.body);
+        self.retention.wrote(key, &self.open.head);
+    }
+
+    fn next_block(&mut self) {
+        self.extent.next += 1;
+        self.open.clear();
+        self.committed = 0;
+    }
+
+    fn commit(&mut self) {
+        let fresh = self.open.len() - self.committed;
+        if fresh > 0 {
+            self.write_block();
+        }
+        self.cut();
+        self.put_extent();
+        if self.try_commit() && fresh > 0 {
+            self.committed = self.open.len();
+            if fresh >= MERGED {
+                self.next_block();
+            }
+        }
+    }
+
+    /// Lets the oldest blocks go with the next commit; whether there were any.
+    fn cut(&mut self) -> bool {
+        let Some(keys) = self.retention.cut() else { return false };
+        for table in [Table::Heads, Table::Summaries, Table::Blocks] {
+            self.batch.cut(table, keys.clone());
+        }
+        true
+    }
+
+    fn put_extent(&mut self) {
+        let totals = Extent {
+            first: self.retention.first().unwrap_or(self.extent.next),
+            next: self.extent.next + u64::from(!self.open.is_empty()),
+            recorded: self.extent.recorded + self.pending,
+            not_kept: self.extent.not_kept + self.shared.queue.not_kept(),
+            overflowed: self.extent.overflowed + self.shared.queue.overflowed(),
+        };
+        let (table, key, record) = totals.record();
+        self.batch.put(table, key, record);
+    }
+
+    /// Commits the batch as it is; if that fails, recording is paused and the batch stays.
+    fn try_commit(&mut self) -> bool {
+        let result = match &self.store {
+            Some(store) => store.commit(&self.batch),
+            None => WriteStore::open(&self.dir).and_then(|store| {
+                let result = store.commit(&self.batch);
+                self.store = Some(store);
+                result
+            }),
+        };
+        match result {
+            Ok(()) => {
+                let counts = &self.shared.counts;
+                counts.recorded.fetch_add(self.pending, Ordering::Relaxed);
+                counts.commits.fetch_add(1, Ordering::Relaxed);
+                let bytes = self.store.as_ref().map_or(0, WriteStore::bytes_on_disk);
+                counts.bytes_on_disk.store(bytes, Ordering::Relaxed);
+                self.extent.recorded += self.pending;
+                self.pending = 0;
+                self.batch = Batch::default();
+                self.last_commit = Some(Instant::now());
+                if self.retry_at.take().is_some() {
+                    self.shared.set_paused(None);
+                }
+                true
+            }
+            Err(error) => {
+                self.store = None;
+                self.retry_at = Some(Instant::now() + RETRY);
+                self.shared.set_paused(Some(error.to_string()));
+                false
+            }
+        }
+    }
+
+    /// Tries again what failed.
+    fn resume(&mut self) {
+        if self.try_commit() {
+            self.committed = self.open.len();
+        }
+    }
+
+    fn declare(&mut self) {
+        if let Some(flows) = self.shared.take_declared() {
+            let (table, key, record) = extent::catalog_record(&self.build, &flows);
+            self.batch.put(table, key, record);
+        }
+    }
+
+    fn rest(&mut self) {
+        if let Some(retry_at) = self.retry_at {
+            return std::thread::park_timeout(retry_at.saturating_duration_since(Instant::now()));
+        }
+        if self.receiver.len() >= BACKLOG {
+            return;
+        }
+        let unwritten = self.pending > 0 || !self.batch.is_empty();
+        if unwritten || self.last_traffic.elapsed() < QUIET || self.cut() {
+            let until = match self.last_commit {
+                Some(last) if unwritten => INTERVAL.saturating_sub(last.elapsed()),
+                _ => NAP,
+            };
+            return std::thread::park_timeout(until.min(NAP));
+        }
+        self.shared.queue.going_to_sleep();
+        if self.receiver.is_empty() {
+            std::thread::park_timeout(HOUSEKEEPING);
+        }
+        self.shared.queue.awake();
+    }
+
+    fn finish(&mut self) {
+        if self.retry_at.is_none() {
+            self.put_extent();
+            self.try_commit();
+        }
+        let unwritten = if self.retry_at.is_some() { self.pending } else { 0 };
+        let lost = unwritten + self.receiver.len() as u64;
+        self.shared.counts.lost.fetch_add(lost, Ordering::Relaxed);
+        self.shared.flushed(u64::MAX);
+    }
+}
+
+/// Where to go on, by what is in the store. What is damaged there is for the doctor, and does not keep anybody from
+/// recording.
+fn resume(store: &WriteStore, retention: &mut Retention) -> Result<Extent, StoreError> {
+    let snapshot = store.snapshot()?;
+    let mut extent = Extent::read(&snapshot)?.and_then(Result::ok).unwrap_or_default();
+    for (key, head) in extent::all_heads(&snapshot)? {
+        retention.wrote(key, &head.unwrap_or_default());
+        extent.next = extent.next.max(key.saturating_add(1));
+    }
+    Ok(extent)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
+    use zerver_trace::Query;
+
+    use crate::faults::{self, Faults};
+    use crate::{Options, Reader, Recorder, Status, place, sample};
+
+    fn recorder(dir: &Path) -> (Recorder, std::sync::Arc<Faults>) {
+        let faults = faults::plant(&place::store_file(dir));
+        let options = Options { max_age: None, queue_len: 400, ..Options::new(dir) };
+        (Recorder::open(options).unwrap(), faults)
+    }
+
+    /// Polls until the status is as wanted.
+    fn until(recorder: &Recorder, wanted: impl Fn(&Status) -> bool) -> Status {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let status = recorder.status();
+            if wanted(&status) {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "{status:?}");
+            std::thread::yield_now();
+        }
+    }
+
+    fn recorded(dir: &Path) -> Vec<u64> {
+        let list = Reader::open(dir).unwrap().list(&Query::default()).unwrap();
+        list.iter().rev().map(|summary| (summary.started_unix_ns - sample::START_NS) / 1_000_000).collect()
+    }
+
+    #[test]
+    fn a_disk_that_fails_once_costs_nothing_wherever_it_fails() {
+        let (mut failed, mut struck) = (0, true);
+        while struck {
+            let dir = tempfile::tempdir().unwrap();
+            let (recorder, faults) = recorder(dir.path());
+            let sink = recorder.sink();
+            (0..5).for_each(|n| sink.accept(Box::new(sample::capture(n))));
+            recorder.flush();
+            faults.fail_after(failed, false);
+            (5..200).for_each(|n| sink.accept(Box::new(sample::capture(n))));
+            let status = until(&recorder, |status| status.recorded == 200 && status.paused.is_none());
+            assert_eq!((status.overflowed, status.lost), (0, 0));
+            struck = faults.struck.load(std::sync::atomic::Ordering::SeqCst) > 0;
+            faults.heal();
+            recorder.close();
+            assert_eq!(recorded(dir.path()), (0..200).collect::<Vec<_>>(), "after {failed}");
+            failed += 1;
+        }
+        assert!(failed > 10, "only {failed} operations");
+    }
+
+    #[test]
+    fn a_full_disk_pauses_recording_and_space_resumes_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (recorder, faults) = recorder(dir.path());
+        let sink = recorder.sink();
+        sink.accept(Box::new(sample::capture(0)));
+        recorder.flush();
+        faults.fail_after(0, true);
+        sink.accept(Box::new(sample::capture(1)));
+        let status = until(&recorder, |status| status.paused.is_some());
+        assert!(status.paused.as_ref().unwrap().contains("no storage space"), "{status:?}");
+        // Requests go on; what does not fit is counted.
+        (2..600).for_each(|n| sink.accept(Box::new(sample::capture(n))));
+        assert_eq!(recorder.flush().overflowed, 198, "a flush does not wait for space");
+        faults.heal();
+        until(&recorder, |status| status.paused.is_none() && status.recorded == 402);
+        sink.accept(Box::new(sample::capture(600)));
+        assert_eq!(recorder.close().recorded, 403);
+        assert_eq!(recorded(dir.path()), (0..402).chain([600]).collect::<Vec<_>>());
+        assert_eq!(Reader::open(dir.path()).unwrap().counts().unwrap().overflowed, 198);
+    }
+
+    #[test]
+    fn what_is_lost_when_a_full_disk_outlives_the_process_is_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let (recorder, faults) = recorder(dir.path());
+        faults.fail_after(0, true);
+        (0..300).for_each(|n| recorder.sink().accept(Box::new(sample::capture(n))));
+        until(&recorder, |status| status.paused.is_some());
+        let status = recorder.close();
+        assert_eq!((status.recorded, status.lost), (0, 300));
+    }
+
+    #[test]
+    fn values_that_panic_cost_themselves_and_nothing_else() {
+        struct Bomb(bool);
+        impl zerver_trace::Data for Bomb {
+            fn encode(&self, _: &mut zerver_trace::value::Encoder) -> Result<(), zerver_trace::ValueError> {
+                panic!("boom")
+            }
+        }
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                assert!(!self.0, "dropped");
+            }
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let (recorder, _) = recorder(dir.path());
+        for (n, in_drop) in [(0, false), (1, true), (2, false)] {
+            let mut capture = sample::capture(n);
+            let value: zerver_trace::Datum = std::sync::Arc::new(Bomb(in_drop));
+            capture.events.push(zerver_trace::Event::Wrote { step: 0, slot: 1, at_ns: 0, value });
+            recorder.sink().accept(Box::new(capture));
+        }
+        let status = recorder.close();
+        assert_eq!((status.recorded, status.lost, status.paused), (2, 1, None));
+        let trace = Reader::open(dir.path()).unwrap().load(sample::id(2)).unwrap().unwrap();
+        let last = format!("{:?}", trace.events.last());
+        assert!(last.contains("Missing(Failed(\"its Serialize panicked: boom\"))"), "{last}");
+    }
+}

@@ -1,0 +1,97 @@
+//! A writer that is killed: what it had acknowledged is there, and the store opens again at once.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use zerver_recorder::{ReadError, Reader, Recorder, examine, repair};
+use zerver_trace::Query;
+
+use crate::{options, sample};
+
+const DIR: &str = "ZERVER_TEST_CRASH_DIR";
+const FROM: &str = "ZERVER_TEST_CRASH_FROM";
+
+/// Not a test of its own: the process that is killed. It says on its output up to which number it has an
+/// acknowledgement.
+#[test]
+fn killed_child() {
+    let Ok(dir) = std::env::var(DIR) else { return };
+    let from: u64 = std::env::var(FROM).unwrap().parse().unwrap();
+    let recorder = Recorder::open(options(Path::new(&dir))).unwrap();
+    let sink = recorder.sink();
+    for n in from.. {
+        sink.accept(Box::new(sample::capture(n)));
+        if n % 37 == 0 {
+            let status = recorder.flush();
+            assert_eq!((status.overflowed, status.paused), (0, None));
+            #[expect(clippy::print_stdout, reason = "read by the parent")]
+            {
+                println!("acknowledged {n}");
+            }
+        }
+    }
+}
+
+fn child(dir: &Path, from: u64) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "crash::killed_child", "--nocapture", "--test-threads=1"])
+        .env(DIR, dir)
+        .env(FROM, from.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Lets the child work until it has so many acknowledgements, and kills it; the last one.
+fn kill_after(mut child: Child, acknowledgements: usize) -> u64 {
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut numbers =
+        lines.filter_map(|line| line.rsplit_once("acknowledged ")?.1.trim().parse::<u64>().ok());
+    let mut last = numbers.by_ref().take(acknowledgements).last();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Those it had still written before it died.
+    last = numbers.last().or(last);
+    last.expect("the child acknowledged something")
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut from = 0;
+    for round in 0..8 {
+        let acknowledged = kill_after(child(dir.path(), from), 1 + round * 3);
+        let began = Instant::now();
+        let reader = match Reader::open(dir.path()) {
+            Err(ReadError::NeedsRepair { .. }) => {
+                assert!(examine(dir.path()).repairable);
+                let report = repair(dir.path()).unwrap();
+                assert_eq!((report.problem, report.damaged, report.set_aside), (None, vec![], None));
+                Reader::open(dir.path()).unwrap()
+            }
+            other => other.unwrap(),
+        };
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        let all = reader.list(&Query::default()).unwrap();
+        // All of them, in their order, none twice; perhaps some more that nobody was told of.
+        assert!(all.len() as u64 > acknowledged, "{} of {acknowledged}", all.len());
+        assert!(all.iter().rev().enumerate().all(|(n, summary)| summary.id == sample::id(n as u64)));
+        assert!(reader.load(sample::id(acknowledged)).unwrap().is_some());
+        from = all.len() as u64;
+    }
+}
+
+#[test]
+fn the_next_writer_needs_no_repair_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let acknowledged = kill_after(child(dir.path(), 0), 5);
+    let began = Instant::now();
+    let recorder = Recorder::open(options(dir.path())).unwrap();
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    let reader = Reader::open(dir.path()).unwrap();
+    assert!(reader.load(sample::id(acknowledged)).unwrap().is_some());
+    recorder.close();
+}

@@ -1,0 +1,156 @@
+//! Damaged files: the right answer or an error, never a panic, never a wrong answer; and a repair that saves what can
+//! still be read.
+
+use std::path::{Path, PathBuf};
+
+use zerver_recorder::{Cursor, ReadError, Reader, Recorder, examine, repair};
+use zerver_trace::{Find, Query, Summary, Trace};
+
+use crate::{options, sample};
+
+const TRACES: u64 = 300;
+
+struct Whole {
+    bytes: Vec<u8>,
+    list: Vec<Summary>,
+    traces: Vec<Trace>,
+    end: Cursor,
+}
+
+fn file(dir: &Path) -> PathBuf {
+    dir.join("traces.redb")
+}
+
+fn whole() -> Whole {
+    let dir = tempfile::tempdir().unwrap();
+    // In several sittings, so that the file has a past.
+    for n in 0..6 {
+        let recorder = Recorder::open(options(dir.path())).unwrap();
+        recorder.declare(&[sample::flow()]);
+        for n in n * TRACES / 6..(n + 1) * TRACES / 6 {
+            recorder.sink().accept(Box::new(sample::capture(n)));
+            if n % 20 == 0 {
+                recorder.flush();
+            }
+        }
+        recorder.close();
+    }
+    let reader = Reader::open(dir.path()).unwrap();
+    let list = reader.list(&Query::default()).unwrap();
+    let traces = list.iter().map(|summary| reader.load(summary.id).unwrap().unwrap()).collect();
+    let end = reader.newest().unwrap();
+    Whole { bytes: std::fs::read(file(dir.path())).unwrap(), list, traces, end }
+}
+
+/// Everything a reader can be asked: what it says is so, or was so at an earlier commit.
+fn interrogate(dir: &Path, whole: &Whole) -> Result<(), ReadError> {
+    let reader = Reader::open(dir)?;
+    let mut failed = None;
+    match reader.list(&Query::default()) {
+        Ok(list) => assert!(whole.list.ends_with(&list), "a wrong list of {}", list.len()),
+        Err(error) => failed = Some(error),
+    }
+    for wanted in whole.traces.iter().step_by(29) {
+        match reader.load(wanted.id) {
+            Ok(Some(trace)) => assert!(trace == *wanted, "a wrong trace"),
+            Ok(None) => {
+                assert!(reader.list(&Query::default()).is_ok_and(|list| list.len() < whole.list.len()))
+            }
+            Err(error) => failed = Some(error),
+        }
+    }
+    if let Ok(trace) = reader.find(&Find::Slowest(None)) {
+        assert!(whole.traces.contains(&trace));
+    }
+    if let Ok((new, _)) = reader.since(Reader::oldest()) {
+        assert!(new.iter().all(|summary| whole.list.contains(summary)));
+    }
+    let _ = (reader.catalog(), reader.newest(), reader.since(whole.end), reader.counts());
+    failed.map_or(Ok(()), Err)
+}
+
+/// A generator of our own, so that a case can be run again by its number.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut n = self.0;
+        n = (n ^ n >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        n = (n ^ n >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((n ^ n >> 31) % limit as u64) as usize
+    }
+}
+
+/// Damages a file in one of the ways disks and people do.
+fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
+    // Pages that were never written are not worth damaging.
+    let pages: Vec<usize> =
+        (0..bytes.len() / 4096).filter(|page| bytes[page * 4096..][..4096].iter().any(|&b| b != 0)).collect();
+    let page = pages[random.below(pages.len())] * 4096;
+    match random.below(5) {
+        0 => bytes[page + random.below(4096)] ^= 1 << random.below(8),
+        1 => (0..20).for_each(|_| bytes[page + random.below(4096)] ^= 1 << random.below(8)),
+        2 => bytes[page..page + 4096].fill(0),
+        3 => {
+            let other = pages[random.below(pages.len())] * 4096;
+            bytes.copy_within(other..other + 4096, page);
+        }
+        _ => bytes.truncate(random.below(bytes.len())),
+    }
+}
+
+#[test]
+fn a_damaged_store_answers_right_or_not_at_all() {
+    let whole = whole();
+    let dir = tempfile::tempdir().unwrap();
+    let (mut errors, mut right) = (0, 0);
+    for case in 0..1000 {
+        let mut bytes = whole.bytes.clone();
+        damage(&mut bytes, &mut Random(case));
+        std::fs::write(file(dir.path()), &bytes).unwrap();
+        match interrogate(dir.path(), &whole) {
+            Ok(()) => right += 1,
+            Err(_) => errors += 1,
+        }
+        let _ = examine(dir.path());
+    }
+    assert!(
+        errors > 100 && right > 100,
+        "{errors} errors, {right} right: this damages too much or too little"
+    );
+}
+
+#[test]
+fn a_repair_saves_what_can_be_read() {
+    let whole = whole();
+    let mut saved = 0;
+    for case in 0..60 {
+        let dir = tempfile::tempdir().unwrap();
+        let mut bytes = whole.bytes.clone();
+        damage(&mut bytes, &mut Random(case * 7919));
+        std::fs::write(file(dir.path()), &bytes).unwrap();
+        let before = examine(dir.path());
+        let Ok(report) = repair(dir.path()) else { continue };
+        assert!(report.problem.is_none() && report.damaged.is_empty(), "case {case}: {report:?}");
+        let reader = Reader::open(dir.path()).unwrap();
+        let list = reader.list(&Query::default()).unwrap();
+        assert!(list.iter().all(|summary| whole.list.contains(summary)), "case {case}");
+        assert!(
+            list.len() as u64 >= before.traces.min(TRACES),
+            "case {case}: {} of {}",
+            list.len(),
+            before.traces
+        );
+        if let Some(aside) = &report.set_aside {
+            assert!(std::fs::read(aside).unwrap().len() >= bytes.len().min(4096));
+            assert_eq!(list.len() as u64, report.salvaged);
+            saved += 1;
+        }
+        // And it can be written to again.
+        let recorder = Recorder::open(options(dir.path())).unwrap();
+        recorder.sink().accept(Box::new(sample::capture(TRACES)));
+        assert_eq!(recorder.close().recorded, 1, "case {case}");
+    }
+    assert!(saved > 10, "{saved}");
+}

@@ -1,0 +1,125 @@
+//! What each released schema wrote, kept for ever: every build reads it. The files are made by this test when
+//! `ZERVER_WRITE_GOLDEN` is set, once for a new schema, and never changed afterwards.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use zerver_recorder::{Options, Reader, Recorder, portable};
+use zerver_trace::{
+    Answer, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Name, Outcome, Query, Recorded,
+    Trace,
+};
+
+use crate::options;
+use crate::sample::{self, Told, datum, headers};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/golden/v1")
+}
+
+fn captures() -> Vec<zerver_trace::Capture> {
+    let mut all: Vec<_> = (0..130).map(sample::capture).collect();
+    all[3].outcome = Outcome::Panicked { step: 2, message: "index out of bounds".to_owned() };
+    all[4].outcome = Outcome::Failed(FailureInfo {
+        kind: FailureKind::NotFound,
+        what: Name::from("todo"),
+        key: "456".to_owned(),
+        message: "it is gone".to_owned(),
+        step: Some(2),
+        call: Some(0),
+        causes: vec!["the kv store said so".to_owned()],
+    });
+    all[4].status = 404;
+    all[5].outcome = Outcome::TimedOut { step: 1 };
+    all[6].outcome = Outcome::Gone { step: 0 };
+    all[6].response = None;
+    all[6].status = 0;
+    all[7].outcome = Outcome::Rejected { reason: "two Host headers".to_owned() };
+    all[8].events.extend([
+        Event::Yielded { step: 1, progress: datum(vec![Some(1.5), None]) },
+        Event::Wrote { step: 0, slot: 0, at_ns: 77, value: datum("a golden secret") },
+        Event::Wrote { step: 0, slot: 3, at_ns: 78, value: datum("with a golden secret inside") },
+        Event::Wrote { step: 0, slot: 1, at_ns: 79, value: datum("x".repeat(300_000)) },
+        Event::Answered {
+            call: 7,
+            at_ns: 80,
+            answer: Answer::Err(EffectError::new(EffectErrorKind::Timeout, "after 300 ms")),
+        },
+        Event::Answered { call: 8, at_ns: 81, answer: Answer::Cancelled },
+    ]);
+    all[9].request = Arc::new(Told(zerver_trace::MessageInfo::Request(zerver_trace::RequestInfo {
+        method: "POST".to_owned(),
+        target: "/v1/login?token=golden-token".to_owned(),
+        version: "HTTP/2.0".to_owned(),
+        peer: "[::1]:9".to_owned(),
+        headers: headers(&[("authorization", "Bearer golden-bearer"), ("x-bytes", "\u{fc}")]),
+        body: zerver_trace::Body { bytes: b"\xff\x00 cut".to_vec(), full_len: 99_999 },
+    })));
+    all
+}
+
+/// Records the captures into a folder.
+fn record(dir: &Path) -> Reader {
+    let recorder = Recorder::open(Options { build: "golden".to_owned(), ..options(dir) }).unwrap();
+    recorder.declare(&[sample::flow()]);
+    captures().into_iter().for_each(|capture| recorder.sink().accept(Box::new(capture)));
+    assert_eq!(recorder.close().recorded, 130);
+    Reader::open(dir).unwrap()
+}
+
+fn write(folder: &Path) {
+    let store = folder.join("store");
+    fs::create_dir_all(&store).unwrap();
+    let reader = record(&store);
+    fs::remove_file(store.join("lock")).unwrap();
+    let trace = reader.load(sample::id(9)).unwrap().unwrap();
+    fs::write(folder.join("trace.zvr"), portable::write(&trace).unwrap()).unwrap();
+}
+
+/// All traces of a store, oldest first, each with what its secrets unseal to. How they are sealed differs each time.
+fn told(reader: &Reader) -> Vec<(Trace, Vec<Recorded>)> {
+    let list = reader.list(&Query::default()).unwrap();
+    let tell = |summary: &zerver_trace::Summary| {
+        let mut trace = reader.load(summary.id).unwrap().unwrap();
+        let mut unsealed = Vec::new();
+        for event in &mut trace.events {
+            if let Event::Wrote { value, .. } = event {
+                unsealed.push(reader.unseal(value).unwrap());
+            }
+        }
+        // What a portable file holds of it: all but the sealed bytes.
+        (portable::read(&portable::write(&trace).unwrap()).unwrap(), unsealed)
+    };
+    list.iter().rev().map(tell).collect()
+}
+
+#[test]
+fn what_schema_1_wrote_can_be_read() {
+    if std::env::var_os("ZERVER_WRITE_GOLDEN").is_some() {
+        assert!(!folder().exists(), "golden files are never changed");
+        write(&folder());
+    }
+    let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for name in ["traces.redb", "key"] {
+        fs::copy(folder().join("store").join(name), old.path().join(name)).unwrap();
+    }
+    // Under the same key, hashes and masks are the same.
+    fs::copy(folder().join("store/key"), new.path().join("key")).unwrap();
+    let (old_reader, new_reader) = (Reader::open(old.path()).unwrap(), record(new.path()));
+    let (golden, fresh) = (told(&old_reader), told(&new_reader));
+    assert_eq!((golden.len(), fresh.len()), (130, 130));
+    for (golden, fresh) in golden.iter().zip(&fresh) {
+        assert_eq!(golden, fresh);
+    }
+    assert_eq!(old_reader.declared().unwrap(), new_reader.declared().unwrap());
+    assert_eq!(old_reader.counts().unwrap(), new_reader.counts().unwrap());
+    let file = fs::read(folder().join("trace.zvr")).unwrap();
+    assert_eq!(portable::read(&file).unwrap(), fresh[9].0);
+    // A store of this schema can also be written to.
+    drop(old_reader);
+    let recorder = Recorder::open(options(old.path())).unwrap();
+    recorder.sink().accept(Box::new(sample::capture(130)));
+    assert_eq!(recorder.close().recorded, 1);
+    assert_eq!(Reader::open(old.path()).unwrap().list(&Query::default()).unwrap().len(), 131);
+}

@@ -1,0 +1,112 @@
+//! Who may write to what: one writer, its own files, and nothing that is not a store.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use zerver_recorder::{FormatError, OpenError, ReadError, Reader, Recorder, examine, import, repair};
+
+use crate::{options, sample};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn the_second_writer_is_told_who_is_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Recorder::open(options(dir.path())).unwrap();
+    let error = Recorder::open(options(dir.path())).unwrap_err();
+    assert!(
+        matches!(&error, OpenError::Locked { pid: Some(pid), .. } if *pid == std::process::id()),
+        "{error}"
+    );
+    assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+    assert!(matches!(import(dir.path(), vec![]), Err(OpenError::Locked { .. })));
+    assert!(repair(dir.path()).is_err());
+    assert_eq!(examine(dir.path()).holder.and_then(|holder| holder.pid), Some(std::process::id()));
+    first.close();
+    Recorder::open(options(dir.path())).unwrap().close();
+    assert_eq!(examine(dir.path()).holder, None);
+}
+
+#[test]
+fn all_of_a_store_is_its_owners_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("new/.zerver");
+    Recorder::open(options(&dir)).unwrap().close();
+    assert_eq!(mode(&dir), 0o700);
+    for name in ["traces.redb", "key", "lock"] {
+        assert_eq!(mode(&dir.join(name)), 0o600, "{name}");
+    }
+    assert!(examine(&dir).exposed.is_empty());
+    // Whatever became of the modes meanwhile, for instance by a copy under another umask.
+    for name in ["traces.redb", "lock"] {
+        fs::set_permissions(dir.join(name), PermissionsExt::from_mode(0o666)).unwrap();
+    }
+    assert_eq!(examine(&dir).exposed, [dir.join("traces.redb")]);
+    Recorder::open(options(&dir)).unwrap().close();
+    assert_eq!((mode(&dir.join("traces.redb")), mode(&dir.join("lock"))), (0o600, 0o600));
+}
+
+#[test]
+fn what_is_not_a_store_is_refused_and_left_alone() {
+    let with_schema = |schema: u16| {
+        let dir = tempfile::tempdir().unwrap();
+        Recorder::open(options(dir.path())).unwrap().close();
+        let mut bytes = fs::read(dir.path().join("traces.redb")).unwrap();
+        bytes[16..18].copy_from_slice(&schema.to_le_bytes());
+        bytes
+    };
+    let cases = [
+        (b"SQLite format 3\0 and so on".to_vec(), FormatError::Foreign),
+        (vec![0; 100_000], FormatError::Foreign),
+        (b"x".to_vec(), FormatError::Foreign),
+        (b"redb\x1a\x0a\xa9\x0d\x0a\0\0\0".repeat(1000), FormatError::Foreign),
+        (with_schema(2), FormatError::Newer { found: 2 }),
+        (with_schema(0), FormatError::Older { found: 0 }),
+    ];
+    for (bytes, wanted) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("traces.redb");
+        fs::write(&file, &bytes).unwrap();
+        fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+        match Recorder::open(options(dir.path())).unwrap_err() {
+            OpenError::Unreadable { source, .. } => assert_eq!(source, wanted),
+            other => panic!("{other:?}"),
+        }
+        match Reader::open(dir.path()).unwrap_err() {
+            ReadError::Unreadable { source, .. } => assert_eq!(source, wanted),
+            other => panic!("{other:?}"),
+        }
+        assert!(repair(dir.path()).is_err());
+        assert!(import(dir.path(), vec![sample::trace(1)]).is_err());
+        let report = examine(dir.path());
+        assert!(report.problem.is_some() && !report.repairable, "{report:?}");
+        assert!(fs::read(&file).unwrap() == bytes && mode(&file) == 0o644, "{wanted} was changed");
+    }
+}
+
+#[test]
+fn a_file_that_was_only_begun_is_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    Recorder::open(options(dir.path())).unwrap().close();
+    let file = dir.path().join("traces.redb");
+    let whole = fs::read(&file).unwrap();
+    for len in [0, 5, 17, 4095, 4096] {
+        fs::write(&file, &whole[..len]).unwrap();
+        let recorder = Recorder::open(options(dir.path())).unwrap();
+        recorder.sink().accept(Box::new(sample::capture(1)));
+        assert_eq!(recorder.close().recorded, 1, "{len}");
+        assert!(Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().is_some());
+    }
+}
+
+#[test]
+fn no_store_is_an_error_that_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = Reader::open(&dir.path().join("none")).unwrap_err().to_string();
+    assert!(error.starts_with("there is no store at ") && error.contains("zerver dev"), "{error}");
+    assert!(repair(dir.path()).is_err());
+    assert_eq!(examine(dir.path()).traces, 0);
+}

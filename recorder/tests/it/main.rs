@@ -1,0 +1,17 @@
+//! The recorder as a service and its tools use it: through the public interface, on real files.
+
+mod crash;
+mod damage;
+mod golden;
+mod guard;
+mod portable;
+mod retention;
+mod roundtrip;
+#[path = "../../src/sample.rs"]
+mod sample;
+mod secrets;
+
+/// Options under which the samples, which began long ago, are not too old.
+fn options(dir: &std::path::Path) -> zerver_recorder::Options {
+    zerver_recorder::Options { max_age: None, ..zerver_recorder::Options::new(dir) }
+}

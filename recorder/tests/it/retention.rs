@@ -1,0 +1,81 @@
+//! A store stays within its limits, and removes the oldest first.
+
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use zerver_recorder::{Options, Reader, Recorder, examine};
+use zerver_trace::{Body, Capture, MessageInfo, Query, ResponseInfo};
+
+use crate::options;
+use crate::sample::{self, Told};
+
+/// A capture with a body that does not compress.
+fn large(n: u64) -> Capture {
+    let mut noise = n + 1;
+    let bytes: Vec<u8> = (0..2_000)
+        .flat_map(|_| {
+            noise ^= noise << 13;
+            noise ^= noise >> 7;
+            noise ^= noise << 17;
+            noise.to_le_bytes()
+        })
+        .collect();
+    let body = Body { full_len: bytes.len() as u64, bytes };
+    let response = MessageInfo::Response(ResponseInfo { status: 200, headers: vec![], body });
+    Capture { response: Some(std::sync::Arc::new(Told(response))), ..sample::capture(n) }
+}
+
+#[test]
+fn a_store_at_its_limit_stays_there() {
+    const MAX: u64 = 8 << 20;
+    let dir = tempfile::tempdir().unwrap();
+    let limited = Options { max_bytes: Some(MAX), queue_len: 100_000, ..options(dir.path()) };
+    let recorder = Recorder::open(limited.clone()).unwrap();
+    let (sink, count) = (recorder.sink(), 3_000);
+    for n in 0..count {
+        sink.accept(Box::new(large(n)));
+        if n % 50 == 0 {
+            recorder.flush();
+            let file = std::fs::metadata(dir.path().join("traces.redb")).unwrap();
+            assert!(file.len() <= MAX + MAX / 100, "{}", file.len());
+            assert!(file.blocks() * 512 <= MAX + MAX / 100, "{}", file.blocks() * 512);
+        }
+    }
+    assert_eq!(recorder.close().recorded, count);
+    let reader = Reader::open(dir.path()).unwrap();
+    let kept = reader.list(&Query::default()).unwrap();
+    // 16 KB each: far from all fit, and what is left is the newest without a gap.
+    assert!((150..count as usize / 2).contains(&kept.len()), "{}", kept.len());
+    assert!(kept.iter().zip((0..count).rev()).all(|(summary, n)| summary.id == sample::id(n)));
+    assert_eq!(examine(dir.path()).damaged, []);
+    // A smaller limit holds from the next start on.
+    let recorder = Recorder::open(Options { max_bytes: Some(MAX / 2), ..limited }).unwrap();
+    recorder.sink().accept(Box::new(sample::capture(count)));
+    recorder.close();
+    assert!(reader.list(&Query::default()).unwrap().len() < kept.len());
+}
+
+#[test]
+fn what_is_too_old_goes_and_a_reader_that_follows_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let hour = Options { max_age: Some(Duration::from_secs(3600)), ..options(dir.path()) };
+    let began = |n: u64, unix_ns| Box::new(Capture { started_unix_ns: unix_ns, ..sample::capture(n) });
+    let recorder = Recorder::open(options(dir.path())).unwrap();
+    for n in 0..128 {
+        recorder.sink().accept(began(n, now - 7_200_000_000_000));
+    }
+    recorder.close();
+    let reader = Reader::open(dir.path()).unwrap();
+    let cursor = reader.newest().unwrap();
+    let recorder = Recorder::open(hour).unwrap();
+    // Clocks that stepped back or forth are no reason to stop.
+    recorder.sink().accept(began(500, now));
+    recorder.sink().accept(began(501, 0));
+    recorder.sink().accept(began(502, u64::MAX));
+    recorder.close();
+    let left: Vec<_> = reader.list(&Query::default()).unwrap().iter().map(|summary| summary.id).collect();
+    assert_eq!(left, [sample::id(502), sample::id(501), sample::id(500)]);
+    assert_eq!(reader.since(cursor).unwrap().0.len(), 3);
+    assert_eq!(reader.since(Reader::oldest()).unwrap().0.len(), 3);
+}

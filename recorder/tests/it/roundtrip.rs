@@ -1,0 +1,186 @@
+//! What is recorded can be read: by another reader at once, by everything a person may call it, in order.
+
+use std::time::{Duration, Instant};
+
+use zerver_recorder::{FindError, Options, Policy, Reader, Recorder, Tail};
+use zerver_trace::{Capture, Find, Kept, Outcome, Query, Recorded, TraceSource};
+
+use crate::{options, sample};
+
+fn record(dir: &std::path::Path, captures: impl IntoIterator<Item = Capture>) {
+    let recorder = Recorder::open(options(dir)).unwrap();
+    let sink = recorder.sink();
+    captures.into_iter().for_each(|capture| sink.accept(Box::new(capture)));
+    let status = recorder.close();
+    assert_eq!((status.overflowed, status.lost, status.paused), (0, 0, None));
+}
+
+fn find(reader: &Reader, text: &str) -> Result<zerver_trace::Trace, FindError> {
+    reader.find(&text.parse::<Find>().unwrap())
+}
+
+#[test]
+fn what_was_recorded_is_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    record(dir.path(), (0..700).map(sample::capture));
+    let reader = Reader::open(dir.path()).unwrap();
+    let all = reader.list(&Query::default()).unwrap();
+    assert_eq!(all.len(), 700);
+    assert!(all.iter().rev().enumerate().all(|(n, summary)| summary.id == sample::id(n as u64)));
+    let trace = TraceSource::load(&reader, sample::id(300)).unwrap().unwrap();
+    assert_eq!((trace.path.as_str(), trace.kept, trace.events.len()), ("/v1/todos/300", Kept::All, 6));
+    assert_eq!(trace.flow, sample::flow());
+    assert_eq!(trace.summary(), all[399]);
+    let Recorded::Plain { value, .. } = &trace.response_body.bytes else {
+        panic!("{:?}", trace.response_body)
+    };
+    assert_eq!(value.to_string(), r#"b"{"id":456,"title":"Buy milk","done":false}""#);
+    assert!(reader.load(sample::id(700)).unwrap().is_none());
+    assert_eq!(reader.counts().unwrap().recorded, 700);
+
+    let some = reader.list(&Query { limit: Some(3), ..Query::default() }).unwrap();
+    assert_eq!(some, all[..3]);
+    let slow = Query { slower_than_ns: Some(1_000_000 + 690 * 7), ..Query::default() };
+    assert_eq!(reader.list(&slow).unwrap(), all[..9]);
+    assert!(reader.list(&Query { failed: true, ..Query::default() }).unwrap().is_empty());
+}
+
+#[test]
+fn a_store_goes_on_where_it_was_left() {
+    let dir = tempfile::tempdir().unwrap();
+    for n in 0..5 {
+        record(dir.path(), (n * 10..n * 10 + 10).map(sample::capture));
+    }
+    let reader = Reader::open(dir.path()).unwrap();
+    let all = reader.list(&Query::default()).unwrap();
+    assert!(
+        all.len() == 50
+            && all.iter().rev().enumerate().all(|(n, summary)| summary.id == sample::id(n as u64))
+    );
+    assert_eq!(reader.counts().unwrap().recorded, 50);
+}
+
+#[test]
+fn an_idle_service_is_read_within_50_ms() {
+    let dir = tempfile::tempdir().unwrap();
+    let recorder = Recorder::open(options(dir.path())).unwrap();
+    let sink = recorder.sink();
+    recorder.declare(&[sample::flow()]);
+    recorder.flush();
+    let reader = Reader::open(dir.path()).unwrap();
+    assert_eq!(reader.catalog().unwrap(), [(*sample::flow()).clone()]);
+    let mut cursor = reader.newest().unwrap();
+    let mut took = Vec::new();
+    for n in 0..5 {
+        let began = Instant::now();
+        sink.accept(Box::new(sample::capture(n)));
+        loop {
+            let (new, reached) = reader.since(cursor).unwrap();
+            cursor = reached;
+            if let [summary] = &new[..] {
+                assert_eq!(summary.id, sample::id(n));
+                break;
+            }
+            assert!(began.elapsed() < Duration::from_secs(10), "never seen");
+            std::thread::yield_now();
+        }
+        took.push(began.elapsed());
+    }
+    // One that the machine did not disturb is enough to show that nothing waits.
+    assert!(took.iter().min().unwrap() < &Duration::from_millis(50), "{took:?}");
+    assert_eq!(reader.since(cursor).unwrap(), (vec![], cursor));
+    assert_eq!(reader.since(Reader::oldest()).unwrap().0.len(), 5);
+}
+
+#[test]
+fn a_trace_is_found_by_what_people_call_it() {
+    let dir = tempfile::tempdir().unwrap();
+    record(
+        dir.path(),
+        (0..300).map(|n| {
+            let mut capture = sample::capture(n);
+            capture.duration_ns = 1_000_000 + (n * 37 % 300) * 1000;
+            if n == 41 || n == 77 {
+                capture.outcome = Outcome::Panicked { step: 1, message: "boom".to_owned() };
+            }
+            capture
+        }),
+    );
+    let reader = Reader::open(dir.path()).unwrap();
+    let slowest = (0..300u64).max_by_key(|n| n * 37 % 300).unwrap();
+    for (text, wanted) in [
+        ("@last", 299),
+        ("@last:todos-item", 299),
+        ("@failed", 77),
+        ("@fastest", 0),
+        ("@slowest", slowest),
+        ("@slowest:todos-item", slowest),
+        (&sample::id(123).to_string(), 123),
+    ] {
+        assert_eq!(find(&reader, text).unwrap().id, sample::id(wanted), "{text}");
+    }
+    assert!(matches!(find(&reader, "@last:other"), Err(FindError::Empty { flow: Some(_), .. })));
+    match find(&reader, "01") {
+        Err(FindError::Ambiguous { candidates, .. }) => assert_eq!(candidates.len(), 3),
+        other => panic!("{other:?}"),
+    }
+    let mut almost = sample::id(123).to_string();
+    almost.replace_range(35.., if almost.ends_with('0') { "1" } else { "0" });
+    match find(&reader, &almost) {
+        Err(FindError::NotFound { nearest, .. }) => {
+            assert_eq!((nearest.len(), nearest[0]), (3, sample::id(123)))
+        }
+        other => panic!("{other:?}"),
+    }
+    let error = find(&reader, "ffff").unwrap_err().to_string();
+    assert!(error.starts_with("no trace has the id ffff; the nearest are 01a"), "{error}");
+}
+
+#[test]
+fn an_empty_store_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    record(dir.path(), []);
+    let reader = Reader::open(dir.path()).unwrap();
+    assert!(reader.list(&Query::default()).unwrap().is_empty());
+    assert!(reader.catalog().unwrap().is_empty());
+    assert!(matches!(find(&reader, "@last"), Err(FindError::Empty { .. })));
+    assert!(matches!(find(&reader, "abc"), Err(FindError::NotFound { nearest, .. }) if nearest.is_empty()));
+    let (new, cursor) = reader.since(reader.newest().unwrap()).unwrap();
+    assert!(new.is_empty());
+    record(dir.path(), [sample::capture(1)]);
+    assert_eq!(reader.since(cursor).unwrap().0.len(), 1);
+}
+
+#[test]
+fn what_the_policy_does_not_keep_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let policy = Policy::Tail(Tail { sample: 0.0, ..Tail::default() });
+    let recorder = Recorder::open(Options { policy, ..options(dir.path()) }).unwrap();
+    let sink = recorder.sink();
+    for n in 0..500 {
+        let mut capture = sample::capture(n);
+        capture.status = if n % 100 == 7 { 500 } else { 200 };
+        capture.duration_ns = 1000;
+        sink.accept(Box::new(capture));
+    }
+    let status = recorder.close();
+    assert_eq!((status.recorded, status.not_kept, status.overflowed), (5, 495, 0));
+    let reader = Reader::open(dir.path()).unwrap();
+    let counts = reader.counts().unwrap();
+    assert_eq!((counts.recorded, counts.not_kept), (5, 495));
+    assert_eq!(find(&reader, "@failed").unwrap().kept, Kept::Failed);
+}
+
+#[test]
+fn what_does_not_fit_the_queue_is_counted_and_nothing_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    let recorder = Recorder::open(Options { queue_len: 16, ..options(dir.path()) }).unwrap();
+    let sink = recorder.sink();
+    for n in 0..20_000 {
+        sink.accept(Box::new(sample::capture(n)));
+    }
+    let status = recorder.close();
+    assert!(status.overflowed > 0);
+    assert_eq!(status.recorded + status.overflowed, 20_000);
+    assert_eq!(Reader::open(dir.path()).unwrap().counts().unwrap().overflowed, status.overflowed);
+}

@@ -1,0 +1,261 @@
+//! Canaries: secrets that are nowhere in the bytes of a store, nor of a file that leaves it, in whatever form they came
+//! in; and that come back with the key.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use zerver_recorder::{Reader, Recorder, SealError, portable};
+use zerver_trace::{
+    Answer, Body, Capture, Data, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Find,
+    MessageInfo, Name, Outcome, Recorded, RequestInfo, ResponseInfo, Trace, ValueError,
+};
+
+use crate::options;
+use crate::sample::{self, Told, datum, headers};
+
+/// Every secret has this in it, so that the search for one finds all.
+const CANARY: &str = "c4n4ry";
+
+fn canary(name: &str) -> String {
+    format!("{name}-{CANARY}-{name}")
+}
+
+#[derive(Serialize)]
+struct Call {
+    url: String,
+    headers: Vec<(String, String)>,
+    raw_headers: Vec<(String, Vec<u8>)>,
+    body: Vec<u8>,
+}
+
+struct Summed(Call);
+
+impl Data for Summed {
+    fn encode(&self, out: &mut zerver_trace::value::Encoder) -> Result<(), ValueError> {
+        out.put(&self.0)
+    }
+
+    fn summary(&self) -> Option<String> {
+        Some(format!("POST {}", self.0.url))
+    }
+}
+
+#[derive(Serialize)]
+struct Login {
+    user: String,
+    password: String,
+    api_key: Option<String>,
+}
+
+fn planted() -> Capture {
+    let bearer = canary("bearer");
+    let basic = "dXNlcjpiYXNpYy1jNG40cnktYmFzaWM="; // user:basic-c4n4ry-basic
+    let body = format!(
+        r#"{{"user":"ann","password":"{}","nested":{{"access_token":"{}"}},"quoted":"{{\"secret\":\"{}\"}}"}}"#,
+        canary("body"),
+        canary("nested"),
+        canary("quoted")
+    );
+    let request = RequestInfo {
+        method: "POST".to_owned(),
+        target: format!(
+            "/v1/{}/todos?token={}&page=2&key={}",
+            canary("query"),
+            canary("query"),
+            canary("key")
+        ),
+        version: "HTTP/1.1".to_owned(),
+        peer: "127.0.0.1:1".to_owned(),
+        headers: headers(&[
+            ("host", "localhost"),
+            ("authorization", &format!("Bearer {bearer}")),
+            ("proxy-authorization", &format!("Basic {basic}")),
+            ("cookie", &format!("theme=dark; sid={}", canary("cookie"))),
+            ("x-api-key", &canary("apikey")),
+            ("x-note", &format!("copied {}", canary("cookie"))),
+        ]),
+        body: Body { full_len: body.len() as u64, bytes: body.into_bytes() },
+    };
+    let echo = format!("hello {}, your form was password={}", bearer, canary("form"));
+    let response = ResponseInfo {
+        status: 500,
+        headers: headers(&[("set-cookie", &format!("sid={}; Path=/; HttpOnly", canary("setcookie")))]),
+        body: Body { full_len: echo.len() as u64, bytes: echo.into_bytes() },
+    };
+    let call = Call {
+        url: format!("https://api.example.com/{}?signature={}", canary("slot"), canary("signature")),
+        headers: vec![("Authorization".to_owned(), format!("Bearer {}", canary("upstream")))],
+        raw_headers: vec![("X-Auth-Token".to_owned(), canary("raw").into_bytes())],
+        body: format!("grant=1&refresh_token={}&x=2", canary("refresh")).into_bytes(),
+    };
+    let asked = |call, args: zerver_trace::Datum| Event::Asked {
+        call,
+        step: 1,
+        at_ns: 5,
+        kind: Name::from("http"),
+        args,
+        attempt: 1,
+        timeout_ns: None,
+    };
+    let wrote = |slot, value| Event::Wrote { step: 0, slot, at_ns: 3, value };
+    let login = Login { user: "ann".to_owned(), password: canary("login"), api_key: Some(canary("field")) };
+    Capture {
+        request: Arc::new(Told(MessageInfo::Request(request))),
+        response: Some(Arc::new(Told(MessageInfo::Response(response)))),
+        status: 500,
+        outcome: Outcome::Failed(FailureInfo {
+            kind: FailureKind::Internal,
+            what: Name::from("session"),
+            key: canary("slot"),
+            message: format!("no session for {bearer}"),
+            step: None,
+            call: None,
+            causes: vec![format!("refused: password={}", canary("cause")), canary("basic")],
+        }),
+        events: vec![
+            wrote(0, datum(canary("slot"))),
+            wrote(1, datum(login)),
+            wrote(2, datum(vec![canary("slot"), canary("nested")])),
+            // The same bytes, in two more forms.
+            wrote(3, datum(canary("slot").into_bytes())),
+            asked(0, Arc::new(Summed(call))),
+            Event::Answered {
+                call: 0,
+                at_ns: 9,
+                answer: Answer::Ok(datum(format!("token={}", canary("answer")))),
+            },
+            asked(1, datum(("get", canary("upstream")))),
+            Event::Answered {
+                call: 1,
+                at_ns: 9,
+                answer: Answer::Err(EffectError::new(
+                    EffectErrorKind::Internal,
+                    format!("bad {}", canary("raw")),
+                )),
+            },
+            Event::Yielded { step: 1, progress: datum(canary("refresh")) },
+        ],
+        ..sample::capture(1)
+    }
+}
+
+fn has_canary(bytes: &[u8]) -> bool {
+    let spelled: Vec<u8> = CANARY.bytes().flat_map(|byte| [5, byte]).collect();
+    bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes())
+        || bytes.windows(spelled.len()).any(|window| window == spelled)
+        || bytes.windows(8).any(|window| window == b"YzRuNHJ5" || window == b"jNG40cnk")
+}
+
+fn recorded(dir: &std::path::Path) -> (Reader, Trace) {
+    let recorder = Recorder::open(options(dir)).unwrap();
+    recorder.sink().accept(Box::new(planted()));
+    recorder.close();
+    let reader = Reader::open(dir).unwrap();
+    let trace = reader.find(&Find::Last(None)).unwrap();
+    (reader, trace)
+}
+
+#[test]
+fn no_canary_is_in_the_store_or_leaves_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, trace) = recorded(dir.path());
+    // Blocks are compressed, so what is in them is looked at as well as they are.
+    assert!(!has_canary(&std::fs::read(dir.path().join("traces.redb")).unwrap()));
+    assert!(!has_canary(format!("{trace:?}").as_bytes()), "{trace:#?}");
+    for event in &trace.events {
+        if let Event::Wrote { value, .. } | Event::Asked { args: value, .. } = event {
+            assert!(!value.value().is_some_and(|shown| has_canary(shown.tokens())), "{value:?}");
+        }
+    }
+    let file = portable::write(&trace).unwrap();
+    assert!(!has_canary(&file));
+    assert!(!has_canary(format!("{:?}", portable::read(&file).unwrap()).as_bytes()));
+}
+
+#[test]
+fn what_is_no_secret_can_still_be_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, trace) = recorded(dir.path());
+    let shown = |recorded: &Recorded| recorded.value().map(ToString::to_string).unwrap_or_default();
+    assert!(trace.path.starts_with("/v1/<secret:") && trace.path.ends_with(">/todos"), "{}", trace.path);
+    assert!(shown(&trace.target).contains("&page=2&key=<secret:"), "{:?}", trace.target);
+    assert!(shown(&trace.request_body.bytes).contains(r#""user":"ann","password":"<secret:"#));
+    assert!(matches!(trace.request_headers[0].value, Recorded::Plain { .. }));
+    assert!(trace.request_headers[1..5].iter().all(|header| header.value.value().is_none()));
+    assert!(shown(&trace.request_headers[5].value).contains("copied <secret:"));
+    let Event::Asked { args, .. } = &trace.events[4] else { panic!() };
+    let summary = args.summary().unwrap();
+    assert!(summary.starts_with("POST https://api.example.com/<secret:"), "{summary}");
+    assert!(shown(args).contains(r#"headers: [["Authorization", "Bearer <secret:"#), "{}", shown(args));
+    assert!(shown(args).contains("grant=1&refresh_token=<secret:"), "{}", shown(args));
+    let Event::Wrote { value: login, .. } = &trace.events[1] else { panic!() };
+    assert!(shown(login).starts_with(r#"{user: "ann", password: "<secret:"#), "{}", shown(login));
+    let Outcome::Failed(failure) = &trace.outcome else { panic!() };
+    assert!(failure.message.starts_with("no session for <secret:"), "{}", failure.message);
+    assert!(failure.causes[0].starts_with("refused: password=<secret:"), "{:?}", failure.causes);
+}
+
+#[test]
+fn the_key_brings_them_back_and_equal_ones_compare_equal() {
+    let dir = tempfile::tempdir().unwrap();
+    let (reader, trace) = recorded(dir.path());
+    let Recorded::Plain { value, .. } = reader.unseal(&trace.request_headers[1].value).unwrap() else {
+        panic!()
+    };
+    assert_eq!(value.get::<String>().unwrap(), format!("Bearer {}", canary("bearer")));
+    let Event::Asked { args, .. } = &trace.events[4] else { panic!() };
+    let Recorded::Plain { value, summary } = reader.unseal(args).unwrap() else { panic!() };
+    assert!(
+        value.to_string().contains(&canary("upstream")) && summary.unwrap().contains(&canary("signature"))
+    );
+
+    let (Event::Wrote { value: slot, .. }, Recorded::Plain { .. }) =
+        (&trace.events[0], &trace.request_headers[0].value)
+    else {
+        panic!()
+    };
+    let again = tempfile::tempdir().unwrap();
+    std::fs::copy(dir.path().join("key"), again.path().join("key")).unwrap();
+    let (_, other) = recorded(again.path());
+    let hash = |recorded: &Recorded| match recorded {
+        Recorded::Sealed { hash, .. } => *hash,
+        other => panic!("{other:?}"),
+    };
+    let Event::Wrote { value: same, .. } = &other.events[0] else { panic!() };
+    assert_eq!(hash(slot), hash(same));
+    assert_eq!(trace.target.value(), other.target.value());
+
+    let exported = portable::read(&portable::write(&trace).unwrap()).unwrap();
+    assert!(matches!(reader.unseal(&exported.target), Err(SealError::Exported)));
+    std::fs::remove_file(dir.path().join("key")).unwrap();
+    assert!(matches!(reader.unseal(slot), Err(SealError::NoKey { .. })));
+}
+
+#[test]
+fn short_and_countless_secrets_are_sealed_with_all_around_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let recorder = Recorder::open(options(dir.path())).unwrap();
+    let mut short = sample::capture(1);
+    short.events = vec![Event::Wrote {
+        step: 0,
+        slot: 1,
+        at_ns: 1,
+        value: datum(Login { user: "ann".to_owned(), password: "abc".to_owned(), api_key: None }),
+    }];
+    let mut countless = sample::capture(2);
+    let many: Vec<String> = (0..500).map(|n| format!("secret number {n}")).collect();
+    countless.events = vec![
+        Event::Wrote { step: 0, slot: 0, at_ns: 1, value: datum(many) },
+        Event::Wrote { step: 0, slot: 1, at_ns: 1, value: datum("secret number 499") },
+    ];
+    recorder.sink().accept(Box::new(short));
+    recorder.sink().accept(Box::new(countless));
+    recorder.close();
+    let reader = Reader::open(dir.path()).unwrap();
+    for (n, event) in [(1, 0), (2, 0), (2, 1)] {
+        let trace = reader.load(sample::id(n)).unwrap().unwrap();
+        let Event::Wrote { value, .. } = &trace.events[event] else { panic!() };
+        assert!(matches!(value, Recorded::Sealed { shown: None, .. }), "{value:?}");
+        assert!(matches!(reader.unseal(value).unwrap(), Recorded::Plain { .. }));
+    }
+}
