@@ -3,7 +3,13 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use zerver_engine::{Call, EffectError, EffectErrorKind, EffectKind, Performed, RequestId};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use zerver_engine::{
+    Alone, Call, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Performed, RequestId, Start,
+};
+
+use crate::effects::{clock, http, kv, sleep};
 
 /// What an interpreter gives: the output or an error.
 pub type Outcome<K> = Result<<K as EffectKind>::Output, EffectError>;
@@ -58,6 +64,17 @@ impl Interpreters {
         Self(Vec::new())
     }
 
+    /// The interpreters of the kinds that come with zerver: a client for `http`, the timer and the clock of the machine,
+    /// and a store in memory, which is empty, for `kv`.
+    pub fn live() -> Self {
+        let mut live = Self::new();
+        live.set(http::Client::new());
+        live.set(kv::Memory::new());
+        live.set(sleep::Timer);
+        live.set(clock::Wall);
+        live
+    }
+
     /// Adds the interpreter of a kind; the one there was is replaced.
     pub fn set<K: EffectKind>(&mut self, interpreter: impl Interpreter<K>) {
         self.0.retain(|(kind, _)| *kind != K::KIND);
@@ -78,6 +95,41 @@ impl Interpreters {
                 format!("this program performs no effect of kind {}; App::interpreter adds one", call.kind()),
             ))),
         }
+    }
+
+    /// Performs an effect outside a request, such as one that fills a store before the service starts. It is not
+    /// recorded. Needs a tokio runtime with time and I/O enabled.
+    ///
+    /// # Errors
+    /// The failure that the effect ends in.
+    pub async fn perform<T>(&self, effect: Effect<T>, context: &Context) -> Result<T, Failure> {
+        let mut alone = Alone::new(effect);
+        let mut in_flight = FuturesUnordered::new();
+        let mut output = alone.advance(None);
+        loop {
+            if let Some(output) = output {
+                return output;
+            }
+            let starts = alone.take_starts();
+            in_flight.extend(starts.into_iter().map(|start| self.answer(start, context)));
+            let Some(answer) = in_flight.next().await else {
+                return Err(Failure::internal("effect").message("waits for nothing"));
+            };
+            output = alone.advance(Some(answer));
+        }
+    }
+
+    async fn answer(&self, Start { number, call }: Start, context: &Context) -> (u32, Performed) {
+        let performed = match (self.begin(&call, context), call.time_limit()) {
+            (Begun::Ready(performed), _) => performed,
+            (Begun::Pending(future), None) => future.await,
+            (Begun::Pending(future), Some(limit)) => {
+                tokio::time::timeout(limit, future).await.unwrap_or_else(|_| {
+                    Err(EffectError::new(EffectErrorKind::Timeout, format!("took longer than {limit:?}")))
+                })
+            }
+        };
+        (number, performed)
     }
 }
 

@@ -53,5 +53,6 @@ pub mod prelude {
         Request, RequestId, Response, Shared, Slot, all, chain, effect, flow, join_all, step,
     };
 
+    pub use crate::effects::Durations;
     pub use crate::{App, clock, http, kv, sleep};
 }

@@ -248,3 +248,39 @@ fn a_tree_is_written_as_it_was_read_and_texts_can_be_replaced() {
     assert_eq!(masked.matches("\"***\"").count(), 4, "{masked}");
     assert!(!masked.contains("secret") && !masked.contains("115, 101"), "{masked}");
 }
+
+#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Holder {
+    before: u8,
+    held: Option<Value>,
+    after: Vec<Value>,
+}
+
+#[test]
+fn a_value_within_a_value_is_that_value() {
+    let inner = Value::of(&Shape::Named { a: "x".to_owned(), b: vec![Shape::New(1)] }).unwrap();
+    let holder = Holder { before: 1, held: Some(inner.clone()), after: vec![Value::of(&()).unwrap(), inner] };
+    let value = Value::of(&holder).unwrap();
+    assert_eq!(
+        value.to_string(),
+        r#"{before: 1, held: Named {a: "x", b: [New(1)]}, after: [(), Named {a: "x", b: [New(1)]}]}"#
+    );
+    assert_eq!(value.get::<Holder>().unwrap(), holder);
+    // Bytes after it are bytes.
+    let pair = (Value::of(&7u8).unwrap(), Bytes(vec![5, 7]));
+    assert_eq!(Value::of(&pair).unwrap().to_string(), r#"[7, b"\u{5}\u{7}"]"#);
+}
+
+#[test]
+fn a_value_within_a_value_does_not_exceed_the_depth() {
+    let mut value = Value::of(&0u8).unwrap();
+    let mut depth = 0;
+    let error = loop {
+        match Value::of(&vec![value]) {
+            Ok(deeper) => value = deeper,
+            Err(error) => break error,
+        }
+        depth += 1;
+    };
+    assert_eq!((depth, error), (MAX_DEPTH, ValueError::TooDeep));
+}

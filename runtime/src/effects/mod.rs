@@ -1,8 +1,10 @@
-/// The wall clock, later than the request's arrival.
+//! The kinds of effect that come with zerver.
+
 pub mod clock;
-/// HTTP requests to others.
+mod durations;
 pub mod http;
-/// A store of keys and values.
 pub mod kv;
-/// Waiting.
 pub mod sleep;
+
+pub use durations::Durations;
+pub use sleep::sleep;

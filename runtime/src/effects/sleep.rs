@@ -1,1 +1,50 @@
-//! .
+//! Waiting, as an effect.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use zerver_engine::{Effect, EffectKind, effect};
+
+use crate::interpreter::{Begun, Context, Interpreter, Outcome};
+
+/// Waits for so long, to the millisecond, as part of an effect or as one: `Need(sleep(300.millis()))`.
+pub fn sleep(time: Duration) -> Effect<()> {
+    effect(Sleep { time })
+}
+
+/// The effect of kind `sleep`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sleep {
+    /// For how long.
+    pub time: Duration,
+}
+
+impl EffectKind for Sleep {
+    const KIND: &'static str = "sleep";
+    type Output = ();
+
+    fn summary(&self) -> String {
+        format!("{:?}", self.time)
+    }
+
+    fn outcome((): &()) -> String {
+        "over".to_owned()
+    }
+}
+
+/// Waits for as long as it takes, on the timer of the worker.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Timer;
+
+impl Interpreter<Sleep> for Timer {
+    fn begin(&self, sleep: &Sleep, _context: &Context) -> Begun<Outcome<Sleep>> {
+        if sleep.time.is_zero() {
+            return Begun::Ready(Ok(()));
+        }
+        let time = sleep.time;
+        Begun::Pending(Box::pin(async move {
+            tokio::time::sleep(time).await;
+            Ok(())
+        }))
+    }
+}

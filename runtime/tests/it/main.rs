@@ -1,9 +1,13 @@
-//! The runtime from outside: a service on a socket, and the captures it leaves.
+//! One binary for all tests of the crate: linked once.
 
 mod client;
 mod collector;
 mod drain;
 mod drive;
+mod effects;
+mod effects_disk;
+mod effects_http;
+mod effects_kv;
 mod http1;
 mod http2;
 mod routes;

@@ -1,11 +1,11 @@
 //! From tokens to serde.
 
-use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
+use serde::de::value::{BorrowedBytesDeserializer, BorrowedStrDeserializer, StrDeserializer};
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::token::{self, Cursor, Token};
-use super::{MAX_DEPTH, ValueError};
+use super::{MAX_DEPTH, NEWTYPE, ValueError};
 
 /// Reads one value.
 pub(super) struct Deserializer<'de> {
@@ -95,9 +95,12 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, ValueError> {
+        if name == NEWTYPE {
+            return visitor.visit_newtype_struct(BorrowedBytesDeserializer::new(self.cursor.take_value()?));
+        }
         visitor.visit_newtype_struct(self)
     }
 

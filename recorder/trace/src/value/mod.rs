@@ -15,8 +15,8 @@ use bincode::de::{BorrowDecoder, Decoder};
 use bincode::enc::Encoder as BincodeEncoder;
 use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Decode, Encode};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{self as serde_de, DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use node::Node;
 pub use ser::Encoder;
@@ -99,6 +99,48 @@ impl fmt::Display for Value {
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// A newtype of this name is not written as the bytes it holds, but as the value whose tokens they are.
+const NEWTYPE: &str = "$zerver::Value";
+
+/// A value within a value is that value: nothing tells that it had been encoded before. Other formats get its tokens.
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Tokens<'a>(&'a [u8]);
+
+        impl Serialize for Tokens<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_bytes(self.0)
+            }
+        }
+
+        serializer.serialize_newtype_struct(NEWTYPE, &Tokens(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Tokens;
+
+        impl<'de> Visitor<'de> for Tokens {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Value, D::Error> {
+                inner.deserialize_bytes(self)
+            }
+
+            fn visit_bytes<E: serde_de::Error>(self, tokens: &[u8]) -> Result<Value, E> {
+                Value::from_tokens(tokens.to_vec()).map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(NEWTYPE, Tokens)
     }
 }
 

@@ -4,19 +4,21 @@ use serde::Serialize;
 use serde::ser;
 
 use super::token::{self, MAX_NAME, zigzag};
-use super::{MAX_DEPTH, MAX_LEN, Node, Value, ValueError};
+use super::{MAX_DEPTH, MAX_LEN, NEWTYPE, Node, Value, ValueError};
 
 /// Writes the tokens of one value.
 #[derive(Debug, Default)]
 pub struct Encoder {
     out: Vec<u8>,
     depth: usize,
+    /// Whether the bytes that come next are the tokens of a value.
+    tokens: bool,
 }
 
 impl Encoder {
     /// An encoder with nothing written.
     pub fn new() -> Self {
-        Self { out: Vec::with_capacity(64), depth: 0 }
+        Self { out: Vec::with_capacity(64), depth: 0, tokens: false }
     }
 
     /// Writes a serialisable value.
@@ -38,10 +40,15 @@ impl Encoder {
     /// Writes a value that has already been encoded.
     ///
     /// # Errors
-    /// That it is too long.
+    /// That it is too deep or too long.
     pub fn value(&mut self, value: &Value) -> Result<(), ValueError> {
-        self.fits(value.tokens().len())?;
-        self.out.extend_from_slice(value.tokens());
+        self.splice(value.tokens())
+    }
+
+    fn splice(&mut self, tokens: &[u8]) -> Result<(), ValueError> {
+        self.fits(tokens.len())?;
+        token::check_within(tokens, MAX_DEPTH - self.depth)?;
+        self.out.extend_from_slice(tokens);
         Ok(())
     }
 
@@ -284,7 +291,7 @@ impl<'a> ser::Serializer for &'a mut Encoder {
         self.sized(token::STR, v.as_bytes())
     }
     fn serialize_bytes(self, v: &[u8]) -> Result<(), ValueError> {
-        self.bytes(v)
+        if std::mem::take(&mut self.tokens) { self.splice(v) } else { self.bytes(v) }
     }
     fn serialize_none(self) -> Result<(), ValueError> {
         self.tag(token::NONE)
@@ -312,9 +319,10 @@ impl<'a> ser::Serializer for &'a mut Encoder {
     }
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _name: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<(), ValueError> {
+        self.tokens = name == NEWTYPE;
         value.serialize(self)
     }
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

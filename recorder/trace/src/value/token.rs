@@ -172,8 +172,20 @@ impl<'a> Cursor<'a> {
 
     /// Passes over one whole value, without recursion.
     pub(super) fn skip(&mut self) -> Result<(), ValueError> {
+        self.skip_within(MAX_DEPTH)
+    }
+
+    /// Passes over one whole value and gives its tokens.
+    pub(super) fn take_value(&mut self) -> Result<&'a [u8], ValueError> {
+        let rest = self.rest;
+        self.skip()?;
+        Ok(&rest[..rest.len() - self.rest.len()])
+    }
+
+    fn skip_within(&mut self, max_depth: usize) -> Result<(), ValueError> {
         // What is open, outermost first: a bit each would do, a byte each is simpler.
         let mut open = [0u8; MAX_DEPTH];
+        let open = &mut open[..max_depth.min(MAX_DEPTH)];
         let mut depth = 0;
         loop {
             // Within a struct a name comes first; within a map the parity tells key from value.
@@ -188,19 +200,19 @@ impl<'a> Cursor<'a> {
                         };
                     }
                     Token::Some | Token::Variant(_) => {
-                        push(&mut open, &mut depth, SOME)?;
+                        push(open, &mut depth, SOME)?;
                         continue;
                     }
                     Token::Seq => {
-                        push(&mut open, &mut depth, SEQ)?;
+                        push(open, &mut depth, SEQ)?;
                         continue;
                     }
                     Token::Map => {
-                        push(&mut open, &mut depth, MAP)?;
+                        push(open, &mut depth, MAP)?;
                         continue;
                     }
                     Token::Struct => {
-                        push(&mut open, &mut depth, STRUCT)?;
+                        push(open, &mut depth, STRUCT)?;
                         continue;
                     }
                     _ => {}
@@ -229,7 +241,7 @@ impl<'a> Cursor<'a> {
 /// In [`Cursor::skip`], a map whose key has been read.
 const MAP_VALUE: u8 = 100;
 
-fn push(open: &mut [u8; MAX_DEPTH], depth: &mut usize, what: u8) -> Result<(), ValueError> {
+fn push(open: &mut [u8], depth: &mut usize, what: u8) -> Result<(), ValueError> {
     *open.get_mut(*depth).ok_or(ValueError::TooDeep)? = what;
     *depth += 1;
     Ok(())
@@ -241,10 +253,15 @@ fn text(bytes: &[u8]) -> Result<&str, ValueError> {
 
 /// Checks that `bytes` are one value within the limits.
 pub(super) fn check(bytes: &[u8]) -> Result<(), ValueError> {
+    check_within(bytes, MAX_DEPTH)
+}
+
+/// The same where it must not be nested deeper than this.
+pub(super) fn check_within(bytes: &[u8], max_depth: usize) -> Result<(), ValueError> {
     if bytes.len() > MAX_LEN {
         return Err(ValueError::TooLong);
     }
     let mut cursor = Cursor::new(bytes);
-    cursor.skip()?;
+    cursor.skip_within(max_depth)?;
     if cursor.is_at_end() { Ok(()) } else { Err(ValueError::Trailing) }
 }

@@ -1,5 +1,6 @@
 //! Effects: I/O as data. A step describes what it needs; whoever drives the job performs it.
 
+mod alone;
 mod call;
 mod plan;
 
@@ -11,6 +12,7 @@ use zerver_trace::{EffectError, Value};
 
 use crate::Failure;
 
+pub use alone::Alone;
 pub use call::{Call, Performed};
 pub(crate) use plan::{Calls, Gather, Plan};
 

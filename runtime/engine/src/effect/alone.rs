@@ -1,0 +1,36 @@
+//! An effect performed outside a request: what fills a store before a service starts, and what tests use.
+
+use smallvec::SmallVec;
+
+use super::{Calls, Effect, Performed, Plan};
+use crate::{Failure, Start};
+
+/// An effect on its way, outside a job: a state machine without I/O, as [`crate::Job`] is.
+pub struct Alone<T> {
+    plan: Box<dyn Plan<T>>,
+    next: u32,
+    starts: SmallVec<[Start; 2]>,
+}
+
+impl<T> Alone<T> {
+    /// An effect that has not begun. Call [`Alone::advance`] without an answer to begin it.
+    pub fn new(effect: Effect<T>) -> Self {
+        Self { plan: effect.0, next: 0, starts: SmallVec::new() }
+    }
+
+    /// Takes in how a call ended, and gives the output once it is there. Until then there are calls in flight, or to
+    /// start.
+    pub fn advance(&mut self, answer: Option<(u32, Performed)>) -> Option<Result<T, Failure>> {
+        let mut answers = answer.into_iter().collect();
+        self.plan.advance(&mut Calls {
+            next: &mut self.next,
+            starts: &mut self.starts,
+            answers: &mut answers,
+        })
+    }
+
+    /// The calls to start, each once.
+    pub fn take_starts(&mut self) -> SmallVec<[Start; 2]> {
+        std::mem::take(&mut self.starts)
+    }
+}

@@ -1,0 +1,267 @@
+//! What sends requests: a client with connections of its own for each worker.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use ::http::header::{self, HeaderName, HeaderValue};
+use ::http::uri::Scheme;
+use ::http::{Method, Uri};
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::runtime;
+use zerver_engine::EffectError;
+
+use super::error::{invalid, of_body, of_request, too_large};
+use super::{BODY_LIMIT, Header, Reply, Request, RootsError, tls};
+use crate::interpreter::{Begun, Context, Interpreter, Outcome};
+
+/// Sends requests, over HTTP/1.1 or HTTP/2 as the server wants it over TLS, and over HTTP/1.1 without.
+///
+/// Connections are kept and used again, by the worker that made them: no worker waits for another. No redirect is
+/// followed, no proxy is used, nothing is sent but what the request says, its `host`, and the `traceparent` of the
+/// request on whose behalf it is (unless it says one itself).
+#[derive(Clone)]
+pub struct Client(Arc<Settings>);
+
+#[derive(Clone)]
+struct Settings {
+    tls: Arc<ClientConfig>,
+    connect_timeout: Duration,
+    idle_timeout: Duration,
+    body_limit: u64,
+}
+
+/// How a [`Client`] is to be.
+pub struct ClientBuilder {
+    roots: RootCertStore,
+    connect_timeout: Duration,
+    idle_timeout: Duration,
+    body_limit: u64,
+}
+
+impl Client {
+    /// A client that trusts the authorities which browsers trust.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A client with other settings.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder {
+            roots: tls::roots(),
+            connect_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(20),
+            body_limit: BODY_LIMIT,
+        }
+    }
+}
+
+impl ClientBuilder {
+    /// The same that trusts these authorities besides: certificates in PEM.
+    ///
+    /// # Errors
+    /// When they are none.
+    pub fn trust(mut self, pem: &[u8]) -> Result<Self, RootsError> {
+        tls::add(&mut self.roots, pem)?;
+        Ok(self)
+    }
+
+    /// The same with so much time for a TCP connection to be made; 5 seconds if nothing is said.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// The same that closes a connection which was unused for so long; 20 seconds if nothing is said.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// The same where the body of a reply may have so many bytes; [`BODY_LIMIT`] if nothing is said. A request may
+    /// say otherwise.
+    #[must_use]
+    pub fn body_limit(mut self, bytes: u64) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// The client.
+    pub fn build(self) -> Client {
+        Client(Arc::new(Settings {
+            tls: Arc::new(tls::config(self.roots)),
+            connect_timeout: self.connect_timeout,
+            idle_timeout: self.idle_timeout,
+            body_limit: self.body_limit,
+        }))
+    }
+}
+
+type Connections = legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+struct Pool {
+    client: Weak<Settings>,
+    runtime: runtime::Id,
+    connections: Connections,
+}
+
+thread_local! {
+    /// The connections that this worker has made, by client: their tasks live on it.
+    static POOLS: RefCell<Vec<Pool>> = const { RefCell::new(Vec::new()) };
+}
+
+/// This worker's connections.
+fn connections(client: &Arc<Settings>) -> Connections {
+    let runtime = runtime::Handle::current().id();
+    POOLS.with_borrow_mut(|pools| {
+        let ours = |pool: &&Pool| std::ptr::eq(pool.client.as_ptr(), Arc::as_ptr(client));
+        if let Some(pool) = pools.iter().find(ours).filter(|pool| pool.runtime == runtime) {
+            return pool.connections.clone();
+        }
+        pools.retain(|pool| pool.client.strong_count() > 0 && pool.runtime == runtime);
+        let connections = client.connections();
+        let pool = Pool { client: Arc::downgrade(client), runtime, connections: connections.clone() };
+        pools.push(pool);
+        connections
+    })
+}
+
+impl Settings {
+    fn connections(&self) -> Connections {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(self.connect_timeout));
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config((*self.tls).clone())
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp);
+        legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(self.idle_timeout)
+            .build(connector)
+    }
+}
+
+impl Interpreter<Request> for Client {
+    fn begin(&self, request: &Request, context: &Context) -> Begun<Outcome<Request>> {
+        let client = Arc::clone(&self.0);
+        let limit = request.body_limit.unwrap_or(client.body_limit);
+        match prepare(request, context) {
+            Ok((host, request)) => Begun::Pending(Box::pin(async move {
+                // Asked for here and not above: where this runs is where the connection will live.
+                let connections = connections(&client);
+                let reply = connections.request(request).await.map_err(|error| of_request(&host, &error))?;
+                read(&host, reply, limit).await
+            })),
+            Err(error) => Begun::Ready(Err(error)),
+        }
+    }
+}
+
+/// Headers that say how a message is framed, which is not for the request to say: a second opinion on it is how
+/// requests are smuggled (RFC 9112, section 11.2).
+const FRAMING: [HeaderName; 8] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::TE,
+    header::TRAILER,
+    header::UPGRADE,
+    header::EXPECT,
+    HeaderName::from_static("keep-alive"),
+];
+
+fn prepare(
+    request: &Request,
+    context: &Context,
+) -> Result<(String, ::http::Request<Full<Bytes>>), EffectError> {
+    let uri: Uri = request.url.parse().map_err(|error| invalid(format!("not a URL: {error}")))?;
+    let authority = uri.authority().ok_or_else(|| invalid("a URL without a host"))?;
+    let host = match uri.scheme() {
+        Some(scheme) if *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS => authority.as_str().to_owned(),
+        _ => return Err(invalid("a URL that begins neither with http:// nor with https://")),
+    };
+    if host.contains('@') {
+        return Err(invalid("credentials in a URL; they go into a header"));
+    }
+    let method = Method::from_bytes(request.method.as_bytes())
+        .ok()
+        .filter(|method| *method != Method::CONNECT)
+        .ok_or_else(|| invalid(format!("{host}: not a method that can be sent: {:?}", request.method)))?;
+    let mut out = ::http::Request::new(Full::new(request.body.clone()));
+    *out.method_mut() = method;
+    *out.uri_mut() = uri;
+    for Header { name, value } in &request.headers {
+        let no_header = || invalid(format!("{host}: not a header that can be sent: {name:?}"));
+        let name = HeaderName::try_from(name.as_str()).map_err(|_| no_header())?;
+        if FRAMING.contains(&name) {
+            return Err(no_header());
+        }
+        let value = HeaderValue::from_maybe_shared(value.clone()).map_err(|_| no_header())?;
+        out.headers_mut().append(name, value);
+    }
+    let traceparent = context.traceparent.as_deref().and_then(|text| HeaderValue::try_from(text).ok());
+    if let Some(traceparent) = traceparent {
+        out.headers_mut().entry("traceparent").or_insert(traceparent);
+    }
+    Ok((host, out))
+}
+
+async fn read(host: &str, reply: ::http::Response<Incoming>, limit: u64) -> Result<Reply, EffectError> {
+    let (head, mut incoming) = reply.into_parts();
+    if incoming.size_hint().lower() > limit {
+        return Err(too_large(host, limit));
+    }
+    let mut body = Bytes::new();
+    let mut longer: Option<BytesMut> = None;
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(|error| of_body(host, &error))?;
+        // Trailers are not for us.
+        let Ok(data) = frame.into_data() else { continue };
+        let so_far = longer.as_ref().map_or(body.len(), BytesMut::len);
+        if (so_far + data.len()) as u64 > limit {
+            return Err(too_large(host, limit));
+        }
+        // Most bodies come in one piece, and that piece is the body.
+        if so_far == 0 {
+            body = data;
+        } else {
+            longer.get_or_insert_with(|| BytesMut::from(&body[..])).extend_from_slice(&data);
+        }
+    }
+    let header = |(name, value): (&HeaderName, &HeaderValue)| Header {
+        name: name.as_str().to_owned(),
+        value: Bytes::copy_from_slice(value.as_bytes()),
+    };
+    Ok(Reply {
+        status: head.status.as_u16(),
+        headers: head.headers.iter().map(header).collect(),
+        body: longer.map_or(body, BytesMut::freeze),
+    })
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("http::Client")
+    }
+}

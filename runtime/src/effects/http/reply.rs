@@ -1,0 +1,93 @@
+//! Replies.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use zerver_engine::Failure;
+
+use super::{Header, body};
+
+/// The reply to a request. Cloning it copies neither headers nor body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// The headers, in their order.
+    pub headers: Arc<[Header]>,
+    /// The body.
+    #[serde(with = "body")]
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// A reply without headers and body; to script one.
+    pub fn new(status: u16) -> Self {
+        Self { status, headers: Arc::new([]), body: Bytes::new() }
+    }
+
+    /// A 200 with this as JSON; to script one.
+    ///
+    /// # Errors
+    /// What its `Serialize` reports.
+    pub fn of_json<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
+        let headers = Arc::new([Header::new("content-type", "application/json")]);
+        Ok(Self { status: 200, headers, body: serde_json::to_vec(value)?.into() })
+    }
+
+    /// Whether the status is 2xx.
+    pub const fn is_success(&self) -> bool {
+        matches!(self.status, 200..=299)
+    }
+
+    /// The first header of this name, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let header = self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+        str::from_utf8(&header.value).ok()
+    }
+
+    /// The body, read as JSON.
+    ///
+    /// # Errors
+    /// `bad_upstream`, caused by where and why.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        self.json_of("a reply")
+    }
+
+    /// The body as text.
+    ///
+    /// # Errors
+    /// `bad_upstream` where it is not UTF-8.
+    pub fn text(&self) -> Result<String, Failure> {
+        self.text_of("a reply")
+    }
+
+    pub(super) fn successful(&self, target: &str) -> Result<(), Failure> {
+        if self.is_success() {
+            return Ok(());
+        }
+        Err(bad(format!("{target}: answered {}", self.status)))
+    }
+
+    pub(super) fn json_of<T: DeserializeOwned>(&self, target: &str) -> Result<T, Failure> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| bad(format!("{target}: malformed: not the JSON expected: {error}")))
+    }
+
+    pub(super) fn text_of(&self, target: &str) -> Result<String, Failure> {
+        match str::from_utf8(&self.body) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(error) => Err(bad(format!("{target}: malformed: not text: {error}"))),
+        }
+    }
+}
+
+/// What was wrong with a reply. It is a cause, and so recorded, and not shown to the client.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct BadReply(String);
+
+fn bad(what: String) -> Failure {
+    Failure::bad_upstream("http").because(&BadReply(what))
+}

@@ -1,0 +1,203 @@
+//! The store on disk: one file, written by one thread.
+
+mod apply;
+mod file;
+mod record;
+mod writer;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use redb::ReadableDatabase as _;
+use tokio::sync::oneshot;
+use zerver_engine::{EffectError, EffectErrorKind};
+
+use super::expiry::Clock;
+use super::{Answer, Op};
+use crate::interpreter::{Begun, BoxFuture, Context, Interpreter, Outcome};
+use file::{ENTRIES, Options};
+use writer::{Handle, Message, Write};
+
+pub use file::OpenError;
+
+/// How many writes may wait; more are refused.
+const QUEUE: usize = 8192;
+
+/// A store on disk: a file of redb. What it has acknowledged survives the process, and the machine.
+///
+/// Reads are answered at once, by the worker that asks; writes wait for the disk, and those that wait at the same time
+/// share one sync of it. A value may be as long as it can be recorded ([`zerver_trace::value::MAX_LEN`] bytes of its
+/// tokens). Only one process at a time can have a file open.
+///
+/// Cloning it gives another handle of the same store; the last one closes it, once all writes are done.
+#[derive(Clone)]
+pub struct Disk(Arc<Inner>);
+
+struct Inner {
+    handle: Arc<Handle>,
+    messages: SyncSender<Message>,
+    writer: Option<JoinHandle<()>>,
+}
+
+/// How a [`Disk`] is to be.
+#[derive(Debug)]
+pub struct DiskBuilder {
+    options: Options,
+    clock: Clock,
+}
+
+/// What a [`Disk`] has done since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskStats {
+    /// How many writes it has acknowledged.
+    pub writes: u64,
+    /// In how many commits, each with one sync of the disk.
+    pub commits: u64,
+}
+
+impl Disk {
+    /// Opens the store in this file; makes it, and the folders above it, where there is none.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, OpenError> {
+        Self::builder(path).open()
+    }
+
+    /// A store with other settings.
+    pub fn builder(path: impl Into<PathBuf>) -> DiskBuilder {
+        let options = Options { path: path.into(), cache_bytes: 64 * 1024 * 1024, check: true };
+        DiskBuilder { options, clock: Clock::real() }
+    }
+
+    /// What it has done since it was opened.
+    pub fn stats(&self) -> DiskStats {
+        let handle = &self.0.handle;
+        DiskStats {
+            writes: handle.writes.load(Ordering::Relaxed),
+            commits: handle.commits.load(Ordering::Relaxed),
+        }
+    }
+
+    fn read(&self, op: &Op) -> Result<Answer, EffectError> {
+        let handle = &self.0.handle;
+        let read = handle.with(|database| {
+            let read = database.begin_read()?;
+            apply::read(&read.open_table(ENTRIES)?, op, &handle.clock)
+        });
+        if read.is_err() && !handle.reopening.swap(true, Ordering::AcqRel) {
+            // If the queue is full, a write will find out.
+            let _ = self.0.messages.try_send(Message::Reopen);
+        }
+        read?
+    }
+
+    fn write(&self, op: &Op) -> Result<BoxFuture<Outcome<Op>>, EffectError> {
+        let value = apply::tokens(op)?;
+        let (reply, answer) = oneshot::channel();
+        self.0.messages.try_send(Message::Write(Write { op: op.clone(), value, reply })).map_err(
+            |error| {
+                let why = match error {
+                    TrySendError::Full(_) => "more writes wait than it takes",
+                    TrySendError::Disconnected(_) => "its writer has ended",
+                };
+                unavailable(&self.0.handle, why)
+            },
+        )?;
+        let handle = Arc::clone(&self.0.handle);
+        Ok(Box::pin(async move {
+            answer.await.unwrap_or_else(|_| Err(unavailable(&handle, "its writer has ended")))
+        }))
+    }
+}
+
+fn unavailable(handle: &Handle, why: &str) -> EffectError {
+    EffectError::new(EffectErrorKind::Unreachable, format!("{}: {why}", handle.options.path.display()))
+}
+
+impl DiskBuilder {
+    /// The same with so much memory for pages of the file; 64 MiB if nothing is said.
+    #[must_use]
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.options.cache_bytes = bytes;
+        self
+    }
+
+    /// The same that does, or does not, check the whole file when it opens it; it does if nothing is said. That takes
+    /// about a second for each gigabyte. Without it, damage that leaves entries as they are but hides them goes
+    /// unnoticed.
+    #[must_use]
+    pub fn check(mut self, check: bool) -> Self {
+        self.options.check = check;
+        self
+    }
+
+    /// The same that calls a function for the time since the Unix epoch, by which entries expire.
+    #[must_use]
+    pub fn clock(mut self, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        self.clock = Clock::new(now);
+        self
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(self) -> Result<Disk, OpenError> {
+        let Self { options, clock } = self;
+        let database = file::open(&options, true)?;
+        let path = options.path.clone();
+        let handle = Arc::new(Handle {
+            options,
+            clock,
+            database: RwLock::new(Ok(database)),
+            reopening: AtomicBool::new(false),
+            failed: Mutex::new(None),
+            commits: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+        });
+        let (messages, inbox) = sync_channel(QUEUE);
+        let writer = std::thread::Builder::new().name("zerver-kv".to_owned()).spawn({
+            let handle = Arc::clone(&handle);
+            move || writer::run(&handle, &inbox)
+        });
+        let writer = writer.map_err(|source| OpenError::Io { path, source })?;
+        Ok(Disk(Arc::new(Inner { handle, messages, writer: Some(writer) })))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Waits where the queue is full, until there is room.
+        let _ = self.messages.send(Message::End);
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "kv::Disk({})", self.0.handle.options.path.display())
+    }
+}
+
+impl Interpreter<Op> for Disk {
+    fn begin(&self, op: &Op, _context: &Context) -> Begun<Outcome<Op>> {
+        if let Err(error) = op.check() {
+            return Begun::Ready(Err(error));
+        }
+        if op.is_read() {
+            return Begun::Ready(self.read(op));
+        }
+        match self.write(op) {
+            Ok(future) => Begun::Pending(future),
+            Err(error) => Begun::Ready(Err(error)),
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! Keys: parts, each a whole number or text, in an order that one would expect.
+//!
+//! A key is kept as bytes that compare as the key does: part by part, numbers before text, numbers by their size, text
+//! by its bytes, and a key before those that go on after it. Text that is a number in its usual form *is* that number:
+//! what a path gives as `"456"` and what a type gives as `456` name the same entry, and are written the same.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
+
+/// How long a key may be, in bytes of its encoding: a little over the length of its text.
+pub const MAX_KEY_LEN: usize = 1024;
+
+/// The tag of a number without any bytes, which is zero. Each byte of a positive number adds one, of a negative number
+/// takes one away, so that longer means larger and smaller.
+const ZERO: u8 = 0x10;
+const TEXT: u8 = 0x20;
+/// Ends text; less than what any byte in it becomes.
+const END: [u8; 2] = [0, 0];
+/// What a zero byte in text becomes.
+const NUL: [u8; 2] = [0, 0xff];
+
+/// A key: a part, or a tuple of parts.
+///
+/// ```
+/// use zerver::kv::Key;
+///
+/// let key = Key::from(("todo", 456));
+/// assert_eq!(key.to_string(), "todo:456");
+/// assert_eq!(key, Key::from(("todo", "456")));
+/// assert_ne!(key, Key::from("todo:456"), "a separator in a part does not separate");
+/// assert_eq!(Key::from("todo:456").to_string(), r"todo\:456");
+/// assert!(Key::from(("todo", 9)) < Key::from(("todo", 10)));
+/// ```
+///
+/// `()` is the empty key, written `*`: as a prefix, it is that of all keys.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(SmallVec<[u8; 40]>);
+
+/// A part of a key, as it reads back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// A whole number.
+    Number(i128),
+    /// Text.
+    Text(String),
+}
+
+impl Key {
+    /// The same with one more part.
+    #[must_use]
+    pub fn with(mut self, part: impl KeyPart) -> Self {
+        part.push_to(&mut self);
+        self
+    }
+
+    /// Its parts.
+    pub fn parts(&self) -> Vec<Part> {
+        let mut rest = &self.0[..];
+        std::iter::from_fn(|| take(&mut rest)).collect()
+    }
+
+    /// What stores keep: bytes that compare as the key does. The bytes of a key begin with those of its first parts.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The key of these bytes; none if they are none.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut rest = bytes;
+        let mut key = Self(SmallVec::new());
+        while !rest.is_empty() {
+            match take(&mut rest)? {
+                Part::Number(n) => key.push_number(n),
+                Part::Text(text) => key.push_text(&text),
+            }
+        }
+        (*key.0 == *bytes).then_some(key)
+    }
+
+    fn push_number(&mut self, n: i128) {
+        // Numbers have 64 bits and a sign: see the implementations of `KeyPart`.
+        let size = n.unsigned_abs() as u64;
+        let len = 8 - size.leading_zeros() as usize / 8;
+        let sign = if n < 0 { 0xff } else { 0 };
+        self.0.push(if n < 0 { ZERO - len as u8 } else { ZERO + len as u8 });
+        self.0.extend(size.to_be_bytes()[8 - len..].iter().map(|byte| byte ^ sign));
+    }
+
+    fn push_text(&mut self, text: &str) {
+        self.0.push(TEXT);
+        if text.as_bytes().contains(&0) {
+            for byte in text.bytes() {
+                if byte == 0 { self.0.extend_from_slice(&NUL) } else { self.0.push(byte) }
+            }
+        } else {
+            self.0.extend_from_slice(text.as_bytes());
+        }
+        self.0.extend_from_slice(&END);
+    }
+}
+
+/// Takes a part off the front of bytes; none if there is none, or none that is well formed.
+fn take(rest: &mut &[u8]) -> Option<Part> {
+    let (&tag, mut bytes) = rest.split_first()?;
+    let part = match tag {
+        TEXT => {
+            let mut text = Vec::new();
+            loop {
+                let (&byte, after) = bytes.split_first()?;
+                bytes = after;
+                if byte != 0 {
+                    text.push(byte);
+                    continue;
+                }
+                let (&second, after) = bytes.split_first()?;
+                bytes = after;
+                match [0, second] {
+                    END => break Part::Text(String::from_utf8(text).ok()?),
+                    NUL => text.push(0),
+                    _ => return None,
+                }
+            }
+        }
+        tag if tag.abs_diff(ZERO) <= 8 => {
+            let negative = tag < ZERO;
+            let (number, after) = bytes.split_at_checked(usize::from(tag.abs_diff(ZERO)))?;
+            bytes = after;
+            let sign = if negative { 0xff } else { 0 };
+            let size = number.iter().fold(0i128, |n, byte| n << 8 | i128::from(byte ^ sign));
+            Part::Number(if negative { -size } else { size })
+        }
+        _ => return None,
+    };
+    *rest = bytes;
+    Some(part)
+}
+
+/// What may be a part of a key: text, and whole numbers of up to 64 bits.
+pub trait KeyPart {
+    /// Adds it to a key.
+    fn push_to(&self, key: &mut Key);
+}
+
+impl<P: KeyPart + ?Sized> KeyPart for &P {
+    fn push_to(&self, key: &mut Key) {
+        (**self).push_to(key);
+    }
+}
+
+impl KeyPart for str {
+    fn push_to(&self, key: &mut Key) {
+        match as_number(self) {
+            Some(n) => key.push_number(n),
+            None => key.push_text(self),
+        }
+    }
+}
+
+impl KeyPart for String {
+    fn push_to(&self, key: &mut Key) {
+        self.as_str().push_to(key);
+    }
+}
+
+/// The number that text is, if it is one in its usual form: no plus, no zeros in front, no minus zero.
+fn as_number(text: &str) -> Option<i128> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let usual = match digits.as_bytes() {
+        [b'0'] => digits.len() == text.len(),
+        [b'1'..=b'9', rest @ ..] => rest.len() < 20 && rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    let n = usual.then(|| text.parse::<i128>().ok())??;
+    (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&n).then_some(n)
+}
+
+macro_rules! numbers {
+    ($($number:ty)+) => {$(
+        impl KeyPart for $number {
+            fn push_to(&self, key: &mut Key) {
+                key.push_number(*self as i128);
+            }
+        }
+
+        impl From<$number> for Key {
+            fn from(part: $number) -> Self {
+                Self(SmallVec::new()).with(part)
+            }
+        }
+    )+};
+}
+
+numbers!(u8 u16 u32 u64 usize i8 i16 i32 i64 isize);
+
+impl From<&str> for Key {
+    fn from(part: &str) -> Self {
+        Self(SmallVec::new()).with(part)
+    }
+}
+
+impl From<String> for Key {
+    fn from(part: String) -> Self {
+        Self::from(part.as_str())
+    }
+}
+
+impl From<&String> for Key {
+    fn from(part: &String) -> Self {
+        Self::from(part.as_str())
+    }
+}
+
+impl From<&Self> for Key {
+    fn from(key: &Self) -> Self {
+        key.clone()
+    }
+}
+
+impl From<()> for Key {
+    fn from((): ()) -> Self {
+        Self(SmallVec::new())
+    }
+}
+
+macro_rules! tuples {
+    ($($part:ident)+) => {
+        impl<$($part: KeyPart),+> From<($($part,)+)> for Key {
+            #[allow(non_snake_case)]
+            fn from(($($part,)+): ($($part,)+)) -> Self {
+                let key = Self(SmallVec::new());
+                $(let key = key.with($part);)+
+                key
+            }
+        }
+    };
+}
+
+tuples!(A);
+tuples!(A B);
+tuples!(A B C);
+tuples!(A B C D);
+tuples!(A B C D E);
+
+/// Its text: the parts with `:` between them; in a part, `:` and `\` stand after a `\`.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = self.parts();
+        match &parts[..] {
+            [] => return f.write_str("*"),
+            [Part::Text(text)] if text == "*" => return f.write_str(r"\*"),
+            _ => {}
+        }
+        for (at, part) in parts.iter().enumerate() {
+            if at > 0 {
+                f.write_str(":")?;
+            }
+            match part {
+                Part::Number(n) => n.fmt(f)?,
+                Part::Text(text) => {
+                    let mut rest = text.as_str();
+                    while let Some(special) = rest.find([':', '\\']) {
+                        write!(f, "{}\\{}", &rest[..special], &rest[special..=special])?;
+                        rest = &rest[special + 1..];
+                    }
+                    f.write_str(rest)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({self})")
+    }
+}
+
+/// Text that is no key: it ends in the middle of an escape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a key does not end in a backslash")]
+pub struct ParseKeyError;
+
+/// Reads what [`Key`] is written as.
+impl FromStr for Key {
+    type Err = ParseKeyError;
+
+    fn from_str(text: &str) -> Result<Self, ParseKeyError> {
+        let mut key = Self(SmallVec::new());
+        if text == "*" {
+            return Ok(key);
+        }
+        let mut part = String::new();
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                ':' => {
+                    key = key.with(&part);
+                    part.clear();
+                }
+                '\\' => part.push(chars.next().ok_or(ParseKeyError)?),
+                c => part.push(c),
+            }
+        }
+        Ok(key.with(&part))
+    }
+}
+
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}

@@ -1,0 +1,243 @@
+//! The store in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_64;
+use zerver_engine::EffectError;
+
+use super::expiry::{Clock, NEVER};
+use super::{Answer, Key, Op, Stored};
+use crate::interpreter::{Begun, Context, Interpreter, Outcome};
+
+/// So many that the workers of a machine seldom meet at one.
+const SHARDS: usize = 64;
+
+/// How many expired entries of its shard a write takes away, at most: more than it adds.
+const SWEPT_PER_WRITE: usize = 4;
+
+/// A store in memory: nothing outlives the process. It answers at once, and gives a value without copying it to
+/// whoever asks for it as the type it was put as.
+///
+/// Cloning it gives another handle of the same store. It holds all that is put into it; only what expires is ever
+/// taken away.
+#[derive(Clone)]
+pub struct Memory(Arc<Inner>);
+
+struct Inner {
+    shards: Box<[Shard]>,
+    clock: Clock,
+}
+
+/// On cache lines of its own, so that workers that use neighbours do not slow each other down.
+#[repr(align(128))]
+#[derive(Default)]
+struct Shard(RwLock<Entries>);
+
+#[derive(Default)]
+struct Entries {
+    by_key: BTreeMap<Key, Entry>,
+    /// Those that expire, soonest first.
+    due: BTreeSet<(u64, Key)>,
+}
+
+struct Entry {
+    value: Stored,
+    expires_ms: u64,
+}
+
+impl Memory {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::with(Clock::real())
+    }
+
+    /// An empty store that calls a function for the time since the Unix epoch, by which entries expire.
+    pub fn with_clock(now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        Self::with(Clock::new(now))
+    }
+
+    fn with(clock: Clock) -> Self {
+        Self(Arc::new(Inner { shards: (0..SHARDS).map(|_| Shard::default()).collect(), clock }))
+    }
+
+    /// The same with this entry, to begin with.
+    #[must_use]
+    pub fn entry<T: Serialize + Send + Sync + 'static>(self, key: impl Into<Key>, value: T) -> Self {
+        let key = key.into();
+        self.write(&key).set(&key, Stored::new(value), NEVER);
+        self
+    }
+
+    /// Performs an operation.
+    ///
+    /// # Errors
+    /// `invalid` for a key that is too long, or a sum that is; `malformed` for an addition to what is no number.
+    pub fn perform(&self, op: &Op) -> Result<Answer, EffectError> {
+        op.check()?;
+        let clock = &self.0.clock;
+        Ok(match op {
+            Op::Get { key } => match self.read(key).live(key, clock) {
+                Some(entry) => Answer::Found(entry.value.clone()),
+                None => Answer::Absent,
+            },
+            Op::Put { key, value, expires_in_ms } => {
+                let expires_ms = clock.after(*expires_in_ms);
+                let mut entries = self.write(key);
+                entries.sweep(clock);
+                entries.set(key, value.clone(), expires_ms);
+                Answer::Stored
+            }
+            Op::PutIfAbsent { key, value, expires_in_ms } => {
+                let mut entries = self.write(key);
+                entries.sweep(clock);
+                match entries.live(key, clock) {
+                    Some(entry) => Answer::Existing(entry.value.clone()),
+                    None => {
+                        entries.set(key, value.clone(), clock.after(*expires_in_ms));
+                        Answer::Stored
+                    }
+                }
+            }
+            Op::Add { key, delta, expires_in_ms } => {
+                let mut entries = self.write(key);
+                entries.sweep(clock);
+                let (sum, expires_ms) = match entries.live(key, clock) {
+                    Some(entry) => (super::sum(key, &entry.value, *delta)?, entry.expires_ms),
+                    None => (*delta, clock.after(*expires_in_ms)),
+                };
+                entries.set(key, Stored::new(sum), expires_ms);
+                Answer::Number(sum)
+            }
+            Op::Delete { key } => {
+                let mut entries = self.write(key);
+                match entries.take(key) {
+                    Some(entry) if !clock.is_past(entry.expires_ms) => Answer::Deleted(1),
+                    _ => Answer::Absent,
+                }
+            }
+            Op::DeleteAll { prefix } => {
+                let mut shards: Vec<_> = self.0.shards.iter().map(Shard::write).collect();
+                let mut deleted = 0;
+                for entries in &mut shards {
+                    let keys: Vec<_> = entries.under(prefix, None).map(|(key, _)| key.clone()).collect();
+                    for entry in keys.iter().filter_map(|key| entries.take(key)) {
+                        deleted += u64::from(!clock.is_past(entry.expires_ms));
+                    }
+                }
+                Answer::Deleted(deleted)
+            }
+            Op::List { prefix, after, limit } => {
+                // All at once: what is listed was there at one moment.
+                let shards: Vec<_> = self.0.shards.iter().map(Shard::read).collect();
+                let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
+                let mut found: Vec<(&Key, &Entry)> = Vec::new();
+                for entries in &shards {
+                    let live = entries.under(prefix, after.as_ref());
+                    found.extend(live.filter(|(_, entry)| !clock.is_past(entry.expires_ms)).take(limit));
+                }
+                found.sort_unstable_by_key(|(key, _)| *key);
+                found.truncate(limit);
+                Answer::Entries(
+                    found.into_iter().map(|(key, entry)| (key.clone(), entry.value.clone())).collect(),
+                )
+            }
+        })
+    }
+
+    fn shard(&self, key: &Key) -> &Shard {
+        &self.0.shards[xxh3_64(key.as_bytes()) as usize % SHARDS]
+    }
+
+    fn read(&self, key: &Key) -> RwLockReadGuard<'_, Entries> {
+        self.shard(key).read()
+    }
+
+    fn write(&self, key: &Key) -> RwLockWriteGuard<'_, Entries> {
+        self.shard(key).write()
+    }
+}
+
+// A panic while a shard was locked has left it whole: no user code runs there but clones and drops of pointers.
+impl Shard {
+    fn read(&self) -> RwLockReadGuard<'_, Entries> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Entries> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    fn live(&self, key: &Key, clock: &Clock) -> Option<&Entry> {
+        self.by_key.get(key).filter(|entry| !clock.is_past(entry.expires_ms))
+    }
+
+    fn under<'a>(
+        &'a self,
+        prefix: &'a Key,
+        after: Option<&'a Key>,
+    ) -> impl Iterator<Item = (&'a Key, &'a Entry)> {
+        let from = match after {
+            Some(after) if after >= prefix => Bound::Excluded(after),
+            _ => Bound::Included(prefix),
+        };
+        self.by_key
+            .range::<Key, _>((from, Bound::Unbounded))
+            .take_while(|(key, _)| key.as_bytes().starts_with(prefix.as_bytes()))
+    }
+
+    fn set(&mut self, key: &Key, value: Stored, expires_ms: u64) {
+        let old = self.by_key.insert(key.clone(), Entry { value, expires_ms });
+        if let Some(old) = old.filter(|old| old.expires_ms != NEVER) {
+            self.due.remove(&(old.expires_ms, key.clone()));
+        }
+        if expires_ms != NEVER {
+            self.due.insert((expires_ms, key.clone()));
+        }
+    }
+
+    fn take(&mut self, key: &Key) -> Option<Entry> {
+        let entry = self.by_key.remove(key)?;
+        if entry.expires_ms != NEVER {
+            self.due.remove(&(entry.expires_ms, key.clone()));
+        }
+        Some(entry)
+    }
+
+    fn sweep(&mut self, clock: &Clock) {
+        for _ in 0..SWEPT_PER_WRITE {
+            match self.due.first() {
+                Some((expires_ms, _)) if clock.is_past(*expires_ms) => {}
+                _ => return,
+            }
+            if let Some((_, key)) = self.due.pop_first() {
+                self.by_key.remove(&key);
+            }
+        }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let len: usize = self.0.shards.iter().map(|shard| shard.read().by_key.len()).sum();
+        write!(f, "kv::Memory({len} entries)")
+    }
+}
+
+impl Interpreter<Op> for Memory {
+    fn begin(&self, op: &Op, _context: &Context) -> Begun<Outcome<Op>> {
+        Begun::Ready(self.perform(op))
+    }
+}

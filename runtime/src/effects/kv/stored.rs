@@ -1,0 +1,112 @@
+//! A value in a store: of the type it was put as, or as a self-describing value.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zerver_engine::Shared;
+use zerver_trace::value::Encoder;
+use zerver_trace::{Data, Datum, Held, Value, ValueError};
+
+/// A value in a store. Cloning it does not copy the value.
+#[derive(Clone)]
+pub struct Stored(Datum);
+
+/// A value that has lost its type.
+struct Encoded(Value);
+
+impl Data for Encoded {
+    fn encode(&self, out: &mut Encoder) -> Result<(), ValueError> {
+        out.value(&self.0)
+    }
+}
+
+impl Stored {
+    /// A value of some type.
+    pub fn new<T: Serialize + Send + Sync + 'static>(value: T) -> Self {
+        Self(Arc::new(Held(value)))
+    }
+
+    /// A value that is shared with whoever else holds it.
+    pub fn shared<T: Serialize + Send + Sync + 'static>(value: Shared<T>) -> Self {
+        Self(value.0)
+    }
+
+    /// A value that has lost its type.
+    pub fn encoded(value: Value) -> Self {
+        Self(Arc::new(Encoded(value)))
+    }
+
+    /// A copy of it as this type. Where it was put as another type, it is read as this one.
+    ///
+    /// # Errors
+    /// When it has not the shape that `T` wants.
+    pub fn get<T: DeserializeOwned + Clone + 'static>(&self) -> Result<T, ValueError> {
+        let any: &dyn Any = &*self.0;
+        match any.downcast_ref::<Held<T>>() {
+            Some(held) => Ok(held.0.clone()),
+            None => self.decode(),
+        }
+    }
+
+    /// The same without a copy, where it was put as this type.
+    ///
+    /// # Errors
+    /// When it has not the shape that `T` wants.
+    pub fn get_shared<T: DeserializeOwned + Send + Sync + 'static>(&self) -> Result<Shared<T>, ValueError> {
+        let any: Arc<dyn Any + Send + Sync> = self.0.clone();
+        match any.downcast::<Held<T>>() {
+            Ok(held) => Ok(Shared(held)),
+            Err(_) => self.decode().map(Shared::new),
+        }
+    }
+
+    /// It as a self-describing value.
+    ///
+    /// # Errors
+    /// What its `Serialize` reports, or that it is too deep or too long.
+    pub fn value(&self) -> Result<Value, ValueError> {
+        let any: &dyn Any = &*self.0;
+        match any.downcast_ref::<Encoded>() {
+            Some(Encoded(value)) => Ok(value.clone()),
+            None => Value::of_data(&*self.0),
+        }
+    }
+
+    fn decode<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
+        let any: &dyn Any = &*self.0;
+        match any.downcast_ref::<Encoded>() {
+            Some(Encoded(value)) => value.get(),
+            None => Value::of_data(&*self.0)?.get(),
+        }
+    }
+}
+
+impl Serialize for Stored {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value().map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stored {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(Self::encoded)
+    }
+}
+
+impl PartialEq for Stored {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.value() == other.value()
+    }
+}
+
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.value() {
+            Ok(value) => value.fmt(f),
+            Err(error) => error.fmt(f),
+        }
+    }
+}
