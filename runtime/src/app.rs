@@ -7,6 +7,7 @@ use std::time::Duration;
 use zerver_engine::{EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response};
 use zerver_trace::{EventSink, FlowInfo};
 
+use crate::effects::{clock, http, kv, sleep};
 use crate::interpreter::{Interpreter, Interpreters};
 use crate::service::Service;
 use crate::shell::Router;
@@ -47,11 +48,16 @@ impl Default for App {
 }
 
 impl App {
-    /// A service without flows.
+    /// A service without flows. It performs the effects of [`http`](crate::http), [`sleep`](crate::sleep()) and
+    /// [`clock`](crate::clock).
     pub fn new() -> Self {
+        let mut interpreters = Interpreters::new();
+        interpreters.set::<http::Request>(http::Client::new());
+        interpreters.set::<sleep::Sleep>(sleep::Timer);
+        interpreters.set::<clock::ReadClock>(clock::Wall);
         Self {
             flows: Vec::new(),
-            interpreters: Interpreters::new(),
+            interpreters,
             render: |failure, _| failure.to_response(),
             limits: Limits::default(),
             deadline: Duration::from_secs(30),
@@ -77,6 +83,11 @@ impl App {
     pub fn interpreter<K: EffectKind>(mut self, interpreter: impl Interpreter<K>) -> Self {
         self.interpreters.set::<K>(interpreter);
         self
+    }
+
+    /// Says where keys and values are kept: [`kv::Memory`] or [`kv::Disk`], say.
+    pub fn kv(self, store: impl Interpreter<kv::Op>) -> Self {
+        self.interpreter::<kv::Op>(store)
     }
 
     /// Says how failures become answers, instead of [`Failure::to_response`]: those of steps, and those of requests
@@ -158,6 +169,10 @@ impl App {
             no_flow: Arc::default(),
         };
         Running::start(service, listener, workers)
+    }
+
+    pub(crate) fn listens_on(&self) -> &str {
+        &self.addr
     }
 
     fn ready_flows(&self) -> Result<Vec<Arc<Flow>>, StartError> {

@@ -8,9 +8,10 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use zerver_recorder::Recorder;
 
 use crate::environment::Environment;
-use crate::{App, Running, Settings, StartError, listen, notice};
+use crate::{App, Settings, StartError, listen, notice, record};
 
 /// The exit code of a service that could not start.
 const TROUBLE: u8 = 2;
@@ -52,29 +53,34 @@ fn try_run(app: App) -> Result<(), StartError> {
         let _context = runtime.enter();
         Signals::new().map_err(StartError::Worker)?
     };
-    let running = start(app, &environment)?;
-    tell(environment.notify.as_deref(), "READY=1");
+    let listener = match listen::inherited()? {
+        Some(listener) => listener,
+        None => listen::listen(environment.addr.as_deref().unwrap_or(app.listens_on()))?,
+    };
+    let recorder = record::open(&environment)?;
+    if let Some(recorder) = &recorder {
+        recorder.declare(&app.catalog()?);
+    }
+    let running = app.start(Settings {
+        listener: Some(listener),
+        sink: recorder.as_ref().map(Recorder::sink),
+        record_token: environment.record_token,
+        ..Settings::default()
+    })?;
+    let notify = environment.notify.as_deref();
+    tell(notify, "READY=1");
     if !environment.dev {
         notice::say(&format!("listening on http://{}", running.addr()));
     }
     runtime.block_on(signals.next());
-    tell(environment.notify.as_deref(), "STOPPING=1");
+    tell(notify, "STOPPING=1");
     std::thread::spawn(move || {
         runtime.block_on(signals.next());
         std::process::exit(FORCED);
     });
     running.stop();
+    drop(recorder);
     Ok(())
-}
-
-fn start(app: App, environment: &Environment) -> Result<Running, StartError> {
-    let settings = Settings {
-        addr: environment.addr.clone(),
-        listener: listen::inherited()?,
-        sink: None,
-        record_token: environment.record_token.clone(),
-    };
-    app.start(settings)
 }
 
 fn print_catalog(app: &App) -> Result<(), StartError> {

@@ -84,12 +84,12 @@ pub enum StartError {
         allowed: &'static str,
     },
     /// The store cannot be opened.
-    #[error("cannot record into {}: {reason}", dir.display())]
+    #[error("cannot record into {}: {error}", dir.display())]
     Store {
         /// Its folder.
         dir: PathBuf,
         /// Why.
-        reason: String,
+        error: zerver_recorder::OpenError,
     },
     /// The system gives no threads, no timers or no randomness.
     #[error("cannot start a worker: {0}")]
