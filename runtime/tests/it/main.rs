@@ -1,6 +1,14 @@
 //! One binary for all tests of the crate: linked once.
 
+mod client;
+mod collector;
+mod drain;
+mod drive;
 mod effects;
 mod effects_disk;
 mod effects_http;
 mod effects_kv;
+mod http1;
+mod http2;
+mod routes;
+mod slow;

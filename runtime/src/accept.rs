@@ -1,0 +1,125 @@
+//! Accepts connections and deals them to the workers in turn.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::notice;
+use crate::worker::{Message, Outbox};
+
+/// How long to wait when the system has no more connections to give, such as without file descriptors; doubled each
+/// time.
+const BACK_OFF: Duration = Duration::from_millis(10);
+const BACK_OFF_MAX: Duration = Duration::from_secs(1);
+
+/// How often to look whether there is room for another connection.
+const ROOM: Duration = Duration::from_millis(5);
+
+pub(crate) struct Acceptor {
+    listener: TcpListener,
+    /// The same socket, to be asked without waiting.
+    backlog: std::net::TcpListener,
+    workers: Vec<Outbox>,
+    turn: usize,
+    open: Arc<AtomicUsize>,
+    limit: usize,
+}
+
+/// An acceptor at work.
+pub(crate) struct Accepting {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Acceptor {
+    /// In the runtime where it will work.
+    pub(crate) fn new(
+        listener: std::net::TcpListener,
+        workers: Vec<Outbox>,
+        open: Arc<AtomicUsize>,
+        limit: usize,
+    ) -> io::Result<Self> {
+        let backlog = listener.try_clone()?;
+        Ok(Self { listener: TcpListener::from_std(listener)?, backlog, workers, turn: 0, open, limit })
+    }
+
+    pub(crate) fn spawn(mut self) -> Accepting {
+        let (stop, mut stopped) = oneshot::channel();
+        let task = tokio::task::spawn_local(async move {
+            tokio::select! {
+                biased;
+                _ = &mut stopped => {}
+                () = self.accept() => {}
+            }
+            // Who is in the backlog has connected already.
+            while let Ok((socket, peer)) = self.backlog.accept() {
+                if socket.set_nonblocking(true).is_ok() {
+                    self.deal(socket, peer);
+                }
+            }
+            for worker in &self.workers {
+                let _ = worker.send(Message::Drain);
+            }
+        });
+        Accepting { stop, task }
+    }
+
+    async fn accept(&mut self) {
+        let mut back_off = BACK_OFF;
+        loop {
+            while self.open.load(Ordering::Relaxed) >= self.limit {
+                tokio::time::sleep(ROOM).await;
+            }
+            match self.listener.accept().await {
+                Ok((socket, peer)) => {
+                    back_off = BACK_OFF;
+                    if let Ok(socket) = socket.into_std() {
+                        self.deal(socket, peer);
+                    }
+                }
+                // It concerns this one connection only (accept(2)).
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::ConnectionAborted
+                            | io::ErrorKind::ConnectionReset
+                            | io::ErrorKind::Interrupted
+                    ) => {}
+                Err(error) => {
+                    if back_off == BACK_OFF {
+                        notice::warn(&format!("cannot accept a connection: {error}; tries again"));
+                    }
+                    tokio::time::sleep(back_off).await;
+                    back_off = (2 * back_off).min(BACK_OFF_MAX);
+                }
+            }
+        }
+    }
+
+    /// Hands a connection to the worker whose turn it is.
+    fn deal(&mut self, socket: TcpStream, peer: SocketAddr) {
+        // Answers go out at once. Where that cannot be had, they go out later.
+        let _ = socket.set_nodelay(true);
+        self.open.fetch_add(1, Ordering::Relaxed);
+        self.turn = (self.turn + 1) % self.workers.len().max(1);
+        if let Some(worker) = self.workers.get(self.turn)
+            && worker.send(Message::Connection(socket, peer)).is_err()
+        {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Accepting {
+    /// Stops accepting, once everybody who has connected is dealt to a worker; then the workers drain.
+    pub(crate) async fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
+}

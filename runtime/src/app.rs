@@ -1,0 +1,198 @@
+//! What a program is made of: its flows, its interpreters, its limits.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zerver_engine::{EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response};
+use zerver_trace::{EventSink, FlowInfo};
+
+use crate::effects::{clock, http, kv, sleep};
+use crate::interpreter::{Interpreter, Interpreters};
+use crate::service::Service;
+use crate::shell::Router;
+use crate::{Limits, Running, StartError, listen};
+
+/// A service, before it runs.
+///
+/// ```no_run
+/// use zerver::prelude::*;
+///
+/// #[step]
+/// fn hello(request: &Request) -> Response {
+///     Response::text(format!("hello, {}", request.param_str("name").unwrap_or("you")))
+/// }
+///
+/// fn app() -> zerver::App {
+///     zerver::App::new().flow(flow!("hello", GET "/hello/{name}", steps: [hello]))
+/// }
+///
+/// zerver::main!(app);
+/// ```
+#[must_use = "an app does nothing until it is run"]
+pub struct App {
+    flows: Vec<FlowDef>,
+    interpreters: Interpreters,
+    render: RenderFailure,
+    limits: Limits,
+    deadline: Duration,
+    addr: String,
+    workers: Option<usize>,
+    hosts: Vec<String>,
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl App {
+    /// A service without flows. It performs the effects of [`http`](crate::http), [`sleep`](crate::sleep()) and
+    /// [`clock`](crate::clock).
+    pub fn new() -> Self {
+        let mut interpreters = Interpreters::new();
+        interpreters.set::<http::Request>(http::Client::new());
+        interpreters.set::<sleep::Sleep>(sleep::Timer);
+        interpreters.set::<clock::ReadClock>(clock::Wall);
+        Self {
+            flows: Vec::new(),
+            interpreters,
+            render: |failure, _| failure.to_response(),
+            limits: Limits::default(),
+            deadline: Duration::from_secs(30),
+            addr: "127.0.0.1:3000".to_owned(),
+            workers: None,
+            hosts: Vec::new(),
+        }
+    }
+
+    /// Adds a flow.
+    pub fn flow(mut self, flow: FlowDef) -> Self {
+        self.flows.push(flow);
+        self
+    }
+
+    /// Adds flows.
+    pub fn flows(mut self, flows: impl IntoIterator<Item = FlowDef>) -> Self {
+        self.flows.extend(flows);
+        self
+    }
+
+    /// Says what performs a kind of effect. The one there was for this kind is replaced.
+    pub fn interpreter<K: EffectKind>(mut self, interpreter: impl Interpreter<K>) -> Self {
+        self.interpreters.set::<K>(interpreter);
+        self
+    }
+
+    /// Says where keys and values are kept: [`kv::Memory`] or [`kv::Disk`], say.
+    pub fn kv(self, store: impl Interpreter<kv::Op>) -> Self {
+        self.interpreter::<kv::Op>(store)
+    }
+
+    /// Says how failures become answers, instead of [`Failure::to_response`]: those of steps, and those of requests
+    /// which no flow takes. Of the latter the status stays what HTTP demands.
+    pub fn on_failure(mut self, render: fn(&Failure, &Request) -> Response) -> Self {
+        self.render = render;
+        self
+    }
+
+    /// How long the steps and effects of a request may take, where its flow does not say; 30 s. Then it is answered
+    /// with a 504 and what is in flight is cancelled. Reading the body has [`Limits`] of its own.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How large the body of a request may be, in bytes; 1 MiB.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.limits.body_bytes = bytes;
+        self
+    }
+
+    /// All limits of the HTTP shell.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Where to listen, where `ZERVER_ADDR` does not say; `127.0.0.1:3000`.
+    pub fn addr(mut self, addr: impl Into<String>) -> Self {
+        self.addr = addr.into();
+        self
+    }
+
+    /// How many threads serve requests; as many as there are cores.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// Allows requests for this host only, a name without a port; called again, for this one too. Others get a 421.
+    /// Without it all hosts are allowed.
+    pub fn allow_host(mut self, host: impl Into<String>) -> Self {
+        self.hosts.push(host.into());
+        self
+    }
+
+    /// What is known of the flows.
+    ///
+    /// # Errors
+    /// When a flow's slots cannot be told apart.
+    pub fn catalog(&self) -> Result<Vec<Arc<FlowInfo>>, StartError> {
+        Ok(self.ready_flows()?.iter().map(|flow| Arc::clone(flow.info())).collect())
+    }
+
+    /// Starts it on threads of its own; for tests, and for programs that do more than this. Neither the environment nor
+    /// signals are looked at.
+    ///
+    /// # Errors
+    /// When the flows contradict each other, or the address cannot be listened on.
+    pub fn start(self, settings: Settings) -> Result<Running, StartError> {
+        let flows = self.ready_flows()?;
+        let router = Router::new(&flows)?;
+        let listener = match settings.listener {
+            Some(listener) => listen::prepare(listener)?,
+            None => listen::listen(settings.addr.as_deref().unwrap_or(&self.addr))?,
+        };
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let workers = self.workers.unwrap_or_else(cores);
+        let service = Service {
+            router,
+            interpreters: self.interpreters,
+            render: self.render,
+            limits: self.limits,
+            deadline: self.deadline,
+            hosts: self.hosts,
+            sink: settings.sink,
+            token: settings.record_token,
+            no_flow: Arc::default(),
+        };
+        Running::start(service, listener, workers)
+    }
+
+    pub(crate) fn listens_on(&self) -> &str {
+        &self.addr
+    }
+
+    fn ready_flows(&self) -> Result<Vec<Arc<Flow>>, StartError> {
+        let ready = |def: &FlowDef| match Flow::new(def, self.render) {
+            Ok(flow) => Ok(Arc::new(flow)),
+            Err(error) => Err(StartError::Slots { slug: def.name().to_owned(), error }),
+        };
+        self.flows.iter().map(ready).collect()
+    }
+}
+
+/// What a service is started with.
+#[derive(Default)]
+pub struct Settings {
+    /// Where to listen, instead of [`App::addr`]; port 0 for any that is free.
+    pub addr: Option<String>,
+    /// A socket that listens already, instead of an address.
+    pub listener: Option<TcpListener>,
+    /// Where the traces of requests go; none means that nothing is recorded.
+    pub sink: Option<Arc<dyn EventSink>>,
+    /// Requests that show this in `x-zerver-record` are recorded whatever the policy says.
+    pub record_token: Option<String>,
+}

@@ -1,0 +1,134 @@
+//! A request from its head to its capture. However it ends, also by being dropped, its trace reaches the sink.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use zerver_engine::{Arrival, Flow, Job, Request, RequestId, Response, Stop};
+use zerver_trace::{Capture, Datum, Event, Message, Outcome};
+
+use crate::flight::discard;
+use crate::time::Stopwatch;
+use crate::worker::Worker;
+
+pub(crate) struct Live {
+    pub(crate) id: RequestId,
+    pub(crate) watch: Stopwatch,
+    worker: Rc<Worker>,
+    unix_ns: u64,
+    seed: u64,
+    asked: bool,
+    /// The flow, if one takes it.
+    flow: Option<Arc<Flow>>,
+    /// None once its job has ended, and before it has begun.
+    job: Option<Job>,
+    /// What is there of the request; none once it has ended.
+    request: Option<Arc<Request>>,
+}
+
+impl Live {
+    /// A request whose head has arrived when `watch` started.
+    pub(crate) fn new(worker: Rc<Worker>, watch: Stopwatch, request: Request) -> Self {
+        let wall = worker.clock.wall(watch.at(0));
+        Self {
+            id: worker.ids.next(wall.ordered_ns),
+            seed: worker.ids.seed(),
+            asked: worker.service.is_asked(&request),
+            unix_ns: wall.unix_ns,
+            flow: None,
+            job: None,
+            request: Some(Arc::new(request)),
+            watch,
+            worker,
+        }
+    }
+
+    /// This flow takes it.
+    pub(crate) fn found(&mut self, flow: Arc<Flow>) {
+        self.flow = Some(flow);
+    }
+
+    /// The request, until steps see it.
+    pub(crate) fn request(&mut self) -> Option<&mut Request> {
+        self.request.as_mut().and_then(Arc::get_mut)
+    }
+
+    /// The job, to be driven; it is made of the request when it is first asked for. None if no flow takes the request.
+    pub(crate) fn job(&mut self) -> Option<(&mut Job, &mut Stopwatch)> {
+        if self.job.is_none() {
+            let (flow, request) = (self.flow.as_ref()?, self.request.as_ref()?);
+            let arrival =
+                Arrival { request: Arc::clone(request), id: self.id, unix_ns: self.unix_ns, seed: self.seed };
+            self.job = Some(Job::new(Arc::clone(flow), arrival, self.watch.now_ns()));
+        }
+        self.job.as_mut().map(|job| (job, &mut self.watch))
+    }
+
+    /// Ends with what the job answers; none if it has no answer.
+    pub(crate) fn finish(&mut self) -> Option<Response> {
+        let ended = self.job.take()?.finish();
+        self.hand_over(ended.response, ended.outcome, ended.events, ended.events_dropped)
+    }
+
+    /// Ends before any step has run: answered by the shell itself.
+    pub(crate) fn answer(&mut self, response: Response, outcome: Outcome) -> Option<Response> {
+        self.hand_over(Some(response), outcome, Vec::new(), 0)
+    }
+
+    /// Hands the capture to the sink, and the answer back.
+    fn hand_over(
+        &mut self,
+        response: Option<Response>,
+        outcome: Outcome,
+        events: Vec<Event<Datum>>,
+        events_dropped: u32,
+    ) -> Option<Response> {
+        let request = self.request.take()?;
+        let Some(sink) = &self.worker.service.sink else {
+            discard((events, request));
+            return response;
+        };
+        let flow = match &self.flow {
+            Some(flow) => flow.info(),
+            None => &self.worker.service.no_flow,
+        };
+        let recorded = response.clone().map(Arc::new);
+        sink.accept(Box::new(Capture {
+            id: self.id,
+            flow: Arc::clone(flow),
+            class: flow.class,
+            started_unix_ns: self.unix_ns,
+            duration_ns: self.watch.now_ns(),
+            seed: self.seed,
+            request,
+            status: recorded.as_ref().map_or(0, |response| response.status.as_u16()),
+            response: recorded.map(|response| response as Arc<dyn Message>),
+            outcome,
+            events,
+            events_dropped,
+            asked: self.asked,
+        }));
+        response
+    }
+}
+
+impl Drop for Live {
+    /// The client went away, or something panicked that no step is to blame for, such as the drop of a value.
+    fn drop(&mut self) {
+        if self.request.is_none() {
+            return;
+        }
+        let now_ns = self.watch.tick();
+        let (mut outcome, mut events, mut events_dropped, mut step) = (None, Vec::new(), 0, 0);
+        if let Some(mut job) = self.job.take() {
+            step = job.position();
+            job.stop(Stop::Gone, now_ns);
+            let ended = job.finish();
+            (outcome, events, events_dropped) = (Some(ended.outcome), ended.events, ended.events_dropped);
+        }
+        if std::thread::panicking() {
+            let message = "a value panicked outside of a step".to_owned();
+            outcome = Some(Outcome::Panicked { step, message });
+        }
+        self.hand_over(None, outcome.unwrap_or(Outcome::Gone { step }), events, events_dropped);
+    }
+}

@@ -1,0 +1,53 @@
+//! What all workers of a running program share. Nothing of it changes while it runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use zerver_engine::{Failure, Flow, RenderFailure, Request, Response};
+use zerver_trace::{EventSink, FlowInfo};
+
+use crate::interpreter::Interpreters;
+use crate::shell::Router;
+use crate::{Limits, time};
+
+pub(crate) struct Service {
+    pub(crate) router: Router,
+    pub(crate) interpreters: Interpreters,
+    pub(crate) render: RenderFailure,
+    pub(crate) limits: Limits,
+    pub(crate) deadline: Duration,
+    /// Empty: all.
+    pub(crate) hosts: Vec<String>,
+    pub(crate) sink: Option<Arc<dyn EventSink>>,
+    /// What a request must show to be recorded whatever the policy says.
+    pub(crate) token: Option<String>,
+    /// Stands in for the flow of requests which none takes.
+    pub(crate) no_flow: Arc<FlowInfo>,
+}
+
+impl Service {
+    pub(crate) fn deadline_ns(&self, flow: &Flow) -> u64 {
+        time::nanos(flow.deadline().unwrap_or(self.deadline))
+    }
+
+    /// Whether a request asks to be recorded, and may: by `x-zerver-record: <token>`.
+    pub(crate) fn is_asked(&self, request: &Request) -> bool {
+        let Some(token) = &self.token else { return false };
+        request
+            .headers
+            .get("x-zerver-record")
+            .is_some_and(|shown| is_equal(shown.as_bytes(), token.as_bytes()))
+    }
+
+    /// The service's own rendering of a failure may panic.
+    pub(crate) fn render(&self, failure: &Failure, request: &Request) -> Response {
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (self.render)(failure, request)))
+            .unwrap_or_else(|_| failure.to_response())
+    }
+}
+
+/// Takes the same time wherever they differ.
+fn is_equal(shown: &[u8], token: &[u8]) -> bool {
+    let differences = std::iter::zip(shown, token).fold(0, |all, (a, b)| all | (a ^ b));
+    std::hint::black_box(differences) == 0 && shown.len() == token.len() && !token.is_empty()
+}

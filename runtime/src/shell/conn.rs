@@ -1,0 +1,197 @@
+//! What a connection is doing, and until when it may: the time limits that hyper leaves out.
+//!
+//! No timer is set for a request. The phases are noted as they change, with times that are known anyway, and one timer
+//! for each connection, moved only when it fires, looks at them.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::task::Waker;
+use std::time::Instant;
+
+use tokio::net::TcpStream;
+
+use crate::Limits;
+
+/// So many bytes of an answer count as progress.
+const PROGRESS_BYTES: usize = 16 * 1024;
+
+/// One connection.
+pub(crate) struct Conn {
+    pub(crate) peer: SocketAddr,
+    phase: Cell<Phase>,
+    requests: Cell<u32>,
+    /// Since when the client has not read what it was sent, and how much it has since.
+    blocked: Cell<Option<(Instant, usize)>>,
+    /// HTTP/2: since when each answer waits for its stream.
+    streams: RefCell<Vec<Option<Instant>>>,
+    /// When a request of it last ended.
+    ended: Cell<Instant>,
+    /// Whether part of a body was left unread.
+    unread: Cell<bool>,
+    /// Whether the client has closed its side.
+    closed: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+    /// The socket, once hyper is done with it.
+    socket: RefCell<Option<TcpStream>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    /// Waits for a request.
+    Idle(Instant),
+    /// The first bytes of a request are there; since when it is known that this is not all.
+    Head(Option<Instant>),
+    /// Requests are in flight.
+    Busy,
+}
+
+impl Conn {
+    pub(crate) fn new(peer: SocketAddr, now: Instant) -> Self {
+        Self {
+            peer,
+            phase: Cell::new(Phase::Head(Some(now))),
+            requests: Cell::new(0),
+            blocked: Cell::new(None),
+            streams: RefCell::default(),
+            ended: Cell::new(now),
+            unread: Cell::new(false),
+            closed: Cell::new(false),
+            waker: RefCell::default(),
+            socket: RefCell::default(),
+        }
+    }
+
+    /// A request's head has arrived.
+    pub(crate) fn begin(&self) {
+        self.requests.set(self.requests.get() + 1);
+        self.phase.set(Phase::Busy);
+    }
+
+    /// That request has ended.
+    pub(crate) fn end(&self, now: Instant) {
+        self.ended.set(now);
+        self.requests.set(self.requests.get().saturating_sub(1));
+        if self.requests.get() == 0 {
+            self.phase.set(Phase::Idle(now));
+        }
+    }
+
+    pub(crate) fn is_busy(&self) -> bool {
+        self.requests.get() > 0
+    }
+
+    /// HTTP/2 was spoken: from here on frames come and go, and only requests count.
+    pub(super) fn preface(&self) {
+        self.phase.set(Phase::Idle(Instant::now()));
+    }
+
+    pub(super) fn read(&self, bytes: usize) {
+        match (bytes, self.phase.get()) {
+            (0, _) => self.closed.set(true),
+            (_, Phase::Idle(_)) => self.phase.set(Phase::Head(None)),
+            _ => {}
+        }
+    }
+
+    pub(super) fn read_waits(&self) {
+        if let Phase::Head(None) = self.phase.get() {
+            self.phase.set(Phase::Head(Some(Instant::now())));
+        }
+    }
+
+    pub(super) fn wrote(&self, bytes: usize) {
+        if let Some((since, before)) = self.blocked.get() {
+            let written = before + bytes;
+            let progress = written >= PROGRESS_BYTES;
+            self.blocked.set(Some(if progress { (Instant::now(), 0) } else { (since, written) }));
+        }
+    }
+
+    pub(super) fn write_waits(&self) {
+        if self.blocked.get().is_none() {
+            self.blocked.set(Some((Instant::now(), 0)));
+        }
+    }
+
+    /// All that there was to write has been.
+    pub(super) fn flushed(&self) {
+        if self.blocked.take().is_some() {
+            let now = Instant::now();
+            self.ended.set(now);
+            if let Phase::Idle(_) = self.phase.get() {
+                self.phase.set(Phase::Idle(now));
+            }
+        }
+    }
+
+    /// An answer begins to wait for its stream; what it is called from now on.
+    pub(super) fn stream_waits(&self) -> usize {
+        let mut streams = self.streams.borrow_mut();
+        let at = streams.iter().position(Option::is_none).unwrap_or(streams.len());
+        if at == streams.len() {
+            streams.push(None);
+        }
+        streams[at] = Some(self.ended.get());
+        at
+    }
+
+    pub(super) fn stream_goes_on(&self, at: usize) {
+        self.streams.borrow_mut()[at] = Some(Instant::now());
+    }
+
+    pub(super) fn stream_ended(&self, at: usize) {
+        self.streams.borrow_mut()[at] = None;
+        if let Phase::Idle(_) = self.phase.get() {
+            self.phase.set(Phase::Idle(Instant::now()));
+        }
+    }
+
+    /// When it is to be closed if nothing happens until then.
+    pub(super) fn due(&self, limits: &Limits) -> Option<Instant> {
+        let blocked = self.blocked.get().map(|(since, _)| since);
+        let stream = self.streams.borrow().iter().flatten().min().copied();
+        let unread_since = [blocked, stream].into_iter().flatten().min();
+        let unread = unread_since.map(|since| since + limits.write_stall);
+        let phase = match self.phase.get() {
+            // Whoever has not read the last answer yet is not idle.
+            Phase::Idle(_) if unread.is_some() => None,
+            Phase::Idle(since) => Some(since + limits.keep_alive),
+            Phase::Head(since) => since.map(|since| since + limits.head),
+            Phase::Busy => None,
+        };
+        [unread, phase].into_iter().flatten().min()
+    }
+
+    pub(crate) fn leave_unread(&self) {
+        self.unread.set(true);
+    }
+
+    pub(super) fn is_unread(&self) -> bool {
+        self.unread.get()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    pub(super) fn remember(&self, waker: &Waker) {
+        let mut known = self.waker.borrow_mut();
+        if known.is_none() {
+            *known = Some(waker.clone());
+        }
+    }
+
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    pub(super) fn give_back(&self, socket: TcpStream) {
+        *self.socket.borrow_mut() = Some(socket);
+    }
+
+    pub(super) fn take_back(&self) -> Option<TcpStream> {
+        self.socket.borrow_mut().take()
+    }
+}

@@ -1,0 +1,103 @@
+//! A socket that tells its connection what happens on it, and gives itself back when it is dropped.
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::conn::Conn;
+
+pub(super) struct Io {
+    /// None only while it is dropped.
+    socket: Option<TcpStream>,
+    /// What was read to find out which protocol is spoken.
+    first: Vec<u8>,
+    conn: Rc<Conn>,
+}
+
+impl Io {
+    pub(super) const fn new(socket: TcpStream, first: Vec<u8>, conn: Rc<Conn>) -> Self {
+        Self { socket: Some(socket), first, conn }
+    }
+
+    fn socket(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+        self.socket.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    fn note(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Ready(Ok(bytes)) => self.conn.wrote(*bytes),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => self.conn.write_waits(),
+        }
+        written
+    }
+}
+
+impl AsyncRead for Io {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.first.is_empty() {
+            let len = self.first.len().min(buf.remaining());
+            buf.put_slice(&self.first[..len]);
+            self.first.drain(..len);
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        match self.socket()?.poll_read(cx, buf) {
+            Poll::Ready(result) => {
+                result?;
+                self.conn.read(buf.filled().len() - before);
+                Poll::Ready(Ok(()))
+            }
+            Poll::Pending => {
+                self.conn.read_waits();
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = self.socket()?.poll_write(cx, buf);
+        self.note(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = self.socket()?.poll_write_vectored(cx, bufs);
+        self.note(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.socket()?.poll_flush(cx))?;
+        self.conn.flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket()?.poll_shutdown(cx)
+    }
+}
+
+impl Drop for Io {
+    fn drop(&mut self) {
+        if let Some(socket) = self.socket.take() {
+            self.conn.give_back(socket);
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The HTTP shell: from a socket to a request, and from a response back.
+//!
+//! hyper speaks HTTP; here are the limits, in size and in time, and the checks that it leaves out. Nothing here knows
+//! what a step is.
+
+mod body;
+mod conn;
+mod host;
+mod io;
+mod param;
+mod payload;
+mod reject;
+mod request;
+mod router;
+mod serve;
+mod traceparent;
+
+pub(crate) use conn::Conn;
+pub(crate) use router::Router;
+pub(crate) use serve::serve;

@@ -1,0 +1,71 @@
+//! The body of an answer.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use super::conn::Conn;
+
+/// So much is handed to an HTTP/2 stream at once; hyper keeps it until the client has room for it.
+const FRAME_BYTES: usize = 64 * 1024;
+
+pub(crate) struct Payload {
+    bytes: Bytes,
+    /// HTTP/2: the connection, and what it calls this answer.
+    stream: Option<(Rc<Conn>, usize)>,
+}
+
+impl Payload {
+    /// All at once.
+    pub(super) const fn whole(bytes: Bytes) -> Self {
+        Self { bytes, stream: None }
+    }
+
+    /// In frames, whose progress the connection sees.
+    pub(super) fn framed(bytes: Bytes, conn: Rc<Conn>) -> Self {
+        let at = conn.stream_waits();
+        Self { bytes, stream: Some((conn, at)) }
+    }
+}
+
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.bytes.is_empty() {
+            return Poll::Ready(None);
+        }
+        let len = match &self.stream {
+            Some((conn, at)) if self.bytes.len() > FRAME_BYTES => {
+                conn.stream_goes_on(*at);
+                FRAME_BYTES
+            }
+            _ => self.bytes.len(),
+        };
+        Poll::Ready(Some(Ok(Frame::data(self.bytes.split_to(len)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.len() as u64)
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        if let Some((conn, at)) = &self.stream {
+            conn.stream_ended(*at);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Requests that are answered before any step runs, and with what.
+
+use http::{HeaderValue, StatusCode, header};
+use zerver_engine::{Failure, FailureKind, Request, Response};
+use zerver_trace::Outcome;
+
+use super::host::HostError;
+use crate::service::Service;
+
+/// Why a request gets no further.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reject {
+    Host(HostError),
+    /// Another `transfer-encoding` than just `chunked`.
+    TransferEncoding,
+    TargetTooLong(usize),
+    HeadersTooLarge(usize),
+    NoSuchPath,
+    /// The methods that there are.
+    Method(HeaderValue),
+    ParamIsNoText,
+    BodyTooLarge(usize),
+    BodyTooSlow,
+    BodyBroken,
+}
+
+impl Reject {
+    pub(super) fn response(&self, request: &Request, service: &Service) -> (Response, Outcome) {
+        let failure = self.failure(request);
+        // The service decides how a failure looks; what HTTP demands stays.
+        let mut response = service.render(&failure, request).status(self.status());
+        if let Self::Method(allow) = self {
+            response.headers.insert(header::ALLOW, allow.clone());
+        }
+        let mut reason = failure.to_string();
+        reason.truncate(reason.floor_char_boundary(1024));
+        (response, Outcome::Rejected { reason })
+    }
+
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::Host(HostError::NotAllowed) => StatusCode::MISDIRECTED_REQUEST,
+            Self::Host(_) | Self::TransferEncoding | Self::ParamIsNoText | Self::BodyBroken => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::TargetTooLong(_) => StatusCode::URI_TOO_LONG,
+            Self::HeadersTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::NoSuchPath => StatusCode::NOT_FOUND,
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+        }
+    }
+
+    fn failure(&self, request: &Request) -> Failure {
+        let at_most = |what, bytes: &usize| {
+            Failure::new(FailureKind::TooLarge, what).message(format!("more than {bytes} bytes"))
+        };
+        match self {
+            Self::Host(error) => Failure::invalid("host").message(match error {
+                HostError::Missing => "there is none",
+                HostError::Doubled => "there is more than one",
+                HostError::Malformed => "not a host and a port",
+                HostError::Contradicted => "not the same as :authority",
+                HostError::NotAllowed => "not served here",
+            }),
+            Self::TransferEncoding => {
+                Failure::invalid("transfer-encoding").message("only chunked is understood")
+            }
+            Self::TargetTooLong(bytes) => at_most("target", bytes),
+            Self::HeadersTooLarge(bytes) => at_most("headers", bytes),
+            Self::NoSuchPath => Failure::not_found("path", request.uri.path()),
+            Self::Method(allow) => Failure::invalid("method")
+                .key(&request.method)
+                .message(format!("there are {}", allow.to_str().unwrap_or_default())),
+            Self::ParamIsNoText => {
+                Failure::invalid("path").message("a parameter is not percent-encoded UTF-8 without NUL")
+            }
+            Self::BodyTooLarge(bytes) => at_most("body", bytes),
+            Self::BodyTooSlow => Failure::new(FailureKind::Timeout, "body").message("it came too slowly"),
+            Self::BodyBroken => Failure::invalid("body").message("it ended before its end, or is no HTTP"),
+        }
+    }
+}

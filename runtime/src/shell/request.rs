@@ -1,0 +1,223 @@
+//! The way of one request: checked, routed, read, driven, answered.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{HeaderValue, Method, StatusCode, Version, header};
+use hyper::body::Incoming;
+use zerver_engine::{Failure, Request, RequestId, Response};
+use zerver_trace::Outcome;
+
+use super::conn::Conn;
+use super::payload::Payload;
+use super::reject::Reject;
+use super::router::Found;
+use super::{body, host, traceparent};
+use crate::drive::drive;
+use crate::interpreter::Context;
+use crate::live::Live;
+use crate::service::Service;
+use crate::time::Stopwatch;
+use crate::worker::Worker;
+use crate::{Limits, ids};
+
+/// Answers one request.
+pub(super) async fn answer(
+    worker: Rc<Worker>,
+    conn: Rc<Conn>,
+    request: http::Request<Incoming>,
+) -> Result<http::Response<Payload>, Infallible> {
+    let began = Instant::now();
+    let in_flight = InFlight::begin(&conn);
+    let (parts, body) = request.into_parts();
+    let is_head = parts.method == Method::HEAD;
+    let http2 = parts.version == Version::HTTP_2;
+    let request = Request {
+        method: parts.method,
+        uri: parts.uri,
+        version: parts.version,
+        headers: parts.headers,
+        peer: Some(conn.peer),
+        ..Request::default()
+    };
+    let live = Live::new(Rc::clone(&worker), Stopwatch::since(began), request);
+    let id = live.id;
+    // A panic that no step is to blame for, such as the drop of a value, costs its own request and no other.
+    let (response, end) = match AssertUnwindSafe(go(live, &worker, &conn, body)).catch_unwind().await {
+        Ok(answered) => answered,
+        Err(panic) => {
+            crate::flight::discard(panic);
+            (Failure::internal("request").to_response(), Instant::now())
+        }
+    };
+    in_flight.end(end);
+    let close = !http2 && (worker.drain.is_draining() || conn.is_unread());
+    let response = Outgoing { response, id, is_head, close };
+    Ok(response.into_http(http2.then_some(conn)))
+}
+
+/// From the head to the answer, and when that was there.
+async fn go(mut live: Live, worker: &Rc<Worker>, conn: &Conn, body: Incoming) -> (Response, Instant) {
+    let service = &*worker.service;
+    let found = match live.request().map_or(Err(Reject::NoSuchPath), |request| check(request, service)) {
+        Ok(found) => found,
+        Err(reject) => {
+            if !http_body::Body::is_end_stream(&body) {
+                conn.leave_unread();
+            }
+            return refuse(live, service, &reject);
+        }
+    };
+    match found {
+        Taken::By(flow) => live.found(flow),
+        Taken::Options(allow) => {
+            let mut response = Response::no_content();
+            response.headers.insert(header::ALLOW, allow);
+            live.watch.tick();
+            let end = live.watch.now();
+            return (live.answer(response, Outcome::Done).unwrap_or_else(nobody), end);
+        }
+    }
+    match body::read(body, &service.limits).await {
+        Ok(bytes) => {
+            if let Some(request) = live.request() {
+                request.body = bytes;
+            }
+        }
+        Err(reject) => {
+            conn.leave_unread();
+            return refuse(live, service, &reject);
+        }
+    }
+    live.watch.tick();
+    let mut context = Context { request_id: Some(live.id), traceparent: None };
+    if let Some(request) = live.request() {
+        context.traceparent = traceparent::parse(&request.headers).map(Arc::from);
+    }
+    if let Some((job, watch)) = live.job() {
+        let deadline_ns = watch.now_ns().saturating_add(service.deadline_ns(job.flow()));
+        drive(job, watch, &service.interpreters, &context, deadline_ns).await;
+    }
+    let end = live.watch.now();
+    (live.finish().unwrap_or_else(nobody), end)
+}
+
+/// Who takes a request.
+enum Taken {
+    By(Arc<zerver_engine::Flow>),
+    /// The shell itself: `OPTIONS` with the methods there are.
+    Options(HeaderValue),
+}
+
+fn check(request: &mut Request, service: &Service) -> Result<Taken, Reject> {
+    check_sizes(request, &service.limits)?;
+    host::check(request, &service.hosts).map_err(Reject::Host)?;
+    if let Some(encoding) = request.headers.get(header::TRANSFER_ENCODING) {
+        let encodings = request.headers.get_all(header::TRANSFER_ENCODING).iter().count();
+        if encodings > 1 || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+            return Err(Reject::TransferEncoding);
+        }
+    }
+    match service.router.find(&request.method, request.uri.path()) {
+        Found::Flow(flow, params) => {
+            request.params = params;
+            Ok(Taken::By(Arc::clone(flow)))
+        }
+        Found::Options(allow) => Ok(Taken::Options(allow.clone())),
+        Found::OtherMethods(allow) => Err(Reject::Method(allow.clone())),
+        Found::Nothing => Err(Reject::NoSuchPath),
+        Found::NoText => Err(Reject::ParamIsNoText),
+    }
+}
+
+fn check_sizes(request: &Request, limits: &Limits) -> Result<(), Reject> {
+    let target = request.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if target > limits.target_bytes {
+        return Err(Reject::TargetTooLong(limits.target_bytes));
+    }
+    let headers: usize =
+        request.headers.iter().map(|(name, value)| name.as_str().len() + value.as_bytes().len()).sum();
+    if headers > limits.header_bytes {
+        return Err(Reject::HeadersTooLarge(limits.header_bytes));
+    }
+    Ok(())
+}
+
+fn refuse(mut live: Live, service: &Service, reject: &Reject) -> (Response, Instant) {
+    let (response, outcome) = match live.request() {
+        Some(request) => reject.response(request, service),
+        None => return (nobody(), live.watch.now()),
+    };
+    live.watch.tick();
+    let end = live.watch.now();
+    (live.answer(response, outcome).unwrap_or_else(nobody), end)
+}
+
+/// What goes out where there should be an answer and is none.
+fn nobody() -> Response {
+    Failure::internal("request").to_response()
+}
+
+/// Counts a request on its connection, also if it is dropped.
+struct InFlight<'c>(&'c Conn, Option<Instant>);
+
+impl<'c> InFlight<'c> {
+    fn begin(conn: &'c Conn) -> Self {
+        conn.begin();
+        Self(conn, None)
+    }
+
+    fn end(mut self, at: Instant) {
+        self.1 = Some(at);
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.end(self.1.unwrap_or_else(Instant::now));
+    }
+}
+
+/// A response on its way out.
+struct Outgoing {
+    response: Response,
+    id: RequestId,
+    is_head: bool,
+    close: bool,
+}
+
+impl Outgoing {
+    /// The response as hyper wants it; `http2` is the connection if it speaks that.
+    fn into_http(self, http2: Option<Rc<Conn>>) -> http::Response<Payload> {
+        let Self { response: Response { mut status, mut headers, mut body }, id, is_head, close } = self;
+        // An informational status is none to end with.
+        if status.is_informational() {
+            status = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        headers.remove(header::TRANSFER_ENCODING);
+        headers.remove(header::CONTENT_LENGTH);
+        headers.insert("x-request-id", ids::header(id));
+        if close {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if is_head {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+            body = Bytes::new();
+        } else if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            body = Bytes::new();
+        }
+        let payload = match http2 {
+            Some(conn) if !body.is_empty() => Payload::framed(body, conn),
+            _ => Payload::whole(body),
+        };
+        let mut response = http::Response::new(payload);
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        response
+    }
+}

@@ -1,0 +1,101 @@
+//! Why a service cannot start.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Why a service cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Two flows have one name.
+    #[error("two flows are called {slug}: {first} and {second}; rename one of them")]
+    DuplicateSlug {
+        /// The name.
+        slug: String,
+        /// The route of one.
+        first: String,
+        /// The route of the other.
+        second: String,
+    },
+    /// Two flows want the same requests.
+    #[error("flows {first} ({first_route}) and {second} ({second_route}) want the same requests")]
+    Conflict {
+        /// The name of one.
+        first: String,
+        /// The name of the other.
+        second: String,
+        /// The route of one.
+        first_route: String,
+        /// The route of the other.
+        second_route: String,
+    },
+    /// A route is malformed.
+    #[error("flow {slug} has the route {route}: {why}")]
+    Route {
+        /// The flow.
+        slug: String,
+        /// Its route.
+        route: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The slots of a flow cannot be told apart.
+    #[error("flow {slug}: {error}")]
+    Slots {
+        /// The flow.
+        slug: String,
+        /// Why.
+        error: zerver_engine::FlowError,
+    },
+    /// The address is no address.
+    #[error("{addr:?} is no address to listen on; write one like 127.0.0.1:3000")]
+    Address {
+        /// What was given.
+        addr: String,
+    },
+    /// Another program listens there.
+    #[error("port {} of {} is in use{}", addr.port(), addr.ip(), suggest(*free))]
+    InUse {
+        /// Where.
+        addr: SocketAddr,
+        /// The next port that is free there.
+        free: Option<SocketAddr>,
+    },
+    /// The system does not let it listen there.
+    #[error("cannot listen on {addr}: {error}")]
+    Listen {
+        /// Where.
+        addr: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The socket that was handed over is none to listen on.
+    #[error("the socket handed over by LISTEN_FDS cannot be used: {0}")]
+    Inherited(io::Error),
+    /// An environment variable has a wrong value.
+    #[error("{name}={value:?} is wrong; {allowed}")]
+    Variable {
+        /// Its name.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it may be.
+        allowed: &'static str,
+    },
+    /// The store cannot be opened.
+    #[error("cannot record into {}: {error}", dir.display())]
+    Store {
+        /// Its folder.
+        dir: PathBuf,
+        /// Why.
+        error: zerver_recorder::OpenError,
+    },
+    /// The system gives no threads, no timers or no randomness.
+    #[error("cannot start a worker: {0}")]
+    Worker(io::Error),
+}
+
+fn suggest(free: Option<SocketAddr>) -> String {
+    free.map(|addr| format!("; port {} is free: ZERVER_ADDR={addr}", addr.port())).unwrap_or_default()
+}

@@ -1,0 +1,171 @@
+//! A worker: one thread, with its connections and their requests. Nothing of a request leaves it but its effects and
+//! its capture.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Barrier, Notify, mpsc};
+
+use crate::accept::Acceptor;
+use crate::ids::Ids;
+use crate::service::Service;
+use crate::shell::{Conn, serve};
+use crate::time::{Clock, Zero};
+
+/// How long idle connections stay open when the service stops, so that a request which is on its way to one of them
+/// still gets its answer, and with it the word that the connection closes.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// What a worker is told.
+pub(crate) enum Message {
+    /// Serve this connection.
+    Connection(TcpStream, SocketAddr),
+    /// Finish what is in flight, then stop.
+    Drain,
+}
+
+pub(crate) type Inbox = mpsc::UnboundedReceiver<Message>;
+pub(crate) type Outbox = mpsc::UnboundedSender<Message>;
+
+/// What the workers of one service have in common besides the service.
+#[derive(Clone)]
+pub(crate) struct Crew {
+    pub(crate) zero: Arc<Zero>,
+    /// Open connections of all of them.
+    pub(crate) open: Arc<AtomicUsize>,
+    /// They leave together: what one of them drives, such as a pooled connection, another may still need.
+    pub(crate) leave: Arc<Barrier>,
+}
+
+pub(crate) struct Worker {
+    pub(crate) service: Arc<Service>,
+    pub(crate) clock: Clock,
+    pub(crate) ids: Ids,
+    pub(crate) drain: Drain,
+    crew: Crew,
+    connections: RefCell<BTreeMap<u64, Rc<Conn>>>,
+    next_connection: Cell<u64>,
+    empty: Notify,
+}
+
+/// How far a worker is with stopping.
+#[derive(Default)]
+pub(crate) struct Drain(Cell<Stage>);
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    No,
+    /// Each connection closes with its next answer.
+    Gentle,
+    /// Idle connections close as well.
+    Firm,
+}
+
+impl Drain {
+    pub(crate) fn is_draining(&self) -> bool {
+        self.0.get() != Stage::No
+    }
+
+    /// Whether a connection is to be told so.
+    pub(crate) fn is_over_for(&self, busy: bool) -> bool {
+        match self.0.get() {
+            Stage::No => false,
+            Stage::Gentle => busy,
+            Stage::Firm => true,
+        }
+    }
+}
+
+impl Worker {
+    pub(crate) fn new(service: Arc<Service>, crew: Crew) -> io::Result<Rc<Self>> {
+        Ok(Rc::new(Self {
+            service,
+            clock: Clock::new(Arc::clone(&crew.zero)),
+            ids: Ids::new().map_err(|error| io::Error::other(error.to_string()))?,
+            drain: Drain::default(),
+            crew,
+            connections: RefCell::default(),
+            next_connection: Cell::new(0),
+            empty: Notify::new(),
+        }))
+    }
+
+    /// Works until it is told to drain, and has. The acceptor is with one worker of a service, and has the others told.
+    pub(crate) async fn work(self: &Rc<Self>, mut inbox: Inbox, acceptor: Option<Acceptor>) {
+        let accepting = acceptor.map(Acceptor::spawn);
+        while let Some(Message::Connection(socket, peer)) = inbox.recv().await {
+            self.open(socket, peer);
+        }
+        if let Some(accepting) = accepting {
+            accepting.stop().await;
+        }
+        while let Ok(message) = inbox.try_recv() {
+            if let Message::Connection(socket, peer) = message {
+                self.open(socket, peer);
+            }
+        }
+        let drain = self.service.limits.drain;
+        self.leave_for(Stage::Gentle, GRACE.min(drain)).await;
+        self.leave_for(Stage::Firm, drain).await;
+        let _ = tokio::time::timeout(drain, self.crew.leave.wait()).await;
+    }
+
+    fn open(self: &Rc<Self>, socket: TcpStream, peer: SocketAddr) {
+        let now = Instant::now();
+        let open = Open::new(self, peer, now);
+        if let Ok(socket) = tokio::net::TcpStream::from_std(socket) {
+            tokio::task::spawn_local(async move {
+                serve(Rc::clone(&open.worker), Rc::clone(&open.conn), socket).await;
+            });
+        }
+    }
+
+    /// Waits for the last connection to close, but no longer than `at_most`.
+    async fn leave_for(&self, stage: Stage, at_most: Duration) {
+        self.drain.0.set(stage);
+        for conn in self.connections.borrow().values() {
+            conn.wake();
+        }
+        let empty = async {
+            while !self.connections.borrow().is_empty() {
+                self.empty.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(at_most, empty).await;
+    }
+}
+
+/// An open connection; counted until it is dropped.
+struct Open {
+    worker: Rc<Worker>,
+    conn: Rc<Conn>,
+    number: u64,
+}
+
+impl Open {
+    fn new(worker: &Rc<Worker>, peer: SocketAddr, now: Instant) -> Self {
+        let number = worker.next_connection.get();
+        worker.next_connection.set(number + 1);
+        let conn = Rc::new(Conn::new(peer, now));
+        worker.connections.borrow_mut().insert(number, Rc::clone(&conn));
+        Self { worker: Rc::clone(worker), conn, number }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.worker.crew.open.fetch_sub(1, Ordering::Relaxed);
+        let mut connections = self.worker.connections.borrow_mut();
+        connections.remove(&self.number);
+        if connections.is_empty() {
+            self.worker.empty.notify_one();
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! A client that speaks bytes, so that it can also say what no client should.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// Nothing here may take this long; a test that waits for something that does not come fails.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) struct Client {
+    socket: TcpStream,
+    buffer: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: String,
+}
+
+impl Client {
+    pub(crate) fn connect(addr: SocketAddr) -> Self {
+        let socket = TcpStream::connect(addr).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self { socket, buffer: Vec::new() }
+    }
+
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.socket.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// As much as the other side takes.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.socket.write_all(bytes)
+    }
+
+    pub(crate) fn half_close(&self) {
+        self.socket.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Sends a request and reads its answer.
+    pub(crate) fn ask(&mut self, bytes: impl AsRef<[u8]>) -> Answer {
+        self.send(bytes);
+        self.answer().expect("the connection was closed without an answer")
+    }
+
+    /// The next answer; none if the connection is closed instead.
+    pub(crate) fn answer(&mut self) -> Option<Answer> {
+        self.answer_to(true)
+    }
+
+    /// The next answer, to a HEAD.
+    pub(crate) fn head_answer(&mut self) -> Option<Answer> {
+        self.answer_to(false)
+    }
+
+    fn answer_to(&mut self, with_body: bool) -> Option<Answer> {
+        let end = loop {
+            if let Some(at) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+                break at + 4;
+            }
+            if !self.fill() {
+                assert!(self.buffer.is_empty(), "closed within a head: {:?}", self.buffer);
+                return None;
+            }
+        };
+        let head = String::from_utf8(self.buffer.drain(..end).collect()).unwrap();
+        let status = head.get(9..12).and_then(|status| status.parse().ok()).unwrap();
+        let mut answer = Answer { status, head, body: String::new() };
+        let len = answer.header("content-length").map_or(0, |len| len.parse().unwrap());
+        if with_body {
+            while self.buffer.len() < len {
+                assert!(self.fill(), "closed within a body");
+            }
+            answer.body = String::from_utf8(self.buffer.drain(..len).collect()).unwrap();
+        }
+        Some(answer)
+    }
+
+    /// Whether the other side closes the connection, and says nothing more.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        self.buffer.is_empty() && !self.fill()
+    }
+
+    /// Reads some; whether there was some.
+    fn fill(&mut self) -> bool {
+        let mut some = [0; 4096];
+        match self.socket.read(&mut some) {
+            Ok(0) => false,
+            Ok(read) => {
+                self.buffer.extend_from_slice(&some[..read]);
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => false,
+            Err(error) => panic!("no answer: {error}"),
+        }
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
+/// A GET of this target, in full.
+pub(crate) fn get(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nhost: test\r\n\r\n")
+}

@@ -1,0 +1,56 @@
+//! A sink that keeps what it is given, and a service to test with it.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use zerver::{App, Running, Settings};
+use zerver_trace::{Capture, EventSink, MessageInfo};
+
+#[derive(Default)]
+pub(crate) struct Collector {
+    captures: Mutex<Vec<Arc<Capture>>>,
+    more: Condvar,
+}
+
+impl EventSink for Collector {
+    fn accept(&self, capture: Box<Capture>) {
+        self.captures.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::from(capture));
+        self.more.notify_all();
+    }
+}
+
+impl Collector {
+    /// The first `count` captures, as soon as they are there.
+    pub(crate) fn wait_for(&self, count: usize) -> Vec<Arc<Capture>> {
+        let captures = self.captures.lock().unwrap();
+        let (captures, late) = self
+            .more
+            .wait_timeout_while(captures, Duration::from_secs(10), |captures| captures.len() < count)
+            .unwrap();
+        assert!(!late.timed_out(), "{} captures instead of {count}", captures.len());
+        captures.clone()
+    }
+
+    /// The one capture there is.
+    pub(crate) fn one(&self) -> Arc<Capture> {
+        let captures = self.wait_for(1);
+        assert_eq!(captures.len(), 1);
+        Arc::clone(&captures[0])
+    }
+}
+
+/// Starts a service on a free port, and collects what it leaves.
+pub(crate) fn start(app: App) -> (Running, Arc<Collector>) {
+    let collector = Arc::new(Collector::default());
+    let sink: Arc<dyn EventSink> = collector.clone();
+    let settings = Settings { addr: Some("127.0.0.1:0".to_owned()), sink: Some(sink), ..Settings::default() };
+    (app.workers(2).start(settings).unwrap(), collector)
+}
+
+/// The target and the body of the request.
+pub(crate) fn request(capture: &Capture) -> (String, Vec<u8>) {
+    match capture.request.describe(usize::MAX) {
+        MessageInfo::Request(request) => (request.target, request.body.bytes),
+        MessageInfo::Response(_) => panic!("a response in place of a request"),
+    }
+}
