@@ -49,15 +49,12 @@ impl Default for App {
 
 impl App {
     /// A service without flows. It performs the effects of [`http`](crate::http), [`sleep`](crate::sleep()) and
-    /// [`clock`](crate::clock).
+    /// [`clock`](crate::clock), and those of [`kv`](crate::kv) in memory: what is to outlive the process wants a
+    /// [`kv::Disk`](crate::kv::Disk).
     pub fn new() -> Self {
-        let mut interpreters = Interpreters::new();
-        interpreters.set::<http::Request>(http::Client::new());
-        interpreters.set::<sleep::Sleep>(sleep::Timer);
-        interpreters.set::<clock::ReadClock>(clock::Wall);
         Self {
             flows: Vec::new(),
-            interpreters,
+            interpreters: Interpreters::live(),
             render: |failure, _| failure.to_response(),
             limits: Limits::default(),
             deadline: Duration::from_secs(30),
