@@ -7,6 +7,7 @@ use std::time::Duration;
 use zerver_engine::{EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response};
 use zerver_trace::{EventSink, FlowInfo};
 
+use crate::effects::kv;
 use crate::interpreter::{Interpreter, Interpreters};
 use crate::service::Service;
 use crate::shell::Router;
