@@ -175,7 +175,7 @@ impl App {
         &self.addr
     }
 
-    fn ready_flows(&self) -> Result<Vec<Arc<Flow>>, StartError> {
+    pub(crate) fn ready_flows(&self) -> Result<Vec<Arc<Flow>>, StartError> {
         let ready = |def: &FlowDef| match Flow::new(def, self.render) {
             Ok(flow) => Ok(Arc::new(flow)),
             Err(error) => Err(StartError::Slots { slug: def.name().to_owned(), error }),

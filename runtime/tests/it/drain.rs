@@ -60,6 +60,29 @@ fn requests_in_flight_are_answered() {
 }
 
 #[test]
+fn under_load_nobody_is_dropped() {
+    let (running, collector) = start(app());
+    let addr = running.addr();
+    let load = move || {
+        let mut client = Client::connect(addr);
+        for answered in 0.. {
+            client.send(get("/done"));
+            let answer = client.answer().unwrap_or_else(|| panic!("dropped after {answered}"));
+            assert_eq!(answer.status, 200);
+            if answer.header("connection") == Some("close") {
+                return;
+            }
+        }
+    };
+    let clients: Vec<_> = (0..4).map(|_| std::thread::spawn(load)).collect();
+    collector.wait_for(500);
+    running.stop();
+    for client in clients {
+        client.join().unwrap();
+    }
+}
+
+#[test]
 fn what_takes_too_long_is_dropped_and_captured() {
     let limits = zerver::Limits { drain: Duration::from_millis(50), ..zerver::Limits::default() };
     let (running, collector) = start(app().limits(limits));
@@ -136,6 +159,26 @@ fn a_signal_drains_and_a_second_one_does_not_wait() {
     signal(&child, Signal::TERM);
     assert_eq!(child.wait().unwrap().code(), Some(1));
     assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn without_file_descriptors_it_waits_for_some() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = hello().get_program().to_owned();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "ulimit -n 40; exec \"$0\""]).arg(program).env_clear();
+    command.env("ZERVER_ADDR", "127.0.0.1:0").env("ZERVER_RECORD", "off");
+    let mut child = command.current_dir(dir.path()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let line = lines.next().unwrap().unwrap();
+    let addr: SocketAddr = line.strip_prefix("listening on http://").unwrap().parse().unwrap();
+    let crowd: Vec<_> = (0..60).map(|_| Client::connect(addr)).collect();
+    let line = lines.next().unwrap().unwrap();
+    assert!(line.starts_with("warning: cannot accept a connection: "), "{line}");
+    drop(crowd);
+    assert_eq!(Client::connect(addr).ask(get("/hello/you")).status, 200);
+    signal(&child, Signal::TERM);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]
