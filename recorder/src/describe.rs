@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use zerver_trace::value::Encoder;
 use zerver_trace::{
-    Answer, Body, Capture, Datum, Event, FailureInfo, Header, Kept, Message, MessageInfo, Missing, Outcome,
-    Recorded, RecordedBody, RequestInfo, ResponseInfo, Shown, Trace, Value, ValueError,
+    Answer, Body, Capture, Datum, Event, FailureInfo, Header, Kept, Message, MessageInfo, Missing, Name,
+    Outcome, Recorded, RecordedBody, RequestInfo, ResponseInfo, Shown, Trace, Value, ValueError,
 };
 
 use crate::quiet;
@@ -106,6 +106,8 @@ impl Describer {
                 if has_short {
                     short.push(at);
                 }
+            } else {
+                any |= role == Role::Secret;
             }
             at += 1;
         });
@@ -120,6 +122,14 @@ impl Describer {
         each_value(trace, |role, recorded| {
             let whole = matches!(role, Role::Secret | Role::SecretHeader) || short.contains(&at);
             at += 1;
+            if let Recorded::Missing(Missing::Failed(why)) = recorded {
+                // What a `Serialize` says of its failure may quote the value.
+                if whole {
+                    *why = "it could not be described".to_owned();
+                } else if let Some(masked) = secrets.masked(why.as_bytes(), sealer.key()) {
+                    *why = masked;
+                }
+            }
             let Recorded::Plain { value, summary } = &*recorded else { return };
             let in_summary = summary.as_ref().is_some_and(|line| secrets.are_in(line.as_bytes()));
             if whole || in_summary || secrets.are_in(value.tokens()) {
@@ -188,9 +198,14 @@ fn each_text(trace: &mut Trace, mut f: impl FnMut(&mut String)) {
     f(&mut trace.path);
     f(&mut trace.method);
     match &mut trace.outcome {
-        Outcome::Failed(FailureInfo { key, message, causes, .. }) => {
+        Outcome::Failed(FailureInfo { what, key, message, causes, .. }) => {
             causes.truncate(64);
             [key, message].into_iter().chain(causes).for_each(&mut f);
+            let mut name = what.to_string();
+            f(&mut name);
+            if **what != *name {
+                *what = Name::from(name);
+            }
         }
         Outcome::Panicked { message: text, .. } | Outcome::Rejected { reason: text } => f(text),
         Outcome::Done | Outcome::TimedOut { .. } | Outcome::Gone { .. } => {}

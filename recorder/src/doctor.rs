@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
+use std::ops::ControlFlow;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -119,7 +120,7 @@ pub fn examine(dir: &Path) -> Report {
 
 fn inspect(view: &View, report: &mut Report) -> Result<(), ReadError> {
     report.schema = Some(SCHEMA);
-    let Extent { first, next, recorded, not_kept, overflowed } = view.extent;
+    let Extent { first, next, recorded, not_kept, overflowed, .. } = view.extent;
     report.counts = Counts { recorded, not_kept, overflowed };
     report.blocks = next.saturating_sub(first);
     // A damaged extent may name any number; blocks that are not there are not counted one by one.
@@ -129,6 +130,11 @@ fn inspect(view: &View, report: &mut Report) -> Result<(), ReadError> {
     if missing > 0 {
         let block = (first..next).find(|key| !present.contains(key)).unwrap_or(first);
         report.damaged.push(Damage { block, why: format!("{missing} blocks are missing, this one first") });
+    }
+    if missing == 0
+        && let Err(error) = view.heads(false, |_, _| ControlFlow::Continue(()))
+    {
+        report.damaged.push(Damage { block: next.saturating_sub(1), why: error.to_string() });
     }
     let mut keys: Vec<u64> = present.into_iter().collect();
     keys.sort_unstable();
@@ -147,9 +153,10 @@ fn inspect(view: &View, report: &mut Report) -> Result<(), ReadError> {
 
 /// Reads every trace of a block, and compares it with what is said of it elsewhere.
 fn inspect_block(view: &View, key: u64) -> Result<(u64, u64, u64), ReadError> {
-    let (head, summaries) = (view.head(key)?, view.summaries(key)?);
+    let head = view.head(key)?;
+    let summaries = view.summaries(key, head.count)?;
     view.body(key, |body| {
-        if body.len() != summaries.len() || body.len() != head.count as usize {
+        if body.len() != summaries.len() {
             return Err(FormatError::Malformed("its parts are of different lengths".to_owned()));
         }
         for (position, summary) in summaries.iter().enumerate() {

@@ -17,6 +17,8 @@ pub(crate) struct Extent {
     pub(crate) first: u64,
     /// One past the newest.
     pub(crate) next: u64,
+    /// The traces in them: with it, a block that is an earlier state of itself is found out.
+    pub(crate) traces: u64,
     pub(crate) recorded: u64,
     pub(crate) not_kept: u64,
     pub(crate) overflowed: u64,

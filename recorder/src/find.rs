@@ -99,14 +99,14 @@ fn by_prefix(view: &View, prefix: IdPrefix) -> Result<At, FindError> {
     let mut all: Vec<(u64, Head)> = Vec::new();
     view.heads(true, |key, head| {
         if head.min_id <= prefix.last() && prefix.first() <= head.max_id {
-            blocks.push(key);
+            blocks.push((key, head.count));
         }
         all.push((key, head));
         ControlFlow::Continue(())
     })?;
     let mut found: Vec<At> = Vec::new();
-    for key in blocks {
-        for (position, summary) in view.summaries(key)?.iter().enumerate().rev() {
+    for (key, count) in blocks {
+        for (position, summary) in view.summaries(key, count)?.iter().enumerate().rev() {
             // The same request may be there twice, imported and recorded; that is not ambiguous.
             if prefix.matches(summary.id) && !found.iter().any(|at| at.id == summary.id) {
                 found.push(At { key, position, id: summary.id });
@@ -139,8 +139,8 @@ fn nearest(view: &View, prefix: IdPrefix, heads: &[(u64, Head)]) -> Result<Vec<R
     let mut order: Vec<&(u64, Head)> = heads.iter().collect();
     order.sort_by_key(|(_, head)| rank(closest(head)));
     let mut ids: Vec<RequestId> = Vec::new();
-    for (key, _) in order.into_iter().take(4) {
-        ids.extend(view.summaries(*key)?.iter().map(|summary| summary.id));
+    for (key, head) in order.into_iter().take(4) {
+        ids.extend(view.summaries(*key, head.count)?.iter().map(|summary| summary.id));
     }
     ids.sort_by_key(|&id| rank(id));
     ids.dedup();
@@ -160,7 +160,7 @@ fn newest(
         if !head.of(flow).any(&in_block) {
             return ControlFlow::Continue(());
         }
-        match view.summaries(key) {
+        match view.summaries(key, head.count) {
             Ok(block) => {
                 let position = block
                     .iter()
@@ -181,17 +181,17 @@ fn extreme(
     of_block: impl Fn(&FlowCount) -> u64,
     rank: impl Fn(u64) -> u64,
 ) -> Result<Option<At>, ReadError> {
-    let mut best: Option<(u64, u64)> = None;
+    let mut best: Option<(u64, u64, u32)> = None;
     view.heads(true, |key, head| {
         if let Some(ranked) = head.of(flow).map(|flow| rank(of_block(flow))).max()
-            && best.is_none_or(|(best, _)| ranked > best)
+            && best.is_none_or(|(best, ..)| ranked > best)
         {
-            best = Some((ranked, key));
+            best = Some((ranked, key, head.count));
         }
         ControlFlow::Continue(())
     })?;
-    let Some((_, key)) = best else { return Ok(None) };
-    let block = view.summaries(key)?;
+    let Some((_, key, count)) = best else { return Ok(None) };
+    let block = view.summaries(key, count)?;
     let of_flow =
         block.iter().enumerate().filter(|(_, summary)| flow.is_none_or(|flow| summary.flow == flow));
     let best = of_flow.max_by_key(|(position, summary)| (rank(summary.duration_ns), *position));

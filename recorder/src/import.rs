@@ -62,6 +62,7 @@ fn write(open: &mut Open, extent: &mut Extent, batch: &mut Batch) {
     batch.put(Table::Blocks, key, records.body);
     extent.next += 1;
     extent.recorded += open.len() as u64;
+    extent.traces += open.len() as u64;
     open.clear();
 }
 
@@ -72,14 +73,14 @@ fn known_ids(view: View, traces: &[Trace]) -> Result<HashSet<zerver_trace::Reque
     let mut keys = Vec::new();
     view.heads(false, |key, head| {
         if head.min_id <= max && min <= head.max_id {
-            keys.push(key);
+            keys.push((key, head.count));
         }
         ControlFlow::Continue(())
     })
     .map_err(unreadable)?;
     let mut known = HashSet::new();
-    for key in keys {
-        known.extend(view.summaries(key).map_err(unreadable)?.into_iter().map(|summary| summary.id));
+    for (key, count) in keys {
+        known.extend(view.summaries(key, count).map_err(unreadable)?.into_iter().map(|summary| summary.id));
     }
     Ok(known)
 }

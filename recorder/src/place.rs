@@ -52,7 +52,14 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
 
 /// The right to write to a store; given up when dropped, and by the kernel when the process dies.
 #[derive(Debug)]
-pub(crate) struct Lock(#[expect(dead_code, reason = "held, not used")] File);
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a child that is just being started has it too, until it is itself.
+        let _ = self.0.unlock();
+    }
+}
 
 pub(crate) enum LockError {
     /// By this process, where it could be learnt.

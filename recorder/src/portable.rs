@@ -53,3 +53,38 @@ fn each_value(trace: &mut Trace, mut f: impl FnMut(&mut Recorded)) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    /// A file whose checksum is right, with this body.
+    fn read_raw(raw: &[u8]) -> Result<Trace, FormatError> {
+        read(&format::seal_record(Kind::Portable, 0, raw))
+    }
+
+    #[test]
+    fn bodies_that_lie_are_errors() {
+        let raw = format::encode(sample::trace(1));
+        assert_eq!(read_raw(&raw).unwrap(), sample::trace(1));
+        assert_eq!(read_raw(&[&raw[..], &[0; 9]].concat()), Err(FormatError::Trailing(9)));
+        // Every length in it made huge, one after another.
+        for at in 0..raw.len() {
+            for bomb in [&[252, 255, 255, 255, 127][..], &[253, 255, 255, 255, 255, 255, 255, 255, 255]] {
+                let _ = read_raw(&[&raw[..at], bomb, &raw[at + 1..]].concat());
+            }
+            let _ = read_raw(&raw[..at]);
+        }
+    }
+
+    #[test]
+    fn nesting_of_a_million_is_an_error() {
+        let tokens = vec![14u8; 1_000_000];
+        let raw = format::encode((0u32, tokens, None::<String>));
+        assert!(format::decode::<Recorded>(&raw).is_err());
+        let tokens = vec![2u8; 1000];
+        let raw = format::encode((0u32, tokens, None::<String>));
+        assert!(format::decode::<Recorded>(&raw).is_err());
+    }
+}

@@ -194,7 +194,7 @@ impl Reader {
         let view = self.view()?;
         let (mut summaries, mut reached) = (Vec::new(), cursor);
         for key in view.extent.first.max(cursor.block)..view.extent.next {
-            let mut block = view.summaries(key)?;
+            let mut block = view.summaries(key, view.head(key)?.count)?;
             let seen = if key == cursor.block { cursor.seen as usize } else { 0 };
             reached = Cursor { block: key, seen: block.len() as u32 };
             summaries.extend(block.drain(seen.min(block.len())..));
@@ -225,7 +225,7 @@ impl Reader {
             if !head.may_match(query) {
                 return ControlFlow::Continue(());
             }
-            match view.summaries(key) {
+            match view.summaries(key, head.count) {
                 Ok(block) => {
                     let wanted = block.into_iter().rev().filter(|summary| query.matches(summary));
                     found.extend(wanted.take(limit - found.len()));
@@ -291,8 +291,12 @@ impl View {
         self.record(Table::Heads, key, |record| block::read_head(key, record))
     }
 
-    pub(crate) fn summaries(&self, key: u64) -> Result<Vec<Summary>, ReadError> {
-        self.record(Table::Summaries, key, |record| block::read_summaries(key, record))
+    /// The summaries of a block, as many as its head says.
+    pub(crate) fn summaries(&self, key: u64, count: u32) -> Result<Vec<Summary>, ReadError> {
+        self.record(Table::Summaries, key, |record| {
+            let summaries = block::read_summaries(key, record)?;
+            if summaries.len() == count as usize { Ok(summaries) } else { Err(FormatError::Misplaced) }
+        })
     }
 
     pub(crate) fn body<T>(
@@ -310,7 +314,7 @@ impl View {
         mut f: impl FnMut(u64, Head) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
         let Some(last) = self.last() else { return Ok(()) };
-        let (first, mut failed) = (self.extent.first, None);
+        let (first, mut failed, mut traces) = (self.extent.first, None, 0);
         let mut wanted = if newest_first { Some(last) } else { Some(first) };
         self.snapshot.scan(Table::Heads, first..=last, newest_first, |key, record| {
             let head = match wanted {
@@ -326,9 +330,10 @@ impl View {
             };
             match head {
                 Ok(head) => {
+                    traces += u64::from(head.count);
                     let flow = f(key, head);
                     if flow.is_break() {
-                        wanted = None;
+                        (wanted, traces) = (None, self.extent.traces);
                     }
                     flow
                 }
@@ -340,7 +345,12 @@ impl View {
             }
         })?;
         match (failed, wanted) {
-            (None, None) => Ok(()),
+            (None, None) if traces == self.extent.traces => Ok(()),
+            (None, None) => Err(damaged(
+                &self.snapshot,
+                "the list of blocks",
+                &format!("{traces} traces are in it, and {} were written", self.extent.traces),
+            )),
             (Some(why), _) => Err(damaged(&self.snapshot, "a block", &why)),
             (None, Some(key)) => Err(damaged(&self.snapshot, &format!("block {key}"), &"it is missing")),
         }
@@ -350,12 +360,12 @@ impl View {
         let mut candidates = Vec::new();
         self.heads(true, |key, head| {
             if head.min_id <= id && id <= head.max_id {
-                candidates.push(key);
+                candidates.push((key, head.count));
             }
             ControlFlow::Continue(())
         })?;
-        for key in candidates {
-            let position = self.summaries(key)?.iter().position(|summary| summary.id == id);
+        for (key, count) in candidates {
+            let position = self.summaries(key, count)?.iter().position(|summary| summary.id == id);
             if let Some(position) = position {
                 return self.load_at(key, position, id).map(Some);
             }

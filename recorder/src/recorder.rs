@@ -13,6 +13,7 @@ use crate::format::FormatError;
 use crate::place::{self, Lock, LockError};
 use crate::policy::Policy;
 use crate::queue::Queue;
+use crate::quiet;
 use crate::retention::Retention;
 use crate::seal::{Key, SealError, Sealer};
 use crate::shared::{Shared, Status};
@@ -145,6 +146,7 @@ impl Recorder {
         let retention = Retention::new(options.max_age, options.max_bytes);
         let (queue, receiver) = Queue::new(&options.policy, options.queue_len);
         let shared = Arc::new(Shared::new(queue));
+        let of_thread = Arc::clone(&shared);
         let writer = Writer::new(
             dir,
             lock,
@@ -157,7 +159,11 @@ impl Recorder {
         )?;
         let thread = std::thread::Builder::new()
             .name("zerver-recorder".to_owned())
-            .spawn(move || writer.run())
+            .spawn(move || {
+                if let Err(panic) = quiet::run(|| writer.run()) {
+                    of_thread.failed(&panic);
+                }
+            })
             .map_err(|error| OpenError::Io { path: options.dir, why: error.to_string() })?;
         Ok(Self { shared, thread: Some(thread) })
     }

@@ -20,6 +20,7 @@ const LEAST: u64 = 4 << 20;
 pub(crate) struct Retention {
     blocks: VecDeque<Known>,
     bytes: u64,
+    traces: u64,
     max_age: Option<Duration>,
     max_bytes: Option<u64>,
     /// The wall clock when this began, read once: a step of that clock must not make everything old.
@@ -30,22 +31,44 @@ pub(crate) struct Retention {
 struct Known {
     key: u64,
     bytes: u64,
+    traces: u64,
     newest_unix_ns: u64,
 }
 
 impl Retention {
     pub(crate) fn new(max_age: Option<Duration>, max_bytes: Option<u64>) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { blocks: VecDeque::new(), bytes: 0, max_age, max_bytes, began: (now, Instant::now()) }
+        Self {
+            blocks: VecDeque::new(),
+            bytes: 0,
+            traces: 0,
+            max_age,
+            max_bytes,
+            began: (now, Instant::now()),
+        }
     }
 
     /// A block was written, for the first time or again.
     pub(crate) fn wrote(&mut self, key: u64, head: &Head) {
-        if self.blocks.back().is_some_and(|last| last.key == key) {
-            self.bytes -= self.blocks.pop_back().map_or(0, |last| last.bytes);
+        if self.blocks.back().is_some_and(|last| last.key == key)
+            && let Some(last) = self.blocks.pop_back()
+        {
+            self.forget(&last);
         }
-        self.bytes += head.bytes;
-        self.blocks.push_back(Known { key, bytes: head.bytes, newest_unix_ns: head.max_started });
+        let (bytes, traces) = (head.bytes, u64::from(head.count));
+        self.bytes += bytes;
+        self.traces += traces;
+        self.blocks.push_back(Known { key, bytes, traces, newest_unix_ns: head.max_started });
+    }
+
+    fn forget(&mut self, block: &Known) {
+        self.bytes -= block.bytes;
+        self.traces -= block.traces;
+    }
+
+    /// How many traces there are.
+    pub(crate) const fn traces(&self) -> u64 {
+        self.traces
     }
 
     /// What one commit may put, in bytes, so that what it replaces can be used again soon.
@@ -67,7 +90,7 @@ impl Retention {
                 break;
             }
             let gone = self.blocks.pop_front()?;
-            self.bytes -= gone.bytes;
+            self.forget(&gone);
             last = Some(gone.key);
         }
         last.map(|last| first..=last)

@@ -85,7 +85,11 @@ impl Key {
                 make(dir, &path).map_err(|error| SealError::BadKey { path, why: error.to_string() })?;
                 Self::load(dir)
             }
-            loaded => loaded,
+            loaded => {
+                // It may have been copied here by somebody careless.
+                let _ = place::open_private(&place::key_file(dir));
+                loaded
+            }
         }
     }
 

@@ -200,8 +200,7 @@ impl Secrets {
 
     /// Where a needle may begin.
     fn candidates(&self, bytes: &[u8]) -> impl Iterator<Item = usize> {
-        let three = bytes.windows(3).enumerate();
-        three.filter(|(_, three)| self.beginnings.may_have([three[0], three[1], three[2]])).map(|(at, _)| at)
+        self.beginnings.positions(bytes, 0)
     }
 
     /// The text with a mask in the place of each secret; none if there is none in it.

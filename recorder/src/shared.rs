@@ -93,6 +93,12 @@ impl Shared {
         self.is_paused.store(is_paused, Ordering::Release);
     }
 
+    /// The writer is gone, which it should never be; nobody must wait for it.
+    pub(crate) fn failed(&self, panic: &str) {
+        self.set_paused(Some(format!("the writer stopped, which is a bug in zerver: {panic}")));
+        self.flushed(u64::MAX);
+    }
+
     pub(crate) fn declare(&self, flows: Vec<Arc<FlowInfo>>) {
         *lock(&self.declared) = Some(flows);
         self.has_declared.store(true, Ordering::Release);

@@ -29,19 +29,24 @@ const STEMS: [&str; 18] = [
 pub(crate) struct Triples([u64; 16]);
 
 impl Triples {
-    pub(crate) const fn insert(&mut self, bytes: [u8; 3]) {
-        let hash = Self::hash(bytes);
+    pub(crate) const fn insert(&mut self, [a, b, c]: [u8; 3]) {
+        let hash = Self::hash((a as u32) << 16 | (b as u32) << 8 | c as u32);
         self.0[hash >> 6] |= 1 << (hash & 63);
     }
 
-    pub(crate) const fn may_have(&self, bytes: [u8; 3]) -> bool {
-        let hash = Self::hash(bytes);
-        self.0[hash >> 6] >> (hash & 63) & 1 == 1
+    const fn hash(three: u32) -> usize {
+        (three.wrapping_mul(0x9e37_79b1) >> 22) as usize
     }
 
-    const fn hash([a, b, c]: [u8; 3]) -> usize {
-        let n = a as u32 | (b as u32) << 8 | (c as u32) << 16;
-        (n.wrapping_mul(0x9e37_79b1) >> 22) as usize
+    /// Where in some bytes one of them may begin. Each byte is taken with the bits of `fold` set.
+    #[inline]
+    pub(crate) fn positions(&self, bytes: &[u8], fold: u8) -> impl Iterator<Item = usize> {
+        let mut three = 0;
+        bytes.iter().enumerate().filter_map(move |(at, &byte)| {
+            three = (three << 8 | u32::from(byte | fold)) & 0xff_ffff;
+            let hash = Self::hash(three);
+            (self.0[hash >> 6] >> (hash & 63) & 1 == 1 && at >= 2).then(|| at - 2)
+        })
     }
 }
 
@@ -134,10 +139,7 @@ pub(crate) fn may_announce(tokens: &[u8]) -> bool {
 
 fn next_stem(bytes: &[u8], from: usize) -> Option<usize> {
     let rest = bytes.get(from..)?;
-    let at = rest.windows(3).enumerate().position(|(at, three)| {
-        BEGINNINGS.may_have([three[0] | 32, three[1] | 32, three[2] | 32]) && begins_with_stem(&rest[at..])
-    })?;
-    Some(from + at)
+    BEGINNINGS.positions(rest, 32).find(|&at| begins_with_stem(&rest[at..])).map(|at| from + at)
 }
 
 fn begins_with_stem(bytes: &[u8]) -> bool {

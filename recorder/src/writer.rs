@@ -232,6 +232,7 @@ impl Writer {
         let totals = Extent {
             first: self.retention.first().unwrap_or(self.extent.next),
             next: self.extent.next + u64::from(!self.open.is_empty()),
+            traces: self.retention.traces(),
             recorded: self.extent.recorded + self.pending,
             not_kept: self.extent.not_kept + self.shared.queue.not_kept(),
             overflowed: self.extent.overflowed + self.shared.queue.overflowed(),
@@ -336,119 +337,4 @@ fn resume(store: &WriteStore, retention: &mut Retention) -> Result<Extent, Store
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-    use std::time::{Duration, Instant};
-
-    use zerver_trace::Query;
-
-    use crate::faults::{self, Faults};
-    use crate::{Options, Reader, Recorder, Status, place, sample};
-
-    fn recorder(dir: &Path) -> (Recorder, std::sync::Arc<Faults>) {
-        let faults = faults::plant(&place::store_file(dir));
-        let options = Options { max_age: None, queue_len: 400, ..Options::new(dir) };
-        (Recorder::open(options).unwrap(), faults)
-    }
-
-    /// Polls until the status is as wanted.
-    fn until(recorder: &Recorder, wanted: impl Fn(&Status) -> bool) -> Status {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let status = recorder.status();
-            if wanted(&status) {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "{status:?}");
-            std::thread::yield_now();
-        }
-    }
-
-    fn recorded(dir: &Path) -> Vec<u64> {
-        let list = Reader::open(dir).unwrap().list(&Query::default()).unwrap();
-        list.iter().rev().map(|summary| (summary.started_unix_ns - sample::START_NS) / 1_000_000).collect()
-    }
-
-    #[test]
-    fn a_disk_that_fails_once_costs_nothing_wherever_it_fails() {
-        let (mut failed, mut struck) = (0, true);
-        while struck {
-            let dir = tempfile::tempdir().unwrap();
-            let (recorder, faults) = recorder(dir.path());
-            let sink = recorder.sink();
-            (0..5).for_each(|n| sink.accept(Box::new(sample::capture(n))));
-            recorder.flush();
-            faults.fail_after(failed, false);
-            (5..200).for_each(|n| sink.accept(Box::new(sample::capture(n))));
-            let status = until(&recorder, |status| status.recorded == 200 && status.paused.is_none());
-            assert_eq!((status.overflowed, status.lost), (0, 0));
-            struck = faults.struck.load(std::sync::atomic::Ordering::SeqCst) > 0;
-            faults.heal();
-            recorder.close();
-            assert_eq!(recorded(dir.path()), (0..200).collect::<Vec<_>>(), "after {failed}");
-            failed += 1;
-        }
-        assert!(failed > 10, "only {failed} operations");
-    }
-
-    #[test]
-    fn a_full_disk_pauses_recording_and_space_resumes_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let (recorder, faults) = recorder(dir.path());
-        let sink = recorder.sink();
-        sink.accept(Box::new(sample::capture(0)));
-        recorder.flush();
-        faults.fail_after(0, true);
-        sink.accept(Box::new(sample::capture(1)));
-        let status = until(&recorder, |status| status.paused.is_some());
-        assert!(status.paused.as_ref().unwrap().contains("no storage space"), "{status:?}");
-        // Requests go on; what does not fit is counted.
-        (2..600).for_each(|n| sink.accept(Box::new(sample::capture(n))));
-        assert_eq!(recorder.flush().overflowed, 198, "a flush does not wait for space");
-        faults.heal();
-        until(&recorder, |status| status.paused.is_none() && status.recorded == 402);
-        sink.accept(Box::new(sample::capture(600)));
-        assert_eq!(recorder.close().recorded, 403);
-        assert_eq!(recorded(dir.path()), (0..402).chain([600]).collect::<Vec<_>>());
-        assert_eq!(Reader::open(dir.path()).unwrap().counts().unwrap().overflowed, 198);
-    }
-
-    #[test]
-    fn what_is_lost_when_a_full_disk_outlives_the_process_is_counted() {
-        let dir = tempfile::tempdir().unwrap();
-        let (recorder, faults) = recorder(dir.path());
-        faults.fail_after(0, true);
-        (0..300).for_each(|n| recorder.sink().accept(Box::new(sample::capture(n))));
-        until(&recorder, |status| status.paused.is_some());
-        let status = recorder.close();
-        assert_eq!((status.recorded, status.lost), (0, 300));
-    }
-
-    #[test]
-    fn values_that_panic_cost_themselves_and_nothing_else() {
-        struct Bomb(bool);
-        impl zerver_trace::Data for Bomb {
-            fn encode(&self, _: &mut zerver_trace::value::Encoder) -> Result<(), zerver_trace::ValueError> {
-                panic!("boom")
-            }
-        }
-        impl Drop for Bomb {
-            fn drop(&mut self) {
-                assert!(!self.0, "dropped");
-            }
-        }
-        let dir = tempfile::tempdir().unwrap();
-        let (recorder, _) = recorder(dir.path());
-        for (n, in_drop) in [(0, false), (1, true), (2, false)] {
-            let mut capture = sample::capture(n);
-            let value: zerver_trace::Datum = std::sync::Arc::new(Bomb(in_drop));
-            capture.events.push(zerver_trace::Event::Wrote { step: 0, slot: 1, at_ns: 0, value });
-            recorder.sink().accept(Box::new(capture));
-        }
-        let status = recorder.close();
-        assert_eq!((status.recorded, status.lost, status.paused), (2, 1, None));
-        let trace = Reader::open(dir.path()).unwrap().load(sample::id(2)).unwrap().unwrap();
-        let last = format!("{:?}", trace.events.last());
-        assert!(last.contains("Missing(Failed(\"its Serialize panicked: boom\"))"), "{last}");
-    }
-}
+mod tests;

@@ -95,3 +95,24 @@ fn the_next_writer_needs_no_repair_first() {
     assert!(reader.load(sample::id(acknowledged)).unwrap().is_some());
     recorder.close();
 }
+
+/// As in development, where the service is killed and started again with each change.
+#[test]
+fn a_reader_follows_from_one_writer_to_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let recorder = Recorder::open(options(dir.path())).unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    let mut cursor = reader.newest().unwrap();
+    recorder.close();
+    let (mut seen, mut from) = (0, 0);
+    for _ in 0..3 {
+        let acknowledged = kill_after(child(dir.path(), from), 4);
+        // The next writer opens it, which puts right what the kill left behind.
+        Recorder::open(options(dir.path())).unwrap().close();
+        let (new, reached) = reader.since(cursor).unwrap();
+        (seen, cursor) = (seen + new.len() as u64, reached);
+        assert!(seen > acknowledged, "{seen} of {acknowledged}");
+        assert_eq!(new.last().unwrap().id, sample::id(seen - 1));
+        from = seen;
+    }
+}

@@ -5,6 +5,7 @@ mod damage;
 mod golden;
 mod guard;
 mod portable;
+mod property;
 mod retention;
 mod roundtrip;
 #[path = "../../src/sample.rs"]

@@ -31,7 +31,7 @@ fn a_store_at_its_limit_stays_there() {
     let dir = tempfile::tempdir().unwrap();
     let limited = Options { max_bytes: Some(MAX), queue_len: 100_000, ..options(dir.path()) };
     let recorder = Recorder::open(limited.clone()).unwrap();
-    let (sink, count) = (recorder.sink(), 3_000);
+    let (sink, count) = (recorder.sink(), 1_500);
     for n in 0..count {
         sink.accept(Box::new(large(n)));
         if n % 50 == 0 {

@@ -1,0 +1,130 @@
+//! For any request: with the key, what was recorded comes back to the byte; without it, no secret can be seen.
+
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use zerver_recorder::{Reader, Recorder, portable};
+use zerver_trace::{
+    Body, Capture, Event, FailureInfo, FailureKind, MessageInfo, Name, Outcome, Recorded, RequestInfo, Value,
+};
+
+use crate::options;
+use crate::sample::{self, Told, datum, headers};
+
+#[derive(Debug, Clone)]
+struct Case {
+    secret: String,
+    around: (String, String),
+    header: String,
+    body: Vec<u8>,
+    slots: Vec<(u16, String)>,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let text = || "[ -~äß漢]{0,24}";
+    (
+        "Zq[ -~é]{6,30}Zq",
+        (text(), text()),
+        prop_oneof![Just("authorization"), Just("cookie"), Just("x-api-key"), Just("x-plain")],
+        vec(any::<u8>(), 0..300),
+        vec((0u16..4, text().prop_map(String::from)), 0..6),
+    )
+        .prop_map(|(secret, around, header, body, slots)| Case {
+            secret,
+            around,
+            header: header.to_owned(),
+            body,
+            slots,
+        })
+}
+
+impl Case {
+    /// The secret with something around it, as a copy of it would be.
+    fn copy(&self) -> String {
+        format!("{}{}{}", self.around.0, self.secret, self.around.1)
+    }
+
+    fn values(&self) -> Vec<(u16, Value)> {
+        let own = self.slots.iter().map(|(slot, text)| (*slot, Value::of(text).unwrap()));
+        let secret = [(0, Value::of(&self.secret).unwrap())];
+        let copies = [
+            (1, Value::of(&self.copy()).unwrap()),
+            (2, Value::of(&(7, Some(self.copy()), self.copy().into_bytes())).unwrap()),
+        ];
+        secret.into_iter().chain(own).chain(copies).collect()
+    }
+
+    fn capture(&self, n: u64) -> Capture {
+        let wrote = |(slot, text): &(u16, String)| Event::Wrote {
+            step: 0,
+            slot: *slot,
+            at_ns: 1,
+            value: datum(text.clone()),
+        };
+        let mut events = vec![Event::Wrote { step: 0, slot: 0, at_ns: 0, value: datum(self.secret.clone()) }];
+        events.extend(self.slots.iter().map(wrote));
+        events.push(Event::Wrote { step: 0, slot: 1, at_ns: 2, value: datum(self.copy()) });
+        let nested = (7, Some(self.copy()), self.copy().into_bytes());
+        events.push(Event::Wrote { step: 0, slot: 2, at_ns: 2, value: datum(nested) });
+        let request = RequestInfo {
+            method: "POST".to_owned(),
+            target: format!("/a/{}", self.copy()),
+            headers: headers(&[(&self.header, &self.copy())]),
+            body: Body { full_len: self.body.len() as u64, bytes: self.body.clone() },
+            ..RequestInfo::default()
+        };
+        let outcome = Outcome::Failed(FailureInfo {
+            kind: FailureKind::Invalid,
+            what: Name::from(self.copy()),
+            key: self.copy(),
+            message: self.copy(),
+            step: None,
+            call: None,
+            causes: vec![self.copy()],
+        });
+        let request = Arc::new(Told(MessageInfo::Request(request)));
+        Capture { request, events, outcome, ..sample::capture(n) }
+    }
+}
+
+fn plain(reader: &Reader, recorded: &Recorded) -> Value {
+    match reader.unseal(recorded).unwrap() {
+        Recorded::Plain { value, .. } => value,
+        other => panic!("{other:?}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn all_comes_back_with_the_key_and_no_secret_without(cases in vec(case(), 1..24)) {
+        let dir = tempfile::tempdir().unwrap();
+        let recorder = Recorder::open(options(dir.path())).unwrap();
+        for (n, case) in cases.iter().enumerate() {
+            recorder.sink().accept(Box::new(case.capture(n as u64)));
+        }
+        recorder.close();
+        let reader = Reader::open(dir.path()).unwrap();
+        for (n, case) in cases.iter().enumerate() {
+            let trace = reader.load(sample::id(n as u64)).unwrap().unwrap();
+            let secret = case.secret.trim_ascii();
+            let seen = format!("{trace:?}{:?}", portable::read(&portable::write(&trace).unwrap()));
+            // As text, and as text within text.
+            prop_assert!(!seen.contains(secret), "{secret}: {seen}");
+            prop_assert!(!seen.contains(&secret.escape_debug().to_string()), "{secret}: {seen}");
+            let bytes = secret.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
+            prop_assert!(!seen.contains(&bytes), "{secret}: {seen}");
+
+            prop_assert_eq!(plain(&reader, &trace.target), Value::of(&format!("/a/{}", case.copy())).unwrap());
+            prop_assert_eq!(plain(&reader, &trace.request_headers[0].value), Value::of(&case.copy()).unwrap());
+            prop_assert_eq!(plain(&reader, &trace.request_body.bytes), Value::bytes(&case.body).unwrap());
+            let wrote = trace.events.iter().map(|event| match event {
+                Event::Wrote { slot, value, .. } => (*slot, plain(&reader, value)),
+                other => panic!("{other:?}"),
+            });
+            prop_assert_eq!(wrote.collect::<Vec<_>>(), case.values());
+        }
+    }
+}
