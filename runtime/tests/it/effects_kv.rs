@@ -155,7 +155,7 @@ fn numbers_add_up() {
         );
         store.run(kv::put("text", "seven".to_owned()));
         let (kind, cause) = store.fails(kv::add("text", 1));
-        assert_eq!(kind, FailureKind::BadUpstream);
+        assert_eq!(kind, FailureKind::Internal);
         assert!(cause.starts_with("malformed: the value of text is no number: "), "{cause}");
         assert_eq!(store.run(kv::get::<String>("text")).as_deref(), Some("seven"));
     });

@@ -20,6 +20,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime;
 use zerver_engine::EffectError;
 
+use super::connect::Limited;
 use super::error::{invalid, of_body, of_request, too_large};
 use super::{BODY_LIMIT, Header, Reply, Request, RootsError, tls};
 use crate::interpreter::{Begun, Context, Interpreter, Outcome};
@@ -75,7 +76,8 @@ impl ClientBuilder {
         Ok(self)
     }
 
-    /// The same with so much time for a TCP connection to be made; 5 seconds if nothing is said.
+    /// The same with so much time for a connection to be made, from the look-up of the name to the end of the
+    /// handshake; 5 seconds if nothing is said.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
@@ -108,7 +110,7 @@ impl ClientBuilder {
     }
 }
 
-type Connections = legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+type Connections = legacy::Client<Limited<HttpsConnector<HttpConnector>>, Full<Bytes>>;
 
 struct Pool {
     client: Weak<Settings>,
@@ -142,6 +144,7 @@ impl Settings {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        // Shared out among the addresses of a name, so that one that is dead does not use up all of it.
         tcp.set_connect_timeout(Some(self.connect_timeout));
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config((*self.tls).clone())
@@ -152,7 +155,7 @@ impl Settings {
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(self.idle_timeout)
-            .build(connector)
+            .build(Limited { connector, limit: self.connect_timeout })
     }
 }
 

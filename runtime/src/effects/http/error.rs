@@ -17,14 +17,16 @@ pub(super) fn too_large(host: &str, limit: u64) -> EffectError {
 
 /// Of a request that got no head of a reply.
 pub(super) fn of_request(host: &str, error: &legacy::Error) -> EffectError {
-    let kind = kind(error);
-    let phase = match kind {
-        EffectErrorKind::Malformed | EffectErrorKind::TooLarge => "",
-        _ if error.is_connect() && find::<rustls::Error>(error).is_some() => "TLS: ",
-        _ if error.is_connect() => "connecting: ",
-        _ => "",
+    let causes = causes(error);
+    if !error.is_connect() {
+        return EffectError::new(kind(error), format!("{host}: {causes}"));
+    }
+    let phase = if find::<rustls::Error>(error).is_some() { "TLS" } else { "connecting" };
+    let kind = match find::<io::Error>(error).map(io::Error::kind) {
+        Some(io::ErrorKind::TimedOut) => EffectErrorKind::Timeout,
+        _ => EffectErrorKind::Unreachable,
     };
-    EffectError::new(kind, format!("{host}: {phase}{}", causes(error)))
+    EffectError::new(kind, format!("{host}: {phase}: {causes}"))
 }
 
 /// Of a reply whose body did not come to its end.
@@ -46,7 +48,8 @@ fn kind(error: &(dyn Error + 'static)) -> EffectErrorKind {
     }
     match find::<io::Error>(error).map(io::Error::kind) {
         Some(io::ErrorKind::TimedOut) => EffectErrorKind::Timeout,
-        Some(io::ErrorKind::InvalidInput) => EffectErrorKind::Invalid,
+        // What hyper says of chunks that are none.
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => EffectErrorKind::Malformed,
         _ => EffectErrorKind::Unreachable,
     }
 }

@@ -17,6 +17,7 @@
 
 mod body;
 mod client;
+mod connect;
 mod error;
 mod reply;
 mod request;

@@ -245,6 +245,10 @@ fn ask<T: Send + 'static>(
 ) -> Effect<T> {
     Effect::performing::<Op>(Call::new(op), |answer: Result<&Answer, EffectError>| match answer {
         Ok(answer) => read(answer),
+        // The store is part of the service: what it holds is nobody else's mistake.
+        Err(error) if error.kind == EffectErrorKind::Malformed => {
+            Err(Failure::internal(Op::KIND).because(&error))
+        }
         Err(error) => Err(Failure::from_effect(Op::KIND, &error)),
     })
 }
