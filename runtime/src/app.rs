@@ -65,6 +65,16 @@ impl App {
     }
 
     /// Adds a flow.
+    ///
+    /// A path is matched as it came: nothing is decoded before, dots are not resolved, slashes are not merged. What is
+    /// between the slashes of a parameter is percent-decoded afterwards, so that `%2F` becomes a slash within the
+    /// parameter and changes no route; what is not UTF-8, or has a NUL in it, gets a 400. `{*rest}` takes the rest of a
+    /// path, slashes and all.
+    ///
+    /// A GET flow takes HEAD as well. `OPTIONS` is answered with the methods there are, unless a flow takes it.
+    ///
+    /// A client that closes its side of the connection has gone, also if it would still read: its request ends, and
+    /// what is in flight is cancelled.
     pub fn flow(mut self, flow: FlowDef) -> Self {
         self.flows.push(flow);
         self
@@ -172,7 +182,7 @@ impl App {
         &self.addr
     }
 
-    fn ready_flows(&self) -> Result<Vec<Arc<Flow>>, StartError> {
+    pub(crate) fn ready_flows(&self) -> Result<Vec<Arc<Flow>>, StartError> {
         let ready = |def: &FlowDef| match Flow::new(def, self.render) {
             Ok(flow) => Ok(Arc::new(flow)),
             Err(error) => Err(StartError::Slots { slug: def.name().to_owned(), error }),

@@ -22,6 +22,7 @@ mod notice;
 mod record;
 mod run;
 mod running;
+mod script;
 mod service;
 mod shell;
 mod start_error;
@@ -34,6 +35,7 @@ pub use limits::Limits;
 pub use record::build_id;
 pub use run::run;
 pub use running::Running;
+pub use script::{Run, Script};
 pub use start_error::StartError;
 
 /// Makes the `main` of a service out of the function that makes its [`App`].

@@ -14,5 +14,6 @@ pub(crate) fn error(text: &str) {
 
 pub(crate) fn say(text: &str) {
     // Nobody may be listening any more, which is no reason to stop.
-    let _ = writeln!(std::io::stderr().lock(), "{}", zerver_trace::text::clean(text));
+    // In one piece, so that lines of two programs do not mix.
+    let _ = std::io::stderr().lock().write_all(format!("{}\n", zerver_trace::text::clean(text)).as_bytes());
 }

@@ -18,6 +18,8 @@ const PROGRESS_BYTES: usize = 16 * 1024;
 /// One connection.
 pub(crate) struct Conn {
     pub(crate) peer: SocketAddr,
+    /// Whether HTTP/2 is spoken: frames come and go then, and only requests count.
+    http2: Cell<bool>,
     phase: Cell<Phase>,
     requests: Cell<u32>,
     /// Since when the client has not read what it was sent, and how much it has since.
@@ -49,6 +51,7 @@ impl Conn {
     pub(crate) fn new(peer: SocketAddr, now: Instant) -> Self {
         Self {
             peer,
+            http2: Cell::new(false),
             phase: Cell::new(Phase::Head(Some(now))),
             requests: Cell::new(0),
             blocked: Cell::new(None),
@@ -80,15 +83,16 @@ impl Conn {
         self.requests.get() > 0
     }
 
-    /// HTTP/2 was spoken: from here on frames come and go, and only requests count.
+    /// The client speaks HTTP/2.
     pub(super) fn preface(&self) {
+        self.http2.set(true);
         self.phase.set(Phase::Idle(Instant::now()));
     }
 
     pub(super) fn read(&self, bytes: usize) {
         match (bytes, self.phase.get()) {
             (0, _) => self.closed.set(true),
-            (_, Phase::Idle(_)) => self.phase.set(Phase::Head(None)),
+            (_, Phase::Idle(_)) if !self.http2.get() => self.phase.set(Phase::Head(None)),
             _ => {}
         }
     }

@@ -16,5 +16,5 @@ mod serve;
 mod traceparent;
 
 pub(crate) use conn::Conn;
-pub(crate) use router::Router;
+pub(crate) use router::{Found, Router};
 pub(crate) use serve::serve;

@@ -13,6 +13,8 @@ pub(super) enum Reject {
     Host(HostError),
     /// Another `transfer-encoding` than just `chunked`.
     TransferEncoding,
+    /// No path, where one is needed.
+    Target,
     TargetTooLong(usize),
     HeadersTooLarge(usize),
     NoSuchPath,
@@ -40,9 +42,11 @@ impl Reject {
     const fn status(&self) -> StatusCode {
         match self {
             Self::Host(HostError::NotAllowed) => StatusCode::MISDIRECTED_REQUEST,
-            Self::Host(_) | Self::TransferEncoding | Self::ParamIsNoText | Self::BodyBroken => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Host(_)
+            | Self::TransferEncoding
+            | Self::Target
+            | Self::ParamIsNoText
+            | Self::BodyBroken => StatusCode::BAD_REQUEST,
             Self::TargetTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::NoSuchPath => StatusCode::NOT_FOUND,
@@ -67,6 +71,7 @@ impl Reject {
             Self::TransferEncoding => {
                 Failure::invalid("transfer-encoding").message("only chunked is understood")
             }
+            Self::Target => Failure::invalid("target").message("not a path"),
             Self::TargetTooLong(bytes) => at_most("target", bytes),
             Self::HeadersTooLarge(bytes) => at_most("headers", bytes),
             Self::NoSuchPath => Failure::not_found("path", request.uri.path()),

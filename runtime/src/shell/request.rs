@@ -123,6 +123,11 @@ fn check(request: &mut Request, service: &Service) -> Result<Taken, Reject> {
             return Err(Reject::TransferEncoding);
         }
     }
+    if !request.uri.path().starts_with('/')
+        && (request.method != Method::OPTIONS || request.uri.path() != "*")
+    {
+        return Err(Reject::Target);
+    }
     match service.router.find(&request.method, request.uri.path()) {
         Found::Flow(flow, params) => {
             request.params = params;

@@ -1,1 +1,195 @@
-//! .
+//! HTTP/2 with prior knowledge.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use zerver::Limits;
+use zerver::prelude::*;
+use zerver_trace::Outcome;
+
+use crate::collector::start;
+
+#[step]
+fn echo(request: &Request) -> Response {
+    Response::text(format!("{:?} {}", request.version, String::from_utf8_lossy(&request.body)))
+}
+
+#[step]
+fn wait(request: &Request) -> Result<Decision<()>, Failure> {
+    Ok(Need(sleep(request.param::<u64>("ms")?.millis())))
+}
+
+#[step]
+fn zeros(request: &Request) -> Result<Response, Failure> {
+    Ok(Response::text("0".repeat(request.param("bytes")?)))
+}
+
+fn app() -> App {
+    App::new()
+        .flow(flow!("echo", POST "/echo", steps: [echo]))
+        .flow(flow!("wait", GET "/wait/{ms}", steps: [wait, echo]))
+        .flow(flow!("zeros", GET "/zeros/{bytes}", steps: [zeros]))
+}
+
+type Sender = hyper::client::conn::http2::SendRequest<Full<Bytes>>;
+
+async fn connect(addr: SocketAddr) -> Sender {
+    let socket = tokio::net::TcpStream::connect(addr).await.unwrap();
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+fn request(method: &str, target: &str, body: &str) -> ::http::Request<Full<Bytes>> {
+    let uri = format!("http://test{target}");
+    ::http::Request::builder().method(method).uri(uri).body(Full::from(body.to_owned())).unwrap()
+}
+
+async fn ask(sender: &mut Sender, request: ::http::Request<Full<Bytes>>) -> (u16, ::http::HeaderMap, Bytes) {
+    sender.ready().await.unwrap();
+    let (head, body) = sender.send_request(request).await.unwrap().into_parts();
+    (head.status.as_u16(), head.headers, body.collect().await.unwrap().to_bytes())
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+#[test]
+fn many_requests_share_a_connection() {
+    let (running, collector) = start(app());
+    block_on(async {
+        let mut sender = connect(running.addr()).await;
+        let (status, headers, body) = ask(&mut sender, request("POST", "/echo", "hello")).await;
+        assert_eq!((status, &body[..]), (200, b"HTTP/2.0 hello".as_slice()));
+        assert!(headers.contains_key("x-request-id") && !headers.contains_key("connection"));
+        // The slow one does not hold up the quick one.
+        let mut slow = sender.clone();
+        let slow = tokio::spawn(async move { ask(&mut slow, request("GET", "/wait/60000", "")).await });
+        let (status, headers, body) = ask(&mut sender, request("HEAD", "/zeros/5", "")).await;
+        assert_eq!((status, headers["content-length"].as_bytes(), body.len()), (200, b"5".as_slice(), 0));
+        assert_eq!(ask(&mut sender, request("GET", "/zeros/3000000", "")).await.2.len(), 3_000_000);
+        assert_eq!(ask(&mut sender, request("DELETE", "/echo", "")).await.0, 405);
+        slow.abort();
+    });
+    let gone = &collector.wait_for(5)[4];
+    assert_eq!((gone.flow.name.as_str(), &gone.outcome), ("wait", &Outcome::Gone { step: 0 }));
+}
+
+#[test]
+fn hosts_and_sizes_are_checked() {
+    let (running, _) = start(app().allow_host("test").limits(Limits { body_bytes: 10, ..Limits::default() }));
+    block_on(async {
+        let mut sender = connect(running.addr()).await;
+        let with_host = |host: &str| {
+            let mut request = request("POST", "/echo", "");
+            request.headers_mut().insert("host", host.parse().unwrap());
+            request
+        };
+        assert_eq!(ask(&mut sender, with_host("test")).await.0, 200);
+        assert_eq!(ask(&mut sender, with_host("other")).await.0, 400);
+        let mut other = request("POST", "/echo", "");
+        *other.uri_mut() = "http://other/echo".parse().unwrap();
+        assert_eq!(ask(&mut sender, other).await.0, 421);
+        assert_eq!(ask(&mut sender, request("POST", "/echo", "01234567890")).await.0, 413);
+    });
+}
+
+/// A client that speaks frames.
+struct Raw(TcpStream);
+
+impl Raw {
+    fn connect(addr: SocketAddr) -> Self {
+        let mut raw = Self(TcpStream::connect(addr).unwrap());
+        raw.0.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        raw.0.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+        raw.frame(4, 0, 0, &[]).unwrap();
+        raw
+    }
+
+    fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> std::io::Result<()> {
+        let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
+        frame.extend([kind, flags]);
+        frame.extend(stream.to_be_bytes());
+        frame.extend(payload);
+        self.0.write_all(&frame)
+    }
+
+    /// GET of a path, with HPACK's static table and literals; the stream ends with it or not.
+    fn headers(&mut self, method: u8, path: &str, stream: u32, end: bool) -> std::io::Result<()> {
+        let mut block = vec![method, 0x86, 0x01, 4];
+        block.extend(b"test");
+        block.extend([0x04, u8::try_from(path.len()).unwrap()]);
+        block.extend(path.as_bytes());
+        self.frame(1, if end { 5 } else { 4 }, stream, &block)
+    }
+
+    fn wait_for_close(&mut self) {
+        loop {
+            match self.0.read(&mut [0; 4096]) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return,
+                Err(error) => panic!("still open: {error}"),
+            }
+        }
+    }
+}
+
+const GET: u8 = 0x82;
+const POST: u8 = 0x83;
+
+#[test]
+fn an_idle_connection_is_closed() {
+    let limits = Limits { keep_alive: Duration::from_millis(100), ..Limits::default() };
+    let (running, _) = start(app().limits(limits));
+    Raw::connect(running.addr()).wait_for_close();
+}
+
+#[test]
+fn who_does_not_read_is_closed() {
+    let limits = Limits { write_stall: Duration::from_millis(100), ..Limits::default() };
+    let (running, collector) = start(app().limits(limits));
+    let mut raw = Raw::connect(running.addr());
+    // The client's window is 64 KiB, and it never gives more.
+    raw.headers(GET, "/zeros/3000000", 1, true).unwrap();
+    assert_eq!(collector.one().status, 200);
+    raw.wait_for_close();
+}
+
+#[test]
+fn floods_end_the_connection_and_nothing_else() {
+    let (running, _) = start(app());
+    let flood = |send: &mut dyn FnMut(&mut Raw, u32) -> std::io::Result<()>| {
+        let mut raw = Raw::connect(running.addr());
+        let began = Instant::now();
+        let mut at = 0;
+        while send(&mut raw, at).is_ok() {
+            at += 1;
+            assert!(began.elapsed() < Duration::from_secs(10), "still open after {at}");
+        }
+    };
+    // Resets (CVE-2023-44487).
+    flood(&mut |raw, at| {
+        raw.headers(GET, "/wait/60000", 2 * at + 1, true)?;
+        raw.frame(3, 0, 2 * at + 1, &[0, 0, 0, 8])
+    });
+    // CONTINUATION (CVE-2024-27316).
+    flood(&mut |raw, at| {
+        let block = [&[0x00, 1, b'x', 127, 0xff, 0x07][..], &[b'y'; 1000]].concat();
+        if at == 0 { raw.frame(1, 0, 1, &[GET]) } else { raw.frame(9, 0, 1, &block) }
+    });
+    // Empty DATA (CVE-2019-9518).
+    flood(&mut |raw, at| {
+        if at == 0 { raw.headers(POST, "/echo", 1, false) } else { raw.frame(0, 0, 1, &[]) }
+    });
+    block_on(async {
+        let mut sender = connect(running.addr()).await;
+        assert_eq!(ask(&mut sender, request("POST", "/echo", "")).await.0, 200);
+    });
+}

@@ -11,4 +11,5 @@ mod effects_kv;
 mod http1;
 mod http2;
 mod routes;
+mod script;
 mod slow;

@@ -1,0 +1,81 @@
+//! `App::test`: flows run without a server.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use zerver::Script;
+use zerver::prelude::*;
+use zerver_trace::Outcome;
+
+#[derive(Debug, PartialEq, Slot, Serialize, Deserialize)]
+struct User {
+    name: String,
+}
+
+#[derive(Debug, PartialEq, Slot, Serialize, Deserialize)]
+struct Visits(i64);
+
+fn verify(token: &str) -> Effect<User> {
+    http::get("https://idp.example.com/verify").bearer(token).json()
+}
+
+#[step]
+fn authenticate(request: &Request) -> Result<Decision<User>, Failure> {
+    let token = request.bearer().ok_or_else(|| Failure::unauthorized("session"))?;
+    Ok(Need(verify(token)))
+}
+
+#[step]
+fn count(user: &User) -> Decision<Visits> {
+    Need(kv::add(("visits", &*user.name), 1).map(Visits))
+}
+
+#[step]
+fn greet(request: &Request, user: &User, visits: &Visits, now: &Now) -> Response {
+    let word = request.param_str("word").unwrap_or_default();
+    Response::text(format!("{word} {}, {}, at {}", user.name, visits.0, now.unix_s()))
+}
+
+fn test() -> Script {
+    let flow = flow!("greet", GET "/greet/{word}", steps: [authenticate, count, greet]);
+    App::new().flow(flow).test("greet").get("/greet/hello%20again").header("authorization", "Bearer t")
+}
+
+fn ann() -> http::Reply {
+    http::Reply::of_json(&User { name: "ann".to_owned() }).unwrap()
+}
+
+#[test]
+fn effects_give_what_the_test_says() {
+    let run =
+        test().answer(verify("t"), ann()).answer(kv::add(("visits", "ann"), 1), kv::Answer::Number(7)).run();
+    assert_eq!((run.status(), run.text().as_str()), (200, "hello again ann, 7, at 1700000000"));
+    assert_eq!((run.slot::<Visits>(), &run.outcome), (Some(&Visits(7)), &Outcome::Done));
+    let run = test().answer(verify("t"), ann()).kv(kv::Memory::new()).run();
+    assert_eq!(run.slot::<Visits>(), Some(&Visits(1)));
+    let run = test().fail(verify("t"), EffectErrorKind::Timeout, "too slow").run();
+    assert_eq!(run.status(), 504);
+}
+
+#[test]
+fn what_does_not_fit_is_named() {
+    let check = |script: &dyn Fn() -> Script, message: &str| {
+        let Err(panic) = catch_unwind(AssertUnwindSafe(|| script().run())) else {
+            panic!("it ran: {message}")
+        };
+        let said = panic.downcast_ref::<String>().unwrap();
+        assert!(said.contains(message), "{said}");
+    };
+    check(&|| test(), "flow greet asks for http GET idp.example.com/verify with ");
+    check(&|| test().answer(verify("other"), ann()), "it has answers to http GET idp.example.com/verify");
+    check(
+        &|| {
+            test()
+                .fail(verify("t"), EffectErrorKind::Timeout, "")
+                .answer(kv::add(("a", 1), 1), kv::Answer::Number(1))
+        },
+        "flow greet never asked for kv add 1 to a:1",
+    );
+    check(&|| test().answer(verify("t"), 7), "not what http GET idp.example.com/verify gives: ");
+    check(&|| test().get("/other"), "GET /other is no request for flow greet, which takes GET /greet/{word}");
+    check(&|| App::new().test("greet"), "no flow is called greet; there are ");
+}
