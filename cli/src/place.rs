@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use zerver_recorder::{FindError, Reader, find_store, portable};
+use zerver_recorder::{FindError, ReadError, Reader, find_store, portable, reopen};
 use zerver_trace::{Find, Query, RequestId, Trace};
 
 use crate::args::{Global, Target};
@@ -35,9 +35,19 @@ pub(crate) fn store(global: &Global) -> Result<PathBuf, Trouble> {
     })
 }
 
-/// The store, opened for reading.
+/// The store, opened for reading. One whose writer was killed is opened and closed first, which loses nothing.
 pub(crate) fn reader(dir: &Path) -> Result<Reader, Trouble> {
-    Reader::open(dir).map_err(|error| unreadable(dir, &error))
+    match Reader::open(dir) {
+        // Should somebody else be about to do the same, the second look finds it done.
+        Err(ReadError::NeedsRepair { .. }) => {
+            let reopened = reopen(dir);
+            Reader::open(dir).map_err(|error| match reopened {
+                Ok(()) => unreadable(dir, &error),
+                Err(cause) => unreadable(dir, &cause),
+            })
+        }
+        opened => opened.map_err(|error| unreadable(dir, &error)),
+    }
 }
 
 /// A store that cannot be read.

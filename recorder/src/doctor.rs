@@ -168,6 +168,20 @@ fn inspect_block(view: &View, key: u64) -> Result<(u64, u64, u64), ReadError> {
     })
 }
 
+/// Opens a store that was not closed properly, and closes it, which loses nothing that a commit made last. Damage is
+/// neither looked for nor touched: see [`repair`] for that.
+///
+/// # Errors
+/// When another process writes to it, when it cannot be opened, or when the disk fails.
+pub fn reopen(dir: &Path) -> Result<(), RepairError> {
+    let path = place::store_file(dir);
+    if !path.exists() {
+        return Err(RepairError::Missing { path });
+    }
+    let _lock = claim(dir)?;
+    WriteStore::open(dir).map(drop).map_err(|error| OpenError::from(error).into())
+}
+
 /// Puts a store right. One that was only not closed properly is opened and closed, which loses nothing. From one that
 /// is damaged, every block that can still be read goes into a new file, and the damaged file is put aside.
 ///

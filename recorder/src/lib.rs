@@ -35,7 +35,7 @@ mod store;
 mod words;
 mod writer;
 
-pub use doctor::{RepairError, Report, examine, repair};
+pub use doctor::{RepairError, Report, examine, reopen, repair};
 pub use extent::Catalog;
 pub use find::FindError;
 pub use format::FormatError;

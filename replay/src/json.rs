@@ -16,7 +16,7 @@
 //! `{"Name": what it holds}`. The fields of a struct keep their order. It is a form for reading: the store, not this,
 //! turns a value back into its type.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use zerver_trace::{Missing, Node, Recorded, Value};
@@ -126,7 +126,7 @@ impl Serialize for Tree<'_> {
 }
 
 fn serialize_map<S: Serializer>(entries: &[(Node<'_>, Node<'_>)], serializer: S) -> Result<S::Ok, S::Error> {
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     let plain = entries.iter().all(|(key, _)| matches!(key, Node::Str(key) if seen.insert(*key)));
     if plain {
         let named = entries.iter().filter_map(|(key, value)| Some((key.as_str()?, Tree(value))));

@@ -9,6 +9,7 @@ use zerver_trace::{EventSink, FlowInfo};
 
 use crate::effects::kv;
 use crate::interpreter::{Interpreter, Interpreters};
+use crate::prepare::{Live, LiveError, Prepare};
 use crate::service::Service;
 use crate::shell::Router;
 use crate::{Limits, Running, StartError, listen};
@@ -33,6 +34,7 @@ use crate::{Limits, Running, StartError, listen};
 pub struct App {
     flows: Vec<FlowDef>,
     interpreters: Interpreters,
+    live: Option<Prepare>,
     render: RenderFailure,
     limits: Limits,
     deadline: Duration,
@@ -55,6 +57,7 @@ impl App {
         Self {
             flows: Vec::new(),
             interpreters: Interpreters::live(),
+            live: None,
             render: |failure, _| failure.to_response(),
             limits: Limits::default(),
             deadline: Duration::from_secs(30),
@@ -95,6 +98,21 @@ impl App {
     /// Says where keys and values are kept: [`kv::Memory`] or [`kv::Disk`], say.
     pub fn kv(self, store: impl Interpreter<kv::Op>) -> Self {
         self.interpreter::<kv::Op>(store)
+    }
+
+    /// Opens what is needed to perform effects: files, pools, servers. It is called once, when the service is about to
+    /// serve, and not when somebody only wants its catalog or tests a flow of it.
+    ///
+    /// ```no_run
+    /// # use zerver::prelude::*;
+    /// App::new().live(|live| {
+    ///     live.interpreter(kv::Disk::open("todos.redb")?);
+    ///     Ok(())
+    /// });
+    /// ```
+    pub fn live(mut self, prepare: impl FnOnce(&mut Live) -> Result<(), LiveError> + Send + 'static) -> Self {
+        self.live = Some(Box::new(prepare));
+        self
     }
 
     /// Says how failures become answers, instead of [`Failure::to_response`]: those of steps, and those of requests
@@ -162,11 +180,13 @@ impl App {
             Some(listener) => listen::prepare(listener)?,
             None => listen::listen(settings.addr.as_deref().unwrap_or(&self.addr))?,
         };
+        let mut live = Live { interpreters: self.interpreters, kept: Vec::new() };
+        self.live.map_or(Ok(()), |prepare| prepare(&mut live)).map_err(StartError::Live)?;
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let workers = self.workers.unwrap_or_else(cores);
         let service = Service {
             router,
-            interpreters: self.interpreters,
+            interpreters: live.interpreters,
             render: self.render,
             limits: self.limits,
             deadline: self.deadline,
@@ -175,7 +195,7 @@ impl App {
             token: settings.record_token,
             no_flow: Arc::default(),
         };
-        Running::start(service, listener, workers)
+        Running::start(service, listener, workers, live.kept)
     }
 
     pub(crate) fn listens_on(&self) -> &str {

@@ -1,5 +1,6 @@
 //! A service that runs.
 
+use std::any::Any;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::AtomicUsize;
@@ -22,6 +23,8 @@ pub struct Running {
     /// The worker that accepts.
     first: Outbox,
     threads: Vec<JoinHandle<()>>,
+    /// What [`App::live`](crate::App::live) wants to outlive the threads.
+    _kept: Vec<Box<dyn Any + Send>>,
 }
 
 impl Running {
@@ -41,7 +44,12 @@ impl Running {
         }
     }
 
-    pub(crate) fn start(service: Service, listener: TcpListener, workers: usize) -> Result<Self, StartError> {
+    pub(crate) fn start(
+        service: Service,
+        listener: TcpListener,
+        workers: usize,
+        kept: Vec<Box<dyn Any + Send>>,
+    ) -> Result<Self, StartError> {
         let addr = listener.local_addr().map_err(StartError::Worker)?;
         let service = Arc::new(service);
         let (outboxes, inboxes): (Vec<_>, Vec<_>) =
@@ -68,7 +76,7 @@ impl Running {
         for ready in readies.iter().take(threads.len()) {
             ready.map_err(StartError::Worker)?;
         }
-        Ok(Self { addr, first, threads })
+        Ok(Self { addr, first, threads, _kept: kept })
     }
 }
 

@@ -94,6 +94,9 @@ pub enum StartError {
     /// The system gives no threads, no timers or no randomness.
     #[error("cannot start a worker: {0}")]
     Worker(io::Error),
+    /// What [`App::live`](crate::App::live) was to open could not be opened.
+    #[error("{0}")]
+    Live(crate::LiveError),
 }
 
 fn suggest(free: Option<SocketAddr>) -> String {

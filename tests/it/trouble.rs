@@ -29,11 +29,15 @@ fn a_store_that_is_none_is_named_and_left_alone() {
 
     fs::create_dir(place.store()).unwrap();
     let file = place.store().join("traces.redb");
+    let todos = programs().todos.to_str().unwrap();
     for content in [b"SQLite format 3\0 and so on".repeat(400), vec![0; 65536], b"short".to_vec()] {
         fs::write(&file, &content).unwrap();
-        for arguments in
-            [&["ls"][..], &["trace", "@last"], &["doctor"], &["dev", "--exe", "/bin/true", "--no-watch"]]
-        {
+        for arguments in [
+            &["ls"][..],
+            &["trace", "@last"],
+            &["doctor"],
+            &["dev", "--exe", todos, "--no-watch", "--addr", "127.0.0.1:0"],
+        ] {
             let ran = place.zerver(arguments);
             assert!(matches!(ran.code, Some(1 | 2)), "{arguments:?}: {ran:?}");
             assert!(!ran.err.contains("panicked"), "{arguments:?}: {ran:?}");

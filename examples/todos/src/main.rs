@@ -4,7 +4,7 @@
 //! an identity provider who is calling; `/reports/todos` is slow on purpose. What it asks over HTTP, the same program
 //! serves on a port of its own: see `upstream`.
 
-#![allow(clippy::print_stderr, unreachable_pub)]
+#![allow(unreachable_pub)]
 
 mod auth;
 mod model;
@@ -13,44 +13,31 @@ mod public;
 mod reports;
 mod upstream;
 
-use std::error::Error;
-use std::net::SocketAddr;
-use std::process::ExitCode;
-
 use zerver::prelude::*;
+use zerver::{Live, LiveError};
 
-fn main() -> ExitCode {
-    run().unwrap_or_else(|error| {
-        eprintln!("error: {error}");
-        ExitCode::from(2)
-    })
+zerver::main!(app);
+
+/// Opens what the service needs to serve: its data, and what it asks over HTTP.
+fn live(live: &mut Live) -> Result<(), LiveError> {
+    let upstream = upstream::serve()?;
+    live.interpreter(
+        http::Client::builder()
+            .resolve("identity.internal", upstream.addr())
+            .resolve("figures.internal", upstream.addr())
+            .build(),
+    );
+    live.keep(upstream);
+    match std::env::var("TODOS_DATA").as_deref() {
+        Ok("memory") => {}
+        path => live.interpreter(kv::Disk::open(path.unwrap_or("todos.redb"))?),
+    }
+    Ok(())
 }
 
-fn run() -> Result<ExitCode, Box<dyn Error>> {
-    let upstream =
-        upstream::serve().map_err(|error| format!("cannot serve the identity provider: {error}"))?;
-    let app = app(upstream.addr());
-    let data = std::env::var("TODOS_DATA").unwrap_or_else(|_| "todos.redb".to_owned());
-    let code = match data.as_str() {
-        "memory" => app.run(),
-        path => {
-            let disk =
-                kv::Disk::open(path).map_err(|error| format!("cannot open the todos in {path}: {error}"))?;
-            app.interpreter(disk).run()
-        }
-    };
-    upstream.stop();
-    Ok(code)
-}
-
-/// The service, with everything it asks over HTTP at `upstream`.
-fn app(upstream: SocketAddr) -> App {
-    let client = http::Client::builder()
-        .resolve("identity.internal", upstream)
-        .resolve("figures.internal", upstream)
-        .build();
+fn app() -> App {
     App::new()
-        .interpreter(client)
+        .live(live)
         .on_failure(|failure, request| public::allow_any_origin(failure.to_response(), request))
         .flow(flow!("todos-list", GET "/todos", steps: [public::list_todos, public::render_list]).class(Class::Interactive))
         .flow(flow!("todos-create", POST "/todos", steps: [

@@ -230,7 +230,7 @@ impl Plan {
             Server::Starting | Server::Serving => {
                 let was_ready = before == Server::Serving;
                 let mut actions = vec![Action::Say(Note::Ended { how, was_ready })];
-                let ending = if is_success { Ending::Fine } else { Ending::NoServer };
+                let ending = if is_success && was_ready { Ending::Fine } else { Ending::NoServer };
                 if self.building == Building::No {
                     actions.extend(self.without_server(ending));
                 }
