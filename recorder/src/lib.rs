@@ -32,6 +32,7 @@ mod seal;
 mod secrets;
 mod shared;
 mod store;
+mod teller;
 mod words;
 mod writer;
 
@@ -46,3 +47,4 @@ pub use reader::{Counts, Cursor, ReadError, Reader};
 pub use recorder::{OpenError, Options, Recorder};
 pub use seal::SealError;
 pub use shared::Status;
+pub use teller::Change;
