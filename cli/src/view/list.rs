@@ -49,7 +49,7 @@ pub(crate) fn table(requests: &[Summary], now_unix_ns: u64, columns: Option<usiz
     if all_plain {
         table.spare("outcome", 24);
     }
-    table.spare("age", 16);
+    table.spare("age", 12);
     table.spare("flow", 12);
     if !all_plain {
         table.spare("outcome", MIN_PATH);
@@ -158,9 +158,7 @@ mod tests {
         019aa4c2-1f3b-7ac  GET     /v1/todos/456     404  900.0 µs
         019aa4c2-1f3b-7ab  GET     /v1/todos/456     200   5.40 ms
         ");
-        insta::assert_snapshot!(plain(&table(&[], now, Some(100))), @r"
-        id  age  method  path  status  took  flow  class  outcome
-        ");
+        insta::assert_snapshot!(plain(&table(&[], now, Some(100))), @"id  age  method  path  status  took  flow  class  outcome");
     }
 
     #[test]
