@@ -52,9 +52,18 @@ fn a_change_is_built_and_served_and_a_broken_one_is_shown_and_not() {
     dev.wait_for_line("error");
     assert_eq!(dev.get("/").body, "two", "the last good one stays");
 
+    for n in 0..30 {
+        write(&MAIN.replace("\"one\"", &format!("\"{n}\"")));
+    }
     write(&MAIN.replace("\"one\"", "\"three\""));
     dev.wait_for_line("listening on");
     assert_eq!(dev.get("/").body, "three");
     assert_eq!(place.wait_for(4).len(), 4);
-    assert_eq!(dev.stop().code(), Some(0));
+
+    write(&MAIN.replace("\"one\"", "\"four\""));
+    dev.wait_for_line("Compiling say");
+    assert_eq!(dev.get("/").body, "three");
+    dev.signal("-INT");
+    assert_eq!(dev.wait().code(), Some(0), "also while it builds");
+    assert_eq!(place.wait_for(5).len(), 5);
 }
