@@ -9,6 +9,7 @@ use zerver_trace::{Find, Query, RequestId, Trace};
 
 use crate::args::{Global, Target};
 use crate::trouble::Trouble;
+use crate::view::count;
 use crate::view::list::MIN_DIGITS;
 
 /// A portable file larger than this is not one of ours.
@@ -35,19 +36,23 @@ pub(crate) fn store(global: &Global) -> Result<PathBuf, Trouble> {
     })
 }
 
-/// The store, opened for reading. One whose writer was killed is opened and closed first, which loses nothing.
+/// The store, opened for reading. One whose writer was killed is opened and closed first, which loses nothing; where
+/// that cannot be, since the disk is full or read-only, it is read as it is.
 pub(crate) fn reader(dir: &Path) -> Result<Reader, Trouble> {
     match Reader::open(dir) {
-        // Should somebody else be about to do the same, the second look finds it done.
-        Err(ReadError::NeedsRepair { .. }) => {
-            let reopened = reopen(dir);
-            Reader::open(dir).map_err(|error| match reopened {
-                Ok(()) => unreadable(dir, &error),
-                Err(cause) => unreadable(dir, &cause),
-            })
-        }
+        Err(ReadError::NeedsRepair { .. }) => match reopen(dir) {
+            Ok(()) => Reader::open(dir).map_err(|error| unreadable(dir, &error)),
+            Err(cause) => Reader::open_as_it_is(dir).map_err(|_| unreadable(dir, &cause)),
+        },
         opened => opened.map_err(|error| unreadable(dir, &error)),
     }
+}
+
+/// What is to be said where requests are missing because too many waited to be written.
+pub(crate) fn dropped(reader: &Reader) -> Option<String> {
+    let dropped = reader.overflowed().ok().filter(|dropped| *dropped > 0)?;
+    let requests = count(dropped, "request is", "requests are");
+    Some(format!("{requests} not here: more came than could be written"))
 }
 
 /// A store that cannot be read.
@@ -90,7 +95,13 @@ pub(crate) fn load(global: &Global, target: &Target) -> Result<Loaded, Trouble> 
         Target::Stored(find) => {
             let dir = store(global)?;
             let reader = reader(&dir)?;
-            let trace = reader.find(find).map_err(|error| not_found(&dir, find, error))?;
+            let trace = reader.find(find).map_err(|error| {
+                let trouble = not_found(&dir, find, error);
+                match dropped(&reader) {
+                    Some(dropped) => trouble.hint(dropped),
+                    None => trouble,
+                }
+            })?;
             Ok(Loaded { trace, reader: Some(reader) })
         }
     }

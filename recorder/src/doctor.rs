@@ -103,7 +103,12 @@ pub fn examine(dir: &Path) -> Report {
             report.exposed.push(path);
         }
     }
-    let read = Reader::open(dir).and_then(|reader| inspect(&reader.view()?, &mut report));
+    // Whoever writes to it will close it properly, or has to wait for space to do so.
+    let reader = Reader::open(dir).or_else(|error| match error {
+        ReadError::NeedsRepair { .. } if report.holder.is_some() => Reader::open_as_it_is(dir),
+        error => Err(error),
+    });
+    let read = reader.and_then(|reader| inspect(&reader.view()?, &mut report));
     if let Err(error) = read {
         report.repairable = match &error {
             ReadError::NeedsRepair { .. } | ReadError::Damaged { .. } => true,

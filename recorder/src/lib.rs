@@ -17,6 +17,7 @@ mod faults;
 mod find;
 mod format;
 mod import;
+mod overlay;
 mod place;
 mod policy;
 /// Traces as files of their own.
@@ -32,6 +33,7 @@ mod seal;
 mod secrets;
 mod shared;
 mod store;
+mod teller;
 mod words;
 mod writer;
 
@@ -46,3 +48,4 @@ pub use reader::{Counts, Cursor, ReadError, Reader};
 pub use recorder::{OpenError, Options, Recorder};
 pub use seal::SealError;
 pub use shared::Status;
+pub use teller::Change;

@@ -125,6 +125,15 @@ impl Reader {
         }
     }
 
+    /// Opens a store that was not closed properly without putting it right, as [`crate::reopen`] does: where that cannot
+    /// be done, because its disk is full or read-only. It shows what is there now and nothing that is written later.
+    ///
+    /// # Errors
+    /// When there is none, or none that can be read.
+    pub fn open_as_it_is(dir: &Path) -> Result<Self, ReadError> {
+        Ok(Self { dir: dir.to_owned(), store: ReadStore::open_overlaid(dir)? })
+    }
+
     /// The folder of the store.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -168,6 +177,19 @@ impl Reader {
     pub fn counts(&self) -> Result<Counts, ReadError> {
         let Extent { recorded, not_kept, overflowed, .. } = self.view()?.extent;
         Ok(Counts { recorded, not_kept, overflowed })
+    }
+
+    /// Requests that were dropped, because too many waited to be written, since the oldest request that is there.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn overflowed(&self) -> Result<u64, ReadError> {
+        let mut overflowed = 0u64;
+        self.view()?.heads(false, |_, head| {
+            overflowed = overflowed.saturating_add(head.overflowed);
+            ControlFlow::Continue(())
+        })?;
+        Ok(overflowed)
     }
 
     /// The end of what is there now.

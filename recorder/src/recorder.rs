@@ -18,6 +18,7 @@ use crate::retention::Retention;
 use crate::seal::{Key, SealError, Sealer};
 use crate::shared::{Shared, Status};
 use crate::store::{StoreError, WriteStore};
+use crate::teller::Change;
 use crate::writer::Writer;
 
 /// How to record.
@@ -171,6 +172,12 @@ impl Recorder {
     /// Where captures go. What it accepts after [`Recorder::close`] counts as overflowed.
     pub fn sink(&self) -> Arc<dyn EventSink> {
         Arc::clone(&self.shared.queue) as Arc<dyn EventSink>
+    }
+
+    /// Calls `observer` on the writer's thread when recording stops or goes on, and when requests are dropped. Called
+    /// once; a second observer is not heard of.
+    pub fn observe(&self, observer: impl Fn(&Change) + Send + Sync + 'static) {
+        self.shared.observe(Box::new(observer));
     }
 
     /// The flows of this build, for [`crate::Reader::catalog`]. They replace those of the build before.

@@ -1,11 +1,16 @@
 //! What the recorder's owner and its thread tell each other.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use zerver_trace::FlowInfo;
 
 use crate::queue::Queue;
+use crate::quiet;
+use crate::teller::Change;
+
+/// Who is told when recording stops and goes on.
+pub(crate) type Observer = Box<dyn Fn(&Change) + Send + Sync>;
 
 /// How recording goes. Counts are of this recorder, not of the store's whole life.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +42,7 @@ pub(crate) struct Counts {
 pub(crate) struct Shared {
     pub(crate) queue: Arc<Queue>,
     pub(crate) counts: Counts,
+    observer: OnceLock<Observer>,
     is_paused: AtomicBool,
     paused: Mutex<Option<String>>,
     declared: Mutex<Option<Vec<Arc<FlowInfo>>>>,
@@ -63,6 +69,7 @@ impl Shared {
         Self {
             queue,
             counts: Counts::default(),
+            observer: OnceLock::new(),
             is_paused: AtomicBool::new(false),
             paused: Mutex::new(None),
             declared: Mutex::new(None),
@@ -95,8 +102,22 @@ impl Shared {
 
     /// The writer is gone, which it should never be; nobody must wait for it.
     pub(crate) fn failed(&self, panic: &str) {
-        self.set_paused(Some(format!("the writer stopped, which is a bug in zerver: {panic}")));
+        let why = format!("the writer stopped, which is a bug in zerver: {panic}");
+        self.set_paused(Some(why.clone()));
+        self.tell(&Change::Stopped { why });
         self.flushed(u64::MAX);
+    }
+
+    /// The first observer stays.
+    pub(crate) fn observe(&self, observer: Observer) {
+        let _ = self.observer.set(observer);
+    }
+
+    pub(crate) fn tell(&self, change: &Change) {
+        if let Some(observer) = self.observer.get() {
+            // Its panic must not take the writer with it.
+            let _ = quiet::run(|| observer(change));
+        }
     }
 
     pub(crate) fn declare(&self, flows: Vec<Arc<FlowInfo>>) {

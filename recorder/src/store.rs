@@ -18,6 +18,7 @@ use redb::{
 use thiserror::Error;
 
 use crate::format::{self, FormatError, HEADER_LEN};
+use crate::overlay::Overlay;
 use crate::{place, quiet};
 
 /// What redb may keep in memory, in bytes; its own default is 1 GiB.
@@ -151,6 +152,26 @@ impl StorageBackend for AfterHeader {
     }
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.file.query_lock_range(start, end)
+    }
+}
+
+/// A file that is not to be changed, whatever redb does to open it.
+impl StorageBackend for Overlay {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.len().saturating_sub(OFFSET))
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.read(offset.checked_add(OFFSET).ok_or(io::ErrorKind::InvalidData)?, out)
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.set_len(len + OFFSET);
+        Ok(())
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.write(offset + OFFSET, data)
     }
 }
 
@@ -302,11 +323,33 @@ fn read_head(file: &File) -> io::Result<Vec<u8>> {
 /// The database, open for reading while another process may write.
 pub(crate) struct ReadStore {
     path: PathBuf,
-    database: Option<ReadOnlyDatabase>,
+    database: Option<Opened>,
+}
+
+enum Opened {
+    Shared(ReadOnlyDatabase),
+    Overlaid(Database),
 }
 
 impl ReadStore {
     pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_with(dir, |file, path| {
+            Ok(Opened::Shared(builder().open_read_only_with_backend(AfterHeader::new(file, path)?)?))
+        })
+    }
+
+    /// The same of one that was not closed properly: it is put right in memory only, and shows no later commits.
+    pub(crate) fn open_overlaid(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_with(dir, |file, _| {
+            let mut builder = Builder::new();
+            Ok(Opened::Overlaid(builder.set_cache_size(CACHE).create_with_backend(Overlay::new(file)?)?))
+        })
+    }
+
+    fn open_with(
+        dir: &Path,
+        open: impl FnOnce(File, &Path) -> Result<Opened, redb::Error>,
+    ) -> Result<Self, StoreError> {
         let path = place::store_file(dir);
         let file = match File::open(&path) {
             Ok(file) => file,
@@ -319,15 +362,15 @@ impl ReadStore {
         if let Err(source) = format::check_file_header(&head) {
             return Err(StoreError::Format { path, source });
         }
-        let database =
-            guard(&path, || Ok(builder().open_read_only_with_backend(AfterHeader::new(file, &path)?)?))?;
+        let database = guard(&path, || open(file, &path))?;
         Ok(Self { path, database: Some(database) })
     }
 
     /// What is there now, the commits of other processes included.
     pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let txn = guard(&self.path, || match &self.database {
-            Some(database) => Ok(database.begin_read()?),
+            Some(Opened::Shared(database)) => Ok(database.begin_read()?),
+            Some(Opened::Overlaid(database)) => Ok(database.begin_read()?),
             None => Err(redb::Error::DatabaseClosed),
         })?;
         Ok(Snapshot { path: self.path.clone(), txn: Some(txn) })

@@ -20,6 +20,7 @@ use crate::quiet;
 use crate::retention::Retention;
 use crate::shared::Shared;
 use crate::store::{Batch, StoreError, Table, WriteStore};
+use crate::teller::Teller;
 
 /// A commit has at most about so many traces,
 const GROUP: usize = 1024;
@@ -43,6 +44,7 @@ pub(crate) struct Writer {
     _lock: Lock,
     store: Option<WriteStore>,
     shared: Arc<Shared>,
+    teller: Teller,
     receiver: Receiver<Accepted>,
     describer: Describer,
     retention: Retention,
@@ -80,6 +82,7 @@ impl Writer {
             dir,
             _lock: lock,
             store: Some(store),
+            teller: Teller::new(Arc::clone(&shared)),
             shared,
             receiver,
             describer,
@@ -130,6 +133,7 @@ impl Writer {
                 break;
             }
         }
+        self.teller.look();
         if must && !closing {
             self.shared.flushed(flush);
         }
@@ -263,14 +267,14 @@ impl Writer {
                 self.batch = Batch::default();
                 self.last_commit = Some(Instant::now());
                 if self.retry_at.take().is_some() {
-                    self.shared.set_paused(None);
+                    self.teller.resumed();
                 }
                 true
             }
             Err(error) => {
                 self.store = None;
                 self.retry_at = Some(Instant::now() + RETRY);
-                self.shared.set_paused(Some(error.to_string()));
+                self.teller.paused(error.to_string());
                 false
             }
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::{fs, io};
 
-use zerver_recorder::{Options, Policy, Recorder, Tail};
+use zerver_recorder::{Change, Options, Policy, Recorder, Status, Tail};
 
 use crate::environment::{Environment, Record};
 use crate::{StartError, notice};
@@ -25,12 +25,52 @@ pub(crate) fn open(environment: &Environment) -> Result<Option<Recorder>, StartE
     let options = Options { policy, build: build_id().to_owned(), ..Options::new(&dir) };
     let asked_for = environment.dev || environment.store.is_some() || environment.record.is_some();
     match Recorder::open(options) {
-        Ok(recorder) => Ok(Some(recorder)),
+        Ok(recorder) => {
+            recorder.observe(tell);
+            Ok(Some(recorder))
+        }
         Err(error) if asked_for => Err(StartError::Store { dir, error }),
         Err(error) => {
             notice::warn(&format!("records nothing: {error}"));
             Ok(None)
         }
+    }
+}
+
+/// Tells the person at the service what becomes of its recording. Called on the recorder's thread.
+fn tell(change: &Change) {
+    match change {
+        Change::Paused { why } => notice::warn(&format!(
+            "recording paused, requests go on: {why}; put that right, and recording resumes by itself"
+        )),
+        Change::Resumed { dropped: 0 } => notice::say("recording resumed; nothing was lost"),
+        Change::Resumed { dropped } => {
+            notice::warn(&format!("recording resumed; {} meanwhile", not_recorded(*dropped)));
+        }
+        Change::Overflowed { is_paused: true, .. } => {
+            notice::warn("recording is still paused, and requests are not recorded any more");
+        }
+        Change::Overflowed { dropped, is_paused: false } => notice::warn(&format!(
+            "{}: more came than could be written; ZERVER_RECORD=tail keeps fewer",
+            not_recorded(*dropped)
+        )),
+        Change::Stopped { why } => notice::warn(&format!("recording stopped, requests go on: {why}")),
+    }
+}
+
+/// Closes the recorder, and says what could not be written any more.
+pub(crate) fn close(recorder: Recorder) {
+    let Status { lost, paused, .. } = recorder.close();
+    if let (1.., Some(why)) = (lost, paused) {
+        notice::warn(&format!("{}: {why}", not_recorded(lost)));
+    }
+}
+
+fn not_recorded(requests: u64) -> String {
+    if requests == 1 {
+        "1 request was not recorded".to_owned()
+    } else {
+        format!("{requests} requests were not recorded")
     }
 }
 

@@ -1,7 +1,7 @@
 //! Runs a service as a program: environment, signals, exit code.
 
 use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -24,6 +24,10 @@ const FORCED: i32 = 1;
 ///
 /// On the first signal it stops accepting, answers what is in flight, and writes what is recorded; then the exit code
 /// is 0. On the second it exits at once with 1. When it cannot start, the code is 2 and standard error says why.
+///
+/// A SIGHUP counts as such a signal where the service runs in a terminal, which has then gone away; elsewhere it does
+/// nothing, for there is nothing to reload. A limit on the size of files (SIGXFSZ) is to the recorder what a full disk
+/// is.
 pub fn run(app: App) -> ExitCode {
     match try_run(app) {
         Ok(()) => ExitCode::SUCCESS,
@@ -79,7 +83,9 @@ fn try_run(app: App) -> Result<(), StartError> {
         std::process::exit(FORCED);
     });
     running.stop();
-    drop(recorder);
+    if let Some(recorder) = recorder {
+        record::close(recorder);
+    }
     Ok(())
 }
 
@@ -108,17 +114,31 @@ fn tell(socket: Option<&OsStr>, state: &str) {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
+    /// Whether there is a terminal that can go away.
+    in_terminal: bool,
+    /// Listened for, so that it does not kill: the write that is too large fails as well.
+    _too_large: Signal,
 }
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            in_terminal: io::stdin().is_terminal() || io::stderr().is_terminal(),
+            _too_large: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
+        })
     }
 
     async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => if self.in_terminal { return },
+            }
         }
     }
 }

@@ -95,6 +95,19 @@ impl Place {
         Dev::start(self.command(&["dev", "--exe", todos, "--no-watch", "--addr", "127.0.0.1:0"]))
     }
 
+    /// The todo service alone, recording everything, on a port that is free.
+    pub(crate) fn service(&self) -> Command {
+        let mut command = Command::new(&programs().todos);
+        command
+            .current_dir(self.path())
+            .env("ZERVER_STORE", self.store())
+            .env("ZERVER_RECORD", "all")
+            .env("ZERVER_ADDR", "127.0.0.1:0")
+            .env("TODOS_DATA", "memory")
+            .stdin(Stdio::null());
+        command
+    }
+
     /// Waits until so many requests are in the store, and gives them, newest first.
     pub(crate) fn wait_for(&self, count: usize) -> Vec<Json> {
         let start = Instant::now();

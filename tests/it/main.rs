@@ -2,6 +2,7 @@
 
 mod architecture;
 mod dev;
+mod disk;
 mod harness;
 mod story;
 mod todos;

@@ -41,7 +41,7 @@ pub(super) fn run(args: &Catalog, global: &Global, output: &mut Output) -> Resul
     } else if found.is_empty() {
         output.note("no flows");
     } else {
-        output.print(&flows::catalog(&found))?;
+        output.print(&flows::catalog(&found, output.columns()))?;
     }
     Ok(Done::Fine)
 }

@@ -64,7 +64,7 @@ fn text(report: &Report, findings: &[String]) -> String {
     }
     let mut holds = count(report.traces, "request", "requests");
     if let (Some(oldest), Some(newest)) = (report.oldest_unix_ns, report.newest_unix_ns) {
-        holds += &format!(", from {} to {}", rfc3339(oldest), rfc3339(newest));
+        holds += &format!(", from {} to {}", second(oldest), second(newest));
     }
     out += &field("holds", &[holds]);
     out += &field("size", &[format!("{}, {} on the disk", bytes(report.bytes), bytes(report.bytes_on_disk))]);
@@ -94,6 +94,11 @@ fn text(report: &Report, findings: &[String]) -> String {
         let painted: Vec<String> = findings.iter().map(|finding| paint(style::BAD, finding)).collect();
         out + &field("findings", &painted)
     }
+}
+
+/// A time, to the second.
+fn second(unix_ns: u64) -> String {
+    rfc3339(unix_ns - unix_ns % 1_000_000_000)
 }
 
 fn bytes(n: u64) -> String {

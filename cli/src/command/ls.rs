@@ -24,9 +24,13 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Don
         // One more tells whether there are more.
         limit: Some(args.limit.saturating_add(1)),
     };
-    let mut requests = place::reader(&dir)?.list(&query).map_err(|error| place::unreadable(&dir, &error))?;
+    let reader = place::reader(&dir)?;
+    let mut requests = reader.list(&query).map_err(|error| place::unreadable(&dir, &error))?;
     let is_cut = requests.len() > args.limit;
     requests.truncate(args.limit);
+    if let Some(dropped) = place::dropped(&reader) {
+        output.note(&dropped);
+    }
     if output.is_json {
         output.json(&Document { requests: requests.iter().map(Request::of).collect() })?;
         return Ok(Done::Fine);

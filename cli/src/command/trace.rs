@@ -19,7 +19,12 @@ pub(super) fn run(args: &Trace, global: &Global, output: &mut Output) -> Result<
         output.json(&TimelineJson::new(&loaded.trace, &of, verdict.as_ref()))?;
         return Ok(Done::Fine);
     }
-    let look = Look { columns: output.width(), digits: loaded.digits(), is_verbose: output.is_verbose };
+    let look = Look {
+        columns: output.width(),
+        folds: output.is_terminal(),
+        digits: loaded.digits(),
+        is_verbose: output.is_verbose,
+    };
     output.print(&timeline(&loaded.trace, &of, verdict.as_ref(), look))?;
     Ok(Done::Fine)
 }

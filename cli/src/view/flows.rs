@@ -1,16 +1,20 @@
 //! Flows: route, class, steps in order with what they read and write.
 
+use anstream::adapter::strip_str;
 use zerver_trace::text::clean;
 use zerver_trace::{FlowInfo, StepInfo};
 
-use super::{filler, paint, style, width};
+use super::{filler, fit, paint, style, width};
 
-/// All of them, one block each.
-pub(crate) fn catalog(flows: &[FlowInfo]) -> String {
-    flows.iter().map(flow).collect::<Vec<_>>().join("\n")
+/// Under the name of a flow, its steps stand so far in.
+const INDENT: usize = 5;
+
+/// All of them, one block each, in so many columns if there is such a limit.
+pub(crate) fn catalog(flows: &[FlowInfo], columns: Option<usize>) -> String {
+    flows.iter().map(|info| flow(info, columns.unwrap_or(usize::MAX))).collect::<Vec<_>>().join("\n")
 }
 
-fn flow(flow: &FlowInfo) -> String {
+fn flow(flow: &FlowInfo, columns: usize) -> String {
     let mut out = format!(
         "{}  {} {}  {}\n",
         paint(style::STRONG, &clean(&flow.name)),
@@ -19,19 +23,27 @@ fn flow(flow: &FlowInfo) -> String {
         paint(style::FAINT, flow.class.as_str()),
     );
     let names: Vec<_> = flow.steps.iter().map(|step| clean(&step.name)).collect();
-    let column = names.iter().map(|name| width(name)).max().unwrap_or(0);
+    let name_columns = names.iter().map(|name| width(name)).max().unwrap_or(0);
     for (at, (step, name)) in flow.steps.iter().zip(&names).enumerate() {
         let number = format!("{:>3}", at + 1);
-        let mut line = format!("{}  {name}{}", paint(style::FAINT, &number), filler(name, column));
+        let mut line = format!("{}  {name}{}", paint(style::FAINT, &number), filler(name, name_columns));
+        let mut taken = INDENT + name_columns;
         for part in [slots(flow, step, true), slots(flow, step, false)].into_iter().flatten() {
+            let part_columns = 3 + width(&strip_str(&part).to_string());
+            if taken + part_columns > columns && taken > INDENT + name_columns {
+                line += &format!("\n{}", " ".repeat(INDENT + name_columns));
+                taken = INDENT + name_columns;
+            }
             line += &format!("   {part}");
+            taken += part_columns;
         }
         out += line.trim_end();
         out.push('\n');
-        let source = paint(style::FAINT, &format!("{}:{}", clean(&step.file), step.line));
+        let source = format!("{}:{}", clean(&step.file), step.line);
         let doc = step.doc.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
-        let doc = if doc.is_empty() { String::new() } else { format!("  {}", clean(doc)) };
-        out += &format!("     {source}{doc}\n");
+        let doc = fit(&clean(doc), columns.saturating_sub(INDENT + width(&source) + 2));
+        out += format!("     {}  {doc}", paint(style::FAINT, &source)).trim_end();
+        out.push('\n');
     }
     out
 }
@@ -66,7 +78,7 @@ mod tests {
             zerver_trace::ReadInfo { slot: 1, optional: true },
             zerver_trace::ReadInfo { slot: 9, optional: false },
         ];
-        let text = anstream::adapter::strip_str(&catalog(&[flow])).to_string();
+        let text = strip_str(&catalog(&[flow], None)).to_string();
         insta::assert_snapshot!(text, @r"
         todos-item  GET /v1/todos/{id}  interactive
           1  parse_auth     writes AuthHeader (secret)

@@ -8,6 +8,9 @@ use super::table::{Column, Table};
 use super::{paint, style};
 use crate::duration;
 
+/// The fewest columns of a path that are shown.
+const MIN_PATH: usize = 8;
+
 /// The fewest digits of an id that are shown.
 pub(crate) const MIN_DIGITS: usize = 8;
 
@@ -35,6 +38,22 @@ pub(crate) fn table(requests: &[Summary], now_unix_ns: u64, columns: Option<usiz
         Left("class"),
         Left("outcome"),
     ]);
+    table.spare("class", 24);
+    // Beside a status, most outcomes say nothing new.
+    let is_plain = |request: &Summary| match &*request.outcome {
+        "done" => true,
+        "failed" => request.status >= 400,
+        _ => false,
+    };
+    let all_plain = requests.iter().all(is_plain);
+    if all_plain {
+        table.spare("outcome", 24);
+    }
+    table.spare("age", 12);
+    table.spare("flow", 12);
+    if !all_plain {
+        table.spare("outcome", MIN_PATH);
+    }
     for request in requests {
         table.row(vec![
             (style::ID, request.id.short(digits)),
@@ -110,14 +129,36 @@ mod tests {
     fn a_table_of_requests_fits() {
         let now = sample::slow().started_unix_ns + 90_000_000_000;
         insta::assert_snapshot!(plain(&table(&requests(), now, Some(100))), @r"
-        id                 age  method  path             status      took  flow        class        outcome
-        019aa4c3-0000-000   1m  GET     /漢字/and/a/pa…       -   5.40 ms  -           interactive  rejected
-        019aa4c2-1f3b-7ac   1m  GET     /v1/todos/456       404  900.0 µs  todos-item  interactive  failed
-        019aa4c2-1f3b-7ab   1m  GET     /v1/todos/456       200   5.40 ms  todos-item  interactive  done
+        id                 age  method  path                          status      took  flow        outcome
+        019aa4c3-0000-000   1m  GET     /漢字/and/a/path/that/is/lo…       -   5.40 ms  -           rejected
+        019aa4c2-1f3b-7ac   1m  GET     /v1/todos/456                    404  900.0 µs  todos-item  failed
+        019aa4c2-1f3b-7ab   1m  GET     /v1/todos/456                    200   5.40 ms  todos-item  done
         ");
-        insta::assert_snapshot!(plain(&table(&[], now, Some(100))), @r"
-        id  age  method  path  status  took  flow  class  outcome
+        insta::assert_snapshot!(plain(&table(&requests(), now, None)), @r"
+        id                 age  method  path                                                              status      took  flow        class        outcome
+        019aa4c3-0000-000   1m  GET     /漢字/and/a/path/that/is/longer/than/there/is/room/for/on/a/line       -   5.40 ms  -           interactive  rejected
+        019aa4c2-1f3b-7ac   1m  GET     /v1/todos/456                                                        404  900.0 µs  todos-item  interactive  failed
+        019aa4c2-1f3b-7ab   1m  GET     /v1/todos/456                                                        200   5.40 ms  todos-item  interactive  done
         ");
+        for columns in [60, 70, 80] {
+            let widest = |requests: &[Summary]| {
+                let drawn = plain(&table(requests, now, Some(columns)));
+                drawn.lines().map(super::super::width).max().unwrap_or(0)
+            };
+            assert!(widest(&requests()) <= columns && widest(&requests()[1..]) <= columns, "{columns}");
+        }
+        insta::assert_snapshot!(plain(&table(&requests(), now, Some(80))), @r"
+        id                 method  path           status      took  flow        outcome
+        019aa4c3-0000-000  GET     /漢字/and/a/…       -   5.40 ms  -           rejected
+        019aa4c2-1f3b-7ac  GET     /v1/todos/456     404  900.0 µs  todos-item  failed
+        019aa4c2-1f3b-7ab  GET     /v1/todos/456     200   5.40 ms  todos-item  done
+        ");
+        insta::assert_snapshot!(plain(&table(&requests()[1..], now, Some(60))), @r"
+        id                 method  path           status      took
+        019aa4c2-1f3b-7ac  GET     /v1/todos/456     404  900.0 µs
+        019aa4c2-1f3b-7ab  GET     /v1/todos/456     200   5.40 ms
+        ");
+        insta::assert_snapshot!(plain(&table(&[], now, Some(100))), @"id  age  method  path  status  took  flow  class  outcome");
     }
 
     #[test]

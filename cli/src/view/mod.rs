@@ -46,6 +46,21 @@ pub(crate) fn fit(text: &str, columns: usize) -> String {
     out
 }
 
+/// The text in lines of so many columns, broken between words; a word that is longer stays whole.
+pub(crate) fn fold(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(word) <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// So many spaces as a text lacks to take `columns`.
 pub(crate) fn filler(text: &str, columns: usize) -> String {
     " ".repeat(columns.saturating_sub(width(text)))
@@ -59,6 +74,14 @@ pub(crate) fn count(n: u64, one: &str, more: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_folded_between_words() {
+        assert_eq!(fold("a bc def", 4), ["a bc", "def"]);
+        assert_eq!(fold("longer than it", 4), ["longer", "than", "it"]);
+        assert_eq!(fold("", 4), [""]);
+        assert_eq!(fold("a b", usize::MAX), ["a b"]);
+    }
 
     #[test]
     fn texts_are_cut_by_columns_not_by_bytes() {

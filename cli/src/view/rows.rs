@@ -30,6 +30,9 @@ struct Row {
 pub(super) fn rows(trace: &Trace, timeline: &Timeline, unit: Unit, look: Look) -> String {
     let total_ns = timeline.totals.total_ns;
     let rows = collect(trace, timeline);
+    if rows.is_empty() {
+        return String::new();
+    }
     let (at, took) = (format!("at {}", unit.name), "took");
     let at_columns = rows.iter().map(|row| unit.show(row.at_ns).len()).max().unwrap_or(0).max(width(&at));
     let took_columns = rows.iter().map(|row| unit.show(row.took_ns).len()).max().unwrap_or(0).max(took.len());

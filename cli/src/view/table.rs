@@ -1,4 +1,4 @@
-//! Tables: columns as wide as what is in them, and the one that may shrink does when there is no room.
+//! Tables: columns as wide as what is in them. Where there is no room, some are left out, and one shrinks.
 
 use anstyle::Style;
 
@@ -28,11 +28,20 @@ const GAP: &str = "  ";
 pub(crate) struct Table {
     columns: Vec<Column>,
     rows: Vec<Vec<(Style, String)>>,
+    /// Columns that can be done without, the first to go first, and what the one that shrinks is to keep of them.
+    spare: Vec<(usize, usize)>,
 }
 
 impl Table {
     pub(crate) fn new(columns: &[Column]) -> Self {
-        Self { columns: columns.to_vec(), rows: Vec::new() }
+        Self { columns: columns.to_vec(), rows: Vec::new(), spare: Vec::new() }
+    }
+
+    /// Lets a column be left out where the shrinking one would otherwise keep less than `least`. What is said first goes
+    /// first.
+    pub(crate) fn spare(&mut self, title: &str, least: usize) {
+        let at = self.columns.iter().position(|column| column.title() == title);
+        self.spare.extend(at.map(|at| (at, least)));
     }
 
     /// Adds a row of clean texts.
@@ -48,34 +57,51 @@ impl Table {
                 widths[at] = widths[at].max(width(cell));
             }
         }
-        let taken = widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1);
-        let over = columns.map_or(0, |columns| taken.saturating_sub(columns));
-        for (column, width) in self.columns.iter().zip(&mut widths) {
-            if matches!(column, Column::Shrinks(_)) {
-                *width = (*width).min(width.saturating_sub(over).max(MIN_SHRUNK));
+        let mut shown: Vec<usize> = (0..self.columns.len()).collect();
+        let taken = |shown: &[usize]| {
+            shown.iter().map(|at| widths[*at]).sum::<usize>() + GAP.len() * shown.len().saturating_sub(1)
+        };
+        let over = |shown: &[usize]| columns.map_or(0, |columns| taken(shown).saturating_sub(columns));
+        let shrinks = self.columns.iter().position(|column| matches!(column, Column::Shrinks(_)));
+        let can_give = |least: usize| shrinks.map_or(0, |at| widths[at].saturating_sub(least));
+        for (spare, least) in &self.spare {
+            if over(&shown) > can_give(*least) {
+                shown.retain(|at| at != spare);
             }
+        }
+        // The last to go may have made room for an earlier one.
+        for (spare, _) in self.spare.iter().rev() {
+            let mut with = shown.clone();
+            with.push(*spare);
+            with.sort_unstable();
+            if !shown.contains(spare) && over(&with) == 0 {
+                shown = with;
+            }
+        }
+        let over = over(&shown);
+        if let Some(at) = shrinks {
+            widths[at] = widths[at].min(widths[at].saturating_sub(over).max(MIN_SHRUNK));
         }
         let titles = self.columns.iter().map(|column| (style::FAINT, column.title().to_owned())).collect();
         let mut out = String::new();
         for row in std::iter::once(&titles).chain(&self.rows) {
-            self.draw_row(row, &widths, &mut out);
+            self.draw_row(row, &shown, &widths, &mut out);
         }
         out
     }
 
-    fn draw_row(&self, row: &[(Style, String)], widths: &[usize], out: &mut String) {
-        let last = row.len().saturating_sub(1);
-        for (at, ((style, cell), (column, &columns))) in
-            row.iter().zip(self.columns.iter().zip(widths)).enumerate()
-        {
+    fn draw_row(&self, row: &[(Style, String)], shown: &[usize], widths: &[usize], out: &mut String) {
+        for (n, &at) in shown.iter().enumerate() {
+            let ((style, cell), columns) = (&row[at], widths[at]);
             let cell = fit(cell, columns);
             let (cell, filler) = (paint(*style, &cell), filler(&cell, columns));
-            match column {
+            let is_last = n + 1 == shown.len();
+            match self.columns[at] {
                 Column::Right(_) => out.push_str(&(filler + &cell)),
-                _ if at == last => out.push_str(&cell),
+                _ if is_last => out.push_str(&cell),
                 _ => out.push_str(&(cell + &filler)),
             }
-            if at < last {
+            if !is_last {
                 out.push_str(GAP);
             }
         }

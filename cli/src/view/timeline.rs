@@ -9,7 +9,7 @@ use zerver_trace::{Kept, Trace};
 
 use super::rows::rows;
 use super::unit::Unit;
-use super::{count, exchange, filler, fit, paint, style, value, width};
+use super::{count, exchange, filler, fit, fold, paint, style, value, width};
 use crate::duration;
 
 /// How to draw it.
@@ -17,6 +17,8 @@ use crate::duration;
 pub(crate) struct Look {
     /// In how many columns.
     pub(crate) columns: usize,
+    /// Whether what is longer is folded, since it is for eyes.
+    pub(crate) folds: bool,
     /// With how many digits of the id.
     pub(crate) digits: usize,
     /// With request, response and values in full.
@@ -33,11 +35,12 @@ pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verd
     out += &rows(trace, timeline, unit, look);
     out += &io(timeline, unit, look);
     out += &total(timeline, unit, look);
-    if let Some(verdict) = verdict {
+    // Where no step ran there is nothing to blame.
+    if let Some(verdict) = verdict.filter(|_| !timeline.runs.is_empty()) {
         out += &field("verdict", &[verdict_line(verdict)]);
     }
     out += &slots(&timeline.slots, look);
-    out += &failure(timeline);
+    out += &failure(timeline, look);
     let gaps: Vec<String> = timeline.gaps.iter().map(|gap| clean(&gap.to_string()).into_owned()).collect();
     out += &field("missing", &gaps);
     if look.is_verbose {
@@ -136,7 +139,7 @@ fn total(timeline: &Timeline, unit: Unit, look: Look) -> String {
     let shown: Vec<String> = parts
         .iter()
         .zip(&rounded)
-        .filter(|(_, quanta)| **quanta > 0)
+        .filter(|(_, quanta)| **quanta > 0 && !timeline.runs.is_empty())
         .map(|((name, _), quanta)| {
             let style = if *name == "unexplained" { style::WARN } else { style::FAINT };
             format!("{} {}", unit.quanta(*quanta), paint(style, name))
@@ -201,19 +204,22 @@ fn slots(slots: &[Write], look: Look) -> String {
     field("slots", &lines)
 }
 
-fn failure(timeline: &Timeline) -> String {
+fn failure(timeline: &Timeline, look: Look) -> String {
     let Some(failure) = &timeline.failure else { return String::new() };
     let clean = |text: &str| clean(text).into_owned();
-    let mut out = field("failed", &[paint(style::BAD, &clean(&failure.to_string()))]);
+    let room = if look.folds { look.columns.saturating_sub(FIELD) } else { usize::MAX };
+    let folded = |text: &str| fold(&clean(text), room);
+    let said: Vec<String> = folded(&failure.to_string()).iter().map(|line| paint(style::BAD, line)).collect();
+    let mut out = field("failed", &said);
     if let Some(step) = &failure.step {
         let source =
             if step.line > 0 { format!("  {}:{}", clean(&step.file), step.line) } else { String::new() };
         out += &field("step", &[format!("{}{}", clean(&step.name), paint(style::FAINT, &source))]);
     }
     let effects: Vec<String> =
-        failure.effects.iter().map(|(effect, end)| clean(&format!("{effect}: {end}"))).collect();
+        failure.effects.iter().flat_map(|(effect, end)| folded(&format!("{effect}: {end}"))).collect();
     out += &field("effect", &effects);
-    out += &field("cause", &failure.causes.iter().map(|cause| clean(cause)).collect::<Vec<_>>());
+    out += &field("cause", &failure.causes.iter().flat_map(|cause| folded(cause)).collect::<Vec<_>>());
     out
 }
 

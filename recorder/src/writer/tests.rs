@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use zerver_trace::Query;
 
 use crate::faults::{self, Faults};
-use crate::{Options, Reader, Recorder, Status, place, sample};
+use crate::{Change, Options, Reader, Recorder, Status, place, sample};
 
 fn recorder(dir: &Path) -> (Recorder, std::sync::Arc<Faults>) {
     let faults = faults::plant(&place::store_file(dir));
@@ -74,6 +74,27 @@ fn a_full_disk_pauses_recording_and_space_resumes_it() {
     assert_eq!(recorder.close().recorded, 403);
     assert_eq!(recorded(dir.path()), (0..402).chain([600]).collect::<Vec<_>>());
     assert_eq!(Reader::open(dir.path()).unwrap().counts().unwrap().overflowed, 198);
+}
+
+#[test]
+fn what_happens_to_recording_is_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (recorder, faults) = recorder(dir.path());
+    let (tell, told) = std::sync::mpsc::channel();
+    recorder.observe(move |change| tell.send(change.clone()).unwrap());
+    let next = || told.recv_timeout(Duration::from_secs(20)).unwrap();
+    let sink = recorder.sink();
+    for round in 0..2 {
+        faults.fail_after(0, true);
+        sink.accept(Box::new(sample::capture(round * 1_000)));
+        assert!(matches!(next(), Change::Paused { why } if why.contains("no storage space")));
+        (1..600).for_each(|n| sink.accept(Box::new(sample::capture(round * 1_000 + n))));
+        assert!(matches!(next(), Change::Overflowed { dropped: 1.., is_paused: true }));
+        faults.heal();
+        assert_eq!(next(), Change::Resumed { dropped: 199 });
+    }
+    assert_eq!(recorder.close().overflowed, 398);
+    assert_eq!(told.try_iter().count(), 0);
 }
 
 #[test]

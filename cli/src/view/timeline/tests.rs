@@ -14,7 +14,7 @@ use crate::sample::{self, plain, ran, summed, wire};
 fn styled(trace: &Trace, columns: usize, is_verbose: bool) -> String {
     let of = Timeline::of(trace);
     let verdict = of.verdict(&[1_900_000, 2_100_000, trace.duration_ns]);
-    timeline(trace, &of, verdict.as_ref(), Look { columns, digits: 8, is_verbose })
+    timeline(trace, &of, verdict.as_ref(), Look { columns, folds: true, digits: 8, is_verbose })
 }
 
 fn show(trace: &Trace, columns: usize, is_verbose: bool) -> String {
@@ -220,7 +220,7 @@ fn nothing_recorded_is_printed_raw() {
         styled(&trace, 100, true),
         crate::view::list::table(std::slice::from_ref(&summary), 0, None),
         crate::view::list::line(&summary, 8),
-        crate::view::flows::catalog(&[flow]),
+        crate::view::flows::catalog(&[flow], None),
     ];
     for text in texts {
         // Our own styles are the only escapes: taken away one by one, nothing dangerous is left.
