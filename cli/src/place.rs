@@ -20,8 +20,7 @@ pub(crate) fn store(global: &Global) -> Result<PathBuf, Trouble> {
     if let Some(dir) = &global.store {
         return match fs::metadata(dir) {
             Ok(found) if found.is_dir() => Ok(dir.clone()),
-            Ok(_) => Err(Trouble::new(format!("{} is no folder", dir.display()))
-                .hint("name the folder that holds the store, such as .zerver")),
+            Ok(_) => Err(no_folder(dir)),
             Err(error) => Err(Trouble::new(format!("cannot open the store in {}", dir.display()))
                 .because(&error)
                 .hint("`zerver dev` makes a store where it runs a service")),
@@ -34,6 +33,12 @@ pub(crate) fn store(global: &Global) -> Result<PathBuf, Trouble> {
             .hint("`zerver dev` makes one where it runs a service")
             .hint("name another with --store DIR or ZERVER_STORE")
     })
+}
+
+/// What was named as a store is a file.
+pub(crate) fn no_folder(dir: &Path) -> Trouble {
+    Trouble::new(format!("{} is no folder", dir.display()))
+        .hint("name the folder that holds the store, such as .zerver")
 }
 
 /// The store, opened for reading. One whose writer was killed is opened and closed first, which loses nothing; where

@@ -84,7 +84,7 @@ pub enum StartError {
         allowed: &'static str,
     },
     /// The store cannot be opened.
-    #[error("cannot record into {}: {error}", dir.display())]
+    #[error("cannot record: {error}; ZERVER_STORE names the folder, and ZERVER_RECORD=off records nothing")]
     Store {
         /// Its folder.
         dir: PathBuf,

@@ -132,7 +132,7 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         Self {
             code: output.status.code(),
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -151,11 +151,21 @@ pub(crate) struct Dev {
 impl Dev {
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        Self::ready(child, vec![Box::new(stdout)])
+    }
+
+    /// The same, with nobody at the other end of its standard output.
+    pub(crate) fn start_unread(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        Self::ready(child, vec![])
+    }
+
+    fn ready(mut child: Child, mut streams: Vec<Box<dyn Read + Send>>) -> Self {
+        streams.push(Box::new(child.stderr.take().unwrap()));
         let (sender, lines) = channel();
-        for stream in [
-            Box::new(child.stdout.take().unwrap()) as Box<dyn Read + Send>,
-            Box::new(child.stderr.take().unwrap()),
-        ] {
+        for stream in streams {
             let sender = sender.clone();
             std::thread::spawn(move || {
                 for line in BufReader::new(stream).lines().map_while(Result::ok) {

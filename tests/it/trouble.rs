@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-use crate::harness::{PATIENCE, Place, programs};
+use crate::harness::{Dev, PATIENCE, Place, Ran, programs};
 
 #[test]
 fn an_unknown_id_names_the_nearest() {
@@ -44,6 +44,90 @@ fn a_store_that_is_none_is_named_and_left_alone() {
         }
         assert_eq!(fs::read(&file).unwrap(), content, "it was changed");
     }
+}
+
+#[test]
+fn a_store_that_cannot_be_made_is_named_at_once() {
+    let place = Place::new();
+    let file = place.path().join("file");
+    fs::write(&file, "mine").unwrap();
+    let todos = programs().todos.to_str().unwrap();
+    let dev = ["dev", "--exe", todos, "--no-watch", "--addr", "127.0.0.1:0"];
+    let check = |store: &std::path::Path, arguments: &[&str], word: &str| {
+        let ran = Ran::of(place.command(arguments).env("ZERVER_STORE", store).output().unwrap());
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {ran:?}");
+        assert!(
+            ran.err.contains(store.to_str().unwrap()) && ran.err.contains(word),
+            "{arguments:?}: {ran:?}"
+        );
+    };
+    for arguments in [&["ls"][..], &["doctor"], &dev] {
+        check(&file, arguments, "is no folder");
+    }
+    // Nobody may make anything there, not even root.
+    check("/proc/self/store".as_ref(), &dev, "cannot record");
+    assert_eq!(fs::read(&file).unwrap(), b"mine");
+}
+
+/// Flips bytes in the store of a service, or cuts it off; the doctor saves what can be saved.
+#[test]
+fn a_damaged_store_is_repaired_and_the_damaged_file_put_aside() {
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage); 2] = [
+        ("flipped", |bytes| bytes[4096..8192].iter_mut().for_each(|byte| *byte ^= 0x5a)),
+        ("cut off", |bytes| bytes.truncate(bytes.len() - 4096)),
+    ];
+    let made = Place::new();
+    let service = Dev::start(made.service());
+    for _ in 0..40 {
+        service.get("/todos");
+    }
+    made.wait_for(40);
+    assert_eq!(service.stop().code(), Some(0));
+    let good = fs::read(made.store().join("traces.redb")).unwrap();
+    for (what, damage) in damages {
+        let mut bytes = good.clone();
+        damage(&mut bytes);
+        fs::write(made.store().join("traces.redb"), &bytes).unwrap();
+        let found = made.zerver(&["doctor"]);
+        assert!(found.code == Some(1) && found.err.contains("--repair"), "{what}: {found:?}");
+        assert_eq!(fs::read(made.store().join("traces.redb")).unwrap(), bytes, "looking changes nothing");
+        let repaired = made.json(&["doctor", "--repair", "--json"]);
+        let aside = repaired["set_aside"].as_str().unwrap_or_else(|| panic!("{what}: {repaired}"));
+        assert_eq!(fs::read(aside).unwrap(), bytes, "{what}");
+        assert_eq!(repaired["healthy"], true, "{what}: {repaired}");
+        assert_eq!(repaired["traces"], 40, "{what}: {repaired}");
+        assert_eq!(made.wait_for(40).len(), 40);
+    }
+}
+
+/// Without a terminal that could go away there is nothing to end for, and nothing to reload.
+#[test]
+fn a_hang_up_does_no_harm() {
+    let place = Place::new();
+    let service = Dev::start(place.service());
+    service.signal("-HUP");
+    assert_eq!(service.get("/todos").status, 200);
+    assert_eq!(service.stop().code(), Some(0));
+    assert_eq!(place.wait_for(1).len(), 1);
+}
+
+#[test]
+fn dev_without_a_reader_lets_the_service_finish() {
+    let place = Place::new();
+    let todos = programs().todos.to_str().unwrap();
+    let mut command = place.command(&["dev", "--exe", todos, "--no-watch", "--addr", "127.0.0.1:0"]);
+    let mut dev = Dev::start_unread(&mut command);
+    let mut slow = TcpStream::connect(&dev.addr).unwrap();
+    slow.set_read_timeout(Some(PATIENCE)).unwrap();
+    slow.write_all(b"GET /reports/todos?latency_ms=500 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    // The line that is printed about this one finds nobody.
+    assert_eq!(dev.get("/todos").status, 200);
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(dev.wait().code(), Some(0));
+    assert_eq!(place.wait_for(2).len(), 2);
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn text(report: &Report, findings: &[String]) -> String {
 
 /// A time, to the second.
 fn second(unix_ns: u64) -> String {
-    rfc3339(unix_ns - unix_ns % 1_000_000_000)
+    rfc3339(unix_ns).split('.').next().map(|time| format!("{time}Z")).unwrap_or_default()
 }
 
 fn bytes(n: u64) -> String {

@@ -245,8 +245,8 @@ fn trouble_is_said_and_the_code_is_2() {
     let in_use = format!("error: port {} of 127.0.0.1 is in use; port ", taken.port());
     check(&[("ZERVER_ADDR", &taken.to_string())], &in_use);
     let any = ("ZERVER_ADDR", "127.0.0.1:0");
-    check(&[any, ("ZERVER_STORE", "foreign")], "error: cannot record into foreign: ");
-    check(&[any, ("ZERVER_DEV", "1")], "error: cannot record into .zerver: ");
+    check(&[any, ("ZERVER_STORE", "foreign")], "error: cannot record: foreign");
+    check(&[any, ("ZERVER_DEV", "1")], "error: cannot record: .zerver");
     check(
         &[any, ("LISTEN_FDS", "1"), ("LISTEN_FDS_FIRST_FD", "0")],
         "error: the socket handed over by LISTEN_FDS",

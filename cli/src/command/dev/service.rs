@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::cargo::Package;
 use super::watch::{Watch, Watched};
 use crate::args::{Dev, Global};
+use crate::place;
 use crate::trouble::Trouble;
 
 /// What is run.
@@ -67,6 +68,10 @@ impl Service {
 /// The folder of the store, as an absolute path; it need not be there yet.
 pub(super) fn store(global: &Global, folder: &Path) -> Result<PathBuf, Trouble> {
     let dir = global.store.clone().unwrap_or_else(|| folder.join(".zerver"));
+    // Said before anything is built for it.
+    if dir.exists() && !dir.is_dir() {
+        return Err(place::no_folder(&dir));
+    }
     std::path::absolute(&dir)
         .map_err(|error| Trouble::new(format!("cannot use {}", dir.display())).because(&error))
 }
