@@ -10,7 +10,7 @@ use serde::Serialize;
 use zerver_recorder::{Options, Policy, Reader, Recorder, Tail};
 use zerver_trace::{
     Answer, Body, Capture, Class, Datum, Decision, Event, Find, FlowInfo, Header, Held, Message, MessageInfo,
-    Name, Outcome, Query, RequestId, RequestInfo, ResponseInfo, SlotInfo, StepInfo,
+    MessagePart, Name, Outcome, Query, RequestId, RequestInfo, ResponseInfo, SlotInfo, StepInfo,
 };
 
 const STEPS: [&str; 6] =
@@ -41,8 +41,8 @@ struct Get {
 struct Told(MessageInfo);
 
 impl Message for Told {
-    fn describe(&self, _: usize) -> MessageInfo {
-        self.0.clone()
+    fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
+        self.0.tell(body_limit, to);
     }
 }
 

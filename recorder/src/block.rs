@@ -5,12 +5,15 @@
 //! lists; the *body*, read to load a trace. Blocks are numbered without a gap, so that a missing one is noticed.
 
 use std::borrow::Cow;
-use std::sync::{Arc, LazyLock};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use zerver_trace::{FlowInfo, Query, RequestId, Status, Summary, Trace};
 
 use crate::format::{self, FormatError, Kind};
+use crate::row::{Piece, Pieces, Row};
 
 /// A block is full with so many traces,
 pub(crate) const FULL: usize = 128;
@@ -67,24 +70,23 @@ impl Default for Head {
 }
 
 impl Head {
-    fn add(&mut self, trace: &Trace, failed: bool) {
+    fn add(&mut self, row: &Row, name: &str, failed: bool) {
         self.count += 1;
-        self.min_id = self.min_id.min(trace.id);
-        self.max_id = self.max_id.max(trace.id);
-        self.min_started = self.min_started.min(trace.started_unix_ns);
-        self.max_started = self.max_started.max(trace.started_unix_ns);
-        self.statuses |= status_bit(trace.status);
-        let name = &trace.flow.name;
-        let at = self.flows.iter().position(|flow| flow.name == *name).unwrap_or_else(|| {
-            let name = name.clone();
+        self.min_id = self.min_id.min(row.id);
+        self.max_id = self.max_id.max(row.id);
+        self.min_started = self.min_started.min(row.started_unix_ns);
+        self.max_started = self.max_started.max(row.started_unix_ns);
+        self.statuses |= status_bit(row.status);
+        let at = self.flows.iter().position(|flow| flow.name == name).unwrap_or_else(|| {
+            let name = name.to_owned();
             self.flows.push(FlowCount { name, count: 0, failed: 0, min_ns: u64::MAX, max_ns: 0 });
             self.flows.len() - 1
         });
         let flow = &mut self.flows[at];
         flow.count += 1;
         flow.failed += u32::from(failed);
-        flow.min_ns = flow.min_ns.min(trace.duration_ns);
-        flow.max_ns = flow.max_ns.max(trace.duration_ns);
+        flow.min_ns = flow.min_ns.min(row.duration_ns);
+        flow.max_ns = flow.max_ns.max(row.duration_ns);
     }
 
     /// Whether a trace that a query wants may be in the block.
@@ -117,17 +119,21 @@ const fn status_bit(status: u16) -> u8 {
     }
 }
 
-static NO_FLOW: LazyLock<Arc<FlowInfo>> = LazyLock::new(Arc::default);
-
-/// A block that is being filled. It is laid out as `traces`, then flows and ends, then in four bytes where those begin.
+/// A block that is being filled. It is laid out as rows, then pieces, then flows and where each row and each piece ends,
+/// then in four bytes where those begin.
 #[derive(Debug, Default)]
 pub(crate) struct Open {
     pub(crate) head: Head,
     flows: Vec<Arc<FlowInfo>>,
-    /// Where each trace ends in `traces`.
-    ends: Vec<u32>,
-    traces: Vec<u8>,
+    rows: Vec<u8>,
+    row_ends: Vec<u32>,
+    pieces: Vec<u8>,
+    piece_ends: Vec<u32>,
     summaries: Vec<u8>,
+    /// The pieces of traces that come as such.
+    known: HashMap<Vec<u8>, Piece>,
+    /// Room for all of it.
+    raw: Vec<u8>,
 }
 
 /// The records of a block.
@@ -138,51 +144,38 @@ pub(crate) struct Records {
 }
 
 impl Open {
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+    pub(crate) const fn len(&self) -> usize {
+        self.row_ends.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.row_ends.is_empty()
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.ends.len() >= FULL || self.traces.len() >= FULL_BYTES
+    pub(crate) const fn is_full(&self) -> bool {
+        self.len() >= FULL || self.rows.len() + self.pieces.len() >= FULL_BYTES
     }
 
-    /// Adds a trace, or hands it back if it is larger than a trace may be. It comes out without its flow.
-    pub(crate) fn push(&mut self, trace: &mut Trace) -> Result<(), TooLarge> {
-        let failed = trace.outcome.is_failure() || trace.status >= 500;
-        let start = self.traces.len();
-        let flow = std::mem::replace(&mut trace.flow, Arc::clone(&NO_FLOW));
-        let index = self.flow(&flow);
-        format::encode_into(index, &mut self.traces);
-        format::encode_into(&*trace, &mut self.traces);
-        trace.flow = flow;
-        if self.traces.len() - start > MAX_TRACE {
-            self.traces.truncate(start);
-            return Err(TooLarge);
-        }
-        self.ends.push(self.traces.len() as u32);
-        self.head.add(trace, failed);
-        // Laid out as a `Summary` is.
-        format::encode_into(
-            (
-                (
-                    trace.id,
-                    trace.flow.name.as_str(),
-                    trace.method.as_str(),
-                    trace.path.as_str(),
-                    trace.status,
-                ),
-                (trace.duration_ns, trace.class, trace.started_unix_ns, trace.outcome.as_str(), failed),
-            ),
-            &mut self.summaries,
-        );
-        Ok(())
+    /// How many pieces there are, to go back to with [`Open::cut`].
+    pub(crate) const fn mark(&self) -> usize {
+        self.piece_ends.len()
     }
 
-    fn flow(&mut self, flow: &Arc<FlowInfo>) -> u32 {
+    /// Takes back the pieces that were added since.
+    pub(crate) fn cut(&mut self, mark: usize) {
+        self.piece_ends.truncate(mark);
+        self.pieces.truncate(self.piece_ends.last().map_or(0, |&end| end as usize));
+    }
+
+    /// Adds a piece, whatever others there are.
+    pub(crate) fn piece(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> Piece {
+        encode(&mut self.pieces);
+        self.piece_ends.push(self.pieces.len() as u32);
+        (self.piece_ends.len() - 1) as Piece
+    }
+
+    /// The position of a flow.
+    pub(crate) fn flow(&mut self, flow: &Arc<FlowInfo>) -> u32 {
         let known = self.flows.iter().position(|known| Arc::ptr_eq(known, flow) || known == flow);
         known.unwrap_or_else(|| {
             self.flows.push(Arc::clone(flow));
@@ -190,13 +183,83 @@ impl Open {
         }) as u32
     }
 
+    /// Adds a trace whose pieces are there, unless it is larger than a trace may be.
+    pub(crate) fn push(&mut self, row: &mut Row) -> Result<(), TooLarge> {
+        let mut len = 0;
+        row.renumber(|piece| {
+            len += span(&self.piece_ends, piece).map_or(0, |span| span.len());
+            piece
+        });
+        let start = self.rows.len();
+        format::encode_into(&*row, &mut self.rows);
+        if self.rows.len() - start + len > MAX_TRACE {
+            self.rows.truncate(start);
+            return Err(TooLarge);
+        }
+        self.row_ends.push(self.rows.len() as u32);
+        let failed = row.outcome.is_failure() || row.status >= 500;
+        let flow = &self.flows[row.flow as usize];
+        self.head.add(row, &flow.name, failed);
+        // Laid out as a `Summary` is; what a text encodes to is in its piece.
+        format::encode_into((row.id, flow.name.as_str()), &mut self.summaries);
+        for piece in [row.method, row.path] {
+            let text = span(&self.piece_ends, piece).and_then(|span| self.pieces.get(span));
+            self.summaries.extend_from_slice(text.unwrap_or(&[0]));
+        }
+        format::encode_into(
+            (row.status, row.duration_ns, row.class, row.started_unix_ns, row.outcome.as_str(), failed),
+            &mut self.summaries,
+        );
+        Ok(())
+    }
+
+    /// Adds a trace that comes as one, unless it is larger than a trace may be.
+    pub(crate) fn push_trace(&mut self, trace: &Trace) -> Result<(), TooLarge> {
+        let mut row = Row {
+            flow: self.flow(&trace.flow),
+            id: trace.id,
+            class: trace.class,
+            started_unix_ns: trace.started_unix_ns,
+            duration_ns: trace.duration_ns,
+            seed: trace.seed,
+            build: self.known(&trace.build),
+            kept: trace.kept,
+            method: self.known(&trace.method),
+            path: self.known(&trace.path),
+            target: self.known(&trace.target),
+            version: self.known(&trace.version),
+            peer: self.known(&trace.peer),
+            request_headers: trace.request_headers.iter().map(|header| self.known(header)).collect(),
+            request_body: self.known(&trace.request_body),
+            status: trace.status,
+            response_headers: trace.response_headers.iter().map(|header| self.known(header)).collect(),
+            response_body: self.known(&trace.response_body),
+            outcome: trace.outcome.clone(),
+            events: trace.events.iter().map(|event| event.clone().map(|value| self.known(&value))).collect(),
+            events_dropped: trace.events_dropped,
+        };
+        self.push(&mut row)
+    }
+
+    fn known(&mut self, part: &impl Encode) -> Piece {
+        let bytes = format::encode(part);
+        if let Some(piece) = self.known.get(&bytes) {
+            return *piece;
+        }
+        let piece = self.piece(|out| out.extend_from_slice(&bytes));
+        self.known.insert(bytes, piece);
+        piece
+    }
+
     /// The records of the block as it is now.
     pub(crate) fn records(&mut self, key: u64) -> Records {
-        let len = self.traces.len();
-        format::encode_into((&self.flows, &self.ends), &mut self.traces);
-        self.traces.extend_from_slice(&(len as u32).to_le_bytes());
-        let body = format::seal_record(Kind::Block, key, &self.traces);
-        self.traces.truncate(len);
+        self.raw.clear();
+        self.raw.extend_from_slice(&self.rows);
+        self.raw.extend_from_slice(&self.pieces);
+        let len = self.raw.len() as u32;
+        format::encode_into((&self.flows, &self.row_ends, &self.piece_ends), &mut self.raw);
+        self.raw.extend_from_slice(&len.to_le_bytes());
+        let body = format::seal_record(Kind::Block, key, &self.raw);
         let summaries = format::seal_record(Kind::Summaries, key, &self.summaries);
         self.head.bytes = taken(body.len()) + taken(summaries.len()) + 256;
         let head = format::seal_record(Kind::Head, key, &format::encode(&self.head));
@@ -207,10 +270,20 @@ impl Open {
     pub(crate) fn clear(&mut self) {
         self.head = Head::default();
         self.flows.clear();
-        self.ends.clear();
-        self.traces.clear();
+        self.rows.clear();
+        self.row_ends.clear();
+        self.pieces.clear();
+        self.piece_ends.clear();
         self.summaries.clear();
+        self.known.clear();
     }
+}
+
+/// Where the one of this number lies, by where each ends.
+fn span(ends: &[u32], number: u32) -> Option<Range<usize>> {
+    let at = number as usize;
+    let end = *ends.get(at)? as usize;
+    Some(at.checked_sub(1).map_or(0, |before| ends[before] as usize)..end)
 }
 
 /// What a record of this length takes up: redb hands out pages in powers of two.
@@ -243,7 +316,10 @@ pub(crate) fn read_summaries(key: u64, record: &[u8]) -> Result<Vec<Summary>, Fo
 pub(crate) struct Body<'a> {
     raw: Cow<'a, [u8]>,
     flows: Vec<Arc<FlowInfo>>,
-    ends: Vec<u32>,
+    row_ends: Vec<u32>,
+    piece_ends: Vec<u32>,
+    /// Where the pieces begin.
+    pieces: usize,
 }
 
 impl<'a> Body<'a> {
@@ -252,27 +328,48 @@ impl<'a> Body<'a> {
         let odd = || FormatError::Malformed("the traces do not fill the block".to_owned());
         let (rest, at) = raw.split_last_chunk().ok_or_else(odd)?;
         let at = u32::from_le_bytes(*at) as usize;
-        let (flows, ends) =
-            format::decode::<(Vec<Arc<FlowInfo>>, Vec<u32>)>(rest.get(at..).ok_or_else(odd)?)?;
-        if !ends.is_sorted() || ends.last().map_or(0, |&end| end as usize) != at {
+        let (flows, row_ends, piece_ends) =
+            format::decode::<(Vec<Arc<FlowInfo>>, Vec<u32>, Vec<u32>)>(rest.get(at..).ok_or_else(odd)?)?;
+        let last = |ends: &[u32]| ends.last().map_or(0, |&end| end as usize);
+        let pieces = last(&row_ends);
+        if !row_ends.is_sorted() || !piece_ends.is_sorted() || pieces + last(&piece_ends) != at {
             return Err(odd());
         }
-        Ok(Self { raw, flows, ends })
+        Ok(Self { raw, flows, row_ends, piece_ends, pieces })
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+    pub(crate) const fn len(&self) -> usize {
+        self.row_ends.len()
     }
 
     /// The trace at this position.
     pub(crate) fn trace(&self, position: usize) -> Result<Trace, FormatError> {
         let missing = || FormatError::Malformed(format!("there is no trace {position} in the block"));
-        let end = *self.ends.get(position).ok_or_else(missing)? as usize;
-        let start = position.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
-        let (index, mut trace) = format::decode::<(u32, Trace)>(&self.raw[start..end])?;
-        let flow = self.flows.get(index as usize);
-        trace.flow = Arc::clone(flow.ok_or_else(|| FormatError::Malformed("no such flow".to_owned()))?);
-        Ok(trace)
+        let number = u32::try_from(position).map_err(|_| missing())?;
+        let span = span(&self.row_ends, number).ok_or_else(missing)?;
+        let left = MAX_TRACE.saturating_sub(span.len());
+        let row = format::decode::<Row>(self.raw.get(span).ok_or_else(missing)?)?;
+        let flow = self.flows.get(row.flow as usize);
+        let flow = Arc::clone(flow.ok_or_else(|| FormatError::Malformed("no such flow".to_owned()))?);
+        row.trace(flow, &mut Reading { body: self, left })
+    }
+}
+
+/// The pieces of one trace.
+struct Reading<'a> {
+    body: &'a Body<'a>,
+    /// How many bytes they may still have: a large piece may be named many times.
+    left: usize,
+}
+
+impl Pieces for Reading<'_> {
+    fn piece<T: Decode<()>>(&mut self, number: Piece) -> Result<T, FormatError> {
+        let body = self.body;
+        let bytes = span(&body.piece_ends, number)
+            .and_then(|span| body.raw.get(body.pieces + span.start..body.pieces + span.end))
+            .ok_or_else(|| FormatError::Malformed(format!("there is no piece {number} in the block")))?;
+        self.left = self.left.checked_sub(bytes.len()).ok_or(FormatError::TooLarge)?;
+        format::decode(bytes)
     }
 }
 
@@ -286,7 +383,7 @@ mod tests {
         let mut open = Open::default();
         let traces: Vec<_> = (0..20).map(sample::trace).collect();
         for trace in &traces {
-            open.push(&mut trace.clone()).unwrap();
+            open.push_trace(trace).unwrap();
         }
         let records = open.records(5);
         let body = Body::read(5, &records.body).unwrap();
@@ -306,7 +403,7 @@ mod tests {
     fn a_head_never_denies_what_its_block_has() {
         let trace = sample::trace(3);
         let mut open = Open::default();
-        open.push(&mut trace.clone()).unwrap();
+        open.push_trace(&trace).unwrap();
         let summary = trace.summary();
         for flow in [None, Some("todos-item".to_owned()), Some("other".to_owned())] {
             for status in [None, Some(Status::Code(200)), Some(Status::Class(5)), Some(Status::Class(2))] {

@@ -30,12 +30,12 @@ pub(crate) fn import_locked(_lock: &Lock, dir: &Path, traces: Vec<Trace>) -> Res
     let mut known = known_ids(View { snapshot, extent }, &traces)?;
     let mut imported = 0;
     let (mut open, mut batch) = (Open::default(), Batch::default());
-    for mut trace in traces {
+    for trace in traces {
         if !known.insert(trace.id) {
             continue;
         }
         // Larger than a trace may be: it was not written by zerver, and is not made smaller here.
-        if open.push(&mut trace).is_err() {
+        if open.push_trace(&trace).is_err() {
             continue;
         }
         imported += 1;

@@ -1,8 +1,8 @@
 //! Writes traces to an embedded store, and reads them back while they are being written.
 //!
 //! The writing side: [`Recorder`] takes captures through its sink (`queue`), on whose way the policy decides what is
-//! kept (`policy`). Its thread (`writer`) describes them (`describe`), takes the secrets out (`secrets`, `words`,
-//! `seal`), fills blocks (`block`), removes what is too old (`retention`), and commits (`store`, the only file that names
+//! kept (`policy`). Its thread (`writer`) describes them (`describe`), each value of a block once (`known`), takes the
+//! secrets out (`secrets`, `words`, `seal`), fills blocks (`block`, `row`), removes what is too old (`retention`), and commits (`store`, the only file that names
 //! redb). The reading side: [`Reader`] and `find`. Bytes are laid out by `format` alone. Beside the two: [`portable`]
 //! files, [`import()`], and the doctor ([`examine`], [`repair`]).
 //!
@@ -17,6 +17,7 @@ mod faults;
 mod find;
 mod format;
 mod import;
+mod known;
 mod overlay;
 mod place;
 mod policy;
@@ -27,6 +28,7 @@ mod quiet;
 mod reader;
 mod recorder;
 mod retention;
+mod row;
 #[cfg(test)]
 mod sample;
 mod seal;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use zerver_trace::{
     Answer, Body, Capture, Class, Datum, Decision, Event, FlowInfo, Header, Held, Kept, Message, MessageInfo,
-    Name, Outcome, Recorded, RecordedBody, RequestId, RequestInfo, ResponseInfo, SlotInfo, StepInfo, Trace,
-    Value,
+    MessagePart, Name, Outcome, Recorded, RecordedBody, RequestId, RequestInfo, ResponseInfo, SlotInfo,
+    StepInfo, Trace, Value,
 };
 
 /// When the first of them began.
@@ -90,14 +90,8 @@ pub(crate) fn trace(n: u64) -> Trace {
 pub(crate) struct Told(pub(crate) MessageInfo);
 
 impl Message for Told {
-    fn describe(&self, body_limit: usize) -> MessageInfo {
-        let mut info = self.0.clone();
-        let body = match &mut info {
-            MessageInfo::Request(request) => &mut request.body,
-            MessageInfo::Response(response) => &mut response.body,
-        };
-        body.bytes.truncate(body_limit);
-        info
+    fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
+        self.0.tell(body_limit, to);
     }
 }
 

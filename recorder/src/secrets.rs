@@ -38,6 +38,21 @@ impl Secrets {
         self.needles.is_empty() && !self.everything
     }
 
+    /// Takes over what another trace part announced.
+    pub(crate) fn join(&mut self, others: &Self) {
+        self.everything |= others.everything;
+        for needle in &others.needles {
+            if self.needles.iter().any(|known| known.bytes == needle.bytes) {
+                continue;
+            }
+            if self.needles.len() >= MAX_SECRETS {
+                self.everything = true;
+                return;
+            }
+            self.push(Needle { bytes: needle.bytes.clone(), numbers: needle.numbers.clone() });
+        }
+    }
+
     /// Takes note of a secret in every form in which it may be copied. Says whether it is one that cannot be searched
     /// for, because it is too short.
     pub(crate) fn add(&mut self, secret: &[u8]) -> bool {
@@ -73,10 +88,14 @@ impl Secrets {
             .map_or(Vec::new(), |value| value.tokens().to_vec());
         // Without the tags of the sequence and of its first number, and without the end.
         let numbers = tokens.get(2..tokens.len().saturating_sub(1)).unwrap_or_default().to_vec();
-        for start in [bytes.first_chunk(), numbers.first_chunk()].into_iter().flatten() {
+        self.push(Needle { bytes: bytes.to_vec(), numbers });
+    }
+
+    fn push(&mut self, needle: Needle) {
+        for start in [needle.bytes.first_chunk(), needle.numbers.first_chunk()].into_iter().flatten() {
             self.beginnings.insert(*start);
         }
-        self.needles.push(Needle { bytes: bytes.to_vec(), numbers });
+        self.needles.push(needle);
     }
 
     /// The value of a header whose name says it is secret; the parts of it that may be copied by themselves too.
@@ -195,6 +214,15 @@ impl Secrets {
                     rest.starts_with(&needle.bytes)
                         || (!needle.numbers.is_empty() && rest.starts_with(&needle.numbers))
                 })
+            })
+    }
+
+    /// Whether a secret may be in the bytes with these triples. Quick, and wrong only by saying yes.
+    pub(crate) fn may_be_in(&self, triples: &Triples) -> bool {
+        self.everything
+            || self.needles.iter().any(|needle| {
+                triples.may_have(&needle.bytes)
+                    || (!needle.numbers.is_empty() && triples.may_have(&needle.numbers))
             })
     }
 

@@ -34,6 +34,19 @@ impl Triples {
         self.0[hash >> 6] |= 1 << (hash & 63);
     }
 
+    /// All that are in some bytes.
+    pub(crate) fn insert_all(&mut self, bytes: &[u8]) {
+        bytes.windows(3).for_each(|three| self.insert([three[0], three[1], three[2]]));
+    }
+
+    /// Whether the bytes of which these are the triples may have `run` in them, by how it begins.
+    pub(crate) fn may_have(&self, run: &[u8]) -> bool {
+        run.windows(3).take(6).all(|three| {
+            let hash = Self::hash(u32::from(three[0]) << 16 | u32::from(three[1]) << 8 | u32::from(three[2]));
+            self.0[hash >> 6] >> (hash & 63) & 1 == 1
+        })
+    }
+
     const fn hash(three: u32) -> usize {
         (three.wrapping_mul(0x9e37_79b1) >> 22) as usize
     }

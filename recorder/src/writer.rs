@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use zerver_trace::{Capture, Kept};
 
-use crate::block::{Open, TooLarge};
-use crate::describe::{self, Describer};
+use crate::block::Open;
+use crate::describe::Describer;
 use crate::extent::{self, Extent};
 use crate::place::Lock;
 use crate::queue::Accepted;
@@ -168,18 +168,14 @@ impl Writer {
     }
 
     fn record(&mut self, capture: Capture, kept: Kept) {
+        let mark = self.open.mark();
         // A value's own `Drop` may panic too.
-        let described = quiet::run(|| self.describer.trace(capture, kept));
-        let Ok(mut trace) = described else {
+        let described = quiet::run(|| self.describer.record(capture, kept, &mut self.open));
+        if !matches!(described, Ok(Ok(()))) {
+            self.open.cut(mark);
+            self.describer.forget();
             self.shared.counts.lost.fetch_add(1, Ordering::Relaxed);
             return;
-        };
-        if let Err(TooLarge) = self.open.push(&mut trace) {
-            describe::outline(&mut trace);
-            if self.open.push(&mut trace).is_err() {
-                self.shared.counts.lost.fetch_add(1, Ordering::Relaxed);
-                return;
-            }
         }
         self.pending += 1;
         if self.open.is_full() {
@@ -205,6 +201,7 @@ impl Writer {
     fn next_block(&mut self) {
         self.extent.next += 1;
         self.open.clear();
+        self.describer.forget();
         self.committed = 0;
     }
 

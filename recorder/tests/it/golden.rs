@@ -74,7 +74,7 @@ fn write(folder: &Path) {
     let reader = record(&store);
     fs::remove_file(store.join("lock")).unwrap();
     let trace = reader.load(sample::id(9)).unwrap().unwrap();
-    fs::write(folder.join("trace.zvr"), portable::write(&trace).unwrap()).unwrap();
+    fs::write(folder.join("trace.zrv"), portable::write(&trace).unwrap()).unwrap();
 }
 
 /// All traces of a store, oldest first, each with what its secrets unseal to. How they are sealed differs each time.
@@ -114,7 +114,7 @@ fn what_schema_1_wrote_can_be_read() {
     }
     assert_eq!(old_reader.declared().unwrap(), new_reader.declared().unwrap());
     assert_eq!(old_reader.counts().unwrap(), new_reader.counts().unwrap());
-    let file = fs::read(folder().join("trace.zvr")).unwrap();
+    let file = fs::read(folder().join("trace.zrv")).unwrap();
     assert_eq!(portable::read(&file).unwrap(), fresh[9].0);
     // A store of this schema can also be written to.
     drop(old_reader);

@@ -16,7 +16,8 @@ pub trait Data: Any + Send + Sync {
     /// What the value's own `Serialize` reports, or that it is too deep or too large.
     fn encode(&self, out: &mut Encoder) -> Result<(), ValueError>;
 
-    /// A short line for a person, where the bare value would not do: `GET example.com/a` for an HTTP effect.
+    /// A short line for a person, where the bare value would not do: `GET example.com/a` for an HTTP effect. Values of
+    /// one type that encode alike have the same line.
     fn summary(&self) -> Option<String> {
         None
     }

@@ -23,7 +23,7 @@ pub use event::{Answer, Decision, EffectError, EffectErrorKind, Event};
 pub use failure::{FailureInfo, FailureKind};
 pub use flow::{Class, FlowInfo, ReadInfo, SlotInfo, StepInfo, WriteInfo};
 pub use id::{IdPrefix, ParseIdError, RequestId};
-pub use message::{Body, Header, Message, MessageInfo, RequestInfo, ResponseInfo};
+pub use message::{Body, Header, Message, MessageInfo, MessagePart, RequestInfo, ResponseInfo};
 pub use name::Name;
 pub use source::{Find, Query, SourceError, Status, TraceSource};
 pub use trace::{Kept, Missing, Outcome, Recorded, RecordedBody, Shown, Summary, Trace};

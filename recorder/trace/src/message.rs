@@ -69,8 +69,69 @@ pub enum MessageInfo {
     Response(ResponseInfo),
 }
 
+/// A part of a request or of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessagePart<'a> {
+    /// [`RequestInfo::method`].
+    Method(&'a str),
+    /// [`RequestInfo::target`].
+    Target(&'a str),
+    /// [`RequestInfo::version`].
+    Version(&'a str),
+    /// [`RequestInfo::peer`].
+    Peer(&'a str),
+    /// [`ResponseInfo::status`]; only a response has one.
+    Status(u16),
+    /// A header: its name in lower case, and its value.
+    Header(&'a str, &'a [u8]),
+    /// The body: its first bytes, and how long the whole of it was.
+    Body(&'a [u8], u64),
+}
+
 /// A live request or response, described only when (and where) it is recorded.
 pub trait Message: Send + Sync {
+    /// Tells its parts, the headers in their order, with at most `body_limit` bytes of its body.
+    fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>));
+
     /// Describes it with at most `body_limit` bytes of its body.
-    fn describe(&self, body_limit: usize) -> MessageInfo;
+    fn describe(&self, body_limit: usize) -> MessageInfo {
+        let (mut request, mut status) = (RequestInfo::default(), None);
+        self.tell(body_limit, &mut |part| match part {
+            MessagePart::Method(method) => method.clone_into(&mut request.method),
+            MessagePart::Target(target) => target.clone_into(&mut request.target),
+            MessagePart::Version(version) => version.clone_into(&mut request.version),
+            MessagePart::Peer(peer) => peer.clone_into(&mut request.peer),
+            MessagePart::Status(code) => status = Some(code),
+            MessagePart::Header(name, value) => {
+                request.headers.push(Header { name: name.to_owned(), value: value.to_owned() });
+            }
+            MessagePart::Body(bytes, full_len) => request.body = Body { bytes: bytes.to_owned(), full_len },
+        });
+        match status {
+            None => MessageInfo::Request(request),
+            Some(status) => {
+                MessageInfo::Response(ResponseInfo { status, headers: request.headers, body: request.body })
+            }
+        }
+    }
+}
+
+impl Message for MessageInfo {
+    fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
+        let (headers, body) = match self {
+            Self::Request(request) => {
+                to(MessagePart::Method(&request.method));
+                to(MessagePart::Target(&request.target));
+                to(MessagePart::Version(&request.version));
+                to(MessagePart::Peer(&request.peer));
+                (&request.headers, &request.body)
+            }
+            Self::Response(response) => {
+                to(MessagePart::Status(response.status));
+                (&response.headers, &response.body)
+            }
+        };
+        headers.iter().for_each(|header| to(MessagePart::Header(&header.name, &header.value)));
+        to(MessagePart::Body(&body.bytes[..body.bytes.len().min(body_limit)], body.full_len));
+    }
 }

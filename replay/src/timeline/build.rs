@@ -1,6 +1,6 @@
 //! From events to rows. Events are taken in their order, not by their times, which may go backwards.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use zerver_trace::{Answer, Decision, Event, FlowInfo, Outcome, Recorded, RecordedBody, Trace};
 
@@ -34,13 +34,13 @@ struct Rows<'t> {
     names: Names<'t>,
     runs: Vec<Run>,
     /// Per step, the run that takes what the step writes and asks for.
-    open: HashMap<u16, usize>,
+    open: BTreeMap<u16, usize>,
     /// Per run, the effect that was answered last.
-    answered: HashMap<usize, usize>,
-    calls: HashMap<u32, Place>,
+    answered: BTreeMap<usize, usize>,
+    calls: BTreeMap<u32, Place>,
     received_ns: Option<u64>,
     slots: Vec<Write>,
-    slot_at: HashMap<u16, usize>,
+    slot_at: BTreeMap<u16, usize>,
     stray_answers: u32,
     without_run: u32,
     unknown_names: u32,
@@ -54,12 +54,12 @@ impl<'t> Rows<'t> {
             flow: &trace.flow,
             names: Names::new(&trace.flow),
             runs: Vec::new(),
-            open: HashMap::new(),
-            answered: HashMap::new(),
-            calls: HashMap::new(),
+            open: BTreeMap::new(),
+            answered: BTreeMap::new(),
+            calls: BTreeMap::new(),
             received_ns: None,
             slots: Vec::new(),
-            slot_at: HashMap::new(),
+            slot_at: BTreeMap::new(),
             stray_answers: 0,
             without_run: 0,
             unknown_names: 0,

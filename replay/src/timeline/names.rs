@@ -1,6 +1,6 @@
 //! The names of a flow's steps and slots, also for positions that it does not have.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use zerver_trace::FlowInfo;
@@ -10,12 +10,12 @@ use super::model::Step;
 pub(super) struct Names<'t> {
     flow: &'t FlowInfo,
     slots: Vec<&'t str>,
-    steps: HashMap<u16, Arc<Step>>,
+    steps: BTreeMap<u16, Arc<Step>>,
 }
 
 impl<'t> Names<'t> {
     pub(super) fn new(flow: &'t FlowInfo) -> Self {
-        let mut uses: HashMap<&str, u32> = HashMap::new();
+        let mut uses: BTreeMap<&str, u32> = BTreeMap::new();
         for slot in &flow.slots {
             *uses.entry(&slot.name).or_default() += 1;
         }
@@ -23,7 +23,7 @@ impl<'t> Names<'t> {
         let name = |slot: &'t zerver_trace::SlotInfo| -> &'t str {
             if uses[slot.name.as_str()] > 1 { &slot.path } else { &slot.name }
         };
-        Self { flow, slots: flow.slots.iter().map(name).collect(), steps: HashMap::new() }
+        Self { flow, slots: flow.slots.iter().map(name).collect(), steps: BTreeMap::new() }
     }
 
     pub(super) fn slot(&self, slot: u16) -> String {

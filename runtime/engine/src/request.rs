@@ -1,6 +1,7 @@
 //! Requests, as steps see them.
 
 use std::borrow::Cow;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Uri, Version};
 use serde::de::DeserializeOwned;
 use smallvec::SmallVec;
-use zerver_trace::{Body, Header, Message, MessageInfo, RequestInfo};
+use zerver_trace::{Message, MessagePart};
 
 use crate::Failure;
 
@@ -133,22 +134,33 @@ impl Request {
 }
 
 impl Message for Request {
-    fn describe(&self, body_limit: usize) -> MessageInfo {
-        MessageInfo::Request(RequestInfo {
-            method: self.method.as_str().to_owned(),
-            target: self.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
-            version: format!("{:?}", self.version),
-            peer: self.peer.map(|peer| peer.to_string()).unwrap_or_default(),
-            headers: describe_headers(&self.headers),
-            body: Body::cut(&self.body, body_limit),
-        })
+    fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
+        to(MessagePart::Method(self.method.as_str()));
+        to(MessagePart::Target(self.uri.path_and_query().map_or("/", |target| target.as_str())));
+        to(MessagePart::Version(match self.version {
+            Version::HTTP_09 => "HTTP/0.9",
+            Version::HTTP_10 => "HTTP/1.0",
+            Version::HTTP_2 => "HTTP/2.0",
+            Version::HTTP_3 => "HTTP/3.0",
+            _ => "HTTP/1.1",
+        }));
+        if let Some(peer) = self.peer {
+            let mut text = std::io::Cursor::new([0; 64]);
+            // No address is longer.
+            let _ = write!(text, "{peer}");
+            let len = text.position() as usize;
+            to(MessagePart::Peer(str::from_utf8(&text.get_ref()[..len]).unwrap_or_default()));
+        }
+        tell_rest(&self.headers, &self.body, body_limit, to);
     }
 }
 
-pub(crate) fn describe_headers(headers: &HeaderMap) -> Vec<Header> {
-    let describe = |(name, value): (&http::HeaderName, &http::HeaderValue)| Header {
-        name: name.as_str().to_owned(),
-        value: value.as_bytes().to_vec(),
-    };
-    headers.iter().map(describe).collect()
+pub(crate) fn tell_rest(
+    headers: &HeaderMap,
+    body: &Bytes,
+    body_limit: usize,
+    to: &mut dyn FnMut(MessagePart<'_>),
+) {
+    headers.iter().for_each(|(name, value)| to(MessagePart::Header(name.as_str(), value.as_bytes())));
+    to(MessagePart::Body(&body[..body.len().min(body_limit)], body.len() as u64));
 }

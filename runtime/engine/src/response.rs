@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
-use zerver_trace::{Body, Message, MessageInfo, ResponseInfo};
+use zerver_trace::{Message, MessagePart};
 
 use crate::Failure;
-use crate::request::describe_headers;
+use crate::request::tell_rest;
 
 /// An answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,11 +69,8 @@ impl Response {
 }
 
 impl Message for Response {
-    fn describe(&self, body_limit: usize) -> MessageInfo {
-        MessageInfo::Response(ResponseInfo {
-            status: self.status.as_u16(),
-            headers: describe_headers(&self.headers),
-            body: Body::cut(&self.body, body_limit),
-        })
+    fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
+        to(MessagePart::Status(self.status.as_u16()));
+        tell_rest(&self.headers, &self.body, body_limit, to);
     }
 }

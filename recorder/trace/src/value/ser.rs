@@ -136,18 +136,21 @@ impl Encoder {
         Ok(Value(self.out.into_boxed_slice()))
     }
 
-    /// As [`Encoder::finish`], with the encoder left empty for the next value: cheaper where there are many.
+    /// A copy of the value that was written.
     ///
     /// # Errors
-    /// When what was written was not exactly one value.
-    pub fn take(&mut self) -> Result<Value, ValueError> {
+    /// When it was not exactly one.
+    pub fn copy(&self) -> Result<Value, ValueError> {
         debug_assert_eq!(token::check(&self.out), Ok(()));
         if self.out.is_empty() {
             return Err(ValueError::Truncated);
         }
-        let value = Value(Box::from(self.out.as_slice()));
-        self.clear();
-        Ok(value)
+        Ok(Value(Box::from(self.out.as_slice())))
+    }
+
+    /// The tokens written so far.
+    pub fn written(&self) -> &[u8] {
+        &self.out
     }
 
     /// Forgets what was written, so that another value can be.

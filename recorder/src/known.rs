@@ -1,0 +1,304 @@
+//! What is known of the parts of a block's traces. A part that comes again (a header, a shared value, an empty body) is
+//! recognised by its bytes: it is described, searched for secrets and sealed once for the block.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Range;
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+use zerver_trace::{Missing, Recorded, Shown, Value};
+
+use crate::block::Open;
+use crate::format;
+use crate::row::Piece;
+use crate::seal::Sealer;
+use crate::secrets::Secrets;
+use crate::words::Triples;
+
+/// The number of a part.
+pub(crate) type Part = u32;
+
+/// The parts of the block that is being filled.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    by_hash: HashMap<u64, Part, BuildHasherDefault<AsIs>>,
+    parts: Vec<Entry>,
+    /// What the parts are recognised by, and at the end what is being looked for.
+    bytes: Vec<u8>,
+    /// All secrets of a trace, by the parts that announce them.
+    sets: HashMap<Vec<Part>, Set>,
+    /// Never used again, not even in another block.
+    next_set: u64,
+}
+
+/// The secrets of a trace.
+#[derive(Debug, Clone)]
+pub(crate) struct Set {
+    number: u64,
+    secrets: Arc<Secrets>,
+}
+
+impl Set {
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+}
+
+/// What a part is when it has not been seen before.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    pub(crate) what: What,
+    /// Whether it is a secret as a whole.
+    pub(crate) whole: bool,
+    /// The secrets that it announces.
+    pub(crate) secrets: Secrets,
+}
+
+/// What a part holds.
+#[derive(Debug)]
+pub(crate) enum What {
+    Text(String),
+    Value(Recorded),
+}
+
+#[derive(Debug)]
+struct Entry {
+    salt: u64,
+    /// Where it lies in `bytes`, and how much of that comes before the value in its piece.
+    span: Range<usize>,
+    before: usize,
+    what: What,
+    whole: bool,
+    secrets: Option<Arc<Secrets>>,
+    /// What is in it, once that is asked for.
+    triples: Option<Box<Triples>>,
+    plain: Option<Piece>,
+    /// Its pieces for the traces whose secrets are in it.
+    hidden: Vec<(u64, Piece)>,
+}
+
+impl Known {
+    /// The part with these bytes, of which the first `before` come before the value in its piece. Parts with another
+    /// `salt` are other parts.
+    pub(crate) fn part(
+        &mut self,
+        salt: u64,
+        before: &[u8],
+        bytes: &[u8],
+        fresh: impl FnOnce() -> Fresh,
+    ) -> Part {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(before);
+        self.bytes.extend_from_slice(bytes);
+        let hash = xxh3_64_with_seed(&self.bytes[start..], salt ^ (before.len() as u64) << 48);
+        if let Some(&part) = self.by_hash.get(&hash) {
+            let known = &self.parts[part as usize];
+            if known.salt == salt
+                && known.before == before.len()
+                && self.bytes[known.span.clone()] == self.bytes[start..]
+            {
+                self.bytes.truncate(start);
+                return part;
+            }
+        }
+        let Fresh { what, whole, secrets } = fresh();
+        let part = self.parts.len() as Part;
+        self.parts.push(Entry {
+            salt,
+            span: start..self.bytes.len(),
+            before: before.len(),
+            what,
+            whole,
+            secrets: (!secrets.is_empty()).then(|| Arc::new(secrets)),
+            triples: None,
+            plain: None,
+            hidden: Vec::new(),
+        });
+        self.by_hash.insert(hash, part);
+        part
+    }
+
+    /// How much is known, to go back to with [`Known::truncate`].
+    pub(crate) const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Goes back to before a search that did not end.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        let whole = self.parts.last().map_or(0, |part| part.span.end);
+        self.bytes.truncate(len.max(whole));
+    }
+
+    pub(crate) fn announces(&self, part: Part) -> bool {
+        self.parts[part as usize].secrets.is_some()
+    }
+
+    /// The secrets of a trace with these parts that announce some, and with `more`.
+    pub(crate) fn set(&mut self, parts: &[Part], more: Secrets) -> Option<Set> {
+        if parts.is_empty() && more.is_empty() {
+            return None;
+        }
+        if more.is_empty()
+            && let Some(set) = self.sets.get(parts)
+        {
+            return Some(set.clone());
+        }
+        self.next_set += 1;
+        let secrets = match parts {
+            [part] if more.is_empty() => self.parts[*part as usize].secrets.clone().unwrap_or_default(),
+            _ => {
+                let mut secrets = Secrets::default();
+                for part in parts {
+                    if let Some(announced) = &self.parts[*part as usize].secrets {
+                        secrets.join(announced);
+                    }
+                }
+                secrets.join(&more);
+                Arc::new(secrets)
+            }
+        };
+        let set = Set { number: self.next_set, secrets };
+        if more.is_empty() {
+            self.sets.insert(parts.to_vec(), set.clone());
+        }
+        Some(set)
+    }
+
+    /// The piece that holds a part in a trace with these secrets.
+    pub(crate) fn piece(
+        &mut self,
+        part: Part,
+        set: Option<&Set>,
+        sealer: &mut Sealer,
+        open: &mut Open,
+    ) -> Piece {
+        let entry = &mut self.parts[part as usize];
+        let before = &self.bytes[entry.span.start..entry.span.start + entry.before];
+        let set = set.filter(|set| !entry.whole && entry.may_hold(set.secrets()));
+        // What is sealed as a whole is the same in every trace.
+        let (Some(set), false) = (set, entry.whole) else {
+            return *entry.plain.get_or_insert_with(|| {
+                let whole = if entry.whole { entry.what.sealed(sealer) } else { None };
+                open.piece(|out| entry.what.encode(whole.as_ref(), before, out))
+            });
+        };
+        if let Some((_, piece)) = entry.hidden.iter().rev().find(|(number, _)| *number == set.number) {
+            return *piece;
+        }
+        let Some(hidden) = entry.what.hidden(set.secrets(), sealer) else {
+            return *entry
+                .plain
+                .get_or_insert_with(|| open.piece(|out| entry.what.encode(None, before, out)));
+        };
+        let piece = open.piece(|out| entry.what.encode(Some(&hidden), before, out));
+        entry.hidden.push((set.number, piece));
+        piece
+    }
+
+    /// Forgets all, and keeps the memory for the next block.
+    pub(crate) fn clear(&mut self) {
+        self.by_hash.clear();
+        self.parts.clear();
+        self.bytes.clear();
+        self.sets.clear();
+    }
+}
+
+impl Entry {
+    /// Whether it may have one of the secrets in it. Quick, and wrong only by saying yes.
+    fn may_hold(&mut self, secrets: &Secrets) -> bool {
+        let what = &self.what;
+        let triples = self.triples.get_or_insert_with(|| {
+            let mut triples = Box::<Triples>::default();
+            what.each_text(|text| triples.insert_all(text));
+            triples
+        });
+        secrets.may_be_in(triples)
+    }
+}
+
+impl What {
+    fn each_text(&self, mut f: impl FnMut(&[u8])) {
+        match self {
+            Self::Text(text) => f(text.as_bytes()),
+            Self::Value(Recorded::Plain { value, summary }) => {
+                f(value.tokens());
+                summary.iter().for_each(|line| f(line.as_bytes()));
+            }
+            Self::Value(Recorded::Missing(Missing::Failed(why))) => f(why.as_bytes()),
+            Self::Value(_) => {}
+        }
+    }
+
+    fn encode(&self, instead: Option<&Self>, before: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(before);
+        match instead.unwrap_or(self) {
+            Self::Text(text) => format::encode_into(text, out),
+            Self::Value(recorded) => format::encode_into(recorded, out),
+        }
+    }
+
+    /// The whole of it sealed; none for what needs no seal.
+    fn sealed(&self, sealer: &mut Sealer) -> Option<Self> {
+        match self {
+            Self::Value(Recorded::Plain { value, summary }) => {
+                Some(Self::Value(sealer.seal(value, summary.as_deref(), None)))
+            }
+            // What a `Serialize` says of its failure may quote the value.
+            Self::Value(Recorded::Missing(Missing::Failed(_))) => {
+                let why = "it could not be described".to_owned();
+                Some(Self::Value(Recorded::Missing(Missing::Failed(why))))
+            }
+            _ => None,
+        }
+    }
+
+    /// The same with the secrets in it hidden; none if there are none in it.
+    fn hidden(&self, secrets: &Secrets, sealer: &mut Sealer) -> Option<Self> {
+        match self {
+            Self::Text(text) => secrets.masked(text.as_bytes(), sealer.key()).map(Self::Text),
+            Self::Value(Recorded::Plain { value, summary }) => {
+                let is_in = secrets.are_in(value.tokens())
+                    || summary.as_ref().is_some_and(|line| secrets.are_in(line.as_bytes()));
+                is_in.then(|| {
+                    let shown = shown(secrets, sealer, value, summary.as_deref());
+                    Self::Value(sealer.seal(value, summary.as_deref(), shown))
+                })
+            }
+            Self::Value(Recorded::Missing(Missing::Failed(why))) => secrets
+                .masked(why.as_bytes(), sealer.key())
+                .map(|why| Self::Value(Recorded::Missing(Missing::Failed(why)))),
+            Self::Value(_) => None,
+        }
+    }
+}
+
+fn shown(secrets: &Secrets, sealer: &Sealer, value: &Value, summary: Option<&str>) -> Option<Shown> {
+    let value = secrets.masked_value(value, sealer.key())?;
+    let summary =
+        summary.map(|line| secrets.masked(line.as_bytes(), sealer.key()).unwrap_or_else(|| line.to_owned()));
+    Some(Shown { value, summary })
+}
+
+/// For keys that are hashes.
+#[derive(Debug, Default)]
+pub(crate) struct AsIs(pub(crate) u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut eight = [0; 8];
+            eight[..part.len()].copy_from_slice(part);
+            self.write_u64(u64::from_le_bytes(eight));
+        }
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        self.0 = self.0.rotate_left(5) ^ n;
+    }
+}
