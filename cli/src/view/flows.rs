@@ -28,7 +28,8 @@ fn flow(flow: &FlowInfo, columns: usize) -> String {
         let number = format!("{:>3}", at + 1);
         let mut line = format!("{}  {name}{}", paint(style::FAINT, &number), filler(name, name_columns));
         let mut taken = INDENT + name_columns;
-        for part in [slots(flow, step, true), slots(flow, step, false)].into_iter().flatten() {
+        let room = columns.saturating_sub(INDENT + name_columns + 3);
+        for part in [slots(flow, step, true, room), slots(flow, step, false, room)].into_iter().flatten() {
             let part_columns = 3 + width(&strip_str(&part).to_string());
             if taken + part_columns > columns && taken > INDENT + name_columns {
                 line += &format!("\n{}", " ".repeat(INDENT + name_columns));
@@ -49,7 +50,7 @@ fn flow(flow: &FlowInfo, columns: usize) -> String {
 }
 
 /// `reads Claims, Todo (optional)`: the step also runs without that one.
-fn slots(flow: &FlowInfo, step: &StepInfo, is_read: bool) -> Option<String> {
+fn slots(flow: &FlowInfo, step: &StepInfo, is_read: bool, room: usize) -> Option<String> {
     let slots: Vec<(u16, bool)> = if is_read {
         step.reads.iter().map(|read| (read.slot, read.optional)).collect()
     } else {
@@ -61,9 +62,10 @@ fn slots(flow: &FlowInfo, step: &StepInfo, is_read: bool) -> Option<String> {
         let secret = if info.is_some_and(|info| info.secret) { " (secret)" } else { "" };
         format!("{name}{secret}{}", if *optional { " (optional)" } else { "" })
     };
-    let word = paint(style::FAINT, if is_read { "reads" } else { "writes" });
-    let names: Vec<String> = slots.iter().map(name).collect();
-    (!names.is_empty()).then(|| format!("{word} {}", names.join(", ")))
+    let word = if is_read { "reads" } else { "writes" };
+    let names = slots.iter().map(name).collect::<Vec<_>>().join(", ");
+    let names = fit(&names, room.saturating_sub(word.len() + 1));
+    (!names.is_empty()).then(|| format!("{} {names}", paint(style::FAINT, word)))
 }
 
 #[cfg(test)]

@@ -132,7 +132,7 @@ fn total(timeline: &Timeline, unit: Unit, look: Look) -> String {
         ("effects", t.wait_ns),
         ("CPU", t.cpu_ns),
         ("queue", t.queue_ns),
-        ("body", t.receive_ns),
+        ("receiving", t.receive_ns),
         ("unexplained", t.unexplained_ns),
     ];
     let rounded = unit.round(&parts.map(|(_, ns)| ns));

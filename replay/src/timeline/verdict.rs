@@ -63,7 +63,7 @@ impl Timeline {
         let totals = &self.totals;
         let mut parts: Vec<(Part, String, u64)> = vec![
             (Part::Queue, "waiting for a turn".to_owned(), totals.queue_ns),
-            (Part::Receive, "reading the body".to_owned(), totals.receive_ns),
+            (Part::Receive, "receiving the request".to_owned(), totals.receive_ns),
             (Part::Unexplained, "unexplained".to_owned(), totals.unexplained_ns),
         ];
         let mut cpu: BTreeMap<u16, (&str, u64)> = BTreeMap::new();

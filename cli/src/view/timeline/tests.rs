@@ -39,7 +39,7 @@ fn a_slow_request_on_80_columns() {
        2.42  2.68     ↳ kv get todo:456   found, wrote Todo                 ███████▎
        5.10  0.28   ✓ render_todo    done 200                                      ▋
     I/O      http 2.18 (1 call)   kv 2.68 (1 call)
-    total    5.40 ms = 4.86 effects + 0.47 CPU + 0.03 queue + 0.02 body
+    total    5.40 ms = 4.86 effects + 0.47 CPU + 0.03 queue + 0.02 receiving
              + 0.02 unexplained
     verdict  50% kv get todo:456; this flow's median is 2.10 ms
     slots    AuthHeader  ●●●● (secret)
@@ -61,7 +61,7 @@ fn a_slow_request_on_120_columns() {
        2.42  2.68     ↳ kv get todo:456   found, wrote Todo                                       ███████████████████████▍
        5.10  0.28   ✓ render_todo    done 200                                                                            ██▊
     I/O      http 2.18 (1 call)   kv 2.68 (1 call)
-    total    5.40 ms = 4.86 effects + 0.47 CPU + 0.03 queue + 0.02 body + 0.02 unexplained
+    total    5.40 ms = 4.86 effects + 0.47 CPU + 0.03 queue + 0.02 receiving + 0.02 unexplained
     verdict  50% kv get todo:456; this flow's median is 2.10 ms
     slots    AuthHeader  ●●●● (secret)
              Claims      {sub: "user-123", roles: ["admin"]}
@@ -107,7 +107,7 @@ fn more_is_said_when_asked() {
        2.42  2.68     ↳ kv get todo:456   found, wrote Todo                              █████████████▌
        5.10  0.28   ✓ render_todo    done 200                                                         █▉
     I/O      http 2.18 (1 call)   kv 2.68 (1 call)
-    total    5.40 ms = 4.86 effects + 0.47 CPU + 0.03 queue + 0.02 body + 0.02 unexplained
+    total    5.40 ms = 4.86 effects + 0.47 CPU + 0.03 queue + 0.02 receiving + 0.02 unexplained
     verdict  50% kv get todo:456; this flow's median is 2.10 ms
     slots    AuthHeader  ●●●● (secret)
              Claims      {sub: "user-123", roles: ["admin"]}
@@ -147,7 +147,7 @@ fn an_incomplete_trace_says_so() {
        2.40  0.02   ✗ load_todo      needs kv, gone                                      ▏
        2.42  2.98     ↳ kv get todo:456   no answer                                      ███████████████
     I/O      http 2.18 (1 call)   kv 2.98 (1 call)
-    total    5.40 ms = 5.16 effects + 0.17 CPU + 0.03 queue + 0.02 body + 0.02 unexplained
+    total    5.40 ms = 5.16 effects + 0.17 CPU + 0.03 queue + 0.02 receiving + 0.02 unexplained
     verdict  55% kv get todo:456; this flow's median is 2.10 ms
     slots    AuthHeader ●●●● (secret)   Claims {sub: "user-123", roles: ["admin"]}
     failed   gone
