@@ -54,7 +54,7 @@ impl Describer {
     /// Adds a capture to the block; of one that is larger than a trace may be, an outline.
     pub(crate) fn record(
         &mut self,
-        mut capture: Capture,
+        mut capture: Box<Capture>,
         kept: Kept,
         open: &mut Open,
     ) -> Result<(), TooLarge> {
