@@ -174,12 +174,10 @@ impl Writer {
         took
     }
 
-    fn record(&mut self, mut capture: Box<Capture>, kept: Kept) {
+    fn record(&mut self, capture: Box<Capture>, kept: Kept) {
         let mark = self.open.mark();
         // A value's own `Drop` may panic too.
-        let described = quiet::run(|| self.describer.record(&mut capture, kept, &mut self.open));
-        self.shared.queue.give_back(std::mem::take(&mut capture.events));
-        let _ = quiet::run(|| drop(capture));
+        let described = quiet::run(|| self.describer.record(capture, kept, &mut self.open));
         if !matches!(described, Ok(Ok(()))) {
             self.open.cut(mark);
             self.describer.forget();
