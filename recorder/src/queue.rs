@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 
 use crossbeam_channel::{Receiver, Sender};
-use zerver_trace::{Capture, EventSink, Kept, drop_events};
+use zerver_trace::{Capture, EventSink, Kept};
 
 use crate::policy::{Judge, Policy, Rate};
 use crate::quiet;
@@ -129,9 +129,6 @@ impl EventSink for Queue {
 }
 
 /// A value whose `Drop` panics must not take the worker with it.
-fn forget(mut capture: Box<Capture>) {
-    let _ = quiet::run(|| {
-        drop_events(std::mem::take(&mut capture.events));
-        drop(capture);
-    });
+fn forget(capture: Box<Capture>) {
+    let _ = quiet::run(|| drop(capture));
 }

@@ -95,7 +95,7 @@ impl Job {
     /// A job whose body had been read at `received_ns`. All times are nanoseconds since its head had arrived.
     pub fn new(flow: Arc<Flow>, arrival: Arrival, received_ns: u64) -> Self {
         // For each step that it ran and a slot that it wrote, and for some an effect and its answer.
-        let mut events = zerver_trace::spare_events(1 + 3 * flow.step_count());
+        let mut events = Vec::with_capacity(1 + 3 * flow.step_count());
         events.push(Event::Received { at_ns: received_ns });
         Self { events: Some(events), ..Self::unrecorded(flow, arrival, received_ns) }
     }
