@@ -92,6 +92,8 @@ fn what_happens_to_recording_is_told_once() {
         assert!(matches!(next(), Change::Overflowed { dropped: 1.., is_paused: true }));
         faults.heal();
         assert_eq!(next(), Change::Resumed { dropped: 199 });
+        // The queue is empty again.
+        recorder.flush();
     }
     assert_eq!(recorder.close().overflowed, 398);
     assert_eq!(told.try_iter().count(), 0);
