@@ -375,6 +375,8 @@ impl Pieces for Reading<'_> {
 
 #[cfg(test)]
 mod tests {
+    use zerver_trace::{Event, Recorded, Value};
+
     use super::*;
     use crate::sample;
 
@@ -397,6 +399,29 @@ mod tests {
         let head = read_head(5, &records.head).unwrap();
         assert_eq!(head, open.head);
         assert_eq!((head.count, head.min_id, head.max_id), (20, traces[0].id, traces[19].id));
+    }
+
+    #[test]
+    fn a_trace_that_names_a_large_piece_again_and_again_is_an_error() {
+        let mut trace = sample::trace(1);
+        let value = Value::of(&"x".repeat(200_000)).unwrap();
+        let event =
+            Event::Wrote { step: 0, slot: 1, at_ns: 1, value: Recorded::Plain { value, summary: None } };
+        trace.events = vec![event.clone(); 10];
+        let mut open = Open::default();
+        open.push_trace(&trace).unwrap();
+        // Once in the block, whatever its events are.
+        assert!(open.pieces.len() < 201_000);
+        assert_eq!(Body::read(1, &open.records(1).body).unwrap().trace(0).unwrap(), trace);
+        trace.events = vec![event; 100];
+        assert!(open.push_trace(&trace).is_err());
+        // And written by somebody else.
+        let mut row = format::decode::<Row>(&open.rows).unwrap();
+        row.events = vec![row.events[0].clone(); 100];
+        open.rows = format::encode(&row);
+        open.row_ends = vec![open.rows.len() as u32];
+        let record = open.records(1).body;
+        assert_eq!(Body::read(1, &record).unwrap().trace(0), Err(FormatError::TooLarge));
     }
 
     #[test]

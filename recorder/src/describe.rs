@@ -54,11 +54,11 @@ impl Describer {
     /// Adds a capture to the block; of one that is larger than a trace may be, an outline.
     pub(crate) fn record(
         &mut self,
-        mut capture: Capture,
+        capture: &mut Capture,
         kept: Kept,
         open: &mut Open,
     ) -> Result<(), TooLarge> {
-        let mut row = self.describe(&capture, kept);
+        let mut row = self.describe(capture, kept);
         // What cannot even be dropped is not recorded.
         capture.events.clear();
         let extra = row_secrets(&mut row);
@@ -79,7 +79,7 @@ impl Describer {
         }
         open.cut(mark);
         self.forget();
-        self.outline(&mut row, &capture);
+        self.outline(&mut row, capture);
         row.flow = open.flow(&Arc::new(FlowInfo { name: capture.flow.name.clone(), ..FlowInfo::default() }));
         let (known, sealer) = (&mut self.parts.known, &mut self.sealer);
         row.renumber(|part| known.piece(part, set.as_ref(), sealer, open));

@@ -36,6 +36,9 @@ const DECODE_LIMIT: usize = 12 << 20;
 /// Below this a body is not worth compressing.
 const MIN_COMPRESSED: usize = 256;
 
+/// Of zstd. What repeats within a block is there once as it is; what more effort would find is not worth its time.
+const LEVEL: i32 = -1;
+
 const MAGIC: [u8; 4] = *b"zvr1";
 const ENVELOPE: usize = 32;
 const COMPRESSED: u8 = 1;
@@ -141,7 +144,7 @@ thread_local! {
 fn compressed<T>(raw: &[u8], f: impl FnOnce(&[u8]) -> T) -> Option<T> {
     COMPRESSOR.with_borrow_mut(|(compressor, room)| {
         if compressor.is_none() {
-            *compressor = zstd::bulk::Compressor::new(1).ok();
+            *compressor = zstd::bulk::Compressor::new(LEVEL).ok();
         }
         // With no more room than the bytes have, whatever does not shrink fails.
         if room.len() < raw.len() {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 
 use crossbeam_channel::{Receiver, Sender};
-use zerver_trace::{Capture, EventSink, Kept};
+use zerver_trace::{Capture, Datum, Event, EventSink, Kept, drop_events};
 
 use crate::policy::{Judge, Policy, Rate};
 use crate::quiet;
@@ -17,6 +17,10 @@ const SHARDS: usize = 16;
 /// A capture that is to be kept, and why.
 pub(crate) type Accepted = (Box<Capture>, Kept);
 
+type Emptied = Vec<Event<Datum>>;
+/// So many may be on their way back.
+const EMPTIED: usize = 512;
+
 /// The workers' end.
 pub(crate) struct Queue {
     sender: Sender<Accepted>,
@@ -25,6 +29,9 @@ pub(crate) struct Queue {
     asleep: AtomicBool,
     writer: OnceLock<Thread>,
     shards: Option<Vec<Shard>>,
+    /// Emptied lists of events on their way back to the workers: they are large, and costly to free far from where they
+    /// were made.
+    emptied: (Sender<Emptied>, Receiver<Emptied>),
     overflowed: AtomicU64,
 }
 
@@ -61,6 +68,7 @@ impl Queue {
             asleep: AtomicBool::new(false),
             writer: OnceLock::new(),
             shards,
+            emptied: crossbeam_channel::bounded(EMPTIED),
             overflowed: AtomicU64::new(0),
         };
         (Arc::new(queue), receiver)
@@ -72,6 +80,13 @@ impl Queue {
 
     pub(crate) fn not_kept(&self) -> u64 {
         self.shards.iter().flatten().map(|shard| shard.not_kept.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Gives a list back, without events in it.
+    pub(crate) fn give_back(&self, events: Emptied) {
+        if events.is_empty() {
+            let _ = self.emptied.0.try_send(events);
+        }
     }
 
     fn judge(&self, capture: &Capture) -> Option<Kept> {
@@ -120,6 +135,9 @@ impl EventSink for Queue {
             self.overflowed.fetch_add(1, Ordering::Relaxed);
             return forget(back.into_inner().0);
         }
+        if let Ok(events) = self.emptied.1.try_recv() {
+            drop_events(events);
+        }
         // Against the fence in `going_to_sleep`: either the writer sees the capture, or this sees that it sleeps.
         fence(Ordering::SeqCst);
         if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::Relaxed) {
@@ -129,6 +147,9 @@ impl EventSink for Queue {
 }
 
 /// A value whose `Drop` panics must not take the worker with it.
-fn forget(capture: Box<Capture>) {
-    let _ = quiet::run(|| drop(capture));
+fn forget(mut capture: Box<Capture>) {
+    let _ = quiet::run(|| {
+        drop_events(std::mem::take(&mut capture.events));
+        drop(capture);
+    });
 }

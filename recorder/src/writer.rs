@@ -23,11 +23,14 @@ use crate::store::{Batch, StoreError, Table, WriteStore};
 use crate::teller::Teller;
 
 /// A commit has at most about so many traces,
-const GROUP: usize = 1024;
+const GROUP: usize = 4096;
 /// and while traffic flows, commits are this far apart, so that each has many.
-const INTERVAL: Duration = Duration::from_millis(20);
+const INTERVAL: Duration = Duration::from_millis(40);
 /// How long the writer looks away while traffic flows.
 const NAP: Duration = Duration::from_millis(4);
+/// The same while so few come that it need not look sooner.
+const LONG_NAP: Duration = Duration::from_millis(10);
+const FEW: usize = 32;
 /// With so many in the queue, it does not look away.
 const BACKLOG: usize = 256;
 /// With no traffic for so long, it sleeps until it is woken,
@@ -60,6 +63,8 @@ pub(crate) struct Writer {
     /// Traces since the last commit.
     pending: u64,
     last_commit: Option<Instant>,
+    /// How many the last look into the queue gave.
+    took: usize,
     last_traffic: Instant,
     retry_at: Option<Instant>,
 }
@@ -96,6 +101,7 @@ impl Writer {
             batch: Batch::default(),
             pending: 0,
             last_commit: None,
+            took: 0,
             last_traffic: Instant::now(),
             retry_at: None,
         })
@@ -159,18 +165,21 @@ impl Writer {
         while took < limit && !self.is_full() {
             let Ok((capture, kept)) = self.receiver.try_recv() else { break };
             took += 1;
-            self.record(*capture, kept);
+            self.record(capture, kept);
         }
+        self.took = took;
         if took > 0 {
             self.last_traffic = Instant::now();
         }
         took
     }
 
-    fn record(&mut self, capture: Capture, kept: Kept) {
+    fn record(&mut self, mut capture: Box<Capture>, kept: Kept) {
         let mark = self.open.mark();
         // A value's own `Drop` may panic too.
-        let described = quiet::run(|| self.describer.record(capture, kept, &mut self.open));
+        let described = quiet::run(|| self.describer.record(&mut capture, kept, &mut self.open));
+        self.shared.queue.give_back(std::mem::take(&mut capture.events));
+        let _ = quiet::run(|| drop(capture));
         if !matches!(described, Ok(Ok(()))) {
             self.open.cut(mark);
             self.describer.forget();
@@ -300,11 +309,12 @@ impl Writer {
         }
         let unwritten = self.pending > 0 || !self.batch.is_empty();
         if unwritten || self.last_traffic.elapsed() < QUIET || self.cut() {
+            let nap = if self.took < FEW { LONG_NAP } else { NAP };
             let until = match self.last_commit {
                 Some(last) if unwritten => INTERVAL.saturating_sub(last.elapsed()),
                 _ => NAP,
             };
-            return std::thread::park_timeout(until.min(NAP));
+            return std::thread::park_timeout(until.min(nap));
         }
         self.shared.queue.going_to_sleep();
         if self.receiver.is_empty() {

@@ -58,7 +58,8 @@ impl Live {
             let (flow, request) = (self.flow.as_ref()?, self.request.as_ref()?);
             let arrival =
                 Arrival { request: Arc::clone(request), id: self.id, unix_ns: self.unix_ns, seed: self.seed };
-            self.job = Some(Job::new(Arc::clone(flow), arrival, self.watch.now_ns()));
+            let new = if self.worker.service.sink.is_some() { Job::new } else { Job::unrecorded };
+            self.job = Some(new(Arc::clone(flow), arrival, self.watch.now_ns()));
         }
         self.job.as_mut().map(|job| (job, &mut self.watch))
     }

@@ -77,13 +77,14 @@ fn a_full_disk_pauses_recording_and_space_resumes_it() {
 }
 
 #[test]
-fn what_happens_to_recording_is_told_once() {
+fn what_happens_to_recording_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let (recorder, faults) = recorder(dir.path());
     let (tell, told) = std::sync::mpsc::channel();
     recorder.observe(move |change| tell.send(change.clone()).unwrap());
     let next = || told.recv_timeout(Duration::from_secs(20)).unwrap();
     let sink = recorder.sink();
+    let mut total = 0;
     for round in 0..2 {
         faults.fail_after(0, true);
         sink.accept(Box::new(sample::capture(round * 1_000)));
@@ -91,11 +92,14 @@ fn what_happens_to_recording_is_told_once() {
         (1..600).for_each(|n| sink.accept(Box::new(sample::capture(round * 1_000 + n))));
         assert!(matches!(next(), Change::Overflowed { dropped: 1.., is_paused: true }));
         faults.heal();
-        assert_eq!(next(), Change::Resumed { dropped: 199 });
-        // The queue is empty again.
-        recorder.flush();
+        let Change::Resumed { dropped } = next() else { panic!("nothing else happened") };
+        // The first one may have been on its way to the disk, or still have waited with the others.
+        assert!((199..=200).contains(&dropped), "{dropped}");
+        total += dropped;
+        // The next round begins with nothing waiting.
+        until(&recorder, |status| status.recorded + status.overflowed == (round + 1) * 600);
     }
-    assert_eq!(recorder.close().overflowed, 398);
+    assert_eq!(recorder.close().overflowed, total);
     assert_eq!(told.try_iter().count(), 0);
 }
 

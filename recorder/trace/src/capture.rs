@@ -1,6 +1,7 @@
 //! What a running request collects: values as shared pointers, described only if the trace is kept.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -64,6 +65,35 @@ pub struct Capture {
     pub events_dropped: u32,
     /// Whether the request asked to be recorded, and may.
     pub asked: bool,
+}
+
+/// Lists of events that are kept for the next request: they are too large for what an allocator has at hand.
+const SPARE: usize = 8;
+/// Longer ones are not kept.
+const SPARE_LEN: usize = 128;
+
+thread_local! {
+    static SPARES: RefCell<Vec<Vec<Event<Datum>>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// An empty list of events with room for so many.
+pub fn spare_events(capacity: usize) -> Vec<Event<Datum>> {
+    let spare = SPARES.try_with(|spares| spares.borrow_mut().pop()).ok().flatten().unwrap_or_default();
+    if spare.capacity() >= capacity { spare } else { Vec::with_capacity(capacity) }
+}
+
+/// Drops events, and keeps the memory of their list for a request of this thread.
+pub fn drop_events(mut events: Vec<Event<Datum>>) {
+    events.clear();
+    if (1..=SPARE_LEN).contains(&events.capacity()) {
+        // A thread that ends keeps nothing.
+        let _ = SPARES.try_with(|spares| {
+            let mut spares = spares.borrow_mut();
+            if spares.len() < SPARE {
+                spares.push(events);
+            }
+        });
+    }
 }
 
 /// Where captures go. Must neither block nor fail.

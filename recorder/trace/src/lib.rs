@@ -18,7 +18,7 @@ mod trace;
 /// Self-describing values.
 pub mod value;
 
-pub use capture::{Capture, Data, Datum, EventSink, Held};
+pub use capture::{Capture, Data, Datum, EventSink, Held, drop_events, spare_events};
 pub use event::{Answer, Decision, EffectError, EffectErrorKind, Event};
 pub use failure::{FailureInfo, FailureKind};
 pub use flow::{Class, FlowInfo, ReadInfo, SlotInfo, StepInfo, WriteInfo};

@@ -86,18 +86,24 @@ pub struct Job {
     /// Since when the next step could run.
     ready_ns: u64,
     ended: Option<(Outcome, Option<Response>)>,
-    events: Vec<Event<Datum>>,
+    /// None where nothing is recorded.
+    events: Option<Vec<Event<Datum>>>,
     events_dropped: u32,
 }
 
 impl Job {
     /// A job whose body had been read at `received_ns`. All times are nanoseconds since its head had arrived.
     pub fn new(flow: Arc<Flow>, arrival: Arrival, received_ns: u64) -> Self {
+        // For each step that it ran and a slot that it wrote, and for some an effect and its answer.
+        let mut events = zerver_trace::spare_events(1 + 3 * flow.step_count());
+        events.push(Event::Received { at_ns: received_ns });
+        Self { events: Some(events), ..Self::unrecorded(flow, arrival, received_ns) }
+    }
+
+    /// The same of which nothing is recorded: it leaves no events.
+    pub fn unrecorded(flow: Arc<Flow>, arrival: Arrival, received_ns: u64) -> Self {
         let mut slots = SmallVec::new();
         slots.resize_with(flow.slot_count(), || None);
-        // For each step that it ran and a slot that it wrote, and for some an effect and its answer.
-        let mut events = Vec::with_capacity(1 + 3 * flow.step_count());
-        events.push(Event::Received { at_ns: received_ns });
         Self {
             given: Given {
                 request: arrival.request,
@@ -114,7 +120,7 @@ impl Job {
             in_flight: SmallVec::new(),
             ready_ns: received_ns,
             ended: None,
-            events,
+            events: None,
             events_dropped: 0,
             flow,
         }
@@ -228,7 +234,12 @@ impl Job {
             self.stop(Stop::Gone, self.ready_ns);
         }
         let (outcome, response) = self.ended.take().unwrap_or((Outcome::Gone { step: self.at }, None));
-        Ended { outcome, response, events: self.events, events_dropped: self.events_dropped }
+        Ended {
+            outcome,
+            response,
+            events: self.events.unwrap_or_default(),
+            events_dropped: self.events_dropped,
+        }
     }
 
     fn next(&self) -> Next {
@@ -323,8 +334,9 @@ impl Job {
     }
 
     fn record(&mut self, event: Event<Datum>) {
-        if self.events.len() < MAX_EVENTS {
-            self.events.push(event);
+        let Some(events) = &mut self.events else { return };
+        if events.len() < MAX_EVENTS {
+            events.push(event);
         } else {
             self.events_dropped = self.events_dropped.saturating_add(1);
         }

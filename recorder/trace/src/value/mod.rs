@@ -5,6 +5,7 @@
 //! recursed into while checking, and both nesting and size have a limit.
 
 mod de;
+mod encoder;
 mod node;
 mod ser;
 mod token;
@@ -18,8 +19,8 @@ use bincode::{BorrowDecode, Decode, Encode};
 use serde::de::{self as serde_de, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use encoder::Encoder;
 pub use node::Node;
-pub use ser::Encoder;
 
 /// How deep a value may be nested.
 pub const MAX_DEPTH: usize = 96;

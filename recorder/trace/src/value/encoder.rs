@@ -1,0 +1,223 @@
+//! Writes the tokens of one value; `ser` is how serde drives it.
+
+use serde::Serialize;
+
+use super::token::{self, MAX_NAME};
+use super::{MAX_DEPTH, MAX_LEN, Node, Value, ValueError};
+
+/// Writes the tokens of one value.
+#[derive(Debug, Default)]
+pub struct Encoder {
+    pub(super) out: Vec<u8>,
+    pub(super) depth: usize,
+    /// Whether the bytes that come next are the tokens of a value.
+    pub(super) tokens: bool,
+}
+
+impl Encoder {
+    /// An encoder with nothing written.
+    pub fn new() -> Self {
+        Self { out: Vec::with_capacity(64), depth: 0, tokens: false }
+    }
+
+    /// Writes a serialisable value.
+    ///
+    /// # Errors
+    /// What its `Serialize` reports, or that it is too deep or too long.
+    pub fn put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
+        value.serialize(self)
+    }
+
+    /// Writes a run of bytes.
+    ///
+    /// # Errors
+    /// That it is too long.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), ValueError> {
+        self.sized(token::BYTES, bytes)
+    }
+
+    /// Writes a value that has already been encoded.
+    ///
+    /// # Errors
+    /// That it is too deep or too long.
+    pub fn value(&mut self, value: &Value) -> Result<(), ValueError> {
+        self.splice(value.tokens())
+    }
+
+    pub(super) fn splice(&mut self, tokens: &[u8]) -> Result<(), ValueError> {
+        self.fits(tokens.len())?;
+        token::check_within(tokens, MAX_DEPTH - self.depth)?;
+        self.out.extend_from_slice(tokens);
+        Ok(())
+    }
+
+    /// Writes a tree, with each text and each run of bytes for which `replace` has an answer replaced by it.
+    ///
+    /// # Errors
+    /// That it is too deep or too long.
+    pub fn node(
+        &mut self,
+        node: &Node<'_>,
+        replace: &mut dyn FnMut(&[u8]) -> Option<String>,
+    ) -> Result<(), ValueError> {
+        match node {
+            Node::Unit => self.tag(token::UNIT),
+            Node::None => self.tag(token::NONE),
+            Node::Some(inner) => {
+                self.open(token::SOME)?;
+                self.node(inner, replace)?;
+                self.depth -= 1;
+                Ok(())
+            }
+            Node::Bool(v) => self.put(v),
+            Node::Uint(v) => self.put(v),
+            Node::Int(v) => self.put(v),
+            Node::U128(v) => self.put(v),
+            Node::I128(v) => self.put(v),
+            Node::F32(v) => self.put(v),
+            Node::F64(v) => self.put(v),
+            Node::Char(v) => self.put(v),
+            Node::Str(v) => match replace(v.as_bytes()) {
+                Some(other) => self.put(&other),
+                None => self.put(v),
+            },
+            Node::Bytes(v) => match replace(v) {
+                Some(other) => self.put(&other),
+                None => self.bytes(v),
+            },
+            Node::Seq(items) => {
+                // A `Vec<u8>` that serialised as a sequence of numbers.
+                if let Some(other) = node.as_bytes().and_then(|bytes| replace(&bytes)) {
+                    return self.put(&other);
+                }
+                self.open(token::SEQ)?;
+                items.iter().try_for_each(|item| self.node(item, replace))?;
+                self.shut()
+            }
+            Node::Map(entries) => {
+                self.open(token::MAP)?;
+                for (key, value) in entries {
+                    self.node(key, replace)?;
+                    self.node(value, replace)?;
+                }
+                self.shut()
+            }
+            Node::Struct(fields) => {
+                self.open(token::STRUCT)?;
+                for (name, value) in fields {
+                    self.name(name)?;
+                    self.node(value, replace)?;
+                }
+                self.shut()
+            }
+            Node::Variant(name, None) => {
+                self.tag(token::UNIT_VARIANT)?;
+                self.name(name)
+            }
+            Node::Variant(name, Some(inner)) => {
+                self.variant(name)?;
+                self.node(inner, replace)?;
+                self.depth -= 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// The value that was written.
+    ///
+    /// # Errors
+    /// When it was not exactly one.
+    pub fn finish(self) -> Result<Value, ValueError> {
+        debug_assert_eq!(token::check(&self.out), Ok(()));
+        if self.out.is_empty() {
+            return Err(ValueError::Truncated);
+        }
+        Ok(Value(self.out.into_boxed_slice()))
+    }
+
+    /// A copy of the value that was written.
+    ///
+    /// # Errors
+    /// When it was not exactly one.
+    pub fn copy(&self) -> Result<Value, ValueError> {
+        debug_assert_eq!(token::check(&self.out), Ok(()));
+        if self.out.is_empty() {
+            return Err(ValueError::Truncated);
+        }
+        Ok(Value(Box::from(self.out.as_slice())))
+    }
+
+    /// The tokens written so far.
+    pub fn written(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// Forgets what was written, so that another value can be.
+    pub fn clear(&mut self) {
+        self.out.clear();
+        self.depth = 0;
+    }
+
+    pub(super) fn fits(&self, more: usize) -> Result<(), ValueError> {
+        if self.out.len() + more > MAX_LEN { Err(ValueError::TooLong) } else { Ok(()) }
+    }
+
+    pub(super) fn tag(&mut self, tag: u8) -> Result<(), ValueError> {
+        self.fits(1)?;
+        self.out.push(tag);
+        Ok(())
+    }
+
+    pub(super) fn number(&mut self, tag: u8, mut n: u64) -> Result<(), ValueError> {
+        self.fits(11)?;
+        self.out.push(tag);
+        while n >= 0x80 {
+            self.out.push(n as u8 | 0x80);
+            n >>= 7;
+        }
+        self.out.push(n as u8);
+        Ok(())
+    }
+
+    pub(super) fn fixed(&mut self, tag: u8, bytes: &[u8]) -> Result<(), ValueError> {
+        self.fits(1 + bytes.len())?;
+        self.out.push(tag);
+        self.out.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    pub(super) fn sized(&mut self, tag: u8, bytes: &[u8]) -> Result<(), ValueError> {
+        self.fits(11 + bytes.len())?;
+        self.number(tag, bytes.len() as u64)?;
+        self.out.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    pub(super) fn name(&mut self, name: &str) -> Result<(), ValueError> {
+        if name.len() > MAX_NAME {
+            return Err(ValueError::Malformed("a name over 254 bytes"));
+        }
+        self.fixed(name.len() as u8, name.as_bytes())
+    }
+
+    pub(super) fn open(&mut self, tag: u8) -> Result<(), ValueError> {
+        self.tag(tag)?;
+        self.deeper()
+    }
+
+    fn shut(&mut self) -> Result<(), ValueError> {
+        self.depth -= 1;
+        self.tag(token::END)
+    }
+
+    pub(super) fn deeper(&mut self) -> Result<(), ValueError> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH { Err(ValueError::TooDeep) } else { Ok(()) }
+    }
+
+    pub(super) fn variant(&mut self, name: &str) -> Result<(), ValueError> {
+        self.tag(token::VARIANT)?;
+        self.name(name)?;
+        self.deeper()
+    }
+}
