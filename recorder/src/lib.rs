@@ -17,6 +17,7 @@ mod faults;
 mod find;
 mod format;
 mod import;
+mod opened;
 mod place;
 mod policy;
 /// Traces as files of their own.
