@@ -3,6 +3,7 @@
 mod architecture;
 mod dev;
 mod harness;
+mod replay;
 mod story;
 mod todos;
 mod trouble;
