@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use zerver_replay::SlotEdit;
 use zerver_trace::{Find, Status};
 
 use crate::duration::Span;
@@ -67,6 +68,12 @@ pub(crate) enum Command {
     /// Show where the time of one request went, what was written, and what failed
     #[command(after_help = EXIT_CODES)]
     Trace(Trace),
+    /// Run one request again, offline, with today's code, and compare everything
+    ///
+    /// The service is built, and answers from the recording: there is no network, no store, no clock. With --set and the
+    /// like it says what changes because of it. Exit code 1 where anything differs.
+    #[command(after_help = EXIT_CODES)]
+    Replay(Replay),
     /// Show the flows: routes, steps, and the slots they read and write
     #[command(after_help = EXIT_CODES)]
     Catalog(Catalog),
@@ -147,6 +154,37 @@ const ID_HELP: &str = "An id, a unique prefix of one, @last, @slowest, @fastest 
 pub(crate) struct Trace {
     #[arg(help = ID_HELP)]
     pub(crate) id: Target,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    #[arg(help = ID_HELP)]
+    pub(crate) id: Target,
+    /// The folder of the service's package [default: where the store is, or here]
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) app: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) program: Program,
+    /// Give a slot, or a part of it, another value
+    #[arg(long, value_name = "SLOT[.PATH]=JSON")]
+    pub(crate) set: Vec<SlotEdit>,
+    /// The step that sees it so first [default: the one after the step that writes it]
+    #[arg(long, value_name = "STEP")]
+    pub(crate) at: Option<String>,
+    /// Give the request another header
+    #[arg(long, value_name = "NAME=VALUE", value_parser = header)]
+    pub(crate) request_header: Vec<(String, String)>,
+    /// Give the request another body
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) request_body: Option<String>,
+    /// Give an effect another answer: named as `zerver trace` prints it, or by the number of its call
+    #[arg(long, value_name = "EFFECT=JSON")]
+    pub(crate) answer: Vec<String>,
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.trim().to_lowercase(), value.trim().to_owned()))
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,7 @@ mod find;
 mod format;
 mod import;
 mod known;
+mod opened;
 mod overlay;
 mod place;
 mod policy;

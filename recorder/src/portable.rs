@@ -35,7 +35,8 @@ pub fn is_portable(bytes: &[u8]) -> bool {
     format::begins_as_record(bytes)
 }
 
-fn each_value(trace: &mut Trace, mut f: impl FnMut(&mut Recorded)) {
+/// Calls `f` with every value of a trace.
+pub(crate) fn each_value(trace: &mut Trace, mut f: impl FnMut(&mut Recorded)) {
     f(&mut trace.target);
     for Header { value, .. } in trace.request_headers.iter_mut().chain(&mut trace.response_headers) {
         f(value);

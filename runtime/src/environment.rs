@@ -10,6 +10,7 @@
 //! | `ZERVER_RECORD_TOKEN` | requests that show it in `x-zerver-record` are recorded in any case |
 //! | `ZERVER_DEV` | `1` under `zerver dev` |
 //! | `ZERVER_CATALOG` | `1` to print the flows as JSON, and no more |
+//! | `ZERVER_IPC` | a unix socket on which somebody asks for replays; it does that, and no more |
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ pub(crate) struct Environment {
     pub(crate) dev: bool,
     pub(crate) catalog: bool,
     pub(crate) notify: Option<OsString>,
+    pub(crate) ipc: Option<PathBuf>,
 }
 
 impl Environment {
@@ -88,6 +90,7 @@ impl Environment {
             dev: flag("ZERVER_DEV")?,
             catalog: flag("ZERVER_CATALOG")?,
             notify: get("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()),
+            ipc: get("ZERVER_IPC").filter(|socket| !socket.is_empty()).map(PathBuf::from),
         })
     }
 }

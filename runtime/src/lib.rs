@@ -12,6 +12,7 @@ pub use zerver_engine as engine;
 /// Kinds of effect that come with zerver: how a step asks for them, and what performs them.
 pub mod effects;
 mod flight;
+mod host;
 mod ids;
 /// Interpreters: what performs one kind of effect.
 pub mod interpreter;

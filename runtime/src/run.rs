@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use zerver_recorder::Recorder;
 
 use crate::environment::Environment;
-use crate::{App, Settings, StartError, listen, notice, record};
+use crate::{App, Settings, StartError, host, listen, notice, record};
 
 /// The exit code of a service that could not start.
 const TROUBLE: u8 = 2;
@@ -47,6 +47,9 @@ impl App {
 
 fn try_run(app: App) -> Result<(), StartError> {
     let environment = Environment::read()?;
+    if let Some(socket) = &environment.ipc {
+        return host::serve(&app, socket);
+    }
     if environment.catalog {
         return print_catalog(&app);
     }

@@ -94,6 +94,14 @@ pub enum StartError {
     /// The system gives no threads, no timers or no randomness.
     #[error("cannot start a worker: {0}")]
     Worker(io::Error),
+    /// Whoever wants replays cannot be spoken to.
+    #[error("cannot speak on ZERVER_IPC={}: {error}", socket.display())]
+    Ipc {
+        /// The socket.
+        socket: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
     /// What [`App::live`](crate::App::live) was to open could not be opened.
     #[error("{0}")]
     Live(crate::LiveError),

@@ -21,6 +21,7 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) struct Programs {
     pub(crate) zerver: PathBuf,
     pub(crate) todos: PathBuf,
+    pub(crate) misbehaving: PathBuf,
 }
 
 /// Builds the programs, once in this process.
@@ -43,7 +44,11 @@ pub(crate) fn programs() -> &'static Programs {
             });
             found.unwrap_or_else(|| panic!("no executable called {name}"))
         };
-        Programs { zerver: executable("zerver"), todos: executable("zerver-example-todos") }
+        Programs {
+            zerver: executable("zerver"),
+            todos: executable("zerver-example-todos"),
+            misbehaving: executable("zerver-tests-misbehaving"),
+        }
     })
 }
 
@@ -91,8 +96,13 @@ impl Place {
 
     /// `zerver dev` with the todo service on a port that is free, once it serves.
     pub(crate) fn dev(&self) -> Dev {
-        let todos = programs().todos.to_str().unwrap();
-        Dev::start(self.command(&["dev", "--exe", todos, "--no-watch", "--addr", "127.0.0.1:0"]))
+        self.dev_of(&programs().todos)
+    }
+
+    /// The same with another service.
+    pub(crate) fn dev_of(&self, exe: &Path) -> Dev {
+        let exe = exe.to_str().unwrap();
+        Dev::start(self.command(&["dev", "--exe", exe, "--no-watch", "--addr", "127.0.0.1:0"]))
     }
 
     /// The todo service alone, recording everything, on a port that is free.

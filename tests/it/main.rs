@@ -4,6 +4,7 @@ mod architecture;
 mod dev;
 mod disk;
 mod harness;
+mod replay;
 mod story;
 mod todos;
 mod trouble;

@@ -7,6 +7,7 @@ mod doctor;
 mod export;
 mod import;
 mod ls;
+mod replay;
 mod trace;
 
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ fn one(cli: &Cli, output: &mut Output) -> Result<Done, Trouble> {
         Command::Dev(args) => dev::run(args, global, output),
         Command::Ls(args) => ls::run(args, global, output),
         Command::Trace(args) => trace::run(args, global, output),
+        Command::Replay(args) => replay::run(args, global, output),
         Command::Catalog(args) => catalog::run(args, global, output),
         Command::Export(args) => export::run(args, global, output),
         Command::Import(args) => import::run(args, global, output),

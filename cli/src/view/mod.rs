@@ -6,6 +6,7 @@ mod bar;
 mod exchange;
 pub(crate) mod flows;
 pub(crate) mod list;
+pub(crate) mod replay;
 mod rows;
 pub(crate) mod style;
 pub(crate) mod table;

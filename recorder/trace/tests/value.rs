@@ -131,6 +131,17 @@ fn serde_attributes_that_need_self_description_work() {
 }
 
 #[test]
+fn a_variant_may_come_as_json_has_it() {
+    use std::collections::BTreeMap;
+    let from = |value: Value| value.get::<Shape>();
+    assert_eq!(from(Value::of("Unit").unwrap()), Ok(Shape::Unit));
+    assert_eq!(from(Value::of(&BTreeMap::from([("New", 7u8)])).unwrap()), Ok(Shape::New(7)));
+    assert!(from(Value::of(&BTreeMap::from([("New", 7u8), ("Unit", 0)])).unwrap()).is_err());
+    assert!(from(Value::of(&BTreeMap::<&str, u8>::new()).unwrap()).is_err());
+    assert!(from(Value::of(&BTreeMap::from([(1u8, 7u8)])).unwrap()).is_err());
+}
+
+#[test]
 fn depth_and_size_have_limits_on_both_ways() {
     #[derive(Serialize)]
     struct Deep(Option<Box<Deep>>);

@@ -16,6 +16,11 @@ pub(super) fn args(kind: &str, args: &Recorded) -> String {
     }
 }
 
+/// The kind and the arguments of an effect, as a timeline names it.
+pub(crate) fn effect(kind: &str, recorded: &Recorded) -> String {
+    format!("{kind} {}", args(kind, recorded))
+}
+
 /// The output of an effect.
 pub(super) fn output(output: &Recorded) -> String {
     words(output, "ok")

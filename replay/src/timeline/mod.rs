@@ -8,7 +8,7 @@ mod build;
 mod document;
 #[cfg(test)]
 mod hostile;
-mod label;
+pub(crate) mod label;
 mod model;
 mod names;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zerver_trace::{Class, FlowInfo, ReadInfo, SlotInfo, StepInfo, WriteInfo};
+use zerver_trace::{Class, Datum, FlowInfo, ReadInfo, SlotInfo, StepInfo, Value, ValueError, WriteInfo};
 
 use crate::{Failure, Request, Response, SlotDesc, StepDesc};
 
@@ -76,9 +76,13 @@ pub type RenderFailure = fn(&Failure, &Request) -> Response;
 pub struct Flow {
     info: Arc<FlowInfo>,
     steps: Vec<StepRun>,
+    /// For each slot, what makes its type of a value; none for slots which no step writes.
+    decoders: Vec<Option<Decode>>,
     deadline: Option<Duration>,
     pub(crate) render: RenderFailure,
 }
+
+type Decode = fn(&Value) -> Result<Datum, ValueError>;
 
 /// A step in its flow.
 pub(crate) struct StepRun {
@@ -103,6 +107,9 @@ impl Flow {
                 desc.reads.iter().map(|read| slots.position(&read.slot)).collect::<Result<Vec<_>, _>>()?;
             let writes =
                 desc.writes.iter().map(|write| slots.position(&write.slot)).collect::<Result<Vec<_>, _>>()?;
+            for (&slot, write) in std::iter::zip(&writes, desc.writes) {
+                slots.decoders[usize::from(slot)] = Some(write.decode);
+            }
             infos.push(StepInfo {
                 name: desc.name.to_owned(),
                 doc: desc.doc.trim().to_owned(),
@@ -125,7 +132,7 @@ impl Flow {
             slots: slots.infos,
             steps: infos,
         };
-        Ok(Self { info: Arc::new(info), steps, deadline: def.deadline, render })
+        Ok(Self { info: Arc::new(info), steps, decoders: slots.decoders, deadline: def.deadline, render })
     }
 
     /// What is recorded of it.
@@ -136,6 +143,16 @@ impl Flow {
     /// How long its requests may take, if it says so.
     pub const fn deadline(&self) -> Option<Duration> {
         self.deadline
+    }
+
+    /// A value for the slot at this position, which a job takes in [`Job::override_slot`](crate::Job::override_slot);
+    /// none if no step writes that slot.
+    ///
+    /// # Errors
+    /// When the value has not the shape that the slot's type wants.
+    pub fn decode_slot(&self, slot: u16, value: &Value) -> Option<Result<Datum, ValueError>> {
+        let decode = self.decoders.get(usize::from(slot)).copied().flatten()?;
+        Some(decode(value))
     }
 
     pub(crate) fn step(&self, at: u16) -> Option<&StepRun> {
@@ -156,6 +173,7 @@ impl Flow {
 struct Slots {
     infos: Vec<SlotInfo>,
     types: Vec<TypeId>,
+    decoders: Vec<Option<Decode>>,
 }
 
 impl Slots {
@@ -168,6 +186,7 @@ impl Slots {
             return Err(FlowError { path: desc.path });
         }
         self.types.push(type_id);
+        self.decoders.push(None);
         self.infos.push(SlotInfo {
             name: desc.name.to_owned(),
             path: desc.path.to_owned(),

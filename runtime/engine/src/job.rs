@@ -188,6 +188,19 @@ impl Job {
         }
     }
 
+    /// The value of a slot, if it has one.
+    pub fn slot(&self, slot: u16) -> Option<&Datum> {
+        self.slots.get(usize::from(slot))?.as_ref()
+    }
+
+    /// Gives a slot another value from here on, for whoever asks what a flow would do then. Nothing records it; the
+    /// value is one that [`Flow::decode_slot`] made.
+    pub fn override_slot(&mut self, slot: u16, value: Datum) {
+        if let Some(held) = self.slots.get_mut(usize::from(slot)) {
+            *held = Some(value);
+        }
+    }
+
     /// The calls to start, each once.
     pub fn take_starts(&mut self) -> SmallVec<[Start; 2]> {
         std::mem::take(&mut self.starts)

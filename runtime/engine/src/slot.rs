@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smallvec::SmallVec;
-use zerver_trace::{Datum, Held};
+use zerver_trace::{Datum, Held, Value, ValueError};
 
 use crate::Frame;
 
@@ -50,6 +50,12 @@ pub struct Write {
     pub slot: SlotDesc,
     /// Whether the step may leave it unwritten.
     pub optional: bool,
+    /// Makes its type of a value that is not from the step: of a recording, or of somebody who asks what if.
+    pub decode: fn(&Value) -> Result<Datum, ValueError>,
+}
+
+fn decode<S: Slot + Serialize + DeserializeOwned>(value: &Value) -> Result<Datum, ValueError> {
+    Ok(Arc::new(Held(value.get::<S>()?)))
 }
 
 /// The values a step wrote, in the order of its return type; none where it left one unwritten.
@@ -64,7 +70,7 @@ pub trait Part: Send + 'static {
 }
 
 impl<S: Slot + Serialize + DeserializeOwned> Part for S {
-    const WRITE: Write = Write { slot: S::DESC, optional: false };
+    const WRITE: Write = Write { slot: S::DESC, optional: false, decode: decode::<S> };
 
     fn into_datum(self) -> Option<Datum> {
         Some(Arc::new(Held(self)))
@@ -72,7 +78,7 @@ impl<S: Slot + Serialize + DeserializeOwned> Part for S {
 }
 
 impl<S: Slot + Serialize + DeserializeOwned> Part for Option<S> {
-    const WRITE: Write = Write { slot: S::DESC, optional: true };
+    const WRITE: Write = Write { slot: S::DESC, optional: true, decode: decode::<S> };
 
     fn into_datum(self) -> Option<Datum> {
         self.map(|value| Arc::new(Held(value)) as Datum)
@@ -105,7 +111,7 @@ impl<S> Deref for Shared<S> {
 }
 
 impl<S: Slot + Serialize + DeserializeOwned> Part for Shared<S> {
-    const WRITE: Write = Write { slot: S::DESC, optional: false };
+    const WRITE: Write = Write { slot: S::DESC, optional: false, decode: decode::<S> };
 
     fn into_datum(self) -> Option<Datum> {
         Some(self.0)

@@ -47,11 +47,11 @@ pub fn flow(item: TokenStream) -> TokenStream {
     flow::expand_flow(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
-/// Where the engine is found: users name only `zerver`, the engine's own tests only `zerver-engine`. (Its
-/// must-not-compile tests run in a package called `zerver-engine-tests`.)
+/// Where the engine is found: users name only `zerver`, the tests of the engine and of the replayer only
+/// `zerver-engine`. (The engine's must-not-compile tests run in a package called `zerver-engine-tests`.)
 fn engine() -> TokenStream2 {
     match std::env::var("CARGO_PKG_NAME").as_deref() {
-        Ok("zerver-engine" | "zerver-engine-tests") => quote!(::zerver_engine),
+        Ok("zerver-engine" | "zerver-engine-tests" | "zerver-replay") => quote!(::zerver_engine),
         _ => quote!(::zerver::engine),
     }
 }

@@ -115,6 +115,15 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
             Token::Variant(name) => {
                 self.nested(|this| visitor.visit_enum(Variant { deserializer: this, name }))
             }
+            // As JSON has it: a map with one entry, the variant's name and what it holds.
+            Token::Map => self.nested(|this| {
+                let Token::Str(name) = this.cursor.token()? else {
+                    return Err(ValueError::Custom("a variant's name is text".to_owned()));
+                };
+                let value = visitor.visit_enum(Variant { deserializer: this, name })?;
+                this.close()?;
+                Ok(value)
+            }),
             _ => Err(ValueError::Custom("not a variant".to_owned())),
         }
     }

@@ -9,7 +9,7 @@ use zerver_engine::{
     Call, Decision, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Next, Request, Response, Slot,
     Stop, effect, flow, step,
 };
-use zerver_trace::{Event, Outcome};
+use zerver_trace::{Event, Outcome, Value};
 
 use crate::driver::{body, drive, events, job, nothing, run};
 
@@ -243,4 +243,20 @@ fn effects_can_be_ready_or_fail_without_a_call() {
     let def = flow!("ready", GET "/", steps: [parse, ready, render]);
     assert_eq!(body(&run(&def, Request::get("/"), nothing)), "9");
     assert_eq!(run(&def, Request::get("/?n=2"), nothing).response.unwrap().status, 404);
+}
+
+#[test]
+fn a_slot_can_be_given_another_value_of_its_type() {
+    let mut job = job(&flow!("sum", GET "/", steps: [parse, ask, render]), Request::get("/?n=0"));
+    let flow = std::sync::Arc::clone(job.flow());
+    let of = |value: &str| Value::of(&value.parse::<u64>().unwrap()).unwrap();
+    assert!(job.slot(2).is_none());
+    assert_eq!((job.run(1, || 2), job.run(3, || 4)), (Next::Run, Next::Run));
+    job.override_slot(2, flow.decode_slot(2, &of("7")).unwrap().unwrap());
+    // What is not there is not given.
+    job.override_slot(9, flow.decode_slot(2, &of("8")).unwrap().unwrap());
+    assert!(flow.decode_slot(2, &Value::of("x").unwrap()).unwrap().is_err());
+    assert!(flow.decode_slot(0, &of("7")).is_none(), "the request is no step's to write");
+    job.run(5, || 6);
+    assert_eq!(body(&job.finish()), "7");
 }

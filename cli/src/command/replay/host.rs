@@ -1,0 +1,187 @@
+//! The user's own program as the host of replays: started with a socket that only we can reach, and gone with us.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use zerver_replay::wire::{Ask, Hello, Told, VERSIONS, receive, send};
+use zerver_replay::{Edits, Opened, Report};
+use zerver_trace::text::clean_bytes;
+
+use crate::command::dev::process::Process;
+use crate::place::shown;
+use crate::trouble::Trouble;
+
+/// A program that is asked for replays says so at once; reading itself for its build id takes the longest.
+const HELLO: Duration = Duration::from_secs(10);
+/// No replay takes longer: nothing is waited for in it.
+const REPLAY: Duration = Duration::from_secs(10);
+/// How much of what the program says beside is kept.
+const SAID: u64 = 64 << 10;
+
+pub(super) struct Host {
+    exe: PathBuf,
+    process: Process,
+    stream: UnixStream,
+    hello: Hello,
+    heard: Receiver<Heard>,
+    said: Option<JoinHandle<Vec<String>>>,
+    _folder: TempDir,
+}
+
+enum Heard {
+    Hello(UnixStream, Hello),
+    Told(Told),
+    /// The stream has ended, or what came is no frame.
+    Closed(Option<std::io::Error>),
+    /// The process has ended.
+    Ended,
+}
+
+impl Host {
+    /// Starts the program, and waits until it says who it is.
+    pub(super) fn start(exe: &Path) -> Result<Self, Trouble> {
+        let trouble = || {
+            Trouble::new(format!("cannot replay with {}", shown(exe)))
+                .hint("is it a zerver service, whose main hands its app to zerver?")
+        };
+        // Only we may enter a folder that `tempfile` makes.
+        let folder = tempfile::Builder::new().prefix("zerver-").tempdir();
+        let folder = folder.map_err(|error| Trouble::new("cannot make a folder").because(&error))?;
+        let socket = folder.path().join("ipc");
+        let listener = UnixListener::bind(&socket)
+            .map_err(|error| Trouble::new(format!("cannot listen on {}", shown(&socket))).because(&error))?;
+        let mut command = Command::new(exe);
+        command.env("ZERVER_IPC", &socket).env_remove("ZERVER_CATALOG");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut process = Process::spawn(&mut command).map_err(|error| trouble().because(&error))?;
+        let said = process.stderr().map(|stderr| thread::spawn(move || lines(stderr)));
+        let (tell, heard) = channel();
+        let ended = tell.clone();
+        process.when_ended(move || drop(ended.send(Heard::Ended)));
+        thread::spawn(move || listen(&listener, &tell));
+        match heard.recv_timeout(HELLO) {
+            Ok(Heard::Hello(stream, hello)) if hello.is_understood() => {
+                Ok(Self { exe: exe.to_owned(), process, stream, hello, heard, said, _folder: folder })
+            }
+            Ok(Heard::Hello(_, hello)) => {
+                let (from, to) = hello.versions;
+                let mut trouble = trouble();
+                trouble.causes.push(format!(
+                    "it speaks versions {from} to {to} of the protocol, and this command {} to {}",
+                    VERSIONS.0, VERSIONS.1
+                ));
+                Err(trouble.hint("use the zerver of the version that the service depends on"))
+            }
+            Ok(Heard::Closed(error)) => {
+                let error = error.unwrap_or_else(|| std::io::ErrorKind::UnexpectedEof.into());
+                Err(trouble().because(&error))
+            }
+            Ok(Heard::Ended) => {
+                let mut trouble = trouble();
+                trouble.causes.push(format!("it ended with {}", how(&mut process)));
+                trouble.causes.extend(said.and_then(|said| said.join().ok()?.pop()));
+                Err(trouble)
+            }
+            _ => {
+                let mut trouble = trouble();
+                trouble.causes.push(format!("it said nothing for {} s", HELLO.as_secs()));
+                Err(trouble)
+            }
+        }
+    }
+
+    /// The id of the build.
+    pub(super) fn build(&self) -> &str {
+        &self.hello.build
+    }
+
+    /// Has a request run again.
+    pub(super) fn replay(&mut self, opened: Opened, edits: Edits) -> Result<Report, Trouble> {
+        let flow = zerver_trace::text::clean(&opened.trace.flow.name).into_owned();
+        let mut at = None;
+        let sent = send(&mut self.stream, &Ask::Replay(Box::new(opened), edits));
+        let until = Instant::now() + REPLAY;
+        loop {
+            let where_ = || match &at {
+                Some(step) => format!("in step {step} of flow {flow}"),
+                None => format!("before the first step of flow {flow}"),
+            };
+            match self.heard.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Heard::Told(Told::Before(step))) => at = Some(step),
+                Ok(Heard::Told(Told::Report(report))) => return Ok(*report),
+                Ok(Heard::Told(Told::Refused(refusal))) => {
+                    let mut trouble = Trouble::new(refusal.what);
+                    (trouble.causes, trouble.hints) = (refusal.causes, refusal.hints);
+                    return Err(trouble);
+                }
+                Ok(Heard::Hello(..)) | Ok(Heard::Closed(Some(_))) => {
+                    return Err(Trouble::new(format!("{} said what is no answer", shown(&self.exe)))
+                        .hint("use the zerver of the version that the service depends on"));
+                }
+                Ok(Heard::Closed(None) | Heard::Ended) | Err(RecvTimeoutError::Disconnected) => {
+                    let trouble =
+                        Trouble::new(format!("the service died {}: {}", where_(), how(&mut self.process)));
+                    return Err(match sent {
+                        Ok(()) => trouble,
+                        Err(error) => trouble.because(&error),
+                    });
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.process.kill();
+                    return Err(Trouble::new(format!(
+                        "no answer within {} s, {}",
+                        REPLAY.as_secs(),
+                        where_()
+                    ))
+                    .hint("a replay waits for nothing: that step does not end, or does I/O of its own"));
+                }
+            }
+        }
+    }
+
+    /// What the program said beside, to the end of it; the program is gone then.
+    pub(super) fn said(&mut self) -> Vec<String> {
+        self.process.kill();
+        self.said.take().and_then(|said| said.join().ok()).unwrap_or_default()
+    }
+}
+
+fn how(process: &mut Process) -> String {
+    process.kill();
+    process.reap().map_or_else(|error| error.to_string(), |exit| exit.text)
+}
+
+fn listen(listener: &UnixListener, tell: &Sender<Heard>) {
+    let heard = listener.accept().and_then(|(mut stream, _)| {
+        let Some(hello) = receive(&mut stream)? else { return Ok(()) };
+        // Nobody listens any more when the time is over.
+        let _ = tell.send(Heard::Hello(stream.try_clone()?, hello));
+        while let Some(told) = receive(&mut stream)? {
+            let _ = tell.send(Heard::Told(told));
+        }
+        Ok(())
+    });
+    let _ = tell.send(Heard::Closed(heard.err()));
+}
+
+/// The lines of what a program says, made safe for a terminal.
+fn lines(said: impl Read) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (mut said, mut line) = (BufReader::new(said), Vec::new());
+    let mut kept = 0;
+    while matches!(said.by_ref().take(SAID).read_until(b'\n', &mut line), Ok(1..)) {
+        kept += line.len() as u64;
+        // The rest is read too, so that the program does not wait for us.
+        if kept <= SAID {
+            lines.push(clean_bytes(line.trim_ascii_end()));
+        }
+        line.clear();
+    }
+    lines
+}

@@ -1,0 +1,145 @@
+//! What came of a replay, as text.
+
+use zerver_replay::{Finding, FindingClass, Report, Side};
+use zerver_trace::text::clean;
+
+use super::timeline::{field, status};
+use super::{count, filler, fit, paint, style, width};
+
+/// The whole of it; values are cut to fit, unless it is to be verbose.
+pub(crate) fn replay(report: &Report, columns: usize, is_verbose: bool) -> String {
+    let room = if is_verbose { usize::MAX } else { columns };
+    let mut out = verdict(report);
+    let edits: Vec<String> = report
+        .applied
+        .iter()
+        .map(|edit| {
+            let step =
+                if edit.step.is_empty() { String::new() } else { format!("  seen by {}", clean(&edit.step)) };
+            let change = change(&edit.from, &edit.to, room.saturating_sub(30 + width(&edit.what)));
+            format!("{}  {change}{}", clean(&edit.what), paint(style::FAINT, &step))
+        })
+        .collect();
+    out += &field("edited", &edits);
+    for finding in &report.findings {
+        out += &one(finding, room);
+    }
+    let cleaned = |texts: &[String]| texts.iter().map(|text| clean(text).into_owned()).collect::<Vec<_>>();
+    out += &field("not compared", &cleaned(&report.not_compared));
+    out += &field("note", &cleaned(&report.notes));
+    if let Some(response) = &report.response {
+        let mut lines = vec![paint(style::status(response.status), &status(response.status))];
+        if is_verbose {
+            lines.extend(
+                response.headers.iter().map(|(name, value)| format!("{}: {}", clean(name), clean(value))),
+            );
+        }
+        match &response.body {
+            Some(body) if body.is_empty() => {}
+            Some(body) => {
+                lines.extend(body.split('\n').map(|line| fit(&clean(line), room.saturating_sub(9))))
+            }
+            None => lines.push(format!("({} bytes)", response.body_len)),
+        }
+        out += &field("response", &lines);
+    }
+    out
+}
+
+fn verdict(report: &Report) -> String {
+    let c = report.coverage;
+    let style = if report.is_same() { style::GOOD } else { style::BAD };
+    let unanswered = match c.effects_unanswered {
+        0 => String::new(),
+        n => format!(", {n} unanswered"),
+    };
+    format!(
+        "{}: {} of {} re-derived, {} fed, {} live{unanswered}\n",
+        paint(style, report.verdict()),
+        c.decisions,
+        count(c.decisions_recorded.into(), "decision", "decisions"),
+        count(c.effects_fed.into(), "effect", "effects"),
+        c.effects_live,
+    )
+}
+
+fn one(finding: &Finding, room: usize) -> String {
+    let class = finding.class.as_str();
+    let style = if finding.class == FindingClass::InputEdited { style::NOTED } else { style::WARN };
+    let source =
+        finding.source.as_ref().map_or(String::new(), |source| format!("  {}", clean(&source.to_string())));
+    let step = if finding.step.is_empty() { String::new() } else { format!("{}  ", clean(&finding.step)) };
+    let head = format!(
+        "{}{} {step}{}{}\n",
+        paint(style, class),
+        filler(class, 16),
+        paint(style::STRONG, &clean(&finding.field)),
+        paint(style::FAINT, &source),
+    );
+    format!("{head}{}{}\n", " ".repeat(17), change(&finding.expected, &finding.got, room.saturating_sub(17)))
+}
+
+/// `old → new`.
+fn change(old: &Side, new: &Side, room: usize) -> String {
+    let side = |side: &Side| clean(&side.to_string()).into_owned();
+    let (old, new) = (side(old), side(new));
+    let half = room.saturating_sub(3) / 2;
+    let longer = half.max(room.saturating_sub(3 + width(&new).min(half)));
+    format!("{} → {}", fit(&old, longer), fit(&new, half.max(room.saturating_sub(3 + width(&old).min(half)))))
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+    use zerver_replay::{Applied, Coverage, Replied, Source};
+    use zerver_trace::Value;
+
+    use super::*;
+
+    #[test]
+    fn what_changed_is_told_from_top_to_bottom() {
+        let value = |text: &str| Side::Value(Value::of(text).unwrap());
+        let report = Report {
+            coverage: Coverage { decisions: 2, decisions_recorded: 3, effects_fed: 1, ..Coverage::default() },
+            findings: vec![
+                Finding {
+                    class: FindingClass::InputEdited,
+                    step: "verify".into(),
+                    field: "decision".into(),
+                    expected: Side::text("continue"),
+                    got: Side::text("fail\u{1b}"),
+                    source: Some(Source { file: "src/a.rs".into(), line: 7 }),
+                },
+                Finding {
+                    class: FindingClass::CodeChanged,
+                    step: String::new(),
+                    field: "response.body".into(),
+                    expected: value(&"x".repeat(200)),
+                    got: Side::Secret,
+                    source: None,
+                },
+            ],
+            applied: vec![Applied {
+                what: "Claims.sub".into(),
+                step: "verify".into(),
+                from: value("ann"),
+                to: value("bob"),
+            }],
+            notes: vec!["a note".into()],
+            response: Some(Replied { status: 403, headers: vec![], body: Some("{}".into()), body_len: 2 }),
+            ..Report::default()
+        };
+        let text = strip_str(&replay(&report, 80, false)).to_string();
+        insta::assert_snapshot!(text, @r#"
+        different: 2 of 3 decisions re-derived, 1 effect fed, 0 live
+        edited   Claims.sub  "ann" → "bob"  seen by verify
+        input_edited     verify  decision  src/a.rs:7
+                         continue → fail\u{1b}
+        code_changed     response.body
+                         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx… → ●●●● (secret)
+        note     a note
+        response 403 Forbidden
+                 {}
+        "#);
+    }
+}

@@ -1,0 +1,323 @@
+//! Where a run of today's code differs from what was recorded: decisions, slots, effects, the end, the response.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use zerver_trace::{FlowInfo, Outcome, Recorded};
+
+use super::facts::{Facts, Run, Write};
+use super::mask::Mask;
+use super::nearest;
+use super::path::differences;
+use super::replay::{Replay, Secrets};
+use super::report::{Finding, FindingClass, Side, Source};
+use super::run::Rerun;
+
+/// Compares, and keeps in mind what it could not compare.
+pub(super) struct Comparison<'c> {
+    pub(super) secrets: &'c Secrets,
+    pub(super) mask: &'c Mask,
+    today: &'c FlowInfo,
+    then: &'c FlowInfo,
+    pub(super) findings: Vec<Finding>,
+    skipped: BTreeSet<String>,
+}
+
+/// A recorded run of a step, and today's.
+type Pair<'f> = (Option<&'f Run>, Option<(usize, &'f Run)>);
+
+impl<'c> Comparison<'c> {
+    pub(super) fn new(replay: &'c Replay<'_>, mask: &'c Mask) -> Self {
+        Self {
+            secrets: &replay.opened.secrets,
+            mask,
+            today: replay.flow.info(),
+            then: &replay.opened.trace.flow,
+            findings: Vec::new(),
+            skipped: BTreeSet::new(),
+        }
+    }
+
+    /// How many recorded decisions came out again.
+    pub(super) fn rederived(today: &FlowInfo, recorded: &Facts, run: &Rerun) -> u32 {
+        let pairs = align(today, &recorded.runs, &run.facts.runs);
+        let same = pairs.iter().filter(|pair| match pair {
+            (Some(a), Some((_, b))) => a.name == b.name && a.decision == b.decision,
+            _ => false,
+        });
+        same.count() as u32
+    }
+
+    /// What could not be compared, and why.
+    pub(super) fn take_skipped(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.skipped).into_iter().map(|what| self.mask.text(&what)).collect()
+    }
+
+    pub(super) fn skip(&mut self, what: String) {
+        self.skipped.insert(what);
+    }
+
+    /// All differences, in the order of the flow.
+    pub(super) fn findings(&mut self, recorded: &Facts, run: &Rerun) -> Vec<Finding> {
+        let links = self.links(recorded, &run.facts);
+        let stopped = run.unanswered.as_ref().map(|unanswered| unanswered.run);
+        let (mut not_run, mut newly_run) = (Vec::new(), Vec::new());
+        let mut apart = Vec::new();
+        for (then, now) in align(self.today, &recorded.runs, &run.facts.runs) {
+            match (then, now) {
+                (Some(a), Some((at, b))) => self.run(a, b, stopped == Some(at)),
+                (Some(a), None) if !has_step(self.today, &a.name) => self.removed(a),
+                (Some(a), None) => not_run.push(a),
+                (None, Some((_, b))) if !has_step(self.then, &b.name) => {
+                    self.find(Some(b), FindingClass::CodeChanged, "step", Side::Absent, Side::text(&*b.name));
+                }
+                (None, Some((_, b))) => newly_run.push(b),
+                (None, None) => {}
+            }
+            let is_stopped = stopped.is_some() && now.is_none_or(|(at, _)| stopped == Some(at));
+            if then.is_some() && now.is_some() {
+                self.effects(then, now.map(|(_, b)| b), &links, is_stopped);
+            } else {
+                apart.push((then, now.map(|(_, b)| b), is_stopped));
+            }
+        }
+        if stopped.is_none() {
+            self.listed(&not_run, true);
+            self.listed(&newly_run, false);
+        }
+        for (then, now, is_stopped) in apart {
+            self.effects(then, now, &links, is_stopped);
+        }
+        if let Some(unanswered) = &run.unanswered {
+            let step = run.facts.runs.get(unanswered.run);
+            let label = self.mask.text(&unanswered.label);
+            let why = Side::text(self.mask.text(&unanswered.why));
+            self.find(step, FindingClass::Unanswered, &label, Side::text("an answer"), why);
+            return std::mem::take(&mut self.findings);
+        }
+        self.outcome(recorded.outcome.as_ref(), run.facts.outcome.as_ref());
+        self.response(recorded.response.as_ref(), run.facts.response.as_ref());
+        std::mem::take(&mut self.findings)
+    }
+
+    pub(super) fn find(
+        &mut self,
+        run: Option<&Run>,
+        class: FindingClass,
+        field: &str,
+        expected: Side,
+        got: Side,
+    ) {
+        let step = run.map_or_else(String::new, |run| run.name.clone());
+        // Where it stands today; a step that is gone, where it stood.
+        let today = self.today.steps.iter().find(|info| info.name == step);
+        let source = today.map(|info| Source { file: info.file.clone(), line: info.line });
+        let source = source.or_else(|| run.and_then(|run| run.source.clone()));
+        self.findings.push(Finding { class, step, field: field.to_owned(), expected, got, source });
+    }
+
+    fn removed(&mut self, run: &Run) {
+        let names = self.today.steps.iter().map(|step| step.name.as_str());
+        let got = match nearest(&run.name, names) {
+            Some(name) => format!("no such step; the nearest is {name}"),
+            None => "no such step".to_owned(),
+        };
+        self.find(Some(run), FindingClass::CodeChanged, "step", Side::text(&*run.name), Side::text(got));
+    }
+
+    /// Steps that only one of the two came to.
+    fn listed(&mut self, runs: &[&Run], then: bool) {
+        let Some(first) = runs.first() else { return };
+        let names: Vec<_> = runs.iter().map(|run| run.name.as_str()).collect();
+        let (names, none) = (Side::text(names.join(", ")), Side::text("not run"));
+        let (expected, got) = if then { (names, none) } else { (none, names) };
+        self.find(Some(first), FindingClass::CodeChanged, "steps", expected, got);
+    }
+
+    fn run(&mut self, a: &Run, b: &Run, is_stopped: bool) {
+        let class = FindingClass::CodeChanged;
+        if a.name != b.name {
+            self.find(Some(b), class, "step", Side::text(&*a.name), Side::text(&*b.name));
+        }
+        if a.decision != b.decision {
+            let (expected, got) = (a.decision.as_str(), b.decision.as_str());
+            self.find(Some(b), class, "decision", Side::text(expected), Side::text(got));
+        }
+        match (&a.progress, &b.progress) {
+            (Some(then), Some(now)) => self.value(b, class, "progress", then, now, false),
+            (None, None) => {}
+            // The decision differs as well, and says so.
+            _ => {}
+        }
+        if !is_stopped {
+            self.writes(a, b);
+        }
+    }
+
+    fn writes(&mut self, a: &Run, b: &Run) {
+        let same = |x: &Write, y: &Write| x.path == y.path || x.name == y.name;
+        let mut new: Vec<&Write> = b.writes.iter().filter(|y| !a.writes.iter().any(|x| same(x, y))).collect();
+        for x in &a.writes {
+            if let Some(y) = b.writes.iter().find(|y| same(x, y)) {
+                self.value(b, FindingClass::CodeChanged, &x.name, &x.value, &y.value, x.secret || y.secret);
+                continue;
+            }
+            let is_there = self.today.slots.iter().any(|slot| slot.name == x.name || slot.path == x.path);
+            let got = if is_there {
+                Side::text("not written")
+            } else if new.is_empty() {
+                let names = self.today.slots.iter().map(|slot| slot.name.as_str());
+                let near =
+                    nearest(&x.name, names).map_or(String::new(), |name| format!("; the nearest is {name}"));
+                Side::text(format!("no such slot{near}"))
+            } else {
+                Side::text(format!("no such slot; it writes {} instead", new.remove(0).name))
+            };
+            let expected = self.side(&x.value, x.secret);
+            self.find(Some(b), FindingClass::CodeChanged, &x.name, expected, got);
+        }
+        for y in new {
+            let got = self.side(&y.value, y.secret);
+            self.find(Some(b), FindingClass::CodeChanged, &y.name, Side::text("not written"), got);
+        }
+    }
+
+    /// A recorded value as it may be told.
+    fn side(&self, recorded: &Recorded, secret: bool) -> Side {
+        match self.secrets.plain(recorded) {
+            _ if secret => Side::Secret,
+            Ok(value) => self.mask.value(value),
+            Err(gone) => Side::text(gone.to_string()),
+        }
+    }
+
+    /// Compares two values, and names each place at which they differ.
+    pub(super) fn value(
+        &mut self,
+        run: &Run,
+        class: FindingClass,
+        field: &str,
+        then: &Recorded,
+        now: &Recorded,
+        secret: bool,
+    ) {
+        let (a, b) = match (self.secrets.plain(then), self.secrets.plain(now)) {
+            (Ok(a), Ok(b)) => (a, b),
+            (Err(gone), _) => return self.skip(format!("{field}: {gone}")),
+            (Ok(_), Err(gone)) => {
+                let expected = self.side(then, secret);
+                return self.find(Some(run), class, field, expected, Side::text(gone.to_string()));
+            }
+        };
+        let secrets = self.mask;
+        for difference in differences(a, b) {
+            let side = |node: Option<zerver_trace::Node<'_>>| match node {
+                None => Side::Absent,
+                Some(_) if secret => Side::Secret,
+                Some(node) => secrets.side(&node, &difference.path),
+            };
+            let (mut expected, mut got) = (side(difference.expected.clone()), side(difference.got.clone()));
+            if expected == got {
+                // Only what is masked differs.
+                (expected, got) = (Side::Secret, Side::Secret);
+            }
+            let place = joined(field, &difference.path);
+            let place = secrets.text(&place);
+            self.find(Some(run), class, &place, expected, got);
+        }
+    }
+
+    fn outcome(&mut self, then: Option<&Outcome>, now: Option<&Outcome>) {
+        let (Some(then), Some(now)) = (then, now) else { return };
+        let (a, b) = (told(then, self.then), told(now, self.today));
+        let step = step_of(now).and_then(|step| self.today.steps.get(usize::from(step)));
+        let (step, source) = match step {
+            Some(step) => (step.name.clone(), Some(Source { file: step.file.clone(), line: step.line })),
+            None => (String::new(), None),
+        };
+        for (field, b) in &b {
+            let Some(a) = a.get(field) else { continue };
+            if a == b {
+                continue;
+            }
+            if a.contains("<secret:") || a.ends_with('…') {
+                self.skip(format!("{field}: there is a secret in it, or it was cut"));
+                continue;
+            }
+            let (expected, got) = (Side::text(self.mask.text(a)), Side::text(self.mask.text(b)));
+            self.findings.push(Finding {
+                class: FindingClass::CodeChanged,
+                step: step.clone(),
+                field: (*field).to_owned(),
+                expected,
+                got,
+                source: source.clone(),
+            });
+        }
+    }
+}
+
+pub(super) fn joined(field: &str, path: &[String]) -> String {
+    let parts = path.iter().flat_map(|part| [".", part.as_str()]);
+    std::iter::once(field).chain(parts).collect()
+}
+
+fn has_step(flow: &FlowInfo, name: &str) -> bool {
+    flow.steps.iter().any(|step| step.name == name)
+}
+
+/// Puts the runs of the same steps side by side, in the order of the flow.
+fn align<'f>(today: &FlowInfo, then: &'f [Run], now: &'f [Run]) -> Vec<Pair<'f>> {
+    let same = |a: &Run, b: &Run| a.name == b.name && a.occurrence == b.occurrence;
+    let (mut pairs, mut i, mut j): (Vec<Pair<'f>>, _, _) = (Vec::new(), 0, 0);
+    while i < then.len() || j < now.len() {
+        let pair = match (then.get(i), now.get(j)) {
+            (Some(a), Some(b)) if same(a, b) => (Some(a), Some((j, b))),
+            (Some(a), Some(b)) if now[j..].iter().any(|other| same(a, other)) => (None, Some((j, b))),
+            (Some(a), Some(b)) if then[i..].iter().any(|other| same(other, b)) => (Some(a), None),
+            // Neither has the other's step, and that is gone: it has another name now.
+            (Some(a), Some(b)) if !has_step(today, &a.name) && b.occurrence == 0 => (Some(a), Some((j, b))),
+            (Some(a), _) => (Some(a), None),
+            (None, b) => (None, b.map(|b| (j, b))),
+        };
+        i += usize::from(pair.0.is_some());
+        j += usize::from(pair.1.is_some());
+        pairs.push(pair);
+    }
+    pairs
+}
+
+const fn step_of(outcome: &Outcome) -> Option<u16> {
+    match outcome {
+        Outcome::Failed(info) => info.step,
+        Outcome::Panicked { step, .. } | Outcome::TimedOut { step } | Outcome::Gone { step } => Some(*step),
+        Outcome::Done | Outcome::Rejected { .. } => None,
+    }
+}
+
+/// An outcome in words, by field.
+fn told(outcome: &Outcome, flow: &FlowInfo) -> BTreeMap<&'static str, String> {
+    let mut told = BTreeMap::new();
+    let step = step_of(outcome).map(|at| match flow.steps.get(usize::from(at)) {
+        Some(step) => step.name.clone(),
+        None => format!("step#{at}"),
+    });
+    if let Some(step) = step {
+        told.insert("failure.step", step);
+    }
+    match outcome {
+        Outcome::Failed(info) => {
+            told.insert("outcome", format!("failed: {} {}", info.kind, info.what));
+            told.insert("failure.key", info.key.clone());
+            told.insert("failure.message", info.message.clone());
+            told.insert("failure.causes", info.causes.join("; "));
+        }
+        Outcome::Panicked { message, .. } => {
+            told.insert("outcome", "panicked".to_owned());
+            told.insert("failure.message", message.clone());
+        }
+        other => {
+            told.insert("outcome", other.as_str().to_owned());
+        }
+    }
+    told
+}

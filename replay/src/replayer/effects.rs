@@ -1,0 +1,95 @@
+//! Where the effects that are asked for differ from those that were recorded.
+
+use std::collections::BTreeMap;
+
+use super::compare::Comparison;
+use super::facts::{Call, Facts, Run};
+use super::report::{FindingClass, Side};
+
+/// For calls of today's run, the recorded ones that they are: of the same kind, with the same arguments, and the same
+/// one of several such.
+pub(super) type Links = BTreeMap<u32, u32>;
+
+impl Comparison<'_> {
+    pub(super) fn links(&self, recorded: &Facts, now: &Facts) -> Links {
+        let mut left: Vec<&Call> = recorded.calls().collect();
+        let mut links = Links::new();
+        for call in now.calls() {
+            let same = |known: &&Call| {
+                let args = (self.secrets.plain(&known.args), self.secrets.plain(&call.args));
+                known.kind == call.kind && matches!(args, (Ok(a), Ok(b)) if a == b)
+            };
+            if let Some(at) = left.iter().position(same) {
+                links.insert(call.number, left.remove(at).number);
+            }
+        }
+        links
+    }
+
+    /// Compares what one run of a step asks for; `is_stopped` where today's could not ask for all that it would have.
+    pub(super) fn effects(&mut self, then: Option<&Run>, now: Option<&Run>, links: &Links, is_stopped: bool) {
+        let none = Vec::new();
+        let asked = then.map_or(&none, |run| &run.calls);
+        let mut open: Vec<&Call> =
+            asked.iter().filter(|call| !links.values().any(|linked| *linked == call.number)).collect();
+        let mut reached = None;
+        for call in now.map_or(&none, |run| &run.calls) {
+            let label = self.mask.text(&call.label);
+            match links.get(&call.number) {
+                Some(linked) => match asked.iter().position(|known| known.number == *linked) {
+                    Some(at) => {
+                        if reached.is_some_and(|reached| at < reached) {
+                            let (expected, got) =
+                                (Side::text("asked for later"), Side::text("asked for first"));
+                            self.find(now, FindingClass::ReorderedEffect, &label, got, expected);
+                        }
+                        reached = reached.max(Some(at));
+                        self.timeout(now, &label, asked[at].timeout_ns, call.timeout_ns);
+                    }
+                    None => {
+                        let (expected, got) =
+                            (Side::text("asked for by another step"), Side::text("asked for here"));
+                        self.find(now, FindingClass::ReorderedEffect, &label, expected, got);
+                    }
+                },
+                None => self.unlinked(now, call, &label, &mut open),
+            }
+        }
+        if is_stopped {
+            return;
+        }
+        for call in open {
+            let label = self.mask.text(&call.label);
+            match self.secrets.plain(&call.args) {
+                Ok(_) => {
+                    let expected = Side::text("asked for");
+                    self.find(now.or(then), FindingClass::MissingEffect, &label, expected, Side::Absent);
+                }
+                Err(gone) => self.skip(format!("the arguments of {label}: {gone}")),
+            }
+        }
+    }
+
+    /// A call that was not recorded like this: with other arguments, or not at all.
+    fn unlinked(&mut self, run: Option<&Run>, call: &Call, label: &str, open: &mut Vec<&Call>) {
+        let near = open.iter().position(|known| known.kind == call.kind);
+        match (near.map(|at| open.remove(at)), run) {
+            (Some(known), Some(run)) => {
+                let field = format!("{} arguments", self.mask.text(&known.label));
+                self.value(run, FindingClass::CodeChanged, &field, &known.args, &call.args, false);
+            }
+            _ => self.find(run, FindingClass::ExtraEffect, label, Side::Absent, Side::text("asked for")),
+        }
+    }
+
+    fn timeout(&mut self, run: Option<&Run>, label: &str, then: Option<u64>, now: Option<u64>) {
+        if then != now {
+            let side = |ns: Option<u64>| match ns {
+                Some(ns) => Side::text(format!("{:?}", std::time::Duration::from_nanos(ns))),
+                None => Side::Absent,
+            };
+            let field = format!("{label} timeout");
+            self.find(run, FindingClass::CodeChanged, &field, side(then), side(now));
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The inputs of a recorded request, as a job takes them in.
+
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue, Method, Version};
+use zerver_engine::{Arrival, Request};
+use zerver_trace::{Event, Header};
+
+use super::edits::Edits;
+use super::mask::is_sensitive;
+use super::replay::{Opened, Secrets};
+use super::report::{Applied, Refusal, Side};
+
+/// A request that can arrive again.
+pub(super) struct Input {
+    pub(super) arrival: Arrival,
+    pub(super) received_ns: u64,
+    /// What of it is not known, each with why. It was left out, or is there in part.
+    pub(super) unknown: Vec<String>,
+    pub(super) applied: Vec<Applied>,
+}
+
+/// Why there is none.
+pub(super) enum NoInput {
+    Refused(Refusal),
+    Impossible(String),
+}
+
+/// Rebuilds the request; `route` puts its parameters in, and says whether the flow still takes it.
+pub(super) fn input(
+    opened: &Opened,
+    edits: &Edits,
+    route: &dyn Fn(&mut Request) -> bool,
+) -> Result<Input, NoInput> {
+    let Opened { trace, secrets } = opened;
+    let impossible = |what: String| NoInput::Impossible(what);
+    let mut unknown = Vec::new();
+    let target = secrets.plain(&trace.target).map_err(|gone| impossible(format!("the path: {gone}")))?;
+    let target = target.root().as_bytes().unwrap_or_default().into_owned();
+    let mut request = Request {
+        method: Method::from_bytes(trace.method.as_bytes())
+            .map_err(|error| impossible(format!("the method: {error}")))?,
+        uri: target
+            .as_slice()
+            .try_into()
+            .map_err(|error: http::uri::InvalidUri| impossible(format!("the path: {error}")))?,
+        version: version(&trace.version),
+        peer: trace.peer.parse().ok(),
+        ..Request::default()
+    };
+    headers(&trace.request_headers, secrets, &mut request, &mut unknown);
+    if request.version == Version::HTTP_2 && !request.headers.contains_key("host") {
+        unknown.push("the host: of HTTP/2 requests it is not recorded; --request-header host=..".to_owned());
+    }
+    let body = &trace.request_body;
+    match secrets.plain(&body.bytes) {
+        Ok(bytes) => {
+            request.body = bytes.root().as_bytes().unwrap_or_default().into_owned().into();
+            if body.kept_len < body.full_len {
+                unknown.push(format!(
+                    "the request's body: {} of {} bytes were recorded; --request-body TEXT",
+                    body.kept_len, body.full_len
+                ));
+            }
+        }
+        Err(_) if body.full_len == 0 => {}
+        Err(gone) => unknown.push(format!("the request's body: {gone}; --request-body TEXT")),
+    }
+    let applied = edit(&mut request, edits, &mut unknown).map_err(NoInput::Refused)?;
+    if !route(&mut request) {
+        let path = zerver_trace::text::clean(&trace.path).into_owned();
+        return Err(impossible(format!("the flow no longer takes {} {path}", trace.method)));
+    }
+    let received_ns = trace.events.iter().find_map(|event| match event {
+        Event::Received { at_ns } => Some(*at_ns),
+        _ => None,
+    });
+    let arrival = Arrival {
+        request: Arc::new(request),
+        id: trace.id,
+        unix_ns: trace.started_unix_ns,
+        seed: trace.seed,
+    };
+    Ok(Input { arrival, received_ns: received_ns.unwrap_or(0), unknown, applied })
+}
+
+fn headers(
+    recorded: &[Header<zerver_trace::Recorded>],
+    secrets: &Secrets,
+    request: &mut Request,
+    unknown: &mut Vec<String>,
+) {
+    for Header { name, value } in recorded {
+        let known = secrets.plain(value).map_err(|gone| gone.to_string()).and_then(|value| {
+            let bytes = value.root().as_bytes().unwrap_or_default().into_owned();
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
+            let value = HeaderValue::from_bytes(&bytes).map_err(|error| error.to_string())?;
+            Ok((name, value))
+        });
+        match known {
+            Ok((name, value)) => drop(request.headers.append(name, value)),
+            Err(why) => {
+                unknown.push(format!("the request's header {name}: {why}; --request-header {name}=.."));
+            }
+        }
+    }
+}
+
+fn edit(request: &mut Request, edits: &Edits, unknown: &mut Vec<String>) -> Result<Vec<Applied>, Refusal> {
+    let mut applied = Vec::new();
+    let mut note = |what: String, from: Option<&[u8]>, to: &[u8], secret: bool| {
+        let side = |bytes: &[u8]| match secret {
+            true => Side::Secret,
+            false => Side::text(String::from_utf8_lossy(bytes)),
+        };
+        let from = from.map_or(Side::Absent, side);
+        applied.push(Applied { what, step: String::new(), from, to: side(to) });
+    };
+    for (name, value) in &edits.headers {
+        let wrong = |error: &dyn std::fmt::Display| {
+            Refusal::new(format!("{name}={value} is no header")).because(error.to_string())
+        };
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| wrong(&error))?;
+        let value = HeaderValue::from_str(value).map_err(|error| wrong(&error))?;
+        let before = request.headers.get(&name).map(HeaderValue::as_bytes);
+        note(format!("request header {name}"), before, value.as_bytes(), is_sensitive(name.as_str()));
+        unknown.retain(|what| !what.starts_with(&format!("the request's header {name}:")));
+        if name == "host" {
+            unknown.retain(|what| !what.starts_with("the host:"));
+        }
+        request.headers.insert(name, value);
+    }
+    if let Some(body) = &edits.body {
+        note("request body".to_owned(), Some(&request.body), body, false);
+        unknown.retain(|what| !what.starts_with("the request's body:"));
+        request.body = body.clone().into();
+        if request.headers.contains_key("content-length") {
+            request.headers.insert("content-length", HeaderValue::from(body.len()));
+        }
+    }
+    Ok(applied)
+}
+
+fn version(text: &str) -> Version {
+    match text {
+        "HTTP/0.9" => Version::HTTP_09,
+        "HTTP/1.0" => Version::HTTP_10,
+        "HTTP/2.0" => Version::HTTP_2,
+        _ => Version::HTTP_11,
+    }
+}

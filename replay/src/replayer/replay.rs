@@ -1,0 +1,338 @@
+//! A replay: today's code is run twice with the recorded inputs, and once more with the edits.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use bincode::{Decode, Encode};
+use zerver_engine::{Flow, Request};
+use zerver_trace::{Missing, Node, Outcome, Recorded, Trace, Value};
+
+use super::answers::Answers;
+use super::compare::Comparison;
+use super::edits::{Edits, Prepared, suggest};
+use super::facts::Facts;
+use super::input::{Input, NoInput, input};
+use super::mask::{Mask, is_sensitive};
+use super::nearest;
+use super::report::{Applied, Coverage, Finding, FindingClass, Refusal, Replied, Report, Side};
+use super::run::{Rerun, Runner};
+
+/// A trace with what its sealed values hold.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct Opened {
+    /// The trace, as it is in the store.
+    pub trace: Trace,
+    /// What is behind its seals, as far as the key is there.
+    pub secrets: Secrets,
+}
+
+/// Sealed values, opened, by their hash.
+#[derive(Debug, Clone, Default, PartialEq, Encode, Decode)]
+pub struct Secrets(pub BTreeMap<[u8; 16], Value>);
+
+/// Why a recorded value is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Gone {
+    Hash,
+    Missing(Missing),
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hash => f.write_str("only a hash of it is here"),
+            Self::Missing(missing) => write!(f, "not recorded: {}", crate::json::why(missing)),
+        }
+    }
+}
+
+impl Secrets {
+    pub(super) fn plain<'v>(&'v self, recorded: &'v Recorded) -> Result<&'v Value, Gone> {
+        match recorded {
+            Recorded::Plain { value, .. } => Ok(value),
+            Recorded::Sealed { hash, .. } | Recorded::Hashed { hash, .. } => {
+                self.0.get(hash).ok_or(Gone::Hash)
+            }
+            Recorded::Missing(missing) => Err(Gone::Missing(missing.clone())),
+        }
+    }
+}
+
+/// A recorded request that is to be run again.
+pub struct Replay<'r> {
+    /// The recording.
+    pub opened: &'r Opened,
+    /// Today's flow of that name.
+    pub flow: &'r Arc<Flow>,
+    /// Puts the path's parameters into a request, and says whether the flow takes it.
+    pub route: &'r dyn Fn(&mut Request) -> bool,
+    /// What is to be different.
+    pub edits: &'r Edits,
+}
+
+impl Replay<'_> {
+    /// Runs it; `before` is told of each step before that runs.
+    ///
+    /// # Errors
+    /// When an edit does not fit.
+    pub fn run(&self, before: &mut dyn FnMut(&str)) -> Result<Report, Refusal> {
+        let trace = &self.opened.trace;
+        if let Outcome::Rejected { reason } = &trace.outcome {
+            let what = format!("it was answered before any step ran: {reason}");
+            return Ok(Report { impossible: vec![what], ..Report::default() });
+        }
+        Prepared::new(self.edits, self.flow)?;
+        let recorded = Facts::of_trace(trace);
+        let unedited = Edits::default();
+        let (input, plain) = match self.once(&recorded, &unedited, before)? {
+            Ok(run) => run,
+            // What is not there may be what is edited.
+            Err(why) if self.edits.is_empty() => return Ok(impossible(why)),
+            Err(_) => return self.edited_only(&recorded, before),
+        };
+        let mut mask = self.mask();
+        self.hide(&mut mask, &plain);
+        let mut comparison = Comparison::new(self, &mask);
+        let mut findings = comparison.findings(&recorded, &plain);
+        let is_complete = input.unknown.is_empty() && trace.is_complete();
+        if !findings.is_empty() && !is_complete {
+            return match self.edits.is_empty() {
+                true => Ok(impossible(self.unknown(&input))),
+                false => self.edited_only(&recorded, before),
+            };
+        }
+        if let Ok((_, again)) = self.once(&recorded, &unedited, before)? {
+            let mut differing = Comparison::new(self, &mask).findings(&plain.facts, &again);
+            let label = |run: &Rerun| run.unanswered.as_ref().map(|unanswered| unanswered.label.clone());
+            if label(&plain) == label(&again) {
+                differing.retain(|finding| finding.class != FindingClass::Unanswered);
+            }
+            findings = with_nondeterminism(self.flow, findings, differing);
+        }
+        if self.edits.is_empty() {
+            let skipped = comparison.take_skipped();
+            return Ok(self.report(&recorded, &plain, &mask, findings, skipped, &input));
+        }
+        let (input, edited) = match self.once(&recorded, self.edits, before)? {
+            Ok(run) => run,
+            Err(why) => return Ok(impossible(why)),
+        };
+        self.hide(&mut mask, &edited);
+        let mut comparison = Comparison::new(self, &mask);
+        let after = comparison.findings(&recorded, &edited);
+        let findings = after.into_iter().map(|finding| blame(finding, &findings)).collect();
+        let skipped = comparison.take_skipped();
+        Ok(self.report(&recorded, &edited, &mask, findings, skipped, &input))
+    }
+
+    /// Without a run to compare with that has no edits, all that differs comes from the edits.
+    fn edited_only(&self, recorded: &Facts, before: &mut dyn FnMut(&str)) -> Result<Report, Refusal> {
+        let (input, edited) = match self.once(recorded, self.edits, before)? {
+            Ok(run) => run,
+            Err(why) => return Ok(impossible(why)),
+        };
+        let mut mask = self.mask();
+        self.hide(&mut mask, &edited);
+        let mut comparison = Comparison::new(self, &mask);
+        let findings: Vec<_> =
+            comparison.findings(recorded, &edited).into_iter().map(|finding| blame(finding, &[])).collect();
+        let skipped = comparison.take_skipped();
+        let is_complete = input.unknown.is_empty() && self.opened.trace.is_complete();
+        if !findings.is_empty() && !is_complete {
+            return Ok(impossible(self.unknown(&input)));
+        }
+        Ok(self.report(recorded, &edited, &mask, findings, skipped, &input))
+    }
+
+    fn once(
+        &self,
+        recorded: &Facts,
+        edits: &Edits,
+        before: &mut dyn FnMut(&str),
+    ) -> Result<Result<(Input, Rerun), Vec<String>>, Refusal> {
+        let input = match input(self.opened, edits, self.route) {
+            Ok(input) => input,
+            Err(NoInput::Refused(refusal)) => return Err(refusal),
+            Err(NoInput::Impossible(why)) => return Ok(Err(vec![why])),
+        };
+        let mut prepared = Prepared::new(edits, self.flow)?;
+        let answers = Answers::new(recorded, &self.opened.secrets);
+        let mut run = Runner::new(recorded, answers, &mut prepared).run(self.flow, &input, before)?;
+        run.applied.splice(0..0, input.applied.iter().cloned());
+        if let Some(effect) = prepared.unused_answer() {
+            let asked: Vec<_> = run.facts.calls().map(|call| call.label.as_str()).collect();
+            return Err(suggest(Refusal::new(format!("nothing asked for {effect}")), effect, &asked));
+        }
+        run.unreached = prepared.unreached(self.flow.info()).collect();
+        Ok(Ok((input, run)))
+    }
+
+    fn unknown(&self, input: &Input) -> Vec<String> {
+        let dropped = self.opened.trace.events_dropped;
+        let events = (dropped > 0).then(|| format!("what happened: {dropped} events were not recorded"));
+        input.unknown.iter().cloned().chain(events).collect()
+    }
+
+    /// What must not be told of the recording and of the edits.
+    fn mask(&self) -> Mask {
+        let mut mask = Mask::of(self.opened);
+        for (name, value) in &self.edits.headers {
+            if is_sensitive(name) {
+                mask.add_bytes(value.as_bytes());
+            }
+        }
+        for edit in &self.edits.slots {
+            let info = self.flow.info().slots.iter().find(|slot| slot.name == edit.slot);
+            if info.is_some_and(|slot| slot.secret)
+                && let Ok(value) = serde_json::from_str::<serde_json::Value>(&edit.json)
+                && let Ok(value) = Value::of(&value)
+            {
+                mask.add(&value.root());
+            }
+        }
+        mask
+    }
+
+    /// What a run wrote into secret slots must not be told either.
+    fn hide(&self, mask: &mut Mask, run: &Rerun) {
+        let writes = run.facts.runs.iter().flat_map(|run| &run.writes).filter(|write| write.secret);
+        writes.filter_map(|write| write.value.value()).for_each(|value| mask.add(&value.root()));
+    }
+
+    fn report(
+        &self,
+        recorded: &Facts,
+        run: &Rerun,
+        mask: &Mask,
+        findings: Vec<Finding>,
+        not_compared: Vec<String>,
+        input: &Input,
+    ) -> Report {
+        let mut notes = run.unreached.clone();
+        for unknown in &self.unknown(input) {
+            let what = unknown.split("; --").next().unwrap_or_default();
+            notes.push(format!("nothing depended on {what}"));
+        }
+        if let Some(unanswered) = &run.unanswered {
+            let label = mask.text(&unanswered.label);
+            notes.push(format!("the replay ended at {label}; --answer '{label}=JSON' gives it an answer"));
+        }
+        Report {
+            impossible: Vec::new(),
+            coverage: Coverage {
+                decisions: Comparison::rederived(self.flow.info(), recorded, run),
+                decisions_recorded: recorded.runs.len() as u32,
+                effects_fed: run.fed,
+                effects_live: 0,
+                effects_unanswered: run.unanswered.is_some().into(),
+            },
+            findings,
+            applied: run.applied.iter().map(|applied| masked(applied, mask)).collect(),
+            not_compared,
+            notes,
+            response: run.response.as_ref().map(|response| replied(response, mask)),
+        }
+    }
+}
+
+fn impossible(impossible: Vec<String>) -> Report {
+    Report { impossible, ..Report::default() }
+}
+
+/// Says that a difference comes from the edits, unless it is there without them.
+fn blame(mut finding: Finding, without: &[Finding]) -> Finding {
+    let known = without.iter().find(|known| {
+        (&known.step, &known.field, &known.got) == (&finding.step, &finding.field, &finding.got)
+    });
+    match known {
+        Some(known) => finding.class = known.class,
+        None if finding.class == FindingClass::Unanswered => {}
+        None => finding.class = FindingClass::InputEdited,
+    }
+    finding
+}
+
+/// Of two runs with the same inputs, the first difference is the step's own; all from there on may come from it.
+fn with_nondeterminism(flow: &Flow, findings: Vec<Finding>, differing: Vec<Finding>) -> Vec<Finding> {
+    let position = |finding: &Finding| {
+        flow.info().steps.iter().position(|step| step.name == finding.step).unwrap_or(usize::MAX)
+    };
+    let Some(first) = differing.iter().map(position).min() else { return findings };
+    let (mut before, after): (Vec<_>, Vec<_>) =
+        findings.into_iter().partition(|finding| position(finding) < first);
+    let blame = |finding: Finding| Finding { class: FindingClass::Nondeterminism, ..finding };
+    let has = |list: &[Finding], finding: &Finding| {
+        list.iter().any(|known| (&known.step, &known.field) == (&finding.step, &finding.field))
+    };
+    let mut from_there: Vec<_> = after.into_iter().map(blame).collect();
+    for finding in differing {
+        if !has(&from_there, &finding) {
+            from_there.push(blame(finding));
+        }
+    }
+    from_there.sort_by_key(position);
+    before.extend(from_there);
+    before
+}
+
+fn masked(applied: &Applied, mask: &Mask) -> Applied {
+    let side = |side: &Side| match side {
+        Side::Value(value) => mask.value(value),
+        Side::Text(text) => Side::Text(mask.text(text)),
+        other => other.clone(),
+    };
+    Applied {
+        what: mask.text(&applied.what),
+        step: applied.step.clone(),
+        from: side(&applied.from),
+        to: side(&applied.to),
+    }
+}
+
+fn replied(response: &zerver_engine::Response, mask: &Mask) -> Replied {
+    let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        let value = match is_sensitive(name.as_str()) {
+            true => "●●●● (secret)".to_owned(),
+            false => mask.text(&String::from_utf8_lossy(value.as_bytes())),
+        };
+        (name.as_str().to_owned(), value)
+    };
+    Replied {
+        status: response.status.as_u16(),
+        headers: response.headers.iter().map(header).collect(),
+        body: str::from_utf8(&response.body).ok().map(|text| mask.body(text)),
+        body_len: response.body.len() as u64,
+    }
+}
+
+/// What is told of a trace whose flow is no longer there.
+pub fn flow_is_gone<'n>(trace: &Trace, names: impl IntoIterator<Item = &'n str>) -> Report {
+    let got = match nearest(&trace.flow.name, names) {
+        Some(name) => Side::text(format!("no such flow; the nearest is {name}")),
+        None => Side::text("no such flow"),
+    };
+    let finding = Finding {
+        class: FindingClass::CodeChanged,
+        step: String::new(),
+        field: "flow".to_owned(),
+        expected: Side::text(trace.flow.name.clone()),
+        got,
+        source: None,
+    };
+    let decisions_recorded = Facts::of_trace(trace).runs.len() as u32;
+    Report {
+        coverage: Coverage { decisions_recorded, ..Coverage::default() },
+        findings: vec![finding],
+        ..Report::default()
+    }
+}
+
+/// The text of a value, if that is what it is.
+pub(super) fn text(value: &Value) -> Option<String> {
+    match value.root() {
+        Node::Str(text) => Some(text.to_owned()),
+        Node::Bytes(bytes) => str::from_utf8(bytes).ok().map(ToOwned::to_owned),
+        _ => None,
+    }
+}

@@ -1,0 +1,225 @@
+//! What a replay tells. Everything in it is masked already: it may be printed.
+
+use std::fmt;
+
+use bincode::{Decode, Encode};
+use serde::{Serialize, Serializer};
+use zerver_trace::{Recorded, Value};
+
+use crate::Json;
+
+/// What came of a replay.
+#[derive(Debug, Clone, Default, PartialEq, Encode, Decode)]
+pub struct Report {
+    /// What of the recorded request could not be rebuilt, and was needed; then nothing else here counts.
+    pub impossible: Vec<String>,
+    /// How much was derived again.
+    pub coverage: Coverage,
+    /// Where today's run differs, in the order of the flow.
+    pub findings: Vec<Finding>,
+    /// The edits that took effect.
+    pub applied: Vec<Applied>,
+    /// Recorded values that nothing could be compared with, and why.
+    pub not_compared: Vec<String>,
+    /// What else is worth knowing.
+    pub notes: Vec<String>,
+    /// What today's code answered; none if it gave no answer.
+    pub response: Option<Replied>,
+}
+
+impl Report {
+    /// Whether all that was recorded came out again, as far as it can be compared.
+    pub fn is_same(&self) -> bool {
+        self.findings.is_empty() && self.impossible.is_empty()
+    }
+
+    /// The word for it: `same` or `different`.
+    pub fn verdict(&self) -> &'static str {
+        if self.is_same() { "same" } else { "different" }
+    }
+}
+
+/// How much of a recording was derived again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Coverage {
+    /// Decisions that came out as they were recorded.
+    pub decisions: u32,
+    /// Decisions that were recorded.
+    pub decisions_recorded: u32,
+    /// Effects that were answered from the recording, or by an edit.
+    pub effects_fed: u32,
+    /// Effects that were performed: none.
+    pub effects_live: u32,
+    /// Effects that nothing had an answer to.
+    pub effects_unanswered: u32,
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+pub struct Finding {
+    /// What sort of difference.
+    pub class: FindingClass,
+    /// The step; empty for what belongs to the request as a whole.
+    pub step: String,
+    /// What differs: a slot and the path in it, an effect and the path in its arguments, a part of the response.
+    pub field: String,
+    /// As it was recorded.
+    pub expected: Side,
+    /// As it is today.
+    pub got: Side,
+    /// Where the step stands.
+    pub source: Option<Source>,
+}
+
+/// What sort of difference, and so what to blame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingClass {
+    /// Today's code does something else with the same inputs.
+    CodeChanged,
+    /// It comes from an edit.
+    InputEdited,
+    /// Two runs of today's code with the same inputs differ.
+    Nondeterminism,
+    /// An effect that was recorded is not asked for.
+    MissingEffect,
+    /// An effect is asked for that was not recorded.
+    ExtraEffect,
+    /// An effect is asked for at another point.
+    ReorderedEffect,
+    /// An effect has no answer, and the replay ended there.
+    Unanswered,
+}
+
+impl FindingClass {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CodeChanged => "code_changed",
+            Self::InputEdited => "input_edited",
+            Self::Nondeterminism => "nondeterminism",
+            Self::MissingEffect => "missing_effect",
+            Self::ExtraEffect => "extra_effect",
+            Self::ReorderedEffect => "reordered_effect",
+            Self::Unanswered => "unanswered",
+        }
+    }
+}
+
+/// One side of a difference.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub enum Side {
+    /// There is nothing.
+    Absent,
+    /// A value.
+    Value(Value),
+    /// Words, where there is no value.
+    Text(String),
+    /// A secret.
+    Secret,
+}
+
+impl Side {
+    /// Words.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("nothing"),
+            Self::Value(value) => fmt::Display::fmt(value, f),
+            Self::Text(text) => f.write_str(text),
+            Self::Secret => f.write_str("●●●● (secret)"),
+        }
+    }
+}
+
+impl Serialize for Side {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Absent => serializer.serialize_unit(),
+            Self::Value(value) => {
+                Json::Value(Recorded::Plain { value: value.clone(), summary: None }).serialize(serializer)
+            }
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Secret => Json::Masked.serialize(serializer),
+        }
+    }
+}
+
+/// A place in the source.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Source {
+    /// The file, as the compiler saw it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+impl Serialize for Source {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// An edit that took effect.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+pub struct Applied {
+    /// What was edited: `Todo.title`, `request header accept`.
+    pub what: String,
+    /// The step that saw it first; empty for the request.
+    pub step: String,
+    /// What was there.
+    pub from: Side,
+    /// What was put there.
+    pub to: Side,
+}
+
+/// The answer of today's code.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Replied {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+    /// The body, if it is text.
+    pub body: Option<String>,
+    /// How long the body is, in bytes.
+    pub body_len: u64,
+}
+
+/// Nothing was run, because of what was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Refusal {
+    /// What cannot be done.
+    pub what: String,
+    /// Why.
+    pub causes: Vec<String>,
+    /// What to do.
+    pub hints: Vec<String>,
+}
+
+impl Refusal {
+    pub(super) fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), ..Self::default() }
+    }
+
+    pub(super) fn because(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}

@@ -1,0 +1,116 @@
+//! Where today's answer differs from the one that was recorded.
+
+use std::collections::BTreeSet;
+
+use zerver_trace::{Header, Recorded, Value};
+
+use super::compare::{Comparison, joined};
+use super::facts::Reply;
+use super::mask::is_sensitive;
+use super::path::differences;
+use super::replay::text;
+use super::report::{FindingClass, Side};
+
+/// A text that is longer is told by its beginning.
+const TOLD_CHARS: usize = 300;
+
+impl Comparison<'_> {
+    pub(super) fn response(&mut self, then: Option<&Reply>, now: Option<&Reply>) {
+        let (a, b) = match (then, now) {
+            (Some(a), Some(b)) => (a, b),
+            (None, None) => return,
+            (a, b) => {
+                let side = |reply: Option<&Reply>| {
+                    reply.map_or(Side::Absent, |reply| Side::Text(reply.status.to_string()))
+                };
+                return self.find(None, FindingClass::CodeChanged, "response", side(a), side(b));
+            }
+        };
+        if a.status != b.status {
+            let (expected, got) = (Side::text(a.status.to_string()), Side::text(b.status.to_string()));
+            self.find(None, FindingClass::CodeChanged, "response.status", expected, got);
+        }
+        let names: BTreeSet<_> =
+            a.headers.iter().chain(&b.headers).map(|header| header.name.as_str()).collect();
+        for name in names {
+            let of = |reply: &'_ Reply| -> Vec<Recorded> {
+                let these = reply.headers.iter().filter(|header| header.name == name);
+                these.map(|Header { value, .. }| value.clone()).collect()
+            };
+            let (then, now) = (of(a), of(b));
+            for at in 0..then.len().max(now.len()) {
+                self.header(name, then.get(at), now.get(at));
+            }
+        }
+        self.body(a, b);
+    }
+
+    fn header(&mut self, name: &str, then: Option<&Recorded>, now: Option<&Recorded>) {
+        let field = format!("response.headers.{name}");
+        let bytes = |recorded: &Recorded| match self.secrets.plain(recorded) {
+            Ok(value) => Ok(value.root().as_bytes().unwrap_or_default().into_owned()),
+            Err(gone) => Err(gone),
+        };
+        let (a, b) = match (then.map(bytes).transpose(), now.map(bytes).transpose()) {
+            (Ok(a), Ok(b)) if a == b => return,
+            (Ok(a), Ok(b)) => (a, b),
+            (Err(gone), _) | (_, Err(gone)) => return self.skip(format!("{field}: {gone}")),
+        };
+        let side = |bytes: Option<Vec<u8>>| match bytes {
+            None => Side::Absent,
+            Some(_) if is_sensitive(name) => Side::Secret,
+            Some(bytes) => Side::text(self.mask.text(&String::from_utf8_lossy(&bytes))),
+        };
+        let (expected, got) = (side(a), side(b));
+        self.find(None, FindingClass::CodeChanged, &field, expected, got);
+    }
+
+    fn body(&mut self, a: &Reply, b: &Reply) {
+        let field = "response.body";
+        let (then, now) = match (self.secrets.plain(&a.body.bytes), self.secrets.plain(&b.body.bytes)) {
+            (Ok(a), Ok(b)) => (a, b),
+            (Err(_), _) if a.body.full_len == 0 && b.body.full_len == 0 => return,
+            (Err(gone), _) | (_, Err(gone)) => return self.skip(format!("{field}: {gone}")),
+        };
+        let is_cut = a.body.kept_len < a.body.full_len;
+        if is_cut {
+            self.skip(format!("{field} after its first {} bytes: not recorded", a.body.kept_len));
+        }
+        let kept = |value: &Value| {
+            let mut bytes = value.root().as_bytes().unwrap_or_default().into_owned();
+            bytes.truncate(a.body.kept_len as usize);
+            bytes
+        };
+        if kept(then) == kept(now) && a.body.full_len == b.body.full_len {
+            return;
+        }
+        let json = |value: &Value| {
+            let json: serde_json::Value = serde_json::from_str(&text(value)?).ok()?;
+            Value::of(&json).ok()
+        };
+        // Answers of two sorts have little in common.
+        if let (Some(then), Some(now), true) = (json(then), json(now), a.status == b.status) {
+            let found = differences(&then, &now);
+            let sides: Vec<_> = found
+                .into_iter()
+                .map(|difference| {
+                    let side = |node: Option<zerver_trace::Node<'_>>| {
+                        node.map_or(Side::Absent, |node| self.mask.side(&node, &difference.path))
+                    };
+                    let (expected, got) = (side(difference.expected.clone()), side(difference.got.clone()));
+                    (self.mask.text(&joined(field, &difference.path)), expected, got)
+                })
+                .collect();
+            for (place, expected, got) in sides {
+                self.find(None, FindingClass::CodeChanged, &place, expected, got);
+            }
+            return;
+        }
+        let side = |value: &Value, len: u64| match text(value) {
+            Some(text) => Side::Text(self.mask.body(&text).chars().take(TOLD_CHARS).collect()),
+            None => Side::text(format!("{len} bytes")),
+        };
+        let (expected, got) = (side(then, a.body.full_len), side(now, b.body.full_len));
+        self.find(None, FindingClass::CodeChanged, field, expected, got);
+    }
+}

@@ -1,0 +1,120 @@
+//! Code that has changed since: effects, steps, slots.
+
+use super::*;
+
+mod other {
+    //! The same flow, as somebody changed it.
+
+    use super::*;
+
+    #[step]
+    pub(super) fn ask_less(start: &Start) -> Decision<(Sum, Sort)> {
+        Need(effect(Echo(start.0)).map(|a| (Sum { of: a, sort: None }, Sort::Even)))
+    }
+
+    #[step]
+    pub(super) fn ask_more(start: &Start) -> Decision<(Sum, Sort)> {
+        let more = all((effect(Echo(start.0)), effect(Echo(start.0 + 1)), effect(Echo(99))));
+        Need(more.map(|(a, b, c)| (Sum { of: a + b + c, sort: None }, Sort::Even)))
+    }
+
+    #[step]
+    pub(super) fn ask_otherwise(start: &Start) -> Decision<(Sum, Sort)> {
+        let turned = all((effect(Echo(start.0 + 1)), effect(Echo(start.0))));
+        Need(turned.map(|(b, a)| (Sum { of: a + b, sort: None }, Sort::Even)))
+    }
+
+    #[step]
+    pub(super) fn ask_changed(start: &Start) -> Decision<(Sum, Sort)> {
+        let changed = all((effect(Echo(start.0)), effect(Echo(start.0 + 2))));
+        Need(changed.map(|(a, b)| (Sum { of: a + b, sort: None }, Sort::Even)))
+    }
+}
+
+#[test]
+fn effects_that_are_not_those_of_the_recording_are_named() {
+    let less = flow!("sums", GET "/", steps: [parse, other::ask_less, check, render]);
+    insta::assert_snapshot!(run(4, &less, &Edits::default()), @r"
+    different: 3 of 4, 1 fed, 0 unanswered
+    code_changed ask_less step: ask -> ask_less
+    code_changed ask_less Sum.of: 90 -> 40
+    missing_effect ask_less echo 5: asked for -> nothing
+    code_changed  response.body.0: 90 -> 40
+    ");
+    let more = flow!("sums", GET "/", steps: [parse, other::ask_more, check, render]);
+    insta::assert_snapshot!(run(4, &more, &Edits::default()), @r"
+    different: 1 of 4, 0 fed, 1 unanswered
+    code_changed ask_more step: ask -> ask_more
+    extra_effect ask_more echo 99: nothing -> asked for
+    unanswered ask_more echo 99: an answer -> it was not recorded with these arguments
+    ");
+    let turned = flow!("sums", GET "/", steps: [parse, other::ask_otherwise, check, render]);
+    insta::assert_snapshot!(run(4, &turned, &Edits::default()), @r"
+    different: 3 of 4, 2 fed, 0 unanswered
+    code_changed ask_otherwise step: ask -> ask_otherwise
+    reordered_effect ask_otherwise echo 4: asked for first -> asked for later
+    ");
+    let changed = flow!("sums", GET "/", steps: [parse, other::ask_changed, check, render]);
+    insta::assert_snapshot!(run(4, &changed, &Edits::default()), @r"
+    different: 1 of 4, 0 fed, 1 unanswered
+    code_changed ask_changed step: ask -> ask_changed
+    code_changed ask_changed echo 5 arguments: 5 -> 6
+    unanswered ask_changed echo 6: an answer -> it was not recorded with these arguments
+    ");
+    let answer = Edits { answers: vec!["echo 6=7".into()], ..Edits::default() };
+    insta::assert_snapshot!(run(4, &changed, &answer), @r"
+    different: 3 of 4, 2 fed, 0 unanswered
+    code_changed ask_changed step: ask -> ask_changed
+    input_edited ask_changed Sum.of: 90 -> 47
+    code_changed ask_changed echo 5 arguments: 5 -> 6
+    input_edited  response.body.0: 90 -> 47
+    ");
+}
+
+mod typed {
+    //! A slot whose type has changed, and one with another name.
+
+    use super::*;
+
+    #[derive(Debug, Slot, Serialize, Deserialize)]
+    pub(super) struct Sum {
+        of: String,
+    }
+
+    #[derive(Debug, Slot, Serialize, Deserialize)]
+    pub(super) struct Kind(u64);
+
+    #[step]
+    pub(super) fn ask(start: &Start) -> Decision<(Sum, Kind)> {
+        let both = all((effect(Echo(start.0)), effect(Echo(start.0 + 1))));
+        Need(both.map(|(a, b)| (Sum { of: (a + b).to_string() }, Kind(a % 2))))
+    }
+
+    #[step]
+    pub(super) fn render(sum: &Sum, _kind: &Kind) -> Response {
+        Response::json(&(&sum.of, "Even"))
+    }
+}
+
+#[test]
+fn what_was_renamed_or_removed_is_named() {
+    let renamed = flow!("sums", GET "/", steps: [parse, ask, check, render_sum]);
+    insta::assert_snapshot!(run(4, &renamed, &Edits::default()), @r"
+    different: 3 of 4, 2 fed, 0 unanswered
+    code_changed render_sum step: render -> render_sum
+    ");
+    let removed = flow!("sums", GET "/", steps: [parse, ask, render]);
+    insta::assert_snapshot!(run(4, &removed, &Edits::default()), @r"
+    different: 3 of 4, 2 fed, 0 unanswered
+    code_changed check step: check -> no such step
+    ");
+    let typed = flow!("sums", GET "/", steps: [parse, typed::ask, typed::render]);
+    insta::assert_snapshot!(run(4, &typed, &Edits::default()), @r#"
+    different: 3 of 4, 2 fed, 0 unanswered
+    code_changed ask Sum.of: 90 -> "90"
+    code_changed ask Sum.sort: none -> nothing
+    code_changed ask Sort: Even -> no such slot; it writes Kind instead
+    code_changed check step: check -> no such step
+    code_changed  response.body.0: 90 -> "90"
+    "#);
+}

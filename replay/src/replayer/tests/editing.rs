@@ -1,0 +1,96 @@
+//! Edits, and what comes of them.
+
+use super::*;
+
+#[test]
+fn an_edit_is_told_from_a_change_of_the_code() {
+    insta::assert_snapshot!(run(4, &sums(), &set("Sum.of=5000")), @r#"
+    different: 2 of 4, 2 fed, 0 unanswered
+    input_edited check decision: continue -> fail
+    input_edited render steps: render -> not run
+    input_edited check outcome: done -> failed: forbidden sum
+    input_edited  response.status: 200 -> 403
+    input_edited  response.body: [90,"Even"] -> {"error":{"kind":"forbidden","what":"sum","key":"5000"}}
+    "#);
+    insta::assert_snapshot!(run(4, &sums(), &set(r#"Sort={"Odd": {"by": 9}}"#)), @r#"
+    different: 4 of 4, 2 fed, 0 unanswered
+    input_edited  response.body.1: "Even" -> {"Odd": {"by": 9}}
+    "#);
+    let mut late = set("Sum.of=5000");
+    late.at = Some("render".into());
+    insta::assert_snapshot!(run(4, &sums(), &late), @r"
+    different: 4 of 4, 2 fed, 0 unanswered
+    input_edited  response.body.0: 90 -> 5000
+    ");
+    let changed = flow!("sums", GET "/", steps: [parse, ask, check, render_more]);
+    insta::assert_snapshot!(run(4, &changed, &set(r#"Sort={"Odd": {"by": 9}}"#)), @r#"
+    different: 3 of 4, 2 fed, 0 unanswered
+    code_changed render_more step: render -> render_more
+    code_changed  response.body.0: 90 -> 91
+    input_edited  response.body.1: "Even" -> {"Odd": {"by": 9}}
+    "#);
+    // Upstream of an effect: that has no answer any more.
+    insta::assert_snapshot!(run(4, &sums(), &set("Start=5")), @r"
+    different: 2 of 4, 0 fed, 1 unanswered
+    input_edited ask echo 4 arguments: 4 -> 6
+    unanswered ask echo 6: an answer -> it was not recorded with these arguments
+    ");
+    let fed = Edits { answers: vec!["1=500000".into()], ..Edits::default() };
+    insta::assert_snapshot!(run(4, &sums(), &fed), @r#"
+    different: 2 of 4, 2 fed, 0 unanswered
+    input_edited ask Sum.of: 90 -> 500040
+    input_edited check decision: continue -> fail
+    input_edited render steps: render -> not run
+    input_edited check outcome: done -> failed: forbidden sum
+    input_edited  response.status: 200 -> 403
+    input_edited  response.body: [90,"Even"] -> {"error":{"kind":"forbidden","what":"sum","key":"500040"}}
+    "#);
+}
+
+#[test]
+fn an_edit_that_does_not_fit_is_refused() {
+    insta::assert_snapshot!(refused(&set("Sums=1")), @r"
+    no step of sums writes a slot Sums
+    did you mean Sum?
+    ");
+    insta::assert_snapshot!(refused(&set("Sum.off=1")), @r#"
+    Sum has no "off" in it
+    did you mean of?
+    "#);
+    insta::assert_snapshot!(refused(&set(r#"Sum.of="x""#)), @r#"
+    Sum.of cannot be "x"
+    invalid type: string "x", expected u64
+    "#);
+    insta::assert_snapshot!(refused(&set("Sort=7")), @r"
+    Sort cannot be 7
+    not a variant
+    ");
+    insta::assert_snapshot!(refused(&set("Request=7")), @r"
+    no step of sums writes a slot Request
+    what every request has from the start is edited by --request-header, --request-body
+    ");
+    let at = |step: &str| Edits { at: Some(step.into()), ..set("Sum.of=1") };
+    insta::assert_snapshot!(refused(&at("chekc")), @r"
+    sums has no step chekc
+    did you mean check?
+    ");
+    insta::assert_snapshot!(refused(&at("ask")), @r"
+    ask itself writes Sum
+    --at a step after ask
+    ");
+    let answer = |text: &str| Edits { answers: vec![text.into()], ..Edits::default() };
+    insta::assert_snapshot!(refused(&answer("echo 3=7")), @r"
+    nothing asked for echo 3
+    did you mean echo 1?
+    ");
+    insta::assert_snapshot!(refused(&answer(r#"echo 1="x""#)), @r#"
+    "x" cannot answer echo 1
+    not an output of echo: invalid type: string "x", expected u64
+    `zerver trace --json` shows what it gave
+    "#);
+    insta::assert_snapshot!(refused(&answer("echo 1")), @r#"
+    "echo 1" answers nothing
+    write EFFECT=JSON, with the effect as `zerver trace` prints it: --answer 'kv get todo:1="Absent"'
+    "#);
+    assert!("Sum".parse::<SlotEdit>().is_err() && "Sum=x".parse::<SlotEdit>().is_err());
+}

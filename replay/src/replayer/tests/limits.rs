@@ -1,0 +1,87 @@
+//! What cannot be replayed, must not be told, or is not the same twice.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+
+use super::*;
+
+thread_local!(static LOOKS: Cell<u64> = const { Cell::new(0) });
+
+/// What a step must not do: it looks at something that changes.
+#[step]
+fn impure(sum: &Sum, sort: &Sort) -> Response {
+    let order: Vec<u8> = HashMap::from([(1, 1), (2, 2)]).into_values().collect();
+    let looks = LOOKS.replace(LOOKS.get() + 1);
+    Response::json(&(sum.of, sort, looks, order.len()))
+}
+
+#[test]
+fn a_step_that_is_not_the_same_twice_is_caught() {
+    let def = flow!("sums", GET "/", steps: [parse, ask, check, impure]);
+    let trace = record(&def, Request::get("/?n=4"), false, usize::MAX);
+    let report = again(trace, &def, &Edits::default()).unwrap();
+    assert!(!report.is_same());
+    assert!(
+        report.findings.iter().all(|finding| finding.class == FindingClass::Nondeterminism),
+        "{report:?}"
+    );
+    assert_eq!(report.findings[0].field, "response.body.2");
+}
+
+#[test]
+fn what_cannot_be_rebuilt_is_said() {
+    let hashed = || Recorded::Hashed { hash: [1; 16], shown: None };
+    // Nobody reads it.
+    let mut trace = recorded(4);
+    trace.request_headers.push(Header { name: "cookie".into(), value: hashed() });
+    let report = again(trace.clone(), &sums(), &Edits::default()).unwrap();
+    assert!(report.is_same() && report.notes[0].contains("cookie"), "{report:?}");
+    // Somebody does.
+    trace.request_headers[0].value = hashed();
+    insta::assert_snapshot!(told(&again(trace.clone(), &sums(), &Edits::default()).unwrap()), @r"
+    different: 0 of 0, 0 fed, 0 unanswered
+    impossible: the request's header authorization: only a hash of it is here; --request-header authorization=..
+    impossible: the request's header cookie: only a hash of it is here; --request-header cookie=..
+    ");
+    let header = ("authorization".to_owned(), "Bearer canary-7".to_owned());
+    let given = Edits { headers: vec![header], ..Edits::default() };
+    assert!(again(trace, &sums(), &given).unwrap().is_same());
+    // An answer.
+    let mut trace = recorded(4);
+    for event in &mut trace.events {
+        if let zerver_trace::Event::Answered { answer: zerver_trace::Answer::Ok(output), .. } = event {
+            *output = hashed();
+        }
+    }
+    insta::assert_snapshot!(told(&again(trace, &sums(), &Edits::default()).unwrap()), @r"
+    different: 2 of 4, 0 fed, 1 unanswered
+    unanswered ask echo 4: an answer -> its recorded answer: only a hash of it is here
+    ");
+    // The end.
+    let mut trace = recorded(4);
+    trace.events.truncate(5);
+    trace.events_dropped = 9;
+    insta::assert_snapshot!(told(&again(trace, &sums(), &Edits::default()).unwrap()), @r"
+    different: 0 of 0, 0 fed, 0 unanswered
+    impossible: what happened: 9 events were not recorded
+    ");
+}
+
+#[test]
+fn no_secret_is_told() {
+    let header = ("authorization".to_owned(), "Bearer canary-8".to_owned());
+    for edits in
+        [Edits::default(), set(r#"Token="canary-9""#), Edits { headers: vec![header], ..Edits::default() }]
+    {
+        let leaky = flow!("sums", GET "/", steps: [parse, ask, leak]);
+        let report = again(recorded(4), &leaky, &edits).unwrap();
+        let json = serde_json::to_string(&report.findings).unwrap() + &format!("{report:?}");
+        assert!(!json.contains("canary"), "{json}");
+        assert!(json.contains("<secret>"), "{json}");
+    }
+}
+
+#[step]
+fn leak(token: &Token, sum: &Sum) -> Response {
+    Response::text(format!("{} {}", token.0, sum.of))
+}

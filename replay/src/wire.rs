@@ -1,0 +1,157 @@
+//! What the command and a service say to each other when the service replays: frames on a stream, each with its length
+//! before it, and never longer than a limit. The service says [`Hello`] first; then each [`Ask`] is answered by any
+//! number of [`Told::Before`] and one other [`Told`].
+
+use std::io::{self, Read, Write};
+
+use bincode::{Decode, Encode};
+
+use crate::{Edits, Opened, Refusal, Report};
+
+/// What a service must say first.
+pub const MAGIC: [u8; 8] = *b"zerv-ipc";
+/// The versions of the protocol that this build speaks: the first and the last.
+pub const VERSIONS: (u16, u16) = (1, 1);
+/// A frame may have so many bytes. A trace in a store has fewer.
+pub const MAX_FRAME: usize = 64 << 20;
+
+/// The first frame, from the service.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Hello {
+    /// [`MAGIC`].
+    pub magic: [u8; 8],
+    /// The first and the last version of the protocol that it speaks.
+    pub versions: (u16, u16),
+    /// Its build; see the runtime's `build_id`.
+    pub build: String,
+}
+
+impl Hello {
+    /// What this build says of itself.
+    pub fn new(build: &str) -> Self {
+        Self { magic: MAGIC, versions: VERSIONS, build: build.to_owned() }
+    }
+
+    /// Whether the two have a version in common.
+    pub fn is_understood(&self) -> bool {
+        self.magic == MAGIC && self.versions.0 <= VERSIONS.1 && VERSIONS.0 <= self.versions.1
+    }
+}
+
+/// What the command asks for.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub enum Ask {
+    /// Run this again, so.
+    Replay(Box<Opened>, Edits),
+}
+
+/// What the service says.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub enum Told {
+    /// It is about to run this step.
+    Before(String),
+    /// What came of it.
+    Report(Box<Report>),
+    /// Nothing: what was asked for does not fit.
+    Refused(Refusal),
+}
+
+/// Sends one frame.
+///
+/// # Errors
+/// When the stream does, or the frame is longer than [`MAX_FRAME`].
+pub fn send(stream: &mut impl Write, frame: &impl Encode) -> io::Result<()> {
+    let bytes = bincode::encode_to_vec(frame, CONFIG).map_err(|error| broken(&error))?;
+    let len = u32::try_from(bytes.len()).ok().filter(|len| *len as usize <= MAX_FRAME);
+    let len = len.ok_or_else(|| broken(&"a frame is longer than what may be sent"))?;
+    stream.write_all(&len.to_le_bytes())?;
+    stream.write_all(&bytes)?;
+    stream.flush()
+}
+
+/// Receives one frame; none where the stream ends before it.
+///
+/// # Errors
+/// When the stream does or ends within the frame, or the frame is none.
+pub fn receive<T: Decode<()>>(stream: &mut impl Read) -> io::Result<Option<T>> {
+    let mut len = [0; 4];
+    let mut have = 0;
+    while have < len.len() {
+        match stream.read(&mut len[have..]) {
+            Ok(0) if have == 0 => return Ok(None),
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(more) => have += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let len = u32::from_le_bytes(len);
+    if len as usize > MAX_FRAME {
+        return Err(broken(&"a frame is longer than what may be sent"));
+    }
+    // What is said to come is not believed: memory is taken as it comes.
+    let mut bytes = Vec::new();
+    if stream.take(len.into()).read_to_end(&mut bytes)? < len as usize {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let (frame, used) = bincode::decode_from_slice(&bytes, CONFIG).map_err(|error| broken(&error))?;
+    if used == bytes.len() { Ok(Some(frame)) } else { Err(broken(&"something follows the end of a frame")) }
+}
+
+const CONFIG: bincode::config::Configuration<
+    bincode::config::LittleEndian,
+    bincode::config::Varint,
+    bincode::config::Limit<MAX_FRAME>,
+> = bincode::config::standard().with_limit::<MAX_FRAME>();
+
+fn broken(error: &dyn std::fmt::Display) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(frame: &impl Encode) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        send(&mut bytes, frame).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_frame_comes_as_it_went() {
+        let told = Told::Refused(Refusal { what: "no slot Todos".into(), ..Refusal::default() });
+        let bytes = [sent(&Hello::new("b")), sent(&told)].concat();
+        let mut stream = &bytes[..];
+        assert!(receive::<Hello>(&mut stream).unwrap().unwrap().is_understood());
+        assert_eq!(receive(&mut stream).unwrap(), Some(told));
+        assert_eq!(receive::<Told>(&mut stream).unwrap(), None);
+    }
+
+    #[test]
+    fn a_frame_that_lies_is_an_error() {
+        let bytes = sent(&Told::Before("parse_id".into()));
+        for end in 1..bytes.len() {
+            assert!(receive::<Told>(&mut &bytes[..end]).is_err(), "{end}");
+        }
+        for at in 0..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[at] = 0xff;
+            let _ = receive::<Told>(&mut &bytes[..]);
+            let _ = receive::<Hello>(&mut &bytes[..]);
+        }
+        assert!(receive::<Told>(&mut &[0xff; 64][..]).is_err());
+        let mut longer = bytes;
+        longer[0] += 1;
+        longer.push(0);
+        assert!(receive::<Told>(&mut &longer[..]).is_err());
+    }
+
+    #[test]
+    fn another_program_is_not_understood() {
+        let hello = |magic, versions| Hello { magic, versions, build: String::new() };
+        assert!(hello(MAGIC, (0, 3)).is_understood());
+        assert!(!hello(MAGIC, (2, 3)).is_understood());
+        assert!(!hello(*b"HTTP/1.1", VERSIONS).is_understood());
+    }
+}
