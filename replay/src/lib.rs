@@ -8,7 +8,6 @@ mod json;
 mod replayer;
 mod rfc3339;
 mod timeline;
-/// What the command and a service say to each other.
 pub mod wire;
 
 pub use json::Json;

@@ -203,3 +203,28 @@ fn the_package_is_built_and_the_flow_looked_for() {
     assert!(ran.code == Some(1) && ran.out.contains("todo-show → no such flow"), "{ran:?}");
     assert!(ran.err.contains("recorded by build"), "{ran:?}");
 }
+
+#[test]
+fn hostile_bytes_and_requests_without_a_flow_are_told_safely() {
+    let place = Place::new();
+    let dev = place.dev();
+    let evil = "\u{1b}]52;c;AAAA\u{7}\u{202e}\u{9b}31m";
+    dev.ask("POST", "/todos").json(json!({ "title": evil })).send();
+    dev.get("/todos/1");
+    dev.get("/nowhere");
+    place.wait_for(3);
+    dev.stop();
+    let exe = programs().todos.to_str().unwrap();
+    let set = format!("Todo.title={}", json!(evil));
+    let header = format!("host={evil}");
+    let replay = |id: &str, more: &[&str]| place.zerver(&[&["replay", id, "--exe", exe], more].concat());
+    for more in [&["-v"][..], &["--json"], &["--set", &set], &["--request-header", &header], &["--at", evil]]
+    {
+        let ran = replay("@last:todo-show", more);
+        let bad = |text: &str| text.chars().any(|c| zerver_trace::text::is_dangerous(c) && c != '\n');
+        assert!(!bad(&ran.out) && !bad(&ran.err), "{more:?}: {ran:?}");
+        assert!(ran.code.is_some_and(|code| code <= 2), "{ran:?}");
+    }
+    let ran = replay("@last", &[]);
+    assert!(ran.code == Some(2) && ran.err.contains("before any step ran"), "{ran:?}");
+}

@@ -78,9 +78,8 @@ impl Replay<'_> {
     /// When an edit does not fit.
     pub fn run(&self, before: &mut dyn FnMut(&str)) -> Result<Report, Refusal> {
         let trace = &self.opened.trace;
-        if let Outcome::Rejected { reason } = &trace.outcome {
-            let what = format!("it was answered before any step ran: {reason}");
-            return Ok(Report { impossible: vec![what], ..Report::default() });
+        if matches!(trace.outcome, Outcome::Rejected { .. }) {
+            return Ok(without_steps(trace));
         }
         Prepared::new(self.edits, self.flow)?;
         let recorded = Facts::of_trace(trace);
@@ -306,8 +305,19 @@ fn replied(response: &zerver_engine::Response, mask: &Mask) -> Replied {
     }
 }
 
-/// What is told of a trace whose flow is no longer there.
+fn without_steps(trace: &Trace) -> Report {
+    let reason = match &trace.outcome {
+        Outcome::Rejected { reason } => format!(": {}", zerver_trace::text::clean(reason)),
+        _ => String::new(),
+    };
+    impossible(vec![format!("it was answered before any step ran{reason}")])
+}
+
+/// What is told of a trace whose flow is no longer there, or which no flow took.
 pub fn flow_is_gone<'n>(trace: &Trace, names: impl IntoIterator<Item = &'n str>) -> Report {
+    if trace.flow.name.is_empty() {
+        return without_steps(trace);
+    }
     let got = match nearest(&trace.flow.name, names) {
         Some(name) => Side::text(format!("no such flow; the nearest is {name}")),
         None => Side::text("no such flow"),

@@ -1,6 +1,6 @@
 //! The user's own program as the host of replays: started with a socket that only we can reach, and gone with us.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -79,7 +79,7 @@ impl Host {
                 Err(trouble.hint("use the zerver of the version that the service depends on"))
             }
             Ok(Heard::Closed(error)) => {
-                let error = error.unwrap_or_else(|| std::io::ErrorKind::UnexpectedEof.into());
+                let error = error.unwrap_or_else(|| ErrorKind::UnexpectedEof.into());
                 Err(trouble().because(&error))
             }
             Ok(Heard::Ended) => {
@@ -120,11 +120,11 @@ impl Host {
                     (trouble.causes, trouble.hints) = (refusal.causes, refusal.hints);
                     return Err(trouble);
                 }
-                Ok(Heard::Hello(..)) | Ok(Heard::Closed(Some(_))) => {
-                    return Err(Trouble::new(format!("{} said what is no answer", shown(&self.exe)))
-                        .hint("use the zerver of the version that the service depends on"));
+                Ok(Heard::Hello(..)) => return Err(self.no_answer()),
+                Ok(Heard::Closed(Some(error))) if error.kind() == ErrorKind::InvalidData => {
+                    return Err(self.no_answer().because(&error));
                 }
-                Ok(Heard::Closed(None) | Heard::Ended) | Err(RecvTimeoutError::Disconnected) => {
+                Ok(Heard::Closed(_) | Heard::Ended) | Err(RecvTimeoutError::Disconnected) => {
                     let trouble =
                         Trouble::new(format!("the service died {}: {}", where_(), how(&mut self.process)));
                     return Err(match sent {
@@ -143,6 +143,11 @@ impl Host {
                 }
             }
         }
+    }
+
+    fn no_answer(&self) -> Trouble {
+        Trouble::new(format!("{} said what is no answer", shown(&self.exe)))
+            .hint("use the zerver of the version that the service depends on")
     }
 
     /// What the program said beside, to the end of it; the program is gone then.
