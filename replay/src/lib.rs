@@ -1,13 +1,19 @@
 //! Pure functions over traces.
 //!
-//! A [`Timeline`] says where the time of one request went. Everything here takes a loaded [`zerver_trace::Trace`] and
+//! A [`Timeline`] says where the time of one request went; a [`Diff`] says why another took longer. Everything here takes a loaded [`zerver_trace::Trace`] and
 //! gives back plain data: no store, no socket, no clock, and nothing is printed. A trace may be incomplete or hostile;
 //! the answer then says what is missing, and no function panics.
 
+mod diff;
 mod json;
 mod rfc3339;
+mod shares;
 mod timeline;
 
+pub use diff::{
+    Cause, CauseKind, Diff, DiffJson, Difference, Ignored, Pair, Row, Side, TextLine, TooFew, Typical, What,
+    changed_lines, typical,
+};
 pub use json::Json;
 pub use rfc3339::{Utc, rfc3339};
 pub use timeline::{

@@ -7,12 +7,12 @@
 mod build;
 mod document;
 #[cfg(test)]
-mod hostile;
+pub(crate) mod hostile;
 mod label;
 mod model;
 mod names;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 mod totals;
