@@ -1,6 +1,7 @@
 //! Pure functions over traces.
 //!
-//! A [`Timeline`] says where the time of one request went; a [`Diff`] says why another took longer. Everything here takes a loaded [`zerver_trace::Trace`] and
+//! A [`Timeline`] says where the time of one request went; a [`Diff`] says why another took longer, a [`Why`] where it
+//! stands among others. Everything here takes a loaded [`zerver_trace::Trace`] and
 //! gives back plain data: no store, no socket, no clock, and nothing is printed. A trace may be incomplete or hostile;
 //! the answer then says what is missing, and no function panics.
 
@@ -9,6 +10,7 @@ mod json;
 mod rfc3339;
 mod shares;
 mod timeline;
+mod why;
 
 pub use diff::{
     Cause, CauseKind, Diff, DiffJson, Difference, Ignored, Pair, Row, Side, TextLine, TooFew, Typical, What,
@@ -20,3 +22,4 @@ pub use timeline::{
     Attempt, Contributor, Effect, End, Failure, Gap, Io, Part, Run, Step, Timeline, TimelineJson, Totals,
     Verdict, Write, median,
 };
+pub use why::{Finding, Group, Link, MIN_POPULATION, Place, Standing, Why, WhyJson};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::shares::{EffectShare, RunShare, Shares};
+use crate::shares::{RunShare, Shares};
 use crate::{Run, Timeline};
 
 use super::align::{Pair, Row};
