@@ -1,6 +1,6 @@
 //! From two traces to their diff.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use zerver_trace::{Recorded, Trace, Value};
@@ -53,12 +53,17 @@ fn slots(a: &Timeline, b: &Timeline, found: &mut Found<'_>) -> Vec<Difference> {
     slots.list
 }
 
-/// Compares what was written, slot by slot.
+/// Compares what was written, slot by slot: those of `a` in their order, then those that only `b` has. Of several
+/// writes to a slot the last counts.
 pub(super) fn writes(at: &At<'_>, a: &[Write], b: &[Write], found: &mut Found<'_>) {
-    let named = |list: &'_ [Write], name: &str| list.iter().rposition(|write| write.name == name);
-    let only_b = b.iter().filter(|write| named(a, &write.name).is_none());
+    let by_name = |list| -> BTreeMap<&str, &Write> {
+        let list: &[Write] = list;
+        list.iter().map(|write| (write.name.as_str(), write)).collect()
+    };
+    let (in_a, in_b) = (by_name(a), by_name(b));
+    let only_b = b.iter().filter(|write| !in_a.contains_key(write.name.as_str()));
     for write in a.iter().chain(only_b) {
-        let (a, b) = (named(a, &write.name).map(|at| &a[at]), named(b, &write.name).map(|at| &b[at]));
+        let (a, b) = (in_a.get(write.name.as_str()), in_b.get(write.name.as_str()));
         let secret = [a, b].into_iter().flatten().any(|write| write.secret);
         found.compare(at, &write.name, a.map(|a| &a.value), b.map(|b| &b.value), secret);
     }

@@ -70,7 +70,7 @@ impl Cause {
 }
 
 /// What belongs together: the step, the sort, and for effects their kind and what they are called in both.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key<'t> {
     step: Option<&'t str>,
     sort: CauseKind,
@@ -166,47 +166,48 @@ impl<'t> Ledger<'t> {
         }
     }
 
-    fn causes(mut self) -> Vec<Cause> {
-        self.gather_crowds();
-        let is_some = |(_, sum): &(_, Sum)| sum.a_ns != sum.b_ns;
-        let mut causes: Vec<Cause> = self
-            .sums
-            .into_iter()
-            .filter(is_some)
-            .map(|(key, sum)| Cause {
-                step: key.step.map(str::to_owned),
-                kind: key.sort,
-                what: what(&key, sum.count),
-                a_ns: sum.a_ns,
-                b_ns: sum.b_ns,
-            })
-            .collect();
+    fn causes(self) -> Vec<Cause> {
+        let sums: Vec<(Key<'t>, Sum)> = self.sums.into_iter().collect();
+        let is_one = |(a, _): &(Key<'_>, _), (b, _): &(Key<'_>, _)| {
+            (a.step, a.sort, a.effect) == (b.step, b.sort, b.effect)
+        };
+        let mut causes: Vec<Cause> = Vec::new();
+        for crowd in sums.chunk_by(is_one) {
+            gathered(crowd, |key, sum| {
+                if sum.a_ns != sum.b_ns {
+                    causes.push(Cause {
+                        step: key.step.map(str::to_owned),
+                        kind: key.sort,
+                        what: what(key, sum.count),
+                        a_ns: sum.a_ns,
+                        b_ns: sum.b_ns,
+                    });
+                }
+            });
+        }
         causes.sort_by_key(|cause| std::cmp::Reverse(cause.delta_ns().unsigned_abs()));
         causes
     }
+}
 
-    /// Many small calls are one large finding: targets which hold less than a fifth of what a crowd differs by become
-    /// one.
-    fn gather_crowds(&mut self) {
-        let mut crowds: BTreeMap<(Option<&str>, CauseKind, &str), (usize, u128)> = BTreeMap::new();
-        for (key, sum) in self.sums.iter().filter(|(key, _)| key.targets.is_some()) {
-            let crowd = crowds.entry((key.step, key.sort, key.effect)).or_default();
-            crowd.0 += 1;
-            crowd.1 += sum.delta_ns().unsigned_abs();
-        }
-        for (key, sum) in std::mem::take(&mut self.sums) {
-            let crowd = crowds.get(&(key.step, key.sort, key.effect));
-            let is_lost = key.targets.is_some()
-                && crowd.is_some_and(|&(targets, differ_ns)| {
-                    targets > MAX_TARGETS && sum.delta_ns().unsigned_abs() < differ_ns.div_ceil(5)
-                });
-            let key = if is_lost { Key { targets: None, ..key } } else { key };
-            let gathered = self.sums.entry(key).or_default();
-            gathered.a_ns += sum.a_ns;
-            gathered.b_ns += sum.b_ns;
-            gathered.count += sum.count;
+/// Many small calls are one large finding: of more than a few targets, those which hold less than a fifth of what the crowd
+/// differs by become one.
+fn gathered<'t>(crowd: &[(Key<'t>, Sum)], mut each: impl FnMut(&Key<'t>, &Sum)) {
+    if crowd.len() <= MAX_TARGETS {
+        return crowd.iter().for_each(|(key, sum)| each(key, sum));
+    }
+    let all_ns: u128 = crowd.iter().map(|(_, sum)| sum.delta_ns().unsigned_abs()).sum();
+    let mut rest = Sum::default();
+    for (key, sum) in crowd {
+        if sum.delta_ns().unsigned_abs() >= all_ns.div_ceil(5) {
+            each(key, sum);
+        } else {
+            rest.a_ns += sum.a_ns;
+            rest.b_ns += sum.b_ns;
+            rest.count += sum.count;
         }
     }
+    each(&Key { targets: None, ..crowd[0].0 }, &rest);
 }
 
 fn what(key: &Key<'_>, count: u64) -> String {
