@@ -16,6 +16,12 @@ Exit codes:
   1  done, and there is a finding
   2  trouble: it says what failed, why, and what to do";
 
+const DIFF_EXIT_CODES: &str = "\
+Exit codes:
+  0  the same request, decisions, values and response; time alone does not make them different
+  1  different
+  2  trouble: it says what failed, why, and what to do";
+
 /// Run a service of small steps here, and see what its requests did.
 #[derive(Debug, Parser)]
 #[command(name = "zerver", version, after_help = EXIT_CODES, subcommand_required = true)]
@@ -74,6 +80,17 @@ pub(crate) enum Command {
     /// like it says what changes because of it. Exit code 1 where anything differs.
     #[command(after_help = EXIT_CODES)]
     Replay(Replay),
+    /// Compare two requests: why the second took longer, and what differs first
+    ///
+    /// Not compared are times, the HTTP version, who connected, and headers that differ by their nature: age, date,
+    /// server-timing, traceparent, tracestate, x-request-id, x-response-time.
+    #[command(after_help = DIFF_EXIT_CODES)]
+    Diff(Diff),
+    /// Tell where a request stands among others of its flow, and which fields go with slowness there
+    ///
+    /// Compared are the newest 500 of its flow. A field that goes with slowness need not cause it.
+    #[command(after_help = EXIT_CODES)]
+    Why(Why),
     /// Show the flows: routes, steps, and the slots they read and write
     #[command(after_help = EXIT_CODES)]
     Catalog(Catalog),
@@ -185,6 +202,28 @@ pub(crate) struct Replay {
 fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((name.trim().to_lowercase(), value.trim().to_owned()))
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    #[arg(help = ID_HELP, required_unless_present = "slow")]
+    pub(crate) a: Option<Target>,
+    /// The other one; it is said how much longer it took
+    #[arg(required_unless_present = "slow")]
+    pub(crate) b: Option<Target>,
+    /// Compare a typical fast request of this flow with a typical slow one: the median of all but the slowest tenth
+    /// with the median of that tenth, of the newest 1000 that did not fail
+    #[arg(long, value_name = "FLOW", conflicts_with_all = ["a", "b"])]
+    pub(crate) slow: Option<String>,
+    /// Compare all headers
+    #[arg(long)]
+    pub(crate) all_headers: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    #[arg(help = ID_HELP)]
+    pub(crate) id: Target,
 }
 
 #[derive(Debug, Args)]
@@ -307,6 +346,14 @@ mod tests {
         assert_eq!((ls.limit, ls.failed, ls.flow.as_deref()), (3, true, Some("todos")));
         for wrong in ["--status 99", "--status 6xx", "--slower-than 10", "--since -5m", "--limit x"] {
             assert!(parse(&format!("zerver ls {wrong}")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_diff_takes_two_requests_or_a_flow() {
+        assert!(parse("zerver diff @fastest @slowest").is_ok() && parse("zerver diff --slow todos").is_ok());
+        for wrong in ["", " @last", " @last --slow todos", " @last @last --slow todos"] {
+            assert!(parse(&format!("zerver diff{wrong}")).is_err(), "{wrong}");
         }
     }
 

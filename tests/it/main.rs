@@ -2,6 +2,7 @@
 
 mod architecture;
 mod dev;
+mod diff;
 mod disk;
 mod harness;
 mod replay;

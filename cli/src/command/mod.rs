@@ -3,12 +3,14 @@
 mod catalog;
 mod completions;
 mod dev;
+mod diff;
 mod doctor;
 mod export;
 mod import;
 mod ls;
 mod replay;
 mod trace;
+mod why;
 
 use std::process::ExitCode;
 
@@ -36,6 +38,8 @@ fn one(cli: &Cli, output: &mut Output) -> Result<Done, Trouble> {
         Command::Ls(args) => ls::run(args, global, output),
         Command::Trace(args) => trace::run(args, global, output),
         Command::Replay(args) => replay::run(args, global, output),
+        Command::Diff(args) => diff::run(args, global, output),
+        Command::Why(args) => why::run(args, global, output),
         Command::Catalog(args) => catalog::run(args, global, output),
         Command::Export(args) => export::run(args, global, output),
         Command::Import(args) => import::run(args, global, output),

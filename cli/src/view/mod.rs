@@ -3,6 +3,7 @@
 //! Recorded text is cleaned here, before it is measured and painted.
 
 mod bar;
+pub(crate) mod diff;
 mod exchange;
 pub(crate) mod flows;
 pub(crate) mod list;
@@ -13,6 +14,7 @@ pub(crate) mod table;
 pub(crate) mod timeline;
 mod unit;
 pub(crate) mod value;
+pub(crate) mod why;
 
 use anstyle::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};

@@ -1,6 +1,6 @@
 //! What came of a replay, as text.
 
-use zerver_replay::{Finding, FindingClass, Report, Side};
+use zerver_replay::{Finding, FindingClass, Report, Seen};
 use zerver_trace::text::clean;
 
 use super::timeline::{field, status};
@@ -80,8 +80,8 @@ fn one(finding: &Finding, room: usize) -> String {
 }
 
 /// `old → new`.
-fn change(old: &Side, new: &Side, room: usize) -> String {
-    let side = |side: &Side| clean(&side.to_string()).into_owned();
+fn change(old: &Seen, new: &Seen, room: usize) -> String {
+    let side = |side: &Seen| clean(&side.to_string()).into_owned();
     let (old, new) = (side(old), side(new));
     let half = room.saturating_sub(3) / 2;
     let longer = half.max(room.saturating_sub(3 + width(&new).min(half)));
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn what_changed_is_told_from_top_to_bottom() {
-        let value = |text: &str| Side::Value(Value::of(text).unwrap());
+        let value = |text: &str| Seen::Value(Value::of(text).unwrap());
         let report = Report {
             coverage: Coverage { decisions: 2, decisions_recorded: 3, effects_fed: 1, ..Coverage::default() },
             findings: vec![
@@ -106,8 +106,8 @@ mod tests {
                     class: FindingClass::InputEdited,
                     step: "verify".into(),
                     field: "decision".into(),
-                    expected: Side::text("continue"),
-                    got: Side::text("fail\u{1b}"),
+                    expected: Seen::text("continue"),
+                    got: Seen::text("fail\u{1b}"),
                     source: Some(Source { file: "src/a.rs".into(), line: 7 }),
                 },
                 Finding {
@@ -115,7 +115,7 @@ mod tests {
                     step: String::new(),
                     field: "response.body".into(),
                     expected: value(&"x".repeat(200)),
-                    got: Side::Secret,
+                    got: Seen::Secret,
                     source: None,
                 },
             ],

@@ -26,7 +26,7 @@ pub(crate) struct Look {
 }
 
 /// Under the words of the rows, the labels of the fields stand in so many columns.
-const FIELD: usize = 9;
+pub(super) const FIELD: usize = 9;
 
 /// The whole of it.
 pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verdict>, look: Look) -> String {
@@ -154,7 +154,7 @@ fn total(timeline: &Timeline, unit: Unit, look: Look) -> String {
 }
 
 /// Parts after one another, on as many lines as they need.
-fn wrap(parts: &[String], separator: &str, look: Look) -> Vec<String> {
+pub(super) fn wrap(parts: &[String], separator: &str, look: Look) -> Vec<String> {
     let room = look.columns.saturating_sub(FIELD);
     let mut lines: Vec<(usize, String)> = Vec::new();
     for part in parts {

@@ -27,6 +27,37 @@ impl Unit {
         format!("{}.{:0>decimals$}", quanta / scale, quanta % scale, decimals = self.decimals)
     }
 
+    /// With its sign: `+1.50`, `-0.20`, `0.00`.
+    pub(super) fn signed(self, ns: i128) -> String {
+        self.signed_quanta(self.round_one(ns))
+    }
+
+    pub(super) fn signed_quanta(self, quanta: i128) -> String {
+        let sign = match quanta {
+            0 => "",
+            1.. => "+",
+            _ => "-",
+        };
+        format!("{sign}{}", self.quanta(u64::try_from(quanta.unsigned_abs()).unwrap_or(u64::MAX)))
+    }
+
+    /// Each part in quanta, rounded so that they add up to the rounded sum: each sum of the first few is rounded.
+    pub(super) fn round_signed(self, parts: &[i128]) -> Vec<i128> {
+        let mut sum = 0;
+        let up_to = |sum: &mut i128, part: &i128| {
+            let before = self.round_one(*sum);
+            *sum += part;
+            self.round_one(*sum) - before
+        };
+        parts.iter().map(|part| up_to(&mut sum, part)).collect()
+    }
+
+    /// To the nearest quantum, halves away from zero.
+    fn round_one(self, ns: i128) -> i128 {
+        let quantum = i128::from(self.quantum_ns);
+        (ns + ns.signum() * (quantum / 2)) / quantum
+    }
+
     /// Each part in quanta, rounded so that they add up to the rounded sum: the parts that lose most are rounded up.
     pub(super) fn round(self, parts: &[u64]) -> Vec<u64> {
         let sum: u64 = parts.iter().fold(0, |sum, part| sum.saturating_add(*part));
@@ -53,6 +84,10 @@ mod tests {
             let sum: u64 = parts.iter().sum();
             assert_eq!(unit.round(&parts).iter().sum::<u64>(), (sum + 5_000) / 10_000, "{parts:?}");
         }
+        let signed = [-4_999, 4_999, 4_999, -20_001, 14_999];
+        assert_eq!(unit.round_signed(&signed).iter().sum::<i128>(), 0);
+        assert_eq!(unit.round_signed(&[-5_000, 250_000_000]), [-1, 25_001]);
+        assert_eq!([-14_999, 0, 15_000].map(|ns| unit.signed(ns)), ["-0.01", "0.00", "+0.02"]);
         assert_eq!(Unit::of(1).show(149), "0.1");
         assert_eq!(Unit::of(10_000_000_000).show(u64::MAX / 4), "4611686018.427");
     }

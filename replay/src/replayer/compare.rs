@@ -9,7 +9,7 @@ use super::mask::Mask;
 use super::nearest;
 use super::path::differences;
 use super::replay::{Replay, Secrets};
-use super::report::{Finding, FindingClass, Side, Source};
+use super::report::{Finding, FindingClass, Seen, Source};
 use super::run::Rerun;
 
 /// Compares, and keeps in mind what it could not compare.
@@ -68,7 +68,7 @@ impl<'c> Comparison<'c> {
                 (Some(a), None) if !has_step(self.today, &a.name) => self.removed(a),
                 (Some(a), None) => not_run.push(a),
                 (None, Some((_, b))) if !has_step(self.then, &b.name) => {
-                    self.find(Some(b), FindingClass::CodeChanged, "step", Side::Absent, Side::text(&*b.name));
+                    self.find(Some(b), FindingClass::CodeChanged, "step", Seen::Absent, Seen::text(&*b.name));
                 }
                 (None, Some((_, b))) => newly_run.push(b),
                 (None, None) => {}
@@ -90,8 +90,8 @@ impl<'c> Comparison<'c> {
         if let Some(unanswered) = &run.unanswered {
             let step = run.facts.runs.get(unanswered.run);
             let label = self.mask.text(&unanswered.label);
-            let why = Side::text(self.mask.text(&unanswered.why));
-            self.find(step, FindingClass::Unanswered, &label, Side::text("an answer"), why);
+            let why = Seen::text(self.mask.text(&unanswered.why));
+            self.find(step, FindingClass::Unanswered, &label, Seen::text("an answer"), why);
             return std::mem::take(&mut self.findings);
         }
         self.outcome(recorded.outcome.as_ref(), run.facts.outcome.as_ref());
@@ -104,8 +104,8 @@ impl<'c> Comparison<'c> {
         run: Option<&Run>,
         class: FindingClass,
         field: &str,
-        expected: Side,
-        got: Side,
+        expected: Seen,
+        got: Seen,
     ) {
         let step = run.map_or_else(String::new, |run| run.name.clone());
         // Where it stands today; a step that is gone, where it stood.
@@ -121,14 +121,14 @@ impl<'c> Comparison<'c> {
             Some(name) => format!("no such step; the nearest is {name}"),
             None => "no such step".to_owned(),
         };
-        self.find(Some(run), FindingClass::CodeChanged, "step", Side::text(&*run.name), Side::text(got));
+        self.find(Some(run), FindingClass::CodeChanged, "step", Seen::text(&*run.name), Seen::text(got));
     }
 
     /// Steps that only one of the two came to.
     fn listed(&mut self, runs: &[&Run], then: bool) {
         let Some(first) = runs.first() else { return };
         let names: Vec<_> = runs.iter().map(|run| run.name.as_str()).collect();
-        let (names, none) = (Side::text(names.join(", ")), Side::text("not run"));
+        let (names, none) = (Seen::text(names.join(", ")), Seen::text("not run"));
         let (expected, got) = if then { (names, none) } else { (none, names) };
         self.find(Some(first), FindingClass::CodeChanged, "steps", expected, got);
     }
@@ -136,11 +136,11 @@ impl<'c> Comparison<'c> {
     fn run(&mut self, a: &Run, b: &Run, is_stopped: bool) {
         let class = FindingClass::CodeChanged;
         if a.name != b.name {
-            self.find(Some(b), class, "step", Side::text(&*a.name), Side::text(&*b.name));
+            self.find(Some(b), class, "step", Seen::text(&*a.name), Seen::text(&*b.name));
         }
         if a.decision != b.decision {
             let (expected, got) = (a.decision.as_str(), b.decision.as_str());
-            self.find(Some(b), class, "decision", Side::text(expected), Side::text(got));
+            self.find(Some(b), class, "decision", Seen::text(expected), Seen::text(got));
         }
         match (&a.progress, &b.progress) {
             (Some(then), Some(now)) => self.value(b, class, "progress", then, now, false),
@@ -163,30 +163,30 @@ impl<'c> Comparison<'c> {
             }
             let is_there = self.today.slots.iter().any(|slot| slot.name == x.name || slot.path == x.path);
             let got = if is_there {
-                Side::text("not written")
+                Seen::text("not written")
             } else if new.is_empty() {
                 let names = self.today.slots.iter().map(|slot| slot.name.as_str());
                 let near =
                     nearest(&x.name, names).map_or(String::new(), |name| format!("; the nearest is {name}"));
-                Side::text(format!("no such slot{near}"))
+                Seen::text(format!("no such slot{near}"))
             } else {
-                Side::text(format!("no such slot; it writes {} instead", new.remove(0).name))
+                Seen::text(format!("no such slot; it writes {} instead", new.remove(0).name))
             };
             let expected = self.side(&x.value, x.secret);
             self.find(Some(b), FindingClass::CodeChanged, &x.name, expected, got);
         }
         for y in new {
             let got = self.side(&y.value, y.secret);
-            self.find(Some(b), FindingClass::CodeChanged, &y.name, Side::text("not written"), got);
+            self.find(Some(b), FindingClass::CodeChanged, &y.name, Seen::text("not written"), got);
         }
     }
 
     /// A recorded value as it may be told.
-    fn side(&self, recorded: &Recorded, secret: bool) -> Side {
+    fn side(&self, recorded: &Recorded, secret: bool) -> Seen {
         match self.secrets.plain(recorded) {
-            _ if secret => Side::Secret,
+            _ if secret => Seen::Secret,
             Ok(value) => self.mask.value(value),
-            Err(gone) => Side::text(gone.to_string()),
+            Err(gone) => Seen::text(gone.to_string()),
         }
     }
 
@@ -205,20 +205,20 @@ impl<'c> Comparison<'c> {
             (Err(gone), _) => return self.skip(format!("{field}: {gone}")),
             (Ok(_), Err(gone)) => {
                 let expected = self.side(then, secret);
-                return self.find(Some(run), class, field, expected, Side::text(gone.to_string()));
+                return self.find(Some(run), class, field, expected, Seen::text(gone.to_string()));
             }
         };
         let secrets = self.mask;
         for difference in differences(a, b) {
             let side = |node: Option<zerver_trace::Node<'_>>| match node {
-                None => Side::Absent,
-                Some(_) if secret => Side::Secret,
+                None => Seen::Absent,
+                Some(_) if secret => Seen::Secret,
                 Some(node) => secrets.side(&node, &difference.path),
             };
             let (mut expected, mut got) = (side(difference.expected.clone()), side(difference.got.clone()));
             if expected == got {
                 // Only what is masked differs.
-                (expected, got) = (Side::Secret, Side::Secret);
+                (expected, got) = (Seen::Secret, Seen::Secret);
             }
             let place = joined(field, &difference.path);
             let place = secrets.text(&place);
@@ -243,7 +243,7 @@ impl<'c> Comparison<'c> {
                 self.skip(format!("{field}: there is a secret in it, or it was cut"));
                 continue;
             }
-            let (expected, got) = (Side::text(self.mask.text(a)), Side::text(self.mask.text(b)));
+            let (expected, got) = (Seen::text(self.mask.text(a)), Seen::text(self.mask.text(b)));
             self.findings.push(Finding {
                 class: FindingClass::CodeChanged,
                 step: step.clone(),

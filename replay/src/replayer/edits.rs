@@ -8,7 +8,7 @@ use zerver_engine::{Call, Flow, Performed};
 use zerver_trace::{Datum, FlowInfo, Value};
 
 use super::mask::is_sensitive;
-use super::report::{Applied, Refusal, Side};
+use super::report::{Applied, Refusal, Seen};
 use super::{nearest, path};
 
 /// What is to be different this time.
@@ -134,8 +134,8 @@ impl Prepared {
             let what = slot.edit.what();
             let secret = flow.info().slots[usize::from(slot.slot)].secret
                 || slot.edit.path.iter().any(|part| is_sensitive(part));
-            let side = |value: Value| if secret { Side::Secret } else { Side::Value(value) };
-            applied.push(Applied { what, step, from: from.map_or(Side::Absent, side), to: side(to) });
+            let side = |value: Value| if secret { Seen::Secret } else { Seen::Value(value) };
+            applied.push(Applied { what, step, from: from.map_or(Seen::Absent, side), to: side(to) });
         }
         Ok(())
     }
@@ -156,11 +156,11 @@ impl Prepared {
         said.is_used = true;
         Some(match call.decode(&said.value) {
             Ok(output) => {
-                let to = Side::Value(said.value.clone());
+                let to = Seen::Value(said.value.clone());
                 applied.push(Applied {
                     what: format!("answer to {label}"),
                     step: String::new(),
-                    from: Side::Absent,
+                    from: Seen::Absent,
                     to,
                 });
                 Ok(Ok(output))

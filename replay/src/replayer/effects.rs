@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::compare::Comparison;
 use super::facts::{Call, Facts, Run};
-use super::report::{FindingClass, Side};
+use super::report::{FindingClass, Seen};
 
 /// For calls of today's run, the recorded ones that they are: of the same kind, with the same arguments, and the same
 /// one of several such.
@@ -40,7 +40,7 @@ impl Comparison<'_> {
                     Some(at) => {
                         if reached.is_some_and(|reached| at < reached) {
                             let (expected, got) =
-                                (Side::text("asked for later"), Side::text("asked for first"));
+                                (Seen::text("asked for later"), Seen::text("asked for first"));
                             self.find(now, FindingClass::ReorderedEffect, &label, got, expected);
                         }
                         reached = reached.max(Some(at));
@@ -48,7 +48,7 @@ impl Comparison<'_> {
                     }
                     None => {
                         let (expected, got) =
-                            (Side::text("asked for by another step"), Side::text("asked for here"));
+                            (Seen::text("asked for by another step"), Seen::text("asked for here"));
                         self.find(now, FindingClass::ReorderedEffect, &label, expected, got);
                     }
                 },
@@ -62,8 +62,8 @@ impl Comparison<'_> {
             let label = self.mask.text(&call.label);
             match self.secrets.plain(&call.args) {
                 Ok(_) => {
-                    let expected = Side::text("asked for");
-                    self.find(now.or(then), FindingClass::MissingEffect, &label, expected, Side::Absent);
+                    let expected = Seen::text("asked for");
+                    self.find(now.or(then), FindingClass::MissingEffect, &label, expected, Seen::Absent);
                 }
                 Err(gone) => self.skip(format!("the arguments of {label}: {gone}")),
             }
@@ -78,15 +78,15 @@ impl Comparison<'_> {
                 let field = format!("{} arguments", self.mask.text(&known.label));
                 self.value(run, FindingClass::CodeChanged, &field, &known.args, &call.args, false);
             }
-            _ => self.find(run, FindingClass::ExtraEffect, label, Side::Absent, Side::text("asked for")),
+            _ => self.find(run, FindingClass::ExtraEffect, label, Seen::Absent, Seen::text("asked for")),
         }
     }
 
     fn timeout(&mut self, run: Option<&Run>, label: &str, then: Option<u64>, now: Option<u64>) {
         if then != now {
             let side = |ns: Option<u64>| match ns {
-                Some(ns) => Side::text(format!("{:?}", std::time::Duration::from_nanos(ns))),
-                None => Side::Absent,
+                Some(ns) => Seen::text(format!("{:?}", std::time::Duration::from_nanos(ns))),
+                None => Seen::Absent,
             };
             let field = format!("{label} timeout");
             self.find(run, FindingClass::CodeChanged, &field, side(then), side(now));

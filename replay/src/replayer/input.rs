@@ -9,7 +9,7 @@ use zerver_trace::{Event, Header};
 use super::edits::Edits;
 use super::mask::is_sensitive;
 use super::replay::{Opened, Secrets};
-use super::report::{Applied, Refusal, Side};
+use super::report::{Applied, Refusal, Seen};
 
 /// A request that can arrive again.
 pub(super) struct Input {
@@ -110,10 +110,10 @@ fn edit(request: &mut Request, edits: &Edits, unknown: &mut Vec<String>) -> Resu
     let mut applied = Vec::new();
     let mut note = |what: String, from: Option<&[u8]>, to: &[u8], secret: bool| {
         let side = |bytes: &[u8]| match secret {
-            true => Side::Secret,
-            false => Side::text(String::from_utf8_lossy(bytes)),
+            true => Seen::Secret,
+            false => Seen::text(String::from_utf8_lossy(bytes)),
         };
-        let from = from.map_or(Side::Absent, side);
+        let from = from.map_or(Seen::Absent, side);
         applied.push(Applied { what, step: String::new(), from, to: side(to) });
     };
     for (name, value) in &edits.headers {

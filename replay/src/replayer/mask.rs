@@ -6,7 +6,7 @@ use zerver_trace::value::Encoder;
 use zerver_trace::{Answer, Event, Node, Recorded, Value};
 
 use super::replay::Opened;
-use super::report::Side;
+use super::report::Seen;
 
 /// What stands in the place of a secret.
 const MASK: &str = "<secret>";
@@ -174,20 +174,20 @@ impl Mask {
     }
 
     /// A part of a value that may be told; `path` leads to it.
-    pub(super) fn side(&self, node: &Node<'_>, path: &[String]) -> Side {
+    pub(super) fn side(&self, node: &Node<'_>, path: &[String]) -> Seen {
         if path.iter().any(|part| is_sensitive(part)) {
-            return Side::Secret;
+            return Seen::Secret;
         }
         let mut encoder = Encoder::new();
         let written = encoder.node(node, &mut |bytes| self.masked(bytes));
         match written.and_then(|()| encoder.finish()) {
-            Ok(value) => Side::Value(value),
-            Err(error) => Side::text(error.to_string()),
+            Ok(value) => Seen::Value(value),
+            Err(error) => Seen::text(error.to_string()),
         }
     }
 
     /// A value that may be told.
-    pub(super) fn value(&self, value: &Value) -> Side {
+    pub(super) fn value(&self, value: &Value) -> Seen {
         self.side(&value.root(), &[])
     }
 

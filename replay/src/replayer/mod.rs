@@ -25,4 +25,4 @@ mod tests;
 pub use edits::{EditError, Edits, SlotEdit};
 pub use nearest::nearest;
 pub use replay::{Opened, Replay, Secrets, flow_is_gone};
-pub use report::{Applied, Coverage, Finding, FindingClass, Refusal, Replied, Report, Side, Source};
+pub use report::{Applied, Coverage, Finding, FindingClass, Refusal, Replied, Report, Seen, Source};

@@ -15,7 +15,7 @@ use super::facts::Facts;
 use super::input::{Input, NoInput, input};
 use super::mask::{Mask, is_sensitive};
 use super::nearest;
-use super::report::{Applied, Coverage, Finding, FindingClass, Refusal, Replied, Report, Side};
+use super::report::{Applied, Coverage, Finding, FindingClass, Refusal, Replied, Report, Seen};
 use super::run::{Rerun, Runner};
 
 /// A trace with what its sealed values hold.
@@ -276,9 +276,9 @@ fn with_nondeterminism(flow: &Flow, findings: Vec<Finding>, differing: Vec<Findi
 }
 
 fn masked(applied: &Applied, mask: &Mask) -> Applied {
-    let side = |side: &Side| match side {
-        Side::Value(value) => mask.value(value),
-        Side::Text(text) => Side::Text(mask.text(text)),
+    let side = |side: &Seen| match side {
+        Seen::Value(value) => mask.value(value),
+        Seen::Text(text) => Seen::Text(mask.text(text)),
         other => other.clone(),
     };
     Applied {
@@ -319,14 +319,14 @@ pub fn flow_is_gone<'n>(trace: &Trace, names: impl IntoIterator<Item = &'n str>)
         return without_steps(trace);
     }
     let got = match nearest(&trace.flow.name, names) {
-        Some(name) => Side::text(format!("no such flow; the nearest is {name}")),
-        None => Side::text("no such flow"),
+        Some(name) => Seen::text(format!("no such flow; the nearest is {name}")),
+        None => Seen::text("no such flow"),
     };
     let finding = Finding {
         class: FindingClass::CodeChanged,
         step: String::new(),
         field: "flow".to_owned(),
-        expected: Side::text(trace.flow.name.clone()),
+        expected: Seen::text(trace.flow.name.clone()),
         got,
         source: None,
     };

@@ -64,9 +64,9 @@ pub struct Finding {
     /// What differs: a slot and the path in it, an effect and the path in its arguments, a part of the response.
     pub field: String,
     /// As it was recorded.
-    pub expected: Side,
+    pub expected: Seen,
     /// As it is today.
-    pub got: Side,
+    pub got: Seen,
     /// Where the step stands.
     pub source: Option<Source>,
 }
@@ -108,7 +108,7 @@ impl FindingClass {
 
 /// One side of a difference.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
-pub enum Side {
+pub enum Seen {
     /// There is nothing.
     Absent,
     /// A value.
@@ -119,14 +119,14 @@ pub enum Side {
     Secret,
 }
 
-impl Side {
+impl Seen {
     /// Words.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
 }
 
-impl fmt::Display for Side {
+impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent => f.write_str("nothing"),
@@ -137,7 +137,7 @@ impl fmt::Display for Side {
     }
 }
 
-impl Serialize for Side {
+impl Serialize for Seen {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Absent => serializer.serialize_unit(),
@@ -179,9 +179,9 @@ pub struct Applied {
     /// The step that saw it first; empty for the request.
     pub step: String,
     /// What was there.
-    pub from: Side,
+    pub from: Seen,
     /// What was put there.
-    pub to: Side,
+    pub to: Seen,
 }
 
 /// The answer of today's code.

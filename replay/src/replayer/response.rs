@@ -9,7 +9,7 @@ use super::facts::Reply;
 use super::mask::is_sensitive;
 use super::path::differences;
 use super::replay::text;
-use super::report::{FindingClass, Side};
+use super::report::{FindingClass, Seen};
 
 /// A text that is longer is told by its beginning.
 const TOLD_CHARS: usize = 300;
@@ -21,13 +21,13 @@ impl Comparison<'_> {
             (None, None) => return,
             (a, b) => {
                 let side = |reply: Option<&Reply>| {
-                    reply.map_or(Side::Absent, |reply| Side::Text(reply.status.to_string()))
+                    reply.map_or(Seen::Absent, |reply| Seen::Text(reply.status.to_string()))
                 };
                 return self.find(None, FindingClass::CodeChanged, "response", side(a), side(b));
             }
         };
         if a.status != b.status {
-            let (expected, got) = (Side::text(a.status.to_string()), Side::text(b.status.to_string()));
+            let (expected, got) = (Seen::text(a.status.to_string()), Seen::text(b.status.to_string()));
             self.find(None, FindingClass::CodeChanged, "response.status", expected, got);
         }
         let names: BTreeSet<_> =
@@ -57,9 +57,9 @@ impl Comparison<'_> {
             (Err(gone), _) | (_, Err(gone)) => return self.skip(format!("{field}: {gone}")),
         };
         let side = |bytes: Option<Vec<u8>>| match bytes {
-            None => Side::Absent,
-            Some(_) if is_sensitive(name) => Side::Secret,
-            Some(bytes) => Side::text(self.mask.text(&String::from_utf8_lossy(&bytes))),
+            None => Seen::Absent,
+            Some(_) if is_sensitive(name) => Seen::Secret,
+            Some(bytes) => Seen::text(self.mask.text(&String::from_utf8_lossy(&bytes))),
         };
         let (expected, got) = (side(a), side(b));
         self.find(None, FindingClass::CodeChanged, &field, expected, got);
@@ -95,7 +95,7 @@ impl Comparison<'_> {
                 .into_iter()
                 .map(|difference| {
                     let side = |node: Option<zerver_trace::Node<'_>>| {
-                        node.map_or(Side::Absent, |node| self.mask.side(&node, &difference.path))
+                        node.map_or(Seen::Absent, |node| self.mask.side(&node, &difference.path))
                     };
                     let (expected, got) = (side(difference.expected.clone()), side(difference.got.clone()));
                     (self.mask.text(&joined(field, &difference.path)), expected, got)
@@ -107,8 +107,8 @@ impl Comparison<'_> {
             return;
         }
         let side = |value: &Value, len: u64| match text(value) {
-            Some(text) => Side::Text(self.mask.body(&text).chars().take(TOLD_CHARS).collect()),
-            None => Side::text(format!("{len} bytes")),
+            Some(text) => Seen::Text(self.mask.body(&text).chars().take(TOLD_CHARS).collect()),
+            None => Seen::text(format!("{len} bytes")),
         };
         let (expected, got) = (side(then, a.body.full_len), side(now, b.body.full_len));
         self.find(None, FindingClass::CodeChanged, field, expected, got);

@@ -1,18 +1,18 @@
 //! Where the time of one request went, what was written, and what failed: a pure function over its trace.
 //!
-//! `model` is what a timeline is, `build` puts the events of a trace into rows, `names` knows steps and slots, `totals` splits the time so that the
-//! parts add up, `verdict` names the largest part, `label` gives the rows their words, `document` is the form for
-//! other programs.
+//! `model` is what a timeline is, `build` puts the events of a trace into rows, `names` knows steps and slots, `totals`
+//! splits the time so that the parts add up, `verdict` names the largest part, `label` gives the rows their words,
+//! `document` is the form for other programs.
 
 mod build;
 mod document;
 #[cfg(test)]
-mod hostile;
+pub(crate) mod hostile;
 pub(crate) mod label;
 mod model;
 mod names;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 mod totals;

@@ -195,3 +195,46 @@ pub(crate) fn failed() -> Trace {
     });
     trace
 }
+
+/// A report whose figures take so many milliseconds, as the query asks for.
+pub(crate) fn report(latency_ms: u64) -> Trace {
+    use Decision::{Continue, Done, Need};
+    #[derive(Serialize)]
+    struct Params {
+        latency_ms: u64,
+    }
+    #[derive(Serialize)]
+    struct Get {
+        method: &'static str,
+        url: String,
+    }
+    let slots = [("ReportParams", false), ("Figures", false), ("Tally", false)];
+    let steps: [(_, &[u16], &[u16]); 3] =
+        [("parse_report", &[], &[0]), ("gather", &[0], &[1, 2]), ("render_report", &[1, 2], &[])];
+    let mut flow = flow(&slots, &steps);
+    (flow.name, flow.pattern) = ("report".into(), "/reports/todos".into());
+    let url = format!("http://figures.internal/figures?latency_ms={latency_ms}");
+    let answered_at = 400 + latency_ms * 1_000;
+    let reply = format!("{{\"visitors\":4711,\"took_ms\":{latency_ms}}}");
+    let mut trace = trace(
+        flow,
+        (answered_at + 30) * US,
+        vec![
+            Event::Received { at_ns: 10 * US },
+            ran(0, 10, 12, 8, Continue),
+            wrote(0, 0, 20, plain(Params { latency_ms })),
+            ran(1, 20, 20, 10, Need),
+            asked(0, 1, 30, "http", summed(Get { method: "GET", url }, "GET figures.internal/figures?.."), 1),
+            asked(1, 1, 30, "kv", summed("todo", "list todo"), 1),
+            answered(1, 40, Answer::Ok(summed([1, 2], "2 entries"))),
+            wrote(1, 2, 40, plain((1, 1))),
+            answered(0, answered_at, Answer::Ok(summed(&reply, "200"))),
+            wrote(1, 1, answered_at, plain(4_711)),
+            ran(2, answered_at, answered_at, 25, Done),
+        ],
+    );
+    trace.id = RequestId::from_u128(trace.id.as_u128() + (u128::from(latency_ms) << 96));
+    trace.path = "/reports/todos".into();
+    trace.target = wire(format!("/reports/todos?latency_ms={latency_ms}").as_bytes());
+    trace
+}

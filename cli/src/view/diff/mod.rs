@@ -1,0 +1,173 @@
+//! Two requests compared, as text: the answer first, then each step and effect side by side, then what differs.
+
+mod changes;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use zerver_replay::{CauseKind, Diff, Difference, What};
+use zerver_trace::Trace;
+use zerver_trace::text::clean;
+
+use super::timeline::{FIELD, Look, field, status, wrap};
+use super::unit::Unit;
+use super::{fit, paint, style, value, width};
+use crate::duration;
+
+/// In one block, so many changes are shown unless all are asked for.
+const MAX_SHOWN: usize = 20;
+
+/// The whole of it.
+pub(crate) fn diff(a: &Trace, b: &Trace, diff: &Diff, look: Look) -> String {
+    let unit = Unit::of(a.duration_ns.max(b.duration_ns));
+    let mut out = head(Some("a"), a, look) + &head(Some("b"), b, look);
+    if !diff.is_one_flow() {
+        let flows = format!("a is of {}, b of {}", name(&diff.a.flow), name(&diff.b.flow));
+        out += &field("flows", &[paint(style::WARN, &format!("different: {flows}"))]);
+    }
+    if diff.a.build != diff.b.build {
+        let builds = [&diff.a.build, &diff.b.build].map(|build| name(build));
+        out += &field("builds", &[paint(style::WARN, &format!("different: {}", builds.join(", then ")))]);
+    }
+    out += &field("verdict", &verdict(diff, look));
+    out += &rows::rows(diff, unit, look);
+    out += &field("total", &total(diff, unit, look));
+    let of = |wanted: fn(What) -> bool| -> Vec<&Difference> {
+        diff.differences.iter().filter(|difference| wanted(difference.what)).collect()
+    };
+    let effects = |what| matches!(what, What::EffectArgument | What::EffectAttempts | What::EffectResult);
+    out += &block("request", &of(What::is_request), look);
+    out += &block("effects", &of(effects), look);
+    out += &block("slots", &diff.slots.iter().collect::<Vec<_>>(), look);
+    out += &block("response", &of(What::is_response), look);
+    out += &notes(diff);
+    out
+}
+
+fn name(text: &str) -> String {
+    if text.is_empty() { "none".to_owned() } else { clean(text).into_owned() }
+}
+
+/// `a  019aa4c2  GET /reports/todos?latency_ms=0  200 OK  0.43 ms  report`.
+pub(super) fn head(label: Option<&str>, trace: &Trace, look: Look) -> String {
+    let id = trace.id.short(look.digits);
+    let rest = [
+        (style::status(trace.status), status(trace.status)),
+        (style::STRONG, duration::show(trace.duration_ns)),
+        (style::PLAIN, clean(&trace.flow.name).into_owned()),
+    ];
+    let after: usize = rest.iter().map(|(_, text)| width(text) + 2).sum();
+    let asked = format!("{} {}", clean(&trace.method), value::wire(&trace.target).join("\\n"));
+    let room = look.columns.saturating_sub(3 + width(&id) + 2 + after).max(20);
+    let asked = if look.is_verbose { asked } else { fit(&asked, room) };
+    let rest: String = rest.iter().map(|(style, text)| format!("  {}", paint(*style, text))).collect();
+    let label = label.map(|label| format!("{}  ", paint(style::NOTED, label))).unwrap_or_default();
+    let head = format!("{label}{}  {asked}{rest}", paint(style::ID, &id));
+    format!("{}\n", head.trim_end())
+}
+
+/// Why `b` took longer, or less; and what differs first.
+fn verdict(diff: &Diff, look: Look) -> Vec<String> {
+    let delta_ns = diff.delta_ns();
+    let size = duration::show(u64::try_from(delta_ns.unsigned_abs()).unwrap_or(u64::MAX));
+    let mut text = match delta_ns {
+        0 => "equally long".to_owned(),
+        1.. => format!("{size} slower"),
+        _ => format!("{size} faster"),
+    };
+    if let Some((cause, percent)) = diff.leading() {
+        let (from, to) = changes::span(cause.a_ns, cause.b_ns);
+        text += &format!(": {percent}% {} ({from} -> {to})", clean(&cause.what));
+    }
+    match diff.first() {
+        Some(first) => text += &format!("; first difference: {}", changes::sentence(first)),
+        None => text += "; no difference but time",
+    }
+    if diff.is_same() {
+        // What was left out while recording may differ.
+        let is_whole = diff.a.timeline.gaps.is_empty() && diff.b.timeline.gaps.is_empty();
+        let known = if is_whole { "" } else { " as far as recorded" };
+        text = format!("same decisions, values and response{known}; {text}");
+    }
+    let room = look.columns.saturating_sub(FIELD);
+    words(&text, room).iter().map(|line| paint(style::STRONG, line)).collect()
+}
+
+/// A text on as many lines as it needs.
+pub(super) fn words(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(word) <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(fit(word, room)),
+        }
+    }
+    lines
+}
+
+/// The difference and its parts, which add up also as they are shown.
+fn total(diff: &Diff, unit: Unit, look: Look) -> Vec<String> {
+    let kinds = [
+        ("effects", CauseKind::Effect),
+        ("retries", CauseKind::Retry),
+        ("extra", CauseKind::Extra),
+        ("missing", CauseKind::Missing),
+        ("CPU", CauseKind::Cpu),
+        ("queue", CauseKind::Queue),
+        ("body", CauseKind::Receive),
+        ("unexplained", CauseKind::Unexplained),
+    ];
+    let parts = kinds.map(|(_, kind)| {
+        diff.causes.iter().filter(|cause| cause.kind == kind).map(|cause| cause.delta_ns()).sum::<i128>()
+    });
+    let rounded = unit.round_signed(&parts);
+    let whole = unit.signed_quanta(rounded.iter().sum());
+    let mut terms = vec![format!("{} {}", paint(style::STRONG, &whole), unit.name)];
+    for ((name, _), quanta) in kinds.iter().zip(&rounded).filter(|(_, quanta)| **quanta != 0) {
+        let sign = match (terms.len(), *quanta < 0) {
+            (1, false) => "= ",
+            (1, true) => "= -",
+            (_, false) => "+ ",
+            (_, true) => "- ",
+        };
+        let style = if *name == "unexplained" { style::WARN } else { style::FAINT };
+        let size = unit.quanta(quanta.unsigned_abs().try_into().unwrap_or(u64::MAX));
+        terms.push(format!("{sign}{size} {}", paint(style, name)));
+    }
+    wrap(&terms, " ", look)
+}
+
+fn block(label: &str, differences: &[&Difference], look: Look) -> String {
+    let limit = if look.is_verbose { usize::MAX } else { MAX_SHOWN };
+    let room = look.columns.saturating_sub(FIELD);
+    let mut lines: Vec<String> = differences
+        .iter()
+        .take(limit)
+        .flat_map(|difference| changes::lines(difference, room, look.is_verbose))
+        .collect();
+    if differences.len() > limit {
+        lines.push(paint(style::FAINT, &format!("and {} more; -v shows all", differences.len() - limit)));
+    }
+    field(label, &lines)
+}
+
+/// What was not compared, and what the traces do not tell.
+fn notes(diff: &Diff) -> String {
+    let mut out = String::new();
+    if diff.unlisted > 0 {
+        out += &field("more", &[format!("{} differences are not listed", diff.unlisted)]);
+    }
+    if !diff.ignored.is_empty() {
+        let names = clean(&diff.ignored.join(", ")).into_owned();
+        out += &field("ignored", &[format!("{names} {}", paint(style::FAINT, "(headers; --all-headers)"))]);
+    }
+    let gaps = [("a", &diff.a.timeline.gaps), ("b", &diff.b.timeline.gaps)];
+    let gaps: Vec<String> = gaps
+        .iter()
+        .flat_map(|(side, gaps)| gaps.iter().map(move |gap| format!("{side}: {}", clean(&gap.to_string()))))
+        .collect();
+    out + &field("missing", &gaps)
+}

@@ -1,0 +1,254 @@
+//! Where a request stands among others of its flow, as text.
+
+use zerver_replay::{Association, Link, MIN_POPULATION, Place, Standing, Why};
+use zerver_trace::Trace;
+use zerver_trace::text::clean;
+
+use super::diff::{head, words};
+use super::table::{Column, Table};
+use super::timeline::{FIELD, Look, field};
+use super::unit::Unit;
+use super::{count, fit, paint, style};
+use crate::duration;
+
+/// So many parts are shown, unless all are asked for.
+const MAX_PARTS: usize = 12;
+/// In a list of groups, a value is cut to so many columns.
+const MAX_VALUE: usize = 24;
+
+/// The whole of it.
+pub(crate) fn why(trace: &Trace, why: &Why, look: Look) -> String {
+    let mut out = head(None, trace, look);
+    let room = look.columns.saturating_sub(FIELD);
+    let lines = words(&stands(why), room);
+    out += &field("stands", &lines.iter().map(|line| paint(style::STRONG, line)).collect::<Vec<_>>());
+    if why.population > 1 {
+        out += &parts(why, look);
+    }
+    let n = count(why.population as u64, "request", "requests");
+    if !why.is_enough() {
+        let text =
+            format!("too few to tell what goes with slowness: {n} of this flow; it takes {MIN_POPULATION}");
+        return out + &field("fields", &words(&text, room));
+    }
+    let looked_at = count(why.looked_at as u64, "field", "fields");
+    if why.findings.is_empty() {
+        let text =
+            format!("none of {looked_at} goes with slowness in {n}, as far as chance can be ruled out");
+        return out + &field("fields", &words(&text, room));
+    }
+    let mut lines = words(&format!("that go with slowness in {n}, of {looked_at} looked at"), room);
+    for line in &mut lines {
+        *line = paint(style::FAINT, line);
+    }
+    lines.extend(why.findings.iter().flat_map(|finding| self::finding(finding, room)));
+    out + &field("fields", &lines)
+}
+
+/// `slower than 76% of 39 others; the median is 2.43 ms`.
+fn stands(why: &Why) -> String {
+    let Standing { others, median_ns, .. } = why.total;
+    if others == 0 {
+        return "no other request of its flow to compare with".to_owned();
+    }
+    let flow = if others == 1 { "other" } else { "others" };
+    let share = share(&why.total);
+    let of = if share.ends_with('%') { format!("{share} of {others}") } else { share };
+    format!("slower than {of} {flow} of its flow; the median is {}", duration::show(median_ns))
+}
+
+/// A percentage where there are enough others for one.
+fn share(standing: &Standing) -> String {
+    match standing.percentile() {
+        Some(percent) if standing.others >= MIN_POPULATION => format!("{percent}%"),
+        _ => format!("{} of {}", standing.slower_than, standing.others),
+    }
+}
+
+fn parts(why: &Why, look: Look) -> String {
+    let longest = why.parts.iter().map(|part| part.ns.max(part.median_ns)).max().unwrap_or(0);
+    let unit = Unit::of(longest);
+    let titles = match unit.name {
+        "µs" => ["here µs", "median µs"],
+        "ms" => ["here ms", "median ms"],
+        _ => ["here s", "median s"],
+    };
+    let mut table = Table::new(&[
+        Column::Right(titles[0]),
+        Column::Right(titles[1]),
+        Column::Right("slower than"),
+        Column::Shrinks("part"),
+    ]);
+    let limit = if look.is_verbose { usize::MAX } else { MAX_PARTS };
+    for part in why.parts.iter().take(limit) {
+        let is_slow = part.ns > part.median_ns && part.percentile().is_some_and(|percent| percent >= 90);
+        table.row(vec![
+            (if is_slow { style::BAD } else { style::PLAIN }, unit.show(part.ns)),
+            (style::PLAIN, unit.show(part.median_ns)),
+            (style::PLAIN, share(part)),
+            (style::PLAIN, clean(&name(&part.place)).into_owned()),
+        ]);
+    }
+    let mut out = table.draw(Some(look.columns));
+    if why.parts.len() > limit {
+        let left = count((why.parts.len() - limit) as u64, "part", "parts");
+        out += &format!("{}\n", paint(style::FAINT, &format!("{left} left out; -v shows all")));
+    }
+    out
+}
+
+fn name(place: &Place) -> String {
+    match place {
+        Place::Whole => "total".to_owned(),
+        Place::Receive => "reading the body".to_owned(),
+        Place::Queue(step) => format!("queue before {step}"),
+        Place::Cpu(step) => format!("CPU of {step}"),
+        Place::Effect { step, what } => format!("{what} ({step})"),
+        Place::Unexplained => "unexplained".to_owned(),
+    }
+}
+
+fn finding(finding: &Association, room: usize) -> Vec<String> {
+    let value = |value: Option<&str>| match value {
+        Some(value) => fit(&clean(value), MAX_VALUE),
+        None => "absent".to_owned(),
+    };
+    let here = value(finding.here.as_deref());
+    let mut lines = vec![format!(
+        "{}  {here} here",
+        paint(style::NOTED, &fit(&clean(&finding.field), room.saturating_sub(MAX_VALUE + 7)))
+    )];
+    match &finding.link {
+        Link::Rank(correlation) => {
+            let way = if *correlation > 0.0 { "more is slower" } else { "more is faster" };
+            lines.push(format!("  {way}: rank correlation {correlation:.2}, n {}", finding.n));
+        }
+        Link::Groups(groups) => {
+            for group in groups {
+                let (value, median) = (value(group.value.as_deref()), duration::show(group.median_ns));
+                lines.push(format!("  {value}: median {median}, n {}", group.n));
+            }
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+    use proptest::prelude::*;
+    use zerver_trace::RequestId;
+    use zerver_trace::text::is_dangerous;
+
+    use super::*;
+    use crate::hostile::any_trace;
+    use crate::sample;
+    use crate::view::width;
+
+    fn show(all: &[Trace], columns: usize) -> String {
+        let of = Why::of(&all[0], all);
+        let text = why(&all[0], &of, Look { columns, folds: true, digits: 8, is_verbose: false });
+        let text = strip_str(&text).to_string();
+        let widest = text.lines().map(width).max().unwrap_or(0);
+        assert!(widest <= columns, "{widest} of {columns} columns:\n{text}");
+        text
+    }
+
+    fn reports(latencies: impl IntoIterator<Item = u64>) -> Vec<Trace> {
+        let numbered = |(at, latency_ms): (usize, u64)| {
+            let mut trace = sample::report(latency_ms);
+            trace.id = RequestId::from_u128((0x019a_a4c2 + at as u128) << 96);
+            trace
+        };
+        latencies.into_iter().enumerate().map(numbered).collect()
+    }
+
+    #[test]
+    fn a_number_that_goes_with_slowness() {
+        insta::assert_snapshot!(show(&reports((0..40).rev()), 80), @r"
+        019aa4c2  GET /reports/todos?latency_ms=39  200 OK  39.43 ms  report
+        stands   slower than 100% of 39 others of its flow; the median is 19.43 ms
+        here ms  median ms  slower than  part
+          39.37      19.37         100%  http GET figures.internal/figures?.. (gather)
+           0.01       0.01           0%  reading the body
+           0.00       0.00           0%  queue before parse_report
+           0.01       0.01           0%  CPU of gather
+           0.01       0.01           0%  CPU of parse_report
+           0.03       0.03           0%  CPU of render_report
+           0.01       0.01           0%  unexplained
+        fields   that go with slowness in 40 requests, of 2 fields looked at
+                 query latency_ms  39 here
+                   more is slower: rank correlation 1.00, n 40
+                 ReportParams.latency_ms  39 here
+                   more is slower: rank correlation 1.00, n 40
+        ");
+    }
+
+    #[test]
+    fn a_value_that_goes_with_slowness() {
+        insta::assert_snapshot!(show(&reports((0..40).map(|n| if n % 4 == 0 { 120 } else { 2 })), 120), @r"
+        019aa4c2  GET /reports/todos?latency_ms=120  200 OK  120.43 ms  report
+        stands   slower than 76% of 39 others of its flow; the median is 2.43 ms
+        here ms  median ms  slower than  part
+         120.37       2.37          76%  http GET figures.internal/figures?.. (gather)
+           0.01       0.01           0%  reading the body
+           0.00       0.00           0%  queue before parse_report
+           0.01       0.01           0%  CPU of gather
+           0.01       0.01           0%  CPU of parse_report
+           0.03       0.03           0%  CPU of render_report
+           0.01       0.01           0%  unexplained
+        fields   that go with slowness in 40 requests, of 2 fields looked at
+                 query latency_ms  120 here
+                   120: median 120.43 ms, n 10
+                   2: median 2.43 ms, n 30
+                 ReportParams.latency_ms  120 here
+                   120: median 120.43 ms, n 10
+                   2: median 2.43 ms, n 30
+        ");
+    }
+
+    #[test]
+    fn too_few_to_tell() {
+        insta::assert_snapshot!(show(&reports((0..7).rev()), 80), @r"
+        019aa4c2  GET /reports/todos?latency_ms=6  200 OK  6.43 ms  report
+        stands   slower than 6 of 6 others of its flow; the median is 3.43 ms
+        here ms  median ms  slower than  part
+           6.37       3.37       6 of 6  http GET figures.internal/figures?.. (gather)
+           0.01       0.01       0 of 6  reading the body
+           0.00       0.00       0 of 6  queue before parse_report
+           0.01       0.01       0 of 6  CPU of gather
+           0.01       0.01       0 of 6  CPU of parse_report
+           0.03       0.03       0 of 6  CPU of render_report
+           0.01       0.01       0 of 6  unexplained
+        fields   too few to tell what goes with slowness: 7 requests of this flow; it
+                 takes 20
+        ");
+        insta::assert_snapshot!(show(&reports([7]), 80), @r"
+        019aa4c2  GET /reports/todos?latency_ms=7  200 OK  7.43 ms  report
+        stands   no other request of its flow to compare with
+        fields   too few to tell what goes with slowness: 1 request of this flow; it
+                 takes 20
+        ");
+    }
+
+    #[test]
+    fn nothing_stands_out() {
+        let text = show(&reports([5; 30]), 80);
+        assert!(text.contains("none of"), "{text}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_population_can_be_shown(all in prop::collection::vec(any_trace(), 1..25), columns in 0..150usize) {
+            let mut all = all;
+            for (at, trace) in all.iter_mut().enumerate() {
+                trace.id = RequestId::from_u128(at as u128);
+            }
+            let of = Why::of(&all[0], &all);
+            let text = why(&all[0], &of, Look { columns, folds: true, digits: 8, is_verbose: true });
+            let text = strip_str(&text).to_string();
+            prop_assert!(!text.chars().any(|c| is_dangerous(c) && c != '\n'), "{}", text);
+        }
+    }
+}

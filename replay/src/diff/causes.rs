@@ -1,0 +1,241 @@
+//! Where the difference in time is. The causes add up to it exactly, since the shares of each request do.
+
+use std::collections::BTreeMap;
+
+use crate::shares::{RunShare, Shares};
+use crate::{Run, Timeline};
+
+use super::align::{Pair, Row};
+
+/// Of one kind of effect in one step, so many targets are told apart; in a crowd, only those that matter are.
+const MAX_TARGETS: usize = 4;
+
+/// What a part of the difference was spent on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CauseKind {
+    /// The body was being read.
+    Receive,
+    /// A step waited for its turn.
+    Queue,
+    /// A step ran.
+    Cpu,
+    /// An effect, or several of one target, was waited for.
+    Effect,
+    /// Attempts at an effect that were followed by another, and the pauses after them.
+    Retry,
+    /// A step that only the second request ran, or effects that only it asked for.
+    Extra,
+    /// A step that only the first request ran, or effects that only it asked for.
+    Missing,
+    /// Nothing that the traces tell.
+    Unexplained,
+}
+
+impl CauseKind {
+    /// The word used in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Receive => "receive",
+            Self::Queue => "queue",
+            Self::Cpu => "cpu",
+            Self::Effect => "effect",
+            Self::Retry => "retry",
+            Self::Extra => "extra",
+            Self::Missing => "missing",
+            Self::Unexplained => "unexplained",
+        }
+    }
+}
+
+/// A part of the difference in time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// The name of the step; none for what belongs to no step.
+    pub step: Option<String>,
+    /// What sort of part.
+    pub kind: CauseKind,
+    /// In words: `http GET idp.example.com/verify`, `CPU of render_todo`, `20 sql calls more`.
+    pub what: String,
+    /// How long it was in the first request, in nanoseconds.
+    pub a_ns: u64,
+    /// How long it was in the second.
+    pub b_ns: u64,
+}
+
+impl Cause {
+    /// How much longer the second took with it.
+    pub fn delta_ns(&self) -> i128 {
+        i128::from(self.b_ns) - i128::from(self.a_ns)
+    }
+}
+
+/// What belongs together: the step, the sort, and for effects their kind and what they are called in both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key<'t> {
+    step: Option<&'t str>,
+    sort: CauseKind,
+    effect: &'t str,
+    targets: Option<(&'t str, &'t str)>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    a_ns: u64,
+    b_ns: u64,
+    count: u64,
+}
+
+impl Sum {
+    fn delta_ns(&self) -> i128 {
+        i128::from(self.b_ns) - i128::from(self.a_ns)
+    }
+}
+
+/// The causes, the largest first. They add up to the difference between the two durations.
+pub(super) fn causes(a: (&Timeline, &Shares), b: (&Timeline, &Shares), rows: &[Row]) -> Vec<Cause> {
+    let mut ledger = Ledger::default();
+    let whole = |sort| Key { step: None, sort, effect: "", targets: None };
+    ledger.add(whole(CauseKind::Receive), a.1.receive_ns, b.1.receive_ns);
+    ledger.add(whole(CauseKind::Unexplained), a.1.unexplained_ns, b.1.unexplained_ns);
+    for row in rows {
+        let of = |(timeline, shares): (_, _), at: Option<usize>| side(timeline, shares, at);
+        ledger.row(of(a, row.run.a), of(b, row.run.b), &row.effects);
+    }
+    ledger.causes()
+}
+
+/// A run and its share.
+type Side<'t> = Option<(&'t Run, &'t RunShare)>;
+
+fn side<'t>(timeline: &'t Timeline, shares: &'t Shares, at: Option<usize>) -> Side<'t> {
+    at.map(|at| (&timeline.runs[at], &shares.runs[at]))
+}
+
+#[derive(Default)]
+struct Ledger<'t> {
+    sums: BTreeMap<Key<'t>, Sum>,
+}
+
+impl<'t> Ledger<'t> {
+    fn add(&mut self, key: Key<'t>, a_ns: u64, b_ns: u64) {
+        let sum = self.sums.entry(key).or_default();
+        sum.a_ns += a_ns;
+        sum.b_ns += b_ns;
+        sum.count += 1;
+    }
+
+    fn row(&mut self, a: Side<'t>, b: Side<'t>, effects: &[Pair]) {
+        let alone = |step, sort| Key { step: Some(step), sort, effect: "", targets: None };
+        match (a, b) {
+            (None, None) => {}
+            (Some((run, share)), None) => {
+                self.add(alone(&run.step.name, CauseKind::Missing), share.whole_ns(), 0);
+            }
+            (None, Some((run, share))) => {
+                self.add(alone(&run.step.name, CauseKind::Extra), 0, share.whole_ns());
+            }
+            (Some(a), Some(b)) => {
+                let step = b.0.step.name.as_str();
+                self.add(alone(step, CauseKind::Queue), a.1.queue_ns, b.1.queue_ns);
+                self.add(alone(step, CauseKind::Cpu), a.1.cpu_ns, b.1.cpu_ns);
+                effects.iter().for_each(|pair| self.effect(step, a, b, *pair));
+            }
+        }
+    }
+
+    fn effect(&mut self, step: &'t str, a: (&'t Run, &RunShare), b: (&'t Run, &RunShare), pair: Pair) {
+        let of = |(run, share): (&'t Run, &RunShare), at: Option<usize>| {
+            at.map(|at| (&run.effects[at], share.effects[at]))
+        };
+        let key = |sort, effect, targets| Key { step: Some(step), sort, effect, targets };
+        match (of(a, pair.a), of(b, pair.b)) {
+            (None, None) => {}
+            (Some((effect, share)), None) => {
+                self.add(key(CauseKind::Missing, &effect.kind, None), share.whole_ns(), 0);
+            }
+            (None, Some((effect, share))) => {
+                self.add(key(CauseKind::Extra, &effect.kind, None), 0, share.whole_ns());
+            }
+            (Some((a, a_share)), Some((b, b_share))) => {
+                let targets = Some((a.summary.as_str(), b.summary.as_str()));
+                let (wait, retry) =
+                    (key(CauseKind::Effect, &b.kind, targets), key(CauseKind::Retry, &b.kind, targets));
+                self.add(wait, a_share.wait_ns, b_share.wait_ns);
+                self.add(retry, a_share.retry_ns, b_share.retry_ns);
+            }
+        }
+    }
+
+    fn causes(self) -> Vec<Cause> {
+        let sums: Vec<(Key<'t>, Sum)> = self.sums.into_iter().collect();
+        let is_one = |(a, _): &(Key<'_>, _), (b, _): &(Key<'_>, _)| {
+            (a.step, a.sort, a.effect) == (b.step, b.sort, b.effect)
+        };
+        let mut causes: Vec<Cause> = Vec::new();
+        for crowd in sums.chunk_by(is_one) {
+            gathered(crowd, |key, sum| {
+                if sum.a_ns != sum.b_ns {
+                    causes.push(Cause {
+                        step: key.step.map(str::to_owned),
+                        kind: key.sort,
+                        what: what(key, sum.count),
+                        a_ns: sum.a_ns,
+                        b_ns: sum.b_ns,
+                    });
+                }
+            });
+        }
+        causes.sort_by_key(|cause| std::cmp::Reverse(cause.delta_ns().unsigned_abs()));
+        causes
+    }
+}
+
+/// Many small calls are one large finding: of more than a few targets, those which hold less than a fifth of what the crowd
+/// differs by become one.
+fn gathered<'t>(crowd: &[(Key<'t>, Sum)], mut each: impl FnMut(&Key<'t>, &Sum)) {
+    if crowd.len() <= MAX_TARGETS {
+        return crowd.iter().for_each(|(key, sum)| each(key, sum));
+    }
+    let all_ns: u128 = crowd.iter().map(|(_, sum)| sum.delta_ns().unsigned_abs()).sum();
+    let mut rest = Sum::default();
+    for (key, sum) in crowd {
+        if sum.delta_ns().unsigned_abs() >= all_ns.div_ceil(5) {
+            each(key, sum);
+        } else {
+            rest.a_ns += sum.a_ns;
+            rest.b_ns += sum.b_ns;
+            rest.count += sum.count;
+        }
+    }
+    each(&Key { targets: None, ..crowd[0].0 }, &rest);
+}
+
+fn what(key: &Key<'_>, count: u64) -> String {
+    let (step, kind) = (key.step.unwrap_or_default(), key.effect);
+    let calls = if count == 1 { "call" } else { "calls" };
+    match (key.sort, key.targets) {
+        (CauseKind::Receive, _) => "reading the body".to_owned(),
+        (CauseKind::Unexplained, _) => "unexplained".to_owned(),
+        (CauseKind::Queue, _) => format!("waiting for {step}'s turn"),
+        (CauseKind::Cpu, _) => format!("CPU of {step}"),
+        (CauseKind::Extra, _) if kind.is_empty() => format!("{step}, only in b"),
+        (CauseKind::Missing, _) if kind.is_empty() => format!("{step}, only in a"),
+        (CauseKind::Extra, _) => format!("{count} {kind} {calls} more"),
+        (CauseKind::Missing, _) => format!("{count} {kind} {calls} fewer"),
+        (sort, targets) => {
+            let of = if sort == CauseKind::Retry { "retries of " } else { "" };
+            let many = if count > 1 { format!(" ({count} calls)") } else { String::new() };
+            match targets {
+                None => format!("{of}{count} {kind} {calls}"),
+                Some((a, b)) if a == b => format!("{of}{}{many}", label(kind, b)),
+                Some((a, b)) => {
+                    format!("{of}{} -> {}{many}", label(kind, a), if b.is_empty() { kind } else { b })
+                }
+            }
+        }
+    }
+}
+
+fn label(kind: &str, target: &str) -> String {
+    if target.is_empty() { kind.to_owned() } else { format!("{kind} {target}") }
+}

@@ -1,0 +1,28 @@
+//! Two requests compared: where the difference in time is, in parts that add up, and what differs, the most upstream
+//! first. A pure function over their traces.
+//!
+//! `align` says what goes with what, `causes` splits the difference in time, `walk` and `message` find what differs,
+//! `value` compares two values, `ignored` knows what is not compared, `words` compares two texts, `typical` picks two
+//! requests to compare, `document` is the form for other programs.
+
+mod align;
+mod build;
+mod causes;
+mod document;
+mod ignored;
+pub(crate) mod message;
+mod model;
+#[cfg(test)]
+mod tests;
+mod typical;
+mod value;
+mod walk;
+mod words;
+
+pub use align::{Pair, Row};
+pub use causes::{Cause, CauseKind};
+pub use document::DiffJson;
+pub use ignored::Ignored;
+pub use model::{Diff, Difference, Side, What};
+pub use typical::{TooFew, Typical, typical};
+pub use words::{TextLine, changed_lines};

@@ -1,0 +1,135 @@
+//! The fields of a request and of its slots, as far as they can be compared across requests: texts and numbers, and of
+//! lists their lengths. What holds a secret is left out.
+
+use std::collections::BTreeMap;
+
+use zerver_trace::{Node, Trace, Value};
+
+use crate::diff::message::{parameters, query};
+use crate::{Ignored, Timeline};
+
+/// Of one request, so many fields are looked at.
+const MAX_FIELDS: usize = 300;
+/// How deep in a value.
+const MAX_DEPTH: usize = 6;
+/// Longer texts are no values that requests have in common.
+const MAX_TEXT: usize = 64;
+
+/// What a field holds.
+#[derive(Debug, Clone, PartialEq, PartialOrd)]
+pub(super) enum Scalar {
+    Number(f64),
+    Text(String),
+}
+
+impl Scalar {
+    /// For eyes.
+    pub(super) fn show(&self) -> String {
+        match self {
+            Self::Number(n) => n.to_string(),
+            Self::Text(text) => text.clone(),
+        }
+    }
+}
+
+/// Fields by name: `query latency_ms`, `Todo.title`, `Todos.len`.
+pub(super) type Fields = BTreeMap<String, Scalar>;
+
+pub(super) fn fields(trace: &Trace, timeline: &Timeline, ignored: &Ignored) -> Fields {
+    let mut fields = Fields::new();
+    for (name, value) in parameters(&trace.flow.pattern, &trace.path).unwrap_or_default() {
+        add(&mut fields, format!("parameter {name}"), typed(&value));
+    }
+    if !trace.target.is_secret() {
+        for (name, value) in query(trace) {
+            add(&mut fields, format!("query {name}"), typed(&value));
+        }
+    }
+    for header in &trace.request_headers {
+        let is_length = header.name == "content-length";
+        if ignored.has(&header.name) || header.value.is_secret() || is_length {
+            continue;
+        }
+        let root = header.value.value().map(Value::root);
+        if let Some(bytes) = root.as_ref().and_then(Node::as_bytes) {
+            add(&mut fields, format!("header {}", header.name), text(&String::from_utf8_lossy(&bytes)));
+        }
+    }
+    add(&mut fields, "body length".to_owned(), Some(Scalar::Number(trace.request_body.full_len as f64)));
+    for slot in &timeline.slots {
+        // Its parts may be secret.
+        if slot.is_masked() || slot.value.is_secret() {
+            continue;
+        }
+        if let Some(value) = slot.value.value() {
+            walk(&mut slot.name.clone(), &value.root(), 0, &mut fields);
+        }
+    }
+    fields
+}
+
+fn add(fields: &mut Fields, name: String, value: Option<Scalar>) {
+    if let Some(value) = value
+        && fields.len() < MAX_FIELDS
+    {
+        fields.entry(name).or_insert(value);
+    }
+}
+
+fn text(text: &str) -> Option<Scalar> {
+    (text.len() <= MAX_TEXT).then(|| Scalar::Text(text.to_owned()))
+}
+
+/// What came as text, and may be a number.
+fn typed(value: &str) -> Option<Scalar> {
+    match value.parse::<f64>() {
+        Ok(number) if number.is_finite() => Some(Scalar::Number(number)),
+        _ => text(value),
+    }
+}
+
+fn walk(path: &mut String, node: &Node<'_>, depth: usize, fields: &mut Fields) {
+    if depth > MAX_DEPTH || fields.len() >= MAX_FIELDS {
+        return;
+    }
+    let len = path.len();
+    let mut within = |path: &mut String, name: &str, node: &Node<'_>| {
+        path.push('.');
+        path.push_str(name);
+        walk(path, node, depth + 1, fields);
+        path.truncate(len);
+    };
+    let number = |n: f64| Some(Scalar::Number(n));
+    let value = match node {
+        Node::Struct(parts) => return parts.iter().for_each(|(name, part)| within(path, name, part)),
+        Node::Map(entries) => {
+            let named = entries.iter().filter_map(|(key, part)| Some((key.as_str()?, part)));
+            named.for_each(|(name, part)| within(path, name, part));
+            path.push_str(".len");
+            add(fields, path.clone(), number(entries.len() as f64));
+            return path.truncate(len);
+        }
+        Node::Seq(items) => {
+            path.push_str(".len");
+            add(fields, path.clone(), number(items.len() as f64));
+            return path.truncate(len);
+        }
+        Node::Some(inner) => return walk(path, inner, depth + 1, fields),
+        Node::Variant(name, inner) => {
+            if let Some(inner) = inner {
+                within(path, name, inner);
+            }
+            text(name)
+        }
+        Node::Uint(n) => number(*n as f64),
+        Node::Int(n) => number(*n as f64),
+        Node::U128(n) => number(*n as f64),
+        Node::I128(n) => number(*n as f64),
+        Node::F32(n) if n.is_finite() => number((*n).into()),
+        Node::F64(n) if n.is_finite() => number(*n),
+        Node::Str(value) => text(value),
+        Node::Bool(_) | Node::Char(_) | Node::None => text(&node.to_string()),
+        Node::F32(_) | Node::F64(_) | Node::Unit | Node::Bytes(_) => None,
+    };
+    add(fields, path.clone(), value);
+}

@@ -1,0 +1,144 @@
+//! How the times of one request compare with those of others: its whole, and each part as [`crate::shares`] has it.
+
+use std::collections::BTreeMap;
+
+use crate::shares::shares;
+use crate::{Timeline, median};
+
+/// What a time was spent on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// The whole request.
+    Whole,
+    /// Reading the body.
+    Receive,
+    /// A step waited for its turn.
+    Queue(String),
+    /// A step ran.
+    Cpu(String),
+    /// Effects of a step were waited for.
+    Effect {
+        /// The step.
+        step: String,
+        /// Kind and arguments in a few words; only the kind where most requests ask for something else.
+        what: String,
+    },
+    /// Nothing that the trace tells.
+    Unexplained,
+}
+
+impl Place {
+    /// The word used in JSON.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Whole => "total",
+            Self::Receive => "receive",
+            Self::Queue(_) => "queue",
+            Self::Cpu(_) => "cpu",
+            Self::Effect { .. } => "effect",
+            Self::Unexplained => "unexplained",
+        }
+    }
+
+    /// The step it belongs to.
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            Self::Queue(step) | Self::Cpu(step) | Self::Effect { step, .. } => Some(step),
+            _ => None,
+        }
+    }
+}
+
+/// A time of one request among the same of others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// What it was spent on.
+    pub place: Place,
+    /// How long it took here, in nanoseconds.
+    pub ns: u64,
+    /// How long half of all requests took with it at most; 0 where they did not do it.
+    pub median_ns: u64,
+    /// How many others took less.
+    pub slower_than: usize,
+    /// How many others there are.
+    pub others: usize,
+}
+
+impl Standing {
+    fn new(place: Place, all_ns: &[u64]) -> Self {
+        let ns = all_ns.first().copied().unwrap_or(0);
+        Self {
+            place,
+            ns,
+            median_ns: median(all_ns).unwrap_or(0),
+            slower_than: all_ns.iter().filter(|other| **other < ns).count(),
+            others: all_ns.len().saturating_sub(1),
+        }
+    }
+
+    /// The share of the others that took less, in percent, rounded down; none without others.
+    pub fn percentile(&self) -> Option<u8> {
+        Some((self.slower_than * 100).checked_div(self.others)? as u8)
+    }
+}
+
+type Parts = BTreeMap<Place, u64>;
+
+/// The first of these requests among all of them.
+pub(super) fn standings(timelines: &[Timeline]) -> (Standing, Vec<Standing>) {
+    let totals: Vec<u64> = timelines.iter().map(|timeline| timeline.totals.total_ns).collect();
+    let common = common_effects(timelines);
+    let all: Vec<Parts> = timelines.iter().map(|timeline| parts(timeline, &common)).collect();
+    let mut places: Vec<&Place> = all.iter().flat_map(BTreeMap::keys).collect();
+    places.sort_unstable();
+    places.dedup();
+    let mut standings: Vec<Standing> = places
+        .into_iter()
+        .map(|place| {
+            let all_ns: Vec<u64> = all.iter().map(|parts| parts.get(place).copied().unwrap_or(0)).collect();
+            Standing::new(place.clone(), &all_ns)
+        })
+        .filter(|standing| standing.ns > 0 || standing.median_ns > 0)
+        .collect();
+    standings.sort_by_key(|it| std::cmp::Reverse(i128::from(it.ns) - i128::from(it.median_ns)));
+    (Standing::new(Place::Whole, &totals), standings)
+}
+
+/// The effects that at least half of the requests ask for.
+fn common_effects(timelines: &[Timeline]) -> BTreeMap<(String, String), usize> {
+    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for timeline in timelines {
+        let mut labels: Vec<(String, String)> = timeline
+            .runs
+            .iter()
+            .flat_map(|run| run.effects.iter().map(|effect| (run.step.name.clone(), effect.label())))
+            .collect();
+        labels.sort_unstable();
+        labels.dedup();
+        for label in labels {
+            *counts.entry(label).or_default() += 1;
+        }
+    }
+    counts.retain(|_, count| *count * 2 >= timelines.len());
+    counts
+}
+
+fn parts(timeline: &Timeline, common: &BTreeMap<(String, String), usize>) -> Parts {
+    let shares = shares(timeline);
+    let mut parts = Parts::new();
+    let mut add = |place: Place, ns: u64| *parts.entry(place).or_default() += ns;
+    add(Place::Receive, shares.receive_ns);
+    add(Place::Unexplained, shares.unexplained_ns);
+    for (run, share) in timeline.runs.iter().zip(&shares.runs) {
+        let step = &run.step.name;
+        add(Place::Queue(step.clone()), share.queue_ns);
+        add(Place::Cpu(step.clone()), share.cpu_ns);
+        for (effect, share) in run.effects.iter().zip(&share.effects) {
+            let key = (step.clone(), effect.label());
+            let is_common = common.contains_key(&key);
+            let what = if is_common { key.1 } else { effect.kind.clone() };
+            add(Place::Effect { step: key.0, what }, share.whole_ns());
+        }
+    }
+    parts
+}

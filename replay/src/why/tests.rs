@@ -1,0 +1,121 @@
+//! What is said of a request among others: where it stands, what goes with slowness, and that too little says nothing.
+
+use proptest::prelude::*;
+use zerver_trace::{Header, RequestId, Trace};
+
+use super::*;
+use crate::timeline::hostile::any_trace;
+use crate::timeline::sample::{plain, report, slow, wire, wrote};
+
+fn show(trace: &Trace, others: &[Trace]) -> String {
+    let why = Why::of(trace, others);
+    let line = |it: &Standing| {
+        format!(
+            "{:?} {} usually {} slower than {} of {}\n",
+            it.place, it.ns, it.median_ns, it.slower_than, it.others
+        )
+    };
+    let mut out = line(&why.total);
+    why.parts.iter().take(3).for_each(|part| out += &line(part));
+    for finding in &why.findings {
+        out += &format!("{} here {:?} n {}: {:?}\n", finding.field, finding.here, finding.n, finding.link);
+    }
+    out + &format!("{} fields of {} requests\n", why.looked_at, why.population)
+}
+
+/// Reports with these latencies, each of another id, and with a header that says who asked.
+fn reports(latencies: impl IntoIterator<Item = u64>) -> Vec<Trace> {
+    let numbered = |(at, latency_ms): (usize, u64)| {
+        let mut trace = report(latency_ms);
+        trace.id = RequestId::from_u128(at as u128);
+        let agent = if at % 2 == 0 { "curl" } else { "browser" };
+        trace.request_headers.push(Header { name: "user-agent".into(), value: wire(agent.as_bytes()) });
+        trace
+    };
+    latencies.into_iter().enumerate().map(numbered).collect()
+}
+
+#[test]
+fn a_number_goes_with_slowness() {
+    let all = reports((0..40).map(|n| n * 7 % 40));
+    insta::assert_snapshot!(show(&all[17], &all), @r#"
+    Whole 39430000 usually 19430000 slower than 39 of 39
+    Effect { step: "gather", what: "http GET figures.internal/figures?.." } 39370000 usually 19370000 slower than 39 of 39
+    Receive 10000 usually 10000 slower than 0 of 39
+    Queue("parse_report") 2000 usually 2000 slower than 0 of 39
+    query latency_ms here Some("39") n 40: Rank(1.0)
+    ReportParams.latency_ms here Some("39") n 40: Rank(1.0)
+    3 fields of 40 requests
+    "#);
+}
+
+#[test]
+fn a_value_among_few_goes_with_slowness() {
+    let all = reports((0..40).map(|n| if n % 4 == 0 { 120 } else { 2 }));
+    insta::assert_snapshot!(show(&all[0], &all), @r#"
+    Whole 120430000 usually 2430000 slower than 30 of 39
+    Effect { step: "gather", what: "http GET figures.internal/figures?.." } 120370000 usually 2370000 slower than 30 of 39
+    Receive 10000 usually 10000 slower than 0 of 39
+    Queue("parse_report") 2000 usually 2000 slower than 0 of 39
+    query latency_ms here Some("120") n 40: Groups([Group { value: Some("120"), n: 10, median_ns: 120430000 }, Group { value: Some("2"), n: 30, median_ns: 2430000 }])
+    ReportParams.latency_ms here Some("120") n 40: Groups([Group { value: Some("120"), n: 10, median_ns: 120430000 }, Group { value: Some("2"), n: 30, median_ns: 2430000 }])
+    3 fields of 40 requests
+    "#);
+}
+
+#[test]
+fn too_few_say_nothing_and_other_flows_do_not_count() {
+    let mut few = reports(0..19);
+    few.push(slow());
+    insta::assert_snapshot!(show(&few[18], &few), @r#"
+    Whole 18430000 usually 9430000 slower than 18 of 18
+    Effect { step: "gather", what: "http GET figures.internal/figures?.." } 18370000 usually 9370000 slower than 18 of 18
+    Receive 10000 usually 10000 slower than 0 of 18
+    Queue("parse_report") 2000 usually 2000 slower than 0 of 18
+    0 fields of 19 requests
+    "#);
+    insta::assert_snapshot!(show(&few[18], &[]), @r#"
+    Whole 18430000 usually 18430000 slower than 0 of 0
+    Receive 10000 usually 10000 slower than 0 of 0
+    Queue("parse_report") 2000 usually 2000 slower than 0 of 0
+    Cpu("gather") 10000 usually 10000 slower than 0 of 0
+    0 fields of 1 requests
+    "#);
+}
+
+#[test]
+fn no_secret_is_a_field() {
+    let fields = |is_secret: bool| {
+        let with = |n: u64| {
+            let mut trace = slow();
+            trace.id = RequestId::from_u128(n.into());
+            trace.duration_ns += n;
+            // The first slot is a secret, the second is not.
+            let slot = if is_secret { 0 } else { 1 };
+            trace.events[2] = wrote(0, slot, 150, plain(n));
+            if !is_secret {
+                trace.events.remove(6);
+            }
+            trace
+        };
+        let all: Vec<Trace> = (0..40).map(with).collect();
+        Why::of(&all[39], &all).findings.into_iter().map(|finding| finding.field).collect::<Vec<_>>()
+    };
+    assert_eq!(fields(false), ["Claims"]);
+    assert_eq!(fields(true), [""; 0]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn any_population_will_do(mut all in prop::collection::vec(any_trace(), 1..30)) {
+        for (at, trace) in all.iter_mut().enumerate() {
+            trace.id = RequestId::from_u128(at as u128);
+        }
+        let why = Why::of(&all[0], &all);
+        prop_assert_eq!(why.population, all.len());
+        // The parts of one request add up to it.
+        prop_assert_eq!(why.parts.iter().map(|part| u128::from(part.ns)).sum::<u128>(), u128::from(why.total.ns));
+        serde_json::to_string(&WhyJson::new(&all[0], &why)).unwrap();
+    }
+}
