@@ -1,6 +1,6 @@
 //! How the times of one request compare with those of others: its whole, and each part as [`crate::shares`] has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::shares::shares;
 use crate::{Timeline, median};
@@ -20,7 +20,7 @@ pub enum Place {
     Effect {
         /// The step.
         step: String,
-        /// Kind and arguments in a few words; only the kind where most requests ask for something else.
+        /// Kind and arguments in a few words; only the kind where requests ask for one thing or another.
         what: String,
     },
     /// Nothing that the trace tells.
@@ -104,26 +104,33 @@ pub(super) fn standings(timelines: &[Timeline]) -> (Standing, Vec<Standing>) {
     (Standing::new(Place::Whole, &totals), standings)
 }
 
-/// The effects that at least half of the requests ask for.
-fn common_effects(timelines: &[Timeline]) -> BTreeMap<(String, String), usize> {
-    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+/// Step, kind and, for a target, what the effect is called.
+type Asked = (String, String, Option<String>);
+
+/// The targets that nine in ten ask for, of the requests that ask for any of that kind in that step.
+fn common_effects(timelines: &[Timeline]) -> BTreeSet<Asked> {
+    let mut counts: BTreeMap<Asked, usize> = BTreeMap::new();
     for timeline in timelines {
-        let mut labels: Vec<(String, String)> = timeline
-            .runs
-            .iter()
-            .flat_map(|run| run.effects.iter().map(|effect| (run.step.name.clone(), effect.label())))
+        let effects =
+            timeline.runs.iter().flat_map(|run| run.effects.iter().map(move |effect| (run, effect)));
+        let asked: BTreeSet<Asked> = effects
+            .flat_map(|(run, effect)| {
+                let of = |target| (run.step.name.clone(), effect.kind.clone(), target);
+                [of(None), of(Some(effect.label()))]
+            })
             .collect();
-        labels.sort_unstable();
-        labels.dedup();
-        for label in labels {
-            *counts.entry(label).or_default() += 1;
+        for asked in asked {
+            *counts.entry(asked).or_default() += 1;
         }
     }
-    counts.retain(|_, count| *count * 2 >= timelines.len());
-    counts
+    let is_common = |((step, kind, target), count): &(&Asked, &usize)| {
+        let of_kind = counts.get(&(step.clone(), kind.clone(), None)).copied().unwrap_or(0);
+        target.is_some() && **count * 10 >= of_kind * 9
+    };
+    counts.iter().filter(is_common).map(|(asked, _)| asked.clone()).collect()
 }
 
-fn parts(timeline: &Timeline, common: &BTreeMap<(String, String), usize>) -> Parts {
+fn parts(timeline: &Timeline, common: &BTreeSet<Asked>) -> Parts {
     let shares = shares(timeline);
     let mut parts = Parts::new();
     let mut add = |place: Place, ns: u64| *parts.entry(place).or_default() += ns;
@@ -134,9 +141,9 @@ fn parts(timeline: &Timeline, common: &BTreeMap<(String, String), usize>) -> Par
         add(Place::Queue(step.clone()), share.queue_ns);
         add(Place::Cpu(step.clone()), share.cpu_ns);
         for (effect, share) in run.effects.iter().zip(&share.effects) {
-            let key = (step.clone(), effect.label());
-            let is_common = common.contains_key(&key);
-            let what = if is_common { key.1 } else { effect.kind.clone() };
+            let key = (step.clone(), effect.kind.clone(), Some(effect.label()));
+            let is_common = common.contains(&key);
+            let what = if is_common { effect.label() } else { effect.kind.clone() };
             add(Place::Effect { step: key.0, what }, share.whole_ns());
         }
     }

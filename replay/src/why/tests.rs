@@ -5,7 +5,7 @@ use zerver_trace::{Header, RequestId, Trace};
 
 use super::*;
 use crate::timeline::hostile::any_trace;
-use crate::timeline::sample::{plain, report, slow, wire, wrote};
+use crate::timeline::sample::{asked, plain, report, slow, summed, wire, wrote};
 
 fn show(trace: &Trace, others: &[Trace]) -> String {
     let why = Why::of(trace, others);
@@ -81,6 +81,22 @@ fn too_few_say_nothing_and_other_flows_do_not_count() {
     Cpu("gather") 10000 usually 10000 slower than 0 of 0
     0 fields of 1 requests
     "#);
+}
+
+#[test]
+fn effects_that_ask_for_one_thing_or_another_are_told_by_their_kind() {
+    let with = |n: u64| {
+        let mut trace = slow();
+        trace.id = RequestId::from_u128(n.into());
+        trace.events[9] = asked(1, 3, 2_420, "kv", summed(("todo", n), &format!("get todo:{n}")), 1);
+        trace
+    };
+    let all: Vec<Trace> = (0..4).map(with).collect();
+    let why = Why::of(&all[0], &all);
+    let effect = |step: &str, what: &str| Place::Effect { step: step.into(), what: what.into() };
+    let places: Vec<&Place> = why.parts.iter().map(|part| &part.place).collect();
+    assert!(places.contains(&&effect("load_todo", "kv")), "{places:?}");
+    assert!(places.contains(&&effect("lookup_user", "http GET idp.example.com/verify")), "{places:?}");
 }
 
 #[test]
