@@ -4,6 +4,7 @@
 //! together with the calls that [`Job::take_starts`] hands out. Times are given, never taken.
 
 use std::any::Any;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -203,7 +204,7 @@ impl Job {
 
     /// The calls to start, each once.
     pub fn take_starts(&mut self) -> SmallVec<[Start; 2]> {
-        std::mem::take(&mut self.starts)
+        mem::take(&mut self.starts)
     }
 
     /// Takes in how a call ended. A call that is not in flight is ignored: its job went on without it.
@@ -225,7 +226,7 @@ impl Job {
         if self.ended.is_some() {
             return;
         }
-        for call in std::mem::take(&mut self.in_flight) {
+        for call in mem::take(&mut self.in_flight) {
             self.record(Event::Answered { call, at_ns, answer: Answer::Cancelled });
         }
         self.starts.clear();
@@ -246,6 +247,9 @@ impl Job {
         if self.ended.is_none() {
             self.stop(Stop::Gone, self.ready_ns);
         }
+        // Where nothing is recorded these are the last owners of their values, and a value's `Drop` may panic.
+        let (slots, progress, plan) = (mem::take(&mut self.slots), self.progress.take(), self.plan.take());
+        let _ = catch_unwind(AssertUnwindSafe(|| drop((slots, progress, plan))));
         let (outcome, response) = self.ended.take().unwrap_or((Outcome::Gone { step: self.at }, None));
         Ended {
             outcome,
