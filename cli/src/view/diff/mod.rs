@@ -117,7 +117,7 @@ fn total(diff: &Diff, unit: Unit, look: Look) -> Vec<String> {
         ("missing", CauseKind::Missing),
         ("CPU", CauseKind::Cpu),
         ("queue", CauseKind::Queue),
-        ("body", CauseKind::Receive),
+        ("receiving", CauseKind::Receive),
         ("unexplained", CauseKind::Unexplained),
     ];
     let parts = kinds.map(|(_, kind)| {
