@@ -20,8 +20,9 @@ pub use diff::{
 };
 pub use json::Json;
 pub use replayer::{
-    Applied, Coverage, EditError, Edits, Finding, FindingClass, Opened, Refusal, Replay, Replied, Report,
-    Secrets, Seen, SlotEdit, Source, flow_is_gone, nearest,
+    Applied, Coverage, EditError, Edits, Ending, Fault, Finding, FindingClass, Live, Opened, Refusal, Replay,
+    Replied, Report, Secrets, Seen, SlotEdit, Source, Timers, Trial, World, Wrong, flow_is_gone, nearest,
+    trials,
 };
 pub use rfc3339::{Utc, rfc3339};
 pub use timeline::{

@@ -15,8 +15,8 @@ pub(super) struct Answers<'r> {
 
 /// What is known of how a call ended.
 pub(super) enum Known {
-    /// So, at this place among the answers, and at this time.
-    Ended(Performed, (usize, u64)),
+    /// So.
+    Ended(Performed),
     /// It was in flight when the request ended.
     InFlight,
     /// Nothing, and why.
@@ -49,16 +49,16 @@ impl<'r> Answers<'r> {
     /// How a recorded call ended, as an answer to `call`.
     pub(super) fn answer(&self, recorded: &facts::Call, call: &Call) -> Known {
         match (&recorded.answer, recorded.answered) {
-            (Some(Answer::Ok(output)), Some(answered)) => match self.secrets.plain(output) {
+            (Some(Answer::Ok(output)), Some(_)) => match self.secrets.plain(output) {
                 Ok(output) => match call.decode(output) {
-                    Ok(output) => Known::Ended(Ok(output), answered),
+                    Ok(output) => Known::Ended(Ok(output)),
                     Err(error) => {
                         Known::Nothing(format!("its recorded answer fits no more: {}", error.message))
                     }
                 },
                 Err(gone) => Known::Nothing(format!("its recorded answer: {gone}")),
             },
-            (Some(Answer::Err(error)), Some(answered)) => Known::Ended(Err(error.clone()), answered),
+            (Some(Answer::Err(error)), Some(_)) => Known::Ended(Err(error.clone())),
             _ => Known::InFlight,
         }
     }

@@ -19,6 +19,8 @@ pub(super) struct Comparison<'c> {
     today: &'c FlowInfo,
     then: &'c FlowInfo,
     pub(super) findings: Vec<Finding>,
+    /// Today's calls that were performed for real.
+    pub(super) live: BTreeSet<u32>,
     skipped: BTreeSet<String>,
 }
 
@@ -33,6 +35,7 @@ impl<'c> Comparison<'c> {
             today: replay.flow.info(),
             then: &replay.opened.trace.flow,
             findings: Vec::new(),
+            live: BTreeSet::new(),
             skipped: BTreeSet::new(),
         }
     }
@@ -58,6 +61,7 @@ impl<'c> Comparison<'c> {
 
     /// All differences, in the order of the flow.
     pub(super) fn findings(&mut self, recorded: &Facts, run: &Rerun) -> Vec<Finding> {
+        self.live.clone_from(&run.live);
         let links = self.links(recorded, &run.facts);
         let stopped = run.unanswered.as_ref().map(|unanswered| unanswered.run);
         let (mut not_run, mut newly_run) = (Vec::new(), Vec::new());
@@ -295,7 +299,7 @@ const fn step_of(outcome: &Outcome) -> Option<u16> {
 }
 
 /// An outcome in words, by field.
-fn told(outcome: &Outcome, flow: &FlowInfo) -> BTreeMap<&'static str, String> {
+pub(super) fn told(outcome: &Outcome, flow: &FlowInfo) -> BTreeMap<&'static str, String> {
     let mut told = BTreeMap::new();
     let step = step_of(outcome).map(|at| match flow.steps.get(usize::from(at)) {
         Some(step) => step.name.clone(),

@@ -5,8 +5,10 @@ use std::str::FromStr;
 
 use bincode::{Decode, Encode};
 use zerver_engine::{Call, Flow, Performed};
-use zerver_trace::{Datum, FlowInfo, Value};
+use zerver_trace::{Datum, EffectError, FlowInfo, Value};
 
+use super::faults::{Fault, Wrong};
+use super::form::Given;
 use super::mask::is_sensitive;
 use super::report::{Applied, Refusal, Seen};
 use super::{nearest, path};
@@ -24,12 +26,21 @@ pub struct Edits {
     pub body: Option<Vec<u8>>,
     /// `EFFECT=JSON`: what effects give.
     pub answers: Vec<String>,
+    /// What goes wrong with effects.
+    pub faults: Vec<Fault>,
+    /// The kinds of effect that are performed for real where nothing else answers them.
+    pub live: Vec<String>,
 }
 
 impl Edits {
     /// Whether nothing is different.
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty() && self.headers.is_empty() && self.body.is_none() && self.answers.is_empty()
+        self.slots.is_empty()
+            && self.headers.is_empty()
+            && self.body.is_none()
+            && self.answers.is_empty()
+            && self.faults.is_empty()
+            && self.live.is_empty()
     }
 }
 
@@ -47,6 +58,12 @@ pub struct SlotEdit {
 /// Why a text is no edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EditError(String);
+
+impl EditError {
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+}
 
 impl fmt::Display for EditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,6 +105,12 @@ impl SlotEdit {
 pub(super) struct Prepared {
     slots: Vec<PreparedSlot>,
     answers: Vec<PreparedAnswer>,
+    faults: Vec<PreparedFault>,
+}
+
+struct PreparedFault {
+    fault: Fault,
+    is_used: bool,
 }
 
 struct PreparedSlot {
@@ -95,14 +118,15 @@ struct PreparedSlot {
     slot: u16,
     /// The step that sees it first.
     at: u16,
-    value: Value,
+    given: Given,
     is_applied: bool,
 }
 
 struct PreparedAnswer {
     /// The kind and the summary, or the number of the call.
     effect: String,
-    value: Value,
+    json: String,
+    given: Given,
     is_used: bool,
 }
 
@@ -114,7 +138,12 @@ impl Prepared {
         }
         let slots = edits.slots.iter().map(|edit| PreparedSlot::new(edit, at, flow));
         let answers = edits.answers.iter().map(|text| PreparedAnswer::new(text));
-        Ok(Self { slots: slots.collect::<Result<_, _>>()?, answers: answers.collect::<Result<_, _>>()? })
+        let faults = edits.faults.iter().map(|fault| PreparedFault { fault: fault.clone(), is_used: false });
+        Ok(Self {
+            slots: slots.collect::<Result<_, _>>()?,
+            answers: answers.collect::<Result<_, _>>()?,
+            faults: faults.collect(),
+        })
     }
 
     /// Edits the slots that the step at this position is to see so: `slot` is what a slot holds, `put` takes what it
@@ -140,23 +169,19 @@ impl Prepared {
         Ok(())
     }
 
-    /// What a call is to give, if something was said about it.
+    /// What a call is to give, if something was said about it; `names` are what it may be called, first as it is told.
     pub(super) fn answer(
         &mut self,
-        label: &str,
-        number: u32,
+        names: &[&str],
         call: &Call,
         applied: &mut Vec<Applied>,
     ) -> Option<Result<Performed, Refusal>> {
-        let number = number.to_string();
-        let said = self
-            .answers
-            .iter_mut()
-            .find(|said| !said.is_used && [label, &number].contains(&&*said.effect))?;
+        let said = self.answers.iter_mut().find(|said| !said.is_used && names.contains(&&*said.effect))?;
         said.is_used = true;
-        Some(match call.decode(&said.value) {
-            Ok(output) => {
-                let to = Seen::Value(said.value.clone());
+        let label = names.first().copied().unwrap_or_default();
+        Some(match said.given.make(|value| Ok((call.decode(value)?, value.clone()))) {
+            Ok((output, value)) => {
+                let to = Seen::Value(value);
                 applied.push(Applied {
                     what: format!("answer to {label}"),
                     step: String::new(),
@@ -165,7 +190,7 @@ impl Prepared {
                 });
                 Ok(Ok(output))
             }
-            Err(error) => Err(Refusal::new(format!("{} cannot answer {label}", said.value))
+            Err::<_, EffectError>(error) => Err(Refusal::new(format!("{} cannot answer {label}", said.json))
                 .because(error.message)
                 .hint("`zerver trace --json` shows what it gave")),
         })
@@ -174,6 +199,32 @@ impl Prepared {
     /// An answer that nothing asked for.
     pub(super) fn unused_answer(&self) -> Option<&str> {
         self.answers.iter().find(|said| !said.is_used).map(|said| said.effect.as_str())
+    }
+
+    /// What goes wrong with a call, if something does.
+    pub(super) fn fault(
+        &mut self,
+        names: &[&str],
+        took_ns: Option<u64>,
+        applied: &mut Vec<Applied>,
+    ) -> Option<Wrong> {
+        let found = self.faults.iter_mut().find(|known| names.contains(&&*known.fault.effect))?;
+        if !found.is_used {
+            found.is_used = true;
+            let words = |ns| Seen::Text(Wrong::Latency { ns }.words());
+            applied.push(Applied {
+                what: names.first().copied().unwrap_or_default().to_owned(),
+                step: String::new(),
+                from: took_ns.map_or(Seen::Absent, words),
+                to: Seen::Text(found.fault.wrong.words()),
+            });
+        }
+        Some(found.fault.wrong.clone())
+    }
+
+    /// The faults of effects that nothing asked for.
+    pub(super) fn unused_faults(&self) -> impl Iterator<Item = &str> {
+        self.faults.iter().filter(|fault| !fault.is_used).map(|fault| fault.fault.effect.as_str())
     }
 
     /// The slot edits that the flow never came to.
@@ -202,12 +253,10 @@ impl PreparedSlot {
             return Err(Refusal::new(format!("{step} {how} writes {}", edit.slot))
                 .hint(format!("--at a step after {writer}")));
         }
-        let json: serde_json::Value =
-            serde_json::from_str(&edit.json).map_err(|error| wrong(edit, &error.to_string()))?;
-        let value = Value::of(&json).map_err(|error| wrong(edit, &error.to_string()))?;
-        let prepared = Self { edit: edit.clone(), slot, at, value, is_applied: false };
+        let given = Given::read(&edit.json).map_err(|error| wrong(edit, &error))?;
+        let prepared = Self { edit: edit.clone(), slot, at, given, is_applied: false };
         if edit.path.is_empty() {
-            prepared.decode(flow, &prepared.value)?;
+            prepared.given.make(|value| prepared.decode(flow, value))?;
         }
         Ok(prepared)
     }
@@ -225,16 +274,19 @@ impl PreparedSlot {
         let held = held.map(|datum| Value::of_data(&**datum)).transpose();
         let held = held.map_err(|error| wrong(&self.edit, &error.to_string()))?;
         if self.edit.path.is_empty() {
-            return Ok((self.decode(flow, &self.value)?, held, self.value.clone()));
+            let (datum, value) = self.given.make(|value| Ok((self.decode(flow, value)?, value.clone())))?;
+            return Ok((datum, held, value));
         }
         let Some(held) = held else {
             return Err(wrong(&self.edit, "no step has written it, so there is nothing to change in it")
                 .hint(format!("set all of it: --set {}=JSON", self.edit.slot)));
         };
-        let (edited, before) =
-            path::replaced(&held, &self.edit.path, &self.value).map_err(|none| self.no_place(&none))?;
-        let edited = edited.map_err(|error| wrong(&self.edit, &error.to_string()))?;
-        Ok((self.decode(flow, &edited)?, Some(before), self.value.clone()))
+        self.given.make(|value| {
+            let (edited, before) =
+                path::replaced(&held, &self.edit.path, value).map_err(|none| self.no_place(&none))?;
+            let edited = edited.map_err(|error| wrong(&self.edit, &error.to_string()))?;
+            Ok((self.decode(flow, &edited)?, Some(before), value.clone()))
+        })
     }
 
     fn no_place(&self, none: &path::NoSuchPlace) -> Refusal {
@@ -251,9 +303,11 @@ impl PreparedAnswer {
     /// Splits at the first `=` that has JSON behind it.
     fn new(text: &str) -> Result<Self, Refusal> {
         for (at, _) in text.match_indices('=') {
-            if let Ok(json) = serde_json::from_str::<serde_json::Value>(&text[at + 1..]) {
-                let value = Value::of(&json).map_err(|error| Refusal::new(error.to_string()))?;
-                return Ok(Self { effect: text[..at].trim().to_owned(), value, is_used: false });
+            let json = &text[at + 1..];
+            if serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok() {
+                let given = Given::read(json).map_err(Refusal::new)?;
+                let effect = text[..at].trim().to_owned();
+                return Ok(Self { effect, json: json.to_owned(), given, is_used: false });
             }
         }
         Err(Refusal::new(format!("{text:?} answers nothing"))

@@ -34,7 +34,10 @@ impl Comparison<'_> {
             asked.iter().filter(|call| !links.values().any(|linked| *linked == call.number)).collect();
         let mut reached = None;
         for call in now.map_or(&none, |run| &run.calls) {
-            let label = self.mask.text(&call.label);
+            let mut label = self.mask.text(&call.label);
+            if self.live.contains(&call.number) {
+                label.push_str(" (live)");
+            }
             match links.get(&call.number) {
                 Some(linked) => match asked.iter().position(|known| known.number == *linked) {
                     Some(at) => {
@@ -75,7 +78,8 @@ impl Comparison<'_> {
         let near = open.iter().position(|known| known.kind == call.kind);
         match (near.map(|at| open.remove(at)), run) {
             (Some(known), Some(run)) => {
-                let field = format!("{} arguments", self.mask.text(&known.label));
+                let live = if self.live.contains(&call.number) { " (live)" } else { "" };
+                let field = format!("{} arguments{live}", self.mask.text(&known.label));
                 self.value(run, FindingClass::CodeChanged, &field, &known.args, &call.args, false);
             }
             _ => self.find(run, FindingClass::ExtraEffect, label, Seen::Absent, Seen::text("asked for")),

@@ -26,6 +26,7 @@ pub(super) struct Run {
     /// Which run of this step it is, from 0; more than one where it yields.
     pub(super) occurrence: u32,
     pub(super) source: Option<Source>,
+    pub(super) ready_ns: u64,
     pub(super) at_ns: u64,
     pub(super) cpu_ns: u64,
     pub(super) decision: Decision,
@@ -48,6 +49,7 @@ pub(super) struct Call {
     pub(super) label: String,
     pub(super) args: Recorded,
     pub(super) timeout_ns: Option<u64>,
+    pub(super) asked_ns: u64,
     /// When its answer came, among the answers of the request, and at what time.
     pub(super) answered: Option<(usize, u64)>,
     pub(super) answer: Option<Answer<Recorded>>,
@@ -86,7 +88,7 @@ impl Facts {
         for event in events {
             match event {
                 Event::Received { .. } => {}
-                Event::Ran { step, at_ns, cpu_ns, decision, .. } => {
+                Event::Ran { step, ready_ns, at_ns, cpu_ns, decision } => {
                     let info = flow.steps.get(usize::from(*step));
                     let earlier = runs.iter().filter(|run| run.step == *step).count();
                     runs.push(Run {
@@ -94,6 +96,7 @@ impl Facts {
                         name: info.map_or_else(|| format!("step#{step}"), |info| info.name.clone()),
                         occurrence: earlier as u32,
                         source: info.map(|info| Source { file: info.file.clone(), line: info.line }),
+                        ready_ns: *ready_ns,
                         at_ns: *at_ns,
                         cpu_ns: *cpu_ns,
                         decision: *decision,
@@ -118,7 +121,7 @@ impl Facts {
                         });
                     }
                 }
-                Event::Asked { call, kind, args, timeout_ns, .. } => {
+                Event::Asked { call, at_ns, kind, args, timeout_ns, .. } => {
                     let Some(last) = runs.len().checked_sub(1) else { continue };
                     places.insert(*call, (last, runs[last].calls.len()));
                     runs[last].calls.push(Call {
@@ -127,6 +130,7 @@ impl Facts {
                         label: label::effect(kind, args),
                         args: args.clone(),
                         timeout_ns: *timeout_ns,
+                        asked_ns: *at_ns,
                         answered: None,
                         answer: None,
                     });
@@ -143,9 +147,22 @@ impl Facts {
         Self { runs, outcome: None, response: None }
     }
 
+    /// When the last thing happened, if anything did.
+    pub(super) fn ended_ns(&self) -> Option<u64> {
+        let ran = self.runs.iter().map(|run| run.at_ns.saturating_add(run.cpu_ns));
+        ran.chain(self.calls().filter_map(|call| Some(call.answered?.1))).max()
+    }
+
     /// All calls, in the order in which they were asked for.
     pub(super) fn calls(&self) -> impl Iterator<Item = &Call> {
         self.runs.iter().flat_map(|run| &run.calls)
+    }
+}
+
+impl Call {
+    /// How long it took, in nanoseconds.
+    pub(super) fn took_ns(&self) -> Option<u64> {
+        self.answered.map(|(_, at_ns)| at_ns.saturating_sub(self.asked_ns))
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn is_sensitive(name: &str) -> bool {
 }
 
 /// All that must not be told.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Mask {
     /// The longest first.
     searched: Vec<Vec<u8>>,

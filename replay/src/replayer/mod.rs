@@ -1,16 +1,20 @@
 //! A recorded request, run again against today's code: the same inputs go into a fresh job, effects are answered from
 //! the recording, and all that comes out is compared with what was recorded.
 //!
-//! `input` rebuilds the request, `edits` says what is to be different, `answers` is the fake interpreter, `run` drives
-//! the job, `facts` brings a recording and a run into one form, `compare`, `effects` and `response` find where they
+//! `input` rebuilds the request, `edits` says what is to be different (`form`: values as people write them, `faults`:
+//! what goes wrong with effects), `answers` is the fake interpreter, `clock` the time, `world` what the program around
+//! may add, `run` drives the job, `facts` brings a recording and a run into one form, `compare`, `effects` and `response` find where they
 //! differ (`path`: where in a value), `mask` keeps secrets out, `report` is what is told. There is no network here, by type: nothing in
 //! this crate could reach one.
 
 mod answers;
+mod clock;
 mod compare;
 mod edits;
 mod effects;
 mod facts;
+mod faults;
+mod form;
 mod input;
 mod mask;
 mod nearest;
@@ -21,8 +25,11 @@ mod response;
 mod run;
 #[cfg(test)]
 mod tests;
+mod world;
 
 pub use edits::{EditError, Edits, SlotEdit};
+pub use faults::{Fault, Trial, Wrong, trials};
 pub use nearest::nearest;
 pub use replay::{Opened, Replay, Secrets, flow_is_gone};
-pub use report::{Applied, Coverage, Finding, FindingClass, Refusal, Replied, Report, Seen, Source};
+pub use report::{Applied, Coverage, Ending, Finding, FindingClass, Refusal, Replied, Report, Seen, Source};
+pub use world::{Live, Timers, World};

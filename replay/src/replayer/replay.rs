@@ -9,14 +9,16 @@ use zerver_engine::{Flow, Request};
 use zerver_trace::{Missing, Node, Outcome, Recorded, Trace, Value};
 
 use super::answers::Answers;
-use super::compare::Comparison;
+use super::clock::{Clock, Ends};
+use super::compare::{Comparison, told};
 use super::edits::{Edits, Prepared, suggest};
-use super::facts::Facts;
+use super::facts::{Call, Facts};
 use super::input::{Input, NoInput, input};
 use super::mask::{Mask, is_sensitive};
 use super::nearest;
-use super::report::{Applied, Coverage, Finding, FindingClass, Refusal, Replied, Report, Seen};
-use super::run::{Rerun, Runner};
+use super::report::{Applied, Coverage, Ending, Finding, FindingClass, Refusal, Replied, Report, Seen};
+use super::run::{Outside, Rerun, Runner};
+use super::world::{Live, World};
 
 /// A trace with what its sealed values hold.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -69,6 +71,8 @@ pub struct Replay<'r> {
     pub route: &'r dyn Fn(&mut Request) -> bool,
     /// What is to be different.
     pub edits: &'r Edits,
+    /// What it may ask of the program around it.
+    pub world: World<'r>,
 }
 
 impl Replay<'_> {
@@ -82,9 +86,10 @@ impl Replay<'_> {
             return Ok(without_steps(trace));
         }
         Prepared::new(self.edits, self.flow)?;
+        self.check_live()?;
         let recorded = Facts::of_trace(trace);
         let unedited = Edits::default();
-        let (input, plain) = match self.once(&recorded, &unedited, before)? {
+        let (input, plain) = match self.once(&recorded, &unedited, Mask::default(), before)? {
             Ok(run) => run,
             // What is not there may be what is edited.
             Err(why) if self.edits.is_empty() => return Ok(impossible(why)),
@@ -101,7 +106,7 @@ impl Replay<'_> {
                 false => self.edited_only(&recorded, before),
             };
         }
-        if let Ok((_, again)) = self.once(&recorded, &unedited, before)? {
+        if let Ok((_, again)) = self.once(&recorded, &unedited, Mask::default(), before)? {
             let mut differing = Comparison::new(self, &mask).findings(&plain.facts, &again);
             let label = |run: &Rerun| run.unanswered.as_ref().map(|unanswered| unanswered.label.clone());
             if label(&plain) == label(&again) {
@@ -113,7 +118,8 @@ impl Replay<'_> {
             let skipped = comparison.take_skipped();
             return Ok(self.report(&recorded, &plain, &mask, findings, skipped, &input));
         }
-        let (input, edited) = match self.once(&recorded, self.edits, before)? {
+        self.check_faults(&recorded, Some(&plain.facts))?;
+        let (input, edited) = match self.once(&recorded, self.edits, mask.clone(), before)? {
             Ok(run) => run,
             Err(why) => return Ok(impossible(why)),
         };
@@ -127,11 +133,12 @@ impl Replay<'_> {
 
     /// Without a run to compare with that has no edits, all that differs comes from the edits.
     fn edited_only(&self, recorded: &Facts, before: &mut dyn FnMut(&str)) -> Result<Report, Refusal> {
-        let (input, edited) = match self.once(recorded, self.edits, before)? {
+        let mut mask = self.mask();
+        self.check_faults(recorded, None)?;
+        let (input, edited) = match self.once(recorded, self.edits, mask.clone(), before)? {
             Ok(run) => run,
             Err(why) => return Ok(impossible(why)),
         };
-        let mut mask = self.mask();
         self.hide(&mut mask, &edited);
         let mut comparison = Comparison::new(self, &mask);
         let findings: Vec<_> =
@@ -148,6 +155,7 @@ impl Replay<'_> {
         &self,
         recorded: &Facts,
         edits: &Edits,
+        mask: Mask,
         before: &mut dyn FnMut(&str),
     ) -> Result<Result<(Input, Rerun), Vec<String>>, Refusal> {
         let input = match input(self.opened, edits, self.route) {
@@ -157,14 +165,96 @@ impl Replay<'_> {
         };
         let mut prepared = Prepared::new(edits, self.flow)?;
         let answers = Answers::new(recorded, &self.opened.secrets);
-        let mut run = Runner::new(recorded, answers, &mut prepared).run(self.flow, &input, before)?;
+        let (mut ends, mut outside) = (None, Outside::default());
+        if !edits.is_empty() {
+            ends = Some(self.ends(&input));
+            let World { timers, live, .. } = self.world;
+            outside =
+                Outside { timers, live: live.filter(|_| !edits.live.is_empty()), kinds: &edits.live, mask };
+        }
+        let clock = Clock::new(recorded, input.received_ns, ends);
+        let mut run = Runner::new(answers, &mut prepared, clock, outside).run(self.flow, &input, before)?;
         run.applied.splice(0..0, input.applied.iter().cloned());
         if let Some(effect) = prepared.unused_answer() {
-            let asked: Vec<_> = run.facts.calls().map(|call| call.label.as_str()).collect();
-            return Err(suggest(Refusal::new(format!("nothing asked for {effect}")), effect, &asked));
+            return Err(unknown_effect(effect, run.facts.calls()));
         }
-        run.unreached = prepared.unreached(self.flow.info()).collect();
+        for effect in prepared.unused_faults() {
+            if !is_asked(effect, recorded) {
+                return Err(unknown_effect(effect, recorded.calls().chain(run.facts.calls())));
+            }
+            run.notes.push(format!("nothing asked for {effect} any more"));
+        }
+        run.notes.extend(prepared.unreached(self.flow.info()));
         Ok(Ok((input, run)))
+    }
+
+    /// What ends a run in virtual time from outside.
+    fn ends(&self, input: &Input) -> Ends {
+        let Trace { outcome, duration_ns, .. } = &self.opened.trace;
+        let limit = self.flow.deadline().or(self.world.deadline);
+        let limit_ns = limit.map_or(u64::MAX, |limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
+        Ends {
+            deadline_ns: input.received_ns.saturating_add(limit_ns),
+            gone_ns: matches!(outcome, Outcome::Gone { .. }).then_some(*duration_ns),
+        }
+    }
+
+    /// Whether the kinds that are to be performed for real can be.
+    fn check_live(&self) -> Result<(), Refusal> {
+        let kinds = self.world.live.map_or(Vec::new(), Live::kinds);
+        match self.edits.live.iter().find(|kind| !kinds.contains(&kind.as_str())) {
+            None => Ok(()),
+            Some(kind) => Err(suggest(
+                Refusal::new(format!("the service performs no effect of kind {kind}")),
+                kind,
+                &kinds,
+            )),
+        }
+    }
+
+    /// Whether the effects with which something is to go wrong are there. Where something else is edited as well, that
+    /// may bring them; then it is seen afterwards, unless something would have been performed for real by then.
+    fn check_faults(&self, recorded: &Facts, plain: Option<&Facts>) -> Result<(), Refusal> {
+        let faults_alone = Edits { faults: self.edits.faults.clone(), ..Edits::default() };
+        if self.edits.live.is_empty() && (*self.edits != faults_alone || plain.is_none()) {
+            return Ok(());
+        }
+        let all = || recorded.calls().chain(plain.into_iter().flat_map(Facts::calls));
+        let known =
+            |effect: &str| is_asked(effect, recorded) || plain.is_some_and(|plain| is_asked(effect, plain));
+        match self.edits.faults.iter().find(|fault| !known(&fault.effect)) {
+            Some(fault) => Err(unknown_effect(&fault.effect, all())),
+            None => Ok(()),
+        }
+    }
+
+    /// How a run with edits ended.
+    fn ending(&self, run: &Rerun, recorded: &Facts, mask: &Mask) -> Option<Ending> {
+        let outcome = run.facts.outcome.as_ref().filter(|_| !self.edits.is_empty())?;
+        let told = told(outcome, self.flow.info());
+        let text = |field: &str| told.get(field).map(|text| mask.text(text));
+        let words = match outcome {
+            Outcome::Done => String::new(),
+            Outcome::Failed(info) => info.to_string(),
+            Outcome::Panicked { message, .. } => message.clone(),
+            Outcome::TimedOut { .. } => "the request's deadline passed".to_owned(),
+            Outcome::Gone { .. } => "the client had gone".to_owned(),
+            Outcome::Rejected { reason } => reason.clone(),
+        };
+        let recorded_ns = self.opened.trace.duration_ns;
+        // What came after the last step, such as handing over the answer, takes as long as it did.
+        let after_ns = recorded.ended_ns().map_or(0, |ended_ns| recorded_ns.saturating_sub(ended_ns));
+        Some(Ending {
+            outcome: outcome.as_str().to_owned(),
+            failure: mask.text(&words),
+            failure_kind: match outcome {
+                Outcome::Failed(info) => info.kind.as_str().to_owned(),
+                _ => String::new(),
+            },
+            step: text("failure.step").unwrap_or_default(),
+            duration_ns: run.ended_ns.saturating_add(after_ns),
+            recorded_ns,
+        })
     }
 
     fn unknown(&self, input: &Input) -> Vec<String> {
@@ -208,7 +298,7 @@ impl Replay<'_> {
         not_compared: Vec<String>,
         input: &Input,
     ) -> Report {
-        let mut notes = run.unreached.clone();
+        let mut notes = run.notes.clone();
         for unknown in &self.unknown(input) {
             let what = unknown.split("; --").next().unwrap_or_default();
             notes.push(format!("nothing depended on {what}"));
@@ -223,7 +313,7 @@ impl Replay<'_> {
                 decisions: Comparison::rederived(self.flow.info(), recorded, run),
                 decisions_recorded: recorded.runs.len() as u32,
                 effects_fed: run.fed,
-                effects_live: 0,
+                effects_live: run.live.len() as u32,
                 effects_unanswered: run.unanswered.is_some().into(),
             },
             findings,
@@ -231,8 +321,20 @@ impl Replay<'_> {
             not_compared,
             notes,
             response: run.response.as_ref().map(|response| replied(response, mask)),
+            ending: self.ending(run, recorded, mask),
         }
     }
+}
+
+/// Whether a call has this name or this number.
+fn is_asked(effect: &str, facts: &Facts) -> bool {
+    facts.calls().any(|call| call.label == effect || call.number.to_string() == effect)
+}
+
+fn unknown_effect<'c>(effect: &str, calls: impl Iterator<Item = &'c Call>) -> Refusal {
+    let mut names: Vec<&str> = calls.map(|call| call.label.as_str()).collect();
+    names.dedup();
+    suggest(Refusal::new(format!("nothing asked for {effect}")), effect, &names)
 }
 
 fn impossible(impossible: Vec<String>) -> Report {

@@ -25,6 +25,25 @@ pub struct Report {
     pub notes: Vec<String>,
     /// What today's code answered; none if it gave no answer.
     pub response: Option<Replied>,
+    /// How a run with edits ended, in virtual time; none without edits, or where it came to no end.
+    pub ending: Option<Ending>,
+}
+
+/// How a run ended, and when it would have.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Ending {
+    /// The word of traces: `done`, `failed`, `panicked`, `timed_out`, `gone`.
+    pub outcome: String,
+    /// What failed, in words; empty where nothing did.
+    pub failure: String,
+    /// The sort of failure, such as `timeout`; empty where nothing failed.
+    pub failure_kind: String,
+    /// The step at which it failed; empty where it did not.
+    pub step: String,
+    /// How long it would have taken, in nanoseconds: steps and effects as recorded, but for the edits.
+    pub duration_ns: u64,
+    /// How long the recorded request took, in nanoseconds.
+    pub recorded_ns: u64,
 }
 
 impl Report {
@@ -48,7 +67,7 @@ pub struct Coverage {
     pub decisions_recorded: u32,
     /// Effects that were answered from the recording, or by an edit.
     pub effects_fed: u32,
-    /// Effects that were performed: none.
+    /// Effects that were performed for real.
     pub effects_live: u32,
     /// Effects that nothing had an answer to.
     pub effects_unanswered: u32,

@@ -1,30 +1,39 @@
-//! One run of today's code: a fresh job, the recorded inputs, in the recorded order and at the recorded times. No time
-//! passes.
+//! One run of today's code: a fresh job, the recorded inputs, at the times that the clock says. No time passes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use zerver_engine::{Flow, Job, Next, Performed, Start, Stop};
-use zerver_trace::Outcome;
+use zerver_engine::{Call, Flow, Job, Next, Performed, Start};
+use zerver_trace::Value;
 
 use super::answers::{Answers, Known};
+use super::clock::{Clock, Due};
 use super::edits::Prepared;
-use super::facts::{Facts, Reply};
+use super::facts::{self, Facts, Reply};
+use super::faults::{Wrong, out_of_time};
 use super::input::Input;
+use super::mask::Mask;
 use super::report::{Applied, Refusal};
+use super::world::{Live, Timers};
 use crate::timeline::label;
 
 /// What a run came to.
 pub(super) struct Rerun {
     pub(super) facts: Facts,
-    /// How many calls were answered.
+    /// How many calls were answered by the recording or by an edit.
     pub(super) fed: u32,
+    /// The calls that were performed for real.
+    pub(super) live: BTreeSet<u32>,
     /// What nothing had an answer to; the run ended there.
     pub(super) unanswered: Option<Unanswered>,
     /// The live answer, whose body may be longer than the facts say.
     pub(super) response: Option<zerver_engine::Response>,
     pub(super) applied: Vec<Applied>,
-    /// Edits that it did not come to.
-    pub(super) unreached: Vec<String>,
+    /// When it ended.
+    pub(super) ended_ns: u64,
+    /// Edits that it did not come to, and times that are not known.
+    pub(super) notes: Vec<String>,
 }
 
 pub(super) struct Unanswered {
@@ -37,18 +46,38 @@ pub(super) struct Unanswered {
 /// A call that waits for its turn.
 struct Pending {
     number: u32,
-    /// None for one that never ended.
-    ending: Option<(Performed, (usize, u64))>,
+    /// None for one that never ends.
+    ending: Option<(Performed, Due)>,
+    is_fed: bool,
+}
+
+/// How a call ends, and whether that was known before.
+enum Ending {
+    Fed(Performed, Due),
+    Live(Performed, Due),
+    Never,
 }
 
 pub(super) struct Runner<'r> {
-    recorded: &'r Facts,
     answers: Answers<'r>,
     edits: &'r mut Prepared,
+    clock: Clock<'r>,
+    outside: Outside<'r>,
     applied: Vec<Applied>,
     pending: Vec<Pending>,
-    now_ns: u64,
+    live: BTreeSet<u32>,
     fed: u32,
+}
+
+/// What a run with edits may ask besides the recording; a run without any has nothing of it.
+#[derive(Default)]
+pub(super) struct Outside<'r> {
+    pub(super) timers: Option<&'r dyn Timers>,
+    pub(super) live: Option<&'r dyn Live>,
+    /// The kinds that may be performed for real.
+    pub(super) kinds: &'r [String],
+    /// What must not be told of a call before it is performed.
+    pub(super) mask: Mask,
 }
 
 /// Why a run goes no further.
@@ -58,8 +87,14 @@ enum Halt {
 }
 
 impl<'r> Runner<'r> {
-    pub(super) fn new(recorded: &'r Facts, answers: Answers<'r>, edits: &'r mut Prepared) -> Self {
-        Self { recorded, answers, edits, applied: Vec::new(), pending: Vec::new(), now_ns: 0, fed: 0 }
+    pub(super) fn new(
+        answers: Answers<'r>,
+        edits: &'r mut Prepared,
+        clock: Clock<'r>,
+        outside: Outside<'r>,
+    ) -> Self {
+        let (applied, pending) = (Vec::new(), Vec::new());
+        Self { answers, edits, clock, outside, applied, pending, live: BTreeSet::new(), fed: 0 }
     }
 
     /// Runs the flow; `before` is told of each step.
@@ -69,38 +104,45 @@ impl<'r> Runner<'r> {
         input: &Input,
         before: &mut dyn FnMut(&str),
     ) -> Result<Rerun, Refusal> {
-        self.now_ns = input.received_ns;
         let mut job = Job::new(Arc::clone(flow), input.arrival.clone(), input.received_ns);
         let (mut next, mut runs, mut unanswered) = (Next::Run, 0, None);
-        let stop = self.recorded_stop();
         loop {
-            let started = job.take_starts().into_iter().try_for_each(|start| self.begin(&start));
+            let starts = job.take_starts();
+            let started = starts.into_iter().try_for_each(|start| self.begin(&start, flow, &job, input));
             let halted = match started {
                 Err(halt) => Some(halt),
                 Ok(()) => match next {
                     Next::Ended => break,
-                    Next::Run if stop.is_some() && runs == self.recorded.runs.len() => {
-                        job.stop(stop.unwrap_or(Stop::Gone), self.now_ns);
-                        break;
-                    }
-                    Next::Run => {
-                        self.step(flow, &mut job, before, &mut next)?;
-                        runs += 1;
-                        None
-                    }
-                    Next::Wait => match (self.next_ending(), stop) {
-                        (Some((number, performed)), _) => {
-                            next = job.complete(number, self.now_ns, performed);
-                            None
-                        }
-                        (None, Some(stop)) => {
-                            job.stop(stop, self.now_ns);
+                    Next::Run => match self.clock.stopped(runs) {
+                        Some((at_ns, stop)) => {
+                            job.stop(stop, at_ns);
                             break;
                         }
-                        (None, None) => {
-                            Some(Halt::Unanswered("an effect".into(), "its recording has no answer".into()))
+                        None => {
+                            self.step(flow, &mut job, before, &mut next)?;
+                            runs += 1;
+                            None
                         }
                     },
+                    Next::Wait => {
+                        let first = self.first();
+                        let due = first.map(|(due, _)| due);
+                        if let Some((at_ns, stop)) = self.clock.stops_before(due) {
+                            self.clock.now_ns = at_ns;
+                            job.stop(stop, at_ns);
+                            break;
+                        }
+                        match first.and_then(|(_, at)| self.land(at)) {
+                            Some((number, performed)) => {
+                                next = job.complete(number, self.clock.now_ns, performed);
+                                None
+                            }
+                            None => Some(Halt::Unanswered(
+                                "an effect".into(),
+                                "its recording has no answer".into(),
+                            )),
+                        }
+                    }
                 },
             };
             match halted {
@@ -120,16 +162,10 @@ impl<'r> Runner<'r> {
             facts.response = ended.response.as_ref().and_then(|response| Reply::of(response));
             response = ended.response;
         }
-        Ok(Rerun { facts, fed: self.fed, unanswered, response, applied: self.applied, unreached: Vec::new() })
-    }
-
-    /// What ended the recorded request from outside, if something did.
-    fn recorded_stop(&self) -> Option<Stop> {
-        match self.recorded.outcome {
-            Some(Outcome::Gone { .. }) => Some(Stop::Gone),
-            Some(Outcome::TimedOut { .. }) => Some(Stop::Deadline),
-            _ => None,
-        }
+        let Self { fed, live, applied, clock, .. } = self;
+        let ended_ns = clock.now_ns;
+        let notes = clock.note().into_iter().collect();
+        Ok(Rerun { facts, fed, live, unanswered, response, applied, ended_ns, notes })
     }
 
     fn step(
@@ -143,53 +179,132 @@ impl<'r> Runner<'r> {
         let name = flow.info().steps.get(usize::from(at)).map_or("", |step| step.name.as_str());
         before(name);
         self.edits.edit_slots(at, flow, job, &mut self.applied)?;
-        // When it ran, if it did; else now.
-        let recorded = self.recorded.runs.iter().find(|run| run.name == name && run.at_ns >= self.now_ns);
-        let (at_ns, cpu_ns) = recorded.map_or((self.now_ns, 0), |run| (run.at_ns, run.cpu_ns));
-        self.now_ns = at_ns.saturating_add(cpu_ns);
-        let end_ns = self.now_ns;
+        let at_ns = self.clock.step(name);
+        let end_ns = self.clock.now_ns;
         *next = job.run(at_ns, || end_ns);
         Ok(())
     }
 
-    fn begin(&mut self, start: &Start) -> Result<(), Halt> {
+    fn begin(&mut self, start: &Start, flow: &Flow, job: &Job, input: &Input) -> Result<(), Halt> {
         let call = &start.call;
-        let recorded = super::facts::plain(call.data());
+        let recorded = facts::plain(call.data());
         let label = label::effect(call.kind(), &recorded);
         let Some(args) = recorded.value().cloned() else {
             return Err(Halt::Unanswered(label, "its arguments cannot be described".to_owned()));
         };
         let known = self.answers.take(call.kind(), &args);
-        if let Some(said) = self.edits.answer(&label, start.number, call, &mut self.applied) {
-            let performed = said.map_err(Halt::Refused)?;
-            let answered = known.and_then(|call| call.answered).unwrap_or((0, self.now_ns));
-            self.pending.push(Pending { number: start.number, ending: Some((performed, answered)) });
-            return Ok(());
-        }
-        let Some(known) = known else {
-            return Err(Halt::Unanswered(label, self.answers.why_not(call.kind())));
+        let number = start.number.to_string();
+        let names = [&*label, &*number, known.map_or(&*label, |known| &*known.label)];
+        let wrong = self.edits.fault(&names, known.and_then(facts::Call::took_ns), &mut self.applied);
+        let limit = call.time_limit();
+        let ending = match &wrong {
+            Some(Wrong::Timeout) => limit.map_or(Ending::Never, |limit| self.late(known, limit)),
+            Some(Wrong::Latency { ns }) if limit.is_some_and(|limit| *ns > nanos(limit)) => {
+                limit.map_or(Ending::Never, |limit| self.late(known, limit))
+            }
+            Some(Wrong::Latency { ns }) => {
+                let after = self.clock.after(known, *ns);
+                match self.ending(&Asked { call, names, known, flow, job, input })? {
+                    Ending::Fed(performed, _) => Ending::Fed(performed, after),
+                    Ending::Live(performed, _) => Ending::Live(performed, after),
+                    Ending::Never => Ending::Never,
+                }
+            }
+            wrong => match wrong.as_ref().and_then(Wrong::error) {
+                Some(error) => Ending::Fed(Err(error), self.clock.due(known)),
+                None => self.ending(&Asked { call, names, known, flow, job, input })?,
+            },
         };
-        let ending = match self.answers.answer(known, call) {
-            Known::Ended(performed, answered) => Some((performed, answered)),
-            Known::InFlight if self.recorded_stop().is_some() => None,
-            Known::InFlight => return Err(Halt::Unanswered(label, "its recording has no answer".to_owned())),
-            Known::Nothing(why) => return Err(Halt::Unanswered(label, why)),
+        let (ending, is_fed) = match ending {
+            Ending::Fed(performed, due) => (Some((performed, due)), true),
+            Ending::Live(performed, due) => {
+                self.live.insert(start.number);
+                (Some((performed, due)), false)
+            }
+            Ending::Never => (None, true),
         };
-        self.pending.push(Pending { number: start.number, ending });
+        self.pending.push(Pending { number: start.number, ending, is_fed });
         Ok(())
     }
 
-    /// The call that ended first, of those in flight.
-    fn next_ending(&mut self) -> Option<(u32, Performed)> {
-        let ended = self.pending.iter().enumerate().filter_map(|(at, pending)| {
-            let (_, (order, _)) = pending.ending.as_ref()?;
-            Some((*order, at))
-        });
-        let (_, at) = ended.min()?;
-        let Pending { number, ending } = self.pending.remove(at);
-        let (performed, (_, at_ns)) = ending?;
-        self.now_ns = self.now_ns.max(at_ns);
-        self.fed += 1;
+    /// How a call ends with which nothing goes wrong.
+    fn ending(&mut self, asked: &Asked<'_>) -> Result<Ending, Halt> {
+        let Asked { call, known, .. } = *asked;
+        if let Some(said) = self.edits.answer(&asked.names, call, &mut self.applied) {
+            return Ok(Ending::Fed(said.map_err(Halt::Refused)?, self.clock.due(known)));
+        }
+        let why = match known.map(|known| (known, self.answers.answer(known, call))) {
+            Some((known, Known::Ended(performed))) => {
+                // One that has another limit today may be over before its answer comes.
+                let limit = call.time_limit().filter(|limit| known.timeout_ns != Some(nanos(*limit)));
+                let took_ns = known.took_ns().filter(|_| self.clock.is_virtual() && performed.is_ok());
+                return Ok(match (limit, took_ns) {
+                    (Some(limit), Some(took_ns)) if took_ns > nanos(limit) => self.late(Some(known), limit),
+                    _ => Ending::Fed(performed, self.clock.due(Some(known))),
+                });
+            }
+            Some((_, Known::InFlight)) if self.clock.recorded_stop().is_some() => return Ok(Ending::Never),
+            Some((_, Known::InFlight)) => "its recording has no answer".to_owned(),
+            Some((_, Known::Nothing(why))) => why,
+            None => self.answers.why_not(call.kind()),
+        };
+        let unix_ns = asked.input.arrival.unix_ns.saturating_add(self.clock.now_ns);
+        if let Some((performed, took)) = self.outside.timers.and_then(|timers| timers.answer(call, unix_ns)) {
+            return Ok(Ending::Fed(performed, self.clock.after(known, nanos(took))));
+        }
+        match self.outside.live.filter(|_| self.outside.kinds.iter().any(|kind| kind == call.kind())) {
+            Some(live) => Ok(self.perform(live, asked)),
+            None => Err(Halt::Unanswered(asked.names[0].to_owned(), why)),
+        }
+    }
+
+    /// Performs a call for real.
+    fn perform(&self, live: &dyn Live, asked: &Asked<'_>) -> Ending {
+        let mut mask = self.outside.mask.clone();
+        let secret = asked.flow.info().slots.iter().enumerate().filter(|(_, slot)| slot.secret);
+        for held in secret.filter_map(|(slot, _)| asked.job.slot(slot as u16)) {
+            if let Ok(value) = Value::of_data(&**held) {
+                mask.add(&value.root());
+            }
+        }
+        let left = Duration::from_nanos(self.clock.left_ns());
+        let within = asked.call.time_limit().map_or(left, |limit| limit.min(left));
+        let (performed, took) = live.perform(asked.call, &mask.text(asked.names[0]), within);
+        Ending::Live(performed, self.clock.after(asked.known, nanos(took)))
+    }
+
+    /// A call whose time is over.
+    fn late(&self, known: Option<&facts::Call>, limit: Duration) -> Ending {
+        Ending::Fed(Err(out_of_time(limit)), self.clock.after(known, nanos(limit)))
+    }
+
+    /// The call that ends first, of those in flight: when, and where it is.
+    fn first(&self) -> Option<(Due, usize)> {
+        let ending = |(at, pending): (usize, &Pending)| Some((pending.ending.as_ref()?.1, at));
+        self.pending.iter().enumerate().filter_map(ending).min()
+    }
+
+    /// Takes a call that ends now.
+    fn land(&mut self, at: usize) -> Option<(u32, Performed)> {
+        let Pending { number, ending, is_fed } = self.pending.remove(at);
+        let (performed, due) = ending?;
+        self.clock.now_ns = self.clock.now_ns.max(due.at_ns);
+        self.fed += u32::from(is_fed);
         Some((number, performed))
     }
+}
+
+/// A call that is asked for.
+struct Asked<'a> {
+    call: &'a Call,
+    /// What it may be called: as it is told, by its number, as it was recorded.
+    names: [&'a str; 3],
+    known: Option<&'a facts::Call>,
+    flow: &'a Flow,
+    job: &'a Job,
+    input: &'a Input,
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -156,7 +156,8 @@ fn recorded(n: u64) -> Trace {
 
 pub(super) fn again(trace: Trace, def: &FlowDef, edits: &Edits) -> Result<Report, Refusal> {
     let opened = Opened { trace, secrets: Secrets::default() };
-    Replay { opened: &opened, flow: &ready(def), route: &|_| true, edits }.run(&mut |_| {})
+    let world = World::default();
+    Replay { opened: &opened, flow: &ready(def), route: &|_| true, edits, world }.run(&mut |_| {})
 }
 
 /// The verdict and the findings, one a line.
