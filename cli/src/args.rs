@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use zerver_replay::SlotEdit;
+use zerver_replay::{Fault, SlotEdit, Wrong};
 use zerver_trace::{Find, Status};
 
 use crate::duration::Span;
@@ -20,6 +20,25 @@ const DIFF_EXIT_CODES: &str = "\
 Exit codes:
   0  the same request, decisions, values and response; time alone does not make them different
   1  different
+  2  trouble: it says what failed, why, and what to do";
+
+const REPLAY_HELP: &str = "\
+Examples:
+  zerver replay @last                                       the same again, with today's code
+  zerver replay @last --set 'Todo.title=\"x\"'                with another value in a slot
+  zerver replay @last --edit                                the same, in an editor
+  zerver replay @last --answer 'kv get todo:1=\"Absent\"'    with another answer of an effect
+  zerver replay @last --fail 'kv get todo:1=timeout'        without an answer of it
+  zerver replay @last --latency 'kv get todo:1=250ms'       with a late one
+  zerver replay @last --faults                              with everything that can go wrong, one at a time
+  zerver replay @last --set TodoId=2 --live kv              with what was never asked before, for real
+
+What takes time takes as long as it was recorded, in virtual time: nothing is waited for. An effect is named as
+`zerver trace` prints it, which means each of this name, or by the number of its call (0, 1, ..).
+
+Exit codes:
+  0  the same; with --edit, also that nothing was changed
+  1  different; with --faults, something ends in a panic, in the deadline of the request, or as a bug of the service
   2  trouble: it says what failed, why, and what to do";
 
 /// Run a service of small steps here, and see what its requests did.
@@ -78,7 +97,7 @@ pub(crate) enum Command {
     ///
     /// The service is built, and answers from the recording: there is no network, no store, no clock. With --set and the
     /// like it says what changes because of it. Exit code 1 where anything differs.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = REPLAY_HELP)]
     Replay(Replay),
     /// Compare two requests: why the second took longer, and what differs first
     ///
@@ -197,6 +216,29 @@ pub(crate) struct Replay {
     /// Give an effect another answer: named as `zerver trace` prints it, or by the number of its call
     #[arg(long, value_name = "EFFECT=JSON")]
     pub(crate) answer: Vec<String>,
+    /// Let an effect fail: timeout, unreachable, malformed or error:TEXT
+    #[arg(long, value_name = "EFFECT=HOW", value_parser = Fault::failing)]
+    pub(crate) fail: Vec<Fault>,
+    /// Let an effect take so long; longer than its time limit is a timeout
+    #[arg(long, value_name = "EFFECT=DURATION", value_parser = latency)]
+    pub(crate) latency: Vec<Fault>,
+    /// Let each recorded effect time out, be out of reach, be slow, and give nonsense, one at a time, and tell what
+    /// becomes of the request
+    #[arg(long, conflicts_with_all = ["set", "at", "answer", "fail", "latency", "live", "edit"])]
+    pub(crate) faults: bool,
+    /// Perform effects of this kind for real where nothing was recorded, with what the service opens to serve
+    #[arg(long, value_name = "KIND")]
+    pub(crate) live: Vec<String>,
+    /// Change slots in $VISUAL or $EDITOR
+    #[arg(long)]
+    pub(crate) edit: bool,
+}
+
+fn latency(text: &str) -> Result<Fault, String> {
+    let (effect, span) =
+        text.rsplit_once('=').ok_or("write EFFECT=DURATION, such as 'kv get todo:1=250ms'")?;
+    let Span { ns } = span.trim().parse()?;
+    Ok(Fault { effect: effect.trim().to_owned(), wrong: Wrong::Latency { ns } })
 }
 
 fn header(text: &str) -> Result<(String, String), String> {

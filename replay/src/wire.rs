@@ -1,6 +1,6 @@
 //! What the command and a service say to each other when the service replays: frames on a stream, each with its length
 //! before it, and never longer than a limit. The service says [`Hello`] first; then each [`Ask`] is answered by any
-//! number of [`Told::Before`] and one other [`Told`].
+//! number of [`Told::Before`] and [`Told::Live`], and one other [`Told`].
 
 use std::io::{self, Read, Write};
 
@@ -54,6 +54,13 @@ pub enum Told {
     Report(Box<Report>),
     /// Nothing: what was asked for does not fit.
     Refused(Refusal),
+    /// It is about to perform this effect for real.
+    Live {
+        /// What may be told of it.
+        name: String,
+        /// How long that may take, in nanoseconds.
+        within_ns: u64,
+    },
 }
 
 /// Sends one frame.

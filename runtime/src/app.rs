@@ -101,7 +101,8 @@ impl App {
     }
 
     /// Opens what is needed to perform effects: files, pools, servers. It is called once, when the service is about to
-    /// serve, and not when somebody only wants its catalog or tests a flow of it.
+    /// serve (or to replay with effects performed for real), and not when somebody only wants its catalog or tests a
+    /// flow of it.
     ///
     /// ```no_run
     /// # use zerver::prelude::*;
@@ -180,8 +181,7 @@ impl App {
             Some(listener) => listen::prepare(listener)?,
             None => listen::listen(settings.addr.as_deref().unwrap_or(&self.addr))?,
         };
-        let mut live = Live { interpreters: self.interpreters, kept: Vec::new() };
-        self.live.map_or(Ok(()), |prepare| prepare(&mut live)).map_err(StartError::Live)?;
+        let live = Live::open(self.interpreters, self.live).map_err(StartError::Live)?;
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let workers = self.workers.unwrap_or_else(cores);
         let service = Service {
@@ -196,6 +196,15 @@ impl App {
             no_flow: Arc::default(),
         };
         Running::start(service, listener, workers, live.kept)
+    }
+
+    /// Opens what performs effects, and nothing else.
+    pub(crate) fn open(self) -> Result<Live, LiveError> {
+        Live::open(self.interpreters, self.live)
+    }
+
+    pub(crate) const fn default_deadline(&self) -> Duration {
+        self.deadline
     }
 
     pub(crate) fn listens_on(&self) -> &str {

@@ -19,6 +19,13 @@ pub struct Live {
 }
 
 impl Live {
+    /// Opens it all.
+    pub(crate) fn open(interpreters: Interpreters, prepare: Option<Prepare>) -> Result<Self, LiveError> {
+        let mut live = Self { interpreters, kept: Vec::new() };
+        prepare.map_or(Ok(()), |prepare| prepare(&mut live))?;
+        Ok(live)
+    }
+
     /// Says what performs a kind of effect. The one there was for this kind is replaced.
     pub fn interpreter<K: EffectKind>(&mut self, interpreter: impl Interpreter<K>) {
         self.interpreters.set::<K>(interpreter);

@@ -48,7 +48,7 @@ impl App {
 fn try_run(app: App) -> Result<(), StartError> {
     let environment = Environment::read()?;
     if let Some(socket) = &environment.ipc {
-        return host::serve(&app, socket);
+        return host::serve(app, socket);
     }
     if environment.catalog {
         return print_catalog(&app);

@@ -8,7 +8,7 @@ mod doctor;
 mod export;
 mod import;
 mod ls;
-mod replay;
+pub(crate) mod replay;
 mod trace;
 mod why;
 

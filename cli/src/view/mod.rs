@@ -5,6 +5,7 @@
 mod bar;
 pub(crate) mod diff;
 mod exchange;
+pub(crate) mod faults;
 pub(crate) mod flows;
 pub(crate) mod list;
 pub(crate) mod replay;

@@ -1,7 +1,9 @@
 //! What came of a replay, as text.
 
-use zerver_replay::{Finding, FindingClass, Report, Seen};
+use zerver_replay::{Ending, Finding, FindingClass, Report, Seen};
 use zerver_trace::text::clean;
+
+use crate::duration::show;
 
 use super::timeline::{field, status};
 use super::{count, filler, fit, paint, style, width};
@@ -21,6 +23,9 @@ pub(crate) fn replay(report: &Report, columns: usize, is_verbose: bool) -> Strin
         })
         .collect();
     out += &field("edited", &edits);
+    if let Some(ending) = &report.ending {
+        out += &field("ending", &ended(ending));
+    }
     for finding in &report.findings {
         out += &one(finding, room);
     }
@@ -61,6 +66,24 @@ fn verdict(report: &Report) -> String {
         count(c.effects_fed.into(), "effect", "effects"),
         c.effects_live,
     )
+}
+
+/// How a run with edits ended, and when it would have; nothing where that is as it was.
+fn ended(ending: &Ending) -> Vec<String> {
+    let failed = (ending.outcome != "done").then(|| {
+        let step =
+            if ending.step.is_empty() { String::new() } else { format!(", at {}", clean(&ending.step)) };
+        format!("{}: {}{step}", paint(style::BAD, &clean(&ending.outcome)), clean(&ending.failure))
+    });
+    let took = (ending.duration_ns != ending.recorded_ns).then(|| {
+        format!(
+            "would have taken {} instead of {}{}",
+            show(ending.duration_ns),
+            show(ending.recorded_ns),
+            paint(style::FAINT, "; times of steps are those recorded")
+        )
+    });
+    failed.into_iter().chain(took).collect()
 }
 
 fn one(finding: &Finding, room: usize) -> String {

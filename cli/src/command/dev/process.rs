@@ -49,6 +49,12 @@ impl Process {
         });
     }
 
+    /// Whether it has ended, as far as is known by now.
+    pub(in crate::command) fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        self.is_reaped || !matches!(waitid(WaitId::Pid(self.pid()), options), Ok(None))
+    }
+
     /// Waits for its end, and forgets it.
     pub(in crate::command) fn reap(&mut self) -> io::Result<Exit> {
         let status = self.child.wait()?;

@@ -21,6 +21,8 @@ use crate::trouble::Trouble;
 const HELLO: Duration = Duration::from_secs(10);
 /// No replay takes longer: nothing is waited for in it.
 const REPLAY: Duration = Duration::from_secs(10);
+/// No effect that is performed for real takes longer, whatever the service allows.
+const LIVE: Duration = Duration::from_secs(3600);
 /// How much of what the program says beside is kept.
 const SAID: u64 = 64 << 10;
 
@@ -31,6 +33,8 @@ pub(super) struct Host {
     hello: Hello,
     heard: Receiver<Heard>,
     said: Option<JoinHandle<Vec<String>>>,
+    /// Is told of effects that are about to be performed for real.
+    announce: Box<dyn FnMut(&str)>,
     _folder: TempDir,
 }
 
@@ -67,7 +71,9 @@ impl Host {
         thread::spawn(move || listen(&listener, &tell));
         match heard.recv_timeout(HELLO) {
             Ok(Heard::Hello(stream, hello)) if hello.is_understood() => {
-                Ok(Self { exe: exe.to_owned(), process, stream, hello, heard, said, _folder: folder })
+                let exe = exe.to_owned();
+                let announce = Box::new(|_: &str| ());
+                Ok(Self { exe, process, stream, hello, heard, said, announce, _folder: folder })
             }
             Ok(Heard::Hello(_, hello)) => {
                 let (from, to) = hello.versions;
@@ -101,12 +107,17 @@ impl Host {
         &self.hello.build
     }
 
+    /// Whom to tell of effects that are about to be performed for real.
+    pub(super) fn announce_to(&mut self, announce: impl FnMut(&str) + 'static) {
+        self.announce = Box::new(announce);
+    }
+
     /// Has a request run again.
     pub(super) fn replay(&mut self, opened: Opened, edits: Edits) -> Result<Report, Trouble> {
         let flow = zerver_trace::text::clean(&opened.trace.flow.name).into_owned();
         let mut at = None;
         let sent = send(&mut self.stream, &Ask::Replay(Box::new(opened), edits));
-        let until = Instant::now() + REPLAY;
+        let mut until = Instant::now() + REPLAY;
         loop {
             let where_ = || match &at {
                 Some(step) => format!("in step {step} of flow {flow}"),
@@ -114,6 +125,11 @@ impl Host {
             };
             match self.heard.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Heard::Told(Told::Before(step))) => at = Some(step),
+                Ok(Heard::Told(Told::Live { name, within_ns })) => {
+                    (self.announce)(&name);
+                    let within = Duration::from_nanos(within_ns).min(LIVE);
+                    until = Instant::now() + within + REPLAY;
+                }
                 Ok(Heard::Told(Told::Report(report))) => return Ok(*report),
                 Ok(Heard::Told(Told::Refused(refusal))) => {
                     let mut trouble = Trouble::new(refusal.what);
@@ -133,7 +149,7 @@ impl Host {
                     });
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    self.process.kill();
+                    how(&mut self.process);
                     return Err(Trouble::new(format!(
                         "no answer within {} s, {}",
                         REPLAY.as_secs(),
@@ -143,6 +159,11 @@ impl Host {
                 }
             }
         }
+    }
+
+    /// Whether the program still runs.
+    pub(super) fn is_alive(&mut self) -> bool {
+        !self.process.has_ended()
     }
 
     fn no_answer(&self) -> Trouble {

@@ -1,11 +1,13 @@
 //! `zerver replay`: one request, run again by today's code.
 
+mod edit;
+pub(crate) mod faults;
 mod host;
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use zerver_replay::{Applied, Coverage, Edits, Finding, Opened, Report, Secrets};
+use zerver_replay::{Applied, Coverage, Edits, Ending, Finding, Opened, Report, Secrets};
 
 use super::dev::cargo::{self, Package};
 use crate::args::{Global, Replay};
@@ -16,28 +18,28 @@ use crate::view::replay::replay;
 
 pub(super) fn run(args: &Replay, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
     let loaded = place::load(global, &args.id)?;
-    let edits = Edits {
-        slots: args.set.clone(),
-        at: args.at.clone(),
-        headers: args.request_header.clone(),
-        body: args.request_body.clone().map(String::into_bytes),
-        answers: args.answer.clone(),
-    };
+    let mut edits = edits(args);
+    if args.edit {
+        edits.slots.extend(edit::edit(&loaded.trace, output)?);
+        if edits.is_empty() {
+            output.note("nothing was changed, so nothing is run");
+            return Ok(Done::Fine);
+        }
+    }
     let exe = program(args, &loaded, global)?;
     let opened = open(loaded.trace.clone(), &loaded, output);
+    if args.faults {
+        return faults::run(&exe, &opened, &edits, &loaded, output);
+    }
     let mut host = host::Host::start(&exe)?;
+    let mut announce = Output::new(global);
+    host.announce_to(move |effect| announce.say(&format!("live: {}", zerver_trace::text::clean(effect))));
     let answered = host.replay(opened, edits);
     let said = host.said();
     if output.is_verbose || answered.is_err() {
         said.iter().for_each(|line| output.say(&format!("the service said: {line}")));
     }
-    let report = answered?;
-    if !report.impossible.is_empty() {
-        let id = loaded.trace.id.short(loaded.digits());
-        let mut trouble = Trouble::new(format!("{id} cannot be replayed as it was recorded"));
-        trouble.causes = report.impossible.clone();
-        return Err(trouble);
-    }
+    let report = possible(answered?, &loaded)?;
     let (recorded, replayed) = (loaded.trace.build.as_str(), host.build());
     if output.is_json {
         output.json(&Document::new(&loaded, &report, [recorded, replayed]))?;
@@ -52,6 +54,29 @@ pub(super) fn run(args: &Replay, global: &Global, output: &mut Output) -> Result
         output.print(&replay(&report, output.width(), output.is_verbose))?;
     }
     Ok(if report.is_same() { Done::Fine } else { Done::Finding })
+}
+
+fn edits(args: &Replay) -> Edits {
+    Edits {
+        slots: args.set.clone(),
+        at: args.at.clone(),
+        headers: args.request_header.clone(),
+        body: args.request_body.clone().map(String::into_bytes),
+        answers: args.answer.clone(),
+        faults: [args.fail.clone(), args.latency.clone()].concat(),
+        live: args.live.clone(),
+    }
+}
+
+/// The report, if there is anything in it.
+fn possible(report: Report, loaded: &Loaded) -> Result<Report, Trouble> {
+    if report.impossible.is_empty() {
+        return Ok(report);
+    }
+    let id = loaded.trace.id.short(loaded.digits());
+    let mut trouble = Trouble::new(format!("{id} cannot be replayed as it was recorded"));
+    trouble.causes = report.impossible;
+    Err(trouble)
 }
 
 /// The program: the one that is named, or the package's, built.
@@ -97,6 +122,7 @@ struct Document<'a> {
     not_compared: &'a [String],
     notes: &'a [String],
     response: Option<Response<'a>>,
+    ending: Option<&'a Ending>,
     build: Builds<'a>,
 }
 
@@ -131,6 +157,7 @@ impl<'a> Document<'a> {
                 body: response.body.as_deref(),
                 body_bytes: response.body_len,
             }),
+            ending: report.ending.as_ref(),
             build: Builds { recorded, replayed },
         }
     }

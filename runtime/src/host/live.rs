@@ -1,0 +1,68 @@
+//! Effects that a replay performs for real: only where it was asked to, for the kinds that were named.
+
+use std::cell::RefCell;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Runtime};
+use zerver_engine::{Call, EffectError, EffectErrorKind, Performed, Start};
+use zerver_replay::wire::{Told, send};
+
+use crate::flight;
+use crate::interpreter::{Begun, Context};
+use crate::prepare::{Live, LiveError};
+use crate::time::nanos;
+
+/// The service's own interpreters, opened as when it serves.
+pub(super) struct LiveEffects {
+    runtime: Runtime,
+    live: Live,
+    /// Who is told of each effect before it is performed.
+    stream: RefCell<UnixStream>,
+}
+
+impl LiveEffects {
+    /// Opens what `open` does, in a runtime of its own.
+    pub(super) fn open(
+        open: impl FnOnce() -> Result<Live, LiveError>,
+        stream: &UnixStream,
+    ) -> Result<Self, LiveError> {
+        let stream = RefCell::new(stream.try_clone()?);
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let live = {
+            let _context = runtime.enter();
+            open()?
+        };
+        Ok(Self { runtime, live, stream })
+    }
+}
+
+impl zerver_replay::Live for LiveEffects {
+    fn kinds(&self) -> Vec<&'static str> {
+        self.live.interpreters.kinds().collect()
+    }
+
+    fn perform(&self, call: &Call, name: &str, within: Duration) -> (Performed, Duration) {
+        // If nobody listens any more, nobody has been told, and nothing is done.
+        let told = Told::Live { name: name.to_owned(), within_ns: nanos(within) };
+        if let Err(error) = send(&mut *self.stream.borrow_mut(), &told) {
+            return (Err(EffectError::new(EffectErrorKind::Internal, error.to_string())), Duration::ZERO);
+        }
+        let begun = Instant::now();
+        let start = Start { number: 0, call: call.clone() };
+        // Within the runtime from the start: an interpreter may want a timer or a socket.
+        let performed = self.runtime.block_on(async {
+            match flight::begin(&start, &self.live.interpreters, &Context::default()) {
+                Begun::Ready(performed) => performed,
+                Begun::Pending(flight) => match tokio::time::timeout(within, flight).await {
+                    Ok((_, performed)) => performed,
+                    Err(_) => {
+                        let message = format!("no answer within {within:?}");
+                        Err(EffectError::new(EffectErrorKind::Timeout, message))
+                    }
+                },
+            }
+        });
+        (performed, begun.elapsed())
+    }
+}
