@@ -1,4 +1,4 @@
-//! A service whose steps do, when they are replayed, what no step should: end the process, or never end.
+//! A service whose steps do, when they are replayed, what no step should: end the process, never end, or sleep.
 
 use zerver::prelude::*;
 
@@ -42,10 +42,54 @@ fn panic(request: &Request) -> Response {
     panic!("{} has no answer", request.uri.path())
 }
 
+/// Whether the store answered.
+#[derive(Slot, Serialize, Deserialize)]
+struct Stored(Option<String>);
+
+#[step]
+fn ask() -> Decision<Stored> {
+    Need(
+        kv::get::<u64>("n")
+            .attempt()
+            .map(|stored| Stored(stored.err().map(|failure| failure.kind().to_string()))),
+    )
+}
+
+/// What it does about a store that fails is worse than that.
+#[step]
+fn fragile(stored: &Stored) -> Response {
+    match stored.0.as_deref() {
+        None => Response::text("fine"),
+        Some("internal") => std::process::abort(),
+        Some(kind) => panic!("{kind} was not expected"),
+    }
+}
+
+/// In milliseconds.
+#[derive(Slot, Serialize, Deserialize)]
+struct Nap(u64);
+
+#[step]
+fn tire() -> Nap {
+    Nap(1)
+}
+
+#[step]
+fn nap(nap: &Nap) -> Decision<()> {
+    Need(sleep(nap.0.millis()))
+}
+
+#[step]
+fn wake() -> Response {
+    Response::text("awake")
+}
+
 fn app() -> App {
     App::new()
         .flow(flow!("abort", GET "/abort", steps: [fine, abort]))
         .flow(flow!("spin", GET "/spin", steps: [fine, spin]))
         .flow(flow!("look", GET "/look", steps: [fine, look]))
+        .flow(flow!("fragile", GET "/fragile", steps: [ask, fragile]))
+        .flow(flow!("nap", GET "/nap", steps: [tire, nap, wake]))
         .flow(flow!("panic", GET "/panic", steps: [fine, panic]))
 }

@@ -38,7 +38,8 @@ What takes time takes as long as it was recorded, in virtual time: nothing is wa
 
 Exit codes:
   0  the same; with --edit, also that nothing was changed
-  1  different; with --faults, something ends in a panic, in the deadline of the request, or as a bug of the service
+  1  different; with --faults: a fault makes a step panic, kills the service, is taken for a bug of the service by a
+     step, or is ended by the default deadline alone
   2  trouble: it says what failed, why, and what to do";
 
 /// Run a service of small steps here, and see what its requests did.

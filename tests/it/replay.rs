@@ -1,6 +1,8 @@
 //! `zerver replay`: a recorded request, run again by the program that served it, with nothing around it.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
@@ -227,4 +229,122 @@ fn hostile_bytes_and_requests_without_a_flow_are_told_safely() {
     }
     let ran = replay("@last", &[]);
     assert!(ran.code == Some(2) && ran.err.contains("before any step ran"), "{ran:?}");
+}
+
+#[test]
+fn what_if_an_effect_fails_or_is_late_is_answered_in_virtual_time() {
+    let recorded = Recorded::new();
+    let begun = Instant::now();
+    let idp = "http GET identity.internal/verify";
+    let document = recorded.json(&recorded.private, &["--fail", &format!("{idp}=timeout")], 1);
+    assert_eq!(document["response"]["status"], 504);
+    let ending = &document["ending"];
+    assert_eq!((&ending["outcome"], &ending["step"]), (&json!("failed"), &json!("lookup_user")));
+    assert!(ending["duration_ns"].as_u64().unwrap() >= 300_000_000, "{ending}");
+    let document = recorded.json(&recorded.private, &["--latency", &format!("{idp}=301ms")], 1);
+    assert_eq!(document["response"]["status"], 504);
+    // Late, and in time: nothing differs but that.
+    let ran = recorded.replay(&recorded.private, &["--latency", "kv get todo:1=20s"]);
+    assert!(ran.code == Some(0) && ran.out.contains("would have taken 20.0"), "{ran:?}");
+    let ran = recorded.replay(&recorded.private, &["--latency", "kv get todo:1=1h"]);
+    assert!(ran.code == Some(1) && ran.out.contains("timed_out") && ran.out.contains("30.00 s"), "{ran:?}");
+    let document = recorded.json(&recorded.private, &["--fail", "2=error:disk full"], 1);
+    assert_eq!(document["ending"]["step"], "load_todo");
+    assert!(begun.elapsed() < Duration::from_secs(20), "time has passed");
+    let ran = recorded.replay(&recorded.private, &["--fail", "kv get todo:2=timeout"]);
+    assert!(ran.code == Some(2) && ran.err.contains("did you mean kv get todo:1?"), "{ran:?}");
+}
+
+#[test]
+fn the_matrix_of_faults_tells_panics_and_outlives_deaths() {
+    let recorded = Recorded::new();
+    let document = recorded.json(&recorded.private, &["--faults"], 1);
+    let rows = document["faults"].as_array().unwrap();
+    assert_eq!(rows.len(), 12, "{rows:?}");
+    let of = |effect: &str, fault: &str| {
+        let is = |row: &&Json| row["effect"].as_str().unwrap().starts_with(effect) && row["fault"] == fault;
+        rows.iter().find(is).unwrap()
+    };
+    let statuses = ["timeout", "error", "slow", "malformed"].map(|fault| of("http", fault)["status"].clone());
+    assert_eq!(statuses, [504, 503, 504, 502].map(Json::from));
+    assert_eq!(of("kv get", "slow")["status"], 200);
+    assert!(of("kv get", "timeout")["finding"].as_str().unwrap().contains("deadline"), "{rows:?}");
+    assert_eq!(of("http", "timeout")["finding"], Json::Null);
+
+    let place = Place::new();
+    let exe = &programs().misbehaving;
+    let dev = place.dev_of(exe);
+    dev.get("/fragile");
+    dev.get("/nap");
+    place.wait_for(2);
+    dev.stop();
+    let replay = |more: &[&str]| place.zerver(&[&["replay", "--exe", exe.to_str().unwrap()], more].concat());
+    let ran = replay(&["@last:fragile", "--faults", "--json"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let document: Json = serde_json::from_str(&ran.out).unwrap();
+    let rows = document["faults"].as_array().unwrap();
+    let told: Vec<_> =
+        rows.iter().map(|row| [&row["fault"], &row["outcome"]].map(|t| t.as_str().unwrap())).collect();
+    let wanted = [["timeout", "timed_out"], ["error", "panicked"], ["slow", "done"], ["malformed", "died"]];
+    assert_eq!(told, wanted);
+    assert_eq!((&rows[1]["panicked"], &rows[3]["panicked"]), (&json!(true), &json!(false)));
+    let ran = replay(&["@last:fragile", "--faults"]);
+    assert!(
+        ran.out.contains("unavailable was not expected") && ran.out.contains("in step fragile"),
+        "{ran:?}"
+    );
+    // A timer that was never set takes no time either.
+    let begun = Instant::now();
+    let ran = replay(&["@last:nap", "--set", "Nap=25000"]);
+    assert!(ran.out.contains("would have taken 25.0") && ran.out.contains("200 OK"), "{ran:?}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "time has passed");
+}
+
+#[test]
+fn only_what_is_named_is_performed_for_real() {
+    let recorded = Recorded::new();
+    let set = ["--set", "TodoId=77"];
+    let ran = recorded.replay(&recorded.private, &set);
+    assert!(ran.code == Some(1) && ran.out.contains("1 unanswered") && !ran.err.contains("live:"), "{ran:?}");
+    let ran = recorded.replay(&recorded.private, &[&set[..], &["--live", "kv"]].concat());
+    assert!(ran.code == Some(1) && ran.err.contains("live: kv get todo:77"), "{ran:?}");
+    assert!(ran.out.contains("1 live") && ran.out.contains("404"), "{ran:?}");
+    // The identity provider that the service itself starts is asked about another token, which is told to nobody.
+    let header = ["--request-header", "authorization=Bearer bob-token", "--live", "http", "--live", "kv"];
+    let ran = recorded.replay(&recorded.private, &header);
+    assert!(ran.out.contains("2 live") && ran.out.contains("200 OK"), "{ran:?}");
+    assert!(!ran.out.contains("bob-token") && !ran.err.contains("bob-token"), "{ran:?}");
+    let ran = recorded.replay(&recorded.private, &[&set[..], &["--live", "htp"]].concat());
+    assert!(ran.code == Some(2) && ran.err.contains("did you mean http?") && ran.out.is_empty(), "{ran:?}");
+}
+
+#[test]
+fn slots_are_edited_in_an_editor() {
+    let recorded = Recorded::new();
+    let editor = recorded.place.path().join("an editor");
+    std::fs::write(&editor, "#!/bin/sh\ncp \"$2\" seen.txt\nsed -i \"$1\" \"$2\"\n").unwrap();
+    std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let todos = programs().todos.to_str().unwrap();
+    let edit = |script: &str| {
+        let mut command = recorded.place.command(&["replay", &recorded.private, "--exe", todos, "--edit"]);
+        command.env("EDITOR", "false").env("VISUAL", format!("'{}' '{script}'", editor.display()));
+        Ran::of(command.env("TMPDIR", recorded.place.path()).output().unwrap())
+    };
+    let ran = edit("s/Buy milk/Buy oat milk/");
+    assert!(ran.code == Some(1) && ran.out.contains("Buy oat milk"), "{ran:?}");
+    assert!(ran.err.contains(r#"--set 'Todo.title="Buy oat milk"'"#), "{ran:?}");
+    let seen = std::fs::read_to_string(recorded.place.path().join("seen.txt")).unwrap();
+    assert!(seen.contains("TodoId = 1\n") && seen.contains("# AuthHeader is a secret"), "{seen}");
+    assert!(!seen.contains(TOKEN), "{seen}");
+    let ran = edit("");
+    assert!(ran.code == Some(0) && ran.out.is_empty() && ran.err.contains("nothing was changed"), "{ran:?}");
+    let ran = edit("s/TodoId = 1/TodoId = one/");
+    assert!(ran.code == Some(2) && ran.out.is_empty() && ran.err.contains("TodoId is no JSON"), "{ran:?}");
+    let line = 1 + seen.lines().position(|line| line == "TodoId = 1").unwrap();
+    assert!(ran.err.contains(&format!("line {line} ")), "{ran:?}");
+    let kept = ran.err.split("kept in ").nth(1).unwrap().trim();
+    assert!(std::fs::read_to_string(kept).unwrap().contains("TodoId = one"));
+    let mut command = recorded.place.command(&["replay", &recorded.private, "--exe", todos, "--edit"]);
+    let ran = Ran::of(command.env_remove("EDITOR").env_remove("VISUAL").output().unwrap());
+    assert!(ran.code == Some(2) && ran.err.contains("VISUAL or EDITOR"), "{ran:?}");
 }

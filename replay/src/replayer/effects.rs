@@ -34,10 +34,7 @@ impl Comparison<'_> {
             asked.iter().filter(|call| !links.values().any(|linked| *linked == call.number)).collect();
         let mut reached = None;
         for call in now.map_or(&none, |run| &run.calls) {
-            let mut label = self.mask.text(&call.label);
-            if self.live.contains(&call.number) {
-                label.push_str(" (live)");
-            }
+            let label = self.marked(call, &call.label);
             match links.get(&call.number) {
                 Some(linked) => match asked.iter().position(|known| known.number == *linked) {
                     Some(at) => {
@@ -78,12 +75,17 @@ impl Comparison<'_> {
         let near = open.iter().position(|known| known.kind == call.kind);
         match (near.map(|at| open.remove(at)), run) {
             (Some(known), Some(run)) => {
-                let live = if self.live.contains(&call.number) { " (live)" } else { "" };
-                let field = format!("{} arguments{live}", self.mask.text(&known.label));
+                let field = format!("{} arguments", self.marked(call, &known.label));
                 self.value(run, FindingClass::CodeChanged, &field, &known.args, &call.args, false);
             }
             _ => self.find(run, FindingClass::ExtraEffect, label, Seen::Absent, Seen::text("asked for")),
         }
+    }
+
+    /// The name of a call, which says whether that was performed for real.
+    fn marked(&self, call: &Call, label: &str) -> String {
+        let live = if self.live.contains(&call.number) { "(live) " } else { "" };
+        format!("{live}{}", self.mask.text(label))
     }
 
     fn timeout(&mut self, run: Option<&Run>, label: &str, then: Option<u64>, now: Option<u64>) {

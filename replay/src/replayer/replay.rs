@@ -10,14 +10,15 @@ use zerver_trace::{Missing, Node, Outcome, Recorded, Trace, Value};
 
 use super::answers::Answers;
 use super::clock::{Clock, Ends};
-use super::compare::{Comparison, told};
+use super::compare::Comparison;
 use super::edits::{Edits, Prepared, suggest};
 use super::facts::{Call, Facts};
 use super::input::{Input, NoInput, input};
 use super::mask::{Mask, is_sensitive};
 use super::nearest;
-use super::report::{Applied, Coverage, Ending, Finding, FindingClass, Refusal, Replied, Report, Seen};
+use super::report::{Coverage, Finding, FindingClass, Refusal, Report, Seen};
 use super::run::{Outside, Rerun, Runner};
+use super::told::{ending, masked, replied};
 use super::world::{Live, World};
 
 /// A trace with what its sealed values hold.
@@ -228,35 +229,6 @@ impl Replay<'_> {
         }
     }
 
-    /// How a run with edits ended.
-    fn ending(&self, run: &Rerun, recorded: &Facts, mask: &Mask) -> Option<Ending> {
-        let outcome = run.facts.outcome.as_ref().filter(|_| !self.edits.is_empty())?;
-        let told = told(outcome, self.flow.info());
-        let text = |field: &str| told.get(field).map(|text| mask.text(text));
-        let words = match outcome {
-            Outcome::Done => String::new(),
-            Outcome::Failed(info) => info.to_string(),
-            Outcome::Panicked { message, .. } => message.clone(),
-            Outcome::TimedOut { .. } => "the request's deadline passed".to_owned(),
-            Outcome::Gone { .. } => "the client had gone".to_owned(),
-            Outcome::Rejected { reason } => reason.clone(),
-        };
-        let recorded_ns = self.opened.trace.duration_ns;
-        // What came after the last step, such as handing over the answer, takes as long as it did.
-        let after_ns = recorded.ended_ns().map_or(0, |ended_ns| recorded_ns.saturating_sub(ended_ns));
-        Some(Ending {
-            outcome: outcome.as_str().to_owned(),
-            failure: mask.text(&words),
-            failure_kind: match outcome {
-                Outcome::Failed(info) => info.kind.as_str().to_owned(),
-                _ => String::new(),
-            },
-            step: text("failure.step").unwrap_or_default(),
-            duration_ns: run.ended_ns.saturating_add(after_ns),
-            recorded_ns,
-        })
-    }
-
     fn unknown(&self, input: &Input) -> Vec<String> {
         let dropped = self.opened.trace.events_dropped;
         let events = (dropped > 0).then(|| format!("what happened: {dropped} events were not recorded"));
@@ -305,7 +277,10 @@ impl Replay<'_> {
         }
         if let Some(unanswered) = &run.unanswered {
             let label = mask.text(&unanswered.label);
-            notes.push(format!("the replay ended at {label}; --answer '{label}=JSON' gives it an answer"));
+            let kind = label.split(' ').next().unwrap_or_default();
+            notes.push(format!(
+                "the replay ended at {label}; --answer '{label}=JSON' gives it an answer, --live {kind} asks for real"
+            ));
         }
         Report {
             impossible: Vec::new(),
@@ -321,7 +296,9 @@ impl Replay<'_> {
             not_compared,
             notes,
             response: run.response.as_ref().map(|response| replied(response, mask)),
-            ending: self.ending(run, recorded, mask),
+            ending: Some(run)
+                .filter(|_| !self.edits.is_empty())
+                .and_then(|run| ending(self, run, recorded, mask)),
         }
     }
 }
@@ -375,36 +352,6 @@ fn with_nondeterminism(flow: &Flow, findings: Vec<Finding>, differing: Vec<Findi
     from_there.sort_by_key(position);
     before.extend(from_there);
     before
-}
-
-fn masked(applied: &Applied, mask: &Mask) -> Applied {
-    let side = |side: &Seen| match side {
-        Seen::Value(value) => mask.value(value),
-        Seen::Text(text) => Seen::Text(mask.text(text)),
-        other => other.clone(),
-    };
-    Applied {
-        what: mask.text(&applied.what),
-        step: applied.step.clone(),
-        from: side(&applied.from),
-        to: side(&applied.to),
-    }
-}
-
-fn replied(response: &zerver_engine::Response, mask: &Mask) -> Replied {
-    let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        let value = match is_sensitive(name.as_str()) {
-            true => "●●●● (secret)".to_owned(),
-            false => mask.text(&String::from_utf8_lossy(value.as_bytes())),
-        };
-        (name.as_str().to_owned(), value)
-    };
-    Replied {
-        status: response.status.as_u16(),
-        headers: response.headers.iter().map(header).collect(),
-        body: str::from_utf8(&response.body).ok().map(|text| mask.body(text)),
-        body_len: response.body.len() as u64,
-    }
 }
 
 fn without_steps(trace: &Trace) -> Report {

@@ -36,8 +36,11 @@ pub struct Ending {
     pub outcome: String,
     /// What failed, in words; empty where nothing did.
     pub failure: String,
-    /// The sort of failure, such as `timeout`; empty where nothing failed.
+    /// The sort of failure, such as `timeout`; `flow_deadline` or `default_deadline` where the deadline of the request
+    /// passed: that which its flow has, or that of flows which have none. Empty where nothing failed.
     pub failure_kind: String,
+    /// The call whose failure it is, where no step made anything of that.
+    pub call: Option<u32>,
     /// The step at which it failed; empty where it did not.
     pub step: String,
     /// How long it would have taken, in nanoseconds: steps and effects as recorded, but for the edits.

@@ -125,8 +125,10 @@ impl Slots {
                         | Recorded::Sealed { shown: None, .. }
                         | Recorded::Hashed { shown: None, .. }
                 );
-            let tree = serde_json::to_value(Json::Value(value.clone())).ok().filter(|_| is_shown);
-            match tree.and_then(|tree| Some((serde_json::to_string_pretty(&tree).ok()?, tree))) {
+            let json = Json::Value(value.clone());
+            let forms =
+                serde_json::to_string_pretty(&json).and_then(|text| Ok((text, serde_json::to_value(&json)?)));
+            match forms.ok().filter(|_| is_shown) {
                 Some((json, tree)) => {
                     // JSON leaves bidirectional controls and the like as they are.
                     text +=
@@ -165,8 +167,12 @@ impl Slots {
             let tree = match values.next() {
                 Some(Ok(tree)) => tree,
                 Some(Err(error)) => {
-                    let mut wrong = wrong(begin, format!("{slot} is no JSON: {error}"));
-                    wrong.line += error.line().saturating_sub(1);
+                    // The error counts from the beginning of the value; column 0 is the end of the line before.
+                    let (text, line) =
+                        (error.to_string(), error.line().saturating_sub(usize::from(error.column() == 0)));
+                    let what = text.split(" at line ").next().unwrap_or_default();
+                    let mut wrong = wrong(begin, format!("{slot} is no JSON: {what}"));
+                    wrong.line += line.saturating_sub(1);
                     return Err(wrong);
                 }
                 None => return Err(wrong(at, format!("{slot} has no value"))),
@@ -275,6 +281,7 @@ mod tests {
             assert!(wrong.line == line && wrong.what.contains(what), "{wrong:?}");
         };
         check("# a\nTodoId = 1\nClaims = {\n  \"sub\": ann\n}", 4, "Claims is no JSON");
+        check("TodoId = 1\nClaims = {\n  \"sub\": \"ann\n}", 3, "Claims is no JSON: control character");
         check("TodoId = 1 2", 1, "\"2\" follows the value of TodoId");
         check("\nTodoId", 2, "write Slot = JSON");
         check("TodoId =", 1, "TodoId");

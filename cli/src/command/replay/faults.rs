@@ -122,12 +122,12 @@ impl Row {
             let outcome = if unanswered { "unanswered" } else { "refused" };
             return Self { failure: why.unwrap_or_default(), ..Self::new(trial, outcome) };
         };
-        let finding = match (&*ending.outcome, &*ending.failure_kind) {
-            ("panicked", _) => Some("a step panicked"),
-            ("timed_out", _) if recorded != "timed_out" => {
-                Some("only the deadline of the request ended it: give the effect a time limit")
-            }
-            (_, "internal") => Some("it is answered as a bug of the service: no step made anything of it"),
+        let finding = match (&*ending.outcome, &*ending.failure_kind, ending.call) {
+            ("panicked", ..) => Some("a step panicked"),
+            ("timed_out", "default_deadline", _) if recorded != "timed_out" => Some(
+                "only the default deadline ended it: give the effect a time limit, or the flow a deadline",
+            ),
+            (_, "internal", None) => Some("a step took it for a bug of the service"),
             _ => None,
         };
         Self {

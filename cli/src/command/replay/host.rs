@@ -21,6 +21,8 @@ use crate::trouble::Trouble;
 const HELLO: Duration = Duration::from_secs(10);
 /// No replay takes longer: nothing is waited for in it.
 const REPLAY: Duration = Duration::from_secs(10);
+/// How long the last words of a program that has ended may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// No effect that is performed for real takes longer, whatever the service allows.
 const LIVE: Duration = Duration::from_secs(3600);
 /// How much of what the program says beside is kept.
@@ -115,7 +117,7 @@ impl Host {
     /// Has a request run again.
     pub(super) fn replay(&mut self, opened: Opened, edits: Edits) -> Result<Report, Trouble> {
         let flow = zerver_trace::text::clean(&opened.trace.flow.name).into_owned();
-        let mut at = None;
+        let (mut at, mut has_ended) = (None, false);
         let sent = send(&mut self.stream, &Ask::Replay(Box::new(opened), edits));
         let mut until = Instant::now() + REPLAY;
         loop {
@@ -140,15 +142,12 @@ impl Host {
                 Ok(Heard::Closed(Some(error))) if error.kind() == ErrorKind::InvalidData => {
                     return Err(self.no_answer().because(&error));
                 }
-                Ok(Heard::Closed(_) | Heard::Ended) | Err(RecvTimeoutError::Disconnected) => {
-                    let trouble =
-                        Trouble::new(format!("the service died {}: {}", where_(), how(&mut self.process)));
-                    return Err(match sent {
-                        Ok(()) => trouble,
-                        Err(error) => trouble.because(&error),
-                    });
+                // What it said before is still on its way.
+                Ok(Heard::Ended) if !has_ended => {
+                    has_ended = true;
+                    until = Instant::now() + LAST_WORDS;
                 }
-                Err(RecvTimeoutError::Timeout) => {
+                Err(RecvTimeoutError::Timeout) if !has_ended => {
                     how(&mut self.process);
                     return Err(Trouble::new(format!(
                         "no answer within {} s, {}",
@@ -156,6 +155,14 @@ impl Host {
                         where_()
                     ))
                     .hint("a replay waits for nothing: that step does not end, or does I/O of its own"));
+                }
+                Ok(Heard::Closed(_) | Heard::Ended) | Err(_) => {
+                    let trouble =
+                        Trouble::new(format!("the service died {}: {}", where_(), how(&mut self.process)));
+                    return Err(match sent {
+                        Ok(()) => trouble,
+                        Err(error) => trouble.because(&error),
+                    });
                 }
             }
         }

@@ -4,6 +4,7 @@ mod changes;
 mod editing;
 mod limits;
 mod random;
+mod what_if;
 
 use std::sync::Arc;
 
