@@ -24,22 +24,22 @@ Exit codes:
 
 const REPLAY_HELP: &str = "\
 Examples:
-  zerver replay @last                                       the same again, with today's code
-  zerver replay @last --set 'Todo.title=\"x\"'                with another value in a slot
-  zerver replay @last --edit                                the same, in an editor
-  zerver replay @last --answer 'kv get todo:1=\"Absent\"'    with another answer of an effect
-  zerver replay @last --fail 'kv get todo:1=timeout'        without an answer of it
-  zerver replay @last --latency 'kv get todo:1=250ms'       with a late one
-  zerver replay @last --faults                              with everything that can go wrong, one at a time
-  zerver replay @last --set TodoId=2 --live kv              with what was never asked before, for real
+  zerver replay @last                                     the same again, with today's code
+  zerver replay @last --set 'Todo.title=\"x\"'              with another value in a slot
+  zerver replay @last --edit                              with what an editor makes of the slots
+  zerver replay @last --answer 'kv get todo:1=\"Absent\"'   with another answer of an effect
+  zerver replay @last --fail 'kv get todo:1=timeout'      without one
+  zerver replay @last --latency 'kv get todo:1=250ms'     with a late one
+  zerver replay @last --faults                            with all that can go wrong, in turn
+  zerver replay @last --set TodoId=2 --live kv            asking for real what is new
 
-What takes time takes as long as it was recorded, in virtual time: nothing is waited for. An effect is named as
-`zerver trace` prints it, which means each of this name, or by the number of its call (0, 1, ..).
+An effect is named as `zerver trace` prints it, or by the number of its call: 0, 1, ..
+With edits time is virtual: steps and effects take as long as they did, and nothing is waited for.
 
 Exit codes:
-  0  the same; with --edit, also that nothing was changed
-  1  different; with --faults: a fault makes a step panic, kills the service, is taken for a bug of the service by a
-     step, or is ended by the default deadline alone
+  0  the same; with --edit, also when nothing was changed
+  1  different; with --faults, one of them makes a step panic, kills the service, is taken for a
+     bug of the service by a step, or is ended by nothing but the default deadline
   2  trouble: it says what failed, why, and what to do";
 
 /// Run a service of small steps here, and see what its requests did.
@@ -217,7 +217,9 @@ pub(crate) struct Replay {
     /// Give an effect another answer: named as `zerver trace` prints it, or by the number of its call
     #[arg(long, value_name = "EFFECT=JSON")]
     pub(crate) answer: Vec<String>,
-    /// Let an effect fail: timeout, unreachable, malformed or error:TEXT
+    /// Let an effect fail: timeout (it ends when its time is over), unreachable, malformed or error:TEXT
+    ///
+    /// A name means each effect of this name, also one that was not recorded; a number means one call.
     #[arg(long, value_name = "EFFECT=HOW", value_parser = Fault::failing)]
     pub(crate) fail: Vec<Fault>,
     /// Let an effect take so long; longer than its time limit is a timeout
@@ -227,10 +229,13 @@ pub(crate) struct Replay {
     /// becomes of the request
     #[arg(long, conflicts_with_all = ["set", "at", "answer", "fail", "latency", "live", "edit"])]
     pub(crate) faults: bool,
-    /// Perform effects of this kind for real where nothing was recorded, with what the service opens to serve
+    /// Perform effects of this kind for real where nothing was recorded
+    ///
+    /// The service opens what it opens to serve. Each effect is named on the standard error before it is performed.
+    /// Without this word nothing can be.
     #[arg(long, value_name = "KIND")]
     pub(crate) live: Vec<String>,
-    /// Change slots in $VISUAL or $EDITOR
+    /// Change slots in $VISUAL or $EDITOR: what was changed is set
     #[arg(long)]
     pub(crate) edit: bool,
 }

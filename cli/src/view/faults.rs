@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
 use super::table::Column::{Left, Right, Shrinks};
@@ -15,12 +14,13 @@ use crate::duration::show;
 /// The least that is shown of an outcome.
 const MIN_OUTCOME: usize = 30;
 
-pub(crate) fn faults(trace: &Trace, rows: &[Row], columns: Option<usize>) -> String {
+/// The table of what becomes of a request with this status and duration.
+pub(crate) fn faults((code, took_ns): (u16, u64), rows: &[Row], columns: Option<usize>) -> String {
     let calls: BTreeSet<u32> = rows.iter().map(|row| row.call).collect();
     let mut out = format!(
         "recorded: {} in {}, with {}\n",
-        paint(style::status(trace.status), &status(trace.status)),
-        show(trace.duration_ns),
+        paint(style::status(code), &status(code)),
+        show(took_ns),
         count(calls.len() as u64, "effect", "effects"),
     );
     if rows.is_empty() {
@@ -64,4 +64,47 @@ pub(crate) fn faults(trace: &Trace, rows: &[Row], columns: Option<usize>) -> Str
         out += &format!("{} {}: {kind}\n", paint(style::BAD, "✗"), count(times, "time", "times"));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+
+    use super::*;
+
+    #[test]
+    fn each_fault_has_a_row() {
+        let row = |call: u32, fault: &'static str, outcome: &str| Row {
+            effect: format!("http GET \u{1b}[31m{call}"),
+            call,
+            fault,
+            status: Some(200),
+            outcome: outcome.into(),
+            failure: String::new(),
+            step: String::new(),
+            duration_ns: Some(1_260_000_000),
+            panicked: false,
+            finding: None,
+        };
+        let rows = [
+            row(0, "timeout", "done"),
+            Row {
+                status: Some(504),
+                failure: "no time \u{202e}".into(),
+                step: "ask".into(),
+                finding: Some("it is bad"),
+                ..row(0, "slow", "failed")
+            },
+            Row { status: None, duration_ns: None, ..row(1, "timeout", "unanswered") },
+        ];
+        let text = strip_str(&faults((200, 5_400_000), &rows, None)).to_string();
+        insta::assert_snapshot!(text, @r"
+        recorded: 200 OK in 5.40 ms, with 2 effects
+        effect                fault    status    took  outcome
+        http GET \u{1b}[31m0  timeout  200     1.26 s  ✓ done
+                              slow     504     1.26 s  ✗ failed: no time \u{202e}, at ask
+        http GET \u{1b}[31m1  timeout  -            -  ? unanswered
+        ✗ 1 time: it is bad
+        ");
+    }
 }

@@ -150,12 +150,23 @@ mod tests {
             }],
             notes: vec!["a note".into()],
             response: Some(Replied { status: 403, headers: vec![], body: Some("{}".into()), body_len: 2 }),
+            ending: Some(Ending {
+                outcome: "failed".into(),
+                failure: "timeout http".into(),
+                failure_kind: "timeout".into(),
+                call: Some(0),
+                step: "verify\u{7}".into(),
+                duration_ns: 255_000_000,
+                recorded_ns: 5_400_000,
+            }),
             ..Report::default()
         };
         let text = strip_str(&replay(&report, 80, false)).to_string();
         insta::assert_snapshot!(text, @r#"
         different: 2 of 3 decisions re-derived, 1 effect fed, 0 live
         edited   Claims.sub  "ann" → "bob"  seen by verify
+        ending   failed: timeout http, at verify\u{7}
+                 would have taken 255.00 ms instead of 5.40 ms; times of steps are those recorded
         input_edited     verify  decision  src/a.rs:7
                          continue → fail\u{1b}
         code_changed     response.body

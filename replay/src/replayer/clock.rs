@@ -69,7 +69,7 @@ impl<'r> Clock<'r> {
         let occurrence = self.runs.entry(name.to_owned()).or_default();
         let runs = || self.recorded.runs.iter().filter(|run| run.name == name);
         // Of a step that runs more often than it did, the last time.
-        let known = runs().find(|run| run.occurrence == *occurrence).or_else(|| runs().last());
+        let known = runs().find(|run| run.occurrence == *occurrence).or_else(|| runs().next_back());
         *occurrence += 1;
         if known.is_none() {
             self.unknown.insert(name.to_owned());

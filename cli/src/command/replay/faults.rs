@@ -94,7 +94,7 @@ pub(super) fn run(
             faults: &rows,
         })?;
     } else {
-        output.print(&view::faults::faults(trace, &rows, output.columns()))?;
+        output.print(&view::faults::faults((trace.status, trace.duration_ns), &rows, output.columns()))?;
     }
     Ok(if rows.iter().any(|row| row.finding.is_some()) { Done::Finding } else { Done::Fine })
 }
