@@ -196,11 +196,6 @@ impl Prepared {
         })
     }
 
-    /// An answer that nothing asked for.
-    pub(super) fn unused_answer(&self) -> Option<&str> {
-        self.answers.iter().find(|said| !said.is_used).map(|said| said.effect.as_str())
-    }
-
     /// What goes wrong with a call, if something does.
     pub(super) fn fault(
         &mut self,
@@ -222,9 +217,12 @@ impl Prepared {
         Some(found.fault.wrong.clone())
     }
 
-    /// The faults of effects that nothing asked for.
-    pub(super) fn unused_faults(&self) -> impl Iterator<Item = &str> {
-        self.faults.iter().filter(|fault| !fault.is_used).map(|fault| fault.fault.effect.as_str())
+    /// The effects with faults or answers that nothing asked for.
+    pub(super) fn unused_effects(&self) -> impl Iterator<Item = &str> {
+        let faults =
+            self.faults.iter().filter(|fault| !fault.is_used).map(|fault| fault.fault.effect.as_str());
+        let answers = self.answers.iter().filter(|said| !said.is_used).map(|said| said.effect.as_str());
+        answers.chain(faults)
     }
 
     /// The slot edits that the flow never came to.

@@ -168,7 +168,7 @@ impl Replay<'_> {
         let answers = Answers::new(recorded, &self.opened.secrets);
         let (mut ends, mut outside) = (None, Outside::default());
         if !edits.is_empty() {
-            ends = Some(self.ends(&input));
+            ends = Some(self.ends(recorded, &input));
             let World { timers, live, .. } = self.world;
             outside =
                 Outside { timers, live: live.filter(|_| !edits.live.is_empty()), kinds: &edits.live, mask };
@@ -176,10 +176,7 @@ impl Replay<'_> {
         let clock = Clock::new(recorded, input.received_ns, ends);
         let mut run = Runner::new(answers, &mut prepared, clock, outside).run(self.flow, &input, before)?;
         run.applied.splice(0..0, input.applied.iter().cloned());
-        if let Some(effect) = prepared.unused_answer() {
-            return Err(unknown_effect(effect, run.facts.calls()));
-        }
-        for effect in prepared.unused_faults() {
+        for effect in prepared.unused_effects() {
             if !is_asked(effect, recorded) {
                 return Err(unknown_effect(effect, recorded.calls().chain(run.facts.calls())));
             }
@@ -190,13 +187,13 @@ impl Replay<'_> {
     }
 
     /// What ends a run in virtual time from outside.
-    fn ends(&self, input: &Input) -> Ends {
-        let Trace { outcome, duration_ns, .. } = &self.opened.trace;
+    fn ends(&self, recorded: &Facts, input: &Input) -> Ends {
+        let is_gone = matches!(recorded.outcome, Some(Outcome::Gone { .. }));
         let limit = self.flow.deadline().or(self.world.deadline);
         let limit_ns = limit.map_or(u64::MAX, |limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
         Ends {
             deadline_ns: input.received_ns.saturating_add(limit_ns),
-            gone_ns: matches!(outcome, Outcome::Gone { .. }).then_some(*duration_ns),
+            gone_ns: is_gone.then(|| recorded.ended_ns().unwrap_or(input.received_ns)),
         }
     }
 
