@@ -108,9 +108,7 @@ fn not_live(error: &(dyn Error + 'static)) -> Refusal {
     Refusal {
         what: "the service cannot perform effects for real".to_owned(),
         causes,
-        hints: vec![
-            "it opens what it opens to serve: files that another process has open are taken".to_owned(),
-        ],
+        hints: vec!["it opens what it opens to serve; end what holds that, such as `zerver dev`".to_owned()],
     }
 }
 

@@ -182,6 +182,11 @@ impl Replay<'_> {
             }
             run.notes.push(format!("nothing asked for {effect} any more"));
         }
+        for kind in &edits.live {
+            if !run.facts.calls().any(|call| call.kind == *kind && run.live.contains(&call.number)) {
+                run.notes.push(format!("no effect of kind {kind} was performed for real: none was new"));
+            }
+        }
         run.notes.extend(prepared.unreached(self.flow.info()));
         Ok(Ok((input, run)))
     }

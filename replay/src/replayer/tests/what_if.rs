@@ -193,6 +193,10 @@ fn only_what_is_named_is_performed_for_real() {
     input_edited  response.body.0: 90 -> 110
     ");
     assert_eq!((report.coverage.effects_fed, report.coverage.effects_live), (1, 1));
+    let unused = Edits { live: vec!["echo".into()], ..set("Sum.of=7") };
+    let (report, performed) = check(&unused, true);
+    assert_eq!(report.unwrap().notes, ["no effect of kind echo was performed for real: none was new"]);
+    assert!(performed.is_empty());
     // Not without the word, not without a world, not with another word.
     let (report, performed) = check(&set("Start=5"), true);
     assert!(report.unwrap().coverage.effects_unanswered == 1 && performed.is_empty());
