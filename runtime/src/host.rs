@@ -1,6 +1,7 @@
 //! The host of replays: a program that was started with `ZERVER_IPC` runs what it is asked to on that socket. Nothing
 //! is opened for that: no store, no listening socket, no interpreter. It ends when the other side hangs up.
 
+use std::io::BufReader;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -9,53 +10,78 @@ use std::{any::Any, io};
 
 use zerver_engine::{Flow, Request};
 use zerver_replay::wire::{Ask, Hello, Told, receive, send};
-use zerver_replay::{Edits, Opened, Refusal, Replay, flow_is_gone};
+use zerver_replay::{Edits, Opened, Refusal, Replay, Report, flow_is_gone};
 
 use crate::shell::{Found, Router};
 use crate::{App, StartError, build_id};
 
+/// How much of what is asked for is read at once.
+const READ_AHEAD: usize = 64 << 10;
+
 /// Replays what it is asked to, until nobody asks any more.
 pub(crate) fn serve(app: &App, socket: &Path) -> Result<(), StartError> {
-    let flows = app.ready_flows()?;
-    let spoken = UnixStream::connect(socket).and_then(|mut stream| converse(&flows, &mut stream));
+    let flows: Vec<_> = app.ready_flows()?.into_iter().map(Hosted::new).collect();
+    let spoken = UnixStream::connect(socket).and_then(|stream| converse(&flows, stream));
     spoken.map_err(|error| StartError::Ipc { socket: socket.to_owned(), error })
 }
 
-fn converse(flows: &[Arc<Flow>], stream: &mut UnixStream) -> io::Result<()> {
-    send(stream, &Hello::new(build_id()))?;
-    while let Some(Ask::Replay(opened, edits)) = receive(stream)? {
-        let told = match catch_unwind(AssertUnwindSafe(|| replay(flows, &opened, &edits, stream))) {
+fn converse(flows: &[Hosted], mut stream: UnixStream) -> io::Result<()> {
+    let mut asked = BufReader::with_capacity(READ_AHEAD, stream.try_clone()?);
+    send(&mut stream, &Hello::new(build_id()))?;
+    while let Some(ask) = receive(&mut asked)? {
+        let told = match catch_unwind(AssertUnwindSafe(|| one(flows, &ask, &mut stream))) {
             Ok(told) => told,
             Err(panic) => Told::Refused(panicked(&*panic)),
         };
-        send(stream, &told)?;
+        send(&mut stream, &told)?;
     }
     Ok(())
 }
 
-fn replay(flows: &[Arc<Flow>], opened: &Opened, edits: &Edits, stream: &mut UnixStream) -> Told {
+fn one(flows: &[Hosted], ask: &Ask, stream: &mut UnixStream) -> Told {
+    match ask {
+        // So that, should a step take the process down, the other side knows which one it was.
+        Ask::Replay(opened, edits) => replay(flows, opened, edits, &mut |step| {
+            drop(send(stream, &Told::Before(step.to_owned())));
+        }),
+        Ask::Check(opened) => match replay(flows, opened, &Edits::default(), &mut |_| {}) {
+            Told::Report(report) => Told::Report(Box::new(Report { response: None, ..*report })),
+            told => told,
+        },
+    }
+}
+
+fn replay(flows: &[Hosted], opened: &Opened, edits: &Edits, before: &mut dyn FnMut(&str)) -> Told {
     let trace = &opened.trace;
-    let Some(flow) = flows.iter().find(|flow| flow.info().name == trace.flow.name) else {
-        let names = flows.iter().map(|flow| flow.info().name.as_str());
+    let Some(hosted) = flows.iter().find(|hosted| hosted.flow.info().name == trace.flow.name) else {
+        let names = flows.iter().map(|hosted| hosted.flow.info().name.as_str());
         return Told::Report(Box::new(flow_is_gone(trace, names)));
     };
-    let router = Router::new(&[Arc::clone(flow)]);
-    let route = |request: &mut Request| match &router {
-        Ok(router) => match router.find(&request.method, request.uri.path()) {
-            Found::Flow(_, params) => {
-                request.params = params;
-                true
-            }
-            _ => false,
-        },
-        Err(_) => false,
-    };
-    let replay = Replay { opened, flow, route: &route, edits };
-    // So that, should a step take the process down, the other side knows which one it was.
-    let report = replay.run(&mut |step| drop(send(stream, &Told::Before(step.to_owned()))));
-    match report {
+    let route = |request: &mut Request| hosted.takes(request);
+    let replay = Replay { opened, flow: &hosted.flow, route: &route, edits };
+    match replay.run(before) {
         Ok(report) => Told::Report(Box::new(report)),
         Err(refusal) => Told::Refused(refusal),
+    }
+}
+
+/// A flow with the route to it.
+struct Hosted {
+    flow: Arc<Flow>,
+    router: Option<Router>,
+}
+
+impl Hosted {
+    fn new(flow: Arc<Flow>) -> Self {
+        Self { router: Router::new(&[Arc::clone(&flow)]).ok(), flow }
+    }
+
+    /// Whether it takes the request, which then has its parameters.
+    fn takes(&self, request: &mut Request) -> bool {
+        let found = self.router.as_ref().map(|router| router.find(&request.method, request.uri.path()));
+        let Some(Found::Flow(_, params)) = found else { return false };
+        request.params = params;
+        true
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Input {
 pub(super) enum NoInput {
     Refused(Refusal),
     Impossible(String),
+    /// The flow takes no such requests any more.
+    Moved,
 }
 
 /// Rebuilds the request; `route` puts its parameters in, and says whether the flow still takes it.
@@ -68,8 +70,7 @@ pub(super) fn input(
     }
     let applied = edit(&mut request, edits, &mut unknown).map_err(NoInput::Refused)?;
     if !route(&mut request) {
-        let path = zerver_trace::text::clean(&trace.path).into_owned();
-        return Err(impossible(format!("the flow no longer takes {} {path}", trace.method)));
+        return Err(NoInput::Moved);
     }
     let received_ns = trace.events.iter().find_map(|event| match event {
         Event::Received { at_ns } => Some(*at_ns),

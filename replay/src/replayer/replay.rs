@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use zerver_engine::{Flow, Request};
-use zerver_trace::{Missing, Node, Outcome, Recorded, Trace, Value};
+use zerver_trace::{FlowInfo, Missing, Node, Outcome, Recorded, Trace, Value};
 
 use super::answers::Answers;
 use super::compare::Comparison;
@@ -87,7 +87,7 @@ impl Replay<'_> {
         let (input, plain) = match self.once(&recorded, &unedited, before)? {
             Ok(run) => run,
             // What is not there may be what is edited.
-            Err(why) if self.edits.is_empty() => return Ok(impossible(why)),
+            Err(report) if self.edits.is_empty() => return Ok(report),
             Err(_) => return self.edited_only(&recorded, before),
         };
         let mut mask = self.mask();
@@ -115,7 +115,7 @@ impl Replay<'_> {
         }
         let (input, edited) = match self.once(&recorded, self.edits, before)? {
             Ok(run) => run,
-            Err(why) => return Ok(impossible(why)),
+            Err(report) => return Ok(report),
         };
         self.hide(&mut mask, &edited);
         let mut comparison = Comparison::new(self, &mask);
@@ -129,7 +129,7 @@ impl Replay<'_> {
     fn edited_only(&self, recorded: &Facts, before: &mut dyn FnMut(&str)) -> Result<Report, Refusal> {
         let (input, edited) = match self.once(recorded, self.edits, before)? {
             Ok(run) => run,
-            Err(why) => return Ok(impossible(why)),
+            Err(report) => return Ok(report),
         };
         let mut mask = self.mask();
         self.hide(&mut mask, &edited);
@@ -149,11 +149,12 @@ impl Replay<'_> {
         recorded: &Facts,
         edits: &Edits,
         before: &mut dyn FnMut(&str),
-    ) -> Result<Result<(Input, Rerun), Vec<String>>, Refusal> {
+    ) -> Result<Result<(Input, Rerun), Report>, Refusal> {
         let input = match input(self.opened, edits, self.route) {
             Ok(input) => input,
             Err(NoInput::Refused(refusal)) => return Err(refusal),
-            Err(NoInput::Impossible(why)) => return Ok(Err(vec![why])),
+            Err(NoInput::Impossible(why)) => return Ok(Err(impossible(vec![why]))),
+            Err(NoInput::Moved) => return Ok(Err(self.moved(recorded))),
         };
         let mut prepared = Prepared::new(edits, self.flow)?;
         let answers = Answers::new(recorded, &self.opened.secrets);
@@ -165,6 +166,26 @@ impl Replay<'_> {
         }
         run.unreached = prepared.unreached(self.flow.info()).collect();
         Ok(Ok((input, run)))
+    }
+
+    /// What is told where the flow is there and its route is another one.
+    fn moved(&self, recorded: &Facts) -> Report {
+        let route = |flow: &FlowInfo| Seen::text(format!("{} {}", flow.method, flow.pattern));
+        let (then, now) = (&self.opened.trace.flow, self.flow.info());
+        let finding = Finding {
+            class: FindingClass::CodeChanged,
+            step: String::new(),
+            field: "route".to_owned(),
+            expected: route(then),
+            got: route(now),
+            source: None,
+        };
+        let decisions_recorded = recorded.runs.len() as u32;
+        Report {
+            coverage: Coverage { decisions_recorded, ..Coverage::default() },
+            findings: vec![finding],
+            ..Report::default()
+        }
     }
 
     fn unknown(&self, input: &Input) -> Vec<String> {

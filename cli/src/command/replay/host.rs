@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use zerver_replay::wire::{Ask, Hello, Told, VERSIONS, receive, send};
-use zerver_replay::{Edits, Opened, Report};
+use zerver_replay::{Edits, Opened, Refusal, Report};
 use zerver_trace::text::clean_bytes;
 
 use crate::command::dev::process::Process;
@@ -20,7 +20,7 @@ use crate::trouble::Trouble;
 /// A program that is asked for replays says so at once; reading itself for its build id takes the longest.
 const HELLO: Duration = Duration::from_secs(10);
 /// No replay takes longer: nothing is waited for in it.
-const REPLAY: Duration = Duration::from_secs(10);
+pub(super) const REPLAY: Duration = Duration::from_secs(10);
 /// How much of what the program says beside is kept.
 const SAID: u64 = 64 << 10;
 
@@ -32,6 +32,20 @@ pub(super) struct Host {
     heard: Receiver<Heard>,
     said: Option<JoinHandle<Vec<String>>>,
     _folder: TempDir,
+}
+
+/// What a host says next.
+pub(super) enum Next {
+    /// It is about to run this step.
+    Before(String),
+    Report(Box<Report>),
+    Refused(Refusal),
+    /// The program has ended, and how.
+    Died(String),
+    /// What comes is no answer.
+    Nonsense(Trouble),
+    /// Nothing so far.
+    Nothing,
 }
 
 enum Heard {
@@ -67,6 +81,8 @@ impl Host {
         thread::spawn(move || listen(&listener, &tell));
         match heard.recv_timeout(HELLO) {
             Ok(Heard::Hello(stream, hello)) if hello.is_understood() => {
+                // A step without an end does not keep us from giving up on it.
+                stream.set_write_timeout(Some(REPLAY)).map_err(|error| trouble().because(&error))?;
                 Ok(Self { exe: exe.to_owned(), process, stream, hello, heard, said, _folder: folder })
             }
             Ok(Heard::Hello(_, hello)) => {
@@ -105,34 +121,30 @@ impl Host {
     pub(super) fn replay(&mut self, opened: Opened, edits: Edits) -> Result<Report, Trouble> {
         let flow = zerver_trace::text::clean(&opened.trace.flow.name).into_owned();
         let mut at = None;
-        let sent = send(&mut self.stream, &Ask::Replay(Box::new(opened), edits));
+        let sent = self.ask(&Ask::Replay(Box::new(opened), edits));
         let until = Instant::now() + REPLAY;
         loop {
             let where_ = || match &at {
                 Some(step) => format!("in step {step} of flow {flow}"),
                 None => format!("before the first step of flow {flow}"),
             };
-            match self.heard.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(Heard::Told(Told::Before(step))) => at = Some(step),
-                Ok(Heard::Told(Told::Report(report))) => return Ok(*report),
-                Ok(Heard::Told(Told::Refused(refusal))) => {
+            match self.next(until.saturating_duration_since(Instant::now())) {
+                Next::Before(step) => at = Some(step),
+                Next::Report(report) => return Ok(*report),
+                Next::Refused(refusal) => {
                     let mut trouble = Trouble::new(refusal.what);
                     (trouble.causes, trouble.hints) = (refusal.causes, refusal.hints);
                     return Err(trouble);
                 }
-                Ok(Heard::Hello(..)) => return Err(self.no_answer()),
-                Ok(Heard::Closed(Some(error))) if error.kind() == ErrorKind::InvalidData => {
-                    return Err(self.no_answer().because(&error));
-                }
-                Ok(Heard::Closed(_) | Heard::Ended) | Err(RecvTimeoutError::Disconnected) => {
-                    let trouble =
-                        Trouble::new(format!("the service died {}: {}", where_(), how(&mut self.process)));
+                Next::Nonsense(trouble) => return Err(trouble),
+                Next::Died(how) => {
+                    let trouble = Trouble::new(format!("the service died {}: {how}", where_()));
                     return Err(match sent {
                         Ok(()) => trouble,
                         Err(error) => trouble.because(&error),
                     });
                 }
-                Err(RecvTimeoutError::Timeout) => {
+                Next::Nothing => {
                     self.process.kill();
                     return Err(Trouble::new(format!(
                         "no answer within {} s, {}",
@@ -142,6 +154,31 @@ impl Host {
                     .hint("a replay waits for nothing: that step does not end, or does I/O of its own"));
                 }
             }
+        }
+    }
+
+    /// Asks for something; asks may go ahead of their answers.
+    ///
+    /// # Errors
+    /// When the program does not take it: it has ended, or is busy with something that has no end.
+    pub(super) fn ask(&mut self, ask: &Ask) -> std::io::Result<()> {
+        send(&mut self.stream, ask)
+    }
+
+    /// What it says next, if it says something within this time.
+    pub(super) fn next(&mut self, wait: Duration) -> Next {
+        match self.heard.recv_timeout(wait) {
+            Ok(Heard::Told(Told::Before(step))) => Next::Before(step),
+            Ok(Heard::Told(Told::Report(report))) => Next::Report(report),
+            Ok(Heard::Told(Told::Refused(refusal))) => Next::Refused(refusal),
+            Ok(Heard::Hello(..)) => Next::Nonsense(self.no_answer()),
+            Ok(Heard::Closed(Some(error))) if error.kind() == ErrorKind::InvalidData => {
+                Next::Nonsense(self.no_answer().because(&error))
+            }
+            Ok(Heard::Closed(_) | Heard::Ended) | Err(RecvTimeoutError::Disconnected) => {
+                Next::Died(how(&mut self.process))
+            }
+            Err(RecvTimeoutError::Timeout) => Next::Nothing,
         }
     }
 
@@ -163,11 +200,12 @@ fn how(process: &mut Process) -> String {
 }
 
 fn listen(listener: &UnixListener, tell: &Sender<Heard>) {
-    let heard = listener.accept().and_then(|(mut stream, _)| {
-        let Some(hello) = receive(&mut stream)? else { return Ok(()) };
+    let heard = listener.accept().and_then(|(stream, _)| {
+        let mut told = BufReader::new(stream.try_clone()?);
+        let Some(hello) = receive(&mut told)? else { return Ok(()) };
         // Nobody listens any more when the time is over.
-        let _ = tell.send(Heard::Hello(stream.try_clone()?, hello));
-        while let Some(told) = receive(&mut stream)? {
+        let _ = tell.send(Heard::Hello(stream, hello));
+        while let Some(told) = receive(&mut told)? {
             let _ = tell.send(Heard::Told(told));
         }
         Ok(())

@@ -1,21 +1,23 @@
-//! `zerver replay`: one request, run again by today's code.
+//! `zerver replay`: one request, run again by today's code; or many.
 
+mod all;
 mod host;
+mod pool;
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use zerver_recorder::Reader;
 use zerver_replay::{Applied, Coverage, Edits, Finding, Opened, Report, Secrets};
 
 use super::dev::cargo::{self, Package};
-use crate::args::{Global, Replay};
+use crate::args::{Global, Program, Replay};
 use crate::output::Output;
 use crate::place::{self, Loaded};
 use crate::trouble::{Done, Trouble};
 use crate::view::replay::replay;
 
 pub(super) fn run(args: &Replay, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
-    let loaded = place::load(global, &args.id)?;
     let edits = Edits {
         slots: args.set.clone(),
         at: args.at.clone(),
@@ -23,7 +25,20 @@ pub(super) fn run(args: &Replay, global: &Global, output: &mut Output) -> Result
         body: args.request_body.clone().map(String::into_bytes),
         answers: args.answer.clone(),
     };
-    let exe = program(args, &loaded, global)?;
+    let Some(id) = &args.id else {
+        if edits != Edits::default() {
+            return Err(Trouble::new("an edit is for one request, and --all is for many")
+                .hint("name one request instead of --all"));
+        }
+        return all::run(args.all.as_deref().unwrap_or_default(), args, global, output);
+    };
+    if args.filter != Default::default() || args.limit.is_some() || args.package.is_some() {
+        return Err(Trouble::new("filters, --limit and --app are for many requests, and one is named")
+            .hint("leave them out, or take --all instead of the name"));
+    }
+    let loaded = place::load(global, id)?;
+    let store = loaded.reader.as_ref().map(Reader::dir);
+    let exe = program(args.app.as_ref(), &args.program, store, global)?;
     let opened = open(loaded.trace.clone(), &loaded, output);
     let mut host = host::Host::start(&exe)?;
     let answered = host.replay(opened, edits);
@@ -54,14 +69,19 @@ pub(super) fn run(args: &Replay, global: &Global, output: &mut Output) -> Result
     Ok(if report.is_same() { Done::Fine } else { Done::Finding })
 }
 
-/// The program: the one that is named, or the package's, built.
-fn program(args: &Replay, loaded: &Loaded, global: &Global) -> Result<PathBuf, Trouble> {
-    if let Some(exe) = &args.program.exe {
+/// The program: the one that is named, or that of the package, built.
+fn program(
+    app: Option<&PathBuf>,
+    program: &Program,
+    store: Option<&Path>,
+    global: &Global,
+) -> Result<PathBuf, Trouble> {
+    if let Some(exe) = &program.exe {
         return Ok(exe.clone());
     }
-    let app = args.app.clone().or_else(|| app_of(loaded.reader.as_ref()?.dir()));
-    let package = Package::find(&app.unwrap_or_else(|| PathBuf::from(".")), args.program.bin.as_deref())?;
-    cargo::build(&package, args.program.release, global)
+    let app = app.cloned().or_else(|| app_of(store?));
+    let package = Package::find(&app.unwrap_or_else(|| PathBuf::from(".")), program.bin.as_deref())?;
+    cargo::build(&package, program.release, global)
 }
 
 /// The package that a store is in: `APP/.zerver`.
