@@ -21,6 +21,8 @@ use crate::trouble::Trouble;
 const HELLO: Duration = Duration::from_secs(10);
 /// No replay takes longer: nothing is waited for in it.
 pub(super) const REPLAY: Duration = Duration::from_secs(10);
+/// How long what a program said before its end may take to be read.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How much of what the program says beside is kept.
 const SAID: u64 = 64 << 10;
 
@@ -30,6 +32,8 @@ pub(super) struct Host {
     stream: UnixStream,
     hello: Hello,
     heard: Receiver<Heard>,
+    /// How long is waited for it, whatever is asked.
+    patience: Duration,
     said: Option<JoinHandle<Vec<String>>>,
     _folder: TempDir,
 }
@@ -83,7 +87,8 @@ impl Host {
             Ok(Heard::Hello(stream, hello)) if hello.is_understood() => {
                 // A step without an end does not keep us from giving up on it.
                 stream.set_write_timeout(Some(REPLAY)).map_err(|error| trouble().because(&error))?;
-                Ok(Self { exe: exe.to_owned(), process, stream, hello, heard, said, _folder: folder })
+                let (exe, patience) = (exe.to_owned(), Duration::MAX);
+                Ok(Self { exe, process, stream, hello, heard, patience, said, _folder: folder })
             }
             Ok(Heard::Hello(_, hello)) => {
                 let (from, to) = hello.versions;
@@ -167,18 +172,22 @@ impl Host {
 
     /// What it says next, if it says something within this time.
     pub(super) fn next(&mut self, wait: Duration) -> Next {
-        match self.heard.recv_timeout(wait) {
-            Ok(Heard::Told(Told::Before(step))) => Next::Before(step),
-            Ok(Heard::Told(Told::Report(report))) => Next::Report(report),
-            Ok(Heard::Told(Told::Refused(refusal))) => Next::Refused(refusal),
-            Ok(Heard::Hello(..)) => Next::Nonsense(self.no_answer()),
-            Ok(Heard::Closed(Some(error))) if error.kind() == ErrorKind::InvalidData => {
-                Next::Nonsense(self.no_answer().because(&error))
+        let until = Instant::now() + wait;
+        loop {
+            match self.heard.recv_timeout(until.saturating_duration_since(Instant::now()).min(self.patience))
+            {
+                Ok(Heard::Told(Told::Before(step))) => return Next::Before(step),
+                Ok(Heard::Told(Told::Report(report))) => return Next::Report(report),
+                Ok(Heard::Told(Told::Refused(refusal))) => return Next::Refused(refusal),
+                Ok(Heard::Hello(..)) => return Next::Nonsense(self.no_answer()),
+                Ok(Heard::Closed(Some(error))) if error.kind() == ErrorKind::InvalidData => {
+                    return Next::Nonsense(self.no_answer().because(&error));
+                }
+                // What it said before is still to be read.
+                Ok(Heard::Ended) => self.patience = LAST_WORDS,
+                Err(RecvTimeoutError::Timeout) if self.patience > LAST_WORDS => return Next::Nothing,
+                Ok(Heard::Closed(_)) | Err(_) => return Next::Died(how(&mut self.process)),
             }
-            Ok(Heard::Closed(_) | Heard::Ended) | Err(RecvTimeoutError::Disconnected) => {
-                Next::Died(how(&mut self.process))
-            }
-            Err(RecvTimeoutError::Timeout) => Next::Nothing,
         }
     }
 

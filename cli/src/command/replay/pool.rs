@@ -1,17 +1,18 @@
 //! Hosts, one for each core, each with a few requests ahead so that none waits. A request that takes its host down costs
 //! that host: another is started, the request is run once more alone to see at which step it ends, and the rest goes on.
+//! That the steps are told costs time; so they are told only then, and of flows in which it has happened before.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use zerver_replay::wire::Ask;
 use zerver_replay::{Edits, Finding, FindingClass, Opened, Report, Seen, Source};
-use zerver_trace::RequestId;
+use zerver_trace::{RequestId, StepInfo};
 
 use super::host::{Host, Next, REPLAY};
 use crate::trouble::Trouble;
@@ -20,6 +21,8 @@ use crate::trouble::Trouble;
 const AHEAD: usize = 8;
 /// How often it is looked whether to stop.
 const TICK: Duration = Duration::from_millis(100);
+/// How long a request is waited for that has not come to an end before.
+const ALONE: Duration = Duration::from_secs(2);
 /// So often is waited for a flow that does not end; its other requests are not run.
 const ENDLESS: u32 = 3;
 
@@ -34,14 +37,13 @@ pub(super) struct Replayed {
 pub(super) struct Pool {
     exe: PathBuf,
     first: Host,
-    /// How often each flow did not end.
-    endless: Mutex<BTreeMap<String, u32>>,
 }
 
 /// What all of them share.
 struct Shared<'p> {
     exe: &'p PathBuf,
-    endless: &'p Mutex<BTreeMap<String, u32>>,
+    /// The flows that took their host down, and how often each did not end.
+    fatal: Mutex<BTreeMap<String, u32>>,
     taken: Mutex<Receiver<Opened>>,
     tell: SyncSender<Replayed>,
     stop: &'p AtomicBool,
@@ -50,7 +52,7 @@ struct Shared<'p> {
 impl Pool {
     /// As many as there are cores; the first runs already.
     pub(super) fn new(exe: PathBuf, first: Host) -> Self {
-        Self { exe, first, endless: Mutex::default() }
+        Self { exe, first }
     }
 
     /// Runs what comes, until nothing comes any more or it is to stop.
@@ -63,8 +65,8 @@ impl Pool {
         tell: SyncSender<Replayed>,
         stop: &AtomicBool,
     ) -> Result<(), Trouble> {
-        let Self { exe, first, endless } = self;
-        let shared = Shared { exe: &exe, endless: &endless, taken: Mutex::new(taken), tell, stop };
+        let Self { exe, first } = self;
+        let shared = Shared { exe: &exe, fatal: Mutex::default(), taken: Mutex::new(taken), tell, stop };
         let others = thread::available_parallelism().map_or(0, |cores| cores.get() - 1);
         thread::scope(|scope| {
             let others: Vec<_> = (0..others)
@@ -104,10 +106,14 @@ impl<'p> Lane<'p> {
 
     fn work(&mut self) -> Result<(), Trouble> {
         while self.fill() {
-            match self.answer(None) {
-                Heard::Report(report) => self.done(report),
+            match self.answer(REPLAY) {
+                Heard::Report(report) => {
+                    if let Some(ask) = self.asked.pop_front() {
+                        self.tell(&ask, report);
+                    }
+                }
                 Heard::Trouble(trouble) => return Err(trouble),
-                Heard::Gone(_) => self.recover()?,
+                Heard::Gone(gone) => self.recover(gone)?,
                 Heard::Stopped => return Ok(()),
             }
         }
@@ -118,12 +124,16 @@ impl<'p> Lane<'p> {
     fn fill(&mut self) -> bool {
         while self.asked.len() < AHEAD && !self.shared.stop.load(Ordering::Relaxed) {
             let Some(opened) = self.take() else { break };
-            if self.is_endless(&opened.trace.flow.name) {
-                self.tell(&opened, not_run());
-                continue;
-            }
-            let ask = Ask::Check(Box::new(opened));
-            // Should it have ended, that is heard when it is waited for.
+            let endless = self.fatal().get(&opened.trace.flow.name).copied();
+            let ask = match endless {
+                None => Ask::Check(Box::new(opened)),
+                Some(0..ENDLESS) => Ask::Replay(Box::new(opened), Edits::default()),
+                Some(_) => {
+                    self.tell(&Ask::Check(Box::new(opened)), not_run());
+                    continue;
+                }
+            };
+            // Should the host have ended, that is heard when it is waited for.
             let is_sent = self.host.ask(&ask).is_ok();
             self.asked.push_back(ask);
             if !is_sent {
@@ -142,54 +152,57 @@ impl<'p> Lane<'p> {
         if self.asked.is_empty() { taken.recv().ok() } else { taken.try_recv().ok() }
     }
 
-    /// What the host says of what it is at; `at` is told the steps.
-    fn answer(&mut self, mut at: Option<&mut String>) -> Heard {
-        let until = Instant::now() + REPLAY;
+    /// What the host says of what it is at.
+    fn answer(&mut self, patience: Duration) -> Heard {
+        let until = Instant::now() + patience;
+        let mut step = String::new();
         loop {
             match self.host.next(TICK) {
                 Next::Report(report) => return Heard::Report(*report),
-                Next::Before(step) => {
-                    if let Some(at) = &mut at {
-                        **at = step;
-                    }
-                }
+                Next::Before(next) => step = next,
                 Next::Refused(refusal) => {
                     let causes: Vec<_> = std::iter::once(refusal.what).chain(refusal.causes).collect();
-                    return Heard::Report(died(None, "", &causes.join(": ")));
+                    return Heard::Report(died(&[], "", &causes.join(": ")));
                 }
-                Next::Died(how) => return Heard::Gone(how),
+                Next::Died(how) => return Heard::Gone(Gone { step, how, is_endless: false }),
                 Next::Nonsense(trouble) => return Heard::Trouble(trouble),
                 Next::Nothing if self.shared.stop.load(Ordering::Relaxed) => return Heard::Stopped,
                 Next::Nothing if Instant::now() < until => {}
-                Next::Nothing => return Heard::Gone(format!("no answer within {} s", REPLAY.as_secs())),
+                Next::Nothing => {
+                    let how = format!("no answer within {} s", patience.as_secs());
+                    return Heard::Gone(Gone { step, how, is_endless: true });
+                }
             }
         }
     }
 
-    /// A new host, which runs the request that the last one ended with, alone, and then the others.
-    fn recover(&mut self) -> Result<(), Trouble> {
+    /// A new host; it goes on after the request that the last one ended with, once it is known at which step that was.
+    fn recover(&mut self, mut gone: Gone) -> Result<(), Trouble> {
         self.host = Host::start(self.shared.exe)?;
-        let Some(Ask::Check(opened)) = self.asked.pop_front() else { return Ok(()) };
-        let ask = Ask::Replay(opened, Edits::default());
-        let mut step = String::new();
-        let answer = match self.host.ask(&ask) {
-            Ok(()) => self.answer(Some(&mut step)),
-            Err(error) => Heard::Gone(error.to_string()),
-        };
-        let Ask::Replay(opened, _) = ask else { return Ok(()) };
-        match answer {
-            Heard::Report(report) => self.tell(&opened, report),
-            Heard::Trouble(trouble) => return Err(trouble),
-            Heard::Stopped => return Ok(()),
-            Heard::Gone(how) => {
-                if how.starts_with("no answer") {
-                    let mut endless = self.shared.endless.lock().unwrap_or_else(PoisonError::into_inner);
-                    *endless.entry(opened.trace.flow.name.clone()).or_default() += 1;
+        let Some(mut ask) = self.asked.pop_front() else { return Ok(()) };
+        let mut report = None;
+        if let Ask::Check(opened) = ask {
+            ask = Ask::Replay(opened, Edits::default());
+            let answer = match self.host.ask(&ask) {
+                Ok(()) => self.answer(ALONE),
+                Err(error) => return Err(Trouble::new("a host took no request").because(&error)),
+            };
+            match answer {
+                Heard::Report(came) => report = Some(came),
+                Heard::Trouble(trouble) => return Err(trouble),
+                Heard::Stopped => return Ok(()),
+                Heard::Gone(again) => {
+                    gone = again;
+                    self.host = Host::start(self.shared.exe)?;
                 }
-                self.tell(&opened, died(Some(&opened), &step, &how));
-                self.host = Host::start(self.shared.exe)?;
             }
         }
+        let report = report.unwrap_or_else(|| {
+            let flow = &opened(&ask).trace.flow;
+            *self.fatal().entry(flow.name.clone()).or_default() += u32::from(gone.is_endless);
+            died(&flow.steps, &gone.step, &gone.how)
+        });
+        self.tell(&ask, report);
         for ask in &self.asked {
             if self.host.ask(ask).is_err() {
                 break;
@@ -198,37 +211,43 @@ impl<'p> Lane<'p> {
         Ok(())
     }
 
-    fn is_endless(&self, flow: &str) -> bool {
-        let endless = self.shared.endless.lock().unwrap_or_else(PoisonError::into_inner);
-        endless.get(flow).is_some_and(|times| *times >= ENDLESS)
+    fn fatal(&self) -> MutexGuard<'_, BTreeMap<String, u32>> {
+        self.shared.fatal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn done(&mut self, report: Report) {
-        if let Some(Ask::Check(opened)) = self.asked.pop_front() {
-            self.tell(&opened, report);
-        }
-    }
-
-    fn tell(&self, opened: &Opened, report: Report) {
-        let (id, flow) = (opened.trace.id, opened.trace.flow.name.clone());
+    fn tell(&self, ask: &Ask, report: Report) {
+        let trace = &opened(ask).trace;
         // Nobody listens any more where it was stopped.
-        let _ = self.shared.tell.send(Replayed { id, flow, report });
+        let _ = self.shared.tell.send(Replayed { id: trace.id, flow: trace.flow.name.clone(), report });
+    }
+}
+
+const fn opened(ask: &Ask) -> &Opened {
+    match ask {
+        Ask::Replay(opened, _) | Ask::Check(opened) => opened,
     }
 }
 
 /// What a host says in the end.
 enum Heard {
     Report(Report),
-    /// It ended, or goes on without end.
-    Gone(String),
+    Gone(Gone),
     Trouble(Trouble),
     /// It is no longer wanted.
     Stopped,
 }
 
+/// How a host ended.
+struct Gone {
+    /// The step that it was at; empty where steps are not told.
+    step: String,
+    how: String,
+    /// Whether it was still at it.
+    is_endless: bool,
+}
+
 /// What is told of a request that took its host down.
-fn died(opened: Option<&Opened>, step: &str, how: &str) -> Report {
-    let steps = opened.map_or(&[][..], |opened| &opened.trace.flow.steps);
+fn died(steps: &[StepInfo], step: &str, how: &str) -> Report {
     let source = steps.iter().find(|info| info.name == step);
     let source = source.map(|info| Source { file: info.file.clone(), line: info.line });
     Report::from(Finding {
@@ -242,6 +261,6 @@ fn died(opened: Option<&Opened>, step: &str, how: &str) -> Report {
 }
 
 fn not_run() -> Report {
-    let reason = format!("it was not run: others of its flow did not end, {ENDLESS} of them");
+    let reason = "it was not run: too many of its flow did not come to an end".to_owned();
     Report { impossible: vec![reason], ..Report::default() }
 }
