@@ -97,7 +97,7 @@ pub(crate) enum Command {
     /// Show the flows: routes, steps, and the slots they read and write
     #[command(after_help = EXIT_CODES)]
     Catalog(Catalog),
-    /// Write one request to a portable file, without its secrets
+    /// Write one request to a portable file, or as a Rust test, without its secrets
     #[command(after_help = EXIT_CODES)]
     Export(Export),
     /// Read portable files into the store
@@ -274,9 +274,15 @@ pub(crate) struct Catalog {
 pub(crate) struct Export {
     #[arg(help = ID_HELP)]
     pub(crate) id: Target,
-    /// Where to write it; - is the standard output [default: the id and .zrv, here]
+    /// Where to write it; - is the standard output [default: the id and .zrv, or the flow and .rs, here]
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
+    /// Write a Rust test instead: the request, the answers of its effects, and what came of it
+    #[arg(long)]
+    pub(crate) test: bool,
+    /// Write secrets into the test, as the key beside the store opens them
+    #[arg(long, requires = "test")]
+    pub(crate) with_secrets: bool,
     /// Overwrite the file if it exists
     #[arg(long)]
     pub(crate) force: bool,

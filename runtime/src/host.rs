@@ -39,30 +39,29 @@ fn converse(flows: &[Hosted], mut stream: UnixStream) -> io::Result<()> {
 }
 
 fn one(flows: &[Hosted], ask: &Ask, stream: &mut UnixStream) -> Told {
-    match ask {
+    let told = match ask {
         // So that, should a step take the process down, the other side knows which one it was.
-        Ask::Replay(opened, edits) => replay(flows, opened, edits, &mut |step| {
-            drop(send(stream, &Told::Before(step.to_owned())));
+        Ask::Replay(opened, edits) => with(flows, opened, edits, |replay| {
+            replay.run(&mut |step| drop(send(stream, &Told::Before(step.to_owned()))))
         }),
-        Ask::Check(opened) => match replay(flows, opened, &Edits::default(), &mut |_| {}) {
-            Told::Report(report) => Told::Report(Box::new(Report { response: None, ..*report })),
-            told => told,
-        },
-    }
+        Ask::Check(opened) => with(flows, opened, &Edits::default(), |replay| replay.check()),
+    };
+    told.map_or_else(Told::Refused, |report| Told::Report(Box::new(report)))
 }
 
-fn replay(flows: &[Hosted], opened: &Opened, edits: &Edits, before: &mut dyn FnMut(&str)) -> Told {
+fn with(
+    flows: &[Hosted],
+    opened: &Opened,
+    edits: &Edits,
+    run: impl FnOnce(&Replay<'_>) -> Result<Report, Refusal>,
+) -> Result<Report, Refusal> {
     let trace = &opened.trace;
     let Some(hosted) = flows.iter().find(|hosted| hosted.flow.info().name == trace.flow.name) else {
         let names = flows.iter().map(|hosted| hosted.flow.info().name.as_str());
-        return Told::Report(Box::new(flow_is_gone(trace, names)));
+        return Ok(flow_is_gone(trace, names));
     };
     let route = |request: &mut Request| hosted.takes(request);
-    let replay = Replay { opened, flow: &hosted.flow, route: &route, edits };
-    match replay.run(before) {
-        Ok(report) => Told::Report(Box::new(report)),
-        Err(refusal) => Told::Refused(refusal),
-    }
+    run(&Replay { opened, flow: &hosted.flow, route: &route, edits })
 }
 
 /// A flow with the route to it.

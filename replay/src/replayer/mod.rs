@@ -3,10 +3,11 @@
 //!
 //! `input` rebuilds the request, `edits` says what is to be different, `answers` is the fake interpreter, `run` drives
 //! the job, `facts` brings a recording and a run into one form, `compare`, `effects` and `response` find where they
-//! differ (`path`: where in a value), `mask` keeps secrets out, `report` is what is told. There is no network here, by type: nothing in
+//! differ (`path`: where in a value), `mask` keeps secrets out, `report` is what is told; `check` is the short way for one of many. There is no network here, by type: nothing in
 //! this crate could reach one.
 
 mod answers;
+mod check;
 mod compare;
 mod edits;
 mod effects;
