@@ -101,11 +101,12 @@ impl Test<'_> {
             self.calls.push(match answer {
                 Some(Answer::Ok(output)) => {
                     let unknown = || format!("what a {} effect gave is not known", clean(&kind));
-                    format!("answer_json({kind}, {args}, {})", raw(&self.json(output).ok_or_else(unknown)?))
+                    let output = raw(&self.json(output).ok_or_else(unknown)?);
+                    lines("        ", "answer_json", &[kind, args, output])
                 }
                 Some(Answer::Err(error)) => {
-                    let sort = literal(error.kind.as_str());
-                    format!("fail_json({kind}, {args}, {sort}, {})", literal(&error.message))
+                    let (sort, message) = (literal(error.kind.as_str()), literal(&error.message));
+                    lines("        ", "fail_json", &[kind, args, sort, message])
                 }
                 Some(Answer::Cancelled) | None => {
                     return Err(format!("a {} effect had not ended", clean(&kind)));
@@ -133,7 +134,7 @@ impl Test<'_> {
                 continue;
             }
             if let Some(value) = self.json(value) {
-                self.checks.push(format!("assert_wrote({}, {})", literal(&info.name), raw(&value)));
+                self.checks.push(lines("    ", "assert_wrote", &[literal(&info.name), raw(&value)]));
             }
         }
         for header in &trace.response_headers {
@@ -145,7 +146,8 @@ impl Test<'_> {
         let text = if body.full_len == 0 { Some(String::new()) } else { self.wire(&body.bytes) };
         match text.filter(|_| body.kept_len == body.full_len) {
             Some(text) => {
-                self.checks.push(format!("assert_answer({}, {})", trace.status, raw(&pretty(&text))))
+                let (status, body) = (trace.status.to_string(), raw(&pretty(&text)));
+                self.checks.push(lines("    ", "assert_answer", &[status, body]));
             }
             None => self.checks.push(format!("assert_status({})", trace.status)),
         }
@@ -192,8 +194,8 @@ impl Test<'_> {
             trace.status,
             rfc3339(trace.started_unix_ns),
         );
-        out += "//! Written by `zerver export --test`, and yours to change. It belongs into the crate that has the function `app`:\n";
-        out += "//! save it beside main.rs or lib.rs, and name it there: `#[cfg(test)] mod ";
+        out += "//! Written by `zerver export --test`, and yours to change. It belongs into the crate with the function `app`: save it\n";
+        out += "//! beside main.rs or lib.rs, and name it there: `#[cfg(test)] mod ";
         out += &format!(
             "{};`. For a file in tests/, write your\n//! crate's name for `crate`.\n\n",
             name(trace)
@@ -241,6 +243,16 @@ fn pretty(text: &str) -> String {
     let json = serde_json::from_str::<serde_json::Value>(text).ok();
     let json = json.filter(|_| text.len() > LINE).and_then(|json| document(&json, true));
     json.unwrap_or_else(|| text.to_owned())
+}
+
+/// A call, with a line for each argument where they do not fit on one.
+fn lines(indent: &str, name: &str, args: &[String]) -> String {
+    let line = format!("{name}({})", args.join(", "));
+    if line.len() + indent.len() <= LINE && !line.contains('\n') {
+        return line;
+    }
+    let args: String = args.iter().map(|arg| format!("\n{indent}    {arg},")).collect();
+    format!("{name}({args}\n{indent})")
 }
 
 /// A literal of one line.
