@@ -93,6 +93,13 @@ impl Server {
     }
 }
 
+/// The processor time of this thread so far.
+pub(crate) fn cpu() -> Result<Duration, String> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").map_err(|error| error.to_string())?;
+    let ns = text.split(' ').next().and_then(|ns| ns.parse().ok()).ok_or("no processor time")?;
+    Ok(Duration::from_nanos(ns))
+}
+
 /// Keeps this process, with the threads it will start, on one core, where there are several.
 pub(crate) fn stay_on(core: usize) {
     let mut cores = rustix::thread::CpuSet::new();

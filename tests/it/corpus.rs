@@ -1,10 +1,11 @@
 //! Many requests run again: `zerver replay --all`, and one as a test: `zerver export --test`.
 
 use std::fs;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Place, programs, root};
+use crate::harness::{Place, Ran, programs, root};
 
 fn corpus() -> String {
     root().join("examples/todos/corpus").to_str().unwrap().to_owned()
@@ -109,6 +110,34 @@ fn a_test_of_nothing_is_trouble() {
     assert!(ran.code == Some(2) && ran.err.contains("cannot replay with /bin/true"), "{ran:?}");
     let ran = place.zerver(&["replay", "--all", "--exe", todos(), "--limit", "1"]);
     assert!(ran.code == Some(0) && ran.out.starts_with("same: 1 request, 1 same\n"), "{ran:?}");
+}
+
+#[test]
+fn interrupted_it_says_what_it_knows() {
+    let place = Place::new();
+    let exe = &programs().misbehaving;
+    let dev = place.dev_of(exe);
+    dev.get("/spin");
+    dev.get("/panic");
+    place.wait_for(2);
+    dev.stop();
+    let mut command = place.command(&["replay", "--all", "--json", "--exe", exe.to_str().unwrap()]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Until it would take the signal, the signal would only end it.
+    let takes_signals = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
+        u64::from_str_radix(&caught, 16).unwrap() & 2 != 0
+    };
+    while !takes_signals() {
+        std::thread::yield_now();
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert!(ran.code == Some(2) && ran.err.contains("interrupted"), "{ran:?}");
+    let document: Json = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(document["partial"], true);
+    assert!(document["requests"].as_u64().unwrap() < 2, "{document}");
 }
 
 /// The tests of the example contain what is written here; so they compile, and pass.

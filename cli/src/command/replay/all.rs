@@ -46,6 +46,7 @@ pub(super) fn run(
     }
     let trouble = match end.trouble {
         None if corpus.tally().requests == 0 && !end.is_interrupted => return Err(source.nothing(args)),
+        Some(trouble) if corpus.tally().requests == 0 => return Err(trouble),
         trouble => trouble,
     };
     let is_partial = end.is_interrupted || trouble.is_some();

@@ -203,10 +203,16 @@ impl<'p> Lane<'p> {
             died(&flow.steps, &gone.step, &gone.how)
         });
         self.tell(&ask, report);
-        for ask in &self.asked {
-            if self.host.ask(ask).is_err() {
-                break;
-            }
+        let mut is_sent = true;
+        for ask in std::mem::take(&mut self.asked) {
+            let ask = match ask {
+                Ask::Check(opened) if self.fatal().contains_key(&opened.trace.flow.name) => {
+                    Ask::Replay(opened, Edits::default())
+                }
+                ask => ask,
+            };
+            is_sent = is_sent && self.host.ask(&ask).is_ok();
+            self.asked.push_back(ask);
         }
         Ok(())
     }
