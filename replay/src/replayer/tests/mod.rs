@@ -158,10 +158,14 @@ pub(super) fn again(trace: Trace, def: &FlowDef, edits: &Edits) -> Result<Report
     let opened = Opened { trace, secrets: Secrets::default() };
     let replay = Replay { opened: &opened, flow: &ready(def), route: &|_| true, edits };
     let told = replay.run(&mut |_| {});
-    // The short way says the same, whatever is replayed here.
-    let without =
-        |told: &Result<Report, Refusal>| told.clone().map(|report| Report { response: None, ..report });
-    assert_eq!(without(&replay.check()), without(&told));
+    // The short way says the same, whatever is replayed here; a step that counts its runs has come further.
+    let shape = |told: &Result<Report, Refusal>| {
+        let report = told.clone()?;
+        let findings = report.findings.into_iter();
+        let findings: Vec<_> = findings.map(|finding| (finding.class, finding.step, finding.field)).collect();
+        Ok::<_, Refusal>((report.impossible, report.coverage, report.applied, report.not_compared, findings))
+    };
+    assert_eq!(shape(&replay.check()), shape(&told));
     told
 }
 
