@@ -82,7 +82,7 @@ pub(crate) enum Command {
     /// With --all, many are run, and findings are grouped by cause: `zerver replay --all` for what is in the store,
     /// `zerver replay --all corpus/` for the portable files in a folder.
     #[command(after_help = EXIT_CODES)]
-    Replay(Replay),
+    Replay(Box<Replay>),
     /// Compare two requests: why the second took longer, and what differs first
     ///
     /// Not compared are times, the HTTP version, who connected, and headers that differ by their nature: age, date,
@@ -398,7 +398,7 @@ mod tests {
     #[test]
     fn a_replay_takes_one_or_all() {
         let replay = |line: &str| match parse(line).unwrap().command {
-            Command::Replay(replay) => replay,
+            Command::Replay(replay) => *replay,
             _ => panic!("not replay"),
         };
         assert_eq!(replay("zerver replay --all").all, Some(vec![]));

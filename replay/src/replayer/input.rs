@@ -93,7 +93,8 @@ fn headers(
 ) {
     for Header { name, value } in recorded {
         let known = secrets.plain(value).map_err(|gone| gone.to_string()).and_then(|value| {
-            let bytes = value.root().as_bytes().unwrap_or_default().into_owned();
+            let root = value.root();
+            let bytes = root.as_bytes().unwrap_or_default();
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
             let value = HeaderValue::from_bytes(&bytes).map_err(|error| error.to_string())?;
             Ok((name, value))
