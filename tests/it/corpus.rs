@@ -58,6 +58,7 @@ fn a_corpus_against_another_service_is_different() {
         (json!("todo-show"), json!("no such flow"), json!(null))
     );
     assert!(finding["example"].as_str().is_some_and(|id| id.len() == 36), "{finding}");
+    assert!(finding["file"].as_str().is_some_and(|file| file.contains("corpus/show")), "{finding}");
 }
 
 #[test]

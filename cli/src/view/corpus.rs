@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use zerver_replay::{Corpus, FindingCause, FindingClass, FindingGroup, Tally};
+use zerver_trace::RequestId;
 use zerver_trace::text::clean;
 
 use super::replay::change;
@@ -16,8 +17,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) took: Duration,
     /// Whether it ended before all were run.
     pub(crate) is_partial: bool,
-    /// How many digits of an id are shown.
-    pub(crate) digits: usize,
+    /// What names a request.
+    pub(crate) name: &'a dyn Fn(RequestId) -> String,
 }
 
 /// How far it is: `1204 requests, 3 different, 5210/s`.
@@ -40,7 +41,7 @@ pub(crate) fn corpus(shown: &Shown<'_>, columns: usize, is_verbose: bool) -> Str
     let mut out = verdict(shown);
     let findings = shown.corpus.findings();
     for (cause, group) in findings.iter().take(most) {
-        out += &one(cause, group, shown.digits, room);
+        out += &one(cause, group, &(shown.name)(group.example), room);
     }
     let left_out = findings.len().saturating_sub(most) as u64;
     if left_out > 0 {
@@ -56,7 +57,7 @@ pub(crate) fn corpus(shown: &Shown<'_>, columns: usize, is_verbose: bool) -> Str
             paint(style::NOTED, "not replayed"),
             filler("not replayed", 16),
             count(requests.requests, "request", "requests"),
-            paint(style::ID, &requests.example.short(shown.digits)),
+            paint(style::ID, &(shown.name)(requests.example)),
         );
         for line in fold(&clean(reason), room.saturating_sub(17)) {
             out += &format!("{}{line}\n", " ".repeat(17));
@@ -99,7 +100,7 @@ fn verdict(shown: &Shown<'_>) -> String {
     out
 }
 
-fn one(cause: &FindingCause, group: &FindingGroup, digits: usize, room: usize) -> String {
+fn one(cause: &FindingCause, group: &FindingGroup, example: &str, room: usize) -> String {
     let class = cause.class.as_str();
     let source =
         group.source.as_ref().map_or(String::new(), |source| format!("  {}", clean(&source.to_string())));
@@ -120,7 +121,7 @@ fn one(cause: &FindingCause, group: &FindingGroup, digits: usize, room: usize) -
         paint(style::STRONG, &clean(&cause.field)),
         paint(style::FAINT, &source),
         count(group.requests, "request", "requests"),
-        paint(style::ID, &group.example.short(digits)),
+        paint(style::ID, example),
         change(&group.expected, &group.got, room.saturating_sub(17)),
     )
 }
@@ -129,7 +130,6 @@ fn one(cause: &FindingCause, group: &FindingGroup, digits: usize, room: usize) -
 mod tests {
     use anstream::adapter::strip_str;
     use zerver_replay::{Coverage, Finding, Report, Seen, Source};
-    use zerver_trace::RequestId;
 
     use super::*;
 
@@ -159,8 +159,12 @@ mod tests {
         corpus.add(id(4), "todo-show", &Report { coverage, not_compared, ..Report::default() });
         let impossible = vec!["the request's header authorization: only a hash of it is here".into()];
         corpus.add(id(5), "todo-show", &Report { impossible, ..Report::default() });
-        let shown =
-            Shown { corpus: &corpus, took: Duration::from_millis(1500), is_partial: false, digits: 8 };
+        let shown = Shown {
+            corpus: &corpus,
+            took: Duration::from_millis(1500),
+            is_partial: false,
+            name: &|id| id.short(8),
+        };
         insta::assert_snapshot!(strip_str(&super::corpus(&shown, 60, false)).to_string(), @r"
         different: 6 requests, 1 same, 4 different, 1 not replayed
         8 of 12 decisions re-derived, 4 effects fed, 1.5 s, 4/s

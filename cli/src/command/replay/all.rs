@@ -1,10 +1,11 @@
 //! `zerver replay --all`: many requests, run again by as many hosts as there are cores.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use zerver_recorder::Reader;
 use zerver_replay::{Corpus, FindingCause, FindingGroup, Opened, Reason, Secrets, Tally};
-use zerver_trace::Query;
+use zerver_trace::{Query, RequestId};
 
 use super::host::Host;
 use super::pool::{Pool, Replayed};
@@ -52,9 +53,13 @@ pub(super) fn run(
     let is_partial = end.is_interrupted || trouble.is_some();
     let took = end.took;
     if output.is_json {
-        output.json(&Document::new(&corpus, &build, is_partial, took))?;
+        output.json(&Document::new(&corpus, &build, is_partial, took, &source))?;
     } else {
-        let shown = Shown { corpus: &corpus, took, is_partial, digits: end.digits };
+        let name = |id: RequestId| match source.file(id) {
+            Some(file) => place::shown(&file),
+            None => id.short(end.digits),
+        };
+        let shown = Shown { corpus: &corpus, took, is_partial, name: &name };
         output.print(&self::corpus(&shown, output.width(), output.is_verbose))?;
     }
     match trouble {
@@ -132,6 +137,8 @@ struct Source {
     /// The store, where no files are named.
     reader: Option<Reader>,
     files: Vec<PathBuf>,
+    /// Which file each request is in.
+    named: Mutex<BTreeMap<RequestId, PathBuf>>,
     query: Query,
 }
 
@@ -140,7 +147,7 @@ impl Source {
         let query = args.filter.query(now_unix_ns(), args.limit);
         if paths.is_empty() {
             let reader = place::reader(&place::store(global)?)?;
-            return Ok(Self { reader: Some(reader), files: Vec::new(), query });
+            return Ok(Self { reader: Some(reader), files: Vec::new(), named: Mutex::default(), query });
         }
         let mut files = Vec::new();
         for path in paths {
@@ -149,7 +156,7 @@ impl Source {
                 false => files.push(path.clone()),
             }
         }
-        Ok(Self { reader: None, files, query })
+        Ok(Self { reader: None, files, named: Mutex::default(), query })
     }
 
     /// Hands on what is wanted; gives back what is to be said, and what stopped it.
@@ -183,12 +190,18 @@ impl Source {
             if !self.query.matches(&trace.summary()) {
                 continue;
             }
+            self.named.lock().unwrap_or_else(PoisonError::into_inner).insert(trace.id, file.clone());
             if left == 0 || is_over() || give.send(Opened { trace, secrets: Secrets::default() }).is_err() {
                 break;
             }
             left -= 1;
         }
         Ok(())
+    }
+
+    /// The file that a request is in, if it is from one.
+    fn file(&self, id: RequestId) -> Option<PathBuf> {
+        self.named.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
     /// A test that tests nothing is a broken test.
@@ -251,6 +264,8 @@ struct Finding<'a> {
     cause: &'a FindingCause,
     #[serde(flatten)]
     group: &'a FindingGroup,
+    /// The file that the example is in.
+    file: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -258,10 +273,11 @@ struct NotReplayed<'a> {
     reason: &'a str,
     #[serde(flatten)]
     requests: &'a Reason,
+    file: Option<PathBuf>,
 }
 
 impl<'a> Document<'a> {
-    fn new(corpus: &'a Corpus, build: &'a str, partial: bool, took: Duration) -> Self {
+    fn new(corpus: &'a Corpus, build: &'a str, partial: bool, took: Duration, source: &Source) -> Self {
         let findings = corpus.findings().into_iter();
         let reasons = corpus.not_replayed().into_iter();
         Self {
@@ -270,8 +286,16 @@ impl<'a> Document<'a> {
             took_ns: took.as_nanos() as u64,
             build,
             tally: corpus.tally(),
-            findings: findings.map(|(cause, group)| Finding { cause, group }).collect(),
-            reasons: reasons.map(|(reason, requests)| NotReplayed { reason, requests }).collect(),
+            findings: findings
+                .map(|(cause, group)| Finding { cause, group, file: source.file(group.example) })
+                .collect(),
+            reasons: reasons
+                .map(|(reason, requests)| NotReplayed {
+                    reason,
+                    requests,
+                    file: source.file(requests.example),
+                })
+                .collect(),
         }
     }
 }
