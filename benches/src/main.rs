@@ -4,10 +4,13 @@
 //! memory. Each server is a process of its own on one core, the load comes from another core, and what is compared is
 //! the processor time that the server took for a request. The servers take turns, round after round, and the medians
 //! are printed with their ratios to axum: ratios travel between machines, absolute times do not.
+//!
+//! `replays` puts the replay of the same requests beside serving them: see there.
 
 mod axum_twin;
 mod load;
 mod process;
+mod replays;
 mod todos;
 
 use std::process::ExitCode;
@@ -22,19 +25,28 @@ struct Plan {
     connections: usize,
 }
 
+const FULL: Plan = Plan { rounds: 7, time: Duration::from_millis(1500), connections: 64 };
+const QUICK: Plan = Plan { rounds: 1, time: Duration::from_millis(200), connections: 8 };
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let plan = match arguments.as_slice() {
         ["serve", variant] => return process::serve(variant),
-        [] => Plan { rounds: 7, time: Duration::from_millis(1500), connections: 64 },
-        ["--quick"] => Plan { rounds: 1, time: Duration::from_millis(200), connections: 8 },
+        ["replays"] => return end(replays::compare(&Plan { rounds: 5, ..FULL })),
+        ["replays", "--quick"] => return end(replays::compare(&QUICK)),
+        [] => FULL,
+        ["--quick"] => QUICK,
         _ => {
-            say("usage: zerver-benches [--quick]");
+            say("usage: zerver-benches [replays] [--quick]");
             return ExitCode::from(2);
         }
     };
-    match compare(&plan) {
+    end(compare(&plan))
+}
+
+fn end(result: Result<(), String>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("error: {error}"));
@@ -89,7 +101,7 @@ fn measure(variant: Variant, plan: &Plan) -> Result<Round, String> {
     // What was handed to the writer thread is to be paid for as well.
     std::thread::sleep(Duration::from_millis(60));
     let cpu = server.cpu().map_err(text)? - before;
-    server.stop()?;
+    server.stop(|_| Ok(()))?;
     Ok(Round {
         cpu_us: cpu.as_secs_f64() * 1e6 / done.requests as f64,
         per_second: done.requests as f64 / done.took.as_secs_f64(),

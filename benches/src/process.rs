@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ impl Variant {
 pub(crate) struct Server {
     child: Child,
     addr: SocketAddr,
-    store: std::path::PathBuf,
+    store: PathBuf,
 }
 
 impl Server {
@@ -81,13 +82,22 @@ impl Server {
         Ok(Duration::from_nanos(total))
     }
 
-    pub(crate) fn stop(mut self) -> Result<(), String> {
+    /// Ends it; `look` may look into its store before that is gone.
+    pub(crate) fn stop<T>(mut self, look: impl FnOnce(&Path) -> Result<T, String>) -> Result<T, String> {
         // It ends when its standard input does.
         drop(self.child.stdin.take());
         let status = self.child.wait().map_err(|error| error.to_string())?;
+        let looked = look(&self.store);
         let _ = std::fs::remove_dir_all(&self.store);
-        if status.success() { Ok(()) } else { Err(format!("the server ended with {status}")) }
+        if status.success() { looked } else { Err(format!("the server ended with {status}")) }
     }
+}
+
+/// The processor time of this thread so far.
+pub(crate) fn cpu() -> Result<Duration, String> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").map_err(|error| error.to_string())?;
+    let ns = text.split(' ').next().and_then(|ns| ns.parse().ok()).ok_or("no processor time")?;
+    Ok(Duration::from_nanos(ns))
 }
 
 /// Keeps this process, with the threads it will start, on one core, where there are several.

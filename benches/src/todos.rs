@@ -88,6 +88,11 @@ fn seeded() -> Response {
 
 const AUTH: Chain = chain![parse_auth, lookup_user, verify_roles];
 
+/// What is measured.
+pub(crate) fn item() -> FlowDef {
+    flow!("todos-item", GET "/v1/todos/{id}", before: AUTH, steps: [parse_id, load_todo, render_todo])
+}
+
 /// Serves it; `policy` says what is recorded, and none that nothing is.
 pub(crate) fn serve(policy: Option<Policy>, ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
     let recorder = policy.map(open).transpose()?;
@@ -97,9 +102,7 @@ pub(crate) fn serve(policy: Option<Policy>, ready: impl FnOnce(SocketAddr)) -> R
         ..Settings::default()
     };
     let running = App::new()
-        .flow(
-            flow!("todos-item", GET "/v1/todos/{id}", before: AUTH, steps: [parse_id, load_todo, render_todo]),
-        )
+        .flow(item())
         .flow(flow!("seed", POST "/seed", steps: [seed, seeded]))
         .workers(1)
         .start(settings)

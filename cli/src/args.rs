@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use zerver_replay::{Fault, SlotEdit, Wrong};
-use zerver_trace::{Find, Status};
+use zerver_trace::{Find, Query, Status};
 
 use crate::duration::Span;
 
@@ -98,8 +98,11 @@ pub(crate) enum Command {
     ///
     /// The service is built, and answers from the recording: there is no network, no store, no clock. With --set and the
     /// like it says what changes because of it. Exit code 1 where anything differs.
+    ///
+    /// With --all, many are run, and findings are grouped by cause: `zerver replay --all` for what is in the store,
+    /// `zerver replay --all corpus/` for the portable files in a folder.
     #[command(after_help = REPLAY_HELP)]
-    Replay(Replay),
+    Replay(Box<Replay>),
     /// Compare two requests: why the second took longer, and what differs first
     ///
     /// Not compared are times, the HTTP version, who connected, and headers that differ by their nature: age, date,
@@ -114,7 +117,7 @@ pub(crate) enum Command {
     /// Show the flows: routes, steps, and the slots they read and write
     #[command(after_help = EXIT_CODES)]
     Catalog(Catalog),
-    /// Write one request to a portable file, without its secrets
+    /// Write one request to a portable file, or as a Rust test, without its secrets
     #[command(after_help = EXIT_CODES)]
     Export(Export),
     /// Read portable files into the store
@@ -162,8 +165,9 @@ pub(crate) struct Program {
     pub(crate) exe: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Ls {
+/// Which requests, of many.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub(crate) struct Filter {
     /// Only this flow
     #[arg(long, value_name = "SLUG")]
     pub(crate) flow: Option<String>,
@@ -179,6 +183,26 @@ pub(crate) struct Ls {
     /// Only what began in the last 5m, 2h, 1d
     #[arg(long, value_name = "DURATION")]
     pub(crate) since: Option<Span>,
+}
+
+impl Filter {
+    /// What it asks of a store.
+    pub(crate) fn query(&self, now_unix_ns: u64, limit: Option<usize>) -> Query {
+        Query {
+            flow: self.flow.clone(),
+            status: self.status,
+            failed: self.failed,
+            slower_than_ns: self.slower_than.map(|span| span.ns),
+            since_unix_ns: self.since.map(|span| now_unix_ns.saturating_sub(span.ns)),
+            limit,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    #[command(flatten)]
+    pub(crate) filter: Filter,
     /// At most so many
     #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
     pub(crate) limit: usize,
@@ -195,11 +219,22 @@ pub(crate) struct Trace {
 
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    #[arg(help = ID_HELP)]
-    pub(crate) id: Target,
+    #[arg(help = ID_HELP, required_unless_present = "all")]
+    pub(crate) id: Option<Target>,
     /// The folder of the service's package [default: where the store is, or here]
     #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) app: Option<PathBuf>,
+    /// Run many: these portable files and those in these folders, or else what is in the store
+    #[arg(long, value_name = "PATH", num_args = 0.., value_hint = ValueHint::AnyPath, conflicts_with_all = ["id", "app"])]
+    pub(crate) all: Option<Vec<PathBuf>>,
+    /// The folder of the service's package, with --all
+    #[arg(long = "app", id = "package", value_name = "APP", value_hint = ValueHint::DirPath)]
+    pub(crate) package: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// At most so many, the newest of the store [default: all]
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) limit: Option<usize>,
     #[command(flatten)]
     pub(crate) program: Program,
     /// Give a slot, or a part of it, another value
@@ -287,9 +322,15 @@ pub(crate) struct Catalog {
 pub(crate) struct Export {
     #[arg(help = ID_HELP)]
     pub(crate) id: Target,
-    /// Where to write it; - is the standard output [default: the id and .zrv, here]
+    /// Where to write it; - is the standard output [default: the id and .zrv, or the flow and .rs, here]
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
+    /// Write a Rust test instead: the request, the answers of its effects, and what came of it
+    #[arg(long)]
+    pub(crate) test: bool,
+    /// Write secrets into the test, as the key beside the store opens them
+    #[arg(long, requires = "test")]
+    pub(crate) with_secrets: bool,
     /// Overwrite the file if it exists
     #[arg(long)]
     pub(crate) force: bool,
@@ -388,12 +429,36 @@ mod tests {
         else {
             panic!("not ls");
         };
-        assert_eq!(ls.status, Some(Status::Class(5)));
-        assert_eq!(ls.slower_than, Some(Span { ns: 1_500_000 }));
-        assert_eq!(ls.since, Some(Span { ns: 5_400_000_000_000 }));
-        assert_eq!((ls.limit, ls.failed, ls.flow.as_deref()), (3, true, Some("todos")));
+        let wanted = Query {
+            flow: Some("todos".into()),
+            status: Some(Status::Class(5)),
+            failed: true,
+            slower_than_ns: Some(1_500_000),
+            since_unix_ns: Some(600_000_000_000),
+            limit: Some(3),
+        };
+        assert_eq!((ls.limit, ls.filter.query(6_000_000_000_000, Some(3))), (3, wanted));
         for wrong in ["--status 99", "--status 6xx", "--slower-than 10", "--since -5m", "--limit x"] {
             assert!(parse(&format!("zerver ls {wrong}")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_replay_takes_one_or_all() {
+        let replay = |line: &str| match parse(line).unwrap().command {
+            Command::Replay(replay) => *replay,
+            _ => panic!("not replay"),
+        };
+        assert_eq!(replay("zerver replay --all").all, Some(vec![]));
+        let all = replay("zerver replay --all corpus/ a.zrv --app examples/todos --flow todos -n 3");
+        assert_eq!(all.all, Some(vec!["corpus/".into(), "a.zrv".into()]));
+        assert_eq!(
+            (all.limit, all.package, all.filter.flow),
+            (Some(3), Some("examples/todos".into()), Some("todos".into()))
+        );
+        assert_eq!(replay("zerver replay @last examples/todos").app, Some("examples/todos".into()));
+        for wrong in ["", " @last --all"] {
+            assert!(parse(&format!("zerver replay{wrong}")).is_err(), "{wrong}");
         }
     }
 

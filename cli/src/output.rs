@@ -20,6 +20,9 @@ pub(crate) struct Output {
     stdout: AutoStream<io::Stdout>,
     stderr: AutoStream<io::Stderr>,
     is_terminal: bool,
+    /// Whether how far it is can be shown, and is being shown.
+    shows_progress: bool,
+    has_progress: bool,
     pub(crate) is_json: bool,
     pub(crate) is_quiet: bool,
     pub(crate) is_verbose: bool,
@@ -41,6 +44,8 @@ impl Output {
         let (out, err) = (AutoStream::choice(&stdout), AutoStream::choice(&stderr));
         Self {
             is_terminal: stdout.is_terminal(),
+            shows_progress: stderr.is_terminal() && !global.quiet,
+            has_progress: false,
             stdout: AutoStream::new(stdout, choose(out)),
             stderr: AutoStream::new(stderr, choose(err)),
             is_json: global.json,
@@ -123,7 +128,25 @@ impl Output {
         self.err(&text);
     }
 
+    /// How far it is, on a line that the next output replaces; only on a terminal.
+    pub(crate) fn progress(&mut self, text: &str) {
+        if self.shows_progress {
+            let _ = write!(self.stderr, "\r{}\x1b[K", view::fit(text, MIN_WIDTH * 2 - 1));
+            let _ = self.stderr.flush();
+            self.has_progress = true;
+        }
+    }
+
+    /// Takes away what [`Output::progress`] showed.
+    pub(crate) fn no_progress(&mut self) {
+        if std::mem::take(&mut self.has_progress) {
+            let _ = write!(self.stderr, "\r\x1b[K");
+            let _ = self.stderr.flush();
+        }
+    }
+
     fn err(&mut self, text: &str) {
+        self.no_progress();
         let _ = writeln!(self.stderr, "{text}");
     }
 }

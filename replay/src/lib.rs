@@ -5,6 +5,7 @@
 //! back plain data: no store, no socket, no clock, and nothing is printed. A trace may be incomplete or hostile; the
 //! answer then says what is missing, and no function panics.
 
+mod corpus;
 mod diff;
 mod json;
 mod replayer;
@@ -14,6 +15,7 @@ mod timeline;
 mod why;
 pub mod wire;
 
+pub use corpus::{Corpus, FindingCause, FindingGroup, Reason, Tally};
 pub use diff::{
     Cause, CauseKind, Diff, DiffJson, Difference, Ignored, Pair, Row, Side, TextLine, TooFew, Typical, What,
     changed_lines, typical,

@@ -1,6 +1,6 @@
 //! What the command and a service say to each other when the service replays: frames on a stream, each with its length
 //! before it, and never longer than a limit. The service says [`Hello`] first; then each [`Ask`] is answered by any
-//! number of [`Told::Before`] and [`Told::Live`], and one other [`Told`].
+//! number of [`Told::Before`] and [`Told::Live`], and one other [`Told`], in the order of the asks.
 
 use std::io::{self, Read, Write};
 
@@ -43,6 +43,9 @@ impl Hello {
 pub enum Ask {
     /// Run this again, so.
     Replay(Box<Opened>, Edits),
+    /// Run this again as it was recorded, one of many: nothing is said of the steps before they run, and the report has
+    /// no response.
+    Check(Box<Opened>),
 }
 
 /// What the service says.
@@ -68,10 +71,12 @@ pub enum Told {
 /// # Errors
 /// When the stream does, or the frame is longer than [`MAX_FRAME`].
 pub fn send(stream: &mut impl Write, frame: &impl Encode) -> io::Result<()> {
-    let bytes = bincode::encode_to_vec(frame, CONFIG).map_err(|error| broken(&error))?;
-    let len = u32::try_from(bytes.len()).ok().filter(|len| *len as usize <= MAX_FRAME);
+    // In one piece, for one call of the system.
+    let mut bytes = vec![0; 4];
+    bincode::encode_into_std_write(frame, &mut bytes, CONFIG).map_err(|error| broken(&error))?;
+    let len = u32::try_from(bytes.len() - 4).ok().filter(|len| *len as usize <= MAX_FRAME);
     let len = len.ok_or_else(|| broken(&"a frame is longer than what may be sent"))?;
-    stream.write_all(&len.to_le_bytes())?;
+    bytes[..4].copy_from_slice(&len.to_le_bytes());
     stream.write_all(&bytes)?;
     stream.flush()
 }

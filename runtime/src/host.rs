@@ -5,6 +5,7 @@
 mod live;
 mod timers;
 
+use std::io::BufReader;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -14,7 +15,7 @@ use std::{any::Any, error::Error, io};
 
 use zerver_engine::{Flow, Request};
 use zerver_replay::wire::{Ask, Hello, Told, receive, send};
-use zerver_replay::{Edits, Live, Opened, Refusal, Replay, World, flow_is_gone};
+use zerver_replay::{Edits, Live, Opened, Refusal, Replay, Report, World, flow_is_gone};
 
 use self::live::LiveEffects;
 use self::timers::VirtualTimers;
@@ -22,17 +23,20 @@ use crate::prepare::LiveError;
 use crate::shell::{Found, Router};
 use crate::{App, StartError, build_id};
 
+/// How much of what is asked for is read at once.
+const READ_AHEAD: usize = 64 << 10;
+
 /// Replays what it is asked to, until nobody asks any more.
 pub(crate) fn serve(app: App, socket: &Path) -> Result<(), StartError> {
-    let flows = app.ready_flows()?;
+    let flows = app.ready_flows()?.into_iter().map(Hosted::new).collect();
     let deadline = app.default_deadline();
     let mut host = Host { flows, deadline, closed: Some(app), live: None };
-    let spoken = UnixStream::connect(socket).and_then(|mut stream| host.converse(&mut stream));
+    let spoken = UnixStream::connect(socket).and_then(|stream| host.converse(stream));
     spoken.map_err(|error| StartError::Ipc { socket: socket.to_owned(), error })
 }
 
 struct Host {
-    flows: Vec<Arc<Flow>>,
+    flows: Vec<Hosted>,
     deadline: Duration,
     /// What performs effects for real, not opened yet.
     closed: Option<App>,
@@ -41,60 +45,77 @@ struct Host {
 }
 
 impl Host {
-    fn converse(&mut self, stream: &mut UnixStream) -> io::Result<()> {
-        send(stream, &Hello::new(build_id()))?;
-        while let Some(Ask::Replay(opened, edits)) = receive(stream)? {
-            let told = match catch_unwind(AssertUnwindSafe(|| self.replay(&opened, &edits, stream))) {
+    fn converse(&mut self, mut stream: UnixStream) -> io::Result<()> {
+        let mut asked = BufReader::with_capacity(READ_AHEAD, stream.try_clone()?);
+        send(&mut stream, &Hello::new(build_id()))?;
+        while let Some(ask) = receive(&mut asked)? {
+            let told = match catch_unwind(AssertUnwindSafe(|| self.one(&ask, &mut stream))) {
                 Ok(told) => told,
                 Err(panic) => Told::Refused(panicked(&*panic)),
             };
-            send(stream, &told)?;
+            send(&mut stream, &told)?;
         }
         Ok(())
     }
 
-    fn replay(&mut self, opened: &Opened, edits: &Edits, stream: &mut UnixStream) -> Told {
-        let trace = &opened.trace;
-        let Some(flow) = self.flows.iter().find(|flow| flow.info().name == trace.flow.name).cloned() else {
-            let names = self.flows.iter().map(|flow| flow.info().name.as_str());
-            return Told::Report(Box::new(flow_is_gone(trace, names)));
-        };
-        let router = Router::new(&[Arc::clone(&flow)]);
-        let route = |request: &mut Request| match &router {
-            Ok(router) => match router.find(&request.method, request.uri.path()) {
-                Found::Flow(_, params) => {
-                    request.params = params;
-                    true
-                }
-                _ => false,
+    fn one(&mut self, ask: &Ask, stream: &mut UnixStream) -> Told {
+        let told = match ask {
+            Ask::Replay(opened, edits) => match self.open(edits, stream) {
+                // So that, should a step take the process down, the other side knows which one it was.
+                Ok(()) => self.with(opened, edits, |replay| {
+                    replay.run(&mut |step| drop(send(stream, &Told::Before(step.to_owned()))))
+                }),
+                Err(error) => Err(not_live(&*error)),
             },
-            Err(_) => false,
+            Ask::Check(opened) => self.with(opened, &Edits::default(), |replay| replay.check()),
         };
-        let deadline = Some(self.deadline);
-        let live = match self.open(edits, stream) {
-            Ok(live) => live,
-            Err(error) => return Told::Refused(not_live(&*error)),
-        };
-        let world = World { deadline, timers: Some(&VirtualTimers), live };
-        let replay = Replay { opened, flow: &flow, route: &route, edits, world };
-        // So that, should a step take the process down, the other side knows which one it was.
-        let report = replay.run(&mut |step| drop(send(stream, &Told::Before(step.to_owned()))));
-        match report {
-            Ok(report) => Told::Report(Box::new(report)),
-            Err(refusal) => Told::Refused(refusal),
-        }
+        told.map_or_else(Told::Refused, |report| Told::Report(Box::new(report)))
     }
 
-    /// What performs effects for real, if that is asked for; nothing is opened otherwise.
-    fn open(&mut self, edits: &Edits, stream: &UnixStream) -> Result<Option<&dyn Live>, LiveError> {
-        if edits.live.is_empty() {
-            return Ok(None);
-        }
-        if self.live.is_none() {
+    fn with(
+        &self,
+        opened: &Opened,
+        edits: &Edits,
+        run: impl FnOnce(&Replay<'_>) -> Result<Report, Refusal>,
+    ) -> Result<Report, Refusal> {
+        let trace = &opened.trace;
+        let Some(hosted) = self.flows.iter().find(|hosted| hosted.flow.info().name == trace.flow.name) else {
+            let names = self.flows.iter().map(|hosted| hosted.flow.info().name.as_str());
+            return Ok(flow_is_gone(trace, names));
+        };
+        let route = |request: &mut Request| hosted.takes(request);
+        let live = self.live.as_ref().map(|live| live as &dyn Live).filter(|_| !edits.live.is_empty());
+        let world = World { deadline: Some(self.deadline), timers: Some(&VirtualTimers), live };
+        run(&Replay { opened, flow: &hosted.flow, route: &route, edits, world })
+    }
+
+    /// Opens what performs effects for real, if that is asked for; nothing is opened otherwise.
+    fn open(&mut self, edits: &Edits, stream: &UnixStream) -> Result<(), LiveError> {
+        if !edits.live.is_empty() && self.live.is_none() {
             let app = self.closed.take().ok_or("it could not be opened before")?;
             self.live = Some(LiveEffects::open(|| app.open(), stream)?);
         }
-        Ok(self.live.as_ref().map(|live| live as &dyn Live))
+        Ok(())
+    }
+}
+
+/// A flow with the route to it.
+struct Hosted {
+    flow: Arc<Flow>,
+    router: Option<Router>,
+}
+
+impl Hosted {
+    fn new(flow: Arc<Flow>) -> Self {
+        Self { router: Router::new(&[Arc::clone(&flow)]).ok(), flow }
+    }
+
+    /// Whether it takes the request, which then has its parameters.
+    fn takes(&self, request: &mut Request) -> bool {
+        let found = self.router.as_ref().map(|router| router.find(&request.method, request.uri.path()));
+        let Some(Found::Flow(_, params)) = found else { return false };
+        request.params = params;
+        true
     }
 }
 

@@ -22,6 +22,7 @@ mod live;
 mod notice;
 mod prepare;
 mod record;
+mod recorded;
 mod run;
 mod running;
 mod script;

@@ -1,6 +1,7 @@
 //! A flow, run without a server by what a test says.
 
 use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,10 +13,11 @@ use zerver_engine::{
     Arrival, Call, Effect, EffectError, EffectErrorKind, EffectKind, Flow, Job, Next, Performed, Request,
     RequestId, Response, Slot,
 };
-use zerver_trace::{Datum, Event, Held, Outcome, Value};
+use zerver_trace::{Datum, Event, FlowInfo, Held, Outcome, Value};
 
 use crate::effects::kv;
 use crate::interpreter::{Begun, Context, Interpreter, Interpreters};
+use crate::recorded::is_asked;
 use crate::shell::{Found, Router};
 use crate::time::nanos;
 use crate::{App, StartError};
@@ -58,13 +60,58 @@ pub struct Script {
     answers: Vec<Scripted>,
     unix_ns: u64,
     seed: u64,
+    id: Option<RequestId>,
 }
 
 /// What an effect is to give.
 struct Scripted {
-    call: Call,
-    args: Value,
-    performed: Performed,
+    wanted: Wanted,
+    given: Given,
+}
+
+/// Which effect.
+pub(crate) enum Wanted {
+    Call(Call, Value),
+    /// One of this kind, with these arguments in JSON.
+    Json(String, serde_json::Value),
+}
+
+/// What it gives.
+pub(crate) enum Given {
+    Performed(Performed),
+    /// An output of its kind, as a value.
+    Value(Value),
+}
+
+impl Wanted {
+    fn is(&self, call: &Call, args: &Value) -> bool {
+        match self {
+            Self::Call(wanted, wanted_args) => wanted.kind() == call.kind() && wanted_args == args,
+            Self::Json(kind, wanted) => kind == call.kind() && is_asked(wanted, args),
+        }
+    }
+}
+
+impl fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(call, _) => call.fmt(f),
+            Self::Json(kind, args) => write!(f, "{kind} {args}"),
+        }
+    }
+}
+
+impl Given {
+    /// As an answer to this call.
+    fn to(self, call: &Call) -> Performed {
+        match self {
+            Self::Performed(performed) => performed,
+            Self::Value(value) => match call.decode(&value) {
+                Ok(output) => Ok(output),
+                Err(error) => panic!("{value} is not what {call:?} gives: {error}"),
+            },
+        }
+    }
 }
 
 impl App {
@@ -85,6 +132,7 @@ impl App {
             answers: Vec::new(),
             unix_ns: 1_700_000_000_000_000_000,
             seed: 0,
+            id: None,
         }
     }
 }
@@ -197,7 +245,7 @@ impl Script {
         self.route();
         let arrival = Arrival {
             request: Arc::new(std::mem::take(&mut self.request)),
-            id: RequestId::from_u128(u128::from(self.seed)),
+            id: self.id.unwrap_or_else(|| RequestId::from_u128(u128::from(self.seed))),
             unix_ns: self.unix_ns,
             seed: self.seed,
         };
@@ -225,10 +273,11 @@ impl Script {
             self.answers.is_empty(),
             "flow {} never asked for {}",
             self.flow.info().name,
-            list(self.answers.iter().map(|scripted| &scripted.call)),
+            list(self.answers.iter().map(|scripted| &scripted.wanted)),
         );
         let Some(response) = ended.response else { panic!("flow {} gave no answer", self.flow.info().name) };
-        Run { response, outcome: ended.outcome, events: ended.events }
+        let info = Arc::clone(self.flow.info());
+        Run { response, outcome: ended.outcome, events: ended.events, info }
     }
 
     fn route(&mut self) {
@@ -247,26 +296,35 @@ impl Script {
         }
     }
 
-    fn scripted<T>(mut self, effect: Effect<T>, perform: impl FnOnce(&Call) -> Performed) -> Self {
+    fn scripted<T>(self, effect: Effect<T>, perform: impl FnOnce(&Call) -> Performed) -> Self {
         let mut alone = zerver_engine::Alone::new(effect);
         alone.advance(None);
         let Some(start) = alone.take_starts().into_iter().next() else { panic!("this effect makes no call") };
         let performed = perform(&start.call);
-        self.answers.push(Scripted { args: args(&start.call), call: start.call, performed });
+        let wanted = Wanted::Call(start.call.clone(), args(&start.call));
+        self.given(wanted, Given::Performed(performed))
+    }
+
+    pub(crate) fn given(mut self, wanted: Wanted, given: Given) -> Self {
+        self.answers.push(Scripted { wanted, given });
+        self
+    }
+
+    pub(crate) const fn with_id(mut self, id: RequestId) -> Self {
+        self.id = Some(id);
         self
     }
 
     fn perform(&mut self, call: &Call) -> Performed {
-        let wanted = args(call);
-        let is_it = |scripted: &Scripted| scripted.call.kind() == call.kind() && scripted.args == wanted;
-        if let Some(at) = self.answers.iter().position(is_it) {
-            return self.answers.remove(at).performed;
+        let asked = args(call);
+        if let Some(at) = self.answers.iter().position(|scripted| scripted.wanted.is(call, &asked)) {
+            return self.answers.remove(at).given.to(call);
         }
         assert!(
             self.interpreters.kinds().any(|kind| kind == call.kind()),
-            "flow {} asks for {call:?} with {wanted}, and the test has no answer to that; it has answers to {}",
+            "flow {} asks for {call:?} with {asked}, and the test has no answer to that; it has answers to {}",
             self.flow.info().name,
-            list(self.answers.iter().map(|scripted| &scripted.call)),
+            list(self.answers.iter().map(|scripted| &scripted.wanted)),
         );
         // Within a runtime from the start: an interpreter may want a timer or a socket.
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -289,7 +347,7 @@ fn args(call: &Call) -> Value {
     }
 }
 
-fn list<'c>(calls: impl Iterator<Item = &'c Call>) -> String {
+fn list<'c>(calls: impl Iterator<Item = &'c Wanted>) -> String {
     let names: Vec<_> = calls.map(|call| format!("{call:?}")).collect();
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
@@ -309,6 +367,7 @@ pub struct Run {
     pub outcome: Outcome,
     /// What happened, in order. The times count looks at the clock.
     pub events: Vec<Event<Datum>>,
+    pub(crate) info: Arc<FlowInfo>,
 }
 
 impl Run {

@@ -42,7 +42,7 @@ fn each_crate_names_only_those_below_it() {
         ("zerver-cli", &["zerver-trace", "zerver-recorder", "zerver-replay"]),
         ("zerver-fixtures", &[]),
         ("zerver-example-todos", &["zerver"]),
-        ("zerver-benches", &["zerver", "zerver-recorder", "zerver-trace"]),
+        ("zerver-benches", &["zerver", "zerver-recorder", "zerver-replay", "zerver-trace"]),
         ("zerver-tests", &["zerver"]),
     ];
     let dependencies = dependencies();

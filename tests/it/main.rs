@@ -1,6 +1,7 @@
 //! End to end tests, and the tests that keep ARCHITECTURE.md true.
 
 mod architecture;
+mod corpus;
 mod dev;
 mod diff;
 mod disk;

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use zerver_replay::rfc3339;
-use zerver_trace::{Class, Query, Summary};
+use zerver_trace::{Class, Summary};
 
 use crate::args::{Global, Ls};
 use crate::output::Output;
@@ -14,16 +14,8 @@ use crate::view::list;
 
 pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
     let dir = place::store(global)?;
-    let now_unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-    let query = Query {
-        flow: args.flow.clone(),
-        status: args.status,
-        failed: args.failed,
-        slower_than_ns: args.slower_than.map(|span| span.ns),
-        since_unix_ns: args.since.map(|span| now_unix_ns.saturating_sub(span.ns)),
-        // One more tells whether there are more.
-        limit: Some(args.limit.saturating_add(1)),
-    };
+    // One more tells whether there are more.
+    let query = args.filter.query(now_unix_ns(), Some(args.limit.saturating_add(1)));
     let reader = place::reader(&dir)?;
     let mut requests = reader.list(&query).map_err(|error| place::unreadable(&dir, &error))?;
     let is_cut = requests.len() > args.limit;
@@ -39,11 +31,16 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Don
         output.note(&format!("no such requests in {}", place::shown(&dir)));
         return Ok(Done::Fine);
     }
-    output.print(&list::table(&requests, now_unix_ns, output.columns()))?;
+    output.print(&list::table(&requests, now_unix_ns(), output.columns()))?;
     if is_cut {
         output.note(&format!("the newest {} are shown; more with --limit N", args.limit));
     }
     Ok(Done::Fine)
+}
+
+/// The wall clock, in nanoseconds since the Unix epoch.
+pub(super) fn now_unix_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }
 
 /// `{"requests": [..]}`.

@@ -103,7 +103,7 @@ fn one(finding: &Finding, room: usize) -> String {
 }
 
 /// `old → new`.
-fn change(old: &Seen, new: &Seen, room: usize) -> String {
+pub(super) fn change(old: &Seen, new: &Seen, room: usize) -> String {
     let side = |side: &Seen| clean(&side.to_string()).into_owned();
     let (old, new) = (side(old), side(new));
     let half = room.saturating_sub(3) / 2;

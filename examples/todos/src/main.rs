@@ -11,6 +11,10 @@ mod model;
 mod private;
 mod public;
 mod reports;
+// As `zerver export corpus/item.zrv --test` writes it.
+#[cfg(test)]
+#[rustfmt::skip]
+mod todos_item_200;
 mod upstream;
 
 use zerver::prelude::*;

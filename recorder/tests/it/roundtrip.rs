@@ -1,5 +1,6 @@
 //! What is recorded can be read: by another reader at once, by everything a person may call it, in order.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use zerver_recorder::{FindError, Options, Policy, Reader, Recorder, Tail};
@@ -43,6 +44,28 @@ fn what_was_recorded_is_read_back() {
     let slow = Query { slower_than_ns: Some(1_000_000 + 690 * 7), ..Query::default() };
     assert_eq!(reader.list(&slow).unwrap(), all[..9]);
     assert!(reader.list(&Query { failed: true, ..Query::default() }).unwrap().is_empty());
+}
+
+#[test]
+fn many_are_handed_out_one_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    record(dir.path(), (0..700).map(sample::capture));
+    let reader = Reader::open(dir.path()).unwrap();
+    let each = |query: &Query, enough: usize| {
+        let mut seen = Vec::new();
+        let read = reader.each(query, |trace| {
+            seen.push(trace.summary());
+            if seen.len() == enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        read.unwrap();
+        seen
+    };
+    let slow = Query { slower_than_ns: Some(1_000_000 + 690 * 7), ..Query::default() };
+    for query in [Query::default(), slow, Query { limit: Some(300), ..Query::default() }] {
+        assert_eq!(each(&query, 0), reader.list(&query).unwrap());
+    }
+    assert_eq!(each(&Query::default(), 200), reader.list(&Query::default()).unwrap()[..200]);
+    assert!(each(&Query { limit: Some(0), ..Query::default() }, 0).is_empty());
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub(super) struct Input {
 pub(super) enum NoInput {
     Refused(Refusal),
     Impossible(String),
+    /// The flow takes no such requests any more.
+    Moved,
 }
 
 /// Rebuilds the request; `route` puts its parameters in, and says whether the flow still takes it.
@@ -68,8 +70,7 @@ pub(super) fn input(
     }
     let applied = edit(&mut request, edits, &mut unknown).map_err(NoInput::Refused)?;
     if !route(&mut request) {
-        let path = zerver_trace::text::clean(&trace.path).into_owned();
-        return Err(impossible(format!("the flow no longer takes {} {path}", trace.method)));
+        return Err(NoInput::Moved);
     }
     let received_ns = trace.events.iter().find_map(|event| match event {
         Event::Received { at_ns } => Some(*at_ns),
@@ -92,7 +93,8 @@ fn headers(
 ) {
     for Header { name, value } in recorded {
         let known = secrets.plain(value).map_err(|gone| gone.to_string()).and_then(|value| {
-            let bytes = value.root().as_bytes().unwrap_or_default().into_owned();
+            let root = value.root();
+            let bytes = root.as_bytes().unwrap_or_default();
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
             let value = HeaderValue::from_bytes(&bytes).map_err(|error| error.to_string())?;
             Ok((name, value))

@@ -3,12 +3,13 @@
 //!
 //! `input` rebuilds the request, `edits` says what is to be different (`form`: values as people write them, `faults`:
 //! what goes wrong with effects), `answers` is the fake interpreter, `clock` the time, `world` what the program around
-//! may add, `run` drives the job, `facts` brings a recording and a run into one form, `compare`, `effects` and `response` find where they
-//! differ (`path`: where in a value), `mask` keeps secrets out, `report` is what is told, `told` puts a run
-//! into it. There is no network here, by type: nothing in
+//! may add, `run` drives the job, `facts` brings a recording and a run into one form, `compare`, `effects` and
+//! `response` find where they differ (`path`: where in a value), `mask` keeps secrets out, `report` is what is told,
+//! `told` puts a run into it, `check` is the short way for one of many. There is no network here, by type: nothing in
 //! this crate could reach one.
 
 mod answers;
+mod check;
 mod clock;
 mod compare;
 mod edits;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use zerver_engine::{Flow, Request};
-use zerver_trace::{Missing, Node, Outcome, Recorded, Trace, Value};
+use zerver_trace::{FlowInfo, Missing, Node, Outcome, Recorded, Trace, Value};
 
 use super::answers::Answers;
 use super::clock::{Clock, Ends};
@@ -93,7 +93,7 @@ impl Replay<'_> {
         let (input, plain) = match self.once(&recorded, &unedited, Mask::default(), before)? {
             Ok(run) => run,
             // What is not there may be what is edited.
-            Err(why) if self.edits.is_empty() => return Ok(impossible(why)),
+            Err(report) if self.edits.is_empty() => return Ok(report),
             Err(_) => return self.edited_only(&recorded, before),
         };
         let mut mask = self.mask();
@@ -122,7 +122,7 @@ impl Replay<'_> {
         self.check_faults(&recorded, Some(&plain.facts))?;
         let (input, edited) = match self.once(&recorded, self.edits, mask.clone(), before)? {
             Ok(run) => run,
-            Err(why) => return Ok(impossible(why)),
+            Err(report) => return Ok(report),
         };
         self.hide(&mut mask, &edited);
         let mut comparison = Comparison::new(self, &mask);
@@ -138,7 +138,7 @@ impl Replay<'_> {
         self.check_faults(recorded, None)?;
         let (input, edited) = match self.once(recorded, self.edits, mask.clone(), before)? {
             Ok(run) => run,
-            Err(why) => return Ok(impossible(why)),
+            Err(report) => return Ok(report),
         };
         self.hide(&mut mask, &edited);
         let mut comparison = Comparison::new(self, &mask);
@@ -158,11 +158,12 @@ impl Replay<'_> {
         edits: &Edits,
         mask: Mask,
         before: &mut dyn FnMut(&str),
-    ) -> Result<Result<(Input, Rerun), Vec<String>>, Refusal> {
+    ) -> Result<Result<(Input, Rerun), Report>, Refusal> {
         let input = match input(self.opened, edits, self.route) {
             Ok(input) => input,
             Err(NoInput::Refused(refusal)) => return Err(refusal),
-            Err(NoInput::Impossible(why)) => return Ok(Err(vec![why])),
+            Err(NoInput::Impossible(why)) => return Ok(Err(impossible(vec![why]))),
+            Err(NoInput::Moved) => return Ok(Err(self.moved(recorded))),
         };
         let mut prepared = Prepared::new(edits, self.flow)?;
         let answers = Answers::new(recorded, &self.opened.secrets);
@@ -228,6 +229,26 @@ impl Replay<'_> {
         match self.edits.faults.iter().find(|fault| !known(&fault.effect)) {
             Some(fault) => Err(unknown_effect(&fault.effect, all())),
             None => Ok(()),
+        }
+    }
+
+    /// What is told where the flow is there and its route is another one.
+    fn moved(&self, recorded: &Facts) -> Report {
+        let route = |flow: &FlowInfo| Seen::text(format!("{} {}", flow.method, flow.pattern));
+        let (then, now) = (&self.opened.trace.flow, self.flow.info());
+        let finding = Finding {
+            class: FindingClass::CodeChanged,
+            step: String::new(),
+            field: "route".to_owned(),
+            expected: route(then),
+            got: route(now),
+            source: None,
+        };
+        let decisions_recorded = recorded.runs.len() as u32;
+        Report {
+            coverage: Coverage { decisions_recorded, ..Coverage::default() },
+            findings: vec![finding],
+            ..Report::default()
         }
     }
 

@@ -61,6 +61,13 @@ impl Report {
     }
 }
 
+impl From<Finding> for Report {
+    /// A replay of which nothing else is known.
+    fn from(finding: Finding) -> Self {
+        Self { findings: vec![finding], ..Self::default() }
+    }
+}
+
 /// How much of a recording was derived again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Coverage {
@@ -111,6 +118,8 @@ pub enum FindingClass {
     ReorderedEffect,
     /// An effect has no answer, and the replay ended there.
     Unanswered,
+    /// The program ended, or never came to an end.
+    Died,
 }
 
 impl FindingClass {
@@ -124,6 +133,7 @@ impl FindingClass {
             Self::ExtraEffect => "extra_effect",
             Self::ReorderedEffect => "reordered_effect",
             Self::Unanswered => "unanswered",
+            Self::Died => "died",
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use zerver_replay::{Edits, Opened, Report, Trial, trials};
 
 use super::host::Host;
-use super::possible;
+use super::{announce, possible};
 use crate::output::Output;
 use crate::place::Loaded;
 use crate::trouble::{Done, Trouble};
@@ -58,7 +58,10 @@ pub(super) fn run(
     let trace = &opened.trace;
     let mut host = Some(Host::start(exe)?);
     let base = match &mut host {
-        Some(host) => possible(host.replay(opened.clone(), edits.clone())?, loaded)?,
+        Some(host) => possible(
+            host.replay(opened.clone(), edits.clone(), &mut |effect| announce(effect, output))?,
+            loaded,
+        )?,
         None => Report::default(),
     };
     if !base.is_same() && edits.is_empty() {
@@ -73,7 +76,7 @@ pub(super) fn run(
             None => Host::start(exe)?,
         };
         let edits = Edits { faults: vec![trial.fault.clone()], ..edits.clone() };
-        match living.replay(opened.clone(), edits) {
+        match living.replay(opened.clone(), edits, &mut |effect| announce(effect, output)) {
             Ok(report) => {
                 rows.push(Row::of(trial, &report, trace.outcome.as_str()));
                 host = Some(living);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use zerver_replay::wire::{Ask, Hello, Told, VERSIONS, receive, send};
-use zerver_replay::{Edits, Opened, Report};
+use zerver_replay::{Edits, Opened, Refusal, Report};
 use zerver_trace::text::clean_bytes;
 
 use crate::command::dev::process::Process;
@@ -20,8 +20,8 @@ use crate::trouble::Trouble;
 /// A program that is asked for replays says so at once; reading itself for its build id takes the longest.
 const HELLO: Duration = Duration::from_secs(10);
 /// No replay takes longer: nothing is waited for in it.
-const REPLAY: Duration = Duration::from_secs(10);
-/// How long the last words of a program that has ended may take.
+pub(super) const REPLAY: Duration = Duration::from_secs(10);
+/// How long what a program said before its end may take to be read.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// No effect that is performed for real takes longer, whatever the service allows.
 const LIVE: Duration = Duration::from_secs(3600);
@@ -34,10 +34,26 @@ pub(super) struct Host {
     stream: UnixStream,
     hello: Hello,
     heard: Receiver<Heard>,
+    /// How long is waited for it, whatever is asked.
+    patience: Duration,
     said: Option<JoinHandle<Vec<String>>>,
-    /// Is told of effects that are about to be performed for real.
-    announce: Box<dyn FnMut(&str)>,
     _folder: TempDir,
+}
+
+/// What a host says next.
+pub(super) enum Next {
+    /// It is about to run this step.
+    Before(String),
+    /// It is about to perform this effect for real, which may take so long.
+    Live(String, Duration),
+    Report(Box<Report>),
+    Refused(Refusal),
+    /// The program has ended, and how.
+    Died(String),
+    /// What comes is no answer.
+    Nonsense(Trouble),
+    /// Nothing so far.
+    Nothing,
 }
 
 enum Heard {
@@ -73,9 +89,10 @@ impl Host {
         thread::spawn(move || listen(&listener, &tell));
         match heard.recv_timeout(HELLO) {
             Ok(Heard::Hello(stream, hello)) if hello.is_understood() => {
-                let exe = exe.to_owned();
-                let announce = Box::new(|_: &str| ());
-                Ok(Self { exe, process, stream, hello, heard, said, announce, _folder: folder })
+                // A step without an end does not keep us from giving up on it.
+                stream.set_write_timeout(Some(REPLAY)).map_err(|error| trouble().because(&error))?;
+                let (exe, patience) = (exe.to_owned(), Duration::MAX);
+                Ok(Self { exe, process, stream, hello, heard, patience, said, _folder: folder })
             }
             Ok(Heard::Hello(_, hello)) => {
                 let (from, to) = hello.versions;
@@ -109,60 +126,50 @@ impl Host {
         &self.hello.build
     }
 
-    /// Whom to tell of effects that are about to be performed for real.
-    pub(super) fn announce_to(&mut self, announce: impl FnMut(&str) + 'static) {
-        self.announce = Box::new(announce);
-    }
-
-    /// Has a request run again.
-    pub(super) fn replay(&mut self, opened: Opened, edits: Edits) -> Result<Report, Trouble> {
+    /// Has a request run again; `announce` is told of effects that are about to be performed for real.
+    pub(super) fn replay(
+        &mut self,
+        opened: Opened,
+        edits: Edits,
+        announce: &mut dyn FnMut(&str),
+    ) -> Result<Report, Trouble> {
         let flow = zerver_trace::text::clean(&opened.trace.flow.name).into_owned();
-        let (mut at, mut has_ended) = (None, false);
-        let sent = send(&mut self.stream, &Ask::Replay(Box::new(opened), edits));
+        let mut at = None;
+        let sent = self.ask(&Ask::Replay(Box::new(opened), edits));
         let mut until = Instant::now() + REPLAY;
         loop {
             let where_ = || match &at {
                 Some(step) => format!("in step {step} of flow {flow}"),
                 None => format!("before the first step of flow {flow}"),
             };
-            match self.heard.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(Heard::Told(Told::Before(step))) => at = Some(step),
-                Ok(Heard::Told(Told::Live { name, within_ns })) => {
-                    (self.announce)(&name);
-                    let within = Duration::from_nanos(within_ns).min(LIVE);
-                    until = Instant::now() + within + REPLAY;
+            match self.next(until.saturating_duration_since(Instant::now())) {
+                Next::Before(step) => at = Some(step),
+                Next::Live(name, within) => {
+                    announce(&name);
+                    until = Instant::now() + within.min(LIVE) + REPLAY;
                 }
-                Ok(Heard::Told(Told::Report(report))) => return Ok(*report),
-                Ok(Heard::Told(Told::Refused(refusal))) => {
+                Next::Report(report) => return Ok(*report),
+                Next::Refused(refusal) => {
                     let mut trouble = Trouble::new(refusal.what);
                     (trouble.causes, trouble.hints) = (refusal.causes, refusal.hints);
                     return Err(trouble);
                 }
-                Ok(Heard::Hello(..)) => return Err(self.no_answer()),
-                Ok(Heard::Closed(Some(error))) if error.kind() == ErrorKind::InvalidData => {
-                    return Err(self.no_answer().because(&error));
+                Next::Nonsense(trouble) => return Err(trouble),
+                Next::Died(how) => {
+                    let trouble = Trouble::new(format!("the service died {}: {how}", where_()));
+                    return Err(match sent {
+                        Ok(()) => trouble,
+                        Err(error) => trouble.because(&error),
+                    });
                 }
-                // What it said before is still on its way.
-                Ok(Heard::Ended) if !has_ended => {
-                    has_ended = true;
-                    until = Instant::now() + LAST_WORDS;
-                }
-                Err(RecvTimeoutError::Timeout) if !has_ended => {
-                    how(&mut self.process);
+                Next::Nothing => {
+                    self.process.kill();
                     return Err(Trouble::new(format!(
                         "no answer within {} s, {}",
                         REPLAY.as_secs(),
                         where_()
                     ))
                     .hint("a replay waits for nothing: that step does not end, or does I/O of its own"));
-                }
-                Ok(Heard::Closed(_) | Heard::Ended) | Err(_) => {
-                    let trouble =
-                        Trouble::new(format!("the service died {}: {}", where_(), how(&mut self.process)));
-                    return Err(match sent {
-                        Ok(()) => trouble,
-                        Err(error) => trouble.because(&error),
-                    });
                 }
             }
         }
@@ -171,6 +178,38 @@ impl Host {
     /// Whether the program still runs.
     pub(super) fn is_alive(&mut self) -> bool {
         !self.process.has_ended()
+    }
+
+    /// Asks for something; asks may go ahead of their answers.
+    ///
+    /// # Errors
+    /// When the program does not take it: it has ended, or is busy with something that has no end.
+    pub(super) fn ask(&mut self, ask: &Ask) -> std::io::Result<()> {
+        send(&mut self.stream, ask)
+    }
+
+    /// What it says next, if it says something within this time.
+    pub(super) fn next(&mut self, wait: Duration) -> Next {
+        let until = Instant::now() + wait;
+        loop {
+            match self.heard.recv_timeout(until.saturating_duration_since(Instant::now()).min(self.patience))
+            {
+                Ok(Heard::Told(Told::Before(step))) => return Next::Before(step),
+                Ok(Heard::Told(Told::Live { name, within_ns })) => {
+                    return Next::Live(name, Duration::from_nanos(within_ns));
+                }
+                Ok(Heard::Told(Told::Report(report))) => return Next::Report(report),
+                Ok(Heard::Told(Told::Refused(refusal))) => return Next::Refused(refusal),
+                Ok(Heard::Hello(..)) => return Next::Nonsense(self.no_answer()),
+                Ok(Heard::Closed(Some(error))) if error.kind() == ErrorKind::InvalidData => {
+                    return Next::Nonsense(self.no_answer().because(&error));
+                }
+                // What it said before is still to be read.
+                Ok(Heard::Ended) => self.patience = LAST_WORDS,
+                Err(RecvTimeoutError::Timeout) if self.patience > LAST_WORDS => return Next::Nothing,
+                Ok(Heard::Closed(_)) | Err(_) => return Next::Died(how(&mut self.process)),
+            }
+        }
     }
 
     fn no_answer(&self) -> Trouble {
@@ -191,11 +230,12 @@ fn how(process: &mut Process) -> String {
 }
 
 fn listen(listener: &UnixListener, tell: &Sender<Heard>) {
-    let heard = listener.accept().and_then(|(mut stream, _)| {
-        let Some(hello) = receive(&mut stream)? else { return Ok(()) };
+    let heard = listener.accept().and_then(|(stream, _)| {
+        let mut told = BufReader::new(stream.try_clone()?);
+        let Some(hello) = receive(&mut told)? else { return Ok(()) };
         // Nobody listens any more when the time is over.
-        let _ = tell.send(Heard::Hello(stream.try_clone()?, hello));
-        while let Some(told) = receive(&mut stream)? {
+        let _ = tell.send(Heard::Hello(stream, hello));
+        while let Some(told) = receive(&mut told)? {
             let _ = tell.send(Heard::Told(told));
         }
         Ok(())

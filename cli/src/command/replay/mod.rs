@@ -1,24 +1,38 @@
-//! `zerver replay`: one request, run again by today's code.
+//! `zerver replay`: one request, run again by today's code; or many.
 
+mod all;
 mod edit;
 pub(crate) mod faults;
 mod host;
+mod pool;
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use zerver_recorder::Reader;
 use zerver_replay::{Applied, Coverage, Edits, Ending, Finding, Opened, Report, Secrets};
 
 use super::dev::cargo::{self, Package};
-use crate::args::{Global, Replay};
+use crate::args::{Global, Program, Replay};
 use crate::output::Output;
 use crate::place::{self, Loaded};
 use crate::trouble::{Done, Trouble};
 use crate::view::replay::replay;
 
 pub(super) fn run(args: &Replay, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
-    let loaded = place::load(global, &args.id)?;
     let mut edits = edits(args);
+    let Some(id) = &args.id else {
+        if edits != Edits::default() || args.edit || args.faults {
+            return Err(Trouble::new("an edit is for one request, and --all is for many")
+                .hint("name one request instead of --all"));
+        }
+        return all::run(args.all.as_deref().unwrap_or_default(), args, global, output);
+    };
+    if args.filter != Default::default() || args.limit.is_some() || args.package.is_some() {
+        return Err(Trouble::new("filters, --limit and --app are for many requests, and one is named")
+            .hint("leave them out, or take --all instead of the name"));
+    }
+    let loaded = place::load(global, id)?;
     if args.edit {
         edits.slots.extend(edit::edit(&loaded.trace, output)?);
         if edits.is_empty() {
@@ -26,15 +40,14 @@ pub(super) fn run(args: &Replay, global: &Global, output: &mut Output) -> Result
             return Ok(Done::Fine);
         }
     }
-    let exe = program(args, &loaded, global)?;
+    let store = loaded.reader.as_ref().map(Reader::dir);
+    let exe = program(args.app.as_ref(), &args.program, store, global)?;
     let opened = open(loaded.trace.clone(), &loaded, output);
     if args.faults {
         return faults::run(&exe, &opened, &edits, &loaded, output);
     }
     let mut host = host::Host::start(&exe)?;
-    let mut announce = Output::new(global);
-    host.announce_to(move |effect| announce.say(&format!("live: {}", zerver_trace::text::clean(effect))));
-    let answered = host.replay(opened, edits);
+    let answered = host.replay(opened, edits, &mut |effect| announce(effect, output));
     let said = host.said();
     if output.is_verbose || answered.is_err() {
         said.iter().for_each(|line| output.say(&format!("the service said: {line}")));
@@ -54,6 +67,11 @@ pub(super) fn run(args: &Replay, global: &Global, output: &mut Output) -> Result
         output.print(&replay(&report, output.width(), output.is_verbose))?;
     }
     Ok(if report.is_same() { Done::Fine } else { Done::Finding })
+}
+
+/// Says which effect is about to be performed for real.
+fn announce(effect: &str, output: &mut Output) {
+    output.say(&format!("live: {}", zerver_trace::text::clean(effect)));
 }
 
 fn edits(args: &Replay) -> Edits {
@@ -79,14 +97,19 @@ fn possible(report: Report, loaded: &Loaded) -> Result<Report, Trouble> {
     Err(trouble)
 }
 
-/// The program: the one that is named, or the package's, built.
-fn program(args: &Replay, loaded: &Loaded, global: &Global) -> Result<PathBuf, Trouble> {
-    if let Some(exe) = &args.program.exe {
+/// The program: the one that is named, or that of the package, built.
+fn program(
+    app: Option<&PathBuf>,
+    program: &Program,
+    store: Option<&Path>,
+    global: &Global,
+) -> Result<PathBuf, Trouble> {
+    if let Some(exe) = &program.exe {
         return Ok(exe.clone());
     }
-    let app = args.app.clone().or_else(|| app_of(loaded.reader.as_ref()?.dir()));
-    let package = Package::find(&app.unwrap_or_else(|| PathBuf::from(".")), args.program.bin.as_deref())?;
-    cargo::build(&package, args.program.release, global)
+    let app = app.cloned().or_else(|| app_of(store?));
+    let package = Package::find(&app.unwrap_or_else(|| PathBuf::from(".")), program.bin.as_deref())?;
+    cargo::build(&package, program.release, global)
 }
 
 /// The package that a store is in: `APP/.zerver`.

@@ -1,33 +1,39 @@
-//! `zerver export`: one request as a portable file.
+//! `zerver export`: one request as a portable file, or as a test.
+
+mod test;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use zerver_recorder::portable;
+use zerver_replay::Secrets;
 
 use crate::args::{Export, Global};
 use crate::output::Output;
-use crate::place;
+use crate::place::{self, Loaded};
 use crate::trouble::{Done, Trouble};
 
 pub(super) fn run(args: &Export, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
     let to_stdout = args.output.as_deref() == Some(Path::new("-"));
-    if to_stdout && output.is_terminal() {
+    if to_stdout && !args.test && output.is_terminal() {
         return Err(Trouble::new("a portable trace is not text, and the standard output is a terminal")
             .hint("name a file with --output FILE, or pipe it on"));
     }
     let loaded = place::load(global, &args.id)?;
-    let bytes = portable::write(&loaded.trace)
-        .map_err(|error| Trouble::new(format!("cannot export {}", loaded.trace.id)).because(&error))?;
+    let bytes = match args.test {
+        true => as_test(&loaded, args.with_secrets)?.into_bytes(),
+        false => portable::write(&loaded.trace)
+            .map_err(|error| Trouble::new(format!("cannot export {}", loaded.trace.id)).because(&error))?,
+    };
     if to_stdout {
         output.bytes(&bytes)?;
         return Ok(Done::Fine);
     }
-    let path = args
-        .output
-        .clone()
-        .unwrap_or_else(|| PathBuf::from(format!("{}.zrv", loaded.trace.id.short(loaded.digits()))));
+    let path = args.output.clone().unwrap_or_else(|| match args.test {
+        true => PathBuf::from(format!("{}.rs", test::name(&loaded.trace))),
+        false => PathBuf::from(format!("{}.zrv", loaded.trace.id.short(loaded.digits()))),
+    });
     write(&path, &bytes, args.force)?;
     if output.is_json {
         output.json(
@@ -37,6 +43,23 @@ pub(super) fn run(args: &Export, global: &Global, output: &mut Output) -> Result
         output.print(&format!("{}\n", place::shown(&path)))?;
     }
     Ok(Done::Fine)
+}
+
+/// The text of a test. The key beside the store opens what is sealed; without it, what is secret stays so.
+fn as_test(loaded: &Loaded, with_secrets: bool) -> Result<String, Trouble> {
+    let secrets = match &loaded.reader {
+        Some(reader) => reader.secrets(&loaded.trace),
+        None if with_secrets => {
+            return Err(Trouble::new("a portable file has no secrets in it, only their hashes")
+                .hint("name the request in the store that recorded it, or leave --with-secrets out"));
+        }
+        None => Ok(Default::default()),
+    };
+    let secrets = match secrets {
+        Err(error) if with_secrets => return Err(Trouble::new("the secrets stay sealed").because(&error)),
+        secrets => Secrets(secrets.unwrap_or_default()),
+    };
+    test::test(&loaded.trace, &secrets, with_secrets)
 }
 
 /// Makes a new file; with `force`, one that exists is overwritten.

@@ -1,0 +1,154 @@
+//! The short way to "nothing differs", for one of many: today's code is run once, and what happens is held against the
+//! recording. The recording is the other of two runs: a step that is not the same twice differs from it, now or at
+//! another of the many. Whatever is not plainly the same is left to the long way, which says what it is.
+
+use http::HeaderMap;
+use zerver_engine::{Ended, Job, Next, Response, Start};
+use zerver_trace::{Answer, Datum, Event, FlowInfo, Outcome, Recorded, Trace, Value};
+
+use super::input::{Input, input};
+use super::replay::Replay;
+use super::report::{Coverage, Refusal, Report};
+
+impl Replay<'_> {
+    /// The same as [`Replay::run`], without the response: for one of many.
+    ///
+    /// # Errors
+    /// When an edit does not fit.
+    pub fn check(&self) -> Result<Report, Refusal> {
+        match self.is_same() {
+            Some(coverage) => Ok(Report { coverage, ..Report::default() }),
+            None => Ok(Report { response: None, ..self.run(&mut |_| {})? }),
+        }
+    }
+
+    fn is_same(&self) -> Option<Coverage> {
+        let trace = &self.opened.trace;
+        let has_ended =
+            matches!(trace.outcome, Outcome::Done | Outcome::Failed(_) | Outcome::Panicked { .. });
+        let is_plain = self.edits.is_empty() && trace.is_complete() && has_ended;
+        if !is_plain || !is_alike(&trace.flow, self.flow.info()) {
+            return None;
+        }
+        let input = input(self.opened, self.edits, self.route).ok()?;
+        if !input.unknown.is_empty() {
+            return None;
+        }
+        self.does_the_same(input)?.then(|| {
+            let count = |is: fn(&Event<Recorded>) -> bool| {
+                trace.events.iter().filter(|event| is(event)).count() as u32
+            };
+            let decisions = count(|event| matches!(event, Event::Ran { .. }));
+            Coverage {
+                decisions,
+                decisions_recorded: decisions,
+                effects_fed: count(|event| matches!(event, Event::Answered { .. })),
+                ..Coverage::default()
+            }
+        })
+    }
+
+    /// None where the run cannot go on as the recording did.
+    fn does_the_same(&self, input: Input) -> Option<bool> {
+        let trace = &self.opened.trace;
+        let mut ran = trace.events.iter().filter_map(|event| match event {
+            Event::Ran { step, at_ns, cpu_ns, .. } => Some((*step, *at_ns, *cpu_ns)),
+            _ => None,
+        });
+        let mut answered = trace.events.iter().filter_map(|event| match event {
+            Event::Answered { call, at_ns, answer } => Some((*call, *at_ns, answer)),
+            _ => None,
+        });
+        let mut job = Job::new(self.flow.clone(), input.arrival, input.received_ns);
+        let (mut next, mut pending) = (Next::Run, Vec::new());
+        while next != Next::Ended {
+            pending.extend(job.take_starts());
+            next = match next {
+                Next::Run => {
+                    let (_, at_ns, cpu_ns) = ran.next().filter(|(step, ..)| *step == job.position())?;
+                    job.run(at_ns, || at_ns.saturating_add(cpu_ns))
+                }
+                _ => {
+                    let (call, at_ns, answer) = answered.next()?;
+                    let at = pending.iter().position(|start: &Start| start.number == call)?;
+                    let start = pending.swap_remove(at);
+                    let performed = match answer {
+                        Answer::Ok(output) => {
+                            Ok(start.call.decode(self.opened.secrets.plain(output).ok()?).ok()?)
+                        }
+                        Answer::Err(error) => Err(error.clone()),
+                        Answer::Cancelled => return None,
+                    };
+                    job.complete(call, at_ns, performed)
+                }
+            };
+        }
+        let Ended { outcome, response, events, .. } = job.finish();
+        Some(
+            outcome == trace.outcome
+                && events.len() == trace.events.len()
+                && std::iter::zip(&events, &trace.events).all(|(now, then)| self.is_same_event(now, then))
+                && self.is_same_response(trace, response.as_ref()),
+        )
+    }
+
+    /// Times are as they were recorded because they were given so.
+    fn is_same_event(&self, now: &Event<Datum>, then: &Event<Recorded>) -> bool {
+        match (now, then) {
+            (Event::Received { .. }, Event::Received { .. }) => true,
+            (Event::Ran { step: a, decision, .. }, Event::Ran { step: b, decision: then, .. }) => {
+                (a, decision) == (b, then)
+            }
+            (Event::Yielded { step: a, progress }, Event::Yielded { step: b, progress: then }) => {
+                a == b && self.is_same_value(progress, then)
+            }
+            (
+                Event::Wrote { step: a, slot, value, .. },
+                Event::Wrote { step: b, slot: other, value: then, .. },
+            ) => (a, slot) == (b, other) && self.is_same_value(value, then),
+            (
+                Event::Asked { call: a, step, kind, args, timeout_ns, .. },
+                Event::Asked { call: b, step: at, kind: other, args: then, timeout_ns: limit, .. },
+            ) => (a, step, kind, timeout_ns) == (b, at, other, limit) && self.is_same_value(args, then),
+            // What it gave comes from the recording.
+            (Event::Answered { call: a, .. }, Event::Answered { call: b, .. }) => a == b,
+            _ => false,
+        }
+    }
+
+    fn is_same_value(&self, now: &Datum, then: &Recorded) -> bool {
+        let Ok(then) = self.opened.secrets.plain(then) else { return false };
+        Value::of_data(&**now).is_ok_and(|now| now == *then)
+    }
+
+    fn is_same_response(&self, trace: &Trace, now: Option<&Response>) -> bool {
+        let Some(now) = now else { return trace.status == 0 };
+        let body = &trace.response_body;
+        let is_whole = body.kept_len == body.full_len && body.full_len == now.body.len() as u64;
+        now.status.as_u16() == trace.status
+            && is_whole
+            && (body.full_len == 0 || self.is_bytes(&body.bytes, &now.body))
+            && self.are_same_headers(trace, &now.headers)
+    }
+
+    fn are_same_headers(&self, trace: &Trace, now: &HeaderMap) -> bool {
+        trace.response_headers.len() == now.len()
+            && std::iter::zip(&trace.response_headers, now).all(|(then, (name, value))| {
+                then.name == name.as_str() && self.is_bytes(&then.value, value.as_bytes())
+            })
+    }
+
+    fn is_bytes(&self, then: &Recorded, now: &[u8]) -> bool {
+        let Ok(then) = self.opened.secrets.plain(then) else { return false };
+        then.root().as_bytes().is_some_and(|then| *then == *now)
+    }
+}
+
+/// Whether positions in the one flow mean the same in the other.
+fn is_alike(then: &FlowInfo, now: &FlowInfo) -> bool {
+    then.steps.len() == now.steps.len()
+        && then.slots.len() == now.slots.len()
+        && std::iter::zip(&then.steps, &now.steps).all(|(a, b)| a.name == b.name)
+        && std::iter::zip(&then.slots, &now.slots)
+            .all(|(a, b)| (&a.name, &a.path, a.secret) == (&b.name, &b.path, b.secret))
+}
