@@ -21,7 +21,7 @@ pub use diff::{
 pub use json::Json;
 pub use replayer::{
     Applied, Coverage, EditError, Edits, Finding, FindingClass, Opened, Refusal, Replay, Replied, Report,
-    Secrets, Seen, SlotEdit, Source, flow_is_gone, nearest,
+    Secrets, Seen, SlotEdit, Source, apart, flow_is_gone, nearest,
 };
 pub use rfc3339::{Utc, rfc3339};
 pub use timeline::{

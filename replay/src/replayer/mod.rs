@@ -3,10 +3,12 @@
 //!
 //! `input` rebuilds the request, `edits` says what is to be different, `answers` is the fake interpreter, `run` drives
 //! the job, `facts` brings a recording and a run into one form, `compare`, `effects` and `response` find where they
-//! differ (`path`: where in a value), `mask` keeps secrets out, `report` is what is told. There is no network here, by type: nothing in
+//! differ (`path`: where in a value), `apart` compares two live
+//! runs in the same way, `mask` keeps secrets out, `report` is what is told. There is no network here, by type: nothing in
 //! this crate could reach one.
 
 mod answers;
+mod apart;
 mod compare;
 mod edits;
 mod effects;
@@ -22,6 +24,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+pub use apart::apart;
 pub use edits::{EditError, Edits, SlotEdit};
 pub use nearest::nearest;
 pub use replay::{Opened, Replay, Secrets, flow_is_gone};

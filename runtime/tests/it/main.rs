@@ -10,6 +10,8 @@ mod effects_http;
 mod effects_kv;
 mod http1;
 mod http2;
+mod random;
 mod routes;
 mod script;
 mod slow;
+mod twice;
