@@ -1,11 +1,14 @@
 //! End to end tests, and the tests that keep ARCHITECTURE.md true.
 
 mod architecture;
+mod changed;
 mod dev;
 mod diff;
 mod disk;
 mod harness;
+mod lints;
 mod replay;
+mod stories;
 mod story;
 mod todos;
 mod trouble;
