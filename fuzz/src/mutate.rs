@@ -1,5 +1,6 @@
 //! Runs every target for some seconds on mutated fixtures, without libfuzzer: `mutate SECONDS FIXTURE..`. It knows nothing
 //! of the code that it runs, so it finds less; a seed is printed with what it finds, and `SEED` runs that again.
+//! `mutate --corpus FOLDER FIXTURE..` writes what libfuzzer begins with.
 
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
@@ -16,7 +17,9 @@ type Target = fn(&[u8]);
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    let seconds = arguments.next().and_then(|seconds| seconds.parse().ok()).unwrap_or(30);
+    let first = arguments.next().unwrap_or_else(|| "30".to_owned());
+    let corpus = (first == "--corpus").then(|| arguments.next().expect("a folder"));
+    let seconds = first.parse().unwrap_or(30);
     let files: Vec<Vec<u8>> = arguments.map(|path| std::fs::read(&path).expect(&path)).collect();
     let targets: [(&str, Target, Vec<Vec<u8>>); 5] = [
         ("portable", zerver_fuzz::portable, files.clone()),
@@ -25,6 +28,16 @@ fn main() -> ExitCode {
         ("value", zerver_fuzz::value, files.iter().flat_map(|file| values(file)).collect()),
         ("block", zerver_fuzz::block, files.iter().filter_map(|file| fuzzing::block(file)).collect()),
     ];
+    if let Some(folder) = corpus {
+        for (name, _, seeds) in &targets {
+            let folder = std::path::Path::new(&folder).join(name);
+            std::fs::create_dir_all(&folder).expect("the folder");
+            for (at, seed) in seeds.iter().enumerate() {
+                std::fs::write(folder.join(format!("fixture-{at}")), seed).expect("a file in the folder");
+            }
+        }
+        return ExitCode::SUCCESS;
+    }
     let given: Option<u64> = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
     let began = Instant::now();
     let mut seed = given.unwrap_or_else(|| std::process::id().into());
