@@ -297,8 +297,8 @@ pub(crate) fn encode<T: Encode>(value: T) -> Vec<u8> {
 pub(crate) fn decode_first<T: Decode<()>>(bytes: &[u8]) -> Result<(T, &[u8]), FormatError> {
     // The limit is for each list in them: few bytes may not ask for as much as many.
     let decoded = match bytes.len().saturating_mul(EXPANSION) {
-        ..=SMALL_LIMIT => bincode::decode_from_slice(bytes, config::<SMALL_LIMIT>()),
-        ..=MIDDLE_LIMIT => bincode::decode_from_slice(bytes, config::<MIDDLE_LIMIT>()),
+        needed if needed <= SMALL_LIMIT => bincode::decode_from_slice(bytes, config::<SMALL_LIMIT>()),
+        needed if needed <= MIDDLE_LIMIT => bincode::decode_from_slice(bytes, config::<MIDDLE_LIMIT>()),
         _ => bincode::decode_from_slice(bytes, config::<DECODE_LIMIT>()),
     };
     match decoded {

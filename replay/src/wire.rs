@@ -96,8 +96,8 @@ pub fn receive<T: Decode<()>>(stream: &mut impl Read) -> io::Result<Option<T>> {
     }
     // The limit is for each list in the frame: a short one may not ask for as much as a long one.
     let decoded = match bytes.len().saturating_mul(EXPANSION) {
-        ..=SMALL_LIMIT => bincode::decode_from_slice(&bytes, config::<SMALL_LIMIT>()),
-        ..=MIDDLE_LIMIT => bincode::decode_from_slice(&bytes, config::<MIDDLE_LIMIT>()),
+        needed if needed <= SMALL_LIMIT => bincode::decode_from_slice(&bytes, config::<SMALL_LIMIT>()),
+        needed if needed <= MIDDLE_LIMIT => bincode::decode_from_slice(&bytes, config::<MIDDLE_LIMIT>()),
         _ => bincode::decode_from_slice(&bytes, config::<MAX_FRAME>()),
     };
     let (frame, used) = decoded.map_err(|error| broken(&error))?;

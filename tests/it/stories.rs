@@ -11,8 +11,11 @@ use serde_json::json;
 
 use crate::harness::{Dev, Place, programs};
 
-/// How the request of each story is made; it gives the request's id.
-const STORIES: [(&str, fn(&Dev) -> String); 7] = [
+/// Makes a request, and gives its id.
+type Ask = fn(&Dev) -> String;
+
+/// How the request of each story is made.
+const STORIES: [(&str, Ask); 7] = [
     ("fast-upstream", |dev| dev.get("/reports/todos").id().to_owned()),
     ("slow-upstream", |dev| dev.get("/reports/todos?latency_ms=250").id().to_owned()),
     ("retry", |dev| dev.get("/reports/todos?fails=1").id().to_owned()),

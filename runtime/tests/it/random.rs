@@ -42,7 +42,7 @@ enum State {
 
 impl Item {
     fn of(n: u64) -> Self {
-        let list = (0..n % 4).map(|at| (at % 2 == 0).then_some((n >> at) as i32)).collect();
+        let list = (0..n % 4).map(|at| (at.is_multiple_of(2)).then_some((n >> at) as i32)).collect();
         let state = match n % 3 {
             0 => State::Plain,
             1 => State::Counted { by: n },
@@ -96,7 +96,7 @@ fn behave<W: Slots>(
     let ask = |at: u64| effect(Ask(n.wrapping_add(at)));
     let wrote = move |more: u64| {
         let n = mixed(&(n, more));
-        write(Item::of(n), (n % 2 == 0).then(|| format!("note {n}")))
+        write(Item::of(n), (n.is_multiple_of(2)).then(|| format!("note {n}")))
     };
     let key = ("item", n % 5);
     match which {
@@ -113,9 +113,9 @@ fn behave<W: Slots>(
             0 => Continue(wrote(1)),
             left => Yield(left - 1),
         },
-        8 if n % 5 == 0 => Done(Response::json(&n)),
-        9 if n % 5 == 0 => Fail(Failure::conflict("item", n).message("it was so")),
-        10 if n % 5 == 0 => panic!("{TOLD_TO}: {n}"),
+        8 if n.is_multiple_of(5) => Done(Response::json(&n)),
+        9 if n.is_multiple_of(5) => Fail(Failure::conflict("item", n).message("it was so")),
+        10 if n.is_multiple_of(5) => panic!("{TOLD_TO}: {n}"),
         11 => Need(ask(3).attempt().try_map(move |item| match n % 5 {
             0 => panic!("{TOLD_TO}, late: {n} {}", mixed(&item)),
             1 => Err(Failure::unavailable("item").key(mixed(&item))),
