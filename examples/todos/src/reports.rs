@@ -53,7 +53,7 @@ fn ask(params: &ReportParams, attempt: u32) -> Effect<Figures> {
     http::get("http://figures.internal/figures")
         .query("latency_ms", params.latency_ms)
         .query("fails", params.fails)
-        .header("x-attempt", &attempt.to_string())
+        .header("x-attempt", attempt.to_string())
         .timeout(15.seconds())
         .json()
 }
