@@ -98,7 +98,9 @@ fn mutated(corpus: &[Vec<u8>], seed: u64) -> Vec<u8> {
             1 if at < bytes.len() => bytes[at] ^= 1 << random(8),
             // A length as bincode writes large ones.
             2 => drop(bytes.splice(at..(at + 1).min(bytes.len()), [252, 0xff, 0xff, random(256) as u8, 0])),
-            3 => drop(bytes.splice(at..(at + 1).min(bytes.len()), [253, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0])),
+            3 => drop(
+                bytes.splice(at..(at + 1).min(bytes.len()), [253, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0]),
+            ),
             4 => bytes.truncate(at),
             5 => {
                 let end = (at + random(64)).min(bytes.len());
