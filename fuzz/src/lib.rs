@@ -15,8 +15,10 @@ pub use memory::{BEYOND, Counting};
 pub fn portable(bytes: &[u8]) {
     if let Ok(trace) = memory::bounded(bytes, || file::read(bytes)) {
         used(&trace);
-        let again = file::read(&file::write(&trace).expect("what was read can be written"));
-        assert_eq!(again.as_ref(), Ok(&trace));
+        // Sealed values, which no file of ours has, become hashes; from then on it stays the same.
+        let write = |trace: &Trace| file::write(trace).expect("what was read can be written");
+        let again = file::read(&write(&trace)).expect("what was written can be read");
+        assert_eq!(file::read(&write(&again)).as_ref(), Ok(&again));
     }
 }
 
