@@ -16,6 +16,9 @@ mod extent;
 mod faults;
 mod find;
 mod format;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod import;
 mod known;
 mod opened;

@@ -23,8 +23,8 @@ pub use diff::{
 pub use json::Json;
 pub use replayer::{
     Applied, Coverage, EditError, Edits, Ending, Fault, Finding, FindingClass, Live, Opened, Refusal, Replay,
-    Replied, Report, Secrets, Seen, SlotEdit, Source, Timers, Trial, World, Wrong, flow_is_gone, nearest,
-    trials,
+    Replied, Report, Secrets, Seen, SlotEdit, Source, Timers, Trial, World, Wrong, apart, flow_is_gone,
+    nearest, trials,
 };
 pub use rfc3339::{Utc, rfc3339};
 pub use timeline::{

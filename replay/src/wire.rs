@@ -73,7 +73,8 @@ pub enum Told {
 pub fn send(stream: &mut impl Write, frame: &impl Encode) -> io::Result<()> {
     // In one piece, for one call of the system.
     let mut bytes = vec![0; 4];
-    bincode::encode_into_std_write(frame, &mut bytes, CONFIG).map_err(|error| broken(&error))?;
+    bincode::encode_into_std_write(frame, &mut bytes, config::<MAX_FRAME>())
+        .map_err(|error| broken(&error))?;
     let len = u32::try_from(bytes.len() - 4).ok().filter(|len| *len as usize <= MAX_FRAME);
     let len = len.ok_or_else(|| broken(&"a frame is longer than what may be sent"))?;
     bytes[..4].copy_from_slice(&len.to_le_bytes());
@@ -106,15 +107,31 @@ pub fn receive<T: Decode<()>>(stream: &mut impl Read) -> io::Result<Option<T>> {
     if stream.take(len.into()).read_to_end(&mut bytes)? < len as usize {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let (frame, used) = bincode::decode_from_slice(&bytes, CONFIG).map_err(|error| broken(&error))?;
+    // The limit is for each list in the frame: a short one may not ask for as much as a long one.
+    let decoded = match bytes.len().saturating_mul(EXPANSION) {
+        needed if needed <= SMALL_LIMIT => bincode::decode_from_slice(&bytes, config::<SMALL_LIMIT>()),
+        needed if needed <= MIDDLE_LIMIT => bincode::decode_from_slice(&bytes, config::<MIDDLE_LIMIT>()),
+        _ => bincode::decode_from_slice(&bytes, config::<MAX_FRAME>()),
+    };
+    let (frame, used) = decoded.map_err(|error| broken(&error))?;
     if used == bytes.len() { Ok(Some(frame)) } else { Err(broken(&"something follows the end of a frame")) }
 }
 
-const CONFIG: bincode::config::Configuration<
+/// What decoding a shorter frame may allocate for one list, in bytes.
+const SMALL_LIMIT: usize = 256 << 10;
+const MIDDLE_LIMIT: usize = 2 << 20;
+/// How much longer a frame may be in memory than its bytes; a list of empty texts, which has the most, needs half.
+const EXPANSION: usize = 64;
+
+type Config<const LIMIT: usize> = bincode::config::Configuration<
     bincode::config::LittleEndian,
     bincode::config::Varint,
-    bincode::config::Limit<MAX_FRAME>,
-> = bincode::config::standard().with_limit::<MAX_FRAME>();
+    bincode::config::Limit<LIMIT>,
+>;
+
+const fn config<const LIMIT: usize>() -> Config<LIMIT> {
+    bincode::config::standard().with_limit::<LIMIT>()
+}
 
 fn broken(error: &dyn std::fmt::Display) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error.to_string())
@@ -157,6 +174,18 @@ mod tests {
         longer[0] += 1;
         longer.push(0);
         assert!(receive::<Told>(&mut &longer[..]).is_err());
+    }
+
+    #[test]
+    fn a_short_frame_asks_for_little() {
+        // A refusal whose causes are said to be a million.
+        let causes = [&[2, 0, 252][..], &1_000_000_u32.to_le_bytes(), &[0; 64]].concat();
+        let frame = [&(causes.len() as u32).to_le_bytes()[..], &causes].concat();
+        let error = receive::<Told>(&mut &frame[..]).unwrap_err();
+        assert_eq!(error.to_string(), "LimitExceeded");
+        // What is long in memory and short as bytes is still received.
+        let told = Told::Refused(Refusal { causes: vec![String::new(); 100_000], ..Refusal::default() });
+        assert_eq!(receive(&mut &sent(&told)[..]).unwrap(), Some(told));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::interpreter::{Interpreter, Interpreters};
 use crate::prepare::{Live, LiveError, Prepare};
 use crate::service::Service;
 use crate::shell::Router;
+use crate::twice::{TellImpure, Twice};
 use crate::{Limits, Running, StartError, listen};
 
 /// A service, before it runs.
@@ -193,6 +194,7 @@ impl App {
             hosts: self.hosts,
             sink: settings.sink,
             token: settings.record_token,
+            twice: settings.twice.map(Twice::new),
             no_flow: Arc::default(),
         };
         Running::start(service, listener, workers, live.kept)
@@ -231,4 +233,7 @@ pub struct Settings {
     pub sink: Option<Arc<dyn EventSink>>,
     /// Requests that show this in `x-zerver-record` are recorded whatever the policy says.
     pub record_token: Option<String>,
+    /// Has each step run twice with the same slots, and is told of those that are not the same then, of each once. What
+    /// the first run says counts. None, as it is in production: each step runs once.
+    pub twice: Option<TellImpure>,
 }

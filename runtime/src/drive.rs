@@ -5,17 +5,18 @@ use std::pin::pin;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, Sleep};
-use zerver_engine::{Job, Next, Stop};
+use zerver_engine::{Next, Stop};
 
 use crate::flight::{self, Flight};
 use crate::interpreter::{Begun, Context, Interpreters};
 use crate::time::Stopwatch;
+use crate::twice::Checked;
 
 /// Runs a job to its end, here and now: steps inline, effects that are answered at once inline, others waited for.
 ///
 /// Dropping it cancels what is in flight; the job is then not at its end.
 pub(crate) async fn drive(
-    job: &mut Job,
+    job: &mut Checked,
     watch: &mut Stopwatch,
     interpreters: &Interpreters,
     context: &Context,
@@ -30,7 +31,7 @@ pub(crate) async fn drive(
             Next::Run if watch.now_ns() >= deadline_ns => return job.stop(Stop::Deadline, watch.now_ns()),
             Next::Run => {
                 let step = job.position();
-                let next = job.run(watch.now_ns(), || watch.tick());
+                let next = job.run(watch);
                 if next == Next::Run && job.position() == step {
                     // It yielded: others first.
                     tokio::task::yield_now().await;
@@ -44,7 +45,7 @@ pub(crate) async fn drive(
                 let nothing_new = starts.is_empty();
                 for start in starts {
                     match flight::begin(&start, interpreters, context) {
-                        Begun::Ready(performed) => next = job.complete(start.number, watch.tick(), performed),
+                        Begun::Ready(performed) => next = job.complete(start.number, watch, performed),
                         Begun::Pending(flight) => flights.get_or_insert_default().push(flight),
                     }
                 }
@@ -67,7 +68,7 @@ pub(crate) async fn drive(
                     tokio::select! {
                         biased;
                         landed = landing => match landed {
-                            Some((number, performed)) => next = job.complete(number, watch.tick(), performed),
+                            Some((number, performed)) => next = job.complete(number, watch, performed),
                             // A job that waits for nothing; the engine rules it out.
                             None => return job.stop(Stop::Deadline, watch.tick()),
                         },

@@ -9,6 +9,7 @@
 //! | `ZERVER_RECORD` | what to record: `all`, `tail` or `off`; `tail` |
 //! | `ZERVER_RECORD_TOKEN` | requests that show it in `x-zerver-record` are recorded in any case |
 //! | `ZERVER_DEV` | `1` under `zerver dev` |
+//! | `ZERVER_TWICE` | `1` to run each step twice and name those that are not the same then; as `ZERVER_DEV` |
 //! | `ZERVER_CATALOG` | `1` to print the flows as JSON, and no more |
 //! | `ZERVER_IPC` | a unix socket on which somebody asks for replays; it does that, and no more |
 
@@ -32,6 +33,7 @@ pub(crate) struct Environment {
     pub(crate) record: Option<Record>,
     pub(crate) record_token: Option<String>,
     pub(crate) dev: bool,
+    pub(crate) twice: bool,
     pub(crate) catalog: bool,
     pub(crate) notify: Option<OsString>,
     pub(crate) ipc: Option<PathBuf>,
@@ -58,9 +60,9 @@ impl Environment {
             None => Ok(None),
         };
         let flag = |name| match get(name) {
-            None => Ok(false),
-            Some(value) if value == "1" => Ok(true),
-            Some(value) if value == "0" => Ok(false),
+            None => Ok(None),
+            Some(value) if value == "1" => Ok(Some(true)),
+            Some(value) if value == "0" => Ok(Some(false)),
             Some(value) => Err(wrong(name, &value, "it is 0 or 1")),
         };
         let addr = text("ZERVER_ADDR", ADDRESS)?;
@@ -82,13 +84,15 @@ impl Environment {
             Some(value) if value == "off" => Some(Record::Off),
             Some(value) => return Err(wrong("ZERVER_RECORD", &value, "it is all, tail or off")),
         };
+        let dev = flag("ZERVER_DEV")?.unwrap_or_default();
         Ok(Self {
             addr,
             store: store.map(PathBuf::from),
             record,
             record_token: text("ZERVER_RECORD_TOKEN", "it is text")?.filter(|token| !token.is_empty()),
-            dev: flag("ZERVER_DEV")?,
-            catalog: flag("ZERVER_CATALOG")?,
+            dev,
+            twice: flag("ZERVER_TWICE")?.unwrap_or(dev),
+            catalog: flag("ZERVER_CATALOG")?.unwrap_or_default(),
             notify: get("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()),
             ipc: get("ZERVER_IPC").filter(|socket| !socket.is_empty()).map(PathBuf::from),
         })
@@ -128,5 +132,7 @@ mod tests {
         assert_eq!(of("ZERVER_ADDR", "[::1]:0").unwrap().addr.as_deref(), Some("[::1]:0"));
         assert_eq!(of("ZERVER_RECORD", "off").unwrap().record, Some(Record::Off));
         assert!(of("ZERVER_DEV", "1").unwrap().dev && !of("ZERVER_DEV", "0").unwrap().dev);
+        assert!(of("ZERVER_DEV", "1").unwrap().twice && of("ZERVER_TWICE", "1").unwrap().twice);
+        assert!(!of("ZERVER_DEV", "0").unwrap().twice && !of("ZERVER_ADDR", "a:1").unwrap().twice);
     }
 }

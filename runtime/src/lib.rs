@@ -30,6 +30,7 @@ mod service;
 mod shell;
 mod start_error;
 mod time;
+mod twice;
 mod worker;
 
 pub use app::{App, Settings};
@@ -41,6 +42,7 @@ pub use run::run;
 pub use running::Running;
 pub use script::{Run, Script};
 pub use start_error::StartError;
+pub use twice::{Impure, TellImpure};
 
 /// Makes the `main` of a service out of the function that makes its [`App`].
 #[macro_export]

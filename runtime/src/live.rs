@@ -8,6 +8,7 @@ use zerver_trace::{Capture, Datum, Event, Message, Outcome};
 
 use crate::flight::discard;
 use crate::time::Stopwatch;
+use crate::twice::Checked;
 use crate::worker::Worker;
 
 pub(crate) struct Live {
@@ -20,7 +21,7 @@ pub(crate) struct Live {
     /// The flow, if one takes it.
     flow: Option<Arc<Flow>>,
     /// None once its job has ended, and before it has begun.
-    job: Option<Job>,
+    job: Option<Checked>,
     /// What is there of the request; none once it has ended.
     request: Option<Arc<Request>>,
 }
@@ -53,20 +54,23 @@ impl Live {
     }
 
     /// The job, to be driven; it is made of the request when it is first asked for. None if no flow takes the request.
-    pub(crate) fn job(&mut self) -> Option<(&mut Job, &mut Stopwatch)> {
+    pub(crate) fn job(&mut self) -> Option<(&mut Checked, &mut Stopwatch)> {
         if self.job.is_none() {
             let (flow, request) = (self.flow.as_ref()?, self.request.as_ref()?);
             let arrival =
                 Arrival { request: Arc::clone(request), id: self.id, unix_ns: self.unix_ns, seed: self.seed };
-            let new = if self.worker.service.sink.is_some() { Job::new } else { Job::unrecorded };
-            self.job = Some(new(Arc::clone(flow), arrival, self.watch.now_ns()));
+            let service = &self.worker.service;
+            let is_recorded = service.sink.is_some() || service.twice.is_some();
+            let new = if is_recorded { Job::new } else { Job::unrecorded };
+            let job = new(Arc::clone(flow), arrival, self.watch.now_ns());
+            self.job = Some(Checked::new(job, service.twice.clone()));
         }
         self.job.as_mut().map(|job| (job, &mut self.watch))
     }
 
     /// Ends with what the job answers; none if it has no answer.
     pub(crate) fn finish(&mut self) -> Option<Response> {
-        let ended = self.job.take()?.finish();
+        let ended = self.job.take()?.into_job().finish();
         self.hand_over(ended.response, ended.outcome, ended.events, ended.events_dropped)
     }
 
@@ -123,7 +127,7 @@ impl Drop for Live {
         if let Some(mut job) = self.job.take() {
             step = job.position();
             job.stop(Stop::Gone, now_ns);
-            let ended = job.finish();
+            let ended = job.into_job().finish();
             (outcome, events, events_dropped) = (Some(ended.outcome), ended.events, ended.events_dropped);
         }
         if std::thread::panicking() {

@@ -6,12 +6,13 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use zerver_recorder::Recorder;
 
 use crate::environment::Environment;
-use crate::{App, Settings, StartError, host, listen, notice, record};
+use crate::{App, Impure, Settings, StartError, host, listen, notice, record};
 
 /// The exit code of a service that could not start.
 const TROUBLE: u8 = 2;
@@ -72,6 +73,7 @@ fn try_run(app: App) -> Result<(), StartError> {
         listener: Some(listener),
         sink: recorder.as_ref().map(Recorder::sink),
         record_token: environment.record_token,
+        twice: environment.twice.then(|| Arc::new(tell_impure) as _),
         ..Settings::default()
     })?;
     let notify = environment.notify.as_deref();
@@ -90,6 +92,11 @@ fn try_run(app: App) -> Result<(), StartError> {
         record::close(recorder);
     }
     Ok(())
+}
+
+/// Tells whoever develops the service of a step that is not the same twice.
+fn tell_impure(impure: &Impure) {
+    notice::warn(&format!("{impure}; a step may use nothing but its slots (ZERVER_TWICE=0 runs it once)"));
 }
 
 fn print_catalog(app: &App) -> Result<(), StartError> {

@@ -8,6 +8,7 @@ use zerver_trace::{EventSink, FlowInfo};
 
 use crate::interpreter::Interpreters;
 use crate::shell::Router;
+use crate::twice::Twice;
 use crate::{Limits, time};
 
 pub(crate) struct Service {
@@ -21,6 +22,8 @@ pub(crate) struct Service {
     pub(crate) sink: Option<Arc<dyn EventSink>>,
     /// What a request must show to be recorded whatever the policy says.
     pub(crate) token: Option<String>,
+    /// Where each step runs twice.
+    pub(crate) twice: Option<Arc<Twice>>,
     /// Stands in for the flow of requests which none takes.
     pub(crate) no_flow: Arc<FlowInfo>,
 }

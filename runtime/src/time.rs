@@ -95,6 +95,11 @@ impl Stopwatch {
         self.now_ns
     }
 
+    /// Leaves out what has passed since then: it was not the request's time.
+    pub(crate) fn leave_out(&mut self, since: Instant) {
+        self.start += since.elapsed();
+    }
+
     /// The same as an instant.
     pub(crate) fn now(&self) -> Instant {
         self.at(self.now_ns)

@@ -41,6 +41,7 @@ fn each_crate_names_only_those_below_it() {
         ("zerver", &["zerver-trace", "zerver-engine", "zerver-recorder", "zerver-replay"]),
         ("zerver-cli", &["zerver-trace", "zerver-recorder", "zerver-replay"]),
         ("zerver-fixtures", &[]),
+        ("zerver-example-orders", &["zerver"]),
         ("zerver-example-todos", &["zerver"]),
         ("zerver-benches", &["zerver", "zerver-recorder", "zerver-replay", "zerver-trace"]),
         ("zerver-tests", &["zerver"]),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::harness::{Dev, Place, root};
+use crate::harness::{Dev, Place, programs, root};
 
 const MAIN: &str = r#"
 use zerver::prelude::*;
@@ -66,4 +66,14 @@ fn a_change_is_built_and_served_and_a_broken_one_is_shown_and_not() {
     dev.signal("-INT");
     assert_eq!(dev.wait().code(), Some(0), "also while it builds");
     assert_eq!(place.wait_for(5).len(), 5);
+}
+
+#[test]
+fn a_step_that_is_not_the_same_twice_is_named() {
+    let place = Place::new();
+    let mut dev = place.dev_of(&programs().misbehaving);
+    dev.get("/look");
+    let line = dev.wait_for_line("is not the same twice");
+    assert!(line.starts_with("warning: step look of flow look (tests/misbehaving.rs:"), "{line}");
+    assert!(line.contains("response.body: "), "{line}");
 }

@@ -22,34 +22,53 @@ pub(crate) struct Programs {
     pub(crate) zerver: PathBuf,
     pub(crate) todos: PathBuf,
     pub(crate) misbehaving: PathBuf,
+    pub(crate) orders: PathBuf,
+    /// The same service in its next version.
+    pub(crate) orders_next: PathBuf,
 }
 
 /// Builds the programs, once in this process.
 pub(crate) fn programs() -> &'static Programs {
     static PROGRAMS: OnceLock<Programs> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
-            .args(["build", "--workspace", "--bins", "--offline", "--message-format=json"])
-            .current_dir(root())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let messages = String::from_utf8(output.stdout).unwrap();
-        let executable = |name: &str| {
-            let found = messages.lines().find_map(|line| {
-                let message: Json = serde_json::from_str(line).ok()?;
-                let ours = message["target"]["name"] == name && message["executable"].is_string();
-                ours.then(|| PathBuf::from(message["executable"].as_str().unwrap()))
-            });
-            found.unwrap_or_else(|| panic!("no executable called {name}"))
-        };
+        // First the next version, for both are at the same place. All else is the same in both builds.
+        let built =
+            executable(&build(&["--features", "zerver-example-orders/next"]), "zerver-example-orders");
+        let orders_next = built.with_file_name("zerver-example-orders-next");
+        let copy = orders_next.with_extension(std::process::id().to_string());
+        std::fs::copy(&built, &copy).unwrap();
+        std::fs::rename(&copy, &orders_next).unwrap();
+        let messages = build(&[]);
         Programs {
-            zerver: executable("zerver"),
-            todos: executable("zerver-example-todos"),
-            misbehaving: executable("zerver-tests-misbehaving"),
+            zerver: executable(&messages, "zerver"),
+            todos: executable(&messages, "zerver-example-todos"),
+            misbehaving: executable(&messages, "zerver-tests-misbehaving"),
+            orders: executable(&messages, "zerver-example-orders"),
+            orders_next,
         }
     })
+}
+
+/// Builds all programs, and gives what Cargo says of them.
+fn build(more: &[&str]) -> String {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--workspace", "--bins", "--offline", "--message-format=json"])
+        .args(more)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn executable(messages: &str, name: &str) -> PathBuf {
+    let found = messages.lines().find_map(|line| {
+        let message: Json = serde_json::from_str(line).ok()?;
+        let ours = message["target"]["name"] == name && message["executable"].is_string();
+        ours.then(|| PathBuf::from(message["executable"].as_str().unwrap()))
+    });
+    found.unwrap_or_else(|| panic!("no executable called {name}"))
 }
 
 /// A folder for one test, and the `zerver` command in it.

@@ -1,12 +1,15 @@
 //! End to end tests, and the tests that keep ARCHITECTURE.md true.
 
 mod architecture;
+mod changed;
 mod corpus;
 mod dev;
 mod diff;
 mod disk;
 mod harness;
+mod lints;
 mod replay;
+mod stories;
 mod story;
 mod todos;
 mod trouble;

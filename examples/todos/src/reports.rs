@@ -1,4 +1,4 @@
-//! A report that is as slow as one likes: `/reports/todos?latency_ms=250`.
+//! A report that is as slow and as unreliable as one likes: `/reports/todos?latency_ms=250`, `/reports/todos?fails=1`.
 
 use zerver::prelude::*;
 
@@ -8,6 +8,8 @@ use crate::model::Todo;
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 pub struct ReportParams {
     latency_ms: u64,
+    /// How often the upstream fails before it answers.
+    fails: u32,
 }
 
 /// Figures from upstream.
@@ -25,24 +27,35 @@ pub struct Tally {
 
 #[step]
 pub fn parse_report(request: &Request) -> Result<ReportParams, Failure> {
+    let fails = request.query_as("fails")?.unwrap_or(0);
     match request.query_as("latency_ms")?.unwrap_or(0) {
-        latency_ms @ 0..=10_000 => Ok(ReportParams { latency_ms }),
+        latency_ms @ 0..=10_000 => Ok(ReportParams { latency_ms, fails }),
         _ => Err(Failure::invalid("latency_ms").message("at most 10000")),
     }
 }
 
-/// Asks for the figures and reads the todos at the same time.
+/// Asks for the figures, once more if that fails, and reads the todos at the same time.
 #[step]
 pub fn gather(params: &ReportParams) -> Decision<(Figures, Tally)> {
-    let figures = http::get("http://figures.internal/figures")
-        .query("latency_ms", params.latency_ms)
-        .timeout(15.seconds())
-        .json::<Figures>();
+    let again = params.clone();
+    let figures = ask(params, 1).attempt().and_then(move |figures| match figures {
+        Ok(figures) => Effect::ready(figures),
+        Err(_) => ask(&again, 2),
+    });
     let tally = kv::list::<Todo>("todo").map(|entries| {
         let completed = entries.iter().filter(|(_, todo)| todo.completed).count();
         Tally { open: entries.len() - completed, completed }
     });
     Need(all((figures, tally)))
+}
+
+fn ask(params: &ReportParams, attempt: u32) -> Effect<Figures> {
+    http::get("http://figures.internal/figures")
+        .query("latency_ms", params.latency_ms)
+        .query("fails", params.fails)
+        .header("x-attempt", attempt.to_string())
+        .timeout(15.seconds())
+        .json()
 }
 
 #[derive(Serialize)]

@@ -1,4 +1,5 @@
-//! What the service asks over HTTP: an identity provider, and figures that take as long as they are asked to.
+//! What the service asks over HTTP: an identity provider, and figures that take as long, and fail as often, as
+//! they are asked to.
 //!
 //! A service of its own on a port of its own, in the same process so that the example needs no set-up.
 
@@ -29,6 +30,14 @@ fn verify(request: &Request) -> Result<Response, Failure> {
     claims_of(token).map(|claims| Response::json(&claims)).ok_or_else(|| Failure::not_found("token", ""))
 }
 
+/// Fails as often as it is asked to.
+#[step]
+fn fail_first(request: &Request) -> Result<(), Failure> {
+    let fails: u32 = request.query_as("fails")?.unwrap_or(0);
+    let attempt = request.header("x-attempt").and_then(|attempt| attempt.parse().ok()).unwrap_or(1);
+    if attempt <= fails { Err(Failure::unavailable("figures")) } else { Ok(()) }
+}
+
 #[step]
 fn take_time(request: &Request) -> Decision<Latency> {
     match request.query_as("latency_ms") {
@@ -49,7 +58,7 @@ fn render_figures(latency: &Latency) -> Response {
 pub fn serve() -> Result<zerver::Running, zerver::StartError> {
     App::new()
         .flow(flow!("verify", GET "/verify", steps: [verify]))
-        .flow(flow!("figures", GET "/figures", steps: [take_time, render_figures]))
+        .flow(flow!("figures", GET "/figures", steps: [fail_first, take_time, render_figures]))
         .workers(1)
         .start(zerver::Settings { addr: Some("127.0.0.1:0".into()), ..Default::default() })
 }

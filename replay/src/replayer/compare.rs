@@ -10,7 +10,7 @@ use super::nearest;
 use super::path::differences;
 use super::replay::{Replay, Secrets};
 use super::report::{Finding, FindingClass, Seen, Source};
-use super::run::Rerun;
+use super::run::{Rerun, Unanswered};
 
 /// Compares, and keeps in mind what it could not compare.
 pub(super) struct Comparison<'c> {
@@ -29,11 +29,21 @@ type Pair<'f> = (Option<&'f Run>, Option<(usize, &'f Run)>);
 
 impl<'c> Comparison<'c> {
     pub(super) fn new(replay: &'c Replay<'_>, mask: &'c Mask) -> Self {
+        let (then, today) = (&replay.opened.trace.flow, replay.flow.info());
+        Self::of_flows(then, today, &replay.opened.secrets, mask)
+    }
+
+    pub(super) fn of_flows(
+        then: &'c FlowInfo,
+        today: &'c FlowInfo,
+        secrets: &'c Secrets,
+        mask: &'c Mask,
+    ) -> Self {
         Self {
-            secrets: &replay.opened.secrets,
+            secrets,
             mask,
-            today: replay.flow.info(),
-            then: &replay.opened.trace.flow,
+            today,
+            then,
             findings: Vec::new(),
             live: BTreeSet::new(),
             skipped: BTreeSet::new(),
@@ -62,11 +72,21 @@ impl<'c> Comparison<'c> {
     /// All differences, in the order of the flow.
     pub(super) fn findings(&mut self, recorded: &Facts, run: &Rerun) -> Vec<Finding> {
         self.live.clone_from(&run.live);
-        let links = self.links(recorded, &run.facts);
-        let stopped = run.unanswered.as_ref().map(|unanswered| unanswered.run);
+        self.between(recorded, &run.facts, run.unanswered.as_ref())
+    }
+
+    /// The same of any two; `unanswered` is where the second of them ended for want of an answer.
+    pub(super) fn between(
+        &mut self,
+        recorded: &Facts,
+        now: &Facts,
+        unanswered: Option<&Unanswered>,
+    ) -> Vec<Finding> {
+        let links = self.links(recorded, now);
+        let stopped = unanswered.map(|unanswered| unanswered.run);
         let (mut not_run, mut newly_run) = (Vec::new(), Vec::new());
         let mut apart = Vec::new();
-        for (then, now) in align(self.today, &recorded.runs, &run.facts.runs) {
+        for (then, now) in align(self.today, &recorded.runs, &now.runs) {
             match (then, now) {
                 (Some(a), Some((at, b))) => self.run(a, b, stopped == Some(at)),
                 (Some(a), None) if !has_step(self.today, &a.name) => self.removed(a),
@@ -91,15 +111,15 @@ impl<'c> Comparison<'c> {
         for (then, now, is_stopped) in apart {
             self.effects(then, now, &links, is_stopped);
         }
-        if let Some(unanswered) = &run.unanswered {
-            let step = run.facts.runs.get(unanswered.run);
+        if let Some(unanswered) = unanswered {
+            let step = now.runs.get(unanswered.run);
             let label = self.mask.text(&unanswered.label);
             let why = Seen::text(self.mask.text(&unanswered.why));
             self.find(step, FindingClass::Unanswered, &label, Seen::text("an answer"), why);
             return std::mem::take(&mut self.findings);
         }
-        self.outcome(recorded.outcome.as_ref(), run.facts.outcome.as_ref());
-        self.response(recorded.response.as_ref(), run.facts.response.as_ref());
+        self.outcome(recorded.outcome.as_ref(), now.outcome.as_ref());
+        self.response(recorded.response.as_ref(), now.response.as_ref());
         std::mem::take(&mut self.findings)
     }
 

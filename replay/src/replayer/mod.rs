@@ -5,10 +5,12 @@
 //! what goes wrong with effects), `answers` is the fake interpreter, `clock` the time, `world` what the program around
 //! may add, `run` drives the job, `facts` brings a recording and a run into one form, `compare`, `effects` and
 //! `response` find where they differ (`path`: where in a value), `mask` keeps secrets out, `report` is what is told,
-//! `told` puts a run into it, `check` is the short way for one of many. There is no network here, by type: nothing in
+//! `told` puts a run into it, `check` is the short way for one of many, `apart`
+//! compares two live runs in the same way. There is no network here, by type: nothing in
 //! this crate could reach one.
 
 mod answers;
+mod apart;
 mod check;
 mod clock;
 mod compare;
@@ -30,6 +32,7 @@ mod tests;
 mod told;
 mod world;
 
+pub use apart::apart;
 pub use edits::{EditError, Edits, SlotEdit};
 pub use faults::{Fault, Trial, Wrong, trials};
 pub use nearest::nearest;

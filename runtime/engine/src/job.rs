@@ -127,9 +127,47 @@ impl Job {
         }
     }
 
+    /// A second job that stands where this one does and has the same inputs, so that what the two do next can be
+    /// compared; it has no events yet. None while effects are in flight: what waits for them cannot be copied.
+    pub fn twin(&self) -> Option<Self> {
+        if self.plan.is_some() || self.ended.is_some() {
+            return None;
+        }
+        Some(Self {
+            flow: Arc::clone(&self.flow),
+            given: self.given.clone(),
+            slots: self.slots.clone(),
+            at: self.at,
+            plan: None,
+            progress: self.progress.clone(),
+            next_call: self.next_call,
+            starts: SmallVec::new(),
+            in_flight: SmallVec::new(),
+            ready_ns: self.ready_ns,
+            ended: None,
+            events: Some(Vec::new()),
+            events_dropped: 0,
+        })
+    }
+
     /// Its flow.
     pub const fn flow(&self) -> &Arc<Flow> {
         &self.flow
+    }
+
+    /// The request that it is.
+    pub fn request(&self) -> &Request {
+        &self.given.request
+    }
+
+    /// What has happened so far, in order; nothing where nothing is recorded.
+    pub fn events(&self) -> &[Event<Datum>] {
+        self.events.as_deref().unwrap_or_default()
+    }
+
+    /// How it ended, and with what answer, if it has.
+    pub fn ended(&self) -> Option<(&Outcome, Option<&Response>)> {
+        self.ended.as_ref().map(|(outcome, response)| (outcome, response.as_ref()))
     }
 
     /// The position of the step that runs next, or that waits.

@@ -260,3 +260,22 @@ fn a_slot_can_be_given_another_value_of_its_type() {
     job.run(5, || 6);
     assert_eq!(body(&job.finish()), "7");
 }
+
+#[test]
+fn a_twin_stands_where_its_job_does_and_does_the_same() {
+    let def = flow!("sum", GET "/", steps: [parse, ask, render]);
+    let mut first = job(&def, Request::get("/?n=4"));
+    assert_eq!(first.run(1, || 1), Next::Run);
+    let mut twin = first.twin().unwrap();
+    assert_eq!((twin.position(), twin.events().len()), (1, 0));
+    assert_eq!((first.run(2, || 2), twin.run(2, || 2)), (Next::Wait, Next::Wait));
+    assert!(first.twin().is_none(), "its effects are in flight");
+    let (a, b) = (first.take_starts().remove(0), twin.take_starts().remove(0));
+    assert_eq!((a.number, format!("{:?}", a.call)), (b.number, format!("{:?}", b.call)));
+    for (job, start) in [(&mut first, a), (&mut twin, b)] {
+        assert_eq!(job.complete(start.number, 3, echo(&start.call)), Next::Run);
+        assert_eq!(job.run(4, || 4), Next::Ended);
+    }
+    assert!(first.twin().is_none(), "it has ended");
+    assert_eq!(body(&first.finish()), body(&twin.finish()));
+}

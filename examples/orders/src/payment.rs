@@ -1,0 +1,64 @@
+//! Payments: an effect of this service's own, and what performs it.
+
+use zerver::prelude::*;
+
+use crate::discount::Total;
+
+/// Charges a customer.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Charge {
+    pub cents: u64,
+}
+
+/// What the payment provider says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Charged {
+    Paid { number: String },
+    Declined,
+}
+
+/// The number under which the provider knows the payment.
+#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+pub struct Receipt {
+    pub number: String,
+}
+
+impl EffectKind for Charge {
+    const KIND: &'static str = "payment";
+    type Output = Charged;
+
+    fn summary(&self) -> String {
+        format!("charge {} cents", self.cents)
+    }
+
+    fn outcome(charged: &Charged) -> String {
+        match charged {
+            Charged::Paid { number } => format!("paid, {number}"),
+            Charged::Declined => "declined".to_owned(),
+        }
+    }
+}
+
+/// What is free is not charged.
+#[step]
+pub fn charge(total: &Total) -> Decision<Receipt> {
+    if total.due_cents == 0 {
+        return Continue(Receipt { number: "free".to_owned() });
+    }
+    let charge = effect(Charge { cents: total.due_cents }).try_map(|charged| match charged {
+        Charged::Paid { number } => Ok(Receipt { number }),
+        Charged::Declined => Err(Failure::forbidden("payment").message("the payment was declined")),
+    });
+    Need(charge)
+}
+
+/// Stands in for a provider: whoever spends 1000 or more is out of money.
+pub fn sandbox(charge: &Charge) -> impl Future<Output = Result<Charged, EffectError>> + use<> {
+    let cents = charge.cents;
+    async move {
+        Ok(match cents {
+            100_000.. => Charged::Declined,
+            _ => Charged::Paid { number: format!("P-{cents}") },
+        })
+    }
+}

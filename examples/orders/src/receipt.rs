@@ -1,0 +1,42 @@
+//! What became of an order.
+
+use zerver::prelude::*;
+
+use crate::checkout::Placed;
+
+/// Shows an order. The step that answers has another name in the next version.
+#[cfg(not(feature = "next"))]
+pub const FLOW: FlowDef =
+    flow!("order-show", GET "/orders/{id}", steps: [parse_id, load_order, render_order]);
+
+/// Shows an order.
+#[cfg(feature = "next")]
+pub const FLOW: FlowDef =
+    flow!("order-show", GET "/orders/{id}", steps: [parse_id, load_order, render_receipt]);
+
+/// Which order a request is about.
+#[derive(Debug, Clone, Copy, PartialEq, Slot, Serialize, Deserialize)]
+pub struct OrderId(u64);
+
+#[step]
+fn parse_id(request: &Request) -> Result<OrderId, Failure> {
+    let text = request.param_str("id").unwrap_or_default();
+    text.parse().map(OrderId).map_err(|_| Failure::not_found("order", text))
+}
+
+#[step]
+fn load_order(id: &OrderId) -> Decision<Placed> {
+    Need(kv::get(("order", id.0)).or_not_found("order", id.0))
+}
+
+#[cfg(not(feature = "next"))]
+#[step]
+fn render_order(placed: &Placed) -> Response {
+    Response::json(placed)
+}
+
+#[cfg(feature = "next")]
+#[step]
+fn render_receipt(placed: &Placed) -> Response {
+    Response::json(placed)
+}

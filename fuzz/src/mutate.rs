@@ -1,0 +1,116 @@
+//! Runs every target for some seconds on mutated fixtures, without libfuzzer: `mutate SECONDS FIXTURE..`. It knows nothing
+//! of the code that it runs, so it finds less; a seed is printed with what it finds, and `SEED` runs that again.
+//! `mutate --corpus FOLDER FIXTURE..` writes what libfuzzer begins with.
+
+use std::collections::BTreeMap;
+use std::panic::catch_unwind;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use zerver_recorder::{fuzzing, portable};
+use zerver_trace::{Event, Recorded};
+
+#[global_allocator]
+static ALLOCATOR: zerver_fuzz::Counting = zerver_fuzz::Counting;
+
+type Target = fn(&[u8]);
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let first = arguments.next().unwrap_or_else(|| "30".to_owned());
+    let corpus = (first == "--corpus").then(|| arguments.next().expect("a folder"));
+    let seconds = first.parse().unwrap_or(30);
+    let files: Vec<Vec<u8>> = arguments.map(|path| std::fs::read(&path).expect(&path)).collect();
+    let targets: [(&str, Target, Vec<Vec<u8>>); 5] = [
+        ("portable", zerver_fuzz::portable, files.clone()),
+        ("body", zerver_fuzz::body, files.iter().filter_map(|file| fuzzing::body(file)).collect()),
+        ("frame", zerver_fuzz::frame, files.iter().filter_map(|file| framed(file)).collect()),
+        ("value", zerver_fuzz::value, files.iter().flat_map(|file| values(file)).collect()),
+        ("block", zerver_fuzz::block, files.iter().filter_map(|file| fuzzing::block(file)).collect()),
+    ];
+    if let Some(folder) = corpus {
+        for (name, _, seeds) in &targets {
+            let folder = std::path::Path::new(&folder).join(name);
+            std::fs::create_dir_all(&folder).expect("the folder");
+            for (at, seed) in seeds.iter().enumerate() {
+                std::fs::write(folder.join(format!("fixture-{at}")), seed).expect("a file in the folder");
+            }
+        }
+        return ExitCode::SUCCESS;
+    }
+    let given: Option<u64> = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    let began = Instant::now();
+    let mut seed = given.unwrap_or_else(|| std::process::id().into());
+    let mut runs = BTreeMap::new();
+    while given.is_some() && runs.is_empty() || began.elapsed() < Duration::from_secs(seconds) {
+        for (name, target, corpus) in &targets {
+            let bytes = mutated(corpus, seed);
+            if catch_unwind(|| target(&bytes)).is_err() {
+                eprintln!("target {name} with SEED={seed}, {} bytes", bytes.len());
+                return ExitCode::FAILURE;
+            }
+            *runs.entry(*name).or_insert(0_u64) += 1;
+        }
+        if given.is_some() {
+            break;
+        }
+        seed = seed.wrapping_add(1);
+    }
+    println!("nothing found: {runs:?}");
+    ExitCode::SUCCESS
+}
+
+/// The trace of a portable file as a frame.
+fn framed(file: &[u8]) -> Option<Vec<u8>> {
+    let trace = portable::read(file).ok()?;
+    let opened = zerver_replay::Opened { trace, secrets: zerver_replay::Secrets::default() };
+    let mut bytes = Vec::new();
+    let ask = zerver_replay::wire::Ask::Replay(Box::new(opened), zerver_replay::Edits::default());
+    zerver_replay::wire::send(&mut bytes, &ask).ok()?;
+    Some(bytes)
+}
+
+/// The values of the slots in a portable file.
+fn values(file: &[u8]) -> Vec<Vec<u8>> {
+    let events = portable::read(file).map_or(Vec::new(), |trace| trace.events);
+    let values = events.into_iter().filter_map(|event| match event {
+        Event::Wrote { value: Recorded::Plain { value, .. }, .. } => Some(value.tokens().to_vec()),
+        _ => None,
+    });
+    values.collect()
+}
+
+/// One of the corpus with some bytes changed, as the seed says.
+fn mutated(corpus: &[Vec<u8>], seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut random = |below: usize| {
+        // xorshift64* (Vigna, 2016).
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % below.max(1)
+    };
+    let mut bytes = corpus.get(random(corpus.len())).cloned().unwrap_or_default();
+    for _ in 0..=random(6) {
+        let at = random(bytes.len() + 1).min(bytes.len());
+        match random(7) {
+            0 if at < bytes.len() => bytes[at] = random(256) as u8,
+            1 if at < bytes.len() => bytes[at] ^= 1 << random(8),
+            // A length as bincode writes large ones.
+            2 => drop(bytes.splice(at..(at + 1).min(bytes.len()), [252, 0xff, 0xff, random(256) as u8, 0])),
+            3 => drop(
+                bytes.splice(at..(at + 1).min(bytes.len()), [253, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0]),
+            ),
+            4 => bytes.truncate(at),
+            5 => {
+                let end = (at + random(64)).min(bytes.len());
+                let part = bytes[at..end].to_vec();
+                let times = if random(50) == 0 { 20_000 } else { random(8) };
+                drop(bytes.splice(at..at, part.iter().copied().cycle().take(part.len() * times)));
+            }
+            _ => drop(bytes.drain(at..(at + random(16)).min(bytes.len()))),
+        }
+    }
+    bytes.truncate(4 << 20);
+    bytes
+}
