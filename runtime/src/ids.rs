@@ -56,14 +56,13 @@ impl SplitMix {
 
 /// The value of `x-request-id`.
 pub(crate) fn header(id: RequestId) -> HeaderValue {
+    /// Where each byte of an id stands in its text.
+    const AT: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = [b'-'; 36];
-    let mut shift = 128;
-    for (at, digit) in text.iter_mut().enumerate() {
-        if !matches!(at, 8 | 13 | 18 | 23) {
-            shift -= 4;
-            *digit = DIGITS[(id.as_u128() >> shift) as usize & 0xf];
-        }
+    for (byte, at) in std::iter::zip(id.as_u128().to_be_bytes(), AT) {
+        text[at] = DIGITS[usize::from(byte >> 4)];
+        text[at + 1] = DIGITS[usize::from(byte & 0xf)];
     }
     HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
 }

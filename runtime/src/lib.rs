@@ -1,6 +1,7 @@
 //! zerver: a step runtime for HTTP services that records why each request went the way it went.
 
 mod accept;
+mod answered;
 mod app;
 
 mod drive;

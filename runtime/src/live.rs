@@ -6,6 +6,7 @@ use std::sync::Arc;
 use zerver_engine::{Arrival, Flow, Job, Request, RequestId, Response, Stop};
 use zerver_trace::{Capture, Datum, Event, Message, Outcome};
 
+use crate::answered::Answered;
 use crate::flight::discard;
 use crate::time::Stopwatch;
 use crate::twice::Checked;
@@ -96,7 +97,6 @@ impl Live {
             Some(flow) => flow.info(),
             None => &self.worker.service.no_flow,
         };
-        let recorded = response.clone().map(Arc::new);
         sink.accept(Box::new(Capture {
             id: self.id,
             flow: Arc::clone(flow),
@@ -105,8 +105,8 @@ impl Live {
             duration_ns: self.watch.now_ns(),
             seed: self.seed,
             request,
-            status: recorded.as_ref().map_or(0, |response| response.status.as_u16()),
-            response: recorded.map(|response| response as Arc<dyn Message>),
+            status: response.as_ref().map_or(0, |response| response.status.as_u16()),
+            response: response.as_ref().map(|response| Arc::new(Answered::new(response)) as Arc<dyn Message>),
             outcome,
             events,
             events_dropped,

@@ -87,9 +87,7 @@ pub struct Job {
     /// Since when the next step could run.
     ready_ns: u64,
     ended: Option<(Outcome, Option<Response>)>,
-    /// None where nothing is recorded.
-    events: Option<Vec<Event<Datum>>>,
-    events_dropped: u32,
+    events: Events,
 }
 
 impl Job {
@@ -98,7 +96,8 @@ impl Job {
         // For each step that it ran and a slot that it wrote, and for some an effect and its answer.
         let mut events = Vec::with_capacity(1 + 3 * flow.step_count());
         events.push(Event::Received { at_ns: received_ns });
-        Self { events: Some(events), ..Self::unrecorded(flow, arrival, received_ns) }
+        let events = Events { kept: Some(events), dropped: 0 };
+        Self { events, ..Self::unrecorded(flow, arrival, received_ns) }
     }
 
     /// The same of which nothing is recorded: it leaves no events.
@@ -121,8 +120,7 @@ impl Job {
             in_flight: SmallVec::new(),
             ready_ns: received_ns,
             ended: None,
-            events: None,
-            events_dropped: 0,
+            events: Events::default(),
             flow,
         }
     }
@@ -145,8 +143,7 @@ impl Job {
             in_flight: SmallVec::new(),
             ready_ns: self.ready_ns,
             ended: None,
-            events: Some(Vec::new()),
-            events_dropped: 0,
+            events: Events { kept: Some(Vec::new()), dropped: 0 },
         })
     }
 
@@ -162,7 +159,7 @@ impl Job {
 
     /// What has happened so far, in order; nothing where nothing is recorded.
     pub fn events(&self) -> &[Event<Datum>] {
-        self.events.as_deref().unwrap_or_default()
+        self.events.kept.as_deref().unwrap_or_default()
     }
 
     /// How it ended, and with what answer, if it has.
@@ -202,7 +199,7 @@ impl Job {
             Ok(Decided::Fail(_)) => Decision::Fail,
             Err(_) => Decision::Panic,
         };
-        self.record(Event::Ran {
+        self.events.record(|| Event::Ran {
             step: self.at,
             ready_ns: self.ready_ns,
             at_ns,
@@ -217,7 +214,8 @@ impl Job {
                 self.advance(SmallVec::new(), end_ns)
             }
             Ok(Decided::Yield(progress)) => {
-                self.record(Event::Yielded { step: self.at, progress: Arc::clone(&progress) });
+                let step = self.at;
+                self.events.record(|| Event::Yielded { step, progress: Arc::clone(&progress) });
                 self.progress = Some(progress);
                 Next::Run
             }
@@ -249,11 +247,13 @@ impl Job {
     pub fn complete(&mut self, number: u32, at_ns: u64, performed: Performed) -> Next {
         let Some(at) = self.in_flight.iter().position(|&n| n == number) else { return self.next() };
         self.in_flight.swap_remove(at);
-        let answer = match &performed {
-            Ok(output) => Answer::Ok(Arc::clone(output)),
-            Err(error) => Answer::Err(error.clone()),
-        };
-        self.record(Event::Answered { call: number, at_ns, answer });
+        self.events.record(|| {
+            let answer = match &performed {
+                Ok(output) => Answer::Ok(Arc::clone(output)),
+                Err(error) => Answer::Err(error.clone()),
+            };
+            Event::Answered { call: number, at_ns, answer }
+        });
         let mut answers = SmallVec::new();
         answers.push((number, performed));
         self.advance(answers, at_ns)
@@ -265,7 +265,7 @@ impl Job {
             return;
         }
         for call in mem::take(&mut self.in_flight) {
-            self.record(Event::Answered { call, at_ns, answer: Answer::Cancelled });
+            self.events.record(|| Event::Answered { call, at_ns, answer: Answer::Cancelled });
         }
         self.starts.clear();
         self.plan = None;
@@ -292,8 +292,8 @@ impl Job {
         Ended {
             outcome,
             response,
-            events: self.events.unwrap_or_default(),
-            events_dropped: self.events_dropped,
+            events: self.events.kept.unwrap_or_default(),
+            events_dropped: self.events.dropped,
         }
     }
 
@@ -314,7 +314,7 @@ impl Job {
         for at in first..self.starts.len() {
             let Start { number, call } = &self.starts[at];
             self.in_flight.push(*number);
-            let asked = Event::Asked {
+            self.events.record(|| Event::Asked {
                 call: *number,
                 step: self.at,
                 at_ns,
@@ -324,8 +324,7 @@ impl Job {
                 timeout_ns: call
                     .time_limit()
                     .map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)),
-            };
-            self.record(asked);
+            });
         }
         match output {
             Ok(None) if self.in_flight.is_empty() => {
@@ -345,15 +344,15 @@ impl Job {
 
     /// Writes slots and goes to the next step.
     fn go_on(&mut self, writes: Writes, at_ns: u64) -> Next {
-        let flow = Arc::clone(&self.flow);
-        let Some(step) = flow.step(self.at) else { return self.end_without_answer() };
+        let at = self.at;
+        let Some(step) = self.flow.step(at) else { return self.end_without_answer() };
         for (&slot, value) in std::iter::zip(&step.writes, writes) {
             let Some(value) = value else { continue };
-            self.record(Event::Wrote { step: self.at, slot, at_ns, value: Arc::clone(&value) });
+            self.events.record(|| Event::Wrote { step: at, slot, at_ns, value: Arc::clone(&value) });
             self.slots[usize::from(slot)] = Some(value);
         }
         self.at += 1;
-        if usize::from(self.at) < flow.step_count() { Next::Run } else { self.end_without_answer() }
+        if usize::from(self.at) < self.flow.step_count() { Next::Run } else { self.end_without_answer() }
     }
 
     fn end_without_answer(&mut self) -> Next {
@@ -387,13 +386,23 @@ impl Job {
         self.ended = Some((outcome, response));
         Next::Ended
     }
+}
 
-    fn record(&mut self, event: Event<Datum>) {
-        let Some(events) = &mut self.events else { return };
-        if events.len() < MAX_EVENTS {
-            events.push(event);
+/// The events of a job; nothing is made of them where nothing is recorded.
+#[derive(Default)]
+struct Events {
+    /// None where nothing is recorded.
+    kept: Option<Vec<Event<Datum>>>,
+    dropped: u32,
+}
+
+impl Events {
+    fn record(&mut self, event: impl FnOnce() -> Event<Datum>) {
+        let Some(kept) = &mut self.kept else { return };
+        if kept.len() < MAX_EVENTS {
+            kept.push(event());
         } else {
-            self.events_dropped = self.events_dropped.saturating_add(1);
+            self.dropped = self.dropped.saturating_add(1);
         }
     }
 }

@@ -10,6 +10,9 @@ use tokio::net::TcpStream;
 
 use super::conn::Conn;
 
+/// What is shorter is put together before it is written.
+const SHORT_BYTES: usize = 512;
+
 pub(super) struct Io {
     /// None only while it is dropped.
     socket: Option<TcpStream>,
@@ -75,7 +78,19 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = self.socket()?.poll_write_vectored(cx, bufs);
+        // The kernel takes one short buffer with less ado than two.
+        let len: usize = bufs.iter().map(|buf| buf.len()).sum();
+        if len > SHORT_BYTES {
+            let written = self.socket()?.poll_write_vectored(cx, bufs);
+            return self.note(written);
+        }
+        let mut short = [0; SHORT_BYTES];
+        let mut filled = 0;
+        for buf in bufs {
+            short[filled..filled + buf.len()].copy_from_slice(buf);
+            filled += buf.len();
+        }
+        let written = self.socket()?.poll_write(cx, &short[..filled]);
         self.note(written)
     }
 

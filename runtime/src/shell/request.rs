@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderValue, Method, StatusCode, Version, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use hyper::body::Incoming;
 use zerver_engine::{Failure, Request, RequestId, Response};
 use zerver_trace::Outcome;
@@ -25,6 +25,8 @@ use crate::service::Service;
 use crate::time::Stopwatch;
 use crate::worker::Worker;
 use crate::{Limits, ids};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers one request.
 pub(super) async fn answer(
@@ -206,7 +208,7 @@ impl Outgoing {
         }
         headers.remove(header::TRANSFER_ENCODING);
         headers.remove(header::CONTENT_LENGTH);
-        headers.insert("x-request-id", ids::header(id));
+        headers.insert(REQUEST_ID, ids::header(id));
         if close {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
