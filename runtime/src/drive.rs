@@ -1,5 +1,4 @@
-//! Takes one job from step to step. This is the seam for the scheduler: what runs when, and where, is decided here and
-//! nowhere else.
+//! Takes one job from step to step. Its lane says when others go first, and when it is to go on elsewhere.
 
 use std::pin::pin;
 
@@ -9,9 +8,11 @@ use zerver_engine::{Job, Next, Stop};
 
 use crate::flight::{self, Flight};
 use crate::interpreter::{Begun, Context, Interpreters};
+use crate::schedule::{Drove, Lane};
 use crate::time::Stopwatch;
 
-/// Runs a job to its end, here and now: steps inline, effects that are answered at once inline, others waited for.
+/// Runs a job to its end, or to where it is to go on elsewhere: steps inline, effects that are answered at once inline,
+/// others waited for.
 ///
 /// Dropping it cancels what is in flight; the job is then not at its end.
 pub(crate) async fn drive(
@@ -20,21 +21,33 @@ pub(crate) async fn drive(
     interpreters: &Interpreters,
     context: &Context,
     deadline_ns: u64,
-) {
+    lane: &Lane<'_>,
+) -> Drove {
     let mut flights: Option<FuturesUnordered<Flight>> = None;
     let mut deadline = pin!(None::<Sleep>);
     let mut next = Next::Run;
     loop {
         next = match next {
-            Next::Ended => return,
-            Next::Run if watch.now_ns() >= deadline_ns => return job.stop(Stop::Deadline, watch.now_ns()),
+            Next::Ended => return Drove::Ended,
+            Next::Run if watch.now_ns() >= deadline_ns => {
+                job.stop(Stop::Deadline, watch.now_ns());
+                return Drove::Ended;
+            }
             Next::Run => {
+                if let Some(step) = lane.slow_step() {
+                    return Drove::Slow(step);
+                }
+                if lane.is_over(watch.now_ns()) {
+                    lane.pause(watch).await;
+                }
                 let step = job.position();
-                let next = job.run(watch.now_ns(), || watch.tick());
+                let at_ns = watch.now_ns();
+                lane.begin(step, at_ns);
+                let next = job.run(at_ns, || watch.tick());
+                lane.end(step, at_ns, watch.now_ns());
                 if next == Next::Run && job.position() == step {
                     // It yielded: others first.
-                    tokio::task::yield_now().await;
-                    watch.tick();
+                    lane.pause(watch).await;
                 }
                 next
             }
@@ -49,6 +62,7 @@ pub(crate) async fn drive(
                     }
                 }
                 if nothing_new {
+                    lane.stop();
                     let landing = async {
                         match &mut flights {
                             Some(flights) => flights.next().await,
@@ -69,9 +83,18 @@ pub(crate) async fn drive(
                         landed = landing => match landed {
                             Some((number, performed)) => next = job.complete(number, watch.tick(), performed),
                             // A job that waits for nothing; the engine rules it out.
-                            None => return job.stop(Stop::Deadline, watch.tick()),
+                            None => {
+                                job.stop(Stop::Deadline, watch.tick());
+                                return Drove::Ended;
+                            }
                         },
-                        () = late => return job.stop(Stop::Deadline, watch.tick()),
+                        () = late => {
+                            job.stop(Stop::Deadline, watch.tick());
+                            return Drove::Ended;
+                        }
+                    }
+                    if next == Next::Run {
+                        lane.resume(watch).await;
                     }
                 }
                 next

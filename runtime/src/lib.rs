@@ -24,6 +24,7 @@ mod prepare;
 mod record;
 mod run;
 mod running;
+mod schedule;
 mod script;
 mod service;
 mod shell;
@@ -38,8 +39,10 @@ pub use prepare::{Live, LiveError};
 pub use record::build_id;
 pub use run::run;
 pub use running::Running;
+pub use schedule::Rule;
 pub use script::{Run, Script};
 pub use start_error::StartError;
+pub use zerver_engine::{ClassSettings, Often, Scheduling};
 
 /// Makes the `main` of a service out of the function that makes its [`App`].
 #[macro_export]

@@ -11,5 +11,6 @@ mod effects_kv;
 mod http1;
 mod http2;
 mod routes;
+mod schedule;
 mod script;
 mod slow;

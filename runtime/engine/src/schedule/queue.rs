@@ -67,7 +67,7 @@ impl Queue {
             if state.credit_ns > 0 {
                 break;
             }
-            state.credit_ns += quantum;
+            state.credit_ns = state.credit_ns.saturating_add(quantum);
             self.turns.rotate_left(1);
         }
         let flow = *self.turns.front()?;
@@ -94,7 +94,8 @@ impl Queue {
         // Its turn is over: the next one is after the others.
         if state.credit_ns <= 0 && self.turns.front() == Some(&flow) {
             self.turns.rotate_left(1);
-            self.flows[usize::from(flow)].credit_ns += signed(quantum_ns);
+            let credit_ns = &mut self.flows[usize::from(flow)].credit_ns;
+            *credit_ns = credit_ns.saturating_add(signed(quantum_ns));
         }
     }
 

@@ -192,7 +192,7 @@ impl Ready {
             if other != class && self.queues[other as usize].len() > 0 {
                 let earned = &mut self.earned_ns[other as usize];
                 let share_ns = ran_ns.saturating_mul(u64::from(set.share)) / 1000;
-                *earned = (*earned + share_ns).min(SAVED_QUANTA * set.quantum_ns);
+                *earned = earned.saturating_add(share_ns).min(set.quantum_ns.saturating_mul(SAVED_QUANTA));
             }
         }
     }

@@ -81,7 +81,8 @@ pub struct Simulated {
 /// Runs a load.
 pub fn simulate(machine: &Machine, load: &[Load]) -> Simulated {
     let mut run = Run::new(machine, load);
-    while let Some(at_ns) = run.next_ns() {
+    // A load that goes beyond the end of time is left there.
+    while let Some(at_ns) = run.next_ns().filter(|_| run.now_ns < u64::MAX) {
         run.stage.pass(at_ns - run.now_ns);
         run.now_ns = at_ns;
         while let Some((lane, job)) = run.stage.take_finished() {
@@ -197,7 +198,8 @@ impl<'l> Run<'l> {
             return self.enter(job, self.low());
         }
         let queue_ns = self.now_ns - self.jobs[job].ready_ns;
-        self.simulated.fates[job].queue_ns += queue_ns;
+        let fate = &mut self.simulated.fates[job];
+        fate.queue_ns = fate.queue_ns.saturating_add(queue_ns);
         self.end(job, Some(refused.why));
     }
 
@@ -223,7 +225,9 @@ impl<'l> Run<'l> {
             let Some(job) = self.homes[home].waiting.remove(&turn.ticket) else { continue };
             match turn.goes {
                 Ok(()) => {
-                    self.simulated.fates[job].queue_ns += self.now_ns - self.jobs[job].ready_ns;
+                    let waited_ns = self.now_ns - self.jobs[job].ready_ns;
+                    let fate = &mut self.simulated.fates[job];
+                    fate.queue_ns = fate.queue_ns.saturating_add(waited_ns);
                     self.jobs[job].turn_ns = 0;
                     self.go_on(lane, job);
                 }
@@ -253,12 +257,12 @@ impl<'l> Run<'l> {
         let (class, flow, home) = (self.class(job), self.load[job].flow, self.jobs[job].home);
         if let Some(Part::Step { step, ns }) = self.load[job].parts.get(self.jobs[job].part).copied() {
             self.jobs[job].part += 1;
-            self.jobs[job].turn_ns += ns;
+            self.jobs[job].turn_ns = self.jobs[job].turn_ns.saturating_add(ns);
             self.homes[home].ready.ran(class, flow, ns);
             if home == self.low() {
-                self.simulated.low_busy_ns += ns;
+                self.simulated.low_busy_ns = self.simulated.low_busy_ns.saturating_add(ns);
             } else {
-                self.simulated.busy_ns += ns;
+                self.simulated.busy_ns = self.simulated.busy_ns.saturating_add(ns);
                 if ns > self.machine.settings.class(class).quantum_ns
                     && let Some(until_ns) = self.homes[home].overruns.overran(flow, step, self.now_ns)
                 {
