@@ -22,6 +22,12 @@ Exit codes:
   1  different
   2  trouble: it says what failed, why, and what to do";
 
+const SIMULATE_EXIT_CODES: &str = "\
+Exit codes:
+  0  simulated
+  1  simulated, but what was recorded is not reproduced: do not trust it
+  2  trouble: it says what failed, why, and what to do";
+
 /// Run a service of small steps here, and see what its requests did.
 #[derive(Debug, Parser)]
 #[command(name = "zerver", version, after_help = EXIT_CODES, subcommand_required = true)]
@@ -91,6 +97,12 @@ pub(crate) enum Command {
     /// Compared are the newest 500 of its flow. A field that goes with slowness need not cause it.
     #[command(after_help = EXIT_CODES)]
     Why(Why),
+    /// Tell what queueing and durations would be with other workers or other limits, from recorded requests
+    ///
+    /// The recorded arrivals, steps and waits go through the scheduler's own policy in virtual time: first as they were
+    /// recorded, which says how far the rest is to be trusted, then with what --set changes.
+    #[command(after_help = SIMULATE_EXIT_CODES)]
+    Simulate(Simulate),
     /// Show the flows: routes, steps, and the slots they read and write
     #[command(after_help = EXIT_CODES)]
     Catalog(Catalog),
@@ -142,8 +154,9 @@ pub(crate) struct Program {
     pub(crate) exe: Option<PathBuf>,
 }
 
+/// Which requests.
 #[derive(Debug, Args)]
-pub(crate) struct Ls {
+pub(crate) struct Filters {
     /// Only this flow
     #[arg(long, value_name = "SLUG")]
     pub(crate) flow: Option<String>,
@@ -159,9 +172,35 @@ pub(crate) struct Ls {
     /// Only what began in the last 5m, 2h, 1d
     #[arg(long, value_name = "DURATION")]
     pub(crate) since: Option<Span>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    #[command(flatten)]
+    pub(crate) filters: Filters,
     /// At most so many
     #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
     pub(crate) limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    #[command(flatten)]
+    pub(crate) filters: Filters,
+    /// At most so many, the newest
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 10_000)]
+    pub(crate) limit: usize,
+    /// The machine it was recorded on, where it is not as here with the defaults: workers, cores, batch.workers, ..
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(crate) recorded: Vec<(String, String)>,
+    /// What is to be different: workers, batch.workers, CLASS.quantum, CLASS.queue, ..
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 const ID_HELP: &str = "An id, a unique prefix of one, @last, @slowest, @fastest or @failed (also as @last:FLOW), \
@@ -340,10 +379,11 @@ mod tests {
         else {
             panic!("not ls");
         };
-        assert_eq!(ls.status, Some(Status::Class(5)));
-        assert_eq!(ls.slower_than, Some(Span { ns: 1_500_000 }));
-        assert_eq!(ls.since, Some(Span { ns: 5_400_000_000_000 }));
-        assert_eq!((ls.limit, ls.failed, ls.flow.as_deref()), (3, true, Some("todos")));
+        let filters = ls.filters;
+        assert_eq!(filters.status, Some(Status::Class(5)));
+        assert_eq!(filters.slower_than, Some(Span { ns: 1_500_000 }));
+        assert_eq!(filters.since, Some(Span { ns: 5_400_000_000_000 }));
+        assert_eq!((ls.limit, filters.failed, filters.flow.as_deref()), (3, true, Some("todos")));
         for wrong in ["--status 99", "--status 6xx", "--slower-than 10", "--since -5m", "--limit x"] {
             assert!(parse(&format!("zerver ls {wrong}")).is_err(), "{wrong}");
         }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use zerver_replay::rfc3339;
 use zerver_trace::{Class, Query, Summary};
 
-use crate::args::{Global, Ls};
+use crate::args::{Filters, Global, Ls};
 use crate::output::Output;
 use crate::place;
 use crate::trouble::{Done, Trouble};
@@ -15,15 +15,8 @@ use crate::view::list;
 pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
     let dir = place::store(global)?;
     let now_unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-    let query = Query {
-        flow: args.flow.clone(),
-        status: args.status,
-        failed: args.failed,
-        slower_than_ns: args.slower_than.map(|span| span.ns),
-        since_unix_ns: args.since.map(|span| now_unix_ns.saturating_sub(span.ns)),
-        // One more tells whether there are more.
-        limit: Some(args.limit.saturating_add(1)),
-    };
+    // One more tells whether there are more.
+    let query = query(&args.filters, args.limit.saturating_add(1), now_unix_ns);
     let reader = place::reader(&dir)?;
     let mut requests = reader.list(&query).map_err(|error| place::unreadable(&dir, &error))?;
     let is_cut = requests.len() > args.limit;
@@ -44,6 +37,18 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Don
         output.note(&format!("the newest {} are shown; more with --limit N", args.limit));
     }
     Ok(Done::Fine)
+}
+
+/// The question that the filters put.
+pub(super) fn query(filters: &Filters, limit: usize, now_unix_ns: u64) -> Query {
+    Query {
+        flow: filters.flow.clone(),
+        status: filters.status,
+        failed: filters.failed,
+        slower_than_ns: filters.slower_than.map(|span| span.ns),
+        since_unix_ns: filters.since.map(|span| now_unix_ns.saturating_sub(span.ns)),
+        limit: Some(limit),
+    }
 }
 
 /// `{"requests": [..]}`.
