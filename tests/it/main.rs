@@ -6,6 +6,7 @@ mod diff;
 mod disk;
 mod harness;
 mod replay;
+mod simulate;
 mod story;
 mod todos;
 mod trouble;

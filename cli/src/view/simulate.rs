@@ -46,7 +46,8 @@ fn notes(simulation: &Simulation) -> Vec<String> {
     let mut notes = Vec::new();
     if !simulation.is_close() {
         notes.push(
-            "Was it recorded on another machine, or with other settings? Say so with --recorded NAME=VALUE."
+            "Was it recorded on another machine, or with other settings? Say so with --recorded NAME=VALUE. Of what \
+             else the machine did then, nothing is known."
                 .to_owned(),
         );
     }

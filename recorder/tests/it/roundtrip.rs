@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use zerver_recorder::{FindError, Options, Policy, Reader, Recorder, Tail};
-use zerver_trace::{Capture, Find, Kept, Outcome, Query, Recorded, TraceSource};
+use zerver_trace::{Capture, Class, Event, Find, Kept, Name, Outcome, Query, Recorded, TraceSource};
 
 use crate::{options, sample};
 
@@ -43,6 +43,19 @@ fn what_was_recorded_is_read_back() {
     let slow = Query { slower_than_ns: Some(1_000_000 + 690 * 7), ..Query::default() };
     assert_eq!(reader.list(&slow).unwrap(), all[..9]);
     assert!(reader.list(&Query { failed: true, ..Query::default() }).unwrap().is_empty());
+}
+
+#[test]
+fn a_change_of_class_is_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    fn moved<V>(reason: impl Into<Name>) -> Event<V> {
+        Event::Moved { at_ns: 7, from: Class::Default, to: Class::Batch, reason: reason.into() }
+    }
+    let mut capture = sample::capture(1);
+    capture.events.push(moved("queue full"));
+    record(dir.path(), [capture]);
+    let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
+    assert_eq!(trace.events.last(), Some(&moved("queue full".to_owned())));
 }
 
 #[test]

@@ -126,7 +126,8 @@ impl Turns {
         } else if !self.is_measured.get() && now_ns.saturating_sub(self.busy_since_ns.get()) > nanos(BEHIND) {
             self.measure.notify_one();
         }
-        self.is_empty.get() && !self.is_behind.get()
+        // Who has just been given a turn, and has not begun, is not to be overtaken.
+        self.is_empty.get() && !self.is_given.get() && !self.is_behind.get()
     }
 
     async fn turn(&self, ticket: Ticket) -> Result<bool, Refused> {
@@ -256,6 +257,24 @@ mod tests {
             }
             settle().await;
             assert!(!turns.others_wait() && !turns.is_given.get() && turns.waiting.borrow().is_empty());
+        });
+    }
+
+    #[test]
+    fn who_gives_its_turn_to_another_waits_for_it() {
+        run(async {
+            let (turns, said, go_on) = (turns(|_| ()), Rc::default(), Rc::new(Notify::new()));
+            turns.is_behind.set(true);
+            let has_turn = turns.enter(Class::Default, 0, turns.zero.elapsed_ns()).await.unwrap();
+            contend(&turns, Class::Default, &said, &go_on);
+            settle().await;
+            turns.is_behind.set(false);
+            turns.give_back(Class::Default, 0, 10, has_turn);
+            go_on.notify_one();
+            let has_turn = turns.enter_again(Class::Default, 0, turns.zero.elapsed_ns()).await;
+            assert_eq!(*said.borrow(), [Class::Default], "the other has gone first");
+            turns.give_back(Class::Default, 0, 10, has_turn);
+            assert!(!turns.others_wait() && !turns.is_given.get());
         });
     }
 

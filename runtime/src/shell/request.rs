@@ -67,8 +67,10 @@ async fn go(mut live: Live, worker: &Rc<Worker>, conn: &Conn, body: Incoming) ->
     let found = match live.request().map_or(Err(Reject::NoSuchPath), |request| check(request, service)) {
         Ok(found) => found,
         Err(Reject::NoSuchPath) if is_health(&mut live, service) => {
-            let peer = conn.peer.ip();
-            return (health(live, worker, peer.is_loopback()), Instant::now());
+            if !http_body::Body::is_end_stream(&body) {
+                conn.leave_unread();
+            }
+            return (health(live, worker, conn.peer.ip().is_loopback()), Instant::now());
         }
         Err(reject) => {
             if !http_body::Body::is_end_stream(&body) {
