@@ -3,8 +3,9 @@
 use std::pin::pin;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use smallvec::SmallVec;
 use tokio::time::{Instant, Sleep};
-use zerver_engine::{Job, Next, Stop};
+use zerver_engine::{Job, Next, Start, Stop};
 
 use crate::flight::{self, Flight};
 use crate::interpreter::{Begun, Context, Interpreters};
@@ -24,6 +25,8 @@ pub(crate) async fn drive(
     lane: &Lane<'_>,
 ) -> Drove {
     let mut flights: Option<FuturesUnordered<Flight>> = None;
+    // Those that are over the limit.
+    let mut held = SmallVec::<[Start; 2]>::new();
     let mut deadline = pin!(None::<Sleep>);
     let mut next = Next::Run;
     loop {
@@ -53,9 +56,11 @@ pub(crate) async fn drive(
             }
             Next::Wait => {
                 let mut next = Next::Wait;
-                let starts = job.take_starts();
-                let nothing_new = starts.is_empty();
-                for start in starts {
+                held.extend(job.take_starts());
+                let in_flight = flights.as_ref().map_or(0, FuturesUnordered::len);
+                let room = lane.effects.saturating_sub(in_flight).min(held.len());
+                let nothing_new = room == 0;
+                for start in held.drain(..room) {
                     match flight::begin(&start, interpreters, context) {
                         Begun::Ready(performed) => next = job.complete(start.number, watch.tick(), performed),
                         Begun::Pending(flight) => flights.get_or_insert_default().push(flight),

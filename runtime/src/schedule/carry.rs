@@ -130,6 +130,7 @@ pub(super) async fn here(
         flow: way.flow,
         base_ns: way.base_ns,
         quantum_ns: service.schedule.settings.class(way.class).quantum_ns,
+        effects: service.limits.effects.max(1),
         since_ns: Cell::new(Some(began_ns)),
         last_ns: Cell::new(began_ns),
         has_turn: Cell::new(has_turn),

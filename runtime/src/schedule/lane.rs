@@ -30,6 +30,8 @@ pub(crate) struct Lane<'w> {
     /// When the request's head arrived, on the service's clock.
     pub(super) base_ns: u64,
     pub(super) quantum_ns: u64,
+    /// So many effects may be in flight.
+    pub(crate) effects: usize,
     /// When it began to run without a pause; none while it does not.
     pub(super) since_ns: Cell<Option<u64>>,
     /// The last time that it told.
