@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use zerver_engine::{Class, Failure, FailureKind, Refused, RequestId, Why};
 
 use super::low::Entrant;
-use super::{Board, Drove, Lane, Turns};
+use super::{Board, Drove, Lane, Shared, Turns};
 use crate::drive::drive;
 use crate::interpreter::Context;
 use crate::live::Live;
@@ -72,6 +72,9 @@ pub(crate) async fn carry(worker: &Worker, live: &mut Live, context: &Context) -
             }
         }
     };
+    if class != Class::Batch {
+        Shared::count(&shared.counters.moved);
+    }
     way.class = Class::Batch;
     Some(Elsewhere { way, class, is_new })
 }
@@ -164,6 +167,7 @@ fn overruns(step: &str) -> String {
 fn refuse(service: &Service, live: &mut Live, class: Class, why: Why) {
     let kind = if class == Class::Batch { FailureKind::Limited } else { FailureKind::Unavailable };
     let failure = Failure::new(kind, "capacity").message(format!("{class}: {}", why.as_str()));
+    Shared::count(&service.schedule.counters.shed[class as usize]);
     live.watch.tick();
     let Some(request) = live.shared_request() else { return };
     let mut response = service.render(&failure, &request);

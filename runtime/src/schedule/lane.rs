@@ -104,6 +104,7 @@ impl Lane<'_> {
 
     #[cold]
     fn overran(&self, step: u16, end_ns: u64) {
+        Shared::count(&self.shared.counters.overruns);
         let now_ns = self.base_ns + end_ns;
         let until_ns = self.turns.and_then(|turns| turns.overran(self.flow, step, now_ns));
         if let Some(until_ns) = until_ns.filter(|_| self.shared.low.is_some()) {

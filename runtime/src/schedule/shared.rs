@@ -18,6 +18,18 @@ pub(crate) struct Shared {
     /// For how long a step may run until its worker counts as stuck.
     pub(crate) stuck_after: Duration,
     slow: Vec<Slow>,
+    pub(super) counters: Counters,
+}
+
+/// What has happened since the start. None of it is on the way of a request that just runs.
+#[derive(Default)]
+pub(super) struct Counters {
+    /// Sent away, by the class that they had.
+    pub(super) shed: [AtomicU64; 3],
+    /// Moved to low priority on their way.
+    pub(super) moved: AtomicU64,
+    /// Steps that ran for longer than the quantum of their class.
+    pub(super) overruns: AtomicU64,
 }
 
 /// Whether a flow keeps others waiting.
@@ -38,7 +50,7 @@ impl Shared {
         stuck_after: Duration,
     ) -> Self {
         let slow = flows.iter().map(|_| Slow::default()).collect();
-        Self { settings, rules, low, flows, stuck_after, slow }
+        Self { settings, rules, low, flows, stuck_after, slow, counters: Counters::default() }
     }
 
     /// The step for whose sake a flow runs at low priority, if it does.
@@ -52,6 +64,10 @@ impl Shared {
         let Some(slow) = self.slow.get(usize::from(flow)) else { return false };
         slow.step.store(step, Ordering::Relaxed);
         slow.until_ns.swap(until_ns, Ordering::Relaxed) <= now_ns
+    }
+
+    pub(super) fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn flow_name(&self, flow: u16) -> &str {

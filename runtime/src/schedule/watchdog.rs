@@ -1,6 +1,6 @@
 //! Looks at the workers from outside: which of them hang in a step, and how all of them are.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -146,6 +146,12 @@ pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: 
             })
         };
         told["workers"] = seats.iter().map(worker).collect();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &shared.counters;
+        let [interactive, default, batch] = counters.shed.each_ref().map(count);
+        told["shed"] = json!({ "interactive": interactive, "default": default, "batch": batch });
+        told["moved"] = count(&counters.moved).into();
+        told["overruns"] = count(&counters.overruns).into();
         told["batch_waiting"] = shared.low.as_ref().map_or(0, |low| low.waiting()).into();
     }
     (stuck < seats.len(), told)

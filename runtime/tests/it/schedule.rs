@@ -152,6 +152,8 @@ fn what_cannot_wait_is_sent_away() {
     let refused = collector.one();
     let Outcome::Rejected { reason } = &refused.outcome else { panic!("{:?}", refused.outcome) };
     assert_eq!((refused.status, reason.as_str()), (429, "limited capacity: batch: queue full"));
+    let told = health.ask(get("/healthz")).body;
+    assert!(told.contains(r#""shed":{"batch":1,"default":0,"interactive":0}"#), "{told}");
     GATE.open();
     assert_eq!((first.answer().unwrap().status, second.answer().unwrap().status), (200, 200));
     running.stop();
