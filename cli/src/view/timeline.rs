@@ -32,7 +32,7 @@ pub(super) const FIELD: usize = 9;
 pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verdict>, look: Look) -> String {
     let unit = Unit::of(trace.duration_ns);
     let mut out = head(trace, look);
-    out += &field("class", &moves(timeline));
+    out += &field("class", &moves(timeline, look));
     out += &rows(trace, timeline, unit, look);
     out += &io(timeline, unit, look);
     out += &total(timeline, unit, look);
@@ -114,9 +114,11 @@ fn head(trace: &Trace, look: Look) -> String {
 }
 
 /// The classes it was given after that of its flow.
-fn moves(timeline: &Timeline) -> Vec<String> {
-    let line =
-        |m: &Move| format!("{} to {} at {}: {}", m.from, m.to, duration::show(m.at_ns), clean(&m.reason));
+fn moves(timeline: &Timeline, look: Look) -> Vec<String> {
+    let line = |m: &Move| {
+        let text = format!("{} to {} at {}: {}", m.from, m.to, duration::show(m.at_ns), clean(&m.reason));
+        if look.is_verbose { text } else { fit(&text, look.columns.saturating_sub(FIELD)) }
+    };
     timeline.moves.iter().map(line).collect()
 }
 

@@ -60,7 +60,7 @@ impl Rule {
     }
 
     /// Requests that name their class in this header: `interactive`, `default` or `batch`. Only those from this machine
-    /// are trusted, unless there is a token.
+    /// are trusted, unless there is a token; behind a proxy on this machine that is everybody, so let there be one.
     ///
     /// # Panics
     /// When HTTP does not allow the name.
