@@ -42,6 +42,12 @@ Exit codes:
      bug of the service by a step, or is ended by nothing but the default deadline
   2  trouble: it says what failed, why, and what to do";
 
+const SIMULATE_EXIT_CODES: &str = "\
+Exit codes:
+  0  simulated
+  1  simulated, but what was recorded is not reproduced: do not trust it
+  2  trouble: it says what failed, why, and what to do";
+
 /// Run a service of small steps here, and see what its requests did.
 #[derive(Debug, Parser)]
 #[command(name = "zerver", version, after_help = EXIT_CODES, subcommand_required = true)]
@@ -114,6 +120,12 @@ pub(crate) enum Command {
     /// Compared are the newest 500 of its flow. A field that goes with slowness need not cause it.
     #[command(after_help = EXIT_CODES)]
     Why(Why),
+    /// Tell what queueing and durations would be with other workers or other limits, from recorded requests
+    ///
+    /// The recorded arrivals, steps and waits go through the scheduler's own policy in virtual time: first as they were
+    /// recorded, which says how far the rest is to be trusted, then with what --set changes.
+    #[command(after_help = SIMULATE_EXIT_CODES)]
+    Simulate(Simulate),
     /// Show the flows: routes, steps, and the slots they read and write
     #[command(after_help = EXIT_CODES)]
     Catalog(Catalog),
@@ -206,6 +218,26 @@ pub(crate) struct Ls {
     /// At most so many
     #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
     pub(crate) limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// At most so many, the newest
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 10_000)]
+    pub(crate) limit: usize,
+    /// The machine it was recorded on, where it is not as here with the defaults: workers, cores, batch.workers, ..
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(crate) recorded: Vec<(String, String)>,
+    /// What is to be different: workers, batch.workers, CLASS.quantum, CLASS.queue, ..
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 const ID_HELP: &str = "An id, a unique prefix of one, @last, @slowest, @fastest or @failed (also as @last:FLOW), \

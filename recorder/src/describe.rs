@@ -236,6 +236,9 @@ impl Parts {
                 };
                 Event::Answered { call: *call, at_ns: *at_ns, answer }
             }
+            Event::Moved { at_ns, from, to, reason } => {
+                Event::Moved { at_ns: *at_ns, from: *from, to: *to, reason: reason.clone() }
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod json;
 mod replayer;
 mod rfc3339;
 mod shares;
+mod simulate;
 mod timeline;
 mod why;
 pub mod wire;
@@ -27,8 +28,9 @@ pub use replayer::{
     nearest, trials,
 };
 pub use rfc3339::{Utc, rfc3339};
+pub use simulate::{Compared, Figures, Machine, Mark, SETTINGS, Scheduling, Setting, Simulation, setting};
 pub use timeline::{
-    Attempt, Contributor, Effect, End, Failure, Gap, Io, Part, Run, Step, Timeline, TimelineJson, Totals,
-    Verdict, Write, median,
+    Attempt, Contributor, Effect, End, Failure, Gap, Io, Move, Part, Run, Step, Timeline, TimelineJson,
+    Totals, Verdict, Write, median,
 };
 pub use why::{Association, Group, Link, MIN_POPULATION, Place, Standing, Why, WhyJson};

@@ -1,4 +1,4 @@
-//! Accepts connections and deals them to the workers in turn.
+//! Accepts connections and deals them to the workers in turn, on a thread of its own: no worker that hangs holds it up.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use crate::notice;
-use crate::worker::{Message, Outbox};
+use crate::schedule::Watched;
+use crate::worker::Message;
 
 /// How long to wait when the system has no more connections to give, such as without file descriptors; doubled each
 /// time.
@@ -25,23 +25,17 @@ pub(crate) struct Acceptor {
     listener: TcpListener,
     /// The same socket, to be asked without waiting.
     backlog: std::net::TcpListener,
-    workers: Vec<Outbox>,
+    workers: Arc<Watched>,
     turn: usize,
     open: Arc<AtomicUsize>,
     limit: usize,
-}
-
-/// An acceptor at work.
-pub(crate) struct Accepting {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
 }
 
 impl Acceptor {
     /// In the runtime where it will work.
     pub(crate) fn new(
         listener: std::net::TcpListener,
-        workers: Vec<Outbox>,
+        workers: Arc<Watched>,
         open: Arc<AtomicUsize>,
         limit: usize,
     ) -> io::Result<Self> {
@@ -49,25 +43,21 @@ impl Acceptor {
         Ok(Self { listener: TcpListener::from_std(listener)?, backlog, workers, turn: 0, open, limit })
     }
 
-    pub(crate) fn spawn(mut self) -> Accepting {
-        let (stop, mut stopped) = oneshot::channel();
-        let task = tokio::task::spawn_local(async move {
-            tokio::select! {
-                biased;
-                _ = &mut stopped => {}
-                () = self.accept() => {}
+    /// Accepts until it is told to stop, or nobody can tell it any more. Everybody who has connected by then is dealt to a
+    /// worker; then the workers are told to drain.
+    pub(crate) async fn work(mut self, mut stopped: oneshot::Receiver<()>) {
+        tokio::select! {
+            biased;
+            _ = &mut stopped => {}
+            () = self.accept() => {}
+        }
+        // Who is in the backlog has connected already.
+        while let Ok((socket, peer)) = self.backlog.accept() {
+            if socket.set_nonblocking(true).is_ok() {
+                self.deal(socket, peer);
             }
-            // Who is in the backlog has connected already.
-            while let Ok((socket, peer)) = self.backlog.accept() {
-                if socket.set_nonblocking(true).is_ok() {
-                    self.deal(socket, peer);
-                }
-            }
-            for worker in &self.workers {
-                let _ = worker.send(Message::Drain);
-            }
-        });
-        Accepting { stop, task }
+        }
+        self.workers.drain();
     }
 
     async fn accept(&mut self) {
@@ -107,19 +97,9 @@ impl Acceptor {
         // Answers go out at once. Where that cannot be had, they go out later.
         let _ = socket.set_nodelay(true);
         self.open.fetch_add(1, Ordering::Relaxed);
-        self.turn = (self.turn + 1) % self.workers.len().max(1);
-        if let Some(worker) = self.workers.get(self.turn)
-            && worker.send(Message::Connection(socket, peer)).is_err()
-        {
-            self.open.fetch_sub(1, Ordering::Relaxed);
+        match self.workers.send(self.turn + 1, Message::Connection(socket, peer)) {
+            Some(turn) => self.turn = turn,
+            None => drop(self.open.fetch_sub(1, Ordering::Relaxed)),
         }
-    }
-}
-
-impl Accepting {
-    /// Stops accepting, once everybody who has connected is dealt to a worker; then the workers drain.
-    pub(crate) async fn stop(self) {
-        let _ = self.stop.send(());
-        let _ = self.task.await;
     }
 }

@@ -4,12 +4,13 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zerver_engine::{EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response};
+use zerver_engine::{EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, Scheduling};
 use zerver_trace::{EventSink, FlowInfo};
 
 use crate::effects::kv;
 use crate::interpreter::{Interpreter, Interpreters};
 use crate::prepare::{Live, LiveError, Prepare};
+use crate::schedule::{Low, Rule, Shared};
 use crate::service::Service;
 use crate::shell::Router;
 use crate::twice::{TellImpure, Twice};
@@ -41,6 +42,11 @@ pub struct App {
     deadline: Duration,
     addr: String,
     workers: Option<usize>,
+    batch_workers: Option<usize>,
+    scheduling: Scheduling,
+    rules: Vec<Rule>,
+    stuck_after: Duration,
+    health: Option<String>,
     hosts: Vec<String>,
 }
 
@@ -64,6 +70,11 @@ impl App {
             deadline: Duration::from_secs(30),
             addr: "127.0.0.1:3000".to_owned(),
             workers: None,
+            batch_workers: None,
+            scheduling: Scheduling::default(),
+            rules: Vec::new(),
+            stuck_after: Duration::from_secs(1),
+            health: Some("/healthz".to_owned()),
             hosts: Vec::new(),
         }
     }
@@ -155,6 +166,40 @@ impl App {
         self
     }
 
+    /// How many threads of low priority run batch requests, and those of flows whose steps keep others waiting; as many as
+    /// there are cores. With none, workers run them after all others.
+    pub fn batch_workers(mut self, workers: usize) -> Self {
+        self.batch_workers = Some(workers);
+        self
+    }
+
+    /// How requests wait for their turn, and when they are sent away.
+    pub fn scheduling(mut self, scheduling: Scheduling) -> Self {
+        self.scheduling = scheduling;
+        self
+    }
+
+    /// Adds a rule that gives requests another class than that of their flow; the first one that matches counts.
+    pub fn class_rule(mut self, rule: Rule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// For how long a step may run until its worker counts as stuck; 1 s. Its connections wait then, and another worker
+    /// takes new ones.
+    pub fn stuck_after(mut self, time: Duration) -> Self {
+        self.stuck_after = time;
+        self
+    }
+
+    /// Where a GET is told how the service is, unless a flow takes that path; `/healthz`. None: nowhere. It is answered
+    /// with 200, or with 503 where every worker is stuck; this machine is also told which step each worker runs. Such
+    /// requests are not recorded.
+    pub fn health(mut self, path: Option<&str>) -> Self {
+        self.health = path.map(str::to_owned);
+        self
+    }
+
     /// Allows requests for this host only, a name without a port; called again, for this one too. Others get a 421.
     /// Without it all hosts are allowed.
     pub fn allow_host(mut self, host: impl Into<String>) -> Self {
@@ -176,6 +221,7 @@ impl App {
     /// # Errors
     /// When the flows contradict each other, or the address cannot be listened on.
     pub fn start(self, settings: Settings) -> Result<Running, StartError> {
+        self.scheduling.check().map_err(StartError::Scheduling)?;
         let flows = self.ready_flows()?;
         let router = Router::new(&flows)?;
         let listener = match settings.listener {
@@ -184,7 +230,9 @@ impl App {
         };
         let live = Live::open(self.interpreters, self.live).map_err(StartError::Live)?;
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let workers = self.workers.unwrap_or_else(cores);
+        let workers = self.workers.unwrap_or_else(cores).max(1);
+        let low_workers = self.batch_workers.unwrap_or_else(cores);
+        let low = (low_workers > 0).then(|| Arc::new(Low::new(&self.scheduling, workers)));
         let service = Service {
             router,
             interpreters: live.interpreters,
@@ -196,8 +244,10 @@ impl App {
             token: settings.record_token,
             twice: settings.twice.map(Twice::new),
             no_flow: Arc::default(),
+            schedule: Shared::new(self.scheduling, self.rules, low, flows, self.stuck_after),
+            health: self.health,
         };
-        Running::start(service, listener, workers, live.kept)
+        Running::start(service, listener, workers, low_workers, live.kept)
     }
 
     /// Opens what performs effects, and nothing else.
@@ -214,11 +264,11 @@ impl App {
     }
 
     pub(crate) fn ready_flows(&self) -> Result<Vec<Arc<Flow>>, StartError> {
-        let ready = |def: &FlowDef| match Flow::new(def, self.render) {
-            Ok(flow) => Ok(Arc::new(flow)),
+        let ready = |(at, def): (usize, &FlowDef)| match Flow::new(def, self.render) {
+            Ok(flow) => Ok(Arc::new(flow.numbered(u16::try_from(at).unwrap_or(u16::MAX)))),
             Err(error) => Err(StartError::Slots { slug: def.name().to_owned(), error }),
         };
-        self.flows.iter().map(ready).collect()
+        self.flows.iter().enumerate().map(ready).collect()
     }
 }
 

@@ -8,6 +8,7 @@
 //! | `ZERVER_STORE` | the folder of the store; `.zerver` |
 //! | `ZERVER_RECORD` | what to record: `all`, `tail` or `off`; `tail` |
 //! | `ZERVER_RECORD_TOKEN` | requests that show it in `x-zerver-record` are recorded in any case |
+//! | `ZERVER_WORKERS`, `ZERVER_BATCH_WORKERS` | how many threads serve requests, and how many batch ones; as the program says |
 //! | `ZERVER_DEV` | `1` under `zerver dev` |
 //! | `ZERVER_TWICE` | `1` to run each step twice and name those that are not the same then; as `ZERVER_DEV` |
 //! | `ZERVER_CATALOG` | `1` to print the flows as JSON, and no more |
@@ -32,6 +33,8 @@ pub(crate) struct Environment {
     pub(crate) store: Option<PathBuf>,
     pub(crate) record: Option<Record>,
     pub(crate) record_token: Option<String>,
+    pub(crate) workers: Option<usize>,
+    pub(crate) batch_workers: Option<usize>,
     pub(crate) dev: bool,
     pub(crate) twice: bool,
     pub(crate) catalog: bool,
@@ -65,6 +68,13 @@ impl Environment {
             Some(value) if value == "0" => Ok(Some(false)),
             Some(value) => Err(wrong(name, &value, "it is 0 or 1")),
         };
+        let count = |name, least, allowed| match get(name) {
+            Some(value) => match value.to_str().and_then(|text| text.parse().ok()) {
+                Some(count) if (least..=MAX_WORKERS).contains(&count) => Ok(Some(count)),
+                _ => Err(wrong(name, &value, allowed)),
+            },
+            None => Ok(None),
+        };
         let addr = text("ZERVER_ADDR", ADDRESS)?;
         if let Some(addr) = &addr
             && !addr
@@ -90,6 +100,8 @@ impl Environment {
             store: store.map(PathBuf::from),
             record,
             record_token: text("ZERVER_RECORD_TOKEN", "it is text")?.filter(|token| !token.is_empty()),
+            workers: count("ZERVER_WORKERS", 1, "it is a number from 1 to 1024")?,
+            batch_workers: count("ZERVER_BATCH_WORKERS", 0, "it is a number from 0 to 1024")?,
             dev,
             twice: flag("ZERVER_TWICE")?.unwrap_or(dev),
             catalog: flag("ZERVER_CATALOG")?.unwrap_or_default(),
@@ -98,6 +110,9 @@ impl Environment {
         })
     }
 }
+
+/// So many threads are a slip of the pen if they are more.
+const MAX_WORKERS: usize = 1024;
 
 const ADDRESS: &str = "it is HOST:PORT, such as 127.0.0.1:3000";
 
@@ -123,6 +138,12 @@ mod tests {
             "ZERVER_ADDR=\"a:99999\" is wrong; it is HOST:PORT, such as 127.0.0.1:3000",
         );
         check("ZERVER_RECORD", "some", "ZERVER_RECORD=\"some\" is wrong; it is all, tail or off");
+        check("ZERVER_WORKERS", "0", "ZERVER_WORKERS=\"0\" is wrong; it is a number from 1 to 1024");
+        check(
+            "ZERVER_BATCH_WORKERS",
+            "-1",
+            "ZERVER_BATCH_WORKERS=\"-1\" is wrong; it is a number from 0 to 1024",
+        );
         check("ZERVER_DEV", "yes", "ZERVER_DEV=\"yes\" is wrong; it is 0 or 1");
         check("ZERVER_STORE", "", "ZERVER_STORE=\"\" is wrong; it is the path of a folder");
     }
@@ -131,6 +152,7 @@ mod tests {
     fn right_values_are_taken() {
         assert_eq!(of("ZERVER_ADDR", "[::1]:0").unwrap().addr.as_deref(), Some("[::1]:0"));
         assert_eq!(of("ZERVER_RECORD", "off").unwrap().record, Some(Record::Off));
+        assert_eq!(of("ZERVER_BATCH_WORKERS", "0").unwrap().batch_workers, Some(0));
         assert!(of("ZERVER_DEV", "1").unwrap().dev && !of("ZERVER_DEV", "0").unwrap().dev);
         assert!(of("ZERVER_DEV", "1").unwrap().twice && of("ZERVER_TWICE", "1").unwrap().twice);
         assert!(!of("ZERVER_DEV", "0").unwrap().twice && !of("ZERVER_ADDR", "a:1").unwrap().twice);

@@ -26,6 +26,7 @@ mod record;
 mod recorded;
 mod run;
 mod running;
+mod schedule;
 mod script;
 mod service;
 mod shell;
@@ -41,9 +42,11 @@ pub use prepare::{Live, LiveError};
 pub use record::build_id;
 pub use run::run;
 pub use running::Running;
+pub use schedule::Rule;
 pub use script::{Run, Script};
 pub use start_error::StartError;
 pub use twice::{Impure, TellImpure};
+pub use zerver_engine::{ClassSettings, Often, Scheduling};
 
 /// Makes the `main` of a service out of the function that makes its [`App`].
 #[macro_export]

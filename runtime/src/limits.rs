@@ -34,6 +34,8 @@ pub struct Limits {
     pub drain: Duration,
     /// Open connections: 10,000. More wait in the system's backlog.
     pub connections: usize,
+    /// Effects in flight for one request: 100. More wait until others have ended; their time limits begin then.
+    pub effects: usize,
     /// Requests in flight on one HTTP/2 connection: 128.
     pub streams: u32,
 }
@@ -51,6 +53,7 @@ impl Default for Limits {
             write_stall: Duration::from_secs(30),
             drain: Duration::from_secs(10),
             connections: 10_000,
+            effects: 100,
             streams: 128,
         }
     }

@@ -1,13 +1,13 @@
 //! A request from its head to its capture. However it ends, also by being dropped, its trace reaches the sink.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
-use zerver_engine::{Arrival, Flow, Job, Request, RequestId, Response, Stop};
+use zerver_engine::{Arrival, Class, Flow, Job, Request, RequestId, Response, Stop};
 use zerver_trace::{Capture, Datum, Event, Message, Outcome};
 
 use crate::answered::Answered;
 use crate::flight::discard;
+use crate::service::OwnService;
 use crate::time::Stopwatch;
 use crate::twice::Checked;
 use crate::worker::Worker;
@@ -15,7 +15,11 @@ use crate::worker::Worker;
 pub(crate) struct Live {
     pub(crate) id: RequestId,
     pub(crate) watch: Stopwatch,
-    worker: Rc<Worker>,
+    /// The class it was given by its flow or by a rule.
+    pub(crate) class: Class,
+    /// When its head arrived, on the service's clock.
+    pub(crate) base_ns: u64,
+    service: Arc<OwnService>,
     unix_ns: u64,
     seed: u64,
     asked: bool,
@@ -29,8 +33,8 @@ pub(crate) struct Live {
 
 impl Live {
     /// A request whose head has arrived when `watch` started.
-    pub(crate) fn new(worker: Rc<Worker>, watch: Stopwatch, request: Request) -> Self {
-        let wall = worker.clock.wall(watch.at(0));
+    pub(crate) fn new(worker: &Worker, watch: Stopwatch, request: Request) -> Self {
+        let (wall, base_ns) = worker.clock.wall(watch.at(0));
         Self {
             id: worker.ids.next(wall.ordered_ns),
             seed: worker.ids.seed(),
@@ -39,13 +43,16 @@ impl Live {
             flow: None,
             job: None,
             request: Some(Arc::new(request)),
+            class: Class::default(),
+            base_ns,
+            service: Arc::clone(&worker.own_service),
             watch,
-            worker,
         }
     }
 
     /// This flow takes it.
     pub(crate) fn found(&mut self, flow: Arc<Flow>) {
+        self.class = flow.info().class;
         self.flow = Some(flow);
     }
 
@@ -54,13 +61,23 @@ impl Live {
         self.request.as_mut().and_then(Arc::get_mut)
     }
 
+    /// The request, also while steps see it.
+    pub(crate) fn shared_request(&self) -> Option<Arc<Request>> {
+        self.request.clone()
+    }
+
+    /// Nothing is to be recorded of it.
+    pub(crate) fn forget(mut self) {
+        discard(self.request.take());
+    }
+
     /// The job, to be driven; it is made of the request when it is first asked for. None if no flow takes the request.
     pub(crate) fn job(&mut self) -> Option<(&mut Checked, &mut Stopwatch)> {
         if self.job.is_none() {
             let (flow, request) = (self.flow.as_ref()?, self.request.as_ref()?);
             let arrival =
                 Arrival { request: Arc::clone(request), id: self.id, unix_ns: self.unix_ns, seed: self.seed };
-            let service = &self.worker.service;
+            let service = &self.service;
             let is_recorded = service.sink.is_some() || service.twice.is_some();
             let new = if is_recorded { Job::new } else { Job::unrecorded };
             let job = new(Arc::clone(flow), arrival, self.watch.now_ns());
@@ -89,18 +106,18 @@ impl Live {
         events_dropped: u32,
     ) -> Option<Response> {
         let request = self.request.take()?;
-        let Some(sink) = &self.worker.service.sink else {
+        let Some(sink) = &self.service.sink else {
             discard((events, request));
             return response;
         };
         let flow = match &self.flow {
             Some(flow) => flow.info(),
-            None => &self.worker.service.no_flow,
+            None => &self.service.no_flow,
         };
         sink.accept(Box::new(Capture {
             id: self.id,
             flow: Arc::clone(flow),
-            class: flow.class,
+            class: self.class,
             started_unix_ns: self.unix_ns,
             duration_ns: self.watch.now_ns(),
             seed: self.seed,

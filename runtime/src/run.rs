@@ -69,6 +69,14 @@ fn try_run(app: App) -> Result<(), StartError> {
     if let Some(recorder) = &recorder {
         recorder.declare(&app.catalog()?);
     }
+    let app = match environment.workers {
+        Some(workers) => app.workers(workers),
+        None => app,
+    };
+    let app = match environment.batch_workers {
+        Some(workers) => app.batch_workers(workers),
+        None => app,
+    };
     let running = app.start(Settings {
         listener: Some(listener),
         sink: recorder.as_ref().map(Recorder::sink),

@@ -3,26 +3,33 @@
 use std::any::Any;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use tokio::runtime::LocalOptions;
-use tokio::sync::Barrier;
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+use tokio::sync::{Barrier, oneshot};
 
-use crate::StartError;
 use crate::accept::Acceptor;
+use crate::schedule::{self, Board, Seat};
 use crate::service::Service;
 use crate::time::Zero;
-use crate::worker::{Crew, Inbox, Message, Outbox, Worker};
+use crate::worker::{Crew, Worker};
+use crate::{StartError, notice};
+
+/// How often to look whether a thread that has not ended hangs.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// A service that runs, on threads of its own. Dropped, it stops by itself, unwaited for.
 #[must_use = "a service stops when this is dropped"]
 pub struct Running {
     addr: SocketAddr,
-    /// The worker that accepts.
-    first: Outbox,
-    threads: Vec<JoinHandle<()>>,
+    /// Who accepts stops when this is used, or dropped.
+    stop: Option<oneshot::Sender<()>>,
+    threads: Arc<Threads>,
+    /// The watchdog ends when this is dropped.
+    watchdog: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
     /// What [`App::live`](crate::App::live) wants to outlive the threads.
     _kept: Vec<Box<dyn Any + Send>>,
 }
@@ -34,13 +41,15 @@ impl Running {
     }
 
     /// Stops accepting, waits until the requests in flight are answered, or for [`Limits::drain`](crate::Limits), and
-    /// for the recorder to write what it has.
+    /// for the recorder to write what it has. A step that hangs is not waited for.
     ///
     /// It blocks: not for use on an async runtime's thread.
     pub fn stop(mut self) {
-        let _ = self.first.send(Message::Drain);
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
+        drop(self.stop.take());
+        self.threads.join();
+        if let Some((stop, watchdog)) = self.watchdog.take() {
+            drop(stop);
+            let _ = watchdog.join();
         }
     }
 
@@ -48,72 +57,199 @@ impl Running {
         service: Service,
         listener: TcpListener,
         workers: usize,
+        low_workers: usize,
         kept: Vec<Box<dyn Any + Send>>,
     ) -> Result<Self, StartError> {
         let addr = listener.local_addr().map_err(StartError::Worker)?;
-        let service = Arc::new(service);
-        let (outboxes, inboxes): (Vec<_>, Vec<_>) =
-            (0..workers.max(1)).map(|_| tokio::sync::mpsc::unbounded_channel()).unzip();
+        let limit = service.limits.connections;
         let crew = Crew {
             zero: Arc::new(Zero::now()),
             open: Arc::new(AtomicUsize::new(0)),
-            leave: Arc::new(Barrier::new(outboxes.len())),
+            leave: Arc::new(Barrier::new(workers + low_workers)),
+            watched: Arc::default(),
         };
-        let first = outboxes[0].clone();
-        let (ready, readies) = mpsc::channel();
-        let mut accept = Some((listener, outboxes));
-        let mut threads = Vec::new();
-        for (at, inbox) in inboxes.into_iter().enumerate() {
-            let (service, crew, accept, ready) =
-                (Arc::clone(&service), crew.clone(), accept.take(), ready.clone());
-            let thread = std::thread::Builder::new()
-                .name(format!("zerver-{at}"))
-                .spawn(move || work(&service, &crew, inbox, accept, &ready))
-                .map_err(StartError::Worker)?;
-            threads.push(thread);
+        let place = Place { service: Arc::new(service), crew, threads: Arc::default() };
+        let (threads, watched) = (Arc::clone(&place.threads), Arc::clone(&place.crew.watched));
+        let start = || {
+            (0..workers).try_for_each(|at| place.worker(at))?;
+            (0..low_workers).try_for_each(|at| place.low_worker(at))?;
+            Ok((place.acceptor(listener, limit)?, place.watchdog(workers)?))
+        };
+        match start() {
+            Ok((stop, watchdog)) => {
+                Ok(Self { addr, stop: Some(stop), threads, watchdog: Some(watchdog), _kept: kept })
+            }
+            Err(error) => {
+                // Those that did start end again.
+                watched.drain();
+                Err(StartError::Worker(error))
+            }
         }
-        drop(ready);
-        for ready in readies.iter().take(threads.len()) {
-            ready.map_err(StartError::Worker)?;
-        }
-        Ok(Self { addr, first, threads, _kept: kept })
     }
 }
 
-impl Drop for Running {
+/// The threads of a service.
+#[derive(Default)]
+struct Threads {
+    all: Mutex<Vec<(JoinHandle<()>, Arc<Board>)>>,
+    one_ended: Condvar,
+}
+
+impl Threads {
+    /// Waits for all to end but those that hang.
+    fn join(&self) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            for (thread, _) in all.extract_if(.., |(_, board)| board.has_ended()) {
+                let _ = thread.join();
+            }
+            if all.iter().all(|(_, board)| board.is_stuck()) {
+                return;
+            }
+            all = self.one_ended.wait_timeout(all, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn ended(&self, board: &Board) {
+        // Whoever waits must not miss it between its look and its wait, nor join a thread that waits for this lock.
+        let _all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        board.leave();
+        self.one_ended.notify_all();
+    }
+}
+
+/// Where threads are started.
+#[derive(Clone)]
+struct Place {
+    service: Arc<Service>,
+    crew: Crew,
+    threads: Arc<Threads>,
+}
+
+impl Place {
+    /// Starts a worker, which takes connections from then on.
+    fn worker(&self, at: usize) -> io::Result<()> {
+        let (outbox, inbox) = tokio::sync::mpsc::unbounded_channel();
+        let (name, board) = (format!("zerver-{at}"), Arc::new(Board::default()));
+        let seat = Seat { name: name.clone(), board: Arc::clone(&board), outbox };
+        let slept = Arc::new(AtomicBool::new(true));
+        let (service, crew) = (Arc::clone(&self.service), self.crew.clone());
+        let own = Arc::clone(&board);
+        self.thread(name, board, move |ready| {
+            let set_up = || {
+                let runtime = runtime(Some(Arc::clone(&slept)))?;
+                Ok((runtime, Worker::new(service, crew, own, slept)?))
+            };
+            if let Some((runtime, worker)) = tell(ready, set_up()) {
+                runtime.block_on(worker.work(inbox));
+            }
+        })?;
+        self.crew.watched.add(seat);
+        Ok(())
+    }
+
+    /// Starts a thread of low priority.
+    fn low_worker(&self, at: usize) -> io::Result<()> {
+        let board = Arc::new(Board::default());
+        let Some(low) = self.service.schedule.low.clone() else { return Ok(()) };
+        let (service, crew, own) = (Arc::clone(&self.service), self.crew.clone(), Arc::clone(&board));
+        self.thread(format!("zerver-batch-{at}"), board, move |ready| {
+            let Some(runtime) = tell(ready, runtime(None)) else { return };
+            if let (Err(error), 0) = (schedule::lower_priority(), at) {
+                notice::warn(&format!("batch runs with the priority of all others: {error}"));
+            }
+            let drain = service.limits.drain;
+            runtime.block_on(async {
+                low.work(service, Arc::clone(&crew.zero), own).await;
+                let _ = tokio::time::timeout(drain, crew.leave.wait()).await;
+            });
+        })
+    }
+
+    /// Starts who accepts. It stops when what is returned is used, or dropped.
+    fn acceptor(&self, listener: TcpListener, limit: usize) -> io::Result<oneshot::Sender<()>> {
+        let (stop, stopped) = oneshot::channel();
+        let (watched, open) = (Arc::clone(&self.crew.watched), Arc::clone(&self.crew.open));
+        self.thread("zerver-accept".to_owned(), Arc::default(), move |ready| {
+            let set_up = || {
+                let runtime = runtime(None)?;
+                let context = runtime.enter();
+                let acceptor = Acceptor::new(listener, watched, open, limit)?;
+                drop(context);
+                Ok((runtime, acceptor))
+            };
+            if let Some((runtime, acceptor)) = tell(ready, set_up()) {
+                runtime.block_on(acceptor.work(stopped));
+            }
+        })?;
+        Ok(stop)
+    }
+
+    /// Starts who looks whether workers hang, and replaces them. It ends when what is returned is dropped.
+    fn watchdog(self, workers: usize) -> io::Result<(mpsc::Sender<()>, JoinHandle<()>)> {
+        let (stop, stopped) = mpsc::channel();
+        let next = AtomicUsize::new(workers);
+        let watch = move || {
+            let Self { service, crew, .. } = &self;
+            schedule::watch(&crew.watched, &service.schedule, &crew.zero, &stopped, || {
+                if let Some(low) = &service.schedule.low {
+                    low.sender_comes();
+                }
+                if let Err(error) = self.worker(next.fetch_add(1, Ordering::Relaxed)) {
+                    notice::warn(&format!("cannot start a worker: {error}"));
+                }
+            });
+        };
+        let thread = std::thread::Builder::new().name("zerver-watch".to_owned()).spawn(watch)?;
+        Ok((stop, thread))
+    }
+
+    /// Starts a thread, and waits until it is ready.
+    fn thread(
+        &self,
+        name: String,
+        board: Arc<Board>,
+        work: impl FnOnce(mpsc::Sender<io::Result<()>>) + Send + 'static,
+    ) -> io::Result<()> {
+        let (ready, is_ready) = mpsc::channel();
+        let ends = Ends { threads: Arc::clone(&self.threads), board: Arc::clone(&board) };
+        let work = move || {
+            let _ends = ends;
+            work(ready);
+        };
+        let thread = std::thread::Builder::new().name(name).spawn(work)?;
+        self.threads.all.lock().unwrap_or_else(PoisonError::into_inner).push((thread, board));
+        is_ready.recv().unwrap_or_else(|_| Err(io::Error::other("it ended at once")))
+    }
+}
+
+/// Says that a thread has ended, however it does.
+struct Ends {
+    threads: Arc<Threads>,
+    board: Arc<Board>,
+}
+
+impl Drop for Ends {
     fn drop(&mut self) {
-        let _ = self.first.send(Message::Drain);
+        self.threads.ended(&self.board);
     }
 }
 
-/// What a worker's thread does.
-fn work(
-    service: &Arc<Service>,
-    crew: &Crew,
-    inbox: Inbox,
-    accept: Option<(TcpListener, Vec<Outbox>)>,
-    ready: &mpsc::Sender<io::Result<()>>,
-) {
-    let set_up = || {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-        let worker = Worker::new(Arc::clone(service), crew.clone())?;
-        let acceptor = {
-            let _context = runtime.enter();
-            let limit = service.limits.connections;
-            accept
-                .map(|(listener, all)| Acceptor::new(listener, all, Arc::clone(&crew.open), limit))
-                .transpose()?
-        };
-        Ok((runtime, worker, acceptor))
-    };
-    match set_up() {
-        Ok((runtime, worker, acceptor)) => {
-            let _ = ready.send(Ok(()));
-            runtime.block_on(worker.work(inbox, acceptor));
-        }
-        Err(error) => {
-            let _ = ready.send(Err(error));
-        }
+/// A runtime for one thread, which says when it goes to sleep.
+fn runtime(slept: Option<Arc<AtomicBool>>) -> io::Result<LocalRuntime> {
+    let mut builder = Builder::new_current_thread();
+    if let Some(slept) = slept {
+        builder.on_thread_park(move || slept.store(true, Ordering::Relaxed));
     }
+    builder.enable_all().build_local(LocalOptions::default())
+}
+
+/// Tells whether a thread is ready, and gives what it is ready with.
+fn tell<T>(ready: mpsc::Sender<io::Result<()>>, set_up: io::Result<T>) -> Option<T> {
+    let (told, result) = match set_up {
+        Ok(result) => (Ok(()), Some(result)),
+        Err(error) => (Err(error), None),
+    };
+    let _ = ready.send(told);
+    result
 }

@@ -7,6 +7,7 @@ use zerver_engine::{Failure, Flow, RenderFailure, Request, Response};
 use zerver_trace::{EventSink, FlowInfo};
 
 use crate::interpreter::Interpreters;
+use crate::schedule::Shared;
 use crate::shell::Router;
 use crate::twice::Twice;
 use crate::{Limits, time};
@@ -24,8 +25,23 @@ pub(crate) struct Service {
     pub(crate) token: Option<String>,
     /// Where each step runs twice.
     pub(crate) twice: Option<Arc<Twice>>,
+    pub(crate) schedule: Shared,
+    /// Where to tell how it is, where no flow takes that path.
+    pub(crate) health: Option<String>,
     /// Stands in for the flow of requests which none takes.
     pub(crate) no_flow: Arc<FlowInfo>,
+}
+
+/// The service, as one worker shares it with its requests: how many there are is counted for each worker by itself, so
+/// that no core waits for another.
+pub(crate) struct OwnService(pub(crate) Arc<Service>);
+
+impl std::ops::Deref for OwnService {
+    type Target = Service;
+
+    fn deref(&self) -> &Service {
+        &self.0
+    }
 }
 
 impl Service {
@@ -50,7 +66,7 @@ impl Service {
 }
 
 /// Takes the same time wherever they differ.
-fn is_equal(shown: &[u8], token: &[u8]) -> bool {
+pub(crate) fn is_equal(shown: &[u8], token: &[u8]) -> bool {
     let differences = std::iter::zip(shown, token).fold(0, |all, (a, b)| all | (a ^ b));
     std::hint::black_box(differences) == 0 && shown.len() == token.len() && !token.is_empty()
 }

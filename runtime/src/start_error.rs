@@ -94,6 +94,9 @@ pub enum StartError {
     /// The system gives no threads, no timers or no randomness.
     #[error("cannot start a worker: {0}")]
     Worker(io::Error),
+    /// The scheduling cannot be meant.
+    #[error("scheduling: {0}")]
+    Scheduling(zerver_engine::SettingError),
     /// Whoever wants replays cannot be spoken to.
     #[error("cannot speak on ZERVER_IPC={}: {error}", socket.display())]
     Ipc {

@@ -35,6 +35,16 @@ impl Zero {
         Self { instant, unix_ns: unix_ns.into(), greatest_unix_ns: unix_ns.into() }
     }
 
+    /// How long ago zero was.
+    pub(crate) fn elapsed_ns(&self) -> u64 {
+        nanos(self.instant.elapsed())
+    }
+
+    /// How long after zero that was.
+    pub(crate) fn since_ns(&self, at: Instant) -> u64 {
+        nanos(at.saturating_duration_since(self.instant))
+    }
+
     /// Takes in what the wall clock shows at `at_ns` after zero.
     fn sync(&self, at_ns: u64, unix_now_ns: u64) {
         let unix_ns = unix_now_ns.saturating_sub(at_ns);
@@ -63,13 +73,14 @@ impl Clock {
         Self { zero, next_sync_ns: Cell::new(0) }
     }
 
-    pub(crate) fn wall(&self, at: Instant) -> Wall {
-        let at_ns = nanos(at.saturating_duration_since(self.zero.instant));
+    /// Also how long after zero that was.
+    pub(crate) fn wall(&self, at: Instant) -> (Wall, u64) {
+        let at_ns = self.zero.since_ns(at);
         if at_ns >= self.next_sync_ns.get() {
             self.next_sync_ns.set(at_ns + nanos(SYNC));
-            self.zero.sync(nanos(self.zero.instant.elapsed()), unix_now_ns());
+            self.zero.sync(self.zero.elapsed_ns(), unix_now_ns());
         }
-        self.zero.wall(at_ns)
+        (self.zero.wall(at_ns), at_ns)
     }
 }
 

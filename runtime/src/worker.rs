@@ -7,14 +7,14 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Barrier, Notify, mpsc};
 
-use crate::accept::Acceptor;
 use crate::ids::Ids;
-use crate::service::Service;
+use crate::schedule::{Board, Shared, Turns, Watched};
+use crate::service::{OwnService, Service};
 use crate::shell::{Conn, serve};
 use crate::time::{Clock, Zero};
 
@@ -41,6 +41,8 @@ pub(crate) struct Crew {
     pub(crate) open: Arc<AtomicUsize>,
     /// They leave together: what one of them drives, such as a pooled connection, another may still need.
     pub(crate) leave: Arc<Barrier>,
+    /// Those that take connections.
+    pub(crate) watched: Arc<Watched>,
 }
 
 pub(crate) struct Worker {
@@ -48,7 +50,10 @@ pub(crate) struct Worker {
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
     pub(crate) drain: Drain,
-    crew: Crew,
+    pub(crate) turns: Turns,
+    pub(crate) board: Arc<Board>,
+    pub(crate) own_service: Arc<OwnService>,
+    pub(crate) crew: Crew,
     connections: RefCell<BTreeMap<u64, Rc<Conn>>>,
     next_connection: Cell<u64>,
     empty: Notify,
@@ -84,12 +89,22 @@ impl Drain {
 }
 
 impl Worker {
-    pub(crate) fn new(service: Arc<Service>, crew: Crew) -> io::Result<Rc<Self>> {
+    /// `slept` is set whenever its thread goes to sleep.
+    pub(crate) fn new(
+        service: Arc<Service>,
+        crew: Crew,
+        board: Arc<Board>,
+        slept: Arc<AtomicBool>,
+    ) -> io::Result<Rc<Self>> {
+        let Shared { settings, flows, .. } = &service.schedule;
         Ok(Rc::new(Self {
-            service,
             clock: Clock::new(Arc::clone(&crew.zero)),
             ids: Ids::new().map_err(|error| io::Error::other(error.to_string()))?,
             drain: Drain::default(),
+            turns: Turns::new(settings, flows.len(), Arc::clone(&crew.zero), slept),
+            board,
+            own_service: Arc::new(OwnService(Arc::clone(&service))),
+            service,
             crew,
             connections: RefCell::default(),
             next_connection: Cell::new(0),
@@ -97,14 +112,12 @@ impl Worker {
         }))
     }
 
-    /// Works until it is told to drain, and has. The acceptor is with one worker of a service, and has the others told.
-    pub(crate) async fn work(self: &Rc<Self>, mut inbox: Inbox, acceptor: Option<Acceptor>) {
-        let accepting = acceptor.map(Acceptor::spawn);
+    /// Works until it is told to drain, and has.
+    pub(crate) async fn work(self: &Rc<Self>, mut inbox: Inbox) {
+        let worker = Rc::clone(self);
+        tokio::task::spawn_local(async move { worker.turns.pulse().await });
         while let Some(Message::Connection(socket, peer)) = inbox.recv().await {
             self.open(socket, peer);
-        }
-        if let Some(accepting) = accepting {
-            accepting.stop().await;
         }
         while let Ok(message) = inbox.try_recv() {
             if let Message::Connection(socket, peer) = message {
@@ -114,6 +127,9 @@ impl Worker {
         let drain = self.service.limits.drain;
         self.leave_for(Stage::Gentle, GRACE.min(drain)).await;
         self.leave_for(Stage::Firm, drain).await;
+        if let Some(low) = &self.service.schedule.low {
+            low.sender_leaves(&self.board);
+        }
         let _ = tokio::time::timeout(drain, self.crew.leave.wait()).await;
     }
 

@@ -97,6 +97,8 @@ impl Place {
             .current_dir(self.path())
             .env("ZERVER_STORE", self.store())
             .env("TODOS_DATA", "memory")
+            // What runs at low priority may wait for long on a busy machine.
+            .env("ZERVER_BATCH_WORKERS", "0")
             .env_remove("NO_COLOR")
             .stdin(Stdio::null());
         command
@@ -133,6 +135,8 @@ impl Place {
             .env("ZERVER_RECORD", "all")
             .env("ZERVER_ADDR", "127.0.0.1:0")
             .env("TODOS_DATA", "memory")
+            // What runs at low priority may wait for long on a busy machine.
+            .env("ZERVER_BATCH_WORKERS", "0")
             .stdin(Stdio::null());
         command
     }

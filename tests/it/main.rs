@@ -9,6 +9,7 @@ mod disk;
 mod harness;
 mod lints;
 mod replay;
+mod simulate;
 mod stories;
 mod story;
 mod todos;

@@ -9,6 +9,7 @@ mod export;
 mod import;
 mod ls;
 pub(crate) mod replay;
+mod simulate;
 mod trace;
 mod why;
 
@@ -40,6 +41,7 @@ fn one(cli: &Cli, output: &mut Output) -> Result<Done, Trouble> {
         Command::Replay(args) => replay::run(args, global, output),
         Command::Diff(args) => diff::run(args, global, output),
         Command::Why(args) => why::run(args, global, output),
+        Command::Simulate(args) => simulate::run(args, global, output),
         Command::Catalog(args) => catalog::run(args, global, output),
         Command::Export(args) => export::run(args, global, output),
         Command::Import(args) => import::run(args, global, output),

@@ -11,6 +11,7 @@ pub(crate) mod flows;
 pub(crate) mod list;
 pub(crate) mod replay;
 mod rows;
+pub(crate) mod simulate;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod timeline;

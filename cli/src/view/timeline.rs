@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstream::adapter::strip_str;
-use zerver_replay::{Timeline, Verdict, Write};
+use zerver_replay::{Move, Timeline, Verdict, Write};
 use zerver_trace::text::clean;
 use zerver_trace::{Kept, Trace};
 
@@ -32,6 +32,7 @@ pub(super) const FIELD: usize = 9;
 pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verdict>, look: Look) -> String {
     let unit = Unit::of(trace.duration_ns);
     let mut out = head(trace, look);
+    out += &field("class", &moves(timeline, look));
     out += &rows(trace, timeline, unit, look);
     out += &io(timeline, unit, look);
     out += &total(timeline, unit, look);
@@ -110,6 +111,15 @@ fn head(trace: &Trace, look: Look) -> String {
     let room = look.columns.saturating_sub(width(&id) + 2 + after).max(20);
     let asked = if look.is_verbose { asked } else { fit(&asked, room) };
     format!("{}  {}{words}\n", paint(style::ID, &id), paint(style::STRONG, &asked))
+}
+
+/// The classes it was given after that of its flow.
+fn moves(timeline: &Timeline, look: Look) -> Vec<String> {
+    let line = |m: &Move| {
+        let text = format!("{} to {} at {}: {}", m.from, m.to, duration::show(m.at_ns), clean(&m.reason));
+        if look.is_verbose { text } else { fit(&text, look.columns.saturating_sub(FIELD)) }
+    };
+    timeline.moves.iter().map(line).collect()
 }
 
 fn io(timeline: &Timeline, unit: Unit, look: Look) -> String {

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use zerver_recorder::{FindError, Options, Policy, Reader, Recorder, Tail};
-use zerver_trace::{Capture, Find, Kept, Outcome, Query, Recorded, TraceSource};
+use zerver_trace::{Capture, Class, Event, Find, Kept, Name, Outcome, Query, Recorded, TraceSource};
 
 use crate::{options, sample};
 
@@ -66,6 +66,19 @@ fn many_are_handed_out_one_by_one() {
     }
     assert_eq!(each(&Query::default(), 200), reader.list(&Query::default()).unwrap()[..200]);
     assert!(each(&Query { limit: Some(0), ..Query::default() }, 0).is_empty());
+}
+
+#[test]
+fn a_change_of_class_is_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    fn moved<V>(reason: impl Into<Name>) -> Event<V> {
+        Event::Moved { at_ns: 7, from: Class::Default, to: Class::Batch, reason: reason.into() }
+    }
+    let mut capture = sample::capture(1);
+    capture.events.push(moved("queue full"));
+    record(dir.path(), [capture]);
+    let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
+    assert_eq!(trace.events.last(), Some(&moved("queue full".to_owned())));
 }
 
 #[test]

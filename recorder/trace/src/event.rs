@@ -5,7 +5,7 @@ use std::fmt;
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use crate::Name;
+use crate::{Class, Name};
 
 /// One fact about a request. Times are nanoseconds since the head of the request had arrived, on a monotonic clock.
 ///
@@ -74,6 +74,18 @@ pub enum Event<V> {
         /// How.
         answer: Answer<V>,
     },
+    /// It was given another class: by a rule, or by the scheduler on its way. The trace's own class is the one that the
+    /// rules gave it.
+    Moved {
+        /// When.
+        at_ns: u64,
+        /// The class it had.
+        from: Class,
+        /// The class it has from then on.
+        to: Class,
+        /// Why, for a person.
+        reason: Name,
+    },
 }
 
 impl<V> Event<V> {
@@ -90,6 +102,7 @@ impl<V> Event<V> {
                 Event::Asked { call, step, at_ns, kind, args: f(args), attempt, timeout_ns }
             }
             Self::Answered { call, at_ns, answer } => Event::Answered { call, at_ns, answer: answer.map(f) },
+            Self::Moved { at_ns, from, to, reason } => Event::Moved { at_ns, from, to, reason },
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use zerver_trace::{Answer, Decision, Event, FlowInfo, Outcome, Recorded, RecordedBody, Trace};
 
 use super::label;
-use super::model::{Attempt, Effect, End, Failure, Gap, Run, Timeline, Write};
+use super::model::{Attempt, Effect, End, Failure, Gap, Move, Run, Timeline, Write};
 use super::names::Names;
 use super::totals::{Io, Span, Spent, Totals, split, union};
 
@@ -39,6 +39,7 @@ struct Rows<'t> {
     answered: BTreeMap<usize, usize>,
     calls: BTreeMap<u32, Place>,
     received_ns: Option<u64>,
+    moves: Vec<Move>,
     slots: Vec<Write>,
     slot_at: BTreeMap<u16, usize>,
     stray_answers: u32,
@@ -58,6 +59,7 @@ impl<'t> Rows<'t> {
             answered: BTreeMap::new(),
             calls: BTreeMap::new(),
             received_ns: None,
+            moves: Vec::new(),
             slots: Vec::new(),
             slot_at: BTreeMap::new(),
             stray_answers: 0,
@@ -88,6 +90,9 @@ impl<'t> Rows<'t> {
                 self.asked(*step, kind, args, attempt);
             }
             Event::Answered { call, at_ns, answer } => self.answered(*call, *at_ns, answer),
+            Event::Moved { at_ns, from, to, reason } => {
+                self.moves.push(Move { at_ns: *at_ns, from: *from, to: *to, reason: reason.to_string() });
+            }
         }
     }
 
@@ -225,7 +230,15 @@ impl<'t> Rows<'t> {
         let totals = totals(total_ns, self.received_ns, &self.runs);
         let gaps = self.gaps();
         let failure = failure(self.trace, &self.runs, &mut self.names);
-        Timeline { runs: self.runs, received_ns: self.received_ns, totals, slots: self.slots, failure, gaps }
+        Timeline {
+            runs: self.runs,
+            received_ns: self.received_ns,
+            moves: self.moves,
+            totals,
+            slots: self.slots,
+            failure,
+            gaps,
+        }
     }
 
     fn gaps(&self) -> Vec<Gap> {

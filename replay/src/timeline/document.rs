@@ -7,7 +7,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace};
 
-use super::model::{Effect, Failure, Run, Step, Timeline, Write};
+use super::model::{Effect, Failure, Move, Run, Step, Timeline, Write};
 use super::totals::Totals;
 use super::verdict::Verdict;
 use crate::{Json, rfc3339};
@@ -22,6 +22,9 @@ pub struct TimelineJson {
     status: u16,
     duration_ns: u64,
     class: Class,
+    /// Left out where it kept the class of its flow.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    moves: Vec<Move>,
     started_at: String,
     outcome: &'static str,
     complete: bool,
@@ -174,6 +177,7 @@ impl TimelineJson {
             status: trace.status,
             duration_ns: trace.duration_ns,
             class: trace.class,
+            moves: timeline.moves.clone(),
             started_at: rfc3339(trace.started_unix_ns),
             outcome: trace.outcome.as_str(),
             complete: trace.is_complete(),

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use zerver_trace::{
-    Answer, Decision, EffectError, EffectErrorKind, Event, Missing, Outcome, Recorded, Trace,
+    Answer, Class, Decision, EffectError, EffectErrorKind, Event, Missing, Outcome, Recorded, Trace,
 };
 
 use super::sample::{flow, plain, sealed, summed, trace};
@@ -78,5 +78,11 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
             }
         ),
         (call(), time(), answer).prop_map(|(call, at_ns, answer)| Event::Answered { call, at_ns, answer }),
+        (time(), ".{0,6}").prop_map(|(at_ns, reason)| Event::Moved {
+            at_ns,
+            from: Class::Default,
+            to: Class::Batch,
+            reason: reason.into()
+        }),
     ]
 }

@@ -5,7 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use zerver_trace::{Decision, EffectError, Recorded, Trace};
+use serde::Serialize;
+use zerver_trace::{Class, Decision, EffectError, Recorded, Trace};
 
 use super::{Totals, build};
 use crate::Json;
@@ -17,6 +18,8 @@ pub struct Timeline {
     pub runs: Vec<Run>,
     /// When the body had been read; none if no step could begin.
     pub received_ns: Option<u64>,
+    /// The classes it was given after that of its flow, in order.
+    pub moves: Vec<Move>,
     /// The split of the whole time.
     pub totals: Totals,
     /// Each slot's last value, in the order in which they were first written.
@@ -47,6 +50,19 @@ pub struct Step {
     pub line: u32,
     /// The slots it reads.
     pub reads: Vec<String>,
+}
+
+/// A change of class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Move {
+    /// When.
+    pub at_ns: u64,
+    /// The class it had.
+    pub from: Class,
+    /// The class it has from then on.
+    pub to: Class,
+    /// Why.
+    pub reason: String,
 }
 
 /// One run of a step.

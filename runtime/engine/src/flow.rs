@@ -79,6 +79,7 @@ pub struct Flow {
     /// For each slot, what makes its type of a value; none for slots which no step writes.
     decoders: Vec<Option<Decode>>,
     deadline: Option<Duration>,
+    number: u16,
     pub(crate) render: RenderFailure,
 }
 
@@ -132,7 +133,26 @@ impl Flow {
             slots: slots.infos,
             steps: infos,
         };
-        Ok(Self { info: Arc::new(info), steps, decoders: slots.decoders, deadline: def.deadline, render })
+        Ok(Self {
+            info: Arc::new(info),
+            steps,
+            decoders: slots.decoders,
+            deadline: def.deadline,
+            number: 0,
+            render,
+        })
+    }
+
+    /// The same with a number by which a scheduler tells it from the other flows of its program; 0 if nothing is said.
+    #[must_use]
+    pub const fn numbered(mut self, number: u16) -> Self {
+        self.number = number;
+        self
+    }
+
+    /// The number by which a scheduler knows it.
+    pub const fn number(&self) -> u16 {
+        self.number
     }
 
     /// What is recorded of it.

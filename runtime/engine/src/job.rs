@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use zerver_trace::{Answer, Datum, Decision, Event, Outcome, RequestId};
+use zerver_trace::{Answer, Class, Datum, Decision, Event, Name, Outcome, RequestId};
 
 use crate::effect::{Calls, Plan};
 use crate::given::Given;
@@ -225,6 +225,11 @@ impl Job {
         }
     }
 
+    /// It was given another class, and why.
+    pub fn moved(&mut self, at_ns: u64, from: Class, to: Class, reason: impl Into<Name>) {
+        self.events.record(|| Event::Moved { at_ns, from, to, reason: reason.into() });
+    }
+
     /// The value of a slot, if it has one.
     pub fn slot(&self, slot: u16) -> Option<&Datum> {
         self.slots.get(usize::from(slot))?.as_ref()
@@ -278,6 +283,13 @@ impl Job {
                 self.end(Outcome::TimedOut { step }, Some(response))
             }
         };
+    }
+
+    /// Ends it before any of its steps has run: with this answer, for this reason.
+    pub fn reject(&mut self, response: Response, reason: String) {
+        if self.ended.is_none() {
+            self.end(Outcome::Rejected { reason }, Some(response));
+        }
     }
 
     /// What it leaves behind. A job that has not ended is taken for one whose client went away.

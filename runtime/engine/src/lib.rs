@@ -14,6 +14,7 @@ mod job;
 mod order;
 mod request;
 mod response;
+mod schedule;
 mod slot;
 mod step;
 
@@ -25,6 +26,10 @@ pub use given::{Now, Random};
 pub use job::{Arrival, Ended, Job, MAX_EVENTS, Next, Start, Stop};
 pub use request::{Params, Request};
 pub use response::Response;
+pub use schedule::{
+    ClassSettings, Counts, Fate, Load, Machine, Often, Overruns, Part as LoadPart, Ready, Refused,
+    Scheduling, SettingError, Simulated, Ticket, Turn, Why, simulate,
+};
 pub use slot::{Part, Shared, Slot, SlotDesc, Slots, Write, Writes};
 pub use step::{Frame, Read, Step, StepDesc};
 

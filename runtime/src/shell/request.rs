@@ -18,9 +18,9 @@ use super::payload::Payload;
 use super::reject::Reject;
 use super::router::Found;
 use super::{body, host, traceparent};
-use crate::drive::drive;
 use crate::interpreter::Context;
 use crate::live::Live;
+use crate::schedule;
 use crate::service::Service;
 use crate::time::Stopwatch;
 use crate::worker::Worker;
@@ -47,7 +47,7 @@ pub(super) async fn answer(
         peer: Some(conn.peer),
         ..Request::default()
     };
-    let live = Live::new(Rc::clone(&worker), Stopwatch::since(began), request);
+    let live = Live::new(&worker, Stopwatch::since(began), request);
     let id = live.id;
     // A panic that no step is to blame for, such as the drop of a value, costs its own request and no other.
     let (response, end) = match AssertUnwindSafe(go(live, &worker, &conn, body)).catch_unwind().await {
@@ -68,6 +68,12 @@ async fn go(mut live: Live, worker: &Rc<Worker>, conn: &Conn, body: Incoming) ->
     let service = &*worker.service;
     let found = match live.request().map_or(Err(Reject::NoSuchPath), |request| check(request, service)) {
         Ok(found) => found,
+        Err(Reject::NoSuchPath) if is_health(&mut live, service) => {
+            if !http_body::Body::is_end_stream(&body) {
+                conn.leave_unread();
+            }
+            return (health(live, worker, conn.peer.ip().is_loopback()), Instant::now());
+        }
         Err(reject) => {
             if !http_body::Body::is_end_stream(&body) {
                 conn.leave_unread();
@@ -101,12 +107,26 @@ async fn go(mut live: Live, worker: &Rc<Worker>, conn: &Conn, body: Incoming) ->
     if let Some(request) = live.request() {
         context.traceparent = traceparent::parse(&request.headers).map(Arc::from);
     }
-    if let Some((job, watch)) = live.job() {
-        let deadline_ns = watch.now_ns().saturating_add(service.deadline_ns(job.flow()));
-        drive(job, watch, &service.interpreters, &context, deadline_ns).await;
+    if let Some(elsewhere) = schedule::carry(worker, &mut live, &context).await {
+        live = elsewhere.carry(service, live, context).await;
     }
     let end = live.watch.now();
     (live.finish().unwrap_or_else(nobody), end)
+}
+
+/// Whether somebody asks how the service is.
+fn is_health(live: &mut Live, service: &Service) -> bool {
+    let Some(request) = live.request() else { return false };
+    matches!(request.method, Method::GET | Method::HEAD)
+        && service.health.as_deref() == Some(request.uri.path())
+}
+
+fn health(live: Live, worker: &Worker, is_local: bool) -> Response {
+    live.forget();
+    let (is_well, told) =
+        schedule::health(&worker.crew.watched, &worker.service.schedule, &worker.crew.zero, is_local);
+    let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Response::json(&told).status(status)
 }
 
 /// Who takes a request.

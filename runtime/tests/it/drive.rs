@@ -320,6 +320,36 @@ fn a_step_that_yields_goes_on_and_lets_others_run() {
 }
 
 #[test]
+fn effects_beyond_the_limit_wait_for_others() {
+    #[derive(Clone, Default)]
+    struct Busy {
+        now: Arc<AtomicUsize>,
+        most: Arc<AtomicUsize>,
+    }
+    impl Interpreter<Do> for Busy {
+        fn begin(&self, _: &Do, _: &Context) -> Begun<Performed<Do>> {
+            let busy = self.clone();
+            busy.most.fetch_max(busy.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            Begun::Pending(Box::pin(async move {
+                tokio::task::yield_now().await;
+                busy.now.fetch_sub(1, Ordering::SeqCst);
+                Ok(2)
+            }))
+        }
+    }
+    let busy = Busy::default();
+    let limits = zerver::Limits { effects: 2, ..zerver::Limits::default() };
+    let app = app(&Doer::default()).interpreter::<Do>(busy.clone()).limits(limits);
+    let (running, collector) = start(app);
+    let mut client = Client::connect(running.addr());
+    let answer = client.ask(get("/ask/later+later+later+later+later"));
+    assert_eq!((answer.status, answer.body.as_str()), (200, "10"));
+    assert_eq!(busy.most.load(Ordering::SeqCst), 2);
+    let answered = |event: &&Event<_>| matches!(event, Event::Answered { answer: Answer::Ok(_), .. });
+    assert_eq!(collector.one().events.iter().filter(answered).count(), 5);
+}
+
+#[test]
 fn a_traceparent_is_passed_on() {
     #[derive(Clone)]
     struct Seen(std::sync::mpsc::Sender<Option<String>>);

@@ -13,6 +13,7 @@ mod http2;
 mod random;
 mod recorded;
 mod routes;
+mod schedule;
 mod script;
 mod slow;
 mod twice;

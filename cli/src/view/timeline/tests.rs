@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use zerver_trace::text::is_dangerous;
 use zerver_trace::{
-    Answer, Decision, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Header, Outcome,
+    Answer, Class, Decision, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Header, Outcome,
     RecordedBody,
 };
 
@@ -90,6 +90,25 @@ fn a_failed_request_names_what_failed() {
     cause    the store has no todo:456
              it was deleted
     "#);
+}
+
+#[test]
+fn a_change_of_class_is_told_with_its_reason() {
+    let mut trace = sample::slow();
+    let moved =
+        |at_ns, from, to, reason: &str| Event::Moved { at_ns, from, to, reason: reason.to_owned().into() };
+    trace.events.push(moved(50_000, Class::Default, Class::Interactive, "path /v1/"));
+    trace.events.push(moved(
+        2_400_000,
+        Class::Interactive,
+        Class::Batch,
+        &format!("\u{1b}{}", "long ".repeat(30)),
+    ));
+    let text = show(&trace, 80, false);
+    let lines: Vec<_> = text.lines().skip(1).take(2).collect();
+    assert_eq!(lines[0], "class    default to interactive at 50.0 µs: path /v1/");
+    assert!(lines[1].starts_with("         interactive to batch at 2.40 ms: "), "{text}");
+    assert!(lines[1].ends_with('…') && !text.contains('\u{1b}'), "{text}");
 }
 
 #[test]

@@ -65,6 +65,7 @@ pub(crate) fn events(ended: &Ended) -> String {
         Event::Answered { call, answer: Answer::Ok(output), .. } => format!("{call} gives {}", show(output)),
         Event::Answered { call, answer: Answer::Err(error), .. } => format!("{call} fails: {error}"),
         Event::Answered { call, answer: Answer::Cancelled, .. } => format!("{call} is cancelled"),
+        Event::Moved { from, to, reason, .. } => format!("moved from {from} to {to}: {reason}"),
     };
     ended.events.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -1,0 +1,105 @@
+//! A simulation, as text.
+
+use zerver_replay::{Compared, Figures, Machine, Simulation};
+use zerver_trace::text::clean;
+
+use super::table::{Column, Table};
+use super::{count, paint, style};
+use crate::duration::show;
+
+/// The whole of it: first how well it reproduces what was recorded.
+pub(crate) fn simulate(
+    simulation: &Simulation,
+    on: &Machine,
+    set: &[(String, String)],
+    columns: Option<usize>,
+) -> String {
+    let mut out = format!(
+        "{} in {}, on {}, {} and {}\n\n",
+        paint(style::STRONG, &count(simulation.requests as u64, "request", "requests")),
+        show(simulation.span_ns),
+        count(on.cores as u64, "core", "cores"),
+        count(on.workers as u64, "worker", "workers"),
+        count(on.low_workers as u64, "batch worker", "batch workers"),
+    );
+    let verdict = if simulation.is_close() {
+        (style::GOOD, "The recording is reproduced")
+    } else {
+        (style::BAD, "The recording is not reproduced, and what follows from it is not to be trusted")
+    };
+    out += &format!("{} (recorded → simulated)\n", paint(verdict.0, verdict.1));
+    out += &table(simulation, columns, |group| Some((&group.recorded, &group.simulated)));
+    if !set.is_empty() {
+        let set: Vec<_> =
+            set.iter().map(|(name, value)| clean(&format!("{name}={value}")).into_owned()).collect();
+        let with = paint(style::STRONG, &format!("With {}", set.join(", ")));
+        out += &format!("\n{with} (simulated without → with)\n");
+        out += &table(simulation, columns, |group| Some((&group.simulated, group.changed.as_ref()?)));
+    }
+    for note in notes(simulation) {
+        out += &format!("\n{}\n", paint(style::WARN, &note));
+    }
+    out
+}
+
+fn notes(simulation: &Simulation) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !simulation.is_close() {
+        notes.push(
+            "Was it recorded on another machine, or with other settings? Say so with --recorded NAME=VALUE. Of what \
+             else the machine did then, nothing is known."
+                .to_owned(),
+        );
+    }
+    if simulation.is_sampled {
+        notes.push(
+            "Only a share of the traffic was recorded, so the real load was higher: ZERVER_RECORD=all records all."
+                .to_owned(),
+        );
+    }
+    if simulation.left_out > 0 {
+        let n = count(simulation.left_out as u64, "request", "requests");
+        notes.push(format!("{n} ran no step, and left nothing to simulate."));
+    }
+    notes
+}
+
+/// A row for each class and each flow: the figures before and after.
+fn table<'g>(
+    simulation: &'g Simulation,
+    columns: Option<usize>,
+    of: impl Fn(&'g Compared) -> Option<(&'g Figures, &'g Figures)>,
+) -> String {
+    let mut table = Table::new(&[
+        Column::Shrinks(""),
+        Column::Right("requests"),
+        Column::Right("p50"),
+        Column::Right("p99"),
+        Column::Right("queue p99"),
+        Column::Right("sent away"),
+        Column::Right("to batch"),
+    ]);
+    table.spare("to batch", 12);
+    table.spare("requests", 12);
+    let both = |before: u64, after: u64, text: fn(u64) -> String| match before == after {
+        true => text(after),
+        false => format!("{} → {}", text(before), text(after)),
+    };
+    let number = |n: u64| if n == 0 { String::new() } else { n.to_string() };
+    for (groups, mark) in [(&simulation.classes, style::STRONG), (&simulation.flows, style::PLAIN)] {
+        for group in groups {
+            let Some((before, after)) = of(group) else { continue };
+            let plain = |text| (style::PLAIN, text);
+            table.row(vec![
+                (mark, clean(&group.name).into_owned()),
+                plain(before.requests.to_string()),
+                plain(both(before.duration.p50_ns, after.duration.p50_ns, show)),
+                plain(both(before.duration.p99_ns, after.duration.p99_ns, show)),
+                plain(both(before.queue.p99_ns, after.queue.p99_ns, show)),
+                (style::BAD, both(before.shed as u64, after.shed as u64, number)),
+                (style::WARN, both(before.demoted as u64, after.demoted as u64, number)),
+            ]);
+        }
+    }
+    table.draw(columns)
+}

@@ -1,0 +1,15 @@
+//! What recorded requests would have met under another configuration: the scheduler's own policy, in virtual time, over
+//! recorded arrivals, the time of each step, and the time of each wait for effects.
+//!
+//! A recording is simulated twice: as it was recorded, which says how far the simulation is to be trusted, and with what
+//! is changed. `load` reads traces, `setting` names what can be changed, `report` counts.
+
+mod load;
+mod report;
+mod setting;
+#[cfg(test)]
+mod tests;
+
+pub use report::{Compared, Figures, Mark, Simulation};
+pub use setting::{SETTINGS, Setting, setting};
+pub use zerver_engine::{Machine, Scheduling};

@@ -1,0 +1,346 @@
+//! What the policy promises, tried on random loads in virtual time.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use zerver_trace::Class;
+
+use super::settings::CLASSES;
+use super::*;
+
+const US: u64 = 1_000;
+const MS: u64 = 1_000 * US;
+
+fn machine(workers: usize, low_workers: usize) -> Machine {
+    Machine { cores: workers, workers, low_workers, settings: Scheduling::default() }
+}
+
+/// A request of one step.
+fn one(at_ns: u64, class: Class, flow: u16, ns: u64) -> Load {
+    Load { at_ns, class, flow, parts: vec![Part::Step { step: 0, ns }] }
+}
+
+fn ready(change: impl FnOnce(&mut Scheduling)) -> Ready {
+    let mut settings = Scheduling::default();
+    change(&mut settings);
+    settings.check().unwrap();
+    Ready::new(settings)
+}
+
+/// Gives everybody who waits a turn of so long; in which order they had it, as (class, flow).
+fn drain(ready: &mut Ready, mut now_ns: u64, each_ns: u64) -> Vec<(Class, u16)> {
+    let mut order = Vec::new();
+    while let Some(turn) = ready.next(now_ns) {
+        assert_eq!(turn.goes, Ok(()));
+        let Ticket { class, flow, .. } = turn.ticket;
+        now_ns += each_ns;
+        ready.ran(class, flow, each_ns);
+        order.push((class, flow));
+    }
+    order
+}
+
+#[test]
+fn an_interactive_request_among_a_thousand_of_batch_finishes_first() {
+    for low_workers in [0, 1] {
+        let mut load: Vec<_> = (0..1000).map(|_| one(0, Class::Batch, 0, 5 * MS)).collect();
+        load.push(one(MS, Class::Interactive, 1, MS));
+        let mut machine = machine(1, low_workers);
+        // None is to be sent away.
+        machine.settings.batch.target_ns = u64::MAX;
+        machine.settings.batch.interval_ns = u64::MAX;
+        let fates = simulate(&machine, &load).fates;
+        let interactive = fates[1000];
+        // Without workers of low priority it waits for the step that runs, and with them for nothing.
+        let first = fates[..1000].iter().map(|fate| fate.end_ns).min().unwrap();
+        assert!(fates.iter().all(|fate| fate.shed.is_none()));
+        assert_eq!(interactive.queue_ns, if low_workers == 0 { 4 * MS } else { 0 });
+        if low_workers == 1 {
+            assert_eq!(interactive.end_ns, 2 * MS);
+            assert!(first > interactive.end_ns);
+        } else {
+            assert_eq!(fates[..1000].iter().filter(|fate| fate.end_ns < interactive.end_ns).count(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_class_that_is_passed_over_gets_its_share() {
+    let mut ready = ready(|_| ());
+    for _ in 0..1000 {
+        ready.enter_again(Class::Interactive, 0, 0);
+    }
+    for class in [Class::Default, Class::Batch] {
+        for _ in 0..10 {
+            ready.enter_again(class, 1, 0);
+        }
+    }
+    let order = drain(&mut ready, 0, MS);
+    let share = |class| order[..800].iter().filter(|(ran, _)| *ran == class).count();
+    // A turn is a millisecond here: of eight hundred, ten in a hundred would be more than the ten there are.
+    assert_eq!(share(Class::Default), 10);
+    assert_eq!(share(Class::Batch), 10);
+    // The first has to be earned: ten milliseconds at a tenth, twenty at a twentieth.
+    let first = |class| order.iter().position(|(ran, _)| *ran == class).unwrap();
+    assert_eq!((first(Class::Interactive), first(Class::Default)), (0, 100));
+    assert!((390..=410).contains(&first(Class::Batch)), "{}", first(Class::Batch));
+    assert!(ready.counts(Class::Batch).aged > 0);
+}
+
+#[test]
+fn flows_of_a_class_take_turns_by_time_and_not_by_number() {
+    let mut ready = ready(|_| ());
+    // The first flow has many more waiting, and each takes ten times as long.
+    let mut ran_ns = [0; 2];
+    for _ in 0..500 {
+        ready.enter_again(Class::Default, 0, 0);
+    }
+    for _ in 0..500 {
+        ready.enter_again(Class::Default, 1, 0);
+    }
+    for now in 0..400 {
+        let Some(turn) = ready.next(now) else { break };
+        let flow = turn.ticket.flow;
+        let ns = if flow == 0 { 10 * MS } else { MS };
+        ready.ran(Class::Default, flow, ns);
+        ran_ns[usize::from(flow)] += ns;
+    }
+    let [slow, quick] = ran_ns;
+    assert!(slow.abs_diff(quick) <= 20 * MS, "{slow} and {quick}");
+}
+
+#[test]
+fn a_burst_is_let_through_and_a_standing_queue_is_cut() {
+    let mut ready = ready(|_| ());
+    let class = Class::Interactive;
+    // A burst: within the interval all may wait for so long.
+    for _ in 0..3 {
+        ready.enter(class, 0, 0).unwrap();
+    }
+    assert_eq!(ready.next(90 * MS).unwrap().goes, Ok(()));
+    assert_eq!(ready.next(101 * MS).unwrap().goes, Err(Refused { class, why: Why::Late }));
+    // The queue has stood for an interval: now only the target counts.
+    ready.enter(class, 0, 100 * MS).unwrap();
+    assert!(ready.next(102 * MS).unwrap().goes.is_err(), "the last of the burst");
+    assert_eq!(ready.next(107 * MS).unwrap().goes, Err(Refused { class, why: Why::Late }));
+    // Empty once, it is a burst again. One that has run before is never sent away.
+    ready.enter(class, 0, 200 * MS).unwrap();
+    ready.enter_again(class, 0, 200 * MS);
+    assert_eq!(ready.next(290 * MS).unwrap().goes, Ok(()));
+    assert_eq!(ready.next(900 * MS).unwrap().goes, Ok(()));
+    assert_eq!(ready.counts(class).late, 3);
+}
+
+#[test]
+fn a_full_queue_refuses_and_says_where_to_go() {
+    let mut ready = ready(|settings| {
+        for class in CLASSES {
+            settings.class_mut(class).queue = 1;
+        }
+    });
+    for (class, instead) in
+        [(Class::Interactive, None), (Class::Default, Some(Class::Batch)), (Class::Batch, None)]
+    {
+        let ticket = ready.enter(class, 0, 0).unwrap();
+        let refused = ready.enter(class, 0, 0).unwrap_err();
+        assert_eq!((refused.why, refused.instead()), (Why::Full, instead));
+        assert!(ready.leave(ticket, 1) && !ready.leave(ticket, 1));
+        assert!(ready.enter(class, 0, 1).is_ok());
+    }
+}
+
+#[test]
+fn a_step_that_overruns_often_moves_its_flow() {
+    let settings = Scheduling { overruns: Often { times: 3, of: 10 }, ..Scheduling::default() };
+    let mut overruns = Overruns::new(&settings, 1);
+    let mut run = |overran: bool| {
+        overruns.begin(0);
+        if overran { overruns.overran(0, 4, 7) } else { None }
+    };
+    // Each tenth request: that is not often.
+    for at in 0..100 {
+        assert_eq!(run(at % 10 == 0), None);
+    }
+    // Thrice among ten.
+    assert_eq!((run(true), run(false), run(true)), (None, None, None));
+    assert_eq!(run(true), Some(7 + settings.probation_ns));
+    // It begins anew.
+    assert_eq!((run(true), run(true)), (None, None));
+    assert!(run(true).is_some());
+    assert_eq!(overruns.overran(9, 0, 0), None, "a flow nobody knows");
+}
+
+#[test]
+fn a_flow_that_keeps_others_waiting_runs_where_batch_does() {
+    let mut load: Vec<_> = (0..100).map(|at| one(at * 100 * MS, Class::Default, 0, 50 * MS)).collect();
+    load.extend((0..1000).map(|at| one(at * 10 * MS, Class::Default, 1, MS)));
+    let fates = simulate(&machine(1, 1), &load).fates;
+    assert!(fates.iter().all(|fate| fate.shed.is_none()));
+    assert!(
+        fates[..8].iter().all(|fate| !fate.is_demoted) && fates[9..100].iter().all(|fate| fate.is_demoted)
+    );
+    let late = fates[100..].iter().filter(|fate| fate.queue_ns > 0).count();
+    assert!(late < 60, "{late} waited, which only those of the first second should");
+}
+
+#[test]
+fn a_wrong_setting_is_named() {
+    let check = |change: fn(&mut Scheduling), message: &str| {
+        let mut settings = Scheduling::default();
+        change(&mut settings);
+        assert_eq!(settings.check().map_err(|error| error.to_string()), Err(message.to_owned()));
+    };
+    assert_eq!(Scheduling::default().check(), Ok(()));
+    check(|s| s.batch.queue = 0, "batch.queue is wrong; it is at least 1");
+    check(|s| s.default.quantum_ns = 0, "default.quantum is wrong; it is longer than nothing");
+    check(
+        |s| s.interactive.target_ns = u64::MAX,
+        "interactive.target is wrong; it is no longer than the interval of its class",
+    );
+    check(|s| s.batch.share = 901, "share is wrong; it is at most 1000 thousandths for all classes together");
+    check(
+        |s| s.overruns.times = 33,
+        "overruns.times is wrong; it is at least 1, and no more than overruns.of",
+    );
+}
+
+fn loads(most: usize) -> impl Strategy<Value = Vec<Load>> {
+    let part = prop_oneof![
+        4 => (0..4u16, 0..30 * MS).prop_map(|(step, ns)| Part::Step { step, ns }),
+        1 => (0..20 * MS).prop_map(|ns| Part::Wait { ns }),
+    ];
+    let load = (0..300 * MS, 0..3usize, 0..5u16, vec(part, 0..5))
+        .prop_map(|(at_ns, class, flow, parts)| Load { at_ns, class: CLASSES[class], flow, parts });
+    vec(load, 0..most)
+}
+
+fn machines() -> impl Strategy<Value = Machine> {
+    (1..4usize, 1..4usize, 0..3usize, 1..20usize, any::<bool>()).prop_map(
+        |(cores, workers, low_workers, queue, is_tight)| {
+            let mut settings = Scheduling::default();
+            if is_tight {
+                for class in CLASSES {
+                    settings.class_mut(class).queue = queue;
+                }
+                settings.overruns = Often { times: 2, of: 8 };
+            }
+            Machine { cores, workers, low_workers, settings }
+        },
+    )
+}
+
+fn work_ns(load: &Load) -> u64 {
+    let ns = |part: &Part| match part {
+        Part::Step { ns, .. } | Part::Wait { ns } => *ns,
+    };
+    load.parts.iter().map(ns).sum()
+}
+
+proptest! {
+    #[test]
+    fn every_request_ends_once_and_no_sooner_than_it_can(machine in machines(), load in loads(120)) {
+        let simulated = simulate(&machine, &load);
+        prop_assert_eq!(&simulated, &simulate(&machine, &load), "twice is the same");
+        let mut ran_ns = 0;
+        for (fate, load) in std::iter::zip(&simulated.fates, &load) {
+            prop_assert_eq!(fate.ends, 1);
+            if fate.shed.is_none() {
+                prop_assert!(fate.end_ns >= load.at_ns + fate.queue_ns + work_ns(load), "{fate:?} {load:?}");
+                let steps = load.parts.iter().filter_map(|part| match part {
+                    Part::Step { ns, .. } => Some(*ns),
+                    Part::Wait { .. } => None,
+                });
+                ran_ns += steps.sum::<u64>();
+            }
+        }
+        prop_assert_eq!(simulated.busy_ns + simulated.low_busy_ns, ran_ns, "what was shed ran nothing");
+    }
+
+    #[test]
+    fn nobody_is_shed_where_all_can_be_served(load in loads(8)) {
+        // As many workers as requests.
+        let simulated = simulate(&machine(8, 8), &load);
+        prop_assert!(simulated.fates.iter().all(|fate| fate.shed.is_none()));
+    }
+
+    #[test]
+    fn who_waits_is_served_within_a_bound(
+        others in vec((0..3usize, 0..4u16, 1..20 * MS), 1..300),
+        class in 1..3usize,
+    ) {
+        let mut ready = ready(|_| ());
+        let class = CLASSES[class];
+        for &(class, flow, _) in &others {
+            ready.enter_again(CLASSES[class], flow, 0);
+        }
+        let mine = ready.enter_again(class, 9, 0);
+        // A quantum has to be earned at the share of the class, besides the turns of the flows of its own class.
+        let set = *Scheduling::default().class(class);
+        let longest_ns = 20 * MS;
+        let earned_ns = set.quantum_ns * 1000 / u64::from(set.share);
+        let bound_ns = 6 * (earned_ns + 40 * set.quantum_ns) + 40 * longest_ns;
+        let mut now_ns = 0;
+        let mut at = 0;
+        loop {
+            let turn = ready.next(now_ns).expect("mine waits");
+            if turn.ticket == mine {
+                break;
+            }
+            // Whoever had a turn wants the next one too: there is no end of others.
+            let (_, _, ns) = others[at % others.len()];
+            at += 1;
+            now_ns += ns;
+            ready.ran(turn.ticket.class, turn.ticket.flow, ns);
+            ready.enter_again(turn.ticket.class, turn.ticket.flow, now_ns);
+        }
+        prop_assert!(now_ns <= bound_ns, "waited {} ms, and {} were allowed", now_ns / MS, bound_ns / MS);
+    }
+
+    #[test]
+    fn queues_keep_their_bounds_and_their_order(
+        steps in vec((0..4u8, 0..3usize, 0..3u16, 0..20 * MS), 0..400),
+        queue in 1..6usize,
+    ) {
+        let mut ready = ready(|settings| {
+            for class in CLASSES {
+                settings.class_mut(class).queue = queue;
+            }
+        });
+        let (mut now_ns, mut waiting, mut done) = (0, Vec::new(), 0_usize);
+        let mut entered = 0;
+        for (what, class, flow, ns) in steps {
+            now_ns += ns;
+            let class = CLASSES[class];
+            match what {
+                0 | 1 => match ready.enter(class, flow, now_ns) {
+                    Ok(ticket) => {
+                        entered += 1;
+                        waiting.push(ticket);
+                    }
+                    Err(_) => prop_assert_eq!(ready.len(class), queue),
+                },
+                2 => if let Some(turn) = ready.next(now_ns) {
+                    let same = |other: &&Ticket| {
+                        (other.class, other.flow) == (turn.ticket.class, turn.ticket.flow)
+                    };
+                    prop_assert_eq!(waiting.iter().find(same), Some(&turn.ticket), "first come, first served");
+                    waiting.retain(|ticket| *ticket != turn.ticket);
+                    done += 1;
+                    ready.ran(turn.ticket.class, turn.ticket.flow, ns);
+                },
+                _ => if !waiting.is_empty() {
+                    let ticket = waiting.remove(ns as usize % waiting.len());
+                    prop_assert!(ready.leave(ticket, now_ns));
+                    done += 1;
+                },
+            }
+            prop_assert!(CLASSES.iter().all(|class| ready.len(*class) <= queue));
+        }
+        prop_assert_eq!(entered, done + waiting.len());
+        prop_assert_eq!(ready.is_empty(), waiting.is_empty());
+        let counts: u64 = CLASSES.iter().map(|&class| {
+            let counts = ready.counts(class);
+            counts.queued - counts.ran - counts.late - counts.left
+        }).sum();
+        prop_assert_eq!(counts, waiting.len() as u64);
+    }
+}

@@ -1,0 +1,131 @@
+//! What the driver sees of the scheduler: when a step begins and ends, and when others go first.
+
+use std::cell::Cell;
+
+use zerver_engine::{Class, RequestId};
+
+use super::board::Board;
+use super::shared::Shared;
+use super::turns::Turns;
+use crate::time::Stopwatch;
+
+/// How a drive ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drove {
+    /// The job is at its end.
+    Ended,
+    /// It is to go on at low priority, because of this step.
+    Slow(u16),
+}
+
+/// The way of one request on one worker.
+pub(crate) struct Lane<'w> {
+    pub(super) shared: &'w Shared,
+    pub(super) board: &'w Board,
+    /// None on a thread of low priority.
+    pub(super) turns: Option<&'w Turns>,
+    pub(super) id: RequestId,
+    pub(super) class: Class,
+    pub(super) flow: u16,
+    /// When the request's head arrived, on the service's clock.
+    pub(super) base_ns: u64,
+    pub(super) quantum_ns: u64,
+    /// So many effects may be in flight.
+    pub(crate) effects: usize,
+    /// When it began to run without a pause; none while it does not.
+    pub(super) since_ns: Cell<Option<u64>>,
+    /// The last time that it told.
+    pub(super) last_ns: Cell<u64>,
+    pub(super) has_turn: Cell<bool>,
+    /// How long its steps ran.
+    pub(super) ran_ns: Cell<u64>,
+    pub(super) slow_step: Cell<Option<u16>>,
+}
+
+impl Lane<'_> {
+    /// A step begins.
+    pub(crate) fn begin(&self, step: u16, at_ns: u64) {
+        self.board.begin(self.id, self.flow, step, self.base_ns + at_ns);
+    }
+
+    /// It has returned.
+    pub(crate) fn end(&self, step: u16, at_ns: u64, end_ns: u64) {
+        self.board.end();
+        self.last_ns.set(end_ns);
+        if end_ns.saturating_sub(at_ns) > self.quantum_ns {
+            self.overran(step, end_ns);
+        }
+    }
+
+    /// The step because of which it is to move to low priority before its next one.
+    pub(crate) const fn slow_step(&self) -> Option<u16> {
+        self.slow_step.get()
+    }
+
+    /// Whether others go first now.
+    pub(crate) fn is_over(&self, now_ns: u64) -> bool {
+        self.since_ns.get().is_some_and(|since_ns| now_ns.saturating_sub(since_ns) >= self.quantum_ns)
+    }
+
+    /// Lets others go first.
+    pub(crate) async fn pause(&self, watch: &mut Stopwatch) {
+        self.stop();
+        match self.turns {
+            Some(turns) if turns.others_wait() => self.resume(watch).await,
+            _ => {
+                tokio::task::yield_now().await;
+                self.since_ns.set(Some(watch.tick()));
+            }
+        }
+    }
+
+    /// It waits for effects.
+    pub(crate) fn stop(&self) {
+        let Some(since_ns) = self.since_ns.take() else { return };
+        let ran_ns = self.last_ns.get().saturating_sub(since_ns);
+        self.ran_ns.set(self.ran_ns.get() + ran_ns);
+        if let Some(turns) = self.turns {
+            turns.give_back(self.class, self.flow, ran_ns, self.has_turn.take());
+        }
+    }
+
+    /// Its effects have ended: it runs again as soon as it may.
+    pub(crate) async fn resume(&self, watch: &mut Stopwatch) {
+        if let Some(turns) = self.turns {
+            let has_turn = turns.enter_again(self.class, self.flow, self.base_ns + watch.now_ns()).await;
+            self.has_turn.set(has_turn);
+            if has_turn {
+                watch.tick();
+            }
+        }
+        self.since_ns.set(Some(watch.now_ns()));
+        self.last_ns.set(watch.now_ns());
+    }
+
+    #[cold]
+    fn overran(&self, step: u16, end_ns: u64) {
+        Shared::count(&self.shared.counters.overruns);
+        let now_ns = self.base_ns + end_ns;
+        let until_ns = self.turns.and_then(|turns| turns.overran(self.flow, step, now_ns));
+        if let Some(until_ns) = until_ns.filter(|_| self.shared.low.is_some()) {
+            self.slow_step.set(Some(step));
+            if self.shared.is_slow(self.flow, step, until_ns, now_ns) {
+                crate::notice::warn(&format!(
+                    "{} overruns {} ms often: {} runs with batch for {} s",
+                    self.shared.step_name(self.flow, step),
+                    self.quantum_ns / 1_000_000,
+                    self.shared.flow_name(self.flow),
+                    self.shared.settings.probation_ns / 1_000_000_000,
+                ));
+            }
+        }
+    }
+}
+
+impl Drop for Lane<'_> {
+    /// However it ends, the next one has its turn.
+    fn drop(&mut self) {
+        self.board.end();
+        self.stop();
+    }
+}

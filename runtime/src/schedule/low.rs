@@ -1,0 +1,236 @@
+//! Threads of low priority: where batch runs, and flows that keep others waiting.
+//!
+//! Each has a runtime of its own, so that effects work there as elsewhere. Workers hand requests over without a lock that
+//! such a thread could hold: the system may leave it without a core for long.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
+    thread_native_id,
+};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use zerver_engine::{Class, Ready, Refused, Scheduling, Ticket, Why};
+
+use super::carry::{Way, here};
+use super::{Board, Turns};
+use crate::interpreter::Context;
+use crate::live::Live;
+use crate::service::Service;
+use crate::time::Zero;
+
+/// So many requests may wait for effects on one thread.
+const IN_FLIGHT: usize = 256;
+
+/// The requests for these threads.
+pub(crate) struct Low {
+    inbox: mpsc::UnboundedSender<Entrant>,
+    /// How many wait.
+    waiting: AtomicUsize,
+    limit: usize,
+    wake: Notify,
+    /// Locked by these threads only.
+    queue: Mutex<Queue>,
+    /// Workers that may still hand something over.
+    senders: AtomicUsize,
+}
+
+struct Queue {
+    outbox: mpsc::UnboundedReceiver<Entrant>,
+    ready: Ready,
+    entrants: BTreeMap<Ticket, Entrant>,
+}
+
+/// A request that comes to these threads.
+pub(super) struct Entrant {
+    pub(super) live: Live,
+    pub(super) context: Context,
+    pub(super) way: Way,
+    /// Whether none of its steps has run.
+    pub(super) is_new: bool,
+    /// Since when, on the service's clock.
+    pub(super) since_ns: u64,
+    /// Where it goes when it has ended, or may not wait. Closed when nobody wants it any more.
+    pub(super) back: oneshot::Sender<Result<Live, (Live, Refused)>>,
+}
+
+impl Low {
+    pub(crate) fn new(settings: &Scheduling, senders: usize) -> Self {
+        let (inbox, outbox) = mpsc::unbounded_channel();
+        let queue = Queue { outbox, ready: Ready::new(settings.clone()), entrants: BTreeMap::new() };
+        Self {
+            inbox,
+            waiting: AtomicUsize::new(0),
+            limit: settings.batch.queue,
+            wake: Notify::new(),
+            queue: Mutex::new(queue),
+            senders: AtomicUsize::new(senders),
+        }
+    }
+
+    /// Hands a request over. One that may not wait comes back at once.
+    pub(super) fn put(&self, entrant: Entrant) {
+        if entrant.is_new && self.waiting.load(Ordering::Relaxed) >= self.limit {
+            return send_back(entrant, Refused { class: Class::Batch, why: Why::Full });
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        // The receiver lives as long as this does.
+        let _ = self.inbox.send(entrant);
+        self.wake.notify_one();
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// A worker hands nothing over any more, since it has drained or hangs. After the last one the threads end.
+    pub(crate) fn sender_leaves(&self, board: &Board) {
+        if board.be_silent(true) && self.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.wake.notify_waiters();
+            self.wake.notify_one();
+        }
+    }
+
+    /// A worker that hung goes on.
+    pub(super) fn sender_is_back(&self, board: &Board) {
+        if board.be_silent(false) {
+            self.senders.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// There is one more worker.
+    pub(crate) fn sender_comes(&self) {
+        self.senders.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn is_over(&self) -> bool {
+        self.senders.load(Ordering::Acquire) == 0
+    }
+
+    /// The next that is to run, and whether there are more.
+    fn next(&self, now_ns: u64) -> Option<(Entrant, bool)> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let Queue { outbox, ready, entrants } = &mut *queue;
+        while let Ok(entrant) = outbox.try_recv() {
+            let (flow, since_ns) = (entrant.way.flow, entrant.since_ns);
+            let ticket = if entrant.is_new {
+                ready.enter(Class::Batch, flow, since_ns)
+            } else {
+                Ok(ready.enter_again(Class::Batch, flow, since_ns))
+            };
+            match ticket {
+                Ok(ticket) => drop(entrants.insert(ticket, entrant)),
+                Err(refused) => {
+                    self.waiting.fetch_sub(1, Ordering::Relaxed);
+                    send_back(entrant, refused);
+                }
+            }
+        }
+        while let Some(turn) = ready.next(now_ns) {
+            let Some(entrant) = entrants.remove(&turn.ticket) else { continue };
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            match turn.goes {
+                Ok(()) => return Some((entrant, !ready.is_empty())),
+                Err(refused) => send_back(entrant, refused),
+            }
+        }
+        None
+    }
+
+    /// One has run for so long.
+    fn ran(&self, flow: u16, ran_ns: u64) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.ready.ran(Class::Batch, flow, ran_ns);
+    }
+
+    /// What each of these threads does, until no worker is left.
+    pub(crate) async fn work(self: Arc<Self>, service: Arc<Service>, zero: Arc<Zero>, board: Arc<Board>) {
+        let room = Arc::new(Semaphore::new(IN_FLIGHT));
+        let here = Rc::new(Here { service, board });
+        loop {
+            let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+            // Listens before it looks, so that nothing comes in between unheard.
+            let mut woken = pin!(self.wake.notified());
+            woken.as_mut().enable();
+            let Some((entrant, has_more)) = self.next(zero.elapsed_ns()) else {
+                if self.is_over() {
+                    return self.wake.notify_one();
+                }
+                woken.await;
+                continue;
+            };
+            if has_more {
+                self.wake.notify_one();
+            }
+            let (low, here) = (Arc::clone(&self), Rc::clone(&here));
+            tokio::task::spawn_local(async move {
+                let flow = entrant.way.flow;
+                let ran_ns = here.carry(entrant).await;
+                low.ran(flow, ran_ns);
+                drop(permit);
+            });
+            // It runs until it waits; then the next.
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+struct Here {
+    service: Arc<Service>,
+    board: Arc<Board>,
+}
+
+impl Here {
+    /// Takes a request to its end, unless nobody wants it any more. How long its steps ran.
+    async fn carry(&self, entrant: Entrant) -> u64 {
+        let Entrant { mut live, context, way, mut back, .. } = entrant;
+        let turns: Option<&Turns> = None;
+        let mut ran_ns = 0;
+        let carried = {
+            let mut going = pin!(async {
+                live.watch.tick();
+                ran_ns = here(&self.service, &self.board, turns, &mut live, &context, &way).await.1;
+                live
+            });
+            let mut closed = pin!(back.closed());
+            poll_fn(|cx| {
+                if let std::task::Poll::Ready(live) = going.as_mut().poll(cx) {
+                    return std::task::Poll::Ready(Some(live));
+                }
+                closed.as_mut().poll(cx).map(|()| None)
+            })
+            .await
+        };
+        // Dropped, it records that its client has gone.
+        if let Some(live) = carried {
+            drop(back.send(Ok(live)));
+        }
+        ran_ns
+    }
+}
+
+fn send_back(entrant: Entrant, refused: Refused) {
+    drop(entrant.back.send(Err((entrant.live, refused))));
+}
+
+/// Gives this thread what the system leaves over. Where it has no such thing, the thread is as any other.
+///
+/// # Errors
+/// When the system does not allow it.
+pub(crate) fn lower_priority() -> Result<(), thread_priority::Error> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle)
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        thread_priority::set_current_thread_priority(ThreadPriority::Min)
+    }
+}

@@ -1,0 +1,24 @@
+//! Where and when requests run: the engine's policy, under real workers.
+//!
+//! A request runs inline in its connection's task, as if there were no scheduler, while its worker is calm: nobody waits,
+//! and the worker comes round quickly. Otherwise it waits for its turn (`turns`). Batch, and flows whose steps keep
+//! others waiting, run on threads of low priority (`low`). `carry` takes a request through all that; `lane` is what the
+//! driver sees of it. `board` shows other threads what a worker does, and `watchdog` looks at it.
+
+mod board;
+mod carry;
+mod lane;
+mod low;
+mod rules;
+mod shared;
+mod turns;
+mod watchdog;
+
+pub(crate) use board::Board;
+pub(crate) use carry::carry;
+pub(crate) use lane::{Drove, Lane};
+pub(crate) use low::{Low, lower_priority};
+pub use rules::Rule;
+pub(crate) use shared::Shared;
+pub(crate) use turns::Turns;
+pub(crate) use watchdog::{Seat, Watched, health, watch};

@@ -1,0 +1,319 @@
+//! Whose turn it is on one worker. Only that worker's thread comes here: no lock, and nothing is allocated until somebody
+//! has to wait.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, oneshot};
+use zerver_engine::{Class, Overruns, Ready, Refused, Scheduling, Ticket};
+
+use crate::time::{Zero, nanos};
+
+/// A worker that takes longer to come round is behind: whoever arrives then waits for a turn, so that the urgent go
+/// first. Also how long it must have been busy for that to be looked at.
+const BEHIND: Duration = Duration::from_millis(1);
+
+pub(crate) struct Turns {
+    ready: RefCell<Ready>,
+    overruns: RefCell<Overruns>,
+    waiting: RefCell<BTreeMap<Ticket, oneshot::Sender<Result<(), Refused>>>>,
+    /// Whether nobody waits.
+    is_empty: Cell<bool>,
+    /// Whether a turn is given out. One at a time: then others have their say before the next.
+    is_given: Cell<bool>,
+    is_behind: Cell<bool>,
+    /// Requests that have begun here.
+    begun: Cell<u64>,
+    /// Set when the worker goes to sleep.
+    slept: Arc<AtomicBool>,
+    /// Since when it has not slept.
+    busy_since_ns: Cell<u64>,
+    is_measured: Cell<bool>,
+    measure: Notify,
+    zero: Arc<Zero>,
+}
+
+impl Turns {
+    /// `slept` is set whenever the worker goes to sleep.
+    pub(crate) fn new(settings: &Scheduling, flows: usize, zero: Arc<Zero>, slept: Arc<AtomicBool>) -> Self {
+        Self {
+            ready: RefCell::new(Ready::new(settings.clone())),
+            overruns: RefCell::new(Overruns::new(settings, flows)),
+            waiting: RefCell::default(),
+            is_empty: Cell::new(true),
+            is_given: Cell::new(false),
+            is_behind: Cell::new(false),
+            begun: Cell::new(0),
+            slept,
+            busy_since_ns: Cell::new(0),
+            is_measured: Cell::new(false),
+            measure: Notify::new(),
+            zero,
+        }
+    }
+
+    /// Measures how long the worker takes to come round, while it is busy.
+    pub(crate) async fn pulse(&self) {
+        loop {
+            self.measure.notified().await;
+            self.is_measured.set(true);
+            loop {
+                let (begun, start) = (self.begun.get(), Instant::now());
+                // Everybody who is ready, and whoever the sockets have made so.
+                tokio::task::yield_now().await;
+                self.is_behind.set(start.elapsed() >= BEHIND);
+                if self.begun.get() == begun && self.is_empty.get() {
+                    break;
+                }
+            }
+            self.is_behind.set(false);
+            self.is_measured.set(false);
+        }
+    }
+
+    /// A new request: when this returns it may run. Whether it has a turn, which it must [give back](Self::give_back).
+    ///
+    /// # Errors
+    /// When it is to be sent away.
+    pub(super) async fn enter(&self, class: Class, flow: u16, now_ns: u64) -> Result<bool, Refused> {
+        self.begun.set(self.begun.get() + 1);
+        self.overruns.borrow_mut().begin(flow);
+        if self.is_calm(now_ns) {
+            return Ok(false);
+        }
+        let ticket = self.with(|ready| ready.enter(class, flow, now_ns))?;
+        self.turn(ticket).await
+    }
+
+    /// The same for one that has run before. It is never sent away.
+    pub(super) async fn enter_again(&self, class: Class, flow: u16, now_ns: u64) -> bool {
+        if self.is_calm(now_ns) {
+            return false;
+        }
+        let ticket = self.with(|ready| ready.enter_again(class, flow, now_ns));
+        self.turn(ticket).await.unwrap_or(false)
+    }
+
+    /// Whether others wait for a turn.
+    pub(super) const fn others_wait(&self) -> bool {
+        !self.is_empty.get()
+    }
+
+    /// A request has run for so long, with a turn or without one, and runs no more for now.
+    pub(super) fn give_back(&self, class: Class, flow: u16, ran_ns: u64, has_turn: bool) {
+        if has_turn {
+            self.is_given.set(false);
+        }
+        if has_turn || !self.is_empty.get() {
+            self.with(|ready| ready.ran(class, flow, ran_ns));
+            self.give();
+        }
+    }
+
+    /// A step has overrun. Until when its flow is to run at low priority, if it does so often.
+    pub(super) fn overran(&self, flow: u16, step: u16, now_ns: u64) -> Option<u64> {
+        self.overruns.borrow_mut().overran(flow, step, now_ns)
+    }
+
+    /// Whether a request can run at once, as if there were no turns.
+    fn is_calm(&self, now_ns: u64) -> bool {
+        if self.slept.load(Ordering::Relaxed) {
+            self.slept.store(false, Ordering::Relaxed);
+            self.busy_since_ns.set(now_ns);
+        } else if !self.is_measured.get() && now_ns.saturating_sub(self.busy_since_ns.get()) > nanos(BEHIND) {
+            self.measure.notify_one();
+        }
+        // Who has just been given a turn, and has not begun, is not to be overtaken.
+        self.is_empty.get() && !self.is_given.get() && !self.is_behind.get()
+    }
+
+    async fn turn(&self, ticket: Ticket) -> Result<bool, Refused> {
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.borrow_mut().insert(ticket, sender);
+        let mut waiter = Waiter { turns: self, ticket, receiver, is_done: false };
+        self.give();
+        let verdict = (&mut waiter.receiver).await;
+        waiter.is_done = true;
+        // The sender is never dropped unsent while its waiter lives.
+        verdict.unwrap_or(Ok(())).map(|()| true)
+    }
+
+    /// Gives a turn to whoever comes next, unless one is given out.
+    fn give(&self) {
+        while !self.is_given.get() {
+            let now_ns = self.zero.elapsed_ns();
+            let Some(turn) = self.with(|ready| ready.next(now_ns)) else { return };
+            let sender = self.waiting.borrow_mut().remove(&turn.ticket);
+            self.is_given.set(turn.goes.is_ok());
+            if sender.is_none_or(|sender| sender.send(turn.goes).is_err()) {
+                self.is_given.set(false);
+            }
+        }
+    }
+
+    fn with<R>(&self, change: impl FnOnce(&mut Ready) -> R) -> R {
+        let mut ready = self.ready.borrow_mut();
+        let result = change(&mut ready);
+        self.is_empty.set(ready.is_empty());
+        result
+    }
+}
+
+/// Somebody who waits, and may be dropped while it does.
+struct Waiter<'t> {
+    turns: &'t Turns,
+    ticket: Ticket,
+    receiver: oneshot::Receiver<Result<(), Refused>>,
+    is_done: bool,
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        let now_ns = self.turns.zero.elapsed_ns();
+        if self.turns.with(|ready| ready.leave(self.ticket, now_ns)) {
+            self.turns.waiting.borrow_mut().remove(&self.ticket);
+        } else if let Ok(Ok(())) = self.receiver.try_recv() {
+            // It had just been given the turn.
+            self.turns.is_given.set(false);
+            self.turns.give();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+
+    fn turns(change: impl FnOnce(&mut Scheduling)) -> Rc<Turns> {
+        let mut settings = Scheduling::default();
+        change(&mut settings);
+        Rc::new(Turns::new(&settings, 2, Arc::new(Zero::now()), Arc::default()))
+    }
+
+    fn run(test: impl Future<Output = ()>) {
+        let local = tokio::task::LocalSet::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(local.run_until(test));
+    }
+
+    async fn settle() {
+        for _ in 0..4 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits for a turn, says so, and gives it back when told to.
+    fn contend(
+        turns: &Rc<Turns>,
+        class: Class,
+        said: &Rc<RefCell<Vec<Class>>>,
+        go_on: &Rc<Notify>,
+    ) -> tokio::task::JoinHandle<()> {
+        let (turns, said, go_on) = (Rc::clone(turns), Rc::clone(said), Rc::clone(go_on));
+        tokio::task::spawn_local(async move {
+            let has_turn = turns.enter(class, 0, turns.zero.elapsed_ns()).await.unwrap();
+            said.borrow_mut().push(class);
+            go_on.notified().await;
+            turns.give_back(class, 0, 10, has_turn);
+        })
+    }
+
+    #[test]
+    fn a_calm_worker_lets_everybody_run_at_once() {
+        run(async {
+            let turns = turns(|_| ());
+            assert_eq!(turns.enter(Class::Batch, 0, 1).await, Ok(false));
+            assert_eq!(turns.enter(Class::Interactive, 0, 2).await, Ok(false));
+            assert!(!turns.others_wait());
+        });
+    }
+
+    #[test]
+    fn turns_go_one_by_one_to_the_most_urgent() {
+        run(async {
+            let (turns, said, go_on) = (turns(|_| ()), Rc::default(), Rc::new(Notify::new()));
+            turns.is_behind.set(true);
+            for class in [Class::Default, Class::Batch, Class::Default, Class::Interactive] {
+                contend(&turns, class, &said, &go_on);
+            }
+            // The first found nobody before it.
+            for expected in [
+                &[Class::Default][..],
+                &[Class::Default, Class::Interactive],
+                &[Class::Default, Class::Interactive, Class::Default],
+                &[Class::Default, Class::Interactive, Class::Default, Class::Batch],
+            ] {
+                settle().await;
+                assert_eq!(*said.borrow(), expected);
+                go_on.notify_one();
+            }
+            settle().await;
+            assert!(!turns.others_wait() && !turns.is_given.get() && turns.waiting.borrow().is_empty());
+        });
+    }
+
+    #[test]
+    fn who_gives_its_turn_to_another_waits_for_it() {
+        run(async {
+            let (turns, said, go_on) = (turns(|_| ()), Rc::default(), Rc::new(Notify::new()));
+            turns.is_behind.set(true);
+            let has_turn = turns.enter(Class::Default, 0, turns.zero.elapsed_ns()).await.unwrap();
+            contend(&turns, Class::Default, &said, &go_on);
+            settle().await;
+            turns.is_behind.set(false);
+            turns.give_back(Class::Default, 0, 10, has_turn);
+            go_on.notify_one();
+            let has_turn = turns.enter_again(Class::Default, 0, turns.zero.elapsed_ns()).await;
+            assert_eq!(*said.borrow(), [Class::Default], "the other has gone first");
+            turns.give_back(Class::Default, 0, 10, has_turn);
+            assert!(!turns.others_wait() && !turns.is_given.get());
+        });
+    }
+
+    #[test]
+    fn who_leaves_takes_no_turn_along() {
+        run(async {
+            let (turns, said, go_on) = (turns(|_| ()), Rc::default(), Rc::new(Notify::new()));
+            turns.is_behind.set(true);
+            let has_turn = turns.enter(Class::Default, 0, turns.zero.elapsed_ns()).await.unwrap();
+            let waiting = contend(&turns, Class::Interactive, &said, &go_on);
+            let given = contend(&turns, Class::Default, &said, &go_on);
+            contend(&turns, Class::Batch, &said, &go_on);
+            settle().await;
+            // One leaves while it waits; one when it has been given the turn and does not know yet.
+            waiting.abort();
+            settle().await;
+            turns.give_back(Class::Default, 0, 10, has_turn);
+            given.abort();
+            settle().await;
+            assert_eq!(*said.borrow(), [Class::Batch]);
+            go_on.notify_one();
+            settle().await;
+            assert!(!turns.others_wait() && !turns.is_given.get());
+        });
+    }
+
+    #[test]
+    fn who_is_sent_away_is_told_and_the_next_goes() {
+        run(async {
+            let turns = turns(|settings| settings.interactive.queue = 1);
+            turns.is_behind.set(true);
+            let has_turn = turns.enter(Class::Default, 0, turns.zero.elapsed_ns()).await.unwrap();
+            assert!(has_turn);
+            let other = Rc::clone(&turns);
+            let waits = tokio::task::spawn_local(async move { other.enter(Class::Interactive, 0, 0).await });
+            settle().await;
+            assert!(turns.enter(Class::Interactive, 0, 0).await.is_err(), "the queue is full");
+            turns.give_back(Class::Default, 0, 10, has_turn);
+            assert_eq!(waits.await.unwrap(), Ok(true));
+        });
+    }
+}

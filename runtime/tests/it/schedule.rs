@@ -1,0 +1,290 @@
+//! Where and when requests run: classes, threads of low priority, what is sent away, and steps that hang.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Condvar, Mutex};
+
+use zerver::prelude::*;
+use zerver::{Often, Rule, Scheduling};
+use zerver_trace::{Capture, Event, Outcome};
+
+use crate::client::{Client, get};
+use crate::collector::start;
+
+/// Holds steps until it is opened.
+#[derive(Default)]
+struct Gate {
+    /// How many have come, and whether it is open.
+    state: Mutex<(usize, bool)>,
+    changed: Condvar,
+}
+
+impl Gate {
+    const fn new() -> Self {
+        Self { state: Mutex::new((0, false)), changed: Condvar::new() }
+    }
+
+    fn pass(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.0 += 1;
+        self.changed.notify_all();
+        drop(self.changed.wait_while(state, |(_, is_open)| !*is_open).unwrap());
+    }
+
+    fn wait_for(&self, count: usize) {
+        drop(self.changed.wait_while(self.state.lock().unwrap(), |(come, _)| *come < count).unwrap());
+    }
+
+    fn open(&self) {
+        self.state.lock().unwrap().1 = true;
+        self.changed.notify_all();
+    }
+}
+
+/// Opens it however a test ends, so that no thread is left in it.
+struct Opens(&'static Gate);
+
+impl Drop for Opens {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
+/// On which thread a step ran, and under which policy of the system.
+#[step]
+fn place() -> Response {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    // The 41st field; the second is in brackets and may have spaces (proc_pid_stat(5)).
+    let policy = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(38).unwrap();
+    Response::text(format!("{} {policy}", std::thread::current().name().unwrap_or_default()))
+}
+
+#[step]
+fn nap() -> Decision<()> {
+    Need(sleep(1.millis()))
+}
+
+fn moves(capture: &Capture) -> Vec<String> {
+    let show = |event: &Event<_>| match event {
+        Event::Moved { from, to, reason, .. } => Some(format!("{from} to {to}: {reason}")),
+        _ => None,
+    };
+    capture.events.iter().filter_map(show).collect()
+}
+
+fn app() -> App {
+    App::new()
+        .flow(flow!("plain", GET "/plain", steps: [place]))
+        .flow(flow!("report", GET "/report", steps: [nap, place]).class(Class::Batch))
+}
+
+const SCHED_OTHER: &str = " 0";
+const SCHED_IDLE: &str = " 5";
+
+#[test]
+fn batch_runs_at_low_priority_with_its_effects() {
+    let (running, collector) = start(app());
+    let mut client = Client::connect(running.addr());
+    let plain = client.ask(get("/plain")).body;
+    assert!(
+        plain.starts_with("zerver-") && !plain.contains("batch") && plain.ends_with(SCHED_OTHER),
+        "{plain}"
+    );
+    let report = client.ask(get("/report")).body;
+    assert!(report.starts_with("zerver-batch-") && report.ends_with(SCHED_IDLE), "{report}");
+    let captures = collector.wait_for(2);
+    assert_eq!((captures[0].class, captures[1].class), (Class::Default, Class::Batch));
+    assert!(captures.iter().all(|capture| moves(capture).is_empty()));
+    running.stop();
+}
+
+#[test]
+fn without_threads_of_low_priority_workers_run_batch() {
+    let (running, _) = start(app().batch_workers(0));
+    let mut client = Client::connect(running.addr());
+    let report = client.ask(get("/report")).body;
+    assert!(!report.contains("batch") && report.ends_with(SCHED_OTHER), "{report}");
+    running.stop();
+}
+
+#[test]
+fn a_rule_gives_another_class_and_the_trace_says_which() {
+    let app = app()
+        .class_rule(Rule::asked("x-class"))
+        .class_rule(Rule::path("/pl", Class::Batch))
+        .class_rule(Rule::path("/plain", Class::Interactive));
+    let (running, collector) = start(app);
+    let mut client = Client::connect(running.addr());
+    assert!(client.ask(get("/plain")).body.contains("batch"), "the first that matches");
+    client.ask("GET /report HTTP/1.1\r\nhost: test\r\nx-class: interactive\r\n\r\n");
+    client.ask("GET /report HTTP/1.1\r\nhost: test\r\nx-class: batch\r\n\r\n");
+    let captures = collector.wait_for(3);
+    assert_eq!(moves(&captures[0]), ["default to batch: path /pl"]);
+    assert_eq!(moves(&captures[1]), ["batch to interactive: header x-class"]);
+    assert_eq!((captures[1].class, moves(&captures[2])), (Class::Interactive, vec![]));
+    running.stop();
+}
+
+#[test]
+fn what_cannot_wait_is_sent_away() {
+    static GATE: Gate = Gate::new();
+    let _opens = Opens(&GATE);
+    #[step]
+    fn hold() -> Response {
+        GATE.pass();
+        Response::text("held")
+    }
+    let mut scheduling = Scheduling::default();
+    scheduling.batch.queue = 1;
+    let app = App::new()
+        .flow(flow!("hold", GET "/hold", steps: [hold]).class(Class::Batch))
+        .scheduling(scheduling)
+        .batch_workers(1);
+    let (running, collector) = start(app);
+    let addr = running.addr();
+    let [mut first, mut second, mut third] = std::array::from_fn(|_| Client::connect(addr));
+    first.send(get("/hold"));
+    GATE.wait_for(1);
+    second.send(get("/hold"));
+    let mut health = Client::connect(addr);
+    while !health.ask(get("/healthz")).body.contains("\"batch_waiting\":1") {}
+    let answer = third.ask(get("/hold"));
+    assert_eq!((answer.status, answer.header("retry-after")), (429, Some("1")));
+    let refused = collector.one();
+    let Outcome::Rejected { reason } = &refused.outcome else { panic!("{:?}", refused.outcome) };
+    assert_eq!((refused.status, reason.as_str()), (429, "limited capacity: batch: queue full"));
+    let told = health.ask(get("/healthz")).body;
+    assert!(told.contains(r#""shed":{"batch":1,"default":0,"interactive":0}"#), "{told}");
+    GATE.open();
+    assert_eq!((first.answer().unwrap().status, second.answer().unwrap().status), (200, 200));
+    running.stop();
+    assert_eq!(collector.wait_for(3).len(), 3, "who asks how it is leaves no trace");
+}
+
+#[test]
+fn a_client_that_goes_away_takes_its_batch_request_along() {
+    static GATE: Gate = Gate::new();
+    let _opens = Opens(&GATE);
+    #[step]
+    fn hold() -> Response {
+        GATE.pass();
+        Response::text("held")
+    }
+    #[step]
+    fn wait() -> Decision<()> {
+        Need(sleep(60.seconds()))
+    }
+    let app = App::new()
+        .flow(flow!("hold", GET "/hold", steps: [hold]).class(Class::Batch))
+        .flow(flow!("wait", GET "/wait", steps: [wait, hold]).class(Class::Batch))
+        .batch_workers(1);
+    let (running, collector) = start(app);
+    // It waits for an effect.
+    let mut waits = Client::connect(running.addr());
+    waits.send(get("/wait"));
+    let mut holds = Client::connect(running.addr());
+    holds.send(get("/hold"));
+    // When that one has its turn the other has asked for its effect.
+    GATE.wait_for(1);
+    drop(waits);
+    GATE.open();
+    assert_eq!(holds.answer().unwrap().status, 200);
+    let captures = collector.wait_for(2);
+    let gone = captures.iter().find(|capture| capture.flow.name == "wait").unwrap();
+    assert_eq!(gone.outcome, Outcome::Gone { step: 0 });
+    running.stop();
+}
+
+#[test]
+fn a_flow_whose_step_overruns_often_moves_to_low_priority() {
+    let mut scheduling = Scheduling { overruns: Often { times: 3, of: 4 }, ..Scheduling::default() };
+    // So short that every step overruns it.
+    scheduling.default.quantum_ns = 1;
+    let app = App::new().flow(flow!("slow", GET "/slow", steps: [nap, place])).scheduling(scheduling);
+    let (running, collector) = start(app.workers(1));
+    let mut client = Client::connect(running.addr());
+    let answers: Vec<_> = (0..4).map(|_| client.ask(get("/slow")).body).collect();
+    let captures = collector.wait_for(4);
+    let moved: Vec<_> = captures.iter().map(|capture| moves(capture)).collect();
+    let reason = "default to batch: nap overruns its time often";
+    // The first step of the third is the third overrun of that step.
+    assert_eq!(moved, [vec![], vec![], vec![reason.to_owned()], vec![reason.to_owned()]]);
+    let is_low: Vec<_> = answers.iter().map(|place| place.contains("batch")).collect();
+    assert_eq!(is_low, [false, false, true, true]);
+    assert!(captures.iter().all(|capture| capture.class == Class::Default));
+    running.stop();
+}
+
+#[test]
+fn a_worker_that_hangs_is_replaced() {
+    static GATE: Gate = Gate::new();
+    let _opens = Opens(&GATE);
+    #[step]
+    fn hang() -> Response {
+        GATE.pass();
+        Response::text("at last")
+    }
+    let app = app().flow(flow!("hangs", GET "/hangs", steps: [hang])).stuck_after(1.millis());
+    let (running, _) = start(app);
+    let addr = running.addr();
+    // Connections are dealt in turn, so these are with different workers.
+    let [mut hangs, mut other] = std::array::from_fn(|_| Client::connect(addr));
+    assert_eq!(other.ask(get("/healthz")).status, 200);
+    hangs.send(get("/hangs"));
+    GATE.wait_for(1);
+    let told = loop {
+        let answer = other.ask(get("/healthz"));
+        assert_eq!(answer.status, 200);
+        if answer.body.contains("degraded") {
+            break answer.body;
+        }
+    };
+    assert!(told.contains(r#""flow":"hangs""#) && told.contains(r#""step":"hang""#), "{told}");
+    for _ in 0..4 {
+        assert_eq!(Client::connect(addr).ask(get("/report")).status, 200, "new ones go elsewhere");
+    }
+    GATE.open();
+    assert_eq!(hangs.answer().unwrap().body, "at last");
+    while other.ask(get("/healthz")).body.contains("degraded") {}
+    assert_eq!(hangs.ask(get("/report")).status, 200);
+    running.stop();
+}
+
+#[test]
+fn stopping_waits_for_no_step_that_hangs() {
+    static GATE: Gate = Gate::new();
+    let _opens = Opens(&GATE);
+    #[step]
+    fn hang() -> Response {
+        GATE.pass();
+        Response::text("at last")
+    }
+    let limits = zerver::Limits { drain: 1.millis(), ..zerver::Limits::default() };
+    let app =
+        App::new().flow(flow!("hangs", GET "/hangs", steps: [hang])).stuck_after(1.millis()).limits(limits);
+    let (running, _) = start(app);
+    let mut client = Client::connect(running.addr());
+    client.send(get("/hangs"));
+    GATE.wait_for(1);
+    let (sender, stopped): (Sender<()>, Receiver<()>) = channel();
+    std::thread::spawn(move || {
+        running.stop();
+        sender.send(()).unwrap();
+    });
+    stopped.recv_timeout(std::time::Duration::from_secs(60)).expect("it stops");
+}
+
+#[test]
+fn health_can_be_somewhere_else_or_nowhere() {
+    let ask = |app: App, path: &str| {
+        let (running, _) = start(app);
+        Client::connect(running.addr()).ask(get(path)).status
+    };
+    assert_eq!(ask(app(), "/healthz"), 200);
+    assert_eq!(ask(app().health(Some("/well")), "/well"), 200);
+    assert_eq!(ask(app().health(Some("/well")), "/healthz"), 404);
+    assert_eq!(ask(app().health(None), "/healthz"), 404);
+    let own = app().flow(flow!("own", GET "/healthz", steps: [place]));
+    let (running, collector) = start(own);
+    assert_eq!(Client::connect(running.addr()).ask(get("/healthz")).status, 200);
+    assert_eq!(collector.one().flow.name, "own");
+}
