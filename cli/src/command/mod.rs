@@ -10,6 +10,7 @@ mod import;
 mod ls;
 mod replay;
 mod trace;
+mod tui;
 mod why;
 
 use std::process::ExitCode;
@@ -37,6 +38,7 @@ fn one(cli: &Cli, output: &mut Output) -> Result<Done, Trouble> {
         Command::Dev(args) => dev::run(args, global, output),
         Command::Ls(args) => ls::run(args, global, output),
         Command::Trace(args) => trace::run(args, global, output),
+        Command::Tui(args) => tui::run(args, global),
         Command::Replay(args) => replay::run(args, global, output),
         Command::Diff(args) => diff::run(args, global, output),
         Command::Why(args) => why::run(args, global, output),

@@ -12,7 +12,6 @@ mod rows;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod timeline;
-mod unit;
 pub(crate) mod value;
 pub(crate) mod why;
 

@@ -1,0 +1,64 @@
+//! The store as the screens read it: it may be missing still, and another may come in its place.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use zerver_recorder::{ReadError, Reader};
+use zerver_trace::{Cursor, Query, RequestId, SourceError, Summary, Trace, TraceSource};
+
+/// A store in a folder.
+pub(in crate::command) struct Source {
+    dir: PathBuf,
+    reader: Mutex<Option<Arc<Reader>>>,
+}
+
+impl Source {
+    /// A store that is open.
+    pub(super) fn of(dir: PathBuf, reader: Reader) -> Self {
+        Self { dir, reader: Mutex::new(Some(Arc::new(reader))) }
+    }
+
+    /// The store; none where there is none yet.
+    fn reader(&self) -> Result<Option<Arc<Reader>>, ReadError> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        if reader.is_none() {
+            match Reader::open(&self.dir) {
+                Ok(opened) => *reader = Some(Arc::new(opened)),
+                Err(ReadError::Missing { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(reader.clone())
+    }
+
+    /// What the store answers; nothing where there is none. One that cannot be read is opened anew the next time.
+    fn ask<T: Default>(&self, f: impl FnOnce(&Reader) -> Result<T, ReadError>) -> Result<T, SourceError> {
+        let Some(reader) = self.reader()? else { return Ok(T::default()) };
+        f(&reader).map_err(|error| {
+            *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            error.into()
+        })
+    }
+}
+
+impl TraceSource for Source {
+    fn list(&self, query: &Query) -> Result<Vec<Summary>, SourceError> {
+        self.ask(|reader| reader.list(query))
+    }
+
+    fn load(&self, id: RequestId) -> Result<Option<Trace>, SourceError> {
+        self.ask(|reader| reader.load(id))
+    }
+
+    fn newest(&self) -> Result<Cursor, SourceError> {
+        Ok(self.ask(|reader| reader.newest().map(Some))?.unwrap_or(Reader::oldest()))
+    }
+
+    fn before(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
+        self.ask(|reader| reader.before(cursor, limit))
+    }
+
+    fn since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
+        Ok(self.ask(|reader| reader.since_at_most(cursor, limit).map(Some))?.unwrap_or((Vec::new(), cursor)))
+    }
+}
