@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use crossterm::event::Event;
-use zerver_trace::{RequestId, Summary, Trace};
+use zerver_replay::Why;
+use zerver_trace::{RequestId, Summary};
+
+use crate::dev::Dev;
+use crate::screen::requests::SlotTerm;
+use crate::shared::Story;
 
 /// All that can happen.
 #[derive(Debug, Clone)]
@@ -22,11 +27,22 @@ pub enum Message {
     /// New requests, the oldest first.
     Newer(Vec<Summary>),
     /// A trace that was asked for; none if it is not there any more, or why it cannot be read.
-    Loaded(RequestId, Result<Option<Arc<Trace>>, String>),
+    Loaded(RequestId, Result<Option<Arc<Story>>, String>),
+    /// Where a request stands in its flow, or why that cannot be told.
+    Explained(RequestId, Result<Arc<Why>, String>),
+    /// Requests whose slots were looked at, and which of them fit.
+    Scanned {
+        /// Of which search.
+        generation: u64,
+        /// How many were looked at.
+        looked: usize,
+        /// The numbers of those that fit.
+        found: Vec<i32>,
+    },
+    /// What the service does that is developed here.
+    Dev(Dev),
     /// Something that a person should know.
     Notice(Notice),
-    /// The terminal is ours again, after an editor or a stop.
-    Resumed,
     /// Somebody asked us to stop for a while (SIGTSTP).
     Stop,
     /// End at once: a signal, or the other side is done.
@@ -59,8 +75,31 @@ impl Notice {
 pub enum Command {
     /// Load a trace; comes back as [`Message::Loaded`].
     Load(RequestId),
+    /// Compare a request with others of its flow; comes back as [`Message::Explained`].
+    Explain(RequestId),
+    /// Look at the slots of requests; comes back as [`Message::Scanned`], in pieces. An older search ends.
+    Scan {
+        /// Names the search.
+        generation: u64,
+        /// The requests, with their numbers.
+        requests: Vec<(i32, RequestId)>,
+        /// What their slots must hold.
+        terms: Vec<SlotTerm>,
+    },
     /// Put a text onto the clipboard.
-    Copy(String),
+    Copy {
+        /// The text.
+        text: String,
+        /// What it is, for a person.
+        what: String,
+    },
+    /// Open an editor on a line of a file, and come back when it ends.
+    Edit {
+        /// The file, as the compiler saw it.
+        file: String,
+        /// The line, from 1.
+        line: u32,
+    },
     /// Give the terminal back and stop, until somebody continues us.
     Suspend,
     /// Draw everything, whatever the terminal shows.
@@ -71,6 +110,13 @@ pub enum Command {
     Show(Show),
 }
 
+impl Command {
+    /// Puts an id onto the clipboard.
+    pub(crate) fn copy_id(id: RequestId) -> Self {
+        Self::Copy { text: id.to_string(), what: format!("the id {id}") }
+    }
+}
+
 /// Where to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Show {
@@ -78,6 +124,11 @@ pub enum Show {
     Requests,
     /// One request.
     Timeline(RequestId),
+    /// The request after or before the one that is open, in the list.
+    Beside {
+        /// Whether it is the one below.
+        down: bool,
+    },
     /// What was shown before.
     Back,
 }

@@ -16,6 +16,7 @@ use zerver_trace::RequestId;
 use crate::app::App;
 use crate::follow;
 use crate::message::{Command, Message, Notice};
+use crate::perform::Performer;
 use crate::services::Services;
 use crate::terminal::Screen;
 use crate::theme::Look;
@@ -85,7 +86,8 @@ pub fn run(
     on_signals(remote.clone(), options.signals_elsewhere)?;
     let mut app = App::new(options.look, Size::new(width, height), now_unix_ns(), options.open);
     let commands = start(&mut app);
-    let mut run = Run { services: Arc::clone(services), remote: remote.clone(), keys };
+    let performer = Performer::new(services.source(), remote.clone());
+    let mut run = Run { services: Arc::clone(services), performer, keys };
     let mut ended = run.perform(&mut app, &mut screen, commands)?;
     while ended.is_none() {
         if app.take_changed() {
@@ -118,7 +120,7 @@ fn now_unix_ns() -> u64 {
 
 struct Run {
     services: Arc<dyn Services>,
-    remote: Remote,
+    performer: Performer,
     keys: Keys,
 }
 
@@ -134,23 +136,25 @@ impl Run {
                 Command::Quit => return Ok(Some(Ended::Quit)),
                 Command::Redraw => screen.forget()?,
                 Command::Suspend => {
-                    self.lend(screen, || {
+                    self.lend(app, screen, || {
                         // Stops all threads, until somebody continues us.
                         let _ = signal_hook::low_level::raise(SIGSTOP);
                     })?;
-                    update(app, Message::Resumed);
-                    resize(app)?;
                 }
-                Command::Copy(text) => {
+                Command::Copy { text, what } => {
                     screen.copy(&text)?;
-                    update(app, Message::Notice(Notice::good(format!("copied {text}"))));
+                    update(app, Message::Notice(Notice::good(format!("copied {what}"))));
                 }
-                Command::Load(id) => {
-                    let source = self.services.source();
-                    self.elsewhere(move || {
-                        let loaded = source.load(id).map(|trace| trace.map(Arc::new));
-                        Message::Loaded(id, loaded.map_err(|error| error.to_string()))
-                    });
+                Command::Edit { file, line } => {
+                    let services = Arc::clone(&self.services);
+                    if let Err(why) = self.lend(app, screen, || services.edit(&file, line))? {
+                        update(app, Message::Notice(Notice::bad(why)));
+                    }
+                }
+                Command::Load(id) => self.performer.load(id),
+                Command::Explain(id) => self.performer.explain(id),
+                Command::Scan { generation, requests, terms } => {
+                    self.performer.scan(generation, requests, terms);
                 }
                 // Done by `update`.
                 Command::Show(_) => {}
@@ -159,23 +163,16 @@ impl Run {
         Ok(None)
     }
 
-    /// Does something on a thread of its own.
-    fn elsewhere(&self, work: impl FnOnce() -> Message + Send + 'static) {
-        let remote = self.remote.clone();
-        thread::spawn(move || remote.send(work()));
+    /// Lets something else have the terminal. It may have another size afterwards.
+    fn lend<T>(&mut self, app: &mut App, screen: &mut Screen, to: impl FnOnce() -> T) -> io::Result<T> {
+        let result = {
+            let _paused = self.keys.pause();
+            screen.lend(to)?
+        };
+        let (width, height) = crossterm::terminal::size()?;
+        update(app, Message::Input(event::Event::Resize(width, height)));
+        Ok(result)
     }
-
-    fn lend<T>(&mut self, screen: &mut Screen, to: impl FnOnce() -> T) -> io::Result<T> {
-        let _paused = self.keys.pause();
-        screen.lend(to)
-    }
-}
-
-/// The terminal may have another size than before.
-fn resize(app: &mut App) -> io::Result<()> {
-    let (width, height) = crossterm::terminal::size()?;
-    update(app, Message::Input(event::Event::Resize(width, height)));
-    Ok(())
 }
 
 fn on_signals(remote: Remote, elsewhere: bool) -> io::Result<()> {

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use ratatui::layout::Size;
+use ratatui::layout::{Rect, Size};
+use zerver_replay::Timeline;
 use zerver_trace::{RequestId, Trace};
 
+use crate::dev::Service;
 use crate::index::Index;
 use crate::message::Notice;
 use crate::theme::{Look, Theme};
@@ -22,9 +24,21 @@ pub(crate) struct Shared {
     pub(crate) index: Index,
     pub(crate) traces: Traces,
     pub(crate) notice: Option<Notice>,
+    /// What is developed here; only in `zerver dev`.
+    pub(crate) service: Option<Service>,
 }
 
 impl Shared {
+    /// A text of our own in the characters that may be used.
+    pub(crate) fn say(&self, text: &str) -> String {
+        text.replace('µ', self.theme.glyphs.micro)
+    }
+
+    /// The area of a screen, between the tabs and the hints.
+    pub(crate) fn body(&self) -> Rect {
+        crate::app::areas(Rect::new(0, 0, self.size.width, self.size.height)).1
+    }
+
     pub(crate) fn new(look: Look, size: Size, now_unix_ns: u64) -> Self {
         Self {
             theme: Theme::new(look),
@@ -33,27 +47,68 @@ impl Shared {
             index: Index::default(),
             traces: Traces::default(),
             notice: None,
+            service: None,
         }
+    }
+}
+
+/// A trace with its timeline.
+#[derive(Debug)]
+pub struct Story {
+    /// The trace.
+    pub trace: Trace,
+    /// Where its time went.
+    pub timeline: Timeline,
+}
+
+impl Story {
+    /// A trace with its timeline.
+    pub fn of(trace: Trace) -> Self {
+        Self { timeline: Timeline::of(&trace), trace }
     }
 }
 
 /// The traces that were looked at last, the latest at the end.
 #[derive(Debug, Default)]
-pub(crate) struct Traces(Vec<(RequestId, Loaded)>);
+pub(crate) struct Traces {
+    loaded: Vec<(RequestId, Loaded)>,
+    /// Those that are on their way.
+    asked: Vec<RequestId>,
+}
 
-/// What came of loading a trace.
-pub(crate) type Loaded = Result<Option<Arc<Trace>>, String>;
+/// What came of loading a trace; none if it is not there.
+pub(crate) type Loaded = Result<Option<Arc<Story>>, String>;
 
 impl Traces {
-    pub(crate) fn put(&mut self, id: RequestId, loaded: Loaded) {
-        self.0.retain(|(other, _)| *other != id);
-        if self.0.len() >= MAX_TRACES {
-            drop(self.0.remove(0));
+    /// Notes that a trace is asked for. Says whether it is to be: not if it is on its way, or if `most` others are.
+    pub(crate) fn ask(&mut self, id: RequestId, most: usize) -> bool {
+        let is_new = !self.asked.contains(&id) && self.asked.len() < most;
+        if is_new {
+            self.asked.push(id);
         }
-        self.0.push((id, loaded));
+        is_new
+    }
+
+    /// How many are on their way.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.len()
+    }
+
+    pub(crate) fn put(&mut self, id: RequestId, loaded: Loaded) {
+        self.asked.retain(|other| *other != id);
+        self.loaded.retain(|(other, _)| *other != id);
+        if self.loaded.len() >= MAX_TRACES {
+            drop(self.loaded.remove(0));
+        }
+        self.loaded.push((id, loaded));
+    }
+
+    /// The trace with this id, if it has come.
+    pub(crate) fn story(&self, id: RequestId) -> Option<&Arc<Story>> {
+        self.get(id)?.as_ref().ok()?.as_ref()
     }
 
     pub(crate) fn get(&self, id: RequestId) -> Option<&Loaded> {
-        self.0.iter().find(|(other, _)| *other == id).map(|(_, loaded)| loaded)
+        self.loaded.iter().find(|(other, _)| *other == id).map(|(_, loaded)| loaded)
     }
 }

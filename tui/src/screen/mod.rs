@@ -5,7 +5,7 @@
 pub(crate) mod requests;
 pub(crate) mod timeline;
 
-use crossterm::event::MouseEvent;
+use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -20,6 +20,16 @@ pub(crate) trait Screen {
 
     /// Its keys, as they are now; the first that fits counts.
     fn keys(&self) -> Vec<&'static [Key]>;
+
+    /// Takes a key before any action is looked up, while something is being typed; none if nothing is.
+    fn type_key(&mut self, _shared: &mut Shared, _key: &KeyEvent) -> Option<Vec<Command>> {
+        None
+    }
+
+    /// Takes a text that was pasted.
+    fn paste(&mut self, _shared: &mut Shared, _text: &str) -> Vec<Command> {
+        Vec::new()
+    }
 
     /// Does what a key asked for.
     fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command>;

@@ -1,5 +1,6 @@
 //! `zerver tui`: the terminal UI over a store.
 
+mod editor;
 mod look;
 mod source;
 
@@ -42,5 +43,9 @@ struct Tools {
 impl Services for Tools {
     fn source(&self) -> Arc<dyn TraceSource> {
         self.source.clone()
+    }
+
+    fn edit(&self, file: &str, line: u32) -> Result<(), String> {
+        editor::edit(self.source.dir(), file, line)
     }
 }

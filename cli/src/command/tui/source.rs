@@ -1,6 +1,6 @@
 //! The store as the screens read it: it may be missing still, and another may come in its place.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use zerver_recorder::{ReadError, Reader};
@@ -16,6 +16,11 @@ impl Source {
     /// A store that is open.
     pub(super) fn of(dir: PathBuf, reader: Reader) -> Self {
         Self { dir, reader: Mutex::new(Some(Arc::new(reader))) }
+    }
+
+    /// The folder of the store.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The store; none where there is none yet.
