@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 use zerver_trace::RequestId;
 
-use crate::draw::Pen;
 use crate::dev::State;
+use crate::draw::Pen;
 use crate::keys::{self, Key};
 use crate::overlay::{Overlay, Tables};
 use crate::screen::requests::Requests;
@@ -111,7 +111,9 @@ impl App {
             Some(State::BuildFailed { is_serving: true }) => {
                 (format!("{} build failed; the last good one serves", glyphs.bad), theme.bad)
             }
-            Some(State::BuildFailed { is_serving: false }) => (format!("{} build failed", glyphs.bad), theme.bad),
+            Some(State::BuildFailed { is_serving: false }) => {
+                (format!("{} build failed", glyphs.bad), theme.bad)
+            }
             Some(State::Ended(how)) => {
                 (zerver_trace::text::clean(&format!("{} ended: {how}", glyphs.bad)).into_owned(), theme.bad)
             }

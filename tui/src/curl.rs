@@ -22,7 +22,8 @@ pub(crate) fn command(trace: &Trace) -> String {
     let header = |name: &str| trace.request_headers.iter().find(|header| header.name == name);
     let host = header("host").and_then(|header| text(&header.value)).unwrap_or("localhost".to_owned());
     let target = text(&trace.target).unwrap_or_else(|| trace.path.clone());
-    let mut command = format!("curl -X {} {}", quoted(&trace.method), quoted(&format!("http://{host}{target}")));
+    let mut command =
+        format!("curl -X {} {}", quoted(&trace.method), quoted(&format!("http://{host}{target}")));
     for header in &trace.request_headers {
         if !LEFT_OUT.contains(&header.name.as_str()) {
             let value = text(&header.value).unwrap_or_else(|| SECRET.to_owned());

@@ -16,8 +16,6 @@ pub(crate) enum Action {
     Screen(u8),
     Down,
     Up,
-    Left,
-    Right,
     HalfDown,
     HalfUp,
     PageDown,
@@ -25,9 +23,8 @@ pub(crate) enum Action {
     Top,
     Bottom,
     Open,
-    /// The next part of the screen, and the one before.
+    /// The other part of the screen.
     NextPane,
-    PreviousPane,
     Follow,
     Filter,
     Sort,
@@ -136,7 +133,7 @@ pub(crate) const fn row(
 }
 
 /// Moving in lists, the same on every screen.
-pub(crate) const MOVING: &[Key] = &[
+pub(crate) static MOVING: &[Key] = &[
     row(&[key('j'), named(KeyCode::Down)], Action::Down, "One row down", None),
     row(&[key('k'), named(KeyCode::Up)], Action::Up, "One row up", None),
     row(&[ctrl('d')], Action::HalfDown, "Half a page down", None),
@@ -148,7 +145,7 @@ pub(crate) const MOVING: &[Key] = &[
 ];
 
 /// What works everywhere.
-pub(crate) const EVERYWHERE: &[Key] = &[
+pub(crate) static EVERYWHERE: &[Key] = &[
     row(&[key('1')], Action::Screen(1), "The requests", None),
     row(&[key('2')], Action::Screen(2), "The timeline of one request", None),
     row(&[key(':')], Action::Palette, "Do something by its name", None),

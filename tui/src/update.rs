@@ -123,9 +123,7 @@ impl App {
 
 fn input(app: &mut App, event: &Event) -> Vec<Command> {
     match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release => {
-            press(app, key)
-        }
+        Event::Key(key) if key.kind != KeyEventKind::Release => press(app, key),
         Event::Paste(text) => paste(app, text),
         Event::Mouse(event) => mouse(app, *event),
         Event::Resize(width, height) => {

@@ -30,7 +30,9 @@ pub(crate) fn frame(area: Rect, title: &str, style: Style, theme: &Theme, buffer
             buffer[(x, y)].set_symbol(glyphs.vertical).set_style(style);
         }
     }
-    for ((x, y), corner) in [(left, top), (right, top), (left, bottom), (right, bottom)].into_iter().zip(glyphs.corners) {
+    for ((x, y), corner) in
+        [(left, top), (right, top), (left, bottom), (right, bottom)].into_iter().zip(glyphs.corners)
+    {
         buffer[(x, y)].set_symbol(corner).set_style(style);
     }
     if !title.is_empty() && area.width > 6 {

@@ -6,7 +6,8 @@ use crate::theme::Glyphs;
 /// Blank where it is 0.
 pub(crate) fn spark(values: &[u64], columns: usize, glyphs: &Glyphs) -> String {
     let each = values.len().div_ceil(columns.max(1)).max(1);
-    let peaks: Vec<u64> = values.rchunks(each).rev().map(|chunk| chunk.iter().copied().max().unwrap_or(0)).collect();
+    let peaks: Vec<u64> =
+        values.rchunks(each).rev().map(|chunk| chunk.iter().copied().max().unwrap_or(0)).collect();
     let most = peaks.iter().copied().max().unwrap_or(0).max(1);
     let level = |value: u64| (u128::from(value) * 8).div_ceil(u128::from(most)) as usize;
     let shown = peaks.iter().skip(peaks.len().saturating_sub(columns));

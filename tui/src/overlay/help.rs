@@ -90,7 +90,9 @@ impl Help {
             pen.skip(1);
             match line {
                 Line::Title(title) => pen.put(title, theme.strong),
-                Line::Key(presses, what) => pen.skip(1).left(presses, KEYS, theme.key).skip(1).put(what, theme.text),
+                Line::Key(presses, what) => {
+                    pen.skip(1).left(presses, KEYS, theme.key).skip(1).put(what, theme.text)
+                }
                 Line::Text(text) => pen.put(text, theme.faint),
                 Line::Blank => &mut pen,
             };

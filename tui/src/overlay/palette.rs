@@ -111,7 +111,9 @@ impl Palette {
             }
         }
         if self.found.is_empty() {
-            Pen::new(buffer, inner, 1, theme.glyphs.ellipsis).skip(1).put("nothing is called so", theme.faint);
+            Pen::new(buffer, inner, 1, theme.glyphs.ellipsis)
+                .skip(1)
+                .put("nothing is called so", theme.faint);
         }
     }
 }

@@ -6,6 +6,8 @@ use std::process::Command;
 
 use zerver_trace::text::clean;
 
+use crate::command::dev::process;
+
 /// Opens `$VISUAL` or `$EDITOR`, else vi, and waits for its end.
 pub(in crate::command) fn edit(store: &Path, file: &str, line: u32) -> Result<(), String> {
     let here = env::current_dir().unwrap_or_default();
@@ -14,8 +16,14 @@ pub(in crate::command) fn edit(store: &Path, file: &str, line: u32) -> Result<()
     let var = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
     let editor = var("VISUAL").or_else(|| var("EDITOR")).unwrap_or_else(|| "vi".to_owned());
     let words = command(&editor, &path, line);
-    let Some((program, args)) = words.split_first() else { return Err("$EDITOR names no program".to_owned()) };
-    match Command::new(program).args(args).status() {
+    let Some((program, args)) = words.split_first() else {
+        return Err("$EDITOR names no program".to_owned());
+    };
+    let started = {
+        let _alone = process::alone();
+        Command::new(program).args(args).spawn()
+    };
+    match started.and_then(|mut child| child.wait()) {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("{editor} ended with {status}")),
         Err(error) => Err(format!("cannot run {editor}: {error}; $EDITOR names the editor")),

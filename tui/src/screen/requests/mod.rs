@@ -32,7 +32,12 @@ const WHEEL: isize = 3;
 const MAX_SCAN: usize = 20_000;
 
 const KEYS: &[Key] = &[
-    row(&[named(KeyCode::Enter), key('l'), named(KeyCode::Right)], Action::Open, "Open the request", Some("open")),
+    row(
+        &[named(KeyCode::Enter), key('l'), named(KeyCode::Right)],
+        Action::Open,
+        "Open the request",
+        Some("open"),
+    ),
     row(&[key('/')], Action::Filter, "Filter the list; esc takes the filter away", Some("filter")),
     row(&[key('f'), key(' ')], Action::Follow, "Follow new requests, or hold the list still", Some("follow")),
     row(&[key('s')], Action::Sort, "Sort by another column", Some("sort")),

@@ -119,15 +119,11 @@ impl Pulse {
             latest.failed = latest.failed.saturating_add(second.failed);
             latest.durations.merge(&second.durations);
         }
-        let percentile =
-            |percent| move |second: &Second| second.durations.percentile(percent).unwrap_or(0);
+        let percentile = |percent| move |second: &Second| second.durations.percentile(percent).unwrap_or(0);
         let is_any = latest.count > 0;
         let count = u64::from(latest.count);
         Measures {
-            rate: Measure {
-                line: line(&|second| second.count.into()),
-                now: Some(count * 100 / LATEST_S),
-            },
+            rate: Measure { line: line(&|second| second.count.into()), now: Some(count * 100 / LATEST_S) },
             p50_ns: Measure { line: line(&percentile(50)), now: latest.durations.percentile(50) },
             p99_ns: Measure { line: line(&percentile(99)), now: latest.durations.percentile(99) },
             failed: Measure {

@@ -16,8 +16,9 @@ use crate::shared::Shared;
 const WIDE: u16 = 150;
 /// In a terminal of fewer rows, only the list is shown.
 const LOW: u16 = 10;
-/// The width of a line of measures.
+/// How wide a line of measures is, if there is room for it.
 const MAX_SPARK: usize = 30;
+const MIN_SPARK: usize = 5;
 
 /// What is where.
 #[derive(Debug, Clone, Copy)]
@@ -121,32 +122,43 @@ fn draw_measures(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut 
     let measures = requests.pulse.measures(shared.now_unix_ns, super::pulse::WINDOW_S);
     let mut pen = Pen::new(buffer, area, 0, glyphs.ellipsis);
     pen.skip(1);
-    let columns = (width.saturating_sub(62) / 4).min(MAX_SPARK);
     let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), duration::show);
     let rate = measures.rate.now.unwrap_or(0);
-    let rate = if rate >= 1_000 { (rate / 100).to_string() } else { format!("{}.{}", rate / 100, rate / 10 % 10) };
+    let rate =
+        if rate >= 1_000 { (rate / 100).to_string() } else { format!("{}.{}", rate / 100, rate / 10 % 10) };
     let failed = measures.failed.now;
     let failed_style = if failed.is_some_and(|percent| percent > 0) { theme.bad } else { theme.text };
     let all = [
         ("rate", &measures.rate, format!("{rate}/s"), theme.noted, theme.strong),
         ("p50", &measures.p50_ns, time(measures.p50_ns.now), theme.good, theme.strong),
         ("p99", &measures.p99_ns, time(measures.p99_ns.now), theme.warn, theme.strong),
-        ("failed", &measures.failed, failed.map_or("-".to_owned(), |percent| format!("{percent}%")), theme.bad, failed_style),
+        (
+            "failed",
+            &measures.failed,
+            failed.map_or("-".to_owned(), |percent| format!("{percent}%")),
+            theme.bad,
+            failed_style,
+        ),
     ];
-    for (name, measure, now, line, style) in all {
-        pen.put(name, theme.faint).skip(1).put(&shared.say(&now), style).skip(1);
-        if columns >= 4 {
-            pen.put(&spark(&measure.line, columns, glyphs), line);
-        }
-        pen.skip(2);
-    }
     let len = requests.list.len(&shared.index);
     let state = if requests.is_following { "following" } else { "held still" };
-    let count = if len == shared.index.len() { thousands(len) } else { format!("{} of {}", thousands(len), thousands(shared.index.len())) };
-    let reading = if shared.index.is_whole() { "" } else { "+" };
-    let text = format!("{count}{reading}  {state} ");
-    pen.until(crate::draw::width(&text));
-    pen.put(&format!("{count}{reading}  "), theme.faint);
+    let plus = if shared.index.is_whole() { "" } else { "+" };
+    let count = if len == shared.index.len() {
+        format!("{}{plus}", thousands(len))
+    } else {
+        format!("{} of {}{plus}", thousands(len), thousands(shared.index.len()))
+    };
+    let told: usize = all.iter().map(|(name, _, now, ..)| name.len() + crate::draw::width(now) + 4).sum();
+    let rest = width.saturating_sub(1 + told + count.len() + 2 + state.len() + 1);
+    let columns = (rest / all.len()).saturating_sub(1).min(MAX_SPARK);
+    for (name, measure, now, line, style) in all {
+        pen.put(name, theme.faint).skip(1).put(&shared.say(&now), style);
+        if columns >= MIN_SPARK {
+            pen.skip(1).put(&spark(&measure.line, columns, glyphs), line);
+        }
+        pen.skip(3);
+    }
+    pen.until(count.len() + 2 + state.len() + 1).put(&count, theme.faint).skip(2);
     pen.put(state, if requests.is_following { theme.good } else { theme.warn });
 }
 
@@ -155,7 +167,11 @@ fn draw_filter(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut Bu
     let mut said = String::new();
     if requests.scan.asked > 0 {
         let of = if requests.scan.is_cut { " newest" } else { "" };
-        said = format!("slots of {} of{of} {} read ", thousands(requests.scan.looked), thousands(requests.scan.asked));
+        said = format!(
+            "slots of {} of{of} {} read ",
+            thousands(requests.scan.looked),
+            thousands(requests.scan.asked)
+        );
     }
     let said = requests.error.clone().unwrap_or(said);
     let style = if requests.error.is_some() { theme.bad } else { theme.faint };
@@ -176,11 +192,18 @@ fn draw_log(shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let Some(service) = &shared.service else { return };
     let is_bad = matches!(service.state, Some(State::BuildFailed { .. } | State::Ended(_)));
     let style = if is_bad { theme.bad } else { theme.border };
-    rule(area, if is_bad { "what went wrong; L hides it" } else { "what it says; L hides it" }, style, theme, buffer);
+    rule(
+        area,
+        if is_bad { "what went wrong; L hides it" } else { "what it says; L hides it" },
+        style,
+        theme,
+        buffer,
+    );
     let inner = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     // Errors are read from their start, all else from its end.
     let start = service.lines.iter().position(|line| line.starts_with("error")).filter(|_| is_bad);
-    let first = start.unwrap_or(service.lines.len()).min(service.lines.len().saturating_sub(inner.height.into()));
+    let first =
+        start.unwrap_or(service.lines.len()).min(service.lines.len().saturating_sub(inner.height.into()));
     for (row, line) in (0..inner.height).zip(service.lines.iter().skip(first)) {
         let style = match line {
             line if line.starts_with("error") => theme.bad,
@@ -196,7 +219,7 @@ pub(super) fn thousands(n: usize) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -251,7 +274,9 @@ impl Columns {
         pen.left(&head("path", Sort::Path, glyphs.ascending), self.path, style).skip(2);
         pen.right(&head("status", Sort::Status, glyphs.descending), STATUS, style).skip(2);
         pen.right(&head("took", Sort::Slowest, glyphs.descending), TOOK, style);
-        for (text, columns) in [("", self.bar), ("flow", self.flow), ("class", self.class), ("", self.verdict)] {
+        for (text, columns) in
+            [("", self.bar), ("flow", self.flow), ("class", self.class), ("", self.verdict)]
+        {
             if columns > 0 {
                 pen.skip(2).left(text, columns, style);
             }
@@ -284,7 +309,11 @@ impl Columns {
         };
         pen.right(&status, STATUS, style).skip(2);
         let slow = matches!(verdict, Verdict::Slow { .. });
-        pen.right(&shared.say(&duration::show(row.duration_ns)), TOOK, if slow { theme.warn } else { theme.text });
+        pen.right(
+            &shared.say(&duration::show(row.duration_ns)),
+            TOOK,
+            if slow { theme.warn } else { theme.text },
+        );
         if self.bar > 0 {
             let bar = bar(row.duration_ns, longest_ns, self.bar, glyphs);
             pen.skip(2).left(&bar, self.bar, if slow { theme.warn } else { theme.effect });
@@ -301,7 +330,11 @@ impl Columns {
             match verdict {
                 Verdict::Usual => {}
                 Verdict::Slow { tenths } => {
-                    let times = if tenths < 100 { format!("{}.{}", tenths / 10, tenths % 10) } else { (tenths / 10).to_string() };
+                    let times = if tenths < 100 {
+                        format!("{}.{}", tenths / 10, tenths % 10)
+                    } else {
+                        (tenths / 10).to_string()
+                    };
                     pen.left(&format!("{times}x slow"), self.verdict, theme.warn);
                 }
                 Verdict::Failed => drop(pen.recorded_left(row.outcome, self.verdict, theme.bad)),

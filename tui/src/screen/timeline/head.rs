@@ -27,7 +27,8 @@ pub(crate) fn lines(story: &Story, why: Option<&Why>, shared: &Shared) -> Vec<Li
         head = head.with(format!("  {}", trace.flow.name), Tone::Noted);
     }
     head = head.with(format!("  {}", trace.class.as_str()), Tone::Faint);
-    head = head.with(format!("  {} ago", duration::age(shared.now_unix_ns, trace.started_unix_ns)), Tone::Faint);
+    head =
+        head.with(format!("  {} ago", duration::age(shared.now_unix_ns, trace.started_unix_ns)), Tone::Faint);
     let mut lines = vec![head];
     if let Some(failure) = &timeline.failure {
         let mut line = Line::of(format!(" {} {failure}", shared.theme.glyphs.bad), Tone::Bad);

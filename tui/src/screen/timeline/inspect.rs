@@ -80,12 +80,24 @@ fn step(tree: &mut Tree<'_>, story: &Story, run: &Run, held: &[Held<'_>], unit: 
     }
     let decision = run.decision.map_or("not told", zerver_trace::Decision::as_str);
     tree.field("decided", decision, Tone::Strong);
-    let queue = if run.queue_ns > 0 { format!(", after a wait of {}", unit.show(run.queue_ns)) } else { String::new() };
+    let queue = if run.queue_ns > 0 {
+        format!(", after a wait of {}", unit.show(run.queue_ns))
+    } else {
+        String::new()
+    };
     tree.field("ran", &format!("{} {}{queue}", unit.show(run.cpu_ns), unit.name), Tone::Text);
     for name in &run.step.reads {
         match held.iter().find(|held| held.name == name) {
-            Some(held) => tree.value(&format!("read.{name}"), &format!("reads {name}"), Tone::Text, held.value, held.is_masked),
-            None => tree.line(Line::of(format!(" reads {name}: "), Tone::Text).with("unwritten", Tone::Faint)),
+            Some(held) => tree.value(
+                &format!("read.{name}"),
+                &format!("reads {name}"),
+                Tone::Text,
+                held.value,
+                held.is_masked,
+            ),
+            None => {
+                tree.line(Line::of(format!(" reads {name}: "), Tone::Text).with("unwritten", Tone::Faint))
+            }
         }
     }
     for write in &run.wrote {
@@ -107,10 +119,19 @@ fn effect_of(tree: &mut Tree<'_>, run: &Run, effect: &Effect, unit: Unit) {
         if last > 1 || matches!(attempt.end, zerver_replay::End::Err(_)) || !timeout.is_empty() {
             let text = format!(
                 "{} at {} took {}{timeout}: {}",
-                attempt.number, unit.show(attempt.start_ns), unit.show(attempt.duration_ns), attempt.end
+                attempt.number,
+                unit.show(attempt.start_ns),
+                unit.show(attempt.duration_ns),
+                attempt.end
             );
             let is_bad = matches!(attempt.end, zerver_replay::End::Err(_));
-            let tone = if !is_bad { Tone::Text } else if at + 1 < last { Tone::Retry } else { Tone::Bad };
+            let tone = if !is_bad {
+                Tone::Text
+            } else if at + 1 < last {
+                Tone::Retry
+            } else {
+                Tone::Bad
+            };
             tree.field("attempt", &text, tone);
         }
     }
@@ -130,7 +151,11 @@ fn failure(tree: &mut Tree<'_>, story: &Story) {
     tree.head("failure");
     tree.field("what", &failure.to_string(), Tone::Bad);
     if let Some(step) = &failure.step {
-        let place = if step.line > 0 { format!("{}  {}:{}", step.name, step.file, step.line) } else { step.name.clone() };
+        let place = if step.line > 0 {
+            format!("{}  {}:{}", step.name, step.file, step.line)
+        } else {
+            step.name.clone()
+        };
         tree.field("step", &place, Tone::Text);
     }
     for (label, end) in &failure.effects {
@@ -202,15 +227,23 @@ fn among(tree: &mut Tree<'_>, why: Option<&Result<std::sync::Arc<Why>, String>>)
     }
     tree.head(&format!("among {} others of its flow", why.total.others));
     let slower = |standing: &zerver_replay::Standing| {
-        format!("slower than {}%; median {}", standing.percentile().unwrap_or(0), duration::show(standing.median_ns))
+        format!(
+            "slower than {}%; median {}",
+            standing.percentile().unwrap_or(0),
+            duration::show(standing.median_ns)
+        )
     };
     tree.field("whole", &slower(&why.total), Tone::Strong);
     for part in why.parts.iter().filter(|part| part.ns > part.median_ns).take(MAX_PARTS) {
         let name = match &part.place {
             zerver_replay::Place::Effect { step, what } => format!("{what} of {step}"),
-            place => place.step().map_or_else(|| place.kind().to_owned(), |step| format!("{} of {step}", place.kind())),
+            place => place.step().unwrap_or("the request").to_owned(),
         };
-        tree.field(part.place.kind(), &format!("{name}: {}, {}", duration::show(part.ns), slower(part)), Tone::Text);
+        tree.field(
+            part.place.kind(),
+            &format!("{name}: {}, {}", duration::show(part.ns), slower(part)),
+            Tone::Text,
+        );
     }
     if !why.is_enough() {
         tree.field("", "too few to tell what goes with slowness", Tone::Faint);
@@ -253,7 +286,11 @@ fn message(tree: &mut Tree<'_>, headers: &[Header<Recorded>], body: &RecordedBod
         tree.entries.push(Entry { line, copy: Some(value), ..Entry::default() });
     }
     if body.full_len > 0 {
-        let cut = if body.kept_len < body.full_len { format!(", of which the first {} were kept", body.kept_len) } else { String::new() };
+        let cut = if body.kept_len < body.full_len {
+            format!(", of which the first {} were kept", body.kept_len)
+        } else {
+            String::new()
+        };
         tree.line(Line::of(format!(" body: {} bytes{cut}", body.full_len), Tone::Faint));
         tree.wire(&body.bytes);
     }

@@ -18,7 +18,7 @@ use zerver_trace::RequestId;
 
 use self::inspect::Inspected;
 use self::moments::Moments;
-use self::tree::Entry;
+use self::tree::{Entry, Fold};
 use self::waterfall::{Row, Subject};
 use crate::curl;
 use crate::draw::{Scroll, width};
@@ -39,7 +39,12 @@ const SHARES: std::ops::RangeInclusive<u16> = 15..=85;
 const KEYS: &[Key] = &[
     row(&[key('h'), named(KeyCode::Left)], Action::Earlier, "An event back in time", Some("back in time")),
     row(&[key('l'), named(KeyCode::Right)], Action::Later, "An event on in time", Some("on")),
-    row(&[named(KeyCode::Tab)], Action::NextPane, "Between the waterfall and the inspector", Some("pane")),
+    row(
+        &[named(KeyCode::Tab), named(KeyCode::BackTab)],
+        Action::NextPane,
+        "Between the waterfall and the inspector",
+        Some("pane"),
+    ),
     row(&[key('i')], Action::NextSection, "To the next section of the inspector", Some("section")),
     row(&[named(KeyCode::Enter), key(' ')], Action::Fold, "Look into the row; open or close a value", None),
     row(&[key('e')], Action::Edit, "Open the source of the step in $EDITOR", Some("edit")),
@@ -52,7 +57,12 @@ const KEYS: &[Key] = &[
     row(&[key('Y')], Action::CopyCurl, "Copy the request as a curl command", None),
     row(&[key('+')], Action::Grow, "Make the waterfall larger", None),
     row(&[key('-')], Action::Shrink, "Make the waterfall smaller", None),
-    row(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back to where you came from", Some("list")),
+    row(
+        &[named(KeyCode::Esc), named(KeyCode::Backspace)],
+        Action::Back,
+        "Back to where you came from",
+        Some("list"),
+    ),
 ];
 
 /// One request.
@@ -233,7 +243,8 @@ impl TimelineScreen {
         let (len, height) = (entries.len(), usize::from(area.height));
         match action {
             Action::NextSection => {
-                let heads = || entries.iter().enumerate().filter(|(_, entry)| entry.is_head).map(|(at, _)| at);
+                let heads =
+                    || entries.iter().enumerate().filter(|(_, entry)| entry.is_head).map(|(at, _)| at);
                 let next = heads().find(|at| *at > shown.inspector.first.max(shown.inspector.cursor));
                 shown.inspector.cursor = next.unwrap_or(0);
                 // Its head comes to the top.
@@ -243,10 +254,10 @@ impl TimelineScreen {
             }
             Action::Fold if self.is_inspecting => {
                 let entry = entries.get(shown.inspector.cursor);
-                if let Some((place, _)) = entry.and_then(|entry| entry.fold.clone()) {
-                    if !shown.folds.remove(&place) {
-                        shown.folds.insert(place);
-                    }
+                if let Some(Fold { place, .. }) = entry.and_then(|entry| entry.fold.clone())
+                    && !shown.folds.remove(&place)
+                {
+                    shown.folds.insert(place);
                 }
                 true
             }
@@ -322,7 +333,7 @@ impl Screen for TimelineScreen {
         match action {
             Action::Back if self.is_inspecting => self.is_inspecting = false,
             Action::Back => return vec![Command::Show(Show::Back)],
-            Action::NextPane | Action::PreviousPane => self.is_inspecting = !self.is_inspecting,
+            Action::NextPane => self.is_inspecting = !self.is_inspecting,
             Action::Fold | Action::Open => self.is_inspecting = true,
             Action::Earlier | Action::Later => {
                 if let Some(shown) = &mut self.shown {
@@ -371,9 +382,12 @@ impl Screen for TimelineScreen {
         match event.kind {
             MouseEventKind::Up(_) => self.is_dragging = false,
             MouseEventKind::Drag(MouseButton::Left) if self.is_dragging => {
-                self.share = view::share_at(areas.whole, areas.is_wide, event).clamp(*SHARES.start(), *SHARES.end());
+                self.share =
+                    view::share_at(areas.whole, areas.is_wide, event).clamp(*SHARES.start(), *SHARES.end());
             }
-            MouseEventKind::Down(MouseButton::Left) if areas.splitter.contains(place) => self.is_dragging = true,
+            MouseEventKind::Down(MouseButton::Left) if areas.splitter.contains(place) => {
+                self.is_dragging = true
+            }
             MouseEventKind::ScrollDown | MouseEventKind::ScrollUp => {
                 let rows = if event.kind == MouseEventKind::ScrollDown { WHEEL } else { -WHEEL };
                 let len = self.entries(columns).len();

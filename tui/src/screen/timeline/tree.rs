@@ -21,12 +21,22 @@ pub(super) const SECRET: &str = "●●●● (secret)";
 #[derive(Debug, Clone, Default)]
 pub(super) struct Entry {
     pub(super) line: Line,
-    /// What is folded with it: a name for the place, and whether it is open.
-    pub(super) fold: Option<(String, bool)>,
+    /// What is folded with it.
+    pub(super) fold: Option<Fold>,
     /// What `y` copies.
     pub(super) copy: Option<String>,
     /// Whether a section begins here.
     pub(super) is_head: bool,
+}
+
+/// What can be folded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fold {
+    /// A name for the place.
+    pub(super) place: String,
+    pub(super) is_open: bool,
+    /// The column of its sign.
+    pub(super) column: usize,
 }
 
 /// Lines as they are made.
@@ -64,7 +74,14 @@ impl Tree<'_> {
     }
 
     /// A recorded value under a name.
-    pub(super) fn value(&mut self, place: &str, name: &str, tone: Tone, recorded: &Recorded, is_masked: bool) {
+    pub(super) fn value(
+        &mut self,
+        place: &str,
+        name: &str,
+        tone: Tone,
+        recorded: &Recorded,
+        is_masked: bool,
+    ) {
         if is_masked {
             self.line(named(1, name, tone).with(SECRET, Tone::Faint));
             return;
@@ -88,7 +105,16 @@ impl Tree<'_> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "where it is, what it is called, what it is")]
-    fn node(&mut self, place: &str, indent: usize, name: &str, tone: Tone, node: &Node<'_>, depth: usize, copy: String) {
+    fn node(
+        &mut self,
+        place: &str,
+        indent: usize,
+        name: &str,
+        tone: Tone,
+        node: &Node<'_>,
+        depth: usize,
+        copy: String,
+    ) {
         let text = shown(node);
         let room = self.columns.saturating_sub(indent + width(name) + 3);
         let parts = parts(node);
@@ -104,7 +130,12 @@ impl Tree<'_> {
         let is_open = (depth < OPEN_DEPTH) != self.folds.contains(place);
         let count = format!("{} {}", parts.len(), if parts.len() == 1 { "part" } else { "parts" });
         let line = named(indent, name, tone).with(count, Tone::Faint);
-        self.entries.push(Entry { line, fold: Some((place.to_owned(), is_open)), copy: Some(copy), is_head: false });
+        self.entries.push(Entry {
+            line,
+            fold: Some(Fold { place: place.to_owned(), is_open, column: indent }),
+            copy: Some(copy),
+            is_head: false,
+        });
         if is_open {
             for (name, part) in parts.iter().take(MAX_ENTRIES) {
                 let place = format!("{place}.{name}");
@@ -166,7 +197,11 @@ fn parts<'n>(node: &'n Node<'_>) -> Vec<(String, &'n Node<'n>)> {
         Node::Some(inner) => parts(inner),
         Node::Variant(name, Some(inner)) => {
             let within = parts(inner);
-            if within.is_empty() { Vec::new() } else { within.into_iter().map(|(part, node)| (format!("{name}.{part}"), node)).collect() }
+            if within.is_empty() {
+                Vec::new()
+            } else {
+                within.into_iter().map(|(part, node)| (format!("{name}.{part}"), node)).collect()
+            }
         }
         _ => Vec::new(),
     }

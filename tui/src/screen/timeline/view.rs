@@ -44,7 +44,8 @@ pub(super) fn areas(screen: &TimelineScreen, shared: &Shared, area: Rect) -> Are
     } else {
         // No more than there is to show, and a line of it at least.
         let rows = screen.shown.as_ref().map_or(0, |shown| shown.rows.len());
-        let height = share(whole.height).min((rows + 1).min(usize::from(u16::MAX)) as u16).max(2).min(whole.height);
+        let height =
+            share(whole.height).min((rows + 1).min(usize::from(u16::MAX)) as u16).max(2).min(whole.height);
         let rest = whole.height - height;
         let splitter = Rect { y: whole.y + height, height: rest.min(1), ..whole };
         let inspector = Rect { y: splitter.bottom(), height: rest - splitter.height, ..whole };
@@ -82,8 +83,11 @@ pub(super) fn draw(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer:
     let scroll = shown.scroll(areas.rows.height.into());
     let moment_ns = shown.moments.get(shown.moment).map(|moment| moment.at_ns);
     let cursor = Some((scroll.cursor, !screen.is_inspecting));
-    Waterfall { rows: &shown.rows, story: &shown.story, first: scroll.first, cursor, moment_ns }
-        .draw(areas.waterfall, theme, buffer);
+    Waterfall { rows: &shown.rows, story: &shown.story, first: scroll.first, cursor, moment_ns }.draw(
+        areas.waterfall,
+        theme,
+        buffer,
+    );
     thumb(areas.rows, scroll.first, shown.rows.len(), theme, buffer);
     let style = if screen.is_inspecting { theme.focus } else { theme.border };
     if areas.is_wide {
@@ -115,13 +119,13 @@ fn draw_inspector(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: 
             buffer.set_style(line.intersection(buffer.area), theme.chosen);
         }
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
-        match &entry.fold {
-            Some((_, is_open)) => {
-                pen.put(if *is_open { theme.glyphs.open } else { theme.glyphs.closed }, theme.faint);
-            }
-            None => drop(pen.skip(1)),
-        }
+        pen.skip(1);
         entry.line.draw(&mut pen, theme);
+        if let Some(fold) = &entry.fold {
+            let sign = if fold.is_open { theme.glyphs.open } else { theme.glyphs.closed };
+            let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
+            pen.skip(fold.column).put(sign, theme.faint);
+        }
     }
     thumb(area, scroll.first, entries.len(), theme, buffer);
 }

@@ -248,7 +248,8 @@ impl Waterfall<'_> {
         let steps = shown().filter(|row| !matches!(row.subject, Subject::Effect(..)));
         let name = steps.map(|row| width(&row.name)).max().unwrap_or(0).min(24);
         let words = |row: &Row| {
-            let name = if matches!(row.subject, Subject::Effect(..)) { 4 + width(&row.name) } else { 2 + name };
+            let name =
+                if matches!(row.subject, Subject::Effect(..)) { 4 + width(&row.name) } else { 2 + name };
             name + if row.outcome.is_empty() { 0 } else { 2 + width(&row.outcome) }
         };
         let widest = shown().map(words).max().unwrap_or(0);
@@ -260,9 +261,16 @@ impl Waterfall<'_> {
 
 /// What the signs of the bars mean, those that are there.
 fn draw_legend(pen: &mut Pen<'_>, rows: &[Row], theme: &Theme) {
-    let all = [(Spent::Receive, "body"), (Spent::Queue, "queue"), (Spent::Cpu, "cpu"), (Spent::Effect, "effect"), (Spent::Retry, "retried")];
+    let all = [
+        (Spent::Receive, "body"),
+        (Spent::Queue, "queue"),
+        (Spent::Cpu, "cpu"),
+        (Spent::Effect, "effect"),
+        (Spent::Retry, "retried"),
+    ];
     for (spent, name) in all {
-        let is_there = rows.iter().flat_map(|row| &row.spans).any(|(other, from, to)| *other == spent && to > from);
+        let is_there =
+            rows.iter().flat_map(|row| &row.spans).any(|(other, from, to)| *other == spent && to > from);
         if is_there && pen.room() > name.len() + 3 {
             let (sign, style) = sign(spent, theme);
             pen.put(sign, style).skip(1).put(name, theme.faint).skip(2);
@@ -320,7 +328,14 @@ fn draw_words(pen: &mut Pen<'_>, row: &Row, columns: &Columns, theme: &Theme) {
     pen.skip(columns.words.saturating_sub(taken));
 }
 
-fn draw_bars(row: &Row, total_ns: u64, moment_ns: Option<u64>, area: Rect, theme: &Theme, buffer: &mut Buffer) {
+fn draw_bars(
+    row: &Row,
+    total_ns: u64,
+    moment_ns: Option<u64>,
+    area: Rect,
+    theme: &Theme,
+    buffer: &mut Buffer,
+) {
     let area = area.intersection(buffer.area);
     if total_ns == 0 || area.is_empty() {
         return;
