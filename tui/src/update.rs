@@ -19,6 +19,10 @@ const MAX_LOADING: usize = 4;
 pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
     app.is_changed |= !matches!(message, Message::Now(_));
     let commands = match &message {
+        Message::Input(Event::Resize(width, height)) => {
+            app.shared.size = Size::new(*width, *height);
+            everywhere(app, &message)
+        }
         Message::Input(event) => input(app, event),
         Message::Now(unix_ns) => {
             app.is_changed |= app.shared.now_unix_ns / 1_000_000_000 != unix_ns / 1_000_000_000;
@@ -126,10 +130,6 @@ fn input(app: &mut App, event: &Event) -> Vec<Command> {
         Event::Key(key) if key.kind != KeyEventKind::Release => press(app, key),
         Event::Paste(text) => paste(app, text),
         Event::Mouse(event) => mouse(app, *event),
-        Event::Resize(width, height) => {
-            app.shared.size = Size::new(*width, *height);
-            Vec::new()
-        }
         _ => Vec::new(),
     }
 }

@@ -19,6 +19,8 @@ const LOW: u16 = 10;
 /// How wide a line of measures is, if there is room for it.
 const MAX_SPARK: usize = 30;
 const MIN_SPARK: usize = 5;
+/// A column of it is of so many seconds.
+const SPARK_S: usize = 2;
 
 /// What is where.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +121,7 @@ fn draw_nothing(shared: &Shared, area: Rect, buffer: &mut Buffer) {
 fn draw_measures(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let (theme, glyphs) = (&shared.theme, shared.theme.glyphs);
     let width = usize::from(area.width);
-    let measures = requests.pulse.measures(shared.now_unix_ns, super::pulse::WINDOW_S);
+    let measures = requests.pulse.measures(shared.now_unix_ns);
     let mut pen = Pen::new(buffer, area, 0, glyphs.ellipsis);
     pen.skip(1);
     let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), duration::show);
@@ -154,7 +156,8 @@ fn draw_measures(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut 
     for (name, measure, now, line, style) in all {
         pen.put(name, theme.faint).skip(1).put(&shared.say(&now), style);
         if columns >= MIN_SPARK {
-            pen.skip(1).put(&spark(&measure.line, columns, glyphs), line);
+            let shown = measure.line.len().saturating_sub(columns * SPARK_S);
+            pen.skip(1).put(&spark(&measure.line[shown..], columns, glyphs), line);
         }
         pen.skip(3);
     }

@@ -130,7 +130,7 @@ impl Shown {
 
     fn scroll(&self, height: usize) -> Scroll {
         let mut scroll = Scroll { cursor: self.row(), first: self.first };
-        scroll.keep(self.rows.len(), height);
+        scroll.fill(self.rows.len(), height);
         scroll
     }
 
