@@ -39,6 +39,8 @@ pub enum Message {
         /// The numbers of those that fit.
         found: Vec<i32>,
     },
+    /// The text of a source file that was asked for; none if it is not to be found.
+    Source(String, Option<String>),
     /// What the service does that is developed here.
     Dev(Dev),
     /// Something that a person should know.
@@ -86,6 +88,8 @@ pub enum Command {
         /// What their slots must hold.
         terms: Vec<SlotTerm>,
     },
+    /// Read a source file, as the compiler saw it; comes back as [`Message::Source`].
+    Read(String),
     /// Put a text onto the clipboard.
     Copy {
         /// The text.

@@ -10,6 +10,7 @@ use zerver_trace::{Query, RequestId, SourceError, TraceSource};
 use crate::message::Message;
 use crate::run::Remote;
 use crate::screen::requests::SlotTerm;
+use crate::services::Services;
 use crate::shared::Story;
 
 /// A request is compared with so many others of its flow, the newest.
@@ -37,6 +38,14 @@ impl Performer {
         thread::spawn(move || {
             let loaded = source.load(id).map(|trace| trace.map(|trace| Arc::new(Story::of(trace))));
             remote.send(Message::Loaded(id, loaded.map_err(|error| error.to_string())));
+        });
+    }
+
+    pub(crate) fn read(&self, services: Arc<dyn Services>, file: String) {
+        let remote = self.remote.clone();
+        thread::spawn(move || {
+            let text = services.source_text(&file);
+            remote.send(Message::Source(file, text));
         });
     }
 

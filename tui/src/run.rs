@@ -189,6 +189,7 @@ impl Run {
                     }
                 }
                 Command::Load(id) => self.performer.load(id),
+                Command::Read(file) => self.performer.read(Arc::clone(&self.services), file),
                 Command::Explain(id) => self.performer.explain(id),
                 Command::Scan { generation, requests, terms } => {
                     self.performer.scan(generation, requests, terms);

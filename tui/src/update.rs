@@ -4,7 +4,7 @@ use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseButton, MouseEvent, M
 use ratatui::layout::{Rect, Size};
 
 use crate::app::{App, areas};
-use crate::dev::Service;
+use crate::dev::{Dev, Service, State};
 use crate::keys::{self, Action, Press};
 use crate::message::{Command, Message, Notice, Show};
 use crate::overlay::{Outcome, Overlay, help, palette};
@@ -46,7 +46,14 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
             everywhere(app, &message)
         }
         Message::Explained(..) | Message::Scanned { .. } => everywhere(app, &message),
+        Message::Source(file, text) => {
+            app.shared.sources.put(file.clone(), text.as_deref());
+            Vec::new()
+        }
         Message::Dev(news) => {
+            if matches!(news, Dev::State(State::Building)) {
+                app.shared.sources.forget();
+            }
             app.shared.service.get_or_insert_with(Service::default).take(news);
             Vec::new()
         }

@@ -156,7 +156,7 @@ fn the_palette_finds_by_parts_of_names() {
      zerver   1 requests   2 timeline
      GET /reports/todos  200 OK  40.43 ms  report  interactive  1m ago
      100% http GET figures.internal/figures?..  the only one of its flow
-     at ms   took                                              · body  ░ queue
+     at ms   took                                              █ cpu  ━ effect
       0.0╭─ what to do ───────────────────────────────────────────────────────╮
       0.0│:curl                                                               │
       0.0│ Y        Copy the request as a curl command                        │

@@ -10,7 +10,7 @@ fn a_list() {
     insta::assert_snapshot!(Stage::new(80, 24, traces).text(), @r"
     zerver   1 requests   2 timeline
     rate 0.0/s         p50 -         p99 -         failed -           4  following
-     id             age↑  method  path                status       took
+     id             age↑  method  path                status       took  verdict
      019aa4c2-1f3e    1m  \u{1b…  \u{1b}]52;c;AAAA\…     404   900.0 µs  failed
      019aa4c2-1f3d    1m  GET     /reports/todos         200   40.43 ms
      019aa4c2-1f3c    1m  GET     /v1/todos/456          404   900.0 µs  failed
@@ -41,10 +41,10 @@ fn a_list_in_a_wide_terminal_with_the_chosen_request_beside_it() {
     insta::assert_snapshot!(stage.press("j").text(), @r"
     zerver   1 requests   2 timeline
     rate 0.0/s                                  p50 -                                  p99 -                                  failed -                                                       3  held still
-     id             age↑  method  path                            status       took              flow                      │ GET /v1/todos/456  404 Not Found  900.0 µs  todos-item  interactive  1m ago
+     id             age↑  method  path                            status       took              flow            verdict   │ GET /v1/todos/456  404 Not Found  900.0 µs  todos-item  interactive  1m ago
      019aa4c2-1f3d    1m  GET     /reports/todos                     200   40.43 ms  ██████████  report                    │ ✗ not_found todo 456  in load_todo  src/todos.rs:40
      019aa4c2-1f3c    1m  GET     /v1/todos/456                      404   900.0 µs  ▏           todos-item      failed    │ 67% http GET idp.example.com/verify
-     019aa4c2-1f3b    1m  GET     /v1/todos/456                      200    5.40 ms  █▎          todos-item                │ at µs   took                                             ░ queue  █ cpu
+     019aa4c2-1f3b    1m  GET     /v1/todos/456                      200    5.40 ms  █▎          todos-item                │ at µs   took                                             █ cpu  ━ effect
                                                                                                                            │   0.0    0.0  · request
                                                                                                                            │  10.0   10.0  ✓ parse_auth    wrote AuthHeader           ▎
                                                                                                                            │  20.0    5.0  ✓ lookup_user   needs http                 ▏
@@ -96,7 +96,7 @@ fn a_list_in_a_wide_terminal_with_the_chosen_request_beside_it() {
 fn an_empty_store() {
     insta::assert_snapshot!(Stage::new(80, 6, vec![]).text(), @r"
     zerver   1 requests   2 timeline
-     id             age↑  method  path                status       took
+     id             age↑  method  path                status       took  verdict
 
      No requests have been recorded here. They show as soon as they are.
 
@@ -141,7 +141,7 @@ fn a_wrong_filter_says_why() {
     insta::assert_snapshot!(stage.press("/status:9xx").text(), @r#"
     zerver   1 requests   2 timeline
     /status:9xx                           "9xx" is no status; write one like 404, …
-     id             age↑  method  path                status       took
+     id             age↑  method  path                status       took  verdict
      019aa4c2-1f3d    1m  GET     /reports/todos         200   40.43 ms
      019aa4c2-1f3c    1m  GET     /v1/todos/456          404   900.0 µs  failed
      019aa4c2-1f3b    1m  GET     /v1/todos/456          200    5.40 ms
@@ -185,7 +185,7 @@ fn what_is_developed_is_shown_with_its_errors() {
     insta::assert_snapshot!(stage.text(), @r"
      zerver   1 requests   2 timeline      ✗ build failed; the last good one serves
      rate 0.0/s         p50 -         p99 -         failed -           3  following
-      id             age↑  method  path                status       took
+      id             age↑  method  path                status       took  verdict
       019aa4c2-1f3d    1m  GET     /reports/todos         200   40.43 ms
       019aa4c2-1f3c    1m  GET     /v1/todos/456          404   900.0 µs  failed
       019aa4c2-1f3b    1m  GET     /v1/todos/456          200    5.40 ms

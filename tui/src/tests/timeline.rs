@@ -7,8 +7,8 @@ fn a_slow_request() {
     insta::assert_snapshot!(Stage::new(80, 24, three()).press("G<enter>").text(), @r#"
      zerver   1 requests   2 timeline
      GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive  1m ago
-     50% kv get todo:456  slower than 100% of 1; median 900.0 µs
-     at ms  took                                              · body  ░ queue
+     50% kv get todo:456  slower than 1 of 1; median 900.0 µs
+     at ms  took                                              █ cpu  ━ effect
       0.00  0.02  · request                                   ·        │
       0.05  0.10  ✓ parse_auth    wrote AuthHeader            ▍        │
       0.15  0.02  ✓ lookup_user   needs http                  ▏        │
@@ -38,8 +38,8 @@ fn a_failed_request_with_a_retry() {
     zerver   1 requests   2 timeline
     GET /v1/todos/456  404 Not Found  900.0 µs  todos-item  interactive  1m ago
     ✗ not_found todo 456  in load_todo  src/todos.rs:40
-    67% http GET idp.example.com/verify  slower than 0% of 1; median 900.0 µs
-    at µs   took                                                                  ░ queue  █ cpu  ━ effect       │ event 12 of 14  635.0 µs  load_todo asks for kv get todo:456
+    67% http GET idp.example.com/verify  slower than 0 of 1; median 900.0 µs
+    at µs   took                                                                  █ cpu  ━ effect  ░ queue       │ event 12 of 14  635.0 µs  load_todo asks for kv get todo:456
       0.0    0.0  · request                                                                            │         │
      10.0   10.0  ✓ parse_auth    wrote AuthHeader                                ▍                    │         │ effect kv get todo:456
      20.0    5.0  ✓ lookup_user   needs http                                      ▏                    │         │  asked by load_todo
@@ -66,8 +66,8 @@ fn a_failed_request_with_a_retry() {
                                                                                                                  │  http     600.0 µs in 2 calls
                                                                                                                  │  kv       250.0 µs in 1 call
                                                                                                                  │
-                                                                                                                 │ among 1 others of its flow
-                                                                                                                 │  whole    slower than 0%; median 900.0 µs
+                                                                                                                 │ among 1 other of its flow
+                                                                                                                 │  whole    slower than 0 of 1; median 900.0 µs
                                                                                                                  │           too few to tell what goes with slowness
                                                                                                                  │
                                                                                                                  │
@@ -96,7 +96,7 @@ fn a_hostile_request_cannot_reach_the_terminal() {
      \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字 \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字  404 Not Fou…
      ✗ not_found todo \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字: \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e…
      67% http GET idp.example.com/verify  the only one of its flow
-     at µs   took                                                           ░ queue  █ cpu  ━ effect
+     at µs   took                                                           █ cpu  ━ effect  ░ queue
        0.0    0.0  · request                                                                   │
       10.0   10.0  ✓ parse_auth            wrote AuthHeader                 ▎                  │
       20.0    5.0  ✓ \u{1b}]52;c;AAAA\u{…  needs http                       ▎                  │

@@ -1,12 +1,15 @@
-//! Opens an editor on a line of a source file.
+//! Source files, as the compiler saw them: shown, and opened in an editor.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use zerver_trace::text::clean;
 
 use crate::command::dev::process;
+
+/// A larger file is no source, in bytes.
+const MAX_SOURCE: u64 = 1 << 20;
 
 /// Opens `$VISUAL` or `$EDITOR`, else vi, and waits for its end.
 pub(in crate::command) fn edit(store: &Path, file: &str, line: u32) -> Result<(), String> {
@@ -30,9 +33,20 @@ pub(in crate::command) fn edit(store: &Path, file: &str, line: u32) -> Result<()
     }
 }
 
+/// The text of a file, as the compiler saw it.
+pub(super) fn text(store: &Path, file: &str) -> Option<String> {
+    let path = find(file, &[store, &env::current_dir().unwrap_or_default()])?;
+    let is_small = fs::metadata(&path).is_ok_and(|found| found.len() <= MAX_SOURCE);
+    fs::read_to_string(path).ok().filter(|_| is_small)
+}
+
 /// The file, as the compiler saw it: from the root of its workspace, which is above the store or above us.
 fn find(file: &str, below: &[&Path]) -> Option<PathBuf> {
     let file = Path::new(file);
+    // A trace may come from anywhere, and could name any file.
+    if file.extension().is_none_or(|extension| extension != "rs") {
+        return None;
+    }
     if file.is_absolute() {
         return file.is_file().then(|| file.to_owned());
     }
@@ -79,6 +93,8 @@ mod tests {
         for name in ["examples/todos/src/main.rs", "src/main.rs", &file.display().to_string()] {
             assert_eq!(find(name, &[&store]), Some(file.clone()), "{name}");
         }
-        assert_eq!(find("src/other.rs", &[&store]), None);
+        for name in ["src/other.rs", "", "src", "/etc/passwd"] {
+            assert_eq!(find(name, &[&store]), None, "{name}");
+        }
     }
 }

@@ -50,6 +50,10 @@ impl Services for Tools {
         self.source.clone()
     }
 
+    fn source_text(&self, file: &str) -> Option<String> {
+        editor::text(self.source.dir(), file)
+    }
+
     fn edit(&self, file: &str, line: u32) -> Result<(), String> {
         editor::edit(self.source.dir(), file, line)
     }

@@ -278,7 +278,7 @@ impl Columns {
         pen.right(&head("status", Sort::Status, glyphs.descending), STATUS, style).skip(2);
         pen.right(&head("took", Sort::Slowest, glyphs.descending), TOOK, style);
         for (text, columns) in
-            [("", self.bar), ("flow", self.flow), ("class", self.class), ("", self.verdict)]
+            [("", self.bar), ("flow", self.flow), ("class", self.class), ("verdict", self.verdict)]
         {
             if columns > 0 {
                 pen.skip(2).left(text, columns, style);

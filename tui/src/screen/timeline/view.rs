@@ -110,7 +110,7 @@ pub(super) fn draw(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer:
 fn draw_inspector(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let Some(shown) = &screen.shown else { return };
-    let entries = screen.entries(columns(area));
+    let entries = screen.entries(shared, columns(area));
     let mut scroll = shown.inspector;
     scroll.keep(entries.len(), area.height.into());
     for (row, (at, entry)) in (0..area.height).zip(entries.iter().enumerate().skip(scroll.first)) {
