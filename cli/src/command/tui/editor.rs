@@ -88,8 +88,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = dir.path().join("examples/todos/.zerver");
         let file = dir.path().join("examples/todos/src/main.rs");
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, "").unwrap();
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, "").unwrap();
         for name in ["examples/todos/src/main.rs", "src/main.rs", &file.display().to_string()] {
             assert_eq!(find(name, &[&store]), Some(file.clone()), "{name}");
         }
