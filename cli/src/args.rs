@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use zerver_replay::{Fault, SlotEdit, Wrong};
 use zerver_trace::{Find, Query, Status};
 
-use crate::duration::Span;
+use zerver_trace::duration::Span;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -91,7 +91,7 @@ pub(crate) enum Command {
     /// Run a service here: rebuilt on change, every request recorded
     ///
     /// Says `listening on http://HOST:PORT` when it is ready. The socket stays while the service is replaced, and the last
-    /// good build keeps serving while a new one fails. Prints a line per request; with --json, a document per request.
+    /// good build keeps serving while a new one fails. On a terminal it opens the terminal UI; else it prints a line per request; with --json, a document per request.
     #[command(after_help = EXIT_CODES)]
     Dev(Dev),
     /// List recorded requests, the newest first
@@ -100,6 +100,11 @@ pub(crate) enum Command {
     /// Show where the time of one request went, what was written, and what failed
     #[command(after_help = EXIT_CODES)]
     Trace(Trace),
+    /// Watch requests as they come, and look into them, in a terminal
+    ///
+    /// `?` lists the keys.
+    #[command(after_help = EXIT_CODES)]
+    Tui(Tui),
     /// Run one request again, offline, with today's code, and compare everything
     ///
     /// The service is built, and answers from the recording: there is no network, no store, no clock. With --set and the
@@ -158,6 +163,8 @@ pub(crate) struct Dev {
     /// Print a line per request, also on a terminal
     #[arg(long)]
     pub(crate) no_tui: bool,
+    #[command(flatten)]
+    pub(crate) look: Look,
     /// Arguments for the service
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<OsString>,
@@ -247,6 +254,38 @@ const ID_HELP: &str = "An id, a unique prefix of one, @last, @slowest, @fastest 
 pub(crate) struct Trace {
     #[arg(help = ID_HELP)]
     pub(crate) id: Target,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tui {
+    /// The request to open first: an id, a unique prefix of one, @last, @slowest, @fastest or @failed [default: the list]
+    pub(crate) id: Option<Find>,
+    #[command(flatten)]
+    pub(crate) look: Look,
+}
+
+/// How the terminal UI looks.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Look {
+    /// The colours of the terminal UI
+    #[arg(long, value_name = "THEME", env = "ZERVER_THEME", hide_env_values = true, default_value = "auto")]
+    pub(crate) theme: Theme,
+    /// Draw the terminal UI in plain ASCII
+    #[arg(long)]
+    pub(crate) ascii: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Theme {
+    /// As the terminal says
+    Auto,
+    /// For a dark background
+    Dark,
+    /// For a light background
+    Light,
+    /// The 16 colours of the terminal
+    #[value(name = "16")]
+    Sixteen,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,6 @@
 
 mod args;
 mod command;
-mod duration;
 #[cfg(test)]
 #[path = "../../replay/src/timeline/hostile.rs"]
 mod hostile;

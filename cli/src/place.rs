@@ -100,16 +100,21 @@ pub(crate) fn load(global: &Global, target: &Target) -> Result<Loaded, Trouble> 
         Target::Stored(find) => {
             let dir = store(global)?;
             let reader = reader(&dir)?;
-            let trace = reader.find(find).map_err(|error| {
-                let trouble = not_found(&dir, find, error);
-                match dropped(&reader) {
-                    Some(dropped) => trouble.hint(dropped),
-                    None => trouble,
-                }
-            })?;
+            let trace = find_trace(&dir, &reader, find)?;
             Ok(Loaded { trace, reader: Some(reader) })
         }
     }
+}
+
+/// The trace in a store that is meant.
+pub(crate) fn find_trace(dir: &Path, reader: &Reader, find: &Find) -> Result<Trace, Trouble> {
+    reader.find(find).map_err(|error| {
+        let trouble = not_found(dir, find, error);
+        match dropped(reader) {
+            Some(dropped) => trouble.hint(dropped),
+            None => trouble,
+        }
+    })
 }
 
 /// Reads a portable file.

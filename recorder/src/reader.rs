@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use zerver_trace::{FlowInfo, Query, Recorded, RequestId, SourceError, Summary, Trace, TraceSource};
+use zerver_trace::{Cursor, FlowInfo, Query, Recorded, RequestId, SourceError, Summary, Trace, TraceSource};
 
 use crate::block::{self, Body, Head};
 use crate::extent::{self, Catalog, Extent};
@@ -69,14 +69,6 @@ impl From<StoreError> for ReadError {
             StoreError::Io { path, why } => Self::Io { path, why },
         }
     }
-}
-
-/// How far somebody has read who follows a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Cursor {
-    block: u64,
-    /// How many of its traces have been seen.
-    seen: u32,
 }
 
 /// What a store does not hold, since it was made.
@@ -213,15 +205,45 @@ impl Reader {
     /// # Errors
     /// When the store cannot be read.
     pub fn since(&self, cursor: Cursor) -> Result<(Vec<Summary>, Cursor), ReadError> {
+        self.since_at_most(cursor, usize::MAX)
+    }
+
+    /// The same, not much more than `limit` of it: a block is read whole.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn since_at_most(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), ReadError> {
         let view = self.view()?;
         let (mut summaries, mut reached) = (Vec::new(), cursor);
         for key in view.extent.first.max(cursor.block)..view.extent.next {
+            if summaries.len() >= limit {
+                break;
+            }
             let mut block = view.summaries(key, view.head(key)?.count)?;
             let seen = if key == cursor.block { cursor.seen as usize } else { 0 };
             reached = Cursor { block: key, seen: block.len() as u32 };
             summaries.extend(block.drain(seen.min(block.len())..));
         }
         Ok((summaries, reached))
+    }
+
+    /// What was recorded before a cursor, newest first; and where the rest of it ends, none if there is none. Not much
+    /// more than `limit`: a block is read whole.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn before(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Option<Cursor>), ReadError> {
+        let view = self.view()?;
+        let mut summaries = Vec::new();
+        for key in (view.extent.first..view.extent.next.min(cursor.block.saturating_add(1))).rev() {
+            if summaries.len() >= limit {
+                return Ok((summaries, Some(Cursor { block: key, seen: u32::MAX })));
+            }
+            let block = view.summaries(key, view.head(key)?.count)?;
+            let seen = if key == cursor.block { cursor.seen as usize } else { block.len() };
+            summaries.extend(block.into_iter().take(seen).rev());
+        }
+        Ok((summaries, None))
     }
 
     /// The value behind a secret, by the key beside the store. Anything else comes back as it is.
@@ -278,6 +300,18 @@ impl TraceSource for Reader {
 
     fn load(&self, id: RequestId) -> Result<Option<Trace>, SourceError> {
         Ok(Self::load(self, id)?)
+    }
+
+    fn newest(&self) -> Result<Cursor, SourceError> {
+        Ok(Self::newest(self)?)
+    }
+
+    fn before(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
+        Ok(Self::before(self, cursor, limit)?)
+    }
+
+    fn since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
+        Ok(self.since_at_most(cursor, limit)?)
     }
 }
 

@@ -39,7 +39,8 @@ fn each_crate_names_only_those_below_it() {
         ("zerver-recorder", &["zerver-trace"]),
         ("zerver-replay", &["zerver-trace", "zerver-engine"]),
         ("zerver", &["zerver-trace", "zerver-engine", "zerver-recorder", "zerver-replay"]),
-        ("zerver-cli", &["zerver-trace", "zerver-recorder", "zerver-replay"]),
+        ("zerver-tui", &["zerver-trace", "zerver-replay"]),
+        ("zerver-cli", &["zerver-trace", "zerver-recorder", "zerver-replay", "zerver-tui"]),
         ("zerver-fixtures", &[]),
         ("zerver-example-orders", &["zerver"]),
         ("zerver-example-todos", &["zerver"]),
@@ -73,7 +74,9 @@ fn the_lower_crates_stay_small_and_without_io() {
     check("zerver-trace", &["bincode", "serde"]);
     check("zerver-engine", &["bytes", "form_urlencoded", "http", "serde", "serde_json", "smallvec"]);
     check("zerver-replay", &["bincode", "http", "serde", "serde_json", "similar", "thiserror"]);
-    assert!(!outside("zerver-cli").contains("redb") && !outside("zerver-cli").contains("hyper"));
+    for name in ["zerver-cli", "zerver-tui"] {
+        assert!(!outside(name).contains("redb") && !outside(name).contains("hyper"), "{name}");
+    }
 }
 
 /// The source files below a folder, with their text.
@@ -143,14 +146,16 @@ fn one_file_names_the_store_and_one_the_codec() {
 
 #[test]
 fn only_the_command_line_prints() {
-    for folder in ["recorder/src", "recorder/trace/src", "replay/src", "runtime/engine/src"] {
+    for folder in ["recorder/src", "recorder/trace/src", "replay/src", "runtime/engine/src", "tui/src"] {
         nobody_says(folder, &["println!", "eprintln!", "std::env::", "process::exit"], &[]);
     }
 }
 
 #[test]
 fn every_file_says_what_it_is_for_and_is_one_noun() {
-    for folder in ["recorder", "runtime", "replay", "cli/src", "fixtures/src", "examples", "benches/src"] {
+    for folder in
+        ["recorder", "runtime", "replay", "tui/src", "cli/src", "fixtures/src", "examples", "benches/src"]
+    {
         for (path, text) in sources(folder) {
             if path
                 .components()

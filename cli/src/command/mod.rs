@@ -11,6 +11,7 @@ mod ls;
 pub(crate) mod replay;
 mod simulate;
 mod trace;
+mod tui;
 mod why;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ fn one(cli: &Cli, output: &mut Output) -> Result<Done, Trouble> {
         Command::Dev(args) => dev::run(args, global, output),
         Command::Ls(args) => ls::run(args, global, output),
         Command::Trace(args) => trace::run(args, global, output),
+        Command::Tui(args) => tui::run(args, global),
         Command::Replay(args) => replay::run(args, global, output),
         Command::Diff(args) => diff::run(args, global, output),
         Command::Why(args) => why::run(args, global, output),

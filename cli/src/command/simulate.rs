@@ -6,11 +6,11 @@ use zerver_trace::Trace;
 
 use super::ls;
 use crate::args::{Global, Simulate};
-use crate::duration::Span;
 use crate::output::Output;
 use crate::place;
 use crate::trouble::{Done, Trouble};
 use crate::view;
+use zerver_trace::duration::Span;
 
 pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
     let mut recorded_on = here();

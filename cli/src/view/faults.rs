@@ -9,7 +9,7 @@ use super::table::Table;
 use super::timeline::status;
 use super::{count, paint, style};
 use crate::command::replay::faults::Row;
-use crate::duration::show;
+use zerver_trace::duration::show;
 
 /// The least that is shown of an outcome.
 const MIN_OUTCOME: usize = 30;

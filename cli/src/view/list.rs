@@ -6,7 +6,7 @@ use zerver_trace::{RequestId, Summary};
 
 use super::table::{Column, Table};
 use super::{paint, style};
-use crate::duration;
+use zerver_trace::duration;
 
 /// The fewest columns of a path that are shown.
 const MIN_PATH: usize = 8;

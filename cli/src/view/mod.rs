@@ -15,7 +15,6 @@ pub(crate) mod simulate;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod timeline;
-mod unit;
 pub(crate) mod value;
 pub(crate) mod why;
 

@@ -3,7 +3,7 @@
 use zerver_replay::{Ending, Finding, FindingClass, Report, Seen};
 use zerver_trace::text::clean;
 
-use crate::duration::show;
+use zerver_trace::duration::show;
 
 use super::timeline::{field, status};
 use super::{count, filler, fit, paint, style, width};

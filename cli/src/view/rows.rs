@@ -7,8 +7,8 @@ use zerver_trace::{Decision, Outcome, Trace};
 
 use super::bar::bar;
 use super::timeline::Look;
-use super::unit::Unit;
 use super::{count, filler, fit, paint, style, width};
+use zerver_trace::duration::Unit;
 
 /// The widest that a waterfall gets.
 const MAX_BAR: usize = 60;

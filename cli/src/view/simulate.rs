@@ -5,7 +5,7 @@ use zerver_trace::text::clean;
 
 use super::table::{Column, Table};
 use super::{count, paint, style};
-use crate::duration::show;
+use zerver_trace::duration::show;
 
 /// The whole of it: first how well it reproduces what was recorded.
 pub(crate) fn simulate(

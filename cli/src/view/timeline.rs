@@ -8,9 +8,9 @@ use zerver_trace::text::clean;
 use zerver_trace::{Kept, Trace};
 
 use super::rows::rows;
-use super::unit::Unit;
 use super::{count, exchange, filler, fit, fold, paint, style, value, width};
-use crate::duration;
+use zerver_trace::duration;
+use zerver_trace::duration::Unit;
 
 /// How to draw it.
 #[derive(Debug, Clone, Copy)]

@@ -7,9 +7,9 @@ use zerver_trace::text::clean;
 use super::diff::{head, words};
 use super::table::{Column, Table};
 use super::timeline::{FIELD, Look, field};
-use super::unit::Unit;
 use super::{count, fit, paint, style};
-use crate::duration;
+use zerver_trace::duration;
+use zerver_trace::duration::Unit;
 
 /// So many parts are shown, unless all are asked for.
 const MAX_PARTS: usize = 12;

@@ -5,6 +5,8 @@
 //! serde and bincode.
 
 mod capture;
+/// Lengths of time, for people.
+pub mod duration;
 mod event;
 mod failure;
 mod flow;
@@ -25,6 +27,6 @@ pub use flow::{Class, FlowInfo, ReadInfo, SlotInfo, StepInfo, WriteInfo};
 pub use id::{IdPrefix, ParseIdError, RequestId};
 pub use message::{Body, Header, Message, MessageInfo, MessagePart, RequestInfo, ResponseInfo};
 pub use name::Name;
-pub use source::{Find, Query, SourceError, Status, TraceSource};
+pub use source::{Cursor, Find, Query, SourceError, Status, TraceSource};
 pub use trace::{Kept, Missing, Outcome, Recorded, RecordedBody, Shown, Summary, Trace};
 pub use value::{Node, Value, ValueError};

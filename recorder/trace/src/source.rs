@@ -123,8 +123,17 @@ impl fmt::Display for Find {
 /// Why a source could not answer: lower-case text with what failed and why, and what to do about it.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A place to read traces from.
-pub trait TraceSource: Send {
+/// How far somebody has read in a source. What its numbers mean is the source's own; later is greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    /// Which group of traces.
+    pub block: u64,
+    /// How many of that group have been seen.
+    pub seen: u32,
+}
+
+/// A place to read traces from, by several threads.
+pub trait TraceSource: Send + Sync {
     /// The traces that a query wants, newest first.
     ///
     /// # Errors
@@ -136,4 +145,24 @@ pub trait TraceSource: Send {
     /// # Errors
     /// When the source cannot be read, or the trace is damaged.
     fn load(&self, id: RequestId) -> Result<Option<Trace>, SourceError>;
+
+    /// The end of what is there now.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    fn newest(&self) -> Result<Cursor, SourceError>;
+
+    /// What lies before a cursor, newest first: `limit` of it or a little more; and where the rest ends, none if there is
+    /// none.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    fn before(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Option<Cursor>), SourceError>;
+
+    /// What has come since, oldest first: `limit` of it or a little more; and how far that is. What was removed
+    /// meanwhile is passed over.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    fn since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError>;
 }

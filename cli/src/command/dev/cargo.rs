@@ -163,7 +163,7 @@ pub(in crate::command) fn build(
     release: bool,
     global: &Global,
 ) -> Result<PathBuf, Trouble> {
-    let mut process = spawn(package, release, global)?;
+    let mut process = spawn(package, release, global, Stdio::inherit())?;
     let artifact = process.stdout().and_then(|stdout| package.artifact(stdout));
     let status = process.reap().map_err(|error| Trouble::new("cannot wait for Cargo").because(&error))?;
     match artifact {
@@ -172,9 +172,15 @@ pub(in crate::command) fn build(
     }
 }
 
-/// Starts Cargo.
-pub(super) fn spawn(package: &Package, release: bool, global: &Global) -> Result<Process, Trouble> {
-    Process::spawn(&mut package.command(release, global)).map_err(|error| no_cargo(&error))
+/// Starts Cargo, which says on `stderr` what is wrong.
+pub(super) fn spawn(
+    package: &Package,
+    release: bool,
+    global: &Global,
+    stderr: Stdio,
+) -> Result<Process, Trouble> {
+    let mut command = package.command(release, global);
+    Process::spawn(command.stderr(stderr)).map_err(|error| no_cargo(&error))
 }
 
 fn no_cargo(error: &std::io::Error) -> Trouble {

@@ -4,8 +4,8 @@ use zerver_replay::{Difference, Json, What, changed_lines};
 use zerver_trace::text::clean;
 use zerver_trace::{Node, Recorded, Value};
 
-use crate::duration;
 use crate::view::{filler, fit, paint, style, value, width};
+use zerver_trace::duration;
 
 /// In a sentence, a value is cut to so many columns.
 const IN_SENTENCE: usize = 32;

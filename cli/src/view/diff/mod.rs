@@ -10,9 +10,9 @@ use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
 use super::timeline::{FIELD, Look, field, status, wrap};
-use super::unit::Unit;
 use super::{fit, paint, style, value, width};
-use crate::duration;
+use zerver_trace::duration;
+use zerver_trace::duration::Unit;
 
 /// In one block, so many changes are shown unless all are asked for.
 const MAX_SHOWN: usize = 20;

@@ -8,8 +8,8 @@ use zerver_trace::text::clean;
 use super::changes::padded;
 use crate::view::bar::bar;
 use crate::view::timeline::Look;
-use crate::view::unit::Unit;
 use crate::view::{count, paint, style, width};
+use zerver_trace::duration::Unit;
 
 /// With more rows than this, those in which nothing differs are left out.
 const MAX_ROWS: usize = 40;

@@ -1,6 +1,10 @@
 //! Durations: as people type them, and as they are shown.
 
+mod unit;
+
 use std::str::FromStr;
+
+pub use unit::Unit;
 
 const UNITS: [(&str, u64); 7] = [
     ("ns", 1),
@@ -15,8 +19,9 @@ const DAY_NS: u64 = 24 * 3_600_000_000_000;
 
 /// A length of time, such as `10ms`, `1.5s`, `1h30m`, `2d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) ns: u64,
+pub struct Span {
+    /// How long, in nanoseconds.
+    pub ns: u64,
 }
 
 impl FromStr for Span {
@@ -60,7 +65,7 @@ fn scaled(number: &str, unit_ns: u64) -> Option<u64> {
 }
 
 /// For a list: `840 ns`, `12.3 µs`, `5.40 ms`, `1.20 s`, `3m 05s`.
-pub(crate) fn show(ns: u64) -> String {
+pub fn show(ns: u64) -> String {
     match ns {
         0..1_000 => format!("{ns} ns"),
         1_000..999_950 => format!("{:.1} µs", ns as f64 / 1e3),
@@ -77,7 +82,7 @@ pub(crate) fn show(ns: u64) -> String {
 }
 
 /// How long ago something was, roughly: `now`, `12s`, `5m`, `3h`, `2d`.
-pub(crate) fn age(now_unix_ns: u64, then_unix_ns: u64) -> String {
+pub fn age(now_unix_ns: u64, then_unix_ns: u64) -> String {
     let seconds = now_unix_ns.saturating_sub(then_unix_ns) / 1_000_000_000;
     match seconds {
         0 => "now".to_owned(),

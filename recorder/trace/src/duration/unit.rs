@@ -2,15 +2,17 @@
 
 /// The unit of a whole timeline, so that its numbers compare at a glance.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Unit {
-    pub(super) name: &'static str,
+pub struct Unit {
+    /// How it is written.
+    pub name: &'static str,
     /// The last digit that is shown, in nanoseconds.
     quantum_ns: u64,
     decimals: usize,
 }
 
 impl Unit {
-    pub(super) const fn of(total_ns: u64) -> Self {
+    /// The unit in which a whole of so many nanoseconds is shown.
+    pub const fn of(total_ns: u64) -> Self {
         match total_ns {
             0..1_000_000 => Self { name: "µs", quantum_ns: 100, decimals: 1 },
             1_000_000..10_000_000_000 => Self { name: "ms", quantum_ns: 10_000, decimals: 2 },
@@ -18,21 +20,24 @@ impl Unit {
         }
     }
 
-    pub(super) fn show(self, ns: u64) -> String {
+    /// A time in this unit, without the name of the unit.
+    pub fn show(self, ns: u64) -> String {
         self.quanta(ns.saturating_add(self.quantum_ns / 2) / self.quantum_ns)
     }
 
-    pub(super) fn quanta(self, quanta: u64) -> String {
+    /// So many of the last digits that are shown.
+    pub fn quanta(self, quanta: u64) -> String {
         let scale = 10u64.pow(self.decimals as u32);
         format!("{}.{:0>decimals$}", quanta / scale, quanta % scale, decimals = self.decimals)
     }
 
     /// With its sign: `+1.50`, `-0.20`, `0.00`.
-    pub(super) fn signed(self, ns: i128) -> String {
+    pub fn signed(self, ns: i128) -> String {
         self.signed_quanta(self.round_one(ns))
     }
 
-    pub(super) fn signed_quanta(self, quanta: i128) -> String {
+    /// The same for [`Unit::round_signed`].
+    pub fn signed_quanta(self, quanta: i128) -> String {
         let sign = match quanta {
             0 => "",
             1.. => "+",
@@ -42,7 +47,7 @@ impl Unit {
     }
 
     /// Each part in quanta, rounded so that they add up to the rounded sum: each sum of the first few is rounded.
-    pub(super) fn round_signed(self, parts: &[i128]) -> Vec<i128> {
+    pub fn round_signed(self, parts: &[i128]) -> Vec<i128> {
         let mut sum = 0;
         let up_to = |sum: &mut i128, part: &i128| {
             let before = self.round_one(*sum);
@@ -59,7 +64,7 @@ impl Unit {
     }
 
     /// Each part in quanta, rounded so that they add up to the rounded sum: the parts that lose most are rounded up.
-    pub(super) fn round(self, parts: &[u64]) -> Vec<u64> {
+    pub fn round(self, parts: &[u64]) -> Vec<u64> {
         let sum: u64 = parts.iter().fold(0, |sum, part| sum.saturating_add(*part));
         let mut quanta: Vec<u64> = parts.iter().map(|part| part / self.quantum_ns).collect();
         let wanted = sum.saturating_add(self.quantum_ns / 2) / self.quantum_ns;

@@ -1,0 +1,84 @@
+//! What the terminal can do, as far as it says so.
+
+use std::env;
+use std::io::{self, IsTerminal};
+
+use zerver_tui::{Look, Palette};
+
+use crate::args::{self, Color, Global, Theme};
+use crate::trouble::Trouble;
+
+/// Whether the terminal UI can be shown at all.
+pub(in crate::command) fn check_terminal() -> Result<(), Trouble> {
+    let trouble = |what: &str| {
+        Trouble::new(what).hint("`zerver ls` and `zerver trace <id>` print the same, also without a terminal")
+    };
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(trouble("the terminal UI needs a terminal, and this is none"));
+    }
+    match env::var("TERM").as_deref() {
+        Ok("dumb") => {
+            Err(trouble("the terminal UI needs a terminal that can move its cursor, and TERM is dumb"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How to draw, by what was said and what the environment says.
+pub(in crate::command) fn look(args: &args::Look, global: &Global) -> Look {
+    let var = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let is_mono = match global.color {
+        Color::Auto => var("NO_COLOR").is_some(),
+        Color::Always => false,
+        Color::Never => true,
+    };
+    Look {
+        palette: if is_mono { Palette::Mono } else { palette(args.theme, &var) },
+        is_ascii: args.ascii || is_ascii(&var),
+    }
+}
+
+fn palette(theme: Theme, var: &dyn Fn(&str) -> Option<String>) -> Palette {
+    match theme {
+        Theme::Dark => Palette::Dark,
+        Theme::Light => Palette::Light,
+        Theme::Sixteen => Palette::Sixteen,
+        // What cannot say that it shows more is trusted with its own colours, which fit its background.
+        Theme::Auto if !var("COLORTERM").is_some_and(|value| value == "truecolor" || value == "24bit") => {
+            Palette::Sixteen
+        }
+        // `foreground;background`, as rxvt, Konsole and others set it.
+        Theme::Auto => match var("COLORFGBG").as_deref().and_then(|value| value.rsplit(';').next()) {
+            Some("7" | "15") => Palette::Light,
+            _ => Palette::Dark,
+        },
+    }
+}
+
+/// A locale that says another character set than UTF-8; none at all says nothing.
+fn is_ascii(var: &dyn Fn(&str) -> Option<String>) -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| var(name));
+    locale.is_some_and(|locale| {
+        let locale = locale.to_lowercase();
+        locale == "c" || locale == "posix" || (locale.contains('.') && !locale.contains("utf"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_decides() {
+        let check = |vars: &[(&str, &str)], theme, wanted, ascii| {
+            let var =
+                |name: &str| vars.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+            assert_eq!((palette(theme, &var), is_ascii(&var)), (wanted, ascii), "{vars:?}");
+        };
+        check(&[], Theme::Auto, Palette::Sixteen, false);
+        check(&[("COLORTERM", "truecolor"), ("LANG", "C.UTF-8")], Theme::Auto, Palette::Dark, false);
+        check(&[("COLORTERM", "24bit"), ("COLORFGBG", "0;15")], Theme::Auto, Palette::Light, false);
+        check(&[("LANG", "de_DE.UTF-8"), ("LC_ALL", "C")], Theme::Light, Palette::Light, true);
+        check(&[("LANG", "de_DE.ISO-8859-1")], Theme::Sixteen, Palette::Sixteen, true);
+    }
+}

@@ -1,0 +1,126 @@
+//! The store as the screens read it: it may be missing still, and another may come in its place.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use zerver_recorder::{ReadError, Reader};
+use zerver_trace::{Cursor, Query, RequestId, SourceError, Summary, Trace, TraceSource};
+
+/// A store in a folder.
+pub(in crate::command) struct Source {
+    dir: PathBuf,
+    reader: Mutex<Option<Arc<Reader>>>,
+    /// Whether it was opened since somebody asked for news.
+    is_anew: AtomicBool,
+}
+
+impl Source {
+    /// A store that is open.
+    pub(super) fn of(dir: PathBuf, reader: Reader) -> Self {
+        Self { dir, reader: Mutex::new(Some(Arc::new(reader))), is_anew: AtomicBool::new(false) }
+    }
+
+    /// A store that may come to be.
+    pub(in crate::command) fn at(dir: PathBuf) -> Self {
+        Self { dir, reader: Mutex::new(None), is_anew: AtomicBool::new(false) }
+    }
+
+    /// The folder of the store.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Opens it anew the next time: another store may have come in its place.
+    pub(in crate::command) fn reopen(&self) {
+        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The store; none where there is none yet.
+    fn reader(&self) -> Result<Option<Arc<Reader>>, ReadError> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        if reader.is_none() {
+            match Reader::open(&self.dir) {
+                Ok(opened) => {
+                    *reader = Some(Arc::new(opened));
+                    self.is_anew.store(true, Ordering::Release);
+                }
+                Err(ReadError::Missing { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(reader.clone())
+    }
+
+    /// What the store answers; nothing where there is none. One that cannot be read is opened anew the next time.
+    fn ask<T: Default>(&self, f: impl FnOnce(&Reader) -> Result<T, ReadError>) -> Result<T, SourceError> {
+        let Some(reader) = self.reader()? else { return Ok(T::default()) };
+        f(&reader).map_err(|error| {
+            self.reopen();
+            error.into()
+        })
+    }
+}
+
+impl TraceSource for Source {
+    fn list(&self, query: &Query) -> Result<Vec<Summary>, SourceError> {
+        self.ask(|reader| reader.list(query))
+    }
+
+    fn load(&self, id: RequestId) -> Result<Option<Trace>, SourceError> {
+        self.ask(|reader| reader.load(id))
+    }
+
+    fn newest(&self) -> Result<Cursor, SourceError> {
+        Ok(self.ask(|reader| reader.newest().map(Some))?.unwrap_or(Reader::oldest()))
+    }
+
+    fn before(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
+        self.ask(|reader| reader.before(cursor, limit))
+    }
+
+    fn since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
+        let news = self.ask(|reader| {
+            // Where it is another store than before, all of it is new.
+            let is_another = self.is_anew.swap(false, Ordering::AcqRel) && reader.newest()? < cursor;
+            let cursor = if is_another { Reader::oldest() } else { cursor };
+            reader.since_at_most(cursor, limit).map(Some)
+        })?;
+        Ok(news.unwrap_or((Vec::new(), cursor)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_store_may_come_later_and_be_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join(".zerver");
+        let source = Source::at(store.clone());
+        let numbered = |number| {
+            let mut trace = sample::slow();
+            trace.id = RequestId::from_u128(number);
+            trace
+        };
+        let mut cursor = source.newest().unwrap();
+        let mut news = || {
+            let (requests, reached) = source.since(cursor, 100).unwrap();
+            cursor = reached;
+            requests.into_iter().map(|request| request.id.as_u128()).collect::<Vec<_>>()
+        };
+        assert!(news().is_empty());
+        for number in 1..4 {
+            zerver_recorder::import(&store, vec![numbered(number)]).unwrap();
+            source.reopen();
+            assert_eq!(news(), [number]);
+        }
+        std::fs::remove_dir_all(&store).unwrap();
+        zerver_recorder::import(&store, vec![numbered(9)]).unwrap();
+        source.reopen();
+        assert_eq!(news(), [9]);
+        assert!(news().is_empty());
+    }
+}

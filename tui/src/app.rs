@@ -1,0 +1,150 @@
+//! The state of it all, and how it is drawn: a line of tabs above, the screen, a line of hints below.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Rect, Size};
+use zerver_trace::RequestId;
+
+use crate::dev::State;
+use crate::draw::Pen;
+use crate::keys::{self, Key};
+use crate::overlay::{Overlay, Tables};
+use crate::screen::requests::Requests;
+use crate::screen::timeline::TimelineScreen;
+use crate::screen::{Screens, Tab};
+use crate::shared::Shared;
+use crate::theme::Look;
+
+/// The state of the terminal UI.
+#[derive(Debug)]
+pub struct App {
+    pub(crate) shared: Shared,
+    pub(crate) screens: Screens,
+    pub(crate) tab: Tab,
+    /// The tabs that led here, for the way back.
+    pub(crate) trail: Vec<Tab>,
+    pub(crate) overlay: Option<Overlay>,
+    /// Whether what would be drawn has changed since [`App::take_changed`].
+    pub(crate) is_changed: bool,
+}
+
+impl App {
+    /// The state at the start; `open` is the request to show first, if not the list.
+    pub fn new(look: Look, size: Size, now_unix_ns: u64, open: Option<RequestId>) -> Self {
+        let screens = Screens { requests: Requests::default(), timeline: TimelineScreen::new(open) };
+        Self {
+            shared: Shared::new(look, size, now_unix_ns),
+            screens,
+            tab: if open.is_some() { Tab::Timeline } else { Tab::Requests },
+            trail: Vec::new(),
+            overlay: None,
+            is_changed: true,
+        }
+    }
+
+    /// Whether it must be drawn again; once.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.is_changed)
+    }
+
+    /// The tables of keys that count now, the nearest first.
+    pub(crate) fn keys(&self) -> Vec<&'static [Key]> {
+        let mut tables = self.screens.get(self.tab).keys();
+        tables.push(keys::EVERYWHERE);
+        tables
+    }
+
+    /// All keys that count now, for the help and the palette.
+    pub(crate) fn tables(&self) -> Tables {
+        let screen = self.screens.get(self.tab);
+        let mut own = screen.keys();
+        own.retain(|table| !std::ptr::eq(*table, keys::MOVING));
+        vec![(screen.name(), own), ("moving", vec![keys::MOVING]), ("everywhere", vec![keys::EVERYWHERE])]
+    }
+
+    /// Draws all of it, into a buffer of any size.
+    pub fn draw(&self, buffer: &mut Buffer) {
+        let (head, body, foot) = areas(buffer.area);
+        self.draw_tabs(head, buffer);
+        self.screens.get(self.tab).draw(&self.shared, body, buffer);
+        self.draw_foot(foot, buffer);
+        if let Some(overlay) = &self.overlay {
+            overlay.draw(&self.shared, buffer.area, buffer);
+        }
+    }
+
+    fn draw_tabs(&self, area: Rect, buffer: &mut Buffer) {
+        let theme = &self.shared.theme;
+        let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
+        pen.put(" zerver ", theme.strong);
+        for (at, tab) in Tab::ALL.into_iter().enumerate() {
+            let name = self.screens.get(tab).name();
+            let style = if tab == self.tab { theme.chosen } else { theme.faint };
+            pen.skip(1).put(&format!(" {} {name} ", at + 1), style);
+        }
+        if let Some(service) = &self.shared.service {
+            let (text, style) = self.service(service);
+            pen.until(crate::draw::width(&text) + 1).put(&text, style);
+        }
+    }
+
+    /// The tab whose name is in this column of the first line.
+    pub(crate) fn tab_at(&self, column: u16) -> Option<Tab> {
+        let mut x = " zerver ".len();
+        Tab::ALL.into_iter().find(|tab| {
+            // A blank, and ` 1 name `.
+            let from = x + 1;
+            x = from + self.screens.get(*tab).name().len() + 4;
+            (from..x).contains(&usize::from(column))
+        })
+    }
+
+    /// What the service does that is developed here.
+    fn service(&self, service: &crate::dev::Service) -> (String, ratatui::style::Style) {
+        let theme = &self.shared.theme;
+        let glyphs = theme.glyphs;
+        let spinner = glyphs.spinner[service.turns % glyphs.spinner.len()];
+        match &service.state {
+            None => (String::new(), theme.text),
+            Some(State::Building) => (format!("{spinner} building"), theme.warn),
+            Some(State::Starting) => (format!("{spinner} starting"), theme.warn),
+            Some(State::Serving(addr)) => (addr.clone(), theme.good),
+            Some(State::BuildFailed { is_serving: true }) => {
+                (format!("{} build failed; the last good one serves", glyphs.bad), theme.bad)
+            }
+            Some(State::BuildFailed { is_serving: false }) => {
+                (format!("{} build failed", glyphs.bad), theme.bad)
+            }
+            Some(State::Ended(how)) => {
+                (zerver_trace::text::clean(&format!("{} ended: {how}", glyphs.bad)).into_owned(), theme.bad)
+            }
+            Some(State::Stopping) => (format!("{spinner} stopping; again to stop at once"), theme.warn),
+        }
+    }
+
+    fn draw_foot(&self, area: Rect, buffer: &mut Buffer) {
+        let theme = &self.shared.theme;
+        let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
+        pen.skip(1);
+        if let Some(notice) = &self.shared.notice {
+            pen.recorded(&notice.text, if notice.is_bad { theme.bad } else { theme.good });
+            return;
+        }
+        for key in self.keys().into_iter().flatten() {
+            let Some((hint, press)) = key.hint.zip(key.presses.first()) else { continue };
+            let name = press.name();
+            if pen.room() < name.len() + hint.len() + 1 {
+                break;
+            }
+            pen.put(&name, theme.key).skip(1).put(hint, theme.faint).skip(2);
+        }
+    }
+}
+
+/// The line of tabs, the screen, the line of hints.
+pub(crate) fn areas(whole: Rect) -> (Rect, Rect, Rect) {
+    let head = Rect { height: whole.height.min(1), ..whole };
+    let foot_height = whole.height.saturating_sub(head.height).min(1);
+    let foot = Rect { y: whole.bottom() - foot_height, height: foot_height, ..whole };
+    let body = Rect { y: head.bottom(), height: foot.y - head.bottom(), ..whole };
+    (head, body, foot)
+}

@@ -1,0 +1,103 @@
+//! A place in a list, and the part of it that is shown.
+
+use crate::keys::Action;
+
+/// A cursor in a list of rows, and the first row that is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Scroll {
+    pub(crate) cursor: usize,
+    pub(crate) first: usize,
+}
+
+impl Scroll {
+    /// Moves as an action asks, in a list of `len` rows of which `height` are shown. Says whether the action was one that
+    /// moves.
+    pub(crate) fn act(&mut self, action: Action, len: usize, height: usize) -> bool {
+        let last = len.saturating_sub(1);
+        let (page, half) = (height.saturating_sub(1).max(1), (height / 2).max(1));
+        self.cursor = match action {
+            Action::Down => self.cursor.saturating_add(1),
+            Action::Up => self.cursor.saturating_sub(1),
+            Action::HalfDown => self.cursor.saturating_add(half),
+            Action::HalfUp => self.cursor.saturating_sub(half),
+            Action::PageDown => self.cursor.saturating_add(page),
+            Action::PageUp => self.cursor.saturating_sub(page),
+            Action::Top => 0,
+            Action::Bottom => last,
+            _ => return false,
+        }
+        .min(last);
+        self.fill(len, height);
+        true
+    }
+
+    /// Turns the wheel by so many rows: the cursor stays among those that are shown.
+    pub(crate) fn wheel(&mut self, rows: isize, len: usize, height: usize) {
+        let most = len.saturating_sub(height.max(1));
+        self.first = self.first.saturating_add_signed(rows).min(most);
+        let end = (self.first + height.max(1)).min(len.max(1));
+        self.cursor = self.cursor.clamp(self.first.min(end - 1), end - 1);
+    }
+
+    /// Brings the cursor into the list, and what is shown to the cursor.
+    pub(crate) fn keep(&mut self, len: usize, height: usize) {
+        self.cursor = self.cursor.min(len.saturating_sub(1));
+        self.first = self.first.clamp((self.cursor + 1).saturating_sub(height.max(1)), self.cursor);
+    }
+
+    /// The same, and no empty rows below while there are some above.
+    pub(crate) fn fill(&mut self, len: usize, height: usize) {
+        self.first = self.first.min(len.saturating_sub(height.max(1)));
+        self.keep(len, height);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn moving_as_a_table() {
+        use Action::*;
+        let moved = |from: (usize, usize), action| {
+            let mut scroll = Scroll { cursor: from.0, first: from.1 };
+            assert!(scroll.act(action, 100, 10));
+            (scroll.cursor, scroll.first)
+        };
+        for (from, action, to) in [
+            ((0, 0), Down, (1, 0)),
+            ((9, 0), Down, (10, 1)),
+            ((99, 90), Down, (99, 90)),
+            ((5, 5), Up, (4, 4)),
+            ((0, 0), Up, (0, 0)),
+            ((0, 0), HalfDown, (5, 0)),
+            ((0, 0), PageDown, (9, 0)),
+            ((9, 0), PageDown, (18, 9)),
+            ((50, 45), Top, (0, 0)),
+            ((50, 45), Bottom, (99, 90)),
+        ] {
+            assert_eq!(moved(from, action), to, "{from:?} {action:?}");
+        }
+        assert!(!Scroll::default().act(Quit, 1, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn the_cursor_is_always_shown(
+            cursor in 0usize..99, first in 0usize..99, rows in -99isize..99, len in 0usize..50, height in 0usize..30,
+        ) {
+            let mut scroll = Scroll { cursor, first };
+            for turn in [None, Some(rows)] {
+                match turn {
+                    None => scroll.fill(len, height),
+                    Some(rows) => scroll.wheel(rows, len, height),
+                }
+                prop_assert!(scroll.cursor < len.max(1));
+                prop_assert!(scroll.first <= scroll.cursor);
+                prop_assert!(scroll.cursor < scroll.first + height.max(1));
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Reads the source on a thread of its own: what there is, the newest first, and what comes.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use zerver_trace::{Cursor, SourceError, TraceSource};
+
+use crate::message::{Message, Notice};
+use crate::run::Remote;
+
+/// How often the source is asked for news. A request is to be seen within 50 ms of its response.
+const PAUSE: Duration = Duration::from_millis(30);
+/// How often a source that cannot be read is tried again.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(250);
+/// So many failures one after another are worth a word.
+const FAILURES: u32 = 8;
+/// A page of the first screen, and of what follows.
+const FIRST_PAGE: usize = 128;
+const PAGE: usize = 4096;
+
+/// Follows a source until nobody listens.
+pub(crate) fn start(source: Arc<dyn TraceSource>, remote: Remote) {
+    thread::spawn(move || {
+        let mut reading = Reading { source, newest: None, older: None, page: FIRST_PAGE };
+        let mut failures = 0;
+        loop {
+            let pause = match reading.next() {
+                Ok(messages) => {
+                    failures = 0;
+                    let is_idle = messages.is_empty() && reading.older.is_none();
+                    if !messages.into_iter().all(|message| remote.is_heard(message)) {
+                        return;
+                    }
+                    if is_idle { PAUSE } else { Duration::ZERO }
+                }
+                Err(error) => {
+                    failures += 1;
+                    let notice = Notice::bad(format!("requests cannot be read: {error}"));
+                    if failures == FAILURES && !remote.is_heard(Message::Notice(notice)) {
+                        return;
+                    }
+                    PAUSE_AFTER_ERROR
+                }
+            };
+            if !pause.is_zero() {
+                thread::sleep(pause);
+            }
+            while remote.is_behind() {
+                thread::sleep(PAUSE);
+            }
+        }
+    });
+}
+
+struct Reading {
+    source: Arc<dyn TraceSource>,
+    /// How far the news have been read; none before the first look.
+    newest: Option<Cursor>,
+    /// Where what is older ends that has not been read yet.
+    older: Option<Cursor>,
+    page: usize,
+}
+
+impl Reading {
+    /// What has come, and one page of what is older.
+    fn next(&mut self) -> Result<Vec<Message>, SourceError> {
+        let newest = match self.newest {
+            Some(newest) => newest,
+            None => {
+                let newest = self.source.newest()?;
+                (self.newest, self.older) = (Some(newest), Some(newest));
+                newest
+            }
+        };
+        let mut messages = Vec::new();
+        let (requests, reached) = self.source.since(newest, PAGE)?;
+        self.newest = Some(reached);
+        if !requests.is_empty() {
+            messages.push(Message::Newer(requests));
+        }
+        if let Some(cursor) = self.older {
+            let (requests, rest) = self.source.before(cursor, self.page)?;
+            self.older = rest;
+            self.page = PAGE;
+            messages.push(Message::Older { requests, is_last: rest.is_none() });
+        }
+        Ok(messages)
+    }
+}

@@ -1,0 +1,38 @@
+//! A column that grows in pieces: nothing is moved, and no more than a piece is ever spare.
+
+const PIECE: usize = 4096;
+
+#[derive(Debug)]
+pub(super) struct Column<T>(Vec<Vec<T>>);
+
+impl<T> Default for Column<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Copy> Column<T> {
+    pub(super) fn len(&self) -> usize {
+        self.0.last().map_or(0, |last| (self.0.len() - 1) * PIECE + last.len())
+    }
+
+    pub(super) fn push(&mut self, value: T) {
+        match self.0.last_mut() {
+            Some(last) if last.len() < PIECE => last.push(value),
+            _ => {
+                let mut piece = Vec::with_capacity(PIECE);
+                piece.push(value);
+                self.0.push(piece);
+            }
+        }
+    }
+
+    /// The value at a place, which must be there.
+    pub(super) fn get(&self, at: usize) -> T {
+        self.0[at / PIECE][at % PIECE]
+    }
+
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = T> + ExactSizeIterator + '_ {
+        (0..self.len()).map(|at| self.get(at))
+    }
+}

@@ -1,0 +1,42 @@
+//! The terminal UI: the requests as they come, and what became of one.
+//!
+//! [`App`] is the state, `update` a pure function from it and a [`Message`] to [`Command`]s, the views draw `&App` into a
+//! buffer, and the keys are data. [`run()`] connects them with a terminal, with a [`zerver_trace::TraceSource`], and with
+//! the [`Services`] of whoever runs it. This crate reads no environment and names no store.
+
+mod app;
+mod curl;
+mod dev;
+mod draw;
+mod follow;
+mod index;
+mod keys;
+mod message;
+mod overlay;
+mod perform;
+mod prompt;
+mod run;
+mod screen;
+mod services;
+mod shared;
+mod terminal;
+mod theme;
+mod update;
+
+#[cfg(test)]
+#[path = "../../replay/src/timeline/hostile.rs"]
+mod hostile;
+#[cfg(test)]
+#[path = "../../replay/src/timeline/sample.rs"]
+mod sample;
+#[cfg(test)]
+mod tests;
+
+pub use app::App;
+pub use dev::{Dev, State};
+pub use message::{Command, Message, Notice, Show};
+pub use run::{Ended, Options, Remote, Told, channel, run};
+pub use screen::requests::SlotTerm;
+pub use services::Services;
+pub use shared::Story;
+pub use theme::{Look, Palette};

@@ -1,0 +1,289 @@
+//! Connects the state with a terminal and the world: one loop over one channel. Whatever takes time happens on other
+//! threads and comes back as a message; drawn is only what has changed.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel as channel_of};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crossterm::event;
+use ratatui::layout::Size;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGSTOP, SIGTERM, SIGTSTP};
+use signal_hook::iterator::Signals;
+use zerver_trace::RequestId;
+
+use crate::app::App;
+use crate::follow;
+use crate::message::{Command, Message, Notice};
+use crate::perform::Performer;
+use crate::services::Services;
+use crate::terminal::Screen;
+use crate::theme::Look;
+use crate::update::{start, update};
+
+/// With more messages waiting, whoever has many of them should pause.
+const MANY: usize = 64;
+/// Messages are taken in for so long before what they changed is drawn.
+const BATCH: Duration = Duration::from_millis(8);
+/// How often the time is looked at.
+const TICK: Duration = Duration::from_millis(250);
+/// How long the reading of keys may take to notice that somebody else wants to read.
+const KEYS_POLL: Duration = Duration::from_millis(50);
+
+/// How to start.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// How everything looks.
+    pub look: Look,
+    /// The request to show first; none means the list.
+    pub open: Option<RequestId>,
+    /// Whether SIGINT, SIGTERM and SIGHUP are somebody else's business, who then sends [`Message::End`].
+    pub signals_elsewhere: bool,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Somebody pressed a key for it.
+    Quit,
+    /// A signal, or [`Message::End`].
+    Told,
+}
+
+/// Sends messages to a running [`run()`] from elsewhere. It never waits.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    tell: Sender<Message>,
+    /// How many messages wait.
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Remote {
+    /// Sends a message. Nothing happens if it has ended.
+    pub fn send(&self, message: Message) {
+        self.is_heard(message);
+    }
+
+    /// The same; whether it was still there.
+    pub(crate) fn is_heard(&self, message: Message) -> bool {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        self.tell.send(message).is_ok()
+    }
+
+    /// Whether so much waits that whoever has much to send should pause, or leave it.
+    pub fn is_behind(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > MANY
+    }
+}
+
+/// What [`run()`] listens on.
+#[derive(Debug)]
+pub struct Told {
+    told: Receiver<Message>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Told {
+    fn wait(&self) -> Result<Message, RecvTimeoutError> {
+        self.told.recv_timeout(TICK).inspect(|_| self.heard())
+    }
+
+    fn heard(&self) {
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    fn more(&self) -> Option<Message> {
+        self.told.try_recv().ok().inspect(|_| self.heard())
+    }
+}
+
+/// Makes the channel on which [`run()`] listens.
+pub fn channel() -> (Remote, Told) {
+    let (tell, told) = channel_of();
+    let waiting = Arc::new(AtomicUsize::new(0));
+    (Remote { tell, waiting: Arc::clone(&waiting) }, Told { told, waiting })
+}
+
+/// Takes the terminal, and gives it back at the end.
+///
+/// # Errors
+/// When the terminal cannot be taken, read or drawn on.
+pub fn run(
+    options: Options,
+    services: &Arc<dyn Services>,
+    remote: &Remote,
+    told: &Told,
+) -> io::Result<Ended> {
+    follow::start(services.source(), remote.clone());
+    let mut screen = Screen::take()?;
+    let (width, height) = crossterm::terminal::size()?;
+    let keys = Keys::start(remote.clone());
+    on_signals(remote.clone(), options.signals_elsewhere)?;
+    let mut app = App::new(options.look, Size::new(width, height), now_unix_ns(), options.open);
+    let commands = start(&mut app);
+    let performer = Performer::new(services.source(), remote.clone());
+    let mut run = Run { services: Arc::clone(services), performer, keys };
+    let mut ended = run.perform(&mut app, &mut screen, commands)?;
+    while ended.is_none() {
+        if app.take_changed() {
+            screen.draw(&app)?;
+        }
+        let first = match told.wait() {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return Ok(Ended::Told),
+        };
+        update(&mut app, Message::Now(now_unix_ns()));
+        let until = Instant::now() + BATCH;
+        let more = std::iter::from_fn(|| (Instant::now() < until).then(|| told.more()).flatten());
+        for message in first.into_iter().chain(more) {
+            let is_end = matches!(message, Message::End);
+            let commands = update(&mut app, message);
+            ended = run.perform(&mut app, &mut screen, commands)?;
+            if ended.is_some() {
+                ended = if is_end { Some(Ended::Told) } else { ended };
+                break;
+            }
+        }
+    }
+    Ok(ended.unwrap_or(Ended::Told))
+}
+
+fn now_unix_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
+
+struct Run {
+    services: Arc<dyn Services>,
+    performer: Performer,
+    keys: Keys,
+}
+
+impl Run {
+    fn perform(
+        &mut self,
+        app: &mut App,
+        screen: &mut Screen,
+        commands: Vec<Command>,
+    ) -> io::Result<Option<Ended>> {
+        for command in commands {
+            match command {
+                Command::Quit => return Ok(Some(Ended::Quit)),
+                Command::Redraw => screen.forget()?,
+                Command::Suspend => {
+                    self.lend(app, screen, || {
+                        // Stops all threads, until somebody continues us.
+                        let _ = signal_hook::low_level::raise(SIGSTOP);
+                    })?;
+                }
+                Command::Copy { text, what } => {
+                    screen.copy(&text)?;
+                    update(app, Message::Notice(Notice::good(format!("copied {what}"))));
+                }
+                Command::Edit { file, line } => {
+                    let services = Arc::clone(&self.services);
+                    if let Err(why) = self.lend(app, screen, || services.edit(&file, line))? {
+                        update(app, Message::Notice(Notice::bad(why)));
+                    }
+                }
+                Command::Load(id) => self.performer.load(id),
+                Command::Read(file) => self.performer.read(Arc::clone(&self.services), file),
+                Command::Explain(id) => self.performer.explain(id),
+                Command::Scan { generation, requests, terms } => {
+                    self.performer.scan(generation, requests, terms);
+                }
+                // Done by `update`.
+                Command::Show(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Lets something else have the terminal. It may have another size afterwards.
+    fn lend<T>(&mut self, app: &mut App, screen: &mut Screen, to: impl FnOnce() -> T) -> io::Result<T> {
+        let result = {
+            let _paused = self.keys.pause();
+            screen.lend(to)?
+        };
+        let (width, height) = crossterm::terminal::size()?;
+        update(app, Message::Input(event::Event::Resize(width, height)));
+        Ok(result)
+    }
+}
+
+fn on_signals(remote: Remote, elsewhere: bool) -> io::Result<()> {
+    let ours: &[i32] = if elsewhere { &[SIGTSTP] } else { &[SIGTSTP, SIGINT, SIGTERM, SIGHUP] };
+    let mut signals = Signals::new(ours)?;
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            remote.send(if signal == SIGTSTP { Message::Stop } else { Message::End });
+        }
+    });
+    Ok(())
+}
+
+/// Reads keys and the mouse on a thread of its own, but for when something else has the terminal.
+struct Keys(Arc<Turn>);
+
+#[derive(Default)]
+struct Turn {
+    /// Whether somebody else wants to read, and whether the thread has stopped for it.
+    state: Mutex<(bool, bool)>,
+    changed: Condvar,
+}
+
+impl Keys {
+    fn start(remote: Remote) -> Self {
+        let turn = Arc::new(Turn::default());
+        let ours = Arc::clone(&turn);
+        thread::spawn(move || {
+            loop {
+                ours.wait();
+                match event::poll(KEYS_POLL) {
+                    Ok(false) => {}
+                    Ok(true) => match event::read() {
+                        Ok(event) => remote.send(Message::Input(event)),
+                        Err(_) => return remote.send(Message::End),
+                    },
+                    // The terminal is gone.
+                    Err(_) => return remote.send(Message::End),
+                }
+            }
+        });
+        Self(turn)
+    }
+
+    /// Comes back when nobody reads any more; reading goes on when the result is dropped.
+    fn pause(&self) -> Paused {
+        let turn = &self.0;
+        let mut state = turn.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0 = true;
+        let limit = KEYS_POLL * 4;
+        let stopped = turn.changed.wait_timeout_while(state, limit, |(_, has_stopped)| !*has_stopped);
+        drop(stopped);
+        Paused(Arc::clone(turn))
+    }
+}
+
+impl Turn {
+    fn wait(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while state.0 {
+            state.1 = true;
+            self.changed.notify_all();
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.1 = false;
+    }
+}
+
+struct Paused(Arc<Turn>);
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner).0 = false;
+        self.0.changed.notify_all();
+    }
+}

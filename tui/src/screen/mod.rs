@@ -1,0 +1,80 @@
+//! The screens, a folder each: its state, its rows of the table of keys, and how it is drawn.
+//!
+//! To add one: a folder here, a [`Tab`], a field of [`Screens`].
+
+pub(crate) mod requests;
+pub(crate) mod timeline;
+
+use crossterm::event::{KeyEvent, MouseEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::keys::{Action, Key};
+use crate::message::{Command, Message};
+use crate::shared::Shared;
+
+/// What a screen is to the rest.
+pub(crate) trait Screen {
+    /// Its name, for the head and the help.
+    fn name(&self) -> &'static str;
+
+    /// Its keys, as they are now; the first that fits counts.
+    fn keys(&self) -> Vec<&'static [Key]>;
+
+    /// Takes a key before any action is looked up, while something is being typed; none if nothing is.
+    fn type_key(&mut self, _shared: &mut Shared, _key: &KeyEvent) -> Option<Vec<Command>> {
+        None
+    }
+
+    /// Takes a text that was pasted.
+    fn paste(&mut self, _shared: &mut Shared, _text: &str) -> Vec<Command> {
+        Vec::new()
+    }
+
+    /// Does what a key asked for.
+    fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command>;
+
+    /// Takes note of what happened elsewhere: `shared` has it already.
+    fn take(&mut self, shared: &mut Shared, message: &Message) -> Vec<Command>;
+
+    /// A click or the wheel within `area`, which is where it was drawn.
+    fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command>;
+
+    /// Draws it. What it draws depends on nothing but `self` and `shared`.
+    fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer);
+}
+
+/// Which screen is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tab {
+    Requests,
+    Timeline,
+}
+
+impl Tab {
+    /// In the order of their numbers, from 1.
+    pub(crate) const ALL: [Self; 2] = [Self::Requests, Self::Timeline];
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(crate) struct Screens {
+    pub(crate) requests: requests::Requests,
+    pub(crate) timeline: timeline::TimelineScreen,
+}
+
+impl Screens {
+    pub(crate) fn get(&self, tab: Tab) -> &dyn Screen {
+        match tab {
+            Tab::Requests => &self.requests,
+            Tab::Timeline => &self.timeline,
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, tab: Tab) -> &mut dyn Screen {
+        match tab {
+            Tab::Requests => &mut self.requests,
+            Tab::Timeline => &mut self.timeline,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! How long requests of a flow usually take, so that a list can say which ones did not.
+
+use std::collections::HashMap;
+
+use super::pulse::Histogram;
+use crate::index::Row;
+
+/// With fewer requests of a flow, nothing is usual.
+const MIN_COUNT: u64 = 10;
+
+/// Per flow, how long its requests took.
+#[derive(Debug, Default)]
+pub(super) struct Usual(HashMap<u16, Flow>);
+
+#[derive(Debug, Default)]
+struct Flow {
+    durations: Histogram,
+    /// As of [`Usual::settle`]; none with too few requests.
+    median_ns: Option<u64>,
+    is_changed: bool,
+}
+
+impl Usual {
+    pub(super) fn add(&mut self, row: &Row<'_>) {
+        let flow = self.0.entry(row.flow_number).or_default();
+        flow.durations.add(row.duration_ns);
+        flow.is_changed = true;
+    }
+
+    /// Works out what is usual for the flows that have changed.
+    pub(super) fn settle(&mut self) {
+        for flow in self.0.values_mut().filter(|flow| flow.is_changed) {
+            let is_enough = flow.durations.count() >= MIN_COUNT;
+            flow.median_ns = flow.durations.percentile(50).filter(|_| is_enough);
+            flow.is_changed = false;
+        }
+    }
+
+    /// What half of the requests of a flow took at most; none with too few of them.
+    fn median_ns(&self, row: &Row<'_>) -> Option<u64> {
+        self.0.get(&row.flow_number)?.median_ns
+    }
+
+    /// What is to be said of a request: how it failed, or how many times longer than usual it took.
+    pub(super) fn verdict(&self, row: &Row<'_>) -> Verdict {
+        if row.failed {
+            return Verdict::Failed;
+        }
+        let times = self.median_ns(row).map_or(0, |median| row.duration_ns / (median / 10).max(1));
+        if times >= 20 { Verdict::Slow { tenths: times } } else { Verdict::Usual }
+    }
+}
+
+/// What is to be said of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Usual,
+    /// So many tenths of the median of its flow.
+    Slow {
+        tenths: u64,
+    },
+    Failed,
+}

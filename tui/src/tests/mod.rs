@@ -1,0 +1,189 @@
+//! Screens as they are drawn, and keys as they work.
+
+mod any;
+mod keys;
+mod requests;
+mod timeline;
+
+use std::sync::Arc;
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Size;
+use zerver_replay::Why;
+use zerver_trace::{Header, Outcome, RequestId, Summary, Trace};
+
+use crate::app::App;
+use crate::message::{Command, Message};
+use crate::sample;
+use crate::shared::Story;
+use crate::theme::{Look, Palette};
+use crate::update::{start, update};
+
+pub(crate) const LOOK: Look = Look { palette: Palette::Dark, is_ascii: false };
+
+/// A terminal with an app in it.
+pub(crate) struct Stage {
+    pub(crate) app: App,
+    /// What was asked for and is not done by the stage.
+    pub(crate) asked: Vec<Command>,
+    traces: Vec<Trace>,
+}
+
+impl Stage {
+    pub(crate) fn new(width: u16, height: u16, traces: Vec<Trace>) -> Self {
+        Self::looking(LOOK, width, height, traces)
+    }
+
+    pub(crate) fn looking(look: Look, width: u16, height: u16, traces: Vec<Trace>) -> Self {
+        let now = sample::slow().started_unix_ns + 90_000_000_000;
+        let mut app = App::new(look, Size::new(width, height), now, None);
+        let asked = start(&mut app);
+        let mut stage = Self { app, asked, traces };
+        let requests: Vec<Summary> = stage.traces.iter().rev().map(Trace::summary).collect();
+        stage.say(Message::Older { requests, is_last: true });
+        stage
+    }
+
+    /// A message, and all that comes of it: traces are answered at once.
+    pub(crate) fn say(&mut self, message: Message) -> &mut Self {
+        for command in update(&mut self.app, message) {
+            let find = |id: RequestId| self.traces.iter().find(|trace| trace.id == id);
+            match command {
+                Command::Load(id) => {
+                    let story = find(id).cloned().map(|trace| Arc::new(Story::of(trace)));
+                    self.say(Message::Loaded(id, Ok(story)));
+                }
+                Command::Explain(id) => {
+                    let why = find(id).map(|trace| Why::of(trace, &self.traces));
+                    if let Some(why) = why {
+                        self.say(Message::Explained(id, Ok(Arc::new(why))));
+                    }
+                }
+                Command::Scan { generation, requests, terms } => {
+                    let fits = |id: RequestId| {
+                        find(id).is_some_and(|trace| terms.iter().all(|term| term.matches(trace)))
+                    };
+                    let found = requests.iter().filter(|(_, id)| fits(*id)).map(|(seq, _)| *seq).collect();
+                    self.say(Message::Scanned { generation, looked: requests.len(), found });
+                }
+                Command::Read(file) => {
+                    let text = (1..60).map(|line| match line % 10 {
+                        0 => format!("fn step_{line}() {{\n"),
+                        3 => "}\n".to_owned(),
+                        _ => format!("    line({line});\n"),
+                    });
+                    let text = text.collect::<String>();
+                    self.say(Message::Source(file, Some(text)));
+                }
+                command => self.asked.push(command),
+            }
+        }
+        self
+    }
+
+    /// Keys, one after another: single characters, `<enter>`, `<c-d>`.
+    pub(crate) fn press(&mut self, keys: &str) -> &mut Self {
+        let mut rest = keys;
+        while let Some(c) = rest.chars().next() {
+            let named = rest.strip_prefix('<').and_then(|rest| rest.split_once('>'));
+            let (event, tail) = match named {
+                Some((name, tail)) => (by_name(name), tail),
+                None => (KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE), &rest[c.len_utf8()..]),
+            };
+            self.say(Message::Input(Event::Key(event)));
+            rest = tail;
+        }
+        self
+    }
+
+    /// What is drawn, as text.
+    pub(crate) fn text(&self) -> String {
+        text(&self.buffer())
+    }
+
+    pub(crate) fn buffer(&self) -> Buffer {
+        let size = self.app.shared.size;
+        let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
+        terminal.draw(|frame| self.app.draw(frame.buffer_mut())).unwrap();
+        terminal.backend().buffer().clone()
+    }
+}
+
+fn by_name(name: &str) -> KeyEvent {
+    let code = match name {
+        "enter" => KeyCode::Enter,
+        "esc" => KeyCode::Esc,
+        "tab" => KeyCode::Tab,
+        "up" => KeyCode::Up,
+        "down" => KeyCode::Down,
+        "left" => KeyCode::Left,
+        "right" => KeyCode::Right,
+        "backspace" => KeyCode::Backspace,
+        _ => {
+            let c = name.strip_prefix("c-").and_then(|name| name.chars().next());
+            return KeyEvent::new(KeyCode::Char(c.expect(name)), KeyModifiers::CONTROL);
+        }
+    };
+    KeyEvent::new(code, KeyModifiers::NONE)
+}
+
+/// The characters of a buffer, without blanks at the ends of lines.
+fn text(buffer: &Buffer) -> String {
+    let mut out = String::new();
+    for y in 0..buffer.area.height {
+        let mut line = String::new();
+        let mut covered = 0;
+        for x in 0..buffer.area.width {
+            // The cell after a wide character belongs to it.
+            if covered > 0 {
+                covered -= 1;
+                continue;
+            }
+            let symbol = buffer[(x, y)].symbol();
+            covered = unicode_width::UnicodeWidthStr::width(symbol).saturating_sub(1);
+            line.push_str(symbol);
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+pub(crate) fn numbered(mut trace: Trace, n: u64) -> Trace {
+    trace.id = RequestId::from_u128(sample::slow().id.as_u128() + (u128::from(n) << 80));
+    trace.started_unix_ns = sample::slow().started_unix_ns + n * 1_000_000_000;
+    trace
+}
+
+/// A slow one, one that failed after a retry, a report.
+pub(crate) fn three() -> Vec<Trace> {
+    vec![numbered(sample::slow(), 0), numbered(sample::failed(), 1), numbered(sample::report(40), 2)]
+}
+
+/// One where everything that can be said is said by an enemy.
+pub(crate) fn nasty() -> Trace {
+    const TEXT: &str = "\u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字";
+    let mut trace = numbered(sample::failed(), 3);
+    let mut flow = (*trace.flow).clone();
+    let step = &mut flow.steps[1];
+    for name in [&mut flow.name, &mut step.name, &mut step.doc, &mut step.file] {
+        TEXT.clone_into(name);
+    }
+    TEXT.clone_into(&mut flow.slots[1].name);
+    trace.flow = Arc::new(flow);
+    for text in [&mut trace.path, &mut trace.method, &mut trace.version, &mut trace.peer, &mut trace.build] {
+        TEXT.clone_into(text);
+    }
+    trace.target = sample::wire(TEXT.as_bytes());
+    trace.request_headers.push(Header { name: TEXT.to_owned(), value: sample::wire(b"\xff\x1b[2J") });
+    trace.response_body.bytes = sample::wire(format!("a\tb\n{TEXT}").as_bytes());
+    if let Outcome::Failed(info) = &mut trace.outcome {
+        for text in [&mut info.key, &mut info.message, &mut info.causes[0]] {
+            TEXT.clone_into(text);
+        }
+    }
+    trace
+}

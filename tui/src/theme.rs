@@ -1,0 +1,273 @@
+//! The colours, by meaning, and the signs that bars and marks are drawn with.
+
+use ratatui::style::{Color, Modifier, Style};
+
+/// Which colours to use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Palette {
+    /// 24-bit colours for a dark background.
+    #[default]
+    Dark,
+    /// 24-bit colours for a light background.
+    Light,
+    /// The terminal's own 16 colours.
+    Sixteen,
+    /// None at all: bold, dim and reversed only.
+    Mono,
+}
+
+/// How everything looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Look {
+    /// The colours.
+    pub palette: Palette,
+    /// Whether everything that zerver draws by itself is plain ASCII.
+    pub is_ascii: bool,
+}
+
+/// The styles, by meaning.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Theme {
+    pub(crate) text: Style,
+    /// What is there to be looked up, not read.
+    pub(crate) faint: Style,
+    pub(crate) strong: Style,
+    pub(crate) id: Style,
+    pub(crate) good: Style,
+    pub(crate) noted: Style,
+    pub(crate) warn: Style,
+    pub(crate) bad: Style,
+    /// A step ran.
+    pub(crate) cpu: Style,
+    /// An effect was under way.
+    pub(crate) effect: Style,
+    /// A step waited for its turn.
+    pub(crate) queue: Style,
+    /// An attempt that was followed by another.
+    pub(crate) retry: Style,
+    /// A border, and one around what has the keys.
+    pub(crate) border: Style,
+    pub(crate) focus: Style,
+    /// The chosen row, and one that is chosen where the keys do not go.
+    pub(crate) chosen: Style,
+    pub(crate) chosen_elsewhere: Style,
+    /// A key, in the hints and in the help.
+    pub(crate) key: Style,
+    /// A row that was marked.
+    pub(crate) mark: Style,
+    pub(crate) glyphs: &'static Glyphs,
+}
+
+/// What bars and marks are drawn with.
+#[derive(Debug)]
+pub(crate) struct Glyphs {
+    /// From an eighth of a column to a whole one.
+    pub(crate) eighths: [&'static str; 8],
+    /// From an eighth of a row to a whole one.
+    pub(crate) levels: [&'static str; 8],
+    pub(crate) cpu: &'static str,
+    pub(crate) effect: &'static str,
+    pub(crate) queue: &'static str,
+    pub(crate) retry: &'static str,
+    pub(crate) receive: &'static str,
+    pub(crate) good: &'static str,
+    pub(crate) bad: &'static str,
+    pub(crate) unknown: &'static str,
+    pub(crate) effect_of: &'static str,
+    pub(crate) mark: &'static str,
+    pub(crate) open: &'static str,
+    pub(crate) closed: &'static str,
+    pub(crate) ellipsis: &'static str,
+    pub(crate) dot: &'static str,
+    pub(crate) vertical: &'static str,
+    pub(crate) horizontal: &'static str,
+    pub(crate) corners: [&'static str; 4],
+    pub(crate) thumb: &'static str,
+    pub(crate) micro: &'static str,
+    pub(crate) descending: &'static str,
+    pub(crate) ascending: &'static str,
+    pub(crate) spinner: &'static [&'static str],
+}
+
+const UNICODE: Glyphs = Glyphs {
+    eighths: ["▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"],
+    levels: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
+    cpu: "█",
+    effect: "━",
+    queue: "░",
+    retry: "╍",
+    receive: "·",
+    good: "✓",
+    bad: "✗",
+    unknown: "?",
+    effect_of: "↳",
+    mark: "◆",
+    open: "▾",
+    closed: "▸",
+    ellipsis: "…",
+    dot: "·",
+    vertical: "│",
+    horizontal: "─",
+    corners: ["╭", "╮", "╰", "╯"],
+    thumb: "┃",
+    micro: "µ",
+    descending: "↓",
+    ascending: "↑",
+    spinner: &["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"],
+};
+
+const ASCII: Glyphs = Glyphs {
+    eighths: [".", ":", ":", "-", "-", "=", "=", "#"],
+    levels: ["_", ".", ".", "-", "-", "=", "=", "#"],
+    cpu: "#",
+    effect: "=",
+    queue: ".",
+    retry: "~",
+    receive: "-",
+    good: "+",
+    bad: "x",
+    unknown: "?",
+    effect_of: ">",
+    mark: "*",
+    open: "-",
+    closed: "+",
+    ellipsis: "~",
+    dot: "-",
+    vertical: "|",
+    horizontal: "-",
+    corners: ["+", "+", "+", "+"],
+    thumb: "#",
+    micro: "u",
+    descending: "v",
+    ascending: "^",
+    spinner: &["|", "/", "-", "\\"],
+};
+
+impl Theme {
+    /// The styles and signs of a look.
+    pub(crate) const fn new(look: Look) -> Self {
+        let glyphs = if look.is_ascii { &ASCII } else { &UNICODE };
+        match look.palette {
+            Palette::Dark => Self::of(&DARK, glyphs),
+            Palette::Light => Self::of(&LIGHT, glyphs),
+            Palette::Sixteen => Self::of(&SIXTEEN, glyphs),
+            Palette::Mono => Self::mono(glyphs),
+        }
+    }
+
+    const fn of(colors: &Colors, glyphs: &'static Glyphs) -> Self {
+        const fn fg(color: Color) -> Style {
+            Style::new().fg(color)
+        }
+        Self {
+            text: Style::new(),
+            faint: fg(colors.faint),
+            strong: Style::new().add_modifier(Modifier::BOLD),
+            id: fg(colors.magenta),
+            good: fg(colors.green),
+            noted: fg(colors.cyan),
+            warn: fg(colors.yellow),
+            bad: fg(colors.red).add_modifier(Modifier::BOLD),
+            cpu: fg(colors.green),
+            effect: fg(colors.blue),
+            queue: fg(colors.yellow),
+            retry: fg(colors.magenta),
+            border: fg(colors.line),
+            focus: fg(colors.cyan),
+            chosen: Style::new().bg(colors.chosen).add_modifier(Modifier::BOLD),
+            chosen_elsewhere: Style::new().bg(colors.chosen_elsewhere),
+            key: fg(colors.cyan).add_modifier(Modifier::BOLD),
+            mark: fg(colors.magenta).add_modifier(Modifier::BOLD),
+            glyphs,
+        }
+    }
+
+    const fn mono(glyphs: &'static Glyphs) -> Self {
+        let plain = Style::new();
+        let bold = plain.add_modifier(Modifier::BOLD);
+        let dim = plain.add_modifier(Modifier::DIM);
+        Self {
+            text: plain,
+            faint: dim,
+            strong: bold,
+            id: plain,
+            good: plain,
+            noted: plain,
+            warn: bold,
+            bad: bold,
+            cpu: plain,
+            effect: plain,
+            queue: dim,
+            retry: plain,
+            border: dim,
+            focus: bold,
+            chosen: plain.add_modifier(Modifier::REVERSED),
+            chosen_elsewhere: plain.add_modifier(Modifier::UNDERLINED),
+            key: bold,
+            mark: bold,
+            glyphs,
+        }
+    }
+
+    /// By the class of a status.
+    pub(crate) const fn status(&self, status: u16) -> Style {
+        match status {
+            200..300 => self.good,
+            300..400 => self.noted,
+            400..500 => self.warn,
+            _ => self.bad,
+        }
+    }
+}
+
+struct Colors {
+    faint: Color,
+    line: Color,
+    chosen: Color,
+    chosen_elsewhere: Color,
+    red: Color,
+    green: Color,
+    yellow: Color,
+    blue: Color,
+    magenta: Color,
+    cyan: Color,
+}
+
+const DARK: Colors = Colors {
+    faint: Color::Rgb(0x7d, 0x85, 0x99),
+    line: Color::Rgb(0x45, 0x4b, 0x5c),
+    chosen: Color::Rgb(0x2d, 0x3a, 0x55),
+    chosen_elsewhere: Color::Rgb(0x26, 0x2a, 0x36),
+    red: Color::Rgb(0xff, 0x7a, 0x85),
+    green: Color::Rgb(0x8f, 0xce, 0x83),
+    yellow: Color::Rgb(0xe6, 0xc1, 0x6c),
+    blue: Color::Rgb(0x6f, 0xb0, 0xff),
+    magenta: Color::Rgb(0xc6, 0x9c, 0xf0),
+    cyan: Color::Rgb(0x6a, 0xcf, 0xd6),
+};
+
+const LIGHT: Colors = Colors {
+    faint: Color::Rgb(0x6a, 0x71, 0x82),
+    line: Color::Rgb(0xb8, 0xbe, 0xcb),
+    chosen: Color::Rgb(0xcf, 0xdf, 0xfa),
+    chosen_elsewhere: Color::Rgb(0xe8, 0xeb, 0xf1),
+    red: Color::Rgb(0xc0, 0x1f, 0x33),
+    green: Color::Rgb(0x2f, 0x7d, 0x2b),
+    yellow: Color::Rgb(0x93, 0x66, 0x00),
+    blue: Color::Rgb(0x1f, 0x5f, 0xc4),
+    magenta: Color::Rgb(0x7d, 0x3f, 0xb5),
+    cyan: Color::Rgb(0x0d, 0x74, 0x7d),
+};
+
+const SIXTEEN: Colors = Colors {
+    faint: Color::DarkGray,
+    line: Color::DarkGray,
+    chosen: Color::DarkGray,
+    chosen_elsewhere: Color::Reset,
+    red: Color::Red,
+    green: Color::Green,
+    yellow: Color::Yellow,
+    blue: Color::Blue,
+    magenta: Color::Magenta,
+    cyan: Color::Cyan,
+};

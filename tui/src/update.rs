@@ -1,0 +1,226 @@
+//! The one function that changes the state. It does nothing else: what is to be done is given back.
+
+use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::{Rect, Size};
+
+use crate::app::{App, areas};
+use crate::dev::{Dev, Service, State};
+use crate::keys::{self, Action, Press};
+use crate::message::{Command, Message, Notice, Show};
+use crate::overlay::{Outcome, Overlay, help, palette};
+use crate::screen::Tab;
+
+/// The spinner turns so often.
+const SPIN_NS: u64 = 125_000_000;
+/// So long something is said that nobody answers.
+const NOTICE_NS: u64 = 6_000_000_000;
+
+/// What came in, and what is to be done about it.
+pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
+    app.is_changed |= !matches!(message, Message::Now(_));
+    let before = app.shared.notice.clone();
+    let commands = match &message {
+        Message::Input(Event::Resize(width, height)) => {
+            app.shared.size = Size::new(*width, *height);
+            everywhere(app, &message)
+        }
+        Message::Input(event) => input(app, event),
+        Message::Now(unix_ns) => {
+            app.is_changed |= app.shared.now_unix_ns / 1_000_000_000 != unix_ns / 1_000_000_000;
+            let turn = |unix_ns: u64| unix_ns / SPIN_NS;
+            if let Some(service) = app.shared.service.as_mut().filter(|service| service.is_busy()) {
+                app.is_changed |= turn(app.shared.now_unix_ns) != turn(*unix_ns);
+                service.turns = turn(*unix_ns) as usize;
+            }
+            app.shared.now_unix_ns = *unix_ns;
+            if app.shared.notice.is_some() && unix_ns.saturating_sub(app.shared.noticed_unix_ns) > NOTICE_NS {
+                app.shared.notice = None;
+                app.is_changed = true;
+            }
+            Vec::new()
+        }
+        Message::Older { requests, is_last } => {
+            app.shared.index.push_older(requests);
+            if *is_last {
+                app.shared.index.finish();
+            }
+            everywhere(app, &message)
+        }
+        Message::Newer(requests) => {
+            app.shared.index.push_newer(requests);
+            if let Some(by) = app.shared.index.compact() {
+                app.screens.requests.renumber(&app.shared, by);
+            }
+            everywhere(app, &message)
+        }
+        Message::Explained(..) | Message::Scanned { .. } => everywhere(app, &message),
+        Message::Source(file, text) => {
+            app.shared.sources.put(file.clone(), text.as_deref());
+            Vec::new()
+        }
+        Message::Dev(news) => {
+            if matches!(news, Dev::State(State::Building)) {
+                app.shared.sources.forget();
+            }
+            app.shared.service.get_or_insert_with(Service::default).take(news);
+            Vec::new()
+        }
+        Message::Loaded(id, loaded) => {
+            app.shared.traces.put(*id, loaded.clone());
+            everywhere(app, &message)
+        }
+        Message::Notice(notice) => {
+            app.shared.notice = Some(notice.clone());
+            Vec::new()
+        }
+        Message::Stop => vec![Command::Suspend],
+        Message::End => vec![Command::Quit],
+    };
+    if app.shared.notice != before {
+        app.shared.noticed_unix_ns = app.shared.now_unix_ns;
+    }
+    follow(app, commands)
+}
+
+/// What the start asks for.
+pub(crate) fn start(app: &mut App) -> Vec<Command> {
+    let commands = app.screens.timeline.start(&app.shared);
+    follow(app, commands)
+}
+
+fn everywhere(app: &mut App, message: &Message) -> Vec<Command> {
+    Tab::ALL.into_iter().flat_map(|tab| app.screens.get_mut(tab).take(&mut app.shared, message)).collect()
+}
+
+/// Does what is ours of the commands, and gives back the rest.
+fn follow(app: &mut App, commands: Vec<Command>) -> Vec<Command> {
+    let mut rest = Vec::new();
+    for command in commands {
+        match command {
+            Command::Show(show) => {
+                let commands = go(app, show);
+                rest.extend(follow(app, commands));
+            }
+            // What is on its way is not asked for again.
+            Command::Load(id) if !app.shared.traces.ask(id) => {}
+            command => rest.push(command),
+        }
+    }
+    rest
+}
+
+fn go(app: &mut App, show: Show) -> Vec<Command> {
+    match show {
+        Show::Requests => app.to(Tab::Requests),
+        Show::Timeline(id) => {
+            app.to(Tab::Timeline);
+            return app.screens.timeline.open(&app.shared, id);
+        }
+        Show::Beside { down } => {
+            let Some(id) = app.screens.timeline.id() else { return Vec::new() };
+            let Some(seq) = app.screens.requests.beside(&app.shared, id, down) else {
+                let end = if down { "last" } else { "first" };
+                app.shared.notice = Some(Notice::bad(format!("this is the {end} request of the list")));
+                return Vec::new();
+            };
+            app.screens.requests.choose(&app.shared, seq);
+            if let Some(row) = app.shared.index.row(seq) {
+                return app.screens.timeline.open(&app.shared, row.id);
+            }
+        }
+        Show::Back => app.tab = app.trail.pop().unwrap_or(Tab::Requests),
+    }
+    Vec::new()
+}
+
+impl App {
+    fn to(&mut self, tab: Tab) {
+        if tab != self.tab {
+            self.trail.retain(|other| *other != tab && *other != self.tab);
+            self.trail.push(self.tab);
+            self.tab = tab;
+        }
+    }
+}
+
+fn input(app: &mut App, event: &Event) -> Vec<Command> {
+    match event {
+        Event::Key(key) if key.kind != KeyEventKind::Release => press(app, key),
+        Event::Paste(text) => paste(app, text),
+        Event::Mouse(event) => mouse(app, *event),
+        _ => Vec::new(),
+    }
+}
+
+fn press(app: &mut App, key: &KeyEvent) -> Vec<Command> {
+    app.shared.notice = None;
+    if let Some(overlay) = &mut app.overlay {
+        return match overlay.press(&app.shared, key) {
+            Outcome::Stay => Vec::new(),
+            Outcome::Close => {
+                app.overlay = None;
+                Vec::new()
+            }
+            Outcome::Act(action) => {
+                app.overlay = None;
+                act(app, action)
+            }
+        };
+    }
+    if let Some(commands) = app.screens.get_mut(app.tab).type_key(&mut app.shared, key) {
+        return commands;
+    }
+    let action = Press::of(key).and_then(|press| keys::find(&app.keys(), press));
+    action.map_or_else(Vec::new, |action| act(app, action))
+}
+
+fn paste(app: &mut App, text: &str) -> Vec<Command> {
+    if let Some(overlay) = &mut app.overlay {
+        overlay.paste(text);
+        return Vec::new();
+    }
+    app.screens.get_mut(app.tab).paste(&mut app.shared, text)
+}
+
+pub(crate) fn act(app: &mut App, action: Action) -> Vec<Command> {
+    match action {
+        Action::Quit => vec![Command::Quit],
+        Action::Suspend => vec![Command::Suspend],
+        Action::Redraw => vec![Command::Redraw],
+        Action::Help => {
+            app.overlay = Some(Overlay::Help(help::Help::new(app.tables())));
+            Vec::new()
+        }
+        Action::Palette => {
+            app.overlay = Some(Overlay::Palette(palette::Palette::new(app.tables())));
+            Vec::new()
+        }
+        Action::Screen(number) => {
+            if let Some(tab) = usize::from(number).checked_sub(1).and_then(|at| Tab::ALL.get(at)) {
+                app.to(*tab);
+            }
+            Vec::new()
+        }
+        action => app.screens.get_mut(app.tab).act(&mut app.shared, action),
+    }
+}
+
+fn mouse(app: &mut App, event: MouseEvent) -> Vec<Command> {
+    let is_click = event.kind == MouseEventKind::Down(MouseButton::Left);
+    if app.overlay.is_some() {
+        // A click beside it, or on it, has had its look.
+        if is_click {
+            app.overlay = None;
+        }
+        return Vec::new();
+    }
+    let whole = Rect::from((ratatui::layout::Position::ORIGIN, app.shared.size));
+    let (head, body, _) = areas(whole);
+    if is_click && head.contains((event.column, event.row).into()) {
+        if let Some(tab) = app.tab_at(event.column) {
+            app.to(tab);
+        }
+        return Vec::new();
+    }
+    app.screens.get_mut(app.tab).mouse(&mut app.shared, body, event)
+}
