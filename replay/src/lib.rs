@@ -10,13 +10,14 @@ mod json;
 mod replayer;
 mod rfc3339;
 mod shares;
+pub mod shown;
 mod timeline;
 mod why;
 pub mod wire;
 
 pub use diff::{
-    Cause, CauseKind, Diff, DiffJson, Difference, Ignored, Pair, Row, Side, TextLine, TooFew, Typical, What,
-    changed_lines, typical,
+    Cause, CauseKind, Diff, DiffJson, Difference, Ignored, Line, Mark, Pair, Row, Side, TextLine, TooFew,
+    Typical, What, changed_lines, span, typical,
 };
 pub use json::Json;
 pub use replayer::{
@@ -28,4 +29,4 @@ pub use timeline::{
     Attempt, Contributor, Effect, End, Failure, Gap, Io, Part, Run, Step, Timeline, TimelineJson, Totals,
     Verdict, Write, median,
 };
-pub use why::{Association, Group, Link, MIN_POPULATION, Place, Standing, Why, WhyJson};
+pub use why::{Association, Group, Link, MIN_POPULATION, Place, Spread, Standing, Usual, Why, WhyJson};

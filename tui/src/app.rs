@@ -2,12 +2,9 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
-use zerver_trace::RequestId;
 
 use crate::draw::Pen;
 use crate::keys::{self, Key};
-use crate::screen::requests::Requests;
-use crate::screen::timeline::TimelineScreen;
 use crate::screen::{Screens, Tab};
 use crate::shared::Shared;
 use crate::theme::Look;
@@ -25,13 +22,12 @@ pub struct App {
 }
 
 impl App {
-    /// The state at the start; `open` is the request to show first, if not the list.
-    pub fn new(look: Look, size: Size, now_unix_ns: u64, open: Option<RequestId>) -> Self {
-        let screens = Screens { requests: Requests::default(), timeline: TimelineScreen::new(open) };
+    /// The state at the start.
+    pub fn new(look: Look, size: Size, now_unix_ns: u64) -> Self {
         Self {
             shared: Shared::new(look, size, now_unix_ns),
-            screens,
-            tab: if open.is_some() { Tab::Timeline } else { Tab::Requests },
+            screens: Screens::default(),
+            tab: Tab::Requests,
             trail: Vec::new(),
             is_changed: true,
         }

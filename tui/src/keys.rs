@@ -33,6 +33,15 @@ pub(crate) enum Action {
     NextMatch,
     PreviousMatch,
     CopyId,
+    Diff,
+    Replay,
+    Swap,
+    Change,
+    ChangeElsewhere,
+    Forget,
+    ChooseStep,
+    Answer,
+    Again,
 }
 
 /// A key with its modifiers.
@@ -120,8 +129,24 @@ pub(crate) const MOVING: &[Key] = &[
     row(&[key('G'), named(KeyCode::End)], Action::Bottom, "To the last row", None),
 ];
 
+/// What can be done with a chosen request.
+pub(crate) const REQUEST: &[Key] = &[
+    row(
+        &[key('d')],
+        Action::Diff,
+        "Compare: the first press chooses one, the second the other",
+        Some("diff"),
+    ),
+    row(&[key('r')], Action::Replay, "Run it again with today's code", Some("replay")),
+];
+
 /// What works everywhere.
 pub(crate) const EVERYWHERE: &[Key] = &[
+    row(&[key('1')], Action::Screen(1), "The requests", None),
+    row(&[key('2')], Action::Screen(2), "The timeline of one request", None),
+    row(&[key('3')], Action::Screen(3), "The diff of two", None),
+    row(&[key('4')], Action::Screen(4), "The replay of one", None),
+    row(&[key('5')], Action::Screen(5), "The flows", None),
     row(&[named(KeyCode::Esc)], Action::Back, "Back: close what is open", None),
     row(&[key('q'), ctrl('c')], Action::Quit, "Quit", Some("quit")),
     row(&[ctrl('z')], Action::Suspend, "Suspend; `fg` comes back", None),

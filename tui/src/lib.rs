@@ -10,6 +10,7 @@ mod follow;
 mod index;
 mod keys;
 mod message;
+mod prompt;
 mod run;
 mod screen;
 mod services;
@@ -29,6 +30,7 @@ mod tests;
 
 pub use app::App;
 pub use message::{Command, Message, Notice, Show};
-pub use run::{Ended, Options, Remote, channel, run};
-pub use services::Services;
+pub use run::{Ended, Open, Options, Remote, channel, run};
+pub use services::{Measured, Replayed, Services};
+pub use shared::Story;
 pub use theme::{Look, Palette};

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use crossterm::event::Event;
-use zerver_trace::{RequestId, Summary, Trace};
+use zerver_replay::{Edits, Refusal};
+use zerver_trace::{FlowInfo, RequestId, Summary};
+
+use crate::services::{Measured, Replayed};
+use crate::shared::Story;
 
 /// All that can happen.
 #[derive(Debug, Clone)]
@@ -22,7 +26,15 @@ pub enum Message {
     /// New requests, the oldest first.
     Newer(Vec<Summary>),
     /// A trace that was asked for; none if it is not there any more, or why it cannot be read.
-    Loaded(RequestId, Result<Option<Arc<Trace>>, String>),
+    Loaded(RequestId, Result<Option<Arc<Story>>, String>),
+    /// What came of the replay with this number, or why there is none.
+    Replayed(u64, Result<Arc<Replayed>, Refusal>),
+    /// What came of [`Command::EditText`]; or why nothing did.
+    Edited(Result<String, String>),
+    /// The flows there are, or why nobody knows.
+    Flows(Result<Vec<FlowInfo>, String>),
+    /// What is usual for the flow of this name, or why that cannot be told.
+    Measured(String, Result<Arc<Measured>, String>),
     /// Something that a person should know.
     Notice(Notice),
     /// The terminal is ours again, after an editor or a stop.
@@ -59,6 +71,21 @@ impl Notice {
 pub enum Command {
     /// Load a trace; comes back as [`Message::Loaded`].
     Load(RequestId),
+    /// Run a request again; comes back as [`Message::Replayed`].
+    Replay {
+        /// Names the replay.
+        number: u64,
+        /// The request.
+        id: RequestId,
+        /// What is to be different.
+        edits: Edits,
+    },
+    /// Have a person edit a text in an editor; comes back as [`Message::Edited`].
+    EditText(String),
+    /// Find the flows; comes back as [`Message::Flows`].
+    Flows,
+    /// Tell what is usual for a flow; comes back as [`Message::Measured`].
+    Measure(String),
     /// Put a text onto the clipboard.
     Copy(String),
     /// Give the terminal back and stop, until somebody continues us.
@@ -78,6 +105,12 @@ pub enum Show {
     Requests,
     /// One request.
     Timeline(RequestId),
+    /// One request, at the step with this position in its flow.
+    Step(RequestId, u16),
+    /// Two requests, compared.
+    Diff(RequestId, RequestId),
+    /// One request, run again.
+    Replay(RequestId),
     /// What was shown before.
     Back,
 }

@@ -16,7 +16,8 @@ use zerver_trace::RequestId;
 use crate::app::App;
 use crate::follow;
 use crate::message::{Command, Message, Notice};
-use crate::services::Services;
+use crate::services::{self, Services};
+use crate::shared::Story;
 use crate::terminal::Screen;
 use crate::theme::Look;
 use crate::update::{start, update};
@@ -35,10 +36,22 @@ const KEYS_POLL: Duration = Duration::from_millis(50);
 pub struct Options {
     /// How everything looks.
     pub look: Look,
-    /// The request to show first; none means the list.
-    pub open: Option<RequestId>,
+    /// What to show first.
+    pub open: Open,
     /// Whether SIGINT, SIGTERM and SIGHUP are somebody else's business, who then sends [`Message::End`].
     pub signals_elsewhere: bool,
+}
+
+/// What to show first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Open {
+    /// The list.
+    #[default]
+    Requests,
+    /// One request.
+    Timeline(RequestId),
+    /// Two requests, compared.
+    Diff(RequestId, RequestId),
 }
 
 /// How it ended.
@@ -83,8 +96,8 @@ pub fn run(
     let (width, height) = crossterm::terminal::size()?;
     let keys = Keys::start(remote.clone());
     on_signals(remote.clone(), options.signals_elsewhere)?;
-    let mut app = App::new(options.look, Size::new(width, height), now_unix_ns(), options.open);
-    let commands = start(&mut app);
+    let mut app = App::new(options.look, Size::new(width, height), now_unix_ns());
+    let commands = start(&mut app, options.open);
     let mut run = Run { services: Arc::clone(services), remote: remote.clone(), keys };
     let mut ended = run.perform(&mut app, &mut screen, commands)?;
     while ended.is_none() {
@@ -148,9 +161,36 @@ impl Run {
                 Command::Load(id) => {
                     let source = self.services.source();
                     self.elsewhere(move || {
-                        let loaded = source.load(id).map(|trace| trace.map(Arc::new));
+                        let loaded =
+                            source.load(id).map(|trace| trace.map(|trace| Arc::new(Story::of(trace))));
                         Message::Loaded(id, loaded.map_err(|error| error.to_string()))
                     });
+                }
+                Command::Replay { number, id, edits } => {
+                    let services = Arc::clone(&self.services);
+                    self.elsewhere(move || {
+                        Message::Replayed(number, services::replay(&*services, id, edits))
+                    });
+                }
+                Command::Measure(flow) => {
+                    let services = Arc::clone(&self.services);
+                    self.elsewhere(move || {
+                        let measured = services::measure(&*services, &flow);
+                        Message::Measured(flow, measured)
+                    });
+                }
+                Command::Flows => {
+                    let services = Arc::clone(&self.services);
+                    self.elsewhere(move || Message::Flows(services.flows()));
+                }
+                Command::EditText(text) => {
+                    let services = Arc::clone(&self.services);
+                    let edited = self.lend(screen, || services.edit_text(&text))?;
+                    resize(app)?;
+                    let commands = update(app, Message::Edited(edited));
+                    if let Some(ended) = self.perform(app, screen, commands)? {
+                        return Ok(Some(ended));
+                    }
                 }
                 // Done by `update`.
                 Command::Show(_) => {}

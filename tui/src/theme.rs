@@ -91,6 +91,10 @@ pub(crate) struct Glyphs {
     pub(crate) descending: &'static str,
     pub(crate) ascending: &'static str,
     pub(crate) spinner: &'static [&'static str],
+    /// Of two bars on one line: only the first, only the second, both.
+    pub(crate) pair: [&'static str; 3],
+    pub(crate) arrow: &'static str,
+    pub(crate) differs: &'static str,
 }
 
 const UNICODE: Glyphs = Glyphs {
@@ -120,6 +124,9 @@ const UNICODE: Glyphs = Glyphs {
     descending: "↓",
     ascending: "↑",
     spinner: &["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"],
+    pair: ["▀", "▄", "█"],
+    arrow: "→",
+    differs: "≠",
 };
 
 const ASCII: Glyphs = Glyphs {
@@ -149,6 +156,9 @@ const ASCII: Glyphs = Glyphs {
     descending: "v",
     ascending: "^",
     spinner: &["|", "/", "-", "\\"],
+    pair: ["'", ".", ":"],
+    arrow: "->",
+    differs: "!",
 };
 
 impl Theme {

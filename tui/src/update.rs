@@ -2,10 +2,12 @@
 
 use crossterm::event::{Event, KeyEventKind, MouseEvent};
 use ratatui::layout::{Rect, Size};
+use zerver_trace::RequestId;
 
 use crate::app::{App, areas};
 use crate::keys::{self, Action, Press};
-use crate::message::{Command, Message, Show};
+use crate::message::{Command, Message, Notice, Show};
+use crate::run::Open;
 use crate::screen::Tab;
 
 /// What came in, and what is to be done about it.
@@ -37,6 +39,9 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
             app.shared.notice = Some(notice.clone());
             Vec::new()
         }
+        Message::Replayed(..) | Message::Edited(_) | Message::Flows(_) | Message::Measured(..) => {
+            everywhere(app, &message)
+        }
         Message::Resumed => vec![Command::Redraw],
         Message::Stop => vec![Command::Suspend],
         Message::End => vec![Command::Quit],
@@ -45,9 +50,13 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
 }
 
 /// What the start asks for.
-pub(crate) fn start(app: &mut App) -> Vec<Command> {
-    let commands = app.screens.timeline.start(&app.shared);
-    follow(app, commands)
+pub(crate) fn start(app: &mut App, open: Open) -> Vec<Command> {
+    let show = match open {
+        Open::Requests => return Vec::new(),
+        Open::Timeline(id) => Show::Timeline(id),
+        Open::Diff(a, b) => Show::Diff(a, b),
+    };
+    go(app, show)
 }
 
 fn everywhere(app: &mut App, message: &Message) -> Vec<Command> {
@@ -73,6 +82,20 @@ fn go(app: &mut App, show: Show) -> Vec<Command> {
             app.to(Tab::Timeline);
             return app.screens.timeline.open(&app.shared, id);
         }
+        Show::Step(id, step) => {
+            app.to(Tab::Timeline);
+            let commands = app.screens.timeline.open(&app.shared, id);
+            app.screens.timeline.at_step(&app.shared, step);
+            return commands;
+        }
+        Show::Diff(a, b) => {
+            app.to(Tab::Diff);
+            return app.screens.diff.open(&app.shared, a, b);
+        }
+        Show::Replay(id) => {
+            app.to(Tab::Replay);
+            return app.screens.replay.open(&app.shared, id);
+        }
         Show::Back => app.tab = app.trail.pop().unwrap_or(Tab::Requests),
     }
     Vec::new()
@@ -92,9 +115,13 @@ fn input(app: &mut App, event: &Event) -> Vec<Command> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => {
             app.shared.notice = None;
+            if let Some(commands) = app.screens.get_mut(app.tab).type_key(&mut app.shared, key) {
+                return commands;
+            }
             let action = Press::of(key).and_then(|press| keys::find(&app.keys(), press));
             action.map_or_else(Vec::new, |action| act(app, action))
         }
+        Event::Paste(text) => app.screens.get_mut(app.tab).paste(&mut app.shared, text),
         Event::Mouse(event) => mouse(app, *event),
         Event::Resize(width, height) => {
             app.shared.size = Size::new(*width, *height);
@@ -112,10 +139,35 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Command> {
         Action::Screen(number) => {
             if let Some(tab) = usize::from(number).checked_sub(1).and_then(|at| Tab::ALL.get(at)) {
                 app.to(*tab);
+                return app.screens.get_mut(*tab).enter(&app.shared);
             }
             Vec::new()
         }
+        Action::Diff | Action::Replay => {
+            let request = app.screens.get(app.tab).request(&app.shared);
+            request.map_or_else(Vec::new, |id| with_request(app, action, id))
+        }
         action => app.screens.get_mut(app.tab).act(&mut app.shared, action),
+    }
+}
+
+/// What can be done with a request wherever one is chosen.
+fn with_request(app: &mut App, action: Action, id: RequestId) -> Vec<Command> {
+    if action == Action::Replay {
+        return vec![Command::Show(Show::Replay(id))];
+    }
+    match app.shared.compared.take() {
+        Some(first) if first == id => {
+            app.shared.notice = Some(Notice::good("not compared any more"));
+            Vec::new()
+        }
+        Some(first) => vec![Command::Show(Show::Diff(first, id))],
+        None => {
+            app.shared.compared = Some(id);
+            let text = format!("{} is the first of two; choose the other and press d", id.short(12));
+            app.shared.notice = Some(Notice::good(text));
+            Vec::new()
+        }
     }
 }
 

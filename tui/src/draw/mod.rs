@@ -1,7 +1,15 @@
 //! What views draw with. Everything clips: no text and no rectangle can reach beyond its area.
 
+mod frame;
+mod line;
 mod pen;
 mod scroll;
+mod spark;
+mod stack;
 
-pub(crate) use pen::Pen;
+pub(crate) use frame::{frame, rule, thumb, wall};
+pub(crate) use line::{Line, Tone};
+pub(crate) use pen::{Pen, fit, width};
 pub(crate) use scroll::Scroll;
+pub(crate) use spark::spark;
+pub(crate) use stack::{Stack, beside};

@@ -2,12 +2,16 @@
 //!
 //! To add one: a folder here, a [`Tab`], a field of [`Screens`].
 
+pub(crate) mod diff;
+pub(crate) mod flows;
+pub(crate) mod replay;
 pub(crate) mod requests;
 pub(crate) mod timeline;
 
-use crossterm::event::MouseEvent;
+use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use zerver_trace::RequestId;
 
 use crate::keys::{Action, Key};
 use crate::message::{Command, Message};
@@ -20,6 +24,26 @@ pub(crate) trait Screen {
 
     /// Its keys, as they are now; the first that fits counts.
     fn keys(&self) -> Vec<&'static [Key]>;
+
+    /// Takes a key before any action is looked up, while something is being typed; none if nothing is.
+    fn type_key(&mut self, _shared: &mut Shared, _key: &KeyEvent) -> Option<Vec<Command>> {
+        None
+    }
+
+    /// Takes a text that was pasted.
+    fn paste(&mut self, _shared: &mut Shared, _text: &str) -> Vec<Command> {
+        Vec::new()
+    }
+
+    /// The request that is chosen or shown here.
+    fn request(&self, _shared: &Shared) -> Option<RequestId> {
+        None
+    }
+
+    /// It is shown from now on.
+    fn enter(&mut self, _shared: &Shared) -> Vec<Command> {
+        Vec::new()
+    }
 
     /// Does what a key asked for.
     fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command>;
@@ -39,18 +63,24 @@ pub(crate) trait Screen {
 pub(crate) enum Tab {
     Requests,
     Timeline,
+    Diff,
+    Replay,
+    Flows,
 }
 
 impl Tab {
     /// In the order of their numbers, from 1.
-    pub(crate) const ALL: [Self; 2] = [Self::Requests, Self::Timeline];
+    pub(crate) const ALL: [Self; 5] = [Self::Requests, Self::Timeline, Self::Diff, Self::Replay, Self::Flows];
 }
 
 /// All of them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Screens {
     pub(crate) requests: requests::Requests,
     pub(crate) timeline: timeline::TimelineScreen,
+    pub(crate) diff: diff::DiffScreen,
+    pub(crate) replay: replay::ReplayScreen,
+    pub(crate) flows: flows::Flows,
 }
 
 impl Screens {
@@ -58,6 +88,9 @@ impl Screens {
         match tab {
             Tab::Requests => &self.requests,
             Tab::Timeline => &self.timeline,
+            Tab::Diff => &self.diff,
+            Tab::Replay => &self.replay,
+            Tab::Flows => &self.flows,
         }
     }
 
@@ -65,6 +98,9 @@ impl Screens {
         match tab {
             Tab::Requests => &mut self.requests,
             Tab::Timeline => &mut self.timeline,
+            Tab::Diff => &mut self.diff,
+            Tab::Replay => &mut self.replay,
+            Tab::Flows => &mut self.flows,
         }
     }
 }

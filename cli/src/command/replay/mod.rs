@@ -8,7 +8,7 @@ use serde::Serialize;
 use zerver_replay::{Applied, Coverage, Edits, Finding, Opened, Report, Secrets};
 
 use super::dev::cargo::{self, Package};
-use crate::args::{Global, Replay};
+use crate::args::{Global, Program, Replay};
 use crate::output::Output;
 use crate::place::{self, Loaded};
 use crate::trouble::{Done, Trouble};
@@ -62,6 +62,33 @@ fn program(args: &Replay, loaded: &Loaded, global: &Global) -> Result<PathBuf, T
     let app = args.app.clone().or_else(|| app_of(loaded.reader.as_ref()?.dir()));
     let package = Package::find(&app.unwrap_or_else(|| PathBuf::from(".")), args.program.bin.as_deref())?;
     cargo::build(&package, args.program.release, global)
+}
+
+/// Runs a request again and says nothing: also the build that ran it is given back. What the compiler and the service
+/// said is among the causes where it fails.
+pub(super) fn quietly(
+    opened: Opened,
+    edits: Edits,
+    app: Option<&PathBuf>,
+    program: &Program,
+    store: &Path,
+) -> Result<(Report, String), Trouble> {
+    let exe = match &program.exe {
+        Some(exe) => exe.clone(),
+        None => {
+            let app = app.cloned().or_else(|| app_of(store)).unwrap_or_else(|| PathBuf::from("."));
+            cargo::build_quietly(&Package::find(&app, program.bin.as_deref())?, program.release)?
+        }
+    };
+    let mut host = host::Host::start(&exe)?;
+    let build = host.build().to_owned();
+    match host.replay(opened, edits) {
+        Ok(report) => Ok((report, build)),
+        Err(mut trouble) => {
+            trouble.causes.extend(host.said().iter().map(|line| format!("the service said: {line}")));
+            Err(trouble)
+        }
+    }
 }
 
 /// The package that a store is in: `APP/.zerver`.

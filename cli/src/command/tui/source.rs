@@ -1,21 +1,40 @@
 //! The store as the screens read it: it may be missing still, and another may come in its place.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use zerver_recorder::{ReadError, Reader};
-use zerver_trace::{Cursor, Query, RequestId, SourceError, Summary, Trace, TraceSource};
+use zerver_replay::Secrets;
+use zerver_trace::{Cursor, FlowInfo, Query, RequestId, SourceError, Summary, Trace, TraceSource};
 
 /// A store in a folder.
 pub(in crate::command) struct Source {
     dir: PathBuf,
     reader: Mutex<Option<Arc<Reader>>>,
+    /// Traces which the store may lack.
+    given: Vec<Trace>,
 }
 
 impl Source {
-    /// A store that is open.
-    pub(super) fn of(dir: PathBuf, reader: Reader) -> Self {
-        Self { dir, reader: Mutex::new(Some(Arc::new(reader))) }
+    /// A store, open or to be opened, and traces beside it.
+    pub(super) fn of(dir: PathBuf, reader: Option<Reader>, given: Vec<Trace>) -> Self {
+        Self { dir, reader: Mutex::new(reader.map(Arc::new)), given }
+    }
+
+    /// The folder of the store.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The secrets of a trace, as far as the store's key opens them.
+    pub(super) fn secrets(&self, trace: &Trace) -> Secrets {
+        let reader = self.reader().ok().flatten();
+        Secrets(reader.and_then(|reader| reader.secrets(trace).ok()).unwrap_or_default())
+    }
+
+    /// The flows that the store knows.
+    pub(super) fn flows(&self) -> Result<Vec<FlowInfo>, SourceError> {
+        self.ask(Reader::catalog)
     }
 
     /// The store; none where there is none yet.
@@ -47,7 +66,10 @@ impl TraceSource for Source {
     }
 
     fn load(&self, id: RequestId) -> Result<Option<Trace>, SourceError> {
-        self.ask(|reader| reader.load(id))
+        match self.given.iter().find(|trace| trace.id == id) {
+            Some(trace) => Ok(Some(trace.clone())),
+            None => self.ask(|reader| reader.load(id)),
+        }
     }
 
     fn newest(&self) -> Result<Cursor, SourceError> {

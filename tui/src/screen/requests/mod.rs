@@ -5,6 +5,7 @@ mod view;
 use crossterm::event::{KeyCode, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use zerver_trace::RequestId;
 
 use crate::draw::Scroll;
 use crate::index::Seq;
@@ -65,7 +66,12 @@ impl Screen for Requests {
     }
 
     fn keys(&self) -> Vec<&'static [Key]> {
-        vec![KEYS, keys::MOVING]
+        vec![KEYS, keys::REQUEST, keys::MOVING]
+    }
+
+    fn request(&self, shared: &Shared) -> Option<RequestId> {
+        let seq = shared.index.nth_newest(self.scroll(shared).cursor)?;
+        Some(shared.index.row(seq)?.id)
     }
 
     fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command> {

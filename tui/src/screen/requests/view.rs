@@ -41,6 +41,9 @@ fn draw_row(row: &Row<'_>, shared: &Shared, columns: &Columns, area: Rect, line:
     let (id, age) = (row.id.short(12), duration::age(shared.now_unix_ns, row.started_unix_ns));
     let took = duration::show(row.duration_ns);
     let status_style = if row.status == 0 { theme.bad } else { theme.status(row.status) };
+    if shared.compared == Some(row.id) {
+        Pen::new(buffer, area, line, theme.glyphs.ellipsis).put(theme.glyphs.mark, theme.mark);
+    }
     let mut pen = Pen::new(buffer, area, line, theme.glyphs.ellipsis);
     columns.write(
         &mut pen,

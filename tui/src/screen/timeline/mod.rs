@@ -31,16 +31,13 @@ pub(crate) struct TimelineScreen {
     /// None until the trace has come.
     timeline: Option<Timeline>,
     scroll: Scroll,
+    /// The step to go to when the trace has come.
+    wanted: Option<u16>,
 }
 
 impl TimelineScreen {
     pub(crate) fn new(id: Option<RequestId>) -> Self {
         Self { id, ..Self::default() }
-    }
-
-    /// Asks for what it needs.
-    pub(crate) fn start(&mut self, shared: &Shared) -> Vec<Command> {
-        self.id.take().map_or_else(Vec::new, |id| self.open(shared, id))
     }
 
     /// Shows another request.
@@ -53,10 +50,20 @@ impl TimelineScreen {
         if shared.traces.get(id).is_none() { vec![Command::Load(id)] } else { Vec::new() }
     }
 
+    /// Goes to the first run of a step, now or when the trace has come.
+    pub(crate) fn at_step(&mut self, shared: &Shared, step: u16) {
+        self.wanted = Some(step);
+        self.settle(shared);
+    }
+
     fn settle(&mut self, shared: &Shared) {
-        let loaded = self.id.and_then(|id| shared.traces.get(id));
-        if let (None, Some(Ok(Some(trace)))) = (&self.timeline, loaded) {
-            self.timeline = Some(Timeline::of(trace));
+        let Some(story) = self.id.and_then(|id| shared.traces.story(id)) else { return };
+        let runs = &self.timeline.get_or_insert_with(|| story.timeline.clone()).runs;
+        if let Some(step) = self.wanted.take()
+            && let Some(at) = runs.iter().position(|run| run.step.index == step)
+        {
+            self.scroll.cursor = at;
+            self.scroll.keep(runs.len(), view::rows_height(shared));
         }
     }
 }
@@ -67,7 +74,11 @@ impl Screen for TimelineScreen {
     }
 
     fn keys(&self) -> Vec<&'static [Key]> {
-        vec![KEYS, keys::MOVING]
+        vec![KEYS, keys::REQUEST, keys::MOVING]
+    }
+
+    fn request(&self, _shared: &Shared) -> Option<RequestId> {
+        self.id
     }
 
     fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command> {

@@ -27,7 +27,7 @@ pub(super) fn draw(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer:
     };
     pen.put(&id.short(12), theme.id).skip(2);
     let (trace, timeline) = match (shared.traces.get(id), &screen.timeline) {
-        (Some(Ok(Some(trace))), Some(timeline)) => (trace, timeline),
+        (Some(Ok(Some(story))), Some(timeline)) => (&story.trace, timeline),
         (Some(Err(why)), _) => {
             pen.recorded(why, theme.bad);
             return;

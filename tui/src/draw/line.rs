@@ -1,0 +1,80 @@
+//! A line of text in several tones, made without knowing the theme.
+
+use ratatui::style::Style;
+
+use super::Pen;
+use crate::theme::Theme;
+
+/// What a piece of a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Text,
+    Faint,
+    Strong,
+    Id,
+    Good,
+    Noted,
+    Warn,
+    Bad,
+    Cpu,
+    Effect,
+    Queue,
+    Retry,
+    Key,
+    /// By its class.
+    Status(u16),
+}
+
+impl Tone {
+    pub(crate) const fn style(self, theme: &Theme) -> Style {
+        match self {
+            Self::Text => theme.text,
+            Self::Faint => theme.faint,
+            Self::Strong => theme.strong,
+            Self::Id => theme.id,
+            Self::Good => theme.good,
+            Self::Noted => theme.noted,
+            Self::Warn => theme.warn,
+            Self::Bad => theme.bad,
+            Self::Cpu => theme.cpu,
+            Self::Effect => theme.effect,
+            Self::Queue => theme.queue,
+            Self::Retry => theme.retry,
+            Self::Key => theme.key,
+            Self::Status(status) => theme.status(status),
+        }
+    }
+}
+
+/// A line; what was recorded in it is cleaned when it is drawn.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Line(Vec<(String, Tone)>);
+
+impl Line {
+    pub(crate) fn of(text: impl Into<String>, tone: Tone) -> Self {
+        Self(vec![(text.into(), tone)])
+    }
+
+    /// The line with more at its end.
+    pub(crate) fn with(mut self, text: impl Into<String>, tone: Tone) -> Self {
+        self.0.push((text.into(), tone));
+        self
+    }
+
+    /// Its text.
+    pub(crate) fn text(&self) -> String {
+        self.0.iter().map(|(text, _)| text.as_str()).collect()
+    }
+
+    pub(crate) fn draw(&self, pen: &mut Pen<'_>, theme: &Theme) {
+        for (text, tone) in &self.0 {
+            let text = if theme.glyphs.micro == "u" { ascii(text) } else { text.clone() };
+            pen.recorded(&text, tone.style(theme));
+        }
+    }
+}
+
+/// The signs that we write ourselves, in ASCII. What was recorded stays.
+fn ascii(text: &str) -> String {
+    text.replace('µ', "u").replace('●', "*").replace('…', "~")
+}

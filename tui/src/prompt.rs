@@ -1,0 +1,127 @@
+//! A line that is being typed.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::draw::Pen;
+use crate::theme::Theme;
+
+/// So many characters fit.
+const MAX_LEN: usize = 500;
+
+/// A text with a cursor in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Prompt {
+    chars: Vec<char>,
+    cursor: usize,
+}
+
+impl Prompt {
+    pub(crate) fn new(text: &str) -> Self {
+        let chars: Vec<char> = text.chars().take(MAX_LEN).collect();
+        Self { cursor: chars.len(), chars }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.chars.iter().collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.chars.is_empty()
+    }
+
+    /// What was pasted; line breaks and the like become blanks.
+    pub(crate) fn paste(&mut self, text: &str) {
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).for_each(|c| self.insert(c));
+    }
+
+    fn insert(&mut self, c: char) {
+        if self.chars.len() < MAX_LEN {
+            self.chars.insert(self.cursor, c);
+            self.cursor += 1;
+        }
+    }
+
+    /// Takes a key; says whether it was one for typing.
+    pub(crate) fn press(&mut self, key: &KeyEvent) -> bool {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match (key.code, control) {
+            (KeyCode::Char('a'), true) | (KeyCode::Home, _) => self.cursor = 0,
+            (KeyCode::Char('e'), true) | (KeyCode::End, _) => self.cursor = self.chars.len(),
+            (KeyCode::Char('u'), true) => drop(self.chars.drain(..std::mem::take(&mut self.cursor))),
+            (KeyCode::Char('k'), true) => self.chars.truncate(self.cursor),
+            (KeyCode::Char('w'), true) => {
+                let before = &self.chars[..self.cursor];
+                let word = before.iter().rposition(|c| *c != ' ').unwrap_or(0);
+                let start = before[..word].iter().rposition(|c| *c == ' ').map_or(0, |at| at + 1);
+                self.chars.drain(start..self.cursor);
+                self.cursor = start;
+            }
+            (KeyCode::Char(c), false) if !key.modifiers.contains(KeyModifiers::ALT) && !c.is_control() => {
+                self.insert(c);
+            }
+            (KeyCode::Backspace, _) | (KeyCode::Char('h'), true) => {
+                if self.cursor > 0 {
+                    self.cursor -= 1;
+                    self.chars.remove(self.cursor);
+                }
+            }
+            (KeyCode::Delete, _) if self.cursor < self.chars.len() => drop(self.chars.remove(self.cursor)),
+            (KeyCode::Left, _) => self.cursor = self.cursor.saturating_sub(1),
+            (KeyCode::Right, _) => self.cursor = (self.cursor + 1).min(self.chars.len()),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Draws it with its cursor, which is always in sight.
+    pub(crate) fn draw(&self, pen: &mut Pen<'_>, theme: &Theme) {
+        let shown = |c: &char| zerver_trace::text::clean(c.encode_utf8(&mut [0; 4])).into_owned();
+        let room = pen.room().saturating_sub(1);
+        let (mut start, mut taken) = (self.cursor, 0);
+        while start > 0 {
+            taken += crate::draw::width(&shown(&self.chars[start - 1]));
+            if taken > room {
+                break;
+            }
+            start -= 1;
+        }
+        let text = |range: &[char]| range.iter().map(shown).collect::<String>();
+        let at = self.chars.get(self.cursor).map_or_else(|| " ".to_owned(), shown);
+        let cursor = theme.text.add_modifier(ratatui::style::Modifier::REVERSED);
+        pen.put(&text(&self.chars[start..self.cursor]), theme.text).put(&at, cursor);
+        pen.put(&text(self.chars.get(self.cursor + 1..).unwrap_or_default()), theme.text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typing_as_a_table() {
+        let plain = |code| KeyEvent::new(code, KeyModifiers::NONE);
+        let ctrl = |c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL);
+        for (start, key, text, cursor) in [
+            ("ab", plain(KeyCode::Char('漢')), "ab漢", 3),
+            ("ab", plain(KeyCode::Backspace), "a", 1),
+            ("", plain(KeyCode::Backspace), "", 0),
+            ("ab", plain(KeyCode::Left), "ab", 1),
+            ("ab", plain(KeyCode::Right), "ab", 2),
+            ("ab", ctrl('a'), "ab", 0),
+            ("ab cd ", ctrl('w'), "ab ", 3),
+            ("ab", ctrl('w'), "", 0),
+            ("", ctrl('w'), "", 0),
+            ("ab", ctrl('u'), "", 0),
+            ("ab", ctrl('k'), "ab", 2),
+            ("ab", plain(KeyCode::Delete), "ab", 2),
+        ] {
+            let mut prompt = Prompt::new(start);
+            assert!(prompt.press(&key));
+            assert_eq!((prompt.text().as_str(), prompt.cursor), (text, cursor), "{start:?} {key:?}");
+        }
+        assert!(!Prompt::default().press(&plain(KeyCode::Enter)));
+        let mut pasted = Prompt::default();
+        pasted.paste("a\nb\u{1b}");
+        assert_eq!(pasted.text(), "a b ");
+    }
+}
