@@ -3,8 +3,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 
+use crate::dev::State;
 use crate::draw::Pen;
 use crate::keys::{self, Key};
+use crate::overlay::{Overlay, Tables};
 use crate::screen::{Screens, Tab};
 use crate::shared::Shared;
 use crate::theme::Look;
@@ -17,6 +19,7 @@ pub struct App {
     pub(crate) tab: Tab,
     /// The tabs that led here, for the way back.
     pub(crate) trail: Vec<Tab>,
+    pub(crate) overlay: Option<Overlay>,
     /// Whether what would be drawn has changed since [`App::take_changed`].
     pub(crate) is_changed: bool,
 }
@@ -29,6 +32,7 @@ impl App {
             screens: Screens::default(),
             tab: Tab::Requests,
             trail: Vec::new(),
+            overlay: None,
             is_changed: true,
         }
     }
@@ -45,12 +49,23 @@ impl App {
         tables
     }
 
+    /// All keys that count now, for the help and the palette.
+    pub(crate) fn tables(&self) -> Tables {
+        let screen = self.screens.get(self.tab);
+        let mut own = screen.keys();
+        own.retain(|table| !std::ptr::eq(*table, keys::MOVING));
+        vec![(screen.name(), own), ("moving", vec![keys::MOVING]), ("everywhere", vec![keys::EVERYWHERE])]
+    }
+
     /// Draws all of it, into a buffer of any size.
     pub fn draw(&self, buffer: &mut Buffer) {
         let (head, body, foot) = areas(buffer.area);
         self.draw_tabs(head, buffer);
         self.screens.get(self.tab).draw(&self.shared, body, buffer);
         self.draw_foot(foot, buffer);
+        if let Some(overlay) = &self.overlay {
+            overlay.draw(&self.shared, buffer.area, buffer);
+        }
     }
 
     fn draw_tabs(&self, area: Rect, buffer: &mut Buffer) {
@@ -61,6 +76,44 @@ impl App {
             let name = self.screens.get(tab).name();
             let style = if tab == self.tab { theme.chosen } else { theme.faint };
             pen.skip(1).put(&format!(" {} {name} ", at + 1), style);
+        }
+        if let Some(service) = &self.shared.service {
+            let (text, style) = self.service(service);
+            pen.until(crate::draw::width(&text) + 1).put(&text, style);
+        }
+    }
+
+    /// The tab whose name is in this column of the first line.
+    pub(crate) fn tab_at(&self, column: u16) -> Option<Tab> {
+        let mut x = " zerver ".len();
+        Tab::ALL.into_iter().find(|tab| {
+            // A blank, and ` 1 name `.
+            let from = x + 1;
+            x = from + self.screens.get(*tab).name().len() + 4;
+            (from..x).contains(&usize::from(column))
+        })
+    }
+
+    /// What the service does that is developed here.
+    fn service(&self, service: &crate::dev::Service) -> (String, ratatui::style::Style) {
+        let theme = &self.shared.theme;
+        let glyphs = theme.glyphs;
+        let spinner = glyphs.spinner[service.turns % glyphs.spinner.len()];
+        match &service.state {
+            None => (String::new(), theme.text),
+            Some(State::Building) => (format!("{spinner} building"), theme.warn),
+            Some(State::Starting) => (format!("{spinner} starting"), theme.warn),
+            Some(State::Serving(addr)) => (addr.clone(), theme.good),
+            Some(State::BuildFailed { is_serving: true }) => {
+                (format!("{} build failed; the last good one serves", glyphs.bad), theme.bad)
+            }
+            Some(State::BuildFailed { is_serving: false }) => {
+                (format!("{} build failed", glyphs.bad), theme.bad)
+            }
+            Some(State::Ended(how)) => {
+                (zerver_trace::text::clean(&format!("{} ended: {how}", glyphs.bad)).into_owned(), theme.bad)
+            }
+            Some(State::Stopping) => (format!("{spinner} stopping; again to stop at once"), theme.warn),
         }
     }
 

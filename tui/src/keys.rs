@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
     Quit,
-    /// Leave what is open: an overlay, a filter, the screen.
+    /// Leave what is open: a filter, the screen.
     Back,
     Suspend,
     Redraw,
@@ -29,10 +29,29 @@ pub(crate) enum Action {
     NextPane,
     PreviousPane,
     Follow,
+    Filter,
+    Sort,
+    Mark,
+    NextMark,
+    NextFailed,
+    PreviousFailed,
     Search,
     NextMatch,
     PreviousMatch,
+    /// The event before and after, in time.
+    Earlier,
+    Later,
+    NextSection,
+    Fold,
+    NextRequest,
+    PreviousRequest,
+    Edit,
     CopyId,
+    CopyCurl,
+    /// The splitter.
+    Grow,
+    Shrink,
+    /// With the chosen request.
     Diff,
     Replay,
     Swap,
@@ -42,6 +61,15 @@ pub(crate) enum Action {
     ChooseStep,
     Answer,
     Again,
+    /// Show or hide what the service and its build say.
+    Log,
+}
+
+impl Action {
+    /// Whether it moves in a list.
+    pub(crate) fn is_moving(self) -> bool {
+        MOVING.iter().any(|key| key.action == self)
+    }
 }
 
 /// A key with its modifiers.
@@ -147,10 +175,12 @@ pub(crate) const EVERYWHERE: &[Key] = &[
     row(&[key('3')], Action::Screen(3), "The diff of two", None),
     row(&[key('4')], Action::Screen(4), "The replay of one", None),
     row(&[key('5')], Action::Screen(5), "The flows", None),
-    row(&[named(KeyCode::Esc)], Action::Back, "Back: close what is open", None),
-    row(&[key('q'), ctrl('c')], Action::Quit, "Quit", Some("quit")),
-    row(&[ctrl('z')], Action::Suspend, "Suspend; `fg` comes back", None),
+    row(&[key(':')], Action::Palette, "Do something by its name", None),
+    row(&[key('?'), named(KeyCode::F(1))], Action::Help, "All keys", Some("keys")),
+    row(&[named(KeyCode::Esc)], Action::Back, "Back", None),
+    row(&[ctrl('z')], Action::Suspend, "Stop for now; `fg` goes on", None),
     row(&[ctrl('l')], Action::Redraw, "Draw everything again", None),
+    row(&[key('q'), ctrl('c')], Action::Quit, "Quit", Some("quit")),
 ];
 
 /// The first action for a press in these tables.

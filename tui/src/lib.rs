@@ -5,11 +5,15 @@
 //! the [`Services`] of whoever runs it. This crate reads no environment and names no store.
 
 mod app;
+mod curl;
+mod dev;
 mod draw;
 mod follow;
 mod index;
 mod keys;
 mod message;
+mod overlay;
+mod perform;
 mod prompt;
 mod run;
 mod screen;
@@ -29,8 +33,10 @@ mod sample;
 mod tests;
 
 pub use app::App;
+pub use dev::{Dev, State};
 pub use message::{Command, Message, Notice, Show};
 pub use run::{Ended, Open, Options, Remote, channel, run};
+pub use screen::requests::SlotTerm;
 pub use services::{Measured, Replayed, Services};
 pub use shared::Story;
 pub use theme::{Look, Palette};

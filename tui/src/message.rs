@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use crossterm::event::Event;
-use zerver_replay::{Edits, Refusal};
+use zerver_replay::{Edits, Refusal, Why};
 use zerver_trace::{FlowInfo, RequestId, Summary};
 
+use crate::dev::Dev;
+use crate::screen::requests::SlotTerm;
 use crate::services::{Measured, Replayed};
 use crate::shared::Story;
 
@@ -27,6 +29,19 @@ pub enum Message {
     Newer(Vec<Summary>),
     /// A trace that was asked for; none if it is not there any more, or why it cannot be read.
     Loaded(RequestId, Result<Option<Arc<Story>>, String>),
+    /// Where a request stands in its flow, or why that cannot be told.
+    Explained(RequestId, Result<Arc<Why>, String>),
+    /// Requests whose slots were looked at, and which of them fit.
+    Scanned {
+        /// Of which search.
+        generation: u64,
+        /// How many were looked at.
+        looked: usize,
+        /// The numbers of those that fit.
+        found: Vec<i32>,
+    },
+    /// What the service does that is developed here.
+    Dev(Dev),
     /// What came of the replay with this number, or why there is none.
     Replayed(u64, Result<Arc<Replayed>, Refusal>),
     /// What came of [`Command::EditText`]; or why nothing did.
@@ -37,8 +52,6 @@ pub enum Message {
     Measured(String, Result<Arc<Measured>, String>),
     /// Something that a person should know.
     Notice(Notice),
-    /// The terminal is ours again, after an editor or a stop.
-    Resumed,
     /// Somebody asked us to stop for a while (SIGTSTP).
     Stop,
     /// End at once: a signal, or the other side is done.
@@ -71,6 +84,17 @@ impl Notice {
 pub enum Command {
     /// Load a trace; comes back as [`Message::Loaded`].
     Load(RequestId),
+    /// Compare a request with others of its flow; comes back as [`Message::Explained`].
+    Explain(RequestId),
+    /// Look at the slots of requests; comes back as [`Message::Scanned`], in pieces. An older search ends.
+    Scan {
+        /// Names the search.
+        generation: u64,
+        /// The requests, with their numbers.
+        requests: Vec<(i32, RequestId)>,
+        /// What their slots must hold.
+        terms: Vec<SlotTerm>,
+    },
     /// Run a request again; comes back as [`Message::Replayed`].
     Replay {
         /// Names the replay.
@@ -87,7 +111,19 @@ pub enum Command {
     /// Tell what is usual for a flow; comes back as [`Message::Measured`].
     Measure(String),
     /// Put a text onto the clipboard.
-    Copy(String),
+    Copy {
+        /// The text.
+        text: String,
+        /// What it is, for a person.
+        what: String,
+    },
+    /// Open an editor on a line of a file, and come back when it ends.
+    Edit {
+        /// The file, as the compiler saw it.
+        file: String,
+        /// The line, from 1.
+        line: u32,
+    },
     /// Give the terminal back and stop, until somebody continues us.
     Suspend,
     /// Draw everything, whatever the terminal shows.
@@ -98,6 +134,13 @@ pub enum Command {
     Show(Show),
 }
 
+impl Command {
+    /// Puts an id onto the clipboard.
+    pub(crate) fn copy_id(id: RequestId) -> Self {
+        Self::Copy { text: id.to_string(), what: format!("the id {id}") }
+    }
+}
+
 /// Where to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Show {
@@ -105,6 +148,11 @@ pub enum Show {
     Requests,
     /// One request.
     Timeline(RequestId),
+    /// The request after or before the one that is open, in the list.
+    Beside {
+        /// Whether it is the one below.
+        down: bool,
+    },
     /// One request, at the step with this position in its flow.
     Step(RequestId, u16),
     /// Two requests, compared.

@@ -16,8 +16,8 @@ use zerver_trace::RequestId;
 use crate::app::App;
 use crate::follow;
 use crate::message::{Command, Message, Notice};
-use crate::services::{self, Services};
-use crate::shared::Story;
+use crate::perform::Performer;
+use crate::services::Services;
 use crate::terminal::Screen;
 use crate::theme::Look;
 use crate::update::{start, update};
@@ -98,7 +98,8 @@ pub fn run(
     on_signals(remote.clone(), options.signals_elsewhere)?;
     let mut app = App::new(options.look, Size::new(width, height), now_unix_ns());
     let commands = start(&mut app, options.open);
-    let mut run = Run { services: Arc::clone(services), remote: remote.clone(), keys };
+    let performer = Performer::new(Arc::clone(services), remote.clone());
+    let mut run = Run { services: Arc::clone(services), performer, keys };
     let mut ended = run.perform(&mut app, &mut screen, commands)?;
     while ended.is_none() {
         if app.take_changed() {
@@ -131,7 +132,7 @@ fn now_unix_ns() -> u64 {
 
 struct Run {
     services: Arc<dyn Services>,
-    remote: Remote,
+    performer: Performer,
     keys: Keys,
 }
 
@@ -147,51 +148,37 @@ impl Run {
                 Command::Quit => return Ok(Some(Ended::Quit)),
                 Command::Redraw => screen.forget()?,
                 Command::Suspend => {
-                    self.lend(screen, || {
+                    self.lend(app, screen, || {
                         // Stops all threads, until somebody continues us.
                         let _ = signal_hook::low_level::raise(SIGSTOP);
                     })?;
-                    update(app, Message::Resumed);
-                    resize(app)?;
                 }
-                Command::Copy(text) => {
+                Command::Copy { text, what } => {
                     screen.copy(&text)?;
-                    update(app, Message::Notice(Notice::good(format!("copied {text}"))));
+                    update(app, Message::Notice(Notice::good(format!("copied {what}"))));
                 }
-                Command::Load(id) => {
-                    let source = self.services.source();
-                    self.elsewhere(move || {
-                        let loaded =
-                            source.load(id).map(|trace| trace.map(|trace| Arc::new(Story::of(trace))));
-                        Message::Loaded(id, loaded.map_err(|error| error.to_string()))
-                    });
-                }
-                Command::Replay { number, id, edits } => {
+                Command::Edit { file, line } => {
                     let services = Arc::clone(&self.services);
-                    self.elsewhere(move || {
-                        Message::Replayed(number, services::replay(&*services, id, edits))
-                    });
+                    if let Err(why) = self.lend(app, screen, || services.edit(&file, line))? {
+                        update(app, Message::Notice(Notice::bad(why)));
+                    }
                 }
-                Command::Measure(flow) => {
-                    let services = Arc::clone(&self.services);
-                    self.elsewhere(move || {
-                        let measured = services::measure(&*services, &flow);
-                        Message::Measured(flow, measured)
-                    });
-                }
-                Command::Flows => {
-                    let services = Arc::clone(&self.services);
-                    self.elsewhere(move || Message::Flows(services.flows()));
+                Command::Load(id) => self.performer.load(id),
+                Command::Explain(id) => self.performer.explain(id),
+                Command::Scan { generation, requests, terms } => {
+                    self.performer.scan(generation, requests, terms);
                 }
                 Command::EditText(text) => {
                     let services = Arc::clone(&self.services);
-                    let edited = self.lend(screen, || services.edit_text(&text))?;
-                    resize(app)?;
+                    let edited = self.lend(app, screen, || services.edit_text(&text))?;
                     let commands = update(app, Message::Edited(edited));
                     if let Some(ended) = self.perform(app, screen, commands)? {
                         return Ok(Some(ended));
                     }
                 }
+                Command::Replay { number, id, edits } => self.performer.replay(number, id, edits),
+                Command::Measure(flow) => self.performer.measure(flow),
+                Command::Flows => self.performer.flows(),
                 // Done by `update`.
                 Command::Show(_) => {}
             }
@@ -199,23 +186,16 @@ impl Run {
         Ok(None)
     }
 
-    /// Does something on a thread of its own.
-    fn elsewhere(&self, work: impl FnOnce() -> Message + Send + 'static) {
-        let remote = self.remote.clone();
-        thread::spawn(move || remote.send(work()));
+    /// Lets something else have the terminal. It may have another size afterwards.
+    fn lend<T>(&mut self, app: &mut App, screen: &mut Screen, to: impl FnOnce() -> T) -> io::Result<T> {
+        let result = {
+            let _paused = self.keys.pause();
+            screen.lend(to)?
+        };
+        let (width, height) = crossterm::terminal::size()?;
+        update(app, Message::Input(event::Event::Resize(width, height)));
+        Ok(result)
     }
-
-    fn lend<T>(&mut self, screen: &mut Screen, to: impl FnOnce() -> T) -> io::Result<T> {
-        let _paused = self.keys.pause();
-        screen.lend(to)
-    }
-}
-
-/// The terminal may have another size than before.
-fn resize(app: &mut App) -> io::Result<()> {
-    let (width, height) = crossterm::terminal::size()?;
-    update(app, Message::Input(event::Event::Resize(width, height)));
-    Ok(())
 }
 
 fn on_signals(remote: Remote, elsewhere: bool) -> io::Result<()> {

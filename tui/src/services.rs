@@ -8,10 +8,17 @@ use zerver_trace::{FlowInfo, Query, Trace, TraceSource};
 /// What is usual for a flow is told from at most so many requests, the newest.
 const POPULATION: usize = 500;
 
-/// What is done for the screens. All of it may take time: it is called on threads of their own.
+/// What is done for the screens. What takes time is called on threads of their own.
 pub trait Services: Send + Sync {
     /// Where the traces are.
     fn source(&self) -> Arc<dyn TraceSource>;
+
+    /// Opens an editor on a line (from 1) of a file, as the compiler saw it, and comes back when it has ended. The terminal
+    /// is the editor's meanwhile.
+    ///
+    /// # Errors
+    /// Why that could not be done, in a line for a person.
+    fn edit(&self, file: &str, line: u32) -> Result<(), String>;
 
     /// Runs a request again with today's code, which may have to be built first.
     ///

@@ -6,6 +6,7 @@ use ratatui::layout::{Rect, Size};
 use zerver_replay::Timeline;
 use zerver_trace::{RequestId, Trace};
 
+use crate::dev::Service;
 use crate::index::Index;
 use crate::message::Notice;
 use crate::theme::{Look, Theme};
@@ -25,9 +26,16 @@ pub(crate) struct Shared {
     pub(crate) notice: Option<Notice>,
     /// The request that the next one is to be compared with.
     pub(crate) compared: Option<RequestId>,
+    /// What is developed here; only in `zerver dev`.
+    pub(crate) service: Option<Service>,
 }
 
 impl Shared {
+    /// A text of our own in the characters that may be used.
+    pub(crate) fn say(&self, text: &str) -> String {
+        text.replace('µ', self.theme.glyphs.micro)
+    }
+
     /// The area of a screen, between the tabs and the hints.
     pub(crate) fn body(&self) -> Rect {
         crate::app::areas(Rect::new(0, 0, self.size.width, self.size.height)).1
@@ -42,6 +50,7 @@ impl Shared {
             traces: Traces::default(),
             notice: None,
             compared: None,
+            service: None,
         }
     }
 }
@@ -64,18 +73,37 @@ impl Story {
 
 /// The traces that were looked at last, the latest at the end.
 #[derive(Debug, Default)]
-pub(crate) struct Traces(Vec<(RequestId, Loaded)>);
+pub(crate) struct Traces {
+    loaded: Vec<(RequestId, Loaded)>,
+    /// Those that are on their way.
+    asked: Vec<RequestId>,
+}
 
-/// What came of loading a trace.
+/// What came of loading a trace; none if it is not there.
 pub(crate) type Loaded = Result<Option<Arc<Story>>, String>;
 
 impl Traces {
-    pub(crate) fn put(&mut self, id: RequestId, loaded: Loaded) {
-        self.0.retain(|(other, _)| *other != id);
-        if self.0.len() >= MAX_TRACES {
-            drop(self.0.remove(0));
+    /// Notes that a trace is asked for. Says whether it is to be: not if it is on its way, or if `most` others are.
+    pub(crate) fn ask(&mut self, id: RequestId, most: usize) -> bool {
+        let is_new = !self.asked.contains(&id) && self.asked.len() < most;
+        if is_new {
+            self.asked.push(id);
         }
-        self.0.push((id, loaded));
+        is_new
+    }
+
+    /// How many are on their way.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.len()
+    }
+
+    pub(crate) fn put(&mut self, id: RequestId, loaded: Loaded) {
+        self.asked.retain(|other| *other != id);
+        self.loaded.retain(|(other, _)| *other != id);
+        if self.loaded.len() >= MAX_TRACES {
+            drop(self.loaded.remove(0));
+        }
+        self.loaded.push((id, loaded));
     }
 
     /// The trace with this id, if it has come.
@@ -84,6 +112,6 @@ impl Traces {
     }
 
     pub(crate) fn get(&self, id: RequestId) -> Option<&Loaded> {
-        self.0.iter().find(|(other, _)| *other == id).map(|(_, loaded)| loaded)
+        self.loaded.iter().find(|(other, _)| *other == id).map(|(_, loaded)| loaded)
     }
 }

@@ -9,7 +9,9 @@ use zerver_trace::{RequestId, Summary, Trace};
 
 use crate::app::App;
 use crate::message::{Command, Message};
+use crate::run::Open;
 use crate::sample;
+use crate::shared::Story;
 use crate::theme::{Look, Palette};
 use crate::update::{start, update};
 
@@ -30,8 +32,8 @@ impl Stage {
 
     pub(crate) fn looking(look: Look, width: u16, height: u16, traces: Vec<Trace>) -> Self {
         let now = sample::slow().started_unix_ns + 90_000_000_000;
-        let mut app = App::new(look, Size::new(width, height), now, None);
-        let asked = start(&mut app);
+        let mut app = App::new(look, Size::new(width, height), now);
+        let asked = start(&mut app, Open::Requests);
         let mut stage = Self { app, asked, traces };
         let requests: Vec<Summary> = stage.traces.iter().rev().map(Trace::summary).collect();
         stage.say(Message::Older { requests, is_last: true });
@@ -43,7 +45,8 @@ impl Stage {
         for command in update(&mut self.app, message) {
             match command {
                 Command::Load(id) => {
-                    let trace = self.traces.iter().find(|trace| trace.id == id).cloned().map(Arc::new);
+                    let trace = self.traces.iter().find(|trace| trace.id == id).cloned();
+                    let trace = trace.map(|trace| Arc::new(Story::of(trace)));
                     self.say(Message::Loaded(id, Ok(trace)));
                 }
                 command => self.asked.push(command),
@@ -166,7 +169,7 @@ fn a_request_opens_and_closes() {
     esc back  y copy id  q quit
     ");
     stage.press("y");
-    assert_eq!(stage.asked, [Command::Copy(three()[1].id.to_string())]);
+    assert_eq!(stage.asked, [Command::Explain(three()[1].id), Command::copy_id(three()[1].id)]);
     assert_eq!(stage.press("<esc>").text(), Stage::new(80, 9, three()).press("j").text());
 }
 

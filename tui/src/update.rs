@@ -1,14 +1,21 @@
 //! The one function that changes the state. It does nothing else: what is to be done is given back.
 
-use crossterm::event::{Event, KeyEventKind, MouseEvent};
+use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Rect, Size};
 use zerver_trace::RequestId;
 
 use crate::app::{App, areas};
+use crate::dev::Service;
 use crate::keys::{self, Action, Press};
 use crate::message::{Command, Message, Notice, Show};
+use crate::overlay::{Outcome, Overlay, help, palette};
 use crate::run::Open;
 use crate::screen::Tab;
+
+/// The spinner turns so often.
+const SPIN_NS: u64 = 125_000_000;
+/// So many traces are asked for at a time.
+const MAX_LOADING: usize = 4;
 
 /// What came in, and what is to be done about it.
 pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
@@ -17,6 +24,14 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         Message::Input(event) => input(app, event),
         Message::Now(unix_ns) => {
             app.is_changed |= app.shared.now_unix_ns / 1_000_000_000 != unix_ns / 1_000_000_000;
+            let turn = |unix_ns: u64| unix_ns / SPIN_NS;
+            if let Some(service) = app.shared.service.as_mut().filter(|service| service.is_busy()) {
+                app.is_changed |= turn(app.shared.now_unix_ns) != turn(*unix_ns);
+                service.turns = turn(*unix_ns) as usize;
+            }
+            if app.tab == Tab::Replay && app.screens.replay.is_running() {
+                app.is_changed |= turn(app.shared.now_unix_ns) != turn(*unix_ns);
+            }
             app.shared.now_unix_ns = *unix_ns;
             Vec::new()
         }
@@ -31,6 +46,16 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
             app.shared.index.push_newer(requests);
             everywhere(app, &message)
         }
+        Message::Explained(..)
+        | Message::Scanned { .. }
+        | Message::Replayed(..)
+        | Message::Edited(_)
+        | Message::Flows(_)
+        | Message::Measured(..) => everywhere(app, &message),
+        Message::Dev(news) => {
+            app.shared.service.get_or_insert_with(Service::default).take(news);
+            Vec::new()
+        }
         Message::Loaded(id, loaded) => {
             app.shared.traces.put(*id, loaded.clone());
             everywhere(app, &message)
@@ -39,10 +64,6 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
             app.shared.notice = Some(notice.clone());
             Vec::new()
         }
-        Message::Replayed(..) | Message::Edited(_) | Message::Flows(_) | Message::Measured(..) => {
-            everywhere(app, &message)
-        }
-        Message::Resumed => vec![Command::Redraw],
         Message::Stop => vec![Command::Suspend],
         Message::End => vec![Command::Quit],
     };
@@ -56,7 +77,7 @@ pub(crate) fn start(app: &mut App, open: Open) -> Vec<Command> {
         Open::Timeline(id) => Show::Timeline(id),
         Open::Diff(a, b) => Show::Diff(a, b),
     };
-    go(app, show)
+    follow(app, vec![Command::Show(show)])
 }
 
 fn everywhere(app: &mut App, message: &Message) -> Vec<Command> {
@@ -68,7 +89,12 @@ fn follow(app: &mut App, commands: Vec<Command>) -> Vec<Command> {
     let mut rest = Vec::new();
     for command in commands {
         match command {
-            Command::Show(show) => rest.extend(go(app, show)),
+            Command::Show(show) => {
+                let commands = go(app, show);
+                rest.extend(follow(app, commands));
+            }
+            // What is on its way is not asked for again.
+            Command::Load(id) if !app.shared.traces.ask(id, MAX_LOADING) => {}
             command => rest.push(command),
         }
     }
@@ -81,6 +107,18 @@ fn go(app: &mut App, show: Show) -> Vec<Command> {
         Show::Timeline(id) => {
             app.to(Tab::Timeline);
             return app.screens.timeline.open(&app.shared, id);
+        }
+        Show::Beside { down } => {
+            let Some(id) = app.screens.timeline.id() else { return Vec::new() };
+            let Some(seq) = app.screens.requests.beside(&app.shared, id, down) else {
+                let end = if down { "last" } else { "first" };
+                app.shared.notice = Some(Notice::bad(format!("this is the {end} request of the list")));
+                return Vec::new();
+            };
+            app.screens.requests.choose(&app.shared, seq);
+            if let Some(row) = app.shared.index.row(seq) {
+                return app.screens.timeline.open(&app.shared, row.id);
+            }
         }
         Show::Step(id, step) => {
             app.to(Tab::Timeline);
@@ -113,15 +151,8 @@ impl App {
 
 fn input(app: &mut App, event: &Event) -> Vec<Command> {
     match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release => {
-            app.shared.notice = None;
-            if let Some(commands) = app.screens.get_mut(app.tab).type_key(&mut app.shared, key) {
-                return commands;
-            }
-            let action = Press::of(key).and_then(|press| keys::find(&app.keys(), press));
-            action.map_or_else(Vec::new, |action| act(app, action))
-        }
-        Event::Paste(text) => app.screens.get_mut(app.tab).paste(&mut app.shared, text),
+        Event::Key(key) if key.kind != KeyEventKind::Release => press(app, key),
+        Event::Paste(text) => paste(app, text),
         Event::Mouse(event) => mouse(app, *event),
         Event::Resize(width, height) => {
             app.shared.size = Size::new(*width, *height);
@@ -131,11 +162,49 @@ fn input(app: &mut App, event: &Event) -> Vec<Command> {
     }
 }
 
+fn press(app: &mut App, key: &KeyEvent) -> Vec<Command> {
+    app.shared.notice = None;
+    if let Some(overlay) = &mut app.overlay {
+        return match overlay.press(&app.shared, key) {
+            Outcome::Stay => Vec::new(),
+            Outcome::Close => {
+                app.overlay = None;
+                Vec::new()
+            }
+            Outcome::Act(action) => {
+                app.overlay = None;
+                act(app, action)
+            }
+        };
+    }
+    if let Some(commands) = app.screens.get_mut(app.tab).type_key(&mut app.shared, key) {
+        return commands;
+    }
+    let action = Press::of(key).and_then(|press| keys::find(&app.keys(), press));
+    action.map_or_else(Vec::new, |action| act(app, action))
+}
+
+fn paste(app: &mut App, text: &str) -> Vec<Command> {
+    if let Some(overlay) = &mut app.overlay {
+        overlay.paste(text);
+        return Vec::new();
+    }
+    app.screens.get_mut(app.tab).paste(&mut app.shared, text)
+}
+
 pub(crate) fn act(app: &mut App, action: Action) -> Vec<Command> {
     match action {
         Action::Quit => vec![Command::Quit],
         Action::Suspend => vec![Command::Suspend],
         Action::Redraw => vec![Command::Redraw],
+        Action::Help => {
+            app.overlay = Some(Overlay::Help(help::Help::new(app.tables())));
+            Vec::new()
+        }
+        Action::Palette => {
+            app.overlay = Some(Overlay::Palette(palette::Palette::new(app.tables())));
+            Vec::new()
+        }
         Action::Screen(number) => {
             if let Some(tab) = usize::from(number).checked_sub(1).and_then(|at| Tab::ALL.get(at)) {
                 app.to(*tab);
@@ -172,6 +241,22 @@ fn with_request(app: &mut App, action: Action, id: RequestId) -> Vec<Command> {
 }
 
 fn mouse(app: &mut App, event: MouseEvent) -> Vec<Command> {
-    let (_, body, _) = areas(Rect::from((ratatui::layout::Position::ORIGIN, app.shared.size)));
+    let is_click = event.kind == MouseEventKind::Down(MouseButton::Left);
+    if app.overlay.is_some() {
+        // A click beside it, or on it, has had its look.
+        if is_click {
+            app.overlay = None;
+        }
+        return Vec::new();
+    }
+    let whole = Rect::from((ratatui::layout::Position::ORIGIN, app.shared.size));
+    let (head, body, _) = areas(whole);
+    if is_click && head.contains((event.column, event.row).into()) {
+        if let Some(tab) = app.tab_at(event.column) {
+            app.to(tab);
+            return app.screens.get_mut(tab).enter(&app.shared);
+        }
+        return Vec::new();
+    }
     app.screens.get_mut(app.tab).mouse(&mut app.shared, body, event)
 }

@@ -51,6 +51,8 @@ pub(crate) struct Row<'a> {
     pub(crate) status: u16,
     pub(crate) class: Class,
     pub(crate) failed: bool,
+    /// Equal for equal flows.
+    pub(crate) flow_number: u16,
     /// As recorded: to be cleaned before it is drawn. Long ones are cut.
     pub(crate) path: &'a str,
     pub(crate) flow: &'a str,
@@ -123,6 +125,7 @@ impl Index {
             status: columns.status.get(at),
             class,
             failed,
+            flow_number: columns.flow.get(at),
             path: self.paths.get(columns.path.get(at)),
             flow: self.words.get(columns.flow.get(at)),
             method: self.words.get(columns.method.get(at)),

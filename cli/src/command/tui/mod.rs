@@ -87,6 +87,10 @@ impl Services for Tools {
     }
 
     fn edit_text(&self, text: &str) -> Result<String, String> {
-        editor::edit(text)
+        editor::edit_text(text)
+    }
+
+    fn edit(&self, file: &str, line: u32) -> Result<(), String> {
+        editor::edit(self.source.dir(), file, line)
     }
 }

@@ -21,11 +21,6 @@ impl Source {
         Self { dir, reader: Mutex::new(reader.map(Arc::new)), given }
     }
 
-    /// The folder of the store.
-    pub(super) fn dir(&self) -> &Path {
-        &self.dir
-    }
-
     /// The secrets of a trace, as far as the store's key opens them.
     pub(super) fn secrets(&self, trace: &Trace) -> Secrets {
         let reader = self.reader().ok().flatten();
@@ -35,6 +30,11 @@ impl Source {
     /// The flows that the store knows.
     pub(super) fn flows(&self) -> Result<Vec<FlowInfo>, SourceError> {
         self.ask(Reader::catalog)
+    }
+
+    /// The folder of the store.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The store; none where there is none yet.

@@ -114,6 +114,10 @@ impl ReplayScreen {
         commands
     }
 
+    pub(crate) const fn is_running(&self) -> bool {
+        matches!(self.run, Run::Running(_))
+    }
+
     fn again(&mut self) -> Option<Command> {
         let id = self.id?;
         self.number += 1;

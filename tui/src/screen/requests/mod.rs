@@ -1,47 +1,110 @@
 //! The list of requests: the newest on top, followed as they come, or held still.
 
+mod filter;
+mod list;
+mod preview;
+mod pulse;
+mod usual;
 mod view;
 
-use crossterm::event::{KeyCode, MouseButton, MouseEvent, MouseEventKind};
+use std::collections::BTreeSet;
+
+use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_trace::RequestId;
 
+use self::filter::Filter;
+pub use self::filter::SlotTerm;
+use self::list::{List, Sort};
+use self::pulse::Pulse;
+use self::usual::Usual;
 use crate::draw::Scroll;
 use crate::index::Seq;
 use crate::keys::{self, Action, Key, key, named, row};
-use crate::message::{Command, Message, Show};
+use crate::message::{Command, Message, Notice, Show};
+use crate::prompt::Prompt;
 use crate::screen::Screen;
 use crate::shared::Shared;
 
 /// The wheel turns by so many rows.
 const WHEEL: isize = 3;
+/// The slots of so many requests are looked at for one filter, the newest.
+const MAX_SCAN: usize = 20_000;
 
 const KEYS: &[Key] = &[
-    row(&[named(KeyCode::Enter), key('l')], Action::Open, "Open the request", Some("open")),
-    row(&[key('f')], Action::Follow, "Follow new requests, or hold the list still", Some("follow")),
+    row(
+        &[named(KeyCode::Enter), key('l'), named(KeyCode::Right)],
+        Action::Open,
+        "Open the request",
+        Some("open"),
+    ),
+    row(&[key('/')], Action::Filter, "Filter the list; esc takes the filter away", Some("filter")),
+    row(&[key('f'), key(' ')], Action::Follow, "Follow new requests, or hold the list still", Some("follow")),
+    row(&[key('s')], Action::Sort, "Sort by another column", Some("sort")),
+    row(&[key('n')], Action::NextFailed, "To the next one that failed", None),
+    row(&[key('N')], Action::PreviousFailed, "To the one before that failed", None),
+    row(&[key('m')], Action::Mark, "Mark the request, or take its mark away", None),
+    row(&[key('\'')], Action::NextMark, "To the next marked request", None),
+    row(&[key('y')], Action::CopyId, "Copy the id", None),
+    row(&[key('L')], Action::Log, "Show or hide what the service says (zerver dev)", None),
 ];
 
 /// The list of requests.
 #[derive(Debug)]
 pub(crate) struct Requests {
-    /// Whether the newest is chosen as it comes.
+    /// Whether the top is shown as it changes.
     is_following: bool,
     /// The chosen request, and the one on the first line; both stay where they are when others come.
     cursor: Option<Seq>,
     first: Option<Seq>,
+    list: List,
+    /// The filter as it is typed.
+    prompt: Option<Prompt>,
+    /// The filter as it was typed last, and what is wrong with it.
+    filter: String,
+    error: Option<String>,
+    marks: BTreeSet<Seq>,
+    pulse: Pulse,
+    usual: Usual,
+    /// How much of the index is in `pulse` and `usual`.
+    counted: (Seq, Seq),
+    scan: Scan,
+}
+
+/// A search through slots.
+#[derive(Debug, Default)]
+struct Scan {
+    generation: u64,
+    asked: usize,
+    looked: usize,
+    /// Whether more were there than are looked at.
+    is_cut: bool,
 }
 
 impl Default for Requests {
     fn default() -> Self {
-        Self { is_following: true, cursor: None, first: None }
+        Self {
+            is_following: true,
+            cursor: None,
+            first: None,
+            list: List::default(),
+            prompt: None,
+            filter: String::new(),
+            error: None,
+            marks: BTreeSet::new(),
+            pulse: Pulse::default(),
+            usual: Usual::default(),
+            counted: (0, 0),
+            scan: Scan::default(),
+        }
     }
 }
 
 impl Requests {
-    /// Where the list stands now, in places from the newest.
+    /// Where the list stands now, in places from the top.
     fn scroll(&self, shared: &Shared) -> Scroll {
-        let place = |seq: Option<Seq>| seq.and_then(|seq| shared.index.place(seq)).unwrap_or(0);
+        let place = |seq: Option<Seq>| seq.map_or(0, |seq| self.list.place(seq, &shared.index));
         if self.is_following {
             Scroll::default()
         } else {
@@ -49,14 +112,120 @@ impl Requests {
         }
     }
 
-    fn set(&mut self, shared: &Shared, scroll: Scroll) {
-        self.cursor = shared.index.nth_newest(scroll.cursor);
-        self.first = shared.index.nth_newest(scroll.first);
+    fn set(&mut self, shared: &Shared, mut scroll: Scroll) {
+        scroll.keep(self.list.len(&shared.index), self.height(shared));
+        self.cursor = self.list.nth(scroll.cursor, &shared.index);
+        self.first = self.list.nth(scroll.first, &shared.index);
     }
 
-    fn body(shared: &Shared) -> Rect {
-        let whole = Rect::new(0, 0, shared.size.width, shared.size.height);
-        crate::app::areas(whole).1
+    fn height(&self, shared: &Shared) -> usize {
+        usize::from(view::areas(self, shared, shared.body()).rows.height)
+    }
+
+    /// The chosen request.
+    pub(crate) fn chosen(&self, shared: &Shared) -> Option<Seq> {
+        let seq = if self.is_following { self.list.nth(0, &shared.index) } else { self.cursor };
+        seq.or_else(|| self.list.nth(0, &shared.index))
+    }
+
+    /// The request after or before another one in the list.
+    pub(crate) fn beside(&self, shared: &Shared, id: RequestId, down: bool) -> Option<Seq> {
+        let here = shared.index.find(id)?;
+        let place = self.list.place(here, &shared.index);
+        let there = if down { place + 1 } else { place.checked_sub(1)? };
+        self.list.nth(there, &shared.index)
+    }
+
+    /// Chooses a request.
+    pub(crate) fn choose(&mut self, shared: &Shared, seq: Seq) {
+        self.is_following = false;
+        let place = self.list.place(seq, &shared.index);
+        let first = self.scroll(shared).first;
+        self.set(shared, Scroll { cursor: place, first });
+    }
+
+    /// Another filter or order; the chosen request stays chosen where it is still there.
+    fn relist(&mut self, shared: &Shared, filter: Filter, sort: Sort) -> Vec<Command> {
+        self.list.set(filter, sort, &shared.index);
+        self.scan = Scan { generation: self.scan.generation + 1, ..Scan::default() };
+        self.set(shared, self.scroll(shared));
+        self.look_into_slots(shared)
+    }
+
+    /// Asks for what the filter must know of slots.
+    fn look_into_slots(&mut self, shared: &Shared) -> Vec<Command> {
+        let mut waiting = self.list.take_waiting();
+        let room = MAX_SCAN.saturating_sub(self.scan.asked);
+        self.scan.is_cut |= waiting.len() > room;
+        waiting.truncate(room);
+        if waiting.is_empty() {
+            return Vec::new();
+        }
+        self.scan.asked += waiting.len();
+        let id = |seq: Seq| Some((seq, shared.index.row(seq)?.id));
+        vec![Command::Scan {
+            generation: self.scan.generation,
+            requests: waiting.into_iter().filter_map(id).collect(),
+            terms: self.list.filter().slots.clone(),
+        }]
+    }
+
+    fn typed(&mut self, shared: &Shared) -> Vec<Command> {
+        let Some(prompt) = &self.prompt else { return Vec::new() };
+        self.filter = prompt.text();
+        match Filter::parse(&self.filter) {
+            Ok(filter) => {
+                self.error = None;
+                if filter == *self.list.filter() {
+                    return Vec::new();
+                }
+                let sort = self.list.sort();
+                self.relist(shared, filter, sort)
+            }
+            Err(error) => {
+                self.error = Some(error);
+                Vec::new()
+            }
+        }
+    }
+
+    /// The next place from here for which `is_wanted` holds.
+    fn seek(&mut self, shared: &Shared, down: bool, is_wanted: impl Fn(Seq) -> bool) -> bool {
+        let scroll = self.scroll(shared);
+        let len = self.list.len(&shared.index);
+        let fits = |place: &usize| self.list.nth(*place, &shared.index).is_some_and(&is_wanted);
+        let found = if down {
+            (scroll.cursor + 1..len).find(fits)
+        } else {
+            (0..scroll.cursor.min(len)).rev().find(fits)
+        };
+        if let Some(place) = found {
+            self.is_following = false;
+            self.set(shared, Scroll { cursor: place, ..scroll });
+        }
+        found.is_some()
+    }
+
+    /// Takes in what has come into the index.
+    fn catch_up(&mut self, shared: &Shared) {
+        let range = shared.index.range();
+        let (first, end) = self.counted;
+        self.counted = (range.start, range.end);
+        for seq in (range.start..first).rev().chain(end..range.end) {
+            if let Some(row) = shared.index.row(seq) {
+                self.pulse.add(&row);
+                self.usual.add(&row);
+            }
+        }
+        self.list.catch_up(&shared.index);
+    }
+
+    /// What is to be loaded to be shown beside the list.
+    fn preview(&self, shared: &Shared) -> Vec<Command> {
+        let is_shown = view::areas(self, shared, shared.body()).preview.is_some();
+        let row = self.chosen(shared).filter(|_| is_shown).and_then(|seq| shared.index.row(seq));
+        let wanted = row.filter(|row| shared.traces.get(row.id).is_none());
+        wanted.map(|row| Command::Load(row.id)).into_iter().collect()
     }
 }
 
@@ -70,43 +239,135 @@ impl Screen for Requests {
     }
 
     fn request(&self, shared: &Shared) -> Option<RequestId> {
-        let seq = shared.index.nth_newest(self.scroll(shared).cursor)?;
-        Some(shared.index.row(seq)?.id)
+        Some(shared.index.row(self.chosen(shared)?)?.id)
+    }
+
+    fn type_key(&mut self, shared: &mut Shared, key: &KeyEvent) -> Option<Vec<Command>> {
+        let prompt = self.prompt.as_mut()?;
+        match key.code {
+            KeyCode::Enter if self.error.is_none() => self.prompt = None,
+            KeyCode::Enter => {}
+            KeyCode::Esc => {
+                *prompt = Prompt::default();
+                let commands = self.typed(shared);
+                self.prompt = None;
+                return Some(commands);
+            }
+            KeyCode::Backspace if prompt.is_empty() => self.prompt = None,
+            _ => {
+                if prompt.press(key) {
+                    return Some(self.typed(shared));
+                }
+                // Moving in the list while typing.
+                match key.code {
+                    KeyCode::Down => return Some(self.act(shared, Action::Down)),
+                    KeyCode::Up => return Some(self.act(shared, Action::Up)),
+                    _ => {}
+                }
+            }
+        }
+        Some(Vec::new())
+    }
+
+    fn paste(&mut self, shared: &mut Shared, text: &str) -> Vec<Command> {
+        if let Some(prompt) = &mut self.prompt {
+            prompt.paste(text);
+            return self.typed(shared);
+        }
+        Vec::new()
     }
 
     fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command> {
-        let height = usize::from(view::rows(Self::body(shared)).height);
         let mut scroll = self.scroll(shared);
-        if scroll.act(action, shared.index.len(), height) {
+        if scroll.act(action, self.list.len(&shared.index), self.height(shared)) {
             // Whoever moves wants to look: only the top follows.
             self.is_following = action == Action::Top;
             self.set(shared, scroll);
-            return Vec::new();
+            return self.preview(shared);
         }
+        let chosen = self.chosen(shared).and_then(|seq| shared.index.row(seq));
         match action {
             Action::Follow => {
                 self.set(shared, scroll);
                 self.is_following = !self.is_following;
-                Vec::new()
             }
             Action::Open => {
-                let row = shared.index.nth_newest(scroll.cursor).and_then(|seq| shared.index.row(seq));
-                row.map(|row| Command::Show(Show::Timeline(row.id))).into_iter().collect()
+                return chosen.map(|row| Command::Show(Show::Timeline(row.id))).into_iter().collect();
             }
-            _ => Vec::new(),
+            Action::CopyId => return chosen.map(|row| Command::copy_id(row.id)).into_iter().collect(),
+            Action::Filter => self.prompt = Some(Prompt::new(&self.filter)),
+            Action::Back if !self.filter.is_empty() => {
+                (self.filter, self.error) = (String::new(), None);
+                return self.relist(shared, Filter::default(), self.list.sort());
+            }
+            Action::Back => self.list_by(shared, Sort::Newest),
+            Action::Sort => self.list_by(shared, self.list.sort().next()),
+            Action::Mark => {
+                if let Some(seq) = chosen.map(|row| row.seq) {
+                    if !self.marks.remove(&seq) {
+                        self.marks.insert(seq);
+                    }
+                    return self.act(shared, Action::Down);
+                }
+            }
+            Action::NextMark => {
+                let marks = self.marks.clone();
+                let is_marked = |seq| marks.contains(&seq);
+                if !self.seek(shared, true, is_marked) {
+                    self.is_following = false;
+                    let top = Scroll::default();
+                    let before = self.scroll(shared);
+                    self.set(shared, top);
+                    if !self.list.nth(0, &shared.index).is_some_and(is_marked)
+                        && !self.seek(shared, true, is_marked)
+                    {
+                        self.set(shared, before);
+                        shared.notice = Some(Notice::bad("no request in the list is marked; m marks one"));
+                    }
+                }
+            }
+            Action::NextFailed | Action::PreviousFailed => {
+                let down = action == Action::NextFailed;
+                let failed = |seq| shared.index.row(seq).is_some_and(|row| row.failed || row.status >= 400);
+                if !self.seek(shared, down, failed) {
+                    let beyond = if down { "below" } else { "above" };
+                    shared.notice = Some(Notice::bad(format!("no request {beyond} failed")));
+                }
+            }
+            Action::Log => {
+                if let Some(service) = &mut shared.service {
+                    service.is_shown = !service.is_shown;
+                }
+            }
+            _ => {}
         }
+        self.preview(shared)
     }
 
-    fn take(&mut self, shared: &mut Shared, _message: &Message) -> Vec<Command> {
-        let mut scroll = self.scroll(shared);
-        scroll.keep(shared.index.len(), usize::from(view::rows(Self::body(shared)).height));
-        self.set(shared, scroll);
-        Vec::new()
+    fn take(&mut self, shared: &mut Shared, message: &Message) -> Vec<Command> {
+        let mut commands = match message {
+            Message::Older { .. } | Message::Newer(_) => {
+                self.catch_up(shared);
+                self.look_into_slots(shared)
+            }
+            Message::Scanned { generation, looked, found } if *generation == self.scan.generation => {
+                self.scan.looked += looked;
+                self.list.let_in(found, &shared.index);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        };
+        self.set(shared, self.scroll(shared));
+        // One at a time: the list may change faster than traces are loaded.
+        if shared.traces.asked() == 0 {
+            commands.extend(self.preview(shared));
+        }
+        commands
     }
 
     fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
-        let rows = view::rows(area);
-        let (len, height) = (shared.index.len(), usize::from(rows.height));
+        let rows = view::areas(self, shared, area).rows;
+        let (len, height) = (self.list.len(&shared.index), usize::from(rows.height));
         let mut scroll = self.scroll(shared);
         match event.kind {
             MouseEventKind::ScrollDown => scroll.wheel(WHEEL, len, height),
@@ -125,10 +386,21 @@ impl Screen for Requests {
         }
         self.is_following = false;
         self.set(shared, scroll);
-        Vec::new()
+        self.preview(shared)
     }
 
     fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer) {
         view::draw(self, shared, area, buffer);
+    }
+}
+
+impl Requests {
+    fn list_by(&mut self, shared: &Shared, sort: Sort) {
+        if sort != self.list.sort() {
+            let filter = self.list.filter().clone();
+            self.list.set(filter, sort, &shared.index);
+            self.is_following = false;
+            self.set(shared, Scroll::default());
+        }
     }
 }

@@ -4,72 +4,356 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_trace::duration;
 
-use super::Requests;
-use crate::draw::Pen;
-use crate::index::Row;
+use super::list::Sort;
+use super::usual::Verdict;
+use super::{Requests, preview};
+use crate::dev::State;
+use crate::draw::{Pen, rule, spark, thumb, wall};
+use crate::index::{Row, Seq};
 use crate::shared::Shared;
 
-/// Where the rows are, below the names of the columns.
-pub(super) fn rows(area: Rect) -> Rect {
-    let head = area.height.min(1);
-    Rect { y: area.y + head, height: area.height - head, ..area }
+/// Beside a list in a terminal of this width, the chosen request is shown.
+const WIDE: u16 = 150;
+/// In a terminal of fewer rows, only the list is shown.
+const LOW: u16 = 10;
+/// The width of a line of measures.
+const MAX_SPARK: usize = 30;
+
+/// What is where.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Areas {
+    measures: Rect,
+    filter: Rect,
+    heads: Rect,
+    pub(super) rows: Rect,
+    pub(super) preview: Option<Rect>,
+    log: Option<Rect>,
+}
+
+pub(super) fn areas(requests: &Requests, shared: &Shared, area: Rect) -> Areas {
+    let mut rest = area;
+    let top = |height: u16, rest: &mut Rect| {
+        let height = height.min(rest.height);
+        let taken = Rect { height, ..*rest };
+        (rest.y, rest.height) = (rest.y + height, rest.height - height);
+        taken
+    };
+    let measures = top(u16::from(area.height >= LOW), &mut rest);
+    let is_filtered = requests.prompt.is_some() || !requests.filter.is_empty();
+    let filter = top(u16::from(is_filtered), &mut rest);
+    let is_log = shared.service.as_ref().is_some_and(|service| service.is_shown) && area.height >= LOW;
+    let log = is_log.then(|| {
+        let height = rest.height / 2;
+        rest.height -= height;
+        Rect { y: rest.bottom(), height, ..rest }
+    });
+    let preview = (area.width >= WIDE).then(|| {
+        let width = area.width * 2 / 5;
+        rest.width -= width;
+        Rect { x: rest.right(), width, ..rest }
+    });
+    let heads = top(1, &mut rest);
+    Areas { measures, filter, heads, rows: rest, preview, log }
 }
 
 pub(super) fn draw(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let columns = Columns::new(usize::from(area.width));
-    let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
-    columns.write(&mut pen, ["id", "age", "method", "path", "status", "took", "flow"], [theme.faint; 7]);
-    let rows = rows(area);
+    let areas = areas(requests, shared, area);
+    draw_measures(requests, shared, areas.measures, buffer);
+    draw_filter(requests, shared, areas.filter, buffer);
+    let columns = Columns::new(usize::from(areas.rows.width));
+    columns.draw_heads(requests.list.sort(), shared, areas.heads, buffer);
+    let len = requests.list.len(&shared.index);
+    let height = usize::from(areas.rows.height);
     let mut scroll = requests.scroll(shared);
-    scroll.keep(shared.index.len(), usize::from(rows.height));
-    for line in 0..rows.height {
-        let place = scroll.first + usize::from(line);
-        let Some(row) = shared.index.nth_newest(place).and_then(|seq| shared.index.row(seq)) else { break };
-        draw_row(&row, shared, &columns, rows, line, buffer);
-        if place == scroll.cursor {
-            let area = Rect { y: rows.y + line, height: 1, ..rows }.intersection(buffer.area);
-            buffer.set_style(area, theme.chosen);
+    scroll.keep(len, height);
+    let shown: Vec<Row<'_>> = (scroll.first..scroll.first + height)
+        .map_while(|place| shared.index.row(requests.list.nth(place, &shared.index)?))
+        .collect();
+    let longest_ns = shown.iter().map(|row| row.duration_ns).max().unwrap_or(0);
+    for (line, row) in (0..areas.rows.height).zip(&shown) {
+        columns.draw_row(row, longest_ns, requests, shared, areas.rows, line, buffer);
+        if scroll.first + usize::from(line) == scroll.cursor {
+            let area = Rect { y: areas.rows.y + line, height: 1, ..areas.rows };
+            buffer.set_style(area.intersection(buffer.area), theme.chosen);
         }
     }
-}
-
-fn draw_row(row: &Row<'_>, shared: &Shared, columns: &Columns, area: Rect, line: u16, buffer: &mut Buffer) {
-    let theme = &shared.theme;
-    let status = if row.status == 0 { "-".to_owned() } else { row.status.to_string() };
-    let flow = if row.flow.is_empty() { "-" } else { row.flow };
-    let (id, age) = (row.id.short(12), duration::age(shared.now_unix_ns, row.started_unix_ns));
-    let took = duration::show(row.duration_ns);
-    let status_style = if row.status == 0 { theme.bad } else { theme.status(row.status) };
-    if shared.compared == Some(row.id) {
-        Pen::new(buffer, area, line, theme.glyphs.ellipsis).put(theme.glyphs.mark, theme.mark);
+    if shown.is_empty() {
+        draw_nothing(shared, areas.rows, buffer);
     }
-    let mut pen = Pen::new(buffer, area, line, theme.glyphs.ellipsis);
-    columns.write(
-        &mut pen,
-        [&id, &age, row.method, row.path, &status, &took, flow],
-        [theme.id, theme.faint, theme.text, theme.text, status_style, theme.text, theme.faint],
-    );
+    thumb(areas.rows, scroll.first, len, theme, buffer);
+    if let Some(area) = areas.preview {
+        wall(area, theme.border, theme, buffer);
+        let inner = Rect { x: area.x + 1, width: area.width - 1, ..area };
+        let chosen = requests.chosen(shared).and_then(|seq| shared.index.row(seq));
+        preview::draw(chosen.as_ref(), shared, inner, buffer);
+    }
+    if let Some(area) = areas.log {
+        draw_log(shared, area, buffer);
+    }
 }
 
-/// How wide the columns are.
+fn draw_nothing(shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    let theme = &shared.theme;
+    let mut say = |row: u16, text: &str| {
+        Pen::new(buffer, area, row, theme.glyphs.ellipsis).skip(2).put(text, theme.faint);
+    };
+    if shared.index.len() > 0 {
+        say(1, "No request passes the filter. Esc takes it away.");
+    } else if !shared.index.is_whole() {
+        say(1, "Reading the store.");
+    } else if let Some(service) = &shared.service {
+        match &service.state {
+            Some(State::Serving(addr)) => {
+                say(1, "No requests yet. Send one:");
+                say(2, &format!("curl {addr}/"));
+            }
+            _ => say(1, "No requests yet."),
+        }
+    } else {
+        say(1, "No requests have been recorded here. They show as soon as they are.");
+    }
+}
+
+fn draw_measures(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    let (theme, glyphs) = (&shared.theme, shared.theme.glyphs);
+    let width = usize::from(area.width);
+    let measures = requests.pulse.measures(shared.now_unix_ns, super::pulse::WINDOW_S);
+    let mut pen = Pen::new(buffer, area, 0, glyphs.ellipsis);
+    pen.skip(1);
+    let columns = (width.saturating_sub(62) / 4).min(MAX_SPARK);
+    let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), duration::show);
+    let rate = measures.rate.now.unwrap_or(0);
+    let rate =
+        if rate >= 1_000 { (rate / 100).to_string() } else { format!("{}.{}", rate / 100, rate / 10 % 10) };
+    let failed = measures.failed.now;
+    let failed_style = if failed.is_some_and(|percent| percent > 0) { theme.bad } else { theme.text };
+    let all = [
+        ("rate", &measures.rate, format!("{rate}/s"), theme.noted, theme.strong),
+        ("p50", &measures.p50_ns, time(measures.p50_ns.now), theme.good, theme.strong),
+        ("p99", &measures.p99_ns, time(measures.p99_ns.now), theme.warn, theme.strong),
+        (
+            "failed",
+            &measures.failed,
+            failed.map_or("-".to_owned(), |percent| format!("{percent}%")),
+            theme.bad,
+            failed_style,
+        ),
+    ];
+    for (name, measure, now, line, style) in all {
+        pen.put(name, theme.faint).skip(1).put(&shared.say(&now), style).skip(1);
+        if columns >= 4 {
+            pen.put(&spark(&measure.line, columns, glyphs), line);
+        }
+        pen.skip(2);
+    }
+    let len = requests.list.len(&shared.index);
+    let state = if requests.is_following { "following" } else { "held still" };
+    let count = if len == shared.index.len() {
+        thousands(len)
+    } else {
+        format!("{} of {}", thousands(len), thousands(shared.index.len()))
+    };
+    let reading = if shared.index.is_whole() { "" } else { "+" };
+    let text = format!("{count}{reading}  {state} ");
+    pen.until(crate::draw::width(&text));
+    pen.put(&format!("{count}{reading}  "), theme.faint);
+    pen.put(state, if requests.is_following { theme.good } else { theme.warn });
+}
+
+fn draw_filter(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    let theme = &shared.theme;
+    let mut said = String::new();
+    if requests.scan.asked > 0 {
+        let of = if requests.scan.is_cut { " newest" } else { "" };
+        said = format!(
+            "slots of {} of{of} {} read ",
+            thousands(requests.scan.looked),
+            thousands(requests.scan.asked)
+        );
+    }
+    let said = requests.error.clone().unwrap_or(said);
+    let style = if requests.error.is_some() { theme.bad } else { theme.faint };
+    let room = crate::draw::width(&said).min(usize::from(area.width) / 2);
+    let line = Rect { width: area.width.saturating_sub(room as u16 + 1), ..area };
+    let mut pen = Pen::new(buffer, line, 0, theme.glyphs.ellipsis);
+    pen.put(" /", theme.key);
+    match &requests.prompt {
+        Some(prompt) => prompt.draw(&mut pen, theme),
+        None => drop(pen.put(&requests.filter, theme.text)),
+    }
+    let rest = Rect { x: line.right(), width: area.width - line.width, ..area };
+    Pen::new(buffer, rest, 0, theme.glyphs.ellipsis).recorded(&said, style);
+}
+
+fn draw_log(shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    let theme = &shared.theme;
+    let Some(service) = &shared.service else { return };
+    let is_bad = matches!(service.state, Some(State::BuildFailed { .. } | State::Ended(_)));
+    let style = if is_bad { theme.bad } else { theme.border };
+    rule(
+        area,
+        if is_bad { "what went wrong; L hides it" } else { "what it says; L hides it" },
+        style,
+        theme,
+        buffer,
+    );
+    let inner = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    // Errors are read from their start, all else from its end.
+    let start = service.lines.iter().position(|line| line.starts_with("error")).filter(|_| is_bad);
+    let first =
+        start.unwrap_or(service.lines.len()).min(service.lines.len().saturating_sub(inner.height.into()));
+    for (row, line) in (0..inner.height).zip(service.lines.iter().skip(first)) {
+        let style = match line {
+            line if line.starts_with("error") => theme.bad,
+            line if line.starts_with("warning") => theme.warn,
+            _ => theme.text,
+        };
+        Pen::new(buffer, inner, row, theme.glyphs.ellipsis).skip(1).recorded(line, style);
+    }
+}
+
+/// `1,234,567`.
+pub(super) fn thousands(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+const ID: usize = 13;
+const AGE: usize = 4;
+const METHOD: usize = 6;
+const STATUS: usize = 6;
+const TOOK: usize = 9;
+
+/// How wide the columns are; those of no width are left out.
 struct Columns {
     path: usize,
+    bar: usize,
     flow: usize,
+    class: usize,
+    verdict: usize,
 }
 
 impl Columns {
     fn new(width: usize) -> Self {
-        let rest = width.saturating_sub(1 + 13 + 2 + 4 + 2 + 6 + 2 + 2 + 6 + 2 + 9 + 2);
-        let flow = (rest / 3).min(24);
-        Self { path: rest - flow, flow }
+        // The mark, and two blanks between columns.
+        let mut rest = width.saturating_sub(2 + ID + 2 + AGE + 2 + METHOD + 2 + STATUS + 2 + TOOK + 1);
+        let mut take = |wanted: usize, least: usize| {
+            let given = if rest >= least + wanted + 2 { wanted } else { 0 };
+            rest -= if given > 0 { given + 2 } else { 0 };
+            given
+        };
+        let verdict = take(9, 10);
+        let flow = take(14, 14);
+        let bar = take(10, 24);
+        let class = take(11, 34);
+        let wide_bar = take(10, 44);
+        let bar = bar + if wide_bar > 0 { wide_bar + 2 } else { 0 };
+        let flow_more = if flow > 0 { rest.saturating_sub(40).min(16) } else { 0 };
+        rest -= flow_more;
+        Self { path: rest.saturating_sub(2), bar, flow: flow + flow_more, class, verdict }
     }
 
-    fn write(&self, pen: &mut Pen<'_>, texts: [&str; 7], styles: [ratatui::style::Style; 7]) {
-        let [id, age, method, path, status, took, flow] = texts;
-        pen.skip(1).left(id, 13, styles[0]).skip(2).right(age, 4, styles[1]).skip(2);
-        pen.recorded_left(method, 6, styles[2]).skip(2);
-        pen.recorded_left(path, self.path, styles[3]).skip(2).right(status, 6, styles[4]).skip(2);
-        pen.right(took, 9, styles[5]).skip(2).recorded_left(flow, self.flow, styles[6]);
+    fn draw_heads(&self, sort: Sort, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+        let (style, glyphs) = (shared.theme.faint, shared.theme.glyphs);
+        let head = |text: &str, by: Sort, arrow: &str| {
+            if sort == by { format!("{text}{arrow}") } else { text.to_owned() }
+        };
+        let mut pen = Pen::new(buffer, area, 0, glyphs.ellipsis);
+        pen.skip(2).left("id", ID, style).skip(2);
+        pen.right(&head("age", Sort::Newest, glyphs.ascending), AGE, style).skip(2);
+        pen.left("method", METHOD, style).skip(2);
+        pen.left(&head("path", Sort::Path, glyphs.ascending), self.path, style).skip(2);
+        pen.right(&head("status", Sort::Status, glyphs.descending), STATUS, style).skip(2);
+        pen.right(&head("took", Sort::Slowest, glyphs.descending), TOOK, style);
+        for (text, columns) in
+            [("", self.bar), ("flow", self.flow), ("class", self.class), ("", self.verdict)]
+        {
+            if columns > 0 {
+                pen.skip(2).left(text, columns, style);
+            }
+        }
     }
+
+    #[expect(clippy::too_many_arguments, reason = "a row, and where and how it is drawn")]
+    fn draw_row(
+        &self,
+        row: &Row<'_>,
+        longest_ns: u64,
+        requests: &Requests,
+        shared: &Shared,
+        area: Rect,
+        line: u16,
+        buffer: &mut Buffer,
+    ) {
+        let (theme, glyphs) = (&shared.theme, shared.theme.glyphs);
+        let verdict = requests.usual.verdict(row);
+        let is_marked = |seq: Seq| requests.marks.contains(&seq);
+        let mut pen = Pen::new(buffer, area, line, glyphs.ellipsis);
+        let (sign, style) = match shared.compared == Some(row.id) {
+            true => (glyphs.differs, theme.warn),
+            false if is_marked(row.seq) => (glyphs.mark, theme.mark),
+            false => (" ", theme.text),
+        };
+        pen.put(sign, style).skip(1);
+        pen.left(&row.id.short(12), ID, theme.id).skip(2);
+        pen.right(&duration::age(shared.now_unix_ns, row.started_unix_ns), AGE, theme.faint).skip(2);
+        pen.recorded_left(row.method, METHOD, theme.text).skip(2);
+        pen.recorded_left(row.path, self.path, theme.text).skip(2);
+        let (status, style) = match row.status {
+            0 => ("-".to_owned(), theme.bad),
+            status => (status.to_string(), theme.status(status)),
+        };
+        pen.right(&status, STATUS, style).skip(2);
+        let slow = matches!(verdict, Verdict::Slow { .. });
+        pen.right(
+            &shared.say(&duration::show(row.duration_ns)),
+            TOOK,
+            if slow { theme.warn } else { theme.text },
+        );
+        if self.bar > 0 {
+            let bar = bar(row.duration_ns, longest_ns, self.bar, glyphs);
+            pen.skip(2).left(&bar, self.bar, if slow { theme.warn } else { theme.effect });
+        }
+        if self.flow > 0 {
+            let flow = if row.flow.is_empty() { "-" } else { row.flow };
+            pen.skip(2).recorded_left(flow, self.flow, theme.faint);
+        }
+        if self.class > 0 {
+            pen.skip(2).left(row.class.as_str(), self.class, theme.faint);
+        }
+        if self.verdict > 0 {
+            pen.skip(2);
+            match verdict {
+                Verdict::Usual => {}
+                Verdict::Slow { tenths } => {
+                    let times = if tenths < 100 {
+                        format!("{}.{}", tenths / 10, tenths % 10)
+                    } else {
+                        (tenths / 10).to_string()
+                    };
+                    pen.left(&format!("{times}x slow"), self.verdict, theme.warn);
+                }
+                Verdict::Failed => drop(pen.recorded_left(row.outcome, self.verdict, theme.bad)),
+            }
+        }
+    }
+}
+
+/// A length from the left, in eighths of a column; never nothing.
+fn bar(ns: u64, longest_ns: u64, columns: usize, glyphs: &crate::theme::Glyphs) -> String {
+    let eighths = (u128::from(ns) * columns as u128 * 8 / u128::from(longest_ns.max(1))) as usize;
+    let eighths = eighths.clamp(1, columns * 8);
+    let mut out = glyphs.eighths[7].repeat(eighths / 8);
+    if let Some(rest) = (eighths % 8).checked_sub(1) {
+        out.push_str(glyphs.eighths[rest]);
+    }
+    out
 }

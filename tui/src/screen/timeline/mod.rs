@@ -1,53 +1,190 @@
-//! One request: where its time went, step by step.
+//! One request: a waterfall of its steps and effects, and an inspector that tells what each moment was like.
 
+pub(crate) mod head;
+mod inspect;
+mod moments;
+mod tree;
 mod view;
+pub(crate) mod waterfall;
 
-use crossterm::event::{KeyCode, MouseEvent, MouseEventKind};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_replay::Timeline;
+use zerver_replay::Why;
 use zerver_trace::RequestId;
 
-use crate::draw::Scroll;
+use self::inspect::Inspected;
+use self::moments::Moments;
+use self::tree::Entry;
+use self::waterfall::{Row, Subject};
+use crate::curl;
+use crate::draw::{Scroll, width};
 use crate::keys::{self, Action, Key, key, named, row};
-use crate::message::{Command, Message, Show};
+use crate::message::{Command, Message, Notice, Show};
+use crate::prompt::Prompt;
 use crate::screen::Screen;
-use crate::shared::Shared;
+use crate::shared::{Shared, Story};
+
+/// The wheel turns by so many rows.
+const WHEEL: isize = 3;
+/// More rows than these are not shown.
+const MAX_ROWS: usize = 100_000;
+/// The share of the waterfall, in percent: at the start, and within what limits.
+const SHARE: u16 = 55;
+const SHARES: std::ops::RangeInclusive<u16> = 15..=85;
 
 const KEYS: &[Key] = &[
+    row(&[key('h'), named(KeyCode::Left)], Action::Earlier, "An event back in time", Some("back in time")),
+    row(&[key('l'), named(KeyCode::Right)], Action::Later, "An event on in time", Some("on")),
+    row(&[named(KeyCode::Tab)], Action::NextPane, "Between the waterfall and the inspector", Some("pane")),
+    row(&[key('i')], Action::NextSection, "To the next section of the inspector", Some("section")),
+    row(&[named(KeyCode::Enter), key(' ')], Action::Fold, "Look into the row; open or close a value", None),
+    row(&[key('e')], Action::Edit, "Open the source of the step in $EDITOR", Some("edit")),
+    row(&[key('/')], Action::Search, "Search in the part that has the keys", None),
+    row(&[key('n')], Action::NextMatch, "To the next match", None),
+    row(&[key('N')], Action::PreviousMatch, "To the match before", None),
+    row(&[key('J'), key(']')], Action::NextRequest, "The next request of the list", None),
+    row(&[key('K'), key('[')], Action::PreviousRequest, "The request before it in the list", None),
+    row(&[key('y')], Action::CopyId, "Copy the id; in the inspector, the value of the line", Some("copy")),
+    row(&[key('Y')], Action::CopyCurl, "Copy the request as a curl command", None),
+    row(&[key('+')], Action::Grow, "Make the waterfall larger", None),
+    row(&[key('-')], Action::Shrink, "Make the waterfall smaller", None),
     row(
         &[named(KeyCode::Esc), named(KeyCode::Backspace)],
         Action::Back,
         "Back to where you came from",
-        Some("back"),
+        Some("list"),
     ),
-    row(&[key('y')], Action::CopyId, "Copy the id", Some("copy id")),
 ];
 
 /// One request.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct TimelineScreen {
     id: Option<RequestId>,
     /// None until the trace has come.
-    timeline: Option<Timeline>,
-    scroll: Scroll,
+    shown: Option<Shown>,
+    why: Option<Result<Arc<Why>, String>>,
+    is_inspecting: bool,
+    share: u16,
+    is_dragging: bool,
+    prompt: Option<Prompt>,
+    search: String,
     /// The step to go to when the trace has come.
     wanted: Option<u16>,
 }
 
+/// What is shown of a request that has come.
+#[derive(Debug)]
+struct Shown {
+    story: Arc<Story>,
+    rows: Vec<Row>,
+    moments: Moments,
+    moment: usize,
+    /// The first row of the waterfall that is shown.
+    first: usize,
+    inspector: Scroll,
+    folds: HashSet<String>,
+}
+
+impl Shown {
+    fn of(story: &Arc<Story>) -> Self {
+        let rows = waterfall::rows(story, MAX_ROWS);
+        let moments = Moments::of(story, &rows);
+        let mut shown = Self {
+            story: Arc::clone(story),
+            rows,
+            moments,
+            moment: 0,
+            first: 0,
+            inspector: Scroll::default(),
+            folds: HashSet::new(),
+        };
+        // Where it failed is what is looked for; else, where the most of the time went.
+        let wanted = shown.failing_row().or_else(|| shown.longest_row());
+        shown.moment = wanted.map_or(0, |row| shown.moments.of_row(row));
+        shown
+    }
+
+    fn failing_row(&self) -> Option<usize> {
+        let run = waterfall::failing(&self.story.timeline)?;
+        let is_effect = |row: &Row| matches!(row.subject, Subject::Effect(of, _) if of == run) && row.is_bad;
+        let is_run = |row: &Row| row.subject == Subject::Run(run);
+        self.rows.iter().position(is_effect).or_else(|| self.rows.iter().position(is_run))
+    }
+
+    fn longest_row(&self) -> Option<usize> {
+        let inner = self.rows.iter().enumerate().filter(|(_, row)| row.subject != Subject::Request);
+        inner.max_by_key(|(at, row)| (row.took_ns, usize::MAX - at)).map(|(at, _)| at)
+    }
+
+    /// The row of the moment.
+    fn row(&self) -> usize {
+        self.moments.get(self.moment).map_or(0, |moment| moment.row)
+    }
+
+    fn scroll(&self, height: usize) -> Scroll {
+        let mut scroll = Scroll { cursor: self.row(), first: self.first };
+        scroll.keep(self.rows.len(), height);
+        scroll
+    }
+
+    fn go_to_step(&mut self, step: u16) {
+        let runs = &self.story.timeline.runs;
+        let is_it = |row: &Row| matches!(row.subject, Subject::Run(run) if runs[run].step.index == step);
+        if let Some(row) = self.rows.iter().position(is_it) {
+            self.go(self.moments.of_row(row));
+        }
+    }
+
+    fn go(&mut self, moment: usize) {
+        if moment != self.moment {
+            self.moment = moment.min(self.moments.len().saturating_sub(1));
+            self.inspector = Scroll::default();
+        }
+    }
+}
+
+impl Default for TimelineScreen {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
 impl TimelineScreen {
     pub(crate) fn new(id: Option<RequestId>) -> Self {
-        Self { id, ..Self::default() }
+        Self {
+            id,
+            shown: None,
+            why: None,
+            is_inspecting: false,
+            share: SHARE,
+            is_dragging: false,
+            prompt: None,
+            search: String::new(),
+            wanted: None,
+        }
+    }
+
+    /// The request that is open.
+    pub(crate) fn id(&self) -> Option<RequestId> {
+        self.id
     }
 
     /// Shows another request.
     pub(crate) fn open(&mut self, shared: &Shared, id: RequestId) -> Vec<Command> {
-        if self.id == Some(id) {
+        if self.id == Some(id) && self.shown.is_some() {
             return Vec::new();
         }
-        *self = Self::new(Some(id));
+        (self.id, self.shown, self.why, self.is_inspecting) = (Some(id), None, None, false);
+        let mut commands = vec![Command::Explain(id)];
         self.settle(shared);
-        if shared.traces.get(id).is_none() { vec![Command::Load(id)] } else { Vec::new() }
+        if self.shown.is_none() {
+            commands.push(Command::Load(id));
+        }
+        commands
     }
 
     /// Goes to the first run of a step, now or when the trace has come.
@@ -57,14 +194,107 @@ impl TimelineScreen {
     }
 
     fn settle(&mut self, shared: &Shared) {
-        let Some(story) = self.id.and_then(|id| shared.traces.story(id)) else { return };
-        let runs = &self.timeline.get_or_insert_with(|| story.timeline.clone()).runs;
-        if let Some(step) = self.wanted.take()
-            && let Some(at) = runs.iter().position(|run| run.step.index == step)
+        if self.shown.is_none()
+            && let Some(story) = self.id.and_then(|id| shared.traces.story(id))
         {
-            self.scroll.cursor = at;
-            self.scroll.keep(runs.len(), view::rows_height(shared));
+            self.shown = Some(Shown::of(story));
         }
+        if let Some(shown) = &mut self.shown
+            && let Some(step) = self.wanted.take()
+        {
+            shown.go_to_step(step);
+        }
+    }
+
+    fn why(&self) -> Option<&Why> {
+        self.why.as_ref()?.as_ref().ok().map(Arc::as_ref)
+    }
+
+    /// The lines of the inspector.
+    fn entries(&self, columns: usize) -> Vec<Entry> {
+        let Some(shown) = &self.shown else { return Vec::new() };
+        let of = Inspected {
+            story: &shown.story,
+            rows: &shown.rows,
+            moments: &shown.moments,
+            moment: shown.moment,
+            why: self.why.as_ref(),
+        };
+        inspect::entries(&of, &shown.folds, columns)
+    }
+
+    /// The next match of the search from here, in the part that has the keys.
+    fn seek(&mut self, shared: &mut Shared, down: bool) {
+        let wanted = self.search.to_lowercase();
+        let areas = view::areas(self, shared, shared.body());
+        let texts: Vec<String> = if self.is_inspecting {
+            self.entries(view::columns(areas.inspector)).iter().map(|entry| entry.line.text()).collect()
+        } else {
+            let rows = self.shown.iter().flat_map(|shown| &shown.rows);
+            rows.map(|row| format!("{} {}", row.name, row.outcome)).collect()
+        };
+        let Some(shown) = self.shown.as_mut().filter(|_| !wanted.is_empty()) else { return };
+        let here = if self.is_inspecting { shown.inspector.cursor } else { shown.row() };
+        let n = texts.len();
+        let order = (1..=n).map(|step| if down { (here + step) % n } else { (here + n - step) % n });
+        let found = order.into_iter().find(|at| texts[*at].to_lowercase().contains(&wanted));
+        match found {
+            Some(at) if self.is_inspecting => {
+                shown.inspector.cursor = at;
+                shown.inspector.keep(n, usize::from(areas.inspector.height));
+            }
+            Some(at) => shown.go(shown.moments.of_row(at)),
+            None => shared.notice = Some(Notice::bad(format!("{:?} is not here", self.search))),
+        }
+    }
+
+    fn act_in_inspector(&mut self, shared: &Shared, action: Action) -> bool {
+        let area = view::areas(self, shared, shared.body()).inspector;
+        let entries = self.entries(view::columns(area));
+        let Some(shown) = &mut self.shown else { return false };
+        let (len, height) = (entries.len(), usize::from(area.height));
+        match action {
+            Action::NextSection => {
+                let heads =
+                    || entries.iter().enumerate().filter(|(_, entry)| entry.is_head).map(|(at, _)| at);
+                let next = heads().find(|at| *at > shown.inspector.first.max(shown.inspector.cursor));
+                shown.inspector.cursor = next.unwrap_or(0);
+                // Its head comes to the top.
+                shown.inspector.first = shown.inspector.cursor;
+                shown.inspector.keep(len, height);
+                true
+            }
+            Action::Fold if self.is_inspecting => {
+                let entry = entries.get(shown.inspector.cursor);
+                if let Some((place, _)) = entry.and_then(|entry| entry.fold.clone()) {
+                    if !shown.folds.remove(&place) {
+                        shown.folds.insert(place);
+                    }
+                }
+                true
+            }
+            action if self.is_inspecting => shown.inspector.act(action, len, height),
+            _ => false,
+        }
+    }
+
+    fn copy_value(&self, shared: &Shared) -> Option<Command> {
+        let area = view::areas(self, shared, shared.body()).inspector;
+        let at = self.shown.as_ref()?.inspector.cursor;
+        let text = self.entries(view::columns(area)).into_iter().nth(at)?.copy?;
+        Some(Command::Copy { what: format!("{} columns of text", width(&text)), text })
+    }
+
+    /// Where the source of the chosen step is.
+    fn source(&self) -> Option<Command> {
+        let shown = self.shown.as_ref()?;
+        let run = match shown.rows.get(shown.row())?.subject {
+            Subject::Run(run) | Subject::Effect(run, _) => run,
+            Subject::Request => 0,
+            Subject::Response => shown.story.timeline.runs.len().checked_sub(1)?,
+        };
+        let step = &shown.story.timeline.runs.get(run)?.step;
+        (step.line > 0).then(|| Command::Edit { file: step.file.clone(), line: step.line })
     }
 }
 
@@ -81,28 +311,135 @@ impl Screen for TimelineScreen {
         self.id
     }
 
-    fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command> {
-        let height = view::rows_height(shared);
-        if self.scroll.act(action, view::rows_len(self), height) {
-            return Vec::new();
+    fn type_key(&mut self, shared: &mut Shared, key: &KeyEvent) -> Option<Vec<Command>> {
+        let prompt = self.prompt.as_mut()?;
+        match key.code {
+            KeyCode::Enter => {
+                self.search = prompt.text();
+                self.prompt = None;
+                self.seek(shared, true);
+            }
+            KeyCode::Esc => self.prompt = None,
+            KeyCode::Backspace if prompt.is_empty() => self.prompt = None,
+            _ => drop(prompt.press(key)),
         }
-        match (action, self.id) {
-            (Action::Back, _) => vec![Command::Show(Show::Back)],
-            (Action::CopyId, Some(id)) => vec![Command::Copy(id.to_string())],
-            _ => Vec::new(),
-        }
+        Some(Vec::new())
     }
 
-    fn take(&mut self, shared: &mut Shared, _message: &Message) -> Vec<Command> {
+    fn paste(&mut self, _shared: &mut Shared, text: &str) -> Vec<Command> {
+        if let Some(prompt) = &mut self.prompt {
+            prompt.paste(text);
+        }
+        Vec::new()
+    }
+
+    fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command> {
+        if self.act_in_inspector(shared, action) {
+            return Vec::new();
+        }
+        let height = usize::from(view::areas(self, shared, shared.body()).rows.height);
+        if let Some(shown) = &mut self.shown {
+            let mut scroll = shown.scroll(height);
+            if scroll.act(action, shown.rows.len(), height) {
+                shown.first = scroll.first;
+                shown.go(shown.moments.of_row(scroll.cursor));
+                return Vec::new();
+            }
+        }
+        match action {
+            Action::Back if self.is_inspecting => self.is_inspecting = false,
+            Action::Back => return vec![Command::Show(Show::Back)],
+            Action::NextPane | Action::PreviousPane => self.is_inspecting = !self.is_inspecting,
+            Action::Fold | Action::Open => self.is_inspecting = true,
+            Action::Earlier | Action::Later => {
+                if let Some(shown) = &mut self.shown {
+                    let step = if action == Action::Later { 1 } else { -1 };
+                    shown.go(shown.moment.saturating_add_signed(step).min(shown.moments.len() - 1));
+                    shown.first = shown.scroll(height).first;
+                }
+            }
+            Action::Search => self.prompt = Some(Prompt::default()),
+            Action::NextMatch => self.seek(shared, true),
+            Action::PreviousMatch => self.seek(shared, false),
+            Action::NextRequest => return vec![Command::Show(Show::Beside { down: true })],
+            Action::PreviousRequest => return vec![Command::Show(Show::Beside { down: false })],
+            Action::Grow => self.share = (self.share + 5).min(*SHARES.end()),
+            Action::Shrink => self.share = self.share.saturating_sub(5).max(*SHARES.start()),
+            Action::CopyId if self.is_inspecting => return self.copy_value(shared).into_iter().collect(),
+            Action::CopyId => return self.id.map(Command::copy_id).into_iter().collect(),
+            Action::CopyCurl => {
+                let command = self.shown.as_ref().map(|shown| curl::command(&shown.story.trace));
+                let what = "the request as a curl command".to_owned();
+                return command.map(|text| Command::Copy { text, what }).into_iter().collect();
+            }
+            Action::Edit => match self.source() {
+                Some(command) => return vec![command],
+                None => shared.notice = Some(Notice::bad("the trace does not say where this is written")),
+            },
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn take(&mut self, shared: &mut Shared, message: &Message) -> Vec<Command> {
+        if let Message::Explained(id, why) = message
+            && Some(*id) == self.id
+        {
+            self.why = Some(why.clone());
+        }
         self.settle(shared);
         Vec::new()
     }
 
-    fn mouse(&mut self, shared: &mut Shared, _area: Rect, event: MouseEvent) -> Vec<Command> {
-        let (len, height) = (view::rows_len(self), view::rows_height(shared));
+    fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
+        let areas = view::areas(self, shared, area);
+        let place = (event.column, event.row).into();
+        let columns = view::columns(areas.inspector);
         match event.kind {
-            MouseEventKind::ScrollDown => self.scroll.wheel(3, len, height),
-            MouseEventKind::ScrollUp => self.scroll.wheel(-3, len, height),
+            MouseEventKind::Up(_) => self.is_dragging = false,
+            MouseEventKind::Drag(MouseButton::Left) if self.is_dragging => {
+                self.share =
+                    view::share_at(areas.whole, areas.is_wide, event).clamp(*SHARES.start(), *SHARES.end());
+            }
+            MouseEventKind::Down(MouseButton::Left) if areas.splitter.contains(place) => {
+                self.is_dragging = true
+            }
+            MouseEventKind::ScrollDown | MouseEventKind::ScrollUp => {
+                let rows = if event.kind == MouseEventKind::ScrollDown { WHEEL } else { -WHEEL };
+                let len = self.entries(columns).len();
+                let Some(shown) = &mut self.shown else { return Vec::new() };
+                if areas.inspector.contains(place) {
+                    shown.inspector.wheel(rows, len, areas.inspector.height.into());
+                } else {
+                    let height = areas.rows.height.into();
+                    let mut scroll = shown.scroll(height);
+                    scroll.wheel(rows, shown.rows.len(), height);
+                    shown.first = scroll.first;
+                    if scroll.cursor != shown.row() {
+                        shown.go(shown.moments.of_row(scroll.cursor));
+                    }
+                }
+            }
+            MouseEventKind::Down(MouseButton::Left) => {
+                let Some(shown) = &mut self.shown else { return Vec::new() };
+                if areas.rows.contains(place) {
+                    self.is_inspecting = false;
+                    let first = shown.scroll(areas.rows.height.into()).first;
+                    let clicked = first + usize::from(event.row - areas.rows.y);
+                    if clicked < shown.rows.len() {
+                        shown.first = first;
+                        shown.go(shown.moments.of_row(clicked));
+                    }
+                } else if areas.inspector.contains(place) {
+                    let clicked = shown.inspector.first + usize::from(event.row - areas.inspector.y);
+                    let is_again = self.is_inspecting && shown.inspector.cursor == clicked;
+                    shown.inspector.cursor = clicked;
+                    self.is_inspecting = true;
+                    if is_again {
+                        self.act_in_inspector(shared, Action::Fold);
+                    }
+                }
+            }
             _ => {}
         }
         Vec::new()

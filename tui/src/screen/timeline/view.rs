@@ -1,54 +1,146 @@
-//! How one request is drawn.
+//! How one request is drawn: its head, the waterfall, the inspector below it or, in a wide terminal, beside it.
 
+use crossterm::event::MouseEvent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_trace::duration;
 
 use super::TimelineScreen;
-use crate::draw::Pen;
+use super::head;
+use super::waterfall::Waterfall;
+use crate::draw::{Pen, rule, thumb, wall};
 use crate::shared::Shared;
 
-pub(super) fn rows_len(screen: &TimelineScreen) -> usize {
-    screen.timeline.as_ref().map_or(0, |timeline| timeline.runs.len())
+/// From this width on, the inspector is beside the waterfall.
+const WIDE: u16 = 130;
+
+/// What is where.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Areas {
+    head: Rect,
+    /// The waterfall with the names of its columns.
+    waterfall: Rect,
+    /// Its rows alone.
+    pub(super) rows: Rect,
+    pub(super) splitter: Rect,
+    pub(super) inspector: Rect,
+    /// Waterfall, splitter and inspector.
+    pub(super) whole: Rect,
+    pub(super) is_wide: bool,
 }
 
-pub(super) fn rows_height(shared: &Shared) -> usize {
-    let whole = Rect::new(0, 0, shared.size.width, shared.size.height);
-    usize::from(crate::app::areas(whole).1.height.saturating_sub(1))
+pub(super) fn areas(screen: &TimelineScreen, shared: &Shared, area: Rect) -> Areas {
+    let story = screen.id.and_then(|id| shared.traces.story(id));
+    let is_failed = story.is_some_and(|story| story.timeline.failure.is_some());
+    let head_height = if is_failed { 3 } else { 2 }.min(area.height);
+    let head = Rect { height: head_height, ..area };
+    let whole = Rect { y: area.y + head_height, height: area.height - head_height, ..area };
+    let is_wide = area.width >= WIDE;
+    let share = |of: u16| (u32::from(of) * u32::from(screen.share) / 100) as u16;
+    let (waterfall, splitter, inspector) = if is_wide {
+        let width = share(whole.width);
+        let splitter = Rect { x: whole.x + width, width: 1, ..whole };
+        let inspector = Rect { x: splitter.right(), width: whole.width - width - 1, ..whole };
+        (Rect { width, ..whole }, splitter, inspector)
+    } else {
+        // No more than there is to show, and a line of it at least.
+        let rows = screen.shown.as_ref().map_or(0, |shown| shown.rows.len());
+        let height =
+            share(whole.height).min((rows + 1).min(usize::from(u16::MAX)) as u16).max(2).min(whole.height);
+        let rest = whole.height - height;
+        let splitter = Rect { y: whole.y + height, height: rest.min(1), ..whole };
+        let inspector = Rect { y: splitter.bottom(), height: rest - splitter.height, ..whole };
+        (Rect { height, ..whole }, splitter, inspector)
+    };
+    let heads = waterfall.height.min(1);
+    let rows = Rect { y: waterfall.y + heads, height: waterfall.height - heads, ..waterfall };
+    Areas { head, waterfall, rows, splitter, inspector, whole, is_wide }
+}
+
+/// How many columns the inspector's lines have.
+pub(super) fn columns(inspector: Rect) -> usize {
+    // Of the last one, the thumb needs a part.
+    usize::from(inspector.width.saturating_sub(2))
+}
+
+/// The share of the waterfall if the splitter is where the mouse is, in percent.
+pub(super) fn share_at(whole: Rect, is_wide: bool, event: MouseEvent) -> u16 {
+    let (at, of) = if is_wide {
+        (event.column.saturating_sub(whole.x), whole.width)
+    } else {
+        (event.row.saturating_sub(whole.y), whole.height)
+    };
+    (u32::from(at) * 100 / u32::from(of.max(1))).min(100) as u16
 }
 
 pub(super) fn draw(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
-    pen.skip(1);
+    let areas = areas(screen, shared, area);
+    let Some(shown) = &screen.shown else { return draw_nothing(screen, shared, area, buffer) };
+    let lines = head::lines(&shown.story, screen.why(), shared);
+    for (row, line) in (0..areas.head.height).zip(&lines) {
+        line.draw(&mut Pen::new(buffer, areas.head, row, theme.glyphs.ellipsis), theme);
+    }
+    let scroll = shown.scroll(areas.rows.height.into());
+    let moment_ns = shown.moments.get(shown.moment).map(|moment| moment.at_ns);
+    let cursor = Some((scroll.cursor, !screen.is_inspecting));
+    Waterfall { rows: &shown.rows, story: &shown.story, first: scroll.first, cursor, moment_ns }.draw(
+        areas.waterfall,
+        theme,
+        buffer,
+    );
+    thumb(areas.rows, scroll.first, shown.rows.len(), theme, buffer);
+    let style = if screen.is_inspecting { theme.focus } else { theme.border };
+    if areas.is_wide {
+        wall(areas.splitter, style, theme, buffer);
+    } else {
+        rule(areas.splitter, "", style, theme, buffer);
+    }
+    draw_inspector(screen, shared, areas.inspector, buffer);
+    if let Some(prompt) = &screen.prompt {
+        let line = Rect { y: area.bottom().saturating_sub(1), height: area.height.min(1), ..area };
+        buffer.set_style(line.intersection(buffer.area), theme.text);
+        let mut pen = Pen::new(buffer, line, 0, theme.glyphs.ellipsis);
+        let blank = " ".repeat(pen.room());
+        pen.put(&blank, theme.text);
+        let mut pen = Pen::new(buffer, line, 0, theme.glyphs.ellipsis);
+        prompt.draw(pen.put(" /", theme.key), theme);
+    }
+}
+
+fn draw_inspector(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    let theme = &shared.theme;
+    let Some(shown) = &screen.shown else { return };
+    let entries = screen.entries(columns(area));
+    let mut scroll = shown.inspector;
+    scroll.keep(entries.len(), area.height.into());
+    for (row, (at, entry)) in (0..area.height).zip(entries.iter().enumerate().skip(scroll.first)) {
+        if screen.is_inspecting && at == scroll.cursor {
+            let line = Rect { y: area.y + row, height: 1, ..area };
+            buffer.set_style(line.intersection(buffer.area), theme.chosen);
+        }
+        let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
+        match &entry.fold {
+            Some((_, is_open)) => {
+                pen.put(if *is_open { theme.glyphs.open } else { theme.glyphs.closed }, theme.faint);
+            }
+            None => drop(pen.skip(1)),
+        }
+        entry.line.draw(&mut pen, theme);
+    }
+    thumb(area, scroll.first, entries.len(), theme, buffer);
+}
+
+fn draw_nothing(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    let theme = &shared.theme;
+    let mut pen = Pen::new(buffer, area, 1, theme.glyphs.ellipsis);
+    pen.skip(2);
     let Some(id) = screen.id else {
-        pen.put("no request is open; choose one in the list", theme.faint);
+        pen.put("No request is open. 1 shows the list; enter opens one of it.", theme.faint);
         return;
     };
-    pen.put(&id.short(12), theme.id).skip(2);
-    let (trace, timeline) = match (shared.traces.get(id), &screen.timeline) {
-        (Some(Ok(Some(story))), Some(timeline)) => (&story.trace, timeline),
-        (Some(Err(why)), _) => {
-            pen.recorded(why, theme.bad);
-            return;
-        }
-        (Some(Ok(None)), _) => {
-            pen.put("is not in the store any more", theme.warn);
-            return;
-        }
-        _ => {
-            pen.put("loading", theme.faint);
-            return;
-        }
+    match shared.traces.get(id) {
+        None => pen.put("Loading ", theme.faint).put(&id.to_string(), theme.id),
+        Some(Err(why)) => pen.put("It cannot be read: ", theme.bad).recorded(why, theme.text),
+        Some(Ok(_)) => pen.put(&id.to_string(), theme.id).put(" is not in the store any more.", theme.warn),
     };
-    pen.recorded(&trace.method, theme.text).skip(1).recorded(&trace.path, theme.text).skip(2);
-    pen.put(&trace.status.to_string(), theme.status(trace.status)).skip(2);
-    pen.put(&duration::show(trace.duration_ns), theme.strong);
-    for (line, run) in (1..area.height).zip(timeline.runs.iter().skip(screen.scroll.first)) {
-        let at = screen.scroll.first + usize::from(line) - 1;
-        let style = if at == screen.scroll.cursor { theme.chosen } else { theme.text };
-        let mut pen = Pen::new(buffer, area, line, theme.glyphs.ellipsis);
-        pen.skip(1).right(&duration::show(run.cpu_ns), 10, theme.faint).skip(2);
-        pen.recorded(&run.step.name, style);
-    }
 }

@@ -1,0 +1,103 @@
+//! The help: every key there is, drawn from the tables that make them work.
+
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{Outcome, Tables, middle};
+use crate::draw::{Pen, Scroll, frame, thumb};
+use crate::keys::{self, Press};
+use crate::shared::Shared;
+
+/// The keys in a column so wide.
+const KEYS: usize = 17;
+const WIDTH: u16 = 78;
+
+/// The help.
+#[derive(Debug)]
+pub(crate) struct Help {
+    lines: Vec<Line>,
+    first: usize,
+}
+
+#[derive(Debug)]
+enum Line {
+    Title(String),
+    Key(String, &'static str),
+    Text(&'static str),
+    Blank,
+}
+
+const LEGEND: &[(&str, &str)] = &[
+    ("status:5xx", "this status, or class of status"),
+    ("flow:todos", "part of the flow's name; also method:, outcome:, class:, id:"),
+    ("slower:10ms", "took longer; also faster:"),
+    ("is:failed", "what failed"),
+    ("slot.User.id=7", "a slot, or a part of one, has this value"),
+    ("words", "their letters come in this order in the path or the flow"),
+    ("!term", "turns a term around"),
+];
+
+impl Help {
+    pub(crate) fn new(tables: Tables) -> Self {
+        let mut lines = Vec::new();
+        for (title, tables) in tables {
+            if !lines.is_empty() {
+                lines.push(Line::Blank);
+            }
+            lines.push(Line::Title(title.to_owned()));
+            for key in tables.into_iter().flatten() {
+                let presses: Vec<String> = key.presses.iter().map(|press| press.name()).collect();
+                lines.push(Line::Key(presses.join(" "), key.what));
+            }
+        }
+        lines.push(Line::Blank);
+        lines.push(Line::Title("filters".to_owned()));
+        lines.extend(LEGEND.iter().map(|(term, what)| Line::Key((*term).to_owned(), what)));
+        lines.push(Line::Blank);
+        lines.push(Line::Text("The mouse clicks, turns the wheel and drags the line between two parts."));
+        lines.push(Line::Text("Shift with the mouse selects text as usual, in most terminals."));
+        Self { lines, first: 0 }
+    }
+
+    fn area(&self, shared: &Shared) -> Rect {
+        let whole = Rect::new(0, 0, shared.size.width, shared.size.height);
+        middle(whole, WIDTH, self.lines.len() as u16 + 2)
+    }
+
+    pub(super) fn press(&mut self, shared: &Shared, key: &KeyEvent) -> Outcome {
+        let height = usize::from(self.area(shared).height.saturating_sub(2));
+        if matches!(key.code, KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | '?')) {
+            return Outcome::Close;
+        }
+        if let Some(action) = Press::of(key).and_then(|press| keys::find(&[keys::MOVING], press)) {
+            // There is no cursor: the view itself moves.
+            let most = self.lines.len().saturating_sub(height);
+            let mut scroll = Scroll { cursor: self.first, first: 0 };
+            scroll.act(action, most + 1, height);
+            self.first = scroll.cursor;
+        }
+        Outcome::Stay
+    }
+
+    pub(super) fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+        let theme = &shared.theme;
+        let area = middle(area, WIDTH, self.lines.len() as u16 + 2);
+        let inner = frame(area, "keys", theme.focus, theme, buffer);
+        let first = self.first.min(self.lines.len().saturating_sub(usize::from(inner.height)));
+        for (row, line) in (0..inner.height).zip(&self.lines[first..]) {
+            let mut pen = Pen::new(buffer, inner, row, theme.glyphs.ellipsis);
+            pen.skip(1);
+            match line {
+                Line::Title(title) => pen.put(title, theme.strong),
+                Line::Key(presses, what) => {
+                    pen.skip(1).left(presses, KEYS, theme.key).skip(1).put(what, theme.text)
+                }
+                Line::Text(text) => pen.put(text, theme.faint),
+                Line::Blank => &mut pen,
+            };
+        }
+        let bar = Rect { width: area.width, y: inner.y, height: inner.height, ..area };
+        thumb(bar, first, self.lines.len(), theme, buffer);
+    }
+}

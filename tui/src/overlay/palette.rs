@@ -1,0 +1,119 @@
+//! The palette: everything that can be done now, found by typing a part of it.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{Outcome, Tables, middle};
+use crate::draw::{Pen, Scroll, frame};
+use crate::keys::Action;
+use crate::prompt::Prompt;
+use crate::shared::Shared;
+
+const WIDTH: u16 = 70;
+/// So many lines of it are shown.
+const LINES: u16 = 12;
+
+/// The palette.
+#[derive(Debug)]
+pub(crate) struct Palette {
+    entries: Vec<Entry>,
+    prompt: Prompt,
+    /// The entries that match, the best first.
+    found: Vec<usize>,
+    scroll: Scroll,
+}
+
+#[derive(Debug)]
+struct Entry {
+    action: Action,
+    what: &'static str,
+    press: String,
+}
+
+impl Palette {
+    pub(crate) fn new(tables: Tables) -> Self {
+        let keys = tables.into_iter().flat_map(|(_, tables)| tables).flatten();
+        let mut entries: Vec<Entry> = Vec::new();
+        for key in keys {
+            // The nearest table wins, as with the keys themselves. Moving is not looked for by name.
+            let is_known = entries.iter().any(|entry| entry.action == key.action);
+            if !is_known && !key.action.is_moving() {
+                let press = key.presses.first().map_or_else(String::new, |press| press.name());
+                entries.push(Entry { action: key.action, what: key.what, press });
+            }
+        }
+        let found = (0..entries.len()).collect();
+        Self { entries, prompt: Prompt::default(), found, scroll: Scroll::default() }
+    }
+
+    pub(super) fn press(&mut self, key: &KeyEvent) -> Outcome {
+        let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let height = usize::from(LINES);
+        match key.code {
+            KeyCode::Esc => return Outcome::Close,
+            KeyCode::Char('c') if is_control => return Outcome::Close,
+            KeyCode::Enter => {
+                let chosen = self.found.get(self.scroll.cursor);
+                return chosen.map_or(Outcome::Close, |at| Outcome::Act(self.entries[*at].action));
+            }
+            KeyCode::Backspace if self.prompt.is_empty() => return Outcome::Close,
+            KeyCode::Down | KeyCode::Tab => drop(self.scroll.act(Action::Down, self.found.len(), height)),
+            KeyCode::Char('n') if is_control => drop(self.scroll.act(Action::Down, self.found.len(), height)),
+            KeyCode::Up | KeyCode::BackTab => drop(self.scroll.act(Action::Up, self.found.len(), height)),
+            KeyCode::Char('p') if is_control => drop(self.scroll.act(Action::Up, self.found.len(), height)),
+            _ if self.prompt.press(key) => self.find(),
+            _ => {}
+        }
+        Outcome::Stay
+    }
+
+    pub(super) fn paste(&mut self, text: &str) {
+        self.prompt.paste(text);
+        self.find();
+    }
+
+    fn find(&mut self) {
+        let mut matcher = Matcher::new(Config::DEFAULT);
+        let pattern = Pattern::parse(&self.prompt.text(), CaseMatching::Ignore, Normalization::Smart);
+        let mut buffer = Vec::new();
+        let mut scored: Vec<(u32, usize)> = self
+            .entries
+            .iter()
+            .enumerate()
+            .filter_map(|(at, entry)| {
+                Some((pattern.score(Utf32Str::new(entry.what, &mut buffer), &mut matcher)?, at))
+            })
+            .collect();
+        scored.sort_by_key(|(score, at)| (std::cmp::Reverse(*score), *at));
+        self.found = scored.into_iter().map(|(_, at)| at).collect();
+        self.scroll = Scroll::default();
+    }
+
+    pub(super) fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+        let theme = &shared.theme;
+        let area = middle(area, WIDTH, LINES + 3);
+        let inner = frame(area, "what to do", theme.focus, theme, buffer);
+        let mut pen = Pen::new(buffer, inner, 0, theme.glyphs.ellipsis);
+        self.prompt.draw(pen.put(":", theme.key), theme);
+        let mut scroll = self.scroll;
+        scroll.keep(self.found.len(), usize::from(inner.height.saturating_sub(1)));
+        let shown = self.found.iter().enumerate().skip(scroll.first);
+        for (row, (at, entry)) in (1..inner.height).zip(shown) {
+            let entry = &self.entries[*entry];
+            let mut pen = Pen::new(buffer, inner, row, theme.glyphs.ellipsis);
+            pen.skip(1).left(&entry.press, 8, theme.key).skip(1).put(entry.what, theme.text);
+            if at == scroll.cursor {
+                let line = Rect { y: inner.y + row, height: 1, ..inner };
+                buffer.set_style(line.intersection(buffer.area), theme.chosen);
+            }
+        }
+        if self.found.is_empty() {
+            Pen::new(buffer, inner, 1, theme.glyphs.ellipsis)
+                .skip(1)
+                .put("nothing is called so", theme.faint);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The filter of the list: `status:5xx flow:todos slower:10ms slot.Claims.sub=user-1`, and words that the path matches
+//! fuzzily. `!` before a term turns it around.
+
+use zerver_trace::duration::Span;
+use zerver_trace::{Class, Node, Status, Trace};
+
+use crate::index::Row;
+
+/// What a person typed, understood.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Filter {
+    terms: Vec<(bool, Term)>,
+    /// Terms that only the whole trace can answer.
+    pub(crate) slots: Vec<SlotTerm>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Term {
+    Status(Status),
+    /// In lower case: part of the name.
+    Flow(String),
+    Method(String),
+    Outcome(String),
+    Class(Class),
+    Failed,
+    SlowerThan(u64),
+    FasterThan(u64),
+    /// In lower case, without hyphens.
+    Id(String),
+    /// In lower case: its characters come in this order in method, path or flow.
+    Word(String),
+}
+
+/// A slot, or a part of one, has this value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotTerm {
+    slot: String,
+    path: Vec<String>,
+    value: String,
+    is_not: bool,
+}
+
+impl Filter {
+    /// What the text means, or why it means nothing.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let mut filter = Self::default();
+        for word in text.split_whitespace() {
+            let (is_not, word) = match word.strip_prefix('!') {
+                Some("") => continue,
+                Some(rest) => (true, rest),
+                None => (false, word),
+            };
+            if let Some(rest) = word.strip_prefix("slot.") {
+                filter.slots.push(SlotTerm::parse(rest, is_not)?);
+                continue;
+            }
+            filter.terms.push((is_not, Term::parse(word)?));
+        }
+        Ok(filter)
+    }
+
+    /// Whether it lets everything through.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.terms.is_empty() && self.slots.is_empty()
+    }
+
+    /// Whether it lets a request through, as far as the list knows it.
+    pub(crate) fn matches(&self, row: &Row<'_>) -> bool {
+        self.terms.iter().all(|(is_not, term)| term.matches(row) != *is_not)
+    }
+
+    /// The words that are looked for in paths.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
+        self.terms.iter().filter_map(|(is_not, term)| match term {
+            Term::Word(word) if !is_not => Some(word.as_str()),
+            _ => None,
+        })
+    }
+}
+
+impl Term {
+    fn parse(word: &str) -> Result<Self, String> {
+        let Some((name, value)) = word.split_once(':') else { return Ok(Self::Word(word.to_lowercase())) };
+        let duration = || value.parse::<Span>().map(|span| span.ns);
+        Ok(match name {
+            // While it is being typed.
+            _ if value.is_empty() => Self::Word(String::new()),
+            "status" => Self::Status(value.parse()?),
+            "flow" => Self::Flow(value.to_lowercase()),
+            "method" => Self::Method(value.to_lowercase()),
+            "outcome" => Self::Outcome(value.to_lowercase()),
+            "class" => Self::Class(value.parse()?),
+            "slower" => Self::SlowerThan(duration()?),
+            "faster" => Self::FasterThan(duration()?),
+            "id" => Self::Id(value.to_lowercase().replace('-', "")),
+            "is" if value == "failed" => Self::Failed,
+            "is" => return Err(format!("no is:{value}; there is is:failed")),
+            // A path may hold a colon.
+            _ if name.contains('/') => Self::Word(word.to_lowercase()),
+            _ => {
+                return Err(format!(
+                    "no {name}: here; there are status, flow, method, class, outcome, slower, faster, id, is:failed, slot."
+                ));
+            }
+        })
+    }
+
+    fn matches(&self, row: &Row<'_>) -> bool {
+        match self {
+            Self::Status(status) => status.matches(row.status),
+            Self::Flow(part) => holds(row.flow, part),
+            Self::Method(part) => holds(row.method, part),
+            Self::Outcome(part) => holds(row.outcome, part),
+            Self::Class(class) => row.class == *class,
+            Self::Failed => row.failed,
+            Self::SlowerThan(ns) => row.duration_ns > *ns,
+            Self::FasterThan(ns) => row.duration_ns < *ns,
+            Self::Id(prefix) => format!("{:032x}", row.id.as_u128()).starts_with(prefix),
+            Self::Word(word) => is_fuzzy(row.path, word) || is_fuzzy(row.flow, word),
+        }
+    }
+}
+
+/// Whether a text holds `part`, which is in lower case.
+fn holds(text: &str, part: &str) -> bool {
+    let (text, part) = (text.as_bytes(), part.as_bytes());
+    part.is_empty() || text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
+}
+
+/// Whether the characters of `word`, which is in lower case, come in a text in their order.
+fn is_fuzzy(text: &str, word: &str) -> bool {
+    let mut rest = text.chars();
+    word.chars().all(|wanted| rest.any(|c| c == wanted || c.to_lowercase().eq([wanted])))
+}
+
+impl SlotTerm {
+    fn parse(text: &str, is_not: bool) -> Result<Self, String> {
+        let wrong = || format!("slot.{text}: write it like slot.Claims.sub=user-1");
+        let (place, value) = text.split_once('=').ok_or_else(wrong)?;
+        let mut parts = place.split('.').map(str::to_owned);
+        let slot = parts.next().filter(|slot| !slot.is_empty()).ok_or_else(wrong)?;
+        Ok(Self { slot, path: parts.collect(), value: value.to_owned(), is_not })
+    }
+
+    /// Whether a trace has it. Secrets match nothing, so that they cannot be guessed.
+    pub(crate) fn matches(&self, trace: &Trace) -> bool {
+        let slots = zerver_replay::Timeline::of(trace).slots;
+        let found = slots.iter().filter(|slot| slot.name == self.slot && !slot.is_masked());
+        let mut values = found.filter_map(|slot| slot.value.value());
+        values.any(|value| self.is_at(&value.root())) != self.is_not
+    }
+
+    fn is_at(&self, root: &Node<'_>) -> bool {
+        let mut node = root;
+        for part in &self.path {
+            let next = match (node, part.parse::<usize>()) {
+                (Node::Seq(items), Ok(at)) => items.get(at),
+                _ => node.field(part),
+            };
+            let Some(next) = next else { return false };
+            node = next;
+        }
+        match node.as_str() {
+            Some(text) => text == self.value,
+            None => node.to_string() == self.value,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zerver_trace::Trace;
+
+    use super::*;
+    use crate::index::Index;
+    use crate::sample;
+
+    fn check(text: &str, trace: &Trace) -> bool {
+        let filter = Filter::parse(text).unwrap();
+        let mut index = Index::default();
+        index.push_newer(&[trace.summary()]);
+        filter.matches(&index.row(0).unwrap()) && filter.slots.iter().all(|slot| slot.matches(trace))
+    }
+
+    #[test]
+    fn filters_as_a_table() {
+        let (slow, failed) = (sample::slow(), sample::failed());
+        for (text, is_slow, is_failed) in [
+            ("", true, true),
+            ("status:2xx", true, false),
+            ("!status:2xx", false, true),
+            ("status:404 flow:TODOS", false, true),
+            ("flow:items", false, false),
+            ("slower:1ms", true, false),
+            ("faster:1ms", false, true),
+            ("is:failed", false, true),
+            ("outcome:fail", false, true),
+            ("class:interactive method:get", true, true),
+            ("id:019AA4C2-1f3b", true, true),
+            ("id:019b", false, false),
+            ("vtd456", true, true),
+            ("/V1/", true, true),
+            ("todosx", false, false),
+            ("!456", false, false),
+            ("slot.Claims.sub=user-123", true, true),
+            ("slot.Claims.roles.0=admin", true, true),
+            ("slot.Todo.id=456", true, false),
+            ("!slot.Todo.id=456", false, true),
+            ("slot.Todo.done=false status:", true, false),
+            ("slot.AuthHeader=x", false, false),
+        ] {
+            assert_eq!((check(text, &slow), check(text, &failed)), (is_slow, is_failed), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_means_nothing_says_why() {
+        for text in ["status:9xx", "slower:fast", "nothing:1", "slot.Claims", "slot.=1", "is:slow", "class:x"]
+        {
+            assert!(Filter::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Which requests are in the list and in which order, kept as requests come and never made anew for one of them.
+
+use super::filter::Filter;
+use crate::index::{Index, Seq};
+
+/// The order of the list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Sort {
+    #[default]
+    Newest,
+    Slowest,
+    /// By status, the greatest first.
+    Status,
+    Path,
+}
+
+impl Sort {
+    /// The next one, and after the last the first.
+    pub(crate) const fn next(self) -> Self {
+        match self {
+            Self::Newest => Self::Slowest,
+            Self::Slowest => Self::Status,
+            Self::Status => Self::Path,
+            Self::Path => Self::Newest,
+        }
+    }
+}
+
+/// The requests that are listed.
+#[derive(Debug, Default)]
+pub(crate) struct List {
+    filter: Filter,
+    sort: Sort,
+    /// Of the requests that the filter lets through: those from before the start, newest first,
+    older: Vec<Seq>,
+    /// and those that came since, oldest first.
+    newer: Vec<Seq>,
+    /// All of them in their order, if that is not by time.
+    sorted: Vec<Seq>,
+    /// Which requests have been looked at.
+    seen: (Seq, Seq),
+    /// Requests whose slots must be looked at before they are let through.
+    waiting: Vec<Seq>,
+}
+
+impl List {
+    pub(crate) fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    pub(crate) const fn sort(&self) -> Sort {
+        self.sort
+    }
+
+    /// Another filter or order.
+    pub(crate) fn set(&mut self, filter: Filter, sort: Sort, index: &Index) {
+        *self = Self { filter, sort, ..Self::default() };
+        self.catch_up(index);
+    }
+
+    /// Whether it is the whole index in its own order, and nothing is kept here.
+    fn is_plain(&self) -> bool {
+        self.filter.is_empty() && self.sort == Sort::Newest
+    }
+
+    /// Takes in what has come into the index.
+    pub(crate) fn catch_up(&mut self, index: &Index) {
+        let range = index.range();
+        let (first, end) = self.seen;
+        self.seen = (range.start, range.end);
+        if self.is_plain() {
+            return;
+        }
+        let is_in = |seq: &Seq| index.row(*seq).is_some_and(|row| self.filter.matches(&row));
+        let older: Vec<Seq> = (range.start..first).rev().filter(is_in).collect();
+        let newer: Vec<Seq> = (end..range.end).filter(is_in).collect();
+        if self.filter.slots.is_empty() {
+            self.admit(&older, &newer, index);
+        } else {
+            // The newest first: they are what people look at.
+            self.waiting.splice(0..0, newer.into_iter().rev());
+            self.waiting.extend(older);
+        }
+    }
+
+    /// Requests whose slots must be looked at, the newest first; once.
+    pub(crate) fn take_waiting(&mut self) -> Vec<Seq> {
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Lets requests through whose slots have been looked at.
+    pub(crate) fn let_in(&mut self, seqs: &[Seq], index: &Index) {
+        let (older, newer): (Vec<Seq>, Vec<Seq>) = seqs.iter().partition(|seq| **seq < 0);
+        self.admit(&older, &newer, index);
+    }
+
+    fn admit(&mut self, older: &[Seq], newer: &[Seq], index: &Index) {
+        extend_sorted(&mut self.older, older, |seq| -i64::from(seq));
+        extend_sorted(&mut self.newer, newer, i64::from);
+        if self.sort != Sort::Newest && !(older.is_empty() && newer.is_empty()) {
+            let mut more: Vec<Seq> = older.iter().chain(newer).copied().collect();
+            sort(&mut more, self.sort, index);
+            self.sorted = merged(&self.sorted, &more, self.sort, index);
+        }
+    }
+
+    pub(crate) fn len(&self, index: &Index) -> usize {
+        if self.is_plain() { index.len() } else { self.older.len() + self.newer.len() }
+    }
+
+    /// The request at a place from the top.
+    pub(crate) fn nth(&self, place: usize, index: &Index) -> Option<Seq> {
+        if self.is_plain() {
+            return index.nth_newest(place);
+        }
+        if self.sort != Sort::Newest {
+            return self.sorted.get(place).copied();
+        }
+        match self.newer.len().checked_sub(place + 1) {
+            Some(at) => Some(self.newer[at]),
+            None => self.older.get(place - self.newer.len()).copied(),
+        }
+    }
+
+    /// The place of a request; where it would be if it is not in the list.
+    pub(crate) fn place(&self, seq: Seq, index: &Index) -> usize {
+        if self.is_plain() {
+            return index.place(seq).unwrap_or(0);
+        }
+        if self.sort != Sort::Newest {
+            return self.sorted.iter().position(|other| *other == seq).unwrap_or(0);
+        }
+        if seq < 0 {
+            self.newer.len() + self.older.partition_point(|other| *other > seq)
+        } else {
+            self.newer.len() - self.newer.partition_point(|other| *other <= seq)
+        }
+    }
+}
+
+/// Adds what mostly belongs to the end.
+fn extend_sorted(all: &mut Vec<Seq>, more: &[Seq], key: impl Fn(Seq) -> i64) {
+    let is_at_end = all.last().zip(more.first()).is_none_or(|(last, first)| key(*last) < key(*first));
+    let is_in_order = more.windows(2).all(|pair| key(pair[0]) < key(pair[1]));
+    all.extend_from_slice(more);
+    if !(is_at_end && is_in_order) {
+        all.sort_unstable_by_key(|seq| key(*seq));
+    }
+}
+
+/// What sorts a request: smaller comes first, and among equals the newer.
+fn key(seq: Seq, sort: Sort, index: &Index) -> u128 {
+    let newer_first = u128::from((i64::from(Seq::MAX) - i64::from(seq)) as u64);
+    let major = match sort {
+        Sort::Newest | Sort::Path => 0,
+        Sort::Slowest => u64::MAX - index.duration_ns(seq),
+        Sort::Status => u64::from(u16::MAX - index.row(seq).map_or(0, |row| row.status)),
+    };
+    u128::from(major) << 64 | newer_first
+}
+
+fn sort(seqs: &mut [Seq], order: Sort, index: &Index) {
+    if order == Sort::Path {
+        seqs.sort_by_key(|seq| (index.row(*seq).map_or("", |row| row.path), std::cmp::Reverse(*seq)));
+        return;
+    }
+    let mut keyed: Vec<(u128, Seq)> = seqs.iter().map(|seq| (key(*seq, order, index), *seq)).collect();
+    keyed.sort_unstable();
+    seqs.iter_mut().zip(keyed).for_each(|(seq, (_, sorted))| *seq = sorted);
+}
+
+fn merged(a: &[Seq], b: &[Seq], order: Sort, index: &Index) -> Vec<Seq> {
+    let is_before = |x: Seq, y: Seq| {
+        if order == Sort::Path {
+            let path = |seq: Seq| index.row(seq).map_or("", |row| row.path);
+            return (path(x), std::cmp::Reverse(x)) <= (path(y), std::cmp::Reverse(y));
+        }
+        key(x, order, index) <= key(y, order, index)
+    };
+    let (mut out, mut b) = (Vec::with_capacity(a.len() + b.len()), b.iter().copied().peekable());
+    for &x in a {
+        while let Some(y) = b.next_if(|y| !is_before(x, *y)) {
+            out.push(y);
+        }
+        out.push(x);
+    }
+    out.extend(b);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use zerver_trace::{Class, RequestId, Summary};
+
+    use super::*;
+
+    fn request(n: u64) -> Summary {
+        Summary {
+            id: RequestId::from_u128(n.into()),
+            flow: "todos".into(),
+            method: "GET".into(),
+            path: format!("/{}", n % 7),
+            status: 200 + (n % 3) as u16,
+            duration_ns: n * 7_919 % 1_000,
+            class: Class::Default,
+            started_unix_ns: n,
+            outcome: "done".into(),
+            failed: false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_that_grew_is_the_list_made_anew(
+            steps in prop::collection::vec((any::<bool>(), 0usize..40), 0..12), filter in 0usize..3, sort in 0usize..4,
+        ) {
+            let filter = Filter::parse(["", "faster:500ns", "status:201 slower:300ns"][filter]).unwrap();
+            let sort = [Sort::Newest, Sort::Slowest, Sort::Status, Sort::Path][sort];
+            let (mut index, mut grown) = (Index::default(), List::default());
+            grown.set(filter.clone(), sort, &index);
+            let (mut oldest, mut newest) = (10_000u64, 10_000u64);
+            for (is_newer, n) in steps {
+                let n = n as u64;
+                if is_newer {
+                    index.push_newer(&(newest..newest + n).map(request).collect::<Vec<_>>());
+                    newest += n;
+                } else {
+                    index.push_older(&(oldest - n..oldest).rev().map(request).collect::<Vec<_>>());
+                    oldest -= n;
+                }
+                grown.catch_up(&index);
+            }
+            let mut anew = List::default();
+            anew.set(filter, sort, &index);
+            let len = anew.len(&index);
+            prop_assert_eq!(grown.len(&index), len);
+            for place in 0..len {
+                let seq = anew.nth(place, &index);
+                prop_assert_eq!(grown.nth(place, &index), seq);
+                prop_assert_eq!(grown.place(seq.unwrap(), &index), place);
+            }
+            prop_assert_eq!(grown.nth(len, &index), None);
+        }
+    }
+}

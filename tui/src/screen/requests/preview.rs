@@ -1,0 +1,32 @@
+//! The chosen request beside the list: its waterfall, and what failed.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::draw::Pen;
+use crate::index::Row;
+use crate::screen::timeline::{head, waterfall};
+use crate::shared::Shared;
+
+pub(super) fn draw(row: Option<&Row<'_>>, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    let theme = &shared.theme;
+    let Some(row) = row else { return };
+    let Some(story) = shared.traces.story(row.id) else {
+        let text = match shared.traces.get(row.id) {
+            Some(Err(why)) => why.as_str(),
+            Some(Ok(_)) => "is not in the store any more",
+            None => "",
+        };
+        Pen::new(buffer, area, 0, theme.glyphs.ellipsis).skip(1).recorded(text, theme.faint);
+        return;
+    };
+    let lines = head::lines(story, None, shared);
+    let height = (lines.len() as u16).min(area.height);
+    for (at, line) in (0..height).zip(&lines) {
+        line.draw(&mut Pen::new(buffer, area, at, theme.glyphs.ellipsis), theme);
+    }
+    let rest = Rect { y: area.y + height, height: area.height - height, ..area };
+    let rows = waterfall::rows(story, usize::from(rest.height));
+    waterfall::Waterfall { rows: &rows, story, first: 0, cursor: None, moment_ns: None }
+        .draw(rest, theme, buffer);
+}

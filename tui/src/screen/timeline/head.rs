@@ -1,0 +1,66 @@
+//! The first lines about a request: what it was, how it ended, and the verdict.
+
+use zerver_replay::Why;
+use zerver_trace::duration;
+
+use crate::draw::{Line, Tone};
+use crate::shared::{Shared, Story};
+
+/// `200 OK`, `no response`.
+pub(crate) fn status(status: u16) -> String {
+    let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    match (status, reason) {
+        (0, _) => "no response".to_owned(),
+        (_, Some(reason)) => format!("{status} {reason}"),
+        (_, None) => status.to_string(),
+    }
+}
+
+/// Two lines, and a third where it failed.
+pub(crate) fn lines(story: &Story, why: Option<&Why>, shared: &Shared) -> Vec<Line> {
+    let (trace, timeline) = (&story.trace, &story.timeline);
+    let mut head = Line::of(format!(" {}", trace.method), Tone::Strong)
+        .with(format!(" {}", trace.path), Tone::Strong)
+        .with(format!("  {}", status(trace.status)), Tone::Status(trace.status))
+        .with(format!("  {}", duration::show(trace.duration_ns)), Tone::Strong);
+    if !trace.flow.name.is_empty() {
+        head = head.with(format!("  {}", trace.flow.name), Tone::Noted);
+    }
+    head = head.with(format!("  {}", trace.class.as_str()), Tone::Faint);
+    head =
+        head.with(format!("  {} ago", duration::age(shared.now_unix_ns, trace.started_unix_ns)), Tone::Faint);
+    let mut lines = vec![head];
+    if let Some(failure) = &timeline.failure {
+        let mut line = Line::of(format!(" {} {failure}", shared.theme.glyphs.bad), Tone::Bad);
+        if let Some(step) = &failure.step {
+            line = line.with(format!("  in {}", step.name), Tone::Text);
+            if step.line > 0 {
+                line = line.with(format!("  {}:{}", step.file, step.line), Tone::Faint);
+            }
+        }
+        lines.push(line);
+    }
+    lines.push(verdict(story, why));
+    lines
+}
+
+/// What took the most, and how the whole compares.
+fn verdict(story: &Story, why: Option<&Why>) -> Line {
+    let timeline = &story.timeline;
+    let mut line = Line::of(" ", Tone::Text);
+    let Some(verdict) = timeline.verdict(&[]).filter(|_| !timeline.runs.is_empty()) else {
+        return line.with("no step ran", Tone::Faint);
+    };
+    let largest = verdict.largest;
+    line = line.with(format!("{}% {}", largest.percent, largest.label), Tone::Text);
+    let Some(why) = why else { return line };
+    let total = &why.total;
+    line = line.with("  ", Tone::Text);
+    if total.others == 0 {
+        return line.with("the only one of its flow", Tone::Faint);
+    }
+    let percentile = total.percentile().unwrap_or(0);
+    let tone = if percentile >= 95 { Tone::Warn } else { Tone::Faint };
+    line.with(format!("slower than {percentile}% of {}", total.others), tone)
+        .with(format!("; median {}", duration::show(total.median_ns)), Tone::Faint)
+}

@@ -1,0 +1,237 @@
+//! Time travel: the moments of a request, one for each event, and what its slots held at each.
+
+use std::collections::HashMap;
+
+use zerver_replay::Timeline;
+use zerver_trace::{Answer, Event, Recorded, Trace};
+
+use super::waterfall::{Row, Subject};
+use crate::shared::Story;
+
+/// A moment of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moment {
+    pub(super) at_ns: u64,
+    /// The row of the waterfall that it belongs to.
+    pub(super) row: usize,
+    pub(super) what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// The request came.
+    Arrived,
+    /// This event of the trace.
+    Event(usize),
+    /// Nothing that the trace tells.
+    Untold,
+    /// It was over.
+    Ended,
+}
+
+/// The moments of a request in the order of its events.
+#[derive(Debug, Default)]
+pub(super) struct Moments {
+    all: Vec<Moment>,
+    /// For each row, its first moment.
+    first: Vec<usize>,
+}
+
+impl Moments {
+    pub(super) fn of(story: &Story, rows: &[Row]) -> Self {
+        let places: HashMap<Subject, usize> =
+            rows.iter().enumerate().map(|(at, row)| (row.subject, at)).collect();
+        let last = rows.len().saturating_sub(1);
+        let mut walk = Walk::new(&story.timeline);
+        let mut all = vec![Moment { at_ns: 0, row: 0, what: What::Arrived }];
+        for (at, event) in story.trace.events.iter().enumerate() {
+            let (subject, at_ns) = walk.step(event);
+            let row = places.get(&subject).copied().unwrap_or(last);
+            all.push(Moment { at_ns, row, what: What::Event(at) });
+        }
+        for row in 0..last {
+            if !all.iter().any(|moment| moment.row == row) {
+                let place = all.iter().position(|moment| moment.row > row).unwrap_or(all.len());
+                all.insert(place, Moment { at_ns: rows[row].at_ns, row, what: What::Untold });
+            }
+        }
+        all.push(Moment { at_ns: story.trace.duration_ns, row: last, what: What::Ended });
+        // What a step does stands after its run, so its row's moment is the run itself.
+        let first =
+            (0..rows.len()).map(|row| all.iter().position(|moment| moment.row == row).unwrap_or(0)).collect();
+        Self { all, first }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn get(&self, at: usize) -> Option<&Moment> {
+        self.all.get(at)
+    }
+
+    /// The first moment of a row.
+    pub(super) fn of_row(&self, row: usize) -> usize {
+        self.first.get(row).copied().unwrap_or(0)
+    }
+}
+
+/// Tells which row an event belongs to.
+struct Walk<'t> {
+    timeline: &'t Timeline,
+    calls: HashMap<u32, (usize, usize)>,
+    /// Per step, the run that is next, and the one that is open.
+    next: HashMap<u16, usize>,
+    open: HashMap<u16, usize>,
+    now_ns: u64,
+}
+
+impl<'t> Walk<'t> {
+    fn new(timeline: &'t Timeline) -> Self {
+        let mut calls = HashMap::new();
+        for (run, of) in timeline.runs.iter().enumerate() {
+            for (effect, of) in of.effects.iter().enumerate() {
+                calls.extend(of.attempts.iter().map(|attempt| (attempt.call, (run, effect))));
+            }
+        }
+        Self { timeline, calls, next: HashMap::new(), open: HashMap::new(), now_ns: 0 }
+    }
+
+    fn step(&mut self, event: &Event<Recorded>) -> (Subject, u64) {
+        let subject = match event {
+            Event::Received { at_ns } => {
+                self.now_ns = *at_ns;
+                Subject::Request
+            }
+            Event::Ran { step, at_ns, cpu_ns, .. } => {
+                self.now_ns = at_ns.saturating_add(*cpu_ns);
+                let from = self.next.get(step).copied().unwrap_or(0);
+                let runs = self.timeline.runs.iter().enumerate().skip(from);
+                let mut of_step = runs.filter(|(_, run)| run.step.index == *step);
+                let found = of_step.find(|(_, run)| run.start_ns == *at_ns && run.decision.is_some());
+                let at = found.map_or(usize::MAX, |(at, _)| at);
+                self.next.insert(*step, at.saturating_add(1));
+                self.open.insert(*step, at);
+                Subject::Run(at)
+            }
+            Event::Yielded { step, .. } => Subject::Run(self.run(*step)),
+            Event::Wrote { step, slot, at_ns, .. } => {
+                self.now_ns = *at_ns;
+                let run = self.run(*step);
+                let effects = self.timeline.runs.get(run).map_or(&[][..], |run| &run.effects);
+                let is_it = |write: &zerver_replay::Write| write.slot == *slot && write.at_ns == *at_ns;
+                match effects.iter().position(|effect| effect.wrote.iter().any(is_it)) {
+                    Some(effect) => Subject::Effect(run, effect),
+                    None => Subject::Run(run),
+                }
+            }
+            Event::Asked { call, at_ns, .. } | Event::Answered { call, at_ns, .. } => {
+                self.now_ns = *at_ns;
+                let place = self.calls.get(call).copied();
+                place.map_or(Subject::Request, |(run, effect)| Subject::Effect(run, effect))
+            }
+        };
+        (subject, self.now_ns)
+    }
+
+    fn run(&self, step: u16) -> usize {
+        let any = || self.timeline.runs.iter().position(|run| run.step.index == step);
+        self.open.get(&step).copied().or_else(any).unwrap_or(usize::MAX)
+    }
+}
+
+/// A slot as it was at a moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held<'t> {
+    pub(super) name: &'t str,
+    pub(super) is_masked: bool,
+    pub(super) value: &'t Recorded,
+    /// Whether it was written at this very moment.
+    pub(super) is_new: bool,
+}
+
+/// The slots that were written up to a moment, in the order in which they were first written.
+pub(super) fn slots<'s>(story: &'s Story, moment: &Moment) -> Vec<Held<'s>> {
+    let (trace, timeline) = (&story.trace, &story.timeline);
+    let mut held: Vec<(u16, Held<'_>)> = Vec::new();
+    let end = end(trace, moment);
+    for (at, event) in trace.events.iter().take(end).enumerate() {
+        let Event::Wrote { slot, value, .. } = event else { continue };
+        let Some(write) = timeline.slots.iter().find(|write| write.slot == *slot) else { continue };
+        let is_secret = write.secret || (value.is_secret() && value.value().is_none());
+        let is_new = moment.what == What::Event(at);
+        let now = Held { name: &write.name, is_masked: is_secret, value, is_new };
+        match held.iter_mut().find(|(other, _)| other == slot) {
+            Some((_, held)) => *held = now,
+            None => held.push((*slot, now)),
+        }
+    }
+    held.into_iter().map(|(_, held)| held).collect()
+}
+
+/// How many events had happened at a moment.
+fn end(trace: &Trace, moment: &Moment) -> usize {
+    match moment.what {
+        What::Arrived => 0,
+        What::Event(at) => at + 1,
+        What::Ended => trace.events.len(),
+        What::Untold => {
+            let is_later = |event: &Event<Recorded>| at_ns(event).is_some_and(|at| at > moment.at_ns);
+            trace.events.iter().position(is_later).unwrap_or(trace.events.len())
+        }
+    }
+}
+
+const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
+    match event {
+        Event::Received { at_ns }
+        | Event::Ran { at_ns, .. }
+        | Event::Wrote { at_ns, .. }
+        | Event::Asked { at_ns, .. }
+        | Event::Answered { at_ns, .. } => Some(*at_ns),
+        Event::Yielded { .. } => None,
+    }
+}
+
+/// What happened, in a line.
+pub(super) fn told(story: &Story, moment: &Moment) -> String {
+    let (trace, timeline) = (&story.trace, &story.timeline);
+    let at = match moment.what {
+        What::Arrived => return "the request arrives".to_owned(),
+        What::Ended => return "the request is over".to_owned(),
+        What::Untold => return "the trace does not tell".to_owned(),
+        What::Event(at) => at,
+    };
+    let step = |index: u16| {
+        let of = trace.flow.steps.get(usize::from(index));
+        of.map_or_else(|| format!("step#{index}"), |step| step.name.clone())
+    };
+    let label = |call: u32| {
+        let effects = timeline.runs.iter().flat_map(|run| &run.effects);
+        let mut of = effects.filter(|effect| effect.attempts.iter().any(|attempt| attempt.call == call));
+        of.next().map_or_else(|| format!("call {call}"), zerver_replay::Effect::label)
+    };
+    match &trace.events[at] {
+        Event::Received { .. } => "the body has been read".to_owned(),
+        Event::Ran { step: index, decision, .. } => format!("{} ran: {decision}", step(*index)),
+        Event::Yielded { step: index, .. } => format!("{} hands its progress on", step(*index)),
+        Event::Wrote { step: index, slot, .. } => {
+            let write = timeline.slots.iter().find(|write| write.slot == *slot);
+            let name = write.map_or_else(|| format!("slot#{slot}"), |write| write.name.clone());
+            format!("{} writes {name}", step(*index))
+        }
+        Event::Asked { step: index, call, attempt, .. } => {
+            let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+            format!("{} asks for {}{again}", step(*index), label(*call))
+        }
+        Event::Answered { call, answer, .. } => {
+            let how = match answer {
+                Answer::Ok(_) => "has its answer".to_owned(),
+                Answer::Err(error) => format!("fails: {error}"),
+                Answer::Cancelled => "is cancelled".to_owned(),
+            };
+            format!("{} {how}", label(*call))
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Recorded values in lines that can be folded.
+
+use std::collections::HashSet;
+
+use zerver_trace::text::clean;
+use zerver_trace::{Missing, Node, Recorded};
+
+use crate::draw::{Line, Tone, width};
+
+/// What is deeper is folded at first.
+const OPEN_DEPTH: usize = 3;
+/// Of a list or a map, so many entries are shown.
+const MAX_ENTRIES: usize = 200;
+/// Of a text, so many lines are shown.
+const MAX_LINES: usize = 400;
+
+/// What stands for a secret.
+pub(super) const SECRET: &str = "●●●● (secret)";
+
+/// A line of the inspector.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Entry {
+    pub(super) line: Line,
+    /// What is folded with it: a name for the place, and whether it is open.
+    pub(super) fold: Option<(String, bool)>,
+    /// What `y` copies.
+    pub(super) copy: Option<String>,
+    /// Whether a section begins here.
+    pub(super) is_head: bool,
+}
+
+/// Lines as they are made.
+pub(super) struct Tree<'f> {
+    pub(super) entries: Vec<Entry>,
+    /// Places that are not as they are at first.
+    pub(super) folds: &'f HashSet<String>,
+    pub(super) columns: usize,
+}
+
+impl Tree<'_> {
+    /// A line of its own.
+    pub(super) fn line(&mut self, line: Line) {
+        self.entries.push(Entry { line, ..Entry::default() });
+    }
+
+    /// The head of a section.
+    pub(super) fn head(&mut self, title: &str) {
+        if !self.entries.is_empty() {
+            self.entries.push(Entry::default());
+        }
+        let line = Line::of(title, Tone::Noted);
+        self.entries.push(Entry { line, is_head: true, ..Entry::default() });
+    }
+
+    /// A label and a text beside it, folded between words where it is long.
+    pub(super) fn field(&mut self, label: &str, text: &str, tone: Tone) {
+        const LABEL: usize = 8;
+        let room = self.columns.saturating_sub(LABEL + 2).max(8);
+        for (at, part) in wrapped(&clean(text), room).into_iter().enumerate() {
+            let label = if at == 0 { label } else { "" };
+            let line = Line::of(format!(" {label:<LABEL$} "), Tone::Faint).with(part, tone);
+            self.entries.push(Entry { line, copy: Some(text.to_owned()), ..Entry::default() });
+        }
+    }
+
+    /// A recorded value under a name.
+    pub(super) fn value(
+        &mut self,
+        place: &str,
+        name: &str,
+        tone: Tone,
+        recorded: &Recorded,
+        is_masked: bool,
+    ) {
+        if is_masked {
+            self.line(named(1, name, tone).with(SECRET, Tone::Faint));
+            return;
+        }
+        match recorded.value() {
+            Some(value) => {
+                let copy = value.to_string();
+                self.node(place, 1, name, tone, &value.root(), 0, copy);
+            }
+            None => {
+                let text = match recorded {
+                    Recorded::Missing(Missing::TooLarge) => "not recorded: too large".to_owned(),
+                    Recorded::Missing(Missing::Failed(error)) => {
+                        format!("not recorded: could not be serialised: {error}")
+                    }
+                    _ => SECRET.to_owned(),
+                };
+                self.line(named(1, name, tone).with(text, Tone::Faint));
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "where it is, what it is called, what it is")]
+    fn node(
+        &mut self,
+        place: &str,
+        indent: usize,
+        name: &str,
+        tone: Tone,
+        node: &Node<'_>,
+        depth: usize,
+        copy: String,
+    ) {
+        let text = shown(node);
+        let room = self.columns.saturating_sub(indent + width(name) + 3);
+        let parts = parts(node);
+        if parts.is_empty() || width(&text) <= room {
+            let mut pieces = wrapped_chars(&text, room.max(8)).into_iter();
+            let line = named(indent, name, tone).with(pieces.next().unwrap_or_default(), value_tone(node));
+            self.entries.push(Entry { line, copy: Some(copy), ..Entry::default() });
+            for piece in pieces.take(MAX_LINES) {
+                self.line(Line::of(" ".repeat(indent + 2), Tone::Text).with(piece, value_tone(node)));
+            }
+            return;
+        }
+        let is_open = (depth < OPEN_DEPTH) != self.folds.contains(place);
+        let count = format!("{} {}", parts.len(), if parts.len() == 1 { "part" } else { "parts" });
+        let line = named(indent, name, tone).with(count, Tone::Faint);
+        self.entries.push(Entry {
+            line,
+            fold: Some((place.to_owned(), is_open)),
+            copy: Some(copy),
+            is_head: false,
+        });
+        if is_open {
+            for (name, part) in parts.iter().take(MAX_ENTRIES) {
+                let place = format!("{place}.{name}");
+                self.node(&place, indent + 2, name, Tone::Faint, part, depth + 1, part.to_string());
+            }
+            if parts.len() > MAX_ENTRIES {
+                let more = format!("and {} more", parts.len() - MAX_ENTRIES);
+                self.line(Line::of(" ".repeat(indent + 2), Tone::Text).with(more, Tone::Faint));
+            }
+        }
+    }
+
+    /// Bytes that came over the wire, as text.
+    pub(super) fn wire(&mut self, recorded: &Recorded) {
+        let Some(value) = recorded.value() else {
+            self.value("", "body", Tone::Faint, recorded, false);
+            return;
+        };
+        let root = value.root();
+        let bytes = match &root {
+            Node::Bytes(bytes) => std::borrow::Cow::Borrowed(*bytes),
+            other => other.as_bytes().unwrap_or_default(),
+        };
+        let room = self.columns.saturating_sub(2).max(8);
+        let whole = zerver_trace::text::clean_bytes(&bytes);
+        let lines = bytes.split(|byte| *byte == b'\n').map(zerver_trace::text::clean_bytes);
+        for line in lines.flat_map(|line| wrapped_chars(&line, room)).take(MAX_LINES) {
+            let line = Line::of(" ", Tone::Text).with(line, Tone::Text);
+            self.entries.push(Entry { line, copy: Some(whole.clone()), ..Entry::default() });
+        }
+    }
+}
+
+fn named(indent: usize, name: &str, tone: Tone) -> Line {
+    let line = Line::of(" ".repeat(indent), Tone::Text);
+    if name.is_empty() { line } else { line.with(format!("{name}: "), tone) }
+}
+
+/// A value on one line.
+fn shown(node: &Node<'_>) -> String {
+    clean(&node.to_string()).into_owned()
+}
+
+const fn value_tone(node: &Node<'_>) -> Tone {
+    match node {
+        Node::Str(_) | Node::Char(_) | Node::Bytes(_) => Tone::Good,
+        Node::None | Node::Unit => Tone::Faint,
+        Node::Bool(_) | Node::Variant(..) => Tone::Retry,
+        _ => Tone::Text,
+    }
+}
+
+/// The parts of a value that hold others.
+fn parts<'n>(node: &'n Node<'_>) -> Vec<(String, &'n Node<'n>)> {
+    match node {
+        Node::Struct(fields) => fields.iter().map(|(name, part)| ((*name).to_owned(), part)).collect(),
+        Node::Map(entries) => entries.iter().map(|(key, part)| (key.to_string(), part)).collect(),
+        Node::Seq(items) => items.iter().enumerate().map(|(at, part)| (at.to_string(), part)).collect(),
+        Node::Some(inner) => parts(inner),
+        Node::Variant(name, Some(inner)) => {
+            let within = parts(inner);
+            if within.is_empty() {
+                Vec::new()
+            } else {
+                within.into_iter().map(|(part, node)| (format!("{name}.{part}"), node)).collect()
+            }
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A text in lines of so many columns, broken between words where that can be.
+pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(word) <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.extend(wrapped_chars(word, columns)),
+        }
+        if lines.len() > MAX_LINES {
+            break;
+        }
+    }
+    lines
+}
+
+/// A text in pieces of so many columns; one piece at least.
+fn wrapped_chars(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut taken = 0;
+    for c in text.chars() {
+        let wide = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+        if taken + wide > columns.max(2) {
+            if lines.len() > MAX_LINES {
+                break;
+            }
+            lines.push(String::new());
+            taken = 0;
+        }
+        taken += wide;
+        if let Some(line) = lines.last_mut() {
+            line.push(c);
+        }
+    }
+    lines
+}
