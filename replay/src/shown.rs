@@ -3,7 +3,7 @@
 use zerver_trace::text::{clean, clean_bytes};
 use zerver_trace::{Header, Missing, Node, Recorded};
 
-use crate::Write;
+use crate::{Json, Write};
 
 /// What stands for a secret.
 pub const SECRET: &str = "●●●● (secret)";
@@ -15,8 +15,13 @@ pub fn slot(write: &Write) -> String {
 
 /// A slot's value as JSON, to be edited; none where it may not be shown or was not recorded.
 pub fn editable(write: &Write) -> Option<String> {
-    let plain = matches!(write.value, Recorded::Plain { .. }) && !write.is_masked();
-    plain.then(|| serde_json::to_string(&write.json()).ok()).flatten()
+    if write.is_masked() { None } else { json(&write.value) }
+}
+
+/// A value as JSON; none where a part of it is a secret, or it was not recorded.
+pub fn json(recorded: &Recorded) -> Option<String> {
+    let is_plain = matches!(recorded, Recorded::Plain { .. });
+    is_plain.then(|| serde_json::to_string(&Json::Value(recorded.clone())).ok()).flatten()
 }
 
 /// A value as it is.

@@ -6,6 +6,8 @@ pub(crate) mod diff;
 pub(crate) mod flows;
 pub(crate) mod replay;
 pub(crate) mod requests;
+#[cfg(test)]
+mod tests;
 pub(crate) mod timeline;
 
 use crossterm::event::{KeyEvent, MouseEvent};

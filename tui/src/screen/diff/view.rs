@@ -60,16 +60,18 @@ pub(super) fn draw(screen: &DiffScreen, shared: &Shared, area: Rect, buffer: &mu
     }
     let style = |pane: Pane| if screen.pane == pane { theme.focus } else { theme.border };
     let [upper, lower, both] = theme.glyphs.pair;
-    let legend = format!("steps: {upper} a  {lower} b  {both} both");
+    let unit = shared.say(account.unit.name);
+    let legend = format!("steps, in {unit}: a, b, and b-a   {upper} a  {lower} b  {both} both");
     rule(areas.rows_title, &legend, style(Pane::Rows), theme, buffer);
     rule(areas.details_title, "what differs", style(Pane::Details), theme, buffer);
     wall(areas.wall, theme.border, theme, buffer);
     draw_rows(screen, account, shared, areas.rows, buffer);
     let mut scroll = screen.details;
     scroll.keep(account.details.len(), usize::from(areas.details.height));
+    // The last column is the thumb's.
+    let text = Rect { width: areas.details.width.saturating_sub(1), ..areas.details };
     for (row, line) in (0..areas.details.height).zip(account.details.iter().skip(scroll.first)) {
-        let mut pen = Pen::new(buffer, areas.details, row, theme.glyphs.ellipsis);
-        line.draw(pen.skip(1), theme);
+        line.draw(Pen::new(buffer, text, row, theme.glyphs.ellipsis).skip(1), theme);
     }
     if screen.pane == Pane::Details {
         scroll.show(areas.details, theme.chosen, buffer);
@@ -122,7 +124,7 @@ fn draw_rows(screen: &DiffScreen, account: &Account, shared: &Shared, area: Rect
     // The numbers take what they need, the bars about two fifths of the rest.
     let numbers: usize = account.columns.iter().sum::<usize>() + 6;
     let rest = usize::from(area.width).saturating_sub(numbers + 5);
-    let bars = (rest * 2 / 5).min(80);
+    let bars = (rest / 3).min(80);
     let name = rest - bars;
     for (row, line) in (0..area.height).zip(account.lines.iter().skip(scroll.first)) {
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
@@ -160,7 +162,7 @@ fn is_much(line: &Pair, account: &Account) -> bool {
 fn draw_name(line: &Pair, columns: usize, shared: &Shared, pen: &mut Pen<'_>) {
     let theme = &shared.theme;
     let said = line.said.replace('µ', theme.glyphs.micro);
-    let wanted = if said.is_empty() { 0 } else { (2 + width(&said)).min(columns / 2) };
+    let wanted = if said.is_empty() { 0 } else { (2 + width(&said)).min(columns * 2 / 5) };
     let before = pen.room();
     if line.is_effect {
         pen.skip(2).put(theme.glyphs.effect_of, theme.faint).skip(1);

@@ -8,24 +8,30 @@ use crate::draw::{Line, Tone, width};
 
 /// A name is given so many columns at most.
 const MAX_NAME: usize = 44;
+/// And so many at least.
+const MIN_NAME: usize = 34;
 
 /// The lines of a flow; with times, where they are known.
 pub(super) fn lines(flow: &FlowInfo, usual: Option<&Usual>) -> Vec<Line> {
     let mut rows: Vec<Row> = Vec::new();
+    let usual = usual.filter(|usual| usual.total.count > 0);
     if let Some(usual) = usual {
         rows.push(Row::new("", "whole request", Tone::Strong, Some(usual.total)));
         for (place, name) in [(Place::Receive, "reading the body"), (Place::Unexplained, "unexplained")] {
             let spread = usual.parts.get(&place).copied();
-            rows.extend(spread.map(|spread| Row::new("  ", name, Tone::Faint, Some(spread))));
+            rows.extend(spread.map(|spread| Row::new("", name, Tone::Faint, Some(spread))));
         }
     }
     for step in &flow.steps {
         of_step(step, flow, usual, &mut rows);
     }
-    let columns = rows.iter().map(Row::columns).max().unwrap_or(0).min(MAX_NAME);
+    let columns = rows.iter().map(Row::columns).max().unwrap_or(0).clamp(MIN_NAME, MAX_NAME);
     let mut lines = Vec::new();
     if usual.is_some() {
-        lines.push(Line::of(format!("{:columns$}  {:>9}  {:>9}", "", "p50", "p99"), Tone::Faint));
+        lines.push(Line::of(
+            format!("{:columns$}  {:>9}  {:>9}", "steps on the CPU, and their waits", "p50", "p99"),
+            Tone::Faint,
+        ));
     }
     lines.extend(rows.into_iter().map(|row| row.line(columns)));
     lines
@@ -71,11 +77,11 @@ impl Row {
 fn of_step(step: &StepInfo, flow: &FlowInfo, usual: Option<&Usual>, rows: &mut Vec<Row>) {
     let part = |place: Place| usual.and_then(|usual| usual.parts.get(&place)).copied();
     let of = |kind: fn(String) -> Place| part(kind(step.name.clone()));
-    let mut row = Row::new("", &step.name, Tone::Strong, of(Place::Cpu));
+    let mut row = Row::new("● ", &step.name, Tone::Strong, of(Place::Cpu));
     row.more = clean(&format!("{}:{}", step.file, step.line)).into_owned();
     rows.push(row);
     if let Some(doc) = step.doc.lines().next().filter(|line| !line.trim().is_empty()) {
-        rows.push(Row::new("  ", doc.trim(), Tone::Faint, None));
+        rows.push(Row::new("│ ", doc.trim(), Tone::Faint, None));
     }
     let slot = |at: u16, optional: bool| {
         let slot = flow.slots.get(usize::from(at));
@@ -86,21 +92,21 @@ fn of_step(step: &StepInfo, flow: &FlowInfo, usual: Option<&Usual>, rows: &mut V
     let reads: Vec<String> = step.reads.iter().map(|read| slot(read.slot, read.optional)).collect();
     let writes: Vec<String> = step.writes.iter().map(|write| slot(write.slot, write.optional)).collect();
     if !reads.is_empty() {
-        rows.push(Row::new("  reads  ", &reads.join(", "), Tone::Noted, None));
+        rows.push(Row::new("│ reads  ", &reads.join(", "), Tone::Noted, None));
     }
     if let Some(spread) = of(Place::Queue) {
-        rows.push(Row::new("  queue", "", Tone::Queue, Some(spread)));
+        rows.push(Row::new("│ queue", "", Tone::Queue, Some(spread)));
     }
     for (place, spread) in usual.iter().flat_map(|usual| &usual.parts) {
         if let Place::Effect { step: of, what } = place
             && *of == step.name
         {
-            let mut row = Row::new("  waits  ", what, Tone::Effect, Some(*spread));
+            let mut row = Row::new("│ waits  ", what, Tone::Effect, Some(*spread));
             row.more = format!("{} times", spread.count);
             rows.push(row);
         }
     }
     if !writes.is_empty() {
-        rows.push(Row::new("  writes ", &writes.join(", "), Tone::Good, None));
+        rows.push(Row::new("│ writes ", &writes.join(", "), Tone::Good, None));
     }
 }

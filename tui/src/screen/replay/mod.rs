@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_replay::{FindingClass, Refusal, shown};
+use zerver_replay::{End, Finding, FindingClass, Refusal, Timeline, shown};
 use zerver_trace::RequestId;
 
 use self::drafts::Drafts;
@@ -135,10 +135,9 @@ impl ReplayScreen {
     }
 
     /// The effect that has no answer.
-    fn unanswered(&self) -> Option<&str> {
+    fn unanswered(&self) -> Option<&Finding> {
         let findings = &self.report()?.report.findings;
-        let unanswered = findings.iter().find(|finding| finding.class == FindingClass::Unanswered)?;
-        Some(&unanswered.field)
+        findings.iter().find(|finding| finding.class == FindingClass::Unanswered)
     }
 
     fn story<'s>(&self, shared: &'s Shared) -> Option<&'s Arc<Story>> {
@@ -161,10 +160,15 @@ impl ReplayScreen {
         self.typing = Some(Typing { about: About::Slot(slot), prompt, error: None });
     }
 
-    fn answer(&mut self) {
-        let Some(effect) = self.unanswered().map(str::to_owned) else { return };
-        let draft = self.drafts.answer_to(&effect).unwrap_or_default().to_owned();
-        self.typing = Some(Typing { about: About::Effect(effect), prompt: Prompt::new(&draft), error: None });
+    /// Asks for the answer to the effect that has none.
+    fn answer(&mut self, shared: &Shared) {
+        let Some(finding) = self.unanswered() else { return };
+        let effect = finding.field.clone();
+        let draft = self.drafts.answer_to(&effect).map(str::to_owned);
+        // What the step got for the same kind of effect shows the form of an answer.
+        let like = || self.story(shared).and_then(|story| answer_like(&story.timeline, finding));
+        let prompt = Prompt::new(&draft.or_else(like).unwrap_or_default());
+        self.typing = Some(Typing { about: About::Effect(effect), prompt, error: None });
     }
 
     /// Takes what was typed, and runs with it.
@@ -213,6 +217,17 @@ impl ReplayScreen {
             Pane::Findings => (&mut self.findings, findings, usize::from(areas.findings.height)),
         }
     }
+}
+
+/// What was recorded for an effect of the same kind in the same step, as JSON.
+fn answer_like(timeline: &Timeline, finding: &Finding) -> Option<String> {
+    let kind = finding.field.split(' ').next()?;
+    let runs = timeline.runs.iter().filter(|run| run.step.name == finding.step);
+    let mut effects = runs.flat_map(|run| &run.effects).filter(|effect| effect.kind == kind);
+    effects.find_map(|effect| match &effect.end {
+        End::Ok { output, .. } => shown::json(output),
+        _ => None,
+    })
 }
 
 impl Screen for ReplayScreen {
@@ -272,14 +287,14 @@ impl Screen for ReplayScreen {
                     return self.again().into_iter().collect();
                 }
             }
-            Action::Answer => self.answer(),
+            Action::Answer => self.answer(shared),
             Action::Again => return self.again().into_iter().collect(),
             _ => {}
         }
         Vec::new()
     }
 
-    fn take(&mut self, _shared: &mut Shared, message: &Message) -> Vec<Command> {
+    fn take(&mut self, shared: &mut Shared, message: &Message) -> Vec<Command> {
         match message {
             // An answer to what was asked before the last question is not waited for any more.
             Message::Replayed(number, result) if *number == self.number => {
@@ -288,7 +303,7 @@ impl Screen for ReplayScreen {
                     Ok(replayed) => {
                         self.run = Run::Done(Arc::clone(replayed));
                         if self.unanswered().is_some() && self.typing.is_none() {
-                            self.answer();
+                            self.answer(shared);
                         }
                     }
                     Err(refusal) => self.run = Run::Refused(refusal.clone()),

@@ -22,6 +22,7 @@ pub(super) struct Areas {
     pub(super) slots: Rect,
     findings_title: Rect,
     pub(super) findings: Rect,
+    finding: Rect,
     response_title: Rect,
     response: Rect,
     prompt: Rect,
@@ -39,10 +40,23 @@ pub(super) fn areas(screen: &ReplayScreen, shared: &Shared, area: Rect) -> Areas
     let findings = findings.clamp(1, left.saturating_sub(slots + MIN_RESPONSE).max(2));
     let (slots_title, slots) = (stack.take(1), stack.take(slots));
     let (findings_title, findings) = (stack.take(1), stack.take(findings));
+    // The chosen one in full, while they have the keys.
+    let finding = stack.take(if screen.pane == Pane::Findings { 3 } else { 0 });
     let response_title = stack.take(1);
     let response = stack.take(stack.left().saturating_sub(typed));
     let prompt = stack.take(typed);
-    Areas { head, verdict, slots_title, slots, findings_title, findings, response_title, response, prompt }
+    Areas {
+        head,
+        verdict,
+        slots_title,
+        slots,
+        findings_title,
+        findings,
+        finding,
+        response_title,
+        response,
+        prompt,
+    }
 }
 
 pub(super) fn draw(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
@@ -78,6 +92,9 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &
         draw_refusal(refusal, shared, &areas, buffer);
     } else if let Some(replayed) = screen.report() {
         draw_findings(screen, &replayed.report, shared, areas.findings, buffer);
+        if let Some(finding) = replayed.report.findings.get(screen.findings.cursor) {
+            draw_finding(finding, shared, areas.finding, buffer);
+        }
         if let Some(story) = screen.story(shared) {
             draw_response(story, &replayed.report, shared, areas.response, buffer);
         }
@@ -109,8 +126,11 @@ fn verdict(screen: &ReplayScreen, shared: &Shared) -> Line {
     }
     let tone = if report.is_same() { Tone::Good } else { Tone::Warn };
     let mut text = format!(
-        ": {} of {} decisions came out again, {} effects answered from the recording",
-        coverage.decisions, coverage.decisions_recorded, coverage.effects_fed
+        ": {} of {} decisions came out again, {} {} answered",
+        coverage.decisions,
+        coverage.decisions_recorded,
+        coverage.effects_fed,
+        if coverage.effects_fed == 1 { "effect" } else { "effects" }
     );
     if coverage.effects_unanswered > 0 {
         text += &format!(", {} unanswered", coverage.effects_unanswered);
@@ -188,6 +208,20 @@ fn draw_findings(screen: &ReplayScreen, report: &Report, shared: &Shared, area: 
         scroll.show(area, theme.chosen, buffer);
     }
     thumb(area, scroll.first, report.findings.len(), theme, buffer);
+}
+
+/// One finding on lines of its own.
+fn draw_finding(finding: &Finding, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    let theme = &shared.theme;
+    let mut head = Line::of(format!("   {}", finding.field), Tone::Noted);
+    if let Some(source) = &finding.source {
+        head = head.with(format!("  {source}"), Tone::Faint);
+    }
+    let then = Line::of(format!("   - {}", finding.expected), Tone::Bad);
+    let now = Line::of(format!("   + {}", finding.got), Tone::Good);
+    for (row, line) in (0..area.height).zip([head, then, now]) {
+        line.draw(&mut Pen::new(buffer, area, row, theme.glyphs.ellipsis), theme);
+    }
 }
 
 /// What is to blame, in a word.
