@@ -65,7 +65,7 @@ pub(crate) enum Command {
     /// Run a service here: rebuilt on change, every request recorded
     ///
     /// Says `listening on http://HOST:PORT` when it is ready. The socket stays while the service is replaced, and the last
-    /// good build keeps serving while a new one fails. Prints a line per request; with --json, a document per request.
+    /// good build keeps serving while a new one fails. On a terminal it opens the terminal UI; else it prints a line per request; with --json, a document per request.
     #[command(after_help = EXIT_CODES)]
     Dev(Dev),
     /// List recorded requests, the newest first
@@ -130,6 +130,8 @@ pub(crate) struct Dev {
     /// Print a line per request, also on a terminal
     #[arg(long)]
     pub(crate) no_tui: bool,
+    #[command(flatten)]
+    pub(crate) look: Look,
     /// Arguments for the service
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<OsString>,

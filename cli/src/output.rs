@@ -16,6 +16,9 @@ const DEFAULT_WIDTH: usize = 100;
 /// What is narrower is drawn for this width, and wraps.
 const MIN_WIDTH: usize = 40;
 
+/// Who gets what is said.
+pub(crate) type Listener = Box<dyn Fn(&str)>;
+
 pub(crate) struct Output {
     stdout: AutoStream<io::Stdout>,
     stderr: AutoStream<io::Stderr>,
@@ -23,6 +26,8 @@ pub(crate) struct Output {
     pub(crate) is_json: bool,
     pub(crate) is_quiet: bool,
     pub(crate) is_verbose: bool,
+    /// Who gets what would go to the standard error, while that is not ours.
+    diverted: Option<Listener>,
 }
 
 impl Output {
@@ -46,6 +51,7 @@ impl Output {
             is_json: global.json,
             is_quiet: global.quiet,
             is_verbose: global.verbose,
+            diverted: None,
         }
     }
 
@@ -64,6 +70,11 @@ impl Output {
     /// How many columns to draw in.
     pub(crate) fn width(&self) -> usize {
         self.columns().unwrap_or(DEFAULT_WIDTH)
+    }
+
+    /// Has everything but data go elsewhere; none ends that.
+    pub(crate) fn divert(&mut self, to: Option<Listener>) {
+        self.diverted = to;
     }
 
     /// Data, with styles in it.
@@ -124,6 +135,9 @@ impl Output {
     }
 
     fn err(&mut self, text: &str) {
+        if let Some(diverted) = &self.diverted {
+            return diverted(text);
+        }
         let _ = writeln!(self.stderr, "{text}");
     }
 }

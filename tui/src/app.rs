@@ -4,12 +4,15 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 
 use crate::dev::State;
-use crate::draw::Pen;
+use crate::draw::{Pen, width};
 use crate::keys::{self, Key};
 use crate::overlay::{Overlay, Tables};
 use crate::screen::{Screens, Tab};
 use crate::shared::Shared;
 use crate::theme::Look;
+
+/// What the first line begins with.
+const NAME: &str = " zerver ";
 
 /// The state of the terminal UI.
 #[derive(Debug)]
@@ -71,27 +74,38 @@ impl App {
     fn draw_tabs(&self, area: Rect, buffer: &mut Buffer) {
         let theme = &self.shared.theme;
         let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
-        pen.put(" zerver ", theme.strong);
-        for (at, tab) in Tab::ALL.into_iter().enumerate() {
-            let name = self.screens.get(tab).name();
-            let style = if tab == self.tab { theme.chosen } else { theme.faint };
-            pen.skip(1).put(&format!(" {} {name} ", at + 1), style);
+        pen.put(NAME, theme.strong);
+        for (tab, name) in self.tabs() {
+            pen.skip(1).put(&name, if tab == self.tab { theme.chosen } else { theme.faint });
         }
         if let Some(service) = &self.shared.service {
             let (text, style) = self.service(service);
-            pen.until(crate::draw::width(&text) + 1).put(&text, style);
+            pen.until(width(&text) + 1).put(&text, style);
         }
     }
 
     /// The tab whose name is in this column of the first line.
     pub(crate) fn tab_at(&self, column: u16) -> Option<Tab> {
-        let mut x = " zerver ".len();
-        Tab::ALL.into_iter().find(|tab| {
-            // A blank, and ` 1 name `.
+        let mut x = NAME.len();
+        let found = self.tabs().into_iter().find(|(_, name)| {
             let from = x + 1;
-            x = from + self.screens.get(*tab).name().len() + 4;
+            x = from + name.len();
             (from..x).contains(&usize::from(column))
-        })
+        });
+        found.map(|(tab, _)| tab)
+    }
+
+    /// The tabs as they are named in the first line: where there is not enough room, only the shown one has its name.
+    fn tabs(&self) -> Vec<(Tab, String)> {
+        let named = |(at, tab): (usize, Tab)| (tab, format!(" {} {} ", at + 1, self.screens.get(tab).name()));
+        let tabs: Vec<(Tab, String)> = Tab::ALL.into_iter().enumerate().map(named).collect();
+        let service = self.shared.service.as_ref().map_or(0, |service| width(&self.service(service).0) + 2);
+        let whole = NAME.len() + tabs.iter().map(|(_, name)| name.len() + 1).sum::<usize>() + service;
+        if whole <= usize::from(self.shared.size.width) {
+            return tabs;
+        }
+        let number = |(at, (tab, name))| (tab, if tab == self.tab { name } else { format!(" {} ", at + 1) });
+        tabs.into_iter().enumerate().map(number).collect()
     }
 
     /// What the service does that is developed here.

@@ -68,10 +68,12 @@ mod tests {
     #[test]
     fn a_request_as_a_command() {
         let mut trace = sample::slow();
-        insta::assert_snapshot!(command(&trace), @"");
+        insta::assert_snapshot!(command(&trace), @"curl -X GET 'http://localhost:3000/v1/todos/456?full=1' -H 'authorization: SECRET'");
         trace.method = "POST;".into();
         trace.request_body.full_len = 9;
         trace.request_body.bytes = sample::wire("it's \u{1b}[31m".as_bytes());
-        insta::assert_snapshot!(command(&trace), @"");
+        insta::assert_snapshot!(command(&trace), @r"
+        curl -X 'POST;' 'http://localhost:3000/v1/todos/456?full=1' -H 'authorization: SECRET' --data-binary $'it\'s \x1b[31m'
+        ");
     }
 }

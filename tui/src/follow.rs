@@ -1,13 +1,13 @@
 //! Reads the source on a thread of its own: what there is, the newest first, and what comes.
 
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::Duration;
 
 use zerver_trace::{Cursor, SourceError, TraceSource};
 
 use crate::message::{Message, Notice};
+use crate::run::Remote;
 
 /// How often the source is asked for news. A request is to be seen within 50 ms of its response.
 const PAUSE: Duration = Duration::from_millis(30);
@@ -20,7 +20,7 @@ const FIRST_PAGE: usize = 128;
 const PAGE: usize = 4096;
 
 /// Follows a source until nobody listens.
-pub(crate) fn start(source: Arc<dyn TraceSource>, tell: SyncSender<Message>) {
+pub(crate) fn start(source: Arc<dyn TraceSource>, remote: Remote) {
     thread::spawn(move || {
         let mut reading = Reading { source, newest: None, older: None, page: FIRST_PAGE };
         let mut failures = 0;
@@ -29,17 +29,15 @@ pub(crate) fn start(source: Arc<dyn TraceSource>, tell: SyncSender<Message>) {
                 Ok(messages) => {
                     failures = 0;
                     let is_idle = messages.is_empty() && reading.older.is_none();
-                    for message in messages {
-                        if tell.send(message).is_err() {
-                            return;
-                        }
+                    if !messages.into_iter().all(|message| remote.is_heard(message)) {
+                        return;
                     }
                     if is_idle { PAUSE } else { Duration::ZERO }
                 }
                 Err(error) => {
                     failures += 1;
                     let notice = Notice::bad(format!("requests cannot be read: {error}"));
-                    if failures == FAILURES && tell.send(Message::Notice(notice)).is_err() {
+                    if failures == FAILURES && !remote.is_heard(Message::Notice(notice)) {
                         return;
                     }
                     PAUSE_AFTER_ERROR
@@ -47,6 +45,9 @@ pub(crate) fn start(source: Arc<dyn TraceSource>, tell: SyncSender<Message>) {
             };
             if !pause.is_zero() {
                 thread::sleep(pause);
+            }
+            while remote.is_behind() {
+                thread::sleep(PAUSE);
             }
         }
     });

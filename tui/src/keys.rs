@@ -16,8 +16,6 @@ pub(crate) enum Action {
     Screen(u8),
     Down,
     Up,
-    Left,
-    Right,
     HalfDown,
     HalfUp,
     PageDown,
@@ -25,9 +23,8 @@ pub(crate) enum Action {
     Top,
     Bottom,
     Open,
-    /// The next part of the screen, and the one before.
+    /// The other part of the screen.
     NextPane,
-    PreviousPane,
     Follow,
     Filter,
     Sort,
@@ -146,7 +143,7 @@ pub(crate) const fn row(
 }
 
 /// Moving in lists, the same on every screen.
-pub(crate) const MOVING: &[Key] = &[
+pub(crate) static MOVING: &[Key] = &[
     row(&[key('j'), named(KeyCode::Down)], Action::Down, "One row down", None),
     row(&[key('k'), named(KeyCode::Up)], Action::Up, "One row up", None),
     row(&[ctrl('d')], Action::HalfDown, "Half a page down", None),
@@ -159,17 +156,12 @@ pub(crate) const MOVING: &[Key] = &[
 
 /// What can be done with a chosen request.
 pub(crate) const REQUEST: &[Key] = &[
-    row(
-        &[key('d')],
-        Action::Diff,
-        "Compare: the first press chooses one, the second the other",
-        Some("diff"),
-    ),
+    row(&[key('d')], Action::Diff, "Compare: d on one, then d on the other", Some("diff")),
     row(&[key('r')], Action::Replay, "Run it again with today's code", Some("replay")),
 ];
 
 /// What works everywhere.
-pub(crate) const EVERYWHERE: &[Key] = &[
+pub(crate) static EVERYWHERE: &[Key] = &[
     row(&[key('1')], Action::Screen(1), "The requests", None),
     row(&[key('2')], Action::Screen(2), "The timeline of one request", None),
     row(&[key('3')], Action::Screen(3), "The diff of two", None),

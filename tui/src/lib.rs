@@ -35,7 +35,7 @@ mod tests;
 pub use app::App;
 pub use dev::{Dev, State};
 pub use message::{Command, Message, Notice, Show};
-pub use run::{Ended, Open, Options, Remote, channel, run};
+pub use run::{Ended, Open, Options, Remote, Told, channel, run};
 pub use screen::requests::SlotTerm;
 pub use services::{Measured, Replayed, Services};
 pub use shared::Story;

@@ -40,6 +40,8 @@ pub enum Message {
         /// The numbers of those that fit.
         found: Vec<i32>,
     },
+    /// The text of a source file that was asked for; none if it is not to be found.
+    Source(String, Option<String>),
     /// What the service does that is developed here.
     Dev(Dev),
     /// What came of the replay with this number, or why there is none.
@@ -110,6 +112,8 @@ pub enum Command {
     Flows,
     /// Tell what is usual for a flow; comes back as [`Message::Measured`].
     Measure(String),
+    /// Read a source file, as the compiler saw it; comes back as [`Message::Source`].
+    Read(String),
     /// Put a text onto the clipboard.
     Copy {
         /// The text.

@@ -64,6 +64,13 @@ impl Performer {
         });
     }
 
+    pub(crate) fn read(&self, file: String) {
+        self.serve(move |services| {
+            let text = services.source_text(&file);
+            Message::Source(file, text)
+        });
+    }
+
     pub(crate) fn explain(&self, id: RequestId) {
         let (source, remote) = (Arc::clone(&self.source), self.remote.clone());
         let latest = Arc::clone(&self.explained);

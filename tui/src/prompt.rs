@@ -65,7 +65,9 @@ impl Prompt {
                     self.chars.remove(self.cursor);
                 }
             }
-            (KeyCode::Delete, _) if self.cursor < self.chars.len() => drop(self.chars.remove(self.cursor)),
+            (KeyCode::Delete, _) => {
+                drop(self.chars.drain(self.cursor..self.chars.len().min(self.cursor + 1)))
+            }
             (KeyCode::Left, _) => self.cursor = self.cursor.saturating_sub(1),
             (KeyCode::Right, _) => self.cursor = (self.cursor + 1).min(self.chars.len()),
             _ => return false,

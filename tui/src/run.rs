@@ -2,7 +2,8 @@
 //! threads and comes back as a message; drawn is only what has changed.
 
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel as channel_of};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -22,8 +23,8 @@ use crate::terminal::Screen;
 use crate::theme::Look;
 use crate::update::{start, update};
 
-/// So many messages may wait; then who sends them waits.
-const QUEUE: usize = 256;
+/// With more messages waiting, whoever has many of them should pause.
+const MANY: usize = 64;
 /// Messages are taken in for so long before what they changed is drawn.
 const BATCH: Duration = Duration::from_millis(8);
 /// How often the time is looked at.
@@ -63,22 +64,58 @@ pub enum Ended {
     Told,
 }
 
-/// Sends messages to a running [`run()`] from elsewhere.
+/// Sends messages to a running [`run()`] from elsewhere. It never waits.
 #[derive(Debug, Clone)]
-pub struct Remote(SyncSender<Message>);
+pub struct Remote {
+    tell: Sender<Message>,
+    /// How many messages wait.
+    waiting: Arc<AtomicUsize>,
+}
 
 impl Remote {
-    /// Sends a message; waits while too many are waiting. Nothing happens if it has ended.
+    /// Sends a message. Nothing happens if it has ended.
     pub fn send(&self, message: Message) {
-        // There is nobody to tell.
-        let _ = self.0.send(message);
+        self.is_heard(message);
+    }
+
+    /// The same; whether it was still there.
+    pub(crate) fn is_heard(&self, message: Message) -> bool {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        self.tell.send(message).is_ok()
+    }
+
+    /// Whether so much waits that whoever has much to send should pause, or leave it.
+    pub fn is_behind(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > MANY
+    }
+}
+
+/// What [`run()`] listens on.
+#[derive(Debug)]
+pub struct Told {
+    told: Receiver<Message>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Told {
+    fn wait(&self) -> Result<Message, RecvTimeoutError> {
+        self.told.recv_timeout(TICK).inspect(|_| self.heard())
+    }
+
+    fn heard(&self) {
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    fn more(&self) -> Option<Message> {
+        self.told.try_recv().ok().inspect(|_| self.heard())
     }
 }
 
 /// Makes the channel on which [`run()`] listens.
-pub fn channel() -> (Remote, Receiver<Message>) {
-    let (tell, told) = sync_channel(QUEUE);
-    (Remote(tell), told)
+pub fn channel() -> (Remote, Told) {
+    let (tell, told) = channel_of();
+    let waiting = Arc::new(AtomicUsize::new(0));
+    (Remote { tell, waiting: Arc::clone(&waiting) }, Told { told, waiting })
 }
 
 /// Takes the terminal, and gives it back at the end.
@@ -89,9 +126,9 @@ pub fn run(
     options: Options,
     services: &Arc<dyn Services>,
     remote: &Remote,
-    told: &Receiver<Message>,
+    told: &Told,
 ) -> io::Result<Ended> {
-    follow::start(services.source(), remote.0.clone());
+    follow::start(services.source(), remote.clone());
     let mut screen = Screen::take()?;
     let (width, height) = crossterm::terminal::size()?;
     let keys = Keys::start(remote.clone());
@@ -105,14 +142,14 @@ pub fn run(
         if app.take_changed() {
             screen.draw(&app)?;
         }
-        let first = match told.recv_timeout(TICK) {
+        let first = match told.wait() {
             Ok(message) => Some(message),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return Ok(Ended::Told),
         };
         update(&mut app, Message::Now(now_unix_ns()));
         let until = Instant::now() + BATCH;
-        let more = std::iter::from_fn(|| (Instant::now() < until).then(|| told.try_recv().ok()).flatten());
+        let more = std::iter::from_fn(|| (Instant::now() < until).then(|| told.more()).flatten());
         for message in first.into_iter().chain(more) {
             let is_end = matches!(message, Message::End);
             let commands = update(&mut app, message);
@@ -164,6 +201,7 @@ impl Run {
                     }
                 }
                 Command::Load(id) => self.performer.load(id),
+                Command::Read(file) => self.performer.read(file),
                 Command::Explain(id) => self.performer.explain(id),
                 Command::Scan { generation, requests, terms } => {
                     self.performer.scan(generation, requests, terms);

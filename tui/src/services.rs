@@ -13,6 +13,9 @@ pub trait Services: Send + Sync {
     /// Where the traces are.
     fn source(&self) -> Arc<dyn TraceSource>;
 
+    /// The text of a source file, as the compiler saw it; none if it is not to be found.
+    fn source_text(&self, file: &str) -> Option<String>;
+
     /// Opens an editor on a line (from 1) of a file, as the compiler saw it, and comes back when it has ended. The terminal
     /// is the editor's meanwhile.
     ///

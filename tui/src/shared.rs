@@ -1,5 +1,6 @@
 //! What all screens see.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use ratatui::layout::{Rect, Size};
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) now_unix_ns: u64,
     pub(crate) index: Index,
     pub(crate) traces: Traces,
+    pub(crate) sources: Sources,
     pub(crate) notice: Option<Notice>,
     /// The request that the next one is to be compared with.
     pub(crate) compared: Option<RequestId>,
@@ -48,10 +50,34 @@ impl Shared {
             now_unix_ns,
             index: Index::default(),
             traces: Traces::default(),
+            sources: Sources::default(),
             notice: None,
             compared: None,
             service: None,
         }
+    }
+}
+
+/// The lines of source files, as far as they were asked for; none where a file is not to be found.
+#[derive(Debug, Default)]
+pub(crate) struct Sources(HashMap<String, Option<Vec<String>>>);
+
+impl Sources {
+    pub(crate) fn put(&mut self, file: String, text: Option<&str>) {
+        self.0.insert(file, text.map(|text| text.lines().map(str::to_owned).collect()));
+    }
+
+    pub(crate) fn is_known(&self, file: &str) -> bool {
+        self.0.contains_key(file)
+    }
+
+    pub(crate) fn get(&self, file: &str) -> Option<&[String]> {
+        self.0.get(file)?.as_deref()
+    }
+
+    /// They may have changed.
+    pub(crate) fn forget(&mut self) {
+        self.0.clear();
     }
 }
 

@@ -5,7 +5,7 @@ use ratatui::layout::{Rect, Size};
 use zerver_trace::RequestId;
 
 use crate::app::{App, areas};
-use crate::dev::Service;
+use crate::dev::{Dev, Service, State};
 use crate::keys::{self, Action, Press};
 use crate::message::{Command, Message, Notice, Show};
 use crate::overlay::{Outcome, Overlay, help, palette};
@@ -21,6 +21,10 @@ const MAX_LOADING: usize = 4;
 pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
     app.is_changed |= !matches!(message, Message::Now(_));
     let commands = match &message {
+        Message::Input(Event::Resize(width, height)) => {
+            app.shared.size = Size::new(*width, *height);
+            everywhere(app, &message)
+        }
         Message::Input(event) => input(app, event),
         Message::Now(unix_ns) => {
             app.is_changed |= app.shared.now_unix_ns / 1_000_000_000 != unix_ns / 1_000_000_000;
@@ -52,7 +56,14 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         | Message::Edited(_)
         | Message::Flows(_)
         | Message::Measured(..) => everywhere(app, &message),
+        Message::Source(file, text) => {
+            app.shared.sources.put(file.clone(), text.as_deref());
+            Vec::new()
+        }
         Message::Dev(news) => {
+            if matches!(news, Dev::State(State::Building)) {
+                app.shared.sources.forget();
+            }
             app.shared.service.get_or_insert_with(Service::default).take(news);
             Vec::new()
         }
@@ -122,8 +133,8 @@ fn go(app: &mut App, show: Show) -> Vec<Command> {
         }
         Show::Step(id, step) => {
             app.to(Tab::Timeline);
-            let commands = app.screens.timeline.open(&app.shared, id);
-            app.screens.timeline.at_step(&app.shared, step);
+            let mut commands = app.screens.timeline.open(&app.shared, id);
+            commands.extend(app.screens.timeline.at_step(&app.shared, step));
             return commands;
         }
         Show::Diff(a, b) => {
@@ -154,10 +165,6 @@ fn input(app: &mut App, event: &Event) -> Vec<Command> {
         Event::Key(key) if key.kind != KeyEventKind::Release => press(app, key),
         Event::Paste(text) => paste(app, text),
         Event::Mouse(event) => mouse(app, *event),
-        Event::Resize(width, height) => {
-            app.shared.size = Size::new(*width, *height);
-            Vec::new()
-        }
         _ => Vec::new(),
     }
 }

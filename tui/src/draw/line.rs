@@ -20,7 +20,6 @@ pub(crate) enum Tone {
     Effect,
     Queue,
     Retry,
-    Key,
     /// By its class.
     Status(u16),
 }
@@ -40,7 +39,6 @@ impl Tone {
             Self::Effect => theme.effect,
             Self::Queue => theme.queue,
             Self::Retry => theme.retry,
-            Self::Key => theme.key,
             Self::Status(status) => theme.status(status),
         }
     }

@@ -31,7 +31,7 @@ impl Scroll {
             _ => return false,
         }
         .min(last);
-        self.keep(len, height);
+        self.fill(len, height);
         true
     }
 
@@ -55,10 +55,13 @@ impl Scroll {
     /// Brings the cursor into the list, and what is shown to the cursor.
     pub(crate) fn keep(&mut self, len: usize, height: usize) {
         self.cursor = self.cursor.min(len.saturating_sub(1));
-        let height = height.max(1);
-        // No empty rows below while there are some above.
-        self.first = self.first.min(len.saturating_sub(height));
-        self.first = self.first.clamp((self.cursor + 1).saturating_sub(height), self.cursor);
+        self.first = self.first.clamp((self.cursor + 1).saturating_sub(height.max(1)), self.cursor);
+    }
+
+    /// The same, and no empty rows below while there are some above.
+    pub(crate) fn fill(&mut self, len: usize, height: usize) {
+        self.first = self.first.min(len.saturating_sub(height.max(1)));
+        self.keep(len, height);
     }
 }
 
@@ -101,7 +104,7 @@ mod tests {
             let mut scroll = Scroll { cursor, first };
             for turn in [None, Some(rows)] {
                 match turn {
-                    None => scroll.keep(len, height),
+                    None => scroll.fill(len, height),
                     Some(rows) => scroll.wheel(rows, len, height),
                 }
                 prop_assert!(scroll.cursor < len.max(1));

@@ -164,7 +164,7 @@ pub(in crate::command) fn build(
     release: bool,
     global: &Global,
 ) -> Result<PathBuf, Trouble> {
-    let mut process = spawn(package, release, global)?;
+    let mut process = spawn(package, release, global, Stdio::inherit())?;
     let artifact = process.stdout().and_then(|stdout| package.artifact(stdout));
     let status = process.reap().map_err(|error| Trouble::new("cannot wait for Cargo").because(&error))?;
     match artifact {
@@ -176,8 +176,7 @@ pub(in crate::command) fn build(
 /// Builds and waits, without a word: what Cargo says is among the causes where it fails.
 pub(in crate::command) fn build_quietly(package: &Package, release: bool) -> Result<PathBuf, Trouble> {
     let global = Global { store: None, json: false, color: Color::Never, quiet: true, verbose: false };
-    let mut command = package.command(release, &global);
-    let mut process = Process::spawn(command.stderr(Stdio::piped())).map_err(|error| no_cargo(&error))?;
+    let mut process = spawn(package, release, &global, Stdio::piped())?;
     let said = process.stderr().map(|stderr| thread::spawn(move || std::io::read_to_string(stderr)));
     let artifact = process.stdout().and_then(|stdout| package.artifact(stdout));
     let status = process.reap().map_err(|error| Trouble::new("cannot wait for Cargo").because(&error))?;
@@ -191,9 +190,15 @@ pub(in crate::command) fn build_quietly(package: &Package, release: bool) -> Res
     }
 }
 
-/// Starts Cargo.
-pub(super) fn spawn(package: &Package, release: bool, global: &Global) -> Result<Process, Trouble> {
-    Process::spawn(&mut package.command(release, global)).map_err(|error| no_cargo(&error))
+/// Starts Cargo, which says on `stderr` what is wrong.
+pub(super) fn spawn(
+    package: &Package,
+    release: bool,
+    global: &Global,
+    stderr: Stdio,
+) -> Result<Process, Trouble> {
+    let mut command = package.command(release, global);
+    Process::spawn(command.stderr(stderr)).map_err(|error| no_cargo(&error))
 }
 
 fn no_cargo(error: &std::io::Error) -> Trouble {

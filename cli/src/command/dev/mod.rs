@@ -7,12 +7,15 @@ mod follow;
 mod listen;
 mod plan;
 pub(super) mod process;
+mod screen;
 mod server;
 mod service;
 mod watch;
 
+use std::io::{IsTerminal, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -20,14 +23,18 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use zerver_trace::{RequestId, Summary};
+use zerver_tui::State;
 
 use self::follow::{Follower, News};
 use self::plan::{Action, Build, Ending, Input, Note, Plan};
 use self::process::Process;
+use self::screen::Screen;
 use self::server::{Host, Server};
 use self::service::{Service, store};
 use self::watch::Watch;
 use crate::args::{Dev, Global};
+use crate::command::replay::Replayer;
+use crate::command::tui;
 use crate::output::Output;
 use crate::place::shown;
 use crate::trouble::{Done, Trouble};
@@ -48,6 +55,8 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// All that can happen.
 enum Message {
     Signal,
+    /// Somebody has left the terminal UI.
+    Left,
     Changed,
     /// Cargo has ended; the program it made, and whether that was there before.
     BuildEnded(Option<(PathBuf, bool)>),
@@ -78,6 +87,17 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
         let tell = tell.clone();
         move |news| drop(tell.send(Message::News(news)))
     });
+    let screen = has_screen(args, global).then(|| {
+        let tell = tell.clone();
+        let replayer = Replayer { app: Some(args.app.clone()), program: args.program.clone() };
+        Screen::start(store.clone(), replayer, tui::look(&args.look, global), move || {
+            drop(tell.send(Message::Left))
+        })
+    });
+    if let Some(screen) = &screen {
+        let voice = screen.voice.clone();
+        output.divert(Some(Box::new(move |text| voice.line(text))));
+    }
     let (plan, first) = Plan::new(service.exe(), watch.is_some());
     let mut dev = Loop {
         service,
@@ -99,8 +119,18 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
         remind_at: None,
         digits: DIGITS,
         last: None,
+        screen,
     };
-    dev.run(first, &told)
+    let ended = dev.run(first, &told);
+    // What is said now is to be seen.
+    dev.close_screen();
+    ended
+}
+
+/// Whether the terminal UI is to be shown.
+fn has_screen(args: &Dev, global: &Global) -> bool {
+    let wants_lines = args.no_tui || global.json || global.quiet;
+    !wants_lines && std::io::stderr().is_terminal() && tui::check_terminal().is_ok()
 }
 
 fn on_signals(tell: Sender<Message>) -> Result<(), Trouble> {
@@ -140,6 +170,8 @@ struct Loop<'a> {
     digits: usize,
     /// The last request that was printed.
     last: Option<RequestId>,
+    /// The terminal UI, while it has the terminal.
+    screen: Option<Screen>,
 }
 
 impl Loop<'_> {
@@ -197,7 +229,16 @@ impl Loop<'_> {
 
     fn take(&mut self, message: Message) -> Result<Vec<Action>, Trouble> {
         let input = match message {
-            Message::Signal => Input::Signal,
+            Message::Signal => {
+                self.close_screen();
+                Input::Signal
+            }
+            // The signal that closed it has been heard.
+            Message::Left if self.screen.is_none() => return Ok(Vec::new()),
+            Message::Left => {
+                self.close_screen();
+                Input::Signal
+            }
             Message::Changed => {
                 if let Some(watch) = &mut self.watch
                     && let Err(error) = watch.refresh()
@@ -209,10 +250,20 @@ impl Loop<'_> {
                 self.changed = Some((began, (now + CALM).min(began + STORM)));
                 return Ok(Vec::new());
             }
-            Message::BuildEnded(artifact) => Input::Built(self.build_ended(artifact)?),
+            Message::BuildEnded(artifact) => {
+                let built = self.build_ended(artifact)?;
+                let actions = self.plan.take(Input::Built(built));
+                if actions.is_empty() && self.server.is_some() {
+                    self.state(|dev| State::Serving(dev.url()));
+                }
+                return Ok(actions);
+            }
             Message::Ready { generation } if generation == self.generation => {
                 self.remind_at = None;
                 self.follower.reopen();
+                if let Some(screen) = &self.screen {
+                    screen.reopen();
+                }
                 Input::Ready
             }
             Message::Ended { generation } if generation == self.generation => match self.server.take() {
@@ -297,7 +348,10 @@ impl Loop<'_> {
 
     fn start_build(&mut self) -> Result<(), Trouble> {
         let Service::Package(package) = &self.service else { return Ok(()) };
-        let mut process = cargo::spawn(package, self.release, self.global)?;
+        let stderr = if self.screen.is_some() { Stdio::piped() } else { Stdio::inherit() };
+        let mut process = cargo::spawn(package, self.release, self.global, stderr)?;
+        self.state(|_| State::Building);
+        self.relay(process.stderr());
         let (package, tell, stdout) = (package.clone(), self.tell.clone(), process.stdout());
         let (send_artifact, artifact) = mpsc::channel();
         thread::spawn(move || drop(send_artifact.send(stdout.and_then(|stdout| package.artifact(stdout)))));
@@ -310,19 +364,56 @@ impl Loop<'_> {
         self.generation += 1;
         let generation = self.generation;
         let (ready, ended) = (self.tell.clone(), self.tell.clone());
-        let server = self.host.start(
+        let mut server = self.host.start(
             exe,
             generation,
+            self.screen.is_some(),
             move || drop(ready.send(Message::Ready { generation })),
             move || drop(ended.send(Message::Ended { generation })),
         )?;
+        self.state(|_| State::Starting);
+        self.relay(server.process.stdout());
+        self.relay(server.process.stderr());
         self.server = Some(server);
         self.remind_at = Some(Instant::now() + SILENCE);
         Ok(())
     }
 
+    fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Tells the terminal UI, if there is one.
+    fn state(&self, state: impl FnOnce(&Self) -> State) {
+        if let Some(screen) = &self.screen {
+            screen.voice.state(state(self));
+        }
+    }
+
+    fn relay(&self, from: Option<impl Read + Send + 'static>) {
+        if let Some(screen) = &self.screen {
+            screen.voice.relay(from);
+        }
+    }
+
+    /// Gives the terminal back; what is said from now on is printed.
+    fn close_screen(&mut self) {
+        self.output.divert(None);
+        if let Some(mut screen) = self.screen.take()
+            && let Err(error) = screen.close()
+        {
+            self.output.warn(&format!("the terminal could not be used: {error}"));
+        }
+    }
+
     fn say(&mut self, note: &Note) {
-        let addr = format!("http://{}", self.addr);
+        match note {
+            Note::Listening { .. } => self.state(|dev| State::Serving(dev.url())),
+            Note::BuildFailed { serving } => self.state(|_| State::BuildFailed { is_serving: *serving }),
+            Note::Ended { how, .. } => self.state(|_| State::Ended(how.clone())),
+            Note::WaitingForChange | Note::Restarting | Note::Killing | Note::Stopping => {}
+        }
+        let addr = self.url();
         let text = match note {
             Note::Listening { is_first: true } => {
                 format!("listening on {}\nrecording to {}", paint(style::STRONG, &addr), shown(&self.store))
@@ -355,7 +446,7 @@ impl Loop<'_> {
     }
 
     fn print(&mut self, requests: &[Summary]) -> Result<(), Trouble> {
-        if self.output.is_quiet {
+        if self.output.is_quiet || self.screen.is_some() {
             return Ok(());
         }
         self.digits =

@@ -3,7 +3,7 @@
 //! It gets the listening socket as an inherited descriptor (`LISTEN_FDS=1`, `LISTEN_FDS_FIRST_FD`, as systemd's socket
 //! activation, with no `LISTEN_PID` since its id is not known beforehand), `ZERVER_ADDR`, `ZERVER_STORE`,
 //! `ZERVER_RECORD=all`, `ZERVER_DEV=1`, and `NOTIFY_SOCKET` (as sd_notify(3)), where it sends `READY=1` when it serves.
-//! On SIGTERM it finishes what it has and exits with 0. What it prints goes to our standard error.
+//! On SIGTERM it finishes what it has and exits with 0. What it prints goes to our standard error, or to the terminal UI.
 
 use std::env;
 use std::ffi::OsString;
@@ -23,7 +23,7 @@ use std::time::Duration;
 use rustix::io::{FdFlags, fcntl_setfd};
 use tempfile::TempDir;
 
-use super::process::Process;
+use super::process::{Process, alone};
 use crate::trouble::Trouble;
 
 /// What ends the thread that listens for `READY=1`.
@@ -58,11 +58,13 @@ impl Host {
         Ok(Self { listener, addr, store, args, folder, sockets })
     }
 
-    /// Starts a server. `ready` and `ended` are called on threads of their own.
+    /// Starts a server. `ready` and `ended` are called on threads of their own. What it prints goes to our standard error,
+    /// or into pipes.
     pub(super) fn start(
         &self,
         exe: &Path,
         generation: u64,
+        is_piped: bool,
         ready: impl Fn() + Send + 'static,
         ended: impl FnOnce() + Send + 'static,
     ) -> Result<Server, Trouble> {
@@ -83,9 +85,15 @@ impl Host {
             .env("ZERVER_RECORD", "all")
             .env("ZERVER_DEV", "1")
             .env("NOTIFY_SOCKET", &notify)
-            .stdin(Stdio::null())
-            .stdout(io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from));
-        // Only this child inherits the socket: all processes are started by one thread.
+            .stdin(Stdio::null());
+        if is_piped {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        } else {
+            let ours = io::stderr().as_fd().try_clone_to_owned();
+            command.stdout(ours.map_or_else(|_| Stdio::null(), Stdio::from));
+        }
+        // Only this child inherits the socket: nobody else starts a process meanwhile.
+        let _alone = alone();
         let inherit = |flags| fcntl_setfd(&self.listener, flags).map_err(io::Error::from);
         let spawned = inherit(FdFlags::empty()).and_then(|()| Process::spawn(&mut command));
         inherit(FdFlags::CLOEXEC).map_err(|error| trouble(&error))?;

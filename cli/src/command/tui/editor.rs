@@ -1,12 +1,16 @@
-//! Opens an editor on a line of a source file, or on a text of ours.
+//! Source files, as the compiler saw them: shown, and opened in an editor; and texts of ours in an editor.
 
-use std::env;
-use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use zerver_trace::text::clean;
+
+use crate::command::dev::process;
+
+/// A larger file is no source, in bytes.
+const MAX_SOURCE: u64 = 1 << 20;
 
 /// Opens `$VISUAL` or `$EDITOR`, else vi, and waits for its end.
 pub(in crate::command) fn edit(store: &Path, file: &str, line: u32) -> Result<(), String> {
@@ -36,16 +40,31 @@ fn open(path: &Path, line: u32) -> Result<(), String> {
     let Some((program, args)) = words.split_first() else {
         return Err("$EDITOR names no program".to_owned());
     };
-    match Command::new(program).args(args).status() {
+    let started = {
+        let _alone = process::alone();
+        Command::new(program).args(args).spawn()
+    };
+    match started.and_then(|mut child| child.wait()) {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("{editor} ended with {status}")),
         Err(error) => Err(format!("cannot run {editor}: {error}; $EDITOR names the editor")),
     }
 }
 
+/// The text of a file, as the compiler saw it.
+pub(super) fn text(store: &Path, file: &str) -> Option<String> {
+    let path = find(file, &[store, &env::current_dir().unwrap_or_default()])?;
+    let is_small = fs::metadata(&path).is_ok_and(|found| found.len() <= MAX_SOURCE);
+    fs::read_to_string(path).ok().filter(|_| is_small)
+}
+
 /// The file, as the compiler saw it: from the root of its workspace, which is above the store or above us.
 fn find(file: &str, below: &[&Path]) -> Option<PathBuf> {
     let file = Path::new(file);
+    // A trace may come from anywhere, and could name any file.
+    if file.extension().is_none_or(|extension| extension != "rs") {
+        return None;
+    }
     if file.is_absolute() {
         return file.is_file().then(|| file.to_owned());
     }
@@ -87,11 +106,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = dir.path().join("examples/todos/.zerver");
         let file = dir.path().join("examples/todos/src/main.rs");
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, "").unwrap();
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, "").unwrap();
         for name in ["examples/todos/src/main.rs", "src/main.rs", &file.display().to_string()] {
             assert_eq!(find(name, &[&store]), Some(file.clone()), "{name}");
         }
-        assert_eq!(find("src/other.rs", &[&store]), None);
+        for name in ["src/other.rs", "", "src", "/etc/passwd"] {
+            assert_eq!(find(name, &[&store]), None, "{name}");
+        }
     }
 }

@@ -4,69 +4,62 @@ mod editor;
 mod look;
 mod source;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use zerver_replay::{Edits, Opened, Refusal};
 use zerver_trace::{FlowInfo, Trace, TraceSource};
-use zerver_tui::{Ended, Open, Options, Replayed, Services};
+use zerver_tui::{Open, Options, Replayed, Services};
 
-use self::source::Source;
-use super::replay;
-use crate::args::{self, Global, Program, Tui};
+pub(super) use self::look::{check_terminal, look};
+pub(super) use self::source::Source;
+use super::replay::{self, Replayer};
+use crate::args::{self, Global, Tui};
 use crate::output::Output;
 use crate::place;
 use crate::trouble::{Done, Trouble};
 
 pub(super) fn run(args: &Tui, global: &Global) -> Result<Done, Trouble> {
-    look::check_terminal()?;
+    check_terminal()?;
     let dir = place::store(global)?;
     let reader = place::reader(&dir)?;
     let open = match &args.id {
         None => Open::Requests,
         Some(find) => Open::Timeline(place::find_trace(&dir, &reader, find)?.id),
     };
-    let tools = Tools {
-        source: Arc::new(Source::of(dir, Some(reader), Vec::new())),
-        app: args.app.clone(),
-        program: args.program.clone(),
-    };
-    show(open, &Arc::new(tools), look::look(&args.look, global))
+    let replayer = Replayer { app: args.app.clone(), program: args.program.clone() };
+    show(open, &tools(&Arc::new(Source::of(dir, reader)), replayer), look(&args.look, global))
 }
 
 /// Whether the terminal UI can be shown where a command prints otherwise.
 pub(super) fn is_possible(output: &Output) -> bool {
-    output.is_terminal() && !output.is_json && look::check_terminal().is_ok()
+    output.is_terminal() && !output.is_json && check_terminal().is_ok()
 }
 
 /// Shows two requests, compared. They need not be in a store.
-pub(super) fn diff(traces: [Trace; 2], look: &args::Look, global: &Global) -> Result<(), Trouble> {
+pub(super) fn diff(traces: [Trace; 2], args: &args::Look, global: &Global) -> Result<(), Trouble> {
     let open = Open::Diff(traces[0].id, traces[1].id);
-    let dir = place::store(global).unwrap_or_default();
-    let tools = Tools {
-        source: Arc::new(Source::of(dir, None, Vec::from(traces))),
-        app: None,
-        program: Program::default(),
-    };
-    show(open, &Arc::new(tools), look::look(look, global)).map(|_| ())
+    let source = Source::at(place::store(global).unwrap_or_default()).with(Vec::from(traces));
+    show(open, &tools(&Arc::new(source), Replayer::default()), look(args, global)).map(|_| ())
 }
 
-fn show(open: Open, tools: &Arc<Tools>, look: zerver_tui::Look) -> Result<Done, Trouble> {
+fn show(open: Open, services: &Arc<dyn Services>, look: zerver_tui::Look) -> Result<Done, Trouble> {
     let (remote, told) = zerver_tui::channel();
-    let services: Arc<dyn Services> = tools.clone();
     let options = Options { look, open, signals_elsewhere: false };
-    match zerver_tui::run(options, &services, &remote, &told) {
-        Ok(Ended::Quit | Ended::Told) => Ok(Done::Fine),
+    match zerver_tui::run(options, services, &remote, &told) {
+        Ok(_) => Ok(Done::Fine),
         Err(error) => Err(Trouble::new("cannot use the terminal").because(&error)),
     }
+}
+
+/// What the screens need, over a store.
+pub(super) fn tools(source: &Arc<Source>, replayer: Replayer) -> Arc<dyn Services> {
+    Arc::new(Tools { source: Arc::clone(source), replayer })
 }
 
 /// What the screens need from here.
 struct Tools {
     source: Arc<Source>,
-    /// The package of the service, where it was named.
-    app: Option<PathBuf>,
-    program: Program,
+    replayer: Replayer,
 }
 
 impl Services for Tools {
@@ -77,7 +70,7 @@ impl Services for Tools {
     fn replay(&self, trace: Trace, edits: Edits) -> Result<Replayed, Refusal> {
         let secrets = self.source.secrets(&trace);
         let opened = Opened { trace, secrets };
-        replay::quietly(opened, edits, self.app.as_ref(), &self.program, self.source.dir())
+        replay::quietly(opened, edits, &self.replayer, self.source.dir())
             .map(|(report, build)| Replayed { report, build })
             .map_err(|trouble| Refusal { what: trouble.what, causes: trouble.causes, hints: trouble.hints })
     }
@@ -88,6 +81,10 @@ impl Services for Tools {
 
     fn edit_text(&self, text: &str) -> Result<String, String> {
         editor::edit_text(text)
+    }
+
+    fn source_text(&self, file: &str) -> Option<String> {
+        editor::text(self.source.dir(), file)
     }
 
     fn edit(&self, file: &str, line: u32) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! The store as the screens read it: it may be missing still, and another may come in its place.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use zerver_recorder::{ReadError, Reader};
@@ -11,14 +12,26 @@ use zerver_trace::{Cursor, FlowInfo, Query, RequestId, SourceError, Summary, Tra
 pub(in crate::command) struct Source {
     dir: PathBuf,
     reader: Mutex<Option<Arc<Reader>>>,
+    /// Whether it was opened since somebody asked for news.
+    is_anew: AtomicBool,
     /// Traces which the store may lack.
     given: Vec<Trace>,
 }
 
 impl Source {
-    /// A store, open or to be opened, and traces beside it.
-    pub(super) fn of(dir: PathBuf, reader: Option<Reader>, given: Vec<Trace>) -> Self {
-        Self { dir, reader: Mutex::new(reader.map(Arc::new)), given }
+    /// A store that is open.
+    pub(super) fn of(dir: PathBuf, reader: Reader) -> Self {
+        Self { reader: Mutex::new(Some(Arc::new(reader))), ..Self::at(dir) }
+    }
+
+    /// A store that may come to be.
+    pub(in crate::command) fn at(dir: PathBuf) -> Self {
+        Self { dir, reader: Mutex::new(None), is_anew: AtomicBool::new(false), given: Vec::new() }
+    }
+
+    /// The same with traces which the store may lack.
+    pub(super) fn with(self, given: Vec<Trace>) -> Self {
+        Self { given, ..self }
     }
 
     /// The secrets of a trace, as far as the store's key opens them.
@@ -37,12 +50,20 @@ impl Source {
         &self.dir
     }
 
+    /// Opens it anew the next time: another store may have come in its place.
+    pub(in crate::command) fn reopen(&self) {
+        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// The store; none where there is none yet.
     fn reader(&self) -> Result<Option<Arc<Reader>>, ReadError> {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         if reader.is_none() {
             match Reader::open(&self.dir) {
-                Ok(opened) => *reader = Some(Arc::new(opened)),
+                Ok(opened) => {
+                    *reader = Some(Arc::new(opened));
+                    self.is_anew.store(true, Ordering::Release);
+                }
                 Err(ReadError::Missing { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -54,7 +75,7 @@ impl Source {
     fn ask<T: Default>(&self, f: impl FnOnce(&Reader) -> Result<T, ReadError>) -> Result<T, SourceError> {
         let Some(reader) = self.reader()? else { return Ok(T::default()) };
         f(&reader).map_err(|error| {
-            *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.reopen();
             error.into()
         })
     }
@@ -81,6 +102,47 @@ impl TraceSource for Source {
     }
 
     fn since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
-        Ok(self.ask(|reader| reader.since_at_most(cursor, limit).map(Some))?.unwrap_or((Vec::new(), cursor)))
+        let news = self.ask(|reader| {
+            // Where it is another store than before, all of it is new.
+            let is_another = self.is_anew.swap(false, Ordering::AcqRel) && reader.newest()? < cursor;
+            let cursor = if is_another { Reader::oldest() } else { cursor };
+            reader.since_at_most(cursor, limit).map(Some)
+        })?;
+        Ok(news.unwrap_or((Vec::new(), cursor)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_store_may_come_later_and_be_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join(".zerver");
+        let source = Source::at(store.clone());
+        let numbered = |number| {
+            let mut trace = sample::slow();
+            trace.id = RequestId::from_u128(number);
+            trace
+        };
+        let mut cursor = source.newest().unwrap();
+        let mut news = || {
+            let (requests, reached) = source.since(cursor, 100).unwrap();
+            cursor = reached;
+            requests.into_iter().map(|request| request.id.as_u128()).collect::<Vec<_>>()
+        };
+        assert!(news().is_empty());
+        for number in 1..4 {
+            zerver_recorder::import(&store, vec![numbered(number)]).unwrap();
+            source.reopen();
+            assert_eq!(news(), [number]);
+        }
+        std::fs::remove_dir_all(&store).unwrap();
+        zerver_recorder::import(&store, vec![numbered(9)]).unwrap();
+        source.reopen();
+        assert_eq!(news(), [9]);
+        assert!(news().is_empty());
     }
 }

@@ -109,7 +109,7 @@ impl Screen for DiffScreen {
         }
         match (action, self.ids) {
             (Action::Back, _) => vec![Command::Show(Show::Back)],
-            (Action::NextPane | Action::PreviousPane, _) => {
+            (Action::NextPane, _) => {
                 self.pane = if self.pane == Pane::Rows { Pane::Details } else { Pane::Rows };
                 Vec::new()
             }

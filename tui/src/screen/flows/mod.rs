@@ -125,7 +125,7 @@ impl Screen for Flows {
         }
         match action {
             Action::Back => return vec![Command::Show(Show::Back)],
-            Action::NextPane | Action::PreviousPane => {
+            Action::NextPane => {
                 self.pane = if self.pane == Pane::List { Pane::Steps } else { Pane::List };
             }
             Action::Again => {

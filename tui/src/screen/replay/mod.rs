@@ -33,17 +33,12 @@ const KEYS: &[Key] = &[
     row(
         &[named(KeyCode::Enter)],
         Action::Open,
-        "Change the slot; of a finding, open its step in the timeline",
+        "Change the slot; or open the finding's step",
         Some("change/open"),
     ),
-    row(&[key('e')], Action::Change, "Change the slot, as JSON; .field=JSON changes a part of it", None),
+    row(&[key('e')], Action::Change, "Change the slot: JSON, or .field=JSON for a part", None),
     row(&[key('E')], Action::ChangeElsewhere, "Change the slot in $EDITOR", None),
-    row(
-        &[key('s')],
-        Action::ChooseStep,
-        "Let another step be the first to see what was changed",
-        Some("step"),
-    ),
+    row(&[key('s')], Action::ChooseStep, "Let another step be the first to see the change", Some("step")),
     row(&[key('x')], Action::Forget, "Take back what was changed of the slot", Some("take back")),
     row(&[key('a')], Action::Answer, "Answer the effect that has no recorded answer", Some("answer")),
     row(&[key('r')], Action::Again, "Run it again", Some("again")),
@@ -269,7 +264,7 @@ impl Screen for ReplayScreen {
         }
         match action {
             Action::Back => return vec![Command::Show(Show::Back)],
-            Action::NextPane | Action::PreviousPane => {
+            Action::NextPane => {
                 self.pane = if self.pane == Pane::Slots { Pane::Findings } else { Pane::Slots };
             }
             Action::Open if self.pane == Pane::Findings => return self.go(shared).into_iter().collect(),

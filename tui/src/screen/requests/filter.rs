@@ -68,14 +68,6 @@ impl Filter {
     pub(crate) fn matches(&self, row: &Row<'_>) -> bool {
         self.terms.iter().all(|(is_not, term)| term.matches(row) != *is_not)
     }
-
-    /// The words that are looked for in paths.
-    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
-        self.terms.iter().filter_map(|(is_not, term)| match term {
-            Term::Word(word) if !is_not => Some(word.as_str()),
-            _ => None,
-        })
-    }
 }
 
 impl Term {

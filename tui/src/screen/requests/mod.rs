@@ -9,7 +9,7 @@ mod view;
 
 use std::collections::BTreeSet;
 
-use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{Event, KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_trace::RequestId;
@@ -118,6 +118,13 @@ impl Requests {
         self.first = self.list.nth(scroll.first, &shared.index);
     }
 
+    /// Leaves no empty rows below where there are some above.
+    fn fill(&mut self, shared: &Shared) {
+        let mut scroll = self.scroll(shared);
+        scroll.fill(self.list.len(&shared.index), self.height(shared));
+        self.set(shared, scroll);
+    }
+
     fn height(&self, shared: &Shared) -> usize {
         usize::from(view::areas(self, shared, shared.body()).rows.height)
     }
@@ -148,7 +155,7 @@ impl Requests {
     fn relist(&mut self, shared: &Shared, filter: Filter, sort: Sort) -> Vec<Command> {
         self.list.set(filter, sort, &shared.index);
         self.scan = Scan { generation: self.scan.generation + 1, ..Scan::default() };
-        self.set(shared, self.scroll(shared));
+        self.fill(shared);
         self.look_into_slots(shared)
     }
 
@@ -349,6 +356,10 @@ impl Screen for Requests {
             Message::Older { .. } | Message::Newer(_) => {
                 self.catch_up(shared);
                 self.look_into_slots(shared)
+            }
+            Message::Input(Event::Resize(..)) => {
+                self.fill(shared);
+                Vec::new()
             }
             Message::Scanned { generation, looked, found } if *generation == self.scan.generation => {
                 self.scan.looked += looked;

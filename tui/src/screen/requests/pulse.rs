@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::index::Row;
 
 /// So many seconds are kept.
-pub(crate) const WINDOW_S: u64 = 120;
+const WINDOW_S: u64 = 120;
 /// The numbers beside the lines are of so many seconds.
 const LATEST_S: u64 = 10;
 const SECOND_NS: u64 = 1_000_000_000;
@@ -104,13 +104,13 @@ impl Pulse {
         self.seconds = self.seconds.split_off(&(newest + 1).saturating_sub(WINDOW_S));
     }
 
-    /// The last `seconds` of the window, which ends now, or with the last request if that was long ago.
-    pub(crate) fn measures(&self, now_unix_ns: u64, seconds: u64) -> Measures {
+    /// What happened in the window, which ends now, or with the last request if that was long ago.
+    pub(crate) fn measures(&self, now_unix_ns: u64) -> Measures {
         let now = now_unix_ns / SECOND_NS;
         let newest = self.seconds.last_key_value().map_or(now, |(newest, _)| *newest);
         let end = if newest + WINDOW_S < now || newest > now { newest } else { now };
         let line = |of: &dyn Fn(&Second) -> u64| -> Vec<u64> {
-            let shown = (end + 1).saturating_sub(seconds)..=end;
+            let shown = (end + 1).saturating_sub(WINDOW_S)..=end;
             shown.map(|at| self.seconds.get(&at).map_or(0, of)).collect()
         };
         let mut latest = Second::default();
@@ -165,10 +165,10 @@ mod tests {
         index.push_newer(&requests);
         index.range().for_each(|seq| pulse.add(&index.row(seq).unwrap()));
         assert_eq!(pulse.seconds.len() as u64, WINDOW_S);
-        let now = pulse.measures(1_201 * SECOND_NS, 4);
-        assert_eq!((now.rate.line, now.rate.now), (vec![1, 1, 0, 0], Some(80)));
-        let later = pulse.measures(9_999 * SECOND_NS, 4);
-        assert_eq!((later.rate.line, later.failed.now), (vec![1; 4], Some(10)));
+        let now = pulse.measures(1_201 * SECOND_NS);
+        assert_eq!((&now.rate.line[116..], now.rate.now), (&[1, 1, 0, 0][..], Some(80)));
+        let later = pulse.measures(9_999 * SECOND_NS);
+        assert_eq!((later.rate.line, later.failed.now), (vec![1; 120], Some(10)));
         assert!(later.p50_ns.now.unwrap().abs_diff(5_400_000) < 300_000);
     }
 }

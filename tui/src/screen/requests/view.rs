@@ -16,8 +16,11 @@ use crate::shared::Shared;
 const WIDE: u16 = 150;
 /// In a terminal of fewer rows, only the list is shown.
 const LOW: u16 = 10;
-/// The width of a line of measures.
+/// How wide a line of measures is, if there is room for it.
 const MAX_SPARK: usize = 30;
+const MIN_SPARK: usize = 5;
+/// A column of it is of so many seconds.
+const SPARK_S: usize = 2;
 
 /// What is where.
 #[derive(Debug, Clone, Copy)]
@@ -118,10 +121,9 @@ fn draw_nothing(shared: &Shared, area: Rect, buffer: &mut Buffer) {
 fn draw_measures(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let (theme, glyphs) = (&shared.theme, shared.theme.glyphs);
     let width = usize::from(area.width);
-    let measures = requests.pulse.measures(shared.now_unix_ns, super::pulse::WINDOW_S);
+    let measures = requests.pulse.measures(shared.now_unix_ns);
     let mut pen = Pen::new(buffer, area, 0, glyphs.ellipsis);
     pen.skip(1);
-    let columns = (width.saturating_sub(62) / 4).min(MAX_SPARK);
     let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), duration::show);
     let rate = measures.rate.now.unwrap_or(0);
     let rate =
@@ -140,24 +142,26 @@ fn draw_measures(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut 
             failed_style,
         ),
     ];
-    for (name, measure, now, line, style) in all {
-        pen.put(name, theme.faint).skip(1).put(&shared.say(&now), style).skip(1);
-        if columns >= 4 {
-            pen.put(&spark(&measure.line, columns, glyphs), line);
-        }
-        pen.skip(2);
-    }
     let len = requests.list.len(&shared.index);
     let state = if requests.is_following { "following" } else { "held still" };
+    let plus = if shared.index.is_whole() { "" } else { "+" };
     let count = if len == shared.index.len() {
-        thousands(len)
+        format!("{}{plus}", thousands(len))
     } else {
-        format!("{} of {}", thousands(len), thousands(shared.index.len()))
+        format!("{} of {}{plus}", thousands(len), thousands(shared.index.len()))
     };
-    let reading = if shared.index.is_whole() { "" } else { "+" };
-    let text = format!("{count}{reading}  {state} ");
-    pen.until(crate::draw::width(&text));
-    pen.put(&format!("{count}{reading}  "), theme.faint);
+    let told: usize = all.iter().map(|(name, _, now, ..)| name.len() + crate::draw::width(now) + 4).sum();
+    let rest = width.saturating_sub(1 + told + count.len() + 2 + state.len() + 1);
+    let columns = (rest / all.len()).saturating_sub(1).min(MAX_SPARK);
+    for (name, measure, now, line, style) in all {
+        pen.put(name, theme.faint).skip(1).put(&shared.say(&now), style);
+        if columns >= MIN_SPARK {
+            let shown = measure.line.len().saturating_sub(columns * SPARK_S);
+            pen.skip(1).put(&spark(&measure.line[shown..], columns, glyphs), line);
+        }
+        pen.skip(3);
+    }
+    pen.until(count.len() + 2 + state.len() + 1).put(&count, theme.faint).skip(2);
     pen.put(state, if requests.is_following { theme.good } else { theme.warn });
 }
 
@@ -218,7 +222,7 @@ pub(super) fn thousands(n: usize) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -274,7 +278,7 @@ impl Columns {
         pen.right(&head("status", Sort::Status, glyphs.descending), STATUS, style).skip(2);
         pen.right(&head("took", Sort::Slowest, glyphs.descending), TOOK, style);
         for (text, columns) in
-            [("", self.bar), ("flow", self.flow), ("class", self.class), ("", self.verdict)]
+            [("", self.bar), ("flow", self.flow), ("class", self.class), ("verdict", self.verdict)]
         {
             if columns > 0 {
                 pen.skip(2).left(text, columns, style);

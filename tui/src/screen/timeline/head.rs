@@ -1,6 +1,6 @@
 //! The first lines about a request: what it was, how it ended, and the verdict.
 
-use zerver_replay::Why;
+use zerver_replay::{MIN_POPULATION, Standing, Why};
 use zerver_trace::duration;
 
 use crate::draw::{Line, Tone};
@@ -27,8 +27,9 @@ pub(crate) fn lines(story: &Story, why: Option<&Why>, shared: &Shared) -> Vec<Li
         head = head.with(format!("  {}", trace.flow.name), Tone::Noted);
     }
     head = head.with(format!("  {}", trace.class.as_str()), Tone::Faint);
-    head =
-        head.with(format!("  {} ago", duration::age(shared.now_unix_ns, trace.started_unix_ns)), Tone::Faint);
+    let age = duration::age(shared.now_unix_ns, trace.started_unix_ns);
+    let age = if age == "now" { age } else { format!("{age} ago") };
+    head = head.with(format!("  {age}"), Tone::Faint);
     let mut lines = vec![head];
     if let Some(failure) = &timeline.failure {
         let mut line = Line::of(format!(" {} {failure}", shared.theme.glyphs.bad), Tone::Bad);
@@ -59,8 +60,14 @@ fn verdict(story: &Story, why: Option<&Why>) -> Line {
     if total.others == 0 {
         return line.with("the only one of its flow", Tone::Faint);
     }
-    let percentile = total.percentile().unwrap_or(0);
-    let tone = if percentile >= 95 { Tone::Warn } else { Tone::Faint };
-    line.with(format!("slower than {percentile}% of {}", total.others), tone)
-        .with(format!("; median {}", duration::show(total.median_ns)), Tone::Faint)
+    let tone = if total.percentile() >= Some(95) { Tone::Warn } else { Tone::Faint };
+    line.with(slower(total), tone).with(format!("; median {}", duration::show(total.median_ns)), Tone::Faint)
+}
+
+/// How many of the others took less: `slower than 97%`, or `slower than 3 of 4` where a percentage would say too much.
+pub(super) fn slower(standing: &Standing) -> String {
+    match standing.percentile().filter(|_| standing.others + 1 >= MIN_POPULATION) {
+        Some(percentile) => format!("slower than {percentile}%"),
+        None => format!("slower than {} of {}", standing.slower_than, standing.others),
+    }
 }

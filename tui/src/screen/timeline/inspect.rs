@@ -7,12 +7,15 @@ use zerver_replay::{Effect, Run, Why};
 use zerver_trace::duration::{self, Unit};
 use zerver_trace::{Header, Kept, Recorded, RecordedBody};
 
+use super::head;
 use super::moments::{Held, Moment, Moments, slots, told};
 use super::tree::{Entry, Tree};
 use super::waterfall::{Row, Subject, failing};
 use crate::draw::{Line, Tone};
-use crate::shared::Story;
+use crate::shared::{Sources, Story};
 
+/// So many lines of a step's source are shown.
+const MAX_SOURCE: usize = 40;
 /// So many parts and fields are told of how it compares.
 const MAX_PARTS: usize = 6;
 
@@ -23,6 +26,7 @@ pub(super) struct Inspected<'a> {
     pub(super) moments: &'a Moments,
     pub(super) moment: usize,
     pub(super) why: Option<&'a Result<std::sync::Arc<Why>, String>>,
+    pub(super) sources: &'a Sources,
 }
 
 /// All lines of the inspector.
@@ -40,6 +44,7 @@ pub(super) fn entries(of: &Inspected<'_>, folds: &HashSet<String>, columns: usiz
         Some(Subject::Run(run)) => {
             if let Some(run) = runs.get(run) {
                 step(&mut tree, of.story, run, &held, unit);
+                source(&mut tree, run, of.sources);
             }
         }
         Some(Subject::Effect(run, n)) => {
@@ -106,6 +111,22 @@ fn step(tree: &mut Tree<'_>, story: &Story, run: &Run, held: &[Held<'_>], unit: 
     }
     for effect in &run.effects {
         tree.field("needs", &effect.label(), Tone::Effect);
+    }
+}
+
+/// The function of the step, as it is in the file now.
+fn source(tree: &mut Tree<'_>, run: &Run, sources: &Sources) {
+    let Some(lines) = sources.get(&run.step.file) else { return };
+    let from = (run.step.line as usize).saturating_sub(1);
+    let Some(rest) = lines.get(from..).filter(|rest| !rest.is_empty()) else { return };
+    // A function ends with the first brace that stands as far left as its beginning.
+    let indent = rest[0].len() - rest[0].trim_start().len();
+    let is_end = |line: &String| line.trim_end() == format!("{}}}", " ".repeat(indent));
+    let len = rest.iter().position(is_end).map_or(MAX_SOURCE, |end| end + 1).min(MAX_SOURCE);
+    tree.head("source, as it is now");
+    for (at, line) in rest.iter().take(len).enumerate() {
+        let number = Line::of(format!(" {:>4} ", from + at + 1), Tone::Faint);
+        tree.line(number.with(line.get(indent..).unwrap_or(line.trim_start()), Tone::Text));
     }
 }
 
@@ -225,21 +246,16 @@ fn among(tree: &mut Tree<'_>, why: Option<&Result<std::sync::Arc<Why>, String>>)
     if why.total.others == 0 {
         return;
     }
-    tree.head(&format!("among {} others of its flow", why.total.others));
+    let others = if why.total.others == 1 { "other" } else { "others" };
+    tree.head(&format!("among {} {others} of its flow", why.total.others));
     let slower = |standing: &zerver_replay::Standing| {
-        format!(
-            "slower than {}%; median {}",
-            standing.percentile().unwrap_or(0),
-            duration::show(standing.median_ns)
-        )
+        format!("{}; median {}", head::slower(standing), duration::show(standing.median_ns))
     };
     tree.field("whole", &slower(&why.total), Tone::Strong);
     for part in why.parts.iter().filter(|part| part.ns > part.median_ns).take(MAX_PARTS) {
         let name = match &part.place {
             zerver_replay::Place::Effect { step, what } => format!("{what} of {step}"),
-            place => place
-                .step()
-                .map_or_else(|| place.kind().to_owned(), |step| format!("{} of {step}", place.kind())),
+            place => place.step().unwrap_or("the request").to_owned(),
         };
         tree.field(
             part.place.kind(),
@@ -277,7 +293,7 @@ fn request(tree: &mut Tree<'_>, story: &Story) {
 fn response(tree: &mut Tree<'_>, story: &Story) {
     let trace = &story.trace;
     tree.head("response");
-    tree.field("status", &super::head::status(trace.status), Tone::Status(trace.status));
+    tree.field("status", &head::status(trace.status), Tone::Status(trace.status));
     message(tree, &trace.response_headers, &trace.response_body);
 }
 

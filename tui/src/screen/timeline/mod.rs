@@ -3,11 +3,11 @@
 pub(crate) mod head;
 mod inspect;
 mod moments;
+mod shown;
 mod tree;
 mod view;
 pub(crate) mod waterfall;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
@@ -17,21 +17,21 @@ use zerver_replay::Why;
 use zerver_trace::RequestId;
 
 use self::inspect::Inspected;
-use self::moments::Moments;
-use self::tree::Entry;
-use self::waterfall::{Row, Subject};
+use self::shown::Shown;
+use self::tree::{Entry, Fold};
+use self::waterfall::Subject;
 use crate::curl;
-use crate::draw::{Scroll, width};
+use crate::draw::width;
 use crate::keys::{self, Action, Key, key, named, row};
 use crate::message::{Command, Message, Notice, Show};
 use crate::prompt::Prompt;
 use crate::screen::Screen;
-use crate::shared::{Shared, Story};
+use crate::shared::Shared;
 
 /// The wheel turns by so many rows.
 const WHEEL: isize = 3;
-/// More rows than these are not shown.
-const MAX_ROWS: usize = 100_000;
+/// The sources of so many files are shown.
+const MAX_SOURCES: usize = 16;
 /// The share of the waterfall, in percent: at the start, and within what limits.
 const SHARE: u16 = 55;
 const SHARES: std::ops::RangeInclusive<u16> = 15..=85;
@@ -39,7 +39,12 @@ const SHARES: std::ops::RangeInclusive<u16> = 15..=85;
 const KEYS: &[Key] = &[
     row(&[key('h'), named(KeyCode::Left)], Action::Earlier, "An event back in time", Some("back in time")),
     row(&[key('l'), named(KeyCode::Right)], Action::Later, "An event on in time", Some("on")),
-    row(&[named(KeyCode::Tab)], Action::NextPane, "Between the waterfall and the inspector", Some("pane")),
+    row(
+        &[named(KeyCode::Tab), named(KeyCode::BackTab)],
+        Action::NextPane,
+        "Between the waterfall and the inspector",
+        Some("pane"),
+    ),
     row(&[key('i')], Action::NextSection, "To the next section of the inspector", Some("section")),
     row(&[named(KeyCode::Enter), key(' ')], Action::Fold, "Look into the row; open or close a value", None),
     row(&[key('e')], Action::Edit, "Open the source of the step in $EDITOR", Some("edit")),
@@ -76,77 +81,6 @@ pub(crate) struct TimelineScreen {
     wanted: Option<u16>,
 }
 
-/// What is shown of a request that has come.
-#[derive(Debug)]
-struct Shown {
-    story: Arc<Story>,
-    rows: Vec<Row>,
-    moments: Moments,
-    moment: usize,
-    /// The first row of the waterfall that is shown.
-    first: usize,
-    inspector: Scroll,
-    folds: HashSet<String>,
-}
-
-impl Shown {
-    fn of(story: &Arc<Story>) -> Self {
-        let rows = waterfall::rows(story, MAX_ROWS);
-        let moments = Moments::of(story, &rows);
-        let mut shown = Self {
-            story: Arc::clone(story),
-            rows,
-            moments,
-            moment: 0,
-            first: 0,
-            inspector: Scroll::default(),
-            folds: HashSet::new(),
-        };
-        // Where it failed is what is looked for; else, where the most of the time went.
-        let wanted = shown.failing_row().or_else(|| shown.longest_row());
-        shown.moment = wanted.map_or(0, |row| shown.moments.of_row(row));
-        shown
-    }
-
-    fn failing_row(&self) -> Option<usize> {
-        let run = waterfall::failing(&self.story.timeline)?;
-        let is_effect = |row: &Row| matches!(row.subject, Subject::Effect(of, _) if of == run) && row.is_bad;
-        let is_run = |row: &Row| row.subject == Subject::Run(run);
-        self.rows.iter().position(is_effect).or_else(|| self.rows.iter().position(is_run))
-    }
-
-    fn longest_row(&self) -> Option<usize> {
-        let inner = self.rows.iter().enumerate().filter(|(_, row)| row.subject != Subject::Request);
-        inner.max_by_key(|(at, row)| (row.took_ns, usize::MAX - at)).map(|(at, _)| at)
-    }
-
-    /// The row of the moment.
-    fn row(&self) -> usize {
-        self.moments.get(self.moment).map_or(0, |moment| moment.row)
-    }
-
-    fn scroll(&self, height: usize) -> Scroll {
-        let mut scroll = Scroll { cursor: self.row(), first: self.first };
-        scroll.keep(self.rows.len(), height);
-        scroll
-    }
-
-    fn go_to_step(&mut self, step: u16) {
-        let runs = &self.story.timeline.runs;
-        let is_it = |row: &Row| matches!(row.subject, Subject::Run(run) if runs[run].step.index == step);
-        if let Some(row) = self.rows.iter().position(is_it) {
-            self.go(self.moments.of_row(row));
-        }
-    }
-
-    fn go(&mut self, moment: usize) {
-        if moment != self.moment {
-            self.moment = moment.min(self.moments.len().saturating_sub(1));
-            self.inspector = Scroll::default();
-        }
-    }
-}
-
 impl Default for TimelineScreen {
     fn default() -> Self {
         Self::new(None)
@@ -180,7 +114,7 @@ impl TimelineScreen {
         }
         (self.id, self.shown, self.why, self.is_inspecting) = (Some(id), None, None, false);
         let mut commands = vec![Command::Explain(id)];
-        self.settle(shared);
+        commands.extend(self.settle(shared));
         if self.shown.is_none() {
             commands.push(Command::Load(id));
         }
@@ -188,22 +122,31 @@ impl TimelineScreen {
     }
 
     /// Goes to the first run of a step, now or when the trace has come.
-    pub(crate) fn at_step(&mut self, shared: &Shared, step: u16) {
+    pub(crate) fn at_step(&mut self, shared: &Shared, step: u16) -> Vec<Command> {
         self.wanted = Some(step);
-        self.settle(shared);
+        self.settle(shared)
     }
 
-    fn settle(&mut self, shared: &Shared) {
-        if self.shown.is_none()
-            && let Some(story) = self.id.and_then(|id| shared.traces.story(id))
-        {
-            self.shown = Some(Shown::of(story));
-        }
+    /// Shows the trace if it has come, and asks for its sources.
+    fn settle(&mut self, shared: &Shared) -> Vec<Command> {
+        let commands = self.show_what_came(shared);
         if let Some(shown) = &mut self.shown
             && let Some(step) = self.wanted.take()
         {
             shown.go_to_step(step);
         }
+        commands
+    }
+
+    fn show_what_came(&mut self, shared: &Shared) -> Vec<Command> {
+        let story = self.id.and_then(|id| shared.traces.story(id)).filter(|_| self.shown.is_none());
+        let Some(story) = story else { return Vec::new() };
+        self.shown = Some(Shown::of(story));
+        let mut files: Vec<&str> = story.timeline.runs.iter().map(|run| run.step.file.as_str()).collect();
+        files.sort_unstable();
+        files.dedup();
+        files.retain(|file| !file.is_empty() && !shared.sources.is_known(file));
+        files.into_iter().take(MAX_SOURCES).map(|file| Command::Read(file.to_owned())).collect()
     }
 
     fn why(&self) -> Option<&Why> {
@@ -211,7 +154,7 @@ impl TimelineScreen {
     }
 
     /// The lines of the inspector.
-    fn entries(&self, columns: usize) -> Vec<Entry> {
+    fn entries(&self, shared: &Shared, columns: usize) -> Vec<Entry> {
         let Some(shown) = &self.shown else { return Vec::new() };
         let of = Inspected {
             story: &shown.story,
@@ -219,6 +162,7 @@ impl TimelineScreen {
             moments: &shown.moments,
             moment: shown.moment,
             why: self.why.as_ref(),
+            sources: &shared.sources,
         };
         inspect::entries(&of, &shown.folds, columns)
     }
@@ -228,7 +172,10 @@ impl TimelineScreen {
         let wanted = self.search.to_lowercase();
         let areas = view::areas(self, shared, shared.body());
         let texts: Vec<String> = if self.is_inspecting {
-            self.entries(view::columns(areas.inspector)).iter().map(|entry| entry.line.text()).collect()
+            self.entries(shared, view::columns(areas.inspector))
+                .iter()
+                .map(|entry| entry.line.text())
+                .collect()
         } else {
             let rows = self.shown.iter().flat_map(|shown| &shown.rows);
             rows.map(|row| format!("{} {}", row.name, row.outcome)).collect()
@@ -250,7 +197,7 @@ impl TimelineScreen {
 
     fn act_in_inspector(&mut self, shared: &Shared, action: Action) -> bool {
         let area = view::areas(self, shared, shared.body()).inspector;
-        let entries = self.entries(view::columns(area));
+        let entries = self.entries(shared, view::columns(area));
         let Some(shown) = &mut self.shown else { return false };
         let (len, height) = (entries.len(), usize::from(area.height));
         match action {
@@ -266,10 +213,10 @@ impl TimelineScreen {
             }
             Action::Fold if self.is_inspecting => {
                 let entry = entries.get(shown.inspector.cursor);
-                if let Some((place, _)) = entry.and_then(|entry| entry.fold.clone()) {
-                    if !shown.folds.remove(&place) {
-                        shown.folds.insert(place);
-                    }
+                if let Some(Fold { place, .. }) = entry.and_then(|entry| entry.fold.clone())
+                    && !shown.folds.remove(&place)
+                {
+                    shown.folds.insert(place);
                 }
                 true
             }
@@ -281,7 +228,7 @@ impl TimelineScreen {
     fn copy_value(&self, shared: &Shared) -> Option<Command> {
         let area = view::areas(self, shared, shared.body()).inspector;
         let at = self.shown.as_ref()?.inspector.cursor;
-        let text = self.entries(view::columns(area)).into_iter().nth(at)?.copy?;
+        let text = self.entries(shared, view::columns(area)).into_iter().nth(at)?.copy?;
         Some(Command::Copy { what: format!("{} columns of text", width(&text)), text })
     }
 
@@ -349,7 +296,7 @@ impl Screen for TimelineScreen {
         match action {
             Action::Back if self.is_inspecting => self.is_inspecting = false,
             Action::Back => return vec![Command::Show(Show::Back)],
-            Action::NextPane | Action::PreviousPane => self.is_inspecting = !self.is_inspecting,
+            Action::NextPane => self.is_inspecting = !self.is_inspecting,
             Action::Fold | Action::Open => self.is_inspecting = true,
             Action::Earlier | Action::Later => {
                 if let Some(shown) = &mut self.shown {
@@ -387,8 +334,7 @@ impl Screen for TimelineScreen {
         {
             self.why = Some(why.clone());
         }
-        self.settle(shared);
-        Vec::new()
+        self.settle(shared)
     }
 
     fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
@@ -406,7 +352,7 @@ impl Screen for TimelineScreen {
             }
             MouseEventKind::ScrollDown | MouseEventKind::ScrollUp => {
                 let rows = if event.kind == MouseEventKind::ScrollDown { WHEEL } else { -WHEEL };
-                let len = self.entries(columns).len();
+                let len = self.entries(shared, columns).len();
                 let Some(shown) = &mut self.shown else { return Vec::new() };
                 if areas.inspector.contains(place) {
                     shown.inspector.wheel(rows, len, areas.inspector.height.into());

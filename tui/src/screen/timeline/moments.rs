@@ -44,22 +44,28 @@ impl Moments {
             rows.iter().enumerate().map(|(at, row)| (row.subject, at)).collect();
         let last = rows.len().saturating_sub(1);
         let mut walk = Walk::new(&story.timeline);
-        let mut all = vec![Moment { at_ns: 0, row: 0, what: What::Arrived }];
+        let mut told = vec![Moment { at_ns: 0, row: 0, what: What::Arrived }];
         for (at, event) in story.trace.events.iter().enumerate() {
             let (subject, at_ns) = walk.step(event);
             let row = places.get(&subject).copied().unwrap_or(last);
-            all.push(Moment { at_ns, row, what: What::Event(at) });
+            told.push(Moment { at_ns, row, what: What::Event(at) });
         }
-        for row in 0..last {
-            if !all.iter().any(|moment| moment.row == row) {
-                let place = all.iter().position(|moment| moment.row > row).unwrap_or(all.len());
-                all.insert(place, Moment { at_ns: rows[row].at_ns, row, what: What::Untold });
+        told.push(Moment { at_ns: story.trace.duration_ns, row: last, what: What::Ended });
+        // Rows that no event belongs to have a moment nevertheless, so that one can go there.
+        let mut is_told = vec![false; rows.len()];
+        told.iter().for_each(|moment| is_told[moment.row] = true);
+        let untold = rows.iter().enumerate().filter(|(row, _)| !is_told[*row]);
+        let mut untold =
+            untold.map(|(row, of)| Moment { at_ns: of.at_ns, row, what: What::Untold }).peekable();
+        let mut all = Vec::with_capacity(rows.len() + told.len());
+        for moment in told {
+            while let Some(before) = untold.next_if(|untold| untold.row < moment.row) {
+                all.push(before);
             }
+            all.push(moment);
         }
-        all.push(Moment { at_ns: story.trace.duration_ns, row: last, what: What::Ended });
-        // What a step does stands after its run, so its row's moment is the run itself.
-        let first =
-            (0..rows.len()).map(|row| all.iter().position(|moment| moment.row == row).unwrap_or(0)).collect();
+        let mut first = vec![0; rows.len()];
+        all.iter().enumerate().rev().for_each(|(at, moment)| first[moment.row] = at);
         Self { all, first }
     }
 

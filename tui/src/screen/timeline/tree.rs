@@ -21,12 +21,22 @@ pub(super) const SECRET: &str = "●●●● (secret)";
 #[derive(Debug, Clone, Default)]
 pub(super) struct Entry {
     pub(super) line: Line,
-    /// What is folded with it: a name for the place, and whether it is open.
-    pub(super) fold: Option<(String, bool)>,
+    /// What is folded with it.
+    pub(super) fold: Option<Fold>,
     /// What `y` copies.
     pub(super) copy: Option<String>,
     /// Whether a section begins here.
     pub(super) is_head: bool,
+}
+
+/// What can be folded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fold {
+    /// A name for the place.
+    pub(super) place: String,
+    pub(super) is_open: bool,
+    /// The column of its sign.
+    pub(super) column: usize,
 }
 
 /// Lines as they are made.
@@ -122,7 +132,7 @@ impl Tree<'_> {
         let line = named(indent, name, tone).with(count, Tone::Faint);
         self.entries.push(Entry {
             line,
-            fold: Some((place.to_owned(), is_open)),
+            fold: Some(Fold { place: place.to_owned(), is_open, column: indent }),
             copy: Some(copy),
             is_head: false,
         });

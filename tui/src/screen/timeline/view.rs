@@ -110,7 +110,7 @@ pub(super) fn draw(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer:
 fn draw_inspector(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let Some(shown) = &screen.shown else { return };
-    let entries = screen.entries(columns(area));
+    let entries = screen.entries(shared, columns(area));
     let mut scroll = shown.inspector;
     scroll.keep(entries.len(), area.height.into());
     for (row, (at, entry)) in (0..area.height).zip(entries.iter().enumerate().skip(scroll.first)) {
@@ -119,13 +119,13 @@ fn draw_inspector(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: 
             buffer.set_style(line.intersection(buffer.area), theme.chosen);
         }
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
-        match &entry.fold {
-            Some((_, is_open)) => {
-                pen.put(if *is_open { theme.glyphs.open } else { theme.glyphs.closed }, theme.faint);
-            }
-            None => drop(pen.skip(1)),
-        }
+        pen.skip(1);
         entry.line.draw(&mut pen, theme);
+        if let Some(fold) = &entry.fold {
+            let sign = if fold.is_open { theme.glyphs.open } else { theme.glyphs.closed };
+            let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
+            pen.skip(fold.column).put(sign, theme.faint);
+        }
     }
     thumb(area, scroll.first, entries.len(), theme, buffer);
 }

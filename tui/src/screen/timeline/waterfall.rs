@@ -262,11 +262,11 @@ impl Waterfall<'_> {
 /// What the signs of the bars mean, those that are there.
 fn draw_legend(pen: &mut Pen<'_>, rows: &[Row], theme: &Theme) {
     let all = [
-        (Spent::Receive, "body"),
-        (Spent::Queue, "queue"),
         (Spent::Cpu, "cpu"),
         (Spent::Effect, "effect"),
+        (Spent::Queue, "queue"),
         (Spent::Retry, "retried"),
+        (Spent::Receive, "body"),
     ];
     for (spent, name) in all {
         let is_there =

@@ -1,11 +1,19 @@
 //! Screens as they are drawn, and keys as they work.
 
+mod any;
+mod keys;
+mod requests;
+mod timeline;
+
 use std::sync::Arc;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Rect, Size};
-use zerver_trace::{RequestId, Summary, Trace};
+use ratatui::layout::Size;
+use zerver_replay::Why;
+use zerver_trace::{Header, Outcome, RequestId, Summary, Trace};
 
 use crate::app::App;
 use crate::message::{Command, Message};
@@ -15,12 +23,12 @@ use crate::shared::Story;
 use crate::theme::{Look, Palette};
 use crate::update::{start, update};
 
-const LOOK: Look = Look { palette: Palette::Dark, is_ascii: false };
+pub(crate) const LOOK: Look = Look { palette: Palette::Dark, is_ascii: false };
 
 /// A terminal with an app in it.
 pub(crate) struct Stage {
     pub(crate) app: App,
-    /// What was asked for and is not done yet.
+    /// What was asked for and is not done by the stage.
     pub(crate) asked: Vec<Command>,
     traces: Vec<Trace>,
 }
@@ -40,14 +48,36 @@ impl Stage {
         stage
     }
 
-    /// A message, and what it asks for: traces are answered at once.
+    /// A message, and all that comes of it: traces are answered at once.
     pub(crate) fn say(&mut self, message: Message) -> &mut Self {
         for command in update(&mut self.app, message) {
+            let find = |id: RequestId| self.traces.iter().find(|trace| trace.id == id);
             match command {
                 Command::Load(id) => {
-                    let trace = self.traces.iter().find(|trace| trace.id == id).cloned();
-                    let trace = trace.map(|trace| Arc::new(Story::of(trace)));
-                    self.say(Message::Loaded(id, Ok(trace)));
+                    let story = find(id).cloned().map(|trace| Arc::new(Story::of(trace)));
+                    self.say(Message::Loaded(id, Ok(story)));
+                }
+                Command::Explain(id) => {
+                    let why = find(id).map(|trace| Why::of(trace, &self.traces));
+                    if let Some(why) = why {
+                        self.say(Message::Explained(id, Ok(Arc::new(why))));
+                    }
+                }
+                Command::Scan { generation, requests, terms } => {
+                    let fits = |id: RequestId| {
+                        find(id).is_some_and(|trace| terms.iter().all(|term| term.matches(trace)))
+                    };
+                    let found = requests.iter().filter(|(_, id)| fits(*id)).map(|(seq, _)| *seq).collect();
+                    self.say(Message::Scanned { generation, looked: requests.len(), found });
+                }
+                Command::Read(file) => {
+                    let text = (1..60).map(|line| match line % 10 {
+                        0 => format!("fn step_{line}() {{\n"),
+                        3 => "}\n".to_owned(),
+                        _ => format!("    line({line});\n"),
+                    });
+                    let text = text.collect::<String>();
+                    self.say(Message::Source(file, Some(text)));
                 }
                 command => self.asked.push(command),
             }
@@ -72,10 +102,14 @@ impl Stage {
 
     /// What is drawn, as text.
     pub(crate) fn text(&self) -> String {
+        text(&self.buffer())
+    }
+
+    pub(crate) fn buffer(&self) -> Buffer {
         let size = self.app.shared.size;
-        let mut buffer = Buffer::empty(Rect::new(0, 0, size.width, size.height));
-        self.app.draw(&mut buffer);
-        text(&buffer)
+        let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
+        terminal.draw(|frame| self.app.draw(frame.buffer_mut())).unwrap();
+        terminal.backend().buffer().clone()
     }
 }
 
@@ -104,12 +138,12 @@ fn text(buffer: &Buffer) -> String {
         let mut line = String::new();
         let mut covered = 0;
         for x in 0..buffer.area.width {
-            let symbol = buffer[(x, y)].symbol();
             // The cell after a wide character belongs to it.
             if covered > 0 {
                 covered -= 1;
                 continue;
             }
+            let symbol = buffer[(x, y)].symbol();
             covered = unicode_width::UnicodeWidthStr::width(symbol).saturating_sub(1);
             line.push_str(symbol);
         }
@@ -120,64 +154,37 @@ fn text(buffer: &Buffer) -> String {
 }
 
 pub(crate) fn numbered(mut trace: Trace, n: u64) -> Trace {
-    trace.id = RequestId::from_u128(trace.id.as_u128() + (u128::from(n) << 68));
-    trace.started_unix_ns += n * 1_000_000_000;
+    trace.id = RequestId::from_u128(sample::slow().id.as_u128() + (u128::from(n) << 80));
+    trace.started_unix_ns = sample::slow().started_unix_ns + n * 1_000_000_000;
     trace
 }
 
+/// A slow one, one that failed after a retry, a report.
 pub(crate) fn three() -> Vec<Trace> {
     vec![numbered(sample::slow(), 0), numbered(sample::failed(), 1), numbered(sample::report(40), 2)]
 }
 
-#[test]
-fn a_list_of_three() {
-    insta::assert_snapshot!(Stage::new(80, 8, three()).text(), @r"
-    zerver   1 requests   2 timeline
-    id              age  method  path                  status       took  flow
-    019aa4ea-1f3b    1m  GET     /reports/todos           200   40.43 ms  report
-    019aa4c2-1f3b    1m  GET     /v1/todos/456            404   900.0 µs  todos-it…
-    019aa4c2-1f3b    1m  GET     /v1/todos/456            200    5.40 ms  todos-it…
-
-
-    enter open  f follow  q quit
-    ");
-}
-
-#[test]
-fn an_empty_store() {
-    insta::assert_snapshot!(Stage::new(80, 5, vec![]).text(), @r"
-    zerver   1 requests   2 timeline
-    id              age  method  path                  status       took  flow
-
-
-    enter open  f follow  q quit
-    ");
-}
-
-#[test]
-fn a_request_opens_and_closes() {
-    let mut stage = Stage::new(80, 9, three());
-    insta::assert_snapshot!(stage.press("j<enter>").text(), @r"
-    zerver   1 requests   2 timeline
-    019aa4c2-1f3b  GET /v1/todos/456  404  900.0 µs
-       10.0 µs  parse_auth
-        5.0 µs  lookup_user
-        5.0 µs  verify_roles
-        5.0 µs  load_todo
-
-
-    esc back  y copy id  q quit
-    ");
-    stage.press("y");
-    assert_eq!(stage.asked, [Command::Explain(three()[1].id), Command::copy_id(three()[1].id)]);
-    assert_eq!(stage.press("<esc>").text(), Stage::new(80, 9, three()).press("j").text());
-}
-
-#[test]
-fn no_size_is_too_small() {
-    for (width, height) in [(0, 0), (1, 1), (1, 9), (9, 1), (3, 3)] {
-        let mut stage = Stage::new(width, height, three());
-        stage.text();
-        stage.press("jjG<enter>").text();
+/// One where everything that can be said is said by an enemy.
+pub(crate) fn nasty() -> Trace {
+    const TEXT: &str = "\u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字";
+    let mut trace = numbered(sample::failed(), 3);
+    let mut flow = (*trace.flow).clone();
+    let step = &mut flow.steps[1];
+    for name in [&mut flow.name, &mut step.name, &mut step.doc, &mut step.file] {
+        TEXT.clone_into(name);
     }
+    TEXT.clone_into(&mut flow.slots[1].name);
+    trace.flow = Arc::new(flow);
+    for text in [&mut trace.path, &mut trace.method, &mut trace.version, &mut trace.peer, &mut trace.build] {
+        TEXT.clone_into(text);
+    }
+    trace.target = sample::wire(TEXT.as_bytes());
+    trace.request_headers.push(Header { name: TEXT.to_owned(), value: sample::wire(b"\xff\x1b[2J") });
+    trace.response_body.bytes = sample::wire(format!("a\tb\n{TEXT}").as_bytes());
+    if let Outcome::Failed(info) = &mut trace.outcome {
+        for text in [&mut info.key, &mut info.message, &mut info.causes[0]] {
+            TEXT.clone_into(text);
+        }
+    }
+    trace
 }

@@ -1,0 +1,83 @@
+//! A request that has come: its rows, its moments, and which of them are looked at.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::moments::Moments;
+use super::waterfall::{self, Row, Subject};
+use crate::draw::Scroll;
+use crate::shared::Story;
+
+/// More rows than these are not shown.
+const MAX_ROWS: usize = 100_000;
+
+/// What is shown of a request that has come.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) story: Arc<Story>,
+    pub(super) rows: Vec<Row>,
+    pub(super) moments: Moments,
+    pub(super) moment: usize,
+    /// The first row of the waterfall that is shown.
+    pub(super) first: usize,
+    pub(super) inspector: Scroll,
+    pub(super) folds: HashSet<String>,
+}
+
+impl Shown {
+    pub(super) fn of(story: &Arc<Story>) -> Self {
+        let rows = waterfall::rows(story, MAX_ROWS);
+        let moments = Moments::of(story, &rows);
+        let mut shown = Self {
+            story: Arc::clone(story),
+            rows,
+            moments,
+            moment: 0,
+            first: 0,
+            inspector: Scroll::default(),
+            folds: HashSet::new(),
+        };
+        // Where it failed is what is looked for; else, where the most of the time went.
+        let wanted = shown.failing_row().or_else(|| shown.longest_row());
+        shown.moment = wanted.map_or(0, |row| shown.moments.of_row(row));
+        shown
+    }
+
+    fn failing_row(&self) -> Option<usize> {
+        let run = waterfall::failing(&self.story.timeline)?;
+        let is_effect = |row: &Row| matches!(row.subject, Subject::Effect(of, _) if of == run) && row.is_bad;
+        let is_run = |row: &Row| row.subject == Subject::Run(run);
+        self.rows.iter().position(is_effect).or_else(|| self.rows.iter().position(is_run))
+    }
+
+    fn longest_row(&self) -> Option<usize> {
+        let inner = self.rows.iter().enumerate().filter(|(_, row)| row.subject != Subject::Request);
+        inner.max_by_key(|(at, row)| (row.took_ns, usize::MAX - at)).map(|(at, _)| at)
+    }
+
+    /// The row of the moment.
+    pub(super) fn row(&self) -> usize {
+        self.moments.get(self.moment).map_or(0, |moment| moment.row)
+    }
+
+    pub(super) fn scroll(&self, height: usize) -> Scroll {
+        let mut scroll = Scroll { cursor: self.row(), first: self.first };
+        scroll.fill(self.rows.len(), height);
+        scroll
+    }
+
+    pub(super) fn go_to_step(&mut self, step: u16) {
+        let runs = &self.story.timeline.runs;
+        let is_it = |row: &Row| matches!(row.subject, Subject::Run(run) if runs[run].step.index == step);
+        if let Some(row) = self.rows.iter().position(is_it) {
+            self.go(self.moments.of_row(row));
+        }
+    }
+
+    pub(super) fn go(&mut self, moment: usize) {
+        if moment != self.moment {
+            self.moment = moment.min(self.moments.len().saturating_sub(1));
+            self.inspector = Scroll::default();
+        }
+    }
+}

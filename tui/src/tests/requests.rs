@@ -1,0 +1,220 @@
+//! The list of requests.
+
+use super::*;
+use crate::dev::{Dev, State};
+
+#[test]
+fn a_list() {
+    let mut traces = three();
+    traces.push(nasty());
+    insta::assert_snapshot!(Stage::new(80, 24, traces).text(), @r"
+    zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+    rate 0.0/s         p50 -         p99 -         failed -           4  following
+     id             age↑  method  path                status       took  verdict
+     019aa4c2-1f3e    1m  \u{1b…  \u{1b}]52;c;AAAA\…     404   900.0 µs  failed
+     019aa4c2-1f3d    1m  GET     /reports/todos         200   40.43 ms
+     019aa4c2-1f3c    1m  GET     /v1/todos/456          404   900.0 µs  failed
+     019aa4c2-1f3b    1m  GET     /v1/todos/456          200    5.40 ms
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+    enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
+    ");
+}
+
+#[test]
+fn a_list_in_a_wide_terminal_with_the_chosen_request_beside_it() {
+    let mut stage = Stage::new(200, 50, three());
+    insta::assert_snapshot!(stage.press("j").text(), @r"
+    zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+    rate 0.0/s                                  p50 -                                  p99 -                                  failed -                                                       3  held still
+     id             age↑  method  path                            status       took              flow            verdict   │ GET /v1/todos/456  404 Not Found  900.0 µs  todos-item  interactive  1m ago
+     019aa4c2-1f3d    1m  GET     /reports/todos                     200   40.43 ms  ██████████  report                    │ ✗ not_found todo 456  in load_todo  src/todos.rs:40
+     019aa4c2-1f3c    1m  GET     /v1/todos/456                      404   900.0 µs  ▏           todos-item      failed    │ 67% http GET idp.example.com/verify
+     019aa4c2-1f3b    1m  GET     /v1/todos/456                      200    5.40 ms  █▎          todos-item                │ at µs   took                                             █ cpu  ━ effect
+                                                                                                                           │   0.0    0.0  · request
+                                                                                                                           │  10.0   10.0  ✓ parse_auth    wrote AuthHeader           ▎
+                                                                                                                           │  20.0    5.0  ✓ lookup_user   needs http                 ▏
+                                                                                                                           │  25.0  600.0    ↳ http GET idp.examp…  200, 2 attempts…  ╍╍╍╍╍╍╍╍ ━━━━━━
+                                                                                                                           │ 625.0    5.0  ✓ verify_roles                                           ▏
+                                                                                                                           │ 630.0    5.0  ✗ load_todo     not_found todo 456, need…                ▏
+                                                                                                                           │ 635.0  250.0    ↳ kv get todo:456  not found                           ━━━━━━━
+                                                                                                                           │ 900.0         · response      404, 12 bytes
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+                                                                                                                           │
+    enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
+    ");
+}
+
+#[test]
+fn an_empty_store() {
+    insta::assert_snapshot!(Stage::new(80, 6, vec![]).text(), @r"
+    zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+     id             age↑  method  path                status       took  verdict
+
+     No requests have been recorded here. They show as soon as they are.
+
+    enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
+    ");
+    let mut app = App::new(LOOK, Size::new(80, 6), 0);
+    assert!(start(&mut app, Open::Requests).is_empty());
+}
+
+#[test]
+fn filters_leave_what_fits() {
+    let rows = |keys: &str| {
+        let mut stage = Stage::new(80, 24, three());
+        let text = stage.press(keys).text();
+        let is_row = |line: &&str| line.contains("019aa4c2-");
+        let took = |line: &str| line.split_whitespace().nth(5).unwrap_or_default().to_owned();
+        text.lines().filter(is_row).map(took).collect::<Vec<_>>().join(" ")
+    };
+    for (keys, wanted) in [
+        ("", "40.43 900.0 5.40"),
+        ("/status:4xx", "900.0"),
+        ("/slower:1ms<enter>", "40.43 5.40"),
+        ("/slower:1ms<enter><esc>", "40.43 900.0 5.40"),
+        ("/slower:1ms<esc>", "40.43 900.0 5.40"),
+        ("/v1tod<enter>", "900.0 5.40"),
+        ("/slot.Todo.id=456<enter>", "5.40"),
+        ("/slot.Todo.id=7", ""),
+        ("/is:failed<c-u>", "40.43 900.0 5.40"),
+        // What is wrong changes nothing.
+        ("/status:4xx<backspace>z", "900.0"),
+        ("s", "40.43 5.40 900.0"),
+        ("ss", "900.0 40.43 5.40"),
+        ("ssss", "40.43 900.0 5.40"),
+    ] {
+        assert_eq!(rows(keys), wanted, "{keys}");
+    }
+}
+
+#[test]
+fn a_wrong_filter_says_why() {
+    let mut stage = Stage::new(80, 8, three());
+    insta::assert_snapshot!(stage.press("/status:9xx").text(), @r#"
+    zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+    /status:9xx                           "9xx" is no status; write one like 404, …
+     id             age↑  method  path                status       took  verdict
+     019aa4c2-1f3d    1m  GET     /reports/todos         200   40.43 ms
+     019aa4c2-1f3c    1m  GET     /v1/todos/456          404   900.0 µs  failed
+     019aa4c2-1f3b    1m  GET     /v1/todos/456          200    5.40 ms
+
+    enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
+    "#);
+}
+
+#[test]
+fn the_list_is_followed_until_somebody_moves() {
+    let mut stage = Stage::new(80, 10, three());
+    let more = |n: u64| Message::Newer(vec![numbered(sample::slow(), n).summary()]);
+    let chosen = |stage: &Stage| {
+        let shared = &stage.app.shared;
+        let seq = stage.app.screens.requests.chosen(shared).unwrap();
+        shared.index.row(seq).unwrap().started_unix_ns - sample::slow().started_unix_ns
+    };
+    assert_eq!(chosen(stage.say(more(10))), 10_000_000_000, "the newest");
+    assert_eq!(chosen(stage.press("j")), 2_000_000_000);
+    let before = stage.text();
+    for n in 11..40 {
+        stage.say(more(n));
+    }
+    assert_eq!(chosen(&stage), 2_000_000_000, "held still");
+    let rows = |text: &str| {
+        text.lines().filter(|line| line.contains("019aa")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&stage.text())[..4], rows(&before)[..4]);
+    assert_eq!(chosen(stage.press("f")), 39_000_000_000);
+    assert_eq!(chosen(stage.press("jg").say(more(50))), 50_000_000_000, "the top follows");
+}
+
+#[test]
+fn what_is_developed_is_shown_with_its_errors() {
+    let mut stage = Stage::new(80, 14, three());
+    let state = |state| Message::Dev(Dev::State(state));
+    stage.say(state(State::Building));
+    stage.say(Message::Dev(Dev::Line("\u{1b}[1m   Compiling\u{1b}[0m todos".into())));
+    stage.say(Message::Dev(Dev::Line("\u{1b}[91merror\u{1b}[0m: mismatched \u{202e}types".into())));
+    stage.say(state(State::BuildFailed { is_serving: true }));
+    insta::assert_snapshot!(stage.text(), @r"
+     zerver   1 requests   2   3   4   5   ✗ build failed; the last good one serves
+     rate 0.0/s         p50 -         p99 -         failed -           3  following
+      id             age↑  method  path                status       took  verdict
+      019aa4c2-1f3d    1m  GET     /reports/todos         200   40.43 ms
+      019aa4c2-1f3c    1m  GET     /v1/todos/456          404   900.0 µs  failed
+      019aa4c2-1f3b    1m  GET     /v1/todos/456          200    5.40 ms
+
+
+    ─ what went wrong; L hides it ──────────────────────────────────────────────────
+        Compiling todos
+     error: mismatched \u{202e}types
+
+
+     enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
+    ");
+    let text = stage.say(state(State::Serving("http://127.0.0.1:3000".into()))).text();
+    assert!(text.contains("http://127.0.0.1:3000") && !text.contains("mismatched"), "{text}");
+    assert!(stage.press("L").text().contains("mismatched"));
+}
+
+#[test]
+fn every_look_draws() {
+    for palette in [Palette::Dark, Palette::Light, Palette::Sixteen, Palette::Mono] {
+        let mut stage = Stage::looking(Look { palette, is_ascii: true }, 120, 30, three());
+        for keys in ["", "jm", "<enter>", "<tab>", "?", "<esc>:"] {
+            let buffer = stage.press(keys).buffer();
+            let cells = || buffer.content.iter();
+            assert!(cells().all(|cell| cell.symbol().is_ascii()), "{}", stage.text());
+            let colours = |cell: &ratatui::buffer::Cell| (cell.fg, cell.bg);
+            let is_plain =
+                |cell| colours(cell) == (ratatui::style::Color::Reset, ratatui::style::Color::Reset);
+            assert_eq!(cells().all(is_plain), palette == Palette::Mono);
+        }
+    }
+}

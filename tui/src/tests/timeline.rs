@@ -1,0 +1,267 @@
+//! One request.
+
+use super::*;
+
+#[test]
+fn a_slow_request() {
+    insta::assert_snapshot!(Stage::new(80, 24, three()).press("G<enter>").text(), @r#"
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+     GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive  1m ago
+     50% kv get todo:456  slower than 1 of 1; median 900.0 µs
+     at ms  took                                              █ cpu  ━ effect
+      0.00  0.02  · request                                   ·        │
+      0.05  0.10  ✓ parse_auth    wrote AuthHeader            ▍        │
+      0.15  0.02  ✓ lookup_user   needs http                  ▏        │
+      0.17  2.18    ↳ http GET idp.examp…  200, wrote Claims  ━━━━━━━━━━
+      2.36  0.05  ✓ verify_roles                                       ▎
+      2.40  0.02  ✓ load_todo     needs kv                             ▏
+      2.42  2.68    ↳ kv get todo:456  found, wrote Todo               ━━━━━━━━━━━━
+      5.10  0.28  ✓ render_todo   done 200                             │          █▉
+      5.40        · response      200, 12 bytes                        │
+    ────────────────────────────────────────────────────────────────────────────────
+     event 10 of 14  2.42 ms  load_todo asks for kv get todo:456                   ┃
+                                                                                   ┃
+     effect kv get todo:456
+      asked by load_todo
+      took     2.68 ms
+      arguments: ["todo", 456]
+      result: {id: 456, title: "Buy milk", done: false}
+      writes Todo: {id: 456, title: "Buy milk", done: false}
+
+     h back in time  l on  tab pane  i section  e edit  y copy  esc list  d diff
+    "#);
+}
+
+#[test]
+fn a_failed_request_with_a_retry() {
+    insta::assert_snapshot!(Stage::new(200, 50, three()).press("j<enter>").text(), @r#"
+    zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+    GET /v1/todos/456  404 Not Found  900.0 µs  todos-item  interactive  1m ago
+    ✗ not_found todo 456  in load_todo  src/todos.rs:40
+    67% http GET idp.example.com/verify  slower than 0 of 1; median 900.0 µs
+    at µs   took                                                                  █ cpu  ━ effect  ░ queue       │ event 12 of 14  635.0 µs  load_todo asks for kv get todo:456
+      0.0    0.0  · request                                                                            │         │
+     10.0   10.0  ✓ parse_auth    wrote AuthHeader                                ▍                    │         │ effect kv get todo:456
+     20.0    5.0  ✓ lookup_user   needs http                                      ▏                    │         │  asked by load_todo
+     25.0  600.0    ↳ http GET idp.example.com/ver…  200, 2 attempts, wrote Cla…  ╍╍╍╍╍╍╍╍╍╍╍╍  ━━━━━━━━         │  took     250.0 µs
+    625.0    5.0  ✓ verify_roles                                                                       ▏         │  arguments: ["todo", 456]
+    630.0    5.0  ✗ load_todo     not_found todo 456, needs kv                                         ▏         │  result: none
+    635.0  250.0    ↳ kv get todo:456  not found                                                       ━━━━━━━━━━│
+    900.0         · response      404, 12 bytes                                                        │         │ failure
+                                                                                                                 │  what     not_found todo 456
+                                                                                                                 │  step     load_todo  src/todos.rs:40
+                                                                                                                 │  effect   kv get todo:456: not found
+                                                                                                                 │  because  the store has no todo:456
+                                                                                                                 │  because  it was deleted
+                                                                                                                 │
+                                                                                                                 │ slots at this moment
+                                                                                                                 │  AuthHeader: ●●●● (secret)
+                                                                                                                 │  Claims: {sub: "user-123", roles: ["admin"]}
+                                                                                                                 │
+                                                                                                                 │ where the time went
+                                                                                                                 │  effects  850.0 µs  94%
+                                                                                                                 │  cpu      25.0 µs  2%
+                                                                                                                 │  queue    10.0 µs  1%
+                                                                                                                 │  unknown  15.0 µs  1%
+                                                                                                                 │  http     600.0 µs in 2 calls
+                                                                                                                 │  kv       250.0 µs in 1 call
+                                                                                                                 │
+                                                                                                                 │ among 1 other of its flow
+                                                                                                                 │  whole    slower than 0 of 1; median 900.0 µs
+                                                                                                                 │           too few to tell what goes with slowness
+                                                                                                                 │
+                                                                                                                 │
+                                                                                                                 │
+                                                                                                                 │
+                                                                                                                 │
+                                                                                                                 │
+                                                                                                                 │
+                                                                                                                 │
+                                                                                                                 │
+                                                                                                                 │
+                                                                                                                 │
+                                                                                                                 │
+                                                                                                                 │
+                                                                                                                 │
+                                                                                                                 │
+    h back in time  l on  tab pane  i section  e edit  y copy  esc list  d diff  r replay  ? keys  q quit
+    "#);
+}
+
+#[test]
+fn a_hostile_request_cannot_reach_the_terminal() {
+    let mut stage = Stage::new(100, 40, vec![nasty()]);
+    insta::assert_snapshot!(stage.press("<enter>").text(), @r#"
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+     \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字 \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字  404 Not Fou…
+     ✗ not_found todo \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字: \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e…
+     67% http GET idp.example.com/verify  the only one of its flow
+     at µs   took                                                           █ cpu  ━ effect  ░ queue
+       0.0    0.0  · request                                                                   │
+      10.0   10.0  ✓ parse_auth            wrote AuthHeader                 ▎                  │
+      20.0    5.0  ✓ \u{1b}]52;c;AAAA\u{…  needs http                       ▎                  │
+      25.0  600.0    ↳ http GET idp.example.com/…  200, 2 attempts, wrote…  ╍╍╍╍╍╍╍╍╍╍   ━━━━━━━
+     625.0    5.0  ✓ verify_roles                                                              ▏
+     630.0    5.0  ✗ load_todo             not_found todo \u{1b}]52;c;AAA…                     ▎
+     635.0  250.0    ↳ kv get todo:456  not found                                              ━━━━━━━━━
+     900.0         · response              404, 12 bytes                                       │
+    ────────────────────────────────────────────────────────────────────────────────────────────────────
+     event 12 of 14  635.0 µs  load_todo asks for kv get todo:456                                      ┃
+                                                                                                       ┃
+     effect kv get todo:456                                                                            ┃
+      asked by load_todo                                                                               ┃
+      took     250.0 µs                                                                                ┃
+      arguments: ["todo", 456]                                                                         ┃
+      result: none                                                                                     ┃
+                                                                                                       ┃
+     failure                                                                                           ┃
+      what     not_found todo \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字:                              ┃
+               \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字                                              ┃
+      step     load_todo  src/todos.rs:40                                                              ┃
+      effect   kv get todo:456: not found                                                              ┃
+      because  \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字                                              ┃
+      because  it was deleted                                                                          ┃
+                                                                                                       ┃
+     slots at this moment                                                                              ┃
+      AuthHeader: ●●●● (secret)                                                                        ┃
+      \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字: {sub: "user-123", roles: ["admin"]}                  ┃
+                                                                                                       ┃
+     where the time went                                                                               ┃
+      effects  850.0 µs  94%                                                                           ┃
+      cpu      25.0 µs  2%                                                                             ┃
+      queue    10.0 µs  1%
+      unknown  15.0 µs  1%
+     h back in time  l on  tab pane  i section  e edit  y copy  esc list  d diff  r replay  ? keys
+    "#);
+    for keys in ["", "g", "G", "gjj", "<tab>", "G"] {
+        let text = stage.press(keys).text();
+        let bad = text.chars().find(|c| *c != '\n' && zerver_trace::text::is_dangerous(*c));
+        assert_eq!(bad, None, "{text}");
+    }
+}
+
+#[test]
+fn secrets_are_masked() {
+    let mut stage = Stage::new(100, 60, three());
+    let text = stage.press("G<enter>g").text();
+    assert!(text.contains("authorization: ●●●● (secret)"), "{text}");
+    assert!(stage.press("jl").text().contains("AuthHeader: ●●●● (secret)"));
+    assert!(!stage.text().contains("ciphertext"));
+}
+
+/// What the inspector says of slots, event by event.
+#[test]
+fn time_travel_forwards_and_backwards() {
+    let mut stage = Stage::new(200, 60, three());
+    stage.press("G<enter>g");
+    let see = |stage: &Stage| {
+        let text = stage.text();
+        let inspector = |line: &str| line.rsplit('│').next().unwrap_or_default().trim().to_owned();
+        let mut lines = text.lines().map(inspector).skip_while(|line| !line.starts_with("event "));
+        let happened = lines.next().unwrap_or_default();
+        let slots = lines.skip_while(|line| !line.starts_with("slots")).skip(1);
+        let slots: Vec<String> = slots.take_while(|line| !line.is_empty()).collect();
+        format!("{happened}\n  {}\n", slots.join("\n  "))
+    };
+    let mut seen = vec![see(&stage)];
+    for _ in 0..14 {
+        seen.push(see(stage.press("l")));
+    }
+    insta::assert_snapshot!(seen.concat(), @r#"
+    event 0 of 14  0.00 ms  the request arrives
+      later    AuthHeader, Claims, Todo
+    event 1 of 14  0.02 ms  the body has been read
+      later    AuthHeader, Claims, Todo
+    event 2 of 14  0.15 ms  parse_auth ran: continue
+      later    AuthHeader, Claims, Todo
+    event 3 of 14  0.15 ms  parse_auth writes AuthHeader
+      AuthHeader: ●●●● (secret)
+      later    Claims, Todo
+    event 4 of 14  0.17 ms  lookup_user ran: need
+      AuthHeader: ●●●● (secret)
+      later    Claims, Todo
+    event 5 of 14  0.17 ms  lookup_user asks for http GET idp.example.com/verify
+      AuthHeader: ●●●● (secret)
+      later    Claims, Todo
+    event 6 of 14  2.35 ms  http GET idp.example.com/verify has its answer
+      AuthHeader: ●●●● (secret)
+      later    Claims, Todo
+    event 7 of 14  2.35 ms  lookup_user writes Claims
+      AuthHeader: ●●●● (secret)
+      Claims: {sub: "user-123", roles: ["admin"]}
+      later    Todo
+    event 8 of 14  2.40 ms  verify_roles ran: continue
+      AuthHeader: ●●●● (secret)
+      Claims: {sub: "user-123", roles: ["admin"]}
+      later    Todo
+    event 9 of 14  2.42 ms  load_todo ran: need
+      AuthHeader: ●●●● (secret)
+      Claims: {sub: "user-123", roles: ["admin"]}
+      later    Todo
+    event 10 of 14  2.42 ms  load_todo asks for kv get todo:456
+      AuthHeader: ●●●● (secret)
+      Claims: {sub: "user-123", roles: ["admin"]}
+      later    Todo
+    event 11 of 14  5.10 ms  kv get todo:456 has its answer
+      AuthHeader: ●●●● (secret)
+      Claims: {sub: "user-123", roles: ["admin"]}
+      later    Todo
+    event 12 of 14  5.10 ms  load_todo writes Todo
+      AuthHeader: ●●●● (secret)
+      Claims: {sub: "user-123", roles: ["admin"]}
+      Todo: {id: 456, title: "Buy milk", done: false}
+    event 13 of 14  5.38 ms  render_todo ran: done
+      AuthHeader: ●●●● (secret)
+      Claims: {sub: "user-123", roles: ["admin"]}
+      Todo: {id: 456, title: "Buy milk", done: false}
+    event 14 of 14  5.40 ms  the request is over
+      AuthHeader: ●●●● (secret)
+      Claims: {sub: "user-123", roles: ["admin"]}
+      Todo: {id: 456, title: "Buy milk", done: false}
+    "#);
+    for wanted in seen.iter().rev().skip(1) {
+        assert_eq!(see(stage.press("h")), *wanted, "backwards it is the same");
+    }
+}
+
+#[test]
+fn values_fold() {
+    let mut stage = Stage::new(60, 40, vec![numbered(sample::report(40), 0)]);
+    stage.press("<enter><tab>/arguments<enter>");
+    let open = stage.text();
+    assert!(open.contains("▾arguments") && open.contains("method: \"GET\""), "{open}");
+    let closed = stage.press("<enter>").text();
+    assert!(closed.contains("▸arguments") && !closed.contains("method: \"GET\""), "{closed}");
+    assert_eq!(stage.press(" ").text(), open);
+}
+
+#[test]
+fn searches_go_round() {
+    let mut stage = Stage::new(80, 24, three());
+    let chosen = |stage: &Stage| {
+        let text = stage.text();
+        let line = text.lines().find(|line| line.contains("event "));
+        line.map(|line| line.trim_end_matches([' ', '┃']).split("  ").last().unwrap_or_default().to_owned())
+            .unwrap_or_default()
+    };
+    assert_eq!(chosen(stage.press("G<enter>g/todo<enter>")), "load_todo ran: need");
+    assert_eq!(chosen(stage.press("n")), "load_todo asks for kv get todo:456");
+    assert_eq!(chosen(stage.press("nn")), "load_todo ran: need");
+    assert_eq!(chosen(stage.press("N")), "render_todo ran: done");
+    assert!(stage.press("/nothing<enter>").text().contains("\"nothing\" is not here"));
+}
+
+#[test]
+fn a_request_that_cannot_be_shown_says_why() {
+    let mut stage = Stage::new(80, 6, three());
+    let id = three()[0].id;
+    stage.app.screens.timeline.open(&stage.app.shared, RequestId::from_u128(1));
+    stage.press("2");
+    for (loaded, wanted) in
+        [(Ok(None), "is not in the store any more"), (Err("block 3 \u{1b}: damaged".to_owned()), "damaged")]
+    {
+        stage.say(Message::Loaded(RequestId::from_u128(1), loaded));
+        assert!(stage.text().contains(wanted), "{}", stage.text());
+    }
+    assert_ne!(id, RequestId::from_u128(1));
+}
