@@ -6,10 +6,12 @@ use ratatui::layout::{Rect, Size};
 use crate::dev::State;
 use crate::draw::{Pen, width};
 use crate::keys::{self, Key};
+use crate::message::{Command, Message};
 use crate::overlay::{Overlay, Tables};
 use crate::screen::{Screens, Tab};
 use crate::shared::Shared;
 use crate::theme::Look;
+use crate::update::update;
 
 /// What the first line begins with.
 const NAME: &str = " zerver ";
@@ -38,6 +40,11 @@ impl App {
             overlay: None,
             is_changed: true,
         }
+    }
+
+    /// Takes note of what came in, and says what is to be done about it.
+    pub fn update(&mut self, message: Message) -> Vec<Command> {
+        update(self, message)
     }
 
     /// Whether it must be drawn again; once.

@@ -184,3 +184,35 @@ fn what_does_not_fit_the_queue_is_counted_and_nothing_waits() {
     assert_eq!(status.recorded + status.overflowed, 20_000);
     assert_eq!(Reader::open(dir.path()).unwrap().counts().unwrap().overflowed, status.overflowed);
 }
+
+#[test]
+fn pages_from_the_end_are_the_list() {
+    let dir = tempfile::tempdir().unwrap();
+    let traces: Vec<_> = (0..1_000).map(sample::trace).collect();
+    for part in traces.chunks(300) {
+        zerver_recorder::import(dir.path(), part.to_vec()).unwrap();
+    }
+    let reader = Reader::open(dir.path()).unwrap();
+    let all = reader.list(&Query::default()).unwrap();
+    for limit in [1, 100, 5_000] {
+        let (mut pages, mut cursor) = (Vec::new(), Some(reader.newest().unwrap()));
+        while let Some(end) = cursor {
+            let (page, rest) = reader.before(end, limit).unwrap();
+            assert!(page.len() < limit + 128, "{} for {limit}", page.len());
+            pages.extend(page);
+            cursor = rest;
+        }
+        assert_eq!(pages, all, "{limit}");
+        let (mut news, mut cursor) = (Vec::new(), Reader::oldest());
+        loop {
+            let (page, reached) = reader.since_at_most(cursor, limit).unwrap();
+            if page.is_empty() {
+                break;
+            }
+            news.extend(page);
+            cursor = reached;
+        }
+        news.reverse();
+        assert_eq!(news, all, "{limit}");
+    }
+}

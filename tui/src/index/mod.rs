@@ -198,7 +198,7 @@ mod tests {
             class: Class::Batch,
             started_unix_ns: n,
             outcome: "done".into(),
-            failed: n % 2 == 0,
+            failed: n.is_multiple_of(2),
         }
     }
 

@@ -171,7 +171,7 @@ fn nothing_recorded_is_printed_raw_and_no_secret_at_all() {
     for (columns, is_verbose) in [(100, false), (40, false), (100, true)] {
         let text = strip_str(&styled(&evil(1), &evil(30), columns, is_verbose)).to_string();
         let raw: Vec<char> = text.chars().filter(|&c| is_dangerous(c) && c != '\n').collect();
-        assert!(raw.is_empty(), "{raw:?} {text}");
+        assert!(raw.is_empty(), "{raw:?} in {text}");
         assert!(text.contains("(secret)") && !text.contains("hunter"), "{text}");
     }
 }

@@ -229,7 +229,7 @@ fn nothing_recorded_is_printed_raw() {
             left = left.replace(&format!("\u{1b}[{code}m"), "");
         }
         let raw: Vec<char> = left.chars().filter(|&c| is_dangerous(c) && c != '\n').collect();
-        assert!(raw.is_empty(), "{raw:?} {left}");
+        assert!(raw.is_empty(), "{raw:?} in {left}");
         assert!(
             left.lines().all(|line| !line.starts_with("l ")),
             "a recorded line end came through:\n{left}"

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use zerver_replay::{Effect, Run, Why};
+use zerver_replay::{Effect, Group, Link, Run, Why};
 use zerver_trace::duration::{self, Unit};
 use zerver_trace::{Header, Kept, Recorded, RecordedBody};
 
@@ -268,7 +268,18 @@ fn among(tree: &mut Tree<'_>, why: Option<&Result<std::sync::Arc<Why>, String>>)
     }
     for finding in why.findings.iter().take(MAX_PARTS) {
         let here = finding.here.as_ref().map_or(String::new(), |here| format!(", here {here}"));
-        let text = format!("{} goes with slowness{here} ({} requests)", finding.field, finding.n);
+        let field = &finding.field;
+        let how = match &finding.link {
+            Link::Rank(correlation) if *correlation > 0.0 => format!("the greater {field}, the slower"),
+            Link::Rank(_) => format!("the smaller {field}, the slower"),
+            Link::Groups(groups) => match groups.first() {
+                Some(Group { value: Some(value), median_ns, .. }) => {
+                    format!("slowest where {field} is {value}, median {}", duration::show(*median_ns))
+                }
+                _ => format!("slowest without {field}"),
+            },
+        };
+        let text = format!("{how}{here}; {} requests", finding.n);
         tree.field("field", &text, Tone::Text);
     }
 }
