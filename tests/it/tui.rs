@@ -75,7 +75,9 @@ fn requests_are_opened_compared_and_run_again() {
 
     // The flows with their times.
     terminal.press("5");
-    terminal.wait_for(&["todos-item", "p50", "p99"]);
+    terminal.wait_for(&["todos-list: no requests yet", "todos-item"]);
+    terminal.press("jjjjjjjj");
+    terminal.wait_for(&["todos-item: over 1 request", "p50", "p99", "kv get todo:1"]);
     terminal.press("q");
     assert!(terminal.end().success());
 }
