@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) notice: Option<Notice>,
     /// The request that the next one is to be compared with.
     pub(crate) compared: Option<RequestId>,
+    /// Since when it is shown.
+    pub(crate) noticed_unix_ns: u64,
     /// What is developed here; only in `zerver dev`.
     pub(crate) service: Option<Service>,
 }
@@ -53,6 +55,7 @@ impl Shared {
             sources: Sources::default(),
             notice: None,
             compared: None,
+            noticed_unix_ns: 0,
             service: None,
         }
     }
@@ -109,9 +112,9 @@ pub(crate) struct Traces {
 pub(crate) type Loaded = Result<Option<Arc<Story>>, String>;
 
 impl Traces {
-    /// Notes that a trace is asked for. Says whether it is to be: not if it is on its way, or if `most` others are.
-    pub(crate) fn ask(&mut self, id: RequestId, most: usize) -> bool {
-        let is_new = !self.asked.contains(&id) && self.asked.len() < most;
+    /// Notes that a trace is asked for. Says whether it is to be: not if it is on its way.
+    pub(crate) fn ask(&mut self, id: RequestId) -> bool {
+        let is_new = !self.asked.contains(&id);
         if is_new {
             self.asked.push(id);
         }

@@ -14,12 +14,13 @@ use crate::screen::Tab;
 
 /// The spinner turns so often.
 const SPIN_NS: u64 = 125_000_000;
-/// So many traces are asked for at a time.
-const MAX_LOADING: usize = 4;
+/// So long something is said that nobody answers.
+const NOTICE_NS: u64 = 6_000_000_000;
 
 /// What came in, and what is to be done about it.
 pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
     app.is_changed |= !matches!(message, Message::Now(_));
+    let before = app.shared.notice.clone();
     let commands = match &message {
         Message::Input(Event::Resize(width, height)) => {
             app.shared.size = Size::new(*width, *height);
@@ -37,6 +38,10 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
                 app.is_changed |= turn(app.shared.now_unix_ns) != turn(*unix_ns);
             }
             app.shared.now_unix_ns = *unix_ns;
+            if app.shared.notice.is_some() && unix_ns.saturating_sub(app.shared.noticed_unix_ns) > NOTICE_NS {
+                app.shared.notice = None;
+                app.is_changed = true;
+            }
             Vec::new()
         }
         Message::Older { requests, is_last } => {
@@ -48,6 +53,9 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         }
         Message::Newer(requests) => {
             app.shared.index.push_newer(requests);
+            if let Some(by) = app.shared.index.compact() {
+                app.screens.requests.renumber(&app.shared, by);
+            }
             everywhere(app, &message)
         }
         Message::Explained(..)
@@ -78,6 +86,9 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         Message::Stop => vec![Command::Suspend],
         Message::End => vec![Command::Quit],
     };
+    if app.shared.notice != before {
+        app.shared.noticed_unix_ns = app.shared.now_unix_ns;
+    }
     follow(app, commands)
 }
 
@@ -105,7 +116,7 @@ fn follow(app: &mut App, commands: Vec<Command>) -> Vec<Command> {
                 rest.extend(follow(app, commands));
             }
             // What is on its way is not asked for again.
-            Command::Load(id) if !app.shared.traces.ask(id, MAX_LOADING) => {}
+            Command::Load(id) if !app.shared.traces.ask(id) => {}
             command => rest.push(command),
         }
     }

@@ -8,7 +8,7 @@ use zerver_trace::text::clean;
 
 /// How many columns a text takes.
 pub(crate) fn width(text: &str) -> usize {
-    text.width()
+    if text.is_ascii() { text.len() } else { text.width() }
 }
 
 /// The text cut to so many columns, with an ellipsis where something is missing.
@@ -59,7 +59,13 @@ impl<'b> Pen<'b> {
     /// Writes a text of our own, cut if it is too long.
     pub(crate) fn put(&mut self, text: &str, style: Style) -> &mut Self {
         let room = self.room();
-        if room > 0 && !text.is_empty() {
+        // Most texts are plain, and need not be taken apart into characters of some width.
+        if text.len() <= room && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            for c in text.chars() {
+                self.buffer[(self.x, self.y)].set_char(c).set_style(style);
+                self.x += 1;
+            }
+        } else if room > 0 && !text.is_empty() {
             let text = fit(text, room, self.ellipsis);
             let (x, _) = self.buffer.set_stringn(self.x, self.y, &text, room, style);
             self.x = x;

@@ -14,8 +14,10 @@ use self::words::{Paths, Words};
 /// The number of a request in the index: those that were there at the start count down from -1, new ones up from 0.
 pub(crate) type Seq = i32;
 
-/// More requests than this are not kept; the oldest are left out.
-const MAX_ROWS: usize = 4_000_000;
+/// With more requests than this, the oldest are left out,
+const MAX_ROWS: usize = 3_000_000;
+/// so that this many stay.
+const KEPT_ROWS: usize = 2_000_000;
 
 /// The requests.
 #[derive(Debug, Default)]
@@ -60,20 +62,62 @@ pub(crate) struct Row<'a> {
     pub(crate) outcome: &'a str,
 }
 
+impl<'a> Row<'a> {
+    /// A request that has no number yet.
+    fn of(request: &'a Summary) -> Self {
+        Self {
+            seq: 0,
+            id: request.id,
+            started_unix_ns: request.started_unix_ns,
+            duration_ns: request.duration_ns,
+            status: request.status,
+            class: request.class,
+            failed: request.failed,
+            flow_number: 0,
+            path: &request.path,
+            flow: &request.flow,
+            method: &request.method,
+            outcome: &request.outcome,
+        }
+    }
+}
+
 impl Index {
     /// Takes in requests that are older than all there are, the newest of them first.
     pub(crate) fn push_older(&mut self, requests: &[Summary]) {
-        let room = MAX_ROWS.saturating_sub(self.len());
+        if self.is_whole {
+            return;
+        }
+        let room = KEPT_ROWS.saturating_sub(self.len());
         for request in requests.iter().take(room) {
-            self.older.push(request, &mut self.words, &mut self.paths);
+            self.older.push(&Row::of(request), &mut self.words, &mut self.paths);
         }
         self.is_whole |= room < requests.len();
+    }
+
+    /// Leaves the oldest requests out if there are too many. Then all the others have new numbers, smaller by what is
+    /// given back, and nothing older will come.
+    pub(crate) fn compact(&mut self) -> Option<Seq> {
+        (self.len() > MAX_ROWS).then(|| self.keep(KEPT_ROWS))
+    }
+
+    pub(crate) fn keep(&mut self, most: usize) -> Seq {
+        let by = self.range().end;
+        // Flows keep their numbers.
+        let mut kept = Self { is_whole: true, words: self.words.clone(), ..Self::default() };
+        for seq in self.range().rev().take(most) {
+            if let Some(row) = self.row(seq) {
+                kept.older.push(&row, &mut kept.words, &mut kept.paths);
+            }
+        }
+        *self = kept;
+        by
     }
 
     /// Takes in new requests, the oldest first.
     pub(crate) fn push_newer(&mut self, requests: &[Summary]) {
         for request in requests {
-            self.newer.push(request, &mut self.words, &mut self.paths);
+            self.newer.push(&Row::of(request), &mut self.words, &mut self.paths);
         }
     }
 
@@ -139,6 +183,42 @@ impl Index {
         columns.duration_ns.get(at)
     }
 
+    /// The status of one request.
+    pub(crate) fn status(&self, seq: Seq) -> u16 {
+        let (columns, at) = self.at(seq);
+        columns.status.get(at)
+    }
+
+    /// The numbers of its flow, its method, its outcome: texts that come again and again.
+    pub(crate) fn words_of(&self, seq: Seq) -> [u16; 3] {
+        let (columns, at) = self.at(seq);
+        [columns.flow.get(at), columns.method.get(at), columns.outcome.get(at)]
+    }
+
+    /// All texts that [`Index::words_of`] gives the numbers of.
+    pub(crate) fn words(&self) -> &[String] {
+        self.words.all()
+    }
+
+    /// Where its path is kept, equal for many equal paths, and the path.
+    pub(crate) fn path(&self, seq: Seq) -> (u32, &str) {
+        let (columns, at) = self.at(seq);
+        let number = columns.path.get(at);
+        (number, self.paths.get(number))
+    }
+
+    /// Its class, and whether it failed.
+    pub(crate) fn class_failed(&self, seq: Seq) -> (Class, bool) {
+        let (columns, at) = self.at(seq);
+        unpack(columns.class_failed.get(at))
+    }
+
+    /// The id of one request.
+    pub(crate) fn id(&self, seq: Seq) -> RequestId {
+        let (columns, at) = self.at(seq);
+        RequestId::from_u128(columns.id.get(at))
+    }
+
     /// The request with this id, if it is here. Looks from the newest to the oldest.
     pub(crate) fn find(&self, id: RequestId) -> Option<Seq> {
         let id = id.as_u128();
@@ -152,15 +232,15 @@ impl Columns {
         self.id.len()
     }
 
-    fn push(&mut self, request: &Summary, words: &mut Words, paths: &mut Paths) {
+    fn push(&mut self, request: &Row<'_>, words: &mut Words, paths: &mut Paths) {
         self.id.push(request.id.as_u128());
         self.started_unix_ns.push(request.started_unix_ns);
         self.duration_ns.push(request.duration_ns);
-        self.path.push(paths.number(&request.path));
+        self.path.push(paths.number(request.path));
         self.status.push(request.status);
-        self.flow.push(words.number(&request.flow));
-        self.method.push(words.number(&request.method));
-        self.outcome.push(words.number(&request.outcome));
+        self.flow.push(words.number(request.flow));
+        self.method.push(words.number(request.method));
+        self.outcome.push(words.number(request.outcome));
         self.class_failed.push(pack(request.class, request.failed));
     }
 }
@@ -224,5 +304,14 @@ mod tests {
         assert_eq!(index.find(RequestId::from_u128(15_000)), Some(5_000));
         assert_eq!(index.find(RequestId::from_u128(20_000)), None);
         assert_eq!((index.row(-10_001), index.row(10_000), index.nth_newest(20_000)), (None, None, None));
+
+        let before: Vec<u64> = index.range().map(|seq| index.duration_ns(seq)).collect();
+        assert_eq!((index.compact(), index.keep(15_000)), (None, 10_000));
+        assert_eq!(index.range(), -15_000..0);
+        let after: Vec<u64> = index.range().map(|seq| index.duration_ns(seq)).collect();
+        assert_eq!(after, before[5_000..]);
+        index.push_newer(&newer[..1]);
+        index.push_older(&older[..1]);
+        assert_eq!(index.range(), -15_000..1);
     }
 }

@@ -11,7 +11,7 @@ const MAX_PATH: usize = 255;
 const RECENT: usize = 1 << 16;
 
 /// Names of flows and methods.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Words {
     texts: Vec<String>,
     numbers: HashMap<String, u16>,
@@ -29,15 +29,19 @@ impl Words {
         number
     }
 
+    pub(super) fn all(&self) -> &[String] {
+        &self.texts
+    }
+
     pub(super) fn get(&self, number: u16) -> &str {
         self.texts.get(usize::from(number)).map_or(OTHER, String::as_str)
     }
 }
 
-/// Paths one after another: a byte for the length of each, then its text.
+/// Paths one after another, a character for the length of each before it.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
-    bytes: Vec<u8>,
+    text: String,
     /// By hash, where a path was put last; one past it, so that 0 means nowhere.
     recent: Vec<u32>,
     hasher: std::hash::BuildHasherDefault<DefaultHasher>,
@@ -56,17 +60,18 @@ impl Paths {
             return at;
         }
         // More than 4 GiB of paths would be needed for this; the last one stands for the rest.
-        let Ok(at) = u32::try_from(self.bytes.len()) else { return self.recent[slot].saturating_sub(1) };
-        self.bytes.push(path.len() as u8);
-        self.bytes.extend_from_slice(path.as_bytes());
+        let Ok(at) = u32::try_from(self.text.len()) else { return self.recent[slot].saturating_sub(1) };
+        self.text.push(path.len() as u8 as char);
+        self.text.push_str(path);
         self.recent[slot] = at.saturating_add(1);
         at
     }
 
     pub(super) fn get(&self, number: u32) -> &str {
         let at = number as usize;
-        let len = self.bytes.get(at).copied().map_or(0, usize::from);
-        self.bytes.get(at + 1..at + 1 + len).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("")
+        let Some(len) = self.text.get(at..).and_then(|rest| rest.chars().next()) else { return "" };
+        let start = at + len.len_utf8();
+        self.text.get(start..start + len as usize).unwrap_or("")
     }
 }
 
@@ -88,7 +93,7 @@ mod tests {
             assert_eq!(paths.get(path), cut(text));
         }
         assert_eq!(words.texts.len(), 4);
-        assert_eq!(paths.bytes.len(), 4 + 3 + 8 + cut(&long).len());
+        assert_eq!(paths.text.len(), 5 + 3 + 8 + cut(&long).len());
         for n in 0..70_000 {
             words.number(&n.to_string());
         }

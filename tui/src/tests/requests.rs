@@ -129,7 +129,7 @@ fn filters_leave_what_fits() {
         ("/status:4xx<backspace>z", "900.0"),
         ("s", "40.43 5.40 900.0"),
         ("ss", "900.0 40.43 5.40"),
-        ("ssss", "40.43 900.0 5.40"),
+        ("sss", "40.43 900.0 5.40"),
     ] {
         assert_eq!(rows(keys), wanted, "{keys}");
     }
@@ -217,4 +217,20 @@ fn every_look_draws() {
             assert_eq!(cells().all(is_plain), palette == Palette::Mono);
         }
     }
+}
+
+#[test]
+fn numbers_may_change_and_the_list_stays() {
+    let mut stage = Stage::new(80, 24, three());
+    stage.press("jm/v1<enter>");
+    let before = stage.text();
+    let more = numbered(sample::slow(), 9);
+    update(&mut stage.app, Message::Newer(vec![more.summary()]));
+    let grown = stage.text();
+    // As when there are too many of them, with nothing to leave out.
+    let shared = &mut stage.app.shared;
+    let by = shared.index.keep(10);
+    stage.app.screens.requests.renumber(shared, by);
+    assert_eq!(stage.text(), grown);
+    assert_ne!(grown, before);
 }

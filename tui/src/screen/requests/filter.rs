@@ -1,10 +1,12 @@
 //! The filter of the list: `status:5xx flow:todos slower:10ms slot.Claims.sub=user-1`, and words that the path matches
 //! fuzzily. `!` before a term turns it around.
 
+use std::cell::Cell;
+
 use zerver_trace::duration::Span;
 use zerver_trace::{Class, Node, Status, Trace};
 
-use crate::index::Row;
+use crate::index::{Index, Seq};
 
 /// What a person typed, understood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,9 +66,18 @@ impl Filter {
         self.terms.is_empty() && self.slots.is_empty()
     }
 
-    /// Whether it lets a request through, as far as the list knows it.
-    pub(crate) fn matches(&self, row: &Row<'_>) -> bool {
-        self.terms.iter().all(|(is_not, term)| term.matches(row) != *is_not)
+    /// What tells of requests in an index whether it lets them through, as far as the list knows them.
+    pub(crate) fn test<'a>(&'a self, index: &'a Index) -> Test<'a> {
+        // Flows, methods and outcomes are few: each is looked at once.
+        let words = |term: &Term| match term {
+            Term::Flow(part) | Term::Method(part) | Term::Outcome(part) => {
+                index.words().iter().map(|word| holds(word, part)).collect()
+            }
+            Term::Word(word) => index.words().iter().map(|flow| is_fuzzy(flow, word)).collect(),
+            _ => Vec::new(),
+        };
+        let terms = self.terms.iter().map(|(is_not, term)| (*is_not, term, words(term))).collect();
+        Test { index, terms, last_path: Cell::default() }
     }
 }
 
@@ -96,20 +107,52 @@ impl Term {
             }
         })
     }
+}
 
-    fn matches(&self, row: &Row<'_>) -> bool {
-        match self {
-            Self::Status(status) => status.matches(row.status),
-            Self::Flow(part) => holds(row.flow, part),
-            Self::Method(part) => holds(row.method, part),
-            Self::Outcome(part) => holds(row.outcome, part),
-            Self::Class(class) => row.class == *class,
-            Self::Failed => row.failed,
-            Self::SlowerThan(ns) => row.duration_ns > *ns,
-            Self::FasterThan(ns) => row.duration_ns < *ns,
-            Self::Id(prefix) => format!("{:032x}", row.id.as_u128()).starts_with(prefix),
-            Self::Word(word) => is_fuzzy(row.path, word) || is_fuzzy(row.flow, word),
+/// A filter over an index. It reads the columns that it needs, and no others.
+pub(crate) struct Test<'a> {
+    index: &'a Index,
+    /// Each with whether it is turned around, and which flows, methods or outcomes fit.
+    terms: Vec<(bool, &'a Term, Vec<bool>)>,
+    /// The path that was looked at last, and whether it fits the term at this place: many come again.
+    last_path: Cell<Option<(usize, u32, bool)>>,
+}
+
+impl Test<'_> {
+    /// Whether a request, which must be in the index, is let through.
+    pub(crate) fn lets(&self, seq: Seq) -> bool {
+        let mut terms = self.terms.iter().enumerate();
+        terms.all(|(at, (is_not, term, words))| self.fits(seq, at, term, words) != *is_not)
+    }
+
+    fn fits(&self, seq: Seq, at: usize, term: &Term, words: &[bool]) -> bool {
+        let index = self.index;
+        let word =
+            |place: usize| words.get(usize::from(index.words_of(seq)[place])).copied().unwrap_or(false);
+        match term {
+            Term::Status(status) => status.matches(index.status(seq)),
+            Term::Flow(_) => word(0),
+            Term::Method(_) => word(1),
+            Term::Outcome(_) => word(2),
+            Term::Class(class) => index.class_failed(seq).0 == *class,
+            Term::Failed => index.class_failed(seq).1,
+            Term::SlowerThan(ns) => index.duration_ns(seq) > *ns,
+            Term::FasterThan(ns) => index.duration_ns(seq) < *ns,
+            Term::Id(prefix) => format!("{:032x}", index.id(seq).as_u128()).starts_with(prefix),
+            Term::Word(text) => word(0) || self.is_in_path(seq, at, text),
         }
+    }
+
+    fn is_in_path(&self, seq: Seq, at: usize, word: &str) -> bool {
+        let (number, path) = self.index.path(seq);
+        if let Some((term, last, fits)) = self.last_path.get()
+            && (term, last) == (at, number)
+        {
+            return fits;
+        }
+        let fits = is_fuzzy(path, word);
+        self.last_path.set(Some((at, number, fits)));
+        fits
     }
 }
 
@@ -121,6 +164,10 @@ fn holds(text: &str, part: &str) -> bool {
 
 /// Whether the characters of `word`, which is in lower case, come in a text in their order.
 fn is_fuzzy(text: &str, word: &str) -> bool {
+    if word.is_ascii() {
+        let mut rest = text.bytes();
+        return word.bytes().all(|wanted| rest.any(|byte| byte.to_ascii_lowercase() == wanted));
+    }
     let mut rest = text.chars();
     word.chars().all(|wanted| rest.any(|c| c == wanted || c.to_lowercase().eq([wanted])))
 }
@@ -164,14 +211,13 @@ mod tests {
     use zerver_trace::Trace;
 
     use super::*;
-    use crate::index::Index;
     use crate::sample;
 
     fn check(text: &str, trace: &Trace) -> bool {
         let filter = Filter::parse(text).unwrap();
         let mut index = Index::default();
         index.push_newer(&[trace.summary()]);
-        filter.matches(&index.row(0).unwrap()) && filter.slots.iter().all(|slot| slot.matches(trace))
+        filter.test(&index).lets(0) && filter.slots.iter().all(|slot| slot.matches(trace))
     }
 
     #[test]

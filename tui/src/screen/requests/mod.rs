@@ -2,6 +2,7 @@
 
 mod filter;
 mod list;
+mod place;
 mod preview;
 mod pulse;
 mod usual;
@@ -29,6 +30,8 @@ use crate::shared::Shared;
 
 /// The wheel turns by so many rows.
 const WHEEL: isize = 3;
+/// So many traces are on their way at a time, to be shown beside the list.
+const MAX_ASKED: usize = 2;
 /// The slots of so many requests are looked at for one filter, the newest.
 const MAX_SCAN: usize = 20_000;
 
@@ -102,61 +105,19 @@ impl Default for Requests {
 }
 
 impl Requests {
-    /// Where the list stands now, in places from the top.
-    fn scroll(&self, shared: &Shared) -> Scroll {
-        let place = |seq: Option<Seq>| seq.map_or(0, |seq| self.list.place(seq, &shared.index));
-        if self.is_following {
-            Scroll::default()
-        } else {
-            Scroll { cursor: place(self.cursor), first: place(self.first) }
-        }
-    }
-
-    fn set(&mut self, shared: &Shared, mut scroll: Scroll) {
-        scroll.keep(self.list.len(&shared.index), self.height(shared));
-        self.cursor = self.list.nth(scroll.cursor, &shared.index);
-        self.first = self.list.nth(scroll.first, &shared.index);
-    }
-
-    /// Leaves no empty rows below where there are some above.
-    fn fill(&mut self, shared: &Shared) {
-        let mut scroll = self.scroll(shared);
-        scroll.fill(self.list.len(&shared.index), self.height(shared));
-        self.set(shared, scroll);
-    }
-
-    fn height(&self, shared: &Shared) -> usize {
-        usize::from(view::areas(self, shared, shared.body()).rows.height)
-    }
-
-    /// The chosen request.
-    pub(crate) fn chosen(&self, shared: &Shared) -> Option<Seq> {
-        let seq = if self.is_following { self.list.nth(0, &shared.index) } else { self.cursor };
-        seq.or_else(|| self.list.nth(0, &shared.index))
-    }
-
-    /// The request after or before another one in the list.
-    pub(crate) fn beside(&self, shared: &Shared, id: RequestId, down: bool) -> Option<Seq> {
-        let here = shared.index.find(id)?;
-        let place = self.list.place(here, &shared.index);
-        let there = if down { place + 1 } else { place.checked_sub(1)? };
-        self.list.nth(there, &shared.index)
-    }
-
-    /// Chooses a request.
-    pub(crate) fn choose(&mut self, shared: &Shared, seq: Seq) {
-        self.is_following = false;
-        let place = self.list.place(seq, &shared.index);
-        let first = self.scroll(shared).first;
-        self.set(shared, Scroll { cursor: place, first });
-    }
-
     /// Another filter or order; the chosen request stays chosen where it is still there.
     fn relist(&mut self, shared: &Shared, filter: Filter, sort: Sort) -> Vec<Command> {
         self.list.set(filter, sort, &shared.index);
-        self.scan = Scan { generation: self.scan.generation + 1, ..Scan::default() };
+        let generation = self.scan.generation + 1;
+        let is_searching = self.scan.looked < self.scan.asked;
+        self.scan = Scan { generation, ..Scan::default() };
         self.fill(shared);
-        self.look_into_slots(shared)
+        let mut commands = self.look_into_slots(shared);
+        if is_searching && commands.is_empty() {
+            // The search for the filter before ends.
+            commands.push(Command::Scan { generation, requests: Vec::new(), terms: Vec::new() });
+        }
+        commands
     }
 
     /// Asks for what the filter must know of slots.
@@ -196,34 +157,19 @@ impl Requests {
         }
     }
 
-    /// The next place from here for which `is_wanted` holds.
-    fn seek(&mut self, shared: &Shared, down: bool, is_wanted: impl Fn(Seq) -> bool) -> bool {
-        let scroll = self.scroll(shared);
-        let len = self.list.len(&shared.index);
-        let fits = |place: &usize| self.list.nth(*place, &shared.index).is_some_and(&is_wanted);
-        let found = if down {
-            (scroll.cursor + 1..len).find(fits)
-        } else {
-            (0..scroll.cursor.min(len)).rev().find(fits)
-        };
-        if let Some(place) = found {
-            self.is_following = false;
-            self.set(shared, Scroll { cursor: place, ..scroll });
-        }
-        found.is_some()
-    }
-
     /// Takes in what has come into the index.
     fn catch_up(&mut self, shared: &Shared) {
         let range = shared.index.range();
         let (first, end) = self.counted;
         self.counted = (range.start, range.end);
-        for seq in (range.start..first).rev().chain(end..range.end) {
+        for seq in (range.start..first).rev().chain(end.max(range.start)..range.end) {
             if let Some(row) = shared.index.row(seq) {
                 self.pulse.add(&row);
                 self.usual.add(&row);
             }
         }
+        self.pulse.settle();
+        self.usual.settle();
         self.list.catch_up(&shared.index);
     }
 
@@ -231,7 +177,8 @@ impl Requests {
     fn preview(&self, shared: &Shared) -> Vec<Command> {
         let is_shown = view::areas(self, shared, shared.body()).preview.is_some();
         let row = self.chosen(shared).filter(|_| is_shown).and_then(|seq| shared.index.row(seq));
-        let wanted = row.filter(|row| shared.traces.get(row.id).is_none());
+        let wanted =
+            row.filter(|row| shared.traces.get(row.id).is_none() && shared.traces.asked() < MAX_ASKED);
         wanted.map(|row| Command::Load(row.id)).into_iter().collect()
     }
 }
@@ -369,10 +316,7 @@ impl Screen for Requests {
             _ => Vec::new(),
         };
         self.set(shared, self.scroll(shared));
-        // One at a time: the list may change faster than traces are loaded.
-        if shared.traces.asked() == 0 {
-            commands.extend(self.preview(shared));
-        }
+        commands.extend(self.preview(shared));
         commands
     }
 

@@ -1,7 +1,7 @@
 //! How the service does, second by second: requests, failures, and how long half and nearly all of them took. Kept as
 //! requests come; what is older than the window is forgotten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::index::Row;
 
@@ -15,6 +15,8 @@ const SECOND_NS: u64 = 1_000_000_000;
 #[derive(Debug, Default)]
 pub(crate) struct Pulse {
     seconds: BTreeMap<u64, Second>,
+    /// The seconds that have changed since [`Pulse::settle`].
+    changed: BTreeSet<u64>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -22,6 +24,9 @@ struct Second {
     count: u32,
     failed: u32,
     durations: Histogram,
+    /// As of [`Pulse::settle`].
+    p50_ns: u64,
+    p99_ns: u64,
 }
 
 /// Durations in steps of a sixteenth, from nanoseconds to hours.
@@ -101,7 +106,18 @@ impl Pulse {
         of.count = of.count.saturating_add(1);
         of.failed = of.failed.saturating_add(u32::from(row.failed));
         of.durations.add(row.duration_ns);
+        self.changed.insert(second);
         self.seconds = self.seconds.split_off(&(newest + 1).saturating_sub(WINDOW_S));
+    }
+
+    /// Works out what is drawn of the seconds that have changed.
+    pub(crate) fn settle(&mut self) {
+        for second in std::mem::take(&mut self.changed) {
+            if let Some(of) = self.seconds.get_mut(&second) {
+                of.p50_ns = of.durations.percentile(50).unwrap_or(0);
+                of.p99_ns = of.durations.percentile(99).unwrap_or(0);
+            }
+        }
     }
 
     /// What happened in the window, which ends now, or with the last request if that was long ago.
@@ -119,13 +135,12 @@ impl Pulse {
             latest.failed = latest.failed.saturating_add(second.failed);
             latest.durations.merge(&second.durations);
         }
-        let percentile = |percent| move |second: &Second| second.durations.percentile(percent).unwrap_or(0);
         let is_any = latest.count > 0;
         let count = u64::from(latest.count);
         Measures {
             rate: Measure { line: line(&|second| second.count.into()), now: Some(count * 100 / LATEST_S) },
-            p50_ns: Measure { line: line(&percentile(50)), now: latest.durations.percentile(50) },
-            p99_ns: Measure { line: line(&percentile(99)), now: latest.durations.percentile(99) },
+            p50_ns: Measure { line: line(&|second| second.p50_ns), now: latest.durations.percentile(50) },
+            p99_ns: Measure { line: line(&|second| second.p99_ns), now: latest.durations.percentile(99) },
             failed: Measure {
                 line: line(&|second| second.failed.into()),
                 now: is_any.then(|| (u64::from(latest.failed) * 100).div_ceil(count)),
@@ -164,7 +179,9 @@ mod tests {
             .collect();
         index.push_newer(&requests);
         index.range().for_each(|seq| pulse.add(&index.row(seq).unwrap()));
+        pulse.settle();
         assert_eq!(pulse.seconds.len() as u64, WINDOW_S);
+        assert!(pulse.measures(1_201 * SECOND_NS).p99_ns.line[117].abs_diff(5_400_000) < 300_000);
         let now = pulse.measures(1_201 * SECOND_NS);
         assert_eq!((&now.rate.line[116..], now.rate.now), (&[1, 1, 0, 0][..], Some(80)));
         let later = pulse.measures(9_999 * SECOND_NS);

@@ -10,17 +10,35 @@ const MIN_COUNT: u64 = 10;
 
 /// Per flow, how long its requests took.
 #[derive(Debug, Default)]
-pub(super) struct Usual(HashMap<u16, Histogram>);
+pub(super) struct Usual(HashMap<u16, Flow>);
+
+#[derive(Debug, Default)]
+struct Flow {
+    durations: Histogram,
+    /// As of [`Usual::settle`]; none with too few requests.
+    median_ns: Option<u64>,
+    is_changed: bool,
+}
 
 impl Usual {
     pub(super) fn add(&mut self, row: &Row<'_>) {
-        self.0.entry(row.flow_number).or_default().add(row.duration_ns);
+        let flow = self.0.entry(row.flow_number).or_default();
+        flow.durations.add(row.duration_ns);
+        flow.is_changed = true;
+    }
+
+    /// Works out what is usual for the flows that have changed.
+    pub(super) fn settle(&mut self) {
+        for flow in self.0.values_mut().filter(|flow| flow.is_changed) {
+            let is_enough = flow.durations.count() >= MIN_COUNT;
+            flow.median_ns = flow.durations.percentile(50).filter(|_| is_enough);
+            flow.is_changed = false;
+        }
     }
 
     /// What half of the requests of a flow took at most; none with too few of them.
-    pub(super) fn median_ns(&self, row: &Row<'_>) -> Option<u64> {
-        let of = self.0.get(&row.flow_number).filter(|of| of.count() >= MIN_COUNT)?;
-        of.percentile(50)
+    fn median_ns(&self, row: &Row<'_>) -> Option<u64> {
+        self.0.get(&row.flow_number)?.median_ns
     }
 
     /// What is to be said of a request: how it failed, or how many times longer than usual it took.

@@ -274,7 +274,7 @@ impl Columns {
         pen.skip(2).left("id", ID, style).skip(2);
         pen.right(&head("age", Sort::Newest, glyphs.ascending), AGE, style).skip(2);
         pen.left("method", METHOD, style).skip(2);
-        pen.left(&head("path", Sort::Path, glyphs.ascending), self.path, style).skip(2);
+        pen.left("path", self.path, style).skip(2);
         pen.right(&head("status", Sort::Status, glyphs.descending), STATUS, style).skip(2);
         pen.right(&head("took", Sort::Slowest, glyphs.descending), TOOK, style);
         for (text, columns) in

@@ -170,7 +170,7 @@ impl TimelineScreen {
     /// The next match of the search from here, in the part that has the keys.
     fn seek(&mut self, shared: &mut Shared, down: bool) {
         let wanted = self.search.to_lowercase();
-        let areas = view::areas(self, shared, shared.body());
+        let areas = view::areas(self, shared.body());
         let texts: Vec<String> = if self.is_inspecting {
             self.entries(shared, view::columns(areas.inspector))
                 .iter()
@@ -196,7 +196,7 @@ impl TimelineScreen {
     }
 
     fn act_in_inspector(&mut self, shared: &Shared, action: Action) -> bool {
-        let area = view::areas(self, shared, shared.body()).inspector;
+        let area = view::areas(self, shared.body()).inspector;
         let entries = self.entries(shared, view::columns(area));
         let Some(shown) = &mut self.shown else { return false };
         let (len, height) = (entries.len(), usize::from(area.height));
@@ -226,7 +226,7 @@ impl TimelineScreen {
     }
 
     fn copy_value(&self, shared: &Shared) -> Option<Command> {
-        let area = view::areas(self, shared, shared.body()).inspector;
+        let area = view::areas(self, shared.body()).inspector;
         let at = self.shown.as_ref()?.inspector.cursor;
         let text = self.entries(shared, view::columns(area)).into_iter().nth(at)?.copy?;
         Some(Command::Copy { what: format!("{} columns of text", width(&text)), text })
@@ -284,7 +284,7 @@ impl Screen for TimelineScreen {
         if self.act_in_inspector(shared, action) {
             return Vec::new();
         }
-        let height = usize::from(view::areas(self, shared, shared.body()).rows.height);
+        let height = usize::from(view::areas(self, shared.body()).rows.height);
         if let Some(shown) = &mut self.shown {
             let mut scroll = shown.scroll(height);
             if scroll.act(action, shown.rows.len(), height) {
@@ -338,7 +338,7 @@ impl Screen for TimelineScreen {
     }
 
     fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
-        let areas = view::areas(self, shared, area);
+        let areas = view::areas(self, area);
         let place = (event.column, event.row).into();
         let columns = view::columns(areas.inspector);
         match event.kind {

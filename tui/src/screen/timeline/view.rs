@@ -28,9 +28,8 @@ pub(super) struct Areas {
     pub(super) is_wide: bool,
 }
 
-pub(super) fn areas(screen: &TimelineScreen, shared: &Shared, area: Rect) -> Areas {
-    let story = screen.id.and_then(|id| shared.traces.story(id));
-    let is_failed = story.is_some_and(|story| story.timeline.failure.is_some());
+pub(super) fn areas(screen: &TimelineScreen, area: Rect) -> Areas {
+    let is_failed = screen.shown.as_ref().is_some_and(|shown| shown.story.timeline.failure.is_some());
     let head_height = if is_failed { 3 } else { 2 }.min(area.height);
     let head = Rect { height: head_height, ..area };
     let whole = Rect { y: area.y + head_height, height: area.height - head_height, ..area };
@@ -74,7 +73,7 @@ pub(super) fn share_at(whole: Rect, is_wide: bool, event: MouseEvent) -> u16 {
 
 pub(super) fn draw(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let areas = areas(screen, shared, area);
+    let areas = areas(screen, area);
     let Some(shown) = &screen.shown else { return draw_nothing(screen, shared, area, buffer) };
     let lines = head::lines(&shown.story, screen.why(), shared);
     for (row, line) in (0..areas.head.height).zip(&lines) {

@@ -1,0 +1,90 @@
+//! Where the list stands: the chosen request and the first one that is shown, by their numbers, so that both stay where
+//! they are when others come.
+
+use super::{Requests, Scan, view};
+use crate::draw::Scroll;
+use crate::index::Seq;
+use crate::shared::Shared;
+
+impl Requests {
+    /// Where the list stands now, in places from the top.
+    pub(super) fn scroll(&self, shared: &Shared) -> Scroll {
+        let place = |seq: Option<Seq>| seq.map_or(0, |seq| self.list.place(seq, &shared.index));
+        if self.is_following {
+            Scroll::default()
+        } else {
+            Scroll { cursor: place(self.cursor), first: place(self.first) }
+        }
+    }
+
+    pub(super) fn set(&mut self, shared: &Shared, mut scroll: Scroll) {
+        scroll.keep(self.list.len(&shared.index), self.height(shared));
+        self.cursor = self.list.nth(scroll.cursor, &shared.index);
+        self.first = self.list.nth(scroll.first, &shared.index);
+    }
+
+    /// The index has other numbers: all of them are smaller by so much, and the oldest requests may be gone.
+    pub(crate) fn renumber(&mut self, shared: &Shared, by: Seq) {
+        let start = shared.index.range().start;
+        let new = |seq: Seq| seq.checked_sub(by).filter(|seq| *seq >= start);
+        let oldest = (start < 0).then_some(start);
+        self.cursor = self.cursor.and_then(|seq| new(seq).or(oldest));
+        self.first = self.first.and_then(|seq| new(seq).or(oldest));
+        self.marks = self.marks.iter().filter_map(|seq| new(*seq)).collect();
+        // What was counted is counted; what came with this is at the end.
+        self.counted = (start, self.counted.1.saturating_sub(by));
+        let (filter, sort) = (self.list.filter().clone(), self.list.sort());
+        self.list.set(filter, sort, &shared.index);
+        self.scan = Scan { generation: self.scan.generation + 1, ..Scan::default() };
+    }
+
+    /// Leaves no empty rows below where there are some above.
+    pub(super) fn fill(&mut self, shared: &Shared) {
+        let mut scroll = self.scroll(shared);
+        scroll.fill(self.list.len(&shared.index), self.height(shared));
+        self.set(shared, scroll);
+    }
+
+    pub(super) fn height(&self, shared: &Shared) -> usize {
+        usize::from(view::areas(self, shared, shared.body()).rows.height)
+    }
+
+    /// The chosen request.
+    pub(crate) fn chosen(&self, shared: &Shared) -> Option<Seq> {
+        let seq = if self.is_following { self.list.nth(0, &shared.index) } else { self.cursor };
+        seq.or_else(|| self.list.nth(0, &shared.index))
+    }
+
+    /// The request after or before another one in the list.
+    pub(crate) fn beside(&self, shared: &Shared, id: zerver_trace::RequestId, down: bool) -> Option<Seq> {
+        let here = shared.index.find(id)?;
+        let place = self.list.place(here, &shared.index);
+        let there = if down { place + 1 } else { place.checked_sub(1)? };
+        self.list.nth(there, &shared.index)
+    }
+
+    /// Chooses a request.
+    pub(crate) fn choose(&mut self, shared: &Shared, seq: Seq) {
+        self.is_following = false;
+        let place = self.list.place(seq, &shared.index);
+        let first = self.scroll(shared).first;
+        self.set(shared, Scroll { cursor: place, first });
+    }
+
+    /// The next place from here for which `is_wanted` holds.
+    pub(super) fn seek(&mut self, shared: &Shared, down: bool, is_wanted: impl Fn(Seq) -> bool) -> bool {
+        let scroll = self.scroll(shared);
+        let len = self.list.len(&shared.index);
+        let fits = |place: &usize| self.list.nth(*place, &shared.index).is_some_and(&is_wanted);
+        let found = if down {
+            (scroll.cursor + 1..len).find(fits)
+        } else {
+            (0..scroll.cursor.min(len)).rev().find(fits)
+        };
+        if let Some(place) = found {
+            self.is_following = false;
+            self.set(shared, Scroll { cursor: place, ..scroll });
+        }
+        found.is_some()
+    }
+}
