@@ -46,6 +46,8 @@ pub enum Message {
     Dev(Dev),
     /// What came of the replay with this number, or why there is none.
     Replayed(u64, Result<Arc<Replayed>, Refusal>),
+    /// Whether this request comes out otherwise with the new code, as far as the check with this number goes.
+    Checked(u64, RequestId, bool),
     /// What came of [`Command::EditText`]; or why nothing did.
     Edited(Result<String, String>),
     /// The flows there are, or why nobody knows.
@@ -105,6 +107,13 @@ pub enum Command {
         id: RequestId,
         /// What is to be different.
         edits: Edits,
+    },
+    /// Run requests again with new code, one after another; each comes back as [`Message::Checked`]. An older check ends.
+    Check {
+        /// Names the check.
+        number: u64,
+        /// The requests.
+        ids: Vec<RequestId>,
     },
     /// Have a person edit a text in an editor; comes back as [`Message::Edited`].
     EditText(String),

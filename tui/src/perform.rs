@@ -25,6 +25,8 @@ pub(crate) struct Performer {
     remote: Remote,
     /// The search that counts; older ones end.
     generation: Arc<AtomicU64>,
+    /// The check of new code that counts.
+    checked: Arc<AtomicU64>,
     /// The comparison that counts.
     explained: Arc<AtomicU64>,
 }
@@ -32,7 +34,14 @@ pub(crate) struct Performer {
 impl Performer {
     pub(crate) fn new(services: Arc<dyn Services>, remote: Remote) -> Self {
         let source = services.source();
-        Self { services, source, remote, generation: Arc::default(), explained: Arc::default() }
+        Self {
+            services,
+            source,
+            remote,
+            generation: Arc::default(),
+            checked: Arc::default(),
+            explained: Arc::default(),
+        }
     }
 
     /// Does something that services do.
@@ -80,6 +89,25 @@ impl Performer {
             let why = explain(&*source, id, is_wanted).transpose();
             if let Some(why) = why.filter(|_| is_wanted()) {
                 remote.send(Message::Explained(id, why.map(Arc::new).map_err(|error| error.to_string())));
+            }
+        });
+    }
+
+    pub(crate) fn check(&self, number: u64, ids: Vec<RequestId>) {
+        let (services, remote) = (Arc::clone(&self.services), self.remote.clone());
+        let latest = Arc::clone(&self.checked);
+        latest.fetch_max(number, Ordering::AcqRel);
+        thread::spawn(move || {
+            for id in ids {
+                if latest.load(Ordering::Acquire) != number {
+                    return;
+                }
+                // What cannot be run again is not said to be changed.
+                if let Ok(replayed) = services::replay(&*services, id, Edits::default())
+                    && replayed.report.impossible.is_empty()
+                {
+                    remote.send(Message::Checked(number, id, !replayed.report.is_same()));
+                }
             }
         });
     }

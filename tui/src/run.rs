@@ -216,6 +216,7 @@ impl Run {
                 }
                 Command::Replay { number, id, edits } => self.performer.replay(number, id, edits),
                 Command::Measure(flow) => self.performer.measure(flow),
+                Command::Check { number, ids } => self.performer.check(number, ids),
                 Command::Flows => self.performer.flows(),
                 // Done by `update`.
                 Command::Show(_) => {}

@@ -16,6 +16,8 @@ use crate::screen::Tab;
 const SPIN_NS: u64 = 125_000_000;
 /// So long something is said that nobody answers.
 const NOTICE_NS: u64 = 6_000_000_000;
+/// After a rebuild, so many requests are run again.
+const MAX_CHECKED: usize = 20;
 
 /// What came in, and what is to be done about it.
 pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
@@ -73,6 +75,12 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
                 app.shared.sources.forget();
             }
             app.shared.service.get_or_insert_with(Service::default).take(news);
+            check(app, news).into_iter().collect()
+        }
+        Message::Checked(number, id, is_changed) => {
+            if *is_changed && *number == app.shared.check.number {
+                app.shared.check.changed.push(*id);
+            }
             Vec::new()
         }
         Message::Loaded(id, loaded) => {
@@ -90,6 +98,27 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         app.shared.noticed_unix_ns = app.shared.now_unix_ns;
     }
     follow(app, commands)
+}
+
+/// After a rebuild, the last requests are run again with the new code.
+fn check(app: &mut App, news: &Dev) -> Option<Command> {
+    let check = &mut app.shared.check;
+    match news {
+        Dev::State(State::Building) => check.is_due = check.has_served,
+        Dev::State(State::Serving(_)) => {
+            check.has_served = true;
+            if std::mem::take(&mut check.is_due) {
+                check.number += 1;
+                check.changed.clear();
+                let index = &app.shared.index;
+                let seqs = (0..MAX_CHECKED).filter_map(|place| index.nth_newest(place));
+                let ids = seqs.filter_map(|seq| Some(index.row(seq)?.id)).collect();
+                return Some(Command::Check { number: check.number, ids });
+            }
+        }
+        _ => {}
+    }
+    None
 }
 
 /// What the start asks for.

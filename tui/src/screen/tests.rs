@@ -9,6 +9,7 @@ use zerver_replay::{
 };
 use zerver_trace::{Trace, Value};
 
+use crate::dev::{Dev, State};
 use crate::hostile::any_trace;
 use crate::message::{Command, Message, Show};
 use crate::sample;
@@ -359,6 +360,28 @@ fn nothing_to_show_says_so() {
     let mut stage = Stage::new(80, 24, Vec::new());
     stage.press("5").say(Message::Flows(Err("it is damaged".into())));
     assert!(stage.text().contains("it is damaged"));
+}
+
+#[test]
+fn what_new_code_changes_is_marked_in_the_list() {
+    let mut stage = Stage::new(80, 24, two());
+    let mut dev = |state| stage.say(Message::Dev(Dev::State(state))).asked.clone();
+    let serving = || State::Serving("http://127.0.0.1:3000".into());
+    dev(State::Building);
+    assert!(
+        !dev(serving()).iter().any(|command| matches!(command, Command::Check { .. })),
+        "it is the first"
+    );
+    dev(State::Building);
+    let ids = vec![two()[1].id, two()[0].id];
+    assert_eq!(dev(serving()).last(), Some(&Command::Check { number: 1, ids: ids.clone() }));
+    let before = stage.text();
+    // An older check says nothing any more.
+    stage.say(Message::Checked(0, ids[0], true)).say(Message::Checked(1, ids[0], false));
+    assert_eq!(stage.text(), before);
+    let text = stage.say(Message::Checked(1, ids[1], true)).text();
+    let marked: Vec<&str> = text.lines().filter(|line| line.contains('≠')).collect();
+    assert!(marked.len() == 1 && marked[0].contains(&ids[1].short(12)), "{text}");
 }
 
 /// Whatever may happen on these screens.
