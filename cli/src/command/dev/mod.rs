@@ -5,6 +5,7 @@
 pub(super) mod cargo;
 mod follow;
 mod listen;
+mod note;
 mod plan;
 pub(super) mod process;
 mod screen;
@@ -36,9 +37,8 @@ use crate::args::{Dev, Global};
 use crate::command::replay::Replayer;
 use crate::command::tui;
 use crate::output::Output;
-use crate::place::shown;
 use crate::trouble::{Done, Trouble};
-use crate::view::{list, paint, style};
+use crate::view::list;
 
 pub(super) use self::server::Child;
 
@@ -413,29 +413,7 @@ impl Loop<'_> {
             Note::Ended { how, .. } => self.state(|_| State::Ended(how.clone())),
             Note::WaitingForChange | Note::Restarting | Note::Killing | Note::Stopping => {}
         }
-        let addr = self.url();
-        let text = match note {
-            Note::Listening { is_first: true } => {
-                format!("listening on {}\nrecording to {}", paint(style::STRONG, &addr), shown(&self.store))
-            }
-            Note::Listening { is_first: false } => {
-                format!("listening on {} again", paint(style::STRONG, &addr))
-            }
-            Note::BuildFailed { serving: true } => {
-                format!("{} the last good build keeps serving", paint(style::BAD, "the build failed:"))
-            }
-            Note::BuildFailed { serving: false } => paint(style::BAD, "the build failed"),
-            Note::Ended { how, was_ready } => {
-                let when = if *was_ready { "" } else { " before it was ready" };
-                paint(style::BAD, &format!("the service ended{when}: {how}"))
-            }
-            Note::WaitingForChange => "waiting for a change".to_owned(),
-            Note::Restarting => "restarting".to_owned(),
-            Note::Killing => {
-                format!("the service had not finished after {} s, and is killed", DRAIN.as_secs())
-            }
-            Note::Stopping => "stopping; again to stop at once".to_owned(),
-        };
+        let text = note::text(note, &self.url(), &self.store);
         match note {
             // Not to be missed, however quiet it is to be.
             Note::Listening { .. } | Note::BuildFailed { .. } | Note::Ended { .. } | Note::Killing => {
