@@ -116,6 +116,8 @@ pub(crate) enum Command {
     Replay(Box<Replay>),
     /// Compare two requests: why the second took longer, and what differs first
     ///
+    /// On a terminal the terminal UI shows it; --no-tui, --json and --all-headers print it.
+    ///
     /// Not compared are times, the HTTP version, who connected, and headers that differ by their nature: age, date,
     /// server-timing, traceparent, tracestate, x-request-id, x-response-time.
     #[command(after_help = DIFF_EXIT_CODES)]
@@ -260,6 +262,11 @@ pub(crate) struct Trace {
 pub(crate) struct Tui {
     /// The request to open first: an id, a unique prefix of one, @last, @slowest, @fastest or @failed [default: the list]
     pub(crate) id: Option<Find>,
+    /// The folder of the service's package, for replays [default: the one that the store is in, or this one]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) app: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) program: Program,
     #[command(flatten)]
     pub(crate) look: Look,
 }
@@ -369,9 +376,14 @@ pub(crate) struct Diff {
     /// with the median of that tenth, of the newest 1000 that did not fail
     #[arg(long, value_name = "FLOW", conflicts_with_all = ["a", "b"])]
     pub(crate) slow: Option<String>,
-    /// Compare all headers
+    /// Compare all headers, and print
     #[arg(long)]
     pub(crate) all_headers: bool,
+    /// Print, also on a terminal
+    #[arg(long)]
+    pub(crate) no_tui: bool,
+    #[command(flatten)]
+    pub(crate) look: Look,
 }
 
 #[derive(Debug, Args)]

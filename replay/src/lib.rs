@@ -11,6 +11,7 @@ mod json;
 mod replayer;
 mod rfc3339;
 mod shares;
+pub mod shown;
 mod simulate;
 mod timeline;
 mod why;
@@ -18,8 +19,8 @@ pub mod wire;
 
 pub use corpus::{Corpus, FindingCause, FindingGroup, Reason, Tally};
 pub use diff::{
-    Cause, CauseKind, Diff, DiffJson, Difference, Ignored, Pair, Row, Side, TextLine, TooFew, Typical, What,
-    changed_lines, typical,
+    Cause, CauseKind, Diff, DiffJson, Difference, Ignored, Line, Mark, Pair, Row, Side, TextLine, TooFew,
+    Typical, What, changed_lines, span, typical,
 };
 pub use json::Json;
 pub use replayer::{
@@ -28,9 +29,11 @@ pub use replayer::{
     nearest, trials,
 };
 pub use rfc3339::{Utc, rfc3339};
-pub use simulate::{Compared, Figures, Machine, Mark, SETTINGS, Scheduling, Setting, Simulation, setting};
+pub use simulate::{
+    Compared, Figures, Machine, Quantiles, SETTINGS, Scheduling, Setting, Simulation, setting,
+};
 pub use timeline::{
     Attempt, Contributor, Effect, End, Failure, Gap, Io, Move, Part, Run, Step, Timeline, TimelineJson,
     Totals, Verdict, Write, median,
 };
-pub use why::{Association, Group, Link, MIN_POPULATION, Place, Standing, Why, WhyJson};
+pub use why::{Association, Group, Link, MIN_POPULATION, Place, Spread, Standing, Usual, Why, WhyJson};

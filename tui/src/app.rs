@@ -2,17 +2,19 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
-use zerver_trace::RequestId;
 
 use crate::dev::State;
-use crate::draw::Pen;
+use crate::draw::{Pen, width};
 use crate::keys::{self, Key};
+use crate::message::{Command, Message};
 use crate::overlay::{Overlay, Tables};
-use crate::screen::requests::Requests;
-use crate::screen::timeline::TimelineScreen;
 use crate::screen::{Screens, Tab};
 use crate::shared::Shared;
 use crate::theme::Look;
+use crate::update::update;
+
+/// What the first line begins with.
+const NAME: &str = " zerver ";
 
 /// The state of the terminal UI.
 #[derive(Debug)]
@@ -28,17 +30,21 @@ pub struct App {
 }
 
 impl App {
-    /// The state at the start; `open` is the request to show first, if not the list.
-    pub fn new(look: Look, size: Size, now_unix_ns: u64, open: Option<RequestId>) -> Self {
-        let screens = Screens { requests: Requests::default(), timeline: TimelineScreen::new(open) };
+    /// The state at the start.
+    pub fn new(look: Look, size: Size, now_unix_ns: u64) -> Self {
         Self {
             shared: Shared::new(look, size, now_unix_ns),
-            screens,
-            tab: if open.is_some() { Tab::Timeline } else { Tab::Requests },
+            screens: Screens::default(),
+            tab: Tab::Requests,
             trail: Vec::new(),
             overlay: None,
             is_changed: true,
         }
+    }
+
+    /// Takes note of what came in, and says what is to be done about it.
+    pub fn update(&mut self, message: Message) -> Vec<Command> {
+        update(self, message)
     }
 
     /// Whether it must be drawn again; once.
@@ -75,27 +81,38 @@ impl App {
     fn draw_tabs(&self, area: Rect, buffer: &mut Buffer) {
         let theme = &self.shared.theme;
         let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
-        pen.put(" zerver ", theme.strong);
-        for (at, tab) in Tab::ALL.into_iter().enumerate() {
-            let name = self.screens.get(tab).name();
-            let style = if tab == self.tab { theme.chosen } else { theme.faint };
-            pen.skip(1).put(&format!(" {} {name} ", at + 1), style);
+        pen.put(NAME, theme.strong);
+        for (tab, name) in self.tabs() {
+            pen.skip(1).put(&name, if tab == self.tab { theme.chosen } else { theme.faint });
         }
         if let Some(service) = &self.shared.service {
             let (text, style) = self.service(service);
-            pen.until(crate::draw::width(&text) + 1).put(&text, style);
+            pen.until(width(&text) + 1).put(&text, style);
         }
     }
 
     /// The tab whose name is in this column of the first line.
     pub(crate) fn tab_at(&self, column: u16) -> Option<Tab> {
-        let mut x = " zerver ".len();
-        Tab::ALL.into_iter().find(|tab| {
-            // A blank, and ` 1 name `.
+        let mut x = NAME.len();
+        let found = self.tabs().into_iter().find(|(_, name)| {
             let from = x + 1;
-            x = from + self.screens.get(*tab).name().len() + 4;
+            x = from + name.len();
             (from..x).contains(&usize::from(column))
-        })
+        });
+        found.map(|(tab, _)| tab)
+    }
+
+    /// The tabs as they are named in the first line: where there is not enough room, only the shown one has its name.
+    fn tabs(&self) -> Vec<(Tab, String)> {
+        let named = |(at, tab): (usize, Tab)| (tab, format!(" {} {} ", at + 1, self.screens.get(tab).name()));
+        let tabs: Vec<(Tab, String)> = Tab::ALL.into_iter().enumerate().map(named).collect();
+        let service = self.shared.service.as_ref().map_or(0, |service| width(&self.service(service).0) + 2);
+        let whole = NAME.len() + tabs.iter().map(|(_, name)| name.len() + 1).sum::<usize>() + service;
+        if whole <= usize::from(self.shared.size.width) {
+            return tabs;
+        }
+        let number = |(at, (tab, name))| (tab, if tab == self.tab { name } else { format!(" {} ", at + 1) });
+        tabs.into_iter().enumerate().map(number).collect()
     }
 
     /// What the service does that is developed here.

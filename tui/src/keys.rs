@@ -48,6 +48,16 @@ pub(crate) enum Action {
     /// The splitter.
     Grow,
     Shrink,
+    /// With the chosen request.
+    Diff,
+    Replay,
+    Swap,
+    Change,
+    ChangeElsewhere,
+    Forget,
+    ChooseStep,
+    Answer,
+    Again,
     /// Show or hide what the service and its build say.
     Log,
 }
@@ -144,10 +154,19 @@ pub(crate) static MOVING: &[Key] = &[
     row(&[key('G'), named(KeyCode::End)], Action::Bottom, "To the last row", None),
 ];
 
+/// What can be done with a chosen request.
+pub(crate) const REQUEST: &[Key] = &[
+    row(&[key('d')], Action::Diff, "Compare: d on one, then d on the other", Some("diff")),
+    row(&[key('r')], Action::Replay, "Run it again with today's code", Some("replay")),
+];
+
 /// What works everywhere.
 pub(crate) static EVERYWHERE: &[Key] = &[
     row(&[key('1')], Action::Screen(1), "The requests", None),
     row(&[key('2')], Action::Screen(2), "The timeline of one request", None),
+    row(&[key('3')], Action::Screen(3), "The diff of two", None),
+    row(&[key('4')], Action::Screen(4), "The replay of one", None),
+    row(&[key('5')], Action::Screen(5), "The flows", None),
     row(&[key(':')], Action::Palette, "Do something by its name", None),
     row(&[key('?'), named(KeyCode::F(1))], Action::Help, "All keys", Some("keys")),
     row(&[named(KeyCode::Esc)], Action::Back, "Back", None),

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use crossterm::event::Event;
-use zerver_replay::Why;
-use zerver_trace::{RequestId, Summary};
+use zerver_replay::{Edits, Refusal, Why};
+use zerver_trace::{FlowInfo, RequestId, Summary};
 
 use crate::dev::Dev;
 use crate::screen::requests::SlotTerm;
+use crate::services::{Measured, Replayed};
 use crate::shared::Story;
 
 /// All that can happen.
@@ -43,6 +44,16 @@ pub enum Message {
     Source(String, Option<String>),
     /// What the service does that is developed here.
     Dev(Dev),
+    /// What came of the replay with this number, or why there is none.
+    Replayed(u64, Result<Arc<Replayed>, Refusal>),
+    /// Whether this request comes out otherwise with the new code, as far as the check with this number goes.
+    Checked(u64, RequestId, bool),
+    /// What came of [`Command::EditText`]; or why nothing did.
+    Edited(Result<String, String>),
+    /// The flows there are, or why nobody knows.
+    Flows(Result<Vec<FlowInfo>, String>),
+    /// What is usual for the flow of this name, or why that cannot be told.
+    Measured(String, Result<Arc<Measured>, String>),
     /// Something that a person should know.
     Notice(Notice),
     /// Somebody asked us to stop for a while (SIGTSTP).
@@ -88,6 +99,28 @@ pub enum Command {
         /// What their slots must hold.
         terms: Vec<SlotTerm>,
     },
+    /// Run a request again; comes back as [`Message::Replayed`].
+    Replay {
+        /// Names the replay.
+        number: u64,
+        /// The request.
+        id: RequestId,
+        /// What is to be different.
+        edits: Edits,
+    },
+    /// Run requests again with new code, one after another; each comes back as [`Message::Checked`]. An older check ends.
+    Check {
+        /// Names the check.
+        number: u64,
+        /// The requests.
+        ids: Vec<RequestId>,
+    },
+    /// Have a person edit a text in an editor; comes back as [`Message::Edited`].
+    EditText(String),
+    /// Find the flows; comes back as [`Message::Flows`].
+    Flows,
+    /// Tell what is usual for a flow; comes back as [`Message::Measured`].
+    Measure(String),
     /// Read a source file, as the compiler saw it; comes back as [`Message::Source`].
     Read(String),
     /// Put a text onto the clipboard.
@@ -133,6 +166,12 @@ pub enum Show {
         /// Whether it is the one below.
         down: bool,
     },
+    /// One request, at the step with this position in its flow.
+    Step(RequestId, u16),
+    /// Two requests, compared.
+    Diff(RequestId, RequestId),
+    /// One request, run again.
+    Replay(RequestId),
     /// What was shown before.
     Back,
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use zerver_replay::Why;
+use zerver_replay::{Edits, Why};
 use zerver_trace::{Query, RequestId, SourceError, TraceSource};
 
 use crate::message::Message;
 use crate::run::Remote;
 use crate::screen::requests::SlotTerm;
-use crate::services::Services;
+use crate::services::{self, Services};
 use crate::shared::Story;
 
 /// A request is compared with so many others of its flow, the newest.
@@ -20,17 +20,49 @@ const SCAN_PIECE: usize = 64;
 
 /// Who does it.
 pub(crate) struct Performer {
+    services: Arc<dyn Services>,
     source: Arc<dyn TraceSource>,
     remote: Remote,
     /// The search that counts; older ones end.
     generation: Arc<AtomicU64>,
+    /// The check of new code that counts.
+    checked: Arc<AtomicU64>,
     /// The comparison that counts.
     explained: Arc<AtomicU64>,
 }
 
 impl Performer {
-    pub(crate) fn new(source: Arc<dyn TraceSource>, remote: Remote) -> Self {
-        Self { source, remote, generation: Arc::default(), explained: Arc::default() }
+    pub(crate) fn new(services: Arc<dyn Services>, remote: Remote) -> Self {
+        let source = services.source();
+        Self {
+            services,
+            source,
+            remote,
+            generation: Arc::default(),
+            checked: Arc::default(),
+            explained: Arc::default(),
+        }
+    }
+
+    /// Does something that services do.
+    fn serve(&self, work: impl FnOnce(&dyn Services) -> Message + Send + 'static) {
+        let (services, remote) = (Arc::clone(&self.services), self.remote.clone());
+        thread::spawn(move || remote.send(work(&*services)));
+    }
+
+    pub(crate) fn replay(&self, number: u64, id: RequestId, edits: Edits) {
+        self.serve(move |services| Message::Replayed(number, services::replay(services, id, edits)));
+    }
+
+    pub(crate) fn measure(&self, flow: String) {
+        self.serve(move |services| {
+            let measured = services::measure(services, &flow);
+            Message::Measured(flow, measured)
+        });
+    }
+
+    pub(crate) fn flows(&self) {
+        self.serve(|services| Message::Flows(services.flows()));
     }
 
     pub(crate) fn load(&self, id: RequestId) {
@@ -41,11 +73,10 @@ impl Performer {
         });
     }
 
-    pub(crate) fn read(&self, services: Arc<dyn Services>, file: String) {
-        let remote = self.remote.clone();
-        thread::spawn(move || {
+    pub(crate) fn read(&self, file: String) {
+        self.serve(move |services| {
             let text = services.source_text(&file);
-            remote.send(Message::Source(file, text));
+            Message::Source(file, text)
         });
     }
 
@@ -58,6 +89,25 @@ impl Performer {
             let why = explain(&*source, id, is_wanted).transpose();
             if let Some(why) = why.filter(|_| is_wanted()) {
                 remote.send(Message::Explained(id, why.map(Arc::new).map_err(|error| error.to_string())));
+            }
+        });
+    }
+
+    pub(crate) fn check(&self, number: u64, ids: Vec<RequestId>) {
+        let (services, remote) = (Arc::clone(&self.services), self.remote.clone());
+        let latest = Arc::clone(&self.checked);
+        latest.fetch_max(number, Ordering::AcqRel);
+        thread::spawn(move || {
+            for id in ids {
+                if latest.load(Ordering::Acquire) != number {
+                    return;
+                }
+                // What cannot be run again is not said to be changed.
+                if let Ok(replayed) = services::replay(&*services, id, Edits::default())
+                    && replayed.report.impossible.is_empty()
+                {
+                    remote.send(Message::Checked(number, id, !replayed.report.is_same()));
+                }
             }
         });
     }

@@ -37,10 +37,22 @@ const KEYS_POLL: Duration = Duration::from_millis(50);
 pub struct Options {
     /// How everything looks.
     pub look: Look,
-    /// The request to show first; none means the list.
-    pub open: Option<RequestId>,
+    /// What to show first.
+    pub open: Open,
     /// Whether SIGINT, SIGTERM and SIGHUP are somebody else's business, who then sends [`Message::End`].
     pub signals_elsewhere: bool,
+}
+
+/// What to show first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Open {
+    /// The list.
+    #[default]
+    Requests,
+    /// One request.
+    Timeline(RequestId),
+    /// Two requests, compared.
+    Diff(RequestId, RequestId),
 }
 
 /// How it ended.
@@ -121,9 +133,9 @@ pub fn run(
     let (width, height) = crossterm::terminal::size()?;
     let keys = Keys::start(remote.clone());
     on_signals(remote.clone(), options.signals_elsewhere)?;
-    let mut app = App::new(options.look, Size::new(width, height), now_unix_ns(), options.open);
-    let commands = start(&mut app);
-    let performer = Performer::new(services.source(), remote.clone());
+    let mut app = App::new(options.look, Size::new(width, height), now_unix_ns());
+    let commands = start(&mut app, options.open);
+    let performer = Performer::new(Arc::clone(services), remote.clone());
     let mut run = Run { services: Arc::clone(services), performer, keys };
     let mut ended = run.perform(&mut app, &mut screen, commands)?;
     while ended.is_none() {
@@ -189,11 +201,23 @@ impl Run {
                     }
                 }
                 Command::Load(id) => self.performer.load(id),
-                Command::Read(file) => self.performer.read(Arc::clone(&self.services), file),
+                Command::Read(file) => self.performer.read(file),
                 Command::Explain(id) => self.performer.explain(id),
                 Command::Scan { generation, requests, terms } => {
                     self.performer.scan(generation, requests, terms);
                 }
+                Command::EditText(text) => {
+                    let services = Arc::clone(&self.services);
+                    let edited = self.lend(app, screen, || services.edit_text(&text))?;
+                    let commands = update(app, Message::Edited(edited));
+                    if let Some(ended) = self.perform(app, screen, commands)? {
+                        return Ok(Some(ended));
+                    }
+                }
+                Command::Replay { number, id, edits } => self.performer.replay(number, id, edits),
+                Command::Measure(flow) => self.performer.measure(flow),
+                Command::Check { number, ids } => self.performer.check(number, ids),
+                Command::Flows => self.performer.flows(),
                 // Done by `update`.
                 Command::Show(_) => {}
             }

@@ -26,6 +26,10 @@ pub(crate) struct Shared {
     pub(crate) traces: Traces,
     pub(crate) sources: Sources,
     pub(crate) notice: Option<Notice>,
+    /// What the newest code makes of the last requests.
+    pub(crate) check: Check,
+    /// The request that the next one is to be compared with.
+    pub(crate) compared: Option<RequestId>,
     /// Since when it is shown.
     pub(crate) noticed_unix_ns: u64,
     /// What is developed here; only in `zerver dev`.
@@ -52,6 +56,8 @@ impl Shared {
             traces: Traces::default(),
             sources: Sources::default(),
             notice: None,
+            check: Check::default(),
+            compared: None,
             noticed_unix_ns: 0,
             service: None,
         }
@@ -79,6 +85,19 @@ impl Sources {
     pub(crate) fn forget(&mut self) {
         self.0.clear();
     }
+}
+
+/// What new code makes of the last requests; only in `zerver dev`.
+#[derive(Debug, Default)]
+pub(crate) struct Check {
+    /// How many there were.
+    pub(crate) number: u64,
+    /// Whether some code has served already, which newer code can be compared with.
+    pub(crate) has_served: bool,
+    /// Whether there is a build that has not been checked.
+    pub(crate) is_due: bool,
+    /// The requests that come out otherwise.
+    pub(crate) changed: Vec<RequestId>,
 }
 
 /// A trace with its timeline.

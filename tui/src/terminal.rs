@@ -31,19 +31,15 @@ pub(crate) struct Screen {
 impl Screen {
     /// Takes the terminal.
     pub(crate) fn take() -> io::Result<Self> {
-        static HOOK: Once = Once::new();
-        HOOK.call_once(|| {
-            let before = panic::take_hook();
-            panic::set_hook(Box::new(move |info| {
-                give_back();
-                before(info);
-            }));
-        });
+        guard();
         take()?;
         Ok(Self { terminal: Terminal::new(CrosstermBackend::new(io::stdout()))? })
     }
 
     pub(crate) fn draw(&mut self, app: &App) -> io::Result<()> {
+        if !IS_OURS.load(Ordering::Acquire) {
+            return Err(io::Error::other("a thread panicked, and the terminal was given back"));
+        }
         self.terminal.draw(|frame| app.draw(frame.buffer_mut()))?;
         Ok(())
     }
@@ -74,10 +70,25 @@ impl Drop for Screen {
     }
 }
 
+/// Has a panic of any thread give the terminal back first, so that it can be read.
+fn guard() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            give_back();
+            before(info);
+        }));
+    });
+}
+
 fn take() -> io::Result<()> {
     enable_raw_mode()?;
     IS_OURS.store(true, Ordering::Release);
-    let mut out = io::stdout();
+    enter(&mut io::stdout())
+}
+
+fn enter(out: &mut impl Write) -> io::Result<()> {
     queue!(out, EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste, SetTitle("zerver"), Hide)?;
     out.flush()
 }
@@ -85,8 +96,38 @@ fn take() -> io::Result<()> {
 /// Does nothing if it was done. Nothing is done about an error: there is nobody to tell.
 fn give_back() {
     if IS_OURS.swap(false, Ordering::AcqRel) {
-        let _ =
-            execute!(io::stdout(), DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, Show);
+        let _ = leave(&mut io::stdout());
         let _ = disable_raw_mode();
+    }
+}
+
+fn leave(out: &mut impl Write) -> io::Result<()> {
+    execute!(out, DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, Show)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_switched_on_is_switched_off() {
+        let (mut on, mut off) = (Vec::new(), Vec::new());
+        enter(&mut on).unwrap();
+        leave(&mut off).unwrap();
+        let (on, off) = (String::from_utf8(on).unwrap(), String::from_utf8(off).unwrap());
+        // Alternate screen, bracketed paste, the mouse; the cursor the other way round.
+        for mode in ["1049", "2004", "1000", "1002", "1003", "1006"] {
+            assert!(on.contains(&format!("\u{1b}[?{mode}h")), "{mode}: {on:?}");
+            assert!(off.contains(&format!("\u{1b}[?{mode}l")), "{mode}: {off:?}");
+        }
+        assert!(on.contains("\u{1b}[?25l") && off.contains("\u{1b}[?25h"));
+    }
+
+    #[test]
+    fn a_panic_of_any_thread_gives_the_terminal_back() {
+        guard();
+        IS_OURS.store(true, Ordering::Release);
+        assert!(std::thread::spawn(|| panic!("on purpose")).join().is_err());
+        assert!(!IS_OURS.load(Ordering::Acquire));
     }
 }

@@ -87,6 +87,10 @@ pub(crate) struct Glyphs {
     pub(crate) descending: &'static str,
     pub(crate) ascending: &'static str,
     pub(crate) spinner: &'static [&'static str],
+    /// Of two bars on one line: only the first, only the second, both.
+    pub(crate) pair: [&'static str; 3],
+    pub(crate) arrow: &'static str,
+    pub(crate) differs: &'static str,
 }
 
 const UNICODE: Glyphs = Glyphs {
@@ -114,6 +118,9 @@ const UNICODE: Glyphs = Glyphs {
     descending: "↓",
     ascending: "↑",
     spinner: &["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"],
+    pair: ["▀", "▄", "█"],
+    arrow: "→",
+    differs: "≠",
 };
 
 const ASCII: Glyphs = Glyphs {
@@ -141,6 +148,9 @@ const ASCII: Glyphs = Glyphs {
     descending: "v",
     ascending: "^",
     spinner: &["|", "/", "-", "\\"],
+    pair: ["'", ".", ":"],
+    arrow: "->",
+    differs: "!",
 };
 
 impl Theme {

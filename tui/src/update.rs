@@ -2,18 +2,22 @@
 
 use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Rect, Size};
+use zerver_trace::RequestId;
 
 use crate::app::{App, areas};
 use crate::dev::{Dev, Service, State};
 use crate::keys::{self, Action, Press};
 use crate::message::{Command, Message, Notice, Show};
 use crate::overlay::{Outcome, Overlay, help, palette};
+use crate::run::Open;
 use crate::screen::Tab;
 
 /// The spinner turns so often.
 const SPIN_NS: u64 = 125_000_000;
 /// So long something is said that nobody answers.
 const NOTICE_NS: u64 = 6_000_000_000;
+/// After a rebuild, so many requests are run again.
+const MAX_CHECKED: usize = 20;
 
 /// What came in, and what is to be done about it.
 pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
@@ -31,6 +35,9 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
             if let Some(service) = app.shared.service.as_mut().filter(|service| service.is_busy()) {
                 app.is_changed |= turn(app.shared.now_unix_ns) != turn(*unix_ns);
                 service.turns = turn(*unix_ns) as usize;
+            }
+            if app.tab == Tab::Replay && app.screens.replay.is_running() {
+                app.is_changed |= turn(app.shared.now_unix_ns) != turn(*unix_ns);
             }
             app.shared.now_unix_ns = *unix_ns;
             if app.shared.notice.is_some() && unix_ns.saturating_sub(app.shared.noticed_unix_ns) > NOTICE_NS {
@@ -53,7 +60,12 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
             }
             everywhere(app, &message)
         }
-        Message::Explained(..) | Message::Scanned { .. } => everywhere(app, &message),
+        Message::Explained(..)
+        | Message::Scanned { .. }
+        | Message::Replayed(..)
+        | Message::Edited(_)
+        | Message::Flows(_)
+        | Message::Measured(..) => everywhere(app, &message),
         Message::Source(file, text) => {
             app.shared.sources.put(file.clone(), text.as_deref());
             Vec::new()
@@ -63,6 +75,12 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
                 app.shared.sources.forget();
             }
             app.shared.service.get_or_insert_with(Service::default).take(news);
+            check(app, news).into_iter().collect()
+        }
+        Message::Checked(number, id, is_changed) => {
+            if *is_changed && *number == app.shared.check.number {
+                app.shared.check.changed.push(*id);
+            }
             Vec::new()
         }
         Message::Loaded(id, loaded) => {
@@ -82,10 +100,35 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
     follow(app, commands)
 }
 
+/// After a rebuild, the last requests are run again with the new code.
+fn check(app: &mut App, news: &Dev) -> Option<Command> {
+    let check = &mut app.shared.check;
+    match news {
+        Dev::State(State::Building) => check.is_due = check.has_served,
+        Dev::State(State::Serving(_)) => {
+            check.has_served = true;
+            if std::mem::take(&mut check.is_due) {
+                check.number += 1;
+                check.changed.clear();
+                let index = &app.shared.index;
+                let seqs = (0..MAX_CHECKED).filter_map(|place| index.nth_newest(place));
+                let ids = seqs.filter_map(|seq| Some(index.row(seq)?.id)).collect();
+                return Some(Command::Check { number: check.number, ids });
+            }
+        }
+        _ => {}
+    }
+    None
+}
+
 /// What the start asks for.
-pub(crate) fn start(app: &mut App) -> Vec<Command> {
-    let commands = app.screens.timeline.start(&app.shared);
-    follow(app, commands)
+pub(crate) fn start(app: &mut App, open: Open) -> Vec<Command> {
+    let show = match open {
+        Open::Requests => return Vec::new(),
+        Open::Timeline(id) => Show::Timeline(id),
+        Open::Diff(a, b) => Show::Diff(a, b),
+    };
+    follow(app, vec![Command::Show(show)])
 }
 
 fn everywhere(app: &mut App, message: &Message) -> Vec<Command> {
@@ -127,6 +170,20 @@ fn go(app: &mut App, show: Show) -> Vec<Command> {
             if let Some(row) = app.shared.index.row(seq) {
                 return app.screens.timeline.open(&app.shared, row.id);
             }
+        }
+        Show::Step(id, step) => {
+            app.to(Tab::Timeline);
+            let mut commands = app.screens.timeline.open(&app.shared, id);
+            commands.extend(app.screens.timeline.at_step(&app.shared, step));
+            return commands;
+        }
+        Show::Diff(a, b) => {
+            app.to(Tab::Diff);
+            return app.screens.diff.open(&app.shared, a, b);
+        }
+        Show::Replay(id) => {
+            app.to(Tab::Replay);
+            return app.screens.replay.open(&app.shared, id);
         }
         Show::Back => app.tab = app.trail.pop().unwrap_or(Tab::Requests),
     }
@@ -198,10 +255,35 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Command> {
         Action::Screen(number) => {
             if let Some(tab) = usize::from(number).checked_sub(1).and_then(|at| Tab::ALL.get(at)) {
                 app.to(*tab);
+                return app.screens.get_mut(*tab).enter(&app.shared);
             }
             Vec::new()
         }
+        Action::Diff | Action::Replay => {
+            let request = app.screens.get(app.tab).request(&app.shared);
+            request.map_or_else(Vec::new, |id| with_request(app, action, id))
+        }
         action => app.screens.get_mut(app.tab).act(&mut app.shared, action),
+    }
+}
+
+/// What can be done with a request wherever one is chosen.
+fn with_request(app: &mut App, action: Action, id: RequestId) -> Vec<Command> {
+    if action == Action::Replay {
+        return vec![Command::Show(Show::Replay(id))];
+    }
+    match app.shared.compared.take() {
+        Some(first) if first == id => {
+            app.shared.notice = Some(Notice::good("not compared any more"));
+            Vec::new()
+        }
+        Some(first) => vec![Command::Show(Show::Diff(first, id))],
+        None => {
+            app.shared.compared = Some(id);
+            let text = format!("{} is the first of two; choose the other and press d", id.short(12));
+            app.shared.notice = Some(Notice::good(text));
+            Vec::new()
+        }
     }
 }
 
@@ -219,6 +301,7 @@ fn mouse(app: &mut App, event: MouseEvent) -> Vec<Command> {
     if is_click && head.contains((event.column, event.row).into()) {
         if let Some(tab) = app.tab_at(event.column) {
             app.to(tab);
+            return app.screens.get_mut(tab).enter(&app.shared);
         }
         return Vec::new();
     }

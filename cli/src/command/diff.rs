@@ -3,6 +3,7 @@
 use zerver_replay::{Diff, DiffJson, Ignored, typical};
 use zerver_trace::{Query, RequestId, Trace};
 
+use super::tui;
 use crate::args::{self, Global, Target};
 use crate::output::Output;
 use crate::place;
@@ -22,7 +23,10 @@ pub(super) fn run(args: &args::Diff, global: &Global, output: &mut Output) -> Re
     };
     let ignored = if args.all_headers { Ignored::nothing() } else { Ignored::default() };
     let diff = Diff::of(&a, &b, &ignored);
-    if output.is_json {
+    let is_same = diff.is_same();
+    if !args.no_tui && !args.all_headers && tui::is_possible(output) {
+        tui::diff([a, b], &args.look, global)?;
+    } else if output.is_json {
         output.json(&DiffJson::new(&diff))?;
     } else {
         let look = Look {
@@ -33,7 +37,7 @@ pub(super) fn run(args: &args::Diff, global: &Global, output: &mut Output) -> Re
         };
         output.print(&view::diff::diff(&a, &b, &diff, look))?;
     }
-    Ok(if diff.is_same() { Done::Fine } else { Done::Finding })
+    Ok(if is_same { Done::Fine } else { Done::Finding })
 }
 
 /// A trace, and how many digits of its id name it.

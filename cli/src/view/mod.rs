@@ -15,11 +15,11 @@ pub(crate) mod simulate;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod timeline;
-pub(crate) mod value;
 pub(crate) mod why;
 
 use anstyle::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use zerver_replay::shown as value;
 
 /// The text in a style.
 pub(crate) fn paint(style: Style, text: &str) -> String {

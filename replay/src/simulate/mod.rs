@@ -10,6 +10,6 @@ mod setting;
 #[cfg(test)]
 mod tests;
 
-pub use report::{Compared, Figures, Mark, Simulation};
+pub use report::{Compared, Figures, Quantiles, Simulation};
 pub use setting::{SETTINGS, Setting, setting};
 pub use zerver_engine::{Machine, Scheduling};

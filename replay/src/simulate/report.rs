@@ -49,9 +49,9 @@ pub struct Figures {
     /// How many there are.
     pub requests: usize,
     /// From head to answer.
-    pub duration: Mark,
+    pub duration: Quantiles,
     /// Ready, and not running.
-    pub queue: Mark,
+    pub queue: Quantiles,
     /// Sent away.
     pub shed: usize,
     /// Moved to low priority on their way.
@@ -60,7 +60,7 @@ pub struct Figures {
 
 /// The median, and what 99 of 100 stay below, in nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Mark {
+pub struct Quantiles {
     /// The median.
     pub p50_ns: u64,
     /// The 99th percentile.
@@ -158,11 +158,11 @@ fn figures(ones: Vec<One>) -> Figures {
 }
 
 /// By nearest rank.
-fn mark(mut ns: Vec<u64>) -> Mark {
+fn mark(mut ns: Vec<u64>) -> Quantiles {
     ns.sort_unstable();
     let rank = |percent: usize| {
         let at = (ns.len() * percent).div_ceil(100).saturating_sub(1);
         ns.get(at).copied().unwrap_or(0)
     };
-    Mark { p50_ns: rank(50), p99_ns: rank(99) }
+    Quantiles { p50_ns: rank(50), p99_ns: rank(99) }
 }

@@ -41,8 +41,8 @@ fn what_was_recorded_is_reproduced() {
     assert_eq!((simulation.requests, simulation.left_out, simulation.is_sampled), (3, 0, false));
     let Compared { recorded, simulated, changed, .. } = &simulation.all;
     assert_eq!(recorded, simulated);
-    assert_eq!(recorded.duration, Mark { p50_ns: 2 * MS + 2 * US, p99_ns: 3 * MS + 2 * US });
-    assert_eq!(recorded.queue, Mark { p50_ns: MS, p99_ns: 2 * MS });
+    assert_eq!(recorded.duration, Quantiles { p50_ns: 2 * MS + 2 * US, p99_ns: 3 * MS + 2 * US });
+    assert_eq!(recorded.queue, Quantiles { p50_ns: MS, p99_ns: 2 * MS });
     assert_eq!(*changed, None);
 }
 

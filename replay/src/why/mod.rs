@@ -1,7 +1,7 @@
 //! Where one request stands among the others of its flow, and which fields of requests and slots go with slowness
 //! there. A pure function over traces.
 //!
-//! `standing` compares times, `fields` takes the fields out of a trace, `ranks` is the statistics, `finding` says which
+//! `standing` compares times, `usual` says what is usual for a flow, `fields` takes the fields out of a trace, `ranks` is the statistics, `finding` says which
 //! fields matter, `document` is the form for other programs.
 
 mod document;
@@ -11,12 +11,14 @@ mod ranks;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod usual;
 
 use zerver_trace::Trace;
 
 pub use document::WhyJson;
 pub use finding::{Association, Group, Link};
 pub use standing::{Place, Standing};
+pub use usual::{Spread, Usual};
 
 use crate::{Ignored, Timeline};
 

@@ -82,13 +82,12 @@ impl Standing {
     }
 }
 
-type Parts = BTreeMap<Place, u64>;
+pub(super) type Parts = BTreeMap<Place, u64>;
 
 /// The first of these requests among all of them.
 pub(super) fn standings(timelines: &[Timeline]) -> (Standing, Vec<Standing>) {
     let totals: Vec<u64> = timelines.iter().map(|timeline| timeline.totals.total_ns).collect();
-    let common = common_effects(timelines);
-    let all: Vec<Parts> = timelines.iter().map(|timeline| parts(timeline, &common)).collect();
+    let all = all_parts(timelines);
     let mut places: Vec<&Place> = all.iter().flat_map(BTreeMap::keys).collect();
     places.sort_unstable();
     places.dedup();
@@ -102,6 +101,12 @@ pub(super) fn standings(timelines: &[Timeline]) -> (Standing, Vec<Standing>) {
         .collect();
     standings.sort_by_key(|it| std::cmp::Reverse(i128::from(it.ns) - i128::from(it.median_ns)));
     (Standing::new(Place::Whole, &totals), standings)
+}
+
+/// The parts of each.
+pub(super) fn all_parts(timelines: &[Timeline]) -> Vec<Parts> {
+    let common = common_effects(timelines);
+    timelines.iter().map(|timeline| parts(timeline, &common)).collect()
 }
 
 /// Step, kind and, for a target, what the effect is called.

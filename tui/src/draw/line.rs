@@ -74,5 +74,5 @@ impl Line {
 
 /// The signs that we write ourselves, in ASCII. What was recorded stays.
 fn ascii(text: &str) -> String {
-    text.replace('µ', "u").replace('●', "*").replace('…', "~")
+    text.replace('µ', "u").replace('│', "|").replace('●', "*").replace('…', "~")
 }

@@ -5,9 +5,11 @@ mod line;
 mod pen;
 mod scroll;
 mod spark;
+mod stack;
 
 pub(crate) use frame::{frame, rule, thumb, wall};
 pub(crate) use line::{Line, Tone};
-pub(crate) use pen::{Pen, width};
+pub(crate) use pen::{Pen, fit, width};
 pub(crate) use scroll::Scroll;
 pub(crate) use spark::spark;
+pub(crate) use stack::{Stack, beside};

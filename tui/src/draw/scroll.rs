@@ -1,5 +1,9 @@
 //! A place in a list, and the part of it that is shown.
 
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
 use crate::keys::Action;
 
 /// A cursor in a list of rows, and the first row that is shown.
@@ -29,6 +33,15 @@ impl Scroll {
         .min(last);
         self.fill(len, height);
         true
+    }
+
+    /// Draws the row of the cursor in a style of its own, in the area of the list.
+    pub(crate) fn show(&self, area: Rect, style: Style, buffer: &mut Buffer) {
+        let row = self.cursor.saturating_sub(self.first);
+        if row < usize::from(area.height) {
+            let line = Rect { y: area.y + row as u16, height: 1, ..area };
+            buffer.set_style(line.intersection(buffer.area), style);
+        }
     }
 
     /// Turns the wheel by so many rows: the cursor stays among those that are shown.

@@ -2,12 +2,18 @@
 //!
 //! To add one: a folder here, a [`Tab`], a field of [`Screens`].
 
+pub(crate) mod diff;
+pub(crate) mod flows;
+pub(crate) mod replay;
 pub(crate) mod requests;
+#[cfg(test)]
+mod tests;
 pub(crate) mod timeline;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use zerver_trace::RequestId;
 
 use crate::keys::{Action, Key};
 use crate::message::{Command, Message};
@@ -31,6 +37,16 @@ pub(crate) trait Screen {
         Vec::new()
     }
 
+    /// The request that is chosen or shown here.
+    fn request(&self, _shared: &Shared) -> Option<RequestId> {
+        None
+    }
+
+    /// It is shown from now on.
+    fn enter(&mut self, _shared: &Shared) -> Vec<Command> {
+        Vec::new()
+    }
+
     /// Does what a key asked for.
     fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command>;
 
@@ -49,18 +65,24 @@ pub(crate) trait Screen {
 pub(crate) enum Tab {
     Requests,
     Timeline,
+    Diff,
+    Replay,
+    Flows,
 }
 
 impl Tab {
     /// In the order of their numbers, from 1.
-    pub(crate) const ALL: [Self; 2] = [Self::Requests, Self::Timeline];
+    pub(crate) const ALL: [Self; 5] = [Self::Requests, Self::Timeline, Self::Diff, Self::Replay, Self::Flows];
 }
 
 /// All of them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Screens {
     pub(crate) requests: requests::Requests,
     pub(crate) timeline: timeline::TimelineScreen,
+    pub(crate) diff: diff::DiffScreen,
+    pub(crate) replay: replay::ReplayScreen,
+    pub(crate) flows: flows::Flows,
 }
 
 impl Screens {
@@ -68,6 +90,9 @@ impl Screens {
         match tab {
             Tab::Requests => &self.requests,
             Tab::Timeline => &self.timeline,
+            Tab::Diff => &self.diff,
+            Tab::Replay => &self.replay,
+            Tab::Flows => &self.flows,
         }
     }
 
@@ -75,6 +100,9 @@ impl Screens {
         match tab {
             Tab::Requests => &mut self.requests,
             Tab::Timeline => &mut self.timeline,
+            Tab::Diff => &mut self.diff,
+            Tab::Replay => &mut self.replay,
+            Tab::Flows => &mut self.flows,
         }
     }
 }

@@ -112,7 +112,9 @@ fn the_help_names_every_key() {
     │  m                 Mark the request, or take its mark away                 ┃
     │  '                 To the next marked request                              ┃
     │  y                 Copy the id                                             ┃
-    │  L                 Show or hide what the service says (zerver dev)         ┃
+    │  L                 Show or hide what the service says (zerver dev)         │
+    │  d                 Compare: d on one, then d on the other                  │
+    │  r                 Run it again with today's code                          │
     │                                                                            │
     │ moving                                                                     │
     │  j down            One row down                                            │
@@ -122,8 +124,6 @@ fn the_help_names_every_key() {
     │  ^f pgdn           A page down                                             │
     │  ^b pgup           A page up                                               │
     │  g home            To the first row                                        │
-    │  G end             To the last row                                         │
-    │                                                                            │
     ╰────────────────────────────────────────────────────────────────────────────╯
     ");
     let mut tall = Stage::new(80, 90, three());
@@ -153,7 +153,7 @@ fn no_key_means_two_things_on_one_screen() {
 fn the_palette_finds_by_parts_of_names() {
     let mut stage = Stage::new(80, 24, three());
     insta::assert_snapshot!(stage.press("<enter>:curl").text(), @r#"
-     zerver   1 requests   2 timeline
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      GET /reports/todos  200 OK  40.43 ms  report  interactive  1m ago
      100% http GET figures.internal/figures?..  the only one of its flow
      at ms   took                                              █ cpu  ━ effect
@@ -176,7 +176,7 @@ fn the_palette_finds_by_parts_of_names() {
       result: "{"visitors":4711,"took_ms":40}"
       writes Figures: 4711
 
-     h back in time  l on  tab pane  i section  e edit  y copy  esc list  ? keys
+     h back in time  l on  tab pane  i section  e edit  y copy  esc list  d diff
     "#);
     stage.press("<enter>");
     assert!(matches!(&stage.asked[..], [Command::Copy { .. }]));

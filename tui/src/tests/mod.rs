@@ -17,6 +17,7 @@ use zerver_trace::{Header, Outcome, RequestId, Summary, Trace};
 
 use crate::app::App;
 use crate::message::{Command, Message};
+use crate::run::Open;
 use crate::sample;
 use crate::shared::Story;
 use crate::theme::{Look, Palette};
@@ -39,8 +40,8 @@ impl Stage {
 
     pub(crate) fn looking(look: Look, width: u16, height: u16, traces: Vec<Trace>) -> Self {
         let now = sample::slow().started_unix_ns + 90_000_000_000;
-        let mut app = App::new(look, Size::new(width, height), now, None);
-        let asked = start(&mut app);
+        let mut app = App::new(look, Size::new(width, height), now);
+        let asked = start(&mut app, Open::Requests);
         let mut stage = Self { app, asked, traces };
         let requests: Vec<Summary> = stage.traces.iter().rev().map(Trace::summary).collect();
         stage.say(Message::Older { requests, is_last: true });

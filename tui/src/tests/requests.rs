@@ -8,7 +8,7 @@ fn a_list() {
     let mut traces = three();
     traces.push(nasty());
     insta::assert_snapshot!(Stage::new(80, 24, traces).text(), @r"
-    zerver   1 requests   2 timeline
+    zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     rate 0.0/s         p50 -         p99 -         failed -           4  following
      id             age↑  method  path                status       took  verdict
      019aa4c2-1f3e    1m  \u{1b…  \u{1b}]52;c;AAAA\…     404   900.0 µs  failed
@@ -31,7 +31,7 @@ fn a_list() {
 
 
 
-    enter open  / filter  f follow  s sort  ? keys  q quit
+    enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
     ");
 }
 
@@ -39,7 +39,7 @@ fn a_list() {
 fn a_list_in_a_wide_terminal_with_the_chosen_request_beside_it() {
     let mut stage = Stage::new(200, 50, three());
     insta::assert_snapshot!(stage.press("j").text(), @r"
-    zerver   1 requests   2 timeline
+    zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     rate 0.0/s                                  p50 -                                  p99 -                                  failed -                                                       3  held still
      id             age↑  method  path                            status       took              flow            verdict   │ GET /v1/todos/456  404 Not Found  900.0 µs  todos-item  interactive  1m ago
      019aa4c2-1f3d    1m  GET     /reports/todos                     200   40.43 ms  ██████████  report                    │ ✗ not_found todo 456  in load_todo  src/todos.rs:40
@@ -88,22 +88,22 @@ fn a_list_in_a_wide_terminal_with_the_chosen_request_beside_it() {
                                                                                                                            │
                                                                                                                            │
                                                                                                                            │
-    enter open  / filter  f follow  s sort  ? keys  q quit
+    enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
     ");
 }
 
 #[test]
 fn an_empty_store() {
     insta::assert_snapshot!(Stage::new(80, 6, vec![]).text(), @r"
-    zerver   1 requests   2 timeline
+    zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      id             age↑  method  path                status       took  verdict
 
      No requests have been recorded here. They show as soon as they are.
 
-    enter open  / filter  f follow  s sort  ? keys  q quit
+    enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
     ");
-    let mut app = App::new(LOOK, Size::new(80, 6), 0, None);
-    assert!(start(&mut app).is_empty());
+    let mut app = App::new(LOOK, Size::new(80, 6), 0);
+    assert!(start(&mut app, Open::Requests).is_empty());
 }
 
 #[test]
@@ -139,14 +139,14 @@ fn filters_leave_what_fits() {
 fn a_wrong_filter_says_why() {
     let mut stage = Stage::new(80, 8, three());
     insta::assert_snapshot!(stage.press("/status:9xx").text(), @r#"
-    zerver   1 requests   2 timeline
+    zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     /status:9xx                           "9xx" is no status; write one like 404, …
      id             age↑  method  path                status       took  verdict
      019aa4c2-1f3d    1m  GET     /reports/todos         200   40.43 ms
      019aa4c2-1f3c    1m  GET     /v1/todos/456          404   900.0 µs  failed
      019aa4c2-1f3b    1m  GET     /v1/todos/456          200    5.40 ms
 
-    enter open  / filter  f follow  s sort  ? keys  q quit
+    enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
     "#);
 }
 
@@ -183,7 +183,7 @@ fn what_is_developed_is_shown_with_its_errors() {
     stage.say(Message::Dev(Dev::Line("\u{1b}[91merror\u{1b}[0m: mismatched \u{202e}types".into())));
     stage.say(state(State::BuildFailed { is_serving: true }));
     insta::assert_snapshot!(stage.text(), @r"
-     zerver   1 requests   2 timeline      ✗ build failed; the last good one serves
+     zerver   1 requests   2   3   4   5   ✗ build failed; the last good one serves
      rate 0.0/s         p50 -         p99 -         failed -           3  following
       id             age↑  method  path                status       took  verdict
       019aa4c2-1f3d    1m  GET     /reports/todos         200   40.43 ms
@@ -196,7 +196,7 @@ fn what_is_developed_is_shown_with_its_errors() {
      error: mismatched \u{202e}types
 
 
-     enter open  / filter  f follow  s sort  ? keys  q quit
+     enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
     ");
     let text = stage.say(state(State::Serving("http://127.0.0.1:3000".into()))).text();
     assert!(text.contains("http://127.0.0.1:3000") && !text.contains("mismatched"), "{text}");

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_slow_request() {
     insta::assert_snapshot!(Stage::new(80, 24, three()).press("G<enter>").text(), @r#"
-     zerver   1 requests   2 timeline
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive  1m ago
      50% kv get todo:456  slower than 1 of 1; median 900.0 µs
      at ms  took                                              █ cpu  ━ effect
@@ -28,14 +28,14 @@ fn a_slow_request() {
       result: {id: 456, title: "Buy milk", done: false}
       writes Todo: {id: 456, title: "Buy milk", done: false}
 
-     h back in time  l on  tab pane  i section  e edit  y copy  esc list  ? keys
+     h back in time  l on  tab pane  i section  e edit  y copy  esc list  d diff
     "#);
 }
 
 #[test]
 fn a_failed_request_with_a_retry() {
     insta::assert_snapshot!(Stage::new(200, 50, three()).press("j<enter>").text(), @r#"
-    zerver   1 requests   2 timeline
+    zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     GET /v1/todos/456  404 Not Found  900.0 µs  todos-item  interactive  1m ago
     ✗ not_found todo 456  in load_todo  src/todos.rs:40
     67% http GET idp.example.com/verify  slower than 0 of 1; median 900.0 µs
@@ -84,7 +84,7 @@ fn a_failed_request_with_a_retry() {
                                                                                                                  │
                                                                                                                  │
                                                                                                                  │
-    h back in time  l on  tab pane  i section  e edit  y copy  esc list  ? keys  q quit
+    h back in time  l on  tab pane  i section  e edit  y copy  esc list  d diff  r replay  ? keys  q quit
     "#);
 }
 
@@ -92,7 +92,7 @@ fn a_failed_request_with_a_retry() {
 fn a_hostile_request_cannot_reach_the_terminal() {
     let mut stage = Stage::new(100, 40, vec![nasty()]);
     insta::assert_snapshot!(stage.press("<enter>").text(), @r#"
-     zerver   1 requests   2 timeline
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字 \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字  404 Not Fou…
      ✗ not_found todo \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字: \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e…
      67% http GET idp.example.com/verify  the only one of its flow
@@ -131,7 +131,7 @@ fn a_hostile_request_cannot_reach_the_terminal() {
       cpu      25.0 µs  2%                                                                             ┃
       queue    10.0 µs  1%
       unknown  15.0 µs  1%
-     h back in time  l on  tab pane  i section  e edit  y copy  esc list  ? keys  q quit
+     h back in time  l on  tab pane  i section  e edit  y copy  esc list  d diff  r replay  ? keys
     "#);
     for keys in ["", "g", "G", "gjj", "<tab>", "G"] {
         let text = stage.press(keys).text();

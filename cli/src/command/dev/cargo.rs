@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 
 use serde::Deserialize;
 
@@ -169,6 +170,23 @@ pub(in crate::command) fn build(
     match artifact {
         Some((exe, _)) if status.is_success => Ok(exe),
         _ => Err(Trouble::new(format!("{} could not be built", package.bin))),
+    }
+}
+
+/// Builds and waits, without a word: what Cargo says is among the causes where it fails.
+pub(in crate::command) fn build_quietly(package: &Package, release: bool) -> Result<PathBuf, Trouble> {
+    let global = Global { store: None, json: false, color: Color::Never, quiet: true, verbose: false };
+    let mut process = spawn(package, release, &global, Stdio::piped())?;
+    let said = process.stderr().map(|stderr| thread::spawn(move || std::io::read_to_string(stderr)));
+    let artifact = process.stdout().and_then(|stdout| package.artifact(stdout));
+    let status = process.reap().map_err(|error| Trouble::new("cannot wait for Cargo").because(&error))?;
+    match artifact {
+        Some((exe, _)) if status.is_success => Ok(exe),
+        _ => {
+            let mut trouble = Trouble::new(format!("{} could not be built", package.bin));
+            trouble.causes.extend(said.and_then(|said| said.join().ok()?.ok()));
+            Err(trouble.hint("mend it, and run the request again"))
+        }
     }
 }
 

@@ -34,6 +34,7 @@ use self::server::{Host, Server};
 use self::service::{Service, store};
 use self::watch::Watch;
 use crate::args::{Dev, Global};
+use crate::command::replay::Replayer;
 use crate::command::tui;
 use crate::output::Output;
 use crate::trouble::{Done, Trouble};
@@ -88,7 +89,10 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
     });
     let screen = has_screen(args, global).then(|| {
         let tell = tell.clone();
-        Screen::start(store.clone(), tui::look(&args.look, global), move || drop(tell.send(Message::Left)))
+        let replayer = Replayer { app: Some(args.app.clone()), program: args.program.clone() };
+        Screen::start(store.clone(), replayer, tui::look(&args.look, global), move || {
+            drop(tell.send(Message::Left))
+        })
     });
     if let Some(screen) = &screen {
         let voice = screen.voice.clone();

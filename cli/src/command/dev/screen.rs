@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use zerver_tui::{Dev, Look, Message, Options, Remote, State};
+use zerver_tui::{Dev, Look, Message, Open, Options, Remote, State};
 
+use crate::command::replay::Replayer;
 use crate::command::tui::{Source, tools};
 
 /// A longer line of the service is cut.
@@ -30,15 +31,20 @@ pub(super) struct Voice {
 
 impl Screen {
     /// Takes the terminal. `over` is called when somebody has ended it.
-    pub(super) fn start(store: PathBuf, look: Look, over: impl FnOnce() + Send + 'static) -> Self {
+    pub(super) fn start(
+        store: PathBuf,
+        replayer: Replayer,
+        look: Look,
+        over: impl FnOnce() + Send + 'static,
+    ) -> Self {
         let (remote, told) = zerver_tui::channel();
         let voice = Voice { remote: remote.clone(), is_over: Arc::default() };
         let source = Arc::new(Source::at(store));
-        let services = tools(&source);
+        let services = tools(&source, replayer);
         let ending = Over { is_over: Arc::clone(&voice.is_over), then: Some(over) };
         let thread = thread::spawn(move || {
             let _ending = ending;
-            let options = Options { look, open: None, signals_elsewhere: true };
+            let options = Options { look, open: Open::Requests, signals_elsewhere: true };
             zerver_tui::run(options, &services, &remote, &told).map(|_| ())
         });
         Self { voice, source, thread: Some(thread) }

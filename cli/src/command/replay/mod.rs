@@ -112,6 +112,44 @@ fn program(
     cargo::build(&package, program.release, global)
 }
 
+/// The service that runs requests again.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Replayer {
+    /// The folder of its package; none means the one that the store is in, or else the current one.
+    pub(super) app: Option<PathBuf>,
+    /// Which of its programs, and how it is built.
+    pub(super) program: Program,
+}
+
+/// Runs a request again and says nothing: also the build that ran it is given back. What the compiler and the service
+/// said is among the causes where it fails.
+pub(super) fn quietly(
+    opened: Opened,
+    edits: Edits,
+    replayer: &Replayer,
+    store: &Path,
+) -> Result<(Report, String), Trouble> {
+    let exe = match &replayer.program.exe {
+        Some(exe) => exe.clone(),
+        None => {
+            let app = replayer.app.clone().or_else(|| app_of(store)).unwrap_or_else(|| PathBuf::from("."));
+            cargo::build_quietly(
+                &Package::find(&app, replayer.program.bin.as_deref())?,
+                replayer.program.release,
+            )?
+        }
+    };
+    let mut host = host::Host::start(&exe)?;
+    let build = host.build().to_owned();
+    match host.replay(opened, edits, &mut |_| ()) {
+        Ok(report) => Ok((report, build)),
+        Err(mut trouble) => {
+            trouble.causes.extend(host.said().iter().map(|line| format!("the service said: {line}")));
+            Err(trouble)
+        }
+    }
+}
+
 /// The package that a store is in: `APP/.zerver`.
 fn app_of(store: &Path) -> Option<PathBuf> {
     let store = store.canonicalize().ok()?;

@@ -1,5 +1,6 @@
-//! Source files, as the compiler saw them: shown, and opened in an editor.
+//! Source files, as the compiler saw them: shown, and opened in an editor; and texts of ours in an editor.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -16,9 +17,26 @@ pub(in crate::command) fn edit(store: &Path, file: &str, line: u32) -> Result<()
     let here = env::current_dir().unwrap_or_default();
     let path = find(file, &[store, &here])
         .ok_or_else(|| format!("{} is not above {} or here", clean(file), store.display()))?;
+    open(&path, line)
+}
+
+/// Has a person edit a text; gives it as it is then.
+pub(in crate::command) fn edit_text(text: &str) -> Result<String, String> {
+    let file = tempfile::Builder::new().prefix("zerver-").suffix(".json").tempfile();
+    let written = file.and_then(|mut file| {
+        writeln!(file, "{text}")?;
+        Ok(file)
+    });
+    let file = written.map_err(|error| format!("cannot write a file to edit: {error}"))?;
+    open(file.path(), 1)?;
+    // Many editors put another file in its place, so it is read by its name.
+    fs::read_to_string(file.path()).map_err(|error| format!("cannot read what was edited: {error}"))
+}
+
+fn open(path: &Path, line: u32) -> Result<(), String> {
     let var = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
     let editor = var("VISUAL").or_else(|| var("EDITOR")).unwrap_or_else(|| "vi".to_owned());
-    let words = command(&editor, &path, line);
+    let words = command(&editor, path, line);
     let Some((program, args)) = words.split_first() else {
         return Err("$EDITOR names no program".to_owned());
     };

@@ -6,12 +6,15 @@ mod source;
 
 use std::sync::Arc;
 
-use zerver_trace::{RequestId, TraceSource};
-use zerver_tui::{Options, Services};
+use zerver_replay::{Edits, Opened, Refusal};
+use zerver_trace::{FlowInfo, Trace, TraceSource};
+use zerver_tui::{Open, Options, Replayed, Services};
 
 pub(super) use self::look::{check_terminal, look};
 pub(super) use self::source::Source;
-use crate::args::{Global, Tui};
+use super::replay::{self, Replayer};
+use crate::args::{self, Global, Tui};
+use crate::output::Output;
 use crate::place;
 use crate::trouble::{Done, Trouble};
 
@@ -20,34 +23,64 @@ pub(super) fn run(args: &Tui, global: &Global) -> Result<Done, Trouble> {
     let dir = place::store(global)?;
     let reader = place::reader(&dir)?;
     let open = match &args.id {
-        None => None,
-        Some(find) => Some(place::find_trace(&dir, &reader, find)?.id),
+        None => Open::Requests,
+        Some(find) => Open::Timeline(place::find_trace(&dir, &reader, find)?.id),
     };
-    show(open, &Arc::new(Source::of(dir, reader)), look(&args.look, global))
+    let replayer = Replayer { app: args.app.clone(), program: args.program.clone() };
+    show(open, &tools(&Arc::new(Source::of(dir, reader)), replayer), look(&args.look, global))
 }
 
-fn show(open: Option<RequestId>, source: &Arc<Source>, look: zerver_tui::Look) -> Result<Done, Trouble> {
+/// Whether the terminal UI can be shown where a command prints otherwise.
+pub(super) fn is_possible(output: &Output) -> bool {
+    output.is_terminal() && !output.is_json && check_terminal().is_ok()
+}
+
+/// Shows two requests, compared. They need not be in a store.
+pub(super) fn diff(traces: [Trace; 2], args: &args::Look, global: &Global) -> Result<(), Trouble> {
+    let open = Open::Diff(traces[0].id, traces[1].id);
+    let source = Source::at(place::store(global).unwrap_or_default()).with(Vec::from(traces));
+    show(open, &tools(&Arc::new(source), Replayer::default()), look(args, global)).map(|_| ())
+}
+
+fn show(open: Open, services: &Arc<dyn Services>, look: zerver_tui::Look) -> Result<Done, Trouble> {
     let (remote, told) = zerver_tui::channel();
     let options = Options { look, open, signals_elsewhere: false };
-    match zerver_tui::run(options, &tools(source), &remote, &told) {
+    match zerver_tui::run(options, services, &remote, &told) {
         Ok(_) => Ok(Done::Fine),
         Err(error) => Err(Trouble::new("cannot use the terminal").because(&error)),
     }
 }
 
 /// What the screens need, over a store.
-pub(super) fn tools(source: &Arc<Source>) -> Arc<dyn Services> {
-    Arc::new(Tools { source: Arc::clone(source) })
+pub(super) fn tools(source: &Arc<Source>, replayer: Replayer) -> Arc<dyn Services> {
+    Arc::new(Tools { source: Arc::clone(source), replayer })
 }
 
 /// What the screens need from here.
 struct Tools {
     source: Arc<Source>,
+    replayer: Replayer,
 }
 
 impl Services for Tools {
     fn source(&self) -> Arc<dyn TraceSource> {
         self.source.clone()
+    }
+
+    fn replay(&self, trace: Trace, edits: Edits) -> Result<Replayed, Refusal> {
+        let secrets = self.source.secrets(&trace);
+        let opened = Opened { trace, secrets };
+        replay::quietly(opened, edits, &self.replayer, self.source.dir())
+            .map(|(report, build)| Replayed { report, build })
+            .map_err(|trouble| Refusal { what: trouble.what, causes: trouble.causes, hints: trouble.hints })
+    }
+
+    fn flows(&self) -> Result<Vec<FlowInfo>, String> {
+        self.source.flows().map_err(|error| error.to_string())
+    }
+
+    fn edit_text(&self, text: &str) -> Result<String, String> {
+        editor::edit_text(text)
     }
 
     fn source_text(&self, file: &str) -> Option<String> {

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use zerver_recorder::{ReadError, Reader};
-use zerver_trace::{Cursor, Query, RequestId, SourceError, Summary, Trace, TraceSource};
+use zerver_replay::Secrets;
+use zerver_trace::{Cursor, FlowInfo, Query, RequestId, SourceError, Summary, Trace, TraceSource};
 
 /// A store in a folder.
 pub(in crate::command) struct Source {
@@ -13,17 +14,35 @@ pub(in crate::command) struct Source {
     reader: Mutex<Option<Arc<Reader>>>,
     /// Whether it was opened since somebody asked for news.
     is_anew: AtomicBool,
+    /// Traces which the store may lack.
+    given: Vec<Trace>,
 }
 
 impl Source {
     /// A store that is open.
     pub(super) fn of(dir: PathBuf, reader: Reader) -> Self {
-        Self { dir, reader: Mutex::new(Some(Arc::new(reader))), is_anew: AtomicBool::new(false) }
+        Self { reader: Mutex::new(Some(Arc::new(reader))), ..Self::at(dir) }
     }
 
     /// A store that may come to be.
     pub(in crate::command) fn at(dir: PathBuf) -> Self {
-        Self { dir, reader: Mutex::new(None), is_anew: AtomicBool::new(false) }
+        Self { dir, reader: Mutex::new(None), is_anew: AtomicBool::new(false), given: Vec::new() }
+    }
+
+    /// The same with traces which the store may lack.
+    pub(super) fn with(self, given: Vec<Trace>) -> Self {
+        Self { given, ..self }
+    }
+
+    /// The secrets of a trace, as far as the store's key opens them.
+    pub(super) fn secrets(&self, trace: &Trace) -> Secrets {
+        let reader = self.reader().ok().flatten();
+        Secrets(reader.and_then(|reader| reader.secrets(trace).ok()).unwrap_or_default())
+    }
+
+    /// The flows that the store knows.
+    pub(super) fn flows(&self) -> Result<Vec<FlowInfo>, SourceError> {
+        self.ask(Reader::catalog)
     }
 
     /// The folder of the store.
@@ -68,7 +87,10 @@ impl TraceSource for Source {
     }
 
     fn load(&self, id: RequestId) -> Result<Option<Trace>, SourceError> {
-        self.ask(|reader| reader.load(id))
+        match self.given.iter().find(|trace| trace.id == id) {
+            Some(trace) => Ok(Some(trace.clone())),
+            None => self.ask(|reader| reader.load(id)),
+        }
     }
 
     fn newest(&self) -> Result<Cursor, SourceError> {

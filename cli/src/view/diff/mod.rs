@@ -5,7 +5,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use zerver_replay::{CauseKind, Diff, Difference, What};
+use zerver_replay::{Diff, Difference, What};
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
@@ -68,29 +68,8 @@ pub(super) fn head(label: Option<&str>, trace: &Trace, look: Look) -> String {
 
 /// Why `b` took longer, or less; and what differs first.
 fn verdict(diff: &Diff, look: Look) -> Vec<String> {
-    let delta_ns = diff.delta_ns();
-    let size = duration::show(u64::try_from(delta_ns.unsigned_abs()).unwrap_or(u64::MAX));
-    let mut text = match delta_ns {
-        0 => "equally long".to_owned(),
-        1.. => format!("{size} slower"),
-        _ => format!("{size} faster"),
-    };
-    if let Some((cause, percent)) = diff.leading() {
-        let (from, to) = changes::span(cause.a_ns, cause.b_ns);
-        text += &format!(": {percent}% {} ({from} -> {to})", clean(&cause.what));
-    }
-    match diff.first() {
-        Some(first) => text += &format!("; first difference: {}", changes::sentence(first)),
-        None => text += "; no difference but time",
-    }
-    if diff.is_same() {
-        // What was left out while recording may differ.
-        let is_whole = diff.a.timeline.gaps.is_empty() && diff.b.timeline.gaps.is_empty();
-        let known = if is_whole { "" } else { " as far as recorded" };
-        text = format!("same decisions, values and response{known}; {text}");
-    }
     let room = look.columns.saturating_sub(FIELD);
-    words(&text, room).iter().map(|line| paint(style::STRONG, line)).collect()
+    words(&diff.verdict(), room).iter().map(|line| paint(style::STRONG, line)).collect()
 }
 
 /// A text on as many lines as it needs.
@@ -110,19 +89,8 @@ pub(super) fn words(text: &str, room: usize) -> Vec<String> {
 
 /// The difference and its parts, which add up also as they are shown.
 fn total(diff: &Diff, unit: Unit, look: Look) -> Vec<String> {
-    let kinds = [
-        ("effects", CauseKind::Effect),
-        ("retries", CauseKind::Retry),
-        ("extra", CauseKind::Extra),
-        ("missing", CauseKind::Missing),
-        ("CPU", CauseKind::Cpu),
-        ("queue", CauseKind::Queue),
-        ("receiving", CauseKind::Receive),
-        ("unexplained", CauseKind::Unexplained),
-    ];
-    let parts = kinds.map(|(_, kind)| {
-        diff.causes.iter().filter(|cause| cause.kind == kind).map(|cause| cause.delta_ns()).sum::<i128>()
-    });
+    let kinds = diff.by_kind();
+    let parts = kinds.map(|(_, delta_ns)| delta_ns);
     let rounded = unit.round_signed(&parts);
     let whole = unit.signed_quanta(rounded.iter().sum());
     let mut terms = vec![format!("{} {}", paint(style::STRONG, &whole), unit.name)];

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use crossterm::event::{Event, KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use zerver_trace::RequestId;
 
 use self::filter::Filter;
 pub use self::filter::SlotTerm;
@@ -188,7 +189,11 @@ impl Screen for Requests {
     }
 
     fn keys(&self) -> Vec<&'static [Key]> {
-        vec![KEYS, keys::MOVING]
+        vec![KEYS, keys::REQUEST, keys::MOVING]
+    }
+
+    fn request(&self, shared: &Shared) -> Option<RequestId> {
+        Some(shared.index.row(self.chosen(shared)?)?.id)
     }
 
     fn type_key(&mut self, shared: &mut Shared, key: &KeyEvent) -> Option<Vec<Command>> {

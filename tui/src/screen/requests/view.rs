@@ -301,7 +301,17 @@ impl Columns {
         let verdict = requests.usual.verdict(row);
         let is_marked = |seq: Seq| requests.marks.contains(&seq);
         let mut pen = Pen::new(buffer, area, line, glyphs.ellipsis);
-        pen.put(if is_marked(row.seq) { glyphs.mark } else { " " }, theme.mark).skip(1);
+        // The first of two, as in their diff; what new code changes; what was marked.
+        let (sign, style) = if shared.compared == Some(row.id) {
+            (glyphs.pair[0], theme.focus)
+        } else if shared.check.changed.contains(&row.id) {
+            (glyphs.differs, theme.bad)
+        } else if is_marked(row.seq) {
+            (glyphs.mark, theme.mark)
+        } else {
+            (" ", theme.text)
+        };
+        pen.put(sign, style).skip(1);
         pen.left(&row.id.short(12), ID, theme.id).skip(2);
         pen.right(&duration::age(shared.now_unix_ns, row.started_unix_ns), AGE, theme.faint).skip(2);
         pen.recorded_left(row.method, METHOD, theme.text).skip(2);

@@ -77,6 +77,8 @@ pub(crate) struct TimelineScreen {
     is_dragging: bool,
     prompt: Option<Prompt>,
     search: String,
+    /// The step to go to when the trace has come.
+    wanted: Option<u16>,
 }
 
 impl Default for TimelineScreen {
@@ -96,17 +98,13 @@ impl TimelineScreen {
             is_dragging: false,
             prompt: None,
             search: String::new(),
+            wanted: None,
         }
     }
 
     /// The request that is open.
     pub(crate) fn id(&self) -> Option<RequestId> {
         self.id
-    }
-
-    /// Asks for what it needs at the start.
-    pub(crate) fn start(&mut self, shared: &Shared) -> Vec<Command> {
-        self.id.take().map_or_else(Vec::new, |id| self.open(shared, id))
     }
 
     /// Shows another request.
@@ -123,8 +121,24 @@ impl TimelineScreen {
         commands
     }
 
+    /// Goes to the first run of a step, now or when the trace has come.
+    pub(crate) fn at_step(&mut self, shared: &Shared, step: u16) -> Vec<Command> {
+        self.wanted = Some(step);
+        self.settle(shared)
+    }
+
     /// Shows the trace if it has come, and asks for its sources.
     fn settle(&mut self, shared: &Shared) -> Vec<Command> {
+        let commands = self.show_what_came(shared);
+        if let Some(shown) = &mut self.shown
+            && let Some(step) = self.wanted.take()
+        {
+            shown.go_to_step(step);
+        }
+        commands
+    }
+
+    fn show_what_came(&mut self, shared: &Shared) -> Vec<Command> {
         let story = self.id.and_then(|id| shared.traces.story(id)).filter(|_| self.shown.is_none());
         let Some(story) = story else { return Vec::new() };
         self.shown = Some(Shown::of(story));
@@ -237,7 +251,11 @@ impl Screen for TimelineScreen {
     }
 
     fn keys(&self) -> Vec<&'static [Key]> {
-        vec![KEYS, keys::MOVING]
+        vec![KEYS, keys::REQUEST, keys::MOVING]
+    }
+
+    fn request(&self, _shared: &Shared) -> Option<RequestId> {
+        self.id
     }
 
     fn type_key(&mut self, shared: &mut Shared, key: &KeyEvent) -> Option<Vec<Command>> {

@@ -66,6 +66,14 @@ impl Shown {
         scroll
     }
 
+    pub(super) fn go_to_step(&mut self, step: u16) {
+        let runs = &self.story.timeline.runs;
+        let is_it = |row: &Row| matches!(row.subject, Subject::Run(run) if runs[run].step.index == step);
+        if let Some(row) = self.rows.iter().position(is_it) {
+            self.go(self.moments.of_row(row));
+        }
+    }
+
     pub(super) fn go(&mut self, moment: usize) {
         if moment != self.moment {
             self.moment = moment.min(self.moments.len().saturating_sub(1));

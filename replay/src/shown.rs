@@ -1,24 +1,36 @@
-//! Recorded values for eyes, on one line. What is secret is a row of dots.
+//! Recorded values for eyes, on one line and safe for a terminal. What is secret is a row of dots.
 
-use zerver_replay::Write;
 use zerver_trace::text::{clean, clean_bytes};
 use zerver_trace::{Header, Missing, Node, Recorded};
 
+use crate::{Json, Write};
+
 /// What stands for a secret.
-pub(crate) const SECRET: &str = "●●●● (secret)";
+pub const SECRET: &str = "●●●● (secret)";
 
 /// A slot's value.
-pub(crate) fn slot(write: &Write) -> String {
+pub fn slot(write: &Write) -> String {
     if write.is_masked() { SECRET.to_owned() } else { value(&write.value) }
 }
 
+/// A slot's value as JSON, to be edited; none where it may not be shown or was not recorded.
+pub fn editable(write: &Write) -> Option<String> {
+    if write.is_masked() { None } else { json(&write.value) }
+}
+
+/// A value as JSON; none where a part of it is a secret, or it was not recorded.
+pub fn json(recorded: &Recorded) -> Option<String> {
+    let is_plain = matches!(recorded, Recorded::Plain { .. });
+    is_plain.then(|| serde_json::to_string(&Json::Value(recorded.clone())).ok()).flatten()
+}
+
 /// A value as it is.
-pub(crate) fn value(recorded: &Recorded) -> String {
+pub fn value(recorded: &Recorded) -> String {
     recorded.value().map_or_else(|| absent(recorded), |value| clean(&value.to_string()).into_owned())
 }
 
 /// Bytes that came over the wire, as text: each line of it.
-pub(crate) fn wire(recorded: &Recorded) -> Vec<String> {
+pub fn wire(recorded: &Recorded) -> Vec<String> {
     let Some(value) = recorded.value() else { return vec![absent(recorded)] };
     match value.root() {
         Node::Bytes(bytes) => bytes.split(|&byte| byte == b'\n').map(clean_bytes).collect(),
@@ -28,7 +40,7 @@ pub(crate) fn wire(recorded: &Recorded) -> Vec<String> {
 }
 
 /// `name: value`.
-pub(crate) fn header(header: &Header<Recorded>) -> String {
+pub fn header(header: &Header<Recorded>) -> String {
     format!("{}: {}", clean(&header.name), wire(&header.value).join("\\n"))
 }
 

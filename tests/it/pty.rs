@@ -1,0 +1,128 @@
+//! A terminal of our own, with a program in it: what it shows is read, and keys are pressed.
+
+use std::io::{Read, Write};
+use std::process::Command;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+
+use crate::harness::PATIENCE;
+
+pub(crate) struct Terminal {
+    shown: Arc<Shown>,
+    keys: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    // What the program writes is read from it to its end.
+    _master: Box<dyn MasterPty + Send>,
+}
+
+/// What the terminal shows.
+struct Shown {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    parser: vt100::Parser,
+    is_closed: bool,
+}
+
+impl Terminal {
+    /// Starts a program in a terminal of so many columns and rows.
+    pub(crate) fn start(command: &Command, cols: u16, rows: u16) -> Self {
+        let size = PtySize { cols, rows, ..PtySize::default() };
+        let pty = native_pty_system().openpty(size).unwrap();
+        let mut builder = CommandBuilder::new(command.get_program());
+        builder.args(command.get_args());
+        builder.cwd(command.get_current_dir().unwrap());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => builder.env(name, value),
+                None => builder.env_remove(name),
+            }
+        }
+        builder.env("TERM", "xterm-256color");
+        builder.env("LANG", "C.UTF-8");
+        let child = pty.slave.spawn_command(builder).unwrap();
+        drop(pty.slave);
+        let state = State { parser: vt100::Parser::new(rows, cols, 0), is_closed: false };
+        let shown = Arc::new(Shown { state: Mutex::new(state), changed: Condvar::new() });
+        let mut reader = pty.master.try_clone_reader().unwrap();
+        let filled = Arc::clone(&shown);
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            loop {
+                let read = reader.read(&mut bytes).unwrap_or(0);
+                let mut state = filled.state.lock().unwrap_or_else(PoisonError::into_inner);
+                state.parser.process(&bytes[..read]);
+                state.is_closed = read == 0;
+                filled.changed.notify_all();
+                if state.is_closed {
+                    return;
+                }
+            }
+        });
+        let keys = pty.master.take_writer().unwrap();
+        Self { shown, keys, child, _master: pty.master }
+    }
+
+    pub(crate) fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
+    /// Waits until what is shown is as wanted, and gives its text.
+    pub(crate) fn wait(&self, what: &str, is_wanted: impl Fn(&vt100::Screen) -> bool) -> String {
+        let until = Instant::now() + PATIENCE;
+        let mut state = self.shown.state.lock().unwrap();
+        loop {
+            let screen = state.parser.screen();
+            if is_wanted(screen) {
+                return screen.contents();
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(!state.is_closed && !left.is_zero(), "no {what}:\n{}", screen.contents());
+            state = self.shown.changed.wait_timeout(state, left).unwrap().0;
+        }
+    }
+
+    /// Waits for all of these texts at once.
+    pub(crate) fn wait_for(&self, parts: &[&str]) -> String {
+        self.wait(&format!("{parts:?}"), |screen| {
+            let text = screen.contents();
+            parts.iter().all(|part| text.contains(part))
+        })
+    }
+
+    /// Waits for the program's end. The terminal must be as it was before it.
+    pub(crate) fn end(mut self) -> ExitStatus {
+        let until = Instant::now() + PATIENCE;
+        let mut state = self.shown.state.lock().unwrap();
+        while !state.is_closed {
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "it did not end:\n{}", state.parser.screen().contents());
+            state = self.shown.changed.wait_timeout(state, left).unwrap().0;
+        }
+        let screen = state.parser.screen();
+        assert!(!screen.alternate_screen(), "the alternate screen is left");
+        assert!(!screen.hide_cursor(), "the cursor is shown");
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+        assert!(!screen.bracketed_paste());
+        drop(state);
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

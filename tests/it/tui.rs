@@ -1,0 +1,144 @@
+//! The terminal UI in a terminal: a request is made, opened, compared, run again with another value; then the terminal
+//! is as it was.
+
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::harness::{Place, programs};
+use crate::pty::Terminal;
+
+const ENTER: &str = "\r";
+const ESC: &str = "\u{1b}";
+const TAB: &str = "\t";
+const CLEAR: &str = "\u{15}";
+
+/// A place whose service has answered a few requests and ended.
+fn recorded() -> Place {
+    let place = Place::new();
+    let dev = place.dev();
+    dev.ask("POST", "/todos").json(json!({ "title": "Buy milk" })).send();
+    for latency_ms in [0, 40] {
+        dev.get(&format!("/reports/todos?latency_ms={latency_ms}"));
+    }
+    assert_eq!(dev.ask("GET", "/v1/todos/1").bearer("ann-token").send().status, 200);
+    place.wait_for(4);
+    dev.stop();
+    place
+}
+
+fn tui(place: &Place, more: &[&str]) -> Command {
+    let todos = programs().todos.to_str().unwrap();
+    place.command(&[&["tui", "--exe", todos], more].concat())
+}
+
+#[test]
+fn requests_are_opened_compared_and_run_again() {
+    let place = recorded();
+    let mut terminal = Terminal::start(&tui(&place, &[]), 120, 40);
+    terminal.wait_for(&["1 requests", "/v1/todos/1", "/reports/todos", "POST"]);
+
+    // The newest is on top: the todo.
+    terminal.press(ENTER);
+    let text = terminal.wait_for(&["parse_auth", "lookup_user", "render_for_user", "Claims"]);
+    assert!(!text.contains("ann-token"), "{text}");
+
+    // The two reports, the slow one above.
+    terminal.press(ESC);
+    terminal.wait_for(&["POST"]);
+    terminal.press("jjd");
+    terminal.wait_for(&["is the first of two"]);
+    terminal.press("kd");
+    terminal.wait_for(&["slower", "http GET figures.internal", "in all", "latency_ms  0 -> 40"]);
+
+    // The todo again, and another name in its claims.
+    terminal.press("1");
+    terminal.wait_for(&["POST"]);
+    terminal.press("kr");
+    terminal.wait_for(&["same: 8 of 8 decisions came out again"]);
+    terminal.press(&format!("jjjj{ENTER}"));
+    terminal.wait_for(&["Todo = {\"id\":1,\"title\":\"Buy milk\""]);
+    terminal.press(&format!("{CLEAR}.title=\"Buy bread\"{ENTER}"));
+    terminal.wait_for(&["different: ", "response.body", "Buy bread"]);
+
+    // What differs leads to its step; what the answer would be is asked for.
+    terminal.press(&format!("kkk{ENTER}{CLEAR}.sub=\"bob\"{ENTER}"));
+    terminal.wait_for(&["no answer", "nothing was recorded for this effect"]);
+    terminal.press(ESC);
+    // A key right after it would be one with alt.
+    terminal.wait("end of the question", |screen| !screen.contents().contains("nothing was recorded"));
+    terminal.press(&format!("{TAB}{ENTER}"));
+    terminal.wait("timeline", |screen| {
+        let text = screen.contents();
+        text.contains("count_request") && !text.contains("what is different")
+    });
+
+    // The flows with their times.
+    terminal.press("5");
+    terminal.wait_for(&["todos-list: no requests yet", "todos-item"]);
+    terminal.press("jjjjjjjj");
+    terminal.wait_for(&["todos-item: over 1 request", "p50", "p99", "kv get todo:1"]);
+    terminal.press("q");
+    assert!(terminal.end().success());
+}
+
+#[test]
+fn a_diff_opens_and_gives_its_exit_code() {
+    let place = recorded();
+    let ids: Vec<String> = place
+        .wait_for(4)
+        .iter()
+        .filter(|request| request["flow"] == "report")
+        .map(|request| request["id"].as_str().unwrap().to_owned())
+        .collect();
+    let command = place.command(&["diff", &ids[1], &ids[0]]);
+    let mut terminal = Terminal::start(&command, 80, 24);
+    terminal.wait_for(&["3 diff", "what differs", "in all"]);
+    terminal.press("q");
+    assert_eq!(terminal.end().exit_code(), 1);
+
+    let printed = Terminal::start(&place.command(&["diff", &ids[1], &ids[0], "--no-tui"]), 80, 40);
+    printed.wait_for(&["verdict", "total"]);
+    assert_eq!(printed.end().exit_code(), 1);
+}
+
+#[test]
+fn the_terminal_is_given_back_when_somebody_else_ends_it() {
+    let place = recorded();
+    let terminal = Terminal::start(&tui(&place, &["@last"]), 80, 24);
+    terminal.wait_for(&["parse_auth"]);
+    terminal.wait("alternate screen", vt100::Screen::alternate_screen);
+    let pid = terminal.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    terminal.end();
+}
+
+#[test]
+fn dev_opens_it_and_shows_requests_as_they_come() {
+    let place = Place::new();
+    let todos = programs().todos.to_str().unwrap();
+    let command = place.command(&["dev", "--exe", todos, "--no-watch", "--addr", "127.0.0.1:0"]);
+    let mut terminal = Terminal::start(&command, 120, 30);
+    let text = terminal.wait("address", |screen| {
+        screen.contents().contains("127.0.0.1:") && !screen.contents().contains("127.0.0.1:0 ")
+    });
+    let at = text.find("127.0.0.1:").unwrap();
+    let addr: String = text[at..].chars().take_while(|c| !c.is_whitespace()).collect();
+    let status = ask(&addr, "/todos");
+    assert!(status.starts_with("HTTP/1.1 200"), "{status}");
+    terminal.wait_for(&["/todos", "200"]);
+    terminal.press("r");
+    terminal.wait_for(&["same: ", "decisions came out again"]);
+    terminal.press("q");
+    terminal.end();
+}
+
+/// The first line of the response.
+fn ask(addr: &str, path: &str) -> String {
+    use std::io::{BufRead, BufReader, Write};
+    let mut stream = std::net::TcpStream::connect(addr).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    line
+}

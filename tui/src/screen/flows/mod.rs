@@ -1,0 +1,190 @@
+//! The flows: each as its steps in order, with what they read, write and ask for, and how long that usually takes.
+
+mod graph;
+mod view;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use zerver_trace::FlowInfo;
+
+use crate::draw::{Line, Scroll};
+use crate::keys::{self, Action, Key, key, named, row};
+use crate::message::{Command, Message, Show};
+use crate::screen::Screen;
+use crate::services::Measured;
+use crate::shared::Shared;
+
+/// The wheel turns by so many rows.
+const WHEEL: isize = 3;
+
+const KEYS: &[Key] = &[
+    row(
+        &[named(KeyCode::Tab), named(KeyCode::BackTab)],
+        Action::NextPane,
+        "To the steps of the flow, or to the list of flows",
+        Some("other part"),
+    ),
+    row(&[key('r')], Action::Again, "Measure again, over the newest requests", Some("measure again")),
+    row(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back", Some("back")),
+];
+
+/// The flows.
+#[derive(Debug, Default)]
+pub(crate) struct Flows {
+    /// None until they have come.
+    flows: Option<Result<Vec<FlowInfo>, String>>,
+    measured: BTreeMap<String, Measurement>,
+    /// The graph of the chosen flow.
+    graph: Vec<Line>,
+    pane: Pane,
+    list: Scroll,
+    steps: Scroll,
+}
+
+/// What is known of the times of a flow.
+#[derive(Debug)]
+enum Measurement {
+    Running,
+    Done(Arc<Measured>),
+    Failed(String),
+}
+
+/// What has the keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Pane {
+    #[default]
+    List,
+    Steps,
+}
+
+impl Flows {
+    fn all(&self) -> &[FlowInfo] {
+        match &self.flows {
+            Some(Ok(flows)) => flows,
+            _ => &[],
+        }
+    }
+
+    fn chosen(&self) -> Option<&FlowInfo> {
+        self.all().get(self.list.cursor)
+    }
+
+    /// Draws up the chosen flow, and asks for its times if nobody has.
+    fn settle(&mut self) -> Vec<Command> {
+        let Some(flow) = self.chosen() else { return Vec::new() };
+        let name = flow.name.clone();
+        let measured = match self.measured.get(&name) {
+            Some(Measurement::Done(measured)) => Some(&**measured),
+            _ => None,
+        };
+        self.graph = graph::lines(flow, measured.map(|measured| &measured.usual));
+        if self.measured.contains_key(&name) {
+            return Vec::new();
+        }
+        self.measured.insert(name.clone(), Measurement::Running);
+        vec![Command::Measure(name)]
+    }
+
+    fn scrolled(&mut self, area: Rect) -> (&mut Scroll, usize, usize) {
+        let areas = view::areas(self, area);
+        match self.pane {
+            Pane::List => {
+                let len = self.all().len();
+                (&mut self.list, len, usize::from(areas.list.height))
+            }
+            Pane::Steps => (&mut self.steps, self.graph.len(), usize::from(areas.steps.height)),
+        }
+    }
+}
+
+impl Screen for Flows {
+    fn name(&self) -> &'static str {
+        "flows"
+    }
+
+    fn keys(&self) -> Vec<&'static [Key]> {
+        vec![KEYS, keys::MOVING]
+    }
+
+    fn enter(&mut self, _shared: &Shared) -> Vec<Command> {
+        vec![Command::Flows]
+    }
+
+    fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command> {
+        let (scroll, len, height) = self.scrolled(shared.body());
+        if scroll.act(action, len, height) {
+            if self.pane == Pane::List {
+                self.steps = Scroll::default();
+                return self.settle();
+            }
+            return Vec::new();
+        }
+        match action {
+            Action::Back => return vec![Command::Show(Show::Back)],
+            Action::NextPane => {
+                self.pane = if self.pane == Pane::List { Pane::Steps } else { Pane::List };
+            }
+            Action::Again => {
+                let name = self.chosen().map(|flow| flow.name.clone());
+                let is_running =
+                    |name: &String| matches!(self.measured.get(name), Some(Measurement::Running));
+                // What is shown stays until the new times are there.
+                return name.filter(|name| !is_running(name)).map(Command::Measure).into_iter().collect();
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn take(&mut self, _shared: &mut Shared, message: &Message) -> Vec<Command> {
+        match message {
+            Message::Flows(flows) => {
+                // What was known stays where nobody can tell now.
+                if flows.is_ok() || self.all().is_empty() {
+                    self.flows = Some(flows.clone());
+                }
+                self.list.cursor = self.list.cursor.min(self.all().len().saturating_sub(1));
+                self.settle()
+            }
+            Message::Measured(name, measured) => {
+                let measured = match measured {
+                    Ok(measured) => Measurement::Done(Arc::clone(measured)),
+                    Err(why) => Measurement::Failed(why.clone()),
+                };
+                self.measured.insert(name.clone(), measured);
+                self.settle()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn mouse(&mut self, _shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
+        let areas = view::areas(self, area);
+        let at = (event.column, event.row).into();
+        let (pane, part) = match (areas.list.contains(at), areas.steps.contains(at)) {
+            (true, _) => (Pane::List, areas.list),
+            (_, true) => (Pane::Steps, areas.steps),
+            _ => return Vec::new(),
+        };
+        let before = std::mem::replace(&mut self.pane, pane);
+        let (scroll, len, height) = self.scrolled(area);
+        match event.kind {
+            MouseEventKind::ScrollDown => scroll.wheel(WHEEL, len, height),
+            MouseEventKind::ScrollUp => scroll.wheel(-WHEEL, len, height),
+            MouseEventKind::Down(MouseButton::Left) => {
+                let clicked = scroll.first + usize::from(event.row - part.y);
+                scroll.cursor = clicked.min(len.saturating_sub(1));
+            }
+            _ => self.pane = before,
+        }
+        if self.pane == Pane::List { self.settle() } else { Vec::new() }
+    }
+
+    fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+        view::draw(self, shared, area, buffer);
+    }
+}

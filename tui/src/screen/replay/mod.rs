@@ -1,0 +1,351 @@
+//! One request, run again with today's code: what is to be different, and what comes out beside what was recorded.
+
+mod drafts;
+mod view;
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use zerver_replay::{End, Finding, FindingClass, Refusal, Timeline, shown};
+use zerver_trace::RequestId;
+
+use self::drafts::Drafts;
+use crate::draw::Scroll;
+use crate::keys::{self, Action, Key, key, named, row};
+use crate::message::{Command, Message, Notice, Show};
+use crate::prompt::Prompt;
+use crate::screen::Screen;
+use crate::services::Replayed;
+use crate::shared::{Shared, Story};
+
+/// The wheel turns by so many rows.
+const WHEEL: isize = 3;
+
+const KEYS: &[Key] = &[
+    row(
+        &[named(KeyCode::Tab), named(KeyCode::BackTab)],
+        Action::NextPane,
+        "To the findings, or to the slots",
+        Some("other part"),
+    ),
+    row(
+        &[named(KeyCode::Enter)],
+        Action::Open,
+        "Change the slot; or open the finding's step",
+        Some("change/open"),
+    ),
+    row(&[key('e')], Action::Change, "Change the slot: JSON, or .field=JSON for a part", None),
+    row(&[key('E')], Action::ChangeElsewhere, "Change the slot in $EDITOR", None),
+    row(&[key('s')], Action::ChooseStep, "Let another step be the first to see the change", Some("step")),
+    row(&[key('x')], Action::Forget, "Take back what was changed of the slot", Some("take back")),
+    row(&[key('a')], Action::Answer, "Answer the effect that has no recorded answer", Some("answer")),
+    row(&[key('r')], Action::Again, "Run it again", Some("again")),
+    row(&[key('d')], Action::Diff, "Compare the request with another", None),
+    row(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back", Some("back")),
+];
+
+/// A replay.
+#[derive(Debug, Default)]
+pub(crate) struct ReplayScreen {
+    id: Option<RequestId>,
+    drafts: Drafts,
+    /// The number of the last run that was asked for.
+    number: u64,
+    run: Run,
+    typing: Option<Typing>,
+    pane: Pane,
+    slots: Scroll,
+    findings: Scroll,
+}
+
+/// What came of it so far.
+#[derive(Debug, Default)]
+enum Run {
+    #[default]
+    None,
+    /// With what came before, which is shown meanwhile.
+    Running(Option<Arc<Replayed>>),
+    Done(Arc<Replayed>),
+    Refused(Refusal),
+}
+
+/// What has the keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Pane {
+    #[default]
+    Slots,
+    Findings,
+}
+
+/// A line that is being typed.
+#[derive(Debug)]
+struct Typing {
+    about: About,
+    prompt: Prompt,
+    error: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum About {
+    /// A slot, by its name.
+    Slot(String),
+    /// An effect, as it is called in a finding.
+    Effect(String),
+}
+
+impl ReplayScreen {
+    /// Runs a request again.
+    pub(crate) fn open(&mut self, shared: &Shared, id: RequestId) -> Vec<Command> {
+        let mut commands = Vec::new();
+        if self.id != Some(id) {
+            *self = Self { id: Some(id), number: self.number, ..Self::default() };
+            if shared.traces.story(id).is_none() {
+                commands.push(Command::Load(id));
+            }
+        }
+        commands.extend(self.again());
+        commands
+    }
+
+    pub(crate) const fn is_running(&self) -> bool {
+        matches!(self.run, Run::Running(_))
+    }
+
+    fn again(&mut self) -> Option<Command> {
+        let id = self.id?;
+        self.number += 1;
+        self.run = Run::Running(self.report().cloned());
+        Some(Command::Replay { number: self.number, id, edits: self.drafts.edits() })
+    }
+
+    /// What came of the last run that came to an end.
+    fn report(&self) -> Option<&Arc<Replayed>> {
+        match &self.run {
+            Run::Running(report) => report.as_ref(),
+            Run::Done(report) => Some(report),
+            Run::None | Run::Refused(_) => None,
+        }
+    }
+
+    /// The effect that has no answer.
+    fn unanswered(&self) -> Option<&Finding> {
+        let findings = &self.report()?.report.findings;
+        findings.iter().find(|finding| finding.class == FindingClass::Unanswered)
+    }
+
+    fn story<'s>(&self, shared: &'s Shared) -> Option<&'s Arc<Story>> {
+        shared.traces.story(self.id?)
+    }
+
+    /// The name of the chosen slot, and what would be edited: its draft, or what was recorded.
+    fn chosen(&self, shared: &Shared) -> Option<(String, Option<String>)> {
+        let slot = self.story(shared)?.timeline.slots.get(self.slots.cursor)?;
+        let draft = self.drafts.of(&slot.name).map(str::to_owned);
+        Some((slot.name.clone(), draft.or_else(|| shown::editable(slot))))
+    }
+
+    fn change(&mut self, shared: &mut Shared) {
+        let Some((slot, json)) = self.chosen(shared) else {
+            shared.notice = Some(Notice::bad("there is no slot to change"));
+            return;
+        };
+        let prompt = Prompt::new(&json.unwrap_or_default());
+        self.typing = Some(Typing { about: About::Slot(slot), prompt, error: None });
+    }
+
+    /// Asks for the answer to the effect that has none.
+    fn answer(&mut self, shared: &Shared) {
+        let Some(finding) = self.unanswered() else { return };
+        let effect = finding.field.clone();
+        let draft = self.drafts.answer_to(&effect).map(str::to_owned);
+        // What the step got for the same kind of effect shows the form of an answer.
+        let like = || self.story(shared).and_then(|story| answer_like(&story.timeline, finding));
+        let prompt = Prompt::new(&draft.or_else(like).unwrap_or_default());
+        self.typing = Some(Typing { about: About::Effect(effect), prompt, error: None });
+    }
+
+    /// Takes what was typed, and runs with it.
+    fn typed(&mut self) -> Vec<Command> {
+        let Some(mut typing) = self.typing.take() else { return Vec::new() };
+        let text = typing.prompt.text();
+        let put = match &typing.about {
+            About::Slot(slot) => self.drafts.put(slot, &text),
+            About::Effect(effect) => self.drafts.put_answer(effect, &text),
+        };
+        match put {
+            Ok(()) => self.again().into_iter().collect(),
+            Err(error) => {
+                typing.error = Some(error);
+                self.typing = Some(typing);
+                Vec::new()
+            }
+        }
+    }
+
+    fn next_step(&mut self, shared: &mut Shared) -> Vec<Command> {
+        let Some(story) = self.story(shared) else { return Vec::new() };
+        if self.drafts.is_unchanged() {
+            shared.notice = Some(Notice::bad("change a slot first; then choose the step that sees it"));
+            return Vec::new();
+        }
+        self.drafts.next_step(&story.trace.flow);
+        self.again().into_iter().collect()
+    }
+
+    /// Of a finding, its step in the timeline.
+    fn go(&self, shared: &Shared) -> Option<Command> {
+        let finding = self.report()?.report.findings.get(self.findings.cursor)?;
+        let steps = &self.story(shared)?.trace.flow.steps;
+        let step = steps.iter().position(|step| step.name == finding.step)?;
+        Some(Command::Show(Show::Step(self.id?, step as u16)))
+    }
+
+    /// The part that has the keys, with its length and height.
+    fn scrolled(&mut self, shared: &Shared, area: Rect) -> (&mut Scroll, usize, usize) {
+        let areas = view::areas(self, shared, area);
+        let slots = self.story(shared).map_or(0, |story| story.timeline.slots.len());
+        let findings = self.report().map_or(0, |replayed| replayed.report.findings.len());
+        match self.pane {
+            Pane::Slots => (&mut self.slots, slots, usize::from(areas.slots.height)),
+            Pane::Findings => (&mut self.findings, findings, usize::from(areas.findings.height)),
+        }
+    }
+}
+
+/// What was recorded for an effect of the same kind in the same step, as JSON.
+fn answer_like(timeline: &Timeline, finding: &Finding) -> Option<String> {
+    let kind = finding.field.split(' ').next()?;
+    let runs = timeline.runs.iter().filter(|run| run.step.name == finding.step);
+    let mut effects = runs.flat_map(|run| &run.effects).filter(|effect| effect.kind == kind);
+    effects.find_map(|effect| match &effect.end {
+        End::Ok { output, .. } => shown::json(output),
+        _ => None,
+    })
+}
+
+impl Screen for ReplayScreen {
+    fn name(&self) -> &'static str {
+        "replay"
+    }
+
+    fn keys(&self) -> Vec<&'static [Key]> {
+        vec![KEYS, keys::MOVING]
+    }
+
+    fn request(&self, _shared: &Shared) -> Option<RequestId> {
+        self.id
+    }
+
+    fn type_key(&mut self, _shared: &mut Shared, key: &KeyEvent) -> Option<Vec<Command>> {
+        let typing = self.typing.as_mut()?;
+        match key.code {
+            KeyCode::Enter => return Some(self.typed()),
+            KeyCode::Esc => self.typing = None,
+            _ if typing.prompt.press(key) => typing.error = None,
+            // Leaving is always possible.
+            _ => return None,
+        }
+        Some(Vec::new())
+    }
+
+    fn paste(&mut self, _shared: &mut Shared, text: &str) -> Vec<Command> {
+        if let Some(typing) = &mut self.typing {
+            typing.prompt.paste(text);
+        }
+        Vec::new()
+    }
+
+    fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command> {
+        let (scroll, len, height) = self.scrolled(shared, shared.body());
+        if scroll.act(action, len, height) {
+            return Vec::new();
+        }
+        match action {
+            Action::Back => return vec![Command::Show(Show::Back)],
+            Action::NextPane => {
+                self.pane = if self.pane == Pane::Slots { Pane::Findings } else { Pane::Slots };
+            }
+            Action::Open if self.pane == Pane::Findings => return self.go(shared).into_iter().collect(),
+            Action::Open | Action::Change => self.change(shared),
+            Action::ChangeElsewhere => {
+                let Some((slot, json)) = self.chosen(shared) else { return Vec::new() };
+                self.typing =
+                    Some(Typing { about: About::Slot(slot), prompt: Prompt::default(), error: None });
+                return vec![Command::EditText(json.unwrap_or_default())];
+            }
+            Action::ChooseStep => return self.next_step(shared),
+            Action::Forget => {
+                let slot = self.chosen(shared).map(|(slot, _)| slot);
+                if slot.is_some_and(|slot| self.drafts.forget(&slot)) {
+                    return self.again().into_iter().collect();
+                }
+            }
+            Action::Answer => self.answer(shared),
+            Action::Again => return self.again().into_iter().collect(),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn take(&mut self, shared: &mut Shared, message: &Message) -> Vec<Command> {
+        match message {
+            // An answer to what was asked before the last question is not waited for any more.
+            Message::Replayed(number, result) if *number == self.number => {
+                self.findings = Scroll::default();
+                match result {
+                    Ok(replayed) => {
+                        self.run = Run::Done(Arc::clone(replayed));
+                        if self.unanswered().is_some() && self.typing.is_none() {
+                            self.answer(shared);
+                        }
+                    }
+                    Err(refusal) => self.run = Run::Refused(refusal.clone()),
+                }
+            }
+            Message::Edited(edited) => {
+                let Some(typing) = &mut self.typing else { return Vec::new() };
+                match edited {
+                    Ok(text) => {
+                        let text = text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+                        typing.prompt = Prompt::new(text.trim());
+                        return self.typed();
+                    }
+                    Err(error) => typing.error = Some(error.clone()),
+                }
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
+        let areas = view::areas(self, shared, area);
+        let at = (event.column, event.row).into();
+        let (pane, part) = match (areas.slots.contains(at), areas.findings.contains(at)) {
+            (true, _) => (Pane::Slots, areas.slots),
+            (_, true) => (Pane::Findings, areas.findings),
+            _ => return Vec::new(),
+        };
+        let before = std::mem::replace(&mut self.pane, pane);
+        let (scroll, len, height) = self.scrolled(shared, area);
+        match event.kind {
+            MouseEventKind::ScrollDown => scroll.wheel(WHEEL, len, height),
+            MouseEventKind::ScrollUp => scroll.wheel(-WHEEL, len, height),
+            MouseEventKind::Down(MouseButton::Left) => {
+                let clicked = scroll.first + usize::from(event.row - part.y);
+                if clicked < len && clicked == scroll.cursor && before == pane {
+                    return self.act(shared, Action::Open);
+                }
+                scroll.cursor = clicked.min(len.saturating_sub(1));
+            }
+            _ => self.pane = before,
+        }
+        Vec::new()
+    }
+
+    fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+        view::draw(self, shared, area, buffer);
+    }
+}

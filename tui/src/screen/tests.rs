@@ -1,0 +1,455 @@
+//! The diff, the replay and the flows as they are drawn, and as their keys work.
+
+use std::sync::Arc;
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use proptest::prelude::*;
+use zerver_replay::{
+    Coverage, Finding, FindingClass, Refusal, Replied, Report, Seen, Source, Timeline, Usual,
+};
+use zerver_trace::{Trace, Value};
+
+use crate::dev::{Dev, State};
+use crate::hostile::any_trace;
+use crate::message::{Command, Message, Show};
+use crate::sample;
+use crate::services::{Measured, Replayed};
+use crate::tests::{Stage, numbered};
+use crate::theme::{Look, Palette};
+
+fn two() -> Vec<Trace> {
+    vec![sample::report(0), sample::report(250)]
+}
+
+/// The list has the newest on top: the slow one.
+fn diff(width: u16, height: u16) -> Stage {
+    let mut stage = Stage::new(width, height, two());
+    stage.press("jdkd");
+    stage
+}
+
+#[test]
+fn a_diff_on_80_columns() {
+    insta::assert_snapshot!(diff(80, 24).text(), @r"
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+     a 019aa4c2-1f3b  200   430.0 µs  GET /reports/todos?latency_ms=0  report
+     b 019aa5bc-1f3b  200  250.43 ms  GET /reports/todos?latency_ms=250  report
+     250.00 ms slower: 100% http GET figures.internal/figures?.. (370.0 µs ->
+     250.37 ms); first difference: request query latency_ms 0 -> 250
+    ─ steps, in ms: a, b, and b-a   ▀ a  ▄ b  █ both ───────────────────────────────
+     ≠ parse_report  ReportParams.latency…  0.01    0.01     0.00 █
+       gather                               0.01    0.01     0.00 █
+     ≠   ↳ http GET figures…  argument, r…  0.37  250.37  +250.00 █▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄
+         ↳ kv list todo                     0.01    0.01     0.00 █
+       render_report                        0.03    0.03     0.00 ▀               ▄
+    ─ what differs ─────────────────────────────────────────────────────────────────
+     where the difference is                                                       ┃
+       +250.00 ms  effect      http GET figures.internal/figures?..  370.0 µs -> 2…┃
+       +250.00 ms  in all                                                          ┃
+                                                                                   ┃
+     request                                                                       ┃
+       query latency_ms  0 -> 250                                                  ┃
+                                                                                   ┃
+     effects                                                                       ┃
+       http GET figures.internal/figures?..  argument url
+         - http://figures.internal/figures?latency_ms=0
+         + http://figures.internal/figures?latency_ms=250
+     tab other part  enter open  x swap  esc back  ? keys  q quit
+    ");
+}
+
+#[test]
+fn a_diff_on_200_columns_has_what_differs_at_its_side() {
+    insta::assert_snapshot!(diff(200, 24).text(), @r"
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+     a 019aa4c2-1f3b  200   430.0 µs  GET /reports/todos?latency_ms=0  report
+     b 019aa5bc-1f3b  200  250.43 ms  GET /reports/todos?latency_ms=250  report
+     250.00 ms slower: 100% http GET figures.internal/figures?.. (370.0 µs -> 250.37 ms); first difference: request query latency_ms 0 -> 250
+    ─ steps, in ms: a, b, and b-a   ▀ a  ▄ b  █ both ───────────────────────────────────────────────────────────── ─ what differs ──────────────────────────────────────────────────────────────────────────
+     ≠ parse_report  ReportParams.latency_ms                    0.01    0.01     0.00 █                           │ where the difference is
+       gather                                                   0.01    0.01     0.00 █                           │   +250.00 ms  effect      http GET figures.internal/figures?..  370.0 µs -> 250.37 ms
+     ≠   ↳ http GET figures.internal/figure…  argument, result  0.37  250.37  +250.00 █▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄ │   +250.00 ms  in all
+         ↳ kv list todo                                         0.01    0.01     0.00 █                           │
+       render_report                                            0.03    0.03     0.00 ▀                         ▄ │ request
+                                                                                                                  │   query latency_ms  0 -> 250
+                                                                                                                  │
+                                                                                                                  │ effects
+                                                                                                                  │   http GET figures.internal/figures?..  argument url
+                                                                                                                  │     - http://figures.internal/figures?latency_ms=0
+                                                                                                                  │     + http://figures.internal/figures?latency_ms=250
+                                                                                                                  │   http GET figures.internal/figures?..  result took_ms  0 -> 250
+                                                                                                                  │
+                                                                                                                  │ slots
+                                                                                                                  │   ReportParams.latency_ms  0 -> 250
+                                                                                                                  │
+                                                                                                                  │
+                                                                                                                  │
+     tab other part  enter open  x swap  esc back  ? keys  q quit
+    ");
+}
+
+#[test]
+fn a_diff_in_ascii() {
+    let look = Look { palette: Palette::Mono, is_ascii: true };
+    let mut stage = Stage::looking(look, 80, 24, vec![sample::slow(), numbered(sample::failed(), 1)]);
+    let text = stage.press("jdkd").text();
+    assert!(text.contains("idp.example.com") && text.is_ascii(), "{text}");
+}
+
+#[test]
+fn the_keys_of_a_diff() {
+    let text = diff(80, 24).text();
+    let mut stage = diff(80, 24);
+    assert_ne!(stage.press("x").text(), text, "the two are exchanged");
+    assert_eq!(stage.press("x").text(), text, "and back");
+    stage.press("jj<enter>");
+    let line = stage.text().lines().nth(1).unwrap_or_default().to_owned();
+    assert!(line.contains("250"), "the second request is open: {line}");
+    stage.press("<esc>");
+    let details = stage.press("<tab>G").text();
+    assert!(details.contains("ReportParams.latency_ms  0 -> 250"), "{details}");
+    assert!(diff(80, 24).press("<esc>").text().contains("status"), "back to the list");
+    let chosen = Stage::new(80, 24, two()).press("dd").text();
+    assert!(chosen.contains("not compared any more"), "{chosen}");
+}
+
+fn value(text: &str) -> Seen {
+    Seen::Value(Value::of(&text).expect("a text is a value"))
+}
+
+fn finding(class: FindingClass, step: &str, field: &str, expected: Seen, got: Seen) -> Finding {
+    let source = Some(Source { file: "src/main.rs".into(), line: 7 });
+    Finding { class, step: step.into(), field: field.into(), expected, got, source }
+}
+
+fn replayed(findings: Vec<Finding>) -> Message {
+    let report = Report {
+        coverage: Coverage { decisions: 3, decisions_recorded: 5, effects_fed: 1, ..Coverage::default() },
+        findings,
+        response: Some(Replied {
+            status: 403,
+            headers: Vec::new(),
+            body: Some("{\"error\": \"no \u{1b}[31mrole\"}".into()),
+            body_len: 18,
+        }),
+        ..Report::default()
+    };
+    Message::Replayed(1, Ok(Arc::new(Replayed { report, build: "todos 0.2.0".into() })))
+}
+
+fn replay(width: u16, height: u16) -> Stage {
+    let mut stage = Stage::new(width, height, vec![sample::slow()]);
+    stage.press("r");
+    stage
+}
+
+fn changed() -> Vec<Finding> {
+    vec![
+        finding(
+            FindingClass::InputEdited,
+            "verify_roles",
+            "Claims.sub",
+            value("user-123"),
+            value("b\u{1b}ob"),
+        ),
+        finding(FindingClass::CodeChanged, "render_todo", "decision", Seen::text("done"), Seen::text("fail")),
+        finding(FindingClass::CodeChanged, "", "response.body", value("{\"id\":  456}"), Seen::Secret),
+    ]
+}
+
+/// What the last replay is to do otherwise.
+fn asked(stage: &Stage) -> Option<(u64, zerver_replay::Edits)> {
+    stage.asked.iter().rev().find_map(|command| match command {
+        Command::Replay { number, edits, .. } => Some((*number, edits.clone())),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_replay_on_80_columns() {
+    insta::assert_snapshot!(replay(80, 24).say(replayed(changed())).text(), @r#"
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+     019aa4c2-1f3b  GET /v1/todos/456?full=1  200  todos-item
+     different: 3 of 5 decisions came out again, 1 effect answered
+    ─ slots ────────────────────────────────────────────────────────────────────────
+       AuthHeader  ●●●● (secret)
+       Claims      {sub: "user-123", roles: ["admin"]}
+       Todo        {id: 456, title: "Buy milk", done: false}
+    ─ what is different ────────────────────────────────────────────────────────────
+     edit      verify_roles  Claims.sub     "user-123"         → "b\u{1b}ob"
+     code      render_todo   decision       done               → fail
+     code                    response.body  "{"id":  456}"     → ●●●● (secret)
+    ─ response ─────────────────────────────────────────────────────────────────────
+     recorded 200                           │ today 403
+     {"id":  456}                           │ {"error": "no \u{1b}[31mrole"}
+        - {"id":  456}
+        + {"error": "no \u{1b}[31mrole"}
+
+
+
+
+
+
+
+     tab other part  enter change/open  s step  x take back  a answer  r again
+    "#);
+}
+
+#[test]
+fn a_replay_on_200_columns() {
+    insta::assert_snapshot!(replay(200, 20).say(replayed(changed())).press("<tab>").text(), @r#"
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+     019aa4c2-1f3b  GET /v1/todos/456?full=1  200  todos-item
+     different: 3 of 5 decisions came out again, 1 effect answered
+    ─ slots ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+       AuthHeader  ●●●● (secret)
+       Claims      {sub: "user-123", roles: ["admin"]}
+       Todo        {id: 456, title: "Buy milk", done: false}
+    ─ what is different ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+     edit      verify_roles  Claims.sub     "user-123"                                                                     → "b\u{1b}ob"
+     code      render_todo   decision       done                                                                           → fail
+     code                    response.body  "{"id":  456}"                                                                 → ●●●● (secret)
+       Claims.sub  src/main.rs:7
+       - "user-123"
+       + "b\u{1b}ob"
+    ─ response ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+     recorded 200                                                                                       │ today 403
+     {"id":  456}                                                                                       │ {"error": "no \u{1b}[31mrole"}
+        - {"id":  456}
+        + {"error": "no \u{1b}[31mrole"}
+     tab other part  enter change/open  s step  x take back  a answer  r again  esc back  ? keys  q quit
+    "#);
+}
+
+#[test]
+fn a_slot_is_changed_and_runs() {
+    let mut stage = replay(80, 24);
+    assert_eq!(asked(&stage), Some((1, zerver_replay::Edits::default())));
+    stage.say(replayed(Vec::new())).press("j<enter><c-u>nonsense<enter>");
+    assert!(stage.text().contains("is no JSON"), "{}", stage.text());
+    assert_eq!(asked(&stage).map(|(number, _)| number), Some(1), "nothing runs with what is no JSON");
+    stage.press("<c-u>.sub=\"bob\"<enter>");
+    let (number, edits) = asked(&stage).unwrap();
+    assert_eq!((number, edits.slots), (2, vec!["Claims.sub=\"bob\"".parse().unwrap()]));
+    // An answer to the first run is not one to the second.
+    stage.say(replayed(changed()));
+    assert!(!stage.text().contains("render_todo"), "{}", stage.text());
+    assert_eq!(asked(stage.press("s")).unwrap().1.at.as_deref(), Some("verify_roles"));
+    assert_eq!(asked(stage.press("x")).unwrap().1, zerver_replay::Edits::default());
+}
+
+#[test]
+fn a_slot_is_changed_in_an_editor() {
+    let mut stage = replay(80, 24);
+    stage.press("jE");
+    let json = "{\"sub\":\"user-123\",\"roles\":[\"admin\"]}".to_owned();
+    assert_eq!(stage.asked.last(), Some(&Command::EditText(json)));
+    stage.say(Message::Edited(Ok("{\n  \"sub\": \"bob\"\n}\n".into())));
+    assert_eq!(asked(&stage).unwrap().1.slots[0].json, "{ \"sub\": \"bob\" }");
+    stage.press("E").say(Message::Edited(Err("there is no editor".into())));
+    assert!(stage.text().contains("there is no editor"));
+}
+
+#[test]
+fn a_secret_is_not_shown_to_be_edited() {
+    let mut stage = replay(80, 24);
+    stage.press("E");
+    assert_eq!(stage.asked.last(), Some(&Command::EditText(String::new())));
+}
+
+#[test]
+fn an_effect_without_an_answer_is_asked_for() {
+    let mut stage = replay(80, 24);
+    let why = Seen::text("it was not recorded");
+    let unanswered = FindingClass::Unanswered;
+    stage.say(replayed(vec![finding(
+        unanswered,
+        "load_todo",
+        "kv get todo:9",
+        Seen::text("an answer"),
+        why,
+    )]));
+    let text = stage.text();
+    assert!(text.contains("kv get todo:9 = {\"id\":456"), "what was recorded shows the form: {text}");
+    stage.press("<c-u>null<enter>");
+    assert_eq!(asked(&stage).unwrap().1.answers, ["kv get todo:9=null"]);
+}
+
+#[test]
+fn a_finding_leads_to_its_step() {
+    let mut stage = replay(80, 24);
+    stage.say(replayed(changed())).press("<tab>j<enter>");
+    assert!(stage.text().lines().any(|line| line.contains("render_todo")), "{}", stage.text());
+    assert_eq!(stage.press("<esc>").text(), replay(80, 24).say(replayed(changed())).press("<tab>j").text());
+}
+
+#[test]
+fn what_the_compiler_says_is_shown_with_what_to_do() {
+    let refusal = Refusal {
+        what: "todos could not be built".into(),
+        causes: vec!["error[E0308]: mismatched types\n --> src/main.rs:7:5".into()],
+        hints: vec!["mend it, and run the request again".into()],
+    };
+    let mut stage = replay(80, 18);
+    insta::assert_snapshot!(stage.say(Message::Replayed(1, Err(refusal))).text(), @r#"
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+     019aa4c2-1f3b  GET /v1/todos/456?full=1  200  todos-item
+     nothing was run
+    ─ slots ────────────────────────────────────────────────────────────────────────
+       AuthHeader  ●●●● (secret)
+       Claims      {sub: "user-123", roles: ["admin"]}
+       Todo        {id: 456, title: "Buy milk", done: false}
+    ─ what is different ────────────────────────────────────────────────────────────
+     todos could not be built
+       error[E0308]: mismatched types
+        --> src/main.rs:7:5
+     hint: mend it, and run the request again
+
+
+
+
+
+     tab other part  enter change/open  s step  x take back  a answer  r again
+    "#);
+}
+
+#[test]
+fn a_flow_with_its_times() {
+    let mut stage = Stage::new(80, 24, Vec::new());
+    stage.press("5");
+    assert_eq!(stage.asked.last(), Some(&Command::Flows));
+    let flow = (*sample::report(0).flow).clone();
+    stage.say(Message::Flows(Ok(vec![flow])));
+    assert_eq!(stage.asked.last(), Some(&Command::Measure("report".into())));
+    let timelines: Vec<Timeline> = (0..100).map(|n| Timeline::of(&sample::report(n))).collect();
+    let measured = Measured { usual: Usual::of(&timelines), unreadable: 0 };
+    insta::assert_snapshot!(stage.say(Message::Measured("report".into(), Ok(Arc::new(measured)))).text(), @r"
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+    ─ flows ────────────────────────────────────────────────────────────────────────
+     report  GET    /reports/todos  interactive
+    ─ report: over the newest 100 requests ─────────────────────────────────────────
+     steps on the CPU, and their waits                   p50        p99
+     whole request                                  49.43 ms   98.43 ms
+     reading the body                                10.0 µs    10.0 µs
+     unexplained                                      5.0 µs     5.0 µs
+     ● parse_report                                   8.0 µs     8.0 µs  src/todos.…
+     │ What parse_report is for.
+     │ queue                                          2.0 µs     2.0 µs
+     │ writes ReportParams
+     ● gather                                        10.0 µs    10.0 µs  src/todos.…
+     │ What gather is for.
+     │ reads  ReportParams
+     │ waits  http GET figures.internal/figures?…   49.37 ms   98.37 ms  100 times
+     │ writes Figures, Tally
+     ● render_report                                 25.0 µs    25.0 µs  src/todos.…
+     │ What render_report is for.
+     │ reads  Figures, Tally
+
+
+
+     tab other part  r measure again  esc back  ? keys  q quit
+    ");
+}
+
+#[test]
+fn nothing_to_show_says_so() {
+    for (key, wanted) in [("3", "press d on one request"), ("4", "press r on a request"), ("5", "loading")] {
+        let text = Stage::new(80, 24, Vec::new()).press(key).text();
+        assert!(text.contains(wanted), "{text}");
+    }
+    let mut stage = Stage::new(80, 24, Vec::new());
+    stage.press("5").say(Message::Flows(Err("it is damaged".into())));
+    assert!(stage.text().contains("it is damaged"));
+}
+
+#[test]
+fn what_new_code_changes_is_marked_in_the_list() {
+    let mut stage = Stage::new(80, 24, two());
+    let mut dev = |state| stage.say(Message::Dev(Dev::State(state))).asked.clone();
+    let serving = || State::Serving("http://127.0.0.1:3000".into());
+    dev(State::Building);
+    assert!(
+        !dev(serving()).iter().any(|command| matches!(command, Command::Check { .. })),
+        "it is the first"
+    );
+    dev(State::Building);
+    let ids = vec![two()[1].id, two()[0].id];
+    assert_eq!(dev(serving()).last(), Some(&Command::Check { number: 1, ids: ids.clone() }));
+    let before = stage.text();
+    // An older check says nothing any more.
+    stage.say(Message::Checked(0, ids[0], true)).say(Message::Checked(1, ids[0], false));
+    assert_eq!(stage.text(), before);
+    let text = stage.say(Message::Checked(1, ids[1], true)).text();
+    let marked: Vec<&str> = text.lines().filter(|line| line.contains('≠')).collect();
+    assert!(marked.len() == 1 && marked[0].contains(&ids[1].short(12)), "{text}");
+}
+
+/// Whatever may happen on these screens.
+fn any_message() -> impl Strategy<Value = Message> {
+    let keys = "12345drjkgGxsaeE.=\"{}";
+    let key = proptest::sample::select(keys.chars().map(KeyCode::Char).collect::<Vec<_>>());
+    let named = proptest::sample::select(vec![
+        KeyCode::Enter,
+        KeyCode::Esc,
+        KeyCode::Tab,
+        KeyCode::Down,
+        KeyCode::PageDown,
+        KeyCode::Backspace,
+    ]);
+    let press = |code| Message::Input(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+    let kind = proptest::sample::select(vec![
+        MouseEventKind::ScrollDown,
+        MouseEventKind::ScrollUp,
+        MouseEventKind::Down(MouseButton::Left),
+    ]);
+    let mouse = (kind, 0u16..220, 0u16..60).prop_map(|(kind, column, row)| {
+        Message::Input(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))
+    });
+    let resize =
+        (0u16..220, 0u16..60).prop_map(|(width, height)| Message::Input(Event::Resize(width, height)));
+    let number = 0u64..6;
+    let done = (number.clone(), any::<bool>()).prop_map(|(number, is_changed)| {
+        let findings = if is_changed { changed() } else { Vec::new() };
+        match replayed(findings) {
+            Message::Replayed(_, result) => Message::Replayed(number, result),
+            other => other,
+        }
+    });
+    let refused = number.prop_map(|number| Message::Replayed(number, Err(Refusal::default())));
+    prop_oneof![
+        6 => key.prop_map(press),
+        3 => named.prop_map(press),
+        2 => mouse,
+        1 => resize,
+        1 => done,
+        1 => refused,
+        1 => any::<bool>().prop_map(|is_good| {
+            Message::Edited(if is_good { Ok("{\"sub\": 1}".into()) } else { Err("no editor".into()) })
+        }),
+        1 => Just(Message::Flows(Ok(vec![(*sample::slow().flow).clone()]))),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_sequence_of_messages_panics_and_every_frame_fits(
+        a in any_trace(), b in any_trace(), messages in proptest::collection::vec(any_message(), 0..60),
+    ) {
+        let mut stage = Stage::new(80, 24, vec![sample::slow(), a, b]);
+        for message in messages {
+            stage.say(message);
+            let text = stage.text();
+            prop_assert!(!text.chars().any(|c| zerver_trace::text::is_dangerous(c) && c != '\n'), "{}", text);
+        }
+    }
+}
+
+#[test]
+fn two_requests_can_be_the_first_screen() {
+    let mut stage = Stage::new(80, 24, two());
+    let show = Show::Diff(two()[0].id, two()[1].id);
+    let commands = crate::update::start(&mut stage.app, crate::run::Open::Diff(two()[0].id, two()[1].id));
+    assert_eq!(commands.len(), 2, "{show:?} asks for both");
+}
