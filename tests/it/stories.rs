@@ -285,7 +285,7 @@ fn the_services_of_today_do_what_they_did() {
                      nothing → {name: "accept", value: "application/json"}
     unanswered       gather  http GET figures.internal/figures?..  examples/todos/src/reports.rs
                      an answer → it was not recorded with these arguments
-    note     the replay ended at http GET figures.internal/figures?..; --answer 'http GET figures.internal/figures?..=JSON' gives it an answer
+    note     the replay ended at http GET figures.internal/figures?..; --answer 'http GET figures.internal/figures?..=JSON' gives it an answer, --live http asks for real
     exit 1
     "#);
     assert_snapshot!(replay_with("panic", &programs().orders), @r#"
@@ -304,7 +304,7 @@ fn the_services_of_today_do_what_they_did() {
                      nothing → asked for
     unanswered       store_order  kv add 1 to last-order  examples/orders/src/checkout.rs
                      an answer → it was not recorded with these arguments
-    note     the replay ended at kv add 1 to last-order; --answer 'kv add 1 to last-order=JSON' gives it an answer
+    note     the replay ended at kv add 1 to last-order; --answer 'kv add 1 to last-order=JSON' gives it an answer, --live kv asks for real
     exit 1
     ");
 }
