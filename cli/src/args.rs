@@ -129,6 +129,12 @@ pub(crate) enum Command {
     /// Show the flows: routes, steps, and the slots they read and write
     #[command(after_help = EXIT_CODES)]
     Catalog(Catalog),
+    /// Show what a service is set to, and where each value comes from
+    ///
+    /// What the program says gives way to zerver.toml, and that to the environment. The service is built and asked, so a
+    /// mistake in zerver.toml is named here, too.
+    #[command(after_help = EXIT_CODES)]
+    Config(Config),
     /// Write one request to a portable file, or as a Rust test, without its secrets
     #[command(after_help = EXIT_CODES)]
     Export(Export),
@@ -209,6 +215,15 @@ impl Filter {
             limit,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Config {
+    /// The folder of the service's package
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) app: PathBuf,
+    #[command(flatten)]
+    pub(crate) program: Program,
 }
 
 #[derive(Debug, Args)]

@@ -1,63 +1,6 @@
-//! Durations: as people type them, and as they are shown.
+//! Durations, as they are shown.
 
-use std::str::FromStr;
-
-const UNITS: [(&str, u64); 7] = [
-    ("ns", 1),
-    ("us", 1_000),
-    ("µs", 1_000),
-    ("ms", 1_000_000),
-    ("s", 1_000_000_000),
-    ("m", 60_000_000_000),
-    ("h", 3_600_000_000_000),
-];
-const DAY_NS: u64 = 24 * 3_600_000_000_000;
-
-/// A length of time, such as `10ms`, `1.5s`, `1h30m`, `2d`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) ns: u64,
-}
-
-impl FromStr for Span {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is no duration; write one like 10ms, 1.5s, 5m, 1h30m or 2d");
-        let mut rest = text;
-        let mut ns = 0u64;
-        while !rest.is_empty() {
-            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
-            let (number, tail) = rest.split_at(digits);
-            let letters = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
-            let (unit, tail) = tail.split_at(letters);
-            let unit_ns = unit_ns(unit).ok_or_else(wrong)?;
-            ns = scaled(number, unit_ns).and_then(|more| ns.checked_add(more)).ok_or_else(wrong)?;
-            rest = tail;
-        }
-        if text.is_empty() { Err(wrong()) } else { Ok(Self { ns }) }
-    }
-}
-
-fn unit_ns(unit: &str) -> Option<u64> {
-    if unit == "d" {
-        return Some(DAY_NS);
-    }
-    UNITS.iter().find(|(name, _)| *name == unit).map(|(_, ns)| *ns)
-}
-
-/// `number` (digits with at most one point) times `unit_ns`, exact to the nanosecond.
-fn scaled(number: &str, unit_ns: u64) -> Option<u64> {
-    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
-    let whole: u64 = whole.parse().ok()?;
-    let mut ns = whole.checked_mul(unit_ns)?;
-    let mut step = unit_ns;
-    for digit in part.chars() {
-        step /= 10;
-        ns = ns.checked_add(step.checked_mul(digit.to_digit(10)?.into())?)?;
-    }
-    if part.is_empty() { None } else { Some(ns) }
-}
+pub(crate) use zerver_replay::Span;
 
 /// For a list: `840 ns`, `12.3 µs`, `5.40 ms`, `1.20 s`, `3m 05s`.
 pub(crate) fn show(ns: u64) -> String {
@@ -91,24 +34,6 @@ pub(crate) fn age(now_unix_ns: u64, then_unix_ns: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_are_read() {
-        for (text, ns) in [
-            ("0s", 0),
-            ("10ms", 10_000_000),
-            ("1.5s", 1_500_000_000),
-            ("0.000000001s", 1),
-            ("250us", 250_000),
-            ("1h30m", 5_400_000_000_000),
-            ("2d", 172_800_000_000_000),
-        ] {
-            assert_eq!(text.parse(), Ok(Span { ns }), "{text}");
-        }
-        for text in ["", "10", "ms", "-5m", "1.s", ".5s", "1..2s", "5 m", "1x", "99999999999d", "1e3s"] {
-            assert!(text.parse::<Span>().is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn durations_are_shown() {

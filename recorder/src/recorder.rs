@@ -185,6 +185,11 @@ impl Recorder {
         self.shared.declare(flows.to_vec());
     }
 
+    /// Keeps by another policy from now on.
+    pub fn set_policy(&self, policy: &Policy) {
+        self.shared.queue.set_policy(policy);
+    }
+
     /// How it goes. Cheap.
     pub fn status(&self) -> Status {
         self.shared.status()

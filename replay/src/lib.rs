@@ -12,7 +12,9 @@ mod replayer;
 mod rfc3339;
 mod shares;
 mod simulate;
+mod span;
 mod timeline;
+mod told;
 mod why;
 pub mod wire;
 
@@ -29,8 +31,10 @@ pub use replayer::{
 };
 pub use rfc3339::{Utc, rfc3339};
 pub use simulate::{Compared, Figures, Machine, Mark, SETTINGS, Scheduling, Setting, Simulation, setting};
+pub use span::Span;
 pub use timeline::{
     Attempt, Contributor, Effect, End, Failure, Gap, Io, Move, Part, Run, Step, Timeline, TimelineJson,
     Totals, Verdict, Write, median,
 };
+pub use told::{SettingFrom, SettingTold};
 pub use why::{Association, Group, Link, MIN_POPULATION, Place, Standing, Why, WhyJson};

@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{Barrier, oneshot};
 
 use crate::accept::Acceptor;
-use crate::schedule::{self, Board, Seat};
+use crate::schedule::{self, Board, Seat, Tuning};
 use crate::service::Service;
 use crate::time::Zero;
 use crate::worker::{Crew, Worker};
@@ -28,6 +28,8 @@ pub struct Running {
     /// Who accepts stops when this is used, or dropped.
     stop: Option<oneshot::Sender<()>>,
     threads: Arc<Threads>,
+    service: Arc<Service>,
+    crew: Crew,
     /// The watchdog ends when this is dropped.
     watchdog: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
     /// What [`App::live`](crate::App::live) wants to outlive the threads.
@@ -38,6 +40,11 @@ impl Running {
     /// Where it listens.
     pub const fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Has another tuning hold from now on.
+    pub(crate) fn retune(&self, tuning: Tuning) {
+        schedule::retune(&self.crew.watched, &self.service.schedule, tuning);
     }
 
     /// Stops accepting, waits until the requests in flight are answered, or for [`Limits::drain`](crate::Limits), and
@@ -69,19 +76,26 @@ impl Running {
             watched: Arc::default(),
         };
         let place = Place { service: Arc::new(service), crew, threads: Arc::default() };
-        let (threads, watched) = (Arc::clone(&place.threads), Arc::clone(&place.crew.watched));
+        let (threads, crew, service) =
+            (Arc::clone(&place.threads), place.crew.clone(), Arc::clone(&place.service));
         let start = || {
             (0..workers).try_for_each(|at| place.worker(at))?;
             (0..low_workers).try_for_each(|at| place.low_worker(at))?;
             Ok((place.acceptor(listener, limit)?, place.watchdog(workers)?))
         };
         match start() {
-            Ok((stop, watchdog)) => {
-                Ok(Self { addr, stop: Some(stop), threads, watchdog: Some(watchdog), _kept: kept })
-            }
+            Ok((stop, watchdog)) => Ok(Self {
+                addr,
+                stop: Some(stop),
+                threads,
+                service,
+                crew,
+                watchdog: Some(watchdog),
+                _kept: kept,
+            }),
             Err(error) => {
                 // Those that did start end again.
-                watched.drain();
+                crew.watched.drain();
                 Err(StartError::Worker(error))
             }
         }

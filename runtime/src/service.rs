@@ -1,7 +1,6 @@
-//! What all workers of a running program share. Nothing of it changes while it runs.
+//! What all workers of a running program share. Nothing of it changes while it runs, but the tuning of its schedule.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use zerver_engine::{Failure, Flow, RenderFailure, Request, Response};
 use zerver_trace::{EventSink, FlowInfo};
@@ -17,7 +16,6 @@ pub(crate) struct Service {
     pub(crate) interpreters: Interpreters,
     pub(crate) render: RenderFailure,
     pub(crate) limits: Limits,
-    pub(crate) deadline: Duration,
     /// Empty: all.
     pub(crate) hosts: Vec<String>,
     pub(crate) sink: Option<Arc<dyn EventSink>>,
@@ -46,7 +44,7 @@ impl std::ops::Deref for OwnService {
 
 impl Service {
     pub(crate) fn deadline_ns(&self, flow: &Flow) -> u64 {
-        time::nanos(flow.deadline().unwrap_or(self.deadline))
+        time::nanos(flow.deadline().unwrap_or_else(|| self.schedule.tuning().deadline))
     }
 
     /// Whether a request asks to be recorded, and may: by `x-zerver-record: <token>`.

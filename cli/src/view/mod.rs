@@ -3,6 +3,7 @@
 //! Recorded text is cleaned here, before it is measured and painted.
 
 mod bar;
+pub(crate) mod config;
 pub(crate) mod corpus;
 pub(crate) mod diff;
 mod exchange;

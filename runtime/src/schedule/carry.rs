@@ -132,7 +132,7 @@ pub(super) async fn here(
         class: way.class,
         flow: way.flow,
         base_ns: way.base_ns,
-        quantum_ns: service.schedule.settings.class(way.class).quantum_ns,
+        quantum_ns: service.schedule.tuning().scheduling.class(way.class).quantum_ns,
         effects: service.limits.effects.max(1),
         since_ns: Cell::new(Some(began_ns)),
         last_ns: Cell::new(began_ns),
@@ -147,11 +147,12 @@ pub(super) async fn here(
 
 /// Gives it the class that the first matching rule says.
 fn classify(service: &Service, live: &mut Live) {
-    if service.schedule.rules.is_empty() {
+    let tuning = service.schedule.tuning();
+    if tuning.rules.is_empty() {
         return;
     }
     let Some(request) = live.request() else { return };
-    let found = service.schedule.rules.iter().find_map(|rule| Some((rule.class_of(request)?, rule)));
+    let found = tuning.rules.iter().find_map(|rule| Some((rule.class_of(request)?, rule)));
     let Some((class, rule)) = found else { return };
     let from = std::mem::replace(&mut live.class, class);
     if let (Some((job, watch)), true) = (live.job(), from != class) {

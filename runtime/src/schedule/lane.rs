@@ -115,7 +115,7 @@ impl Lane<'_> {
                     self.shared.step_name(self.flow, step),
                     self.quantum_ns / 1_000_000,
                     self.shared.flow_name(self.flow),
-                    self.shared.settings.probation_ns / 1_000_000_000,
+                    self.shared.tuning().scheduling.probation_ns / 1_000_000_000,
                 ));
             }
         }

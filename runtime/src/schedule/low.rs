@@ -32,7 +32,7 @@ pub(crate) struct Low {
     inbox: mpsc::UnboundedSender<Entrant>,
     /// How many wait.
     waiting: AtomicUsize,
-    limit: usize,
+    limit: AtomicUsize,
     wake: Notify,
     /// Locked by these threads only.
     queue: Mutex<Queue>,
@@ -66,16 +66,22 @@ impl Low {
         Self {
             inbox,
             waiting: AtomicUsize::new(0),
-            limit: settings.batch.queue,
+            limit: AtomicUsize::new(settings.batch.queue),
             wake: Notify::new(),
             queue: Mutex::new(queue),
             senders: AtomicUsize::new(senders),
         }
     }
 
+    /// Gives turns in another way from now on. Not for workers: it waits for a lock.
+    pub(super) fn retune(&self, settings: &Scheduling) {
+        self.limit.store(settings.batch.queue, Ordering::Relaxed);
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).ready.retune(settings.clone());
+    }
+
     /// Hands a request over. One that may not wait comes back at once.
     pub(super) fn put(&self, entrant: Entrant) {
-        if entrant.is_new && self.waiting.load(Ordering::Relaxed) >= self.limit {
+        if entrant.is_new && self.waiting.load(Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed) {
             return send_back(entrant, Refused { class: Class::Batch, why: Why::Full });
         }
         self.waiting.fetch_add(1, Ordering::Relaxed);

@@ -19,6 +19,6 @@ pub(crate) use carry::carry;
 pub(crate) use lane::{Drove, Lane};
 pub(crate) use low::{Low, lower_priority};
 pub use rules::Rule;
-pub(crate) use shared::Shared;
+pub(crate) use shared::{Shared, Tuning};
 pub(crate) use turns::Turns;
-pub(crate) use watchdog::{Seat, Watched, health, watch};
+pub(crate) use watchdog::{Seat, Watched, health, retune, watch};

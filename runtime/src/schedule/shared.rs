@@ -4,14 +4,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use zerver_engine::{Flow, Scheduling};
 
 use super::low::Low;
 use super::rules::Rule;
 
-pub(crate) struct Shared {
-    pub(crate) settings: Scheduling,
+/// What can change while the service runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Tuning {
+    pub(crate) scheduling: Scheduling,
     pub(crate) rules: Vec<Rule>,
+    /// For requests whose flow does not say.
+    pub(crate) deadline: Duration,
+}
+
+pub(crate) struct Shared {
+    /// Read by each request, without a lock; replaced as a whole.
+    tuning: ArcSwap<Tuning>,
     /// The threads of low priority, if there are any.
     pub(crate) low: Option<Arc<Low>>,
     pub(crate) flows: Vec<Arc<Flow>>,
@@ -43,14 +53,24 @@ struct Slow {
 
 impl Shared {
     pub(crate) fn new(
-        settings: Scheduling,
-        rules: Vec<Rule>,
+        tuning: Tuning,
         low: Option<Arc<Low>>,
         flows: Vec<Arc<Flow>>,
         stuck_after: Duration,
     ) -> Self {
         let slow = flows.iter().map(|_| Slow::default()).collect();
-        Self { settings, rules, low, flows, stuck_after, slow, counters: Counters::default() }
+        let tuning = ArcSwap::from_pointee(tuning);
+        Self { tuning, low, flows, stuck_after, slow, counters: Counters::default() }
+    }
+
+    /// What holds now. Not to be kept while something is waited for.
+    pub(crate) fn tuning(&self) -> arc_swap::Guard<Arc<Tuning>> {
+        self.tuning.load()
+    }
+
+    /// From now on something else holds.
+    pub(super) fn retune(&self, tuning: Tuning) {
+        self.tuning.store(Arc::new(tuning));
     }
 
     /// The step for whose sake a flow runs at low priority, if it does.

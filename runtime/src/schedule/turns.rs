@@ -55,6 +55,12 @@ impl Turns {
         }
     }
 
+    /// Gives turns in another way from now on.
+    pub(crate) fn retune(&self, settings: &Scheduling) {
+        self.ready.borrow_mut().retune(settings.clone());
+        self.overruns.borrow_mut().retune(settings);
+    }
+
     /// Measures how long the worker takes to come round, while it is busy.
     pub(crate) async fn pulse(&self) {
         loop {

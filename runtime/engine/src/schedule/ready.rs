@@ -117,6 +117,11 @@ impl Ready {
         }
     }
 
+    /// Other settings, from now on. Who waits already goes on to wait.
+    pub fn retune(&mut self, settings: Scheduling) {
+        self.settings = settings;
+    }
+
     /// Whether nobody waits.
     pub fn is_empty(&self) -> bool {
         self.queues.iter().all(|queue| queue.len() == 0)
