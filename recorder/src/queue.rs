@@ -81,6 +81,10 @@ impl Queue {
         self.keeps_all.store(*policy == Policy::All, Ordering::Relaxed);
     }
 
+    pub(crate) fn waiting(&self) -> u64 {
+        self.sender.len() as u64
+    }
+
     pub(crate) fn overflowed(&self) -> u64 {
         self.overflowed.load(Ordering::Relaxed)
     }

@@ -195,6 +195,12 @@ impl Recorder {
         self.shared.status()
     }
 
+    /// The same, for somebody who may outlive this.
+    pub fn watch(&self) -> impl Fn() -> Status + Send + Sync + 'static + use<> {
+        let shared = Arc::clone(&self.shared);
+        move || shared.status()
+    }
+
     /// Waits until all that was accepted so far can be read by other processes, or until recording is paused.
     pub fn flush(&self) -> Status {
         self.shared.flush();

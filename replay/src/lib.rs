@@ -8,6 +8,7 @@
 mod corpus;
 mod diff;
 mod json;
+mod measures;
 mod replayer;
 mod rfc3339;
 mod shares;
@@ -24,6 +25,7 @@ pub use diff::{
     changed_lines, typical,
 };
 pub use json::Json;
+pub use measures::{ClassMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures};
 pub use replayer::{
     Applied, Coverage, EditError, Edits, Ending, Fault, Finding, FindingClass, Live, Opened, Refusal, Replay,
     Replied, Report, Secrets, Seen, SlotEdit, Source, Timers, Trial, World, Wrong, apart, flow_is_gone,

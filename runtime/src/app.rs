@@ -12,7 +12,7 @@ use crate::effects::kv;
 use crate::interpreter::{Interpreter, Interpreters};
 use crate::prepare::{Live, LiveError, Prepare};
 use crate::schedule::{Low, Rule, Shared, Tuning};
-use crate::service::Service;
+use crate::service::{Service, StatusOf};
 use crate::shell::Router;
 use crate::twice::{TellImpure, Twice};
 use crate::{Limits, Recording, Running, StartError, listen};
@@ -40,6 +40,8 @@ pub struct App {
     live: Option<Prepare>,
     render: RenderFailure,
     config: Config,
+    /// How recording goes, where somebody records.
+    recorder: Option<StatusOf>,
 }
 
 impl Default for App {
@@ -59,6 +61,7 @@ impl App {
             live: None,
             render: |failure, _| failure.to_response(),
             config: Config::default(),
+            recorder: None,
         }
     }
 
@@ -183,6 +186,20 @@ impl App {
         self
     }
 
+    /// Where a GET is told what the service measures, unless a flow takes that path: as OpenMetrics text for Prometheus, or
+    /// as JSON to who accepts only that, as `zerver top` does; `/metrics`. None: nowhere. Only this machine is told, unless
+    /// [`App::metrics_for_all`] says otherwise; others get a 404. Such requests are not recorded.
+    pub fn metrics(mut self, path: Option<&str>) -> Self {
+        self.config.metrics.path = path.map(str::to_owned);
+        self
+    }
+
+    /// Whether other machines are told as well. Whoever can send a request learns the names of all flows and steps then.
+    pub fn metrics_for_all(mut self, remote: bool) -> Self {
+        self.config.metrics.remote = remote;
+        self
+    }
+
     /// What is recorded, where it runs as a program ([`run`](crate::run())).
     pub fn recording(mut self, recording: Recording) -> Self {
         self.config.recording = recording;
@@ -235,6 +252,8 @@ impl App {
             no_flow: Arc::default(),
             schedule: Shared::new(tuning, low, flows, config.stuck_after),
             health: config.health,
+            metrics: config.metrics,
+            recorder: self.recorder,
         };
         Running::start(service, listener, workers, low_workers, live.kept)
     }
@@ -252,6 +271,10 @@ impl App {
     /// The same service with other settings.
     pub(crate) fn with_config(self, config: Config) -> Self {
         Self { config, ..self }
+    }
+
+    pub(crate) fn recorded_by(self, status: StatusOf) -> Self {
+        Self { recorder: Some(status), ..self }
     }
 
     pub(crate) fn ready_flows(&self) -> Result<Vec<Arc<Flow>>, StartError> {

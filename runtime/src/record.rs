@@ -8,7 +8,7 @@ use std::{fs, io};
 
 use zerver_recorder::{Change, Options, Recorder, Status};
 
-use crate::config::Loaded;
+use crate::config::{Loaded, STORE};
 use crate::{StartError, notice};
 
 /// Opens the store, if anything is to be recorded.
@@ -18,7 +18,7 @@ use crate::{StartError, notice};
 pub(crate) fn open(loaded: &Loaded, dev: bool) -> Result<Option<Recorder>, StartError> {
     let recording = &loaded.config.recording;
     let Some(policy) = recording.policy() else { return Ok(None) };
-    let dir = recording.store.clone().unwrap_or_else(|| PathBuf::from(".zerver"));
+    let dir = recording.store.clone().unwrap_or_else(|| PathBuf::from(STORE));
     let options = Options {
         policy,
         build: build_id().to_owned(),

@@ -77,6 +77,10 @@ fn try_run(app: App) -> Result<(), StartError> {
     if let Some(recorder) = &recorder {
         recorder.declare(&app.catalog()?);
     }
+    let app = match &recorder {
+        Some(recorder) => app.recorded_by(Box::new(recorder.watch())),
+        None => app,
+    };
     let running = app.start(Settings {
         listener: Some(listener),
         sink: recorder.as_ref().map(Recorder::sink),

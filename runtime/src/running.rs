@@ -144,14 +144,15 @@ impl Place {
     /// Starts a worker, which takes connections from then on.
     fn worker(&self, at: usize) -> io::Result<()> {
         let (outbox, inbox) = tokio::sync::mpsc::unbounded_channel();
-        let (name, board) = (format!("zerver-{at}"), Arc::new(Board::default()));
+        let (name, board) = (format!("zerver-{at}"), self.board());
+        self.service.schedule.enlist(name.clone(), Arc::clone(&board));
         let seat = Seat { name: name.clone(), board: Arc::clone(&board), outbox };
         let slept = Arc::new(AtomicBool::new(true));
         let (service, crew) = (Arc::clone(&self.service), self.crew.clone());
         let own = Arc::clone(&board);
         self.thread(name, board, move |ready| {
             let set_up = || {
-                let runtime = runtime(Some(Arc::clone(&slept)))?;
+                let runtime = runtime(Some(Arc::clone(&slept)), Some((&own, &crew.zero)))?;
                 Ok((runtime, Worker::new(service, crew, own, slept)?))
             };
             if let Some((runtime, worker)) = tell(ready, set_up()) {
@@ -162,13 +163,18 @@ impl Place {
         Ok(())
     }
 
+    fn board(&self) -> Arc<Board> {
+        Arc::new(Board::new(&self.service.schedule.flows))
+    }
+
     /// Starts a thread of low priority.
     fn low_worker(&self, at: usize) -> io::Result<()> {
-        let board = Arc::new(Board::default());
         let Some(low) = self.service.schedule.low.clone() else { return Ok(()) };
+        let (name, board) = (format!("zerver-batch-{at}"), self.board());
+        self.service.schedule.enlist(name.clone(), Arc::clone(&board));
         let (service, crew, own) = (Arc::clone(&self.service), self.crew.clone(), Arc::clone(&board));
-        self.thread(format!("zerver-batch-{at}"), board, move |ready| {
-            let Some(runtime) = tell(ready, runtime(None)) else { return };
+        self.thread(name, board, move |ready| {
+            let Some(runtime) = tell(ready, runtime(None, Some((&own, &crew.zero)))) else { return };
             if let (Err(error), 0) = (schedule::lower_priority(), at) {
                 notice::warn(&format!("batch runs with the priority of all others: {error}"));
             }
@@ -186,7 +192,7 @@ impl Place {
         let (watched, open) = (Arc::clone(&self.crew.watched), Arc::clone(&self.crew.open));
         self.thread("zerver-accept".to_owned(), Arc::default(), move |ready| {
             let set_up = || {
-                let runtime = runtime(None)?;
+                let runtime = runtime(None, None)?;
                 let context = runtime.enter();
                 let acceptor = Acceptor::new(listener, watched, open, limit)?;
                 drop(context);
@@ -249,11 +255,22 @@ impl Drop for Ends {
     }
 }
 
-/// A runtime for one thread, which says when it goes to sleep.
-fn runtime(slept: Option<Arc<AtomicBool>>) -> io::Result<LocalRuntime> {
+/// A runtime for one thread, which says when it goes to sleep, and counts on its board how long it is awake.
+fn runtime(
+    slept: Option<Arc<AtomicBool>>,
+    board: Option<(&Arc<Board>, &Arc<Zero>)>,
+) -> io::Result<LocalRuntime> {
     let mut builder = Builder::new_current_thread();
-    if let Some(slept) = slept {
-        builder.on_thread_park(move || slept.store(true, Ordering::Relaxed));
+    if let Some((board, zero)) = board {
+        let (sleeping, zero_then) = (Arc::clone(board), Arc::clone(zero));
+        builder.on_thread_park(move || {
+            if let Some(slept) = &slept {
+                slept.store(true, Ordering::Relaxed);
+            }
+            sleeping.sleeps(zero_then.elapsed_ns());
+        });
+        let (board, zero) = (Arc::clone(board), Arc::clone(zero));
+        builder.on_thread_unpark(move || board.wakes(zero.elapsed_ns()));
     }
     builder.enable_all().build_local(LocalOptions::default())
 }

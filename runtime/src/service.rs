@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use zerver_engine::{Failure, Flow, RenderFailure, Request, Response};
+use zerver_recorder::Status;
 use zerver_trace::{EventSink, FlowInfo};
 
+use crate::config::Metrics;
 use crate::interpreter::Interpreters;
 use crate::schedule::Shared;
 use crate::shell::Router;
 use crate::twice::Twice;
 use crate::{Limits, time};
+
+/// Tells how recording goes.
+pub(crate) type StatusOf = Box<dyn Fn() -> Status + Send + Sync>;
 
 pub(crate) struct Service {
     pub(crate) router: Router,
@@ -26,6 +31,9 @@ pub(crate) struct Service {
     pub(crate) schedule: Shared,
     /// Where to tell how it is, where no flow takes that path.
     pub(crate) health: Option<String>,
+    pub(crate) metrics: Metrics,
+    /// How recording goes, where there is any.
+    pub(crate) recorder: Option<StatusOf>,
     /// Stands in for the flow of requests which none takes.
     pub(crate) no_flow: Arc<FlowInfo>,
 }

@@ -105,7 +105,7 @@ impl Worker {
             clock: Clock::new(Arc::clone(&crew.zero)),
             ids: Ids::new().map_err(|error| io::Error::other(error.to_string()))?,
             drain: Drain::default(),
-            turns: Turns::new(settings, flows.len(), Arc::clone(&crew.zero), slept),
+            turns: Turns::new(settings, flows.len(), Arc::clone(&crew.zero), slept, Arc::clone(&board)),
             board,
             own_service: Arc::new(OwnService(Arc::clone(&service))),
             service,

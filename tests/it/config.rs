@@ -1,4 +1,5 @@
-//! Settings: what `zerver config` says of them, and what a SIGHUP changes.
+//! What a service that runs can be told and asked: its settings, by `zerver config` and SIGHUP, and what it measures, by
+//! `zerver top`.
 
 use std::fs;
 
@@ -77,4 +78,26 @@ fn a_hang_up_changes_what_is_recorded() {
     assert_eq!(service.stop().code(), Some(0));
     let kept = place.wait_for(1);
     assert_eq!(kept.len(), 1, "the first was not kept: {kept:?}");
+}
+
+#[test]
+fn top_shows_what_a_service_measures() {
+    let place = Place::new();
+    let service = Dev::start(place.service());
+    for _ in 0..3 {
+        assert_eq!(service.get("/todos").status, 200);
+    }
+    place.wait_for(3);
+    let measures = place.json(&["top", "--addr", &service.addr, "--json"]);
+    assert_eq!(measures["classes"][0]["requests"], 3, "{measures}");
+    assert_eq!(measures["recorder"]["recorded"], 3, "{measures}");
+    let ran = place.zerver(&["top", "--addr", &service.addr]);
+    let has = |line: &str| ran.out.lines().any(|told| told.starts_with(line));
+    assert!(
+        ran.code == Some(0) && has("interactive") && has("zerver-0") && has("recorder  3 recorded"),
+        "{ran:?}"
+    );
+    let ran = place.zerver(&["top", "--addr", &service.addr, "--path", "/nowhere"]);
+    assert!(ran.code == Some(2) && ran.err.contains("/nowhere answers with 404"), "{ran:?}");
+    assert_eq!(service.stop().code(), Some(0));
 }

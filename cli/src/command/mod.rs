@@ -12,6 +12,7 @@ mod import;
 mod ls;
 pub(crate) mod replay;
 mod simulate;
+mod top;
 mod trace;
 mod why;
 
@@ -44,6 +45,7 @@ fn one(cli: &Cli, output: &mut Output) -> Result<Done, Trouble> {
         Command::Diff(args) => diff::run(args, global, output),
         Command::Why(args) => why::run(args, global, output),
         Command::Simulate(args) => simulate::run(args, global, output),
+        Command::Top(args) => top::run(args, global, output),
         Command::Catalog(args) => catalog::run(args, global, output),
         Command::Config(args) => config::run(args, global, output),
         Command::Export(args) => export::run(args, global, output),

@@ -16,6 +16,7 @@ pub(crate) mod simulate;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod timeline;
+pub(crate) mod top;
 mod unit;
 pub(crate) mod value;
 pub(crate) mod why;

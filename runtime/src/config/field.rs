@@ -12,6 +12,8 @@ use crate::time::nanos;
 
 /// So many threads are a slip of the pen if they are more.
 const MAX_WORKERS: usize = 1024;
+/// Where a store is, if nothing is said.
+pub(crate) const STORE: &str = ".zerver";
 /// What stands for a secret.
 const MASK: &str = "●●●●";
 
@@ -43,6 +45,7 @@ pub(super) enum Field<'c> {
     Share(&'c mut u16),
     Fraction(&'c mut f64),
     Path(&'c mut Option<String>),
+    Flag(&'c mut bool),
     Keep(&'c mut Keep),
     Folder(&'c mut Option<PathBuf>),
     Secret(&'c mut Option<String>),
@@ -136,6 +139,13 @@ impl Field<'_> {
                 let is_path = |text: &&str| text.starts_with('/') && !text.contains(['?', '#', ' ']);
                 *path = Some(text.filter(is_path).ok_or("a path such as /healthz, or off")?.to_owned());
             }
+            Self::Flag(flag) => {
+                *flag = match text {
+                    Some("true" | "1") => true,
+                    Some("false" | "0") => false,
+                    _ => return Err("true or false"),
+                };
+            }
             Self::Keep(keep) => {
                 *keep = match text {
                     Some("all") => Keep::All,
@@ -174,11 +184,12 @@ impl Field<'_> {
             Self::Share(share) => (*share).into(),
             Self::Fraction(fraction) => (*fraction).into(),
             Self::Path(path) => path.clone().map_or_else(off, Json::from),
+            Self::Flag(flag) => (*flag).into(),
             Self::Keep(Keep::All) => "all".into(),
             Self::Keep(Keep::Tail) => "tail".into(),
             Self::Keep(Keep::Off) => off(),
             Self::Folder(folder) => {
-                folder.as_ref().map_or(Json::Null, |folder| folder.to_string_lossy().into())
+                folder.as_ref().map_or_else(|| STORE.into(), |folder| folder.to_string_lossy().into())
             }
             Self::Secret(secret) => secret.as_ref().map_or(Json::Null, |_| MASK.into()),
         }
@@ -200,6 +211,7 @@ impl Field<'_> {
             Self::Share(at) => std::ptr::from_mut(at).addr(),
             Self::Fraction(at) => std::ptr::from_mut(at).addr(),
             Self::Path(at) | Self::Secret(at) => std::ptr::from_mut(at).addr(),
+            Self::Flag(at) => std::ptr::from_mut(at).addr(),
             Self::Keep(at) => std::ptr::from_mut(at).addr(),
             Self::Folder(at) => std::ptr::from_mut(at).addr(),
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use zerver_engine::Scheduling;
 
+pub(crate) use field::STORE;
 pub(crate) use layers::{Layers, Loaded};
 
 use crate::schedule::Rule;
@@ -28,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) stuck_after: Duration,
     pub(crate) limits: Limits,
     pub(crate) health: Option<String>,
+    pub(crate) metrics: Metrics,
     pub(crate) recording: Recording,
 }
 
@@ -44,9 +46,18 @@ impl Default for Config {
             stuck_after: Duration::from_secs(1),
             limits: Limits::default(),
             health: Some("/healthz".to_owned()),
+            metrics: Metrics { path: Some("/metrics".to_owned()), remote: false },
             recording: Recording::default(),
         }
     }
+}
+
+/// Where metrics are told, and to whom.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    pub(crate) path: Option<String>,
+    /// Also to other machines.
+    pub(crate) remote: bool,
 }
 
 pub(crate) fn cores() -> usize {

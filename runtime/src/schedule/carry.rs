@@ -45,6 +45,7 @@ pub(crate) async fn carry(worker: &Worker, live: &mut Live, context: &Context) -
     let (job, watch) = live.job()?;
     let (flow, now_ns) = (job.flow().number(), watch.now_ns());
     let deadline_ns = now_ns.saturating_add(service.deadline_ns(job.flow()));
+    worker.board.tally.began[class as usize].add(1);
     let mut way = Way { id, class, flow, base_ns, deadline_ns };
     let slow_step = shared.slow_step(flow, base_ns + now_ns);
     let has_low = shared.low.is_some();
@@ -139,6 +140,7 @@ pub(super) async fn here(
         has_turn: Cell::new(has_turn),
         ran_ns: Cell::new(0),
         slow_step: Cell::new(None),
+        last_step: Cell::new(None),
     };
     let drove = drive(job, watch, &service.interpreters, context, way.deadline_ns, &lane).await;
     lane.stop();
