@@ -133,9 +133,20 @@ pub(crate) enum Command {
     /// recorded, which says how far the rest is to be trusted, then with what --set changes.
     #[command(after_help = SIMULATE_EXIT_CODES)]
     Simulate(Simulate),
+    /// Show what a running service measures, anew each second: classes, threads, steps, the recorder
+    ///
+    /// Rates are those of the last second; with --once, with --json and without a terminal, those since the service started.
+    #[command(after_help = EXIT_CODES)]
+    Top(Top),
     /// Show the flows: routes, steps, and the slots they read and write
     #[command(after_help = EXIT_CODES)]
     Catalog(Catalog),
+    /// Show what a service is set to, and where each value comes from
+    ///
+    /// What the program says gives way to zerver.toml, and that to the environment. The service is built and asked, so a
+    /// mistake in zerver.toml is named here, too.
+    #[command(after_help = EXIT_CODES)]
+    Config(Config),
     /// Write one request to a portable file, or as a Rust test, without its secrets
     #[command(after_help = EXIT_CODES)]
     Export(Export),
@@ -218,6 +229,28 @@ impl Filter {
             limit,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// Where the service listens
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:3000")]
+    pub(crate) addr: String,
+    /// Where it tells its metrics
+    #[arg(long, value_name = "PATH", default_value = "/metrics")]
+    pub(crate) path: String,
+    /// Print it once
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Config {
+    /// The folder of the service's package
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) app: PathBuf,
+    #[command(flatten)]
+    pub(crate) program: Program,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
 use zerver_trace::text::clean;
@@ -87,6 +88,20 @@ impl Output {
         self.stdout.write_all(text.as_bytes())?;
         self.stdout.flush()?;
         Ok(())
+    }
+
+    /// The same in the place of what was there: the screen is not cleared first, so that nothing flickers. What does not fit
+    /// is left out.
+    pub(crate) fn screen(&mut self, text: &str) -> Result<(), Trouble> {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+        let rows = size.map_or(usize::MAX, |size| usize::from(size.ws_row).saturating_sub(1).max(1));
+        let text = match self.stdout.current_choice() {
+            ColorChoice::Never => strip_str(text).to_string(),
+            _ => text.to_owned(),
+        };
+        let lines: String = text.lines().take(rows).map(|line| format!("{line}\x1b[K\n")).collect();
+        // Home, lines that do not wrap, and nothing below them.
+        self.bytes(format!("\x1b[H\x1b[?7l{lines}\x1b[J\x1b[?7h").as_bytes())
     }
 
     /// Data for programs.

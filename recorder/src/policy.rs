@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use xxhash_rust::xxh3::xxh3_64;
 use zerver_trace::{Capture, Kept};
@@ -39,14 +39,18 @@ impl Default for Tail {
 /// Counts what was kept in each second, by the clock of the requests, for all workers together.
 #[derive(Debug)]
 pub(crate) struct Rate {
-    limit: u32,
+    limit: AtomicU32,
     /// The second in the upper half, the count in the lower.
     counted: AtomicU64,
 }
 
 impl Rate {
     pub(crate) const fn new(limit: u32) -> Self {
-        Self { limit, counted: AtomicU64::new(0) }
+        Self { limit: AtomicU32::new(limit), counted: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn set(&self, limit: u32) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     fn allows(&self, unix_ns: u64) -> bool {
@@ -55,7 +59,8 @@ impl Rate {
             |counted: u64| if (counted >> 32) << 32 == second { counted & u64::from(u32::MAX) } else { 0 };
         self.counted
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |counted| {
-                (count(counted) < u64::from(self.limit)).then(|| second | (count(counted) + 1))
+                (count(counted) < u64::from(self.limit.load(Ordering::Relaxed)))
+                    .then(|| second | (count(counted) + 1))
             })
             .is_ok()
     }
@@ -72,6 +77,11 @@ pub(crate) struct Judge {
 impl Judge {
     pub(crate) fn new(tail: Tail, rate: Arc<Rate>) -> Self {
         Self { tail, rate, flows: HashMap::new() }
+    }
+
+    /// Judges by this from now on; what is known of the flows stays.
+    pub(crate) fn set(&mut self, tail: Tail) {
+        self.tail = tail;
     }
 
     /// Why to keep a capture; none for one that is only to be counted.

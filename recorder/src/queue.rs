@@ -2,13 +2,13 @@
 //! the worker that made it, so that what is not kept is freed where it was allocated.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
 
 use crossbeam_channel::{Receiver, Sender};
 use zerver_trace::{Capture, EventSink, Kept};
 
-use crate::policy::{Judge, Policy, Rate};
+use crate::policy::{Judge, Policy, Rate, Tail};
 use crate::quiet;
 
 /// So many workers can judge at the same time without meeting.
@@ -24,7 +24,10 @@ pub(crate) struct Queue {
     /// else here.
     asleep: AtomicBool,
     writer: OnceLock<Thread>,
-    shards: Option<Vec<Shard>>,
+    /// Whether all are kept, unjudged.
+    keeps_all: AtomicBool,
+    shards: Vec<Shard>,
+    rate: Arc<Rate>,
     overflowed: AtomicU64,
 }
 
@@ -45,25 +48,41 @@ thread_local! {
 impl Queue {
     pub(crate) fn new(policy: &Policy, len: usize) -> (Arc<Self>, Receiver<Accepted>) {
         let (sender, receiver) = crossbeam_channel::bounded(len.max(1));
-        let shards = match policy {
-            Policy::All => None,
-            Policy::Tail(tail) => {
-                let rate = Arc::new(Rate::new(tail.max_per_second));
-                let shard = || Shard {
-                    judge: Mutex::new(Judge::new(tail.clone(), Arc::clone(&rate))),
-                    not_kept: AtomicU64::new(0),
-                };
-                Some(std::iter::repeat_with(shard).take(SHARDS).collect())
-            }
+        let tail = match policy {
+            Policy::All => Tail::default(),
+            Policy::Tail(tail) => tail.clone(),
         };
+        let rate = Arc::new(Rate::new(tail.max_per_second));
+        let shard = || Shard {
+            judge: Mutex::new(Judge::new(tail.clone(), Arc::clone(&rate))),
+            not_kept: AtomicU64::new(0),
+        };
+        let shards = std::iter::repeat_with(shard).take(SHARDS).collect();
         let queue = Self {
             sender,
             asleep: AtomicBool::new(false),
             writer: OnceLock::new(),
+            keeps_all: AtomicBool::new(*policy == Policy::All),
             shards,
+            rate,
             overflowed: AtomicU64::new(0),
         };
         (Arc::new(queue), receiver)
+    }
+
+    /// Keeps by another policy from now on. Not for workers: it waits for them.
+    pub(crate) fn set_policy(&self, policy: &Policy) {
+        if let Policy::Tail(tail) = policy {
+            self.rate.set(tail.max_per_second);
+            for shard in &self.shards {
+                shard.judge.lock().unwrap_or_else(PoisonError::into_inner).set(tail.clone());
+            }
+        }
+        self.keeps_all.store(*policy == Policy::All, Ordering::Relaxed);
+    }
+
+    pub(crate) fn waiting(&self) -> u64 {
+        self.sender.len() as u64
     }
 
     pub(crate) fn overflowed(&self) -> u64 {
@@ -71,11 +90,14 @@ impl Queue {
     }
 
     pub(crate) fn not_kept(&self) -> u64 {
-        self.shards.iter().flatten().map(|shard| shard.not_kept.load(Ordering::Relaxed)).sum()
+        self.shards.iter().map(|shard| shard.not_kept.load(Ordering::Relaxed)).sum()
     }
 
     fn judge(&self, capture: &Capture) -> Option<Kept> {
-        let Some(shards) = &self.shards else { return Some(Kept::All) };
+        if self.keeps_all.load(Ordering::Relaxed) {
+            return Some(Kept::All);
+        }
+        let shards = &self.shards;
         let first = SHARD.with(|shard| *shard);
         for at in first..first + SHARDS {
             let shard = &shards[at % SHARDS];

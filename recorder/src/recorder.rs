@@ -185,9 +185,20 @@ impl Recorder {
         self.shared.declare(flows.to_vec());
     }
 
+    /// Keeps by another policy from now on.
+    pub fn set_policy(&self, policy: &Policy) {
+        self.shared.queue.set_policy(policy);
+    }
+
     /// How it goes. Cheap.
     pub fn status(&self) -> Status {
         self.shared.status()
+    }
+
+    /// The same, for somebody who may outlive this.
+    pub fn watch(&self) -> impl Fn() -> Status + Send + Sync + 'static + use<> {
+        let shared = Arc::clone(&self.shared);
+        move || shared.status()
     }
 
     /// Waits until all that was accepted so far can be read by other processes, or until recording is paused.

@@ -15,6 +15,8 @@ pub(crate) type Observer = Box<dyn Fn(&Change) + Send + Sync>;
 /// How recording goes. Counts are of this recorder, not of the store's whole life.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
+    /// Requests that wait to be described and written.
+    pub waiting: u64,
     /// Traces that a commit made last.
     pub recorded: u64,
     /// Requests which the policy did not keep.
@@ -84,6 +86,7 @@ impl Shared {
     pub(crate) fn status(&self) -> Status {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Status {
+            waiting: self.queue.waiting(),
             recorded: count(&self.counts.recorded),
             not_kept: self.queue.not_kept(),
             overflowed: self.queue.overflowed(),

@@ -8,12 +8,14 @@
 mod corpus;
 mod diff;
 mod json;
+mod measures;
 mod replayer;
 mod rfc3339;
 mod shares;
 pub mod shown;
 mod simulate;
 mod timeline;
+mod told;
 mod why;
 pub mod wire;
 
@@ -23,6 +25,7 @@ pub use diff::{
     Typical, What, changed_lines, span, typical,
 };
 pub use json::Json;
+pub use measures::{ClassMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures};
 pub use replayer::{
     Applied, Coverage, EditError, Edits, Ending, Fault, Finding, FindingClass, Live, Opened, Refusal, Replay,
     Replied, Report, Secrets, Seen, SlotEdit, Source, Timers, Trial, World, Wrong, apart, flow_is_gone,
@@ -36,4 +39,5 @@ pub use timeline::{
     Attempt, Contributor, Effect, End, Failure, Gap, Io, Move, Part, Run, Step, Timeline, TimelineJson,
     Totals, Verdict, Write, median,
 };
+pub use told::{SettingFrom, SettingTold};
 pub use why::{Association, Group, Link, MIN_POPULATION, Place, Spread, Standing, Usual, Why, WhyJson};

@@ -7,14 +7,15 @@ use std::time::Duration;
 use zerver_engine::{EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, Scheduling};
 use zerver_trace::{EventSink, FlowInfo};
 
+use crate::config::{Config, cores};
 use crate::effects::kv;
 use crate::interpreter::{Interpreter, Interpreters};
 use crate::prepare::{Live, LiveError, Prepare};
-use crate::schedule::{Low, Rule, Shared};
-use crate::service::Service;
+use crate::schedule::{Low, Rule, Shared, Tuning};
+use crate::service::{Service, StatusOf};
 use crate::shell::Router;
 use crate::twice::{TellImpure, Twice};
-use crate::{Limits, Running, StartError, listen};
+use crate::{Limits, Recording, Running, StartError, listen};
 
 /// A service, before it runs.
 ///
@@ -38,16 +39,9 @@ pub struct App {
     interpreters: Interpreters,
     live: Option<Prepare>,
     render: RenderFailure,
-    limits: Limits,
-    deadline: Duration,
-    addr: String,
-    workers: Option<usize>,
-    batch_workers: Option<usize>,
-    scheduling: Scheduling,
-    rules: Vec<Rule>,
-    stuck_after: Duration,
-    health: Option<String>,
-    hosts: Vec<String>,
+    config: Config,
+    /// How recording goes, where somebody records.
+    recorder: Option<StatusOf>,
 }
 
 impl Default for App {
@@ -66,16 +60,8 @@ impl App {
             interpreters: Interpreters::live(),
             live: None,
             render: |failure, _| failure.to_response(),
-            limits: Limits::default(),
-            deadline: Duration::from_secs(30),
-            addr: "127.0.0.1:3000".to_owned(),
-            workers: None,
-            batch_workers: None,
-            scheduling: Scheduling::default(),
-            rules: Vec::new(),
-            stuck_after: Duration::from_secs(1),
-            health: Some("/healthz".to_owned()),
-            hosts: Vec::new(),
+            config: Config::default(),
+            recorder: None,
         }
     }
 
@@ -138,57 +124,57 @@ impl App {
     /// How long the steps and effects of a request may take, where its flow does not say; 30 s. Then it is answered
     /// with a 504 and what is in flight is cancelled. Reading the body has [`Limits`] of its own.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.config.deadline = deadline;
         self
     }
 
     /// How large the body of a request may be, in bytes; 1 MiB.
     pub fn body_limit(mut self, bytes: usize) -> Self {
-        self.limits.body_bytes = bytes;
+        self.config.limits.body_bytes = bytes;
         self
     }
 
     /// All limits of the HTTP shell.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.config.limits = limits;
         self
     }
 
-    /// Where to listen, where `ZERVER_ADDR` does not say; `127.0.0.1:3000`.
+    /// Where to listen; `127.0.0.1:3000`. As all settings it gives way to `zerver.toml`, and to the environment.
     pub fn addr(mut self, addr: impl Into<String>) -> Self {
-        self.addr = addr.into();
+        self.config.addr = addr.into();
         self
     }
 
     /// How many threads serve requests; as many as there are cores.
     pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = Some(workers);
+        self.config.workers = Some(workers);
         self
     }
 
     /// How many threads of low priority run batch requests, and those of flows whose steps keep others waiting; as many as
     /// there are cores. With none, workers run them after all others.
     pub fn batch_workers(mut self, workers: usize) -> Self {
-        self.batch_workers = Some(workers);
+        self.config.batch_workers = Some(workers);
         self
     }
 
     /// How requests wait for their turn, and when they are sent away.
     pub fn scheduling(mut self, scheduling: Scheduling) -> Self {
-        self.scheduling = scheduling;
+        self.config.scheduling = scheduling;
         self
     }
 
     /// Adds a rule that gives requests another class than that of their flow; the first one that matches counts.
     pub fn class_rule(mut self, rule: Rule) -> Self {
-        self.rules.push(rule);
+        self.config.rules.push(rule);
         self
     }
 
     /// For how long a step may run until its worker counts as stuck; 1 s. Its connections wait then, and another worker
     /// takes new ones.
     pub fn stuck_after(mut self, time: Duration) -> Self {
-        self.stuck_after = time;
+        self.config.stuck_after = time;
         self
     }
 
@@ -196,14 +182,34 @@ impl App {
     /// with 200, or with 503 where every worker is stuck; this machine is also told which step each worker runs. Such
     /// requests are not recorded.
     pub fn health(mut self, path: Option<&str>) -> Self {
-        self.health = path.map(str::to_owned);
+        self.config.health = path.map(str::to_owned);
+        self
+    }
+
+    /// Where a GET is told what the service measures, unless a flow takes that path: as OpenMetrics text for Prometheus, or
+    /// as JSON to who accepts only that, as `zerver top` does; `/metrics`. None: nowhere. Only this machine is told, unless
+    /// [`App::metrics_for_all`] says otherwise; others get a 404. Such requests are not recorded.
+    pub fn metrics(mut self, path: Option<&str>) -> Self {
+        self.config.metrics.path = path.map(str::to_owned);
+        self
+    }
+
+    /// Whether other machines are told as well. Whoever can send a request learns the names of all flows and steps then.
+    pub fn metrics_for_all(mut self, remote: bool) -> Self {
+        self.config.metrics.remote = remote;
+        self
+    }
+
+    /// What is recorded, where it runs as a program ([`run`](crate::run())).
+    pub fn recording(mut self, recording: Recording) -> Self {
+        self.config.recording = recording;
         self
     }
 
     /// Allows requests for this host only, a name without a port; called again, for this one too. Others get a 421.
     /// Without it all hosts are allowed.
     pub fn allow_host(mut self, host: impl Into<String>) -> Self {
-        self.hosts.push(host.into());
+        self.config.hosts.push(host.into());
         self
     }
 
@@ -221,31 +227,33 @@ impl App {
     /// # Errors
     /// When the flows contradict each other, or the address cannot be listened on.
     pub fn start(self, settings: Settings) -> Result<Running, StartError> {
-        self.scheduling.check().map_err(StartError::Scheduling)?;
-        let flows = self.ready_flows()?;
+        let config = self.config;
+        config.scheduling.check().map_err(StartError::Scheduling)?;
+        let flows = ready_flows(&self.flows, self.render)?;
         let router = Router::new(&flows)?;
         let listener = match settings.listener {
             Some(listener) => listen::prepare(listener)?,
-            None => listen::listen(settings.addr.as_deref().unwrap_or(&self.addr))?,
+            None => listen::listen(settings.addr.as_deref().unwrap_or(&config.addr))?,
         };
         let live = Live::open(self.interpreters, self.live).map_err(StartError::Live)?;
-        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let workers = self.workers.unwrap_or_else(cores).max(1);
-        let low_workers = self.batch_workers.unwrap_or_else(cores);
-        let low = (low_workers > 0).then(|| Arc::new(Low::new(&self.scheduling, workers)));
+        let workers = config.workers.unwrap_or_else(cores).max(1);
+        let low_workers = config.batch_workers.unwrap_or_else(cores);
+        let low = (low_workers > 0).then(|| Arc::new(Low::new(&config.scheduling, workers)));
+        let tuning = Tuning { scheduling: config.scheduling, rules: config.rules, deadline: config.deadline };
         let service = Service {
             router,
             interpreters: live.interpreters,
             render: self.render,
-            limits: self.limits,
-            deadline: self.deadline,
-            hosts: self.hosts,
+            limits: config.limits,
+            hosts: config.hosts,
             sink: settings.sink,
             token: settings.record_token,
             twice: settings.twice.map(Twice::new),
             no_flow: Arc::default(),
-            schedule: Shared::new(self.scheduling, self.rules, low, flows, self.stuck_after),
-            health: self.health,
+            schedule: Shared::new(tuning, low, flows, config.stuck_after),
+            health: config.health,
+            metrics: config.metrics,
+            recorder: self.recorder,
         };
         Running::start(service, listener, workers, low_workers, live.kept)
     }
@@ -255,21 +263,31 @@ impl App {
         Live::open(self.interpreters, self.live)
     }
 
-    pub(crate) const fn default_deadline(&self) -> Duration {
-        self.deadline
+    /// What the program says of its settings.
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
     }
 
-    pub(crate) fn listens_on(&self) -> &str {
-        &self.addr
+    /// The same service with other settings.
+    pub(crate) fn with_config(self, config: Config) -> Self {
+        Self { config, ..self }
+    }
+
+    pub(crate) fn recorded_by(self, status: StatusOf) -> Self {
+        Self { recorder: Some(status), ..self }
     }
 
     pub(crate) fn ready_flows(&self) -> Result<Vec<Arc<Flow>>, StartError> {
-        let ready = |(at, def): (usize, &FlowDef)| match Flow::new(def, self.render) {
-            Ok(flow) => Ok(Arc::new(flow.numbered(u16::try_from(at).unwrap_or(u16::MAX)))),
-            Err(error) => Err(StartError::Slots { slug: def.name().to_owned(), error }),
-        };
-        self.flows.iter().enumerate().map(ready).collect()
+        ready_flows(&self.flows, self.render)
     }
+}
+
+fn ready_flows(flows: &[FlowDef], render: RenderFailure) -> Result<Vec<Arc<Flow>>, StartError> {
+    let ready = |(at, def): (usize, &FlowDef)| match Flow::new(def, render) {
+        Ok(flow) => Ok(Arc::new(flow.numbered(u16::try_from(at).unwrap_or(u16::MAX)))),
+        Err(error) => Err(StartError::Slots { slug: def.name().to_owned(), error }),
+    };
+    flows.iter().enumerate().map(ready).collect()
 }
 
 /// What a service is started with.

@@ -32,7 +32,10 @@ pub(crate) async fn drive(
     let mut next = Next::Run;
     loop {
         next = match next {
-            Next::Ended => return Drove::Ended,
+            Next::Ended => {
+                lane.waited_until(watch.now_ns());
+                return Drove::Ended;
+            }
             Next::Run if watch.now_ns() >= deadline_ns => {
                 job.stop(Stop::Deadline, watch.now_ns());
                 return Drove::Ended;
@@ -46,7 +49,7 @@ pub(crate) async fn drive(
                 }
                 let step = job.position();
                 let at_ns = watch.now_ns();
-                lane.begin(step, at_ns);
+                lane.begin(step, job.ready_ns(), at_ns);
                 let next = job.run(watch);
                 lane.end(step, at_ns, watch.now_ns());
                 if next == Next::Run && job.position() == step {
@@ -87,7 +90,12 @@ pub(crate) async fn drive(
                     tokio::select! {
                         biased;
                         landed = landing => match landed {
-                            Some((number, performed)) => next = job.complete(number, watch, performed),
+                            Some((number, performed)) => {
+                                if !job.waits_for(number) {
+                                    lane.late();
+                                }
+                                next = job.complete(number, watch, performed);
+                            }
                             // A job that waits for nothing; the engine rules it out.
                             None => {
                                 job.stop(Stop::Deadline, watch.tick());
@@ -96,6 +104,7 @@ pub(crate) async fn drive(
                         },
                         () = late => {
                             job.stop(Stop::Deadline, watch.tick());
+                            lane.waited_until(watch.now_ns());
                             return Drove::Ended;
                         }
                     }

@@ -29,7 +29,7 @@ const READ_AHEAD: usize = 64 << 10;
 /// Replays what it is asked to, until nobody asks any more.
 pub(crate) fn serve(app: App, socket: &Path) -> Result<(), StartError> {
     let flows = app.ready_flows()?.into_iter().map(Hosted::new).collect();
-    let deadline = app.default_deadline();
+    let deadline = app.config().deadline;
     let mut host = Host { flows, deadline, closed: Some(app), live: None };
     let spoken = UnixStream::connect(socket).and_then(|stream| host.converse(stream));
     spoken.map_err(|error| StartError::Ipc { socket: socket.to_owned(), error })

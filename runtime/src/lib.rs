@@ -3,7 +3,7 @@
 mod accept;
 mod answered;
 mod app;
-
+mod config;
 mod drive;
 mod environment;
 /// The part that performs no I/O. What users need of it is in the [`prelude`].
@@ -24,6 +24,8 @@ mod notice;
 mod prepare;
 mod record;
 mod recorded;
+mod recording;
+mod reload;
 mod run;
 mod running;
 mod schedule;
@@ -40,6 +42,7 @@ pub use effects::{clock, http, kv, sleep};
 pub use limits::Limits;
 pub use prepare::{Live, LiveError};
 pub use record::build_id;
+pub use recording::{Keep, Recording};
 pub use run::run;
 pub use running::Running;
 pub use schedule::Rule;

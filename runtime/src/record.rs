@@ -1,4 +1,4 @@
-//! Opens the recorder that the environment asks for.
+//! Opens the recorder that the settings ask for.
 
 use std::hash::{DefaultHasher, Hasher};
 use std::io::BufReader;
@@ -6,24 +6,29 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::{fs, io};
 
-use zerver_recorder::{Change, Options, Policy, Recorder, Status, Tail};
+use zerver_recorder::{Change, Options, Recorder, Status};
 
-use crate::environment::{Environment, Record};
+use crate::config::{Loaded, STORE};
 use crate::{StartError, notice};
 
 /// Opens the store, if anything is to be recorded.
 ///
 /// # Errors
 /// When the store cannot be opened and somebody has asked for it. If nobody has, the service is more important.
-pub(crate) fn open(environment: &Environment) -> Result<Option<Recorder>, StartError> {
-    let policy = match environment.record {
-        Some(Record::Off) => return Ok(None),
-        Some(Record::All) => Policy::All,
-        Some(Record::Tail) | None => Policy::Tail(Tail::default()),
+pub(crate) fn open(loaded: &Loaded, dev: bool) -> Result<Option<Recorder>, StartError> {
+    let recording = &loaded.config.recording;
+    let Some(policy) = recording.policy() else { return Ok(None) };
+    let dir = recording.store.clone().unwrap_or_else(|| PathBuf::from(STORE));
+    let options = Options {
+        policy,
+        build: build_id().to_owned(),
+        body_limit: recording.body_bytes,
+        queue_len: recording.queue,
+        max_age: recording.max_age,
+        max_bytes: recording.max_bytes,
+        ..Options::new(&dir)
     };
-    let dir = environment.store.clone().unwrap_or_else(|| PathBuf::from(".zerver"));
-    let options = Options { policy, build: build_id().to_owned(), ..Options::new(&dir) };
-    let asked_for = environment.dev || environment.store.is_some() || environment.record.is_some();
+    let asked_for = dev || loaded.is_said("recording.store") || loaded.is_said("recording.keep");
     match Recorder::open(options) {
         Ok(recorder) => {
             recorder.observe(tell);

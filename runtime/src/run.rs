@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use zerver_recorder::Recorder;
 
 use crate::environment::Environment;
+use crate::reload::Reload;
 use crate::{App, Impure, Settings, StartError, host, listen, notice, record};
 
 /// The exit code of a service that could not start.
@@ -20,14 +21,15 @@ const TROUBLE: u8 = 2;
 /// The exit code of a service that was told twice to stop.
 const FORCED: i32 = 1;
 
-/// Runs a service until SIGTERM or SIGINT (Ctrl-C), as [`main!`](crate::main) does: the environment says where it
-/// listens and what it records.
+/// Runs a service until SIGTERM or SIGINT (Ctrl-C), as [`main!`](crate::main) does: its settings, in which
+/// `zerver.toml` and the environment win over the program, say where it listens and what it records.
 ///
 /// On the first signal it stops accepting, answers what is in flight, and writes what is recorded; then the exit code
 /// is 0. On the second it exits at once with 1. When it cannot start, the code is 2 and standard error says why.
 ///
-/// A SIGHUP counts as such a signal where the service runs in a terminal, which has then gone away; elsewhere it does
-/// nothing, for there is nothing to reload. A limit on the size of files (SIGXFSZ) is to the recorder what a full disk
+/// A SIGHUP has it read `zerver.toml` again: what can change while it runs is changed, and standard error says what cannot.
+/// A file with a mistake in it changes nothing. Where the service ran in a terminal that has gone away, a SIGHUP counts as
+/// a signal to stop. A limit on the size of files (SIGXFSZ) is to the recorder what a full disk
 /// is.
 pub fn run(app: App) -> ExitCode {
     match try_run(app) {
@@ -48,11 +50,17 @@ impl App {
 
 fn try_run(app: App) -> Result<(), StartError> {
     let environment = Environment::read()?;
+    if environment.catalog {
+        return print(&app.catalog()?);
+    }
+    let layers = environment.layers(app.config().clone());
+    let loaded = layers.load()?;
+    if environment.settings {
+        return print(&loaded.told());
+    }
+    let app = app.with_config(loaded.config.clone());
     if let Some(socket) = &environment.ipc {
         return host::serve(app, socket);
-    }
-    if environment.catalog {
-        return print_catalog(&app);
     }
     // From here on a signal drains instead of killing, also one that arrives while it starts.
     let runtime =
@@ -63,24 +71,20 @@ fn try_run(app: App) -> Result<(), StartError> {
     };
     let listener = match listen::inherited()? {
         Some(listener) => listener,
-        None => listen::listen(environment.addr.as_deref().unwrap_or(app.listens_on()))?,
+        None => listen::listen(&loaded.config.addr)?,
     };
-    let recorder = record::open(&environment)?;
+    let recorder = record::open(&loaded, environment.dev)?;
     if let Some(recorder) = &recorder {
         recorder.declare(&app.catalog()?);
     }
-    let app = match environment.workers {
-        Some(workers) => app.workers(workers),
-        None => app,
-    };
-    let app = match environment.batch_workers {
-        Some(workers) => app.batch_workers(workers),
+    let app = match &recorder {
+        Some(recorder) => app.recorded_by(Box::new(recorder.watch())),
         None => app,
     };
     let running = app.start(Settings {
         listener: Some(listener),
         sink: recorder.as_ref().map(Recorder::sink),
-        record_token: environment.record_token,
+        record_token: loaded.config.recording.token.clone(),
         twice: environment.twice.then(|| Arc::new(tell_impure) as _),
         ..Settings::default()
     })?;
@@ -89,10 +93,14 @@ fn try_run(app: App) -> Result<(), StartError> {
     if !environment.dev {
         notice::say(&format!("listening on http://{}", running.addr()));
     }
-    runtime.block_on(signals.next());
+    let mut reload =
+        Reload { layers, started: loaded.clone(), loaded, running: &running, recorder: recorder.as_ref() };
+    while runtime.block_on(signals.next()) == Told::Reload {
+        reload.now();
+    }
     tell(notify, "STOPPING=1");
     std::thread::spawn(move || {
-        runtime.block_on(signals.next());
+        while runtime.block_on(signals.next()) == Told::Reload {}
         std::process::exit(FORCED);
     });
     running.stop();
@@ -107,11 +115,11 @@ fn tell_impure(impure: &Impure) {
     notice::warn(&format!("{impure}; a step may use nothing but its slots (ZERVER_TWICE=0 runs it once)"));
 }
 
-fn print_catalog(app: &App) -> Result<(), StartError> {
-    let catalog = app.catalog()?;
+/// Prints one JSON document.
+fn print(document: &impl serde::Serialize) -> Result<(), StartError> {
     let mut out = io::stdout().lock();
     // Whoever asked may have gone; that is not for us to say.
-    let _ = serde_json::to_writer(&mut out, &catalog).map_err(io::Error::from).and_then(|()| writeln!(out));
+    let _ = serde_json::to_writer(&mut out, document).map_err(io::Error::from).and_then(|()| writeln!(out));
     Ok(())
 }
 
@@ -128,7 +136,14 @@ fn tell(socket: Option<&OsStr>, state: &str) {
     }
 }
 
-/// The signals that stop a service.
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Stop,
+    Reload,
+}
+
+/// The signals that a service listens to.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -145,18 +160,24 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
-            in_terminal: io::stdin().is_terminal() || io::stderr().is_terminal(),
+            in_terminal: is_in_terminal(),
             _too_large: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 
-    async fn next(&mut self) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => if self.in_terminal { return },
-            }
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            // A terminal that has gone away is none any more.
+            _ = self.hang_up.recv() => match self.in_terminal && !is_in_terminal() {
+                true => Told::Stop,
+                false => Told::Reload,
+            },
         }
     }
+}
+
+fn is_in_terminal() -> bool {
+    io::stdin().is_terminal() || io::stderr().is_terminal()
 }

@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{Barrier, oneshot};
 
 use crate::accept::Acceptor;
-use crate::schedule::{self, Board, Seat};
+use crate::schedule::{self, Board, Seat, Tuning};
 use crate::service::Service;
 use crate::time::Zero;
 use crate::worker::{Crew, Worker};
@@ -28,6 +28,8 @@ pub struct Running {
     /// Who accepts stops when this is used, or dropped.
     stop: Option<oneshot::Sender<()>>,
     threads: Arc<Threads>,
+    service: Arc<Service>,
+    crew: Crew,
     /// The watchdog ends when this is dropped.
     watchdog: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
     /// What [`App::live`](crate::App::live) wants to outlive the threads.
@@ -38,6 +40,11 @@ impl Running {
     /// Where it listens.
     pub const fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Has another tuning hold from now on.
+    pub(crate) fn retune(&self, tuning: Tuning) {
+        schedule::retune(&self.crew.watched, &self.service.schedule, tuning);
     }
 
     /// Stops accepting, waits until the requests in flight are answered, or for [`Limits::drain`](crate::Limits), and
@@ -69,19 +76,26 @@ impl Running {
             watched: Arc::default(),
         };
         let place = Place { service: Arc::new(service), crew, threads: Arc::default() };
-        let (threads, watched) = (Arc::clone(&place.threads), Arc::clone(&place.crew.watched));
+        let (threads, crew, service) =
+            (Arc::clone(&place.threads), place.crew.clone(), Arc::clone(&place.service));
         let start = || {
             (0..workers).try_for_each(|at| place.worker(at))?;
             (0..low_workers).try_for_each(|at| place.low_worker(at))?;
             Ok((place.acceptor(listener, limit)?, place.watchdog(workers)?))
         };
         match start() {
-            Ok((stop, watchdog)) => {
-                Ok(Self { addr, stop: Some(stop), threads, watchdog: Some(watchdog), _kept: kept })
-            }
+            Ok((stop, watchdog)) => Ok(Self {
+                addr,
+                stop: Some(stop),
+                threads,
+                service,
+                crew,
+                watchdog: Some(watchdog),
+                _kept: kept,
+            }),
             Err(error) => {
                 // Those that did start end again.
-                watched.drain();
+                crew.watched.drain();
                 Err(StartError::Worker(error))
             }
         }
@@ -130,14 +144,15 @@ impl Place {
     /// Starts a worker, which takes connections from then on.
     fn worker(&self, at: usize) -> io::Result<()> {
         let (outbox, inbox) = tokio::sync::mpsc::unbounded_channel();
-        let (name, board) = (format!("zerver-{at}"), Arc::new(Board::default()));
+        let (name, board) = (format!("zerver-{at}"), self.board());
+        self.service.schedule.enlist(name.clone(), Arc::clone(&board));
         let seat = Seat { name: name.clone(), board: Arc::clone(&board), outbox };
         let slept = Arc::new(AtomicBool::new(true));
         let (service, crew) = (Arc::clone(&self.service), self.crew.clone());
         let own = Arc::clone(&board);
         self.thread(name, board, move |ready| {
             let set_up = || {
-                let runtime = runtime(Some(Arc::clone(&slept)))?;
+                let runtime = runtime(Some(Arc::clone(&slept)), Some((&own, &crew.zero)))?;
                 Ok((runtime, Worker::new(service, crew, own, slept)?))
             };
             if let Some((runtime, worker)) = tell(ready, set_up()) {
@@ -148,13 +163,18 @@ impl Place {
         Ok(())
     }
 
+    fn board(&self) -> Arc<Board> {
+        Arc::new(Board::new(&self.service.schedule.flows))
+    }
+
     /// Starts a thread of low priority.
     fn low_worker(&self, at: usize) -> io::Result<()> {
-        let board = Arc::new(Board::default());
         let Some(low) = self.service.schedule.low.clone() else { return Ok(()) };
+        let (name, board) = (format!("zerver-batch-{at}"), self.board());
+        self.service.schedule.enlist(name.clone(), Arc::clone(&board));
         let (service, crew, own) = (Arc::clone(&self.service), self.crew.clone(), Arc::clone(&board));
-        self.thread(format!("zerver-batch-{at}"), board, move |ready| {
-            let Some(runtime) = tell(ready, runtime(None)) else { return };
+        self.thread(name, board, move |ready| {
+            let Some(runtime) = tell(ready, runtime(None, Some((&own, &crew.zero)))) else { return };
             if let (Err(error), 0) = (schedule::lower_priority(), at) {
                 notice::warn(&format!("batch runs with the priority of all others: {error}"));
             }
@@ -172,7 +192,7 @@ impl Place {
         let (watched, open) = (Arc::clone(&self.crew.watched), Arc::clone(&self.crew.open));
         self.thread("zerver-accept".to_owned(), Arc::default(), move |ready| {
             let set_up = || {
-                let runtime = runtime(None)?;
+                let runtime = runtime(None, None)?;
                 let context = runtime.enter();
                 let acceptor = Acceptor::new(listener, watched, open, limit)?;
                 drop(context);
@@ -235,11 +255,22 @@ impl Drop for Ends {
     }
 }
 
-/// A runtime for one thread, which says when it goes to sleep.
-fn runtime(slept: Option<Arc<AtomicBool>>) -> io::Result<LocalRuntime> {
+/// A runtime for one thread, which says when it goes to sleep, and counts on its board how long it is awake.
+fn runtime(
+    slept: Option<Arc<AtomicBool>>,
+    board: Option<(&Arc<Board>, &Arc<Zero>)>,
+) -> io::Result<LocalRuntime> {
     let mut builder = Builder::new_current_thread();
-    if let Some(slept) = slept {
-        builder.on_thread_park(move || slept.store(true, Ordering::Relaxed));
+    if let Some((board, zero)) = board {
+        let (sleeping, zero_then) = (Arc::clone(board), Arc::clone(zero));
+        builder.on_thread_park(move || {
+            if let Some(slept) = &slept {
+                slept.store(true, Ordering::Relaxed);
+            }
+            sleeping.sleeps(zero_then.elapsed_ns());
+        });
+        let (board, zero) = (Arc::clone(board), Arc::clone(zero));
+        builder.on_thread_unpark(move || board.wakes(zero.elapsed_ns()));
     }
     builder.enable_all().build_local(LocalOptions::default())
 }

@@ -1,23 +1,26 @@
-//! What all workers of a running program share. Nothing of it changes while it runs.
+//! What all workers of a running program share. Nothing of it changes while it runs, but the tuning of its schedule.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use zerver_engine::{Failure, Flow, RenderFailure, Request, Response};
+use zerver_recorder::Status;
 use zerver_trace::{EventSink, FlowInfo};
 
+use crate::config::Metrics;
 use crate::interpreter::Interpreters;
 use crate::schedule::Shared;
 use crate::shell::Router;
 use crate::twice::Twice;
 use crate::{Limits, time};
 
+/// Tells how recording goes.
+pub(crate) type StatusOf = Box<dyn Fn() -> Status + Send + Sync>;
+
 pub(crate) struct Service {
     pub(crate) router: Router,
     pub(crate) interpreters: Interpreters,
     pub(crate) render: RenderFailure,
     pub(crate) limits: Limits,
-    pub(crate) deadline: Duration,
     /// Empty: all.
     pub(crate) hosts: Vec<String>,
     pub(crate) sink: Option<Arc<dyn EventSink>>,
@@ -28,6 +31,9 @@ pub(crate) struct Service {
     pub(crate) schedule: Shared,
     /// Where to tell how it is, where no flow takes that path.
     pub(crate) health: Option<String>,
+    pub(crate) metrics: Metrics,
+    /// How recording goes, where there is any.
+    pub(crate) recorder: Option<StatusOf>,
     /// Stands in for the flow of requests which none takes.
     pub(crate) no_flow: Arc<FlowInfo>,
 }
@@ -46,7 +52,7 @@ impl std::ops::Deref for OwnService {
 
 impl Service {
     pub(crate) fn deadline_ns(&self, flow: &Flow) -> u64 {
-        time::nanos(flow.deadline().unwrap_or(self.deadline))
+        time::nanos(flow.deadline().unwrap_or_else(|| self.schedule.tuning().deadline))
     }
 
     /// Whether a request asks to be recorded, and may: by `x-zerver-record: <token>`.

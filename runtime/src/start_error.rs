@@ -77,11 +77,27 @@ pub enum StartError {
     #[error("{name}={value:?} is wrong; {allowed}")]
     Variable {
         /// Its name.
-        name: &'static str,
+        name: String,
         /// Its value.
         value: String,
         /// What it may be.
-        allowed: &'static str,
+        allowed: String,
+    },
+    /// A setting of `zerver.toml` has a wrong value, or is none.
+    #[error("{place}: {what}")]
+    Setting {
+        /// The file and the line, or the variable.
+        place: String,
+        /// What is wrong, and what would be right.
+        what: String,
+    },
+    /// `zerver.toml` cannot be read.
+    #[error("cannot read the settings in {}: {why}", path.display())]
+    ConfigFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
     },
     /// The store cannot be opened.
     #[error("cannot record: {error}; ZERVER_STORE names the folder, and ZERVER_RECORD=off records nothing")]

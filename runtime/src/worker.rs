@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Barrier, Notify, mpsc};
+use zerver_engine::Scheduling;
 
 use crate::ids::Ids;
 use crate::schedule::{Board, Shared, Turns, Watched};
@@ -26,6 +27,8 @@ const GRACE: Duration = Duration::from_millis(200);
 pub(crate) enum Message {
     /// Serve this connection.
     Connection(TcpStream, SocketAddr),
+    /// Give turns in another way from now on.
+    Retune(Arc<Scheduling>),
     /// Finish what is in flight, then stop.
     Drain,
 }
@@ -96,12 +99,13 @@ impl Worker {
         board: Arc<Board>,
         slept: Arc<AtomicBool>,
     ) -> io::Result<Rc<Self>> {
-        let Shared { settings, flows, .. } = &service.schedule;
+        let Shared { flows, .. } = &service.schedule;
+        let settings = &service.schedule.tuning().scheduling;
         Ok(Rc::new(Self {
             clock: Clock::new(Arc::clone(&crew.zero)),
             ids: Ids::new().map_err(|error| io::Error::other(error.to_string()))?,
             drain: Drain::default(),
-            turns: Turns::new(settings, flows.len(), Arc::clone(&crew.zero), slept),
+            turns: Turns::new(settings, flows.len(), Arc::clone(&crew.zero), slept, Arc::clone(&board)),
             board,
             own_service: Arc::new(OwnService(Arc::clone(&service))),
             service,
@@ -116,8 +120,12 @@ impl Worker {
     pub(crate) async fn work(self: &Rc<Self>, mut inbox: Inbox) {
         let worker = Rc::clone(self);
         tokio::task::spawn_local(async move { worker.turns.pulse().await });
-        while let Some(Message::Connection(socket, peer)) = inbox.recv().await {
-            self.open(socket, peer);
+        loop {
+            match inbox.recv().await {
+                Some(Message::Connection(socket, peer)) => self.open(socket, peer),
+                Some(Message::Retune(settings)) => self.turns.retune(&settings),
+                Some(Message::Drain) | None => break,
+            }
         }
         while let Ok(message) = inbox.try_recv() {
             if let Message::Connection(socket, peer) = message {

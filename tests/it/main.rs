@@ -2,6 +2,7 @@
 
 mod architecture;
 mod changed;
+mod config;
 mod corpus;
 mod dev;
 mod diff;

@@ -103,7 +103,7 @@ fn a_damaged_store_is_repaired_and_the_damaged_file_put_aside() {
     }
 }
 
-/// Without a terminal that could go away there is nothing to end for, and nothing to reload.
+/// Without a terminal that could go away there is nothing to end for.
 #[test]
 fn a_hang_up_does_no_harm() {
     let place = Place::new();

@@ -1,7 +1,9 @@
 //! One file per command, and what is common to their ends.
 
+mod ask;
 mod catalog;
 mod completions;
+mod config;
 mod dev;
 mod diff;
 mod doctor;
@@ -10,6 +12,7 @@ mod import;
 mod ls;
 pub(crate) mod replay;
 mod simulate;
+mod top;
 mod trace;
 mod tui;
 mod why;
@@ -44,7 +47,9 @@ fn one(cli: &Cli, output: &mut Output) -> Result<Done, Trouble> {
         Command::Diff(args) => diff::run(args, global, output),
         Command::Why(args) => why::run(args, global, output),
         Command::Simulate(args) => simulate::run(args, global, output),
+        Command::Top(args) => top::run(args, global, output),
         Command::Catalog(args) => catalog::run(args, global, output),
+        Command::Config(args) => config::run(args, global, output),
         Command::Export(args) => export::run(args, global, output),
         Command::Import(args) => import::run(args, global, output),
         Command::Doctor(args) => doctor::run(args, global, output),

@@ -3,6 +3,7 @@
 //! Recorded text is cleaned here, before it is measured and painted.
 
 mod bar;
+pub(crate) mod config;
 pub(crate) mod corpus;
 pub(crate) mod diff;
 mod exchange;
@@ -15,6 +16,7 @@ pub(crate) mod simulate;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod timeline;
+pub(crate) mod top;
 pub(crate) mod why;
 
 use anstyle::Style;

@@ -248,6 +248,11 @@ impl Job {
         mem::take(&mut self.starts)
     }
 
+    /// Whether a call is in flight, and what asked for it still waits: if not, the job goes on as if there were no answer.
+    pub fn waits_for(&self, number: u32) -> bool {
+        self.plan.is_some() && self.in_flight.contains(&number)
+    }
+
     /// Takes in how a call ended. A call that is not in flight is ignored: its job went on without it.
     pub fn complete(&mut self, number: u32, at_ns: u64, performed: Performed) -> Next {
         let Some(at) = self.in_flight.iter().position(|&n| n == number) else { return self.next() };

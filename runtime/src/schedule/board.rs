@@ -1,12 +1,16 @@
 //! What a worker does at this moment, for other threads to see. Written by the worker alone, a few plain stores for each
 //! step.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use zerver_engine::RequestId;
+use zerver_engine::{Flow, RequestId};
+
+use super::tally::Tally;
 
 #[derive(Debug, Default)]
 pub(crate) struct Board {
+    pub(super) tally: Tally,
     /// Since when a step runs; 0 if none does.
     since_ns: AtomicU64,
     /// Its flow and its position in that.
@@ -31,6 +35,20 @@ pub(crate) struct Running {
 }
 
 impl Board {
+    pub(crate) fn new(flows: &[Arc<Flow>]) -> Self {
+        Self { tally: Tally::new(flows), ..Self::default() }
+    }
+
+    /// Its thread goes to sleep.
+    pub(crate) fn sleeps(&self, now_ns: u64) {
+        self.tally.sleeps(now_ns);
+    }
+
+    /// Its thread has woken up.
+    pub(crate) fn wakes(&self, now_ns: u64) {
+        self.tally.wakes(now_ns);
+    }
+
     /// A step begins. The time is that of the service, and not 0.
     pub(super) fn begin(&self, id: RequestId, flow: u16, step: u16, at_ns: u64) {
         let id = id.as_u128();

@@ -45,6 +45,7 @@ pub(crate) async fn carry(worker: &Worker, live: &mut Live, context: &Context) -
     let (job, watch) = live.job()?;
     let (flow, now_ns) = (job.flow().number(), watch.now_ns());
     let deadline_ns = now_ns.saturating_add(service.deadline_ns(job.flow()));
+    worker.board.tally.began[class as usize].add(1);
     let mut way = Way { id, class, flow, base_ns, deadline_ns };
     let slow_step = shared.slow_step(flow, base_ns + now_ns);
     let has_low = shared.low.is_some();
@@ -132,13 +133,14 @@ pub(super) async fn here(
         class: way.class,
         flow: way.flow,
         base_ns: way.base_ns,
-        quantum_ns: service.schedule.settings.class(way.class).quantum_ns,
+        quantum_ns: service.schedule.tuning().scheduling.class(way.class).quantum_ns,
         effects: service.limits.effects.max(1),
         since_ns: Cell::new(Some(began_ns)),
         last_ns: Cell::new(began_ns),
         has_turn: Cell::new(has_turn),
         ran_ns: Cell::new(0),
         slow_step: Cell::new(None),
+        last_step: Cell::new(None),
     };
     let drove = drive(job, watch, &service.interpreters, context, way.deadline_ns, &lane).await;
     lane.stop();
@@ -147,11 +149,12 @@ pub(super) async fn here(
 
 /// Gives it the class that the first matching rule says.
 fn classify(service: &Service, live: &mut Live) {
-    if service.schedule.rules.is_empty() {
+    let tuning = service.schedule.tuning();
+    if tuning.rules.is_empty() {
         return;
     }
     let Some(request) = live.request() else { return };
-    let found = service.schedule.rules.iter().find_map(|rule| Some((rule.class_of(request)?, rule)));
+    let found = tuning.rules.iter().find_map(|rule| Some((rule.class_of(request)?, rule)));
     let Some((class, rule)) = found else { return };
     let from = std::mem::replace(&mut live.class, class);
     if let (Some((job, watch)), true) = (live.job(), from != class) {

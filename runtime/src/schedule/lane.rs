@@ -40,11 +40,18 @@ pub(crate) struct Lane<'w> {
     /// How long its steps ran.
     pub(super) ran_ns: Cell<u64>,
     pub(super) slow_step: Cell<Option<u16>>,
+    /// Its last step, and when that returned.
+    pub(super) last_step: Cell<Option<(u16, u64)>>,
 }
 
 impl Lane<'_> {
-    /// A step begins.
-    pub(crate) fn begin(&self, step: u16, at_ns: u64) {
+    /// A step begins, which could have run since `ready_ns`.
+    pub(crate) fn begin(&self, step: u16, ready_ns: u64, at_ns: u64) {
+        self.waited_until(ready_ns);
+        if let Some(cells) = self.board.tally.step(self.flow, step) {
+            cells.queued_ns.add(at_ns.saturating_sub(ready_ns));
+            cells.yields.add(u64::from(self.last_step.get().is_some_and(|(last, _)| last == step)));
+        }
         self.board.begin(self.id, self.flow, step, self.base_ns + at_ns);
     }
 
@@ -52,9 +59,27 @@ impl Lane<'_> {
     pub(crate) fn end(&self, step: u16, at_ns: u64, end_ns: u64) {
         self.board.end();
         self.last_ns.set(end_ns);
+        self.last_step.set(Some((step, end_ns)));
+        if let Some(cells) = self.board.tally.step(self.flow, step) {
+            cells.runs.add(1);
+            cells.executing_ns.add(end_ns.saturating_sub(at_ns));
+        }
         if end_ns.saturating_sub(at_ns) > self.quantum_ns {
             self.overran(step, end_ns);
         }
+    }
+
+    /// The effects of its last step have taken until now; none, if it went on at once.
+    pub(crate) fn waited_until(&self, now_ns: u64) {
+        let Some((step, end_ns)) = self.last_step.get() else { return };
+        if let Some(cells) = self.board.tally.step(self.flow, step).filter(|_| now_ns > end_ns) {
+            cells.waiting_ns.add(now_ns - end_ns);
+        }
+    }
+
+    /// An effect has ended for which its job did not wait any more.
+    pub(crate) fn late(&self) {
+        self.board.tally.late.add(1);
     }
 
     /// The step because of which it is to move to low priority before its next one.
@@ -105,6 +130,9 @@ impl Lane<'_> {
     #[cold]
     fn overran(&self, step: u16, end_ns: u64) {
         Shared::count(&self.shared.counters.overruns);
+        if let Some(cells) = self.board.tally.step(self.flow, step) {
+            cells.overruns.add(1);
+        }
         let now_ns = self.base_ns + end_ns;
         let until_ns = self.turns.and_then(|turns| turns.overran(self.flow, step, now_ns));
         if let Some(until_ns) = until_ns.filter(|_| self.shared.low.is_some()) {
@@ -115,7 +143,7 @@ impl Lane<'_> {
                     self.shared.step_name(self.flow, step),
                     self.quantum_ns / 1_000_000,
                     self.shared.flow_name(self.flow),
-                    self.shared.settings.probation_ns / 1_000_000_000,
+                    self.shared.tuning().scheduling.probation_ns / 1_000_000_000,
                 ));
             }
         }

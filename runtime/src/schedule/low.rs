@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use thread_priority::{
@@ -18,6 +18,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use zerver_engine::{Class, Ready, Refused, Scheduling, Ticket, Why};
 
 use super::carry::{Way, here};
+use super::tally::Queues;
 use super::{Board, Turns};
 use crate::interpreter::Context;
 use crate::live::Live;
@@ -32,8 +33,12 @@ pub(crate) struct Low {
     inbox: mpsc::UnboundedSender<Entrant>,
     /// How many wait.
     waiting: AtomicUsize,
-    limit: usize,
+    limit: AtomicUsize,
     wake: Notify,
+    /// Sent back at once.
+    full: AtomicU64,
+    /// The queue, for whoever may not lock it; written under its lock.
+    queues: Queues,
     /// Locked by these threads only.
     queue: Mutex<Queue>,
     /// Workers that may still hand something over.
@@ -66,22 +71,39 @@ impl Low {
         Self {
             inbox,
             waiting: AtomicUsize::new(0),
-            limit: settings.batch.queue,
+            limit: AtomicUsize::new(settings.batch.queue),
             wake: Notify::new(),
+            full: AtomicU64::new(0),
+            queues: Queues::default(),
             queue: Mutex::new(queue),
             senders: AtomicUsize::new(senders),
         }
     }
 
+    /// Gives turns in another way from now on. Not for workers: it waits for a lock.
+    pub(super) fn retune(&self, settings: &Scheduling) {
+        self.limit.store(settings.batch.queue, Ordering::Relaxed);
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).ready.retune(settings.clone());
+    }
+
     /// Hands a request over. One that may not wait comes back at once.
     pub(super) fn put(&self, entrant: Entrant) {
-        if entrant.is_new && self.waiting.load(Ordering::Relaxed) >= self.limit {
+        if entrant.is_new && self.waiting.load(Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed) {
+            self.full.fetch_add(1, Ordering::Relaxed);
             return send_back(entrant, Refused { class: Class::Batch, why: Why::Full });
         }
         self.waiting.fetch_add(1, Ordering::Relaxed);
         // The receiver lives as long as this does.
         let _ = self.inbox.send(entrant);
         self.wake.notify_one();
+    }
+
+    pub(super) fn full(&self) -> u64 {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    pub(super) const fn queues(&self) -> &Queues {
+        &self.queues
     }
 
     /// How many wait.
@@ -133,6 +155,7 @@ impl Low {
             }
         }
         while let Some(turn) = ready.next(now_ns) {
+            self.queues.publish(ready);
             let Some(entrant) = entrants.remove(&turn.ticket) else { continue };
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             match turn.goes {

@@ -3,14 +3,16 @@
 //! A request runs inline in its connection's task, as if there were no scheduler, while its worker is calm: nobody waits,
 //! and the worker comes round quickly. Otherwise it waits for its turn (`turns`). Batch, and flows whose steps keep
 //! others waiting, run on threads of low priority (`low`). `carry` takes a request through all that; `lane` is what the
-//! driver sees of it. `board` shows other threads what a worker does, and `watchdog` looks at it.
+//! driver sees of it. `tally` is what a thread counts, and `measure` puts that together. `board` shows other threads what a worker does, and `watchdog` looks at it.
 
 mod board;
 mod carry;
 mod lane;
 mod low;
+mod measure;
 mod rules;
 mod shared;
+mod tally;
 mod turns;
 mod watchdog;
 
@@ -18,7 +20,8 @@ pub(crate) use board::Board;
 pub(crate) use carry::carry;
 pub(crate) use lane::{Drove, Lane};
 pub(crate) use low::{Low, lower_priority};
+pub(crate) use measure::measure;
 pub use rules::Rule;
-pub(crate) use shared::Shared;
+pub(crate) use shared::{Shared, Tuning};
 pub(crate) use turns::Turns;
-pub(crate) use watchdog::{Seat, Watched, health, watch};
+pub(crate) use watchdog::{Seat, Watched, health, retune, watch};

@@ -1,6 +1,7 @@
 //! Rules that give requests another class than that of their flow.
 
 use http::HeaderName;
+use serde_json::{Value as Json, json};
 use zerver_engine::{Class, Request};
 
 use crate::service::is_equal;
@@ -82,6 +83,21 @@ impl Rule {
     /// Why, for a trace.
     pub(super) fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// The rule as it is written in `zerver.toml`, for whoever may not know its token.
+    pub(crate) fn told(&self) -> Json {
+        let mut told = match &self.when {
+            When::Path(prefix) => json!({ "path": prefix }),
+            When::Header(name, value) => json!({ "header": name, "value": value }),
+            When::BodyOver(bytes) => json!({ "body_over": bytes }),
+            When::Asked { header, token: None } => json!({ "asked": header }),
+            When::Asked { header, token: Some(_) } => json!({ "asked": header, "token": "●●●●" }),
+        };
+        if let Some(class) = self.class {
+            told["class"] = class.as_str().into();
+        }
+        told
     }
 
     /// The class it gives to this request, if it matches.

@@ -1,23 +1,36 @@
 //! What all workers of a service share of its scheduling.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use zerver_engine::{Flow, Scheduling};
 
+use super::board::Board;
 use super::low::Low;
 use super::rules::Rule;
 
-pub(crate) struct Shared {
-    pub(crate) settings: Scheduling,
+/// What can change while the service runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Tuning {
+    pub(crate) scheduling: Scheduling,
     pub(crate) rules: Vec<Rule>,
+    /// For requests whose flow does not say.
+    pub(crate) deadline: Duration,
+}
+
+pub(crate) struct Shared {
+    /// Read by each request, without a lock; replaced as a whole.
+    tuning: ArcSwap<Tuning>,
     /// The threads of low priority, if there are any.
     pub(crate) low: Option<Arc<Low>>,
     pub(crate) flows: Vec<Arc<Flow>>,
     /// For how long a step may run until its worker counts as stuck.
     pub(crate) stuck_after: Duration,
     slow: Vec<Slow>,
+    /// All threads that run requests, and their names.
+    boards: Mutex<Vec<(String, Arc<Board>)>>,
     pub(super) counters: Counters,
 }
 
@@ -26,7 +39,10 @@ pub(crate) struct Shared {
 pub(super) struct Counters {
     /// Sent away, by the class that they had.
     pub(super) shed: [AtomicU64; 3],
-    /// Moved to low priority on their way.
+    /// Flows that were moved to low priority, and those that came back.
+    pub(super) demoted: AtomicU64,
+    pub(super) promoted: AtomicU64,
+    /// Requests that moved to low priority on their way.
     pub(super) moved: AtomicU64,
     /// Steps that ran for longer than the quantum of their class.
     pub(super) overruns: AtomicU64,
@@ -43,27 +59,74 @@ struct Slow {
 
 impl Shared {
     pub(crate) fn new(
-        settings: Scheduling,
-        rules: Vec<Rule>,
+        tuning: Tuning,
         low: Option<Arc<Low>>,
         flows: Vec<Arc<Flow>>,
         stuck_after: Duration,
     ) -> Self {
         let slow = flows.iter().map(|_| Slow::default()).collect();
-        Self { settings, rules, low, flows, stuck_after, slow, counters: Counters::default() }
+        let tuning = ArcSwap::from_pointee(tuning);
+        Self {
+            tuning,
+            low,
+            flows,
+            stuck_after,
+            slow,
+            boards: Mutex::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// What holds now. Not to be kept while something is waited for.
+    pub(crate) fn tuning(&self) -> arc_swap::Guard<Arc<Tuning>> {
+        self.tuning.load()
+    }
+
+    /// From now on something else holds.
+    pub(super) fn retune(&self, tuning: Tuning) {
+        self.tuning.store(Arc::new(tuning));
     }
 
     /// The step for whose sake a flow runs at low priority, if it does.
     pub(super) fn slow_step(&self, flow: u16, now_ns: u64) -> Option<u16> {
         let slow = self.slow.get(usize::from(flow))?;
-        (slow.until_ns.load(Ordering::Relaxed) > now_ns).then(|| slow.step.load(Ordering::Relaxed))
+        match slow.until_ns.load(Ordering::Relaxed) {
+            0 => None,
+            until_ns if until_ns > now_ns => Some(slow.step.load(Ordering::Relaxed)),
+            until_ns => {
+                self.promote(flow, slow, until_ns);
+                None
+            }
+        }
+    }
+
+    /// Its probation is over: it runs with its class again, until it overruns often once more.
+    #[cold]
+    fn promote(&self, flow: u16, slow: &Slow, until_ns: u64) {
+        if slow.until_ns.compare_exchange(until_ns, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            Self::count(&self.counters.promoted);
+            crate::notice::say(&format!("{} runs with its class again", self.flow_name(flow)));
+        }
+    }
+
+    /// A thread begins to run requests.
+    pub(crate) fn enlist(&self, name: String, board: Arc<Board>) {
+        self.boards().push((name, board));
+    }
+
+    pub(super) fn boards(&self) -> MutexGuard<'_, Vec<(String, Arc<Board>)>> {
+        self.boards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// This step of it overruns often. Whether that is new.
     pub(super) fn is_slow(&self, flow: u16, step: u16, until_ns: u64, now_ns: u64) -> bool {
         let Some(slow) = self.slow.get(usize::from(flow)) else { return false };
         slow.step.store(step, Ordering::Relaxed);
-        slow.until_ns.swap(until_ns, Ordering::Relaxed) <= now_ns
+        let is_new = slow.until_ns.swap(until_ns, Ordering::Relaxed) <= now_ns;
+        if is_new {
+            Self::count(&self.counters.demoted);
+        }
+        is_new
     }
 
     pub(super) fn count(counter: &AtomicU64) {
@@ -79,5 +142,29 @@ impl Shared {
         let flow = self.flows.get(usize::from(flow));
         let step = flow.and_then(|flow| flow.info().steps.get(usize::from(step)));
         step.map_or("a step", |step| step.name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flow_is_moved_and_comes_back_once() {
+        let tuning =
+            Tuning { scheduling: Scheduling::default(), rules: Vec::new(), deadline: Duration::from_secs(1) };
+        let mut shared = Shared::new(tuning, None, Vec::new(), Duration::from_secs(1));
+        shared.slow.push(Slow::default());
+        let counts = || {
+            let Counters { demoted, promoted, .. } = &shared.counters;
+            (demoted.load(Ordering::Relaxed), promoted.load(Ordering::Relaxed))
+        };
+        assert!(shared.is_slow(0, 0, 100, 10), "that is new");
+        assert!(!shared.is_slow(0, 0, 120, 20), "that is not");
+        assert_eq!((shared.slow_step(0, 119), counts()), (Some(0), (1, 0)));
+        assert_eq!((shared.slow_step(0, 120), counts()), (None, (1, 1)));
+        assert_eq!((shared.slow_step(0, 121), counts()), (None, (1, 1)), "told once");
+        assert!(shared.is_slow(0, 0, 300, 200), "it is slow again");
+        assert_eq!(counts(), (2, 1));
     }
 }

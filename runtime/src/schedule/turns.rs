@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 use zerver_engine::{Class, Overruns, Ready, Refused, Scheduling, Ticket};
 
+use super::Board;
 use crate::time::{Zero, nanos};
 
 /// A worker that takes longer to come round is behind: whoever arrives then waits for a turn, so that the urgent go
@@ -34,11 +35,18 @@ pub(crate) struct Turns {
     is_measured: Cell<bool>,
     measure: Notify,
     zero: Arc<Zero>,
+    board: Arc<Board>,
 }
 
 impl Turns {
     /// `slept` is set whenever the worker goes to sleep.
-    pub(crate) fn new(settings: &Scheduling, flows: usize, zero: Arc<Zero>, slept: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(
+        settings: &Scheduling,
+        flows: usize,
+        zero: Arc<Zero>,
+        slept: Arc<AtomicBool>,
+        board: Arc<Board>,
+    ) -> Self {
         Self {
             ready: RefCell::new(Ready::new(settings.clone())),
             overruns: RefCell::new(Overruns::new(settings, flows)),
@@ -52,7 +60,14 @@ impl Turns {
             is_measured: Cell::new(false),
             measure: Notify::new(),
             zero,
+            board,
         }
+    }
+
+    /// Gives turns in another way from now on.
+    pub(crate) fn retune(&self, settings: &Scheduling) {
+        self.ready.borrow_mut().retune(settings.clone());
+        self.overruns.borrow_mut().retune(settings);
     }
 
     /// Measures how long the worker takes to come round, while it is busy.
@@ -158,6 +173,7 @@ impl Turns {
         let mut ready = self.ready.borrow_mut();
         let result = change(&mut ready);
         self.is_empty.set(ready.is_empty());
+        self.board.tally.queues.publish(&ready);
         result
     }
 }
@@ -195,7 +211,7 @@ mod tests {
     fn turns(change: impl FnOnce(&mut Scheduling)) -> Rc<Turns> {
         let mut settings = Scheduling::default();
         change(&mut settings);
-        Rc::new(Turns::new(&settings, 2, Arc::new(Zero::now()), Arc::default()))
+        Rc::new(Turns::new(&settings, 2, Arc::new(Zero::now()), Arc::default(), Arc::default()))
     }
 
     fn run(test: impl Future<Output = ()>) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::board::{Board, Running};
-use super::shared::Shared;
+use super::shared::{Shared, Tuning};
 use crate::notice;
 use crate::time::{Zero, nanos};
 use crate::worker::{Message, Outbox};
@@ -55,6 +55,13 @@ impl Watched {
         self.is_draining.store(true, Ordering::Relaxed);
         for seat in &*seats {
             let _ = seat.outbox.send(Message::Drain);
+        }
+    }
+
+    /// Tells all the same.
+    fn tell(&self, message: impl Fn() -> Message) {
+        for seat in &*self.lock() {
+            let _ = seat.outbox.send(message());
         }
     }
 
@@ -120,6 +127,16 @@ fn look(board: &Board, shared: &Shared, now_ns: u64) -> Option<String> {
     }
 }
 
+/// Gives turns in another way from now on, everywhere. Not for workers: it waits for a lock.
+pub(crate) fn retune(watched: &Watched, shared: &Shared, tuning: Tuning) {
+    let scheduling = Arc::new(tuning.scheduling.clone());
+    shared.retune(tuning);
+    watched.tell(|| Message::Retune(Arc::clone(&scheduling)));
+    if let Some(low) = &shared.low {
+        low.retune(&scheduling);
+    }
+}
+
 /// How a service is, and whether it can do its work. Others than this machine are not told of its steps.
 pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: bool) -> (bool, Json) {
     let now_ns = zero.elapsed_ns();
@@ -165,8 +182,9 @@ mod tests {
 
     #[test]
     fn a_worker_hangs_until_its_step_returns() {
-        let shared =
-            Shared::new(Scheduling::default(), Vec::new(), None, Vec::new(), Duration::from_millis(10));
+        let tuning =
+            Tuning { scheduling: Scheduling::default(), rules: Vec::new(), deadline: Duration::from_secs(1) };
+        let shared = Shared::new(tuning, None, Vec::new(), Duration::from_millis(10));
         let board = Board::default();
         let look = |now_ms: u64| look(&board, &shared, now_ms * 1_000_000);
         assert_eq!(look(100), None);

@@ -7,6 +7,7 @@ mod body;
 mod conn;
 mod host;
 mod io;
+mod metrics;
 mod param;
 mod payload;
 mod reject;

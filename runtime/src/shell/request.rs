@@ -17,7 +17,7 @@ use super::conn::Conn;
 use super::payload::Payload;
 use super::reject::Reject;
 use super::router::Found;
-use super::{body, host, traceparent};
+use super::{body, host, metrics, traceparent};
 use crate::interpreter::Context;
 use crate::live::Live;
 use crate::schedule;
@@ -68,11 +68,18 @@ async fn go(mut live: Live, worker: &Rc<Worker>, conn: &Conn, body: Incoming) ->
     let service = &*worker.service;
     let found = match live.request().map_or(Err(Reject::NoSuchPath), |request| check(request, service)) {
         Ok(found) => found,
-        Err(Reject::NoSuchPath) if is_health(&mut live, service) => {
+        Err(Reject::NoSuchPath)
+            if let Some(asked) = asked(&mut live, service, conn.peer.ip().is_loopback()) =>
+        {
             if !http_body::Body::is_end_stream(&body) {
                 conn.leave_unread();
             }
-            return (health(live, worker, conn.peer.ip().is_loopback()), Instant::now());
+            let response = match asked {
+                Asked::Health => health(worker, conn.peer.ip().is_loopback()),
+                Asked::Metrics(headers) => metrics::answer(worker, &headers),
+            };
+            live.forget();
+            return (response, Instant::now());
         }
         Err(reject) => {
             if !http_body::Body::is_end_stream(&body) {
@@ -114,15 +121,24 @@ async fn go(mut live: Live, worker: &Rc<Worker>, conn: &Conn, body: Incoming) ->
     (live.finish().unwrap_or_else(nobody), end)
 }
 
-/// Whether somebody asks how the service is.
-fn is_health(live: &mut Live, service: &Service) -> bool {
-    let Some(request) = live.request() else { return false };
-    matches!(request.method, Method::GET | Method::HEAD)
-        && service.health.as_deref() == Some(request.uri.path())
+/// What somebody asks of the service itself.
+enum Asked {
+    Health,
+    /// With these headers.
+    Metrics(http::HeaderMap),
 }
 
-fn health(live: Live, worker: &Worker, is_local: bool) -> Response {
-    live.forget();
+fn asked(live: &mut Live, service: &Service, is_local: bool) -> Option<Asked> {
+    let request = live.request().filter(|request| matches!(request.method, Method::GET | Method::HEAD))?;
+    let path = Some(request.uri.path());
+    if service.health.as_deref() == path {
+        return Some(Asked::Health);
+    }
+    let is_metrics = service.metrics.path.as_deref() == path && (is_local || service.metrics.remote);
+    is_metrics.then(|| Asked::Metrics(std::mem::take(&mut request.headers)))
+}
+
+fn health(worker: &Worker, is_local: bool) -> Response {
     let (is_well, told) =
         schedule::health(&worker.crew.watched, &worker.service.schedule, &worker.crew.zero, is_local);
     let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -10,6 +10,7 @@ mod effects_http;
 mod effects_kv;
 mod http1;
 mod http2;
+mod metrics;
 mod random;
 mod recorded;
 mod routes;

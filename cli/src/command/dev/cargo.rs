@@ -19,7 +19,7 @@ use crate::trouble::Trouble;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::command) struct Package {
     /// Its folder.
-    pub(super) folder: PathBuf,
+    pub(in crate::command) folder: PathBuf,
     manifest: PathBuf,
     bin: String,
     /// The root of its workspace.

@@ -81,7 +81,14 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
         move || drop(tell.send(Message::Changed))
     };
     let watch = if args.no_watch { None } else { Some(service.watch(&store, changed)?) };
-    let host = Host::new(listener, addr, store.clone(), service.run_in(), args.args.clone())?;
+    let host = Host::new(
+        listener,
+        addr,
+        store.clone(),
+        service.run_in(),
+        service.folder().to_owned(),
+        args.args.clone(),
+    )?;
     let now_unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
     let follower = Follower::start(store.clone(), now_unix_ns, {
         let tell = tell.clone();

@@ -2,8 +2,9 @@
 //!
 //! It gets the listening socket as an inherited descriptor (`LISTEN_FDS=1`, `LISTEN_FDS_FIRST_FD`, as systemd's socket
 //! activation, with no `LISTEN_PID` since its id is not known beforehand), `ZERVER_ADDR`, `ZERVER_STORE`,
-//! `ZERVER_RECORD=all`, `ZERVER_DEV=1`, and `NOTIFY_SOCKET` (as sd_notify(3)), where it sends `READY=1` when it serves.
-//! On SIGTERM it finishes what it has and exits with 0. What it prints goes to our standard error, or to the terminal UI.
+//! `ZERVER_RECORD=all`, `ZERVER_DEV=1`, `CARGO_MANIFEST_DIR` (as Cargo sets it: `zerver.toml` is there), and
+//! `NOTIFY_SOCKET` (as sd_notify(3)), where it sends `READY=1` when it serves. On SIGTERM it finishes what it has and
+//! exits with 0. What it prints goes to our standard error, or to the terminal UI.
 
 use std::env;
 use std::ffi::OsString;
@@ -41,21 +42,23 @@ pub(super) struct Host {
     store: PathBuf,
     args: Vec<OsString>,
     folder: PathBuf,
+    package: PathBuf,
     sockets: TempDir,
 }
 
 impl Host {
-    /// `folder` is where the service runs.
+    /// `folder` is where the service runs, `package` where its settings are.
     pub(super) fn new(
         listener: TcpListener,
         addr: SocketAddr,
         store: PathBuf,
         folder: PathBuf,
+        package: PathBuf,
         args: Vec<OsString>,
     ) -> Result<Self, Trouble> {
         let sockets = private_folder()
             .map_err(|error| Trouble::new("cannot make a folder for a socket").because(&error))?;
-        Ok(Self { listener, addr, store, args, folder, sockets })
+        Ok(Self { listener, addr, store, args, folder, package, sockets })
     }
 
     /// Starts a server. `ready` and `ended` are called on threads of their own. What it prints goes to our standard error,
@@ -80,6 +83,7 @@ impl Host {
             .env_remove("LISTEN_FDNAMES")
             .env("LISTEN_FDS", "1")
             .env("LISTEN_FDS_FIRST_FD", self.listener.as_raw_fd().to_string())
+            .env("CARGO_MANIFEST_DIR", &self.package)
             .env("ZERVER_ADDR", self.addr.to_string())
             .env("ZERVER_STORE", &self.store)
             .env("ZERVER_RECORD", "all")

@@ -29,6 +29,11 @@ impl Overruns {
         Self { often: settings.overruns, probation_ns: settings.probation_ns, flows: all }
     }
 
+    /// Other settings, from now on.
+    pub fn retune(&mut self, settings: &Scheduling) {
+        (self.often, self.probation_ns) = (settings.overruns, settings.probation_ns);
+    }
+
     /// A request of this flow begins.
     pub fn begin(&mut self, flow: u16) {
         if let Some(flow) = self.flows.get_mut(usize::from(flow)) {
@@ -49,6 +54,8 @@ impl Overruns {
         if last.len() < times {
             return None;
         }
+        // There are more than enough where it took more overruns until a moment ago.
+        last.drain(..last.len() - times);
         let oldest = last.pop_front()?;
         if begun.saturating_sub(oldest) >= self.often.of {
             return None;

@@ -75,6 +75,8 @@ pub struct Counts {
     pub queued: u64,
     /// Got their turn.
     pub ran: u64,
+    /// How long those that got it had waited, all together, in nanoseconds.
+    pub waited_ns: u64,
     /// Got it before a more urgent class, so as not to starve.
     pub aged: u64,
     /// Refused because the queue was full.
@@ -115,6 +117,11 @@ impl Ready {
             next_ticket: 0,
             counts: [Counts::default(); 3],
         }
+    }
+
+    /// Other settings, from now on. Who waits already goes on to wait.
+    pub fn retune(&mut self, settings: Scheduling) {
+        self.settings = settings;
     }
 
     /// Whether nobody waits.
@@ -175,6 +182,7 @@ impl Ready {
             counts.late += 1;
         } else {
             counts.ran += 1;
+            counts.waited_ns = counts.waited_ns.saturating_add(waited_ns);
             counts.aged += u64::from(is_aged);
         }
         let ticket = Ticket { class, flow, number: entry.ticket };

@@ -186,6 +186,7 @@ fn stopped_while_it_waits_its_effects_are_cancelled() {
     let mut gone = wait();
     gone.stop(Stop::Gone, 3);
     // An answer that comes too late changes nothing.
+    assert!(!gone.waits_for(0), "it has ended");
     assert_eq!(gone.complete(0, 4, Ok(Call::output::<Echo>(1))), Next::Ended);
     let ended = gone.finish();
     assert_eq!(ended.outcome, Outcome::Gone { step: 1 });

@@ -1,0 +1,83 @@
+//! The settings of a service, as text.
+
+use serde_json::Value as Json;
+use zerver_replay::{SettingFrom, SettingTold};
+use zerver_trace::text::clean;
+
+use super::style;
+use super::table::{Column, Table};
+
+/// A row for each: what somebody has said stands out.
+pub(crate) fn settings(settings: &[SettingTold], columns: Option<usize>) -> String {
+    let mut table = Table::new(&[
+        Column::Left("setting"),
+        Column::Left(""),
+        Column::Shrinks("value"),
+        Column::Left("from"),
+    ]);
+    for told in settings {
+        let (mark, from) = match told.from {
+            SettingFrom::Default => (style::FAINT, "default"),
+            SettingFrom::Program => (style::PLAIN, "program"),
+            SettingFrom::File => (style::STRONG, "file"),
+            SettingFrom::Environment => (style::STRONG, "environment"),
+        };
+        let from = told.place.as_deref().unwrap_or(from);
+        table.row(vec![
+            (style::PLAIN, clean(&told.key).into_owned()),
+            (style::FAINT, if told.reloads { "*" } else { "" }.to_owned()),
+            (mark, clean(&text(&told.value)).into_owned()),
+            (mark, clean(from).into_owned()),
+        ]);
+    }
+    table.draw(columns)
+}
+
+/// A value on one line, without the quotes that a file needs.
+fn text(value: &Json) -> String {
+    match value {
+        Json::Null => "-".to_owned(),
+        Json::String(text) => text.clone(),
+        Json::Array(all) if all.is_empty() => "-".to_owned(),
+        Json::Array(all) => all.iter().map(text).collect::<Vec<_>>().join(", "),
+        Json::Object(all) => {
+            let pairs = all.iter().map(|(name, value)| format!("{name}={}", text(value)));
+            pairs.collect::<Vec<_>>().join(" ")
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_setting_has_a_line() {
+        let told = |key: &str, value: Json, from, place: Option<&str>, reloads| SettingTold {
+            key: key.to_owned(),
+            value,
+            from,
+            place: place.map(str::to_owned),
+            reloads,
+        };
+        let settings = [
+            told("workers", json!(2), SettingFrom::Default, None, false),
+            told("deadline", json!("5s"), SettingFrom::File, Some("zerver.toml:3"), true),
+            told("recording.store", json!(null), SettingFrom::Environment, Some("ZERVER_STORE"), false),
+            told("hosts", json!(["a", "b\u{1b}[2J"]), SettingFrom::Program, None, false),
+            told("rules", json!([{ "path": "/r/", "class": "batch" }]), SettingFrom::Program, None, true),
+        ];
+        let shown = anstream::adapter::strip_str(&super::settings(&settings, None)).to_string();
+        insta::assert_snapshot!(shown, @r#"
+        setting             value                 from
+        workers             2                     default
+        deadline         *  5s                    zerver.toml:3
+        recording.store     -                     ZERVER_STORE
+        hosts               a, b\u{1b}[2J         program
+        rules            *  class=batch path=/r/  program
+        "#);
+    }
+}

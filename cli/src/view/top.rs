@@ -1,0 +1,212 @@
+//! What a service measures, as text: how it is, then its classes, its threads and its steps.
+
+use zerver_replay::{ClassMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures};
+use zerver_trace::text::clean;
+
+use super::table::{Column, Table};
+use super::{paint, style};
+use zerver_trace::duration::show;
+
+/// What happened between two moments; rates and shares are of the time between them.
+pub(crate) fn measures(now: &Measures, before: &Measures, columns: Option<usize>) -> String {
+    let span_ns = now.uptime_ns.saturating_sub(before.uptime_ns).max(1);
+    let more = |get: fn(&Measures) -> u64| get(now).saturating_sub(get(before));
+    let requests = more(|all| all.classes.iter().map(|class| class.requests).sum());
+    let mut out = format!(
+        "{}  up {}  moved to low priority {}  flows demoted {}, back {}  late answers {}\n",
+        paint(style::STRONG, &format!("{} requests/s", rate(requests, span_ns))),
+        show(now.uptime_ns),
+        now.moved,
+        now.demoted,
+        now.promoted,
+        now.late,
+    );
+    if let Some(recorder) = &now.recorder {
+        out += &recording(recorder);
+    }
+    out += "\n";
+    out += &classes(now, before, span_ns, columns);
+    out += "\n";
+    out += &workers(now, before, span_ns, columns);
+    out += "\n";
+    out += &steps(now, before, span_ns, columns);
+    out
+}
+
+fn recording(recorder: &RecorderMeasures) -> String {
+    let RecorderMeasures { backlog, recorded, not_kept, dropped, lost, bytes_on_disk, paused } = recorder;
+    let mut line = format!(
+        "recorder  {recorded} recorded  {not_kept} not kept  backlog {backlog}  dropped {dropped}  lost {lost}  {:.1} MiB",
+        *bytes_on_disk as f64 / f64::from(1 << 20),
+    );
+    if *paused {
+        line += &format!("  {}", paint(style::BAD, "paused"));
+    }
+    line + "\n"
+}
+
+fn classes(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usize>) -> String {
+    let mut table = Table::new(&[
+        Column::Shrinks("class"),
+        Column::Right("requests/s"),
+        Column::Right("waiting"),
+        Column::Right("waits/s"),
+        Column::Right("wait"),
+        Column::Right("sent away"),
+        Column::Right("aged"),
+        Column::Right("left"),
+    ]);
+    let none = ClassMeasures::default();
+    for class in &now.classes {
+        let was = before.classes.iter().find(|was| was.name == class.name).unwrap_or(&none);
+        let waits = class.waits.saturating_sub(was.waits);
+        let waited_ns = class.waited_ns.saturating_sub(was.waited_ns);
+        table.row(vec![
+            (style::STRONG, clean(&class.name).into_owned()),
+            (style::PLAIN, rate(class.requests.saturating_sub(was.requests), span_ns)),
+            (style::PLAIN, number(class.waiting)),
+            (style::PLAIN, rate(waits, span_ns)),
+            (style::PLAIN, each(waited_ns, waits)),
+            (style::BAD, number(class.shed)),
+            (style::PLAIN, number(class.aged)),
+            (style::PLAIN, number(class.left)),
+        ]);
+    }
+    table.draw(columns)
+}
+
+fn workers(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usize>) -> String {
+    let mut table = Table::new(&[Column::Shrinks("worker"), Column::Right("busy"), Column::Left("")]);
+    let none = WorkerMeasures::default();
+    for worker in &now.workers {
+        let was = before.workers.iter().find(|was| was.name == worker.name).unwrap_or(&none);
+        let busy = worker.busy_ns.saturating_sub(was.busy_ns) as f64 / span_ns as f64;
+        table.row(vec![
+            (style::STRONG, clean(&worker.name).into_owned()),
+            (style::PLAIN, format!("{:.0}%", busy.min(1.0) * 100.0)),
+            (style::BAD, if worker.stuck { "hangs" } else { "" }.to_owned()),
+        ]);
+    }
+    table.draw(columns)
+}
+
+/// The steps that ran, those first with which requests spent the most time.
+fn steps(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usize>) -> String {
+    let mut table = Table::new(&[
+        Column::Left("flow"),
+        Column::Shrinks("step"),
+        Column::Right("runs/s"),
+        Column::Right("queued"),
+        Column::Right("executing"),
+        Column::Right("waiting"),
+        Column::Right("yields"),
+        Column::Right("overruns"),
+    ]);
+    table.spare("yields", 12);
+    let none = StepMeasures::default();
+    let was = |step: &StepMeasures| {
+        let same = |was: &&StepMeasures| was.flow == step.flow && was.name == step.name;
+        before.steps.iter().find(same).unwrap_or(&none)
+    };
+    let mut steps: Vec<_> = now.steps.iter().map(|step| (step, was(step))).collect();
+    steps.retain(|(step, was)| step.runs > was.runs);
+    let spent = |step: &StepMeasures| step.queued_ns + step.executing_ns + step.waiting_ns;
+    steps.sort_by_key(|(step, was)| std::cmp::Reverse(spent(step).saturating_sub(spent(was))));
+    for (step, was) in steps {
+        let runs = step.runs.saturating_sub(was.runs);
+        table.row(vec![
+            (style::FAINT, clean(&step.flow).into_owned()),
+            (style::STRONG, clean(&step.name).into_owned()),
+            (style::PLAIN, rate(runs, span_ns)),
+            (style::PLAIN, each(step.queued_ns.saturating_sub(was.queued_ns), runs)),
+            (style::PLAIN, each(step.executing_ns.saturating_sub(was.executing_ns), runs)),
+            (style::PLAIN, each(step.waiting_ns.saturating_sub(was.waiting_ns), runs)),
+            (style::PLAIN, number(step.yields)),
+            (style::WARN, number(step.overruns)),
+        ]);
+    }
+    table.draw(columns)
+}
+
+/// So many a second.
+fn rate(count: u64, span_ns: u64) -> String {
+    let rate = count as f64 * 1e9 / span_ns as f64;
+    if rate == 0.0 || rate >= 10.0 { format!("{rate:.0}") } else { format!("{rate:.1}") }
+}
+
+/// How long each of so many took.
+fn each(ns: u64, count: u64) -> String {
+    ns.checked_div(count).map_or_else(|| "-".to_owned(), show)
+}
+
+fn number(n: u64) -> String {
+    if n == 0 { "-".to_owned() } else { n.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+
+    use super::*;
+
+    #[test]
+    fn what_happened_between_two_moments_is_shown() {
+        let class = |requests, waits, waited_ns| ClassMeasures {
+            name: "interactive".to_owned(),
+            requests,
+            waiting: 3,
+            waits,
+            waited_ns,
+            shed: 2,
+            ..ClassMeasures::default()
+        };
+        let step = |name: &str, runs, waiting_ns| StepMeasures {
+            flow: "todos".to_owned(),
+            name: name.to_owned(),
+            runs,
+            waiting_ns,
+            executing_ns: runs * 5_000,
+            overruns: 1,
+            ..StepMeasures::default()
+        };
+        let worker = |busy_ns| WorkerMeasures { name: "zerver-0".to_owned(), busy_ns, stuck: true };
+        let before = Measures {
+            uptime_ns: 1_000_000_000,
+            classes: vec![class(10, 1, 1_000)],
+            workers: vec![worker(0)],
+            steps: vec![step("parse", 10, 0), step("load\u{1b}[2J", 10, 0), step("never", 7, 9)],
+            ..Measures::default()
+        };
+        let now = Measures {
+            uptime_ns: 3_000_000_000,
+            classes: vec![class(1_010, 3, 4_001_000)],
+            workers: vec![worker(500_000_000)],
+            steps: vec![
+                step("parse", 1_010, 0),
+                step("load\u{1b}[2J", 1_010, 2_000_000_000),
+                step("never", 7, 9),
+            ],
+            recorder: Some(RecorderMeasures {
+                recorded: 9,
+                dropped: 1,
+                paused: true,
+                ..RecorderMeasures::default()
+            }),
+            ..Measures::default()
+        };
+        insta::assert_snapshot!(strip_str(&measures(&now, &before, None)).to_string(), @r#"
+        500 requests/s  up 3.00 s  moved to low priority 0  flows demoted 0, back 0  late answers 0
+        recorder  9 recorded  0 not kept  backlog 0  dropped 1  lost 0  0.0 MiB  paused
+
+        class        requests/s  waiting  waits/s     wait  sent away  aged  left
+        interactive         500        3      1.0  2.00 ms          2     -     -
+
+        worker    busy
+        zerver-0   25%  hangs
+
+        flow   step           runs/s  queued  executing  waiting  yields  overruns
+        todos  load\u{1b}[2J     500    0 ns     5.0 µs  2.00 ms       -         1
+        todos  parse             500    0 ns     5.0 µs     0 ns       -         1
+        "#);
+    }
+}

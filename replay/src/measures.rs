@@ -1,0 +1,102 @@
+//! What a service measures while it runs, as `/metrics` tells it to `zerver top`. All counts and times are since the start.
+
+use serde::{Deserialize, Serialize};
+
+/// All of it, at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Measures {
+    /// How long the service has run, in nanoseconds.
+    pub uptime_ns: u64,
+    /// Requests that moved to low priority on their way.
+    pub moved: u64,
+    /// Flows that came to run at low priority, since their steps overran often.
+    pub demoted: u64,
+    /// Flows that came back from there.
+    pub promoted: u64,
+    /// Answers of effects for which nobody waited any more.
+    pub late: u64,
+    /// The classes, the most urgent first.
+    pub classes: Vec<ClassMeasures>,
+    /// The threads that run requests.
+    pub workers: Vec<WorkerMeasures>,
+    /// The steps of all flows.
+    pub steps: Vec<StepMeasures>,
+    /// None where nothing is recorded.
+    pub recorder: Option<RecorderMeasures>,
+}
+
+/// One class.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClassMeasures {
+    /// Its name.
+    pub name: String,
+    /// Requests that began in it.
+    pub requests: u64,
+    /// How many wait for a turn now.
+    pub waiting: u64,
+    /// How often one had to wait for a turn, and got it.
+    pub waits: u64,
+    /// How long they waited, all together, in nanoseconds.
+    pub waited_ns: u64,
+    /// Turns before a more urgent class, so as not to starve.
+    pub aged: u64,
+    /// Refused a place, because the queue was full.
+    pub full: u64,
+    /// Refused a turn, because they had waited too long.
+    pub overdue: u64,
+    /// Gone while they waited.
+    pub left: u64,
+    /// Answered with 503 or 429: refused, and not taken in as batch.
+    pub shed: u64,
+}
+
+/// One thread.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkerMeasures {
+    /// Its name.
+    pub name: String,
+    /// How long it was awake, in nanoseconds.
+    pub busy_ns: u64,
+    /// Whether it hangs in a step.
+    pub stuck: bool,
+}
+
+/// One step of one flow.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StepMeasures {
+    /// Its flow.
+    pub flow: String,
+    /// Its name.
+    pub name: String,
+    /// How often it ran.
+    pub runs: u64,
+    /// How long requests waited until they could run it, in nanoseconds.
+    pub queued_ns: u64,
+    /// How long it ran, in nanoseconds.
+    pub executing_ns: u64,
+    /// How long requests waited for the effects it had asked for, in nanoseconds.
+    pub waiting_ns: u64,
+    /// How often it was run again, since it had yielded.
+    pub yields: u64,
+    /// How often it ran for longer than the quantum of its class.
+    pub overruns: u64,
+}
+
+/// The recorder.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecorderMeasures {
+    /// Requests that wait to be written now.
+    pub backlog: u64,
+    /// Requests that were written.
+    pub recorded: u64,
+    /// Requests that the policy did not keep.
+    pub not_kept: u64,
+    /// Requests that were dropped, because too many waited.
+    pub dropped: u64,
+    /// Requests that could not be written.
+    pub lost: u64,
+    /// What the store takes up on the disk, in bytes.
+    pub bytes_on_disk: u64,
+    /// Whether recording is paused.
+    pub paused: bool,
+}

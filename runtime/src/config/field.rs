@@ -1,0 +1,244 @@
+//! The values of settings: how they are written, and what they may be.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use zerver_trace::duration::Span;
+
+use super::cores;
+use crate::recording::Keep;
+use crate::time::nanos;
+
+/// So many threads are a slip of the pen if they are more.
+const MAX_WORKERS: usize = 1024;
+/// Where a store is, if nothing is said.
+pub(crate) const STORE: &str = ".zerver";
+/// What stands for a secret.
+const MASK: &str = "●●●●";
+
+/// A value as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Raw {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// Where the value of a setting is kept.
+pub(super) enum Field<'c> {
+    Address(&'c mut String),
+    Hosts(&'c mut Vec<String>),
+    /// So many threads, and at least so many; none: one for each core.
+    Threads(&'c mut Option<usize>, usize),
+    /// Of things of which there is at least one.
+    Count(&'c mut usize),
+    Count32(&'c mut u32),
+    Count64(&'c mut u64),
+    /// In nanoseconds.
+    Ns(&'c mut u64),
+    Time(&'c mut Duration),
+    MaybeTime(&'c mut Option<Duration>),
+    /// In bytes.
+    Size(&'c mut usize),
+    MaybeSize(&'c mut Option<u64>),
+    /// In thousandths.
+    Share(&'c mut u16),
+    Fraction(&'c mut f64),
+    Path(&'c mut Option<String>),
+    Flag(&'c mut bool),
+    Keep(&'c mut Keep),
+    Folder(&'c mut Option<PathBuf>),
+    Secret(&'c mut Option<String>),
+}
+
+const ADDRESS: &str = "HOST:PORT, such as 127.0.0.1:3000";
+const COUNT: &str = "a number, at least 1";
+const TIME: &str = "a duration such as 10ms, 1.5s, 5m or 2d";
+const MAYBE_TIME: &str = "a duration such as 36h or 7d, or off";
+const SIZE: &str = "a number of bytes, such as 65536, 64KiB or 1MiB";
+const MAYBE_SIZE: &str = "a number of bytes, such as 512MiB or 1GiB, or off";
+
+impl Raw {
+    fn one(&self) -> Option<&str> {
+        match self {
+            Self::One(text) => Some(text),
+            Self::Many(_) => None,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_json(json: &Json) -> Option<Self> {
+        match json {
+            Json::Null => None,
+            Json::String(text) => Some(Self::One(text.clone())),
+            Json::Array(all) => {
+                Some(Self::Many(all.iter().filter_map(|one| Some(one.as_str()?.to_owned())).collect()))
+            }
+            other => Some(Self::One(other.to_string())),
+        }
+    }
+}
+
+impl Field<'_> {
+    /// Sets it.
+    ///
+    /// # Errors
+    /// What it may be, in words that follow "it is".
+    pub(super) fn set(self, raw: &Raw) -> Result<(), &'static str> {
+        if let Self::Hosts(hosts) = self {
+            *hosts = match raw {
+                Raw::Many(names) => names.clone(),
+                Raw::One(names) => names.split(',').map(|name| name.trim().to_owned()).collect(),
+            };
+            let is_wrong = |name: &String| name.is_empty() || name.contains([' ', '/']);
+            return if hosts.iter().any(is_wrong) { Err("a list of names of hosts") } else { Ok(()) };
+        }
+        let text = raw.one().map(str::trim);
+        let is_off = matches!(text, Some("off" | "false"));
+        let number = |allowed| text.and_then(|text| text.parse::<u64>().ok()).ok_or(allowed);
+        let time = |allowed| {
+            let span = text.and_then(|text| text.parse::<Span>().ok());
+            span.filter(|span| span.ns > 0).map(|span| span.ns).ok_or(allowed)
+        };
+        match self {
+            Self::Address(addr) => {
+                let text = text.filter(|text| is_address(text)).ok_or(ADDRESS)?;
+                text.clone_into(addr);
+            }
+            Self::Hosts(_) => {}
+            Self::Threads(threads, least) => {
+                let allowed = if least == 0 { "a number from 0 to 1024" } else { "a number from 1 to 1024" };
+                let count = usize::try_from(number(allowed)?).map_err(|_| allowed)?;
+                *threads = Some(count).filter(|count| (least..=MAX_WORKERS).contains(count));
+                threads.ok_or(allowed)?;
+            }
+            Self::Count(count) => *count = at_least_1(usize::try_from(number(COUNT)?).ok())?,
+            Self::Count32(count) => *count = at_least_1(u32::try_from(number(COUNT)?).ok())?,
+            Self::Count64(count) => *count = at_least_1(Some(number(COUNT)?))?,
+            Self::Ns(ns) => *ns = time(TIME)?,
+            Self::Time(duration) => *duration = Duration::from_nanos(time(TIME)?),
+            Self::MaybeTime(duration) if is_off => *duration = None,
+            Self::MaybeTime(duration) => *duration = Some(Duration::from_nanos(time(MAYBE_TIME)?)),
+            Self::Size(bytes) => {
+                let size = text.and_then(size).and_then(|size| usize::try_from(size).ok());
+                *bytes = size.ok_or(SIZE)?;
+            }
+            Self::MaybeSize(bytes) if is_off => *bytes = None,
+            Self::MaybeSize(bytes) => *bytes = Some(text.and_then(size).ok_or(MAYBE_SIZE)?),
+            Self::Share(share) => {
+                let allowed = "a number of thousandths, from 0 to 1000";
+                let number = number(allowed)?;
+                *share = u16::try_from(number).ok().filter(|share| *share <= 1000).ok_or(allowed)?;
+            }
+            Self::Fraction(fraction) => {
+                let number = text.and_then(|text| text.parse::<f64>().ok());
+                *fraction = number.filter(|n| (0.0..=1.0).contains(n)).ok_or("a number from 0 to 1")?;
+            }
+            Self::Path(path) if is_off => *path = None,
+            Self::Path(path) => {
+                let is_path = |text: &&str| text.starts_with('/') && !text.contains(['?', '#', ' ']);
+                *path = Some(text.filter(is_path).ok_or("a path such as /healthz, or off")?.to_owned());
+            }
+            Self::Flag(flag) => {
+                *flag = match text {
+                    Some("true" | "1") => true,
+                    Some("false" | "0") => false,
+                    _ => return Err("true or false"),
+                };
+            }
+            Self::Keep(keep) => {
+                *keep = match text {
+                    Some("all") => Keep::All,
+                    Some("tail") => Keep::Tail,
+                    Some("off" | "false") => Keep::Off,
+                    _ => return Err("all, tail or off"),
+                };
+            }
+            Self::Folder(folder) => {
+                let text = text.filter(|text| !text.is_empty()).ok_or("the path of a folder")?;
+                *folder = Some(PathBuf::from(text));
+            }
+            Self::Secret(secret) => {
+                *secret = Some(text.ok_or("text")?.to_owned()).filter(|secret| !secret.is_empty());
+            }
+        }
+        Ok(())
+    }
+
+    /// Its value, as it can be written; nothing where there is none.
+    pub(super) fn show(self) -> Json {
+        let off = || Json::from("off");
+        let time = |duration: Duration| Json::from(Span { ns: nanos(duration) }.to_string());
+        match self {
+            Self::Address(addr) => addr.clone().into(),
+            Self::Hosts(hosts) => hosts.clone().into(),
+            Self::Threads(threads, _) => threads.unwrap_or_else(cores).into(),
+            Self::Count(count) => (*count).into(),
+            Self::Count32(count) => (*count).into(),
+            Self::Count64(count) => (*count).into(),
+            Self::Ns(ns) => Span { ns: *ns }.to_string().into(),
+            Self::Time(duration) => time(*duration),
+            Self::MaybeTime(duration) => duration.map_or_else(off, time),
+            Self::Size(bytes) => shown_size(*bytes as u64).into(),
+            Self::MaybeSize(bytes) => bytes.map_or_else(off, |bytes| shown_size(bytes).into()),
+            Self::Share(share) => (*share).into(),
+            Self::Fraction(fraction) => (*fraction).into(),
+            Self::Path(path) => path.clone().map_or_else(off, Json::from),
+            Self::Flag(flag) => (*flag).into(),
+            Self::Keep(Keep::All) => "all".into(),
+            Self::Keep(Keep::Tail) => "tail".into(),
+            Self::Keep(Keep::Off) => off(),
+            Self::Folder(folder) => {
+                folder.as_ref().map_or_else(|| STORE.into(), |folder| folder.to_string_lossy().into())
+            }
+            Self::Secret(secret) => secret.as_ref().map_or(Json::Null, |_| MASK.into()),
+        }
+    }
+
+    /// What tells two values apart that are not the same place.
+    #[cfg(test)]
+    pub(super) fn address(self) -> usize {
+        match self {
+            Self::Address(at) => std::ptr::from_mut(at).addr(),
+            Self::Hosts(at) => std::ptr::from_mut(at).addr(),
+            Self::Threads(at, _) => std::ptr::from_mut(at).addr(),
+            Self::Count(at) | Self::Size(at) => std::ptr::from_mut(at).addr(),
+            Self::Count32(at) => std::ptr::from_mut(at).addr(),
+            Self::Count64(at) | Self::Ns(at) => std::ptr::from_mut(at).addr(),
+            Self::Time(at) => std::ptr::from_mut(at).addr(),
+            Self::MaybeTime(at) => std::ptr::from_mut(at).addr(),
+            Self::MaybeSize(at) => std::ptr::from_mut(at).addr(),
+            Self::Share(at) => std::ptr::from_mut(at).addr(),
+            Self::Fraction(at) => std::ptr::from_mut(at).addr(),
+            Self::Path(at) | Self::Secret(at) => std::ptr::from_mut(at).addr(),
+            Self::Flag(at) => std::ptr::from_mut(at).addr(),
+            Self::Keep(at) => std::ptr::from_mut(at).addr(),
+            Self::Folder(at) => std::ptr::from_mut(at).addr(),
+        }
+    }
+}
+
+fn is_address(text: &str) -> bool {
+    let parts = text.rsplit_once(':');
+    parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+}
+
+fn at_least_1<T: PartialEq + Default>(count: Option<T>) -> Result<T, &'static str> {
+    count.filter(|count| *count != T::default()).ok_or(COUNT)
+}
+
+const SIZES: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+
+/// A number of bytes, as people write it; at least 1.
+pub(super) fn size(text: &str) -> Option<u64> {
+    let unit = SIZES.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
+    let (number, bytes) = unit.unwrap_or((text, 1));
+    number.trim_end().parse::<u64>().ok()?.checked_mul(bytes).filter(|size| *size > 0)
+}
+
+fn shown_size(bytes: u64) -> String {
+    match SIZES.iter().find(|(_, unit)| bytes >= *unit && bytes.is_multiple_of(*unit)) {
+        Some((name, unit)) => format!("{}{name}", bytes / unit),
+        None => bytes.to_string(),
+    }
+}

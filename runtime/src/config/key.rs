@@ -1,0 +1,178 @@
+//! The names of all that can be set.
+
+use zerver_engine::Class;
+
+use super::Config;
+use super::field::Field;
+
+/// A name, and whether its value can change while the service runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) reloads: bool,
+}
+
+const fn fixed(name: &'static str) -> Key {
+    Key { name, reloads: false }
+}
+
+const fn live(name: &'static str) -> Key {
+    Key { name, reloads: true }
+}
+
+/// The list of rules, which is no field.
+pub(super) const RULES: Key = live("rules");
+
+pub(super) const KEYS: &[Key] = &[
+    fixed("address"),
+    fixed("hosts"),
+    fixed("workers"),
+    live("deadline"),
+    fixed("stuck_after"),
+    live("interactive.quantum"),
+    live("interactive.queue"),
+    live("interactive.target"),
+    live("interactive.interval"),
+    live("interactive.share"),
+    live("default.quantum"),
+    live("default.queue"),
+    live("default.target"),
+    live("default.interval"),
+    live("default.share"),
+    fixed("batch.workers"),
+    live("batch.quantum"),
+    live("batch.queue"),
+    live("batch.target"),
+    live("batch.interval"),
+    live("batch.share"),
+    live("overruns.times"),
+    live("overruns.of"),
+    live("probation"),
+    fixed("limits.target_bytes"),
+    fixed("limits.header_bytes"),
+    fixed("limits.body_bytes"),
+    fixed("limits.head"),
+    fixed("limits.keep_alive"),
+    fixed("limits.body"),
+    fixed("limits.body_stall"),
+    fixed("limits.write_stall"),
+    fixed("limits.drain"),
+    fixed("limits.connections"),
+    fixed("limits.effects"),
+    fixed("limits.streams"),
+    fixed("health.path"),
+    fixed("metrics.path"),
+    fixed("metrics.remote"),
+    live("recording.keep"),
+    fixed("recording.store"),
+    live("recording.sample"),
+    live("recording.slow_quantile"),
+    live("recording.slow_after"),
+    live("recording.max_per_second"),
+    fixed("recording.max_age"),
+    fixed("recording.max_bytes"),
+    fixed("recording.queue"),
+    fixed("recording.body_bytes"),
+    fixed("recording.token"),
+];
+
+impl Key {
+    pub(super) fn named(name: &str) -> Option<Self> {
+        KEYS.iter().find(|key| key.name == name).copied()
+    }
+
+    /// The environment variable that says it.
+    pub(super) fn variable(self) -> String {
+        match self.name {
+            "address" => "ZERVER_ADDR".to_owned(),
+            "recording.keep" => "ZERVER_RECORD".to_owned(),
+            "recording.store" => "ZERVER_STORE".to_owned(),
+            "recording.token" => "ZERVER_RECORD_TOKEN".to_owned(),
+            name => format!("ZERVER_{}", name.replace('.', "_").to_uppercase()),
+        }
+    }
+
+    /// Where its value is.
+    pub(super) fn field(self, config: &mut Config) -> Field<'_> {
+        let Config { scheduling, limits, recording, .. } = config;
+        match self.name {
+            "address" => Field::Address(&mut config.addr),
+            "hosts" => Field::Hosts(&mut config.hosts),
+            "workers" => Field::Threads(&mut config.workers, 1),
+            "batch.workers" => Field::Threads(&mut config.batch_workers, 0),
+            "deadline" => Field::Time(&mut config.deadline),
+            "stuck_after" => Field::Time(&mut config.stuck_after),
+            "overruns.times" => Field::Count32(&mut scheduling.overruns.times),
+            "overruns.of" => Field::Count64(&mut scheduling.overruns.of),
+            "probation" => Field::Ns(&mut scheduling.probation_ns),
+            "limits.target_bytes" => Field::Size(&mut limits.target_bytes),
+            "limits.header_bytes" => Field::Size(&mut limits.header_bytes),
+            "limits.body_bytes" => Field::Size(&mut limits.body_bytes),
+            "limits.head" => Field::Time(&mut limits.head),
+            "limits.keep_alive" => Field::Time(&mut limits.keep_alive),
+            "limits.body" => Field::Time(&mut limits.body),
+            "limits.body_stall" => Field::Time(&mut limits.body_stall),
+            "limits.write_stall" => Field::Time(&mut limits.write_stall),
+            "limits.drain" => Field::Time(&mut limits.drain),
+            "limits.connections" => Field::Count(&mut limits.connections),
+            "limits.effects" => Field::Count(&mut limits.effects),
+            "limits.streams" => Field::Count32(&mut limits.streams),
+            "health.path" => Field::Path(&mut config.health),
+            "metrics.path" => Field::Path(&mut config.metrics.path),
+            "metrics.remote" => Field::Flag(&mut config.metrics.remote),
+            "recording.keep" => Field::Keep(&mut recording.keep),
+            "recording.store" => Field::Folder(&mut recording.store),
+            "recording.sample" => Field::Fraction(&mut recording.sample),
+            "recording.slow_quantile" => Field::Fraction(&mut recording.slow_quantile),
+            "recording.slow_after" => Field::Count32(&mut recording.slow_after),
+            "recording.max_per_second" => Field::Count32(&mut recording.max_per_second),
+            "recording.max_age" => Field::MaybeTime(&mut recording.max_age),
+            "recording.max_bytes" => Field::MaybeSize(&mut recording.max_bytes),
+            "recording.queue" => Field::Count(&mut recording.queue),
+            "recording.body_bytes" => Field::Size(&mut recording.body_bytes),
+            "recording.token" => Field::Secret(&mut recording.token),
+            name => {
+                let (class, name) = name.split_once('.').unwrap_or_default();
+                let class = scheduling.class_mut(class.parse().unwrap_or(Class::Default));
+                match name {
+                    "quantum" => Field::Ns(&mut class.quantum_ns),
+                    "queue" => Field::Count(&mut class.queue),
+                    "target" => Field::Ns(&mut class.target_ns),
+                    "interval" => Field::Ns(&mut class.interval_ns),
+                    _ => Field::Share(&mut class.share),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::config::field::Raw;
+
+    #[test]
+    fn each_key_has_a_value_of_its_own_that_reads_back() {
+        let mut seen = BTreeSet::new();
+        let mut config = Config::default();
+        for key in KEYS {
+            assert!(seen.insert(key.field(&mut config).address()), "{} is another key's value", key.name);
+            let shown = key.field(&mut config).show();
+            if let Some(raw) = Raw::of_json(&shown) {
+                key.field(&mut config).set(&raw).unwrap_or_else(|allowed| panic!("{}: {allowed}", key.name));
+                assert_eq!(key.field(&mut config).show(), shown, "{}", key.name);
+            }
+            assert_eq!(Key::named(key.name), Some(*key));
+        }
+    }
+
+    #[test]
+    fn variables_are_named_after_keys() {
+        let variable = |name| Key::named(name).unwrap().variable();
+        assert_eq!(variable("interactive.quantum"), "ZERVER_INTERACTIVE_QUANTUM");
+        assert_eq!(variable("batch.workers"), "ZERVER_BATCH_WORKERS");
+        assert_eq!(variable("address"), "ZERVER_ADDR");
+    }
+}

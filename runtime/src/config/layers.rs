@@ -1,0 +1,297 @@
+//! The layers of what is set, and how they are laid over each other: again whenever the file is read again.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+use zerver_replay::{SettingFrom, SettingTold};
+
+use super::Config;
+use super::field::Raw;
+use super::file;
+use super::key::{KEYS, Key, RULES};
+use crate::StartError;
+use crate::schedule::Rule;
+
+/// No file of settings is longer, in bytes.
+const MAX_LEN: u64 = 1 << 20;
+
+/// Where settings come from.
+#[derive(Debug)]
+pub(crate) struct Layers {
+    /// What the program says.
+    program: Config,
+    file: Option<PathBuf>,
+    environment: Vec<(Key, OsString)>,
+}
+
+/// What is set.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    pub(crate) file: Option<PathBuf>,
+    /// For each key that somebody has said something of: who, and where.
+    sources: BTreeMap<&'static str, (SettingFrom, Option<String>)>,
+}
+
+impl Layers {
+    /// `file` is the one that was named, or was found.
+    pub(crate) fn new(
+        program: Config,
+        file: Option<PathBuf>,
+        get: impl Fn(&str) -> Option<OsString>,
+    ) -> Self {
+        let environment = KEYS.iter().filter_map(|key| Some((*key, get(&key.variable())?))).collect();
+        Self { program, file, environment }
+    }
+
+    /// Lays them over each other.
+    ///
+    /// # Errors
+    /// Names the first value that is wrong, where it was said, and what it may be.
+    pub(crate) fn load(&self) -> Result<Loaded, StartError> {
+        let mut config = self.program.clone();
+        let mut sources = self.said_by_the_program();
+        if let Some(path) = &self.file {
+            self.lay_file(path, &mut config, &mut sources)?;
+        }
+        for (key, value) in &self.environment {
+            let raw = value.to_str().map_or(Raw::Many(Vec::new()), |text| Raw::One(text.to_owned()));
+            key.field(&mut config).set(&raw).map_err(|allowed| StartError::Variable {
+                name: key.variable(),
+                value: value.to_string_lossy().into_owned(),
+                allowed: format!("it is {allowed}"),
+            })?;
+            sources.insert(key.name, (SettingFrom::Environment, Some(key.variable())));
+        }
+        if let Err(error) = config.scheduling.check() {
+            let said = sources.get(error.key.as_str()).and_then(|(_, place)| place.clone());
+            return Err(match said {
+                Some(place) => StartError::Setting { place, what: error.to_string() },
+                None => StartError::Scheduling(error),
+            });
+        }
+        Ok(Loaded { config, file: self.file.clone(), sources })
+    }
+
+    fn lay_file(
+        &self,
+        path: &Path,
+        config: &mut Config,
+        sources: &mut BTreeMap<&'static str, (SettingFrom, Option<String>)>,
+    ) -> Result<(), StartError> {
+        let shown = path.display();
+        let unreadable = |why: String| StartError::ConfigFile { path: path.to_owned(), why };
+        let len = fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+        if len > MAX_LEN {
+            return Err(unreadable(format!("it has {len} bytes, and may have {MAX_LEN}")));
+        }
+        let text = fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+        let wrong = |line, what| StartError::Setting { place: format!("{shown}:{line}"), what };
+        let file = file::read(&text).map_err(|error| wrong(error.line, error.what))?;
+        for (key, line, raw) in file.values {
+            key.field(config)
+                .set(&raw)
+                .map_err(|allowed| wrong(line, format!("{} is wrong; it is {allowed}", key.name)))?;
+            sources.insert(key.name, (SettingFrom::File, Some(format!("{shown}:{line}"))));
+            // Beside the file that names it, wherever the service was started.
+            if let ("recording.store", Some(store), Some(folder)) =
+                (key.name, &mut config.recording.store, path.parent())
+            {
+                *store = folder.join(&*store);
+            }
+        }
+        if let Some((line, rules)) = file.rules {
+            config.rules = rules;
+            sources.insert(RULES.name, (SettingFrom::File, Some(format!("{shown}:{line}"))));
+        }
+        Ok(())
+    }
+
+    /// What differs from the defaults has been said by the program.
+    fn said_by_the_program(&self) -> BTreeMap<&'static str, (SettingFrom, Option<String>)> {
+        let (mut program, mut default) = (self.program.clone(), Config::default());
+        let is_set = |key: &&Key| key.field(&mut program).show() != key.field(&mut default).show();
+        let mut said: BTreeMap<_, _> =
+            KEYS.iter().filter(is_set).map(|key| (key.name, (SettingFrom::Program, None))).collect();
+        if !self.program.rules.is_empty() {
+            said.insert(RULES.name, (SettingFrom::Program, None));
+        }
+        said
+    }
+}
+
+impl Loaded {
+    /// Whether somebody has said something of a key.
+    pub(crate) fn is_said(&self, key: &str) -> bool {
+        self.sources.contains_key(key)
+    }
+
+    /// All settings, and where they come from.
+    pub(crate) fn told(&self) -> Vec<SettingTold> {
+        let mut config = self.config.clone();
+        let mut one = |key: Key| {
+            let value = match key {
+                RULES => self.config.rules.iter().map(Rule::told).collect::<Vec<Json>>().into(),
+                _ => key.field(&mut config).show(),
+            };
+            let (from, place) = self.sources.get(key.name).cloned().unwrap_or((SettingFrom::Default, None));
+            SettingTold { key: key.name.to_owned(), value, from, place, reloads: key.reloads }
+        };
+        KEYS.iter().chain([&RULES]).map(|key| one(*key)).collect()
+    }
+
+    /// The keys whose values another loading changes: those that can change while the service runs, and the others.
+    pub(crate) fn differences(&self, other: &Self) -> (Vec<String>, Vec<String>) {
+        let differs = |(a, b): &(SettingTold, SettingTold)| a.value != b.value;
+        let changed = std::iter::zip(self.told(), other.told()).filter(differs).map(|(told, _)| told);
+        let (live, fixed): (Vec<_>, Vec<_>) = changed.partition(|told| told.reloads);
+        let names = |all: Vec<SettingTold>| all.into_iter().map(|told| told.key).collect();
+        (names(live), names(fixed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Limits;
+
+    fn load(program: Config, file: &str, environment: &[(&str, &str)]) -> Result<Loaded, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("zerver.toml");
+        fs::write(&path, file).unwrap();
+        let get = |name: &str| {
+            environment.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
+        };
+        let loaded = Layers::new(program, Some(path), get).load();
+        loaded.map_err(|error| error.to_string().replace(&*folder.path().to_string_lossy(), ""))
+    }
+
+    fn check(file: &str, message: &str) {
+        assert_eq!(load(Config::default(), file, &[]).unwrap_err(), message, "{file}");
+    }
+
+    #[test]
+    fn each_layer_wins_over_those_below() {
+        let program = Config {
+            deadline: Duration::from_secs(1),
+            workers: Some(1),
+            limits: Limits { body_bytes: 7, ..Limits::default() },
+            ..Config::default()
+        };
+        let file = "workers = 2\ndeadline = \"2s\"\n[batch]\nworkers = 0\nquantum = \"7ms\"\n";
+        let loaded = load(program, file, &[("ZERVER_WORKERS", "3")]).unwrap();
+        let config = &loaded.config;
+        assert_eq!((config.workers, config.batch_workers), (Some(3), Some(0)));
+        assert_eq!((config.deadline, config.limits.body_bytes), (Duration::from_secs(2), 7));
+        assert_eq!(config.scheduling.batch.quantum_ns, 7_000_000);
+        let told = loaded.told();
+        let from = |key: &str| {
+            let told = told.iter().find(|told| told.key == key).unwrap();
+            let line = told.place.as_deref().and_then(|place| place.rsplit(['/', ':']).next());
+            (told.from, line.map(str::to_owned))
+        };
+        assert_eq!(from("workers"), (SettingFrom::Environment, Some("ZERVER_WORKERS".to_owned())));
+        assert_eq!(from("deadline"), (SettingFrom::File, Some("2".to_owned())));
+        assert_eq!(from("batch.quantum"), (SettingFrom::File, Some("5".to_owned())));
+        assert_eq!(from("limits.body_bytes"), (SettingFrom::Program, None));
+        assert_eq!(from("limits.head"), (SettingFrom::Default, None));
+    }
+
+    #[test]
+    fn a_wrong_file_is_told_with_its_line_and_what_would_be_right() {
+        check("a = \n", "/zerver.toml:1: string values must be quoted, expected literal string");
+        check("\nworker = 2", "/zerver.toml:2: there is no setting worker; is it workers?");
+        check(
+            "[batch]\nquantun = \"5ms\"",
+            "/zerver.toml:2: there is no setting batch.quantun; is it batch.quantum?",
+        );
+        check("[bach]\nquantum = \"5ms\"", "/zerver.toml:1: there is no setting bach; is it batch?");
+        check("batch = 3", "/zerver.toml:1: batch is a section, and no value: write [batch]");
+        check(
+            "deadline = 5",
+            "/zerver.toml:1: deadline is wrong; it is a duration such as 10ms, 1.5s, 5m or 2d",
+        );
+        check("workers = 0", "/zerver.toml:1: workers is wrong; it is a number from 1 to 1024");
+        check(
+            "address = \"here\"",
+            "/zerver.toml:1: address is wrong; it is HOST:PORT, such as 127.0.0.1:3000",
+        );
+        check(
+            "[recording]\nkeep = \"most\"",
+            "/zerver.toml:2: recording.keep is wrong; it is all, tail or off",
+        );
+        check(
+            "[recording]\nsample = 2.0",
+            "/zerver.toml:2: recording.sample is wrong; it is a number from 0 to 1",
+        );
+        check("deadline = 2026-01-01", "/zerver.toml:1: deadline is a date, and no setting is one");
+        check(
+            "[batch]\ninterval = \"1s\"\ntarget = \"2s\"",
+            "/zerver.toml:3: batch.target is wrong; it is no longer than the interval of its class",
+        );
+    }
+
+    #[test]
+    fn rules_are_read_and_wrong_ones_named() {
+        let file =
+            "[[rules]]\npath = \"/r/\"\nclass = \"batch\"\n\n[[rules]]\nasked = \"x-class\"\ntoken = \"t\"\n";
+        let loaded = load(Config::default(), file, &[]).unwrap();
+        let rules = loaded.told().pop().unwrap();
+        let told = serde_json::json!([
+            { "path": "/r/", "class": "batch" },
+            { "asked": "x-class", "token": "●●●●" },
+        ]);
+        assert_eq!(rules.value, told);
+        check("rules = 3", "/zerver.toml:1: rules is wrong; it is a list: write each under [[rules]]");
+        check("[[rules]]\npaht = \"/\"", "/zerver.toml:2: rules know no paht; is it path?");
+        check(
+            "[[rules]]\npath = \"/\"\nclass = \"slow\"",
+            "/zerver.toml:3: rules.class is wrong; it is interactive, default or batch",
+        );
+        check(
+            "[[rules]]\nheader = \"a b\"\nvalue = \"c\"\nclass = \"batch\"",
+            "/zerver.toml:2: rules.header is wrong; it is the name of a header",
+        );
+        let what = "a rule has one of: path and class; header, value and class; body_over and class; asked, which may \
+                    have a token";
+        check("[[rules]]\npath = \"/\"", &format!("/zerver.toml:1: {what}"));
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named_with_what_is_allowed() {
+        let check = |name, value, message: &str| {
+            assert_eq!(load(Config::default(), "", &[(name, value)]).unwrap_err(), message);
+        };
+        check(
+            "ZERVER_ADDR",
+            "here",
+            "ZERVER_ADDR=\"here\" is wrong; it is HOST:PORT, such as 127.0.0.1:3000",
+        );
+        check(
+            "ZERVER_ADDR",
+            "a:99999",
+            "ZERVER_ADDR=\"a:99999\" is wrong; it is HOST:PORT, such as 127.0.0.1:3000",
+        );
+        check("ZERVER_RECORD", "some", "ZERVER_RECORD=\"some\" is wrong; it is all, tail or off");
+        check("ZERVER_WORKERS", "0", "ZERVER_WORKERS=\"0\" is wrong; it is a number from 1 to 1024");
+        check(
+            "ZERVER_BATCH_WORKERS",
+            "-1",
+            "ZERVER_BATCH_WORKERS=\"-1\" is wrong; it is a number from 0 to 1024",
+        );
+        check("ZERVER_STORE", "", "ZERVER_STORE=\"\" is wrong; it is the path of a folder");
+    }
+
+    #[test]
+    fn what_differs_is_told_by_whether_it_can_change() {
+        let load = |file| load(Config::default(), file, &[]).unwrap();
+        let (before, after) = (load("workers = 2"), load("workers = 3\ndeadline = \"1s\"\nrules = []"));
+        let expected = (vec!["deadline".to_owned()], vec!["workers".to_owned()]);
+        assert_eq!(before.differences(&after), expected);
+    }
+}

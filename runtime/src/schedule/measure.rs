@@ -1,0 +1,78 @@
+//! Puts together what all threads have counted. Nothing of this is on the way of a request.
+
+use std::sync::atomic::Ordering;
+
+use zerver_engine::Class;
+use zerver_replay::{ClassMeasures, Measures, StepMeasures, WorkerMeasures};
+
+use super::shared::Shared;
+use super::tally::Queues;
+
+/// All counts of a service's scheduling, at a time of the service's clock.
+pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
+    let boards = shared.boards();
+    let counters = &shared.counters;
+    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    let class = |class: Class| {
+        let mut of = ClassMeasures {
+            name: class.as_str().to_owned(),
+            shed: count(&counters.shed[class as usize]),
+            requests: boards.iter().map(|(_, board)| board.tally.began[class as usize].get()).sum(),
+            ..ClassMeasures::default()
+        };
+        let low = shared.low.iter().map(|low| low.queues());
+        let add = |queues: &Queues| {
+            let cells = queues.of(class);
+            of.waiting += cells.waiting.get();
+            of.waits += cells.waits.get();
+            of.waited_ns += cells.waited_ns.get();
+            of.aged += cells.aged.get();
+            of.full += cells.full.get();
+            of.overdue += cells.overdue.get();
+            of.left += cells.left.get();
+        };
+        boards.iter().map(|(_, board)| &board.tally.queues).chain(low).for_each(add);
+        of
+    };
+    let mut classes: Vec<_> = [Class::Interactive, Class::Default, Class::Batch].map(class).into();
+    // What has been handed over to low priority and not been taken in, waits too.
+    if let Some(low) = &shared.low {
+        classes[Class::Batch as usize].waiting = low.waiting() as u64;
+        classes[Class::Batch as usize].full += low.full();
+    }
+    let mut steps = Vec::new();
+    for (flow, at) in shared.flows.iter().zip(0..) {
+        for (step, position) in flow.info().steps.iter().zip(0..) {
+            let mut of = StepMeasures {
+                flow: flow.info().name.clone(),
+                name: step.name.clone(),
+                ..StepMeasures::default()
+            };
+            for cells in boards.iter().filter_map(|(_, board)| board.tally.step(at, position)) {
+                of.runs += cells.runs.get();
+                of.queued_ns += cells.queued_ns.get();
+                of.executing_ns += cells.executing_ns.get();
+                of.waiting_ns += cells.waiting_ns.get();
+                of.yields += cells.yields.get();
+                of.overruns += cells.overruns.get();
+            }
+            steps.push(of);
+        }
+    }
+    let worker = |(name, board): &(String, std::sync::Arc<super::Board>)| WorkerMeasures {
+        name: name.clone(),
+        busy_ns: board.tally.busy_ns(now_ns),
+        stuck: board.is_stuck(),
+    };
+    Measures {
+        uptime_ns: now_ns,
+        moved: count(&counters.moved),
+        demoted: count(&counters.demoted),
+        promoted: count(&counters.promoted),
+        late: boards.iter().map(|(_, board)| board.tally.late.get()).sum(),
+        classes,
+        workers: boards.iter().map(worker).collect(),
+        steps,
+        recorder: None,
+    }
+}

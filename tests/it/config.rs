@@ -1,0 +1,103 @@
+//! What a service that runs can be told and asked: its settings, by `zerver config` and SIGHUP, and what it measures, by
+//! `zerver top`.
+
+use std::fs;
+
+use crate::harness::{Dev, Place, programs};
+
+#[test]
+fn config_tells_values_and_who_said_them() {
+    let place = Place::new();
+    fs::write(place.path().join("zerver.toml"), "deadline = \"5s\"\n\n[batch]\nquantum = \"7ms\"\n").unwrap();
+    let todos = programs().todos.to_str().unwrap();
+    let told = place.json(&["config", "--exe", todos, "--json"]);
+    let find = |key: &str| {
+        let settings = told["settings"].as_array().unwrap();
+        settings.iter().find(|told| told["key"] == key).unwrap_or_else(|| panic!("no {key}: {told}")).clone()
+    };
+    let deadline = find("deadline");
+    assert_eq!((&deadline["value"], &deadline["from"]), (&"5s".into(), &"file".into()));
+    assert!(deadline["place"].as_str().unwrap().ends_with("zerver.toml:1"), "{deadline}");
+    assert_eq!(find("batch.quantum")["value"], "7ms");
+    assert_eq!(find("batch.workers")["place"], "ZERVER_BATCH_WORKERS");
+    assert_eq!(find("limits.head")["from"], "default");
+    fs::write(place.path().join("zerver.toml"), "[batch]\nquantun = \"7ms\"\n").unwrap();
+    let ran = place.zerver(&["config", "--exe", todos]);
+    let wrong = "zerver.toml:2: there is no setting batch.quantun; is it batch.quantum?";
+    assert!(ran.code == Some(2) && ran.err.contains(wrong), "{ran:?}");
+}
+
+/// What a request by this path is given as its class.
+fn class(place: &Place, service: &Dev, count: usize) -> String {
+    assert_eq!(service.get("/todos").status, 200);
+    place.wait_for(count)[0]["class"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_hang_up_reloads_and_a_mistake_changes_nothing() {
+    let place = Place::new();
+    let file = place.path().join("zerver.toml");
+    fs::write(&file, "").unwrap();
+    let mut service = Dev::start(place.service());
+    assert_eq!(class(&place, &service, 1), "interactive");
+
+    let rule = "[[rules]]\npath = \"/todos\"\nclass = \"batch\"\n";
+    fs::write(&file, format!("workers = 7\n\n{rule}")).unwrap();
+    service.signal("-HUP");
+    service.wait_for_line("warning: only a restart changes workers");
+    service.wait_for_line("settings read again from zerver.toml: changed rules");
+    assert_eq!(class(&place, &service, 2), "batch");
+
+    fs::write(&file, "[[rules]]\npath = \"/todos\"\nclass = \"interactiv\"\n").unwrap();
+    service.signal("-HUP");
+    let said = service.wait_for_line("the settings stay as they are");
+    assert!(said.contains("zerver.toml:3: rules.class is wrong"), "{said}");
+    assert_eq!(class(&place, &service, 3), "batch");
+
+    fs::write(&file, "[recording]\nkeep = \"tail\"\n").unwrap();
+    service.signal("-HUP");
+    // The environment says otherwise, and wins.
+    service.wait_for_line("changed rules");
+    assert_eq!(class(&place, &service, 4), "interactive");
+    assert_eq!(service.stop().code(), Some(0));
+}
+
+#[test]
+fn a_hang_up_changes_what_is_recorded() {
+    let place = Place::new();
+    let file = place.path().join("zerver.toml");
+    fs::write(&file, "[recording]\nkeep = \"tail\"\nsample = 0.0\n").unwrap();
+    let mut command = place.service();
+    command.env_remove("ZERVER_RECORD");
+    let mut service = Dev::start(command);
+    assert_eq!(service.get("/todos").status, 200);
+    fs::write(&file, "[recording]\nkeep = \"all\"\n").unwrap();
+    service.signal("-HUP");
+    service.wait_for_line("changed recording.keep, recording.sample");
+    assert_eq!(service.get("/todos?kept=1").status, 200);
+    assert_eq!(service.stop().code(), Some(0));
+    let kept = place.wait_for(1);
+    assert_eq!(kept.len(), 1, "the first was not kept: {kept:?}");
+}
+
+#[test]
+fn top_shows_what_a_service_measures() {
+    let place = Place::new();
+    let service = Dev::start(place.service());
+    for _ in 0..3 {
+        assert_eq!(service.get("/todos").status, 200);
+    }
+    place.wait_for(3);
+    let measures = place.json(&["top", "--addr", &service.addr, "--json"]);
+    assert_eq!(measures["classes"][0]["requests"], 3, "{measures}");
+    assert_eq!(measures["recorder"]["recorded"], 3, "{measures}");
+    let ran = place.zerver(&["top", "--addr", &service.addr]);
+    let has = |line: &str| ran.out.lines().any(|told| told.starts_with(line));
+    assert!(
+        ran.code == Some(0) && has("interactive") && has("zerver-0") && has("recorder  3 recorded"),
+        "{ran:?}"
+    );
+    let ran = place.zerver(&["top", "--addr", &service.addr, "--path", "/nowhere"]);
+    assert!(ran.code == Some(2) && ran.err.contains("/nowhere answers with 404"), "{ran:?}");
+    assert_eq!(service.stop().code(), Some(0));
+}
