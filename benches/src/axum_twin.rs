@@ -40,6 +40,11 @@ pub(crate) fn serve(ready: impl FnOnce(SocketAddr) + Send + 'static) -> Result<(
         users: Arc::new(RwLock::new(HashMap::from([("ann-token".to_owned(), Claims::ann())]))),
         todos: Arc::new(RwLock::new(HashMap::from([(7, Todo::milk())]))),
     };
+    run(Router::new().route("/v1/todos/{id}", get(show)).with_state(data), ready)
+}
+
+/// Serves it on one thread.
+pub(crate) fn run(app: Router, ready: impl FnOnce(SocketAddr) + Send + 'static) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     runtime.block_on(async {
@@ -51,7 +56,6 @@ pub(crate) fn serve(ready: impl FnOnce(SocketAddr) + Send + 'static) -> Result<(
             ready(addr);
             let _ = stop.send(());
         });
-        let app = Router::new().route("/v1/todos/{id}", get(show)).with_state(data);
         let serve = axum::serve(listener, app);
         tokio::select! {
             result = async { serve.await } => result.map_err(|error| error.to_string()),

@@ -1,111 +1,84 @@
 //! zerver beside axum, doing the same work in one run.
 //!
-//! `GET /v1/todos/{id}` with a bearer token: look the user up, check the roles, look the todo up, answer JSON; all in
-//! memory. Each server is a process of its own on one core, the load comes from another core, and what is compared is
-//! the processor time that the server took for a request. The servers take turns, round after round, and the medians
-//! are printed with their ratios to axum: ratios travel between machines, absolute times do not.
-//!
-//! `replays` puts the replay of the same requests beside serving them: see there.
+//! Each server is a process of its own on one core, and the load comes from another core. The servers take turns, and
+//! what is printed are medians and ratios: ratios travel between machines, absolute times do not. `docs/benchmarks.md`
+//! says what each table measures.
 
 mod axum_twin;
+mod busy;
+mod busy_axum;
+mod client;
+mod idle;
+mod light;
 mod load;
+mod mixed;
+mod open_loop;
+mod overload;
 mod process;
 mod replays;
+mod steps;
 mod todos;
+mod work;
 
 use std::process::ExitCode;
 use std::time::Duration;
-
-use process::{Server, Variant};
 
 /// How the benchmark is run.
 struct Plan {
     rounds: usize,
     time: Duration,
     connections: usize,
+    /// Of what there is to be many of.
+    many: usize,
 }
 
-const FULL: Plan = Plan { rounds: 7, time: Duration::from_millis(1500), connections: 64 };
-const QUICK: Plan = Plan { rounds: 1, time: Duration::from_millis(200), connections: 8 };
+const FULL: Plan = Plan { rounds: 7, time: Duration::from_millis(1500), connections: 64, many: 10_000 };
+const LONG: Plan = Plan { rounds: 3, time: Duration::from_secs(5), ..FULL };
+const QUICK: Plan = Plan { rounds: 1, time: Duration::from_millis(200), connections: 8, many: 50 };
+
+/// Prints a table.
+type Table = fn(&Plan) -> Result<(), String>;
+
+const TABLES: [(&str, Table, Plan); 6] = [
+    ("light", light::compare, FULL),
+    ("mixed", mixed::compare, LONG),
+    ("overload", overload::compare, Plan { rounds: 1, ..LONG }),
+    ("idle", idle::compare, FULL),
+    ("steps", steps::compare, FULL),
+    ("replays", replays::compare, Plan { rounds: 5, ..FULL }),
+];
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let plan = match arguments.as_slice() {
-        ["serve", variant] => return process::serve(variant),
-        ["replays"] => return end(replays::compare(&Plan { rounds: 5, ..FULL })),
-        ["replays", "--quick"] => return end(replays::compare(&QUICK)),
-        [] => FULL,
-        ["--quick"] => QUICK,
-        _ => {
-            say("usage: zerver-benches [replays] [--quick]");
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [serve, variant] = arguments.as_slice()
+        && serve == "serve"
+    {
+        return process::serve(variant);
+    }
+    let named = arguments.len();
+    arguments.retain(|argument| argument != "--quick");
+    let quick = arguments.len() < named;
+    let wanted = match arguments.as_slice() {
+        [] => "light",
+        [name] => name,
+        _ => "",
+    };
+    let tables: Vec<_> = TABLES.iter().filter(|(name, ..)| *name == wanted || wanted == "all").collect();
+    if tables.is_empty() {
+        let names: Vec<_> = TABLES.iter().map(|(name, ..)| *name).collect();
+        say(&format!("usage: zerver-benches [all|{}] [--quick]", names.join("|")));
+        return ExitCode::from(2);
+    }
+    for (at, (name, compare, plan)) in tables.into_iter().enumerate() {
+        if at > 0 {
+            say("");
+        }
+        if let Err(error) = compare(if quick { &QUICK } else { plan }) {
+            say(&format!("error: {name}: {error}"));
             return ExitCode::from(2);
         }
-    };
-    end(compare(&plan))
-}
-
-fn end(result: Result<(), String>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(&format!("error: {error}"));
-            ExitCode::from(2)
-        }
     }
-}
-
-/// What one server did in one round.
-#[derive(Clone, Copy)]
-struct Round {
-    cpu_us: f64,
-    per_second: f64,
-}
-
-fn compare(plan: &Plan) -> Result<(), String> {
-    let mut rounds: Vec<Vec<Round>> = vec![Vec::new(); Variant::ALL.len()];
-    process::stay_on(1);
-    for _ in 0..plan.rounds {
-        for (at, variant) in Variant::ALL.iter().enumerate() {
-            rounds[at].push(measure(*variant, plan).map_err(|error| format!("{}: {error}", variant.name()))?);
-        }
-    }
-    let axum: Vec<f64> = rounds[0].iter().map(|round| round.cpu_us).collect();
-    say(&format!(
-        "GET /v1/todos/7, {} connections, {} rounds of {:?}",
-        plan.connections, plan.rounds, plan.time
-    ));
-    say("| server | CPU us/request | of axum (median, min to max) | requests/s |");
-    say("|---|---|---|---|");
-    for (variant, rounds) in std::iter::zip(Variant::ALL, &rounds) {
-        let ratios: Vec<f64> =
-            std::iter::zip(rounds, &axum).map(|(round, axum)| round.cpu_us / axum).collect();
-        let (least, most) = ratios.iter().fold((f64::MAX, f64::MIN), |(a, b), &r| (a.min(r), b.max(r)));
-        say(&format!(
-            "| {} | {:.2} | {:.2} ({least:.2} to {most:.2}) | {:.0} |",
-            variant.name(),
-            median(rounds.iter().map(|round| round.cpu_us)),
-            median(ratios.iter().copied()),
-            median(rounds.iter().map(|round| round.per_second)),
-        ));
-    }
-    Ok(())
-}
-
-fn measure(variant: Variant, plan: &Plan) -> Result<Round, String> {
-    let server = Server::start(variant)?;
-    let text = |error: std::io::Error| error.to_string();
-    load::run(server.addr(), plan.connections, plan.time / 4).map_err(text)?;
-    let before = server.cpu().map_err(text)?;
-    let done = load::run(server.addr(), plan.connections, plan.time).map_err(text)?;
-    // What was handed to the writer thread is to be paid for as well.
-    std::thread::sleep(Duration::from_millis(60));
-    let cpu = server.cpu().map_err(text)? - before;
-    server.stop(|_| Ok(()))?;
-    Ok(Round {
-        cpu_us: cpu.as_secs_f64() * 1e6 / done.requests as f64,
-        per_second: done.requests as f64 / done.took.as_secs_f64(),
-    })
+    ExitCode::SUCCESS
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use zerver_recorder::{Policy, Tail};
 
-use crate::{axum_twin, say, todos};
+use crate::{axum_twin, busy, busy_axum, say, todos, work};
 
 /// A server to compare. The first is what the others are compared with.
 #[derive(Clone, Copy, PartialEq)]
@@ -31,7 +31,7 @@ impl Variant {
         }
     }
 
-    const fn argument(self) -> &'static str {
+    pub(crate) const fn argument(self) -> &'static str {
         match self {
             Self::Axum => "axum",
             Self::Unrecorded => "off",
@@ -49,12 +49,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(variant: Variant) -> Result<Self, String> {
+    /// One that [`serve`] knows by this name.
+    pub(crate) fn start(name: &str) -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let store = std::env::temp_dir().join(format!("zerver-bench-{}", std::process::id()));
         let mut child = Command::new(program)
-            .args(["serve", variant.argument()])
+            .args(["serve", name])
             .env("ZERVER_STORE", &store)
+            .env(work::ENV, work::rounds_per_ms().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -80,6 +82,21 @@ impl Server {
             total += text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
         }
         Ok(Duration::from_nanos(total))
+    }
+
+    /// How much memory it has, and the most it has had, in bytes.
+    pub(crate) fn memory(&self) -> std::io::Result<(u64, u64)> {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let kib = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+        };
+        Ok((kib("VmRSS:").unwrap_or(0) * 1024, kib("VmHWM:").unwrap_or(0) * 1024))
+    }
+
+    /// Ends it at once, whatever it does.
+    pub(crate) fn kill(mut self) -> Result<(), String> {
+        self.child.kill().and_then(|()| self.child.wait()).map(drop).map_err(|error| error.to_string())
     }
 
     /// Ends it; `look` may look into its store before that is gone.
@@ -108,9 +125,20 @@ pub(crate) fn stay_on(core: usize) {
     let _ = rustix::thread::sched_setaffinity(None, &cores);
 }
 
+/// Lets this process have as many open files as it may. How many those are.
+pub(crate) fn open_many() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    getrlimit(Resource::Nofile)
+        .current
+        .map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
+}
+
 /// The other side of [`Server::start`].
 pub(crate) fn serve(variant: &str) -> ExitCode {
     stay_on(0);
+    open_many();
     let ready = |addr: SocketAddr| {
         say(&addr.to_string());
         let _ = std::io::stdout().flush();
@@ -118,9 +146,13 @@ pub(crate) fn serve(variant: &str) -> ExitCode {
     };
     let result = match variant {
         "axum" => axum_twin::serve(ready),
+        "busy" => busy::serve(ready),
+        "busy-axum" => busy_axum::serve(false, ready),
+        "busy-axum-blocking" => busy_axum::serve(true, ready),
         "off" => todos::serve(None, ready),
         "tail" => todos::serve(Some(Policy::Tail(Tail::default())), ready),
-        _ => todos::serve(Some(Policy::All), ready),
+        "all" => todos::serve(Some(Policy::All), ready),
+        _ => Err(format!("there is no server {variant}")),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

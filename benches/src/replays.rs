@@ -46,7 +46,7 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
 /// The processor time of a served request in microseconds, and some that were recorded.
 fn serve(plan: &Plan) -> Result<(f64, Vec<Opened>), String> {
     let text = |error: std::io::Error| error.to_string();
-    let server = Server::start(Variant::All)?;
+    let server = Server::start(Variant::All.argument())?;
     load::run(server.addr(), plan.connections, plan.time / 4).map_err(text)?;
     let before = server.cpu().map_err(text)?;
     let done = load::run(server.addr(), plan.connections, plan.time).map_err(text)?;

@@ -1,12 +1,16 @@
 //! Takes one request through the scheduler to its end: here, or on a thread of low priority, or away.
 
 use std::cell::Cell;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderValue, header};
 use tokio::sync::oneshot;
-use zerver_engine::{Class, Failure, FailureKind, Refused, RequestId, Why};
+use zerver_engine::{Class, Failure, FailureKind, Refused, RequestId, Stop, Why};
 
-use super::low::Entrant;
+use super::held::Held;
+use super::low::{Entrant, Low};
 use super::{Board, Drove, Lane, Shared, Turns};
 use crate::drive::drive;
 use crate::interpreter::Context;
@@ -14,8 +18,8 @@ use crate::live::Live;
 use crate::service::Service;
 use crate::worker::Worker;
 
-/// After how many seconds who was sent away may try again. A queue that stands is cut within a second.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+/// After how many seconds who was sent away may try again: as long as one waits, within these bounds.
+const RETRY_AFTER_S: (u64, u64) = (1, 30);
 
 /// What the scheduler knows of a request.
 #[derive(Debug, Clone, Copy)]
@@ -86,17 +90,71 @@ impl Elsewhere {
         let Self { way, class, is_new } = self;
         let Some(low) = &service.schedule.low else { return live };
         let (back, returned) = oneshot::channel();
-        let since_ns = way.base_ns + live.watch.now_ns();
-        low.put(Entrant { live, context, way, is_new, since_ns, back });
-        match returned.await {
-            Ok(Ok(live)) => live,
-            Ok(Err((mut live, refused))) => {
-                refuse(service, &mut live, class, refused.why);
-                live
+        let (start, since_ns) = (live.watch.at(0), way.base_ns + live.watch.now_ns());
+        let held = Arc::new(Held::new((live, context)));
+        let waits = Waits { low, held: Arc::clone(&held) };
+        low.put(Entrant { held, way, is_new, since_ns, back });
+        let mut returned = pin!(returned);
+        let set = *service.schedule.tuning().scheduling.class(Class::Batch);
+        let due_ns = way.base_ns.saturating_add(way.deadline_ns);
+        let patience = [set.target_ns, set.interval_ns].map(|ns| since_ns.saturating_add(ns));
+        let looks = patience.into_iter().filter(|&at_ns| is_new && at_ns < due_ns).chain([due_ns]);
+        for at_ns in looks {
+            let at = start + Duration::from_nanos(at_ns.saturating_sub(way.base_ns));
+            tokio::select! {
+                biased;
+                ended = &mut returned => return came_back(service, class, ended).await,
+                () = tokio::time::sleep_until(at.into()) => {}
             }
-            // The service has stopped around it, and recorded that.
-            Err(_) => std::future::pending().await,
+            let is_late = at_ns < due_ns;
+            // A queue that only takes up a burst is left alone.
+            if is_late && at_ns == patience[0] && low.busy_ns(at_ns) < set.interval_ns {
+                continue;
+            }
+            let Some((mut live, _)) = waits.take_back() else { break };
+            if is_late {
+                refuse(service, &mut live, class, Why::Late);
+            } else if let Some((job, watch)) = live.job() {
+                job.stop(Stop::Deadline, watch.tick());
+            }
+            return live;
         }
+        came_back(service, class, returned.await).await
+    }
+}
+
+/// A request comes back from a thread of low priority.
+async fn came_back(
+    service: &Service,
+    class: Class,
+    ended: Result<Result<Live, (Live, Refused)>, oneshot::error::RecvError>,
+) -> Live {
+    match ended {
+        Ok(Ok(live)) => live,
+        Ok(Err((mut live, refused))) => {
+            refuse(service, &mut live, class, refused.why);
+            live
+        }
+        // The service has stopped around it, and recorded that.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// One that waits for a thread of low priority. Dropped, it waits no longer.
+struct Waits<'l> {
+    low: &'l Low,
+    held: Arc<Held<(Live, Context)>>,
+}
+
+impl Waits<'_> {
+    fn take_back(&self) -> Option<(Live, Context)> {
+        self.held.take_back().inspect(|_| self.low.taken())
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        drop(self.take_back());
     }
 }
 
@@ -174,7 +232,13 @@ fn refuse(service: &Service, live: &mut Live, class: Class, why: Why) {
     live.watch.tick();
     let Some(request) = live.shared_request() else { return };
     let mut response = service.render(&failure, &request);
-    response.headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+    let waited_ns = match &service.schedule.low {
+        Some(low) if class != Class::Interactive => low.waited_ns(),
+        _ => 0,
+    };
+    let (least, most) = RETRY_AFTER_S;
+    let seconds = live.watch.now_ns().max(waited_ns).div_ceil(1_000_000_000).clamp(least, most);
+    response.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     drop(request);
     if let Some((job, _)) = live.job() {
         job.reject(response, failure.to_string());

@@ -1,7 +1,8 @@
 //! Threads of low priority: where batch runs, and flows that keep others waiting.
 //!
-//! Each has a runtime of its own, so that effects work there as elsewhere. Workers hand requests over without a lock that
-//! such a thread could hold: the system may leave it without a core for long.
+//! Each has a runtime of its own, so that effects work there as elsewhere. The system may leave such a thread without a
+//! core for long, so no worker waits for a lock that one could hold, and what waits here for too long is taken back by
+//! the worker it came from (`held`).
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -18,6 +19,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use zerver_engine::{Class, Ready, Refused, Scheduling, Ticket, Why};
 
 use super::carry::{Way, here};
+use super::held::Held;
 use super::tally::Queues;
 use super::{Board, Turns};
 use crate::interpreter::Context;
@@ -33,6 +35,12 @@ pub(crate) struct Low {
     inbox: mpsc::UnboundedSender<Entrant>,
     /// How many wait.
     waiting: AtomicUsize,
+    /// How many are queued; with those that have been taken back.
+    queued: AtomicUsize,
+    /// Since when there has always been somebody who waits.
+    busy_since_ns: AtomicU64,
+    /// How long the last one waited that had its turn.
+    waited_ns: AtomicU64,
     limit: AtomicUsize,
     wake: Notify,
     /// Sent back at once.
@@ -53,8 +61,8 @@ struct Queue {
 
 /// A request that comes to these threads.
 pub(super) struct Entrant {
-    pub(super) live: Live,
-    pub(super) context: Context,
+    /// Taken here, or taken back.
+    pub(super) held: Arc<Held<(Live, Context)>>,
     pub(super) way: Way,
     /// Whether none of its steps has run.
     pub(super) is_new: bool,
@@ -71,6 +79,9 @@ impl Low {
         Self {
             inbox,
             waiting: AtomicUsize::new(0),
+            queued: AtomicUsize::new(0),
+            busy_since_ns: AtomicU64::new(0),
+            waited_ns: AtomicU64::new(0),
             limit: AtomicUsize::new(settings.batch.queue),
             wake: Notify::new(),
             full: AtomicU64::new(0),
@@ -88,11 +99,14 @@ impl Low {
 
     /// Hands a request over. One that may not wait comes back at once.
     pub(super) fn put(&self, entrant: Entrant) {
-        if entrant.is_new && self.waiting.load(Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed) {
-            self.full.fetch_add(1, Ordering::Relaxed);
-            return send_back(entrant, Refused { class: Class::Batch, why: Why::Full });
+        if self.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.busy_since_ns.store(entrant.since_ns, Ordering::Relaxed);
         }
-        self.waiting.fetch_add(1, Ordering::Relaxed);
+        if entrant.is_new && self.queued.load(Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed) {
+            self.full.fetch_add(1, Ordering::Relaxed);
+            return self.send_back(entrant, Refused { class: Class::Batch, why: Why::Full });
+        }
+        self.queued.fetch_add(1, Ordering::Relaxed);
         // The receiver lives as long as this does.
         let _ = self.inbox.send(entrant);
         self.wake.notify_one();
@@ -109,6 +123,27 @@ impl Low {
     /// How many wait.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// For how long somebody has always waited.
+    pub(super) fn busy_ns(&self, now_ns: u64) -> u64 {
+        now_ns.saturating_sub(self.busy_since_ns.load(Ordering::Relaxed))
+    }
+
+    /// How long the last one waited that had its turn.
+    pub(super) fn waited_ns(&self) -> u64 {
+        self.waited_ns.load(Ordering::Relaxed)
+    }
+
+    /// One waits no longer; said by whoever has taken it.
+    pub(super) fn taken(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn send_back(&self, entrant: Entrant, refused: Refused) {
+        let Some((live, _)) = entrant.held.take() else { return };
+        self.taken();
+        drop(entrant.back.send(Err((live, refused))));
     }
 
     /// A worker hands nothing over any more, since it has drained or hangs. After the last one the threads end.
@@ -149,18 +184,23 @@ impl Low {
             match ticket {
                 Ok(ticket) => drop(entrants.insert(ticket, entrant)),
                 Err(refused) => {
-                    self.waiting.fetch_sub(1, Ordering::Relaxed);
-                    send_back(entrant, refused);
+                    self.queued.fetch_sub(1, Ordering::Relaxed);
+                    self.send_back(entrant, refused);
                 }
             }
         }
         while let Some(turn) = ready.next(now_ns) {
             self.queues.publish(ready);
             let Some(entrant) = entrants.remove(&turn.ticket) else { continue };
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.queued.fetch_sub(1, Ordering::Relaxed);
             match turn.goes {
-                Ok(()) => return Some((entrant, !ready.is_empty())),
-                Err(refused) => send_back(entrant, refused),
+                Ok(()) if entrant.held.is_there() => {
+                    self.waited_ns.store(turn.waited_ns, Ordering::Relaxed);
+                    return Some((entrant, !ready.is_empty()));
+                }
+                // It has been taken back.
+                Ok(()) => {}
+                Err(refused) => self.send_back(entrant, refused),
             }
         }
         None
@@ -194,7 +234,7 @@ impl Low {
             let (low, here) = (Arc::clone(&self), Rc::clone(&here));
             tokio::task::spawn_local(async move {
                 let flow = entrant.way.flow;
-                let ran_ns = here.carry(entrant).await;
+                let ran_ns = here.carry(&low, entrant).await;
                 low.ran(flow, ran_ns);
                 drop(permit);
             });
@@ -211,8 +251,10 @@ struct Here {
 
 impl Here {
     /// Takes a request to its end, unless nobody wants it any more. How long its steps ran.
-    async fn carry(&self, entrant: Entrant) -> u64 {
-        let Entrant { mut live, context, way, mut back, .. } = entrant;
+    async fn carry(&self, low: &Low, entrant: Entrant) -> u64 {
+        let Entrant { held, way, mut back, .. } = entrant;
+        let Some((mut live, context)) = held.take() else { return 0 };
+        low.taken();
         let turns: Option<&Turns> = None;
         let mut ran_ns = 0;
         let carried = {
@@ -236,10 +278,6 @@ impl Here {
         }
         ran_ns
     }
-}
-
-fn send_back(entrant: Entrant, refused: Refused) {
-    drop(entrant.back.send(Err((entrant.live, refused))));
 }
 
 /// Gives this thread what the system leaves over. Where it has no such thing, the thread is as any other.

@@ -7,6 +7,7 @@
 
 mod board;
 mod carry;
+mod held;
 mod lane;
 mod low;
 mod measure;

@@ -161,6 +161,40 @@ fn what_cannot_wait_is_sent_away() {
 }
 
 #[test]
+fn what_waits_for_low_priority_ends_although_no_thread_comes() {
+    static GATE: Gate = Gate::new();
+    let _opens = Opens(&GATE);
+    #[step]
+    fn hold() -> Response {
+        GATE.pass();
+        Response::text("held")
+    }
+    let mut scheduling = Scheduling::default();
+    (scheduling.batch.target_ns, scheduling.batch.interval_ns) = (10_000_000, 40_000_000);
+    let app = App::new()
+        .flow(flow!("hold", GET "/hold", steps: [hold]).class(Class::Batch))
+        .flow(flow!("due", GET "/due", steps: [hold]).class(Class::Batch).deadline(5.millis()))
+        .scheduling(scheduling)
+        .batch_workers(1);
+    let (running, collector) = start(app);
+    let mut holds = Client::connect(running.addr());
+    holds.send(get("/hold"));
+    GATE.wait_for(1);
+    // The only thread hangs. Both are answered all the same.
+    let mut other = Client::connect(running.addr());
+    assert_eq!(other.ask(get("/due")).status, 504);
+    let answer = other.ask(get("/hold"));
+    assert_eq!((answer.status, answer.header("retry-after")), (429, Some("1")));
+    let [due, late] = &collector.wait_for(2)[..] else { panic!("two have ended") };
+    assert_eq!((due.status, &due.outcome), (504, &Outcome::TimedOut { step: 0 }));
+    let Outcome::Rejected { reason } = &late.outcome else { panic!("{:?}", late.outcome) };
+    assert_eq!(reason, "limited capacity: batch: waited too long");
+    GATE.open();
+    assert_eq!(holds.answer().unwrap().status, 200);
+    running.stop();
+}
+
+#[test]
 fn a_client_that_goes_away_takes_its_batch_request_along() {
     static GATE: Gate = Gate::new();
     let _opens = Opens(&GATE);

@@ -1,0 +1,128 @@
+//! An open loop: requests are sent when their time has come, whether or not earlier ones have been answered, and each is
+//! as late as its answer comes after that time. A server that stalls is not asked less (no coordinated omission).
+
+use std::cell::RefCell;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+
+use crate::client::{Connection, get};
+
+/// How long to wait for the last answers.
+const LAST: Duration = Duration::from_secs(2);
+
+/// What has become of the requests.
+#[derive(Default)]
+pub(crate) struct Answers {
+    /// How long those took that were served, from when they were to be sent; sorted.
+    pub(crate) served: Vec<Duration>,
+    /// Served while requests were still being sent.
+    pub(crate) in_time: u64,
+    /// Sent away with 429 or 503.
+    pub(crate) shed: u64,
+    pub(crate) sent: u64,
+}
+
+impl Answers {
+    /// So many thousandths took no longer than this, in milliseconds.
+    pub(crate) fn ms(&self, thousandths: usize) -> f64 {
+        let at = (self.served.len() * thousandths / 1000).min(self.served.len().saturating_sub(1));
+        self.served.get(at).map_or(f64::NAN, |took| took.as_secs_f64() * 1e3)
+    }
+}
+
+/// A runtime for the load. It looks at its sockets all the time.
+pub(crate) fn runtime() -> io::Result<LocalRuntime> {
+    Builder::new_current_thread().enable_all().event_interval(1).build_local(LocalOptions::default())
+}
+
+/// Asks for a path so many times per second, at random times, until `end`.
+pub(crate) async fn ask(addr: SocketAddr, path: &str, per_second: f64, end: Instant) -> io::Result<Answers> {
+    let state = Rc::new(State { end, idle: RefCell::default(), answers: RefCell::default() });
+    let request: Rc<[u8]> = get(path).into();
+    let (mut due, mut random, mut asking) = (Instant::now(), 0x2545_f491_4f6c_dd1d_u64, Vec::new());
+    loop {
+        // Gaps as between independent clients: exponential.
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let uniform = ((random >> 11) as f64 + 1.0) / (1u64 << 53) as f64;
+        due += Duration::from_secs_f64(-uniform.ln() / per_second);
+        if due >= end {
+            break;
+        }
+        // A timer would be late by up to a millisecond.
+        while Instant::now() < due {
+            tokio::task::yield_now().await;
+        }
+        let (state, request) = (Rc::clone(&state), Rc::clone(&request));
+        asking.push(tokio::task::spawn_local(async move { state.ask(addr, &request, due).await }));
+    }
+    state.answers.borrow_mut().sent = asking.len() as u64;
+    let all = async {
+        for asked in asking {
+            asked.await.map_err(io::Error::other)??;
+        }
+        Ok::<_, io::Error>(())
+    };
+    if let Ok(ended) = tokio::time::timeout(LAST, all).await {
+        ended?;
+    }
+    let mut answers = std::mem::take(&mut *state.answers.borrow_mut());
+    answers.served.sort_unstable();
+    Ok(answers)
+}
+
+struct State {
+    end: Instant,
+    idle: RefCell<Vec<Connection>>,
+    answers: RefCell<Answers>,
+}
+
+impl State {
+    async fn ask(&self, addr: SocketAddr, request: &[u8], due: Instant) -> io::Result<()> {
+        let idle = self.idle.borrow_mut().pop();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => Connection::open(addr).await?,
+        };
+        let status = connection.ask(request).await?.status;
+        let now = Instant::now();
+        let mut answers = self.answers.borrow_mut();
+        match status {
+            200 => {
+                answers.served.push(now - due);
+                answers.in_time += u64::from(now < self.end);
+            }
+            429 | 503 => answers.shed += 1,
+            other => return Err(io::Error::other(format!("an answer with status {other}"))),
+        }
+        self.idle.borrow_mut().push(connection);
+        Ok(())
+    }
+}
+
+/// Asks for a path again and again, on each connection as soon as it has its answer, until `end`. How many answers.
+pub(crate) async fn again(addr: SocketAddr, path: &str, connections: usize, end: Instant) -> io::Result<u64> {
+    let request: Rc<[u8]> = get(path).into();
+    let asking = (0..connections).map(|_| {
+        let request = Rc::clone(&request);
+        tokio::task::spawn_local(async move {
+            let mut connection = Connection::open(addr).await?;
+            let mut answered = 0;
+            while Instant::now() < end {
+                answered += u64::from(connection.ask(&request).await?.status == 200 && Instant::now() < end);
+            }
+            Ok::<_, io::Error>(answered)
+        })
+    });
+    let asking: Vec<_> = asking.collect();
+    let mut all = 0;
+    for asked in asking {
+        all += asked.await.map_err(io::Error::other)??;
+    }
+    Ok(all)
+}

@@ -1,0 +1,36 @@
+//! Work for a processor: so many rounds of arithmetic, as many as take a millisecond here. The same number of rounds is
+//! done wherever a thread loses its core meanwhile, so that nobody gets away with less work.
+
+use std::hint::black_box;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+/// Tells the servers how many rounds take a millisecond.
+pub(crate) const ENV: &str = "ZERVER_BENCH_ROUNDS_PER_MS";
+
+static ROUNDS_PER_MS: OnceLock<u64> = OnceLock::new();
+
+/// How many rounds take a millisecond: what the parent says, or else measured, the fastest of some.
+pub(crate) fn rounds_per_ms() -> u64 {
+    *ROUNDS_PER_MS.get_or_init(|| {
+        let told = std::env::var(ENV).ok().and_then(|text| text.parse().ok());
+        told.unwrap_or_else(|| (0..50).map(|_| measure()).max().unwrap_or(1))
+    })
+}
+
+/// Works for so many microseconds of an undisturbed core.
+pub(crate) fn work(us: u64) -> u64 {
+    rounds(rounds_per_ms() * us / 1000)
+}
+
+fn measure() -> u64 {
+    const ROUNDS: u64 = 200_000;
+    let begun = Instant::now();
+    black_box(rounds(ROUNDS));
+    (ROUNDS as f64 / (begun.elapsed().as_secs_f64() * 1000.0)) as u64
+}
+
+fn rounds(rounds: u64) -> u64 {
+    (0..rounds)
+        .fold(black_box(1), |x: u64, round| (x ^ round).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(7))
+}
