@@ -107,12 +107,17 @@ pub struct Story {
     pub trace: Trace,
     /// Where its time went.
     pub timeline: Timeline,
+    /// What took the most of it, in words; none where no step ran.
+    pub(crate) largest: Option<String>,
 }
 
 impl Story {
     /// A trace with its timeline.
     pub fn of(trace: Trace) -> Self {
-        Self { timeline: Timeline::of(&trace), trace }
+        let timeline = Timeline::of(&trace);
+        let verdict = timeline.verdict(&[]).filter(|_| !timeline.runs.is_empty());
+        let largest = verdict.map(|verdict| format!("{}% {}", verdict.largest.percent, verdict.largest.label));
+        Self { timeline, trace, largest }
     }
 }
 

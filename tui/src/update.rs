@@ -68,11 +68,13 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         | Message::Measured(..) => everywhere(app, &message),
         Message::Source(file, text) => {
             app.shared.sources.put(file.clone(), text.as_deref());
+            app.screens.timeline.forget_lines();
             Vec::new()
         }
         Message::Dev(news) => {
             if matches!(news, Dev::State(State::Building)) {
                 app.shared.sources.forget();
+                app.screens.timeline.forget_lines();
             }
             app.shared.service.get_or_insert_with(Service::default).take(news);
             check(app, news).into_iter().collect()
@@ -97,7 +99,11 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
     if app.shared.notice != before {
         app.shared.noticed_unix_ns = app.shared.now_unix_ns;
     }
-    follow(app, commands)
+    let commands = follow(app, commands);
+    if app.tab == Tab::Timeline {
+        app.screens.timeline.settle_lines(&app.shared);
+    }
+    commands
 }
 
 /// After a rebuild, the last requests are run again with the new code.
