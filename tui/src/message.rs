@@ -54,6 +54,8 @@ pub enum Message {
     Flows(Result<Vec<FlowInfo>, String>),
     /// What is usual for the flow of this name, or why that cannot be told.
     Measured(String, Result<Arc<Measured>, String>),
+    /// The answer to [`Command::GoOn`].
+    GoOn,
     /// Something that a person should know.
     Notice(Notice),
     /// Somebody asked us to stop for a while (SIGTSTP).
@@ -137,6 +139,8 @@ pub enum Command {
         /// The line, from 1.
         line: u32,
     },
+    /// Send [`Message::GoOn`] after what waits already: there is more to do than may keep keys waiting.
+    GoOn,
     /// Give the terminal back and stop, until somebody continues us.
     Suspend,
     /// Draw everything, whatever the terminal shows.

@@ -61,6 +61,10 @@ impl Performer {
         });
     }
 
+    pub(crate) fn go_on(&self) {
+        self.remote.send(Message::GoOn);
+    }
+
     pub(crate) fn flows(&self) {
         self.serve(|services| Message::Flows(services.flows()));
     }

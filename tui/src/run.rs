@@ -218,6 +218,7 @@ impl Run {
                 Command::Measure(flow) => self.performer.measure(flow),
                 Command::Check { number, ids } => self.performer.check(number, ids),
                 Command::Flows => self.performer.flows(),
+                Command::GoOn => self.performer.go_on(),
                 // Done by `update`.
                 Command::Show(_) => {}
             }

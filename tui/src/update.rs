@@ -65,6 +65,7 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         | Message::Replayed(..)
         | Message::Edited(_)
         | Message::Flows(_)
+        | Message::GoOn
         | Message::Measured(..) => everywhere(app, &message),
         Message::Source(file, text) => {
             app.shared.sources.put(file.clone(), text.as_deref());

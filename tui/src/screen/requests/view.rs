@@ -144,7 +144,8 @@ fn draw_measures(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut 
     ];
     let len = requests.list.len(&shared.index);
     let state = if requests.is_following { "following" } else { "held still" };
-    let plus = if shared.index.is_whole() { "" } else { "+" };
+    let is_whole = shared.index.is_whole() && !requests.list.is_behind(&shared.index);
+    let plus = if is_whole { "" } else { "+" };
     let count = if len == shared.index.len() {
         format!("{}{plus}", thousands(len))
     } else {
