@@ -87,7 +87,10 @@ fn press(app: &mut App, what: &str, keys: &str) {
         more = app.update(Message::GoOn).contains(&Command::GoOn);
         longest = longest.max(self::cpu() - before);
     }
-    println!("{what}: first screen {first:.1?}, all {:.1?}, turns of {longest:.1?} at most", self::cpu() - cpu);
+    println!(
+        "{what}: first screen {first:.1?}, all {:.1?}, turns of {longest:.1?} at most",
+        self::cpu() - cpu
+    );
 }
 
 /// Whether there is more to do.

@@ -57,6 +57,8 @@ pub(crate) enum Action {
     Forget,
     ChooseStep,
     Answer,
+    /// Something goes wrong with an effect.
+    Fail,
     Again,
     /// Show or hide what the service and its build say.
     Log,

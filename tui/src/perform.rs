@@ -61,6 +61,13 @@ impl Performer {
         });
     }
 
+    pub(crate) fn health(&self, addr: String) {
+        self.serve(move |services| {
+            let health = services.health(&addr);
+            Message::Health(addr, health)
+        });
+    }
+
     pub(crate) fn go_on(&self) {
         self.remote.send(Message::GoOn);
     }

@@ -147,7 +147,8 @@ pub fn run(
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return Ok(Ended::Told),
         };
-        update(&mut app, Message::Now(now_unix_ns()));
+        let commands = update(&mut app, Message::Now(now_unix_ns()));
+        ended = run.perform(&mut app, &mut screen, commands)?;
         let until = Instant::now() + BATCH;
         let more = std::iter::from_fn(|| (Instant::now() < until).then(|| told.more()).flatten());
         for message in first.into_iter().chain(more) {
@@ -218,6 +219,7 @@ impl Run {
                 Command::Measure(flow) => self.performer.measure(flow),
                 Command::Check { number, ids } => self.performer.check(number, ids),
                 Command::Flows => self.performer.flows(),
+                Command::Health(addr) => self.performer.health(addr),
                 Command::GoOn => self.performer.go_on(),
                 // Done by `update`.
                 Command::Show(_) => {}

@@ -44,6 +44,16 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
                 app.shared.notice = None;
                 app.is_changed = true;
             }
+            let is_shown = matches!(app.tab, Tab::Requests | Tab::Flows);
+            let addr = if is_shown { app.shared.scheduler.ask(*unix_ns) } else { None };
+            addr.map(Command::Health).into_iter().collect()
+        }
+        Message::Serves(addr) => {
+            app.shared.scheduler.serves_at(addr);
+            Vec::new()
+        }
+        Message::Health(addr, health) => {
+            app.shared.scheduler.take(addr, health);
             Vec::new()
         }
         Message::Older { requests, is_last } => {
@@ -76,6 +86,9 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
             if matches!(news, Dev::State(State::Building)) {
                 app.shared.sources.forget();
                 app.screens.timeline.forget_lines();
+            }
+            if let Dev::State(State::Serving(addr)) = news {
+                app.shared.scheduler.serves_at(addr);
             }
             app.shared.service.get_or_insert_with(Service::default).take(news);
             check(app, news).into_iter().collect()
