@@ -78,19 +78,16 @@ fn main() {
 
 /// How long it takes until the first screen is right, and until everything is; and the longest that a key waits meanwhile.
 fn press(app: &mut App, what: &str, keys: &str) {
-    let cpu = cpu();
+    let at = Instant::now();
     let mut more = type_text(app, keys);
-    let first = self::cpu() - cpu;
+    let first = at.elapsed();
     let mut longest = first;
     while more {
-        let before = self::cpu();
+        let turn = Instant::now();
         more = app.update(Message::GoOn).contains(&Command::GoOn);
-        longest = longest.max(self::cpu() - before);
+        longest = longest.max(turn.elapsed());
     }
-    println!(
-        "{what}: first screen {first:.1?}, all {:.1?}, turns of {longest:.1?} at most",
-        self::cpu() - cpu
-    );
+    println!("{what}: first screen {first:.1?}, all {:.1?}, turns of {longest:.1?} at most", at.elapsed());
 }
 
 /// Whether there is more to do.
@@ -103,13 +100,6 @@ fn type_text(app: &mut App, keys: &str) -> bool {
         more |= commands.contains(&Command::GoOn);
     }
     more
-}
-
-/// The time that this thread has had on the processor: what others take on a busy machine does not count.
-fn cpu() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let ns = text.split_whitespace().next().and_then(|ns| ns.parse().ok()).unwrap_or(0);
-    Duration::from_nanos(ns)
 }
 
 fn frames(what: &str, app: &App) {

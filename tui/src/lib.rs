@@ -35,6 +35,7 @@ mod tests;
 
 pub use app::App;
 pub use dev::{Dev, State};
+pub use follow::follow;
 pub use message::{Command, Message, Notice, Show};
 pub use run::{Ended, Open, Options, Remote, Told, channel, run};
 pub use scheduler::{Health, Running, Worker};

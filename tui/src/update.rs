@@ -21,7 +21,12 @@ const MAX_CHECKED: usize = 20;
 
 /// What came in, and what is to be done about it.
 pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
-    app.is_changed |= !matches!(message, Message::Now(_));
+    let is_nothing = match &message {
+        Message::Now(_) => true,
+        Message::Newer(requests) => requests.is_empty(),
+        _ => false,
+    };
+    app.is_changed |= !is_nothing;
     let before = app.shared.notice.clone();
     let commands = match &message {
         Message::Input(Event::Resize(width, height)) => {
@@ -124,7 +129,8 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
 fn check(app: &mut App, news: &Dev) -> Option<Command> {
     let check = &mut app.shared.check;
     match news {
-        Dev::State(State::Building) => check.is_due = check.has_served,
+        // A program that is not built here only starts anew.
+        Dev::State(State::Building | State::Starting) => check.is_due = check.has_served,
         Dev::State(State::Serving(_)) => {
             check.has_served = true;
             if std::mem::take(&mut check.is_due) {

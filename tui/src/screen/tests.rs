@@ -173,11 +173,14 @@ fn a_replay_on_80_columns() {
      019aa4c2-1f3b  GET /v1/todos/456?full=1  200  todos-item
      different: 3 of 5 decisions came out again, 1 effect answered
     ─ slots, effects, request ──────────────────────────────────────────────────────
-       AuthHeader                  ●●●● (secret)                                   ┃
-       Claims                      {sub: "user-123", roles: ["admin"]}             ┃
-       Todo                        {id: 456, title: "Buy milk", done: false}       ┃
+       AuthHeader                  ●●●● (secret)
+       Claims                      {sub: "user-123", roles: ["admin"]}
+       Todo                        {id: 456, title: "Buy milk", done: false}
        http GET idp.example.com/…  200
        kv get todo:456             {"id":456,"title":"Buy milk","done":false}
+       host:                       localhost:3000
+       authorization:              ●●●● (secret)
+       body                        empty
     ─ what is different ────────────────────────────────────────────────────────────
      edit      verify_roles  Claims.sub     "user-123"         → "b\u{1b}ob"
      code      render_todo   decision       done               → fail
@@ -187,9 +190,6 @@ fn a_replay_on_80_columns() {
      {"id":  456}                           │ {"error": "no \u{1b}[31mrole"}
         - {"id":  456}
         + {"error": "no \u{1b}[31mrole"}
-
-
-
 
 
      tab other part  enter change/open  f fail  s step  ? keys  q quit
@@ -205,8 +205,10 @@ fn a_replay_on_200_columns() {
     ─ slots, effects, request ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
        AuthHeader                       ●●●● (secret)                                                                                                                                                      ┃
        Claims                           {sub: "user-123", roles: ["admin"]}                                                                                                                                ┃
-       Todo                             {id: 456, title: "Buy milk", done: false}
-       http GET idp.example.com/verify  200
+       Todo                             {id: 456, title: "Buy milk", done: false}                                                                                                                          ┃
+       http GET idp.example.com/verify  200                                                                                                                                                                ┃
+       kv get todo:456                  {"id":456,"title":"Buy milk","done":false}
+       host:                            localhost:3000
     ─ what is different ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
      edit      verify_roles  Claims.sub     "user-123"                                                                     → "b\u{1b}ob"
      code      render_todo   decision       done                                                                           → fail
@@ -216,8 +218,6 @@ fn a_replay_on_200_columns() {
        + "b\u{1b}ob"
     ─ response ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
      recorded 200                                                                                       │ today 403
-     {"id":  456}                                                                                       │ {"error": "no \u{1b}[31mrole"}
-        - {"id":  456}
      tab other part  enter change/open  f fail  s step  x take back  a answer  r again  esc back  ? keys  q quit
     "#);
 }
@@ -298,15 +298,15 @@ fn what_the_compiler_says_is_shown_with_what_to_do() {
      nothing was run
     ─ slots, effects, request ──────────────────────────────────────────────────────
        AuthHeader                  ●●●● (secret)                                   ┃
-       Claims                      {sub: "user-123", roles: ["admin"]}
-       Todo                        {id: 456, title: "Buy milk", done: false}
+       Claims                      {sub: "user-123", roles: ["admin"]}             ┃
+       Todo                        {id: 456, title: "Buy milk", done: false}       ┃
+       http GET idp.example.com/…  200
+       kv get todo:456             {"id":456,"title":"Buy milk","done":false}
     ─ what is different ────────────────────────────────────────────────────────────
      todos could not be built
        error[E0308]: mismatched types
         --> src/main.rs:7:5
      hint: mend it, and run the request again
-
-
 
 
 
@@ -327,7 +327,7 @@ fn a_flow_with_its_times() {
     insta::assert_snapshot!(stage.say(Message::Measured("report".into(), Ok(Arc::new(measured)))).text(), @r"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     ─ flows ────────────────────────────────────────────────────────────────────────
-     report  GET    /reports/todos  interactive
+     report  GET     /reports/todos  interactive
     ─ scheduler ────────────────────────────────────────────────────────────────────
      `zerver tui --addr HOST:PORT` asks a service that runs
     ─ report: over the newest 100 requests ─────────────────────────────────────────
@@ -542,7 +542,7 @@ fn the_scheduler_of_a_service_that_runs() {
     insta::assert_snapshot!(left, @r"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     ─ flows ──────────────────────────────────────────────────────────
-     report  GET    /reports/todos  interactive
+     report  GET     /reports/todos  interactive
 
 
 

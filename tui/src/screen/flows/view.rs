@@ -38,7 +38,7 @@ pub(super) fn areas(flows: &Flows, shared: &Shared, area: Rect) -> Areas {
     let fifth = (stack.left() / 5).max(1);
     let len = flows.all().len().clamp(1, fifth + 1);
     let (list_title, list) = (stack.take(1), stack.take(len));
-    let (scheduler_title, scheduler) = (stack.take(1), stack.take(told.min(fifth + 1)));
+    let (scheduler_title, scheduler) = (stack.take(1), stack.take(told.min(fifth + 2)));
     let (steps_title, steps) = (stack.take(1), stack.take(usize::MAX));
     Areas { list_title, list, scheduler_title, scheduler, wall: Rect::default(), steps_title, steps }
 }
@@ -55,7 +55,7 @@ pub(super) fn draw(flows: &Flows, shared: &Shared, area: Rect, buffer: &mut Buff
     rule(areas.scheduler_title, &title, theme.border, theme, buffer);
     draw_lines(&lines, shared, areas.scheduler, buffer);
     let mut scroll = flows.steps;
-    scroll.keep(flows.graph.len(), usize::from(areas.steps.height));
+    scroll.fill(flows.graph.len(), usize::from(areas.steps.height));
     for (row, line) in (0..areas.steps.height).zip(flows.graph.iter().skip(scroll.first)) {
         line.draw(Pen::new(buffer, areas.steps, row, theme.glyphs.ellipsis).skip(1), theme);
     }
@@ -100,12 +100,12 @@ fn draw_list(flows: &Flows, shared: &Shared, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let mut scroll = flows.list;
-    scroll.keep(all.len(), usize::from(area.height));
+    scroll.fill(all.len(), usize::from(area.height));
     let names = all.iter().map(|flow| width(&clean(&flow.name))).max().unwrap_or(0).min(28);
     for (row, flow) in (0..area.height).zip(all.iter().skip(scroll.first)) {
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
         pen.skip(1).recorded_left(&flow.name, names, theme.strong).skip(2);
-        pen.recorded_left(&flow.method, 6, theme.text).skip(1).recorded(&flow.pattern, theme.text).skip(2);
+        pen.recorded_left(&flow.method, 7, theme.text).skip(1).recorded(&flow.pattern, theme.text).skip(2);
         pen.put(flow.class.as_str(), theme.faint);
     }
     let style = if flows.pane == Pane::List { theme.chosen } else { theme.chosen_elsewhere };

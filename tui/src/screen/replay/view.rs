@@ -38,7 +38,7 @@ pub(super) fn areas(screen: &ReplayScreen, area: Rect) -> Areas {
     let (head, verdict) = (stack.take(1), stack.take(if has_ended { 2 } else { 1 }));
     // Without the three titles.
     let left = stack.left().saturating_sub(typed + 3);
-    let slots = slots.clamp(1, (left / 3).max(1));
+    let slots = slots.clamp(1, (left / 2).max(1));
     let findings = findings.clamp(1, left.saturating_sub(slots + MIN_RESPONSE).max(2));
     let (slots_title, slots) = (stack.take(1), stack.take(slots));
     let (findings_title, findings) = (stack.take(1), stack.take(findings));
@@ -176,7 +176,7 @@ fn draw_subjects(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &mu
     let theme = &shared.theme;
     let Some(Subjects { all: slots, columns }) = &screen.subjects else { return };
     let mut scroll = screen.slots;
-    scroll.keep(slots.len(), usize::from(area.height));
+    scroll.fill(slots.len(), usize::from(area.height));
     for (row, slot) in (0..area.height).zip(slots.iter().skip(scroll.first)) {
         let draft = screen.drafts.of(&slot.about);
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
@@ -206,7 +206,7 @@ fn draw_subjects(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &mu
 fn draw_findings(screen: &ReplayScreen, report: &Report, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let mut scroll = screen.findings;
-    scroll.keep(report.findings.len(), usize::from(area.height));
+    scroll.fill(report.findings.len(), usize::from(area.height));
     if report.findings.is_empty() {
         let text = if report.impossible.is_empty() {
             "nothing: decisions, effects, slots and the response came out as they were recorded"
