@@ -293,8 +293,12 @@ pub(crate) struct Trace {
 
 #[derive(Debug, Args)]
 pub(crate) struct Tui {
-    /// The request to open first: an id, a unique prefix of one, @last, @slowest, @fastest or @failed [default: the list]
-    pub(crate) id: Option<Find>,
+    /// The request to open first: an id, a unique prefix of one, @last, @slowest, @fastest, @failed, or a portable file
+    /// [default: the list]
+    pub(crate) id: Option<Target>,
+    /// Where the service runs: its scheduler is shown then
+    #[arg(long, value_name = "HOST:PORT", value_hint = ValueHint::Other)]
+    pub(crate) addr: Option<String>,
     /// The folder of the service's package, for replays [default: the one that the store is in, or this one]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) app: Option<PathBuf>,

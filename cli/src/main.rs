@@ -4,6 +4,7 @@
 
 mod args;
 mod command;
+mod editor;
 #[cfg(test)]
 #[path = "../../replay/src/timeline/hostile.rs"]
 mod hostile;

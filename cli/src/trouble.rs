@@ -41,6 +41,11 @@ impl Trouble {
         self
     }
 
+    /// All of it in a line, but for what to do.
+    pub(crate) fn line(&self) -> String {
+        std::iter::once(&self.what).chain(&self.causes).cloned().collect::<Vec<_>>().join(": ")
+    }
+
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self

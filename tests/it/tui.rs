@@ -133,11 +133,45 @@ fn dev_opens_it_and_shows_requests_as_they_come() {
     terminal.end();
 }
 
-/// The first line of the response.
+#[test]
+fn a_new_build_marks_what_comes_out_otherwise() {
+    let place = Place::new();
+    let exe = place.path().join("orders");
+    std::os::unix::fs::symlink(&programs().orders, &exe).unwrap();
+    let command = place.command(&["dev", "--exe", exe.to_str().unwrap(), "--addr", "127.0.0.1:0"]);
+    let mut terminal = Terminal::start(&command, 120, 30);
+    let text = terminal.wait("address", |screen| {
+        screen.contents().contains("http://127.0.0.1:") && !screen.contents().contains("127.0.0.1:0 ")
+    });
+    let at = text.find("127.0.0.1:").unwrap();
+    let addr: String = text[at..].chars().take_while(|c| !c.is_whitespace()).collect();
+    let order = r#"{"lines":[{"sku":"cup","count":1}],"coupon":"TEN"}"#;
+    let status = send(&addr, "POST", "/orders", order);
+    assert!(status.starts_with("HTTP/1.1 201"), "{status}");
+    terminal.wait_for(&["/orders", "201"]);
+    assert!(!terminal.wait_for(&["/orders"]).contains('≠'));
+
+    // As a build does it: the next version comes in its place at once.
+    let next = place.path().join("next");
+    std::os::unix::fs::symlink(&programs().orders_next, &next).unwrap();
+    std::fs::rename(&next, &exe).unwrap();
+    terminal.wait_for(&["≠", "/orders"]);
+    terminal.press("r");
+    terminal.wait_for(&["different: "]);
+    terminal.press("q");
+    terminal.end();
+}
+
 fn ask(addr: &str, path: &str) -> String {
+    send(addr, "GET", path, "")
+}
+
+/// The first line of the response.
+fn send(addr: &str, method: &str, path: &str, body: &str) -> String {
     use std::io::{BufRead, BufReader, Write};
     let mut stream = std::net::TcpStream::connect(addr).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n\r\n").unwrap();
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close");
+    write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).unwrap();
     line

@@ -76,18 +76,30 @@ fn main() {
     frames("timeline", &app);
 }
 
+/// How long it takes until the first screen is right, and until everything is; and the longest that a key waits meanwhile.
 fn press(app: &mut App, what: &str, keys: &str) {
     let at = Instant::now();
-    type_text(app, keys);
-    println!("{what}: {:.1?}", at.elapsed());
+    let mut more = type_text(app, keys);
+    let first = at.elapsed();
+    let mut longest = first;
+    while more {
+        let turn = Instant::now();
+        more = app.update(Message::GoOn).contains(&Command::GoOn);
+        longest = longest.max(turn.elapsed());
+    }
+    println!("{what}: first screen {first:.1?}, all {:.1?}, turns of {longest:.1?} at most", at.elapsed());
 }
 
-fn type_text(app: &mut App, keys: &str) {
+/// Whether there is more to do.
+fn type_text(app: &mut App, keys: &str) -> bool {
+    let mut more = false;
     for c in keys.chars() {
         let code = if c == '\r' { KeyCode::Enter } else { KeyCode::Char(c) };
         let commands = app.update(Message::Input(Input::Key(KeyEvent::new(code, KeyModifiers::NONE))));
         assert!(!commands.contains(&Command::Quit));
+        more |= commands.contains(&Command::GoOn);
     }
+    more
 }
 
 fn frames(what: &str, app: &App) {

@@ -146,9 +146,22 @@ impl App {
             pen.recorded(&notice.text, if notice.is_bad { theme.bad } else { theme.good });
             return;
         }
-        for key in self.keys().into_iter().flatten() {
-            let Some((hint, press)) = key.hint.zip(key.presses.first()) else { continue };
-            let name = press.name();
+        let hints = |tables: Vec<&'static [Key]>| -> Vec<(String, &'static str)> {
+            let keys = tables.into_iter().flatten();
+            keys.filter_map(|key| Some((key.presses.first()?.name(), key.hint?))).collect()
+        };
+        // How to see all keys and how to leave is always said; as much before it as there is room for.
+        let last = hints(vec![keys::EVERYWHERE]);
+        let wide = |(name, hint): &(String, &str)| name.len() + hint.len() + 3;
+        let reserved = last.iter().map(wide).sum::<usize>();
+        let own = hints(self.screens.get(self.tab).keys());
+        let mut room = pen.room().saturating_sub(reserved);
+        let mut fits = |hint: &(String, &str)| {
+            let left = room.checked_sub(wide(hint));
+            room = left.unwrap_or(0);
+            left.is_some()
+        };
+        for (name, hint) in own.into_iter().take_while(|hint| fits(hint)).chain(last) {
             if pen.room() < name.len() + hint.len() + 1 {
                 break;
             }

@@ -19,8 +19,8 @@ const FAILURES: u32 = 8;
 const FIRST_PAGE: usize = 128;
 const PAGE: usize = 4096;
 
-/// Follows a source until nobody listens.
-pub(crate) fn start(source: Arc<dyn TraceSource>, remote: Remote) {
+/// Follows a source on a thread of its own until nobody listens: sends what there is, the newest first, and what comes.
+pub fn follow(source: Arc<dyn TraceSource>, remote: Remote) {
     thread::spawn(move || {
         let mut reading = Reading { source, newest: None, older: None, page: FIRST_PAGE };
         let mut failures = 0;

@@ -57,6 +57,8 @@ pub(crate) enum Action {
     Forget,
     ChooseStep,
     Answer,
+    /// Something goes wrong with an effect.
+    Fail,
     Again,
     /// Show or hide what the service and its build say.
     Log,
@@ -166,7 +168,7 @@ pub(crate) static EVERYWHERE: &[Key] = &[
     row(&[key('2')], Action::Screen(2), "The timeline of one request", None),
     row(&[key('3')], Action::Screen(3), "The diff of two", None),
     row(&[key('4')], Action::Screen(4), "The replay of one", None),
-    row(&[key('5')], Action::Screen(5), "The flows", None),
+    row(&[key('5')], Action::Screen(5), "The flows, and the scheduler of the service", None),
     row(&[key(':')], Action::Palette, "Do something by its name", None),
     row(&[key('?'), named(KeyCode::F(1))], Action::Help, "All keys", Some("keys")),
     row(&[named(KeyCode::Esc)], Action::Back, "Back", None),

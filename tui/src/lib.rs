@@ -16,6 +16,7 @@ mod overlay;
 mod perform;
 mod prompt;
 mod run;
+mod scheduler;
 mod screen;
 mod services;
 mod shared;
@@ -34,8 +35,10 @@ mod tests;
 
 pub use app::App;
 pub use dev::{Dev, State};
+pub use follow::follow;
 pub use message::{Command, Message, Notice, Show};
 pub use run::{Ended, Open, Options, Remote, Told, channel, run};
+pub use scheduler::{Health, Running, Worker};
 pub use screen::requests::SlotTerm;
 pub use services::{Measured, Replayed, Services};
 pub use shared::Story;

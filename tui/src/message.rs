@@ -7,6 +7,7 @@ use zerver_replay::{Edits, Refusal, Why};
 use zerver_trace::{FlowInfo, RequestId, Summary};
 
 use crate::dev::Dev;
+use crate::scheduler::Health;
 use crate::screen::requests::SlotTerm;
 use crate::services::{Measured, Replayed};
 use crate::shared::Story;
@@ -44,6 +45,10 @@ pub enum Message {
     Source(String, Option<String>),
     /// What the service does that is developed here.
     Dev(Dev),
+    /// A service runs at this address, and can be asked how it is. [`Message::Dev`] says it too.
+    Serves(String),
+    /// How the service at this address is, or why it does not say.
+    Health(String, Result<Health, String>),
     /// What came of the replay with this number, or why there is none.
     Replayed(u64, Result<Arc<Replayed>, Refusal>),
     /// Whether this request comes out otherwise with the new code, as far as the check with this number goes.
@@ -54,6 +59,8 @@ pub enum Message {
     Flows(Result<Vec<FlowInfo>, String>),
     /// What is usual for the flow of this name, or why that cannot be told.
     Measured(String, Result<Arc<Measured>, String>),
+    /// The answer to [`Command::GoOn`].
+    GoOn,
     /// Something that a person should know.
     Notice(Notice),
     /// Somebody asked us to stop for a while (SIGTSTP).
@@ -117,6 +124,8 @@ pub enum Command {
     },
     /// Have a person edit a text in an editor; comes back as [`Message::Edited`].
     EditText(String),
+    /// Ask the service at this address how it is; comes back as [`Message::Health`].
+    Health(String),
     /// Find the flows; comes back as [`Message::Flows`].
     Flows,
     /// Tell what is usual for a flow; comes back as [`Message::Measured`].
@@ -137,6 +146,8 @@ pub enum Command {
         /// The line, from 1.
         line: u32,
     },
+    /// Send [`Message::GoOn`] after what waits already: there is more to do than may keep keys waiting.
+    GoOn,
     /// Give the terminal back and stop, until somebody continues us.
     Suspend,
     /// Draw everything, whatever the terminal shows.

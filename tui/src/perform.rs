@@ -61,6 +61,17 @@ impl Performer {
         });
     }
 
+    pub(crate) fn health(&self, addr: String) {
+        self.serve(move |services| {
+            let health = services.health(&addr);
+            Message::Health(addr, health)
+        });
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.remote.send(Message::GoOn);
+    }
+
     pub(crate) fn flows(&self) {
         self.serve(|services| Message::Flows(services.flows()));
     }

@@ -15,7 +15,7 @@ use signal_hook::iterator::Signals;
 use zerver_trace::RequestId;
 
 use crate::app::App;
-use crate::follow;
+use crate::follow::follow;
 use crate::message::{Command, Message, Notice};
 use crate::perform::Performer;
 use crate::services::Services;
@@ -102,6 +102,19 @@ impl Told {
         self.told.recv_timeout(TICK).inspect(|_| self.heard())
     }
 
+    /// Waits a moment for messages, and gives those that come, the time before them: until nothing more is there, or what
+    /// they changed is to be drawn. None when nobody can send any more.
+    pub fn messages(&self) -> Option<impl Iterator<Item = Message>> {
+        let first = match self.wait() {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return None,
+        };
+        let until = Instant::now() + BATCH;
+        let more = std::iter::from_fn(move || (Instant::now() < until).then(|| self.more()).flatten());
+        Some([Message::Now(now_unix_ns())].into_iter().chain(first).chain(more))
+    }
+
     fn heard(&self) {
         self.waiting.fetch_sub(1, Ordering::AcqRel);
     }
@@ -128,7 +141,7 @@ pub fn run(
     remote: &Remote,
     told: &Told,
 ) -> io::Result<Ended> {
-    follow::start(services.source(), remote.clone());
+    follow(services.source(), remote.clone());
     let mut screen = Screen::take()?;
     let (width, height) = crossterm::terminal::size()?;
     let keys = Keys::start(remote.clone());
@@ -142,15 +155,8 @@ pub fn run(
         if app.take_changed() {
             screen.draw(&app)?;
         }
-        let first = match told.wait() {
-            Ok(message) => Some(message),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return Ok(Ended::Told),
-        };
-        update(&mut app, Message::Now(now_unix_ns()));
-        let until = Instant::now() + BATCH;
-        let more = std::iter::from_fn(|| (Instant::now() < until).then(|| told.more()).flatten());
-        for message in first.into_iter().chain(more) {
+        let Some(messages) = told.messages() else { return Ok(Ended::Told) };
+        for message in messages {
             let is_end = matches!(message, Message::End);
             let commands = update(&mut app, message);
             ended = run.perform(&mut app, &mut screen, commands)?;
@@ -218,6 +224,8 @@ impl Run {
                 Command::Measure(flow) => self.performer.measure(flow),
                 Command::Check { number, ids } => self.performer.check(number, ids),
                 Command::Flows => self.performer.flows(),
+                Command::Health(addr) => self.performer.health(addr),
+                Command::GoOn => self.performer.go_on(),
                 // Done by `update`.
                 Command::Show(_) => {}
             }

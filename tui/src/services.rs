@@ -5,6 +5,8 @@ use std::sync::Arc;
 use zerver_replay::{Edits, Refusal, Report, Timeline, Usual};
 use zerver_trace::{FlowInfo, Query, Trace, TraceSource};
 
+use crate::scheduler::Health;
+
 /// What is usual for a flow is told from at most so many requests, the newest.
 const POPULATION: usize = 500;
 
@@ -34,6 +36,12 @@ pub trait Services: Send + Sync {
     /// # Errors
     /// When nobody can tell.
     fn flows(&self) -> Result<Vec<FlowInfo>, String>;
+
+    /// Asks a service that runs how it is.
+    ///
+    /// # Errors
+    /// When it does not say, or is not there: why, in a line for a person.
+    fn health(&self, addr: &str) -> Result<Health, String>;
 
     /// Has a person edit a text in an editor, which has the terminal meanwhile; gives the text as it is then.
     ///

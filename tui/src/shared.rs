@@ -10,6 +10,7 @@ use zerver_trace::{RequestId, Trace};
 use crate::dev::Service;
 use crate::index::Index;
 use crate::message::Notice;
+use crate::scheduler::Scheduler;
 use crate::theme::{Look, Theme};
 
 /// So many traces are kept in memory.
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) noticed_unix_ns: u64,
     /// What is developed here; only in `zerver dev`.
     pub(crate) service: Option<Service>,
+    /// What the service that runs says of its scheduler.
+    pub(crate) scheduler: Scheduler,
 }
 
 impl Shared {
@@ -60,6 +63,7 @@ impl Shared {
             compared: None,
             noticed_unix_ns: 0,
             service: None,
+            scheduler: Scheduler::default(),
         }
     }
 }
@@ -107,12 +111,18 @@ pub struct Story {
     pub trace: Trace,
     /// Where its time went.
     pub timeline: Timeline,
+    /// What took the most of it, in words; none where no step ran.
+    pub(crate) largest: Option<String>,
 }
 
 impl Story {
     /// A trace with its timeline.
     pub fn of(trace: Trace) -> Self {
-        Self { timeline: Timeline::of(&trace), trace }
+        let timeline = Timeline::of(&trace);
+        let verdict = timeline.verdict(&[]).filter(|_| !timeline.runs.is_empty());
+        let largest =
+            verdict.map(|verdict| format!("{}% {}", verdict.largest.percent, verdict.largest.label));
+        Self { timeline, trace, largest }
     }
 }
 

@@ -21,7 +21,12 @@ const MAX_CHECKED: usize = 20;
 
 /// What came in, and what is to be done about it.
 pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
-    app.is_changed |= !matches!(message, Message::Now(_));
+    let is_nothing = match &message {
+        Message::Now(_) => true,
+        Message::Newer(requests) => requests.is_empty(),
+        _ => false,
+    };
+    app.is_changed |= !is_nothing;
     let before = app.shared.notice.clone();
     let commands = match &message {
         Message::Input(Event::Resize(width, height)) => {
@@ -44,6 +49,16 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
                 app.shared.notice = None;
                 app.is_changed = true;
             }
+            let is_shown = matches!(app.tab, Tab::Requests | Tab::Flows);
+            let addr = if is_shown { app.shared.scheduler.ask(*unix_ns) } else { None };
+            addr.map(Command::Health).into_iter().collect()
+        }
+        Message::Serves(addr) => {
+            app.shared.scheduler.serves_at(addr);
+            Vec::new()
+        }
+        Message::Health(addr, health) => {
+            app.shared.scheduler.take(addr, health);
             Vec::new()
         }
         Message::Older { requests, is_last } => {
@@ -65,14 +80,20 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         | Message::Replayed(..)
         | Message::Edited(_)
         | Message::Flows(_)
+        | Message::GoOn
         | Message::Measured(..) => everywhere(app, &message),
         Message::Source(file, text) => {
             app.shared.sources.put(file.clone(), text.as_deref());
+            app.screens.timeline.forget_lines();
             Vec::new()
         }
         Message::Dev(news) => {
             if matches!(news, Dev::State(State::Building)) {
                 app.shared.sources.forget();
+                app.screens.timeline.forget_lines();
+            }
+            if let Dev::State(State::Serving(addr)) = news {
+                app.shared.scheduler.serves_at(addr);
             }
             app.shared.service.get_or_insert_with(Service::default).take(news);
             check(app, news).into_iter().collect()
@@ -97,14 +118,19 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
     if app.shared.notice != before {
         app.shared.noticed_unix_ns = app.shared.now_unix_ns;
     }
-    follow(app, commands)
+    let commands = follow(app, commands);
+    if app.tab == Tab::Timeline {
+        app.screens.timeline.settle_lines(&app.shared);
+    }
+    commands
 }
 
 /// After a rebuild, the last requests are run again with the new code.
 fn check(app: &mut App, news: &Dev) -> Option<Command> {
     let check = &mut app.shared.check;
     match news {
-        Dev::State(State::Building) => check.is_due = check.has_served,
+        // A program that is not built here only starts anew.
+        Dev::State(State::Building | State::Starting) => check.is_due = check.has_served,
         Dev::State(State::Serving(_)) => {
             check.has_served = true;
             if std::mem::take(&mut check.is_due) {

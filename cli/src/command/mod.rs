@@ -25,6 +25,8 @@ use crate::args::{Cli, Command};
 use crate::output::Output;
 use crate::trouble::{Done, Trouble};
 
+pub(crate) use self::dev::process::alone as process_alone;
+
 /// Runs the command that the arguments ask for.
 pub(crate) fn run() -> ExitCode {
     if let Some(child) = dev::Child::asked_for(std::env::args_os()) {

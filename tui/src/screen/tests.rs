@@ -13,6 +13,7 @@ use crate::dev::{Dev, State};
 use crate::hostile::any_trace;
 use crate::message::{Command, Message, Show};
 use crate::sample;
+use crate::scheduler::{Health, Running, Worker};
 use crate::services::{Measured, Replayed};
 use crate::tests::{Stage, numbered};
 use crate::theme::{Look, Palette};
@@ -171,10 +172,15 @@ fn a_replay_on_80_columns() {
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      019aa4c2-1f3b  GET /v1/todos/456?full=1  200  todos-item
      different: 3 of 5 decisions came out again, 1 effect answered
-    ─ slots ────────────────────────────────────────────────────────────────────────
-       AuthHeader  ●●●● (secret)
-       Claims      {sub: "user-123", roles: ["admin"]}
-       Todo        {id: 456, title: "Buy milk", done: false}
+    ─ slots, effects, request ──────────────────────────────────────────────────────
+       AuthHeader                  ●●●● (secret)
+       Claims                      {sub: "user-123", roles: ["admin"]}
+       Todo                        {id: 456, title: "Buy milk", done: false}
+       http GET idp.example.com/…  200
+       kv get todo:456             {"id":456,"title":"Buy milk","done":false}
+       host:                       localhost:3000
+       authorization:              ●●●● (secret)
+       body                        empty
     ─ what is different ────────────────────────────────────────────────────────────
      edit      verify_roles  Claims.sub     "user-123"         → "b\u{1b}ob"
      code      render_todo   decision       done               → fail
@@ -186,12 +192,7 @@ fn a_replay_on_80_columns() {
         + {"error": "no \u{1b}[31mrole"}
 
 
-
-
-
-
-
-     tab other part  enter change/open  s step  x take back  a answer  r again
+     tab other part  enter change/open  f fail  s step  ? keys  q quit
     "#);
 }
 
@@ -201,10 +202,13 @@ fn a_replay_on_200_columns() {
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      019aa4c2-1f3b  GET /v1/todos/456?full=1  200  todos-item
      different: 3 of 5 decisions came out again, 1 effect answered
-    ─ slots ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-       AuthHeader  ●●●● (secret)
-       Claims      {sub: "user-123", roles: ["admin"]}
-       Todo        {id: 456, title: "Buy milk", done: false}
+    ─ slots, effects, request ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+       AuthHeader                       ●●●● (secret)                                                                                                                                                      ┃
+       Claims                           {sub: "user-123", roles: ["admin"]}                                                                                                                                ┃
+       Todo                             {id: 456, title: "Buy milk", done: false}                                                                                                                          ┃
+       http GET idp.example.com/verify  200                                                                                                                                                                ┃
+       kv get todo:456                  {"id":456,"title":"Buy milk","done":false}
+       host:                            localhost:3000
     ─ what is different ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
      edit      verify_roles  Claims.sub     "user-123"                                                                     → "b\u{1b}ob"
      code      render_todo   decision       done                                                                           → fail
@@ -214,10 +218,7 @@ fn a_replay_on_200_columns() {
        + "b\u{1b}ob"
     ─ response ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
      recorded 200                                                                                       │ today 403
-     {"id":  456}                                                                                       │ {"error": "no \u{1b}[31mrole"}
-        - {"id":  456}
-        + {"error": "no \u{1b}[31mrole"}
-     tab other part  enter change/open  s step  x take back  a answer  r again  esc back  ? keys  q quit
+     tab other part  enter change/open  f fail  s step  x take back  a answer  r again  esc back  ? keys  q quit
     "#);
 }
 
@@ -295,10 +296,12 @@ fn what_the_compiler_says_is_shown_with_what_to_do() {
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      019aa4c2-1f3b  GET /v1/todos/456?full=1  200  todos-item
      nothing was run
-    ─ slots ────────────────────────────────────────────────────────────────────────
-       AuthHeader  ●●●● (secret)
-       Claims      {sub: "user-123", roles: ["admin"]}
-       Todo        {id: 456, title: "Buy milk", done: false}
+    ─ slots, effects, request ──────────────────────────────────────────────────────
+       AuthHeader                  ●●●● (secret)                                   ┃
+       Claims                      {sub: "user-123", roles: ["admin"]}             ┃
+       Todo                        {id: 456, title: "Buy milk", done: false}       ┃
+       http GET idp.example.com/…  200
+       kv get todo:456             {"id":456,"title":"Buy milk","done":false}
     ─ what is different ────────────────────────────────────────────────────────────
      todos could not be built
        error[E0308]: mismatched types
@@ -307,9 +310,7 @@ fn what_the_compiler_says_is_shown_with_what_to_do() {
 
 
 
-
-
-     tab other part  enter change/open  s step  x take back  a answer  r again
+     tab other part  enter change/open  f fail  s step  ? keys  q quit
     "#);
 }
 
@@ -326,7 +327,9 @@ fn a_flow_with_its_times() {
     insta::assert_snapshot!(stage.say(Message::Measured("report".into(), Ok(Arc::new(measured)))).text(), @r"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     ─ flows ────────────────────────────────────────────────────────────────────────
-     report  GET    /reports/todos  interactive
+     report  GET     /reports/todos  interactive
+    ─ scheduler ────────────────────────────────────────────────────────────────────
+     `zerver tui --addr HOST:PORT` asks a service that runs
     ─ report: over the newest 100 requests ─────────────────────────────────────────
      steps on the CPU, and their waits                   p50        p99
      whole request                                  49.43 ms   98.43 ms
@@ -344,8 +347,6 @@ fn a_flow_with_its_times() {
      ● render_report                                 25.0 µs    25.0 µs  src/todos.…
      │ What render_report is for.
      │ reads  Figures, Tally
-
-
 
      tab other part  r measure again  esc back  ? keys  q quit
     ");
@@ -452,4 +453,122 @@ fn two_requests_can_be_the_first_screen() {
     let show = Show::Diff(two()[0].id, two()[1].id);
     let commands = crate::update::start(&mut stage.app, crate::run::Open::Diff(two()[0].id, two()[1].id));
     assert_eq!(commands.len(), 2, "{show:?} asks for both");
+}
+
+#[test]
+fn what_goes_wrong_with_an_effect_and_how_it_would_have_ended() {
+    let mut stage = replay(120, 24);
+    stage.press("f");
+    assert!(stage.text().contains("only effects fail"), "{}", stage.text());
+    stage.press("jjjf");
+    let (number, edits) = asked(&stage).unwrap();
+    assert_eq!(
+        edits.faults,
+        [zerver_replay::Fault::failing("http GET idp.example.com/verify=timeout").unwrap()]
+    );
+    let ending = zerver_replay::Ending {
+        outcome: "timed_out".into(),
+        failure: "no answer within 2s".into(),
+        failure_kind: "timeout".into(),
+        call: Some(0),
+        step: "lookup_user".into(),
+        duration_ns: 2_000_100_000,
+        recorded_ns: 5_400_000,
+    };
+    let report = Report { ending: Some(ending), ..Report::default() };
+    stage.say(Message::Replayed(number, Ok(Arc::new(Replayed { report, build: String::new() }))));
+    let text = stage.text();
+    assert!(
+        text.contains("ends timed_out after 2.00 s, recorded 5.40 ms  in lookup_user  no answer"),
+        "{text}"
+    );
+    assert!(text.contains("→ timeout"), "{text}");
+    stage.press("fffffx");
+    assert!(asked(&stage).unwrap().1.is_empty());
+}
+
+#[test]
+fn the_request_itself_may_be_different() {
+    let mut stage = replay(120, 40);
+    stage.press("Gk<enter>");
+    let text = stage.text();
+    assert!(text.contains("the header of the request"), "{text}");
+    stage.press("<c-u>text/html<enter>");
+    stage.press("jE");
+    assert!(matches!(stage.asked.last(), Some(Command::EditText(_))), "{:?}", stage.asked);
+    stage.say(Message::Edited(Ok("{\n}\n".into())));
+    let edits = asked(&stage).unwrap().1;
+    assert_eq!((&*edits.headers[0].1, edits.body.as_deref()), ("text/html", Some(&b"{\n}"[..])));
+}
+
+fn health() -> Health {
+    let running = Running {
+        flow: "todos-item".into(),
+        step: "render\u{1b}[31m".into(),
+        request: "019aa4c2-1f3b-7000-8000-000000000001".into(),
+        for_ns: 3_000_000_000,
+    };
+    let worker = |name: &str, is_stuck, running| Worker { name: name.into(), is_stuck, running };
+    Health {
+        status: "degraded".into(),
+        workers: vec![worker("worker 0", true, Some(running)), worker("worker 1", false, None)],
+        waiting: [None, None, Some(3)],
+        shed: [0, 2, 0],
+        moved: 1,
+        overruns: 9,
+    }
+}
+
+#[test]
+fn the_scheduler_of_a_service_that_runs() {
+    let mut stage = Stage::new(200, 24, two());
+    stage.press("5").say(Message::Flows(Ok(two()
+        .iter()
+        .map(|trace| (*trace.flow).clone())
+        .take(1)
+        .collect())));
+    stage.say(Message::Serves("127.0.0.1:3000".into()));
+    let now = stage.app.shared.now_unix_ns;
+    for second in 1..4 {
+        stage.say(Message::Now(now + second * 1_000_000_000));
+        assert_eq!(stage.asked.pop(), Some(Command::Health("127.0.0.1:3000".into())));
+        stage.say(Message::Health("127.0.0.1:3000".into(), Ok(health())));
+    }
+    let text = stage.text();
+    let left: String = text
+        .lines()
+        .map(|line| line.chars().take(66).collect::<String>().trim_end().to_owned() + "\n")
+        .collect();
+    insta::assert_snapshot!(left, @r"
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+    ─ flows ──────────────────────────────────────────────────────────
+     report  GET     /reports/todos  interactive
+
+
+
+
+
+
+
+
+
+
+
+
+
+    ─ scheduler of 127.0.0.1:3000: degraded ──────────────────────────
+     busy     1 of 2  ███
+     waiting  3 batch  ███
+     shed     0 interactive, 2 default, 0 batch
+     moved    1 to low priority; overruns 9
+     worker 0  hangs in render\u{1b}[31m of todos-item  3.00 s  019aa…
+     worker 1  idle
+     tab other part  r measure again  esc back  ? keys  q quit
+    ");
+    stage.press("1");
+    assert!(stage.text().contains("busy 1/2"), "{}", stage.text());
+    stage.press("2").say(Message::Now(now + 9_000_000_000));
+    assert!(!matches!(stage.asked.last(), Some(Command::Health(_))), "nobody sees it");
+    stage.press("5").say(Message::Health("127.0.0.1:3000".into(), Err("it is \u{1b}gone".into())));
+    assert!(stage.text().contains("it is \\u{1b}gone"), "{}", stage.text());
 }

@@ -176,7 +176,7 @@ fn the_palette_finds_by_parts_of_names() {
       result: "{"visitors":4711,"took_ms":40}"
       writes Figures: 4711
 
-     h back in time  l on  tab pane  i section  e edit  y copy  esc list  d diff
+     h back in time  l on  tab pane  i section  e edit  y copy  ? keys  q quit
     "#);
     stage.press("<enter>");
     assert!(matches!(&stage.asked[..], [Command::Copy { .. }]));

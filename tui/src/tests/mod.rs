@@ -79,6 +79,7 @@ impl Stage {
                     let text = text.collect::<String>();
                     self.say(Message::Source(file, Some(text)));
                 }
+                Command::GoOn => drop(self.say(Message::GoOn)),
                 command => self.asked.push(command),
             }
         }

@@ -234,3 +234,25 @@ fn numbers_may_change_and_the_list_stays() {
     assert_eq!(stage.text(), grown);
     assert_ne!(grown, before);
 }
+
+#[test]
+fn nothing_is_drawn_again_when_nothing_has_changed() {
+    let mut stage = Stage::new(120, 30, vec![sample::slow()]);
+    let now = stage.app.shared.now_unix_ns;
+    let mut frames = 0;
+    let mut say = |stage: &mut Stage, message: Option<Message>| {
+        message.into_iter().for_each(|message| _ = stage.say(message));
+        frames += u32::from(stage.app.take_changed());
+        frames
+    };
+    assert_eq!(say(&mut stage, None), 1);
+    // The loop wakes up four times a second, and looks at the time.
+    for tick in 0..3 {
+        assert_eq!(say(&mut stage, Some(Message::Now(now + tick * 250_000_000))), 1);
+    }
+    // The ages have changed.
+    assert_eq!(say(&mut stage, Some(Message::Now(now + 1_000_000_000))), 2);
+    assert_eq!(say(&mut stage, Some(Message::Newer(Vec::new()))), 2);
+    assert_eq!(say(&mut stage, Some(Message::Notice(crate::message::Notice::bad("no")))), 3);
+    assert_eq!(say(&mut stage, None), 3);
+}

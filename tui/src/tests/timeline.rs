@@ -28,7 +28,7 @@ fn a_slow_request() {
       result: {id: 456, title: "Buy milk", done: false}
       writes Todo: {id: 456, title: "Buy milk", done: false}
 
-     h back in time  l on  tab pane  i section  e edit  y copy  esc list  d diff
+     h back in time  l on  tab pane  i section  e edit  y copy  ? keys  q quit
     "#);
 }
 
@@ -131,7 +131,7 @@ fn a_hostile_request_cannot_reach_the_terminal() {
       cpu      25.0 µs  2%                                                                             ┃
       queue    10.0 µs  1%
       unknown  15.0 µs  1%
-     h back in time  l on  tab pane  i section  e edit  y copy  esc list  d diff  r replay  ? keys
+     h back in time  l on  tab pane  i section  e edit  y copy  esc list  d diff  ? keys  q quit
     "#);
     for keys in ["", "g", "G", "gjj", "<tab>", "G"] {
         let text = stage.press(keys).text();

@@ -13,7 +13,7 @@ mod server;
 mod service;
 mod watch;
 
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -94,9 +94,9 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
         let tell = tell.clone();
         move |news| drop(tell.send(Message::News(news)))
     });
-    let screen = has_screen(args, global).then(|| {
+    let screen = Screen::is_wanted(args, global).then(|| {
         let tell = tell.clone();
-        let replayer = Replayer { app: Some(args.app.clone()), program: args.program.clone() };
+        let replayer = Replayer::new(Some(args.app.clone()), args.program.clone());
         Screen::start(store.clone(), replayer, tui::look(&args.look, global), move || {
             drop(tell.send(Message::Left))
         })
@@ -132,12 +132,6 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
     // What is said now is to be seen.
     dev.close_screen();
     ended
-}
-
-/// Whether the terminal UI is to be shown.
-fn has_screen(args: &Dev, global: &Global) -> bool {
-    let wants_lines = args.no_tui || global.json || global.quiet;
-    !wants_lines && std::io::stderr().is_terminal() && tui::check_terminal().is_ok()
 }
 
 fn on_signals(tell: Sender<Message>) -> Result<(), Trouble> {
@@ -252,6 +246,7 @@ impl Loop<'_> {
                 {
                     self.output.warn(&format!("some changes may be missed: {error}"));
                 }
+                self.know(None);
                 let now = Instant::now();
                 let began = self.changed.map_or(now, |(began, _)| began);
                 self.changed = Some((began, (now + CALM).min(began + STORM)));
@@ -310,7 +305,10 @@ impl Loop<'_> {
         let Some(mut build) = self.build.take() else { return Ok(Build::Failed) };
         let exit = build.reap().map_err(|error| Trouble::new("cannot wait for Cargo").because(&error))?;
         Ok(match artifact {
-            Some((exe, is_fresh)) if exit.is_success => Build::Done { exe, is_fresh },
+            Some((exe, is_fresh)) if exit.is_success => {
+                self.know(Some(&exe).filter(|_| self.watch.is_some()));
+                Build::Done { exe, is_fresh }
+            }
             _ => Build::Failed,
         })
     }
@@ -390,6 +388,13 @@ impl Loop<'_> {
         format!("http://{}", self.addr)
     }
 
+    /// Which program is up to date; none if nobody knows: sources have changed, or are not watched.
+    fn know(&self, exe: Option<&PathBuf>) {
+        if let Some(screen) = &self.screen {
+            screen.current.set(exe.cloned());
+        }
+    }
+
     /// Tells the terminal UI, if there is one.
     fn state(&self, state: impl FnOnce(&Self) -> State) {
         if let Some(screen) = &self.screen {
@@ -414,11 +419,8 @@ impl Loop<'_> {
     }
 
     fn say(&mut self, note: &Note) {
-        match note {
-            Note::Listening { .. } => self.state(|dev| State::Serving(dev.url())),
-            Note::BuildFailed { serving } => self.state(|_| State::BuildFailed { is_serving: *serving }),
-            Note::Ended { how, .. } => self.state(|_| State::Ended(how.clone())),
-            Note::WaitingForChange | Note::Restarting | Note::Killing | Note::Stopping => {}
+        if let Some(state) = note::state(note, &self.url()) {
+            self.state(|_| state);
         }
         let text = note::text(note, &self.url(), &self.store);
         match note {

@@ -1,11 +1,23 @@
-//! What `dev` says, in words.
+//! What `dev` says, in words and to the terminal UI.
 
 use std::path::Path;
+
+use zerver_tui::State;
 
 use super::DRAIN;
 use super::plan::Note;
 use crate::place::shown;
 use crate::view::{paint, style};
+
+/// What the terminal UI is told.
+pub(super) fn state(note: &Note, addr: &str) -> Option<State> {
+    match note {
+        Note::Listening { .. } => Some(State::Serving(addr.to_owned())),
+        Note::BuildFailed { serving } => Some(State::BuildFailed { is_serving: *serving }),
+        Note::Ended { how, .. } => Some(State::Ended(how.clone())),
+        Note::WaitingForChange | Note::Restarting | Note::Killing | Note::Stopping => None,
+    }
+}
 
 /// What is said, with styles in it.
 pub(super) fn text(note: &Note, addr: &str, store: &Path) -> String {

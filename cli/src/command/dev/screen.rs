@@ -1,7 +1,7 @@
 //! The terminal UI over the service that runs here. While it has the terminal, nothing else may write on it: what Cargo
 //! and the service say comes through pipes, and what `dev` itself says is handed over, until it ends.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +9,9 @@ use std::thread::{self, JoinHandle};
 
 use zerver_tui::{Dev, Look, Message, Open, Options, Remote, State};
 
-use crate::command::replay::Replayer;
-use crate::command::tui::{Source, tools};
+use crate::args::{self, Global};
+use crate::command::replay::{Current, Replayer};
+use crate::command::tui::{Source, check_terminal, tools};
 
 /// A longer line of the service is cut.
 const MAX_LINE: u64 = 16 * 1024;
@@ -18,6 +19,8 @@ const MAX_LINE: u64 = 16 * 1024;
 /// The terminal UI on a thread of its own.
 pub(super) struct Screen {
     pub(super) voice: Voice,
+    /// The program that replays use.
+    pub(super) current: Current,
     source: Arc<Source>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
@@ -30,6 +33,12 @@ pub(super) struct Voice {
 }
 
 impl Screen {
+    /// Whether it is to be shown.
+    pub(super) fn is_wanted(args: &args::Dev, global: &Global) -> bool {
+        let wants_lines = args.no_tui || global.json || global.quiet;
+        !wants_lines && io::stderr().is_terminal() && check_terminal().is_ok()
+    }
+
     /// Takes the terminal. `over` is called when somebody has ended it.
     pub(super) fn start(
         store: PathBuf,
@@ -40,6 +49,7 @@ impl Screen {
         let (remote, told) = zerver_tui::channel();
         let voice = Voice { remote: remote.clone(), is_over: Arc::default() };
         let source = Arc::new(Source::at(store));
+        let current = replayer.current.clone();
         let services = tools(&source, replayer);
         let ending = Over { is_over: Arc::clone(&voice.is_over), then: Some(over) };
         let thread = thread::spawn(move || {
@@ -47,7 +57,7 @@ impl Screen {
             let options = Options { look, open: Open::Requests, signals_elsewhere: true };
             zerver_tui::run(options, &services, &remote, &told).map(|_| ())
         });
-        Self { voice, source, thread: Some(thread) }
+        Self { voice, current, source, thread: Some(thread) }
     }
 
     /// Another store may have been made in the place of the one before.

@@ -1,39 +1,25 @@
 //! `zerver replay --edit`: the slots of a trace as a text, in an editor; what was changed in it becomes edits.
 
 use std::collections::BTreeSet;
-use std::env;
-use std::io::{IsTerminal, Write};
-use std::process::{Command, Stdio};
 
 use serde_json::Value as Tree;
-use tempfile::NamedTempFile;
 use zerver_replay::{Json, SlotEdit};
 use zerver_trace::text::clean;
 use zerver_trace::{Event, Recorded, Trace};
 
+use crate::editor;
 use crate::output::Output;
 use crate::place::shown;
 use crate::trouble::Trouble;
 
 /// Has somebody change the slots, and gives what was changed.
 pub(super) fn edit(trace: &Trace, output: &mut Output) -> Result<Vec<SlotEdit>, Trouble> {
-    let editor = editor()?;
     let slots = Slots::of(trace);
     if slots.known.is_empty() {
         return Err(Trouble::new("there is nothing to edit: no step wrote a slot that may be shown")
             .hint("the request is edited by --request-header and --request-body"));
     }
-    let trouble = |error: &dyn std::error::Error| Trouble::new("cannot write a file to edit").because(error);
-    let mut file = tempfile::Builder::new()
-        .prefix("zerver-slots-")
-        .suffix(".txt")
-        .tempfile()
-        .map_err(|error| trouble(&error))?;
-    file.write_all(slots.text.as_bytes()).map_err(|error| trouble(&error))?;
-    open(&editor, &file)?;
-    // Many editors put another file in its place.
-    let text = std::fs::read_to_string(file.path())
-        .map_err(|error| Trouble::new(format!("cannot read {}", shown(file.path()))).because(&error))?;
+    let (text, file) = editor::edit(&slots.text, ".txt")?;
     match slots.changed(&text) {
         Ok(edits) => {
             for edit in &edits {
@@ -55,37 +41,6 @@ pub(super) fn edit(trace: &Trace, output: &mut Output) -> Result<Vec<SlotEdit>, 
 fn words(edit: &SlotEdit) -> String {
     let path = edit.path.iter().flat_map(|part| [".", part.as_str()]);
     std::iter::once(edit.slot.as_str()).chain(path).chain(["=", &edit.json]).collect()
-}
-
-/// The editor that somebody wants, as a command for a shell.
-fn editor() -> Result<String, Trouble> {
-    let named = |name| env::var(name).ok().filter(|editor| !editor.trim().is_empty());
-    match named("VISUAL").or_else(|| named("EDITOR")) {
-        Some(editor) => Ok(editor),
-        None if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() => Ok("vi".to_owned()),
-        None => Err(Trouble::new("there is no editor and no terminal to edit in")
-            .hint("name one in VISUAL or EDITOR, or use --set")),
-    }
-}
-
-fn open(editor: &str, file: &NamedTempFile) -> Result<(), Trouble> {
-    // As git does it: the editor may have arguments, and quotes around them. Its output is none of ours.
-    let stdout = if std::io::stdout().is_terminal() { Stdio::inherit() } else { std::io::stderr().into() };
-    let status = Command::new("sh")
-        .args(["-c", &format!("{editor} \"$1\""), "sh"])
-        .arg(file.path())
-        .stdout(stdout)
-        .status();
-    let trouble = || Trouble::new(format!("the editor {} failed", clean(editor)));
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => {
-            let mut trouble = trouble().hint("nothing was run; VISUAL or EDITOR names another editor");
-            trouble.causes.push(status.to_string());
-            Err(trouble)
-        }
-        Err(error) => Err(trouble().because(&error)),
-    }
 }
 
 /// The slots of a trace, as a text to edit.

@@ -145,8 +145,7 @@ impl Row {
     }
 
     fn without(trial: Trial, trouble: &Trouble, is_alive: bool) -> Self {
-        let failure =
-            std::iter::once(&trouble.what).chain(&trouble.causes).cloned().collect::<Vec<_>>().join(": ");
+        let failure = trouble.line();
         match is_alive {
             true => Self { failure, ..Self::new(trial, "refused") },
             false => Self { failure, finding: Some("the service died of it"), ..Self::new(trial, "died") },

@@ -5,6 +5,7 @@ mod edit;
 pub(crate) mod faults;
 mod host;
 mod pool;
+mod quiet;
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use serde::Serialize;
 use zerver_recorder::Reader;
 use zerver_replay::{Applied, Coverage, Edits, Ending, Finding, Opened, Report, Secrets};
 
+pub(super) use self::quiet::{Current, Replayer};
 use super::dev::cargo::{self, Package};
 use crate::args::{Global, Program, Replay};
 use crate::output::Output;
@@ -110,44 +112,6 @@ fn program(
     let app = app.cloned().or_else(|| app_of(store?));
     let package = Package::find(&app.unwrap_or_else(|| PathBuf::from(".")), program.bin.as_deref())?;
     cargo::build(&package, program.release, global)
-}
-
-/// The service that runs requests again.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Replayer {
-    /// The folder of its package; none means the one that the store is in, or else the current one.
-    pub(super) app: Option<PathBuf>,
-    /// Which of its programs, and how it is built.
-    pub(super) program: Program,
-}
-
-/// Runs a request again and says nothing: also the build that ran it is given back. What the compiler and the service
-/// said is among the causes where it fails.
-pub(super) fn quietly(
-    opened: Opened,
-    edits: Edits,
-    replayer: &Replayer,
-    store: &Path,
-) -> Result<(Report, String), Trouble> {
-    let exe = match &replayer.program.exe {
-        Some(exe) => exe.clone(),
-        None => {
-            let app = replayer.app.clone().or_else(|| app_of(store)).unwrap_or_else(|| PathBuf::from("."));
-            cargo::build_quietly(
-                &Package::find(&app, replayer.program.bin.as_deref())?,
-                replayer.program.release,
-            )?
-        }
-    };
-    let mut host = host::Host::start(&exe)?;
-    let build = host.build().to_owned();
-    match host.replay(opened, edits, &mut |_| ()) {
-        Ok(report) => Ok((report, build)),
-        Err(mut trouble) => {
-            trouble.causes.extend(host.said().iter().map(|line| format!("the service said: {line}")));
-            Err(trouble)
-        }
-    }
 }
 
 /// The package that a store is in: `APP/.zerver`.

@@ -1,6 +1,7 @@
 //! `zerver tui`: the terminal UI over a store.
 
-mod editor;
+mod code;
+mod health;
 mod look;
 mod source;
 
@@ -8,26 +9,39 @@ use std::sync::Arc;
 
 use zerver_replay::{Edits, Opened, Refusal};
 use zerver_trace::{FlowInfo, Trace, TraceSource};
-use zerver_tui::{Open, Options, Replayed, Services};
+use zerver_tui::{Health, Message, Open, Options, Replayed, Services};
 
 pub(super) use self::look::{check_terminal, look};
 pub(super) use self::source::Source;
-use super::replay::{self, Replayer};
-use crate::args::{self, Global, Tui};
+use super::replay::Replayer;
+use crate::args::{self, Global, Target, Tui};
+use crate::editor;
 use crate::output::Output;
 use crate::place;
 use crate::trouble::{Done, Trouble};
 
 pub(super) fn run(args: &Tui, global: &Global) -> Result<Done, Trouble> {
     check_terminal()?;
-    let dir = place::store(global)?;
-    let reader = place::reader(&dir)?;
-    let open = match &args.id {
-        None => Open::Requests,
-        Some(find) => Open::Timeline(place::find_trace(&dir, &reader, find)?.id),
+    let (open, source) = match &args.id {
+        Some(Target::File(path)) => {
+            let trace = place::portable_file(path)?;
+            let open = Open::Timeline(trace.id);
+            // The others are shown where there is a store.
+            (open, Source::at(place::store(global).unwrap_or_default()).with(vec![trace]))
+        }
+        id => {
+            let dir = place::store(global)?;
+            let reader = place::reader(&dir)?;
+            let open = match id {
+                Some(Target::Stored(find)) => Open::Timeline(place::find_trace(&dir, &reader, find)?.id),
+                _ => Open::Requests,
+            };
+            (open, Source::of(dir, reader))
+        }
     };
-    let replayer = Replayer { app: args.app.clone(), program: args.program.clone() };
-    show(open, &tools(&Arc::new(Source::of(dir, reader)), replayer), look(&args.look, global))
+    let replayer = Replayer::new(args.app.clone(), args.program.clone());
+    let services = tools(&Arc::new(source), replayer);
+    show(open, &services, look(&args.look, global), args.addr.as_deref())
 }
 
 /// Whether the terminal UI can be shown where a command prints otherwise.
@@ -39,11 +53,19 @@ pub(super) fn is_possible(output: &Output) -> bool {
 pub(super) fn diff(traces: [Trace; 2], args: &args::Look, global: &Global) -> Result<(), Trouble> {
     let open = Open::Diff(traces[0].id, traces[1].id);
     let source = Source::at(place::store(global).unwrap_or_default()).with(Vec::from(traces));
-    show(open, &tools(&Arc::new(source), Replayer::default()), look(args, global)).map(|_| ())
+    show(open, &tools(&Arc::new(source), Replayer::default()), look(args, global), None).map(|_| ())
 }
 
-fn show(open: Open, services: &Arc<dyn Services>, look: zerver_tui::Look) -> Result<Done, Trouble> {
+fn show(
+    open: Open,
+    services: &Arc<dyn Services>,
+    look: zerver_tui::Look,
+    addr: Option<&str>,
+) -> Result<Done, Trouble> {
     let (remote, told) = zerver_tui::channel();
+    if let Some(addr) = addr {
+        remote.send(Message::Serves(addr.to_owned()));
+    }
     let options = Options { look, open, signals_elsewhere: false };
     match zerver_tui::run(options, services, &remote, &told) {
         Ok(_) => Ok(Done::Fine),
@@ -70,7 +92,8 @@ impl Services for Tools {
     fn replay(&self, trace: Trace, edits: Edits) -> Result<Replayed, Refusal> {
         let secrets = self.source.secrets(&trace);
         let opened = Opened { trace, secrets };
-        replay::quietly(opened, edits, &self.replayer, self.source.dir())
+        self.replayer
+            .replay(opened, edits, self.source.dir())
             .map(|(report, build)| Replayed { report, build })
             .map_err(|trouble| Refusal { what: trouble.what, causes: trouble.causes, hints: trouble.hints })
     }
@@ -80,14 +103,18 @@ impl Services for Tools {
     }
 
     fn edit_text(&self, text: &str) -> Result<String, String> {
-        editor::edit_text(text)
+        editor::edit(text, ".json").map(|(text, _)| text).map_err(|trouble| trouble.line())
     }
 
     fn source_text(&self, file: &str) -> Option<String> {
-        editor::text(self.source.dir(), file)
+        code::text(self.source.dir(), file)
     }
 
     fn edit(&self, file: &str, line: u32) -> Result<(), String> {
-        editor::edit(self.source.dir(), file, line)
+        code::edit(self.source.dir(), file, line)
+    }
+
+    fn health(&self, addr: &str) -> Result<Health, String> {
+        health::ask(addr)
     }
 }

@@ -1,6 +1,7 @@
 //! The flows: each as its steps in order, with what they read, write and ask for, and how long that usually takes.
 
 mod graph;
+mod scheduler;
 mod view;
 
 use std::collections::BTreeMap;
@@ -89,8 +90,8 @@ impl Flows {
         vec![Command::Measure(name)]
     }
 
-    fn scrolled(&mut self, area: Rect) -> (&mut Scroll, usize, usize) {
-        let areas = view::areas(self, area);
+    fn scrolled(&mut self, shared: &Shared, area: Rect) -> (&mut Scroll, usize, usize) {
+        let areas = view::areas(self, shared, area);
         match self.pane {
             Pane::List => {
                 let len = self.all().len();
@@ -115,7 +116,7 @@ impl Screen for Flows {
     }
 
     fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command> {
-        let (scroll, len, height) = self.scrolled(shared.body());
+        let (scroll, len, height) = self.scrolled(shared, shared.body());
         if scroll.act(action, len, height) {
             if self.pane == Pane::List {
                 self.steps = Scroll::default();
@@ -162,8 +163,8 @@ impl Screen for Flows {
         }
     }
 
-    fn mouse(&mut self, _shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
-        let areas = view::areas(self, area);
+    fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
+        let areas = view::areas(self, shared, area);
         let at = (event.column, event.row).into();
         let (pane, part) = match (areas.list.contains(at), areas.steps.contains(at)) {
             (true, _) => (Pane::List, areas.list),
@@ -171,7 +172,7 @@ impl Screen for Flows {
             _ => return Vec::new(),
         };
         let before = std::mem::replace(&mut self.pane, pane);
-        let (scroll, len, height) = self.scrolled(area);
+        let (scroll, len, height) = self.scrolled(shared, area);
         match event.kind {
             MouseEventKind::ScrollDown => scroll.wheel(WHEEL, len, height),
             MouseEventKind::ScrollUp => scroll.wheel(-WHEEL, len, height),

@@ -1,7 +1,9 @@
 //! What is to be different in a replay, as far as somebody has said so.
 
-use zerver_replay::{Edits, SlotEdit};
+use zerver_replay::{Edits, Fault, SlotEdit};
 use zerver_trace::FlowInfo;
+
+use super::About;
 
 /// What is to be different.
 #[derive(Debug, Default)]
@@ -10,6 +12,10 @@ pub(super) struct Drafts {
     slots: Vec<Draft>,
     /// Effects, each with what it is to give.
     answers: Vec<(String, String)>,
+    /// What goes wrong with effects, each with a word for it.
+    faults: Vec<(&'static str, Fault)>,
+    headers: Vec<(String, String)>,
+    body: Option<String>,
     /// The step that sees the slots first, where one was chosen.
     at: Option<String>,
 }
@@ -21,13 +27,48 @@ struct Draft {
 }
 
 impl Drafts {
-    /// What was typed about a slot.
-    pub(super) fn of(&self, slot: &str) -> Option<&str> {
+    /// What was said about something.
+    pub(super) fn of(&self, about: &About) -> Option<&str> {
+        match about {
+            About::Slot(slot) => self.slot(slot),
+            About::Effect(effect) => {
+                let fault = self.faults.iter().find(|(_, fault)| fault.effect == *effect);
+                fault.map(|(word, _)| *word).or_else(|| self.answer_to(effect))
+            }
+            About::Header(name) => Some(&self.headers.iter().find(|(other, _)| other == name)?.1),
+            About::Body => self.body.as_deref(),
+        }
+    }
+
+    fn slot(&self, slot: &str) -> Option<&str> {
         Some(&self.slots.iter().find(|draft| draft.edit.slot == slot)?.typed)
     }
 
     pub(super) fn answer_to(&self, effect: &str) -> Option<&str> {
         Some(&self.answers.iter().find(|(other, _)| other == effect)?.1)
+    }
+
+    /// Takes what was typed. Says what is wrong with it.
+    pub(super) fn put(&mut self, about: &About, typed: &str) -> Result<(), String> {
+        match about {
+            About::Slot(slot) => return self.put_slot(slot, typed),
+            About::Effect(effect) => return self.put_answer(effect, typed),
+            About::Header(name) => {
+                self.forget(about);
+                self.headers.push((name.clone(), typed.trim().to_owned()));
+            }
+            About::Body => self.body = Some(typed.to_owned()),
+        }
+        Ok(())
+    }
+
+    /// Lets the next thing go wrong with an effect, of those that may; after the last, nothing.
+    pub(super) fn fail(&mut self, effect: &str, faults: &[(&'static str, Fault)]) {
+        let now = self.faults.iter().find(|(_, fault)| fault.effect == effect).map(|(word, _)| *word);
+        let next =
+            now.map_or(0, |now| faults.iter().position(|(word, _)| *word == now).map_or(0, |at| at + 1));
+        self.forget(&About::Effect(effect.to_owned()));
+        self.faults.extend(faults.get(next).cloned());
     }
 
     /// The step that was chosen.
@@ -40,33 +81,41 @@ impl Drafts {
     }
 
     /// Puts JSON into a slot, or `.field=JSON` into a part of it. Says what is wrong with it.
-    pub(super) fn put(&mut self, slot: &str, typed: &str) -> Result<(), String> {
+    fn put_slot(&mut self, slot: &str, typed: &str) -> Result<(), String> {
         let typed = typed.trim();
         let text = if typed.starts_with('.') { format!("{slot}{typed}") } else { format!("{slot}={typed}") };
         let edit: SlotEdit = text.parse().map_err(|error: zerver_replay::EditError| error.to_string())?;
-        self.forget(slot);
+        self.forget(&About::Slot(slot.to_owned()));
         self.slots.push(Draft { typed: typed.to_owned(), edit });
         Ok(())
     }
 
     /// Gives an effect its answer.
-    pub(super) fn put_answer(&mut self, effect: &str, typed: &str) -> Result<(), String> {
+    fn put_answer(&mut self, effect: &str, typed: &str) -> Result<(), String> {
         // The same check as of a slot: that it is JSON.
         let checked: Result<SlotEdit, _> = format!("answer={typed}").parse();
         checked.map_err(|error| error.to_string())?;
-        self.answers.retain(|(other, _)| other != effect);
+        self.forget(&About::Effect(effect.to_owned()));
         self.answers.push((effect.to_owned(), typed.trim().to_owned()));
         Ok(())
     }
 
-    /// Takes back what was typed about a slot; says whether anything was.
-    pub(super) fn forget(&mut self, slot: &str) -> bool {
-        let before = self.slots.len();
-        self.slots.retain(|draft| draft.edit.slot != slot);
+    /// Takes back what was said about something; says whether anything was.
+    pub(super) fn forget(&mut self, about: &About) -> bool {
+        let was = self.of(about).is_some();
+        match about {
+            About::Slot(slot) => self.slots.retain(|draft| draft.edit.slot != *slot),
+            About::Effect(effect) => {
+                self.faults.retain(|(_, fault)| fault.effect != *effect);
+                self.answers.retain(|(other, _)| other != effect);
+            }
+            About::Header(name) => self.headers.retain(|(other, _)| other != name),
+            About::Body => self.body = None,
+        }
         if self.slots.is_empty() {
             self.at = None;
         }
-        self.slots.len() < before
+        was
     }
 
     /// Goes on to the next step which reads one of the slots; after the last, to none: the one after the writer.
@@ -74,7 +123,7 @@ impl Drafts {
         let reads = |step: &&zerver_trace::StepInfo| {
             let mut names =
                 step.reads.iter().filter_map(|read| Some(&flow.slots.get(usize::from(read.slot))?.name));
-            names.any(|name| self.of(name).is_some())
+            names.any(|name| self.slot(name).is_some())
         };
         let steps: Vec<&str> = flow.steps.iter().filter(reads).map(|step| step.name.as_str()).collect();
         let here = self.at.as_ref().and_then(|at| steps.iter().position(|step| step == at));
@@ -87,41 +136,70 @@ impl Drafts {
             slots: self.slots.iter().map(|draft| draft.edit.clone()).collect(),
             at: self.at.clone(),
             answers: self.answers.iter().map(|(effect, json)| format!("{effect}={json}")).collect(),
-            ..Edits::default()
+            headers: self.headers.clone(),
+            body: self.body.clone().map(String::into_bytes),
+            faults: self.faults.iter().map(|(_, fault)| fault.clone()).collect(),
+            live: Vec::new(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use zerver_replay::Wrong;
+
     use super::*;
     use crate::sample;
 
     #[test]
     fn drafts_become_edits() {
         let mut drafts = Drafts::default();
-        assert!(drafts.put("Todo", "{\"id\": ").unwrap_err().contains("is no JSON"));
-        assert!(drafts.put_answer("kv get todo:1", "nonsense").is_err());
+        let (todo, get) = (About::Slot("Todo".into()), About::Effect("kv get todo:1".into()));
+        assert!(drafts.put(&todo, "{\"id\": ").unwrap_err().contains("is no JSON"));
+        assert!(drafts.put(&get, "nonsense").is_err());
         assert_eq!(drafts.edits(), Edits::default());
-        drafts.put("Todo", "{\"id\": 1}").unwrap();
-        drafts.put("Todo", ".title=\"x\"").unwrap();
-        drafts.put_answer("kv get todo:1", "null").unwrap();
+        drafts.put(&todo, "{\"id\": 1}").unwrap();
+        drafts.put(&todo, ".title=\"x\"").unwrap();
+        drafts.put(&get, "null").unwrap();
         let edits = drafts.edits();
         assert_eq!(edits.slots, ["Todo.title=\"x\"".parse().unwrap()]);
         assert_eq!(edits.answers, ["kv get todo:1=null"]);
-        assert_eq!(drafts.of("Todo"), Some(".title=\"x\""));
+        assert_eq!(drafts.of(&todo), Some(".title=\"x\""));
+        drafts.put(&About::Header("accept".into()), " text/html").unwrap();
+        drafts.put(&About::Header("accept".into()), "*/*").unwrap();
+        drafts.put(&About::Body, "{}\n").unwrap();
+        let edits = drafts.edits();
+        assert_eq!(edits.headers, [("accept".to_owned(), "*/*".to_owned())]);
+        assert_eq!(edits.body.as_deref(), Some(&b"{}\n"[..]));
+    }
+
+    #[test]
+    fn one_thing_after_another_goes_wrong_with_an_effect() {
+        let mut drafts = Drafts::default();
+        let effect = About::Effect("kv get a".into());
+        let fault = |wrong| Fault { effect: "kv get a".into(), wrong };
+        let faults = [("timeout", fault(Wrong::Timeout)), ("malformed", fault(Wrong::Malformed))];
+        drafts.put(&effect, "null").unwrap();
+        for wanted in [Some("timeout"), Some("malformed"), None, Some("timeout")] {
+            drafts.fail("kv get a", &faults);
+            assert_eq!(drafts.of(&effect), wanted);
+            assert_eq!(drafts.edits().faults.len(), usize::from(wanted.is_some()));
+            assert!(drafts.edits().answers.is_empty(), "no answer where it fails");
+        }
+        assert!(drafts.forget(&effect) && drafts.edits().is_empty());
     }
 
     #[test]
     fn steps_that_read_the_slot_come_one_after_another() {
         let flow = sample::slow().flow;
         let mut drafts = Drafts::default();
-        drafts.put("Claims", "1").unwrap();
+        let claims = About::Slot("Claims".into());
+        drafts.put(&claims, "1").unwrap();
         for wanted in [Some("verify_roles"), None, Some("verify_roles")] {
             drafts.next_step(&flow);
             assert_eq!(drafts.at(), wanted);
         }
-        assert!(drafts.forget("Claims") && !drafts.forget("Claims"));
+        assert!(drafts.forget(&claims) && !drafts.forget(&claims));
         assert_eq!(drafts.at(), None);
     }
 }

@@ -1,6 +1,7 @@
 //! One request, run again with today's code: what is to be different, and what comes out beside what was recorded.
 
 mod drafts;
+mod subjects;
 mod view;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use zerver_replay::{End, Finding, FindingClass, Refusal, Timeline, shown};
 use zerver_trace::RequestId;
 
 use self::drafts::Drafts;
+use self::subjects::{Subject, Subjects};
 use crate::draw::Scroll;
 use crate::keys::{self, Action, Key, key, named, row};
 use crate::message::{Command, Message, Notice, Show};
@@ -27,19 +29,30 @@ const KEYS: &[Key] = &[
     row(
         &[named(KeyCode::Tab), named(KeyCode::BackTab)],
         Action::NextPane,
-        "To the findings, or to the slots",
+        "To the findings, or to what may be changed",
         Some("other part"),
     ),
     row(
         &[named(KeyCode::Enter)],
         Action::Open,
-        "Change the slot; or open the finding's step",
+        "Change what is chosen; or open the finding's step",
         Some("change/open"),
     ),
-    row(&[key('e')], Action::Change, "Change the slot: JSON, or .field=JSON for a part", None),
-    row(&[key('E')], Action::ChangeElsewhere, "Change the slot in $EDITOR", None),
+    row(
+        &[key('f')],
+        Action::Fail,
+        "Let the effect time out, fail, be slow, give nonsense; again for the next",
+        Some("fail"),
+    ),
+    row(
+        &[key('e')],
+        Action::Change,
+        "Change a slot (JSON, .field=JSON), an answer, a header, the body",
+        None,
+    ),
+    row(&[key('E')], Action::ChangeElsewhere, "Change it in $EDITOR", None),
     row(&[key('s')], Action::ChooseStep, "Let another step be the first to see the change", Some("step")),
-    row(&[key('x')], Action::Forget, "Take back what was changed of the slot", Some("take back")),
+    row(&[key('x')], Action::Forget, "Take back what was changed there", Some("take back")),
     row(&[key('a')], Action::Answer, "Answer the effect that has no recorded answer", Some("answer")),
     row(&[key('r')], Action::Again, "Run it again", Some("again")),
     row(&[key('d')], Action::Diff, "Compare the request with another", None),
@@ -51,6 +64,8 @@ const KEYS: &[Key] = &[
 pub(crate) struct ReplayScreen {
     id: Option<RequestId>,
     drafts: Drafts,
+    /// What may be changed; none until the trace has come.
+    subjects: Option<Subjects>,
     /// The number of the last run that was asked for.
     number: u64,
     run: Run,
@@ -91,8 +106,12 @@ struct Typing {
 enum About {
     /// A slot, by its name.
     Slot(String),
-    /// An effect, as it is called in a finding.
+    /// An effect, as it is called in a finding, or the number of a call.
     Effect(String),
+    /// A header of the request, by its name.
+    Header(String),
+    /// The body of the request.
+    Body,
 }
 
 impl ReplayScreen {
@@ -105,8 +124,20 @@ impl ReplayScreen {
                 commands.push(Command::Load(id));
             }
         }
+        self.settle(shared);
         commands.extend(self.again());
         commands
+    }
+
+    /// Lists what may be changed, if the trace has come.
+    fn settle(&mut self, shared: &Shared) {
+        if self.subjects.is_none() {
+            self.subjects = self.story(shared).map(|story| Subjects::of(story));
+        }
+    }
+
+    fn subjects(&self) -> &[Subject] {
+        self.subjects.as_ref().map_or(&[], |subjects| &subjects.all)
     }
 
     pub(crate) const fn is_running(&self) -> bool {
@@ -139,20 +170,39 @@ impl ReplayScreen {
         shared.traces.story(self.id?)
     }
 
-    /// The name of the chosen slot, and what would be edited: its draft, or what was recorded.
-    fn chosen(&self, shared: &Shared) -> Option<(String, Option<String>)> {
-        let slot = self.story(shared)?.timeline.slots.get(self.slots.cursor)?;
-        let draft = self.drafts.of(&slot.name).map(str::to_owned);
-        Some((slot.name.clone(), draft.or_else(|| shown::editable(slot))))
+    /// What is chosen, and what would be edited: its draft, or what was recorded.
+    fn chosen(&self) -> Option<(About, Option<String>)> {
+        let subject = self.subjects().get(self.slots.cursor)?;
+        let draft = match &subject.about {
+            // What goes wrong is no answer.
+            About::Effect(effect) => self.drafts.answer_to(effect),
+            about => self.drafts.of(about),
+        };
+        Some((subject.about.clone(), draft.map(str::to_owned).or_else(|| subject.editable.clone())))
+    }
+
+    /// Lets the next thing go wrong with the chosen effect.
+    fn fail(&mut self, shared: &mut Shared) -> Vec<Command> {
+        let subject = self.subjects.as_ref().and_then(|subjects| subjects.all.get(self.slots.cursor));
+        let Some(Subject { about: About::Effect(effect), faults, .. }) = subject else {
+            shared.notice = Some(Notice::bad("only effects fail: choose one, below the slots"));
+            return Vec::new();
+        };
+        self.drafts.fail(effect, faults);
+        self.again().into_iter().collect()
     }
 
     fn change(&mut self, shared: &mut Shared) {
-        let Some((slot, json)) = self.chosen(shared) else {
-            shared.notice = Some(Notice::bad("there is no slot to change"));
+        let Some((about, text)) = self.chosen() else {
+            shared.notice = Some(Notice::bad("there is nothing to change"));
             return;
         };
-        let prompt = Prompt::new(&json.unwrap_or_default());
-        self.typing = Some(Typing { about: About::Slot(slot), prompt, error: None });
+        let text = text.unwrap_or_default();
+        if text.contains('\n') {
+            shared.notice = Some(Notice::bad("it has several lines; E changes it in $EDITOR"));
+            return;
+        }
+        self.typing = Some(Typing { about, prompt: Prompt::new(&text), error: None });
     }
 
     /// Asks for the answer to the effect that has none.
@@ -169,12 +219,7 @@ impl ReplayScreen {
     /// Takes what was typed, and runs with it.
     fn typed(&mut self) -> Vec<Command> {
         let Some(mut typing) = self.typing.take() else { return Vec::new() };
-        let text = typing.prompt.text();
-        let put = match &typing.about {
-            About::Slot(slot) => self.drafts.put(slot, &text),
-            About::Effect(effect) => self.drafts.put_answer(effect, &text),
-        };
-        match put {
+        match self.drafts.put(&typing.about, &typing.prompt.text()) {
             Ok(()) => self.again().into_iter().collect(),
             Err(error) => {
                 typing.error = Some(error);
@@ -203,9 +248,9 @@ impl ReplayScreen {
     }
 
     /// The part that has the keys, with its length and height.
-    fn scrolled(&mut self, shared: &Shared, area: Rect) -> (&mut Scroll, usize, usize) {
-        let areas = view::areas(self, shared, area);
-        let slots = self.story(shared).map_or(0, |story| story.timeline.slots.len());
+    fn scrolled(&mut self, area: Rect) -> (&mut Scroll, usize, usize) {
+        let areas = view::areas(self, area);
+        let slots = self.subjects().len();
         let findings = self.report().map_or(0, |replayed| replayed.report.findings.len());
         match self.pane {
             Pane::Slots => (&mut self.slots, slots, usize::from(areas.slots.height)),
@@ -258,7 +303,7 @@ impl Screen for ReplayScreen {
     }
 
     fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command> {
-        let (scroll, len, height) = self.scrolled(shared, shared.body());
+        let (scroll, len, height) = self.scrolled(shared.body());
         if scroll.act(action, len, height) {
             return Vec::new();
         }
@@ -270,18 +315,18 @@ impl Screen for ReplayScreen {
             Action::Open if self.pane == Pane::Findings => return self.go(shared).into_iter().collect(),
             Action::Open | Action::Change => self.change(shared),
             Action::ChangeElsewhere => {
-                let Some((slot, json)) = self.chosen(shared) else { return Vec::new() };
-                self.typing =
-                    Some(Typing { about: About::Slot(slot), prompt: Prompt::default(), error: None });
-                return vec![Command::EditText(json.unwrap_or_default())];
+                let Some((about, text)) = self.chosen() else { return Vec::new() };
+                self.typing = Some(Typing { about, prompt: Prompt::default(), error: None });
+                return vec![Command::EditText(text.unwrap_or_default())];
             }
             Action::ChooseStep => return self.next_step(shared),
             Action::Forget => {
-                let slot = self.chosen(shared).map(|(slot, _)| slot);
-                if slot.is_some_and(|slot| self.drafts.forget(&slot)) {
+                let about = self.chosen().map(|(about, _)| about);
+                if about.is_some_and(|about| self.drafts.forget(&about)) {
                     return self.again().into_iter().collect();
                 }
             }
+            Action::Fail => return self.fail(shared),
             Action::Answer => self.answer(shared),
             Action::Again => return self.again().into_iter().collect(),
             _ => {}
@@ -290,6 +335,7 @@ impl Screen for ReplayScreen {
     }
 
     fn take(&mut self, shared: &mut Shared, message: &Message) -> Vec<Command> {
+        self.settle(shared);
         match message {
             // An answer to what was asked before the last question is not waited for any more.
             Message::Replayed(number, result) if *number == self.number => {
@@ -307,6 +353,15 @@ impl Screen for ReplayScreen {
             Message::Edited(edited) => {
                 let Some(typing) = &mut self.typing else { return Vec::new() };
                 match edited {
+                    // Of a body every line counts, but editors end the last one.
+                    Ok(text) if typing.about == About::Body => {
+                        let text = text.strip_suffix('\n').unwrap_or(text);
+                        self.typing = None;
+                        return match self.drafts.put(&About::Body, text) {
+                            Ok(()) => self.again().into_iter().collect(),
+                            Err(_) => Vec::new(),
+                        };
+                    }
                     Ok(text) => {
                         let text = text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
                         typing.prompt = Prompt::new(text.trim());
@@ -321,7 +376,7 @@ impl Screen for ReplayScreen {
     }
 
     fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
-        let areas = view::areas(self, shared, area);
+        let areas = view::areas(self, area);
         let at = (event.column, event.row).into();
         let (pane, part) = match (areas.slots.contains(at), areas.findings.contains(at)) {
             (true, _) => (Pane::Slots, areas.slots),
@@ -329,7 +384,7 @@ impl Screen for ReplayScreen {
             _ => return Vec::new(),
         };
         let before = std::mem::replace(&mut self.pane, pane);
-        let (scroll, len, height) = self.scrolled(shared, area);
+        let (scroll, len, height) = self.scrolled(area);
         match event.kind {
             MouseEventKind::ScrollDown => scroll.wheel(WHEEL, len, height),
             MouseEventKind::ScrollUp => scroll.wheel(-WHEEL, len, height),

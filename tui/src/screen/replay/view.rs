@@ -3,10 +3,11 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
-use zerver_replay::{Finding, FindingClass, Refusal, Report, shown};
+use zerver_replay::{Ending, Finding, FindingClass, Refusal, Report, shown};
+use zerver_trace::duration;
 use zerver_trace::text::clean;
 
-use super::{About, Pane, ReplayScreen, Run, Typing};
+use super::{About, Pane, ReplayScreen, Run, Subjects, Typing};
 use crate::draw::{Line, Pen, Stack, Tone, beside, rule, thumb, wall, width};
 use crate::screen::diff::inline;
 use crate::shared::{Shared, Story};
@@ -28,15 +29,16 @@ pub(super) struct Areas {
     prompt: Rect,
 }
 
-pub(super) fn areas(screen: &ReplayScreen, shared: &Shared, area: Rect) -> Areas {
-    let slots = screen.story(shared).map_or(0, |story| story.timeline.slots.len());
+pub(super) fn areas(screen: &ReplayScreen, area: Rect) -> Areas {
+    let slots = screen.subjects().len();
     let findings = screen.report().map_or(0, |replayed| replayed.report.findings.len());
     let typed = if screen.typing.is_some() { 2 } else { 0 };
     let mut stack = Stack::new(area);
-    let (head, verdict) = (stack.take(1), stack.take(1));
+    let has_ended = screen.report().is_some_and(|replayed| replayed.report.ending.is_some());
+    let (head, verdict) = (stack.take(1), stack.take(if has_ended { 2 } else { 1 }));
     // Without the three titles.
     let left = stack.left().saturating_sub(typed + 3);
-    let slots = slots.clamp(1, (left / 3).max(1));
+    let slots = slots.clamp(1, (left / 2).max(1));
     let findings = findings.clamp(1, left.saturating_sub(slots + MIN_RESPONSE).max(2));
     let (slots_title, slots) = (stack.take(1), stack.take(slots));
     let (findings_title, findings) = (stack.take(1), stack.take(findings));
@@ -61,7 +63,7 @@ pub(super) fn areas(screen: &ReplayScreen, shared: &Shared, area: Rect) -> Areas
 
 pub(super) fn draw(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let areas = areas(screen, shared, area);
+    let areas = areas(screen, area);
     let mut pen = Pen::new(buffer, areas.head, 0, theme.glyphs.ellipsis);
     pen.skip(1);
     let Some(id) = screen.id else {
@@ -83,9 +85,22 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &
     }
     let mut pen = Pen::new(buffer, areas.verdict, 0, theme.glyphs.ellipsis);
     verdict(screen, shared).draw(pen.skip(1), theme);
+    if let Some(ending) = screen.report().and_then(|replayed| replayed.report.ending.as_ref()) {
+        let mut pen = Pen::new(buffer, areas.verdict, 1, theme.glyphs.ellipsis);
+        of_ending(ending, shared).draw(pen.skip(1), theme);
+    }
     let style = |pane: Pane| if screen.pane == pane { theme.focus } else { theme.border };
-    let at = screen.drafts.at().map(|step| format!("slots, as seen by {} and after", clean(step)));
-    rule(areas.slots_title, at.as_deref().unwrap_or("slots"), style(Pane::Slots), theme, buffer);
+    let at = screen
+        .drafts
+        .at()
+        .map(|step| format!("slots, as seen by {} and after; effects, request", clean(step)));
+    rule(
+        areas.slots_title,
+        at.as_deref().unwrap_or("slots, effects, request"),
+        style(Pane::Slots),
+        theme,
+        buffer,
+    );
     rule(areas.findings_title, "what is different", style(Pane::Findings), theme, buffer);
     rule(areas.response_title, "response", theme.border, theme, buffer);
     if let Run::Refused(refusal) = &screen.run {
@@ -99,11 +114,11 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &
             draw_response(story, &replayed.report, shared, areas.response, buffer);
         }
     }
-    if let Some(story) = screen.story(shared) {
-        draw_slots(screen, story, shared, areas.slots, buffer);
-    }
+    draw_subjects(screen, shared, areas.slots, buffer);
     if let Some(typing) = &screen.typing {
-        draw_prompt(typing, shared, areas.prompt, buffer);
+        let is_asked =
+            screen.unanswered().is_some_and(|finding| typing.about == About::Effect(finding.field.clone()));
+        draw_prompt(typing, is_asked, shared, areas.prompt, buffer);
     }
 }
 
@@ -141,27 +156,42 @@ fn verdict(screen: &ReplayScreen, shared: &Shared) -> Line {
     Line::of(report.verdict(), tone).with(text, Tone::Text)
 }
 
-fn draw_slots(screen: &ReplayScreen, story: &Story, shared: &Shared, area: Rect, buffer: &mut Buffer) {
-    let theme = &shared.theme;
-    let slots = &story.timeline.slots;
-    if slots.is_empty() {
-        Pen::new(buffer, area, 0, theme.glyphs.ellipsis).skip(1).put("no step wrote one", theme.faint);
-        return;
+/// When and how it would have ended, in the time of the recorded request and not in ours.
+fn of_ending(ending: &Ending, shared: &Shared) -> Line {
+    let show = |ns: u64| shared.say(&duration::show(ns));
+    let tone = if ending.outcome == "done" { Tone::Good } else { Tone::Bad };
+    let mut line = Line::of(format!("ends {}", clean(&ending.outcome)), tone)
+        .with(format!(" after {}", show(ending.duration_ns)), Tone::Strong)
+        .with(format!(", recorded {}", show(ending.recorded_ns)), Tone::Faint);
+    if !ending.step.is_empty() {
+        line = line.with(format!("  in {}", clean(&ending.step)), Tone::Text);
     }
+    if !ending.failure.is_empty() {
+        line = line.with(format!("  {}", clean(&ending.failure)), Tone::Bad);
+    }
+    line
+}
+
+fn draw_subjects(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    let theme = &shared.theme;
+    let Some(Subjects { all: slots, columns }) = &screen.subjects else { return };
     let mut scroll = screen.slots;
-    scroll.keep(slots.len(), usize::from(area.height));
-    let columns = slots.iter().map(|slot| width(&clean(&slot.name))).max().unwrap_or(0).min(24);
+    scroll.fill(slots.len(), usize::from(area.height));
     for (row, slot) in (0..area.height).zip(slots.iter().skip(scroll.first)) {
-        let draft = screen.drafts.of(&slot.name);
+        let draft = screen.drafts.of(&slot.about);
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
         pen.skip(1).put(if draft.is_some() { theme.glyphs.mark } else { " " }, theme.mark).skip(1);
-        pen.recorded_left(&slot.name, columns, theme.noted).skip(2);
-        let value = shown::slot(slot);
+        let style = match slot.about {
+            About::Slot(_) => theme.noted,
+            About::Effect(_) => theme.effect,
+            About::Header(_) | About::Body => theme.faint,
+        };
+        pen.left(&slot.name, (*columns).min(usize::from(area.width) / 3), style).skip(2);
         match draft {
-            None => pen.put(&value, theme.text),
+            None => pen.put(&slot.value, theme.text),
             Some(draft) => {
                 let half = pen.room().saturating_sub(width(draft) + 4).max(pen.room() / 2);
-                let old = crate::draw::fit(&value, half, theme.glyphs.ellipsis);
+                let old = crate::draw::fit(&slot.value, half, theme.glyphs.ellipsis);
                 pen.put(&old, theme.faint).skip(1).put(theme.glyphs.arrow, theme.faint).skip(1);
                 pen.recorded(draft, theme.good)
             }
@@ -176,7 +206,7 @@ fn draw_slots(screen: &ReplayScreen, story: &Story, shared: &Shared, area: Rect,
 fn draw_findings(screen: &ReplayScreen, report: &Report, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let mut scroll = screen.findings;
-    scroll.keep(report.findings.len(), usize::from(area.height));
+    scroll.fill(report.findings.len(), usize::from(area.height));
     if report.findings.is_empty() {
         let text = if report.impossible.is_empty() {
             "nothing: decisions, effects, slots and the response came out as they were recorded"
@@ -298,16 +328,23 @@ fn draw_refusal(refusal: &Refusal, shared: &Shared, areas: &Areas, buffer: &mut 
     }
 }
 
-fn draw_prompt(typing: &Typing, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_prompt(typing: &Typing, is_asked: bool, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let (what, hint) = match &typing.about {
         About::Slot(slot) => {
             (clean(slot).into_owned(), "JSON, or .field=JSON for a part; enter runs it, esc leaves")
         }
-        About::Effect(effect) => (
+        About::Effect(effect) if is_asked => (
             clean(effect).into_owned(),
             "nothing was recorded for this effect: what is its answer, as JSON? esc leaves",
         ),
+        About::Effect(effect) => {
+            (clean(effect).into_owned(), "its answer, as JSON; enter runs it, esc leaves")
+        }
+        About::Header(name) => {
+            (clean(name).into_owned(), "the header of the request; enter runs it, esc leaves")
+        }
+        About::Body => ("body".to_owned(), "the body of the request; enter runs it, esc leaves"),
     };
     let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
     let what = crate::draw::fit(&what, usize::from(area.width / 2), theme.glyphs.ellipsis);

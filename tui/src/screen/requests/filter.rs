@@ -66,6 +66,14 @@ impl Filter {
         self.terms.is_empty() && self.slots.is_empty()
     }
 
+    /// Whether this lets through nothing that the other does not, as far as that is plain: a letter more, a term more.
+    pub(crate) fn narrows(&self, other: &Self) -> bool {
+        let implied = |(is_not, wide): &(bool, Term)| {
+            self.terms.iter().any(|(not, term)| not == is_not && (term == wide || !not && term.implies(wide)))
+        };
+        self.slots.is_empty() && other.slots.is_empty() && other.terms.iter().all(implied)
+    }
+
     /// What tells of requests in an index whether it lets them through, as far as the list knows them.
     pub(crate) fn test<'a>(&'a self, index: &'a Index) -> Test<'a> {
         // Flows, methods and outcomes are few: each is looked at once.
@@ -82,6 +90,20 @@ impl Filter {
 }
 
 impl Term {
+    /// Whether what fits this fits the other, which is shorter.
+    fn implies(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Word(long), Self::Word(short)) => long.starts_with(short.as_str()),
+            (Self::Flow(long), Self::Flow(short))
+            | (Self::Method(long), Self::Method(short))
+            | (Self::Outcome(long), Self::Outcome(short))
+            | (Self::Id(long), Self::Id(short)) => long.starts_with(short.as_str()),
+            // What is being typed lets everything through.
+            (_, Self::Word(short)) => short.is_empty(),
+            _ => false,
+        }
+    }
+
     fn parse(word: &str) -> Result<Self, String> {
         let Some((name, value)) = word.split_once(':') else { return Ok(Self::Word(word.to_lowercase())) };
         let duration = || value.parse::<Span>().map(|span| span.ns);

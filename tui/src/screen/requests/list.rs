@@ -3,6 +3,9 @@
 use super::filter::Filter;
 use crate::index::{Index, Seq};
 
+/// So many requests are looked at before whoever waits has a turn.
+pub(super) const CHUNK: usize = 1 << 16;
+
 /// The order of the list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Sort {
@@ -75,10 +78,30 @@ impl List {
         self.sort
     }
 
-    /// Another filter or order.
+    /// Another filter or order. What it is of is found by [`List::catch_up`], the newest first.
     pub(crate) fn set(&mut self, filter: Filter, sort: Sort, index: &Index) {
-        *self = Self { filter, sort, ..Self::default() };
-        self.catch_up(index);
+        let is_short = !self.is_plain() && self.len(index) <= CHUNK;
+        if is_short && sort == self.sort && filter.narrows(&self.filter) {
+            return self.narrow(filter, index);
+        }
+        // From the newest on, all are older than what has been looked at.
+        let end = index.range().end;
+        *self = Self { filter, sort, seen: (end, end), ..Self::default() };
+    }
+
+    /// A filter that lets through nothing that the one before did not.
+    fn narrow(&mut self, filter: Filter, index: &Index) {
+        let test = filter.test(index);
+        self.older.retain(|seq| test.lets(*seq));
+        self.newer.retain(|seq| test.lets(*seq));
+        self.sorted.retain(|key| test.lets(key.seq()));
+        drop(test);
+        self.filter = filter;
+    }
+
+    /// Whether there are requests in the index that have not been looked at.
+    pub(crate) fn is_behind(&self, index: &Index) -> bool {
+        !self.is_plain() && self.seen != (index.range().start, index.range().end)
     }
 
     /// Whether it is the whole index in its own order, and nothing is kept here.
@@ -86,18 +109,24 @@ impl List {
         self.filter.is_empty() && self.sort == Sort::Newest
     }
 
-    /// Takes in what has come into the index.
-    pub(crate) fn catch_up(&mut self, index: &Index) {
-        let range = index.range();
+    /// Takes in what has come into the index: all that is new, and of what is older about so many, or down to a request.
+    pub(crate) fn catch_up(&mut self, index: &Index, most: usize, down_to: Option<Seq>) {
+        let mut range = index.range();
         let (first, end) = self.seen;
-        self.seen = (range.start, range.end);
         if self.is_plain() {
+            self.seen = (range.start, range.end);
             return;
         }
+        let last = first.saturating_sub(Seq::try_from(most).unwrap_or(Seq::MAX));
+        range.start = range.start.max(down_to.map_or(last, |seq| last.min(seq)));
+        self.seen = (range.start, range.end);
         let test = self.filter.test(index);
         let is_in = |seq: &Seq| test.lets(*seq);
-        let older: Vec<Seq> = (range.start..first).rev().filter(is_in).collect();
-        let newer: Vec<Seq> = (end..range.end).filter(is_in).collect();
+        let found = (range.start..first).rev().filter(is_in);
+        // What came since the start may be looked at from its end, too.
+        let (mut newer, older): (Vec<Seq>, Vec<Seq>) = found.partition(|seq| *seq >= 0);
+        newer.reverse();
+        newer.extend((end..range.end).filter(is_in));
         if self.filter.slots.is_empty() {
             self.admit(&older, &newer, index);
         } else {
@@ -232,10 +261,16 @@ mod tests {
                     index.push_older(&(oldest - n..oldest).rev().map(request).collect::<Vec<_>>());
                     oldest -= n;
                 }
-                grown.catch_up(&index);
+                grown.catch_up(&index, 7, None);
+            }
+            while grown.is_behind(&index) {
+                grown.catch_up(&index, 7, None);
             }
             let mut anew = List::default();
             anew.set(filter, sort, &index);
+            while anew.is_behind(&index) {
+                anew.catch_up(&index, 13, None);
+            }
             let len = anew.len(&index);
             prop_assert_eq!(grown.len(&index), len);
             for place in 0..len {
@@ -244,6 +279,33 @@ mod tests {
                 prop_assert_eq!(grown.place(seq.unwrap(), &index), place);
             }
             prop_assert_eq!(grown.nth(len, &index), None);
+        }
+
+        #[test]
+        fn a_list_that_was_narrowed_is_the_list_made_anew(
+            words in prop::collection::vec("[a-c/5]{0,2}|status:2|status:20|slower:[1-9]00ns|!a|flow:t|flow:to", 0..4),
+            more in "[a-c/5]{0,2}|[1-9]", sort in 0usize..3,
+        ) {
+            let mut index = Index::default();
+            index.push_older(&(0..300).rev().map(request).collect::<Vec<_>>());
+            index.push_newer(&(300..400).map(request).collect::<Vec<_>>());
+            let sort = [Sort::Newest, Sort::Slowest, Sort::Status][sort];
+            let text = words.join(" ");
+            let (Ok(wide), Ok(narrow)) = (Filter::parse(&text), Filter::parse(&format!("{text}{more}"))) else {
+                return Ok(());
+            };
+            let all = |list: &mut List| {
+                while list.is_behind(&index) {
+                    list.catch_up(&index, 50, None);
+                }
+                (0..list.len(&index)).map(|place| list.nth(place, &index).unwrap()).collect::<Vec<_>>()
+            };
+            let (mut narrowed, mut anew) = (List::default(), List::default());
+            narrowed.set(wide, sort, &index);
+            narrowed.catch_up(&index, 120, None);
+            narrowed.set(narrow.clone(), sort, &index);
+            anew.set(narrow, sort, &index);
+            prop_assert_eq!(all(&mut narrowed), all(&mut anew));
         }
     }
 }

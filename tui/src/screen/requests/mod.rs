@@ -17,7 +17,7 @@ use zerver_trace::RequestId;
 
 use self::filter::Filter;
 pub use self::filter::SlotTerm;
-use self::list::{List, Sort};
+use self::list::{CHUNK, List, Sort};
 use self::pulse::Pulse;
 use self::usual::Usual;
 use crate::draw::Scroll;
@@ -73,6 +73,8 @@ pub(crate) struct Requests {
     /// How much of the index is in `pulse` and `usual`.
     counted: (Seq, Seq),
     scan: Scan,
+    /// Whether another turn has been asked for.
+    is_going_on: bool,
 }
 
 /// A search through slots.
@@ -100,6 +102,7 @@ impl Default for Requests {
             usual: Usual::default(),
             counted: (0, 0),
             scan: Scan::default(),
+            is_going_on: false,
         }
     }
 }
@@ -108,6 +111,9 @@ impl Requests {
     /// Another filter or order; the chosen request stays chosen where it is still there.
     fn relist(&mut self, shared: &Shared, filter: Filter, sort: Sort) -> Vec<Command> {
         self.list.set(filter, sort, &shared.index);
+        // The chosen request is looked for at once.
+        let chosen = self.cursor.filter(|_| !self.is_following);
+        self.list.catch_up(&shared.index, CHUNK, chosen);
         let generation = self.scan.generation + 1;
         let is_searching = self.scan.looked < self.scan.asked;
         self.scan = Scan { generation, ..Scan::default() };
@@ -117,7 +123,15 @@ impl Requests {
             // The search for the filter before ends.
             commands.push(Command::Scan { generation, requests: Vec::new(), terms: Vec::new() });
         }
+        commands.extend(self.go_on(shared));
         commands
+    }
+
+    /// Asks for another turn, where there are requests left to look at.
+    fn go_on(&mut self, shared: &Shared) -> Option<Command> {
+        let is_new = !self.is_going_on && self.list.is_behind(&shared.index);
+        self.is_going_on |= is_new;
+        is_new.then_some(Command::GoOn)
     }
 
     /// Asks for what the filter must know of slots.
@@ -170,7 +184,7 @@ impl Requests {
         }
         self.pulse.settle();
         self.usual.settle();
-        self.list.catch_up(&shared.index);
+        self.list.catch_up(&shared.index, CHUNK, None);
     }
 
     /// What is to be loaded to be shown beside the list.
@@ -254,8 +268,8 @@ impl Screen for Requests {
                 (self.filter, self.error) = (String::new(), None);
                 return self.relist(shared, Filter::default(), self.list.sort());
             }
-            Action::Back => self.list_by(shared, Sort::Newest),
-            Action::Sort => self.list_by(shared, self.list.sort().next()),
+            Action::Back => return self.list_by(shared, Sort::Newest),
+            Action::Sort => return self.list_by(shared, self.list.sort().next()),
             Action::Mark => {
                 if let Some(seq) = chosen.map(|row| row.seq) {
                     if !self.marks.remove(&seq) {
@@ -299,7 +313,17 @@ impl Screen for Requests {
     }
 
     fn take(&mut self, shared: &mut Shared, message: &Message) -> Vec<Command> {
+        let is_at_top = self.cursor.is_some() && self.cursor == self.list.nth(0, &shared.index);
         let mut commands = match message {
+            Message::GoOn => {
+                self.is_going_on = false;
+                self.list.catch_up(&shared.index, CHUNK, None);
+                if is_at_top {
+                    // What comes above is what was asked for.
+                    self.set(shared, Scroll::default());
+                }
+                self.look_into_slots(shared)
+            }
             Message::Older { .. } | Message::Newer(_) => {
                 self.catch_up(shared);
                 self.look_into_slots(shared)
@@ -316,6 +340,7 @@ impl Screen for Requests {
             _ => Vec::new(),
         };
         self.set(shared, self.scroll(shared));
+        commands.extend(self.go_on(shared));
         commands.extend(self.preview(shared));
         commands
     }
@@ -350,12 +375,16 @@ impl Screen for Requests {
 }
 
 impl Requests {
-    fn list_by(&mut self, shared: &Shared, sort: Sort) {
+    fn list_by(&mut self, shared: &Shared, sort: Sort) -> Vec<Command> {
+        let mut commands = Vec::new();
         if sort != self.list.sort() {
-            let filter = self.list.filter().clone();
-            self.list.set(filter, sort, &shared.index);
             self.is_following = false;
+            self.cursor = None;
+            let filter = self.list.filter().clone();
+            commands = self.relist(shared, filter, sort);
             self.set(shared, Scroll::default());
         }
+        commands.extend(self.preview(shared));
+        commands
     }
 }

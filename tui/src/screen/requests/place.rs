@@ -1,6 +1,7 @@
 //! Where the list stands: the chosen request and the first one that is shown, by their numbers, so that both stay where
 //! they are when others come.
 
+use super::list::{CHUNK, List};
 use super::{Requests, Scan, view};
 use crate::draw::Scroll;
 use crate::index::Seq;
@@ -34,8 +35,11 @@ impl Requests {
         // What was counted is counted; what came with this is at the end.
         self.counted = (start, self.counted.1.saturating_sub(by));
         let (filter, sort) = (self.list.filter().clone(), self.list.sort());
+        // What it kept has other numbers.
+        self.list = List::default();
         self.list.set(filter, sort, &shared.index);
         self.scan = Scan { generation: self.scan.generation + 1, ..Scan::default() };
+        self.list.catch_up(&shared.index, CHUNK, self.cursor);
     }
 
     /// Leaves no empty rows below where there are some above.

@@ -27,6 +27,7 @@ pub(super) fn draw(row: Option<&Row<'_>>, shared: &Shared, area: Rect, buffer: &
     }
     let rest = Rect { y: area.y + height, height: area.height - height, ..area };
     let rows = waterfall::rows(story, usize::from(rest.height));
-    waterfall::Waterfall { rows: &rows, story, first: 0, cursor: None, moment_ns: None }
+    let spent = waterfall::spent(&rows);
+    waterfall::Waterfall { rows: &rows, spent: &spent, story, first: 0, cursor: None, moment_ns: None }
         .draw(rest, theme, buffer);
 }

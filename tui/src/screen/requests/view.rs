@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use zerver_trace::duration;
 
 use super::list::Sort;
+use super::pulse::Measure;
 use super::usual::Verdict;
 use super::{Requests, preview};
 use crate::dev::State;
@@ -130,7 +131,7 @@ fn draw_measures(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut 
         if rate >= 1_000 { (rate / 100).to_string() } else { format!("{}.{}", rate / 100, rate / 10 % 10) };
     let failed = measures.failed.now;
     let failed_style = if failed.is_some_and(|percent| percent > 0) { theme.bad } else { theme.text };
-    let all = [
+    let mut all = vec![
         ("rate", &measures.rate, format!("{rate}/s"), theme.noted, theme.strong),
         ("p50", &measures.p50_ns, time(measures.p50_ns.now), theme.good, theme.strong),
         ("p99", &measures.p99_ns, time(measures.p99_ns.now), theme.warn, theme.strong),
@@ -142,9 +143,22 @@ fn draw_measures(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut 
             failed_style,
         ),
     ];
+    // Of a service that runs, where there is room for it.
+    let scheduler = &shared.scheduler;
+    let line =
+        |line: &std::collections::VecDeque<u64>| Measure { line: line.iter().copied().collect(), now: None };
+    let (load, waiting) = (line(&scheduler.load), line(&scheduler.waiting));
+    if let Some(health) = scheduler.health().filter(|_| area.width >= WIDE) {
+        let busy = format!("{}/{}", health.busy(), health.workers.len());
+        let style =
+            if health.workers.iter().any(|worker| worker.is_stuck) { theme.bad } else { theme.strong };
+        all.push(("busy", &load, busy, theme.cpu, style));
+        all.push(("waiting", &waiting, health.waiting().to_string(), theme.queue, theme.strong));
+    }
     let len = requests.list.len(&shared.index);
     let state = if requests.is_following { "following" } else { "held still" };
-    let plus = if shared.index.is_whole() { "" } else { "+" };
+    let is_whole = shared.index.is_whole() && !requests.list.is_behind(&shared.index);
+    let plus = if is_whole { "" } else { "+" };
     let count = if len == shared.index.len() {
         format!("{}{plus}", thousands(len))
     } else {

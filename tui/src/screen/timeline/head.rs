@@ -47,13 +47,9 @@ pub(crate) fn lines(story: &Story, why: Option<&Why>, shared: &Shared) -> Vec<Li
 
 /// What took the most, and how the whole compares.
 fn verdict(story: &Story, why: Option<&Why>) -> Line {
-    let timeline = &story.timeline;
     let mut line = Line::of(" ", Tone::Text);
-    let Some(verdict) = timeline.verdict(&[]).filter(|_| !timeline.runs.is_empty()) else {
-        return line.with("no step ran", Tone::Faint);
-    };
-    let largest = verdict.largest;
-    line = line.with(format!("{}% {}", largest.percent, largest.label), Tone::Text);
+    let Some(largest) = &story.largest else { return line.with("no step ran", Tone::Faint) };
+    line = line.with(largest.clone(), Tone::Text);
     let Some(why) = why else { return line };
     let total = &why.total;
     line = line.with("  ", Tone::Text);

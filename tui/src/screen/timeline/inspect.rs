@@ -193,13 +193,9 @@ fn slots_now(tree: &mut Tree<'_>, story: &Story, held: &[Held<'_>]) {
         let tone = if held.is_new { Tone::Good } else { Tone::Text };
         tree.value(&format!("slot.{}", held.name), held.name, tone, held.value, held.is_masked);
     }
-    let later: Vec<&str> = story
-        .timeline
-        .slots
-        .iter()
-        .map(|write| write.name.as_str())
-        .filter(|name| !held.iter().any(|held| held.name == *name))
-        .collect();
+    let known: HashSet<&str> = held.iter().map(|held| held.name).collect();
+    let slots = story.timeline.slots.iter().map(|write| write.name.as_str());
+    let later: Vec<&str> = slots.filter(|name| !known.contains(name)).collect();
     if !later.is_empty() {
         tree.field("later", &later.join(", "), Tone::Faint);
     }

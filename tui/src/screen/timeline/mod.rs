@@ -153,9 +153,13 @@ impl TimelineScreen {
         self.why.as_ref()?.as_ref().ok().map(Arc::as_ref)
     }
 
-    /// The lines of the inspector.
-    fn entries(&self, shared: &Shared, columns: usize) -> Vec<Entry> {
-        let Some(shown) = &self.shown else { return Vec::new() };
+    /// Writes the lines of the inspector anew, where they are to tell something else.
+    pub(crate) fn settle_lines(&mut self, shared: &Shared) {
+        let columns = view::columns(view::areas(self, shared.body()).inspector);
+        let Some(shown) = &mut self.shown else { return };
+        if shown.lines.as_ref().is_some_and(|(of, _)| *of == columns) {
+            return;
+        }
         let of = Inspected {
             story: &shown.story,
             rows: &shown.rows,
@@ -164,7 +168,19 @@ impl TimelineScreen {
             why: self.why.as_ref(),
             sources: &shared.sources,
         };
-        inspect::entries(&of, &shown.folds, columns)
+        shown.lines = Some((columns, inspect::entries(&of, &shown.folds, columns)));
+    }
+
+    /// The lines of the inspector tell of something that is not as it was.
+    pub(crate) fn forget_lines(&mut self) {
+        if let Some(shown) = &mut self.shown {
+            shown.lines = None;
+        }
+    }
+
+    /// The lines of the inspector.
+    fn entries(&self) -> &[Entry] {
+        self.shown.as_ref().map_or(&[], Shown::entries)
     }
 
     /// The next match of the search from here, in the part that has the keys.
@@ -172,10 +188,7 @@ impl TimelineScreen {
         let wanted = self.search.to_lowercase();
         let areas = view::areas(self, shared.body());
         let texts: Vec<String> = if self.is_inspecting {
-            self.entries(shared, view::columns(areas.inspector))
-                .iter()
-                .map(|entry| entry.line.text())
-                .collect()
+            self.entries().iter().map(|entry| entry.line.text()).collect()
         } else {
             let rows = self.shown.iter().flat_map(|shown| &shown.rows);
             rows.map(|row| format!("{} {}", row.name, row.outcome)).collect()
@@ -197,14 +210,13 @@ impl TimelineScreen {
 
     fn act_in_inspector(&mut self, shared: &Shared, action: Action) -> bool {
         let area = view::areas(self, shared.body()).inspector;
-        let entries = self.entries(shared, view::columns(area));
         let Some(shown) = &mut self.shown else { return false };
-        let (len, height) = (entries.len(), usize::from(area.height));
+        let (len, height) = (shown.entries().len(), usize::from(area.height));
         match action {
             Action::NextSection => {
-                let heads =
-                    || entries.iter().enumerate().filter(|(_, entry)| entry.is_head).map(|(at, _)| at);
-                let next = heads().find(|at| *at > shown.inspector.first.max(shown.inspector.cursor));
+                let here = shown.inspector.first.max(shown.inspector.cursor);
+                let entries = shown.entries().iter().enumerate();
+                let next = entries.skip(here + 1).find(|(_, entry)| entry.is_head).map(|(at, _)| at);
                 shown.inspector.cursor = next.unwrap_or(0);
                 // Its head comes to the top.
                 shown.inspector.first = shown.inspector.cursor;
@@ -212,11 +224,12 @@ impl TimelineScreen {
                 true
             }
             Action::Fold if self.is_inspecting => {
-                let entry = entries.get(shown.inspector.cursor);
-                if let Some(Fold { place, .. }) = entry.and_then(|entry| entry.fold.clone())
-                    && !shown.folds.remove(&place)
-                {
-                    shown.folds.insert(place);
+                let entry = shown.entries().get(shown.inspector.cursor);
+                if let Some(Fold { place, .. }) = entry.and_then(|entry| entry.fold.clone()) {
+                    shown.lines = None;
+                    if !shown.folds.remove(&place) {
+                        shown.folds.insert(place);
+                    }
                 }
                 true
             }
@@ -225,10 +238,9 @@ impl TimelineScreen {
         }
     }
 
-    fn copy_value(&self, shared: &Shared) -> Option<Command> {
-        let area = view::areas(self, shared.body()).inspector;
+    fn copy_value(&self) -> Option<Command> {
         let at = self.shown.as_ref()?.inspector.cursor;
-        let text = self.entries(shared, view::columns(area)).into_iter().nth(at)?.copy?;
+        let text = self.entries().get(at)?.copy.clone()?;
         Some(Command::Copy { what: format!("{} columns of text", width(&text)), text })
     }
 
@@ -312,7 +324,7 @@ impl Screen for TimelineScreen {
             Action::PreviousRequest => return vec![Command::Show(Show::Beside { down: false })],
             Action::Grow => self.share = (self.share + 5).min(*SHARES.end()),
             Action::Shrink => self.share = self.share.saturating_sub(5).max(*SHARES.start()),
-            Action::CopyId if self.is_inspecting => return self.copy_value(shared).into_iter().collect(),
+            Action::CopyId if self.is_inspecting => return self.copy_value().into_iter().collect(),
             Action::CopyId => return self.id.map(Command::copy_id).into_iter().collect(),
             Action::CopyCurl => {
                 let command = self.shown.as_ref().map(|shown| curl::command(&shown.story.trace));
@@ -333,6 +345,7 @@ impl Screen for TimelineScreen {
             && Some(*id) == self.id
         {
             self.why = Some(why.clone());
+            self.forget_lines();
         }
         self.settle(shared)
     }
@@ -340,7 +353,6 @@ impl Screen for TimelineScreen {
     fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
         let areas = view::areas(self, area);
         let place = (event.column, event.row).into();
-        let columns = view::columns(areas.inspector);
         match event.kind {
             MouseEventKind::Up(_) => self.is_dragging = false,
             MouseEventKind::Drag(MouseButton::Left) if self.is_dragging => {
@@ -352,7 +364,7 @@ impl Screen for TimelineScreen {
             }
             MouseEventKind::ScrollDown | MouseEventKind::ScrollUp => {
                 let rows = if event.kind == MouseEventKind::ScrollDown { WHEEL } else { -WHEEL };
-                let len = self.entries(shared, columns).len();
+                let len = self.entries().len();
                 let Some(shown) = &mut self.shown else { return Vec::new() };
                 if areas.inspector.contains(place) {
                     shown.inspector.wheel(rows, len, areas.inspector.height.into());

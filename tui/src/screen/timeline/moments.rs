@@ -160,20 +160,26 @@ pub(super) struct Held<'t> {
 /// The slots that were written up to a moment, in the order in which they were first written.
 pub(super) fn slots<'s>(story: &'s Story, moment: &Moment) -> Vec<Held<'s>> {
     let (trace, timeline) = (&story.trace, &story.timeline);
-    let mut held: Vec<(u16, Held<'_>)> = Vec::new();
+    let known: HashMap<u16, &zerver_replay::Write> =
+        timeline.slots.iter().map(|write| (write.slot, write)).collect();
+    let mut held: Vec<Held<'_>> = Vec::new();
+    let mut places: HashMap<u16, usize> = HashMap::new();
     let end = end(trace, moment);
     for (at, event) in trace.events.iter().take(end).enumerate() {
         let Event::Wrote { slot, value, .. } = event else { continue };
-        let Some(write) = timeline.slots.iter().find(|write| write.slot == *slot) else { continue };
+        let Some(write) = known.get(slot) else { continue };
         let is_secret = write.secret || (value.is_secret() && value.value().is_none());
         let is_new = moment.what == What::Event(at);
         let now = Held { name: &write.name, is_masked: is_secret, value, is_new };
-        match held.iter_mut().find(|(other, _)| other == slot) {
-            Some((_, held)) => *held = now,
-            None => held.push((*slot, now)),
+        match places.get(slot) {
+            Some(place) => held[*place] = now,
+            None => {
+                places.insert(*slot, held.len());
+                held.push(now);
+            }
         }
     }
-    held.into_iter().map(|(_, held)| held).collect()
+    held
 }
 
 /// How many events had happened at a moment.

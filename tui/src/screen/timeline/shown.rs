@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::moments::Moments;
-use super::waterfall::{self, Row, Subject};
+use super::tree::Entry;
+use super::waterfall::{self, Row, Spent, Subject};
 use crate::draw::Scroll;
 use crate::shared::Story;
 
@@ -16,12 +17,16 @@ const MAX_ROWS: usize = 100_000;
 pub(super) struct Shown {
     pub(super) story: Arc<Story>,
     pub(super) rows: Vec<Row>,
+    /// What there are bars of.
+    pub(super) spent: Vec<Spent>,
     pub(super) moments: Moments,
     pub(super) moment: usize,
     /// The first row of the waterfall that is shown.
     pub(super) first: usize,
     pub(super) inspector: Scroll,
     pub(super) folds: HashSet<String>,
+    /// The lines of the inspector, and for how many columns; none where what they tell has changed.
+    pub(super) lines: Option<(usize, Vec<Entry>)>,
 }
 
 impl Shown {
@@ -30,12 +35,14 @@ impl Shown {
         let moments = Moments::of(story, &rows);
         let mut shown = Self {
             story: Arc::clone(story),
+            spent: waterfall::spent(&rows),
             rows,
             moments,
             moment: 0,
             first: 0,
             inspector: Scroll::default(),
             folds: HashSet::new(),
+            lines: None,
         };
         // Where it failed is what is looked for; else, where the most of the time went.
         let wanted = shown.failing_row().or_else(|| shown.longest_row());
@@ -53,6 +60,11 @@ impl Shown {
     fn longest_row(&self) -> Option<usize> {
         let inner = self.rows.iter().enumerate().filter(|(_, row)| row.subject != Subject::Request);
         inner.max_by_key(|(at, row)| (row.took_ns, usize::MAX - at)).map(|(at, _)| at)
+    }
+
+    /// The lines of the inspector.
+    pub(super) fn entries(&self) -> &[Entry] {
+        self.lines.as_ref().map_or(&[], |(_, entries)| entries)
     }
 
     /// The row of the moment.
@@ -78,6 +90,7 @@ impl Shown {
         if moment != self.moment {
             self.moment = moment.min(self.moments.len().saturating_sub(1));
             self.inspector = Scroll::default();
+            self.lines = None;
         }
     }
 }

@@ -82,7 +82,8 @@ pub(super) fn draw(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer:
     let scroll = shown.scroll(areas.rows.height.into());
     let moment_ns = shown.moments.get(shown.moment).map(|moment| moment.at_ns);
     let cursor = Some((scroll.cursor, !screen.is_inspecting));
-    Waterfall { rows: &shown.rows, story: &shown.story, first: scroll.first, cursor, moment_ns }.draw(
+    let (rows, spent, story) = (&shown.rows, &shown.spent, &shown.story);
+    Waterfall { rows, spent, story, first: scroll.first, cursor, moment_ns }.draw(
         areas.waterfall,
         theme,
         buffer,
@@ -109,7 +110,7 @@ pub(super) fn draw(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer:
 fn draw_inspector(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let Some(shown) = &screen.shown else { return };
-    let entries = screen.entries(shared, columns(area));
+    let entries = shown.entries();
     let mut scroll = shown.inspector;
     scroll.keep(entries.len(), area.height.into());
     for (row, (at, entry)) in (0..area.height).zip(entries.iter().enumerate().skip(scroll.first)) {

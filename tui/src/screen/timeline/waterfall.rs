@@ -185,9 +185,19 @@ fn wrote(writes: &[Write]) -> String {
     if names.is_empty() { String::new() } else { format!("wrote {}", names.join(", ")) }
 }
 
+/// What there are bars of among rows, in the order of the legend.
+pub(crate) fn spent(rows: &[Row]) -> Vec<Spent> {
+    let mut all = vec![Spent::Cpu, Spent::Effect, Spent::Queue, Spent::Retry, Spent::Receive];
+    let spans = || rows.iter().flat_map(|row| &row.spans);
+    all.retain(|spent| spans().any(|(other, from, to)| other == spent && to > from));
+    all
+}
+
 /// What is drawn of a request's rows.
 pub(crate) struct Waterfall<'a> {
     pub(crate) rows: &'a [Row],
+    /// What there are bars of.
+    pub(crate) spent: &'a [Spent],
     pub(crate) story: &'a Story,
     /// The first row that is shown.
     pub(crate) first: usize,
@@ -219,7 +229,7 @@ impl Waterfall<'_> {
         pen.skip(1).right(&format!("at {unit_name}"), columns.at, theme.faint);
         pen.skip(2).right("took", columns.took, theme.faint);
         pen.skip(2 + columns.words + 2);
-        draw_legend(&mut pen, self.rows, theme);
+        draw_legend(&mut pen, self.spent, theme);
         for (line, (at, row)) in (1..area.height).zip(shown()) {
             let chosen = self.cursor.filter(|(cursor, _)| *cursor == at);
             if let Some((_, has_keys)) = chosen {
@@ -260,19 +270,17 @@ impl Waterfall<'_> {
 }
 
 /// What the signs of the bars mean, those that are there.
-fn draw_legend(pen: &mut Pen<'_>, rows: &[Row], theme: &Theme) {
-    let all = [
-        (Spent::Cpu, "cpu"),
-        (Spent::Effect, "effect"),
-        (Spent::Queue, "queue"),
-        (Spent::Retry, "retried"),
-        (Spent::Receive, "body"),
-    ];
-    for (spent, name) in all {
-        let is_there =
-            rows.iter().flat_map(|row| &row.spans).any(|(other, from, to)| *other == spent && to > from);
-        if is_there && pen.room() > name.len() + 3 {
-            let (sign, style) = sign(spent, theme);
+fn draw_legend(pen: &mut Pen<'_>, spent: &[Spent], theme: &Theme) {
+    for spent in spent {
+        let name = match spent {
+            Spent::Cpu => "cpu",
+            Spent::Effect => "effect",
+            Spent::Queue => "queue",
+            Spent::Retry => "retried",
+            Spent::Receive => "body",
+        };
+        if pen.room() > name.len() + 3 {
+            let (sign, style) = sign(*spent, theme);
             pen.put(sign, style).skip(1).put(name, theme.faint).skip(2);
         }
     }
