@@ -13,7 +13,7 @@ pub(crate) fn measures(now: &Measures, before: &Measures, columns: Option<usize>
     let more = |get: fn(&Measures) -> u64| get(now).saturating_sub(get(before));
     let requests = more(|all| all.classes.iter().map(|class| class.requests).sum());
     let mut out = format!(
-        "{}  up {}  moved to low priority {}  flows demoted {}, back {}  late answers {}\n",
+        "{}  up {}  to batch {}  flows demoted {}, back {}  late answers {}\n",
         paint(style::STRONG, &format!("{} requests/s", rate(requests, span_ns))),
         show(now.uptime_ns),
         now.moved,
@@ -195,7 +195,7 @@ mod tests {
             ..Measures::default()
         };
         insta::assert_snapshot!(strip_str(&measures(&now, &before, None)).to_string(), @r#"
-        500 requests/s  up 3.00 s  moved to low priority 0  flows demoted 0, back 0  late answers 0
+        500 requests/s  up 3.00 s  to batch 0  flows demoted 0, back 0  late answers 0
         recorder  9 recorded  0 not kept  backlog 0  dropped 1  lost 0  0.0 MiB  paused
 
         class        requests/s  waiting  waits/s     wait  sent away  aged  left

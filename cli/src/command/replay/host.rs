@@ -79,7 +79,9 @@ impl Host {
         let listener = UnixListener::bind(&socket)
             .map_err(|error| Trouble::new(format!("cannot listen on {}", shown(&socket))).because(&error))?;
         let mut command = Command::new(exe);
-        command.env("ZERVER_IPC", &socket).env_remove("ZERVER_CATALOG");
+        command.env("ZERVER_IPC", &socket).env_remove("ZERVER_CATALOG").env_remove("ZERVER_SETTINGS");
+        // That of another package, where Cargo runs us.
+        command.env_remove("CARGO_MANIFEST_DIR");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = Process::spawn(&mut command).map_err(|error| trouble().because(&error))?;
         let said = process.stderr().map(|stderr| thread::spawn(move || lines(stderr)));
