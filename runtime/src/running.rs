@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{Barrier, oneshot};
 
 use crate::accept::Acceptor;
-use crate::schedule::{self, Board, Seat};
+use crate::schedule::{self, Board, Idle, Seat};
 use crate::service::Service;
 use crate::time::Zero;
 use crate::worker::{Crew, Worker};
@@ -66,6 +66,7 @@ impl Running {
             zero: Arc::new(Zero::now()),
             open: Arc::new(AtomicUsize::new(0)),
             leave: Arc::new(Barrier::new(workers + low_workers)),
+            peers: Arc::default(),
             watched: Arc::default(),
         };
         let place = Place { service: Arc::new(service), crew, threads: Arc::default() };
@@ -132,16 +133,17 @@ impl Place {
         let (outbox, inbox) = tokio::sync::mpsc::unbounded_channel();
         let (name, board) = (format!("zerver-{at}"), Arc::new(Board::default()));
         let seat = Seat { name: name.clone(), board: Arc::clone(&board), outbox };
-        let slept = Arc::new(AtomicBool::new(true));
+        let (slept, idle) = (Arc::new(AtomicBool::new(true)), Arc::new(Idle::default()));
+        let (guests, _) = self.crew.peers.add(Arc::clone(&idle));
         let (service, crew) = (Arc::clone(&self.service), self.crew.clone());
         let own = Arc::clone(&board);
         self.thread(name, board, move |ready| {
             let set_up = || {
-                let runtime = runtime(Some(Arc::clone(&slept)))?;
+                let runtime = runtime(Some((Arc::clone(&slept), idle)))?;
                 Ok((runtime, Worker::new(service, crew, own, slept)?))
             };
             if let Some((runtime, worker)) = tell(ready, set_up()) {
-                runtime.block_on(worker.work(inbox));
+                runtime.block_on(worker.work(inbox, guests));
             }
         })?;
         self.crew.watched.add(seat);
@@ -236,10 +238,15 @@ impl Drop for Ends {
 }
 
 /// A runtime for one thread, which says when it goes to sleep.
-fn runtime(slept: Option<Arc<AtomicBool>>) -> io::Result<LocalRuntime> {
+fn runtime(sleep: Option<(Arc<AtomicBool>, Arc<Idle>)>) -> io::Result<LocalRuntime> {
     let mut builder = Builder::new_current_thread();
-    if let Some(slept) = slept {
-        builder.on_thread_park(move || slept.store(true, Ordering::Relaxed));
+    if let Some((slept, idle)) = sleep {
+        let wakes = Arc::clone(&idle);
+        builder.on_thread_park(move || {
+            slept.store(true, Ordering::Relaxed);
+            idle.set(true);
+        });
+        builder.on_thread_unpark(move || wakes.set(false));
     }
     builder.enable_all().build_local(LocalOptions::default())
 }

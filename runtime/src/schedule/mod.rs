@@ -2,7 +2,8 @@
 //!
 //! A request runs inline in its connection's task, as if there were no scheduler, while its worker is calm: nobody waits,
 //! and the worker comes round quickly. Otherwise it waits for its turn (`turns`). Batch, and flows whose steps keep
-//! others waiting, run on threads of low priority (`low`). `carry` takes a request through all that; `lane` is what the
+//! others waiting, run on threads of low priority (`low`); who would wait while another worker is idle runs there
+//! (`peers`). `carry` takes a request through all that; `lane` is what the
 //! driver sees of it. `board` shows other threads what a worker does, and `watchdog` looks at it.
 
 mod board;
@@ -10,6 +11,7 @@ mod carry;
 mod held;
 mod lane;
 mod low;
+mod peers;
 mod rules;
 mod shared;
 mod turns;
@@ -19,6 +21,7 @@ pub(crate) use board::Board;
 pub(crate) use carry::carry;
 pub(crate) use lane::{Drove, Lane};
 pub(crate) use low::{Low, lower_priority};
+pub(crate) use peers::{Guest, Idle, Peers};
 pub use rules::Rule;
 pub(crate) use shared::Shared;
 pub(crate) use turns::Turns;
