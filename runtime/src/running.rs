@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{Barrier, oneshot};
 
 use crate::accept::Acceptor;
-use crate::schedule::{self, Board, Seat, Tuning};
+use crate::schedule::{self, Board, Idle, Seat, Tuning};
 use crate::service::Service;
 use crate::time::Zero;
 use crate::worker::{Crew, Worker};
@@ -73,6 +73,7 @@ impl Running {
             zero: Arc::new(Zero::now()),
             open: Arc::new(AtomicUsize::new(0)),
             leave: Arc::new(Barrier::new(workers + low_workers)),
+            peers: Arc::default(),
             watched: Arc::default(),
         };
         let place = Place { service: Arc::new(service), crew, threads: Arc::default() };
@@ -147,16 +148,17 @@ impl Place {
         let (name, board) = (format!("zerver-{at}"), self.board());
         self.service.schedule.enlist(name.clone(), Arc::clone(&board));
         let seat = Seat { name: name.clone(), board: Arc::clone(&board), outbox };
-        let slept = Arc::new(AtomicBool::new(true));
+        let (slept, idle) = (Arc::new(AtomicBool::new(true)), Arc::new(Idle::default()));
+        let (guests, _) = self.crew.peers.add(Arc::clone(&idle));
         let (service, crew) = (Arc::clone(&self.service), self.crew.clone());
         let own = Arc::clone(&board);
         self.thread(name, board, move |ready| {
             let set_up = || {
-                let runtime = runtime(Some(Arc::clone(&slept)), Some((&own, &crew.zero)))?;
+                let runtime = runtime(Some((Arc::clone(&slept), idle)), Some((&own, &crew.zero)))?;
                 Ok((runtime, Worker::new(service, crew, own, slept)?))
             };
             if let Some((runtime, worker)) = tell(ready, set_up()) {
-                runtime.block_on(worker.work(inbox));
+                runtime.block_on(worker.work(inbox, guests));
             }
         })?;
         self.crew.watched.add(seat);
@@ -257,20 +259,27 @@ impl Drop for Ends {
 
 /// A runtime for one thread, which says when it goes to sleep, and counts on its board how long it is awake.
 fn runtime(
-    slept: Option<Arc<AtomicBool>>,
+    sleep: Option<(Arc<AtomicBool>, Arc<Idle>)>,
     board: Option<(&Arc<Board>, &Arc<Zero>)>,
 ) -> io::Result<LocalRuntime> {
     let mut builder = Builder::new_current_thread();
     if let Some((board, zero)) = board {
+        let wakes = sleep.as_ref().map(|(_, idle)| Arc::clone(idle));
         let (sleeping, zero_then) = (Arc::clone(board), Arc::clone(zero));
         builder.on_thread_park(move || {
-            if let Some(slept) = &slept {
+            if let Some((slept, idle)) = &sleep {
                 slept.store(true, Ordering::Relaxed);
+                idle.set(true);
             }
             sleeping.sleeps(zero_then.elapsed_ns());
         });
         let (board, zero) = (Arc::clone(board), Arc::clone(zero));
-        builder.on_thread_unpark(move || board.wakes(zero.elapsed_ns()));
+        builder.on_thread_unpark(move || {
+            if let Some(idle) = &wakes {
+                idle.set(false);
+            }
+            board.wakes(zero.elapsed_ns());
+        });
     }
     builder.enable_all().build_local(LocalOptions::default())
 }

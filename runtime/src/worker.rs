@@ -14,7 +14,7 @@ use tokio::sync::{Barrier, Notify, mpsc};
 use zerver_engine::Scheduling;
 
 use crate::ids::Ids;
-use crate::schedule::{Board, Shared, Turns, Watched};
+use crate::schedule::{Board, Guest, Peers, Shared, Turns, Watched};
 use crate::service::{OwnService, Service};
 use crate::shell::{Conn, serve};
 use crate::time::{Clock, Zero};
@@ -44,6 +44,8 @@ pub(crate) struct Crew {
     pub(crate) open: Arc<AtomicUsize>,
     /// They leave together: what one of them drives, such as a pooled connection, another may still need.
     pub(crate) leave: Arc<Barrier>,
+    /// Those that can run each other's requests.
+    pub(crate) peers: Arc<Peers>,
     /// Those that take connections.
     pub(crate) watched: Arc<Watched>,
 }
@@ -105,7 +107,14 @@ impl Worker {
             clock: Clock::new(Arc::clone(&crew.zero)),
             ids: Ids::new().map_err(|error| io::Error::other(error.to_string()))?,
             drain: Drain::default(),
-            turns: Turns::new(settings, flows.len(), Arc::clone(&crew.zero), slept, Arc::clone(&board)),
+            turns: Turns::new(
+                settings,
+                flows.len(),
+                Arc::clone(&crew.zero),
+                slept,
+                Arc::clone(&board),
+                Arc::clone(&crew.peers),
+            ),
             board,
             own_service: Arc::new(OwnService(Arc::clone(&service))),
             service,
@@ -117,7 +126,14 @@ impl Worker {
     }
 
     /// Works until it is told to drain, and has.
-    pub(crate) async fn work(self: &Rc<Self>, mut inbox: Inbox) {
+    pub(crate) async fn work(self: &Rc<Self>, mut inbox: Inbox, mut guests: mpsc::UnboundedReceiver<Guest>) {
+        let worker = Rc::clone(self);
+        // As long as this thread runs: who gave one away waits for it, also when the service stops.
+        tokio::task::spawn_local(async move {
+            while let Some(guest) = guests.recv().await {
+                tokio::task::spawn_local(guest.carry(Rc::clone(&worker)));
+            }
+        });
         let worker = Rc::clone(self);
         tokio::task::spawn_local(async move { worker.turns.pulse().await });
         loop {

@@ -11,7 +11,7 @@ use zerver_engine::{Class, Failure, FailureKind, Refused, RequestId, Stop, Why};
 
 use super::held::Held;
 use super::low::{Entrant, Low};
-use super::{Board, Drove, Lane, Shared, Turns};
+use super::{Board, Drove, Guest, Lane, Shared, Turns};
 use crate::drive::drive;
 use crate::interpreter::Context;
 use crate::live::Live;
@@ -31,14 +31,32 @@ pub(super) struct Way {
     base_ns: u64,
     /// Since then.
     deadline_ns: u64,
+    /// Whether another worker has it from its own: then it is not sent on.
+    is_guest: bool,
 }
 
-/// A request that goes on at low priority.
+/// A request that goes on elsewhere.
 pub(crate) struct Elsewhere {
     way: Way,
     /// The class it had.
     class: Class,
-    is_new: bool,
+    to: To,
+}
+
+enum To {
+    /// At low priority; whether none of its steps has run.
+    Low { is_new: bool },
+    /// On another worker, by its number.
+    Worker(usize),
+}
+
+/// Why a request does not run here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotHere {
+    /// It may not wait.
+    Refused(Refused),
+    /// This worker has nothing to do and takes it.
+    Stolen(usize),
 }
 
 /// Takes a request whose body has been read to its end, or to where it goes on elsewhere. Dropping it cancels it.
@@ -50,77 +68,123 @@ pub(crate) async fn carry(worker: &Worker, live: &mut Live, context: &Context) -
     let (flow, now_ns) = (job.flow().number(), watch.now_ns());
     let deadline_ns = now_ns.saturating_add(service.deadline_ns(job.flow()));
     worker.board.tally.began[class as usize].add(1);
-    let mut way = Way { id, class, flow, base_ns, deadline_ns };
+    let way = Way { id, class, flow, base_ns, deadline_ns, is_guest: false };
     let slow_step = shared.slow_step(flow, base_ns + now_ns);
-    let has_low = shared.low.is_some();
-    let is_new = if has_low && (class == Class::Batch || slow_step.is_some()) {
+    if shared.low.is_some() && (class == Class::Batch || slow_step.is_some()) {
         if let Some(step) = slow_step.filter(|_| class != Class::Batch) {
-            job.moved(now_ns, class, Class::Batch, overruns(shared.step_name(flow, step)));
+            move_to_low(shared, live, &way, overruns(shared.step_name(flow, step)));
         }
-        true
-    } else {
-        match here(service, &worker.board, Some(&worker.turns), live, context, &way).await.0 {
-            Ok(Drove::Ended) => return None,
-            Ok(Drove::Slow(step)) => {
-                let (job, watch) = live.job()?;
-                job.moved(watch.now_ns(), class, Class::Batch, overruns(shared.step_name(flow, step)));
-                false
-            }
-            Err(refused) if has_low && refused.instead().is_some() => {
-                let (job, watch) = live.job()?;
-                job.moved(watch.now_ns(), class, Class::Batch, refused.why.as_str());
-                true
-            }
-            Err(refused) => {
-                refuse(service, live, class, refused.why);
-                return None;
-            }
-        }
-    };
-    if class != Class::Batch {
-        Shared::count(&shared.counters.moved);
+        return Some(Elsewhere::low(way, true));
     }
-    way.class = Class::Batch;
-    Some(Elsewhere { way, class, is_new })
+    let drove = here(service, &worker.board, Some(&worker.turns), live, context, &way).await.0;
+    after(service, live, way, drove)
+}
+
+/// Where a request goes that has run on a worker, or was not to; nowhere if it has ended.
+fn after(service: &Service, live: &mut Live, way: Way, drove: Result<Drove, NotHere>) -> Option<Elsewhere> {
+    let shared = &service.schedule;
+    match drove {
+        Ok(Drove::Ended) => None,
+        Ok(Drove::Slow(step)) => {
+            move_to_low(shared, live, &way, overruns(shared.step_name(way.flow, step)));
+            Some(Elsewhere::low(way, false))
+        }
+        Err(NotHere::Stolen(peer)) => Some(Elsewhere { way, class: way.class, to: To::Worker(peer) }),
+        Err(NotHere::Refused(refused)) if shared.low.is_some() && refused.instead().is_some() => {
+            move_to_low(shared, live, &way, refused.why.as_str().to_owned());
+            Some(Elsewhere::low(way, true))
+        }
+        Err(NotHere::Refused(refused)) => {
+            refuse(service, live, way.class, refused.why);
+            None
+        }
+    }
+}
+
+/// Says that it leaves its class.
+fn move_to_low(shared: &Shared, live: &mut Live, way: &Way, reason: String) {
+    if let Some((job, watch)) = live.job() {
+        job.moved(watch.now_ns(), way.class, Class::Batch, reason);
+    }
+    Shared::count(&shared.counters.moved);
 }
 
 impl Elsewhere {
-    /// Takes it to its end.
-    pub(crate) async fn carry(self, service: &Service, live: Live, context: Context) -> Live {
-        let Self { way, class, is_new } = self;
-        let Some(low) = &service.schedule.low else { return live };
-        let (back, returned) = oneshot::channel();
-        let (start, since_ns) = (live.watch.at(0), way.base_ns + live.watch.now_ns());
-        let held = Arc::new(Held::new((live, context)));
-        let waits = Waits { low, held: Arc::clone(&held) };
-        low.put(Entrant { held, way, is_new, since_ns, back });
-        let mut returned = pin!(returned);
-        let set = *service.schedule.tuning().scheduling.class(Class::Batch);
-        let due_ns = way.base_ns.saturating_add(way.deadline_ns);
-        let patience = [set.target_ns, set.interval_ns].map(|ns| since_ns.saturating_add(ns));
-        let looks = patience.into_iter().filter(|&at_ns| is_new && at_ns < due_ns).chain([due_ns]);
-        for at_ns in looks {
-            let at = start + Duration::from_nanos(at_ns.saturating_sub(way.base_ns));
-            tokio::select! {
-                biased;
-                ended = &mut returned => return came_back(service, class, ended).await,
-                () = tokio::time::sleep_until(at.into()) => {}
-            }
-            let is_late = at_ns < due_ns;
-            // A queue that only takes up a burst is left alone.
-            if is_late && at_ns == patience[0] && low.busy_ns(at_ns) < set.interval_ns {
-                continue;
-            }
-            let Some((mut live, _)) = waits.take_back() else { break };
-            if is_late {
-                refuse(service, &mut live, class, Why::Late);
-            } else if let Some((job, watch)) = live.job() {
-                job.stop(Stop::Deadline, watch.tick());
-            }
-            return live;
-        }
-        came_back(service, class, returned.await).await
+    const fn low(way: Way, is_new: bool) -> Self {
+        Self { way: Way { class: Class::Batch, ..way }, class: way.class, to: To::Low { is_new } }
     }
+
+    /// Takes it to its end.
+    pub(crate) async fn carry(self, worker: &Worker, mut live: Live, context: Context) -> Live {
+        let service = &*worker.service;
+        let Self { way, class, to } = self;
+        let peer = match to {
+            To::Low { is_new } => return carry_low(service, way, class, is_new, live, context).await,
+            To::Worker(peer) => peer,
+        };
+        Shared::count(&service.schedule.counters.stolen);
+        let (back, returned) = oneshot::channel();
+        let guest = Way { is_guest: true, ..way };
+        worker.crew.peers.give(peer, Guest { live, context: context.clone(), way: guest, back });
+        let drove = match returned.await {
+            Ok((returned, drove)) => {
+                live = returned;
+                drove
+            }
+            // The service has stopped around it, and recorded that.
+            Err(_) => return std::future::pending().await,
+        };
+        match after(service, &mut live, way, drove) {
+            Some(Self { way, class, to: To::Low { is_new } }) => {
+                carry_low(service, way, class, is_new, live, context).await
+            }
+            // A guest is not sent on.
+            Some(Self { to: To::Worker(_), .. }) | None => live,
+        }
+    }
+}
+
+/// Takes a request to its end at low priority.
+async fn carry_low(
+    service: &Service,
+    way: Way,
+    class: Class,
+    is_new: bool,
+    live: Live,
+    context: Context,
+) -> Live {
+    let Some(low) = &service.schedule.low else { return live };
+    let (back, returned) = oneshot::channel();
+    let (start, since_ns) = (live.watch.at(0), way.base_ns + live.watch.now_ns());
+    let held = Arc::new(Held::new((live, context)));
+    let waits = Waits { low, held: Arc::clone(&held) };
+    low.put(Entrant { held, way, is_new, since_ns, back });
+    let mut returned = pin!(returned);
+    let set = *service.schedule.tuning().scheduling.class(Class::Batch);
+    let due_ns = way.base_ns.saturating_add(way.deadline_ns);
+    let patience = [set.target_ns, set.interval_ns].map(|ns| since_ns.saturating_add(ns));
+    let looks = patience.into_iter().filter(|&at_ns| is_new && at_ns < due_ns).chain([due_ns]);
+    for at_ns in looks {
+        let at = start + Duration::from_nanos(at_ns.saturating_sub(way.base_ns));
+        tokio::select! {
+            biased;
+            ended = &mut returned => return came_back(service, class, ended).await,
+            () = tokio::time::sleep_until(at.into()) => {}
+        }
+        let is_late = at_ns < due_ns;
+        // A queue that only takes up a burst is left alone.
+        if is_late && at_ns == patience[0] && low.busy_ns(at_ns) < set.interval_ns {
+            continue;
+        }
+        let Some((mut live, _)) = waits.take_back() else { break };
+        if is_late {
+            refuse(service, &mut live, class, Why::Late);
+        } else if let Some((job, watch)) = live.job() {
+            job.stop(Stop::Deadline, watch.tick());
+        }
+        return live;
+    }
+    came_back(service, class, returned.await).await
 }
 
 /// A request comes back from a thread of low priority.
@@ -166,19 +230,24 @@ pub(super) async fn here(
     live: &mut Live,
     context: &Context,
     way: &Way,
-) -> (Result<Drove, Refused>, u64) {
+) -> (Result<Drove, NotHere>, u64) {
     let Some((job, watch)) = live.job() else { return (Ok(Drove::Ended), 0) };
     let mut has_turn = false;
     if let Some(turns) = turns {
-        match turns.enter(way.class, way.flow, way.base_ns + watch.now_ns()).await {
+        let now_ns = way.base_ns + watch.now_ns();
+        let entered = match way.is_guest {
+            true => Ok(turns.enter_again(way.class, way.flow, now_ns).await),
+            false => turns.enter(way.class, way.flow, now_ns).await,
+        };
+        match entered {
             Ok(false) => {}
             Ok(true) => {
                 has_turn = true;
                 watch.tick();
             }
-            Err(refused) => {
+            Err(not_here) => {
                 watch.tick();
-                return (Err(refused), 0);
+                return (Err(not_here), 0);
             }
         }
     }

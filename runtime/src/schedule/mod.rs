@@ -2,8 +2,9 @@
 //!
 //! A request runs inline in its connection's task, as if there were no scheduler, while its worker is calm: nobody waits,
 //! and the worker comes round quickly. Otherwise it waits for its turn (`turns`). Batch, and flows whose steps keep
-//! others waiting, run on threads of low priority (`low`). `carry` takes a request through all that; `lane` is what the
-//! driver sees of it. `tally` is what a thread counts, and `measure` puts that together. `board` shows other threads what a worker does, and `watchdog` looks at it.
+//! others waiting, run on threads of low priority (`low`); who would wait while another worker is idle runs there
+//! (`peers`). `carry` takes a request through all that; `lane` is what the driver sees of it. `tally` is what a thread
+//! counts, and `measure` puts that together. `board` shows other threads what a worker does, and `watchdog` looks at it.
 
 mod board;
 mod carry;
@@ -11,6 +12,7 @@ mod held;
 mod lane;
 mod low;
 mod measure;
+mod peers;
 mod rules;
 mod shared;
 mod tally;
@@ -22,6 +24,7 @@ pub(crate) use carry::carry;
 pub(crate) use lane::{Drove, Lane};
 pub(crate) use low::{Low, lower_priority};
 pub(crate) use measure::measure;
+pub(crate) use peers::{Guest, Idle, Peers};
 pub use rules::Rule;
 pub(crate) use shared::{Shared, Tuning};
 pub(crate) use turns::Turns;

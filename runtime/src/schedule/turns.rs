@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
-use zerver_engine::{Class, Overruns, Ready, Refused, Scheduling, Ticket};
+use zerver_engine::{Class, Overruns, Ready, Scheduling, Ticket};
 
 use super::Board;
+use super::carry::NotHere;
+use super::peers::Peers;
 use crate::time::{Zero, nanos};
 
 /// A worker that takes longer to come round is behind: whoever arrives then waits for a turn, so that the urgent go
@@ -20,7 +22,7 @@ const BEHIND: Duration = Duration::from_millis(1);
 pub(crate) struct Turns {
     ready: RefCell<Ready>,
     overruns: RefCell<Overruns>,
-    waiting: RefCell<BTreeMap<Ticket, oneshot::Sender<Result<(), Refused>>>>,
+    waiting: RefCell<BTreeMap<Ticket, oneshot::Sender<Result<(), NotHere>>>>,
     /// Whether nobody waits.
     is_empty: Cell<bool>,
     /// Whether a turn is given out. One at a time: then others have their say before the next.
@@ -36,6 +38,8 @@ pub(crate) struct Turns {
     measure: Notify,
     zero: Arc<Zero>,
     board: Arc<Board>,
+    /// Other workers, which may be idle.
+    peers: Arc<Peers>,
 }
 
 impl Turns {
@@ -46,6 +50,7 @@ impl Turns {
         zero: Arc<Zero>,
         slept: Arc<AtomicBool>,
         board: Arc<Board>,
+        peers: Arc<Peers>,
     ) -> Self {
         Self {
             ready: RefCell::new(Ready::new(settings.clone())),
@@ -61,6 +66,7 @@ impl Turns {
             measure: Notify::new(),
             zero,
             board,
+            peers,
         }
     }
 
@@ -92,14 +98,18 @@ impl Turns {
     /// A new request: when this returns it may run. Whether it has a turn, which it must [give back](Self::give_back).
     ///
     /// # Errors
-    /// When it is to be sent away.
-    pub(super) async fn enter(&self, class: Class, flow: u16, now_ns: u64) -> Result<bool, Refused> {
+    /// When it is to be sent away, or to another worker.
+    pub(super) async fn enter(&self, class: Class, flow: u16, now_ns: u64) -> Result<bool, NotHere> {
         self.begun.set(self.begun.get() + 1);
         self.overruns.borrow_mut().begin(flow);
         if self.is_calm(now_ns) {
             return Ok(false);
         }
-        let ticket = self.with(|ready| ready.enter(class, flow, now_ns))?;
+        let would_wait = self.is_given.get() || !self.is_empty.get();
+        if let Some(peer) = would_wait.then(|| self.peers.claim()).flatten() {
+            return Err(NotHere::Stolen(peer));
+        }
+        let ticket = self.with(|ready| ready.enter(class, flow, now_ns)).map_err(NotHere::Refused)?;
         self.turn(ticket).await
     }
 
@@ -145,10 +155,14 @@ impl Turns {
         self.is_empty.get() && !self.is_given.get() && !self.is_behind.get()
     }
 
-    async fn turn(&self, ticket: Ticket) -> Result<bool, Refused> {
+    async fn turn(&self, ticket: Ticket) -> Result<bool, NotHere> {
         let (sender, receiver) = oneshot::channel();
         self.waiting.borrow_mut().insert(ticket, sender);
         let mut waiter = Waiter { turns: self, ticket, receiver, is_done: false };
+        if !self.is_given.get() {
+            // Whoever has arrived by now is to be there when the turn is given, or the first would always be the next.
+            tokio::task::yield_now().await;
+        }
         self.give();
         let verdict = (&mut waiter.receiver).await;
         waiter.is_done = true;
@@ -160,12 +174,25 @@ impl Turns {
     fn give(&self) {
         while !self.is_given.get() {
             let now_ns = self.zero.elapsed_ns();
-            let Some(turn) = self.with(|ready| ready.next(now_ns)) else { return };
+            let Some(turn) = self.with(|ready| ready.next(now_ns)) else { break };
             let sender = self.waiting.borrow_mut().remove(&turn.ticket);
             self.is_given.set(turn.goes.is_ok());
-            if sender.is_none_or(|sender| sender.send(turn.goes).is_err()) {
+            if sender.is_none_or(|sender| sender.send(turn.goes.map_err(NotHere::Refused)).is_err()) {
                 self.is_given.set(false);
             }
+        }
+        self.give_away();
+    }
+
+    /// Gives those who wait to workers that are idle.
+    fn give_away(&self) {
+        while !self.is_empty.get() && self.ready.borrow().has_new() {
+            let Some(peer) = self.peers.claim() else { return };
+            let now_ns = self.zero.elapsed_ns();
+            let sender = self.with(|ready| ready.steal(now_ns));
+            let sender = sender.and_then(|ticket| self.waiting.borrow_mut().remove(&ticket));
+            // Who waits takes itself out when it leaves, so that it is there.
+            let _ = sender.map(|sender| sender.send(Err(NotHere::Stolen(peer))));
         }
     }
 
@@ -182,7 +209,7 @@ impl Turns {
 struct Waiter<'t> {
     turns: &'t Turns,
     ticket: Ticket,
-    receiver: oneshot::Receiver<Result<(), Refused>>,
+    receiver: oneshot::Receiver<Result<(), NotHere>>,
     is_done: bool,
 }
 
@@ -211,7 +238,14 @@ mod tests {
     fn turns(change: impl FnOnce(&mut Scheduling)) -> Rc<Turns> {
         let mut settings = Scheduling::default();
         change(&mut settings);
-        Rc::new(Turns::new(&settings, 2, Arc::new(Zero::now()), Arc::default(), Arc::default()))
+        Rc::new(Turns::new(
+            &settings,
+            2,
+            Arc::new(Zero::now()),
+            Arc::default(),
+            Arc::default(),
+            Arc::default(),
+        ))
     }
 
     fn run(test: impl Future<Output = ()>) {
@@ -260,12 +294,11 @@ mod tests {
             for class in [Class::Default, Class::Batch, Class::Default, Class::Interactive] {
                 contend(&turns, class, &said, &go_on);
             }
-            // The first found nobody before it.
             for expected in [
-                &[Class::Default][..],
-                &[Class::Default, Class::Interactive],
-                &[Class::Default, Class::Interactive, Class::Default],
-                &[Class::Default, Class::Interactive, Class::Default, Class::Batch],
+                &[Class::Interactive][..],
+                &[Class::Interactive, Class::Default],
+                &[Class::Interactive, Class::Default, Class::Default],
+                &[Class::Interactive, Class::Default, Class::Default, Class::Batch],
             ] {
                 settle().await;
                 assert_eq!(*said.borrow(), expected);
@@ -330,6 +363,42 @@ mod tests {
             assert!(turns.enter(Class::Interactive, 0, 0).await.is_err(), "the queue is full");
             turns.give_back(Class::Default, 0, 10, has_turn);
             assert_eq!(waits.await.unwrap(), Ok(true));
+        });
+    }
+
+    #[test]
+    fn who_would_wait_goes_to_a_worker_that_is_idle() {
+        run(async {
+            let turns = turns(|_| ());
+            let idle = Arc::new(super::super::Idle::default());
+            let (_guests, number) = turns.peers.add(Arc::clone(&idle));
+            turns.is_behind.set(true);
+            idle.set(true);
+            let has_turn = turns.enter(Class::Default, 0, turns.zero.elapsed_ns()).await.unwrap();
+            assert!(has_turn, "nobody is before it");
+            let go = turns.enter(Class::Default, 0, turns.zero.elapsed_ns()).await;
+            assert_eq!(go, Err(NotHere::Stolen(number)));
+            // It has not been asleep since. Of those who wait then, the most urgent goes when it is.
+            let wait = |class| {
+                let turns = Rc::clone(&turns);
+                tokio::task::spawn_local(async move { turns.enter(class, 0, turns.zero.elapsed_ns()).await })
+            };
+            let (default, interactive) = (wait(Class::Default), wait(Class::Interactive));
+            settle().await;
+            idle.set(true);
+            let has_run = tokio::task::spawn_local({
+                let turns = Rc::clone(&turns);
+                async move { turns.enter_again(Class::Default, 0, turns.zero.elapsed_ns()).await }
+            });
+            settle().await;
+            assert_eq!(interactive.await.unwrap(), Err(NotHere::Stolen(number)));
+            turns.give_back(Class::Default, 0, 10, has_turn);
+            assert_eq!(default.await.unwrap(), Ok(true));
+            idle.set(true);
+            turns.give_back(Class::Default, 0, 10, true);
+            assert!(has_run.await.unwrap(), "what has begun stays");
+            turns.give_back(Class::Default, 0, 10, true);
+            assert!(!turns.others_wait() && turns.waiting.borrow().is_empty());
         });
     }
 }

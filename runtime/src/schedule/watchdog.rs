@@ -168,6 +168,7 @@ pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: 
         let [interactive, default, batch] = counters.shed.each_ref().map(count);
         told["shed"] = json!({ "interactive": interactive, "default": default, "batch": batch });
         told["moved"] = count(&counters.moved).into();
+        told["stolen"] = count(&counters.stolen).into();
         told["overruns"] = count(&counters.overruns).into();
         told["batch_waiting"] = shared.low.as_ref().map_or(0, |low| low.waiting()).into();
     }

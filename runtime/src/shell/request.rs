@@ -115,7 +115,7 @@ async fn go(mut live: Live, worker: &Rc<Worker>, conn: &Conn, body: Incoming) ->
         context.traceparent = traceparent::parse(&request.headers).map(Arc::from);
     }
     if let Some(elsewhere) = schedule::carry(worker, &mut live, &context).await {
-        live = elsewhere.carry(service, live, context).await;
+        live = elsewhere.carry(worker, live, context).await;
     }
     let end = live.watch.now();
     (live.finish().unwrap_or_else(nobody), end)

@@ -248,6 +248,50 @@ fn a_flow_whose_step_overruns_often_moves_to_low_priority() {
     running.stop();
 }
 
+/// Lets others go first in the midst of its work.
+#[step]
+fn busy(progress: Option<u32>) -> Decision<(), u32> {
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < 1.millis() {}
+    if progress.is_some() { Continue(()) } else { Yield(1) }
+}
+
+#[test]
+fn an_idle_worker_runs_requests_of_one_that_has_many() {
+    const ROUNDS: usize = 500;
+    let app = app().flow(flow!("busy", GET "/busy", steps: [busy, place])).workers(2);
+    let (running, collector) = start(app);
+    let mut clients: Vec<Client> = (0..16).map(|_| Client::connect(running.addr())).collect();
+    // All of them belong to one worker, and the other has nothing to do.
+    clients.retain_mut(|client| client.ask(get("/plain")).body.starts_with("zerver-0 "));
+    assert!(clients.len() > 1);
+    let (mut asked, mut is_stolen) = (16 + clients.len(), false);
+    clients.iter_mut().for_each(|client| client.send(get("/busy")));
+    // There is always somebody more, so that the worker has no rest.
+    for round in 0..ROUNDS {
+        let is_last = is_stolen || round + 1 == ROUNDS;
+        for client in &mut clients {
+            let answer = client.answer().unwrap();
+            assert_eq!(answer.status, 200);
+            is_stolen |= answer.body.starts_with("zerver-1 ");
+            if !is_last {
+                client.send(get("/busy"));
+                asked += 1;
+            }
+        }
+        if is_last {
+            break;
+        }
+    }
+    assert!(is_stolen, "in {ROUNDS} rounds");
+    let told = clients[0].ask(get("/healthz")).body;
+    assert!(told.contains("\"stolen\":") && !told.contains("\"stolen\":0"), "{told}");
+    running.stop();
+    let captures = collector.wait_for(asked);
+    assert_eq!(captures.len(), asked, "each ends once");
+    assert!(captures.iter().all(|capture| capture.status == 200));
+}
+
 #[test]
 fn a_worker_that_hangs_is_replaced() {
     static GATE: Gate = Gate::new();

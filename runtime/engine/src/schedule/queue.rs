@@ -77,6 +77,20 @@ impl Queue {
         Some((flow, entry))
     }
 
+    /// The next flow's request that has run no step and waits before those of its flow that have.
+    pub(super) fn pop_new(&mut self, now_ns: u64) -> Option<(u16, Entry)> {
+        let is_new = |flow: &&u16| self.flows[usize::from(**flow)].entries.front().is_some_and(|e| e.is_new);
+        let flow = *self.turns.iter().find(is_new)?;
+        let entry = self.flows[usize::from(flow)].entries.pop_front()?;
+        self.took(flow, now_ns);
+        Some((flow, entry))
+    }
+
+    pub(super) fn has_new(&self) -> bool {
+        let is_new = |flow: &u16| self.flows[usize::from(*flow)].entries.front().is_some_and(|e| e.is_new);
+        self.turns.iter().any(is_new)
+    }
+
     /// Takes one out that is no longer wanted.
     pub(super) fn remove(&mut self, flow: u16, ticket: u64, now_ns: u64) -> bool {
         let Some(state) = self.flows.get_mut(usize::from(flow)) else { return false };

@@ -83,6 +83,8 @@ pub struct Counts {
     pub full: u64,
     /// Refused because they had waited too long.
     pub late: u64,
+    /// Went to another worker, which had nothing to do.
+    pub stolen: u64,
     /// Left while they waited.
     pub left: u64,
 }
@@ -188,6 +190,22 @@ impl Ready {
         let ticket = Ticket { class, flow, number: entry.ticket };
         let goes = if is_late { Err(Refused { class, why: Why::Late }) } else { Ok(()) };
         Some(Turn { ticket, waited_ns, goes })
+    }
+
+    /// Whether there is one that another worker can run: it has run no step yet.
+    pub fn has_new(&self) -> bool {
+        self.queues.iter().any(Queue::has_new)
+    }
+
+    /// The most urgent one that another worker can run. It waits here no longer.
+    pub fn steal(&mut self, now_ns: u64) -> Option<Ticket> {
+        let steal = |class: Class| Some((class, self.queues[class as usize].pop_new(now_ns)?));
+        let (class, (flow, entry)) = CLASSES.into_iter().find_map(steal)?;
+        if self.len(class) == 0 {
+            self.earned_ns[class as usize] = 0;
+        }
+        self.counts[class as usize].stolen += 1;
+        Some(Ticket { class, flow, number: entry.ticket })
     }
 
     /// One has run for so long, whether it had waited or not.
