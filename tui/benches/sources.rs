@@ -54,8 +54,9 @@ fn over(store: &Path) {
     let (mut first, mut longest, mut is_whole) = (None, Duration::ZERO, false);
     while !is_whole {
         let mut has_requests = false;
+        let messages = told.messages().unwrap();
         let turn = Instant::now();
-        for message in told.messages().unwrap() {
+        for message in messages {
             has_requests |= matches!(&message, Message::Older { requests, .. } if !requests.is_empty());
             is_whole |= matches!(&message, Message::Older { is_last: true, .. });
             app.update(message);

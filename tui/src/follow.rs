@@ -11,6 +11,8 @@ use crate::run::Remote;
 
 /// How often the source is asked for news. A request is to be seen within 50 ms of its response.
 const PAUSE: Duration = Duration::from_millis(30);
+/// How often we look whether what was read has been taken.
+const PAUSE_AFTER_PAGES: Duration = Duration::from_millis(4);
 /// How often a source that cannot be read is tried again.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(250);
 /// So many failures one after another are worth a word.
@@ -46,8 +48,8 @@ pub fn follow(source: Arc<dyn TraceSource>, remote: Remote) {
             if !pause.is_zero() {
                 thread::sleep(pause);
             }
-            while remote.is_behind() {
-                thread::sleep(PAUSE);
+            while remote.has_pages() {
+                thread::sleep(PAUSE_AFTER_PAGES);
             }
         }
     });

@@ -25,6 +25,8 @@ use crate::update::{start, update};
 
 /// With more messages waiting, whoever has many of them should pause.
 const MANY: usize = 64;
+/// The same for whoever has large ones.
+const FEW: usize = 4;
 /// Messages are taken in for so long before what they changed is drawn.
 const BATCH: Duration = Duration::from_millis(8);
 /// How often the time is looked at.
@@ -82,6 +84,11 @@ impl Remote {
     pub(crate) fn is_heard(&self, message: Message) -> bool {
         self.waiting.fetch_add(1, Ordering::AcqRel);
         self.tell.send(message).is_ok()
+    }
+
+    /// Whether so much waits that no page of requests should be added: each takes up a megabyte.
+    pub(crate) fn has_pages(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > FEW
     }
 
     /// Whether so much waits that whoever has much to send should pause, or leave it.

@@ -98,7 +98,16 @@ impl TraceSource for Source {
     }
 
     fn before(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
-        self.ask(|reader| reader.before(cursor, limit))
+        let (mut requests, rest) = self.ask(|reader| reader.before(cursor, limit))?;
+        if rest.is_none() {
+            // At the end of what the store has is what it lacks.
+            for trace in &self.given {
+                if self.ask(|reader| reader.load(trace.id))?.is_none() {
+                    requests.push(trace.summary());
+                }
+            }
+        }
+        Ok((requests, rest))
     }
 
     fn since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
