@@ -11,9 +11,9 @@ pub(super) mod process;
 mod screen;
 mod server;
 mod service;
+mod tell;
 mod watch;
 
-use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -23,11 +23,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use zerver_trace::{RequestId, Summary};
+use zerver_trace::RequestId;
 use zerver_tui::State;
 
 use self::follow::{Follower, News};
-use self::plan::{Action, Build, Ending, Input, Note, Plan};
+use self::plan::{Action, Build, Ending, Input, Plan};
 use self::process::Process;
 use self::screen::Screen;
 use self::server::{Host, Server};
@@ -38,7 +38,6 @@ use crate::command::replay::Replayer;
 use crate::command::tui;
 use crate::output::Output;
 use crate::trouble::{Done, Trouble};
-use crate::view::list;
 
 pub(super) use self::server::Child;
 
@@ -386,67 +385,5 @@ impl Loop<'_> {
 
     fn url(&self) -> String {
         format!("http://{}", self.addr)
-    }
-
-    /// Which program is up to date; none if nobody knows: sources have changed, or are not watched.
-    fn know(&self, exe: Option<&PathBuf>) {
-        if let Some(screen) = &self.screen {
-            screen.current.set(exe.cloned());
-        }
-    }
-
-    /// Tells the terminal UI, if there is one.
-    fn state(&self, state: impl FnOnce(&Self) -> State) {
-        if let Some(screen) = &self.screen {
-            screen.voice.state(state(self));
-        }
-    }
-
-    fn relay(&self, from: Option<impl Read + Send + 'static>) {
-        if let Some(screen) = &self.screen {
-            screen.voice.relay(from);
-        }
-    }
-
-    /// Gives the terminal back; what is said from now on is printed.
-    fn close_screen(&mut self) {
-        self.output.divert(None);
-        if let Some(mut screen) = self.screen.take()
-            && let Err(error) = screen.close()
-        {
-            self.output.warn(&format!("the terminal could not be used: {error}"));
-        }
-    }
-
-    fn say(&mut self, note: &Note) {
-        if let Some(state) = note::state(note, &self.url()) {
-            self.state(|_| state);
-        }
-        let text = note::text(note, &self.url(), &self.store);
-        match note {
-            // Not to be missed, however quiet it is to be.
-            Note::Listening { .. } | Note::BuildFailed { .. } | Note::Ended { .. } | Note::Killing => {
-                self.output.say(&text);
-            }
-            _ => self.output.note(&text),
-        }
-    }
-
-    fn print(&mut self, requests: &[Summary]) -> Result<(), Trouble> {
-        if self.output.is_quiet || self.screen.is_some() {
-            return Ok(());
-        }
-        self.digits =
-            self.digits.max(list::digits(self.last.into_iter().chain(requests.iter().map(|r| r.id))));
-        self.last = requests.last().map(|request| request.id).or(self.last);
-        for request in requests {
-            if self.output.is_json {
-                self.output.json_line(&super::ls::Request::of(request))?;
-            } else {
-                let line = list::line(request, self.digits);
-                self.output.print(&(line + "\n"))?;
-            }
-        }
-        Ok(())
     }
 }

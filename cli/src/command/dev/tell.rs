@@ -1,0 +1,77 @@
+//! What `dev` tells: on the terminal UI if that is open, else on its outputs.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use zerver_trace::Summary;
+use zerver_tui::State;
+
+use super::plan::Note;
+use super::{Loop, note};
+use crate::command::ls;
+use crate::trouble::Trouble;
+use crate::view::list;
+
+impl Loop<'_> {
+    /// Which program is up to date; none if nobody knows: sources have changed, or are not watched.
+    pub(super) fn know(&self, exe: Option<&PathBuf>) {
+        if let Some(screen) = &self.screen {
+            screen.current.set(exe.cloned());
+        }
+    }
+
+    /// Tells the terminal UI, if there is one.
+    pub(super) fn state(&self, state: impl FnOnce(&Self) -> State) {
+        if let Some(screen) = &self.screen {
+            screen.voice.state(state(self));
+        }
+    }
+
+    pub(super) fn relay(&self, from: Option<impl Read + Send + 'static>) {
+        if let Some(screen) = &self.screen {
+            screen.voice.relay(from);
+        }
+    }
+
+    /// Gives the terminal back; what is said from now on is printed.
+    pub(super) fn close_screen(&mut self) {
+        self.output.divert(None);
+        if let Some(mut screen) = self.screen.take()
+            && let Err(error) = screen.close()
+        {
+            self.output.warn(&format!("the terminal could not be used: {error}"));
+        }
+    }
+
+    pub(super) fn say(&mut self, note: &Note) {
+        if let Some(state) = note::state(note, &self.url()) {
+            self.state(|_| state);
+        }
+        let text = note::text(note, &self.url(), &self.store);
+        match note {
+            // Not to be missed, however quiet it is to be.
+            Note::Listening { .. } | Note::BuildFailed { .. } | Note::Ended { .. } | Note::Killing => {
+                self.output.say(&text);
+            }
+            _ => self.output.note(&text),
+        }
+    }
+
+    pub(super) fn print(&mut self, requests: &[Summary]) -> Result<(), Trouble> {
+        if self.output.is_quiet || self.screen.is_some() {
+            return Ok(());
+        }
+        self.digits =
+            self.digits.max(list::digits(self.last.into_iter().chain(requests.iter().map(|r| r.id))));
+        self.last = requests.last().map(|request| request.id).or(self.last);
+        for request in requests {
+            if self.output.is_json {
+                self.output.json_line(&ls::Request::of(request))?;
+            } else {
+                let line = list::line(request, self.digits);
+                self.output.print(&(line + "\n"))?;
+            }
+        }
+        Ok(())
+    }
+}
