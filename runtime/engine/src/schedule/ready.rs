@@ -27,6 +27,8 @@ pub struct Ready {
     earned_ns: [u64; 3],
     next_ticket: u64,
     counts: [Counts; 3],
+    /// Until when an overload goes on at least.
+    late_until_ns: [u64; 3],
 }
 
 /// Names one that waits; each wait has one of its own.
@@ -118,6 +120,7 @@ impl Ready {
             earned_ns: [0; 3],
             next_ticket: 0,
             counts: [Counts::default(); 3],
+            late_until_ns: [0; 3],
         }
     }
 
@@ -178,7 +181,13 @@ impl Ready {
             self.earned_ns[at] = 0;
         }
         let waited_ns = now_ns.saturating_sub(entry.since_ns);
-        let is_late = entry.is_new && waited_ns > patience_ns(&set, busy_ns);
+        // An overload goes on until nobody had to be sent away for an interval; else each time that it has emptied the
+        // queue, those who come next would wait for an interval again.
+        let goes_on = self.late_until_ns[at] > now_ns;
+        let is_late = entry.is_new && waited_ns > patience_ns(&set, busy_ns, goes_on);
+        if is_late {
+            self.late_until_ns[at] = now_ns.saturating_add(set.interval_ns);
+        }
         let counts = &mut self.counts[at];
         if is_late {
             counts.late += 1;
@@ -248,7 +257,8 @@ impl Ready {
     }
 }
 
-/// How long a new request may have waited in a queue that has not been empty for `busy_ns`.
-const fn patience_ns(set: &ClassSettings, busy_ns: u64) -> u64 {
-    if busy_ns > set.interval_ns { set.target_ns } else { set.interval_ns }
+/// How long a new request may have waited in a queue that has not been empty for `busy_ns`, or in which an overload goes
+/// on.
+const fn patience_ns(set: &ClassSettings, busy_ns: u64, goes_on: bool) -> u64 {
+    if goes_on || busy_ns > set.interval_ns { set.target_ns } else { set.interval_ns }
 }

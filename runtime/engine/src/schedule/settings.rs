@@ -31,7 +31,8 @@ pub struct ClassSettings {
     pub quantum_ns: u64,
     /// How long a request may wait for its first step where the queue has not been empty for an interval, in nanoseconds.
     pub target_ns: u64,
-    /// How long it may wait where the queue has been empty since, in nanoseconds: a burst is no overload.
+    /// How long it may wait where the queue has been empty since, in nanoseconds: a burst is no overload. An overload is
+    /// over when nobody had to be sent away for so long.
     pub interval_ns: u64,
     /// The least share of a worker's time, in thousandths, while it has something to run; so no class starves.
     pub share: u16,
@@ -56,7 +57,7 @@ impl Default for Scheduling {
             share,
         };
         Self {
-            interactive: class(10_000, 3 * MS, 5 * MS, 100 * MS, 0),
+            interactive: class(10_000, 3 * MS, 5 * MS, 40 * MS, 0),
             default: class(50_000, 10 * MS, 50 * MS, 500 * MS, 100),
             batch: class(100_000, 20 * MS, 5 * S, 20 * S, 50),
             overruns: Often { times: 8, of: 32 },

@@ -116,18 +116,21 @@ fn a_burst_is_let_through_and_a_standing_queue_is_cut() {
     for _ in 0..3 {
         ready.enter(class, 0, 0).unwrap();
     }
-    assert_eq!(ready.next(90 * MS).unwrap().goes, Ok(()));
-    assert_eq!(ready.next(101 * MS).unwrap().goes, Err(Refused { class, why: Why::Late }));
+    assert_eq!(ready.next(36 * MS).unwrap().goes, Ok(()));
+    assert_eq!(ready.next(41 * MS).unwrap().goes, Err(Refused { class, why: Why::Late }));
     // The queue has stood for an interval: now only the target counts.
-    ready.enter(class, 0, 100 * MS).unwrap();
-    assert!(ready.next(102 * MS).unwrap().goes.is_err(), "the last of the burst");
-    assert_eq!(ready.next(107 * MS).unwrap().goes, Err(Refused { class, why: Why::Late }));
-    // Empty once, it is a burst again. One that has run before is never sent away.
+    ready.enter(class, 0, 40 * MS).unwrap();
+    assert!(ready.next(42 * MS).unwrap().goes.is_err(), "the last of the burst");
+    assert_eq!(ready.next(47 * MS).unwrap().goes, Err(Refused { class, why: Why::Late }));
+    // Empty once, it is still the same overload,
+    ready.enter(class, 0, 50 * MS).unwrap();
+    assert_eq!(ready.next(56 * MS).unwrap().goes, Err(Refused { class, why: Why::Late }));
+    // until nobody had to be sent away for an interval. One that has run before is never sent away.
     ready.enter(class, 0, 200 * MS).unwrap();
     ready.enter_again(class, 0, 200 * MS);
-    assert_eq!(ready.next(290 * MS).unwrap().goes, Ok(()));
+    assert_eq!(ready.next(236 * MS).unwrap().goes, Ok(()));
     assert_eq!(ready.next(900 * MS).unwrap().goes, Ok(()));
-    assert_eq!(ready.counts(class).late, 3);
+    assert_eq!(ready.counts(class).late, 4);
 }
 
 #[test]
