@@ -102,7 +102,8 @@ fn of_step(step: &StepInfo, flow: &FlowInfo, usual: Option<&Usual>, rows: &mut V
             && *of == step.name
         {
             let mut row = Row::new("│ waits  ", what, Tone::Effect, Some(*spread));
-            row.more = format!("{} times", spread.count);
+            let count = spread.count;
+            row.more = format!("{count} time{}", if count == 1 { "" } else { "s" });
             rows.push(row);
         }
     }
