@@ -125,7 +125,7 @@ impl Secrets {
     /// Every text and every run of bytes in a value that is secret as a whole.
     pub(crate) fn add_all(&mut self, node: &Node<'_>) -> bool {
         let mut short = false;
-        each_text(node, &mut |bytes| short |= self.add(bytes));
+        node.each_text(&mut |bytes| short |= self.add(bytes));
         short
     }
 
@@ -178,7 +178,7 @@ impl Secrets {
 
     fn add_secret(&mut self, name: &str, node: &Node<'_>) -> bool {
         let mut short = false;
-        each_text(node, &mut |bytes| {
+        node.each_text(&mut |bytes| {
             short |= if words::is_header(name) { self.add_header(bytes) } else { self.add(bytes) };
         });
         short
@@ -273,25 +273,6 @@ impl Secrets {
         encoder.node(&value.root(), &mut |bytes| self.masked(bytes, key)).ok()?;
         // A secret that is a name of a field, or spread over several texts, is still there.
         encoder.finish().ok().filter(|masked| !self.are_in(masked.tokens()))
-    }
-}
-
-fn each_text(node: &Node<'_>, f: &mut dyn FnMut(&[u8])) {
-    if let Some(bytes) = node.as_bytes() {
-        return f(&bytes);
-    }
-    match node {
-        Node::Some(inner) | Node::Variant(_, Some(inner)) => each_text(inner, f),
-        Node::Seq(items) => items.iter().for_each(|item| each_text(item, f)),
-        Node::Map(entries) => entries.iter().for_each(|(key, value)| {
-            each_text(key, f);
-            each_text(value, f);
-        }),
-        Node::Struct(fields) => fields.iter().for_each(|(_, value)| each_text(value, f)),
-        Node::Uint(n) => f(n.to_string().as_bytes()),
-        Node::Int(n) => f(n.to_string().as_bytes()),
-        Node::U128(n) => f(n.to_string().as_bytes()),
-        _ => {}
     }
 }
 

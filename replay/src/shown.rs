@@ -3,7 +3,10 @@
 use zerver_trace::text::{clean, clean_bytes};
 use zerver_trace::{Header, Missing, Node, Recorded};
 
-use crate::{Json, Write};
+use crate::{Effect, Json, Write};
+
+/// So many kinds of effects are named in one row.
+const MAX_KINDS: usize = 8;
 
 /// What stands for a secret.
 pub const SECRET: &str = "●●●● (secret)";
@@ -52,4 +55,27 @@ fn absent(recorded: &Recorded) -> String {
         }
         _ => SECRET.to_owned(),
     }
+}
+
+/// `needs http, 3 kv`.
+pub fn needs(effects: &[Effect]) -> String {
+    let mut kinds: Vec<(&str, usize)> = Vec::new();
+    for effect in effects {
+        match kinds.iter().position(|(kind, _)| *kind == effect.kind) {
+            Some(at) => kinds[at].1 += 1,
+            None if kinds.len() < MAX_KINDS => kinds.push((&effect.kind, 1)),
+            None => {}
+        }
+    }
+    let kinds: Vec<String> = kinds
+        .into_iter()
+        .map(|(kind, n)| if n == 1 { kind.to_owned() } else { format!("{n} {kind}") })
+        .collect();
+    format!("needs {}", if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(", ") })
+}
+
+/// `wrote Todo, Claims`; nothing where there is none.
+pub fn wrote(writes: &[Write]) -> String {
+    let names: Vec<&str> = writes.iter().map(|write| write.name.as_str()).collect();
+    if names.is_empty() { String::new() } else { format!("wrote {}", names.join(", ")) }
 }

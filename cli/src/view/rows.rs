@@ -1,7 +1,7 @@
 //! The rows of a timeline: steps, under each its effects, and to the right when each took place.
 
 use anstyle::Style;
-use zerver_replay::{Effect, End, Failure, Run, Timeline, Write};
+use zerver_replay::{Effect, End, Failure, Run, Timeline, shown};
 use zerver_trace::text::clean;
 use zerver_trace::{Decision, Outcome, Trace};
 
@@ -12,8 +12,6 @@ use zerver_trace::duration::Unit;
 
 /// The widest that a waterfall gets.
 const MAX_BAR: usize = 60;
-/// So many kinds of effects are named in one row.
-const MAX_KINDS: usize = 8;
 
 /// A row before it is laid out.
 struct Row {
@@ -128,7 +126,7 @@ fn failing(timeline: &Timeline) -> Option<usize> {
 fn step_row(trace: &Trace, run: &Run, failure: Option<&Failure>, name_columns: usize) -> Row {
     let is_bad = failure.is_some() || matches!(run.decision, Some(Decision::Fail | Decision::Panic));
     let said = match run.decision {
-        Some(Decision::Need) => needs(&run.effects),
+        Some(Decision::Need) => shown::needs(&run.effects),
         Some(Decision::Done) => format!("done {}", trace.status),
         Some(Decision::Yield) => "yields".to_owned(),
         Some(Decision::Fail | Decision::Panic) if failure.is_some() => String::new(),
@@ -138,8 +136,10 @@ fn step_row(trace: &Trace, run: &Run, failure: Option<&Failure>, name_columns: u
         None => "its run is not in the trace".to_owned(),
     };
     let failed = failure.map(ToString::to_string).unwrap_or_default();
-    let outcome =
-        [said, wrote(&run.wrote), failed].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    let outcome = [said, shown::wrote(&run.wrote), failed]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>();
     let mark = match run.decision {
         _ if is_bad => (style::BAD, "✗"),
         Some(_) => (style::GOOD, "✓"),
@@ -167,7 +167,7 @@ fn effect_row(trace: &Trace, effect: &Effect) -> Row {
     if effect.attempts.len() > 1 {
         outcome.push(format!("{} attempts", effect.attempts.len()));
     }
-    outcome.extend(Some(wrote(&effect.wrote)).filter(|wrote| !wrote.is_empty()));
+    outcome.extend(Some(shown::wrote(&effect.wrote)).filter(|wrote| !wrote.is_empty()));
     Row {
         at_ns: effect.start_ns,
         took_ns: effect.duration_ns,
@@ -177,26 +177,4 @@ fn effect_row(trace: &Trace, effect: &Effect) -> Row {
         outcome: (if is_bad { style::BAD } else { style::FAINT }, clean(&outcome.join(", ")).into_owned()),
         bar: if is_bad { style::BAD } else { style::WAIT },
     }
-}
-
-/// `needs http, 3 kv`.
-fn needs(effects: &[Effect]) -> String {
-    let mut kinds: Vec<(&str, usize)> = Vec::new();
-    for effect in effects {
-        match kinds.iter().position(|(kind, _)| *kind == effect.kind) {
-            Some(at) => kinds[at].1 += 1,
-            None if kinds.len() < MAX_KINDS => kinds.push((&effect.kind, 1)),
-            None => {}
-        }
-    }
-    let kinds: Vec<String> = kinds
-        .into_iter()
-        .map(|(kind, n)| if n == 1 { kind.to_owned() } else { format!("{n} {kind}") })
-        .collect();
-    format!("needs {}", if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(", ") })
-}
-
-fn wrote(writes: &[Write]) -> String {
-    let names: Vec<&str> = writes.iter().map(|write| write.name.as_str()).collect();
-    if names.is_empty() { String::new() } else { format!("wrote {}", names.join(", ")) }
 }

@@ -295,3 +295,16 @@ fn a_value_within_a_value_does_not_exceed_the_depth() {
     };
     assert_eq!((depth, error), (MAX_DEPTH, ValueError::TooDeep));
 }
+
+#[test]
+fn all_texts_and_numbers_are_told() {
+    let value = Value::of(&(
+        BTreeMap::from([("key".to_owned(), Some(7u8))]),
+        (u128::MAX, i128::MIN, -3i64),
+        vec!["a", "b"],
+    ));
+    let mut told = Vec::new();
+    value.unwrap().root().each_text(&mut |bytes| told.push(String::from_utf8(bytes.to_vec()).unwrap()));
+    let (most, least) = (u128::MAX.to_string(), i128::MIN.to_string());
+    assert_eq!(told, ["key", "7", &most, &least, "-3", "a", "b"]);
+}

@@ -74,7 +74,7 @@ impl Mask {
 
     /// Every text in a value that is secret as a whole.
     pub(super) fn add(&mut self, node: &Node<'_>) {
-        each_text(node, &mut |bytes| self.add_bytes(bytes));
+        node.each_text(&mut |bytes| self.add_bytes(bytes));
     }
 
     /// A secret, and the words in it.
@@ -220,22 +220,4 @@ fn hide_named(json: &mut serde_json::Value) -> bool {
         _ => {}
     }
     any
-}
-
-fn each_text(node: &Node<'_>, f: &mut dyn FnMut(&[u8])) {
-    if let Some(bytes) = node.as_bytes() {
-        return f(&bytes);
-    }
-    match node {
-        Node::Some(inner) | Node::Variant(_, Some(inner)) => each_text(inner, f),
-        Node::Seq(items) => items.iter().for_each(|item| each_text(item, f)),
-        Node::Map(entries) => entries.iter().for_each(|(key, value)| {
-            each_text(key, f);
-            each_text(value, f);
-        }),
-        Node::Struct(fields) => fields.iter().for_each(|(_, value)| each_text(value, f)),
-        Node::Uint(n) => f(n.to_string().as_bytes()),
-        Node::Int(n) => f(n.to_string().as_bytes()),
-        _ => {}
-    }
 }

@@ -114,6 +114,27 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Tells all texts and numbers in it, as bytes; of a map also the keys.
+    pub fn each_text(&self, f: &mut dyn FnMut(&[u8])) {
+        if let Some(bytes) = self.as_bytes() {
+            return f(&bytes);
+        }
+        match self {
+            Self::Some(inner) | Self::Variant(_, Some(inner)) => inner.each_text(f),
+            Self::Seq(items) => items.iter().for_each(|item| item.each_text(f)),
+            Self::Map(entries) => entries.iter().for_each(|(key, value)| {
+                key.each_text(f);
+                value.each_text(f);
+            }),
+            Self::Struct(fields) => fields.iter().for_each(|(_, value)| value.each_text(f)),
+            Self::Uint(n) => f(n.to_string().as_bytes()),
+            Self::Int(n) => f(n.to_string().as_bytes()),
+            Self::U128(n) => f(n.to_string().as_bytes()),
+            Self::I128(n) => f(n.to_string().as_bytes()),
+            _ => {}
+        }
+    }
+
     /// Its text, if it is text or the name of a variant.
     pub fn as_str(&self) -> Option<&'a str> {
         match self {

@@ -3,7 +3,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_replay::{Effect, End, Failure, Run, Timeline, Write};
+use zerver_replay::{Effect, End, Failure, Run, Timeline, shown};
 use zerver_trace::duration::Unit;
 use zerver_trace::{Decision, Outcome};
 
@@ -13,8 +13,6 @@ use crate::theme::Theme;
 
 /// The widest that the words of a row get.
 const MAX_WORDS: usize = 64;
-/// So many kinds of effects are named in one row.
-const MAX_KINDS: usize = 8;
 
 /// What a row is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -107,7 +105,7 @@ pub(super) fn failing(timeline: &Timeline) -> Option<usize> {
 
 fn run_row(story: &Story, at: usize, run: &Run, failure: Option<&Failure>) -> Row {
     let said = match run.decision {
-        Some(Decision::Need) => needs(&run.effects),
+        Some(Decision::Need) => shown::needs(&run.effects),
         Some(Decision::Done) => format!("done {}", story.trace.status),
         Some(Decision::Yield) => "yields".to_owned(),
         Some(Decision::Fail | Decision::Panic) if failure.is_some() => String::new(),
@@ -126,7 +124,7 @@ fn run_row(story: &Story, at: usize, run: &Run, failure: Option<&Failure>) -> Ro
             (Spent::Cpu, run.start_ns, run.start_ns.saturating_add(run.cpu_ns)),
         ],
         name: run.step.name.clone(),
-        outcome: joined([failed, said, wrote(&run.wrote)]),
+        outcome: joined([failed, said, shown::wrote(&run.wrote)]),
         is_bad: failure.is_some() || matches!(run.decision, Some(Decision::Fail | Decision::Panic)),
         is_unknown: run.decision.is_none(),
     }
@@ -153,7 +151,7 @@ fn effect_row(story: &Story, run: usize, n: usize, effect: &Effect) -> Row {
         took_ns: effect.duration_ns,
         spans: effect.attempts.iter().enumerate().map(span).collect(),
         name: effect.label(),
-        outcome: joined([effect.end.to_string(), attempts, wrote(&effect.wrote)]),
+        outcome: joined([effect.end.to_string(), attempts, shown::wrote(&effect.wrote)]),
         is_bad: is_blamed || matches!(effect.end, End::Err(_)),
         is_unknown: matches!(effect.end, End::Unanswered),
     }
@@ -161,28 +159,6 @@ fn effect_row(story: &Story, run: usize, n: usize, effect: &Effect) -> Row {
 
 fn joined(parts: [String; 3]) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
-}
-
-/// `needs http, 3 kv`.
-fn needs(effects: &[Effect]) -> String {
-    let mut kinds: Vec<(&str, usize)> = Vec::new();
-    for effect in effects {
-        match kinds.iter().position(|(kind, _)| *kind == effect.kind) {
-            Some(at) => kinds[at].1 += 1,
-            None if kinds.len() < MAX_KINDS => kinds.push((&effect.kind, 1)),
-            None => {}
-        }
-    }
-    let kinds: Vec<String> = kinds
-        .into_iter()
-        .map(|(kind, n)| if n == 1 { kind.to_owned() } else { format!("{n} {kind}") })
-        .collect();
-    format!("needs {}", if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(", ") })
-}
-
-fn wrote(writes: &[Write]) -> String {
-    let names: Vec<&str> = writes.iter().map(|write| write.name.as_str()).collect();
-    if names.is_empty() { String::new() } else { format!("wrote {}", names.join(", ")) }
 }
 
 /// What there are bars of among rows, in the order of the legend.
