@@ -183,15 +183,15 @@ impl Open {
         }) as u32
     }
 
-    /// Adds a trace whose pieces are there, unless it is larger than a trace may be.
-    pub(crate) fn push(&mut self, row: &mut Row) -> Result<(), TooLarge> {
-        let mut len = 0;
-        row.renumber(|piece| {
-            len += span(&self.piece_ends, piece).map_or(0, |span| span.len());
-            piece
-        });
+    /// How long a piece is, in bytes.
+    pub(crate) fn piece_len(&self, piece: Piece) -> usize {
+        span(&self.piece_ends, piece).map_or(0, |span| span.len())
+    }
+
+    /// Adds a trace whose pieces are there, of `len` bytes together, unless it is larger than a trace may be.
+    pub(crate) fn push(&mut self, row: &Row, len: usize) -> Result<(), TooLarge> {
         let start = self.rows.len();
-        format::encode_into(&*row, &mut self.rows);
+        format::encode_into(row, &mut self.rows);
         if self.rows.len() - start + len > MAX_TRACE {
             self.rows.truncate(start);
             return Err(TooLarge);
@@ -238,7 +238,12 @@ impl Open {
             events: trace.events.iter().map(|event| event.clone().map(|value| self.known(&value))).collect(),
             events_dropped: trace.events_dropped,
         };
-        self.push(&mut row)
+        let mut len = 0;
+        row.renumber(|piece| {
+            len += self.piece_len(piece);
+            piece
+        });
+        self.push(&row, len)
     }
 
     fn known(&mut self, part: &impl Encode) -> Piece {

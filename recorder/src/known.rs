@@ -74,6 +74,8 @@ struct Entry {
     /// What is in it, once that is asked for.
     triples: Option<Box<Triples>>,
     plain: Option<Piece>,
+    /// The last set of which none is in it.
+    clear_of: u64,
     /// Its pieces for the traces whose secrets are in it.
     hidden: Vec<(u64, Piece)>,
 }
@@ -113,6 +115,7 @@ impl Known {
             secrets: (!secrets.is_empty()).then(|| Arc::new(secrets)),
             triples: None,
             plain: None,
+            clear_of: 0,
             hidden: Vec::new(),
         });
         self.by_hash.insert(hash, part);
@@ -174,10 +177,17 @@ impl Known {
         open: &mut Open,
     ) -> Piece {
         let entry = &mut self.parts[part as usize];
+        let number = set.map_or(0, |set| set.number);
+        if let Some(plain) = entry.plain
+            && (entry.whole || entry.clear_of == number)
+        {
+            return plain;
+        }
         let before = &self.bytes[entry.span.start..entry.span.start + entry.before];
         let set = set.filter(|set| !entry.whole && entry.may_hold(set.secrets()));
         // What is sealed as a whole is the same in every trace.
         let (Some(set), false) = (set, entry.whole) else {
+            entry.clear_of = number;
             return *entry.plain.get_or_insert_with(|| {
                 let whole = if entry.whole { entry.what.sealed(sealer) } else { None };
                 open.piece(|out| entry.what.encode(whole.as_ref(), before, out))
@@ -187,6 +197,7 @@ impl Known {
             return *piece;
         }
         let Some(hidden) = entry.what.hidden(set.secrets(), sealer) else {
+            entry.clear_of = number;
             return *entry
                 .plain
                 .get_or_insert_with(|| open.piece(|out| entry.what.encode(None, before, out)));

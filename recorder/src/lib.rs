@@ -23,6 +23,7 @@ mod import;
 mod known;
 mod opened;
 mod overlay;
+mod parts;
 mod place;
 mod policy;
 /// Traces as files of their own.

@@ -93,7 +93,8 @@ impl Twice {
 pub(crate) struct Checked {
     job: Job,
     twice: Option<Arc<Twice>>,
-    twin: Option<Twin>,
+    /// Apart, for few have one, and a job is large and moves.
+    twin: Option<Box<Twin>>,
 }
 
 /// The second run of a step.
@@ -137,7 +138,7 @@ impl Checked {
     /// Does the same with the twin. None of it is in the times of the request.
     fn again(
         &mut self,
-        mut twin: Twin,
+        mut twin: Box<Twin>,
         next: Next,
         watch: &mut Stopwatch,
         input: impl FnOnce(&mut Job) -> Next,
@@ -161,8 +162,8 @@ impl Checked {
 }
 
 impl Twin {
-    fn of(job: &Job) -> Option<Self> {
-        Some(Self { job: job.twin()?, step: job.position(), since: job.events().len() })
+    fn of(job: &Job) -> Option<Box<Self>> {
+        Some(Box::new(Self { job: job.twin()?, step: job.position(), since: job.events().len() }))
     }
 }
 

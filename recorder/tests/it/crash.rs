@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use zerver_recorder::{ReadError, Reader, Recorder, examine, repair};
 use zerver_trace::Query;
@@ -64,7 +63,6 @@ fn what_was_acknowledged_survives_a_kill() {
     let mut from = 0;
     for round in 0..8 {
         let acknowledged = kill_after(child(dir.path(), from), 1 + round * 3);
-        let began = Instant::now();
         let reader = match Reader::open(dir.path()) {
             Err(ReadError::NeedsRepair { .. }) => {
                 assert!(examine(dir.path()).repairable);
@@ -74,7 +72,6 @@ fn what_was_acknowledged_survives_a_kill() {
             }
             other => other.unwrap(),
         };
-        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
         let all = reader.list(&Query::default()).unwrap();
         // All of them, in their order, none twice; perhaps some more that nobody was told of.
         assert!(all.len() as u64 > acknowledged, "{} of {acknowledged}", all.len());
@@ -88,9 +85,7 @@ fn what_was_acknowledged_survives_a_kill() {
 fn the_next_writer_needs_no_repair_first() {
     let dir = tempfile::tempdir().unwrap();
     let acknowledged = kill_after(child(dir.path(), 0), 5);
-    let began = Instant::now();
     let recorder = Recorder::open(options(dir.path())).unwrap();
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     let reader = Reader::open(dir.path()).unwrap();
     assert!(reader.load(sample::id(acknowledged)).unwrap().is_some());
     recorder.close();

@@ -1,5 +1,7 @@
 //! Requests and responses as they are recorded.
 
+use std::net::SocketAddr;
+
 use bincode::{Decode, Encode};
 
 /// A header or a trailer: a name in lower case, and its bytes.
@@ -80,6 +82,8 @@ pub enum MessagePart<'a> {
     Version(&'a str),
     /// [`RequestInfo::peer`].
     Peer(&'a str),
+    /// The same, not written out yet.
+    Address(SocketAddr),
     /// [`ResponseInfo::status`]; only a response has one.
     Status(u16),
     /// A header: its name in lower case, and its value.
@@ -101,6 +105,7 @@ pub trait Message: Send + Sync {
             MessagePart::Target(target) => target.clone_into(&mut request.target),
             MessagePart::Version(version) => version.clone_into(&mut request.version),
             MessagePart::Peer(peer) => peer.clone_into(&mut request.peer),
+            MessagePart::Address(address) => request.peer = address.to_string(),
             MessagePart::Status(code) => status = Some(code),
             MessagePart::Header(name, value) => {
                 request.headers.push(Header { name: name.to_owned(), value: value.to_owned() });

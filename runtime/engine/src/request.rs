@@ -1,7 +1,6 @@
 //! Requests, as steps see them.
 
 use std::borrow::Cow;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -145,11 +144,7 @@ impl Message for Request {
             _ => "HTTP/1.1",
         }));
         if let Some(peer) = self.peer {
-            let mut text = std::io::Cursor::new([0; 64]);
-            // No address is longer.
-            let _ = write!(text, "{peer}");
-            let len = text.position() as usize;
-            to(MessagePart::Peer(str::from_utf8(&text.get_ref()[..len]).unwrap_or_default()));
+            to(MessagePart::Address(peer));
         }
         tell_rest(&self.headers, &self.body, body_limit, to);
     }

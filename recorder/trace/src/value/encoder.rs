@@ -36,6 +36,21 @@ impl Encoder {
         self.sized(token::BYTES, bytes)
     }
 
+    /// Writes what an enum's variant of this name holds: `write` writes that, one value.
+    ///
+    /// # Errors
+    /// What `write` reports, or that it is too deep or too long.
+    pub fn variant_of(
+        &mut self,
+        name: &str,
+        write: impl FnOnce(&mut Self) -> Result<(), ValueError>,
+    ) -> Result<(), ValueError> {
+        self.variant(name)?;
+        write(self)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
     /// Writes a value that has already been encoded.
     ///
     /// # Errors
@@ -114,12 +129,7 @@ impl Encoder {
                 self.tag(token::UNIT_VARIANT)?;
                 self.name(name)
             }
-            Node::Variant(name, Some(inner)) => {
-                self.variant(name)?;
-                self.node(inner, replace)?;
-                self.depth -= 1;
-                Ok(())
-            }
+            Node::Variant(name, Some(inner)) => self.variant_of(name, |out| out.node(inner, replace)),
         }
     }
 

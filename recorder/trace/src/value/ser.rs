@@ -119,10 +119,7 @@ impl<'a> ser::Serializer for &'a mut Encoder {
         variant: &'static str,
         value: &T,
     ) -> Result<(), ValueError> {
-        self.variant(variant)?;
-        value.serialize(&mut *self)?;
-        self.depth -= 1;
-        Ok(())
+        self.variant_of(variant, |out| value.serialize(out))
     }
     fn serialize_seq(self, _len: Option<usize>) -> Result<Compound<'a>, ValueError> {
         self.open(token::SEQ)?;

@@ -101,7 +101,7 @@ struct Output<K: EffectKind>(K::Output);
 
 impl<K: EffectKind> Data for Output<K> {
     fn encode(&self, out: &mut Encoder) -> Result<(), ValueError> {
-        out.put(&self.0)
+        K::record(&self.0, out)
     }
 
     fn summary(&self) -> Option<String> {

@@ -4,7 +4,8 @@
 //! by its bytes, and a key before those that go on after it. Text that is a number in its usual form *is* that number:
 //! what a path gives as `"456"` and what a type gives as `456` name the same entry, and are written the same.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::fmt::{self, Write};
 use std::str::FromStr;
 
 use serde::de::Error as _;
@@ -60,12 +61,43 @@ impl Key {
     /// Its parts.
     pub fn parts(&self) -> Vec<Part> {
         let mut rest = &self.0[..];
-        std::iter::from_fn(|| take(&mut rest)).collect()
+        let part = |taken| match taken {
+            Taken::Number(n) => Part::Number(n),
+            Taken::Text(text) => Part::Text(text.into_owned()),
+        };
+        std::iter::from_fn(|| take(&mut rest)).map(part).collect()
     }
 
     /// What stores keep: bytes that compare as the key does. The bytes of a key begin with those of its first parts.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// What it is written as.
+    fn text(&self) -> String {
+        let mut rest = &self.0[..];
+        if rest.is_empty() {
+            return "*".to_owned();
+        }
+        let mut text = String::with_capacity(rest.len() + 8);
+        let mut separator = "";
+        while let Some(part) = take(&mut rest) {
+            text.push_str(std::mem::replace(&mut separator, ":"));
+            match part {
+                Taken::Number(n) => drop(write!(text, "{n}")),
+                Taken::Text(part) => {
+                    let mut part = &*part;
+                    while let Some(special) = part.find([':', '\\']) {
+                        text.push_str(&part[..special]);
+                        text.push('\\');
+                        text.push_str(&part[special..=special]);
+                        part = &part[special + 1..];
+                    }
+                    text.push_str(part);
+                }
+            }
+        }
+        if text == "*" { r"\*".to_owned() } else { text }
     }
 
     /// The key of these bytes; none if they are none.
@@ -74,8 +106,8 @@ impl Key {
         let mut key = Self(SmallVec::new());
         while !rest.is_empty() {
             match take(&mut rest)? {
-                Part::Number(n) => key.push_number(n),
-                Part::Text(text) => key.push_text(&text),
+                Taken::Number(n) => key.push_number(n),
+                Taken::Text(text) => key.push_text(&text),
             }
         }
         (*key.0 == *bytes).then_some(key)
@@ -103,40 +135,50 @@ impl Key {
     }
 }
 
+/// A part as it lies in a key.
+enum Taken<'a> {
+    Number(i128),
+    Text(Cow<'a, str>),
+}
+
 /// Takes a part off the front of bytes; none if there is none, or none that is well formed.
-fn take(rest: &mut &[u8]) -> Option<Part> {
-    let (&tag, mut bytes) = rest.split_first()?;
-    let part = match tag {
-        TEXT => {
-            let mut text = Vec::new();
-            loop {
-                let (&byte, after) = bytes.split_first()?;
-                bytes = after;
-                if byte != 0 {
-                    text.push(byte);
-                    continue;
-                }
-                let (&second, after) = bytes.split_first()?;
-                bytes = after;
-                match [0, second] {
-                    END => break Part::Text(String::from_utf8(text).ok()?),
-                    NUL => text.push(0),
-                    _ => return None,
-                }
-            }
-        }
+fn take<'a>(rest: &mut &'a [u8]) -> Option<Taken<'a>> {
+    let (&tag, bytes) = rest.split_first()?;
+    match tag {
+        TEXT => take_text(rest, bytes),
         tag if tag.abs_diff(ZERO) <= 8 => {
             let negative = tag < ZERO;
             let (number, after) = bytes.split_at_checked(usize::from(tag.abs_diff(ZERO)))?;
-            bytes = after;
+            *rest = after;
             let sign = if negative { 0xff } else { 0 };
-            let size = number.iter().fold(0i128, |n, byte| n << 8 | i128::from(byte ^ sign));
-            Part::Number(if negative { -size } else { size })
+            let size = number.iter().fold(0u64, |n, byte| n << 8 | u64::from(byte ^ sign));
+            Some(Taken::Number(if negative { -i128::from(size) } else { size.into() }))
         }
-        _ => return None,
-    };
-    *rest = bytes;
-    Some(part)
+        _ => None,
+    }
+}
+
+fn take_text<'a>(rest: &mut &'a [u8], bytes: &'a [u8]) -> Option<Taken<'a>> {
+    let (mut from, mut text) = (0, Vec::new());
+    loop {
+        let zero = from + bytes[from..].iter().position(|&byte| byte == 0)?;
+        match [0, *bytes.get(zero + 1)?] {
+            END => {
+                *rest = &bytes[zero + 2..];
+                return Some(Taken::Text(if text.is_empty() {
+                    Cow::Borrowed(str::from_utf8(&bytes[..zero]).ok()?)
+                } else {
+                    text.extend_from_slice(&bytes[from..zero]);
+                    Cow::Owned(String::from_utf8(text).ok()?)
+                }));
+            }
+            NUL => {
+                text.extend_from_slice(&bytes[from..=zero]);
+                from = zero + 2;
+            }
+            _ => return None,
+        }
+    }
 }
 
 /// What may be a part of a key: text, and whole numbers of up to 64 bits.
@@ -248,29 +290,7 @@ tuples!(A B C D E);
 /// Its text: the parts with `:` between them; in a part, `:` and `\` stand after a `\`.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = self.parts();
-        match &parts[..] {
-            [] => return f.write_str("*"),
-            [Part::Text(text)] if text == "*" => return f.write_str(r"\*"),
-            _ => {}
-        }
-        for (at, part) in parts.iter().enumerate() {
-            if at > 0 {
-                f.write_str(":")?;
-            }
-            match part {
-                Part::Number(n) => n.fmt(f)?,
-                Part::Text(text) => {
-                    let mut rest = text.as_str();
-                    while let Some(special) = rest.find([':', '\\']) {
-                        write!(f, "{}\\{}", &rest[..special], &rest[special..=special])?;
-                        rest = &rest[special + 1..];
-                    }
-                    f.write_str(rest)?;
-                }
-            }
-        }
-        Ok(())
+        f.write_str(&self.text())
     }
 }
 
@@ -312,7 +332,7 @@ impl FromStr for Key {
 
 impl Serialize for Key {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.text())
     }
 }
 

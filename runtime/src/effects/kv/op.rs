@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zerver_engine::{EffectError, EffectErrorKind, EffectKind};
+use zerver_trace::ValueError;
+use zerver_trace::value::Encoder;
 
 use super::{Key, MAX_KEY_LEN, Stored};
 
@@ -123,6 +125,13 @@ impl EffectKind for Op {
     fn outcome(answer: &Answer) -> String {
         answer.to_string()
     }
+
+    fn record(answer: &Answer, out: &mut Encoder) -> Result<(), ValueError> {
+        match answer {
+            Answer::Found(value) => out.variant_of("Found", |out| value.record(out)),
+            other => out.put(other),
+        }
+    }
 }
 
 impl fmt::Display for Op {
@@ -164,6 +173,28 @@ impl fmt::Display for Answer {
             Self::Deleted(n) => write!(f, "{n} deleted"),
             Self::Entries(entries) if entries.len() == 1 => f.write_str("1 entry"),
             Self::Entries(entries) => write!(f, "{} entries", entries.len()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zerver_engine::Call;
+    use zerver_trace::Value;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_recorded_as_it_serialises() {
+        let value = || Stored::new(vec![Some("a"), None]);
+        for answer in [
+            Answer::Found(value()),
+            Answer::Found(Stored::encoded(Value::of(&("b", 2)).unwrap())),
+            Answer::Existing(value()),
+            Answer::Entries(vec![(Key::from(("a", 1)), value())]),
+        ] {
+            let serialised = Value::of(&answer).unwrap();
+            assert_eq!(Value::of_data(&*Call::output::<Op>(answer)).unwrap(), serialised);
         }
     }
 }

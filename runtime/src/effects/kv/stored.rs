@@ -75,6 +75,11 @@ impl Stored {
         }
     }
 
+    /// Writes it as it serialises, without a value in between.
+    pub(super) fn record(&self, out: &mut Encoder) -> Result<(), ValueError> {
+        self.0.encode(out)
+    }
+
     fn decode<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
         let any: &dyn Any = &*self.0;
         match any.downcast_ref::<Encoded>() {

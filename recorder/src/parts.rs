@@ -1,0 +1,340 @@
+//! The parts of one trace, found among those of its block. What comes again is found by the bytes it came as, so that
+//! nothing is made of it a second time.
+
+use std::any::{Any, TypeId};
+use std::hash::{Hash, Hasher};
+use std::net::SocketAddr;
+
+use zerver_trace::value::Encoder;
+use zerver_trace::{
+    Answer, Datum, Event, Message, MessagePart, Missing, Recorded, SlotInfo, Value, ValueError,
+};
+
+use crate::known::{AsIs, Fresh, Known, Part, What};
+use crate::secrets::Secrets;
+use crate::{format, quiet, words};
+
+/// A text that is no value may have so many bytes.
+pub(crate) const TEXT: usize = 16 << 10;
+/// The most of a body that a value can hold.
+pub(crate) const MAX_BODY: usize = 192 << 10;
+
+/// What a value of a trace is, as far as secrets go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Secret as a whole.
+    Secret,
+    /// The value of a header whose name says that it is secret.
+    SecretHeader,
+    Target,
+    Other,
+}
+
+/// What a message told, as parts.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) method: Option<Part>,
+    pub(crate) path: Option<Part>,
+    pub(crate) target: Option<Part>,
+    pub(crate) version: Option<Part>,
+    pub(crate) peer: Option<Part>,
+    pub(crate) headers: Vec<Part>,
+    pub(crate) body: Option<Part>,
+    pub(crate) full_len: u64,
+}
+
+/// What the bytes are by which a part is found: the same bytes as something else are another part.
+#[derive(Clone, Copy)]
+enum Salt {
+    Text = 1,
+    Gone,
+    Header,
+    Target,
+    Body,
+    Address,
+}
+
+impl Salt {
+    const fn number(self) -> u64 {
+        (self as u64) << 32
+    }
+}
+
+/// Finds the parts of one trace among those of the block.
+#[derive(Default)]
+pub(crate) struct Parts {
+    pub(crate) known: Known,
+    scratch: Encoder,
+    /// What comes before a value in its piece.
+    before: Vec<u8>,
+    /// How many bytes the values of the trace may still have.
+    pub(crate) left: usize,
+    /// The parts of the trace that announce secrets.
+    pub(crate) announcing: Vec<Part>,
+}
+
+impl Parts {
+    pub(crate) fn message(&mut self, message: &dyn Message, body_limit: usize) -> Told {
+        quiet::run(|| {
+            let mut told = Told { headers: Vec::with_capacity(8), ..Told::default() };
+            message.tell(body_limit, &mut |part| match part {
+                MessagePart::Method(method) => told.method = Some(self.text(method)),
+                MessagePart::Target(target) => {
+                    told.path = Some(self.text(target.split('?').next().unwrap_or_default()));
+                    told.target = Some(self.target(target));
+                }
+                MessagePart::Version(version) => told.version = Some(self.text(version)),
+                MessagePart::Peer(peer) => told.peer = Some(self.text(peer)),
+                MessagePart::Address(address) => told.peer = Some(self.address(address)),
+                MessagePart::Status(_) => {}
+                MessagePart::Header(name, value) => told.headers.push(self.header(name, value)),
+                MessagePart::Body(bytes, full_len) => {
+                    told.full_len = full_len;
+                    told.body = Some(self.body(bytes, full_len));
+                }
+            });
+            told
+        })
+        .unwrap_or_default()
+    }
+
+    pub(crate) fn event(&mut self, event: &Event<Datum>, slots: &[SlotInfo]) -> Event<Part> {
+        match event {
+            Event::Received { at_ns } => Event::Received { at_ns: *at_ns },
+            Event::Ran { step, ready_ns, at_ns, cpu_ns, decision } => Event::Ran {
+                step: *step,
+                ready_ns: *ready_ns,
+                at_ns: *at_ns,
+                cpu_ns: *cpu_ns,
+                decision: *decision,
+            },
+            Event::Yielded { step, progress } => {
+                Event::Yielded { step: *step, progress: self.datum(Role::Other, progress) }
+            }
+            Event::Wrote { step, slot, at_ns, value } => {
+                let secret = slots.get(usize::from(*slot)).is_none_or(|slot| slot.secret);
+                let value = self.datum(if secret { Role::Secret } else { Role::Other }, value);
+                Event::Wrote { step: *step, slot: *slot, at_ns: *at_ns, value }
+            }
+            Event::Asked { call, step, at_ns, kind, args, attempt, timeout_ns } => Event::Asked {
+                call: *call,
+                step: *step,
+                at_ns: *at_ns,
+                kind: kind.clone(),
+                args: self.datum(Role::Other, args),
+                attempt: *attempt,
+                timeout_ns: *timeout_ns,
+            },
+            Event::Answered { call, at_ns, answer } => {
+                let answer = match answer {
+                    Answer::Ok(output) => Answer::Ok(self.datum(Role::Other, output)),
+                    Answer::Err(error) => Answer::Err(error.clone()),
+                    Answer::Cancelled => Answer::Cancelled,
+                };
+                Event::Answered { call: *call, at_ns: *at_ns, answer }
+            }
+            Event::Moved { at_ns, from, to, reason } => {
+                Event::Moved { at_ns: *at_ns, from: *from, to: *to, reason: reason.clone() }
+            }
+        }
+    }
+
+    pub(crate) fn text(&mut self, text: &str) -> Part {
+        let cut = &text[..text.floor_char_boundary(TEXT)];
+        let part = self.known.part(Salt::Text.number(), &[], cut.as_bytes(), || {
+            let mut secrets = Secrets::default();
+            secrets.add_from_text(cut.as_bytes());
+            let mut whole = cut.to_owned();
+            if cut.len() < text.len() {
+                whole.push('…');
+            }
+            Fresh { what: What::Text(whole), whole: false, secrets }
+        });
+        self.note(part)
+    }
+
+    fn address(&mut self, address: SocketAddr) -> Part {
+        let SocketAddr::V4(v4) = address else { return self.text(&address.to_string()) };
+        let ([a, b, c, d], [high, low]) = (v4.ip().octets(), v4.port().to_be_bytes());
+        let fresh = || Fresh { what: What::Text(v4.to_string()), whole: false, secrets: Secrets::default() };
+        self.known.part(Salt::Address.number(), &[], &[a, b, c, d, high, low], fresh)
+    }
+
+    pub(crate) fn target(&mut self, target: &str) -> Part {
+        self.before.clear();
+        self.raw(Salt::Target, || Role::Target, target.as_bytes(), |encoder| encoder.put(target))
+    }
+
+    fn header(&mut self, name: &str, value: &[u8]) -> Part {
+        let role = || if words::is_sensitive(name) { Role::SecretHeader } else { Role::Other };
+        self.before.clear();
+        format::encode_into(name, &mut self.before);
+        // As text where it is text, which is easier on the eye.
+        self.raw(Salt::Header, role, value, |encoder| match str::from_utf8(value) {
+            Ok(text) => encoder.put(text),
+            Err(_) => encoder.bytes(value),
+        })
+    }
+
+    pub(crate) fn body(&mut self, bytes: &[u8], full_len: u64) -> Part {
+        let kept = &bytes[..bytes.len().min(MAX_BODY)];
+        let full_len = full_len.max(bytes.len() as u64);
+        self.before.clear();
+        format::encode_into((full_len, kept.len() as u64), &mut self.before);
+        self.raw(Salt::Body, || Role::Other, kept, |encoder| encoder.bytes(kept))
+    }
+
+    /// A value that is found by the bytes of which it is made.
+    fn raw(
+        &mut self,
+        salt: Salt,
+        role: impl Fn() -> Role,
+        bytes: &[u8],
+        encode: impl FnOnce(&mut Encoder) -> Result<(), ValueError>,
+    ) -> Part {
+        // As a value, it has a tag and a length.
+        let len = bytes.len() + 11;
+        if len > self.left {
+            return self.gone(role(), Missing::TooLarge);
+        }
+        self.left -= len;
+        let part = self.known.part(salt.number(), &self.before, bytes, || {
+            let mut encoder = Encoder::new();
+            let recorded = match encode(&mut encoder).and_then(|()| encoder.finish()) {
+                Ok(value) => Recorded::Plain { value, summary: None },
+                Err(ValueError::TooDeep | ValueError::TooLong) => Recorded::Missing(Missing::TooLarge),
+                Err(error) => Recorded::Missing(Missing::Failed(error.to_string())),
+            };
+            Fresh::of(role(), recorded)
+        });
+        self.note(part)
+    }
+
+    fn datum(&mut self, role: Role, datum: &Datum) -> Part {
+        self.before.clear();
+        let any: &dyn Any = &**datum;
+        let known = self.known.len();
+        let described = quiet::run(|| {
+            let summary = || {
+                let mut line = datum.summary()?;
+                cut(&mut line, TEXT);
+                Some(line)
+            };
+            self.value(role, type_salt(any.type_id()), |encoder| datum.encode(encoder), summary)
+        });
+        described.unwrap_or_else(|panic| {
+            self.known.truncate(known);
+            self.gone(role, Missing::Failed(format!("its Serialize panicked: {panic}")))
+        })
+    }
+
+    fn value(
+        &mut self,
+        role: Role,
+        salt: u64,
+        encode: impl FnOnce(&mut Encoder) -> Result<(), ValueError>,
+        summary: impl FnOnce() -> Option<String>,
+    ) -> Part {
+        self.scratch.clear();
+        match encode(&mut self.scratch) {
+            Ok(()) if self.scratch.written().is_empty() => {
+                return self.gone(role, Missing::Failed(ValueError::Truncated.to_string()));
+            }
+            Ok(()) if self.scratch.written().len() <= self.left => {}
+            Ok(()) | Err(ValueError::TooDeep | ValueError::TooLong) => {
+                return self.gone(role, Missing::TooLarge);
+            }
+            Err(error) => return self.gone(role, Missing::Failed(error.to_string())),
+        }
+        self.left -= self.scratch.written().len();
+        let scratch = &self.scratch;
+        let part = self.known.part(salt ^ role as u64, &self.before, scratch.written(), || {
+            let recorded = match scratch.copy() {
+                Ok(value) => Recorded::Plain { value, summary: summary() },
+                Err(error) => Recorded::Missing(Missing::Failed(error.to_string())),
+            };
+            Fresh::of(role, recorded)
+        });
+        self.note(part)
+    }
+
+    /// A value that is not there.
+    fn gone(&mut self, role: Role, missing: Missing) -> Part {
+        let why = match &missing {
+            Missing::TooLarge => "",
+            Missing::Failed(why) => why,
+        };
+        let salt = Salt::Gone.number() | u64::from(missing == Missing::TooLarge) << 8 | role as u64;
+        let why = why.to_owned();
+        let part = self
+            .known
+            .part(salt, &self.before, why.as_bytes(), || Fresh::of(role, Recorded::Missing(missing)));
+        self.note(part)
+    }
+
+    /// What is left of a value in an outline.
+    pub(crate) fn missing(&mut self, before: &[u8]) -> Part {
+        self.before.clear();
+        self.before.extend_from_slice(before);
+        self.gone(Role::Other, Missing::TooLarge)
+    }
+
+    fn note(&mut self, part: Part) -> Part {
+        if self.known.announces(part) && !self.announcing.contains(&part) {
+            self.announcing.push(part);
+        }
+        part
+    }
+}
+
+impl Fresh {
+    fn of(role: Role, recorded: Recorded) -> Self {
+        let mut secrets = Secrets::default();
+        let mut short = false;
+        if let Recorded::Plain { value, summary } = &recorded {
+            short = collect(&mut secrets, role, value);
+            if let Some(line) = summary {
+                short |= secrets.add_from_text(line.as_bytes());
+            }
+        }
+        let whole = short || matches!(role, Role::Secret | Role::SecretHeader);
+        Self { what: What::Value(recorded), whole, secrets }
+    }
+}
+
+/// How a recorded body begins: with both its lengths.
+pub(crate) fn lengths(full_len: u64, kept_len: u64) -> Vec<u8> {
+    format::encode((full_len, kept_len))
+}
+
+/// Values of two types are two parts, for their summaries differ.
+fn type_salt(of: TypeId) -> u64 {
+    let mut hasher = AsIs::default();
+    of.hash(&mut hasher);
+    hasher.finish() << 2
+}
+
+fn collect(secrets: &mut Secrets, role: Role, value: &Value) -> bool {
+    match role {
+        Role::Secret => {
+            secrets.add_all(&value.root());
+            secrets.add_named(&value.root());
+            false
+        }
+        Role::SecretHeader => {
+            if let Some(bytes) = value.root().as_bytes() {
+                secrets.add_header(&bytes);
+            }
+            false
+        }
+        Role::Target => value.root().as_bytes().is_some_and(|target| secrets.add_from_target(&target)),
+        Role::Other => words::may_announce(value.tokens()) && secrets.add_named(&value.root()),
+    }
+}
+
+pub(crate) fn cut(text: &mut String, limit: usize) {
+    if text.len() > limit {
+        text.truncate(text.floor_char_boundary(limit));
+        text.push('…');
+    }
+}
