@@ -67,8 +67,13 @@ impl Live {
     }
 
     /// Nothing is to be recorded of it.
-    pub(crate) fn forget(mut self) {
+    pub(crate) fn forget(&mut self) {
         discard(self.request.take());
+    }
+
+    /// Ends with a panic that was caught, and that no step is to blame for.
+    pub(crate) fn panicked(mut self) {
+        self.end(true);
     }
 
     /// The job, to be driven; it is made of the request when it is first asked for. None if no flow takes the request.
@@ -133,9 +138,10 @@ impl Live {
     }
 }
 
-impl Drop for Live {
-    /// The client went away, or something panicked that no step is to blame for, such as the drop of a value.
-    fn drop(&mut self) {
+impl Live {
+    /// Ends without an answer, if it has not ended: the client went away, or something panicked that no step is to blame
+    /// for, such as the drop of a value.
+    fn end(&mut self, panicked: bool) {
         if self.request.is_none() {
             return;
         }
@@ -147,10 +153,16 @@ impl Drop for Live {
             let ended = job.into_job().finish();
             (outcome, events, events_dropped) = (Some(ended.outcome), ended.events, ended.events_dropped);
         }
-        if std::thread::panicking() {
+        if panicked {
             let message = "a value panicked outside of a step".to_owned();
             outcome = Some(Outcome::Panicked { step, message });
         }
         self.hand_over(None, outcome.unwrap_or(Outcome::Gone { step }), events, events_dropped);
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.end(std::thread::panicking());
     }
 }

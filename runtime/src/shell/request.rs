@@ -49,11 +49,16 @@ pub(super) async fn answer(
     };
     let live = Live::new(&worker, Stopwatch::since(began), request);
     let id = live.id;
+    // It is large, and stays where it is.
+    let mut live = Some(live);
     // A panic that no step is to blame for, such as the drop of a value, costs its own request and no other.
-    let (response, end) = match AssertUnwindSafe(go(live, &worker, &conn, body)).catch_unwind().await {
+    let (response, end) = match AssertUnwindSafe(go(&mut live, &worker, &conn, body)).catch_unwind().await {
         Ok(answered) => answered,
         Err(panic) => {
             crate::flight::discard(panic);
+            if let Some(live) = live.take() {
+                live.panicked();
+            }
             (Failure::internal("request").to_response(), Instant::now())
         }
     };
@@ -64,13 +69,17 @@ pub(super) async fn answer(
 }
 
 /// From the head to the answer, and when that was there.
-async fn go(mut live: Live, worker: &Rc<Worker>, conn: &Conn, body: Incoming) -> (Response, Instant) {
+async fn go(
+    slot: &mut Option<Live>,
+    worker: &Rc<Worker>,
+    conn: &Conn,
+    body: Incoming,
+) -> (Response, Instant) {
     let service = &*worker.service;
+    let Some(live) = slot else { return (nobody(), Instant::now()) };
     let found = match live.request().map_or(Err(Reject::NoSuchPath), |request| check(request, service)) {
         Ok(found) => found,
-        Err(Reject::NoSuchPath)
-            if let Some(asked) = asked(&mut live, service, conn.peer.ip().is_loopback()) =>
-        {
+        Err(Reject::NoSuchPath) if let Some(asked) = asked(live, service, conn.peer.ip().is_loopback()) => {
             if !http_body::Body::is_end_stream(&body) {
                 conn.leave_unread();
             }
@@ -114,9 +123,12 @@ async fn go(mut live: Live, worker: &Rc<Worker>, conn: &Conn, body: Incoming) ->
     if let Some(request) = live.request() {
         context.traceparent = traceparent::parse(&request.headers).map(Arc::from);
     }
-    if let Some(elsewhere) = schedule::carry(worker, &mut live, &context).await {
-        live = elsewhere.carry(worker, live, context).await;
+    if let Some(elsewhere) = schedule::carry(worker, live, &context).await
+        && let Some(live) = slot.take()
+    {
+        *slot = Some(elsewhere.carry(worker, live, context).await);
     }
+    let Some(live) = slot else { return (nobody(), Instant::now()) };
     let end = live.watch.now();
     (live.finish().unwrap_or_else(nobody), end)
 }
@@ -191,7 +203,7 @@ fn check_sizes(request: &Request, limits: &Limits) -> Result<(), Reject> {
     Ok(())
 }
 
-fn refuse(mut live: Live, service: &Service, reject: &Reject) -> (Response, Instant) {
+fn refuse(live: &mut Live, service: &Service, reject: &Reject) -> (Response, Instant) {
     let (response, outcome) = match live.request() {
         Some(request) => reject.response(request, service),
         None => return (nobody(), live.watch.now()),
