@@ -1,5 +1,5 @@
 //! The axum twin as most record: a span for each part, exported as OTLP by a batch processor. Nothing is sampled away, and
-//! as much is told as zerver records without its values of slots: names, keys, outcomes, who and which todo.
+//! told is what zerver records too: the parts, the keys of the maps and the outcomes, the user, the fields of the todo.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
-use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider};
+use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider};
 use tracing::field::Empty;
 use tracing::level_filters::LevelFilter;
 use tracing::{Span, info_span};
@@ -110,5 +110,8 @@ fn provider() -> Result<SdkTracerProvider, String> {
     let exporter = exporter.build().map_err(|error| error.to_string())?;
     let batch = BatchSpanProcessor::builder(exporter)
         .with_batch_config(BatchConfigBuilder::default().with_max_queue_size(QUEUE).build());
-    Ok(SdkTracerProvider::builder().with_span_processor(batch.build()).build())
+    Ok(SdkTracerProvider::builder()
+        .with_sampler(Sampler::AlwaysOn)
+        .with_span_processor(batch.build())
+        .build())
 }

@@ -81,7 +81,8 @@ impl Started {
     pub(crate) fn new(variant: Variant, mut command: Command) -> Result<Self, String> {
         let collector = (variant == Variant::AxumOtlp).then(Collector::start).transpose()?;
         if let Some(collector) = &collector {
-            command.env(axum_otlp::ENDPOINT, collector.url());
+            // The exporter's client would go through a proxy.
+            command.env(axum_otlp::ENDPOINT, collector.url()).env("NO_PROXY", "127.0.0.1");
         }
         Ok(Self { server: Server::launch(command, variant.argument())?, collector })
     }
