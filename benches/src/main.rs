@@ -53,7 +53,7 @@ const TABLES: [(&str, Table, Plan); 8] = [
     ("overload", overload::compare, Plan { rounds: 1, ..LONG }),
     ("idle", idle::compare, FULL),
     ("steps", steps::compare, FULL),
-    ("steals", steals::compare, Plan { many: 2_000, ..FULL }),
+    ("steals", steals::compare, Plan { many: 1_000, ..FULL }),
     ("replays", replays::compare, Plan { rounds: 5, ..FULL }),
     (instructions::NAME, instructions::compare, Plan { many: 5_000, ..FULL }),
 ];

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use zerver::Settings;
@@ -35,21 +35,30 @@ fn thread() -> String {
     format!("{:?}", std::thread::current().id())
 }
 
-/// Where the steps of requests ran, and how many nanoseconds after they could have.
+/// How many nanoseconds after they could have the steps of requests began that did not run on the busy worker.
 #[derive(Default)]
-struct Waits(Mutex<Vec<(String, u64)>>);
+struct Stolen {
+    /// Its thread, as soon as it is busy.
+    busy: OnceLock<String>,
+    waits: Mutex<Vec<f64>>,
+}
 
-impl EventSink for Waits {
+impl Stolen {
+    fn waits(&self) -> MutexGuard<'_, Vec<f64>> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl EventSink for Stolen {
     fn accept(&self, capture: Box<Capture>) {
         let response = capture.response.as_ref().map(|response| response.describe(64));
-        let Some(MessageInfo::Response(response)) = response else { return };
-        let wait = capture.events.iter().find_map(|event| match event {
-            Event::Ran { ready_ns, at_ns, .. } => Some(at_ns - ready_ns),
-            _ => None,
-        });
-        let thread = String::from_utf8_lossy(&response.body.bytes).into_owned();
-        let mut waits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waits.extend(wait.map(|wait| (thread, wait)));
+        let (Some(busy), Some(MessageInfo::Response(response))) = (self.busy.get(), response) else { return };
+        if response.body.bytes != busy.as_bytes() {
+            self.waits().extend(capture.events.iter().find_map(|event| match event {
+                Event::Ran { ready_ns, at_ns, .. } => Some((at_ns - ready_ns) as f64),
+                _ => None,
+            }));
+        }
     }
 }
 
@@ -57,7 +66,7 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
     process::roam();
     // The first to ask measures it.
     rounds_per_ms();
-    let waits = Arc::new(Waits::default());
+    let stolen = Arc::new(Stolen::default());
     let running = App::new()
         .flow(flow!("where", GET "/where", steps: [tell_where]))
         .flow(flow!("busy", GET "/busy", steps: [keep_busy]))
@@ -66,17 +75,15 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
         .batch_workers(0)
         .start(Settings {
             addr: Some("127.0.0.1:0".to_owned()),
-            sink: Some(Arc::<Waits>::clone(&waits)),
+            sink: Some(Arc::<Stolen>::clone(&stolen)),
             ..Settings::default()
         })
         .map_err(|error| error.to_string())?;
-    let asked = open_loop::runtime().and_then(|runtime| runtime.block_on(ask(running.addr(), plan.many)));
+    let runtime = open_loop::runtime();
+    let asked = runtime.and_then(|runtime| runtime.block_on(ask(running.addr(), &stolen, plan.many)));
     running.stop();
-    let (busy, before) = asked.map_err(|error| error.to_string())?;
-    let waits = waits.0.lock().unwrap_or_else(PoisonError::into_inner);
-    // The first ones only asked which worker is which.
-    let asked = waits.iter().skip(before);
-    let stolen: Vec<_> = asked.filter(|(thread, _)| *thread != busy).map(|(_, ns)| *ns as f64).collect();
+    asked.map_err(|error| error.to_string())?;
+    let stolen = stolen.waits();
     if stolen.is_empty() {
         return Err("nothing was stolen".to_owned());
     }
@@ -85,7 +92,7 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
     say("| what | p50 us | p99 us | aim |");
     say("|---|---|---|---|");
     for (what, ns, aim) in [
-        ("from having to wait to the step's beginning on a worker that slept", &stolen, "0.15 while hot"),
+        ("from having to wait to the step's beginning on a worker that slept", &*stolen, "0.15 while hot"),
         ("waking any thread that sleeps in epoll", &woken, ""),
         ("the call which does that, on the thread that is busy", &calls, ""),
     ] {
@@ -98,13 +105,15 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
 /// So many connections of one worker are needed: one keeps it busy, two ask at once, so that one of them would wait.
 const FEW: usize = 3;
 
-/// Keeps a worker busy, and asks it so many times for two more. Which thread it is, and how many requests came before.
-async fn ask(addr: SocketAddr, times: usize) -> io::Result<(String, usize)> {
-    let (request, mut of, mut before) = (get("/where"), BTreeMap::<String, Vec<Connection>>::new(), 0);
+/// So many times two at once are asked for each that is to be stolen, at most.
+const PATIENCE: usize = 20;
+
+/// Keeps a worker busy, and asks it for two more at once until so many have been stolen.
+async fn ask(addr: SocketAddr, stolen: &Stolen, many: usize) -> io::Result<()> {
+    let (request, mut of) = (get("/where"), BTreeMap::<String, Vec<Connection>>::new());
     let (busy, [mut first, mut second, mut third]) = loop {
         let mut connection = Connection::open(addr).await?;
         let thread = String::from_utf8_lossy(connection.ask(&request).await?.body).into_owned();
-        before += 1;
         let own = of.entry(thread.clone()).or_default();
         own.push(connection);
         if let Ok(three) = <[Connection; FEW]>::try_from(std::mem::take(own)).map_err(|fewer| *own = fewer) {
@@ -112,10 +121,14 @@ async fn ask(addr: SocketAddr, times: usize) -> io::Result<(String, usize)> {
         }
     };
     third.send(&get("/busy")).await?;
-    for _ in 0..times {
+    stolen.busy.get_or_init(|| busy);
+    for _ in 0..many * PATIENCE {
         tokio::try_join!(first.ask(&request), second.ask(&request))?;
+        if stolen.waits().len() >= many {
+            break;
+        }
     }
-    Ok((busy, before))
+    Ok(())
 }
 
 /// How many nanoseconds it takes to call a thread that sleeps in its reactor, while this one is as busy as a worker, and
