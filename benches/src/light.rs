@@ -1,10 +1,11 @@
 //! light: `GET /v1/todos/{id}` with a bearer token: look the user up, check the roles, look the todo up, answer JSON; all
 //! in memory. What is compared is the processor time that the server took for a request.
 
-use std::time::Duration;
+use std::process::Command;
 
-use crate::process::{self, Server, Variant};
-use crate::{Plan, load, median, say};
+use crate::process;
+use crate::variant::{Started, Variant};
+use crate::{Plan, load, median, quantile, say};
 
 /// What one server did in one round.
 #[derive(Clone, Copy)]
@@ -14,29 +15,42 @@ struct Round {
 }
 
 pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
-    let mut rounds: Vec<Vec<Round>> = vec![Vec::new(); Variant::ALL.len()];
+    let mut rounds = Variant::ALL.map(|variant| (variant, Vec::new()));
     process::stay_on(1);
-    for _ in 0..plan.rounds {
-        for (at, variant) in Variant::ALL.iter().enumerate() {
-            rounds[at].push(measure(*variant, plan).map_err(|error| format!("{}: {error}", variant.name()))?);
+    for round in 0..plan.rounds {
+        // Each round begins with another one, so that none always comes after the same.
+        for at in 0..rounds.len() {
+            let at = (at + round) % Variant::ALL.len();
+            let (variant, measured) = &mut rounds[at];
+            let error = |error| format!("{}: {error}", variant.name());
+            measured.push(measure(*variant, plan).map_err(error)?);
         }
     }
-    let axum: Vec<f64> = rounds[0].iter().map(|round| round.cpu_us).collect();
     say(&format!(
         "GET /v1/todos/7, {} connections, {} rounds of {:?}",
         plan.connections, plan.rounds, plan.time
     ));
-    say("| server | CPU us/request | of axum (median, min to max) | requests/s |");
-    say("|---|---|---|---|");
-    for (variant, rounds) in std::iter::zip(Variant::ALL, &rounds) {
-        let ratios: Vec<f64> =
-            std::iter::zip(rounds, &axum).map(|(round, axum)| round.cpu_us / axum).collect();
-        let (least, most) = ratios.iter().fold((f64::MAX, f64::MIN), |(a, b), &r| (a.min(r), b.max(r)));
+    say(
+        "| server | CPU us/request | of axum | quartiles | min to max | aim | of axum with OTLP | requests/s |",
+    );
+    say("|---|---|---|---|---|---|---|---|");
+    let own = |variant: Variant| &rounds[variant as usize].1;
+    for (variant, rounds) in &rounds {
+        let of = |other| {
+            let pairs = std::iter::zip(rounds, own(other));
+            pairs.map(|(round, other)| round.cpu_us / other.cpu_us).collect::<Vec<f64>>()
+        };
+        let (axum, otlp) = (of(Variant::Axum), of(Variant::AxumOtlp));
+        let range = |low, high| format!("{:.2} to {:.2}", quantile(&axum, low), quantile(&axum, high));
         say(&format!(
-            "| {} | {:.2} | {:.2} ({least:.2} to {most:.2}) | {:.0} |",
+            "| {} | {:.2} | {:.2} | {} | {} | {} | {:.2} | {:.0} |",
             variant.name(),
             median(rounds.iter().map(|round| round.cpu_us)),
-            median(ratios.iter().copied()),
+            quantile(&axum, 0.5),
+            range(0.25, 0.75),
+            range(0.0, 1.0),
+            variant.aim().map_or(String::new(), |aim| format!("{aim:.1}")),
+            quantile(&otlp, 0.5),
             median(rounds.iter().map(|round| round.per_second)),
         ));
     }
@@ -44,15 +58,15 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
 }
 
 fn measure(variant: Variant, plan: &Plan) -> Result<Round, String> {
-    let server = Server::start(variant.argument())?;
     let text = |error: std::io::Error| error.to_string();
-    load::run(server.addr(), plan.connections, plan.time / 4).map_err(text)?;
-    let before = server.cpu().map_err(text)?;
+    let started = Started::new(variant, Command::new(process::program()?))?;
+    let server = &started.server;
+    let warm = load::run(server.addr(), plan.connections, plan.time / 4).map_err(text)?;
+    let before = server.cpu_at_rest().map_err(text)?;
     let done = load::run(server.addr(), plan.connections, plan.time).map_err(text)?;
-    // What was handed to the writer thread is to be paid for as well.
-    std::thread::sleep(Duration::from_millis(60));
-    let cpu = server.cpu().map_err(text)? - before;
-    server.stop(|_| Ok(()))?;
+    // What was handed to another thread is to be paid for as well.
+    let cpu = server.cpu_at_rest().map_err(text)? - before;
+    started.stop(warm.requests + done.requests)?;
     Ok(Round {
         cpu_us: cpu.as_secs_f64() * 1e6 / done.requests as f64,
         per_second: done.requests as f64 / done.took.as_secs_f64(),

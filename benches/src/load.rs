@@ -15,11 +15,27 @@ pub(crate) struct Done {
     pub(crate) took: Duration,
 }
 
+/// For so long.
 pub(crate) fn run(addr: SocketAddr, connections: usize, time: Duration) -> io::Result<Done> {
+    let end = Instant::now() + time;
+    all(addr, connections, move |_| Instant::now() < end)
+}
+
+/// So often on each connection.
+pub(crate) fn count(addr: SocketAddr, connections: usize, each: u64) -> io::Result<Done> {
+    all(addr, connections, move |asked| asked < each)
+}
+
+/// As long as `goes_on`, told how often a connection has asked, says so.
+fn all(
+    addr: SocketAddr,
+    connections: usize,
+    goes_on: impl Fn(u64) -> bool + Copy + Send + 'static,
+) -> io::Result<Done> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let start = Instant::now();
-        let asking = (0..connections).map(|_| tokio::spawn(ask(addr, start + time))).collect::<Vec<_>>();
+        let asking = (0..connections).map(|_| tokio::spawn(ask(addr, goes_on))).collect::<Vec<_>>();
         let mut requests = 0;
         for connection in asking {
             requests += connection.await.map_err(io::Error::other)??;
@@ -28,10 +44,10 @@ pub(crate) fn run(addr: SocketAddr, connections: usize, time: Duration) -> io::R
     })
 }
 
-async fn ask(addr: SocketAddr, end: Instant) -> io::Result<u64> {
+async fn ask(addr: SocketAddr, goes_on: impl Fn(u64) -> bool) -> io::Result<u64> {
     let mut connection = Connection::open(addr).await?;
     let mut requests = 0;
-    while Instant::now() < end {
+    while goes_on(requests) {
         let answer = connection.ask(REQUEST).await?;
         // Anything but the todo is an error, so that no server wins by failing.
         if answer.status != 200

@@ -1,23 +1,31 @@
-//! zerver beside axum, doing the same work in one run.
+//! zerver beside hyper and axum, doing the same work in one run.
 //!
 //! Each server is a process of its own on one core, and the load comes from another core. The servers take turns, and
 //! what is printed are medians and ratios: ratios travel between machines, absolute times do not. `docs/benchmarks.md`
 //! says what each table measures.
 
+mod axum_otlp;
 mod axum_twin;
 mod busy;
 mod busy_axum;
 mod client;
+mod collector;
+mod hyper_twin;
 mod idle;
+mod instructions;
 mod light;
 mod load;
+mod memory;
 mod mixed;
+mod one_thread;
 mod open_loop;
 mod overload;
 mod process;
 mod replays;
+mod steals;
 mod steps;
 mod todos;
+mod variant;
 mod work;
 
 use std::process::ExitCode;
@@ -39,13 +47,15 @@ const QUICK: Plan = Plan { rounds: 1, time: Duration::from_millis(200), connecti
 /// Prints a table.
 type Table = fn(&Plan) -> Result<(), String>;
 
-const TABLES: [(&str, Table, Plan); 6] = [
+const TABLES: [(&str, Table, Plan); 8] = [
     ("light", light::compare, FULL),
     ("mixed", mixed::compare, LONG),
     ("overload", overload::compare, Plan { rounds: 1, ..LONG }),
     ("idle", idle::compare, FULL),
     ("steps", steps::compare, FULL),
+    ("steals", steals::compare, Plan { many: 1_000, ..FULL }),
     ("replays", replays::compare, Plan { rounds: 5, ..FULL }),
+    (instructions::NAME, instructions::compare, Plan { many: 5_000, ..FULL }),
 ];
 
 fn main() -> ExitCode {
@@ -63,7 +73,9 @@ fn main() -> ExitCode {
         [name] => name,
         _ => "",
     };
-    let tables: Vec<_> = TABLES.iter().filter(|(name, ..)| *name == wanted || wanted == "all").collect();
+    // All that need nothing but this program.
+    let is_wanted = |name| name == wanted || (wanted == "all" && name != instructions::NAME);
+    let tables: Vec<_> = TABLES.iter().filter(|(name, ..)| is_wanted(*name)).collect();
     if tables.is_empty() {
         let names: Vec<_> = TABLES.iter().map(|(name, ..)| *name).collect();
         say(&format!("usage: zerver-benches [all|{}] [--quick]", names.join("|")));
@@ -82,9 +94,15 @@ fn main() -> ExitCode {
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
+    quantile(&values.collect::<Vec<_>>(), 0.5)
+}
+
+/// What this part of them does not exceed, from 0 for the least to 1 for the most.
+fn quantile(values: &[f64], part: f64) -> f64 {
+    let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    let at = (part * values.len().saturating_sub(1) as f64).round() as usize;
+    values.get(at).copied().unwrap_or(f64::NAN)
 }
 
 #[allow(clippy::print_stdout)]

@@ -2,44 +2,19 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use zerver_recorder::{Policy, Tail};
+use crate::variant::Variant;
+use crate::{busy, busy_axum, say, work};
 
-use crate::{axum_twin, busy, busy_axum, say, todos, work};
+/// How long a server is looked at to see whether it is still at work.
+const LOOK: Duration = Duration::from_millis(60);
 
-/// A server to compare. The first is what the others are compared with.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Variant {
-    Axum,
-    Unrecorded,
-    Tail,
-    All,
-}
-
-impl Variant {
-    pub(crate) const ALL: [Self; 4] = [Self::Axum, Self::Unrecorded, Self::Tail, Self::All];
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Axum => "axum 0.8",
-            Self::Unrecorded => "zerver, unrecorded",
-            Self::Tail => "zerver, tail",
-            Self::All => "zerver, all",
-        }
-    }
-
-    pub(crate) const fn argument(self) -> &'static str {
-        match self {
-            Self::Axum => "axum",
-            Self::Unrecorded => "off",
-            Self::Tail => "tail",
-            Self::All => "all",
-        }
-    }
-}
+/// So often it is looked at; then it is taken as it is.
+const LOOKS: usize = 100;
 
 /// A server that runs.
 pub(crate) struct Server {
@@ -51,9 +26,13 @@ pub(crate) struct Server {
 impl Server {
     /// One that [`serve`] knows by this name.
     pub(crate) fn start(name: &str) -> Result<Self, String> {
-        let program = std::env::current_exe().map_err(|error| error.to_string())?;
+        Self::launch(Command::new(program()?), name)
+    }
+
+    /// The same by a command that runs [`program`].
+    pub(crate) fn launch(mut command: Command, name: &str) -> Result<Self, String> {
         let store = std::env::temp_dir().join(format!("zerver-bench-{}", std::process::id()));
-        let mut child = Command::new(program)
+        let mut child = command
             .args(["serve", name])
             .env("ZERVER_STORE", &store)
             .env(work::ENV, work::rounds_per_ms().to_string())
@@ -84,6 +63,21 @@ impl Server {
         Ok(Duration::from_nanos(total))
     }
 
+    /// The same, once it has done what it had left to do, such as writing down what it recorded.
+    pub(crate) fn cpu_at_rest(&self) -> std::io::Result<Duration> {
+        let mut before = self.cpu()?;
+        for _ in 0..LOOKS {
+            std::thread::sleep(LOOK);
+            let now = self.cpu()?;
+            // The watchdog of a service looks about all the time, for a few microseconds.
+            if now - before < Duration::from_millis(1) {
+                return Ok(now);
+            }
+            before = now;
+        }
+        Ok(before)
+    }
+
     /// How much memory it has, and the most it has had, in bytes.
     pub(crate) fn memory(&self) -> std::io::Result<(u64, u64)> {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
@@ -110,6 +104,11 @@ impl Server {
     }
 }
 
+/// What is running.
+pub(crate) fn program() -> Result<PathBuf, String> {
+    std::env::current_exe().map_err(|error| error.to_string())
+}
+
 /// The processor time of this thread so far.
 pub(crate) fn cpu() -> Result<Duration, String> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").map_err(|error| error.to_string())?;
@@ -119,8 +118,17 @@ pub(crate) fn cpu() -> Result<Duration, String> {
 
 /// Keeps this process, with the threads it will start, on one core, where there are several.
 pub(crate) fn stay_on(core: usize) {
+    stay_among(core..core + 1);
+}
+
+/// Lets it use all cores.
+pub(crate) fn roam() {
+    stay_among(0..rustix::thread::CpuSet::MAX_CPU);
+}
+
+fn stay_among(among: Range<usize>) {
     let mut cores = rustix::thread::CpuSet::new();
-    cores.set(core);
+    among.for_each(|core| cores.set(core));
     // On a machine with one core everything shares it, and the ratios still hold.
     let _ = rustix::thread::sched_setaffinity(None, &cores);
 }
@@ -136,7 +144,7 @@ pub(crate) fn open_many() -> usize {
 }
 
 /// The other side of [`Server::start`].
-pub(crate) fn serve(variant: &str) -> ExitCode {
+pub(crate) fn serve(name: &str) -> ExitCode {
     stay_on(0);
     open_many();
     let ready = |addr: SocketAddr| {
@@ -144,15 +152,13 @@ pub(crate) fn serve(variant: &str) -> ExitCode {
         let _ = std::io::stdout().flush();
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
     };
-    let result = match variant {
-        "axum" => axum_twin::serve(ready),
-        "busy" => busy::serve(ready),
-        "busy-axum" => busy_axum::serve(false, ready),
-        "busy-axum-blocking" => busy_axum::serve(true, ready),
-        "off" => todos::serve(None, ready),
-        "tail" => todos::serve(Some(Policy::Tail(Tail::default())), ready),
-        "all" => todos::serve(Some(Policy::All), ready),
-        _ => Err(format!("there is no server {variant}")),
+    let variant = Variant::ALL.into_iter().find(|variant| variant.argument() == name);
+    let result = match (variant, name) {
+        (Some(variant), _) => variant.serve(ready),
+        (None, "busy") => busy::serve(ready),
+        (None, "busy-axum") => busy_axum::serve(false, ready),
+        (None, "busy-axum-blocking") => busy_axum::serve(true, ready),
+        (None, _) => Err(format!("there is no server {name}")),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

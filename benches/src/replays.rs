@@ -10,7 +10,8 @@ use zerver_recorder::Reader;
 use zerver_replay::{Edits, Opened, Replay, Secrets, World};
 use zerver_trace::{Query, Trace};
 
-use crate::process::{self, Server, Variant};
+use crate::process::{self, Server};
+use crate::variant::Variant;
 use crate::{Plan, load, median, say, todos};
 
 /// So many recorded requests are replayed, again and again.
@@ -51,8 +52,7 @@ fn serve(plan: &Plan) -> Result<(f64, Vec<Opened>), String> {
     let before = server.cpu().map_err(text)?;
     let done = load::run(server.addr(), plan.connections, plan.time).map_err(text)?;
     // What was handed to the writer thread is to be paid for as well.
-    std::thread::sleep(Duration::from_millis(60));
-    let cpu = server.cpu().map_err(text)? - before;
+    let cpu = server.cpu_at_rest().map_err(text)? - before;
     let recorded = server.stop(|store| {
         let reader = Reader::open(store).map_err(|error| error.to_string())?;
         let query = Query { flow: Some("todos-item".to_owned()), limit: Some(TRACES), ..Query::default() };

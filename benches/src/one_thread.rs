@@ -1,0 +1,26 @@
+//! A server of one thread, on a port of its own.
+
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+
+/// Serves until `ready`, which has a thread of its own and is told the address, returns.
+pub(crate) fn serve(
+    ready: impl FnOnce(SocketAddr) + Send + 'static,
+    serve: impl AsyncFnOnce(TcpListener) -> Result<(), String>,
+) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
+        let addr = listener.local_addr().map_err(|error| error.to_string())?;
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        std::thread::spawn(move || {
+            ready(addr);
+            let _ = stop.send(());
+        });
+        tokio::select! {
+            served = serve(listener) => served,
+            _ = stopped => Ok(()),
+        }
+    })
+}
