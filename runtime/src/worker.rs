@@ -152,7 +152,7 @@ impl Worker {
         self.leave_for(Stage::Gentle, GRACE.min(drain)).await;
         self.leave_for(Stage::Firm, drain).await;
         if let Some(low) = &self.service.schedule.low {
-            low.sender_leaves(&self.board);
+            low.door.leaves(&self.board.pass);
         }
         let _ = tokio::time::timeout(drain, self.crew.leave.wait()).await;
     }

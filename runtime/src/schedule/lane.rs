@@ -52,12 +52,12 @@ impl Lane<'_> {
             cells.queued_ns.add(at_ns.saturating_sub(ready_ns));
             cells.yields.add(u64::from(self.last_step.get().is_some_and(|(last, _)| last == step)));
         }
-        self.board.begin(self.id, self.flow, step, self.base_ns + at_ns);
+        self.board.current.begin(self.id.as_u128(), self.flow, step, self.base_ns + at_ns);
     }
 
     /// It has returned.
     pub(crate) fn end(&self, step: u16, at_ns: u64, end_ns: u64) {
-        self.board.end();
+        self.board.current.end();
         self.last_ns.set(end_ns);
         self.last_step.set(Some((step, end_ns)));
         if let Some(cells) = self.board.tally.step(self.flow, step) {
@@ -153,7 +153,7 @@ impl Lane<'_> {
 impl Drop for Lane<'_> {
     /// However it ends, the next one has its turn.
     fn drop(&mut self) {
-        self.board.end();
+        self.board.current.end();
         self.stop();
     }
 }

@@ -221,10 +221,20 @@ impl Drop for Waiter<'_> {
         let now_ns = self.turns.zero.elapsed_ns();
         if self.turns.with(|ready| ready.leave(self.ticket, now_ns)) {
             self.turns.waiting.borrow_mut().remove(&self.ticket);
-        } else if let Ok(Ok(())) = self.receiver.try_recv() {
+            return;
+        }
+        match self.receiver.try_recv() {
             // It had just been given the turn.
-            self.turns.is_given.set(false);
-            self.turns.give();
+            Ok(Ok(())) => {
+                self.turns.is_given.set(false);
+                self.turns.give();
+            }
+            // It was to go to a worker that is idle: another may.
+            Ok(Err(NotHere::Stolen(peer))) => {
+                self.turns.peers.give_up(peer);
+                self.turns.give_away();
+            }
+            Ok(Err(NotHere::Refused(_))) | Err(_) => {}
         }
     }
 }
@@ -373,7 +383,7 @@ mod tests {
             let idle = Arc::new(super::super::Idle::default());
             let (_guests, number) = turns.peers.add(Arc::clone(&idle));
             turns.is_behind.set(true);
-            idle.set(true);
+            idle.sleeps();
             let has_turn = turns.enter(Class::Default, 0, turns.zero.elapsed_ns()).await.unwrap();
             assert!(has_turn, "nobody is before it");
             let go = turns.enter(Class::Default, 0, turns.zero.elapsed_ns()).await;
@@ -385,7 +395,7 @@ mod tests {
             };
             let (default, interactive) = (wait(Class::Default), wait(Class::Interactive));
             settle().await;
-            idle.set(true);
+            idle.sleeps();
             let has_run = tokio::task::spawn_local({
                 let turns = Rc::clone(&turns);
                 async move { turns.enter_again(Class::Default, 0, turns.zero.elapsed_ns()).await }
@@ -394,7 +404,7 @@ mod tests {
             assert_eq!(interactive.await.unwrap(), Err(NotHere::Stolen(number)));
             turns.give_back(Class::Default, 0, 10, has_turn);
             assert_eq!(default.await.unwrap(), Ok(true));
-            idle.set(true);
+            idle.sleeps();
             turns.give_back(Class::Default, 0, 10, true);
             assert!(has_run.await.unwrap(), "what has begun stays");
             turns.give_back(Class::Default, 0, 10, true);

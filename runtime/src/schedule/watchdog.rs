@@ -6,8 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
+use zerver_engine::RequestId;
 
-use super::board::{Board, Running};
+use super::board::Board;
+use super::current::Running;
+use super::low::Low;
 use super::shared::{Shared, Tuning};
 use crate::notice;
 use crate::time::{Zero, nanos};
@@ -17,11 +20,12 @@ use crate::worker::{Message, Outbox};
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The workers of a service that take connections.
-#[derive(Default)]
 pub(crate) struct Watched {
     seats: Mutex<Vec<Seat>>,
     /// Set while the seats are locked.
     is_draining: AtomicBool,
+    /// Where they hand over what is to run at low priority.
+    low: Option<Arc<Low>>,
 }
 
 pub(crate) struct Seat {
@@ -31,6 +35,10 @@ pub(crate) struct Seat {
 }
 
 impl Watched {
+    pub(crate) fn new(low: Option<Arc<Low>>) -> Self {
+        Self { seats: Mutex::default(), is_draining: AtomicBool::new(false), low }
+    }
+
     pub(crate) fn add(&self, seat: Seat) {
         let mut seats = self.lock();
         // It came while all were told.
@@ -55,6 +63,9 @@ impl Watched {
         self.is_draining.store(true, Ordering::Relaxed);
         for seat in &*seats {
             let _ = seat.outbox.send(Message::Drain);
+        }
+        if let Some(low) = &self.low {
+            low.door.closes();
         }
     }
 
@@ -100,26 +111,26 @@ pub(crate) fn watch(
 
 /// Marks a worker as hanging, or as no longer so, and says it.
 fn look(board: &Board, shared: &Shared, now_ns: u64) -> Option<String> {
-    let running = board.running();
+    let running = board.current.running();
     let too_long = |running: &Running| now_ns.saturating_sub(running.since_ns) > nanos(shared.stuck_after);
     match (running.filter(too_long), board.is_stuck()) {
         (Some(running), false) => {
             board.mark(true);
             if let Some(low) = &shared.low {
-                low.sender_leaves(board);
+                low.door.rests(&board.pass);
             }
             let ms = now_ns.saturating_sub(running.since_ns) / 1_000_000;
             let step = shared.step_name(running.flow, running.step);
             let flow = shared.flow_name(running.flow);
             Some(format!(
                 "hangs in {step} of {flow} for {ms} ms, request {}: its connections wait, another worker takes new ones",
-                running.id
+                RequestId::from_u128(running.id)
             ))
         }
         (None, true) => {
             board.mark(false);
             if let Some(low) = &shared.low {
-                low.sender_is_back(board);
+                low.door.goes_on(&board.pass);
             }
             Some("goes on".to_owned())
         }
@@ -150,14 +161,14 @@ pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: 
     let mut told = json!({ "status": status });
     if is_local {
         let worker = |seat: &Seat| {
-            let running = seat.board.running();
+            let running = seat.board.current.running();
             json!({
                 "name": seat.name,
                 "stuck": seat.board.is_stuck(),
                 "running": running.map(|running| json!({
                     "flow": shared.flow_name(running.flow),
                     "step": shared.step_name(running.flow, running.step),
-                    "request": running.id.to_string(),
+                    "request": RequestId::from_u128(running.id).to_string(),
                     "for_ns": now_ns.saturating_sub(running.since_ns),
                 })),
             })
@@ -177,7 +188,7 @@ pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: 
 
 #[cfg(test)]
 mod tests {
-    use zerver_engine::{RequestId, Scheduling};
+    use zerver_engine::Scheduling;
 
     use super::*;
 
@@ -189,12 +200,12 @@ mod tests {
         let board = Board::default();
         let look = |now_ms: u64| look(&board, &shared, now_ms * 1_000_000);
         assert_eq!(look(100), None);
-        board.begin(RequestId::from_u128(7), 0, 1, 100_000_000);
+        board.current.begin(7, 0, 1, 100_000_000);
         assert_eq!((look(105), board.is_stuck()), (None, false));
         let told = look(111).unwrap();
         assert!(told.starts_with("hangs in a step of a flow for 11 ms, request 00000000-0000"), "{told}");
         assert_eq!((look(120), board.is_stuck()), (None, true), "said once");
-        board.end();
+        board.current.end();
         assert_eq!((look(130).as_deref(), board.is_stuck()), (Some("goes on"), false));
     }
 }
