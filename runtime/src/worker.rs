@@ -202,6 +202,7 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.worker.crew.open.fetch_sub(1, Ordering::Relaxed);
+        self.worker.board.disconnects();
         let mut connections = self.worker.connections.borrow_mut();
         connections.remove(&self.number);
         if connections.is_empty() {

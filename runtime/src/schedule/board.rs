@@ -1,8 +1,8 @@
-//! What a worker does at this moment, for other threads to see. Written by the worker, and what it is marked with by the
-//! watchdog.
+//! What a worker does at this moment, for other threads to see. Written by the worker; what it is marked with by the
+//! watchdog, and connections by whoever deals them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use zerver_engine::Flow;
 
@@ -16,6 +16,8 @@ pub(crate) struct Board {
     pub(super) current: Current,
     /// Whether its step has run for too long. Set by the watchdog, and never taken back while that step runs.
     stuck: AtomicBool,
+    /// Open connections, with those that have been dealt to it and not been taken up yet.
+    connections: AtomicUsize,
     /// Whether its thread has ended.
     ended: AtomicBool,
     /// Whether it may hand requests over to threads of low priority.
@@ -35,6 +37,20 @@ impl Board {
     /// Its thread has woken up.
     pub(crate) fn wakes(&self, now_ns: u64) {
         self.tally.wakes(now_ns);
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// It gets one more.
+    pub(super) fn connects(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It has one less.
+    pub(crate) fn disconnects(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(crate) fn is_stuck(&self) -> bool {

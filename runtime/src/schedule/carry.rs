@@ -122,7 +122,6 @@ impl Elsewhere {
             To::Low { is_new } => return carry_low(service, way, class, is_new, live, context).await,
             To::Worker(peer) => peer,
         };
-        Shared::count(&service.schedule.counters.stolen);
         let (back, returned) = oneshot::channel();
         let guest = Way { is_guest: true, ..way };
         worker.crew.peers.give(peer, Guest { live, context: context.clone(), way: guest, back });

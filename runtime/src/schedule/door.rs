@@ -1,8 +1,6 @@
 //! Where threads of low priority wait for requests. Who has a valid pass may hand one over; once nobody has one any more,
 //! and all that was handed over is taken, the threads end.
 
-use std::pin::pin;
-
 use crate::sync::{AtomicU8, AtomicUsize, Notify, Ordering};
 
 pub(crate) struct Door {
@@ -65,9 +63,6 @@ impl Door {
     /// Waits for what `look` finds; it also says whether there is more. None once nothing comes any more.
     pub(crate) async fn next<T>(&self, mut look: impl FnMut() -> Option<(T, bool)>) -> Option<T> {
         loop {
-            // Listens before it looks, so that nothing comes in between unheard.
-            let mut rung = pin!(self.bell.notified());
-            rung.as_mut().enable();
             // Read before it looks, so that all that was handed over by then is found.
             let is_over = self.valid.load(Ordering::Acquire) == 0;
             match look() {
@@ -78,10 +73,12 @@ impl Door {
                     return Some(found);
                 }
                 None if is_over => {
+                    // To the next.
                     self.ring();
                     return None;
                 }
-                None => rung.await,
+                // A ring that comes before it listens is kept for it.
+                None => self.bell.notified().await,
             }
         }
     }
@@ -96,7 +93,6 @@ impl Door {
 
     fn one_less(&self) {
         if self.valid.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.bell.notify_waiters();
             self.ring();
         }
     }

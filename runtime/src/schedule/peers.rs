@@ -72,6 +72,7 @@ impl Guest {
     /// Takes it to its end, or to where it goes elsewhere, unless nobody wants it any more.
     pub(crate) async fn carry(self, worker: Rc<Worker>) {
         let Self { mut live, context, way, mut back } = self;
+        worker.board.tally.steals.add(1);
         let going = pin!(async {
             live.watch.tick();
             let Worker { service, board, turns, .. } = &*worker;

@@ -1,5 +1,6 @@
 //! Looks at the workers from outside: which of them hang in a step, and how all of them are.
 
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,13 +49,25 @@ impl Watched {
         seats.push(seat);
     }
 
-    /// Gives a message to the next worker from `turn` on that does not hang; to any if all do. Where it went.
-    pub(crate) fn send(&self, turn: usize, message: Message) -> Option<usize> {
+    /// Gives a connection to the worker with the fewest; of those with as many, to the next from `turn` on. Who hangs or
+    /// has ended gets none while there is another. Where it went.
+    pub(crate) fn deal(&self, turn: usize, socket: TcpStream, peer: SocketAddr) -> Option<usize> {
         let seats = self.lock();
-        let count = seats.len();
-        let order = (0..count).map(|step| (turn + step) % count);
-        let at = order.clone().find(|&at| !seats[at].board.is_stuck()).or_else(|| order.clone().next())?;
-        seats[at].outbox.send(message).ok().map(|()| at)
+        let order = (0..seats.len()).map(|step| (turn + step) % seats.len());
+        let cost = |at: &usize| {
+            let board = &seats[*at].board;
+            (board.has_ended(), board.is_stuck(), board.connections())
+        };
+        let at = order.min_by_key(cost)?;
+        let Seat { board, outbox, .. } = &seats[at];
+        board.connects();
+        match outbox.send(Message::Connection(socket, peer)) {
+            Ok(()) => Some(at),
+            Err(_) => {
+                board.disconnects();
+                None
+            }
+        }
     }
 
     /// Tells all to drain.
@@ -179,7 +192,8 @@ pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: 
         let [interactive, default, batch] = counters.shed.each_ref().map(count);
         told["shed"] = json!({ "interactive": interactive, "default": default, "batch": batch });
         told["moved"] = count(&counters.moved).into();
-        told["stolen"] = count(&counters.stolen).into();
+        let stolen: u64 = shared.boards().iter().map(|(_, board)| board.tally.steals.get()).sum();
+        told["stolen"] = stolen.into();
         told["overruns"] = count(&counters.overruns).into();
         told["batch_waiting"] = shared.low.as_ref().map_or(0, |low| low.waiting()).into();
     }
@@ -191,6 +205,44 @@ mod tests {
     use zerver_engine::Scheduling;
 
     use super::*;
+    use crate::worker::Inbox;
+
+    /// Workers without threads.
+    fn seats<const N: usize>() -> (Watched, [Arc<Board>; N], Vec<Inbox>) {
+        let (watched, mut inboxes) = (Watched::new(None), Vec::new());
+        let boards = std::array::from_fn(|at| {
+            let (outbox, inbox) = tokio::sync::mpsc::unbounded_channel();
+            inboxes.push(inbox);
+            let board = Arc::new(Board::default());
+            watched.add(Seat { name: format!("worker-{at}"), board: Arc::clone(&board), outbox });
+            board
+        });
+        (watched, boards, inboxes)
+    }
+
+    #[test]
+    fn who_has_the_fewest_connections_gets_the_next() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (watched, boards, mut inboxes) = seats::<3>();
+        let mut turn = 0;
+        let mut deal = || {
+            turn = watched.deal(turn + 1, TcpStream::connect(addr).unwrap(), addr).unwrap();
+            turn
+        };
+        assert_eq!([(); 6].map(|()| deal()), [1, 2, 0, 1, 2, 0], "in turn where all have as many");
+        boards[1].disconnects();
+        boards[1].disconnects();
+        assert_eq!([(); 3].map(|()| deal()), [1, 1, 2], "until all have as many");
+        boards[0].mark(true);
+        assert_eq!([(); 3].map(|()| deal()), [1, 2, 1], "not to who hangs");
+        boards[1].mark(true);
+        boards[2].mark(true);
+        assert_eq!(deal(), 0, "all hang");
+        boards[0].leave();
+        drop(inboxes.remove(0));
+        assert_eq!(deal(), 1, "not to who has ended, though it has the fewest");
+    }
 
     #[test]
     fn a_worker_hangs_until_its_step_returns() {

@@ -4,7 +4,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Condvar, Mutex};
 
 use zerver::prelude::*;
-use zerver::{Often, Rule, Scheduling};
+use zerver::{Often, Rule, Scheduling, Settings};
+use zerver_replay::Measures;
 use zerver_trace::{Capture, Event, Outcome};
 
 use crate::client::{Client, get};
@@ -285,11 +286,37 @@ fn an_idle_worker_runs_requests_of_one_that_has_many() {
     }
     assert!(is_stolen, "in {ROUNDS} rounds");
     let told = clients[0].ask(get("/healthz")).body;
-    assert!(told.contains("\"stolen\":") && !told.contains("\"stolen\":0"), "{told}");
+    let stolen: u64 = measures(&mut clients[0]).workers.iter().map(|worker| worker.steals).sum();
+    assert!(stolen > 0 && told.contains(&format!("\"stolen\":{stolen}")), "{told}");
     running.stop();
     let captures = collector.wait_for(asked);
     assert_eq!(captures.len(), asked, "each ends once");
     assert!(captures.iter().all(|capture| capture.status == 200));
+}
+
+fn measures(client: &mut Client) -> Measures {
+    let answer = client.ask("GET /metrics HTTP/1.1\r\nhost: test\r\naccept: application/json\r\n\r\n");
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+#[test]
+fn new_connections_go_where_others_have_closed() {
+    let (running, _) = start(app().workers(2));
+    let connect = || {
+        let mut client = Client::connect(running.addr());
+        let is_first = client.ask(get("/plain")).body.starts_with("zerver-0 ");
+        (client, is_first)
+    };
+    let clients: Vec<_> = (0..8).map(|_| connect()).collect();
+    let (first, mut second): (Vec<_>, Vec<_>) = clients.into_iter().partition(|(_, is_first)| *is_first);
+    assert_eq!((first.len(), second.len()), (4, 4));
+    drop(first);
+    while measures(&mut second[0].0).workers[0].connections > 0 {}
+    let again: Vec<_> = (0..4).map(|_| connect()).collect();
+    assert!(again.iter().all(|(_, is_first)| *is_first), "all have as many again");
+    let open: Vec<_> = measures(&mut second[0].0).workers.iter().map(|worker| worker.connections).collect();
+    assert_eq!(open[..2], [4, 4]);
+    running.stop();
 }
 
 #[test]
@@ -324,6 +351,38 @@ fn a_worker_that_hangs_is_replaced() {
     assert_eq!(hangs.answer().unwrap().body, "at last");
     while other.ask(get("/healthz")).body.contains("degraded") {}
     assert_eq!(hangs.ask(get("/report")).status, 200);
+    running.stop();
+}
+
+#[test]
+fn batch_goes_on_while_the_only_worker_hangs() {
+    static GATE: Gate = Gate::new();
+    let _opens = Opens(&GATE);
+    #[step]
+    fn hang() -> Response {
+        GATE.pass();
+        Response::text("at last")
+    }
+    let app = app().flow(flow!("hangs", GET "/hangs", steps: [hang])).workers(1).stuck_after(1.millis());
+    let settings = Settings { addr: Some("127.0.0.1:0".to_owned()), ..Settings::default() };
+    let running = app.start(settings).unwrap();
+    let addr = running.addr();
+    let mut hangs = Client::connect(addr);
+    hangs.send(get("/hangs"));
+    GATE.wait_for(1);
+    // As long as there is no other, the worker that hangs gets what connects.
+    let ask = |path| loop {
+        let mut client = Client::connect(addr);
+        client.send(get(path));
+        if client.is_answered_within(100.millis()) {
+            break client.answer().unwrap();
+        }
+    };
+    let told = ask("/healthz").body;
+    assert!(told.contains("degraded"), "{told}");
+    assert!(ask("/report").body.starts_with("zerver-batch-"));
+    GATE.open();
+    assert_eq!(hangs.answer().unwrap().body, "at last");
     running.stop();
 }
 

@@ -9,6 +9,7 @@ use loom::thread;
 
 use crate::in_every_order;
 use crate::recorder::inbox::Inbox;
+use crate::ring::{Receiver, Sender, bounded};
 use crate::schedule::current::Current;
 use crate::schedule::door::{Door, Pass};
 use crate::schedule::held::Held;
@@ -95,25 +96,28 @@ fn who_waits_for_low_priority_is_taken_once_or_taken_back() {
 #[derive(Clone)]
 struct Handed {
     door: Arc<Door>,
-    waiting: Arc<Mutex<Vec<usize>>>,
+    sender: Arc<Sender<()>>,
+    receiver: Arc<Mutex<Receiver<()>>>,
     ran: Count,
 }
 
 impl Handed {
     fn new() -> Self {
-        Self { door: Arc::new(Door::new()), waiting: Arc::default(), ran: Count::default() }
+        let (sender, receiver) = bounded(2);
+        let (sender, receiver) = (Arc::new(sender), Arc::new(Mutex::new(receiver)));
+        Self { door: Arc::new(Door::new()), sender, receiver, ran: Count::default() }
     }
 
-    fn put(&self, item: usize) {
-        self.waiting.lock().unwrap().push(item);
+    fn put(&self) {
+        self.sender.try_send(()).unwrap();
         self.door.ring();
     }
 
     /// What a thread of low priority does.
     fn work(&self) {
         let look = || {
-            let mut waiting = self.waiting.lock().unwrap();
-            waiting.pop().map(|item| (item, !waiting.is_empty()))
+            let receiver = self.receiver.lock().unwrap();
+            receiver.try_recv().map(|()| ((), !receiver.is_empty()))
         };
         while block_on(self.door.next(look)).is_some() {
             self.ran.add();
@@ -133,7 +137,7 @@ fn hand_over(threads: usize, items: usize) {
         let pass = Pass::default();
         handed.door.comes(&pass);
         handed.door.closes();
-        (0..items).for_each(|item| handed.put(item));
+        (0..items).for_each(|_| handed.put());
         handed.door.leaves(&pass);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(handed.ran.get(), items);
@@ -189,7 +193,7 @@ fn while_all_workers_hang_the_threads_stay_for_those_that_replace_them() {
         handed.door.comes(&hangs);
         handed.door.rests(&hangs);
         handed.door.comes(&other);
-        handed.put(1);
+        handed.put();
         handed.door.closes();
         handed.door.leaves(&other);
         low.join().unwrap();

@@ -14,9 +14,9 @@ pub(crate) struct Notify(Mutex<State>);
 struct State {
     has_permit: bool,
     next: usize,
-    listening: VecDeque<(usize, Option<Waker>)>,
-    /// Who has been told and does not know yet, and whether it was told alone.
-    told: Vec<(usize, bool)>,
+    listening: VecDeque<(usize, Waker)>,
+    /// Who has been told and does not know yet.
+    told: Vec<usize>,
 }
 
 pub(crate) struct Notified<'n> {
@@ -37,14 +37,6 @@ impl Notify {
     pub(crate) fn notify_one(&self) {
         wake(self.0.lock().unwrap().tell_one());
     }
-
-    pub(crate) fn notify_waiters(&self) {
-        let mut state = self.0.lock().unwrap();
-        let all = std::mem::take(&mut state.listening);
-        state.told.extend(all.iter().map(|(number, _)| (*number, false)));
-        drop(state);
-        all.into_iter().for_each(|(_, waker)| wake(waker));
-    }
 }
 
 fn wake(waker: Option<Waker>) {
@@ -59,25 +51,18 @@ impl State {
             self.has_permit = true;
             return None;
         };
-        self.told.push((number, true));
-        waker
+        self.told.push(number);
+        Some(waker)
     }
 
-    fn is_told(&mut self, number: usize) -> Option<bool> {
-        let at = self.told.iter().position(|(told, _)| *told == number)?;
-        Some(self.told.swap_remove(at).1)
+    fn is_told(&mut self, number: usize) -> bool {
+        let at = self.told.iter().position(|told| *told == number);
+        at.map(|at| self.told.swap_remove(at)).is_some()
     }
 }
 
 impl Notified<'_> {
-    pub(crate) fn enable(self: Pin<&mut Self>) -> bool {
-        self.get_mut().listen(None)
-    }
-
-    fn listen(&mut self, waker: Option<&Waker>) -> bool {
-        if self.is_done {
-            return true;
-        }
+    fn listen(&mut self, waker: &Waker) -> bool {
         let mut state = self.notify.0.lock().unwrap();
         match self.number {
             None if state.has_permit => {
@@ -88,12 +73,12 @@ impl Notified<'_> {
                 self.number = Some(state.next);
                 let number = state.next;
                 state.next += 1;
-                state.listening.push_back((number, waker.cloned()));
+                state.listening.push_back((number, waker.clone()));
             }
-            Some(number) if state.is_told(number).is_some() => self.is_done = true,
+            Some(number) if state.is_told(number) => self.is_done = true,
             Some(number) => {
                 let own = state.listening.iter_mut().find(|(listening, _)| *listening == number);
-                own.unwrap().1 = waker.cloned();
+                own.unwrap().1.clone_from(waker);
             }
         }
         self.is_done
@@ -104,7 +89,7 @@ impl Future for Notified<'_> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.get_mut().listen(Some(context.waker())) { Poll::Ready(()) } else { Poll::Pending }
+        if self.get_mut().listen(context.waker()) { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
@@ -113,7 +98,7 @@ impl Drop for Notified<'_> {
         let Some(number) = self.number.filter(|_| !self.is_done) else { return };
         let mut state = self.notify.0.lock().unwrap();
         state.listening.retain(|(listening, _)| *listening != number);
-        let next = if state.is_told(number) == Some(true) { state.tell_one() } else { None };
+        let next = if state.is_told(number) { state.tell_one() } else { None };
         drop(state);
         wake(next);
     }
