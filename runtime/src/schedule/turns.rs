@@ -138,6 +138,11 @@ impl Turns {
         }
     }
 
+    /// Whether a step of this flow has overrun lately.
+    pub(super) fn is_suspect(&self, flow: u16) -> bool {
+        self.overruns.borrow().is_suspect(flow)
+    }
+
     /// A step has overrun. Until when its flow is to run at low priority, if it does so often.
     pub(super) fn overran(&self, flow: u16, step: u16, now_ns: u64) -> Option<u64> {
         self.overruns.borrow_mut().overran(flow, step, now_ns)
@@ -357,6 +362,29 @@ mod tests {
             go_on.notify_one();
             settle().await;
             assert!(!turns.others_wait() && !turns.is_given.get());
+        });
+    }
+
+    #[test]
+    fn who_leaves_on_its_way_to_an_idle_worker_lets_another_go() {
+        run(async {
+            let turns = turns(|_| ());
+            let idle = Arc::new(super::super::Idle::default());
+            let (_guests, number) = turns.peers.add(Arc::clone(&idle));
+            turns.is_behind.set(true);
+            let has_turn = turns.enter(Class::Default, 0, turns.zero.elapsed_ns()).await.unwrap();
+            let wait = |class| {
+                let turns = Rc::clone(&turns);
+                tokio::task::spawn_local(async move { turns.enter(class, 0, turns.zero.elapsed_ns()).await })
+            };
+            let (leaves, other) = (wait(Class::Interactive), wait(Class::Default));
+            settle().await;
+            idle.sleeps();
+            turns.give_away();
+            leaves.abort();
+            assert_eq!(other.await.unwrap(), Err(NotHere::Stolen(number)));
+            turns.give_back(Class::Default, 0, 10, has_turn);
+            assert!(!turns.others_wait() && turns.waiting.borrow().is_empty());
         });
     }
 

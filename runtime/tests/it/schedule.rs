@@ -249,6 +249,29 @@ fn a_flow_whose_step_overruns_often_moves_to_low_priority() {
     running.stop();
 }
 
+#[test]
+fn a_step_that_blocks_overruns_although_it_uses_no_processor() {
+    /// Never opened: each passing takes as long as it waits at most.
+    static NEVER: Mutex<()> = Mutex::new(());
+    static CHANGED: Condvar = Condvar::new();
+    #[step]
+    fn block() -> Response {
+        drop(CHANGED.wait_timeout_while(NEVER.lock().unwrap(), 2.millis(), |()| true).unwrap());
+        Response::text("done")
+    }
+    let mut scheduling = Scheduling { overruns: Often { times: 3, of: 4 }, ..Scheduling::default() };
+    scheduling.default.quantum_ns = 1_000_000;
+    let app = App::new().flow(flow!("blocks", GET "/blocks", steps: [block])).scheduling(scheduling);
+    let (running, collector) = start(app);
+    let mut client = Client::connect(running.addr());
+    for _ in 0..4 {
+        assert_eq!(client.ask(get("/blocks")).status, 200);
+    }
+    let captures = collector.wait_for(4);
+    assert_eq!(moves(&captures[3]), ["default to batch: block overruns its time often"]);
+    running.stop();
+}
+
 /// Lets others go first in the midst of its work.
 #[step]
 fn busy(progress: Option<u32>) -> Decision<(), u32> {
@@ -348,7 +371,9 @@ fn a_worker_that_hangs_is_replaced() {
         assert_eq!(Client::connect(addr).ask(get("/report")).status, 200, "new ones go elsewhere");
     }
     GATE.open();
-    assert_eq!(hangs.answer().unwrap().body, "at last");
+    let answer = hangs.answer().unwrap();
+    let id = answer.header("x-request-id").unwrap();
+    assert!(answer.body == "at last" && told.contains(&format!(r#""request":"{id}""#)), "{id}: {told}");
     while other.ask(get("/healthz")).body.contains("degraded") {}
     assert_eq!(hangs.ask(get("/report")).status, 200);
     running.stop();
