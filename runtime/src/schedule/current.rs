@@ -44,6 +44,6 @@ impl Current {
         let step = self.step.load(Ordering::Relaxed);
         let id = u128::from(self.id_high.load(Ordering::Relaxed)) << 64
             | u128::from(self.id_low.load(Ordering::Relaxed));
-        (since_ns > 0).then(|| Running { since_ns, flow: (step >> 16) as u16, step: step as u16, id })
+        (since_ns > 0).then_some(Running { since_ns, flow: (step >> 16) as u16, step: step as u16, id })
     }
 }
