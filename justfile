@@ -8,6 +8,10 @@ verify:
 test:
     cargo test --workspace
 
+# Where threads meet, in every order in which they may come (loom).
+threads:
+    cargo test -p zerver-threads
+
 # Format, lint, and check the documentation.
 lint:
     cargo fmt --all --check

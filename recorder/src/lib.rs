@@ -1,6 +1,6 @@
 //! Writes traces to an embedded store, and reads them back while they are being written.
 //!
-//! The writing side: [`Recorder`] takes captures through its sink (`queue`), on whose way the policy decides what is
+//! The writing side: [`Recorder`] takes captures through its sink (`queue`, `inbox`), on whose way the policy decides what is
 //! kept (`policy`). Its thread (`writer`) describes them (`describe`), each value of a block once (`known`), takes the
 //! secrets out (`secrets`, `words`, `seal`), fills blocks (`block`, `row`), removes what is too old (`retention`), and commits (`store`, the only one that names
 //! redb). The reading side: [`Reader`] and `find`. Bytes are laid out by `format` alone. Beside the two: [`portable`]
@@ -20,6 +20,7 @@ mod format;
 #[doc(hidden)]
 pub mod fuzzing;
 mod import;
+mod inbox;
 mod known;
 mod opened;
 mod overlay;
@@ -40,6 +41,7 @@ mod seal;
 mod secrets;
 mod shared;
 mod store;
+mod sync;
 mod teller;
 mod words;
 mod writer;

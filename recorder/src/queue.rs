@@ -1,13 +1,13 @@
 //! The way from the workers to the writer: bounded, and never waited for. Whether a capture is kept is decided here, on
 //! the worker that made it, so that what is not kept is freed where it was allocated.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread::Thread;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 use zerver_trace::{Capture, EventSink, Kept};
 
+use crate::inbox::Inbox;
 use crate::policy::{Judge, Policy, Rate, Tail};
 use crate::quiet;
 
@@ -19,16 +19,12 @@ pub(crate) type Accepted = (Box<Capture>, Kept);
 
 /// The workers' end.
 pub(crate) struct Queue {
-    sender: Sender<Accepted>,
-    /// Whether the writer sleeps until it is woken; while it naps, it is left alone, for waking it costs more than all
-    /// else here.
-    asleep: AtomicBool,
-    writer: OnceLock<Thread>,
+    /// The writer takes from it.
+    pub(crate) inbox: Inbox<Accepted>,
     /// Whether all are kept, unjudged.
     keeps_all: AtomicBool,
     shards: Vec<Shard>,
     rate: Arc<Rate>,
-    overflowed: AtomicU64,
 }
 
 /// On a cache line of its own.
@@ -47,7 +43,7 @@ thread_local! {
 
 impl Queue {
     pub(crate) fn new(policy: &Policy, len: usize) -> (Arc<Self>, Receiver<Accepted>) {
-        let (sender, receiver) = crossbeam_channel::bounded(len.max(1));
+        let (inbox, receiver) = Inbox::new(len.max(1));
         let tail = match policy {
             Policy::All => Tail::default(),
             Policy::Tail(tail) => tail.clone(),
@@ -58,15 +54,7 @@ impl Queue {
             not_kept: AtomicU64::new(0),
         };
         let shards = std::iter::repeat_with(shard).take(SHARDS).collect();
-        let queue = Self {
-            sender,
-            asleep: AtomicBool::new(false),
-            writer: OnceLock::new(),
-            keeps_all: AtomicBool::new(*policy == Policy::All),
-            shards,
-            rate,
-            overflowed: AtomicU64::new(0),
-        };
+        let queue = Self { inbox, keeps_all: AtomicBool::new(*policy == Policy::All), shards, rate };
         (Arc::new(queue), receiver)
     }
 
@@ -79,14 +67,6 @@ impl Queue {
             }
         }
         self.keeps_all.store(*policy == Policy::All, Ordering::Relaxed);
-    }
-
-    pub(crate) fn waiting(&self) -> u64 {
-        self.sender.len() as u64
-    }
-
-    pub(crate) fn overflowed(&self) -> u64 {
-        self.overflowed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn not_kept(&self) -> u64 {
@@ -112,40 +92,13 @@ impl Queue {
         shards[first % SHARDS].not_kept.fetch_add(1, Ordering::Relaxed);
         None
     }
-
-    /// Says which thread is the writer; called by itself.
-    pub(crate) fn attach(&self) {
-        let _ = self.writer.set(std::thread::current());
-    }
-
-    /// Says that the writer is about to sleep. If that is not so any more, there is something in the queue.
-    pub(crate) fn going_to_sleep(&self) {
-        self.asleep.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-    }
-
-    pub(crate) fn awake(&self) {
-        self.asleep.store(false, Ordering::Relaxed);
-    }
-
-    pub(crate) fn wake(&self) {
-        if let Some(writer) = self.writer.get() {
-            writer.unpark();
-        }
-    }
 }
 
 impl EventSink for Queue {
     fn accept(&self, capture: Box<Capture>) {
         let Some(kept) = self.judge(&capture) else { return forget(capture) };
-        if let Err(back) = self.sender.try_send((capture, kept)) {
-            self.overflowed.fetch_add(1, Ordering::Relaxed);
-            return forget(back.into_inner().0);
-        }
-        // Against the fence in `going_to_sleep`: either the writer sees the capture, or this sees that it sleeps.
-        fence(Ordering::SeqCst);
-        if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::Relaxed) {
-            self.wake();
+        if let Err((capture, _)) = self.inbox.put((capture, kept)) {
+            forget(capture);
         }
     }
 }

@@ -86,10 +86,10 @@ impl Shared {
     pub(crate) fn status(&self) -> Status {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Status {
-            waiting: self.queue.waiting(),
+            waiting: self.queue.inbox.waiting(),
             recorded: count(&self.counts.recorded),
             not_kept: self.queue.not_kept(),
-            overflowed: self.queue.overflowed(),
+            overflowed: self.queue.inbox.overflowed(),
             lost: count(&self.counts.lost),
             commits: count(&self.counts.commits),
             bytes_on_disk: count(&self.counts.bytes_on_disk),
@@ -126,7 +126,7 @@ impl Shared {
     pub(crate) fn declare(&self, flows: Vec<Arc<FlowInfo>>) {
         *lock(&self.declared) = Some(flows);
         self.has_declared.store(true, Ordering::Release);
-        self.queue.wake();
+        self.queue.inbox.wake();
     }
 
     pub(crate) fn take_declared(&self) -> Option<Vec<Arc<FlowInfo>>> {
@@ -138,7 +138,7 @@ impl Shared {
 
     pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::Release);
-        self.queue.wake();
+        self.queue.inbox.wake();
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -147,7 +147,7 @@ impl Shared {
 
     pub(crate) fn flush(&self) {
         let wanted = self.flush_wanted.fetch_add(1, Ordering::AcqRel) + 1;
-        self.queue.wake();
+        self.queue.inbox.wake();
         let mut flushed = lock(&self.flushed);
         while *flushed < wanted {
             flushed = self.flush_done.wait(flushed).unwrap_or_else(PoisonError::into_inner);

@@ -54,7 +54,7 @@ impl Teller {
     /// Nothing could be written. That is told once for each pause.
     pub(crate) fn paused(&mut self, why: String) {
         if self.paused_at.is_none() {
-            self.paused_at = Some(self.shared.queue.overflowed());
+            self.paused_at = Some(self.shared.queue.inbox.overflowed());
             self.told_at = None;
             self.shared.tell(&Change::Paused { why: why.clone() });
         }
@@ -65,7 +65,7 @@ impl Teller {
     pub(crate) fn resumed(&mut self) {
         self.shared.set_paused(None);
         if let Some(before) = self.paused_at.take() {
-            self.told = self.shared.queue.overflowed();
+            self.told = self.shared.queue.inbox.overflowed();
             self.told_at = None;
             self.shared.tell(&Change::Resumed { dropped: self.told - before });
         }
@@ -73,7 +73,7 @@ impl Teller {
 
     /// Looks whether requests were dropped. While recording is paused that is told once, and in full at its end.
     pub(crate) fn look(&mut self) {
-        let overflowed = self.shared.queue.overflowed();
+        let overflowed = self.shared.queue.inbox.overflowed();
         let is_soon = self.told_at.is_some_and(|at| self.paused_at.is_some() || at.elapsed() < PAUSE);
         if overflowed > self.told && !is_soon {
             self.shared.tell(&Change::Overflowed {

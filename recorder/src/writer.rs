@@ -108,7 +108,7 @@ impl Writer {
     }
 
     pub(crate) fn run(mut self) {
-        self.shared.queue.attach();
+        self.shared.queue.inbox.attach();
         loop {
             // Read before the queue is, so that all that came before them is written before they are answered.
             let (closing, flush) = (self.shared.is_closing(), self.shared.flush_wanted());
@@ -193,7 +193,7 @@ impl Writer {
 
     /// Puts the block as it is now into the batch.
     fn write_block(&mut self) {
-        let (not_kept, overflowed) = (self.shared.queue.not_kept(), self.shared.queue.overflowed());
+        let (not_kept, overflowed) = (self.shared.queue.not_kept(), self.shared.queue.inbox.overflowed());
         self.open.head.not_kept += not_kept - self.not_kept;
         self.open.head.overflowed += overflowed - self.overflowed;
         (self.not_kept, self.overflowed) = (not_kept, overflowed);
@@ -243,7 +243,7 @@ impl Writer {
             traces: self.retention.traces(),
             recorded: self.extent.recorded + self.pending,
             not_kept: self.extent.not_kept + self.shared.queue.not_kept(),
-            overflowed: self.extent.overflowed + self.shared.queue.overflowed(),
+            overflowed: self.extent.overflowed + self.shared.queue.inbox.overflowed(),
         };
         let (table, key, record) = totals.record();
         self.batch.put(table, key, record);
@@ -314,11 +314,7 @@ impl Writer {
             };
             return std::thread::park_timeout(until.min(nap));
         }
-        self.shared.queue.going_to_sleep();
-        if self.receiver.is_empty() {
-            std::thread::park_timeout(HOUSEKEEPING);
-        }
-        self.shared.queue.awake();
+        self.shared.queue.inbox.sleep(&self.receiver, HOUSEKEEPING);
     }
 
     fn finish(&mut self) {

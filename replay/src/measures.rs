@@ -59,6 +59,10 @@ pub struct WorkerMeasures {
     pub busy_ns: u64,
     /// Whether it hangs in a step.
     pub stuck: bool,
+    /// Requests that it ran for another.
+    pub steals: u64,
+    /// Connections that are open on it.
+    pub connections: u64,
 }
 
 /// One step of one flow.

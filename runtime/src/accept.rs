@@ -1,4 +1,4 @@
-//! Accepts connections and deals them to the workers in turn, on a thread of its own: no worker that hangs holds it up.
+//! Accepts connections and deals them evenly to the workers, on a thread of its own: no worker that hangs holds it up.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -11,7 +11,6 @@ use tokio::sync::oneshot;
 
 use crate::notice;
 use crate::schedule::Watched;
-use crate::worker::Message;
 
 /// How long to wait when the system has no more connections to give, such as without file descriptors; doubled each
 /// time.
@@ -92,12 +91,12 @@ impl Acceptor {
         }
     }
 
-    /// Hands a connection to the worker whose turn it is.
+    /// Hands a connection to a worker.
     fn deal(&mut self, socket: TcpStream, peer: SocketAddr) {
         // Answers go out at once. Where that cannot be had, they go out later.
         let _ = socket.set_nodelay(true);
         self.open.fetch_add(1, Ordering::Relaxed);
-        match self.workers.send(self.turn + 1, Message::Connection(socket, peer)) {
+        match self.workers.deal(self.turn + 1, socket, peer) {
             Some(turn) => self.turn = turn,
             None => drop(self.open.fetch_sub(1, Ordering::Relaxed)),
         }

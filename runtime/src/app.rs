@@ -238,7 +238,7 @@ impl App {
         let live = Live::open(self.interpreters, self.live).map_err(StartError::Live)?;
         let workers = config.workers.unwrap_or_else(cores).max(1);
         let low_workers = config.batch_workers.unwrap_or_else(cores);
-        let low = (low_workers > 0).then(|| Arc::new(Low::new(&config.scheduling, workers)));
+        let low = (low_workers > 0).then(|| Arc::new(Low::new(&config.scheduling)));
         let tuning = Tuning { scheduling: config.scheduling, rules: config.rules, deadline: config.deadline };
         let service = Service {
             router,

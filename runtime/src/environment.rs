@@ -12,12 +12,23 @@
 //! | `ZERVER_CATALOG` | `1` to print the flows as JSON, and no more |
 //! | `ZERVER_SETTINGS` | `1` to print the settings as JSON, and no more |
 //! | `ZERVER_IPC` | a unix socket on which somebody asks for replays; it does that, and no more |
+//!
+//! Any other that begins with `ZERVER_` is told as a mistake.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use zerver_replay::nearest;
+
 use crate::StartError;
-use crate::config::{Config, Layers};
+use crate::config::{Config, Layers, variables};
+
+/// What the names of all variables of zerver begin with.
+const PREFIX: &str = "ZERVER_";
+/// Those that are no settings, after the prefix; the theme is the terminal UI's.
+const OTHERS: [&str; 7] = ["CONFIG", "DEV", "TWICE", "CATALOG", "SETTINGS", "IPC", "THEME"];
+/// What those of tests and benchmarks begin with, after the prefix.
+const TESTS: [&str; 2] = ["TEST_", "BENCH_"];
 
 /// The file of settings, where no other is named.
 const FILE: &str = "zerver.toml";
@@ -48,6 +59,14 @@ impl Environment {
         Layers::new(program, self.config.clone().or_else(found), |name| std::env::var_os(name))
     }
 
+    /// The variables of zerver's that nothing reads, each with what is probably meant.
+    pub(crate) fn mistakes() -> Vec<String> {
+        let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+        let mut mistakes: Vec<_> = names.filter_map(|name| mistake(&name)).collect();
+        mistakes.sort_unstable();
+        mistakes
+    }
+
     fn of(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, StartError> {
         let flag = |name: &str| match get(name) {
             None => Ok(None),
@@ -74,12 +93,46 @@ impl Environment {
     }
 }
 
+fn mistake(name: &str) -> Option<String> {
+    let own = name.strip_prefix(PREFIX)?;
+    if TESTS.iter().any(|test| own.starts_with(test)) {
+        return None;
+    }
+    let others = OTHERS.map(|other| format!("{PREFIX}{other}"));
+    let known: Vec<_> = variables().chain(others.map(|other| (other.clone(), other))).collect();
+    if known.iter().any(|(_, variable)| variable == name) {
+        return None;
+    }
+    // What all have in common says nothing of who is meant.
+    let near = nearest(own, known.iter().filter_map(|(written, _)| written.strip_prefix(PREFIX)));
+    let is_near = |(written, _): &&(String, String)| written.strip_prefix(PREFIX) == near;
+    Some(match known.iter().find(is_near) {
+        Some((_, variable)) => format!("nothing reads {name}; is it {variable}?"),
+        None => format!("nothing reads {name}; `zerver config` shows all settings there are"),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn of(name: &'static str, value: &str) -> Result<Environment, String> {
         Environment::of(|asked| (asked == name).then(|| value.into())).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_name_that_nothing_reads_is_told_with_what_is_meant() {
+        let check = |name: &str, told: Option<&str>| assert_eq!(mistake(name).as_deref(), told);
+        check("ZERVER_WORKRES", Some("nothing reads ZERVER_WORKRES; is it ZERVER_WORKERS?"));
+        check("ZERVER_ADRESS", Some("nothing reads ZERVER_ADRESS; is it ZERVER_ADDR?"));
+        check("ZERVER_RECORDING_KEEP", Some("nothing reads ZERVER_RECORDING_KEEP; is it ZERVER_RECORD?"));
+        check(
+            "ZERVER_ENTIRELY_ELSE",
+            Some("nothing reads ZERVER_ENTIRELY_ELSE; `zerver config` shows all settings there are"),
+        );
+        for known in ["ZERVER_STORE", "ZERVER_IPC", "ZERVER_THEME", "ZERVER_TEST_KV", "ZERVERS", "PATH"] {
+            check(known, None);
+        }
     }
 
     #[test]

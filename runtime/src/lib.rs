@@ -33,6 +33,7 @@ mod script;
 mod service;
 mod shell;
 mod start_error;
+mod sync;
 mod time;
 mod twice;
 mod worker;

@@ -53,6 +53,9 @@ fn try_run(app: App) -> Result<(), StartError> {
     if environment.catalog {
         return print(&app.catalog()?);
     }
+    if environment.ipc.is_none() {
+        Environment::mistakes().iter().for_each(|mistake| notice::warn(mistake));
+    }
     let layers = environment.layers(app.config().clone());
     let loaded = layers.load()?;
     if environment.settings {

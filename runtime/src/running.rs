@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{Barrier, oneshot};
 
 use crate::accept::Acceptor;
-use crate::schedule::{self, Board, Idle, Seat, Tuning};
+use crate::schedule::{self, Board, Idle, Low, Seat, Tuning, Watched};
 use crate::service::Service;
 use crate::time::Zero;
 use crate::worker::{Crew, Worker};
@@ -69,12 +69,13 @@ impl Running {
     ) -> Result<Self, StartError> {
         let addr = listener.local_addr().map_err(StartError::Worker)?;
         let limit = service.limits.connections;
+        let low = service.schedule.low.clone();
         let crew = Crew {
             zero: Arc::new(Zero::now()),
             open: Arc::new(AtomicUsize::new(0)),
             leave: Arc::new(Barrier::new(workers + low_workers)),
             peers: Arc::default(),
-            watched: Arc::default(),
+            watched: Arc::new(Watched::new(low)),
         };
         let place = Place { service: Arc::new(service), crew, threads: Arc::default() };
         let (threads, crew, service) =
@@ -152,6 +153,9 @@ impl Place {
         let (guests, _) = self.crew.peers.add(Arc::clone(&idle));
         let (service, crew) = (Arc::clone(&self.service), self.crew.clone());
         let own = Arc::clone(&board);
+        if let Some(low) = &service.schedule.low {
+            low.door.comes(&board.pass);
+        }
         self.thread(name, board, move |ready| {
             let set_up = || {
                 let runtime = runtime(Some((Arc::clone(&slept), idle)), Some((&own, &crew.zero)))?;
@@ -214,9 +218,6 @@ impl Place {
         let watch = move || {
             let Self { service, crew, .. } = &self;
             schedule::watch(&crew.watched, &service.schedule, &crew.zero, &stopped, || {
-                if let Some(low) = &service.schedule.low {
-                    low.sender_comes();
-                }
                 if let Err(error) = self.worker(next.fetch_add(1, Ordering::Relaxed)) {
                     notice::warn(&format!("cannot start a worker: {error}"));
                 }
@@ -234,7 +235,8 @@ impl Place {
         work: impl FnOnce(mpsc::Sender<io::Result<()>>) + Send + 'static,
     ) -> io::Result<()> {
         let (ready, is_ready) = mpsc::channel();
-        let ends = Ends { threads: Arc::clone(&self.threads), board: Arc::clone(&board) };
+        let low = self.service.schedule.low.clone();
+        let ends = Ends { threads: Arc::clone(&self.threads), board: Arc::clone(&board), low };
         let work = move || {
             let _ends = ends;
             work(ready);
@@ -249,10 +251,15 @@ impl Place {
 struct Ends {
     threads: Arc<Threads>,
     board: Arc<Board>,
+    low: Option<Arc<Low>>,
 }
 
 impl Drop for Ends {
     fn drop(&mut self) {
+        // A thread that has panicked did not say so.
+        if let Some(low) = &self.low {
+            low.door.leaves(&self.board.pass);
+        }
         self.threads.ended(&self.board);
     }
 }
@@ -269,14 +276,14 @@ fn runtime(
         builder.on_thread_park(move || {
             if let Some((slept, idle)) = &sleep {
                 slept.store(true, Ordering::Relaxed);
-                idle.set(true);
+                idle.sleeps();
             }
             sleeping.sleeps(zero_then.elapsed_ns());
         });
         let (board, zero) = (Arc::clone(board), Arc::clone(zero));
         builder.on_thread_unpark(move || {
             if let Some(idle) = &wakes {
-                idle.set(false);
+                idle.wakes();
             }
             board.wakes(zero.elapsed_ns());
         });

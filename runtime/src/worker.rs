@@ -152,7 +152,7 @@ impl Worker {
         self.leave_for(Stage::Gentle, GRACE.min(drain)).await;
         self.leave_for(Stage::Firm, drain).await;
         if let Some(low) = &self.service.schedule.low {
-            low.sender_leaves(&self.board);
+            low.door.leaves(&self.board.pass);
         }
         let _ = tokio::time::timeout(drain, self.crew.leave.wait()).await;
     }
@@ -202,6 +202,7 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.worker.crew.open.fetch_sub(1, Ordering::Relaxed);
+        self.worker.board.disconnects();
         let mut connections = self.worker.connections.borrow_mut();
         connections.remove(&self.number);
         if connections.is_empty() {

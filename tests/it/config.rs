@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::harness::{Dev, Place, programs};
+use crate::harness::{Dev, Place, Ran, programs};
 
 #[test]
 fn config_tells_values_and_who_said_them() {
@@ -25,6 +25,16 @@ fn config_tells_values_and_who_said_them() {
     let ran = place.zerver(&["config", "--exe", todos]);
     let wrong = "zerver.toml:2: there is no setting batch.quantun; is it batch.quantum?";
     assert!(ran.code == Some(2) && ran.err.contains(wrong), "{ran:?}");
+}
+
+#[test]
+fn a_variable_that_nothing_reads_is_told() {
+    let place = Place::new();
+    let todos = programs().todos.to_str().unwrap();
+    let mut command = place.command(&["config", "--exe", todos]);
+    let ran = Ran::of(command.env("ZERVER_WORKRES", "3").output().unwrap());
+    let told = "warning: nothing reads ZERVER_WORKRES; is it ZERVER_WORKERS?";
+    assert!(ran.code == Some(0) && ran.err.lines().any(|line| line == told), "{ran:?}");
 }
 
 /// What a request by this path is given as its class.

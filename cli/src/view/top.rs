@@ -76,7 +76,13 @@ fn classes(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usiz
 }
 
 fn workers(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usize>) -> String {
-    let mut table = Table::new(&[Column::Shrinks("worker"), Column::Right("busy"), Column::Left("")]);
+    let mut table = Table::new(&[
+        Column::Shrinks("worker"),
+        Column::Right("busy"),
+        Column::Right("connections"),
+        Column::Right("steals"),
+        Column::Left(""),
+    ]);
     let none = WorkerMeasures::default();
     for worker in &now.workers {
         let was = before.workers.iter().find(|was| was.name == worker.name).unwrap_or(&none);
@@ -84,6 +90,8 @@ fn workers(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usiz
         table.row(vec![
             (style::STRONG, clean(&worker.name).into_owned()),
             (style::PLAIN, format!("{:.0}%", busy.min(1.0) * 100.0)),
+            (style::PLAIN, number(worker.connections)),
+            (style::PLAIN, number(worker.steals)),
             (style::BAD, if worker.stuck { "hangs" } else { "" }.to_owned()),
         ]);
     }
@@ -169,7 +177,13 @@ mod tests {
             overruns: 1,
             ..StepMeasures::default()
         };
-        let worker = |busy_ns| WorkerMeasures { name: "zerver-0".to_owned(), busy_ns, stuck: true };
+        let worker = |busy_ns| WorkerMeasures {
+            name: "zerver-0".to_owned(),
+            busy_ns,
+            stuck: true,
+            steals: 12,
+            connections: 3,
+        };
         let before = Measures {
             uptime_ns: 1_000_000_000,
             classes: vec![class(10, 1, 1_000)],
@@ -201,8 +215,8 @@ mod tests {
         class        requests/s  waiting  waits/s     wait  sent away  aged  left
         interactive         500        3      1.0  2.00 ms          2     -     -
 
-        worker    busy
-        zerver-0   25%  hangs
+        worker    busy  connections  steals
+        zerver-0   25%            3      12  hangs
 
         flow   step           runs/s  queued  executing  waiting  yields  overruns
         todos  load\u{1b}[2J     500    0 ns     5.0 µs  2.00 ms       -         1

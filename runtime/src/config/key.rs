@@ -76,6 +76,13 @@ pub(super) const KEYS: &[Key] = &[
     fixed("recording.token"),
 ];
 
+/// The environment variables of all of them, each under its own name, and the name that it would have if it were not
+/// shorter.
+pub(crate) fn variables() -> impl Iterator<Item = (String, String)> {
+    let names = |key: &Key| [(key.variable(), key.variable()), (key.long_variable(), key.variable())];
+    KEYS.iter().flat_map(names)
+}
+
 impl Key {
     pub(super) fn named(name: &str) -> Option<Self> {
         KEYS.iter().find(|key| key.name == name).copied()
@@ -88,8 +95,12 @@ impl Key {
             "recording.keep" => "ZERVER_RECORD".to_owned(),
             "recording.store" => "ZERVER_STORE".to_owned(),
             "recording.token" => "ZERVER_RECORD_TOKEN".to_owned(),
-            name => format!("ZERVER_{}", name.replace('.', "_").to_uppercase()),
+            _ => self.long_variable(),
         }
+    }
+
+    fn long_variable(self) -> String {
+        format!("ZERVER_{}", self.name.replace('.', "_").to_uppercase())
     }
 
     /// Where its value is.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use zerver_engine::Scheduling;
 
 pub(crate) use field::STORE;
+pub(crate) use key::variables;
 pub(crate) use layers::{Layers, Loaded};
 
 use crate::schedule::Rule;

@@ -1,37 +1,27 @@
-//! What a worker does at this moment, for other threads to see. Written by the worker alone, a few plain stores for each
-//! step.
+//! What a worker does at this moment, for other threads to see. Written by the worker; what it is marked with by the
+//! watchdog, and connections by whoever deals them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use zerver_engine::{Flow, RequestId};
+use zerver_engine::Flow;
 
+use super::current::Current;
+use super::door::Pass;
 use super::tally::Tally;
 
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     pub(super) tally: Tally,
-    /// Since when a step runs; 0 if none does.
-    since_ns: AtomicU64,
-    /// Its flow and its position in that.
-    step: AtomicU64,
-    id_high: AtomicU64,
-    id_low: AtomicU64,
-    /// Whether it has run for too long. Set by the watchdog, and never taken back while that step runs.
+    pub(super) current: Current,
+    /// Whether its step has run for too long. Set by the watchdog, and never taken back while that step runs.
     stuck: AtomicBool,
+    /// Open connections, with those that have been dealt to it and not been taken up yet.
+    connections: AtomicUsize,
     /// Whether its thread has ended.
     ended: AtomicBool,
-    /// Whether it does not hand over requests to threads of low priority any more.
-    silent: AtomicBool,
-}
-
-/// A step that runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Running {
-    pub(crate) since_ns: u64,
-    pub(crate) flow: u16,
-    pub(crate) step: u16,
-    pub(crate) id: RequestId,
+    /// Whether it may hand requests over to threads of low priority.
+    pub(crate) pass: Pass,
 }
 
 impl Board {
@@ -49,33 +39,18 @@ impl Board {
         self.tally.wakes(now_ns);
     }
 
-    /// A step begins. The time is that of the service, and not 0.
-    pub(super) fn begin(&self, id: RequestId, flow: u16, step: u16, at_ns: u64) {
-        let id = id.as_u128();
-        self.id_high.store((id >> 64) as u64, Ordering::Relaxed);
-        self.id_low.store(id as u64, Ordering::Relaxed);
-        self.step.store(u64::from(flow) << 16 | u64::from(step), Ordering::Relaxed);
-        self.since_ns.store(at_ns.max(1), Ordering::Release);
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
-    /// It has returned.
-    pub(super) fn end(&self) {
-        self.since_ns.store(0, Ordering::Release);
+    /// It gets one more.
+    pub(super) fn connects(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The step that runs, if one does. While steps come and go its parts may be those of two; of one that stays they are
-    /// its own.
-    pub(super) fn running(&self) -> Option<Running> {
-        let since_ns = self.since_ns.load(Ordering::Acquire);
-        let step = self.step.load(Ordering::Relaxed);
-        let id = u128::from(self.id_high.load(Ordering::Relaxed)) << 64
-            | u128::from(self.id_low.load(Ordering::Relaxed));
-        (since_ns > 0).then(|| Running {
-            since_ns,
-            flow: (step >> 16) as u16,
-            step: step as u16,
-            id: RequestId::from_u128(id),
-        })
+    /// It has one less.
+    pub(crate) fn disconnects(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(crate) fn is_stuck(&self) -> bool {
@@ -84,11 +59,6 @@ impl Board {
 
     pub(super) fn mark(&self, stuck: bool) {
         self.stuck.store(stuck, Ordering::Release);
-    }
-
-    /// Whether that is new.
-    pub(super) fn be_silent(&self, silent: bool) -> bool {
-        self.silent.swap(silent, Ordering::AcqRel) != silent
     }
 
     pub(crate) fn leave(&self) {

@@ -122,7 +122,6 @@ impl Elsewhere {
             To::Low { is_new } => return carry_low(service, way, class, is_new, live, context).await,
             To::Worker(peer) => peer,
         };
-        Shared::count(&service.schedule.counters.stolen);
         let (back, returned) = oneshot::channel();
         let guest = Way { is_guest: true, ..way };
         worker.crew.peers.give(peer, Guest { live, context: context.clone(), way: guest, back });
@@ -267,6 +266,8 @@ pub(super) async fn here(
         has_turn: Cell::new(has_turn),
         ran_ns: Cell::new(0),
         slow_step: Cell::new(None),
+        is_suspect: Cell::new(turns.is_some_and(|turns| turns.is_suspect(way.flow))),
+        kept_ns: Cell::new(None),
         last_step: Cell::new(None),
     };
     let drove = drive(job, watch, &service.interpreters, context, way.deadline_ns, &lane).await;

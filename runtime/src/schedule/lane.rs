@@ -5,6 +5,7 @@ use std::cell::Cell;
 use zerver_engine::{Class, RequestId};
 
 use super::board::Board;
+use super::kept;
 use super::shared::Shared;
 use super::turns::Turns;
 use crate::time::Stopwatch;
@@ -40,6 +41,10 @@ pub(crate) struct Lane<'w> {
     /// How long its steps ran.
     pub(super) ran_ns: Cell<u64>,
     pub(super) slow_step: Cell<Option<u16>>,
+    /// Whether a step of its flow has overrun lately.
+    pub(super) is_suspect: Cell<bool>,
+    /// How long its thread had been kept from a core when a suspect step began.
+    pub(super) kept_ns: Cell<Option<u64>>,
     /// Its last step, and when that returned.
     pub(super) last_step: Cell<Option<(u16, u64)>>,
 }
@@ -52,20 +57,24 @@ impl Lane<'_> {
             cells.queued_ns.add(at_ns.saturating_sub(ready_ns));
             cells.yields.add(u64::from(self.last_step.get().is_some_and(|(last, _)| last == step)));
         }
-        self.board.begin(self.id, self.flow, step, self.base_ns + at_ns);
+        if self.is_suspect.get() {
+            self.kept_ns.set(kept::kept_ns());
+        }
+        self.board.current.begin(self.id.as_u128(), self.flow, step, self.base_ns + at_ns);
     }
 
     /// It has returned.
     pub(crate) fn end(&self, step: u16, at_ns: u64, end_ns: u64) {
-        self.board.end();
+        self.board.current.end();
         self.last_ns.set(end_ns);
         self.last_step.set(Some((step, end_ns)));
         if let Some(cells) = self.board.tally.step(self.flow, step) {
             cells.runs.add(1);
             cells.executing_ns.add(end_ns.saturating_sub(at_ns));
         }
-        if end_ns.saturating_sub(at_ns) > self.quantum_ns {
-            self.overran(step, end_ns);
+        let took_ns = end_ns.saturating_sub(at_ns);
+        if took_ns > self.quantum_ns {
+            self.overran(step, took_ns, end_ns);
         }
     }
 
@@ -128,13 +137,19 @@ impl Lane<'_> {
     }
 
     #[cold]
-    fn overran(&self, step: u16, end_ns: u64) {
+    fn overran(&self, step: u16, took_ns: u64, end_ns: u64) {
         Shared::count(&self.shared.counters.overruns);
         if let Some(cells) = self.board.tally.step(self.flow, step) {
             cells.overruns.add(1);
         }
+        let Some(turns) = self.turns else { return };
+        // The first time the clock alone counts, so that who is not under suspicion pays for nothing.
+        self.is_suspect.set(true);
+        if kept::own_ns(took_ns, self.kept_ns.take(), kept::kept_ns()) <= self.quantum_ns {
+            return;
+        }
         let now_ns = self.base_ns + end_ns;
-        let until_ns = self.turns.and_then(|turns| turns.overran(self.flow, step, now_ns));
+        let until_ns = turns.overran(self.flow, step, now_ns);
         if let Some(until_ns) = until_ns.filter(|_| self.shared.low.is_some()) {
             self.slow_step.set(Some(step));
             if self.shared.is_slow(self.flow, step, until_ns, now_ns) {
@@ -153,7 +168,7 @@ impl Lane<'_> {
 impl Drop for Lane<'_> {
     /// However it ends, the next one has its turn.
     fn drop(&mut self) {
-        self.board.end();
+        self.board.current.end();
         self.stop();
     }
 }

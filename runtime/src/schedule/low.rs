@@ -15,10 +15,11 @@ use thread_priority::{
     NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
     thread_native_id,
 };
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use zerver_engine::{Class, Ready, Refused, Scheduling, Ticket, Why};
 
 use super::carry::{Way, here};
+use super::door::Door;
 use super::held::Held;
 use super::tally::Queues;
 use super::{Board, Turns};
@@ -42,15 +43,14 @@ pub(crate) struct Low {
     /// How long the last one waited that had its turn.
     waited_ns: AtomicU64,
     limit: AtomicUsize,
-    wake: Notify,
+    /// Where these threads wait, and learn that nobody comes any more.
+    pub(crate) door: Door,
     /// Sent back at once.
     full: AtomicU64,
     /// The queue, for whoever may not lock it; written under its lock.
     queues: Queues,
     /// Locked by these threads only.
     queue: Mutex<Queue>,
-    /// Workers that may still hand something over.
-    senders: AtomicUsize,
 }
 
 struct Queue {
@@ -73,7 +73,7 @@ pub(super) struct Entrant {
 }
 
 impl Low {
-    pub(crate) fn new(settings: &Scheduling, senders: usize) -> Self {
+    pub(crate) fn new(settings: &Scheduling) -> Self {
         let (inbox, outbox) = mpsc::unbounded_channel();
         let queue = Queue { outbox, ready: Ready::new(settings.clone()), entrants: BTreeMap::new() };
         Self {
@@ -83,11 +83,10 @@ impl Low {
             busy_since_ns: AtomicU64::new(0),
             waited_ns: AtomicU64::new(0),
             limit: AtomicUsize::new(settings.batch.queue),
-            wake: Notify::new(),
+            door: Door::new(),
             full: AtomicU64::new(0),
             queues: Queues::default(),
             queue: Mutex::new(queue),
-            senders: AtomicUsize::new(senders),
         }
     }
 
@@ -109,7 +108,7 @@ impl Low {
         self.queued.fetch_add(1, Ordering::Relaxed);
         // The receiver lives as long as this does.
         let _ = self.inbox.send(entrant);
-        self.wake.notify_one();
+        self.door.ring();
     }
 
     pub(super) fn full(&self) -> u64 {
@@ -144,30 +143,6 @@ impl Low {
         let Some((live, _)) = entrant.held.take() else { return };
         self.taken();
         drop(entrant.back.send(Err((live, refused))));
-    }
-
-    /// A worker hands nothing over any more, since it has drained or hangs. After the last one the threads end.
-    pub(crate) fn sender_leaves(&self, board: &Board) {
-        if board.be_silent(true) && self.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.wake.notify_waiters();
-            self.wake.notify_one();
-        }
-    }
-
-    /// A worker that hung goes on.
-    pub(super) fn sender_is_back(&self, board: &Board) {
-        if board.be_silent(false) {
-            self.senders.fetch_add(1, Ordering::AcqRel);
-        }
-    }
-
-    /// There is one more worker.
-    pub(crate) fn sender_comes(&self) {
-        self.senders.fetch_add(1, Ordering::AcqRel);
-    }
-
-    fn is_over(&self) -> bool {
-        self.senders.load(Ordering::Acquire) == 0
     }
 
     /// The next that is to run, and whether there are more.
@@ -218,19 +193,7 @@ impl Low {
         let here = Rc::new(Here { service, board });
         loop {
             let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-            // Listens before it looks, so that nothing comes in between unheard.
-            let mut woken = pin!(self.wake.notified());
-            woken.as_mut().enable();
-            let Some((entrant, has_more)) = self.next(zero.elapsed_ns()) else {
-                if self.is_over() {
-                    return self.wake.notify_one();
-                }
-                woken.await;
-                continue;
-            };
-            if has_more {
-                self.wake.notify_one();
-            }
+            let Some(entrant) = self.door.next(|| self.next(zero.elapsed_ns())).await else { return };
             let (low, here) = (Arc::clone(&self), Rc::clone(&here));
             tokio::task::spawn_local(async move {
                 let flow = entrant.way.flow;

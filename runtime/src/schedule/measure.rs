@@ -63,6 +63,8 @@ pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
         name: name.clone(),
         busy_ns: board.tally.busy_ns(now_ns),
         stuck: board.is_stuck(),
+        steals: board.tally.steals.get(),
+        connections: board.connections() as u64,
     };
     Measures {
         uptime_ns: now_ns,

@@ -3,12 +3,17 @@
 //! A request runs inline in its connection's task, as if there were no scheduler, while its worker is calm: nobody waits,
 //! and the worker comes round quickly. Otherwise it waits for its turn (`turns`). Batch, and flows whose steps keep
 //! others waiting, run on threads of low priority (`low`); who would wait while another worker is idle runs there
-//! (`peers`). `carry` takes a request through all that; `lane` is what the driver sees of it. `tally` is what a thread
-//! counts, and `measure` puts that together. `board` shows other threads what a worker does, and `watchdog` looks at it.
+//! (`peers`). What a step takes because the system lends its core to others is not its doing (`kept`). `carry` takes a request through all that; `lane` is what the driver sees of it. `tally` is what a thread
+//! counts, and `measure` puts that together. `board` shows other threads what a worker does (`current`), and `watchdog`
+//! looks at it. At `door`, `held` and `idle` threads meet: `tests/threads` has loom try all orders in which they may come.
 
 mod board;
 mod carry;
+mod current;
+mod door;
 mod held;
+mod idle;
+mod kept;
 mod lane;
 mod low;
 mod measure;
@@ -21,10 +26,11 @@ mod watchdog;
 
 pub(crate) use board::Board;
 pub(crate) use carry::carry;
+pub(crate) use idle::Idle;
 pub(crate) use lane::{Drove, Lane};
 pub(crate) use low::{Low, lower_priority};
 pub(crate) use measure::measure;
-pub(crate) use peers::{Guest, Idle, Peers};
+pub(crate) use peers::{Guest, Peers};
 pub use rules::Rule;
 pub(crate) use shared::{Shared, Tuning};
 pub(crate) use turns::Turns;

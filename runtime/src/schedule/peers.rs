@@ -7,14 +7,13 @@
 
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::{Either, select};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Drove;
 use super::carry::{NotHere, Way, here};
+use super::{Drove, Idle};
 use crate::interpreter::Context;
 use crate::live::Live;
 use crate::worker::Worker;
@@ -28,10 +27,6 @@ struct Peer {
     inbox: mpsc::UnboundedSender<Guest>,
 }
 
-/// Whether a worker sleeps, and has been given nothing since.
-#[derive(Debug, Default)]
-pub(crate) struct Idle(AtomicBool);
-
 /// A request of another worker.
 pub(crate) struct Guest {
     pub(super) live: Live,
@@ -39,19 +34,6 @@ pub(crate) struct Guest {
     pub(super) way: Way,
     /// Closed when nobody wants it any more.
     pub(super) back: oneshot::Sender<(Live, Result<Drove, NotHere>)>,
-}
-
-impl Idle {
-    /// It falls asleep, or wakes up.
-    pub(crate) fn set(&self, idle: bool) {
-        self.0.store(idle, Ordering::Release);
-    }
-
-    /// Whether it is, and nobody else claims it.
-    fn claim(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-            && self.0.compare_exchange(true, false, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-    }
 }
 
 impl Peers {
@@ -69,6 +51,14 @@ impl Peers {
         all.iter().position(|peer| peer.idle.claim())
     }
 
+    /// There is nothing for a worker that was claimed.
+    pub(super) fn give_up(&self, peer: usize) {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(peer) = all.get(peer) {
+            peer.idle.give_up();
+        }
+    }
+
     pub(super) fn give(&self, peer: usize, guest: Guest) {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
         // It is there as long as anybody has a connection. If it were not, the sender of the way back is dropped.
@@ -82,6 +72,7 @@ impl Guest {
     /// Takes it to its end, or to where it goes elsewhere, unless nobody wants it any more.
     pub(crate) async fn carry(self, worker: Rc<Worker>) {
         let Self { mut live, context, way, mut back } = self;
+        worker.board.tally.steals.add(1);
         let going = pin!(async {
             live.watch.tick();
             let Worker { service, board, turns, .. } = &*worker;
@@ -96,39 +87,5 @@ impl Guest {
         if let Some(ended) = ended {
             drop(back.send(ended));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// However many threads want it, one gets it each time it falls asleep.
-    #[test]
-    fn who_is_idle_is_claimed_once() {
-        const TIMES: usize = 2_000;
-        let (idle, claimed) = (Idle::default(), std::sync::atomic::AtomicUsize::new(0));
-        let over = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            for _ in 0..3 {
-                scope.spawn(|| {
-                    while !over.load(Ordering::Acquire) {
-                        if idle.claim() {
-                            claimed.fetch_add(1, Ordering::AcqRel);
-                        }
-                        std::thread::yield_now();
-                    }
-                });
-            }
-            for time in 0..TIMES {
-                idle.set(true);
-                while claimed.load(Ordering::Acquire) == time {
-                    std::thread::yield_now();
-                }
-            }
-            over.store(true, Ordering::Release);
-        });
-        assert_eq!(claimed.into_inner(), TIMES);
-        assert!(!idle.claim());
     }
 }

@@ -44,8 +44,6 @@ pub(super) struct Counters {
     pub(super) promoted: AtomicU64,
     /// Requests that moved to low priority on their way.
     pub(super) moved: AtomicU64,
-    /// Run by another worker than that of their connection.
-    pub(super) stolen: AtomicU64,
     /// Steps that ran for longer than the quantum of their class.
     pub(super) overruns: AtomicU64,
 }

@@ -79,6 +79,8 @@ pub(super) struct Tally {
     /// Requests that began, by class.
     pub(super) began: [Count; 3],
     pub(super) late: Count,
+    /// Requests that it ran for another worker.
+    pub(super) steals: Count,
     /// Since when it is awake; 0 while it sleeps.
     awake_since_ns: AtomicU64,
     busy_ns: Count,

@@ -138,6 +138,11 @@ impl Turns {
         }
     }
 
+    /// Whether a step of this flow has overrun lately.
+    pub(super) fn is_suspect(&self, flow: u16) -> bool {
+        self.overruns.borrow().is_suspect(flow)
+    }
+
     /// A step has overrun. Until when its flow is to run at low priority, if it does so often.
     pub(super) fn overran(&self, flow: u16, step: u16, now_ns: u64) -> Option<u64> {
         self.overruns.borrow_mut().overran(flow, step, now_ns)
@@ -221,10 +226,20 @@ impl Drop for Waiter<'_> {
         let now_ns = self.turns.zero.elapsed_ns();
         if self.turns.with(|ready| ready.leave(self.ticket, now_ns)) {
             self.turns.waiting.borrow_mut().remove(&self.ticket);
-        } else if let Ok(Ok(())) = self.receiver.try_recv() {
+            return;
+        }
+        match self.receiver.try_recv() {
             // It had just been given the turn.
-            self.turns.is_given.set(false);
-            self.turns.give();
+            Ok(Ok(())) => {
+                self.turns.is_given.set(false);
+                self.turns.give();
+            }
+            // It was to go to a worker that is idle: another may.
+            Ok(Err(NotHere::Stolen(peer))) => {
+                self.turns.peers.give_up(peer);
+                self.turns.give_away();
+            }
+            Ok(Err(NotHere::Refused(_))) | Err(_) => {}
         }
     }
 }
@@ -351,6 +366,29 @@ mod tests {
     }
 
     #[test]
+    fn who_leaves_on_its_way_to_an_idle_worker_lets_another_go() {
+        run(async {
+            let turns = turns(|_| ());
+            let idle = Arc::new(super::super::Idle::default());
+            let (_guests, number) = turns.peers.add(Arc::clone(&idle));
+            turns.is_behind.set(true);
+            let has_turn = turns.enter(Class::Default, 0, turns.zero.elapsed_ns()).await.unwrap();
+            let wait = |class| {
+                let turns = Rc::clone(&turns);
+                tokio::task::spawn_local(async move { turns.enter(class, 0, turns.zero.elapsed_ns()).await })
+            };
+            let (leaves, other) = (wait(Class::Interactive), wait(Class::Default));
+            settle().await;
+            idle.sleeps();
+            turns.give_away();
+            leaves.abort();
+            assert_eq!(other.await.unwrap(), Err(NotHere::Stolen(number)));
+            turns.give_back(Class::Default, 0, 10, has_turn);
+            assert!(!turns.others_wait() && turns.waiting.borrow().is_empty());
+        });
+    }
+
+    #[test]
     fn who_is_sent_away_is_told_and_the_next_goes() {
         run(async {
             let turns = turns(|settings| settings.interactive.queue = 1);
@@ -373,7 +411,7 @@ mod tests {
             let idle = Arc::new(super::super::Idle::default());
             let (_guests, number) = turns.peers.add(Arc::clone(&idle));
             turns.is_behind.set(true);
-            idle.set(true);
+            idle.sleeps();
             let has_turn = turns.enter(Class::Default, 0, turns.zero.elapsed_ns()).await.unwrap();
             assert!(has_turn, "nobody is before it");
             let go = turns.enter(Class::Default, 0, turns.zero.elapsed_ns()).await;
@@ -385,7 +423,7 @@ mod tests {
             };
             let (default, interactive) = (wait(Class::Default), wait(Class::Interactive));
             settle().await;
-            idle.set(true);
+            idle.sleeps();
             let has_run = tokio::task::spawn_local({
                 let turns = Rc::clone(&turns);
                 async move { turns.enter_again(Class::Default, 0, turns.zero.elapsed_ns()).await }
@@ -394,7 +432,7 @@ mod tests {
             assert_eq!(interactive.await.unwrap(), Err(NotHere::Stolen(number)));
             turns.give_back(Class::Default, 0, 10, has_turn);
             assert_eq!(default.await.unwrap(), Ok(true));
-            idle.set(true);
+            idle.sleeps();
             turns.give_back(Class::Default, 0, 10, true);
             assert!(has_run.await.unwrap(), "what has begun stays");
             turns.give_back(Class::Default, 0, 10, true);

@@ -1,13 +1,17 @@
 //! Looks at the workers from outside: which of them hang in a step, and how all of them are.
 
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
+use zerver_engine::RequestId;
 
-use super::board::{Board, Running};
+use super::board::Board;
+use super::current::Running;
+use super::low::Low;
 use super::shared::{Shared, Tuning};
 use crate::notice;
 use crate::time::{Zero, nanos};
@@ -17,11 +21,12 @@ use crate::worker::{Message, Outbox};
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The workers of a service that take connections.
-#[derive(Default)]
 pub(crate) struct Watched {
     seats: Mutex<Vec<Seat>>,
     /// Set while the seats are locked.
     is_draining: AtomicBool,
+    /// Where they hand over what is to run at low priority.
+    low: Option<Arc<Low>>,
 }
 
 pub(crate) struct Seat {
@@ -31,6 +36,10 @@ pub(crate) struct Seat {
 }
 
 impl Watched {
+    pub(crate) fn new(low: Option<Arc<Low>>) -> Self {
+        Self { seats: Mutex::default(), is_draining: AtomicBool::new(false), low }
+    }
+
     pub(crate) fn add(&self, seat: Seat) {
         let mut seats = self.lock();
         // It came while all were told.
@@ -40,13 +49,25 @@ impl Watched {
         seats.push(seat);
     }
 
-    /// Gives a message to the next worker from `turn` on that does not hang; to any if all do. Where it went.
-    pub(crate) fn send(&self, turn: usize, message: Message) -> Option<usize> {
+    /// Gives a connection to the worker with the fewest; of those with as many, to the next from `turn` on. Who hangs or
+    /// has ended gets none while there is another. Where it went.
+    pub(crate) fn deal(&self, turn: usize, socket: TcpStream, peer: SocketAddr) -> Option<usize> {
         let seats = self.lock();
-        let count = seats.len();
-        let order = (0..count).map(|step| (turn + step) % count);
-        let at = order.clone().find(|&at| !seats[at].board.is_stuck()).or_else(|| order.clone().next())?;
-        seats[at].outbox.send(message).ok().map(|()| at)
+        let order = (0..seats.len()).map(|step| (turn + step) % seats.len());
+        let cost = |at: &usize| {
+            let board = &seats[*at].board;
+            (board.has_ended(), board.is_stuck(), board.connections())
+        };
+        let at = order.min_by_key(cost)?;
+        let Seat { board, outbox, .. } = &seats[at];
+        board.connects();
+        match outbox.send(Message::Connection(socket, peer)) {
+            Ok(()) => Some(at),
+            Err(_) => {
+                board.disconnects();
+                None
+            }
+        }
     }
 
     /// Tells all to drain.
@@ -55,6 +76,9 @@ impl Watched {
         self.is_draining.store(true, Ordering::Relaxed);
         for seat in &*seats {
             let _ = seat.outbox.send(Message::Drain);
+        }
+        if let Some(low) = &self.low {
+            low.door.closes();
         }
     }
 
@@ -100,26 +124,26 @@ pub(crate) fn watch(
 
 /// Marks a worker as hanging, or as no longer so, and says it.
 fn look(board: &Board, shared: &Shared, now_ns: u64) -> Option<String> {
-    let running = board.running();
+    let running = board.current.running();
     let too_long = |running: &Running| now_ns.saturating_sub(running.since_ns) > nanos(shared.stuck_after);
     match (running.filter(too_long), board.is_stuck()) {
         (Some(running), false) => {
             board.mark(true);
             if let Some(low) = &shared.low {
-                low.sender_leaves(board);
+                low.door.rests(&board.pass);
             }
             let ms = now_ns.saturating_sub(running.since_ns) / 1_000_000;
             let step = shared.step_name(running.flow, running.step);
             let flow = shared.flow_name(running.flow);
             Some(format!(
                 "hangs in {step} of {flow} for {ms} ms, request {}: its connections wait, another worker takes new ones",
-                running.id
+                RequestId::from_u128(running.id)
             ))
         }
         (None, true) => {
             board.mark(false);
             if let Some(low) = &shared.low {
-                low.sender_is_back(board);
+                low.door.goes_on(&board.pass);
             }
             Some("goes on".to_owned())
         }
@@ -150,14 +174,14 @@ pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: 
     let mut told = json!({ "status": status });
     if is_local {
         let worker = |seat: &Seat| {
-            let running = seat.board.running();
+            let running = seat.board.current.running();
             json!({
                 "name": seat.name,
                 "stuck": seat.board.is_stuck(),
                 "running": running.map(|running| json!({
                     "flow": shared.flow_name(running.flow),
                     "step": shared.step_name(running.flow, running.step),
-                    "request": running.id.to_string(),
+                    "request": RequestId::from_u128(running.id).to_string(),
                     "for_ns": now_ns.saturating_sub(running.since_ns),
                 })),
             })
@@ -168,7 +192,8 @@ pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: 
         let [interactive, default, batch] = counters.shed.each_ref().map(count);
         told["shed"] = json!({ "interactive": interactive, "default": default, "batch": batch });
         told["moved"] = count(&counters.moved).into();
-        told["stolen"] = count(&counters.stolen).into();
+        let stolen: u64 = shared.boards().iter().map(|(_, board)| board.tally.steals.get()).sum();
+        told["stolen"] = stolen.into();
         told["overruns"] = count(&counters.overruns).into();
         told["batch_waiting"] = shared.low.as_ref().map_or(0, |low| low.waiting()).into();
     }
@@ -177,9 +202,47 @@ pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: 
 
 #[cfg(test)]
 mod tests {
-    use zerver_engine::{RequestId, Scheduling};
+    use zerver_engine::Scheduling;
 
     use super::*;
+    use crate::worker::Inbox;
+
+    /// Workers without threads.
+    fn seats<const N: usize>() -> (Watched, [Arc<Board>; N], Vec<Inbox>) {
+        let (watched, mut inboxes) = (Watched::new(None), Vec::new());
+        let boards = std::array::from_fn(|at| {
+            let (outbox, inbox) = tokio::sync::mpsc::unbounded_channel();
+            inboxes.push(inbox);
+            let board = Arc::new(Board::default());
+            watched.add(Seat { name: format!("worker-{at}"), board: Arc::clone(&board), outbox });
+            board
+        });
+        (watched, boards, inboxes)
+    }
+
+    #[test]
+    fn who_has_the_fewest_connections_gets_the_next() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (watched, boards, mut inboxes) = seats::<3>();
+        let mut turn = 0;
+        let mut deal = || {
+            turn = watched.deal(turn + 1, TcpStream::connect(addr).unwrap(), addr).unwrap();
+            turn
+        };
+        assert_eq!([(); 6].map(|()| deal()), [1, 2, 0, 1, 2, 0], "in turn where all have as many");
+        boards[1].disconnects();
+        boards[1].disconnects();
+        assert_eq!([(); 3].map(|()| deal()), [1, 1, 2], "until all have as many");
+        boards[0].mark(true);
+        assert_eq!([(); 3].map(|()| deal()), [1, 2, 1], "not to who hangs");
+        boards[1].mark(true);
+        boards[2].mark(true);
+        assert_eq!(deal(), 0, "all hang");
+        boards[0].leave();
+        drop(inboxes.remove(0));
+        assert_eq!(deal(), 1, "not to who has ended, though it has the fewest");
+    }
 
     #[test]
     fn a_worker_hangs_until_its_step_returns() {
@@ -189,12 +252,12 @@ mod tests {
         let board = Board::default();
         let look = |now_ms: u64| look(&board, &shared, now_ms * 1_000_000);
         assert_eq!(look(100), None);
-        board.begin(RequestId::from_u128(7), 0, 1, 100_000_000);
+        board.current.begin(7, 0, 1, 100_000_000);
         assert_eq!((look(105), board.is_stuck()), (None, false));
         let told = look(111).unwrap();
         assert!(told.starts_with("hangs in a step of a flow for 11 ms, request 00000000-0000"), "{told}");
         assert_eq!((look(120), board.is_stuck()), (None, true), "said once");
-        board.end();
+        board.current.end();
         assert_eq!((look(130).as_deref(), board.is_stuck()), (Some("goes on"), false));
     }
 }

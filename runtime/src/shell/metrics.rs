@@ -97,6 +97,8 @@ impl Collector for Scrape {
             workers.iter().map(move |worker| (vec![("worker", worker.name.clone())], value(worker)))
         };
         out.times("worker_busy", "Time a thread was awake", worker(|worker| worker.busy_ns))?;
+        out.counts("worker_steals", "Requests run for another worker", worker(|worker| worker.steals))?;
+        out.gauges("worker_connections", "Open connections", worker(|worker| worker.connections))?;
         out.gauges("worker_stuck", "Whether a thread hangs", worker(|worker| u64::from(worker.stuck)))?;
         let Some(recorder) = recorder else { return Ok(()) };
         out.gauge("recorder_backlog", "Requests that wait to be written", None, recorder.backlog as f64)?;

@@ -51,6 +51,14 @@ impl Client {
         self.answer_to(true)
     }
 
+    /// Whether an answer begins before so much time has passed.
+    pub(crate) fn is_answered_within(&mut self, at_most: Duration) -> bool {
+        self.socket.set_read_timeout(Some(at_most)).unwrap();
+        let answered = self.socket.peek(&mut [0]).is_ok_and(|bytes| bytes > 0);
+        self.socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        answered
+    }
+
     /// The next answer, to a HEAD.
     pub(crate) fn head_answer(&mut self) -> Option<Answer> {
         self.answer_to(false)

@@ -66,6 +66,8 @@ fn prometheus_is_told_in_its_own_words() {
         "zerver_class_waiting{class=\"batch\"} 0.0",
         "zerver_class_refused_total{class=\"batch\",why=\"full\"} 0",
         "zerver_worker_stuck{worker=\"zerver-0\"} 0.0",
+        "zerver_worker_steals_total{worker=\"zerver-0\"} 0",
+        "zerver_worker_connections{worker=\"zerver-batch-0\"} 0.0",
         "zerver_late_completions_total 0",
         "# EOF",
     ] {

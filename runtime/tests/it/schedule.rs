@@ -4,7 +4,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Condvar, Mutex};
 
 use zerver::prelude::*;
-use zerver::{Often, Rule, Scheduling};
+use zerver::{Often, Rule, Scheduling, Settings};
+use zerver_replay::Measures;
 use zerver_trace::{Capture, Event, Outcome};
 
 use crate::client::{Client, get};
@@ -248,6 +249,29 @@ fn a_flow_whose_step_overruns_often_moves_to_low_priority() {
     running.stop();
 }
 
+#[test]
+fn a_step_that_blocks_overruns_although_it_uses_no_processor() {
+    /// Never opened: each passing takes as long as it waits at most.
+    static NEVER: Mutex<()> = Mutex::new(());
+    static CHANGED: Condvar = Condvar::new();
+    #[step]
+    fn block() -> Response {
+        drop(CHANGED.wait_timeout_while(NEVER.lock().unwrap(), 2.millis(), |()| true).unwrap());
+        Response::text("done")
+    }
+    let mut scheduling = Scheduling { overruns: Often { times: 3, of: 4 }, ..Scheduling::default() };
+    scheduling.default.quantum_ns = 1_000_000;
+    let app = App::new().flow(flow!("blocks", GET "/blocks", steps: [block])).scheduling(scheduling);
+    let (running, collector) = start(app);
+    let mut client = Client::connect(running.addr());
+    for _ in 0..4 {
+        assert_eq!(client.ask(get("/blocks")).status, 200);
+    }
+    let captures = collector.wait_for(4);
+    assert_eq!(moves(&captures[3]), ["default to batch: block overruns its time often"]);
+    running.stop();
+}
+
 /// Lets others go first in the midst of its work.
 #[step]
 fn busy(progress: Option<u32>) -> Decision<(), u32> {
@@ -285,11 +309,37 @@ fn an_idle_worker_runs_requests_of_one_that_has_many() {
     }
     assert!(is_stolen, "in {ROUNDS} rounds");
     let told = clients[0].ask(get("/healthz")).body;
-    assert!(told.contains("\"stolen\":") && !told.contains("\"stolen\":0"), "{told}");
+    let stolen: u64 = measures(&mut clients[0]).workers.iter().map(|worker| worker.steals).sum();
+    assert!(stolen > 0 && told.contains(&format!("\"stolen\":{stolen}")), "{told}");
     running.stop();
     let captures = collector.wait_for(asked);
     assert_eq!(captures.len(), asked, "each ends once");
     assert!(captures.iter().all(|capture| capture.status == 200));
+}
+
+fn measures(client: &mut Client) -> Measures {
+    let answer = client.ask("GET /metrics HTTP/1.1\r\nhost: test\r\naccept: application/json\r\n\r\n");
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+#[test]
+fn new_connections_go_where_others_have_closed() {
+    let (running, _) = start(app().workers(2));
+    let connect = || {
+        let mut client = Client::connect(running.addr());
+        let is_first = client.ask(get("/plain")).body.starts_with("zerver-0 ");
+        (client, is_first)
+    };
+    let clients: Vec<_> = (0..8).map(|_| connect()).collect();
+    let (first, mut second): (Vec<_>, Vec<_>) = clients.into_iter().partition(|(_, is_first)| *is_first);
+    assert_eq!((first.len(), second.len()), (4, 4));
+    drop(first);
+    while measures(&mut second[0].0).workers[0].connections > 0 {}
+    let again: Vec<_> = (0..4).map(|_| connect()).collect();
+    assert!(again.iter().all(|(_, is_first)| *is_first), "all have as many again");
+    let open: Vec<_> = measures(&mut second[0].0).workers.iter().map(|worker| worker.connections).collect();
+    assert_eq!(open[..2], [4, 4]);
+    running.stop();
 }
 
 #[test]
@@ -321,9 +371,43 @@ fn a_worker_that_hangs_is_replaced() {
         assert_eq!(Client::connect(addr).ask(get("/report")).status, 200, "new ones go elsewhere");
     }
     GATE.open();
-    assert_eq!(hangs.answer().unwrap().body, "at last");
+    let answer = hangs.answer().unwrap();
+    let id = answer.header("x-request-id").unwrap();
+    assert!(answer.body == "at last" && told.contains(&format!(r#""request":"{id}""#)), "{id}: {told}");
     while other.ask(get("/healthz")).body.contains("degraded") {}
     assert_eq!(hangs.ask(get("/report")).status, 200);
+    running.stop();
+}
+
+#[test]
+fn batch_goes_on_while_the_only_worker_hangs() {
+    static GATE: Gate = Gate::new();
+    let _opens = Opens(&GATE);
+    #[step]
+    fn hang() -> Response {
+        GATE.pass();
+        Response::text("at last")
+    }
+    let app = app().flow(flow!("hangs", GET "/hangs", steps: [hang])).workers(1).stuck_after(1.millis());
+    let settings = Settings { addr: Some("127.0.0.1:0".to_owned()), ..Settings::default() };
+    let running = app.start(settings).unwrap();
+    let addr = running.addr();
+    let mut hangs = Client::connect(addr);
+    hangs.send(get("/hangs"));
+    GATE.wait_for(1);
+    // As long as there is no other, the worker that hangs gets what connects.
+    let ask = |path| loop {
+        let mut client = Client::connect(addr);
+        client.send(get(path));
+        if client.is_answered_within(100.millis()) {
+            break client.answer().unwrap();
+        }
+    };
+    let told = ask("/healthz").body;
+    assert!(told.contains("degraded"), "{told}");
+    assert!(ask("/report").body.starts_with("zerver-batch-"));
+    GATE.open();
+    assert_eq!(hangs.answer().unwrap().body, "at last");
     running.stop();
 }
 

@@ -41,6 +41,13 @@ impl Overruns {
         }
     }
 
+    /// Whether one of its steps has overrun lately, so that another time is worth a closer look.
+    pub fn is_suspect(&self, flow: u16) -> bool {
+        let Some(Flow { begun, steps }) = self.flows.get(usize::from(flow)) else { return false };
+        let is_late = |last: &u64| begun.saturating_sub(*last) < self.often.of;
+        steps.iter().any(|(_, last)| last.back().is_some_and(is_late))
+    }
+
     /// A step has overrun. Until when its flow is to run where batch does, if it does so often.
     pub fn overran(&mut self, flow: u16, step: u16, now_ns: u64) -> Option<u64> {
         let times = self.often.times as usize;

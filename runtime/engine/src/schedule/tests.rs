@@ -173,6 +173,20 @@ fn a_step_that_overruns_often_moves_its_flow() {
 }
 
 #[test]
+fn a_flow_is_suspect_for_as_many_requests_as_an_overrun_counts() {
+    let settings = Scheduling { overruns: Often { times: 3, of: 10 }, ..Scheduling::default() };
+    let mut overruns = Overruns::new(&settings, 2);
+    overruns.begin(0);
+    assert!(!overruns.is_suspect(0));
+    overruns.overran(0, 4, 7);
+    assert!(overruns.is_suspect(0) && !overruns.is_suspect(1) && !overruns.is_suspect(9));
+    (0..9).for_each(|_| overruns.begin(0));
+    assert!(overruns.is_suspect(0));
+    overruns.begin(0);
+    assert!(!overruns.is_suspect(0));
+}
+
+#[test]
 fn a_flow_that_keeps_others_waiting_runs_where_batch_does() {
     let mut load: Vec<_> = (0..100).map(|at| one(at * 100 * MS, Class::Default, 0, 50 * MS)).collect();
     load.extend((0..1000).map(|at| one(at * 10 * MS, Class::Default, 1, MS)));
