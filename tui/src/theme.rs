@@ -1,5 +1,7 @@
 //! The colours, by meaning, and the signs that bars and marks are drawn with.
 
+use std::borrow::Cow;
+
 use ratatui::style::{Color, Modifier, Style};
 
 /// Which colours to use.
@@ -163,6 +165,19 @@ impl Theme {
             Palette::Sixteen => Self::of(&SIXTEEN, glyphs),
             Palette::Mono => Self::mono(glyphs),
         }
+    }
+
+    /// A letter that was looked for.
+    pub(crate) const fn matched(&self) -> Style {
+        self.noted.add_modifier(Modifier::UNDERLINED)
+    }
+
+    /// A text with the signs that we write ourselves in characters that may be used. What was recorded stays.
+    pub(crate) fn say<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.glyphs.micro == UNICODE.micro {
+            return Cow::Borrowed(text);
+        }
+        Cow::Owned(text.replace('µ', "u").replace('│', "|").replace('●', "*").replace('…', "~"))
     }
 
     const fn of(colors: &Colors, glyphs: &'static Glyphs) -> Self {

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
+use zerver_engine::Class;
 
 use super::board::{Board, Running};
+use super::measure;
 use super::shared::{Shared, Tuning};
 use crate::notice;
 use crate::time::{Zero, nanos};
@@ -154,6 +156,7 @@ pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: 
             json!({
                 "name": seat.name,
                 "stuck": seat.board.is_stuck(),
+                "busy_ns": seat.board.tally.busy_ns(now_ns),
                 "running": running.map(|running| json!({
                     "flow": shared.flow_name(running.flow),
                     "step": shared.step_name(running.flow, running.step),
@@ -170,7 +173,14 @@ pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: 
         told["moved"] = count(&counters.moved).into();
         told["stolen"] = count(&counters.stolen).into();
         told["overruns"] = count(&counters.overruns).into();
-        told["batch_waiting"] = shared.low.as_ref().map_or(0, |low| low.waiting()).into();
+        let waiting = |class| measure::waiting(shared, class);
+        told["waiting"] = json!({
+            "interactive": waiting(Class::Interactive),
+            "default": waiting(Class::Default),
+            "batch": waiting(Class::Batch),
+        });
+        // Against which a worker's busy time is to be read.
+        told["uptime_ns"] = now_ns.into();
     }
     (stuck < seats.len(), told)
 }

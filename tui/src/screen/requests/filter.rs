@@ -74,6 +74,16 @@ impl Filter {
         self.slots.is_empty() && other.slots.is_empty() && other.terms.iter().all(implied)
     }
 
+    /// The places of the characters of a text in which the words of the filter are found.
+    pub(crate) fn letters(&self, text: &str) -> Vec<usize> {
+        let words = self.terms.iter().filter_map(|(is_not, term)| match term {
+            Term::Word(word) if !is_not && !word.is_empty() => Some(word),
+            _ => None,
+        });
+        let chars: Vec<char> = text.chars().collect();
+        words.flat_map(|word| letters(&chars, &word.chars().collect::<Vec<_>>())).collect()
+    }
+
     /// What tells of requests in an index whether it lets them through, as far as the list knows them.
     pub(crate) fn test<'a>(&'a self, index: &'a Index) -> Test<'a> {
         // Flows, methods and outcomes are few: each is looked at once.
@@ -194,6 +204,22 @@ fn is_fuzzy(text: &str, word: &str) -> bool {
     word.chars().all(|wanted| rest.any(|c| c == wanted || c.to_lowercase().eq([wanted])))
 }
 
+/// Where a word is found that [`is_fuzzy`] finds: all in one place, or else ending as early as can be, and close together.
+fn letters(text: &[char], word: &[char]) -> Vec<usize> {
+    let is = |c: char, wanted: char| c == wanted || c.to_lowercase().eq([wanted]);
+    let is_here = |part: &[char]| part.iter().zip(word).all(|(c, wanted)| is(*c, *wanted));
+    if let Some(at) = text.windows(word.len()).position(is_here) {
+        return (at..at + word.len()).collect();
+    }
+    let mut rest = (0..text.len()).filter_map(|at| text.get(at).map(|c| (at, *c)));
+    let ends = word.iter().map(|wanted| rest.find(|(_, c)| is(*c, *wanted)).map(|(at, _)| at));
+    let Some(Some(end)) = ends.collect::<Option<Vec<_>>>().map(|places| places.last().copied()) else {
+        return Vec::new();
+    };
+    let mut back = (0..=end).rev();
+    word.iter().rev().filter_map(|wanted| back.find(|at| is(text[*at], *wanted))).collect()
+}
+
 impl SlotTerm {
     fn parse(text: &str, is_not: bool) -> Result<Self, String> {
         let wrong = || format!("slot.{text}: write it like slot.Claims.sub=user-1");
@@ -270,6 +296,24 @@ mod tests {
             ("slot.AuthHeader=x", false, false),
         ] {
             assert_eq!((check(text, &slow), check(text, &failed)), (is_slow, is_failed), "{text}");
+        }
+    }
+
+    #[test]
+    fn letters_are_found_where_they_are_closest() {
+        for (filter, text, marked) in [
+            ("todo", "/v1/todos/7", "____****___"),
+            ("td7", "/v1/todos/7", "____*_*___*"),
+            ("vt /7", "/v1/todos/7", "_*__*____**"),
+            ("TODO status:2xx", "/TODO", "_****"),
+            ("!todo", "/todos", "______"),
+            ("", "/todos", "______"),
+            ("xyz", "/todos", "______"),
+            ("字", "/漢字", "__*"),
+        ] {
+            let letters = Filter::parse(filter).unwrap().letters(text);
+            let drawn = (0..text.chars().count()).map(|at| if letters.contains(&at) { '*' } else { '_' });
+            assert_eq!(drawn.collect::<String>(), marked, "{filter} in {text}");
         }
     }
 
