@@ -56,7 +56,7 @@ impl Filter {
                 filter.slots.push(SlotTerm::parse(rest, is_not)?);
                 continue;
             }
-            filter.terms.push((is_not, Term::parse(word)?));
+            filter.terms.extend(Term::parse(word)?.map(|term| (is_not, term)));
         }
         Ok(filter)
     }
@@ -77,7 +77,7 @@ impl Filter {
     /// The places of the characters of a text in which the words of the filter are found.
     pub(crate) fn letters(&self, text: &str) -> Vec<usize> {
         let words = self.terms.iter().filter_map(|(is_not, term)| match term {
-            Term::Word(word) if !is_not && !word.is_empty() => Some(word),
+            Term::Word(word) if !is_not => Some(word),
             _ => None,
         });
         let chars: Vec<char> = text.chars().collect();
@@ -108,18 +108,18 @@ impl Term {
             | (Self::Method(long), Self::Method(short))
             | (Self::Outcome(long), Self::Outcome(short))
             | (Self::Id(long), Self::Id(short)) => long.starts_with(short.as_str()),
-            // What is being typed lets everything through.
-            (_, Self::Word(short)) => short.is_empty(),
             _ => false,
         }
     }
 
-    fn parse(word: &str) -> Result<Self, String> {
-        let Some((name, value)) = word.split_once(':') else { return Ok(Self::Word(word.to_lowercase())) };
+    /// None while a value is still to be typed.
+    fn parse(word: &str) -> Result<Option<Self>, String> {
+        let Some((name, value)) = word.split_once(':') else {
+            return Ok(Some(Self::Word(word.to_lowercase())));
+        };
         let duration = || value.parse::<Span>().map(|span| span.ns);
-        Ok(match name {
-            // While it is being typed.
-            _ if value.is_empty() => Self::Word(String::new()),
+        Ok(Some(match name {
+            _ if value.is_empty() => return Ok(None),
             "status" => Self::Status(value.parse()?),
             "flow" => Self::Flow(value.to_lowercase()),
             "method" => Self::Method(value.to_lowercase()),
@@ -137,7 +137,7 @@ impl Term {
                     "no {name}: here; there are status, flow, method, class, outcome, slower, faster, id, is:failed, slot."
                 ));
             }
-        })
+        }))
     }
 }
 
@@ -159,19 +159,18 @@ impl Test<'_> {
 
     fn fits(&self, seq: Seq, at: usize, term: &Term, words: &[bool]) -> bool {
         let index = self.index;
-        let word =
-            |place: usize| words.get(usize::from(index.words_of(seq)[place])).copied().unwrap_or(false);
+        let word = |number: u16| words.get(usize::from(number)).copied().unwrap_or(false);
         match term {
             Term::Status(status) => status.matches(index.status(seq)),
-            Term::Flow(_) => word(0),
-            Term::Method(_) => word(1),
-            Term::Outcome(_) => word(2),
+            Term::Flow(_) => word(index.flow(seq)),
+            Term::Method(_) => word(index.method(seq)),
+            Term::Outcome(_) => word(index.outcome(seq)),
             Term::Class(class) => index.class_failed(seq).0 == *class,
             Term::Failed => index.class_failed(seq).1,
             Term::SlowerThan(ns) => index.duration_ns(seq) > *ns,
             Term::FasterThan(ns) => index.duration_ns(seq) < *ns,
             Term::Id(prefix) => format!("{:032x}", index.id(seq).as_u128()).starts_with(prefix),
-            Term::Word(text) => word(0) || self.is_in_path(seq, at, text),
+            Term::Word(text) => word(index.flow(seq)) || self.is_in_path(seq, at, text),
         }
     }
 
