@@ -177,7 +177,7 @@ fn each_screen_takes_another_size_and_comes_back_after_a_stop() {
         ("1", "method"),
         ("2", "at ms"),
         ("3", "what differs"),
-        ("4", "nothing is replayed"),
+        ("4", "No request is run again"),
         ("5", "todos-list"),
     ] {
         terminal.press(key);

@@ -146,7 +146,7 @@ fn a_wrong_filter_says_why() {
      019aa4c2-1f3c    1m  GET     /v1/todos/456          404   900.0 µs  failed
      019aa4c2-1f3b    1m  GET     /v1/todos/456          200    5.40 ms
 
-    enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
+    enter keep it  esc all requests  up down move
     "#);
 }
 

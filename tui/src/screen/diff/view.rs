@@ -82,8 +82,15 @@ pub(super) fn draw(screen: &DiffScreen, shared: &Shared, area: Rect, buffer: &mu
 fn draw_missing(screen: &DiffScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let Some((a, b)) = screen.ids else {
-        let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
-        pen.skip(1).put("nothing is compared; press d on one request, and d on another", theme.faint);
+        let said = match shared.compared {
+            Some(id) => format!(
+                "{} is the first of two. 1 shows the list; choose the other and press d.",
+                id.short(12)
+            ),
+            None => "No requests are compared. 1 shows the list; press d on one request, and d on another."
+                .to_owned(),
+        };
+        Pen::new(buffer, area, 1, theme.glyphs.ellipsis).skip(2).put(&said, theme.faint);
         return;
     };
     for (row, (label, id)) in [("a", a), ("b", b)].into_iter().enumerate() {

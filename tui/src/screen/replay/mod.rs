@@ -265,6 +265,10 @@ impl Screen for ReplayScreen {
         Some(Vec::new())
     }
 
+    fn typing(&self) -> Option<&'static [(&'static str, &'static str)]> {
+        self.typing.as_ref().map(|_| &[("enter", "run with it"), ("esc", "leave it"), ("^u", "clear")][..])
+    }
+
     fn paste(&mut self, _shared: &mut Shared, text: &str) -> Vec<Command> {
         if let Some(typing) = &mut self.typing {
             typing.prompt.paste(text);

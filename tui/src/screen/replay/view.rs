@@ -65,12 +65,13 @@ pub(super) fn areas(screen: &ReplayScreen, area: Rect) -> Areas {
 pub(super) fn draw(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let areas = areas(screen, area);
-    let mut pen = Pen::new(buffer, areas.head, 0, theme.glyphs.ellipsis);
-    pen.skip(1);
     let Some(id) = screen.id else {
-        pen.put("nothing is replayed; press r on a request", theme.faint);
+        let said = "No request is run again. 1 shows the list; r runs the chosen one.";
+        Pen::new(buffer, area, 1, theme.glyphs.ellipsis).skip(2).put(said, theme.faint);
         return;
     };
+    let mut pen = Pen::new(buffer, areas.head, 0, theme.glyphs.ellipsis);
+    pen.skip(1);
     pen.put(&id.short(12), theme.id).skip(2);
     match shared.traces.get(id) {
         None => drop(pen.put("loading", theme.faint)),

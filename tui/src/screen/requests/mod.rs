@@ -236,6 +236,12 @@ impl Screen for Requests {
         Some(Vec::new())
     }
 
+    fn typing(&self) -> Option<&'static [(&'static str, &'static str)]> {
+        self.prompt
+            .as_ref()
+            .map(|_| &[("enter", "keep it"), ("esc", "all requests"), ("up down", "move")][..])
+    }
+
     fn paste(&mut self, shared: &mut Shared, text: &str) -> Vec<Command> {
         if let Some(prompt) = &mut self.prompt {
             prompt.paste(text);

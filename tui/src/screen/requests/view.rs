@@ -17,6 +17,9 @@ use crate::shared::Shared;
 const WIDE: u16 = 150;
 /// In a terminal of fewer rows, only the list is shown.
 const LOW: u16 = 10;
+/// What a filter may be, where none has been typed.
+const HINT: &str = "letters of a path; status:5xx flow:name slower:10ms is:failed slot.Name.field=value";
+
 /// What is where.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Areas {
@@ -135,7 +138,12 @@ fn draw_filter(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut Bu
     let mut pen = Pen::new(buffer, line, 0, theme.glyphs.ellipsis);
     pen.put(" /", theme.key);
     match &requests.prompt {
-        Some(prompt) => prompt.draw(&mut pen, theme),
+        Some(prompt) => {
+            prompt.draw(&mut pen, theme);
+            if prompt.is_empty() {
+                pen.skip(1).put(HINT, theme.faint);
+            }
+        }
         None => drop(pen.put(&requests.filter, theme.text)),
     }
     let rest = Rect { x: line.right(), width: area.width - line.width, ..area };

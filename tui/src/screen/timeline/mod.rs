@@ -310,6 +310,10 @@ impl Screen for TimelineScreen {
         Some(Vec::new())
     }
 
+    fn typing(&self) -> Option<&'static [(&'static str, &'static str)]> {
+        self.prompt.as_ref().map(|_| &[("enter", "find it"), ("esc", "leave")][..])
+    }
+
     fn paste(&mut self, _shared: &mut Shared, text: &str) -> Vec<Command> {
         if let Some(prompt) = &mut self.prompt {
             prompt.paste(text);
