@@ -13,12 +13,14 @@ pub(super) struct Typing {
     pub(super) about: About,
     pub(super) prompt: Prompt,
     pub(super) error: Option<String>,
+    /// Whether it is what an effect of the same kind got.
+    pub(super) is_like: bool,
 }
 
 impl Typing {
     pub(super) fn of(about: About, text: &str) -> Self {
         let prompt = if matches!(about, About::Secret(_)) { Prompt::secret() } else { Prompt::new(text) };
-        Self { about, prompt, error: None }
+        Self { about, prompt, error: None, is_like: false }
     }
 }
 
@@ -32,8 +34,10 @@ impl ReplayScreen {
             let draft = self.drafts.answer_to(&effect).map(str::to_owned);
             // What the step got for the same kind of effect shows the form of an answer.
             let like = || self.story(shared).and_then(|story| answer_like(&story.timeline, finding));
-            let text = draft.or_else(like).unwrap_or_default();
-            self.typing = Some(Typing::of(About::Effect(effect), &text));
+            let like = if draft.is_none() { like() } else { None };
+            let is_like = like.is_some();
+            let text = draft.or(like).unwrap_or_default();
+            self.typing = Some(Typing { is_like, ..Typing::of(About::Effect(effect), &text) });
         }
     }
 

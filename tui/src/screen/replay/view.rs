@@ -346,7 +346,10 @@ fn draw_prompt(typing: &Typing, is_asked: bool, shared: &Shared, area: Rect, buf
         }
         About::Effect(effect) if is_asked => (
             clean(effect).into_owned(),
-            "nothing was recorded for this effect: what is its answer, as JSON? esc leaves",
+            match typing.is_like {
+                true => "nothing was recorded for this effect; its like got this; enter takes it",
+                false => "nothing was recorded for this effect: what is its answer, as JSON? esc leaves",
+            },
         ),
         About::Effect(effect) => {
             (clean(effect).into_owned(), "its answer, as JSON; enter runs it, esc leaves")
