@@ -15,7 +15,7 @@ pub(crate) struct Terminal {
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     // What the program writes is read from it to its end.
-    _master: Box<dyn MasterPty + Send>,
+    master: Box<dyn MasterPty + Send>,
 }
 
 /// What the terminal shows.
@@ -37,14 +37,14 @@ impl Terminal {
         let mut builder = CommandBuilder::new(command.get_program());
         builder.args(command.get_args());
         builder.cwd(command.get_current_dir().unwrap());
+        builder.env("TERM", "xterm-256color");
+        builder.env("LANG", "C.UTF-8");
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => builder.env(name, value),
                 None => builder.env_remove(name),
             }
         }
-        builder.env("TERM", "xterm-256color");
-        builder.env("LANG", "C.UTF-8");
         let child = pty.slave.spawn_command(builder).unwrap();
         drop(pty.slave);
         let state = State { parser: vt100::Parser::new(rows, cols, 0), is_closed: false };
@@ -65,12 +65,19 @@ impl Terminal {
             }
         });
         let keys = pty.master.take_writer().unwrap();
-        Self { shown, keys, child, _master: pty.master }
+        Self { shown, keys, child, master: pty.master }
     }
 
     pub(crate) fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
+    }
+
+    /// Gives it another size, and says so to the program.
+    pub(crate) fn resize(&self, cols: u16, rows: u16) {
+        let mut state = self.shown.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.parser.screen_mut().set_size(rows, cols);
+        self.master.resize(PtySize { cols, rows, ..PtySize::default() }).unwrap();
     }
 
     pub(crate) fn id(&self) -> u32 {

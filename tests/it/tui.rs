@@ -125,6 +125,99 @@ fn a_portable_file_opens_where_there_is_no_store() {
 }
 
 #[test]
+fn two_files_are_compared_where_there_is_no_store_and_a_file_with_a_request_of_one() {
+    let (place, other) = (recorded(), Place::new());
+    let requests = place.wait_for(4);
+    let reports = requests.iter().filter(|request| request["flow"] == "report");
+    let ids: Vec<&str> = reports.map(|request| request["id"].as_str().unwrap()).collect();
+    let [slow, fast] = ["slow.zrv", "fast.zrv"].map(|name| other.path().join(name).display().to_string());
+    for (id, file) in ids.iter().zip([&slow, &fast]) {
+        assert_eq!(place.zerver(&["export", id, "-o", file]).code, Some(0));
+    }
+    for (place, first) in [(&other, fast.as_str()), (&place, ids[1])] {
+        let mut terminal = Terminal::start(&place.command(&["diff", first, &slow]), 120, 40);
+        terminal.wait_for(&["3 diff", "slower", "http GET figures.internal", "in all"]);
+        // Both can be opened from there.
+        terminal.press(ENTER);
+        terminal.wait_for(&["GET /reports/todos?latency_ms=40", "parse_report"]);
+        terminal.press("q");
+        assert_eq!(terminal.end().exit_code(), 1);
+    }
+}
+
+#[test]
+fn a_secret_that_only_its_hash_is_left_of_is_typed_in() {
+    let (place, other) = (recorded(), Place::new());
+    let file = other.path().join("todo.zrv").display().to_string();
+    assert_eq!(place.zerver(&["export", "@last:todos-item", "-o", &file]).code, Some(0));
+    let mut terminal = Terminal::start(&tui(&other, &[&file]), 120, 40);
+    terminal.wait_for(&["parse_auth"]);
+    terminal.press("r");
+    terminal.wait_for(&["cannot be run", "authorization = ", "it is a secret that is not here"]);
+    terminal.press("Bearer ann-token");
+    terminal.wait_for(&["authorization = ****************"]);
+    terminal.press(ENTER);
+    // What the secret was sent with cannot be told apart from another.
+    terminal.wait_for(&["nothing was recorded for this effect; its like got this"]);
+    terminal.press(ENTER);
+    let text = terminal.wait_for(&["same: 8 of 8 decisions came out again", "(as typed)"]);
+    assert!(!text.contains("ann-token"), "{text}");
+    terminal.press("q");
+    assert!(terminal.end().success());
+}
+
+#[test]
+fn each_screen_takes_another_size_and_comes_back_after_a_stop() {
+    let place = recorded();
+    let mut terminal = Terminal::start(&tui(&place, &["@last"]), 120, 40);
+    terminal.wait_for(&["parse_auth"]);
+    terminal.press("1");
+    terminal.wait_for(&["following"]);
+    terminal.press("jjdkd");
+    terminal.wait_for(&["in all"]);
+    let id = terminal.id().to_string();
+    for (key, part) in [
+        ("1", "method"),
+        ("2", "at ms"),
+        ("3", "what differs"),
+        ("4", "No request is run again"),
+        ("5", "todos-list"),
+    ] {
+        terminal.press(key);
+        for (columns, rows) in [(80, 24), (200, 50), (40, 12), (120, 40)] {
+            terminal.resize(columns, rows);
+            terminal.wait(&format!("{part} on {columns} columns"), |screen| {
+                let text = screen.contents();
+                let lines: Vec<&str> = text.lines().collect();
+                text.contains(part)
+                    && lines.len() == usize::from(rows)
+                    && lines[lines.len() - 1].contains("? keys")
+            });
+        }
+        // Ctrl-Z, and `fg`.
+        terminal.press("\u{1a}");
+        terminal.wait("the screen of before", |screen| !screen.alternate_screen() && !screen.hide_cursor());
+        assert!(Command::new("kill").args(["-CONT", &id]).status().unwrap().success());
+        terminal
+            .wait("the screen again", |screen| screen.alternate_screen() && screen.contents().contains(part));
+    }
+    terminal.press("q");
+    assert!(terminal.end().success());
+}
+
+#[test]
+fn a_terminal_that_cannot_show_it_is_told_so() {
+    let place = recorded();
+    let mut command = tui(&place, &[]);
+    command.env("TERM", "dumb");
+    let terminal = Terminal::start(&command, 80, 24);
+    terminal.wait_for(&["TERM is dumb", "zerver ls"]);
+    assert_eq!(terminal.end().exit_code(), 2);
+    let ran = place.zerver(&["tui"]);
+    assert!(ran.code == Some(2) && ran.err.contains("needs a terminal, and this is none"), "{ran:?}");
+}
+
+#[test]
 fn the_terminal_is_given_back_when_somebody_else_ends_it() {
     let place = recorded();
     let terminal = Terminal::start(&tui(&place, &["@last"]), 80, 24);

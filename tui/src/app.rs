@@ -146,6 +146,12 @@ impl App {
             pen.recorded(&notice.text, if notice.is_bad { theme.bad } else { theme.good });
             return;
         }
+        if let Some(typing) = self.screens.get(self.tab).typing() {
+            for (name, hint) in typing {
+                pen.put(name, theme.key).skip(1).put(hint, theme.faint).skip(2);
+            }
+            return;
+        }
         let hints = |tables: Vec<&'static [Key]>| -> Vec<(String, &'static str)> {
             let keys = tables.into_iter().flatten();
             keys.filter_map(|key| Some((key.presses.first()?.name(), key.hint?))).collect()

@@ -13,12 +13,19 @@ const MAX_LEN: usize = 500;
 pub(crate) struct Prompt {
     chars: Vec<char>,
     cursor: usize,
+    /// Whether what is typed must not be seen.
+    is_secret: bool,
 }
 
 impl Prompt {
     pub(crate) fn new(text: &str) -> Self {
         let chars: Vec<char> = text.chars().take(MAX_LEN).collect();
-        Self { cursor: chars.len(), chars }
+        Self { cursor: chars.len(), chars, is_secret: false }
+    }
+
+    /// One for a text that must not be seen.
+    pub(crate) fn secret() -> Self {
+        Self { is_secret: true, ..Self::default() }
     }
 
     pub(crate) fn text(&self) -> String {
@@ -77,7 +84,10 @@ impl Prompt {
 
     /// Draws it with its cursor, which is always in sight.
     pub(crate) fn draw(&self, pen: &mut Pen<'_>, theme: &Theme) {
-        let shown = |c: &char| zerver_trace::text::clean(c.encode_utf8(&mut [0; 4])).into_owned();
+        let shown = |c: &char| match self.is_secret {
+            true => "*".to_owned(),
+            false => zerver_trace::text::clean(c.encode_utf8(&mut [0; 4])).into_owned(),
+        };
         let room = pen.room().saturating_sub(1);
         let (mut start, mut taken) = (self.cursor, 0);
         while start > 0 {

@@ -13,6 +13,8 @@ const MAX_ANSWERS: usize = 120;
 pub struct Health {
     /// `ok`, `degraded` where a worker hangs, `stuck` where all do.
     pub status: String,
+    /// For how long it has run, in nanoseconds.
+    pub uptime_ns: Option<u64>,
     /// Its workers.
     pub workers: Vec<Worker>,
     /// How many requests wait: interactive, default, batch.
@@ -32,6 +34,8 @@ pub struct Worker {
     pub name: String,
     /// Whether it hangs in a step.
     pub is_stuck: bool,
+    /// For how long it was busy since the start, in nanoseconds.
+    pub busy_ns: Option<u64>,
     /// What it runs; none if nothing.
     pub running: Option<Running>,
 }
@@ -49,6 +53,32 @@ pub struct Running {
     pub for_ns: u64,
 }
 
+/// How busy somebody was from one answer to the next, in percent of the time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Load {
+    /// The newest last.
+    pub(crate) line: VecDeque<u64>,
+    /// The last answer: for how long it was busy, and of how long.
+    told: Option<(u64, u64)>,
+}
+
+impl Load {
+    /// The last one.
+    pub(crate) fn now(&self) -> Option<u64> {
+        self.line.back().copied()
+    }
+
+    fn take(&mut self, busy_ns: u64, of_ns: u64) {
+        let before = self.told.replace((busy_ns, of_ns));
+        // A service that was started again counts from the beginning.
+        let Some((busy_before, of_before)) = before.filter(|(_, of_before)| *of_before < of_ns) else {
+            return;
+        };
+        let busy = u128::from(busy_ns.saturating_sub(busy_before));
+        keep(&mut self.line, (busy * 100 / u128::from(of_ns - of_before)).min(100) as u64);
+    }
+}
+
 /// All that is known of the scheduler.
 #[derive(Debug, Default)]
 pub(crate) struct Scheduler {
@@ -56,10 +86,12 @@ pub(crate) struct Scheduler {
     pub(crate) addr: Option<String>,
     /// Its last answer, or why there is none.
     pub(crate) answer: Option<Result<Health, String>>,
-    /// Of each answer, the share of the workers that ran something, in percent,
-    pub(crate) load: VecDeque<u64>,
-    /// and how many requests waited.
-    pub(crate) waiting: VecDeque<u64>,
+    /// How busy the workers were, all together,
+    pub(crate) load: Load,
+    /// and each, by its name.
+    pub(crate) loads: Vec<(String, Load)>,
+    /// Of each answer, how many requests waited: interactive, default, batch.
+    pub(crate) waiting: [VecDeque<u64>; 3],
     asked_unix_ns: u64,
     is_asked: bool,
 }
@@ -89,28 +121,37 @@ impl Scheduler {
         }
         self.is_asked = false;
         if let Ok(health) = answer {
-            let busy = health.workers.iter().filter(|worker| worker.running.is_some()).count();
-            keep(&mut self.load, (busy * 100 / health.workers.len().max(1)) as u64);
-            keep(&mut self.waiting, health.waiting());
+            self.take_loads(health);
+            for (line, waiting) in self.waiting.iter_mut().zip(health.waiting) {
+                keep(line, waiting.unwrap_or(0));
+            }
         }
         self.answer = Some(answer.clone());
+    }
+
+    fn take_loads(&mut self, health: &Health) {
+        let Some(uptime_ns) = health.uptime_ns else { return };
+        let workers = &health.workers;
+        self.loads.retain(|(name, _)| workers.iter().any(|worker| worker.name == *name));
+        for Worker { name, busy_ns, .. } in workers {
+            let at = self.loads.iter().position(|(other, _)| other == name).unwrap_or_else(|| {
+                self.loads.push((name.clone(), Load::default()));
+                self.loads.len() - 1
+            });
+            self.loads[at].1.take(busy_ns.unwrap_or(0), uptime_ns);
+        }
+        let busy_ns = workers.iter().filter_map(|worker| worker.busy_ns).fold(0, u64::saturating_add);
+        self.load.take(busy_ns, uptime_ns.saturating_mul(workers.len() as u64));
+    }
+
+    /// How busy a worker was.
+    pub(crate) fn load_of(&self, worker: &str) -> Option<&Load> {
+        self.loads.iter().find(|(name, _)| name == worker).map(|(_, load)| load)
     }
 
     /// The last answer, if it was one.
     pub(crate) fn health(&self) -> Option<&Health> {
         self.answer.as_ref()?.as_ref().ok()
-    }
-}
-
-impl Health {
-    /// How many requests wait, as far as it is said.
-    pub(crate) fn waiting(&self) -> u64 {
-        self.waiting.iter().flatten().sum()
-    }
-
-    /// How many workers run something.
-    pub(crate) fn busy(&self) -> usize {
-        self.workers.iter().filter(|worker| worker.running.is_some()).count()
     }
 }
 
@@ -133,17 +174,37 @@ mod tests {
         scheduler.serves_at("127.0.0.1:3000");
         assert_eq!(scheduler.ask(s(2)).as_deref(), Some("127.0.0.1:3000"));
         assert_eq!(scheduler.ask(s(9)), None, "it has not answered");
-        let running = Some(Running::default());
-        let workers = vec![Worker { running, ..Worker::default() }, Worker::default()];
-        let health = Health { workers, waiting: [None, Some(2), Some(3)], ..Health::default() };
+        let health = Health { waiting: [None, Some(2), Some(3)], ..Health::default() };
         scheduler.take("127.0.0.1:3000", &Ok(health));
-        assert_eq!((scheduler.load[0], scheduler.waiting[0]), (50, 5));
+        assert_eq!(scheduler.waiting.each_ref().map(|line| line[0]), [0, 2, 3]);
         assert_eq!(scheduler.ask(s(2) + 1), None, "it was asked just now");
         assert!(scheduler.ask(s(9)).is_some());
         scheduler.take("127.0.0.1:3000", &Err("gone".into()));
-        assert_eq!((scheduler.health(), scheduler.load.len()), (None, 1));
+        assert_eq!((scheduler.health(), scheduler.waiting[0].len()), (None, 1));
         scheduler.serves_at("127.0.0.1:4000");
         scheduler.take("127.0.0.1:3000", &Ok(Health::default()));
         assert!(scheduler.answer.is_none() && scheduler.ask(s(9)).is_some());
+    }
+    #[test]
+    fn load_is_the_time_spent_between_two_answers() {
+        let mut scheduler = Scheduler::default();
+        scheduler.serves_at("here");
+        let mut take = |uptime_ns, busy: &[(&str, u64)]| {
+            let worker = |(name, busy_ns): &(&str, u64)| Worker {
+                name: (*name).to_owned(),
+                busy_ns: Some(*busy_ns),
+                ..Worker::default()
+            };
+            let workers = busy.iter().map(worker).collect();
+            scheduler.take("here", &Ok(Health { uptime_ns, workers, ..Health::default() }));
+            let each = busy.iter().map(|(name, _)| scheduler.load_of(name).and_then(Load::now)).collect();
+            (scheduler.load.now(), each)
+        };
+        assert_eq!(take(None, &[("a", 1)]), (None, vec![None]), "it does not say");
+        assert_eq!(take(Some(1_000), &[("a", 900), ("b", 900)]), (None, vec![None, None]), "since when?");
+        assert_eq!(take(Some(2_000), &[("a", 1_400), ("b", 900)]), (Some(25), vec![Some(50), Some(0)]));
+        assert_eq!(take(Some(500), &[("a", 9), ("b", 0)]).0, Some(25), "it was started again");
+        assert_eq!(take(Some(600), &[("a", 109), ("c", 50)]).1, vec![Some(100), None], "another worker");
+        assert_eq!(take(Some(u64::MAX), &[("a", u64::MAX), ("c", u64::MAX)]).0, Some(100));
     }
 }

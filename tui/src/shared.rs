@@ -42,7 +42,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// A text of our own in the characters that may be used.
     pub(crate) fn say(&self, text: &str) -> String {
-        text.replace('µ', self.theme.glyphs.micro)
+        self.theme.say(text).into_owned()
     }
 
     /// The area of a screen, between the tabs and the hints.

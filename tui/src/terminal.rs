@@ -17,6 +17,7 @@ use crossterm::terminal::{
 use crossterm::{execute, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::{Position, Rect};
 
 use crate::app::App;
 
@@ -46,7 +47,9 @@ impl Screen {
 
     /// Forgets what the terminal shows, so that everything is drawn.
     pub(crate) fn forget(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        // `clear` would ask the terminal where its cursor is, and some never answer.
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }
 
     /// Puts a text onto the clipboard, as far as the terminal does it (OSC 52).
@@ -59,7 +62,7 @@ impl Screen {
         give_back();
         let result = to();
         take()?;
-        self.terminal.clear()?;
+        self.forget()?;
         Ok(result)
     }
 }

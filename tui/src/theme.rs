@@ -1,5 +1,7 @@
 //! The colours, by meaning, and the signs that bars and marks are drawn with.
 
+use std::borrow::Cow;
+
 use ratatui::style::{Color, Modifier, Style};
 
 /// Which colours to use.
@@ -165,6 +167,19 @@ impl Theme {
         }
     }
 
+    /// A letter that was looked for.
+    pub(crate) const fn matched(&self) -> Style {
+        self.noted.add_modifier(Modifier::UNDERLINED)
+    }
+
+    /// A text with the signs that we write ourselves in characters that may be used. What was recorded stays.
+    pub(crate) fn say<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.glyphs.micro == UNICODE.micro {
+            return Cow::Borrowed(text);
+        }
+        Cow::Owned(text.replace('µ', "u").replace('│', "|").replace('●', "*").replace('…', "~"))
+    }
+
     const fn of(colors: &Colors, glyphs: &'static Glyphs) -> Self {
         const fn fg(color: Color) -> Style {
             Style::new().fg(color)
@@ -184,8 +199,8 @@ impl Theme {
             retry: fg(colors.magenta),
             border: fg(colors.line),
             focus: fg(colors.cyan),
-            chosen: Style::new().bg(colors.chosen).add_modifier(Modifier::BOLD),
-            chosen_elsewhere: Style::new().bg(colors.chosen_elsewhere),
+            chosen: colors.chosen,
+            chosen_elsewhere: colors.chosen_elsewhere,
             key: fg(colors.cyan).add_modifier(Modifier::BOLD),
             mark: fg(colors.magenta).add_modifier(Modifier::BOLD),
             glyphs,
@@ -233,8 +248,8 @@ impl Theme {
 struct Colors {
     faint: Color,
     line: Color,
-    chosen: Color,
-    chosen_elsewhere: Color,
+    chosen: Style,
+    chosen_elsewhere: Style,
     red: Color,
     green: Color,
     yellow: Color,
@@ -246,8 +261,8 @@ struct Colors {
 const DARK: Colors = Colors {
     faint: Color::Rgb(0x7d, 0x85, 0x99),
     line: Color::Rgb(0x45, 0x4b, 0x5c),
-    chosen: Color::Rgb(0x2d, 0x3a, 0x55),
-    chosen_elsewhere: Color::Rgb(0x26, 0x2a, 0x36),
+    chosen: Style::new().bg(Color::Rgb(0x2d, 0x3a, 0x55)).add_modifier(Modifier::BOLD),
+    chosen_elsewhere: Style::new().bg(Color::Rgb(0x26, 0x2a, 0x36)),
     red: Color::Rgb(0xff, 0x7a, 0x85),
     green: Color::Rgb(0x8f, 0xce, 0x83),
     yellow: Color::Rgb(0xe6, 0xc1, 0x6c),
@@ -259,8 +274,8 @@ const DARK: Colors = Colors {
 const LIGHT: Colors = Colors {
     faint: Color::Rgb(0x6a, 0x71, 0x82),
     line: Color::Rgb(0xb8, 0xbe, 0xcb),
-    chosen: Color::Rgb(0xcf, 0xdf, 0xfa),
-    chosen_elsewhere: Color::Rgb(0xe8, 0xeb, 0xf1),
+    chosen: Style::new().bg(Color::Rgb(0xcf, 0xdf, 0xfa)).add_modifier(Modifier::BOLD),
+    chosen_elsewhere: Style::new().bg(Color::Rgb(0xe8, 0xeb, 0xf1)),
     red: Color::Rgb(0xc0, 0x1f, 0x33),
     green: Color::Rgb(0x2f, 0x7d, 0x2b),
     yellow: Color::Rgb(0x93, 0x66, 0x00),
@@ -272,8 +287,9 @@ const LIGHT: Colors = Colors {
 const SIXTEEN: Colors = Colors {
     faint: Color::DarkGray,
     line: Color::DarkGray,
-    chosen: Color::DarkGray,
-    chosen_elsewhere: Color::Reset,
+    // Each of the sixteen is the colour of some text, so the row has one of its own, too.
+    chosen: Style::new().fg(Color::Black).bg(Color::Cyan),
+    chosen_elsewhere: Style::new().add_modifier(Modifier::UNDERLINED),
     red: Color::Red,
     green: Color::Green,
     yellow: Color::Yellow,

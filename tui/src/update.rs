@@ -16,6 +16,8 @@ use crate::screen::Tab;
 const SPIN_NS: u64 = 125_000_000;
 /// So long something is said that nobody answers.
 const NOTICE_NS: u64 = 6_000_000_000;
+/// A key takes away what went wrong, but not before somebody can have read it.
+const READ_NS: u64 = 1_500_000_000;
 /// After a rebuild, so many requests are run again.
 const MAX_CHECKED: usize = 20;
 
@@ -236,7 +238,9 @@ fn input(app: &mut App, event: &Event) -> Vec<Command> {
 }
 
 fn press(app: &mut App, key: &KeyEvent) -> Vec<Command> {
-    app.shared.notice = None;
+    let shared = &mut app.shared;
+    let is_new = shared.now_unix_ns.saturating_sub(shared.noticed_unix_ns) < READ_NS;
+    shared.notice.take_if(|notice| !(notice.is_bad && is_new));
     if let Some(overlay) = &mut app.overlay {
         return match overlay.press(&app.shared, key) {
             Outcome::Stay => Vec::new(),
@@ -279,11 +283,8 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Command> {
             Vec::new()
         }
         Action::Screen(number) => {
-            if let Some(tab) = usize::from(number).checked_sub(1).and_then(|at| Tab::ALL.get(at)) {
-                app.to(*tab);
-                return app.screens.get_mut(*tab).enter(&app.shared);
-            }
-            Vec::new()
+            let tab = usize::from(number).checked_sub(1).and_then(|at| Tab::ALL.get(at));
+            tab.map_or_else(Vec::new, |tab| enter(app, *tab))
         }
         Action::Diff | Action::Replay => {
             let request = app.screens.get(app.tab).request(&app.shared);
@@ -291,6 +292,18 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Command> {
         }
         action => app.screens.get_mut(app.tab).act(&mut app.shared, action),
     }
+}
+
+/// Another screen. Where no request is open, the chosen one is.
+fn enter(app: &mut App, tab: Tab) -> Vec<Command> {
+    if tab == Tab::Timeline && app.screens.timeline.id().is_none() {
+        let chosen = app.screens.requests.chosen(&app.shared).and_then(|seq| app.shared.index.row(seq));
+        if let Some(row) = chosen {
+            return vec![Command::Show(Show::Timeline(row.id))];
+        }
+    }
+    app.to(tab);
+    app.screens.get_mut(tab).enter(&app.shared)
 }
 
 /// What can be done with a request wherever one is chosen.
@@ -325,11 +338,8 @@ fn mouse(app: &mut App, event: MouseEvent) -> Vec<Command> {
     let whole = Rect::from((ratatui::layout::Position::ORIGIN, app.shared.size));
     let (head, body, _) = areas(whole);
     if is_click && head.contains((event.column, event.row).into()) {
-        if let Some(tab) = app.tab_at(event.column) {
-            app.to(tab);
-            return app.screens.get_mut(tab).enter(&app.shared);
-        }
-        return Vec::new();
+        let tab = app.tab_at(event.column);
+        return tab.map_or_else(Vec::new, |tab| enter(app, tab));
     }
     app.screens.get_mut(app.tab).mouse(&mut app.shared, body, event)
 }

@@ -8,6 +8,19 @@ use zerver_replay::{ClassMeasures, Measures, StepMeasures, WorkerMeasures};
 use super::shared::Shared;
 use super::tally::Queues;
 
+/// How many requests of a class wait for their turn, on all threads.
+pub(crate) fn waiting(shared: &Shared, class: Class) -> u64 {
+    match &shared.low {
+        // What has been handed over to low priority and not been taken in, waits too.
+        Some(low) if class == Class::Batch => low.waiting() as u64,
+        low => {
+            let of = |queues: &Queues| queues.of(class).waiting.get();
+            let workers: u64 = shared.boards().iter().map(|(_, board)| of(&board.tally.queues)).sum();
+            workers + low.as_ref().map_or(0, |low| of(low.queues()))
+        }
+    }
+}
+
 /// All counts of a service's scheduling, at a time of the service's clock.
 pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
     let boards = shared.boards();
@@ -18,12 +31,12 @@ pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
             name: class.as_str().to_owned(),
             shed: count(&counters.shed[class as usize]),
             requests: boards.iter().map(|(_, board)| board.tally.began[class as usize].get()).sum(),
+            waiting: waiting(shared, class),
             ..ClassMeasures::default()
         };
         let low = shared.low.iter().map(|low| low.queues());
         let add = |queues: &Queues| {
             let cells = queues.of(class);
-            of.waiting += cells.waiting.get();
             of.waits += cells.waits.get();
             of.waited_ns += cells.waited_ns.get();
             of.aged += cells.aged.get();
@@ -35,9 +48,7 @@ pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
         of
     };
     let mut classes: Vec<_> = [Class::Interactive, Class::Default, Class::Batch].map(class).into();
-    // What has been handed over to low priority and not been taken in, waits too.
     if let Some(low) = &shared.low {
-        classes[Class::Batch as usize].waiting = low.waiting() as u64;
         classes[Class::Batch as usize].full += low.full();
     }
     let mut steps = Vec::new();

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use zerver_engine::RequestId;
+use zerver_engine::{Class, RequestId};
 
 use super::board::Board;
 use super::current::Running;
 use super::low::Low;
+use super::measure;
 use super::shared::{Shared, Tuning};
 use crate::notice;
 use crate::time::{Zero, nanos};
@@ -178,6 +179,7 @@ pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: 
             json!({
                 "name": seat.name,
                 "stuck": seat.board.is_stuck(),
+                "busy_ns": seat.board.tally.busy_ns(now_ns),
                 "running": running.map(|running| json!({
                     "flow": shared.flow_name(running.flow),
                     "step": shared.step_name(running.flow, running.step),
@@ -195,7 +197,14 @@ pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: 
         let stolen: u64 = shared.boards().iter().map(|(_, board)| board.tally.steals.get()).sum();
         told["stolen"] = stolen.into();
         told["overruns"] = count(&counters.overruns).into();
-        told["batch_waiting"] = shared.low.as_ref().map_or(0, |low| low.waiting()).into();
+        let waiting = |class| measure::waiting(shared, class);
+        told["waiting"] = json!({
+            "interactive": waiting(Class::Interactive),
+            "default": waiting(Class::Default),
+            "batch": waiting(Class::Batch),
+        });
+        // Against which a worker's busy time is to be read.
+        told["uptime_ns"] = now_ns.into();
     }
     (stuck < seats.len(), told)
 }

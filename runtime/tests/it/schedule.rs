@@ -147,7 +147,7 @@ fn what_cannot_wait_is_sent_away() {
     GATE.wait_for(1);
     second.send(get("/hold"));
     let mut health = Client::connect(addr);
-    while !health.ask(get("/healthz")).body.contains("\"batch_waiting\":1") {}
+    while !health.ask(get("/healthz")).body.contains("\"waiting\":{\"batch\":1") {}
     let answer = third.ask(get("/hold"));
     assert_eq!((answer.status, answer.header("retry-after")), (429, Some("1")));
     let refused = collector.one();

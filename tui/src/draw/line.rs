@@ -66,13 +66,7 @@ impl Line {
 
     pub(crate) fn draw(&self, pen: &mut Pen<'_>, theme: &Theme) {
         for (text, tone) in &self.0 {
-            let text = if theme.glyphs.micro == "u" { ascii(text) } else { text.clone() };
-            pen.recorded(&text, tone.style(theme));
+            pen.recorded(&theme.say(text), tone.style(theme));
         }
     }
-}
-
-/// The signs that we write ourselves, in ASCII. What was recorded stays.
-fn ascii(text: &str) -> String {
-    text.replace('µ', "u").replace('│', "|").replace('●', "*").replace('…', "~")
 }

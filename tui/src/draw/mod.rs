@@ -10,6 +10,6 @@ mod stack;
 pub(crate) use frame::{frame, rule, thumb, wall};
 pub(crate) use line::{Line, Tone};
 pub(crate) use pen::{Pen, fit, width};
-pub(crate) use scroll::Scroll;
-pub(crate) use spark::spark;
+pub(crate) use scroll::{Pointed, Scroll};
+pub(crate) use spark::{spark, spark_to};
 pub(crate) use stack::{Stack, beside};

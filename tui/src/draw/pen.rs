@@ -94,6 +94,29 @@ impl<'b> Pen<'b> {
         self.left(&clean(start), columns, style)
     }
 
+    /// The same; the characters at the places that `marked` gives for it have a style of their own.
+    pub(crate) fn recorded_marked(
+        &mut self,
+        text: &str,
+        columns: usize,
+        style: Style,
+        (marked, mark): (impl Fn(&str) -> Vec<usize>, Style),
+    ) -> &mut Self {
+        let start = &text[..text.floor_char_boundary(columns * 4 + 4)];
+        let cleaned = clean(start);
+        let places = marked(&cleaned);
+        let shown = fit(&cleaned, columns.min(self.room()), self.ellipsis);
+        let (mut x, y) = (self.x, self.y);
+        self.left(&cleaned, columns, style);
+        for (at, (c, is)) in shown.chars().zip(cleaned.chars()).enumerate() {
+            if c == is && x < self.end && places.contains(&at) {
+                self.buffer[(x, y)].set_style(mark);
+            }
+            x += c.width().unwrap_or(0) as u16;
+        }
+        self
+    }
+
     /// Writes a text of our own into a field of so many columns, to its right.
     pub(crate) fn right(&mut self, text: &str, columns: usize, style: Style) -> &mut Self {
         let text = fit(text, columns.min(self.room()), self.ellipsis);
@@ -128,6 +151,17 @@ mod tests {
         ] {
             assert_eq!(fit(text, columns, "…"), wanted);
         }
+    }
+
+    #[test]
+    fn characters_are_marked_where_they_are_drawn() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 6, 1));
+        let area = buffer.area;
+        let marked = |text: &str| (0..text.chars().count()).filter(|at| at % 2 == 1).collect();
+        let mark = Style::new().add_modifier(ratatui::style::Modifier::BOLD);
+        Pen::new(&mut buffer, area, 0, "…").recorded_marked("漢字ab漢", 6, Style::new(), (marked, mark));
+        let bold: Vec<u16> = (0..6).filter(|x| !buffer[(*x, 0)].modifier.is_empty()).collect();
+        assert_eq!((buffer[(5, 0)].symbol(), bold), ("…", vec![2]));
     }
 
     #[test]

@@ -1,10 +1,27 @@
 //! A place in a list, and the part of it that is shown.
 
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::keys::Action;
+
+/// The wheel turns by so many rows.
+const WHEEL: isize = 3;
+
+/// What the mouse did in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pointed {
+    /// Nothing that a list knows.
+    Nowhere,
+    /// It turned the wheel.
+    Turned,
+    /// It chose a row,
+    Chosen,
+    /// which was chosen already.
+    Again,
+}
 
 /// A cursor in a list of rows, and the first row that is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,8 +61,31 @@ impl Scroll {
         }
     }
 
+    /// Takes a click in `area`, which is where a list of `len` rows is drawn, or the wheel.
+    pub(crate) fn mouse(&mut self, event: MouseEvent, area: Rect, len: usize) -> Pointed {
+        let rows = match event.kind {
+            MouseEventKind::ScrollDown => WHEEL,
+            MouseEventKind::ScrollUp => -WHEEL,
+            MouseEventKind::Down(MouseButton::Left) if area.contains((event.column, event.row).into()) => {
+                let clicked = self.first + usize::from(event.row - area.y);
+                let is_again = clicked == self.cursor;
+                return match clicked < len {
+                    true if is_again => Pointed::Again,
+                    true => {
+                        self.cursor = clicked;
+                        Pointed::Chosen
+                    }
+                    false => Pointed::Nowhere,
+                };
+            }
+            _ => return Pointed::Nowhere,
+        };
+        self.wheel(rows, len, usize::from(area.height));
+        Pointed::Turned
+    }
+
     /// Turns the wheel by so many rows: the cursor stays among those that are shown.
-    pub(crate) fn wheel(&mut self, rows: isize, len: usize, height: usize) {
+    fn wheel(&mut self, rows: isize, len: usize, height: usize) {
         let most = len.saturating_sub(height.max(1));
         self.first = self.first.saturating_add_signed(rows).min(most);
         let end = (self.first + height.max(1)).min(len.max(1));
@@ -94,6 +134,25 @@ mod tests {
             assert_eq!(moved(from, action), to, "{from:?} {action:?}");
         }
         assert!(!Scroll::default().act(Quit, 1, 1));
+    }
+
+    #[test]
+    fn the_mouse_as_a_table() {
+        let left = MouseEventKind::Down(MouseButton::Left);
+        for (kind, row, pointed, scroll) in [
+            (left, 4, Pointed::Chosen, (3, 2)),
+            (left, 3, Pointed::Again, (2, 2)),
+            (left, 2, Pointed::Nowhere, (2, 2)),
+            (left, 9, Pointed::Nowhere, (2, 2)),
+            (MouseEventKind::ScrollDown, 0, Pointed::Turned, (3, 3)),
+            (MouseEventKind::ScrollUp, 0, Pointed::Turned, (2, 0)),
+            (MouseEventKind::Moved, 4, Pointed::Nowhere, (2, 2)),
+        ] {
+            let mut list = Scroll { cursor: 2, first: 2 };
+            let event = MouseEvent { kind, column: 1, row, modifiers: crossterm::event::KeyModifiers::NONE };
+            assert_eq!(list.mouse(event, Rect::new(0, 3, 5, 5), 8), pointed, "{kind:?} {row}");
+            assert_eq!((list.cursor, list.first), scroll, "{kind:?} {row}");
+        }
     }
 
     proptest! {

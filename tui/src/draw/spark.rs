@@ -3,13 +3,18 @@
 use crate::theme::Glyphs;
 
 /// One column for each of `columns` stretches of `values`, the newest at the right; each as high as the greatest in it.
-/// Blank where it is 0.
+/// Blank where it is 0. The greatest of all is the highest.
 pub(crate) fn spark(values: &[u64], columns: usize, glyphs: &Glyphs) -> String {
+    let most = values.iter().copied().max().unwrap_or(0);
+    spark_to(most, values, columns, glyphs)
+}
+
+/// The same on a scale that ends at `most`.
+pub(crate) fn spark_to(most: u64, values: &[u64], columns: usize, glyphs: &Glyphs) -> String {
     let each = values.len().div_ceil(columns.max(1)).max(1);
     let peaks: Vec<u64> =
         values.rchunks(each).rev().map(|chunk| chunk.iter().copied().max().unwrap_or(0)).collect();
-    let most = peaks.iter().copied().max().unwrap_or(0).max(1);
-    let level = |value: u64| (u128::from(value) * 8).div_ceil(u128::from(most)) as usize;
+    let level = |value: u64| (u128::from(value) * 8).div_ceil(u128::from(most.max(1))) as usize;
     let shown = peaks.iter().skip(peaks.len().saturating_sub(columns));
     shown.map(|value| level(*value).checked_sub(1).map_or(" ", |level| glyphs.levels[level.min(7)])).collect()
 }
@@ -26,6 +31,7 @@ mod tests {
         assert_eq!(spark(&[0, 1, 4, 8, 0, 2], 3, glyphs), "▁█▂");
         assert_eq!(spark(&[0, 0], 2, glyphs), "  ");
         assert_eq!(spark(&[u64::MAX, 1], 2, glyphs), "█▁");
+        assert_eq!(spark_to(100, &[0, 1, 50, 100, 200], 5, glyphs), " ▁▄██");
         assert_eq!(spark(&[], 3, glyphs), "");
         assert_eq!(spark(&[5], 0, glyphs), "");
     }

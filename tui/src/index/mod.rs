@@ -189,13 +189,25 @@ impl Index {
         columns.status.get(at)
     }
 
-    /// The numbers of its flow, its method, its outcome: texts that come again and again.
-    pub(crate) fn words_of(&self, seq: Seq) -> [u16; 3] {
+    /// The number of its flow: a text that comes again and again.
+    pub(crate) fn flow(&self, seq: Seq) -> u16 {
         let (columns, at) = self.at(seq);
-        [columns.flow.get(at), columns.method.get(at), columns.outcome.get(at)]
+        columns.flow.get(at)
     }
 
-    /// All texts that [`Index::words_of`] gives the numbers of.
+    /// The number of its method.
+    pub(crate) fn method(&self, seq: Seq) -> u16 {
+        let (columns, at) = self.at(seq);
+        columns.method.get(at)
+    }
+
+    /// The number of its outcome.
+    pub(crate) fn outcome(&self, seq: Seq) -> u16 {
+        let (columns, at) = self.at(seq);
+        columns.outcome.get(at)
+    }
+
+    /// All texts that have such a number.
     pub(crate) fn words(&self) -> &[String] {
         self.words.all()
     }

@@ -32,6 +32,11 @@ pub(crate) trait Screen {
         None
     }
 
+    /// While something is being typed, what ends that: keys, each with what it does.
+    fn typing(&self) -> Option<&'static [(&'static str, &'static str)]> {
+        None
+    }
+
     /// Takes a text that was pasted.
     fn paste(&mut self, _shared: &mut Shared, _text: &str) -> Vec<Command> {
         Vec::new()

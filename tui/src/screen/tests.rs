@@ -38,11 +38,11 @@ fn a_diff_on_80_columns() {
      250.00 ms slower: 100% http GET figures.internal/figures?.. (370.0 µs ->
      250.37 ms); first difference: request query latency_ms 0 -> 250
     ─ steps, in ms: a, b, and b-a   ▀ a  ▄ b  █ both ───────────────────────────────
-     ≠ parse_report  ReportParams.latency…  0.01    0.01     0.00 █
-       gather                               0.01    0.01     0.00 █
-     ≠   ↳ http GET figures…  argument, r…  0.37  250.37  +250.00 █▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄
-         ↳ kv list todo                     0.01    0.01     0.00 █
-       render_report                        0.03    0.03     0.00 ▀               ▄
+     ≠ parse_report  ReportParams.latency_ms    0.01    0.01     0.00 █
+       gather                                   0.01    0.01     0.00 █
+     ≠   ↳ http GET figures.in…  argument, re…  0.37  250.37  +250.00 █▄▄▄▄▄▄▄▄▄▄▄▄
+         ↳ kv list todo                         0.01    0.01     0.00 █
+       render_report                            0.03    0.03     0.00 ▀           ▄
     ─ what differs ─────────────────────────────────────────────────────────────────
      where the difference is                                                       ┃
        +250.00 ms  effect      http GET figures.internal/figures?..  370.0 µs -> 2…┃
@@ -67,11 +67,11 @@ fn a_diff_on_200_columns_has_what_differs_at_its_side() {
      b 019aa5bc-1f3b  200  250.43 ms  GET /reports/todos?latency_ms=250  report
      250.00 ms slower: 100% http GET figures.internal/figures?.. (370.0 µs -> 250.37 ms); first difference: request query latency_ms 0 -> 250
     ─ steps, in ms: a, b, and b-a   ▀ a  ▄ b  █ both ───────────────────────────────────────────────────────────── ─ what differs ──────────────────────────────────────────────────────────────────────────
-     ≠ parse_report  ReportParams.latency_ms                    0.01    0.01     0.00 █                           │ where the difference is
-       gather                                                   0.01    0.01     0.00 █                           │   +250.00 ms  effect      http GET figures.internal/figures?..  370.0 µs -> 250.37 ms
-     ≠   ↳ http GET figures.internal/figure…  argument, result  0.37  250.37  +250.00 █▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄ │   +250.00 ms  in all
-         ↳ kv list todo                                         0.01    0.01     0.00 █                           │
-       render_report                                            0.03    0.03     0.00 ▀                         ▄ │ request
+     ≠ parse_report  ReportParams.latency_ms                       0.01    0.01     0.00 █                        │ where the difference is
+       gather                                                      0.01    0.01     0.00 █                        │   +250.00 ms  effect      http GET figures.internal/figures?..  370.0 µs -> 250.37 ms
+     ≠   ↳ http GET figures.internal/figures?..  argument, result  0.37  250.37  +250.00 █▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄ │   +250.00 ms  in all
+         ↳ kv list todo                                            0.01    0.01     0.00 █                        │
+       render_report                                               0.03    0.03     0.00 ▀                      ▄ │ request
                                                                                                                   │   query latency_ms  0 -> 250
                                                                                                                   │
                                                                                                                   │ effects
@@ -354,13 +354,54 @@ fn a_flow_with_its_times() {
 
 #[test]
 fn nothing_to_show_says_so() {
-    for (key, wanted) in [("3", "press d on one request"), ("4", "press r on a request"), ("5", "loading")] {
+    for (key, wanted) in [
+        ("3", "press d on one request"),
+        ("2", "enter opens one"),
+        ("4", "r runs the chosen one"),
+        ("5", "loading"),
+    ] {
         let text = Stage::new(80, 24, Vec::new()).press(key).text();
         assert!(text.contains(wanted), "{text}");
     }
     let mut stage = Stage::new(80, 24, Vec::new());
     stage.press("5").say(Message::Flows(Err("it is damaged".into())));
     assert!(stage.text().contains("it is damaged"));
+}
+
+#[test]
+fn no_screen_is_a_dead_end() {
+    let mut stage = Stage::new(80, 24, two());
+    assert!(stage.press("j2").text().contains("latency_ms=0"), "the chosen request is open");
+    assert!(stage.press("1d3").text().contains("is the first of two. 1 shows the list"), "{}", stage.text());
+    assert!(stage.press("2").text().contains("parse_report"), "what was open stays open");
+}
+
+#[test]
+fn what_went_wrong_stays_until_it_can_have_been_read() {
+    let mut stage = Stage::new(80, 24, two());
+    assert!(stage.press("n").text().contains("no request below failed"));
+    assert!(stage.press("j").text().contains("no request below failed"), "a key right after it");
+    let now = stage.app.shared.now_unix_ns + 2_000_000_000;
+    stage.say(Message::Now(now));
+    assert!(stage.text().contains("no request below failed"));
+    assert!(!stage.press("j").text().contains("no request below failed"), "a key later");
+    assert!(!stage.press("yj").text().contains("copied"), "what went well needs no time");
+}
+
+#[test]
+fn a_filter_says_what_it_can_be_and_how_it_ends() {
+    let mut stage = Stage::new(80, 24, two());
+    let text = stage.press("/").text();
+    assert!(text.contains("letters of a path; status:5xx") && text.contains("enter keep it"), "{text}");
+    let text = stage.press("t").text();
+    assert!(!text.contains("letters of a path"), "{text}");
+    let marked: String = {
+        let buffer = stage.buffer();
+        let underlined = ratatui::style::Modifier::UNDERLINED;
+        let cells = buffer.content.iter().filter(|cell| cell.modifier.contains(underlined));
+        cells.map(|cell| cell.symbol().to_owned()).collect()
+    };
+    assert_eq!(marked, "tt", "in the path of both");
 }
 
 #[test]
@@ -490,29 +531,77 @@ fn what_goes_wrong_with_an_effect_and_how_it_would_have_ended() {
 #[test]
 fn the_request_itself_may_be_different() {
     let mut stage = replay(120, 40);
-    stage.press("Gk<enter>");
+    stage.press("Gkk<enter>");
     let text = stage.text();
     assert!(text.contains("the header of the request"), "{text}");
     stage.press("<c-u>text/html<enter>");
-    stage.press("jE");
+    stage.press("jjE");
     assert!(matches!(stage.asked.last(), Some(Command::EditText(_))), "{:?}", stage.asked);
     stage.say(Message::Edited(Ok("{\n}\n".into())));
     let edits = asked(&stage).unwrap().1;
     assert_eq!((&*edits.headers[0].1, edits.body.as_deref()), ("text/html", Some(&b"{\n}"[..])));
 }
 
-fn health() -> Health {
+#[test]
+fn a_secret_that_is_not_in_the_file_is_asked_for_and_not_shown() {
+    let mut trace = sample::slow();
+    for header in trace.request_headers.iter_mut().filter(|header| header.name == "authorization") {
+        header.value = zerver_trace::Recorded::Hashed { hash: [7; 16], shown: None };
+    }
+    let mut stage = Stage::new(120, 40, vec![trace]);
+    stage.press("r");
+    let why =
+        "the request's header authorization: only a hash of it is here; --request-header authorization=..";
+    let report = Report { impossible: vec![why.into()], ..Report::default() };
+    let replayed = Arc::new(Replayed { report, build: String::new() });
+    stage.say(Message::Replayed(asked(&stage).unwrap().0, Ok(Arc::clone(&replayed))));
+    let text = stage.text();
+    assert!(text.contains(
+        "cannot be run: the request's header authorization: only a hash of it is here; a: type it"
+    ));
+    assert!(text.contains("it is a secret that is not here"), "{text}");
+    let text = stage.press("Bearer s3same").text();
+    assert!(text.contains("authorization = *************") && !text.contains("s3same"), "{text}");
+    stage.say(Message::Input(Event::Paste("-x".into())));
+    let text = stage.press("<enter>").text();
+    let edits = asked(&stage).unwrap().1;
+    assert_eq!(edits.headers, [("authorization".to_owned(), "Bearer s3same-x".to_owned())]);
+    assert!(text.contains("(as typed)") && !text.contains("s3same"), "{text}");
+    // What was typed is not handed out again, to nobody.
+    let text = stage.press("GkE").text();
+    assert!(text.contains("not written into a file"), "{text}");
+    assert!(stage.press("e").text().contains("authorization =\n"), "it is typed anew");
+    stage.press("<esc>x");
+    assert!(asked(&stage).unwrap().1.headers.is_empty());
+    // Whoever does not want to is asked again with a.
+    stage.say(Message::Replayed(asked(&stage).unwrap().0, Ok(replayed)));
+    stage.press("<esc>");
+    assert!(!stage.text().contains("it is a secret that"), "{}", stage.text());
+    assert!(stage.press("a").text().contains("it is a secret that"), "{}", stage.text());
+}
+
+/// As it is after so many seconds, in each of which the first worker is busy all the time, and the second for a quarter.
+fn health(second: u64) -> Health {
     let running = Running {
         flow: "todos-item".into(),
         step: "render\u{1b}[31m".into(),
         request: "019aa4c2-1f3b-7000-8000-000000000001".into(),
         for_ns: 3_000_000_000,
     };
-    let worker = |name: &str, is_stuck, running| Worker { name: name.into(), is_stuck, running };
+    let worker = |name: &str, is_stuck, running, busy_ms: u64| Worker {
+        name: name.into(),
+        is_stuck,
+        busy_ns: Some(busy_ms * 1_000_000),
+        running,
+    };
     Health {
         status: "degraded".into(),
-        workers: vec![worker("worker 0", true, Some(running)), worker("worker 1", false, None)],
-        waiting: [None, None, Some(3)],
+        uptime_ns: Some(second * 1_000_000_000),
+        workers: vec![
+            worker("worker 0", true, Some(running), second * 1_000),
+            worker("worker 1", false, None, second * 250),
+        ],
+        waiting: [Some(0), Some(second), Some(3)],
         shed: [0, 2, 0],
         moved: 1,
         overruns: 9,
@@ -529,10 +618,10 @@ fn the_scheduler_of_a_service_that_runs() {
         .collect())));
     stage.say(Message::Serves("127.0.0.1:3000".into()));
     let now = stage.app.shared.now_unix_ns;
-    for second in 1..4 {
+    for second in 1..5 {
         stage.say(Message::Now(now + second * 1_000_000_000));
         assert_eq!(stage.asked.pop(), Some(Command::Health("127.0.0.1:3000".into())));
-        stage.say(Message::Health("127.0.0.1:3000".into(), Ok(health())));
+        stage.say(Message::Health("127.0.0.1:3000".into(), Ok(health(second))));
     }
     let text = stage.text();
     let left: String = text
@@ -557,16 +646,30 @@ fn the_scheduler_of_a_service_that_runs() {
 
 
     ─ scheduler of 127.0.0.1:3000: degraded ──────────────────────────
-     busy     1 of 2  ███
-     waiting  3 batch  ███
+     load     62%  ▅▅▅
+     waiting  interactive 0         default 4 ▂▄▆█    batch 3 ████
      shed     0 interactive, 2 default, 0 batch
      moved    1 to low priority; overruns 9
-     worker 0  hangs in render\u{1b}[31m of todos-item  3.00 s  019aa…
-     worker 1  idle
+     worker 0  100%  ███     hangs in render\u{1b}[31m of todos-item …
+     worker 1   25%  ▂▂▂     idle
      tab other part  r measure again  esc back  ? keys  q quit
     ");
     stage.press("1");
-    assert!(stage.text().contains("busy 1/2"), "{}", stage.text());
+    for (columns, wanted) in [
+        (80, " load 62%   waiting  interactive 0   default 4   batch 3   1 of 2 hang   shed 2"),
+        (
+            200,
+            concat!(
+                " load 62% ▅▅▅                    waiting  interactive 0                        ",
+                "default 4 ▂▄▆█                   batch 3 ████                   1 of 2 hang   shed 2"
+            ),
+        ),
+    ] {
+        stage.say(Message::Input(Event::Resize(columns, 24)));
+        let text = stage.text();
+        let line = text.lines().nth(2).unwrap_or_default();
+        assert_eq!(line.trim_end(), wanted);
+    }
     stage.press("2").say(Message::Now(now + 9_000_000_000));
     assert!(!matches!(stage.asked.last(), Some(Command::Health(_))), "nobody sees it");
     stage.press("5").say(Message::Health("127.0.0.1:3000".into(), Err("it is \u{1b}gone".into())));

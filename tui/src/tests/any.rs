@@ -3,10 +3,21 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
 
+use zerver_replay::{
+    Coverage, Ending, Finding, FindingClass, Refusal, Replied, Report, Seen, Source, Timeline, Usual,
+};
+use zerver_trace::FlowInfo;
+
 use super::*;
 use crate::dev::{Dev, State};
 use crate::hostile::any_trace;
 use crate::message::Notice;
+use crate::scheduler::{Health, Running, Worker};
+use crate::services::{Measured, Replayed};
+
+/// The largest terminal.
+const WIDTH: u16 = 250;
+const HEIGHT: u16 = 80;
 
 const KEYS: &[&str] = &[
     "j",
@@ -76,18 +87,133 @@ enum Step {
     Newer(Vec<Trace>),
     Dev(u8, String),
     Notice(String),
+    Unreadable(String),
+    Source(String),
+    Serves(String, Option<Health>),
+    Replayed(Result<Report, Refusal>),
+    Checked,
+    Edited(bool, String),
+    Flows,
+    Measured(String),
+}
+
+/// What nobody would write, and what is as wide as can be.
+fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof![any::<String>(), Just("\u{1b}[2J\u{202e}漢字\u{7}".repeat(20)), "[a-z 漢\n]{0,200}"]
+}
+
+fn any_recorded() -> impl Strategy<Value = Vec<Trace>> {
+    let one = prop_oneof![
+        2 => any_trace(),
+        1 => Just(nasty()),
+        1 => Just(sample::slow()),
+        1 => Just(sample::failed()),
+        1 => (0u64..300).prop_map(sample::report),
+    ];
+    prop::collection::vec((one, any::<u16>()), 0..5).prop_map(|traces| {
+        // Each has an id of its own, as in a store.
+        traces.into_iter().map(|(trace, n)| numbered(trace, n.into())).collect()
+    })
+}
+
+fn any_health() -> impl Strategy<Value = Health> {
+    let running = (any_text(), any_text(), any_text(), any::<u64>());
+    let running = running.prop_map(|(flow, step, request, for_ns)| Running { flow, step, request, for_ns });
+    let worker = (any_text(), any::<bool>(), any::<Option<u64>>(), prop::option::of(running));
+    let worker =
+        worker.prop_map(|(name, is_stuck, busy_ns, running)| Worker { name, is_stuck, busy_ns, running });
+    let counts = (any::<[Option<u64>; 3]>(), any::<[u32; 3]>(), any::<u64>());
+    (any_text(), any::<Option<u64>>(), prop::collection::vec(worker, 0..9), counts).prop_map(
+        |(status, uptime_ns, workers, (waiting, shed, many))| Health {
+            status,
+            uptime_ns,
+            workers,
+            waiting,
+            shed: shed.map(u64::from),
+            moved: many,
+            overruns: many,
+        },
+    )
+}
+
+fn any_report() -> impl Strategy<Value = Report> {
+    let class = prop::sample::select(vec![
+        FindingClass::CodeChanged,
+        FindingClass::InputEdited,
+        FindingClass::Nondeterminism,
+        FindingClass::Unanswered,
+        FindingClass::Died,
+    ]);
+    let finding =
+        (class, any_text(), any_text(), any::<u32>()).prop_map(|(class, step, field, line)| Finding {
+            class,
+            expected: Seen::text(&*step),
+            got: Seen::Secret,
+            source: Some(Source { file: field.clone(), line }),
+            step,
+            field,
+        });
+    let ending = (any_text(), any::<u64>()).prop_map(|(text, ns)| Ending {
+        outcome: text.clone(),
+        failure: text.clone(),
+        failure_kind: text.clone(),
+        call: None,
+        step: text,
+        duration_ns: ns,
+        recorded_ns: ns,
+    });
+    let why = prop_oneof![
+        any_text(),
+        Just("the request's header authorization: only a hash of it is here".to_owned())
+    ];
+    let parts = (prop::collection::vec(why, 0..2), prop::collection::vec(finding, 0..5));
+    (parts, prop::option::of(ending), prop::option::of(any_text()), any::<[u32; 5]>()).prop_map(
+        |((impossible, findings), ending, body, n)| Report {
+            impossible,
+            findings,
+            ending,
+            notes: body.clone().into_iter().collect(),
+            response: body.map(|body| Replied {
+                status: n[0] as u16,
+                body: Some(body),
+                body_len: n[1].into(),
+                headers: Vec::new(),
+            }),
+            coverage: Coverage {
+                decisions: n[0],
+                decisions_recorded: n[1],
+                effects_fed: n[2],
+                effects_live: n[3],
+                effects_unanswered: n[4],
+            },
+            ..Report::default()
+        },
+    )
+}
+
+fn any_refusal() -> impl Strategy<Value = Refusal> {
+    let texts = || prop::collection::vec(any_text(), 0..4);
+    (any_text(), texts(), texts()).prop_map(|(what, causes, hints)| Refusal { what, causes, hints })
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => (0..KEYS.len()).prop_map(Step::Key),
-        3 => (0u8..6, 0u16..220, 0u16..60).prop_map(|(kind, x, y)| Step::Mouse(kind, x, y)),
-        2 => (0u16..220, 0u16..60).prop_map(|(width, height)| Step::Resize(width, height)),
-        1 => any::<String>().prop_map(Step::Paste),
+        3 => (0u8..6, 0..=WIDTH, 0..=HEIGHT).prop_map(|(kind, x, y)| Step::Mouse(kind, x, y)),
+        2 => (0..=WIDTH, 0..=HEIGHT).prop_map(|(width, height)| Step::Resize(width, height)),
+        1 => any_text().prop_map(Step::Paste),
         1 => any::<u64>().prop_map(Step::Now),
-        1 => prop::collection::vec(any_trace(), 0..3).prop_map(Step::Newer),
-        1 => (0u8..7, any::<String>()).prop_map(|(state, text)| Step::Dev(state, text)),
-        1 => any::<String>().prop_map(Step::Notice),
+        1 => any_recorded().prop_map(Step::Newer),
+        1 => (0u8..7, any_text()).prop_map(|(state, text)| Step::Dev(state, text)),
+        1 => any_text().prop_map(Step::Notice),
+        1 => any_text().prop_map(Step::Unreadable),
+        1 => any_text().prop_map(Step::Source),
+        1 => (any_text(), prop::option::of(any_health())).prop_map(|(addr, health)| Step::Serves(addr, health)),
+        3 => prop_oneof![any_report().prop_map(Ok), any_refusal().prop_map(Err)].prop_map(Step::Replayed),
+        1 => Just(Step::Checked),
+        1 => (any::<bool>(), any_text()).prop_map(|(is_done, text)| Step::Edited(is_done, text)),
+        1 => Just(Step::Flows),
+        1 => any_text().prop_map(Step::Measured),
     ]
 }
 
@@ -136,17 +262,69 @@ fn perform(stage: &mut Stage, step: Step) {
         Step::Notice(text) => {
             stage.say(Message::Notice(Notice::bad(text)));
         }
+        Step::Unreadable(why) => {
+            let Some(trace) = stage.traces.first() else { return };
+            let id = trace.id;
+            stage.say(Message::Loaded(id, Err(why.clone())));
+            stage.say(Message::Explained(id, Err(why)));
+        }
+        Step::Source(text) => {
+            let files: Vec<String> =
+                flows(stage).into_iter().flat_map(|flow| flow.steps).map(|step| step.file).collect();
+            for file in files {
+                stage.say(Message::Source(file, Some(text.clone())));
+            }
+        }
+        Step::Serves(addr, health) => {
+            stage.say(Message::Serves(addr.clone()));
+            stage.say(Message::Health(addr.clone(), health.ok_or(addr)));
+        }
+        Step::Replayed(result) => {
+            let asked = stage.asked.iter().rev().find_map(|command| match command {
+                Command::Replay { number, .. } => Some(*number),
+                _ => None,
+            });
+            let replayed = result.map(|report| Arc::new(Replayed { report, build: String::new() }));
+            stage.say(Message::Replayed(asked.unwrap_or(0), replayed));
+        }
+        Step::Checked => {
+            let ids: Vec<RequestId> = stage.traces.iter().map(|trace| trace.id).collect();
+            for id in ids {
+                stage.say(Message::Checked(stage.app.shared.check.number, id, true));
+            }
+        }
+        Step::Edited(is_done, text) => {
+            stage.say(Message::Edited(if is_done { Ok(text) } else { Err(text) }));
+        }
+        Step::Flows => {
+            let flows = flows(stage);
+            stage.say(Message::Flows(Ok(flows)));
+        }
+        Step::Measured(why) => {
+            let timelines: Vec<Timeline> = stage.traces.iter().map(Timeline::of).collect();
+            for (at, flow) in flows(stage).into_iter().enumerate() {
+                let measured = Arc::new(Measured { usual: Usual::of(&timelines), unreadable: at });
+                stage.say(Message::Measured(
+                    flow.name,
+                    if at % 3 == 2 { Err(why.clone()) } else { Ok(measured) },
+                ));
+            }
+        }
     }
 }
 
+fn flows(stage: &Stage) -> Vec<FlowInfo> {
+    stage.traces.iter().map(|trace| (*trace.flow).clone()).collect()
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_panics_and_every_frame_fits(
-        traces in prop::collection::vec(any_trace(), 0..5),
-        width in 0u16..220,
-        height in 0u16..60,
+        traces in any_recorded(),
+        width in 0..=WIDTH,
+        height in 0..=HEIGHT,
         is_ascii in any::<bool>(),
         steps in prop::collection::vec(any_step(), 0..40),
     ) {
@@ -157,6 +335,8 @@ proptest! {
             prop_assert_eq!((buffer.area.width, buffer.area.height), (stage.app.shared.size.width, stage.app.shared.size.height));
             let bad = buffer.content.iter().flat_map(|cell| cell.symbol().chars()).find(|c| zerver_trace::text::is_dangerous(*c));
             prop_assert_eq!(bad, None);
+            // What is sealed in the traces.
+            prop_assert!(!text(&buffer).contains("ciphertext"));
         }
     }
 }

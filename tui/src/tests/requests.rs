@@ -146,7 +146,7 @@ fn a_wrong_filter_says_why() {
      019aa4c2-1f3c    1m  GET     /v1/todos/456          404   900.0 µs  failed
      019aa4c2-1f3b    1m  GET     /v1/todos/456          200    5.40 ms
 
-    enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
+    enter keep it  esc all requests  up down move
     "#);
 }
 
@@ -212,9 +212,13 @@ fn every_look_draws() {
             let cells = || buffer.content.iter();
             assert!(cells().all(|cell| cell.symbol().is_ascii()), "{}", stage.text());
             let colours = |cell: &ratatui::buffer::Cell| (cell.fg, cell.bg);
-            let is_plain =
-                |cell| colours(cell) == (ratatui::style::Color::Reset, ratatui::style::Color::Reset);
+            let is_plain = |cell: &ratatui::buffer::Cell| {
+                colours(cell) == (ratatui::style::Color::Reset, ratatui::style::Color::Reset)
+            };
             assert_eq!(cells().all(is_plain), palette == Palette::Mono);
+            let is_hidden =
+                |cell: &&ratatui::buffer::Cell| cell.symbol() != " " && cell.fg == cell.bg && !is_plain(cell);
+            assert_eq!(cells().find(is_hidden), None, "{palette:?}");
         }
     }
 }

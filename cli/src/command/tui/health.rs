@@ -55,15 +55,15 @@ fn of(told: &Json) -> Health {
     let worker = |json: &Json| Worker {
         name: text(&json["name"]),
         is_stuck: json["stuck"].as_bool().unwrap_or(false),
+        busy_ns: json["busy_ns"].as_u64(),
         running: running(&json["running"]),
     };
     let classes = ["interactive", "default", "batch"];
-    let mut waiting = classes.map(|class| told["waiting"][class].as_u64());
-    waiting[2] = waiting[2].or(told["batch_waiting"].as_u64());
     Health {
         status: text(&told["status"]),
+        uptime_ns: told["uptime_ns"].as_u64(),
         workers: told["workers"].as_array().into_iter().flatten().take(MAX_WORKERS).map(worker).collect(),
-        waiting,
+        waiting: classes.map(|class| told["waiting"][class].as_u64()),
         shed: classes.map(|class| number(&told["shed"][class])),
         moved: number(&told["moved"]),
         overruns: number(&told["overruns"]),
@@ -82,18 +82,19 @@ mod tests {
         let told = of(&json!({
             "status": "degraded",
             "workers": [
-                { "name": "worker 0", "stuck": true, "running":
+                { "name": "worker 0", "stuck": true, "busy_ns": 9, "running":
                     { "flow": "todos", "step": "render", "request": "0-1", "for_ns": 7 } },
                 { "name": "worker 1", "stuck": false, "running": null },
             ],
             "shed": { "interactive": 1, "default": 2, "batch": 3 },
-            "moved": 4, "overruns": 5, "batch_waiting": 6,
+            "moved": 4, "overruns": 5, "waiting": { "interactive": 0, "batch": 6 },
         }));
         assert_eq!(
             (told.waiting, told.shed, told.moved, told.overruns),
-            ([None, None, Some(6)], [1, 2, 3], 4, 5)
+            ([Some(0), None, Some(6)], [1, 2, 3], 4, 5)
         );
         assert_eq!(told.workers[0].running.as_ref().map(|running| running.for_ns), Some(7));
+        assert_eq!(told.workers.iter().map(|worker| worker.busy_ns).collect::<Vec<_>>(), [Some(9), None]);
         assert!(told.workers[0].is_stuck && told.workers[1].running.is_none());
     }
 

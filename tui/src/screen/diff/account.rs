@@ -5,6 +5,7 @@ use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
 use zerver_trace::{Trace, duration};
 
+use super::view::name_width;
 use crate::draw::{Line, Tone, width};
 
 /// So many causes are listed; the rest is one line.
@@ -26,6 +27,8 @@ pub(super) struct Account {
     /// The longer of the two, in nanoseconds: the scale.
     pub(super) scale_ns: u64,
     pub(super) lines: Vec<Pair>,
+    /// How wide the names are with what is said of them.
+    pub(super) names: usize,
     /// How wide the three columns of numbers are.
     pub(super) columns: [usize; 3],
     pub(super) details: Vec<Line>,
@@ -45,7 +48,10 @@ impl Account {
             widest(&|line| time(line.b_ns(), unit), title),
             widest(&|line| unit.signed(line.delta_ns()), 3),
         ];
+        let said = |line: &Pair| if line.said.is_empty() { 0 } else { width(&line.said) + 2 };
+        let names = lines.iter().map(|line| name_width(line) + said(line)).max().unwrap_or(0);
         Self {
+            names,
             heads: [head("a", a), head("b", b)],
             verdict: diff.verdict(),
             is_slower: diff.delta_ns() > 0,
@@ -92,6 +98,10 @@ fn details(diff: &Diff, unit: Unit) -> Vec<Line> {
     block("response", &of(What::is_response), &mut out);
     if diff.is_same() {
         out.push(Line::of("the same request, decisions, values and response", Tone::Good));
+    }
+    // Apart from what differs.
+    if diff.unlisted > 0 || !diff.ignored.is_empty() {
+        out.push(Line::default());
     }
     if diff.unlisted > 0 {
         out.push(Line::of(format!("{} more differences are not listed", diff.unlisted), Tone::Faint));

@@ -3,7 +3,7 @@
 mod account;
 mod view;
 
-use crossterm::event::{KeyCode, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyCode, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_replay::{Diff, Ignored};
@@ -11,14 +11,11 @@ use zerver_trace::RequestId;
 
 use self::account::Account;
 pub(super) use self::account::inline;
-use crate::draw::Scroll;
+use crate::draw::{Pointed, Scroll};
 use crate::keys::{self, Action, Key, key, named, row};
 use crate::message::{Command, Message, Show};
 use crate::screen::Screen;
 use crate::shared::Shared;
-
-/// The wheel turns by so many rows.
-const WHEEL: isize = 3;
 
 const KEYS: &[Key] = &[
     row(
@@ -138,18 +135,13 @@ impl Screen for DiffScreen {
             _ => return Vec::new(),
         };
         let before = std::mem::replace(&mut self.pane, pane);
-        let Some((scroll, len, height)) = self.scrolled(shared, area) else { return Vec::new() };
-        match event.kind {
-            MouseEventKind::ScrollDown => scroll.wheel(WHEEL, len, height),
-            MouseEventKind::ScrollUp => scroll.wheel(-WHEEL, len, height),
-            MouseEventKind::Down(MouseButton::Left) => {
-                let clicked = scroll.first + usize::from(event.row - part.y);
-                if clicked < len && (before, clicked) == (Pane::Rows, scroll.cursor) && pane == Pane::Rows {
-                    return self.act(shared, Action::Open);
-                }
-                scroll.cursor = clicked.min(len.saturating_sub(1));
+        let Some((scroll, len, _)) = self.scrolled(shared, area) else { return Vec::new() };
+        match scroll.mouse(event, part, len) {
+            Pointed::Nowhere => self.pane = before,
+            Pointed::Again if (before, pane) == (Pane::Rows, Pane::Rows) => {
+                return self.act(shared, Action::Open);
             }
-            _ => self.pane = before,
+            _ => {}
         }
         Vec::new()
     }

@@ -82,8 +82,15 @@ pub(super) fn draw(screen: &DiffScreen, shared: &Shared, area: Rect, buffer: &mu
 fn draw_missing(screen: &DiffScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let Some((a, b)) = screen.ids else {
-        let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
-        pen.skip(1).put("nothing is compared; press d on one request, and d on another", theme.faint);
+        let said = match shared.compared {
+            Some(id) => format!(
+                "{} is the first of two. 1 shows the list; choose the other and press d.",
+                id.short(12)
+            ),
+            None => "No requests are compared. 1 shows the list; press d on one request, and d on another."
+                .to_owned(),
+        };
+        Pen::new(buffer, area, 1, theme.glyphs.ellipsis).skip(2).put(&said, theme.faint);
         return;
     };
     for (row, (label, id)) in [("a", a), ("b", b)].into_iter().enumerate() {
@@ -100,7 +107,7 @@ fn draw_missing(screen: &DiffScreen, shared: &Shared, area: Rect, buffer: &mut B
 
 /// The verdict on as many lines as it needs.
 fn verdict(account: &Account, shared: &Shared, columns: u16) -> Vec<String> {
-    let text = account.verdict.replace('µ', shared.theme.glyphs.micro);
+    let text = shared.say(&account.verdict);
     let room = usize::from(columns).saturating_sub(2);
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -121,11 +128,11 @@ fn draw_rows(screen: &DiffScreen, account: &Account, shared: &Shared, area: Rect
     let theme = &shared.theme;
     let mut scroll = screen.rows;
     scroll.keep(account.lines.len(), usize::from(area.height));
-    // The numbers take what they need, the bars about two fifths of the rest.
+    // The numbers take what they need, and so do the names, but for a quarter of the rest, which is the least for bars.
     let numbers: usize = account.columns.iter().sum::<usize>() + 6;
     let rest = usize::from(area.width).saturating_sub(numbers + 5);
-    let bars = (rest / 3).min(80);
-    let name = rest - bars;
+    let name = account.names.min(rest - rest / 4);
+    let bars = rest - name;
     for (row, line) in (0..area.height).zip(account.lines.iter().skip(scroll.first)) {
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
         let (sign, style) = match line.mark {
@@ -159,10 +166,17 @@ fn is_much(line: &Pair, account: &Account) -> bool {
     line.delta_ns().unsigned_abs() * 100 >= u128::from(account.scale_ns)
 }
 
+/// How wide a name is, with what stands before that of an effect.
+pub(super) fn name_width(line: &Pair) -> usize {
+    width(&line.name) + if line.is_effect { 4 } else { 0 }
+}
+
 fn draw_name(line: &Pair, columns: usize, shared: &Shared, pen: &mut Pen<'_>) {
     let theme = &shared.theme;
-    let said = line.said.replace('µ', theme.glyphs.micro);
-    let wanted = if said.is_empty() { 0 } else { (2 + width(&said)).min(columns * 2 / 5) };
+    let said = theme.say(&line.said);
+    // What is said gets what the name leaves, or two fifths.
+    let spare = columns.saturating_sub(name_width(line)).max(columns * 2 / 5);
+    let wanted = if said.is_empty() { 0 } else { (2 + width(&said)).min(spare) };
     let before = pen.room();
     if line.is_effect {
         pen.skip(2).put(theme.glyphs.effect_of, theme.faint).skip(1);

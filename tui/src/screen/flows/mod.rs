@@ -7,20 +7,17 @@ mod view;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crossterm::event::{KeyCode, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyCode, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_trace::FlowInfo;
 
-use crate::draw::{Line, Scroll};
+use crate::draw::{Line, Pointed, Scroll};
 use crate::keys::{self, Action, Key, key, named, row};
 use crate::message::{Command, Message, Show};
 use crate::screen::Screen;
 use crate::services::Measured;
 use crate::shared::Shared;
-
-/// The wheel turns by so many rows.
-const WHEEL: isize = 3;
 
 const KEYS: &[Key] = &[
     row(
@@ -172,15 +169,9 @@ impl Screen for Flows {
             _ => return Vec::new(),
         };
         let before = std::mem::replace(&mut self.pane, pane);
-        let (scroll, len, height) = self.scrolled(shared, area);
-        match event.kind {
-            MouseEventKind::ScrollDown => scroll.wheel(WHEEL, len, height),
-            MouseEventKind::ScrollUp => scroll.wheel(-WHEEL, len, height),
-            MouseEventKind::Down(MouseButton::Left) => {
-                let clicked = scroll.first + usize::from(event.row - part.y);
-                scroll.cursor = clicked.min(len.saturating_sub(1));
-            }
-            _ => self.pane = before,
+        let (scroll, len, _) = self.scrolled(shared, area);
+        if scroll.mouse(event, part, len) == Pointed::Nowhere {
+            self.pane = before;
         }
         if self.pane == Pane::List { self.settle() } else { Vec::new() }
     }

@@ -3,12 +3,14 @@
 use zerver_trace::duration;
 use zerver_trace::text::clean;
 
-use crate::draw::{Line, Tone, spark};
-use crate::scheduler::{Health, Worker};
+use crate::draw::{Line, Tone, spark, spark_to};
+use crate::scheduler::{Health, Load, Worker};
 use crate::shared::Shared;
 
 /// Lines of bars have so many columns.
 const SPARK: usize = 30;
+/// Those of a class, beside the others, and of a worker, beside what it runs.
+const SHORT: usize = 6;
 const CLASSES: [&str; 3] = ["interactive", "default", "batch"];
 
 /// The title, and the lines.
@@ -37,23 +39,27 @@ pub(super) fn lines(shared: &Shared) -> (String, Vec<Line>) {
 
 fn known(health: &Health, shared: &Shared) -> Vec<Line> {
     let glyphs = shared.theme.glyphs;
-    let bars = |line: &std::collections::VecDeque<u64>| {
+    let load = &shared.scheduler.load;
+    let mut lines = vec![
+        Line::of("load     ", Tone::Faint)
+            .with(format!("{}  ", percent(load)), Tone::Strong)
+            .with(bars(load, SPARK, shared), Tone::Cpu),
+    ];
+    let mut waiting = Line::of("waiting  ", Tone::Faint);
+    for ((class, n), line) in CLASSES.iter().zip(health.waiting).zip(&shared.scheduler.waiting) {
+        let Some(n) = n else { continue };
         let values: Vec<u64> = line.iter().copied().collect();
-        spark(&values[values.len().saturating_sub(SPARK)..], SPARK, glyphs)
-    };
-    let waiting: Vec<String> =
-        CLASSES.iter().zip(health.waiting).filter_map(|(class, n)| Some(format!("{} {class}", n?))).collect();
+        let bars = spark(&values[values.len().saturating_sub(SPARK)..], SHORT, glyphs);
+        waiting = waiting
+            .with(format!("{class} "), Tone::Text)
+            .with(format!("{n} "), if n > 0 { Tone::Strong } else { Tone::Text })
+            .with(format!("{bars:<SHORT$}  "), Tone::Queue);
+    }
+    if health.waiting.iter().any(Option::is_some) {
+        lines.push(waiting);
+    }
     let shed: Vec<String> =
         CLASSES.iter().zip(health.shed).map(|(class, n)| format!("{n} {class}")).collect();
-    let mut lines = vec![
-        Line::of("busy     ", Tone::Faint)
-            .with(format!("{} of {}  ", health.busy(), health.workers.len()), Tone::Strong)
-            .with(bars(&shared.scheduler.load), Tone::Cpu),
-    ];
-    if !waiting.is_empty() {
-        let line = Line::of("waiting  ", Tone::Faint).with(format!("{}  ", waiting.join(", ")), Tone::Strong);
-        lines.push(line.with(bars(&shared.scheduler.waiting), Tone::Queue));
-    }
     let tone = |n: u64| if n > 0 { Tone::Warn } else { Tone::Text };
     lines.push(Line::of("shed     ", Tone::Faint).with(shed.join(", "), tone(health.shed.iter().sum())));
     lines.push(
@@ -66,16 +72,28 @@ fn known(health: &Health, shared: &Shared) -> Vec<Line> {
     lines
 }
 
+/// How busy it was last; a dash where that is not known yet.
+fn percent(load: &Load) -> String {
+    load.now().map_or_else(|| "-".to_owned(), |percent| format!("{percent}%"))
+}
+
+fn bars(load: &Load, columns: usize, shared: &Shared) -> String {
+    let values: Vec<u64> = load.line.iter().copied().collect();
+    spark_to(100, &values[values.len().saturating_sub(columns)..], columns, shared.theme.glyphs)
+}
+
 fn of_worker(worker: &Worker, shared: &Shared) -> Line {
-    let name = clean(&worker.name).into_owned();
-    let Some(running) = &worker.running else {
-        return Line::of(format!("{name}  "), Tone::Text).with("idle", Tone::Faint);
-    };
+    let mut line = Line::of(format!("{}  ", clean(&worker.name)), Tone::Text);
+    if let Some(load) = shared.scheduler.load_of(&worker.name) {
+        line = line
+            .with(format!("{:>4}  ", percent(load)), Tone::Strong)
+            .with(format!("{:<SHORT$}  ", bars(load, SHORT, shared)), Tone::Cpu);
+    }
+    let Some(running) = &worker.running else { return line.with("idle", Tone::Faint) };
     let (word, tone) = if worker.is_stuck { ("hangs in", Tone::Bad) } else { ("runs", Tone::Good) };
     // The first part of an id names the request in the list.
     let id: String = running.request.chars().take(13).collect();
-    Line::of(format!("{name}  "), Tone::Text)
-        .with(format!("{word} "), tone)
+    line.with(format!("{word} "), tone)
         .with(clean(&format!("{} of {}", running.step, running.flow)).into_owned(), Tone::Strong)
         .with(format!("  {}", shared.say(&duration::show(running.for_ns))), Tone::Text)
         .with(format!("  {}", clean(&id)), Tone::Id)

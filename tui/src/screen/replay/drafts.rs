@@ -36,6 +36,9 @@ impl Drafts {
                 fault.map(|(word, _)| *word).or_else(|| self.answer_to(effect))
             }
             About::Header(name) => Some(&self.headers.iter().find(|(other, _)| other == name)?.1),
+            About::Secret(name) => {
+                self.headers.iter().any(|(other, _)| other == name).then_some("●●●● (as typed)")
+            }
             About::Body => self.body.as_deref(),
         }
     }
@@ -53,7 +56,7 @@ impl Drafts {
         match about {
             About::Slot(slot) => return self.put_slot(slot, typed),
             About::Effect(effect) => return self.put_answer(effect, typed),
-            About::Header(name) => {
+            About::Header(name) | About::Secret(name) => {
                 self.forget(about);
                 self.headers.push((name.clone(), typed.trim().to_owned()));
             }
@@ -109,7 +112,7 @@ impl Drafts {
                 self.faults.retain(|(_, fault)| fault.effect != *effect);
                 self.answers.retain(|(other, _)| other != effect);
             }
-            About::Header(name) => self.headers.retain(|(other, _)| other != name),
+            About::Header(name) | About::Secret(name) => self.headers.retain(|(other, _)| other != name),
             About::Body => self.body = None,
         }
         if self.slots.is_empty() {
@@ -168,6 +171,11 @@ mod tests {
         drafts.put(&About::Header("accept".into()), " text/html").unwrap();
         drafts.put(&About::Header("accept".into()), "*/*").unwrap();
         drafts.put(&About::Body, "{}\n").unwrap();
+        let secret = About::Secret("cookie".into());
+        drafts.put(&secret, "sesame").unwrap();
+        assert_eq!(drafts.of(&secret), Some("●●●● (as typed)"));
+        assert_eq!(drafts.edits().headers[1], ("cookie".to_owned(), "sesame".to_owned()));
+        assert!(drafts.forget(&secret) && !drafts.forget(&secret));
         let edits = drafts.edits();
         assert_eq!(edits.headers, [("accept".to_owned(), "*/*".to_owned())]);
         assert_eq!(edits.body.as_deref(), Some(&b"{}\n"[..]));

@@ -1,29 +1,28 @@
 //! One request, run again with today's code: what is to be different, and what comes out beside what was recorded.
 
+mod asked;
 mod drafts;
 mod subjects;
 mod view;
 
 use std::sync::Arc;
 
-use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_replay::{End, Finding, FindingClass, Refusal, Timeline, shown};
+use zerver_replay::Refusal;
 use zerver_trace::RequestId;
 
+use self::asked::Typing;
 use self::drafts::Drafts;
 use self::subjects::{Subject, Subjects};
-use crate::draw::Scroll;
+use crate::draw::{Pointed, Scroll};
 use crate::keys::{self, Action, Key, key, named, row};
 use crate::message::{Command, Message, Notice, Show};
 use crate::prompt::Prompt;
 use crate::screen::Screen;
 use crate::services::Replayed;
 use crate::shared::{Shared, Story};
-
-/// The wheel turns by so many rows.
-const WHEEL: isize = 3;
 
 const KEYS: &[Key] = &[
     row(
@@ -53,7 +52,12 @@ const KEYS: &[Key] = &[
     row(&[key('E')], Action::ChangeElsewhere, "Change it in $EDITOR", None),
     row(&[key('s')], Action::ChooseStep, "Let another step be the first to see the change", Some("step")),
     row(&[key('x')], Action::Forget, "Take back what was changed there", Some("take back")),
-    row(&[key('a')], Action::Answer, "Answer the effect that has no recorded answer", Some("answer")),
+    row(
+        &[key('a')],
+        Action::Answer,
+        "Type what is missing: an effect's answer, a secret that is not in the file",
+        Some("answer"),
+    ),
     row(&[key('r')], Action::Again, "Run it again", Some("again")),
     row(&[key('d')], Action::Diff, "Compare the request with another", None),
     row(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back", Some("back")),
@@ -94,14 +98,6 @@ enum Pane {
     Findings,
 }
 
-/// A line that is being typed.
-#[derive(Debug)]
-struct Typing {
-    about: About,
-    prompt: Prompt,
-    error: Option<String>,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum About {
     /// A slot, by its name.
@@ -110,6 +106,8 @@ enum About {
     Effect(String),
     /// A header of the request, by its name.
     Header(String),
+    /// The same, where it is a secret: what is typed is not shown.
+    Secret(String),
     /// The body of the request.
     Body,
 }
@@ -160,12 +158,6 @@ impl ReplayScreen {
         }
     }
 
-    /// The effect that has no answer.
-    fn unanswered(&self) -> Option<&Finding> {
-        let findings = &self.report()?.report.findings;
-        findings.iter().find(|finding| finding.class == FindingClass::Unanswered)
-    }
-
     fn story<'s>(&self, shared: &'s Shared) -> Option<&'s Arc<Story>> {
         shared.traces.story(self.id?)
     }
@@ -202,18 +194,7 @@ impl ReplayScreen {
             shared.notice = Some(Notice::bad("it has several lines; E changes it in $EDITOR"));
             return;
         }
-        self.typing = Some(Typing { about, prompt: Prompt::new(&text), error: None });
-    }
-
-    /// Asks for the answer to the effect that has none.
-    fn answer(&mut self, shared: &Shared) {
-        let Some(finding) = self.unanswered() else { return };
-        let effect = finding.field.clone();
-        let draft = self.drafts.answer_to(&effect).map(str::to_owned);
-        // What the step got for the same kind of effect shows the form of an answer.
-        let like = || self.story(shared).and_then(|story| answer_like(&story.timeline, finding));
-        let prompt = Prompt::new(&draft.or_else(like).unwrap_or_default());
-        self.typing = Some(Typing { about: About::Effect(effect), prompt, error: None });
+        self.typing = Some(Typing::of(about, &text));
     }
 
     /// Takes what was typed, and runs with it.
@@ -259,17 +240,6 @@ impl ReplayScreen {
     }
 }
 
-/// What was recorded for an effect of the same kind in the same step, as JSON.
-fn answer_like(timeline: &Timeline, finding: &Finding) -> Option<String> {
-    let kind = finding.field.split(' ').next()?;
-    let runs = timeline.runs.iter().filter(|run| run.step.name == finding.step);
-    let mut effects = runs.flat_map(|run| &run.effects).filter(|effect| effect.kind == kind);
-    effects.find_map(|effect| match &effect.end {
-        End::Ok { output, .. } => shown::json(output),
-        _ => None,
-    })
-}
-
 impl Screen for ReplayScreen {
     fn name(&self) -> &'static str {
         "replay"
@@ -295,6 +265,10 @@ impl Screen for ReplayScreen {
         Some(Vec::new())
     }
 
+    fn typing(&self) -> Option<&'static [(&'static str, &'static str)]> {
+        self.typing.as_ref().map(|_| &[("enter", "run with it"), ("esc", "leave it"), ("^u", "clear")][..])
+    }
+
     fn paste(&mut self, _shared: &mut Shared, text: &str) -> Vec<Command> {
         if let Some(typing) = &mut self.typing {
             typing.prompt.paste(text);
@@ -316,7 +290,12 @@ impl Screen for ReplayScreen {
             Action::Open | Action::Change => self.change(shared),
             Action::ChangeElsewhere => {
                 let Some((about, text)) = self.chosen() else { return Vec::new() };
-                self.typing = Some(Typing { about, prompt: Prompt::default(), error: None });
+                if matches!(about, About::Secret(_)) {
+                    shared.notice =
+                        Some(Notice::bad("a secret is typed here, and not written into a file: press e"));
+                    return Vec::new();
+                }
+                self.typing = Some(Typing::of(about, ""));
                 return vec![Command::EditText(text.unwrap_or_default())];
             }
             Action::ChooseStep => return self.next_step(shared),
@@ -327,7 +306,7 @@ impl Screen for ReplayScreen {
                 }
             }
             Action::Fail => return self.fail(shared),
-            Action::Answer => self.answer(shared),
+            Action::Answer => self.ask(shared),
             Action::Again => return self.again().into_iter().collect(),
             _ => {}
         }
@@ -343,8 +322,8 @@ impl Screen for ReplayScreen {
                 match result {
                     Ok(replayed) => {
                         self.run = Run::Done(Arc::clone(replayed));
-                        if self.unanswered().is_some() && self.typing.is_none() {
-                            self.answer(shared);
+                        if self.typing.is_none() {
+                            self.ask(shared);
                         }
                     }
                     Err(refusal) => self.run = Run::Refused(refusal.clone()),
@@ -384,18 +363,11 @@ impl Screen for ReplayScreen {
             _ => return Vec::new(),
         };
         let before = std::mem::replace(&mut self.pane, pane);
-        let (scroll, len, height) = self.scrolled(area);
-        match event.kind {
-            MouseEventKind::ScrollDown => scroll.wheel(WHEEL, len, height),
-            MouseEventKind::ScrollUp => scroll.wheel(-WHEEL, len, height),
-            MouseEventKind::Down(MouseButton::Left) => {
-                let clicked = scroll.first + usize::from(event.row - part.y);
-                if clicked < len && clicked == scroll.cursor && before == pane {
-                    return self.act(shared, Action::Open);
-                }
-                scroll.cursor = clicked.min(len.saturating_sub(1));
-            }
-            _ => self.pane = before,
+        let (scroll, len, _) = self.scrolled(area);
+        match scroll.mouse(event, part, len) {
+            Pointed::Nowhere => self.pane = before,
+            Pointed::Again if before == pane => return self.act(shared, Action::Open),
+            _ => {}
         }
         Vec::new()
     }

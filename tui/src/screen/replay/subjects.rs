@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use zerver_replay::{Fault, shown, trials};
+use zerver_trace::Recorded;
 use zerver_trace::text::clean;
 
 use super::About;
@@ -53,11 +54,13 @@ impl Subjects {
         all.extend(effects(story));
         for header in &story.trace.request_headers {
             let text = crate::curl::text(&header.value);
+            let is_plain = matches!(header.value, Recorded::Plain { .. });
+            let name = header.name.clone();
             all.push(Subject {
-                about: About::Header(header.name.clone()),
-                name: clean(&format!("{}:", header.name)).into_owned(),
+                name: clean(&format!("{name}:")).into_owned(),
+                about: if is_plain { About::Header(name) } else { About::Secret(name) },
                 value: text.as_deref().map_or_else(|| SECRET.to_owned(), |text| clean(text).into_owned()),
-                editable: text,
+                editable: text.filter(|_| is_plain),
                 faults: Vec::new(),
             });
         }

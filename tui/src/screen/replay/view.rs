@@ -7,7 +7,8 @@ use zerver_replay::{Ending, Finding, FindingClass, Refusal, Report, shown};
 use zerver_trace::duration;
 use zerver_trace::text::clean;
 
-use super::{About, Pane, ReplayScreen, Run, Subjects, Typing};
+use super::asked::Typing;
+use super::{About, Pane, ReplayScreen, Run, Subjects};
 use crate::draw::{Line, Pen, Stack, Tone, beside, rule, thumb, wall, width};
 use crate::screen::diff::inline;
 use crate::shared::{Shared, Story};
@@ -64,12 +65,13 @@ pub(super) fn areas(screen: &ReplayScreen, area: Rect) -> Areas {
 pub(super) fn draw(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let areas = areas(screen, area);
-    let mut pen = Pen::new(buffer, areas.head, 0, theme.glyphs.ellipsis);
-    pen.skip(1);
     let Some(id) = screen.id else {
-        pen.put("nothing is replayed; press r on a request", theme.faint);
+        let said = "No request is run again. 1 shows the list; r runs the chosen one.";
+        Pen::new(buffer, area, 1, theme.glyphs.ellipsis).skip(2).put(said, theme.faint);
         return;
     };
+    let mut pen = Pen::new(buffer, areas.head, 0, theme.glyphs.ellipsis);
+    pen.skip(1);
     pen.put(&id.short(12), theme.id).skip(2);
     match shared.traces.get(id) {
         None => drop(pen.put("loading", theme.faint)),
@@ -116,8 +118,11 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &
     }
     draw_subjects(screen, shared, areas.slots, buffer);
     if let Some(typing) = &screen.typing {
-        let is_asked =
-            screen.unanswered().is_some_and(|finding| typing.about == About::Effect(finding.field.clone()));
+        let is_asked = match &typing.about {
+            About::Effect(effect) => screen.unanswered().is_some_and(|finding| finding.field == *effect),
+            About::Secret(name) => screen.unknown_secret() == Some(name),
+            _ => false,
+        };
         draw_prompt(typing, is_asked, shared, areas.prompt, buffer);
     }
 }
@@ -136,8 +141,13 @@ fn verdict(screen: &ReplayScreen, shared: &Shared) -> Line {
     let Some(replayed) = screen.report() else { return Line::default() };
     let (report, coverage) = (&replayed.report, replayed.report.coverage);
     if !report.impossible.is_empty() {
-        return Line::of("cannot be replayed as it was recorded: ", Tone::Bad)
-            .with(clean(&report.impossible.join("; ")).into_owned(), Tone::Text);
+        // How to say it to the command is of no use here.
+        let why = report.impossible.iter().map(|why| why.split("; --request-").next().unwrap_or(why));
+        let why = why.collect::<Vec<_>>().join("; ");
+        let how = if screen.unknown_secret().is_some() { "; a: type it" } else { "" };
+        return Line::of("cannot be run: ", Tone::Bad)
+            .with(clean(&why).into_owned(), Tone::Text)
+            .with(how, Tone::Noted);
     }
     let tone = if report.is_same() { Tone::Good } else { Tone::Warn };
     let mut text = format!(
@@ -184,16 +194,16 @@ fn draw_subjects(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &mu
         let style = match slot.about {
             About::Slot(_) => theme.noted,
             About::Effect(_) => theme.effect,
-            About::Header(_) | About::Body => theme.faint,
+            About::Header(_) | About::Secret(_) | About::Body => theme.faint,
         };
         pen.left(&slot.name, (*columns).min(usize::from(area.width) / 3), style).skip(2);
         match draft {
-            None => pen.put(&slot.value, theme.text),
+            None => pen.put(&shared.say(&slot.value), theme.text),
             Some(draft) => {
                 let half = pen.room().saturating_sub(width(draft) + 4).max(pen.room() / 2);
-                let old = crate::draw::fit(&slot.value, half, theme.glyphs.ellipsis);
+                let old = crate::draw::fit(&shared.say(&slot.value), half, theme.glyphs.ellipsis);
                 pen.put(&old, theme.faint).skip(1).put(theme.glyphs.arrow, theme.faint).skip(1);
-                pen.recorded(draft, theme.good)
+                pen.recorded(&shared.say(draft), theme.good)
             }
         };
     }
@@ -336,13 +346,23 @@ fn draw_prompt(typing: &Typing, is_asked: bool, shared: &Shared, area: Rect, buf
         }
         About::Effect(effect) if is_asked => (
             clean(effect).into_owned(),
-            "nothing was recorded for this effect: what is its answer, as JSON? esc leaves",
+            match typing.is_like {
+                true => "nothing was recorded for this effect; its like got this; enter takes it",
+                false => "nothing was recorded for this effect: what is its answer, as JSON? esc leaves",
+            },
         ),
         About::Effect(effect) => {
             (clean(effect).into_owned(), "its answer, as JSON; enter runs it, esc leaves")
         }
         About::Header(name) => {
             (clean(name).into_owned(), "the header of the request; enter runs it, esc leaves")
+        }
+        About::Secret(name) if is_asked => (
+            clean(name).into_owned(),
+            "it is a secret that is not here: type it; it is not shown; esc leaves",
+        ),
+        About::Secret(name) => {
+            (clean(name).into_owned(), "a secret: what you type is not shown; enter runs it, esc leaves")
         }
         About::Body => ("body".to_owned(), "the body of the request; enter runs it, esc leaves"),
     };

@@ -56,7 +56,7 @@ impl Filter {
                 filter.slots.push(SlotTerm::parse(rest, is_not)?);
                 continue;
             }
-            filter.terms.push((is_not, Term::parse(word)?));
+            filter.terms.extend(Term::parse(word)?.map(|term| (is_not, term)));
         }
         Ok(filter)
     }
@@ -72,6 +72,16 @@ impl Filter {
             self.terms.iter().any(|(not, term)| not == is_not && (term == wide || !not && term.implies(wide)))
         };
         self.slots.is_empty() && other.slots.is_empty() && other.terms.iter().all(implied)
+    }
+
+    /// The places of the characters of a text in which the words of the filter are found.
+    pub(crate) fn letters(&self, text: &str) -> Vec<usize> {
+        let words = self.terms.iter().filter_map(|(is_not, term)| match term {
+            Term::Word(word) if !is_not => Some(word),
+            _ => None,
+        });
+        let chars: Vec<char> = text.chars().collect();
+        words.flat_map(|word| letters(&chars, &word.chars().collect::<Vec<_>>())).collect()
     }
 
     /// What tells of requests in an index whether it lets them through, as far as the list knows them.
@@ -98,18 +108,18 @@ impl Term {
             | (Self::Method(long), Self::Method(short))
             | (Self::Outcome(long), Self::Outcome(short))
             | (Self::Id(long), Self::Id(short)) => long.starts_with(short.as_str()),
-            // What is being typed lets everything through.
-            (_, Self::Word(short)) => short.is_empty(),
             _ => false,
         }
     }
 
-    fn parse(word: &str) -> Result<Self, String> {
-        let Some((name, value)) = word.split_once(':') else { return Ok(Self::Word(word.to_lowercase())) };
+    /// None while a value is still to be typed.
+    fn parse(word: &str) -> Result<Option<Self>, String> {
+        let Some((name, value)) = word.split_once(':') else {
+            return Ok(Some(Self::Word(word.to_lowercase())));
+        };
         let duration = || value.parse::<Span>().map(|span| span.ns);
-        Ok(match name {
-            // While it is being typed.
-            _ if value.is_empty() => Self::Word(String::new()),
+        Ok(Some(match name {
+            _ if value.is_empty() => return Ok(None),
             "status" => Self::Status(value.parse()?),
             "flow" => Self::Flow(value.to_lowercase()),
             "method" => Self::Method(value.to_lowercase()),
@@ -127,7 +137,7 @@ impl Term {
                     "no {name}: here; there are status, flow, method, class, outcome, slower, faster, id, is:failed, slot."
                 ));
             }
-        })
+        }))
     }
 }
 
@@ -149,19 +159,18 @@ impl Test<'_> {
 
     fn fits(&self, seq: Seq, at: usize, term: &Term, words: &[bool]) -> bool {
         let index = self.index;
-        let word =
-            |place: usize| words.get(usize::from(index.words_of(seq)[place])).copied().unwrap_or(false);
+        let word = |number: u16| words.get(usize::from(number)).copied().unwrap_or(false);
         match term {
             Term::Status(status) => status.matches(index.status(seq)),
-            Term::Flow(_) => word(0),
-            Term::Method(_) => word(1),
-            Term::Outcome(_) => word(2),
+            Term::Flow(_) => word(index.flow(seq)),
+            Term::Method(_) => word(index.method(seq)),
+            Term::Outcome(_) => word(index.outcome(seq)),
             Term::Class(class) => index.class_failed(seq).0 == *class,
             Term::Failed => index.class_failed(seq).1,
             Term::SlowerThan(ns) => index.duration_ns(seq) > *ns,
             Term::FasterThan(ns) => index.duration_ns(seq) < *ns,
             Term::Id(prefix) => format!("{:032x}", index.id(seq).as_u128()).starts_with(prefix),
-            Term::Word(text) => word(0) || self.is_in_path(seq, at, text),
+            Term::Word(text) => word(index.flow(seq)) || self.is_in_path(seq, at, text),
         }
     }
 
@@ -192,6 +201,22 @@ fn is_fuzzy(text: &str, word: &str) -> bool {
     }
     let mut rest = text.chars();
     word.chars().all(|wanted| rest.any(|c| c == wanted || c.to_lowercase().eq([wanted])))
+}
+
+/// Where a word is found that [`is_fuzzy`] finds: all in one place, or else ending as early as can be, and close together.
+fn letters(text: &[char], word: &[char]) -> Vec<usize> {
+    let is = |c: char, wanted: char| c == wanted || c.to_lowercase().eq([wanted]);
+    let is_here = |part: &[char]| part.iter().zip(word).all(|(c, wanted)| is(*c, *wanted));
+    if let Some(at) = text.windows(word.len()).position(is_here) {
+        return (at..at + word.len()).collect();
+    }
+    let mut rest = (0..text.len()).filter_map(|at| text.get(at).map(|c| (at, *c)));
+    let ends = word.iter().map(|wanted| rest.find(|(_, c)| is(*c, *wanted)).map(|(at, _)| at));
+    let Some(Some(end)) = ends.collect::<Option<Vec<_>>>().map(|places| places.last().copied()) else {
+        return Vec::new();
+    };
+    let mut back = (0..=end).rev();
+    word.iter().rev().filter_map(|wanted| back.find(|at| is(text[*at], *wanted))).collect()
 }
 
 impl SlotTerm {
@@ -270,6 +295,24 @@ mod tests {
             ("slot.AuthHeader=x", false, false),
         ] {
             assert_eq!((check(text, &slow), check(text, &failed)), (is_slow, is_failed), "{text}");
+        }
+    }
+
+    #[test]
+    fn letters_are_found_where_they_are_closest() {
+        for (filter, text, marked) in [
+            ("todo", "/v1/todos/7", "____****___"),
+            ("td7", "/v1/todos/7", "____*_*___*"),
+            ("vt /7", "/v1/todos/7", "_*__*____**"),
+            ("TODO status:2xx", "/TODO", "_****"),
+            ("!todo", "/todos", "______"),
+            ("", "/todos", "______"),
+            ("xyz", "/todos", "______"),
+            ("字", "/漢字", "__*"),
+        ] {
+            let letters = Filter::parse(filter).unwrap().letters(text);
+            let drawn = (0..text.chars().count()).map(|at| if letters.contains(&at) { '*' } else { '_' });
+            assert_eq!(drawn.collect::<String>(), marked, "{filter} in {text}");
         }
     }
 

@@ -6,6 +6,9 @@ use crate::index::{Index, Seq};
 /// So many requests are looked at before whoever waits has a turn.
 pub(super) const CHUNK: usize = 1 << 16;
 
+/// So many keys are moved one by one, and all at once where it is more.
+const NEAR: usize = 64;
+
 /// The order of the list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Sort {
@@ -47,8 +50,16 @@ impl Key {
         Self((Self::MAX_MAJOR - major) << Self::SEQ_BITS | newer_first)
     }
 
+    const fn major(self) -> u64 {
+        self.0 >> Self::SEQ_BITS
+    }
+
+    const fn newer_first(self) -> u64 {
+        self.0 & ((1 << Self::SEQ_BITS) - 1)
+    }
+
     const fn seq(self) -> Seq {
-        (Self::MIDDLE - 1 - (self.0 & ((1 << Self::SEQ_BITS) - 1)) as i64) as Seq
+        (Self::MIDDLE - 1 - self.newer_first() as i64) as Seq
     }
 }
 
@@ -152,8 +163,13 @@ impl List {
         extend_sorted(&mut self.newer, newer, i64::from);
         if self.sort != Sort::Newest && !(older.is_empty() && newer.is_empty()) {
             let key = |seq: &Seq| Key::of(*seq, self.sort, index);
-            let mut more: Vec<Key> = older.iter().chain(newer).map(key).collect();
-            more.sort_unstable();
+            let mut more: Vec<Key> = newer.iter().rev().chain(older).map(key).collect();
+            // Mostly they come newest first, and then only what sorts them is to be looked at: a status is one of a few.
+            if more.is_sorted_by_key(|key| key.newer_first()) {
+                more.sort_by_key(|key| key.major());
+            } else {
+                more.sort_unstable();
+            }
             merge(&mut self.sorted, &more);
         }
     }
@@ -203,21 +219,35 @@ fn extend_sorted(all: &mut Vec<Seq>, more: &[Seq], key: impl Fn(Seq) -> i64) {
     }
 }
 
-/// Puts sorted keys among others. What comes before all of them stays where it is.
+/// Puts sorted keys among others. What comes before all of them stays where it is; the rest moves from its end, one by
+/// one where a few lie between two that are new, and all at once where many do.
 fn merge(all: &mut Vec<Key>, more: &[Key]) {
-    let mut from = all.len();
+    let mut end = all.len();
     all.extend_from_slice(more);
-    let (mut left, mut to) = (more.len(), all.len());
-    while left > 0 {
-        to -= 1;
-        if from > 0 && all[from - 1] > more[left - 1] {
-            from -= 1;
-            all[to] = all[from];
-        } else {
-            left -= 1;
-            all[to] = more[left];
+    for (left, key) in more.iter().enumerate().rev() {
+        let far = end.saturating_sub(NEAR);
+        while end > far && all[end - 1] > *key {
+            all[end + left] = all[end - 1];
+            end -= 1;
         }
+        if end == far {
+            let start = after(&all[..end], *key);
+            all.copy_within(start..end, start + left + 1);
+            end = start;
+        }
+        all[end + left] = *key;
     }
+}
+
+/// Where a key belongs among sorted ones, looked for from their end in leaps.
+fn after(all: &[Key], key: Key) -> usize {
+    let mut reach = 1;
+    while reach <= all.len() && all[all.len() - reach] > key {
+        reach *= 2;
+    }
+    let first = all.len().saturating_sub(reach);
+    let end = all.len() - reach / 2;
+    first + all[first..end].partition_point(|other| *other < key)
 }
 
 #[cfg(test)]
@@ -243,6 +273,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn keys_are_merged_in_their_order(
+            all in prop::collection::vec(0u64..500, 0..300), more in prop::collection::vec(0u64..500, 0..60),
+        ) {
+            // No two are equal, as their numbers differ.
+            let keys = |keys: &[u64], bit| keys.iter().map(|key| Key(key << 1 | bit)).collect::<std::collections::BTreeSet<_>>();
+            let (before, new) = (keys(&all, 0), keys(&more, 1));
+            let mut merged: Vec<Key> = before.iter().copied().collect();
+            merge(&mut merged, &new.iter().copied().collect::<Vec<_>>());
+            let wanted: Vec<Key> = before.union(&new).copied().collect();
+            prop_assert_eq!(merged, wanted);
+        }
+
         #[test]
         fn a_list_that_grew_is_the_list_made_anew(
             steps in prop::collection::vec((any::<bool>(), 0usize..40), 0..12), filter in 0usize..3, sort in 0usize..3,

@@ -1,6 +1,7 @@
 //! The list of requests: the newest on top, followed as they come, or held still.
 
 mod filter;
+mod head;
 mod list;
 mod place;
 mod preview;
@@ -10,7 +11,7 @@ mod view;
 
 use std::collections::BTreeSet;
 
-use crossterm::event::{Event, KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{Event, KeyCode, KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_trace::RequestId;
@@ -20,7 +21,7 @@ pub use self::filter::SlotTerm;
 use self::list::{CHUNK, List, Sort};
 use self::pulse::Pulse;
 use self::usual::Usual;
-use crate::draw::Scroll;
+use crate::draw::{Pointed, Scroll};
 use crate::index::Seq;
 use crate::keys::{self, Action, Key, key, named, row};
 use crate::message::{Command, Message, Notice, Show};
@@ -28,8 +29,6 @@ use crate::prompt::Prompt;
 use crate::screen::Screen;
 use crate::shared::Shared;
 
-/// The wheel turns by so many rows.
-const WHEEL: isize = 3;
 /// So many traces are on their way at a time, to be shown beside the list.
 const MAX_ASKED: usize = 2;
 /// The slots of so many requests are looked at for one filter, the newest.
@@ -237,6 +236,12 @@ impl Screen for Requests {
         Some(Vec::new())
     }
 
+    fn typing(&self) -> Option<&'static [(&'static str, &'static str)]> {
+        self.prompt
+            .as_ref()
+            .map(|_| &[("enter", "keep it"), ("esc", "all requests"), ("up down", "move")][..])
+    }
+
     fn paste(&mut self, shared: &mut Shared, text: &str) -> Vec<Command> {
         if let Some(prompt) = &mut self.prompt {
             prompt.paste(text);
@@ -347,22 +352,11 @@ impl Screen for Requests {
 
     fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
         let rows = view::areas(self, shared, area).rows;
-        let (len, height) = (self.list.len(&shared.index), usize::from(rows.height));
         let mut scroll = self.scroll(shared);
-        match event.kind {
-            MouseEventKind::ScrollDown => scroll.wheel(WHEEL, len, height),
-            MouseEventKind::ScrollUp => scroll.wheel(-WHEEL, len, height),
-            MouseEventKind::Down(MouseButton::Left) if rows.contains((event.column, event.row).into()) => {
-                let clicked = scroll.first + usize::from(event.row - rows.y);
-                if clicked >= len {
-                    return Vec::new();
-                }
-                if clicked == scroll.cursor {
-                    return self.act(shared, Action::Open);
-                }
-                scroll.cursor = clicked;
-            }
-            _ => return Vec::new(),
+        match scroll.mouse(event, rows, self.list.len(&shared.index)) {
+            Pointed::Nowhere => return Vec::new(),
+            Pointed::Again => return self.act(shared, Action::Open),
+            Pointed::Turned | Pointed::Chosen => {}
         }
         self.is_following = false;
         self.set(shared, scroll);

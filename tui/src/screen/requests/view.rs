@@ -4,12 +4,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_trace::duration;
 
+use super::head::{draw_load, draw_measures, thousands};
 use super::list::Sort;
-use super::pulse::Measure;
 use super::usual::Verdict;
 use super::{Requests, preview};
 use crate::dev::State;
-use crate::draw::{Pen, rule, spark, thumb, wall};
+use crate::draw::{Pen, rule, thumb, wall};
 use crate::index::{Row, Seq};
 use crate::shared::Shared;
 
@@ -17,16 +17,14 @@ use crate::shared::Shared;
 const WIDE: u16 = 150;
 /// In a terminal of fewer rows, only the list is shown.
 const LOW: u16 = 10;
-/// How wide a line of measures is, if there is room for it.
-const MAX_SPARK: usize = 30;
-const MIN_SPARK: usize = 5;
-/// A column of it is of so many seconds.
-const SPARK_S: usize = 2;
+/// What a filter may be, where none has been typed.
+const HINT: &str = "letters of a path; status:5xx flow:name slower:10ms is:failed slot.Name.field=value";
 
 /// What is where.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Areas {
     measures: Rect,
+    load: Rect,
     filter: Rect,
     heads: Rect,
     pub(super) rows: Rect,
@@ -43,6 +41,8 @@ pub(super) fn areas(requests: &Requests, shared: &Shared, area: Rect) -> Areas {
         taken
     };
     let measures = top(u16::from(area.height >= LOW), &mut rest);
+    let has_load = shared.scheduler.health().is_some() && area.height >= LOW;
+    let load = top(u16::from(has_load), &mut rest);
     let is_filtered = requests.prompt.is_some() || !requests.filter.is_empty();
     let filter = top(u16::from(is_filtered), &mut rest);
     let is_log = shared.service.as_ref().is_some_and(|service| service.is_shown) && area.height >= LOW;
@@ -57,13 +57,14 @@ pub(super) fn areas(requests: &Requests, shared: &Shared, area: Rect) -> Areas {
         Rect { x: rest.right(), width, ..rest }
     });
     let heads = top(1, &mut rest);
-    Areas { measures, filter, heads, rows: rest, preview, log }
+    Areas { measures, load, filter, heads, rows: rest, preview, log }
 }
 
 pub(super) fn draw(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let areas = areas(requests, shared, area);
     draw_measures(requests, shared, areas.measures, buffer);
+    draw_load(shared, areas.load, buffer);
     draw_filter(requests, shared, areas.filter, buffer);
     let columns = Columns::new(usize::from(areas.rows.width));
     columns.draw_heads(requests.list.sort(), shared, areas.heads, buffer);
@@ -119,66 +120,6 @@ fn draw_nothing(shared: &Shared, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn draw_measures(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut Buffer) {
-    let (theme, glyphs) = (&shared.theme, shared.theme.glyphs);
-    let width = usize::from(area.width);
-    let measures = requests.pulse.measures(shared.now_unix_ns);
-    let mut pen = Pen::new(buffer, area, 0, glyphs.ellipsis);
-    pen.skip(1);
-    let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), duration::show);
-    let rate = measures.rate.now.unwrap_or(0);
-    let rate =
-        if rate >= 1_000 { (rate / 100).to_string() } else { format!("{}.{}", rate / 100, rate / 10 % 10) };
-    let failed = measures.failed.now;
-    let failed_style = if failed.is_some_and(|percent| percent > 0) { theme.bad } else { theme.text };
-    let mut all = vec![
-        ("rate", &measures.rate, format!("{rate}/s"), theme.noted, theme.strong),
-        ("p50", &measures.p50_ns, time(measures.p50_ns.now), theme.good, theme.strong),
-        ("p99", &measures.p99_ns, time(measures.p99_ns.now), theme.warn, theme.strong),
-        (
-            "failed",
-            &measures.failed,
-            failed.map_or("-".to_owned(), |percent| format!("{percent}%")),
-            theme.bad,
-            failed_style,
-        ),
-    ];
-    // Of a service that runs, where there is room for it.
-    let scheduler = &shared.scheduler;
-    let line =
-        |line: &std::collections::VecDeque<u64>| Measure { line: line.iter().copied().collect(), now: None };
-    let (load, waiting) = (line(&scheduler.load), line(&scheduler.waiting));
-    if let Some(health) = scheduler.health().filter(|_| area.width >= WIDE) {
-        let busy = format!("{}/{}", health.busy(), health.workers.len());
-        let style =
-            if health.workers.iter().any(|worker| worker.is_stuck) { theme.bad } else { theme.strong };
-        all.push(("busy", &load, busy, theme.cpu, style));
-        all.push(("waiting", &waiting, health.waiting().to_string(), theme.queue, theme.strong));
-    }
-    let len = requests.list.len(&shared.index);
-    let state = if requests.is_following { "following" } else { "held still" };
-    let is_whole = shared.index.is_whole() && !requests.list.is_behind(&shared.index);
-    let plus = if is_whole { "" } else { "+" };
-    let count = if len == shared.index.len() {
-        format!("{}{plus}", thousands(len))
-    } else {
-        format!("{} of {}{plus}", thousands(len), thousands(shared.index.len()))
-    };
-    let told: usize = all.iter().map(|(name, _, now, ..)| name.len() + crate::draw::width(now) + 4).sum();
-    let rest = width.saturating_sub(1 + told + count.len() + 2 + state.len() + 1);
-    let columns = (rest / all.len()).saturating_sub(1).min(MAX_SPARK);
-    for (name, measure, now, line, style) in all {
-        pen.put(name, theme.faint).skip(1).put(&shared.say(&now), style);
-        if columns >= MIN_SPARK {
-            let shown = measure.line.len().saturating_sub(columns * SPARK_S);
-            pen.skip(1).put(&spark(&measure.line[shown..], columns, glyphs), line);
-        }
-        pen.skip(3);
-    }
-    pen.until(count.len() + 2 + state.len() + 1).put(&count, theme.faint).skip(2);
-    pen.put(state, if requests.is_following { theme.good } else { theme.warn });
-}
-
 fn draw_filter(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let mut said = String::new();
@@ -197,7 +138,12 @@ fn draw_filter(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut Bu
     let mut pen = Pen::new(buffer, line, 0, theme.glyphs.ellipsis);
     pen.put(" /", theme.key);
     match &requests.prompt {
-        Some(prompt) => prompt.draw(&mut pen, theme),
+        Some(prompt) => {
+            prompt.draw(&mut pen, theme);
+            if prompt.is_empty() {
+                pen.skip(1).put(HINT, theme.faint);
+            }
+        }
         None => drop(pen.put(&requests.filter, theme.text)),
     }
     let rest = Rect { x: line.right(), width: area.width - line.width, ..area };
@@ -229,19 +175,6 @@ fn draw_log(shared: &Shared, area: Rect, buffer: &mut Buffer) {
         };
         Pen::new(buffer, inner, row, theme.glyphs.ellipsis).skip(1).recorded(line, style);
     }
-}
-
-/// `1,234,567`.
-pub(super) fn thousands(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 const ID: usize = 13;
@@ -329,7 +262,9 @@ impl Columns {
         pen.left(&row.id.short(12), ID, theme.id).skip(2);
         pen.right(&duration::age(shared.now_unix_ns, row.started_unix_ns), AGE, theme.faint).skip(2);
         pen.recorded_left(row.method, METHOD, theme.text).skip(2);
-        pen.recorded_left(row.path, self.path, theme.text).skip(2);
+        let filter = requests.list.filter();
+        let letters = || (|text: &str| filter.letters(text), theme.matched());
+        pen.recorded_marked(row.path, self.path, theme.text, letters()).skip(2);
         let (status, style) = match row.status {
             0 => ("-".to_owned(), theme.bad),
             status => (status.to_string(), theme.status(status)),
@@ -347,7 +282,7 @@ impl Columns {
         }
         if self.flow > 0 {
             let flow = if row.flow.is_empty() { "-" } else { row.flow };
-            pen.skip(2).recorded_left(flow, self.flow, theme.faint);
+            pen.skip(2).recorded_marked(flow, self.flow, theme.faint, letters());
         }
         if self.class > 0 {
             pen.skip(2).left(row.class.as_str(), self.class, theme.faint);

@@ -21,15 +21,13 @@ use self::shown::Shown;
 use self::tree::{Entry, Fold};
 use self::waterfall::Subject;
 use crate::curl;
-use crate::draw::width;
+use crate::draw::{Pointed, width};
 use crate::keys::{self, Action, Key, key, named, row};
 use crate::message::{Command, Message, Notice, Show};
 use crate::prompt::Prompt;
 use crate::screen::Screen;
 use crate::shared::Shared;
 
-/// The wheel turns by so many rows.
-const WHEEL: isize = 3;
 /// The sources of so many files are shown.
 const MAX_SOURCES: usize = 16;
 /// The share of the waterfall, in percent: at the start, and within what limits.
@@ -238,6 +236,33 @@ impl TimelineScreen {
         }
     }
 
+    fn point_in_inspector(&mut self, shared: &Shared, area: Rect, event: MouseEvent) {
+        let len = self.entries().len();
+        let Some(shown) = &mut self.shown else { return };
+        let pointed = shown.inspector.mouse(event, area, len);
+        let was_inspecting = self.is_inspecting;
+        self.is_inspecting |= matches!(pointed, Pointed::Chosen | Pointed::Again);
+        if pointed == Pointed::Again && was_inspecting {
+            self.act_in_inspector(shared, Action::Fold);
+        }
+    }
+
+    fn point_in_rows(&mut self, area: Rect, event: MouseEvent) {
+        let Some(shown) = &mut self.shown else { return };
+        let mut scroll = shown.scroll(area.height.into());
+        let pointed = scroll.mouse(event, area, shown.rows.len());
+        if pointed == Pointed::Nowhere {
+            return;
+        }
+        shown.first = scroll.first;
+        if pointed != Pointed::Turned {
+            self.is_inspecting = false;
+            shown.go(shown.moments.of_row(scroll.cursor));
+        } else if scroll.cursor != shown.row() {
+            shown.go(shown.moments.of_row(scroll.cursor));
+        }
+    }
+
     fn copy_value(&self) -> Option<Command> {
         let at = self.shown.as_ref()?.inspector.cursor;
         let text = self.entries().get(at)?.copy.clone()?;
@@ -283,6 +308,10 @@ impl Screen for TimelineScreen {
             _ => drop(prompt.press(key)),
         }
         Some(Vec::new())
+    }
+
+    fn typing(&self) -> Option<&'static [(&'static str, &'static str)]> {
+        self.prompt.as_ref().map(|_| &[("enter", "find it"), ("esc", "leave")][..])
     }
 
     fn paste(&mut self, _shared: &mut Shared, text: &str) -> Vec<Command> {
@@ -362,43 +391,8 @@ impl Screen for TimelineScreen {
             MouseEventKind::Down(MouseButton::Left) if areas.splitter.contains(place) => {
                 self.is_dragging = true
             }
-            MouseEventKind::ScrollDown | MouseEventKind::ScrollUp => {
-                let rows = if event.kind == MouseEventKind::ScrollDown { WHEEL } else { -WHEEL };
-                let len = self.entries().len();
-                let Some(shown) = &mut self.shown else { return Vec::new() };
-                if areas.inspector.contains(place) {
-                    shown.inspector.wheel(rows, len, areas.inspector.height.into());
-                } else {
-                    let height = areas.rows.height.into();
-                    let mut scroll = shown.scroll(height);
-                    scroll.wheel(rows, shown.rows.len(), height);
-                    shown.first = scroll.first;
-                    if scroll.cursor != shown.row() {
-                        shown.go(shown.moments.of_row(scroll.cursor));
-                    }
-                }
-            }
-            MouseEventKind::Down(MouseButton::Left) => {
-                let Some(shown) = &mut self.shown else { return Vec::new() };
-                if areas.rows.contains(place) {
-                    self.is_inspecting = false;
-                    let first = shown.scroll(areas.rows.height.into()).first;
-                    let clicked = first + usize::from(event.row - areas.rows.y);
-                    if clicked < shown.rows.len() {
-                        shown.first = first;
-                        shown.go(shown.moments.of_row(clicked));
-                    }
-                } else if areas.inspector.contains(place) {
-                    let clicked = shown.inspector.first + usize::from(event.row - areas.inspector.y);
-                    let is_again = self.is_inspecting && shown.inspector.cursor == clicked;
-                    shown.inspector.cursor = clicked;
-                    self.is_inspecting = true;
-                    if is_again {
-                        self.act_in_inspector(shared, Action::Fold);
-                    }
-                }
-            }
-            _ => {}
+            _ if areas.inspector.contains(place) => self.point_in_inspector(shared, areas.inspector, event),
+            _ => self.point_in_rows(areas.rows, event),
         }
         Vec::new()
     }

@@ -1,0 +1,130 @@
+//! What stands above the list: how the service does, second by second, how many requests there are; and how busy one is
+//! that runs.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use zerver_trace::duration;
+
+use super::Requests;
+use crate::draw::{Pen, spark, spark_to, width};
+use crate::shared::Shared;
+
+/// How wide a line of measures is, if there is room for it.
+const MAX_SPARK: usize = 30;
+/// What is known of a service's load is of two minutes at most, and mostly of less.
+const MAX_LOAD: usize = 20;
+const MIN_SPARK: usize = 5;
+/// A column of it is of so many seconds.
+const SPARK_S: usize = 2;
+
+const CLASSES: [&str; 3] = ["interactive", "default", "batch"];
+
+pub(super) fn draw_measures(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    let (theme, glyphs) = (&shared.theme, shared.theme.glyphs);
+    let width = usize::from(area.width);
+    let measures = requests.pulse.measures(shared.now_unix_ns);
+    let mut pen = Pen::new(buffer, area, 0, glyphs.ellipsis);
+    pen.skip(1);
+    let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), duration::show);
+    let rate = measures.rate.now.unwrap_or(0);
+    let rate =
+        if rate >= 1_000 { (rate / 100).to_string() } else { format!("{}.{}", rate / 100, rate / 10 % 10) };
+    let failed = measures.failed.now;
+    let failed_style = if failed.is_some_and(|percent| percent > 0) { theme.bad } else { theme.text };
+    let all = [
+        ("rate", &measures.rate, format!("{rate}/s"), theme.noted, theme.strong),
+        ("p50", &measures.p50_ns, time(measures.p50_ns.now), theme.good, theme.strong),
+        ("p99", &measures.p99_ns, time(measures.p99_ns.now), theme.warn, theme.strong),
+        (
+            "failed",
+            &measures.failed,
+            failed.map_or("-".to_owned(), |percent| format!("{percent}%")),
+            theme.bad,
+            failed_style,
+        ),
+    ];
+    let len = requests.list.len(&shared.index);
+    let state = if requests.is_following { "following" } else { "held still" };
+    let is_whole = shared.index.is_whole() && !requests.list.is_behind(&shared.index);
+    let plus = if is_whole { "" } else { "+" };
+    let count = if len == shared.index.len() {
+        format!("{}{plus}", thousands(len))
+    } else {
+        format!("{} of {}{plus}", thousands(len), thousands(shared.index.len()))
+    };
+    let told: usize = all.iter().map(|(name, _, now, ..)| name.len() + crate::draw::width(now) + 4).sum();
+    let rest = width.saturating_sub(1 + told + count.len() + 2 + state.len() + 1);
+    let columns = (rest / all.len()).saturating_sub(1).min(MAX_SPARK);
+    for (name, measure, now, line, style) in all {
+        pen.put(name, theme.faint).skip(1).put(&shared.say(&now), style);
+        if columns >= MIN_SPARK {
+            let shown = measure.line.len().saturating_sub(columns * SPARK_S);
+            pen.skip(1).put(&spark(&measure.line[shown..], columns, glyphs), line);
+        }
+        pen.skip(3);
+    }
+    pen.until(count.len() + 2 + state.len() + 1).put(&count, theme.faint).skip(2);
+    pen.put(state, if requests.is_following { theme.good } else { theme.warn });
+}
+
+/// How busy the workers of a service are, and how many requests wait for their turn.
+pub(super) fn draw_load(shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    let (theme, glyphs) = (&shared.theme, shared.theme.glyphs);
+    let scheduler = &shared.scheduler;
+    let Some(health) = scheduler.health() else { return };
+    let load = scheduler.load.now().map_or("-".to_owned(), |percent| format!("{percent}%"));
+    let shed: u64 = health.shed.iter().sum();
+    let hanging = health.workers.iter().filter(|worker| worker.is_stuck).count();
+    let mut alarms = Vec::new();
+    if hanging > 0 {
+        alarms.push((format!("{hanging} of {} hang", health.workers.len()), theme.bad));
+    }
+    if shed > 0 {
+        alarms.push((format!("shed {shed}"), theme.warn));
+    }
+    let waiting: Vec<_> = CLASSES
+        .iter()
+        .zip(health.waiting)
+        .zip(&scheduler.waiting)
+        .filter_map(|((class, n), line)| Some((*class, n?.to_string(), line)))
+        .collect();
+    let told = width("load  waiting") + load.len() + 5;
+    let told = told + waiting.iter().map(|(class, n, _)| class.len() + n.len() + 4).sum::<usize>();
+    let told = told + alarms.iter().map(|(text, _)| text.len() + 3).sum::<usize>();
+    let rest = usize::from(area.width).saturating_sub(told);
+    let columns = (rest / (1 + waiting.len())).saturating_sub(1).min(MAX_LOAD);
+    let mut pen = Pen::new(buffer, area, 0, glyphs.ellipsis);
+    let line = |most: Option<u64>, line: &std::collections::VecDeque<u64>| {
+        let shown: Vec<u64> =
+            line.iter().skip(line.len().saturating_sub(columns * SPARK_S)).copied().collect();
+        let most = most.or_else(|| shown.iter().max().copied()).unwrap_or(0);
+        let bars = spark_to(most, &shown, columns, glyphs);
+        if columns < MIN_SPARK { String::new() } else { format!(" {bars:<columns$}") }
+    };
+    pen.skip(1).put("load", theme.faint).skip(1).put(&load, theme.strong);
+    pen.put(&line(Some(100), &scheduler.load.line), theme.cpu).skip(3);
+    if !waiting.is_empty() {
+        pen.put("waiting", theme.faint).skip(2);
+    }
+    for (class, n, values) in waiting {
+        let style = if n == "0" { theme.faint } else { theme.strong };
+        pen.put(class, theme.faint).skip(1).put(&n, style);
+        pen.put(&line(None, values), theme.queue).skip(3);
+    }
+    for (text, style) in alarms {
+        pen.put(&text, style).skip(3);
+    }
+}
+
+/// `1,234,567`.
+pub(super) fn thousands(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
