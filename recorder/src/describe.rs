@@ -239,6 +239,7 @@ impl Parts {
             Event::Moved { at_ns, from, to, reason } => {
                 Event::Moved { at_ns: *at_ns, from: *from, to: *to, reason: reason.clone() }
             }
+            Event::Held { call, at_ns, by } => Event::Held { call: *call, at_ns: *at_ns, by: *by },
         }
     }
 

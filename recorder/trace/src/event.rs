@@ -86,6 +86,16 @@ pub enum Event<V> {
         /// Why, for a person.
         reason: Name,
     },
+    /// An effect that had been asked for could not begin until now. It was held since it was asked for, or since it
+    /// was held for something else.
+    Held {
+        /// The `call` of its [`Event::Asked`].
+        call: u32,
+        /// When that was over.
+        at_ns: u64,
+        /// For what.
+        by: HeldBy,
+    },
 }
 
 impl<V> Event<V> {
@@ -103,8 +113,20 @@ impl<V> Event<V> {
             }
             Self::Answered { call, at_ns, answer } => Event::Answered { call, at_ns, answer: answer.map(f) },
             Self::Moved { at_ns, from, to, reason } => Event::Moved { at_ns, from, to, reason },
+            Self::Held { call, at_ns, by } => Event::Held { call, at_ns, by },
         }
     }
+}
+
+/// For what an effect was held that could not begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum HeldBy {
+    /// The pause before another attempt.
+    Pause,
+    /// As many effects of its request as may be were in flight.
+    Request,
+    /// As many effects as may be were in flight that asked the same target.
+    Target,
 }
 
 /// What a step decided.

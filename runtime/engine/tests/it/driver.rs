@@ -59,12 +59,14 @@ pub(crate) fn events(ended: &Ended) -> String {
         Event::Ran { step, decision, .. } => format!("step {step}: {decision}"),
         Event::Yielded { step, progress } => format!("step {step} yields {}", show(progress)),
         Event::Wrote { step, slot, value, .. } => format!("step {step} wrote {slot}: {}", show(value)),
-        Event::Asked { call, step, kind, args, .. } => {
-            format!("step {step} asks {call}: {kind} {}", args.summary().unwrap())
+        Event::Asked { call, step, kind, args, attempt, .. } => {
+            let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
+            format!("step {step} asks {call}: {kind} {}{again}", args.summary().unwrap())
         }
         Event::Answered { call, answer: Answer::Ok(output), .. } => format!("{call} gives {}", show(output)),
         Event::Answered { call, answer: Answer::Err(error), .. } => format!("{call} fails: {error}"),
         Event::Answered { call, answer: Answer::Cancelled, .. } => format!("{call} is cancelled"),
+        Event::Held { call, by, .. } => format!("{call} was held: {by:?}"),
         Event::Moved { from, to, reason, .. } => format!("moved from {from} to {to}: {reason}"),
     };
     ended.events.iter().map(line).collect::<Vec<_>>().join("\n")
