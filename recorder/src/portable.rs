@@ -54,7 +54,8 @@ pub(crate) fn each_value(trace: &mut Trace, mut f: impl FnMut(&mut Recorded)) {
             | Event::Ran { .. }
             | Event::Answered { .. }
             | Event::Moved { .. }
-            | Event::Held { .. } => {}
+            | Event::Held { .. }
+            | Event::Begun { .. } => {}
         }
     }
 }

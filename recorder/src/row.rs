@@ -117,6 +117,7 @@ fn value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::Ran { .. }
         | Event::Answered { .. }
         | Event::Moved { .. }
-        | Event::Held { .. } => None,
+        | Event::Held { .. }
+        | Event::Begun { .. } => None,
     }
 }

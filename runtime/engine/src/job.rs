@@ -258,11 +258,14 @@ impl Job {
         self.plan.is_some() && self.in_flight.contains(&number)
     }
 
-    /// A call which is in flight begins only now, for it was held.
+    /// A call that it has handed out cannot begin yet.
     pub fn held(&mut self, number: u32, at_ns: u64, by: HeldBy) {
-        if self.in_flight.contains(&number) {
-            self.events.record(|| Event::Held { call: number, at_ns, by });
-        }
+        self.events.record(|| Event::Held { call: number, at_ns, by });
+    }
+
+    /// A call that was held begins.
+    pub fn begun(&mut self, number: u32, at_ns: u64) {
+        self.events.record(|| Event::Begun { call: number, at_ns });
     }
 
     /// Takes in how a call ended. A call that is not in flight is ignored: its job went on without it.

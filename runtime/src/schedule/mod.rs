@@ -4,7 +4,7 @@
 //! and the worker comes round quickly. Otherwise it waits for its turn (`turns`). Batch, and flows whose steps keep
 //! others waiting, run on threads of low priority (`low`); who would wait while another worker is idle runs there
 //! (`peers`). `carry` takes a request through all that; `lane` is what the driver sees of it. `tally` is what a thread
-//! counts, and `measure` puts that together. `board` shows other threads what a worker does, and `watchdog` looks at it.
+//! counts, and `measure` puts that together. `targets` bounds how many effects ask one target. `board` shows other threads what a worker does, and `watchdog` looks at it.
 
 mod board;
 mod carry;
@@ -16,6 +16,7 @@ mod peers;
 mod rules;
 mod shared;
 mod tally;
+mod targets;
 mod turns;
 mod watchdog;
 
@@ -27,5 +28,6 @@ pub(crate) use measure::measure;
 pub(crate) use peers::{Guest, Idle, Peers};
 pub use rules::Rule;
 pub(crate) use shared::{Shared, Tuning};
+pub(crate) use targets::{Entered, Place, Waiting};
 pub(crate) use turns::Turns;
 pub(crate) use watchdog::{Seat, Watched, health, retune, watch};

@@ -85,8 +85,9 @@ impl Retry {
         let doubled = 1_u32.checked_shl(u32::from(attempt.saturating_sub(1))).unwrap_or(u32::MAX);
         let most = self.first.saturating_mul(doubled).min(self.longest);
         let random = Random { seed: random.seed ^ SALT }.u64(u64::from(call));
-        let ns = (most.as_nanos() * u128::from(random)) >> 64;
-        Duration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
+        let most_ns = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+        let part = (u128::from(most_ns) * u128::from(random)) >> 64;
+        Duration::from_nanos(u64::try_from(part).unwrap_or(most_ns))
     }
 }
 

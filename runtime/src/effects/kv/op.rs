@@ -123,6 +123,11 @@ impl EffectKind for Op {
     fn outcome(answer: &Answer) -> String {
         answer.to_string()
     }
+
+    /// All but an addition, and a put that tells whether it was the first.
+    fn is_idempotent(&self) -> bool {
+        !matches!(self, Self::Add { .. } | Self::PutIfAbsent { .. })
+    }
 }
 
 impl fmt::Display for Op {
