@@ -1,6 +1,8 @@
 //! What a service measures, as text: how it is, then its classes, its threads and its steps.
 
-use zerver_replay::{ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures};
+use zerver_replay::{
+    ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures,
+};
 use zerver_trace::text::clean;
 
 use super::table::{Column, Table};

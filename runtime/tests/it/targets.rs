@@ -4,12 +4,11 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::Duration;
 
 use zerver::prelude::*;
 use zerver::{Limits, Running};
-use zerver_replay::{EffectMeasures, Measures, Timeline};
-use zerver_trace::{Answer, Capture, Event, HeldBy, Outcome};
+use zerver_replay::{EffectMeasures, Measures};
+use zerver_trace::{Answer, Capture, Event, Outcome};
 
 use crate::client::{Client, get};
 use crate::collector::start;
@@ -68,7 +67,13 @@ impl Upstream {
         self.changed.notify_all();
         let path = head.split(' ').nth(1).unwrap();
         let status = match path.strip_prefix("/flaky/") {
-            Some(fails) => if before < fails.parse().unwrap() { 503 } else { 200 },
+            Some(fails) => {
+                if before < fails.parse().unwrap() {
+                    503
+                } else {
+                    200
+                }
+            }
             None => {
                 state = self.changed.wait_while(state, |state| !state.is_open).unwrap();
                 200
@@ -106,7 +111,7 @@ struct Figures(u32);
 
 #[step]
 fn ask(request: &Request) -> Result<Decision<Figures>, Failure> {
-    let (to, path) = (request.param_str("to")?, request.query("path").unwrap_or_default());
+    let (to, path): (String, _) = (request.param("to")?, request.query("path").unwrap_or_default());
     let retry = Retry::attempts(3).pause(2.millis(), 2.millis());
     Ok(Need(http::get(format!("http://{to}{path}")).json().retry(retry).map(Figures)))
 }
@@ -175,7 +180,8 @@ fn what_fails_twice_is_answered_at_the_third_attempt() {
     let capture = collector.one();
     assert_eq!(attempts(&capture), [1, 2, 3]);
     let steps = measures(&mut client).steps;
-    let retries = |name: &str| steps.iter().find(|step| step.name == name && step.flow == "ask").unwrap().retries;
+    let retries =
+        |name: &str| steps.iter().find(|step| step.name == name && step.flow == "ask").unwrap().retries;
     assert_eq!((retries("ask"), retries("show")), (2, 0));
     // A fourth is not made: the last answer is the failure.
     let (upstream, to) = Upstream::start();
@@ -196,7 +202,9 @@ fn a_target_is_never_asked_by_more_than_may() {
     let opens = Opens(Arc::clone(&upstream));
     let addr = running.addr();
     let clients: Vec<_> = (0..REQUESTS)
-        .map(|_| thread::spawn(move || Client::connect(addr).ask(get(&format!("/ask/{to}?path=/held"))).status))
+        .map(|_| {
+            thread::spawn(move || Client::connect(addr).ask(get(&format!("/ask/{to}?path=/held"))).status)
+        })
         .collect();
     let waiting = wait_until(&running, |http| http.waiting == (REQUESTS - MOST) as u64);
     assert_eq!((waiting.in_flight, waiting.waits), (MOST as u64, 0));
@@ -213,9 +221,9 @@ fn a_target_is_never_asked_by_more_than_may() {
     assert_eq!((http.waiting, http.waits, http.left), (0, (REQUESTS - MOST) as u64, 0));
     assert!(http.waited_ns > 0);
     let captures = collector.wait_for(REQUESTS + 1);
-    let held = captures.iter().filter(|capture| {
-        story(capture) == ["asked 1", "held by its target", "begun", "answered"]
-    });
+    let held = captures
+        .iter()
+        .filter(|capture| story(capture) == ["asked 1", "held by its target", "begun", "answered"]);
     assert_eq!(held.count(), REQUESTS - MOST);
     running.stop();
 }

@@ -8,8 +8,8 @@ use zerver_engine::EffectErrorKind::{
     Internal, Invalid, Malformed, NoInterpreter, Timeout, TooLarge, Unreachable,
 };
 use zerver_engine::{
-    Call, Decision, Effect, EffectError, EffectKind, Failure, FailureKind, Performed,
-    Request, Response, Retry, Slot, all, effect, flow, join_all, step,
+    Call, Decision, Effect, EffectError, EffectKind, Failure, FailureKind, Performed, Request, Response,
+    Retry, Slot, all, effect, flow, join_all, step,
 };
 use zerver_trace::{Outcome, Value};
 

@@ -246,9 +246,9 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
         }
         Event::Held { call, by, .. } => {
             let why = match by {
-                HeldBy::Pause => "makes a pause before it is tried again",
-                HeldBy::Request => "waits: so many effects of the request are in flight",
-                HeldBy::Target => "waits: so many effects ask its target",
+                HeldBy::Pause => "pauses before it is tried again",
+                HeldBy::Request => "waits for others of the request",
+                HeldBy::Target => "waits for others that ask its target",
             };
             format!("{} {why}", label(*call))
         }
