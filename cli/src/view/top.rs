@@ -255,9 +255,12 @@ mod tests {
         worker    busy
         zerver-0   25%  hangs
 
-        flow   step           runs/s  queued  executing  waiting  yields  overruns
-        todos  load\u{1b}[2J     500    0 ns     5.0 µs  2.00 ms       -         1
-        todos  parse             500    0 ns     5.0 µs     0 ns       -         1
+        flow   step           runs/s  queued  executing  waiting  yields  retries  overruns
+        todos  load\u{1b}[2J     500    0 ns     5.0 µs  2.00 ms       -        2         1
+        todos  parse             500    0 ns     5.0 µs     0 ns       -        2         1
+
+        effect  in flight  waiting  waits/s     wait  left
+        http            2        1      2.0  2.50 ms     -
         "#);
     }
 }

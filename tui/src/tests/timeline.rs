@@ -42,7 +42,7 @@ fn pauses_and_waits_are_moments_of_their_own() {
     for told in [
         "lookup_user asks for http GET idp.example.com/verify, attempt 2",
         "http GET idp.example.com/verify pauses before it is tried again",
-        "http GET idp.example.com/verify waits for others that ask its target",
+        "http GET idp.example.com/verify waits for its target",
         "http GET idp.example.com/verify begins",
         "held 25.0 µs by its target",
         "200, 2 attempts, held 25.",

@@ -248,7 +248,7 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
             let why = match by {
                 HeldBy::Pause => "pauses before it is tried again",
                 HeldBy::Request => "waits for others of the request",
-                HeldBy::Target => "waits for others that ask its target",
+                HeldBy::Target => "waits for its target",
             };
             format!("{} {why}", label(*call))
         }
