@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn who_came_first_goes_first_and_other_targets_are_free() {
         let (targets, a) = (targets(2), call("a.internal"));
-        let mut enter = || targets.enter(&a, false);
+        let enter = || targets.enter(&a, false);
         let (one, two) = (now(enter()), now(enter()));
         let (mut three, mut four) = (later(enter()), later(enter()));
         drop(now(targets.enter(&call("b.internal"), false)));

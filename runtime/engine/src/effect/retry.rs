@@ -26,9 +26,11 @@ pub struct Retry {
     attempts: u16,
     first: Duration,
     longest: Duration,
-    when: Option<Arc<dyn Fn(&Failure) -> bool + Send + Sync>>,
+    when: Option<IsWorthIt>,
     anything: bool,
 }
+
+type IsWorthIt = Arc<dyn Fn(&Failure) -> bool + Send + Sync>;
 
 impl Retry {
     /// At most so many attempts, the first one counted.

@@ -269,8 +269,8 @@ mod tests {
             let request = super::super::request(method, "http://host/").request;
             assert_eq!(request.is_idempotent(), expected, "{method}");
         };
-        ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].map(|method| check(method, true));
-        ["POST", "PATCH", "get", "QUERY"].map(|method| check(method, false));
+        ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].iter().for_each(|method| check(method, true));
+        ["POST", "PATCH", "get", "QUERY"].iter().for_each(|method| check(method, false));
         let keyed = super::super::post("http://host/").header("Idempotency-Key", "1").request;
         assert!(keyed.is_idempotent());
         let is_temporary = |status| Request::is_temporary(&Reply::new(status));
