@@ -18,7 +18,11 @@ use zerver_replay::EffectMeasures;
 use crate::time::nanos;
 
 /// The places of a service.
-pub(crate) struct Targets(Vec<Arc<OfKind>>);
+pub(crate) struct Targets {
+    /// As in each kind, for a look without a lock.
+    most: AtomicUsize,
+    kinds: Vec<Arc<OfKind>>,
+}
 
 struct OfKind {
     name: &'static str,
@@ -86,12 +90,13 @@ impl Targets {
                 targets: Mutex::default(),
             })
         };
-        Self(kinds.map(kind).collect())
+        Self { most: AtomicUsize::new(most), kinds: kinds.map(kind).collect() }
     }
 
     /// From now on so many effects may ask one target. Those in flight stay.
     pub(crate) fn retune(&self, most: usize) {
-        for of in &self.0 {
+        self.most.store(most, Ordering::Relaxed);
+        for of in &self.kinds {
             let mut targets = of.lock();
             of.most.store(most, Ordering::Relaxed);
             targets.values_mut().for_each(|target| target.admit(most));
@@ -101,10 +106,11 @@ impl Targets {
     /// Asks for a place. A thread of low priority may be without a core while it has one: such threads get at most half of
     /// them, so that nobody else waits for them alone.
     pub(crate) fn enter(&self, call: &Call, is_low: bool) -> Entered {
-        let Some(of) = self.of(call.kind()).filter(|of| of.most.load(Ordering::Relaxed) > 0) else {
+        if self.most.load(Ordering::Relaxed) == 0 {
             return Entered::Now(None);
-        };
+        }
         let Some(name) = call.target() else { return Entered::Now(None) };
+        let Some(of) = self.of(call.kind()) else { return Entered::Now(None) };
         let mut targets = of.lock();
         let most = of.most.load(Ordering::Relaxed);
         let known = targets.get_key_value(&*name).map(|(name, _)| Arc::clone(name));
@@ -130,7 +136,7 @@ impl Targets {
     }
 
     fn of(&self, kind: &str) -> Option<&Arc<OfKind>> {
-        self.0.iter().find(|of| of.name == kind)
+        self.kinds.iter().find(|of| of.name == kind)
     }
 
     /// What has been counted.
@@ -143,7 +149,7 @@ impl Targets {
             waited_ns: of.waited_ns.load(Ordering::Relaxed),
             left: of.left.load(Ordering::Relaxed),
         };
-        self.0.iter().map(one).collect()
+        self.kinds.iter().map(one).collect()
     }
 }
 
@@ -301,7 +307,7 @@ mod tests {
             EffectMeasures { in_flight: 2, waits: 2, kind: "http".to_owned(), ..Default::default() };
         assert_eq!(http(&targets), expected);
         drop((three, four));
-        assert!(targets.0.iter().all(|of| of.lock().is_empty()), "nobody is remembered");
+        assert!(targets.kinds.iter().all(|of| of.lock().is_empty()), "nobody is remembered");
     }
 
     #[test]
@@ -317,7 +323,7 @@ mod tests {
         drop(admitted_and_gone);
         drop(poll(&mut last).unwrap());
         assert_eq!((http(&targets).waiting, http(&targets).left), (0, 2));
-        assert!(targets.0[0].lock().is_empty());
+        assert!(targets.kinds[0].lock().is_empty());
     }
 
     #[test]
@@ -334,7 +340,7 @@ mod tests {
         let three = poll(&mut three).unwrap();
         assert!(matches!(targets.enter(&a, false), Entered::Now(None)));
         drop((two, three));
-        assert!(targets.0[0].lock().is_empty());
+        assert!(targets.kinds[0].lock().is_empty());
     }
 
     #[test]
@@ -350,7 +356,7 @@ mod tests {
         drop(low);
         assert!(poll(&mut third).is_some());
         drop((other, third));
-        assert!(targets.0[0].lock().is_empty());
+        assert!(targets.kinds[0].lock().is_empty());
     }
 
     #[derive(Debug, Clone)]
@@ -397,8 +403,8 @@ mod tests {
                     }
                     _ => {}
                 }
-                let most = targets.0[0].most.load(Ordering::Relaxed);
-                let known = targets.0[0].lock();
+                let most = targets.kinds[0].most.load(Ordering::Relaxed);
+                let known = targets.kinds[0].lock();
                 let target = known.values().next();
                 prop_assert!(target.is_none_or(|target| target.in_flight <= greatest));
                 let has_room = |target: &Target| target.waiting.values().any(|w| target.has_room(most, w.is_low));
@@ -406,7 +412,7 @@ mod tests {
             }
             drop(waiting);
             drop(places);
-            prop_assert!(targets.0[0].lock().is_empty());
+            prop_assert!(targets.kinds[0].lock().is_empty());
             prop_assert_eq!((http(&targets).in_flight, http(&targets).waiting), (0, 0));
         }
     }
