@@ -136,6 +136,8 @@ impl Parts {
             Event::Moved { at_ns, from, to, reason } => {
                 Event::Moved { at_ns: *at_ns, from: *from, to: *to, reason: reason.clone() }
             }
+            Event::Held { call, at_ns, by } => Event::Held { call: *call, at_ns: *at_ns, by: *by },
+            Event::Begun { call, at_ns } => Event::Begun { call: *call, at_ns: *at_ns },
         }
     }
 

@@ -50,7 +50,12 @@ pub(crate) fn each_value(trace: &mut Trace, mut f: impl FnMut(&mut Recorded)) {
             | Event::Wrote { value, .. }
             | Event::Asked { args: value, .. }
             | Event::Answered { answer: Answer::Ok(value), .. } => f(value),
-            Event::Received { .. } | Event::Ran { .. } | Event::Answered { .. } | Event::Moved { .. } => {}
+            Event::Received { .. }
+            | Event::Ran { .. }
+            | Event::Answered { .. }
+            | Event::Moved { .. }
+            | Event::Held { .. }
+            | Event::Begun { .. } => {}
         }
     }
 }

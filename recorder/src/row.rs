@@ -113,6 +113,11 @@ fn value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::Wrote { value, .. }
         | Event::Asked { args: value, .. }
         | Event::Answered { answer: Answer::Ok(value), .. } => Some(value),
-        Event::Received { .. } | Event::Ran { .. } | Event::Answered { .. } | Event::Moved { .. } => None,
+        Event::Received { .. }
+        | Event::Ran { .. }
+        | Event::Answered { .. }
+        | Event::Moved { .. }
+        | Event::Held { .. }
+        | Event::Begun { .. } => None,
     }
 }

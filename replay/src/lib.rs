@@ -25,7 +25,7 @@ pub use diff::{
     Typical, What, changed_lines, span, typical,
 };
 pub use json::Json;
-pub use measures::{ClassMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures};
+pub use measures::{ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures};
 pub use replayer::{
     Applied, Coverage, EditError, Edits, Ending, Fault, Finding, FindingClass, Live, Opened, Refusal, Replay,
     Replied, Report, Secrets, Seen, SlotEdit, Source, Timers, Trial, World, Wrong, apart, flow_is_gone,

@@ -21,6 +21,8 @@ pub struct Measures {
     pub workers: Vec<WorkerMeasures>,
     /// The steps of all flows.
     pub steps: Vec<StepMeasures>,
+    /// The kinds of effect.
+    pub effects: Vec<EffectMeasures>,
     /// None where nothing is recorded.
     pub recorder: Option<RecorderMeasures>,
 }
@@ -84,6 +86,25 @@ pub struct StepMeasures {
     pub yields: u64,
     /// How often it ran for longer than the quantum of its class.
     pub overruns: u64,
+    /// How often a call that it had asked for was tried again.
+    pub retries: u64,
+}
+
+/// One kind of effect.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct EffectMeasures {
+    /// Its name.
+    pub kind: String,
+    /// How many are in flight now. Those that are answered at once never are.
+    pub in_flight: u64,
+    /// How many wait now, since as many as may be ask the same target.
+    pub waiting: u64,
+    /// How often one had to wait for that, and began then.
+    pub waits: u64,
+    /// How long they waited, all together, in nanoseconds.
+    pub waited_ns: u64,
+    /// Given up while they waited: by the deadline of their request, or since its client had gone.
+    pub left: u64,
 }
 
 /// The recorder.

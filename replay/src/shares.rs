@@ -36,14 +36,24 @@ impl RunShare {
 pub(crate) struct EffectShare {
     /// Its last attempt.
     pub(crate) wait_ns: u64,
+    /// Until that could begin.
+    pub(crate) held_ns: u64,
     /// From its beginning to that attempt.
     pub(crate) retry_ns: u64,
 }
 
 impl EffectShare {
     pub(crate) const fn whole_ns(&self) -> u64 {
-        self.wait_ns + self.retry_ns
+        self.wait_ns + self.held_ns + self.retry_ns
     }
+}
+
+/// A part of an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Wait,
+    Held,
+    Retry,
 }
 
 /// Whose a span is, what outranks other spans first.
@@ -56,7 +66,7 @@ enum Owner {
         before_end_of_time_ns: u64,
         run: usize,
         effect: usize,
-        is_retry: bool,
+        part: Part,
     },
     Receive,
 }
@@ -82,13 +92,13 @@ pub(crate) fn shares(timeline: &Timeline) -> Shares {
         for (effect_at, effect) in run.effects.iter().enumerate() {
             let end = effect.start_ns.saturating_add(effect.duration_ns);
             let last = last_attempt_ns(effect).clamp(effect.start_ns, end);
-            for (is_retry, start, end) in [(true, effect.start_ns, last), (false, last, end)] {
+            let held = effect.attempts.last().map_or(0, |attempt| attempt.held_ns);
+            let begun = last.saturating_add(held).min(end);
+            let parts =
+                [(Part::Retry, effect.start_ns, last), (Part::Held, last, begun), (Part::Wait, begun, end)];
+            for (part, start, end) in parts {
                 let before_end_of_time_ns = u64::MAX - effect.start_ns.saturating_add(effect.duration_ns);
-                add(
-                    Owner::Wait { before_end_of_time_ns, run: run_at, effect: effect_at, is_retry },
-                    start,
-                    end,
-                );
+                add(Owner::Wait { before_end_of_time_ns, run: run_at, effect: effect_at, part }, start, end);
             }
         }
         let effects = vec![EffectShare::default(); run.effects.len()];
@@ -121,9 +131,13 @@ impl Shares {
             Some(Owner::Receive) => &mut self.receive_ns,
             Some(&Owner::Cpu(run)) => &mut self.runs[run].cpu_ns,
             Some(&Owner::Queue(run)) => &mut self.runs[run].queue_ns,
-            Some(&Owner::Wait { run, effect, is_retry, .. }) => {
+            Some(&Owner::Wait { run, effect, part, .. }) => {
                 let effect = &mut self.runs[run].effects[effect];
-                if is_retry { &mut effect.retry_ns } else { &mut effect.wait_ns }
+                match part {
+                    Part::Wait => &mut effect.wait_ns,
+                    Part::Held => &mut effect.held_ns,
+                    Part::Retry => &mut effect.retry_ns,
+                }
             }
         };
         *share += ns;
@@ -141,7 +155,7 @@ mod tests {
 
     use super::*;
     use crate::timeline::hostile::any_trace;
-    use crate::timeline::sample::{failed, slow};
+    use crate::timeline::sample::{failed, held, slow};
 
     proptest! {
         #[test]
@@ -164,5 +178,7 @@ mod tests {
         let shares_of = |trace| shares(&Timeline::of(&trace)).runs[1].effects[0];
         assert_eq!((shares_of(slow()).wait_ns, shares_of(slow()).retry_ns), (2_180_000, 0));
         assert_eq!((shares_of(failed()).wait_ns, shares_of(failed()).retry_ns), (200_000, 400_000));
+        let EffectShare { wait_ns, held_ns, retry_ns } = shares_of(held());
+        assert_eq!((wait_ns, held_ns, retry_ns), (200_000, 25_000, 375_000));
     }
 }

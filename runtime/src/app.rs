@@ -239,7 +239,13 @@ impl App {
         let workers = config.workers.unwrap_or_else(cores).max(1);
         let low_workers = config.batch_workers.unwrap_or_else(cores);
         let low = (low_workers > 0).then(|| Arc::new(Low::new(&config.scheduling)));
-        let tuning = Tuning { scheduling: config.scheduling, rules: config.rules, deadline: config.deadline };
+        let tuning = Tuning {
+            scheduling: config.scheduling,
+            rules: config.rules,
+            deadline: config.deadline,
+            effects_per_target: config.limits.effects_per_target,
+        };
+        let kinds: Vec<_> = live.interpreters.kinds().collect();
         let service = Service {
             router,
             interpreters: live.interpreters,
@@ -250,7 +256,7 @@ impl App {
             token: settings.record_token,
             twice: settings.twice.map(Twice::new),
             no_flow: Arc::default(),
-            schedule: Shared::new(tuning, low, flows, config.stuck_after),
+            schedule: Shared::new(tuning, low, flows, kinds.into_iter(), config.stuck_after),
             health: config.health,
             metrics: config.metrics,
             recorder: self.recorder,

@@ -6,10 +6,11 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use smallvec::SmallVec;
 use tokio::time::{Instant, Sleep};
 use zerver_engine::{Next, Start, Stop};
+use zerver_trace::HeldBy;
 
-use crate::flight::{self, Flight};
+use crate::flight::{self, Flight, Landing};
 use crate::interpreter::{Begun, Context, Interpreters};
-use crate::schedule::{Drove, Lane};
+use crate::schedule::{Drove, Lane, Place};
 use crate::time::Stopwatch;
 use crate::twice::Checked;
 
@@ -60,15 +61,19 @@ pub(crate) async fn drive(
             }
             Next::Wait => {
                 let mut next = Next::Wait;
+                let told = held.len();
                 held.extend(job.take_starts());
+                lane.asks(job.position(), &held[told..]);
                 let in_flight = flights.as_ref().map_or(0, FuturesUnordered::len);
                 let room = lane.effects.saturating_sub(in_flight).min(held.len());
                 let nothing_new = room == 0;
-                for start in held.drain(..room) {
-                    match flight::begin(&start, interpreters, context) {
-                        Begun::Ready(performed) => next = job.complete(start.number, watch, performed),
-                        Begun::Pending(flight) => flights.get_or_insert_default().push(flight),
-                    }
+                for start in &held[told.max(room)..] {
+                    job.held(start.number, watch.now_ns(), HeldBy::Request);
+                }
+                for (at, start) in held.drain(..room).enumerate() {
+                    let asked = Asked { start, place: None, was_held: at < told };
+                    let answered = asked.begin(job, watch, &mut flights, interpreters, context, lane);
+                    next = answered.unwrap_or(next);
                 }
                 if nothing_new {
                     lane.stop();
@@ -90,11 +95,18 @@ pub(crate) async fn drive(
                     tokio::select! {
                         biased;
                         landed = landing => match landed {
-                            Some((number, performed)) => {
+                            Some(Landing::Landed(number, performed)) => {
                                 if !job.waits_for(number) {
                                     lane.late();
                                 }
                                 next = job.complete(number, watch, performed);
+                            }
+                            Some(Landing::Free(start, place)) => {
+                                watch.tick();
+                                let asked = Asked { start, place, was_held: true };
+                                let answered =
+                                    asked.begin(job, watch, &mut flights, interpreters, context, lane);
+                                next = answered.unwrap_or(next);
                             }
                             // A job that waits for nothing; the engine rules it out.
                             None => {
@@ -113,6 +125,46 @@ pub(crate) async fn drive(
                     }
                 }
                 next
+            }
+        }
+    }
+}
+
+/// A call that is asked for, or that was held and is asked for again.
+struct Asked {
+    start: Start,
+    place: Option<Place>,
+    was_held: bool,
+}
+
+impl Asked {
+    /// Begins it, or has it wait. What is to happen next, if it is answered at once.
+    fn begin(
+        self,
+        job: &mut Checked,
+        watch: &mut Stopwatch,
+        flights: &mut Option<FuturesUnordered<Flight>>,
+        interpreters: &Interpreters,
+        context: &Context,
+        lane: &Lane<'_>,
+    ) -> Option<Next> {
+        let Self { start, place, was_held } = self;
+        let number = start.number;
+        let begun = flight::ask(start, place, interpreters, context, lane);
+        let held_by = match &begun {
+            Begun::Pending(flight) => flight.held_by(),
+            Begun::Ready(_) => None,
+        };
+        match held_by {
+            Some(by) => job.held(number, watch.now_ns(), by),
+            None if was_held => job.begun(number, watch.now_ns()),
+            None => {}
+        }
+        match begun {
+            Begun::Ready(performed) => Some(job.complete(number, watch, performed)),
+            Begun::Pending(flight) => {
+                flights.get_or_insert_default().push(flight);
+                None
             }
         }
     }

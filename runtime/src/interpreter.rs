@@ -6,10 +6,12 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use zerver_engine::{
-    Alone, Call, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Performed, RequestId, Start,
+    Alone, Call, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Performed, Random, RequestId,
+    Start,
 };
 
 use crate::effects::{clock, http, kv, sleep};
+use crate::ids::Ids;
 
 /// What an interpreter gives: the output or an error.
 pub type Outcome<K> = Result<<K as EffectKind>::Output, EffectError>;
@@ -103,7 +105,8 @@ impl Interpreters {
     /// # Errors
     /// The failure that the effect ends in.
     pub async fn perform<T>(&self, effect: Effect<T>, context: &Context) -> Result<T, Failure> {
-        let mut alone = Alone::new(effect);
+        let seed = Ids::new().map_or(0, |ids| ids.seed());
+        let mut alone = Alone::new(effect, Random { seed });
         let mut in_flight = FuturesUnordered::new();
         let mut output = alone.advance(None);
         loop {
@@ -119,7 +122,11 @@ impl Interpreters {
         }
     }
 
-    async fn answer(&self, Start { number, call }: Start, context: &Context) -> (u32, Performed) {
+    async fn answer(&self, start: Start, context: &Context) -> (u32, Performed) {
+        let Start { number, call, pause, .. } = start;
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
         let performed = match (self.begin(&call, context), call.time_limit()) {
             (Begun::Ready(performed), _) => performed,
             (Begun::Pending(future), None) => future.await,

@@ -68,7 +68,7 @@ pub mod prelude {
     pub use zerver_engine::Decision::{self, Continue, Done, Fail, Need, Yield};
     pub use zerver_engine::{
         Chain, Class, Effect, EffectError, EffectErrorKind, EffectKind, Failure, FlowDef, Now, Random,
-        Request, RequestId, Response, Shared, Slot, all, chain, effect, flow, join_all, step,
+        Request, RequestId, Response, Retry, Shared, Slot, all, chain, effect, flow, join_all, step,
     };
 
     pub use crate::effects::Durations;

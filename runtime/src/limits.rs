@@ -36,6 +36,10 @@ pub struct Limits {
     pub connections: usize,
     /// Effects in flight for one request: 100. More wait until others have ended; their time limits begin then.
     pub effects: usize,
+    /// Effects of one kind in flight that ask the same target, such as `http` requests to one host and port, for all
+    /// requests together: 256; 0 means any number. More wait until others have ended, and who came first goes first;
+    /// their time limits begin then. It can change while the service runs.
+    pub effects_per_target: usize,
     /// Requests in flight on one HTTP/2 connection: 128.
     pub streams: u32,
 }
@@ -54,6 +58,7 @@ impl Default for Limits {
             drain: Duration::from_secs(10),
             connections: 10_000,
             effects: 100,
+            effects_per_target: 256,
             streams: 128,
         }
     }

@@ -38,6 +38,7 @@ impl Reload<'_> {
             scheduling: config.scheduling.clone(),
             rules: config.rules.clone(),
             deadline: config.deadline,
+            effects_per_target: config.limits.effects_per_target,
         });
         if !fixed.is_empty() {
             notice::warn(&format!("only a restart changes {}", fixed.join(", ")));

@@ -297,7 +297,7 @@ impl Script {
     }
 
     fn scripted<T>(self, effect: Effect<T>, perform: impl FnOnce(&Call) -> Performed) -> Self {
-        let mut alone = zerver_engine::Alone::new(effect);
+        let mut alone = zerver_engine::Alone::new(effect, zerver_engine::Random { seed: self.seed });
         alone.advance(None);
         let Some(start) = alone.take_starts().into_iter().next() else { panic!("this effect makes no call") };
         let performed = perform(&start.call);

@@ -164,9 +164,7 @@ fn effect_row(trace: &Trace, effect: &Effect) -> Row {
     let is_blamed = effect.attempts.iter().any(|attempt| Some(attempt.call) == failed_at);
     let is_bad = is_blamed || matches!(effect.end, End::Err(_));
     let mut outcome = vec![effect.end.to_string()];
-    if effect.attempts.len() > 1 {
-        outcome.push(format!("{} attempts", effect.attempts.len()));
-    }
+    outcome.extend(effect.ways());
     outcome.extend(Some(shown::wrote(&effect.wrote)).filter(|wrote| !wrote.is_empty()));
     Row {
         at_ns: effect.start_ns,

@@ -1,6 +1,8 @@
 //! What a service measures, as text: how it is, then its classes, its threads and its steps.
 
-use zerver_replay::{ClassMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures};
+use zerver_replay::{
+    ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures,
+};
 use zerver_trace::text::clean;
 
 use super::table::{Column, Table};
@@ -30,6 +32,11 @@ pub(crate) fn measures(now: &Measures, before: &Measures, columns: Option<usize>
     out += &workers(now, before, span_ns, columns);
     out += "\n";
     out += &steps(now, before, span_ns, columns);
+    let effects = effects(now, before, span_ns, columns);
+    if !effects.is_empty() {
+        out += "\n";
+        out += &effects;
+    }
     out
 }
 
@@ -98,6 +105,35 @@ fn workers(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usiz
     table.draw(columns)
 }
 
+/// The kinds of effect that are in flight, or that had to wait for those whom they ask.
+fn effects(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usize>) -> String {
+    let mut table = Table::new(&[
+        Column::Shrinks("effect"),
+        Column::Right("in flight"),
+        Column::Right("waiting"),
+        Column::Right("waits/s"),
+        Column::Right("wait"),
+        Column::Right("left"),
+    ]);
+    let none = EffectMeasures::default();
+    let shown = |of: &&EffectMeasures| of.in_flight + of.waiting + of.waits + of.left > 0;
+    let mut is_empty = true;
+    for effect in now.effects.iter().filter(shown) {
+        let was = before.effects.iter().find(|was| was.kind == effect.kind).unwrap_or(&none);
+        let waits = effect.waits.saturating_sub(was.waits);
+        is_empty = false;
+        table.row(vec![
+            (style::STRONG, clean(&effect.kind).into_owned()),
+            (style::PLAIN, number(effect.in_flight)),
+            (style::WARN, number(effect.waiting)),
+            (style::PLAIN, rate(waits, span_ns)),
+            (style::PLAIN, each(effect.waited_ns.saturating_sub(was.waited_ns), waits)),
+            (style::PLAIN, number(effect.left)),
+        ]);
+    }
+    if is_empty { String::new() } else { table.draw(columns) }
+}
+
 /// The steps that ran, those first with which requests spent the most time.
 fn steps(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usize>) -> String {
     let mut table = Table::new(&[
@@ -108,9 +144,11 @@ fn steps(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usize>
         Column::Right("executing"),
         Column::Right("waiting"),
         Column::Right("yields"),
+        Column::Right("retries"),
         Column::Right("overruns"),
     ]);
     table.spare("yields", 12);
+    table.spare("retries", 12);
     let none = StepMeasures::default();
     let was = |step: &StepMeasures| {
         let same = |was: &&StepMeasures| was.flow == step.flow && was.name == step.name;
@@ -130,6 +168,7 @@ fn steps(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usize>
             (style::PLAIN, each(step.executing_ns.saturating_sub(was.executing_ns), runs)),
             (style::PLAIN, each(step.waiting_ns.saturating_sub(was.waiting_ns), runs)),
             (style::PLAIN, number(step.yields)),
+            (style::WARN, number(step.retries)),
             (style::WARN, number(step.overruns)),
         ]);
     }
@@ -175,6 +214,7 @@ mod tests {
             waiting_ns,
             executing_ns: runs * 5_000,
             overruns: 1,
+            retries: 2,
             ..StepMeasures::default()
         };
         let worker = |busy_ns| WorkerMeasures {
@@ -200,6 +240,17 @@ mod tests {
                 step("load\u{1b}[2J", 1_010, 2_000_000_000),
                 step("never", 7, 9),
             ],
+            effects: vec![
+                EffectMeasures {
+                    kind: "http".to_owned(),
+                    in_flight: 2,
+                    waiting: 1,
+                    waits: 4,
+                    waited_ns: 10_000_000,
+                    left: 0,
+                },
+                EffectMeasures { kind: "kv".to_owned(), ..EffectMeasures::default() },
+            ],
             recorder: Some(RecorderMeasures {
                 recorded: 9,
                 dropped: 1,
@@ -218,9 +269,12 @@ mod tests {
         worker    busy  connections  steals
         zerver-0   25%            3      12  hangs
 
-        flow   step           runs/s  queued  executing  waiting  yields  overruns
-        todos  load\u{1b}[2J     500    0 ns     5.0 µs  2.00 ms       -         1
-        todos  parse             500    0 ns     5.0 µs     0 ns       -         1
+        flow   step           runs/s  queued  executing  waiting  yields  retries  overruns
+        todos  load\u{1b}[2J     500    0 ns     5.0 µs  2.00 ms       -        2         1
+        todos  parse             500    0 ns     5.0 µs     0 ns       -        2         1
+
+        effect  in flight  waiting  waits/s     wait  left
+        http            2        1      2.0  2.50 ms     -
         "#);
     }
 }

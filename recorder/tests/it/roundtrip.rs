@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use zerver_recorder::{FindError, Options, Policy, Reader, Recorder, Tail};
-use zerver_trace::{Capture, Class, Event, Find, Kept, Name, Outcome, Query, Recorded, TraceSource};
+use zerver_recorder::{FindError, Options, Policy, Reader, Recorder, Tail, portable};
+use zerver_trace::{Capture, Class, Event, Find, HeldBy, Kept, Name, Outcome, Query, Recorded, TraceSource};
 
 use crate::{options, sample};
 
@@ -79,6 +79,22 @@ fn a_change_of_class_is_read_back() {
     record(dir.path(), [capture]);
     let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
     assert_eq!(trace.events.last(), Some(&moved("queue full".to_owned())));
+}
+
+#[test]
+fn an_effect_that_was_held_is_read_back() {
+    fn held<V>() -> [Event<V>; 4] {
+        let held = |by| Event::Held { call: 1, at_ns: 7, by };
+        [held(HeldBy::Request), held(HeldBy::Pause), held(HeldBy::Target), Event::Begun { call: 1, at_ns: 9 }]
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut capture = sample::capture(1);
+    capture.events.extend(held());
+    record(dir.path(), [capture]);
+    let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
+    assert_eq!(trace.events[trace.events.len() - 4..], held());
+    let file = portable::write(&trace).unwrap();
+    assert_eq!(portable::read(&file).unwrap().events, trace.events);
 }
 
 #[test]

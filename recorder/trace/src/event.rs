@@ -86,6 +86,22 @@ pub enum Event<V> {
         /// Why, for a person.
         reason: Name,
     },
+    /// An effect that had been asked for could not begin: it is held from now on.
+    Held {
+        /// The `call` of its [`Event::Asked`].
+        call: u32,
+        /// When.
+        at_ns: u64,
+        /// For what.
+        by: HeldBy,
+    },
+    /// An effect that was held began.
+    Begun {
+        /// The `call` of its [`Event::Asked`].
+        call: u32,
+        /// When.
+        at_ns: u64,
+    },
 }
 
 impl<V> Event<V> {
@@ -103,6 +119,30 @@ impl<V> Event<V> {
             }
             Self::Answered { call, at_ns, answer } => Event::Answered { call, at_ns, answer: answer.map(f) },
             Self::Moved { at_ns, from, to, reason } => Event::Moved { at_ns, from, to, reason },
+            Self::Held { call, at_ns, by } => Event::Held { call, at_ns, by },
+            Self::Begun { call, at_ns } => Event::Begun { call, at_ns },
+        }
+    }
+}
+
+/// For what an effect is held that cannot begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum HeldBy {
+    /// The pause before another attempt.
+    Pause,
+    /// As many effects of its request as may be are in flight.
+    Request,
+    /// As many effects as may be are in flight that ask the same target.
+    Target,
+}
+
+impl HeldBy {
+    /// The word used in traces.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Request => "request",
+            Self::Target => "target",
         }
     }
 }

@@ -15,7 +15,7 @@ const MAX_TARGETS: usize = 4;
 pub enum CauseKind {
     /// The body was being read.
     Receive,
-    /// A step waited for its turn.
+    /// A step waited for its turn, or an effect until it could begin.
     Queue,
     /// A step ran.
     Cpu,
@@ -158,10 +158,10 @@ impl<'t> Ledger<'t> {
             }
             (Some((a, a_share)), Some((b, b_share))) => {
                 let targets = Some((a.summary.as_str(), b.summary.as_str()));
-                let (wait, retry) =
-                    (key(CauseKind::Effect, &b.kind, targets), key(CauseKind::Retry, &b.kind, targets));
-                self.add(wait, a_share.wait_ns, b_share.wait_ns);
-                self.add(retry, a_share.retry_ns, b_share.retry_ns);
+                let of = |sort| key(sort, &b.kind, targets);
+                self.add(of(CauseKind::Queue), a_share.held_ns, b_share.held_ns);
+                self.add(of(CauseKind::Effect), a_share.wait_ns, b_share.wait_ns);
+                self.add(of(CauseKind::Retry), a_share.retry_ns, b_share.retry_ns);
             }
         }
     }
@@ -216,14 +216,18 @@ fn what(key: &Key<'_>, count: u64) -> String {
     match (key.sort, key.targets) {
         (CauseKind::Receive, _) => "reading the body".to_owned(),
         (CauseKind::Unexplained, _) => "unexplained".to_owned(),
-        (CauseKind::Queue, _) => format!("waiting for {step}'s turn"),
+        (CauseKind::Queue, _) if kind.is_empty() => format!("waiting for {step}'s turn"),
         (CauseKind::Cpu, _) => format!("CPU of {step}"),
         (CauseKind::Extra, _) if kind.is_empty() => format!("{step}, only in b"),
         (CauseKind::Missing, _) if kind.is_empty() => format!("{step}, only in a"),
         (CauseKind::Extra, _) => format!("{count} {kind} {calls} more"),
         (CauseKind::Missing, _) => format!("{count} {kind} {calls} fewer"),
         (sort, targets) => {
-            let of = if sort == CauseKind::Retry { "retries of " } else { "" };
+            let of = match sort {
+                CauseKind::Retry => "retries of ",
+                CauseKind::Queue => "waiting to begin ",
+                _ => "",
+            };
             let many = if count > 1 { format!(" ({count} calls)") } else { String::new() };
             match targets {
                 None => format!("{of}{count} {kind} {calls}"),

@@ -81,6 +81,31 @@ fn a_retry_a_missing_step_and_another_outcome() {
 }
 
 #[test]
+fn what_an_effect_was_held_for_is_a_part_of_its_own() {
+    let a = failed();
+    let mut b = held();
+    // It waits for 100 us more, and so does the rest.
+    for event in &mut b.events {
+        match event {
+            Event::Begun { at_ns, .. } | Event::Answered { call: 1.., at_ns, .. } => *at_ns += 100 * US,
+            Event::Wrote { slot: 1, at_ns, .. } | Event::Asked { call: 2, at_ns, .. } => *at_ns += 100 * US,
+            Event::Ran { step: 2.., ready_ns, at_ns, .. } => {
+                *ready_ns += 100 * US;
+                *at_ns += 100 * US;
+            }
+            _ => {}
+        }
+    }
+    b.duration_ns += 100 * US;
+    insta::assert_snapshot!(show(&a, &b), @r#"
+    same by 100
+    +125 queue "lookup_user" waiting to begin http GET idp.example.com/verify
+    -25 retry "lookup_user" retries of http GET idp.example.com/verify
+    lookup_user: effect wait  600000 -> 700000
+    "#);
+}
+
+#[test]
 fn the_same_again_is_the_same_whatever_it_took() {
     let mut again = report(250);
     again.duration_ns += 40 * US;

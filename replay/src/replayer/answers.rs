@@ -10,6 +10,8 @@ use super::replay::Secrets;
 /// The recorded answers of one request.
 pub(super) struct Answers<'r> {
     calls: Vec<(&'r facts::Call, bool)>,
+    /// Those whose answers went to nobody, for something went wrong with the call.
+    spared: Vec<&'r facts::Call>,
     secrets: &'r Secrets,
 }
 
@@ -25,7 +27,7 @@ pub(super) enum Known {
 
 impl<'r> Answers<'r> {
     pub(super) fn new(recorded: &'r Facts, secrets: &'r Secrets) -> Self {
-        Self { calls: recorded.calls().map(|call| (call, false)).collect(), secrets }
+        Self { calls: recorded.calls().map(|call| (call, false)).collect(), spared: Vec::new(), secrets }
     }
 
     /// The recorded call that this one is, if there is one left.
@@ -35,6 +37,21 @@ impl<'r> Answers<'r> {
         let found = self.calls.iter_mut().find(|(call, taken)| !taken && same(call))?;
         found.1 = true;
         Some(found.0)
+    }
+
+    /// The same for another attempt at a call: where no more were recorded, the one whose answer was spared.
+    pub(super) fn take_again(&mut self, kind: &str, args: &Value) -> Option<&'r facts::Call> {
+        let secrets = self.secrets;
+        self.take(kind, args).or_else(|| {
+            let same = |call: &&facts::Call| call.kind == kind && secrets.plain(&call.args) == Ok(args);
+            let at = self.spared.iter().position(same)?;
+            Some(self.spared.remove(at))
+        })
+    }
+
+    /// The answer of this one went to nobody.
+    pub(super) fn spare(&mut self, call: &'r facts::Call) {
+        self.spared.push(call);
     }
 
     /// Why a call has no answer.

@@ -92,8 +92,11 @@ impl Replay<'_> {
     }
 
     fn are_same_events(&self, now: &[Event<Datum>], trace: &Trace) -> bool {
-        // Which class it had is no decision of a step.
-        let mut then = trace.events.iter().filter(|event| !matches!(event, Event::Moved { .. }));
+        // Which class it had, and what it had to wait for, is no decision of a step.
+        let is_outside = |event: &Event<_>| {
+            matches!(event, Event::Moved { .. } | Event::Held { .. } | Event::Begun { .. })
+        };
+        let mut then = trace.events.iter().filter(|event| !is_outside(event));
         now.iter().all(|now| then.next().is_some_and(|then| self.is_same_event(now, then)))
             && then.next().is_none()
     }

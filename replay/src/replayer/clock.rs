@@ -98,6 +98,15 @@ impl<'r> Clock<'r> {
         Due { first_ns: at_ns, place, at_ns }
     }
 
+    /// When a call ends that makes such a pause before it begins.
+    pub(super) fn later(&self, due: Due, pause_ns: u64) -> Due {
+        if !self.is_virtual() {
+            return due;
+        }
+        let at_ns = due.at_ns.saturating_add(pause_ns);
+        Due { first_ns: at_ns, at_ns, ..due }
+    }
+
     /// Whether something from outside ends the request before this.
     pub(super) fn stops_before(&self, due: Option<Due>) -> Option<(u64, Stop)> {
         match (self.ends, due) {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use zerver_trace::{
-    Answer, Datum, Decision, Event, FlowInfo, Header, Message, MessageInfo, Missing, Outcome, Recorded,
-    RecordedBody, Trace, Value,
+    Answer, Datum, Decision, Event, FlowInfo, Header, HeldBy, Message, MessageInfo, Missing, Outcome,
+    Recorded, RecordedBody, Trace, Value,
 };
 
 use super::report::Source;
@@ -50,6 +50,12 @@ pub(super) struct Call {
     pub(super) args: Recorded,
     pub(super) timeout_ns: Option<u64>,
     pub(super) asked_ns: u64,
+    /// For how long it made a pause, since it was another attempt.
+    pub(super) paused_ns: u64,
+    /// For how long it waited for others.
+    pub(super) held_ns: u64,
+    /// For what it is held, and since when, while it is.
+    hold: Option<(HeldBy, u64)>,
     /// When its answer came, among the answers of the request, and at what time.
     pub(super) answered: Option<(usize, u64)>,
     pub(super) answer: Option<Answer<Recorded>>,
@@ -132,6 +138,9 @@ impl Facts {
                         args: args.clone(),
                         timeout_ns: *timeout_ns,
                         asked_ns: *at_ns,
+                        paused_ns: 0,
+                        held_ns: 0,
+                        hold: None,
                         answered: None,
                         answer: None,
                     });
@@ -139,9 +148,18 @@ impl Facts {
                 Event::Answered { call, at_ns, answer } => {
                     let Some(&(run, at)) = places.get(call) else { continue };
                     let call = &mut runs[run].calls[at];
+                    call.free(*at_ns);
                     call.answered = Some((answers, *at_ns));
                     call.answer = Some(answer.clone());
                     answers += 1;
+                }
+                Event::Held { call, at_ns, .. } | Event::Begun { call, at_ns } => {
+                    let Some(&(run, at)) = places.get(call) else { continue };
+                    let call = &mut runs[run].calls[at];
+                    call.free(*at_ns);
+                    if let Event::Held { by, .. } = event {
+                        call.hold = Some((*by, *at_ns));
+                    }
                 }
             }
         }
@@ -161,9 +179,16 @@ impl Facts {
 }
 
 impl Call {
-    /// How long it took, in nanoseconds.
+    /// How long it took after its pause, in nanoseconds.
     pub(super) fn took_ns(&self) -> Option<u64> {
-        self.answered.map(|(_, at_ns)| at_ns.saturating_sub(self.asked_ns))
+        self.answered.map(|(_, at_ns)| at_ns.saturating_sub(self.asked_ns).saturating_sub(self.paused_ns))
+    }
+
+    /// It is held no longer.
+    fn free(&mut self, at_ns: u64) {
+        let Some((by, since_ns)) = self.hold.take() else { return };
+        let held_ns = if by == HeldBy::Pause { &mut self.paused_ns } else { &mut self.held_ns };
+        *held_ns = held_ns.saturating_add(at_ns.saturating_sub(since_ns));
     }
 }
 

@@ -192,11 +192,16 @@ impl<'r> Runner<'r> {
         let Some(args) = recorded.value().cloned() else {
             return Err(Halt::Unanswered(label, "its arguments cannot be described".to_owned()));
         };
-        let known = self.answers.take(call.kind(), &args);
+        let known = match start.attempt {
+            0 | 1 => self.answers.take(call.kind(), &args),
+            _ => self.answers.take_again(call.kind(), &args),
+        };
         let number = start.number.to_string();
         let names = [&*label, &*number, known.map_or(&*label, |known| &*known.label)];
         let wrong = self.edits.fault(&names, known.and_then(facts::Call::took_ns), &mut self.applied);
         let limit = call.time_limit();
+        let is_failing = !matches!(wrong, None | Some(Wrong::Latency { .. }));
+        known.filter(|_| is_failing).into_iter().for_each(|known| self.answers.spare(known));
         let ending = match &wrong {
             Some(Wrong::Timeout) => limit.map_or(Ending::Never, |limit| self.late(known, limit)),
             Some(Wrong::Latency { ns }) if limit.is_some_and(|limit| *ns > nanos(limit)) => {
@@ -215,11 +220,12 @@ impl<'r> Runner<'r> {
                 None => self.ending(&Asked { call, names, known, flow, job, input })?,
             },
         };
+        let later = |due| self.clock.later(due, nanos(start.pause));
         let (ending, is_fed) = match ending {
-            Ending::Fed(performed, due) => (Some((performed, due)), true),
+            Ending::Fed(performed, due) => (Some((performed, later(due))), true),
             Ending::Live(performed, due) => {
                 self.live.insert(start.number);
-                (Some((performed, due)), false)
+                (Some((performed, later(due))), false)
             }
             Ending::Never => (None, true),
         };
@@ -238,8 +244,9 @@ impl<'r> Runner<'r> {
                 // One that has another limit today may be over before its answer comes.
                 let limit = call.time_limit().filter(|limit| known.timeout_ns != Some(nanos(*limit)));
                 let took_ns = known.took_ns().filter(|_| self.clock.is_virtual() && performed.is_ok());
-                return Ok(match (limit, took_ns) {
-                    (Some(limit), Some(took_ns)) if took_ns > nanos(limit) => self.late(Some(known), limit),
+                let ran_ns = took_ns.map(|took_ns| took_ns.saturating_sub(known.held_ns));
+                return Ok(match (limit, ran_ns) {
+                    (Some(limit), Some(ran_ns)) if ran_ns > nanos(limit) => self.late(Some(known), limit),
                     _ => Ending::Fed(performed, self.clock.due(Some(known))),
                 });
             }
@@ -275,7 +282,9 @@ impl<'r> Runner<'r> {
 
     /// A call whose time is over.
     fn late(&self, known: Option<&facts::Call>, limit: Duration) -> Ending {
-        Ending::Fed(Err(out_of_time(limit)), self.clock.after(known, nanos(limit)))
+        let held_ns = known.map_or(0, |known| known.held_ns);
+        let ns = nanos(limit).saturating_add(held_ns);
+        Ending::Fed(Err(out_of_time(limit)), self.clock.after(known, ns))
     }
 
     /// The call that ends first, of those in flight: when, and where it is.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use zerver_trace::{Answer, Decision, Event, FlowInfo, Outcome, Recorded, RecordedBody, Trace};
+use zerver_trace::{Answer, Decision, Event, FlowInfo, HeldBy, Outcome, Recorded, RecordedBody, Trace};
 
 use super::label;
 use super::model::{Attempt, Effect, End, Failure, Gap, Move, Run, Timeline, Write};
@@ -38,6 +38,8 @@ struct Rows<'t> {
     /// Per run, the effect that was answered last.
     answered: BTreeMap<usize, usize>,
     calls: BTreeMap<u32, Place>,
+    /// Calls that are held, for what, and since when.
+    held: BTreeMap<u32, (HeldBy, u64)>,
     received_ns: Option<u64>,
     moves: Vec<Move>,
     slots: Vec<Write>,
@@ -58,6 +60,7 @@ impl<'t> Rows<'t> {
             open: BTreeMap::new(),
             answered: BTreeMap::new(),
             calls: BTreeMap::new(),
+            held: BTreeMap::new(),
             received_ns: None,
             moves: Vec::new(),
             slots: Vec::new(),
@@ -84,12 +87,20 @@ impl<'t> Rows<'t> {
                     number: *attempt,
                     start_ns: *at_ns,
                     duration_ns: 0,
+                    pause_ns: 0,
+                    held_ns: 0,
+                    held_by: None,
                     timeout_ns: *timeout_ns,
                     end: End::Unanswered,
                 };
                 self.asked(*step, kind, args, attempt);
             }
             Event::Answered { call, at_ns, answer } => self.answered(*call, *at_ns, answer),
+            Event::Held { call, at_ns, by } => {
+                self.freed(*call, *at_ns);
+                self.held.insert(*call, (*by, *at_ns));
+            }
+            Event::Begun { call, at_ns } => self.freed(*call, *at_ns),
             Event::Moved { at_ns, from, to, reason } => {
                 self.moves.push(Move { at_ns: *at_ns, from: *from, to: *to, reason: reason.to_string() });
             }
@@ -196,11 +207,29 @@ impl<'t> Rows<'t> {
         self.calls.insert(call, place);
     }
 
+    /// An effect is held no longer, or not for that.
+    fn freed(&mut self, call: u32, at_ns: u64) {
+        let (Some((by, since_ns)), Some(place)) = (self.held.remove(&call), self.calls.get(&call)) else {
+            return;
+        };
+        let attempt = &mut self.runs[place.run].effects[place.effect].attempts[place.attempt];
+        let ns = at_ns.saturating_sub(since_ns);
+        if by == HeldBy::Pause {
+            attempt.pause_ns = ns;
+            attempt.start_ns = attempt.start_ns.max(at_ns);
+            (attempt.held_ns, attempt.held_by) = (0, None);
+        } else {
+            attempt.held_ns = attempt.held_ns.saturating_add(ns);
+            attempt.held_by = Some(by);
+        }
+    }
+
     fn answered(&mut self, call: u32, at_ns: u64, answer: &Answer<Recorded>) {
         let Some(&place) = self.calls.get(&call) else {
             self.stray_answers += 1;
             return;
         };
+        self.freed(call, at_ns);
         let attempt = &mut self.runs[place.run].effects[place.effect].attempts[place.attempt];
         if attempt.end != End::Unanswered {
             self.stray_answers += 1;
@@ -218,6 +247,9 @@ impl<'t> Rows<'t> {
 
     fn finish(mut self) -> Timeline {
         let total_ns = self.trace.duration_ns;
+        while let Some((&call, _)) = self.held.first_key_value() {
+            self.freed(call, total_ns);
+        }
         for run in &mut self.runs {
             for effect in &mut run.effects {
                 close(effect, total_ns);

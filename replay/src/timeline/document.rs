@@ -73,6 +73,8 @@ struct EffectJson {
     at_ns: u64,
     duration_ns: u64,
     attempts: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    held_ns: u64,
     outcome: String,
     args: Json,
     writes: Vec<String>,
@@ -226,6 +228,11 @@ fn step(run: &Run) -> StepJson {
     }
 }
 
+/// Most effects are not held.
+const fn is_zero(ns: &u64) -> bool {
+    *ns == 0
+}
+
 fn source(step: &Step) -> Option<SourceJson> {
     (step.line > 0).then(|| SourceJson { file: step.file.clone(), line: step.line })
 }
@@ -237,6 +244,7 @@ fn effect(effect: &Effect) -> EffectJson {
         at_ns: effect.start_ns,
         duration_ns: effect.duration_ns,
         attempts: effect.attempts.len(),
+        held_ns: effect.held_ns(),
         outcome: effect.end.to_string(),
         args: value(&effect.args),
         writes: effect.wrote.iter().map(|write| write.name.clone()).collect(),

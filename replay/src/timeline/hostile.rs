@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use zerver_trace::{
-    Answer, Class, Decision, EffectError, EffectErrorKind, Event, Missing, Outcome, Recorded, Trace,
+    Answer, Class, Decision, EffectError, EffectErrorKind, Event, HeldBy, Missing, Outcome, Recorded, Trace,
 };
 
 use super::sample::{flow, plain, sealed, summed, trace};
@@ -78,6 +78,12 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
             }
         ),
         (call(), time(), answer).prop_map(|(call, at_ns, answer)| Event::Answered { call, at_ns, answer }),
+        (call(), time(), 0..3_usize).prop_map(|(call, at_ns, by)| Event::Held {
+            call,
+            at_ns,
+            by: [HeldBy::Pause, HeldBy::Request, HeldBy::Target][by]
+        }),
+        (call(), time()).prop_map(|(call, at_ns)| Event::Begun { call, at_ns }),
         (time(), ".{0,6}").prop_map(|(at_ns, reason)| Event::Moved {
             at_ns,
             from: Class::Default,

@@ -6,7 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
-use zerver_trace::{Class, Decision, EffectError, Recorded, Trace};
+use zerver_trace::{Class, Decision, EffectError, HeldBy, Recorded, Trace};
+
+use zerver_trace::duration;
 
 use super::{Totals, build};
 use crate::Json;
@@ -148,6 +150,23 @@ impl Effect {
     pub fn label(&self) -> String {
         if self.summary.is_empty() { self.kind.clone() } else { format!("{} {}", self.kind, self.summary) }
     }
+
+    /// For how long its attempts could not begin, pauses aside.
+    pub fn held_ns(&self) -> u64 {
+        self.attempts.iter().fold(0, |sum, attempt| sum.saturating_add(attempt.held_ns))
+    }
+
+    /// Its pauses, attempts and waits in words: `3 attempts, held 1.20 ms`; nothing if it began at once and once.
+    pub fn ways(&self) -> Vec<String> {
+        let mut ways = Vec::new();
+        if self.attempts.len() > 1 {
+            ways.push(format!("{} attempts", self.attempts.len()));
+        }
+        if self.held_ns() > 0 {
+            ways.push(format!("held {}", duration::show(self.held_ns())));
+        }
+        ways
+    }
 }
 
 /// One attempt at an effect.
@@ -157,10 +176,16 @@ pub struct Attempt {
     pub call: u32,
     /// Which attempt it is, from 1.
     pub number: u16,
-    /// When it was asked for.
+    /// When it was asked for, and the pause before it was over.
     pub start_ns: u64,
     /// From then to its answer, or to the end of the request if there was none.
     pub duration_ns: u64,
+    /// How long the pause before it was.
+    pub pause_ns: u64,
+    /// For how long of its duration it could not begin.
+    pub held_ns: u64,
+    /// For what it could not begin in the end; none if it could at once.
+    pub held_by: Option<HeldBy>,
     /// The time it had; none means the request's deadline.
     pub timeout_ns: Option<u64>,
     /// How it ended.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use zerver_trace::{
     Answer, Class, Decision, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, FlowInfo, Header,
-    Kept, Outcome, ReadInfo, Recorded, RecordedBody, RequestId, SlotInfo, StepInfo, Trace, Value, WriteInfo,
+    HeldBy, Kept, Outcome, ReadInfo, Recorded, RecordedBody, RequestId, SlotInfo, StepInfo, Trace, Value,
+    WriteInfo,
 };
 
 pub(crate) const US: u64 = 1_000;
@@ -193,6 +194,19 @@ pub(crate) fn failed() -> Trace {
         call: Some(2),
         causes: vec!["the store has no todo:456".into(), "it was deleted".into()],
     });
+    trace
+}
+
+/// The same request, which makes a pause before the second attempt and then waits for its target.
+pub(crate) fn held() -> Trace {
+    let mut trace = failed();
+    let held = |at: u64, by| Event::Held { call: 1, at_ns: at * US, by };
+    let again = trace.events.iter().position(|event| matches!(event, Event::Asked { call: 1, .. })).unwrap();
+    let Event::Asked { at_ns, .. } = &mut trace.events[again] else { unreachable!() };
+    *at_ns = 325 * US;
+    let events =
+        [held(325, HeldBy::Pause), held(400, HeldBy::Target), Event::Begun { call: 1, at_ns: 425 * US }];
+    trace.events.splice(again + 1..=again, events);
     trace
 }
 

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use zerver_trace::{
-    Answer, Decision, EffectError, EffectErrorKind, Event, Missing, Outcome, Recorded, RecordedBody, Trace,
+    Answer, Decision, EffectError, EffectErrorKind, Event, HeldBy, Missing, Outcome, Recorded, RecordedBody,
+    Trace,
 };
 
 use super::hostile::any_trace;
@@ -95,6 +96,40 @@ fn a_retry_is_one_effect_and_a_failure_names_all() {
     failure not_found todo 456 at Some(("load_todo", 40))
       [("kv get todo:456", "not found")] because ["the store has no todo:456", "it was deleted"]
     "#);
+}
+
+#[test]
+fn a_pause_is_no_attempt_and_what_is_held_is_told() {
+    let timeline = Timeline::of(&held());
+    let effect = &timeline.runs[1].effects[0];
+    let told = |attempt: &Attempt| {
+        let Attempt { start_ns, duration_ns, pause_ns, held_ns, held_by, .. } = *attempt;
+        ([start_ns, duration_ns, pause_ns, held_ns].map(|ns| ns / US), held_by)
+    };
+    let attempts: Vec<_> = effect.attempts.iter().map(told).collect();
+    assert_eq!(attempts, [([25, 300, 0, 0], None), ([400, 225, 75, 25], Some(HeldBy::Target))]);
+    assert_eq!((effect.start_ns / US, effect.duration_ns / US), (25, 600));
+    assert_eq!(effect.ways(), ["2 attempts", "held 25.0 µs"]);
+    let plain = show(&failed());
+    assert_eq!(show(&held()), plain, "the numbers of the whole are the same");
+}
+
+#[test]
+fn what_never_began_was_held_to_the_end() {
+    let mut trace = held();
+    let until = trace.events.iter().position(|event| matches!(event, Event::Held { .. })).unwrap();
+    trace.events.truncate(until + 1);
+    let attempt = |trace: &Trace| Timeline::of(trace).runs[1].effects[0].attempts[1].clone();
+    let pausing = attempt(&trace);
+    assert_eq!((pausing.start_ns / US, pausing.duration_ns, pausing.pause_ns / US), (900, 0, 575));
+    trace.events[until] = Event::Held { call: 1, at_ns: 325 * US, by: HeldBy::Target };
+    trace.events.push(answered(1, 800, Answer::Cancelled));
+    let waiting = attempt(&trace);
+    let expected = (325, 475, 475, Some(HeldBy::Target));
+    assert_eq!(
+        (waiting.start_ns / US, waiting.duration_ns / US, waiting.held_ns / US, waiting.held_by),
+        expected
+    );
 }
 
 #[test]

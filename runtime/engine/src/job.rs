@@ -7,9 +7,10 @@ use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use smallvec::SmallVec;
-use zerver_trace::{Answer, Class, Datum, Decision, Event, Name, Outcome, RequestId};
+use zerver_trace::{Answer, Class, Datum, Decision, Event, HeldBy, Name, Outcome, RequestId};
 
 use crate::effect::{Calls, Plan};
 use crate::given::Given;
@@ -49,6 +50,10 @@ pub struct Start {
     pub number: u32,
     /// The call.
     pub call: Call,
+    /// Which try of it this is, from 1.
+    pub attempt: u16,
+    /// For how long to wait before it begins: what there is between two attempts.
+    pub pause: Duration,
 }
 
 /// Why a job is stopped from outside.
@@ -253,6 +258,16 @@ impl Job {
         self.plan.is_some() && self.in_flight.contains(&number)
     }
 
+    /// A call that it has handed out cannot begin yet.
+    pub fn held(&mut self, number: u32, at_ns: u64, by: HeldBy) {
+        self.events.record(|| Event::Held { call: number, at_ns, by });
+    }
+
+    /// A call that was held begins.
+    pub fn begun(&mut self, number: u32, at_ns: u64) {
+        self.events.record(|| Event::Begun { call: number, at_ns });
+    }
+
     /// Takes in how a call ended. A call that is not in flight is ignored: its job went on without it.
     pub fn complete(&mut self, number: u32, at_ns: u64, performed: Performed) -> Next {
         let Some(at) = self.in_flight.iter().position(|&n| n == number) else { return self.next() };
@@ -326,10 +341,16 @@ impl Job {
     fn advance(&mut self, mut answers: SmallVec<[(u32, Performed); 2]>, at_ns: u64) -> Next {
         let Some(plan) = &mut self.plan else { return self.next() };
         let first = self.starts.len();
-        let mut calls = Calls { next: &mut self.next_call, starts: &mut self.starts, answers: &mut answers };
+        let mut calls = Calls {
+            next: &mut self.next_call,
+            starts: &mut self.starts,
+            answers: &mut answers,
+            retry: None,
+            random: self.given.random,
+        };
         let output = catch_unwind(AssertUnwindSafe(|| plan.advance(&mut calls)));
         for at in first..self.starts.len() {
-            let Start { number, call } = &self.starts[at];
+            let Start { number, call, attempt, .. } = &self.starts[at];
             self.in_flight.push(*number);
             self.events.record(|| Event::Asked {
                 call: *number,
@@ -337,7 +358,7 @@ impl Job {
                 at_ns,
                 kind: call.kind().into(),
                 args: Arc::clone(call.data()),
-                attempt: 1,
+                attempt: *attempt,
                 timeout_ns: call
                     .time_limit()
                     .map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)),

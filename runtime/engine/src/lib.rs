@@ -19,7 +19,7 @@ mod slot;
 mod step;
 
 pub use decision::{Decided, Decision, IntoDecision, NoProgress};
-pub use effect::{All, Alone, Call, Effect, EffectKind, Performed, all, effect, join_all};
+pub use effect::{All, Alone, Call, Effect, EffectKind, Performed, Retry, all, effect, join_all};
 pub use failure::Failure;
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
 pub use given::{Now, Random};

@@ -32,6 +32,8 @@ pub(super) enum Field<'c> {
     Threads(&'c mut Option<usize>, usize),
     /// Of things of which there is at least one.
     Count(&'c mut usize),
+    /// Of things of which there may be at most so many; 0: any number.
+    Most(&'c mut usize),
     Count32(&'c mut u32),
     Count64(&'c mut u64),
     /// In nanoseconds.
@@ -113,6 +115,10 @@ impl Field<'_> {
                 threads.ok_or(allowed)?;
             }
             Self::Count(count) => *count = at_least_1(usize::try_from(number(COUNT)?).ok())?,
+            Self::Most(count) => {
+                let allowed = "a number; 0 means without a limit";
+                *count = usize::try_from(number(allowed)?).map_err(|_| allowed)?;
+            }
             Self::Count32(count) => *count = at_least_1(u32::try_from(number(COUNT)?).ok())?,
             Self::Count64(count) => *count = at_least_1(Some(number(COUNT)?))?,
             Self::Ns(ns) => *ns = time(TIME)?,
@@ -173,7 +179,7 @@ impl Field<'_> {
             Self::Address(addr) => addr.clone().into(),
             Self::Hosts(hosts) => hosts.clone().into(),
             Self::Threads(threads, _) => threads.unwrap_or_else(cores).into(),
-            Self::Count(count) => (*count).into(),
+            Self::Count(count) | Self::Most(count) => (*count).into(),
             Self::Count32(count) => (*count).into(),
             Self::Count64(count) => (*count).into(),
             Self::Ns(ns) => Span { ns: *ns }.to_string().into(),
@@ -202,7 +208,7 @@ impl Field<'_> {
             Self::Address(at) => std::ptr::from_mut(at).addr(),
             Self::Hosts(at) => std::ptr::from_mut(at).addr(),
             Self::Threads(at, _) => std::ptr::from_mut(at).addr(),
-            Self::Count(at) | Self::Size(at) => std::ptr::from_mut(at).addr(),
+            Self::Count(at) | Self::Most(at) | Self::Size(at) => std::ptr::from_mut(at).addr(),
             Self::Count32(at) => std::ptr::from_mut(at).addr(),
             Self::Count64(at) | Self::Ns(at) => std::ptr::from_mut(at).addr(),
             Self::Time(at) => std::ptr::from_mut(at).addr(),

@@ -58,6 +58,10 @@ impl EffectKind for ReadClock {
     fn outcome(time: &Time) -> String {
         format!("{}.{:09}", time.unix_s(), time.unix_ns % 1_000_000_000)
     }
+
+    fn is_idempotent(&self) -> bool {
+        true
+    }
 }
 
 /// Reads the clock of the machine, at once.

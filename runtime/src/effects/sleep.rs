@@ -30,6 +30,10 @@ impl EffectKind for Sleep {
     fn outcome((): &()) -> String {
         "over".to_owned()
     }
+
+    fn is_idempotent(&self) -> bool {
+        true
+    }
 }
 
 /// Waits for as long as it takes, on the timer of the worker.

@@ -49,7 +49,7 @@ impl zerver_replay::Live for LiveEffects {
             return (Err(EffectError::new(EffectErrorKind::Internal, error.to_string())), Duration::ZERO);
         }
         let begun = Instant::now();
-        let start = Start { number: 0, call: call.clone() };
+        let start = Start { number: 0, call: call.clone(), attempt: 1, pause: Duration::ZERO };
         // Within the runtime from the start: an interpreter may want a timer or a socket.
         let performed = self.runtime.block_on(async {
             match flight::begin(&start, &self.live.interpreters, &Context::default()) {

@@ -2,11 +2,12 @@
 
 use std::cell::Cell;
 
-use zerver_engine::{Class, RequestId};
+use zerver_engine::{Call, Class, RequestId, Start};
 
 use super::board::Board;
 use super::kept;
 use super::shared::Shared;
+use super::targets::{Entered, Place};
 use super::turns::Turns;
 use crate::time::Stopwatch;
 
@@ -83,6 +84,24 @@ impl Lane<'_> {
         let Some((step, end_ns)) = self.last_step.get() else { return };
         if let Some(cells) = self.board.tally.step(self.flow, step).filter(|_| now_ns > end_ns) {
             cells.waiting_ns.add(now_ns - end_ns);
+        }
+    }
+
+    /// Whether an effect can begin, or waits for others that ask the same target.
+    pub(crate) fn enter(&self, call: &Call) -> Entered {
+        self.shared.targets.enter(call, self.turns.is_none())
+    }
+
+    /// An effect that has no place at a target is in flight.
+    pub(crate) fn count(&self, call: &Call) -> Option<Place> {
+        self.shared.targets.count(call.kind())
+    }
+
+    /// These calls of a step are asked for, some of them perhaps once more.
+    pub(crate) fn asks(&self, step: u16, starts: &[Start]) {
+        let again = starts.iter().filter(|start| start.attempt > 1).count();
+        if let Some(cells) = self.board.tally.step(self.flow, step).filter(|_| again > 0) {
+            cells.retries.add(again as u64);
         }
     }
 

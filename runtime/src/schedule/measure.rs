@@ -66,6 +66,7 @@ pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
                 of.waiting_ns += cells.waiting_ns.get();
                 of.yields += cells.yields.get();
                 of.overruns += cells.overruns.get();
+                of.retries += cells.retries.get();
             }
             steps.push(of);
         }
@@ -86,6 +87,7 @@ pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
         classes,
         workers: boards.iter().map(worker).collect(),
         steps,
+        effects: shared.targets.measure(),
         recorder: None,
     }
 }

@@ -10,6 +10,7 @@ use zerver_engine::{Flow, Scheduling};
 use super::board::Board;
 use super::low::Low;
 use super::rules::Rule;
+use super::targets::Targets;
 
 /// What can change while the service runs.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub(crate) struct Tuning {
     pub(crate) rules: Vec<Rule>,
     /// For requests whose flow does not say.
     pub(crate) deadline: Duration,
+    /// So many effects may ask one target at the same time; 0: any number.
+    pub(crate) effects_per_target: usize,
 }
 
 pub(crate) struct Shared {
@@ -26,6 +29,7 @@ pub(crate) struct Shared {
     /// The threads of low priority, if there are any.
     pub(crate) low: Option<Arc<Low>>,
     pub(crate) flows: Vec<Arc<Flow>>,
+    pub(super) targets: Targets,
     /// For how long a step may run until its worker counts as stuck.
     pub(crate) stuck_after: Duration,
     slow: Vec<Slow>,
@@ -62,19 +66,34 @@ impl Shared {
         tuning: Tuning,
         low: Option<Arc<Low>>,
         flows: Vec<Arc<Flow>>,
+        kinds: impl Iterator<Item = &'static str>,
         stuck_after: Duration,
     ) -> Self {
         let slow = flows.iter().map(|_| Slow::default()).collect();
+        let targets = Targets::new(kinds, tuning.effects_per_target);
         let tuning = ArcSwap::from_pointee(tuning);
         Self {
             tuning,
             low,
             flows,
+            targets,
             stuck_after,
             slow,
             boards: Mutex::default(),
             counters: Counters::default(),
         }
+    }
+
+    /// Of a service without flows.
+    #[cfg(test)]
+    pub(super) fn of_nothing(stuck_after: Duration) -> Self {
+        let tuning = Tuning {
+            scheduling: Scheduling::default(),
+            rules: Vec::new(),
+            deadline: Duration::from_secs(1),
+            effects_per_target: 0,
+        };
+        Self::new(tuning, None, Vec::new(), std::iter::empty(), stuck_after)
     }
 
     /// What holds now. Not to be kept while something is waited for.
@@ -84,6 +103,7 @@ impl Shared {
 
     /// From now on something else holds.
     pub(super) fn retune(&self, tuning: Tuning) {
+        self.targets.retune(tuning.effects_per_target);
         self.tuning.store(Arc::new(tuning));
     }
 
@@ -151,9 +171,7 @@ mod tests {
 
     #[test]
     fn a_flow_is_moved_and_comes_back_once() {
-        let tuning =
-            Tuning { scheduling: Scheduling::default(), rules: Vec::new(), deadline: Duration::from_secs(1) };
-        let mut shared = Shared::new(tuning, None, Vec::new(), Duration::from_secs(1));
+        let mut shared = Shared::of_nothing(Duration::from_secs(1));
         shared.slow.push(Slow::default());
         let counts = || {
             let Counters { demoted, promoted, .. } = &shared.counters;

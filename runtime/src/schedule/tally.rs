@@ -33,6 +33,7 @@ pub(super) struct OfStep {
     pub(super) waiting_ns: Count,
     pub(super) yields: Count,
     pub(super) overruns: Count,
+    pub(super) retries: Count,
 }
 
 /// Of one class, of the queues of one thread or of those of low priority together.

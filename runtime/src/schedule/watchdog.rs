@@ -211,8 +211,6 @@ pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: 
 
 #[cfg(test)]
 mod tests {
-    use zerver_engine::Scheduling;
-
     use super::*;
     use crate::worker::Inbox;
 
@@ -255,9 +253,7 @@ mod tests {
 
     #[test]
     fn a_worker_hangs_until_its_step_returns() {
-        let tuning =
-            Tuning { scheduling: Scheduling::default(), rules: Vec::new(), deadline: Duration::from_secs(1) };
-        let shared = Shared::new(tuning, None, Vec::new(), Duration::from_millis(10));
+        let shared = Shared::of_nothing(Duration::from_millis(10));
         let board = Board::default();
         let look = |now_ms: u64| look(&board, &shared, now_ms * 1_000_000);
         assert_eq!(look(100), None);

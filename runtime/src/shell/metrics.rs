@@ -12,7 +12,9 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use zerver_engine::{Failure, Response};
 use zerver_recorder::Status;
-use zerver_replay::{ClassMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures};
+use zerver_replay::{
+    ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures,
+};
 
 use crate::schedule;
 use crate::worker::Worker;
@@ -56,8 +58,18 @@ struct Scrape(Measures);
 
 impl Collector for Scrape {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Measures { uptime_ns, moved, demoted, promoted, late, classes, workers, steps, recorder } =
-            &self.0;
+        let Measures {
+            uptime_ns,
+            moved,
+            demoted,
+            promoted,
+            late,
+            classes,
+            workers,
+            steps,
+            effects,
+            recorder,
+        } = &self.0;
         let mut out = Out(encoder);
         out.gauge("uptime", "How long the service has run", Some(Unit::Seconds), seconds(*uptime_ns))?;
         out.count("moved", "Requests that moved to low priority on their way", *moved)?;
@@ -93,6 +105,19 @@ impl Collector for Scrape {
         out.times("step_waiting", "Time spent on the effects of a step", step(|step| step.waiting_ns))?;
         out.counts("step_yields", "Runs after a yield", step(|step| step.yields))?;
         out.counts("step_overruns", "Runs longer than the quantum", step(|step| step.overruns))?;
+        out.counts("step_retries", "Effects of a step that were tried again", step(|step| step.retries))?;
+        let effect = |value: fn(&EffectMeasures) -> u64| {
+            effects.iter().map(move |effect| (vec![("kind", effect.kind.clone())], value(effect)))
+        };
+        out.gauges("effects_in_flight", "Effects in flight", effect(|effect| effect.in_flight))?;
+        out.gauges("effects_waiting", "Effects that wait for their target", effect(|effect| effect.waiting))?;
+        out.counts(
+            "effect_waits",
+            "Effects that had to wait for their target",
+            effect(|effect| effect.waits),
+        )?;
+        out.times("effect_wait", "Time spent waiting for targets", effect(|effect| effect.waited_ns))?;
+        out.counts("effect_left", "Effects given up while they waited", effect(|effect| effect.left))?;
         let worker = |value: fn(&WorkerMeasures) -> u64| {
             workers.iter().map(move |worker| (vec![("worker", worker.name.clone())], value(worker)))
         };

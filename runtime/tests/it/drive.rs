@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use zerver::interpreter::{Begun, BoxFuture, Context, Interpreter, Outcome as Performed};
 use zerver::prelude::*;
-use zerver_trace::{Answer, Decision as Decided, Event, Outcome};
+use zerver_trace::{Answer, Decision as Decided, Event, HeldBy, Outcome};
 
 use crate::client::{Client, get};
 use crate::collector::start;
@@ -346,7 +346,12 @@ fn effects_beyond_the_limit_wait_for_others() {
     assert_eq!((answer.status, answer.body.as_str()), (200, "10"));
     assert_eq!(busy.most.load(Ordering::SeqCst), 2);
     let answered = |event: &&Event<_>| matches!(event, Event::Answered { answer: Answer::Ok(_), .. });
-    assert_eq!(collector.one().events.iter().filter(answered).count(), 5);
+    let capture = collector.one();
+    assert_eq!(capture.events.iter().filter(answered).count(), 5);
+    let held = |event: &&Event<_>| matches!(event, Event::Held { by: HeldBy::Request, .. });
+    let begun = |event: &&Event<_>| matches!(event, Event::Begun { .. });
+    let count = |is: fn(&&Event<_>) -> bool| capture.events.iter().filter(is).count();
+    assert_eq!((count(held), count(begun)), (3, 3));
 }
 
 #[test]

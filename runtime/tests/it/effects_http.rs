@@ -145,6 +145,20 @@ async fn any_status_is_a_reply_and_no_redirect_is_followed() {
 }
 
 #[tokio::test]
+async fn outside_a_request_an_effect_is_tried_again_too() {
+    let busy = AtomicUsize::new(2);
+    let server = Server::new(move |_| {
+        let is_busy =
+            busy.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        if is_busy { "HTTP/1.1 503 X\r\ncontent-length: 0\r\n\r\n".into() } else { ok("7").into() }
+    })
+    .await;
+    let retry = Retry::attempts(3).pause(1.millis(), 1.millis());
+    assert_eq!(run(http::get(server.url("/")).json::<u32>().retry(retry)).await.unwrap(), 7);
+    assert_eq!(server.seen.requests().len(), 3);
+}
+
+#[tokio::test]
 async fn a_request_says_what_it_was_told_to_and_nothing_else() {
     let server = Server::saying(ok("")).await;
     let request = http::post(server.url("/a%20b?x=1#part"))

@@ -17,4 +17,5 @@ mod routes;
 mod schedule;
 mod script;
 mod slow;
+mod targets;
 mod twice;

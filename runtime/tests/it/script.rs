@@ -56,6 +56,35 @@ fn effects_give_what_the_test_says() {
     assert_eq!(run.status(), 504);
 }
 
+#[step]
+fn authenticate_stubbornly(request: &Request) -> Decision<User> {
+    Need(verify(request.bearer().unwrap_or_default()).retry(Retry::attempts(3)))
+}
+
+#[test]
+fn each_attempt_has_the_next_answer() {
+    let test = || {
+        let flow = flow!("greet", GET "/greet/{word}", steps: [authenticate_stubbornly, count, greet]);
+        let script = App::new().flow(flow).test("greet").get("/greet/hello");
+        script.header("authorization", "Bearer t").kv(kv::Memory::new())
+    };
+    let busy = || http::Reply::new(503);
+    let timeout = |script: Script| script.fail(verify("t"), EffectErrorKind::Timeout, "too slow");
+    let run = timeout(test()).answer(verify("t"), busy()).answer(verify("t"), ann()).run();
+    assert_eq!((run.status(), run.text().as_str()), (200, "hello ann, 1, at 1700000000"));
+    let attempts: Vec<_> = run
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            zerver_trace::Event::Asked { kind, attempt, .. } if &**kind == "http" => Some(*attempt),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(attempts, [1, 2, 3]);
+    assert_eq!(timeout(timeout(timeout(test()))).run().status(), 504);
+    assert_eq!(test().answer(verify("t"), http::Reply::new(404)).run().status(), 502, "that is final");
+}
+
 #[test]
 fn what_does_not_fit_is_named() {
     let check = |script: &dyn Fn() -> Script, message: &str| {

@@ -67,6 +67,13 @@ fn goes_on(request: &Request) -> Decision<Counted> {
     Need(asked.map(|_| Counted(look() as i64)))
 }
 
+/// Asks where nobody listens.
+#[step]
+fn tries_again() -> Decision<Counted> {
+    let retry = Retry::attempts(3).pause(1.millis(), 1.millis());
+    Need(http::get("http://127.0.0.1:1/").ok().retry(retry).optional().map(|_| Counted(1)))
+}
+
 #[step]
 fn yields(so_far: Option<u64>) -> Decision<Counted, u64> {
     match so_far {
@@ -111,6 +118,7 @@ fn app() -> App {
         .flow(flow!("asks", GET "/asks", steps: [asks, answers]))
         .flow(flow!("map", GET "/map", steps: [goes_on, answers]))
         .flow(flow!("then", GET "/then", steps: [goes_on, answers]))
+        .flow(flow!("again", GET "/again", steps: [tries_again, answers]))
         .flow(flow!("yields", GET "/yields", steps: [yields, answers]))
         .flow(flow!("panics", GET "/panics", steps: [panics, answers]))
         .flow(flow!("looks", GET "/looks", steps: [answers_look]))
@@ -149,6 +157,7 @@ fn said(target: &str) -> String {
 #[test]
 fn what_is_the_same_twice_is_not_named() {
     assert_eq!(ask("/fine", 2), ("fine".to_owned(), vec![]));
+    assert_eq!(ask("/again", 1), ("fine".to_owned(), vec![]));
     // A panic is named as that.
     assert_eq!(ask("/always", 1).1, vec![]);
 }

@@ -33,6 +33,25 @@ fn a_slow_request() {
 }
 
 #[test]
+fn pauses_and_waits_are_moments_of_their_own() {
+    let mut stage = Stage::new(200, 50, vec![sample::held()]);
+    let mut seen = stage.press("<enter>g").text();
+    for _ in 0..sample::held().events.len() {
+        seen += &stage.press("l").text();
+    }
+    for told in [
+        "lookup_user asks for http GET idp.example.com/verify, attempt 2",
+        "http GET idp.example.com/verify pauses before it is tried again",
+        "http GET idp.example.com/verify waits for its target",
+        "http GET idp.example.com/verify begins",
+        "held 25.0 µs by its target",
+        "200, 2 attempts, held 25.",
+    ] {
+        assert!(seen.contains(told), "no {told} in\n{seen}");
+    }
+}
+
+#[test]
 fn a_failed_request_with_a_retry() {
     insta::assert_snapshot!(Stage::new(200, 50, three()).press("j<enter>").text(), @r#"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows

@@ -93,6 +93,13 @@ fn a_failed_request_names_what_failed() {
 }
 
 #[test]
+fn attempts_and_waits_of_an_effect_are_told() {
+    let text = show(&sample::held(), 120, false);
+    let row = text.lines().find(|line| line.contains("http GET")).unwrap();
+    assert!(row.contains("200, 2 attempts, held 25.0 µs, wrote Claims"), "{text}");
+}
+
+#[test]
 fn a_change_of_class_is_told_with_its_reason() {
     let mut trace = sample::slow();
     let moved =

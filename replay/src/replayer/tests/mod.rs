@@ -4,8 +4,10 @@ mod changes;
 mod editing;
 mod limits;
 mod random;
+mod retries;
 mod what_if;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +16,7 @@ use zerver_engine::{
     Arrival, Call, Decision, Effect, EffectKind, Failure, Flow, FlowDef, Job, Next, Performed, Request,
     RequestId, Response, Slot, Stop, all, effect, flow, step,
 };
-use zerver_trace::{Class, Header, Kept, Message, MessageInfo, Recorded, RecordedBody, Trace, Value};
+use zerver_trace::{Class, Header, HeldBy, Kept, Message, MessageInfo, Recorded, RecordedBody, Trace, Value};
 
 use super::facts::plain;
 use super::*;
@@ -25,6 +27,10 @@ pub(super) struct Echo(pub(super) u64);
 impl EffectKind for Echo {
     const KIND: &'static str = "echo";
     type Output = u64;
+
+    fn is_idempotent(&self) -> bool {
+        true
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
@@ -85,14 +91,25 @@ fn echo(call: &Call) -> Performed {
 /// Runs a flow as a server would, but for `last_first`: that answers the call that was started last. What came of it is
 /// recorded without seals.
 pub(super) fn record(def: &FlowDef, request: Request, last_first: bool, stop_after: usize) -> Trace {
+    record_by(def, request, last_first, stop_after, &mut echo)
+}
+
+/// The same where calls are performed by this.
+fn record_by(
+    def: &FlowDef,
+    request: Request,
+    last_first: bool,
+    stop_after: usize,
+    perform: &mut dyn FnMut(&Call) -> Performed,
+) -> Trace {
     let flow = ready(def);
     let MessageInfo::Request(asked) = request.describe(1000) else { panic!() };
     let arrival =
         Arrival { request: Arc::new(request), id: RequestId::from_u128(7), unix_ns: 1_000, seed: 42 };
-    let mut now = 10;
-    let mut tick = || {
-        now += 7;
-        now
+    let now = Cell::new(10);
+    let tick = || {
+        now.set(now.get() + 7);
+        now.get()
     };
     let mut job = Job::new(Arc::clone(&flow), arrival, 10);
     let (mut next, mut waiting, mut inputs) = (Next::Run, Vec::new(), 0);
@@ -104,10 +121,15 @@ pub(super) fn record(def: &FlowDef, request: Request, last_first: bool, stop_aft
         }
         inputs += 1;
         next = match next {
-            Next::Run => job.run(tick(), &mut tick),
+            Next::Run => job.run(tick(), tick),
             _ => {
                 let start = if last_first { waiting.pop().unwrap() } else { waiting.remove(0) };
-                job.complete(start.number, tick(), echo(&start.call))
+                if !start.pause.is_zero() {
+                    job.held(start.number, now.get(), HeldBy::Pause);
+                    now.set(now.get() + start.pause.as_nanos() as u64);
+                    job.begun(start.number, now.get());
+                }
+                job.complete(start.number, tick(), perform(&start.call))
             }
         };
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 
 /// How a run with edits ended, and its coverage.
-fn ended(report: &Report) -> String {
+pub(super) fn ended(report: &Report) -> String {
     let ending = report.ending.as_ref().unwrap_or_else(|| panic!("{report:?}"));
     format!(
         "{} {} {}, {} ns instead of {} ns, {} fed, {} live",
@@ -20,11 +20,11 @@ fn ended(report: &Report) -> String {
     )
 }
 
-fn fail(text: &str) -> Edits {
+pub(super) fn fail(text: &str) -> Edits {
     Edits { faults: vec![Fault::failing(text).unwrap()], ..Edits::default() }
 }
 
-fn late(effect: &str, ns: u64) -> Edits {
+pub(super) fn late(effect: &str, ns: u64) -> Edits {
     let fault = Fault { effect: effect.into(), wrong: Wrong::Latency { ns } };
     Edits { faults: vec![fault], ..Edits::default() }
 }

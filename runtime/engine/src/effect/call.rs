@@ -1,6 +1,7 @@
 //! One effect to perform, with its types forgotten.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,21 +14,23 @@ use crate::EffectKind;
 /// One effect to perform.
 #[derive(Clone)]
 pub struct Call {
-    kind: &'static str,
+    kind: &'static Kind,
     args: Datum,
     timeout: Option<Duration>,
+}
+
+/// What is known of a kind of effect.
+struct Kind {
+    name: &'static str,
     decode: fn(&Value) -> Result<Datum, ValueError>,
+    target: fn(&Call) -> Option<Cow<'_, str>>,
+    is_idempotent: fn(&Call) -> bool,
 }
 
 impl Call {
     /// A call without a time limit of its own.
     pub fn new<K: EffectKind>(kind: K) -> Self {
-        Self {
-            kind: K::KIND,
-            args: Arc::new(Args(kind)),
-            timeout: None,
-            decode: |value| Ok(Arc::new(Output::<K>(value.get()?))),
-        }
+        Self { kind: Args::<K>::KIND, args: Arc::new(Args(kind)), timeout: None }
     }
 
     /// The same with a time limit.
@@ -39,7 +42,17 @@ impl Call {
 
     /// The name of the kind.
     pub const fn kind(&self) -> &'static str {
-        self.kind
+        self.kind.name
+    }
+
+    /// Whom it asks; see [`EffectKind::target`].
+    pub fn target(&self) -> Option<Cow<'_, str>> {
+        (self.kind.target)(self)
+    }
+
+    /// Whether to do it several times is the same as to do it once; see [`EffectKind::is_idempotent`].
+    pub fn is_idempotent(&self) -> bool {
+        (self.kind.is_idempotent)(self)
     }
 
     /// The arguments, to be recorded.
@@ -63,8 +76,8 @@ impl Call {
     /// # Errors
     /// `malformed` if the value is no output of this kind.
     pub fn decode(&self, value: &Value) -> Performed {
-        (self.decode)(value).map_err(|error| {
-            EffectError::new(EffectErrorKind::Malformed, format!("not an output of {}: {error}", self.kind))
+        (self.kind.decode)(value).map_err(|error| {
+            EffectError::new(EffectErrorKind::Malformed, format!("not an output of {}: {error}", self.kind()))
         })
     }
 
@@ -76,7 +89,7 @@ impl Call {
 
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind, self.args.summary().unwrap_or_default())
+        write!(f, "{} {}", self.kind(), self.args.summary().unwrap_or_default())
     }
 }
 
@@ -85,6 +98,15 @@ pub type Performed = Result<Datum, EffectError>;
 
 /// The arguments of a call, as data.
 struct Args<K>(K);
+
+impl<K: EffectKind> Args<K> {
+    const KIND: &'static Kind = &Kind {
+        name: K::KIND,
+        decode: |value| Ok(Arc::new(Output::<K>(value.get()?))),
+        target: |call| call.args::<K>()?.target(),
+        is_idempotent: |call| call.args::<K>().is_some_and(K::is_idempotent),
+    };
+}
 
 impl<K: EffectKind> Data for Args<K> {
     fn encode(&self, out: &mut Encoder) -> Result<(), ValueError> {

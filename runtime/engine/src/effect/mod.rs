@@ -3,7 +3,9 @@
 mod alone;
 mod call;
 mod plan;
+mod retry;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -16,8 +18,9 @@ use crate::Failure;
 pub use alone::Alone;
 pub use call::{Call, Performed};
 pub(crate) use plan::{Calls, Gather, Plan};
+pub use retry::Retry;
 
-use plan::{All2, All3, All4, AndThen, Attempt, JoinAll, Leaf, Map, Ready};
+use plan::{All2, All3, All4, AndThen, Attempt, JoinAll, Leaf, Map, Ready, Retried};
 
 /// A kind of effect: a description of I/O, what it gives, and a name.
 ///
@@ -61,6 +64,22 @@ pub trait EffectKind: Serialize + DeserializeOwned + Send + Sync + 'static {
     fn record(output: &Self::Output, out: &mut Encoder) -> Result<(), ValueError> {
         out.put(output)
     }
+
+    /// Whom it asks, such as `idp.example.com:443`: a service may bound how many effects of a kind ask the same target
+    /// at the same time. None where there is nobody to be spared, as with a timer or a store in memory.
+    fn target(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    /// Whether to do it several times is the same as to do it once. Only then [`Effect::retry`] tries it again by itself.
+    fn is_idempotent(&self) -> bool {
+        false
+    }
+
+    /// Whether this output says that the same may succeed a little later, so that it is worth another attempt.
+    fn is_temporary(_output: &Self::Output) -> bool {
+        false
+    }
 }
 
 /// An effect and what is made of its output. It does nothing until a step returns it.
@@ -78,10 +97,11 @@ pub fn effect<K: EffectKind>(kind: K) -> Effect<K::Output> {
 }
 
 impl<T: Send + 'static> Effect<T> {
-    /// The effect that performs one call and makes `T` of how it ended.
+    /// The effect that performs one call and makes `T` of how it ended. Where the call is tried again, `f` may be asked
+    /// about each attempt.
     pub fn performing<K: EffectKind>(
         call: Call,
-        f: impl FnOnce(Result<&K::Output, EffectError>) -> Result<T, Failure> + Send + 'static,
+        f: impl Fn(Result<&K::Output, EffectError>) -> Result<T, Failure> + Send + 'static,
     ) -> Self {
         Self(Box::new(Leaf::<K, _>::new(call, f)))
     }
@@ -112,6 +132,15 @@ impl<T: Send + 'static> Effect<T> {
     /// Performs another effect afterwards, which may depend on the output.
     pub fn and_then<U: Send + 'static>(self, f: impl FnOnce(T) -> Effect<U> + Send + 'static) -> Effect<U> {
         Effect(Box::new(AndThen::First(self.0, Some(f))))
+    }
+
+    /// Tries its calls again where they fail and that is worth it: each by itself, with the same arguments. What has
+    /// succeeded is not asked for again, and a failure that `try_map` or the like makes of an output is final. Of two
+    /// such words about one call the inner one counts.
+    ///
+    /// Each attempt is recorded. `http::get(url).json().retry(Retry::attempts(3))`
+    pub fn retry(self, retry: Retry) -> Self {
+        Self(Box::new(Retried { inner: self.0, retry }))
     }
 
     /// Gives the failure as a value instead of failing the request.

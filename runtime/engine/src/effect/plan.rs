@@ -3,13 +3,14 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use smallvec::SmallVec;
 use zerver_trace::EffectError;
 
 use super::call::{self, Call, Performed};
-use super::{Effect, EffectKind};
-use crate::{Failure, Slots, Start, Writes};
+use super::{Effect, EffectKind, Retry};
+use crate::{Failure, Random, Slots, Start, Writes};
 
 /// Something that asks for calls until it has its output.
 pub trait Plan<T>: Send {
@@ -27,13 +28,20 @@ pub struct Calls<'a> {
     pub(crate) next: &'a mut u32,
     pub(crate) starts: &'a mut SmallVec<[Start; 2]>,
     pub(crate) answers: &'a mut SmallVec<[(u32, Performed); 2]>,
+    /// How those that are started now are tried again.
+    pub(crate) retry: Option<&'a Retry>,
+    pub(crate) random: Random,
 }
 
 impl Calls<'_> {
     fn start(&mut self, call: Call) -> u32 {
+        self.start_attempt(call, 1, Duration::ZERO)
+    }
+
+    fn start_attempt(&mut self, call: Call, attempt: u16, pause: Duration) -> u32 {
         let number = *self.next;
         *self.next += 1;
-        self.starts.push(Start { number, call });
+        self.starts.push(Start { number, call, attempt, pause });
         number
     }
 
@@ -46,44 +54,65 @@ impl Calls<'_> {
 /// One call, and what is made of how it ended.
 pub(super) struct Leaf<K, F> {
     state: State,
-    f: Option<F>,
+    f: F,
     kind: PhantomData<fn() -> K>,
 }
 
 enum State {
     New(Call),
-    Waiting(u32),
+    /// For the answer to this one; and what it takes to try it again.
+    Waiting(u32, Option<Box<Again>>),
     Ended,
+}
+
+struct Again {
+    call: Call,
+    retry: Retry,
+    /// Which attempt is under way, from 1.
+    attempt: u16,
 }
 
 impl<K, F> Leaf<K, F> {
     pub(super) fn new(call: Call, f: F) -> Self {
-        Self { state: State::New(call), f: Some(f), kind: PhantomData }
+        Self { state: State::New(call), f, kind: PhantomData }
     }
 }
 
 impl<K, T, F> Plan<T> for Leaf<K, F>
 where
     K: EffectKind,
-    F: FnOnce(Result<&K::Output, EffectError>) -> Result<T, Failure> + Send,
+    F: Fn(Result<&K::Output, EffectError>) -> Result<T, Failure> + Send,
 {
     fn advance(&mut self, calls: &mut Calls<'_>) -> Option<Result<T, Failure>> {
         match std::mem::replace(&mut self.state, State::Ended) {
             State::New(call) => {
-                self.state = State::Waiting(calls.start(call));
+                let again = calls
+                    .retry
+                    .filter(|retry| retry.allows(&call))
+                    .map(|retry| Box::new(Again { call: call.clone(), retry: retry.clone(), attempt: 1 }));
+                self.state = State::Waiting(calls.start(call), again);
                 None
             }
-            State::Waiting(number) => {
+            State::Waiting(number, again) => {
                 let Some(performed) = calls.take(number) else {
-                    self.state = State::Waiting(number);
+                    self.state = State::Waiting(number, again);
                     return None;
                 };
-                let f = self.f.take()?;
                 let output = match &performed {
                     Ok(datum) => call::output::<K>(datum),
                     Err(error) => Err(error.clone()),
                 };
-                Some(f(output).map_err(|failure| failure.of_call(number)))
+                let Some(mut again) = again.filter(|again| {
+                    let failure = || (self.f)(output.clone()).err();
+                    again.retry.goes_on::<K>(again.attempt, output.as_ref().copied(), failure)
+                }) else {
+                    return Some((self.f)(output).map_err(|failure| failure.of_call(number)));
+                };
+                let pause = again.retry.pause_after(again.attempt, *calls.next, calls.random);
+                again.attempt = again.attempt.saturating_add(1);
+                let number = calls.start_attempt(again.call.clone(), again.attempt, pause);
+                self.state = State::Waiting(number, Some(again));
+                None
             }
             State::Ended => None,
         }
@@ -92,7 +121,7 @@ where
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.state {
             State::New(call) => fmt::Debug::fmt(call, f),
-            State::Waiting(_) | State::Ended => f.write_str(K::KIND),
+            State::Waiting(..) | State::Ended => f.write_str(K::KIND),
         }
     }
 }
@@ -170,6 +199,28 @@ impl<T> Plan<Result<T, Failure>> for Attempt<T> {
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.describe(f)
+    }
+}
+
+/// What tries its calls again.
+pub(super) struct Retried<T> {
+    pub(super) inner: Box<dyn Plan<T>>,
+    pub(super) retry: Retry,
+}
+
+impl<T> Plan<T> for Retried<T> {
+    fn advance(&mut self, calls: &mut Calls<'_>) -> Option<Result<T, Failure>> {
+        self.inner.advance(&mut Calls {
+            next: calls.next,
+            starts: calls.starts,
+            answers: calls.answers,
+            retry: Some(&self.retry),
+            random: calls.random,
+        })
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.describe(f)
     }
 }
 

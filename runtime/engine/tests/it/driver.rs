@@ -6,9 +6,17 @@ use zerver_engine::{Arrival, Call, Ended, Failure, Flow, FlowDef, Job, Next, Per
 use zerver_trace::{Answer, Datum, Event, Value};
 
 pub(crate) fn job(def: &FlowDef, request: Request) -> Job {
+    seeded(def, request, 42)
+}
+
+/// A request whose randomness is derived from this.
+pub(crate) fn job_of(def: &FlowDef, seed: u64) -> Job {
+    seeded(def, Request::get("/"), seed)
+}
+
+fn seeded(def: &FlowDef, request: Request, seed: u64) -> Job {
     let flow = Flow::new(def, |failure: &Failure, _| failure.to_response()).unwrap();
-    let arrival =
-        Arrival { request: Arc::new(request), id: RequestId::from_u128(7), unix_ns: 1_000, seed: 42 };
+    let arrival = Arrival { request: Arc::new(request), id: RequestId::from_u128(7), unix_ns: 1_000, seed };
     Job::new(Arc::new(flow), arrival, 0)
 }
 
@@ -59,12 +67,15 @@ pub(crate) fn events(ended: &Ended) -> String {
         Event::Ran { step, decision, .. } => format!("step {step}: {decision}"),
         Event::Yielded { step, progress } => format!("step {step} yields {}", show(progress)),
         Event::Wrote { step, slot, value, .. } => format!("step {step} wrote {slot}: {}", show(value)),
-        Event::Asked { call, step, kind, args, .. } => {
-            format!("step {step} asks {call}: {kind} {}", args.summary().unwrap())
+        Event::Asked { call, step, kind, args, attempt, .. } => {
+            let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
+            format!("step {step} asks {call}: {kind} {}{again}", args.summary().unwrap())
         }
         Event::Answered { call, answer: Answer::Ok(output), .. } => format!("{call} gives {}", show(output)),
         Event::Answered { call, answer: Answer::Err(error), .. } => format!("{call} fails: {error}"),
         Event::Answered { call, answer: Answer::Cancelled, .. } => format!("{call} is cancelled"),
+        Event::Held { call, by, .. } => format!("{call} is held by its {}", by.as_str()),
+        Event::Begun { call, .. } => format!("{call} begins"),
         Event::Moved { from, to, reason, .. } => format!("moved from {from} to {to}: {reason}"),
     };
     ended.events.iter().map(line).collect::<Vec<_>>().join("\n")

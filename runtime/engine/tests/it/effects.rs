@@ -4,13 +4,16 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use zerver_engine::Decision::Need;
-use zerver_engine::{
-    Call, Decision, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Performed, Request, Response,
-    Slot, all, effect, flow, join_all, step,
+use zerver_engine::EffectErrorKind::{
+    Internal, Invalid, Malformed, NoInterpreter, Timeout, TooLarge, Unreachable,
 };
-use zerver_trace::Value;
+use zerver_engine::{
+    Call, Decision, Effect, EffectError, EffectKind, Failure, FailureKind, Performed, Request, Response,
+    Retry, Slot, all, effect, flow, join_all, step,
+};
+use zerver_trace::{Outcome, Value};
 
-use crate::driver::{body, events, run};
+use crate::driver::{body, events, job_of, run};
 
 /// A table with numbers in it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,7 +34,7 @@ fn lookup(key: &str) -> Effect<Option<u64>> {
 
 fn table(call: &Call) -> Performed {
     match call.args::<Lookup>().unwrap().0.as_str() {
-        "down" => Err(EffectError::new(EffectErrorKind::Unreachable, "connection refused")),
+        "down" => Err(EffectError::new(Unreachable, "connection refused")),
         key => Ok(Call::output::<Lookup>(key.strip_prefix("k").and_then(|n| n.parse().ok()))),
     }
 }
@@ -131,5 +134,162 @@ fn an_output_is_decoded_from_a_recording() {
     let call = Call::new(Lookup("k1".into()));
     assert!(call.decode(&Value::of(&Some(4u64)).unwrap()).is_ok());
     let Err(error) = call.decode(&Value::of(&"text").unwrap()) else { panic!("text is no number") };
-    assert_eq!(error.kind, EffectErrorKind::Malformed);
+    assert_eq!(error.kind, Malformed);
+}
+
+/// A service that fails so many times before it answers, and whose calls say whether they may be repeated.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Flaky {
+    name: String,
+    is_idempotent: bool,
+}
+
+impl EffectKind for Flaky {
+    const KIND: &'static str = "flaky";
+    type Output = u32;
+
+    fn summary(&self) -> String {
+        self.name.clone()
+    }
+
+    fn is_idempotent(&self) -> bool {
+        self.is_idempotent
+    }
+
+    /// A number of three digits says: later.
+    fn is_temporary(output: &u32) -> bool {
+        *output > 99
+    }
+}
+
+fn flaky(name: &str) -> Effect<u32> {
+    effect(Flaky { name: name.to_owned(), is_idempotent: true })
+}
+
+/// What a request comes to whose first step asks for this effect; each call gets the next of these answers.
+macro_rules! again {
+    ($effect:expr, $answers:expr) => {{
+        #[step]
+        fn ask() -> Decision<Got> {
+            Need($effect.map(|got| Got(format!("{got:?}"))))
+        }
+        let mut answers = IntoIterator::into_iter($answers);
+        let ended = run(&flow!("f", GET "/", steps: [ask, render]), Request::get("/"), |call| {
+            match (call.kind(), answers.next().expect("a call too many")) {
+                ("lookup", Ok(_)) => table(call),
+                (_, Ok(number)) => Ok(Call::output::<Flaky>(number)),
+                (_, Err(kind)) => Err(EffectError::new(kind, "no")),
+            }
+        });
+        assert!(answers.next().is_none(), "a call too few: {}", events(&ended));
+        ended
+    }};
+}
+
+#[test]
+fn what_may_succeed_later_is_tried_again() {
+    let ended = again!(flaky("a").retry(Retry::attempts(3)), [Err(Timeout), Err(Unreachable), Ok(7)]);
+    assert_eq!(body(&ended), "7");
+    insta::assert_snapshot!(events(&ended), @r#"
+    received
+    step 0: need
+    step 0 asks 0: flaky a
+    0 fails: timeout: no
+    step 0 asks 1: flaky a (attempt 2)
+    1 fails: unreachable: no
+    step 0 asks 2: flaky a (attempt 3)
+    2 gives 7
+    step 0 wrote 0: "7"
+    step 1: done
+    "#);
+    let check = |ended: &zerver_engine::Ended, expected: &str| assert_eq!(body(ended), expected);
+    // Outputs that say so are tried again, too; the last one is the output.
+    check(&again!(flaky("a").retry(Retry::attempts(2)), [Ok(503), Ok(504)]), "504");
+    // The failure is that of the last attempt, and it has its number.
+    let ended = again!(flaky("a").retry(Retry::attempts(2)), [Err(Timeout), Err(Unreachable)]);
+    check(&ended, r#"{"error":{"kind":"unavailable","what":"flaky"}}"#);
+    assert!(matches!(&ended.outcome, Outcome::Failed(info) if info.call == Some(1)), "{:?}", ended.outcome);
+    // A failure that will not pass is final.
+    for kind in [Malformed, TooLarge, Invalid, NoInterpreter, Internal] {
+        again!(flaky("a").retry(Retry::attempts(3)).optional(), [Err(kind)]);
+    }
+    again!(flaky("a").retry(Retry::attempts(0)).optional(), [Err(Timeout)]);
+}
+
+#[test]
+fn what_is_not_idempotent_is_tried_again_only_where_that_is_said() {
+    fn order() -> Effect<u32> {
+        effect(Flaky { name: "order".to_owned(), is_idempotent: false })
+    }
+    again!(order().retry(Retry::attempts(3)).optional(), [Err(Timeout)]);
+    again!(order().retry(Retry::attempts(3).also_not_idempotent()), [Err(Timeout), Ok(1)]);
+}
+
+#[test]
+fn which_failures_are_worth_it_can_be_said() {
+    fn odd() -> Effect<u32> {
+        Effect::performing::<Flaky>(
+            Call::new(Flaky { name: "odd".to_owned(), is_idempotent: true }),
+            |output| match output {
+                Ok(n) if n % 2 == 0 => Err(Failure::conflict("number", n)),
+                Ok(n) => Ok(*n),
+                Err(error) => Err(Failure::from_effect("flaky", &error)),
+            },
+        )
+    }
+    fn conflicts() -> Retry {
+        Retry::attempts(5).when(|failure| failure.kind() == FailureKind::Conflict)
+    }
+    assert_eq!(body(&again!(odd().retry(conflicts()), [Ok(2), Ok(4), Ok(5)])), "5");
+    again!(odd().retry(conflicts()).optional(), [Ok(2), Err(Timeout)]);
+    // What is made of an output later is not the call's.
+    fn late(_: u32) -> Result<u32, Failure> {
+        Err(Failure::conflict("n", 0))
+    }
+    again!(odd().try_map(late).retry(conflicts()).optional(), [Ok(1)]);
+}
+
+#[test]
+fn each_call_is_tried_again_by_itself() {
+    // The last call that was started is answered first.
+    fn both() -> Effect<(u32, u32)> {
+        all((flaky("a"), flaky("b"))).retry(Retry::attempts(2))
+    }
+    let ended = again!(both(), [Ok(1), Err(Timeout), Ok(2)]);
+    assert_eq!(body(&ended), "(2, 1)");
+    assert!(!events(&ended).contains("flaky b (attempt"), "{}", events(&ended));
+    // Nor is what has succeeded asked for again.
+    fn one_after_another() -> Effect<u32> {
+        lookup("k7").or_not_found("n", 7).and_then(|_| flaky("b")).retry(Retry::attempts(2))
+    }
+    again!(one_after_another(), [Ok(0), Err(Timeout), Ok(2)]);
+    // The inner word counts.
+    fn inner() -> Effect<u32> {
+        flaky("a").retry(Retry::attempts(1)).and_then(|_| flaky("b")).retry(Retry::attempts(3))
+    }
+    again!(inner(), [Ok(1), Err(Timeout), Err(Timeout), Ok(2)]);
+    again!(inner().optional(), [Err(Timeout)]);
+}
+
+#[test]
+fn pauses_are_the_same_for_the_same_request() {
+    #[step]
+    fn ask() -> Decision<Got> {
+        Need(flaky("a").retry(Retry::attempts(4)).map(|n| Got(n.to_string())))
+    }
+    let def = flow!("f", GET "/", steps: [ask, render]);
+    let pauses = |seed: u64| {
+        let mut job = job_of(&def, seed);
+        job.run(0, || 1);
+        let attempt = |number| {
+            let start = job.take_starts().pop()?;
+            assert_eq!((start.number, u32::from(start.attempt)), (number, number + 1));
+            job.complete(number, 2, Err(EffectError::new(Timeout, "no")));
+            Some(start.pause)
+        };
+        (0..5).map_while(attempt).collect::<Vec<_>>()
+    };
+    let (one, same, other) = (pauses(1), pauses(1), pauses(2));
+    assert_eq!((one.len(), one[0]), (4, std::time::Duration::ZERO));
+    assert!(one == same && one != other && one[1..].iter().any(|pause| !pause.is_zero()), "{one:?}");
 }

@@ -12,8 +12,8 @@
 //! ```
 //!
 //! A request ends in what its reply is to be: [`send`](RequestBuilder::send) takes any reply,
-//! [`json`](RequestBuilder::json) and its like only one that says 2xx. No redirect is followed and nothing is tried
-//! again: each request is an effect of its own, and recorded.
+//! [`json`](RequestBuilder::json) and its like only one that says 2xx. No redirect is followed, and nothing is tried
+//! again but by [`Effect::retry`](zerver_engine::Effect::retry): each request is an effect of its own, and recorded.
 
 mod body;
 mod client;

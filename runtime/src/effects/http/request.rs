@@ -1,5 +1,6 @@
 //! Requests to others, as data.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -58,6 +59,39 @@ impl EffectKind for Request {
     fn outcome(reply: &Reply) -> String {
         format!("{}, {} bytes", reply.status, reply.body.len())
     }
+
+    /// Host and port.
+    fn target(&self) -> Option<Cow<'_, str>> {
+        authority(&self.url)
+    }
+
+    /// Those of RFC 9110, section 9.2.2, and any with an `idempotency-key`.
+    fn is_idempotent(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
+            || self.headers.iter().any(|header| header.name == "idempotency-key")
+    }
+
+    fn is_temporary(reply: &Reply) -> bool {
+        matches!(reply.status, 408 | 429 | 502 | 503 | 504)
+    }
+}
+
+/// Host and port of a URL, in lower case; none of one that no client sends.
+fn authority(url: &str) -> Option<Cow<'_, str>> {
+    let (scheme, rest) = url.split_once("://")?;
+    let usual = if scheme.eq_ignore_ascii_case("https") { "443" } else { "80" };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let authority = &rest[..end];
+    if authority.is_empty() || authority.contains('@') {
+        return None;
+    }
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| is_port(port));
+    if has_port && !authority.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Some(Cow::Borrowed(authority));
+    }
+    let lower = authority.trim_end_matches(':').to_ascii_lowercase();
+    Some(Cow::Owned(if has_port { lower } else { format!("{lower}:{usual}") }))
 }
 
 /// What a request is called in a line and in an error.
@@ -191,7 +225,7 @@ impl RequestBuilder {
 
     fn end<T: Send + 'static>(
         self,
-        read: impl FnOnce(&str, &Reply) -> Result<T, Failure> + Send + 'static,
+        read: impl Fn(&str, &Reply) -> Result<T, Failure> + Send + 'static,
     ) -> Effect<T> {
         if let Some(failure) = self.invalid {
             return Effect::fail(failure);
@@ -205,5 +239,42 @@ impl RequestBuilder {
             Ok(reply) => read(&target, reply),
             Err(error) => Err(Failure::from_effect(Request::KIND, &error)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whom_a_request_asks_is_its_host_and_port() {
+        let check =
+            |url: &str, expected: Option<&str>| assert_eq!(authority(url).as_deref(), expected, "{url}");
+        check("http://idp.example.com:8080/verify?a=b:1", Some("idp.example.com:8080"));
+        check("http://idp.example.com/verify", Some("idp.example.com:80"));
+        check("https://IDP.example.com", Some("idp.example.com:443"));
+        check("HTTPS://IDP.example.com:443?x", Some("idp.example.com:443"));
+        check("https://[::1]/", Some("[::1]:443"));
+        check("https://[::1]:9", Some("[::1]:9"));
+        check("http://host:/", Some("host:80"));
+        check("http://user:password@host/", None);
+        check("http:///path", None);
+        check("nothing", None);
+        assert!(matches!(authority("http://host:1/"), Some(Cow::Borrowed(_))), "nothing is allocated");
+    }
+
+    #[test]
+    fn what_may_be_sent_again_is_what_http_says() {
+        let check = |method: &str, expected: bool| {
+            let request = super::super::request(method, "http://host/").request;
+            assert_eq!(request.is_idempotent(), expected, "{method}");
+        };
+        ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].iter().for_each(|method| check(method, true));
+        ["POST", "PATCH", "get", "QUERY"].iter().for_each(|method| check(method, false));
+        let keyed = super::super::post("http://host/").header("Idempotency-Key", "1").request;
+        assert!(keyed.is_idempotent());
+        let is_temporary = |status| Request::is_temporary(&Reply::new(status));
+        let temporary: Vec<_> = (100..600).filter(|&status| is_temporary(status)).collect();
+        assert_eq!(temporary, [408, 429, 502, 503, 504]);
     }
 }

@@ -132,6 +132,11 @@ impl EffectKind for Op {
             other => out.put(other),
         }
     }
+
+    /// All but an addition, and a put that tells whether it was the first.
+    fn is_idempotent(&self) -> bool {
+        !matches!(self, Self::Add { .. } | Self::PutIfAbsent { .. })
+    }
 }
 
 impl fmt::Display for Op {

@@ -137,9 +137,13 @@ fn effect_of(tree: &mut Tree<'_>, run: &Run, effect: &Effect, unit: Unit) {
     let last = effect.attempts.len();
     for (at, attempt) in effect.attempts.iter().enumerate() {
         let timeout = attempt.timeout_ns.map_or(String::new(), |ns| format!(" of {}", duration::show(ns)));
-        if last > 1 || matches!(attempt.end, zerver_replay::End::Err(_)) || !timeout.is_empty() {
+        let held = attempt.held_by.map_or(String::new(), |by| {
+            format!(", held {} by its {}", duration::show(attempt.held_ns), by.as_str())
+        });
+        let is_plain = timeout.is_empty() && held.is_empty();
+        if last > 1 || matches!(attempt.end, zerver_replay::End::Err(_)) || !is_plain {
             let text = format!(
-                "{} at {} took {}{timeout}: {}",
+                "{} at {} took {}{timeout}{held}: {}",
                 attempt.number,
                 unit.show(attempt.start_ns),
                 unit.show(attempt.duration_ns),

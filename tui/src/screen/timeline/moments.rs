@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use zerver_replay::Timeline;
-use zerver_trace::{Answer, Event, Recorded, Trace};
+use zerver_trace::{Answer, Event, HeldBy, Recorded, Trace};
 
 use super::waterfall::{Row, Subject};
 use crate::shared::Story;
@@ -132,7 +132,10 @@ impl<'t> Walk<'t> {
                     None => Subject::Run(run),
                 }
             }
-            Event::Asked { call, at_ns, .. } | Event::Answered { call, at_ns, .. } => {
+            Event::Asked { call, at_ns, .. }
+            | Event::Answered { call, at_ns, .. }
+            | Event::Held { call, at_ns, .. }
+            | Event::Begun { call, at_ns } => {
                 self.now_ns = *at_ns;
                 let place = self.calls.get(call).copied();
                 place.map_or(Subject::Request, |(run, effect)| Subject::Effect(run, effect))
@@ -202,6 +205,8 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
         | Event::Wrote { at_ns, .. }
         | Event::Asked { at_ns, .. }
         | Event::Answered { at_ns, .. }
+        | Event::Held { at_ns, .. }
+        | Event::Begun { at_ns, .. }
         | Event::Moved { at_ns, .. } => Some(*at_ns),
         Event::Yielded { .. } => None,
     }
@@ -239,6 +244,15 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
             format!("{} asks for {}{again}", step(*index), label(*call))
         }
+        Event::Held { call, by, .. } => {
+            let why = match by {
+                HeldBy::Pause => "pauses before it is tried again",
+                HeldBy::Request => "waits for others of the request",
+                HeldBy::Target => "waits for its target",
+            };
+            format!("{} {why}", label(*call))
+        }
+        Event::Begun { call, .. } => format!("{} begins", label(*call)),
         Event::Answered { call, answer, .. } => {
             let how = match answer {
                 Answer::Ok(_) => "has its answer".to_owned(),

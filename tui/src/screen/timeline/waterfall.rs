@@ -136,22 +136,21 @@ fn effect_row(story: &Story, run: usize, n: usize, effect: &Effect) -> Row {
         _ => None,
     };
     let is_blamed = effect.attempts.iter().any(|attempt| Some(attempt.call) == blamed);
-    let attempts = match effect.attempts.len() {
-        0 | 1 => String::new(),
-        n => format!("{n} attempts"),
-    };
     let last = effect.attempts.len().saturating_sub(1);
-    let span = |(at, attempt): (usize, &zerver_replay::Attempt)| {
+    let spans = |(at, attempt): (usize, &zerver_replay::Attempt)| {
         let spent = if at < last { Spent::Retry } else { Spent::Effect };
-        (spent, attempt.start_ns, attempt.start_ns.saturating_add(attempt.duration_ns))
+        let end_ns = attempt.start_ns.saturating_add(attempt.duration_ns);
+        let begun_ns = attempt.start_ns.saturating_add(attempt.held_ns).min(end_ns);
+        let held = (attempt.held_ns > 0).then_some((Spent::Queue, attempt.start_ns, begun_ns));
+        held.into_iter().chain([(spent, begun_ns, end_ns)])
     };
     Row {
         subject: Subject::Effect(run, n),
         at_ns: effect.start_ns,
         took_ns: effect.duration_ns,
-        spans: effect.attempts.iter().enumerate().map(span).collect(),
+        spans: effect.attempts.iter().enumerate().flat_map(spans).collect(),
         name: effect.label(),
-        outcome: joined([effect.end.to_string(), attempts, shown::wrote(&effect.wrote)]),
+        outcome: joined([effect.end.to_string(), effect.ways().join(", "), shown::wrote(&effect.wrote)]),
         is_bad: is_blamed || matches!(effect.end, End::Err(_)),
         is_unknown: matches!(effect.end, End::Unanswered),
     }
