@@ -9,7 +9,7 @@ use crate::timeline::sample::{US, flow, trace};
 const MS: u64 = 1_000 * US;
 
 fn machine() -> Machine {
-    Machine { cores: 1, workers: 1, low_workers: 1, settings: Scheduling::default() }
+    Machine { cores: 1, workers: 1, low_workers: 1, after_ns: 0, settings: Scheduling::default() }
 }
 
 fn ran(ready_ns: u64, at_ns: u64, cpu_ns: u64) -> Event<zerver_trace::Recorded> {
@@ -37,7 +37,7 @@ fn what_was_recorded_is_reproduced() {
     // Three at once on one worker: the second waits for the first, the third for both.
     let traces: Vec<_> = (0..3).map(|n| request("a", Class::Default, 0, n * MS, MS)).collect();
     let simulation = Simulation::of(&traces, &machine(), None);
-    assert!(simulation.is_close());
+    assert_eq!(simulation.reproduced(), Reproduced::Well);
     assert_eq!((simulation.requests, simulation.left_out, simulation.is_sampled), (3, 0, false));
     let Compared { recorded, simulated, changed, .. } = &simulation.all;
     assert_eq!(recorded, simulated);
@@ -58,7 +58,10 @@ fn more_workers_queue_less() {
 fn a_recording_of_another_machine_is_not_reproduced() {
     // Recorded on many workers: nobody waited.
     let traces: Vec<_> = (0..50).map(|_| request("a", Class::Default, 0, 0, 10 * MS)).collect();
-    assert!(!Simulation::of(&traces, &machine(), None).is_close());
+    let simulation = Simulation::of(&traces, &machine(), None);
+    let worst = simulation.worst().unwrap();
+    assert_eq!((worst.reproduced, worst.figure, worst.class.as_str()), (Reproduced::Poorly, "p99", "default"));
+    assert_eq!((worst.recorded, worst.simulated), (10 * MS + 2 * US, 500 * MS + 2 * US));
 }
 
 #[test]
@@ -69,7 +72,7 @@ fn waits_for_effects_are_no_queue_and_take_no_core() {
     traces[0].events.push(ran(11 * MS + US, 11 * MS + US, MS));
     traces[0].duration_ns = 12 * MS + 2 * US;
     let simulation = Simulation::of(&traces, &machine(), None);
-    assert!(simulation.is_close());
+    assert_eq!(simulation.reproduced(), Reproduced::Well);
     assert_eq!(simulation.flows[0].simulated.duration.p50_ns, 12 * MS + 2 * US);
     assert_eq!((simulation.flows[1].name.as_str(), simulation.all.simulated.queue.p99_ns), ("b", 0));
 }
@@ -83,7 +86,7 @@ fn what_ran_nothing_or_is_a_sample_is_said() {
     assert_eq!((simulation.requests, simulation.left_out, simulation.is_sampled), (1, 1, true));
     assert_eq!(simulation.classes.len(), 1);
     let nothing = Simulation::of(&[], &machine(), None);
-    assert!(nothing.is_close() && nothing.requests == 0);
+    assert_eq!((nothing.reproduced(), nothing.worst(), nothing.requests), (Reproduced::Well, None, 0));
 }
 
 #[test]

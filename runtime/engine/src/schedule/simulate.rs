@@ -14,10 +14,12 @@ use super::{Overruns, Ready, Refused, Scheduling, Ticket, Why};
 pub struct Machine {
     /// Cores that all workers share.
     pub cores: usize,
-    /// Ordinary workers, at least one. Each gets its requests in turn and keeps them.
+    /// Ordinary workers, at least one. Connections are dealt to them in turn.
     pub workers: usize,
     /// Workers of low priority, for batch; with none, batch runs on the ordinary ones after the others.
     pub low_workers: usize,
+    /// What an ordinary worker does after each turn besides steps, such as sending the answer, in nanoseconds.
+    pub after_ns: u64,
     /// The policy.
     pub settings: Scheduling,
 }
@@ -31,6 +33,8 @@ pub struct Load {
     pub class: Class,
     /// Its flow: a small number.
     pub flow: u16,
+    /// Its connection, numbered in the order in which they were opened.
+    pub connection: u32,
     /// What it does, in order.
     pub parts: Vec<Part>,
 }
@@ -63,6 +67,8 @@ pub struct Fate {
     pub shed: Option<Why>,
     /// Whether it was moved to a worker of low priority that its class does not run on.
     pub is_demoted: bool,
+    /// Whether another worker than that of its connection ran it.
+    pub is_stolen: bool,
     /// How often it ended. Anything but 1 is a bug.
     pub ends: u32,
 }
@@ -86,13 +92,20 @@ pub fn simulate(machine: &Machine, load: &[Load]) -> Simulated {
         run.stage.pass(at_ns - run.now_ns);
         run.now_ns = at_ns;
         while let Some((lane, job)) = run.stage.take_finished() {
-            run.step_ended(lane, job);
+            match job {
+                Some(job) => run.step_ended(lane, job),
+                None => run.dispatch(run.home_of(lane)),
+            }
         }
-        while let Some(&Reverse((at_ns, job))) = run.agenda.peek()
+        while let Some(&Reverse((at_ns, job, due))) = run.agenda.peek()
             && at_ns <= run.now_ns
         {
             run.agenda.pop();
-            if run.jobs[job].has_come { run.wait_ended(job) } else { run.arrive(job) }
+            match due {
+                Due::Arrives => run.arrive(job),
+                Due::GoesOn => run.enter_again(job, run.jobs[job].home),
+                Due::MayBeLate { ticket, is_last } => run.look_after(job, ticket, is_last),
+            }
         }
     }
     run.simulated
@@ -102,16 +115,27 @@ struct Run<'l> {
     machine: &'l Machine,
     load: &'l [Load],
     now_ns: u64,
-    /// When which request arrives, or has waited for its effects.
-    agenda: BinaryHeap<Reverse<(u64, usize)>>,
+    /// What comes at its time.
+    agenda: BinaryHeap<Reverse<(u64, usize, Due)>>,
     stage: Stage,
     /// One for each ordinary worker, and one for all of low priority.
     homes: Vec<Home>,
     /// Until when each flow is to run at low priority.
     low_until_ns: Vec<u64>,
     jobs: Vec<Job>,
-    next_home: usize,
     simulated: Simulated,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Arrives,
+    /// Its effects have ended.
+    GoesOn,
+    /// It waits at low priority: the worker of its connection looks after it.
+    MayBeLate {
+        ticket: Ticket,
+        is_last: bool,
+    },
 }
 
 struct Home {
@@ -122,7 +146,6 @@ struct Home {
 
 #[derive(Clone, Default)]
 struct Job {
-    has_come: bool,
     home: usize,
     /// The part that comes next, or runs.
     part: usize,
@@ -144,19 +167,18 @@ impl<'l> Run<'l> {
             machine,
             load,
             now_ns: 0,
-            agenda: load.iter().enumerate().map(|(job, load)| Reverse((load.at_ns, job))).collect(),
+            agenda: load.iter().enumerate().map(|(job, load)| Reverse((load.at_ns, job, Due::Arrives))).collect(),
             stage: Stage::new(machine.cores, workers, machine.low_workers),
             homes: (0..=workers).map(|_| home()).collect(),
             low_until_ns: vec![0; flows],
             jobs: vec![Job::default(); load.len()],
-            next_home: 0,
             simulated: Simulated { fates: vec![Fate::default(); load.len()], ..Simulated::default() },
         }
     }
 
     fn next_ns(&self) -> Option<u64> {
         let end = self.stage.next_end_ns().map(|ns| self.now_ns.saturating_add(ns));
-        let due = self.agenda.peek().map(|Reverse((at_ns, _))| (*at_ns).max(self.now_ns));
+        let due = self.agenda.peek().map(|Reverse((at_ns, ..))| (*at_ns).max(self.now_ns));
         [end, due].into_iter().flatten().min()
     }
 
@@ -165,18 +187,32 @@ impl<'l> Run<'l> {
     }
 
     fn arrive(&mut self, job: usize) {
-        let Load { class, flow, .. } = self.load[job];
+        let Load { class, flow, connection, .. } = self.load[job];
         let is_slow = self.low_until_ns[usize::from(flow)] > self.now_ns;
         let is_low = self.machine.low_workers > 0 && (class == Class::Batch || is_slow);
-        self.jobs[job].has_come = true;
         self.jobs[job].ready_ns = self.now_ns;
         self.simulated.fates[job].is_demoted = is_low && class != Class::Batch;
         if is_low {
             return self.enter(job, self.low());
         }
-        self.next_home = (self.next_home + 1) % self.low();
-        self.homes[self.next_home].overruns.begin(flow);
-        self.enter(job, self.next_home);
+        let home = connection as usize % self.low();
+        self.homes[home].overruns.begin(flow);
+        let would_wait = !self.stage.is_idle(home) || !self.homes[home].ready.is_empty();
+        match self.idle_home().filter(|_| would_wait) {
+            Some(peer) => self.give(job, peer),
+            None => self.enter(job, home),
+        }
+    }
+
+    /// An ordinary worker that has nothing to do.
+    fn idle_home(&self) -> Option<usize> {
+        (0..self.low()).find(|&home| self.stage.is_idle(home) && self.homes[home].ready.is_empty())
+    }
+
+    /// Another worker takes one that has run no step. It goes no further.
+    fn give(&mut self, job: usize, peer: usize) {
+        self.simulated.fates[job].is_stolen = true;
+        self.wait(job, peer);
     }
 
     /// A new one comes to a worker.
@@ -186,9 +222,28 @@ impl<'l> Run<'l> {
         match self.homes[home].ready.enter(class, flow, self.now_ns) {
             Ok(ticket) => {
                 self.homes[home].waiting.insert(ticket, job);
+                if home == self.low() {
+                    let set = self.machine.settings.batch;
+                    for (ns, is_last) in [(set.target_ns, false), (set.interval_ns, true)] {
+                        let at_ns = self.now_ns.saturating_add(ns);
+                        self.agenda.push(Reverse((at_ns, job, Due::MayBeLate { ticket, is_last })));
+                    }
+                }
                 self.dispatch(home);
             }
             Err(refused) => self.refuse(job, refused),
+        }
+    }
+
+    /// Where low priority gets no core, the worker of its connection sends it away.
+    fn look_after(&mut self, job: usize, ticket: Ticket, is_last: bool) {
+        let low = self.low();
+        let Home { ready, waiting, .. } = &mut self.homes[low];
+        let busy_ns = ready.busy_ns(Class::Batch, self.now_ns);
+        let is_burst = !is_last && busy_ns < self.machine.settings.batch.interval_ns;
+        if !is_burst && waiting.remove(&ticket).is_some() {
+            ready.leave(ticket, self.now_ns);
+            self.refuse(job, Refused { class: Class::Batch, why: Why::Late });
         }
     }
 
@@ -205,16 +260,16 @@ impl<'l> Run<'l> {
 
     /// One that has run before waits for its turn.
     fn enter_again(&mut self, job: usize, home: usize) {
-        self.jobs[job].home = home;
         self.jobs[job].ready_ns = self.now_ns;
+        self.wait(job, home);
+    }
+
+    fn wait(&mut self, job: usize, home: usize) {
+        self.jobs[job].home = home;
         let (class, flow) = (self.class(job), self.load[job].flow);
         let ticket = self.homes[home].ready.enter_again(class, flow, self.now_ns);
         self.homes[home].waiting.insert(ticket, job);
         self.dispatch(home);
-    }
-
-    fn wait_ended(&mut self, job: usize) {
-        self.enter_again(job, self.jobs[job].home);
     }
 
     /// Gives the workers of a home something to do.
@@ -234,6 +289,20 @@ impl<'l> Run<'l> {
                 Err(refused) => self.refuse(job, refused),
             }
         }
+        while home != self.low()
+            && self.homes[home].ready.has_new()
+            && let Some(peer) = self.idle_home()
+            && let Some(ticket) = self.homes[home].ready.steal(self.now_ns)
+        {
+            if let Some(job) = self.homes[home].waiting.remove(&ticket) {
+                self.give(job, peer);
+            }
+        }
+    }
+
+    /// Of an ordinary worker its own, else that of those of low priority.
+    fn home_of(&self, lane: usize) -> usize {
+        lane.min(self.low())
     }
 
     fn idle_lane(&self, home: usize) -> Option<usize> {
@@ -244,12 +313,23 @@ impl<'l> Run<'l> {
     /// The next part of one that has its turn; the worker is free afterwards unless it is a step.
     fn go_on(&mut self, lane: usize, job: usize) {
         match self.load[job].parts.get(self.jobs[job].part) {
-            None => self.end(job, None),
-            Some(Part::Step { ns, .. }) => self.stage.start(lane, job, *ns),
+            None => {
+                self.end(job, None);
+                self.rest(lane);
+            }
+            Some(Part::Step { ns, .. }) => self.stage.start(lane, Some(job), *ns),
             Some(Part::Wait { ns }) => {
                 self.jobs[job].part += 1;
-                self.agenda.push(Reverse((self.now_ns.saturating_add(*ns), job)));
+                self.agenda.push(Reverse((self.now_ns.saturating_add(*ns), job, Due::GoesOn)));
+                self.rest(lane);
             }
+        }
+    }
+
+    /// What a worker does after a turn besides steps.
+    fn rest(&mut self, lane: usize) {
+        if lane < self.low() && self.machine.after_ns > 0 {
+            self.stage.start(lane, None, self.machine.after_ns);
         }
     }
 

@@ -17,7 +17,8 @@ pub(super) struct Stage {
 
 #[derive(Debug)]
 struct Running {
-    job: usize,
+    /// None where a worker is busy with something else.
+    job: Option<usize>,
     /// In thousandths of nanoseconds.
     left: u64,
 }
@@ -32,7 +33,7 @@ impl Stage {
         self.lanes[lane].is_none()
     }
 
-    pub(super) fn start(&mut self, lane: usize, job: usize, ns: u64) {
+    pub(super) fn start(&mut self, lane: usize, job: Option<usize>, ns: u64) {
         self.lanes[lane] = Some(Running { job, left: ns.saturating_mul(FULL) });
     }
 
@@ -57,7 +58,7 @@ impl Stage {
     }
 
     /// One that has finished: its lane and its job.
-    pub(super) fn take_finished(&mut self) -> Option<(usize, usize)> {
+    pub(super) fn take_finished(&mut self) -> Option<(usize, Option<usize>)> {
         let lane = self.lanes.iter().position(|running| matches!(running, Some(Running { left: 0, .. })))?;
         self.lanes[lane].take().map(|running| (lane, running.job))
     }
@@ -71,9 +72,15 @@ impl Stage {
         let (ordinary, low) = self.lanes.split_at(self.low_from);
         let count = |lanes: &[Option<Running>]| lanes.iter().flatten().count() as u64;
         let (ordinary, low) = (count(ordinary), count(low));
-        let all = FULL.saturating_mul(self.cores);
-        let each = (all / ordinary.max(1)).clamp(1, FULL);
-        let left = all.saturating_sub(each * ordinary);
-        (each, (left / low.max(1)).clamp(LEFT_OVER, FULL))
+        core_rates(self.cores, ordinary, low)
     }
+}
+
+/// How fast each of so many ordinary threads goes that share so many cores, and each of so many of low priority, in
+/// thousandths of a core.
+pub fn core_rates(cores: u64, ordinary: u64, low: u64) -> (u64, u64) {
+    let all = FULL.saturating_mul(cores.max(1));
+    let each = (all / ordinary.max(1)).clamp(1, FULL);
+    let left = all.saturating_sub(each.saturating_mul(ordinary));
+    (each, (left / low.max(1)).clamp(LEFT_OVER, FULL))
 }
