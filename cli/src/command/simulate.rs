@@ -37,7 +37,12 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
     if output.is_json {
         let reproduced = simulation.reproduced();
         let (close, worst) = (reproduced == Reproduced::Well, simulation.worst());
-        output.json(&Document { reproduced: close, reproduction: reproduced, worst, simulation: &simulation })?;
+        output.json(&Document {
+            reproduced: close,
+            reproduction: reproduced,
+            worst,
+            simulation: &simulation,
+        })?;
     } else if simulation.requests == 0 {
         output.note(&format!("no such requests that ran a step in {}", place::shown(&dir)));
         return Ok(Done::Fine);
@@ -51,7 +56,7 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
 /// This machine, with a service as it is if nothing is said.
 fn here() -> Machine {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Machine { cores, workers: cores, low_workers: cores, after_ns: 0, settings: Scheduling::default() }
+    Machine { cores, workers: cores, low_workers: cores, settings: Scheduling::default() }
 }
 
 fn assign(machine: &mut Machine, assignments: &[(String, String)]) -> Result<(), Trouble> {
@@ -109,7 +114,7 @@ mod tests {
 
     fn set(name: &str, value: &str) -> Result<Machine, String> {
         let settings = Scheduling::default();
-        let mut machine = Machine { cores: 2, workers: 2, low_workers: 2, after_ns: 0, settings };
+        let mut machine = Machine { cores: 2, workers: 2, low_workers: 2, settings };
         let result = assign(&mut machine, &[(name.to_owned(), value.to_owned())]);
         result.map(|()| machine).map_err(|trouble| [vec![trouble.what], trouble.hints].concat().join("; "))
     }

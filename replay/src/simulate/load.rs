@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use zerver_engine::{Load, LoadPart, Machine};
 use zerver_trace::{Class, Event, Outcome, Trace};
 
-use super::cores::{Ran, after_ns, had_ns};
+use super::cores::{Ran, came_ns, needs};
 
 /// What was recorded, as far as a scheduler can see.
 pub(super) struct Recording {
@@ -15,8 +15,6 @@ pub(super) struct Recording {
     pub(super) left_out: usize,
     /// How many were sent away. Their work is not known: it is that of others of their flow.
     pub(super) borrowed: usize,
-    /// What a worker did after each turn besides steps, in nanoseconds.
-    pub(super) after_ns: u64,
 }
 
 /// A recorded request.
@@ -33,8 +31,6 @@ pub(super) struct Recorded {
     pub(super) is_demoted: bool,
     /// Its steps, in the order of the load's.
     ran: Vec<Ran>,
-    /// Which of them had to wait.
-    waited: Vec<Ran>,
 }
 
 /// The requests that a scheduler had to do with on this machine.
@@ -53,16 +49,22 @@ pub(super) fn load(traces: &[Trace], recorded_on: &Machine) -> Recording {
         .collect();
     requests.sort_by_key(|recorded| recorded.load.at_ns);
     let steps: Vec<Ran> = requests.iter().flat_map(|recorded| recorded.ran.iter().copied()).collect();
-    let waited: Vec<Ran> = requests.iter().flat_map(|recorded| recorded.waited.iter().copied()).collect();
-    let mut had = had_ns(recorded_on.cores, &steps).into_iter();
+    let mut needs = needs(recorded_on.cores, &steps).into_iter();
     for part in requests.iter_mut().flat_map(|recorded| &mut recorded.load.parts) {
-        if let LoadPart::Step { ns, .. } = part {
-            *ns = had.next().unwrap_or(*ns);
+        if let LoadPart::Step { before_ns, ns, .. } = part
+            && let Some(needs) = needs.next()
+        {
+            (*before_ns, *ns) = (needs.before_ns, needs.ns);
         }
     }
+    let read: Vec<u64> = requests.iter().map(|recorded| recorded.load.at_ns).collect();
+    for (recorded, came_ns) in std::iter::zip(&mut requests, came_ns(&read, &steps)) {
+        recorded.load.at_ns = came_ns;
+    }
+    requests.sort_by_key(|recorded| recorded.load.at_ns);
     let borrowed = borrow(&mut requests);
     let left_out = traces.len() - requests.len();
-    Recording { requests, left_out, borrowed, after_ns: after_ns(&waited, &steps) }
+    Recording { requests, left_out, borrowed }
 }
 
 /// Gives those that were sent away the work of the one of their flow that was served before them, or else of the first
@@ -99,7 +101,7 @@ impl<'n> Numbers<'n> {
 /// None of one that ran no step, unless the scheduler sent it away.
 fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) -> Option<Recorded> {
     let mut parts = Vec::new();
-    let (mut ran, mut waited) = (Vec::new(), Vec::new());
+    let mut ran = Vec::new();
     let (mut queue_ns, mut received_ns, mut first_ns, mut end_ns) = (0, None, None, 0_u64);
     let (mut class, mut is_demoted) = (trace.class, false);
     for event in &trace.events {
@@ -121,15 +123,12 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
             Some(_) if ready_ns > end_ns => parts.push(LoadPart::Wait { ns: ready_ns - end_ns }),
             Some(_) => {}
         }
-        parts.push(LoadPart::Step { step, ns: cpu_ns });
+        parts.push(LoadPart::Step { step, before_ns: 0, ns: cpu_ns });
         queue_ns = u64::saturating_add(queue_ns, at_ns.saturating_sub(ready_ns));
         end_ns = end_ns.max(at_ns.saturating_add(cpu_ns));
-        let began_ns = began_ns.saturating_add(at_ns);
-        let is_low = has_low && class == Class::Batch;
-        ran.push(Ran { at_ns: began_ns, end_ns: began_ns.saturating_add(cpu_ns), is_low });
-        if at_ns > ready_ns {
-            waited.extend(ran.last());
-        }
+        let on_clock = |ns: u64| began_ns.saturating_add(ns);
+        let (ready_ns, at_ns, end_ns) = (on_clock(ready_ns), on_clock(at_ns), on_clock(end_ns));
+        ran.push(Ran { ready_ns, at_ns, end_ns, is_low: has_low && class == Class::Batch });
     }
     // One that others answered before the scheduler had it has not been received by a flow.
     let is_shed = ran.is_empty() && matches!(trace.outcome, Outcome::Rejected { .. });
@@ -147,6 +146,5 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
         is_shed,
         is_demoted,
         ran,
-        waited,
     })
 }

@@ -18,8 +18,6 @@ pub struct Simulation {
     /// How many of them were sent away when they were recorded. What they would have done is not known: what the one of
     /// their flow did that was served before them is taken instead.
     pub borrowed: usize,
-    /// What an ordinary worker did after each turn besides steps, as far as the recording shows it, in nanoseconds.
-    pub after_ns: u64,
     /// Whether the recording is only a share of the traffic, so that the real load was higher.
     pub is_sampled: bool,
     /// From the first arrival to the last, in nanoseconds.
@@ -89,7 +87,7 @@ const QUEUED_NS: u64 = 100_000;
 impl Simulation {
     /// Simulates these requests on the machine that they were recorded on, and on another one.
     pub fn of(traces: &[Trace], recorded_on: &Machine, changed: Option<&Machine>) -> Self {
-        let Recording { requests: recorded, left_out, borrowed, after_ns } = load(traces, recorded_on);
+        let Recording { requests: recorded, left_out, borrowed } = load(traces, recorded_on);
         let ones: Vec<One> = recorded
             .iter()
             .map(|r| One {
@@ -100,9 +98,8 @@ impl Simulation {
                 is_stolen: false,
             })
             .collect();
-        let on = |machine: &Machine| on(&Machine { after_ns, ..machine.clone() }, &recorded);
-        let simulated = on(recorded_on);
-        let changed = changed.map(on);
+        let simulated = on(recorded_on, &recorded);
+        let changed = changed.map(|machine| on(machine, &recorded));
         let group = |name: &str, among: &dyn Fn(&Recorded) -> bool| {
             let of = |ones: &[One]| {
                 let among = std::iter::zip(&recorded, ones).filter(|(recorded, _)| among(recorded));
@@ -122,7 +119,6 @@ impl Simulation {
             requests: recorded.len(),
             left_out,
             borrowed,
-            after_ns,
             is_sampled: traces.iter().any(|trace| trace.kept != Kept::All),
             span_ns: recorded.last().map_or(0, at) - recorded.first().map_or(0, at),
             all: group("all", &|_| true),
@@ -139,7 +135,7 @@ fn on(machine: &Machine, recorded: &[Recorded]) -> Vec<One> {
     let load: Vec<_> = recorded.iter().map(|recorded| recorded.load.clone()).collect();
     let Simulated { fates, .. } = simulate(machine, &load);
     let one = |(recorded, fate): (&Recorded, &zerver_engine::Fate)| One {
-        duration_ns: recorded.around_ns.saturating_add(fate.end_ns.saturating_sub(recorded.load.at_ns)),
+        duration_ns: recorded.around_ns.saturating_add(fate.end_ns.saturating_sub(fate.read_ns)),
         queue_ns: fate.queue_ns,
         is_shed: fate.shed.is_some(),
         is_demoted: fate.is_demoted,

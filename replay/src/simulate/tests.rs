@@ -9,7 +9,7 @@ use crate::timeline::sample::{US, flow, trace};
 const MS: u64 = 1_000 * US;
 
 fn machine() -> Machine {
-    Machine { cores: 1, workers: 1, low_workers: 1, after_ns: 0, settings: Scheduling::default() }
+    Machine { cores: 1, workers: 1, low_workers: 1, settings: Scheduling::default() }
 }
 
 fn ran(ready_ns: u64, at_ns: u64, cpu_ns: u64) -> Event<zerver_trace::Recorded> {
@@ -60,7 +60,10 @@ fn a_recording_of_another_machine_is_not_reproduced() {
     let traces: Vec<_> = (0..50).map(|_| request("a", Class::Default, 0, 0, 10 * MS)).collect();
     let simulation = Simulation::of(&traces, &machine(), None);
     let worst = simulation.worst().unwrap();
-    assert_eq!((worst.reproduced, worst.figure, worst.class.as_str()), (Reproduced::Poorly, "p99", "default"));
+    assert_eq!(
+        (worst.reproduced, worst.figure, worst.class.as_str()),
+        (Reproduced::Poorly, "p99", "default")
+    );
     assert_eq!((worst.recorded, worst.simulated), (10 * MS + 2 * US, 500 * MS + 2 * US));
 }
 

@@ -158,6 +158,11 @@ impl Turns {
         if has_turn {
             self.is_given.set(false);
         }
+        if ran_ns >= nanos(BEHIND) {
+            // Whoever was read together with it waits for a turn.
+            self.is_behind.set(true);
+            self.measure.notify_one();
+        }
         if has_turn || !self.is_empty.get() {
             self.with(|ready| ready.ran(class, flow, ran_ns));
             let unseen_ns = self.zero.elapsed_ns().saturating_sub(self.looked_ns.get());

@@ -80,7 +80,11 @@ impl Queue {
         if state.is_empty() {
             self.turns.push_back(flow);
         }
-        if is_new { state.new.push_back(entry) } else { state.begun.push_back(entry) }
+        if is_new {
+            state.new.push_back(entry)
+        } else {
+            state.begun.push_back(entry)
+        }
         self.len += 1;
     }
 

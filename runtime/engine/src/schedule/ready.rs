@@ -2,9 +2,9 @@
 
 use zerver_trace::Class;
 
+use super::Scheduling;
 use super::queue::{Entry, Order, Queue};
 use super::settings::CLASSES;
-use super::Scheduling;
 
 /// A class that was passed over saves up no more than so many of its quanta.
 const SAVED_QUANTA: u64 = 4;
@@ -204,7 +204,8 @@ impl Ready {
     /// Once somebody has waited for half of the target, those go first who have not waited yet: most are served at once,
     /// and a queue that is over soon serves the others after them. Nobody waits for batch, so it keeps its order.
     fn order(&self, class: Class, now_ns: u64) -> Order {
-        let is_slow = self.queues[class as usize].oldest_ns(now_ns) > self.settings.class(class).target_ns / 2;
+        let is_slow =
+            self.queues[class as usize].oldest_ns(now_ns) > self.settings.class(class).target_ns / 2;
         if is_slow && class != Class::Batch { Order::Newest } else { Order::Oldest }
     }
 

@@ -2,7 +2,7 @@
 //! [`Ready`] and [`Overruns`] decide as under real workers. The same load gives the same fates.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use zerver_trace::Class;
 
@@ -18,8 +18,6 @@ pub struct Machine {
     pub workers: usize,
     /// Workers of low priority, for batch; with none, batch runs on the ordinary ones after the others.
     pub low_workers: usize,
-    /// What an ordinary worker does after each turn besides steps, such as sending the answer, in nanoseconds.
-    pub after_ns: u64,
     /// The policy.
     pub settings: Scheduling,
 }
@@ -27,7 +25,7 @@ pub struct Machine {
 /// One request of a load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Load {
-    /// When it could first run, in nanoseconds.
+    /// When it is there for its worker to be read, in nanoseconds.
     pub at_ns: u64,
     /// Its class.
     pub class: Class,
@@ -46,6 +44,8 @@ pub enum Part {
     Step {
         /// Its position in the flow.
         step: u16,
+        /// How long its worker takes to come to it once it has its turn, in nanoseconds of a core. It waits meanwhile.
+        before_ns: u64,
         /// How long, in nanoseconds of a core.
         ns: u64,
     },
@@ -59,6 +59,8 @@ pub enum Part {
 /// What became of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fate {
+    /// When its worker had read it, in nanoseconds on the clock of the load.
+    pub read_ns: u64,
     /// How long it could have run and did not, in nanoseconds.
     pub queue_ns: u64,
     /// When it ended, in nanoseconds on the clock of the load.
@@ -84,6 +86,9 @@ pub struct Simulated {
     pub low_busy_ns: u64,
 }
 
+/// Who takes longer to come round lets those who come wait for a turn, as a real worker does.
+const BEHIND_NS: u64 = 1_000_000;
+
 /// Runs a load.
 pub fn simulate(machine: &Machine, load: &[Load]) -> Simulated {
     let mut run = Run::new(machine, load);
@@ -92,10 +97,7 @@ pub fn simulate(machine: &Machine, load: &[Load]) -> Simulated {
         run.stage.pass(at_ns - run.now_ns);
         run.now_ns = at_ns;
         while let Some((lane, job)) = run.stage.take_finished() {
-            match job {
-                Some(job) => run.step_ended(lane, job),
-                None => run.dispatch(run.home_of(lane)),
-            }
+            run.step_ended(lane, job);
         }
         while let Some(&Reverse((at_ns, job, due))) = run.agenda.peek()
             && at_ns <= run.now_ns
@@ -139,6 +141,13 @@ enum Due {
 }
 
 struct Home {
+    /// What is there to be read.
+    sockets: VecDeque<usize>,
+    /// So many of them it runs one by one as it reads them, before it looks again.
+    at_once: usize,
+    /// When it last looked, and whether it takes long to come round.
+    looked_ns: u64,
+    is_behind: bool,
     ready: Ready,
     overruns: Overruns,
     waiting: BTreeMap<Ticket, usize>,
@@ -159,6 +168,10 @@ impl<'l> Run<'l> {
         let workers = machine.workers.max(1);
         let flows = load.iter().map(|load| usize::from(load.flow) + 1).max().unwrap_or(0);
         let home = || Home {
+            sockets: VecDeque::new(),
+            at_once: 0,
+            looked_ns: 0,
+            is_behind: false,
             ready: Ready::new(machine.settings.clone()),
             overruns: Overruns::new(&machine.settings, flows),
             waiting: BTreeMap::new(),
@@ -167,7 +180,11 @@ impl<'l> Run<'l> {
             machine,
             load,
             now_ns: 0,
-            agenda: load.iter().enumerate().map(|(job, load)| Reverse((load.at_ns, job, Due::Arrives))).collect(),
+            agenda: load
+                .iter()
+                .enumerate()
+                .map(|(job, load)| Reverse((load.at_ns, job, Due::Arrives)))
+                .collect(),
             stage: Stage::new(machine.cores, workers, machine.low_workers),
             homes: (0..=workers).map(|_| home()).collect(),
             low_until_ns: vec![0; flows],
@@ -186,27 +203,59 @@ impl<'l> Run<'l> {
         self.homes.len() - 1
     }
 
+    /// It is there; its worker reads it when it next looks.
     fn arrive(&mut self, job: usize) {
-        let Load { class, flow, connection, .. } = self.load[job];
+        let home = self.load[job].connection as usize % self.low();
+        self.homes[home].sockets.push_back(job);
+        if self.is_idle(home) && self.homes[home].sockets.len() == 1 {
+            (self.homes[home].looked_ns, self.homes[home].is_behind) = (self.now_ns, false);
+        }
+        self.dispatch(home);
+    }
+
+    /// Reads what is there. A worker that is calm runs one by one as it reads them; else all wait for a turn.
+    fn look(&mut self, home: usize) {
+        let now_ns = self.now_ns;
+        let state = &mut self.homes[home];
+        if state.at_once == 0 {
+            state.is_behind = now_ns.saturating_sub(state.looked_ns) >= BEHIND_NS;
+            state.looked_ns = now_ns;
+            state.at_once = state.sockets.len();
+        }
+        let is_calm = !state.is_behind && state.ready.is_empty();
+        let many = if is_calm { state.at_once.min(1) } else { state.at_once };
+        state.at_once -= many;
+        let read: Vec<usize> = state.sockets.drain(..many).collect();
+        for job in read {
+            self.read(job, home);
+        }
+    }
+
+    fn read(&mut self, job: usize, home: usize) {
+        let Load { class, flow, .. } = self.load[job];
         let is_slow = self.low_until_ns[usize::from(flow)] > self.now_ns;
         let is_low = self.machine.low_workers > 0 && (class == Class::Batch || is_slow);
         self.jobs[job].ready_ns = self.now_ns;
-        self.simulated.fates[job].is_demoted = is_low && class != Class::Batch;
+        let fate = &mut self.simulated.fates[job];
+        (fate.read_ns, fate.is_demoted) = (self.now_ns, is_low && class != Class::Batch);
         if is_low {
             return self.enter(job, self.low());
         }
-        let home = connection as usize % self.low();
         self.homes[home].overruns.begin(flow);
-        let would_wait = !self.stage.is_idle(home) || !self.homes[home].ready.is_empty();
-        match self.idle_home().filter(|_| would_wait) {
+        let would_wait = !self.homes[home].ready.is_empty();
+        match self.idle_home().filter(|&peer| would_wait && peer != home) {
             Some(peer) => self.give(job, peer),
             None => self.enter(job, home),
         }
     }
 
+    fn is_idle(&self, home: usize) -> bool {
+        self.stage.is_idle(home) && self.homes[home].ready.is_empty()
+    }
+
     /// An ordinary worker that has nothing to do.
     fn idle_home(&self) -> Option<usize> {
-        (0..self.low()).find(|&home| self.stage.is_idle(home) && self.homes[home].ready.is_empty())
+        (0..self.low()).find(|&home| self.is_idle(home) && self.homes[home].sockets.is_empty())
     }
 
     /// Another worker takes one that has run no step. It goes no further.
@@ -228,8 +277,8 @@ impl<'l> Run<'l> {
                         let at_ns = self.now_ns.saturating_add(ns);
                         self.agenda.push(Reverse((at_ns, job, Due::MayBeLate { ticket, is_last })));
                     }
+                    self.dispatch(home);
                 }
-                self.dispatch(home);
             }
             Err(refused) => self.refuse(job, refused),
         }
@@ -274,9 +323,13 @@ impl<'l> Run<'l> {
 
     /// Gives the workers of a home something to do.
     fn dispatch(&mut self, home: usize) {
-        while let Some(lane) = self.idle_lane(home)
-            && let Some(turn) = self.homes[home].ready.next(self.now_ns)
-        {
+        while let Some(lane) = self.idle_lane(home) {
+            if home != self.low() {
+                self.look(home);
+            }
+            let Some(turn) = self.homes[home].ready.next(self.now_ns) else {
+                if self.homes[home].sockets.is_empty() { break } else { continue }
+            };
             let Some(job) = self.homes[home].waiting.remove(&turn.ticket) else { continue };
             match turn.goes {
                 Ok(()) => {
@@ -300,11 +353,6 @@ impl<'l> Run<'l> {
         }
     }
 
-    /// Of an ordinary worker its own, else that of those of low priority.
-    fn home_of(&self, lane: usize) -> usize {
-        lane.min(self.low())
-    }
-
     fn idle_lane(&self, home: usize) -> Option<usize> {
         let lanes = if home == self.low() { home..home + self.machine.low_workers } else { home..home + 1 };
         lanes.into_iter().find(|&lane| self.stage.is_idle(lane))
@@ -313,32 +361,26 @@ impl<'l> Run<'l> {
     /// The next part of one that has its turn; the worker is free afterwards unless it is a step.
     fn go_on(&mut self, lane: usize, job: usize) {
         match self.load[job].parts.get(self.jobs[job].part) {
-            None => {
-                self.end(job, None);
-                self.rest(lane);
+            None => self.end(job, None),
+            Some(Part::Step { before_ns, ns, .. }) => {
+                let fate = &mut self.simulated.fates[job];
+                fate.queue_ns = fate.queue_ns.saturating_add(*before_ns);
+                self.stage.start(lane, job, before_ns.saturating_add(*ns));
             }
-            Some(Part::Step { ns, .. }) => self.stage.start(lane, Some(job), *ns),
             Some(Part::Wait { ns }) => {
                 self.jobs[job].part += 1;
                 self.agenda.push(Reverse((self.now_ns.saturating_add(*ns), job, Due::GoesOn)));
-                self.rest(lane);
             }
-        }
-    }
-
-    /// What a worker does after a turn besides steps.
-    fn rest(&mut self, lane: usize) {
-        if lane < self.low() && self.machine.after_ns > 0 {
-            self.stage.start(lane, None, self.machine.after_ns);
         }
     }
 
     fn step_ended(&mut self, lane: usize, job: usize) {
         let (class, flow, home) = (self.class(job), self.load[job].flow, self.jobs[job].home);
-        if let Some(Part::Step { step, ns }) = self.load[job].parts.get(self.jobs[job].part).copied() {
+        if let Some(Part::Step { step, ns, .. }) = self.load[job].parts.get(self.jobs[job].part).copied() {
             self.jobs[job].part += 1;
             self.jobs[job].turn_ns = self.jobs[job].turn_ns.saturating_add(ns);
             self.homes[home].ready.ran(class, flow, ns);
+            self.homes[home].is_behind |= self.jobs[job].turn_ns >= BEHIND_NS;
             if home == self.low() {
                 self.simulated.low_busy_ns = self.simulated.low_busy_ns.saturating_add(ns);
             } else {

@@ -17,8 +17,7 @@ pub(super) struct Stage {
 
 #[derive(Debug)]
 struct Running {
-    /// None where a worker is busy with something else.
-    job: Option<usize>,
+    job: usize,
     /// In thousandths of nanoseconds.
     left: u64,
 }
@@ -33,7 +32,7 @@ impl Stage {
         self.lanes[lane].is_none()
     }
 
-    pub(super) fn start(&mut self, lane: usize, job: Option<usize>, ns: u64) {
+    pub(super) fn start(&mut self, lane: usize, job: usize, ns: u64) {
         self.lanes[lane] = Some(Running { job, left: ns.saturating_mul(FULL) });
     }
 
@@ -58,7 +57,7 @@ impl Stage {
     }
 
     /// One that has finished: its lane and its job.
-    pub(super) fn take_finished(&mut self) -> Option<(usize, Option<usize>)> {
+    pub(super) fn take_finished(&mut self) -> Option<(usize, usize)> {
         let lane = self.lanes.iter().position(|running| matches!(running, Some(Running { left: 0, .. })))?;
         self.lanes[lane].take().map(|running| (lane, running.job))
     }

@@ -13,12 +13,12 @@ const US: u64 = 1_000;
 const MS: u64 = 1_000 * US;
 
 fn machine(workers: usize, low_workers: usize) -> Machine {
-    Machine { cores: workers, workers, low_workers, after_ns: 0, settings: Scheduling::default() }
+    Machine { cores: workers, workers, low_workers, settings: Scheduling::default() }
 }
 
 /// A request of one step.
 fn one(at_ns: u64, class: Class, flow: u16, ns: u64) -> Load {
-    Load { at_ns, class, flow, connection: 0, parts: vec![Part::Step { step: 0, ns }] }
+    Load { at_ns, class, flow, connection: 0, parts: vec![Part::Step { step: 0, before_ns: 0, ns }] }
 }
 
 fn ready(change: impl FnOnce(&mut Scheduling)) -> Ready {
@@ -52,10 +52,13 @@ fn an_interactive_request_among_a_thousand_of_batch_finishes_first() {
         machine.settings.batch.interval_ns = u64::MAX;
         let fates = simulate(&machine, &load).fates;
         let interactive = fates[1000];
-        // Without workers of low priority it waits for the step that runs, and with them for nothing.
+        // Without workers of low priority it is read after the step that runs, and goes first then.
         let first = fates[..1000].iter().map(|fate| fate.end_ns).min().unwrap();
         assert!(fates.iter().all(|fate| fate.shed.is_none()));
-        assert_eq!(interactive.queue_ns, if low_workers == 0 { 4 * MS } else { 0 });
+        assert_eq!(
+            (interactive.queue_ns, interactive.read_ns),
+            (0, if low_workers == 0 { 5 * MS } else { MS })
+        );
         if low_workers == 1 {
             assert_eq!(interactive.end_ns, 2 * MS);
             assert!(first > interactive.end_ns);
@@ -210,11 +213,17 @@ fn a_wrong_setting_is_named() {
 
 fn loads(most: usize) -> impl Strategy<Value = Vec<Load>> {
     let part = prop_oneof![
-        4 => (0..4u16, 0..30 * MS).prop_map(|(step, ns)| Part::Step { step, ns }),
+        4 => (0..4u16, 0..30 * MS).prop_map(|(step, ns)| Part::Step { step, before_ns: 0, ns }),
         1 => (0..20 * MS).prop_map(|ns| Part::Wait { ns }),
     ];
     let load = (0..300 * MS, 0..3usize, 0..5u16, 0..6u32, vec(part, 0..5)).prop_map(
-        |(at_ns, class, flow, connection, parts)| Load { at_ns, class: CLASSES[class], flow, connection, parts },
+        |(at_ns, class, flow, connection, parts)| Load {
+            at_ns,
+            class: CLASSES[class],
+            flow,
+            connection,
+            parts,
+        },
     );
     vec(load, 0..most)
 }
@@ -229,7 +238,7 @@ fn machines() -> impl Strategy<Value = Machine> {
                 }
                 settings.overruns = Often { times: 2, of: 8 };
             }
-            Machine { cores, workers, low_workers, after_ns: 0, settings }
+            Machine { cores, workers, low_workers, settings }
         },
     )
 }
