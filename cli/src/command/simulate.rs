@@ -128,7 +128,11 @@ mod tests {
     #[test]
     fn a_wrong_one_is_named() {
         let check = |name, value, message: &str| assert_eq!(set(name, value).unwrap_err(), message);
-        check("worker", "1", "there is no setting worker; is it workers?");
+        let wrong = set("worker", "1").unwrap_err();
+        assert!(
+            wrong.starts_with("there is no setting worker; is it workers?; there are cores, "),
+            "{wrong}"
+        );
         check("workers", "many", "workers=many is wrong; it is a number");
         check("workers", "0", "there is at least one worker, on at least one core");
         check("batch.target", "5", "batch.target=5 is wrong; it is a duration such as 10ms");

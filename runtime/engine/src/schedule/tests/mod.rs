@@ -132,8 +132,8 @@ fn a_burst_is_let_through_and_a_standing_queue_is_cut() {
     assert_eq!(ready.next(61 * MS).unwrap().goes, Err(Refused { class, why: Why::Late }));
     // until nobody had to be sent away for an interval. One that has run before is never sent away.
     ready.enter(class, 0, 200 * MS).unwrap();
-    ready.enter_again(class, 0, 200 * MS);
     assert_eq!(ready.next(236 * MS).unwrap().goes, Ok(()));
+    ready.enter_again(class, 0, 236 * MS);
     assert_eq!(ready.next(900 * MS).unwrap().goes, Ok(()));
     assert_eq!(ready.counts(class).late, 4);
 }
