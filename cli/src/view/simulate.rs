@@ -24,7 +24,7 @@ pub(crate) fn simulate(
         count(on.low_workers as u64, "batch worker", "batch workers"),
     );
     let (mark, verdict) = verdict(simulation);
-    out += &format!("{} (recorded → simulated)\n", paint(mark, &verdict));
+    out += &format!("{}\n\nAs recorded (recorded → simulated)\n", paint(mark, &verdict));
     out += &table(simulation, columns, |group| Some((&group.recorded, &group.simulated)));
     if !set.is_empty() {
         let set: Vec<_> =

@@ -41,7 +41,8 @@ impl Simulation {
     /// nothing. Of the share that was sent away, 5 in 100 of all requests are a quarter, 20 in 100 a factor of 2. The time
     /// in queues counts as a part of the whole duration.
     pub fn worst(&self) -> Option<Deviation> {
-        let all = self.classes.iter().flat_map(deviations);
+        // Of those that are off by as much, the last one counts: the most urgent class, and its 99th percentile.
+        let all = self.classes.iter().rev().flat_map(deviations);
         all.max_by_key(|(off, _)| *off).map(|(_, deviation)| deviation)
     }
 
@@ -63,10 +64,10 @@ fn deviations(of: &Compared) -> [(u64, Deviation); 4] {
     let share = |shed: usize| (shed * 1000 / of.recorded.requests.max(1)) as u64;
     let (was, is) = (share(recorded.shed), share(simulated.shed));
     let figures = [
-        time("p99", recorded.duration.p99_ns, simulated.duration.p99_ns, 0),
-        time("p50", recorded.duration.p50_ns, simulated.duration.p50_ns, 0),
-        time("queue p99", recorded.queue.p99_ns, simulated.queue.p99_ns, recorded.duration.p99_ns),
         (was.abs_diff(is) * 5, "sent away", was, is),
+        time("queue p99", recorded.queue.p99_ns, simulated.queue.p99_ns, recorded.duration.p99_ns),
+        time("p50", recorded.duration.p50_ns, simulated.duration.p50_ns, 0),
+        time("p99", recorded.duration.p99_ns, simulated.duration.p99_ns, 0),
     ];
     figures.map(|(off, figure, recorded, simulated)| {
         let reproduced = match off {

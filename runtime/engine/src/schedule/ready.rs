@@ -245,11 +245,6 @@ impl Ready {
         }
     }
 
-    /// Whether one that has run for so long without a pause lets others go first.
-    pub fn is_over(&self, class: Class, ran_ns: u64) -> bool {
-        ran_ns >= self.settings.class(class).quantum_ns && !self.is_empty()
-    }
-
     /// The class whose turn it is, and whether that is because it was passed over for long.
     fn class_of_next(&self) -> Option<(Class, bool)> {
         let waits = |class: &Class| self.queues[*class as usize].len() > 0;

@@ -376,7 +376,9 @@ impl<'l> Run<'l> {
 
     fn step_ended(&mut self, lane: usize, job: usize) {
         let (class, flow, home) = (self.class(job), self.load[job].flow, self.jobs[job].home);
+        let mut ran = None;
         if let Some(Part::Step { step, ns, .. }) = self.load[job].parts.get(self.jobs[job].part).copied() {
+            ran = Some(step);
             self.jobs[job].part += 1;
             self.jobs[job].turn_ns = self.jobs[job].turn_ns.saturating_add(ns);
             self.homes[home].ready.ran(class, flow, ns);
@@ -392,14 +394,23 @@ impl<'l> Run<'l> {
                 }
             }
         }
-        let runs_on = matches!(self.load[job].parts.get(self.jobs[job].part), Some(Part::Step { .. }));
+        let next = self.load[job].parts.get(self.jobs[job].part);
+        let runs_on = matches!(next, Some(Part::Step { .. }));
+        // Only a step that yields is entered again.
+        let yields = matches!((next, ran), (Some(Part::Step { step, .. }), Some(last)) if *step == last);
+        let is_over = yields || self.jobs[job].turn_ns >= self.machine.settings.class(class).quantum_ns;
+        let Home { ready, sockets, .. } = &self.homes[home];
+        let others_wait = !ready.is_empty() || !sockets.is_empty();
         let is_slow = self.low_until_ns[usize::from(flow)] > self.now_ns;
         if runs_on && is_slow && home != self.low() && self.machine.low_workers > 0 {
             self.simulated.fates[job].is_demoted = true;
             self.enter_again(job, self.low());
-        } else if runs_on && self.homes[home].ready.is_over(class, self.jobs[job].turn_ns) {
+        } else if runs_on && is_over && others_wait {
             self.enter_again(job, home);
         } else {
+            if is_over {
+                self.jobs[job].turn_ns = 0;
+            }
             self.go_on(lane, job);
         }
         self.dispatch(home);

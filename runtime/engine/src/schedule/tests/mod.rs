@@ -271,6 +271,19 @@ proptest! {
     }
 
     #[test]
+    fn nobody_runs_beyond_its_quantum_while_others_wait(
+        class in 1..3usize, step_ns in MS / 10..10 * MS, at_ns in 0..100 * MS, yields in any::<bool>(),
+    ) {
+        let class = CLASSES[class];
+        let step = |at: u16| Part::Step { step: if yields { 0 } else { at }, before_ns: 0, ns: step_ns };
+        let long = Load { parts: (0..1000).map(step).collect(), ..one(0, class, 0, 0) };
+        let fates = simulate(&machine(1, 0), &[long, one(at_ns, Class::Interactive, 1, MS)]).fates;
+        // It ends with the step that runs then; a step that yields ends its turn.
+        let quantum_ns = if yields { 0 } else { Scheduling::default().class(class).quantum_ns };
+        prop_assert!(fates[1].end_ns <= at_ns + quantum_ns + step_ns + MS, "{:?}", fates[1]);
+    }
+
+    #[test]
     fn nobody_is_shed_where_all_can_be_served(load in loads(8)) {
         // As many workers as requests.
         let simulated = simulate(&machine(8, 8), &load);
