@@ -32,10 +32,9 @@ struct Became {
 /// All together over some seeds.
 fn became(per_second: f64, seconds: u64) -> Became {
     let (mut took, mut sent) = (Vec::new(), 0);
-    let seeds = 1..=9;
     let most = per_second.min(1000.0) * (seconds * 9) as f64;
-    for seed in seeds {
-        let load = poisson(seed * 0x2545_f491_4f6c_dd1d, per_second, seconds);
+    for seed in 1..=9 {
+        let load = poisson(0x2545_f491_4f6c_dd1d_u64.wrapping_mul(seed), per_second, seconds);
         let fates = simulate(&machine(1, 1), &load).fates;
         let served = std::iter::zip(&load, &fates).filter(|(_, fate)| fate.shed.is_none());
         took.extend(served.map(|(load, fate)| fate.end_ns - load.at_ns));
