@@ -309,6 +309,7 @@ proptest! {
         let mut now_ns = 0;
         let mut at = 0;
         loop {
+            prop_assert!(now_ns <= bound_ns, "waits {} ms, and {} were allowed", now_ns / MS, bound_ns / MS);
             let turn = ready.next(now_ns).expect("mine waits");
             if turn.ticket == mine {
                 break;
@@ -320,7 +321,6 @@ proptest! {
             ready.ran(turn.ticket.class, turn.ticket.flow, ns);
             ready.enter_again(turn.ticket.class, turn.ticket.flow, now_ns);
         }
-        prop_assert!(now_ns <= bound_ns, "waited {} ms, and {} were allowed", now_ns / MS, bound_ns / MS);
     }
 
     #[test]
