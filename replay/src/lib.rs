@@ -33,7 +33,8 @@ pub use replayer::{
 };
 pub use rfc3339::{Utc, rfc3339};
 pub use simulate::{
-    Compared, Figures, Machine, Quantiles, SETTINGS, Scheduling, Setting, Simulation, setting,
+    Compared, Deviation, Figures, Machine, Quantiles, Reproduced, SETTINGS, Scheduling, Setting, Simulation,
+    setting,
 };
 pub use timeline::{
     Attempt, Contributor, Effect, End, Failure, Gap, Io, Move, Part, Run, Step, Timeline, TimelineJson,

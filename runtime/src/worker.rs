@@ -136,6 +136,8 @@ impl Worker {
         });
         let worker = Rc::clone(self);
         tokio::task::spawn_local(async move { worker.turns.pulse().await });
+        let worker = Rc::clone(self);
+        tokio::task::spawn_local(async move { worker.turns.look().await });
         loop {
             match inbox.recv().await {
                 Some(Message::Connection(socket, peer)) => self.open(socket, peer),

@@ -17,6 +17,9 @@ fn recorded_requests_are_simulated_with_other_workers() {
     let found: serde_json::Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
     assert_eq!(ran.code, Some(if found["reproduced"] == true { 0 } else { 1 }), "{ran:?}");
     assert_eq!((&found["requests"], &found["left_out"]), (&5.into(), &1.into()));
+    let reproduction = found["reproduction"].as_str().unwrap();
+    assert_eq!(found["reproduced"] == true, reproduction == "well", "{ran:?}");
+    assert_eq!(found["worst"]["reproduced"], reproduction, "{ran:?}");
     assert_eq!(found["flows"][0]["name"], "todos-list");
     for figures in ["recorded", "simulated", "changed"] {
         let figures = &found["classes"][0][figures];
@@ -26,6 +29,8 @@ fn recorded_requests_are_simulated_with_other_workers() {
 
     let text = place.zerver(&["simulate", "--flow", "todos-list"]);
     assert!(text.out.contains("5 requests") && text.out.contains("todos-list"), "{text:?}");
+    let verdict = format!("Reproduces the recorded run {reproduction}: ");
+    assert!(text.out.lines().nth(2).is_some_and(|line| line.contains(&verdict)), "{text:?}");
     let wrong = place.zerver(&["simulate", "--set", "batch.worker=1"]);
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.err.contains("is it batch.workers?"), "{wrong:?}");

@@ -1,7 +1,9 @@
 //! `zerver simulate`: recorded requests under another configuration.
 
 use serde::Serialize;
-use zerver_replay::{Machine, SETTINGS, Scheduling, Setting, Simulation, nearest, setting};
+use zerver_replay::{
+    Deviation, Machine, Reproduced, SETTINGS, Scheduling, Setting, Simulation, nearest, setting,
+};
 use zerver_trace::Trace;
 
 use super::ls;
@@ -33,7 +35,14 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
     }
     let simulation = Simulation::of(&traces, &recorded_on, other.as_ref());
     if output.is_json {
-        output.json(&Document { reproduced: simulation.is_close(), simulation: &simulation })?;
+        let reproduced = simulation.reproduced();
+        let (close, worst) = (reproduced == Reproduced::Well, simulation.worst());
+        output.json(&Document {
+            reproduced: close,
+            reproduction: reproduced,
+            worst,
+            simulation: &simulation,
+        })?;
     } else if simulation.requests == 0 {
         output.note(&format!("no such requests that ran a step in {}", place::shown(&dir)));
         return Ok(Done::Fine);
@@ -41,7 +50,7 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
         let columns = output.columns();
         output.print(&view::simulate::simulate(&simulation, &recorded_on, &args.set, columns))?;
     }
-    Ok(if simulation.is_close() { Done::Fine } else { Done::Finding })
+    Ok(if simulation.reproduced() == Reproduced::Well { Done::Fine } else { Done::Finding })
 }
 
 /// This machine, with a service as it is if nothing is said.
@@ -56,7 +65,8 @@ fn assign(machine: &mut Machine, assignments: &[(String, String)]) -> Result<(),
             let names: Vec<String> = SETTINGS.iter().flat_map(|name| spelled(name)).collect();
             let trouble = Trouble::new(format!("there is no setting {name}"));
             let near = nearest(name, names.iter().map(String::as_str)).map(|name| format!("is it {name}?"));
-            return Err(trouble.hint(near.unwrap_or_else(|| format!("there are {}", SETTINGS.join(", ")))));
+            let all = format!("there are {}; CLASS is interactive, default or batch", SETTINGS.join(", "));
+            return Err(near.into_iter().fold(trouble, Trouble::hint).hint(all));
         };
         let wrong = |allowed: &str| Trouble::new(format!("{name}={value} is wrong; it is {allowed}"));
         match setting {
@@ -90,7 +100,10 @@ fn spelled(name: &str) -> Vec<String> {
 /// What a simulation says, for other programs.
 #[derive(Serialize)]
 struct Document<'s> {
+    /// Whether it is reproduced well.
     reproduced: bool,
+    reproduction: Reproduced,
+    worst: Option<Deviation>,
     #[serde(flatten)]
     simulation: &'s Simulation,
 }
@@ -100,7 +113,8 @@ mod tests {
     use super::*;
 
     fn set(name: &str, value: &str) -> Result<Machine, String> {
-        let mut machine = Machine { cores: 2, workers: 2, low_workers: 2, settings: Scheduling::default() };
+        let settings = Scheduling::default();
+        let mut machine = Machine { cores: 2, workers: 2, low_workers: 2, settings };
         let result = assign(&mut machine, &[(name.to_owned(), value.to_owned())]);
         result.map(|()| machine).map_err(|trouble| [vec![trouble.what], trouble.hints].concat().join("; "))
     }
@@ -114,7 +128,11 @@ mod tests {
     #[test]
     fn a_wrong_one_is_named() {
         let check = |name, value, message: &str| assert_eq!(set(name, value).unwrap_err(), message);
-        check("worker", "1", "there is no setting worker; is it workers?");
+        let wrong = set("worker", "1").unwrap_err();
+        assert!(
+            wrong.starts_with("there is no setting worker; is it workers?; there are cores, "),
+            "{wrong}"
+        );
         check("workers", "many", "workers=many is wrong; it is a number");
         check("workers", "0", "there is at least one worker, on at least one core");
         check("batch.target", "5", "batch.target=5 is wrong; it is a duration such as 10ms");

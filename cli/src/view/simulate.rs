@@ -1,6 +1,7 @@
 //! A simulation, as text.
 
-use zerver_replay::{Compared, Figures, Machine, Simulation};
+use anstyle::Style;
+use zerver_replay::{Compared, Figures, Machine, Reproduced, Simulation};
 use zerver_trace::text::clean;
 
 use super::table::{Column, Table};
@@ -22,12 +23,8 @@ pub(crate) fn simulate(
         count(on.workers as u64, "worker", "workers"),
         count(on.low_workers as u64, "batch worker", "batch workers"),
     );
-    let verdict = if simulation.is_close() {
-        (style::GOOD, "The recording is reproduced")
-    } else {
-        (style::BAD, "The recording is not reproduced, and what follows from it is not to be trusted")
-    };
-    out += &format!("{} (recorded → simulated)\n", paint(verdict.0, verdict.1));
+    let (mark, verdict) = verdict(simulation);
+    out += &format!("{}\n\nAs recorded (recorded → simulated)\n", paint(mark, &verdict));
     out += &table(simulation, columns, |group| Some((&group.recorded, &group.simulated)));
     if !set.is_empty() {
         let set: Vec<_> =
@@ -42,9 +39,27 @@ pub(crate) fn simulate(
     out
 }
 
+/// How well the recorded run is reproduced, and by which figure that is measured.
+fn verdict(simulation: &Simulation) -> (Style, String) {
+    let Some(worst) = simulation.worst() else { return (style::GOOD, "Nothing was recorded".to_owned()) };
+    let shown = |value: u64| match worst.figure {
+        "sent away" => format!("{}.{} %", value / 10, value % 10),
+        _ => show(value),
+    };
+    let (mark, how, then) = match worst.reproduced {
+        Reproduced::Well => (style::GOOD, "well", ""),
+        Reproduced::Roughly => (style::WARN, "roughly", "; answers below are rough"),
+        Reproduced::Poorly => (style::BAD, "poorly", "; answers below are not to be trusted"),
+    };
+    let most = if worst.reproduced == Reproduced::Well { "at worst " } else { "" };
+    let (recorded, simulated) = (shown(worst.recorded), shown(worst.simulated));
+    let off = format!("{most}{} {} {recorded} recorded, {simulated} simulated", worst.class, worst.figure);
+    (mark, format!("Reproduces the recorded run {how}: {off}{then}"))
+}
+
 fn notes(simulation: &Simulation) -> Vec<String> {
     let mut notes = Vec::new();
-    if !simulation.is_close() {
+    if simulation.reproduced() != Reproduced::Well {
         notes.push(
             "Was it recorded on another machine, or with other settings? Say so with --recorded NAME=VALUE. Of what \
              else the machine did then, nothing is known."
@@ -57,9 +72,13 @@ fn notes(simulation: &Simulation) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if simulation.borrowed > 0 {
+        let n = count(simulation.borrowed as u64, "request was", "requests were");
+        notes.push(format!("{n} sent away: what they would have done is taken from others of their flow."));
+    }
     if simulation.left_out > 0 {
         let n = count(simulation.left_out as u64, "request", "requests");
-        notes.push(format!("{n} ran no step, and left nothing to simulate."));
+        notes.push(format!("{n} ran no step and had nothing to do with the scheduler; left out."));
     }
     notes
 }
@@ -75,16 +94,20 @@ fn table<'g>(
         Column::Right("requests"),
         Column::Right("p50"),
         Column::Right("p99"),
+        Column::Right("queued"),
+        Column::Right("queue p50"),
         Column::Right("queue p99"),
         Column::Right("sent away"),
         Column::Right("to batch"),
     ]);
     table.spare("to batch", 12);
+    table.spare("queue p50", 12);
     table.spare("requests", 12);
     let both = |before: u64, after: u64, text: fn(u64) -> String| match before == after {
         true => text(after),
         false => format!("{} → {}", text(before), text(after)),
     };
+    let percent = |of: &Figures| (of.queued * 100 / (of.requests - of.shed).max(1)) as u64;
     let number = |n: u64| if n == 0 { String::new() } else { n.to_string() };
     for (groups, mark) in [(&simulation.classes, style::STRONG), (&simulation.flows, style::PLAIN)] {
         for group in groups {
@@ -95,6 +118,8 @@ fn table<'g>(
                 plain(before.requests.to_string()),
                 plain(both(before.duration.p50_ns, after.duration.p50_ns, show)),
                 plain(both(before.duration.p99_ns, after.duration.p99_ns, show)),
+                plain(both(percent(before), percent(after), |n| format!("{n} %"))),
+                plain(both(before.queue.p50_ns, after.queue.p50_ns, show)),
                 plain(both(before.queue.p99_ns, after.queue.p99_ns, show)),
                 (style::BAD, both(before.shed as u64, after.shed as u64, number)),
                 (style::WARN, both(before.demoted as u64, after.demoted as u64, number)),

@@ -1,11 +1,23 @@
-//! From traces to a load: when each request could first run, and what it did then.
+//! From traces to a load: when each request could first run, on which connection it came, and what it did then.
 
 use std::collections::BTreeMap;
 
-use zerver_engine::{Load, LoadPart};
-use zerver_trace::{Class, Event, Trace};
+use zerver_engine::{Load, LoadPart, Machine};
+use zerver_trace::{Class, Event, Outcome, Trace};
 
-/// A recorded request, as far as a scheduler can see.
+use super::cores::{Ran, came_ns, needs};
+
+/// What was recorded, as far as a scheduler can see.
+pub(super) struct Recording {
+    /// In the order of their arrival.
+    pub(super) requests: Vec<Recorded>,
+    /// How many are not among them: they ran no step, and were not sent away by the scheduler either.
+    pub(super) left_out: usize,
+    /// How many were sent away. Their work is not known: it is that of others of their flow.
+    pub(super) borrowed: usize,
+}
+
+/// A recorded request.
 pub(super) struct Recorded {
     pub(super) load: Load,
     pub(super) flow: String,
@@ -15,50 +27,124 @@ pub(super) struct Recorded {
     pub(super) queue_ns: u64,
     /// What of that lies before its first step could run, and after its last one: the same in every simulation.
     pub(super) around_ns: u64,
+    pub(super) is_shed: bool,
+    pub(super) is_demoted: bool,
+    /// Its steps, in the order of the load's.
+    ran: Vec<Ran>,
 }
 
-/// The requests that ran a step, in the order of their arrival, and how many did not.
-pub(super) fn load(traces: &[Trace]) -> (Vec<Recorded>, usize) {
+/// The requests that a scheduler had to do with on this machine.
+pub(super) fn load(traces: &[Trace], recorded_on: &Machine) -> Recording {
     let first_ns = traces.iter().map(|trace| trace.started_unix_ns).min().unwrap_or(0);
-    let names: BTreeMap<&str, u16> = {
-        let mut names: Vec<&str> = traces.iter().map(|trace| trace.flow.name.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        std::iter::zip(names, 0..).collect()
-    };
-    let mut all: Vec<Recorded> = traces
-        .iter()
+    let mut in_order: Vec<&Trace> = traces.iter().collect();
+    in_order.sort_by_key(|trace| (trace.started_unix_ns, trace.id));
+    let (mut flows, mut connections) = (Numbers::default(), Numbers::default());
+    let mut requests: Vec<Recorded> = in_order
+        .into_iter()
         .filter_map(|trace| {
-            let flow = names.get(trace.flow.name.as_str()).copied()?;
-            one(trace, flow, trace.started_unix_ns - first_ns)
+            let (flow, connection) = (flows.of(&trace.flow.name), connections.of(&trace.peer));
+            let flow = u16::try_from(flow).ok()?;
+            one(trace, flow, connection, trace.started_unix_ns - first_ns, recorded_on.low_workers > 0)
         })
         .collect();
-    all.sort_by_key(|recorded| recorded.load.at_ns);
-    let left_out = traces.len() - all.len();
-    (all, left_out)
+    requests.sort_by_key(|recorded| recorded.load.at_ns);
+    let steps: Vec<Ran> = requests.iter().flat_map(|recorded| recorded.ran.iter().copied()).collect();
+    let mut needs = needs(recorded_on.cores, &steps).into_iter();
+    for part in requests.iter_mut().flat_map(|recorded| &mut recorded.load.parts) {
+        if let LoadPart::Step { before_ns, ns, .. } = part
+            && let Some(needs) = needs.next()
+        {
+            (*before_ns, *ns) = (needs.before_ns, needs.ns);
+        }
+    }
+    let read: Vec<u64> = requests.iter().map(|recorded| recorded.load.at_ns).collect();
+    for (recorded, came_ns) in std::iter::zip(&mut requests, came_ns(&read, &steps)) {
+        recorded.load.at_ns = came_ns;
+    }
+    requests.sort_by_key(|recorded| recorded.load.at_ns);
+    let borrowed = borrow(&mut requests);
+    let left_out = traces.len() - requests.len();
+    Recording { requests, left_out, borrowed }
 }
 
-fn one(trace: &Trace, flow: u16, began_ns: u64) -> Option<Recorded> {
+/// Gives those that were sent away the work of the one of their flow that was served before them, or else of the first
+/// after them. Leaves them out where there is none. How many there are.
+fn borrow(requests: &mut Vec<Recorded>) -> usize {
+    let mut last: BTreeMap<u16, Vec<LoadPart>> = BTreeMap::new();
+    for served in requests.iter().rev().filter(|recorded| !recorded.is_shed) {
+        last.insert(served.load.flow, served.load.parts.clone());
+    }
+    let mut borrowed = 0;
+    requests.retain_mut(|recorded| {
+        if !recorded.is_shed {
+            last.insert(recorded.load.flow, recorded.load.parts.clone());
+            return true;
+        }
+        let parts = last.get(&recorded.load.flow);
+        borrowed += usize::from(parts.is_some());
+        parts.map(|parts| recorded.load.parts.clone_from(parts)).is_some()
+    });
+    borrowed
+}
+
+/// Numbers names in the order in which they come.
+#[derive(Default)]
+struct Numbers<'n>(BTreeMap<&'n str, u32>);
+
+impl<'n> Numbers<'n> {
+    fn of(&mut self, name: &'n str) -> u32 {
+        let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        *self.0.entry(name).or_insert(next)
+    }
+}
+
+/// None of one that ran no step, unless the scheduler sent it away.
+fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) -> Option<Recorded> {
     let mut parts = Vec::new();
-    let (mut queue_ns, mut first_ns, mut end_ns) = (0, None, 0_u64);
+    let mut ran = Vec::new();
+    let (mut queue_ns, mut received_ns, mut first_ns, mut end_ns) = (0, None, None, 0_u64);
+    let (mut class, mut is_demoted) = (trace.class, false);
     for event in &trace.events {
-        let &Event::Ran { step, ready_ns, at_ns, cpu_ns, .. } = event else { continue };
+        let (step, ready_ns, at_ns, cpu_ns) = match *event {
+            Event::Received { at_ns } => {
+                received_ns = Some(at_ns);
+                continue;
+            }
+            // A rule gives it a class before the scheduler sees it: that is the trace's own.
+            Event::Moved { to: Class::Batch, from, .. } if from == trace.class => {
+                (class, is_demoted) = (Class::Batch, true);
+                continue;
+            }
+            Event::Ran { step, ready_ns, at_ns, cpu_ns, .. } => (step, ready_ns, at_ns, cpu_ns),
+            _ => continue,
+        };
         match first_ns {
             None => first_ns = Some(ready_ns),
             Some(_) if ready_ns > end_ns => parts.push(LoadPart::Wait { ns: ready_ns - end_ns }),
             Some(_) => {}
         }
-        parts.push(LoadPart::Step { step, ns: cpu_ns });
+        parts.push(LoadPart::Step { step, before_ns: 0, ns: cpu_ns });
         queue_ns = u64::saturating_add(queue_ns, at_ns.saturating_sub(ready_ns));
         end_ns = end_ns.max(at_ns.saturating_add(cpu_ns));
+        let on_clock = |ns: u64| began_ns.saturating_add(ns);
+        let (ready_ns, at_ns, end_ns) = (on_clock(ready_ns), on_clock(at_ns), on_clock(end_ns));
+        ran.push(Ran { ready_ns, at_ns, end_ns, is_low: has_low && class == Class::Batch });
+    }
+    // One that others answered before the scheduler had it has not been received by a flow.
+    let is_shed = ran.is_empty() && matches!(trace.outcome, Outcome::Rejected { .. });
+    if is_shed {
+        (first_ns, end_ns) = (received_ns, trace.duration_ns);
     }
     let first_ns = first_ns?;
     Some(Recorded {
-        load: Load { at_ns: began_ns.saturating_add(first_ns), class: trace.class, flow, parts },
+        load: Load { at_ns: began_ns.saturating_add(first_ns), class: trace.class, flow, connection, parts },
         flow: trace.flow.name.clone(),
         class: trace.class,
         duration_ns: trace.duration_ns,
-        queue_ns,
+        queue_ns: if is_shed { end_ns.saturating_sub(first_ns) } else { queue_ns },
         around_ns: first_ns.saturating_add(trace.duration_ns.saturating_sub(end_ns)),
+        is_shed,
+        is_demoted,
+        ran,
     })
 }

@@ -2,14 +2,18 @@
 //! recorded arrivals, the time of each step, and the time of each wait for effects.
 //!
 //! A recording is simulated twice: as it was recorded, which says how far the simulation is to be trusted, and with what
-//! is changed. `load` reads traces, `setting` names what can be changed, `report` counts.
+//! is changed. `load` reads traces, `cores` says how long steps would have taken alone, `setting` names what can be changed,
+//! `report` counts, `reproduced` judges.
 
+mod cores;
 mod load;
 mod report;
+mod reproduced;
 mod setting;
 #[cfg(test)]
 mod tests;
 
 pub use report::{Compared, Figures, Quantiles, Simulation};
+pub use reproduced::{Deviation, Reproduced};
 pub use setting::{SETTINGS, Setting, setting};
 pub use zerver_engine::{Machine, Scheduling};

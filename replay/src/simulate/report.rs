@@ -6,18 +6,18 @@ use serde::Serialize;
 use zerver_engine::{Machine, Simulated, simulate};
 use zerver_trace::{Class, Kept, Trace};
 
-use super::load::{Recorded, load};
-
-/// So far may a simulated figure be from the recorded one: a quarter of it, or so many nanoseconds.
-const CLOSE_NS: u64 = 200_000;
+use super::load::{Recorded, Recording, load};
 
 /// What would have become of recorded requests.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Simulation {
     /// How many requests were simulated.
     pub requests: usize,
-    /// How many were not, since none of their steps ran: what was sent away left no work behind.
+    /// How many were not: they ran no step, and the scheduler did not send them away.
     pub left_out: usize,
+    /// How many of them were sent away when they were recorded. What they would have done is not known: what the one of
+    /// their flow did that was served before them is taken instead.
+    pub borrowed: usize,
     /// Whether the recording is only a share of the traffic, so that the real load was higher.
     pub is_sampled: bool,
     /// From the first arrival to the last, in nanoseconds.
@@ -52,6 +52,10 @@ pub struct Figures {
     pub duration: Quantiles,
     /// Ready, and not running.
     pub queue: Quantiles,
+    /// Had to wait for 0.1 ms or longer, all their waits together.
+    pub queued: usize,
+    /// Run by another worker than that of their connection. Recordings do not tell.
+    pub stolen: usize,
     /// Sent away.
     pub shed: usize,
     /// Moved to low priority on their way.
@@ -74,19 +78,24 @@ struct One {
     queue_ns: u64,
     is_shed: bool,
     is_demoted: bool,
+    is_stolen: bool,
 }
+
+/// A shorter wait is the time in which one is handed over.
+const QUEUED_NS: u64 = 100_000;
 
 impl Simulation {
     /// Simulates these requests on the machine that they were recorded on, and on another one.
     pub fn of(traces: &[Trace], recorded_on: &Machine, changed: Option<&Machine>) -> Self {
-        let (recorded, left_out) = load(traces);
+        let Recording { requests: recorded, left_out, borrowed } = load(traces, recorded_on);
         let ones: Vec<One> = recorded
             .iter()
             .map(|r| One {
                 duration_ns: r.duration_ns,
                 queue_ns: r.queue_ns,
-                is_shed: false,
-                is_demoted: false,
+                is_shed: r.is_shed,
+                is_demoted: r.is_demoted,
+                is_stolen: false,
             })
             .collect();
         let simulated = on(recorded_on, &recorded);
@@ -109,6 +118,7 @@ impl Simulation {
         Self {
             requests: recorded.len(),
             left_out,
+            borrowed,
             is_sampled: traces.iter().any(|trace| trace.kept != Kept::All),
             span_ns: recorded.last().map_or(0, at) - recorded.first().map_or(0, at),
             all: group("all", &|_| true),
@@ -119,29 +129,17 @@ impl Simulation {
             flows: names.keys().map(|name| group(name, &|r| r.flow == *name)).collect(),
         }
     }
-
-    /// Whether what is simulated as recorded is like what was recorded, for each class: the median and the 99th
-    /// percentile of the duration differ by no more than a quarter, or by a fifth of a millisecond. If not, what is
-    /// simulated for another machine is not to be trusted either.
-    pub fn is_close(&self) -> bool {
-        self.classes.iter().all(|group| {
-            let (recorded, simulated) = (group.recorded.duration, group.simulated.duration);
-            let close = |a: u64, b: u64| a.abs_diff(b) <= (a / 4).max(CLOSE_NS);
-            group.simulated.shed == 0
-                && close(recorded.p50_ns, simulated.p50_ns)
-                && close(recorded.p99_ns, simulated.p99_ns)
-        })
-    }
 }
 
 fn on(machine: &Machine, recorded: &[Recorded]) -> Vec<One> {
     let load: Vec<_> = recorded.iter().map(|recorded| recorded.load.clone()).collect();
     let Simulated { fates, .. } = simulate(machine, &load);
     let one = |(recorded, fate): (&Recorded, &zerver_engine::Fate)| One {
-        duration_ns: recorded.around_ns.saturating_add(fate.end_ns.saturating_sub(recorded.load.at_ns)),
+        duration_ns: recorded.around_ns.saturating_add(fate.end_ns.saturating_sub(fate.read_ns)),
         queue_ns: fate.queue_ns,
         is_shed: fate.shed.is_some(),
         is_demoted: fate.is_demoted,
+        is_stolen: fate.is_stolen,
     };
     std::iter::zip(recorded, &fates).map(one).collect()
 }
@@ -152,6 +150,8 @@ fn figures(ones: Vec<One>) -> Figures {
         requests: ones.len(),
         duration: mark(served.iter().map(|one| one.duration_ns).collect()),
         queue: mark(served.iter().map(|one| one.queue_ns).collect()),
+        queued: served.iter().filter(|one| one.queue_ns >= QUEUED_NS).count(),
+        stolen: served.iter().filter(|one| one.is_stolen).count(),
         shed: ones.len() - served.len(),
         demoted: ones.iter().filter(|one| one.is_demoted).count(),
     }

@@ -1,6 +1,6 @@
 //! Simulations of traces made by hand.
 
-use zerver_engine::Machine;
+use zerver_engine::{Fate, Load, LoadPart, Machine};
 use zerver_trace::{Class, Decision, Event, Kept, Outcome, RequestId, Trace};
 
 use super::*;
@@ -32,33 +32,98 @@ fn request(name: &str, class: Class, at_ns: u64, queue_ns: u64, cpu_ns: u64) -> 
     }
 }
 
-#[test]
-fn what_was_recorded_is_reproduced() {
-    // Three at once on one worker: the second waits for the first, the third for both.
-    let traces: Vec<_> = (0..3).map(|n| request("a", Class::Default, 0, n * MS, MS)).collect();
-    let simulation = Simulation::of(&traces, &machine(), None);
-    assert!(simulation.is_close());
-    assert_eq!((simulation.requests, simulation.left_out, simulation.is_sampled), (3, 0, false));
-    let Compared { recorded, simulated, changed, .. } = &simulation.all;
-    assert_eq!(recorded, simulated);
-    assert_eq!(recorded.duration, Quantiles { p50_ns: 2 * MS + 2 * US, p99_ns: 3 * MS + 2 * US });
-    assert_eq!(recorded.queue, Quantiles { p50_ns: MS, p99_ns: 2 * MS });
-    assert_eq!(*changed, None);
+/// What a service records that runs this load on this machine, where no request has more than one step.
+fn recording(machine: &Machine, load: &[Load]) -> Vec<Trace> {
+    let fates = zerver_engine::simulate(machine, load).fates;
+    let trace = |(load, fate): (&Load, &Fate)| {
+        let name = load.flow.to_string();
+        let cpu_ns = fate.end_ns - fate.read_ns - fate.queue_ns;
+        let mut trace = request(&name, load.class, fate.read_ns, fate.queue_ns, cpu_ns);
+        trace.peer = load.connection.to_string();
+        if fate.shed.is_some() {
+            trace.events.truncate(1);
+            trace.outcome = Outcome::Rejected { reason: "it may not wait".to_owned() };
+        }
+        trace
+    };
+    std::iter::zip(load, &fates).map(trace).collect()
+}
+
+fn one(at_ns: u64, class: Class, connection: u32, ns: u64) -> Load {
+    let parts = vec![LoadPart::Step { step: 0, before_ns: 0, ns }];
+    Load { at_ns, class, flow: class as u16, connection, parts }
 }
 
 #[test]
-fn more_workers_queue_less() {
-    let traces: Vec<_> = (0..2).map(|n| request("a", Class::Default, 0, n * MS, MS)).collect();
+fn what_another_worker_has_run_is_reproduced() {
+    // Three at once on one connection: its worker runs the first, and finds the two others when that has ended. One of
+    // them goes to the worker that is idle.
+    let load: Vec<_> = (0..300).map(|at| one(at / 3 * 10 * MS, Class::Default, 0, MS)).collect();
     let two = Machine { cores: 2, workers: 2, ..machine() };
-    let changed = Simulation::of(&traces, &machine(), Some(&two)).all.changed.unwrap();
-    assert_eq!((changed.queue.p99_ns, changed.duration.p99_ns), (0, MS + 2 * US));
+    let traces = recording(&two, &load);
+    let simulation = Simulation::of(&traces, &two, Some(&machine()));
+    let Compared { recorded, simulated, changed, .. } = simulation.all;
+    assert_eq!(simulated, Figures { stolen: 100, ..recorded.clone() });
+    assert_eq!((recorded.requests, recorded.queue.p99_ns), (300, 0));
+    // On one worker, each third one waits for another.
+    let changed = changed.unwrap();
+    assert_eq!((changed.queued, changed.queue.p99_ns, changed.stolen), (100, MS, 0));
+}
+
+#[test]
+fn an_overload_is_reproduced() {
+    // Two where one can be served, not all in step.
+    let load: Vec<_> =
+        (0..2000).map(|at| one(at * MS / 2 + at % 7 * 90 * US, Class::Interactive, 0, MS)).collect();
+    let traces = recording(&machine(), &load);
+    let simulation = Simulation::of(&traces, &machine(), None);
+    assert_eq!(simulation.reproduced(), Reproduced::Well, "{:?}", simulation.all);
+    let Compared { recorded, simulated, .. } = simulation.all;
+    assert!(recorded.shed > 900 && simulated.shed.abs_diff(recorded.shed) < 20, "{recorded:?} {simulated:?}");
+    assert_eq!((simulation.borrowed, simulation.left_out), (recorded.shed, 0));
+}
+
+#[test]
+fn low_priority_that_stood_still_is_reproduced() {
+    // Of one core the interactive ones take a third.
+    let mut load: Vec<_> = (0..300).map(|at| one(at * 3 * MS, Class::Interactive, 0, MS)).collect();
+    load.extend((0..60).map(|at| one(at * 12 * MS, Class::Batch, 1, 5 * MS)));
+    let traces = recording(&machine(), &load);
+    let simulation = Simulation::of(&traces, &machine(), Some(&Machine { cores: 2, ..machine() }));
+    assert_eq!(simulation.reproduced(), Reproduced::Well, "{:?}", simulation.classes);
+    let batch = simulation.classes.iter().find(|class| class.name == "batch").unwrap();
+    assert!(batch.recorded.duration.p50_ns > 6 * MS, "{:?}", batch.recorded);
+    // With a core of its own it takes as long as it is.
+    let changed = batch.changed.as_ref().unwrap().duration.p50_ns;
+    assert!(changed.abs_diff(5 * MS) < MS / 10, "{changed}");
+}
+
+#[test]
+fn what_was_recorded_is_counted() {
+    let traces: Vec<_> = (0..3).map(|n| request("a", Class::Default, 10 * n * MS, n * MS, MS)).collect();
+    let simulation = Simulation::of(&traces, &machine(), None);
+    assert_eq!(simulation.reproduced(), Reproduced::Well);
+    assert_eq!((simulation.requests, simulation.left_out, simulation.is_sampled), (3, 0, false));
+    let Compared { recorded, simulated, changed, .. } = &simulation.all;
+    // That nobody was before them is what their worker did otherwise.
+    assert_eq!(recorded, simulated);
+    assert_eq!(recorded.duration, Quantiles { p50_ns: 2 * MS + 2 * US, p99_ns: 3 * MS + 2 * US });
+    assert_eq!((recorded.queue, recorded.queued), (Quantiles { p50_ns: MS, p99_ns: 2 * MS }, 2));
+    assert_eq!(*changed, None);
 }
 
 #[test]
 fn a_recording_of_another_machine_is_not_reproduced() {
     // Recorded on many workers: nobody waited.
     let traces: Vec<_> = (0..50).map(|_| request("a", Class::Default, 0, 0, 10 * MS)).collect();
-    assert!(!Simulation::of(&traces, &machine(), None).is_close());
+    let simulation = Simulation::of(&traces, &machine(), None);
+    let worst = simulation.worst().unwrap();
+    assert_eq!(
+        (worst.reproduced, worst.figure, worst.class.as_str()),
+        (Reproduced::Poorly, "p99", "default")
+    );
+    // On one worker each of them would have had a fiftieth of the core.
+    assert_eq!((worst.recorded, worst.simulated), (10 * MS + 2 * US, 10 * MS / 50 + 2 * US));
 }
 
 #[test]
@@ -69,7 +134,7 @@ fn waits_for_effects_are_no_queue_and_take_no_core() {
     traces[0].events.push(ran(11 * MS + US, 11 * MS + US, MS));
     traces[0].duration_ns = 12 * MS + 2 * US;
     let simulation = Simulation::of(&traces, &machine(), None);
-    assert!(simulation.is_close());
+    assert_eq!(simulation.reproduced(), Reproduced::Well);
     assert_eq!(simulation.flows[0].simulated.duration.p50_ns, 12 * MS + 2 * US);
     assert_eq!((simulation.flows[1].name.as_str(), simulation.all.simulated.queue.p99_ns), ("b", 0));
 }
@@ -83,7 +148,7 @@ fn what_ran_nothing_or_is_a_sample_is_said() {
     assert_eq!((simulation.requests, simulation.left_out, simulation.is_sampled), (1, 1, true));
     assert_eq!(simulation.classes.len(), 1);
     let nothing = Simulation::of(&[], &machine(), None);
-    assert!(nothing.is_close() && nothing.requests == 0);
+    assert_eq!((nothing.reproduced(), nothing.worst(), nothing.requests), (Reproduced::Well, None, 0));
 }
 
 #[test]
@@ -95,6 +160,57 @@ fn every_setting_has_its_name() {
     }
     for wrong in ["", "batch", "batch.", "first.queue", "batch.queues"] {
         assert_eq!(setting(&mut machine(), wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn every_setting_changes_something() {
+    let step = |step, ns| LoadPart::Step { step, before_ns: 0, ns };
+    let twice = |at_ns, class, ns| Load { parts: vec![step(0, ns), step(1, ns)], ..one(at_ns, class, 0, ns) };
+    // More than one worker can do of each class; steps of default overrun.
+    let load: Vec<_> = (0..400)
+        .flat_map(|at| {
+            let default = twice(at * 30 * MS, Class::Default, 12 * MS);
+            let batch = twice(at * 5 * MS, Class::Batch, 11 * MS);
+            [twice(at * 2 * MS, Class::Interactive, 2 * MS), default, batch]
+        })
+        .collect();
+    let values = [
+        ("cores", 3),
+        ("workers", 3),
+        ("batch.workers", 3),
+        ("CLASS.queue", 1),
+        ("CLASS.quantum", MS),
+        ("CLASS.target", 3 * MS),
+        ("CLASS.interval", 0),
+        ("CLASS.share", 600),
+        ("overruns.times", 1),
+        ("overruns.of", 8),
+        ("probation", MS),
+    ];
+    assert!(values.iter().map(|(name, _)| name).eq(SETTINGS), "each has a value here");
+    let fates = |machine: &Machine| zerver_engine::simulate(machine, &load).fates;
+    for (name, value) in values {
+        for class in [Class::Interactive, Class::Default, Class::Batch] {
+            let name = name.replace("CLASS", class.as_str());
+            let changes = [0, 1].into_iter().any(|low_workers| {
+                let mut machine = Machine { low_workers, ..machine() };
+                // The load is over before it has waited for longer.
+                machine.settings.batch.interval_ns = 6_000 * MS;
+                let mut other = machine.clone();
+                let target_ns = other.settings.class(class).target_ns;
+                match setting(&mut other, &name).unwrap() {
+                    Setting::Time(ns) => *ns = if value == 0 { target_ns } else { value },
+                    Setting::Count(count) => *count = value as usize,
+                    Setting::Share(share) => *share = value as u16,
+                    Setting::Times(times) => *times = value as u32,
+                    Setting::Of(of) => *of = value,
+                }
+                fates(&machine) != fates(&other)
+            });
+            // The most urgent class goes first whatever its share is.
+            assert_eq!(changes, name != "interactive.share", "{name}");
+        }
     }
 }
 

@@ -19,6 +19,10 @@ use crate::time::{Zero, nanos};
 /// first. Also how long it must have been busy for that to be looked at.
 const BEHIND: Duration = Duration::from_millis(1);
 
+/// For how long turns are given without a look at the sockets. What waits there can have no turn, however urgent it is,
+/// and cannot be sent away.
+const UNSEEN: Duration = Duration::from_micros(250);
+
 pub(crate) struct Turns {
     ready: RefCell<Ready>,
     overruns: RefCell<Overruns>,
@@ -36,6 +40,11 @@ pub(crate) struct Turns {
     busy_since_ns: Cell<u64>,
     is_measured: Cell<bool>,
     measure: Notify,
+    /// When the sockets have last been looked at, as far as is known.
+    looked_ns: Cell<u64>,
+    /// Whether they are to be, before the next turn is given.
+    is_looking: Cell<bool>,
+    look: Notify,
     zero: Arc<Zero>,
     board: Arc<Board>,
     /// Other workers, which may be idle.
@@ -64,6 +73,9 @@ impl Turns {
             busy_since_ns: Cell::new(0),
             is_measured: Cell::new(false),
             measure: Notify::new(),
+            looked_ns: Cell::new(0),
+            is_looking: Cell::new(false),
+            look: Notify::new(),
             zero,
             board,
             peers,
@@ -86,12 +98,26 @@ impl Turns {
                 // Everybody who is ready, and whoever the sockets have made so.
                 tokio::task::yield_now().await;
                 self.is_behind.set(start.elapsed() >= BEHIND);
+                self.looked_ns.set(self.zero.elapsed_ns());
                 if self.begun.get() == begun && self.is_empty.get() {
                     break;
                 }
             }
             self.is_behind.set(false);
             self.is_measured.set(false);
+        }
+    }
+
+    /// Looks at the sockets between turns. As long as tasks are ready the runtime looks at them only now and then, counted
+    /// in tasks, and a turn may be long.
+    pub(crate) async fn look(&self) {
+        loop {
+            self.look.notified().await;
+            // Woken after the sockets, so that what they have brought is there.
+            tokio::task::yield_now().await;
+            self.looked_ns.set(self.zero.elapsed_ns());
+            self.is_looking.set(false);
+            self.give();
         }
     }
 
@@ -132,8 +158,18 @@ impl Turns {
         if has_turn {
             self.is_given.set(false);
         }
+        if ran_ns >= nanos(BEHIND) {
+            // Whoever was read together with it waits for a turn.
+            self.is_behind.set(true);
+            self.measure.notify_one();
+        }
         if has_turn || !self.is_empty.get() {
             self.with(|ready| ready.ran(class, flow, ran_ns));
+            let unseen_ns = self.zero.elapsed_ns().saturating_sub(self.looked_ns.get());
+            if unseen_ns > nanos(UNSEEN) && !self.is_empty.get() {
+                self.is_looking.set(true);
+                self.look.notify_one();
+            }
             self.give();
         }
     }
@@ -164,7 +200,7 @@ impl Turns {
         let (sender, receiver) = oneshot::channel();
         self.waiting.borrow_mut().insert(ticket, sender);
         let mut waiter = Waiter { turns: self, ticket, receiver, is_done: false };
-        if !self.is_given.get() {
+        if !self.is_given.get() && !self.is_looking.get() {
             // Whoever has arrived by now is to be there when the turn is given, or the first would always be the next.
             tokio::task::yield_now().await;
         }
@@ -175,9 +211,9 @@ impl Turns {
         verdict.unwrap_or(Ok(())).map(|()| true)
     }
 
-    /// Gives a turn to whoever comes next, unless one is given out.
+    /// Gives a turn to whoever comes next, unless one is given out, or the sockets come first.
     fn give(&self) {
-        while !self.is_given.get() {
+        while !self.is_given.get() && !self.is_looking.get() {
             let now_ns = self.zero.elapsed_ns();
             let Some(turn) = self.with(|ready| ready.next(now_ns)) else { break };
             let sender = self.waiting.borrow_mut().remove(&turn.ticket);
@@ -253,14 +289,17 @@ mod tests {
     fn turns(change: impl FnOnce(&mut Scheduling)) -> Rc<Turns> {
         let mut settings = Scheduling::default();
         change(&mut settings);
-        Rc::new(Turns::new(
+        let turns = Rc::new(Turns::new(
             &settings,
             2,
             Arc::new(Zero::now()),
             Arc::default(),
             Arc::default(),
             Arc::default(),
-        ))
+        ));
+        let looking = Rc::clone(&turns);
+        tokio::task::spawn_local(async move { looking.look().await });
+        turns
     }
 
     fn run(test: impl Future<Output = ()>) {
@@ -270,7 +309,7 @@ mod tests {
     }
 
     async fn settle() {
-        for _ in 0..4 {
+        for _ in 0..8 {
             tokio::task::yield_now().await;
         }
     }

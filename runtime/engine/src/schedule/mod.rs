@@ -17,3 +17,4 @@ pub use overruns::Overruns;
 pub use ready::{Counts, Ready, Refused, Ticket, Turn, Why};
 pub use settings::{ClassSettings, Often, Scheduling, SettingError};
 pub use simulate::{Fate, Load, Machine, Part, Simulated, simulate};
+pub use stage::core_rates;

@@ -1,4 +1,4 @@
-//! The queue of one class: fair between flows, first come first served within each.
+//! The queue of one class: fair between flows; within each, first come first served or the newest first.
 
 use std::collections::VecDeque;
 
@@ -11,8 +11,14 @@ pub(super) struct Entry {
     /// Increases from entry to entry.
     pub(super) ticket: u64,
     pub(super) since_ns: u64,
-    /// Whether none of its steps has run.
-    pub(super) is_new: bool,
+}
+
+/// Who of a flow goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Oldest,
+    /// Those that have run a step before, and then the newest.
+    Newest,
 }
 
 /// Surplus round robin over flows (Adiseshu, Parulkar and Varghese, SIGCOMM 1996): what a request costs is known only
@@ -29,8 +35,26 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct Flow {
-    entries: VecDeque<Entry>,
+    /// Those that have run no step.
+    new: VecDeque<Entry>,
+    /// Those that have.
+    begun: VecDeque<Entry>,
     credit_ns: i64,
+}
+
+impl Flow {
+    fn is_empty(&self) -> bool {
+        self.new.is_empty() && self.begun.is_empty()
+    }
+
+    fn pop(&mut self, order: Order) -> Option<Entry> {
+        let ticket = |entries: &VecDeque<Entry>| entries.front().map_or(u64::MAX, |entry| entry.ticket);
+        match order {
+            Order::Oldest if ticket(&self.new) < ticket(&self.begun) => self.new.pop_front(),
+            Order::Oldest => self.begun.pop_front(),
+            Order::Newest => self.begun.pop_front().or_else(|| self.new.pop_back()),
+        }
+    }
 }
 
 impl Queue {
@@ -43,7 +67,8 @@ impl Queue {
         now_ns.saturating_sub(self.empty_ns)
     }
 
-    pub(super) fn push(&mut self, flow: u16, entry: Entry) {
+    /// One comes; whether none of its steps has run.
+    pub(super) fn push(&mut self, flow: u16, entry: Entry, is_new: bool) {
         if self.len == 0 {
             self.empty_ns = entry.since_ns;
         }
@@ -51,15 +76,20 @@ impl Queue {
         if at >= self.flows.len() {
             self.flows.resize_with(at + 1, Flow::default);
         }
-        if self.flows[at].entries.is_empty() {
+        let state = &mut self.flows[at];
+        if state.is_empty() {
             self.turns.push_back(flow);
         }
-        self.flows[at].entries.push_back(entry);
+        if is_new {
+            state.new.push_back(entry)
+        } else {
+            state.begun.push_back(entry)
+        }
         self.len += 1;
     }
 
     /// The next, of the flow whose turn it is.
-    pub(super) fn pop(&mut self, quantum_ns: u64, now_ns: u64) -> Option<(u16, Entry)> {
+    pub(super) fn pop(&mut self, order: Order, quantum_ns: u64, now_ns: u64) -> Option<(u16, Entry)> {
         let quantum = signed(quantum_ns).max(1);
         // Who has overdrawn waits for the others. With nobody else there is nobody to wait for.
         while let Some(&flow) = self.turns.front() {
@@ -71,33 +101,52 @@ impl Queue {
             self.turns.rotate_left(1);
         }
         let flow = *self.turns.front()?;
-        let state = &mut self.flows[usize::from(flow)];
-        let entry = state.entries.pop_front()?;
+        let entry = self.flows[usize::from(flow)].pop(order)?;
         self.took(flow, now_ns);
         Some((flow, entry))
     }
 
-    /// The next flow's request that has run no step and waits before those of its flow that have.
-    pub(super) fn pop_new(&mut self, now_ns: u64) -> Option<(u16, Entry)> {
-        let is_new = |flow: &&u16| self.flows[usize::from(**flow)].entries.front().is_some_and(|e| e.is_new);
-        let flow = *self.turns.iter().find(is_new)?;
-        let entry = self.flows[usize::from(flow)].entries.pop_front()?;
+    /// One that has run no step, and has waited for longer than it may.
+    pub(super) fn pop_late(&mut self, patience_ns: u64, now_ns: u64) -> Option<(u16, Entry)> {
+        let is_late = |entry: &Entry| now_ns.saturating_sub(entry.since_ns) > patience_ns;
+        let first = |flow: &u16| self.flows[usize::from(*flow)].new.front();
+        let flow = *self.turns.iter().find(|flow| first(flow).is_some_and(is_late))?;
+        self.pop_new(flow, now_ns)
+    }
+
+    /// The next flow's request that has run no step.
+    pub(super) fn steal(&mut self, now_ns: u64) -> Option<(u16, Entry)> {
+        let flow = *self.turns.iter().find(|flow| !self.flows[usize::from(**flow)].new.is_empty())?;
+        self.pop_new(flow, now_ns)
+    }
+
+    /// How long the one has waited that has run no step and waits for longest.
+    pub(super) fn oldest_ns(&self, now_ns: u64) -> u64 {
+        let firsts = self.turns.iter().filter_map(|flow| self.flows[usize::from(*flow)].new.front());
+        firsts.map(|entry| now_ns.saturating_sub(entry.since_ns)).max().unwrap_or(0)
+    }
+
+    fn pop_new(&mut self, flow: u16, now_ns: u64) -> Option<(u16, Entry)> {
+        let entry = self.flows[usize::from(flow)].new.pop_front()?;
         self.took(flow, now_ns);
         Some((flow, entry))
     }
 
     pub(super) fn has_new(&self) -> bool {
-        let is_new = |flow: &u16| self.flows[usize::from(*flow)].entries.front().is_some_and(|e| e.is_new);
-        self.turns.iter().any(is_new)
+        self.turns.iter().any(|flow| !self.flows[usize::from(*flow)].new.is_empty())
     }
 
     /// Takes one out that is no longer wanted.
     pub(super) fn remove(&mut self, flow: u16, ticket: u64, now_ns: u64) -> bool {
         let Some(state) = self.flows.get_mut(usize::from(flow)) else { return false };
-        let Ok(at) = state.entries.binary_search_by_key(&ticket, |entry| entry.ticket) else { return false };
-        state.entries.remove(at);
-        self.took(flow, now_ns);
-        true
+        let found = [&mut state.new, &mut state.begun].into_iter().find_map(|entries| {
+            let at = entries.binary_search_by_key(&ticket, |entry| entry.ticket).ok()?;
+            entries.remove(at)
+        });
+        if found.is_some() {
+            self.took(flow, now_ns);
+        }
+        found.is_some()
     }
 
     /// A request of this flow has run for so long.
@@ -117,7 +166,7 @@ impl Queue {
     fn took(&mut self, flow: u16, now_ns: u64) {
         self.len -= 1;
         let state = &mut self.flows[usize::from(flow)];
-        if state.entries.is_empty() {
+        if state.is_empty() {
             // Credit is not saved up; debts stay.
             state.credit_ns = state.credit_ns.min(0);
             self.turns.retain(|&other| other != flow);

@@ -2,9 +2,9 @@
 
 use zerver_trace::Class;
 
-use super::queue::{Entry, Queue};
+use super::Scheduling;
+use super::queue::{Entry, Order, Queue};
 use super::settings::CLASSES;
-use super::{ClassSettings, Scheduling};
 
 /// A class that was passed over saves up no more than so many of its quanta.
 const SAVED_QUANTA: u64 = 4;
@@ -17,8 +17,8 @@ const SAVED_QUANTA: u64 = 4;
 /// A request that has run no step yet may be sent away, never a later one. A new one is, when its class's queue is full,
 /// or when it has waited too long: for the target where the queue has not been empty for an interval, and for the
 /// interval otherwise. So a queue that only takes up bursts sheds nothing, and a standing one is kept as short as the
-/// target (Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 10(5), 2012; in this form Maurer, "Fail at Scale",
-/// ACM Queue 13(8), 2015).
+/// target (Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 10(5), 2012; in this form, and with the newest first
+/// where a queue stands, Maurer, "Fail at Scale", ACM Queue 13(8), 2015).
 #[derive(Debug)]
 pub struct Ready {
     settings: Scheduling,
@@ -174,22 +174,22 @@ impl Ready {
         let (class, is_aged) = self.class_of_next()?;
         let set = *self.settings.class(class);
         let at = class as usize;
-        // A queue that this turn empties has not been empty before.
-        let busy_ns = self.queues[at].busy_ns(now_ns);
-        let (flow, entry) = self.queues[at].pop(set.quantum_ns, now_ns)?;
+        let goes_on = self.late_until_ns[at] > now_ns;
+        let is_overloaded = goes_on || self.queues[at].busy_ns(now_ns) > set.interval_ns;
+        let patience_ns = if is_overloaded { set.target_ns } else { set.interval_ns };
+        let late = self.queues[at].pop_late(patience_ns, now_ns);
+        let is_late = late.is_some();
+        let order = self.order(class, now_ns);
+        let (flow, entry) = late.or_else(|| self.queues[at].pop(order, set.quantum_ns, now_ns))?;
         if self.queues[at].len() == 0 {
             self.earned_ns[at] = 0;
         }
         let waited_ns = now_ns.saturating_sub(entry.since_ns);
-        // An overload goes on until nobody had to be sent away for an interval; else each time that it has emptied the
-        // queue, those who come next would wait for an interval again.
-        let goes_on = self.late_until_ns[at] > now_ns;
-        let is_late = entry.is_new && waited_ns > patience_ns(&set, busy_ns, goes_on);
-        if is_late {
-            self.late_until_ns[at] = now_ns.saturating_add(set.interval_ns);
-        }
         let counts = &mut self.counts[at];
         if is_late {
+            // An overload goes on until nobody had to be sent away for an interval; else each time that it has emptied
+            // the queue, those who come next would wait for an interval again.
+            self.late_until_ns[at] = now_ns.saturating_add(set.interval_ns);
             counts.late += 1;
         } else {
             counts.ran += 1;
@@ -201,14 +201,27 @@ impl Ready {
         Some(Turn { ticket, waited_ns, goes })
     }
 
+    /// Once somebody has waited for half of the target, those go first who have not waited yet: most are served at once,
+    /// and a queue that is over soon serves the others after them. Nobody waits for batch, so it keeps its order.
+    fn order(&self, class: Class, now_ns: u64) -> Order {
+        let is_slow =
+            self.queues[class as usize].oldest_ns(now_ns) > self.settings.class(class).target_ns / 2;
+        if is_slow && class != Class::Batch { Order::Newest } else { Order::Oldest }
+    }
+
     /// Whether there is one that another worker can run: it has run no step yet.
     pub fn has_new(&self) -> bool {
         self.queues.iter().any(Queue::has_new)
     }
 
+    /// For how long some of a class have always waited.
+    pub const fn busy_ns(&self, class: Class, now_ns: u64) -> u64 {
+        if self.len(class) == 0 { 0 } else { self.queues[class as usize].busy_ns(now_ns) }
+    }
+
     /// The most urgent one that another worker can run. It waits here no longer.
     pub fn steal(&mut self, now_ns: u64) -> Option<Ticket> {
-        let steal = |class: Class| Some((class, self.queues[class as usize].pop_new(now_ns)?));
+        let steal = |class: Class| Some((class, self.queues[class as usize].steal(now_ns)?));
         let (class, (flow, entry)) = CLASSES.into_iter().find_map(steal)?;
         if self.len(class) == 0 {
             self.earned_ns[class as usize] = 0;
@@ -232,11 +245,6 @@ impl Ready {
         }
     }
 
-    /// Whether one that has run for so long without a pause lets others go first.
-    pub fn is_over(&self, class: Class, ran_ns: u64) -> bool {
-        ran_ns >= self.settings.class(class).quantum_ns && !self.is_empty()
-    }
-
     /// The class whose turn it is, and whether that is because it was passed over for long.
     fn class_of_next(&self) -> Option<(Class, bool)> {
         let waits = |class: &Class| self.queues[*class as usize].len() > 0;
@@ -252,13 +260,7 @@ impl Ready {
         let number = self.next_ticket;
         self.next_ticket += 1;
         self.counts[class as usize].queued += 1;
-        self.queues[class as usize].push(flow, Entry { ticket: number, since_ns: now_ns, is_new });
+        self.queues[class as usize].push(flow, Entry { ticket: number, since_ns: now_ns }, is_new);
         Ticket { class, flow, number }
     }
-}
-
-/// How long a new request may have waited in a queue that has not been empty for `busy_ns`, or in which an overload goes
-/// on.
-const fn patience_ns(set: &ClassSettings, busy_ns: u64, goes_on: bool) -> u64 {
-    if goes_on || busy_ns > set.interval_ns { set.target_ns } else { set.interval_ns }
 }

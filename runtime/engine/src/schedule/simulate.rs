@@ -2,7 +2,7 @@
 //! [`Ready`] and [`Overruns`] decide as under real workers. The same load gives the same fates.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use zerver_trace::Class;
 
@@ -14,7 +14,7 @@ use super::{Overruns, Ready, Refused, Scheduling, Ticket, Why};
 pub struct Machine {
     /// Cores that all workers share.
     pub cores: usize,
-    /// Ordinary workers, at least one. Each gets its requests in turn and keeps them.
+    /// Ordinary workers, at least one. Connections are dealt to them in turn.
     pub workers: usize,
     /// Workers of low priority, for batch; with none, batch runs on the ordinary ones after the others.
     pub low_workers: usize,
@@ -25,12 +25,14 @@ pub struct Machine {
 /// One request of a load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Load {
-    /// When it could first run, in nanoseconds.
+    /// When it is there for its worker to be read, in nanoseconds.
     pub at_ns: u64,
     /// Its class.
     pub class: Class,
     /// Its flow: a small number.
     pub flow: u16,
+    /// Its connection, numbered in the order in which they were opened.
+    pub connection: u32,
     /// What it does, in order.
     pub parts: Vec<Part>,
 }
@@ -42,6 +44,8 @@ pub enum Part {
     Step {
         /// Its position in the flow.
         step: u16,
+        /// How long its worker takes to come to it once it has its turn, in nanoseconds of a core. It waits meanwhile.
+        before_ns: u64,
         /// How long, in nanoseconds of a core.
         ns: u64,
     },
@@ -55,6 +59,8 @@ pub enum Part {
 /// What became of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fate {
+    /// When its worker had read it, in nanoseconds on the clock of the load.
+    pub read_ns: u64,
     /// How long it could have run and did not, in nanoseconds.
     pub queue_ns: u64,
     /// When it ended, in nanoseconds on the clock of the load.
@@ -63,6 +69,8 @@ pub struct Fate {
     pub shed: Option<Why>,
     /// Whether it was moved to a worker of low priority that its class does not run on.
     pub is_demoted: bool,
+    /// Whether another worker than that of its connection ran it.
+    pub is_stolen: bool,
     /// How often it ended. Anything but 1 is a bug.
     pub ends: u32,
 }
@@ -78,6 +86,9 @@ pub struct Simulated {
     pub low_busy_ns: u64,
 }
 
+/// Who takes longer to come round lets those who come wait for a turn, as a real worker does.
+const BEHIND_NS: u64 = 1_000_000;
+
 /// Runs a load.
 pub fn simulate(machine: &Machine, load: &[Load]) -> Simulated {
     let mut run = Run::new(machine, load);
@@ -88,11 +99,15 @@ pub fn simulate(machine: &Machine, load: &[Load]) -> Simulated {
         while let Some((lane, job)) = run.stage.take_finished() {
             run.step_ended(lane, job);
         }
-        while let Some(&Reverse((at_ns, job))) = run.agenda.peek()
+        while let Some(&Reverse((at_ns, job, due))) = run.agenda.peek()
             && at_ns <= run.now_ns
         {
             run.agenda.pop();
-            if run.jobs[job].has_come { run.wait_ended(job) } else { run.arrive(job) }
+            match due {
+                Due::Arrives => run.arrive(job),
+                Due::GoesOn => run.enter_again(job, run.jobs[job].home),
+                Due::MayBeLate { ticket, is_last } => run.look_after(job, ticket, is_last),
+            }
         }
     }
     run.simulated
@@ -102,19 +117,37 @@ struct Run<'l> {
     machine: &'l Machine,
     load: &'l [Load],
     now_ns: u64,
-    /// When which request arrives, or has waited for its effects.
-    agenda: BinaryHeap<Reverse<(u64, usize)>>,
+    /// What comes at its time.
+    agenda: BinaryHeap<Reverse<(u64, usize, Due)>>,
     stage: Stage,
     /// One for each ordinary worker, and one for all of low priority.
     homes: Vec<Home>,
     /// Until when each flow is to run at low priority.
     low_until_ns: Vec<u64>,
     jobs: Vec<Job>,
-    next_home: usize,
     simulated: Simulated,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Arrives,
+    /// Its effects have ended.
+    GoesOn,
+    /// It waits at low priority: the worker of its connection looks after it.
+    MayBeLate {
+        ticket: Ticket,
+        is_last: bool,
+    },
+}
+
 struct Home {
+    /// What is there to be read.
+    sockets: VecDeque<usize>,
+    /// So many of them it runs one by one as it reads them, before it looks again.
+    at_once: usize,
+    /// When it last looked, and whether it takes long to come round.
+    looked_ns: u64,
+    is_behind: bool,
     ready: Ready,
     overruns: Overruns,
     waiting: BTreeMap<Ticket, usize>,
@@ -122,7 +155,6 @@ struct Home {
 
 #[derive(Clone, Default)]
 struct Job {
-    has_come: bool,
     home: usize,
     /// The part that comes next, or runs.
     part: usize,
@@ -136,6 +168,10 @@ impl<'l> Run<'l> {
         let workers = machine.workers.max(1);
         let flows = load.iter().map(|load| usize::from(load.flow) + 1).max().unwrap_or(0);
         let home = || Home {
+            sockets: VecDeque::new(),
+            at_once: 0,
+            looked_ns: 0,
+            is_behind: false,
             ready: Ready::new(machine.settings.clone()),
             overruns: Overruns::new(&machine.settings, flows),
             waiting: BTreeMap::new(),
@@ -144,19 +180,22 @@ impl<'l> Run<'l> {
             machine,
             load,
             now_ns: 0,
-            agenda: load.iter().enumerate().map(|(job, load)| Reverse((load.at_ns, job))).collect(),
+            agenda: load
+                .iter()
+                .enumerate()
+                .map(|(job, load)| Reverse((load.at_ns, job, Due::Arrives)))
+                .collect(),
             stage: Stage::new(machine.cores, workers, machine.low_workers),
             homes: (0..=workers).map(|_| home()).collect(),
             low_until_ns: vec![0; flows],
             jobs: vec![Job::default(); load.len()],
-            next_home: 0,
             simulated: Simulated { fates: vec![Fate::default(); load.len()], ..Simulated::default() },
         }
     }
 
     fn next_ns(&self) -> Option<u64> {
         let end = self.stage.next_end_ns().map(|ns| self.now_ns.saturating_add(ns));
-        let due = self.agenda.peek().map(|Reverse((at_ns, _))| (*at_ns).max(self.now_ns));
+        let due = self.agenda.peek().map(|Reverse((at_ns, ..))| (*at_ns).max(self.now_ns));
         [end, due].into_iter().flatten().min()
     }
 
@@ -164,19 +203,65 @@ impl<'l> Run<'l> {
         self.homes.len() - 1
     }
 
+    /// It is there; its worker reads it when it next looks.
     fn arrive(&mut self, job: usize) {
+        let home = self.load[job].connection as usize % self.low();
+        self.homes[home].sockets.push_back(job);
+        if self.is_idle(home) && self.homes[home].sockets.len() == 1 {
+            (self.homes[home].looked_ns, self.homes[home].is_behind) = (self.now_ns, false);
+        }
+        self.dispatch(home);
+    }
+
+    /// Reads what is there. A worker that is calm runs one by one as it reads them; else all wait for a turn.
+    fn look(&mut self, home: usize) {
+        let now_ns = self.now_ns;
+        let state = &mut self.homes[home];
+        if state.at_once == 0 {
+            state.is_behind = now_ns.saturating_sub(state.looked_ns) >= BEHIND_NS;
+            state.looked_ns = now_ns;
+            state.at_once = state.sockets.len();
+        }
+        let is_calm = !state.is_behind && state.ready.is_empty();
+        let many = if is_calm { state.at_once.min(1) } else { state.at_once };
+        state.at_once -= many;
+        let read: Vec<usize> = state.sockets.drain(..many).collect();
+        for job in read {
+            self.read(job, home);
+        }
+    }
+
+    fn read(&mut self, job: usize, home: usize) {
         let Load { class, flow, .. } = self.load[job];
         let is_slow = self.low_until_ns[usize::from(flow)] > self.now_ns;
         let is_low = self.machine.low_workers > 0 && (class == Class::Batch || is_slow);
-        self.jobs[job].has_come = true;
         self.jobs[job].ready_ns = self.now_ns;
-        self.simulated.fates[job].is_demoted = is_low && class != Class::Batch;
+        let fate = &mut self.simulated.fates[job];
+        (fate.read_ns, fate.is_demoted) = (self.now_ns, is_low && class != Class::Batch);
         if is_low {
             return self.enter(job, self.low());
         }
-        self.next_home = (self.next_home + 1) % self.low();
-        self.homes[self.next_home].overruns.begin(flow);
-        self.enter(job, self.next_home);
+        self.homes[home].overruns.begin(flow);
+        let would_wait = !self.homes[home].ready.is_empty();
+        match self.idle_home().filter(|&peer| would_wait && peer != home) {
+            Some(peer) => self.give(job, peer),
+            None => self.enter(job, home),
+        }
+    }
+
+    fn is_idle(&self, home: usize) -> bool {
+        self.stage.is_idle(home) && self.homes[home].ready.is_empty()
+    }
+
+    /// An ordinary worker that has nothing to do.
+    fn idle_home(&self) -> Option<usize> {
+        (0..self.low()).find(|&home| self.is_idle(home) && self.homes[home].sockets.is_empty())
+    }
+
+    /// Another worker takes one that has run no step. It goes no further.
+    fn give(&mut self, job: usize, peer: usize) {
+        self.simulated.fates[job].is_stolen = true;
+        self.wait(job, peer);
     }
 
     /// A new one comes to a worker.
@@ -186,9 +271,28 @@ impl<'l> Run<'l> {
         match self.homes[home].ready.enter(class, flow, self.now_ns) {
             Ok(ticket) => {
                 self.homes[home].waiting.insert(ticket, job);
-                self.dispatch(home);
+                if home == self.low() {
+                    let set = self.machine.settings.batch;
+                    for (ns, is_last) in [(set.target_ns, false), (set.interval_ns, true)] {
+                        let at_ns = self.now_ns.saturating_add(ns);
+                        self.agenda.push(Reverse((at_ns, job, Due::MayBeLate { ticket, is_last })));
+                    }
+                    self.dispatch(home);
+                }
             }
             Err(refused) => self.refuse(job, refused),
+        }
+    }
+
+    /// Where low priority gets no core, the worker of its connection sends it away.
+    fn look_after(&mut self, job: usize, ticket: Ticket, is_last: bool) {
+        let low = self.low();
+        let Home { ready, waiting, .. } = &mut self.homes[low];
+        let busy_ns = ready.busy_ns(Class::Batch, self.now_ns);
+        let is_burst = !is_last && busy_ns < self.machine.settings.batch.interval_ns;
+        if !is_burst && waiting.remove(&ticket).is_some() {
+            ready.leave(ticket, self.now_ns);
+            self.refuse(job, Refused { class: Class::Batch, why: Why::Late });
         }
     }
 
@@ -205,23 +309,27 @@ impl<'l> Run<'l> {
 
     /// One that has run before waits for its turn.
     fn enter_again(&mut self, job: usize, home: usize) {
-        self.jobs[job].home = home;
         self.jobs[job].ready_ns = self.now_ns;
+        self.wait(job, home);
+    }
+
+    fn wait(&mut self, job: usize, home: usize) {
+        self.jobs[job].home = home;
         let (class, flow) = (self.class(job), self.load[job].flow);
         let ticket = self.homes[home].ready.enter_again(class, flow, self.now_ns);
         self.homes[home].waiting.insert(ticket, job);
         self.dispatch(home);
     }
 
-    fn wait_ended(&mut self, job: usize) {
-        self.enter_again(job, self.jobs[job].home);
-    }
-
     /// Gives the workers of a home something to do.
     fn dispatch(&mut self, home: usize) {
-        while let Some(lane) = self.idle_lane(home)
-            && let Some(turn) = self.homes[home].ready.next(self.now_ns)
-        {
+        while let Some(lane) = self.idle_lane(home) {
+            if home != self.low() {
+                self.look(home);
+            }
+            let Some(turn) = self.homes[home].ready.next(self.now_ns) else {
+                if self.homes[home].sockets.is_empty() { break } else { continue }
+            };
             let Some(job) = self.homes[home].waiting.remove(&turn.ticket) else { continue };
             match turn.goes {
                 Ok(()) => {
@@ -232,6 +340,15 @@ impl<'l> Run<'l> {
                     self.go_on(lane, job);
                 }
                 Err(refused) => self.refuse(job, refused),
+            }
+        }
+        while home != self.low()
+            && self.homes[home].ready.has_new()
+            && let Some(peer) = self.idle_home()
+            && let Some(ticket) = self.homes[home].ready.steal(self.now_ns)
+        {
+            if let Some(job) = self.homes[home].waiting.remove(&ticket) {
+                self.give(job, peer);
             }
         }
     }
@@ -245,20 +362,27 @@ impl<'l> Run<'l> {
     fn go_on(&mut self, lane: usize, job: usize) {
         match self.load[job].parts.get(self.jobs[job].part) {
             None => self.end(job, None),
-            Some(Part::Step { ns, .. }) => self.stage.start(lane, job, *ns),
+            Some(Part::Step { before_ns, ns, .. }) => {
+                let fate = &mut self.simulated.fates[job];
+                fate.queue_ns = fate.queue_ns.saturating_add(*before_ns);
+                self.stage.start(lane, job, before_ns.saturating_add(*ns));
+            }
             Some(Part::Wait { ns }) => {
                 self.jobs[job].part += 1;
-                self.agenda.push(Reverse((self.now_ns.saturating_add(*ns), job)));
+                self.agenda.push(Reverse((self.now_ns.saturating_add(*ns), job, Due::GoesOn)));
             }
         }
     }
 
     fn step_ended(&mut self, lane: usize, job: usize) {
         let (class, flow, home) = (self.class(job), self.load[job].flow, self.jobs[job].home);
-        if let Some(Part::Step { step, ns }) = self.load[job].parts.get(self.jobs[job].part).copied() {
+        let mut ran = None;
+        if let Some(Part::Step { step, ns, .. }) = self.load[job].parts.get(self.jobs[job].part).copied() {
+            ran = Some(step);
             self.jobs[job].part += 1;
             self.jobs[job].turn_ns = self.jobs[job].turn_ns.saturating_add(ns);
             self.homes[home].ready.ran(class, flow, ns);
+            self.homes[home].is_behind |= self.jobs[job].turn_ns >= BEHIND_NS;
             if home == self.low() {
                 self.simulated.low_busy_ns = self.simulated.low_busy_ns.saturating_add(ns);
             } else {
@@ -270,14 +394,23 @@ impl<'l> Run<'l> {
                 }
             }
         }
-        let runs_on = matches!(self.load[job].parts.get(self.jobs[job].part), Some(Part::Step { .. }));
+        let next = self.load[job].parts.get(self.jobs[job].part);
+        let runs_on = matches!(next, Some(Part::Step { .. }));
+        // Only a step that yields is entered again.
+        let yields = matches!((next, ran), (Some(Part::Step { step, .. }), Some(last)) if *step == last);
+        let is_over = yields || self.jobs[job].turn_ns >= self.machine.settings.class(class).quantum_ns;
+        let Home { ready, sockets, .. } = &self.homes[home];
+        let others_wait = !ready.is_empty() || !sockets.is_empty();
         let is_slow = self.low_until_ns[usize::from(flow)] > self.now_ns;
         if runs_on && is_slow && home != self.low() && self.machine.low_workers > 0 {
             self.simulated.fates[job].is_demoted = true;
             self.enter_again(job, self.low());
-        } else if runs_on && self.homes[home].ready.is_over(class, self.jobs[job].turn_ns) {
+        } else if runs_on && is_over && others_wait {
             self.enter_again(job, home);
         } else {
+            if is_over {
+                self.jobs[job].turn_ns = 0;
+            }
             self.go_on(lane, job);
         }
         self.dispatch(home);

@@ -71,9 +71,15 @@ impl Stage {
         let (ordinary, low) = self.lanes.split_at(self.low_from);
         let count = |lanes: &[Option<Running>]| lanes.iter().flatten().count() as u64;
         let (ordinary, low) = (count(ordinary), count(low));
-        let all = FULL.saturating_mul(self.cores);
-        let each = (all / ordinary.max(1)).clamp(1, FULL);
-        let left = all.saturating_sub(each * ordinary);
-        (each, (left / low.max(1)).clamp(LEFT_OVER, FULL))
+        core_rates(self.cores, ordinary, low)
     }
+}
+
+/// How fast each of so many ordinary threads goes that share so many cores, and each of so many of low priority, in
+/// thousandths of a core.
+pub fn core_rates(cores: u64, ordinary: u64, low: u64) -> (u64, u64) {
+    let all = FULL.saturating_mul(cores.max(1));
+    let each = (all / ordinary.max(1)).clamp(1, FULL);
+    let left = all.saturating_sub(each.saturating_mul(ordinary));
+    (each, (left / low.max(1)).clamp(LEFT_OVER, FULL))
 }

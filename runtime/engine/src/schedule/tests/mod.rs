@@ -7,6 +7,8 @@ use zerver_trace::Class;
 use super::settings::CLASSES;
 use super::*;
 
+mod overload;
+
 const US: u64 = 1_000;
 const MS: u64 = 1_000 * US;
 
@@ -16,7 +18,7 @@ fn machine(workers: usize, low_workers: usize) -> Machine {
 
 /// A request of one step.
 fn one(at_ns: u64, class: Class, flow: u16, ns: u64) -> Load {
-    Load { at_ns, class, flow, parts: vec![Part::Step { step: 0, ns }] }
+    Load { at_ns, class, flow, connection: 0, parts: vec![Part::Step { step: 0, before_ns: 0, ns }] }
 }
 
 fn ready(change: impl FnOnce(&mut Scheduling)) -> Ready {
@@ -50,10 +52,13 @@ fn an_interactive_request_among_a_thousand_of_batch_finishes_first() {
         machine.settings.batch.interval_ns = u64::MAX;
         let fates = simulate(&machine, &load).fates;
         let interactive = fates[1000];
-        // Without workers of low priority it waits for the step that runs, and with them for nothing.
+        // Without workers of low priority it is read after the step that runs, and goes first then.
         let first = fates[..1000].iter().map(|fate| fate.end_ns).min().unwrap();
         assert!(fates.iter().all(|fate| fate.shed.is_none()));
-        assert_eq!(interactive.queue_ns, if low_workers == 0 { 4 * MS } else { 0 });
+        assert_eq!(
+            (interactive.queue_ns, interactive.read_ns),
+            (0, if low_workers == 0 { 5 * MS } else { MS })
+        );
         if low_workers == 1 {
             assert_eq!(interactive.end_ns, 2 * MS);
             assert!(first > interactive.end_ns);
@@ -119,16 +124,16 @@ fn a_burst_is_let_through_and_a_standing_queue_is_cut() {
     assert_eq!(ready.next(36 * MS).unwrap().goes, Ok(()));
     assert_eq!(ready.next(41 * MS).unwrap().goes, Err(Refused { class, why: Why::Late }));
     // The queue has stood for an interval: now only the target counts.
-    ready.enter(class, 0, 40 * MS).unwrap();
     assert!(ready.next(42 * MS).unwrap().goes.is_err(), "the last of the burst");
-    assert_eq!(ready.next(47 * MS).unwrap().goes, Err(Refused { class, why: Why::Late }));
+    ready.enter(class, 0, 40 * MS).unwrap();
+    assert_eq!(ready.next(51 * MS).unwrap().goes, Err(Refused { class, why: Why::Late }));
     // Empty once, it is still the same overload,
     ready.enter(class, 0, 50 * MS).unwrap();
-    assert_eq!(ready.next(56 * MS).unwrap().goes, Err(Refused { class, why: Why::Late }));
+    assert_eq!(ready.next(61 * MS).unwrap().goes, Err(Refused { class, why: Why::Late }));
     // until nobody had to be sent away for an interval. One that has run before is never sent away.
     ready.enter(class, 0, 200 * MS).unwrap();
-    ready.enter_again(class, 0, 200 * MS);
     assert_eq!(ready.next(236 * MS).unwrap().goes, Ok(()));
+    ready.enter_again(class, 0, 236 * MS);
     assert_eq!(ready.next(900 * MS).unwrap().goes, Ok(()));
     assert_eq!(ready.counts(class).late, 4);
 }
@@ -222,11 +227,18 @@ fn a_wrong_setting_is_named() {
 
 fn loads(most: usize) -> impl Strategy<Value = Vec<Load>> {
     let part = prop_oneof![
-        4 => (0..4u16, 0..30 * MS).prop_map(|(step, ns)| Part::Step { step, ns }),
+        4 => (0..4u16, 0..30 * MS).prop_map(|(step, ns)| Part::Step { step, before_ns: 0, ns }),
         1 => (0..20 * MS).prop_map(|ns| Part::Wait { ns }),
     ];
-    let load = (0..300 * MS, 0..3usize, 0..5u16, vec(part, 0..5))
-        .prop_map(|(at_ns, class, flow, parts)| Load { at_ns, class: CLASSES[class], flow, parts });
+    let load = (0..300 * MS, 0..3usize, 0..5u16, 0..6u32, vec(part, 0..5)).prop_map(
+        |(at_ns, class, flow, connection, parts)| Load {
+            at_ns,
+            class: CLASSES[class],
+            flow,
+            connection,
+            parts,
+        },
+    );
     vec(load, 0..most)
 }
 
@@ -273,6 +285,19 @@ proptest! {
     }
 
     #[test]
+    fn nobody_runs_beyond_its_quantum_while_others_wait(
+        class in 1..3usize, step_ns in MS / 10..10 * MS, at_ns in 0..100 * MS, yields in any::<bool>(),
+    ) {
+        let class = CLASSES[class];
+        let step = |at: u16| Part::Step { step: if yields { 0 } else { at }, before_ns: 0, ns: step_ns };
+        let long = Load { parts: (0..1000).map(step).collect(), ..one(0, class, 0, 0) };
+        let fates = simulate(&machine(1, 0), &[long, one(at_ns, Class::Interactive, 1, MS)]).fates;
+        // It ends with the step that runs then; a step that yields ends its turn.
+        let quantum_ns = if yields { 0 } else { Scheduling::default().class(class).quantum_ns };
+        prop_assert!(fates[1].end_ns <= at_ns + quantum_ns + step_ns + MS, "{:?}", fates[1]);
+    }
+
+    #[test]
     fn nobody_is_shed_where_all_can_be_served(load in loads(8)) {
         // As many workers as requests.
         let simulated = simulate(&machine(8, 8), &load);
@@ -298,6 +323,7 @@ proptest! {
         let mut now_ns = 0;
         let mut at = 0;
         loop {
+            prop_assert!(now_ns <= bound_ns, "waits {} ms, and {} were allowed", now_ns / MS, bound_ns / MS);
             let turn = ready.next(now_ns).expect("mine waits");
             if turn.ticket == mine {
                 break;
@@ -309,7 +335,6 @@ proptest! {
             ready.ran(turn.ticket.class, turn.ticket.flow, ns);
             ready.enter_again(turn.ticket.class, turn.ticket.flow, now_ns);
         }
-        prop_assert!(now_ns <= bound_ns, "waited {} ms, and {} were allowed", now_ns / MS, bound_ns / MS);
     }
 
     #[test]
@@ -331,21 +356,27 @@ proptest! {
                 0 | 1 => match ready.enter(class, flow, now_ns) {
                     Ok(ticket) => {
                         entered += 1;
-                        waiting.push(ticket);
+                        waiting.push((ticket, now_ns));
                     }
                     Err(_) => prop_assert_eq!(ready.len(class), queue),
                 },
                 2 => if let Some(turn) = ready.next(now_ns) {
-                    let same = |other: &&Ticket| {
-                        (other.class, other.flow) == (turn.ticket.class, turn.ticket.flow)
+                    let Ticket { class, flow, .. } = turn.ticket;
+                    let of_class = || waiting.iter().filter(|(ticket, _)| ticket.class == class);
+                    let oldest_ns = of_class().map(|(_, since_ns)| now_ns - since_ns).max().unwrap_or(0);
+                    let is_slow = oldest_ns > Scheduling::default().class(class).target_ns / 2;
+                    let mut of_flow = of_class().map(|(ticket, _)| *ticket).filter(|other| other.flow == flow);
+                    let first = match turn.goes.is_ok() && is_slow && class != Class::Batch {
+                        true => of_flow.next_back(),
+                        false => of_flow.next(),
                     };
-                    prop_assert_eq!(waiting.iter().find(same), Some(&turn.ticket), "first come, first served");
-                    waiting.retain(|ticket| *ticket != turn.ticket);
+                    prop_assert_eq!(first, Some(turn.ticket));
+                    waiting.retain(|(ticket, _)| *ticket != turn.ticket);
                     done += 1;
                     ready.ran(turn.ticket.class, turn.ticket.flow, ns);
                 },
                 _ => if !waiting.is_empty() {
-                    let ticket = waiting.remove(ns as usize % waiting.len());
+                    let (ticket, _) = waiting.remove(ns as usize % waiting.len());
                     prop_assert!(ready.leave(ticket, now_ns));
                     done += 1;
                 },

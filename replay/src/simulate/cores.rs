@@ -1,0 +1,148 @@
+//! How long a step would have taken with a core of its own. What was recorded is time of a clock: a thread of low priority
+//! stands still in it while others take all cores.
+
+use zerver_engine::core_rates;
+
+/// A step that ran, on the clock of the whole recording.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ran {
+    /// Since when it could have run.
+    pub(super) ready_ns: u64,
+    pub(super) at_ns: u64,
+    pub(super) end_ns: u64,
+    /// Whether it ran at low priority.
+    pub(super) is_low: bool,
+}
+
+/// What a step needs of a core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// What its worker did before it, once it had its turn.
+    pub(super) before_ns: u64,
+    pub(super) ns: u64,
+}
+
+/// For each of these steps, what it had of a core. Steps share the cores as in a simulation.
+pub(super) fn needs(cores: usize, steps: &[Ran]) -> Vec<Needs> {
+    let before = before(steps);
+    let with_before: Vec<Ran> = std::iter::zip(steps, &before)
+        .map(|(step, before_ns)| Ran { at_ns: step.at_ns - before_ns, ..*step })
+        .collect();
+    let had = std::iter::zip(had_ns(cores, &with_before), had_ns(cores, steps));
+    had.map(|(all_ns, ns)| Needs { before_ns: all_ns.saturating_sub(ns), ns }).collect()
+}
+
+/// How long each step waited although none of its sort ran: from the end of the one before it, or from when it was ready.
+fn before(steps: &[Ran]) -> Vec<u64> {
+    let ends = |is_low: bool| {
+        let mut ends: Vec<u64> =
+            steps.iter().filter(|step| step.is_low == is_low).map(|step| step.end_ns).collect();
+        ends.sort_unstable();
+        ends
+    };
+    let ends = [ends(false), ends(true)];
+    let before = |step: &Ran| {
+        let ends = &ends[usize::from(step.is_low)];
+        let last = ends.partition_point(|&end_ns| end_ns <= step.at_ns).checked_sub(1);
+        let since_ns = last.map_or(0, |last| ends[last]).max(step.ready_ns);
+        step.at_ns.saturating_sub(since_ns)
+    };
+    steps.iter().map(before).collect()
+}
+
+/// For each of these steps, how long it had a core.
+fn had_ns(cores: usize, steps: &[Ran]) -> Vec<u64> {
+    let mut marks: Vec<(u64, usize, bool)> = Vec::with_capacity(2 * steps.len());
+    for (at, step) in steps.iter().enumerate() {
+        marks.extend([(step.at_ns, at, true), (step.end_ns.max(step.at_ns), at, false)]);
+    }
+    // One that begins and ends at once begins first.
+    marks.sort_unstable_by_key(|&(ns, at, begins)| (ns, at, !begins));
+    let mut running = [0_u64; 2];
+    // How much a thread would have had since the beginning that always ran, in thousandths.
+    let (mut had, mut last_ns) = ([0_u128; 2], 0);
+    let mut begun = vec![0_u128; steps.len()];
+    let mut all = vec![0; steps.len()];
+    for (ns, at, begins) in marks {
+        let (ordinary, low) = core_rates(cores as u64, running[0], running[1]);
+        for (had, rate) in std::iter::zip(&mut had, [ordinary, low]) {
+            *had += u128::from(ns - last_ns) * u128::from(rate);
+        }
+        last_ns = ns;
+        let sort = usize::from(steps[at].is_low);
+        if begins {
+            begun[at] = had[sort];
+            running[sort] += 1;
+        } else {
+            all[at] = u64::try_from((had[sort] - begun[at]) / 1000).unwrap_or(u64::MAX);
+            running[sort] -= 1;
+        }
+    }
+    all
+}
+
+/// When requests were there that were read at these times, in order. A worker that runs a step reads nothing: those that it
+/// read right after one had come meanwhile, evenly as far as is known.
+pub(super) fn came_ns(read_ns: &[u64], steps: &[Ran]) -> Vec<u64> {
+    let mut ran: Vec<&Ran> = steps.iter().filter(|step| !step.is_low).collect();
+    ran.sort_unstable_by_key(|step| step.end_ns);
+    let after = |read_ns: u64| {
+        let last = ran.partition_point(|step| step.end_ns <= read_ns).checked_sub(1)?;
+        (read_ns - ran[last].end_ns <= RIGHT_AFTER_NS).then_some(last)
+    };
+    let mut came = Vec::with_capacity(read_ns.len());
+    for together in read_ns.chunk_by(|a, b| after(*a).is_some() && after(*a) == after(*b)) {
+        match after(together[0]).map(|at| ran[at]) {
+            None => came.extend_from_slice(together),
+            Some(step) => {
+                let (took_ns, many) = (step.end_ns - step.at_ns, together.len() as u64);
+                let share = |at: u64| u128::from(took_ns) * u128::from(2 * at + 1) / u128::from(2 * many);
+                came.extend((0..many).map(|at| step.at_ns + share(at) as u64));
+            }
+        }
+    }
+    came
+}
+
+/// What was read so soon after a step was there before its end.
+const RIGHT_AFTER_NS: u64 = 200_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ran(at_ns: u64, end_ns: u64, is_low: bool) -> Ran {
+        Ran { ready_ns: at_ns, at_ns, end_ns, is_low }
+    }
+
+    #[test]
+    fn low_priority_stands_still_while_others_run() {
+        let low = ran(0, 10_000, true);
+        let check = |cores, others: &[Ran], had: u64| {
+            assert_eq!(had_ns(cores, &[&[low], others].concat())[0], had);
+        };
+        check(1, &[], 10_000);
+        // But for what the system gives it all the same: 3 in 1000.
+        check(1, &[ran(2_000, 4_000, false), ran(7_000, 20_000, false)], 5_000 + 15);
+        check(2, &[ran(2_000, 4_000, false)], 10_000);
+        check(2, &[ran(0, 10_000, false), ran(5_000, 10_000, true)], 7_500);
+        assert_eq!(had_ns(1, &[ran(5, 5, false), ran(0, 10, false), ran(0, 10, false)]), [0, 5, 5]);
+    }
+
+    #[test]
+    fn what_lies_between_turns_is_found() {
+        let waited = |ready_ns: u64, at_ns: u64, end_ns: u64| Ran { ready_ns, ..ran(at_ns, end_ns, false) };
+        let steps =
+            [ran(0, 10, false), waited(5, 13, 20), waited(21, 22, 30), waited(30, 30, 35), ran(33, 34, true)];
+        let needs = needs(1, &steps);
+        assert_eq!(needs.iter().map(|needs| needs.before_ns).collect::<Vec<_>>(), [0, 3, 1, 0, 0]);
+        assert_eq!(needs[1].ns, 7);
+    }
+
+    #[test]
+    fn what_came_while_a_step_ran_is_spread_over_it() {
+        let steps = [ran(1_000_000, 2_000_000, false), ran(1_000_000, 2_100_000, true)];
+        let read = [900_000, 2_000_010, 2_000_020, 3_000_000];
+        assert_eq!(came_ns(&read, &steps), [900_000, 1_250_000, 1_750_000, 3_000_000]);
+    }
+}
