@@ -1,21 +1,23 @@
 //! Puts together what all threads have counted. Nothing of this is on the way of a request.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use zerver_engine::Class;
 use zerver_replay::{ClassMeasures, Measures, StepMeasures, WorkerMeasures};
 
+use super::board::Board;
 use super::shared::Shared;
 use super::tally::Queues;
 
 /// How many requests of a class wait for their turn, on all threads.
-pub(crate) fn waiting(shared: &Shared, class: Class) -> u64 {
+pub(super) fn waiting(shared: &Shared, boards: &[(String, Arc<Board>)], class: Class) -> u64 {
     match &shared.low {
         // What has been handed over to low priority and not been taken in, waits too.
         Some(low) if class == Class::Batch => low.waiting() as u64,
         low => {
             let of = |queues: &Queues| queues.of(class).waiting.get();
-            let workers: u64 = shared.boards().iter().map(|(_, board)| of(&board.tally.queues)).sum();
+            let workers: u64 = boards.iter().map(|(_, board)| of(&board.tally.queues)).sum();
             workers + low.as_ref().map_or(0, |low| of(low.queues()))
         }
     }
@@ -31,7 +33,7 @@ pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
             name: class.as_str().to_owned(),
             shed: count(&counters.shed[class as usize]),
             requests: boards.iter().map(|(_, board)| board.tally.began[class as usize].get()).sum(),
-            waiting: waiting(shared, class),
+            waiting: waiting(shared, &boards, class),
             ..ClassMeasures::default()
         };
         let low = shared.low.iter().map(|low| low.queues());
@@ -71,7 +73,7 @@ pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
             steps.push(of);
         }
     }
-    let worker = |(name, board): &(String, std::sync::Arc<super::Board>)| WorkerMeasures {
+    let worker = |(name, board): &(String, Arc<Board>)| WorkerMeasures {
         name: name.clone(),
         busy_ns: board.tally.busy_ns(now_ns),
         stuck: board.is_stuck(),

@@ -194,10 +194,11 @@ pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: 
         let [interactive, default, batch] = counters.shed.each_ref().map(count);
         told["shed"] = json!({ "interactive": interactive, "default": default, "batch": batch });
         told["moved"] = count(&counters.moved).into();
-        let stolen: u64 = shared.boards().iter().map(|(_, board)| board.tally.steals.get()).sum();
+        let boards = shared.boards();
+        let stolen: u64 = boards.iter().map(|(_, board)| board.tally.steals.get()).sum();
         told["stolen"] = stolen.into();
         told["overruns"] = count(&counters.overruns).into();
-        let waiting = |class| measure::waiting(shared, class);
+        let waiting = |class| measure::waiting(shared, &boards, class);
         told["waiting"] = json!({
             "interactive": waiting(Class::Interactive),
             "default": waiting(Class::Default),
