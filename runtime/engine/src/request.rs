@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Uri, Version};
+use http::{HeaderMap, Method, Uri, Version, header};
 use serde::de::DeserializeOwned;
 use smallvec::SmallVec;
 use zerver_trace::{Message, MessagePart};
@@ -82,7 +82,7 @@ impl Request {
 
     /// The token of `authorization: Bearer ..` (RFC 6750; the scheme in any case, as RFC 9110 has it).
     pub fn bearer(&self) -> Option<&str> {
-        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        let (scheme, token) = self.headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 

@@ -1,5 +1,9 @@
 //! One request.
 
+use std::sync::Arc;
+
+use zerver_trace::{ReadInfo, SlotInfo};
+
 use super::*;
 
 #[test]
@@ -30,6 +34,16 @@ fn a_slow_request() {
 
      h back in time  l on  tab pane  i section  e edit  y copy  ? keys  q quit
     "#);
+}
+
+#[test]
+fn what_every_flow_has_from_the_start_is_not_called_unwritten() {
+    let mut trace = sample::slow();
+    let flow = Arc::make_mut(&mut trace.flow);
+    flow.steps[0].reads.push(ReadInfo { slot: flow.slots.len() as u16, optional: false });
+    flow.slots.push(SlotInfo { name: "Request".to_owned(), path: String::new(), secret: false });
+    let seen = Stage::new(200, 50, vec![trace]).press("<enter>gl").text();
+    assert!(seen.contains("reads Request: GET /v1/todos/456"), "{seen}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use zerver_replay::{Effect, Group, Link, Run, Why};
 use zerver_trace::duration::{self, Unit};
-use zerver_trace::{Header, Kept, Recorded, RecordedBody};
+use zerver_trace::{Header, Kept, Recorded, RecordedBody, Trace};
 
 use super::head;
 use super::moments::{Held, Moment, Moments, slots, told};
@@ -101,7 +101,8 @@ fn step(tree: &mut Tree<'_>, story: &Story, run: &Run, held: &[Held<'_>], unit: 
                 held.is_masked,
             ),
             None => {
-                tree.line(Line::of(format!(" reads {name}: "), Tone::Text).with("unwritten", Tone::Faint))
+                let it = given(&story.trace, name).unwrap_or_else(|| "unwritten".to_owned());
+                tree.line(Line::of(format!(" reads {name}: "), Tone::Text).with(it, Tone::Faint))
             }
         }
     }
@@ -112,6 +113,17 @@ fn step(tree: &mut Tree<'_>, story: &Story, run: &Run, held: &[Held<'_>], unit: 
     for effect in &run.effects {
         tree.field("needs", &effect.label(), Tone::Effect);
     }
+}
+
+/// What a slot holds that every flow has from the start; none for any other.
+fn given(trace: &Trace, name: &str) -> Option<String> {
+    Some(match name {
+        "Request" => format!("{} {}", trace.method, trace.path),
+        "RequestId" => trace.id.to_string(),
+        "Now" => format!("{} ns since 1970", trace.started_unix_ns),
+        "Random" => format!("from {}", trace.seed),
+        _ => return None,
+    })
 }
 
 /// The function of the step, as it is in the file now.
