@@ -42,7 +42,7 @@ fn what_every_flow_has_from_the_start_is_not_called_unwritten() {
     let flow = Arc::make_mut(&mut trace.flow);
     flow.steps[0].reads.push(ReadInfo { slot: flow.slots.len() as u16, optional: false });
     flow.slots.push(SlotInfo { name: "Request".to_owned(), path: String::new(), secret: false });
-    let seen = Stage::new(200, 50, vec![trace]).press("<enter>gl").text();
+    let seen = Stage::new(200, 50, vec![trace]).press("<enter>gll").text();
     assert!(seen.contains("reads Request: GET /v1/todos/456"), "{seen}");
 }
 
