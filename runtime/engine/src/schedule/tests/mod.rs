@@ -92,6 +92,29 @@ fn a_class_that_is_passed_over_gets_its_share() {
 }
 
 #[test]
+fn a_class_that_is_passed_over_gets_its_share_and_no_more_while_others_wait() {
+    let mut ready = ready(|_| ());
+    for class in CLASSES {
+        ready.enter_again(class, 0, 0);
+        ready.enter_again(class, 0, 0);
+    }
+    let (turns, mut ran) = (20_000, [0; 3]);
+    for now_ms in 0..turns {
+        let class = ready.next(now_ms * MS).unwrap().ticket.class;
+        ran[class as usize] += 1;
+        ready.ran(class, 0, MS);
+        ready.enter_again(class, 0, now_ms * MS);
+    }
+    // A tenth and a twentieth of what the others ran; a quantum that has been earned is run as a whole.
+    for class in [Class::Default, Class::Batch] {
+        let set = *Scheduling::default().class(class);
+        let (ran, share) = (ran[class as usize], u64::from(set.share));
+        let earned = (turns - ran) * share / 1000;
+        assert!(ran <= earned && earned - ran <= 4 * set.quantum_ns / MS, "{class}: {ran}, earned {earned}");
+    }
+}
+
+#[test]
 fn flows_of_a_class_take_turns_by_time_and_not_by_number() {
     let mut ready = ready(|_| ());
     // The first flow has many more waiting, and each takes ten times as long.
@@ -111,6 +134,54 @@ fn flows_of_a_class_take_turns_by_time_and_not_by_number() {
     }
     let [slow, quick] = ran_ns;
     assert!(slow.abs_diff(quick) <= 20 * MS, "{slow} and {quick}");
+}
+
+#[test]
+fn a_flow_whose_requests_leave_keeps_its_debts() {
+    let mut ready = ready(|_| ());
+    ready.enter_again(Class::Default, 0, 0);
+    let leaves = ready.enter_again(Class::Default, 0, 0);
+    for _ in 0..200 {
+        ready.enter_again(Class::Default, 1, 0);
+    }
+    // A turn as long as ten quanta: the other flow has nine, then, before it goes again.
+    assert_eq!(ready.next(0).unwrap().ticket.flow, 0);
+    ready.ran(Class::Default, 0, 100 * MS);
+    assert!(ready.leave(leaves, 100 * MS));
+    ready.enter_again(Class::Default, 0, 100 * MS);
+    let order = drain(&mut ready, 100 * MS, MS);
+    let before = order.iter().position(|(_, flow)| *flow == 0).unwrap();
+    assert!((80..=100).contains(&before), "{before}");
+}
+
+#[test]
+fn a_flow_is_not_forgotten_for_one_long_step() {
+    let mut ready = ready(|_| ());
+    ready.enter_again(Class::Default, 0, 0);
+    for _ in 0..400 {
+        ready.enter_again(Class::Default, 1, 0);
+    }
+    assert_eq!(ready.next(0).unwrap().ticket.flow, 0);
+    ready.ran(Class::Default, 0, 10_000 * MS);
+    ready.enter_again(Class::Default, 0, 0);
+    // It owes no more than sixteen quanta of ten milliseconds, and the other has one before and after.
+    let order = drain(&mut ready, 0, MS);
+    let before = order.iter().position(|(_, flow)| *flow == 0).unwrap();
+    assert!((160..=180).contains(&before), "{before}");
+}
+
+#[test]
+fn only_what_has_run_no_step_goes_to_another_worker() {
+    let mut ready = ready(|_| ());
+    for flow in [0, 1] {
+        ready.enter_again(Class::Interactive, flow, 0);
+    }
+    assert!(!ready.has_new() && ready.steal(0).is_none());
+    let new = ready.enter(Class::Default, 1, 0).unwrap();
+    let urgent = ready.enter(Class::Interactive, 1, 0).unwrap();
+    assert!(ready.has_new());
+    assert_eq!([(); 3].map(|()| ready.steal(0)), [Some(urgent), Some(new), None]);
+    assert_eq!((ready.len(Class::Interactive), ready.has_new()), (2, false));
 }
 
 #[test]
