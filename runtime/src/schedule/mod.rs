@@ -1,13 +1,13 @@
 //! Where and when requests run: the engine's policy, under real workers.
 //!
-//! A request runs inline in its connection's task, as if there were no scheduler, while its worker is calm: nobody waits,
-//! and the worker comes round quickly. Otherwise it waits for its turn (`turns`). Batch, and flows whose steps keep
-//! others waiting, run on threads of low priority (`low`); who would wait while another worker is idle runs there
-//! (`peers`). What a step takes because the system lends its core to others is not its doing (`kept`). `carry` takes a
-//! request through all that; `lane` is what the driver sees of it. `tally` is what a thread counts, and `measure` puts
-//! that together. `targets` bounds how many effects ask one target. `board` shows other threads what a worker does
-//! (`current`), and `watchdog` looks at it. At `door`, `held` and `idle` threads meet: `tests/threads` has loom try all
-//! orders in which they may come.
+//! A request runs inline in its connection's task, as if there were no scheduler, while its worker is calm: nobody
+//! waits, and the worker comes round quickly (`pulse`). Otherwise it waits for its turn (`turns`). Batch, and flows
+//! whose steps keep others waiting, run on threads of low priority (`low`); who would wait while another worker is idle
+//! runs there (`peers`). What a step takes because the system lends its core to others is not its doing (`kept`).
+//! `carry` takes a request through all that; `lane` is what the driver sees of it. `tally` is what a thread counts, and
+//! `measure` puts that together. `targets` bounds how many effects ask one target. `board` shows other threads what a
+//! worker does (`current`), and `watchdog` looks at it. At `door`, `held` and `idle` threads meet: `tests/threads` has
+//! loom try all orders in which they may come.
 
 mod board;
 mod carry;
@@ -20,6 +20,7 @@ mod lane;
 mod low;
 mod measure;
 mod peers;
+mod pulse;
 mod rules;
 mod shared;
 mod tally;

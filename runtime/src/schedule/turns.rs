@@ -4,8 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::{Notify, oneshot};
 use zerver_engine::{Class, Overruns, Ready, Scheduling, Ticket};
@@ -13,15 +12,8 @@ use zerver_engine::{Class, Overruns, Ready, Scheduling, Ticket};
 use super::Board;
 use super::carry::NotHere;
 use super::peers::Peers;
-use crate::time::{Zero, nanos};
-
-/// A worker that takes longer to come round is behind: whoever arrives then waits for a turn, so that the urgent go
-/// first. Also how long it must have been busy for that to be looked at.
-const BEHIND: Duration = Duration::from_millis(1);
-
-/// For how long turns are given without a look at the sockets. What waits there can have no turn, however urgent it is,
-/// and cannot be sent away.
-const UNSEEN: Duration = Duration::from_micros(250);
+use super::pulse::Pulse;
+use crate::time::Zero;
 
 pub(crate) struct Turns {
     ready: RefCell<Ready>,
@@ -31,18 +23,8 @@ pub(crate) struct Turns {
     is_empty: Cell<bool>,
     /// Whether a turn is given out. One at a time: then others have their say before the next.
     is_given: Cell<bool>,
-    is_behind: Cell<bool>,
-    /// Requests that have begun here.
-    begun: Cell<u64>,
-    /// Set when the worker goes to sleep.
-    slept: Arc<AtomicBool>,
-    /// Since when it has not slept.
-    busy_since_ns: Cell<u64>,
-    is_measured: Cell<bool>,
-    measure: Notify,
-    /// When the sockets have last been looked at, as far as is known.
-    looked_ns: Cell<u64>,
-    /// Whether they are to be, before the next turn is given.
+    pulse: Pulse,
+    /// Whether the sockets are to be looked at before the next turn is given.
     is_looking: Cell<bool>,
     look: Notify,
     zero: Arc<Zero>,
@@ -67,13 +49,7 @@ impl Turns {
             waiting: RefCell::default(),
             is_empty: Cell::new(true),
             is_given: Cell::new(false),
-            is_behind: Cell::new(false),
-            begun: Cell::new(0),
-            slept,
-            busy_since_ns: Cell::new(0),
-            is_measured: Cell::new(false),
-            measure: Notify::new(),
-            looked_ns: Cell::new(0),
+            pulse: Pulse::new(Arc::clone(&zero), slept),
             is_looking: Cell::new(false),
             look: Notify::new(),
             zero,
@@ -90,22 +66,7 @@ impl Turns {
 
     /// Measures how long the worker takes to come round, while it is busy.
     pub(crate) async fn pulse(&self) {
-        loop {
-            self.measure.notified().await;
-            self.is_measured.set(true);
-            loop {
-                let (begun, start) = (self.begun.get(), Instant::now());
-                // Everybody who is ready, and whoever the sockets have made so.
-                tokio::task::yield_now().await;
-                self.is_behind.set(start.elapsed() >= BEHIND);
-                self.looked_ns.set(self.zero.elapsed_ns());
-                if self.begun.get() == begun && self.is_empty.get() {
-                    break;
-                }
-            }
-            self.is_behind.set(false);
-            self.is_measured.set(false);
-        }
+        self.pulse.beat(|| self.others_wait()).await;
     }
 
     /// Looks at the sockets between turns. As long as tasks are ready the runtime looks at them only now and then, counted
@@ -115,7 +76,7 @@ impl Turns {
             self.look.notified().await;
             // Woken after the sockets, so that what they have brought is there.
             tokio::task::yield_now().await;
-            self.looked_ns.set(self.zero.elapsed_ns());
+            self.pulse.looks();
             self.is_looking.set(false);
             self.give();
         }
@@ -126,7 +87,7 @@ impl Turns {
     /// # Errors
     /// When it is to be sent away, or to another worker.
     pub(super) async fn enter(&self, class: Class, flow: u16, now_ns: u64) -> Result<bool, NotHere> {
-        self.begun.set(self.begun.get() + 1);
+        self.pulse.begin();
         self.overruns.borrow_mut().begin(flow);
         if self.is_calm(now_ns) {
             return Ok(false);
@@ -158,15 +119,10 @@ impl Turns {
         if has_turn {
             self.is_given.set(false);
         }
-        if ran_ns >= nanos(BEHIND) {
-            // Whoever was read together with it waits for a turn.
-            self.is_behind.set(true);
-            self.measure.notify_one();
-        }
+        self.pulse.ran(ran_ns);
         if has_turn || !self.is_empty.get() {
             self.with(|ready| ready.ran(class, flow, ran_ns));
-            let unseen_ns = self.zero.elapsed_ns().saturating_sub(self.looked_ns.get());
-            if unseen_ns > nanos(UNSEEN) && !self.is_empty.get() {
+            if !self.is_empty.get() && self.pulse.is_unseen() {
                 self.is_looking.set(true);
                 self.look.notify_one();
             }
@@ -186,14 +142,9 @@ impl Turns {
 
     /// Whether a request can run at once, as if there were no turns.
     fn is_calm(&self, now_ns: u64) -> bool {
-        if self.slept.load(Ordering::Relaxed) {
-            self.slept.store(false, Ordering::Relaxed);
-            self.busy_since_ns.set(now_ns);
-        } else if !self.is_measured.get() && now_ns.saturating_sub(self.busy_since_ns.get()) > nanos(BEHIND) {
-            self.measure.notify_one();
-        }
+        let is_behind = self.pulse.is_behind(now_ns);
         // Who has just been given a turn, and has not begun, is not to be overtaken.
-        self.is_empty.get() && !self.is_given.get() && !self.is_behind.get()
+        !is_behind && self.is_empty.get() && !self.is_given.get()
     }
 
     async fn turn(&self, ticket: Ticket) -> Result<bool, NotHere> {
@@ -344,7 +295,7 @@ mod tests {
     fn turns_go_one_by_one_to_the_most_urgent() {
         run(async {
             let (turns, said, go_on) = (turns(|_| ()), Rc::default(), Rc::new(Notify::new()));
-            turns.is_behind.set(true);
+            turns.pulse.set_behind(true);
             for class in [Class::Default, Class::Batch, Class::Default, Class::Interactive] {
                 contend(&turns, class, &said, &go_on);
             }
@@ -367,11 +318,11 @@ mod tests {
     fn who_gives_its_turn_to_another_waits_for_it() {
         run(async {
             let (turns, said, go_on) = (turns(|_| ()), Rc::default(), Rc::new(Notify::new()));
-            turns.is_behind.set(true);
+            turns.pulse.set_behind(true);
             let has_turn = turns.enter(Class::Default, 0, turns.zero.elapsed_ns()).await.unwrap();
             contend(&turns, Class::Default, &said, &go_on);
             settle().await;
-            turns.is_behind.set(false);
+            turns.pulse.set_behind(false);
             turns.give_back(Class::Default, 0, 10, has_turn);
             go_on.notify_one();
             let has_turn = turns.enter_again(Class::Default, 0, turns.zero.elapsed_ns()).await;
@@ -385,7 +336,7 @@ mod tests {
     fn who_leaves_takes_no_turn_along() {
         run(async {
             let (turns, said, go_on) = (turns(|_| ()), Rc::default(), Rc::new(Notify::new()));
-            turns.is_behind.set(true);
+            turns.pulse.set_behind(true);
             let has_turn = turns.enter(Class::Default, 0, turns.zero.elapsed_ns()).await.unwrap();
             let waiting = contend(&turns, Class::Interactive, &said, &go_on);
             let given = contend(&turns, Class::Default, &said, &go_on);
@@ -410,7 +361,7 @@ mod tests {
             let turns = turns(|_| ());
             let idle = Arc::new(super::super::Idle::default());
             let (_guests, number) = turns.peers.add(Arc::clone(&idle));
-            turns.is_behind.set(true);
+            turns.pulse.set_behind(true);
             let has_turn = turns.enter(Class::Default, 0, turns.zero.elapsed_ns()).await.unwrap();
             let wait = |class| {
                 let turns = Rc::clone(&turns);
@@ -431,7 +382,7 @@ mod tests {
     fn who_is_sent_away_is_told_and_the_next_goes() {
         run(async {
             let turns = turns(|settings| settings.interactive.queue = 1);
-            turns.is_behind.set(true);
+            turns.pulse.set_behind(true);
             let has_turn = turns.enter(Class::Default, 0, turns.zero.elapsed_ns()).await.unwrap();
             assert!(has_turn);
             let other = Rc::clone(&turns);
@@ -449,7 +400,7 @@ mod tests {
             let turns = turns(|_| ());
             let idle = Arc::new(super::super::Idle::default());
             let (_guests, number) = turns.peers.add(Arc::clone(&idle));
-            turns.is_behind.set(true);
+            turns.pulse.set_behind(true);
             idle.sleeps();
             let has_turn = turns.enter(Class::Default, 0, turns.zero.elapsed_ns()).await.unwrap();
             assert!(has_turn, "nobody is before it");

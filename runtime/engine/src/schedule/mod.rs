@@ -4,6 +4,8 @@
 //! [`Ready`] holds what could run on one worker, [`Overruns`] knows which flows keep others waiting, [`simulate()`] runs
 //! both over a load in virtual time. [`Scheduling`] says how all of them are to be.
 
+mod home;
+mod load;
 mod overruns;
 mod queue;
 mod ready;
@@ -13,8 +15,9 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
+pub use load::{Fate, Load, Machine, Part, Simulated};
 pub use overruns::Overruns;
 pub use ready::{Counts, Ready, Refused, Ticket, Turn, Why};
 pub use settings::{ClassSettings, Often, Scheduling, SettingError};
-pub use simulate::{Fate, Load, Machine, Part, Simulated, simulate};
+pub use simulate::simulate;
 pub use stage::core_rates;

@@ -1,93 +1,15 @@
 //! The policy in virtual time: what would become of a load on another machine, or under other settings. The same
-//! [`Ready`] and [`Overruns`] decide as under real workers. The same load gives the same fates.
+//! [`Ready`](super::Ready) and [`Overruns`](super::Overruns) decide as under real workers. The same load gives the same fates.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 
 use zerver_trace::Class;
 
+use super::home::Home;
+use super::load::{Fate, Load, Machine, Part, Simulated};
 use super::stage::Stage;
-use super::{Overruns, Ready, Refused, Scheduling, Ticket, Why};
-
-/// What a load runs on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Machine {
-    /// Cores that all workers share.
-    pub cores: usize,
-    /// Ordinary workers, at least one. Connections are dealt to them in turn.
-    pub workers: usize,
-    /// Workers of low priority, for batch; with none, batch runs on the ordinary ones after the others.
-    pub low_workers: usize,
-    /// The policy.
-    pub settings: Scheduling,
-}
-
-/// One request of a load.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Load {
-    /// When it is there for its worker to be read, in nanoseconds.
-    pub at_ns: u64,
-    /// Its class.
-    pub class: Class,
-    /// Its flow: a small number.
-    pub flow: u16,
-    /// Its connection, numbered in the order in which they were opened.
-    pub connection: u32,
-    /// What it does, in order.
-    pub parts: Vec<Part>,
-}
-
-/// What a request does, as far as a scheduler can see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// A step runs.
-    Step {
-        /// Its position in the flow.
-        step: u16,
-        /// How long its worker takes to come to it once it has its turn, in nanoseconds of a core. It waits meanwhile.
-        before_ns: u64,
-        /// How long, in nanoseconds of a core.
-        ns: u64,
-    },
-    /// It waits for effects.
-    Wait {
-        /// How long, in nanoseconds.
-        ns: u64,
-    },
-}
-
-/// What became of a request.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Fate {
-    /// When its worker had read it, in nanoseconds on the clock of the load.
-    pub read_ns: u64,
-    /// How long it could have run and did not, in nanoseconds.
-    pub queue_ns: u64,
-    /// When it ended, in nanoseconds on the clock of the load.
-    pub end_ns: u64,
-    /// Why it was sent away, unless it was served.
-    pub shed: Option<Why>,
-    /// Whether it was moved to a worker of low priority that its class does not run on.
-    pub is_demoted: bool,
-    /// Whether another worker than that of its connection ran it.
-    pub is_stolen: bool,
-    /// How often it ended. Anything but 1 is a bug.
-    pub ends: u32,
-}
-
-/// What became of a load.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Simulated {
-    /// For each request, in the order of the load.
-    pub fates: Vec<Fate>,
-    /// How long ordinary workers ran steps, all together, in nanoseconds.
-    pub busy_ns: u64,
-    /// The same of those of low priority.
-    pub low_busy_ns: u64,
-}
-
-/// Who takes longer to come round lets those who come wait for a turn, as a real worker does.
-const BEHIND_NS: u64 = 1_000_000;
+use super::{Refused, Ticket, Why};
 
 /// Runs a load.
 pub fn simulate(machine: &Machine, load: &[Load]) -> Simulated {
@@ -140,19 +62,6 @@ enum Due {
     },
 }
 
-struct Home {
-    /// What is there to be read.
-    sockets: VecDeque<usize>,
-    /// So many of them it runs one by one as it reads them, before it looks again.
-    at_once: usize,
-    /// When it last looked, and whether it takes long to come round.
-    looked_ns: u64,
-    is_behind: bool,
-    ready: Ready,
-    overruns: Overruns,
-    waiting: BTreeMap<Ticket, usize>,
-}
-
 #[derive(Clone, Default)]
 struct Job {
     home: usize,
@@ -167,15 +76,6 @@ impl<'l> Run<'l> {
     fn new(machine: &'l Machine, load: &'l [Load]) -> Self {
         let workers = machine.workers.max(1);
         let flows = load.iter().map(|load| usize::from(load.flow) + 1).max().unwrap_or(0);
-        let home = || Home {
-            sockets: VecDeque::new(),
-            at_once: 0,
-            looked_ns: 0,
-            is_behind: false,
-            ready: Ready::new(machine.settings.clone()),
-            overruns: Overruns::new(&machine.settings, flows),
-            waiting: BTreeMap::new(),
-        };
         Self {
             machine,
             load,
@@ -186,7 +86,7 @@ impl<'l> Run<'l> {
                 .map(|(job, load)| Reverse((load.at_ns, job, Due::Arrives)))
                 .collect(),
             stage: Stage::new(machine.cores, workers, machine.low_workers),
-            homes: (0..=workers).map(|_| home()).collect(),
+            homes: (0..=workers).map(|_| Home::new(&machine.settings, flows)).collect(),
             low_until_ns: vec![0; flows],
             jobs: vec![Job::default(); load.len()],
             simulated: Simulated { fates: vec![Fate::default(); load.len()], ..Simulated::default() },
@@ -206,29 +106,9 @@ impl<'l> Run<'l> {
     /// It is there; its worker reads it when it next looks.
     fn arrive(&mut self, job: usize) {
         let home = self.load[job].connection as usize % self.low();
-        self.homes[home].sockets.push_back(job);
-        if self.is_idle(home) && self.homes[home].sockets.len() == 1 {
-            (self.homes[home].looked_ns, self.homes[home].is_behind) = (self.now_ns, false);
-        }
+        let is_idle = self.is_idle(home);
+        self.homes[home].arrives(job, is_idle, self.now_ns);
         self.dispatch(home);
-    }
-
-    /// Reads what is there. A worker that is calm runs one by one as it reads them; else all wait for a turn.
-    fn look(&mut self, home: usize) {
-        let now_ns = self.now_ns;
-        let state = &mut self.homes[home];
-        if state.at_once == 0 {
-            state.is_behind = now_ns.saturating_sub(state.looked_ns) >= BEHIND_NS;
-            state.looked_ns = now_ns;
-            state.at_once = state.sockets.len();
-        }
-        let is_calm = !state.is_behind && state.ready.is_empty();
-        let many = if is_calm { state.at_once.min(1) } else { state.at_once };
-        state.at_once -= many;
-        let read: Vec<usize> = state.sockets.drain(..many).collect();
-        for job in read {
-            self.read(job, home);
-        }
     }
 
     fn read(&mut self, job: usize, home: usize) {
@@ -325,7 +205,9 @@ impl<'l> Run<'l> {
     fn dispatch(&mut self, home: usize) {
         while let Some(lane) = self.idle_lane(home) {
             if home != self.low() {
-                self.look(home);
+                for job in self.homes[home].look(self.now_ns) {
+                    self.read(job, home);
+                }
             }
             let Some(turn) = self.homes[home].ready.next(self.now_ns) else {
                 if self.homes[home].sockets.is_empty() { break } else { continue }
@@ -382,7 +264,7 @@ impl<'l> Run<'l> {
             self.jobs[job].part += 1;
             self.jobs[job].turn_ns = self.jobs[job].turn_ns.saturating_add(ns);
             self.homes[home].ready.ran(class, flow, ns);
-            self.homes[home].is_behind |= self.jobs[job].turn_ns >= BEHIND_NS;
+            self.homes[home].has_run(self.jobs[job].turn_ns);
             if home == self.low() {
                 self.simulated.low_busy_ns = self.simulated.low_busy_ns.saturating_add(ns);
             } else {

@@ -92,6 +92,29 @@ fn a_class_that_is_passed_over_gets_its_share() {
 }
 
 #[test]
+fn a_class_that_is_passed_over_gets_its_share_and_no_more_while_others_wait() {
+    let mut ready = ready(|_| ());
+    for class in CLASSES {
+        ready.enter_again(class, 0, 0);
+        ready.enter_again(class, 0, 0);
+    }
+    let (turns, mut ran) = (20_000, [0; 3]);
+    for now_ms in 0..turns {
+        let class = ready.next(now_ms * MS).unwrap().ticket.class;
+        ran[class as usize] += 1;
+        ready.ran(class, 0, MS);
+        ready.enter_again(class, 0, now_ms * MS);
+    }
+    // A tenth and a twentieth of what the others ran; a quantum that has been earned is run as a whole.
+    for class in [Class::Default, Class::Batch] {
+        let set = *Scheduling::default().class(class);
+        let (ran, share) = (ran[class as usize], u64::from(set.share));
+        let earned = (turns - ran) * share / 1000;
+        assert!(ran <= earned && earned - ran <= 4 * set.quantum_ns / MS, "{class}: {ran}, earned {earned}");
+    }
+}
+
+#[test]
 fn flows_of_a_class_take_turns_by_time_and_not_by_number() {
     let mut ready = ready(|_| ());
     // The first flow has many more waiting, and each takes ten times as long.
@@ -111,6 +134,54 @@ fn flows_of_a_class_take_turns_by_time_and_not_by_number() {
     }
     let [slow, quick] = ran_ns;
     assert!(slow.abs_diff(quick) <= 20 * MS, "{slow} and {quick}");
+}
+
+#[test]
+fn a_flow_whose_requests_leave_keeps_its_debts() {
+    let mut ready = ready(|_| ());
+    ready.enter_again(Class::Default, 0, 0);
+    let leaves = ready.enter_again(Class::Default, 0, 0);
+    for _ in 0..200 {
+        ready.enter_again(Class::Default, 1, 0);
+    }
+    // A turn as long as ten quanta: the other flow has nine, then, before it goes again.
+    assert_eq!(ready.next(0).unwrap().ticket.flow, 0);
+    ready.ran(Class::Default, 0, 100 * MS);
+    assert!(ready.leave(leaves, 100 * MS));
+    ready.enter_again(Class::Default, 0, 100 * MS);
+    let order = drain(&mut ready, 100 * MS, MS);
+    let before = order.iter().position(|(_, flow)| *flow == 0).unwrap();
+    assert!((80..=100).contains(&before), "{before}");
+}
+
+#[test]
+fn a_flow_is_not_forgotten_for_one_long_step() {
+    let mut ready = ready(|_| ());
+    ready.enter_again(Class::Default, 0, 0);
+    for _ in 0..400 {
+        ready.enter_again(Class::Default, 1, 0);
+    }
+    assert_eq!(ready.next(0).unwrap().ticket.flow, 0);
+    ready.ran(Class::Default, 0, 10_000 * MS);
+    ready.enter_again(Class::Default, 0, 0);
+    // It owes no more than sixteen quanta of ten milliseconds, and the other has one before and after.
+    let order = drain(&mut ready, 0, MS);
+    let before = order.iter().position(|(_, flow)| *flow == 0).unwrap();
+    assert!((160..=180).contains(&before), "{before}");
+}
+
+#[test]
+fn only_what_has_run_no_step_goes_to_another_worker() {
+    let mut ready = ready(|_| ());
+    for flow in [0, 1] {
+        ready.enter_again(Class::Interactive, flow, 0);
+    }
+    assert!(!ready.has_new() && ready.steal(0).is_none());
+    let new = ready.enter(Class::Default, 1, 0).unwrap();
+    let urgent = ready.enter(Class::Interactive, 1, 0).unwrap();
+    assert!(ready.has_new());
+    assert_eq!([(); 3].map(|()| ready.steal(0)), [Some(urgent), Some(new), None]);
+    assert_eq!((ready.len(Class::Interactive), ready.has_new()), (2, false));
 }
 
 #[test]
@@ -334,6 +405,49 @@ proptest! {
             now_ns += ns;
             ready.ran(turn.ticket.class, turn.ticket.flow, ns);
             ready.enter_again(turn.ticket.class, turn.ticket.flow, now_ns);
+        }
+    }
+
+    #[test]
+    fn flows_of_a_class_that_have_something_waiting_run_for_as_long_as_each_other(
+        class in 0..3usize,
+        longest in vec(1..20 * MS, 2..6),
+        turns in vec((0..=1000_u64, proptest::option::weighted(0.02, 0..6usize)), 1..600),
+    ) {
+        let mut ready = ready(|_| ());
+        let class = CLASSES[class];
+        let quantum_ns = Scheduling::default().class(class).quantum_ns;
+        // Each flow has been granted as often as the others, but for one time; what it has left over, or owes, is between
+        // a quantum and its longest turn, at the beginning and at the end.
+        let bound_ns = 3 * quantum_ns + 2 * longest.iter().max().unwrap();
+        let mut is_there = vec![true; longest.len()];
+        // Two, so that one waits while the other runs.
+        for flow in (0..longest.len()).chain(0..longest.len()) {
+            ready.enter_again(class, flow as u16, 0);
+        }
+        let (mut now_ns, mut ran_ns) = (0, vec![0_u64; longest.len()]);
+        for (thousandths, changes) in turns {
+            // One that comes or goes: from then on it is another competition.
+            if let Some(flow) = changes.filter(|flow| *flow < longest.len()) {
+                is_there[flow] = !is_there[flow];
+                if is_there[flow] {
+                    ready.enter_again(class, flow as u16, now_ns);
+                    ready.enter_again(class, flow as u16, now_ns);
+                }
+                ran_ns.fill(0);
+            }
+            let Some(turn) = ready.next(now_ns) else { continue };
+            let flow = usize::from(turn.ticket.flow);
+            let ns = longest[flow] * thousandths / 1000;
+            now_ns += ns;
+            ready.ran(class, turn.ticket.flow, ns);
+            if is_there[flow] {
+                ready.enter_again(class, turn.ticket.flow, now_ns);
+                ran_ns[flow] += ns;
+            }
+            let compete = || std::iter::zip(&ran_ns, &is_there).filter(|(_, is_there)| **is_there).map(|(ns, _)| *ns);
+            let (least, most) = (compete().min().unwrap_or(0), compete().max().unwrap_or(0));
+            prop_assert!(most - least <= bound_ns, "{ran_ns:?} of {is_there:?}: more than {bound_ns} apart");
         }
     }
 

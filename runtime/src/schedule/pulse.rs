@@ -1,0 +1,108 @@
+//! How quickly a worker comes round: to everybody who is ready, and to its sockets.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::time::{Zero, nanos};
+
+/// A worker that takes longer to come round is behind: whoever arrives then waits for a turn, so that the urgent go
+/// first. Also how long it must have been busy for that to be looked at.
+const BEHIND: Duration = Duration::from_millis(1);
+
+/// For how long turns are given without a look at the sockets. What waits there can have no turn, however urgent it is,
+/// and cannot be sent away.
+const UNSEEN: Duration = Duration::from_micros(250);
+
+pub(super) struct Pulse {
+    zero: Arc<Zero>,
+    is_behind: Cell<bool>,
+    /// Requests that have begun here.
+    begun: Cell<u64>,
+    /// Set when the worker goes to sleep.
+    slept: Arc<AtomicBool>,
+    /// Since when it has not slept.
+    busy_since_ns: Cell<u64>,
+    is_measured: Cell<bool>,
+    measure: Notify,
+    /// When the sockets have last been looked at, as far as is known.
+    looked_ns: Cell<u64>,
+}
+
+impl Pulse {
+    /// `slept` is set whenever the worker goes to sleep.
+    pub(super) const fn new(zero: Arc<Zero>, slept: Arc<AtomicBool>) -> Self {
+        Self {
+            zero,
+            is_behind: Cell::new(false),
+            begun: Cell::new(0),
+            slept,
+            busy_since_ns: Cell::new(0),
+            is_measured: Cell::new(false),
+            measure: Notify::const_new(),
+            looked_ns: Cell::new(0),
+        }
+    }
+
+    /// Measures how long the worker takes to come round, while it is busy or others wait.
+    pub(super) async fn beat(&self, others_wait: impl Fn() -> bool) {
+        loop {
+            self.measure.notified().await;
+            self.is_measured.set(true);
+            loop {
+                let (begun, start) = (self.begun.get(), Instant::now());
+                // Everybody who is ready, and whoever the sockets have made so.
+                tokio::task::yield_now().await;
+                self.set_behind(start.elapsed() >= BEHIND);
+                self.looks();
+                if self.begun.get() == begun && !others_wait() {
+                    break;
+                }
+            }
+            self.set_behind(false);
+            self.is_measured.set(false);
+        }
+    }
+
+    /// A request begins.
+    pub(super) fn begin(&self) {
+        self.begun.set(self.begun.get() + 1);
+    }
+
+    /// Whether whoever comes now is to wait for a turn.
+    pub(super) fn is_behind(&self, now_ns: u64) -> bool {
+        if self.slept.load(Ordering::Relaxed) {
+            self.slept.store(false, Ordering::Relaxed);
+            self.busy_since_ns.set(now_ns);
+        } else if !self.is_measured.get() && now_ns.saturating_sub(self.busy_since_ns.get()) > nanos(BEHIND) {
+            self.measure.notify_one();
+        }
+        self.is_behind.get()
+    }
+
+    /// A request has run for so long.
+    pub(super) fn ran(&self, ran_ns: u64) {
+        if ran_ns >= nanos(BEHIND) {
+            // Whoever was read together with it waits for a turn.
+            self.set_behind(true);
+            self.measure.notify_one();
+        }
+    }
+
+    /// The sockets have been looked at.
+    pub(super) fn looks(&self) {
+        self.looked_ns.set(self.zero.elapsed_ns());
+    }
+
+    /// Whether they have not been looked at for long.
+    pub(super) fn is_unseen(&self) -> bool {
+        self.zero.elapsed_ns().saturating_sub(self.looked_ns.get()) > nanos(UNSEEN)
+    }
+
+    pub(super) fn set_behind(&self, is_behind: bool) {
+        self.is_behind.set(is_behind);
+    }
+}
