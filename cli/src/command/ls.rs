@@ -29,6 +29,9 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Don
     }
     if requests.is_empty() {
         output.note(&format!("no such requests in {}", place::shown(&dir)));
+        if let Some(other) = args.filter.flow.as_deref().and_then(|flow| place::other_flow(&reader, flow)) {
+            output.note(&other);
+        }
         return Ok(Done::Fine);
     }
     output.print(&list::table(&requests, now_unix_ns(), output.columns()))?;
