@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use zerver_recorder::{FindError, ReadError, Reader, find_store, portable, reopen};
+use zerver_replay::nearest;
 use zerver_trace::{Find, Query, RequestId, Trace};
 
 use crate::args::{Global, Target};
@@ -28,11 +29,14 @@ pub(crate) fn store(global: &Global) -> Result<PathBuf, Trouble> {
     }
     let here =
         env::current_dir().map_err(|error| Trouble::new("cannot tell the current folder").because(&error))?;
-    find_store(&here).ok_or_else(|| {
-        Trouble::new(format!("there is no store in {} or above it", here.display()))
-            .hint("`zerver dev` makes one where it runs a service")
-            .hint("name another with --store DIR or ZERVER_STORE")
-    })
+    find_store(&here).ok_or_else(|| missing(&format!("{} or above it", here.display())))
+}
+
+/// There is no store there.
+fn missing(place: &str) -> Trouble {
+    Trouble::new(format!("there is no store in {place}"))
+        .hint("`zerver dev` makes one where it runs a service")
+        .hint("name another with --store DIR or ZERVER_STORE")
 }
 
 /// What was named as a store is a file.
@@ -45,6 +49,7 @@ pub(crate) fn no_folder(dir: &Path) -> Trouble {
 /// that cannot be, since the disk is full or read-only, it is read as it is.
 pub(crate) fn reader(dir: &Path) -> Result<Reader, Trouble> {
     match Reader::open(dir) {
+        Err(ReadError::Missing { .. }) => Err(missing(&shown(dir))),
         Err(ReadError::NeedsRepair { .. }) => match reopen(dir) {
             Ok(()) => Reader::open(dir).map_err(|error| unreadable(dir, &error)),
             Err(cause) => Reader::open_as_it_is(dir).map_err(|_| unreadable(dir, &cause)),
@@ -110,10 +115,31 @@ pub(crate) fn load(global: &Global, target: &Target) -> Result<Loaded, Trouble> 
 pub(crate) fn find_trace(dir: &Path, reader: &Reader, find: &Find) -> Result<Trace, Trouble> {
     reader.find(find).map_err(|error| {
         let trouble = not_found(dir, find, error);
-        match dropped(reader) {
-            Some(dropped) => trouble.hint(dropped),
-            None => trouble,
-        }
+        let flow = match find {
+            Find::Last(flow) | Find::Slowest(flow) | Find::Fastest(flow) | Find::Failed(flow) => {
+                flow.as_deref()
+            }
+            Find::Id(_) => None,
+        };
+        let hints = flow.and_then(|flow| other_flow(reader, flow)).into_iter().chain(dropped(reader));
+        hints.fold(trouble, Trouble::hint)
+    })
+}
+
+/// What is to be said of a flow that the service does not have.
+pub(crate) fn other_flow(reader: &Reader, given: &str) -> Option<String> {
+    let flows = reader.catalog().ok()?;
+    no_flow(given, flows.iter().map(|flow| flow.name.as_str()))
+}
+
+/// Nothing where there is such a flow, or no flow is known.
+fn no_flow<'n>(given: &str, flows: impl Iterator<Item = &'n str> + Clone) -> Option<String> {
+    if flows.clone().next().is_none() || flows.clone().any(|flow| flow == given) {
+        return None;
+    }
+    Some(match nearest(given, flows) {
+        Some(name) => format!("there is no flow {given}; did you mean {name}?"),
+        None => format!("there is no flow {given}; `zerver catalog` lists the flows"),
     })
 }
 
@@ -210,6 +236,20 @@ mod tests {
         assert!(!trouble(&global, "./nothing.zrv").causes.is_empty());
         global.store = Some(dir.path().join("nothing"));
         assert!(trouble(&global, "@last").hints[0].contains("zerver dev"));
+        let empty = dir.path().join("empty");
+        fs::create_dir(&empty).unwrap();
+        global.store = Some(empty);
+        assert!(trouble(&global, "@last").hints[0].contains("zerver dev"));
+    }
+
+    #[test]
+    fn a_flow_that_there_is_not_comes_with_one_that_there_is() {
+        let say = |given, flows: &[&str]| no_flow(given, flows.iter().copied());
+        assert_eq!(say("checkout", &["cart-add", "checkout"]), None);
+        assert_eq!(say("checkout", &[]), None);
+        let near = say("chekout", &["cart-add", "checkout"]).unwrap();
+        assert_eq!(near, "there is no flow chekout; did you mean checkout?");
+        assert!(say("zzz", &["cart-add", "checkout"]).unwrap().contains("`zerver catalog`"));
     }
 
     #[test]

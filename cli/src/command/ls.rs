@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use zerver_replay::rfc3339;
+use zerver_trace::text::clean;
 use zerver_trace::{Class, Summary};
 
 use crate::args::{Global, Ls};
@@ -29,6 +30,9 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Don
     }
     if requests.is_empty() {
         output.note(&format!("no such requests in {}", place::shown(&dir)));
+        if let Some(other) = args.filter.flow.as_deref().and_then(|flow| place::other_flow(&reader, flow)) {
+            output.note(&clean(&other));
+        }
         return Ok(Done::Fine);
     }
     output.print(&list::table(&requests, now_unix_ns(), output.columns()))?;

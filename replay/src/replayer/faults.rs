@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bincode::{Decode, Encode};
-use zerver_trace::{Answer, EffectError, EffectErrorKind, Trace};
+use zerver_trace::{Answer, EffectError, EffectErrorKind, Trace, duration};
 
 use super::edits::EditError;
 use super::facts::Facts;
@@ -79,14 +79,14 @@ impl Wrong {
         Some(EffectError::new(kind, message))
     }
 
-    /// In words: `timeout`, `error: disk full`, `250ms`.
+    /// In words: `timeout`, `error: disk full`, `250.00 ms`.
     pub(super) fn words(&self) -> String {
         match self {
             Self::Timeout => "timeout".to_owned(),
             Self::Unreachable => "unreachable".to_owned(),
             Self::Malformed => "malformed".to_owned(),
             Self::Error(message) => format!("error: {message}"),
-            Self::Latency { ns } => format!("{:?}", Duration::from_nanos(*ns)),
+            Self::Latency { ns } => duration::show(*ns),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace};
 
-use super::model::{Effect, Failure, Move, Run, Step, Timeline, Write};
+use super::model::{Effect, End, Failure, Move, Run, Step, Timeline, Write};
 use super::totals::Totals;
 use super::verdict::Verdict;
 use crate::{Json, rfc3339};
@@ -77,6 +77,9 @@ struct EffectJson {
     held_ns: u64,
     outcome: String,
     args: Json,
+    /// What it gave; left out where it gave nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<Json>,
     writes: Vec<String>,
 }
 
@@ -247,6 +250,10 @@ fn effect(effect: &Effect) -> EffectJson {
         held_ns: effect.held_ns(),
         outcome: effect.end.to_string(),
         args: value(&effect.args),
+        output: match &effect.end {
+            End::Ok { output, .. } => Some(value(output)),
+            End::Err(_) | End::Cancelled | End::Unanswered => None,
+        },
         writes: effect.wrote.iter().map(|write| write.name.clone()).collect(),
     }
 }

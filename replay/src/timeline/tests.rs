@@ -348,6 +348,7 @@ fn the_document_has_the_promised_fields() {
               "duration_ns": 2180000,
               "kind": "http",
               "outcome": "200",
+              "output": 200,
               "summary": "GET idp.example.com/verify",
               "writes": [
                 "Claims"
@@ -408,6 +409,11 @@ fn the_document_has_the_promised_fields() {
               "duration_ns": 2680000,
               "kind": "kv",
               "outcome": "found",
+              "output": {
+                "done": false,
+                "id": 456,
+                "title": "Buy milk"
+              },
               "summary": "get todo:456",
               "writes": [
                 "Todo"

@@ -60,7 +60,8 @@ pub enum Decided {
     message = "a step cannot return `{Self}`",
     label = "neither a decision nor a slot",
     note = "it returns a `Decision`, a `Response`, the slots it writes, or a `Result` of one of these with `Failure`",
-    note = "what it writes derives `Slot`, `Serialize` and `Deserialize`; several slots go into a tuple"
+    note = "what it writes derives `Slot`, `Serialize` and `Deserialize`; several slots go into a tuple",
+    note = "one that asks for an effect returns `Decision<..>`, as `Need(effect)`"
 )]
 /// What a step may return: a [`Decision`], a `Result` with a [`Failure`], a [`Response`], or just what it writes.
 pub trait IntoDecision {

@@ -50,6 +50,7 @@ impl FlowDef {
     }
 
     /// Fails to evaluate, with a message, if the steps are in no possible order.
+    #[track_caller]
     pub const fn check_order(&self) {
         crate::order::check(self.name, self.pattern, self.chains);
     }

@@ -1,9 +1,11 @@
 //! The order check: runs while the program is compiled (`flow!` puts it into a `const _`), so that a step which reads
-//! what nobody wrote is a compile error that names the step and the slot.
+//! what nobody wrote is a compile error that names the step and the slot. `#[track_caller]` has the compiler point at the
+//! flow alone, and not at each function here.
 
 use crate::{Chain, StepDesc};
 
 /// Fails to evaluate if the flow's steps are in no possible order.
+#[track_caller]
 pub(crate) const fn check(name: &str, pattern: &str, chains: &[Chain]) {
     check_name(name);
     check_pattern(name, pattern);
@@ -33,6 +35,7 @@ pub(crate) const fn check(name: &str, pattern: &str, chains: &[Chain]) {
     }
 }
 
+#[track_caller]
 const fn check_name(name: &str) {
     let bytes = name.as_bytes();
     let mut at = 0;
@@ -49,6 +52,7 @@ const fn check_name(name: &str) {
     }
 }
 
+#[track_caller]
 const fn check_pattern(name: &str, pattern: &str) {
     let bytes = pattern.as_bytes();
     if bytes.is_empty() || bytes[0] != b'/' {
@@ -62,6 +66,7 @@ const fn check_pattern(name: &str, pattern: &str) {
 }
 
 /// Checks what the step at `at` reads and writes against the steps before it.
+#[track_caller]
 const fn check_step(chains: &[Chain], at: (usize, usize)) {
     let step = &chains[at.0].steps[at.1];
     let mut r = 0;
@@ -189,6 +194,7 @@ impl Message {
         self
     }
 
+    #[track_caller]
     const fn fail(self) {
         match str::from_utf8(self.bytes.split_at(self.len).0) {
             Ok(message) => panic!("{}", message),

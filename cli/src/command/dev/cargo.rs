@@ -73,7 +73,8 @@ impl Package {
     /// The package whose folder `app` is, or is in.
     pub(in crate::command) fn find(app: &Path, bin: Option<&str>) -> Result<Self, Trouble> {
         let app = fs::canonicalize(app)
-            .map_err(|error| Trouble::new(format!("cannot find {}", app.display())).because(&error))?;
+            .map_err(|error| Trouble::new(format!("cannot find {}", app.display())).because(&error))
+            .map_err(|trouble| trouble.hint("name the folder of a service, such as `.`"))?;
         let manifest =
             app.ancestors().map(|dir| dir.join("Cargo.toml")).find(|path| path.is_file()).ok_or_else(
                 || {

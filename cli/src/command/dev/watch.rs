@@ -49,6 +49,7 @@ impl Watched {
                     path.strip_prefix(root).is_ok_and(|inside| {
                         !inside.iter().any(|part| IGNORED.iter().any(|name| part == *name))
                             && !is_scratch(inside)
+                            && !is_data(inside)
                     })
                 })
             }
@@ -90,6 +91,11 @@ fn is_scratch(path: &Path) -> bool {
         || name.ends_with(".swp")
         || name.ends_with(".swx")
         || name == "4913"
+}
+
+/// What the service or `zerver export` writes beside the sources: a file of `kv::Disk`, a portable file.
+fn is_data(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "redb" || extension == "zrv")
 }
 
 pub(super) struct Watch {
@@ -173,6 +179,8 @@ mod tests {
             "/w/app/.git/index",
             "/w/app/src/.main.rs.swp",
             "/w/app/src/4913",
+            "/w/app/shop.redb",
+            "/w/app/corpus/todo-show.zrv",
             "/w/README.md",
             "/w/other/src/main.rs",
             "/w/out/app",
