@@ -5,7 +5,7 @@
 //! others waiting, run on threads of low priority (`low`); who would wait while another worker is idle runs there
 //! (`peers`). What a step takes because the system lends its core to others is not its doing (`kept`). `carry` takes a
 //! request through all that; `lane` is what the driver sees of it. `tally` is what a thread counts, and `measure` puts
-//! that together. `targets` bounds how many effects ask one target. `board` shows other threads what a worker does
+//! that together. `roll` is which requests a thread has. `targets` bounds how many effects ask one target. `board` shows other threads what a worker does
 //! (`current`), and `watchdog` looks at it. At `door`, `held` and `idle` threads meet: `tests/threads` has loom try all
 //! orders in which they may come.
 
@@ -20,6 +20,7 @@ mod lane;
 mod low;
 mod measure;
 mod peers;
+mod roll;
 mod rules;
 mod shared;
 mod tally;
@@ -34,8 +35,9 @@ pub(crate) use lane::{Drove, Lane};
 pub(crate) use low::{Low, lower_priority};
 pub(crate) use measure::measure;
 pub(crate) use peers::{Guest, Peers};
+pub(crate) use roll::Entry;
 pub use rules::Rule;
 pub(crate) use shared::{Shared, Tuning};
 pub(crate) use targets::{Entered, Place, Waiting};
 pub(crate) use turns::Turns;
-pub(crate) use watchdog::{Seat, Watched, health, retune, watch};
+pub(crate) use watchdog::{Kind, Seat, Watched, health, retune, watch};
