@@ -21,7 +21,7 @@ end() {
 trap end EXIT
 trap 'exit 1' INT TERM
 mkdir "$dir/small"
-mount -t tmpfs -o size=8m tmpfs "$dir/small"
+mount -t tmpfs -o size=64m tmpfs "$dir/small"
 export ZERVER_STORE="$dir/small/store" ZERVER_RECORD=all ZERVER_ADDR=127.0.0.1:0 TODOS_DATA=memory
 
 says() {
@@ -45,7 +45,7 @@ says '^listening on '
 addr=$(sed -n 's/^listening on //p' "$dir/says")
 ask 'before'
 # All but a little of what is left.
-head -c 1g /dev/zero >"$dir/small/ballast" 2>/dev/null || true
+head -c 1G /dev/zero >"$dir/small/ballast" 2>/dev/null || true
 asked=1
 until grep -q 'recording paused' "$dir/says"; do
     asked=$((asked + 1))
