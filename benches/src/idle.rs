@@ -10,10 +10,10 @@ use crate::{Plan, say};
 
 const SERVERS: [(&str, &str); 2] = [("axum 0.8", "busy-axum"), ("zerver", "busy")];
 
-/// What one takes, in bytes.
+/// What one takes, in bytes; none where there were too few to show in what the system counts.
 struct Each {
-    connection: f64,
-    parked: f64,
+    connection: Option<f64>,
+    parked: Option<f64>,
 }
 
 pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
@@ -33,14 +33,22 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
     say("|---|---|---|---|---|");
     for ((name, _), own) in std::iter::zip(SERVERS, &each) {
         say(&format!(
-            "| {name} | {:.0} | {:.2} | {:.0} | {:.2} |",
-            own.connection,
-            own.connection / each[0].connection,
-            own.parked,
-            own.parked / each[0].parked,
+            "| {name} | {} | {} | {} | {} |",
+            shown(own.connection, 0),
+            shown(ratio(own.connection, each[0].connection), 2),
+            shown(own.parked, 0),
+            shown(ratio(own.parked, each[0].parked), 2),
         ));
     }
     Ok(())
+}
+
+fn ratio(own: Option<f64>, other: Option<f64>) -> Option<f64> {
+    own.zip(other).map(|(own, other)| own / other)
+}
+
+fn shown(figure: Option<f64>, digits: usize) -> String {
+    figure.map_or_else(|| "too few".to_owned(), |figure| format!("{figure:.digits$}"))
 }
 
 async fn measure(server: &Server, many: usize) -> io::Result<Each> {
@@ -60,7 +68,9 @@ async fn measure(server: &Server, many: usize) -> io::Result<Each> {
         connection.send(&sleep).await?;
     }
     let parked = settled(server).await?;
-    Ok(Each { connection: (idle - empty) / many as f64, parked: (parked - idle) / many as f64 })
+    // What there is already may be enough for a few.
+    let each = |before: f64, after: f64| (after > before).then(|| (after - before) / many as f64);
+    Ok(Each { connection: each(empty, idle), parked: each(idle, parked) })
 }
 
 /// How much memory it has when it has nothing more to do.

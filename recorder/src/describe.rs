@@ -148,24 +148,32 @@ fn row_secrets(row: &mut Row) -> Secrets {
     secrets
 }
 
+/// Calls `f` with the text of a name.
+fn in_name(name: &mut Name, f: &mut impl FnMut(&mut String)) {
+    let mut text = name.to_string();
+    f(&mut text);
+    if **name != *text {
+        *name = Name::from(text);
+    }
+}
+
 /// Calls `f` with every text of a row that is no part and may hold what a request brought.
 fn each_text(row: &mut Row, mut f: impl FnMut(&mut String)) {
     match &mut row.outcome {
         Outcome::Failed(FailureInfo { what, key, message, causes, .. }) => {
             causes.truncate(64);
             [key, message].into_iter().chain(causes).for_each(&mut f);
-            let mut name = what.to_string();
-            f(&mut name);
-            if **what != *name {
-                *what = Name::from(name);
-            }
+            in_name(what, &mut f);
         }
         Outcome::Panicked { message: text, .. } | Outcome::Rejected { reason: text } => f(text),
         Outcome::Done | Outcome::TimedOut { .. } | Outcome::Gone { .. } => {}
     }
     for event in &mut row.events {
-        if let Event::Answered { answer: Answer::Err(error), .. } = event {
-            f(&mut error.message);
+        match event {
+            Event::Answered { answer: Answer::Err(error), .. } => f(&mut error.message),
+            // The rule that matched, with the value of the header that it names.
+            Event::Moved { reason, .. } => in_name(reason, &mut f),
+            _ => {}
         }
     }
 }

@@ -26,6 +26,8 @@ enum Role {
     Secret,
     /// The value of a header whose name says that it is secret.
     SecretHeader,
+    /// The value of a header which the service has marked as a secret.
+    MarkedHeader,
     Target,
     Other,
 }
@@ -52,6 +54,7 @@ enum Salt {
     Target,
     Body,
     Address,
+    MarkedHeader,
 }
 
 impl Salt {
@@ -87,7 +90,8 @@ impl Parts {
                 MessagePart::Peer(peer) => told.peer = Some(self.text(peer)),
                 MessagePart::Address(address) => told.peer = Some(self.address(address)),
                 MessagePart::Status(_) => {}
-                MessagePart::Header(name, value) => told.headers.push(self.header(name, value)),
+                MessagePart::Header(name, value) => told.headers.push(self.header(name, value, false)),
+                MessagePart::SecretHeader(name, value) => told.headers.push(self.header(name, value, true)),
                 MessagePart::Body(bytes, full_len) => {
                     told.full_len = full_len;
                     told.body = Some(self.body(bytes, full_len));
@@ -167,12 +171,17 @@ impl Parts {
         self.raw(Salt::Target, || Role::Target, target.as_bytes(), |encoder| encoder.put(target))
     }
 
-    fn header(&mut self, name: &str, value: &[u8]) -> Part {
-        let role = || if words::is_sensitive(name) { Role::SecretHeader } else { Role::Other };
+    fn header(&mut self, name: &str, value: &[u8], is_marked: bool) -> Part {
+        let role = || match (words::is_sensitive(name), is_marked) {
+            (true, _) => Role::SecretHeader,
+            (false, true) => Role::MarkedHeader,
+            (false, false) => Role::Other,
+        };
         self.before.clear();
         format::encode_into(name, &mut self.before);
+        let salt = if is_marked { Salt::MarkedHeader } else { Salt::Header };
         // As text where it is text, which is easier on the eye.
-        self.raw(Salt::Header, role, value, |encoder| match str::from_utf8(value) {
+        self.raw(salt, role, value, |encoder| match str::from_utf8(value) {
             Ok(text) => encoder.put(text),
             Err(_) => encoder.bytes(value),
         })
@@ -299,7 +308,7 @@ impl Fresh {
                 short |= secrets.add_from_text(line.as_bytes());
             }
         }
-        let whole = short || matches!(role, Role::Secret | Role::SecretHeader);
+        let whole = short || matches!(role, Role::Secret | Role::SecretHeader | Role::MarkedHeader);
         Self { what: What::Value(recorded), whole, secrets }
     }
 }
@@ -326,6 +335,16 @@ fn collect(secrets: &mut Secrets, role: Role, value: &Value) -> bool {
         Role::SecretHeader => {
             if let Some(bytes) = value.root().as_bytes() {
                 secrets.add_header(&bytes);
+            }
+            false
+        }
+        Role::MarkedHeader => {
+            if let Some(bytes) = value.root().as_bytes() {
+                secrets.add(&bytes);
+                // What follows a plain word may be copied by itself.
+                if let Some(space) = memchr::memchr(b' ', &bytes) {
+                    secrets.add(&bytes[space + 1..]);
+                }
             }
             false
         }

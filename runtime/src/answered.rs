@@ -27,9 +27,12 @@ impl Answered {
 impl Message for Answered {
     fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
         to(MessagePart::Status(self.status));
-        self.headers
-            .iter()
-            .for_each(|(name, value)| to(MessagePart::Header(name.as_str(), value.as_bytes())));
+        for (name, value) in &self.headers {
+            to(match value.is_sensitive() {
+                true => MessagePart::SecretHeader(name.as_str(), value.as_bytes()),
+                false => MessagePart::Header(name.as_str(), value.as_bytes()),
+            });
+        }
         to(MessagePart::Body(&self.body[..self.body.len().min(body_limit)], self.body.len() as u64));
     }
 }

@@ -7,6 +7,7 @@ use zerver_trace::{Capture, Datum, Event, Message, Outcome};
 
 use crate::answered::Answered;
 use crate::flight::discard;
+use crate::schedule::{Board, Entry};
 use crate::service::OwnService;
 use crate::time::Stopwatch;
 use crate::twice::Checked;
@@ -29,20 +30,26 @@ pub(crate) struct Live {
     job: Option<Checked>,
     /// What is there of the request; none once it has ended.
     request: Option<Arc<Request>>,
+    /// The thread on which it runs, and its place there.
+    place: Option<(Arc<Board>, usize)>,
+    /// Whether somebody else has told the sink of it.
+    is_told: bool,
 }
 
 impl Live {
     /// A request whose head has arrived when `watch` started.
-    pub(crate) fn new(worker: &Worker, watch: Stopwatch, request: Request) -> Self {
+    pub(crate) fn new(worker: &Worker, watch: Stopwatch, mut request: Request) -> Self {
         let (wall, base_ns) = worker.clock.wall(watch.at(0));
         Self {
             id: worker.ids.next(wall.ordered_ns),
             seed: worker.ids.seed(),
-            asked: worker.service.is_asked(&request),
+            asked: worker.service.is_asked(&mut request),
             unix_ns: wall.unix_ns,
             flow: None,
             job: None,
             request: Some(Arc::new(request)),
+            place: None,
+            is_told: false,
             class: Class::default(),
             base_ns,
             service: Arc::clone(&worker.own_service),
@@ -91,6 +98,33 @@ impl Live {
         self.job.as_mut().map(|job| (job, &mut self.watch))
     }
 
+    /// It runs on this thread from now on.
+    pub(crate) fn enter(&mut self, board: &Arc<Board>) {
+        self.leave();
+        let (Some(flow), Some(request), true) = (&self.flow, &self.request, self.service.sink.is_some())
+        else {
+            return;
+        };
+        let place = board.roll.enter(Entry {
+            id: self.id,
+            flow: Arc::clone(flow.info()),
+            class: self.class,
+            request: Arc::clone(request),
+            unix_ns: self.unix_ns,
+            base_ns: self.base_ns,
+            seed: self.seed,
+            asked: self.asked,
+        });
+        self.place = Some((Arc::clone(board), place));
+    }
+
+    /// It runs there no longer.
+    pub(crate) fn leave(&mut self) {
+        if let Some((board, place)) = self.place.take() {
+            self.is_told |= !board.roll.leave(place);
+        }
+    }
+
     /// Ends with what the job answers; none if it has no answer.
     pub(crate) fn finish(&mut self) -> Option<Response> {
         let ended = self.job.take()?.into_job().finish();
@@ -110,8 +144,9 @@ impl Live {
         events: Vec<Event<Datum>>,
         events_dropped: u32,
     ) -> Option<Response> {
+        self.leave();
         let request = self.request.take()?;
-        let Some(sink) = &self.service.sink else {
+        let Some(sink) = self.service.sink.as_ref().filter(|_| !self.is_told) else {
             discard((events, request));
             return response;
         };

@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{Barrier, oneshot};
 
 use crate::accept::Acceptor;
-use crate::schedule::{self, Board, Idle, Low, Seat, Tuning, Watched};
+use crate::schedule::{self, Board, Idle, Kind, Low, Seat, Tuning, Watched};
 use crate::service::Service;
 use crate::time::Zero;
 use crate::worker::{Crew, Worker};
@@ -48,12 +48,18 @@ impl Running {
     }
 
     /// Stops accepting, waits until the requests in flight are answered, or for [`Limits::drain`](crate::Limits), and
-    /// for the recorder to write what it has. A step that hangs is not waited for.
+    /// for the recorder to write what it has. A step that hangs is not waited for; what is known of its request is
+    /// recorded.
     ///
     /// It blocks: not for use on an async runtime's thread.
     pub fn stop(mut self) {
         drop(self.stop.take());
-        self.threads.join();
+        let hanging = self.threads.join();
+        if let Some(sink) = &self.service.sink {
+            let now_ns = self.crew.zero.elapsed_ns();
+            let lost = hanging.iter().filter_map(|board| board.lost(now_ns));
+            lost.for_each(|capture| sink.accept(Box::new(capture)));
+        }
         if let Some((stop, watchdog)) = self.watchdog.take() {
             drop(stop);
             let _ = watchdog.join();
@@ -83,7 +89,7 @@ impl Running {
         let start = || {
             (0..workers).try_for_each(|at| place.worker(at))?;
             (0..low_workers).try_for_each(|at| place.low_worker(at))?;
-            Ok((place.acceptor(listener, limit)?, place.watchdog(workers)?))
+            Ok((place.acceptor(listener, limit)?, place.watchdog(workers, low_workers)?))
         };
         match start() {
             Ok((stop, watchdog)) => Ok(Self {
@@ -112,15 +118,15 @@ struct Threads {
 }
 
 impl Threads {
-    /// Waits for all to end but those that hang.
-    fn join(&self) {
+    /// Waits for all to end but those that hang, and gives these.
+    fn join(&self) -> Vec<Arc<Board>> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             for (thread, _) in all.extract_if(.., |(_, board)| board.has_ended()) {
                 let _ = thread.join();
             }
             if all.iter().all(|(_, board)| board.is_stuck()) {
-                return;
+                return all.iter().map(|(_, board)| Arc::clone(board)).collect();
             }
             all = self.one_ended.wait_timeout(all, LOOK).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -179,6 +185,7 @@ impl Place {
         let (name, board) = (format!("zerver-batch-{at}"), self.board());
         self.service.schedule.enlist(name.clone(), Arc::clone(&board));
         let (service, crew, own) = (Arc::clone(&self.service), self.crew.clone(), Arc::clone(&board));
+        self.crew.watched.add_low(name.clone(), Arc::clone(&board));
         self.thread(name, board, move |ready| {
             let Some(runtime) = tell(ready, runtime(None, Some((&own, &crew.zero)))) else { return };
             if let (Err(error), 0) = (schedule::lower_priority(), at) {
@@ -212,13 +219,17 @@ impl Place {
     }
 
     /// Starts who looks whether workers hang, and replaces them. It ends when what is returned is dropped.
-    fn watchdog(self, workers: usize) -> io::Result<(mpsc::Sender<()>, JoinHandle<()>)> {
+    fn watchdog(self, workers: usize, low_workers: usize) -> io::Result<(mpsc::Sender<()>, JoinHandle<()>)> {
         let (stop, stopped) = mpsc::channel();
-        let next = AtomicUsize::new(workers);
+        let (next, next_low) = (AtomicUsize::new(workers), AtomicUsize::new(low_workers));
         let watch = move || {
             let Self { service, crew, .. } = &self;
-            schedule::watch(&crew.watched, &service.schedule, &crew.zero, &stopped, || {
-                if let Err(error) = self.worker(next.fetch_add(1, Ordering::Relaxed)) {
+            schedule::watch(&crew.watched, &service.schedule, &crew.zero, &stopped, |kind| {
+                let started = match kind {
+                    Kind::Worker => self.worker(next.fetch_add(1, Ordering::Relaxed)),
+                    Kind::Low => self.low_worker(next_low.fetch_add(1, Ordering::Relaxed)),
+                };
+                if let Err(error) = started {
                     notice::warn(&format!("cannot start a worker: {error}"));
                 }
             });

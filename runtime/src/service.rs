@@ -55,13 +55,16 @@ impl Service {
         time::nanos(flow.deadline().unwrap_or_else(|| self.schedule.tuning().deadline))
     }
 
-    /// Whether a request asks to be recorded, and may: by `x-zerver-record: <token>`.
-    pub(crate) fn is_asked(&self, request: &Request) -> bool {
+    /// Whether a request asks to be recorded, and may: by `x-zerver-record: <token>`. Tokens that are shown to the service
+    /// itself are marked as secrets.
+    pub(crate) fn is_asked(&self, request: &mut Request) -> bool {
+        for rule in &self.schedule.tuning().rules {
+            rule.mark(&mut request.headers);
+        }
         let Some(token) = &self.token else { return false };
-        request
-            .headers
-            .get("x-zerver-record")
-            .is_some_and(|shown| is_equal(shown.as_bytes(), token.as_bytes()))
+        let Some(shown) = request.headers.get_mut("x-zerver-record") else { return false };
+        shown.set_sensitive(true);
+        is_equal(shown.as_bytes(), token.as_bytes())
     }
 
     /// The service's own rendering of a failure may panic.

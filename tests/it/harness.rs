@@ -236,6 +236,14 @@ impl Dev {
         assert!(status.success());
     }
 
+    /// Asks it to end; what it had said by then and was not waited for.
+    pub(crate) fn said_to_the_end(mut self) -> Vec<String> {
+        self.signal("-TERM");
+        self.wait();
+        // Its ends of the pipes are closed.
+        self.lines.iter().collect()
+    }
+
     /// Asks it to end, and waits until it has.
     pub(crate) fn stop(mut self) -> ExitStatus {
         self.signal("-TERM");

@@ -11,6 +11,7 @@ mod harness;
 mod lints;
 mod pty;
 mod replay;
+mod secrets;
 mod simulate;
 mod stories;
 mod story;

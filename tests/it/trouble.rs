@@ -182,11 +182,21 @@ fn hostile_bytes_never_reach_the_terminal_raw() {
         let id = request["id"].as_str().unwrap().to_owned();
         commands.push(vec!["trace".into(), id.clone()]);
         commands.push(vec!["trace".into(), "-v".into(), id.clone()]);
-        commands.push(vec!["trace".into(), "--json".into(), id]);
+        commands.push(vec!["trace".into(), "--json".into(), id.clone()]);
+        commands.push(["replay", "--exe", programs().todos.to_str().unwrap(), &id].map(Into::into).into());
+        let first = listed[0]["id"].as_str().unwrap();
+        commands.push(["diff", "--no-tui", "--all-headers", first, &id].map(Into::into).into());
     }
+    for more in [&["ls", "--json"][..], &["simulate"], &["top", "--addr", &dev.addr], &["trace", "\u{9b}31m"]]
+    {
+        commands.push(more.iter().map(|&word| word.to_owned()).collect());
+    }
+    commands.push(["config", "--exe", programs().todos.to_str().unwrap()].map(Into::into).into());
     for command in commands {
         let arguments: Vec<&str> = command.iter().map(String::as_str).collect();
-        let ran = place.zerver(&arguments);
+        // A variable that nothing reads is told by its name.
+        let ran =
+            Ran::of(place.command(&arguments).env("ZERVER_\u{1b}]52;c;AAAA\u{7}", evil).output().unwrap());
         assert!(!bad(&ran.out) && !bad(&ran.err), "{arguments:?}: {ran:?}");
     }
 }

@@ -17,6 +17,7 @@ mod trace;
 mod tui;
 mod why;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -32,10 +33,27 @@ pub(crate) fn run() -> ExitCode {
     if let Some(child) = dev::Child::asked_for(std::env::args_os()) {
         return end(Err(child.run()), &mut Output::plain());
     }
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return told(&error),
+    };
     let mut output = Output::new(&cli.global);
     let result = one(&cli, &mut output);
     end(result, &mut output)
+}
+
+/// Says what is wrong with the arguments. They are often pasted, and what clap says of them it says as they are.
+fn told(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    let is_dangerous = |c: char| zerver_trace::text::is_dangerous(c) && c != '\n';
+    if !text.contains(is_dangerous) {
+        error.exit();
+    }
+    let mut err = std::io::stderr().lock();
+    for line in text.lines() {
+        let _ = writeln!(err, "{}", zerver_trace::text::clean(line));
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 fn one(cli: &Cli, output: &mut Output) -> Result<Done, Trouble> {

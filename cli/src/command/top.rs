@@ -55,9 +55,9 @@ fn ask(args: &Top) -> Result<Measures, Trouble> {
         trouble
             .causes
             .push(format!("{path} answers with {}", if status.is_empty() { "no HTTP" } else { status }));
-        return Err(
-            trouble.hint("metrics.path says where they are, and only the machine of the service is told")
-        );
+        return Err(trouble.hint(
+            "metrics.path says where they are; only its own machine is told, and not through a proxy",
+        ));
     }
     serde_json::from_str(body).map_err(|error| trouble().because(&error))
 }
@@ -65,11 +65,14 @@ fn ask(args: &Top) -> Result<Measures, Trouble> {
 /// The whole answer to a GET, of which the service closes the connection.
 fn fetch(addr: &str, path: &str) -> std::io::Result<String> {
     let none = || std::io::Error::other("there is no such address");
-    let mut socket = TcpStream::connect_timeout(&addr.to_socket_addrs()?.next().ok_or_else(none)?, PATIENCE)?;
+    let to = addr.to_socket_addrs()?.next().ok_or_else(none)?;
+    // By a name of its own the service does not know this machine.
+    let host = if to.ip().is_loopback() { to.to_string() } else { addr.to_owned() };
+    let mut socket = TcpStream::connect_timeout(&to, PATIENCE)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))?;
     let request = format!(
-        "GET {path} HTTP/1.1\r\nhost: {addr}\r\naccept: application/json\r\nconnection: close\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nhost: {host}\r\naccept: application/json\r\nconnection: close\r\n\r\n"
     );
     socket.write_all(request.as_bytes())?;
     let mut answer = Vec::new();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use zerver_recorder::{Reader, Recorder, SealError, portable};
 use zerver_trace::{
-    Answer, Body, Capture, Data, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Find,
+    Answer, Body, Capture, Class, Data, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Find,
     MessageInfo, Name, Outcome, Recorded, RequestInfo, ResponseInfo, Trace, ValueError,
 };
 
@@ -134,6 +134,12 @@ fn planted() -> Capture {
                 )),
             },
             Event::Yielded { step: 1, progress: datum(canary("refresh")) },
+            Event::Moved {
+                at_ns: 9,
+                from: Class::Default,
+                to: Class::Batch,
+                reason: Name::from(format!("header x-api-key: {}", canary("apikey"))),
+            },
         ],
         ..sample::capture(1)
     }

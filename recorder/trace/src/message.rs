@@ -88,6 +88,8 @@ pub enum MessagePart<'a> {
     Status(u16),
     /// A header: its name in lower case, and its value.
     Header(&'a str, &'a [u8]),
+    /// The same, of which the value is a secret whatever the name says.
+    SecretHeader(&'a str, &'a [u8]),
     /// The body: its first bytes, and how long the whole of it was.
     Body(&'a [u8], u64),
 }
@@ -107,7 +109,7 @@ pub trait Message: Send + Sync {
             MessagePart::Peer(peer) => peer.clone_into(&mut request.peer),
             MessagePart::Address(address) => request.peer = address.to_string(),
             MessagePart::Status(code) => status = Some(code),
-            MessagePart::Header(name, value) => {
+            MessagePart::Header(name, value) | MessagePart::SecretHeader(name, value) => {
                 request.headers.push(Header { name: name.to_owned(), value: value.to_owned() });
             }
             MessagePart::Body(bytes, full_len) => request.body = Body { bytes: bytes.to_owned(), full_len },

@@ -156,6 +156,11 @@ pub(crate) fn tell_rest(
     body_limit: usize,
     to: &mut dyn FnMut(MessagePart<'_>),
 ) {
-    headers.iter().for_each(|(name, value)| to(MessagePart::Header(name.as_str(), value.as_bytes())));
+    for (name, value) in headers {
+        to(match value.is_sensitive() {
+            true => MessagePart::SecretHeader(name.as_str(), value.as_bytes()),
+            false => MessagePart::Header(name.as_str(), value.as_bytes()),
+        });
+    }
     to(MessagePart::Body(&body[..body.len().min(body_limit)], body.len() as u64));
 }

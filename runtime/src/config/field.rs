@@ -201,6 +201,11 @@ impl Field<'_> {
         }
     }
 
+    /// Whether its value is not to be told.
+    pub(super) const fn is_secret(&self) -> bool {
+        matches!(self, Self::Secret(_))
+    }
+
     /// What tells two values apart that are not the same place.
     #[cfg(test)]
     pub(super) fn address(self) -> usize {

@@ -59,10 +59,19 @@ impl Layers {
         }
         for (key, value) in &self.environment {
             let raw = value.to_str().map_or(Raw::Many(Vec::new()), |text| Raw::One(text.to_owned()));
-            key.field(&mut config).set(&raw).map_err(|allowed| StartError::Variable {
-                name: key.variable(),
-                value: value.to_string_lossy().into_owned(),
-                allowed: format!("it is {allowed}"),
+            key.field(&mut config).set(&raw).map_err(|allowed| {
+                let allowed = format!("it is {allowed}");
+                match key.field(&mut config).is_secret() {
+                    true => StartError::Setting {
+                        place: key.variable(),
+                        what: format!("{} is wrong; {allowed}", key.name),
+                    },
+                    false => StartError::Variable {
+                        name: key.variable(),
+                        value: value.to_string_lossy().into_owned(),
+                        allowed,
+                    },
+                }
             })?;
             sources.insert(key.name, (SettingFrom::Environment, Some(key.variable())));
         }
@@ -285,6 +294,14 @@ mod tests {
             "ZERVER_BATCH_WORKERS=\"-1\" is wrong; it is a number from 0 to 1024",
         );
         check("ZERVER_STORE", "", "ZERVER_STORE=\"\" is wrong; it is the path of a folder");
+    }
+
+    #[test]
+    fn a_wrong_secret_is_not_told() {
+        let value = std::os::unix::ffi::OsStringExt::from_vec(b"c4n4ry\xff".to_vec());
+        let get = |name: &str| (name == "ZERVER_RECORD_TOKEN").then(|| OsString::clone(&value));
+        let error = Layers::new(Config::default(), None, get).load().unwrap_err().to_string();
+        assert_eq!(error, "ZERVER_RECORD_TOKEN: recording.token is wrong; it is text");
     }
 
     #[test]

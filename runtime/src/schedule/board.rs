@@ -5,15 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use zerver_engine::Flow;
+use zerver_trace::Capture;
 
 use super::current::Current;
 use super::door::Pass;
+use super::roll::Roll;
 use super::tally::Tally;
 
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     pub(super) tally: Tally,
     pub(super) current: Current,
+    /// The requests that run here.
+    pub(crate) roll: Roll,
     /// Whether its step has run for too long. Set by the watchdog, and never taken back while that step runs.
     stuck: AtomicBool,
     /// Open connections, with those that have been dealt to it and not been taken up yet.
@@ -63,6 +67,12 @@ impl Board {
 
     pub(crate) fn leave(&self) {
         self.ended.store(true, Ordering::Release);
+    }
+
+    /// What is left of the request whose step hangs here, for whoever waits for it no longer.
+    pub(crate) fn lost(&self, now_ns: u64) -> Option<Capture> {
+        let running = self.current.running()?;
+        Some(self.roll.take(running.id)?.lost_in(running.step, now_ns))
     }
 
     pub(crate) fn has_ended(&self) -> bool {

@@ -224,16 +224,18 @@ impl Drop for Waits<'_> {
 /// Drives it on this thread; also how long its steps ran. A new one may be refused where there are turns.
 pub(super) async fn here(
     service: &Service,
-    board: &Board,
+    board: &Arc<Board>,
     turns: Option<&Turns>,
     live: &mut Live,
     context: &Context,
     way: &Way,
 ) -> (Result<Drove, NotHere>, u64) {
-    let Some((job, watch)) = live.job() else { return (Ok(Drove::Ended), 0) };
+    if live.job().is_none() {
+        return (Ok(Drove::Ended), 0);
+    }
     let mut has_turn = false;
     if let Some(turns) = turns {
-        let now_ns = way.base_ns + watch.now_ns();
+        let now_ns = way.base_ns + live.watch.now_ns();
         let entered = match way.is_guest {
             true => Ok(turns.enter_again(way.class, way.flow, now_ns).await),
             false => turns.enter(way.class, way.flow, now_ns).await,
@@ -242,14 +244,16 @@ pub(super) async fn here(
             Ok(false) => {}
             Ok(true) => {
                 has_turn = true;
-                watch.tick();
+                live.watch.tick();
             }
             Err(not_here) => {
-                watch.tick();
+                live.watch.tick();
                 return (Err(not_here), 0);
             }
         }
     }
+    live.enter(board);
+    let Some((job, watch)) = live.job() else { return (Ok(Drove::Ended), 0) };
     let began_ns = watch.now_ns();
     let lane = Lane {
         shared: &service.schedule,
@@ -272,7 +276,9 @@ pub(super) async fn here(
     };
     let drove = drive(job, watch, &service.interpreters, context, way.deadline_ns, &lane).await;
     lane.stop();
-    (Ok(drove), lane.ran_ns.get())
+    let ran_ns = lane.ran_ns.get();
+    live.leave();
+    (Ok(drove), ran_ns)
 }
 
 /// Gives it the class that the first matching rule says.

@@ -6,8 +6,8 @@
 //! runs there (`peers`). What a step takes because the system lends its core to others is not its doing (`kept`).
 //! `carry` takes a request through all that; `lane` is what the driver sees of it. `tally` is what a thread counts, and
 //! `measure` puts that together. `targets` bounds how many effects ask one target. `board` shows other threads what a
-//! worker does (`current`), and `watchdog` looks at it. At `door`, `held` and `idle` threads meet: `tests/threads` has
-//! loom try all orders in which they may come.
+//! worker does (`current`), `roll` is which requests it has, and `watchdog` looks at both. At `door`, `held` and `idle`
+//! threads meet: `tests/threads` has loom try all orders in which they may come.
 
 mod board;
 mod carry;
@@ -21,6 +21,7 @@ mod low;
 mod measure;
 mod peers;
 mod pulse;
+mod roll;
 mod rules;
 mod shared;
 mod tally;
@@ -35,8 +36,9 @@ pub(crate) use lane::{Drove, Lane};
 pub(crate) use low::{Low, lower_priority};
 pub(crate) use measure::measure;
 pub(crate) use peers::{Guest, Peers};
+pub(crate) use roll::Entry;
 pub use rules::Rule;
 pub(crate) use shared::{Shared, Tuning};
 pub(crate) use targets::{Entered, Place, Waiting};
 pub(crate) use turns::Turns;
-pub(crate) use watchdog::{Seat, Watched, health, retune, watch};
+pub(crate) use watchdog::{Kind, Seat, Watched, health, retune, watch};

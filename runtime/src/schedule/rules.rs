@@ -1,10 +1,11 @@
 //! Rules that give requests another class than that of their flow.
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 use serde_json::{Value as Json, json};
 use zerver_engine::{Class, Request};
 
 use crate::service::is_equal;
+use crate::shell::is_from_here;
 
 /// A rule that gives requests another class than that of their flow. The first one that matches counts; the trace says
 /// which it was.
@@ -60,8 +61,9 @@ impl Rule {
         Self { reason: format!("body over {bytes} bytes"), when: When::BodyOver(bytes), class: Some(class) }
     }
 
-    /// Requests that name their class in this header: `interactive`, `default` or `batch`. Only those from this machine
-    /// are trusted, unless there is a token; behind a proxy on this machine that is everybody, so let there be one.
+    /// Requests that name their class in this header: `interactive`, `default` or `batch`. Only those that plainly come
+    /// from this machine are trusted, unless there is a token; behind a proxy on this machine that leaves no mark that is
+    /// everybody, so let there be one.
     ///
     /// # Panics
     /// When HTTP does not allow the name.
@@ -100,6 +102,15 @@ impl Rule {
         told
     }
 
+    /// Marks what shows its token as a secret.
+    pub(crate) fn mark(&self, headers: &mut HeaderMap) {
+        if let When::Asked { header, token: Some(_) } = &self.when
+            && let Some(shown) = headers.get_mut(header)
+        {
+            shown.set_sensitive(true);
+        }
+    }
+
     /// The class it gives to this request, if it matches.
     pub(super) fn class_of(&self, request: &Request) -> Option<Class> {
         match &self.when {
@@ -114,7 +125,7 @@ impl Rule {
                 let (class, shown) = text.split_once(' ').unwrap_or((text, ""));
                 let is_trusted = match token {
                     Some(token) => is_equal(shown.as_bytes(), token.as_bytes()),
-                    None => request.peer.is_some_and(|peer| peer.ip().is_loopback()),
+                    None => is_from_here(request),
                 };
                 return is_trusted.then(|| class.parse().ok()).flatten();
             }
@@ -154,7 +165,8 @@ mod tests {
     fn who_may_name_a_class_is_known() {
         let ask = |rule: &Rule, peer: &str, value: &str| {
             let peer = Some(peer.parse().unwrap());
-            rule.class_of(&Request { peer, ..Request::get("/").with_header("x-class", value) })
+            let request = Request::get("/").with_header("host", "localhost").with_header("x-class", value);
+            rule.class_of(&Request { peer, ..request })
         };
         let here = Rule::asked("x-class");
         assert_eq!(ask(&here, "127.0.0.1:9", "batch"), Some(Class::Batch));

@@ -21,9 +21,15 @@ use crate::worker::{Message, Outbox};
 /// How often to look.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The workers of a service that take connections.
+/// A thread of low priority may be without a core for so many times longer until it counts as hanging.
+const LOW_PATIENCE: u64 = 10;
+
+/// The threads of a service that run requests.
 pub(crate) struct Watched {
+    /// The workers, which take connections.
     seats: Mutex<Vec<Seat>>,
+    /// Those of low priority, with their names.
+    low_seats: Mutex<Vec<(String, Arc<Board>)>>,
     /// Set while the seats are locked.
     is_draining: AtomicBool,
     /// Where they hand over what is to run at low priority.
@@ -38,7 +44,12 @@ pub(crate) struct Seat {
 
 impl Watched {
     pub(crate) fn new(low: Option<Arc<Low>>) -> Self {
-        Self { seats: Mutex::default(), is_draining: AtomicBool::new(false), low }
+        Self {
+            seats: Mutex::default(),
+            low_seats: Mutex::default(),
+            is_draining: AtomicBool::new(false),
+            low,
+        }
     }
 
     pub(crate) fn add(&self, seat: Seat) {
@@ -48,6 +59,15 @@ impl Watched {
             let _ = seat.outbox.send(Message::Drain);
         }
         seats.push(seat);
+    }
+
+    /// There is one more thread of low priority.
+    pub(crate) fn add_low(&self, name: String, board: Arc<Board>) {
+        self.lock_low().push((name, board));
+    }
+
+    fn lock_low(&self) -> std::sync::MutexGuard<'_, Vec<(String, Arc<Board>)>> {
+        self.low_seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives a connection to the worker with the fewest; of those with as many, to the next from `turn` on. Who hangs or
@@ -95,55 +115,77 @@ impl Watched {
     }
 }
 
-/// Watches until `stop` hangs up. Each worker that hangs is replaced once, as long as there are not twice as many as
-/// there were.
+/// Watches until `stop` hangs up. Each thread that hangs is replaced once, as long as there are not twice as many as
+/// there were: `replace` starts a worker, or a thread of low priority.
 pub(crate) fn watch(
     watched: &Watched,
     shared: &Shared,
     zero: &Zero,
     stop: &Receiver<()>,
-    mut replace: impl FnMut(),
+    mut replace: impl FnMut(Kind),
 ) {
-    let mut left = watched.lock().len();
+    let (mut left, mut left_low) = (watched.lock().len(), watched.lock_low().len());
     while stop.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
         let now_ns = zero.elapsed_ns();
-        let changed: Vec<_> = {
-            let seats = watched.lock();
-            let look =
-                |seat: &Seat| look(&seat.board, shared, now_ns).map(|text| format!("{} {text}", seat.name));
-            seats.iter().filter_map(|seat| Some((look(seat)?, seat.board.is_stuck()))).collect()
+        let look = |name: &str, board: &Board, kind| {
+            let text = look(board, shared, now_ns, kind)?;
+            Some((format!("{name} {text}"), board.is_stuck(), kind))
         };
-        for (text, is_stuck) in changed {
+        let mut changed: Vec<_> = {
+            let seats = watched.lock();
+            seats.iter().filter_map(|seat| look(&seat.name, &seat.board, Kind::Worker)).collect()
+        };
+        let low_seats = watched.lock_low();
+        changed.extend(low_seats.iter().filter_map(|(name, board)| look(name, board, Kind::Low)));
+        drop(low_seats);
+        for (text, is_stuck, kind) in changed {
             notice::warn(&text);
-            if is_stuck && left > 0 && !watched.is_draining.load(Ordering::Relaxed) {
-                left -= 1;
-                replace();
+            let left = if kind == Kind::Low { &mut left_low } else { &mut left };
+            if is_stuck && *left > 0 && !watched.is_draining.load(Ordering::Relaxed) {
+                *left -= 1;
+                replace(kind);
             }
         }
     }
 }
 
-/// Marks a worker as hanging, or as no longer so, and says it.
-fn look(board: &Board, shared: &Shared, now_ns: u64) -> Option<String> {
+/// What a thread is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Worker,
+    /// Of low priority.
+    Low,
+}
+
+/// Marks a thread as hanging, or as no longer so, and says it.
+fn look(board: &Board, shared: &Shared, now_ns: u64, kind: Kind) -> Option<String> {
     let running = board.current.running();
-    let too_long = |running: &Running| now_ns.saturating_sub(running.since_ns) > nanos(shared.stuck_after);
+    let patience_ns = match kind {
+        Kind::Worker => nanos(shared.stuck_after),
+        Kind::Low => nanos(shared.stuck_after).saturating_mul(LOW_PATIENCE),
+    };
+    let too_long = |running: &Running| now_ns.saturating_sub(running.since_ns) > patience_ns;
+    // Only workers hand requests over.
+    let low = shared.low.as_ref().filter(|_| kind == Kind::Worker);
     match (running.filter(too_long), board.is_stuck()) {
         (Some(running), false) => {
             board.mark(true);
-            if let Some(low) = &shared.low {
+            if let Some(low) = low {
                 low.door.rests(&board.pass);
             }
             let ms = now_ns.saturating_sub(running.since_ns) / 1_000_000;
             let step = shared.step_name(running.flow, running.step);
             let flow = shared.flow_name(running.flow);
-            Some(format!(
-                "hangs in {step} of {flow} for {ms} ms, request {}: its connections wait, another worker takes new ones",
-                RequestId::from_u128(running.id)
-            ))
+            let id = RequestId::from_u128(running.id);
+            let so = match kind {
+                Kind::Worker => "its connections wait, another worker takes new ones",
+                Kind::Low => "another thread goes on with batch",
+            };
+            Some(format!("hangs in {step} of {flow} for {ms} ms, request {id}: {so}"))
         }
         (None, true) => {
             board.mark(false);
-            if let Some(low) = &shared.low {
+            if let Some(low) = low {
                 low.door.goes_on(&board.pass);
             }
             Some("goes on".to_owned())
@@ -166,20 +208,21 @@ pub(crate) fn retune(watched: &Watched, shared: &Shared, tuning: Tuning) {
 pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: bool) -> (bool, Json) {
     let now_ns = zero.elapsed_ns();
     let seats = watched.lock();
+    let low_seats = watched.lock_low();
     let stuck = seats.iter().filter(|seat| seat.board.is_stuck()).count();
     let status = match stuck {
-        0 => "ok",
+        0 if low_seats.iter().all(|(_, board)| !board.is_stuck()) => "ok",
         n if n < seats.len() => "degraded",
         _ => "stuck",
     };
     let mut told = json!({ "status": status });
     if is_local {
-        let worker = |seat: &Seat| {
-            let running = seat.board.current.running();
+        let worker = |(name, board): (&String, &Arc<Board>)| {
+            let running = board.current.running();
             json!({
-                "name": seat.name,
-                "stuck": seat.board.is_stuck(),
-                "busy_ns": seat.board.tally.busy_ns(now_ns),
+                "name": name,
+                "stuck": board.is_stuck(),
+                "busy_ns": board.tally.busy_ns(now_ns),
                 "running": running.map(|running| json!({
                     "flow": shared.flow_name(running.flow),
                     "step": shared.step_name(running.flow, running.step),
@@ -188,7 +231,10 @@ pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: 
                 })),
             })
         };
-        told["workers"] = seats.iter().map(worker).collect();
+        let workers = seats.iter().map(|seat| (&seat.name, &seat.board));
+        // Of the others only who hangs is of interest.
+        let low = low_seats.iter().filter(|(_, board)| board.is_stuck()).map(|(name, board)| (name, board));
+        told["workers"] = workers.chain(low).map(worker).collect();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &shared.counters;
         let [interactive, default, batch] = counters.shed.each_ref().map(count);
@@ -256,7 +302,7 @@ mod tests {
     fn a_worker_hangs_until_its_step_returns() {
         let shared = Shared::of_nothing(Duration::from_millis(10));
         let board = Board::default();
-        let look = |now_ms: u64| look(&board, &shared, now_ms * 1_000_000);
+        let look = |now_ms: u64| look(&board, &shared, now_ms * 1_000_000, Kind::Worker);
         assert_eq!(look(100), None);
         board.current.begin(7, 0, 1, 100_000_000);
         assert_eq!((look(105), board.is_stuck()), (None, false));
@@ -265,5 +311,10 @@ mod tests {
         assert_eq!((look(120), board.is_stuck()), (None, true), "said once");
         board.current.end();
         assert_eq!((look(130).as_deref(), board.is_stuck()), (Some("goes on"), false));
+        // Without a core for a while, one of low priority does not hang.
+        let low = |now_ms: u64| super::look(&board, &shared, now_ms * 1_000_000, Kind::Low);
+        board.current.begin(7, 0, 1, 200_000_000);
+        assert_eq!((low(299), board.is_stuck()), (None, false));
+        assert!(low(301).is_some() && board.is_stuck());
     }
 }

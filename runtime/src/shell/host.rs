@@ -65,6 +65,12 @@ fn is_valid(host: &str) -> bool {
     is_name_valid && (rest.is_empty() || rest == ":" || rest.strip_prefix(':').is_some_and(is_port))
 }
 
+/// The name of the host that a request is for, where it says one.
+pub(super) fn named(request: &Request) -> Option<&str> {
+    let header = || request.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    authority(&request.uri).or_else(header).map(name)
+}
+
 /// The host without its port.
 fn name(host: &str) -> &str {
     match host.rsplit_once(':') {

@@ -5,6 +5,7 @@
 
 mod body;
 mod conn;
+mod here;
 mod host;
 mod io;
 mod metrics;
@@ -17,5 +18,6 @@ mod serve;
 mod traceparent;
 
 pub(crate) use conn::Conn;
+pub(crate) use here::is_from_here;
 pub(crate) use router::{Found, Router};
 pub(crate) use serve::serve;

@@ -14,6 +14,7 @@ use zerver_engine::{Failure, Request, RequestId, Response};
 use zerver_trace::Outcome;
 
 use super::conn::Conn;
+use super::here::is_from_here;
 use super::payload::Payload;
 use super::reject::Reject;
 use super::router::Found;
@@ -79,12 +80,12 @@ async fn go(
     let Some(live) = slot else { return (nobody(), Instant::now()) };
     let found = match live.request().map_or(Err(Reject::NoSuchPath), |request| check(request, service)) {
         Ok(found) => found,
-        Err(Reject::NoSuchPath) if let Some(asked) = asked(live, service, conn.peer.ip().is_loopback()) => {
+        Err(Reject::NoSuchPath) if let Some(asked) = asked(live, service) => {
             if !http_body::Body::is_end_stream(&body) {
                 conn.leave_unread();
             }
             let response = match asked {
-                Asked::Health => health(worker, conn.peer.ip().is_loopback()),
+                Asked::Health { is_local } => health(worker, is_local),
                 Asked::Metrics(headers) => metrics::answer(worker, &headers),
             };
             live.forget();
@@ -135,18 +136,21 @@ async fn go(
 
 /// What somebody asks of the service itself.
 enum Asked {
-    Health,
+    Health {
+        is_local: bool,
+    },
     /// With these headers.
     Metrics(http::HeaderMap),
 }
 
-fn asked(live: &mut Live, service: &Service, is_local: bool) -> Option<Asked> {
+fn asked(live: &mut Live, service: &Service) -> Option<Asked> {
     let request = live.request().filter(|request| matches!(request.method, Method::GET | Method::HEAD))?;
     let path = Some(request.uri.path());
     if service.health.as_deref() == path {
-        return Some(Asked::Health);
+        return Some(Asked::Health { is_local: is_from_here(request) });
     }
-    let is_metrics = service.metrics.path.as_deref() == path && (is_local || service.metrics.remote);
+    let is_metrics =
+        service.metrics.path.as_deref() == path && (service.metrics.remote || is_from_here(request));
     is_metrics.then(|| Asked::Metrics(std::mem::take(&mut request.headers)))
 }
 

@@ -118,5 +118,5 @@ impl Answer {
 
 /// A GET of this target, in full.
 pub(crate) fn get(target: &str) -> String {
-    format!("GET {target} HTTP/1.1\r\nhost: test\r\n\r\n")
+    format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n")
 }

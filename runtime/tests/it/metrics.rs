@@ -33,7 +33,7 @@ fn steps_classes_and_workers_are_counted() {
     for _ in 0..3 {
         assert_eq!(client.ask(get("/naps")).status, 200);
     }
-    let asked = client.ask("GET /metrics HTTP/1.1\r\nhost: test\r\naccept: application/json\r\n\r\n");
+    let asked = client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
     let measures: Measures = serde_json::from_str(&asked.body).unwrap();
     let step = |name: &str| measures.steps.iter().find(|step| step.name == name).unwrap();
     let (nap, again) = (step("nap"), step("again"));
@@ -94,5 +94,29 @@ fn metrics_can_be_elsewhere_or_nowhere() {
     check(app().metrics(Some("/m")), "/m", 200);
     let (running, _) = start(App::new().flow(flow!("own", GET "/metrics", steps: [own])));
     assert_eq!(Client::connect(running.addr()).ask(get("/metrics")).body, "own");
+    running.stop();
+}
+
+/// A proxy on this machine, a page whose name has been made to point here, and a page of somebody else in a browser here.
+#[test]
+fn only_who_plainly_comes_from_this_machine_is_told_more() {
+    let (running, _) = start(app());
+    let mut client = Client::connect(running.addr());
+    let mut ask = |path: &str, lines: &str| client.ask(format!("GET {path} HTTP/1.1\r\n{lines}\r\n\r\n"));
+    for lines in [
+        "host: evil.example",
+        "host: localhost.evil.example:3000",
+        "host: localhost\r\nx-forwarded-for: 203.0.113.7",
+        "host: localhost\r\nforwarded: for=127.0.0.1",
+        "host: localhost\r\norigin: https://evil.example",
+        "host: localhost\r\norigin: null",
+    ] {
+        assert_eq!(ask("/metrics", lines).status, 404, "{lines}");
+        assert_eq!(ask("/healthz", lines).body, r#"{"status":"ok"}"#, "{lines}");
+    }
+    for lines in ["host: localhost:3000", "host: 127.0.0.1", "host: [::1]:80"] {
+        assert_eq!(ask("/metrics", lines).status, 200, "{lines}");
+        assert!(ask("/healthz", lines).body.contains("workers"), "{lines}");
+    }
     running.stop();
 }

@@ -129,7 +129,7 @@ fn app(effects_per_target: usize) -> App {
 }
 
 fn measures(client: &mut Client) -> Measures {
-    let told = client.ask("GET /metrics HTTP/1.1\r\nhost: test\r\naccept: application/json\r\n\r\n");
+    let told = client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
     serde_json::from_str(&told.body).unwrap()
 }
 

@@ -32,10 +32,12 @@ pub(super) fn ask(addr: &str) -> Result<Health, String> {
 
 fn get(addr: &str) -> io::Result<String> {
     let to = addr.to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    // By a name of its own the service does not know this machine.
+    let host = if to.ip().is_loopback() { to.to_string() } else { addr.to_owned() };
     let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    write!(stream, "GET /healthz HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n\r\n")?;
+    write!(stream, "GET /healthz HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(MAX_LEN).read_to_string(&mut answer)?;
     Ok(answer)

@@ -1,0 +1,117 @@
+//! Which requests a thread has, for whoever stops the service while one of them hangs: nothing else of it can be had from
+//! that thread then.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use zerver_engine::{Class, Request, RequestId};
+use zerver_trace::{Capture, FlowInfo, Outcome};
+
+/// What is known of a request before any of its steps has run.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) id: RequestId,
+    pub(crate) flow: Arc<FlowInfo>,
+    pub(crate) class: Class,
+    pub(crate) request: Arc<Request>,
+    pub(crate) unix_ns: u64,
+    /// When its head arrived, on the service's clock.
+    pub(crate) base_ns: u64,
+    pub(crate) seed: u64,
+    pub(crate) asked: bool,
+}
+
+/// The requests of one thread. Each is told of once: by itself, where it is still here when it ends, or by whoever has taken
+/// it from here.
+#[derive(Debug, Default)]
+pub(crate) struct Roll(Mutex<Places>);
+
+#[derive(Debug, Default)]
+struct Places {
+    all: Vec<Option<Entry>>,
+    free: Vec<usize>,
+}
+
+impl Roll {
+    /// It begins to run here; what it is called from now on.
+    pub(crate) fn enter(&self, entry: Entry) -> usize {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match places.free.pop() {
+            Some(at) => {
+                places.all[at] = Some(entry);
+                at
+            }
+            None => {
+                places.all.push(Some(entry));
+                places.all.len() - 1
+            }
+        }
+    }
+
+    /// It runs here no longer; whether nobody has taken it.
+    pub(crate) fn leave(&self, at: usize) -> bool {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        places.free.push(at);
+        places.all[at].take().is_some()
+    }
+
+    /// Takes one, to tell of it.
+    pub(crate) fn take(&self, id: u128) -> Option<Entry> {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_id = |place: &&mut Option<Entry>| place.as_ref().is_some_and(|one| one.id.as_u128() == id);
+        places.all.iter_mut().find(has_id)?.take()
+    }
+}
+
+impl Entry {
+    /// What is left of it: that it never came back from a step. Which steps ran before is not known here, and the trace
+    /// says that events are missing.
+    pub(crate) fn lost_in(self, step: u16, now_ns: u64) -> Capture {
+        Capture {
+            id: self.id,
+            flow: self.flow,
+            class: self.class,
+            started_unix_ns: self.unix_ns,
+            duration_ns: now_ns.saturating_sub(self.base_ns),
+            seed: self.seed,
+            request: self.request,
+            response: None,
+            status: 0,
+            outcome: Outcome::Gone { step },
+            events: Vec::new(),
+            events_dropped: 1,
+            asked: self.asked,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(id: u128) -> Entry {
+        Entry {
+            id: RequestId::from_u128(id),
+            flow: Arc::default(),
+            class: Class::Default,
+            request: Arc::new(Request::get("/")),
+            unix_ns: 0,
+            base_ns: 0,
+            seed: 0,
+            asked: false,
+        }
+    }
+
+    #[test]
+    fn each_is_told_of_once() {
+        let roll = Roll::default();
+        let [first, second] = [1, 2].map(|id| roll.enter(entry(id)));
+        assert_eq!(roll.take(1).map(|one| one.id), Some(RequestId::from_u128(1)));
+        assert!(roll.take(1).is_none(), "it is taken once");
+        let third = roll.enter(entry(3));
+        assert!(third != first, "its place is its own until it has left");
+        assert!(!roll.leave(first), "somebody else has told of it");
+        assert!(roll.leave(second) && roll.take(2).is_none());
+        assert!([first, second].contains(&roll.enter(entry(4))), "places are used again");
+        assert!(roll.leave(third));
+    }
+}
