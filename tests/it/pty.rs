@@ -84,6 +84,17 @@ impl Terminal {
         self.child.process_id().unwrap()
     }
 
+    /// Waits until it has stopped, as on Ctrl-Z: what would have it go on before that is lost.
+    pub(crate) fn wait_until_stopped(&self) {
+        let until = Instant::now() + PATIENCE;
+        let stat = format!("/proc/{}/stat", self.id());
+        // The state comes after the name, which is in brackets.
+        while !std::fs::read_to_string(&stat).unwrap().contains(") T ") {
+            assert!(Instant::now() < until, "it does not stop");
+            std::thread::yield_now();
+        }
+    }
+
     /// Waits until what is shown is as wanted, and gives its text.
     pub(crate) fn wait(&self, what: &str, is_wanted: impl Fn(&vt100::Screen) -> bool) -> String {
         let until = Instant::now() + PATIENCE;

@@ -197,6 +197,7 @@ fn each_screen_takes_another_size_and_comes_back_after_a_stop() {
         // Ctrl-Z, and `fg`.
         terminal.press("\u{1a}");
         terminal.wait("the screen of before", |screen| !screen.alternate_screen() && !screen.hide_cursor());
+        terminal.wait_until_stopped();
         assert!(Command::new("kill").args(["-CONT", &id]).status().unwrap().success());
         terminal
             .wait("the screen again", |screen| screen.alternate_screen() && screen.contents().contains(part));
