@@ -155,37 +155,46 @@ impl Turns {
             // Whoever has arrived by now is to be there when the turn is given, or the first would always be the next.
             tokio::task::yield_now().await;
         }
-        self.give();
+        if self.give() {
+            // Who goes elsewhere leaves from this thread: before the next turn begins, for that may be long.
+            tokio::task::yield_now().await;
+        }
         let verdict = (&mut waiter.receiver).await;
         waiter.is_done = true;
         // The sender is never dropped unsent while its waiter lives.
         verdict.unwrap_or(Ok(())).map(|()| true)
     }
 
-    /// Gives a turn to whoever comes next, unless one is given out, or the sockets come first.
-    fn give(&self) {
+    /// Gives a turn to whoever comes next, unless one is given out, or the sockets come first; those who still wait then
+    /// may go to workers that are idle. Whether some do: they are told before the one with the turn is.
+    fn give(&self) -> bool {
+        let mut some_leave = false;
         while !self.is_given.get() && !self.is_looking.get() {
             let now_ns = self.zero.elapsed_ns();
             let Some(turn) = self.with(|ready| ready.next(now_ns)) else { break };
             let sender = self.waiting.borrow_mut().remove(&turn.ticket);
             self.is_given.set(turn.goes.is_ok());
+            some_leave |= self.give_away();
             if sender.is_none_or(|sender| sender.send(turn.goes.map_err(NotHere::Refused)).is_err()) {
                 self.is_given.set(false);
             }
         }
-        self.give_away();
+        some_leave | self.give_away()
     }
 
-    /// Gives those who wait to workers that are idle.
-    fn give_away(&self) {
+    /// Gives those who wait to workers that are idle; whether there were any.
+    fn give_away(&self) -> bool {
+        let mut some_leave = false;
         while !self.is_empty.get() && self.ready.borrow().has_new() {
-            let Some(peer) = self.peers.claim() else { return };
+            let Some(peer) = self.peers.claim() else { break };
+            some_leave = true;
             let now_ns = self.zero.elapsed_ns();
             let sender = self.with(|ready| ready.steal(now_ns));
             let sender = sender.and_then(|ticket| self.waiting.borrow_mut().remove(&ticket));
             // Who waits takes itself out when it leaves, so that it is there.
             let _ = sender.map(|sender| sender.send(Err(NotHere::Stolen(peer))));
         }
+        some_leave
     }
 
     fn with<R>(&self, change: impl FnOnce(&mut Ready) -> R) -> R {
