@@ -91,7 +91,7 @@ impl Terminal {
         // The state comes after the name, which is in brackets.
         while !std::fs::read_to_string(&stat).unwrap().contains(") T ") {
             assert!(Instant::now() < until, "it does not stop");
-            std::thread::yield_now();
+            thread::yield_now();
         }
     }
 
