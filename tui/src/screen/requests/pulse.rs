@@ -137,8 +137,10 @@ impl Pulse {
         }
         let is_any = latest.count > 0;
         let count = u64::from(latest.count);
+        // Of a window that is over there is much to tell, but nothing comes any more.
+        let rate = if end < now { 0 } else { count * 100 / LATEST_S };
         Measures {
-            rate: Measure { line: line(&|second| second.count.into()), now: Some(count * 100 / LATEST_S) },
+            rate: Measure { line: line(&|second| second.count.into()), now: Some(rate) },
             p50_ns: Measure { line: line(&|second| second.p50_ns), now: latest.durations.percentile(50) },
             p99_ns: Measure { line: line(&|second| second.p99_ns), now: latest.durations.percentile(99) },
             failed: Measure {
@@ -185,7 +187,7 @@ mod tests {
         let now = pulse.measures(1_201 * SECOND_NS);
         assert_eq!((&now.rate.line[116..], now.rate.now), (&[1, 1, 0, 0][..], Some(80)));
         let later = pulse.measures(9_999 * SECOND_NS);
-        assert_eq!((later.rate.line, later.failed.now), (vec![1; 120], Some(10)));
+        assert_eq!((later.rate.line, later.rate.now, later.failed.now), (vec![1; 120], Some(0), Some(10)));
         assert!(later.p50_ns.now.unwrap().abs_diff(5_400_000) < 300_000);
     }
 }
