@@ -155,8 +155,8 @@ impl Turns {
             // Whoever has arrived by now is to be there when the turn is given, or the first would always be the next.
             tokio::task::yield_now().await;
         }
-        if self.give() {
-            // Who goes elsewhere leaves from this thread: before the next turn begins, for that may be long.
+        if self.give() == Some(ticket) {
+            // Who goes elsewhere leaves from this thread: before the turn begins, for it may be long.
             tokio::task::yield_now().await;
         }
         let verdict = (&mut waiter.receiver).await;
@@ -166,20 +166,21 @@ impl Turns {
     }
 
     /// Gives a turn to whoever comes next, unless one is given out, or the sockets come first; those who still wait then
-    /// may go to workers that are idle. Whether some do: they are told before the one with the turn is.
-    fn give(&self) -> bool {
-        let mut some_leave = false;
+    /// may go to workers that are idle. They are told first; who has the turn then, if there are any.
+    fn give(&self) -> Option<Ticket> {
+        let mut after_others = None;
         while !self.is_given.get() && !self.is_looking.get() {
             let now_ns = self.zero.elapsed_ns();
             let Some(turn) = self.with(|ready| ready.next(now_ns)) else { break };
             let sender = self.waiting.borrow_mut().remove(&turn.ticket);
             self.is_given.set(turn.goes.is_ok());
-            some_leave |= self.give_away();
+            after_others = self.give_away().then_some(turn.ticket);
             if sender.is_none_or(|sender| sender.send(turn.goes.map_err(NotHere::Refused)).is_err()) {
                 self.is_given.set(false);
             }
         }
-        some_leave | self.give_away()
+        self.give_away();
+        after_others
     }
 
     /// Gives those who wait to workers that are idle; whether there were any.
