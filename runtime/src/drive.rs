@@ -62,7 +62,7 @@ pub(crate) async fn drive(
             Next::Wait => {
                 let mut next = Next::Wait;
                 let told = held.len();
-                held.extend(job.take_starts());
+                job.take_starts_to(&mut held);
                 lane.asks(job.position(), &held[told..]);
                 let in_flight = flights.as_ref().map_or(0, FuturesUnordered::len);
                 let room = lane.effects.saturating_sub(in_flight).min(held.len());

@@ -26,8 +26,8 @@ pub(crate) struct Live {
     asked: bool,
     /// The flow, if one takes it.
     flow: Option<Arc<Flow>>,
-    /// None once its job has ended, and before it has begun.
-    job: Option<Checked>,
+    /// None once its job has ended, and before it has begun. Apart, for it is large, and a request moves.
+    job: Option<Box<Checked>>,
     /// What is there of the request; none once it has ended.
     request: Option<Arc<Request>>,
     /// The thread on which it runs, and its place there.
@@ -93,9 +93,9 @@ impl Live {
             let is_recorded = service.sink.is_some() || service.twice.is_some();
             let new = if is_recorded { Job::new } else { Job::unrecorded };
             let job = new(Arc::clone(flow), arrival, self.watch.now_ns());
-            self.job = Some(Checked::new(job, service.twice.clone()));
+            self.job = Some(Box::new(Checked::new(job, service.twice.clone())));
         }
-        self.job.as_mut().map(|job| (job, &mut self.watch))
+        self.job.as_deref_mut().map(|job| (job, &mut self.watch))
     }
 
     /// It runs on this thread from now on.
@@ -127,7 +127,7 @@ impl Live {
 
     /// Ends with what the job answers; none if it has no answer.
     pub(crate) fn finish(&mut self) -> Option<Response> {
-        let ended = self.job.take()?.into_job().finish();
+        let ended = self.job.take()?.finish();
         self.hand_over(ended.response, ended.outcome, ended.events, ended.events_dropped)
     }
 
@@ -185,7 +185,7 @@ impl Live {
         if let Some(mut job) = self.job.take() {
             step = job.position();
             job.stop(Stop::Gone, now_ns);
-            let ended = job.into_job().finish();
+            let ended = job.finish();
             (outcome, events, events_dropped) = (Some(ended.outcome), ended.events, ended.events_dropped);
         }
         if panicked {

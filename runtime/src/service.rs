@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use zerver_engine::{Failure, Flow, RenderFailure, Request, Response};
+use zerver_engine::{Failure, RenderFailure, Request, Response};
 use zerver_recorder::Status;
 use zerver_trace::{EventSink, FlowInfo};
 
+use crate::Limits;
 use crate::config::Metrics;
 use crate::interpreter::Interpreters;
 use crate::schedule::Shared;
 use crate::shell::Router;
 use crate::twice::Twice;
-use crate::{Limits, time};
 
 /// Tells how recording goes.
 pub(crate) type StatusOf = Box<dyn Fn() -> Status + Send + Sync>;
@@ -51,10 +51,6 @@ impl std::ops::Deref for OwnService {
 }
 
 impl Service {
-    pub(crate) fn deadline_ns(&self, flow: &Flow) -> u64 {
-        time::nanos(flow.deadline().unwrap_or_else(|| self.schedule.tuning().deadline))
-    }
-
     /// Whether a request asks to be recorded, and may: by `x-zerver-record: <token>`. Tokens that are shown to the service
     /// itself are marked as secrets.
     pub(crate) fn is_asked(&self, request: &mut Request) -> bool {

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use zerver_engine::{Job, MAX_EVENTS, Next, Performed};
+use zerver_engine::{Ended, Job, MAX_EVENTS, Next, Performed};
 use zerver_replay::apart;
 use zerver_trace::Outcome;
 
@@ -110,9 +110,10 @@ impl Checked {
         Self { job, twice, twin: None }
     }
 
-    pub(crate) fn into_job(self) -> Job {
-        discard(self.twin);
-        self.job
+    /// As [`Job::finish`].
+    pub(crate) fn finish(&mut self) -> Ended {
+        discard(self.twin.take());
+        self.job.finish()
     }
 
     /// As [`Job::run`].

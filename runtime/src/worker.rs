@@ -16,7 +16,7 @@ use zerver_engine::Scheduling;
 use crate::ids::Ids;
 use crate::schedule::{Board, Guest, Peers, Shared, Turns, Watched};
 use crate::service::{OwnService, Service};
-use crate::shell::{Conn, serve};
+use crate::shell::{AnyFrames, Conn, serve};
 use crate::time::{Clock, Zero};
 
 /// How long idle connections stay open when the service stops, so that a request which is on its way to one of them
@@ -59,6 +59,7 @@ pub(crate) struct Worker {
     pub(crate) board: Arc<Board>,
     pub(crate) own_service: Arc<OwnService>,
     pub(crate) crew: Crew,
+    pub(crate) frames: AnyFrames,
     connections: RefCell<BTreeMap<u64, Rc<Conn>>>,
     next_connection: Cell<u64>,
     empty: Notify,
@@ -119,6 +120,7 @@ impl Worker {
             own_service: Arc::new(OwnService(Arc::clone(&service))),
             service,
             crew,
+            frames: AnyFrames::default(),
             connections: RefCell::default(),
             next_connection: Cell::new(0),
             empty: Notify::new(),

@@ -216,7 +216,7 @@ impl Job {
             Ok(Decided::Continue(writes)) => self.go_on(writes, end_ns),
             Ok(Decided::Need(plan)) => {
                 self.plan = Some(plan);
-                self.advance(SmallVec::new(), end_ns)
+                self.advance(None, end_ns)
             }
             Ok(Decided::Yield(progress)) => {
                 let step = self.at;
@@ -253,6 +253,14 @@ impl Job {
         mem::take(&mut self.starts)
     }
 
+    /// The same, after those that are there.
+    pub fn take_starts_to(&mut self, starts: &mut SmallVec<[Start; 2]>) {
+        match starts.is_empty() {
+            true => mem::swap(starts, &mut self.starts),
+            false => starts.append(&mut self.starts),
+        }
+    }
+
     /// Whether a call is in flight, and what asked for it still waits: if not, the job goes on as if there were no answer.
     pub fn waits_for(&self, number: u32) -> bool {
         self.plan.is_some() && self.in_flight.contains(&number)
@@ -279,9 +287,7 @@ impl Job {
             };
             Event::Answered { call: number, at_ns, answer }
         });
-        let mut answers = SmallVec::new();
-        answers.push((number, performed));
-        self.advance(answers, at_ns)
+        self.advance(Some((number, performed)), at_ns)
     }
 
     /// Ends it from outside. What is in flight is cancelled: the driver must drop it.
@@ -312,8 +318,8 @@ impl Job {
         }
     }
 
-    /// What it leaves behind. A job that has not ended is taken for one whose client went away.
-    pub fn finish(mut self) -> Ended {
+    /// What it leaves behind, once. A job that has not ended is taken for one whose client went away.
+    pub fn finish(&mut self) -> Ended {
         if self.ended.is_none() {
             self.stop(Stop::Gone, self.ready_ns);
         }
@@ -324,7 +330,7 @@ impl Job {
         Ended {
             outcome,
             response,
-            events: self.events.kept.unwrap_or_default(),
+            events: self.events.kept.take().unwrap_or_default(),
             events_dropped: self.events.dropped,
         }
     }
@@ -337,14 +343,14 @@ impl Job {
         }
     }
 
-    /// Lets the plan go on with these answers.
-    fn advance(&mut self, mut answers: SmallVec<[(u32, Performed); 2]>, at_ns: u64) -> Next {
+    /// Lets the plan go on, with the answer to one of its calls if there is one.
+    fn advance(&mut self, mut answer: Option<(u32, Performed)>, at_ns: u64) -> Next {
         let Some(plan) = &mut self.plan else { return self.next() };
         let first = self.starts.len();
         let mut calls = Calls {
             next: &mut self.next_call,
             starts: &mut self.starts,
-            answers: &mut answers,
+            answer: &mut answer,
             retry: None,
             random: self.given.random,
         };

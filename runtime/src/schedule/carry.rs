@@ -11,7 +11,7 @@ use zerver_engine::{Class, Failure, FailureKind, Refused, RequestId, Stop, Why};
 
 use super::held::Held;
 use super::low::{Entrant, Low};
-use super::{Board, Drove, Guest, Lane, Shared, Turns};
+use super::{Board, Drove, Guest, Lane, Shared, Tuning, Turns};
 use crate::drive::drive;
 use crate::interpreter::Context;
 use crate::live::Live;
@@ -31,6 +31,8 @@ pub(super) struct Way {
     base_ns: u64,
     /// Since then.
     deadline_ns: u64,
+    /// Of its class, when it began.
+    quantum_ns: u64,
     /// Whether another worker has it from its own: then it is not sent on.
     is_guest: bool,
 }
@@ -62,13 +64,16 @@ pub(crate) enum NotHere {
 /// Takes a request whose body has been read to its end, or to where it goes on elsewhere. Dropping it cancels it.
 pub(crate) async fn carry(worker: &Worker, live: &mut Live, context: &Context) -> Option<Elsewhere> {
     let (service, shared) = (&*worker.service, &worker.service.schedule);
-    classify(service, live);
+    let tuning = shared.tuning();
+    classify(&tuning, live);
     let (class, id, base_ns) = (live.class, live.id, live.base_ns);
     let (job, watch) = live.job()?;
     let (flow, now_ns) = (job.flow().number(), watch.now_ns());
-    let deadline_ns = now_ns.saturating_add(service.deadline_ns(job.flow()));
+    let deadline_ns = now_ns.saturating_add(tuning.deadline_ns(job.flow()));
+    let quantum_ns = tuning.scheduling.class(class).quantum_ns;
+    drop(tuning);
     worker.board.tally.began[class as usize].add(1);
-    let way = Way { id, class, flow, base_ns, deadline_ns, is_guest: false };
+    let way = Way { id, class, flow, base_ns, deadline_ns, quantum_ns, is_guest: false };
     let slow_step = shared.slow_step(flow, base_ns + now_ns);
     if shared.low.is_some() && (class == Class::Batch || slow_step.is_some()) {
         if let Some(step) = slow_step.filter(|_| class != Class::Batch) {
@@ -154,12 +159,13 @@ async fn carry_low(
 ) -> Live {
     let Some(low) = &service.schedule.low else { return live };
     let (back, returned) = oneshot::channel();
+    let set = *service.schedule.tuning().scheduling.class(Class::Batch);
+    let way = Way { quantum_ns: set.quantum_ns, ..way };
     let (start, since_ns) = (live.watch.at(0), way.base_ns + live.watch.now_ns());
     let held = Arc::new(Held::new((live, context)));
     let waits = Waits { low, held: Arc::clone(&held) };
     low.put(Entrant { held, way, is_new, since_ns, back });
     let mut returned = pin!(returned);
-    let set = *service.schedule.tuning().scheduling.class(Class::Batch);
     let due_ns = way.base_ns.saturating_add(way.deadline_ns);
     let patience = [set.target_ns, set.interval_ns].map(|ns| since_ns.saturating_add(ns));
     let looks = patience.into_iter().filter(|&at_ns| is_new && at_ns < due_ns).chain([due_ns]);
@@ -263,7 +269,7 @@ pub(super) async fn here(
         class: way.class,
         flow: way.flow,
         base_ns: way.base_ns,
-        quantum_ns: service.schedule.tuning().scheduling.class(way.class).quantum_ns,
+        quantum_ns: way.quantum_ns,
         effects: service.limits.effects.max(1),
         since_ns: Cell::new(Some(began_ns)),
         last_ns: Cell::new(began_ns),
@@ -282,8 +288,7 @@ pub(super) async fn here(
 }
 
 /// Gives it the class that the first matching rule says.
-fn classify(service: &Service, live: &mut Live) {
-    let tuning = service.schedule.tuning();
+fn classify(tuning: &Tuning, live: &mut Live) {
     if tuning.rules.is_empty() {
         return;
     }

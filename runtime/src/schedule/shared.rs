@@ -11,6 +11,7 @@ use super::board::Board;
 use super::low::Low;
 use super::rules::Rule;
 use super::targets::Targets;
+use crate::time::nanos;
 
 /// What can change while the service runs.
 #[derive(Debug, Clone)]
@@ -21,6 +22,13 @@ pub(crate) struct Tuning {
     pub(crate) deadline: Duration,
     /// So many effects may ask one target at the same time; 0: any number.
     pub(crate) effects_per_target: usize,
+}
+
+impl Tuning {
+    /// How long a request of this flow may take.
+    pub(super) fn deadline_ns(&self, flow: &Flow) -> u64 {
+        nanos(flow.deadline().unwrap_or(self.deadline))
+    }
 }
 
 pub(crate) struct Shared {

@@ -6,6 +6,8 @@ use http::uri::Authority;
 use http::{Uri, Version, header};
 use zerver_engine::Request;
 
+use super::headers::Values;
+
 /// What is wrong with the host of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HostError {
@@ -18,13 +20,11 @@ pub(super) enum HostError {
 }
 
 /// Checks the host; `allowed` being empty allows all.
-pub(super) fn check(request: &Request, allowed: &[String]) -> Result<(), HostError> {
-    let mut hosts = request.headers.get_all(header::HOST).iter();
-    let host = hosts.next();
-    if hosts.next().is_some() {
+pub(super) fn check(request: &Request, hosts: &Values<'_>, allowed: &[String]) -> Result<(), HostError> {
+    if hosts.is_doubled {
         return Err(HostError::Doubled);
     }
-    let host = match host {
+    let host = match hosts.first {
         Some(value) => Some(value.to_str().ok().filter(|host| is_valid(host)).ok_or(HostError::Malformed)?),
         None => None,
     };
@@ -82,6 +82,7 @@ fn name(host: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shell::headers::Headers;
 
     #[test]
     fn only_a_host_and_a_port_are_a_host() {
@@ -102,7 +103,12 @@ mod tests {
         let check_name = |host: &str, result: Result<(), HostError>| {
             let mut request = Request::get("/").with_header("host", host);
             request.version = Version::HTTP_11;
-            assert_eq!(check(&request, &["a.example".to_owned(), "[::1]".to_owned()]), result, "{host}");
+            let hosts = Headers::of(&request.headers).host;
+            assert_eq!(
+                check(&request, &hosts, &["a.example".to_owned(), "[::1]".to_owned()]),
+                result,
+                "{host}"
+            );
         };
         check_name("a.example", Ok(()));
         check_name("A.EXAMPLE:3000", Ok(()));

@@ -5,6 +5,8 @@
 
 mod body;
 mod conn;
+mod frames;
+mod headers;
 mod here;
 mod host;
 mod io;
@@ -18,6 +20,7 @@ mod serve;
 mod traceparent;
 
 pub(crate) use conn::Conn;
+pub(crate) use frames::AnyFrames;
 pub(crate) use here::is_from_here;
 pub(crate) use router::{Found, Router};
 pub(crate) use serve::serve;

@@ -10,10 +10,11 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use hyper::body::Incoming;
-use zerver_engine::{Failure, Request, RequestId, Response};
+use zerver_engine::{Failure, Params, Request, RequestId, Response};
 use zerver_trace::Outcome;
 
 use super::conn::Conn;
+use super::headers::{Headers, Values};
 use super::here::is_from_here;
 use super::payload::Payload;
 use super::reject::Reject;
@@ -29,44 +30,57 @@ use crate::{Limits, ids};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Answers one request.
-pub(super) async fn answer(
+/// A request whose head has arrived.
+pub(super) struct Arrived {
     worker: Rc<Worker>,
-    conn: Rc<Conn>,
-    request: http::Request<Incoming>,
-) -> Result<http::Response<Payload>, Infallible> {
-    let began = Instant::now();
-    let in_flight = InFlight::begin(&conn);
-    let (parts, body) = request.into_parts();
-    let is_head = parts.method == Method::HEAD;
-    let http2 = parts.version == Version::HTTP_2;
-    let request = Request {
-        method: parts.method,
-        uri: parts.uri,
-        version: parts.version,
-        headers: parts.headers,
-        peer: Some(conn.peer),
-        ..Request::default()
-    };
-    let live = Live::new(&worker, Stopwatch::since(began), request);
+    in_flight: InFlight,
+    live: Live,
+    body: Incoming,
+    is_head: bool,
+    is_http2: bool,
+}
+
+impl Arrived {
+    pub(super) fn new(worker: &Rc<Worker>, conn: &Rc<Conn>, request: http::Request<Incoming>) -> Self {
+        let watch = Stopwatch::since(Instant::now());
+        let in_flight = InFlight::begin(conn);
+        let (parts, body) = request.into_parts();
+        let (is_head, is_http2) = (parts.method == Method::HEAD, parts.version == Version::HTTP_2);
+        let request = Request {
+            method: parts.method,
+            uri: parts.uri,
+            version: parts.version,
+            headers: parts.headers,
+            body: Bytes::new(),
+            params: Params::new(),
+            peer: Some(conn.peer),
+        };
+        let live = Live::new(worker, watch, request);
+        Self { worker: Rc::clone(worker), in_flight, live, body, is_head, is_http2 }
+    }
+}
+
+/// Answers one request.
+pub(super) async fn answer(arrived: Arrived) -> Result<http::Response<Payload>, Infallible> {
+    let Arrived { worker, in_flight, live, body, is_head, is_http2 } = arrived;
     let id = live.id;
-    // It is large, and stays where it is.
     let mut live = Some(live);
     // A panic that no step is to blame for, such as the drop of a value, costs its own request and no other.
-    let (response, end) = match AssertUnwindSafe(go(&mut live, &worker, &conn, body)).catch_unwind().await {
-        Ok(answered) => answered,
-        Err(panic) => {
-            crate::flight::discard(panic);
-            if let Some(live) = live.take() {
-                live.panicked();
+    let (response, end) =
+        match AssertUnwindSafe(go(&mut live, &worker, &in_flight.conn, body)).catch_unwind().await {
+            Ok(answered) => answered,
+            Err(panic) => {
+                crate::flight::discard(panic);
+                if let Some(live) = live.take() {
+                    live.panicked();
+                }
+                (Failure::internal("request").to_response(), Instant::now())
             }
-            (Failure::internal("request").to_response(), Instant::now())
-        }
-    };
-    in_flight.end(end);
-    let close = !http2 && (worker.drain.is_draining() || conn.is_unread());
+        };
+    let conn = in_flight.end(end);
+    let close = !is_http2 && (worker.drain.is_draining() || conn.is_unread());
     let response = Outgoing { response, id, is_head, close };
-    Ok(response.into_http(http2.then_some(conn)))
+    Ok(response.into_http(is_http2.then_some(conn)))
 }
 
 /// From the head to the answer, and when that was there.
@@ -98,8 +112,11 @@ async fn go(
             return refuse(live, service, &reject);
         }
     };
-    match found {
-        Taken::By(flow) => live.found(flow),
+    let traceparent = match found {
+        Taken::By(flow, traceparent) => {
+            live.found(flow);
+            traceparent
+        }
         Taken::Options(allow) => {
             let mut response = Response::no_content();
             response.headers.insert(header::ALLOW, allow);
@@ -107,7 +124,7 @@ async fn go(
             let end = live.watch.now();
             return (live.answer(response, Outcome::Done).unwrap_or_else(nobody), end);
         }
-    }
+    };
     match body::read(body, &service.limits).await {
         Ok(bytes) => {
             if let Some(request) = live.request() {
@@ -120,14 +137,12 @@ async fn go(
         }
     }
     live.watch.tick();
-    let mut context = Context { request_id: Some(live.id), traceparent: None };
-    if let Some(request) = live.request() {
-        context.traceparent = traceparent::parse(&request.headers).map(Arc::from);
-    }
+    let context = Context { request_id: Some(live.id), traceparent };
     if let Some(elsewhere) = schedule::carry(worker, live, &context).await
         && let Some(live) = slot.take()
     {
-        *slot = Some(elsewhere.carry(worker, live, context).await);
+        // Few go there, and that has its own room: all others would have to keep room for it.
+        *slot = Some(Box::pin(elsewhere.carry(worker, live, context)).await);
     }
     let Some(live) = slot else { return (nobody(), Instant::now()) };
     let end = live.watch.now();
@@ -163,20 +178,22 @@ fn health(worker: &Worker, is_local: bool) -> Response {
 
 /// Who takes a request.
 enum Taken {
-    By(Arc<zerver_engine::Flow>),
+    /// This flow; with the `traceparent` of the request.
+    By(Arc<zerver_engine::Flow>, Option<Arc<str>>),
     /// The shell itself: `OPTIONS` with the methods there are.
     Options(HeaderValue),
 }
 
 fn check(request: &mut Request, service: &Service) -> Result<Taken, Reject> {
-    check_sizes(request, &service.limits)?;
-    host::check(request, &service.hosts).map_err(Reject::Host)?;
-    if let Some(encoding) = request.headers.get(header::TRANSFER_ENCODING) {
-        let encodings = request.headers.get_all(header::TRANSFER_ENCODING).iter().count();
-        if encodings > 1 || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked") {
-            return Err(Reject::TransferEncoding);
-        }
+    let headers = Headers::of(&request.headers);
+    check_sizes(request, headers.bytes, &service.limits)?;
+    host::check(request, &headers.host, &service.hosts).map_err(Reject::Host)?;
+    if let Values { first: Some(encoding), is_doubled } = headers.transfer_encoding
+        && (is_doubled || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+    {
+        return Err(Reject::TransferEncoding);
     }
+    let traceparent = traceparent::parse(&headers.traceparent).map(Arc::from);
     if !request.uri.path().starts_with('/')
         && (request.method != Method::OPTIONS || request.uri.path() != "*")
     {
@@ -185,7 +202,7 @@ fn check(request: &mut Request, service: &Service) -> Result<Taken, Reject> {
     match service.router.find(&request.method, request.uri.path()) {
         Found::Flow(flow, params) => {
             request.params = params;
-            Ok(Taken::By(Arc::clone(flow)))
+            Ok(Taken::By(Arc::clone(flow), traceparent))
         }
         Found::Options(allow) => Ok(Taken::Options(allow.clone())),
         Found::OtherMethods(allow) => Err(Reject::Method(allow.clone())),
@@ -194,14 +211,12 @@ fn check(request: &mut Request, service: &Service) -> Result<Taken, Reject> {
     }
 }
 
-fn check_sizes(request: &Request, limits: &Limits) -> Result<(), Reject> {
+fn check_sizes(request: &Request, header_bytes: usize, limits: &Limits) -> Result<(), Reject> {
     let target = request.uri.path_and_query().map_or(0, |target| target.as_str().len());
     if target > limits.target_bytes {
         return Err(Reject::TargetTooLong(limits.target_bytes));
     }
-    let headers: usize =
-        request.headers.iter().map(|(name, value)| name.as_str().len() + value.as_bytes().len()).sum();
-    if headers > limits.header_bytes {
+    if header_bytes > limits.header_bytes {
         return Err(Reject::HeadersTooLarge(limits.header_bytes));
     }
     Ok(())
@@ -223,22 +238,26 @@ fn nobody() -> Response {
 }
 
 /// Counts a request on its connection, also if it is dropped.
-struct InFlight<'c>(&'c Conn, Option<Instant>);
+struct InFlight {
+    conn: Rc<Conn>,
+    ended: Option<Instant>,
+}
 
-impl<'c> InFlight<'c> {
-    fn begin(conn: &'c Conn) -> Self {
+impl InFlight {
+    fn begin(conn: &Rc<Conn>) -> Self {
         conn.begin();
-        Self(conn, None)
+        Self { conn: Rc::clone(conn), ended: None }
     }
 
-    fn end(mut self, at: Instant) {
-        self.1 = Some(at);
+    fn end(mut self, at: Instant) -> Rc<Conn> {
+        self.ended = Some(at);
+        Rc::clone(&self.conn)
     }
 }
 
-impl Drop for InFlight<'_> {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.end(self.1.unwrap_or_else(Instant::now));
+        self.conn.end(self.ended.unwrap_or_else(Instant::now));
     }
 }
 

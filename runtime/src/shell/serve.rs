@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use super::conn::Conn;
 use super::io::Io;
-use super::request::answer;
+use super::request::{Arrived, answer};
 use crate::Limits;
 use crate::worker::Worker;
 
@@ -40,7 +40,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
     let io = TokioIo::new(Io::new(socket, first, Rc::clone(&conn)));
     let service = {
         let (worker, conn) = (Rc::clone(&worker), Rc::clone(&conn));
-        service_fn(move |request| answer(Rc::clone(&worker), Rc::clone(&conn), request))
+        let frames = worker.frames.of(answer);
+        service_fn(move |request| frames.put(answer(Arrived::new(&worker, &conn, request))))
     };
     if http2 {
         conn.preface();

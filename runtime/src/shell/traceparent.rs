@@ -1,15 +1,16 @@
 //! `traceparent` (W3C Trace Context, section 3.2): read strictly, for it is passed on.
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
+
+use super::headers::Values;
 
 /// Made once: to look up by text is to make the name of it each time.
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The value of the one valid `traceparent`, if there is one.
-pub(super) fn parse(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(TRACEPARENT).iter();
-    let text = values.next()?.to_str().ok()?;
-    (values.next().is_none() && is_valid(text.as_bytes())).then_some(text)
+pub(super) fn parse<'r>(values: &Values<'r>) -> Option<&'r str> {
+    let text = values.first?.to_str().ok()?;
+    (!values.is_doubled && is_valid(text.as_bytes())).then_some(text)
 }
 
 fn is_valid(text: &[u8]) -> bool {

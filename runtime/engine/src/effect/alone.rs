@@ -22,12 +22,11 @@ impl<T> Alone<T> {
 
     /// Takes in how a call ended, and gives the output once it is there. Until then there are calls in flight, or to
     /// start.
-    pub fn advance(&mut self, answer: Option<(u32, Performed)>) -> Option<Result<T, Failure>> {
-        let mut answers = answer.into_iter().collect();
+    pub fn advance(&mut self, mut answer: Option<(u32, Performed)>) -> Option<Result<T, Failure>> {
         self.plan.advance(&mut Calls {
             next: &mut self.next,
             starts: &mut self.starts,
-            answers: &mut answers,
+            answer: &mut answer,
             retry: None,
             random: self.random,
         })

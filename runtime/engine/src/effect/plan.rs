@@ -27,7 +27,8 @@ pub trait Plan<T>: Send {
 pub struct Calls<'a> {
     pub(crate) next: &'a mut u32,
     pub(crate) starts: &'a mut SmallVec<[Start; 2]>,
-    pub(crate) answers: &'a mut SmallVec<[(u32, Performed); 2]>,
+    /// How a call ended that was in flight, until who waits for it takes it.
+    pub(crate) answer: &'a mut Option<(u32, Performed)>,
     /// How those that are started now are tried again.
     pub(crate) retry: Option<&'a Retry>,
     pub(crate) random: Random,
@@ -46,8 +47,7 @@ impl Calls<'_> {
     }
 
     fn take(&mut self, number: u32) -> Option<Performed> {
-        let at = self.answers.iter().position(|(n, _)| *n == number)?;
-        Some(self.answers.swap_remove(at).1)
+        self.answer.take_if(|(answered, _)| *answered == number).map(|(_, performed)| performed)
     }
 }
 
@@ -213,7 +213,7 @@ impl<T> Plan<T> for Retried<T> {
         self.inner.advance(&mut Calls {
             next: calls.next,
             starts: calls.starts,
-            answers: calls.answers,
+            answer: calls.answer,
             retry: Some(&self.retry),
             random: calls.random,
         })

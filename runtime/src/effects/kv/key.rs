@@ -38,8 +38,15 @@ const NUL: [u8; 2] = [0, 0xff];
 /// ```
 ///
 /// `()` is the empty key, written `*`: as a prefix, it is that of all keys.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(SmallVec<[u8; 40]>);
+
+// Copied at once; the derived one goes byte by byte.
+impl Clone for Key {
+    fn clone(&self) -> Self {
+        Self(SmallVec::from_slice(&self.0))
+    }
+}
 
 /// A part of a key, as it reads back.
 #[derive(Debug, Clone, PartialEq, Eq)]
