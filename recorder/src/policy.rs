@@ -1,6 +1,6 @@
 //! Which traces are kept. Decides from what is known when a request has ended, without describing any of it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -71,12 +71,12 @@ impl Rate {
 pub(crate) struct Judge {
     tail: Tail,
     rate: Arc<Rate>,
-    flows: HashMap<String, Durations>,
+    flows: BTreeMap<String, Durations>,
 }
 
 impl Judge {
     pub(crate) fn new(tail: Tail, rate: Arc<Rate>) -> Self {
-        Self { tail, rate, flows: HashMap::new() }
+        Self { tail, rate, flows: BTreeMap::new() }
     }
 
     /// Judges by this from now on; what is known of the flows stays.

@@ -58,11 +58,17 @@ impl SplitMix {
 pub(crate) fn header(id: RequestId) -> HeaderValue {
     /// Where each byte of an id stands in its text.
     const AT: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    const HEX: [[u8; 2]; 256] = {
+        let (digits, mut hex, mut byte) = (b"0123456789abcdef", [[0; 2]; 256], 0);
+        while byte < hex.len() {
+            hex[byte] = [digits[byte >> 4], digits[byte & 0xf]];
+            byte += 1;
+        }
+        hex
+    };
     let mut text = [b'-'; 36];
     for (byte, at) in std::iter::zip(id.as_u128().to_be_bytes(), AT) {
-        text[at] = DIGITS[usize::from(byte >> 4)];
-        text[at + 1] = DIGITS[usize::from(byte & 0xf)];
+        text[at..at + 2].copy_from_slice(&HEX[usize::from(byte)]);
     }
     HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
 }

@@ -56,6 +56,19 @@ pub enum Decided {
     Fail(Failure),
 }
 
+impl Decided {
+    /// As it is recorded.
+    pub(crate) const fn decision(&self) -> zerver_trace::Decision {
+        match self {
+            Self::Continue(_) => zerver_trace::Decision::Continue,
+            Self::Need(_) => zerver_trace::Decision::Need,
+            Self::Yield(_) => zerver_trace::Decision::Yield,
+            Self::Done(_) => zerver_trace::Decision::Done,
+            Self::Fail(_) => zerver_trace::Decision::Fail,
+        }
+    }
+}
+
 #[diagnostic::on_unimplemented(
     message = "a step cannot return `{Self}`",
     label = "neither a decision nor a slot",

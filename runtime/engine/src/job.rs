@@ -196,20 +196,12 @@ impl Job {
             Frame { given: &self.given, slots: &self.slots, reads: &step.reads, progress: progress.as_ref() };
         let decided = catch_unwind(AssertUnwindSafe(|| (step.run)(&frame)));
         let end_ns = clock();
-        let decision = match &decided {
-            Ok(Decided::Continue(_)) => Decision::Continue,
-            Ok(Decided::Need(_)) => Decision::Need,
-            Ok(Decided::Yield(_)) => Decision::Yield,
-            Ok(Decided::Done(_)) => Decision::Done,
-            Ok(Decided::Fail(_)) => Decision::Fail,
-            Err(_) => Decision::Panic,
-        };
         self.events.record(|| Event::Ran {
             step: self.at,
             ready_ns: self.ready_ns,
             at_ns,
             cpu_ns: end_ns.saturating_sub(at_ns),
-            decision,
+            decision: decided.as_ref().map_or(Decision::Panic, Decided::decision),
         });
         self.ready_ns = end_ns;
         match decided {
@@ -387,11 +379,11 @@ impl Job {
     }
 
     /// Writes slots and goes to the next step.
-    fn go_on(&mut self, writes: Writes, at_ns: u64) -> Next {
+    fn go_on(&mut self, mut writes: Writes, at_ns: u64) -> Next {
         let at = self.at;
         let Some(step) = self.flow.step(at) else { return self.end_without_answer() };
-        for (&slot, value) in std::iter::zip(&step.writes, writes) {
-            let Some(value) = value else { continue };
+        for (&slot, value) in std::iter::zip(&step.writes, &mut writes) {
+            let Some(value) = value.take() else { continue };
             self.events.record(|| Event::Wrote { step: at, slot, at_ns, value: Arc::clone(&value) });
             self.slots[usize::from(slot)] = Some(value);
         }

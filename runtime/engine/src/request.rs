@@ -82,8 +82,10 @@ impl Request {
 
     /// The token of `authorization: Bearer ..` (RFC 6750; the scheme in any case, as RFC 9110 has it).
     pub fn bearer(&self) -> Option<&str> {
-        let (scheme, token) = self.headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        const SCHEME: &str = "bearer ";
+        let value = self.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, token) = value.split_at_checked(SCHEME.len())?;
+        scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
     }
 
     /// The path parameter of this name, decoded.

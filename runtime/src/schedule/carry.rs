@@ -264,6 +264,7 @@ pub(super) async fn here(
     let lane = Lane {
         shared: &service.schedule,
         board,
+        steps: board.tally.steps(way.flow),
         turns,
         id: way.id,
         class: way.class,

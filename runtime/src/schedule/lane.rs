@@ -7,6 +7,7 @@ use zerver_engine::{Call, Class, RequestId, Start};
 use super::board::Board;
 use super::kept;
 use super::shared::Shared;
+use super::tally::OfStep;
 use super::targets::{Entered, Place};
 use super::turns::Turns;
 use crate::time::Stopwatch;
@@ -24,6 +25,8 @@ pub(crate) enum Drove {
 pub(crate) struct Lane<'w> {
     pub(super) shared: &'w Shared,
     pub(super) board: &'w Board,
+    /// What is counted of the steps of its flow.
+    pub(super) steps: &'w [OfStep],
     /// None on a thread of low priority.
     pub(super) turns: Option<&'w Turns>,
     pub(super) id: RequestId,
@@ -54,9 +57,10 @@ impl Lane<'_> {
     /// A step begins, which could have run since `ready_ns`.
     pub(crate) fn begin(&self, step: u16, ready_ns: u64, at_ns: u64) {
         self.waited_until(ready_ns);
-        if let Some(cells) = self.board.tally.step(self.flow, step) {
+        let has_yielded = self.last_step.get().is_some_and(|(last, _)| last == step);
+        if let Some(cells) = self.cells(step).filter(|_| has_yielded || at_ns > ready_ns) {
             cells.queued_ns.add(at_ns.saturating_sub(ready_ns));
-            cells.yields.add(u64::from(self.last_step.get().is_some_and(|(last, _)| last == step)));
+            cells.yields.add(u64::from(has_yielded));
         }
         if self.is_suspect.get() {
             self.kept_ns.set(kept::kept_ns());
@@ -64,12 +68,16 @@ impl Lane<'_> {
         self.board.current.begin(self.id.as_u128(), self.flow, step, self.base_ns + at_ns);
     }
 
+    fn cells(&self, step: u16) -> Option<&OfStep> {
+        self.steps.get(usize::from(step))
+    }
+
     /// It has returned.
     pub(crate) fn end(&self, step: u16, at_ns: u64, end_ns: u64) {
         self.board.current.end();
         self.last_ns.set(end_ns);
         self.last_step.set(Some((step, end_ns)));
-        if let Some(cells) = self.board.tally.step(self.flow, step) {
+        if let Some(cells) = self.cells(step) {
             cells.runs.add(1);
             cells.executing_ns.add(end_ns.saturating_sub(at_ns));
         }
@@ -82,7 +90,7 @@ impl Lane<'_> {
     /// The effects of its last step have taken until now; none, if it went on at once.
     pub(crate) fn waited_until(&self, now_ns: u64) {
         let Some((step, end_ns)) = self.last_step.get() else { return };
-        if let Some(cells) = self.board.tally.step(self.flow, step).filter(|_| now_ns > end_ns) {
+        if let Some(cells) = self.cells(step).filter(|_| now_ns > end_ns) {
             cells.waiting_ns.add(now_ns - end_ns);
         }
     }
@@ -100,7 +108,7 @@ impl Lane<'_> {
     /// These calls of a step are asked for, some of them perhaps once more.
     pub(crate) fn asks(&self, step: u16, starts: &[Start]) {
         let again = starts.iter().filter(|start| start.attempt > 1).count();
-        if let Some(cells) = self.board.tally.step(self.flow, step).filter(|_| again > 0) {
+        if let Some(cells) = self.cells(step).filter(|_| again > 0) {
             cells.retries.add(again as u64);
         }
     }
@@ -158,7 +166,7 @@ impl Lane<'_> {
     #[cold]
     fn overran(&self, step: u16, took_ns: u64, end_ns: u64) {
         Shared::count(&self.shared.counters.overruns);
-        if let Some(cells) = self.board.tally.step(self.flow, step) {
+        if let Some(cells) = self.cells(step) {
             cells.overruns.add(1);
         }
         let Some(turns) = self.turns else { return };

@@ -55,13 +55,13 @@ pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
     }
     let mut steps = Vec::new();
     for (flow, at) in shared.flows.iter().zip(0..) {
-        for (step, position) in flow.info().steps.iter().zip(0..) {
+        for (position, step) in flow.info().steps.iter().enumerate() {
             let mut of = StepMeasures {
                 flow: flow.info().name.clone(),
                 name: step.name.clone(),
                 ..StepMeasures::default()
             };
-            for cells in boards.iter().filter_map(|(_, board)| board.tally.step(at, position)) {
+            for cells in boards.iter().filter_map(|(_, board)| board.tally.steps(at).get(position)) {
                 of.runs += cells.runs.get();
                 of.queued_ns += cells.queued_ns.get();
                 of.executing_ns += cells.executing_ns.get();

@@ -93,8 +93,9 @@ impl Tally {
         Self { steps: flows.iter().map(steps).collect(), ..Self::default() }
     }
 
-    pub(super) fn step(&self, flow: u16, step: u16) -> Option<&OfStep> {
-        self.steps.get(usize::from(flow))?.get(usize::from(step))
+    /// Of the steps of a flow.
+    pub(super) fn steps(&self, flow: u16) -> &[OfStep] {
+        self.steps.get(usize::from(flow)).map_or(&[], |steps| steps)
     }
 
     pub(super) fn wakes(&self, now_ns: u64) {

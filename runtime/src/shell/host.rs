@@ -39,11 +39,12 @@ pub(super) fn check(request: &Request, hosts: &Values<'_>, allowed: &[String]) -
         // A target in absolute form outweighs the header.
         (_, authority, Some(host)) => authority.or(Some(host)),
     };
-    let name = host.map(name);
-    if allowed.is_empty() || name.is_some_and(|name| allowed.iter().any(|a| a.eq_ignore_ascii_case(name))) {
-        Ok(())
-    } else {
-        Err(HostError::NotAllowed)
+    if allowed.is_empty() {
+        return Ok(());
+    }
+    match host.map(name) {
+        Some(name) if allowed.iter().any(|a| a.eq_ignore_ascii_case(name)) => Ok(()),
+        _ => Err(HostError::NotAllowed),
     }
 }
 

@@ -277,8 +277,13 @@ impl Outgoing {
         if status.is_informational() {
             status = StatusCode::INTERNAL_SERVER_ERROR;
         }
-        headers.remove(header::TRANSFER_ENCODING);
-        headers.remove(header::CONTENT_LENGTH);
+        // To look is cheaper than to take away what is hardly ever there.
+        let is_framing =
+            |name: &HeaderName| [header::TRANSFER_ENCODING, header::CONTENT_LENGTH].contains(name);
+        if headers.keys().any(is_framing) {
+            headers.remove(header::TRANSFER_ENCODING);
+            headers.remove(header::CONTENT_LENGTH);
+        }
         headers.insert(REQUEST_ID, ids::header(id));
         if close {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
