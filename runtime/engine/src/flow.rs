@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use zerver_trace::{Class, Datum, FlowInfo, ReadInfo, SlotInfo, StepInfo, Value, ValueError, WriteInfo};
@@ -82,6 +83,8 @@ pub struct Flow {
     deadline: Option<Duration>,
     number: u16,
     pub(crate) render: RenderFailure,
+    /// How many events the longest of its requests had, within reason.
+    most_events: AtomicUsize,
 }
 
 type Decode = fn(&Value) -> Result<Datum, ValueError>;
@@ -141,6 +144,7 @@ impl Flow {
             deadline: def.deadline,
             number: 0,
             render,
+            most_events: AtomicUsize::new(0),
         })
     }
 
@@ -178,6 +182,20 @@ impl Flow {
 
     pub(crate) fn step(&self, at: u16) -> Option<&StepRun> {
         self.steps.get(usize::from(at))
+    }
+
+    /// Room for the events of a request: as many as there were, and no more, for a small block of memory is had at once.
+    pub(crate) fn room_for_events(&self) -> usize {
+        self.most_events.load(Ordering::Relaxed)
+    }
+
+    /// A request had so many events.
+    pub(crate) fn had_events(&self, events: usize) {
+        const WITHIN_REASON: usize = 64;
+        let events = events.min(WITHIN_REASON);
+        if events > self.room_for_events() {
+            self.most_events.store(events, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn slot_count(&self) -> usize {

@@ -98,8 +98,7 @@ pub struct Job {
 impl Job {
     /// A job whose body had been read at `received_ns`. All times are nanoseconds since its head had arrived.
     pub fn new(flow: Arc<Flow>, arrival: Arrival, received_ns: u64) -> Self {
-        // For each step that it ran and a slot that it wrote, and for some an effect and its answer.
-        let mut events = Vec::with_capacity(1 + 3 * flow.step_count());
+        let mut events = Vec::with_capacity(flow.room_for_events());
         events.push(Event::Received { at_ns: received_ns });
         let events = Events { kept: Some(events), dropped: 0 };
         Self { events, ..Self::unrecorded(flow, arrival, received_ns) }
@@ -319,12 +318,9 @@ impl Job {
         let (slots, progress, plan) = (mem::take(&mut self.slots), self.progress.take(), self.plan.take());
         let _ = catch_unwind(AssertUnwindSafe(|| drop((slots, progress, plan))));
         let (outcome, response) = self.ended.take().unwrap_or((Outcome::Gone { step: self.at }, None));
-        Ended {
-            outcome,
-            response,
-            events: self.events.kept.take().unwrap_or_default(),
-            events_dropped: self.events.dropped,
-        }
+        let events = self.events.kept.take().unwrap_or_default();
+        self.flow.had_events(events.len());
+        Ended { outcome, response, events, events_dropped: self.events.dropped }
     }
 
     fn next(&self) -> Next {

@@ -130,6 +130,16 @@ impl Key {
     }
 
     fn push_text(&mut self, text: &str) {
+        /// Short text is put in as a whole: most is, and each piece costs the same.
+        const SHORT: usize = 32;
+        if text.len() <= SHORT && !text.as_bytes().contains(&0) {
+            let mut part = [0; 1 + SHORT + END.len()];
+            part[0] = TEXT;
+            part[1..=text.len()].copy_from_slice(text.as_bytes());
+            let len = 1 + text.len() + END.len();
+            part[len - END.len()..len].copy_from_slice(&END);
+            return self.0.extend_from_slice(&part[..len]);
+        }
         self.0.push(TEXT);
         if text.as_bytes().contains(&0) {
             for byte in text.bytes() {
