@@ -304,6 +304,17 @@ pub(crate) fn encode_into<T: Encode>(value: T, out: &mut Vec<u8>) {
     let _ = bincode::encode_into_writer(value, Append(out), config::<DECODE_LIMIT>());
 }
 
+/// The same for a text, which most are.
+pub(crate) fn encode_text_into(text: &str, out: &mut Vec<u8>) {
+    const SHORT: usize = 250;
+    if text.len() <= SHORT {
+        out.push(text.len() as u8);
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        encode_into(text, out);
+    }
+}
+
 /// What `value` encodes to.
 pub(crate) fn encode<T: Encode>(value: T) -> Vec<u8> {
     let mut out = Vec::new();
@@ -353,6 +364,15 @@ mod tests {
             let longer = [&record[..], &[0]].concat();
             assert_eq!(open_record(Kind::Block, 7, &longer), Err(FormatError::Trailing(1)));
             assert_eq!(carve(Kind::Block, &[b"zvr1noise", &longer[..]].concat()).count(), 1);
+        }
+    }
+
+    #[test]
+    fn texts_encode_as_texts() {
+        for len in [0, 1, 249, 250, 251, 252, 70_000] {
+            let (text, mut out) = ("x".repeat(len), Vec::new());
+            encode_text_into(&text, &mut out);
+            assert_eq!(out, encode(&text));
         }
     }
 

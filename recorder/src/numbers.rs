@@ -88,7 +88,15 @@ impl Numbers for Giving<'_> {
 }
 
 /// Appends a number: 7 bits in each byte, the lowest first, and the eighth says that more follow.
+#[inline]
 pub(crate) fn put(mut number: u64, out: &mut Vec<u8>) {
+    // Most of them have one byte or two.
+    if number < 0x80 {
+        return out.push(number as u8);
+    }
+    if number < 0x4000 {
+        return out.extend_from_slice(&[number as u8 | 0x80, (number >> 7) as u8]);
+    }
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;

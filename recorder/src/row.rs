@@ -194,6 +194,7 @@ impl Row {
 
     /// Puts another number in the place of each.
     pub(crate) fn renumber(&mut self, mut f: impl FnMut(Piece) -> Piece) {
+        let mut put = |piece: &mut Piece| *piece = f(*piece);
         let texts = [
             &mut self.build,
             &mut self.method,
@@ -204,10 +205,10 @@ impl Row {
             &mut self.request_body,
             &mut self.response_body,
         ];
-        let headers = self.request_headers.iter_mut().chain(&mut self.response_headers);
-        for piece in texts.into_iter().chain(headers).chain(self.events.iter_mut().filter_map(value_mut)) {
-            *piece = f(*piece);
-        }
+        texts.into_iter().for_each(&mut put);
+        self.request_headers.iter_mut().for_each(&mut put);
+        self.response_headers.iter_mut().for_each(&mut put);
+        self.events.iter_mut().filter_map(value_mut).for_each(&mut put);
     }
 
     /// The trace, with its values in their places.
