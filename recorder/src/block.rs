@@ -18,9 +18,11 @@ use crate::row::{Glance, Own, Piece, Pieces, Row, Shape, time_of};
 use crate::summaries::{self, Summaries};
 
 /// A block is full with so many traces,
-pub(crate) const FULL: usize = 128;
-/// or when their encoding has so many bytes.
+pub(crate) const FULL: usize = 192;
+/// or when their encoding has so many bytes,
 const FULL_BYTES: usize = 256 << 10;
+/// or with so many, if one more would take it over a power of two, for those are the sizes which it can have on the disk.
+const ENOUGH: usize = 96;
 /// A trace may have so many bytes.
 pub(crate) const MAX_TRACE: usize = 4 << 20;
 /// So many shapes are looked through for that of a trace.
@@ -142,8 +144,10 @@ pub(crate) struct Open {
     own: Own,
     /// The pieces of traces that come as such.
     known: HashMap<Vec<u8>, Piece>,
-    /// Room for all of it.
+    /// Room for what is compressed.
     raw: Vec<u8>,
+    /// How many of 256 bytes compression has left of that the last time.
+    shrinks_to: Option<usize>,
 }
 
 /// The records of a block.
@@ -162,10 +166,19 @@ impl Open {
         self.row_ends.is_empty()
     }
 
-    pub(crate) const fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.len() >= FULL
             || self.rows.len() + self.pieces.len() >= FULL_BYTES
             || self.summaries.is_full()
+            || (self.len() >= ENOUGH && self.fills_its_pages())
+    }
+
+    /// Whether the body, as long as it will be, is just below what it may take up.
+    fn fills_its_pages(&self) -> bool {
+        let pieces = self.pieces.len() * self.shrinks_to.unwrap_or(128) / 256;
+        let expected = self.rows.len() + pieces + 2 * self.len();
+        // What comes next may be longer than the others, and shrink less.
+        expected > 2048 && taken(expected) != taken(expected + expected / 32)
     }
 
     /// How many pieces there are, to go back to with [`Open::cut`].
@@ -309,6 +322,7 @@ impl Open {
         }
         rest.extend_from_slice(&((self.rows.len() + self.pieces.len()) as u32).to_le_bytes());
         let body = format::seal_parts(Kind::Block, key, &self.rows, rest);
+        self.shrinks_to = Some(body.len().saturating_sub(self.rows.len()) * 256 / rest.len());
         let summaries = self.summaries.record(key);
         self.head.bytes = taken(body.len()) + taken(summaries.len()) + 256;
         let head = format::seal_record(Kind::Head, key, &format::encode(&self.head));
