@@ -1,5 +1,4 @@
-//! Blocks: about a hundred traces that are compressed, written and removed together, and what is kept about each
-//! block so that a list or a search need not open it.
+//! Blocks: a hundred traces or two that are compressed, written and removed together.
 //!
 //! A block is three records under one number: the *head*, small and read by every search; the *summaries*, read by
 //! lists; the *body*, read to load a trace. Blocks are numbered without a gap, so that a missing one is noticed.
@@ -10,12 +9,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bincode::{Decode, Encode};
-use zerver_trace::{FlowInfo, Outcome, Query, RequestId, Status, Summary, Trace};
+use zerver_trace::{FlowInfo, Outcome, Trace};
 
 use crate::format::{self, FormatError, Kind};
+use crate::head::Head;
 use crate::numbers;
-use crate::row::{Glance, Own, Piece, Pieces, Row, Shape, time_of};
-use crate::summaries::{self, Summaries};
+use crate::row::{Own, Piece, Pieces, Row, Shape, time_of};
+use crate::summaries::Summaries;
 
 /// A block is full with so many traces,
 pub(crate) const FULL: usize = 192;
@@ -25,105 +25,10 @@ const FULL_BYTES: usize = 256 << 10;
 const ENOUGH: usize = 96;
 /// A trace may have so many bytes.
 pub(crate) const MAX_TRACE: usize = 4 << 20;
+/// A block may have so many pieces: more do not fit, and few bytes may not ask for the memory of more.
+const MAX_PIECES: u32 = 3 << 20;
 /// So many shapes are looked through for that of a trace.
 const LOOKED_AT: usize = 24;
-
-/// What is known of one flow within a block.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct FlowCount {
-    pub(crate) name: String,
-    pub(crate) count: u32,
-    pub(crate) failed: u32,
-    pub(crate) min_ns: u64,
-    pub(crate) max_ns: u64,
-}
-
-/// What is known of a block without opening it.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct Head {
-    pub(crate) count: u32,
-    pub(crate) min_id: RequestId,
-    pub(crate) max_id: RequestId,
-    /// Of when its requests began, in nanoseconds since the Unix epoch.
-    pub(crate) min_started: u64,
-    pub(crate) max_started: u64,
-    /// One bit for each class of status in it, 1xx being bit 1 and none bit 0.
-    pub(crate) statuses: u8,
-    pub(crate) flows: Vec<FlowCount>,
-    /// Requests since the block before which the policy did not keep,
-    pub(crate) not_kept: u64,
-    /// and which did not fit the queue.
-    pub(crate) overflowed: u64,
-    /// What the block takes up in the store, in bytes.
-    pub(crate) bytes: u64,
-}
-
-impl Default for Head {
-    fn default() -> Self {
-        Self {
-            count: 0,
-            min_id: RequestId::from_u128(u128::MAX),
-            max_id: RequestId::from_u128(0),
-            min_started: u64::MAX,
-            max_started: 0,
-            statuses: 0,
-            flows: Vec::new(),
-            not_kept: 0,
-            overflowed: 0,
-            bytes: 0,
-        }
-    }
-}
-
-impl Head {
-    fn add(&mut self, row: &Glance, name: &str) {
-        self.count += 1;
-        self.min_id = self.min_id.min(row.id);
-        self.max_id = self.max_id.max(row.id);
-        self.min_started = self.min_started.min(row.started_unix_ns);
-        self.max_started = self.max_started.max(row.started_unix_ns);
-        self.statuses |= status_bit(row.status);
-        let at = self.flows.iter().position(|flow| flow.name == name).unwrap_or_else(|| {
-            let name = name.to_owned();
-            self.flows.push(FlowCount { name, count: 0, failed: 0, min_ns: u64::MAX, max_ns: 0 });
-            self.flows.len() - 1
-        });
-        let flow = &mut self.flows[at];
-        flow.count += 1;
-        flow.failed += u32::from(row.failed);
-        flow.min_ns = flow.min_ns.min(row.duration_ns);
-        flow.max_ns = flow.max_ns.max(row.duration_ns);
-    }
-
-    /// Whether a trace that a query wants may be in the block.
-    pub(crate) fn may_match(&self, query: &Query) -> bool {
-        let status = query.status.is_none_or(|status| {
-            self.statuses
-                & match status {
-                    Status::Code(code) => status_bit(code),
-                    Status::Class(digit) => status_bit(digit * 100),
-                }
-                != 0
-        });
-        status
-            && query.since_unix_ns.is_none_or(|since| self.max_started >= since)
-            && self.of(query.flow.as_deref()).any(|flow| {
-                (!query.failed || flow.failed > 0) && query.slower_than_ns.is_none_or(|ns| flow.max_ns > ns)
-            })
-    }
-
-    /// The flows in it: all of them, or the one of this name.
-    pub(crate) fn of(&self, name: Option<&str>) -> impl Iterator<Item = &FlowCount> {
-        self.flows.iter().filter(move |flow| name.is_none_or(|name| flow.name == name))
-    }
-}
-
-const fn status_bit(status: u16) -> u8 {
-    match status / 100 {
-        class @ 1..=7 => 1 << class,
-        _ => 1,
-    }
-}
 
 /// A block that is being filled. It is laid out as rows, which are not compressed; then pieces; then how many rows and
 /// pieces there are, the time from which rows count, the flows, and how long each row and each piece is; then in four
@@ -238,7 +143,8 @@ impl Open {
         let flow = &self.flows[glance.flow as usize];
         self.head.add(&glance, &flow.name);
         // What a text encodes to is in its piece.
-        let text = |piece| span(&self.piece_ends, piece).and_then(|span| self.pieces.get(span)).unwrap_or(&[0]);
+        let text =
+            |piece| span(&self.piece_ends, piece).and_then(|span| self.pieces.get(span)).unwrap_or(&[0]);
         self.summaries.push(&glance, self.base_ms, &flow.name, text(glance.method), text(glance.path));
         Ok(())
     }
@@ -359,16 +265,6 @@ fn taken(len: usize) -> u64 {
 #[derive(Debug)]
 pub(crate) struct TooLarge;
 
-/// The head of a block.
-pub(crate) fn read_head(key: u64, record: &[u8]) -> Result<Head, FormatError> {
-    format::decode(&format::open_record(Kind::Head, key, record)?)
-}
-
-/// The summaries of a block in their order.
-pub(crate) fn read_summaries(key: u64, record: &[u8]) -> Result<Vec<Summary>, FormatError> {
-    summaries::read(key, record)
-}
-
 /// The traces of a block, each decoded when it is asked for.
 pub(crate) struct Body<'a> {
     raw: Cow<'a, [u8]>,
@@ -389,10 +285,14 @@ impl<'a> Body<'a> {
         type Told = ((u32, u32), u64, Vec<Arc<FlowInfo>>);
         let (((rows, pieces), base_ms, flows), mut rest) =
             format::decode_first::<Told>(rest.get(at..).ok_or_else(odd)?)?;
+        if rows.max(pieces) > MAX_PIECES {
+            return Err(FormatError::TooLarge);
+        }
         let mut ends = |count: u32| -> Result<Vec<u32>, FormatError> {
             let (mut ends, mut end) = (Vec::new(), 0usize);
             for _ in 0..count {
-                end = usize::try_from(numbers::take(&mut rest)?).map_or(usize::MAX, |len| end.saturating_add(len));
+                end = usize::try_from(numbers::take(&mut rest)?)
+                    .map_or(usize::MAX, |len| end.saturating_add(len));
                 ends.push(u32::try_from(end).ok().filter(|_| end <= at).ok_or_else(odd)?);
             }
             Ok(ends)
@@ -446,7 +346,7 @@ mod tests {
     use zerver_trace::{Event, Recorded, Value};
 
     use super::*;
-    use crate::sample;
+    use crate::{head, sample, summaries};
 
     #[test]
     fn a_block_gives_back_its_traces_and_their_summaries() {
@@ -457,14 +357,14 @@ mod tests {
         }
         let records = open.records(5);
         let body = Body::read(5, &records.body).unwrap();
-        let summaries = read_summaries(5, &records.summaries).unwrap();
+        let summaries = summaries::read(5, &records.summaries).unwrap();
         assert_eq!((body.len(), summaries.len()), (20, 20));
         for (at, trace) in traces.iter().enumerate() {
             assert_eq!(body.trace(at).unwrap(), *trace);
             assert_eq!(summaries[at], trace.summary());
         }
         assert!(body.trace(20).is_err());
-        let head = read_head(5, &records.head).unwrap();
+        let head = head::read(5, &records.head).unwrap();
         assert_eq!(head, open.head);
         assert_eq!((head.count, head.min_id, head.max_id), (20, traces[0].id, traces[19].id));
     }
@@ -492,26 +392,5 @@ mod tests {
         open.push(&mut row, 0).unwrap();
         let record = open.records(1).body;
         assert_eq!(Body::read(1, &record).unwrap().trace(1), Err(FormatError::TooLarge));
-    }
-
-    #[test]
-    fn a_head_never_denies_what_its_block_has() {
-        let trace = sample::trace(3);
-        let mut open = Open::default();
-        open.push_trace(&trace).unwrap();
-        let summary = trace.summary();
-        for flow in [None, Some("todos-item".to_owned()), Some("other".to_owned())] {
-            for status in [None, Some(Status::Code(200)), Some(Status::Class(5)), Some(Status::Class(2))] {
-                for slower_than_ns in [None, Some(summary.duration_ns - 1), Some(summary.duration_ns)] {
-                    for failed in [false, true] {
-                        let query =
-                            Query { flow: flow.clone(), status, failed, slower_than_ns, ..Query::default() };
-                        assert!(!query.matches(&summary) || open.head.may_match(&query), "{query:?}");
-                    }
-                }
-            }
-        }
-        let query = Query { flow: Some("other".to_owned()), ..Query::default() };
-        assert!(!open.head.may_match(&query));
     }
 }

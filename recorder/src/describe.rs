@@ -31,12 +31,7 @@ impl Describer {
     }
 
     /// Adds a capture to the block; of one that is larger than a trace may be, an outline.
-    pub(crate) fn record(
-        &mut self,
-        capture: &Capture,
-        kept: Kept,
-        open: &mut Open,
-    ) -> Result<(), TooLarge> {
+    pub(crate) fn record(&mut self, capture: &Capture, kept: Kept, open: &mut Open) -> Result<(), TooLarge> {
         let mut row = self.describe(capture, kept);
         let extra = row_secrets(&mut row);
         let set = self.parts.known.set(&self.parts.announcing, extra);

@@ -406,7 +406,10 @@ mod tests {
             record[at..at + 4].copy_from_slice(&number.to_le_bytes());
             let sum = checksum(&record);
             record[24..32].copy_from_slice(&sum.to_le_bytes());
-            assert!(matches!(open_record(Kind::Block, 1, &record), Err(FormatError::Malformed(_))), "{at} {number}");
+            assert!(
+                matches!(open_record(Kind::Block, 1, &record), Err(FormatError::Malformed(_))),
+                "{at} {number}"
+            );
         }
         // Lengths within the body.
         for bomb in

@@ -19,6 +19,7 @@ mod format;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod head;
 mod import;
 mod inbox;
 mod known;

@@ -169,7 +169,8 @@ mod tests {
     #[test]
     fn small_differences_are_short_and_long_numbers_are_errors() {
         let mut out = Vec::new();
-        for (number, last) in [(7, 7), (1_000_000_063, 1_000_000_000), (5, 68), (u64::MAX, 0), (0, u64::MAX)] {
+        for (number, last) in [(7, 7), (1_000_000_063, 1_000_000_000), (5, 68), (u64::MAX, 0), (0, u64::MAX)]
+        {
             put_difference(number, last, &mut out);
         }
         assert_eq!(out, [0, 126, 125, 1, 2]);

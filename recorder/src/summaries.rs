@@ -9,7 +9,7 @@ use crate::row::{Glance, Piece, put_id, take_id};
 
 /// The texts of a block's summaries may have so many bytes together, each counted as often as it is named. More of them
 /// are no block of ours.
-const TEXTS: usize = 12 << 20;
+const TEXTS: usize = 6 << 20;
 /// With so many a block is full.
 const FULL_TEXTS: usize = 4 << 20;
 
@@ -97,7 +97,8 @@ pub(crate) fn read(key: u64, record: &[u8]) -> Result<Vec<Summary>, FormatError>
         let sort = take(&mut sorts, &mut own, &mut shared)?;
         let path = take(&mut paths, &mut own, &mut shared)?;
         let ((flow, method, status, class, outcome, failed), path) = (&sorts[sort], &paths[path]);
-        let taken = [flow, method, outcome, path].map(String::len).iter().sum::<usize>() + size_of::<Summary>();
+        let taken =
+            [flow, method, outcome, path].map(String::len).iter().sum::<usize>() + size_of::<Summary>();
         left = left.checked_sub(taken).ok_or(FormatError::TooLarge)?;
         let (id, started_unix_ns) = take_id(base_ms, &mut own)?;
         summaries.push(Summary {

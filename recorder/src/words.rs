@@ -185,9 +185,9 @@ fn next_stem(bytes: &[u8], from: usize) -> Option<usize> {
 
 fn begins_with_stem(bytes: &[u8]) -> bool {
     bytes.first_chunk().is_some_and(|three: &[u8; 3]| BEGINNINGS.has(three.map(|byte| byte | 32)))
-        && STEMS
-            .iter()
-            .any(|stem| bytes.get(..stem.len()).is_some_and(|word| word.eq_ignore_ascii_case(stem.as_bytes())))
+        && STEMS.iter().any(|stem| {
+            bytes.get(..stem.len()).is_some_and(|word| word.eq_ignore_ascii_case(stem.as_bytes()))
+        })
 }
 
 /// Calls `found` with each secret that a name in the text announces.
