@@ -22,7 +22,7 @@ pub(crate) const FULL: usize = 192;
 /// or when their encoding has so many bytes,
 const FULL_BYTES: usize = 256 << 10;
 /// or with so many, if one more would take it over a power of two, for those are the sizes which it can have on the disk.
-const ENOUGH: usize = 96;
+const ENOUGH: usize = 64;
 /// A trace may have so many bytes.
 pub(crate) const MAX_TRACE: usize = 4 << 20;
 /// A block may have so many pieces: more do not fit, and few bytes may not ask for the memory of more.

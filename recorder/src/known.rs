@@ -77,7 +77,8 @@ struct Entry {
     what: What,
     whole: bool,
     secrets: Option<Arc<Secrets>>,
-    /// What is in it, once that is asked for.
+    /// What is in it, once that is asked for a second time.
+    was_asked: bool,
     triples: Option<Box<Triples>>,
     plain: Option<Piece>,
     /// The last set of which none is in it.
@@ -150,6 +151,7 @@ impl Known {
             what,
             whole,
             secrets: (!secrets.is_empty()).then(|| Arc::new(secrets)),
+            was_asked: false,
             triples: None,
             plain: None,
             clear_of: 0,
@@ -264,6 +266,10 @@ impl Known {
 impl Entry {
     /// Whether it may have one of the secrets in it. Quick, and wrong only by saying yes.
     fn may_hold(&mut self, secrets: &Secrets) -> bool {
+        // Most parts are asked once: looking through one costs less than this.
+        if !std::mem::replace(&mut self.was_asked, true) {
+            return true;
+        }
         let what = &self.what;
         let triples = self.triples.get_or_insert_with(|| {
             let mut triples = Box::<Triples>::default();

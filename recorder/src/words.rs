@@ -174,13 +174,19 @@ pub(crate) fn may_announce(tokens: &[u8]) -> bool {
 
 fn next_stem(bytes: &[u8], from: usize) -> Option<usize> {
     let rest = bytes.get(from..)?;
+    let mut at = 0;
     // Every stem has one of its pairs where this looks, whether it begins at an even place or at an odd one.
-    let pairs = rest.chunks_exact(2).enumerate().filter(|(_, two)| {
-        let pair = pair(two[0], two[1]);
-        PAIRS[pair >> 6] >> (pair & 63) & 1 == 1
-    });
-    let places = pairs.flat_map(|(n, _)| [(2 * n).checked_sub(1), Some(2 * n)]).flatten();
-    places.into_iter().find(|&at| begins_with_stem(&rest[at..])).map(|at| from + at)
+    while at + 1 < rest.len() {
+        let pair = pair(rest[at], rest[at + 1]);
+        if PAIRS[pair >> 6] >> (pair & 63) & 1 == 1 {
+            let found = (at.saturating_sub(1)..=at).find(|&at| begins_with_stem(&rest[at..]));
+            if let Some(at) = found {
+                return Some(from + at);
+            }
+        }
+        at += 2;
+    }
+    None
 }
 
 fn begins_with_stem(bytes: &[u8]) -> bool {
