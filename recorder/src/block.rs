@@ -1,4 +1,4 @@
-//! Blocks: a hundred traces or two that are compressed, written and removed together.
+//! Blocks: about a hundred traces that are compressed, written and removed together.
 //!
 //! A block is three records under one number: the *head*, small and read by every search; the *summaries*, read by
 //! lists; the *body*, read to load a trace. Blocks are numbered without a gap, so that a missing one is noticed.
