@@ -343,7 +343,7 @@ impl Pieces for Reading<'_> {
 
 #[cfg(test)]
 mod tests {
-    use zerver_trace::{Event, Recorded, Value};
+    use zerver_trace::{Decision, Event, Recorded, Value};
 
     use super::*;
     use crate::{head, sample, summaries};
@@ -367,6 +367,33 @@ mod tests {
         let head = head::read(5, &records.head).unwrap();
         assert_eq!(head, open.head);
         assert_eq!((head.count, head.min_id, head.max_id), (20, traces[0].id, traces[19].id));
+    }
+
+    #[test]
+    fn traces_that_went_the_same_way_differ_by_little() {
+        let mut open = Open::default();
+        let mut trace = sample::trace(1);
+        let event =
+            |n| Event::Ran { step: n, ready_ns: 0, at_ns: 0, cpu_ns: 9, decision: Decision::Continue };
+        trace.events.extend((0..50).map(event));
+        let mut longest = 0;
+        for n in 0..50 {
+            let at = |at: usize| 1_000_000 + n * 900 + at as u64 * 700;
+            for (place, event) in trace.events.iter_mut().enumerate() {
+                if let Event::Ran { ready_ns, at_ns, .. } = event {
+                    (*ready_ns, *at_ns) = (at(place), at(place) + 30);
+                }
+            }
+            trace.id = sample::id(n);
+            trace.outcome = if n % 2 == 0 { Outcome::Done } else { Outcome::TimedOut { step: n as u16 } };
+            let before = open.rows.len();
+            open.push_trace(&trace).unwrap();
+            longest = longest.max(open.rows.len() - before);
+            let record = open.records(1).body;
+            assert_eq!(Body::read(1, &record).unwrap().trace(n as usize).unwrap(), trace);
+        }
+        assert_eq!(open.shapes.len(), 1);
+        assert!(longest < 260, "{longest}");
     }
 
     #[test]

@@ -148,3 +148,37 @@ impl EventSink for Queue {
 fn forget(capture: Box<Capture>) {
     let _ = quiet::run(|| drop(capture));
 }
+
+#[cfg(test)]
+mod tests {
+    use zerver_trace::Event;
+
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn what_was_described_is_freed_when_the_next_one_comes_or_nobody_comes() {
+        let (queue, receiver) = Queue::new(&Policy::All, 2 * SPENT);
+        let made = |n: u64| {
+            let value = sample::datum(n);
+            let weak = Arc::downgrade(&value);
+            let mut capture = sample::capture(n);
+            capture.events.push(Event::Wrote { step: 0, slot: 1, at_ns: 0, value });
+            queue.accept(Box::new(capture));
+            weak
+        };
+        let describe = || queue.give_back(&mut receiver.try_iter().collect());
+        let first = made(1);
+        describe();
+        assert_eq!(first.strong_count(), 1);
+        let second = made(2);
+        assert_eq!((first.strong_count(), second.strong_count()), (0, 1));
+        describe();
+        queue.clear();
+        assert_eq!(second.strong_count(), 0);
+        // More than wait for anybody.
+        let many: Vec<_> = (0..2 * SPENT as u64).map(made).collect();
+        describe();
+        assert_eq!(many.iter().filter(|value| value.strong_count() > 0).count(), SPENT);
+    }
+}
