@@ -31,15 +31,8 @@ impl Describer {
     }
 
     /// Adds a capture to the block; of one that is larger than a trace may be, an outline.
-    pub(crate) fn record(
-        &mut self,
-        mut capture: Box<Capture>,
-        kept: Kept,
-        open: &mut Open,
-    ) -> Result<(), TooLarge> {
-        let mut row = self.describe(&capture, kept);
-        // What cannot even be dropped is not recorded.
-        capture.events.clear();
+    pub(crate) fn record(&mut self, capture: &Capture, kept: Kept, open: &mut Open) -> Result<(), TooLarge> {
+        let mut row = self.describe(capture, kept);
         let extra = row_secrets(&mut row);
         let set = self.parts.known.set(&self.parts.announcing, extra);
         if let Some(set) = &set {
@@ -56,7 +49,7 @@ impl Describer {
         }
         open.cut(mark);
         self.forget();
-        self.outline(&mut row, &capture);
+        self.outline(&mut row, capture);
         row.flow = open.flow(&Arc::new(FlowInfo { name: capture.flow.name.clone(), ..FlowInfo::default() }));
         self.push(&mut row, set.as_ref(), open)
     }
@@ -83,6 +76,7 @@ impl Describer {
         let parts = &mut self.parts;
         parts.left = VALUES;
         parts.announcing.clear();
+        parts.known.begin(Arc::as_ptr(&capture.flow).addr());
         let request = parts.message(&*capture.request, self.body_limit);
         let response = match capture.response.as_deref() {
             Some(response) => parts.message(response, self.body_limit),
@@ -112,7 +106,7 @@ impl Describer {
             response_headers: response.headers,
             response_body: response.body.unwrap_or_else(|| parts.body(&[], 0)),
             outcome: capture.outcome.clone(),
-            events: events.iter().map(|event| parts.event(event, slots)).collect(),
+            events: parts.events(events, slots),
             events_dropped: capture.events_dropped.saturating_add(dropped),
         }
     }

@@ -2,8 +2,8 @@
 
 use bincode::{Decode, Encode};
 
-use crate::block::{self, Head};
 use crate::format::{self, FormatError, Kind};
+use crate::head::{self, Head};
 use crate::store::{Snapshot, StoreError, Table};
 
 /// The keys of the table of all else.
@@ -66,7 +66,7 @@ pub struct Catalog {
 pub(crate) fn all_heads(snapshot: &Snapshot) -> Result<Vec<(u64, Option<Head>)>, StoreError> {
     let mut heads = Vec::new();
     snapshot.scan(Table::Heads, 0..=u64::MAX, false, |key, record| {
-        heads.push((key, block::read_head(key, record).ok()));
+        heads.push((key, head::read(key, record).ok()));
         std::ops::ControlFlow::Continue(())
     })?;
     Ok(heads)

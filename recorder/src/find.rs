@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use thiserror::Error;
 use zerver_trace::{Find, IdPrefix, RequestId, Summary, Trace};
 
-use crate::block::{FlowCount, Head};
+use crate::head::{FlowCount, Head};
 use crate::reader::{ReadError, Reader, View};
 
 /// How many ids are offered instead of one that is not there, or not the only one.

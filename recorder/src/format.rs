@@ -8,7 +8,7 @@
 //! | 4 | magic, `zvr1` |
 //! | 2 | schema version |
 //! | 1 | kind of record |
-//! | 1 | flags: 1 where the body is compressed with zstd |
+//! | 1 | flags: 1 where the body is compressed with zstd; 2 where only its end is, and then four bytes say where that begins |
 //! | 8 | key: the number under which it is kept, so that a record in the wrong place is found out |
 //! | 4 | length of the body once decompressed |
 //! | 4 | length of the body |
@@ -47,6 +47,7 @@ const LEVEL: i32 = -1;
 const MAGIC: [u8; 4] = *b"zvr1";
 const ENVELOPE: usize = 32;
 const COMPRESSED: u8 = 1;
+const END_COMPRESSED: u8 = 2;
 
 /// The length of the header of the file: one page, so that all after it stays aligned.
 pub(crate) const HEADER_LEN: usize = 4096;
@@ -162,24 +163,37 @@ fn compressed<T>(raw: &[u8], f: impl FnOnce(&[u8]) -> T) -> Option<T> {
 
 /// Puts the envelope around a body, compressed where that makes it smaller.
 pub(crate) fn seal_record(kind: Kind, key: u64, raw: &[u8]) -> Vec<u8> {
-    let small = if raw.len() < MIN_COMPRESSED {
-        None
-    } else {
-        compressed(raw, |body| envelop(kind, key, raw.len(), COMPRESSED, body))
-    };
-    small.unwrap_or_else(|| envelop(kind, key, raw.len(), 0, raw))
+    seal_parts(kind, key, &[], raw)
 }
 
-fn envelop(kind: Kind, key: u64, raw_len: usize, flags: u8, body: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(ENVELOPE + body.len());
+/// The same for a body in two parts, of which the first is not worth trying to compress.
+pub(crate) fn seal_parts(kind: Kind, key: u64, plain: &[u8], rest: &[u8]) -> Vec<u8> {
+    let raw_len = plain.len() + rest.len();
+    let small = if rest.len() < MIN_COMPRESSED {
+        None
+    } else {
+        compressed(rest, |rest| match plain {
+            [] => envelop(kind, key, raw_len, COMPRESSED, &[rest]),
+            _ => {
+                let begins = (plain.len() as u32).to_le_bytes();
+                envelop(kind, key, raw_len, END_COMPRESSED, &[&begins, plain, rest])
+            }
+        })
+    };
+    small.unwrap_or_else(|| envelop(kind, key, raw_len, 0, &[plain, rest]))
+}
+
+fn envelop(kind: Kind, key: u64, raw_len: usize, flags: u8, body: &[&[u8]]) -> Vec<u8> {
+    let len = body.iter().map(|part| part.len()).sum::<usize>();
+    let mut out = Vec::with_capacity(ENVELOPE + len);
     out.extend_from_slice(&MAGIC);
     out.extend_from_slice(&SCHEMA.to_le_bytes());
     out.extend_from_slice(&[kind as u8, flags]);
     out.extend_from_slice(&key.to_le_bytes());
     out.extend_from_slice(&(raw_len as u32).to_le_bytes());
-    out.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    out.extend_from_slice(&(len as u32).to_le_bytes());
     out.extend_from_slice(&[0; 8]);
-    out.extend_from_slice(body);
+    body.iter().for_each(|part| out.extend_from_slice(part));
     let sum = checksum(&out);
     out[24..32].copy_from_slice(&sum.to_le_bytes());
     out
@@ -243,19 +257,23 @@ pub(crate) fn open_record(kind: Kind, key: u64, bytes: &[u8]) -> Result<Cow<'_, 
         return Err(FormatError::Misplaced);
     }
     let body = &bytes[ENVELOPE..];
-    if envelope.flags & COMPRESSED == 0 {
-        return if body.len() == envelope.raw_len {
-            Ok(Cow::Borrowed(body))
-        } else {
-            Err(FormatError::Checksum)
-        };
+    let odd = || FormatError::Malformed("its length is not what it says".to_owned());
+    let (plain, rest) = match envelope.flags {
+        COMPRESSED => (&[][..], body),
+        END_COMPRESSED => {
+            let (begins, body) = body.split_first_chunk().ok_or_else(odd)?;
+            body.split_at_checked(u32::from_le_bytes(*begins) as usize).ok_or_else(odd)?
+        }
+        _ if body.len() == envelope.raw_len => return Ok(Cow::Borrowed(body)),
+        _ => return Err(FormatError::Checksum),
+    };
+    let left = envelope.raw_len.checked_sub(plain.len()).ok_or_else(odd)?;
+    let rest =
+        zstd::bulk::decompress(rest, left).map_err(|error| FormatError::Malformed(error.to_string()))?;
+    if rest.len() != left {
+        return Err(odd());
     }
-    let raw = zstd::bulk::decompress(body, envelope.raw_len)
-        .map_err(|error| FormatError::Malformed(error.to_string()))?;
-    if raw.len() != envelope.raw_len {
-        return Err(FormatError::Malformed("its length is not what it says".to_owned()));
-    }
-    Ok(Cow::Owned(raw))
+    Ok(Cow::Owned(if plain.is_empty() { rest } else { [plain, &rest].concat() }))
 }
 
 /// The whole records of one kind that lie anywhere in some bytes: their keys and where they are.
@@ -284,6 +302,17 @@ impl Writer for Append<'_> {
 pub(crate) fn encode_into<T: Encode>(value: T, out: &mut Vec<u8>) {
     // Writing to memory cannot fail, and nothing that is recorded has a type which cannot be encoded.
     let _ = bincode::encode_into_writer(value, Append(out), config::<DECODE_LIMIT>());
+}
+
+/// The same for a text, which most are.
+pub(crate) fn encode_text_into(text: &str, out: &mut Vec<u8>) {
+    const SHORT: usize = 250;
+    if text.len() <= SHORT {
+        out.push(text.len() as u8);
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        encode_into(text, out);
+    }
 }
 
 /// What `value` encodes to.
@@ -324,6 +353,9 @@ mod tests {
     fn a_record_opens_as_what_it_was_sealed_as_and_as_nothing_else() {
         for len in [0, 1, 255, 256, 5_000, 300_000] {
             let raw: Vec<u8> = (0..len).map(|n: u32| (n / 7) as u8).collect();
+            let parts = seal_parts(Kind::Block, 7, &raw[..raw.len() / 3], &raw[raw.len() / 3..]);
+            assert_eq!(open_record(Kind::Block, 7, &parts).unwrap(), raw);
+            assert!(parts.len() < 1000 + raw.len() / 2);
             let record = seal_record(Kind::Block, 7, &raw);
             assert_eq!(open_record(Kind::Block, 7, &record).unwrap(), raw);
             assert_eq!(open_record(Kind::Head, 7, &record), Err(FormatError::Misplaced));
@@ -332,6 +364,15 @@ mod tests {
             let longer = [&record[..], &[0]].concat();
             assert_eq!(open_record(Kind::Block, 7, &longer), Err(FormatError::Trailing(1)));
             assert_eq!(carve(Kind::Block, &[b"zvr1noise", &longer[..]].concat()).count(), 1);
+        }
+    }
+
+    #[test]
+    fn texts_encode_as_texts() {
+        for len in [0, 1, 249, 250, 251, 252, 70_000] {
+            let (text, mut out) = ("x".repeat(len), Vec::new());
+            encode_text_into(&text, &mut out);
+            assert_eq!(out, encode(&text));
         }
     }
 
@@ -358,6 +399,18 @@ mod tests {
         let sum = checksum(&record);
         record[24..32].copy_from_slice(&sum.to_le_bytes());
         assert!(matches!(open_record(Kind::Block, 1, &record), Err(FormatError::Malformed(_))));
+        // One whose end begins after it, or is longer than all of it.
+        let record = seal_parts(Kind::Block, 1, &[1; 500], &[0; 10_000]);
+        for (at, number) in [(32, u32::MAX), (32, 400), (16, 499), (16, 10_499), (16, 10_501)] {
+            let mut record = record.clone();
+            record[at..at + 4].copy_from_slice(&number.to_le_bytes());
+            let sum = checksum(&record);
+            record[24..32].copy_from_slice(&sum.to_le_bytes());
+            assert!(
+                matches!(open_record(Kind::Block, 1, &record), Err(FormatError::Malformed(_))),
+                "{at} {number}"
+            );
+        }
         // Lengths within the body.
         for bomb in
             [&[253, 255, 255, 255, 255, 255, 255, 255, 127][..], &[252, 0, 0, 0, 128], &[252, 0, 0, 0, 4]]

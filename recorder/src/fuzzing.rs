@@ -4,7 +4,7 @@ use zerver_trace::Trace;
 
 use crate::block::{self, Body, Open};
 use crate::format::{self, Kind};
-use crate::portable;
+use crate::{head, portable, summaries};
 
 /// A portable file with this body.
 pub fn portable(body: &[u8]) -> Vec<u8> {
@@ -37,6 +37,6 @@ pub fn first_trace(records: &[Vec<u8>; 3]) -> Option<Trace> {
 
 /// Reads the others.
 pub fn read_rest(records: &[Vec<u8>; 3]) {
-    drop(block::read_head(0, &records[1]));
-    drop(block::read_summaries(0, &records[2]));
+    drop(head::read(0, &records[1]));
+    drop(summaries::read(0, &records[2]));
 }

@@ -26,8 +26,14 @@ pub(crate) struct Known {
     parts: Vec<Entry>,
     /// What the parts are recognised by, and at the end what is being looked for.
     bytes: Vec<u8>,
-    /// All secrets of a trace, by the parts that announce them.
+    /// The parts of the last trace of each flow, in their order, and how far the next one has come. Mostly the same come
+    /// again, and need not be looked for.
+    habits: Vec<(usize, Vec<Part>)>,
+    habit: usize,
+    at: usize,
+    /// All secrets of a trace, by the parts that announce them; and what was asked for last.
     sets: HashMap<Vec<Part>, Set>,
+    last_set: Option<(Vec<Part>, Set)>,
     /// Never used again, not even in another block.
     next_set: u64,
 }
@@ -71,7 +77,8 @@ struct Entry {
     what: What,
     whole: bool,
     secrets: Option<Arc<Secrets>>,
-    /// What is in it, once that is asked for.
+    /// What is in it, once that is asked for a second time.
+    was_asked: bool,
     triples: Option<Box<Triples>>,
     plain: Option<Piece>,
     /// The last set of which none is in it.
@@ -90,6 +97,37 @@ impl Known {
         bytes: &[u8],
         fresh: impl FnOnce() -> Fresh,
     ) -> Part {
+        let at = self.at;
+        self.at += 1;
+        if let Some(&part) = self.habits.get(self.habit).and_then(|(_, parts)| parts.get(at)) {
+            let known = &self.parts[part as usize];
+            if known.salt == salt
+                && known.before == before.len()
+                && self.bytes[known.span.clone()].split_at(known.before) == (before, bytes)
+            {
+                return part;
+            }
+        }
+        let part = self.find(salt, before, bytes, fresh);
+        if let Some((_, parts)) = self.habits.get_mut(self.habit) {
+            match parts.get_mut(at) {
+                Some(habitual) => *habitual = part,
+                None => parts.push(part),
+            }
+        }
+        part
+    }
+
+    /// The parts that come now are those of a trace of this flow, wherever that is.
+    pub(crate) fn begin(&mut self, flow: usize) {
+        self.at = 0;
+        self.habit = self.habits.iter().position(|(of, _)| *of == flow).unwrap_or_else(|| {
+            self.habits.push((flow, Vec::new()));
+            self.habits.len() - 1
+        });
+    }
+
+    fn find(&mut self, salt: u64, before: &[u8], bytes: &[u8], fresh: impl FnOnce() -> Fresh) -> Part {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(before);
         self.bytes.extend_from_slice(bytes);
@@ -113,6 +151,7 @@ impl Known {
             what,
             whole,
             secrets: (!secrets.is_empty()).then(|| Arc::new(secrets)),
+            was_asked: false,
             triples: None,
             plain: None,
             clear_of: 0,
@@ -122,15 +161,15 @@ impl Known {
         part
     }
 
-    /// How much is known, to go back to with [`Known::truncate`].
-    pub(crate) const fn len(&self) -> usize {
-        self.bytes.len()
+    /// How far the trace has come, to go back to with [`Known::cut`].
+    pub(crate) const fn mark(&self) -> usize {
+        self.at
     }
 
-    /// Goes back to before a search that did not end.
-    pub(crate) fn truncate(&mut self, len: usize) {
-        let whole = self.parts.last().map_or(0, |part| part.span.end);
-        self.bytes.truncate(len.max(whole));
+    /// Goes back to before a search that did not end. What has been found by then stays.
+    pub(crate) fn cut(&mut self, mark: usize) {
+        self.at = mark;
+        self.bytes.truncate(self.parts.last().map_or(0, |part| part.span.end));
     }
 
     pub(crate) fn announces(&self, part: Part) -> bool {
@@ -142,10 +181,16 @@ impl Known {
         if parts.is_empty() && more.is_empty() {
             return None;
         }
-        if more.is_empty()
-            && let Some(set) = self.sets.get(parts)
-        {
-            return Some(set.clone());
+        if more.is_empty() {
+            if let Some((last, set)) = &self.last_set
+                && last == parts
+            {
+                return Some(set.clone());
+            }
+            if let Some(set) = self.sets.get(parts) {
+                self.last_set = Some((parts.to_vec(), set.clone()));
+                return Some(set.clone());
+            }
         }
         self.next_set += 1;
         let secrets = match parts {
@@ -212,13 +257,19 @@ impl Known {
         self.by_hash.clear();
         self.parts.clear();
         self.bytes.clear();
+        self.habits.clear();
         self.sets.clear();
+        self.last_set = None;
     }
 }
 
 impl Entry {
     /// Whether it may have one of the secrets in it. Quick, and wrong only by saying yes.
     fn may_hold(&mut self, secrets: &Secrets) -> bool {
+        // Most parts are asked once: looking through one costs less than this.
+        if !std::mem::replace(&mut self.was_asked, true) {
+            return true;
+        }
         let what = &self.what;
         let triples = self.triples.get_or_insert_with(|| {
             let mut triples = Box::<Triples>::default();

@@ -19,9 +19,11 @@ mod format;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod head;
 mod import;
 mod inbox;
 mod known;
+mod numbers;
 mod opened;
 mod overlay;
 mod parts;
@@ -41,6 +43,7 @@ mod seal;
 mod secrets;
 mod shared;
 mod store;
+mod summaries;
 mod sync;
 mod teller;
 mod words;

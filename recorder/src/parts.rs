@@ -70,6 +70,8 @@ pub(crate) struct Parts {
     scratch: Encoder,
     /// What comes before a value in its piece.
     before: Vec<u8>,
+    /// Whether each value is described by itself, for one of them panics.
+    is_careful: bool,
     /// How many bytes the values of the trace may still have.
     pub(crate) left: usize,
     /// The parts of the trace that announce secrets.
@@ -102,7 +104,23 @@ impl Parts {
         .unwrap_or_default()
     }
 
-    pub(crate) fn event(&mut self, event: &Event<Datum>, slots: &[SlotInfo]) -> Event<Part> {
+    /// The events, with parts for their values.
+    pub(crate) fn events(&mut self, events: &[Event<Datum>], slots: &[SlotInfo]) -> Vec<Event<Part>> {
+        let (left, announcing, at) = (self.left, self.announcing.len(), self.known.mark());
+        let all = |parts: &mut Self| events.iter().map(|event| parts.event(event, slots)).collect();
+        if let Ok(all) = quiet::run(|| all(self)) {
+            return all;
+        }
+        // A value's `Serialize` has panicked: once more, with care.
+        (self.left, self.is_careful) = (left, true);
+        self.announcing.truncate(announcing);
+        self.known.cut(at);
+        let all = all(self);
+        self.is_careful = false;
+        all
+    }
+
+    fn event(&mut self, event: &Event<Datum>, slots: &[SlotInfo]) -> Event<Part> {
         match event {
             Event::Received { at_ns } => Event::Received { at_ns: *at_ns },
             Event::Ran { step, ready_ns, at_ns, cpu_ns, decision } => Event::Ran {
@@ -178,7 +196,7 @@ impl Parts {
             (false, false) => Role::Other,
         };
         self.before.clear();
-        format::encode_into(name, &mut self.before);
+        format::encode_text_into(name, &mut self.before);
         let salt = if is_marked { Salt::MarkedHeader } else { Salt::Header };
         // As text where it is text, which is easier on the eye.
         self.raw(salt, role, value, |encoder| match str::from_utf8(value) {
@@ -224,17 +242,20 @@ impl Parts {
     fn datum(&mut self, role: Role, datum: &Datum) -> Part {
         self.before.clear();
         let any: &dyn Any = &**datum;
-        let known = self.known.len();
-        let described = quiet::run(|| {
+        let describe = |parts: &mut Self| {
             let summary = || {
                 let mut line = datum.summary()?;
                 cut(&mut line, TEXT);
                 Some(line)
             };
-            self.value(role, type_salt(any.type_id()), |encoder| datum.encode(encoder), summary)
-        });
-        described.unwrap_or_else(|panic| {
-            self.known.truncate(known);
+            parts.value(role, type_salt(any.type_id()), |encoder| datum.encode(encoder), summary)
+        };
+        if !self.is_careful {
+            return describe(self);
+        }
+        let known = self.known.mark();
+        quiet::run(|| describe(self)).unwrap_or_else(|panic| {
+            self.known.cut(known);
             self.gone(role, Missing::Failed(format!("its Serialize panicked: {panic}")))
         })
     }

@@ -1,5 +1,6 @@
 //! The way from the workers to the writer: bounded, and never waited for. Whether a capture is kept is decided here, on
-//! the worker that made it, so that what is not kept is freed where it was allocated.
+//! the worker that made it, so that what is not kept is freed where it was allocated. What was kept goes back there when
+//! it has been described, and is freed when the next one comes: memory that another thread frees costs both of them more.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,8 +15,16 @@ use crate::quiet;
 /// So many workers can judge at the same time without meeting.
 const SHARDS: usize = 16;
 
+/// So many captures wait at most for one worker to free them.
+const SPENT: usize = 256;
+
 /// A capture that is to be kept, and why.
-pub(crate) type Accepted = (Box<Capture>, Kept);
+pub(crate) struct Accepted {
+    pub(crate) capture: Box<Capture>,
+    pub(crate) kept: Kept,
+    /// Which worker made it.
+    shard: usize,
+}
 
 /// The workers' end.
 pub(crate) struct Queue {
@@ -32,6 +41,7 @@ pub(crate) struct Queue {
 struct Shard {
     judge: Mutex<Judge>,
     not_kept: AtomicU64,
+    spent: Mutex<Vec<Box<Capture>>>,
 }
 
 thread_local! {
@@ -52,6 +62,7 @@ impl Queue {
         let shard = || Shard {
             judge: Mutex::new(Judge::new(tail.clone(), Arc::clone(&rate))),
             not_kept: AtomicU64::new(0),
+            spent: Mutex::default(),
         };
         let shards = std::iter::repeat_with(shard).take(SHARDS).collect();
         let queue = Self { inbox, keeps_all: AtomicBool::new(*policy == Policy::All), shards, rate };
@@ -73,12 +84,38 @@ impl Queue {
         self.shards.iter().map(|shard| shard.not_kept.load(Ordering::Relaxed)).sum()
     }
 
-    fn judge(&self, capture: &Capture) -> Option<Kept> {
+    /// Gives described captures back to those who made them.
+    pub(crate) fn give_back(&self, described: &mut Vec<Accepted>) {
+        let mut described = described.drain(..).peekable();
+        while let Some(shard) = described.peek().map(|accepted| accepted.shard) {
+            let mut too_many = Vec::new();
+            let mut spent = self.shards[shard].spent.lock().unwrap_or_else(PoisonError::into_inner);
+            while let Some(Accepted { capture, .. }) = described.next_if(|next| next.shard == shard) {
+                if spent.len() < SPENT { &mut *spent } else { &mut too_many }.push(capture);
+            }
+            drop(spent);
+            too_many.into_iter().for_each(forget);
+        }
+    }
+
+    /// Frees all that were given back, for nobody comes to do it.
+    pub(crate) fn clear(&self) {
+        for shard in &self.shards {
+            let spent = std::mem::take(&mut *shard.spent.lock().unwrap_or_else(PoisonError::into_inner));
+            spent.into_iter().for_each(forget);
+        }
+    }
+
+    /// One that was given back to this worker.
+    fn spent(&self, shard: usize) -> Option<Box<Capture>> {
+        self.shards[shard].spent.try_lock().ok()?.pop()
+    }
+
+    fn judge(&self, capture: &Capture, first: usize) -> Option<Kept> {
         if self.keeps_all.load(Ordering::Relaxed) {
             return Some(Kept::All);
         }
         let shards = &self.shards;
-        let first = SHARD.with(|shard| *shard);
         for at in first..first + SHARDS {
             let shard = &shards[at % SHARDS];
             // Taken by another worker, which may have been put aside by the kernel: the next one does as well.
@@ -96,9 +133,13 @@ impl Queue {
 
 impl EventSink for Queue {
     fn accept(&self, capture: Box<Capture>) {
-        let Some(kept) = self.judge(&capture) else { return forget(capture) };
-        if let Err((capture, _)) = self.inbox.put((capture, kept)) {
-            forget(capture);
+        let shard = SHARD.with(|shard| *shard % SHARDS);
+        let Some(kept) = self.judge(&capture, shard) else { return forget(capture) };
+        if let Err(back) = self.inbox.put(Accepted { capture, kept, shard }) {
+            forget(back.capture);
+        }
+        if let Some(spent) = self.spent(shard) {
+            forget(spent);
         }
     }
 }
@@ -106,4 +147,38 @@ impl EventSink for Queue {
 /// A value whose `Drop` panics must not take the worker with it.
 fn forget(capture: Box<Capture>) {
     let _ = quiet::run(|| drop(capture));
+}
+
+#[cfg(test)]
+mod tests {
+    use zerver_trace::Event;
+
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn what_was_described_is_freed_when_the_next_one_comes_or_nobody_comes() {
+        let (queue, receiver) = Queue::new(&Policy::All, 2 * SPENT);
+        let made = |n: u64| {
+            let value = sample::datum(n);
+            let weak = Arc::downgrade(&value);
+            let mut capture = sample::capture(n);
+            capture.events.push(Event::Wrote { step: 0, slot: 1, at_ns: 0, value });
+            queue.accept(Box::new(capture));
+            weak
+        };
+        let describe = || queue.give_back(&mut receiver.try_iter().collect());
+        let first = made(1);
+        describe();
+        assert_eq!(first.strong_count(), 1);
+        let second = made(2);
+        assert_eq!((first.strong_count(), second.strong_count()), (0, 1));
+        describe();
+        queue.clear();
+        assert_eq!(second.strong_count(), 0);
+        // More than wait for anybody.
+        let many: Vec<_> = (0..2 * SPENT as u64).map(made).collect();
+        describe();
+        assert_eq!(many.iter().filter(|value| value.strong_count() > 0).count(), SPENT);
+    }
 }

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use zerver_trace::{Cursor, FlowInfo, Query, Recorded, RequestId, SourceError, Summary, Trace, TraceSource};
 
-use crate::block::{self, Body, Head};
+use crate::block::Body;
 use crate::extent::{self, Catalog, Extent};
 use crate::format::FormatError;
+use crate::head::{self, Head};
 use crate::place::Lock;
 use crate::seal::{Key, SealError};
 use crate::store::{ReadStore, Snapshot, StoreError, Table};
+use crate::summaries;
 
 /// How long a store that another process is just opening is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -344,13 +346,13 @@ impl View {
     }
 
     pub(crate) fn head(&self, key: u64) -> Result<Head, ReadError> {
-        self.record(Table::Heads, key, |record| block::read_head(key, record))
+        self.record(Table::Heads, key, |record| head::read(key, record))
     }
 
     /// The summaries of a block, as many as its head says.
     pub(crate) fn summaries(&self, key: u64, count: u32) -> Result<Vec<Summary>, ReadError> {
         self.record(Table::Summaries, key, |record| {
-            let summaries = block::read_summaries(key, record)?;
+            let summaries = summaries::read(key, record)?;
             if summaries.len() == count as usize { Ok(summaries) } else { Err(FormatError::Misplaced) }
         })
     }
@@ -374,9 +376,7 @@ impl View {
         let mut wanted = if newest_first { Some(last) } else { Some(first) };
         self.snapshot.scan(Table::Heads, first..=last, newest_first, |key, record| {
             let head = match wanted {
-                Some(wanted) if wanted == key => {
-                    block::read_head(key, record).map_err(|error| error.to_string())
-                }
+                Some(wanted) if wanted == key => head::read(key, record).map_err(|error| error.to_string()),
                 _ => Err(format!("block {} is missing", wanted.unwrap_or(key))),
             };
             wanted = if newest_first {

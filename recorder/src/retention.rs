@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::block::Head;
+use crate::head::Head;
 
 /// So many blocks go with one commit at most.
 const AT_ONCE: usize = 256;

@@ -228,7 +228,7 @@ impl Secrets {
 
     /// Where a needle may begin.
     fn candidates(&self, bytes: &[u8]) -> impl Iterator<Item = usize> {
-        self.beginnings.positions(bytes, 0)
+        self.beginnings.positions(bytes)
     }
 
     /// The text with a mask in the place of each secret; none if there is none in it.

@@ -41,22 +41,25 @@ impl Triples {
 
     /// Whether the bytes of which these are the triples may have `run` in them, by how it begins.
     pub(crate) fn may_have(&self, run: &[u8]) -> bool {
-        run.windows(3).take(6).all(|three| {
-            let hash = Self::hash(u32::from(three[0]) << 16 | u32::from(three[1]) << 8 | u32::from(three[2]));
-            self.0[hash >> 6] >> (hash & 63) & 1 == 1
-        })
+        run.windows(3).take(6).all(|three| self.has([three[0], three[1], three[2]]))
     }
 
     const fn hash(three: u32) -> usize {
         (three.wrapping_mul(0x9e37_79b1) >> 22) as usize
     }
 
-    /// Where in some bytes one of them may begin. Each byte is taken with the bits of `fold` set.
+    /// Whether this may be one of them.
+    fn has(&self, [a, b, c]: [u8; 3]) -> bool {
+        let hash = Self::hash(u32::from(a) << 16 | u32::from(b) << 8 | u32::from(c));
+        self.0[hash >> 6] >> (hash & 63) & 1 == 1
+    }
+
+    /// Where in some bytes one of them may begin.
     #[inline]
-    pub(crate) fn positions(&self, bytes: &[u8], fold: u8) -> impl Iterator<Item = usize> {
+    pub(crate) fn positions(&self, bytes: &[u8]) -> impl Iterator<Item = usize> {
         let mut three = 0;
         bytes.iter().enumerate().filter_map(move |(at, &byte)| {
-            three = (three << 8 | u32::from(byte | fold)) & 0xff_ffff;
+            three = (three << 8 | u32::from(byte)) & 0xff_ffff;
             let hash = Self::hash(three);
             (self.0[hash >> 6] >> (hash & 63) & 1 == 1 && at >= 2).then(|| at - 2)
         })
@@ -74,6 +77,25 @@ static BEGINNINGS: Triples = {
     }
     triples
 };
+
+/// The first and the second letter of each stem, and its second and third: of each pair of letters, whether it is one of
+/// those. Of a letter, only five bits count, which are the same for small and capital ones.
+static PAIRS: [u64; 16] = {
+    let mut pairs = [0; 16];
+    let mut n = 0;
+    while n < STEMS.len() {
+        let stem = STEMS[n].as_bytes();
+        let (first, second) = (pair(stem[0], stem[1]), pair(stem[1], stem[2]));
+        pairs[first >> 6] |= 1 << (first & 63);
+        pairs[second >> 6] |= 1 << (second & 63);
+        n += 1;
+    }
+    pairs
+};
+
+const fn pair(a: u8, b: u8) -> usize {
+    (a as usize & 31) << 5 | b as usize & 31
+}
 
 /// Whether a field, header or parameter of this name holds a secret.
 pub(crate) fn is_sensitive(name: &str) -> bool {
@@ -152,13 +174,26 @@ pub(crate) fn may_announce(tokens: &[u8]) -> bool {
 
 fn next_stem(bytes: &[u8], from: usize) -> Option<usize> {
     let rest = bytes.get(from..)?;
-    BEGINNINGS.positions(rest, 32).find(|&at| begins_with_stem(&rest[at..])).map(|at| from + at)
+    let mut at = 0;
+    // Every stem has one of its pairs where this looks, whether it begins at an even place or at an odd one.
+    while at + 1 < rest.len() {
+        let pair = pair(rest[at], rest[at + 1]);
+        if PAIRS[pair >> 6] >> (pair & 63) & 1 == 1 {
+            let found = (at.saturating_sub(1)..=at).find(|&at| begins_with_stem(&rest[at..]));
+            if let Some(at) = found {
+                return Some(from + at);
+            }
+        }
+        at += 2;
+    }
+    None
 }
 
 fn begins_with_stem(bytes: &[u8]) -> bool {
-    STEMS
-        .iter()
-        .any(|stem| bytes.get(..stem.len()).is_some_and(|word| word.eq_ignore_ascii_case(stem.as_bytes())))
+    bytes.first_chunk().is_some_and(|three: &[u8; 3]| BEGINNINGS.has(three.map(|byte| byte | 32)))
+        && STEMS.iter().any(|stem| {
+            bytes.get(..stem.len()).is_some_and(|word| word.eq_ignore_ascii_case(stem.as_bytes()))
+        })
 }
 
 /// Calls `found` with each secret that a name in the text announces.
@@ -361,6 +396,22 @@ mod tests {
             assert!(!is_sensitive(name), "{name}");
         }
         assert!(is_sensitive_parameter("key"));
+    }
+
+    #[test]
+    fn stems_are_found_wherever_they_stand() {
+        for stem in STEMS {
+            for stem in [stem.to_owned(), stem.to_uppercase()] {
+                for before in 0..5 {
+                    let text = format!("{}{stem}{}", "x".repeat(before), "y".repeat(before / 2));
+                    assert_eq!(next_stem(text.as_bytes(), 0), Some(before), "{text}");
+                    assert_eq!(next_stem(text.as_bytes(), before), Some(before), "{text}");
+                    assert_eq!(next_stem(text.as_bytes(), before + 1), None, "{text}");
+                }
+            }
+            assert_eq!(next_stem(&stem.as_bytes()[..stem.len() - 1], 0), None, "{stem}");
+        }
+        assert_eq!(next_stem(b"a cookie with a token", 0), Some(2));
     }
 
     #[test]

@@ -39,6 +39,8 @@ const QUIET: Duration = Duration::from_millis(50);
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
 /// How long after a failure the store is opened again.
 const RETRY: Duration = if cfg!(test) { Duration::from_millis(10) } else { Duration::from_secs(1) };
+/// So many captures are given back together.
+const GIVEN_BACK: usize = 64;
 /// A block which a commit left with fewer traces is filled up by the next commits, and written again with each.
 const MERGED: usize = 32;
 
@@ -49,6 +51,8 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
     teller: Teller,
     receiver: Receiver<Accepted>,
+    /// Those that have been described.
+    described: Vec<Accepted>,
     describer: Describer,
     retention: Retention,
     build: String,
@@ -90,6 +94,7 @@ impl Writer {
             teller: Teller::new(Arc::clone(&shared)),
             shared,
             receiver,
+            described: Vec::new(),
             describer,
             retention,
             build,
@@ -163,10 +168,15 @@ impl Writer {
     fn take(&mut self, limit: usize) -> usize {
         let mut took = 0;
         while took < limit && !self.is_full() {
-            let Ok((capture, kept)) = self.receiver.try_recv() else { break };
+            let Ok(accepted) = self.receiver.try_recv() else { break };
             took += 1;
-            self.record(capture, kept);
+            self.record(&accepted.capture, accepted.kept);
+            self.described.push(accepted);
+            if self.described.len() >= GIVEN_BACK {
+                self.shared.queue.give_back(&mut self.described);
+            }
         }
+        self.shared.queue.give_back(&mut self.described);
         self.took = took;
         if took > 0 {
             self.last_traffic = Instant::now();
@@ -174,9 +184,8 @@ impl Writer {
         took
     }
 
-    fn record(&mut self, capture: Box<Capture>, kept: Kept) {
+    fn record(&mut self, capture: &Capture, kept: Kept) {
         let mark = self.open.mark();
-        // A value's own `Drop` may panic too.
         let described = quiet::run(|| self.describer.record(capture, kept, &mut self.open));
         if !matches!(described, Ok(Ok(()))) {
             self.open.cut(mark);
@@ -314,6 +323,7 @@ impl Writer {
             };
             return std::thread::park_timeout(until.min(nap));
         }
+        self.shared.queue.clear();
         self.shared.queue.inbox.sleep(&self.receiver, HOUSEKEEPING);
     }
 
@@ -325,6 +335,7 @@ impl Writer {
         let unwritten = if self.retry_at.is_some() { self.pending } else { 0 };
         let lost = unwritten + self.receiver.len() as u64;
         self.shared.counts.lost.fetch_add(lost, Ordering::Relaxed);
+        self.shared.queue.clear();
         self.shared.flushed(u64::MAX);
     }
 }

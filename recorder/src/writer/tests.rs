@@ -136,7 +136,7 @@ fn values_that_panic_cost_themselves_and_nothing_else() {
         recorder.sink().accept(Box::new(capture));
     }
     let status = recorder.close();
-    assert_eq!((status.recorded, status.lost, status.paused), (2, 1, None));
+    assert_eq!((status.recorded, status.lost, status.paused), (3, 0, None));
     let trace = Reader::open(dir.path()).unwrap().load(sample::id(2)).unwrap().unwrap();
     let last = format!("{:?}", trace.events.last());
     assert!(last.contains("Missing(Failed(\"its Serialize panicked: boom\"))"), "{last}");

@@ -250,7 +250,7 @@ fn pages_from_the_end_are_the_list() {
         let (mut pages, mut cursor) = (Vec::new(), Some(reader.newest().unwrap()));
         while let Some(end) = cursor {
             let (page, rest) = reader.before(end, limit).unwrap();
-            assert!(page.len() < limit + 128, "{} for {limit}", page.len());
+            assert!(page.len() < limit + 192, "{} for {limit}", page.len());
             pages.extend(page);
             cursor = rest;
         }

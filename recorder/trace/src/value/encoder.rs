@@ -180,6 +180,10 @@ impl Encoder {
 
     pub(super) fn number(&mut self, tag: u8, mut n: u64) -> Result<(), ValueError> {
         self.fits(11)?;
+        if n < 0x80 {
+            self.out.extend_from_slice(&[tag, n as u8]);
+            return Ok(());
+        }
         self.out.push(tag);
         while n >= 0x80 {
             self.out.push(n as u8 | 0x80);
