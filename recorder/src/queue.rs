@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Receiver;
-use zerver_trace::{Capture, EventSink, Kept};
+use zerver_trace::{Capture, EventSink, Kept, Message};
 
 use crate::inbox::Inbox;
 use crate::policy::{Judge, Policy, Rate, Tail};
@@ -133,8 +133,21 @@ impl Queue {
 
 impl EventSink for Queue {
     fn accept(&self, capture: Box<Capture>) {
+        self.take(capture, None);
+    }
+
+    fn accept_answered(&self, capture: Box<Capture>, response: &dyn Fn() -> Arc<dyn Message>) {
+        self.take(capture, Some(response));
+    }
+}
+
+impl Queue {
+    fn take(&self, mut capture: Box<Capture>, response: Option<&dyn Fn() -> Arc<dyn Message>>) {
         let shard = SHARD.with(|shard| *shard % SHARDS);
         let Some(kept) = self.judge(&capture, shard) else { return forget(capture) };
+        if let Some(response) = response {
+            capture.response = Some(response());
+        }
         if let Err(back) = self.inbox.put(Accepted { capture, kept, shard }) {
             forget(back.capture);
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zerver_engine::{Arrival, Class, Flow, Job, Request, RequestId, Response, Stop};
-use zerver_trace::{Capture, Datum, Event, Message, Outcome};
+use zerver_trace::{Capture, Datum, Event, Outcome};
 
 use crate::answered::Answered;
 use crate::flight::discard;
@@ -154,7 +154,7 @@ impl Live {
             Some(flow) => flow.info(),
             None => &self.service.no_flow,
         };
-        sink.accept(Box::new(Capture {
+        let capture = Box::new(Capture {
             id: self.id,
             flow: Arc::clone(flow),
             class: self.class,
@@ -163,12 +163,16 @@ impl Live {
             seed: self.seed,
             request,
             status: response.as_ref().map_or(0, |response| response.status.as_u16()),
-            response: response.as_ref().map(|response| Arc::new(Answered::new(response)) as Arc<dyn Message>),
+            response: None,
             outcome,
             events,
             events_dropped,
             asked: self.asked,
-        }));
+        });
+        match &response {
+            Some(response) => sink.accept_answered(capture, &|| Arc::new(Answered::new(response))),
+            None => sink.accept(capture),
+        }
         response
     }
 }

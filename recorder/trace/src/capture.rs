@@ -70,4 +70,10 @@ pub struct Capture {
 pub trait EventSink: Send + Sync {
     /// Takes over what a finished request left behind.
     fn accept(&self, capture: Box<Capture>);
+
+    /// The same with a response, which need not be described where the capture is not kept.
+    fn accept_answered(&self, mut capture: Box<Capture>, response: &dyn Fn() -> Arc<dyn Message>) {
+        capture.response = Some(response());
+        self.accept(capture);
+    }
 }
