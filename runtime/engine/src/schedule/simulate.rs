@@ -122,11 +122,7 @@ impl<'l> Run<'l> {
             return self.enter(job, self.low());
         }
         self.homes[home].overruns.begin(flow);
-        let would_wait = !self.homes[home].ready.is_empty();
-        match self.idle_home().filter(|&peer| would_wait && peer != home) {
-            Some(peer) => self.give(job, peer),
-            None => self.enter(job, home),
-        }
+        self.enter(job, home);
     }
 
     fn is_idle(&self, home: usize) -> bool {
@@ -160,7 +156,10 @@ impl<'l> Run<'l> {
                     self.dispatch(home);
                 }
             }
-            Err(refused) => self.refuse(job, refused),
+            Err(refused) => match self.idle_home().filter(|_| home != self.low()) {
+                Some(peer) => self.give(job, peer),
+                None => self.refuse(job, refused),
+            },
         }
     }
 
@@ -220,10 +219,15 @@ impl<'l> Run<'l> {
                     fate.queue_ns = fate.queue_ns.saturating_add(waited_ns);
                     self.jobs[job].turn_ns = 0;
                     self.go_on(lane, job);
+                    self.give_away(home);
                 }
                 Err(refused) => self.refuse(job, refused),
             }
         }
+    }
+
+    /// Gives those who wait to workers that are idle: once somebody has the turn, as a real worker does between steps.
+    fn give_away(&mut self, home: usize) {
         while home != self.low()
             && self.homes[home].ready.has_new()
             && let Some(peer) = self.idle_home()
