@@ -7,18 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use tokio::sync::{Notify, oneshot};
-use zerver_engine::{Class, Overruns, Ready, Scheduling, Ticket};
+use zerver_engine::{Class, Overruns, Ready, Refused, Scheduling, Ticket};
 
-use super::Board;
-use super::carry::NotHere;
+use super::offers::Offers;
 use super::peers::Peers;
 use super::pulse::Pulse;
+use super::{Board, Guest};
 use crate::time::Zero;
 
-pub(crate) struct Turns {
+pub(crate) struct Turns<G = Box<Guest>> {
     ready: RefCell<Ready>,
     overruns: RefCell<Overruns>,
-    waiting: RefCell<BTreeMap<Ticket, oneshot::Sender<Result<(), NotHere>>>>,
+    waiting: RefCell<BTreeMap<Ticket, Waiting<G>>>,
     /// Whether nobody waits.
     is_empty: Cell<bool>,
     /// Whether a turn is given out. One at a time: then others have their say before the next.
@@ -26,16 +26,33 @@ pub(crate) struct Turns {
     pulse: Pulse,
     /// Whether the sockets are to be looked at before the next turn is given.
     is_looking: Cell<bool>,
-    /// So many were told to go to an idle worker, and have not left yet.
-    leaving: Cell<usize>,
     look: Notify,
     zero: Arc<Zero>,
     board: Arc<Board>,
     /// Other workers, which may be idle.
-    peers: Arc<Peers>,
+    peers: Arc<Peers<G>>,
+    /// What they can take: those that wait and are new.
+    offers: Arc<Offers<Ticket, G>>,
 }
 
-impl Turns {
+/// How one that waits is told that it does no longer.
+enum Waiting<G> {
+    /// It is offered, and gets itself back unless another worker has it: then nobody tells it anything.
+    New(oneshot::Sender<Result<G, NotHere<G>>>),
+    /// It has the turn.
+    Begun(oneshot::Sender<()>),
+}
+
+/// Why a request does not run here.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NotHere<G> {
+    /// It may not wait.
+    Refused(Refused, G),
+    /// Another worker has it.
+    Given,
+}
+
+impl<G> Turns<G> {
     /// `slept` is set whenever the worker goes to sleep.
     pub(crate) fn new(
         settings: &Scheduling,
@@ -43,7 +60,8 @@ impl Turns {
         zero: Arc<Zero>,
         slept: Arc<AtomicBool>,
         board: Arc<Board>,
-        peers: Arc<Peers>,
+        peers: Arc<Peers<G>>,
+        offers: Arc<Offers<Ticket, G>>,
     ) -> Self {
         Self {
             ready: RefCell::new(Ready::new(settings.clone())),
@@ -53,11 +71,11 @@ impl Turns {
             is_given: Cell::new(false),
             pulse: Pulse::new(Arc::clone(&zero), slept),
             is_looking: Cell::new(false),
-            leaving: Cell::new(0),
             look: Notify::new(),
             zero,
             board,
             peers,
+            offers,
         }
     }
 
@@ -85,30 +103,48 @@ impl Turns {
         }
     }
 
-    /// A new request: when this returns it may run. Whether it has a turn, which it must [give back](Self::give_back).
-    ///
-    /// # Errors
-    /// When it is to be sent away, or to another worker.
-    pub(super) async fn enter(&self, class: Class, flow: u16, now_ns: u64) -> Result<bool, NotHere> {
+    /// A new request begins: whether it may run at once, without a turn.
+    pub(super) fn begin(&self, flow: u16, now_ns: u64) -> bool {
         self.pulse.begin();
         self.overruns.borrow_mut().begin(flow);
-        if self.is_calm(now_ns) {
-            return Ok(false);
-        }
-        match self.with(|ready| ready.enter(class, flow, now_ns)) {
-            Ok(ticket) => self.turn(ticket).await,
-            // Nobody is sent away while a worker has nothing to do.
-            Err(refused) => Err(self.peers.claim().map_or(NotHere::Refused(refused), NotHere::Stolen)),
-        }
+        self.is_calm(now_ns)
     }
 
-    /// The same for one that has run before. It is never sent away.
+    /// A new request waits. When it is back it has a turn, which it must [give back](Self::give_back).
+    ///
+    /// # Errors
+    /// When it is to be sent away, or another worker has it.
+    pub(super) async fn wait(&self, new: G, class: Class, flow: u16, now_ns: u64) -> Result<G, NotHere<G>> {
+        let ticket = match self.with(|ready| ready.enter(class, flow, now_ns)) {
+            Ok(ticket) => ticket,
+            // Nobody is sent away while a worker has nothing to do.
+            Err(refused) => {
+                let Some(peer) = self.peers.claim() else { return Err(NotHere::Refused(refused, new)) };
+                self.peers.give(peer, new);
+                return Err(NotHere::Given);
+            }
+        };
+        let (sender, receiver) = oneshot::channel();
+        self.offers.put(ticket, new);
+        self.waiting.borrow_mut().insert(ticket, Waiting::New(sender));
+        let mut waiter = Waiter { turns: self, ticket, receiver, has_turn: |told| told.is_ok() };
+        self.come().await;
+        (&mut waiter.receiver).await.unwrap_or(Err(NotHere::Given))
+    }
+
+    /// One that has run before waits if it has to: whether it has a turn then. It is never sent away.
     pub(super) async fn enter_again(&self, class: Class, flow: u16, now_ns: u64) -> bool {
         if self.is_calm(now_ns) {
             return false;
         }
         let ticket = self.with(|ready| ready.enter_again(class, flow, now_ns));
-        self.turn(ticket).await.unwrap_or(false)
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.borrow_mut().insert(ticket, Waiting::Begun(sender));
+        let mut waiter = Waiter { turns: self, ticket, receiver, has_turn: |()| true };
+        self.come().await;
+        // The sender is never dropped unsent while its waiter lives.
+        let _ = (&mut waiter.receiver).await;
+        true
     }
 
     /// Whether others wait for a turn, or one has just been given it.
@@ -157,56 +193,68 @@ impl Turns {
         !is_behind && self.is_empty.get() && !self.is_given.get()
     }
 
-    async fn turn(&self, ticket: Ticket) -> Result<bool, NotHere> {
-        let (sender, receiver) = oneshot::channel();
-        self.waiting.borrow_mut().insert(ticket, sender);
-        let mut waiter = Waiter { turns: self, ticket, receiver, told: None, is_done: false };
+    /// One has come to wait.
+    async fn come(&self) {
         if !self.is_given.get() && !self.is_looking.get() {
             // Whoever has arrived by now is to be there when the turn is given, or the first would always be the next.
             tokio::task::yield_now().await;
         }
         self.give();
-        // The sender is never dropped unsent while its waiter lives.
-        let verdict = (&mut waiter.receiver).await.unwrap_or(Ok(()));
-        waiter.told = Some(verdict);
-        if verdict.is_ok() && self.leaving.get() > 0 {
-            // Those who go elsewhere leave from this thread, and this turn may be long. They have been woken, and all who
-            // have been woken run before one that yields.
-            tokio::task::yield_now().await;
-        }
-        waiter.goes();
-        verdict.map(|()| true)
     }
 
-    /// Gives a turn to whoever comes next, unless one is given out, or the sockets come first. Those who wait then may go
-    /// to workers that are idle, the most urgent first: who has the turn is answered sooner than from there.
+    /// Gives a turn to whoever comes next, unless one is given out, or the sockets come first. Those who wait then go to
+    /// workers that are idle, the most urgent first: who has the turn is answered sooner than from there.
     fn give(&self) {
+        self.forget_taken();
         while !self.is_given.get() && !self.is_looking.get() {
             let now_ns = self.zero.elapsed_ns();
             let Some(turn) = self.with(|ready| ready.next(now_ns)) else { break };
-            let sender = self.waiting.borrow_mut().remove(&turn.ticket);
-            self.is_given.set(turn.goes.is_ok());
-            if sender.is_none_or(|sender| sender.send(turn.goes.map_err(NotHere::Refused)).is_err()) {
-                self.is_given.set(false);
-            }
+            let waiting = self.waiting.borrow_mut().remove(&turn.ticket);
+            let is_told = match waiting {
+                Some(Waiting::New(sender)) => self.offers.take_back(turn.ticket).is_some_and(|new| {
+                    let told = match turn.goes {
+                        Ok(()) => Ok(new),
+                        Err(refused) => Err(NotHere::Refused(refused, new)),
+                    };
+                    sender.send(told).is_ok()
+                }),
+                Some(Waiting::Begun(sender)) => sender.send(()).is_ok(),
+                // Who waits takes itself out when it leaves.
+                None => false,
+            };
+            self.is_given.set(is_told && turn.goes.is_ok());
         }
         if self.is_given.get() {
             self.give_away();
         }
     }
 
-    /// Gives those who wait to workers that are idle.
+    /// Gives those who wait to workers that are idle: from here, before the turn begins, for it may be long.
     fn give_away(&self) {
         while !self.is_empty.get() && self.ready.borrow().has_new() {
             let Some(peer) = self.peers.claim() else { break };
             let now_ns = self.zero.elapsed_ns();
             let ticket = self.with(|ready| ready.steal(now_ns));
-            // Who waits takes itself out when it leaves, so that it is there.
-            let sender = ticket.and_then(|ticket| self.waiting.borrow_mut().remove(&ticket));
-            if sender.is_some_and(|sender| sender.send(Err(NotHere::Stolen(peer))).is_ok()) {
-                self.leaving.update(|leaving| leaving + 1);
+            match ticket.and_then(|ticket| self.take_out(ticket)) {
+                Some(new) => self.peers.give(peer, new),
+                // Another has taken it meanwhile.
+                None => self.peers.give_up(peer),
             }
         }
+    }
+
+    /// Those that others have taken wait no longer.
+    fn forget_taken(&self) {
+        for ticket in self.offers.taken() {
+            self.with(|ready| ready.taken(ticket, self.zero.elapsed_ns()));
+            self.waiting.borrow_mut().remove(&ticket);
+        }
+    }
+
+    /// One that waits here no longer; none if another worker has it.
+    fn take_out(&self, ticket: Ticket) -> Option<G> {
+        self.waiting.borrow_mut().remove(&ticket);
+        self.offers.take_back(ticket)
     }
 
     fn with<R>(&self, change: impl FnOnce(&mut Ready) -> R) -> R {
@@ -219,46 +267,28 @@ impl Turns {
 }
 
 /// Somebody who waits, and may be dropped while it does.
-struct Waiter<'t> {
-    turns: &'t Turns,
+struct Waiter<'t, G, T> {
+    turns: &'t Turns<G>,
     ticket: Ticket,
-    receiver: oneshot::Receiver<Result<(), NotHere>>,
-    /// As far as it knows.
-    told: Option<Result<(), NotHere>>,
-    is_done: bool,
+    /// Closed once it has been told, or another worker has it.
+    receiver: oneshot::Receiver<T>,
+    has_turn: fn(&T) -> bool,
 }
 
-impl Waiter<'_> {
-    /// It does what it was told.
-    fn goes(&mut self) {
-        self.is_done = true;
-        if let Some(Err(NotHere::Stolen(_))) = self.told {
-            self.turns.leaving.update(|leaving| leaving - 1);
-        }
-    }
-}
-
-impl Drop for Waiter<'_> {
+impl<G, T> Drop for Waiter<'_, G, T> {
     fn drop(&mut self) {
         let Self { turns, ticket, .. } = *self;
-        if self.is_done {
+        if self.receiver.is_terminated() {
             return;
         }
         let now_ns = turns.zero.elapsed_ns();
         if turns.with(|ready| ready.leave(ticket, now_ns)) {
-            turns.waiting.borrow_mut().remove(&ticket);
-            return;
-        }
-        self.told = self.told.or_else(|| self.receiver.try_recv().ok());
-        self.goes();
-        match self.told {
+            drop(turns.take_out(ticket));
+        } else if self.receiver.try_recv().is_ok_and(|told| (self.has_turn)(&told)) {
             // It had just been given the turn.
-            Some(Ok(())) => turns.is_given.set(false),
-            // It was to go to a worker that is idle: another may.
-            Some(Err(NotHere::Stolen(peer))) => turns.peers.give_up(peer),
-            Some(Err(NotHere::Refused(_))) | None => return,
+            turns.is_given.set(false);
+            turns.give();
         }
-        turns.give();
     }
 }
 

@@ -14,6 +14,7 @@ use crate::schedule::current::Current;
 use crate::schedule::door::{Door, Pass};
 use crate::schedule::held::Held;
 use crate::schedule::idle::Idle;
+use crate::schedule::offers::{Offered, Offers};
 
 /// A count of the standard library's: loom need not look at it.
 #[derive(Clone, Default)]
@@ -252,6 +253,55 @@ fn who_gives_up_a_worker_that_has_woken_does_not_make_it_idle() {
         assert!(idle.claim());
         idle.give_up();
         assert!(idle.claim(), "another may have it");
+    });
+}
+
+#[test]
+fn who_waits_goes_to_one_worker() {
+    in_every_order(|| {
+        let offered = std::sync::Arc::<Offered>::default();
+        let (offers, got) = (Arc::new(Offers::new(std::sync::Arc::clone(&offered))), Count::default());
+        offers.put(1, ());
+        let others = [(); 2].map(|()| {
+            let (offers, got) = (Arc::clone(&offers), got.clone());
+            thread::spawn(move || {
+                if offers.take().is_some() {
+                    got.add();
+                }
+            })
+        });
+        let is_back = offers.take_back(1).is_some();
+        others.into_iter().for_each(|other| other.join().unwrap());
+        assert_eq!(got.get() + usize::from(is_back), 1, "one of them gets it");
+        assert_eq!(offers.taken(), if is_back { vec![] } else { vec![1] });
+        assert!(!offered.is_any());
+    });
+}
+
+#[test]
+fn nobody_waits_while_a_worker_sleeps() {
+    in_every_order(|| {
+        let offered = std::sync::Arc::<Offered>::default();
+        let offers = Arc::new(Offers::new(std::sync::Arc::clone(&offered)));
+        let (idle, got) = (Arc::new(Idle::default()), Count::default());
+        let sleeper = {
+            let (offers, idle, got) = (Arc::clone(&offers), Arc::clone(&idle), got.clone());
+            thread::spawn(move || {
+                idle.sleeps();
+                if offered.is_any() && offers.take().is_some() {
+                    got.add();
+                }
+            })
+        };
+        offers.put(1, ());
+        if idle.claim() {
+            match offers.take_back(1) {
+                Some(()) => drop(got.add()),
+                None => idle.give_up(),
+            }
+        }
+        sleeper.join().unwrap();
+        assert_eq!(got.get(), 1, "it is given away, or found");
     });
 }
 
