@@ -209,7 +209,7 @@ impl<'l> Run<'l> {
                 }
             }
             let Some(turn) = self.homes[home].ready.next(self.now_ns) else {
-                if self.homes[home].sockets.is_empty() { break } else { continue }
+                if self.homes[home].sockets.is_empty() && !self.take(home) { break } else { continue }
             };
             let Some(job) = self.homes[home].waiting.remove(&turn.ticket) else { continue };
             match turn.goes {
@@ -237,6 +237,15 @@ impl<'l> Run<'l> {
                 self.give(job, peer);
             }
         }
+    }
+
+    /// A worker that has run out of work takes one that waits elsewhere; whether there was one.
+    fn take(&mut self, home: usize) -> bool {
+        let has_new = |other: &usize| self.homes[*other].ready.has_new();
+        let Some(other) = (0..self.low()).find(has_new).filter(|_| home != self.low()) else { return false };
+        let Home { ready, waiting, .. } = &mut self.homes[other];
+        let job = ready.steal(self.now_ns).and_then(|ticket| waiting.remove(&ticket));
+        job.map(|job| self.give(job, home)).is_some()
     }
 
     fn idle_lane(&self, home: usize) -> Option<usize> {
