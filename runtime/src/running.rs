@@ -300,9 +300,7 @@ fn runtime(sleep: Option<Sleep>, board: Option<(&Arc<Board>, &Arc<Zero>)>) -> io
         builder.on_thread_park(move || {
             if let Some(Sleep { slept, idle, peers, number }) = &sleep {
                 slept.store(true, Ordering::Relaxed);
-                idle.sleeps();
-                // In this order: who offers something afterwards finds it asleep.
-                peers.look(*number);
+                peers.falls_asleep(*number, idle);
             }
             sleeping.sleeps(zero_then.elapsed_ns());
         });

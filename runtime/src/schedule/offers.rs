@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Arc, PoisonError};
 
+use super::idle::Idle;
 use crate::sync::{AtomicUsize, Mutex, Ordering, fence};
 
 /// Those of one worker.
@@ -41,22 +42,29 @@ impl<K: Copy + Ord, T> Offers<K, T> {
 
     /// It is to wait here no longer. None if another worker has it.
     pub(crate) fn take_back(&self, key: K) -> Option<T> {
-        self.change(|open| open.all.remove(&key)).inspect(|_| self.offered.one_less())
+        self.change(|open| self.one_less(open.all.remove(&key)))
     }
 
     /// The first, for another worker.
     pub(crate) fn take(&self) -> Option<T> {
-        let taken = self.change(|open| {
-            let (key, what) = open.all.pop_first()?;
+        self.change(|open| {
+            let (key, what) = self.one_less(open.all.pop_first())?;
             open.taken.push(key);
             Some(what)
-        });
-        taken.inspect(|_| self.offered.one_less())
+        })
     }
 
     /// Those that others have taken since.
     pub(crate) fn taken(&self) -> Vec<K> {
         self.change(|open| mem::take(&mut open.taken))
+    }
+
+    /// Counted before others can look here, so that who has found nothing knows it.
+    fn one_less<R>(&self, taken: Option<R>) -> Option<R> {
+        if taken.is_some() {
+            self.offered.0.fetch_sub(1, Ordering::Relaxed);
+        }
+        taken
     }
 
     fn change<R>(&self, change: impl FnOnce(&mut Open<K, T>) -> R) -> R {
@@ -65,13 +73,30 @@ impl<K: Copy + Ord, T> Offers<K, T> {
 }
 
 impl Offered {
-    /// Whether any worker has one: asked by a worker that has said that it sleeps.
-    pub(crate) fn is_any(&self) -> bool {
-        fence(Ordering::SeqCst);
-        self.0.load(Ordering::Relaxed) > 0
+    /// A worker falls asleep, unless there is something to take.
+    pub(crate) fn falls_asleep<T>(&self, idle: &Idle, take: impl FnOnce() -> Option<T>) -> Option<T> {
+        // In this order: who offers something afterwards finds it asleep.
+        idle.sleeps();
+        if self.is_any() { take() } else { None }
     }
 
-    fn one_less(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+    /// Who has claimed a worker has nothing for it. It sleeps on, unless something has been offered while nobody else could
+    /// claim it: that is for it.
+    pub(crate) fn give_up<T>(&self, idle: &Idle, mut take: impl FnMut() -> Option<T>) -> Option<T> {
+        idle.give_up();
+        while self.is_any() && idle.claim() {
+            let taken = take();
+            if taken.is_some() {
+                return taken;
+            }
+            idle.give_up();
+        }
+        None
+    }
+
+    /// Whether any worker has one.
+    pub(super) fn is_any(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.0.load(Ordering::Relaxed) > 0
     }
 }

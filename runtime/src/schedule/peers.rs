@@ -77,14 +77,9 @@ impl<G> Peers<G> {
     /// There is nothing for a worker that was claimed: it sleeps on, unless something has been offered meanwhile.
     pub(super) fn give_up(&self, peer: usize) {
         self.with(|all| {
-            let Some(peer) = all.get(peer) else { return };
-            peer.idle.give_up();
-            while self.offered.is_any() && peer.idle.claim() {
-                match self.take(all) {
-                    Some(guest) => return drop(peer.inbox.send(guest)),
-                    None => peer.idle.give_up(),
-                }
-            }
+            let peer = all.get(peer)?;
+            let taken = self.offered.give_up(&peer.idle, || self.take(all))?;
+            peer.inbox.send(taken).ok()
         });
     }
 
@@ -93,10 +88,11 @@ impl<G> Peers<G> {
         self.with(|all| all.get(peer).map(|peer| peer.inbox.send(guest)));
     }
 
-    /// A worker has said that it sleeps: it is given what is offered elsewhere, and does not sleep then.
-    pub(crate) fn look(&self, number: usize) {
-        if self.offered.is_any() {
-            self.with(|all| self.take(all).zip(all.get(number)).map(|(guest, own)| own.inbox.send(guest)));
+    /// A worker falls asleep. It is given what is offered elsewhere, and wakes up again, if there is anything.
+    pub(crate) fn falls_asleep(&self, number: usize, idle: &Idle) {
+        let taken = self.offered.falls_asleep(idle, || self.with(|all| self.take(all)));
+        if let Some(guest) = taken {
+            self.give(number, guest);
         }
     }
 

@@ -274,34 +274,73 @@ fn who_waits_goes_to_one_worker() {
         others.into_iter().for_each(|other| other.join().unwrap());
         assert_eq!(got.get() + usize::from(is_back), 1, "one of them gets it");
         assert_eq!(offers.taken(), if is_back { vec![] } else { vec![1] });
-        assert!(!offered.is_any());
+        assert_eq!(offered.falls_asleep(&Idle::default(), || Some(())), None, "nothing is left");
+    });
+}
+
+/// What one of several workers offers.
+#[derive(Clone)]
+struct Offering {
+    offered: std::sync::Arc<Offered>,
+    offers: Arc<Offers<usize, ()>>,
+    got: Count,
+}
+
+impl Offering {
+    fn new() -> Self {
+        let offered = std::sync::Arc::<Offered>::default();
+        let offers = Arc::new(Offers::new(std::sync::Arc::clone(&offered)));
+        Self { offered, offers, got: Count::default() }
+    }
+
+    /// Somebody waits; the other worker gets it, if it sleeps.
+    fn put(&self, idle: &Idle) {
+        self.offers.put(1, ());
+        if idle.claim() {
+            let given = self.offers.take_back(1);
+            if given.or_else(|| self.offered.give_up(idle, || self.offers.take())).is_some() {
+                self.got.add();
+            }
+        }
+    }
+
+    fn falls_asleep(&self, idle: &Idle) {
+        if self.offered.falls_asleep(idle, || self.offers.take()).is_some() {
+            self.got.add();
+        }
+    }
+}
+
+#[test]
+fn nobody_waits_while_a_worker_falls_asleep() {
+    in_every_order(|| {
+        let (worker, idle) = (Offering::new(), Arc::new(Idle::default()));
+        let other = {
+            let (worker, idle) = (worker.clone(), Arc::clone(&idle));
+            thread::spawn(move || worker.falls_asleep(&idle))
+        };
+        worker.put(&idle);
+        other.join().unwrap();
+        assert_eq!(worker.got.get(), 1, "it is given away, or found");
     });
 }
 
 #[test]
-fn nobody_waits_while_a_worker_sleeps() {
+fn nobody_waits_while_a_worker_sleeps_for_which_another_has_nothing() {
     in_every_order(|| {
-        let offered = std::sync::Arc::<Offered>::default();
-        let offers = Arc::new(Offers::new(std::sync::Arc::clone(&offered)));
-        let (idle, got) = (Arc::new(Idle::default()), Count::default());
-        let sleeper = {
-            let (offers, idle, got) = (Arc::clone(&offers), Arc::clone(&idle), got.clone());
+        let (worker, idle) = (Offering::new(), Arc::new(Idle::default()));
+        worker.falls_asleep(&idle);
+        let other = {
+            let (worker, idle) = (worker.clone(), Arc::clone(&idle));
             thread::spawn(move || {
-                idle.sleeps();
-                if offered.is_any() && offers.take().is_some() {
-                    got.add();
+                if idle.claim() && worker.offered.give_up(&idle, || worker.offers.take()).is_some() {
+                    worker.got.add();
                 }
             })
         };
-        offers.put(1, ());
-        if idle.claim() {
-            match offers.take_back(1) {
-                Some(()) => drop(got.add()),
-                None => idle.give_up(),
-            }
-        }
-        sleeper.join().unwrap();
-        assert_eq!(got.get(), 1, "it is given away, or found");
+        worker.put(&idle);
+        other.join().unwrap();
+        assert_eq!(worker.got.get(), 1, "it is given away, or found");
     });
 }
 

@@ -253,8 +253,7 @@ impl Peer {
 
     /// It has nothing to do; what it finds then.
     fn falls_asleep(&mut self, turns: &Named) -> Option<&'static str> {
-        self.idle.sleeps();
-        turns.peers.look(self.berth.number);
+        turns.peers.falls_asleep(self.berth.number, &self.idle);
         self.given()
     }
 
