@@ -161,6 +161,8 @@ fn who_leaves_goes_to_no_other_worker() {
         assert_eq!(peer.falls_asleep(&turns), None);
         turns.give_back(Class::Default, 0, 10, has_turn);
         assert_eq!(other.await.unwrap(), Err(NotHere::Given));
+        let counts = turns.ready.borrow().counts(Class::Default);
+        assert_eq!((counts.ran, counts.stolen), (1, 1), "it had no turn here");
         assert!(!turns.others_wait() && turns.waiting.borrow().is_empty());
     });
 }
