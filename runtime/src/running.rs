@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{Barrier, oneshot};
 
 use crate::accept::Acceptor;
-use crate::schedule::{self, Board, Idle, Kind, Low, Seat, Tuning, Watched};
+use crate::schedule::{self, Board, Idle, Kind, Low, Peers, Seat, Tuning, Watched};
 use crate::service::Service;
 use crate::time::Zero;
 use crate::worker::{Crew, Worker};
@@ -156,7 +156,7 @@ impl Place {
         self.service.schedule.enlist(name.clone(), Arc::clone(&board));
         let seat = Seat { name: name.clone(), board: Arc::clone(&board), outbox };
         let (slept, idle) = (Arc::new(AtomicBool::new(true)), Arc::new(Idle::default()));
-        let (guests, _) = self.crew.peers.add(Arc::clone(&idle));
+        let berth = self.crew.peers.add(Arc::clone(&idle));
         let (service, crew) = (Arc::clone(&self.service), self.crew.clone());
         let own = Arc::clone(&board);
         if let Some(low) = &service.schedule.low {
@@ -164,11 +164,17 @@ impl Place {
         }
         self.thread(name, board, move |ready| {
             let set_up = || {
-                let runtime = runtime(Some((Arc::clone(&slept), idle)), Some((&own, &crew.zero)))?;
-                Ok((runtime, Worker::new(service, crew, own, slept)?))
+                let sleep = Sleep {
+                    slept: Arc::clone(&slept),
+                    idle,
+                    peers: Arc::clone(&crew.peers),
+                    number: berth.number,
+                };
+                let runtime = runtime(Some(sleep), Some((&own, &crew.zero)))?;
+                Ok((runtime, Worker::new(service, crew, own, slept, berth.offers)?))
             };
             if let Some((runtime, worker)) = tell(ready, set_up()) {
-                runtime.block_on(worker.work(inbox, guests));
+                runtime.block_on(worker.work(inbox, berth.guests));
             }
         })?;
         self.crew.watched.add(seat);
@@ -275,19 +281,26 @@ impl Drop for Ends {
     }
 }
 
+/// Who is told that a worker goes to sleep.
+struct Sleep {
+    /// Set then.
+    slept: Arc<AtomicBool>,
+    idle: Arc<Idle>,
+    peers: Arc<Peers>,
+    /// Its own among them.
+    number: usize,
+}
+
 /// A runtime for one thread, which says when it goes to sleep, and counts on its board how long it is awake.
-fn runtime(
-    sleep: Option<(Arc<AtomicBool>, Arc<Idle>)>,
-    board: Option<(&Arc<Board>, &Arc<Zero>)>,
-) -> io::Result<LocalRuntime> {
+fn runtime(sleep: Option<Sleep>, board: Option<(&Arc<Board>, &Arc<Zero>)>) -> io::Result<LocalRuntime> {
     let mut builder = Builder::new_current_thread();
     if let Some((board, zero)) = board {
-        let wakes = sleep.as_ref().map(|(_, idle)| Arc::clone(idle));
+        let wakes = sleep.as_ref().map(|sleep| Arc::clone(&sleep.idle));
         let (sleeping, zero_then) = (Arc::clone(board), Arc::clone(zero));
         builder.on_thread_park(move || {
-            if let Some((slept, idle)) = &sleep {
+            if let Some(Sleep { slept, idle, peers, number }) = &sleep {
                 slept.store(true, Ordering::Relaxed);
-                idle.sleeps();
+                peers.falls_asleep(*number, idle);
             }
             sleeping.sleeps(zero_then.elapsed_ns());
         });

@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Barrier, Notify, mpsc};
-use zerver_engine::Scheduling;
+use zerver_engine::{Scheduling, Ticket};
 
 use crate::ids::Ids;
-use crate::schedule::{Board, Guest, Peers, Shared, Turns, Watched};
+use crate::schedule::{Board, Guest, Offers, Peers, Shared, Turns, Watched};
 use crate::service::{OwnService, Service};
 use crate::shell::{AnyFrames, Conn, serve};
 use crate::time::{Clock, Zero};
@@ -101,6 +101,7 @@ impl Worker {
         crew: Crew,
         board: Arc<Board>,
         slept: Arc<AtomicBool>,
+        offers: Arc<Offers<Ticket, Box<Guest>>>,
     ) -> io::Result<Rc<Self>> {
         let Shared { flows, .. } = &service.schedule;
         let settings = &service.schedule.tuning().scheduling;
@@ -115,6 +116,7 @@ impl Worker {
                 slept,
                 Arc::clone(&board),
                 Arc::clone(&crew.peers),
+                offers,
             ),
             board,
             own_service: Arc::new(OwnService(Arc::clone(&service))),
@@ -128,7 +130,11 @@ impl Worker {
     }
 
     /// Works until it is told to drain, and has.
-    pub(crate) async fn work(self: &Rc<Self>, mut inbox: Inbox, mut guests: mpsc::UnboundedReceiver<Guest>) {
+    pub(crate) async fn work(
+        self: &Rc<Self>,
+        mut inbox: Inbox,
+        mut guests: mpsc::UnboundedReceiver<Box<Guest>>,
+    ) {
         let worker = Rc::clone(self);
         // As long as this thread runs: who gave one away waits for it, also when the service stops.
         tokio::task::spawn_local(async move {

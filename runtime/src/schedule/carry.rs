@@ -11,6 +11,7 @@ use zerver_engine::{Class, Failure, FailureKind, Refused, RequestId, Stop, Why};
 
 use super::held::Held;
 use super::low::{Entrant, Low};
+use super::turns::NotHere;
 use super::{Board, Drove, Guest, Lane, Shared, Tuning, Turns};
 use crate::drive::drive;
 use crate::interpreter::Context;
@@ -25,7 +26,7 @@ const RETRY_AFTER_S: (u64, u64) = (1, 30);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Way {
     id: RequestId,
-    class: Class,
+    pub(super) class: Class,
     pub(super) flow: u16,
     /// When its head arrived, on the service's clock.
     base_ns: u64,
@@ -33,8 +34,6 @@ pub(super) struct Way {
     deadline_ns: u64,
     /// Of its class, when it began.
     quantum_ns: u64,
-    /// Whether another worker has it from its own: then it is not sent on.
-    is_guest: bool,
 }
 
 /// A request that goes on elsewhere.
@@ -48,17 +47,8 @@ pub(crate) struct Elsewhere {
 enum To {
     /// At low priority; whether none of its steps has run.
     Low { is_new: bool },
-    /// On another worker, by its number.
-    Worker(usize),
-}
-
-/// Why a request does not run here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotHere {
-    /// It may not wait.
-    Refused(Refused),
-    /// This worker has nothing to do and takes it.
-    Stolen(usize),
+    /// Here when its turn comes, or on a worker that has nothing to do.
+    Turn,
 }
 
 /// Takes a request whose body has been read to its end, or to where it goes on elsewhere. Dropping it cancels it.
@@ -73,7 +63,7 @@ pub(crate) async fn carry(worker: &Worker, live: &mut Live, context: &Context) -
     let quantum_ns = tuning.scheduling.class(class).quantum_ns;
     drop(tuning);
     worker.board.tally.began[class as usize].add(1);
-    let way = Way { id, class, flow, base_ns, deadline_ns, quantum_ns, is_guest: false };
+    let way = Way { id, class, flow, base_ns, deadline_ns, quantum_ns };
     let slow_step = shared.slow_step(flow, base_ns + now_ns);
     if shared.low.is_some() && (class == Class::Batch || slow_step.is_some()) {
         if let Some(step) = slow_step.filter(|_| class != Class::Batch) {
@@ -81,12 +71,15 @@ pub(crate) async fn carry(worker: &Worker, live: &mut Live, context: &Context) -
         }
         return Some(Elsewhere::low(way, true));
     }
-    let drove = here(service, &worker.board, Some(&worker.turns), live, context, &way).await.0;
-    after(service, live, way, drove)
+    if !worker.turns.begin(flow, base_ns + now_ns) {
+        return Some(Elsewhere { way, class, to: To::Turn });
+    }
+    let drove = here(service, &worker.board, Some(&worker.turns), false, live, context, &way).await.0;
+    after(service, live, way, Ok(drove))
 }
 
-/// Where a request goes that has run on a worker, or was not to; nowhere if it has ended.
-fn after(service: &Service, live: &mut Live, way: Way, drove: Result<Drove, NotHere>) -> Option<Elsewhere> {
+/// Where a request goes that has run on a worker, or may not wait for one; nowhere if it has ended.
+fn after(service: &Service, live: &mut Live, way: Way, drove: Result<Drove, Refused>) -> Option<Elsewhere> {
     let shared = &service.schedule;
     match drove {
         Ok(Drove::Ended) => None,
@@ -94,12 +87,11 @@ fn after(service: &Service, live: &mut Live, way: Way, drove: Result<Drove, NotH
             move_to_low(shared, live, &way, overruns(shared.step_name(way.flow, step)));
             Some(Elsewhere::low(way, false))
         }
-        Err(NotHere::Stolen(peer)) => Some(Elsewhere { way, class: way.class, to: To::Worker(peer) }),
-        Err(NotHere::Refused(refused)) if shared.low.is_some() && refused.instead().is_some() => {
+        Err(refused) if shared.low.is_some() && refused.instead().is_some() => {
             move_to_low(shared, live, &way, refused.why.as_str().to_owned());
             Some(Elsewhere::low(way, true))
         }
-        Err(NotHere::Refused(refused)) => {
+        Err(refused) => {
             refuse(service, live, way.class, refused.why);
             None
         }
@@ -120,31 +112,58 @@ impl Elsewhere {
     }
 
     /// Takes it to its end.
-    pub(crate) async fn carry(self, worker: &Worker, mut live: Live, context: Context) -> Live {
+    pub(crate) async fn carry(self, worker: &Worker, live: Live, context: Context) -> Live {
         let service = &*worker.service;
         let Self { way, class, to } = self;
-        let peer = match to {
-            To::Low { is_new } => return carry_low(service, way, class, is_new, live, context).await,
-            To::Worker(peer) => peer,
-        };
-        let (back, returned) = oneshot::channel();
-        let guest = Way { is_guest: true, ..way };
-        worker.crew.peers.give(peer, Guest { live, context: context.clone(), way: guest, back });
-        let drove = match returned.await {
-            Ok((returned, drove)) => {
-                live = returned;
-                drove
-            }
-            // The service has stopped around it, and recorded that.
-            Err(_) => return std::future::pending().await,
-        };
+        if let To::Low { is_new } = to {
+            return carry_low(service, way, class, is_new, live, context).await;
+        }
+        let (mut live, drove) = carry_turn(worker, way, live, context.clone()).await;
         match after(service, &mut live, way, drove) {
             Some(Self { way, class, to: To::Low { is_new } }) => {
                 carry_low(service, way, class, is_new, live, context).await
             }
-            // A guest is not sent on.
-            Some(Self { to: To::Worker(_), .. }) | None => live,
+            // It waits for a turn once.
+            Some(Self { to: To::Turn, .. }) | None => live,
         }
+    }
+}
+
+impl Way {
+    /// What time it is, on the service's clock.
+    pub(super) fn now_ns(&self, live: &Live) -> u64 {
+        self.base_ns + live.watch.now_ns()
+    }
+}
+
+/// Takes a request here when its turn comes, unless another worker has it first.
+async fn carry_turn(
+    worker: &Worker,
+    way: Way,
+    live: Live,
+    context: Context,
+) -> (Live, Result<Drove, Refused>) {
+    let Worker { service, board, turns, .. } = worker;
+    let (back, returned) = oneshot::channel();
+    let now_ns = way.now_ns(&live);
+    let guest = Box::new(Guest { live, context, way, back });
+    match turns.wait(guest, way.class, way.flow, now_ns).await {
+        Ok(guest) => {
+            let Guest { mut live, context, .. } = *guest;
+            live.watch.tick();
+            let drove = here(service, board, Some(turns), true, &mut live, &context, &way).await.0;
+            (live, Ok(drove))
+        }
+        Err(NotHere::Refused(refused, guest)) => {
+            let Guest { mut live, .. } = *guest;
+            live.watch.tick();
+            (live, Err(refused))
+        }
+        Err(NotHere::Given) => match returned.await {
+            Ok((live, drove)) => (live, Ok(drove)),
+            // The service has stopped around it, and recorded that.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 
@@ -227,39 +246,18 @@ impl Drop for Waits<'_> {
     }
 }
 
-/// Drives it on this thread; also how long its steps ran. A new one may be refused where there are turns.
+/// Drives it on this thread, with a turn or without one; also how long its steps ran.
 pub(super) async fn here(
     service: &Service,
     board: &Arc<Board>,
     turns: Option<&Turns>,
+    has_turn: bool,
     live: &mut Live,
     context: &Context,
     way: &Way,
-) -> (Result<Drove, NotHere>, u64) {
-    if live.job().is_none() {
-        return (Ok(Drove::Ended), 0);
-    }
-    let mut has_turn = false;
-    if let Some(turns) = turns {
-        let now_ns = way.base_ns + live.watch.now_ns();
-        let entered = match way.is_guest {
-            true => Ok(turns.enter_again(way.class, way.flow, now_ns).await),
-            false => turns.enter(way.class, way.flow, now_ns).await,
-        };
-        match entered {
-            Ok(false) => {}
-            Ok(true) => {
-                has_turn = true;
-                live.watch.tick();
-            }
-            Err(not_here) => {
-                live.watch.tick();
-                return (Err(not_here), 0);
-            }
-        }
-    }
+) -> (Drove, u64) {
     live.enter(board);
-    let Some((job, watch)) = live.job() else { return (Ok(Drove::Ended), 0) };
+    let Some((job, watch)) = live.job() else { return (Drove::Ended, 0) };
     let began_ns = watch.now_ns();
     let lane = Lane {
         shared: &service.schedule,
@@ -285,7 +283,7 @@ pub(super) async fn here(
     lane.stop();
     let ran_ns = lane.ran_ns.get();
     live.leave();
-    (Ok(drove), ran_ns)
+    (drove, ran_ns)
 }
 
 /// Gives it the class that the first matching rule says.

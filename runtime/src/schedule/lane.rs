@@ -131,12 +131,16 @@ impl Lane<'_> {
     /// Lets others go first.
     pub(crate) async fn pause(&self, watch: &mut Stopwatch) {
         self.stop();
-        match self.turns {
-            Some(turns) if turns.others_wait() => self.resume(watch).await,
-            _ => {
+        let others_wait = match self.turns {
+            Some(turns) => turns.others_come().await,
+            None => {
                 tokio::task::yield_now().await;
-                self.since_ns.set(Some(watch.tick()));
+                false
             }
+        };
+        match others_wait {
+            true => self.resume(watch).await,
+            false => self.since_ns.set(Some(watch.tick())),
         }
     }
 

@@ -223,7 +223,7 @@ impl Here {
         let carried = {
             let mut going = pin!(async {
                 live.watch.tick();
-                ran_ns = here(&self.service, &self.board, turns, &mut live, &context, &way).await.1;
+                ran_ns = here(&self.service, &self.board, turns, false, &mut live, &context, &way).await.1;
                 live
             });
             let mut closed = pin!(back.closed());

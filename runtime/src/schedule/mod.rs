@@ -6,8 +6,8 @@
 //! runs there (`peers`). What a step takes because the system lends its core to others is not its doing (`kept`).
 //! `carry` takes a request through all that; `lane` is what the driver sees of it. `tally` is what a thread counts, and
 //! `measure` puts that together. `targets` bounds how many effects ask one target. `board` shows other threads what a
-//! worker does (`current`), `roll` is which requests it has, and `watchdog` looks at both. At `door`, `held` and `idle`
-//! threads meet: `tests/threads` has loom try all orders in which they may come.
+//! worker does (`current`), `roll` is which requests it has, and `watchdog` looks at both. At `door`, `held`,
+//! `idle` and `offers` threads meet: `tests/threads` has loom try all orders in which they may come.
 
 mod board;
 mod carry;
@@ -19,6 +19,7 @@ mod kept;
 mod lane;
 mod low;
 mod measure;
+mod offers;
 mod peers;
 mod pulse;
 mod roll;
@@ -35,6 +36,7 @@ pub(crate) use idle::Idle;
 pub(crate) use lane::{Drove, Lane};
 pub(crate) use low::{Low, lower_priority};
 pub(crate) use measure::measure;
+pub(crate) use offers::Offers;
 pub(crate) use peers::{Guest, Peers};
 pub(crate) use roll::Entry;
 pub use rules::Rule;

@@ -25,6 +25,7 @@ mod schedule {
     pub(crate) mod door;
     pub(crate) mod held;
     pub(crate) mod idle;
+    pub(crate) mod offers;
 }
 
 /// Tries all orders.

@@ -14,6 +14,7 @@ use crate::schedule::current::Current;
 use crate::schedule::door::{Door, Pass};
 use crate::schedule::held::Held;
 use crate::schedule::idle::Idle;
+use crate::schedule::offers::{Offered, Offers};
 
 /// A count of the standard library's: loom need not look at it.
 #[derive(Clone, Default)]
@@ -252,6 +253,94 @@ fn who_gives_up_a_worker_that_has_woken_does_not_make_it_idle() {
         assert!(idle.claim());
         idle.give_up();
         assert!(idle.claim(), "another may have it");
+    });
+}
+
+#[test]
+fn who_waits_goes_to_one_worker() {
+    in_every_order(|| {
+        let offered = std::sync::Arc::<Offered>::default();
+        let (offers, got) = (Arc::new(Offers::new(std::sync::Arc::clone(&offered))), Count::default());
+        offers.put(1, ());
+        let others = [(); 2].map(|()| {
+            let (offers, got) = (Arc::clone(&offers), got.clone());
+            thread::spawn(move || {
+                if offers.take().is_some() {
+                    got.add();
+                }
+            })
+        });
+        let is_back = offers.take_back(1).is_some();
+        others.into_iter().for_each(|other| other.join().unwrap());
+        assert_eq!(got.get() + usize::from(is_back), 1, "one of them gets it");
+        assert_eq!(offers.taken(), if is_back { vec![] } else { vec![1] });
+        assert_eq!(offered.falls_asleep(&Idle::default(), || Some(())), None, "nothing is left");
+    });
+}
+
+/// What one of several workers offers.
+#[derive(Clone)]
+struct Offering {
+    offered: std::sync::Arc<Offered>,
+    offers: Arc<Offers<usize, ()>>,
+    got: Count,
+}
+
+impl Offering {
+    fn new() -> Self {
+        let offered = std::sync::Arc::<Offered>::default();
+        let offers = Arc::new(Offers::new(std::sync::Arc::clone(&offered)));
+        Self { offered, offers, got: Count::default() }
+    }
+
+    /// Somebody waits; the other worker gets it, if it sleeps.
+    fn put(&self, idle: &Idle) {
+        self.offers.put(1, ());
+        if idle.claim() {
+            let given = self.offers.take_back(1);
+            if given.or_else(|| self.offered.give_up(idle, || self.offers.take())).is_some() {
+                self.got.add();
+            }
+        }
+    }
+
+    fn falls_asleep(&self, idle: &Idle) {
+        if self.offered.falls_asleep(idle, || self.offers.take()).is_some() {
+            self.got.add();
+        }
+    }
+}
+
+#[test]
+fn nobody_waits_while_a_worker_falls_asleep() {
+    in_every_order(|| {
+        let (worker, idle) = (Offering::new(), Arc::new(Idle::default()));
+        let other = {
+            let (worker, idle) = (worker.clone(), Arc::clone(&idle));
+            thread::spawn(move || worker.falls_asleep(&idle))
+        };
+        worker.put(&idle);
+        other.join().unwrap();
+        assert_eq!(worker.got.get(), 1, "it is given away, or found");
+    });
+}
+
+#[test]
+fn nobody_waits_while_a_worker_sleeps_for_which_another_has_nothing() {
+    in_every_order(|| {
+        let (worker, idle) = (Offering::new(), Arc::new(Idle::default()));
+        worker.falls_asleep(&idle);
+        let other = {
+            let (worker, idle) = (worker.clone(), Arc::clone(&idle));
+            thread::spawn(move || {
+                if idle.claim() && worker.offered.give_up(&idle, || worker.offers.take()).is_some() {
+                    worker.got.add();
+                }
+            })
+        };
+        worker.put(&idle);
+        other.join().unwrap();
+        assert_eq!(worker.got.get(), 1, "it is given away, or found");
     });
 }
 

@@ -223,11 +223,23 @@ impl Ready {
     pub fn steal(&mut self, now_ns: u64) -> Option<Ticket> {
         let steal = |class: Class| Some((class, self.queues[class as usize].steal(now_ns)?));
         let (class, (flow, entry)) = CLASSES.into_iter().find_map(steal)?;
+        self.went(class);
+        Some(Ticket { class, flow, number: entry.ticket })
+    }
+
+    /// Another worker has taken this one. It waits here no longer.
+    pub fn taken(&mut self, ticket: Ticket, now_ns: u64) {
+        if self.queues[ticket.class as usize].remove(ticket.flow, ticket.number, now_ns) {
+            self.went(ticket.class);
+        }
+    }
+
+    /// One of a class went to another worker.
+    const fn went(&mut self, class: Class) {
         if self.len(class) == 0 {
             self.earned_ns[class as usize] = 0;
         }
         self.counts[class as usize].stolen += 1;
-        Some(Ticket { class, flow, number: entry.ticket })
     }
 
     /// One has run for so long, whether it had waited or not.

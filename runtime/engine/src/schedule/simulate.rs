@@ -122,11 +122,7 @@ impl<'l> Run<'l> {
             return self.enter(job, self.low());
         }
         self.homes[home].overruns.begin(flow);
-        let would_wait = !self.homes[home].ready.is_empty();
-        match self.idle_home().filter(|&peer| would_wait && peer != home) {
-            Some(peer) => self.give(job, peer),
-            None => self.enter(job, home),
-        }
+        self.enter(job, home);
     }
 
     fn is_idle(&self, home: usize) -> bool {
@@ -160,7 +156,10 @@ impl<'l> Run<'l> {
                     self.dispatch(home);
                 }
             }
-            Err(refused) => self.refuse(job, refused),
+            Err(refused) => match self.idle_home().filter(|_| home != self.low()) {
+                Some(peer) => self.give(job, peer),
+                None => self.refuse(job, refused),
+            },
         }
     }
 
@@ -210,7 +209,7 @@ impl<'l> Run<'l> {
                 }
             }
             let Some(turn) = self.homes[home].ready.next(self.now_ns) else {
-                if self.homes[home].sockets.is_empty() { break } else { continue }
+                if self.homes[home].sockets.is_empty() && !self.take(home) { break } else { continue }
             };
             let Some(job) = self.homes[home].waiting.remove(&turn.ticket) else { continue };
             match turn.goes {
@@ -220,10 +219,15 @@ impl<'l> Run<'l> {
                     fate.queue_ns = fate.queue_ns.saturating_add(waited_ns);
                     self.jobs[job].turn_ns = 0;
                     self.go_on(lane, job);
+                    self.give_away(home);
                 }
                 Err(refused) => self.refuse(job, refused),
             }
         }
+    }
+
+    /// Gives those who wait to workers that are idle: once somebody has the turn, as a real worker does between steps.
+    fn give_away(&mut self, home: usize) {
         while home != self.low()
             && self.homes[home].ready.has_new()
             && let Some(peer) = self.idle_home()
@@ -233,6 +237,15 @@ impl<'l> Run<'l> {
                 self.give(job, peer);
             }
         }
+    }
+
+    /// A worker that has run out of work takes one that waits elsewhere; whether there was one.
+    fn take(&mut self, home: usize) -> bool {
+        let has_new = |other: &usize| self.homes[*other].ready.has_new();
+        let Some(other) = (0..self.low()).find(has_new).filter(|_| home != self.low()) else { return false };
+        let Home { ready, waiting, .. } = &mut self.homes[other];
+        let job = ready.steal(self.now_ns).and_then(|ticket| waiting.remove(&ticket));
+        job.map(|job| self.give(job, home)).is_some()
     }
 
     fn idle_lane(&self, home: usize) -> Option<usize> {

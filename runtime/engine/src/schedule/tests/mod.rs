@@ -276,6 +276,26 @@ fn a_flow_that_keeps_others_waiting_runs_where_batch_does() {
 }
 
 #[test]
+fn who_would_wait_runs_on_a_worker_that_is_idle_and_the_most_urgent_stays() {
+    // One that yields; while its first step runs three others come on the same worker, and one on the other.
+    let steps = |ns| Part::Step { step: 0, before_ns: 0, ns };
+    let busy = Load { parts: vec![steps(5 * MS); 3], ..one(0, Class::Default, 0, 0) };
+    let urgent = one(MS, Class::Interactive, 1, MS);
+    let [first, second] = [2, 3].map(|flow| one(MS, Class::Batch, flow, 2 * MS));
+    let other = Load { connection: 1, ..one(0, Class::Default, 4, 8 * MS) };
+    let load = [busy, urgent, first, second, other];
+    let check = |workers, expected: [(bool, u64); 4]| {
+        let fates = simulate(&machine(workers, 0), &load).fates;
+        let seen = |at: usize| (fates[at].is_stolen, fates[at].queue_ns / MS);
+        assert_eq!([0, 1, 2, 3].map(seen), expected, "{workers}");
+    };
+    // Alone they wait for the other and for each other's turns: batch for all that is more urgent.
+    check(3, [(false, 1), (false, 0), (true, 0), (true, 2)]);
+    // The other worker takes one when it has run out of work, in the midst of a step, and then the next.
+    check(2, [(false, 1), (false, 0), (true, 3), (true, 5)]);
+}
+
+#[test]
 fn a_wrong_setting_is_named() {
     let check = |change: fn(&mut Scheduling), message: &str| {
         let mut settings = Scheduling::default();
