@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 use crate::time::{Zero, nanos};
 
 /// A worker that takes longer to come round is behind: whoever arrives then waits for a turn, so that the urgent go
-/// first. Also how long it must have been busy for that to be looked at.
+/// first. Also how long it must have been busy, since it slept or that was last measured, for it to be measured: to come
+/// round is to look at the sockets, and the less often, the more they bring at once.
 const BEHIND: Duration = Duration::from_millis(1);
 
 /// For how long turns are given without a look at the sockets. What waits there can have no turn, however urgent it is,
@@ -24,8 +25,8 @@ pub(super) struct Pulse {
     begun: Cell<u64>,
     /// Set when the worker goes to sleep.
     slept: Arc<AtomicBool>,
-    /// Since when it has not slept.
-    busy_since_ns: Cell<u64>,
+    /// When it has last woken up, or come round quickly.
+    fresh_ns: Cell<u64>,
     is_measured: Cell<bool>,
     measure: Notify,
     /// When the sockets have last been looked at, as far as is known.
@@ -40,14 +41,15 @@ impl Pulse {
             is_behind: Cell::new(false),
             begun: Cell::new(0),
             slept,
-            busy_since_ns: Cell::new(0),
+            fresh_ns: Cell::new(0),
             is_measured: Cell::new(false),
             measure: Notify::const_new(),
             looked_ns: Cell::new(0),
         }
     }
 
-    /// Measures how long the worker takes to come round, while it is busy or others wait.
+    /// Measures how long the worker takes to come round: now and then while it is busy, all the time while it is behind or
+    /// others wait.
     pub(super) async fn beat(&self, others_wait: impl Fn() -> bool) {
         loop {
             self.measure.notified().await;
@@ -58,11 +60,12 @@ impl Pulse {
                 tokio::task::yield_now().await;
                 self.set_behind(start.elapsed() >= BEHIND);
                 self.looks();
-                if self.begun.get() == begun && !others_wait() {
+                if !others_wait() && (!self.is_behind.get() || self.begun.get() == begun) {
                     break;
                 }
             }
             self.set_behind(false);
+            self.fresh_ns.set(self.looked_ns.get());
             self.is_measured.set(false);
         }
     }
@@ -76,8 +79,8 @@ impl Pulse {
     pub(super) fn is_behind(&self, now_ns: u64) -> bool {
         if self.slept.load(Ordering::Relaxed) {
             self.slept.store(false, Ordering::Relaxed);
-            self.busy_since_ns.set(now_ns);
-        } else if !self.is_measured.get() && now_ns.saturating_sub(self.busy_since_ns.get()) > nanos(BEHIND) {
+            self.fresh_ns.set(now_ns);
+        } else if !self.is_measured.get() && now_ns.saturating_sub(self.fresh_ns.get()) > nanos(BEHIND) {
             self.measure.notify_one();
         }
         self.is_behind.get()
