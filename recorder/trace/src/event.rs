@@ -270,3 +270,13 @@ impl fmt::Display for EffectErrorKind {
         f.pad(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Datum, Event};
+
+    #[test]
+    fn an_event_is_one_line_of_the_cache() {
+        assert_eq!(size_of::<Event<Datum>>(), 64);
+    }
+}

@@ -1,28 +1,78 @@
 //! Names that come from the program when recorded, and from the store when read.
 
-use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
 use bincode::de::{BorrowDecoder, Decoder};
 use bincode::enc::Encoder;
 use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Decode, Encode};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// A short text that costs nothing to copy while a request runs: it is part of the program then.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Name(Cow<'static, str>);
+#[derive(Clone)]
+pub struct Name(Text);
+
+/// As large as a `&str`, for an event is as large as the largest there is, and each request has many.
+#[derive(Clone)]
+enum Text {
+    Program(&'static str),
+    #[expect(
+        clippy::box_collection,
+        reason = "a box of a str is as large as the other variant, and would need a tag"
+    )]
+    Store(Box<String>),
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Name {}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (**self).cmp(&**other)
+    }
+}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Name").field(&&**self).finish()
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
 
 impl From<&'static str> for Name {
     fn from(name: &'static str) -> Self {
-        Self(Cow::Borrowed(name))
+        Self(Text::Program(name))
     }
 }
 
 impl From<String> for Name {
     fn from(name: String) -> Self {
-        Self(Cow::Owned(name))
+        Self(Text::Store(Box::new(name)))
     }
 }
 
@@ -30,19 +80,22 @@ impl Deref for Name {
     type Target = str;
 
     fn deref(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Text::Program(text) => text,
+            Text::Store(text) => text,
+        }
     }
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(self)
     }
 }
 
 impl Encode for Name {
     fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-        self.0.encode(encoder)
+        (**self).encode(encoder)
     }
 }
 
