@@ -121,6 +121,7 @@ pub(crate) fn take(bytes: &mut &[u8]) -> Result<u64, FormatError> {
 }
 
 /// The same for a number that is to come after a `last` one, and may also come before it.
+#[inline]
 pub(crate) fn put_difference(number: u64, last: u64, out: &mut Vec<u8>) {
     let ahead = number.wrapping_sub(last) as i64;
     put((ahead << 1 ^ ahead >> 63) as u64, out);

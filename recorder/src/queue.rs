@@ -41,7 +41,7 @@ pub(crate) struct Queue {
 struct Shard {
     judge: Mutex<Judge>,
     not_kept: AtomicU64,
-    spent: Mutex<Vec<Box<Capture>>>,
+    spent: Mutex<Vec<Accepted>>,
 }
 
 thread_local! {
@@ -90,11 +90,11 @@ impl Queue {
         while let Some(shard) = described.peek().map(|accepted| accepted.shard) {
             let mut too_many = Vec::new();
             let mut spent = self.shards[shard].spent.lock().unwrap_or_else(PoisonError::into_inner);
-            while let Some(Accepted { capture, .. }) = described.next_if(|next| next.shard == shard) {
-                if spent.len() < SPENT { &mut *spent } else { &mut too_many }.push(capture);
+            while let Some(accepted) = described.next_if(|next| next.shard == shard) {
+                if spent.len() < SPENT { &mut *spent } else { &mut too_many }.push(accepted);
             }
             drop(spent);
-            too_many.into_iter().for_each(forget);
+            too_many.into_iter().for_each(|accepted| forget(accepted.capture));
         }
     }
 
@@ -102,13 +102,13 @@ impl Queue {
     pub(crate) fn clear(&self) {
         for shard in &self.shards {
             let spent = std::mem::take(&mut *shard.spent.lock().unwrap_or_else(PoisonError::into_inner));
-            spent.into_iter().for_each(forget);
+            spent.into_iter().for_each(|accepted| forget(accepted.capture));
         }
     }
 
     /// One that was given back to this worker.
     fn spent(&self, shard: usize) -> Option<Box<Capture>> {
-        self.shards[shard].spent.try_lock().ok()?.pop()
+        self.shards[shard].spent.try_lock().ok()?.pop().map(|accepted| accepted.capture)
     }
 
     fn judge(&self, capture: &Capture, first: usize) -> Option<Kept> {

@@ -66,7 +66,7 @@ pub(crate) struct Own {
     started_unix_ns: u64,
     seed: u64,
     numbers: Vec<u8>,
-    pub(crate) pieces: Vec<Piece>,
+    pieces: Vec<Piece>,
 }
 
 /// What lists and searches go by.
@@ -194,7 +194,6 @@ impl Row {
 
     /// Puts another number in the place of each.
     pub(crate) fn renumber(&mut self, mut f: impl FnMut(Piece) -> Piece) {
-        let mut put = |piece: &mut Piece| *piece = f(*piece);
         let texts = [
             &mut self.build,
             &mut self.method,
@@ -205,10 +204,15 @@ impl Row {
             &mut self.request_body,
             &mut self.response_body,
         ];
-        texts.into_iter().for_each(&mut put);
-        self.request_headers.iter_mut().for_each(&mut put);
-        self.response_headers.iter_mut().for_each(&mut put);
-        self.events.iter_mut().filter_map(value_mut).for_each(&mut put);
+        for piece in texts {
+            *piece = f(*piece);
+        }
+        for piece in self.request_headers.iter_mut().chain(&mut self.response_headers) {
+            *piece = f(*piece);
+        }
+        for piece in self.events.iter_mut().filter_map(value_mut) {
+            *piece = f(*piece);
+        }
     }
 
     /// The trace, with its values in their places.

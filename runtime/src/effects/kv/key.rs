@@ -91,10 +91,14 @@ impl Key {
         while let Some(part) = take(&mut rest) {
             text.push_str(std::mem::replace(&mut separator, ":"));
             match part {
-                Taken::Number(n) => drop(write!(text, "{n}")),
+                // Most are small, and those are written in less time.
+                Taken::Number(n) => drop(match i64::try_from(n) {
+                    Ok(n) => write!(text, "{n}"),
+                    Err(_) => write!(text, "{n}"),
+                }),
                 Taken::Text(part) => {
                     let mut part = &*part;
-                    while let Some(special) = part.find([':', '\\']) {
+                    while let Some(special) = part.bytes().position(|byte| matches!(byte, b':' | b'\\')) {
                         text.push_str(&part[..special]);
                         text.push('\\');
                         text.push_str(&part[special..=special]);
