@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bincode::{Decode, Encode};
-use zerver_trace::{FlowInfo, Query, RequestId, Status, Summary, Trace};
+use zerver_trace::{Class, FlowInfo, Query, RequestId, Status, Summary, Trace};
 
 use crate::format::{self, FormatError, Kind};
 use crate::row::{Piece, Pieces, Row};
@@ -207,7 +207,7 @@ impl Open {
             self.summaries.extend_from_slice(text.unwrap_or(&[0]));
         }
         format::encode_into(
-            (row.status, row.duration_ns, row.class, row.started_unix_ns, row.outcome.as_str(), failed),
+            (row.status, row.duration_ns, row.class, row.started_unix_ns, row.outcome.as_str(), failed, row.worker),
             &mut self.summaries,
         );
         Ok(())
@@ -237,6 +237,7 @@ impl Open {
             outcome: trace.outcome.clone(),
             events: trace.events.iter().map(|event| event.clone().map(|value| self.known(&value))).collect(),
             events_dropped: trace.events_dropped,
+            worker: trace.worker,
         };
         let mut len = 0;
         row.renumber(|piece| {
@@ -309,16 +310,43 @@ pub(crate) fn read_head(key: u64, record: &[u8]) -> Result<Head, FormatError> {
 pub(crate) fn read_summaries(key: u64, record: &[u8]) -> Result<Vec<Summary>, FormatError> {
     let raw = format::open_record(Kind::Summaries, key, record)?;
     let (mut rest, mut summaries) = (&raw[..], Vec::new());
+    let is_old = format::schema(record) < 2;
     while !rest.is_empty() {
-        let (summary, after) = format::decode_first(rest)?;
+        let (summary, after) = if is_old {
+            let (old, after) = format::decode_first::<OldSummary>(rest)?;
+            (of_old(old), after)
+        } else {
+            format::decode_first(rest)?
+        };
         summaries.push(summary);
         rest = after;
     }
     Ok(summaries)
 }
 
+/// A [`Summary`] of schema 1, which has no worker.
+type OldSummary = (RequestId, String, String, String, u16, u64, Class, u64, String, bool);
+
+fn of_old(old: OldSummary) -> Summary {
+    let (id, flow, method, path, status, duration_ns, class, started_unix_ns, outcome, failed) = old;
+    Summary {
+        id,
+        flow,
+        method,
+        path,
+        status,
+        duration_ns,
+        class,
+        started_unix_ns,
+        outcome,
+        failed,
+        worker: None,
+    }
+}
+
 /// The traces of a block, each decoded when it is asked for.
 pub(crate) struct Body<'a> {
+    schema: u16,
     raw: Cow<'a, [u8]>,
     flows: Vec<Arc<FlowInfo>>,
     row_ends: Vec<u32>,
@@ -340,7 +368,7 @@ impl<'a> Body<'a> {
         if !row_ends.is_sorted() || !piece_ends.is_sorted() || pieces + last(&piece_ends) != at {
             return Err(odd());
         }
-        Ok(Self { raw, flows, row_ends, piece_ends, pieces })
+        Ok(Self { schema: format::schema(record), raw, flows, row_ends, piece_ends, pieces })
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -353,7 +381,8 @@ impl<'a> Body<'a> {
         let number = u32::try_from(position).map_err(|_| missing())?;
         let span = span(&self.row_ends, number).ok_or_else(missing)?;
         let left = MAX_TRACE.saturating_sub(span.len());
-        let row = format::decode::<Row>(self.raw.get(span).ok_or_else(missing)?)?;
+        let row = format::as_now(self.schema, self.raw.get(span).ok_or_else(missing)?);
+        let row = format::decode::<Row>(&row)?;
         let flow = self.flows.get(row.flow as usize);
         let flow = Arc::clone(flow.ok_or_else(|| FormatError::Malformed("no such flow".to_owned()))?);
         row.trace(flow, &mut Reading { body: self, left })

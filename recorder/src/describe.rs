@@ -114,6 +114,7 @@ impl Describer {
             outcome: capture.outcome.clone(),
             events: events.iter().map(|event| parts.event(event, slots)).collect(),
             events_dropped: capture.events_dropped.saturating_add(dropped),
+            worker: capture.worker,
         }
     }
 

@@ -24,8 +24,8 @@ use bincode::{Decode, Encode};
 use thiserror::Error;
 use xxhash_rust::xxh3::Xxh3;
 
-/// The schema that this build writes.
-pub(crate) const SCHEMA: u16 = 1;
+/// The schema that this build writes. Since 2 a trace says which worker it was on.
+pub(crate) const SCHEMA: u16 = 2;
 /// The oldest schema that this build reads.
 const OLDEST: u16 = 1;
 
@@ -256,6 +256,16 @@ pub(crate) fn open_record(kind: Kind, key: u64, bytes: &[u8]) -> Result<Cow<'_, 
         return Err(FormatError::Malformed("its length is not what it says".to_owned()));
     }
     Ok(Cow::Owned(raw))
+}
+
+/// The schema of a record that was opened.
+pub(crate) fn schema(record: &[u8]) -> u16 {
+    record.get(4..).and_then(|rest| rest.first_chunk()).map_or(SCHEMA, |schema| u16::from_le_bytes(*schema))
+}
+
+/// What a trace of an older schema would be in this one, which ends with its worker: not known.
+pub(crate) fn as_now(schema: u16, trace: &[u8]) -> Cow<'_, [u8]> {
+    if schema >= 2 { Cow::Borrowed(trace) } else { Cow::Owned([trace, &encode(None::<u16>)].concat()) }
 }
 
 /// The whole records of one kind that lie anywhere in some bytes: their keys and where they are.

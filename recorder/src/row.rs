@@ -38,6 +38,8 @@ pub(crate) struct Row {
     pub(crate) outcome: Outcome,
     pub(crate) events: Vec<Event<Piece>>,
     pub(crate) events_dropped: u32,
+    /// At the end, as [`format::as_now`](crate::format::as_now) has it.
+    pub(crate) worker: Option<u16>,
 }
 
 /// Where the pieces of a row are read from.
@@ -103,6 +105,7 @@ impl Row {
             outcome: self.outcome,
             events,
             events_dropped: self.events_dropped,
+            worker: self.worker,
         })
     }
 }
@@ -118,6 +121,7 @@ fn value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::Answered { .. }
         | Event::Moved { .. }
         | Event::Held { .. }
-        | Event::Begun { .. } => None,
+        | Event::Begun { .. }
+        | Event::Carried { .. } => None,
     }
 }

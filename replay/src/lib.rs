@@ -37,7 +37,7 @@ pub use simulate::{
     setting,
 };
 pub use timeline::{
-    Attempt, Contributor, Effect, End, Failure, Gap, Io, Move, Part, Run, Step, Timeline, TimelineJson,
+    Attempt, Carry, Contributor, Effect, End, Failure, Gap, Io, Move, Part, Run, Step, Timeline, TimelineJson,
     Totals, Verdict, Write, median,
 };
 pub use told::{SettingFrom, SettingTold};

@@ -10,8 +10,8 @@ use crate::{Edits, Opened, Refusal, Report};
 
 /// What a service must say first.
 pub const MAGIC: [u8; 8] = *b"zerv-ipc";
-/// The versions of the protocol that this build speaks: the first and the last.
-pub const VERSIONS: (u16, u16) = (1, 1);
+/// The versions of the protocol that this build speaks: the first and the last. Since 2 a trace has its worker.
+pub const VERSIONS: (u16, u16) = (2, 2);
 /// A frame may have so many bytes. A trace in a store has fewer.
 pub const MAX_FRAME: usize = 64 << 20;
 

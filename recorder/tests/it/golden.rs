@@ -8,18 +8,29 @@ use std::sync::Arc;
 use zerver_recorder::{Options, Reader, Recorder, portable};
 use zerver_trace::{
     Answer, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Name, Outcome, Query, Recorded,
-    Trace,
+    Thread, Trace,
 };
 
 use crate::options;
 use crate::sample::{self, Told, datum, headers};
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/golden/v1")
+/// What is written now.
+const NOW: u16 = 2;
+
+fn folder(schema: u16) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../fixtures/golden/v{schema}"))
 }
 
-fn captures() -> Vec<zerver_trace::Capture> {
+/// Those that were recorded with this schema.
+fn captures(schema: u16) -> Vec<zerver_trace::Capture> {
     let mut all: Vec<_> = (0..130).map(sample::capture).collect();
+    if schema < 2 {
+        all.iter_mut().for_each(|capture| capture.worker = None);
+    } else {
+        all[10].events.insert(1, Event::Carried { at_ns: 15, to: Thread::Worker(0) });
+        all[11].worker = None;
+        all[11].events.insert(1, Event::Carried { at_ns: 15, to: Thread::BatchWorker(700) });
+    }
     all[3].outcome = Outcome::Panicked { step: 2, message: "index out of bounds".to_owned() };
     all[4].outcome = Outcome::Failed(FailureInfo {
         kind: FailureKind::NotFound,
@@ -59,11 +70,11 @@ fn captures() -> Vec<zerver_trace::Capture> {
     all
 }
 
-/// Records the captures into a folder.
-fn record(dir: &Path) -> Reader {
+/// Records the captures of a schema into a folder.
+fn record(dir: &Path, schema: u16) -> Reader {
     let recorder = Recorder::open(Options { build: "golden".to_owned(), ..options(dir) }).unwrap();
     recorder.declare(&[sample::flow()]);
-    captures().into_iter().for_each(|capture| recorder.sink().accept(Box::new(capture)));
+    captures(schema).into_iter().for_each(|capture| recorder.sink().accept(Box::new(capture)));
     assert_eq!(recorder.close().recorded, 130);
     Reader::open(dir).unwrap()
 }
@@ -71,7 +82,7 @@ fn record(dir: &Path) -> Reader {
 fn write(folder: &Path) {
     let store = folder.join("store");
     fs::create_dir_all(&store).unwrap();
-    let reader = record(&store);
+    let reader = record(&store, NOW);
     fs::remove_file(store.join("lock")).unwrap();
     let trace = reader.load(sample::id(9)).unwrap().unwrap();
     fs::write(folder.join("trace.zrv"), portable::write(&trace).unwrap()).unwrap();
@@ -96,17 +107,27 @@ fn told(reader: &Reader) -> Vec<(Trace, Vec<Recorded>)> {
 
 #[test]
 fn what_schema_1_wrote_can_be_read() {
+    check(1);
+}
+
+#[test]
+fn what_schema_2_wrote_can_be_read() {
     if std::env::var_os("ZERVER_WRITE_GOLDEN").is_some() {
-        assert!(!folder().exists(), "golden files are never changed");
-        write(&folder());
+        assert!(!folder(NOW).exists(), "golden files are never changed");
+        write(&folder(NOW));
     }
+    check(2);
+}
+
+fn check(schema: u16) {
+    let folder = || folder(schema);
     let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     for name in ["traces.redb", "key"] {
         fs::copy(folder().join("store").join(name), old.path().join(name)).unwrap();
     }
     // Under the same key, hashes and masks are the same.
     fs::copy(folder().join("store/key"), new.path().join("key")).unwrap();
-    let (old_reader, new_reader) = (Reader::open(old.path()).unwrap(), record(new.path()));
+    let (old_reader, new_reader) = (Reader::open(old.path()).unwrap(), record(new.path(), schema));
     let (golden, fresh) = (told(&old_reader), told(&new_reader));
     assert_eq!((golden.len(), fresh.len()), (130, 130));
     for (golden, fresh) in golden.iter().zip(&fresh) {

@@ -1,12 +1,17 @@
 //! How long a step would have taken with a core of its own. What was recorded is time of a clock: a thread of low priority
 //! stands still in it while others take all cores.
 
+use std::collections::BTreeMap;
+
 use zerver_engine::core_rates;
+use zerver_trace::Thread;
 
 /// A step that ran, on the clock of the whole recording.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ran {
-    /// Since when it could have run.
+    /// On which thread, where that is known.
+    pub(super) thread: Option<Thread>,
+    /// Since when it could have run there.
     pub(super) ready_ns: u64,
     pub(super) at_ns: u64,
     pub(super) end_ns: u64,
@@ -32,17 +37,16 @@ pub(super) fn needs(cores: usize, steps: &[Ran]) -> Vec<Needs> {
     had.map(|(all_ns, ns)| Needs { before_ns: all_ns.saturating_sub(ns), ns }).collect()
 }
 
-/// How long each step waited although none of its sort ran: from the end of the one before it, or from when it was ready.
+/// How long each step waited although none ran on its thread: from the end of the one before it, or from when it was
+/// ready. All threads of a sort that are not known count as one.
 fn before(steps: &[Ran]) -> Vec<u64> {
-    let ends = |is_low: bool| {
-        let mut ends: Vec<u64> =
-            steps.iter().filter(|step| step.is_low == is_low).map(|step| step.end_ns).collect();
-        ends.sort_unstable();
-        ends
-    };
-    let ends = [ends(false), ends(true)];
+    let mut ends: BTreeMap<_, Vec<u64>> = BTreeMap::new();
+    for step in steps {
+        ends.entry((step.thread, step.is_low)).or_default().push(step.end_ns);
+    }
+    ends.values_mut().for_each(|ends| ends.sort_unstable());
     let before = |step: &Ran| {
-        let ends = &ends[usize::from(step.is_low)];
+        let ends = &ends[&(step.thread, step.is_low)];
         let last = ends.partition_point(|&end_ns| end_ns <= step.at_ns).checked_sub(1);
         let since_ns = last.map_or(0, |last| ends[last]).max(step.ready_ns);
         step.at_ns.saturating_sub(since_ns)
@@ -81,10 +85,12 @@ fn had_ns(cores: usize, steps: &[Ran]) -> Vec<u64> {
     all
 }
 
-/// When requests were there that were read at these times, in order. A worker that runs a step reads nothing: those that it
-/// read right after one had come meanwhile, evenly as far as is known.
-pub(super) fn came_ns(read_ns: &[u64], steps: &[Ran]) -> Vec<u64> {
-    let mut ran: Vec<&Ran> = steps.iter().filter(|step| !step.is_low).collect();
+/// When requests were there that this worker read at these times, in order. A worker that runs a step reads nothing: those
+/// that it read right after one had come meanwhile, evenly as far as is known. Where it is not known which worker, it is as
+/// if there were one.
+pub(super) fn came_ns(worker: Option<u16>, read_ns: &[u64], steps: &[Ran]) -> Vec<u64> {
+    let thread = worker.map(Thread::Worker);
+    let mut ran: Vec<&Ran> = steps.iter().filter(|step| !step.is_low && step.thread == thread).collect();
     ran.sort_unstable_by_key(|step| step.end_ns);
     let after = |read_ns: u64| {
         let last = ran.partition_point(|step| step.end_ns <= read_ns).checked_sub(1)?;
@@ -112,7 +118,7 @@ mod tests {
     use super::*;
 
     fn ran(at_ns: u64, end_ns: u64, is_low: bool) -> Ran {
-        Ran { ready_ns: at_ns, at_ns, end_ns, is_low }
+        Ran { thread: None, ready_ns: at_ns, at_ns, end_ns, is_low }
     }
 
     #[test]
@@ -143,6 +149,6 @@ mod tests {
     fn what_came_while_a_step_ran_is_spread_over_it() {
         let steps = [ran(1_000_000, 2_000_000, false), ran(1_000_000, 2_100_000, true)];
         let read = [900_000, 2_000_010, 2_000_020, 3_000_000];
-        assert_eq!(came_ns(&read, &steps), [900_000, 1_250_000, 1_750_000, 3_000_000]);
+        assert_eq!(came_ns(None, &read, &steps), [900_000, 1_250_000, 1_750_000, 3_000_000]);
     }
 }

@@ -1,9 +1,9 @@
 //! From traces to a load: when each request could first run, on which connection it came, and what it did then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use zerver_engine::{Load, LoadPart, Machine};
-use zerver_trace::{Class, Event, Outcome, Trace};
+use zerver_trace::{Class, Event, Outcome, Thread, Trace};
 
 use super::cores::{Ran, came_ns, needs};
 
@@ -29,6 +29,7 @@ pub(super) struct Recorded {
     pub(super) around_ns: u64,
     pub(super) is_shed: bool,
     pub(super) is_demoted: bool,
+    pub(super) is_stolen: bool,
     /// Its steps, in the order of the load's.
     ran: Vec<Ran>,
 }
@@ -57,9 +58,14 @@ pub(super) fn load(traces: &[Trace], recorded_on: &Machine) -> Recording {
             (*before_ns, *ns) = (needs.before_ns, needs.ns);
         }
     }
-    let read: Vec<u64> = requests.iter().map(|recorded| recorded.load.at_ns).collect();
-    for (recorded, came_ns) in std::iter::zip(&mut requests, came_ns(&read, &steps)) {
-        recorded.load.at_ns = came_ns;
+    let workers: BTreeSet<Option<u16>> = requests.iter().map(|recorded| recorded.load.worker).collect();
+    for worker in workers {
+        let there = requests.iter_mut().filter(|recorded| recorded.load.worker == worker);
+        let mut there: Vec<&mut Recorded> = there.collect();
+        let read: Vec<u64> = there.iter().map(|recorded| recorded.load.at_ns).collect();
+        for (recorded, came_ns) in std::iter::zip(&mut there, came_ns(worker, &read, &steps)) {
+            recorded.load.at_ns = came_ns;
+        }
     }
     requests.sort_by_key(|recorded| recorded.load.at_ns);
     let borrowed = borrow(&mut requests);
@@ -103,7 +109,8 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
     let mut parts = Vec::new();
     let mut ran = Vec::new();
     let (mut queue_ns, mut received_ns, mut first_ns, mut end_ns) = (0, None, None, 0_u64);
-    let (mut class, mut is_demoted) = (trace.class, false);
+    let (mut class, mut is_demoted, mut is_stolen) = (trace.class, false, false);
+    let (mut thread, mut there_ns) = (trace.worker.map(Thread::Worker), 0);
     for event in &trace.events {
         let (step, ready_ns, at_ns, cpu_ns) = match *event {
             Event::Received { at_ns } => {
@@ -113,6 +120,11 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
             // A rule gives it a class before the scheduler sees it: that is the trace's own.
             Event::Moved { to: Class::Batch, from, .. } if from == trace.class => {
                 (class, is_demoted) = (Class::Batch, true);
+                continue;
+            }
+            Event::Carried { at_ns, to } => {
+                (thread, there_ns) = (Some(to), at_ns);
+                is_stolen |= matches!(to, Thread::Worker(_));
                 continue;
             }
             Event::Ran { step, ready_ns, at_ns, cpu_ns, .. } => (step, ready_ns, at_ns, cpu_ns),
@@ -127,8 +139,12 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
         queue_ns = u64::saturating_add(queue_ns, at_ns.saturating_sub(ready_ns));
         end_ns = end_ns.max(at_ns.saturating_add(cpu_ns));
         let on_clock = |ns: u64| began_ns.saturating_add(ns);
-        let (ready_ns, at_ns, end_ns) = (on_clock(ready_ns), on_clock(at_ns), on_clock(end_ns));
-        ran.push(Ran { ready_ns, at_ns, end_ns, is_low: has_low && class == Class::Batch });
+        let (ready_ns, at_ns, end_ns) = (on_clock(ready_ns.max(there_ns)), on_clock(at_ns), on_clock(end_ns));
+        let is_low = match thread {
+            Some(thread) => matches!(thread, Thread::BatchWorker(_)),
+            None => has_low && class == Class::Batch,
+        };
+        ran.push(Ran { thread, ready_ns, at_ns, end_ns, is_low });
     }
     // One that others answered before the scheduler had it has not been received by a flow.
     let is_shed = ran.is_empty() && matches!(trace.outcome, Outcome::Rejected { .. });
@@ -137,7 +153,14 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
     }
     let first_ns = first_ns?;
     Some(Recorded {
-        load: Load { at_ns: began_ns.saturating_add(first_ns), class: trace.class, flow, connection, parts },
+        load: Load {
+            at_ns: began_ns.saturating_add(first_ns),
+            class: trace.class,
+            flow,
+            connection,
+            worker: trace.worker,
+            parts,
+        },
         flow: trace.flow.name.clone(),
         class: trace.class,
         duration_ns: trace.duration_ns,
@@ -145,6 +168,7 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
         around_ns: first_ns.saturating_add(trace.duration_ns.saturating_sub(end_ns)),
         is_shed,
         is_demoted,
+        is_stolen,
         ran,
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use zerver_engine::{Machine, Simulated, simulate};
+use zerver_engine::{Load, Machine, Simulated, simulate};
 use zerver_trace::{Class, Kept, Trace};
 
 use super::load::{Recorded, Recording, load};
@@ -54,7 +54,7 @@ pub struct Figures {
     pub queue: Quantiles,
     /// Had to wait for 0.1 ms or longer, all their waits together.
     pub queued: usize,
-    /// Run by another worker than that of their connection. Recordings do not tell.
+    /// Run by another worker than that of their connection.
     pub stolen: usize,
     /// Sent away.
     pub shed: usize,
@@ -95,11 +95,12 @@ impl Simulation {
                 queue_ns: r.queue_ns,
                 is_shed: r.is_shed,
                 is_demoted: r.is_demoted,
-                is_stolen: false,
+                is_stolen: r.is_stolen,
             })
             .collect();
-        let simulated = on(recorded_on, &recorded);
-        let changed = changed.map(|machine| on(machine, &recorded));
+        let simulated = on(recorded_on, &recorded, true);
+        // With as many workers, connections are where they were; with another number they are dealt anew.
+        let changed = changed.map(|machine| on(machine, &recorded, machine.workers == recorded_on.workers));
         let group = |name: &str, among: &dyn Fn(&Recorded) -> bool| {
             let of = |ones: &[One]| {
                 let among = std::iter::zip(&recorded, ones).filter(|(recorded, _)| among(recorded));
@@ -131,8 +132,12 @@ impl Simulation {
     }
 }
 
-fn on(machine: &Machine, recorded: &[Recorded]) -> Vec<One> {
-    let load: Vec<_> = recorded.iter().map(|recorded| recorded.load.clone()).collect();
+fn on(machine: &Machine, recorded: &[Recorded], as_dealt: bool) -> Vec<One> {
+    let load = recorded.iter().map(|recorded| {
+        let worker = recorded.load.worker.filter(|_| as_dealt);
+        Load { worker, ..recorded.load.clone() }
+    });
+    let load: Vec<_> = load.collect();
     let Simulated { fates, .. } = simulate(machine, &load);
     let one = |(recorded, fate): (&Recorded, &zerver_engine::Fate)| One {
         duration_ns: recorded.around_ns.saturating_add(fate.end_ns.saturating_sub(fate.read_ns)),

@@ -76,6 +76,7 @@ impl Guest {
         let going = pin!(async {
             live.watch.tick();
             let Worker { service, board, turns, .. } = &*worker;
+            live.carried(board);
             let drove = here(service, board, Some(turns), &mut live, &context, &way).await.0;
             (live, drove)
         });

@@ -168,6 +168,7 @@ fn record_by(
         outcome: ended.outcome,
         events: ended.events.into_iter().map(|event| event.map(|datum| plain(&datum))).collect(),
         events_dropped: ended.events_dropped,
+        worker: None,
         flow: Arc::clone(flow.info()),
     }
 }

@@ -9,7 +9,7 @@ use super::{Scheduling, Why};
 pub struct Machine {
     /// Cores that all workers share.
     pub cores: usize,
-    /// Ordinary workers, at least one. Connections are dealt to them in turn.
+    /// Ordinary workers, at least one. Connections that are on none are dealt to them in turn.
     pub workers: usize,
     /// Workers of low priority, for batch; with none, batch runs on the ordinary ones after the others.
     pub low_workers: usize,
@@ -28,6 +28,8 @@ pub struct Load {
     pub flow: u16,
     /// Its connection, numbered in the order in which they were opened.
     pub connection: u32,
+    /// The worker that has its connection, where that is known, and it is there; others are dealt in turn.
+    pub worker: Option<u16>,
     /// What it does, in order.
     pub parts: Vec<Part>,
 }

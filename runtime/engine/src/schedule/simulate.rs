@@ -105,7 +105,9 @@ impl<'l> Run<'l> {
 
     /// It is there; its worker reads it when it next looks.
     fn arrive(&mut self, job: usize) {
-        let home = self.load[job].connection as usize % self.low();
+        let Load { worker, connection, .. } = self.load[job];
+        let known = worker.map(usize::from).filter(|&worker| worker < self.low());
+        let home = known.unwrap_or(connection as usize % self.low());
         let is_idle = self.is_idle(home);
         self.homes[home].arrives(job, is_idle, self.now_ns);
         self.dispatch(home);

@@ -18,7 +18,8 @@ fn machine(workers: usize, low_workers: usize) -> Machine {
 
 /// A request of one step.
 fn one(at_ns: u64, class: Class, flow: u16, ns: u64) -> Load {
-    Load { at_ns, class, flow, connection: 0, parts: vec![Part::Step { step: 0, before_ns: 0, ns }] }
+    let parts = vec![Part::Step { step: 0, before_ns: 0, ns }];
+    Load { at_ns, class, flow, connection: 0, worker: None, parts }
 }
 
 fn ready(change: impl FnOnce(&mut Scheduling)) -> Ready {
@@ -301,12 +302,13 @@ fn loads(most: usize) -> impl Strategy<Value = Vec<Load>> {
         4 => (0..4u16, 0..30 * MS).prop_map(|(step, ns)| Part::Step { step, before_ns: 0, ns }),
         1 => (0..20 * MS).prop_map(|ns| Part::Wait { ns }),
     ];
-    let load = (0..300 * MS, 0..3usize, 0..5u16, 0..6u32, vec(part, 0..5)).prop_map(
-        |(at_ns, class, flow, connection, parts)| Load {
+    let load = (0..300 * MS, 0..3usize, 0..5u16, 0..6u32, any::<Option<u16>>(), vec(part, 0..5)).prop_map(
+        |(at_ns, class, flow, connection, worker, parts)| Load {
             at_ns,
             class: CLASSES[class],
             flow,
             connection,
+            worker: worker.map(|worker| worker % 4),
             parts,
         },
     );
