@@ -19,39 +19,99 @@ pub(super) struct Ran {
     pub(super) is_low: bool,
 }
 
+/// Somebody who waited for a turn, on the clock of the whole recording.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waited {
+    pub(super) at: Queue,
+    pub(super) from_ns: u64,
+    pub(super) until_ns: u64,
+}
+
+/// Where one waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Queue {
+    /// On a worker; on any, where it is not known on which.
+    Worker(Option<u16>),
+    /// For any thread of low priority.
+    Low,
+}
+
 /// What a step needs of a core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Needs {
-    /// What its worker did before it, once it had its turn.
+    /// What its worker did before it while somebody waited, and for how much of that it was not there itself.
     pub(super) before_ns: u64,
+    pub(super) unseen_ns: u64,
     pub(super) ns: u64,
 }
 
 /// For each of these steps, what it had of a core. Steps share the cores as in a simulation.
-pub(super) fn needs(cores: usize, steps: &[Ran]) -> Vec<Needs> {
-    let before = before(steps);
+pub(super) fn needs(cores: usize, steps: &[Ran], waited: &[Waited]) -> Vec<Needs> {
+    let before = before(steps, waited);
     let with_before: Vec<Ran> = std::iter::zip(steps, &before)
         .map(|(step, before_ns)| Ran { at_ns: step.at_ns - before_ns, ..*step })
         .collect();
-    let had = std::iter::zip(had_ns(cores, &with_before), had_ns(cores, steps));
-    had.map(|(all_ns, ns)| Needs { before_ns: all_ns.saturating_sub(ns), ns }).collect()
+    let (all, own) = (had_ns(cores, &with_before), had_ns(cores, steps));
+    let needs = |at: usize| {
+        let before_ns = all[at].saturating_sub(own[at]);
+        let there_ns = steps[at].at_ns.saturating_sub(steps[at].ready_ns);
+        let unseen = u128::from(before[at].saturating_sub(there_ns)) * u128::from(before_ns);
+        let unseen_ns = (unseen / u128::from(before[at].max(1))) as u64;
+        Needs { before_ns, unseen_ns, ns: own[at] }
+    };
+    (0..steps.len()).map(needs).collect()
 }
 
-/// How long each step waited although none ran on its thread: from the end of the one before it, or from when it was
-/// ready. All threads of a sort that are not known count as one.
-fn before(steps: &[Ran]) -> Vec<u64> {
+/// For how long before each step none ran on its thread although somebody waited there: from the end of the one before it,
+/// or from when there was somebody. All threads of a sort that are not known count as one.
+fn before(steps: &[Ran], waited: &[Waited]) -> Vec<u64> {
     let mut ends: BTreeMap<_, Vec<u64>> = BTreeMap::new();
     for step in steps {
         ends.entry((step.thread, step.is_low)).or_default().push(step.end_ns);
     }
     ends.values_mut().for_each(|ends| ends.sort_unstable());
+    let waits = together(waited);
     let before = |step: &Ran| {
         let ends = &ends[&(step.thread, step.is_low)];
         let last = ends.partition_point(|&end_ns| end_ns <= step.at_ns).checked_sub(1);
-        let since_ns = last.map_or(0, |last| ends[last]).max(step.ready_ns);
-        step.at_ns.saturating_sub(since_ns)
+        let waits = waits.get(&step.queue()).map_or(&[][..], Vec::as_slice);
+        let wait = waits.partition_point(|&(from_ns, _)| from_ns < step.at_ns).checked_sub(1);
+        let there = wait.map(|wait| waits[wait]).filter(|&(_, until_ns)| until_ns >= step.at_ns);
+        let there_ns = there.map_or(step.at_ns, |(from_ns, _)| from_ns);
+        step.at_ns - last.map_or(0, |last| ends[last]).max(there_ns)
     };
     steps.iter().map(before).collect()
+}
+
+/// When there was always somebody who waited, from when to when, in order.
+fn together(waited: &[Waited]) -> BTreeMap<Queue, Vec<(u64, u64)>> {
+    let mut waited: Vec<&Waited> = waited.iter().filter(|one| one.from_ns < one.until_ns).collect();
+    waited.sort_unstable_by_key(|one| one.from_ns);
+    let mut all: BTreeMap<Queue, Vec<(u64, u64)>> = BTreeMap::new();
+    for one in waited {
+        let all = all.entry(one.at).or_default();
+        match all.last_mut() {
+            Some((_, until_ns)) if *until_ns >= one.from_ns => *until_ns = (*until_ns).max(one.until_ns),
+            _ => all.push((one.from_ns, one.until_ns)),
+        }
+    }
+    all
+}
+
+impl Ran {
+    /// Where it waited.
+    const fn queue(&self) -> Queue {
+        match self.thread {
+            _ if self.is_low => Queue::Low,
+            Some(Thread::Worker(number)) => Queue::Worker(Some(number)),
+            Some(Thread::BatchWorker(_)) | None => Queue::Worker(None),
+        }
+    }
+
+    /// How it waited there.
+    pub(super) const fn waited(&self) -> Waited {
+        Waited { at: self.queue(), from_ns: self.ready_ns, until_ns: self.at_ns }
+    }
 }
 
 /// For each of these steps, how long it had a core.
@@ -140,7 +200,7 @@ mod tests {
         let waited = |ready_ns: u64, at_ns: u64, end_ns: u64| Ran { ready_ns, ..ran(at_ns, end_ns, false) };
         let steps =
             [ran(0, 10, false), waited(5, 13, 20), waited(21, 22, 30), waited(30, 30, 35), ran(33, 34, true)];
-        let needs = needs(1, &steps);
+        let needs = needs(1, &steps, &steps.map(|step| step.waited()));
         assert_eq!(needs.iter().map(|needs| needs.before_ns).collect::<Vec<_>>(), [0, 3, 1, 0, 0]);
         assert_eq!(needs[1].ns, 7);
     }

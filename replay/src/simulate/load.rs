@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zerver_engine::{Load, LoadPart, Machine};
+use zerver_engine::{Load, LoadPart, Machine, Why};
 use zerver_trace::{Class, Event, Outcome, Thread, Trace};
 
-use super::cores::{Ran, came_ns, needs};
+use super::cores::{Queue, Ran, Waited, came_ns, needs};
 
 /// What was recorded, as far as a scheduler can see.
 pub(super) struct Recording {
@@ -30,8 +30,12 @@ pub(super) struct Recorded {
     pub(super) is_shed: bool,
     pub(super) is_demoted: bool,
     pub(super) is_stolen: bool,
+    /// Whether it was moved to low priority because a step of its flow overruns often.
+    pub(super) is_slow: bool,
     /// Its steps, in the order of the load's.
     ran: Vec<Ran>,
+    /// How it waited, and where.
+    waited: Vec<Waited>,
 }
 
 /// The requests that a scheduler had to do with on this machine.
@@ -50,12 +54,14 @@ pub(super) fn load(traces: &[Trace], recorded_on: &Machine) -> Recording {
         .collect();
     requests.sort_by_key(|recorded| recorded.load.at_ns);
     let steps: Vec<Ran> = requests.iter().flat_map(|recorded| recorded.ran.iter().copied()).collect();
-    let mut needs = needs(recorded_on.cores, &steps).into_iter();
+    let waited: Vec<Waited> = requests.iter().flat_map(|recorded| recorded.waited.iter().copied()).collect();
+    let mut needs = needs(recorded_on.cores, &steps, &waited).into_iter();
     for part in requests.iter_mut().flat_map(|recorded| &mut recorded.load.parts) {
-        if let LoadPart::Step { before_ns, ns, .. } = part
+        if let LoadPart::Step { before_ns, unseen_ns, ns, own_ns, .. } = part
             && let Some(needs) = needs.next()
         {
-            (*before_ns, *ns) = (needs.before_ns, needs.ns);
+            (*before_ns, *unseen_ns) = (needs.before_ns, needs.unseen_ns);
+            (*ns, *own_ns) = (needs.ns, needs.ns);
         }
     }
     let workers: BTreeSet<Option<u16>> = requests.iter().map(|recorded| recorded.load.worker).collect();
@@ -107,9 +113,11 @@ impl<'n> Numbers<'n> {
 /// None of one that ran no step, unless the scheduler sent it away.
 fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) -> Option<Recorded> {
     let mut parts = Vec::new();
-    let mut ran = Vec::new();
+    let (mut ran, mut waited) = (Vec::new(), Vec::new());
+    let on_clock = |ns: u64| began_ns.saturating_add(ns);
+    let home = Queue::Worker(trace.worker);
     let (mut queue_ns, mut received_ns, mut first_ns, mut end_ns) = (0, None, None, 0_u64);
-    let (mut class, mut is_demoted, mut is_stolen) = (trace.class, false, false);
+    let (mut class, mut is_demoted, mut is_stolen, mut is_slow) = (trace.class, false, false, false);
     let (mut thread, mut there_ns) = (trace.worker.map(Thread::Worker), 0);
     for event in &trace.events {
         let (step, ready_ns, at_ns, cpu_ns) = match *event {
@@ -118,13 +126,17 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
                 continue;
             }
             // A rule gives it a class before the scheduler sees it: that is the trace's own.
-            Event::Moved { to: Class::Batch, from, .. } if from == trace.class => {
-                (class, is_demoted) = (Class::Batch, true);
+            Event::Moved { to: Class::Batch, from, at_ns, ref reason } if from == trace.class => {
+                (class, is_demoted, there_ns) = (Class::Batch, true, at_ns);
+                is_slow = [Why::Full, Why::Late].iter().all(|why| why.as_str() != &**reason);
                 continue;
             }
             Event::Carried { at_ns, to } => {
-                (thread, there_ns) = (Some(to), at_ns);
-                is_stolen |= matches!(to, Thread::Worker(_));
+                thread = Some(to);
+                // All threads of low priority have one queue.
+                if let Thread::Worker(_) = to {
+                    (is_stolen, there_ns) = (true, at_ns);
+                }
                 continue;
             }
             Event::Ran { step, ready_ns, at_ns, cpu_ns, .. } => (step, ready_ns, at_ns, cpu_ns),
@@ -135,21 +147,29 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
             Some(_) if ready_ns > end_ns => parts.push(LoadPart::Wait { ns: ready_ns - end_ns }),
             Some(_) => {}
         }
-        parts.push(LoadPart::Step { step, before_ns: 0, ns: cpu_ns });
+        parts.push(LoadPart::step(step, cpu_ns));
         queue_ns = u64::saturating_add(queue_ns, at_ns.saturating_sub(ready_ns));
         end_ns = end_ns.max(at_ns.saturating_add(cpu_ns));
-        let on_clock = |ns: u64| began_ns.saturating_add(ns);
+        if there_ns > ready_ns {
+            waited.push(Waited { at: home, from_ns: on_clock(ready_ns), until_ns: on_clock(there_ns) });
+        }
         let (ready_ns, at_ns, end_ns) = (on_clock(ready_ns.max(there_ns)), on_clock(at_ns), on_clock(end_ns));
         let is_low = match thread {
             Some(thread) => matches!(thread, Thread::BatchWorker(_)),
             None => has_low && class == Class::Batch,
         };
-        ran.push(Ran { thread, ready_ns, at_ns, end_ns, is_low });
+        let step = Ran { thread, ready_ns, at_ns, end_ns, is_low };
+        waited.push(step.waited());
+        ran.push(step);
     }
     // One that others answered before the scheduler had it has not been received by a flow.
     let is_shed = ran.is_empty() && matches!(trace.outcome, Outcome::Rejected { .. });
     if is_shed {
         (first_ns, end_ns) = (received_ns, trace.duration_ns);
+        let left_ns = if is_demoted { there_ns } else { end_ns };
+        if let Some(from_ns) = received_ns.filter(|_| !(has_low && trace.class == Class::Batch)) {
+            waited.push(Waited { at: home, from_ns: on_clock(from_ns), until_ns: on_clock(left_ns) });
+        }
     }
     let first_ns = first_ns?;
     Some(Recorded {
@@ -169,6 +189,8 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
         is_shed,
         is_demoted,
         is_stolen,
+        is_slow,
         ran,
+        waited,
     })
 }

@@ -7,6 +7,7 @@ use zerver_engine::{Load, Machine, Simulated, simulate};
 use zerver_trace::{Class, Kept, Trace};
 
 use super::load::{Recorded, Recording, load};
+use super::own::disown;
 
 /// What would have become of recorded requests.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -87,7 +88,12 @@ const QUEUED_NS: u64 = 100_000;
 impl Simulation {
     /// Simulates these requests on the machine that they were recorded on, and on another one.
     pub fn of(traces: &[Trace], recorded_on: &Machine, changed: Option<&Machine>) -> Self {
-        let Recording { requests: recorded, left_out, borrowed } = load(traces, recorded_on);
+        let Recording { requests: mut recorded, left_out, borrowed } = load(traces, recorded_on);
+        let mut as_recorded = run(recorded_on, &recorded, true);
+        // Each time there are fewer.
+        while disown(&mut recorded, &as_recorded.slow) {
+            as_recorded = run(recorded_on, &recorded, true);
+        }
         let ones: Vec<One> = recorded
             .iter()
             .map(|r| One {
@@ -98,9 +104,10 @@ impl Simulation {
                 is_stolen: r.is_stolen,
             })
             .collect();
-        let simulated = on(recorded_on, &recorded, true);
+        let simulated = fates(&recorded, &as_recorded);
         // With as many workers, connections are where they were; with another number they are dealt anew.
-        let changed = changed.map(|machine| on(machine, &recorded, machine.workers == recorded_on.workers));
+        let as_dealt = changed.is_some_and(|machine| machine.workers == recorded_on.workers);
+        let changed = changed.map(|machine| fates(&recorded, &run(machine, &recorded, as_dealt)));
         let group = |name: &str, among: &dyn Fn(&Recorded) -> bool| {
             let of = |ones: &[One]| {
                 let among = std::iter::zip(&recorded, ones).filter(|(recorded, _)| among(recorded));
@@ -132,21 +139,24 @@ impl Simulation {
     }
 }
 
-fn on(machine: &Machine, recorded: &[Recorded], as_dealt: bool) -> Vec<One> {
+fn run(machine: &Machine, recorded: &[Recorded], as_dealt: bool) -> Simulated {
     let load = recorded.iter().map(|recorded| {
         let worker = recorded.load.worker.filter(|_| as_dealt);
         Load { worker, ..recorded.load.clone() }
     });
     let load: Vec<_> = load.collect();
-    let Simulated { fates, .. } = simulate(machine, &load);
+    simulate(machine, &load)
+}
+
+fn fates(recorded: &[Recorded], simulated: &Simulated) -> Vec<One> {
     let one = |(recorded, fate): (&Recorded, &zerver_engine::Fate)| One {
-        duration_ns: recorded.around_ns.saturating_add(fate.end_ns.saturating_sub(fate.read_ns)),
+        duration_ns: recorded.around_ns.saturating_add(fate.end_ns.saturating_sub(fate.read_ns).saturating_sub(fate.unseen_ns)),
         queue_ns: fate.queue_ns,
         is_shed: fate.shed.is_some(),
         is_demoted: fate.is_demoted,
         is_stolen: fate.is_stolen,
     };
-    std::iter::zip(recorded, &fates).map(one).collect()
+    std::iter::zip(recorded, &simulated.fates).map(one).collect()
 }
 
 fn figures(ones: Vec<One>) -> Figures {

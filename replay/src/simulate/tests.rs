@@ -50,7 +50,7 @@ fn recording(machine: &Machine, load: &[Load]) -> Vec<Trace> {
 }
 
 fn one(at_ns: u64, class: Class, connection: u32, ns: u64) -> Load {
-    let parts = vec![LoadPart::Step { step: 0, before_ns: 0, ns }];
+    let parts = vec![LoadPart::step(0, ns)];
     Load { at_ns, class, flow: class as u16, connection, worker: None, parts }
 }
 
@@ -165,7 +165,7 @@ fn every_setting_has_its_name() {
 
 #[test]
 fn every_setting_changes_something() {
-    let step = |step, ns| LoadPart::Step { step, before_ns: 0, ns };
+    let step = LoadPart::step;
     let twice = |at_ns, class, ns| Load { parts: vec![step(0, ns), step(1, ns)], ..one(at_ns, class, 0, ns) };
     // More than one worker can do of each class; steps of default overrun.
     let load: Vec<_> = (0..400)

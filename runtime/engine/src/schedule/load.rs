@@ -34,6 +34,13 @@ pub struct Load {
     pub parts: Vec<Part>,
 }
 
+impl Part {
+    /// A step that runs for so long, in nanoseconds of a core.
+    pub const fn step(step: u16, ns: u64) -> Self {
+        Self::Step { step, before_ns: 0, unseen_ns: 0, ns, own_ns: ns }
+    }
+}
+
 /// What a request does, as far as a scheduler can see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
@@ -43,8 +50,12 @@ pub enum Part {
         step: u16,
         /// How long its worker takes to come to it once it has its turn, in nanoseconds of a core. It waits meanwhile.
         before_ns: u64,
+        /// For how much of that it was not there yet: this is no wait of its own.
+        unseen_ns: u64,
         /// How long, in nanoseconds of a core.
         ns: u64,
+        /// For how much of that it is to blame, where it takes longer than its quantum.
+        own_ns: u64,
     },
     /// It waits for effects.
     Wait {
@@ -62,6 +73,8 @@ pub struct Fate {
     pub queue_ns: u64,
     /// When it ended, in nanoseconds on the clock of the load.
     pub end_ns: u64,
+    /// For how long of that time it was not there yet, in nanoseconds.
+    pub unseen_ns: u64,
     /// Why it was sent away, unless it was served.
     pub shed: Option<Why>,
     /// Whether it was moved to a worker of low priority that its class does not run on.
@@ -77,6 +90,8 @@ pub struct Fate {
 pub struct Simulated {
     /// For each request, in the order of the load.
     pub fates: Vec<Fate>,
+    /// The flows that were moved to low priority because a step of theirs overran often.
+    pub slow: Vec<u16>,
     /// How long ordinary workers ran steps, all together, in nanoseconds.
     pub busy_ns: u64,
     /// The same of those of low priority.

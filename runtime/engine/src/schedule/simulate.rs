@@ -246,9 +246,10 @@ impl<'l> Run<'l> {
     fn go_on(&mut self, lane: usize, job: usize) {
         match self.load[job].parts.get(self.jobs[job].part) {
             None => self.end(job, None),
-            Some(Part::Step { before_ns, ns, .. }) => {
+            Some(Part::Step { before_ns, unseen_ns, ns, .. }) => {
                 let fate = &mut self.simulated.fates[job];
-                fate.queue_ns = fate.queue_ns.saturating_add(*before_ns);
+                fate.queue_ns = fate.queue_ns.saturating_add(before_ns.saturating_sub(*unseen_ns));
+                fate.unseen_ns = fate.unseen_ns.saturating_add(*unseen_ns);
                 self.stage.start(lane, job, before_ns.saturating_add(*ns));
             }
             Some(Part::Wait { ns }) => {
@@ -261,7 +262,7 @@ impl<'l> Run<'l> {
     fn step_ended(&mut self, lane: usize, job: usize) {
         let (class, flow, home) = (self.class(job), self.load[job].flow, self.jobs[job].home);
         let mut ran = None;
-        if let Some(Part::Step { step, ns, .. }) = self.load[job].parts.get(self.jobs[job].part).copied() {
+        if let Some(Part::Step { step, ns, own_ns, .. }) = self.load[job].parts.get(self.jobs[job].part).copied() {
             ran = Some(step);
             self.jobs[job].part += 1;
             self.jobs[job].turn_ns = self.jobs[job].turn_ns.saturating_add(ns);
@@ -271,10 +272,11 @@ impl<'l> Run<'l> {
                 self.simulated.low_busy_ns = self.simulated.low_busy_ns.saturating_add(ns);
             } else {
                 self.simulated.busy_ns = self.simulated.busy_ns.saturating_add(ns);
-                if ns > self.machine.settings.class(class).quantum_ns
+                if own_ns > self.machine.settings.class(class).quantum_ns
                     && let Some(until_ns) = self.homes[home].overruns.overran(flow, step, self.now_ns)
                 {
                     self.low_until_ns[usize::from(flow)] = until_ns;
+                    self.simulated.slow.push(flow);
                 }
             }
         }

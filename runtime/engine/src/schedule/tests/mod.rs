@@ -18,7 +18,7 @@ fn machine(workers: usize, low_workers: usize) -> Machine {
 
 /// A request of one step.
 fn one(at_ns: u64, class: Class, flow: u16, ns: u64) -> Load {
-    let parts = vec![Part::Step { step: 0, before_ns: 0, ns }];
+    let parts = vec![Part::step(0, ns)];
     Load { at_ns, class, flow, connection: 0, worker: None, parts }
 }
 
@@ -299,7 +299,7 @@ fn a_wrong_setting_is_named() {
 
 fn loads(most: usize) -> impl Strategy<Value = Vec<Load>> {
     let part = prop_oneof![
-        4 => (0..4u16, 0..30 * MS).prop_map(|(step, ns)| Part::Step { step, before_ns: 0, ns }),
+        4 => (0..4u16, 0..30 * MS).prop_map(|(step, ns)| Part::step(step, ns)),
         1 => (0..20 * MS).prop_map(|ns| Part::Wait { ns }),
     ];
     let load = (0..300 * MS, 0..3usize, 0..5u16, 0..6u32, any::<Option<u16>>(), vec(part, 0..5)).prop_map(
@@ -362,7 +362,7 @@ proptest! {
         class in 1..3usize, step_ns in MS / 10..10 * MS, at_ns in 0..100 * MS, yields in any::<bool>(),
     ) {
         let class = CLASSES[class];
-        let step = |at: u16| Part::Step { step: if yields { 0 } else { at }, before_ns: 0, ns: step_ns };
+        let step = |at: u16| Part::step(if yields { 0 } else { at }, step_ns);
         let long = Load { parts: (0..1000).map(step).collect(), ..one(0, class, 0, 0) };
         let fates = simulate(&machine(1, 0), &[long, one(at_ns, Class::Interactive, 1, MS)]).fates;
         // It ends with the step that runs then; a step that yields ends its turn.
