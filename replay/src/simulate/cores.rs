@@ -63,24 +63,36 @@ pub(super) fn needs(cores: usize, steps: &[Ran], waited: &[Waited]) -> Vec<Needs
 }
 
 /// For how long before each step none ran on its thread although somebody waited there: from the end of the one before it,
-/// or from when there was somebody. All threads of a sort that are not known count as one.
+/// or from when there was somebody.
 fn before(steps: &[Ran], waited: &[Waited]) -> Vec<u64> {
-    let mut ends: BTreeMap<_, Vec<u64>> = BTreeMap::new();
-    for step in steps {
-        ends.entry((step.thread, step.is_low)).or_default().push(step.end_ns);
-    }
-    ends.values_mut().for_each(|ends| ends.sort_unstable());
+    let ends = ends(steps);
     let waits = together(waited);
     let before = |step: &Ran| {
-        let ends = &ends[&(step.thread, step.is_low)];
-        let last = ends.partition_point(|&end_ns| end_ns <= step.at_ns).checked_sub(1);
         let waits = waits.get(&step.queue()).map_or(&[][..], Vec::as_slice);
         let wait = waits.partition_point(|&(from_ns, _)| from_ns < step.at_ns).checked_sub(1);
         let there = wait.map(|wait| waits[wait]).filter(|&(_, until_ns)| until_ns >= step.at_ns);
         let there_ns = there.map_or(step.at_ns, |(from_ns, _)| from_ns);
-        step.at_ns - last.map_or(0, |last| ends[last]).max(there_ns)
+        step.at_ns - last_before(&ends, step, step.at_ns).max(there_ns)
     };
     steps.iter().map(before).collect()
+}
+
+/// When steps ended, on each thread. All threads of a sort that are not known count as one.
+pub(super) type Ends = BTreeMap<(Option<Thread>, bool), Vec<u64>>;
+
+pub(super) fn ends(steps: &[Ran]) -> Ends {
+    let mut ends = Ends::new();
+    for step in steps {
+        ends.entry((step.thread, step.is_low)).or_default().push(step.end_ns);
+    }
+    ends.values_mut().for_each(|ends| ends.sort_unstable());
+    ends
+}
+
+/// When the last one before that time ended on the thread of a step; 0 if none did.
+pub(super) fn last_before(ends: &Ends, step: &Ran, at_ns: u64) -> u64 {
+    let ends = ends.get(&(step.thread, step.is_low)).map_or(&[][..], Vec::as_slice);
+    ends.partition_point(|&end_ns| end_ns <= at_ns).checked_sub(1).map_or(0, |last| ends[last])
 }
 
 /// When there was always somebody who waited, from when to when, in order.

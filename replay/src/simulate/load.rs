@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use zerver_engine::{Load, LoadPart, Machine, Why};
 use zerver_trace::{Class, Event, Outcome, Thread, Trace};
 
-use super::cores::{Queue, Ran, Waited, came_ns, needs};
+use super::cores::{Queue, Ran, Waited, came_ns, ends, last_before, needs};
 
 /// What was recorded, as far as a scheduler can see.
 pub(super) struct Recording {
@@ -32,6 +32,8 @@ pub(super) struct Recorded {
     pub(super) is_stolen: bool,
     /// Whether it was moved to low priority because a step of its flow overruns often.
     pub(super) is_slow: bool,
+    /// From when it could have run to when another worker had it that was idle, if one did.
+    given: Option<(u64, u64)>,
     /// Its steps, in the order of the load's.
     ran: Vec<Ran>,
     /// How it waited, and where.
@@ -64,6 +66,7 @@ pub(super) fn load(traces: &[Trace], recorded_on: &Machine) -> Recording {
             (*ns, *own_ns) = (needs.ns, needs.ns);
         }
     }
+    hand_over(&mut requests, &steps);
     let workers: BTreeSet<Option<u16>> = requests.iter().map(|recorded| recorded.load.worker).collect();
     for worker in workers {
         let there = requests.iter_mut().filter(|recorded| recorded.load.worker == worker);
@@ -77,6 +80,23 @@ pub(super) fn load(traces: &[Trace], recorded_on: &Machine) -> Recording {
     let borrowed = borrow(&mut requests);
     let left_out = traces.len() - requests.len();
     Recording { requests, left_out, borrowed }
+}
+
+/// How long it takes to hand them over: for those that were, from when the worker that took them was free; for the others
+/// what it takes in most cases.
+fn hand_over(requests: &mut [Recorded], steps: &[Ran]) {
+    let ends = ends(steps);
+    let took = |recorded: &Recorded| {
+        let ((ready_ns, there_ns), first) = (recorded.given?, recorded.ran.first()?);
+        Some(there_ns.saturating_sub(last_before(&ends, first, there_ns).max(ready_ns)))
+    };
+    let all: Vec<Option<u64>> = requests.iter().map(took).collect();
+    let mut known: Vec<u64> = all.iter().copied().flatten().collect();
+    let middle = known.len() / 2;
+    let usual_ns = if known.is_empty() { 0 } else { *known.select_nth_unstable(middle).1 };
+    for (recorded, took_ns) in std::iter::zip(requests, all) {
+        recorded.load.handed_ns = took_ns.unwrap_or(usual_ns);
+    }
 }
 
 /// Gives those that were sent away the work of the one of their flow that was served before them, or else of the first
@@ -115,7 +135,7 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
     let mut parts = Vec::new();
     let (mut ran, mut waited) = (Vec::new(), Vec::new());
     let on_clock = |ns: u64| began_ns.saturating_add(ns);
-    let home = Queue::Worker(trace.worker);
+    let (home, mut given) = (Queue::Worker(trace.worker), None);
     let (mut queue_ns, mut received_ns, mut first_ns, mut end_ns) = (0, None, None, 0_u64);
     let (mut class, mut is_demoted, mut is_stolen, mut is_slow) = (trace.class, false, false, false);
     let (mut thread, mut there_ns) = (trace.worker.map(Thread::Worker), 0);
@@ -150,6 +170,9 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
         parts.push(LoadPart::step(step, cpu_ns));
         queue_ns = u64::saturating_add(queue_ns, at_ns.saturating_sub(ready_ns));
         end_ns = end_ns.max(at_ns.saturating_add(cpu_ns));
+        if is_stolen && ran.is_empty() {
+            given = Some((on_clock(ready_ns), on_clock(there_ns)));
+        }
         if there_ns > ready_ns {
             waited.push(Waited { at: home, from_ns: on_clock(ready_ns), until_ns: on_clock(there_ns) });
         }
@@ -179,6 +202,7 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
             flow,
             connection,
             worker: trace.worker,
+            handed_ns: 0,
             parts,
         },
         flow: trace.flow.name.clone(),
@@ -190,6 +214,7 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
         is_demoted,
         is_stolen,
         is_slow,
+        given,
         ran,
         waited,
     })

@@ -51,7 +51,7 @@ fn recording(machine: &Machine, load: &[Load]) -> Vec<Trace> {
 
 fn one(at_ns: u64, class: Class, connection: u32, ns: u64) -> Load {
     let parts = vec![LoadPart::step(0, ns)];
-    Load { at_ns, class, flow: class as u16, connection, worker: None, parts }
+    Load { at_ns, class, flow: class as u16, connection, worker: None, handed_ns: 0, parts }
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub struct Load {
     pub connection: u32,
     /// The worker that has its connection, where that is known, and it is there; others are dealt in turn.
     pub worker: Option<u16>,
+    /// How long it takes until another worker has it that is idle, in nanoseconds.
+    pub handed_ns: u64,
     /// What it does, in order.
     pub parts: Vec<Part>,
 }

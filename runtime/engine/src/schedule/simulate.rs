@@ -28,6 +28,7 @@ pub fn simulate(machine: &Machine, load: &[Load]) -> Simulated {
             match due {
                 Due::Arrives => run.arrive(job),
                 Due::GoesOn => run.enter_again(job, run.jobs[job].home),
+                Due::IsHandedOver { peer } => run.take_over(job, peer),
                 Due::MayBeLate { ticket, is_last } => run.look_after(job, ticket, is_last),
             }
         }
@@ -55,6 +56,10 @@ enum Due {
     Arrives,
     /// Its effects have ended.
     GoesOn,
+    /// Another worker has it.
+    IsHandedOver {
+        peer: usize,
+    },
     /// It waits at low priority: the worker of its connection looks after it.
     MayBeLate {
         ticket: Ticket,
@@ -137,12 +142,20 @@ impl<'l> Run<'l> {
 
     /// An ordinary worker that has nothing to do.
     fn idle_home(&self) -> Option<usize> {
-        (0..self.low()).find(|&home| self.is_idle(home) && self.homes[home].sockets.is_empty())
+        let is_free = |home: &usize| !self.homes[*home].is_claimed && self.homes[*home].sockets.is_empty();
+        (0..self.low()).filter(is_free).find(|&home| self.is_idle(home))
     }
 
-    /// Another worker takes one that has run no step. It goes no further.
+    /// One that has run no step goes to another worker, and no further.
     fn give(&mut self, job: usize, peer: usize) {
         self.simulated.fates[job].is_stolen = true;
+        self.homes[peer].is_claimed = true;
+        let at_ns = self.now_ns.saturating_add(self.load[job].handed_ns);
+        self.agenda.push(Reverse((at_ns, job, Due::IsHandedOver { peer })));
+    }
+
+    fn take_over(&mut self, job: usize, peer: usize) {
+        self.homes[peer].is_claimed = false;
         self.wait(job, peer);
     }
 

@@ -19,7 +19,7 @@ fn machine(workers: usize, low_workers: usize) -> Machine {
 /// A request of one step.
 fn one(at_ns: u64, class: Class, flow: u16, ns: u64) -> Load {
     let parts = vec![Part::step(0, ns)];
-    Load { at_ns, class, flow, connection: 0, worker: None, parts }
+    Load { at_ns, class, flow, connection: 0, worker: None, handed_ns: 0, parts }
 }
 
 fn ready(change: impl FnOnce(&mut Scheduling)) -> Ready {
@@ -309,6 +309,7 @@ fn loads(most: usize) -> impl Strategy<Value = Vec<Load>> {
             flow,
             connection,
             worker: worker.map(|worker| worker % 4),
+            handed_ns: u64::from(worker.unwrap_or(0)) * 100,
             parts,
         },
     );
