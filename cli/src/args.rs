@@ -546,10 +546,11 @@ mod tests {
 
     #[test]
     fn filters_are_checked_while_parsing() {
-        let Command::Ls(ls) =
-            parse("zerver ls --flow todos --status 5xx --failed --slower-than 1.5ms --since 1h30m --worker 1 -n 3")
-                .unwrap()
-                .command
+        let Command::Ls(ls) = parse(
+            "zerver ls --flow todos --status 5xx --failed --slower-than 1.5ms --since 1h30m --worker 1 -n 3",
+        )
+        .unwrap()
+        .command
         else {
             panic!("not ls");
         };
@@ -563,7 +564,9 @@ mod tests {
             limit: Some(3),
         };
         assert_eq!((ls.limit, ls.filter.query(6_000_000_000_000, Some(3))), (3, wanted));
-        for wrong in ["--status 99", "--status 6xx", "--slower-than 10", "--since -5m", "--worker -1", "--limit x"] {
+        for wrong in
+            ["--status 99", "--status 6xx", "--slower-than 10", "--since -5m", "--worker -1", "--limit x"]
+        {
             assert!(parse(&format!("zerver ls {wrong}")).is_err(), "{wrong}");
         }
     }

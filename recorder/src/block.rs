@@ -207,7 +207,15 @@ impl Open {
             self.summaries.extend_from_slice(text.unwrap_or(&[0]));
         }
         format::encode_into(
-            (row.status, row.duration_ns, row.class, row.started_unix_ns, row.outcome.as_str(), failed, row.worker),
+            (
+                row.status,
+                row.duration_ns,
+                row.class,
+                row.started_unix_ns,
+                row.outcome.as_str(),
+                failed,
+                row.worker,
+            ),
             &mut self.summaries,
         );
         Ok(())

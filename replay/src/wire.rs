@@ -192,7 +192,7 @@ mod tests {
     fn another_program_is_not_understood() {
         let hello = |magic, versions| Hello { magic, versions, build: String::new() };
         assert!(hello(MAGIC, (0, 3)).is_understood());
-        assert!(!hello(MAGIC, (2, 3)).is_understood());
+        assert!(!hello(MAGIC, (0, 1)).is_understood() && !hello(MAGIC, (3, 3)).is_understood());
         assert!(!hello(*b"HTTP/1.1", VERSIONS).is_understood());
     }
 }

@@ -183,8 +183,7 @@ impl Place {
     /// Starts a thread of low priority.
     fn low_worker(&self, at: usize) -> io::Result<()> {
         let Some(low) = self.service.schedule.low.clone() else { return Ok(()) };
-        let (name, board) =
-            (format!("zerver-batch-{at}"), self.board(Thread::BatchWorker(number(at))));
+        let (name, board) = (format!("zerver-batch-{at}"), self.board(Thread::BatchWorker(number(at))));
         self.service.schedule.enlist(name.clone(), Arc::clone(&board));
         let (service, crew, own) = (Arc::clone(&self.service), self.crew.clone(), Arc::clone(&board));
         self.crew.watched.add_low(name.clone(), Arc::clone(&board));

@@ -218,6 +218,31 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_that_ran_nothing_while_somebody_waited_was_kept() {
+        let on = |worker, step| Ran { thread: Some(Thread::Worker(worker)), ..step };
+        // On the first worker somebody waits from 10 on, and is sent away; who runs then has come at 18. On the second nobody
+        // waited.
+        let steps = [on(0, ran(0, 10, false)), on(0, ran(18, 20, false)), on(1, ran(18, 20, false))];
+        let at = Queue::Worker(Some(0));
+        let mut waited = steps.map(|step| step.waited()).to_vec();
+        waited.push(Waited { at, from_ns: 5, until_ns: 30 });
+        let needs = needs(2, &steps, &waited);
+        let before: Vec<_> = needs.iter().map(|needs| (needs.before_ns, needs.unseen_ns)).collect();
+        assert_eq!(before, [(0, 0), (8, 8), (0, 0)]);
+        // Any thread of low priority would have taken who waits for one.
+        let low = |number, step| Ran { thread: Some(Thread::BatchWorker(number)), is_low: true, ..step };
+        let waits = |ready_ns, step| Ran { ready_ns, ..step };
+        let steps = [
+            low(0, ran(0, 10, true)),
+            low(0, waits(5, ran(30, 31, true))),
+            low(1, ran(0, 20, true)),
+            low(1, waits(7, ran(25, 26, true))),
+        ];
+        let needs = super::needs(2, &steps, &steps.map(|step| step.waited()));
+        assert_eq!(needs.iter().map(|needs| needs.before_ns).collect::<Vec<_>>(), [0, 20, 0, 5]);
+    }
+
+    #[test]
     fn what_came_while_a_step_ran_is_spread_over_it() {
         let steps = [ran(1_000_000, 2_000_000, false), ran(1_000_000, 2_100_000, true)];
         let read = [900_000, 2_000_010, 2_000_020, 3_000_000];

@@ -150,7 +150,9 @@ fn run(machine: &Machine, recorded: &[Recorded], as_dealt: bool) -> Simulated {
 
 fn fates(recorded: &[Recorded], simulated: &Simulated) -> Vec<One> {
     let one = |(recorded, fate): (&Recorded, &zerver_engine::Fate)| One {
-        duration_ns: recorded.around_ns.saturating_add(fate.end_ns.saturating_sub(fate.read_ns).saturating_sub(fate.unseen_ns)),
+        duration_ns: recorded
+            .around_ns
+            .saturating_add(fate.end_ns.saturating_sub(fate.read_ns).saturating_sub(fate.unseen_ns)),
         queue_ns: fate.queue_ns,
         is_shed: fate.shed.is_some(),
         is_demoted: fate.is_demoted,

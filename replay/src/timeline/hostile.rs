@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use zerver_trace::{
-    Answer, Class, Decision, EffectError, EffectErrorKind, Event, HeldBy, Missing, Outcome, Recorded, Thread, Trace,
+    Answer, Class, Decision, EffectError, EffectErrorKind, Event, HeldBy, Missing, Outcome, Recorded, Thread,
+    Trace,
 };
 
 use super::sample::{flow, plain, sealed, summed, trace};

@@ -275,7 +275,9 @@ impl<'l> Run<'l> {
     fn step_ended(&mut self, lane: usize, job: usize) {
         let (class, flow, home) = (self.class(job), self.load[job].flow, self.jobs[job].home);
         let mut ran = None;
-        if let Some(Part::Step { step, ns, own_ns, .. }) = self.load[job].parts.get(self.jobs[job].part).copied() {
+        if let Some(Part::Step { step, ns, own_ns, .. }) =
+            self.load[job].parts.get(self.jobs[job].part).copied()
+        {
             ran = Some(step);
             self.jobs[job].part += 1;
             self.jobs[job].turn_ns = self.jobs[job].turn_ns.saturating_add(ns);
