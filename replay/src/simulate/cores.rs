@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use zerver_engine::core_rates;
+use zerver_engine::{Takes, core_rates};
 use zerver_trace::Thread;
 
 /// A step that ran, on the clock of the whole recording.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ran {
     /// On which thread, where that is known.
-    pub(super) thread: Option<Thread>,
+    pub(super) on: Option<Thread>,
     /// Since when it could have run there.
     pub(super) ready_ns: u64,
     pub(super) at_ns: u64,
@@ -36,17 +36,8 @@ pub(super) enum Queue {
     Low,
 }
 
-/// What a step needs of a core.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Needs {
-    /// What its worker did before it while somebody waited, and for how much of that it was not there itself.
-    pub(super) before_ns: u64,
-    pub(super) unseen_ns: u64,
-    pub(super) ns: u64,
-}
-
 /// For each of these steps, what it had of a core. Steps share the cores as in a simulation.
-pub(super) fn needs(cores: usize, steps: &[Ran], waited: &[Waited]) -> Vec<Needs> {
+pub(super) fn needs(cores: usize, steps: &[Ran], waited: &[Waited]) -> Vec<Takes> {
     let before = before(steps, waited);
     let with_before: Vec<Ran> = std::iter::zip(steps, &before)
         .map(|(step, before_ns)| Ran { at_ns: step.at_ns - before_ns, ..*step })
@@ -57,7 +48,7 @@ pub(super) fn needs(cores: usize, steps: &[Ran], waited: &[Waited]) -> Vec<Needs
         let there_ns = steps[at].at_ns.saturating_sub(steps[at].ready_ns);
         let unseen = u128::from(before[at].saturating_sub(there_ns)) * u128::from(before_ns);
         let unseen_ns = (unseen / u128::from(before[at].max(1))) as u64;
-        Needs { before_ns, unseen_ns, ns: own[at] }
+        Takes { before_ns, unseen_ns, ns: own[at] }
     };
     (0..steps.len()).map(needs).collect()
 }
@@ -83,7 +74,7 @@ pub(super) type Ends = BTreeMap<(Option<Thread>, bool), Vec<u64>>;
 pub(super) fn ends(steps: &[Ran]) -> Ends {
     let mut ends = Ends::new();
     for step in steps {
-        ends.entry((step.thread, step.is_low)).or_default().push(step.end_ns);
+        ends.entry((step.on, step.is_low)).or_default().push(step.end_ns);
     }
     ends.values_mut().for_each(|ends| ends.sort_unstable());
     ends
@@ -91,7 +82,7 @@ pub(super) fn ends(steps: &[Ran]) -> Ends {
 
 /// When the last one before that time ended on the thread of a step; 0 if none did.
 pub(super) fn last_before(ends: &Ends, step: &Ran, at_ns: u64) -> u64 {
-    let ends = ends.get(&(step.thread, step.is_low)).map_or(&[][..], Vec::as_slice);
+    let ends = ends.get(&(step.on, step.is_low)).map_or(&[][..], Vec::as_slice);
     ends.partition_point(|&end_ns| end_ns <= at_ns).checked_sub(1).map_or(0, |last| ends[last])
 }
 
@@ -113,7 +104,7 @@ fn together(waited: &[Waited]) -> BTreeMap<Queue, Vec<(u64, u64)>> {
 impl Ran {
     /// Where it waited.
     const fn queue(&self) -> Queue {
-        match self.thread {
+        match self.on {
             _ if self.is_low => Queue::Low,
             Some(Thread::Worker(number)) => Queue::Worker(Some(number)),
             Some(Thread::BatchWorker(_)) | None => Queue::Worker(None),
@@ -161,8 +152,8 @@ fn had_ns(cores: usize, steps: &[Ran]) -> Vec<u64> {
 /// that it read right after one had come meanwhile, evenly as far as is known. Where it is not known which worker, it is as
 /// if there were one.
 pub(super) fn came_ns(worker: Option<u16>, read_ns: &[u64], steps: &[Ran]) -> Vec<u64> {
-    let thread = worker.map(Thread::Worker);
-    let mut ran: Vec<&Ran> = steps.iter().filter(|step| !step.is_low && step.thread == thread).collect();
+    let there = worker.map(Thread::Worker);
+    let mut ran: Vec<&Ran> = steps.iter().filter(|step| !step.is_low && step.on == there).collect();
     ran.sort_unstable_by_key(|step| step.end_ns);
     let after = |read_ns: u64| {
         let last = ran.partition_point(|step| step.end_ns <= read_ns).checked_sub(1)?;
@@ -190,7 +181,7 @@ mod tests {
     use super::*;
 
     fn ran(at_ns: u64, end_ns: u64, is_low: bool) -> Ran {
-        Ran { thread: None, ready_ns: at_ns, at_ns, end_ns, is_low }
+        Ran { on: None, ready_ns: at_ns, at_ns, end_ns, is_low }
     }
 
     #[test]
@@ -218,11 +209,11 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_ran_nothing_while_somebody_waited_was_kept() {
-        let on = |worker, step| Ran { thread: Some(Thread::Worker(worker)), ..step };
+    fn one_that_ran_nothing_while_somebody_waited_was_kept() {
+        let of = |worker, step| Ran { on: Some(Thread::Worker(worker)), ..step };
         // On the first worker somebody waits from 10 on, and is sent away; who runs then has come at 18. On the second nobody
         // waited.
-        let steps = [on(0, ran(0, 10, false)), on(0, ran(18, 20, false)), on(1, ran(18, 20, false))];
+        let steps = [of(0, ran(0, 10, false)), of(0, ran(18, 20, false)), of(1, ran(18, 20, false))];
         let at = Queue::Worker(Some(0));
         let mut waited = steps.map(|step| step.waited()).to_vec();
         waited.push(Waited { at, from_ns: 5, until_ns: 30 });
@@ -230,7 +221,7 @@ mod tests {
         let before: Vec<_> = needs.iter().map(|needs| (needs.before_ns, needs.unseen_ns)).collect();
         assert_eq!(before, [(0, 0), (8, 8), (0, 0)]);
         // Any thread of low priority would have taken who waits for one.
-        let low = |number, step| Ran { thread: Some(Thread::BatchWorker(number)), is_low: true, ..step };
+        let low = |number, step| Ran { on: Some(Thread::BatchWorker(number)), is_low: true, ..step };
         let waits = |ready_ns, step| Ran { ready_ns, ..step };
         let steps = [
             low(0, ran(0, 10, true)),

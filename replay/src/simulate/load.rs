@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zerver_engine::{Load, LoadPart, Machine, Why};
+use zerver_engine::{Load, LoadPart, Machine, Takes, Why};
 use zerver_trace::{Class, Event, Outcome, Thread, Trace};
 
 use super::cores::{Queue, Ran, Waited, came_ns, ends, last_before, needs};
+use super::own::usual;
 
 /// What was recorded, as far as a scheduler can see.
 pub(super) struct Recording {
@@ -57,15 +58,17 @@ pub(super) fn load(traces: &[Trace], recorded_on: &Machine) -> Recording {
     requests.sort_by_key(|recorded| recorded.load.at_ns);
     let steps: Vec<Ran> = requests.iter().flat_map(|recorded| recorded.ran.iter().copied()).collect();
     let waited: Vec<Waited> = requests.iter().flat_map(|recorded| recorded.waited.iter().copied()).collect();
-    let mut needs = needs(recorded_on.cores, &steps, &waited).into_iter();
+    let mut needs = std::iter::zip(needs(recorded_on.cores, &steps, &waited), &steps);
     for part in requests.iter_mut().flat_map(|recorded| &mut recorded.load.parts) {
-        if let LoadPart::Step { before_ns, unseen_ns, ns, own_ns, .. } = part
-            && let Some(needs) = needs.next()
+        if let LoadPart::Step { takes, takes_low, own_ns, .. } = part
+            && let Some((needs, ran)) = needs.next()
         {
-            (*before_ns, *unseen_ns) = (needs.before_ns, needs.unseen_ns);
-            (*ns, *own_ns) = (needs.ns, needs.ns);
+            let alone = Takes { ns: needs.ns, ..Takes::default() };
+            (*takes, *takes_low) = if ran.is_low { (alone, needs) } else { (needs, alone) };
+            *own_ns = needs.ns;
         }
     }
+    elsewhere(&mut requests);
     hand_over(&mut requests, &steps);
     let workers: BTreeSet<Option<u16>> = requests.iter().map(|recorded| recorded.load.worker).collect();
     for worker in workers {
@@ -80,6 +83,33 @@ pub(super) fn load(traces: &[Trace], recorded_on: &Machine) -> Recording {
     let borrowed = borrow(&mut requests);
     let left_out = traces.len() - requests.len();
     Recording { requests, left_out, borrowed }
+}
+
+/// What steps that ran at low priority would take on a worker: what they take there in most cases, or less. Low priority
+/// may stand still for whatever else has the cores.
+fn elsewhere(requests: &mut [Recorded]) {
+    let mut took: BTreeMap<(u16, u16), Vec<u64>> = BTreeMap::new();
+    for Recorded { load, ran, .. } in &*requests {
+        let steps = load.parts.iter().filter_map(|part| match part {
+            LoadPart::Step { step, takes, .. } => Some((*step, takes.ns)),
+            LoadPart::Wait { .. } => None,
+        });
+        for ((step, ns), _) in std::iter::zip(steps, ran).filter(|(_, ran)| !ran.is_low) {
+            took.entry((load.flow, step)).or_default().push(ns);
+        }
+    }
+    let usual = usual(took);
+    for Recorded { load, ran, .. } in requests {
+        let steps = load.parts.iter_mut().filter(|part| matches!(part, LoadPart::Step { .. }));
+        for (part, _) in std::iter::zip(steps, ran).filter(|(_, ran)| ran.is_low) {
+            if let LoadPart::Step { step, takes, own_ns, .. } = part
+                && let Some(&usual_ns) = usual.get(&(load.flow, *step))
+            {
+                takes.ns = takes.ns.min(usual_ns);
+                *own_ns = takes.ns;
+            }
+        }
+    }
 }
 
 /// How long it takes to hand them over: for those that were, from when the worker that took them was free; for the others
@@ -138,7 +168,7 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
     let (home, mut given) = (Queue::Worker(trace.worker), None);
     let (mut queue_ns, mut received_ns, mut first_ns, mut end_ns) = (0, None, None, 0_u64);
     let (mut class, mut is_demoted, mut is_stolen, mut is_slow) = (trace.class, false, false, false);
-    let (mut thread, mut there_ns) = (trace.worker.map(Thread::Worker), 0);
+    let (mut on, mut there_ns) = (trace.worker.map(Thread::Worker), 0);
     for event in &trace.events {
         let (step, ready_ns, at_ns, cpu_ns) = match *event {
             Event::Received { at_ns } => {
@@ -152,7 +182,7 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
                 continue;
             }
             Event::Carried { at_ns, to } => {
-                thread = Some(to);
+                on = Some(to);
                 // All threads of low priority have one queue.
                 if let Thread::Worker(_) = to {
                     (is_stolen, there_ns) = (true, at_ns);
@@ -177,11 +207,11 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
             waited.push(Waited { at: home, from_ns: on_clock(ready_ns), until_ns: on_clock(there_ns) });
         }
         let (ready_ns, at_ns, end_ns) = (on_clock(ready_ns.max(there_ns)), on_clock(at_ns), on_clock(end_ns));
-        let is_low = match thread {
-            Some(thread) => matches!(thread, Thread::BatchWorker(_)),
+        let is_low = match on {
+            Some(on) => matches!(on, Thread::BatchWorker(_)),
             None => has_low && class == Class::Batch,
         };
-        let step = Ran { thread, ready_ns, at_ns, end_ns, is_low };
+        let step = Ran { on, ready_ns, at_ns, end_ns, is_low };
         waited.push(step.waited());
         ran.push(step);
     }

@@ -19,16 +19,12 @@ pub(super) fn disown(requests: &mut [Recorded], flows: &[u16]) -> bool {
             continue;
         }
         for part in &load.parts {
-            if let LoadPart::Step { step, ns, .. } = *part {
-                took.entry((load.flow, step)).or_default().push(ns);
+            if let LoadPart::Step { step, takes, .. } = *part {
+                took.entry((load.flow, step)).or_default().push(takes.ns);
             }
         }
     }
-    let usual = took.into_iter().map(|(step, mut took)| {
-        let middle = took.len() / 2;
-        (step, *took.select_nth_unstable(middle).1)
-    });
-    let usual: BTreeMap<_, u64> = usual.collect();
+    let usual = usual(took);
     let mut changes = false;
     for load in requests.iter_mut().map(|recorded| &mut recorded.load) {
         for part in &mut load.parts {
@@ -41,4 +37,13 @@ pub(super) fn disown(requests: &mut [Recorded], flows: &[u16]) -> bool {
         }
     }
     changes
+}
+
+/// What each step takes in most cases: the median.
+pub(super) fn usual(took: BTreeMap<(u16, u16), Vec<u64>>) -> BTreeMap<(u16, u16), u64> {
+    let median = |(step, mut took): ((u16, u16), Vec<u64>)| {
+        let middle = took.len() / 2;
+        (step, *took.select_nth_unstable(middle).1)
+    };
+    took.into_iter().map(median).collect()
 }

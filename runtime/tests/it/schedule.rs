@@ -341,7 +341,8 @@ fn an_idle_worker_runs_requests_of_one_that_has_many() {
     assert_eq!(captures.len(), asked, "each ends once");
     assert!(captures.iter().all(|capture| capture.status == 200));
     // Wherever it ran, the trace says so, and where its connection is.
-    let was_stolen = |capture: &&std::sync::Arc<Capture>| thread(capture) == "zerver-1" && capture.worker == Some(0);
+    let was_stolen =
+        |capture: &&std::sync::Arc<Capture>| thread(capture) == "zerver-1" && capture.worker == Some(0);
     assert_eq!(captures.iter().filter(was_stolen).count() as u64, stolen);
     for capture in &captures {
         assert_eq!(recorded_thread(capture), thread(capture));

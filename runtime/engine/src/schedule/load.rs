@@ -39,7 +39,8 @@ pub struct Load {
 impl Part {
     /// A step that runs for so long, in nanoseconds of a core.
     pub const fn step(step: u16, ns: u64) -> Self {
-        Self::Step { step, before_ns: 0, unseen_ns: 0, ns, own_ns: ns }
+        let takes = Takes { before_ns: 0, unseen_ns: 0, ns };
+        Self::Step { step, takes, takes_low: takes, own_ns: ns }
     }
 }
 
@@ -50,13 +51,11 @@ pub enum Part {
     Step {
         /// Its position in the flow.
         step: u16,
-        /// How long its worker takes to come to it once it has its turn, in nanoseconds of a core. It waits meanwhile.
-        before_ns: u64,
-        /// For how much of that it was not there yet: this is no wait of its own.
-        unseen_ns: u64,
-        /// How long, in nanoseconds of a core.
-        ns: u64,
-        /// For how much of that it is to blame, where it takes longer than its quantum.
+        /// On an ordinary worker.
+        takes: Takes,
+        /// On one of low priority.
+        takes_low: Takes,
+        /// For how much of its time on an ordinary worker it is to blame, where that is longer than its quantum.
         own_ns: u64,
     },
     /// It waits for effects.
@@ -64,6 +63,17 @@ pub enum Part {
         /// How long, in nanoseconds.
         ns: u64,
     },
+}
+
+/// How long a step takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Takes {
+    /// Until its worker comes to it, once it has its turn, in nanoseconds of a core. It waits meanwhile.
+    pub before_ns: u64,
+    /// For how much of that it was not there yet: this is no wait of its own.
+    pub unseen_ns: u64,
+    /// Then, in nanoseconds of a core.
+    pub ns: u64,
 }
 
 /// What became of a request.

@@ -7,7 +7,7 @@ use std::collections::BinaryHeap;
 use zerver_trace::Class;
 
 use super::home::Home;
-use super::load::{Fate, Load, Machine, Part, Simulated};
+use super::load::{Fate, Load, Machine, Part, Simulated, Takes};
 use super::stage::Stage;
 use super::{Refused, Ticket, Why};
 
@@ -259,11 +259,13 @@ impl<'l> Run<'l> {
     fn go_on(&mut self, lane: usize, job: usize) {
         match self.load[job].parts.get(self.jobs[job].part) {
             None => self.end(job, None),
-            Some(Part::Step { before_ns, unseen_ns, ns, .. }) => {
+            Some(Part::Step { takes, takes_low, .. }) => {
+                let is_low = self.jobs[job].home == self.low();
+                let Takes { before_ns, unseen_ns, ns } = if is_low { *takes_low } else { *takes };
                 let fate = &mut self.simulated.fates[job];
-                fate.queue_ns = fate.queue_ns.saturating_add(before_ns.saturating_sub(*unseen_ns));
-                fate.unseen_ns = fate.unseen_ns.saturating_add(*unseen_ns);
-                self.stage.start(lane, job, before_ns.saturating_add(*ns));
+                fate.queue_ns = fate.queue_ns.saturating_add(before_ns.saturating_sub(unseen_ns));
+                fate.unseen_ns = fate.unseen_ns.saturating_add(unseen_ns);
+                self.stage.start(lane, job, before_ns.saturating_add(ns));
             }
             Some(Part::Wait { ns }) => {
                 self.jobs[job].part += 1;
@@ -275,9 +277,9 @@ impl<'l> Run<'l> {
     fn step_ended(&mut self, lane: usize, job: usize) {
         let (class, flow, home) = (self.class(job), self.load[job].flow, self.jobs[job].home);
         let mut ran = None;
-        if let Some(Part::Step { step, ns, own_ns, .. }) =
-            self.load[job].parts.get(self.jobs[job].part).copied()
-        {
+        let part = self.load[job].parts.get(self.jobs[job].part).copied();
+        if let Some(Part::Step { step, takes, takes_low, own_ns }) = part {
+            let ns = if home == self.low() { takes_low.ns } else { takes.ns };
             ran = Some(step);
             self.jobs[job].part += 1;
             self.jobs[job].turn_ns = self.jobs[job].turn_ns.saturating_add(ns);

@@ -333,7 +333,7 @@ fn machines() -> impl Strategy<Value = Machine> {
 
 fn work_ns(load: &Load) -> u64 {
     let ns = |part: &Part| match part {
-        Part::Step { ns, .. } | Part::Wait { ns } => *ns,
+        Part::Step { takes: Takes { ns, .. }, .. } | Part::Wait { ns } => *ns,
     };
     load.parts.iter().map(ns).sum()
 }
@@ -349,7 +349,7 @@ proptest! {
             if fate.shed.is_none() {
                 prop_assert!(fate.end_ns >= load.at_ns + fate.queue_ns + work_ns(load), "{fate:?} {load:?}");
                 let steps = load.parts.iter().filter_map(|part| match part {
-                    Part::Step { ns, .. } => Some(*ns),
+                    Part::Step { takes, .. } => Some(takes.ns),
                     Part::Wait { .. } => None,
                 });
                 ran_ns += steps.sum::<u64>();
