@@ -134,6 +134,27 @@ fn what_it_takes_to_hand_over_is_reproduced() {
 }
 
 #[test]
+fn what_stood_still_at_low_priority_does_not_on_a_worker() {
+    let one = |at: u64| {
+        let mut trace =
+            on(0, request("a", Class::Default, at * 200 * MS, 0, if at == 7 { 90 * MS } else { MS }));
+        if at == 7 {
+            let (from, to, reason) = (Class::Default, Class::Batch, "waited too long".into());
+            trace.events.insert(1, Event::Moved { at_ns: US, from, to, reason });
+            trace.events.insert(2, Event::Carried { at_ns: US, to: Thread::BatchWorker(0) });
+        }
+        trace
+    };
+    let traces: Vec<_> = (0..50).map(one).collect();
+    let simulation = Simulation::of(&traces, &machine(), Some(&Machine { low_workers: 0, ..machine() }));
+    let changed = simulation.all.changed.unwrap();
+    assert_eq!(
+        (simulation.all.recorded.duration.p99_ns, changed.duration.p99_ns),
+        (90 * MS + 2 * US, MS + 2 * US)
+    );
+}
+
+#[test]
 fn overruns_that_nobody_counted_move_nothing() {
     // By the clock each third overruns; whose doing that was, the service knew.
     let took = |at: u64| if at.is_multiple_of(3) { 15 * MS } else { MS };
