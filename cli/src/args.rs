@@ -215,6 +215,9 @@ pub(crate) struct Filter {
     /// Only what began in the last 5m, 2h, 1d
     #[arg(long, value_name = "DURATION")]
     pub(crate) since: Option<Span>,
+    /// Only what came on connections of this worker: 0, 1, ..
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) worker: Option<u16>,
 }
 
 impl Filter {
@@ -226,6 +229,7 @@ impl Filter {
             failed: self.failed,
             slower_than_ns: self.slower_than.map(|span| span.ns),
             since_unix_ns: self.since.map(|span| now_unix_ns.saturating_sub(span.ns)),
+            worker: self.worker,
             limit,
         }
     }
@@ -542,10 +546,11 @@ mod tests {
 
     #[test]
     fn filters_are_checked_while_parsing() {
-        let Command::Ls(ls) =
-            parse("zerver ls --flow todos --status 5xx --failed --slower-than 1.5ms --since 1h30m -n 3")
-                .unwrap()
-                .command
+        let Command::Ls(ls) = parse(
+            "zerver ls --flow todos --status 5xx --failed --slower-than 1.5ms --since 1h30m --worker 1 -n 3",
+        )
+        .unwrap()
+        .command
         else {
             panic!("not ls");
         };
@@ -555,10 +560,13 @@ mod tests {
             failed: true,
             slower_than_ns: Some(1_500_000),
             since_unix_ns: Some(600_000_000_000),
+            worker: Some(1),
             limit: Some(3),
         };
         assert_eq!((ls.limit, ls.filter.query(6_000_000_000_000, Some(3))), (3, wanted));
-        for wrong in ["--status 99", "--status 6xx", "--slower-than 10", "--since -5m", "--limit x"] {
+        for wrong in
+            ["--status 99", "--status 6xx", "--slower-than 10", "--since -5m", "--worker -1", "--limit x"]
+        {
             assert!(parse(&format!("zerver ls {wrong}")).is_err(), "{wrong}");
         }
     }

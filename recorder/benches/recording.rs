@@ -166,6 +166,7 @@ fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture> {
         events,
         events_dropped: 0,
         asked: false,
+        worker: Some(0),
     })
 }
 

@@ -193,6 +193,7 @@ impl Open {
             outcome: trace.outcome.clone(),
             events: trace.events.iter().map(|event| event.clone().map(|value| self.known(&value))).collect(),
             events_dropped: trace.events_dropped,
+            worker: trace.worker,
         };
         let mut len = 0;
         row.renumber(|piece| {

@@ -108,6 +108,7 @@ impl Describer {
             outcome: capture.outcome.clone(),
             events: parts.events(events, slots),
             events_dropped: capture.events_dropped.saturating_add(dropped),
+            worker: capture.worker,
         }
     }
 

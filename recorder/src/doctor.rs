@@ -13,7 +13,7 @@ use zerver_trace::Trace;
 
 use crate::block::Body;
 use crate::extent::{self, Extent};
-use crate::format::{self, FormatError, Kind, MAX_RAW, SCHEMA};
+use crate::format::{self, FormatError, Kind, MAX_RAW};
 use crate::import::import_locked;
 use crate::place::{self, Holder, Lock};
 use crate::reader::{Counts, ReadError, Reader, View};
@@ -124,7 +124,7 @@ pub fn examine(dir: &Path) -> Report {
 }
 
 fn inspect(view: &View, report: &mut Report) -> Result<(), ReadError> {
-    report.schema = Some(SCHEMA);
+    report.schema = extent::schema(&view.snapshot)?;
     let Extent { first, next, recorded, not_kept, overflowed, .. } = view.extent;
     report.counts = Counts { recorded, not_kept, overflowed };
     report.blocks = next.saturating_sub(first);

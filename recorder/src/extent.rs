@@ -37,6 +37,11 @@ impl Extent {
     }
 }
 
+/// The schema of what was put into the store last.
+pub(crate) fn schema(snapshot: &Snapshot) -> Result<Option<u16>, StoreError> {
+    Ok(snapshot.get(Table::Meta, EXTENT)?.map(|record| format::schema(&record)))
+}
+
 /// What to put into the store for the flows of a build.
 pub(crate) fn catalog_record(
     build: &str,

@@ -24,10 +24,12 @@ use bincode::{Decode, Encode};
 use thiserror::Error;
 use xxhash_rust::xxh3::Xxh3;
 
-/// The schema that this build writes.
-pub(crate) const SCHEMA: u16 = 1;
-/// The oldest schema that this build reads.
-const OLDEST: u16 = 1;
+/// The schema that this build writes. Since 2 a trace says which worker it was on, and blocks have shapes.
+pub(crate) const SCHEMA: u16 = 2;
+/// The oldest schema of a store that this build reads,
+const OLDEST: u16 = 2;
+/// and that of a portable file.
+const OLDEST_PORTABLE: u16 = 1;
 
 /// The longest body of a record, once decompressed, in bytes.
 pub(crate) const MAX_RAW: usize = 8 << 20;
@@ -78,10 +80,12 @@ pub enum FormatError {
         found: u16,
     },
     /// A release too old wrote it.
-    #[error("schema {found} is older than {OLDEST}, the oldest which this build reads; use an older zerver")]
+    #[error("schema {found} is older than {oldest}, the oldest which this build reads; use an older zerver")]
     Older {
         /// Its schema.
         found: u16,
+        /// The oldest that is read.
+        oldest: u16,
     },
     /// It ends too early.
     #[error("it ends after {len} bytes, too early")]
@@ -107,11 +111,11 @@ pub enum FormatError {
 }
 
 /// Whether this build reads a schema.
-fn readable(found: u16) -> Result<(), FormatError> {
+fn readable(found: u16, oldest: u16) -> Result<(), FormatError> {
     match found {
-        OLDEST..=SCHEMA => Ok(()),
         _ if found > SCHEMA => Err(FormatError::Newer { found }),
-        _ => Err(FormatError::Older { found }),
+        _ if found < oldest => Err(FormatError::Older { found, oldest }),
+        _ => Ok(()),
     }
 }
 
@@ -132,7 +136,7 @@ pub(crate) fn check_file_header(head: &[u8]) -> Result<(), FormatError> {
     let Some(schema) = head.get(16..).and_then(|rest| rest.first_chunk()) else {
         return Err(FormatError::Truncated { len: head.len() });
     };
-    readable(u16::from_le_bytes(*schema))?;
+    readable(u16::from_le_bytes(*schema), OLDEST)?;
     match head.get(18..HEADER_LEN) {
         None => Err(FormatError::Truncated { len: head.len() }),
         Some(rest) if rest.iter().any(|&byte| byte != 0) => Err(FormatError::Checksum),
@@ -224,7 +228,8 @@ fn envelope(bytes: &[u8]) -> Result<Envelope, FormatError> {
         return Err(FormatError::Truncated { len: bytes.len() });
     };
     let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-    readable(u16::from_le_bytes([head[4], head[5]]))?;
+    let oldest = if head[6] == Kind::Portable as u8 { OLDEST_PORTABLE } else { OLDEST };
+    readable(u16::from_le_bytes([head[4], head[5]]), oldest)?;
     let envelope = Envelope {
         kind: head[6],
         flags: head[7],
@@ -274,6 +279,16 @@ pub(crate) fn open_record(kind: Kind, key: u64, bytes: &[u8]) -> Result<Cow<'_, 
         return Err(odd());
     }
     Ok(Cow::Owned(if plain.is_empty() { rest } else { [plain, &rest].concat() }))
+}
+
+/// The schema of a record that was opened.
+pub(crate) fn schema(record: &[u8]) -> u16 {
+    record.get(4..).and_then(|rest| rest.first_chunk()).map_or(SCHEMA, |schema| u16::from_le_bytes(*schema))
+}
+
+/// What a trace of an older schema would be in this one, which ends with its worker: not known.
+pub(crate) fn as_now(schema: u16, trace: &[u8]) -> Cow<'_, [u8]> {
+    if schema >= 2 { Cow::Borrowed(trace) } else { Cow::Owned([trace, &encode(None::<u16>)].concat()) }
 }
 
 /// The whole records of one kind that lie anywhere in some bytes: their keys and where they are.
@@ -435,6 +450,6 @@ mod tests {
             check_file_header(&header)
         };
         assert_eq!(with(SCHEMA + 1), Err(FormatError::Newer { found: SCHEMA + 1 }));
-        assert_eq!(with(0), Err(FormatError::Older { found: 0 }));
+        assert_eq!(with(0), Err(FormatError::Older { found: 0, oldest: OLDEST }));
     }
 }

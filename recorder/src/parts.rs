@@ -160,6 +160,7 @@ impl Parts {
             }
             Event::Held { call, at_ns, by } => Event::Held { call: *call, at_ns: *at_ns, by: *by },
             Event::Begun { call, at_ns } => Event::Begun { call: *call, at_ns: *at_ns },
+            Event::Carried { at_ns, to } => Event::Carried { at_ns: *at_ns, to: *to },
         }
     }
 

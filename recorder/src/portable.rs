@@ -27,7 +27,8 @@ pub fn write(trace: &Trace) -> Result<Vec<u8>, FormatError> {
 /// # Errors
 /// When the bytes are not one whole portable file of a schema that this build reads.
 pub fn read(bytes: &[u8]) -> Result<Trace, FormatError> {
-    format::decode(&format::open_record(Kind::Portable, 0, bytes)?)
+    let body = format::open_record(Kind::Portable, 0, bytes)?;
+    format::decode(&format::as_now(format::schema(bytes), &body))
 }
 
 /// Whether some bytes begin as a portable file does.
@@ -55,7 +56,8 @@ pub(crate) fn each_value(trace: &mut Trace, mut f: impl FnMut(&mut Recorded)) {
             | Event::Answered { .. }
             | Event::Moved { .. }
             | Event::Held { .. }
-            | Event::Begun { .. } => {}
+            | Event::Begun { .. }
+            | Event::Carried { .. } => {}
         }
     }
 }

@@ -41,6 +41,7 @@ pub(crate) struct Row {
     pub(crate) outcome: Outcome,
     pub(crate) events: Vec<Event<Piece>>,
     pub(crate) events_dropped: u32,
+    pub(crate) worker: Option<u16>,
 }
 
 /// Where the pieces of a row are read from.
@@ -82,6 +83,7 @@ pub(crate) struct Glance {
     pub(crate) status: u16,
     pub(crate) outcome: &'static str,
     pub(crate) failed: bool,
+    pub(crate) worker: Option<u16>,
 }
 
 impl Row {
@@ -97,6 +99,7 @@ impl Row {
             status: self.status,
             outcome: self.outcome.as_str(),
             failed: self.outcome.is_failure() || self.status >= 500,
+            worker: self.worker,
         }
     }
 
@@ -185,7 +188,8 @@ impl Row {
                 | Event::Answered { at_ns, .. }
                 | Event::Moved { at_ns, .. }
                 | Event::Held { at_ns, .. }
-                | Event::Begun { at_ns, .. } => to.time(at_ns),
+                | Event::Begun { at_ns, .. }
+                | Event::Carried { at_ns, .. } => to.time(at_ns),
                 Event::Yielded { .. } => {}
             }
         }
@@ -254,6 +258,7 @@ impl Row {
             outcome: self.outcome,
             events,
             events_dropped: self.events_dropped,
+            worker: self.worker,
         })
     }
 }
@@ -346,6 +351,7 @@ fn value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::Answered { .. }
         | Event::Moved { .. }
         | Event::Held { .. }
-        | Event::Begun { .. } => None,
+        | Event::Begun { .. }
+        | Event::Carried { .. } => None,
     }
 }

@@ -83,6 +83,7 @@ pub(crate) fn trace(n: u64) -> Trace {
             Event::Ran { step: 3, ready_ns: 20, at_ns: 30, cpu_ns: 40, decision: Decision::Done },
         ],
         events_dropped: 0,
+        worker: Some((n % 2) as u16),
     }
 }
 
@@ -149,5 +150,6 @@ pub(crate) fn capture(n: u64) -> Capture {
         ],
         events_dropped: 0,
         asked: false,
+        worker: Some((n % 2) as u16),
     }
 }

@@ -13,8 +13,8 @@ const TEXTS: usize = 6 << 20;
 /// With so many a block is full.
 const FULL_TEXTS: usize = 4 << 20;
 
-/// What the summaries of one sort have in common: the flow, the method, and how it ended.
-type Sort = (u32, Piece, u16, Class, &'static str, bool);
+/// What the summaries of one sort have in common: the flow, the method, how it ended, and the worker.
+type Sort = (u32, Piece, u16, Class, &'static str, bool, Option<u16>);
 
 /// Summaries that are being written. They are laid out as two numbers (sort and path), the id and the times of each,
 /// which are not compressed; then what each number stands for, where it is new; then the time from which they count, and
@@ -32,13 +32,13 @@ pub(crate) struct Summaries {
 impl Summaries {
     /// Adds one for a row: with the name of its flow, and with what its method and its path encode to.
     pub(crate) fn push(&mut self, row: &Glance, base_ms: u64, flow: &str, method: &[u8], path: &[u8]) {
-        let Glance { status, class, outcome, failed, .. } = *row;
-        let sort = (row.flow, row.method, status, class, outcome, failed);
+        let Glance { status, class, outcome, failed, worker, .. } = *row;
+        let sort = (row.flow, row.method, status, class, outcome, failed, worker);
         let (own, shared) = (&mut self.own, &mut self.shared);
         if put(sort, &mut self.sorts, own) {
             format::encode_into(flow, shared);
             shared.extend_from_slice(method);
-            format::encode_into((status, class, outcome, failed), shared);
+            format::encode_into((status, class, outcome, failed, worker), shared);
         }
         if put(row.path, &mut self.paths, own) {
             shared.extend_from_slice(path);
@@ -84,7 +84,7 @@ fn put<T: PartialEq>(thing: T, known: &mut Vec<T>, out: &mut Vec<u8>) -> bool {
 
 /// The summaries of a block in their order.
 pub(crate) fn read(key: u64, record: &[u8]) -> Result<Vec<Summary>, FormatError> {
-    type Told = (String, String, u16, Class, String, bool);
+    type Told = (String, String, u16, Class, String, bool, Option<u16>);
     let raw = format::open_record(Kind::Summaries, key, record)?;
     let odd = || FormatError::Malformed("the summaries do not fill their record".to_owned());
     let (rest, at) = raw.split_last_chunk().ok_or_else(odd)?;
@@ -96,7 +96,7 @@ pub(crate) fn read(key: u64, record: &[u8]) -> Result<Vec<Summary>, FormatError>
     while !own.is_empty() {
         let sort = take(&mut sorts, &mut own, &mut shared)?;
         let path = take(&mut paths, &mut own, &mut shared)?;
-        let ((flow, method, status, class, outcome, failed), path) = (&sorts[sort], &paths[path]);
+        let ((flow, method, status, class, outcome, failed, worker), path) = (&sorts[sort], &paths[path]);
         let taken =
             [flow, method, outcome, path].map(String::len).iter().sum::<usize>() + size_of::<Summary>();
         left = left.checked_sub(taken).ok_or(FormatError::TooLarge)?;
@@ -112,6 +112,7 @@ pub(crate) fn read(key: u64, record: &[u8]) -> Result<Vec<Summary>, FormatError>
             class: *class,
             outcome: outcome.clone(),
             failed: *failed,
+            worker: *worker,
         });
     }
     if shared.is_empty() { Ok(summaries) } else { Err(odd()) }

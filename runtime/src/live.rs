@@ -24,6 +24,8 @@ pub(crate) struct Live {
     unix_ns: u64,
     seed: u64,
     asked: bool,
+    /// The worker of its connection.
+    worker: Option<u16>,
     /// The flow, if one takes it.
     flow: Option<Arc<Flow>>,
     /// None once its job has ended, and before it has begun. Apart, for it is large, and a request moves.
@@ -44,6 +46,7 @@ impl Live {
             id: worker.ids.next(wall.ordered_ns),
             seed: worker.ids.seed(),
             asked: worker.service.is_asked(&mut request),
+            worker: worker.board.worker(),
             unix_ns: wall.unix_ns,
             flow: None,
             job: None,
@@ -98,6 +101,13 @@ impl Live {
         self.job.as_deref_mut().map(|job| (job, &mut self.watch))
     }
 
+    /// This thread has taken it, which is not that of its connection.
+    pub(crate) fn carried(&mut self, board: &Board) {
+        if let (Some(to), Some((job, watch))) = (board.thread(), self.job()) {
+            job.carried(watch.now_ns(), to);
+        }
+    }
+
     /// It runs on this thread from now on.
     pub(crate) fn enter(&mut self, board: &Arc<Board>) {
         self.leave();
@@ -114,6 +124,7 @@ impl Live {
             base_ns: self.base_ns,
             seed: self.seed,
             asked: self.asked,
+            worker: self.worker,
         });
         self.place = Some((Arc::clone(board), place));
     }
@@ -168,6 +179,7 @@ impl Live {
             events,
             events_dropped,
             asked: self.asked,
+            worker: self.worker,
         });
         match &response {
             Some(response) => sink.accept_answered(capture, &|| Arc::new(Answered::new(response))),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{Barrier, oneshot};
+use zerver_trace::Thread;
 
 use crate::accept::Acceptor;
 use crate::schedule::{self, Board, Idle, Kind, Low, Peers, Seat, Tuning, Watched};
@@ -152,7 +153,7 @@ impl Place {
     /// Starts a worker, which takes connections from then on.
     fn worker(&self, at: usize) -> io::Result<()> {
         let (outbox, inbox) = tokio::sync::mpsc::unbounded_channel();
-        let (name, board) = (format!("zerver-{at}"), self.board());
+        let (name, board) = (format!("zerver-{at}"), self.board(Thread::Worker(number(at))));
         self.service.schedule.enlist(name.clone(), Arc::clone(&board));
         let seat = Seat { name: name.clone(), board: Arc::clone(&board), outbox };
         let (slept, idle) = (Arc::new(AtomicBool::new(true)), Arc::new(Idle::default()));
@@ -181,14 +182,14 @@ impl Place {
         Ok(())
     }
 
-    fn board(&self) -> Arc<Board> {
-        Arc::new(Board::new(&self.service.schedule.flows))
+    fn board(&self, thread: Thread) -> Arc<Board> {
+        Arc::new(Board::new(thread, &self.service.schedule.flows))
     }
 
     /// Starts a thread of low priority.
     fn low_worker(&self, at: usize) -> io::Result<()> {
         let Some(low) = self.service.schedule.low.clone() else { return Ok(()) };
-        let (name, board) = (format!("zerver-batch-{at}"), self.board());
+        let (name, board) = (format!("zerver-batch-{at}"), self.board(Thread::BatchWorker(number(at))));
         self.service.schedule.enlist(name.clone(), Arc::clone(&board));
         let (service, crew, own) = (Arc::clone(&self.service), self.crew.clone(), Arc::clone(&board));
         self.crew.watched.add_low(name.clone(), Arc::clone(&board));
@@ -262,6 +263,11 @@ impl Place {
         self.threads.all.lock().unwrap_or_else(PoisonError::into_inner).push((thread, board));
         is_ready.recv().unwrap_or_else(|_| Err(io::Error::other("it ended at once")))
     }
+}
+
+/// A thread's number, as traces have it.
+fn number(at: usize) -> u16 {
+    u16::try_from(at).unwrap_or(u16::MAX)
 }
 
 /// Says that a thread has ended, however it does.

@@ -128,6 +128,7 @@ fn request(n: u64) -> Summary {
         started_unix_ns: (REQUESTS - n) * 1_000_000,
         outcome: "done".into(),
         failed: n % 5 == 4,
+        worker: Some(0),
     }
 }
 
@@ -195,6 +196,7 @@ fn many_steps(id: u128, extra_ns: u64) -> Trace {
         outcome: Outcome::Done,
         events,
         events_dropped: 0,
+        worker: Some(0),
     }
 }
 

@@ -190,6 +190,7 @@ fn trace(n: u64) -> Trace {
             decision: Decision::Done,
         }],
         events_dropped: 0,
+        worker: Some(0),
     }
 }
 

@@ -66,6 +66,8 @@ pub(super) struct Request<'a> {
     started_at: String,
     outcome: &'a str,
     failed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker: Option<u16>,
 }
 
 impl<'a> Request<'a> {
@@ -81,6 +83,7 @@ impl<'a> Request<'a> {
             started_at: rfc3339(summary.started_unix_ns),
             outcome: &summary.outcome,
             failed: summary.failed,
+            worker: summary.worker,
         }
     }
 }

@@ -33,6 +33,14 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
         output
             .warn(&format!("{} requests could not be read, and are left out", requests.len() - traces.len()));
     }
+    let most = traces.iter().filter_map(|trace| trace.worker).max().map_or(0, usize::from);
+    if most >= recorded_on.workers {
+        output.warn(&format!(
+            "connections were on worker {most}, so there were more workers than {}: say --recorded workers={}",
+            recorded_on.workers,
+            most + 1
+        ));
+    }
     let simulation = Simulation::of(&traces, &recorded_on, other.as_ref());
     if output.is_json {
         let reproduced = simulation.reproduced();

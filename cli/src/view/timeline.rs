@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use anstream::adapter::strip_str;
-use zerver_replay::{Move, Timeline, Verdict, Write};
+use zerver_replay::{Carry, Move, Timeline, Verdict, Write};
 use zerver_trace::text::clean;
-use zerver_trace::{Kept, Trace};
+use zerver_trace::{Kept, Thread, Trace};
 
 use super::rows::rows;
 use super::{count, exchange, filler, fit, fold, paint, style, value, width};
@@ -33,6 +33,7 @@ pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verd
     let unit = Unit::of(trace.duration_ns);
     let mut out = head(trace, look);
     out += &field("class", &moves(timeline, look));
+    out += &field("carried", &carries(timeline));
     out += &rows(trace, timeline, unit, look);
     out += &io(timeline, unit, look);
     out += &total(timeline, unit, look);
@@ -101,6 +102,9 @@ fn head(trace: &Trace, look: Look) -> String {
         rest.push((style::PLAIN, clean(&trace.flow.name).into_owned()));
     }
     rest.push((style::FAINT, trace.class.as_str().to_owned()));
+    if let Some(worker) = trace.worker {
+        rest.push((style::FAINT, Thread::Worker(worker).to_string()));
+    }
     let mut after = 0;
     let mut words = String::new();
     for (style, text) in rest {
@@ -120,6 +124,12 @@ fn moves(timeline: &Timeline, look: Look) -> Vec<String> {
         if look.is_verbose { text } else { fit(&text, look.columns.saturating_sub(FIELD)) }
     };
     timeline.moves.iter().map(line).collect()
+}
+
+/// Where it went on elsewhere than on the worker of its connection.
+fn carries(timeline: &Timeline) -> Vec<String> {
+    let line = |carry: &Carry| format!("to {} at {}", carry.to, duration::show(carry.at_ns));
+    timeline.carries.iter().map(line).collect()
 }
 
 fn io(timeline: &Timeline, unit: Unit, look: Look) -> String {

@@ -8,18 +8,21 @@ use std::sync::Arc;
 use zerver_recorder::{Options, Reader, Recorder, portable};
 use zerver_trace::{
     Answer, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Name, Outcome, Query, Recorded,
-    Trace,
+    Thread, Trace,
 };
 
 use crate::options;
 use crate::sample::{self, Told, datum, headers};
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/golden/v1")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/golden/v2")
 }
 
 fn captures() -> Vec<zerver_trace::Capture> {
     let mut all: Vec<_> = (0..130).map(sample::capture).collect();
+    all[10].events.insert(1, Event::Carried { at_ns: 15, to: Thread::Worker(0) });
+    all[11].worker = None;
+    all[11].events.insert(1, Event::Carried { at_ns: 15, to: Thread::BatchWorker(700) });
     all[3].outcome = Outcome::Panicked { step: 2, message: "index out of bounds".to_owned() };
     all[4].outcome = Outcome::Failed(FailureInfo {
         kind: FailureKind::NotFound,
@@ -95,7 +98,7 @@ fn told(reader: &Reader) -> Vec<(Trace, Vec<Recorded>)> {
 }
 
 #[test]
-fn what_schema_1_wrote_can_be_read() {
+fn what_schema_2_wrote_can_be_read() {
     if std::env::var_os("ZERVER_WRITE_GOLDEN").is_some() {
         assert!(!folder().exists(), "golden files are never changed");
         write(&folder());

@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use zerver_recorder::{FindError, Options, Policy, Reader, Recorder, Tail, portable};
-use zerver_trace::{Capture, Class, Event, Find, HeldBy, Kept, Name, Outcome, Query, Recorded, TraceSource};
+use zerver_trace::{
+    Capture, Class, Event, Find, HeldBy, Kept, Name, Outcome, Query, Recorded, Thread, TraceSource,
+};
 
 use crate::{options, sample};
 
@@ -79,6 +81,31 @@ fn a_change_of_class_is_read_back() {
     record(dir.path(), [capture]);
     let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
     assert_eq!(trace.events.last(), Some(&moved("queue full".to_owned())));
+}
+
+#[test]
+fn where_a_request_was_is_read_back() {
+    fn carried<V>() -> [Event<V>; 2] {
+        [Thread::Worker(3), Thread::BatchWorker(u16::MAX)].map(|to| Event::Carried { at_ns: 7, to })
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let of = |n, worker| {
+        let mut capture = Capture { worker, ..sample::capture(n) };
+        capture.events.extend(carried());
+        capture
+    };
+    let workers = [Some(0), None, Some(u16::MAX)];
+    record(dir.path(), (0..).zip(workers).map(|(n, worker)| of(n, worker)));
+    let reader = Reader::open(dir.path()).unwrap();
+    for (n, worker) in (0..).zip(workers) {
+        let trace = reader.load(sample::id(n)).unwrap().unwrap();
+        assert_eq!((trace.worker, trace.summary().worker), (worker, worker));
+        assert_eq!(trace.events[trace.events.len() - 2..], carried());
+        assert_eq!(portable::read(&portable::write(&trace).unwrap()).unwrap(), trace);
+    }
+    let of = |worker| reader.list(&Query { worker: Some(worker), ..Query::default() }).unwrap();
+    assert_eq!(of(u16::MAX).iter().map(|summary| summary.id).collect::<Vec<_>>(), [sample::id(2)]);
+    assert_eq!((of(0).len(), of(1).len()), (1, 0));
 }
 
 #[test]

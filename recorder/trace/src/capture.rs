@@ -64,6 +64,8 @@ pub struct Capture {
     pub events_dropped: u32,
     /// Whether the request asked to be recorded, and may.
     pub asked: bool,
+    /// The worker of its connection; none where that is not known.
+    pub worker: Option<u16>,
 }
 
 /// Where captures go. Must neither block nor fail.

@@ -102,6 +102,33 @@ pub enum Event<V> {
         /// When.
         at_ns: u64,
     },
+    /// It goes on elsewhere than on the worker of its connection: on another one, which was idle, or at low priority.
+    Carried {
+        /// When that thread took it.
+        at_ns: u64,
+        /// Where it is from then on.
+        to: Thread,
+    },
+}
+
+/// A thread on which requests run. Each sort has numbers of its own, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Thread {
+    /// A worker, which has connections.
+    Worker(u16),
+    /// A thread of low priority.
+    BatchWorker(u16),
+}
+
+/// As people call it: `worker 1`, `batch worker 0`.
+impl fmt::Display for Thread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Worker(number) => write!(f, "worker {number}"),
+            Self::BatchWorker(number) => write!(f, "batch worker {number}"),
+        }
+    }
 }
 
 impl<V> Event<V> {
@@ -121,6 +148,7 @@ impl<V> Event<V> {
             Self::Moved { at_ns, from, to, reason } => Event::Moved { at_ns, from, to, reason },
             Self::Held { call, at_ns, by } => Event::Held { call, at_ns, by },
             Self::Begun { call, at_ns } => Event::Begun { call, at_ns },
+            Self::Carried { at_ns, to } => Event::Carried { at_ns, to },
         }
     }
 }

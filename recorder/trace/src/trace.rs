@@ -129,6 +129,8 @@ pub struct Trace {
     pub events: Vec<Event<Recorded>>,
     /// How many events were left out because there were too many.
     pub events_dropped: u32,
+    /// The worker of its connection; none where that is not known.
+    pub worker: Option<u16>,
 }
 
 /// A body in a trace.
@@ -232,6 +234,8 @@ pub struct Summary {
     pub outcome: String,
     /// Whether it counts as failed: a status of 500 and above, or an outcome other than done.
     pub failed: bool,
+    /// The worker of its connection; none where that is not known.
+    pub worker: Option<u16>,
 }
 
 impl Trace {
@@ -248,6 +252,7 @@ impl Trace {
             started_unix_ns: self.started_unix_ns,
             outcome: self.outcome.as_str().to_owned(),
             failed: self.outcome.is_failure() || self.status >= 500,
+            worker: self.worker,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Diffs of hand-built traces: what they blame, and that no pair of traces can break them.
 
 use proptest::prelude::*;
-use zerver_trace::{Answer, Decision, EffectError, EffectErrorKind, Event, Header, Recorded, Trace};
+use zerver_trace::{Answer, Decision, EffectError, EffectErrorKind, Event, Header, Recorded, Thread, Trace};
 
 use super::*;
 use crate::Json;
@@ -103,6 +103,14 @@ fn what_an_effect_was_held_for_is_a_part_of_its_own() {
     -25 retry "lookup_user" retries of http GET idp.example.com/verify
     lookup_user: effect wait  600000 -> 700000
     "#);
+}
+
+#[test]
+fn another_worker_is_no_difference() {
+    let (a, mut b) = (report(250), report(250));
+    b.worker = Some(7);
+    b.events.insert(1, Event::Carried { at_ns: 1, to: Thread::Worker(0) });
+    assert_eq!(show(&a, &b), show(&a, &a));
 }
 
 #[test]

@@ -92,9 +92,10 @@ impl Replay<'_> {
     }
 
     fn are_same_events(&self, now: &[Event<Datum>], trace: &Trace) -> bool {
-        // Which class it had, and what it had to wait for, is no decision of a step.
+        // Which class it had, where it ran, and what it had to wait for, is no decision of a step.
         let is_outside = |event: &Event<_>| {
-            matches!(event, Event::Moved { .. } | Event::Held { .. } | Event::Begun { .. })
+            use Event::{Begun, Carried, Held, Moved};
+            matches!(event, Moved { .. } | Carried { .. } | Held { .. } | Begun { .. })
         };
         let mut then = trace.events.iter().filter(|event| !is_outside(event));
         now.iter().all(|now| then.next().is_some_and(|then| self.is_same_event(now, then)))

@@ -93,8 +93,8 @@ impl Facts {
         let mut answers = 0;
         for event in events {
             match event {
-                // Which class it had is no decision of a step.
-                Event::Received { .. } | Event::Moved { .. } => {}
+                // Which class it had and where it ran is no decision of a step.
+                Event::Received { .. } | Event::Moved { .. } | Event::Carried { .. } => {}
                 Event::Ran { step, ready_ns, at_ns, cpu_ns, decision } => {
                     let info = flow.steps.get(usize::from(*step));
                     let earlier = runs.iter().filter(|run| run.step == *step).count();

@@ -1,12 +1,17 @@
 //! How long a step would have taken with a core of its own. What was recorded is time of a clock: a thread of low priority
 //! stands still in it while others take all cores.
 
-use zerver_engine::core_rates;
+use std::collections::BTreeMap;
+
+use zerver_engine::{Takes, core_rates};
+use zerver_trace::Thread;
 
 /// A step that ran, on the clock of the whole recording.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ran {
-    /// Since when it could have run.
+    /// On which thread, where that is known.
+    pub(super) on: Option<Thread>,
+    /// Since when it could have run there.
     pub(super) ready_ns: u64,
     pub(super) at_ns: u64,
     pub(super) end_ns: u64,
@@ -14,40 +19,102 @@ pub(super) struct Ran {
     pub(super) is_low: bool,
 }
 
-/// What a step needs of a core.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Needs {
-    /// What its worker did before it, once it had its turn.
-    pub(super) before_ns: u64,
-    pub(super) ns: u64,
+/// Somebody who waited for a turn, on the clock of the whole recording.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waited {
+    pub(super) at: Queue,
+    pub(super) from_ns: u64,
+    pub(super) until_ns: u64,
+}
+
+/// Where one waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Queue {
+    /// On a worker; on any, where it is not known on which.
+    Worker(Option<u16>),
+    /// For any thread of low priority.
+    Low,
 }
 
 /// For each of these steps, what it had of a core. Steps share the cores as in a simulation.
-pub(super) fn needs(cores: usize, steps: &[Ran]) -> Vec<Needs> {
-    let before = before(steps);
+pub(super) fn needs(cores: usize, steps: &[Ran], waited: &[Waited]) -> Vec<Takes> {
+    let before = before(steps, waited);
     let with_before: Vec<Ran> = std::iter::zip(steps, &before)
         .map(|(step, before_ns)| Ran { at_ns: step.at_ns - before_ns, ..*step })
         .collect();
-    let had = std::iter::zip(had_ns(cores, &with_before), had_ns(cores, steps));
-    had.map(|(all_ns, ns)| Needs { before_ns: all_ns.saturating_sub(ns), ns }).collect()
+    let (all, own) = (had_ns(cores, &with_before), had_ns(cores, steps));
+    let needs = |at: usize| {
+        let before_ns = all[at].saturating_sub(own[at]);
+        let there_ns = steps[at].at_ns.saturating_sub(steps[at].ready_ns);
+        let unseen = u128::from(before[at].saturating_sub(there_ns)) * u128::from(before_ns);
+        let unseen_ns = (unseen / u128::from(before[at].max(1))) as u64;
+        Takes { before_ns, unseen_ns, ns: own[at] }
+    };
+    (0..steps.len()).map(needs).collect()
 }
 
-/// How long each step waited although none of its sort ran: from the end of the one before it, or from when it was ready.
-fn before(steps: &[Ran]) -> Vec<u64> {
-    let ends = |is_low: bool| {
-        let mut ends: Vec<u64> =
-            steps.iter().filter(|step| step.is_low == is_low).map(|step| step.end_ns).collect();
-        ends.sort_unstable();
-        ends
-    };
-    let ends = [ends(false), ends(true)];
+/// For how long before each step none ran on its thread although somebody waited there: from the end of the one before it,
+/// or from when there was somebody.
+fn before(steps: &[Ran], waited: &[Waited]) -> Vec<u64> {
+    let ends = ends(steps);
+    let waits = together(waited);
     let before = |step: &Ran| {
-        let ends = &ends[usize::from(step.is_low)];
-        let last = ends.partition_point(|&end_ns| end_ns <= step.at_ns).checked_sub(1);
-        let since_ns = last.map_or(0, |last| ends[last]).max(step.ready_ns);
-        step.at_ns.saturating_sub(since_ns)
+        let waits = waits.get(&step.queue()).map_or(&[][..], Vec::as_slice);
+        let wait = waits.partition_point(|&(from_ns, _)| from_ns < step.at_ns).checked_sub(1);
+        let there = wait.map(|wait| waits[wait]).filter(|&(_, until_ns)| until_ns >= step.at_ns);
+        let there_ns = there.map_or(step.at_ns, |(from_ns, _)| from_ns);
+        step.at_ns - last_before(&ends, step, step.at_ns).max(there_ns)
     };
     steps.iter().map(before).collect()
+}
+
+/// When steps ended, on each thread. All threads of a sort that are not known count as one.
+pub(super) type Ends = BTreeMap<(Option<Thread>, bool), Vec<u64>>;
+
+pub(super) fn ends(steps: &[Ran]) -> Ends {
+    let mut ends = Ends::new();
+    for step in steps {
+        ends.entry((step.on, step.is_low)).or_default().push(step.end_ns);
+    }
+    ends.values_mut().for_each(|ends| ends.sort_unstable());
+    ends
+}
+
+/// When the last one before that time ended on the thread of a step; 0 if none did.
+pub(super) fn last_before(ends: &Ends, step: &Ran, at_ns: u64) -> u64 {
+    let ends = ends.get(&(step.on, step.is_low)).map_or(&[][..], Vec::as_slice);
+    ends.partition_point(|&end_ns| end_ns <= at_ns).checked_sub(1).map_or(0, |last| ends[last])
+}
+
+/// When there was always somebody who waited, from when to when, in order.
+fn together(waited: &[Waited]) -> BTreeMap<Queue, Vec<(u64, u64)>> {
+    let mut waited: Vec<&Waited> = waited.iter().filter(|one| one.from_ns < one.until_ns).collect();
+    waited.sort_unstable_by_key(|one| one.from_ns);
+    let mut all: BTreeMap<Queue, Vec<(u64, u64)>> = BTreeMap::new();
+    for one in waited {
+        let all = all.entry(one.at).or_default();
+        match all.last_mut() {
+            Some((_, until_ns)) if *until_ns >= one.from_ns => *until_ns = (*until_ns).max(one.until_ns),
+            _ => all.push((one.from_ns, one.until_ns)),
+        }
+    }
+    all
+}
+
+impl Ran {
+    /// Where it waited.
+    const fn queue(&self) -> Queue {
+        match self.on {
+            _ if self.is_low => Queue::Low,
+            Some(Thread::Worker(number)) => Queue::Worker(Some(number)),
+            Some(Thread::BatchWorker(_)) | None => Queue::Worker(None),
+        }
+    }
+
+    /// How it waited there.
+    pub(super) const fn waited(&self) -> Waited {
+        Waited { at: self.queue(), from_ns: self.ready_ns, until_ns: self.at_ns }
+    }
 }
 
 /// For each of these steps, how long it had a core.
@@ -81,10 +148,12 @@ fn had_ns(cores: usize, steps: &[Ran]) -> Vec<u64> {
     all
 }
 
-/// When requests were there that were read at these times, in order. A worker that runs a step reads nothing: those that it
-/// read right after one had come meanwhile, evenly as far as is known.
-pub(super) fn came_ns(read_ns: &[u64], steps: &[Ran]) -> Vec<u64> {
-    let mut ran: Vec<&Ran> = steps.iter().filter(|step| !step.is_low).collect();
+/// When requests were there that this worker read at these times, in order. A worker that runs a step reads nothing: those
+/// that it read right after one had come meanwhile, evenly as far as is known. Where it is not known which worker, it is as
+/// if there were one.
+pub(super) fn came_ns(worker: Option<u16>, read_ns: &[u64], steps: &[Ran]) -> Vec<u64> {
+    let there = worker.map(Thread::Worker);
+    let mut ran: Vec<&Ran> = steps.iter().filter(|step| !step.is_low && step.on == there).collect();
     ran.sort_unstable_by_key(|step| step.end_ns);
     let after = |read_ns: u64| {
         let last = ran.partition_point(|step| step.end_ns <= read_ns).checked_sub(1)?;
@@ -112,7 +181,7 @@ mod tests {
     use super::*;
 
     fn ran(at_ns: u64, end_ns: u64, is_low: bool) -> Ran {
-        Ran { ready_ns: at_ns, at_ns, end_ns, is_low }
+        Ran { on: None, ready_ns: at_ns, at_ns, end_ns, is_low }
     }
 
     #[test]
@@ -134,15 +203,40 @@ mod tests {
         let waited = |ready_ns: u64, at_ns: u64, end_ns: u64| Ran { ready_ns, ..ran(at_ns, end_ns, false) };
         let steps =
             [ran(0, 10, false), waited(5, 13, 20), waited(21, 22, 30), waited(30, 30, 35), ran(33, 34, true)];
-        let needs = needs(1, &steps);
+        let needs = needs(1, &steps, &steps.map(|step| step.waited()));
         assert_eq!(needs.iter().map(|needs| needs.before_ns).collect::<Vec<_>>(), [0, 3, 1, 0, 0]);
         assert_eq!(needs[1].ns, 7);
+    }
+
+    #[test]
+    fn one_that_ran_nothing_while_somebody_waited_was_kept() {
+        let of = |worker, step| Ran { on: Some(Thread::Worker(worker)), ..step };
+        // On the first worker somebody waits from 10 on, and is sent away; who runs then has come at 18. On the second nobody
+        // waited.
+        let steps = [of(0, ran(0, 10, false)), of(0, ran(18, 20, false)), of(1, ran(18, 20, false))];
+        let at = Queue::Worker(Some(0));
+        let mut waited = steps.map(|step| step.waited()).to_vec();
+        waited.push(Waited { at, from_ns: 5, until_ns: 30 });
+        let needs = needs(2, &steps, &waited);
+        let before: Vec<_> = needs.iter().map(|needs| (needs.before_ns, needs.unseen_ns)).collect();
+        assert_eq!(before, [(0, 0), (8, 8), (0, 0)]);
+        // Any thread of low priority would have taken who waits for one.
+        let low = |number, step| Ran { on: Some(Thread::BatchWorker(number)), is_low: true, ..step };
+        let waits = |ready_ns, step| Ran { ready_ns, ..step };
+        let steps = [
+            low(0, ran(0, 10, true)),
+            low(0, waits(5, ran(30, 31, true))),
+            low(1, ran(0, 20, true)),
+            low(1, waits(7, ran(25, 26, true))),
+        ];
+        let needs = super::needs(2, &steps, &steps.map(|step| step.waited()));
+        assert_eq!(needs.iter().map(|needs| needs.before_ns).collect::<Vec<_>>(), [0, 20, 0, 5]);
     }
 
     #[test]
     fn what_came_while_a_step_ran_is_spread_over_it() {
         let steps = [ran(1_000_000, 2_000_000, false), ran(1_000_000, 2_100_000, true)];
         let read = [900_000, 2_000_010, 2_000_020, 3_000_000];
-        assert_eq!(came_ns(&read, &steps), [900_000, 1_250_000, 1_750_000, 3_000_000]);
+        assert_eq!(came_ns(None, &read, &steps), [900_000, 1_250_000, 1_750_000, 3_000_000]);
     }
 }

@@ -1,11 +1,12 @@
 //! From traces to a load: when each request could first run, on which connection it came, and what it did then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use zerver_engine::{Load, LoadPart, Machine};
-use zerver_trace::{Class, Event, Outcome, Trace};
+use zerver_engine::{Load, LoadPart, Machine, Takes, Why};
+use zerver_trace::{Class, Event, Outcome, Thread, Trace};
 
-use super::cores::{Ran, came_ns, needs};
+use super::cores::{Queue, Ran, Waited, came_ns, ends, last_before, needs};
+use super::own::usual;
 
 /// What was recorded, as far as a scheduler can see.
 pub(super) struct Recording {
@@ -29,8 +30,15 @@ pub(super) struct Recorded {
     pub(super) around_ns: u64,
     pub(super) is_shed: bool,
     pub(super) is_demoted: bool,
+    pub(super) is_stolen: bool,
+    /// Whether it was moved to low priority because a step of its flow overruns often.
+    pub(super) is_slow: bool,
+    /// From when it could have run to when another worker had it that was idle, if one did.
+    given: Option<(u64, u64)>,
     /// Its steps, in the order of the load's.
     ran: Vec<Ran>,
+    /// How it waited, and where.
+    waited: Vec<Waited>,
 }
 
 /// The requests that a scheduler had to do with on this machine.
@@ -49,22 +57,76 @@ pub(super) fn load(traces: &[Trace], recorded_on: &Machine) -> Recording {
         .collect();
     requests.sort_by_key(|recorded| recorded.load.at_ns);
     let steps: Vec<Ran> = requests.iter().flat_map(|recorded| recorded.ran.iter().copied()).collect();
-    let mut needs = needs(recorded_on.cores, &steps).into_iter();
+    let waited: Vec<Waited> = requests.iter().flat_map(|recorded| recorded.waited.iter().copied()).collect();
+    let mut needs = std::iter::zip(needs(recorded_on.cores, &steps, &waited), &steps);
     for part in requests.iter_mut().flat_map(|recorded| &mut recorded.load.parts) {
-        if let LoadPart::Step { before_ns, ns, .. } = part
-            && let Some(needs) = needs.next()
+        if let LoadPart::Step { takes, takes_low, own_ns, .. } = part
+            && let Some((needs, ran)) = needs.next()
         {
-            (*before_ns, *ns) = (needs.before_ns, needs.ns);
+            let alone = Takes { ns: needs.ns, ..Takes::default() };
+            (*takes, *takes_low) = if ran.is_low { (alone, needs) } else { (needs, alone) };
+            *own_ns = needs.ns;
         }
     }
-    let read: Vec<u64> = requests.iter().map(|recorded| recorded.load.at_ns).collect();
-    for (recorded, came_ns) in std::iter::zip(&mut requests, came_ns(&read, &steps)) {
-        recorded.load.at_ns = came_ns;
+    elsewhere(&mut requests);
+    hand_over(&mut requests, &steps);
+    let workers: BTreeSet<Option<u16>> = requests.iter().map(|recorded| recorded.load.worker).collect();
+    for worker in workers {
+        let there = requests.iter_mut().filter(|recorded| recorded.load.worker == worker);
+        let mut there: Vec<&mut Recorded> = there.collect();
+        let read: Vec<u64> = there.iter().map(|recorded| recorded.load.at_ns).collect();
+        for (recorded, came_ns) in std::iter::zip(&mut there, came_ns(worker, &read, &steps)) {
+            recorded.load.at_ns = came_ns;
+        }
     }
     requests.sort_by_key(|recorded| recorded.load.at_ns);
     let borrowed = borrow(&mut requests);
     let left_out = traces.len() - requests.len();
     Recording { requests, left_out, borrowed }
+}
+
+/// What steps that ran at low priority would take on a worker: what they take there in most cases, or less. Low priority
+/// may stand still for whatever else has the cores.
+fn elsewhere(requests: &mut [Recorded]) {
+    let mut took: BTreeMap<(u16, u16), Vec<u64>> = BTreeMap::new();
+    for Recorded { load, ran, .. } in &*requests {
+        let steps = load.parts.iter().filter_map(|part| match part {
+            LoadPart::Step { step, takes, .. } => Some((*step, takes.ns)),
+            LoadPart::Wait { .. } => None,
+        });
+        for ((step, ns), _) in std::iter::zip(steps, ran).filter(|(_, ran)| !ran.is_low) {
+            took.entry((load.flow, step)).or_default().push(ns);
+        }
+    }
+    let usual = usual(took);
+    for Recorded { load, ran, .. } in requests {
+        let steps = load.parts.iter_mut().filter(|part| matches!(part, LoadPart::Step { .. }));
+        for (part, _) in std::iter::zip(steps, ran).filter(|(_, ran)| ran.is_low) {
+            if let LoadPart::Step { step, takes, own_ns, .. } = part
+                && let Some(&usual_ns) = usual.get(&(load.flow, *step))
+            {
+                takes.ns = takes.ns.min(usual_ns);
+                *own_ns = takes.ns;
+            }
+        }
+    }
+}
+
+/// How long it takes to hand them over: for those that were, from when the worker that took them was free; for the others
+/// what it takes in most cases.
+fn hand_over(requests: &mut [Recorded], steps: &[Ran]) {
+    let ends = ends(steps);
+    let took = |recorded: &Recorded| {
+        let ((ready_ns, there_ns), first) = (recorded.given?, recorded.ran.first()?);
+        Some(there_ns.saturating_sub(last_before(&ends, first, there_ns).max(ready_ns)))
+    };
+    let all: Vec<Option<u64>> = requests.iter().map(took).collect();
+    let mut known: Vec<u64> = all.iter().copied().flatten().collect();
+    let middle = known.len() / 2;
+    let usual_ns = if known.is_empty() { 0 } else { *known.select_nth_unstable(middle).1 };
+    for (recorded, took_ns) in std::iter::zip(requests, all) {
+        recorded.load.handed_ns = took_ns.unwrap_or(usual_ns);
+    }
 }
 
 /// Gives those that were sent away the work of the one of their flow that was served before them, or else of the first
@@ -101,9 +163,12 @@ impl<'n> Numbers<'n> {
 /// None of one that ran no step, unless the scheduler sent it away.
 fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) -> Option<Recorded> {
     let mut parts = Vec::new();
-    let mut ran = Vec::new();
+    let (mut ran, mut waited) = (Vec::new(), Vec::new());
+    let on_clock = |ns: u64| began_ns.saturating_add(ns);
+    let (home, mut given) = (Queue::Worker(trace.worker), None);
     let (mut queue_ns, mut received_ns, mut first_ns, mut end_ns) = (0, None, None, 0_u64);
-    let (mut class, mut is_demoted) = (trace.class, false);
+    let (mut class, mut is_demoted, mut is_stolen, mut is_slow) = (trace.class, false, false, false);
+    let (mut on, mut there_ns) = (trace.worker.map(Thread::Worker), 0);
     for event in &trace.events {
         let (step, ready_ns, at_ns, cpu_ns) = match *event {
             Event::Received { at_ns } => {
@@ -111,8 +176,17 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
                 continue;
             }
             // A rule gives it a class before the scheduler sees it: that is the trace's own.
-            Event::Moved { to: Class::Batch, from, .. } if from == trace.class => {
-                (class, is_demoted) = (Class::Batch, true);
+            Event::Moved { to: Class::Batch, from, at_ns, ref reason } if from == trace.class => {
+                (class, is_demoted, there_ns) = (Class::Batch, true, at_ns);
+                is_slow = [Why::Full, Why::Late].iter().all(|why| why.as_str() != &**reason);
+                continue;
+            }
+            Event::Carried { at_ns, to } => {
+                on = Some(to);
+                // All threads of low priority have one queue.
+                if let Thread::Worker(_) = to {
+                    (is_stolen, there_ns) = (true, at_ns);
+                }
                 continue;
             }
             Event::Ran { step, ready_ns, at_ns, cpu_ns, .. } => (step, ready_ns, at_ns, cpu_ns),
@@ -123,21 +197,44 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
             Some(_) if ready_ns > end_ns => parts.push(LoadPart::Wait { ns: ready_ns - end_ns }),
             Some(_) => {}
         }
-        parts.push(LoadPart::Step { step, before_ns: 0, ns: cpu_ns });
+        parts.push(LoadPart::step(step, cpu_ns));
         queue_ns = u64::saturating_add(queue_ns, at_ns.saturating_sub(ready_ns));
         end_ns = end_ns.max(at_ns.saturating_add(cpu_ns));
-        let on_clock = |ns: u64| began_ns.saturating_add(ns);
-        let (ready_ns, at_ns, end_ns) = (on_clock(ready_ns), on_clock(at_ns), on_clock(end_ns));
-        ran.push(Ran { ready_ns, at_ns, end_ns, is_low: has_low && class == Class::Batch });
+        if is_stolen && ran.is_empty() {
+            given = Some((on_clock(ready_ns), on_clock(there_ns)));
+        }
+        if there_ns > ready_ns {
+            waited.push(Waited { at: home, from_ns: on_clock(ready_ns), until_ns: on_clock(there_ns) });
+        }
+        let (ready_ns, at_ns, end_ns) = (on_clock(ready_ns.max(there_ns)), on_clock(at_ns), on_clock(end_ns));
+        let is_low = match on {
+            Some(on) => matches!(on, Thread::BatchWorker(_)),
+            None => has_low && class == Class::Batch,
+        };
+        let step = Ran { on, ready_ns, at_ns, end_ns, is_low };
+        waited.push(step.waited());
+        ran.push(step);
     }
     // One that others answered before the scheduler had it has not been received by a flow.
     let is_shed = ran.is_empty() && matches!(trace.outcome, Outcome::Rejected { .. });
     if is_shed {
         (first_ns, end_ns) = (received_ns, trace.duration_ns);
+        let left_ns = if is_demoted { there_ns } else { end_ns };
+        if let Some(from_ns) = received_ns.filter(|_| !(has_low && trace.class == Class::Batch)) {
+            waited.push(Waited { at: home, from_ns: on_clock(from_ns), until_ns: on_clock(left_ns) });
+        }
     }
     let first_ns = first_ns?;
     Some(Recorded {
-        load: Load { at_ns: began_ns.saturating_add(first_ns), class: trace.class, flow, connection, parts },
+        load: Load {
+            at_ns: began_ns.saturating_add(first_ns),
+            class: trace.class,
+            flow,
+            connection,
+            worker: trace.worker,
+            handed_ns: 0,
+            parts,
+        },
         flow: trace.flow.name.clone(),
         class: trace.class,
         duration_ns: trace.duration_ns,
@@ -145,6 +242,10 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
         around_ns: first_ns.saturating_add(trace.duration_ns.saturating_sub(end_ns)),
         is_shed,
         is_demoted,
+        is_stolen,
+        is_slow,
+        given,
         ran,
+        waited,
     })
 }

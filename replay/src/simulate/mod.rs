@@ -2,11 +2,13 @@
 //! recorded arrivals, the time of each step, and the time of each wait for effects.
 //!
 //! A recording is simulated twice: as it was recorded, which says how far the simulation is to be trusted, and with what
-//! is changed. `load` reads traces, `cores` says how long steps would have taken alone, `setting` names what can be changed,
+//! is changed. `load` reads traces, `cores` says how long steps would have taken alone and `own` what of
+//! that is their doing, `setting` names what can be changed,
 //! `report` counts, `reproduced` judges.
 
 mod cores;
 mod load;
+mod own;
 mod report;
 mod reproduced;
 mod setting;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use zerver_engine::{Machine, Simulated, simulate};
+use zerver_engine::{Load, Machine, Simulated, simulate};
 use zerver_trace::{Class, Kept, Trace};
 
 use super::load::{Recorded, Recording, load};
+use super::own::disown;
 
 /// What would have become of recorded requests.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -54,7 +55,7 @@ pub struct Figures {
     pub queue: Quantiles,
     /// Had to wait for 0.1 ms or longer, all their waits together.
     pub queued: usize,
-    /// Run by another worker than that of their connection. Recordings do not tell.
+    /// Run by another worker than that of their connection.
     pub stolen: usize,
     /// Sent away.
     pub shed: usize,
@@ -87,7 +88,12 @@ const QUEUED_NS: u64 = 100_000;
 impl Simulation {
     /// Simulates these requests on the machine that they were recorded on, and on another one.
     pub fn of(traces: &[Trace], recorded_on: &Machine, changed: Option<&Machine>) -> Self {
-        let Recording { requests: recorded, left_out, borrowed } = load(traces, recorded_on);
+        let Recording { requests: mut recorded, left_out, borrowed } = load(traces, recorded_on);
+        let mut as_recorded = run(recorded_on, &recorded, true);
+        // Each time there are fewer.
+        while disown(&mut recorded, &as_recorded.slow) {
+            as_recorded = run(recorded_on, &recorded, true);
+        }
         let ones: Vec<One> = recorded
             .iter()
             .map(|r| One {
@@ -95,11 +101,13 @@ impl Simulation {
                 queue_ns: r.queue_ns,
                 is_shed: r.is_shed,
                 is_demoted: r.is_demoted,
-                is_stolen: false,
+                is_stolen: r.is_stolen,
             })
             .collect();
-        let simulated = on(recorded_on, &recorded);
-        let changed = changed.map(|machine| on(machine, &recorded));
+        let simulated = fates(&recorded, &as_recorded);
+        // With as many workers, connections are where they were; with another number they are dealt anew.
+        let as_dealt = changed.is_some_and(|machine| machine.workers == recorded_on.workers);
+        let changed = changed.map(|machine| fates(&recorded, &run(machine, &recorded, as_dealt)));
         let group = |name: &str, among: &dyn Fn(&Recorded) -> bool| {
             let of = |ones: &[One]| {
                 let among = std::iter::zip(&recorded, ones).filter(|(recorded, _)| among(recorded));
@@ -131,17 +139,26 @@ impl Simulation {
     }
 }
 
-fn on(machine: &Machine, recorded: &[Recorded]) -> Vec<One> {
-    let load: Vec<_> = recorded.iter().map(|recorded| recorded.load.clone()).collect();
-    let Simulated { fates, .. } = simulate(machine, &load);
+fn run(machine: &Machine, recorded: &[Recorded], as_dealt: bool) -> Simulated {
+    let load = recorded.iter().map(|recorded| {
+        let worker = recorded.load.worker.filter(|_| as_dealt);
+        Load { worker, ..recorded.load.clone() }
+    });
+    let load: Vec<_> = load.collect();
+    simulate(machine, &load)
+}
+
+fn fates(recorded: &[Recorded], simulated: &Simulated) -> Vec<One> {
     let one = |(recorded, fate): (&Recorded, &zerver_engine::Fate)| One {
-        duration_ns: recorded.around_ns.saturating_add(fate.end_ns.saturating_sub(fate.read_ns)),
+        duration_ns: recorded
+            .around_ns
+            .saturating_add(fate.end_ns.saturating_sub(fate.read_ns).saturating_sub(fate.unseen_ns)),
         queue_ns: fate.queue_ns,
         is_shed: fate.shed.is_some(),
         is_demoted: fate.is_demoted,
         is_stolen: fate.is_stolen,
     };
-    std::iter::zip(recorded, &fates).map(one).collect()
+    std::iter::zip(recorded, &simulated.fates).map(one).collect()
 }
 
 fn figures(ones: Vec<One>) -> Figures {

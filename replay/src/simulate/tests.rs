@@ -1,7 +1,7 @@
 //! Simulations of traces made by hand.
 
 use zerver_engine::{Fate, Load, LoadPart, Machine};
-use zerver_trace::{Class, Decision, Event, Kept, Outcome, RequestId, Trace};
+use zerver_trace::{Class, Decision, Event, Kept, Outcome, RequestId, Thread, Trace};
 
 use super::*;
 use crate::timeline::sample::{US, flow, trace};
@@ -50,8 +50,8 @@ fn recording(machine: &Machine, load: &[Load]) -> Vec<Trace> {
 }
 
 fn one(at_ns: u64, class: Class, connection: u32, ns: u64) -> Load {
-    let parts = vec![LoadPart::Step { step: 0, before_ns: 0, ns }];
-    Load { at_ns, class, flow: class as u16, connection, parts }
+    let parts = vec![LoadPart::step(0, ns)];
+    Load { at_ns, class, flow: class as u16, connection, worker: None, handed_ns: 0, parts }
 }
 
 #[test]
@@ -68,6 +68,116 @@ fn what_another_worker_has_run_is_reproduced() {
     // On one worker, each third one waits for another.
     let changed = changed.unwrap();
     assert_eq!((changed.queued, changed.queue.p99_ns, changed.stolen), (100, MS, 0));
+}
+
+/// On a worker.
+fn on(worker: u16, of: Trace) -> Trace {
+    Trace { worker: Some(worker), ..of }
+}
+
+#[test]
+fn connections_are_on_the_workers_on_which_they_were() {
+    // While the first runs two more come to the same worker, and the last of them waits for the other; the second worker has
+    // something long to do. Dealt in the order in which they first came, the last one would be there.
+    let two = Machine { cores: 2, workers: 2, ..machine() };
+    let round = |at: u64, worker| {
+        let of = |name: &str, worker, at_ns, queue_ns, cpu_ns| {
+            let trace = request(name, Class::Default, at * 20 * MS + at_ns, queue_ns, cpu_ns);
+            Trace { peer: name.to_owned(), ..on(worker, trace) }
+        };
+        [
+            of("first", worker, 0, 0, 3 * MS),
+            of("long", 1 - worker, 1, 0, 9 * MS),
+            of("next", worker, 3 * MS, 0, 4 * MS),
+            // Its flow takes more time than the other, which goes first therefore.
+            of("last", worker, 3 * MS + US, 4 * MS - US, 5 * MS),
+        ]
+    };
+    let traces = |worker| (0..100).flat_map(|at| round(at, worker)).collect::<Vec<_>>();
+    let queue_ms = |traces: &[Trace], machine: &Machine| {
+        let simulation = Simulation::of(traces, &two, Some(machine));
+        let last = simulation.flows.iter().find(|flow| flow.name == "last").unwrap();
+        let figures = [&last.recorded, &last.simulated, last.changed.as_ref().unwrap()];
+        figures.map(|figures| (figures.queue.p50_ns + MS / 2) / MS)
+    };
+    for worker in [0, 1] {
+        assert_eq!(queue_ms(&traces(worker), &two), [4, 4, 4], "also where only other things change");
+    }
+    // They are dealt anew where there are more, and nobody waits.
+    assert_eq!(queue_ms(&traces(0), &Machine { cores: 4, workers: 4, ..machine() }), [4, 4, 0]);
+    // As they are where it is not known, or cannot be.
+    let but = |worker| traces(0).into_iter().map(|trace| Trace { worker, ..trace }).collect::<Vec<_>>();
+    assert_eq!(queue_ms(&but(None), &two), [4, 0, 0]);
+    assert_eq!(queue_ms(&but(Some(9)), &two)[1..], [0, 0]);
+}
+
+#[test]
+fn what_it_takes_to_hand_over_is_reproduced() {
+    // One runs for 3 ms. Two that come meanwhile are read when it has ended: the first runs, and the other goes to the worker
+    // that is idle, which has it 2 ms later.
+    let trace = |at: u64| {
+        let [long, next] = [
+            request("a", Class::Default, at, 0, 3 * MS),
+            request("a", Class::Default, at + 3 * MS, 0, 4 * MS),
+        ];
+        let mut stolen = request("b", Class::Default, at + 3 * MS, 2 * MS, MS);
+        stolen.events.insert(1, Event::Carried { at_ns: 2 * MS + US, to: Thread::Worker(1) });
+        [on(0, long), on(0, next), on(0, stolen)]
+    };
+    let traces: Vec<_> = (0..100).flat_map(|at| trace(at * 20 * MS)).collect();
+    let two = Machine { cores: 2, workers: 2, ..machine() };
+    let simulation = Simulation::of(&traces, &two, Some(&Machine { cores: 3, workers: 3, ..machine() }));
+    let b = simulation.flows.iter().find(|flow| flow.name == "b").unwrap();
+    assert_eq!((b.recorded.stolen, b.simulated.stolen), (100, 100));
+    assert_eq!(b.recorded.queue, Quantiles { p50_ns: 2 * MS, p99_ns: 2 * MS });
+    assert_eq!((&b.simulated.queue, &b.simulated.duration), (&b.recorded.queue, &b.recorded.duration));
+}
+
+#[test]
+fn what_stood_still_at_low_priority_does_not_on_a_worker() {
+    let one = |at: u64| {
+        let mut trace =
+            on(0, request("a", Class::Default, at * 200 * MS, 0, if at == 7 { 90 * MS } else { MS }));
+        if at == 7 {
+            let (from, to, reason) = (Class::Default, Class::Batch, "waited too long".into());
+            trace.events.insert(1, Event::Moved { at_ns: US, from, to, reason });
+            trace.events.insert(2, Event::Carried { at_ns: US, to: Thread::BatchWorker(0) });
+        }
+        trace
+    };
+    let traces: Vec<_> = (0..50).map(one).collect();
+    let simulation = Simulation::of(&traces, &machine(), Some(&Machine { low_workers: 0, ..machine() }));
+    let changed = simulation.all.changed.unwrap();
+    assert_eq!(
+        (simulation.all.recorded.duration.p99_ns, changed.duration.p99_ns),
+        (90 * MS + 2 * US, MS + 2 * US)
+    );
+}
+
+#[test]
+fn overruns_that_nobody_counted_move_nothing() {
+    // By the clock each third overruns; whose doing that was, the service knew.
+    let took = |at: u64| if at.is_multiple_of(3) { 15 * MS } else { MS };
+    let traces = |moved: bool| -> Vec<_> {
+        let one = |at: u64| {
+            let mut trace = on(0, request("a", Class::Default, at * 20 * MS, 0, took(at)));
+            if moved && at > 100 {
+                let (from, to, reason) =
+                    (Class::Default, Class::Batch, "work overruns its time often".into());
+                trace.events.insert(1, Event::Moved { at_ns: US, from, to, reason });
+                trace.events.insert(2, Event::Carried { at_ns: US, to: Thread::BatchWorker(0) });
+            }
+            trace
+        };
+        (0..200).map(one).collect()
+    };
+    let demoted = |moved| Simulation::of(&traces(moved), &machine(), None).all.simulated.demoted;
+    assert_eq!(demoted(false), 0);
+    assert!(demoted(true) > 100);
+    // What overruns in most cases does so by itself.
+    let all: Vec<_> =
+        (0..50).map(|at| on(0, request("a", Class::Default, at * 20 * MS, 0, 15 * MS))).collect();
+    assert!(Simulation::of(&all, &machine(), None).all.simulated.demoted > 20);
 }
 
 #[test]
@@ -165,7 +275,7 @@ fn every_setting_has_its_name() {
 
 #[test]
 fn every_setting_changes_something() {
-    let step = |step, ns| LoadPart::Step { step, before_ns: 0, ns };
+    let step = LoadPart::step;
     let twice = |at_ns, class, ns| Load { parts: vec![step(0, ns), step(1, ns)], ..one(at_ns, class, 0, ns) };
     // More than one worker can do of each class; steps of default overrun.
     let load: Vec<_> = (0..400)

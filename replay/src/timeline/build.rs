@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use zerver_trace::{Answer, Decision, Event, FlowInfo, HeldBy, Outcome, Recorded, RecordedBody, Trace};
 
 use super::label;
-use super::model::{Attempt, Effect, End, Failure, Gap, Move, Run, Timeline, Write};
+use super::model::{Attempt, Carry, Effect, End, Failure, Gap, Move, Run, Timeline, Write};
 use super::names::Names;
 use super::totals::{Io, Span, Spent, Totals, split, union};
 
@@ -42,6 +42,7 @@ struct Rows<'t> {
     held: BTreeMap<u32, (HeldBy, u64)>,
     received_ns: Option<u64>,
     moves: Vec<Move>,
+    carries: Vec<Carry>,
     slots: Vec<Write>,
     slot_at: BTreeMap<u16, usize>,
     stray_answers: u32,
@@ -63,6 +64,7 @@ impl<'t> Rows<'t> {
             held: BTreeMap::new(),
             received_ns: None,
             moves: Vec::new(),
+            carries: Vec::new(),
             slots: Vec::new(),
             slot_at: BTreeMap::new(),
             stray_answers: 0,
@@ -104,6 +106,7 @@ impl<'t> Rows<'t> {
             Event::Moved { at_ns, from, to, reason } => {
                 self.moves.push(Move { at_ns: *at_ns, from: *from, to: *to, reason: reason.to_string() });
             }
+            &Event::Carried { at_ns, to } => self.carries.push(Carry { at_ns, to }),
         }
     }
 
@@ -266,6 +269,7 @@ impl<'t> Rows<'t> {
             runs: self.runs,
             received_ns: self.received_ns,
             moves: self.moves,
+            carries: self.carries,
             totals,
             slots: self.slots,
             failure,

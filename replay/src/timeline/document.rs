@@ -7,7 +7,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace};
 
-use super::model::{Effect, End, Failure, Move, Run, Step, Timeline, Write};
+use super::model::{Carry, Effect, End, Failure, Move, Run, Step, Timeline, Write};
 use super::totals::Totals;
 use super::verdict::Verdict;
 use crate::{Json, rfc3339};
@@ -25,6 +25,12 @@ pub struct TimelineJson {
     /// Left out where it kept the class of its flow.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     moves: Vec<Move>,
+    /// The number of the worker of its connection; left out where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker: Option<u16>,
+    /// Left out where it stayed there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    carries: Vec<Carry>,
     started_at: String,
     outcome: &'static str,
     complete: bool,
@@ -183,6 +189,8 @@ impl TimelineJson {
             duration_ns: trace.duration_ns,
             class: trace.class,
             moves: timeline.moves.clone(),
+            worker: trace.worker,
+            carries: timeline.carries.clone(),
             started_at: rfc3339(trace.started_unix_ns),
             outcome: trace.outcome.as_str(),
             complete: trace.is_complete(),

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use zerver_trace::{
-    Answer, Class, Decision, EffectError, EffectErrorKind, Event, HeldBy, Missing, Outcome, Recorded, Trace,
+    Answer, Class, Decision, EffectError, EffectErrorKind, Event, HeldBy, Missing, Outcome, Recorded, Thread,
+    Trace,
 };
 
 use super::sample::{flow, plain, sealed, summed, trace};
@@ -84,6 +85,10 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
             by: [HeldBy::Pause, HeldBy::Request, HeldBy::Target][by]
         }),
         (call(), time()).prop_map(|(call, at_ns)| Event::Begun { call, at_ns }),
+        (time(), small(), proptest::bool::ANY).prop_map(|(at_ns, number, is_low)| Event::Carried {
+            at_ns,
+            to: if is_low { Thread::BatchWorker(number) } else { Thread::Worker(number) }
+        }),
         (time(), ".{0,6}").prop_map(|(at_ns, reason)| Event::Moved {
             at_ns,
             from: Class::Default,

@@ -19,6 +19,6 @@ mod totals;
 mod verdict;
 
 pub use document::TimelineJson;
-pub use model::{Attempt, Effect, End, Failure, Gap, Move, Run, Step, Timeline, Write};
+pub use model::{Attempt, Carry, Effect, End, Failure, Gap, Move, Run, Step, Timeline, Write};
 pub use totals::{Io, Totals};
 pub use verdict::{Contributor, Part, Verdict, median};

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
-use zerver_trace::{Class, Decision, EffectError, HeldBy, Recorded, Trace};
+use zerver_trace::{Class, Decision, EffectError, HeldBy, Recorded, Thread, Trace};
 
 use zerver_trace::duration;
 
@@ -22,6 +22,8 @@ pub struct Timeline {
     pub received_ns: Option<u64>,
     /// The classes it was given after that of its flow, in order.
     pub moves: Vec<Move>,
+    /// Where it went on elsewhere than on the worker of its connection, in order.
+    pub carries: Vec<Carry>,
     /// The split of the whole time.
     pub totals: Totals,
     /// Each slot's last value, in the order in which they were first written.
@@ -65,6 +67,15 @@ pub struct Move {
     pub to: Class,
     /// Why.
     pub reason: String,
+}
+
+/// A change of thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Carry {
+    /// When.
+    pub at_ns: u64,
+    /// Where it is from then on.
+    pub to: Thread,
 }
 
 /// One run of a step.

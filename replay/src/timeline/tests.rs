@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use zerver_trace::{
     Answer, Decision, EffectError, EffectErrorKind, Event, HeldBy, Missing, Outcome, Recorded, RecordedBody,
-    Trace,
+    Thread, Trace,
 };
 
 use super::hostile::any_trace;
@@ -130,6 +130,24 @@ fn what_never_began_was_held_to_the_end() {
         (waiting.start_ns / US, waiting.duration_ns / US, waiting.held_ns / US, waiting.held_by),
         expected
     );
+}
+
+#[test]
+fn where_it_was_is_told() {
+    let mut trace = slow();
+    trace.worker = Some(1);
+    let (worker, low) = (Thread::Worker(0), Thread::BatchWorker(2));
+    trace.events.insert(1, Event::Carried { at_ns: US, to: worker });
+    trace.events.push(Event::Carried { at_ns: 3 * US, to: low });
+    let timeline = Timeline::of(&trace);
+    assert_eq!(timeline.carries, [Carry { at_ns: US, to: worker }, Carry { at_ns: 3 * US, to: low }]);
+    assert_eq!(show(&trace), show(&slow()), "the rest is as it would be");
+    let json = serde_json::to_value(TimelineJson::new(&trace, &timeline, None)).unwrap();
+    assert_eq!(json["worker"], 1);
+    let carries = r#"[{"at_ns":1000,"to":{"worker":0}},{"at_ns":3000,"to":{"batch_worker":2}}]"#;
+    assert_eq!(json["carries"].to_string(), carries);
+    let json = serde_json::to_value(TimelineJson::new(&slow(), &Timeline::of(&slow()), None)).unwrap();
+    assert!(json.get("worker").is_none() && json.get("carries").is_none());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
-use zerver_trace::{Answer, Class, Datum, Decision, Event, HeldBy, Name, Outcome, RequestId};
+use zerver_trace::{Answer, Class, Datum, Decision, Event, HeldBy, Name, Outcome, RequestId, Thread};
 
 use crate::effect::{Calls, Plan};
 use crate::given::Given;
@@ -224,6 +224,11 @@ impl Job {
     /// It was given another class, and why.
     pub fn moved(&mut self, at_ns: u64, from: Class, to: Class, reason: impl Into<Name>) {
         self.events.record(|| Event::Moved { at_ns, from, to, reason: reason.into() });
+    }
+
+    /// Another thread than that of its connection has taken it.
+    pub fn carried(&mut self, at_ns: u64, to: Thread) {
+        self.events.record(|| Event::Carried { at_ns, to });
     }
 
     /// The value of a slot, if it has one.

@@ -28,7 +28,7 @@ pub use request::{Params, Request};
 pub use response::Response;
 pub use schedule::{
     ClassSettings, Counts, Fate, Load, Machine, Often, Overruns, Part as LoadPart, Ready, Refused,
-    Scheduling, SettingError, Simulated, Ticket, Turn, Why, core_rates, simulate,
+    Scheduling, SettingError, Simulated, Takes, Ticket, Turn, Why, core_rates, simulate,
 };
 pub use slot::{Part, Shared, Slot, SlotDesc, Slots, Write, Writes};
 pub use step::{Frame, Read, Step, StepDesc};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use zerver_engine::Flow;
-use zerver_trace::Capture;
+use zerver_trace::{Capture, Thread};
 
 use super::current::Current;
 use super::door::Pass;
@@ -14,6 +14,8 @@ use super::tally::Tally;
 
 #[derive(Debug, Default)]
 pub(crate) struct Board {
+    /// Which thread it is of; none of one that runs no requests.
+    thread: Option<Thread>,
     pub(super) tally: Tally,
     pub(super) current: Current,
     /// The requests that run here.
@@ -29,8 +31,20 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    pub(crate) fn new(flows: &[Arc<Flow>]) -> Self {
-        Self { tally: Tally::new(flows), ..Self::default() }
+    pub(crate) fn new(thread: Thread, flows: &[Arc<Flow>]) -> Self {
+        Self { thread: Some(thread), tally: Tally::new(flows), ..Self::default() }
+    }
+
+    pub(crate) const fn thread(&self) -> Option<Thread> {
+        self.thread
+    }
+
+    /// Its number, if it is a worker.
+    pub(crate) const fn worker(&self) -> Option<u16> {
+        match self.thread {
+            Some(Thread::Worker(number)) => Some(number),
+            Some(Thread::BatchWorker(_)) | None => None,
+        }
     }
 
     /// Its thread goes to sleep.

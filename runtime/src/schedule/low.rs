@@ -223,6 +223,7 @@ impl Here {
         let carried = {
             let mut going = pin!(async {
                 live.watch.tick();
+                live.carried(&self.board);
                 ran_ns = here(&self.service, &self.board, turns, false, &mut live, &context, &way).await.1;
                 live
             });

@@ -115,6 +115,7 @@ impl Guest {
         let going = pin!(async {
             live.watch.tick();
             let Worker { service, board, turns, .. } = &*worker;
+            live.carried(board);
             let has_turn = turns.enter_again(way.class, way.flow, way.now_ns(&live)).await;
             if has_turn {
                 live.watch.tick();

@@ -18,6 +18,8 @@ pub(crate) struct Entry {
     pub(crate) base_ns: u64,
     pub(crate) seed: u64,
     pub(crate) asked: bool,
+    /// The worker of its connection.
+    pub(crate) worker: Option<u16>,
 }
 
 /// The requests of one thread. Each is told of once: by itself, where it is still here when it ends, or by whoever has taken
@@ -80,6 +82,7 @@ impl Entry {
             events: Vec::new(),
             events_dropped: 1,
             asked: self.asked,
+            worker: self.worker,
         }
     }
 }
@@ -98,6 +101,7 @@ mod tests {
             base_ns: 0,
             seed: 0,
             asked: false,
+            worker: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex};
 use zerver::prelude::*;
 use zerver::{Often, Rule, Scheduling, Settings};
 use zerver_replay::Measures;
-use zerver_trace::{Capture, Event, Outcome};
+use zerver_trace::{Capture, Event, MessagePart, Outcome, Thread};
 
 use crate::client::{Client, get};
 use crate::collector::start;
@@ -71,6 +71,29 @@ fn moves(capture: &Capture) -> Vec<String> {
     capture.events.iter().filter_map(show).collect()
 }
 
+/// The name of the thread on which it ended, by what is recorded.
+fn recorded_thread(capture: &Capture) -> String {
+    let carried = capture.events.iter().rev().find_map(|event| match event {
+        Event::Carried { to, .. } => Some(*to),
+        _ => None,
+    });
+    match carried.or(capture.worker.map(Thread::Worker)).unwrap() {
+        Thread::Worker(number) => format!("zerver-{number}"),
+        Thread::BatchWorker(number) => format!("zerver-batch-{number}"),
+    }
+}
+
+/// The same by what `place` says.
+fn thread(capture: &Capture) -> String {
+    let mut name = String::new();
+    capture.response.as_ref().unwrap().tell(usize::MAX, &mut |part| {
+        if let MessagePart::Body(bytes, _) = part {
+            name = str::from_utf8(bytes).unwrap().split(' ').next().unwrap().to_owned();
+        }
+    });
+    name
+}
+
 fn app() -> App {
     App::new()
         .flow(flow!("plain", GET "/plain", steps: [place]))
@@ -94,6 +117,9 @@ fn batch_runs_at_low_priority_with_its_effects() {
     let captures = collector.wait_for(2);
     assert_eq!((captures[0].class, captures[1].class), (Class::Default, Class::Batch));
     assert!(captures.iter().all(|capture| moves(capture).is_empty()));
+    assert!(captures.iter().all(|capture| recorded_thread(capture) == thread(capture)));
+    assert!(thread(&captures[1]).contains("batch"));
+    assert_eq!(captures[0].worker, captures[1].worker, "the worker is that of their connection");
     running.stop();
 }
 
@@ -314,6 +340,13 @@ fn an_idle_worker_runs_requests_of_one_that_has_many() {
     let captures = collector.wait_for(asked);
     assert_eq!(captures.len(), asked, "each ends once");
     assert!(captures.iter().all(|capture| capture.status == 200));
+    // Wherever it ran, the trace says so, and where its connection is.
+    let was_stolen =
+        |capture: &&std::sync::Arc<Capture>| thread(capture) == "zerver-1" && capture.worker == Some(0);
+    assert_eq!(captures.iter().filter(was_stolen).count() as u64, stolen);
+    for capture in &captures {
+        assert_eq!(recorded_thread(capture), thread(capture));
+    }
 }
 
 fn measures(client: &mut Client) -> Measures {

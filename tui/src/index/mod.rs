@@ -291,6 +291,7 @@ mod tests {
             started_unix_ns: n,
             outcome: "done".into(),
             failed: n.is_multiple_of(2),
+            worker: None,
         }
     }
 

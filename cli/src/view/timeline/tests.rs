@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use zerver_trace::text::is_dangerous;
 use zerver_trace::{
     Answer, Class, Decision, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Header, Outcome,
-    RecordedBody,
+    RecordedBody, Thread,
 };
 
 use super::*;
@@ -116,6 +116,18 @@ fn a_change_of_class_is_told_with_its_reason() {
     assert_eq!(lines[0], "class    default to interactive at 50.0 µs: path /v1/");
     assert!(lines[1].starts_with("         interactive to batch at 2.40 ms: "), "{text}");
     assert!(lines[1].ends_with('…') && !text.contains('\u{1b}'), "{text}");
+}
+
+#[test]
+fn where_it_was_is_told() {
+    let mut trace = sample::slow();
+    trace.worker = Some(1);
+    trace.events.push(Event::Carried { at_ns: 50_000, to: Thread::Worker(0) });
+    trace.events.push(Event::Carried { at_ns: 2_400_000, to: Thread::BatchWorker(2) });
+    let text = show(&trace, 80, false);
+    let lines: Vec<_> = text.lines().take(3).collect();
+    assert!(lines[0].ends_with("  interactive  worker 1"), "{text}");
+    assert_eq!(lines[1..], ["carried  to worker 0 at 50.0 µs", "         to batch worker 2 at 2.40 ms"]);
 }
 
 #[test]

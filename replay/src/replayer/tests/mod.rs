@@ -16,7 +16,9 @@ use zerver_engine::{
     Arrival, Call, Decision, Effect, EffectKind, Failure, Flow, FlowDef, Job, Next, Performed, Request,
     RequestId, Response, Slot, Stop, all, effect, flow, step,
 };
-use zerver_trace::{Class, Header, HeldBy, Kept, Message, MessageInfo, Recorded, RecordedBody, Trace, Value};
+use zerver_trace::{
+    Class, Header, HeldBy, Kept, Message, MessageInfo, Recorded, RecordedBody, Thread, Trace, Value,
+};
 
 use super::facts::plain;
 use super::*;
@@ -112,6 +114,8 @@ fn record_by(
         now.get()
     };
     let mut job = Job::new(Arc::clone(&flow), arrival, 10);
+    // Where it ran is of no interest to any replay.
+    job.carried(now.get(), Thread::BatchWorker(0));
     let (mut next, mut waiting, mut inputs) = (Next::Run, Vec::new(), 0);
     while next != Next::Ended {
         waiting.extend(job.take_starts());
@@ -168,6 +172,7 @@ fn record_by(
         outcome: ended.outcome,
         events: ended.events.into_iter().map(|event| event.map(|datum| plain(&datum))).collect(),
         events_dropped: ended.events_dropped,
+        worker: Some(0),
         flow: Arc::clone(flow.info()),
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Home {
     pub(super) ready: Ready,
     pub(super) overruns: Overruns,
     pub(super) waiting: BTreeMap<Ticket, usize>,
+    /// Whether a request of another worker is on its way to it.
+    pub(super) is_claimed: bool,
 }
 
 impl Home {
@@ -30,6 +32,7 @@ impl Home {
             ready: Ready::new(settings.clone()),
             overruns: Overruns::new(settings, flows),
             waiting: BTreeMap::new(),
+            is_claimed: false,
         }
     }
 

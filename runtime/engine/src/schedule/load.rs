@@ -9,7 +9,7 @@ use super::{Scheduling, Why};
 pub struct Machine {
     /// Cores that all workers share.
     pub cores: usize,
-    /// Ordinary workers, at least one. Connections are dealt to them in turn.
+    /// Ordinary workers, at least one. Connections that are on none are dealt to them in turn.
     pub workers: usize,
     /// Workers of low priority, for batch; with none, batch runs on the ordinary ones after the others.
     pub low_workers: usize,
@@ -28,8 +28,20 @@ pub struct Load {
     pub flow: u16,
     /// Its connection, numbered in the order in which they were opened.
     pub connection: u32,
+    /// The worker that has its connection, where that is known, and it is there; others are dealt in turn.
+    pub worker: Option<u16>,
+    /// How long it takes until another worker has it that is idle, in nanoseconds.
+    pub handed_ns: u64,
     /// What it does, in order.
     pub parts: Vec<Part>,
+}
+
+impl Part {
+    /// A step that runs for so long, in nanoseconds of a core.
+    pub const fn step(step: u16, ns: u64) -> Self {
+        let takes = Takes { before_ns: 0, unseen_ns: 0, ns };
+        Self::Step { step, takes, takes_low: takes, own_ns: ns }
+    }
 }
 
 /// What a request does, as far as a scheduler can see.
@@ -39,16 +51,29 @@ pub enum Part {
     Step {
         /// Its position in the flow.
         step: u16,
-        /// How long its worker takes to come to it once it has its turn, in nanoseconds of a core. It waits meanwhile.
-        before_ns: u64,
-        /// How long, in nanoseconds of a core.
-        ns: u64,
+        /// On an ordinary worker.
+        takes: Takes,
+        /// On one of low priority.
+        takes_low: Takes,
+        /// For how much of its time on an ordinary worker it is to blame, where that is longer than its quantum.
+        own_ns: u64,
     },
     /// It waits for effects.
     Wait {
         /// How long, in nanoseconds.
         ns: u64,
     },
+}
+
+/// How long a step takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Takes {
+    /// Until its worker comes to it, once it has its turn, in nanoseconds of a core. It waits meanwhile.
+    pub before_ns: u64,
+    /// For how much of that it was not there yet: this is no wait of its own.
+    pub unseen_ns: u64,
+    /// Then, in nanoseconds of a core.
+    pub ns: u64,
 }
 
 /// What became of a request.
@@ -60,6 +85,8 @@ pub struct Fate {
     pub queue_ns: u64,
     /// When it ended, in nanoseconds on the clock of the load.
     pub end_ns: u64,
+    /// For how long of that time it was not there yet, in nanoseconds.
+    pub unseen_ns: u64,
     /// Why it was sent away, unless it was served.
     pub shed: Option<Why>,
     /// Whether it was moved to a worker of low priority that its class does not run on.
@@ -75,6 +102,8 @@ pub struct Fate {
 pub struct Simulated {
     /// For each request, in the order of the load.
     pub fates: Vec<Fate>,
+    /// The flows that were moved to low priority because a step of theirs overran often.
+    pub slow: Vec<u16>,
     /// How long ordinary workers ran steps, all together, in nanoseconds.
     pub busy_ns: u64,
     /// The same of those of low priority.

@@ -15,7 +15,7 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
-pub use load::{Fate, Load, Machine, Part, Simulated};
+pub use load::{Fate, Load, Machine, Part, Simulated, Takes};
 pub use overruns::Overruns;
 pub use ready::{Counts, Ready, Refused, Ticket, Turn, Why};
 pub use settings::{ClassSettings, Often, Scheduling, SettingError};

@@ -7,7 +7,7 @@ use std::collections::BinaryHeap;
 use zerver_trace::Class;
 
 use super::home::Home;
-use super::load::{Fate, Load, Machine, Part, Simulated};
+use super::load::{Fate, Load, Machine, Part, Simulated, Takes};
 use super::stage::Stage;
 use super::{Refused, Ticket, Why};
 
@@ -28,6 +28,7 @@ pub fn simulate(machine: &Machine, load: &[Load]) -> Simulated {
             match due {
                 Due::Arrives => run.arrive(job),
                 Due::GoesOn => run.enter_again(job, run.jobs[job].home),
+                Due::IsHandedOver { peer } => run.take_over(job, peer),
                 Due::MayBeLate { ticket, is_last } => run.look_after(job, ticket, is_last),
             }
         }
@@ -55,6 +56,10 @@ enum Due {
     Arrives,
     /// Its effects have ended.
     GoesOn,
+    /// Another worker has it.
+    IsHandedOver {
+        peer: usize,
+    },
     /// It waits at low priority: the worker of its connection looks after it.
     MayBeLate {
         ticket: Ticket,
@@ -105,7 +110,9 @@ impl<'l> Run<'l> {
 
     /// It is there; its worker reads it when it next looks.
     fn arrive(&mut self, job: usize) {
-        let home = self.load[job].connection as usize % self.low();
+        let Load { worker, connection, .. } = self.load[job];
+        let known = worker.map(usize::from).filter(|&worker| worker < self.low());
+        let home = known.unwrap_or(connection as usize % self.low());
         let is_idle = self.is_idle(home);
         self.homes[home].arrives(job, is_idle, self.now_ns);
         self.dispatch(home);
@@ -131,12 +138,20 @@ impl<'l> Run<'l> {
 
     /// An ordinary worker that has nothing to do.
     fn idle_home(&self) -> Option<usize> {
-        (0..self.low()).find(|&home| self.is_idle(home) && self.homes[home].sockets.is_empty())
+        let is_free = |home: &usize| !self.homes[*home].is_claimed && self.homes[*home].sockets.is_empty();
+        (0..self.low()).filter(is_free).find(|&home| self.is_idle(home))
     }
 
-    /// Another worker takes one that has run no step. It goes no further.
+    /// One that has run no step goes to another worker, and no further.
     fn give(&mut self, job: usize, peer: usize) {
         self.simulated.fates[job].is_stolen = true;
+        self.homes[peer].is_claimed = true;
+        let at_ns = self.now_ns.saturating_add(self.load[job].handed_ns);
+        self.agenda.push(Reverse((at_ns, job, Due::IsHandedOver { peer })));
+    }
+
+    fn take_over(&mut self, job: usize, peer: usize) {
+        self.homes[peer].is_claimed = false;
         self.wait(job, peer);
     }
 
@@ -209,7 +224,11 @@ impl<'l> Run<'l> {
                 }
             }
             let Some(turn) = self.homes[home].ready.next(self.now_ns) else {
-                if self.homes[home].sockets.is_empty() && !self.take(home) { break } else { continue }
+                if !self.homes[home].sockets.is_empty() {
+                    continue;
+                }
+                self.take(home);
+                break;
             };
             let Some(job) = self.homes[home].waiting.remove(&turn.ticket) else { continue };
             match turn.goes {
@@ -239,13 +258,17 @@ impl<'l> Run<'l> {
         }
     }
 
-    /// A worker that has run out of work takes one that waits elsewhere; whether there was one.
-    fn take(&mut self, home: usize) -> bool {
+    /// A worker that has run out of work takes one that waits elsewhere, unless one is on its way to it.
+    fn take(&mut self, home: usize) {
+        if home == self.low() || self.homes[home].is_claimed {
+            return;
+        }
         let has_new = |other: &usize| self.homes[*other].ready.has_new();
-        let Some(other) = (0..self.low()).find(has_new).filter(|_| home != self.low()) else { return false };
+        let Some(other) = (0..self.low()).find(has_new) else { return };
         let Home { ready, waiting, .. } = &mut self.homes[other];
-        let job = ready.steal(self.now_ns).and_then(|ticket| waiting.remove(&ticket));
-        job.map(|job| self.give(job, home)).is_some()
+        if let Some(job) = ready.steal(self.now_ns).and_then(|ticket| waiting.remove(&ticket)) {
+            self.give(job, home);
+        }
     }
 
     fn idle_lane(&self, home: usize) -> Option<usize> {
@@ -257,10 +280,13 @@ impl<'l> Run<'l> {
     fn go_on(&mut self, lane: usize, job: usize) {
         match self.load[job].parts.get(self.jobs[job].part) {
             None => self.end(job, None),
-            Some(Part::Step { before_ns, ns, .. }) => {
+            Some(Part::Step { takes, takes_low, .. }) => {
+                let is_low = self.jobs[job].home == self.low();
+                let Takes { before_ns, unseen_ns, ns } = if is_low { *takes_low } else { *takes };
                 let fate = &mut self.simulated.fates[job];
-                fate.queue_ns = fate.queue_ns.saturating_add(*before_ns);
-                self.stage.start(lane, job, before_ns.saturating_add(*ns));
+                fate.queue_ns = fate.queue_ns.saturating_add(before_ns.saturating_sub(unseen_ns));
+                fate.unseen_ns = fate.unseen_ns.saturating_add(unseen_ns);
+                self.stage.start(lane, job, before_ns.saturating_add(ns));
             }
             Some(Part::Wait { ns }) => {
                 self.jobs[job].part += 1;
@@ -272,7 +298,9 @@ impl<'l> Run<'l> {
     fn step_ended(&mut self, lane: usize, job: usize) {
         let (class, flow, home) = (self.class(job), self.load[job].flow, self.jobs[job].home);
         let mut ran = None;
-        if let Some(Part::Step { step, ns, .. }) = self.load[job].parts.get(self.jobs[job].part).copied() {
+        let part = self.load[job].parts.get(self.jobs[job].part).copied();
+        if let Some(Part::Step { step, takes, takes_low, own_ns }) = part {
+            let ns = if home == self.low() { takes_low.ns } else { takes.ns };
             ran = Some(step);
             self.jobs[job].part += 1;
             self.jobs[job].turn_ns = self.jobs[job].turn_ns.saturating_add(ns);
@@ -282,10 +310,11 @@ impl<'l> Run<'l> {
                 self.simulated.low_busy_ns = self.simulated.low_busy_ns.saturating_add(ns);
             } else {
                 self.simulated.busy_ns = self.simulated.busy_ns.saturating_add(ns);
-                if ns > self.machine.settings.class(class).quantum_ns
+                if own_ns > self.machine.settings.class(class).quantum_ns
                     && let Some(until_ns) = self.homes[home].overruns.overran(flow, step, self.now_ns)
                 {
                     self.low_until_ns[usize::from(flow)] = until_ns;
+                    self.simulated.slow.push(flow);
                 }
             }
         }

@@ -76,6 +76,7 @@ pub(crate) fn events(ended: &Ended) -> String {
         Event::Answered { call, answer: Answer::Cancelled, .. } => format!("{call} is cancelled"),
         Event::Held { call, by, .. } => format!("{call} is held by its {}", by.as_str()),
         Event::Begun { call, .. } => format!("{call} begins"),
+        Event::Carried { to, .. } => format!("carried to {to}"),
         Event::Moved { from, to, reason, .. } => format!("moved from {from} to {to}: {reason}"),
     };
     ended.events.iter().map(line).collect::<Vec<_>>().join("\n")

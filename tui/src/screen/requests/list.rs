@@ -269,6 +269,7 @@ mod tests {
             started_unix_ns: n,
             outcome: "done".into(),
             failed: false,
+            worker: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The first lines about a request: what it was, how it ended, and the verdict.
 
 use zerver_replay::{MIN_POPULATION, Standing, Why};
-use zerver_trace::duration;
+use zerver_trace::{Thread, duration};
 
 use crate::draw::{Line, Tone};
 use crate::shared::{Shared, Story};
@@ -27,6 +27,12 @@ pub(crate) fn lines(story: &Story, why: Option<&Why>, shared: &Shared) -> Vec<Li
         head = head.with(format!("  {}", trace.flow.name), Tone::Noted);
     }
     head = head.with(format!("  {}", trace.class.as_str()), Tone::Faint);
+    if let Some(worker) = trace.worker {
+        head = head.with(format!("  {}", Thread::Worker(worker)), Tone::Faint);
+    }
+    for carry in &timeline.carries {
+        head = head.with(format!(" to {}", carry.to), Tone::Faint);
+    }
     let age = duration::age(shared.now_unix_ns, trace.started_unix_ns);
     let age = if age == "now" { age } else { format!("{age} ago") };
     head = head.with(format!("  {age}"), Tone::Faint);

@@ -106,7 +106,7 @@ impl<'t> Walk<'t> {
 
     fn step(&mut self, event: &Event<Recorded>) -> (Subject, u64) {
         let subject = match event {
-            Event::Received { at_ns } | Event::Moved { at_ns, .. } => {
+            Event::Received { at_ns } | Event::Moved { at_ns, .. } | Event::Carried { at_ns, .. } => {
                 self.now_ns = *at_ns;
                 Subject::Request
             }
@@ -207,7 +207,8 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
         | Event::Answered { at_ns, .. }
         | Event::Held { at_ns, .. }
         | Event::Begun { at_ns, .. }
-        | Event::Moved { at_ns, .. } => Some(*at_ns),
+        | Event::Moved { at_ns, .. }
+        | Event::Carried { at_ns, .. } => Some(*at_ns),
         Event::Yielded { .. } => None,
     }
 }
@@ -233,6 +234,7 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
     match &trace.events[at] {
         Event::Received { .. } => "the body has been read".to_owned(),
         Event::Moved { from, to, reason, .. } => format!("from {from} to {to}: {reason}"),
+        Event::Carried { to, .. } => format!("{to} takes it"),
         Event::Ran { step: index, decision, .. } => format!("{} ran: {decision}", step(*index)),
         Event::Yielded { step: index, .. } => format!("{} hands its progress on", step(*index)),
         Event::Wrote { step: index, slot, .. } => {

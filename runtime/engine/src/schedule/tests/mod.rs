@@ -18,7 +18,8 @@ fn machine(workers: usize, low_workers: usize) -> Machine {
 
 /// A request of one step.
 fn one(at_ns: u64, class: Class, flow: u16, ns: u64) -> Load {
-    Load { at_ns, class, flow, connection: 0, parts: vec![Part::Step { step: 0, before_ns: 0, ns }] }
+    let parts = vec![Part::step(0, ns)];
+    Load { at_ns, class, flow, connection: 0, worker: None, handed_ns: 0, parts }
 }
 
 fn ready(change: impl FnOnce(&mut Scheduling)) -> Ready {
@@ -278,7 +279,7 @@ fn a_flow_that_keeps_others_waiting_runs_where_batch_does() {
 #[test]
 fn who_would_wait_runs_on_a_worker_that_is_idle_and_the_most_urgent_stays() {
     // One that yields; while its first step runs three others come on the same worker, and one on the other.
-    let steps = |ns| Part::Step { step: 0, before_ns: 0, ns };
+    let steps = |ns| Part::step(0, ns);
     let busy = Load { parts: vec![steps(5 * MS); 3], ..one(0, Class::Default, 0, 0) };
     let urgent = one(MS, Class::Interactive, 1, MS);
     let [first, second] = [2, 3].map(|flow| one(MS, Class::Batch, flow, 2 * MS));
@@ -318,15 +319,17 @@ fn a_wrong_setting_is_named() {
 
 fn loads(most: usize) -> impl Strategy<Value = Vec<Load>> {
     let part = prop_oneof![
-        4 => (0..4u16, 0..30 * MS).prop_map(|(step, ns)| Part::Step { step, before_ns: 0, ns }),
+        4 => (0..4u16, 0..30 * MS).prop_map(|(step, ns)| Part::step(step, ns)),
         1 => (0..20 * MS).prop_map(|ns| Part::Wait { ns }),
     ];
-    let load = (0..300 * MS, 0..3usize, 0..5u16, 0..6u32, vec(part, 0..5)).prop_map(
-        |(at_ns, class, flow, connection, parts)| Load {
+    let load = (0..300 * MS, 0..3usize, 0..5u16, 0..6u32, any::<Option<u16>>(), vec(part, 0..5)).prop_map(
+        |(at_ns, class, flow, connection, worker, parts)| Load {
             at_ns,
             class: CLASSES[class],
             flow,
             connection,
+            worker: worker.map(|worker| worker % 4),
+            handed_ns: u64::from(worker.unwrap_or(0)) * 100,
             parts,
         },
     );
@@ -350,7 +353,7 @@ fn machines() -> impl Strategy<Value = Machine> {
 
 fn work_ns(load: &Load) -> u64 {
     let ns = |part: &Part| match part {
-        Part::Step { ns, .. } | Part::Wait { ns } => *ns,
+        Part::Step { takes: Takes { ns, .. }, .. } | Part::Wait { ns } => *ns,
     };
     load.parts.iter().map(ns).sum()
 }
@@ -366,7 +369,7 @@ proptest! {
             if fate.shed.is_none() {
                 prop_assert!(fate.end_ns >= load.at_ns + fate.queue_ns + work_ns(load), "{fate:?} {load:?}");
                 let steps = load.parts.iter().filter_map(|part| match part {
-                    Part::Step { ns, .. } => Some(*ns),
+                    Part::Step { takes, .. } => Some(takes.ns),
                     Part::Wait { .. } => None,
                 });
                 ran_ns += steps.sum::<u64>();
@@ -380,7 +383,7 @@ proptest! {
         class in 1..3usize, step_ns in MS / 10..10 * MS, at_ns in 0..100 * MS, yields in any::<bool>(),
     ) {
         let class = CLASSES[class];
-        let step = |at: u16| Part::Step { step: if yields { 0 } else { at }, before_ns: 0, ns: step_ns };
+        let step = |at: u16| Part::step(if yields { 0 } else { at }, step_ns);
         let long = Load { parts: (0..1000).map(step).collect(), ..one(0, class, 0, 0) };
         let fates = simulate(&machine(1, 0), &[long, one(at_ns, Class::Interactive, 1, MS)]).fates;
         // It ends with the step that runs then; a step that yields ends its turn.
