@@ -8,6 +8,7 @@ mod conn;
 mod here;
 mod host;
 mod io;
+mod malformed;
 mod metrics;
 mod param;
 mod payload;

@@ -207,7 +207,7 @@ fn check_sizes(request: &Request, limits: &Limits) -> Result<(), Reject> {
     Ok(())
 }
 
-fn refuse(live: &mut Live, service: &Service, reject: &Reject) -> (Response, Instant) {
+pub(super) fn refuse(live: &mut Live, service: &Service, reject: &Reject) -> (Response, Instant) {
     let (response, outcome) = match live.request() {
         Some(request) => reject.response(request, service),
         None => return (nobody(), live.watch.now()),
@@ -223,15 +223,15 @@ fn nobody() -> Response {
 }
 
 /// Counts a request on its connection, also if it is dropped.
-struct InFlight<'c>(&'c Conn, Option<Instant>);
+pub(super) struct InFlight<'c>(&'c Conn, Option<Instant>);
 
 impl<'c> InFlight<'c> {
-    fn begin(conn: &'c Conn) -> Self {
+    pub(super) fn begin(conn: &'c Conn) -> Self {
         conn.begin();
         Self(conn, None)
     }
 
-    fn end(mut self, at: Instant) {
+    pub(super) fn end(mut self, at: Instant) {
         self.1 = Some(at);
     }
 }
@@ -243,16 +243,16 @@ impl Drop for InFlight<'_> {
 }
 
 /// A response on its way out.
-struct Outgoing {
-    response: Response,
-    id: RequestId,
-    is_head: bool,
-    close: bool,
+pub(super) struct Outgoing {
+    pub(super) response: Response,
+    pub(super) id: RequestId,
+    pub(super) is_head: bool,
+    pub(super) close: bool,
 }
 
 impl Outgoing {
     /// The response as hyper wants it; `http2` is the connection if it speaks that.
-    fn into_http(self, http2: Option<Rc<Conn>>) -> http::Response<Payload> {
+    pub(super) fn into_http(self, http2: Option<Rc<Conn>>) -> http::Response<Payload> {
         let Self { response: Response { mut status, mut headers, mut body }, id, is_head, close } = self;
         // An informational status is none to end with.
         if status.is_informational() {

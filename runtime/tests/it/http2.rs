@@ -97,6 +97,10 @@ fn hosts_and_sizes_are_checked() {
         *other.uri_mut() = "http://other/echo".parse().unwrap();
         assert_eq!(ask(&mut sender, other).await.0, 421);
         assert_eq!(ask(&mut sender, request("POST", "/echo", "01234567890")).await.0, 413);
+        let mut large = request("POST", "/echo", "");
+        large.headers_mut().insert("x", "x".repeat(40_000).parse().unwrap());
+        let (status, headers, _) = ask(&mut sender, large).await;
+        assert!(status == 431 && headers.contains_key("x-request-id"), "{status} {headers:?}");
     });
 }
 
