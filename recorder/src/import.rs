@@ -13,13 +13,15 @@ use crate::reader::{ReadError, View};
 use crate::recorder::{OpenError, claim};
 use crate::store::{Batch, Table, WriteStore};
 
-/// Puts traces into the store in a folder, made if it is not there. A trace that is there already, by its id, stays as it
-/// is, so that importing twice is importing once. Says how many were new.
+/// Puts traces into the store in a folder, made if it is not there, the oldest first, as they would have been recorded. A
+/// trace that is there already, by its id, stays as it is, so that importing twice is importing once. Says how many were
+/// new.
 ///
 /// # Errors
 /// As for [`crate::Recorder::open`], or when the disk fails; nothing is imported then.
-pub fn import(dir: &Path, traces: Vec<Trace>) -> Result<usize, OpenError> {
+pub fn import(dir: &Path, mut traces: Vec<Trace>) -> Result<usize, OpenError> {
     let lock = claim(dir)?;
+    traces.sort_by_key(|trace| trace.started_unix_ns);
     import_locked(&lock, dir, traces)
 }
 

@@ -15,6 +15,8 @@ pub struct Measures {
     pub promoted: u64,
     /// Answers of effects for which nobody waited any more.
     pub late: u64,
+    /// What arrived and was no request: HTTP/1 that could not be read, or with too large a head.
+    pub malformed: u64,
     /// The classes, the most urgent first.
     pub classes: Vec<ClassMeasures>,
     /// The threads that run requests.

@@ -88,7 +88,7 @@ impl Run {
             Some((name, decision)) => format!("{name}: {decision}"),
             None => "the end".to_owned(),
         };
-        panic!("step {} is {}, and was {}{}", at + 1, told(&ran), told(wanted), self.ending());
+        differs(&format!("step {}", at + 1), told(wanted), told(&ran), &self.ending());
     }
 
     /// Asserts what was written into a slot, as JSON. `<secret>` in a text stands for any text.
@@ -104,7 +104,7 @@ impl Run {
             Event::Wrote { slot, value, .. } if usize::from(*slot) == at => Some(value),
             _ => None,
         });
-        let Some(written) = written else { panic!("nothing was written into {slot}{}", self.ending()) };
+        let Some(written) = written else { differs(slot, wanted, "nothing was written", &self.ending()) };
         match Value::of_data(&**written) {
             Ok(value) => assert_alike(slot, &json(wanted), &shown(&value)),
             Err(error) => panic!("{slot} cannot be compared: {error}"),
@@ -119,10 +119,10 @@ impl Run {
     pub fn assert_header(&self, name: &str, wanted: &str) {
         let values = self.response.headers.get_all(name);
         let values: Vec<_> = values.iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-        assert!(
-            values.iter().any(|value| is_text(wanted, value)),
-            "the answer's header {name} is {values:?}, and was {wanted:?}"
-        );
+        if !values.iter().any(|value| is_text(wanted, value)) {
+            let got = if values.is_empty() { "not there".to_owned() } else { values.join("\n          ") };
+            differs(&format!("header {name} of the answer"), wanted, got, "");
+        }
     }
 
     /// Asserts the status of the answer.
@@ -131,7 +131,10 @@ impl Run {
     /// Where it is another.
     #[track_caller]
     pub fn assert_status(&self, status: u16) {
-        assert!(self.status() == status, "the answer is {} {}, and was {status}", self.status(), self.text());
+        if self.status() != status {
+            let got = format!("{} {}", self.status(), self.text());
+            differs("the status of the answer", status, got, &self.ending());
+        }
     }
 
     /// Asserts the status and the body of the answer: JSON is compared as such, anything else as text.
@@ -143,15 +146,16 @@ impl Run {
         self.assert_status(status);
         let text = self.text();
         match (serde_json::from_str(body), serde_json::from_str(&text)) {
-            (Ok(wanted), Ok(got)) => assert_alike("the answer", &wanted, &got),
-            _ => assert!(is_text(body, &text), "the answer is {text:?}, and was {body:?}"),
+            (Ok(wanted), Ok(got)) => assert_alike("answer", &wanted, &got),
+            _ if is_text(body, &text) => {}
+            _ => differs("the body of the answer", format!("{body:?}"), format!("{text:?}"), ""),
         }
     }
 
     fn ending(&self) -> String {
         match &self.outcome {
-            zerver_trace::Outcome::Failed(info) => format!("; it failed: {} {}", info.kind, info.what),
-            zerver_trace::Outcome::Panicked { message, .. } => format!("; it panicked: {message}"),
+            zerver_trace::Outcome::Failed(info) => format!("\n  it failed: {info}"),
+            zerver_trace::Outcome::Panicked { message, .. } => format!("\n  it panicked: {message}"),
             _ => String::new(),
         }
     }
@@ -182,8 +186,14 @@ fn json(text: &str) -> Json {
 fn assert_alike(what: &str, wanted: &Json, got: &Json) {
     let mut place = what.to_owned();
     if let Some(Difference { wanted, got }) = first_difference(wanted, got, &mut place) {
-        panic!("{place} is {}, and was {}", Side(got), Side(wanted));
+        differs(&place, Side(wanted), Side(got), "");
     }
+}
+
+/// Fails the test, with both sides one above the other.
+#[track_caller]
+fn differs(what: &str, wanted: impl fmt::Display, got: impl fmt::Display, ending: &str) -> ! {
+    panic!("{what} differs\n  wanted  {wanted}\n  got     {got}{ending}")
 }
 
 struct Difference<'j> {

@@ -271,7 +271,7 @@ impl Script {
         let ended = job.finish();
         assert!(
             self.answers.is_empty(),
-            "flow {} never asked for {}",
+            "flow {} never asked for{}",
             self.flow.info().name,
             list(self.answers.iter().map(|scripted| &scripted.wanted)),
         );
@@ -322,7 +322,7 @@ impl Script {
         }
         assert!(
             self.interpreters.kinds().any(|kind| kind == call.kind()),
-            "flow {} asks for {call:?} with {asked}, and the test has no answer to that; it has answers to {}",
+            "flow {} asks for\n  {call:?} with {asked}\nand the test has no answer to that; it has answers to{}",
             self.flow.info().name,
             list(self.answers.iter().map(|scripted| &scripted.wanted)),
         );
@@ -349,7 +349,7 @@ fn args(call: &Call) -> Value {
 
 fn list<'c>(calls: impl Iterator<Item = &'c Wanted>) -> String {
     let names: Vec<_> = calls.map(|call| format!("{call:?}")).collect();
-    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+    if names.is_empty() { " nothing".to_owned() } else { format!("\n  {}", names.join("\n  ")) }
 }
 
 fn or_panic<T>(result: Result<T, StartError>) -> T {

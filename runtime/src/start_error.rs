@@ -100,7 +100,9 @@ pub enum StartError {
         why: String,
     },
     /// The store cannot be opened.
-    #[error("cannot record: {error}; ZERVER_STORE names the folder, and ZERVER_RECORD=off records nothing")]
+    #[error(
+        "cannot record: {error}; ZERVER_STORE (for zerver dev also --store) names the folder, and ZERVER_RECORD=off records nothing"
+    )]
     Store {
         /// Its folder.
         dir: PathBuf,

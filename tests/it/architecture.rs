@@ -134,6 +134,18 @@ fn the_engine_knows_no_world_outside() {
     nobody_says("replay/src", &world, &[]);
 }
 
+/// A wall clock that is set moves no deadline: what a service waits for is counted on the monotonic one.
+#[test]
+fn the_wall_clock_is_looked_at_in_few_places() {
+    let told = ["runtime/src/time.rs", "effects/clock.rs", "effects/kv/expiry.rs"];
+    nobody_says("runtime/src", &["SystemTime::now", "UNIX_EPOCH.elapsed"], &told);
+    nobody_says(
+        "recorder/src",
+        &["SystemTime::now"],
+        &["recorder/src/retention.rs", "recorder/src/doctor.rs"],
+    );
+}
+
 #[test]
 fn one_file_names_the_store_and_one_the_codec() {
     nobody_says("recorder/src", &["redb::"], &["recorder/src/store.rs", "recorder/src/store/backend.rs"]);

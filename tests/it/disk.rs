@@ -1,4 +1,9 @@
-//! A disk that takes nothing more: requests go on, recording pauses and says so, and resumes by itself.
+//! The disk: one that takes nothing more, where requests go on, recording pauses and says so, and resumes by itself; and
+//! who may read what is on it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
@@ -39,6 +44,51 @@ fn a_full_disk_pauses_recording_and_space_resumes_it() {
     assert!(after.len() == 25 && after[0]["id"] == last && after[22..] == before, "{after:?}");
     assert_eq!(service.stop().code(), Some(0));
     assert_eq!(place.json(&["doctor", "--json"])["healthy"], true);
+}
+
+/// The most careless of users.
+#[test]
+fn what_is_recorded_is_its_owners_alone_under_any_umask() {
+    let place = Place::new();
+    let service = place.service();
+    let mut careless = Command::new("/bin/sh");
+    careless.args(["-c", "umask 000; exec \"$0\""]).arg(service.get_program()).current_dir(place.path());
+    careless.envs(service.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    careless.env("TODOS_DATA", place.store().join("data"));
+    let service = Dev::start(careless);
+    assert_eq!(service.ask("POST", "/todos").json(serde_json::json!({ "title": "mine" })).send().status, 201);
+    place.wait_for(1);
+    let look = |least: usize| {
+        let found = below(&place.store());
+        assert!(found.len() >= least, "{found:?}");
+        for (path, mode) in found {
+            let wanted = if path.is_dir() { 0o700 } else { 0o600 };
+            assert_eq!(mode, wanted, "{} is {mode:o}", path.display());
+        }
+    };
+    look(4);
+    assert_eq!(service.stop().code(), Some(0));
+    // What a repair puts in its place, and aside, is no more open.
+    let file = place.store().join("traces.redb");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[4096..8192].iter_mut().for_each(|byte| *byte ^= 0x5a);
+    std::fs::write(&file, bytes).unwrap();
+    let repair = place.command(&["doctor", "--repair"]);
+    let mut careless = Command::new("/bin/sh");
+    careless.args(["-c", "umask 000; exec \"$0\" \"$@\""]).arg(repair.get_program()).args(repair.get_args());
+    let output = careless.env("ZERVER_STORE", place.store()).output().unwrap();
+    assert!(output.status.code().is_some_and(|code| code <= 1), "{output:?}");
+    look(5);
+}
+
+/// All there is from a folder on, and with which rights.
+fn below(path: &Path) -> Vec<(std::path::PathBuf, u32)> {
+    let mode = std::fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777;
+    let mut found = vec![(path.to_owned(), mode)];
+    if path.is_dir() {
+        found.extend(std::fs::read_dir(path).unwrap().flat_map(|entry| below(&entry.unwrap().path())));
+    }
+    found
 }
 
 #[test]

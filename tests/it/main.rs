@@ -1,6 +1,7 @@
 //! End to end tests, and the tests that keep ARCHITECTURE.md true.
 
 mod architecture;
+mod bounds;
 mod changed;
 mod config;
 mod corpus;
@@ -8,6 +9,7 @@ mod dev;
 mod diff;
 mod disk;
 mod harness;
+mod hostile;
 mod lints;
 mod pty;
 mod replay;

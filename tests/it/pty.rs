@@ -26,6 +26,8 @@ struct Shown {
 
 struct State {
     parser: vt100::Parser,
+    /// All that was written to it.
+    written: Vec<u8>,
     is_closed: bool,
 }
 
@@ -47,7 +49,8 @@ impl Terminal {
         }
         let child = pty.slave.spawn_command(builder).unwrap();
         drop(pty.slave);
-        let state = State { parser: vt100::Parser::new(rows, cols, 0), is_closed: false };
+        let state =
+            State { parser: vt100::Parser::new(rows, cols, 0), written: Vec::new(), is_closed: false };
         let shown = Arc::new(Shown { state: Mutex::new(state), changed: Condvar::new() });
         let mut reader = pty.master.try_clone_reader().unwrap();
         let filled = Arc::clone(&shown);
@@ -57,6 +60,7 @@ impl Terminal {
                 let read = reader.read(&mut bytes).unwrap_or(0);
                 let mut state = filled.state.lock().unwrap_or_else(PoisonError::into_inner);
                 state.parser.process(&bytes[..read]);
+                state.written.extend_from_slice(&bytes[..read]);
                 state.is_closed = read == 0;
                 filled.changed.notify_all();
                 if state.is_closed {
@@ -108,6 +112,11 @@ impl Terminal {
             assert!(!state.is_closed && !left.is_zero(), "no {what}:\n{}", screen.contents());
             state = self.shown.changed.wait_timeout(state, left).unwrap().0;
         }
+    }
+
+    /// All that was written to it by now.
+    pub(crate) fn written(&self) -> Vec<u8> {
+        self.shown.state.lock().unwrap().written.clone()
     }
 
     /// Waits for all of these texts at once.

@@ -158,6 +158,7 @@ fn a_portable_file_says_what_it_lacks() {
     let ran = recorded.replay("./private.zrv", &[]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.err.contains("header authorization") && ran.err.contains("hash"), "{ran:?}");
+    assert!(ran.err.contains(&format!("there, `zerver replay {}", &recorded.private[..8])), "{ran:?}");
 }
 
 #[test]

@@ -236,7 +236,7 @@ fn every_story_is_told_as_it_was() {
       1.03  253.02  +251.99  ≠   ↳ http GET figures.internal/figur…  argument, result          │████████
       0.06    0.04    -0.02      ↳ kv list todo                                                │
       0.04    0.06    +0.02    render_report                                                   │
-    total    +251.99 ms = 251.99 effects + 0.01 CPU - 0.01 receiving
+    total    +251.99 ms = 251.99 effects + 6.9 µs CPU - 8.8 µs receiving
     request  query latency_ms  nothing -> 250
     effects  http GET figures.internal/figures?..  argument url
                - http://figures.internal/figures?latency_ms=0&fails=0
@@ -264,6 +264,7 @@ fn the_services_of_today_do_what_they_did() {
     assert_snapshot!(replay("secret"), @r"
     error: 01a2038c cannot be replayed as it was recorded
       because the request's header authorization: only a hash of it is here; --request-header authorization=..
+    hint: the store that recorded it has its secrets: there, `zerver replay 01a2038c`
     exit 2
     ");
     assert_snapshot!(replay("big-body"), @r"

@@ -141,7 +141,15 @@ fn a_second_writer_is_told_who_writes() {
     let todos = programs().todos.to_str().unwrap();
     let second = place.zerver(&["dev", "--exe", todos, "--no-watch", "--addr", "127.0.0.1:0"]);
     assert_eq!(second.code, Some(2), "{second:?}");
-    assert!(second.err.contains("pid") || second.err.contains("process"), "{second:?}");
+    let doctor = place.zerver(&["doctor"]);
+    let holder = doctor.out.split_once("process ").unwrap_or_else(|| panic!("{doctor:?}")).1;
+    let holder: u32 = holder.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
+    let exe = fs::read_link(format!("/proc/{holder}/exe")).unwrap();
+    assert_eq!(exe.file_name(), programs().todos.file_name(), "the service that dev runs");
+    assert!(
+        second.err.contains(&format!("process {holder};")) && second.err.contains("--store"),
+        "{second:?}"
+    );
     assert_eq!(dev.get("/todos").status, 200, "the first goes on");
 }
 

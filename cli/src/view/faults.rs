@@ -35,7 +35,10 @@ pub(crate) fn faults((code, took_ns): (u16, u64), rows: &[Row], columns: Option<
         let effect = if above.replace(row.call) == Some(row.call) {
             String::new()
         } else {
-            clean(&row.effect).into_owned()
+            // Another attempt, or the same once more: told apart by the number that --fail takes.
+            let is_one = rows.iter().all(|other| other.call == row.call || other.effect != row.effect);
+            let number = if is_one { String::new() } else { format!("  ({})", row.call) };
+            format!("{}{number}", clean(&row.effect))
         };
         let (mark, paint_outcome) = match (row.finding, &*row.outcome) {
             (Some(_), _) => ("✗ ", style::BAD),
@@ -96,14 +99,18 @@ mod tests {
                 ..row(0, "slow", "failed")
             },
             Row { status: None, duration_ns: None, ..row(1, "timeout", "unanswered") },
+            Row { effect: "kv get a".into(), ..row(2, "timeout", "done") },
+            Row { effect: "kv get a".into(), ..row(3, "timeout", "done") },
         ];
         let text = strip_str(&faults((200, 5_400_000), &rows, None)).to_string();
         insta::assert_snapshot!(text, @r"
-        recorded: 200 OK in 5.40 ms, with 2 effects
+        recorded: 200 OK in 5.40 ms, with 4 effects
         effect                fault    status    took  outcome
         http GET \u{1b}[31m0  timeout  200     1.26 s  ✓ done
                               slow     504     1.26 s  ✗ failed: no time \u{202e}, at ask
         http GET \u{1b}[31m1  timeout  -            -  ? unanswered
+        kv get a  (2)         timeout  200     1.26 s  ✓ done
+        kv get a  (3)         timeout  200     1.26 s  ✓ done
         ✗ 1 time: it is bad
         ");
     }

@@ -1,9 +1,11 @@
-//! A writer that is killed: what it had acknowledged is there, and the store opens again at once.
+//! A writer that is killed, or gets no memory: what it had acknowledged is there, and the store opens again at once.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Resource, Rlimit, setrlimit};
 use zerver_recorder::{ReadError, Reader, Recorder, examine, repair};
 use zerver_trace::Query;
 
@@ -11,17 +13,28 @@ use crate::{options, sample};
 
 const DIR: &str = "ZERVER_TEST_CRASH_DIR";
 const FROM: &str = "ZERVER_TEST_CRASH_FROM";
+/// So many bytes more than it has are what the process gets.
+const MEMORY: &str = "ZERVER_TEST_CRASH_MEMORY";
 
 /// Not a test of its own: the process that is killed. It says on its output up to which number it has an
-/// acknowledgement.
+/// acknowledgement. With a limit to its memory it keeps what others need, so that the next who asks, on whichever thread,
+/// gets nothing.
 #[test]
 fn killed_child() {
     let Ok(dir) = std::env::var(DIR) else { return };
     let from: u64 = std::env::var(FROM).unwrap().parse().unwrap();
     let recorder = Recorder::open(options(Path::new(&dir))).unwrap();
     let sink = recorder.sink();
+    let mut kept: Vec<Box<[u8]>> = Vec::new();
     for n in from.. {
         sink.accept(Box::new(sample::capture(n)));
+        if let Ok(more) = std::env::var(MEMORY) {
+            if n == from + 40 {
+                let limit = Some(address_space() + more.parse::<u64>().unwrap());
+                setrlimit(Resource::As, Rlimit { current: limit, maximum: limit }).unwrap();
+            }
+            kept.push(vec![1; 8_000].into_boxed_slice());
+        }
         if n % 37 == 0 {
             let status = recorder.flush();
             assert_eq!((status.overflowed, status.paused), (0, None));
@@ -33,22 +46,36 @@ fn killed_child() {
     }
 }
 
-fn child(dir: &Path, from: u64) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+/// How much of its address space this process uses, in bytes.
+fn address_space() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').next().unwrap().parse::<u64>().unwrap() * rustix::param::page_size() as u64
+}
+
+fn command(dir: &Path, from: u64) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["--exact", "crash::killed_child", "--nocapture", "--test-threads=1"])
         .env(DIR, dir)
         .env(FROM, from.to_string())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::null());
+    command
+}
+
+fn child(dir: &Path, from: u64) -> Child {
+    command(dir, from).spawn().unwrap()
+}
+
+/// The numbers that it acknowledges, until it ends.
+fn acknowledged(child: &mut Child) -> impl Iterator<Item = u64> + use<> {
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    lines.filter_map(|line| line.rsplit_once("acknowledged ")?.1.trim().parse::<u64>().ok())
 }
 
 /// Lets the child work until it has so many acknowledgements, and kills it; the last one.
 fn kill_after(mut child: Child, acknowledgements: usize) -> u64 {
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let mut numbers =
-        lines.filter_map(|line| line.rsplit_once("acknowledged ")?.1.trim().parse::<u64>().ok());
+    let mut numbers = acknowledged(&mut child);
     let mut last = numbers.by_ref().take(acknowledgements).last();
     child.kill().unwrap();
     child.wait().unwrap();
@@ -57,27 +84,54 @@ fn kill_after(mut child: Child, acknowledgements: usize) -> u64 {
     last.expect("the child acknowledged something")
 }
 
+/// Whether all that was acknowledged is there; how many there are.
+fn check(dir: &Path, acknowledged: u64) -> u64 {
+    let reader = match Reader::open(dir) {
+        Err(ReadError::NeedsRepair { .. }) => {
+            assert!(examine(dir).repairable);
+            let report = repair(dir).unwrap();
+            assert_eq!((report.problem, report.damaged, report.set_aside), (None, vec![], None));
+            Reader::open(dir).unwrap()
+        }
+        other => other.unwrap(),
+    };
+    let all = reader.list(&Query::default()).unwrap();
+    // All of them, in their order, none twice; perhaps some more that nobody was told of.
+    assert!(all.len() as u64 > acknowledged, "{} of {acknowledged}", all.len());
+    assert!(all.iter().rev().enumerate().all(|(n, summary)| summary.id == sample::id(n as u64)));
+    assert!(reader.load(sample::id(acknowledged)).unwrap().is_some());
+    all.len() as u64
+}
+
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
     let dir = tempfile::tempdir().unwrap();
     let mut from = 0;
     for round in 0..8 {
         let acknowledged = kill_after(child(dir.path(), from), 1 + round * 3);
-        let reader = match Reader::open(dir.path()) {
-            Err(ReadError::NeedsRepair { .. }) => {
-                assert!(examine(dir.path()).repairable);
-                let report = repair(dir.path()).unwrap();
-                assert_eq!((report.problem, report.damaged, report.set_aside), (None, vec![], None));
-                Reader::open(dir.path()).unwrap()
-            }
-            other => other.unwrap(),
-        };
-        let all = reader.list(&Query::default()).unwrap();
-        // All of them, in their order, none twice; perhaps some more that nobody was told of.
-        assert!(all.len() as u64 > acknowledged, "{} of {acknowledged}", all.len());
-        assert!(all.iter().rev().enumerate().all(|(n, summary)| summary.id == sample::id(n as u64)));
-        assert!(reader.load(sample::id(acknowledged)).unwrap().is_some());
-        from = all.len() as u64;
+        from = check(dir.path(), acknowledged);
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_an_allocation_that_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut from = 0;
+    for round in 0..6u64 {
+        let mut child = command(dir.path(), from)
+            .env(MEMORY, (round << 20).to_string())
+            // All threads ask for the same memory.
+            .env("MALLOC_ARENA_MAX", "1")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let last = acknowledged(&mut child).last().expect("the child acknowledged something");
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        // Nothing goes on with less: a thread that is left without what it asked for ends the process.
+        assert_eq!(child.wait().unwrap().signal(), Some(rustix::process::Signal::ABORT.as_raw()), "{said}");
+        assert!(said.contains("memory allocation of "), "{said}");
+        from = check(dir.path(), last);
     }
 }
 

@@ -38,6 +38,11 @@ fn importing_twice_is_importing_once() {
     assert_eq!(import(dir.path(), [&traces[..1], &traces[..1]].concat()).unwrap(), 0);
     let reader = Reader::open(dir.path()).unwrap();
     assert_eq!(reader.list(&Query::default()).unwrap().len(), 300);
+    // In whatever order their files are named, they come in the order in which they were recorded.
+    let other = tempfile::tempdir().unwrap();
+    import(other.path(), [&traces[7..9], &traces[..7]].concat()).unwrap();
+    let list = Reader::open(other.path()).unwrap().list(&Query::default()).unwrap();
+    assert!(list.iter().map(|summary| summary.id).eq(traces[..9].iter().rev().map(|trace| trace.id)));
     for trace in &traces {
         assert_eq!(reader.load(trace.id).unwrap().as_ref(), Some(trace));
     }

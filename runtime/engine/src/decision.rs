@@ -30,6 +30,20 @@ pub enum Decision<S, P = NoProgress> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NoProgress {}
 
+/// What a step writes that never goes on: there is no value of it. A flow may end with a step that returns
+/// `Decision<Ends, ..>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {}
+
+impl Slots for Ends {
+    const WRITES: &'static [Write] = &[];
+    const ENDS: bool = true;
+
+    fn into_writes(self) -> Writes {
+        match self {}
+    }
+}
+
 impl<S: fmt::Debug, P: fmt::Debug> fmt::Debug for Decision<S, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -80,15 +94,15 @@ impl Decided {
 pub trait IntoDecision {
     /// What the step writes.
     const WRITES: &'static [Write];
-    /// Whether the flow may end with it.
-    const MAY_END: bool;
+    /// Whether it never goes on to the next step, so that a flow may end with it.
+    const ENDS: bool;
     /// Forgets the types.
     fn decide(self) -> Decided;
 }
 
 impl<S: Slots, P: Serialize + Send + Sync + 'static> IntoDecision for Decision<S, P> {
     const WRITES: &'static [Write] = S::WRITES;
-    const MAY_END: bool = true;
+    const ENDS: bool = S::ENDS;
 
     fn decide(self) -> Decided {
         match self {
@@ -103,7 +117,7 @@ impl<S: Slots, P: Serialize + Send + Sync + 'static> IntoDecision for Decision<S
 
 impl<D: IntoDecision> IntoDecision for Result<D, Failure> {
     const WRITES: &'static [Write] = D::WRITES;
-    const MAY_END: bool = D::MAY_END;
+    const ENDS: bool = D::ENDS;
 
     fn decide(self) -> Decided {
         match self {
@@ -115,7 +129,7 @@ impl<D: IntoDecision> IntoDecision for Result<D, Failure> {
 
 impl IntoDecision for Response {
     const WRITES: &'static [Write] = &[];
-    const MAY_END: bool = true;
+    const ENDS: bool = true;
 
     fn decide(self) -> Decided {
         Decided::Done(self)
@@ -124,7 +138,7 @@ impl IntoDecision for Response {
 
 impl<S: Slots> IntoDecision for S {
     const WRITES: &'static [Write] = S::WRITES;
-    const MAY_END: bool = false;
+    const ENDS: bool = S::ENDS;
 
     fn decide(self) -> Decided {
         Decided::Continue(self.into_writes())

@@ -18,7 +18,7 @@ mod schedule;
 mod slot;
 mod step;
 
-pub use decision::{Decided, Decision, IntoDecision, NoProgress};
+pub use decision::{Decided, Decision, Ends, IntoDecision, NoProgress};
 pub use effect::{All, Alone, Call, Effect, EffectKind, Performed, Retry, all, effect, join_all};
 pub use failure::Failure;
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};

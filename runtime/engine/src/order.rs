@@ -25,11 +25,11 @@ pub(crate) const fn check(name: &str, pattern: &str, chains: &[Chain]) {
     assert!(count < 1000, "a flow has at most 999 steps");
     match last {
         None => Message::new("flow `").add(name).add("` has no steps").fail(),
-        Some(step) if !step.may_end => Message::new("the last step of flow `")
+        Some(step) if !step.ends => Message::new("the last step of flow `")
             .add(name)
             .add("`, `")
             .add(step.name)
-            .add("`, only writes slots: it must return a Response, or a Decision which can be Done")
+            .add("`, may go on, and nothing comes after it: return a Response, a Result of one, or Decision<Ends, ..>")
             .fail(),
         Some(_) => {}
     }

@@ -122,6 +122,8 @@ impl<S: Slot + Serialize + DeserializeOwned> Part for Shared<S> {
 pub trait Slots: Send + 'static {
     /// What it writes, in order.
     const WRITES: &'static [Write];
+    /// Whether there is no such value, so that what would write one never goes on.
+    const ENDS: bool = false;
     /// The values, in that order.
     fn into_writes(self) -> Writes;
 }

@@ -28,8 +28,8 @@ pub struct StepDesc {
     pub reads: &'static [Read],
     /// What it writes, in the order of its return type.
     pub writes: &'static [Write],
-    /// Whether its type allows it to answer or to fail, so that a flow may end with it.
-    pub may_end: bool,
+    /// Whether its type never lets it go on to the next step, so that a flow may end with it.
+    pub ends: bool,
     /// Calls the function.
     pub run: fn(&Frame<'_>) -> Decided,
 }

@@ -63,7 +63,7 @@ pub(crate) fn expand(attributes: TokenStream, item: TokenStream) -> Result<Token
                 line: #line,
                 reads: &[#(#reads),*],
                 writes: <#output as #engine::IntoDecision>::WRITES,
-                may_end: <#output as #engine::IntoDecision>::MAY_END,
+                ends: <#output as #engine::IntoDecision>::ENDS,
                 run: |frame| #engine::IntoDecision::decide(#name(#(#arguments),*)),
             };
         }

@@ -15,7 +15,7 @@ const MAX_WORKERS: usize = 1024;
 /// Where a store is, if nothing is said.
 pub(crate) const STORE: &str = ".zerver";
 /// What stands for a secret.
-const MASK: &str = "●●●●";
+pub(crate) const MASK: &str = "●●●●";
 
 /// A value as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]

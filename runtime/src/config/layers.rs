@@ -247,13 +247,14 @@ mod tests {
 
     #[test]
     fn rules_are_read_and_wrong_ones_named() {
-        let file =
-            "[[rules]]\npath = \"/r/\"\nclass = \"batch\"\n\n[[rules]]\nasked = \"x-class\"\ntoken = \"t\"\n";
+        let file = "[[rules]]\npath = \"/r/\"\nclass = \"batch\"\n\n[[rules]]\nasked = \"x-class\"\ntoken = \"t\"\n\n\
+             [[rules]]\nheader = \"x-api-key\"\nvalue = \"k\"\nclass = \"interactive\"\n";
         let loaded = load(Config::default(), file, &[]).unwrap();
         let rules = loaded.told().pop().unwrap();
         let told = serde_json::json!([
             { "path": "/r/", "class": "batch" },
             { "asked": "x-class", "token": "●●●●" },
+            { "header": "x-api-key", "value": "●●●●", "class": "interactive" },
         ]);
         assert_eq!(rules.value, told);
         check("rules = 3", "/zerver.toml:1: rules is wrong; it is a list: write each under [[rules]]");

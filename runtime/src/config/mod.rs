@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use zerver_engine::Scheduling;
 
-pub(crate) use field::STORE;
+pub(crate) use field::{MASK, STORE};
 pub(crate) use key::variables;
 pub(crate) use layers::{Layers, Loaded};
 

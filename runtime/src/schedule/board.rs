@@ -61,6 +61,11 @@ impl Board {
         self.connections.load(Ordering::Relaxed)
     }
 
+    /// Something arrived that is no request.
+    pub(crate) fn malformed(&self) {
+        self.tally.malformed.add(1);
+    }
+
     /// It gets one more.
     pub(super) fn connects(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);

@@ -85,6 +85,7 @@ pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
         moved: count(&counters.moved),
         demoted: count(&counters.demoted),
         promoted: count(&counters.promoted),
+        malformed: boards.iter().map(|(_, board)| board.tally.malformed.get()).sum(),
         late: boards.iter().map(|(_, board)| board.tally.late.get()).sum(),
         classes,
         workers: boards.iter().map(worker).collect(),

@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName};
 use serde_json::{Value as Json, json};
 use zerver_engine::{Class, Request};
 
+use crate::config::MASK;
 use crate::service::is_equal;
 use crate::shell::is_from_here;
 
@@ -87,14 +88,15 @@ impl Rule {
         &self.reason
     }
 
-    /// The rule as it is written in `zerver.toml`, for whoever may not know its token.
+    /// The rule as it is written in `zerver.toml`, for whoever may not know its token. The value of a header may be one
+    /// as well.
     pub(crate) fn told(&self) -> Json {
         let mut told = match &self.when {
             When::Path(prefix) => json!({ "path": prefix }),
-            When::Header(name, value) => json!({ "header": name, "value": value }),
+            When::Header(name, _) => json!({ "header": name, "value": MASK }),
             When::BodyOver(bytes) => json!({ "body_over": bytes }),
             When::Asked { header, token: None } => json!({ "asked": header }),
-            When::Asked { header, token: Some(_) } => json!({ "asked": header, "token": "●●●●" }),
+            When::Asked { header, token: Some(_) } => json!({ "asked": header, "token": MASK }),
         };
         if let Some(class) = self.class {
             told["class"] = class.as_str().into();

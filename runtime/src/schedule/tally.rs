@@ -80,6 +80,8 @@ pub(super) struct Tally {
     /// Requests that began, by class.
     pub(super) began: [Count; 3],
     pub(super) late: Count,
+    /// What arrived and was no request.
+    pub(super) malformed: Count,
     /// Requests that it ran for another worker.
     pub(super) steals: Count,
     /// Since when it is awake; 0 while it sleeps.

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::task::Waker;
 use std::time::Instant;
 
+use http::StatusCode;
 use tokio::net::TcpStream;
 
 use crate::Limits;
@@ -32,6 +33,10 @@ pub(crate) struct Conn {
     unread: Cell<bool>,
     /// Whether the client has closed its side.
     closed: Cell<bool>,
+    /// Whether an answer of ours may not have been written yet.
+    owed: Cell<bool>,
+    /// What hyper answered by itself to what is no request; kept from the client, so that it gets an answer of ours.
+    refused: Cell<Option<StatusCode>>,
     waker: RefCell<Option<Waker>>,
     /// The socket, once hyper is done with it.
     socket: RefCell<Option<TcpStream>>,
@@ -59,6 +64,8 @@ impl Conn {
             ended: Cell::new(now),
             unread: Cell::new(false),
             closed: Cell::new(false),
+            owed: Cell::new(false),
+            refused: Cell::new(None),
             waker: RefCell::default(),
             socket: RefCell::default(),
         }
@@ -73,6 +80,7 @@ impl Conn {
     /// That request has ended.
     pub(crate) fn end(&self, now: Instant) {
         self.ended.set(now);
+        self.owed.set(true);
         self.requests.set(self.requests.get().saturating_sub(1));
         if self.requests.get() == 0 {
             self.phase.set(Phase::Idle(now));
@@ -119,6 +127,7 @@ impl Conn {
 
     /// All that there was to write has been.
     pub(super) fn flushed(&self) {
+        self.owed.set(false);
         if self.blocked.take().is_some() {
             let now = Instant::now();
             self.ended.set(now);
@@ -126,6 +135,30 @@ impl Conn {
                 self.phase.set(Phase::Idle(now));
             }
         }
+    }
+
+    /// Whether these bytes, which are to be written, are an answer that hyper gives by itself to what is no request.
+    pub(super) fn refuses(&self, written: &[u8]) -> bool {
+        if self.owed.get() || self.http2.get() {
+            return false;
+        }
+        let status = written.starts_with(b"HTTP/1.").then(|| written.get(9..12)).flatten();
+        let status = status.and_then(|status| StatusCode::from_bytes(status).ok());
+        let refused = status.filter(StatusCode::is_client_error);
+        if refused.is_some() {
+            self.refused.set(refused);
+        }
+        refused.is_some()
+    }
+
+    /// Whether an answer of ours is still to come in place of hyper's.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused.get().is_some()
+    }
+
+    /// With which status hyper refused what it could not read.
+    pub(super) fn take_refused(&self) -> Option<StatusCode> {
+        self.refused.take()
     }
 
     /// An answer begins to wait for its stream; what it is called from now on.

@@ -1,4 +1,5 @@
-//! A socket that tells its connection what happens on it, and gives itself back when it is dropped.
+//! A socket that tells its connection what happens on it, and gives itself back when it is dropped. What hyper answers by
+//! itself is not written to it.
 
 use std::io;
 use std::pin::Pin;
@@ -69,6 +70,9 @@ impl AsyncRead for Io {
 
 impl AsyncWrite for Io {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.conn.refuses(buf) {
+            return Poll::Ready(Ok(buf.len()));
+        }
         let written = self.socket()?.poll_write(cx, buf);
         self.note(written)
     }
@@ -90,6 +94,9 @@ impl AsyncWrite for Io {
             short[filled..filled + buf.len()].copy_from_slice(buf);
             filled += buf.len();
         }
+        if self.conn.refuses(&short[..filled]) {
+            return Poll::Ready(Ok(filled));
+        }
         let written = self.socket()?.poll_write(cx, &short[..filled]);
         self.note(written)
     }
@@ -105,6 +112,9 @@ impl AsyncWrite for Io {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.conn.is_refused() {
+            return Poll::Ready(Ok(()));
+        }
         self.socket()?.poll_shutdown(cx)
     }
 }

@@ -64,6 +64,7 @@ impl Collector for Scrape {
             demoted,
             promoted,
             late,
+            malformed,
             classes,
             workers,
             steps,
@@ -80,6 +81,7 @@ impl Collector for Scrape {
         )?;
         out.count("flow_promotions", "Flows that came back from low priority", *promoted)?;
         out.count("late_completions", "Answers of effects for which nobody waited any more", *late)?;
+        out.count("malformed_requests", "What arrived and could not be read as a request", *malformed)?;
         let class = |value: fn(&ClassMeasures) -> u64| {
             classes.iter().map(move |class| (vec![("class", class.name.clone())], value(class)))
         };

@@ -10,6 +10,7 @@ mod headers;
 mod here;
 mod host;
 mod io;
+mod malformed;
 mod metrics;
 mod param;
 mod payload;

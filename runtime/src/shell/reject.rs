@@ -11,6 +11,10 @@ use crate::service::Service;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reject {
     Host(HostError),
+    /// No request at all: what is wrong, in the words of hyper.
+    NoRequest(String),
+    /// Too many headers, or too large for hyper's own limits.
+    TooManyHeaders(usize),
     /// Another `transfer-encoding` than just `chunked`.
     TransferEncoding,
     /// No path, where one is needed.
@@ -43,12 +47,13 @@ impl Reject {
         match self {
             Self::Host(HostError::NotAllowed) => StatusCode::MISDIRECTED_REQUEST,
             Self::Host(_)
+            | Self::NoRequest(_)
             | Self::TransferEncoding
             | Self::Target
             | Self::ParamIsNoText
             | Self::BodyBroken => StatusCode::BAD_REQUEST,
             Self::TargetTooLong(_) => StatusCode::URI_TOO_LONG,
-            Self::HeadersTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::HeadersTooLarge(_) | Self::TooManyHeaders(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -68,6 +73,9 @@ impl Reject {
                 HostError::Contradicted => "not the same as :authority",
                 HostError::NotAllowed => "not served here",
             }),
+            Self::NoRequest(why) => Failure::invalid("request").message(format!("it is no HTTP: {why}")),
+            Self::TooManyHeaders(bytes) => Failure::new(FailureKind::TooLarge, "headers")
+                .message(format!("more than {bytes} bytes, or more than 100 of them")),
             Self::TransferEncoding => {
                 Failure::invalid("transfer-encoding").message("only chunked is understood")
             }

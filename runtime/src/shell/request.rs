@@ -222,7 +222,7 @@ fn check_sizes(request: &Request, header_bytes: usize, limits: &Limits) -> Resul
     Ok(())
 }
 
-fn refuse(live: &mut Live, service: &Service, reject: &Reject) -> (Response, Instant) {
+pub(super) fn refuse(live: &mut Live, service: &Service, reject: &Reject) -> (Response, Instant) {
     let (response, outcome) = match live.request() {
         Some(request) => reject.response(request, service),
         None => return (nobody(), live.watch.now()),
@@ -238,18 +238,18 @@ fn nobody() -> Response {
 }
 
 /// Counts a request on its connection, also if it is dropped.
-struct InFlight {
+pub(super) struct InFlight {
     conn: Rc<Conn>,
     ended: Option<Instant>,
 }
 
 impl InFlight {
-    fn begin(conn: &Rc<Conn>) -> Self {
+    pub(super) fn begin(conn: &Rc<Conn>) -> Self {
         conn.begin();
         Self { conn: Rc::clone(conn), ended: None }
     }
 
-    fn end(mut self, at: Instant) -> Rc<Conn> {
+    pub(super) fn end(mut self, at: Instant) -> Rc<Conn> {
         self.ended = Some(at);
         Rc::clone(&self.conn)
     }
@@ -262,16 +262,16 @@ impl Drop for InFlight {
 }
 
 /// A response on its way out.
-struct Outgoing {
-    response: Response,
-    id: RequestId,
-    is_head: bool,
-    close: bool,
+pub(super) struct Outgoing {
+    pub(super) response: Response,
+    pub(super) id: RequestId,
+    pub(super) is_head: bool,
+    pub(super) close: bool,
 }
 
 impl Outgoing {
     /// The response as hyper wants it; `http2` is the connection if it speaks that.
-    fn into_http(self, http2: Option<Rc<Conn>>) -> http::Response<Payload> {
+    pub(super) fn into_http(self, http2: Option<Rc<Conn>>) -> http::Response<Payload> {
         let Self { response: Response { mut status, mut headers, mut body }, id, is_head, close } = self;
         // An informational status is none to end with.
         if status.is_informational() {

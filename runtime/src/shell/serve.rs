@@ -1,10 +1,13 @@
 //! One connection, from its acceptance to its close.
 
+use std::cell::Cell;
+use std::future::ready;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use http::StatusCode;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,12 +15,16 @@ use tokio::net::TcpStream;
 
 use super::conn::Conn;
 use super::io::Io;
+use super::malformed;
 use super::request::{Arrived, answer};
 use crate::Limits;
 use crate::worker::Worker;
 
 /// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// A request that asks for nothing.
+const ANY: &[u8] = b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
 
 /// The buffer for a head; a larger one gets a 431.
 const BUFFER_BYTES: usize = 128 * 1024;
@@ -50,7 +57,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
             .keep_alive_interval(PING)
             .keep_alive_timeout(PONG)
             .max_concurrent_streams(limits.streams)
-            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+            // What is a little too large gets an answer of ours, which says so.
+            .max_header_list_size(u32::try_from(limits.header_bytes.saturating_mul(4)).unwrap_or(u32::MAX))
             .max_pending_accept_reset_streams(20)
             .max_local_error_reset_streams(100)
             .serve_connection(io, service);
@@ -61,8 +69,13 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
             .header_read_timeout(None)
             .max_buf_size(BUFFER_BYTES)
             .serve_connection(io, service);
-        let malformed =
-            matches!(watch(http, |http| http.graceful_shutdown(), &conn, &worker).await, Some(Err(_)));
+        let ended = watch(http, |http| http.graceful_shutdown(), &conn, &worker).await;
+        let malformed = matches!(ended, Some(Err(_)));
+        if let (Some(Err(error)), Some(status)) = (ended, conn.take_refused())
+            && let Some(socket) = conn.take_back()
+        {
+            Box::pin(refuse(&worker, &conn, socket, status, &error)).await;
+        }
         if let Some(socket) = conn.take_back()
             && (malformed || conn.is_unread())
             && !conn.is_closed()
@@ -70,6 +83,24 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
             linger(socket).await;
         }
     }
+}
+
+/// Answers what hyper refused: it writes our answer as if it were one to the shortest request there is.
+async fn refuse(
+    worker: &Rc<Worker>,
+    conn: &Rc<Conn>,
+    socket: TcpStream,
+    status: StatusCode,
+    error: &hyper::Error,
+) {
+    let io = TokioIo::new(Io::new(socket, ANY.to_vec(), Rc::clone(conn)));
+    let response = Cell::new(Some(malformed::answer(worker, conn, status, error)));
+    let service = service_fn(|_| ready(response.take().ok_or("one request")));
+    let http = hyper::server::conn::http1::Builder::new()
+        .header_read_timeout(None)
+        .half_close(true)
+        .serve_connection(io, service);
+    watch(http, |http| http.graceful_shutdown(), conn, worker).await;
 }
 
 /// Whether the first bytes are those of HTTP/2, and these bytes; none if there are no more.

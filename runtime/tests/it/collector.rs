@@ -41,10 +41,15 @@ impl Collector {
 
 /// Starts a service on a free port, and collects what it leaves.
 pub(crate) fn start(app: App) -> (Running, Arc<Collector>) {
+    start_on(2, app)
+}
+
+/// The same, with so many workers.
+pub(crate) fn start_on(workers: usize, app: App) -> (Running, Arc<Collector>) {
     let collector = Arc::new(Collector::default());
     let sink: Arc<dyn EventSink> = collector.clone();
     let settings = Settings { addr: Some("127.0.0.1:0".to_owned()), sink: Some(sink), ..Settings::default() };
-    (app.workers(2).start(settings).unwrap(), collector)
+    (app.workers(workers).start(settings).unwrap(), collector)
 }
 
 /// The target and the body of the request.

@@ -196,6 +196,47 @@ fn what_is_recorded_is_in_the_store_when_it_has_stopped() {
     assert_eq!((trace.flow.name.as_str(), trace.status, trace.build.len()), ("hello", 200, 16));
 }
 
+/// What a deployment does: the signal comes while everybody asks.
+#[test]
+fn a_signal_under_load_fails_nobody_and_all_of_it_is_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut child, addr) = serving(dir.path(), |command| {
+        command.env("ZERVER_RECORD", "all").env("ZERVER_STORE", "traces");
+    });
+    let (sender, answered) = std::sync::mpsc::channel();
+    let load = |path: &'static str| {
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            let mut client = Client::connect(addr);
+            loop {
+                client.send(get(path));
+                let answer = client.answer().expect("dropped");
+                assert_eq!((answer.status, answer.body.as_str()), (200, "hello, you"));
+                let id: RequestId = answer.header("x-request-id").unwrap().parse().unwrap();
+                sender.send(id).unwrap();
+                if answer.header("connection") == Some("close") {
+                    return;
+                }
+            }
+        })
+    };
+    let clients = ["/hello/you", "/hello/you", "/hello/you", "/slow/1", "/slow/20"].map(load);
+    drop(sender);
+    let mut ids: Vec<_> = answered.iter().take(300).collect();
+    signal(&child, Signal::TERM);
+    ids.extend(answered.iter());
+    for client in clients {
+        client.join().unwrap();
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let reader = zerver_recorder::Reader::open(&dir.path().join("traces")).unwrap();
+    let listed = zerver_trace::TraceSource::list(&reader, &zerver_trace::Query::default()).unwrap();
+    let mut recorded: Vec<_> = listed.iter().map(|summary| summary.id).collect();
+    ids.sort_unstable();
+    recorded.sort_unstable();
+    assert_eq!(recorded, ids, "each once, and no other");
+}
+
 #[test]
 fn what_a_manager_hands_over_is_used_and_it_is_told() {
     let dir = tempfile::tempdir().unwrap();
@@ -203,7 +244,13 @@ fn what_a_manager_hands_over_is_used_and_it_is_told() {
     notified.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let told = || {
         let mut buffer = [0; 64];
-        let len = notified.recv(&mut buffer).unwrap();
+        // A read with a time limit is not taken up again after a signal.
+        let len = loop {
+            match notified.recv(&mut buffer) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                received => break received.unwrap(),
+            }
+        };
         String::from_utf8_lossy(&buffer[..len]).into_owned()
     };
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -107,7 +107,7 @@ fn panics(request: &Request) -> Response {
 }
 
 #[step]
-fn yields(progress: Option<u32>) -> Decision<(), u32> {
+fn yields(progress: Option<u32>) -> Decision<Ends, u32> {
     match progress {
         Some(1000) => Done(Response::text("1000")),
         progress => Yield(progress.unwrap_or_default() + 1),
@@ -115,7 +115,7 @@ fn yields(progress: Option<u32>) -> Decision<(), u32> {
 }
 
 #[step]
-fn yields_for_ever(progress: Option<u32>) -> Decision<(), u32> {
+fn yields_for_ever(progress: Option<u32>) -> Decision<Ends, u32> {
     Yield(progress.unwrap_or_default())
 }
 
@@ -224,6 +224,34 @@ fn past_its_deadline_a_request_is_answered_and_its_effects_are_cancelled() {
     assert_eq!(doer.cancelled.load(Ordering::SeqCst), 1);
     assert_eq!(client.ask(get("/yields-for-ever")).status, 504);
     assert_eq!(client.ask(get("/done")).status, 200);
+}
+
+/// An effect that never completes has its time; then its flow goes on, with the failure as a value.
+#[test]
+fn past_its_time_an_effect_is_cancelled_and_its_failure_is_what_the_flow_goes_on_with() {
+    #[derive(Slot, Serialize, Deserialize)]
+    struct Tried(Result<u32, String>);
+    #[step]
+    fn try_it() -> Decision<Tried> {
+        let call = zerver::engine::Call::new(Do::Never).timeout(Duration::from_millis(20));
+        let never = Effect::performing::<Do>(call, |output| {
+            output.copied().map_err(|error| Failure::from_effect("do", &error))
+        });
+        Need(never.attempt().map(|tried| Tried(tried.map_err(|failure| failure.kind().to_string()))))
+    }
+    #[step]
+    fn tell(tried: &Tried) -> Response {
+        Response::text(format!("{:?}", tried.0))
+    }
+    let doer = Doer::default();
+    let flow = flow!("tries", GET "/tries", steps: [try_it, tell]);
+    let (running, collector) = start(App::new().flow(flow).interpreter::<Do>(doer.clone()));
+    let answer = Client::connect(running.addr()).ask(get("/tries"));
+    assert_eq!((answer.status, answer.body.as_str()), (200, r#"Err("timeout")"#));
+    assert_eq!(doer.cancelled.load(Ordering::SeqCst), 1);
+    let capture = collector.one();
+    let is_late = |event: &Event<_>| matches!(event, Event::Answered { answer: Answer::Err(error), .. } if error.kind == EffectErrorKind::Timeout);
+    assert!(capture.outcome == Outcome::Done && capture.events.iter().any(is_late));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use zerver::Limits;
 use zerver::prelude::*;
+use zerver_trace::Outcome;
 
 use crate::client::{Client, get};
 use crate::collector::{request, start};
@@ -189,6 +190,79 @@ fn sizes_are_limited() {
     assert!(reasons.contains(&(413, "rejected")) && reasons.contains(&(414, "rejected")), "{reasons:?}");
 }
 
+/// Who asks why a client got a 400 finds it, also where there was no request to speak of.
+#[test]
+fn what_is_no_request_has_an_id_and_a_trace_and_is_counted() {
+    const CANARY: &str = "c4n4ry";
+    let app = app().on_failure(|failure, _| Response::text(failure.to_string()).header("x-mine", "1"));
+    let (running, collector) = start(app);
+    let mut many = "GET /echo HTTP/1.1\r\nhost: test\r\n".to_owned();
+    for at in 0..200 {
+        write!(many, "x-{at}: 1\r\n").unwrap();
+    }
+    let head = |line: &str| format!("{line} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {CANARY}\r\n");
+    let no_http = "invalid request: it is no HTTP: ";
+    let cases = [
+        (
+            format!("{}x: a\0b\r\n\r\n", head("GET /echo")),
+            400,
+            format!("{no_http}invalid HTTP header parsed"),
+        ),
+        (format!("{}\r\n", head("GET /ec\0ho")), 400, format!("{no_http}invalid URI")),
+        (format!("{}\r\n", head("G{T /echo")), 400, format!("{no_http}invalid HTTP method parsed")),
+        (format!("{}\r\n", head("GET /echo HTTP/9.9")), 400, no_http.to_owned()),
+        (
+            format!("{}content-length: +5\r\n\r\nhello", head("POST /echo")),
+            400,
+            format!("{no_http}invalid content-length parsed"),
+        ),
+        (get(&format!("/{}", "x".repeat(70_000))), 414, "too_large target: more than 8192 bytes".to_owned()),
+        (
+            format!("{many}\r\n"),
+            431,
+            "too_large headers: more than 32768 bytes, or more than 100 of them".to_owned(),
+        ),
+        ("\x16\x03\x01\x02\0\x01\0\x01\x7c\x03\x03".to_owned(), 400, no_http.to_owned()),
+    ];
+    for (at, (request, status, reason)) in cases.iter().enumerate() {
+        let mut client = Client::connect(running.addr());
+        // One that is fine goes first on the same connection, and one comes at once with it.
+        let fine = get("/zeros/3");
+        assert_eq!(client.ask(&fine).body, "000");
+        client.send(format!("{fine}{request}"));
+        assert_eq!(client.answer().unwrap().body, "000", "{reason}");
+        let answer = client.answer().unwrap();
+        assert_eq!(answer.status, *status, "{reason}");
+        assert!(answer.body.starts_with(reason), "{reason}: {}", answer.body);
+        assert_eq!((answer.header("connection"), answer.header("x-mine")), (Some("close"), Some("1")));
+        assert!(answer.header("date").is_some() && client.is_closed(), "{reason}");
+        let captures = collector.wait_for(3 * (at + 1));
+        let capture = captures.last().unwrap();
+        assert_eq!(capture.id.to_string(), answer.header("x-request-id").unwrap());
+        assert_eq!((capture.status, &capture.outcome), (*status, &Outcome::Rejected { reason: answer.body }));
+        let told = capture.request.describe(usize::MAX);
+        assert!(!format!("{told:?}").contains(CANARY), "nobody knows what in it is a secret: {told:?}");
+    }
+    let mut client = Client::connect(running.addr());
+    let metrics = client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").body;
+    assert!(metrics.contains(&format!("zerver_malformed_requests_total {}", cases.len())), "{metrics}");
+}
+
+#[test]
+fn who_has_closed_its_side_is_answered_too_and_no_answer_of_ours_is_taken_for_hypers() {
+    let (running, collector) = start(app());
+    let mut client = Client::connect(running.addr());
+    // An answer of ours that looks like one of hyper's goes out as it is.
+    let forged = "HTTP/1.1 400 Bad Request\r\n\r\n";
+    let answer = client.ask(format!("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 28\r\n\r\n{forged}"));
+    assert_eq!((answer.status, answer.body.as_str()), (200, forged));
+    client.send("no HTTP\r\n\r\n");
+    client.half_close();
+    assert_eq!(collector.wait_for(2)[1].status, 400);
+    assert_eq!(client.answer().unwrap().status, 400);
+    assert!(client.is_closed());
+}
+
 #[test]
 fn bodies_come_in_any_pieces() {
     let (running, collector) = start(app());
@@ -276,7 +350,7 @@ fn captures_are_complete() {
     let capture = collector.one();
     assert_eq!(capture.id.to_string(), answer.header("x-request-id").unwrap());
     assert_eq!((capture.flow.name.as_str(), capture.status), ("echo", 200));
-    assert_eq!(capture.outcome, zerver_trace::Outcome::Done);
+    assert_eq!(capture.outcome, Outcome::Done);
     assert_eq!(request(&capture), ("/echo?q".to_owned(), b"hi".to_vec()));
     let started = Duration::from_nanos(capture.started_unix_ns);
     assert!(before.abs_diff(started) < Duration::from_secs(5));

@@ -97,6 +97,10 @@ fn hosts_and_sizes_are_checked() {
         *other.uri_mut() = "http://other/echo".parse().unwrap();
         assert_eq!(ask(&mut sender, other).await.0, 421);
         assert_eq!(ask(&mut sender, request("POST", "/echo", "01234567890")).await.0, 413);
+        let mut large = request("POST", "/echo", "");
+        large.headers_mut().insert("x", "x".repeat(40_000).parse().unwrap());
+        let (status, headers, _) = ask(&mut sender, large).await;
+        assert!(status == 431 && headers.contains_key("x-request-id"), "{status} {headers:?}");
     });
 }
 
@@ -143,6 +147,26 @@ impl Raw {
 
 const GET: u8 = 0x82;
 const POST: u8 = 0x83;
+
+#[test]
+fn a_request_for_no_host_or_for_two_is_refused() {
+    let (running, collector) = start(app());
+    let mut raw = Raw::connect(running.addr());
+    // GET, http, /echo, and no authority.
+    raw.frame(1, 5, 1, &[GET, 0x86, 0x04, 5, b'/', b'e', b'c', b'h', b'o']).unwrap();
+    assert_eq!(collector.one().status, 400);
+    block_on(async {
+        let mut sender = connect(running.addr()).await;
+        let mut two = request("POST", "/echo", "");
+        for _ in 0..2 {
+            two.headers_mut().append("host", "test".parse().unwrap());
+        }
+        assert_eq!(ask(&mut sender, two).await.0, 400);
+    });
+    let reasons: Vec<_> = collector.wait_for(2).iter().map(|capture| capture.outcome.clone()).collect();
+    let reason = |why: &str| Outcome::Rejected { reason: format!("invalid host: {why}") };
+    assert_eq!(reasons, [reason("there is none"), reason("there is more than one")]);
+}
 
 #[test]
 fn an_idle_connection_is_closed() {

@@ -12,6 +12,7 @@ mod hangs;
 mod http1;
 mod http2;
 mod metrics;
+mod overload;
 mod random;
 mod recorded;
 mod routes;

@@ -15,7 +15,7 @@ fn nap() -> Decision<Slept> {
 }
 
 #[step]
-fn again(_slept: &Slept, progress: Option<u32>) -> Decision<(), u32> {
+fn again(_slept: &Slept, progress: Option<u32>) -> Decision<Ends, u32> {
     match progress {
         None => Yield(1),
         Some(_) => Done(Response::text("done")),
@@ -117,6 +117,24 @@ fn only_who_plainly_comes_from_this_machine_is_told_more() {
     for lines in ["host: localhost:3000", "host: 127.0.0.1", "host: [::1]:80"] {
         assert_eq!(ask("/metrics", lines).status, 200, "{lines}");
         assert!(ask("/healthz", lines).body.contains("workers"), "{lines}");
+    }
+    // What is no host is answered, and not with this.
+    for lines in
+        ["host: localhost:", "host: [::1", "host: \u{1b}[2J", "host: ", "host: localhost\r\nhost: localhost"]
+    {
+        for path in ["/metrics", "/healthz"] {
+            let request = format!("GET {path} HTTP/1.1\r\n{lines}\r\n\r\n");
+            let answer = Client::connect(running.addr()).ask(request);
+            assert!(answer.status == 400 || lines == "host: localhost:", "{lines} {answer:?}");
+        }
+    }
+    // They are there to be read: no method does anything.
+    let mut client = Client::connect(running.addr());
+    for method in ["POST", "PUT", "PATCH", "DELETE"] {
+        for path in ["/metrics", "/healthz"] {
+            let answer = client.ask(format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
+            assert_eq!(answer.status, 404, "{method} {path}");
+        }
     }
     running.stop();
 }

@@ -88,22 +88,34 @@ fn what_differs_is_said() {
     let run = answered(greet());
     fails(
         || run.assert_steps(&[("parse", "continue"), ("load", "done")]),
-        "step 2 is load: need, and was load: done",
+        "step 2 differs\n  wanted  load: done\n  got     load: need",
     );
-    fails(|| run.assert_steps(&[("parse", "continue")]), "step 2 is load: need, and was the end");
+    fails(
+        || run.assert_steps(&[("parse", "continue")]),
+        "step 2 differs\n  wanted  the end\n  got     load: need",
+    );
     fails(
         || run.assert_wrote("Greeting", r#"{"text": "hello", "times": 4}"#),
-        "Greeting.times is 3, and was 4",
+        "Greeting.times differs\n  wanted  4\n  got     3",
     );
-    fails(|| run.assert_wrote("Greeting", r#"{"text": "hello"}"#), "Greeting.times is 3, and was not there");
+    fails(
+        || run.assert_wrote("Greeting", r#"{"text": "hello"}"#),
+        "Greeting.times differs\n  wanted  not there\n  got     3",
+    );
     fails(|| run.assert_wrote("Gruss", "1"), "flow greet has no slot Gruss");
     fails(|| run.assert_wrote("Name", "{"), "is no JSON");
     fails(
         || run.assert_header("x-greeted", "None"),
-        r#"the answer's header x-greeted is ["Some(3)"], and was "None""#,
+        "header x-greeted of the answer differs\n  wanted  None\n  got     Some(3)",
     );
-    fails(|| run.assert_answer(404, "{}"), "the answer is 200 [\"hello\",\"ann\"], and was 404");
-    fails(|| run.assert_answer(200, r#"["hello","bob"]"#), "the answer.1 is \"ann\", and was \"bob\"");
+    fails(
+        || run.assert_answer(404, "{}"),
+        "the status of the answer differs\n  wanted  404\n  got     200 [\"hello\",\"ann\"]",
+    );
+    fails(
+        || run.assert_answer(200, r#"["hello","bob"]"#),
+        "answer.1 differs\n  wanted  \"bob\"\n  got     \"ann\"",
+    );
 }
 
 #[test]
@@ -111,8 +123,14 @@ fn changed_code_fails_the_test() {
     let changed = App::new().flow(flow!("greet", GET "/greet/{name}", steps: [parse, load, render_twice]));
     let run = answered(changed.test("greet"));
     let steps = [("parse", "continue"), ("load", "need"), ("render", "done")];
-    fails(|| run.assert_steps(&steps), "step 3 is render_twice: done, and was render: done");
-    fails(|| run.assert_answer(200, r#"["hello","ann"]"#), "the answer.2 is \"ann\", and was not there");
+    fails(
+        || run.assert_steps(&steps),
+        "step 3 differs\n  wanted  render: done\n  got     render_twice: done",
+    );
+    fails(
+        || run.assert_answer(200, r#"["hello","ann"]"#),
+        "answer.2 differs\n  wanted  not there\n  got     \"ann\"",
+    );
     // Another effect than those that have answers.
     let other = ASKED.replace("ann", "bob");
     fails(|| drop(asked(greet()).answer_json("http", &other, SAID).run()), "the test has no answer to that");

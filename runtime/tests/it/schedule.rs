@@ -8,7 +8,7 @@ use zerver_replay::Measures;
 use zerver_trace::{Capture, Event, MessagePart, Outcome, Thread};
 
 use crate::client::{Client, get};
-use crate::collector::start;
+use crate::collector::{start, start_on};
 
 /// Holds steps until it is opened.
 #[derive(Default)]
@@ -260,7 +260,7 @@ fn a_flow_whose_step_overruns_often_moves_to_low_priority() {
     // So short that every step overruns it.
     scheduling.default.quantum_ns = 1;
     let app = App::new().flow(flow!("slow", GET "/slow", steps: [nap, place])).scheduling(scheduling);
-    let (running, collector) = start(app.workers(1));
+    let (running, collector) = start_on(1, app);
     let mut client = Client::connect(running.addr());
     let answers: Vec<_> = (0..4).map(|_| client.ask(get("/slow")).body).collect();
     let captures = collector.wait_for(4);

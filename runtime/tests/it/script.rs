@@ -94,15 +94,15 @@ fn what_does_not_fit_is_named() {
         let said = panic.downcast_ref::<String>().unwrap();
         assert!(said.contains(message), "{said}");
     };
-    check(&|| test(), "flow greet asks for http GET idp.example.com/verify with ");
-    check(&|| test().answer(verify("other"), ann()), "it has answers to http GET idp.example.com/verify");
+    check(&|| test(), "flow greet asks for\n  http GET idp.example.com/verify with ");
+    check(&|| test().answer(verify("other"), ann()), "it has answers to\n  http GET idp.example.com/verify");
     check(
         &|| {
             test()
                 .fail(verify("t"), EffectErrorKind::Timeout, "")
                 .answer(kv::add(("a", 1), 1), kv::Answer::Number(1))
         },
-        "flow greet never asked for kv add 1 to a:1",
+        "flow greet never asked for\n  kv add 1 to a:1",
     );
     check(&|| test().answer(verify("t"), 7), "not what http GET idp.example.com/verify gives: ");
     check(&|| test().get("/other"), "GET /other is no request for flow greet, which takes GET /greet/{word}");

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use zerver_recorder::Reader;
 use zerver_replay::{Applied, Coverage, Edits, Ending, Finding, Opened, Report, Secrets};
+use zerver_trace::Recorded;
 
 pub(super) use self::quiet::{Current, Replayer};
 use super::dev::cargo::{self, Package};
@@ -19,6 +20,7 @@ use crate::args::{Global, Program, Replay};
 use crate::output::Output;
 use crate::place::{self, Loaded};
 use crate::trouble::{Done, Trouble};
+use crate::view::list::MIN_DIGITS;
 use crate::view::replay::replay;
 
 pub(super) fn run(args: &Replay, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
@@ -96,6 +98,15 @@ fn possible(report: Report, loaded: &Loaded) -> Result<Report, Trouble> {
     let id = loaded.trace.id.short(loaded.digits());
     let mut trouble = Trouble::new(format!("{id} cannot be replayed as it was recorded"));
     trouble.causes = report.impossible;
+    // A portable file has hashes in the place of secrets; the store can open its own.
+    let is_secret = |value: &Recorded| matches!(value, Recorded::Hashed { .. });
+    let trace = &loaded.trace;
+    let asked = trace.request_headers.iter().map(|header| &header.value);
+    if loaded.reader.is_none() && asked.chain([&trace.target, &trace.request_body.bytes]).any(is_secret) {
+        let id = trace.id.short(MIN_DIGITS);
+        trouble =
+            trouble.hint(format!("the store that recorded it has its secrets: there, `zerver replay {id}`"));
+    }
     Err(trouble)
 }
 

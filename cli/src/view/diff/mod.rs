@@ -91,10 +91,10 @@ pub(super) fn words(text: &str, room: usize) -> Vec<String> {
 fn total(diff: &Diff, unit: Unit, look: Look) -> Vec<String> {
     let kinds = diff.by_kind();
     let parts = kinds.map(|(_, delta_ns)| delta_ns);
-    let rounded = unit.round_signed(&parts);
-    let whole = unit.signed_quanta(rounded.iter().sum());
+    let rounded = unit.parts_signed(&parts);
+    let whole = unit.signed(parts.iter().sum());
     let mut terms = vec![format!("{} {}", paint(style::STRONG, &whole), unit.name)];
-    for ((name, _), quanta) in kinds.iter().zip(&rounded).filter(|(_, quanta)| **quanta != 0) {
+    for ((name, _), (part, quanta)) in kinds.iter().zip(&rounded).filter(|(_, (_, quanta))| *quanta != 0) {
         let sign = match (terms.len(), *quanta < 0) {
             (1, false) => "= ",
             (1, true) => "= -",
@@ -102,7 +102,10 @@ fn total(diff: &Diff, unit: Unit, look: Look) -> Vec<String> {
             (_, true) => "- ",
         };
         let style = if *name == "unexplained" { style::WARN } else { style::FAINT };
-        let size = unit.quanta(quanta.unsigned_abs().try_into().unwrap_or(u64::MAX));
+        let mut size = part.quanta(quanta.unsigned_abs().try_into().unwrap_or(u64::MAX));
+        if part.name != unit.name {
+            size += &format!(" {}", part.name);
+        }
         terms.push(format!("{sign}{size} {}", paint(style, name)));
     }
     wrap(&terms, " ", look)

@@ -84,7 +84,7 @@ fn a_failure_beside_a_success() {
       2.68  0.25  -2.43  ≠   ↳ kv get todo:456  result, Todo              ████████│
       0.28     -  -0.28  - render_todo                                           █│
     total    -4.50 ms = -4.41 effects + 0.40 retries - 0.28 missing - 0.16 CPU - 0.03 queue
-             - 0.02 receiving
+             - 0.02 receiving - 5.0 µs unexplained
     effects  http GET idp.example.com/verify  attempts  1 -> 2
              kv get todo:456  result  {id: 456, title: "Buy milk", done: false} -> none
     slots    Todo  {id: 456, title: "Buy milk", done: false} -> nothing

@@ -57,6 +57,23 @@ impl Unit {
         parts.iter().map(|part| up_to(&mut sum, part)).collect()
     }
 
+    /// Each part in a unit: this one, rounded so that those in it add up, or a smaller one where it would be shown as
+    /// nothing, or as the whole of the last digit.
+    pub fn parts_signed(self, parts: &[i128]) -> Vec<(Self, i128)> {
+        let smaller = |ns: &i128| {
+            let unit = Self::of(ns.unsigned_abs().try_into().unwrap_or(u64::MAX));
+            let is_lost = ns.unsigned_abs() < u128::from(self.quantum_ns);
+            (is_lost && unit.quantum_ns < self.quantum_ns).then_some(unit)
+        };
+        let own: Vec<i128> = parts.iter().map(|ns| if smaller(ns).is_some() { 0 } else { *ns }).collect();
+        let rounded = self.round_signed(&own);
+        let part = |(ns, quanta): (&i128, i128)| match smaller(ns) {
+            Some(unit) => (unit, unit.round_one(*ns)),
+            None => (self, quanta),
+        };
+        parts.iter().zip(rounded).map(part).collect()
+    }
+
     /// To the nearest quantum, halves away from zero.
     fn round_one(self, ns: i128) -> i128 {
         let quantum = i128::from(self.quantum_ns);
@@ -94,6 +111,13 @@ mod tests {
         assert_eq!(unit.round_signed(&[-5_000, 250_000_000]), [-1, 25_001]);
         assert_eq!([-14_999, 0, 15_000].map(|ns| unit.signed(ns)), ["-0.01", "0.00", "+0.02"]);
         assert_eq!(Unit::of(1).show(149), "0.1");
+        let shown = |parts: &[i128]| -> Vec<String> {
+            let parts = unit.parts_signed(parts).into_iter();
+            parts.map(|(unit, quanta)| format!("{} {}", unit.signed_quanta(quanta), unit.name)).collect()
+        };
+        // What is small is not what others were rounded by.
+        assert_eq!(shown(&[4_006_000, 1_500, -9_990]), ["+4.01 ms", "+1.5 µs", "-10.0 µs"]);
+        assert_eq!(shown(&[2_004_000, 2_004_000, 40, 0]), ["+2.00 ms", "+2.01 ms", "0.0 µs", "0.0 µs"]);
         assert_eq!(Unit::of(10_000_000_000).show(u64::MAX / 4), "4611686018.427");
     }
 }

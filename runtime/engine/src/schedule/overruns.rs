@@ -54,7 +54,7 @@ impl Overruns {
         let Flow { begun, steps } = self.flows.get_mut(usize::from(flow))?;
         let at = steps.iter().position(|(known, _)| *known == step).unwrap_or(steps.len());
         if at == steps.len() {
-            steps.push((step, VecDeque::with_capacity(times)));
+            steps.push((step, VecDeque::new()));
         }
         let last = &mut steps[at].1;
         last.push_back(*begun);

@@ -7,6 +7,9 @@ use zerver_trace::Class;
 const MS: u64 = 1_000_000;
 const S: u64 = 1_000 * MS;
 
+/// Each of them is remembered, for each step.
+const MOST_OVERRUNS: u32 = 10_000;
+
 /// All of the policy that can be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scheduling {
@@ -42,7 +45,7 @@ pub struct ClassSettings {
 /// So many times of so many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Often {
-    /// Overruns of one step, at least 1.
+    /// Overruns of one step, at least 1 and at most 10,000.
     pub times: u32,
     /// Among so many requests of its flow on one worker.
     pub of: u64,
@@ -125,8 +128,12 @@ impl Scheduling {
         if shares > 1000 {
             return wrong("share".to_owned(), "at most 1000 thousandths for all classes together");
         }
-        if self.overruns.times == 0 || u64::from(self.overruns.times) > self.overruns.of {
-            return wrong("overruns.times".to_owned(), "at least 1, and no more than overruns.of");
+        let Often { times, of } = self.overruns;
+        if times == 0 || times > MOST_OVERRUNS || u64::from(times) > of {
+            return wrong(
+                "overruns.times".to_owned(),
+                "at least 1, at most 10000, and no more than overruns.of",
+            );
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use zerver_engine::Decision::{Continue, Done};
 use zerver_engine::{
-    Chain, Decision, Failure, Flow, Now, Random, Request, Response, Slot, Step, chain, flow, step,
+    Chain, Decision, Ends, Failure, Flow, Now, Random, Request, Response, Slot, Step, chain, flow, step,
 };
 
 use crate::driver::{body, nothing, run};
@@ -30,7 +30,7 @@ fn greet(token: &Token) -> (Greeting, Option<Visits>) {
 }
 
 #[step]
-fn answer(greeting: &Greeting, visits: Option<&Visits>) -> Decision<()> {
+fn answer(greeting: &Greeting, visits: Option<&Visits>) -> Decision<Ends> {
     match visits {
         Some(visits) => Done(Response::text(format!("{} ({})", greeting.0, visits.0))),
         None => Done(Response::text(greeting.0.clone())),

@@ -125,28 +125,28 @@ fn causes(diff: &Diff, unit: Unit, out: &mut Vec<Line>) {
     let rest: i128 = causes[shown..].iter().map(zerver_replay::Cause::delta_ns).sum();
     let mut parts: Vec<i128> = causes[..shown].iter().map(zerver_replay::Cause::delta_ns).collect();
     parts.push(rest);
-    let quanta = unit.round_signed(&parts);
-    let numbers: Vec<String> = quanta.iter().map(|quanta| unit.signed_quanta(*quanta)).collect();
-    let whole = unit.signed_quanta(quanta.iter().sum());
-    let columns = numbers.iter().map(|number| number.len()).max().unwrap_or(0).max(whole.len());
+    let numbers: Vec<String> = unit
+        .parts_signed(&parts)
+        .into_iter()
+        .map(|(unit, quanta)| format!("{} {}", unit.signed_quanta(quanta), unit.name))
+        .collect();
+    let whole = format!("{} {}", unit.signed(parts.iter().sum()), unit.name);
+    let columns = numbers.iter().map(|number| width(number)).max().unwrap_or(0).max(width(&whole));
     out.push(Line::of("where the difference is", Tone::Strong));
     for (cause, number) in causes[..shown].iter().zip(&numbers) {
         let (from, to) = zerver_replay::span(cause.a_ns, cause.b_ns);
         let tone = if cause.delta_ns() > 0 { Tone::Bad } else { Tone::Good };
-        let line = Line::of(format!("  {number:>columns$} {}", unit.name), tone)
+        let line = Line::of(format!("  {number:>columns$}"), tone)
             .with(format!("  {:<11} ", cause.kind.as_str()), Tone::Faint)
             .with(clean(&cause.what).into_owned(), Tone::Text)
             .with(format!("  {from} -> {to}"), Tone::Faint);
         out.push(line);
     }
     if shown < causes.len() {
-        let said =
-            format!("  {:>columns$} {}  {} smaller ones", numbers[shown], unit.name, causes.len() - shown);
+        let said = format!("  {:>columns$}  {} smaller ones", numbers[shown], causes.len() - shown);
         out.push(Line::of(said, Tone::Text));
     }
-    out.push(
-        Line::of(format!("  {whole:>columns$} {}", unit.name), Tone::Strong).with("  in all", Tone::Text),
-    );
+    out.push(Line::of(format!("  {whole:>columns$}"), Tone::Strong).with("  in all", Tone::Text));
 }
 
 fn block(title: &str, differences: &[&Difference], out: &mut Vec<Line>) {

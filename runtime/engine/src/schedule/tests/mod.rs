@@ -311,10 +311,9 @@ fn a_wrong_setting_is_named() {
         "interactive.target is wrong; it is no longer than the interval of its class",
     );
     check(|s| s.batch.share = 901, "share is wrong; it is at most 1000 thousandths for all classes together");
-    check(
-        |s| s.overruns.times = 33,
-        "overruns.times is wrong; it is at least 1, and no more than overruns.of",
-    );
+    let times = "overruns.times is wrong; it is at least 1, at most 10000, and no more than overruns.of";
+    check(|s| s.overruns.times = 33, times);
+    check(|s| s.overruns = Often { times: u32::MAX, of: u64::MAX }, times);
 }
 
 fn loads(most: usize) -> impl Strategy<Value = Vec<Load>> {

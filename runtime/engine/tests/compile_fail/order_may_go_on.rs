@@ -1,0 +1,32 @@
+#![allow(unused)]
+use serde::{Deserialize, Serialize};
+use zerver_engine::{Decision, FlowDef, Request, Response, Slot, flow, step};
+
+#[derive(Slot, Serialize, Deserialize)]
+struct TodoId(u64);
+
+#[derive(Slot, Serialize, Deserialize)]
+struct Todo(String);
+
+#[step]
+fn parse_id(_request: &Request) -> TodoId {
+    TodoId(1)
+}
+
+#[step]
+fn load_todo(id: &TodoId) -> Todo {
+    Todo(id.0.to_string())
+}
+
+#[step]
+fn render_todo(todo: &Todo) -> Decision<()> {
+    if todo.0.is_empty() { Decision::Continue(()) } else { Decision::Done(Response::text(todo.0.clone())) }
+}
+
+fn app() -> FlowDef {
+    flow!("todos-item", GET "/v1/todos/{id}", steps: [parse_id, load_todo, render_todo])
+}
+
+fn main() {
+    app();
+}

@@ -1,0 +1,45 @@
+//! What arrives and is no request: it has an answer, an id and a trace as all others, though there is nothing to say of it
+//! but what is wrong.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use http::{Method, StatusCode, Uri};
+use zerver_engine::{Request, Response};
+
+use super::conn::Conn;
+use super::payload::Payload;
+use super::reject::Reject;
+use super::request::{InFlight, Outgoing, refuse};
+use crate::live::Live;
+use crate::time::Stopwatch;
+use crate::worker::Worker;
+
+/// The answer to what hyper would have refused with this status, because of this error. What had come of it is not
+/// recorded: nobody knows what in it is a secret.
+pub(super) fn answer(
+    worker: &Worker,
+    conn: &Rc<Conn>,
+    status: StatusCode,
+    error: &hyper::Error,
+) -> http::Response<Payload> {
+    let in_flight = InFlight::begin(conn);
+    worker.board.malformed();
+    let request = Request {
+        // No method of anybody, and no path.
+        method: Method::from_bytes(b"-").unwrap_or_default(),
+        uri: Uri::from_static("*"),
+        peer: Some(conn.peer),
+        ..Request::default()
+    };
+    let limits = &worker.service.limits;
+    let reject = match status {
+        StatusCode::URI_TOO_LONG => Reject::TargetTooLong(limits.target_bytes),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Reject::TooManyHeaders(limits.header_bytes),
+        _ => Reject::NoRequest(error.to_string()),
+    };
+    let mut live = Live::new(worker, Stopwatch::since(Instant::now()), request);
+    let (response, end): (Response, Instant) = refuse(&mut live, &worker.service, &reject);
+    in_flight.end(end);
+    Outgoing { response, id: live.id, is_head: false, close: true }.into_http(None)
+}
