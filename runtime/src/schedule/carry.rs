@@ -116,12 +116,12 @@ impl Elsewhere {
         let service = &*worker.service;
         let Self { way, class, to } = self;
         if let To::Low { is_new } = to {
-            return carry_low(service, way, class, is_new, live, context).await;
+            return Box::pin(carry_low(service, way, class, is_new, live, context)).await;
         }
         let (mut live, drove) = carry_turn(worker, way, live, context.clone()).await;
         match after(service, &mut live, way, drove) {
             Some(Self { way, class, to: To::Low { is_new } }) => {
-                carry_low(service, way, class, is_new, live, context).await
+                Box::pin(carry_low(service, way, class, is_new, live, context)).await
             }
             // It waits for a turn once.
             Some(Self { to: To::Turn, .. }) | None => live,
@@ -167,7 +167,8 @@ async fn carry_turn(
     }
 }
 
-/// Takes a request to its end at low priority.
+/// Takes a request to its end at low priority. Few go there, and it has room of its own: all others would have to keep
+/// room for it.
 async fn carry_low(
     service: &Service,
     way: Way,

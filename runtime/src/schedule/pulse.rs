@@ -10,9 +10,16 @@ use tokio::sync::Notify;
 use crate::time::{Zero, nanos};
 
 /// A worker that takes longer to come round is behind: whoever arrives then waits for a turn, so that the urgent go
-/// first. Also how long it must have been busy, since it slept or that was last measured, for it to be measured: to come
-/// round is to look at the sockets, and the less often, the more they bring at once.
-const BEHIND: Duration = Duration::from_millis(1);
+/// first. Well below the shortest time after which anybody is sent away; not less, for a turn takes about 2 us, and of
+/// short requests many are ready at once.
+const BEHIND: Duration = Duration::from_millis(4);
+
+/// One that runs for so long makes its worker behind by itself: beside it, what a turn takes is little.
+const LONG: Duration = Duration::from_micros(500);
+
+/// How long a worker must have been busy, since it slept or that was last measured, for it to be measured: to come round
+/// is to look at the sockets, and the less often, the more they bring at once.
+const FRESH: Duration = Duration::from_millis(1);
 
 /// For how long turns are given without a look at the sockets. What waits there can have no turn, however urgent it is,
 /// and cannot be sent away.
@@ -80,7 +87,7 @@ impl Pulse {
         if self.slept.load(Ordering::Relaxed) {
             self.slept.store(false, Ordering::Relaxed);
             self.fresh_ns.set(now_ns);
-        } else if !self.is_measured.get() && now_ns.saturating_sub(self.fresh_ns.get()) > nanos(BEHIND) {
+        } else if !self.is_measured.get() && now_ns.saturating_sub(self.fresh_ns.get()) > nanos(FRESH) {
             self.measure.notify_one();
         }
         self.is_behind.get()
@@ -88,7 +95,7 @@ impl Pulse {
 
     /// A request has run for so long.
     pub(super) fn ran(&self, ran_ns: u64) {
-        if ran_ns >= nanos(BEHIND) {
+        if ran_ns >= nanos(LONG) {
             // Whoever was read together with it waits for a turn.
             self.set_behind(true);
             self.measure.notify_one();

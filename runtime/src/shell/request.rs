@@ -141,8 +141,7 @@ async fn go(
     if let Some(elsewhere) = schedule::carry(worker, live, &context).await
         && let Some(live) = slot.take()
     {
-        // Few go there, and that has its own room: all others would have to keep room for it.
-        *slot = Some(Box::pin(elsewhere.carry(worker, live, context)).await);
+        *slot = Some(elsewhere.carry(worker, live, context).await);
     }
     let Some(live) = slot else { return (nobody(), Instant::now()) };
     let end = live.watch.now();
