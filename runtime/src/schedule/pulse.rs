@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::kept;
 use crate::time::{Zero, nanos};
 
 /// A worker that takes longer to come round is behind: whoever arrives then waits for a turn, so that the urgent go
@@ -16,6 +17,10 @@ const BEHIND: Duration = Duration::from_millis(4);
 
 /// One that runs for so long makes its worker behind by itself: beside it, what a turn takes is little.
 const LONG: Duration = Duration::from_micros(500);
+
+/// As long as nobody waits for so long, and nothing else is long, turns are given up again after [`BEHIND`]: of a few
+/// that ask again and again, somebody always waits.
+const SHORT: Duration = Duration::from_millis(2);
 
 /// How long a worker must have been busy, since it slept or that was last measured, for it to be measured: to come round
 /// is to look at the sockets, and the less often, the more they bring at once.
@@ -28,6 +33,10 @@ const UNSEEN: Duration = Duration::from_micros(250);
 pub(super) struct Pulse {
     zero: Arc<Zero>,
     is_behind: Cell<bool>,
+    /// When it was last seen that turns are needed.
+    hurried_ns: Cell<u64>,
+    /// How long its thread had been kept from a core when one last ran for long.
+    kept_ns: Cell<Option<u64>>,
     /// Requests that have begun here.
     begun: Cell<u64>,
     /// Set when the worker goes to sleep.
@@ -46,6 +55,8 @@ impl Pulse {
         Self {
             zero,
             is_behind: Cell::new(false),
+            hurried_ns: Cell::new(0),
+            kept_ns: Cell::new(None),
             begun: Cell::new(0),
             slept,
             fresh_ns: Cell::new(0),
@@ -95,11 +106,28 @@ impl Pulse {
 
     /// A request has run for so long.
     pub(super) fn ran(&self, ran_ns: u64) {
-        if ran_ns >= nanos(LONG) {
+        if ran_ns < nanos(LONG) {
+            return;
+        }
+        // What the system gave to others, such as the recorder, no turn would give back.
+        let kept_ns = kept::kept_ns();
+        if kept::own_ns(ran_ns, self.kept_ns.replace(kept_ns), kept_ns) >= nanos(LONG) {
             // Whoever was read together with it waits for a turn.
             self.set_behind(true);
             self.measure.notify_one();
         }
+    }
+
+    /// The one that has waited longest has waited for so long.
+    pub(super) fn waits(&self, longest_ns: u64) {
+        if longest_ns >= nanos(SHORT) {
+            self.set_behind(true);
+        }
+    }
+
+    /// Whether turns are no longer needed, though some wait.
+    pub(super) fn is_over(&self, now_ns: u64) -> bool {
+        !self.is_behind.get() && now_ns.saturating_sub(self.hurried_ns.get()) >= nanos(BEHIND)
     }
 
     /// The sockets have been looked at.
@@ -114,5 +142,8 @@ impl Pulse {
 
     pub(super) fn set_behind(&self, is_behind: bool) {
         self.is_behind.set(is_behind);
+        if is_behind {
+            self.hurried_ns.set(self.zero.elapsed_ns());
+        }
     }
 }

@@ -203,12 +203,17 @@ impl<G> Turns<G> {
     }
 
     /// Gives a turn to whoever comes next, unless one is given out, or the sockets come first. Those who wait then go to
-    /// workers that are idle, the most urgent first: who has the turn is answered sooner than from there.
+    /// workers that are idle, the most urgent first: who has the turn is answered sooner than from there. Where turns are
+    /// no longer needed, all get one.
     fn give(&self) {
         self.forget_taken();
-        while !self.is_given.get() && !self.is_looking.get() {
+        let mut are_over = false;
+        while (are_over || !self.is_given.get()) && !self.is_looking.get() {
             let now_ns = self.zero.elapsed_ns();
+            self.pulse.waits(self.ready.borrow().longest_ns(now_ns));
+            are_over |= self.pulse.is_over(now_ns);
             let Some(turn) = self.with(|ready| ready.next(now_ns)) else { break };
+            self.pulse.waits(turn.waited_ns);
             let waiting = self.waiting.borrow_mut().remove(&turn.ticket);
             let is_told = match waiting {
                 Some(Waiting::New(sender)) => self.offers.take_back(turn.ticket).is_some_and(|new| {

@@ -209,6 +209,11 @@ impl Ready {
         if is_slow && class != Class::Batch { Order::Newest } else { Order::Oldest }
     }
 
+    /// For how long the one that waits longest has.
+    pub fn longest_ns(&self, now_ns: u64) -> u64 {
+        self.queues.iter().map(|queue| queue.oldest_ns(now_ns)).max().unwrap_or(0)
+    }
+
     /// Whether there is one that another worker can run: it has run no step yet.
     pub fn has_new(&self) -> bool {
         self.queues.iter().any(Queue::has_new)
