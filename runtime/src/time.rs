@@ -35,6 +35,13 @@ impl Zero {
         Self { instant, unix_ns: unix_ns.into(), greatest_unix_ns: unix_ns.into() }
     }
 
+    /// As of a service that has run for an hour.
+    #[cfg(test)]
+    pub(crate) fn an_hour_ago() -> Self {
+        let now = Self::now();
+        Self { instant: now.instant.checked_sub(Duration::from_secs(3600)).unwrap_or(now.instant), ..now }
+    }
+
     /// How long ago zero was.
     pub(crate) fn elapsed_ns(&self) -> u64 {
         nanos(self.instant.elapsed())

@@ -140,6 +140,13 @@ impl Pulse {
         self.zero.elapsed_ns().saturating_sub(self.looked_ns.get()) > nanos(UNSEEN)
     }
 
+    /// Nothing has been long for long.
+    #[cfg(test)]
+    pub(super) fn rests(&self) {
+        self.is_behind.set(false);
+        self.hurried_ns.set(0);
+    }
+
     pub(super) fn set_behind(&self, is_behind: bool) {
         self.is_behind.set(is_behind);
         if is_behind {

@@ -19,7 +19,7 @@ type Named = Turns<&'static str>;
 fn turns(change: impl FnOnce(&mut Scheduling)) -> Rc<Named> {
     let mut settings = Scheduling::default();
     change(&mut settings);
-    let (peers, zero) = (Arc::<Peers<_>>::default(), Arc::new(Zero::now()));
+    let (peers, zero) = (Arc::<Peers<_>>::default(), Arc::new(Zero::an_hour_ago()));
     // It is awake.
     let Berth { offers, .. } = peers.add(Arc::default());
     let turns = Turns::new(&settings, 2, zero, Arc::default(), Arc::default(), peers, offers);
@@ -98,6 +98,28 @@ fn turns_go_one_by_one_to_the_most_urgent() {
         }
         settle().await;
         assert!(!turns.others_wait() && !turns.is_given.get() && turns.waiting.borrow().is_empty());
+    });
+}
+
+#[test]
+fn where_nobody_waits_long_all_go() {
+    run(async {
+        let turns = turns(|_| ());
+        let (said, go_on) = (Rc::default(), Rc::new(Notify::new()));
+        turns.pulse.set_behind(true);
+        let enter = |class| contend(&turns, class, &said, &go_on);
+        let all = [Class::Default, Class::Interactive, Class::Default, Class::Batch].map(enter);
+        settle().await;
+        assert_eq!(*said.borrow(), [Class::Interactive], "one by one");
+        turns.pulse.rests();
+        go_on.notify_one();
+        settle().await;
+        assert_eq!(said.borrow()[1..], [Class::Default, Class::Default, Class::Batch], "all the others");
+        go_on.notify_waiters();
+        for one in all {
+            one.await.unwrap();
+        }
+        assert_eq!(turns.enter(Class::Batch, 0).await, Ok(false), "it is calm again");
     });
 }
 
