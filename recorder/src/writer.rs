@@ -26,8 +26,9 @@ use crate::teller::Teller;
 const GROUP: usize = 4096;
 /// and while traffic flows, commits are this far apart, so that each has many.
 const INTERVAL: Duration = Duration::from_millis(40);
-/// How long the writer looks away while traffic flows.
-const NAP: Duration = Duration::from_millis(4);
+/// How long the writer looks away while traffic flows: not for longer, or what it then describes, and gives back to be
+/// used again, has left the cache.
+const NAP: Duration = Duration::from_millis(1);
 /// The same while so few come that it need not look sooner.
 const LONG_NAP: Duration = Duration::from_millis(10);
 const FEW: usize = 32;
