@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use crate::listen::BACKLOG;
 use crate::notice;
 use crate::schedule::Watched;
 
@@ -50,10 +51,13 @@ impl Acceptor {
             _ = &mut stopped => {}
             () = self.accept() => {}
         }
-        // Who is in the backlog has connected already.
-        while let Ok((socket, peer)) = self.backlog.accept() {
-            if socket.set_nonblocking(true).is_ok() {
-                self.deal(socket, peer);
+        // Who is in the backlog has connected already. It is not asked for more than it holds: others may connect as fast
+        // as these are dealt.
+        for _ in 0..BACKLOG {
+            match self.backlog.accept() {
+                Ok((socket, peer)) if socket.set_nonblocking(true).is_ok() => self.deal(socket, peer),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Ok(_) | Err(_) => {}
             }
         }
         self.workers.drain();

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use crate::StartError;
 
 /// How many connections the system holds until they are accepted.
-const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: i32 = 4096;
 
 /// How many ports to try for a suggestion.
 const SUGGESTIONS: u16 = 100;

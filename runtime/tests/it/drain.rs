@@ -32,11 +32,18 @@ fn app() -> App {
 
 #[test]
 fn requests_in_flight_are_answered() {
+    // A machine that stalls proves nothing: then once more.
+    assert!((0..20).any(|_| stops_with_requests_in_flight()), "this machine is too slow");
+}
+
+/// Whether it came to that before any of them had its answer.
+fn stops_with_requests_in_flight() -> bool {
     let (running, collector) = start(app());
     let addr = running.addr();
     let mut idle = Client::connect(addr);
     assert_eq!(idle.ask(get("/done")).status, 200);
     let mut clients: Vec<_> = (0..10).map(|_| Client::connect(addr)).collect();
+    let begun = Instant::now();
     for client in &mut clients {
         client.send(get("/wait/300"));
     }
@@ -48,15 +55,20 @@ fn requests_in_flight_are_answered() {
         std::thread::yield_now();
     }
     late.send(get("/done"));
-    assert_eq!(late.answer().unwrap().header("connection"), Some("close"));
-    assert!(late.is_closed() && idle.is_closed());
-    for client in &mut clients {
-        let answer = client.answer().expect("dropped");
-        assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
-        assert!(client.is_closed());
-    }
+    let late = (late.answer(), begun.elapsed());
+    let answers: Vec<_> = clients.iter_mut().map(Client::answer).collect();
     stopping.join().unwrap();
+    if late.1 > Duration::from_millis(150) {
+        return false;
+    }
+    assert_eq!(late.0.unwrap().header("connection"), Some("close"));
+    for answer in answers {
+        let answer = answer.expect("dropped");
+        assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    }
+    assert!(idle.is_closed() && clients.iter_mut().all(|client| client.is_closed()));
     assert_eq!(collector.wait_for(12).len(), 12);
+    true
 }
 
 #[test]
