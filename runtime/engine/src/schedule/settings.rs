@@ -61,7 +61,7 @@ impl Default for Scheduling {
             share,
         };
         Self {
-            interactive: class(10_000, 3 * MS, 10 * MS, 40 * MS, 0),
+            interactive: class(10_000, 3 * MS, 5 * MS, 40 * MS, 0),
             default: class(50_000, 10 * MS, 50 * MS, 500 * MS, 100),
             batch: class(100_000, 20 * MS, 5 * S, 20 * S, 50),
             overruns: Often { times: 8, of: 32 },
