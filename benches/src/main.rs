@@ -24,6 +24,9 @@ mod process;
 mod replays;
 mod steals;
 mod steps;
+/// What the runtime's files name which are measured here by themselves.
+mod sync;
+mod taking;
 mod todos;
 mod variant;
 mod work;

@@ -15,7 +15,7 @@ use zerver_trace::{Capture, Event, EventSink, MessageInfo};
 
 use crate::client::{Connection, get};
 use crate::work::{rounds_per_ms, work};
-use crate::{Plan, open_loop, process, quantile, say};
+use crate::{Plan, open_loop, process, quantile, say, taking};
 
 /// How long a worker is kept from its sockets each time.
 const ROUND_US: u64 = 1_500;
@@ -136,7 +136,8 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
         ("from having to wait to the step's beginning on a worker that slept", &slept, ""),
         ("waking any thread that sleeps in epoll", &woken, ""),
         ("the call which does that, on the thread that is busy", &calls, ""),
-        ("from the end of a step to the next one's beginning on a worker that takes it", &was_busy, "0.15"),
+        ("from the end of a step to the next one's beginning on a worker that takes it", &was_busy, ""),
+        ("of that, taking one which another core has offered", &taking::take(plan.many), "0.15"),
         ("handing a number to a task of a thread that is awake", &handed, ""),
     ] {
         let [p50, p99] = [0.5, 0.99].map(|part| quantile(ns, part) / 1e3);
