@@ -44,6 +44,10 @@ impl Message for Told {
     fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
         self.0.tell(body_limit, to);
     }
+
+    fn held_bytes(&self) -> usize {
+        self.0.held_bytes()
+    }
 }
 
 fn datum<T: Serialize + Send + Sync + 'static>(value: T) -> Datum {

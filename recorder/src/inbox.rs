@@ -32,7 +32,7 @@ impl<T> Inbox<T> {
     /// Puts something in. Where there is no room for it, it comes back.
     pub(crate) fn put(&self, item: T) -> Result<(), T> {
         if let Err(back) = self.sender.try_send(item) {
-            self.overflowed.fetch_add(1, Ordering::Relaxed);
+            self.overflow();
             return Err(back.into_inner());
         }
         // Against the fence in `sleep`: either the taker sees the item, or this sees that it sleeps.
@@ -41,6 +41,11 @@ impl<T> Inbox<T> {
             self.wake();
         }
         Ok(())
+    }
+
+    /// There is no room for one.
+    pub(crate) fn overflow(&self) {
+        self.overflowed.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn waiting(&self) -> u64 {

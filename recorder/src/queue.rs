@@ -18,10 +18,15 @@ const SHARDS: usize = 16;
 /// So many captures wait at most for one worker to free them.
 const SPENT: usize = 256;
 
+/// Of captures whose bodies are shorter together, there are never too many.
+const SHORT: usize = 8192;
+
 /// A capture that is to be kept, and why.
 pub(crate) struct Accepted {
     pub(crate) capture: Box<Capture>,
     pub(crate) kept: Kept,
+    /// What its bodies take up of the room there is for them.
+    bytes: usize,
     /// Which worker made it.
     shard: usize,
 }
@@ -32,6 +37,9 @@ pub(crate) struct Queue {
     pub(crate) inbox: Inbox<Accepted>,
     /// Whether all are kept, unjudged.
     keeps_all: AtomicBool,
+    /// How many bytes the bodies of those that wait have, and may have.
+    bytes: AtomicUsize,
+    max_bytes: usize,
     shards: Vec<Shard>,
     rate: Arc<Rate>,
 }
@@ -52,7 +60,7 @@ thread_local! {
 }
 
 impl Queue {
-    pub(crate) fn new(policy: &Policy, len: usize) -> (Arc<Self>, Receiver<Accepted>) {
+    pub(crate) fn new(policy: &Policy, len: usize, max_bytes: usize) -> (Arc<Self>, Receiver<Accepted>) {
         let (inbox, receiver) = Inbox::new(len.max(1));
         let tail = match policy {
             Policy::All => Tail::default(),
@@ -65,7 +73,14 @@ impl Queue {
             spent: Mutex::default(),
         };
         let shards = std::iter::repeat_with(shard).take(SHARDS).collect();
-        let queue = Self { inbox, keeps_all: AtomicBool::new(*policy == Policy::All), shards, rate };
+        let queue = Self {
+            inbox,
+            keeps_all: AtomicBool::new(*policy == Policy::All),
+            bytes: AtomicUsize::new(0),
+            max_bytes,
+            shards,
+            rate,
+        };
         (Arc::new(queue), receiver)
     }
 
@@ -82,6 +97,32 @@ impl Queue {
 
     pub(crate) fn not_kept(&self) -> u64 {
         self.shards.iter().map(|shard| shard.not_kept.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Makes room for the bodies of one that is to wait: how much. None if there is no more. One alone always finds room.
+    fn make_room(&self, capture: &Capture) -> Option<usize> {
+        let response = capture.response.as_ref().map_or(0, |response| response.held_bytes());
+        let bytes = capture.request.held_bytes() + response;
+        if bytes <= SHORT {
+            return Some(0);
+        }
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let fits = before == 0 || before.saturating_add(bytes) <= self.max_bytes;
+        if !fits {
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        fits.then_some(bytes)
+    }
+
+    /// One has been described. With long bodies it is not given back, for they would wait on.
+    pub(crate) fn described(&self, accepted: Accepted, described: &mut Vec<Accepted>) {
+        match accepted.bytes {
+            0 => described.push(accepted),
+            bytes => {
+                forget(accepted.capture);
+                self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Gives described captures back to those who made them.
@@ -148,8 +189,17 @@ impl Queue {
         if let Some(response) = response {
             capture.response = Some(response());
         }
-        if let Err(back) = self.inbox.put(Accepted { capture, kept, shard }) {
-            forget(back.capture);
+        match self.make_room(&capture) {
+            Some(bytes) => {
+                if let Err(back) = self.inbox.put(Accepted { capture, kept, bytes, shard }) {
+                    self.bytes.fetch_sub(back.bytes, Ordering::Relaxed);
+                    forget(back.capture);
+                }
+            }
+            None => {
+                self.inbox.overflow();
+                forget(capture);
+            }
         }
         if let Some(spent) = self.spent(shard) {
             forget(spent);
@@ -164,14 +214,14 @@ fn forget(capture: Box<Capture>) {
 
 #[cfg(test)]
 mod tests {
-    use zerver_trace::Event;
+    use zerver_trace::{Body, Event, MessageInfo, ResponseInfo};
 
     use super::*;
     use crate::sample;
 
     #[test]
     fn what_was_described_is_freed_when_the_next_one_comes_or_nobody_comes() {
-        let (queue, receiver) = Queue::new(&Policy::All, 2 * SPENT);
+        let (queue, receiver) = Queue::new(&Policy::All, 2 * SPENT, 0);
         let made = |n: u64| {
             let value = sample::datum(n);
             let weak = Arc::downgrade(&value);
@@ -193,5 +243,35 @@ mod tests {
         let many: Vec<_> = (0..2 * SPENT as u64).map(made).collect();
         describe();
         assert_eq!(many.iter().filter(|value| value.strong_count() > 0).count(), SPENT);
+    }
+
+    #[test]
+    fn long_bodies_have_so_much_room_and_no_more() {
+        let (queue, receiver) = Queue::new(&Policy::All, 2, 5 * SHORT);
+        let put = |len: usize| {
+            let mut capture = sample::capture(1);
+            let body = Body { bytes: vec![0; len], full_len: len as u64 };
+            let info = ResponseInfo { status: 200, headers: Vec::new(), body };
+            capture.response = Some(Arc::new(sample::Told(MessageInfo::Response(info))));
+            let before = queue.inbox.overflowed();
+            queue.accept(Box::new(capture));
+            queue.inbox.overflowed() == before
+        };
+        let describe = || {
+            let mut described = Vec::new();
+            receiver.try_iter().for_each(|accepted| queue.described(accepted, &mut described));
+            described.len()
+        };
+        assert!(put(3 * SHORT) && !put(3 * SHORT) && put(100) && !put(100));
+        assert_eq!(describe(), 1, "the long one is freed at once");
+        assert!(put(100 * SHORT), "one alone");
+        assert!(!put(2 * SHORT));
+        describe();
+        // What the queue has no place for takes no room either.
+        assert!(put(100) && put(100) && !put(4 * SHORT) && !put(4 * SHORT));
+        describe();
+        assert!(put(4 * SHORT));
+        describe();
+        assert_eq!(queue.bytes.load(Ordering::Relaxed), 0);
     }
 }

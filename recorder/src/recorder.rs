@@ -34,6 +34,8 @@ pub struct Options {
     pub body_limit: usize,
     /// How many requests may wait to be written; past that they are dropped and counted.
     pub queue_len: usize,
+    /// How many bytes their bodies may have together; past that they are dropped and counted as well.
+    pub queue_bytes: usize,
     /// Traces older than this are removed; none keeps them.
     pub max_age: Option<Duration>,
     /// What the store may take up on the disk, in bytes, to within a hundredth; the oldest traces make room. Its file
@@ -50,6 +52,7 @@ impl Options {
             build: String::new(),
             body_limit: 64 << 10,
             queue_len: 8192,
+            queue_bytes: 64 << 20,
             max_age: Some(Duration::from_secs(7 * 24 * 60 * 60)),
             max_bytes: Some(1 << 30),
         }
@@ -145,7 +148,7 @@ impl Recorder {
         let sealer = Sealer::new(Key::load_or_make(&dir)?);
         let describer = Describer::new(sealer, options.build.clone(), options.body_limit);
         let retention = Retention::new(options.max_age, options.max_bytes);
-        let (queue, receiver) = Queue::new(&options.policy, options.queue_len);
+        let (queue, receiver) = Queue::new(&options.policy, options.queue_len, options.queue_bytes);
         let shared = Arc::new(Shared::new(queue));
         let of_thread = Arc::clone(&shared);
         let writer = Writer::new(

@@ -94,6 +94,10 @@ impl Message for Told {
     fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
         self.0.tell(body_limit, to);
     }
+
+    fn held_bytes(&self) -> usize {
+        self.0.held_bytes()
+    }
 }
 
 pub(crate) fn headers(pairs: &[(&str, &str)]) -> Vec<Header> {

@@ -26,12 +26,10 @@ use crate::teller::Teller;
 const GROUP: usize = 4096;
 /// and while traffic flows, commits are this far apart, so that each has many.
 const INTERVAL: Duration = Duration::from_millis(40);
-/// How long the writer looks away while traffic flows: not for longer, or what it then describes, and gives back to be
-/// used again, has left the cache.
-const NAP: Duration = Duration::from_millis(1);
-/// The same while so few come that it need not look sooner.
-const LONG_NAP: Duration = Duration::from_millis(10);
-const FEW: usize = 32;
+/// While traffic flows, the writer looks away for as long as about so many captures come in: of more, what it describes
+/// and gives back to be used again has left the cache; for fewer, waking up costs more than that.
+const LOOK: u32 = 32;
+const NAPS: std::ops::RangeInclusive<Duration> = Duration::from_micros(250)..=Duration::from_millis(10);
 /// With so many in the queue, it does not look away.
 const BACKLOG: usize = 256;
 /// With no traffic for so long, it sleeps until it is woken,
@@ -68,8 +66,9 @@ pub(crate) struct Writer {
     /// Traces since the last commit.
     pending: u64,
     last_commit: Option<Instant>,
-    /// How many the last look into the queue gave.
-    took: usize,
+    /// When it last looked into the queue, and for how long it looks away.
+    looked: Instant,
+    nap: Duration,
     last_traffic: Instant,
     retry_at: Option<Instant>,
 }
@@ -107,7 +106,8 @@ impl Writer {
             batch: Batch::default(),
             pending: 0,
             last_commit: None,
-            took: 0,
+            looked: Instant::now(),
+            nap: *NAPS.end(),
             last_traffic: Instant::now(),
             retry_at: None,
         })
@@ -167,18 +167,20 @@ impl Writer {
 
     /// Describes what is in the queue, up to a commit's worth.
     fn take(&mut self, limit: usize) -> usize {
+        let since = self.looked.elapsed();
+        self.looked += since;
         let mut took = 0;
         while took < limit && !self.is_full() {
             let Ok(accepted) = self.receiver.try_recv() else { break };
             took += 1;
             self.record(&accepted.capture, accepted.kept);
-            self.described.push(accepted);
+            self.shared.queue.described(accepted, &mut self.described);
             if self.described.len() >= GIVEN_BACK {
                 self.shared.queue.give_back(&mut self.described);
             }
         }
         self.shared.queue.give_back(&mut self.described);
-        self.took = took;
+        self.nap = (since * LOOK / took.clamp(1, 1 << 16) as u32).clamp(*NAPS.start(), *NAPS.end());
         if took > 0 {
             self.last_traffic = Instant::now();
         }
@@ -317,12 +319,11 @@ impl Writer {
         }
         let unwritten = self.pending > 0 || !self.batch.is_empty();
         if unwritten || self.last_traffic.elapsed() < QUIET || self.cut() {
-            let nap = if self.took < FEW { LONG_NAP } else { NAP };
             let until = match self.last_commit {
                 Some(last) if unwritten => INTERVAL.saturating_sub(last.elapsed()),
-                _ => NAP,
+                _ => self.nap,
             };
-            return std::thread::park_timeout(until.min(nap));
+            return std::thread::park_timeout(until.min(self.nap));
         }
         self.shared.queue.clear();
         self.shared.queue.inbox.sleep(&self.receiver, HOUSEKEEPING);

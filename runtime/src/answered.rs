@@ -35,4 +35,8 @@ impl Message for Answered {
         }
         to(MessagePart::Body(&self.body[..self.body.len().min(body_limit)], self.body.len() as u64));
     }
+
+    fn held_bytes(&self) -> usize {
+        self.body.len()
+    }
 }

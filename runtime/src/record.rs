@@ -24,6 +24,7 @@ pub(crate) fn open(loaded: &Loaded, dev: bool) -> Result<Option<Recorder>, Start
         build: build_id().to_owned(),
         body_limit: recording.body_bytes,
         queue_len: recording.queue,
+        queue_bytes: recording.queue_bytes,
         max_age: recording.max_age,
         max_bytes: recording.max_bytes,
         ..Options::new(&dir)

@@ -45,6 +45,8 @@ pub struct Recording {
     pub max_bytes: Option<u64>,
     /// So many requests may wait to be written; 8192. More are dropped and counted.
     pub queue: usize,
+    /// Their bodies may have so many bytes together; 64 MiB. More are dropped and counted.
+    pub queue_bytes: usize,
     /// How much of each body is recorded, in bytes; 64 KiB, and at most 192 KiB.
     pub body_bytes: usize,
     /// Requests that show this in `x-zerver-record` are recorded in any case.
@@ -64,6 +66,7 @@ impl Default for Recording {
             max_age: Some(Duration::from_secs(7 * 24 * 60 * 60)),
             max_bytes: Some(1 << 30),
             queue: 8192,
+            queue_bytes: 64 << 20,
             body_bytes: 64 << 10,
             token: None,
         }

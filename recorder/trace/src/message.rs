@@ -99,6 +99,9 @@ pub trait Message: Send + Sync {
     /// Tells its parts, the headers in their order, with at most `body_limit` bytes of its body.
     fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>));
 
+    /// How many bytes of a body it keeps in memory until it is described.
+    fn held_bytes(&self) -> usize;
+
     /// Describes it with at most `body_limit` bytes of its body.
     fn describe(&self, body_limit: usize) -> MessageInfo {
         let (mut request, mut status) = (RequestInfo::default(), None);
@@ -140,5 +143,12 @@ impl Message for MessageInfo {
         };
         headers.iter().for_each(|header| to(MessagePart::Header(&header.name, &header.value)));
         to(MessagePart::Body(&body.bytes[..body.bytes.len().min(body_limit)], body.full_len));
+    }
+
+    fn held_bytes(&self) -> usize {
+        match self {
+            Self::Request(request) => request.body.bytes.len(),
+            Self::Response(response) => response.body.bytes.len(),
+        }
     }
 }

@@ -150,6 +150,10 @@ impl Message for Request {
         }
         tell_rest(&self.headers, &self.body, body_limit, to);
     }
+
+    fn held_bytes(&self) -> usize {
+        self.body.len()
+    }
 }
 
 pub(crate) fn tell_rest(

@@ -73,4 +73,8 @@ impl Message for Response {
         to(MessagePart::Status(self.status.as_u16()));
         tell_rest(&self.headers, &self.body, body_limit, to);
     }
+
+    fn held_bytes(&self) -> usize {
+        self.body.len()
+    }
 }

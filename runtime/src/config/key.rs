@@ -73,6 +73,7 @@ pub(super) const KEYS: &[Key] = &[
     fixed("recording.max_age"),
     fixed("recording.max_bytes"),
     fixed("recording.queue"),
+    fixed("recording.queue_bytes"),
     fixed("recording.body_bytes"),
     fixed("recording.token"),
 ];
@@ -142,6 +143,7 @@ impl Key {
             "recording.max_age" => Field::MaybeTime(&mut recording.max_age),
             "recording.max_bytes" => Field::MaybeSize(&mut recording.max_bytes),
             "recording.queue" => Field::Count(&mut recording.queue),
+            "recording.queue_bytes" => Field::Size(&mut recording.queue_bytes),
             "recording.body_bytes" => Field::Size(&mut recording.body_bytes),
             "recording.token" => Field::Secret(&mut recording.token),
             name => {
