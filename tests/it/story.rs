@@ -84,14 +84,15 @@ fn an_authenticated_request_from_its_first_step_to_its_answer() {
 fn a_slow_upstream_is_named_and_a_failure_says_where() {
     let place = Place::new();
     let (dev, _) = with_todo(&place);
-    assert_eq!(dev.get("/reports/todos?latency_ms=120").status, 200);
+    // Long enough that nothing a busy machine adds comes near it.
+    assert_eq!(dev.get("/reports/todos?latency_ms=1500").status, 200);
     assert_eq!(dev.get("/todos/456").status, 404);
     place.wait_for(3);
 
     let slow = place.json(&["trace", "@slowest:report", "--json"]);
-    assert!(number(&slow["totals"]["io"]["http"]["ns"]) >= 120_000_000, "{}", slow["totals"]);
+    assert!(number(&slow["totals"]["io"]["http"]["ns"]) >= 1_500_000_000, "{}", slow["totals"]);
     assert_eq!(slow["class"], "batch");
-    let text = place.zerver(&["trace", "@slowest"]).out;
+    let text = place.zerver(&["trace", "@slowest:report"]).out;
     let verdict = text.lines().find(|line| line.contains("verdict")).unwrap();
     assert!(verdict.contains("http GET figures.internal/figures"), "{verdict}");
 
@@ -124,7 +125,13 @@ fn ls_finds_requests_by_what_is_known_of_them() {
     assert_eq!(flows(&["--status", "404"]), ["todo-show"]);
     assert_eq!(flows(&["--status", "2xx", "--limit", "2"]), ["report", "todos-list"]);
     assert_eq!(flows(&["--failed"]), ["todo-show"]);
-    assert_eq!(flows(&["--slower-than", "50ms"]), ["report"]);
+    // Which these are depends on the machine.
+    let listed = place.json(&["ls", "--json"]);
+    let slower =
+        listed["requests"].as_array().unwrap().iter().filter(|it| number(&it["duration_ns"]) > 50_000_000);
+    let slower: Vec<_> = slower.map(|it| it["flow"].as_str().unwrap()).collect();
+    assert!(slower.contains(&"report"));
+    assert_eq!(flows(&["--slower-than", "50ms"]), slower);
     assert_eq!(flows(&["--flow", "todos-list", "--since", "5m"]), ["todos-list"]);
     let text = place.zerver(&["ls"]);
     assert!(text.out.contains("todos-create") && text.out.contains("/reports/todos"), "{text:?}");
