@@ -364,6 +364,12 @@ impl Answer {
         Self { status, headers: lines.map(header).collect(), body: body.to_owned() }
     }
 
+    /// Whether it is as it should be; not so where the identity provider had no time to answer.
+    pub(crate) fn is_in_time(&self) -> bool {
+        assert!(matches!(self.status, 200 | 504), "{self:?}");
+        self.status == 200
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
