@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use crate::harness::{Dev, Place, programs, root};
 
@@ -39,7 +40,12 @@ fn a_change_is_built_and_served_and_a_broken_one_is_shown_and_not() {
     package(&app);
     let mut command = place.command(&["dev", app.to_str().unwrap(), "--addr", "127.0.0.1:0"]);
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    command.env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "true");
+    command.env("CARGO_TARGET_DIR", &target).env("CARGO_NET_OFFLINE", "true");
+    // What it is made of may never have been built in this way, and no patience is enough for that on a busy machine.
+    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    build.arg("build").current_dir(&app).env("CARGO_TARGET_DIR", &target).env("CARGO_NET_OFFLINE", "true");
+    let built = build.output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let mut dev = Dev::start(command);
     assert_eq!(dev.get("/").body, "one");
 
