@@ -17,6 +17,9 @@ pub(crate) struct Zero {
     unix_ns: AtomicU64,
     /// The greatest that `unix_ns` has been: what ids are made from, so that they never run backwards.
     greatest_unix_ns: AtomicU64,
+    /// Where the monotonic clock stands still.
+    #[cfg(test)]
+    still_ns: Option<u64>,
 }
 
 /// A moment on the wall clock.
@@ -32,18 +35,27 @@ impl Zero {
     pub(crate) fn now() -> Self {
         let instant = Instant::now();
         let unix_ns = unix_now_ns();
-        Self { instant, unix_ns: unix_ns.into(), greatest_unix_ns: unix_ns.into() }
+        Self {
+            instant,
+            unix_ns: unix_ns.into(),
+            greatest_unix_ns: unix_ns.into(),
+            #[cfg(test)]
+            still_ns: None,
+        }
     }
 
-    /// As of a service that has run for an hour.
+    /// As of a service that has run for an hour. From then on no time passes, however slow the machine is.
     #[cfg(test)]
-    pub(crate) fn an_hour_ago() -> Self {
-        let now = Self::now();
-        Self { instant: now.instant.checked_sub(Duration::from_secs(3600)).unwrap_or(now.instant), ..now }
+    pub(crate) fn still_after_an_hour() -> Self {
+        Self { still_ns: Some(3_600_000_000_000), ..Self::now() }
     }
 
     /// How long ago zero was.
     pub(crate) fn elapsed_ns(&self) -> u64 {
+        #[cfg(test)]
+        if let Some(still_ns) = self.still_ns {
+            return still_ns;
+        }
         nanos(self.instant.elapsed())
     }
 
@@ -143,7 +155,7 @@ mod tests {
     const HOUR_NS: u64 = 3_600_000_000_000;
 
     fn zero(unix_ns: u64) -> Zero {
-        Zero { instant: Instant::now(), unix_ns: unix_ns.into(), greatest_unix_ns: unix_ns.into() }
+        Zero { unix_ns: unix_ns.into(), greatest_unix_ns: unix_ns.into(), ..Zero::now() }
     }
 
     #[test]

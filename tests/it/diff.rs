@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Dev, Place};
+use crate::harness::{Dev, Place, undisturbed};
 
 /// A service that was asked for a report with each of these latencies; and the ids.
 fn with_reports(place: &Place, latencies: &[u64]) -> (Dev, Vec<String>) {
@@ -22,8 +22,12 @@ fn diff(place: &Place, arguments: &[&str], code: i32) -> Json {
 
 #[test]
 fn a_slow_upstream_is_the_cause_and_the_query_what_differs_first() {
-    let place = Place::new();
-    let (_dev, ids) = with_reports(&place, &[0, 120]);
+    let (place, _dev, ids) = undisturbed(|| {
+        let place = Place::new();
+        let (dev, ids) = with_reports(&place, &[0, 120]);
+        let [slow_ns, fast_ns] = place.durations_ns("report")[..] else { panic!("two") };
+        (fast_ns + 100_000_000 < slow_ns).then_some((place, dev, ids))
+    });
     let (fast, slow) = (ids[0].as_str(), ids[1].as_str());
 
     let found = diff(&place, &[fast, slow], 1);
@@ -74,14 +78,20 @@ fn two_like_requests_are_the_same_whatever_they_took() {
 
 #[test]
 fn a_flow_tells_by_itself_what_makes_it_slow() {
-    let place = Place::new();
-    // Far enough apart that a busy machine does not change their order.
-    let latencies: Vec<u64> = (0..32).map(|n| if n % 8 == 7 { 90 } else { 15 * (n % 4) }).collect();
-    let (dev, _) = with_reports(&place, &latencies);
+    // Some are slow, and as long as the machine adds nothing to the others they are the slowest.
+    let latencies: Vec<u64> = (0..32).map(|n| if n % 8 == 7 { 240 } else { 15 * (n % 4) }).collect();
+    let (place, dev) = undisturbed(|| {
+        let place = Place::new();
+        let (dev, _) = with_reports(&place, &latencies);
+        let took_ns = place.durations_ns("report");
+        // The newest comes first.
+        let mut timed = latencies.iter().rev().zip(took_ns);
+        timed.all(|(&ms, ns)| ms == 240 || ns < 200_000_000).then_some((place, dev))
+    });
 
     let found = diff(&place, &["--slow", "report"], 1);
     assert_eq!(found["first_difference"]["path"], "latency_ms");
-    assert_eq!(found["first_difference"]["b"], "90");
+    assert_eq!(found["first_difference"]["b"], "240");
 
     let why = place.json(&["why", "@slowest:report", "--json"]);
     assert_eq!((why["n"].clone(), why["enough"].clone()), (json!(32), json!(true)));

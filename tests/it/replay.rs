@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Place, Ran, programs, root};
+use crate::harness::{Place, Ran, programs, root, undisturbed};
 
 /// A place whose service has answered two requests for a todo and ended: the ids of the one, and of the other.
 struct Recorded {
@@ -19,16 +19,18 @@ const TOKEN: &str = "ann-token";
 
 impl Recorded {
     fn new() -> Self {
-        let place = Place::new();
-        let dev = place.dev();
-        dev.ask("POST", "/todos").json(json!({ "title": "Buy milk" })).send();
-        let show = dev.get("/todos/1").id().to_owned();
-        let private = dev.ask("GET", "/v1/todos/1").bearer(TOKEN).send();
-        assert_eq!(private.status, 200, "{private:?}");
-        let private = private.id().to_owned();
-        place.wait_for(3);
-        dev.stop();
-        Self { place, show, private }
+        undisturbed(|| {
+            let place = Place::new();
+            let dev = place.dev();
+            dev.ask("POST", "/todos").json(json!({ "title": "Buy milk" })).send();
+            let show = dev.get("/todos/1").id().to_owned();
+            let private = dev.ask("GET", "/v1/todos/1").bearer(TOKEN).send();
+            let is_in_time = private.is_in_time();
+            let private = private.id().to_owned();
+            place.wait_for(3);
+            dev.stop();
+            is_in_time.then_some(Self { place, show, private })
+        })
     }
 
     fn replay(&self, id: &str, more: &[&str]) -> Ran {
@@ -232,26 +234,35 @@ fn hostile_bytes_and_requests_without_a_flow_are_told_safely() {
     assert!(ran.code == Some(2) && ran.err.contains("before any step ran"), "{ran:?}");
 }
 
+/// Runs this until it takes less than so many seconds, which pass in it: if they did for real, it never would. A busy
+/// machine may need some attempts.
+fn sooner_than(seconds: u64, run: impl Fn() -> Ran) -> Ran {
+    let timed = || {
+        let begun = Instant::now();
+        let ran = run();
+        (begun.elapsed() < Duration::from_secs(seconds)).then_some(ran)
+    };
+    (0..10).find_map(|_| timed()).expect("time has passed")
+}
+
 #[test]
 fn what_if_an_effect_fails_or_is_late_is_answered_in_virtual_time() {
     let recorded = Recorded::new();
-    let begun = Instant::now();
     let idp = "http GET identity.internal/verify";
     let document = recorded.json(&recorded.private, &["--fail", &format!("{idp}=timeout")], 1);
     assert_eq!(document["response"]["status"], 504);
     let ending = &document["ending"];
     assert_eq!((&ending["outcome"], &ending["step"]), (&json!("failed"), &json!("lookup_user")));
-    assert!(ending["duration_ns"].as_u64().unwrap() >= 300_000_000, "{ending}");
-    let document = recorded.json(&recorded.private, &["--latency", &format!("{idp}=301ms")], 1);
+    assert!(ending["duration_ns"].as_u64().unwrap() >= 900_000_000, "{ending}");
+    let document = recorded.json(&recorded.private, &["--latency", &format!("{idp}=901ms")], 1);
     assert_eq!(document["response"]["status"], 504);
     // Late, and in time: nothing differs but that.
-    let ran = recorded.replay(&recorded.private, &["--latency", "kv get todo:1=20s"]);
+    let ran = sooner_than(20, || recorded.replay(&recorded.private, &["--latency", "kv get todo:1=20s"]));
     assert!(ran.code == Some(0) && ran.out.contains("would have taken 20.0"), "{ran:?}");
-    let ran = recorded.replay(&recorded.private, &["--latency", "kv get todo:1=1h"]);
+    let ran = sooner_than(30, || recorded.replay(&recorded.private, &["--latency", "kv get todo:1=1h"]));
     assert!(ran.code == Some(1) && ran.out.contains("timed_out") && ran.out.contains("30.00 s"), "{ran:?}");
     let document = recorded.json(&recorded.private, &["--fail", "2=error:disk full"], 1);
     assert_eq!(document["ending"]["step"], "load_todo");
-    assert!(begun.elapsed() < Duration::from_secs(20), "time has passed");
     let ran = recorded.replay(&recorded.private, &["--fail", "kv get todo:2=timeout"]);
     assert!(ran.code == Some(2) && ran.err.contains("did you mean kv get todo:1?"), "{ran:?}");
 }
@@ -295,10 +306,8 @@ fn the_matrix_of_faults_tells_panics_and_outlives_deaths() {
         "{ran:?}"
     );
     // A timer that was never set takes no time either.
-    let begun = Instant::now();
-    let ran = replay(&["@last:nap", "--set", "Nap=25000"]);
+    let ran = sooner_than(25, || replay(&["@last:nap", "--set", "Nap=25000"]));
     assert!(ran.out.contains("would have taken 25.0") && ran.out.contains("200 OK"), "{ran:?}");
-    assert!(begun.elapsed() < Duration::from_secs(20), "time has passed");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Dev, Place};
+use crate::harness::{Dev, Place, undisturbed};
 
 /// A service with one todo, and the private path of it.
 fn with_todo(place: &Place) -> (Dev, String) {
@@ -22,11 +22,13 @@ fn number(json: &Json) -> u64 {
 
 #[test]
 fn an_authenticated_request_from_its_first_step_to_its_answer() {
-    let place = Place::new();
-    let (dev, path) = with_todo(&place);
-    let answer = dev.ask("GET", &path).bearer("ann-token").send();
-    assert_eq!(answer.status, 200);
-    place.wait_for(2);
+    let (place, dev, answer) = undisturbed(|| {
+        let place = Place::new();
+        let (dev, path) = with_todo(&place);
+        let answer = dev.ask("GET", &path).bearer("ann-token").send();
+        place.wait_for(2);
+        answer.is_in_time().then_some((place, dev, answer))
+    });
 
     let trace = place.json(&["trace", answer.id(), "--json"]);
     assert_eq!(trace["flow"], "todos-item");
@@ -84,14 +86,15 @@ fn an_authenticated_request_from_its_first_step_to_its_answer() {
 fn a_slow_upstream_is_named_and_a_failure_says_where() {
     let place = Place::new();
     let (dev, _) = with_todo(&place);
-    assert_eq!(dev.get("/reports/todos?latency_ms=120").status, 200);
+    // Long enough that nothing a busy machine adds comes near it.
+    assert_eq!(dev.get("/reports/todos?latency_ms=1500").status, 200);
     assert_eq!(dev.get("/todos/456").status, 404);
     place.wait_for(3);
 
     let slow = place.json(&["trace", "@slowest:report", "--json"]);
-    assert!(number(&slow["totals"]["io"]["http"]["ns"]) >= 120_000_000, "{}", slow["totals"]);
+    assert!(number(&slow["totals"]["io"]["http"]["ns"]) >= 1_500_000_000, "{}", slow["totals"]);
     assert_eq!(slow["class"], "batch");
-    let text = place.zerver(&["trace", "@slowest"]).out;
+    let text = place.zerver(&["trace", "@slowest:report"]).out;
     let verdict = text.lines().find(|line| line.contains("verdict")).unwrap();
     assert!(verdict.contains("http GET figures.internal/figures"), "{verdict}");
 
@@ -124,7 +127,13 @@ fn ls_finds_requests_by_what_is_known_of_them() {
     assert_eq!(flows(&["--status", "404"]), ["todo-show"]);
     assert_eq!(flows(&["--status", "2xx", "--limit", "2"]), ["report", "todos-list"]);
     assert_eq!(flows(&["--failed"]), ["todo-show"]);
-    assert_eq!(flows(&["--slower-than", "50ms"]), ["report"]);
+    // Which these are depends on the machine.
+    let listed = place.json(&["ls", "--json"]);
+    let slower =
+        listed["requests"].as_array().unwrap().iter().filter(|it| number(&it["duration_ns"]) > 50_000_000);
+    let slower: Vec<_> = slower.map(|it| it["flow"].as_str().unwrap()).collect();
+    assert!(slower.contains(&"report"));
+    assert_eq!(flows(&["--slower-than", "50ms"]), slower);
     assert_eq!(flows(&["--flow", "todos-list", "--since", "5m"]), ["todos-list"]);
     let text = place.zerver(&["ls"]);
     assert!(text.out.contains("todos-create") && text.out.contains("/reports/todos"), "{text:?}");
@@ -135,7 +144,7 @@ fn what_was_recorded_survives_kill_9() {
     let place = Place::new();
     let (mut dev, path) = with_todo(&place);
     for _ in 0..20 {
-        assert_eq!(dev.ask("GET", &path).bearer("ann-token").send().status, 200);
+        dev.ask("GET", &path).bearer("ann-token").send().is_in_time();
     }
     let before = place.wait_for(21);
     dev.signal("-KILL");

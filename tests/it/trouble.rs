@@ -122,7 +122,7 @@ fn dev_without_a_reader_lets_the_service_finish() {
     let mut dev = Dev::start_unread(&mut command);
     let mut slow = TcpStream::connect(&dev.addr).unwrap();
     slow.set_read_timeout(Some(PATIENCE)).unwrap();
-    slow.write_all(b"GET /reports/todos?latency_ms=500 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    slow.write_all(b"GET /reports/todos?latency_ms=3000 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
     // The line that is printed about this one finds nobody.
     assert_eq!(dev.get("/todos").status, 200);
     let mut answer = String::new();

@@ -39,7 +39,7 @@ fn lookup_user(auth: &AuthHeader) -> Decision<Claims> {
     Need(
         http::get("http://identity.internal/verify")
             .bearer(&auth.0)
-            .timeout(300.millis())
+            .timeout(900.millis())
             .json_or_none::<Claims>()
             .try_map(|claims| claims.ok_or_else(|| Failure::unauthorized("session"))),
     )

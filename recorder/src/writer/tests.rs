@@ -8,6 +8,9 @@ use zerver_trace::Query;
 use crate::faults::{self, Faults};
 use crate::{Change, Options, Reader, Recorder, Status, place, sample};
 
+/// Nothing here may take this long.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 fn recorder(dir: &Path) -> (Recorder, std::sync::Arc<Faults>) {
     let faults = faults::plant(&place::store_file(dir));
     let options = Options { max_age: None, queue_len: 400, ..Options::new(dir) };
@@ -16,7 +19,7 @@ fn recorder(dir: &Path) -> (Recorder, std::sync::Arc<Faults>) {
 
 /// Polls until the status is as wanted.
 fn until(recorder: &Recorder, wanted: impl Fn(&Status) -> bool) -> Status {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let status = recorder.status();
         if wanted(&status) {
@@ -82,7 +85,7 @@ fn what_happens_to_recording_is_told() {
     let (recorder, faults) = recorder(dir.path());
     let (tell, told) = std::sync::mpsc::channel();
     recorder.observe(move |change| tell.send(change.clone()).unwrap());
-    let next = || told.recv_timeout(Duration::from_secs(20)).unwrap();
+    let next = || told.recv_timeout(PATIENCE).unwrap();
     let sink = recorder.sink();
     let mut total = 0;
     for round in 0..2 {

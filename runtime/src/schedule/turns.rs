@@ -200,6 +200,10 @@ impl<G> Turns<G> {
             tokio::task::yield_now().await;
         }
         self.give();
+        if self.pulse.is_over(self.zero.elapsed_ns()) {
+            // All may have been given one by now: who is more urgent has been told before, and goes first.
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Gives a turn to whoever comes next, unless one is given out, or the sockets come first. Those who wait then go to

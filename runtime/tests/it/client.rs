@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Nothing here may take this long; a test that waits for something that does not come fails.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Client {
     socket: TcpStream,
@@ -108,6 +108,11 @@ impl Client {
 }
 
 impl Answer {
+    /// Whether it says when to come again: as long as others have waited, which on a busy machine may be long.
+    pub(crate) fn says_when_to_come_again(&self) -> bool {
+        self.header("retry-after").is_some_and(|seconds| (1..=30).contains(&seconds.parse::<u64>().unwrap()))
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (found, value) = line.split_once(':')?;

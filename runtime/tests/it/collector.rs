@@ -1,10 +1,11 @@
 //! A sink that keeps what it is given, and a service to test with it.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
 
 use zerver::{App, Running, Settings};
-use zerver_trace::{Capture, EventSink, MessageInfo};
+use zerver_trace::{Capture, EventSink, MessageInfo, RequestId};
+
+use crate::client::PATIENCE;
 
 #[derive(Default)]
 pub(crate) struct Collector {
@@ -23,12 +24,21 @@ impl Collector {
     /// The first `count` captures, as soon as they are there.
     pub(crate) fn wait_for(&self, count: usize) -> Vec<Arc<Capture>> {
         let captures = self.captures.lock().unwrap();
-        let (captures, late) = self
-            .more
-            .wait_timeout_while(captures, Duration::from_secs(10), |captures| captures.len() < count)
-            .unwrap();
+        let (captures, late) =
+            self.more.wait_timeout_while(captures, PATIENCE, |captures| captures.len() < count).unwrap();
         assert!(!late.timed_out(), "{} captures instead of {count}", captures.len());
         captures.clone()
+    }
+
+    /// The one of this request, as soon as it is there.
+    pub(crate) fn of(&self, id: RequestId) -> Arc<Capture> {
+        let mut captures = self.wait_for(1);
+        loop {
+            if let Some(found) = captures.iter().find(|capture| capture.id == id) {
+                return Arc::clone(found);
+            }
+            captures = self.wait_for(captures.len() + 1);
+        }
     }
 
     /// The one capture there is.

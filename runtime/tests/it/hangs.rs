@@ -1,18 +1,14 @@
 //! Steps that never return, seen from those who stop the service, and from batch.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
 
 use zerver::prelude::*;
-use zerver::{Limits, Running};
+use zerver::{Limits, Running, Scheduling};
 use zerver_trace::{Capture, Outcome};
 
-use crate::client::{Client, get};
+use crate::client::{Client, PATIENCE, get};
 use crate::collector::{request, start};
-use crate::schedule::{Gate, Opens};
-
-/// Nothing here comes near it.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::schedule::{Gate, Opens, patient};
 
 static GATES: [Gate; 3] = [Gate::new(), Gate::new(), Gate::new()];
 
@@ -37,6 +33,8 @@ fn app() -> App {
         .flow(flow!("hangs", GET "/hangs/{gate}", steps: [before, hang]))
         .flow(flow!("report", GET "/report/{gate}", steps: [before, hang]).class(Class::Batch))
         .flow(flow!("place", GET "/place", steps: [place]).class(Class::Batch))
+        .scheduling(patient(Scheduling::default()))
+        .deadline(1.hours())
         .stuck_after(1.millis())
         .limits(Limits { drain: 1.millis(), ..Limits::default() })
 }

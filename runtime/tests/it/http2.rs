@@ -11,6 +11,7 @@ use zerver::Limits;
 use zerver::prelude::*;
 use zerver_trace::Outcome;
 
+use crate::client::PATIENCE;
 use crate::collector::start;
 
 #[step]
@@ -110,7 +111,7 @@ struct Raw(TcpStream);
 impl Raw {
     fn connect(addr: SocketAddr) -> Self {
         let mut raw = Self(TcpStream::connect(addr).unwrap());
-        raw.0.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        raw.0.set_read_timeout(Some(PATIENCE)).unwrap();
         raw.0.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
         raw.frame(4, 0, 0, &[]).unwrap();
         raw
@@ -195,7 +196,7 @@ fn floods_end_the_connection_and_nothing_else() {
         let mut at = 0;
         while send(&mut raw, at).is_ok() {
             at += 1;
-            assert!(began.elapsed() < Duration::from_secs(10), "still open after {at}");
+            assert!(began.elapsed() < PATIENCE, "still open after {at}");
         }
     };
     // Resets (CVE-2023-44487).

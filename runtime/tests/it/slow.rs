@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use zerver::Limits;
 use zerver::prelude::*;
 
-use crate::client::{Client, get};
+use crate::client::{Client, PATIENCE, get};
 use crate::collector::start;
 
 const SHORT: Duration = Duration::from_millis(100);
@@ -29,8 +29,9 @@ fn app() -> App {
 /// Sends `pieces`, one each time the one before has been waited for, until the connection closes or an answer comes.
 fn check_closed(limits: Limits, pieces: &[&str], expected: Option<u16>) {
     let (running, _) = start(app().limits(limits));
-    let mut client = Client::connect(running.addr());
+    // Before the other side's time begins, which is as soon as there is a connection.
     let began = Instant::now();
+    let mut client = Client::connect(running.addr());
     for piece in pieces {
         let _ = client.try_send(piece.as_bytes());
     }
@@ -58,7 +59,7 @@ fn the_time_for_a_head_does_not_begin_anew_with_each_byte() {
     let began = Instant::now();
     // Sent as fast as the other side takes it, which is until it closes.
     while client.try_send(b"x: y\r\n").is_ok() {
-        assert!(began.elapsed() < Duration::from_secs(5));
+        assert!(began.elapsed() < PATIENCE);
         std::thread::yield_now();
     }
 }
@@ -72,8 +73,14 @@ fn who_asks_for_nothing_more_is_closed() {
 #[test]
 fn a_second_head_has_its_time_as_well() {
     let (running, _) = start(app().limits(Limits { head: SHORT, ..Limits::default() }));
-    let mut client = Client::connect(running.addr());
-    assert_eq!(client.ask("POST /echo HTTP/1.1\r\nhost: test\r\n\r\n").status, 200);
+    // Who has come too late with the first one proves nothing: then once more.
+    let in_time = (0..20).find_map(|_| {
+        let mut client = Client::connect(running.addr());
+        client.try_send(b"POST /echo HTTP/1.1\r\nhost: test\r\n\r\n").ok()?;
+        Some((client.answer()?, client))
+    });
+    let (answer, mut client) = in_time.expect("this machine is too slow");
+    assert_eq!(answer.status, 200);
     client.send("POST");
     assert!(client.is_closed());
 }
@@ -96,7 +103,7 @@ fn who_drips_a_body_gets_a_408_at_its_end() {
     let mut client = Client::connect(running.addr());
     client.send("POST /echo HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n");
     let began = Instant::now();
-    while client.try_send(b"1\r\nx\r\n").is_ok() && began.elapsed() < Duration::from_millis(200) {
+    while client.try_send(b"1\r\nx\r\n").is_ok() && began.elapsed() < 2 * SHORT {
         std::thread::yield_now();
     }
     assert_eq!(client.answer().unwrap().status, 408);
@@ -112,7 +119,7 @@ fn who_does_not_read_is_closed() {
     client.send(" ");
     let began = Instant::now();
     while client.try_send(b" ").is_ok() {
-        assert!(began.elapsed() < Duration::from_secs(5));
+        assert!(began.elapsed() < PATIENCE);
         std::thread::yield_now();
     }
 }
@@ -121,7 +128,7 @@ fn who_does_not_read_is_closed() {
 fn who_reads_slowly_but_surely_gets_it_all() {
     let (running, _) = start(app().limits(Limits {
         keep_alive: Duration::from_millis(1),
-        head: Duration::from_secs(5),
+        head: PATIENCE,
         ..Limits::default()
     }));
     let mut client = Client::connect(running.addr());

@@ -4,13 +4,14 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+use std::time::Instant;
 
 use zerver::prelude::*;
 use zerver::{Limits, Running};
 use zerver_replay::{EffectMeasures, Measures};
 use zerver_trace::{Answer, Capture, Event, Outcome};
 
-use crate::client::{Client, get};
+use crate::client::{Client, PATIENCE, get};
 use crate::collector::start;
 
 /// A service that others ask. It answers what a path says: `/held` once it is opened, `/flaky/2` after two failures.
@@ -84,7 +85,10 @@ impl Upstream {
     }
 
     fn wait_for(&self, asked: usize) {
-        drop(self.changed.wait_while(self.state.lock().unwrap(), |state| state.asked < asked).unwrap());
+        let state = self.state.lock().unwrap();
+        let (state, late) =
+            self.changed.wait_timeout_while(state, PATIENCE, |state| state.asked < asked).unwrap();
+        assert!(!late.timed_out(), "asked {} times instead of {asked}", state.asked);
     }
 
     fn asked(&self) -> usize {
@@ -140,11 +144,13 @@ fn http(client: &mut Client) -> EffectMeasures {
 /// Asks until this is so.
 fn wait_until(running: &Running, is: impl Fn(&EffectMeasures) -> bool) -> EffectMeasures {
     let mut client = Client::connect(running.addr());
+    let until = Instant::now() + PATIENCE;
     loop {
         let http = http(&mut client);
         if is(&http) {
             return http;
         }
+        assert!(Instant::now() < until, "{http:?}");
         thread::yield_now();
     }
 }
@@ -206,8 +212,10 @@ fn a_target_is_never_asked_by_more_than_may() {
             thread::spawn(move || Client::connect(addr).ask(get(&format!("/ask/{to}?path=/held"))).status)
         })
         .collect();
-    let waiting = wait_until(&running, |http| http.waiting == (REQUESTS - MOST) as u64);
-    assert_eq!((waiting.in_flight, waiting.waits), (MOST as u64, 0));
+    let are_held =
+        |http: &EffectMeasures| (http.waiting, http.in_flight) == ((REQUESTS - MOST) as u64, MOST as u64);
+    assert_eq!(wait_until(&running, are_held).waits, 0);
+    upstream.wait_for(MOST);
     // Another target is free.
     let (other, elsewhere) = Upstream::start();
     let answer = Client::connect(addr).ask(get(&format!("/ask/{elsewhere}?path=/flaky/0")));
@@ -237,8 +245,13 @@ fn the_deadline_holds_for_those_that_wait() {
     first.send(get(&format!("/ask/{to}?path=/held")));
     upstream.wait_for(1);
     let mut second = Client::connect(running.addr());
-    assert_eq!(second.ask(get(&format!("/hurried/{to}?path=/held"))).status, 504);
-    let capture = collector.one();
+    // Where the machine stalls until the deadline, before it has asked for anything, nothing waits: then once more.
+    let captures = (1..20).find_map(|asked| {
+        assert_eq!(second.ask(get(&format!("/hurried/{to}?path=/held"))).status, 504);
+        let captures = collector.wait_for(asked);
+        (!story(&captures[asked - 1]).is_empty()).then_some(captures)
+    });
+    let capture = captures.expect("this machine is too slow").pop().unwrap();
     assert_eq!(capture.outcome, Outcome::TimedOut { step: 0 });
     assert_eq!(story(&capture), ["asked 1", "held by its target", "cancelled"]);
     let http = wait_until(&running, |http| http.left == 1);

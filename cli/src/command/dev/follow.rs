@@ -165,7 +165,7 @@ mod tests {
                 follower.reopen();
             }
             zerver_recorder::import(&store, vec![numbered(number)]).unwrap();
-            assert_eq!(told.recv_timeout(Duration::from_secs(20)).unwrap(), [number]);
+            assert_eq!(told.recv_timeout(Duration::from_secs(120)).unwrap(), [number]);
         }
         zerver_recorder::import(&store, vec![numbered(9)]).unwrap();
         follower.finish();

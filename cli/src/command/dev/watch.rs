@@ -208,12 +208,12 @@ mod tests {
         fs::write(root.join("app/target/x"), "1").unwrap();
         assert!(told.recv_timeout(QUIET * 4).is_err(), "nothing of interest changed");
         fs::write(root.join("app/src/main.rs"), "2").unwrap();
-        told.recv_timeout(Duration::from_secs(10)).unwrap();
+        told.recv_timeout(Duration::from_secs(120)).unwrap();
         // A folder made later is watched after a refresh.
         fs::create_dir(root.join("model/src")).unwrap();
-        told.recv_timeout(Duration::from_secs(10)).unwrap();
+        told.recv_timeout(Duration::from_secs(120)).unwrap();
         watch.refresh().unwrap();
         fs::write(root.join("model/src/lib.rs"), "1").unwrap();
-        told.recv_timeout(Duration::from_secs(10)).unwrap();
+        told.recv_timeout(Duration::from_secs(120)).unwrap();
     }
 }

@@ -19,7 +19,7 @@ type Named = Turns<&'static str>;
 fn turns(change: impl FnOnce(&mut Scheduling)) -> Rc<Named> {
     let mut settings = Scheduling::default();
     change(&mut settings);
-    let (peers, zero) = (Arc::<Peers<_>>::default(), Arc::new(Zero::an_hour_ago()));
+    let (peers, zero) = (Arc::<Peers<_>>::default(), Arc::new(Zero::still_after_an_hour()));
     // It is awake.
     let Berth { offers, .. } = peers.add(Arc::default());
     let turns = Turns::new(&settings, 2, zero, Arc::default(), Arc::default(), peers, offers);
@@ -120,6 +120,23 @@ fn where_nobody_waits_long_all_go() {
             one.await.unwrap();
         }
         assert_eq!(turns.enter(Class::Batch, 0).await, Ok(false), "it is calm again");
+    });
+}
+
+#[test]
+fn where_all_go_the_urgent_go_first() {
+    run(async {
+        let (turns, said, go_on) = (turns(|_| ()), Rc::default(), Rc::new(Notify::new()));
+        turns.pulse.set_behind(true);
+        for class in [Class::Interactive, Class::Default, Class::Batch] {
+            contend(&turns, class, &said, &go_on);
+        }
+        // They have come, and none has a turn.
+        tokio::task::yield_now().await;
+        assert!(turns.others_wait() && !turns.is_given.get());
+        turns.pulse.rests();
+        settle().await;
+        assert_eq!(*said.borrow(), [Class::Interactive, Class::Default, Class::Batch]);
     });
 }
 
