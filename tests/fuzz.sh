@@ -8,7 +8,7 @@ seconds=${1:-300}
 shift || true
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(portable body frame value block)
-fixtures=("$PWD"/../fixtures/stories/*.zrv "$PWD"/../fixtures/golden/v1/trace.zrv)
+fixtures=("$PWD"/../fixtures/stories/*.zrv "$PWD"/../fixtures/golden/*/trace.zrv)
 
 # What the targets begin with.
 cargo run --release --quiet --no-default-features --bin mutate -- --corpus corpus "${fixtures[@]}"

@@ -1,4 +1,5 @@
-//! A service whose steps do, when they are replayed, what no step should: end the process, never end, or sleep.
+//! A service whose steps do, when they are replayed, what no step should: end the process, never end, or sleep. One asks
+//! whom it is told to ask, and is to ask nobody then.
 
 use zerver::prelude::*;
 
@@ -84,6 +85,22 @@ fn wake() -> Response {
     Response::text("awake")
 }
 
+/// What it was told.
+#[derive(Slot, Serialize, Deserialize)]
+struct Told(String);
+
+#[step]
+fn ask_out(request: &Request) -> Result<Decision<Told>, Failure> {
+    let addr: Option<String> = request.query_as("addr")?;
+    let addr = addr.ok_or_else(|| Failure::invalid("addr"))?;
+    Ok(Need(http::get(format!("http://{addr}/")).text().map(Told)))
+}
+
+#[step]
+fn tell(told: &Told) -> Response {
+    Response::text(told.0.clone())
+}
+
 fn app() -> App {
     App::new()
         .flow(flow!("abort", GET "/abort", steps: [fine, abort]))
@@ -91,5 +108,6 @@ fn app() -> App {
         .flow(flow!("look", GET "/look", steps: [fine, look]))
         .flow(flow!("fragile", GET "/fragile", steps: [ask, fragile]))
         .flow(flow!("nap", GET "/nap", steps: [tire, nap, wake]))
+        .flow(flow!("asks", GET "/asks", steps: [ask_out, tell]))
         .flow(flow!("panic", GET "/panic", steps: [fine, panic]))
 }

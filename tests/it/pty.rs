@@ -84,6 +84,15 @@ impl Terminal {
         self.master.resize(PtySize { cols, rows, ..PtySize::default() }).unwrap();
     }
 
+    /// Says to the program that it has these sizes, one after another, and then the one that it has. What is shown is
+    /// read as before: it is not to be looked at until all of it was drawn once more.
+    pub(crate) fn shake(&self, sizes: &[(u16, u16)]) {
+        let own = self.shown.state.lock().unwrap().parser.screen().size();
+        for (cols, rows) in sizes.iter().copied().chain([(own.1, own.0)]) {
+            self.master.resize(PtySize { cols, rows, ..PtySize::default() }).unwrap();
+        }
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.process_id().unwrap()
     }

@@ -1,7 +1,10 @@
 //! `zerver replay`: a recorded request, run again by the program that served it, with nothing around it.
 
+use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
@@ -78,6 +81,12 @@ fn there_is_no_network_in_a_replay() {
         command
     };
     if !unshare("true").output().is_ok_and(|output| output.status.success()) {
+        // Past what the test's harness keeps for itself.
+        writeln!(
+            std::io::stderr(),
+            "skipped: no `unshare --user --net` here, so no replay without a network"
+        )
+        .unwrap();
         return;
     }
     let programs = programs();
@@ -88,6 +97,39 @@ fn there_is_no_network_in_a_replay() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+/// Whom a request had asked hears nothing of its replay; and whether anybody is there is all the same.
+#[test]
+fn who_was_asked_is_not_asked_again() {
+    let place = Place::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let asked = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let lines = BufReader::new(&stream).lines().map(Result::unwrap);
+        let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+        assert_eq!(head[0], "GET / HTTP/1.1");
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi").unwrap();
+        listener
+    });
+    let exe = &programs().misbehaving;
+    let dev = place.dev_of(exe);
+    let answer = dev.get(&format!("/asks?addr={addr}"));
+    assert_eq!((answer.status, answer.body.as_str()), (200, "hi"));
+    dev.stop();
+    let replay = || {
+        let ran = place.zerver(&["replay", answer.id(), "--exe", exe.to_str().unwrap()]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.out.starts_with("same: 2 of 2 decisions re-derived, 1 effect fed, 0 live\n"), "{ran:?}");
+    };
+    let listener = asked.join().unwrap();
+    listener.set_nonblocking(true).unwrap();
+    replay();
+    // Who had connected would still wait to be accepted.
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    drop(listener);
+    replay();
 }
 
 #[test]

@@ -214,6 +214,31 @@ fn each_screen_takes_another_size_and_comes_back_after_a_stop() {
     assert!(terminal.end().success());
 }
 
+/// Keys come while the size changes, down to nothing at all: each is heard, and so is each size.
+#[test]
+fn no_key_is_lost_while_the_size_changes() {
+    let place = recorded();
+    let mut terminal = Terminal::start(&tui(&place, &["@last"]), 120, 40);
+    terminal.wait_for(&["parse_auth"]);
+    let sizes = [(1, 1), (0, 0), (200, 50), (1, 40), (120, 1), (2, 2), (80, 24)];
+    for (round, (key, part)) in [("5", "todos-list"), ("2", "at ms")].into_iter().cycle().take(60).enumerate()
+    {
+        let (before, after) = sizes.split_at(round % sizes.len());
+        terminal.shake(before);
+        terminal.press(key);
+        terminal.shake(after);
+        terminal.wait(&format!("{part} in round {round}"), |screen| {
+            let text = screen.contents();
+            let last = text.lines().nth(39);
+            text.contains(part) && last.is_some_and(|last| last.contains("? keys"))
+        });
+    }
+    terminal.shake(&sizes);
+    terminal.press("q");
+    terminal.shake(&sizes);
+    assert!(terminal.end().success());
+}
+
 #[test]
 fn a_terminal_that_cannot_show_it_is_told_so() {
     let place = recorded();

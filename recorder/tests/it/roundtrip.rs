@@ -1,11 +1,16 @@
 //! What is recorded can be read: by another reader at once, by everything a person may call it, in order.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use serde::ser::{Serialize, SerializeSeq, Serializer};
 use zerver_recorder::{FindError, Options, Policy, Reader, Recorder, Tail, portable};
+use zerver_trace::value::MAX_LEN;
 use zerver_trace::{
-    Capture, Class, Event, Find, HeldBy, Kept, Name, Outcome, Query, Recorded, Thread, TraceSource,
+    Answer, Body, Capture, Class, Event, Find, HeldBy, Kept, MessageInfo, Missing, Name, Outcome, Query,
+    Recorded, ResponseInfo, Thread, TraceSource,
 };
 
 use crate::{options, sample};
@@ -225,6 +230,72 @@ fn a_trace_is_found_by_what_people_call_it() {
     }
     let error = find(&reader, "ffff").unwrap_err().to_string();
     assert!(error.starts_with("no trace has the id ffff; the nearest are 01a"), "{error}");
+}
+
+/// As long as it is, it is told one by one, until nobody wants more.
+struct Long(Arc<AtomicUsize>);
+
+const LONG: usize = 16 << 20;
+
+impl Serialize for Long {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut items = serializer.serialize_seq(Some(LONG))?;
+        for _ in 0..LONG {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            items.serialize_element(&1u8)?;
+        }
+        items.end()
+    }
+}
+
+/// Values of 16 MiB each, in every place where a value may be: they are not kept, all else is.
+#[test]
+fn what_is_too_large_is_left_out_and_said_to_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = Arc::new(AtomicUsize::new(0));
+    let mut large = sample::capture(1);
+    let text = || sample::datum("x".repeat(LONG));
+    for event in &mut large.events {
+        match event {
+            Event::Wrote { value, .. } | Event::Asked { args: value, .. } => *value = text(),
+            Event::Answered { answer: Answer::Ok(value), .. } => {
+                *value = sample::datum(Long(Arc::clone(&told)));
+            }
+            _ => {}
+        }
+    }
+    // A secret, which would be sealed.
+    large.events.push(Event::Wrote { step: 0, slot: 0, at_ns: 12, value: text() });
+    large.response = Some(Arc::new(sample::Told(MessageInfo::Response(ResponseInfo {
+        status: 200,
+        headers: sample::headers(&[("content-type", "text/plain")]),
+        body: Body { full_len: LONG as u64, bytes: vec![b'y'; LONG] },
+    }))));
+    let events = large.events.len();
+    record(dir.path(), [sample::capture(0), large, sample::capture(2)]);
+
+    let reader = Reader::open(dir.path()).unwrap();
+    for n in [0, 2] {
+        let beside = reader.load(sample::id(n)).unwrap().unwrap();
+        assert!(beside.is_complete() && beside.events.len() == 6, "{beside:?}");
+    }
+    let trace = reader.load(sample::id(1)).unwrap().unwrap();
+    assert_eq!(trace.events.len(), events);
+    for event in &trace.events {
+        let (Event::Wrote { value, .. }
+        | Event::Asked { args: value, .. }
+        | Event::Answered { answer: Answer::Ok(value), .. }) = event
+        else {
+            continue;
+        };
+        assert_eq!(*value, Recorded::Missing(Missing::TooLarge), "{event:?}");
+    }
+    let looked_at = told.load(Ordering::Relaxed);
+    assert!(looked_at <= MAX_LEN, "{looked_at} of {LONG} were told");
+    let body = &trace.response_body;
+    assert!(body.full_len == LONG as u64 && body.kept_len <= MAX_LEN as u64, "{} kept", body.kept_len);
+    let stored = std::fs::metadata(dir.path().join("traces.redb")).unwrap().len();
+    assert!(stored < 4 << 20, "{stored} bytes are stored");
 }
 
 #[test]

@@ -30,9 +30,9 @@ pub fn apart(first: &Job, since: usize, second: &Job) -> Vec<Finding> {
     findings.into_iter().map(blame).collect()
 }
 
-fn facts(job: &Job, since: usize) -> Facts {
+fn facts(job: &Job, since: usize) -> Facts<'_> {
     let events = job.events().get(since..).unwrap_or_default();
-    let mut facts = Facts::of_run(job.flow().info(), events.to_vec());
+    let mut facts = Facts::of_run(job.flow().info(), events);
     if let Some((outcome, response)) = job.ended() {
         facts.outcome = Some(outcome.clone());
         facts.response = response.and_then(|response| Reply::of(response));

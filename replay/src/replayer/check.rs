@@ -1,6 +1,7 @@
 //! The short way to "nothing differs", for one of many: today's code is run once, and what happens is held against the
 //! recording. The recording is the other of two runs: a step that is not the same twice differs from it, now or at
-//! another of the many. Whatever is not plainly the same is left to the long way, which says what it is.
+//! another of the many. Whatever is not plainly the same is left to the long way, which says what it is. That way looks
+//! first whether its two runs are plainly the same, too.
 
 use http::HeaderMap;
 use zerver_engine::{Ended, Job, Next, Response, Start};
@@ -9,6 +10,7 @@ use zerver_trace::{Answer, Datum, Event, FlowInfo, Outcome, Recorded, Trace, Val
 use super::input::{Input, input};
 use super::replay::Replay;
 use super::report::{Coverage, Refusal, Report};
+use super::run::Rerun;
 
 impl Replay<'_> {
     /// The same as [`Replay::run`], without the response: for one of many.
@@ -24,10 +26,7 @@ impl Replay<'_> {
 
     fn is_same(&self) -> Option<Coverage> {
         let trace = &self.opened.trace;
-        let has_ended =
-            matches!(trace.outcome, Outcome::Done | Outcome::Failed(_) | Outcome::Panicked { .. });
-        let is_plain = self.edits.is_empty() && trace.is_complete() && has_ended;
-        if !is_plain || !is_alike(&trace.flow, self.flow.info()) {
+        if !self.is_plain() {
             return None;
         }
         let input = input(self.opened, self.edits, self.route).ok()?;
@@ -46,6 +45,29 @@ impl Replay<'_> {
                 ..Coverage::default()
             }
         })
+    }
+
+    /// Whether a run can be held against the recording as it is.
+    fn is_plain(&self) -> bool {
+        let trace = &self.opened.trace;
+        let has_ended =
+            matches!(trace.outcome, Outcome::Done | Outcome::Failed(_) | Outcome::Panicked { .. });
+        self.edits.is_empty() && trace.is_complete() && has_ended && is_alike(&trace.flow, self.flow.info())
+    }
+
+    /// Whether a run is plainly what was recorded; where it is not, nothing is said.
+    pub(super) fn is_plainly_same(&self, input: &Input, run: &Rerun) -> bool {
+        let outcome = run.outcome.as_ref();
+        self.is_plain()
+            && input.unknown.is_empty()
+            && outcome.is_some_and(|outcome| self.is_same_end(outcome, &run.events, run.response.as_ref()))
+    }
+
+    fn is_same_end(&self, outcome: &Outcome, events: &[Event<Datum>], response: Option<&Response>) -> bool {
+        let trace = &self.opened.trace;
+        *outcome == trace.outcome
+            && self.are_same_events(events, trace)
+            && self.is_same_response(trace, response)
     }
 
     /// None where the run cannot go on as the recording did.
@@ -84,11 +106,7 @@ impl Replay<'_> {
             };
         }
         let Ended { outcome, response, events, .. } = job.finish();
-        Some(
-            outcome == trace.outcome
-                && self.are_same_events(&events, trace)
-                && self.is_same_response(trace, response.as_ref()),
-        )
+        Some(self.is_same_end(&outcome, &events, response.as_ref()))
     }
 
     fn are_same_events(&self, now: &[Event<Datum>], trace: &Trace) -> bool {

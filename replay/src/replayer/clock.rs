@@ -19,7 +19,7 @@ pub(super) struct Due {
 }
 
 pub(super) struct Clock<'r> {
-    recorded: &'r Facts,
+    recorded: &'r Facts<'r>,
     pub(super) now_ns: u64,
     /// None where the recorded times are told.
     ends: Option<Ends>,
@@ -49,7 +49,7 @@ impl Ends {
 
 impl<'r> Clock<'r> {
     /// A clock that stands at `received_ns`; virtual where there are such ends.
-    pub(super) fn new(recorded: &'r Facts, received_ns: u64, ends: Option<Ends>) -> Self {
+    pub(super) fn new(recorded: &'r Facts<'r>, received_ns: u64, ends: Option<Ends>) -> Self {
         Self { recorded, now_ns: received_ns, ends, runs: BTreeMap::new(), unknown: BTreeSet::new() }
     }
 
@@ -82,7 +82,7 @@ impl<'r> Clock<'r> {
     }
 
     /// When a call ends that is asked for now, like a recorded one, or at once.
-    pub(super) fn due(&self, known: Option<&Call>) -> Due {
+    pub(super) fn due(&self, known: Option<&Call<'_>>) -> Due {
         let (place, at_ns) = known.and_then(|call| call.answered).unwrap_or((0, self.now_ns));
         if self.is_virtual() {
             self.after(known, known.and_then(Call::took_ns).unwrap_or(0))
@@ -92,7 +92,7 @@ impl<'r> Clock<'r> {
     }
 
     /// When a call ends that takes so long from now on.
-    pub(super) fn after(&self, known: Option<&Call>, ns: u64) -> Due {
+    pub(super) fn after(&self, known: Option<&Call<'_>>, ns: u64) -> Due {
         let place = known.and_then(|call| call.answered).map_or(0, |(place, _)| place);
         let at_ns = self.now_ns.saturating_add(ns);
         Due { first_ns: at_ns, place, at_ns }

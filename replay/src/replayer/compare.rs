@@ -25,7 +25,7 @@ pub(super) struct Comparison<'c> {
 }
 
 /// A recorded run of a step, and today's.
-type Pair<'f> = (Option<&'f Run>, Option<(usize, &'f Run)>);
+type Pair<'f> = (Option<&'f Run<'f>>, Option<(usize, &'f Run<'f>)>);
 
 impl<'c> Comparison<'c> {
     pub(super) fn new(replay: &'c Replay<'_>, mask: &'c Mask) -> Self {
@@ -51,8 +51,8 @@ impl<'c> Comparison<'c> {
     }
 
     /// How many recorded decisions came out again.
-    pub(super) fn rederived(today: &FlowInfo, recorded: &Facts, run: &Rerun) -> u32 {
-        let pairs = align(today, &recorded.runs, &run.facts.runs);
+    pub(super) fn rederived(today: &FlowInfo, recorded: &Facts<'_>, now: &Facts<'_>) -> u32 {
+        let pairs = align(today, &recorded.runs, &now.runs);
         let same = pairs.iter().filter(|pair| match pair {
             (Some(a), Some((_, b))) => a.name == b.name && a.decision == b.decision,
             _ => false,
@@ -70,16 +70,16 @@ impl<'c> Comparison<'c> {
     }
 
     /// All differences, in the order of the flow.
-    pub(super) fn findings(&mut self, recorded: &Facts, run: &Rerun) -> Vec<Finding> {
+    pub(super) fn findings(&mut self, recorded: &Facts<'_>, run: &Rerun, now: &Facts<'_>) -> Vec<Finding> {
         self.live.clone_from(&run.live);
-        self.between(recorded, &run.facts, run.unanswered.as_ref())
+        self.between(recorded, now, run.unanswered.as_ref())
     }
 
     /// The same of any two; `unanswered` is where the second of them ended for want of an answer.
     pub(super) fn between(
         &mut self,
-        recorded: &Facts,
-        now: &Facts,
+        recorded: &Facts<'_>,
+        now: &Facts<'_>,
         unanswered: Option<&Unanswered>,
     ) -> Vec<Finding> {
         let links = self.links(recorded, now);
@@ -125,21 +125,21 @@ impl<'c> Comparison<'c> {
 
     pub(super) fn find(
         &mut self,
-        run: Option<&Run>,
+        run: Option<&Run<'_>>,
         class: FindingClass,
         field: &str,
         expected: Seen,
         got: Seen,
     ) {
-        let step = run.map_or_else(String::new, |run| run.name.clone());
+        let step = run.map_or_else(String::new, |run| run.name.to_string());
         // Where it stands today; a step that is gone, where it stood.
         let today = self.today.steps.iter().find(|info| info.name == step);
-        let source = today.map(|info| Source { file: info.file.clone(), line: info.line });
-        let source = source.or_else(|| run.and_then(|run| run.source.clone()));
+        let info = today.or_else(|| run.and_then(|run| run.info));
+        let source = info.map(|info| Source { file: info.file.clone(), line: info.line });
         self.findings.push(Finding { class, step, field: field.to_owned(), expected, got, source });
     }
 
-    fn removed(&mut self, run: &Run) {
+    fn removed(&mut self, run: &Run<'_>) {
         let names = self.today.steps.iter().map(|step| step.name.as_str());
         let got = match nearest(&run.name, names) {
             Some(name) => format!("no such step; the nearest is {name}"),
@@ -149,15 +149,15 @@ impl<'c> Comparison<'c> {
     }
 
     /// Steps that only one of the two came to.
-    fn listed(&mut self, runs: &[&Run], then: bool) {
+    fn listed(&mut self, runs: &[&Run<'_>], then: bool) {
         let Some(first) = runs.first() else { return };
-        let names: Vec<_> = runs.iter().map(|run| run.name.as_str()).collect();
+        let names: Vec<_> = runs.iter().map(|run| &*run.name).collect();
         let (names, none) = (Seen::text(names.join(", ")), Seen::text("not run"));
         let (expected, got) = if then { (names, none) } else { (none, names) };
         self.find(Some(first), FindingClass::CodeChanged, "steps", expected, got);
     }
 
-    fn run(&mut self, a: &Run, b: &Run, is_stopped: bool) {
+    fn run(&mut self, a: &Run<'_>, b: &Run<'_>, is_stopped: bool) {
         let class = FindingClass::CodeChanged;
         if a.name != b.name {
             self.find(Some(b), class, "step", Seen::text(&*a.name), Seen::text(&*b.name));
@@ -177,9 +177,10 @@ impl<'c> Comparison<'c> {
         }
     }
 
-    fn writes(&mut self, a: &Run, b: &Run) {
-        let same = |x: &Write, y: &Write| x.path == y.path || x.name == y.name;
-        let mut new: Vec<&Write> = b.writes.iter().filter(|y| !a.writes.iter().any(|x| same(x, y))).collect();
+    fn writes(&mut self, a: &Run<'_>, b: &Run<'_>) {
+        let same = |x: &Write<'_>, y: &Write<'_>| x.path == y.path || x.name == y.name;
+        let mut new: Vec<&Write<'_>> =
+            b.writes.iter().filter(|y| !a.writes.iter().any(|x| same(x, y))).collect();
         for x in &a.writes {
             if let Some(y) = b.writes.iter().find(|y| same(x, y)) {
                 self.value(b, FindingClass::CodeChanged, &x.name, &x.value, &y.value, x.secret || y.secret);
@@ -217,7 +218,7 @@ impl<'c> Comparison<'c> {
     /// Compares two values, and names each place at which they differ.
     pub(super) fn value(
         &mut self,
-        run: &Run,
+        run: &Run<'_>,
         class: FindingClass,
         field: &str,
         then: &Recorded,
@@ -290,8 +291,8 @@ fn has_step(flow: &FlowInfo, name: &str) -> bool {
 }
 
 /// Puts the runs of the same steps side by side, in the order of the flow.
-fn align<'f>(today: &FlowInfo, then: &'f [Run], now: &'f [Run]) -> Vec<Pair<'f>> {
-    let same = |a: &Run, b: &Run| a.name == b.name && a.occurrence == b.occurrence;
+fn align<'f>(today: &FlowInfo, then: &'f [Run<'f>], now: &'f [Run<'f>]) -> Vec<Pair<'f>> {
+    let same = |a: &Run<'_>, b: &Run<'_>| a.name == b.name && a.occurrence == b.occurrence;
     let (mut pairs, mut i, mut j): (Vec<Pair<'f>>, _, _) = (Vec::new(), 0, 0);
     while i < then.len() || j < now.len() {
         let pair = match (then.get(i), now.get(j)) {

@@ -10,6 +10,7 @@ use zerver_trace::{Datum, EffectError, FlowInfo, Value};
 use super::faults::{Fault, Wrong};
 use super::form::Given;
 use super::mask::is_sensitive;
+use super::names::Names;
 use super::report::{Applied, Refusal, Seen};
 use super::{nearest, path};
 
@@ -169,16 +170,16 @@ impl Prepared {
         Ok(())
     }
 
-    /// What a call is to give, if something was said about it; `names` are what it may be called, first as it is told.
+    /// What a call is to give, if something was said about it.
     pub(super) fn answer(
         &mut self,
-        names: &[&str],
+        names: &Names<'_>,
         call: &Call,
         applied: &mut Vec<Applied>,
     ) -> Option<Result<Performed, Refusal>> {
-        let said = self.answers.iter_mut().find(|said| !said.is_used && names.contains(&&*said.effect))?;
+        let said = self.answers.iter_mut().find(|said| !said.is_used && names.has(&said.effect))?;
         said.is_used = true;
-        let label = names.first().copied().unwrap_or_default();
+        let label = names.told();
         Some(match said.given.make(|value| Ok((call.decode(value)?, value.clone()))) {
             Ok((output, value)) => {
                 let to = Seen::Value(value);
@@ -199,16 +200,16 @@ impl Prepared {
     /// What goes wrong with a call, if something does.
     pub(super) fn fault(
         &mut self,
-        names: &[&str],
+        names: &Names<'_>,
         took_ns: Option<u64>,
         applied: &mut Vec<Applied>,
     ) -> Option<Wrong> {
-        let found = self.faults.iter_mut().find(|known| names.contains(&&*known.fault.effect))?;
+        let found = self.faults.iter_mut().find(|known| names.has(&known.fault.effect))?;
         if !found.is_used {
             found.is_used = true;
             let words = |ns| Seen::Text(Wrong::Latency { ns }.words());
             applied.push(Applied {
-                what: names.first().copied().unwrap_or_default().to_owned(),
+                what: names.told().to_owned(),
                 step: String::new(),
                 from: took_ns.map_or(Seen::Absent, words),
                 to: Seen::Text(found.fault.wrong.words()),

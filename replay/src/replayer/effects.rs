@@ -11,11 +11,11 @@ use super::report::{FindingClass, Seen};
 pub(super) type Links = BTreeMap<u32, u32>;
 
 impl Comparison<'_> {
-    pub(super) fn links(&self, recorded: &Facts, now: &Facts) -> Links {
-        let mut left: Vec<&Call> = recorded.calls().collect();
+    pub(super) fn links(&self, recorded: &Facts<'_>, now: &Facts<'_>) -> Links {
+        let mut left: Vec<&Call<'_>> = recorded.calls().collect();
         let mut links = Links::new();
         for call in now.calls() {
-            let same = |known: &&Call| {
+            let same = |known: &&Call<'_>| {
                 let args = (self.secrets.plain(&known.args), self.secrets.plain(&call.args));
                 known.kind == call.kind && matches!(args, (Ok(a), Ok(b)) if a == b)
             };
@@ -27,14 +27,20 @@ impl Comparison<'_> {
     }
 
     /// Compares what one run of a step asks for; `is_stopped` where today's could not ask for all that it would have.
-    pub(super) fn effects(&mut self, then: Option<&Run>, now: Option<&Run>, links: &Links, is_stopped: bool) {
+    pub(super) fn effects(
+        &mut self,
+        then: Option<&Run<'_>>,
+        now: Option<&Run<'_>>,
+        links: &Links,
+        is_stopped: bool,
+    ) {
         let none = Vec::new();
         let asked = then.map_or(&none, |run| &run.calls);
-        let mut open: Vec<&Call> =
+        let mut open: Vec<&Call<'_>> =
             asked.iter().filter(|call| !links.values().any(|linked| *linked == call.number)).collect();
         let mut reached = None;
         for call in now.map_or(&none, |run| &run.calls) {
-            let label = self.marked(call, &call.label);
+            let label = self.marked(call, call.label());
             match links.get(&call.number) {
                 Some(linked) => match asked.iter().position(|known| known.number == *linked) {
                     Some(at) => {
@@ -59,7 +65,7 @@ impl Comparison<'_> {
             return;
         }
         for call in open {
-            let label = self.mask.text(&call.label);
+            let label = self.mask.text(call.label());
             match self.secrets.plain(&call.args) {
                 Ok(_) => {
                     let expected = Seen::text("asked for");
@@ -71,11 +77,11 @@ impl Comparison<'_> {
     }
 
     /// A call that was not recorded like this: with other arguments, or not at all.
-    fn unlinked(&mut self, run: Option<&Run>, call: &Call, label: &str, open: &mut Vec<&Call>) {
+    fn unlinked(&mut self, run: Option<&Run<'_>>, call: &Call<'_>, label: &str, open: &mut Vec<&Call<'_>>) {
         let near = open.iter().position(|known| known.kind == call.kind);
         match (near.map(|at| open.remove(at)), run) {
             (Some(known), Some(run)) => {
-                let field = format!("{} arguments", self.marked(call, &known.label));
+                let field = format!("{} arguments", self.marked(call, known.label()));
                 self.value(run, FindingClass::CodeChanged, &field, &known.args, &call.args, false);
             }
             _ => self.find(run, FindingClass::ExtraEffect, label, Seen::Absent, Seen::text("asked for")),
@@ -83,12 +89,12 @@ impl Comparison<'_> {
     }
 
     /// The name of a call, which says whether that was performed for real.
-    fn marked(&self, call: &Call, label: &str) -> String {
+    fn marked(&self, call: &Call<'_>, label: &str) -> String {
         let live = if self.live.contains(&call.number) { "(live) " } else { "" };
         format!("{live}{}", self.mask.text(label))
     }
 
-    fn timeout(&mut self, run: Option<&Run>, label: &str, then: Option<u64>, now: Option<u64>) {
+    fn timeout(&mut self, run: Option<&Run<'_>>, label: &str, then: Option<u64>, now: Option<u64>) {
         if then != now {
             let side = |ns: Option<u64>| match ns {
                 Some(ns) => Seen::text(format!("{:?}", std::time::Duration::from_nanos(ns))),

@@ -1,53 +1,54 @@
 //! A recording and a run of today's code in one form, so that they can be compared.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use zerver_trace::{
-    Answer, Datum, Decision, Event, FlowInfo, Header, HeldBy, Message, MessageInfo, Missing, Outcome,
-    Recorded, RecordedBody, Trace, Value,
+    Answer, Datum, Decision, Event, FlowInfo, Header, HeldBy, Message, MessageInfo, Missing, Name, Outcome,
+    Recorded, RecordedBody, StepInfo, Trace, Value,
 };
 
-use super::report::Source;
 use crate::timeline::label;
 
-/// What happened to one request, by steps.
+/// What happened to one request, by steps. What is in the flow or in a recording is not copied.
 #[derive(Default)]
-pub(super) struct Facts {
-    pub(super) runs: Vec<Run>,
+pub(super) struct Facts<'f> {
+    pub(super) runs: Vec<Run<'f>>,
     /// None where it did not come to an end.
     pub(super) outcome: Option<Outcome>,
-    pub(super) response: Option<Reply>,
+    pub(super) response: Option<Reply<'f>>,
 }
 
 /// One run of a step.
-pub(super) struct Run {
+pub(super) struct Run<'f> {
     pub(super) step: u16,
-    pub(super) name: String,
+    pub(super) name: Cow<'f, str>,
     /// Which run of this step it is, from 0; more than one where it yields.
     pub(super) occurrence: u32,
-    pub(super) source: Option<Source>,
+    /// None for a step that its flow does not have.
+    pub(super) info: Option<&'f StepInfo>,
     pub(super) ready_ns: u64,
     pub(super) at_ns: u64,
     pub(super) cpu_ns: u64,
     pub(super) decision: Decision,
-    pub(super) progress: Option<Recorded>,
-    pub(super) writes: Vec<Write>,
-    pub(super) calls: Vec<Call>,
+    pub(super) progress: Option<Cow<'f, Recorded>>,
+    pub(super) writes: Vec<Write<'f>>,
+    pub(super) calls: Vec<Call<'f>>,
 }
 
-pub(super) struct Write {
-    pub(super) name: String,
-    pub(super) path: String,
+pub(super) struct Write<'f> {
+    pub(super) name: Cow<'f, str>,
+    pub(super) path: &'f str,
     pub(super) secret: bool,
-    pub(super) value: Recorded,
+    pub(super) value: Cow<'f, Recorded>,
 }
 
-pub(super) struct Call {
+pub(super) struct Call<'f> {
     pub(super) number: u32,
-    pub(super) kind: String,
-    /// The kind and the summary, as `zerver trace` prints them.
-    pub(super) label: String,
-    pub(super) args: Recorded,
+    pub(super) kind: Name,
+    label: OnceCell<String>,
+    pub(super) args: Cow<'f, Recorded>,
     pub(super) timeout_ns: Option<u64>,
     pub(super) asked_ns: u64,
     /// For how long it made a pause, since it was another attempt.
@@ -58,37 +59,40 @@ pub(super) struct Call {
     hold: Option<(HeldBy, u64)>,
     /// When its answer came, among the answers of the request, and at what time.
     pub(super) answered: Option<(usize, u64)>,
-    pub(super) answer: Option<Answer<Recorded>>,
+    pub(super) answer: Option<Answer<Cow<'f, Recorded>>>,
 }
 
 /// An answer to the client.
-pub(super) struct Reply {
+pub(super) struct Reply<'f> {
     pub(super) status: u16,
-    pub(super) headers: Vec<Header<Recorded>>,
-    pub(super) body: RecordedBody,
+    pub(super) headers: Cow<'f, [Header<Recorded>]>,
+    pub(super) body: Cow<'f, RecordedBody>,
 }
 
-impl Facts {
+impl<'f> Facts<'f> {
     /// What was recorded.
-    pub(super) fn of_trace(trace: &Trace) -> Self {
-        let mut facts = Self::of_events(&trace.flow, &trace.events);
+    pub(super) fn of_trace(trace: &'f Trace) -> Self {
+        let mut facts = Self::of_events(&trace.flow, &trace.events, Cow::Borrowed);
         facts.outcome = Some(trace.outcome.clone());
         facts.response = (trace.status != 0).then(|| Reply {
             status: trace.status,
-            headers: trace.response_headers.clone(),
-            body: trace.response_body.clone(),
+            headers: Cow::Borrowed(&trace.response_headers),
+            body: Cow::Borrowed(&trace.response_body),
         });
         facts
     }
 
     /// What a run of today's code did.
-    pub(super) fn of_run(flow: &FlowInfo, events: Vec<Event<Datum>>) -> Self {
-        let events: Vec<_> = events.into_iter().map(|event| event.map(|datum| plain(&datum))).collect();
-        Self::of_events(flow, &events)
+    pub(super) fn of_run(flow: &'f FlowInfo, events: &[Event<Datum>]) -> Self {
+        Self::of_events(flow, events, |datum| Cow::Owned(plain(datum)))
     }
 
-    fn of_events(flow: &FlowInfo, events: &[Event<Recorded>]) -> Self {
-        let mut runs: Vec<Run> = Vec::new();
+    fn of_events<'e, V>(
+        flow: &'f FlowInfo,
+        events: &'e [Event<V>],
+        recorded: impl Fn(&'e V) -> Cow<'f, Recorded>,
+    ) -> Self {
+        let mut runs: Vec<Run<'f>> = Vec::with_capacity(flow.steps.len());
         let mut places: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
         let mut answers = 0;
         for event in events {
@@ -100,9 +104,9 @@ impl Facts {
                     let earlier = runs.iter().filter(|run| run.step == *step).count();
                     runs.push(Run {
                         step: *step,
-                        name: info.map_or_else(|| format!("step#{step}"), |info| info.name.clone()),
+                        name: info.map_or_else(|| format!("step#{step}").into(), |info| (&*info.name).into()),
                         occurrence: earlier as u32,
-                        source: info.map(|info| Source { file: info.file.clone(), line: info.line }),
+                        info,
                         ready_ns: *ready_ns,
                         at_ns: *at_ns,
                         cpu_ns: *cpu_ns,
@@ -114,17 +118,18 @@ impl Facts {
                 }
                 Event::Yielded { progress, .. } => {
                     if let Some(run) = runs.last_mut() {
-                        run.progress = Some(progress.clone());
+                        run.progress = Some(recorded(progress));
                     }
                 }
                 Event::Wrote { slot, value, .. } => {
                     let info = flow.slots.get(usize::from(*slot));
                     if let Some(run) = runs.last_mut() {
                         run.writes.push(Write {
-                            name: info.map_or_else(|| format!("slot#{slot}"), |info| info.name.clone()),
-                            path: info.map_or_else(String::new, |info| info.path.clone()),
+                            name: info
+                                .map_or_else(|| format!("slot#{slot}").into(), |info| (&*info.name).into()),
+                            path: info.map_or("", |info| &info.path),
                             secret: info.is_none_or(|info| info.secret),
-                            value: value.clone(),
+                            value: recorded(value),
                         });
                     }
                 }
@@ -133,9 +138,9 @@ impl Facts {
                     places.insert(*call, (last, runs[last].calls.len()));
                     runs[last].calls.push(Call {
                         number: *call,
-                        kind: kind.to_string(),
-                        label: label::effect(kind, args),
-                        args: args.clone(),
+                        kind: kind.clone(),
+                        label: OnceCell::new(),
+                        args: recorded(args),
                         timeout_ns: *timeout_ns,
                         asked_ns: *at_ns,
                         paused_ns: 0,
@@ -150,7 +155,11 @@ impl Facts {
                     let call = &mut runs[run].calls[at];
                     call.free(*at_ns);
                     call.answered = Some((answers, *at_ns));
-                    call.answer = Some(answer.clone());
+                    call.answer = Some(match answer {
+                        Answer::Ok(output) => Answer::Ok(recorded(output)),
+                        Answer::Err(error) => Answer::Err(error.clone()),
+                        Answer::Cancelled => Answer::Cancelled,
+                    });
                     answers += 1;
                 }
                 Event::Held { call, at_ns, .. } | Event::Begun { call, at_ns } => {
@@ -173,12 +182,17 @@ impl Facts {
     }
 
     /// All calls, in the order in which they were asked for.
-    pub(super) fn calls(&self) -> impl Iterator<Item = &Call> {
+    pub(super) fn calls(&self) -> impl Iterator<Item = &Call<'f>> {
         self.runs.iter().flat_map(|run| &run.calls)
     }
 }
 
-impl Call {
+impl Call<'_> {
+    /// The kind and the summary, as `zerver trace` prints them.
+    pub(super) fn label(&self) -> &str {
+        self.label.get_or_init(|| label::effect(&self.kind, &self.args))
+    }
+
     /// How long it took after its pause, in nanoseconds.
     pub(super) fn took_ns(&self) -> Option<u64> {
         self.answered.map(|(_, at_ns)| at_ns.saturating_sub(self.asked_ns).saturating_sub(self.paused_ns))
@@ -192,7 +206,7 @@ impl Call {
     }
 }
 
-impl Reply {
+impl Reply<'_> {
     /// A live answer, with as much of its body as a value can hold.
     pub(super) fn of(message: &dyn Message) -> Option<Self> {
         const MAX_BODY: usize = 192 << 10;
@@ -201,11 +215,11 @@ impl Reply {
         Some(Self {
             status: info.status,
             headers: info.headers.into_iter().map(header).collect(),
-            body: RecordedBody {
+            body: Cow::Owned(RecordedBody {
                 full_len: info.body.full_len,
                 kept_len: info.body.bytes.len() as u64,
                 bytes: bytes(&info.body.bytes),
-            },
+            }),
         })
     }
 }

@@ -114,11 +114,11 @@ pub struct Trial {
 pub fn trials(trace: &Trace) -> Vec<Trial> {
     let facts = Facts::of_trace(trace);
     let mut uses: BTreeMap<&str, u32> = BTreeMap::new();
-    facts.calls().for_each(|call| *uses.entry(&call.label).or_default() += 1);
+    facts.calls().for_each(|call| *uses.entry(call.label()).or_default() += 1);
     let mut trials = Vec::new();
     for call in facts.calls() {
-        let is_one = uses[call.label.as_str()] == 1;
-        let effect = if is_one { call.label.clone() } else { call.number.to_string() };
+        let is_one = uses[call.label()] == 1;
+        let effect = if is_one { call.label().to_owned() } else { call.number.to_string() };
         let took_ns = call.took_ns().filter(|_| !matches!(call.answer, Some(Answer::Cancelled)));
         let slow = took_ns.map(|ns| Wrong::Latency {
             ns: ns.saturating_mul(SLOWER_TIMES).max(ns.saturating_add(SLOWER_NS)),
@@ -131,7 +131,7 @@ pub fn trials(trace: &Trace) -> Vec<Trial> {
         ];
         trials.extend(wrongs.into_iter().flatten().map(|(word, wrong)| Trial {
             call: call.number,
-            effect: call.label.clone(),
+            effect: call.label().to_owned(),
             word,
             fault: Fault { effect: effect.clone(), wrong },
         }));

@@ -38,6 +38,8 @@ pub(super) fn is_sensitive(name: &str) -> bool {
 pub(super) struct Mask {
     /// The longest first.
     searched: Vec<Vec<u8>>,
+    /// A bit for each byte with which one of them begins: most places of a text are passed over by it.
+    begins: [u64; 4],
     short: BTreeSet<Vec<u8>>,
 }
 
@@ -95,6 +97,7 @@ impl Mask {
                 self.short.insert(bytes.to_vec());
             }
         } else if !self.searched.iter().any(|known| known == bytes) {
+            self.begins[usize::from(bytes[0] >> 6)] |= 1 << (bytes[0] & 63);
             self.searched.push(bytes.to_vec());
             self.searched.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
         }
@@ -151,21 +154,27 @@ impl Mask {
         if self.short.contains(bytes) {
             return Some(MASK.to_owned());
         }
-        let (mut out, mut at, mut found) = (Vec::new(), 0, false);
-        while at < bytes.len() {
-            match self.searched.iter().find(|needle| bytes[at..].starts_with(needle)) {
-                Some(needle) => {
-                    out.extend_from_slice(MASK.as_bytes());
-                    at += needle.len();
-                    found = true;
-                }
-                None => {
-                    out.push(bytes[at]);
-                    at += 1;
-                }
-            }
+        let (mut out, mut rest) = (Vec::new(), bytes);
+        while let Some((at, needle)) = self.first(rest) {
+            out.extend_from_slice(&rest[..at]);
+            out.extend_from_slice(MASK.as_bytes());
+            rest = &rest[at + needle.len()..];
         }
-        found.then(|| String::from_utf8_lossy(&out).into_owned())
+        if rest.len() == bytes.len() {
+            return None;
+        }
+        out.extend_from_slice(rest);
+        Some(String::from_utf8_lossy(&out).into_owned())
+    }
+
+    /// The first place of a secret in a text, and the longest that is there.
+    fn first(&self, bytes: &[u8]) -> Option<(usize, &[u8])> {
+        let may_begin = |byte: u8| self.begins[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1;
+        let mut places = (0..bytes.len()).filter(|at| may_begin(bytes[*at]));
+        places.find_map(|at| {
+            let needle = self.searched.iter().find(|needle| bytes[at..].starts_with(needle))?;
+            Some((at, needle.as_slice()))
+        })
     }
 
     /// A text that may be told.
@@ -220,4 +229,29 @@ fn hide_named(json: &mut serde_json::Value) -> bool {
         _ => {}
     }
     any
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_copy_of_a_secret_is_masked_the_longest_first() {
+        let mut mask = Mask::default();
+        for secret in ["abcd", "abcdef", "\u{e4}\u{f6}\u{fc}", "x"] {
+            mask.add_bytes(secret.as_bytes());
+        }
+        for (text, wanted) in [
+            ("", ""),
+            ("abc", "abc"),
+            ("abcd", "<secret>"),
+            ("aabcdefabcd", "a<secret><secret>"),
+            ("abcdeabcabcdef", "<secret>eabc<secret>"),
+            ("\u{e4}\u{f6} \u{e4}\u{f6}\u{fc}.", "\u{e4}\u{f6} <secret>."),
+            ("x", "<secret>"),
+            ("xx", "xx"),
+        ] {
+            assert_eq!(mask.text(text), wanted, "{text}");
+        }
+    }
 }

@@ -4,13 +4,14 @@
 //! `input` rebuilds the request, `edits` says what is to be different (`form`: values as people write them, `faults`:
 //! what goes wrong with effects), `answers` is the fake interpreter, `clock` the time, `world` what the program around
 //! may add, `run` drives the job, `facts` brings a recording and a run into one form, `compare`, `effects` and
-//! `response` find where they differ (`path`: where in a value), `mask` keeps secrets out, `report` is what is told,
-//! `told` puts a run into it, `check` is the short way for one of many, `apart`
-//! compares two live runs in the same way. There is no network here, by type: nothing in
-//! this crate could reach one.
+//! `response` find where they differ (`path`: where in a value), `blame` what that comes from, `mask` keeps secrets
+//! out, `report` is what is told, `told` puts a run into it, `names` says what a call may be called, `check` is the short
+//! way to "nothing differs", `apart` compares two live runs in the same way. There is no network here, by type: nothing
+//! in this crate could reach one.
 
 mod answers;
 mod apart;
+mod blame;
 mod check;
 mod clock;
 mod compare;
@@ -21,6 +22,7 @@ mod faults;
 mod form;
 mod input;
 mod mask;
+mod names;
 mod nearest;
 mod path;
 mod replay;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use zerver_engine::{Flow, Request};
-use zerver_trace::{FlowInfo, Missing, Node, Outcome, Recorded, Trace, Value};
+use zerver_trace::{Event, FlowInfo, Missing, Node, Outcome, Recorded, Trace, Value};
 
 use super::answers::Answers;
+use super::blame::{blame, with_nondeterminism};
 use super::clock::{Clock, Ends};
 use super::compare::Comparison;
 use super::edits::{Edits, Prepared, suggest};
@@ -82,24 +83,44 @@ impl Replay<'_> {
     /// # Errors
     /// When an edit does not fit.
     pub fn run(&self, before: &mut dyn FnMut(&str)) -> Result<Report, Refusal> {
+        self.compared(before, Self::is_plainly_same)
+    }
+
+    /// The same. Runs of which `is_same` says so are not described, for there is nothing to find.
+    pub(super) fn compared(
+        &self,
+        before: &mut dyn FnMut(&str),
+        is_same: impl Fn(&Self, &Input, &Rerun) -> bool,
+    ) -> Result<Report, Refusal> {
         let trace = &self.opened.trace;
         if matches!(trace.outcome, Outcome::Rejected { .. }) {
             return Ok(without_steps(trace));
         }
         Prepared::new(self.edits, self.flow)?;
         self.check_live()?;
-        let recorded = Facts::of_trace(trace);
+        let (recorded, flow) = (Facts::of_trace(trace), self.flow.info());
         let unedited = Edits::default();
-        let (input, plain) = match self.once(&recorded, &unedited, Mask::default(), before)? {
-            Ok(run) => run,
+        let input = match self.input(&unedited, &recorded)? {
+            Ok(input) => input,
             // What is not there may be what is edited.
             Err(report) if self.edits.is_empty() => return Ok(report),
             Err(_) => return self.edited_only(&recorded, before),
         };
+        let mut once = || self.once(&recorded, &input, &unedited, Mask::default(), before);
+        let plain = once()?;
         let mut mask = self.mask();
         self.hide(&mut mask, &plain);
+        let mut again = None;
+        if is_same(self, &input, &plain) {
+            let second = once()?;
+            if is_same(self, &input, &second) {
+                return Ok(self.report(&recorded, None, &plain, &mask, &input));
+            }
+            again = Some(second);
+        }
+        let facts = plain.facts(flow);
         let mut comparison = Comparison::new(self, &mask);
-        let mut findings = comparison.findings(&recorded, &plain);
+        let mut findings = comparison.findings(&recorded, &plain, &facts);
         let is_complete = input.unknown.is_empty() && trace.is_complete();
         if !findings.is_empty() && !is_complete {
             return match self.edits.is_empty() {
@@ -107,93 +128,108 @@ impl Replay<'_> {
                 false => self.edited_only(&recorded, before),
             };
         }
-        if let Ok((_, again)) = self.once(&recorded, &unedited, Mask::default(), before)? {
-            let mut differing = Comparison::new(self, &mask).findings(&plain.facts, &again);
-            let label = |run: &Rerun| run.unanswered.as_ref().map(|unanswered| unanswered.label.clone());
-            if label(&plain) == label(&again) {
-                differing.retain(|finding| finding.class != FindingClass::Unanswered);
-            }
-            findings = with_nondeterminism(self.flow, findings, differing);
+        let again = again.map_or_else(once, Ok)?;
+        let mut differing = Comparison::new(self, &mask).findings(&facts, &again, &again.facts(flow));
+        let label = |run: &Rerun| run.unanswered.as_ref().map(|unanswered| unanswered.label.clone());
+        if label(&plain) == label(&again) {
+            differing.retain(|finding| finding.class != FindingClass::Unanswered);
         }
+        findings = with_nondeterminism(self.flow, findings, differing);
         if self.edits.is_empty() {
-            let skipped = comparison.take_skipped();
-            return Ok(self.report(&recorded, &plain, &mask, findings, skipped, &input));
+            let not_compared = comparison.take_skipped();
+            let report = self.report(&recorded, Some(&facts), &plain, &mask, &input);
+            return Ok(Report { findings, not_compared, ..report });
         }
-        self.check_faults(&recorded, Some(&plain.facts))?;
-        let (input, edited) = match self.once(&recorded, self.edits, mask.clone(), before)? {
-            Ok(run) => run,
+        self.check_faults(&recorded, Some(&facts))?;
+        let input = match self.input(self.edits, &recorded)? {
+            Ok(input) => input,
             Err(report) => return Ok(report),
         };
+        let edited = self.once(&recorded, &input, self.edits, mask.clone(), before)?;
         self.hide(&mut mask, &edited);
+        let facts = edited.facts(flow);
         let mut comparison = Comparison::new(self, &mask);
-        let after = comparison.findings(&recorded, &edited);
+        let after = comparison.findings(&recorded, &edited, &facts);
         let findings = after.into_iter().map(|finding| blame(finding, &findings)).collect();
-        let skipped = comparison.take_skipped();
-        Ok(self.report(&recorded, &edited, &mask, findings, skipped, &input))
+        let not_compared = comparison.take_skipped();
+        let report = self.report(&recorded, Some(&facts), &edited, &mask, &input);
+        Ok(Report { findings, not_compared, ..report })
     }
 
     /// Without a run to compare with that has no edits, all that differs comes from the edits.
-    fn edited_only(&self, recorded: &Facts, before: &mut dyn FnMut(&str)) -> Result<Report, Refusal> {
+    fn edited_only(&self, recorded: &Facts<'_>, before: &mut dyn FnMut(&str)) -> Result<Report, Refusal> {
         let mut mask = self.mask();
         self.check_faults(recorded, None)?;
-        let (input, edited) = match self.once(recorded, self.edits, mask.clone(), before)? {
-            Ok(run) => run,
+        let input = match self.input(self.edits, recorded)? {
+            Ok(input) => input,
             Err(report) => return Ok(report),
         };
+        let edited = self.once(recorded, &input, self.edits, mask.clone(), before)?;
         self.hide(&mut mask, &edited);
+        let facts = edited.facts(self.flow.info());
         let mut comparison = Comparison::new(self, &mask);
-        let findings: Vec<_> =
-            comparison.findings(recorded, &edited).into_iter().map(|finding| blame(finding, &[])).collect();
-        let skipped = comparison.take_skipped();
+        let findings = comparison.findings(recorded, &edited, &facts);
+        let findings: Vec<_> = findings.into_iter().map(|finding| blame(finding, &[])).collect();
+        let not_compared = comparison.take_skipped();
         let is_complete = input.unknown.is_empty() && self.opened.trace.is_complete();
         if !findings.is_empty() && !is_complete {
             return Ok(impossible(self.unknown(&input)));
         }
-        Ok(self.report(recorded, &edited, &mask, findings, skipped, &input))
+        let report = self.report(recorded, Some(&facts), &edited, &mask, &input);
+        Ok(Report { findings, not_compared, ..report })
+    }
+
+    /// The request with these edits, or what is told where there is none.
+    fn input(&self, edits: &Edits, recorded: &Facts<'_>) -> Result<Result<Input, Report>, Refusal> {
+        match input(self.opened, edits, self.route) {
+            Ok(input) => Ok(Ok(input)),
+            Err(NoInput::Refused(refusal)) => Err(refusal),
+            Err(NoInput::Impossible(why)) => Ok(Err(impossible(vec![why]))),
+            Err(NoInput::Moved) => Ok(Err(self.moved(recorded))),
+        }
     }
 
     fn once(
         &self,
-        recorded: &Facts,
+        recorded: &Facts<'_>,
+        input: &Input,
         edits: &Edits,
         mask: Mask,
         before: &mut dyn FnMut(&str),
-    ) -> Result<Result<(Input, Rerun), Report>, Refusal> {
-        let input = match input(self.opened, edits, self.route) {
-            Ok(input) => input,
-            Err(NoInput::Refused(refusal)) => return Err(refusal),
-            Err(NoInput::Impossible(why)) => return Ok(Err(impossible(vec![why]))),
-            Err(NoInput::Moved) => return Ok(Err(self.moved(recorded))),
-        };
+    ) -> Result<Rerun, Refusal> {
         let mut prepared = Prepared::new(edits, self.flow)?;
         let answers = Answers::new(recorded, &self.opened.secrets);
         let (mut ends, mut outside) = (None, Outside::default());
         if !edits.is_empty() {
-            ends = Some(self.ends(recorded, &input));
+            ends = Some(self.ends(recorded, input));
             let World { timers, live, .. } = self.world;
             outside =
                 Outside { timers, live: live.filter(|_| !edits.live.is_empty()), kinds: &edits.live, mask };
         }
         let clock = Clock::new(recorded, input.received_ns, ends);
-        let mut run = Runner::new(answers, &mut prepared, clock, outside).run(self.flow, &input, before)?;
+        let mut run = Runner::new(answers, &mut prepared, clock, outside).run(self.flow, input, before)?;
+        if edits.is_empty() {
+            return Ok(run);
+        }
+        let facts = run.facts(self.flow.info());
         run.applied.splice(0..0, input.applied.iter().cloned());
         for effect in prepared.unused_effects() {
             if !is_asked(effect, recorded) {
-                return Err(unknown_effect(effect, recorded.calls().chain(run.facts.calls())));
+                return Err(unknown_effect(effect, recorded.calls().chain(facts.calls())));
             }
             run.notes.push(format!("nothing asked for {effect} any more"));
         }
         for kind in &edits.live {
-            if !run.facts.calls().any(|call| call.kind == *kind && run.live.contains(&call.number)) {
+            if !facts.calls().any(|call| *call.kind == **kind && run.live.contains(&call.number)) {
                 run.notes.push(format!("no effect of kind {kind} was performed for real: none was new"));
             }
         }
         run.notes.extend(prepared.unreached(self.flow.info()));
-        Ok(Ok((input, run)))
+        Ok(run)
     }
 
     /// What ends a run in virtual time from outside.
-    fn ends(&self, recorded: &Facts, input: &Input) -> Ends {
+    fn ends(&self, recorded: &Facts<'_>, input: &Input) -> Ends {
         let is_gone = matches!(recorded.outcome, Some(Outcome::Gone { .. }));
         let limit = self.flow.deadline().or(self.world.deadline);
         let limit_ns = limit.map_or(u64::MAX, |limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
@@ -218,7 +254,7 @@ impl Replay<'_> {
 
     /// Whether the effects with which something is to go wrong are there. Where something else is edited as well, that
     /// may bring them; then it is seen afterwards, unless something would have been performed for real by then.
-    fn check_faults(&self, recorded: &Facts, plain: Option<&Facts>) -> Result<(), Refusal> {
+    fn check_faults(&self, recorded: &Facts<'_>, plain: Option<&Facts<'_>>) -> Result<(), Refusal> {
         let faults_alone = Edits { faults: self.edits.faults.clone(), ..Edits::default() };
         if self.edits.live.is_empty() && (*self.edits != faults_alone || plain.is_none()) {
             return Ok(());
@@ -233,7 +269,7 @@ impl Replay<'_> {
     }
 
     /// What is told where the flow is there and its route is another one.
-    fn moved(&self, recorded: &Facts) -> Report {
+    fn moved(&self, recorded: &Facts<'_>) -> Report {
         let route = |flow: &FlowInfo| Seen::text(format!("{} {}", flow.method, flow.pattern));
         let (then, now) = (&self.opened.trace.flow, self.flow.info());
         let finding = Finding {
@@ -280,17 +316,25 @@ impl Replay<'_> {
 
     /// What a run wrote into secret slots must not be told either.
     fn hide(&self, mask: &mut Mask, run: &Rerun) {
-        let writes = run.facts.runs.iter().flat_map(|run| &run.writes).filter(|write| write.secret);
-        writes.filter_map(|write| write.value.value()).for_each(|value| mask.add(&value.root()));
+        let slots = &self.flow.info().slots;
+        let is_secret = |slot: u16| slots.get(usize::from(slot)).is_none_or(|slot| slot.secret);
+        for event in &run.events {
+            if let Event::Wrote { slot, value, .. } = event
+                && is_secret(*slot)
+                && let Ok(value) = Value::of_data(&**value)
+            {
+                mask.add(&value.root());
+            }
+        }
     }
 
+    /// All but what was compared: `now`, which is none where all of it is what was recorded.
     fn report(
         &self,
-        recorded: &Facts,
+        recorded: &Facts<'_>,
+        now: Option<&Facts<'_>>,
         run: &Rerun,
         mask: &Mask,
-        findings: Vec<Finding>,
-        not_compared: Vec<String>,
         input: &Input,
     ) -> Report {
         let mut notes = run.notes.clone();
@@ -305,76 +349,40 @@ impl Replay<'_> {
                 "the replay ended at {label}; --answer '{label}=JSON' gives it an answer, --live {kind} asks for real"
             ));
         }
+        let decisions_recorded = recorded.runs.len() as u32;
         Report {
-            impossible: Vec::new(),
             coverage: Coverage {
-                decisions: Comparison::rederived(self.flow.info(), recorded, run),
-                decisions_recorded: recorded.runs.len() as u32,
+                decisions: now
+                    .map_or(decisions_recorded, |now| Comparison::rederived(self.flow.info(), recorded, now)),
+                decisions_recorded,
                 effects_fed: run.fed,
                 effects_live: run.live.len() as u32,
                 effects_unanswered: run.unanswered.is_some().into(),
             },
-            findings,
             applied: run.applied.iter().map(|applied| masked(applied, mask)).collect(),
-            not_compared,
             notes,
             response: run.response.as_ref().map(|response| replied(response, mask)),
             ending: Some(run)
                 .filter(|_| !self.edits.is_empty())
                 .and_then(|run| ending(self, run, recorded, mask)),
+            ..Report::default()
         }
     }
 }
 
 /// Whether a call has this name or this number.
-fn is_asked(effect: &str, facts: &Facts) -> bool {
-    facts.calls().any(|call| call.label == effect || call.number.to_string() == effect)
+fn is_asked(effect: &str, facts: &Facts<'_>) -> bool {
+    facts.calls().any(|call| call.label() == effect || call.number.to_string() == effect)
 }
 
-fn unknown_effect<'c>(effect: &str, calls: impl Iterator<Item = &'c Call>) -> Refusal {
-    let mut names: Vec<&str> = calls.map(|call| call.label.as_str()).collect();
+fn unknown_effect<'c>(effect: &str, calls: impl Iterator<Item = &'c Call<'c>>) -> Refusal {
+    let mut names: Vec<&str> = calls.map(Call::label).collect();
     names.dedup();
     suggest(Refusal::new(format!("nothing asked for {effect}")), effect, &names)
 }
 
 fn impossible(impossible: Vec<String>) -> Report {
     Report { impossible, ..Report::default() }
-}
-
-/// Says that a difference comes from the edits, unless it is there without them.
-fn blame(mut finding: Finding, without: &[Finding]) -> Finding {
-    let known = without.iter().find(|known| {
-        (&known.step, &known.field, &known.got) == (&finding.step, &finding.field, &finding.got)
-    });
-    match known {
-        Some(known) => finding.class = known.class,
-        None if finding.class == FindingClass::Unanswered => {}
-        None => finding.class = FindingClass::InputEdited,
-    }
-    finding
-}
-
-/// Of two runs with the same inputs, the first difference is the step's own; all from there on may come from it.
-fn with_nondeterminism(flow: &Flow, findings: Vec<Finding>, differing: Vec<Finding>) -> Vec<Finding> {
-    let position = |finding: &Finding| {
-        flow.info().steps.iter().position(|step| step.name == finding.step).unwrap_or(usize::MAX)
-    };
-    let Some(first) = differing.iter().map(position).min() else { return findings };
-    let (mut before, after): (Vec<_>, Vec<_>) =
-        findings.into_iter().partition(|finding| position(finding) < first);
-    let blame = |finding: Finding| Finding { class: FindingClass::Nondeterminism, ..finding };
-    let has = |list: &[Finding], finding: &Finding| {
-        list.iter().any(|known| (&known.step, &known.field) == (&finding.step, &finding.field))
-    };
-    let mut from_there: Vec<_> = after.into_iter().map(blame).collect();
-    for finding in differing {
-        if !has(&from_there, &finding) {
-            from_there.push(blame(finding));
-        }
-    }
-    from_there.sort_by_key(position);
-    before.extend(from_there);
-    before
 }
 
 fn without_steps(trace: &Trace) -> Report {

@@ -15,12 +15,12 @@ use super::report::{FindingClass, Seen};
 const TOLD_CHARS: usize = 300;
 
 impl Comparison<'_> {
-    pub(super) fn response(&mut self, then: Option<&Reply>, now: Option<&Reply>) {
+    pub(super) fn response(&mut self, then: Option<&Reply<'_>>, now: Option<&Reply<'_>>) {
         let (a, b) = match (then, now) {
             (Some(a), Some(b)) => (a, b),
             (None, None) => return,
             (a, b) => {
-                let side = |reply: Option<&Reply>| {
+                let side = |reply: Option<&Reply<'_>>| {
                     reply.map_or(Seen::Absent, |reply| Seen::Text(reply.status.to_string()))
                 };
                 return self.find(None, FindingClass::CodeChanged, "response", side(a), side(b));
@@ -31,15 +31,11 @@ impl Comparison<'_> {
             self.find(None, FindingClass::CodeChanged, "response.status", expected, got);
         }
         let names: BTreeSet<_> =
-            a.headers.iter().chain(&b.headers).map(|header| header.name.as_str()).collect();
+            a.headers.iter().chain(&*b.headers).map(|header| header.name.as_str()).collect();
         for name in names {
-            let of = |reply: &'_ Reply| -> Vec<Recorded> {
-                let these = reply.headers.iter().filter(|header| header.name == name);
-                these.map(|Header { value, .. }| value.clone()).collect()
-            };
-            let (then, now) = (of(a), of(b));
+            let (then, now) = (named(a, name), named(b, name));
             for at in 0..then.len().max(now.len()) {
-                self.header(name, then.get(at), now.get(at));
+                self.header(name, then.get(at).copied(), now.get(at).copied());
             }
         }
         self.body(a, b);
@@ -65,7 +61,7 @@ impl Comparison<'_> {
         self.find(None, FindingClass::CodeChanged, &field, expected, got);
     }
 
-    fn body(&mut self, a: &Reply, b: &Reply) {
+    fn body(&mut self, a: &Reply<'_>, b: &Reply<'_>) {
         let field = "response.body";
         let (then, now) = match (self.secrets.plain(&a.body.bytes), self.secrets.plain(&b.body.bytes)) {
             (Ok(a), Ok(b)) => (a, b),
@@ -113,4 +109,10 @@ impl Comparison<'_> {
         let (expected, got) = (side(then, a.body.full_len), side(now, b.body.full_len));
         self.find(None, FindingClass::CodeChanged, field, expected, got);
     }
+}
+
+/// The headers of this name.
+fn named<'r>(reply: &'r Reply<'_>, name: &str) -> Vec<&'r Recorded> {
+    let these = reply.headers.iter().filter(|header| header.name == name);
+    these.map(|Header { value, .. }| value).collect()
 }

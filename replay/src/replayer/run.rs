@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zerver_engine::{Call, Flow, Job, Next, Performed, Start};
-use zerver_trace::Value;
+use zerver_engine::{Call, Flow, Job, Next, Performed, Response, Start};
+use zerver_trace::{Datum, Event, FlowInfo, Outcome, Value};
 
 use super::answers::{Answers, Known};
 use super::clock::{Clock, Due};
@@ -14,26 +14,37 @@ use super::facts::{self, Facts, Reply};
 use super::faults::{Wrong, out_of_time};
 use super::input::Input;
 use super::mask::Mask;
+use super::names::Names;
 use super::report::{Applied, Refusal};
 use super::world::{Live, Timers};
-use crate::timeline::label;
 
 /// What a run came to.
 pub(super) struct Rerun {
-    pub(super) facts: Facts,
+    pub(super) events: Vec<Event<Datum>>,
+    /// None where it came to no end.
+    pub(super) outcome: Option<Outcome>,
+    pub(super) response: Option<Response>,
     /// How many calls were answered by the recording or by an edit.
     pub(super) fed: u32,
     /// The calls that were performed for real.
     pub(super) live: BTreeSet<u32>,
     /// What nothing had an answer to; the run ended there.
     pub(super) unanswered: Option<Unanswered>,
-    /// The live answer, whose body may be longer than the facts say.
-    pub(super) response: Option<zerver_engine::Response>,
     pub(super) applied: Vec<Applied>,
     /// When it ended.
     pub(super) ended_ns: u64,
     /// Edits that it did not come to, and times that are not known.
     pub(super) notes: Vec<String>,
+}
+
+impl Rerun {
+    /// What it did, to be compared.
+    pub(super) fn facts<'f>(&self, flow: &'f FlowInfo) -> Facts<'f> {
+        let mut facts = Facts::of_run(flow, &self.events);
+        facts.outcome.clone_from(&self.outcome);
+        facts.response = self.response.as_ref().and_then(|response| Reply::of(response));
+        facts
+    }
 }
 
 pub(super) struct Unanswered {
@@ -155,17 +166,14 @@ impl<'r> Runner<'r> {
             }
         }
         let ended = job.finish();
-        let mut facts = Facts::of_run(flow.info(), ended.events);
-        let mut response = None;
-        if unanswered.is_none() {
-            facts.outcome = Some(ended.outcome);
-            facts.response = ended.response.as_ref().and_then(|response| Reply::of(response));
-            response = ended.response;
-        }
+        let (outcome, response) = match &unanswered {
+            None => (Some(ended.outcome), ended.response),
+            Some(_) => (None, None),
+        };
         let Self { fed, live, applied, clock, .. } = self;
         let ended_ns = clock.now_ns;
         let notes = clock.note().into_iter().collect();
-        Ok(Rerun { facts, fed, live, unanswered, response, applied, ended_ns, notes })
+        Ok(Rerun { events: ended.events, outcome, response, fed, live, unanswered, applied, ended_ns, notes })
     }
 
     fn step(
@@ -187,18 +195,16 @@ impl<'r> Runner<'r> {
 
     fn begin(&mut self, start: &Start, flow: &Flow, job: &Job, input: &Input) -> Result<(), Halt> {
         let call = &start.call;
-        let recorded = facts::plain(call.data());
-        let label = label::effect(call.kind(), &recorded);
-        let Some(args) = recorded.value().cloned() else {
+        let Ok(args) = Value::of_data(&**call.data()) else {
+            let label = Names::new(call, start.number, None).told().to_owned();
             return Err(Halt::Unanswered(label, "its arguments cannot be described".to_owned()));
         };
         let known = match start.attempt {
             0 | 1 => self.answers.take(call.kind(), &args),
             _ => self.answers.take_again(call.kind(), &args),
         };
-        let number = start.number.to_string();
-        let names = [&*label, &*number, known.map_or(&*label, |known| &*known.label)];
-        let wrong = self.edits.fault(&names, known.and_then(facts::Call::took_ns), &mut self.applied);
+        let names = &Names::new(call, start.number, known);
+        let wrong = self.edits.fault(names, known.and_then(facts::Call::took_ns), &mut self.applied);
         let limit = call.time_limit();
         let is_failing = !matches!(wrong, None | Some(Wrong::Latency { .. }));
         known.filter(|_| is_failing).into_iter().for_each(|known| self.answers.spare(known));
@@ -236,7 +242,7 @@ impl<'r> Runner<'r> {
     /// How a call ends with which nothing goes wrong.
     fn ending(&mut self, asked: &Asked<'_>) -> Result<Ending, Halt> {
         let Asked { call, known, .. } = *asked;
-        if let Some(said) = self.edits.answer(&asked.names, call, &mut self.applied) {
+        if let Some(said) = self.edits.answer(asked.names, call, &mut self.applied) {
             return Ok(Ending::Fed(said.map_err(Halt::Refused)?, self.clock.due(known)));
         }
         let why = match known.map(|known| (known, self.answers.answer(known, call))) {
@@ -261,7 +267,7 @@ impl<'r> Runner<'r> {
         }
         match self.outside.live.filter(|_| self.outside.kinds.iter().any(|kind| kind == call.kind())) {
             Some(live) => Ok(self.perform(live, asked)),
-            None => Err(Halt::Unanswered(asked.names[0].to_owned(), why)),
+            None => Err(Halt::Unanswered(asked.names.told().to_owned(), why)),
         }
     }
 
@@ -276,12 +282,12 @@ impl<'r> Runner<'r> {
         }
         let left = Duration::from_nanos(self.clock.left_ns());
         let within = asked.call.time_limit().map_or(left, |limit| limit.min(left));
-        let (performed, took) = live.perform(asked.call, &mask.text(asked.names[0]), within);
+        let (performed, took) = live.perform(asked.call, &mask.text(asked.names.told()), within);
         Ending::Live(performed, self.clock.after(asked.known, nanos(took)))
     }
 
     /// A call whose time is over.
-    fn late(&self, known: Option<&facts::Call>, limit: Duration) -> Ending {
+    fn late(&self, known: Option<&facts::Call<'_>>, limit: Duration) -> Ending {
         let held_ns = known.map_or(0, |known| known.held_ns);
         let ns = nanos(limit).saturating_add(held_ns);
         Ending::Fed(Err(out_of_time(limit)), self.clock.after(known, ns))
@@ -306,9 +312,8 @@ impl<'r> Runner<'r> {
 /// A call that is asked for.
 struct Asked<'a> {
     call: &'a Call,
-    /// What it may be called: as it is told, by its number, as it was recorded.
-    names: [&'a str; 3],
-    known: Option<&'a facts::Call>,
+    names: &'a Names<'a>,
+    known: Option<&'a facts::Call<'a>>,
     flow: &'a Flow,
     job: &'a Job,
     input: &'a Input,

@@ -10,8 +10,8 @@ use super::report::{Applied, Ending, Replied, Seen};
 use super::run::Rerun;
 
 /// How a run with edits ended.
-pub(super) fn ending(replay: &Replay<'_>, run: &Rerun, recorded: &Facts, mask: &Mask) -> Option<Ending> {
-    let outcome = run.facts.outcome.as_ref()?;
+pub(super) fn ending(replay: &Replay<'_>, run: &Rerun, recorded: &Facts<'_>, mask: &Mask) -> Option<Ending> {
+    let outcome = run.outcome.as_ref()?;
     let told = told(outcome, replay.flow.info());
     let text = |field: &str| told.get(field).map(|text| mask.text(text));
     let words = match outcome {

@@ -18,6 +18,8 @@ pub(crate) type Seq = i32;
 const MAX_ROWS: usize = 3_000_000;
 /// so that this many stay.
 const KEPT_ROWS: usize = 2_000_000;
+/// Where no worker is known; no machine has so many.
+const NO_WORKER: u16 = u16::MAX;
 
 /// The requests.
 #[derive(Debug, Default)]
@@ -41,6 +43,7 @@ struct Columns {
     method: Column<u16>,
     outcome: Column<u16>,
     class_failed: Column<u8>,
+    worker: Column<u16>,
 }
 
 /// One request of the index.
@@ -60,6 +63,8 @@ pub(crate) struct Row<'a> {
     pub(crate) flow: &'a str,
     pub(crate) method: &'a str,
     pub(crate) outcome: &'a str,
+    /// That of its connection; none where it is not known.
+    pub(crate) worker: Option<u16>,
 }
 
 impl<'a> Row<'a> {
@@ -78,6 +83,7 @@ impl<'a> Row<'a> {
             flow: &request.flow,
             method: &request.method,
             outcome: &request.outcome,
+            worker: request.worker,
         }
     }
 }
@@ -174,6 +180,7 @@ impl Index {
             flow: self.words.get(columns.flow.get(at)),
             method: self.words.get(columns.method.get(at)),
             outcome: self.words.get(columns.outcome.get(at)),
+            worker: self.worker(seq),
         })
     }
 
@@ -225,6 +232,12 @@ impl Index {
         unpack(columns.class_failed.get(at))
     }
 
+    /// The worker of its connection; none where it is not known.
+    pub(crate) fn worker(&self, seq: Seq) -> Option<u16> {
+        let (columns, at) = self.at(seq);
+        Some(columns.worker.get(at)).filter(|worker| *worker != NO_WORKER)
+    }
+
     /// The id of one request.
     pub(crate) fn id(&self, seq: Seq) -> RequestId {
         let (columns, at) = self.at(seq);
@@ -254,6 +267,7 @@ impl Columns {
         self.method.push(words.number(request.method));
         self.outcome.push(words.number(request.outcome));
         self.class_failed.push(pack(request.class, request.failed));
+        self.worker.push(request.worker.unwrap_or(NO_WORKER));
     }
 }
 
@@ -291,7 +305,7 @@ mod tests {
             started_unix_ns: n,
             outcome: "done".into(),
             failed: n.is_multiple_of(2),
-            worker: None,
+            worker: [None, Some(0), Some(1)][n as usize % 3],
         }
     }
 
@@ -311,6 +325,7 @@ mod tests {
             let wanted = request(n);
             assert_eq!((row.id, row.path, row.flow), (wanted.id, &*wanted.path, &*wanted.flow));
             assert_eq!((row.class, row.failed, row.duration_ns), (Class::Batch, wanted.failed, n * 1_000));
+            assert_eq!(row.worker, wanted.worker);
             assert_eq!(index.place(seq), Some(place));
         }
         assert_eq!(index.find(RequestId::from_u128(0)), Some(-10_000));

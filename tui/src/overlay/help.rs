@@ -32,6 +32,7 @@ const LEGEND: &[(&str, &str)] = &[
     ("status:5xx", "this status, or class of status"),
     ("flow:todos", "part of the flow's name; also method:, outcome:, class:, id:"),
     ("slower:10ms", "took longer; also faster:"),
+    ("worker:1", "came on a connection of this worker"),
     ("is:failed", "what failed"),
     ("slot.User.id=7", "a slot, or a part of one, has this value"),
     ("words", "their letters come in this order in the path or the flow"),

@@ -111,7 +111,7 @@ fn the_help_names_every_key() {
     │  N                 To the one before that failed                           ┃
     │  m                 Mark the request, or take its mark away                 ┃
     │  '                 To the next marked request                              ┃
-    │  y                 Copy the id                                             ┃
+    │  y                 Copy the id                                             │
     │  L                 Show or hide what the service says (zerver dev)         │
     │  d                 Compare: d on one, then d on the other                  │
     │  r                 Run it again with today's code                          │

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use zerver_trace::{ReadInfo, SlotInfo};
+use zerver_trace::{Event, ReadInfo, SlotInfo, Thread, Trace};
 
 use super::*;
 
@@ -34,6 +34,17 @@ fn a_slow_request() {
 
      h back in time  l on  tab pane  i section  e edit  y copy  ? keys  q quit
     "#);
+}
+
+#[test]
+fn the_head_says_which_thread_had_it() {
+    let mut trace = Trace { worker: Some(1), ..sample::slow() };
+    trace.events.insert(1, Event::Carried { at_ns: 2_000, to: Thread::BatchWorker(0) });
+    let seen = Stage::new(110, 24, vec![trace]).press("<enter>").text();
+    insta::assert_snapshot!(seen.lines().skip(1).take(2).collect::<Vec<_>>().join("\n"), @"
+     GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive  worker 1 to batch worker 0  1m ago
+     50% kv get todo:456  the only one of its flow
+    ");
 }
 
 #[test]

@@ -26,6 +26,26 @@ fn a_step_that_is_not_the_same_twice_is_caught() {
     assert_eq!(report.findings[0].field, "response.body.2");
 }
 
+static TURNS: AtomicU64 = AtomicU64::new(0);
+
+#[step]
+fn every_other(sum: &Sum, sort: &Sort) -> Response {
+    Response::json(&(sum.of, sort, TURNS.fetch_add(1, Ordering::Relaxed) / 2))
+}
+
+#[test]
+fn the_second_run_counts_where_the_first_is_what_was_recorded() {
+    let def = flow!("sums", GET "/", steps: [parse, ask, check, every_other]);
+    let trace = record(&def, Request::get("/?n=4"), false, usize::MAX);
+    let opened = Opened { trace, secrets: Secrets::default() };
+    let (flow, edits, world) = (&ready(&def), &Edits::default(), World::default());
+    let report = Replay { opened: &opened, flow, route: &|_| true, edits, world }.run(&mut |_| {}).unwrap();
+    insta::assert_snapshot!(told(&report), @r"
+    different: 4 of 4, 2 fed, 0 unanswered
+    nondeterminism  response.body.2: 0 -> 1
+    ");
+}
+
 #[test]
 fn what_cannot_be_rebuilt_is_said() {
     let hashed = || Recorded::Hashed { hash: [1; 16], shown: None };

@@ -24,6 +24,7 @@ enum Term {
     Method(String),
     Outcome(String),
     Class(Class),
+    Worker(u16),
     Failed,
     SlowerThan(u64),
     FasterThan(u64),
@@ -125,6 +126,9 @@ impl Term {
             "method" => Self::Method(value.to_lowercase()),
             "outcome" => Self::Outcome(value.to_lowercase()),
             "class" => Self::Class(value.parse()?),
+            "worker" => Self::Worker(
+                value.parse().map_err(|_| format!("worker:{value}: write its number, as in worker:1"))?,
+            ),
             "slower" => Self::SlowerThan(duration()?),
             "faster" => Self::FasterThan(duration()?),
             "id" => Self::Id(value.to_lowercase().replace('-', "")),
@@ -134,7 +138,7 @@ impl Term {
             _ if name.contains('/') => Self::Word(word.to_lowercase()),
             _ => {
                 return Err(format!(
-                    "no {name}: here; there are status, flow, method, class, outcome, slower, faster, id, is:failed, slot."
+                    "no {name}: here; there are status, flow, method, class, outcome, slower, faster, worker, id, is:failed, slot."
                 ));
             }
         }))
@@ -166,6 +170,7 @@ impl Test<'_> {
             Term::Method(_) => word(index.method(seq)),
             Term::Outcome(_) => word(index.outcome(seq)),
             Term::Class(class) => index.class_failed(seq).0 == *class,
+            Term::Worker(worker) => index.worker(seq) == Some(*worker),
             Term::Failed => index.class_failed(seq).1,
             Term::SlowerThan(ns) => index.duration_ns(seq) > *ns,
             Term::FasterThan(ns) => index.duration_ns(seq) < *ns,
@@ -269,7 +274,7 @@ mod tests {
 
     #[test]
     fn filters_as_a_table() {
-        let (slow, failed) = (sample::slow(), sample::failed());
+        let (slow, failed) = (Trace { worker: Some(1), ..sample::slow() }, sample::failed());
         for (text, is_slow, is_failed) in [
             ("", true, true),
             ("status:2xx", true, false),
@@ -281,6 +286,9 @@ mod tests {
             ("is:failed", false, true),
             ("outcome:fail", false, true),
             ("class:interactive method:get", true, true),
+            ("worker:1", true, false),
+            ("worker:11", false, false),
+            ("!worker:1", false, true),
             ("id:019AA4C2-1f3b", true, true),
             ("id:019b", false, false),
             ("vtd456", true, true),
@@ -318,8 +326,16 @@ mod tests {
 
     #[test]
     fn what_means_nothing_says_why() {
-        for text in ["status:9xx", "slower:fast", "nothing:1", "slot.Claims", "slot.=1", "is:slow", "class:x"]
-        {
+        for text in [
+            "status:9xx",
+            "slower:fast",
+            "nothing:1",
+            "slot.Claims",
+            "slot.=1",
+            "is:slow",
+            "class:x",
+            "worker:a",
+        ] {
             assert!(Filter::parse(text).is_err(), "{text}");
         }
     }
