@@ -201,11 +201,11 @@ impl Ready {
         Some(Turn { ticket, waited_ns, goes })
     }
 
-    /// Once somebody has waited for half of the target, those go first who have not waited yet: most are served at once,
+    /// Once somebody has waited for two thirds of the target, those go first who have not waited yet: most are served at once,
     /// and a queue that is over soon serves the others after them. Nobody waits for batch, so it keeps its order.
     fn order(&self, class: Class, now_ns: u64) -> Order {
         let is_slow =
-            self.queues[class as usize].oldest_ns(now_ns) > self.settings.class(class).target_ns / 2;
+            self.queues[class as usize].oldest_ns(now_ns) > self.settings.class(class).target_ns / 3 * 2;
         if is_slow && class != Class::Batch { Order::Newest } else { Order::Oldest }
     }
 

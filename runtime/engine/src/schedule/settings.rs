@@ -33,7 +33,7 @@ pub struct ClassSettings {
     /// How long a request may run, in nanoseconds, until it lets others go first. It ends with the step that runs then.
     pub quantum_ns: u64,
     /// How long a request may wait for its first step where the queue has not been empty for an interval, in nanoseconds.
-    /// Where one has waited for half of it, the newest go first (not in batch).
+    /// Where one has waited for two thirds of it, the newest go first (not in batch).
     pub target_ns: u64,
     /// How long it may wait where the queue has been empty since, in nanoseconds: a burst is no overload. An overload is
     /// over when nobody had to be sent away for so long.
@@ -61,7 +61,7 @@ impl Default for Scheduling {
             share,
         };
         Self {
-            interactive: class(10_000, 3 * MS, 5 * MS, 40 * MS, 0),
+            interactive: class(10_000, 3 * MS, 6 * MS, 40 * MS, 0),
             default: class(50_000, 10 * MS, 50 * MS, 500 * MS, 100),
             batch: class(100_000, 20 * MS, 5 * S, 20 * S, 50),
             overruns: Often { times: 8, of: 32 },

@@ -500,7 +500,7 @@ proptest! {
                     let Ticket { class, flow, .. } = turn.ticket;
                     let of_class = || waiting.iter().filter(|(ticket, _)| ticket.class == class);
                     let oldest_ns = of_class().map(|(_, since_ns)| now_ns - since_ns).max().unwrap_or(0);
-                    let is_slow = oldest_ns > Scheduling::default().class(class).target_ns / 2;
+                    let is_slow = oldest_ns > Scheduling::default().class(class).target_ns / 3 * 2;
                     let mut of_flow = of_class().map(|(ticket, _)| *ticket).filter(|other| other.flow == flow);
                     let first = match turn.goes.is_ok() && is_slow && class != Class::Batch {
                         true => of_flow.next_back(),

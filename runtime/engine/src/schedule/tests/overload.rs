@@ -94,7 +94,7 @@ fn the_newest_goes_first_once_somebody_has_waited_for_long() {
         let begun = ready.enter_again(class, 0, 0);
         let tickets: Vec<_> = (0..3).map(|_| ready.enter(class, 0, 0).unwrap()).collect();
         let mut order = Vec::new();
-        while let Some(turn) = ready.next(set.target_ns / 2 + first_ms) {
+        while let Some(turn) = ready.next(set.target_ns / 3 * 2 + first_ms) {
             order.push(tickets.iter().position(|ticket| *ticket == turn.ticket));
             assert!(order.last() != Some(&None) || turn.ticket == begun);
         }
