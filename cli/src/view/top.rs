@@ -45,7 +45,7 @@ pub(crate) fn measures(now: &Measures, before: &Measures, columns: Option<usize>
 
 /// What was measured last, where there is no answer any more.
 pub(crate) fn stale(why: &str, last: &str) -> String {
-    format!("{}\n{last}", paint(style::BAD, &format!("{}; what it said last:", clean(why))))
+    format!("{}\nwhat it said last:\n\n{last}", paint(style::BAD, &clean(why)))
 }
 
 fn recording(recorder: &RecorderMeasures) -> String {
@@ -213,7 +213,7 @@ mod tests {
     fn who_is_gone_is_told_above_what_was_last() {
         let shown = stale("cannot ask \u{1b}[2J: refused", "500 requests/s\n");
         let shown = strip_str(&shown).to_string();
-        assert_eq!(shown, "cannot ask \\u{1b}[2J: refused; what it said last:\n500 requests/s\n");
+        assert_eq!(shown, "cannot ask \\u{1b}[2J: refused\nwhat it said last:\n\n500 requests/s\n");
     }
 
     #[test]
