@@ -60,6 +60,7 @@ pub(crate) struct Cli {
 
 /// What every command understands.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// The folder of the store [default: the nearest .zerver upwards]
     #[arg(long, global = true, env = "ZERVER_STORE", hide_env_values = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -136,6 +137,7 @@ pub(crate) enum Command {
     /// Show what a running service measures, anew each second: classes, threads, steps, the recorder
     ///
     /// Rates are those of the last second; with --once, with --json and without a terminal, those since the service started.
+    /// A service that goes away is waited for. Ctrl-C ends it.
     #[command(after_help = EXIT_CODES)]
     Top(Top),
     /// Show the flows: routes, steps, and the slots they read and write

@@ -161,6 +161,9 @@ impl Parts {
             Event::Held { call, at_ns, by } => Event::Held { call: *call, at_ns: *at_ns, by: *by },
             Event::Begun { call, at_ns } => Event::Begun { call: *call, at_ns: *at_ns },
             Event::Carried { at_ns, to } => Event::Carried { at_ns: *at_ns, to: *to },
+            Event::Overran { step, at_ns, quantum_ns } => {
+                Event::Overran { step: *step, at_ns: *at_ns, quantum_ns: *quantum_ns }
+            }
         }
     }
 

@@ -57,7 +57,8 @@ pub(crate) fn each_value(trace: &mut Trace, mut f: impl FnMut(&mut Recorded)) {
             | Event::Moved { .. }
             | Event::Held { .. }
             | Event::Begun { .. }
-            | Event::Carried { .. } => {}
+            | Event::Carried { .. }
+            | Event::Overran { .. } => {}
         }
     }
 }

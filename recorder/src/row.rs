@@ -189,7 +189,8 @@ impl Row {
                 | Event::Moved { at_ns, .. }
                 | Event::Held { at_ns, .. }
                 | Event::Begun { at_ns, .. }
-                | Event::Carried { at_ns, .. } => to.time(at_ns),
+                | Event::Carried { at_ns, .. }
+                | Event::Overran { at_ns, .. } => to.time(at_ns),
                 Event::Yielded { .. } => {}
             }
         }
@@ -352,6 +353,7 @@ fn value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::Moved { .. }
         | Event::Held { .. }
         | Event::Begun { .. }
-        | Event::Carried { .. } => None,
+        | Event::Carried { .. }
+        | Event::Overran { .. } => None,
     }
 }

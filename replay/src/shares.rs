@@ -13,6 +13,8 @@ pub(crate) struct Shares {
     pub(crate) runs: Vec<RunShare>,
     /// The body was being read.
     pub(crate) receive_ns: u64,
+    /// It waited for a turn that never came.
+    pub(crate) queue_ns: u64,
     /// Nobody's.
     pub(crate) unexplained_ns: u64,
 }
@@ -106,6 +108,10 @@ pub(crate) fn shares(timeline: &Timeline) -> Shares {
     }
     edges.sort_unstable();
     sweep(edges, total_ns, &mut shares);
+    if timeline.runs.is_empty() {
+        shares.queue_ns = timeline.totals.queue_ns;
+        shares.unexplained_ns = shares.unexplained_ns.saturating_sub(shares.queue_ns);
+    }
     shares
 }
 
@@ -166,7 +172,7 @@ mod tests {
             let waits = |run: &RunShare| run.effects.iter().map(EffectShare::whole_ns).sum();
             let totals = &timeline.totals;
             prop_assert_eq!(sum(|run| run.cpu_ns), totals.cpu_ns);
-            prop_assert_eq!(sum(|run| run.queue_ns), totals.queue_ns);
+            prop_assert_eq!(sum(|run| run.queue_ns) + shares.queue_ns, totals.queue_ns);
             prop_assert_eq!(sum(waits), totals.wait_ns);
             prop_assert_eq!(shares.receive_ns, totals.receive_ns);
             prop_assert_eq!(shares.unexplained_ns, totals.unexplained_ns);

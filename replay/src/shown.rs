@@ -1,9 +1,10 @@
 //! Recorded values for eyes, on one line and safe for a terminal. What is secret is a row of dots.
 
+use zerver_trace::duration::Span;
 use zerver_trace::text::{clean, clean_bytes};
 use zerver_trace::{Header, Missing, Node, Recorded};
 
-use crate::{Effect, Json, Write};
+use crate::{Effect, Json, Run, Write};
 
 /// So many kinds of effects are named in one row.
 const MAX_KINDS: usize = 8;
@@ -78,4 +79,9 @@ pub fn needs(effects: &[Effect]) -> String {
 pub fn wrote(writes: &[Write]) -> String {
     let names: Vec<&str> = writes.iter().map(|write| write.name.as_str()).collect();
     if names.is_empty() { String::new() } else { format!("wrote {}", names.join(", ")) }
+}
+
+/// `longer than 10ms`, where it took longer than a turn of its class may; nothing where it did not.
+pub fn overran(run: &Run) -> String {
+    run.overran_ns.map_or(String::new(), |ns| format!("longer than {}", Span { ns }))
 }

@@ -52,7 +52,9 @@ pub(crate) async fn drive(
                 let at_ns = watch.now_ns();
                 lane.begin(step, job.ready_ns(), at_ns);
                 let next = job.run(watch);
-                lane.end(step, at_ns, watch.now_ns());
+                if lane.end(step, at_ns, watch.now_ns()) {
+                    job.overran(step, watch.now_ns(), lane.quantum_ns());
+                }
                 if next == Next::Run && job.position() == step {
                     // It yielded: others first.
                     lane.pause(watch).await;

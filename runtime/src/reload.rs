@@ -43,8 +43,12 @@ impl Reload<'_> {
         if !fixed.is_empty() {
             notice::warn(&format!("only a restart changes {}", fixed.join(", ")));
         }
-        let from =
-            loaded.file.as_ref().map_or("the environment".to_owned(), |file| file.display().to_string());
+        let Some(file) = &loaded.file else {
+            return notice::say(
+                "no settings are read again: there was no zerver.toml when the service started",
+            );
+        };
+        let from = file.display();
         match changed.is_empty() {
             true => notice::say(&format!("settings read again from {from}: nothing has changed")),
             false => notice::say(&format!("settings read again from {from}: changed {}", changed.join(", "))),

@@ -78,7 +78,8 @@ fn hostile(mut trace: Trace, number: u128) -> Trace {
             | Event::Answered { answer: Answer::Cancelled, .. }
             | Event::Held { .. }
             | Event::Begun { .. }
-            | Event::Carried { .. } => {}
+            | Event::Carried { .. }
+            | Event::Overran { .. } => {}
         }
     }
     trace

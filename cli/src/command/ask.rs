@@ -60,6 +60,9 @@ pub(super) fn program<T: DeserializeOwned>(
     let status = process.reap().map_err(|error| trouble().because(&error))?;
     if !status.is_success {
         let mut trouble = trouble();
+        if status.is_trouble {
+            trouble.hints = vec!["what it says above is to be mended first".to_owned()];
+        }
         trouble.causes.push(format!("it ended with {}", status.text));
         return Err(trouble);
     }

@@ -36,7 +36,8 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
     let most = traces.iter().filter_map(|trace| trace.worker).max().map_or(0, usize::from);
     if most >= recorded_on.workers {
         output.warn(&format!(
-            "connections were on worker {most}, so there were more workers than {}: say --recorded workers={}",
+            "connections were on worker {most}, so there were more workers than {}: say --recorded workers={}, unless one \
+             took the place of another that hung",
             recorded_on.workers,
             most + 1
         ));

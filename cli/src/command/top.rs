@@ -30,13 +30,21 @@ pub(super) fn run(args: &Top, _: &Global, output: &mut Output) -> Result<Done, T
         return Ok(Done::Fine);
     }
     let mut before = Measures::default();
+    let mut last: Option<String> = None;
     loop {
-        let now = ask(args)?;
-        // A service that was started again counts from the beginning.
-        let since = if before.uptime_ns < now.uptime_ns { &before } else { &Measures::default() };
-        let shown = view::top::measures(&now, since, output.columns());
+        let shown = match (ask(args), &last) {
+            (Ok(now), _) => {
+                // A service that was started again counts from the beginning.
+                let since = if before.uptime_ns < now.uptime_ns { &before } else { &Measures::default() };
+                let shown = view::top::measures(&now, since, output.columns());
+                (before, last) = (now, Some(shown.clone()));
+                shown
+            }
+            // It may be on its way back.
+            (Err(trouble), Some(last)) => view::top::stale(&trouble.line(), last),
+            (Err(trouble), None) => return Err(trouble),
+        };
         output.screen(&shown)?;
-        before = now;
         thread::sleep(EVERY);
     }
 }

@@ -23,12 +23,21 @@ pub(crate) fn settings(settings: &[SettingTold], columns: Option<usize>) -> Stri
             SettingFrom::Environment => (style::STRONG, "environment"),
         };
         let from = told.place.as_deref().unwrap_or(from);
+        // A rule has a row of its own.
+        let (first, more) = match &told.value {
+            Json::Array(all) if all.iter().any(Json::is_object) => (text(&all[0]), &all[1..]),
+            value => (text(value), &[][..]),
+        };
         table.row(vec![
             (style::PLAIN, clean(&told.key).into_owned()),
             (style::FAINT, if told.reloads { "*" } else { "" }.to_owned()),
-            (mark, clean(&text(&told.value)).into_owned()),
+            (mark, clean(&first).into_owned()),
             (mark, clean(from).into_owned()),
         ]);
+        let none = || (style::PLAIN, String::new());
+        for value in more {
+            table.row(vec![none(), none(), (mark, clean(&text(value)).into_owned()), none()]);
+        }
     }
     table.draw(columns)
 }
@@ -41,8 +50,10 @@ fn text(value: &Json) -> String {
         Json::Array(all) if all.is_empty() => "-".to_owned(),
         Json::Array(all) => all.iter().map(text).collect::<Vec<_>>().join(", "),
         Json::Object(all) => {
-            let pairs = all.iter().map(|(name, value)| format!("{name}={}", text(value)));
-            pairs.collect::<Vec<_>>().join(" ")
+            let pair = |name: &String| Some(format!("{name}={}", text(all.get(name)?)));
+            // First what a rule asks for, then what it gives.
+            let (given, asked): (Vec<_>, Vec<_>) = all.keys().partition(|name| *name == "class");
+            asked.into_iter().chain(given).filter_map(pair).collect::<Vec<_>>().join(" ")
         }
         other => other.to_string(),
     }
@@ -68,7 +79,13 @@ mod tests {
             told("deadline", json!("5s"), SettingFrom::File, Some("zerver.toml:3"), true),
             told("recording.store", json!(null), SettingFrom::Environment, Some("ZERVER_STORE"), false),
             told("hosts", json!(["a", "b\u{1b}[2J"]), SettingFrom::Program, None, false),
-            told("rules", json!([{ "path": "/r/", "class": "batch" }]), SettingFrom::Program, None, true),
+            told(
+                "rules",
+                json!([{ "class": "batch", "path": "/r/" }, { "asked": "x-class" }]),
+                SettingFrom::Program,
+                None,
+                true,
+            ),
         ];
         let shown = anstream::adapter::strip_str(&super::settings(&settings, None)).to_string();
         insta::assert_snapshot!(shown, @r#"
@@ -77,7 +94,8 @@ mod tests {
         deadline         *  5s                    zerver.toml:3
         recording.store     -                     ZERVER_STORE
         hosts               a, b\u{1b}[2J         program
-        rules            *  class=batch path=/r/  program
+        rules            *  path=/r/ class=batch  program
+                            asked=x-class
         "#);
     }
 }

@@ -136,7 +136,7 @@ fn step_row(trace: &Trace, run: &Run, failure: Option<&Failure>, name_columns: u
         None => "its run is not in the trace".to_owned(),
     };
     let failed = failure.map(ToString::to_string).unwrap_or_default();
-    let outcome = [said, shown::wrote(&run.wrote), failed]
+    let outcome = [said, shown::wrote(&run.wrote), shown::overran(run), failed]
         .into_iter()
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>();

@@ -53,7 +53,14 @@ fn verdict(simulation: &Simulation) -> (Style, String) {
     };
     let most = if worst.reproduced == Reproduced::Well { "at worst " } else { "" };
     let (recorded, simulated) = (shown(worst.recorded), shown(worst.simulated));
-    let off = format!("{most}{} {} {recorded} recorded, {simulated} simulated", worst.class, worst.figure);
+    let mut off =
+        format!("{most}{} {} {recorded} recorded, {simulated} simulated", worst.class, worst.figure);
+    // What is off in a queue counts as a part of the whole.
+    if let Some(class) = simulation.classes.iter().find(|class| class.name == worst.class)
+        && worst.figure.starts_with("queue")
+    {
+        off += &format!(", of {} in all", show(class.recorded.duration.p99_ns));
+    }
     (mark, format!("Reproduces the recorded run {how}: {off}{then}"))
 }
 

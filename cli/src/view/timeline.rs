@@ -159,7 +159,7 @@ fn total(timeline: &Timeline, unit: Unit, look: Look) -> String {
     let shown: Vec<String> = parts
         .iter()
         .zip(&rounded)
-        .filter(|(_, quanta)| **quanta > 0 && !timeline.runs.is_empty())
+        .filter(|(_, quanta)| **quanta > 0 && (t.queue_ns > 0 || !timeline.runs.is_empty()))
         .map(|((name, _), quanta)| {
             let style = if *name == "unexplained" { style::WARN } else { style::FAINT };
             format!("{} {}", unit.quanta(*quanta), paint(style, name))
@@ -229,7 +229,12 @@ fn failure(timeline: &Timeline, look: Look) -> String {
     let clean = |text: &str| clean(text).into_owned();
     let room = if look.folds { look.columns.saturating_sub(FIELD) } else { usize::MAX };
     let folded = |text: &str| fold(&clean(text), room);
-    let said: Vec<String> = folded(&failure.to_string()).iter().map(|line| paint(style::BAD, line)).collect();
+    let said = match failure.kind.as_str() {
+        "timed_out" => "timed_out: its deadline was over".to_owned(),
+        "gone" => "gone: the client went away".to_owned(),
+        _ => failure.to_string(),
+    };
+    let said: Vec<String> = folded(&said).iter().map(|line| paint(style::BAD, line)).collect();
     let mut out = field("failed", &said);
     if let Some(step) = &failure.step {
         let source =

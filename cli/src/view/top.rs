@@ -1,12 +1,13 @@
 //! What a service measures, as text: how it is, then its classes, its threads and its steps.
 
+use anstyle::Style;
 use zerver_replay::{
     ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures,
 };
 use zerver_trace::text::clean;
 
 use super::table::{Column, Table};
-use super::{paint, style};
+use super::{count, paint, style};
 use zerver_trace::duration::show;
 
 /// What happened between two moments; rates and shares are of the time between them.
@@ -15,18 +16,20 @@ pub(crate) fn measures(now: &Measures, before: &Measures, columns: Option<usize>
     let more = |get: fn(&Measures) -> u64| get(now).saturating_sub(get(before));
     let requests = more(|all| all.classes.iter().map(|class| class.requests).sum());
     let mut out = format!(
-        "{}  up {}  to batch {}  flows demoted {}, back {}  late answers {}\n",
+        "{}  up {}  late answers {}\n",
         paint(style::STRONG, &format!("{} requests/s", rate(requests, span_ns))),
         show(now.uptime_ns),
-        now.moved,
-        now.demoted,
-        now.promoted,
         now.late,
     );
     if let Some(recorder) = &now.recorder {
         out += &recording(recorder);
     }
-    out += "\n";
+    out += &format!(
+        "to batch  {}  flows demoted {}, back {}\n\n",
+        count(now.moved, "request", "requests"),
+        now.demoted,
+        now.promoted,
+    );
     out += &classes(now, before, span_ns, columns);
     out += "\n";
     out += &workers(now, before, span_ns, columns);
@@ -38,6 +41,11 @@ pub(crate) fn measures(now: &Measures, before: &Measures, columns: Option<usize>
         out += &effects;
     }
     out
+}
+
+/// What was measured last, where there is no answer any more.
+pub(crate) fn stale(why: &str, last: &str) -> String {
+    format!("{}\nwhat it said last:\n\n{last}", paint(style::BAD, &clean(why)))
 }
 
 fn recording(recorder: &RecorderMeasures) -> String {
@@ -74,7 +82,7 @@ fn classes(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usiz
             (style::PLAIN, number(class.waiting)),
             (style::PLAIN, rate(waits, span_ns)),
             (style::PLAIN, each(waited_ns, waits)),
-            (style::BAD, number(class.shed)),
+            marked(style::BAD, class.shed),
             (style::PLAIN, number(class.aged)),
             (style::PLAIN, number(class.left)),
         ]);
@@ -125,13 +133,18 @@ fn effects(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usiz
         table.row(vec![
             (style::STRONG, clean(&effect.kind).into_owned()),
             (style::PLAIN, number(effect.in_flight)),
-            (style::WARN, number(effect.waiting)),
+            marked(style::WARN, effect.waiting),
             (style::PLAIN, rate(waits, span_ns)),
             (style::PLAIN, each(effect.waited_ns.saturating_sub(was.waited_ns), waits)),
             (style::PLAIN, number(effect.left)),
         ]);
     }
     if is_empty { String::new() } else { table.draw(columns) }
+}
+
+/// What is to stand out where there is any.
+fn marked(mark: Style, n: u64) -> (Style, String) {
+    (if n == 0 { style::PLAIN } else { mark }, number(n))
 }
 
 /// The steps that ran, those first with which requests spent the most time.
@@ -168,8 +181,8 @@ fn steps(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usize>
             (style::PLAIN, each(step.executing_ns.saturating_sub(was.executing_ns), runs)),
             (style::PLAIN, each(step.waiting_ns.saturating_sub(was.waiting_ns), runs)),
             (style::PLAIN, number(step.yields)),
-            (style::WARN, number(step.retries)),
-            (style::WARN, number(step.overruns)),
+            marked(style::WARN, step.retries),
+            marked(style::WARN, step.overruns),
         ]);
     }
     table.draw(columns)
@@ -195,6 +208,13 @@ mod tests {
     use anstream::adapter::strip_str;
 
     use super::*;
+
+    #[test]
+    fn who_is_gone_is_told_above_what_was_last() {
+        let shown = stale("cannot ask \u{1b}[2J: refused", "500 requests/s\n");
+        let shown = strip_str(&shown).to_string();
+        assert_eq!(shown, "cannot ask \\u{1b}[2J: refused\nwhat it said last:\n\n500 requests/s\n");
+    }
 
     #[test]
     fn what_happened_between_two_moments_is_shown() {
@@ -260,8 +280,9 @@ mod tests {
             ..Measures::default()
         };
         insta::assert_snapshot!(strip_str(&measures(&now, &before, None)).to_string(), @r#"
-        500 requests/s  up 3.00 s  to batch 0  flows demoted 0, back 0  late answers 0
+        500 requests/s  up 3.00 s  late answers 0
         recorder  9 recorded  0 not kept  backlog 0  dropped 1  lost 0  0.0 MiB  paused
+        to batch  0 requests  flows demoted 0, back 0
 
         class        requests/s  waiting  waits/s     wait  sent away  aged  left
         interactive         500        3      1.0  2.00 ms          2     -     -

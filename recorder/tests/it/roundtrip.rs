@@ -89,6 +89,19 @@ fn a_change_of_class_is_read_back() {
 }
 
 #[test]
+fn an_overrun_is_read_back() {
+    fn overran<V>() -> Event<V> {
+        Event::Overran { step: 1, at_ns: 11_000_000, quantum_ns: 10_000_000 }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut capture = sample::capture(1);
+    capture.events.push(overran());
+    record(dir.path(), [capture]);
+    let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
+    assert_eq!(trace.events.last(), Some(&overran()));
+}
+
+#[test]
 fn where_a_request_was_is_read_back() {
     fn carried<V>() -> [Event<V>; 2] {
         [Thread::Worker(3), Thread::BatchWorker(u16::MAX)].map(|to| Event::Carried { at_ns: 7, to })

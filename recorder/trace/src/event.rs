@@ -109,6 +109,15 @@ pub enum Event<V> {
         /// Where it is from then on.
         to: Thread,
     },
+    /// The run before this overran: it took longer than a turn of its class may.
+    Overran {
+        /// The step that ran.
+        step: u16,
+        /// When it returned.
+        at_ns: u64,
+        /// How long a turn may take.
+        quantum_ns: u64,
+    },
 }
 
 /// A thread on which requests run. Each sort has numbers of its own, from 0.
@@ -149,6 +158,7 @@ impl<V> Event<V> {
             Self::Held { call, at_ns, by } => Event::Held { call, at_ns, by },
             Self::Begun { call, at_ns } => Event::Begun { call, at_ns },
             Self::Carried { at_ns, to } => Event::Carried { at_ns, to },
+            Self::Overran { step, at_ns, quantum_ns } => Event::Overran { step, at_ns, quantum_ns },
         }
     }
 }

@@ -96,6 +96,7 @@ pub(super) fn causes(a: (&Timeline, &Shares), b: (&Timeline, &Shares), rows: &[R
     let mut ledger = Ledger::default();
     let whole = |sort| Key { step: None, sort, effect: "", targets: None };
     ledger.add(whole(CauseKind::Receive), a.1.receive_ns, b.1.receive_ns);
+    ledger.add(whole(CauseKind::Queue), a.1.queue_ns, b.1.queue_ns);
     ledger.add(whole(CauseKind::Unexplained), a.1.unexplained_ns, b.1.unexplained_ns);
     for row in rows {
         let of = |(timeline, shares): (_, _), at: Option<usize>| side(timeline, shares, at);
@@ -216,6 +217,7 @@ fn what(key: &Key<'_>, count: u64) -> String {
     match (key.sort, key.targets) {
         (CauseKind::Receive, _) => "reading the body".to_owned(),
         (CauseKind::Unexplained, _) => "unexplained".to_owned(),
+        (CauseKind::Queue, _) if key.step.is_none() => "waiting for a turn that never came".to_owned(),
         (CauseKind::Queue, _) if kind.is_empty() => format!("waiting for {step}'s turn"),
         (CauseKind::Cpu, _) => format!("CPU of {step}"),
         (CauseKind::Extra, _) if kind.is_empty() => format!("{step}, only in b"),

@@ -1,7 +1,9 @@
 //! Diffs of hand-built traces: what they blame, and that no pair of traces can break them.
 
 use proptest::prelude::*;
-use zerver_trace::{Answer, Decision, EffectError, EffectErrorKind, Event, Header, Recorded, Thread, Trace};
+use zerver_trace::{
+    Answer, Decision, EffectError, EffectErrorKind, Event, Header, Outcome, Recorded, Thread, Trace,
+};
 
 use super::*;
 use crate::Json;
@@ -103,6 +105,15 @@ fn what_an_effect_was_held_for_is_a_part_of_its_own() {
     -25 retry "lookup_user" retries of http GET idp.example.com/verify
     lookup_user: effect wait  600000 -> 700000
     "#);
+}
+
+#[test]
+fn the_queue_of_who_was_sent_away_is_a_cause() {
+    let mut b = slow();
+    b.events.truncate(1);
+    b.outcome = Outcome::Rejected { reason: "waited too long".into() };
+    let told = show(&slow(), &b);
+    assert!(told.contains("+5380 queue \"-\" waiting for a turn that never came\n"), "{told}");
 }
 
 #[test]

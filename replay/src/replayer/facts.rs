@@ -97,8 +97,11 @@ impl<'f> Facts<'f> {
         let mut answers = 0;
         for event in events {
             match event {
-                // Which class it had and where it ran is no decision of a step.
-                Event::Received { .. } | Event::Moved { .. } | Event::Carried { .. } => {}
+                // Which class it had, where it ran and for how long is no decision of a step.
+                Event::Received { .. }
+                | Event::Moved { .. }
+                | Event::Carried { .. }
+                | Event::Overran { .. } => {}
                 Event::Ran { step, ready_ns, at_ns, cpu_ns, decision } => {
                     let info = flow.steps.get(usize::from(*step));
                     let earlier = runs.iter().filter(|run| run.step == *step).count();

@@ -107,6 +107,11 @@ impl<'t> Rows<'t> {
                 self.moves.push(Move { at_ns: *at_ns, from: *from, to: *to, reason: reason.to_string() });
             }
             &Event::Carried { at_ns, to } => self.carries.push(Carry { at_ns, to }),
+            &Event::Overran { step, quantum_ns, .. } => {
+                if let Some(&at) = self.open.get(&step) {
+                    self.runs[at].overran_ns = Some(quantum_ns);
+                }
+            }
         }
     }
 
@@ -135,6 +140,7 @@ impl<'t> Rows<'t> {
             start_ns,
             queue_ns: 0,
             cpu_ns: 0,
+            overran_ns: None,
             io_ns: 0,
             decision,
             wrote: Vec::new(),
@@ -262,7 +268,7 @@ impl<'t> Rows<'t> {
                 self.without_run += 1;
             }
         }
-        let totals = totals(total_ns, self.received_ns, &self.runs);
+        let totals = totals(total_ns, self.received_ns, self.waited(), &self.runs);
         let gaps = self.gaps();
         let failure = failure(self.trace, &self.runs, &mut self.names);
         Timeline {
@@ -275,6 +281,17 @@ impl<'t> Rows<'t> {
             failure,
             gaps,
         }
+    }
+
+    /// From when to when it waited, where it never had a turn.
+    fn waited(&self) -> Option<Span> {
+        let is_waiting = match self.trace.outcome {
+            Outcome::Rejected { .. } | Outcome::TimedOut { .. } | Outcome::Gone { .. } => {
+                self.runs.is_empty()
+            }
+            Outcome::Done | Outcome::Failed(_) | Outcome::Panicked { .. } => false,
+        };
+        self.received_ns.filter(|_| is_waiting).map(|from_ns| (from_ns, self.trace.duration_ns))
     }
 
     fn gaps(&self) -> Vec<Gap> {
@@ -323,7 +340,7 @@ fn clip((start, end): Span, total_ns: u64) -> Span {
     (start.min(total_ns), end.min(total_ns))
 }
 
-fn totals(total_ns: u64, received_ns: Option<u64>, runs: &[Run]) -> Totals {
+fn totals(total_ns: u64, received_ns: Option<u64>, waited: Option<Span>, runs: &[Run]) -> Totals {
     let effects = || runs.iter().flat_map(|run| &run.effects);
     let steps = runs.iter().flat_map(|run| {
         let end = run.start_ns.saturating_add(run.cpu_ns);
@@ -331,7 +348,8 @@ fn totals(total_ns: u64, received_ns: Option<u64>, runs: &[Run]) -> Totals {
     });
     let waits = effects().flat_map(spans).map(|span| (Spent::Wait, span));
     let receive = received_ns.map(|at_ns| (Spent::Receive, (0, at_ns)));
-    let mut totals = split(total_ns, steps.chain(waits).chain(receive));
+    let waited = waited.map(|span| (Spent::Queue, span));
+    let mut totals = split(total_ns, steps.chain(waits).chain(receive).chain(waited));
 
     let mut kinds: BTreeMap<&str, (Vec<Span>, u64)> = BTreeMap::new();
     for effect in effects() {

@@ -53,6 +53,9 @@ struct StepJson {
     at_ns: u64,
     queue_ns: u64,
     cpu_ns: u64,
+    /// How long a turn of its class may take; left out where it took no longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overran_ns: Option<u64>,
     io_ns: u64,
     reads: Vec<String>,
     writes: Vec<WriteJson>,
@@ -226,6 +229,7 @@ fn step(run: &Run) -> StepJson {
         at_ns: run.start_ns,
         queue_ns: run.queue_ns,
         cpu_ns: run.cpu_ns,
+        overran_ns: run.overran_ns,
         io_ns: run.io_ns,
         reads: run.step.reads.clone(),
         writes: run

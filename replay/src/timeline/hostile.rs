@@ -89,6 +89,11 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
             at_ns,
             to: if is_low { Thread::BatchWorker(number) } else { Thread::Worker(number) }
         }),
+        (small(), time(), time()).prop_map(|(step, at_ns, quantum_ns)| Event::Overran {
+            step,
+            at_ns,
+            quantum_ns
+        }),
         (time(), ".{0,6}").prop_map(|(at_ns, reason)| Event::Moved {
             at_ns,
             from: Class::Default,

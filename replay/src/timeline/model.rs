@@ -91,6 +91,8 @@ pub struct Run {
     pub queue_ns: u64,
     /// How long it ran.
     pub cpu_ns: u64,
+    /// How long a turn of its class may take, where it ran for longer.
+    pub overran_ns: Option<u64>,
     /// The time in which at least one of its effects was under way.
     pub io_ns: u64,
     /// What it decided; none if the trace holds only what followed from it.

@@ -151,6 +151,34 @@ fn where_it_was_is_told() {
 }
 
 #[test]
+fn what_took_longer_than_a_turn_may_says_so() {
+    let mut trace = slow();
+    trace.events.insert(3, Event::Overran { step: 0, at_ns: 150 * US, quantum_ns: 90 * US });
+    let timeline = Timeline::of(&trace);
+    let overran: Vec<_> = timeline.runs.iter().map(|run| run.overran_ns).collect();
+    assert_eq!(overran, [Some(90 * US), None, None, None, None]);
+    assert_eq!(show(&trace), show(&slow()), "the rest is as it would be");
+    let json = serde_json::to_value(TimelineJson::new(&trace, &timeline, None)).unwrap();
+    assert_eq!(json["steps"][0]["overran_ns"], 90_000);
+    assert!(json["steps"][1].get("overran_ns").is_none());
+}
+
+#[test]
+fn who_never_had_a_turn_waited_for_one() {
+    let waited = |outcome| {
+        let mut trace = slow();
+        trace.events.truncate(1);
+        trace.outcome = outcome;
+        let totals = Timeline::of(&trace).totals;
+        (totals.receive_ns / US, totals.queue_ns / US, totals.unexplained_ns / US)
+    };
+    assert_eq!(waited(Outcome::Rejected { reason: "late".into() }), (20, 5_380, 0));
+    assert_eq!(waited(Outcome::Gone { step: 0 }), (20, 5_380, 0));
+    assert_eq!(waited(Outcome::TimedOut { step: 0 }), (20, 5_380, 0));
+    assert_eq!(waited(Outcome::Done), (20, 0, 5_380), "of that the trace does not tell");
+}
+
+#[test]
 fn parallel_effects_are_waited_for_once() {
     let flow = flow(&[("A", false)], &[("both", &[], &[0])]);
     let events = vec![

@@ -140,7 +140,8 @@ fn parts(timeline: &Timeline, common: &BTreeSet<Asked>) -> Parts {
     let mut parts = Parts::new();
     let mut add = |place: Place, ns: u64| *parts.entry(place).or_default() += ns;
     add(Place::Receive, shares.receive_ns);
-    add(Place::Unexplained, shares.unexplained_ns);
+    // Of who never had a turn, no step says for what it waited.
+    add(Place::Unexplained, shares.unexplained_ns + shares.queue_ns);
     for (run, share) in timeline.runs.iter().zip(&shares.runs) {
         let step = &run.step.name;
         add(Place::Queue(step.clone()), share.queue_ns);

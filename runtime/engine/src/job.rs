@@ -231,6 +231,11 @@ impl Job {
         self.events.record(|| Event::Carried { at_ns, to });
     }
 
+    /// The step that ran last took longer than a turn of its class may.
+    pub fn overran(&mut self, step: u16, at_ns: u64, quantum_ns: u64) {
+        self.events.record(|| Event::Overran { step, at_ns, quantum_ns });
+    }
+
     /// The value of a slot, if it has one.
     pub fn slot(&self, slot: u16) -> Option<&Datum> {
         self.slots.get(usize::from(slot))?.as_ref()

@@ -90,6 +90,7 @@ impl Field<'_> {
         if let Self::Hosts(hosts) = self {
             *hosts = match raw {
                 Raw::Many(names) => names.clone(),
+                Raw::One(names) if names.trim().is_empty() => Vec::new(),
                 Raw::One(names) => names.split(',').map(|name| name.trim().to_owned()).collect(),
             };
             let is_wrong = |name: &String| name.is_empty() || name.contains([' ', '/']);

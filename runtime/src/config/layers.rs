@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
+use zerver_engine::SettingError;
 use zerver_replay::{SettingFrom, SettingTold};
 
 use super::Config;
@@ -76,11 +77,7 @@ impl Layers {
             sources.insert(key.name, (SettingFrom::Environment, Some(key.variable())));
         }
         if let Err(error) = config.scheduling.check() {
-            let said = sources.get(error.key.as_str()).and_then(|(_, place)| place.clone());
-            return Err(match said {
-                Some(place) => StartError::Setting { place, what: error.to_string() },
-                None => StartError::Scheduling(error),
-            });
+            return Err(misfit(error, &mut config, &sources));
         }
         Ok(Loaded { config, file: self.file.clone(), sources })
     }
@@ -129,6 +126,33 @@ impl Layers {
             said.insert(RULES.name, (SettingFrom::Program, None));
         }
         said
+    }
+}
+
+/// Values that do not fit each other, told where one of them was said.
+fn misfit(
+    error: SettingError,
+    config: &mut Config,
+    sources: &BTreeMap<&'static str, (SettingFrom, Option<String>)>,
+) -> StartError {
+    let (section, name) = error.key.split_once('.').unwrap_or(("", &error.key));
+    let is_other = |key: &&Key| match (name, key.name.split_once('.')) {
+        ("target", Some(of)) => of == (section, "interval"),
+        ("times", Some(of)) => of == (section, "of"),
+        (_, Some((_, of))) => of == name && section.is_empty(),
+        (_, None) => false,
+    };
+    let of_it = KEYS.iter().filter(|key| key.name == error.key);
+    let all: Vec<_> = of_it.chain(KEYS.iter().filter(is_other)).collect();
+    let place = all.iter().find_map(|key| sources.get(key.name)?.1.clone());
+    let value = |key: &&Key| match key.field(config).show() {
+        Json::String(text) => format!("{} is {text}", key.name),
+        other => format!("{} is {other}", key.name),
+    };
+    let values: Vec<_> = all.iter().map(value).collect();
+    match place {
+        Some(place) => StartError::Setting { place, what: format!("{error}; {}", values.join(", ")) },
+        None => StartError::Scheduling(error),
     }
 }
 
@@ -241,7 +265,23 @@ mod tests {
         check("deadline = 2026-01-01", "/zerver.toml:1: deadline is a date, and no setting is one");
         check(
             "[batch]\ninterval = \"1s\"\ntarget = \"2s\"",
-            "/zerver.toml:3: batch.target is wrong; it is no longer than the interval of its class",
+            "/zerver.toml:3: batch.target is wrong; it is no longer than the interval of its class; batch.target is 2s, \
+             batch.interval is 1s",
+        );
+        check(
+            "[batch]\ninterval = \"1s\"",
+            "/zerver.toml:2: batch.target is wrong; it is no longer than the interval of its class; batch.target is 5s, \
+             batch.interval is 1s",
+        );
+        check(
+            "[overruns]\nof = 4",
+            "/zerver.toml:2: overruns.times is wrong; it is at least 1, at most 10000, and no more than overruns.of; \
+             overruns.times is 8, overruns.of is 4",
+        );
+        check(
+            "[default]\nshare = 990",
+            "/zerver.toml:2: share is wrong; it is at most 1000 thousandths for all classes together; \
+             interactive.share is 0, default.share is 990, batch.share is 50",
         );
     }
 
@@ -295,6 +335,12 @@ mod tests {
             "ZERVER_BATCH_WORKERS=\"-1\" is wrong; it is a number from 0 to 1024",
         );
         check("ZERVER_STORE", "", "ZERVER_STORE=\"\" is wrong; it is the path of a folder");
+    }
+
+    #[test]
+    fn no_host_can_be_said_by_the_environment_too() {
+        let loaded = load(Config::default(), "hosts = [\"a\"]", &[("ZERVER_HOSTS", "")]).unwrap();
+        assert!(loaded.config.hosts.is_empty());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use zerver_engine::{Call, Class, RequestId, Start};
+use zerver_trace::duration::Span;
 
 use super::board::Board;
 use super::kept;
@@ -72,8 +73,8 @@ impl Lane<'_> {
         self.steps.get(usize::from(step))
     }
 
-    /// It has returned.
-    pub(crate) fn end(&self, step: u16, at_ns: u64, end_ns: u64) {
+    /// It has returned. Whether it overran.
+    pub(crate) fn end(&self, step: u16, at_ns: u64, end_ns: u64) -> bool {
         self.board.current.end();
         self.last_ns.set(end_ns);
         self.last_step.set(Some((step, end_ns)));
@@ -82,9 +83,16 @@ impl Lane<'_> {
             cells.executing_ns.add(end_ns.saturating_sub(at_ns));
         }
         let took_ns = end_ns.saturating_sub(at_ns);
-        if took_ns > self.quantum_ns {
+        let overran = took_ns > self.quantum_ns;
+        if overran {
             self.overran(step, took_ns, end_ns);
         }
+        overran
+    }
+
+    /// How long a turn may take.
+    pub(crate) const fn quantum_ns(&self) -> u64 {
+        self.quantum_ns
     }
 
     /// The effects of its last step have taken until now; none, if it went on at once.
@@ -185,11 +193,11 @@ impl Lane<'_> {
             self.slow_step.set(Some(step));
             if self.shared.is_slow(self.flow, step, until_ns, now_ns) {
                 crate::notice::warn(&format!(
-                    "{} overruns {} ms often: {} runs with batch for {} s",
+                    "{} overruns {} often: {} runs with batch for {}",
                     self.shared.step_name(self.flow, step),
-                    self.quantum_ns / 1_000_000,
+                    Span { ns: self.quantum_ns },
                     self.shared.flow_name(self.flow),
-                    self.shared.tuning().scheduling.probation_ns / 1_000_000_000,
+                    Span { ns: self.shared.tuning().scheduling.probation_ns },
                 ));
             }
         }

@@ -322,6 +322,10 @@ fn a_step_that_blocks_overruns_although_it_uses_no_processor() {
     }
     let captures = collector.wait_for(4);
     assert_eq!(moves(&captures[3]), ["default to batch: block overruns its time often"]);
+    for capture in &captures[..3] {
+        let overran = |event: &_| matches!(event, Event::Overran { step: 0, quantum_ns: 1_000_000, .. });
+        assert!(capture.events.iter().any(overran), "each of them says so");
+    }
     running.stop();
 }
 

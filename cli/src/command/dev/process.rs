@@ -25,6 +25,8 @@ pub(in crate::command) struct Exit {
     /// In words: `exit code 101`, `signal 11 (SIGSEGV)`.
     pub(in crate::command) text: String,
     pub(in crate::command) is_success: bool,
+    /// A service ends so that cannot start, and says why.
+    pub(in crate::command) is_trouble: bool,
 }
 
 impl Process {
@@ -66,7 +68,7 @@ impl Process {
     pub(in crate::command) fn reap(&mut self) -> io::Result<Exit> {
         let status = self.child.wait()?;
         self.is_reaped = true;
-        Ok(Exit { text: words(status), is_success: status.success() })
+        Ok(Exit { text: words(status), is_success: status.success(), is_trouble: status.code() == Some(2) })
     }
 
     pub(in crate::command) fn terminate(&self) {

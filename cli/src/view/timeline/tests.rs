@@ -131,6 +131,27 @@ fn where_it_was_is_told() {
 }
 
 #[test]
+fn a_step_that_took_longer_than_a_turn_may_is_marked() {
+    let mut trace = sample::slow();
+    trace.events.push(Event::Overran { step: 4, at_ns: 5_380_000, quantum_ns: 250_000 });
+    let text = show(&trace, 100, false);
+    assert!(text.contains("render_todo    done 200, longer than 250us"), "{text}");
+}
+
+#[test]
+fn who_was_sent_away_waited() {
+    let mut trace = sample::slow();
+    trace.events.truncate(1);
+    trace.outcome = Outcome::Rejected { reason: "unavailable capacity: interactive: waited too long".into() };
+    trace.status = 503;
+    insta::assert_snapshot!(show(&trace, 100, false), @r"
+    019aa4c2  GET /v1/todos/456  503 Service Unavailable  5.40 ms  rejected  todos-item  interactive
+    total    5.40 ms = 5.38 queue + 0.02 receiving
+    failed   rejected: unavailable capacity: interactive: waited too long
+    ");
+}
+
+#[test]
 fn more_is_said_when_asked() {
     let mut trace = sample::slow();
     trace.request_body = RecordedBody { full_len: 2_000, kept_len: 9, bytes: wire(b"{\n  \"a\":1") };
@@ -188,7 +209,7 @@ fn an_incomplete_trace_says_so() {
     total    5.40 ms = 5.16 effects + 0.17 CPU + 0.03 queue + 0.02 receiving + 0.02 unexplained
     verdict  55% kv get todo:456; this flow's median is 2.10 ms
     slots    AuthHeader ●●●● (secret)   Claims {sub: "user-123", roles: ["admin"]}
-    failed   gone
+    failed   gone: the client went away
     step     load_todo  src/todos.rs:40
     effect   kv get todo:456: no answer
     missing  4 events left out while recording

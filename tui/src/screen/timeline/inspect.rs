@@ -90,7 +90,9 @@ fn step(tree: &mut Tree<'_>, story: &Story, run: &Run, held: &[Held<'_>], unit: 
     } else {
         String::new()
     };
-    tree.field("ran", &format!("{} {}{queue}", unit.show(run.cpu_ns), unit.name), Tone::Text);
+    let overran =
+        run.overran_ns.map_or(String::new(), |_| format!(": {}", zerver_replay::shown::overran(run)));
+    tree.field("ran", &format!("{} {}{overran}{queue}", unit.show(run.cpu_ns), unit.name), Tone::Text);
     for name in &run.step.reads {
         match held.iter().find(|held| held.name == name) {
             Some(held) => tree.value(

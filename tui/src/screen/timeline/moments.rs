@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use zerver_replay::Timeline;
+use zerver_trace::duration::Span;
 use zerver_trace::{Answer, Event, HeldBy, Recorded, Trace};
 
 use super::waterfall::{Row, Subject};
@@ -122,6 +123,10 @@ impl<'t> Walk<'t> {
                 Subject::Run(at)
             }
             Event::Yielded { step, .. } => Subject::Run(self.run(*step)),
+            Event::Overran { step, at_ns, .. } => {
+                self.now_ns = *at_ns;
+                Subject::Run(self.run(*step))
+            }
             Event::Wrote { step, slot, at_ns, .. } => {
                 self.now_ns = *at_ns;
                 let run = self.run(*step);
@@ -208,7 +213,8 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
         | Event::Held { at_ns, .. }
         | Event::Begun { at_ns, .. }
         | Event::Moved { at_ns, .. }
-        | Event::Carried { at_ns, .. } => Some(*at_ns),
+        | Event::Carried { at_ns, .. }
+        | Event::Overran { at_ns, .. } => Some(*at_ns),
         Event::Yielded { .. } => None,
     }
 }
@@ -235,6 +241,9 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
         Event::Received { .. } => "the body has been read".to_owned(),
         Event::Moved { from, to, reason, .. } => format!("from {from} to {to}: {reason}"),
         Event::Carried { to, .. } => format!("{to} takes it"),
+        Event::Overran { step: index, quantum_ns, .. } => {
+            format!("{} took longer than {}", step(*index), Span { ns: *quantum_ns })
+        }
         Event::Ran { step: index, decision, .. } => format!("{} ran: {decision}", step(*index)),
         Event::Yielded { step: index, .. } => format!("{} hands its progress on", step(*index)),
         Event::Wrote { step: index, slot, .. } => {

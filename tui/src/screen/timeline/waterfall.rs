@@ -124,7 +124,7 @@ fn run_row(story: &Story, at: usize, run: &Run, failure: Option<&Failure>) -> Ro
             (Spent::Cpu, run.start_ns, run.start_ns.saturating_add(run.cpu_ns)),
         ],
         name: run.step.name.clone(),
-        outcome: joined([failed, said, shown::wrote(&run.wrote)]),
+        outcome: joined([failed, said, shown::wrote(&run.wrote), shown::overran(run)]),
         is_bad: failure.is_some() || matches!(run.decision, Some(Decision::Fail | Decision::Panic)),
         is_unknown: run.decision.is_none(),
     }
@@ -156,7 +156,7 @@ fn effect_row(story: &Story, run: usize, n: usize, effect: &Effect) -> Row {
     }
 }
 
-fn joined(parts: [String; 3]) -> String {
+fn joined<const N: usize>(parts: [String; N]) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
