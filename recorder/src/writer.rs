@@ -28,8 +28,8 @@ const GROUP: usize = 4096;
 const INTERVAL: Duration = Duration::from_millis(40);
 /// While traffic flows, the writer looks away for as long as about so many captures come in: of more, what it describes
 /// and gives back to be used again has left the cache; for fewer, waking up costs more than that.
-const LOOK: u32 = 32;
-const NAPS: std::ops::RangeInclusive<Duration> = Duration::from_micros(250)..=Duration::from_millis(10);
+const LOOK: u32 = 64;
+const NAPS: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_millis(10);
 /// With so many in the queue, it does not look away.
 const BACKLOG: usize = 256;
 /// With no traffic for so long, it sleeps until it is woken,
