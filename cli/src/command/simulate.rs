@@ -27,8 +27,13 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
     if let Some(dropped) = place::dropped(&reader) {
         output.note(&dropped);
     }
-    let traces: Vec<Trace> =
-        requests.iter().filter_map(|request| reader.load(request.id).ok().flatten()).collect();
+    let mut traces: Vec<Trace> = Vec::with_capacity(requests.len());
+    for (read, request) in requests.iter().enumerate() {
+        if read % 256 == 255 {
+            output.progress(&format!("reads {} of {} requests", read + 1, requests.len()));
+        }
+        traces.extend(reader.load(request.id).ok().flatten());
+    }
     if traces.len() < requests.len() {
         output
             .warn(&format!("{} requests could not be read, and are left out", requests.len() - traces.len()));
@@ -42,7 +47,9 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
             most + 1
         ));
     }
+    output.progress(&format!("simulates {} requests", traces.len()));
     let simulation = Simulation::of(&traces, &recorded_on, other.as_ref());
+    output.no_progress();
     if output.is_json {
         let reproduced = simulation.reproduced();
         let (close, worst) = (reproduced == Reproduced::Well, simulation.worst());
