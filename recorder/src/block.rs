@@ -194,6 +194,7 @@ impl Open {
             events: trace.events.iter().map(|event| event.clone().map(|value| self.known(&value))).collect(),
             events_dropped: trace.events_dropped,
             worker: trace.worker,
+            redaction: trace.redaction.clone(),
         };
         let mut len = 0;
         row.renumber(|piece| {

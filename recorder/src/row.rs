@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use zerver_trace::{
-    Answer, Class, Event, FlowInfo, Header, Kept, Outcome, Recorded, RecordedBody, RequestId, Trace,
+    Answer, Class, Event, FlowInfo, Header, Kept, Outcome, Recorded, RecordedBody, Redaction, RequestId,
+    Trace,
 };
 
 use crate::format::FormatError;
@@ -42,6 +43,7 @@ pub(crate) struct Row {
     pub(crate) events: Vec<Event<Piece>>,
     pub(crate) events_dropped: u32,
     pub(crate) worker: Option<u16>,
+    pub(crate) redaction: Redaction,
 }
 
 /// Where the pieces of a row are read from.
@@ -260,6 +262,7 @@ impl Row {
             events,
             events_dropped: self.events_dropped,
             worker: self.worker,
+            redaction: self.redaction,
         })
     }
 }

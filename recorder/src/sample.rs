@@ -84,6 +84,7 @@ pub(crate) fn trace(n: u64) -> Trace {
         ],
         events_dropped: 0,
         worker: Some((n % 2) as u16),
+        redaction: zerver_trace::Redaction::default(),
     }
 }
 

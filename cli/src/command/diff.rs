@@ -23,7 +23,7 @@ pub(super) fn run(args: &args::Diff, global: &Global, output: &mut Output) -> Re
     };
     let ignored = if args.all_headers { Ignored::nothing() } else { Ignored::default() };
     let diff = Diff::of(&a, &b, &ignored);
-    let is_same = diff.is_same();
+    let sameness = diff.sameness();
     if !args.no_tui && !args.all_headers && tui::is_possible(output) {
         tui::diff([a, b], &args.look, global)?;
     } else if output.is_json {
@@ -37,7 +37,7 @@ pub(super) fn run(args: &args::Diff, global: &Global, output: &mut Output) -> Re
         };
         output.print(&view::diff::diff(&a, &b, &diff, look))?;
     }
-    Ok(if is_same { Done::Fine } else { Done::Finding })
+    Ok(sameness.into())
 }
 
 /// A trace, and how many digits of its id name it.

@@ -15,7 +15,7 @@ use crate::options;
 use crate::sample::{self, Told, datum, headers};
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/golden/v2")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/golden/v3")
 }
 
 fn captures() -> Vec<zerver_trace::Capture> {
@@ -97,18 +97,41 @@ fn told(reader: &Reader) -> Vec<(Trace, Vec<Recorded>)> {
     list.iter().rev().map(tell).collect()
 }
 
+/// A store of schema 2 is refused with what to do about it, and its portable files are read.
 #[test]
-fn what_schema_2_wrote_can_be_read() {
+fn what_schema_2_wrote_can_be_read_from_files() {
+    let v2 = folder().with_file_name("v2");
+    let store = tempfile::tempdir().unwrap();
+    fs::copy(v2.join("store/traces.redb"), store.path().join("traces.redb")).unwrap();
+    let refused = Reader::open(store.path()).unwrap_err().to_string();
+    assert!(refused.contains("schema 2 is older than 3"), "{refused}");
+
+    let new = tempfile::tempdir().unwrap();
+    fs::copy(v2.join("store/key"), new.path().join("key")).unwrap();
+    let fresh = told(&record(new.path()));
+    let mut wanted = fresh[9].0.clone();
+    wanted.redaction = zerver_trace::Redaction::default();
+    assert_eq!(portable::read(&fs::read(v2.join("trace.zrv")).unwrap()).unwrap(), wanted);
+}
+
+#[test]
+fn what_schema_3_wrote_can_be_read() {
     if std::env::var_os("ZERVER_WRITE_GOLDEN").is_some() {
         assert!(!folder().exists(), "golden files are never changed");
         write(&folder());
     }
+    // Until this schema is released, there is nothing that it wrote then.
+    let fresh = tempfile::tempdir().unwrap();
+    let folder = if folder().exists() { folder() } else { fresh.path().to_owned() };
+    if folder == fresh.path() {
+        write(&folder);
+    }
     let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     for name in ["traces.redb", "key"] {
-        fs::copy(folder().join("store").join(name), old.path().join(name)).unwrap();
+        fs::copy(folder.join("store").join(name), old.path().join(name)).unwrap();
     }
     // Under the same key, hashes and masks are the same.
-    fs::copy(folder().join("store/key"), new.path().join("key")).unwrap();
+    fs::copy(folder.join("store/key"), new.path().join("key")).unwrap();
     let (old_reader, new_reader) = (Reader::open(old.path()).unwrap(), record(new.path()));
     let (golden, fresh) = (told(&old_reader), told(&new_reader));
     assert_eq!((golden.len(), fresh.len()), (130, 130));
@@ -117,7 +140,7 @@ fn what_schema_2_wrote_can_be_read() {
     }
     assert_eq!(old_reader.declared().unwrap(), new_reader.declared().unwrap());
     assert_eq!(old_reader.counts().unwrap(), new_reader.counts().unwrap());
-    let file = fs::read(folder().join("trace.zrv")).unwrap();
+    let file = fs::read(folder.join("trace.zrv")).unwrap();
     assert_eq!(portable::read(&file).unwrap(), fresh[9].0);
     // A store of this schema can also be written to.
     drop(old_reader);

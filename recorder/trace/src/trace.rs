@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bincode::{Decode, Encode};
 use serde::Serialize;
 
-use crate::{Class, Event, FailureInfo, FlowInfo, Header, RequestId, Value};
+use crate::{Class, Event, FailureInfo, FlowInfo, Header, Redaction, RequestId, Value};
 
 /// A value in a trace.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -131,6 +131,8 @@ pub struct Trace {
     pub events_dropped: u32,
     /// The worker of its connection; none where that is not known.
     pub worker: Option<u16>,
+    /// What the recorder changed in it.
+    pub redaction: Redaction,
 }
 
 /// A body in a trace.
