@@ -20,6 +20,7 @@ mod format;
 #[doc(hidden)]
 pub mod fuzzing;
 mod head;
+mod id_digits;
 mod import;
 mod inbox;
 mod known;

@@ -35,7 +35,9 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Don
         }
         return Ok(Done::Fine);
     }
-    output.print(&list::table(&requests, now_unix_ns(), output.columns()))?;
+    let ids: Vec<_> = requests.iter().map(|request| request.id).collect();
+    let digits = place::digits(&reader, &ids);
+    output.print(&list::table(&requests, digits, now_unix_ns(), output.columns()))?;
     if is_cut {
         output.note(&format!("the newest {} are shown; more with --limit N", args.limit));
     }

@@ -57,13 +57,12 @@ impl Loop<'_> {
         }
     }
 
-    pub(super) fn print(&mut self, requests: &[Summary]) -> Result<(), Trouble> {
+    pub(super) fn print(&mut self, requests: &[Summary], digits: usize) -> Result<(), Trouble> {
         if self.output.is_quiet || self.screen.is_some() {
             return Ok(());
         }
-        self.digits =
-            self.digits.max(list::digits(self.last.into_iter().chain(requests.iter().map(|r| r.id))));
-        self.last = requests.last().map(|request| request.id).or(self.last);
+        // They never get shorter, so that the columns stay where they are.
+        self.digits = self.digits.max(digits);
         for request in requests {
             if self.output.is_json {
                 self.output.json_line(&ls::Request::of(request))?;
