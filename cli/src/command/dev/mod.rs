@@ -11,6 +11,7 @@ pub(super) mod process;
 mod screen;
 mod server;
 mod service;
+mod source_files;
 mod tell;
 mod watch;
 
@@ -18,12 +19,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use zerver_trace::RequestId;
 use zerver_tui::State;
 
 use self::follow::{Follower, News};
@@ -32,7 +33,8 @@ use self::process::Process;
 use self::screen::Screen;
 use self::server::{Host, Server};
 use self::service::{Service, store};
-use self::watch::Watch;
+use self::source_files::SourceFiles;
+use self::watch::{LastBuild, Watch};
 use crate::args::{Dev, Global};
 use crate::command::replay::Replayer;
 use crate::command::tui;
@@ -79,7 +81,9 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
         let tell = tell.clone();
         move || drop(tell.send(Message::Changed))
     };
-    let watch = if args.no_watch { None } else { Some(service.watch(&store, changed)?) };
+    let last_build = LastBuild::default();
+    let watch =
+        if args.no_watch { None } else { Some(service.watch(&store, Arc::clone(&last_build), changed)?) };
     let host = Host::new(
         listener,
         addr,
@@ -115,6 +119,7 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
         plan,
         host,
         watch,
+        last_build,
         follower,
         tell,
         build: None,
@@ -124,7 +129,6 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
         kill_at: None,
         remind_at: None,
         digits: DIGITS,
-        last: None,
         screen,
     };
     let ended = dev.run(first, &told);
@@ -156,6 +160,7 @@ struct Loop<'a> {
     plan: Plan,
     host: Host,
     watch: Option<Watch>,
+    last_build: LastBuild,
     follower: Follower,
     tell: Sender<Message>,
     build: Option<Process>,
@@ -168,8 +173,6 @@ struct Loop<'a> {
     /// When it is said that the server has not said that it is ready.
     remind_at: Option<Instant>,
     digits: usize,
-    /// The last request that was printed.
-    last: Option<RequestId>,
     /// The terminal UI, while it has the terminal.
     screen: Option<Screen>,
 }
@@ -193,8 +196,8 @@ impl Loop<'_> {
         self.server = None;
         self.follower.finish();
         for message in told.try_iter() {
-            if let Message::News(News::Requests(requests)) = message {
-                self.print(&requests)?;
+            if let Message::News(News::Requests(requests, digits)) = message {
+                self.print(&requests, digits)?;
             }
         }
         match ending {
@@ -240,11 +243,7 @@ impl Loop<'_> {
                 Input::Signal
             }
             Message::Changed => {
-                if let Some(watch) = &mut self.watch
-                    && let Err(error) = watch.refresh()
-                {
-                    self.output.warn(&format!("some changes may be missed: {error}"));
-                }
+                self.refresh_watch();
                 self.know(None);
                 let now = Instant::now();
                 let began = self.changed.map_or(now, |(began, _)| began);
@@ -279,8 +278,8 @@ impl Loop<'_> {
                 None => return Ok(Vec::new()),
             },
             Message::Ready { .. } | Message::Ended { .. } => return Ok(Vec::new()),
-            Message::News(News::Requests(requests)) => {
-                return match self.print(&requests) {
+            Message::News(News::Requests(requests, digits)) => {
+                return match self.print(&requests, digits) {
                     // Nobody listens to us any more: the service may finish what it has.
                     Err(trouble) if trouble.is_broken_pipe => {
                         self.output.is_quiet = true;
@@ -300,9 +299,22 @@ impl Loop<'_> {
         Ok(self.plan.take(input))
     }
 
+    /// Watches folders that have come since.
+    fn refresh_watch(&mut self) {
+        if let Some(watch) = &mut self.watch
+            && let Err(error) = watch.refresh()
+        {
+            self.output.warn(&format!("some changes may be missed: {error}"));
+        }
+    }
+
     fn build_ended(&mut self, artifact: Option<(PathBuf, bool)>) -> Result<Build, Trouble> {
         let Some(mut build) = self.build.take() else { return Ok(Build::Failed) };
         let exit = build.reap().map_err(|error| Trouble::new("cannot wait for Cargo").because(&error))?;
+        let built = artifact.as_ref().filter(|_| exit.is_success);
+        let sources = built.and_then(|(exe, _)| SourceFiles::of(exe));
+        *self.last_build.lock().unwrap_or_else(PoisonError::into_inner) = sources;
+        self.refresh_watch();
         Ok(match artifact {
             Some((exe, is_fresh)) if exit.is_success => {
                 self.know(Some(&exe).filter(|_| self.watch.is_some()));
