@@ -237,9 +237,18 @@ impl Filter {
     }
 }
 
+/// The host and port of an address, which may be written as the URL that a service prints when it listens.
+pub(crate) fn host_and_port(addr: &str) -> &str {
+    let rest = match addr.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
+        _ => addr,
+    };
+    rest.split(['/', '?', '#']).next().unwrap_or(rest)
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Top {
-    /// Where the service listens
+    /// The address of the service, with or without http:// before it
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:3000")]
     pub(crate) addr: String,
     /// Where it tells its metrics

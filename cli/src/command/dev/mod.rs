@@ -3,6 +3,7 @@
 //! One loop over one closed enum of messages; `plan` decides, the rest of the folder does.
 
 pub(super) mod cargo;
+mod example;
 mod follow;
 mod listen;
 mod note;
@@ -68,6 +69,8 @@ enum Message {
         generation: u64,
     },
     News(News),
+    /// A request that the service answers, as a command.
+    Example(String),
 }
 
 pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
@@ -97,7 +100,11 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
         let tell = tell.clone();
         move |news| drop(tell.send(Message::News(news)))
     });
-    let screen = Screen::is_wanted(args, global).then(|| {
+    let is_wanted = Screen::is_wanted(args, global).unwrap_or_else(|why_not| {
+        output.note(why_not);
+        false
+    });
+    let screen = is_wanted.then(|| {
         let tell = tell.clone();
         let replayer = Replayer::new(Some(args.app.clone()), args.program.clone());
         Screen::start(store.clone(), replayer, tui::look(&args.look, global), move || {
@@ -258,6 +265,10 @@ impl Loop<'_> {
                 }
                 return Ok(actions);
             }
+            Message::Example(command) => {
+                self.example(command);
+                return Ok(Vec::new());
+            }
             Message::Ready { generation } if generation == self.generation => {
                 self.remind_at = None;
                 self.follower.reopen();
@@ -387,6 +398,12 @@ impl Loop<'_> {
             move || drop(ready.send(Message::Ready { generation })),
             move || drop(ended.send(Message::Ended { generation })),
         )?;
+        if generation == 1 {
+            let (tell, url) = (self.tell.clone(), self.url());
+            example::find(exe.to_owned(), self.service.folder().to_owned(), url, move |command| {
+                drop(tell.send(Message::Example(command)));
+            });
+        }
         self.state(|_| State::Starting);
         self.relay(server.process.stdout());
         self.relay(server.process.stderr());

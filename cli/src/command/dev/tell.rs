@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use zerver_trace::Summary;
+use zerver_trace::text::clean;
 use zerver_tui::State;
 
 use super::plan::Note;
@@ -24,6 +25,14 @@ impl Loop<'_> {
     pub(super) fn state(&self, state: impl FnOnce(&Self) -> State) {
         if let Some(screen) = &self.screen {
             screen.voice.state(state(self));
+        }
+    }
+
+    /// Suggests a first request.
+    pub(super) fn example(&mut self, command: String) {
+        match &self.screen {
+            Some(screen) => screen.voice.example(command),
+            None => self.output.note(&format!("try: {}", clean(&command))),
         }
     }
 
