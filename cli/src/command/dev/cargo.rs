@@ -84,8 +84,8 @@ impl Package {
             app.ancestors().map(|dir| dir.join("Cargo.toml")).find(|path| path.is_file()).ok_or_else(
                 || {
                     Trouble::new(format!("there is no Cargo.toml in {} or above it", app.display()))
-                        .hint("name the folder of a service: zerver dev path/to/service")
-                        .hint("or a program that is already built: zerver dev --exe PATH")
+                        .hint("name the folder of the service's package, as in `zerver dev path/to/service` or `zerver replay <id> path/to/service`")
+                        .hint("or name a program that is already built with --exe PATH")
                 },
             )?;
         Self::choose(&metadata(&manifest)?, &manifest, bin)

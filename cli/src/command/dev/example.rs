@@ -14,7 +14,8 @@ pub(super) fn find(exe: PathBuf, folder: PathBuf, url: String, tell: impl FnOnce
     thread::spawn(move || {
         let global = Global { store: None, json: false, color: Color::Never, quiet: true, verbose: false };
         let program = Program { exe: Some(exe), ..Program::default() };
-        let flows: Vec<FlowInfo> = ask::program(&folder, &program, &global, catalog::ASKED).unwrap_or_default();
+        let flows: Vec<FlowInfo> =
+            ask::program(&folder, &program, &global, catalog::ASKED).unwrap_or_default();
         if let Some(command) = command(&flows, &url) {
             tell(command);
         }
@@ -24,7 +25,8 @@ pub(super) fn find(exe: PathBuf, folder: PathBuf, url: String, tell: impl FnOnce
 /// A request without anything to fill in comes first, then one that only reads.
 fn command(flows: &[FlowInfo], url: &str) -> Option<String> {
     let rank = |flow: &&FlowInfo| (flow.method != "GET", flow.pattern.contains('{'), flow.pattern.len());
-    let flow = flows.iter().filter(|flow| matches!(&*flow.method, "GET" | "POST" | "PUT")).min_by_key(rank)?;
+    let flow =
+        flows.iter().filter(|flow| matches!(&*flow.method, "GET" | "POST" | "PUT")).min_by_key(rank)?;
     let path = filled(&flow.pattern);
     Some(match &*flow.method {
         "GET" => format!("curl {url}{path}"),

@@ -144,7 +144,7 @@ struct Source {
 
 impl Source {
     fn open(paths: &[PathBuf], args: &Replay, global: &Global) -> Result<Self, Trouble> {
-        let query = args.filter.query(now_unix_ns(), args.limit);
+        let query = args.filter.query(now_unix_ns(), args.limit.0);
         if paths.is_empty() {
             let reader = place::reader(&place::store(global)?)?;
             return Ok(Self { reader: Some(reader), files: Vec::new(), named: Mutex::default(), query });

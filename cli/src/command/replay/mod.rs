@@ -31,7 +31,7 @@ pub(super) fn run(args: &Replay, global: &Global, output: &mut Output) -> Result
         }
         return all::run(args.all.as_deref().unwrap_or_default(), args, global, output);
     };
-    if args.filter != Default::default() || args.limit.is_some() || args.package.is_some() {
+    if args.filter != Default::default() || args.limit.0.is_some() || args.package.is_some() {
         return Err(Trouble::new("filters, --limit and --app are for many requests, and one is named")
             .hint("leave them out, or take --all instead of the name"));
     }

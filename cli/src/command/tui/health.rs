@@ -22,7 +22,8 @@ pub(super) fn ask(addr: &str) -> Result<Health, String> {
     let addr = host_and_port(addr);
     let answer = get(addr).map_err(|error| format!("{} cannot be asked: {error}", clean(addr)))?;
     let told = answer.split_once("\r\n\r\n").and_then(|(_, body)| serde_json::from_str(body).ok());
-    let told: Json = told.ok_or_else(|| format!("{} does not tell its status; is health checking off?", clean(addr)))?;
+    let told: Json =
+        told.ok_or_else(|| format!("{} does not tell its status; is health checking off?", clean(addr)))?;
     if told["workers"].is_null() {
         return Err(format!(
             "{} does not tell of its workers: is it a zerver service, and asked directly?",
