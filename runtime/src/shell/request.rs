@@ -126,7 +126,7 @@ async fn go(
             return (live.answer(response, Outcome::Done).unwrap_or_else(nobody), end);
         }
     };
-    match body::read(body, &service.limits).await {
+    match body::read(body, &service.limits, conn).await {
         Ok(bytes) => {
             if let Some(request) = live.request() {
                 request.body = bytes;
