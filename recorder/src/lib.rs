@@ -9,6 +9,7 @@
 //! A store is a folder: `traces.redb`, the `key` of its secrets, and the `lock` of its one writer.
 
 mod block;
+mod budget;
 mod describe;
 mod doctor;
 mod extent;

@@ -75,6 +75,9 @@ pub(super) struct Request<'a> {
     failed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     worker: Option<u16>,
+    /// That its target names; left out where it names none.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    authority: &'a str,
 }
 
 impl<'a> Request<'a> {
@@ -91,6 +94,7 @@ impl<'a> Request<'a> {
             outcome: &summary.outcome,
             failed: summary.failed,
             worker: summary.worker,
+            authority: &summary.authority,
         }
     }
 }

@@ -19,7 +19,8 @@ use super::here::is_from_here;
 use super::payload::Payload;
 use super::reject::Reject;
 use super::router::Found;
-use super::{body, host, metrics, traceparent};
+use super::traceparent::TraceContext;
+use super::{body, host, metrics};
 use crate::interpreter::Context;
 use crate::live::Live;
 use crate::schedule;
@@ -123,10 +124,10 @@ async fn go(
             return refuse(live, service, &reject);
         }
     };
-    let traceparent = match found {
-        Taken::By(flow, traceparent) => {
+    let TraceContext { traceparent, tracestate } = match found {
+        Taken::By(flow, context) => {
             live.found(flow);
-            traceparent
+            context
         }
         Taken::Options(allow) => {
             let mut response = Response::no_content();
@@ -136,7 +137,7 @@ async fn go(
             return (live.answer(response, Outcome::Done).unwrap_or_else(nobody), end);
         }
     };
-    match body::read(body, &service.limits).await {
+    match body::read(body, &service.limits, conn).await {
         Ok(bytes) => {
             if let Some(request) = live.request() {
                 request.body = bytes;
@@ -148,7 +149,7 @@ async fn go(
         }
     }
     live.watch.tick();
-    let context = Context { request_id: Some(live.id), traceparent };
+    let context = Context { request_id: Some(live.id), traceparent, tracestate };
     if let Some(elsewhere) = schedule::carry(worker, live, &context).await
         && let Some(live) = slot.take()
     {
@@ -197,8 +198,8 @@ fn health(worker: &Worker, is_local: bool) -> Response {
 
 /// Who takes a request.
 enum Taken {
-    /// This flow; with the `traceparent` of the request.
-    By(Arc<zerver_engine::Flow>, Option<Arc<str>>),
+    /// This flow; with the trace context of the request.
+    By(Arc<zerver_engine::Flow>, TraceContext),
     /// The shell itself: `OPTIONS` with the methods there are.
     Options(HeaderValue),
 }
@@ -212,7 +213,7 @@ fn check(request: &mut Request, service: &Service) -> Result<Taken, Reject> {
     {
         return Err(Reject::TransferEncoding);
     }
-    let traceparent = traceparent::parse(&headers.traceparent).map(Arc::from);
+    let context = TraceContext::with(&headers.traceparent, &request.headers);
     if !request.uri.path().starts_with('/')
         && (request.method != Method::OPTIONS || request.uri.path() != "*")
     {
@@ -221,7 +222,7 @@ fn check(request: &mut Request, service: &Service) -> Result<Taken, Reject> {
     match service.router.find(&request.method, request.uri.path()) {
         Found::Flow(flow, params) => {
             request.params = params;
-            Ok(Taken::By(Arc::clone(flow), traceparent))
+            Ok(Taken::By(Arc::clone(flow), context))
         }
         Found::Options(allow) => Ok(Taken::Options(allow.clone())),
         Found::OtherMethods(allow) => Err(Reject::Method(allow.clone())),
