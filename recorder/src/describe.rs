@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use zerver_trace::{
-    Answer, Capture, Event, FailureInfo, FlowInfo, Kept, Name, Outcome, RedactedText, Redaction, TextPlace,
+    Answer, Capture, Event, FailureInfo, FlowInfo, Kept, Name, Origin, Outcome, RedactedText, Redaction,
+    TextPlace,
 };
 
 use crate::block::{Open, TooLarge};
@@ -116,6 +117,7 @@ impl Describer {
             events: parts.events(events, slots),
             events_dropped: capture.events_dropped.saturating_add(dropped),
             worker: capture.worker,
+            origin: request.origin.map_or(Origin::Absent, Origin::Named),
             redaction: Redaction { key: Some(self.sealer.key().id()), texts: Vec::new() },
         }
     }
@@ -135,6 +137,7 @@ impl Describer {
         row.version = told.version.unwrap_or_else(|| parts.text(""));
         row.peer = told.peer.unwrap_or_else(|| parts.text(""));
         row.target = parts.missing(&[]);
+        row.origin = told.origin.map_or(Origin::Absent, Origin::Named);
         row.request_body = parts.missing(&lengths(told.full_len, 0));
         let response = capture.response.as_deref().map(|response| parts.message(response, 0));
         row.response_body = parts.missing(&lengths(response.map_or(0, |told| told.full_len), 0));

@@ -23,9 +23,10 @@ use bincode::error::EncodeError;
 use bincode::{Decode, Encode};
 use thiserror::Error;
 use xxhash_rust::xxh3::Xxh3;
+use zerver_trace::{Origin, Recorded, Redaction};
 
-/// The schema that this build writes. Since 2 a trace says which worker it was on, and blocks have shapes; since 3 what
-/// was changed in it to be kept.
+/// The schema that this build writes. Since 2 a trace says which worker it was on, and blocks have shapes; since 3 it
+/// has the scheme and the authority of its request, and says what was changed in it to be kept.
 pub(crate) const SCHEMA: u16 = 3;
 /// The oldest schema of a store that this build reads,
 const OLDEST: u16 = 3;
@@ -287,16 +288,18 @@ pub(crate) fn schema(record: &[u8]) -> u16 {
     record.get(4..).and_then(|rest| rest.first_chunk()).map_or(SCHEMA, |schema| u16::from_le_bytes(*schema))
 }
 
-/// What a trace of an older schema would be in this one: each schema has added to its end what is not known of it.
+/// What a trace of an older schema would be in this one: what has been added at its end since is not known.
 pub(crate) fn as_now(schema: u16, trace: &[u8]) -> Cow<'_, [u8]> {
-    let mut added = Vec::new();
+    if schema >= 3 {
+        return Cow::Borrowed(trace);
+    }
+    let mut now = trace.to_vec();
     if schema < 2 {
-        encode_into(None::<u16>, &mut added);
+        encode_into(None::<u16>, &mut now);
     }
-    if schema < 3 {
-        encode_into(zerver_trace::Redaction::default(), &mut added);
-    }
-    if added.is_empty() { Cow::Borrowed(trace) } else { Cow::Owned([trace, &added].concat()) }
+    encode_into(Origin::<Recorded>::NotRecorded, &mut now);
+    encode_into(Redaction::default(), &mut now);
+    Cow::Owned(now)
 }
 
 /// The whole records of one kind that lie anywhere in some bytes: their keys and where they are.

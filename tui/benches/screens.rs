@@ -129,6 +129,7 @@ fn request(n: u64) -> Summary {
         outcome: "done".into(),
         failed: n % 5 == 4,
         worker: Some(0),
+        authority: String::new(),
     }
 }
 
@@ -198,6 +199,7 @@ fn many_steps(id: u128, extra_ns: u64) -> Trace {
         events_dropped: 0,
         redaction: zerver_trace::Redaction::default(),
         worker: Some(0),
+        origin: zerver_trace::Origin::Absent,
     }
 }
 

@@ -192,6 +192,7 @@ fn trace(n: u64) -> Trace {
         events_dropped: 0,
         redaction: zerver_trace::Redaction::default(),
         worker: Some(0),
+        origin: zerver_trace::Origin::Absent,
     }
 }
 
