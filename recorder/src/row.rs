@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use zerver_trace::{
-    Answer, Class, Event, FlowInfo, Header, Kept, Origin, Outcome, Recorded, RecordedBody, Redaction, RequestId,
-    Trace,
+    Answer, Class, Event, FlowInfo, Header, Kept, Origin, Outcome, Recorded, RecordedBody, Redaction,
+    RequestId, Trace,
 };
 
 use crate::format::FormatError;

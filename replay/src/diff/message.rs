@@ -3,20 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use zerver_trace::{Header, Recorded, RecordedBody, Trace};
+use zerver_trace::{Header, Origin, Recorded, RecordedBody, Trace};
 
 use super::build::{At, Found, number, text};
-use super::masks;
 use super::model::What;
 use super::outcome;
 use super::value::{Changes, ONE_SIDE, bytes, recorded};
-use crate::Timeline;
+use crate::{Timeline, masks};
 
 pub(super) fn request(a: &Trace, b: &Trace, found: &mut Found<'_>) {
     if a.method != b.method {
         found.add(At::whole(What::RequestMethod), "", Some(text(&a.method)), Some(text(&b.method)));
     }
     target(a, b, found);
+    origin(a, b, found);
     let outlines = [is_outline(a), is_outline(b)];
     let parts = [(&a.request_headers, &a.request_body), (&b.request_headers, &b.request_body)];
     headers_and_body([What::RequestHeader, What::RequestBody], parts, outlines, found);
@@ -62,6 +62,19 @@ fn headers_and_body(
     headers(header, &a_headers, &b_headers, found);
     body(of_body, a_body, b_body, found);
     headers(header, &a_lengths, &b_lengths, found);
+}
+
+/// The scheme and authority, where both targets name them. One that names none has them elsewhere: how a request came is
+/// not compared.
+fn origin(a: &Trace, b: &Trace, found: &mut Found<'_>) {
+    let at = At::whole(What::RequestHeader);
+    let is_unknown =
+        |trace: &Trace| trace.origin == Origin::NotRecorded && trace.version.starts_with("HTTP/2");
+    match (&a.origin, &b.origin) {
+        (Origin::Named(a), Origin::Named(b)) => found.compare(&at, "authority", Some(a), Some(b), false),
+        _ if is_unknown(a) || is_unknown(b) => found.skip(&at, "authority", "not recorded"),
+        _ => {}
+    }
 }
 
 /// Path and query: by the parameters of the path's pattern where both have the same one.

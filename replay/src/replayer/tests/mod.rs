@@ -3,6 +3,7 @@
 mod authority;
 mod changes;
 mod editing;
+mod known;
 mod limits;
 mod random;
 mod retries;

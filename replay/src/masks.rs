@@ -5,12 +5,12 @@
 const MASK: &str = "<secret:";
 
 /// Whether a text may have a mask in it.
-pub(super) fn has_mask(text: &str) -> bool {
+pub(crate) fn has_mask(text: &str) -> bool {
     text.contains(MASK)
 }
 
 /// Whether two texts may be equal, if a mask in either may stand for any text.
-pub(super) fn may_be_equal(a: &str, b: &str) -> bool {
+pub(crate) fn may_be_equal(a: &str, b: &str) -> bool {
     match (has_mask(a), has_mask(b)) {
         (false, false) => a == b,
         (true, false) => may_hide(a, b),
