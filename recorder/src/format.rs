@@ -24,8 +24,9 @@ use bincode::{Decode, Encode};
 use thiserror::Error;
 use xxhash_rust::xxh3::Xxh3;
 
-/// The schema that this build writes. Since 2 a trace says which worker it was on, and blocks have shapes.
-pub(crate) const SCHEMA: u16 = 2;
+/// The schema that this build writes. Since 2 a trace says which worker it was on, and blocks have shapes; since 3
+/// a trace tells the time an answer lay ready from the time of its effect.
+pub(crate) const SCHEMA: u16 = 3;
 /// The oldest schema of a store that this build reads,
 const OLDEST: u16 = 2;
 /// and that of a portable file.

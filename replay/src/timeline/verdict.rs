@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::model::Timeline;
+use super::model::{Late, Timeline};
 
 /// What a part of the time was spent on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +15,8 @@ pub enum Part {
     Cpu,
     /// Waiting for a turn.
     Queue,
+    /// Answers that lay ready while the thread of the request was busy.
+    Late,
     /// Reading the body.
     Receive,
     /// Nothing that the trace tells.
@@ -29,6 +31,7 @@ impl Part {
             Self::Effects => "effects",
             Self::Cpu => "cpu",
             Self::Queue => "queue",
+            Self::Late => "late",
             Self::Receive => "receive",
             Self::Unexplained => "unexplained",
         }
@@ -63,6 +66,7 @@ impl Timeline {
         let totals = &self.totals;
         let mut parts: Vec<(Part, String, u64)> = vec![
             (Part::Queue, "waiting for a turn".to_owned(), totals.queue_ns),
+            (Part::Late, self.longest_late().map_or_else(String::new, Late::label), totals.late_ns),
             (Part::Receive, "receiving the request".to_owned(), totals.receive_ns),
             (Part::Unexplained, "unexplained".to_owned(), totals.unexplained_ns),
         ];
