@@ -25,8 +25,8 @@ use thiserror::Error;
 use xxhash_rust::xxh3::Xxh3;
 use zerver_trace::{Origin, Recorded};
 
-/// The schema that this build writes. Since 2 a trace says which worker it was on, and blocks have shapes;
-/// since 3 it has the scheme and the authority of its request.
+/// The schema that this build writes. Since 2 a trace says which worker it was on, and blocks have shapes; since 3 it
+/// has the scheme and the authority of its request, and tells the time an answer lay ready from the time of its effect.
 pub(crate) const SCHEMA: u16 = 3;
 /// The oldest schema of a store that this build reads,
 const OLDEST: u16 = 3;
