@@ -169,6 +169,21 @@ impl Parts {
             Event::Overran { step, at_ns, quantum_ns } => {
                 Event::Overran { step: *step, at_ns: *at_ns, quantum_ns: *quantum_ns }
             }
+            Event::Late { call, ready_ns, at_ns, thread, flow, step } => Event::Late {
+                call: *call,
+                ready_ns: *ready_ns,
+                at_ns: *at_ns,
+                thread: *thread,
+                flow: flow.clone(),
+                step: step.clone(),
+            },
+            Event::ReadLate { part, unread_ns, ran_ns, flow, step } => Event::ReadLate {
+                part: *part,
+                unread_ns: *unread_ns,
+                ran_ns: *ran_ns,
+                flow: flow.clone(),
+                step: step.clone(),
+            },
         }
     }
 

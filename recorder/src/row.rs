@@ -191,6 +191,14 @@ impl Row {
                     to.time(at_ns);
                     timeout_ns.iter_mut().for_each(|ns| to.plain(ns));
                 }
+                Event::Late { ready_ns, at_ns, .. } => {
+                    to.time(ready_ns);
+                    to.time(at_ns);
+                }
+                Event::ReadLate { unread_ns, ran_ns, .. } => {
+                    to.plain(unread_ns);
+                    to.plain(ran_ns);
+                }
                 Event::Received { at_ns }
                 | Event::Wrote { at_ns, .. }
                 | Event::Answered { at_ns, .. }
@@ -371,6 +379,8 @@ fn value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::Held { .. }
         | Event::Begun { .. }
         | Event::Carried { .. }
-        | Event::Overran { .. } => None,
+        | Event::Overran { .. }
+        | Event::Late { .. }
+        | Event::ReadLate { .. } => None,
     }
 }

@@ -45,8 +45,8 @@ pub use simulate::{
     setting,
 };
 pub use timeline::{
-    Attempt, Carry, Contributor, Effect, End, Failure, Gap, Io, Move, Part, Run, Step, Timeline,
-    TimelineJson, Totals, Verdict, Write, median,
+    Attempt, Carry, Contributor, Effect, End, Failure, Gap, Io, Late, Move, Part, ReadLate, Run, Step,
+    Timeline, TimelineJson, Totals, Verdict, Write, median,
 };
 pub use told::{SettingFrom, SettingTold};
 pub use why::{Association, Group, Link, MIN_POPULATION, Place, Spread, Standing, Usual, Why, WhyJson};

@@ -14,6 +14,8 @@ mod id;
 mod message;
 mod name;
 mod redaction;
+/// What is a secret, in names, texts and values.
+pub mod secret;
 mod source;
 /// Making recorded bytes safe for a terminal.
 pub mod text;
@@ -22,7 +24,7 @@ mod trace;
 pub mod value;
 
 pub use capture::{Capture, Data, Datum, EventSink, Held};
-pub use event::{Answer, Decision, EffectError, EffectErrorKind, Event, HeldBy, Thread};
+pub use event::{Answer, Decision, EffectError, EffectErrorKind, Event, HeldBy, RequestPart, Thread};
 pub use failure::{FailureInfo, FailureKind};
 pub use flow::{Class, FlowInfo, ReadInfo, SlotInfo, StepInfo, WriteInfo};
 pub use id::{IdPrefix, ParseIdError, RequestId};

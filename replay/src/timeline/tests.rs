@@ -586,7 +586,7 @@ proptest! {
         let timeline = Timeline::of(&trace);
         let duration_ns = trace.duration_ns;
         let t = &timeline.totals;
-        let parts = [t.receive_ns, t.queue_ns, t.cpu_ns, t.wait_ns, t.unexplained_ns];
+        let parts = [t.receive_ns, t.queue_ns, t.cpu_ns, t.wait_ns, t.late_ns, t.unexplained_ns];
         prop_assert_eq!(parts.iter().map(|&ns| u128::from(ns)).sum::<u128>(), u128::from(duration_ns));
         prop_assert_eq!(t.total_ns, duration_ns);
         for io in t.io.values() {
