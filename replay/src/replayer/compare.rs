@@ -21,6 +21,8 @@ pub(super) struct Comparison<'c> {
     pub(super) findings: Vec<Finding>,
     /// Today's calls that were performed for real.
     pub(super) live: BTreeSet<u32>,
+    /// Today's calls with another text, and the recorded calls that they are.
+    pub(super) reworded: BTreeMap<u32, u32>,
     skipped: BTreeSet<String>,
 }
 
@@ -46,6 +48,7 @@ impl<'c> Comparison<'c> {
             then,
             findings: Vec::new(),
             live: BTreeSet::new(),
+            reworded: BTreeMap::new(),
             skipped: BTreeSet::new(),
         }
     }
@@ -72,6 +75,7 @@ impl<'c> Comparison<'c> {
     /// All differences, in the order of the flow.
     pub(super) fn findings(&mut self, recorded: &Facts<'_>, run: &Rerun, now: &Facts<'_>) -> Vec<Finding> {
         self.live.clone_from(&run.live);
+        self.reworded.clone_from(&run.reworded);
         self.between(recorded, now, run.unanswered.as_ref())
     }
 

@@ -6,7 +6,7 @@ use zerver_trace::{Node, Value, ValueError};
 use super::nearest;
 
 /// So many differences of one value are told; who has more wants to see the whole values.
-const MAX_DIFFERENCES: usize = 8;
+pub(super) const MAX_DIFFERENCES: usize = 8;
 
 /// A place at which two values differ, with what is there.
 pub(super) struct Difference<'a> {

@@ -120,6 +120,8 @@ pub enum FindingClass {
     Unanswered,
     /// The program ended, or never came to an end.
     Died,
+    /// The text of a call changed, and not what identifies it: it was answered from the recording.
+    RewordedEffect,
 }
 
 impl FindingClass {
@@ -134,6 +136,7 @@ impl FindingClass {
             Self::ReorderedEffect => "reordered_effect",
             Self::Unanswered => "unanswered",
             Self::Died => "died",
+            Self::RewordedEffect => "reworded_effect",
         }
     }
 }
