@@ -9,7 +9,7 @@ use crate::block::{Open, TooLarge};
 use crate::known::Set;
 use crate::parts::{MAX_BODY, Parts, TEXT, Told, cut, lengths};
 use crate::row::Row;
-use crate::seal::Sealer;
+use crate::seal::{Key, Sealer};
 use crate::secrets::Secrets;
 
 /// The values of a trace may have so many bytes together; what is left then is too large.
@@ -28,6 +28,16 @@ pub(crate) struct Describer {
 impl Describer {
     pub(crate) fn new(sealer: Sealer, build: String, body_limit: usize) -> Self {
         Self { sealer, build, body_limit: body_limit.min(MAX_BODY), parts: Parts::default() }
+    }
+
+    /// The key under which it seals secrets.
+    pub(crate) const fn key(&self) -> &Key {
+        self.sealer.key()
+    }
+
+    /// Seals under another key from now on. The block must be empty.
+    pub(crate) fn use_key(&mut self, key: Key) {
+        self.sealer = Sealer::new(key);
     }
 
     /// Adds a capture to the block; of one that is larger than a trace may be, an outline.

@@ -68,6 +68,10 @@ impl Performer {
         });
     }
 
+    pub(crate) fn copy(&self, text: String, what: String) {
+        self.serve(move |services| Message::Copied { copied: services.copy(&text), what });
+    }
+
     pub(crate) fn go_on(&self) {
         self.remote.send(Message::GoOn);
     }

@@ -1,12 +1,11 @@
 //! The timeline of one request, as text.
 
-use std::fmt::Write as _;
-
 use anstream::adapter::strip_str;
 use zerver_replay::{Carry, Move, Timeline, Verdict, Write};
 use zerver_trace::text::clean;
 use zerver_trace::{Kept, Thread, Trace};
 
+use super::head::Part;
 use super::rows::rows;
 use super::{count, exchange, filler, fit, fold, paint, style, value, width};
 use zerver_trace::duration;
@@ -90,31 +89,26 @@ const fn kept(kept: Kept) -> &'static str {
 }
 
 fn head(trace: &Trace, look: Look) -> String {
-    let id = trace.id.short(look.digits);
-    let mut rest = vec![
-        (style::status(trace.status), status(trace.status)),
-        (style::STRONG, duration::show(trace.duration_ns)),
-    ];
+    let mut parts =
+        vec![status_part(trace.status), Part::kept(style::STRONG, duration::show(trace.duration_ns))];
     if trace.outcome.is_failure() {
-        rest.push((style::BAD, trace.outcome.as_str().to_owned()));
+        parts.push(Part::spare(style::BAD, trace.outcome.as_str(), 12));
     }
     if !trace.flow.name.is_empty() {
-        rest.push((style::PLAIN, clean(&trace.flow.name).into_owned()));
+        parts.push(Part::spare(style::PLAIN, clean(&trace.flow.name), 20));
     }
-    rest.push((style::FAINT, trace.class.as_str().to_owned()));
+    parts.push(Part::spare(style::FAINT, trace.class.as_str(), 40));
     if let Some(worker) = trace.worker {
-        rest.push((style::FAINT, Thread::Worker(worker).to_string()));
-    }
-    let mut after = 0;
-    let mut words = String::new();
-    for (style, text) in rest {
-        after += width(&text) + 2;
-        let _ = write!(words, "  {}", paint(style, &text));
+        parts.push(Part::spare(style::FAINT, Thread::Worker(worker).to_string(), 40));
     }
     let asked = format!("{} {}", clean(&trace.method), clean(&trace.path));
-    let room = look.columns.saturating_sub(width(&id) + 2 + after).max(20);
-    let asked = if look.is_verbose { asked } else { fit(&asked, room) };
-    format!("{}  {}{words}\n", paint(style::ID, &id), paint(style::STRONG, &asked))
+    super::head::head(None, &trace.id.short(look.digits), &asked, parts, look)
+}
+
+/// A status with its reason, which gives way.
+pub(super) fn status_part(code: u16) -> Part {
+    let least = if code == 0 { status(code) } else { code.to_string() };
+    Part::shortened(style::status(code), status(code), least, 16)
 }
 
 /// The classes it was given after that of its flow.

@@ -13,6 +13,8 @@ mod flow;
 mod id;
 mod message;
 mod name;
+/// What is a secret, in names, texts and values.
+pub mod secret;
 mod source;
 /// Making recorded bytes safe for a terminal.
 pub mod text;

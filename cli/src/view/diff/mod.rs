@@ -9,7 +9,8 @@ use zerver_replay::{Diff, Difference, What};
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
-use super::timeline::{FIELD, Look, field, status, wrap};
+use super::head::Part;
+use super::timeline::{FIELD, Look, field, status_part, wrap};
 use super::{fit, paint, style, value, width};
 use zerver_trace::duration;
 use zerver_trace::duration::Unit;
@@ -50,20 +51,11 @@ fn name(text: &str) -> String {
 
 /// `a  019aa4c2  GET /reports/todos?latency_ms=0  200 OK  0.43 ms  report`.
 pub(super) fn head(label: Option<&str>, trace: &Trace, look: Look) -> String {
-    let id = trace.id.short(look.digits);
-    let rest = [
-        (style::status(trace.status), status(trace.status)),
-        (style::STRONG, duration::show(trace.duration_ns)),
-        (style::PLAIN, clean(&trace.flow.name).into_owned()),
-    ];
-    let after: usize = rest.iter().map(|(_, text)| width(text) + 2).sum();
+    let mut parts =
+        vec![status_part(trace.status), Part::kept(style::STRONG, duration::show(trace.duration_ns))];
+    parts.push(Part::spare(style::PLAIN, clean(&trace.flow.name), 20));
     let asked = format!("{} {}", clean(&trace.method), value::wire(&trace.target).join("\\n"));
-    let room = look.columns.saturating_sub(3 + width(&id) + 2 + after).max(20);
-    let asked = if look.is_verbose { asked } else { fit(&asked, room) };
-    let rest: String = rest.iter().map(|(style, text)| format!("  {}", paint(*style, text))).collect();
-    let label = label.map(|label| format!("{}  ", paint(style::NOTED, label))).unwrap_or_default();
-    let head = format!("{label}{}  {asked}{rest}", paint(style::ID, &id));
-    format!("{}\n", head.trim_end())
+    super::head::head(label, &trace.id.short(look.digits), &asked, parts, look)
 }
 
 /// Why `b` took longer, or less; and what differs first.
