@@ -197,6 +197,7 @@ fn many_steps(id: u128, extra_ns: u64) -> Trace {
         outcome: Outcome::Done,
         events,
         events_dropped: 0,
+        redaction: zerver_trace::Redaction::default(),
         worker: Some(0),
         origin: zerver_trace::Origin::Absent,
     }

@@ -190,6 +190,7 @@ fn trace(n: u64) -> Trace {
             decision: Decision::Done,
         }],
         events_dropped: 0,
+        redaction: zerver_trace::Redaction::default(),
         worker: Some(0),
         origin: zerver_trace::Origin::Absent,
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bincode::{Decode, Encode};
 use serde::Serialize;
 
-use crate::{Class, Event, FailureInfo, FlowInfo, Header, RequestId, Value};
+use crate::{Class, Event, FailureInfo, FlowInfo, Header, Redaction, RequestId, Value};
 
 /// A value in a trace.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -134,6 +134,8 @@ pub struct Trace {
     pub worker: Option<u16>,
     /// The scheme and authority of its target.
     pub origin: Origin,
+    /// What the recorder changed in it.
+    pub redaction: Redaction,
 }
 
 /// The scheme and authority that the target of a request names, as they came.
@@ -268,6 +270,13 @@ pub struct Summary {
     pub authority: String,
 }
 
+impl Summary {
+    /// Whether a step answered it with a status of 2xx or 3xx.
+    pub fn has_succeeded(&self) -> bool {
+        !self.failed && self.outcome == "done" && matches!(self.status, 200..=399)
+    }
+}
+
 impl Trace {
     /// What a list shows of it.
     pub fn summary(&self) -> Summary {
@@ -285,6 +294,11 @@ impl Trace {
             worker: self.worker,
             authority: self.origin.shown().map_or_else(String::new, |(_, authority)| authority),
         }
+    }
+
+    /// Whether a step answered it with a status of 2xx or 3xx.
+    pub const fn has_succeeded(&self) -> bool {
+        matches!(self.outcome, Outcome::Done) && matches!(self.status, 200..=399)
     }
 
     /// Whether everything that happened is in it.

@@ -20,6 +20,7 @@ pub struct DiffJson {
     slots: Vec<DifferenceJson>,
     unlisted: usize,
     ignored: Vec<String>,
+    not_compared: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -29,6 +30,8 @@ struct SideJson {
     build: String,
     duration_ns: u64,
     missing: Vec<String>,
+    status: u16,
+    succeeded: bool,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -49,6 +52,8 @@ struct DifferenceJson {
     path: String,
     a: Option<Json>,
     b: Option<Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    written_differently_at: Option<u64>,
     source: Option<SourceJson>,
 }
 
@@ -62,7 +67,7 @@ impl DiffJson {
     /// The document of a diff.
     pub fn new(diff: &Diff) -> Self {
         Self {
-            verdict: if diff.is_same() { "same" } else { "different" },
+            verdict: diff.sameness().as_str(),
             a: side(&diff.a),
             b: side(&diff.b),
             delta_ns: diff.delta_ns(),
@@ -72,6 +77,7 @@ impl DiffJson {
             slots: diff.slots.iter().map(difference).collect(),
             unlisted: diff.unlisted,
             ignored: diff.ignored.clone(),
+            not_compared: diff.not_compared.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -83,6 +89,8 @@ fn side(side: &Side) -> SideJson {
         build: side.build.clone(),
         duration_ns: side.timeline.totals.total_ns,
         missing: side.timeline.gaps.iter().map(ToString::to_string).collect(),
+        status: side.status,
+        succeeded: side.succeeded,
     }
 }
 
@@ -106,6 +114,7 @@ fn difference(difference: &Difference) -> DifferenceJson {
         path: difference.path.clone(),
         a: difference.a.clone(),
         b: difference.b.clone(),
+        written_differently_at: difference.written_at,
         source: difference.step.as_deref().filter(|step| step.line > 0).map(source),
     }
 }

@@ -8,7 +8,7 @@ use super::align::Row;
 use super::build;
 use super::causes::Cause;
 use super::ignored::Ignored;
-use crate::{Json, Step, Timeline};
+use crate::{Json, Sameness, Step, Timeline};
 
 /// Two requests, side by side: `a` and `b`. Differences in time are how much longer `b` took.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct Diff {
     pub unlisted: usize,
     /// The headers that were not compared, and differ.
     pub ignored: Vec<String>,
+    /// What could not be compared, since it was not recorded or only its hash is known.
+    pub not_compared: Vec<NotCompared>,
 }
 
 /// One of the two requests.
@@ -42,6 +44,10 @@ pub struct Side {
     pub build: String,
     /// Its timeline.
     pub timeline: Timeline,
+    /// Its status; 0 without an answer.
+    pub status: u16,
+    /// Whether a step answered it with a status of 2xx or 3xx.
+    pub succeeded: bool,
 }
 
 /// Something that differs.
@@ -61,6 +67,24 @@ pub struct Difference {
     pub a: Option<Json>,
     /// What the second has there.
     pub b: Option<Json>,
+    /// Where both are the same JSON and only its bytes differ, the first of them: in white space, the order of names, the
+    /// way a number or a character is written.
+    pub written_at: Option<u64>,
+}
+
+/// Something that could not be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotCompared {
+    /// The name of the step that it is about; none for the request and the response.
+    pub step: Option<String>,
+    /// What sort of thing.
+    pub what: What,
+    /// The effect that it is about.
+    pub effect: Option<String>,
+    /// Where in it; empty for all of it.
+    pub path: String,
+    /// Why it could not be compared.
+    pub why: String,
 }
 
 /// What sort of difference.
@@ -69,6 +93,7 @@ pub struct Difference {
 pub enum What {
     Flow,
     RequestMethod,
+    RequestAuthority,
     RequestPath,
     RequestParameter,
     RequestQuery,
@@ -79,6 +104,7 @@ pub enum What {
     Queue,
     Cpu,
     Decision,
+    Progress,
     Effect,
     EffectArgument,
     EffectWait,
@@ -97,6 +123,7 @@ impl What {
         match self {
             Self::Flow => "flow",
             Self::RequestMethod => "request method",
+            Self::RequestAuthority => "request authority",
             Self::RequestPath => "request path",
             Self::RequestParameter => "request parameter",
             Self::RequestQuery => "request query",
@@ -107,6 +134,7 @@ impl What {
             Self::Queue => "queue",
             Self::Cpu => "CPU",
             Self::Decision => "decision",
+            Self::Progress => "progress",
             Self::Effect => "effect",
             Self::EffectArgument => "effect argument",
             Self::EffectWait => "effect wait",
@@ -130,6 +158,7 @@ impl What {
         matches!(
             self,
             Self::RequestMethod
+                | Self::RequestAuthority
                 | Self::RequestPath
                 | Self::RequestParameter
                 | Self::RequestQuery
@@ -155,14 +184,25 @@ impl Diff {
         i128::from(self.b.timeline.totals.total_ns) - i128::from(self.a.timeline.totals.total_ns)
     }
 
-    /// Whether they had the same request, decisions, values and response. Time does not matter.
-    pub fn is_same(&self) -> bool {
-        self.differences.iter().all(|difference| difference.what.is_time())
+    /// Whether they had the same request, decisions, values and response, as far as that is known. Time does not matter.
+    pub fn sameness(&self) -> Sameness {
+        let differs = self.differences.iter().any(|difference| !difference.what.is_time());
+        Sameness::of(differs || self.unlisted > 0, self.not_compared.is_empty())
     }
 
-    /// The most upstream difference: what the others may follow from.
+    /// Whether all of both was compared, and nothing but time differs.
+    pub fn is_same(&self) -> bool {
+        self.sameness() == Sameness::Same
+    }
+
+    /// The most upstream difference: what the others may follow from. A length follows from what it is the length of, and
+    /// is the first only where nothing else differs.
     pub fn first(&self) -> Option<&Difference> {
-        self.differences.first()
+        let is_length = |difference: &Difference| {
+            let path = difference.path.trim_end_matches(".value");
+            path.rsplit('.').next().is_some_and(|name| name.eq_ignore_ascii_case("content-length"))
+        };
+        self.differences.iter().find(|difference| !is_length(difference)).or(self.differences.first())
     }
 
     /// Whether both are of one flow.

@@ -3,6 +3,7 @@
 mod authority;
 mod changes;
 mod editing;
+mod invisible;
 mod limits;
 mod order;
 mod random;
@@ -176,6 +177,7 @@ fn record_by(
         outcome: ended.outcome,
         events: ended.events.into_iter().map(|event| event.map(|datum| plain(&datum))).collect(),
         events_dropped: ended.events_dropped,
+        redaction: zerver_trace::Redaction::default(),
         worker: Some(0),
         origin: if asked.origin.is_empty() {
             Origin::Absent
