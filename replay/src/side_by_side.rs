@@ -139,7 +139,7 @@ mod tests {
         check("one and more of it", "two and more of it", 8, ("one and…", "two and…"));
         check("abc…", "abcdef", 4, ("…c…", "…cd…"));
         check("0123456789", "0123456789abc", 8, ("…6789", "…6789abc"));
-        check("漢字漢字漢字漢字a", "漢字漢字漢字漢字b", 7, ("…字a", "…字b"));
+        check("漢字漢字漢字漢字a", "漢字漢字漢字漢字b", 7, ("…漢字a", "…漢字b"));
         check("same", "same", 3, ("sa…", "sa…"));
     }
 

@@ -11,16 +11,18 @@ use super::input::{Input, input};
 use super::replay::Replay;
 use super::report::{Coverage, Refusal, Report};
 use super::run::Rerun;
+use super::world::Progress;
 
 impl Replay<'_> {
-    /// The same as [`Replay::run`], without the response: for one of many.
+    /// The same as [`Replay::run`], without the response: for one of many. Of a run along the recording no progress is
+    /// reported.
     ///
     /// # Errors
     /// When an edit does not fit.
-    pub fn check(&self) -> Result<Report, Refusal> {
+    pub fn check(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, Refusal> {
         match self.is_same() {
             Some(coverage) => Ok(Report { coverage, ..Report::default() }),
-            None => Ok(Report { response: None, ..self.run(&mut |_| {})? }),
+            None => Ok(Report { response: None, ..self.run(progress)? }),
         }
     }
 

@@ -9,7 +9,7 @@ use super::mask::Mask;
 use super::nearest;
 use super::path::differences;
 use super::replay::{Replay, Secrets};
-use super::report::{Finding, FindingClass, Seen, Source};
+use super::report::{Finding, FindingClass, Report, Seen, Source};
 use super::run::{Rerun, Unanswered};
 use crate::masks;
 
@@ -22,7 +22,28 @@ pub(super) struct Comparison<'c> {
     pub(super) findings: Vec<Finding>,
     /// Today's calls that were performed for real.
     pub(super) live: BTreeSet<u32>,
+    /// Today's calls with another text, and the recorded calls that they are.
+    pub(super) reworded: BTreeMap<u32, u32>,
     skipped: BTreeSet<String>,
+    /// Differences beyond those that are told.
+    more: Vec<String>,
+}
+
+/// What is left to say beside the findings.
+#[derive(Default)]
+pub(super) struct Left {
+    /// What could not be compared, and why.
+    not_compared: Vec<String>,
+    /// How many more places differ than are told.
+    more: Vec<String>,
+}
+
+impl Left {
+    pub(super) fn in_report(self, mut report: Report) -> Report {
+        report.not_compared = self.not_compared;
+        report.notes.extend(self.more);
+        report
+    }
 }
 
 /// A recorded run of a step, and today's.
@@ -47,7 +68,9 @@ impl<'c> Comparison<'c> {
             then,
             findings: Vec::new(),
             live: BTreeSet::new(),
+            reworded: BTreeMap::new(),
             skipped: BTreeSet::new(),
+            more: Vec::new(),
         }
     }
 
@@ -61,9 +84,13 @@ impl<'c> Comparison<'c> {
         same.count() as u32
     }
 
-    /// What could not be compared, and why.
-    pub(super) fn take_skipped(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.skipped).into_iter().map(|what| self.mask.text(&what)).collect()
+    /// What is left to say beside the findings.
+    pub(super) fn take_left(&mut self) -> Left {
+        let masked = |what: String| self.mask.text(&what);
+        Left {
+            not_compared: std::mem::take(&mut self.skipped).into_iter().map(masked).collect(),
+            more: std::mem::take(&mut self.more).into_iter().map(masked).collect(),
+        }
     }
 
     pub(super) fn skip(&mut self, what: String) {
@@ -73,6 +100,7 @@ impl<'c> Comparison<'c> {
     /// All differences, in the order of the flow.
     pub(super) fn findings(&mut self, recorded: &Facts<'_>, run: &Rerun, now: &Facts<'_>) -> Vec<Finding> {
         self.live.clone_from(&run.live);
+        self.reworded.clone_from(&run.reworded);
         self.between(recorded, now, run.unanswered.as_ref())
     }
 
@@ -253,15 +281,14 @@ impl<'c> Comparison<'c> {
             let place = secrets.text(&place);
             self.find(Some(run), class, &place, expected, got);
         }
-        self.rest(Some(run), class, field, found.more);
+        self.rest(field, found.more);
     }
 
-    /// Says how many more places of a value differ than are told.
-    pub(super) fn rest(&mut self, run: Option<&Run<'_>>, class: FindingClass, field: &str, more: usize) {
+    /// Takes in how many more places of a value differ than are told.
+    pub(super) fn rest(&mut self, field: &str, more: usize) {
         if more > 0 {
-            let places = if more == 1 { "place" } else { "places" };
-            let field = self.mask.text(&format!("{field}: {more} more {places}"));
-            self.find(run, class, &field, Seen::text("as recorded"), Seen::text("something else"));
+            let places = if more == 1 { "place differs" } else { "places differ" };
+            self.more.push(format!("{more} more {places} in {field}"));
         }
     }
 

@@ -58,6 +58,8 @@ pub(super) struct Call<'f> {
     pub(super) held_ns: u64,
     /// For what it is held, and since when, while it is.
     hold: Option<(HeldBy, u64)>,
+    /// How many answers of the request had come when it was asked for.
+    pub(super) asked_after: usize,
     /// When its answer came, among the answers of the request, and at what time.
     pub(super) answered: Option<(usize, u64)>,
     pub(super) answer: Option<Answer<Cow<'f, Recorded>>>,
@@ -154,6 +156,7 @@ impl<'f> Facts<'f> {
                         paused_ns: 0,
                         held_ns: 0,
                         hold: None,
+                        asked_after: answers,
                         answered: None,
                         answer: None,
                     });

@@ -139,7 +139,7 @@ impl Comparison<'_> {
             let place = self.mask.text(&joined(field, &difference.path));
             self.find(None, FindingClass::CodeChanged, &place, expected, got);
         }
-        self.rest(None, FindingClass::CodeChanged, field, found.more);
+        self.rest(field, found.more);
         count
     }
 }

@@ -34,6 +34,10 @@ impl EffectKind for Sleep {
     fn is_idempotent(&self) -> bool {
         true
     }
+
+    fn is_safe(&self) -> bool {
+        true
+    }
 }
 
 /// Waits for as long as it takes, on the timer of the worker.
