@@ -24,6 +24,8 @@ pub(super) struct Comparison<'c> {
     pub(super) live: BTreeSet<u32>,
     /// Today's calls with another text, and the recorded calls that they are.
     pub(super) reworded: BTreeMap<u32, u32>,
+    /// Recorded calls that are one of today's.
+    pub(super) linked: BTreeSet<u32>,
     skipped: BTreeSet<String>,
     /// Differences beyond those that are told.
     more: Vec<String>,
@@ -69,6 +71,7 @@ impl<'c> Comparison<'c> {
             findings: Vec::new(),
             live: BTreeSet::new(),
             reworded: BTreeMap::new(),
+            linked: BTreeSet::new(),
             skipped: BTreeSet::new(),
             more: Vec::new(),
         }
@@ -112,6 +115,7 @@ impl<'c> Comparison<'c> {
         unanswered: Option<&Unanswered>,
     ) -> Vec<Finding> {
         let links = self.links(recorded, now);
+        self.linked = links.values().copied().collect();
         let stopped = unanswered.map(|unanswered| unanswered.run);
         let (mut not_run, mut newly_run) = (Vec::new(), Vec::new());
         let mut apart = Vec::new();
@@ -322,7 +326,7 @@ impl<'c> Comparison<'c> {
                     }
                     false
                 }
-                (false, true) => masks::may_be_equal(a, b),
+                (false, true) => masks::may_hide(a, b),
                 // Of several, any may have been cut.
                 (true, false) => *field == "failure.causes" || b.starts_with(a.trim_end_matches('…')),
                 (true, true) => true,
