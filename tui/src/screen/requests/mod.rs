@@ -177,7 +177,7 @@ impl Requests {
         self.counted = (range.start, range.end);
         for seq in (range.start..first).rev().chain(end.max(range.start)..range.end) {
             if let Some(row) = shared.index.row(seq) {
-                self.pulse.add(&row);
+                self.pulse.add(&row, shared.now_unix_ns);
                 self.usual.add(&row);
             }
         }
