@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use zerver_trace::{Answer, Capture, Event, FailureInfo, FlowInfo, Kept, Name, Outcome};
+use zerver_trace::{Answer, Capture, Event, FailureInfo, FlowInfo, Kept, Name, Origin, Outcome};
 
 use crate::block::{Open, TooLarge};
 use crate::known::Set;
 use crate::parts::{MAX_BODY, Parts, TEXT, Told, cut, lengths};
 use crate::row::Row;
-use crate::seal::Sealer;
+use crate::seal::{Key, Sealer};
 use crate::secrets::Secrets;
 
 /// The values of a trace may have so many bytes together; what is left then is too large.
@@ -28,6 +28,16 @@ pub(crate) struct Describer {
 impl Describer {
     pub(crate) fn new(sealer: Sealer, build: String, body_limit: usize) -> Self {
         Self { sealer, build, body_limit: body_limit.min(MAX_BODY), parts: Parts::default() }
+    }
+
+    /// The key under which it seals secrets.
+    pub(crate) const fn key(&self) -> &Key {
+        self.sealer.key()
+    }
+
+    /// Seals under another key from now on. The block must be empty.
+    pub(crate) fn use_key(&mut self, key: Key) {
+        self.sealer = Sealer::new(key);
     }
 
     /// Adds a capture to the block; of one that is larger than a trace may be, an outline.
@@ -109,6 +119,7 @@ impl Describer {
             events: parts.events(events, slots),
             events_dropped: capture.events_dropped.saturating_add(dropped),
             worker: capture.worker,
+            origin: request.origin.map_or(Origin::Absent, Origin::Named),
         }
     }
 
@@ -127,6 +138,7 @@ impl Describer {
         row.version = told.version.unwrap_or_else(|| parts.text(""));
         row.peer = told.peer.unwrap_or_else(|| parts.text(""));
         row.target = parts.missing(&[]);
+        row.origin = told.origin.map_or(Origin::Absent, Origin::Named);
         row.request_body = parts.missing(&lengths(told.full_len, 0));
         let response = capture.response.as_deref().map(|response| parts.message(response, 0));
         row.response_body = parts.missing(&lengths(response.map_or(0, |told| told.full_len), 0));

@@ -114,6 +114,59 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Whether it has no parts that have names or places; a sequence of numbers that are bytes has none.
+    pub(crate) fn is_leaf(&self) -> bool {
+        match self {
+            Self::Some(_) | Self::Map(_) | Self::Struct(_) | Self::Variant(..) => false,
+            Self::Seq(_) => self.as_bytes().is_some(),
+            _ => true,
+        }
+    }
+
+    /// Calls `f` with each part of it, and the name that it stands under, if it has one of its own: that of a field, of an
+    /// entry with a text for a key, of a variant, and of the second half of a pair whose first one is a text. Says whether
+    /// it has parts.
+    pub(crate) fn each_child(&self, f: &mut dyn FnMut(&Self, Option<&str>)) -> bool {
+        if self.is_leaf() {
+            return false;
+        }
+        match self {
+            Self::Some(inner) => f(inner, None),
+            Self::Variant(name, Some(inner)) => f(inner, Some(name)),
+            Self::Map(entries) => {
+                for (key, value) in entries {
+                    f(key, None);
+                    f(value, key.as_str());
+                }
+            }
+            Self::Struct(fields) => {
+                fields.iter().for_each(|(name, value)| f(value, Some(self.name_of_field(name))));
+            }
+            Self::Seq(items) => {
+                items.iter().enumerate().for_each(|(at, item)| f(item, self.name_of_item(at)));
+            }
+            _ => {}
+        }
+        true
+    }
+
+    /// What the value of a field is named after: in `{name: "x-api-key", value: ".."}`, what is beside it.
+    pub(crate) fn name_of_field<'n>(&'n self, name: &'n str) -> &'n str {
+        let beside = || ["name", "key"].iter().find_map(|name| self.field(name)?.as_str());
+        if name == "value" { beside().unwrap_or(name) } else { name }
+    }
+
+    /// The same for the second half of a pair.
+    pub(crate) fn name_of_item(&self, at: usize) -> Option<&str> {
+        match self {
+            Self::Seq(items) if at == 1 && items.len() == 2 => match &items[0] {
+                Self::Str(name) => Some(name),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Tells all texts and numbers in it, as bytes; of a map also the keys.
     pub fn each_text(&self, f: &mut dyn FnMut(&[u8])) {
         if let Some(bytes) = self.as_bytes() {
