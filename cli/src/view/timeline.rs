@@ -1,7 +1,7 @@
 //! The timeline of one request, as text.
 
 use anstream::adapter::strip_str;
-use zerver_replay::{Carry, Move, Timeline, Verdict, Write};
+use zerver_replay::{Carry, Effect, Late, Move, Timeline, Verdict, Write};
 use zerver_trace::text::clean;
 use zerver_trace::{Kept, Thread, Trace};
 
@@ -31,6 +31,9 @@ impl Look {
     }
 }
 
+/// How many late answers are shown.
+const LATES: usize = 3;
+
 /// Under the words of the rows, the labels of the fields stand in so many columns.
 pub(super) const FIELD: usize = 9;
 
@@ -40,7 +43,9 @@ pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verd
     let mut out = head(trace, look);
     out += &field("class", &moves(timeline, look));
     out += &field("carried", &carries(timeline));
+    out += &field("read", &read_late(timeline));
     out += &rows(trace, timeline, unit, look);
+    out += &field("late", &lates(timeline, look));
     out += &io(timeline, unit, look);
     out += &total(timeline, unit, look);
     // Where no step ran there is nothing to blame.
@@ -134,6 +139,30 @@ fn carries(timeline: &Timeline) -> Vec<String> {
     timeline.carries.iter().map(line).collect()
 }
 
+/// What of it was read right after a long step.
+fn read_late(timeline: &Timeline) -> Vec<String> {
+    timeline.read_late.iter().map(|read| clean(&read.to_string()).into_owned()).collect()
+}
+
+/// Where an answer lay ready while the thread of the request was busy, the longest first.
+fn lates(timeline: &Timeline, look: Look) -> Vec<String> {
+    let effects = timeline.runs.iter().flat_map(|run| &run.effects);
+    let mut lates: Vec<_> =
+        effects.flat_map(|effect| effect.lates().map(move |late| (late, effect))).collect();
+    lates.sort_by_key(|(late, _)| std::cmp::Reverse(late.ns));
+    let shown = if look.is_verbose { lates.len() } else { LATES };
+    let line = |(late, effect): &(&Late, &Effect)| {
+        let text =
+            format!("{}: {} ({})", duration::show(late.ns), clean(&late.why()), clean(&effect.label()));
+        if look.is_verbose { text } else { fit(&text, look.columns.saturating_sub(FIELD)) }
+    };
+    let mut lines: Vec<String> = lates.iter().take(shown).map(line).collect();
+    if lates.len() > shown {
+        lines.push(format!("and {} more", lates.len() - shown));
+    }
+    lines
+}
+
 fn io(timeline: &Timeline, unit: Unit, look: Look) -> String {
     let kinds: Vec<String> = timeline
         .totals
@@ -154,6 +183,7 @@ fn total(timeline: &Timeline, unit: Unit, look: Look) -> String {
         ("effects", t.wait_ns),
         ("CPU", t.cpu_ns),
         ("queue", t.queue_ns),
+        ("late", t.late_ns),
         ("receiving", t.receive_ns),
         ("unexplained", t.unexplained_ns),
     ];

@@ -298,7 +298,7 @@ fn other_versions_are_spoken() {
 
 #[test]
 fn what_a_target_names_beside_its_path_is_kept() {
-    let origin = |text: &str| zerver_trace::Origin::Named(sample::wire(text.as_bytes()));
+    let origin = |text: &str| Origin::Named(sample::wire(text.as_bytes()));
     let mut absolute = trace("GET", b"/a?b=c", &[], b"");
     absolute.origin = origin("http://shop.example:81");
     let (got, _) = run(&mut absolute);
