@@ -43,7 +43,7 @@ pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verd
     let mut out = head(trace, look);
     out += &field("class", &moves(timeline, look));
     out += &field("carried", &carries(timeline));
-    out += &field("read", &read_late(timeline));
+    out += &field("read", &read_late(timeline, look));
     out += &rows(trace, timeline, unit, look);
     out += &field("late", &lates(timeline, look));
     out += &io(timeline, unit, look);
@@ -140,8 +140,8 @@ fn carries(timeline: &Timeline) -> Vec<String> {
 }
 
 /// What of it was read right after a long step.
-fn read_late(timeline: &Timeline) -> Vec<String> {
-    timeline.read_late.iter().map(|read| clean(&read.to_string()).into_owned()).collect()
+fn read_late(timeline: &Timeline, look: Look) -> Vec<String> {
+    timeline.read_late.iter().flat_map(|read| broken(&clean(&read.to_string()), look.room())).collect()
 }
 
 /// Where an answer lay ready while the thread of the request was busy, the longest first.
