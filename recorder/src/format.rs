@@ -23,10 +23,11 @@ use bincode::error::EncodeError;
 use bincode::{Decode, Encode};
 use thiserror::Error;
 use xxhash_rust::xxh3::Xxh3;
-use zerver_trace::{Origin, Recorded};
+use zerver_trace::{Origin, Recorded, Redaction};
 
 /// The schema that this build writes. Since 2 a trace says which worker it was on, and blocks have shapes; since 3 it
-/// has the scheme and the authority of its request, and tells the time an answer lay ready from the time of its effect.
+/// has the scheme and the authority of its request, tells the time an answer lay ready from the time of its effect, and
+/// says what was changed in it to be kept.
 pub(crate) const SCHEMA: u16 = 3;
 /// The oldest schema of a store that this build reads,
 const OLDEST: u16 = 3;
@@ -306,6 +307,7 @@ pub(crate) fn as_now(schema: u16, trace: &[u8]) -> Cow<'_, [u8]> {
         encode_into(None::<u16>, &mut now);
     }
     encode_into(Origin::<Recorded>::NotRecorded, &mut now);
+    encode_into(Redaction::default(), &mut now);
     Cow::Owned(now)
 }
 

@@ -405,9 +405,12 @@ fn collect(secrets: &mut Secrets, role: Role, value: &Value) -> bool {
     }
 }
 
-pub(crate) fn cut(text: &mut String, limit: usize) {
-    if text.len() > limit {
+/// Cuts a text, and says whether it did. The ellipsis is for eyes: that it was cut is not read from it.
+pub(crate) fn cut(text: &mut String, limit: usize) -> bool {
+    let is_longer = text.len() > limit;
+    if is_longer {
         text.truncate(text.floor_char_boundary(limit));
         text.push('…');
     }
+    is_longer
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use zerver_trace::{
-    Answer, Class, Event, FlowInfo, Header, Kept, Origin, Outcome, Recorded, RecordedBody, RequestId, Trace,
+    Answer, Class, Event, FlowInfo, Header, Kept, Origin, Outcome, Recorded, RecordedBody, Redaction,
+    RequestId, Trace,
 };
 
 use crate::format::FormatError;
@@ -43,6 +44,7 @@ pub(crate) struct Row {
     pub(crate) events_dropped: u32,
     pub(crate) worker: Option<u16>,
     pub(crate) origin: Origin<Piece>,
+    pub(crate) redaction: Redaction,
 }
 
 /// Where the pieces of a row are read from.
@@ -282,6 +284,7 @@ impl Row {
                 Origin::Absent => Origin::Absent,
                 Origin::Named(number) => Origin::Named(pieces.piece(number)?),
             },
+            redaction: self.redaction,
         })
     }
 }

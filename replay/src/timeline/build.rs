@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use zerver_trace::{Answer, Decision, Event, FlowInfo, HeldBy, Outcome, Recorded, RecordedBody, Trace};
 
-use super::label;
 use super::model::{Attempt, Carry, Effect, End, Failure, Gap, Late, Move, ReadLate, Run, Timeline, Write};
 use super::names::Names;
 use super::totals::{Io, Span, Spent, Totals, split, union, without};
+use super::{label, missing};
 
 /// How far back a retry looks for what it repeats.
 const RETRY_WINDOW: usize = 64;
@@ -82,8 +82,11 @@ impl<'t> Rows<'t> {
             &Event::Ran { step, ready_ns, at_ns, cpu_ns, decision } => {
                 self.ran(step, ready_ns, at_ns, cpu_ns, decision);
             }
-            // What it hands to itself is of use to a replay; the run already says that it yielded.
-            Event::Yielded { .. } => {}
+            Event::Yielded { step, progress } => {
+                if let Some(&at) = self.open.get(step) {
+                    self.runs[at].progress = Some(progress.clone());
+                }
+            }
             Event::Wrote { step, slot, at_ns, value } => self.wrote(*step, *slot, *at_ns, value),
             Event::Asked { call, step, at_ns, kind, args, attempt, timeout_ns } => {
                 let attempt = Attempt {
@@ -158,6 +161,7 @@ impl<'t> Rows<'t> {
             overran_ns: None,
             io_ns: 0,
             decision,
+            progress: None,
             wrote: Vec::new(),
             effects: Vec::new(),
         });
@@ -352,7 +356,8 @@ impl<'t> Rows<'t> {
             (cut(&self.trace.request_body) > 0, Gap::RequestBody(cut(&self.trace.request_body))),
             (cut(&self.trace.response_body) > 0, Gap::ResponseBody(cut(&self.trace.response_body))),
         ];
-        gaps.into_iter().filter_map(|(is, gap)| is.then_some(gap)).collect()
+        let gaps = gaps.into_iter().filter_map(|(is, gap)| is.then_some(gap));
+        gaps.chain(missing::values(self.trace, &self.runs)).collect()
     }
 }
 

@@ -9,6 +9,7 @@ mod document;
 #[cfg(test)]
 pub(crate) mod hostile;
 pub(crate) mod label;
+mod missing;
 mod model;
 mod names;
 #[cfg(test)]

@@ -105,6 +105,8 @@ pub struct Run {
     pub io_ns: u64,
     /// What it decided; none if the trace holds only what followed from it.
     pub decision: Option<Decision>,
+    /// What it handed to its next run, where it yielded.
+    pub progress: Option<Recorded>,
     /// What it wrote by itself.
     pub wrote: Vec<Write>,
     /// The effects it asked for.
@@ -372,6 +374,10 @@ pub enum Gap {
     RequestBody(u64),
     /// So many bytes of the response's body were not recorded.
     ResponseBody(u64),
+    /// A value was not recorded: which, and why.
+    Value(String, String),
+    /// So many more values were not recorded.
+    MoreValues(u32),
 }
 
 impl fmt::Display for Gap {
@@ -379,20 +385,22 @@ impl fmt::Display for Gap {
         let mut say = |n: u64, one: &str, more: &str, rest: &str| {
             write!(f, "{n} {} {rest}", if n == 1 { one } else { more })
         };
-        match *self {
-            Self::Dropped(n) => say(n.into(), "event", "events", "left out while recording"),
-            Self::Unanswered(n) => say(n.into(), "effect", "effects", "without an answer"),
-            Self::StrayAnswers(n) => say(n.into(), "answer", "answers", "to no effect in the trace"),
-            Self::WithoutRun(n) => {
+        match self {
+            &Self::Dropped(n) => say(n.into(), "event", "events", "left out while recording"),
+            &Self::Unanswered(n) => say(n.into(), "effect", "effects", "without an answer"),
+            &Self::StrayAnswers(n) => say(n.into(), "answer", "answers", "to no effect in the trace"),
+            &Self::WithoutRun(n) => {
                 say(n.into(), "event", "events", "of a step whose run is not in the trace")
             }
-            Self::UnknownNames(n) => {
+            &Self::UnknownNames(n) => {
                 say(n.into(), "event names", "events name", "a step or slot that the flow lacks")
             }
-            Self::Backwards(n) => say(n.into(), "time lies", "times lie", "before what came first"),
-            Self::PastEnd(n) => say(n.into(), "step ran", "steps ran", "beyond the end of the request"),
-            Self::RequestBody(n) => say(n, "byte", "bytes", "of the request's body not recorded"),
-            Self::ResponseBody(n) => say(n, "byte", "bytes", "of the response's body not recorded"),
+            &Self::Backwards(n) => say(n.into(), "time lies", "times lie", "before what came first"),
+            &Self::PastEnd(n) => say(n.into(), "step ran", "steps ran", "beyond the end of the request"),
+            &Self::RequestBody(n) => say(n, "byte", "bytes", "of the request's body not recorded"),
+            &Self::ResponseBody(n) => say(n, "byte", "bytes", "of the response's body not recorded"),
+            Self::Value(what, why) => write!(f, "{what} not recorded: {why}"),
+            &Self::MoreValues(n) => say(n.into(), "more value", "more values", "not recorded"),
         }
     }
 }

@@ -316,6 +316,7 @@ fn what_is_missing_or_cannot_be_is_said() {
     gap 2 times lie before what came first
     gap 1 step ran beyond the end of the request
     gap 6 bytes of the request's body not recorded
+    gap arguments of http (too large) not recorded: too large
     "#);
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn diff(a: &Trace, b: &Trace, diff: &Diff, look: Look) -> String {
     out += &block("effects", &of(effects), look);
     out += &block("slots", &diff.slots.iter().collect::<Vec<_>>(), look);
     out += &block("response", &of(What::is_response), look);
-    out += &notes(diff);
+    out += &notes(diff, look.is_verbose);
     out
 }
 
@@ -118,7 +118,7 @@ fn block(label: &str, differences: &[&Difference], look: Look) -> String {
 }
 
 /// What was not compared, and what the traces do not tell.
-fn notes(diff: &Diff) -> String {
+fn notes(diff: &Diff, is_verbose: bool) -> String {
     let mut out = String::new();
     if diff.unlisted > 0 {
         out += &field("more", &[format!("{} differences are not listed", diff.unlisted)]);
@@ -132,5 +132,14 @@ fn notes(diff: &Diff) -> String {
         .iter()
         .flat_map(|(side, gaps)| gaps.iter().map(move |gap| format!("{side}: {}", clean(&gap.to_string()))))
         .collect();
-    out + &field("missing", &gaps)
+    out += &field("missing", &gaps);
+    let limit = if is_verbose { usize::MAX } else { MAX_SHOWN };
+    let not_compared: Vec<_> = diff.not_compared.iter().filter(|what| !what.is_gap()).collect();
+    let mut skipped: Vec<String> =
+        not_compared.iter().take(limit).map(|what| clean(&what.to_string()).into_owned()).collect();
+    if not_compared.len() > limit {
+        let more = not_compared.len() - limit;
+        skipped.push(paint(style::FAINT, &format!("and {more} more; -v shows all")));
+    }
+    out + &field("not compared", &skipped)
 }
