@@ -42,7 +42,7 @@ pub(crate) struct Crew {
     pub(crate) zero: Arc<Zero>,
     /// Open connections of all of them.
     pub(crate) open: Arc<AtomicUsize>,
-    /// They leave together: what one of them drives, such as a pooled connection, another may still need.
+    /// They leave together: what one of them has given away, another may still run.
     pub(crate) leave: Arc<Barrier>,
     /// Those that can run each other's requests.
     pub(crate) peers: Arc<Peers>,
