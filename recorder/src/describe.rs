@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use zerver_trace::secret::{Author, Rule};
 use zerver_trace::{Answer, Capture, Event, FailureInfo, FlowInfo, Kept, Name, Origin, Outcome};
 
 use crate::block::{Open, TooLarge};
@@ -26,22 +27,23 @@ pub(crate) struct Describer {
 }
 
 impl Describer {
-    pub(crate) fn new(sealer: Sealer, build: String, body_limit: usize) -> Self {
-        Self { sealer, build, body_limit: body_limit.min(MAX_BODY), parts: Parts::default() }
+    pub(crate) fn new(sealer: Sealer, rule: Rule, build: String, body_limit: usize) -> Self {
+        Self { sealer, build, body_limit: body_limit.min(MAX_BODY), parts: Parts::new(rule) }
     }
 
     /// Adds a capture to the block; of one that is larger than a trace may be, an outline.
     pub(crate) fn record(&mut self, capture: &Capture, kept: Kept, open: &mut Open) -> Result<(), TooLarge> {
         let mut row = self.describe(capture, kept);
-        let extra = row_secrets(&mut row);
+        let extra = row_secrets(self.parts.known.rule(), &mut row);
         let set = self.parts.known.set(&self.parts.announcing, extra);
-        if let Some(set) = &set {
-            each_text(&mut row, |text| {
-                if let Some(masked) = set.secrets().masked(text.as_bytes(), self.sealer.key()) {
-                    *text = masked;
-                }
-            });
-        }
+        let (rule, nothing) = (self.parts.known.rule(), Secrets::default());
+        let secrets = set.as_ref().map_or(&nothing, Set::secrets);
+        each_text(&mut row, |text| {
+            let own = rule.spans(text.as_bytes(), Author::Service);
+            if let Some(masked) = secrets.masked(text.as_bytes(), &own, self.sealer.key()) {
+                *text = masked;
+            }
+        });
         row.flow = open.flow(&capture.flow);
         let mark = open.mark();
         if self.push(&mut row, set.as_ref(), open).is_ok() {
@@ -77,9 +79,9 @@ impl Describer {
         parts.left = VALUES;
         parts.announcing.clear();
         parts.known.begin(Arc::as_ptr(&capture.flow).addr());
-        let request = parts.message(&*capture.request, self.body_limit);
+        let request = parts.message(&*capture.request, Author::Client, &capture.flow, self.body_limit);
         let response = match capture.response.as_deref() {
-            Some(response) => parts.message(response, self.body_limit),
+            Some(response) => parts.message(response, Author::Service, &capture.flow, self.body_limit),
             None => Told::default(),
         };
         let recorded = capture.events.len().min(EVENTS);
@@ -97,14 +99,14 @@ impl Describer {
             kept,
             method: request.method.unwrap_or_else(|| parts.text("")),
             path: request.path.unwrap_or_else(|| parts.text("")),
-            target: request.target.unwrap_or_else(|| parts.target("")),
+            target: request.target.unwrap_or_else(|| parts.target(&capture.flow, "")),
             version: request.version.unwrap_or_else(|| parts.text("")),
             peer: request.peer.unwrap_or_else(|| parts.text("")),
             request_headers: request.headers,
-            request_body: request.body.unwrap_or_else(|| parts.body(&[], 0)),
+            request_body: request.body.unwrap_or_else(|| parts.body(&[], 0, Author::Client)),
             status: capture.status,
             response_headers: response.headers,
-            response_body: response.body.unwrap_or_else(|| parts.body(&[], 0)),
+            response_body: response.body.unwrap_or_else(|| parts.body(&[], 0, Author::Service)),
             outcome: capture.outcome.clone(),
             events: parts.events(events, slots),
             events_dropped: capture.events_dropped.saturating_add(dropped),
@@ -121,7 +123,7 @@ impl Describer {
         row.events.clear();
         row.request_headers.clear();
         row.response_headers.clear();
-        let told = parts.message(&*capture.request, 0);
+        let told = parts.message(&*capture.request, Author::Client, &capture.flow, 0);
         row.build = parts.text(&self.build);
         row.method = told.method.unwrap_or_else(|| parts.text(""));
         row.path = told.path.unwrap_or_else(|| parts.text(""));
@@ -130,23 +132,30 @@ impl Describer {
         row.target = parts.missing(&[]);
         row.origin = told.origin.map_or(Origin::Absent, Origin::Named);
         row.request_body = parts.missing(&lengths(told.full_len, 0));
-        let response = capture.response.as_deref().map(|response| parts.message(response, 0));
+        let response = capture
+            .response
+            .as_deref()
+            .map(|response| parts.message(response, Author::Service, &capture.flow, 0));
         row.response_body = parts.missing(&lengths(response.map_or(0, |told| told.full_len), 0));
     }
 }
 
 /// The secrets that the texts of a row announce.
-fn row_secrets(row: &mut Row) -> Secrets {
+fn row_secrets(rule: &Rule, row: &mut Row) -> Secrets {
     let mut secrets = Secrets::default();
     each_text(row, |text| {
         cut(text, TEXT);
-        secrets.add_from_text(text.as_bytes());
+        let text = text.as_bytes();
+        rule.spans(text, Author::Service).into_iter().for_each(|span| secrets.add(&text[span]));
     });
     secrets
 }
 
-/// Calls `f` with the text of a name.
+/// Calls `f` with the text of a name, unless the program has it as a constant.
 fn in_name(name: &mut Name, f: &mut impl FnMut(&mut String)) {
+    if name.is_of_program() {
+        return;
+    }
     let mut text = name.to_string();
     f(&mut text);
     if **name != *text {

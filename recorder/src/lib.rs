@@ -2,7 +2,7 @@
 //!
 //! The writing side: [`Recorder`] takes captures through its sink (`queue`, `inbox`), on whose way the policy decides what is
 //! kept (`policy`). Its thread (`writer`) describes them (`describe`), each value of a block once (`known`), takes the
-//! secrets out (`secrets`, `words`, `seal`), fills blocks (`block`, `row`), removes what is too old (`retention`), and commits (`store`, the only one that names
+//! secrets out (`secrets`, `seal`), fills blocks (`block`, `row`), removes what is too old (`retention`), and commits (`store`, the only one that names
 //! redb). The reading side: [`Reader`] and `find`. Bytes are laid out by `format` alone. Beside the two: [`portable`]
 //! files, [`import()`], and the doctor ([`examine`], [`repair`]).
 //!
@@ -48,7 +48,6 @@ mod store;
 mod summaries;
 mod sync;
 mod teller;
-mod words;
 mod writer;
 
 pub use doctor::{RepairError, Report, examine, reopen, repair};

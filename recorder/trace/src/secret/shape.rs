@@ -1,6 +1,6 @@
 //! What a value looks like: a message about a secret, a placeholder for one, and what may be searched for elsewhere.
 
-use super::Origin;
+use super::Author;
 
 /// From this much, in bits as [`strength`] estimates them, and this length on a secret is searched for elsewhere.
 const SEARCHED_BITS: u32 = 28;
@@ -57,10 +57,10 @@ pub(super) fn is_made(value: &[u8]) -> bool {
 
 /// Whether it is no secret although the name says so: there is nothing. Of what the service wrote, also a placeholder
 /// (`$1`, `?`, `:token`, `%s`, `{token}`, `<token>`, `***`, `[FILTERED]`) and a message about the secret.
-pub(super) fn is_visible(value: &[u8], origin: Origin) -> bool {
+pub(super) fn is_visible(value: &[u8], author: Author) -> bool {
     let value = value.trim_ascii();
     let is_nothing = matches!(value, [] | b"null" | b"true" | b"false" | b"None" | b"nil" | b"undefined");
-    is_nothing || (origin == Origin::Service && (is_placeholder(value) || is_message(value)))
+    is_nothing || (author == Author::Service && (is_placeholder(value) || is_message(value)))
 }
 
 fn is_placeholder(value: &[u8]) -> bool {

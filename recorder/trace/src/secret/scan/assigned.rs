@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::name::{Said, Words, is_credentials_header, is_plural};
-use super::super::{Origin, shape};
+use super::super::{Author, shape};
 use super::{MAX_NAME, Scan};
 
 /// How far the headers of a part of a multipart body may go, and the attributes of an element.
@@ -146,7 +146,7 @@ impl Scan<'_, '_> {
             self.budget = self.budget.saturating_sub(found.unwrap_or(text.len()) - from);
             let Some(close) = found else {
                 // Cut off, or no element at all: `<token>` is also a placeholder, and a mask.
-                if self.origin == Origin::Service {
+                if self.author == Author::Service {
                     return None;
                 }
                 break text.len();
@@ -213,7 +213,7 @@ impl Scan<'_, '_> {
         let is_list = name.start > 0 && text[name.start - 1] == b';';
         let end = self.unquoted_end(at, is_list);
         let value = &text[at..end];
-        if self.origin == Origin::Service && self.is_code(value, is_spaced) {
+        if self.author == Author::Service && self.is_code(value, is_spaced) {
             return end;
         }
         self.value(at..end);
@@ -310,7 +310,7 @@ impl Scan<'_, '_> {
         if !number.is_empty() && is_whole {
             return self.json(at, said, is_plural(&text[name.clone()]), 0);
         }
-        if shape::is_visible(&text[at..line], self.origin) {
+        if shape::is_visible(&text[at..line], self.author) {
             return line;
         }
         // What looks made ends with its word; a phrase ends with the line, or where another name begins.
