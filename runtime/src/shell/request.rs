@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use hyper::body::Incoming;
 use zerver_engine::{Failure, Params, Request, RequestId, Response};
-use zerver_trace::Outcome;
+use zerver_trace::{Datum, Event, Outcome, RequestPart};
 
 use super::conn::Conn;
 use super::headers::{Headers, Values};
@@ -56,8 +56,24 @@ impl Arrived {
             params: Params::new(),
             peer: Some(conn.peer),
         };
-        let live = Live::new(worker, watch, request);
+        let mut live = Live::new(worker, watch, request);
+        live.was_read_late(head_read_late(worker, conn, live.base_ns));
         Self { worker: Rc::clone(worker), in_flight, live, body, is_head, is_http2 }
+    }
+}
+
+/// What kept the worker of a connection from reading a head that it reads now, if that may have been there before.
+fn head_read_late(worker: &Worker, conn: &Conn, now_ns: u64) -> Option<Event<Datum>> {
+    let zero = &worker.crew.zero;
+    match conn.take_opened() {
+        Some((accepted, opened)) => {
+            worker.opened_late(zero.since_ns(accepted), zero.since_ns(opened), now_ns)
+        }
+        None => worker.read_late(
+            RequestPart::Head,
+            || conn.idle_since().map_or(0, |at| zero.since_ns(at)),
+            now_ns,
+        ),
     }
 }
 
@@ -148,7 +164,8 @@ async fn go(
             return refuse(live, service, &reject);
         }
     }
-    live.watch.tick();
+    let received_ns = live.base_ns + live.watch.tick();
+    live.was_read_late(worker.read_late(RequestPart::Body, || live.base_ns, received_ns));
     let context = Context { request_id: Some(live.id), traceparent, tracestate };
     if let Some(elsewhere) = schedule::carry(worker, live, &context).await
         && let Some(live) = slot.take()

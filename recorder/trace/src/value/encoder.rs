@@ -149,6 +149,7 @@ impl Encoder {
             Node::I128(v) => self.put(v),
             Node::F32(v) => self.put(v),
             Node::F64(v) => self.put(v),
+            Node::Number(v) => self.sized(token::NUMBER, v.as_bytes()),
             Node::Char(v) => self.put(v),
             Node::Str(v) => self.put(v),
             Node::Bytes(v) => self.bytes(v),
