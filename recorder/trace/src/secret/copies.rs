@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::{is_scheme, is_searched};
 use super::stems::Triples;
+use super::{is_scheme, is_searched};
 
 /// Secrets that are known, and that are none wherever they are copied to: those which [`is_searched`] allows.
 #[derive(Debug, Clone, Default)]

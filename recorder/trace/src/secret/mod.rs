@@ -4,6 +4,7 @@
 //! A [`Rule`] says it of names and finds secrets in texts and values. It knows nothing of sealing, and of one text at a
 //! time: copies of a secret elsewhere are for the caller to look for, where [`is_searched`] says so.
 
+mod copies;
 mod name;
 mod scan;
 mod shape;
@@ -14,6 +15,7 @@ mod tree;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
+pub use copies::Copies;
 pub use name::Said;
 pub use shape::{is_searched, strength};
 pub use stems::Triples;

@@ -41,7 +41,25 @@ impl Rule {
         self.visit(node, Under::default(), author, found);
     }
 
-    /// What a secret is in a value whose path these names are.
+    /// The same for a part of a value to which `path` leads.
+    pub fn secrets_under<S: AsRef<str>>(
+        &self,
+        node: &Node<'_>,
+        path: &[S],
+        author: Author,
+        found: &mut dyn FnMut(&[u8]),
+    ) {
+        self.visit(node, self.place(path), author, found);
+    }
+
+    fn place<S: AsRef<str>>(&self, path: &[S]) -> Under {
+        let said = path.iter().fold(Said::Nothing, |said, name| self.below(said, name.as_ref()));
+        let is_number = |name: &&str| name.bytes().all(|b| b.is_ascii_digit());
+        let last = path.iter().map(AsRef::as_ref).rev().find(|name| !is_number(name));
+        Under::a_name(said, last.unwrap_or_default())
+    }
+
+    /// Whether what stands at the end of a path may be a secret because of the names on it.
     pub fn is_under<S: AsRef<str>>(&self, path: &[S]) -> bool {
         let said = path.iter().fold(Said::Nothing, |said, name| self.below(said, name.as_ref()));
         said != Said::Nothing
@@ -67,8 +85,7 @@ impl Rule {
         author: Author,
         masks: &dyn Masks,
     ) -> Result<(), ValueError> {
-        let said = path.iter().fold(Said::Nothing, |said, name| self.below(said, name.as_ref()));
-        let place = Under::a_name(said, path.last().map_or("", |name| name.as_ref()));
+        let place = self.place(path);
         encoder.node_under(node, place, &|under, name| self.under(under, name), &mut |under, leaf| {
             self.masked_leaf(leaf, under, author, masks)
         })

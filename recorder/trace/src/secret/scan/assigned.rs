@@ -69,6 +69,10 @@ impl Scan<'_, '_> {
                 Some(b'%') if self.is_at(spaced, b"%3D") => self.encoded(spaced + 3),
                 Some(b':') if text.get(spaced + 1) == Some(&b':') => spaced,
                 Some(b':') => self.colon(&name, spaced + 1, said),
+                // As Rust prints a value of this type: `Token("..")`.
+                Some(b'(') if spaced == at && self.text.get(at + 1) == Some(&b'"') => {
+                    self.json(at + 1, said, false, 0)
+                }
                 Some(_) if spaced > at && !is_quoted => self.next_word(&name, spaced),
                 _ => at,
             },

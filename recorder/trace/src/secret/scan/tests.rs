@@ -111,6 +111,10 @@ fn pairs_in_texts() {
         "Login { user: \"ann\", password: \"b\", pin: Some(\"c\"), otp: 77 }",
         "Login { user: \"ann\", password: \"#\", pin: Some(\"#\"), otp: # }",
     );
+    check(
+        "AuthHeader(\"a\") and Err(InvalidToken(\"b c\"))",
+        "AuthHeader(\"a\") and Err(InvalidToken(\"#\"))",
+    );
     check("{ password: correct horse, user: ann }", "{ password: #, user: ann }");
     check("mysql --password hunter2 -u x", "mysql --password # -u x");
     check("host=h password=b user=c", "host=h password=# user=c");
