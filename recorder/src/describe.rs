@@ -110,6 +110,7 @@ impl Describer {
             events_dropped: capture.events_dropped.saturating_add(dropped),
             worker: capture.worker,
             origin: request.origin.map_or(Origin::Absent, Origin::Named),
+            undelivered: capture.undelivered,
         }
     }
 

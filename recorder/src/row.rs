@@ -43,6 +43,7 @@ pub(crate) struct Row {
     pub(crate) events_dropped: u32,
     pub(crate) worker: Option<u16>,
     pub(crate) origin: Origin<Piece>,
+    pub(crate) undelivered: bool,
 }
 
 /// Where the pieces of a row are read from.
@@ -274,6 +275,7 @@ impl Row {
                 Origin::Absent => Origin::Absent,
                 Origin::Named(number) => Origin::Named(pieces.piece(number)?),
             },
+            undelivered: self.undelivered,
         })
     }
 }

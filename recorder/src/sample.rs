@@ -89,6 +89,7 @@ pub(crate) fn trace(n: u64) -> Trace {
             1 => Origin::Named(value(&format!("http://{n}.example:8080"))),
             _ => Origin::Absent,
         },
+        undelivered: n % 5 == 1,
     }
 }
 
@@ -161,5 +162,6 @@ pub(crate) fn capture(n: u64) -> Capture {
         events_dropped: 0,
         asked: false,
         worker: Some((n % 2) as u16),
+        undelivered: n % 5 == 1,
     }
 }

@@ -4,6 +4,7 @@ mod accept;
 mod answered;
 mod app;
 mod config;
+mod delivery;
 mod drive;
 mod environment;
 /// The part that performs no I/O. What users need of it is in the [`prelude`].

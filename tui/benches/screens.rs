@@ -199,6 +199,7 @@ fn many_steps(id: u128, extra_ns: u64) -> Trace {
         events_dropped: 0,
         worker: Some(0),
         origin: zerver_trace::Origin::Absent,
+        undelivered: false,
     }
 }
 

@@ -43,6 +43,9 @@ pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verd
     }
     out += &slots(&timeline.slots, look);
     out += &failure(timeline, look);
+    if trace.undelivered {
+        out += &field("response", &["not delivered: the client had left".to_owned()]);
+    }
     let gaps: Vec<String> = timeline.gaps.iter().map(|gap| clean(&gap.to_string()).into_owned()).collect();
     out += &field("missing", &gaps);
     if look.is_verbose {

@@ -134,6 +134,8 @@ pub struct Trace {
     pub worker: Option<u16>,
     /// The scheme and authority of its target.
     pub origin: Origin,
+    /// Whether the client had left before it had all of the response.
+    pub undelivered: bool,
 }
 
 /// The scheme and authority that the target of a request names, as they came.

@@ -83,6 +83,7 @@ impl Entry {
             events_dropped: 1,
             asked: self.asked,
             worker: self.worker,
+            undelivered: false,
         }
     }
 }
