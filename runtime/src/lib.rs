@@ -6,6 +6,7 @@ mod app;
 mod config;
 mod delivery;
 mod drive;
+mod effect_runtime;
 mod environment;
 /// The part that performs no I/O. What users need of it is in the [`prelude`].
 #[doc(hidden)]

@@ -13,6 +13,7 @@ mod effects_kv;
 mod hangs;
 mod http1;
 mod http2;
+mod late;
 mod metrics;
 mod overload;
 mod random;

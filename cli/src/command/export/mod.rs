@@ -2,11 +2,10 @@
 
 mod test;
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use zerver_recorder::portable;
+use zerver_recorder::{portable, regular_file};
 use zerver_replay::Secrets;
 
 use crate::args::{Export, Global};
@@ -15,14 +14,14 @@ use crate::place::{self, Loaded};
 use crate::trouble::{Done, Trouble};
 
 pub(super) fn run(args: &Export, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
-    let to_stdout = args.output.as_deref() == Some(Path::new("-"));
+    let to_stdout = args.output.as_ref().map_or(args.test, |path| path == Path::new("-"));
     if to_stdout && !args.test && output.is_terminal() {
         return Err(Trouble::new("a portable trace is not text, and the standard output is a terminal")
             .hint("name a file with --output FILE, or pipe it on"));
     }
     let loaded = place::load(global, &args.id)?;
     let bytes = match args.test {
-        true => as_test(&loaded, args.with_secrets)?.into_bytes(),
+        true => as_test(&loaded, args)?.into_bytes(),
         false => portable::write(&loaded.trace)
             .map_err(|error| Trouble::new(format!("cannot export {}", loaded.trace.id)).because(&error))?,
     };
@@ -30,10 +29,8 @@ pub(super) fn run(args: &Export, global: &Global, output: &mut Output) -> Result
         output.bytes(&bytes)?;
         return Ok(Done::Fine);
     }
-    let path = args.output.clone().unwrap_or_else(|| match args.test {
-        true => PathBuf::from(format!("{}.rs", test::name(&loaded.trace))),
-        false => PathBuf::from(format!("{}.zrv", loaded.trace.id.short(loaded.digits()))),
-    });
+    let named_by_id = || PathBuf::from(format!("{}.zrv", loaded.trace.id.short(loaded.digits())));
+    let path = args.output.clone().unwrap_or_else(named_by_id);
     write(&path, &bytes, args.force)?;
     if output.is_json {
         output.json(
@@ -46,7 +43,8 @@ pub(super) fn run(args: &Export, global: &Global, output: &mut Output) -> Result
 }
 
 /// The text of a test. The key beside the store opens what is sealed; without it, what is secret stays so.
-fn as_test(loaded: &Loaded, with_secrets: bool) -> Result<String, Trouble> {
+fn as_test(loaded: &Loaded, args: &Export) -> Result<String, Trouble> {
+    let with_secrets = args.with_secrets;
     let secrets = match &loaded.reader {
         Some(reader) => reader.secrets(&loaded.trace),
         None if with_secrets => {
@@ -59,10 +57,10 @@ fn as_test(loaded: &Loaded, with_secrets: bool) -> Result<String, Trouble> {
         Err(error) if with_secrets => return Err(Trouble::new("the secrets stay sealed").because(&error)),
         secrets => Secrets(secrets.unwrap_or_default()),
     };
-    test::test(&loaded.trace, &secrets, with_secrets)
+    test::test(&loaded.trace, &secrets, with_secrets, args.expect)
 }
 
-/// Makes a new file; with `force`, one that exists is overwritten.
+/// Makes a new file of mode 0600, whole or not at all; with `force`, it takes the place of one that exists.
 fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), Trouble> {
     let trouble = |error: &io::Error| {
         let trouble = Trouble::new(format!("cannot write {}", path.display())).because(error);
@@ -73,9 +71,18 @@ fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), Trouble> {
             _ => trouble,
         }
     };
-    let opened =
-        if force { File::create(path) } else { OpenOptions::new().write(true).create_new(true).open(path) };
-    opened.and_then(|mut file| file.write_all(bytes)).map_err(|error| trouble(&error))
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let replace = || -> io::Result<()> {
+        regular_file::check_replaceable(path)?;
+        if !force && path.exists() {
+            return Err(rustix::io::Errno::EXIST.into());
+        }
+        let mut file = tempfile::Builder::new().prefix(".zerver-").tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
+        kept.map(drop).map_err(|error| error.error)
+    };
+    replace().map_err(|error| trouble(&error))
 }
 
 #[cfg(test)]
@@ -92,5 +99,33 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"one");
         write(&path, b"two", true).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
+    }
+
+    #[test]
+    fn a_file_is_private_and_no_link_is_written_through() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link, dangling) =
+            (dir.path().join("a.zrv"), dir.path().join("link"), dir.path().join("dangling"));
+        std::fs::write(&path, b"precious").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("nowhere"), &dangling).unwrap();
+        for force in [false, true] {
+            for (path, why) in [
+                (link.as_path(), "a symbolic link"),
+                (dangling.as_path(), "a symbolic link"),
+                (Path::new("/dev/full"), "a device"),
+                (dir.path(), "a folder"),
+            ] {
+                let trouble = write(path, b"one", force).unwrap_err();
+                assert!(trouble.line().contains(why), "{trouble:?}");
+            }
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+        write(&path, b"two", true).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        // Nothing else is left in the folder.
+        assert_eq!(dir.path().read_dir().unwrap().count(), 3);
     }
 }
