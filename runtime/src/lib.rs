@@ -19,6 +19,7 @@ mod host;
 mod ids;
 /// Interpreters: what performs one kind of effect.
 pub mod interpreter;
+mod leave;
 mod limits;
 mod listen;
 mod live;

@@ -125,6 +125,11 @@ impl Conn {
         ReadsBody(self)
     }
 
+    /// How many requests it waits to have answered.
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.requests.get()
+    }
+
     pub(crate) fn is_busy(&self) -> bool {
         self.requests.get() > 0
     }
