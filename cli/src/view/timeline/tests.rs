@@ -151,6 +151,16 @@ fn where_it_was_is_told() {
 }
 
 #[test]
+fn a_response_that_nobody_took_is_shown_with_what_became_of_it() {
+    let text = show(&Trace { undelivered: true, ..sample::slow() }, 80, false);
+    assert!(
+        text.contains("200 OK") && text.contains("\nresponse not delivered: the client had left\n"),
+        "{text}"
+    );
+    assert!(!show(&sample::slow(), 80, false).contains("delivered"));
+}
+
+#[test]
 fn a_step_that_took_longer_than_a_turn_may_is_marked() {
     let mut trace = sample::slow();
     trace.events.push(Event::Overran { step: 4, at_ns: 5_380_000, quantum_ns: 250_000 });
