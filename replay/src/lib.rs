@@ -35,7 +35,7 @@ pub use measures::{ClassMeasures, EffectMeasures, Measures, RecorderMeasures, St
 pub use replayer::{
     Applied, Coverage, EditError, Edits, Ending, Fault, Finding, FindingClass, Live, LiveKind, Opened,
     Progress, Refusal, Replay, Replied, Report, Secrets, Seen, SlotEdit, Source, Timers, Trial, World, Wrong,
-    apart, flow_is_gone, nearest, trials,
+    apart, flow_is_gone, masked, nearest, trials,
 };
 pub use rfc3339::{Utc, rfc3339};
 pub use sameness::Sameness;

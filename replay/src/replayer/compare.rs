@@ -157,7 +157,9 @@ impl<'c> Comparison<'c> {
         }
         self.errors(recorded);
         self.outcome(recorded, now.outcome.as_ref());
-        self.response(recorded.response.as_ref(), now.response.as_ref());
+        if !recorded.lacks_response() {
+            self.response(recorded.response.as_ref(), now.response.as_ref());
+        }
         std::mem::take(&mut self.findings)
     }
 

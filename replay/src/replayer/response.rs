@@ -6,7 +6,6 @@ use zerver_trace::{Header, Node, Recorded, Value};
 
 use super::compare::{Comparison, joined};
 use super::facts::Reply;
-use super::mask::is_sensitive;
 use super::path::between;
 use super::report::{FindingClass, Seen};
 use crate::json_reader::Tree;
@@ -44,11 +43,14 @@ impl Comparison<'_> {
     fn headers_named(&mut self, name: &str, a: &Reply<'_>, b: &Reply<'_>) {
         let (then, now) = (named(a, name), named(b, name));
         for at in 0..then.len().max(now.len()) {
-            self.header(name, then.get(at).copied(), now.get(at).copied());
+            let is_marked = a.marked.iter().chain(&b.marked).any(|marked| marked == name);
+            self.header(name, then.get(at).copied(), now.get(at).copied(), is_marked);
         }
     }
 
-    fn header(&mut self, name: &str, then: Option<&Recorded>, now: Option<&Recorded>) {
+    fn header(&mut self, name: &str, then: Option<&Recorded>, now: Option<&Recorded>, is_marked: bool) {
+        // What was sealed as a whole was a secret when it was recorded.
+        let is_sealed = then.is_some_and(|then| then.is_secret() && then.value().is_none());
         let field = format!("response.headers.{name}");
         let bytes = |recorded: &Recorded| match self.secrets.plain(recorded) {
             Ok(value) => Ok(value.root().as_bytes().unwrap_or_default().into_owned()),
@@ -61,8 +63,8 @@ impl Comparison<'_> {
         };
         let side = |bytes: Option<Vec<u8>>| match bytes {
             None => Seen::Absent,
-            Some(_) if is_sensitive(name) => Seen::Secret,
-            Some(bytes) => Seen::text(self.mask.text(&String::from_utf8_lossy(&bytes))),
+            Some(_) if is_marked || is_sealed => Seen::Secret,
+            Some(bytes) => self.mask.header(name, &bytes).map_or(Seen::Secret, Seen::Text),
         };
         let (expected, got) = (side(a), side(b));
         self.find(None, FindingClass::CodeChanged, &field, expected, got);
@@ -106,7 +108,7 @@ impl Comparison<'_> {
         if told > 0 {
             return;
         }
-        let side = |bytes: &[u8]| str::from_utf8(bytes).ok().map(|text| self.mask.body(text));
+        let side = |bytes: &[u8]| str::from_utf8(bytes).ok().map(|text| self.mask.text(text));
         let (expected, got) = match (side(&kept_then), side(&kept_now)) {
             (Some(a), Some(b)) if a == b => (Seen::Secret, Seen::Secret),
             (Some(a), Some(b)) => {
