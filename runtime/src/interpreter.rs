@@ -23,7 +23,7 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub enum Begun<T, F = BoxFuture<T>> {
     /// It could be answered at once. The request goes on without having waited.
     Ready(T),
-    /// It takes its time.
+    /// It takes its time, on the effect runtime; see [`Interpreter`].
     Pending(F),
 }
 
@@ -40,7 +40,14 @@ pub struct Context {
 
 /// Performs one kind of effect, live.
 ///
-/// Time limits are not its business: whoever drives the request drops the future when its time is over.
+/// Time limits are not its business: its future is dropped when its time is over.
+///
+/// `begin` is called on the thread of the request, which also polls the future once: what is ready then needs no other
+/// thread. From then on the future is polled on the effect runtime, a tokio runtime with threads of its own, on which no
+/// step runs. That is also the runtime of whatever `begin` or the future spawns, opens or times, of what
+/// [`App::live`](crate::App::live) does, and so of the connections of a pool: none of it waits for a step. An interpreter
+/// that blocks its thread makes other effects wait; what has to block belongs on
+/// [`spawn_blocking`](https://docs.rs/tokio/latest/tokio/task/fn.spawn_blocking.html).
 pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
     /// Begins to perform it.
     fn begin(&self, args: &K, context: &Context) -> Begun<Outcome<K>>;

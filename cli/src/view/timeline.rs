@@ -54,6 +54,9 @@ pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verd
     }
     out += &slots(&timeline.slots, look);
     out += &failure(timeline, look);
+    if trace.undelivered {
+        out += &field("response", &["not delivered: the client had left".to_owned()]);
+    }
     let gaps = timeline.gaps.iter().flat_map(|gap| broken(&clean(&gap.to_string()), look.room()));
     let gaps: Vec<String> = gaps.collect();
     out += &field("missing", &gaps);

@@ -100,6 +100,26 @@ fn attempts_and_waits_of_an_effect_are_told() {
 }
 
 #[test]
+fn what_a_busy_worker_delayed_is_told() {
+    let mut trace = sample::late();
+    let (flow, step) = ("report\u{1b}[2J".to_owned().into(), "spin".into());
+    let part = zerver_trace::RequestPart::Head;
+    let (unread_ns, ran_ns) = (610_000_000, 600_000_000);
+    trace.events.insert(0, Event::ReadLate { part, unread_ns, ran_ns, flow, step });
+    let text = show(&trace, 120, false);
+    for line in [
+        "read     head read right after a step of 600.00 ms on its worker: spin of report\\u{1b}[2J",
+        "late     2.60 ms: worker 0 ran spin of report (kv get todo:456)",
+        "total    5.40 ms = 2.26 effects + 0.47 CPU + 0.03 queue + 2.60 late + 0.02 receiving",
+        "verdict  48% answers that lay ready: worker 0 ran spin of report;",
+    ] {
+        assert!(text.lines().any(|found| found.starts_with(line)), "no {line} in\n{text}");
+    }
+    let row = text.lines().find(|line| line.contains("kv get")).unwrap();
+    assert!(row.contains("0.08") && row.contains("found, late 2.60 ms"), "{text}");
+}
+
+#[test]
 fn a_change_of_class_is_told_with_its_reason() {
     let mut trace = sample::slow();
     let moved =
@@ -128,6 +148,16 @@ fn where_it_was_is_told() {
     let lines: Vec<_> = text.lines().take(3).collect();
     assert!(lines[0].ends_with("  interactive  worker 1"), "{text}");
     assert_eq!(lines[1..], ["carried  to worker 0 at 50.0 µs", "         to batch worker 2 at 2.40 ms"]);
+}
+
+#[test]
+fn a_response_that_nobody_took_is_shown_with_what_became_of_it() {
+    let text = show(&Trace { undelivered: true, ..sample::slow() }, 80, false);
+    assert!(
+        text.contains("200 OK") && text.contains("\nresponse not delivered: the client had left\n"),
+        "{text}"
+    );
+    assert!(!show(&sample::slow(), 80, false).contains("delivered"));
 }
 
 #[test]
