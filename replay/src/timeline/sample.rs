@@ -86,6 +86,7 @@ pub(crate) fn trace(flow: FlowInfo, duration_ns: u64, events: Vec<Event<Recorded
         redaction: zerver_trace::Redaction { key: Some([1; 8]), texts: Vec::new() },
         worker: None,
         origin: zerver_trace::Origin::Absent,
+        undelivered: false,
     }
 }
 

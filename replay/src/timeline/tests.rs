@@ -369,6 +369,7 @@ fn the_document_has_the_promised_fields() {
           "kept_len": 12,
           "value": "{\"id\":  456}"
         },
+        "delivered": true,
         "headers": [
           {
             "name": "content-type",

@@ -48,6 +48,17 @@ fn the_head_says_which_thread_had_it() {
 }
 
 #[test]
+fn the_head_says_that_nobody_took_the_response() {
+    let trace = Trace { undelivered: true, ..sample::slow() };
+    let seen = Stage::new(110, 24, vec![trace]).press("<enter>").text();
+    assert_eq!(
+        seen.lines().nth(2).map(str::trim),
+        Some("response not delivered: the client had left"),
+        "{seen}"
+    );
+}
+
+#[test]
 fn what_every_flow_has_from_the_start_is_not_called_unwritten() {
     let mut trace = sample::slow();
     let flow = Arc::make_mut(&mut trace.flow);

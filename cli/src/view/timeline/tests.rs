@@ -151,6 +151,16 @@ fn where_it_was_is_told() {
 }
 
 #[test]
+fn a_response_that_nobody_took_is_shown_with_what_became_of_it() {
+    let text = show(&Trace { undelivered: true, ..sample::slow() }, 80, false);
+    assert!(
+        text.contains("200 OK") && text.contains("\nresponse not delivered: the client had left\n"),
+        "{text}"
+    );
+    assert!(!show(&sample::slow(), 80, false).contains("delivered"));
+}
+
+#[test]
 fn a_step_that_took_longer_than_a_turn_may_is_marked() {
     let mut trace = sample::slow();
     trace.events.push(Event::Overran { step: 4, at_ns: 5_380_000, quantum_ns: 250_000 });
@@ -236,6 +246,26 @@ fn an_incomplete_trace_says_so() {
              1 effect without an answer
              1 event of a step whose run is not in the trace
     "#);
+}
+
+#[test]
+fn the_first_line_gives_up_worker_class_flow_and_reason_before_the_path() {
+    let mut trace = sample::failed();
+    (trace.worker, trace.path) = (Some(1), "/v1/todos/a-path-of-some-length/456".into());
+    let heads = [60, 80, 100, 120, 200].map(|columns| {
+        let text = show(&trace, columns, false);
+        text.lines().next().unwrap_or_default().to_owned()
+    });
+    insta::assert_snapshot!(heads.join("\n"), @r"
+    019aa4c2  GET /v1/todos/a-path-of-so…  404  900.0 µs  failed
+    019aa4c2  GET /v1/todos/a-path-of-some-lengt…  404  900.0 µs  failed  todos-item
+    019aa4c2  GET /v1/todos/a-path-of-some-length/456  404 Not Found  900.0 µs  failed  todos-item
+    019aa4c2  GET /v1/todos/a-path-of-some-length/456  404 Not Found  900.0 µs  failed  todos-item  interactive  worker 1
+    019aa4c2  GET /v1/todos/a-path-of-some-length/456  404 Not Found  900.0 µs  failed  todos-item  interactive  worker 1
+    ");
+    // All of it, however wide it is.
+    let text = show(&trace, 60, true);
+    assert_eq!(text.lines().next(), Some(heads[4].as_str()));
 }
 
 #[test]
@@ -333,6 +363,38 @@ fn a_secret_slot_is_never_shown_whatever_was_recorded() {
 }
 
 proptest! {
+    #[test]
+    fn no_line_is_wider_than_the_terminal(
+        trace in any_trace(), columns in 80..200usize, digits in 8..20usize,
+        texts in prop::collection::vec("(1\u{fe0f}\u{20e3}|👨\u{200d}👩|🇩🇪|a|漢| |e\u{301}|\t){0,80}", 8),
+        worker in prop::option::of(any::<u16>()), status in prop::sample::select(vec![0, 200, 404, 431, 999]),
+    ) {
+        let mut trace = trace;
+        let mut flow = (*trace.flow).clone();
+        (flow.name, flow.steps[0].name, flow.steps[0].file) = (texts[0].clone(), texts[1].clone(), texts[2].clone());
+        (flow.slots[0].name, flow.slots[1].name) = (texts[3].clone(), texts[4].clone());
+        trace.flow = flow.into();
+        (trace.path, trace.worker, trace.status) = (texts[5].clone(), worker, status);
+        trace.events.push(sample::wrote(0, 0, 1, plain(&texts[6])));
+        if status == 404 {
+            trace.outcome = Outcome::Failed(FailureInfo {
+                kind: FailureKind::NotFound,
+                what: "todo".into(),
+                key: texts[6].clone(),
+                message: texts[7].clone(),
+                step: Some(0),
+                call: None,
+                causes: texts[4..6].to_vec(),
+            });
+        }
+        let of = Timeline::of(&trace);
+        let verdict = of.verdict(&[1_900_000, 2_100_000, trace.duration_ns]);
+        let text = timeline(&trace, &of, verdict.as_ref(), Look { columns, folds: true, digits, is_verbose: false });
+        for line in strip_str(&text).to_string().lines() {
+            prop_assert!(width(line) <= columns, "{} of {columns}: {line}", width(line));
+        }
+    }
+
     #[test]
     fn any_trace_can_be_shown(trace in any_trace(), columns in 0..200usize) {
         for is_verbose in [false, true] {
