@@ -131,6 +131,7 @@ impl Describer {
             worker: capture.worker,
             origin: request.origin.map_or(Origin::Absent, Origin::Named),
             redaction: Redaction { key: Some(self.sealer.key().id()), texts: Vec::new() },
+            undelivered: capture.undelivered,
         }
     }
 

@@ -106,6 +106,8 @@ impl App {
     /// serve (or to replay with effects performed for real), and not when somebody only wants its catalog or tests a
     /// flow of it.
     ///
+    /// It is called within the runtime on which effects are performed, so that what it spawns goes on there.
+    ///
     /// ```no_run
     /// # use zerver::prelude::*;
     /// App::new().live(|live| {

@@ -4,6 +4,7 @@ mod accept;
 mod answered;
 mod app;
 mod config;
+mod delivery;
 mod drive;
 mod effect_runtime;
 mod environment;
@@ -18,6 +19,7 @@ mod host;
 mod ids;
 /// Interpreters: what performs one kind of effect.
 pub mod interpreter;
+mod leave;
 mod limits;
 mod listen;
 mod live;

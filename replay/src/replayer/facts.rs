@@ -85,6 +85,12 @@ impl<'f> Facts<'f> {
         facts
     }
 
+    /// Whether there was a response that was not recorded: under a schema before 3 none was that the client had not waited
+    /// for.
+    pub(super) fn lacks_response(&self) -> bool {
+        self.response.is_none() && !matches!(self.outcome, None | Some(Outcome::Gone { .. }))
+    }
+
     /// What a run of today's code did.
     pub(super) fn of_run(flow: &'f FlowInfo, events: &[Event<Datum>]) -> Self {
         Self::of_events(flow, events, |datum| Cow::Owned(plain(datum)))

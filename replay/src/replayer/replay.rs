@@ -347,6 +347,11 @@ impl Replay<'_> {
         {
             notes.push("whether its target named an authority of its own was not recorded".to_owned());
         }
+        if now.is_some() && recorded.lacks_response() {
+            notes.push(
+                "the response was not recorded, for the client had left: it is not compared".to_owned(),
+            );
+        }
         if let Some(unanswered) = &run.unanswered {
             let label = mask.text(&unanswered.label);
             let kind = label.split(' ').next().unwrap_or_default();
