@@ -185,8 +185,11 @@ impl Worker {
             conn.wake();
         }
         let empty = async {
-            while !self.connections.borrow().is_empty() && !(stage == Stage::Firm && self.waits_for_hanging())
-            {
+            let is_over = || {
+                let hangs = stage == Stage::Firm && self.waits_for_hanging();
+                hangs || self.connections.borrow().is_empty()
+            };
+            while !is_over() {
                 let _ = tokio::time::timeout(LOOK, self.empty.notified()).await;
             }
         };
