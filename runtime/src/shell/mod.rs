@@ -5,6 +5,7 @@
 
 mod body;
 mod conn;
+mod date;
 mod frames;
 mod headers;
 mod here;
@@ -21,6 +22,7 @@ mod serve;
 mod traceparent;
 
 pub(crate) use conn::Conn;
+pub(crate) use date::Date;
 pub(crate) use frames::AnyFrames;
 pub(crate) use here::is_from_here;
 pub(crate) use router::{Found, Router};

@@ -39,6 +39,10 @@ const LINGER_BYTES: usize = 4 * 1024 * 1024;
 const PING: Duration = Duration::from_secs(20);
 const PONG: Duration = Duration::from_secs(10);
 
+/// After this many streams that were refused or broke the rules an HTTP/2 connection ends, and all that is in flight on it.
+/// A client may open many at once before it knows how many it may have, and each is refused by itself.
+const REFUSED_STREAMS: usize = 10_000;
+
 /// Serves one connection to its end.
 pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStream) {
     let limits = &worker.service.limits;
@@ -62,7 +66,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
             // What is a little too large gets an answer of ours, which says so.
             .max_header_list_size(u32::try_from(limits.header_bytes.saturating_mul(4)).unwrap_or(u32::MAX))
             .max_pending_accept_reset_streams(20)
-            .max_local_error_reset_streams(100)
+            .max_local_error_reset_streams(REFUSED_STREAMS)
+            .auto_date_header(false)
             .serve_connection(io, service);
         watch(http, |http| http.graceful_shutdown(), &conn, &worker).await;
     } else {
@@ -70,6 +75,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
             // The connection's own watch does this without a timer for each request.
             .header_read_timeout(None)
             .max_buf_size(BUFFER_BYTES)
+            .auto_date_header(false)
             .serve_connection(io, service);
         let ended = watch(http, |http| http.graceful_shutdown(), &conn, &worker).await;
         let malformed = matches!(ended, Some(Err(_)));
@@ -93,6 +99,7 @@ async fn refuse(worker: &Rc<Worker>, conn: &Rc<Conn>, status: StatusCode, error:
     let service = service_fn(|_| ready(response.take().ok_or("one request")));
     let http = hyper::server::conn::http1::Builder::new()
         .header_read_timeout(None)
+        .auto_date_header(false)
         .half_close(true)
         .serve_connection(io, service);
     watch(http, |http| http.graceful_shutdown(), conn, worker).await;
