@@ -4,9 +4,11 @@
 //! what a step is.
 
 mod body;
+mod chunks;
 mod conn;
 mod date;
 mod frames;
+mod framing;
 mod headers;
 mod here;
 mod host;

@@ -14,6 +14,7 @@ use zerver_engine::{Failure, Params, Request, RequestId, Response};
 use zerver_trace::{Datum, Event, Outcome, RequestPart};
 
 use super::conn::Conn;
+use super::framing::Framed;
 use super::headers::{Headers, Values};
 use super::here::is_from_here;
 use super::payload::Payload;
@@ -49,6 +50,7 @@ impl Arrived {
         let watch = Stopwatch::since(Instant::now());
         let in_flight = InFlight::begin(conn);
         let (parts, body) = request.into_parts();
+        conn.frames(http_body::Body::size_hint(&body).exact().map_or(Framed::Chunked, Framed::Length));
         let (is_head, is_http2) = (parts.method == Method::HEAD, parts.version == Version::HTTP_2);
         let request = Request {
             method: parts.method,

@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
 use super::conn::Conn;
+use super::framing::Framing;
 use super::io::Io;
 use super::malformed;
 use super::request::{Arrived, answer};
@@ -50,7 +51,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
         return;
     };
     conn.hold(socket);
-    let io = TokioIo::new(Io::new(first, Rc::clone(&conn)));
+    let framing = if http2 { Framing::Unchecked } else { Framing::START };
+    let io = TokioIo::new(Io::new(first, framing, Rc::clone(&conn)));
     let service = {
         let (worker, conn) = (Rc::clone(&worker), Rc::clone(&conn));
         let frames = worker.frames.of(answer);
@@ -94,7 +96,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
 
 /// Answers what hyper refused: it writes our answer as if it were one to the shortest request there is.
 async fn refuse(worker: &Rc<Worker>, conn: &Rc<Conn>, status: StatusCode, error: &hyper::Error) {
-    let io = TokioIo::new(Io::new(ANY.to_vec(), Rc::clone(conn)));
+    let io = TokioIo::new(Io::new(ANY.to_vec(), Framing::Unchecked, Rc::clone(conn)));
     let response = Cell::new(Some(malformed::answer(worker, conn, status, error)));
     let service = service_fn(|_| ready(response.take().ok_or("one request")));
     let http = hyper::server::conn::http1::Builder::new()
