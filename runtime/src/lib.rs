@@ -24,6 +24,7 @@ mod limits;
 mod listen;
 mod live;
 mod notice;
+mod panics;
 mod prepare;
 mod record;
 mod recorded;

@@ -43,7 +43,7 @@ pub(crate) struct Crew {
     pub(crate) zero: Arc<Zero>,
     /// Open connections of all of them.
     pub(crate) open: Arc<AtomicUsize>,
-    /// They leave together: one may run a request of another.
+    /// They leave together: what one of them has given away, another may still run.
     pub(crate) leave: Arc<Leave>,
     /// Those that can run each other's requests.
     pub(crate) peers: Arc<Peers>,

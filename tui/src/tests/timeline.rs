@@ -88,6 +88,32 @@ fn pauses_and_waits_are_moments_of_their_own() {
 }
 
 #[test]
+fn what_a_busy_worker_delayed_is_told() {
+    let mut trace = sample::late();
+    let (flow, step) = ("report".into(), "spin".into());
+    let part = zerver_trace::RequestPart::Head;
+    let (unread_ns, ran_ns) = (610_000_000, 600_000_000);
+    trace.events.insert(0, Event::ReadLate { part, unread_ns, ran_ns, flow, step });
+    let moments = trace.events.len();
+    let mut stage = Stage::new(200, 60, vec![trace]);
+    let mut seen = stage.press("<enter>g").text();
+    for _ in 0..moments {
+        seen += &stage.press("l").text();
+    }
+    for told in [
+        "head read right after a step of 600.00 ms on its worker",
+        "what kv get todo:456 waited for was ready",
+        "late     2.60 ms: worker 0 ran spin of report",
+        "late     2.60 ms  48%",
+        "read late",
+        "found, late 2.60 ms",
+        "48% answers that lay ready",
+    ] {
+        assert!(seen.contains(told), "no {told} in\n{seen}");
+    }
+}
+
+#[test]
 fn a_failed_request_with_a_retry() {
     insta::assert_snapshot!(Stage::new(200, 50, three()).press("j<enter>").text(), @r#"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
