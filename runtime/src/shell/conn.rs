@@ -15,6 +15,7 @@ use http::StatusCode;
 use smallvec::SmallVec;
 use tokio::net::TcpStream;
 
+use super::framing::Framed;
 use crate::Limits;
 use crate::delivery::Delivery;
 
@@ -46,6 +47,8 @@ pub(crate) struct Conn {
     closed: Cell<Option<Instant>>,
     /// Whether hyper waits for more to read, and so learns when the client closes its side.
     reads: Cell<bool>,
+    /// HTTP/1: what body the request has whose head has just been read.
+    framed: Cell<Option<Framed>>,
     /// Of how many requests the body is being read.
     reads_body: Cell<u32>,
     /// Whether an answer of ours may not have been written yet.
@@ -83,6 +86,7 @@ impl Conn {
             unread: Cell::new(false),
             closed: Cell::new(None),
             reads: Cell::new(false),
+            framed: Cell::new(None),
             reads_body: Cell::new(0),
             owed: Cell::new(false),
             refused: Cell::new(None),
@@ -117,6 +121,15 @@ impl Conn {
             self.phase.set(Phase::Idle(now));
         }
         self.look_again();
+    }
+
+    /// The request whose head has just been read has such a body.
+    pub(super) fn frames(&self, framed: Framed) {
+        self.framed.set(Some(framed));
+    }
+
+    pub(super) fn take_framed(&self) -> Option<Framed> {
+        self.framed.take()
     }
 
     /// The body of a request is being read, until what is returned is dropped.
