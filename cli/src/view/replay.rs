@@ -1,9 +1,11 @@
 //! What came of a replay, as text.
 
-use zerver_replay::{Ending, Finding, FindingClass, Report, Seen, side_by_side};
+use zerver_replay::side_by_side::seen;
+use zerver_replay::{Ending, Finding, FindingClass, Report, Seen};
 use zerver_trace::text::clean;
 
 use zerver_trace::duration::show;
+use zerver_tui::side_by_side;
 
 use super::timeline::{field, status};
 use super::{count, filler, fit, paint, style, width};
