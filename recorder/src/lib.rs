@@ -29,6 +29,7 @@ mod numbers;
 mod observed_clock;
 mod opened;
 mod overlay;
+mod part_secrets;
 mod parts;
 mod place;
 mod policy;
