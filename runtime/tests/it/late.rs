@@ -380,27 +380,22 @@ fn what_is_read_right_after_a_long_step_says_so() {
 #[test]
 fn a_connection_that_is_opened_right_after_a_long_step_says_so() {
     let _opens = Opens(&GATES[5]);
-    let service = Service::start(1, Pool::new(([127, 0, 0, 1], 9).into()), Limits::default());
+    let service = Service::start(2, Pool::new(([127, 0, 0, 1], 9).into()), Limits::default());
     let mut spinner = service.connect();
     spinner.send(get("/spin/5"));
     GATES[5].wait_for(1);
-    let mut asks = service.connect();
-    asks.send(get("/hi"));
-    // Another connection is accepted after it, and by the same thread; but only the worker could say so.
+    // They are dealt out evenly, and one after the other: the third is not accepted before the second.
+    let [_, mut waits, mut last] = [(); 3].map(|()| {
+        let mut client = service.connect();
+        client.send(get("/hi"));
+        client
+    });
+    let timely = service.answer(&mut last, 200);
+    assert_eq!(read_late(&timely, RequestPart::Head), None);
     GATES[5].open();
-    service.answer(&mut spinner, 200);
-    // Where the machine lets the thread that accepts wait until the step is over, there is nothing to tell: then once
-    // more, with a step that is as long, and no gate.
-    let mut asked = service.answer(&mut asks, 200);
-    for _ in 0..20 {
-        if read_late(&asked, RequestPart::Head).is_some() {
-            return;
-        }
-        spinner.send(get("/spin/5"));
-        let mut asks = service.connect();
-        asks.send(get("/hi"));
-        service.answer(&mut spinner, 200);
-        asked = service.answer(&mut asks, 200);
-    }
-    panic!("not once in 20 times");
+    let busy = service.answer(&mut spinner, 200);
+    let late = service.answer(&mut waits, 200);
+    assert!(late.worker == busy.worker && timely.worker != busy.worker);
+    let (unread_ns, ran_ns) = read_late(&late, RequestPart::Head).expect("read late");
+    assert!(unread_ns >= nanos(SPIN) && ran_ns >= nanos(SPIN), "{unread_ns} {ran_ns}");
 }
