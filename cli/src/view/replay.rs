@@ -133,7 +133,7 @@ mod tests {
                 assert!(a != b && line.chars().count() <= columns, "{line}");
             }
         }
-        insta::assert_snapshot!(change(&texts.0, &texts.1, 40), @"…time, and then one → …time, and then two");
+        insta::assert_snapshot!(change(&texts.0, &texts.1, 40), @"…ime, and then one → …ime, and then two");
         insta::assert_snapshot!(change(&number, &text, 40), @r#"1 → "1""#);
         insta::assert_snapshot!(change(&nothing.0, &nothing.1, 40), @"none → some(none)");
     }
