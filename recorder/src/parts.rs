@@ -5,6 +5,7 @@ use std::any::{Any, TypeId};
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 
+use zerver_trace::quiet;
 use zerver_trace::value::Encoder;
 use zerver_trace::{
     Answer, Datum, Event, Message, MessagePart, Missing, Recorded, SlotInfo, Value, ValueError,
@@ -12,7 +13,7 @@ use zerver_trace::{
 
 use crate::known::{AsIs, Fresh, Known, Part, What};
 use crate::secrets::Secrets;
-use crate::{format, quiet, words};
+use crate::{format, words};
 
 /// A text that is no value may have so many bytes.
 pub(crate) const TEXT: usize = 16 << 10;

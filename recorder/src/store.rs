@@ -22,7 +22,8 @@ use self::backend::{AfterHeader, OFFSET};
 use crate::format::{self, FormatError, HEADER_LEN};
 use crate::overlay::Overlay;
 use crate::place::{self, Identity};
-use crate::{quiet, regular_file};
+use crate::regular_file;
+use zerver_trace::quiet;
 
 /// What redb may keep in memory, in bytes; its own default is 1 GiB.
 const CACHE: usize = 16 << 20;

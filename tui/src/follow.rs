@@ -24,7 +24,7 @@ const PAGE: usize = 4096;
 /// Follows a source on a thread of its own until nobody listens: sends what there is, the newest first, and what comes.
 pub fn follow(source: Arc<dyn TraceSource>, remote: Remote) {
     thread::spawn(move || {
-        let mut reading = Reading { source, newest: None, older: None, page: FIRST_PAGE };
+        let mut reading = Reading { source, newest: None, older: None, page: FIRST_PAGE, told: false };
         let mut failures = 0;
         loop {
             let pause = match reading.next() {
@@ -62,6 +62,8 @@ struct Reading {
     /// Where what is older ends that has not been read yet.
     older: Option<Cursor>,
     page: usize,
+    /// Whether it was told that some cannot be read.
+    told: bool,
 }
 
 impl Reading {
@@ -86,6 +88,10 @@ impl Reading {
             self.older = rest;
             self.page = PAGE;
             messages.push(Message::Older { requests, is_last: rest.is_none() });
+        }
+        if let Some(why) = self.source.damage().filter(|_| !self.told) {
+            self.told = true;
+            messages.push(Message::Notice(Notice::bad(format!("some requests cannot be read: {why}"))));
         }
         Ok(messages)
     }

@@ -156,7 +156,7 @@ pub trait TraceSource: Send + Sync {
     fn newest(&self) -> Result<Cursor, SourceError>;
 
     /// What lies before a cursor, newest first: `limit` of it or a little more; and where the rest ends, none if there is
-    /// none.
+    /// none. A source may pass over what it cannot read, if it says so ([`TraceSource::damage`]).
     ///
     /// # Errors
     /// When the source cannot be read.
@@ -168,4 +168,10 @@ pub trait TraceSource: Send + Sync {
     /// # Errors
     /// When the source cannot be read.
     fn since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError>;
+
+    /// Why some traces were passed over by [`TraceSource::before`] and [`TraceSource::since`], if they were, and what to do
+    /// about it.
+    fn damage(&self) -> Option<String> {
+        None
+    }
 }
