@@ -5,7 +5,7 @@ use std::any::{Any, TypeId};
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 
-use zerver_trace::quiet;
+use crate::quiet;
 use zerver_trace::value::Encoder;
 use zerver_trace::{
     Answer, Datum, Event, Message, MessagePart, Missing, Recorded, SlotInfo, Value, ValueError,

@@ -118,6 +118,15 @@ impl Lock {
         Identity::of(&self.file).is_ok_and(|identity| identity.is_at(&self.path))
     }
 
+    /// Whether the file of the lock, if it is there, can be one.
+    pub(crate) fn check(dir: &Path) -> Result<(), (PathBuf, String)> {
+        let path = lock_file(dir);
+        match regular_file::open(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err((path, error.to_string())),
+            _ => Ok(()),
+        }
+    }
+
     /// Who holds the lock; none if nobody does.
     pub(crate) fn holder(dir: &Path) -> Option<Holder> {
         let mut file = regular_file::open(&lock_file(dir)).ok()?;

@@ -10,7 +10,7 @@ use zerver_trace::{Capture, EventSink, Kept, Message};
 
 use crate::inbox::Inbox;
 use crate::policy::{Judge, Policy, Rate, Tail};
-use zerver_trace::quiet;
+use crate::quiet;
 
 /// So many workers can judge at the same time without meeting.
 const SHARDS: usize = 16;

@@ -13,13 +13,13 @@ use crate::format::FormatError;
 use crate::place::{self, Lock, LockError};
 use crate::policy::Policy;
 use crate::queue::Queue;
+use crate::quiet;
 use crate::retention::Retention;
 use crate::seal::{Key, SealError, Sealer};
 use crate::shared::{Shared, Status};
 use crate::store::{StoreError, WriteStore};
 use crate::teller::Change;
 use crate::writer::Writer;
-use zerver_trace::quiet;
 
 /// How to record.
 #[derive(Debug, Clone)]

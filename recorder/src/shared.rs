@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use zerver_trace::FlowInfo;
 
 use crate::queue::Queue;
+use crate::quiet;
 use crate::teller::Change;
-use zerver_trace::quiet;
 
 /// So much is kept for an observer that comes later.
 const UNTOLD: usize = 16;

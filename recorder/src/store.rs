@@ -5,6 +5,7 @@
 //! which schema, is known before redb may touch it. redb can panic on a damaged file; nothing of that leaves here.
 
 mod backend;
+mod batch;
 
 use std::fs::File;
 use std::io;
@@ -19,11 +20,12 @@ use redb::{
 use thiserror::Error;
 
 use self::backend::{AfterHeader, OFFSET};
+pub(crate) use self::batch::Batch;
 use crate::format::{self, FormatError, HEADER_LEN};
 use crate::overlay::Overlay;
 use crate::place::{self, Identity};
+use crate::quiet;
 use crate::regular_file;
-use zerver_trace::quiet;
 
 /// What redb may keep in memory, in bytes; its own default is 1 GiB.
 const CACHE: usize = 16 << 20;
@@ -94,39 +96,6 @@ fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE).set_concurrency_mode(ConcurrencyMode::SingleWriter);
     builder
-}
-
-/// Changes to be made together.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    puts: Vec<(Table, u64, Vec<u8>)>,
-    cuts: Vec<(Table, RangeInclusive<u64>)>,
-    bytes: u64,
-}
-
-impl Batch {
-    pub(crate) fn put(&mut self, table: Table, key: u64, record: Vec<u8>) {
-        self.bytes += record.len() as u64;
-        self.puts.push((table, key, record));
-    }
-
-    pub(crate) fn cut(&mut self, table: Table, keys: RangeInclusive<u64>) {
-        self.cuts.push((table, keys));
-    }
-
-    /// What is to be put, in bytes.
-    pub(crate) const fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.puts.is_empty() && self.cuts.is_empty()
-    }
-
-    /// What was to be put into one table, by its keys; all else is forgotten.
-    pub(crate) fn into_puts(self) -> impl Iterator<Item = (Table, u64, Vec<u8>)> {
-        self.puts.into_iter()
-    }
 }
 
 /// The database, open for writing by the holder of the lock.

@@ -22,11 +22,11 @@ use crate::extent::{self, Extent};
 use crate::observed_clock::Differs;
 use crate::place::{Identity, Lock};
 use crate::queue::Accepted;
+use crate::quiet;
 use crate::retention::Retention;
 use crate::shared::Shared;
 use crate::store::{Batch, StoreError, Table, WriteStore};
 use crate::teller::{Change, Teller};
-use zerver_trace::quiet;
 
 /// A commit has at most about so many traces,
 const GROUP: usize = 4096;

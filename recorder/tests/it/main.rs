@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod golden;
 mod guard;
+mod health;
 mod portable;
 mod property;
 mod retention;

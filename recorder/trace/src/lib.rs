@@ -13,8 +13,6 @@ mod flow;
 mod id;
 mod message;
 mod name;
-/// Panics that become values.
-pub mod quiet;
 mod source;
 /// Making recorded bytes safe for a terminal.
 pub mod text;

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, TableDefinition, TableHandle};
 use zerver_engine::{EffectError, EffectErrorKind};
-use zerver_recorder::regular_file;
-use zerver_trace::quiet;
+use zerver_recorder::{quiet, regular_file};
 
 pub(super) const ENTRIES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("entries");
 /// What expires, soonest first.
