@@ -127,7 +127,8 @@ impl WriteStore {
         if let Some(max) = max {
             let found = file.metadata().map_err(|error| io_error(&path, &error))?;
             if let Some(len) = grown(found.len(), max) {
-                file.set_len(len).map_err(|error| io_error(&path, &error))?;
+                // Where that may not be, it grows as redb does it.
+                let _ = file.set_len(len);
             }
         }
         let identity = Identity::of(&file).map_err(|error| io_error(&path, &error))?;
