@@ -30,6 +30,8 @@ enum Role {
     /// The value of a header which the service has marked as a secret.
     MarkedHeader,
     Target,
+    /// Scheme and authority of a target.
+    Origin,
     Other,
 }
 
@@ -44,6 +46,7 @@ pub(crate) struct Told {
     pub(crate) headers: Vec<Part>,
     pub(crate) body: Option<Part>,
     pub(crate) full_len: u64,
+    pub(crate) origin: Option<Part>,
 }
 
 /// What the bytes are by which a part is found: the same bytes as something else are another part.
@@ -56,6 +59,7 @@ enum Salt {
     Body,
     Address,
     MarkedHeader,
+    Origin,
 }
 
 impl Salt {
@@ -89,6 +93,7 @@ impl Parts {
                     told.path = Some(self.text(target.split('?').next().unwrap_or_default()));
                     told.target = Some(self.target(target));
                 }
+                MessagePart::Origin(scheme, authority) => told.origin = Some(self.origin(scheme, authority)),
                 MessagePart::Version(version) => told.version = Some(self.text(version)),
                 MessagePart::Peer(peer) => told.peer = Some(self.text(peer)),
                 MessagePart::Address(address) => told.peer = Some(self.address(address)),
@@ -165,6 +170,21 @@ impl Parts {
             Event::Overran { step, at_ns, quantum_ns } => {
                 Event::Overran { step: *step, at_ns: *at_ns, quantum_ns: *quantum_ns }
             }
+            Event::Late { call, ready_ns, at_ns, thread, flow, step } => Event::Late {
+                call: *call,
+                ready_ns: *ready_ns,
+                at_ns: *at_ns,
+                thread: *thread,
+                flow: flow.clone(),
+                step: step.clone(),
+            },
+            Event::ReadLate { part, unread_ns, ran_ns, flow, step } => Event::ReadLate {
+                part: *part,
+                unread_ns: *unread_ns,
+                ran_ns: *ran_ns,
+                flow: flow.clone(),
+                step: step.clone(),
+            },
         }
     }
 
@@ -192,6 +212,12 @@ impl Parts {
     pub(crate) fn target(&mut self, target: &str) -> Part {
         self.before.clear();
         self.raw(Salt::Target, || Role::Target, target.as_bytes(), |encoder| encoder.put(target))
+    }
+
+    fn origin(&mut self, scheme: &str, authority: &str) -> Part {
+        self.before.clear();
+        let origin = format!("{scheme}://{authority}");
+        self.raw(Salt::Origin, || Role::Origin, origin.as_bytes(), |encoder| encoder.put(&origin))
     }
 
     fn header(&mut self, name: &str, value: &[u8], is_marked: bool) -> Part {
@@ -375,13 +401,17 @@ fn collect(secrets: &mut Secrets, role: Role, value: &Value) -> bool {
             false
         }
         Role::Target => value.root().as_bytes().is_some_and(|target| secrets.add_from_target(&target)),
+        Role::Origin => value.root().as_bytes().is_some_and(|origin| secrets.add_from_origin(&origin)),
         Role::Other => words::may_announce(value.tokens()) && secrets.add_named(&value.root()),
     }
 }
 
-pub(crate) fn cut(text: &mut String, limit: usize) {
-    if text.len() > limit {
+/// Cuts a text, and says whether it did. The ellipsis is for eyes: that it was cut is not read from it.
+pub(crate) fn cut(text: &mut String, limit: usize) -> bool {
+    let is_longer = text.len() > limit;
+    if is_longer {
         text.truncate(text.floor_char_boundary(limit));
         text.push('…');
     }
+    is_longer
 }

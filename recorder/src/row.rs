@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use zerver_trace::{
-    Answer, Class, Event, FlowInfo, Header, Kept, Outcome, Recorded, RecordedBody, RequestId, Trace,
+    Answer, Class, Event, FlowInfo, Header, Kept, Origin, Outcome, Recorded, RecordedBody, Redaction,
+    RequestId, Trace,
 };
 
 use crate::format::FormatError;
@@ -42,6 +43,8 @@ pub(crate) struct Row {
     pub(crate) events: Vec<Event<Piece>>,
     pub(crate) events_dropped: u32,
     pub(crate) worker: Option<u16>,
+    pub(crate) origin: Origin<Piece>,
+    pub(crate) redaction: Redaction,
 }
 
 /// Where the pieces of a row are read from.
@@ -84,6 +87,7 @@ pub(crate) struct Glance {
     pub(crate) outcome: &'static str,
     pub(crate) failed: bool,
     pub(crate) worker: Option<u16>,
+    pub(crate) origin: Option<Piece>,
 }
 
 impl Row {
@@ -100,6 +104,10 @@ impl Row {
             outcome: self.outcome.as_str(),
             failed: self.outcome.is_failure() || self.status >= 500,
             worker: self.worker,
+            origin: match self.origin {
+                Origin::Named(piece) => Some(piece),
+                Origin::Absent | Origin::NotRecorded => None,
+            },
         }
     }
 
@@ -183,6 +191,14 @@ impl Row {
                     to.time(at_ns);
                     timeout_ns.iter_mut().for_each(|ns| to.plain(ns));
                 }
+                Event::Late { ready_ns, at_ns, .. } => {
+                    to.time(ready_ns);
+                    to.time(at_ns);
+                }
+                Event::ReadLate { unread_ns, ran_ns, .. } => {
+                    to.plain(unread_ns);
+                    to.plain(ran_ns);
+                }
                 Event::Received { at_ns }
                 | Event::Wrote { at_ns, .. }
                 | Event::Answered { at_ns, .. }
@@ -216,6 +232,9 @@ impl Row {
             *piece = f(*piece);
         }
         for piece in self.events.iter_mut().filter_map(value_mut) {
+            *piece = f(*piece);
+        }
+        if let Origin::Named(piece) = &mut self.origin {
             *piece = f(*piece);
         }
     }
@@ -260,6 +279,12 @@ impl Row {
             events,
             events_dropped: self.events_dropped,
             worker: self.worker,
+            origin: match self.origin {
+                Origin::NotRecorded => Origin::NotRecorded,
+                Origin::Absent => Origin::Absent,
+                Origin::Named(number) => Origin::Named(pieces.piece(number)?),
+            },
+            redaction: self.redaction,
         })
     }
 }
@@ -354,6 +379,8 @@ fn value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::Held { .. }
         | Event::Begun { .. }
         | Event::Carried { .. }
-        | Event::Overran { .. } => None,
+        | Event::Overran { .. }
+        | Event::Late { .. }
+        | Event::ReadLate { .. } => None,
     }
 }

@@ -56,6 +56,7 @@ pub(crate) struct Key {
     bytes: [u8; KEY_LEN],
     cipher: ChaCha20Poly1305,
     hash: [u8; 32],
+    id: [u8; 8],
 }
 
 impl std::fmt::Debug for Key {
@@ -111,12 +112,20 @@ impl Key {
 
     fn new(path: PathBuf, bytes: &[u8; KEY_LEN]) -> Self {
         let cipher = blake3::derive_key("zerver 2026-11 seal", bytes);
+        let mut id = [0; 8];
+        id.copy_from_slice(&blake3::derive_key("zerver 2026-11 key id", bytes)[..8]);
         Self {
             path,
             bytes: *bytes,
             cipher: ChaCha20Poly1305::new(&cipher.into()),
             hash: blake3::derive_key("zerver 2026-11 hash", bytes),
+            id,
         }
+    }
+
+    /// Names the key without telling it.
+    pub(crate) const fn id(&self) -> [u8; 8] {
+        self.id
     }
 
     fn hash(&self, bytes: &[u8]) -> [u8; 16] {

@@ -8,6 +8,7 @@ use zerver_engine::{EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, 
 use zerver_trace::{EventSink, FlowInfo};
 
 use crate::config::{Config, cores};
+use crate::effect_runtime::EffectRuntime;
 use crate::effects::kv;
 use crate::interpreter::{Interpreter, Interpreters};
 use crate::prepare::{Live, LiveError, Prepare};
@@ -235,8 +236,13 @@ impl App {
             Some(listener) => listen::prepare(listener)?,
             None => listen::listen(settings.addr.as_deref().unwrap_or(&config.addr))?,
         };
-        let live = Live::open(self.interpreters, self.live).map_err(StartError::Live)?;
         let workers = config.workers.unwrap_or_else(cores).max(1);
+        let effect_runtime = EffectRuntime::start(workers).map_err(StartError::Worker)?;
+        let live = {
+            // What is opened now is used where effects are performed.
+            let _context = effect_runtime.enter();
+            Live::open(self.interpreters, self.live).map_err(StartError::Live)?
+        };
         let low_workers = config.batch_workers.unwrap_or_else(cores);
         let low = (low_workers > 0).then(|| Arc::new(Low::new(&config.scheduling)));
         let tuning = Tuning {
@@ -249,6 +255,7 @@ impl App {
         let service = Service {
             router,
             interpreters: live.interpreters,
+            effect_runtime,
             render: self.render,
             limits: config.limits,
             hosts: config.hosts,

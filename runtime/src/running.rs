@@ -56,6 +56,7 @@ impl Running {
     pub fn stop(mut self) {
         drop(self.stop.take());
         let hanging = self.threads.join();
+        self.service.effect_runtime.shut_down();
         if let Some(sink) = &self.service.sink {
             let now_ns = self.crew.zero.elapsed_ns();
             let lost = hanging.iter().filter_map(|board| board.lost(now_ns));

@@ -8,6 +8,7 @@ use zerver_trace::{EventSink, FlowInfo};
 
 use crate::Limits;
 use crate::config::Metrics;
+use crate::effect_runtime::EffectRuntime;
 use crate::interpreter::Interpreters;
 use crate::schedule::Shared;
 use crate::shell::Router;
@@ -19,6 +20,7 @@ pub(crate) type StatusOf = Box<dyn Fn() -> Status + Send + Sync>;
 pub(crate) struct Service {
     pub(crate) router: Router,
     pub(crate) interpreters: Interpreters,
+    pub(crate) effect_runtime: Arc<EffectRuntime>,
     pub(crate) render: RenderFailure,
     pub(crate) limits: Limits,
     /// Empty: all.

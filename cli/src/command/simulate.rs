@@ -22,7 +22,7 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
     let other = (!args.set.is_empty()).then_some(other);
     let dir = place::store(global)?;
     let reader = place::reader(&dir)?;
-    let query = args.filter.query(ls::now_unix_ns(), Some(args.limit));
+    let query = args.filter.query(ls::now_unix_ns(), args.limit.0);
     let requests = reader.list(&query).map_err(|error| place::unreadable(&dir, &error))?;
     if let Some(dropped) = place::dropped(&reader) {
         output.note(&dropped);
@@ -30,7 +30,7 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
     let mut traces: Vec<Trace> = Vec::with_capacity(requests.len());
     for (read, request) in requests.iter().enumerate() {
         if read % 256 == 255 {
-            output.progress(&format!("reads {} of {} requests", read + 1, requests.len()));
+            output.progress(&format!("reading {} of {} requests", read + 1, requests.len()));
         }
         traces.extend(reader.load(request.id).ok().flatten());
     }
@@ -47,7 +47,7 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
             most + 1
         ));
     }
-    output.progress(&format!("simulates {} requests", traces.len()));
+    output.progress(&format!("simulating {} requests", traces.len()));
     let simulation = Simulation::of(&traces, &recorded_on, other.as_ref());
     output.no_progress();
     if output.is_json {

@@ -5,6 +5,7 @@ mod damage;
 mod golden;
 mod guard;
 mod health;
+mod id_digits;
 mod portable;
 mod property;
 mod retention;

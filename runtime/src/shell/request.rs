@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use hyper::body::Incoming;
 use zerver_engine::{Failure, Params, Request, RequestId, Response};
-use zerver_trace::Outcome;
+use zerver_trace::{Datum, Event, Outcome, RequestPart};
 
 use super::conn::Conn;
 use super::headers::{Headers, Values};
@@ -19,7 +19,8 @@ use super::here::is_from_here;
 use super::payload::Payload;
 use super::reject::Reject;
 use super::router::Found;
-use super::{body, host, metrics, traceparent};
+use super::traceparent::TraceContext;
+use super::{body, host, metrics};
 use crate::interpreter::Context;
 use crate::live::Live;
 use crate::schedule;
@@ -55,8 +56,24 @@ impl Arrived {
             params: Params::new(),
             peer: Some(conn.peer),
         };
-        let live = Live::new(worker, watch, request);
+        let mut live = Live::new(worker, watch, request);
+        live.was_read_late(head_read_late(worker, conn, live.base_ns));
         Self { worker: Rc::clone(worker), in_flight, live, body, is_head, is_http2 }
+    }
+}
+
+/// What kept the worker of a connection from reading a head that it reads now, if that may have been there before.
+fn head_read_late(worker: &Worker, conn: &Conn, now_ns: u64) -> Option<Event<Datum>> {
+    let zero = &worker.crew.zero;
+    match conn.take_opened() {
+        Some((accepted, opened)) => {
+            worker.opened_late(zero.since_ns(accepted), zero.since_ns(opened), now_ns)
+        }
+        None => worker.read_late(
+            RequestPart::Head,
+            || conn.idle_since().map_or(0, |at| zero.since_ns(at)),
+            now_ns,
+        ),
     }
 }
 
@@ -92,6 +109,17 @@ async fn go(
 ) -> (Response, Instant) {
     let service = &*worker.service;
     let Some(live) = slot else { return (nobody(), Instant::now()) };
+    if live.request().is_some_and(|request| is_status_poll(request)) {
+        if !http_body::Body::is_end_stream(&body) {
+            conn.leave_unread();
+        }
+        let response = match &service.health {
+            Some(_) => health(worker, true),
+            None => Failure::not_found("path", STATUS_PATH).to_response(),
+        };
+        live.forget();
+        return (response, Instant::now());
+    }
     let found = match live.request().map_or(Err(Reject::NoSuchPath), |request| check(request, service)) {
         Ok(found) => found,
         Err(Reject::NoSuchPath) if let Some(asked) = asked(live, service) => {
@@ -112,10 +140,10 @@ async fn go(
             return refuse(live, service, &reject);
         }
     };
-    let traceparent = match found {
-        Taken::By(flow, traceparent) => {
+    let TraceContext { traceparent, tracestate } = match found {
+        Taken::By(flow, context) => {
             live.found(flow);
-            traceparent
+            context
         }
         Taken::Options(allow) => {
             let mut response = Response::no_content();
@@ -125,7 +153,7 @@ async fn go(
             return (live.answer(response, Outcome::Done).unwrap_or_else(nobody), end);
         }
     };
-    match body::read(body, &service.limits).await {
+    match body::read(body, &service.limits, conn).await {
         Ok(bytes) => {
             if let Some(request) = live.request() {
                 request.body = bytes;
@@ -136,8 +164,9 @@ async fn go(
             return refuse(live, service, &reject);
         }
     }
-    live.watch.tick();
-    let context = Context { request_id: Some(live.id), traceparent };
+    let received_ns = live.base_ns + live.watch.tick();
+    live.was_read_late(worker.read_late(RequestPart::Body, || live.base_ns, received_ns));
+    let context = Context { request_id: Some(live.id), traceparent, tracestate };
     if let Some(elsewhere) = schedule::carry(worker, live, &context).await
         && let Some(live) = slot.take()
     {
@@ -146,6 +175,15 @@ async fn go(
     let Some(live) = slot else { return (nobody(), Instant::now()) };
     let end = live.watch.now();
     (live.finish().unwrap_or_else(nobody), end)
+}
+
+/// The path at which zerver's own tools poll a service.
+const STATUS_PATH: &str = "/.zerver/status";
+
+/// Whether the request is a poll of zerver's own tools on this machine. It is answered before anything else looks at it,
+/// and never recorded: neither a flow that takes every path nor the list of hosts makes polls look like traffic.
+fn is_status_poll(request: &Request) -> bool {
+    request.uri.path() == STATUS_PATH && request.method == Method::GET && is_from_here(request)
 }
 
 /// What somebody asks of the service itself.
@@ -177,8 +215,8 @@ fn health(worker: &Worker, is_local: bool) -> Response {
 
 /// Who takes a request.
 enum Taken {
-    /// This flow; with the `traceparent` of the request.
-    By(Arc<zerver_engine::Flow>, Option<Arc<str>>),
+    /// This flow; with the trace context of the request.
+    By(Arc<zerver_engine::Flow>, TraceContext),
     /// The shell itself: `OPTIONS` with the methods there are.
     Options(HeaderValue),
 }
@@ -192,7 +230,7 @@ fn check(request: &mut Request, service: &Service) -> Result<Taken, Reject> {
     {
         return Err(Reject::TransferEncoding);
     }
-    let traceparent = traceparent::parse(&headers.traceparent).map(Arc::from);
+    let context = TraceContext::with(&headers.traceparent, &request.headers);
     if !request.uri.path().starts_with('/')
         && (request.method != Method::OPTIONS || request.uri.path() != "*")
     {
@@ -201,7 +239,7 @@ fn check(request: &mut Request, service: &Service) -> Result<Taken, Reject> {
     match service.router.find(&request.method, request.uri.path()) {
         Found::Flow(flow, params) => {
             request.params = params;
-            Ok(Taken::By(Arc::clone(flow), traceparent))
+            Ok(Taken::By(Arc::clone(flow), context))
         }
         Found::Options(allow) => Ok(Taken::Options(allow.clone())),
         Found::OtherMethods(allow) => Err(Reject::Method(allow.clone())),

@@ -2,6 +2,7 @@
 
 mod client;
 mod collector;
+mod departures;
 mod drain;
 mod drive;
 mod effects;
@@ -11,6 +12,7 @@ mod effects_kv;
 mod hangs;
 mod http1;
 mod http2;
+mod late;
 mod metrics;
 mod overload;
 mod random;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use zerver_recorder::Reader;
-use zerver_replay::{Corpus, FindingCause, FindingGroup, Opened, Reason, Secrets, Tally};
+use zerver_replay::{Corpus, FindingCause, FindingGroup, Opened, Reason, Sameness, Secrets, Tally};
 use zerver_trace::{Query, RequestId};
 
 use super::host::Host;
@@ -65,7 +65,8 @@ pub(super) fn run(
     match trouble {
         Some(trouble) => Err(trouble),
         None if end.is_interrupted => Err(Trouble::new("interrupted before all were run")),
-        None => Ok(if corpus.is_same() { Done::Fine } else { Done::Finding }),
+        // What could not be compared is counted, as is what could not be run again.
+        None => Ok(if corpus.sameness() == Sameness::Different { Done::Finding } else { Done::Fine }),
     }
 }
 
@@ -75,7 +76,7 @@ struct End {
     trouble: Option<Trouble>,
     warnings: Vec<String>,
     took: Duration,
-    /// How many digits tell the examples apart.
+    /// How many digits of its id name each example.
     digits: usize,
 }
 
@@ -122,7 +123,7 @@ fn work(source: &Source, pool: Pool, output: &mut Output) -> Result<(Corpus, End
     let examples = corpus.findings().into_iter().map(|(_, group)| group.example);
     let examples: Vec<_> =
         examples.chain(corpus.not_replayed().into_iter().map(|(_, reason)| reason.example)).collect();
-    let digits = crate::view::list::digits(examples);
+    let digits = source.reader.as_ref().map_or(32, |reader| place::digits(reader, &examples));
     let trouble = ran.err().or(failed);
     Ok((corpus, End { is_interrupted, trouble, warnings, took: begun.elapsed(), digits }))
 }
@@ -144,7 +145,7 @@ struct Source {
 
 impl Source {
     fn open(paths: &[PathBuf], args: &Replay, global: &Global) -> Result<Self, Trouble> {
-        let query = args.filter.query(now_unix_ns(), args.limit);
+        let query = args.filter.query(now_unix_ns(), args.limit.0);
         if paths.is_empty() {
             let reader = place::reader(&place::store(global)?)?;
             return Ok(Self { reader: Some(reader), files: Vec::new(), named: Mutex::default(), query });
@@ -281,7 +282,7 @@ impl<'a> Document<'a> {
         let findings = corpus.findings().into_iter();
         let reasons = corpus.not_replayed().into_iter();
         Self {
-            verdict: if corpus.is_same() { "same" } else { "different" },
+            verdict: corpus.sameness().as_str(),
             partial,
             took_ns: took.as_nanos() as u64,
             build,
