@@ -128,6 +128,11 @@ impl Reader {
         Ok(Self { dir: dir.to_owned(), store: ReadStore::open_overlaid(dir)? })
     }
 
+    /// Whether it reads the file that is in the store's place now, and not one that was removed or replaced since.
+    pub fn is_in_place(&self) -> bool {
+        self.store.is_in_place()
+    }
+
     /// The folder of the store.
     pub fn dir(&self) -> &Path {
         &self.dir

@@ -271,6 +271,7 @@ fn read_head(file: &File) -> io::Result<Vec<u8>> {
 /// The database, open for reading while another process may write.
 pub(crate) struct ReadStore {
     path: PathBuf,
+    identity: Identity,
     database: Option<Opened>,
 }
 
@@ -314,8 +315,14 @@ impl ReadStore {
         if let Err(source) = format::check_file_header(&head) {
             return Err(StoreError::Format { path, source });
         }
+        let identity = Identity::of(&file).map_err(|error| io_error(&path, &error))?;
         let database = guard(&path, || open(file, &path))?;
-        Ok(Self { path, database: Some(database) })
+        Ok(Self { path, identity, database: Some(database) })
+    }
+
+    /// Whether its file is still in the store's place.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.identity.is_at(&self.path)
     }
 
     /// What is there now, the commits of other processes included.

@@ -18,6 +18,8 @@ pub struct Query {
     pub slower_than_ns: Option<u64>,
     /// Only those that began after this, in nanoseconds since the Unix epoch.
     pub since_unix_ns: Option<u64>,
+    /// Only those that began before this, in nanoseconds since the Unix epoch.
+    pub until_unix_ns: Option<u64>,
     /// Only those whose connection was on this worker.
     pub worker: Option<u16>,
     /// At most so many; none means all.
@@ -32,6 +34,7 @@ impl Query {
             && (!self.failed || summary.failed)
             && self.slower_than_ns.is_none_or(|ns| summary.duration_ns > ns)
             && self.since_unix_ns.is_none_or(|ns| summary.started_unix_ns >= ns)
+            && self.until_unix_ns.is_none_or(|ns| summary.started_unix_ns < ns)
             && self.worker.is_none_or(|worker| summary.worker == Some(worker))
     }
 }
