@@ -94,7 +94,7 @@ impl Lock {
     pub(crate) fn take(dir: &Path) -> Result<Self, LockError> {
         let path = lock_file(dir);
         let mut file =
-            regular_file::open_or_make(&path).map_err(|error| LockError::Io(path.clone(), error))?;
+            regular_file::open_private(&path).map_err(|error| LockError::Io(path.clone(), error))?;
         let mut tries = 0;
         loop {
             match file.try_lock() {

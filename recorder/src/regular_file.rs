@@ -49,14 +49,22 @@ pub fn open_to_write(path: &Path) -> io::Result<File> {
     open_as(path, OpenOptions::new().read(true).write(true), Use::Write)
 }
 
-/// The same, but an empty file is made where there is none. Its mode is 0600 afterwards, whatever it was.
+/// The same, but an empty file of mode 0600 is made where there is none.
 ///
 /// # Errors
 /// As [`open_to_write`].
 pub fn open_or_make(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(PRIVATE);
-    let file = open_as(path, &mut options, Use::Write)?;
+    open_as(path, &mut options, Use::Write)
+}
+
+/// The same, and its mode is 0600 afterwards, whatever it was: for a file that is known to be ours.
+///
+/// # Errors
+/// As [`open_to_write`].
+pub(crate) fn open_private(path: &Path) -> io::Result<File> {
+    let file = open_or_make(path)?;
     if file.metadata()?.permissions().mode() & 0o777 != PRIVATE {
         file.set_permissions(Permissions::from_mode(PRIVATE))?;
     }

@@ -245,7 +245,7 @@ fn prepare(dir: &Path, path: &Path) -> Result<File, StoreError> {
                 .map_err(|source| StoreError::Format { path: path.to_owned(), source })?;
         }
     }
-    let file = regular_file::open_or_make(path).map_err(failed)?;
+    let file = regular_file::open_private(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.len() < OFFSET {
         file.write_all_at(&format::file_header(), 0)
             .and_then(|()| file.sync_all())
