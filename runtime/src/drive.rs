@@ -10,7 +10,9 @@ use zerver_trace::HeldBy;
 
 use crate::flight::{self, Flight, Landing};
 use crate::interpreter::{Begun, Context, Interpreters};
+use crate::panics;
 use crate::schedule::{Drove, Lane};
+use crate::service::Service;
 use crate::time::Stopwatch;
 use crate::twice::Checked;
 
@@ -21,11 +23,12 @@ use crate::twice::Checked;
 pub(crate) async fn drive(
     job: &mut Checked,
     watch: &mut Stopwatch,
-    interpreters: &Interpreters,
+    service: &Service,
     context: &Context,
     deadline_ns: u64,
     lane: &Lane<'_>,
 ) -> Drove {
+    let interpreters = &service.interpreters;
     let mut flights: Option<FuturesUnordered<Flight>> = None;
     // Those that are over the limit.
     let mut held = SmallVec::<[Start; 2]>::new();
@@ -51,7 +54,7 @@ pub(crate) async fn drive(
                 let step = job.position();
                 let at_ns = watch.now_ns();
                 lane.begin(step, job.ready_ns(), at_ns);
-                let next = job.run(watch);
+                let next = panics::in_step(job, &service.secrets, |job| job.run(watch));
                 if lane.end(step, at_ns, watch.now_ns()) {
                     job.overran(step, watch.now_ns(), lane.quantum_ns());
                 }
