@@ -26,7 +26,8 @@ use xxhash_rust::xxh3::Xxh3;
 use zerver_trace::{Origin, Recorded, Redaction};
 
 /// The schema that this build writes. Since 2 a trace says which worker it was on, and blocks have shapes; since 3 it
-/// has the scheme and the authority of its request, and says what was changed in it to be kept.
+/// has the scheme and the authority of its request, tells the time an answer lay ready from the time of its effect, and
+/// says what was changed in it to be kept.
 pub(crate) const SCHEMA: u16 = 3;
 /// The oldest schema of a store that this build reads,
 const OLDEST: u16 = 3;
@@ -307,6 +308,7 @@ pub(crate) fn as_now(schema: u16, trace: &[u8]) -> Cow<'_, [u8]> {
     }
     encode_into(Origin::<Recorded>::NotRecorded, &mut now);
     encode_into(Redaction::default(), &mut now);
+    encode_into(false, &mut now);
     Cow::Owned(now)
 }
 

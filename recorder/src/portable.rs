@@ -61,7 +61,9 @@ pub(crate) fn each_value(trace: &mut Trace, mut f: impl FnMut(&mut Recorded)) {
             | Event::Held { .. }
             | Event::Begun { .. }
             | Event::Carried { .. }
-            | Event::Overran { .. } => {}
+            | Event::Overran { .. }
+            | Event::Late { .. }
+            | Event::ReadLate { .. } => {}
         }
     }
 }

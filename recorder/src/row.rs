@@ -45,6 +45,7 @@ pub(crate) struct Row {
     pub(crate) worker: Option<u16>,
     pub(crate) origin: Origin<Piece>,
     pub(crate) redaction: Redaction,
+    pub(crate) undelivered: bool,
 }
 
 /// Where the pieces of a row are read from.
@@ -198,6 +199,14 @@ impl Row {
                     to.time(at_ns);
                     timeout_ns.iter_mut().for_each(|ns| to.plain(ns));
                 }
+                Event::Late { ready_ns, at_ns, .. } => {
+                    to.time(ready_ns);
+                    to.time(at_ns);
+                }
+                Event::ReadLate { unread_ns, ran_ns, .. } => {
+                    to.plain(unread_ns);
+                    to.plain(ran_ns);
+                }
                 Event::Received { at_ns }
                 | Event::Wrote { at_ns, .. }
                 | Event::Answered { at_ns, .. }
@@ -284,6 +293,7 @@ impl Row {
                 Origin::Named(number) => Origin::Named(pieces.piece(number)?),
             },
             redaction: self.redaction,
+            undelivered: self.undelivered,
         })
     }
 }
@@ -378,6 +388,8 @@ fn value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::Held { .. }
         | Event::Begun { .. }
         | Event::Carried { .. }
-        | Event::Overran { .. } => None,
+        | Event::Overran { .. }
+        | Event::Late { .. }
+        | Event::ReadLate { .. } => None,
     }
 }

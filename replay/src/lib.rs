@@ -34,7 +34,7 @@ pub use measures::{ClassMeasures, EffectMeasures, Measures, RecorderMeasures, St
 pub use replayer::{
     Applied, Coverage, EditError, Edits, Ending, Fault, Finding, FindingClass, Live, LiveKind, Opened,
     Progress, Refusal, Replay, Replied, Report, Secrets, Seen, SlotEdit, Source, Timers, Trial, World, Wrong,
-    apart, flow_is_gone, nearest, trials,
+    apart, flow_is_gone, masked, nearest, trials,
 };
 pub use rfc3339::{Utc, rfc3339};
 pub use sameness::Sameness;
@@ -44,8 +44,8 @@ pub use simulate::{
     setting,
 };
 pub use timeline::{
-    Attempt, Carry, Contributor, Effect, End, Failure, Gap, Io, Move, Part, Run, Step, Timeline,
-    TimelineJson, Totals, Verdict, Write, median,
+    Attempt, Carry, Contributor, Effect, End, Failure, Gap, Io, Late, Move, Part, ReadLate, Run, Step,
+    Timeline, TimelineJson, Totals, Verdict, Write, median,
 };
 pub use told::{SettingFrom, SettingTold};
 pub use why::{Association, Group, Link, MIN_POPULATION, Place, Spread, Standing, Usual, Why, WhyJson};

@@ -10,7 +10,9 @@ use zerver_trace::HeldBy;
 
 use crate::flight::{self, Flight, Landing};
 use crate::interpreter::{Begun, Context, Interpreters};
-use crate::schedule::{Drove, Lane, Place};
+use crate::panics;
+use crate::schedule::{Drove, Lane};
+use crate::service::Service;
 use crate::time::Stopwatch;
 use crate::twice::Checked;
 
@@ -21,11 +23,12 @@ use crate::twice::Checked;
 pub(crate) async fn drive(
     job: &mut Checked,
     watch: &mut Stopwatch,
-    interpreters: &Interpreters,
+    service: &Service,
     context: &Context,
     deadline_ns: u64,
     lane: &Lane<'_>,
 ) -> Drove {
+    let interpreters = &service.interpreters;
     let mut flights: Option<FuturesUnordered<Flight>> = None;
     // Those that are over the limit.
     let mut held = SmallVec::<[Start; 2]>::new();
@@ -51,7 +54,7 @@ pub(crate) async fn drive(
                 let step = job.position();
                 let at_ns = watch.now_ns();
                 lane.begin(step, job.ready_ns(), at_ns);
-                let next = job.run(watch);
+                let next = panics::in_step(job, &service.secrets, |job| job.run(watch));
                 if lane.end(step, at_ns, watch.now_ns()) {
                     job.overran(step, watch.now_ns(), lane.quantum_ns());
                 }
@@ -73,7 +76,7 @@ pub(crate) async fn drive(
                     job.held(start.number, watch.now_ns(), HeldBy::Request);
                 }
                 for (at, start) in held.drain(..room).enumerate() {
-                    let asked = Asked { start, place: None, was_held: at < told };
+                    let asked = Asked { start, was_held: at < told };
                     let answered = asked.begin(job, watch, &mut flights, interpreters, context, lane);
                     next = answered.unwrap_or(next);
                 }
@@ -97,15 +100,21 @@ pub(crate) async fn drive(
                     tokio::select! {
                         biased;
                         landed = landing => match landed {
-                            Some(Landing::Landed(number, performed)) => {
-                                if !job.waits_for(number) {
+                            Some(Landing::Landed(number, performed, at)) => {
+                                if job.waits_for(number) {
+                                    lane.takes(job, number, watch, at);
+                                } else {
                                     lane.late();
                                 }
                                 next = job.complete(number, watch, performed);
                             }
-                            Some(Landing::Free(start, place)) => {
-                                watch.tick();
-                                let asked = Asked { start, place, was_held: true };
+                            Some(Landing::Begun(flying, at)) => {
+                                job.begun(flying.number(), watch.since_start_ns(at));
+                                flights.get_or_insert_default().push(Flight::Flying(flying));
+                            }
+                            Some(Landing::Free(start, at)) => {
+                                lane.takes(job, start.number, watch, at);
+                                let asked = Asked { start, was_held: true };
                                 let answered =
                                     asked.begin(job, watch, &mut flights, interpreters, context, lane);
                                 next = answered.unwrap_or(next);
@@ -117,6 +126,7 @@ pub(crate) async fn drive(
                             }
                         },
                         () = late => {
+                            lane.takes_deadline(job, watch, deadline_ns);
                             job.stop(Stop::Deadline, watch.tick());
                             lane.waited_until(watch.now_ns());
                             return Drove::Ended;
@@ -135,7 +145,6 @@ pub(crate) async fn drive(
 /// A call that is asked for, or that was held and is asked for again.
 struct Asked {
     start: Start,
-    place: Option<Place>,
     was_held: bool,
 }
 
@@ -150,9 +159,9 @@ impl Asked {
         context: &Context,
         lane: &Lane<'_>,
     ) -> Option<Next> {
-        let Self { start, place, was_held } = self;
+        let Self { start, was_held } = self;
         let number = start.number;
-        let begun = flight::ask(start, place, interpreters, context, lane);
+        let begun = flight::ask(start, interpreters, context, lane);
         let held_by = match &begun {
             Begun::Pending(flight) => flight.held_by(),
             Begun::Ready(_) => None,

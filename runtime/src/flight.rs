@@ -1,14 +1,18 @@
-//! An effect in flight: bounded in time, and unable to take the request down with it. One that cannot begin yet waits
-//! here, too.
+//! An effect in flight: bounded in time, and unable to take the request down with it. It is performed on the effect
+//! runtime; the thread of its request only learns how it ended. One that cannot begin yet waits here, too.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Sleep;
-use zerver_engine::{EffectError, EffectErrorKind, Performed, Start};
+use zerver_engine::{Call, EffectError, EffectErrorKind, Performed, Start};
 use zerver_trace::HeldBy;
 
 use crate::interpreter::{self, Begun, BoxFuture, Interpreters};
@@ -16,95 +20,126 @@ use crate::schedule::{Entered, Lane, Place, Waiting};
 
 /// An effect that takes its time, from when it is asked for.
 pub(crate) enum Flight {
-    /// It cannot begin yet.
-    Held(Box<Hold>),
-    /// It has begun.
+    /// Pauses before it is tried again; none once the pause is over.
+    Paused(Box<(Option<Start>, Pin<Box<Sleep>>)>),
+    /// It is on the effect runtime.
     Flying(Flying),
 }
 
-/// One that waits until it can begin.
-pub(crate) struct Hold {
-    /// None once it can.
-    start: Option<Start>,
-    until: Until,
-}
-
-enum Until {
-    Later(Pin<Box<Sleep>>),
-    Place(Waiting),
-}
-
-/// One that has begun.
+/// One that is on the effect runtime.
 pub(crate) struct Flying {
     number: u32,
     kind: &'static str,
     /// None once it has landed.
-    future: Option<BoxFuture<Performed>>,
-    limit: Option<(Pin<Box<Sleep>>, Duration)>,
-    /// Given back with it.
-    place: Option<Place>,
+    task: Option<JoinHandle<Finished>>,
+    future: Shared,
+    on: Handle,
+    /// When it begins, as long as it waits for a place at its target.
+    begins: Option<oneshot::Receiver<Instant>>,
 }
+
+/// How an effect ended, and when.
+type Finished = (Performed, Instant);
+
+/// An interpreter's future; none before it has begun, and once it is over. The effect runtime polls it, and the thread of
+/// the request drops it when it is cancelled: nothing of a request that was answered goes on.
+type Shared = Arc<Mutex<Option<BoxFuture<Performed>>>>;
 
 /// What becomes of a flight.
 pub(crate) enum Landing {
-    /// It need not wait any more, or not for that: it is to be asked for again, with its place where it has one.
-    Free(Start, Option<Place>),
-    /// The number of the call, and how it ended.
-    Landed(u32, Performed),
+    /// Its pause was over at this time: it is to be asked for again.
+    Free(Start, Instant),
+    /// It has got its place, and begun at this time; it is still in flight.
+    Begun(Flying, Instant),
+    /// The number of the call, how it ended, and when.
+    Landed(u32, Performed, Instant),
 }
 
 /// Begins to perform a call, if it may begin now.
 pub(crate) fn ask(
     mut start: Start,
-    place: Option<Place>,
     by: &Interpreters,
     context: &interpreter::Context,
     lane: &Lane<'_>,
 ) -> Begun<Performed, Flight> {
-    let held = |start, until| Begun::Pending(Flight::Held(Box::new(Hold { start: Some(start), until })));
+    let on = lane.effect_runtime;
     let pause = std::mem::take(&mut start.pause);
     if !pause.is_zero() {
-        return held(start, Until::Later(Box::pin(tokio::time::sleep(pause))));
+        return Begun::Pending(Flight::Paused(Box::new((Some(start), Box::pin(tokio::time::sleep(pause))))));
     }
-    let place = match place.map_or_else(|| lane.enter(&start.call), |place| Entered::Now(Some(place))) {
-        Entered::Now(place) => place,
-        Entered::Later(waiting) => return held(start, Until::Place(waiting)),
-    };
-    match begin(&start, by, context) {
-        Begun::Ready(performed) => Begun::Ready(performed),
-        Begun::Pending(mut flying) => {
-            flying.place = place.or_else(|| lane.count(&start.call));
-            Begun::Pending(Flight::Flying(flying))
+    match lane.enter(&start.call) {
+        Entered::Now(place) => {
+            let counted = || place.or_else(|| lane.count(&start.call));
+            match begin(&start, on, by, context, counted) {
+                Begun::Ready(performed) => Begun::Ready(performed),
+                Begun::Pending(flying) => Begun::Pending(Flight::Flying(flying)),
+            }
         }
+        Entered::Later(waiting) => Begun::Pending(Flight::Flying(wait(start, waiting, on, by, context))),
     }
 }
 
-/// Begins to perform a call, whoever else asks.
+/// Begins to perform a call, whoever else asks; `place` is what it has until it ends, if it is not answered at once.
 pub(crate) fn begin(
     start: &Start,
+    on: &Handle,
     by: &Interpreters,
     context: &interpreter::Context,
+    place: impl FnOnce() -> Option<Place>,
 ) -> Begun<Performed, Flying> {
-    let kind = start.call.kind();
-    match catch_unwind(AssertUnwindSafe(|| by.begin(&start.call, context))) {
-        Ok(Begun::Ready(performed)) => Begun::Ready(performed),
-        Ok(Begun::Pending(future)) => {
-            let limit = start.call.time_limit().map(|limit| (Box::pin(tokio::time::sleep(limit)), limit));
-            let (number, future) = (start.number, Some(future));
-            Begun::Pending(Flying { number, kind, future, limit, place: None })
-        }
-        Err(panic) => Begun::Ready(Err(panicked(kind, &*panic))),
-    }
+    let (number, kind, limit) = (start.number, start.call.kind(), start.call.time_limit());
+    let future = match first(&start.call, Some(on), by, context) {
+        Begun::Ready(performed) => return Begun::Ready(performed),
+        Begun::Pending(future) => Shared::new(Mutex::new(Some(future))),
+    };
+    let (place, since) = (place(), Instant::now());
+    let performing = Performing { kind, future: Arc::clone(&future) };
+    let task = on.spawn(async move {
+        let finished = performing.within(limit, since).await;
+        // Freed here: the thread of the request may be in a step for long.
+        drop(place);
+        finished
+    });
+    Begun::Pending(Flying { number, kind, task: Some(task), future, on: on.clone(), begins: None })
+}
+
+/// Has a call wait for its place, and performed from then on.
+fn wait(
+    start: Start,
+    waiting: Waiting,
+    on: &Handle,
+    by: &Interpreters,
+    context: &interpreter::Context,
+) -> Flying {
+    let (number, kind) = (start.number, start.call.kind());
+    let (by, context) = (by.clone(), context.clone());
+    let (tell, begins) = oneshot::channel();
+    let future = Shared::default();
+    let performing = Performing { kind, future: Arc::clone(&future) };
+    let task = on.spawn(async move {
+        let place = waiting.await;
+        let since = Instant::now();
+        // Nobody wants to know any more where the request has ended.
+        let _ = tell.send(since);
+        let finished = match first(&start.call, None, &by, &context) {
+            Begun::Ready(performed) => (performed, Instant::now()),
+            Begun::Pending(future) => {
+                *performing.lock() = Some(future);
+                performing.within(start.call.time_limit(), since).await
+            }
+        };
+        drop(place);
+        finished
+    });
+    Flying { number, kind, task: Some(task), future, on: on.clone(), begins: Some(begins) }
 }
 
 impl Flight {
     /// For what it is held, if it is.
-    pub(crate) fn held_by(&self) -> Option<HeldBy> {
+    pub(crate) const fn held_by(&self) -> Option<HeldBy> {
         match self {
-            Self::Held(hold) => Some(match hold.until {
-                Until::Later(_) => HeldBy::Pause,
-                Until::Place(_) => HeldBy::Target,
-            }),
+            Self::Paused(_) => Some(HeldBy::Pause),
+            Self::Flying(Flying { begins: Some(_), .. }) => Some(HeldBy::Target),
             Self::Flying(_) => None,
         }
     }
@@ -113,61 +148,164 @@ impl Flight {
 impl Future for Flight {
     type Output = Landing;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Landing> {
-        let hold = match self.get_mut() {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Landing> {
+        match &mut *self {
+            Self::Paused(paused) => {
+                let (start, sleep) = &mut **paused;
+                if start.is_some() {
+                    ready!(sleep.as_mut().poll(cx));
+                }
+                let until = sleep.deadline().into_std();
+                start.take().map_or(Poll::Pending, |start| Poll::Ready(Landing::Free(start, until)))
+            }
             Self::Flying(flying) => {
-                let landed = Pin::new(flying).poll(cx);
-                return landed.map(|(number, performed)| Landing::Landed(number, performed));
+                if let Some(begins) = &mut flying.begins
+                    && let Poll::Ready(begun) = Pin::new(begins).poll(cx)
+                {
+                    flying.begins = None;
+                    if let Ok(at) = begun {
+                        return Poll::Ready(Landing::Begun(flying.take(), at));
+                    }
+                }
+                let (number, performed, at) = ready!(Pin::new(flying).poll(cx));
+                Poll::Ready(Landing::Landed(number, performed, at))
             }
-            Self::Held(hold) => hold,
-        };
-        let Hold { start, until } = &mut **hold;
-        if start.is_none() {
-            return Poll::Pending;
         }
-        let place = match until {
-            Until::Later(sleep) => {
-                ready!(sleep.as_mut().poll(cx));
-                None
-            }
-            Until::Place(waiting) => Some(ready!(Pin::new(waiting).poll(cx))),
-        };
-        start.take().map_or(Poll::Pending, |start| Poll::Ready(Landing::Free(start, place)))
+    }
+}
+
+impl Flying {
+    /// The number of its call.
+    pub(crate) const fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The same; what is left has landed.
+    fn take(&mut self) -> Self {
+        Self {
+            number: self.number,
+            kind: self.kind,
+            task: self.task.take(),
+            future: Arc::clone(&self.future),
+            on: self.on.clone(),
+            begins: None,
+        }
     }
 }
 
 impl Future for Flying {
-    /// The number of the call, and how it ended.
-    type Output = (u32, Performed);
+    /// The number of the call, how it ended, and when.
+    type Output = (u32, Performed, Instant);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { number, kind, future, limit, .. } = &mut *self;
-        let Some(flying) = future else { return Poll::Pending };
-        let landed = match catch_unwind(AssertUnwindSafe(|| flying.as_mut().poll(cx))) {
-            Ok(Poll::Ready(performed)) => Some(performed),
-            Ok(Poll::Pending) => None,
-            Err(panic) => Some(Err(panicked(kind, &*panic))),
-        };
-        let late = |(sleep, limit): &mut (Pin<Box<Sleep>>, Duration)| match sleep.as_mut().poll(cx) {
-            Poll::Ready(()) => {
-                Some(Err(EffectError::new(EffectErrorKind::Timeout, format!("no answer within {limit:?}"))))
-            }
-            Poll::Pending => None,
-        };
-        match landed.or_else(|| limit.as_mut().and_then(late)) {
-            Some(performed) => {
-                discard(future.take());
-                Poll::Ready((*number, performed))
-            }
-            None => Poll::Pending,
-        }
+        let Some(task) = &mut self.task else { return Poll::Pending };
+        let (performed, at) = ready!(Pin::new(task).poll(cx)).unwrap_or_else(|error| lost(self.kind, error));
+        self.task = None;
+        Poll::Ready((self.number, performed, at))
     }
 }
 
 impl Drop for Flying {
     fn drop(&mut self) {
-        discard(self.future.take());
+        let Some(task) = self.task.take() else { return };
+        task.abort();
+        // Where it is polled just now, it is dropped there.
+        let future = self.future.try_lock().ok().and_then(|mut future| future.take());
+        if future.is_some() {
+            let _context = self.on.enter();
+            discard(future);
+        }
     }
+}
+
+/// Begins to perform a call, within the context of the effect runtime: on it, or where `enters` leads there. What is
+/// ready when it is first polled needs no other thread.
+fn first(
+    call: &Call,
+    enters: Option<&Handle>,
+    by: &Interpreters,
+    context: &interpreter::Context,
+) -> Begun<Performed, BoxFuture<Performed>> {
+    let kind = call.kind();
+    let mut runtime = enters.filter(|_| by.needs_runtime(kind)).map(Handle::enter);
+    let mut future = match catch_unwind(AssertUnwindSafe(|| by.begin(call, context))) {
+        Ok(Begun::Ready(performed)) => return Begun::Ready(performed),
+        Ok(Begun::Pending(future)) => future,
+        Err(panic) => return Begun::Ready(Err(panicked(kind, &*panic))),
+    };
+    if runtime.is_none() {
+        runtime = enters.map(Handle::enter);
+    }
+    let _runtime = runtime;
+    match poll(kind, &mut future, &mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(performed) => {
+            discard(future);
+            Begun::Ready(performed)
+        }
+        Poll::Pending => Begun::Pending(future),
+    }
+}
+
+/// Polls an interpreter's future, whose panics are its own.
+fn poll(kind: &str, future: &mut BoxFuture<Performed>, cx: &mut Context<'_>) -> Poll<Performed> {
+    catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
+        .unwrap_or_else(|panic| Poll::Ready(Err(panicked(kind, &*panic))))
+}
+
+/// An effect on the effect runtime.
+struct Performing {
+    kind: &'static str,
+    future: Shared,
+}
+
+impl Performing {
+    /// Performs it to its end, or until its time is over.
+    async fn within(mut self, limit: Option<Duration>, since: Instant) -> Finished {
+        let performed = match limit.and_then(|limit| Some((since.checked_add(limit)?, limit))) {
+            Some((until, limit)) => {
+                let timely = tokio::time::timeout_at(until.into(), &mut self).await;
+                timely.unwrap_or_else(|_| {
+                    let message = format!("no answer within {limit:?}");
+                    Err(EffectError::new(EffectErrorKind::Timeout, message))
+                })
+            }
+            None => (&mut self).await,
+        };
+        drop(self);
+        (performed, Instant::now())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<BoxFuture<Performed>>> {
+        self.future.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Future for Performing {
+    type Output = Performed;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Performed> {
+        let mut future = self.lock();
+        let Some(performing) = &mut *future else { return Poll::Pending };
+        let performed = ready!(poll(self.kind, performing, cx));
+        discard(future.take());
+        Poll::Ready(performed)
+    }
+}
+
+impl Drop for Performing {
+    fn drop(&mut self) {
+        let future = self.lock().take();
+        discard(future);
+    }
+}
+
+/// The end of an effect whose task has not come to its own.
+fn lost(kind: &'static str, error: JoinError) -> Finished {
+    let error = match error.try_into_panic() {
+        Ok(panic) => panicked(kind, &*panic),
+        Err(_) => EffectError::new(EffectErrorKind::Internal, "the service has stopped"),
+    };
+    (Err(error), Instant::now())
 }
 
 /// Drops a value of a type we know nothing of, which may panic even then.

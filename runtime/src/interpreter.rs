@@ -23,7 +23,7 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub enum Begun<T, F = BoxFuture<T>> {
     /// It could be answered at once. The request goes on without having waited.
     Ready(T),
-    /// It takes its time.
+    /// It takes its time, on the effect runtime; see [`Interpreter`].
     Pending(F),
 }
 
@@ -40,10 +40,23 @@ pub struct Context {
 
 /// Performs one kind of effect, live.
 ///
-/// Time limits are not its business: whoever drives the request drops the future when its time is over.
+/// Time limits are not its business: its future is dropped when its time is over.
+///
+/// `begin` is called on the thread of the request, which also polls the future once: what is ready then needs no other
+/// thread. From then on the future is polled on the effect runtime, a tokio runtime with threads of its own, on which no
+/// step runs. That is also the runtime of whatever `begin` or the future spawns, opens or times, of what
+/// [`App::live`](crate::App::live) does, and so of the connections of a pool: none of it waits for a step. An interpreter
+/// that blocks its thread makes other effects wait; what has to block belongs on
+/// [`spawn_blocking`](https://docs.rs/tokio/latest/tokio/task/fn.spawn_blocking.html).
 pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
     /// Begins to perform it.
     fn begin(&self, args: &K, context: &Context) -> Begun<Outcome<K>>;
+
+    /// Whether `begin` itself, not the future, needs the effect runtime, since it spawns, opens or times something. One that
+    /// mostly answers at once may say that it does not, which saves a little.
+    fn needs_runtime(&self) -> bool {
+        true
+    }
 }
 
 /// The interpreter that calls a function and awaits what it returns.
@@ -90,10 +103,18 @@ impl Interpreters {
         self.0.iter().map(|(kind, _)| *kind)
     }
 
+    fn of(&self, kind: &str) -> Option<&dyn AnyInterpreter> {
+        self.0.iter().find(|(of, _)| *of == kind).map(|(_, interpreter)| &**interpreter)
+    }
+
+    pub(crate) fn needs_runtime(&self, kind: &str) -> bool {
+        self.of(kind).is_some_and(AnyInterpreter::needs_runtime)
+    }
+
     /// Begins to perform a call. A kind without an interpreter is an error of that call.
     pub fn begin(&self, call: &Call, context: &Context) -> Begun<Performed> {
-        match self.0.iter().find(|(kind, _)| *kind == call.kind()) {
-            Some((_, interpreter)) => interpreter.begin(call, context),
+        match self.of(call.kind()) {
+            Some(interpreter) => interpreter.begin(call, context),
             None => Begun::Ready(Err(EffectError::new(
                 EffectErrorKind::NoInterpreter,
                 format!("this program performs no effect of kind {}; App::interpreter adds one", call.kind()),
@@ -144,11 +165,17 @@ impl Interpreters {
 
 trait AnyInterpreter: Send + Sync {
     fn begin(&self, call: &Call, context: &Context) -> Begun<Performed>;
+
+    fn needs_runtime(&self) -> bool;
 }
 
 struct Typed<K, I>(I, std::marker::PhantomData<fn() -> K>);
 
 impl<K: EffectKind, I: Interpreter<K>> AnyInterpreter for Typed<K, I> {
+    fn needs_runtime(&self) -> bool {
+        self.0.needs_runtime()
+    }
+
     fn begin(&self, call: &Call, context: &Context) -> Begun<Performed> {
         let Some(args) = call.args::<K>() else {
             let message = format!("two kinds of effect are called {}", K::KIND);

@@ -4,7 +4,9 @@ mod accept;
 mod answered;
 mod app;
 mod config;
+mod delivery;
 mod drive;
+mod effect_runtime;
 mod environment;
 /// The part that performs no I/O. What users need of it is in the [`prelude`].
 #[doc(hidden)]
@@ -17,10 +19,12 @@ mod host;
 mod ids;
 /// Interpreters: what performs one kind of effect.
 pub mod interpreter;
+mod leave;
 mod limits;
 mod listen;
 mod live;
 mod notice;
+mod panics;
 mod prepare;
 mod record;
 mod recorded;

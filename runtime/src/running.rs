@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
-use tokio::sync::{Barrier, oneshot};
+use tokio::sync::oneshot;
 use zerver_trace::Thread;
 
 use crate::accept::Acceptor;
@@ -56,6 +56,7 @@ impl Running {
     pub fn stop(mut self) {
         drop(self.stop.take());
         let hanging = self.threads.join();
+        self.service.effect_runtime.shut_down();
         if let Some(sink) = &self.service.sink {
             let now_ns = self.crew.zero.elapsed_ns();
             let lost = hanging.iter().filter_map(|board| board.lost(now_ns));
@@ -80,7 +81,7 @@ impl Running {
         let crew = Crew {
             zero: Arc::new(Zero::now()),
             open: Arc::new(AtomicUsize::new(0)),
-            leave: Arc::new(Barrier::new(workers + low_workers)),
+            leave: Arc::default(),
             peers: Arc::default(),
             watched: Arc::new(Watched::new(low)),
         };
@@ -200,8 +201,8 @@ impl Place {
             }
             let drain = service.limits.drain;
             runtime.block_on(async {
-                low.work(service, Arc::clone(&crew.zero), own).await;
-                let _ = tokio::time::timeout(drain, crew.leave.wait()).await;
+                low.work(Arc::clone(&service), Arc::clone(&crew.zero), Arc::clone(&own)).await;
+                crew.leave.together(&own, &service.schedule, drain).await;
             });
         })
     }

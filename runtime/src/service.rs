@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use zerver_engine::{Failure, RenderFailure, Request, Response};
 use zerver_recorder::Status;
-use zerver_trace::{EventSink, FlowInfo};
+use zerver_trace::{EventSink, FlowInfo, secret};
 
 use crate::Limits;
 use crate::config::Metrics;
+use crate::effect_runtime::EffectRuntime;
 use crate::interpreter::Interpreters;
 use crate::schedule::Shared;
 use crate::shell::Router;
@@ -19,11 +20,14 @@ pub(crate) type StatusOf = Box<dyn Fn() -> Status + Send + Sync>;
 pub(crate) struct Service {
     pub(crate) router: Router,
     pub(crate) interpreters: Interpreters,
+    pub(crate) effect_runtime: Arc<EffectRuntime>,
     pub(crate) render: RenderFailure,
     pub(crate) limits: Limits,
     /// Empty: all.
     pub(crate) hosts: Vec<String>,
     pub(crate) sink: Option<Arc<dyn EventSink>>,
+    /// What counts as a secret.
+    pub(crate) secrets: secret::Rule,
     /// What a request must show to be recorded whatever the policy says.
     pub(crate) token: Option<String>,
     /// Where each step runs twice.

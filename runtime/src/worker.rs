@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Barrier, Notify, mpsc};
+use tokio::sync::{Notify, mpsc};
 use zerver_engine::{Scheduling, Ticket};
 
 use crate::ids::Ids;
+use crate::leave::{LOOK, Leave};
 use crate::schedule::{Board, Guest, Offers, Peers, Shared, Turns, Watched};
 use crate::service::{OwnService, Service};
 use crate::shell::{AnyFrames, Conn, serve};
@@ -25,8 +26,8 @@ const GRACE: Duration = Duration::from_millis(200);
 
 /// What a worker is told.
 pub(crate) enum Message {
-    /// Serve this connection.
-    Connection(TcpStream, SocketAddr),
+    /// Serve this connection, which was accepted at this time.
+    Connection(TcpStream, SocketAddr, Instant),
     /// Give turns in another way from now on.
     Retune(Arc<Scheduling>),
     /// Finish what is in flight, then stop.
@@ -42,8 +43,8 @@ pub(crate) struct Crew {
     pub(crate) zero: Arc<Zero>,
     /// Open connections of all of them.
     pub(crate) open: Arc<AtomicUsize>,
-    /// They leave together: what one of them drives, such as a pooled connection, another may still need.
-    pub(crate) leave: Arc<Barrier>,
+    /// They leave together: what one of them has given away, another may still run.
+    pub(crate) leave: Arc<Leave>,
     /// Those that can run each other's requests.
     pub(crate) peers: Arc<Peers>,
     /// Those that take connections.
@@ -148,14 +149,14 @@ impl Worker {
         tokio::task::spawn_local(async move { worker.turns.look().await });
         loop {
             match inbox.recv().await {
-                Some(Message::Connection(socket, peer)) => self.open(socket, peer),
+                Some(Message::Connection(socket, peer, accepted)) => self.open(socket, peer, accepted),
                 Some(Message::Retune(settings)) => self.turns.retune(&settings),
                 Some(Message::Drain) | None => break,
             }
         }
         while let Ok(message) = inbox.try_recv() {
-            if let Message::Connection(socket, peer) = message {
-                self.open(socket, peer);
+            if let Message::Connection(socket, peer, accepted) = message {
+                self.open(socket, peer, accepted);
             }
         }
         let drain = self.service.limits.drain;
@@ -164,12 +165,11 @@ impl Worker {
         if let Some(low) = &self.service.schedule.low {
             low.door.leaves(&self.board.pass);
         }
-        let _ = tokio::time::timeout(drain, self.crew.leave.wait()).await;
+        self.crew.leave.together(&self.board, &self.service.schedule, drain).await;
     }
 
-    fn open(self: &Rc<Self>, socket: TcpStream, peer: SocketAddr) {
-        let now = Instant::now();
-        let open = Open::new(self, peer, now);
+    fn open(self: &Rc<Self>, socket: TcpStream, peer: SocketAddr, accepted: Instant) {
+        let open = Open::new(self, peer, accepted);
         if let Ok(socket) = tokio::net::TcpStream::from_std(socket) {
             tokio::task::spawn_local(async move {
                 serve(Rc::clone(&open.worker), Rc::clone(&open.conn), socket).await;
@@ -177,18 +177,31 @@ impl Worker {
         }
     }
 
-    /// Waits for the last connection to close, but no longer than `at_most`.
+    /// Waits for the last connection to close, but no longer than `at_most`; not for requests that hang in a step on another
+    /// thread.
     async fn leave_for(&self, stage: Stage, at_most: Duration) {
         self.drain.0.set(stage);
         for conn in self.connections.borrow().values() {
             conn.wake();
         }
         let empty = async {
-            while !self.connections.borrow().is_empty() {
-                self.empty.notified().await;
+            while !self.connections.borrow().is_empty() && !(stage == Stage::Firm && self.waits_for_hanging())
+            {
+                let _ = tokio::time::timeout(LOOK, self.empty.notified()).await;
             }
         };
         let _ = tokio::time::timeout(at_most, empty).await;
+    }
+}
+
+impl Worker {
+    /// Whether all that is left hangs in steps that other threads run.
+    fn waits_for_hanging(&self) -> bool {
+        let in_flight: u32 = self.connections.borrow().values().map(|conn| conn.in_flight()).sum();
+        let worker = self.board.worker();
+        let boards = self.service.schedule.boards();
+        let hanging = boards.iter().filter(|(_, board)| board.hangs_for(worker)).count();
+        hanging > 0 && in_flight as usize <= hanging
     }
 }
 
@@ -200,10 +213,10 @@ struct Open {
 }
 
 impl Open {
-    fn new(worker: &Rc<Worker>, peer: SocketAddr, now: Instant) -> Self {
+    fn new(worker: &Rc<Worker>, peer: SocketAddr, accepted: Instant) -> Self {
         let number = worker.next_connection.get();
         worker.next_connection.set(number + 1);
-        let conn = Rc::new(Conn::new(peer, now));
+        let conn = Rc::new(Conn::new(peer, accepted, Instant::now()));
         worker.connections.borrow_mut().insert(number, Rc::clone(&conn));
         Self { worker: Rc::clone(worker), conn, number }
     }

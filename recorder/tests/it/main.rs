@@ -11,6 +11,7 @@ mod retention;
 mod roundtrip;
 #[path = "../../src/sample.rs"]
 mod sample;
+mod secret_places;
 mod secrets;
 
 /// Options under which the samples, which began long ago, are not too old.

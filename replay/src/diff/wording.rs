@@ -64,7 +64,7 @@ impl Diff {
 
     /// How much longer the second took with each sort of cause, in nanoseconds, and the word for it; they add up to
     /// [`Diff::delta_ns`].
-    pub fn by_kind(&self) -> [(&'static str, i128); 8] {
+    pub fn by_kind(&self) -> [(&'static str, i128); 9] {
         [
             ("effects", CauseKind::Effect),
             ("retries", CauseKind::Retry),
@@ -72,6 +72,7 @@ impl Diff {
             ("missing", CauseKind::Missing),
             ("CPU", CauseKind::Cpu),
             ("queue", CauseKind::Queue),
+            ("late", CauseKind::Late),
             ("receiving", CauseKind::Receive),
             ("unexplained", CauseKind::Unexplained),
         ]

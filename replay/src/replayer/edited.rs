@@ -35,7 +35,7 @@ impl Replay<'_> {
         let unedited = Edits::default();
         let again = match &plain {
             Some((input, _)) => {
-                Some(self.once(recorded, input, &unedited, Mask::default(), None, progress)?)
+                Some(self.once(recorded, input, &unedited, Mask::new(self.world.rule()), None, progress)?)
             }
             None => None,
         };

@@ -36,7 +36,7 @@ mod told;
 mod waiting;
 mod world;
 
-pub use apart::apart;
+pub use apart::{apart, masked};
 pub use edits::{EditError, Edits, LiveKind, SlotEdit};
 pub use faults::{Fault, Trial, Wrong, trials};
 pub use nearest::nearest;

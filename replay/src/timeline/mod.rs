@@ -16,10 +16,12 @@ mod names;
 pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
-mod totals;
+pub(crate) mod totals;
 mod verdict;
 
 pub use document::TimelineJson;
-pub use model::{Attempt, Carry, Effect, End, Failure, Gap, Move, Run, Step, Timeline, Write};
+pub use model::{
+    Attempt, Carry, Effect, End, Failure, Gap, Late, Move, ReadLate, Run, Step, Timeline, Write,
+};
 pub use totals::{Io, Totals};
 pub use verdict::{Contributor, Part, Verdict, median};

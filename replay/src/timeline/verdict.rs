@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Totals;
-use super::model::Timeline;
+use super::model::{Late, Timeline};
 use crate::corpus::starred;
 
 /// What a part of the time was spent on.
@@ -17,6 +17,8 @@ pub enum Part {
     Cpu,
     /// Waiting for a turn.
     Queue,
+    /// Answers that lay ready while the thread of the request was busy.
+    Late,
     /// Reading the body.
     Receive,
     /// Nothing that the trace tells.
@@ -31,6 +33,7 @@ impl Part {
             Self::Effects => "effects",
             Self::Cpu => "cpu",
             Self::Queue => "queue",
+            Self::Late => "late",
             Self::Receive => "receive",
             Self::Unexplained => "unexplained",
         }
@@ -65,6 +68,7 @@ impl Timeline {
         let totals = &self.totals;
         let mut parts: Vec<(Part, String, u64)> = vec![
             (Part::Queue, "waiting for a turn".to_owned(), totals.queue_ns),
+            (Part::Late, self.longest_late().map_or_else(String::new, Late::label), totals.late_ns),
             (Part::Receive, "receiving the request".to_owned(), totals.receive_ns),
             (Part::Unexplained, "unexplained".to_owned(), totals.unexplained_ns),
         ];

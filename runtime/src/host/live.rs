@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use zerver_engine::{Call, EffectError, EffectErrorKind, Performed, Request, Start};
 use zerver_replay::wire::{Told, send};
 
@@ -62,10 +62,11 @@ impl zerver_replay::Live for LiveEffects {
         let start = Start { number: 0, call: call.clone(), attempt: 1, pause: Duration::ZERO };
         // Within the runtime from the start: an interpreter may want a timer or a socket.
         let performed = self.runtime.block_on(async {
-            match flight::begin(&start, &self.live.interpreters, &context) {
+            let (on, interpreters) = (Handle::current(), &self.live.interpreters);
+            match flight::begin(&start, &on, interpreters, &context, || None) {
                 Begun::Ready(performed) => performed,
                 Begun::Pending(flight) => match tokio::time::timeout(within, flight).await {
-                    Ok((_, performed)) => performed,
+                    Ok((_, performed, _)) => performed,
                     Err(_) => {
                         let message = format!("no answer within {within:?}");
                         Err(EffectError::new(EffectErrorKind::Timeout, message))

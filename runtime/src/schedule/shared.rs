@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use zerver_engine::{Flow, Scheduling};
+use zerver_trace::Name;
 
 use super::board::Board;
+use super::long_runs::LongRun;
 use super::low::Low;
 use super::rules::Rule;
 use super::targets::Targets;
@@ -142,7 +144,7 @@ impl Shared {
         self.boards().push((name, board));
     }
 
-    pub(super) fn boards(&self) -> MutexGuard<'_, Vec<(String, Arc<Board>)>> {
+    pub(crate) fn boards(&self) -> MutexGuard<'_, Vec<(String, Arc<Board>)>> {
         self.boards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -163,6 +165,12 @@ impl Shared {
 
     pub(super) fn flow_name(&self, flow: u16) -> &str {
         self.flows.get(usize::from(flow)).map_or("a flow", |flow| flow.info().name.as_str())
+    }
+
+    /// The names of the flow and the step of a run.
+    pub(super) fn names(&self, run: &LongRun) -> (Name, Name) {
+        let name = |name: &str| Name::from(name.to_owned());
+        (name(self.flow_name(run.flow)), name(self.step_name(run.flow, run.step)))
     }
 
     /// The name of a step.

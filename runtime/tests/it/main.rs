@@ -2,6 +2,7 @@
 
 mod client;
 mod collector;
+mod delivered;
 mod departures;
 mod drain;
 mod drive;
@@ -12,6 +13,7 @@ mod effects_kv;
 mod hangs;
 mod http1;
 mod http2;
+mod late;
 mod metrics;
 mod overload;
 mod random;

@@ -9,6 +9,7 @@ mod order;
 mod random;
 mod retries;
 mod reworded;
+mod undelivered;
 mod unsteady;
 mod what_if;
 
@@ -184,6 +185,7 @@ fn record_by(
         } else {
             Origin::Named(wire(asked.origin.as_bytes()))
         },
+        undelivered: false,
         flow: Arc::clone(flow.info()),
     }
 }
