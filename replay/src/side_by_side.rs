@@ -35,8 +35,11 @@ pub fn side_by_side(
     }
     let same = common_prefix(a, b);
     let before = if same == a.len() && same == b.len() { 0 } else { same };
-    // The character that differs, the one after it and an ellipsis have room behind it.
-    let from = if width(&a[..before]) <= narrow / 2 { 0 } else { start(&a[..before], narrow / 3) };
+    // The character that differs, the one after it and an ellipsis have room behind it. Where the rest needs less, there
+    // is more of what comes before it.
+    let rest = width(&a[before..]).max(width(&b[before..]));
+    let context = (narrow / 3).max(narrow.saturating_sub(width(ellipsis).saturating_add(rest)));
+    let from = if width(&a[..before]) <= narrow / 2 { 0 } else { start(&a[..before], context) };
     let side = |text: &str, columns| {
         let lead = if from > 0 { ellipsis } else { "" };
         fit(&format!("{lead}{}", &text[from..]), columns, ellipsis)
@@ -152,11 +155,11 @@ mod tests {
     #[test]
     fn what_differs_is_in_sight() {
         check("a", "b", 5, ("a", "b"));
-        check("the same until here: one", "the same until here: two", 12, ("…re: one", "…re: two"));
+        check("the same until here: one", "the same until here: two", 12, ("…l here: one", "…l here: two"));
         check("one and more of it", "two and more of it", 8, ("one and…", "two and…"));
         check("abc…", "abcdef", 4, ("…c…", "…cd…"));
-        check("0123456789", "0123456789abc", 8, ("…89", "…89abc"));
-        check("漢字漢字漢字漢字a", "漢字漢字漢字漢字b", 7, ("…字a", "…字b"));
+        check("0123456789", "0123456789abc", 8, ("…6789", "…6789abc"));
+        check("漢字漢字漢字漢字a", "漢字漢字漢字漢字b", 7, ("…漢字a", "…漢字b"));
         check("same", "same", 3, ("sa…", "sa…"));
     }
 

@@ -287,6 +287,7 @@ fn class(class: FindingClass, shared: &Shared) -> (&'static str, ratatui::style:
         FindingClass::ReorderedEffect => ("moved", theme.warn),
         FindingClass::Unanswered => ("no answer", theme.bad),
         FindingClass::Died => ("died", theme.bad),
+        FindingClass::RewordedEffect => ("reworded", theme.warn),
     }
 }
 
