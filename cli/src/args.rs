@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use zerver_replay::{Fault, LiveKind, SlotEdit, Wrong};
+use zerver_replay::{AnswerEdit, Fault, LiveKind, SlotEdit, Wrong};
 use zerver_trace::{Find, Query, Status};
 
 use zerver_trace::duration::Span;
@@ -411,7 +411,7 @@ pub(crate) struct Replay {
     pub(crate) request_body: Option<String>,
     /// Give an effect another answer: named as `zerver trace` prints it, or by the number of its call
     #[arg(long, value_name = "EFFECT=JSON")]
-    pub(crate) answer: Vec<String>,
+    pub(crate) answer: Vec<AnswerEdit>,
     /// Let an effect fail: timeout (it ends when its time is over), unreachable, malformed or error:TEXT
     ///
     /// A name means each effect of this name, also one that was not recorded; a number means one call.

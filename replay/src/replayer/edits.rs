@@ -25,8 +25,8 @@ pub struct Edits {
     pub headers: Vec<(String, String)>,
     /// The body of the request.
     pub body: Option<Vec<u8>>,
-    /// `EFFECT=JSON`: what effects give.
-    pub answers: Vec<String>,
+    /// What effects give.
+    pub answers: Vec<AnswerEdit>,
     /// What goes wrong with effects.
     pub faults: Vec<Fault>,
     /// The kinds of effect that are performed for real where nothing else answers them.
@@ -83,6 +83,48 @@ pub struct SlotEdit {
     pub path: Vec<String>,
     /// What is to be there.
     pub json: String,
+}
+
+/// `EFFECT=JSON`: another answer of an effect, once.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct AnswerEdit {
+    /// The effect as a timeline names it, or the number of one call.
+    pub effect: String,
+    /// What it gives.
+    pub json: String,
+}
+
+impl FromStr for AnswerEdit {
+    type Err = EditError;
+
+    /// Splits at the first `=` that has JSON behind it: names of effects may have one in them, and so may texts.
+    fn from_str(text: &str) -> Result<Self, EditError> {
+        let is_json = |json: &str| serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok();
+        let found = text.match_indices('=').find(|(at, _)| is_json(&text[at + 1..]));
+        let Some((effect, json)) = found.map(|(at, _)| (text[..at].trim(), &text[at + 1..])) else {
+            return Err(EditError(format!(
+                "{text:?} answers nothing; write EFFECT=JSON, with the effect as `zerver trace` prints it: \
+                 'kv get todo:1=\"Absent\"'"
+            )));
+        };
+        if effect.is_empty() {
+            return Err(EditError(format!("{text:?} names no effect; write EFFECT=JSON")));
+        }
+        Self::new(effect, json)
+    }
+}
+
+impl AnswerEdit {
+    /// Another answer of an effect.
+    ///
+    /// # Errors
+    /// When `json` is not JSON, or stands for no value.
+    pub fn new(effect: &str, json: &str) -> Result<Self, EditError> {
+        Given::read(json).map_err(|error| {
+            EditError(format!("{json:?} is no JSON: {error}; text wants quotes, as in \"text\""))
+        })?;
+        Ok(Self { effect: effect.to_owned(), json: json.to_owned() })
+    }
 }
 
 /// Why a text is no edit.
@@ -168,7 +210,7 @@ impl Prepared {
             return Err(Refusal::new("--at says where a slot is to be set, and none is").hint("add --set"));
         }
         let slots = edits.slots.iter().map(|edit| PreparedSlot::new(edit, at, flow));
-        let answers = edits.answers.iter().map(|text| PreparedAnswer::new(text));
+        let answers = edits.answers.iter().map(PreparedAnswer::new);
         let faults = edits.faults.iter().map(|fault| PreparedFault { fault: fault.clone(), is_used: false });
         Ok(Self {
             slots: slots.collect::<Result<_, _>>()?,
@@ -330,18 +372,10 @@ impl PreparedSlot {
 }
 
 impl PreparedAnswer {
-    /// Splits at the first `=` that has JSON behind it.
-    fn new(text: &str) -> Result<Self, Refusal> {
-        for (at, _) in text.match_indices('=') {
-            let json = &text[at + 1..];
-            if serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok() {
-                let given = Given::read(json).map_err(Refusal::new)?;
-                let effect = text[..at].trim().to_owned();
-                return Ok(Self { effect, json: json.to_owned(), given, is_used: false });
-            }
-        }
-        Err(Refusal::new(format!("{text:?} answers nothing"))
-            .hint("write EFFECT=JSON, with the effect as `zerver trace` prints it: --answer 'kv get todo:1=\"Absent\"'"))
+    fn new(edit: &AnswerEdit) -> Result<Self, Refusal> {
+        let AnswerEdit { effect, json } = edit.clone();
+        let given = Given::read(&json).map_err(Refusal::new)?;
+        Ok(Self { effect, json, given, is_used: false })
     }
 }
 

@@ -37,7 +37,7 @@ mod waiting;
 mod world;
 
 pub use apart::{apart, masked};
-pub use edits::{EditError, Edits, LiveKind, SlotEdit};
+pub use edits::{AnswerEdit, EditError, Edits, LiveKind, SlotEdit};
 pub use faults::{Fault, Trial, Wrong, trials};
 pub use nearest::nearest;
 pub use replay::{Opened, Replay, Secrets, flow_is_gone};

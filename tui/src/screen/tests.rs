@@ -305,7 +305,7 @@ fn an_effect_without_an_answer_is_asked_for() {
     let text = stage.text();
     assert!(text.contains("kv get todo:9 = {\"id\":456"), "what was recorded shows the form: {text}");
     stage.press("<c-u>null<enter>");
-    assert_eq!(asked(&stage).unwrap().1.answers, ["kv get todo:9=null"]);
+    assert_eq!(asked(&stage).unwrap().1.answers, ["kv get todo:9=null".parse().unwrap()]);
 }
 
 #[test]

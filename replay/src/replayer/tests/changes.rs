@@ -61,7 +61,7 @@ fn effects_that_are_not_those_of_the_recording_are_named() {
     code_changed ask_changed echo 5 arguments: 5 -> 6
     unanswered ask_changed echo 6: an answer -> it was not recorded with these arguments
     ");
-    let answer = Edits { answers: vec!["echo 6=7".into()], ..Edits::default() };
+    let answer = Edits { answers: vec!["echo 6=7".parse().unwrap()], ..Edits::default() };
     insta::assert_snapshot!(run(4, &changed, &answer), @r"
     different: 3 of 4, 2 fed, 0 unanswered
     code_changed ask_changed step: ask -> ask_changed

@@ -35,7 +35,7 @@ fn an_edit_is_told_from_a_change_of_the_code() {
     input_edited ask echo 4 arguments: 4 -> 6
     unanswered ask echo 6: an answer -> it was not recorded with these arguments
     ");
-    let fed = Edits { answers: vec!["1=500000".into()], ..Edits::default() };
+    let fed = Edits { answers: vec!["1=500000".parse().unwrap()], ..Edits::default() };
     insta::assert_snapshot!(run(4, &sums(), &fed), @r#"
     different: 2 of 4, 2 fed, 0 unanswered
     input_edited ask Sum.of: 90 -> 500040
@@ -78,7 +78,7 @@ fn an_edit_that_does_not_fit_is_refused() {
     ask itself writes Sum
     --at a step after ask
     ");
-    let answer = |text: &str| Edits { answers: vec![text.into()], ..Edits::default() };
+    let answer = |text: &str| Edits { answers: vec![text.parse().unwrap()], ..Edits::default() };
     insta::assert_snapshot!(refused(&answer("echo 3=7")), @r"
     nothing asked for echo 3
     did you mean echo 1?
@@ -88,9 +88,11 @@ fn an_edit_that_does_not_fit_is_refused() {
     not an output of echo: invalid type: string "x", expected u64
     `zerver trace --json` shows what it gave
     "#);
-    insta::assert_snapshot!(refused(&answer("echo 1")), @r#"
-    "echo 1" answers nothing
-    write EFFECT=JSON, with the effect as `zerver trace` prints it: --answer 'kv get todo:1="Absent"'
-    "#);
+    let wrong = |text: &str| text.parse::<AnswerEdit>().unwrap_err().to_string();
+    insta::assert_snapshot!(wrong("echo 1"), @r#""echo 1" answers nothing; write EFFECT=JSON, with the effect as `zerver trace` prints it: 'kv get todo:1="Absent"'"#);
+    insta::assert_snapshot!(wrong("=1"), @r#""=1" names no effect; write EFFECT=JSON"#);
+    // A name may have the sign in it, and so may a text.
+    let edit: AnswerEdit = "http GET a?x=1=\"b=2\"".parse().unwrap();
+    assert_eq!(edit, AnswerEdit { effect: "http GET a?x=1".to_owned(), json: "\"b=2\"".to_owned() });
     assert!("Sum".parse::<SlotEdit>().is_err() && "Sum=x".parse::<SlotEdit>().is_err());
 }

@@ -163,7 +163,7 @@ fn faults_and_answers_are_edits_like_others() {
     let late = Fault { effect: "0".into(), wrong: Wrong::Latency { ns: 1_000_000_000 } };
     for edits in [
         Edits { faults: vec![late], ..Edits::default() },
-        Edits { answers: vec!["0=40".into()], ..Edits::default() },
+        Edits { answers: vec!["0=40".parse().unwrap()], ..Edits::default() },
     ] {
         let lines = classes(&def, &edits);
         let (nonces, rest): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.contains("nonce"));

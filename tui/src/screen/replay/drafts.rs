@@ -1,6 +1,6 @@
 //! What is to be different in a replay, as far as somebody has said so.
 
-use zerver_replay::{Edits, Fault, SlotEdit};
+use zerver_replay::{AnswerEdit, Edits, Fault, SlotEdit};
 use zerver_trace::FlowInfo;
 
 use super::About;
@@ -11,7 +11,7 @@ pub(super) struct Drafts {
     /// Slots, each with what was typed about it.
     slots: Vec<Draft>,
     /// Effects, each with what it is to give.
-    answers: Vec<(String, String)>,
+    answers: Vec<AnswerEdit>,
     /// What goes wrong with effects, each with a word for it.
     faults: Vec<(&'static str, Fault)>,
     headers: Vec<(String, String)>,
@@ -48,7 +48,7 @@ impl Drafts {
     }
 
     pub(super) fn answer_to(&self, effect: &str) -> Option<&str> {
-        Some(&self.answers.iter().find(|(other, _)| other == effect)?.1)
+        Some(&self.answers.iter().find(|answer| answer.effect == *effect)?.json)
     }
 
     /// Takes what was typed. Says what is wrong with it.
@@ -95,11 +95,9 @@ impl Drafts {
 
     /// Gives an effect its answer.
     fn put_answer(&mut self, effect: &str, typed: &str) -> Result<(), String> {
-        // The same check as of a slot: that it is JSON.
-        let checked: Result<SlotEdit, _> = format!("answer={typed}").parse();
-        checked.map_err(|error| error.to_string())?;
+        let edit = AnswerEdit::new(effect, typed.trim()).map_err(|error| error.to_string())?;
         self.forget(&About::Effect(effect.to_owned()));
-        self.answers.push((effect.to_owned(), typed.trim().to_owned()));
+        self.answers.push(edit);
         Ok(())
     }
 
@@ -110,7 +108,7 @@ impl Drafts {
             About::Slot(slot) => self.slots.retain(|draft| draft.edit.slot != *slot),
             About::Effect(effect) => {
                 self.faults.retain(|(_, fault)| fault.effect != *effect);
-                self.answers.retain(|(other, _)| other != effect);
+                self.answers.retain(|answer| answer.effect != *effect);
             }
             About::Header(name) | About::Secret(name) => self.headers.retain(|(other, _)| other != name),
             About::Body => self.body = None,
@@ -138,7 +136,7 @@ impl Drafts {
         Edits {
             slots: self.slots.iter().map(|draft| draft.edit.clone()).collect(),
             at: self.at.clone(),
-            answers: self.answers.iter().map(|(effect, json)| format!("{effect}={json}")).collect(),
+            answers: self.answers.clone(),
             headers: self.headers.clone(),
             body: self.body.clone().map(String::into_bytes),
             faults: self.faults.iter().map(|(_, fault)| fault.clone()).collect(),
@@ -166,7 +164,7 @@ mod tests {
         drafts.put(&get, "null").unwrap();
         let edits = drafts.edits();
         assert_eq!(edits.slots, ["Todo.title=\"x\"".parse().unwrap()]);
-        assert_eq!(edits.answers, ["kv get todo:1=null"]);
+        assert_eq!(edits.answers, ["kv get todo:1=null".parse().unwrap()]);
         assert_eq!(drafts.of(&todo), Some(".title=\"x\""));
         drafts.put(&About::Header("accept".into()), " text/html").unwrap();
         drafts.put(&About::Header("accept".into()), "*/*").unwrap();
