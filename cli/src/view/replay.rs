@@ -1,9 +1,11 @@
 //! What came of a replay, as text.
 
-use zerver_replay::{Ending, Finding, FindingClass, Report, Seen, side_by_side};
+use zerver_replay::side_by_side::seen;
+use zerver_replay::{Ending, Finding, FindingClass, Report, Seen};
 use zerver_trace::text::clean;
 
 use zerver_trace::duration::show;
+use zerver_tui::side_by_side;
 
 use super::timeline::{field, status};
 use super::{count, filler, fit, paint, style, width};
@@ -104,7 +106,7 @@ fn one(finding: &Finding, room: usize) -> String {
 
 /// `old → new`.
 pub(super) fn change(old: &Seen, new: &Seen, room: usize) -> String {
-    let (old, new) = side_by_side::seen(old, new);
+    let (old, new) = seen(old, new);
     let room = room.saturating_sub(3);
     // The one gets what the other does not need.
     let left = room - width(&new).min(room / 2);

@@ -9,7 +9,7 @@ use super::facts::Reply;
 use super::path::between;
 use super::report::{FindingClass, Seen};
 use crate::json_reader::Tree;
-use crate::side_by_side;
+use crate::side_by_side::{characters, side_by_side};
 
 /// A text that is longer is told by its beginning.
 const TOLD_CHARS: usize = 300;
@@ -112,7 +112,7 @@ impl Comparison<'_> {
         let (expected, got) = match (side(&kept_then), side(&kept_now)) {
             (Some(a), Some(b)) if a == b => (Seen::Secret, Seen::Secret),
             (Some(a), Some(b)) => {
-                let (a, b) = side_by_side(&a, &b, (TOLD_CHARS, TOLD_CHARS), "…");
+                let (a, b) = side_by_side(&a, &b, (TOLD_CHARS, TOLD_CHARS), "…", characters);
                 (Seen::Text(a), Seen::Text(b))
             }
             _ => bytes_apart(&kept_then, &kept_now),
