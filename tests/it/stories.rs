@@ -277,7 +277,7 @@ fn the_services_of_today_do_what_they_did() {
     code_changed     parse_report  ReportParams.fails  examples/todos/src/reports.rs
                      nothing → 0
     code_changed     gather  http GET figures.internal/figures?.. arguments.url  examples/todos/src/reports.rs
-                     "http://figures.internal/figures?latenc… → "http://figures.internal/figures?latenc…
+                     ….internal/figures?latency_ms=5" → ….internal/figures?latency_ms=5&fails=0"
     code_changed     gather  http GET figures.internal/figures?.. arguments.headers.0.name  examples/todos/src/reports.rs
                      "accept" → "x-attempt"
     code_changed     gather  http GET figures.internal/figures?.. arguments.headers.0.value  examples/todos/src/reports.rs
