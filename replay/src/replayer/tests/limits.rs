@@ -47,6 +47,25 @@ fn the_second_run_counts_where_the_first_is_what_was_recorded() {
 }
 
 #[test]
+fn each_run_is_reported_before_its_steps() {
+    let of = |edits: &Edits, n: u64| {
+        let opened = Opened { trace: recorded(n), secrets: Secrets::default() };
+        let (flow, world) = (&ready(&sums()), World::default());
+        let mut told = Vec::new();
+        let replay = Replay { opened: &opened, flow, route: &|_| true, edits, world };
+        let report = replay.run(&mut |progress| match progress {
+            Progress::Run => told.push(0),
+            Progress::Step(_) => *told.last_mut().unwrap() += 1,
+        });
+        report.unwrap();
+        told
+    };
+    assert_eq!(of(&Edits::default(), 4), [4, 4]);
+    // Without the edits and with them, twice each.
+    assert_eq!(of(&set("Sum.of=5000"), 4), [4, 3, 4, 3]);
+}
+
+#[test]
 fn what_cannot_be_rebuilt_is_said() {
     let hashed = || Recorded::Hashed { hash: [1; 16], shown: None };
     // Nobody reads it.
