@@ -54,7 +54,7 @@ pub(crate) fn tell_safely() {
             return;
         }
         // One that comes while another unwinds ends the process.
-        if let Some(held) = HELD.take() {
+        if let Ok(Some(held)) = HELD.try_with(RefCell::take) {
             held.tell(&str::to_owned);
         }
         panicked.tell(&str::to_owned);
