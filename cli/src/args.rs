@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use zerver_replay::{Fault, SlotEdit, Wrong};
+use zerver_replay::{Fault, LiveKind, SlotEdit, Wrong};
 use zerver_trace::{Find, Query, Status};
 
 use zerver_trace::duration::Span;
@@ -327,8 +327,8 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
-const ID_HELP: &str = "An id, a unique prefix of one, @last, @slowest, @fastest or @failed (also as @last:FLOW), \
-                       or a portable file";
+const ID_HELP: &str = "An id, a unique prefix of one, @last, @slowest or @fastest of those that succeeded, @failed \
+                       (each also as @last:FLOW), or a portable file";
 
 #[derive(Debug, Args)]
 pub(crate) struct Trace {
@@ -424,12 +424,13 @@ pub(crate) struct Replay {
     /// becomes of the request
     #[arg(long, conflicts_with_all = ["set", "at", "answer", "fail", "latency", "live", "edit"])]
     pub(crate) faults: bool,
-    /// Perform effects of this kind for real where nothing was recorded
+    /// Perform effects of this kind for real where nothing was recorded; KIND:reads only those that change nothing
     ///
     /// The service opens what it opens to serve. Each effect is named on the standard error before it is performed.
-    /// Without this word nothing can be.
-    #[arg(long, value_name = "KIND")]
-    pub(crate) live: Vec<String>,
+    /// Without this word nothing can be. Reads are what the kind says is safe: GET and HEAD of http, get and list of kv;
+    /// others are refused, and the replay ends there.
+    #[arg(long, value_name = "KIND[:reads]")]
+    pub(crate) live: Vec<LiveKind>,
     /// Change slots in $VISUAL or $EDITOR: what was changed is set
     #[arg(long)]
     pub(crate) edit: bool,

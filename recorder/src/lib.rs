@@ -30,6 +30,7 @@ mod observed_clock;
 mod opened;
 mod overlay;
 mod pages;
+mod part_secrets;
 mod parts;
 mod place;
 mod policy;

@@ -1,6 +1,6 @@
 //! What the command and a service say to each other when the service replays: frames on a stream, each with its length
 //! before it, and never longer than a limit. The service says [`Hello`] first; then each [`Ask`] is answered by any
-//! number of [`Told::Before`] and [`Told::Live`], and one other [`Told`], in the order of the asks.
+//! number of [`Told::Run`], [`Told::Before`] and [`Told::Live`], and one other [`Told`], in the order of the asks.
 
 use std::io::{self, Read, Write};
 
@@ -66,6 +66,8 @@ pub enum Told {
         /// How long that may take, in nanoseconds.
         within_ns: u64,
     },
+    /// A run of the request begins; a replay has several, and each has its own time.
+    Run,
 }
 
 /// Sends one frame.

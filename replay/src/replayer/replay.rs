@@ -1,4 +1,4 @@
-//! A replay: today's code is run twice with the recorded inputs, and once more with the edits.
+//! A replay: today's code is run twice with the recorded inputs, and twice more with the edits.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,21 +6,22 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use zerver_engine::{Flow, Request};
-use zerver_trace::{Event, FlowInfo, Missing, Node, Origin, Outcome, Recorded, Trace, Value};
+use zerver_trace::{Event, FlowInfo, Missing, Origin, Outcome, Recorded, Trace, Value};
 
 use super::answers::Answers;
-use super::blame::{blame, with_nondeterminism};
+use super::blame::with_nondeterminism;
 use super::clock::{Clock, Ends};
 use super::compare::Comparison;
 use super::edits::{Edits, Prepared, suggest};
 use super::facts::{Call, Facts};
+use super::form::Given;
 use super::input::{Input, NoInput, input};
 use super::mask::Mask;
 use super::nearest;
 use super::report::{Coverage, Finding, FindingClass, Refusal, Report, Seen};
 use super::run::{Outside, Rerun, Runner};
 use super::told::{ending, masked, replied};
-use super::world::{Live, World};
+use super::world::{Live, Progress, World};
 
 /// A trace with what its sealed values hold.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -78,18 +79,18 @@ pub struct Replay<'r> {
 }
 
 impl Replay<'_> {
-    /// Runs it; `before` is told of each step before that runs.
+    /// Runs it, and reports its progress.
     ///
     /// # Errors
     /// When an edit does not fit.
-    pub fn run(&self, before: &mut dyn FnMut(&str)) -> Result<Report, Refusal> {
-        self.compared(before, Self::is_plainly_same)
+    pub fn run(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, Refusal> {
+        self.compared(progress, Self::is_plainly_same)
     }
 
     /// The same. Runs of which `is_same` says so are not described, for there is nothing to find.
     pub(super) fn compared(
         &self,
-        before: &mut dyn FnMut(&str),
+        progress: &mut dyn FnMut(Progress<'_>),
         is_same: impl Fn(&Self, &Input, &Rerun) -> bool,
     ) -> Result<Report, Refusal> {
         let trace = &self.opened.trace;
@@ -98,15 +99,16 @@ impl Replay<'_> {
         }
         Prepared::new(self.edits, self.flow, self.world.rule())?;
         self.check_live()?;
-        let (recorded, flow) = (Facts::of_trace(trace), self.flow.info());
+        let recorded = Facts::of_trace(trace);
         let unedited = Edits::default();
         let input = match self.input(&unedited, &recorded)? {
             Ok(input) => input,
             // What is not there may be what is edited.
             Err(report) if self.edits.is_empty() => return Ok(report),
-            Err(_) => return self.edited_only(&recorded, before),
+            Err(_) => return self.edited(&recorded, None, progress),
         };
-        let mut once = || self.once(&recorded, &input, &unedited, Mask::new(self.world.rule()), before);
+        let mut once =
+            || self.once(&recorded, &input, &unedited, Mask::new(self.world.rule()), None, progress);
         let plain = once()?;
         let mut mask = self.mask();
         self.hide(&mut mask, &plain);
@@ -118,69 +120,33 @@ impl Replay<'_> {
             }
             again = Some(second);
         }
-        let facts = plain.facts(flow);
-        let mut comparison = Comparison::new(self, &mask);
-        let mut findings = comparison.findings(&recorded, &plain, &facts);
+        let facts = plain.facts(self.flow.info());
         let is_complete = input.unknown.is_empty() && trace.is_complete();
-        if !findings.is_empty() && !is_complete {
+        if !is_complete && !Comparison::new(self, &mask).findings(&recorded, &plain, &facts).is_empty() {
             return match self.edits.is_empty() {
                 true => Ok(impossible(self.unknown(&input))),
-                false => self.edited_only(&recorded, before),
+                false => self.edited(&recorded, None, progress),
             };
         }
+        if !self.edits.is_empty() {
+            return self.edited(&recorded, Some((&input, plain)), progress);
+        }
         let again = again.map_or_else(once, Ok)?;
-        let mut differing = Comparison::new(self, &mask).findings(&facts, &again, &again.facts(flow));
-        let label = |run: &Rerun| run.unanswered.as_ref().map(|unanswered| unanswered.label.clone());
-        if label(&plain) == label(&again) {
-            differing.retain(|finding| finding.class != FindingClass::Unanswered);
-        }
-        findings = with_nondeterminism(self.flow, findings, differing);
-        if self.edits.is_empty() {
-            let not_compared = comparison.take_skipped();
-            let report = self.report(&recorded, Some(&facts), &plain, &mask, &input);
-            return Ok(Report { findings, not_compared, ..report });
-        }
-        self.check_faults(&recorded, Some(&facts))?;
-        let input = match self.input(self.edits, &recorded)? {
-            Ok(input) => input,
-            Err(report) => return Ok(report),
-        };
-        let edited = self.once(&recorded, &input, self.edits, mask.clone(), before)?;
-        self.hide(&mut mask, &edited);
-        let facts = edited.facts(flow);
+        self.hide(&mut mask, &again);
         let mut comparison = Comparison::new(self, &mask);
-        let after = comparison.findings(&recorded, &edited, &facts);
-        let findings = after.into_iter().map(|finding| blame(finding, &findings)).collect();
-        let not_compared = comparison.take_skipped();
-        let report = self.report(&recorded, Some(&facts), &edited, &mask, &input);
-        Ok(Report { findings, not_compared, ..report })
-    }
-
-    /// Without a run to compare with that has no edits, all that differs comes from the edits.
-    fn edited_only(&self, recorded: &Facts<'_>, before: &mut dyn FnMut(&str)) -> Result<Report, Refusal> {
-        let mut mask = self.mask();
-        self.check_faults(recorded, None)?;
-        let input = match self.input(self.edits, recorded)? {
-            Ok(input) => input,
-            Err(report) => return Ok(report),
-        };
-        let edited = self.once(recorded, &input, self.edits, mask.clone(), before)?;
-        self.hide(&mut mask, &edited);
-        let facts = edited.facts(self.flow.info());
-        let mut comparison = Comparison::new(self, &mask);
-        let findings = comparison.findings(recorded, &edited, &facts);
-        let findings: Vec<_> = findings.into_iter().map(|finding| blame(finding, &[])).collect();
-        let not_compared = comparison.take_skipped();
-        let is_complete = input.unknown.is_empty() && self.opened.trace.is_complete();
-        if !findings.is_empty() && !is_complete {
-            return Ok(impossible(self.unknown(&input)));
-        }
-        let report = self.report(recorded, Some(&facts), &edited, &mask, &input);
-        Ok(Report { findings, not_compared, ..report })
+        let findings = comparison.findings(&recorded, &plain, &facts);
+        let left = comparison.take_left();
+        let findings = with_nondeterminism(self.flow, findings, self.apart(&mask, &plain, &again));
+        let report = self.report(&recorded, Some(&facts), &plain, &mask, &input);
+        Ok(left.in_report(Report { findings, ..report }))
     }
 
     /// The request with these edits, or what is told where there is none.
-    fn input(&self, edits: &Edits, recorded: &Facts<'_>) -> Result<Result<Input, Report>, Refusal> {
+    pub(super) fn input(
+        &self,
+        edits: &Edits,
+        recorded: &Facts<'_>,
+    ) -> Result<Result<Input, Report>, Refusal> {
         match input(self.opened, edits, self.route, &self.world.rule()) {
             Ok(input) => Ok(Ok(input)),
             Err(NoInput::Refused(refusal)) => Err(refusal),
@@ -189,25 +155,35 @@ impl Replay<'_> {
         }
     }
 
-    fn once(
+    /// One run. What an earlier one performed for real is not performed again: it gives the same.
+    pub(super) fn once(
         &self,
         recorded: &Facts<'_>,
         input: &Input,
         edits: &Edits,
         mask: Mask,
-        before: &mut dyn FnMut(&str),
+        earlier: Option<&Rerun>,
+        progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Rerun, Refusal> {
         let mut prepared = Prepared::new(edits, self.flow, self.world.rule())?;
-        let answers = Answers::new(recorded, &self.opened.secrets);
+        let performed = earlier.map(|earlier| (earlier.facts(self.flow.info()), &earlier.live));
+        let mut answers = Answers::new(recorded, &self.opened.secrets);
+        if let Some((facts, live)) = &performed {
+            answers = answers.and_performed(facts, live);
+        }
         let (mut ends, mut outside) = (None, Outside::default());
         if !edits.is_empty() {
             ends = Some(self.ends(recorded, input));
             let World { timers, live, .. } = self.world;
-            outside =
-                Outside { timers, live: live.filter(|_| !edits.live.is_empty()), kinds: &edits.live, mask };
+            outside = Outside {
+                timers,
+                live: live.filter(|_| !edits.live.is_empty() && earlier.is_none()),
+                kinds: &edits.live,
+                mask,
+            };
         }
         let clock = Clock::new(recorded, input.received_ns, ends);
-        let mut run = Runner::new(answers, &mut prepared, clock, outside).run(self.flow, input, before)?;
+        let mut run = Runner::new(answers, &mut prepared, clock, outside).run(self.flow, input, progress)?;
         if edits.is_empty() {
             return Ok(run);
         }
@@ -220,7 +196,9 @@ impl Replay<'_> {
             run.notes.push(format!("nothing asked for {effect} any more"));
         }
         for kind in &edits.live {
-            if !facts.calls().any(|call| *call.kind == **kind && run.live.contains(&call.number)) {
+            let is_live = |call: &Call<'_>| *call.kind == *kind.kind && run.live.contains(&call.number);
+            if run.unanswered.is_none() && !facts.calls().any(is_live) {
+                let kind = &kind.kind;
                 run.notes.push(format!("no effect of kind {kind} was performed for real: none was new"));
             }
         }
@@ -242,7 +220,8 @@ impl Replay<'_> {
     /// Whether the kinds that are to be performed for real can be.
     fn check_live(&self) -> Result<(), Refusal> {
         let kinds = self.world.live.map_or(Vec::new(), Live::kinds);
-        match self.edits.live.iter().find(|kind| !kinds.contains(&kind.as_str())) {
+        let named = self.edits.live.iter().map(|live| live.kind.as_str());
+        match named.into_iter().find(|kind| !kinds.contains(kind)) {
             None => Ok(()),
             Some(kind) => Err(suggest(
                 Refusal::new(format!("the service performs no effect of kind {kind}")),
@@ -254,7 +233,11 @@ impl Replay<'_> {
 
     /// Whether the effects with which something is to go wrong are there. Where something else is edited as well, that
     /// may bring them; then it is seen afterwards, unless something would have been performed for real by then.
-    fn check_faults(&self, recorded: &Facts<'_>, plain: Option<&Facts<'_>>) -> Result<(), Refusal> {
+    pub(super) fn check_faults(
+        &self,
+        recorded: &Facts<'_>,
+        plain: Option<&Facts<'_>>,
+    ) -> Result<(), Refusal> {
         let faults_alone = Edits { faults: self.edits.faults.clone(), ..Edits::default() };
         if self.edits.live.is_empty() && (*self.edits != faults_alone || plain.is_none()) {
             return Ok(());
@@ -288,14 +271,14 @@ impl Replay<'_> {
         }
     }
 
-    fn unknown(&self, input: &Input) -> Vec<String> {
+    pub(super) fn unknown(&self, input: &Input) -> Vec<String> {
         let dropped = self.opened.trace.events_dropped;
         let events = (dropped > 0).then(|| format!("what happened: {dropped} events were not recorded"));
         input.unknown.iter().cloned().chain(events).collect()
     }
 
     /// What must not be told of the recording and of the edits.
-    fn mask(&self) -> Mask {
+    pub(super) fn mask(&self) -> Mask {
         let mut mask = Mask::of(self.opened, self.world.rule());
         for (name, value) in &self.edits.headers {
             if mask.rule().is_header(name) {
@@ -305,17 +288,16 @@ impl Replay<'_> {
         for edit in &self.edits.slots {
             let info = self.flow.info().slots.iter().find(|slot| slot.name == edit.slot);
             if info.is_some_and(|slot| slot.secret)
-                && let Ok(value) = serde_json::from_str::<serde_json::Value>(&edit.json)
-                && let Ok(value) = Value::of(&value)
+                && let Ok(given) = Given::read(&edit.json)
             {
-                mask.add(&value.root());
+                mask.add(&given.plain.root());
             }
         }
         mask
     }
 
     /// What a run wrote into secret slots must not be told either.
-    fn hide(&self, mask: &mut Mask, run: &Rerun) {
+    pub(super) fn hide(&self, mask: &mut Mask, run: &Rerun) {
         let slots = &self.flow.info().slots;
         let is_secret = |slot: u16| slots.get(usize::from(slot)).is_none_or(|slot| slot.secret);
         for event in &run.events {
@@ -329,7 +311,7 @@ impl Replay<'_> {
     }
 
     /// All but what was compared: `now`, which is none where all of it is what was recorded.
-    fn report(
+    pub(super) fn report(
         &self,
         recorded: &Facts<'_>,
         now: Option<&Facts<'_>>,
@@ -391,7 +373,7 @@ fn unknown_effect<'c>(effect: &str, calls: impl Iterator<Item = &'c Call<'c>>) -
     suggest(Refusal::new(format!("nothing asked for {effect}")), effect, &names)
 }
 
-fn impossible(impossible: Vec<String>) -> Report {
+pub(super) fn impossible(impossible: Vec<String>) -> Report {
     Report { impossible, ..Report::default() }
 }
 
@@ -425,14 +407,5 @@ pub fn flow_is_gone<'n>(trace: &Trace, names: impl IntoIterator<Item = &'n str>)
         coverage: Coverage { decisions_recorded, ..Coverage::default() },
         findings: vec![finding],
         ..Report::default()
-    }
-}
-
-/// The text of a value, if that is what it is.
-pub(super) fn text(value: &Value) -> Option<String> {
-    match value.root() {
-        Node::Str(text) => Some(text.to_owned()),
-        Node::Bytes(bytes) => str::from_utf8(bytes).ok().map(ToOwned::to_owned),
-        _ => None,
     }
 }

@@ -62,6 +62,10 @@ impl EffectKind for ReadClock {
     fn is_idempotent(&self) -> bool {
         true
     }
+
+    fn is_safe(&self) -> bool {
+        true
+    }
 }
 
 /// Reads the clock of the machine, at once.
