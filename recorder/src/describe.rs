@@ -19,7 +19,7 @@ use crate::secrets::Secrets;
 /// The values of a trace may have so many bytes together; what is left then is too large.
 const VALUES: usize = 2 << 20;
 /// A trace may have so many events.
-const EVENTS: usize = 20_000;
+pub(crate) const EVENTS: usize = 20_000;
 /// A failure may have so many causes.
 const CAUSES: usize = 64;
 

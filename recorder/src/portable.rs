@@ -93,6 +93,40 @@ mod tests {
     }
 
     #[test]
+    fn a_trace_of_as_many_events_as_are_recorded_is_read() {
+        let mut trace = sample::trace(1);
+        let Event::Wrote { value, .. } = trace.events[1].clone() else { panic!("{trace:?}") };
+        let value = || value.clone();
+        trace.events = (0..crate::describe::EVENTS as u32)
+            .map(|n| match n % 4 {
+                0 => Event::Wrote { step: 1, slot: 1, at_ns: u64::from(n) << 20, value: value() },
+                1 => Event::Asked {
+                    call: n,
+                    step: 2,
+                    at_ns: u64::from(n) << 20,
+                    kind: zerver_trace::Name::from("kv"),
+                    args: value(),
+                    attempt: 1,
+                    timeout_ns: Some(1 << 40),
+                },
+                2 => Event::Answered { call: n, at_ns: u64::from(n) << 20, answer: Answer::Ok(value()) },
+                _ => Event::Ran {
+                    step: 3,
+                    ready_ns: u64::from(n) << 20,
+                    at_ns: 1 << 30,
+                    cpu_ns: 1 << 30,
+                    decision: zerver_trace::Decision::Done,
+                },
+            })
+            .collect();
+        assert_eq!(read(&write(&trace).unwrap()).unwrap(), trace);
+        let mut open = crate::block::Open::default();
+        open.push_trace(&trace).unwrap();
+        let records = open.records(1);
+        assert_eq!(crate::block::Body::read(1, &records.body).unwrap().trace(0).unwrap(), trace);
+    }
+
+    #[test]
     fn nesting_of_a_million_is_an_error() {
         let tokens = vec![14u8; 1_000_000];
         let raw = format::encode((0u32, tokens, None::<String>));
