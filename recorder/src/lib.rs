@@ -29,11 +29,8 @@ mod numbers;
 mod observed_clock;
 mod opened;
 mod overlay;
-<<<<<<< HEAD
-mod part_secrets;
-=======
 mod pages;
->>>>>>> refs/heads/stores
+mod part_secrets;
 mod parts;
 mod place;
 mod policy;

@@ -15,6 +15,7 @@ mod blame;
 mod check;
 mod clock;
 mod compare;
+mod edited;
 mod edits;
 mod effects;
 mod facts;

@@ -9,9 +9,9 @@ use zerver_engine::{Flow, Request};
 use zerver_trace::{Event, FlowInfo, Missing, Origin, Outcome, Recorded, Trace, Value};
 
 use super::answers::Answers;
-use super::blame::{Unsteady, Without, blame, with_nondeterminism};
+use super::blame::with_nondeterminism;
 use super::clock::{Clock, Ends};
-use super::compare::{Comparison, Left};
+use super::compare::Comparison;
 use super::edits::{Edits, Prepared, suggest};
 use super::facts::{Call, Facts};
 use super::form::Given;
@@ -141,90 +141,12 @@ impl Replay<'_> {
         Ok(left.in_report(Report { findings, ..report }))
     }
 
-    /// Runs it with the edits, twice, so that what is not the same twice is told from what they make different; `plain`
-    /// is a run without them, which is then run again, too. Without one all that differs comes from the edits.
-    fn edited(
-        &self,
-        recorded: &Facts<'_>,
-        plain: Option<(&Input, Rerun)>,
-        progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Report, Refusal> {
-        let flow = self.flow.info();
-        self.check_faults(recorded, plain.as_ref().map(|(_, plain)| plain.facts(flow)).as_ref())?;
-        let input = match self.input(self.edits, recorded)? {
-            Ok(input) => input,
-            Err(report) => return Ok(report),
-        };
-        let mut mask = self.mask();
-        if let Some((_, plain)) = &plain {
-            self.hide(&mut mask, plain);
-        }
-        let edited = self.once(recorded, &input, self.edits, mask.clone(), None, progress)?;
-        // In turns, so that what changes with time is seen in both.
-        let unedited = Edits::default();
-        let again = match &plain {
-            Some((input, _)) => {
-                Some(self.once(recorded, input, &unedited, Mask::default(), None, progress)?)
-            }
-            None => None,
-        };
-        // Nothing is performed for real a second time. What does not fit now did before, so it is not the same twice.
-        let second = self.once(recorded, &input, self.edits, mask.clone(), Some(&edited), progress).ok();
-        let plain = plain.map(|(_, plain)| plain);
-        for run in [Some(&edited), again.as_ref(), second.as_ref()].into_iter().flatten() {
-            self.hide(&mut mask, run);
-        }
-        let findings = |run: &Rerun| {
-            let mut comparison = Comparison::new(self, &mask);
-            let findings = comparison.findings(recorded, run, &run.facts(flow));
-            (findings, comparison.take_left())
-        };
-        let without = match (&plain, &again) {
-            (Some(plain), Some(again)) => {
-                let ((of_plain, _), (of_again, _)) = (findings(plain), findings(again));
-                let apart = self.apart(&mask, plain, again);
-                Without {
-                    unsteady: Unsteady::new(&of_plain, &of_again, &apart),
-                    findings: with_nondeterminism(self.flow, of_plain, apart),
-                    again: of_again,
-                }
-            }
-            _ => Without::default(),
-        };
-        let (after, left) = findings(&edited);
-        let (mut apart, mut unsteady) = (Vec::new(), Unsteady::default());
-        if let Some(second) = &second {
-            apart = self.apart(&mask, &edited, second);
-            // One that ended earlier for want of an answer says nothing of what comes after.
-            let has_ended_earlier = second.unanswered.is_some() && edited.unanswered.is_none();
-            let (of_second, _) =
-                if has_ended_earlier { (after.clone(), Left::default()) } else { findings(second) };
-            unsteady = Unsteady::new(&after, &of_second, &apart);
-        }
-        let findings = blame(self.flow, after, &without, &unsteady, apart);
-        let is_complete = input.unknown.is_empty() && self.opened.trace.is_complete();
-        if plain.is_none() && !findings.is_empty() && !is_complete {
-            return Ok(impossible(self.unknown(&input)));
-        }
-        let facts = edited.facts(flow);
-        let report = self.report(recorded, Some(&facts), &edited, &mask, &input);
-        Ok(left.in_report(Report { findings, ..report }))
-    }
-
-    /// Where two runs with the same inputs differ.
-    fn apart(&self, mask: &Mask, one: &Rerun, two: &Rerun) -> Vec<Finding> {
-        let flow = self.flow.info();
-        let mut comparison = Comparison::new(self, mask);
-        let mut apart = comparison.findings(&one.facts(flow), two, &two.facts(flow));
-        let label = |run: &Rerun| run.unanswered.as_ref().map(|unanswered| unanswered.label.clone());
-        if label(one) == label(two) {
-            apart.retain(|finding| finding.class != FindingClass::Unanswered);
-        }
-        apart
-    }
-
     /// The request with these edits, or what is told where there is none.
-    fn input(&self, edits: &Edits, recorded: &Facts<'_>) -> Result<Result<Input, Report>, Refusal> {
+    pub(super) fn input(
+        &self,
+        edits: &Edits,
+        recorded: &Facts<'_>,
+    ) -> Result<Result<Input, Report>, Refusal> {
         match input(self.opened, edits, self.route, &self.world.rule()) {
             Ok(input) => Ok(Ok(input)),
             Err(NoInput::Refused(refusal)) => Err(refusal),
@@ -234,7 +156,7 @@ impl Replay<'_> {
     }
 
     /// One run. What an earlier one performed for real is not performed again: it gives the same.
-    fn once(
+    pub(super) fn once(
         &self,
         recorded: &Facts<'_>,
         input: &Input,
@@ -311,7 +233,11 @@ impl Replay<'_> {
 
     /// Whether the effects with which something is to go wrong are there. Where something else is edited as well, that
     /// may bring them; then it is seen afterwards, unless something would have been performed for real by then.
-    fn check_faults(&self, recorded: &Facts<'_>, plain: Option<&Facts<'_>>) -> Result<(), Refusal> {
+    pub(super) fn check_faults(
+        &self,
+        recorded: &Facts<'_>,
+        plain: Option<&Facts<'_>>,
+    ) -> Result<(), Refusal> {
         let faults_alone = Edits { faults: self.edits.faults.clone(), ..Edits::default() };
         if self.edits.live.is_empty() && (*self.edits != faults_alone || plain.is_none()) {
             return Ok(());
@@ -345,14 +271,14 @@ impl Replay<'_> {
         }
     }
 
-    fn unknown(&self, input: &Input) -> Vec<String> {
+    pub(super) fn unknown(&self, input: &Input) -> Vec<String> {
         let dropped = self.opened.trace.events_dropped;
         let events = (dropped > 0).then(|| format!("what happened: {dropped} events were not recorded"));
         input.unknown.iter().cloned().chain(events).collect()
     }
 
     /// What must not be told of the recording and of the edits.
-    fn mask(&self) -> Mask {
+    pub(super) fn mask(&self) -> Mask {
         let mut mask = Mask::of(self.opened, self.world.rule());
         for (name, value) in &self.edits.headers {
             if mask.rule().is_header(name) {
@@ -371,7 +297,7 @@ impl Replay<'_> {
     }
 
     /// What a run wrote into secret slots must not be told either.
-    fn hide(&self, mask: &mut Mask, run: &Rerun) {
+    pub(super) fn hide(&self, mask: &mut Mask, run: &Rerun) {
         let slots = &self.flow.info().slots;
         let is_secret = |slot: u16| slots.get(usize::from(slot)).is_none_or(|slot| slot.secret);
         for event in &run.events {
@@ -385,7 +311,7 @@ impl Replay<'_> {
     }
 
     /// All but what was compared: `now`, which is none where all of it is what was recorded.
-    fn report(
+    pub(super) fn report(
         &self,
         recorded: &Facts<'_>,
         now: Option<&Facts<'_>>,
@@ -447,7 +373,7 @@ fn unknown_effect<'c>(effect: &str, calls: impl Iterator<Item = &'c Call<'c>>) -
     suggest(Refusal::new(format!("nothing asked for {effect}")), effect, &names)
 }
 
-fn impossible(impossible: Vec<String>) -> Report {
+pub(super) fn impossible(impossible: Vec<String>) -> Report {
     Report { impossible, ..Report::default() }
 }
 

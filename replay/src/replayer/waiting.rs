@@ -5,6 +5,9 @@ use super::effects::Links;
 use super::facts::{Call, Run};
 use super::report::{FindingClass, Seen};
 
+/// What one answer brings is asked for in portions of so many.
+const MANY: usize = 256;
+
 impl Comparison<'_> {
     /// Compares after which answers a recorded call and today's were asked for. Nothing but an answer moves a plan, so
     /// the last one before a call is one that it waited for. With other arrival times that may be another one of those
@@ -24,6 +27,8 @@ impl Comparison<'_> {
             // What it waited for is no longer asked for, and that is said.
             (Some(a), None) => today(a).is_none(),
             (None, Some(_)) => false,
+            // While so many begin, other answers may come before the last of them is asked for.
+            (Some(_), Some(_)) if then.calls.len().max(now.calls.len()) > MANY => true,
             (Some(a), Some(b)) => {
                 today(a).is_none_or(|number| had(now, call, number))
                     && links.get(&b.number).is_none_or(|number| had(then, known, *number))

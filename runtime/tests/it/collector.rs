@@ -62,6 +62,14 @@ pub(crate) fn start_on(workers: usize, app: App) -> (Running, Arc<Collector>) {
     (app.workers(workers).start(settings).unwrap(), collector)
 }
 
+/// The scheme and the authority that the target of the request names.
+pub(crate) fn origin(capture: &Capture) -> String {
+    match capture.request.describe(0) {
+        MessageInfo::Request(request) => request.origin,
+        MessageInfo::Response(_) => panic!("a response in place of a request"),
+    }
+}
+
 /// The target and the body of the request.
 pub(crate) fn request(capture: &Capture) -> (String, Vec<u8>) {
     match capture.request.describe(usize::MAX) {

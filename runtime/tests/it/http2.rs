@@ -12,7 +12,7 @@ use zerver::prelude::*;
 use zerver_trace::Outcome;
 
 use crate::client::PATIENCE;
-use crate::collector::start;
+use crate::collector::{origin, start};
 
 #[step]
 fn echo(request: &Request) -> Response {
@@ -78,7 +78,10 @@ fn many_requests_share_a_connection() {
         assert_eq!(ask(&mut sender, request("DELETE", "/echo", "")).await.0, 405);
         slow.abort();
     });
-    let gone = &collector.wait_for(5)[4];
+    let captures = collector.wait_for(5);
+    // What `:scheme` and `:authority` said.
+    assert!(captures.iter().all(|capture| origin(capture) == "http://test"));
+    let gone = &captures[4];
     assert_eq!((gone.flow.name.as_str(), &gone.outcome), ("wait", &Outcome::Gone { step: 0 }));
 }
 

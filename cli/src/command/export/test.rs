@@ -3,7 +3,7 @@
 use serde::Serialize;
 use zerver_replay::{Json, Secrets, rfc3339};
 use zerver_trace::text::clean;
-use zerver_trace::{Answer, Event, Outcome, Recorded, Trace};
+use zerver_trace::{Answer, Event, Origin, Outcome, Recorded, Trace};
 
 use crate::args::Expect;
 use crate::trouble::Trouble;
@@ -67,6 +67,11 @@ impl Test<'_> {
     fn request(&mut self) -> Result<(), String> {
         let trace = self.trace;
         let target = self.wire(&trace.target).ok_or("its path is not known")?;
+        let origin = match &trace.origin {
+            Origin::Named(origin) if self.is_open || !origin.is_secret() => self.wire(origin),
+            _ => None,
+        };
+        let target = origin.unwrap_or_default() + &target;
         self.calls.push(format!("send({}, {})", literal(&trace.method), literal(&target)));
         for header in &trace.request_headers {
             let value = match self.wire(&header.value) {
