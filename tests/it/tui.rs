@@ -168,7 +168,7 @@ fn a_secret_that_only_its_hash_is_left_of_is_typed_in() {
     // What the secret was sent with cannot be told apart from another.
     terminal.wait_for(&["nothing was recorded for this effect; its like got this"]);
     terminal.press(ENTER);
-    let text = terminal.wait_for(&["same: 8 of 8 decisions came out again", "(as typed)"]);
+    let text = terminal.wait_for(&["incomplete: 8 of 8 decisions came out again", "(as typed)"]);
     assert!(!text.contains("ann-token"), "{text}");
     terminal.press("q");
     assert!(terminal.end().success());
