@@ -1,5 +1,6 @@
 //! Takes one job from step to step. Its lane says when others go first, and when it is to go on elsewhere.
 
+use std::collections::VecDeque;
 use std::pin::pin;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -14,6 +15,9 @@ use crate::schedule::{Drove, Lane, Place};
 use crate::time::Stopwatch;
 use crate::twice::Checked;
 
+/// After so many effects that have begun or ended without a pause, it looks at the clock and lets others go first.
+const LOOK_AFTER: u32 = 64;
+
 /// Runs a job to its end, or to where it is to go on elsewhere: steps inline, effects that are answered at once inline,
 /// others waited for.
 ///
@@ -27,17 +31,28 @@ pub(crate) async fn drive(
     lane: &Lane<'_>,
 ) -> Drove {
     let mut flights: Option<FuturesUnordered<Flight>> = None;
+    let mut fresh = SmallVec::<[Start; 2]>::new();
     // Those that are over the limit.
-    let mut held = SmallVec::<[Start; 2]>::new();
+    let mut held = VecDeque::<Start>::new();
+    let mut since_look = 0;
     let mut deadline = pin!(None::<Sleep>);
     let mut next = Next::Run;
     loop {
+        if since_look >= LOOK_AFTER {
+            since_look = 0;
+            if watch.tick() >= deadline_ns && next != Next::Ended {
+                job.stop(Stop::Deadline, watch.now_ns());
+                next = Next::Ended;
+            } else {
+                lane.let_others(watch).await;
+            }
+        }
         next = match next {
             Next::Ended => {
                 lane.waited_until(watch.now_ns());
                 return Drove::Ended;
             }
-            Next::Run if watch.now_ns() >= deadline_ns => {
+            Next::Run | Next::Advance if watch.now_ns() >= deadline_ns => {
                 job.stop(Stop::Deadline, watch.now_ns());
                 return Drove::Ended;
             }
@@ -61,23 +76,35 @@ pub(crate) async fn drive(
                 }
                 next
             }
+            Next::Advance => {
+                watch.tick();
+                lane.go_on(watch).await;
+                job.advance(watch)
+            }
             Next::Wait => {
                 let mut next = Next::Wait;
-                let told = held.len();
-                job.take_starts_to(&mut held);
-                lane.asks(job.position(), &held[told..]);
+                job.take_starts_to(&mut fresh);
+                lane.asks(job.position(), &fresh);
                 let in_flight = flights.as_ref().map_or(0, FuturesUnordered::len);
-                let room = lane.effects.saturating_sub(in_flight).min(held.len());
-                let nothing_new = room == 0;
-                for start in &held[told.max(room)..] {
+                let room = lane.effects.saturating_sub(in_flight).min(held.len() + fresh.len());
+                let room = room.min(LOOK_AFTER as usize);
+                let (old, new) = (room.min(held.len()), room.saturating_sub(held.len()));
+                for start in &fresh[new..] {
                     job.held(start.number, watch.now_ns(), HeldBy::Request);
                 }
-                for (at, start) in held.drain(..room).enumerate() {
-                    let asked = Asked { start, place: None, was_held: at < told };
+                for start in held.drain(..old) {
+                    let asked = Asked { start, place: None, was_held: true };
                     let answered = asked.begin(job, watch, &mut flights, interpreters, context, lane);
                     next = answered.unwrap_or(next);
                 }
-                if nothing_new {
+                for start in fresh.drain(..new) {
+                    let asked = Asked { start, place: None, was_held: false };
+                    let answered = asked.begin(job, watch, &mut flights, interpreters, context, lane);
+                    next = answered.unwrap_or(next);
+                }
+                held.extend(fresh.drain(..));
+                since_look += room as u32;
+                if room == 0 {
                     lane.stop();
                     let landing = async {
                         match &mut flights {
@@ -122,6 +149,7 @@ pub(crate) async fn drive(
                             return Drove::Ended;
                         }
                     }
+                    since_look += 1;
                     if next == Next::Run {
                         lane.resume(watch).await;
                     }
@@ -152,7 +180,7 @@ impl Asked {
     ) -> Option<Next> {
         let Self { start, place, was_held } = self;
         let number = start.number;
-        let begun = flight::ask(start, place, interpreters, context, lane);
+        let begun = flight::ask(start, place, watch, interpreters, context, lane);
         let held_by = match &begun {
             Begun::Pending(flight) => flight.held_by(),
             Begun::Ready(_) => None,

@@ -13,6 +13,7 @@ use zerver_trace::HeldBy;
 
 use crate::interpreter::{self, Begun, BoxFuture, Interpreters};
 use crate::schedule::{Entered, Lane, Place, Waiting};
+use crate::time::Stopwatch;
 
 /// An effect that takes its time, from when it is asked for.
 pub(crate) enum Flight {
@@ -27,6 +28,8 @@ pub(crate) struct Hold {
     /// None once it can.
     start: Option<Start>,
     until: Until,
+    /// When it must have ended.
+    late: Option<Pin<Box<Sleep>>>,
 }
 
 enum Until {
@@ -40,9 +43,28 @@ pub(crate) struct Flying {
     kind: &'static str,
     /// None once it has landed.
     future: Option<BoxFuture<Performed>>,
-    limit: Option<(Pin<Box<Sleep>>, Duration)>,
+    late: Option<(Pin<Box<Sleep>>, Limit)>,
     /// Given back with it.
     place: Option<Place>,
+}
+
+/// What has no time left.
+#[derive(Debug, Clone, Copy)]
+enum Limit {
+    /// A call with a time limit of its own.
+    Call(Duration),
+    /// An effect with a deadline, of which it is a part.
+    Effect,
+}
+
+impl Limit {
+    fn error(self) -> EffectError {
+        let message = match self {
+            Self::Call(limit) => format!("no answer within {limit:?}"),
+            Self::Effect => "no answer before the deadline of its effect".to_owned(),
+        };
+        EffectError::new(EffectErrorKind::Timeout, message)
+    }
 }
 
 /// What becomes of a flight.
@@ -57,11 +79,19 @@ pub(crate) enum Landing {
 pub(crate) fn ask(
     mut start: Start,
     place: Option<Place>,
+    watch: &Stopwatch,
     by: &Interpreters,
     context: &interpreter::Context,
     lane: &Lane<'_>,
 ) -> Begun<Performed, Flight> {
-    let held = |start, until| Begun::Pending(Flight::Held(Box::new(Hold { start: Some(start), until })));
+    if start.until_ns.is_some_and(|until_ns| until_ns <= watch.now_ns()) {
+        return Begun::Ready(Err(Limit::Effect.error()));
+    }
+    let sleep = |until_ns| Box::pin(tokio::time::sleep_until(watch.at(until_ns).into()));
+    let held = |start: Start, until| {
+        let late = start.until_ns.map(sleep);
+        Begun::Pending(Flight::Held(Box::new(Hold { start: Some(start), until, late })))
+    };
     let pause = std::mem::take(&mut start.pause);
     if !pause.is_zero() {
         return held(start, Until::Later(Box::pin(tokio::time::sleep(pause))));
@@ -70,7 +100,7 @@ pub(crate) fn ask(
         Entered::Now(place) => place,
         Entered::Later(waiting) => return held(start, Until::Place(waiting)),
     };
-    match begin(&start, by, context) {
+    match begin(&start, watch.now_ns(), by, context) {
         Begun::Ready(performed) => Begun::Ready(performed),
         Begun::Pending(mut flying) => {
             flying.place = place.or_else(|| lane.count(&start.call));
@@ -82,6 +112,7 @@ pub(crate) fn ask(
 /// Begins to perform a call, whoever else asks.
 pub(crate) fn begin(
     start: &Start,
+    now_ns: u64,
     by: &Interpreters,
     context: &interpreter::Context,
 ) -> Begun<Performed, Flying> {
@@ -89,9 +120,13 @@ pub(crate) fn begin(
     match catch_unwind(AssertUnwindSafe(|| by.begin(&start.call, context))) {
         Ok(Begun::Ready(performed)) => Begun::Ready(performed),
         Ok(Begun::Pending(future)) => {
-            let limit = start.call.time_limit().map(|limit| (Box::pin(tokio::time::sleep(limit)), limit));
+            let late = start.limit(now_ns).map(|limit| {
+                let is_own = start.call.time_limit() == Some(limit);
+                let what = if is_own { Limit::Call(limit) } else { Limit::Effect };
+                (Box::pin(tokio::time::sleep(limit)), what)
+            });
             let (number, future) = (start.number, Some(future));
-            Begun::Pending(Flying { number, kind, future, limit, place: None })
+            Begun::Pending(Flying { number, kind, future, late, place: None })
         }
         Err(panic) => Begun::Ready(Err(panicked(kind, &*panic))),
     }
@@ -121,9 +156,12 @@ impl Future for Flight {
             }
             Self::Held(hold) => hold,
         };
-        let Hold { start, until } = &mut **hold;
-        if start.is_none() {
-            return Poll::Pending;
+        let Hold { start, until, late } = &mut **hold;
+        let Some(Start { number, .. }) = start else { return Poll::Pending };
+        if late.as_mut().is_some_and(|late| late.as_mut().poll(cx).is_ready()) {
+            let landed = Landing::Landed(*number, Err(Limit::Effect.error()));
+            *start = None;
+            return Poll::Ready(landed);
         }
         let place = match until {
             Until::Later(sleep) => {
@@ -141,20 +179,18 @@ impl Future for Flying {
     type Output = (u32, Performed);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { number, kind, future, limit, .. } = &mut *self;
+        let Self { number, kind, future, late, .. } = &mut *self;
         let Some(flying) = future else { return Poll::Pending };
         let landed = match catch_unwind(AssertUnwindSafe(|| flying.as_mut().poll(cx))) {
             Ok(Poll::Ready(performed)) => Some(performed),
             Ok(Poll::Pending) => None,
             Err(panic) => Some(Err(panicked(kind, &*panic))),
         };
-        let late = |(sleep, limit): &mut (Pin<Box<Sleep>>, Duration)| match sleep.as_mut().poll(cx) {
-            Poll::Ready(()) => {
-                Some(Err(EffectError::new(EffectErrorKind::Timeout, format!("no answer within {limit:?}"))))
-            }
+        let is_late = |(sleep, limit): &mut (Pin<Box<Sleep>>, Limit)| match sleep.as_mut().poll(cx) {
+            Poll::Ready(()) => Some(Err(limit.error())),
             Poll::Pending => None,
         };
-        match landed.or_else(|| limit.as_mut().and_then(late)) {
+        match landed.or_else(|| late.as_mut().and_then(is_late)) {
             Some(performed) => {
                 discard(future.take());
                 Poll::Ready((*number, performed))

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -11,7 +12,9 @@ use zerver_engine::{
 };
 
 use crate::effects::{clock, http, kv, sleep};
+use crate::flight;
 use crate::ids::Ids;
+use crate::time::nanos;
 
 /// What an interpreter gives: the output or an error.
 pub type Outcome<K> = Result<<K as EffectKind>::Output, EffectError>;
@@ -108,33 +111,29 @@ impl Interpreters {
         let seed = Ids::new().map_or(0, |ids| ids.seed());
         let mut alone = Alone::new(effect, Random { seed });
         let mut in_flight = FuturesUnordered::new();
-        let mut output = alone.advance(None);
+        let began = Instant::now();
+        let mut output = alone.advance(None, 0);
         loop {
             if let Some(output) = output {
                 return output;
             }
             let starts = alone.take_starts();
-            in_flight.extend(starts.into_iter().map(|start| self.answer(start, context)));
+            in_flight.extend(starts.into_iter().map(|start| self.answer(start, began, context)));
             let Some(answer) = in_flight.next().await else {
                 return Err(Failure::internal("effect").message("waits for nothing"));
             };
-            output = alone.advance(Some(answer));
+            output = alone.advance(Some(answer), nanos(began.elapsed()));
         }
     }
 
-    async fn answer(&self, start: Start, context: &Context) -> (u32, Performed) {
-        let Start { number, call, pause, .. } = start;
-        if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
+    async fn answer(&self, start: Start, began: Instant, context: &Context) -> (u32, Performed) {
+        let number = start.number;
+        if !start.pause.is_zero() {
+            tokio::time::sleep(start.pause).await;
         }
-        let performed = match (self.begin(&call, context), call.time_limit()) {
-            (Begun::Ready(performed), _) => performed,
-            (Begun::Pending(future), None) => future.await,
-            (Begun::Pending(future), Some(limit)) => {
-                tokio::time::timeout(limit, future).await.unwrap_or_else(|_| {
-                    Err(EffectError::new(EffectErrorKind::Timeout, format!("took longer than {limit:?}")))
-                })
-            }
+        let performed = match flight::begin(&start, nanos(began.elapsed()), self, context) {
+            Begun::Ready(performed) => performed,
+            Begun::Pending(flying) => flying.await.1,
         };
         (number, performed)
     }

@@ -135,6 +135,10 @@ impl<'r> Runner<'r> {
                             None
                         }
                     },
+                    Next::Advance => {
+                        next = job.advance(self.clock.now_ns);
+                        None
+                    }
                     Next::Wait => {
                         let first = self.first();
                         let due = first.map(|(due, _)| due);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use zerver_trace::{Answer, Class, Datum, Decision, Event, HeldBy, Name, Outcome, RequestId, Thread};
 
-use crate::effect::{Calls, Plan};
+use crate::effect::{Calls, Machine, Progress};
 use crate::given::Given;
 use crate::{Call, Decided, Failure, Flow, Frame, Now, Performed, Random, Request, Response, Writes};
 
@@ -37,6 +37,9 @@ pub struct Arrival {
 pub enum Next {
     /// A step can run: call [`Job::run`].
     Run,
+    /// The effects it asks for have more to do before it waits for them: call [`Job::advance`], after a look at the clock
+    /// and at who else is to run.
+    Advance,
     /// Effects are in flight: start what [`Job::take_starts`] hands out, and call [`Job::complete`] for each.
     Wait,
     /// It has ended: call [`Job::finish`].
@@ -54,6 +57,20 @@ pub struct Start {
     pub attempt: u16,
     /// For how long to wait before it begins: what there is between two attempts.
     pub pause: Duration,
+    /// When it must have ended, whatever it waits for, in nanoseconds since the request's head had arrived: the deadline of
+    /// an effect that it is part of. None where only its own time limit and the request's deadline hold.
+    pub until_ns: Option<u64>,
+}
+
+impl Start {
+    /// How long it may take if it begins now: its own time limit, or what is left until it must have ended.
+    pub fn limit(&self, now_ns: u64) -> Option<Duration> {
+        let left = self.until_ns.map(|until_ns| Duration::from_nanos(until_ns.saturating_sub(now_ns)));
+        match (self.call.time_limit(), left) {
+            (Some(own), Some(left)) => Some(own.min(left)),
+            (own, left) => own.or(left),
+        }
+    }
 }
 
 /// Why a job is stopped from outside.
@@ -84,11 +101,11 @@ pub struct Job {
     slots: SmallVec<[Option<Datum>; 8]>,
     /// The step that runs next, or that waits.
     at: u16,
-    plan: Option<Box<dyn Plan<Writes>>>,
+    /// What it waits for.
+    plan: Option<Box<Machine<Writes>>>,
     progress: Option<Datum>,
     next_call: u32,
     starts: SmallVec<[Start; 2]>,
-    in_flight: SmallVec<[u32; 4]>,
     /// Since when the next step could run.
     ready_ns: u64,
     ended: Option<(Outcome, Option<Response>)>,
@@ -121,7 +138,6 @@ impl Job {
             progress: None,
             next_call: 0,
             starts: SmallVec::new(),
-            in_flight: SmallVec::new(),
             ready_ns: received_ns,
             ended: None,
             events: Events::default(),
@@ -144,7 +160,6 @@ impl Job {
             progress: self.progress.clone(),
             next_call: self.next_call,
             starts: SmallVec::new(),
-            in_flight: SmallVec::new(),
             ready_ns: self.ready_ns,
             ended: None,
             events: Events { kept: Some(Vec::new()), dropped: 0 },
@@ -187,7 +202,7 @@ impl Job {
             return Next::Ended;
         }
         if self.plan.is_some() {
-            return Next::Wait;
+            return self.next();
         }
         let Some(step) = self.flow.step(self.at) else { return self.end_without_answer() };
         let progress = self.progress.take();
@@ -206,8 +221,8 @@ impl Job {
         match decided {
             Ok(Decided::Continue(writes)) => self.go_on(writes, end_ns),
             Ok(Decided::Need(plan)) => {
-                self.plan = Some(plan);
-                self.advance(None, end_ns)
+                self.plan = Some(Box::new(Machine::new(plan, self.next_call)));
+                self.go_on_with(None, end_ns)
             }
             Ok(Decided::Yield(progress)) => {
                 let step = self.at;
@@ -264,7 +279,7 @@ impl Job {
 
     /// Whether a call is in flight, and what asked for it still waits: if not, the job goes on as if there were no answer.
     pub fn waits_for(&self, number: u32) -> bool {
-        self.plan.is_some() && self.in_flight.contains(&number)
+        self.plan.as_ref().is_some_and(|plan| plan.waits_for(number))
     }
 
     /// A call that it has handed out cannot begin yet.
@@ -279,8 +294,9 @@ impl Job {
 
     /// Takes in how a call ended. A call that is not in flight is ignored: its job went on without it.
     pub fn complete(&mut self, number: u32, at_ns: u64, performed: Performed) -> Next {
-        let Some(at) = self.in_flight.iter().position(|&n| n == number) else { return self.next() };
-        self.in_flight.swap_remove(at);
+        if !self.waits_for(number) {
+            return self.next();
+        }
         self.events.record(|| {
             let answer = match &performed {
                 Ok(output) => Answer::Ok(Arc::clone(output)),
@@ -288,7 +304,12 @@ impl Job {
             };
             Event::Answered { call: number, at_ns, answer }
         });
-        self.advance(Some((number, performed)), at_ns)
+        self.go_on_with(Some((number, performed)), at_ns)
+    }
+
+    /// Goes on with what it asks for, after [`Next::Advance`].
+    pub fn advance(&mut self, at_ns: u64) -> Next {
+        self.go_on_with(None, at_ns)
     }
 
     /// Ends it from outside. What is in flight is cancelled: the driver must drop it.
@@ -296,11 +317,9 @@ impl Job {
         if self.ended.is_some() {
             return;
         }
-        for call in mem::take(&mut self.in_flight) {
+        for call in self.plan.iter().flat_map(|plan| plan.open_calls()) {
             self.events.record(|| Event::Answered { call, at_ns, answer: Answer::Cancelled });
         }
-        self.starts.clear();
-        self.plan = None;
         let step = self.at;
         match why {
             Stop::Gone => self.end(Outcome::Gone { step }, None),
@@ -336,26 +355,29 @@ impl Job {
     fn next(&self) -> Next {
         match (&self.ended, &self.plan) {
             (Some(_), _) => Next::Ended,
+            (None, Some(plan)) if plan.has_more() => Next::Advance,
             (None, Some(_)) => Next::Wait,
             (None, None) => Next::Run,
         }
     }
 
-    /// Lets the plan go on, with the answer to one of its calls if there is one.
-    fn advance(&mut self, mut answer: Option<(u32, Performed)>, at_ns: u64) -> Next {
+    /// Lets what it asks for go on, with the answer to one of the calls if there is one.
+    fn go_on_with(&mut self, answer: Option<(u32, Performed)>, at_ns: u64) -> Next {
         let Some(plan) = &mut self.plan else { return self.next() };
         let first = self.starts.len();
         let mut calls = Calls {
             next: &mut self.next_call,
             starts: &mut self.starts,
-            answer: &mut answer,
-            retry: None,
             random: self.given.random,
+            now_ns: at_ns,
         };
-        let output = catch_unwind(AssertUnwindSafe(|| plan.advance(&mut calls)));
-        for at in first..self.starts.len() {
-            let Start { number, call, attempt, .. } = &self.starts[at];
-            self.in_flight.push(*number);
+        let progress = catch_unwind(AssertUnwindSafe(|| {
+            if let Some((number, performed)) = &answer {
+                plan.answer(*number, performed, &mut calls);
+            }
+            plan.advance(&mut calls)
+        }));
+        for Start { number, call, attempt, .. } in &self.starts[first..] {
             self.events.record(|| Event::Asked {
                 call: *number,
                 step: self.at,
@@ -368,18 +390,19 @@ impl Job {
                     .map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)),
             });
         }
-        match output {
-            Ok(None) if self.in_flight.is_empty() => {
+        match progress {
+            Ok(Progress::More) => Next::Advance,
+            Ok(Progress::Waits) if !plan.is_waiting() => {
                 let failure = Failure::internal("effect").message("waits for nothing");
                 self.fail(&failure)
             }
-            Ok(None) => Next::Wait,
-            Ok(Some(Ok(writes))) => {
+            Ok(Progress::Waits) => Next::Wait,
+            Ok(Progress::Ended(Ok(writes))) => {
                 self.plan = None;
                 self.ready_ns = at_ns;
                 self.go_on(writes, at_ns)
             }
-            Ok(Some(Err(failure))) => self.fail(&failure),
+            Ok(Progress::Ended(Err(failure))) => self.fail(&failure),
             Err(panic) => self.panicked(&*panic),
         }
     }

@@ -49,10 +49,11 @@ impl zerver_replay::Live for LiveEffects {
             return (Err(EffectError::new(EffectErrorKind::Internal, error.to_string())), Duration::ZERO);
         }
         let begun = Instant::now();
-        let start = Start { number: 0, call: call.clone(), attempt: 1, pause: Duration::ZERO };
+        let start =
+            Start { number: 0, call: call.clone(), attempt: 1, pause: Duration::ZERO, until_ns: None };
         // Within the runtime from the start: an interpreter may want a timer or a socket.
         let performed = self.runtime.block_on(async {
-            match flight::begin(&start, &self.live.interpreters, &Context::default()) {
+            match flight::begin(&start, 0, &self.live.interpreters, &Context::default()) {
                 Begun::Ready(performed) => performed,
                 Begun::Pending(flight) => match tokio::time::timeout(within, flight).await {
                     Ok((_, performed)) => performed,

@@ -259,7 +259,7 @@ mod tests {
             http::get(format!("http://{host}/")).send(),
             zerver_engine::Random { seed: 0 },
         );
-        alone.advance(None);
+        alone.advance(None, 0);
         alone.take_starts().remove(0).call
     }
 

@@ -11,6 +11,7 @@ mod effects_kv;
 mod hangs;
 mod http1;
 mod http2;
+mod many;
 mod metrics;
 mod overload;
 mod random;

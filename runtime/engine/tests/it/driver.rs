@@ -36,6 +36,7 @@ pub(crate) fn drive(mut job: Job, mut perform: impl FnMut(&Call) -> Performed) -
                 let at = tick();
                 job.run(at, &mut tick)
             }
+            Next::Advance => job.advance(tick()),
             Next::Wait => {
                 let start = waiting.pop().expect("a job that waits has started something");
                 let performed = perform(&start.call);

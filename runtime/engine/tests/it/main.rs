@@ -4,4 +4,5 @@ mod compile_fail;
 mod driver;
 mod effects;
 mod job;
+mod many;
 mod steps;
