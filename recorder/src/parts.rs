@@ -164,6 +164,13 @@ impl Parts {
             Event::Overran { step, at_ns, quantum_ns } => {
                 Event::Overran { step: *step, at_ns: *at_ns, quantum_ns: *quantum_ns }
             }
+            Event::Panicked { step, at_ns, file, line, column } => Event::Panicked {
+                step: *step,
+                at_ns: *at_ns,
+                file: file.clone(),
+                line: *line,
+                column: *column,
+            },
         }
     }
 

@@ -58,7 +58,8 @@ pub(crate) fn each_value(trace: &mut Trace, mut f: impl FnMut(&mut Recorded)) {
             | Event::Held { .. }
             | Event::Begun { .. }
             | Event::Carried { .. }
-            | Event::Overran { .. } => {}
+            | Event::Overran { .. }
+            | Event::Panicked { .. } => {}
         }
     }
 }

@@ -190,7 +190,8 @@ impl Row {
                 | Event::Held { at_ns, .. }
                 | Event::Begun { at_ns, .. }
                 | Event::Carried { at_ns, .. }
-                | Event::Overran { at_ns, .. } => to.time(at_ns),
+                | Event::Overran { at_ns, .. }
+                | Event::Panicked { at_ns, .. } => to.time(at_ns),
                 Event::Yielded { .. } => {}
             }
         }
@@ -354,6 +355,7 @@ fn value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::Held { .. }
         | Event::Begun { .. }
         | Event::Carried { .. }
-        | Event::Overran { .. } => None,
+        | Event::Overran { .. }
+        | Event::Panicked { .. } => None,
     }
 }

@@ -28,6 +28,7 @@ const READ_AHEAD: usize = 64 << 10;
 
 /// Replays what it is asked to, until nobody asks any more.
 pub(crate) fn serve(app: App, socket: &Path) -> Result<(), StartError> {
+    zerver_engine::watch_panics();
     let flows = app.ready_flows()?.into_iter().map(Hosted::new).collect();
     let deadline = app.config().deadline;
     let mut host = Host { flows, deadline, closed: Some(app), live: None };

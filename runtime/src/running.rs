@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{Barrier, oneshot};
+use zerver_engine::watch_panics;
 use zerver_trace::Thread;
 
 use crate::accept::Acceptor;
@@ -74,6 +75,7 @@ impl Running {
         low_workers: usize,
         kept: Vec<Box<dyn Any + Send>>,
     ) -> Result<Self, StartError> {
+        watch_panics();
         let addr = listener.local_addr().map_err(StartError::Worker)?;
         let limit = service.limits.connections;
         let low = service.schedule.low.clone();

@@ -243,6 +243,7 @@ impl Script {
     /// When the request is not one for this flow; when the flow asks for an effect that no answer is given for; when an
     /// answer is given that it never asks for. The message names the effect.
     pub fn run(mut self) -> Run {
+        zerver_engine::watch_panics();
         self.route();
         let arrival = Arrival {
             request: Arc::new(std::mem::take(&mut self.request)),

@@ -1,8 +1,9 @@
 //! What all workers of a running program share. Nothing of it changes while it runs, but the tuning of its schedule.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use zerver_engine::{Failure, RenderFailure, Request, Response};
+use zerver_engine::{Failure, Flow, RenderFailure, Request, Response};
 use zerver_recorder::Status;
 use zerver_trace::{EventSink, FlowInfo};
 
@@ -63,10 +64,13 @@ impl Service {
         is_equal(shown.as_bytes(), token.as_bytes())
     }
 
-    /// The service's own rendering of a failure may panic.
-    pub(crate) fn render(&self, failure: &Failure, request: &Request) -> Response {
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (self.render)(failure, request)))
-            .unwrap_or_else(|_| failure.to_response())
+    /// The answer to a request that failed, of this flow if one takes it. The service's own rendering may panic.
+    pub(crate) fn render(&self, flow: Option<&Flow>, failure: &Failure, request: &Request) -> Response {
+        match flow {
+            Some(flow) => flow.render(failure, request),
+            None => catch_unwind(AssertUnwindSafe(|| (self.render)(failure, request)))
+                .unwrap_or_else(|_| failure.to_response()),
+        }
     }
 }
 

@@ -118,6 +118,19 @@ pub enum Event<V> {
         /// How long a turn may take.
         quantum_ns: u64,
     },
+    /// The step, or what it made of an effect's output, panicked.
+    Panicked {
+        /// The step: position in the flow.
+        step: u16,
+        /// When.
+        at_ns: u64,
+        /// The source file of the panic.
+        file: Name,
+        /// The line of the panic, from 1.
+        line: u32,
+        /// The column of the panic, from 1.
+        column: u32,
+    },
 }
 
 /// A thread on which requests run. Each sort has numbers of its own, from 0.
@@ -159,6 +172,9 @@ impl<V> Event<V> {
             Self::Begun { call, at_ns } => Event::Begun { call, at_ns },
             Self::Carried { at_ns, to } => Event::Carried { at_ns, to },
             Self::Overran { step, at_ns, quantum_ns } => Event::Overran { step, at_ns, quantum_ns },
+            Self::Panicked { step, at_ns, file, line, column } => {
+                Event::Panicked { step, at_ns, file, line, column }
+            }
         }
     }
 }

@@ -118,7 +118,7 @@ impl<'c> Comparison<'c> {
             self.find(step, FindingClass::Unanswered, &label, Seen::text("an answer"), why);
             return std::mem::take(&mut self.findings);
         }
-        self.outcome(recorded.outcome.as_ref(), now.outcome.as_ref());
+        self.outcome(recorded.outcome.as_ref(), now);
         self.response(recorded.response.as_ref(), now.response.as_ref());
         std::mem::take(&mut self.findings)
     }
@@ -251,14 +251,17 @@ impl<'c> Comparison<'c> {
         }
     }
 
-    fn outcome(&mut self, then: Option<&Outcome>, now: Option<&Outcome>) {
-        let (Some(then), Some(now)) = (then, now) else { return };
+    fn outcome(&mut self, then: Option<&Outcome>, now: &Facts<'_>) {
+        let panicked_at = now.panicked_at.as_ref();
+        let (Some(then), Some(now)) = (then, &now.outcome) else { return };
         let (a, b) = (told(then, self.then), told(now, self.today));
         let step = step_of(now).and_then(|step| self.today.steps.get(usize::from(step)));
         let (step, source) = match step {
             Some(step) => (step.name.clone(), Some(Source { file: step.file.clone(), line: step.line })),
             None => (String::new(), None),
         };
+        let panicked_at = panicked_at.map(|(file, line)| Source { file: file.to_string(), line: *line });
+        let source = panicked_at.or(source);
         for (field, b) in &b {
             let Some(a) = a.get(field) else { continue };
             if a == b {

@@ -18,6 +18,8 @@ pub(super) struct Facts<'f> {
     /// None where it did not come to an end.
     pub(super) outcome: Option<Outcome>,
     pub(super) response: Option<Reply<'f>>,
+    /// Where it panicked: the source file and the line.
+    pub(super) panicked_at: Option<(Name, u32)>,
 }
 
 /// One run of a step.
@@ -94,7 +96,7 @@ impl<'f> Facts<'f> {
     ) -> Self {
         let mut runs: Vec<Run<'f>> = Vec::with_capacity(flow.steps.len());
         let mut places: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
-        let mut answers = 0;
+        let (mut answers, mut panicked_at) = (0, None);
         for event in events {
             match event {
                 // Which class it had, where it ran and for how long is no decision of a step.
@@ -119,6 +121,7 @@ impl<'f> Facts<'f> {
                         calls: Vec::new(),
                     });
                 }
+                Event::Panicked { file, line, .. } => panicked_at = Some((file.clone(), *line)),
                 Event::Yielded { progress, .. } => {
                     if let Some(run) = runs.last_mut() {
                         run.progress = Some(recorded(progress));
@@ -175,7 +178,7 @@ impl<'f> Facts<'f> {
                 }
             }
         }
-        Self { runs, outcome: None, response: None }
+        Self { runs, outcome: None, response: None, panicked_at }
     }
 
     /// When the last thing happened, if anything did.

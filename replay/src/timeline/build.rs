@@ -41,6 +41,7 @@ struct Rows<'t> {
     /// Calls that are held, for what, and since when.
     held: BTreeMap<u32, (HeldBy, u64)>,
     received_ns: Option<u64>,
+    panicked_at: Option<(String, u32)>,
     moves: Vec<Move>,
     carries: Vec<Carry>,
     slots: Vec<Write>,
@@ -63,6 +64,7 @@ impl<'t> Rows<'t> {
             calls: BTreeMap::new(),
             held: BTreeMap::new(),
             received_ns: None,
+            panicked_at: None,
             moves: Vec::new(),
             carries: Vec::new(),
             slots: Vec::new(),
@@ -82,6 +84,7 @@ impl<'t> Rows<'t> {
             }
             // What it hands to itself is of use to a replay; the run already says that it yielded.
             Event::Yielded { .. } => {}
+            Event::Panicked { file, line, .. } => self.panicked_at = Some((file.to_string(), *line)),
             Event::Wrote { step, slot, at_ns, value } => self.wrote(*step, *slot, *at_ns, value),
             Event::Asked { call, step, at_ns, kind, args, attempt, timeout_ns } => {
                 let attempt = Attempt {
@@ -270,7 +273,10 @@ impl<'t> Rows<'t> {
         }
         let totals = totals(total_ns, self.received_ns, self.waited(), &self.runs);
         let gaps = self.gaps();
-        let failure = failure(self.trace, &self.runs, &mut self.names);
+        let mut failure = failure(self.trace, &self.runs, &mut self.names);
+        if let Some(failure) = &mut failure {
+            failure.panicked_at = self.panicked_at.take();
+        }
         Timeline {
             runs: self.runs,
             received_ns: self.received_ns,
@@ -374,6 +380,7 @@ fn failure(trace: &Trace, runs: &[Run], names: &mut Names<'_>) -> Option<Failure
         key: String::new(),
         message: String::new(),
         step: None,
+        panicked_at: None,
         effects: Vec::new(),
         causes: Vec::new(),
     };

@@ -94,6 +94,9 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
             at_ns,
             quantum_ns
         }),
+        (small(), time(), ".{0,6}", proptest::num::u32::ANY).prop_map(|(step, at_ns, file, line)| {
+            Event::Panicked { step, at_ns, file: file.into(), line, column: 1 }
+        }),
         (time(), ".{0,6}").prop_map(|(at_ns, reason)| Event::Moved {
             at_ns,
             from: Class::Default,

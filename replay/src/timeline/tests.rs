@@ -242,6 +242,23 @@ fn a_step_that_yields_runs_again() {
 }
 
 #[test]
+fn a_panic_is_where_it_was_and_not_where_its_step_begins() {
+    let flow = flow(&[], &[("only", &[], &[])]);
+    let panicked = Event::Panicked { step: 0, at_ns: 9, file: "src/deep.rs".into(), line: 777, column: 5 };
+    let mut trace = trace(flow, 100 * US, vec![ran(0, 1, 1, 8, Decision::Panic), panicked]);
+    trace.outcome = Outcome::Panicked { step: 0, message: "oh".into() };
+    let source = |trace: &Trace| {
+        let timeline = Timeline::of(trace);
+        let document = TimelineJson::new(trace, &timeline, None);
+        serde_json::to_value(document).unwrap()["failure"]["source"].to_string()
+    };
+    assert_eq!(source(&trace), r#"{"file":"src/deep.rs","line":777}"#);
+    // One that was recorded before panics had places.
+    trace.events.pop();
+    assert_eq!(source(&trace), r#"{"file":"src/todos.rs","line":10}"#);
+}
+
+#[test]
 fn what_is_missing_or_cannot_be_is_said() {
     let flow = flow(&[], &[("only", &[], &[])]);
     let mut trace = trace(

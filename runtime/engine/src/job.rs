@@ -14,6 +14,7 @@ use zerver_trace::{Answer, Class, Datum, Decision, Event, HeldBy, Name, Outcome,
 
 use crate::effect::{Calls, Machine, Progress};
 use crate::given::Given;
+use crate::panics::{self, Place};
 use crate::{Call, Decided, Failure, Flow, Frame, Now, Performed, Random, Request, Response, Writes};
 
 /// How many events of one request are recorded; the rest is counted.
@@ -232,7 +233,7 @@ impl Job {
             }
             Ok(Decided::Done(response)) => self.end(Outcome::Done, Some(response)),
             Ok(Decided::Fail(failure)) => self.fail(&failure),
-            Err(panic) => self.panicked(&*panic),
+            Err(panic) => self.panicked(&*panic, end_ns),
         }
     }
 
@@ -403,7 +404,7 @@ impl Job {
                 self.go_on(writes, at_ns)
             }
             Ok(Progress::Ended(Err(failure))) => self.fail(&failure),
-            Err(panic) => self.panicked(&*panic),
+            Err(panic) => self.panicked(&*panic, at_ns),
         }
     }
 
@@ -430,7 +431,10 @@ impl Job {
         self.end(Outcome::Failed(failure.info(Some(self.at))), Some(response))
     }
 
-    fn panicked(&mut self, panic: &(dyn Any + Send)) -> Next {
+    fn panicked(&mut self, panic: &(dyn Any + Send), at_ns: u64) -> Next {
+        if let Some(Place { file, line, column }) = panics::last_place() {
+            self.events.record(|| Event::Panicked { step: self.at, at_ns, file, line, column });
+        }
         let text = panic.downcast_ref::<&str>().copied();
         let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         let message = message.unwrap_or("a panic without a message").to_owned();
@@ -438,11 +442,8 @@ impl Job {
         self.end(Outcome::Panicked { step: self.at, message }, Some(response))
     }
 
-    /// The service's own rendering may panic as well as its steps.
     fn render(&self, failure: &Failure) -> Response {
-        let render = self.flow.render;
-        catch_unwind(AssertUnwindSafe(|| render(failure, &self.given.request)))
-            .unwrap_or_else(|_| failure.to_response())
+        self.flow.render(failure, &self.given.request)
     }
 
     fn end(&mut self, outcome: Outcome, response: Option<Response>) -> Next {

@@ -12,6 +12,7 @@ mod flow;
 mod given;
 mod job;
 mod order;
+mod panics;
 mod request;
 mod response;
 mod schedule;
@@ -20,10 +21,11 @@ mod step;
 
 pub use decision::{Decided, Decision, Ends, IntoDecision, NoProgress};
 pub use effect::{All, Alone, Call, Effect, EffectKind, Performed, Retry, all, effect, join_all};
-pub use failure::Failure;
+pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
 pub use given::{Now, Random};
 pub use job::{Arrival, Ended, Job, MAX_EVENTS, Next, Start, Stop};
+pub use panics::watch_panics;
 pub use request::{Params, Request};
 pub use response::Response;
 pub use schedule::{

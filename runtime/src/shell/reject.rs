@@ -1,7 +1,7 @@
 //! Requests that are answered before any step runs, and with what.
 
 use http::{HeaderValue, StatusCode, header};
-use zerver_engine::{Failure, FailureKind, Request, Response};
+use zerver_engine::{Failure, FailureKind, Flow, Request, Response};
 use zerver_trace::Outcome;
 
 use super::host::HostError;
@@ -31,10 +31,15 @@ pub(super) enum Reject {
 }
 
 impl Reject {
-    pub(super) fn response(&self, request: &Request, service: &Service) -> (Response, Outcome) {
+    pub(super) fn response(
+        &self,
+        request: &Request,
+        flow: Option<&Flow>,
+        service: &Service,
+    ) -> (Response, Outcome) {
         let failure = self.failure(request);
         // The service decides how a failure looks; what HTTP demands stays.
-        let mut response = service.render(&failure, request).status(self.status());
+        let mut response = service.render(flow, &failure, request).status(self.status());
         if let Self::Method(allow) = self {
             response.headers.insert(header::ALLOW, allow.clone());
         }

@@ -222,8 +222,9 @@ fn check_sizes(request: &Request, header_bytes: usize, limits: &Limits) -> Resul
 }
 
 pub(super) fn refuse(live: &mut Live, service: &Service, reject: &Reject) -> (Response, Instant) {
+    let flow = live.flow().cloned();
     let (response, outcome) = match live.request() {
-        Some(request) => reject.response(request, service),
+        Some(request) => reject.response(request, flow.as_deref(), service),
         None => return (nobody(), live.watch.now()),
     };
     live.watch.tick();

@@ -78,6 +78,7 @@ pub(crate) fn events(ended: &Ended) -> String {
         Event::Held { call, by, .. } => format!("{call} is held by its {}", by.as_str()),
         Event::Begun { call, .. } => format!("{call} begins"),
         Event::Carried { to, .. } => format!("carried to {to}"),
+        Event::Panicked { step, .. } => format!("step {step} panicked"),
         Event::Overran { step, .. } => format!("overran {step}"),
         Event::Moved { from, to, reason, .. } => format!("moved from {from} to {to}: {reason}"),
     };

@@ -123,7 +123,7 @@ impl<'t> Walk<'t> {
                 Subject::Run(at)
             }
             Event::Yielded { step, .. } => Subject::Run(self.run(*step)),
-            Event::Overran { step, at_ns, .. } => {
+            Event::Overran { step, at_ns, .. } | Event::Panicked { step, at_ns, .. } => {
                 self.now_ns = *at_ns;
                 Subject::Run(self.run(*step))
             }
@@ -214,7 +214,8 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
         | Event::Begun { at_ns, .. }
         | Event::Moved { at_ns, .. }
         | Event::Carried { at_ns, .. }
-        | Event::Overran { at_ns, .. } => Some(*at_ns),
+        | Event::Overran { at_ns, .. }
+        | Event::Panicked { at_ns, .. } => Some(*at_ns),
         Event::Yielded { .. } => None,
     }
 }
@@ -243,6 +244,9 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
         Event::Carried { to, .. } => format!("{to} takes it"),
         Event::Overran { step: index, quantum_ns, .. } => {
             format!("{} took longer than {}", step(*index), Span { ns: *quantum_ns })
+        }
+        Event::Panicked { step: index, file, line, .. } => {
+            format!("{} panicked at {file}:{line}", step(*index))
         }
         Event::Ran { step: index, decision, .. } => format!("{} ran: {decision}", step(*index)),
         Event::Yielded { step: index, .. } => format!("{} hands its progress on", step(*index)),
