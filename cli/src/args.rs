@@ -237,9 +237,18 @@ impl Filter {
     }
 }
 
+/// The host and port of an address, which may be written as the URL that a service prints when it listens.
+pub(crate) fn host_and_port(addr: &str) -> &str {
+    let rest = match addr.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
+        _ => addr,
+    };
+    rest.split(['/', '?', '#']).next().unwrap_or(rest)
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Top {
-    /// Where the service listens
+    /// The address of the service, with or without http:// before it
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:3000")]
     pub(crate) addr: String,
     /// Where it tells its metrics
@@ -259,22 +268,45 @@ pub(crate) struct Config {
     pub(crate) program: Program,
 }
 
+/// The maximum number of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limit(pub(crate) Option<usize>);
+
+impl FromStr for Limit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Self(None)),
+            _ => text.parse().map(|limit| Self(Some(limit))).map_err(|_| "write a number, or all".to_owned()),
+        }
+    }
+}
+
+/// The same, for commands that do nothing without a request.
+fn at_least_one(text: &str) -> Result<Limit, String> {
+    match text.parse()? {
+        Limit(Some(0)) => Err("write a number from 1, or all".to_owned()),
+        limit => Ok(limit),
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
     #[command(flatten)]
     pub(crate) filter: Filter,
-    /// At most so many
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
-    pub(crate) limit: usize,
+    /// Show at most N requests, or all
+    #[arg(long, short = 'n', value_name = "N", default_value = "50")]
+    pub(crate) limit: Limit,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Simulate {
     #[command(flatten)]
     pub(crate) filter: Filter,
-    /// At most so many, the newest
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 10_000)]
-    pub(crate) limit: usize,
+    /// Take at most the newest N requests, or all
+    #[arg(long, short = 'n', value_name = "N", default_value = "10000", value_parser = at_least_one)]
+    pub(crate) limit: Limit,
     /// The machine it was recorded on, where it is not as here with the defaults: workers, cores, batch.workers, ..
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     pub(crate) recorded: Vec<(String, String)>,
@@ -353,9 +385,9 @@ pub(crate) struct Replay {
     pub(crate) package: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) filter: Filter,
-    /// At most so many, the newest of the store [default: all]
-    #[arg(long, short = 'n', value_name = "N")]
-    pub(crate) limit: Option<usize>,
+    /// Run at most the newest N requests of the store
+    #[arg(long, short = 'n', value_name = "N", default_value = "all", hide_default_value = true, value_parser = at_least_one)]
+    pub(crate) limit: Limit,
     #[command(flatten)]
     pub(crate) program: Program,
     /// Give a slot, or a part of it, another value
@@ -448,18 +480,29 @@ pub(crate) struct Catalog {
 pub(crate) struct Export {
     #[arg(help = ID_HELP)]
     pub(crate) id: Target,
-    /// Where to write it; - is the standard output [default: the id and .zrv, or the flow and .rs, here]
+    /// The file to write, or - for standard output [default: a file named by the id, or standard output with --test]
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
     /// Write a Rust test instead: the request, the answers of its effects, and what came of it
     #[arg(long)]
     pub(crate) test: bool,
+    /// What the test expects of a request that failed: the recorded failure, or that it does not fail any more
+    #[arg(long, requires = "test", value_name = "WHAT", default_value = "recorded")]
+    pub(crate) expect: Expect,
     /// Write secrets into the test, as the key beside the store opens them
     #[arg(long, requires = "test")]
     pub(crate) with_secrets: bool,
     /// Overwrite the file if it exists
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Expect {
+    /// All that was recorded: decisions, slots, headers and the body
+    Recorded,
+    /// Success, whatever the answer is: the test fails until the fault is fixed
+    Fixed,
 }
 
 #[derive(Debug, Args)]
@@ -565,12 +608,25 @@ mod tests {
             worker: Some(1),
             limit: Some(3),
         };
-        assert_eq!((ls.limit, ls.filter.query(6_000_000_000_000, Some(3))), (3, wanted));
+        assert_eq!((ls.limit, ls.filter.query(6_000_000_000_000, Some(3))), (Limit(Some(3)), wanted));
         for wrong in
-            ["--status 99", "--status 6xx", "--slower-than 10", "--since -5m", "--worker -1", "--limit x"]
+            ["--status 99", "--status 6xx", "--slower-than 10", "--since -5m", "--worker -1", "-n x", "-n -1"]
         {
             assert!(parse(&format!("zerver ls {wrong}")).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_limit_is_a_number_or_all() {
+        let limit = |text: &str| match parse(&format!("zerver ls -n {text}")).unwrap().command {
+            Command::Ls(ls) => ls.limit,
+            _ => panic!("not ls"),
+        };
+        assert_eq!((limit("0"), limit("all")), (Limit(Some(0)), Limit(None)));
+        for line in ["zerver simulate -n 0", "zerver replay --all -n 0"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+        assert!(parse("zerver simulate -n all").is_ok());
     }
 
     #[test]
@@ -584,7 +640,7 @@ mod tests {
         assert_eq!(all.all, Some(vec!["corpus/".into(), "a.zrv".into()]));
         assert_eq!(
             (all.limit, all.package, all.filter.flow),
-            (Some(3), Some("examples/todos".into()), Some("todos".into()))
+            (Limit(Some(3)), Some("examples/todos".into()), Some("todos".into()))
         );
         assert_eq!(replay("zerver replay @last examples/todos").app, Some("examples/todos".into()));
         for wrong in ["", " @last --all"] {

@@ -9,6 +9,7 @@ mod editor;
 #[path = "../../replay/src/timeline/hostile.rs"]
 mod hostile;
 mod json;
+mod locale;
 mod output;
 mod place;
 #[cfg(test)]

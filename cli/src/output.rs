@@ -1,5 +1,6 @@
 //! The one place that prints. Data goes to the standard output, everything else to the standard error.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use anstream::adapter::strip_str;
@@ -10,7 +11,7 @@ use zerver_trace::text::clean;
 use crate::args::{Color, Global};
 use crate::trouble::Trouble;
 use crate::view::style;
-use crate::{json, view};
+use crate::{json, locale, view};
 
 /// How wide to draw where there is no terminal.
 const DEFAULT_WIDTH: usize = 100;
@@ -24,6 +25,8 @@ pub(crate) struct Output {
     stdout: AutoStream<io::Stdout>,
     stderr: AutoStream<io::Stderr>,
     is_terminal: bool,
+    /// Whether our own signs are to be ASCII.
+    is_ascii: bool,
     /// Whether how far it is can be shown, and is being shown.
     shows_progress: bool,
     has_progress: bool,
@@ -50,6 +53,7 @@ impl Output {
         let (out, err) = (AutoStream::choice(&stdout), AutoStream::choice(&stderr));
         Self {
             is_terminal: stdout.is_terminal(),
+            is_ascii: locale::is_ascii(),
             shows_progress: stderr.is_terminal() && !global.quiet,
             has_progress: false,
             stdout: AutoStream::new(stdout, choose(out)),
@@ -85,9 +89,15 @@ impl Output {
 
     /// Data, with styles in it.
     pub(crate) fn print(&mut self, text: &str) -> Result<(), Trouble> {
+        let text = self.signs(text);
         self.stdout.write_all(text.as_bytes())?;
         self.stdout.flush()?;
         Ok(())
+    }
+
+    /// The text with signs that the user's locale has.
+    fn signs<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.is_ascii { locale::in_ascii(text) } else { Cow::Borrowed(text) }
     }
 
     /// The same in the place of what was there: the screen is not cleared first, so that nothing flickers. What does not fit
@@ -100,6 +110,7 @@ impl Output {
             _ => text.to_owned(),
         };
         let lines: String = text.lines().take(rows).map(|line| format!("{line}\x1b[K\n")).collect();
+        let lines = self.signs(&lines);
         // Home, lines that do not wrap, and nothing below them.
         self.bytes(format!("\x1b[H\x1b[?7l{lines}\x1b[J\x1b[?7h").as_bytes())
     }
@@ -157,7 +168,8 @@ impl Output {
     /// How far it is, on a line that the next output replaces; only on a terminal.
     pub(crate) fn progress(&mut self, text: &str) {
         if self.shows_progress {
-            let _ = write!(self.stderr, "\r{}\x1b[K", view::fit(text, MIN_WIDTH * 2 - 1));
+            let text = self.signs(text);
+            let _ = write!(self.stderr, "\r{}\x1b[K", view::fit(&text, MIN_WIDTH * 2 - 1));
             let _ = self.stderr.flush();
             self.has_progress = true;
         }
@@ -176,6 +188,7 @@ impl Output {
             return diverted(text);
         }
         self.no_progress();
+        let text = self.signs(text);
         let _ = writeln!(self.stderr, "{text}");
     }
 }

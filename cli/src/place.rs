@@ -58,6 +58,13 @@ pub(crate) fn reader(dir: &Path) -> Result<Reader, Trouble> {
     }
 }
 
+/// The number of digits with which to print these ids, so that each of them, pasted into another command, names its
+/// request and no other of the store.
+pub(crate) fn digits(reader: &Reader, ids: &[RequestId]) -> usize {
+    // All of an id always names it, also in a store of which a part cannot be read.
+    reader.unique_digits(ids).unwrap_or(32).max(MIN_DIGITS)
+}
+
 /// What is to be said where requests are missing because too many waited to be written.
 pub(crate) fn dropped(reader: &Reader) -> Option<String> {
     let dropped = reader.overflowed().ok().filter(|dropped| *dropped > 0)?;
@@ -81,12 +88,7 @@ pub(crate) struct Loaded {
 impl Loaded {
     /// How many digits of its id name it alone.
     pub(crate) fn digits(&self) -> usize {
-        let Some(reader) = &self.reader else { return MIN_DIGITS };
-        let is_unique = |digits: &usize| {
-            let prefix = self.trace.id.short(*digits).parse();
-            prefix.is_ok_and(|prefix| reader.find(&Find::Id(prefix)).is_ok())
-        };
-        [MIN_DIGITS, 10, 12, 14, 16, 20].into_iter().find(is_unique).unwrap_or(32)
+        self.reader.as_ref().map_or(MIN_DIGITS, |reader| digits(reader, &[self.trace.id]))
     }
 
     /// How long requests of the same flow took, the newest `limit` of them.
@@ -114,7 +116,7 @@ pub(crate) fn load(global: &Global, target: &Target) -> Result<Loaded, Trouble> 
 /// The trace in a store that is meant.
 pub(crate) fn find_trace(dir: &Path, reader: &Reader, find: &Find) -> Result<Trace, Trouble> {
     reader.find(find).map_err(|error| {
-        let trouble = not_found(dir, find, error);
+        let trouble = not_found(dir, reader, find, error);
         let flow = match find {
             Find::Last(flow) | Find::Slowest(flow) | Find::Fastest(flow) | Find::Failed(flow) => {
                 flow.as_deref()
@@ -158,24 +160,23 @@ pub(crate) fn portable_file(path: &Path) -> Result<Trace, Trouble> {
     })
 }
 
-fn not_found(dir: &Path, find: &Find, error: FindError) -> Trouble {
-    let names = |ids: &[RequestId], digits| {
+fn not_found(dir: &Path, reader: &Reader, find: &Find, error: FindError) -> Trouble {
+    let names = |ids: &[RequestId]| {
+        let digits = digits(reader, ids);
         ids.iter().take(5).map(|id| id.short(digits)).collect::<Vec<_>>().join(", ")
     };
-    let digits = |ids: &[RequestId]| crate::view::list::digits(ids.iter().copied());
     match error {
         FindError::NotFound { nearest, .. } => {
             let trouble = Trouble::new(format!("no request {find} in {}", dir.display()));
             let trouble = match nearest.as_slice() {
                 [] => trouble,
-                ids => trouble.hint(format!("the nearest: {}", names(ids, digits(ids)))),
+                ids => trouble.hint(format!("the nearest: {}", names(ids))),
             };
             trouble.hint("`zerver ls` lists all")
         }
         FindError::Ambiguous { candidates, .. } => {
-            let digits = digits(&candidates);
             Trouble::new(format!("{find} could be any of several requests"))
-                .hint(format!("it could be: {}", names(&candidates, digits)))
+                .hint(format!("it could be: {}", names(&candidates)))
                 .hint("give more digits")
         }
         FindError::Empty { .. } => Trouble::new(format!("no request matches {find} in {}", dir.display()))

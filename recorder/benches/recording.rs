@@ -159,6 +159,7 @@ fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture> {
                 auth,
             ]),
             body: Body::default(),
+            origin: String::new(),
         }))),
         response: Some(Arc::new(Told(MessageInfo::Response(ResponseInfo {
             status: 200,

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bincode::{Decode, Encode};
-use zerver_trace::{FlowInfo, Outcome, Trace};
+use zerver_trace::{FlowInfo, Origin, Outcome, Trace};
 
 use crate::format::{self, FormatError, Kind};
 use crate::head::Head;
@@ -145,7 +145,9 @@ impl Open {
         // What a text encodes to is in its piece.
         let text =
             |piece| span(&self.piece_ends, piece).and_then(|span| self.pieces.get(span)).unwrap_or(&[0]);
-        self.summaries.push(&glance, self.base_ms, &flow.name, text(glance.method), text(glance.path));
+        let origin = glance.origin.map(text);
+        let texts = [text(glance.method), text(glance.path)];
+        self.summaries.push(&glance, self.base_ms, &flow.name, texts, origin);
         Ok(())
     }
 
@@ -194,6 +196,11 @@ impl Open {
             events: trace.events.iter().map(|event| event.clone().map(|value| self.known(&value))).collect(),
             events_dropped: trace.events_dropped,
             worker: trace.worker,
+            origin: match &trace.origin {
+                Origin::NotRecorded => Origin::NotRecorded,
+                Origin::Absent => Origin::Absent,
+                Origin::Named(recorded) => Origin::Named(self.known(recorded)),
+            },
         };
         let mut len = 0;
         row.renumber(|piece| {

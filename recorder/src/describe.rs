@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use zerver_trace::{Answer, Capture, Event, FailureInfo, FlowInfo, Kept, Name, Outcome};
+use zerver_trace::{Answer, Capture, Event, FailureInfo, FlowInfo, Kept, Name, Origin, Outcome};
 
 use crate::block::{Open, TooLarge};
 use crate::known::Set;
@@ -109,6 +109,7 @@ impl Describer {
             events: parts.events(events, slots),
             events_dropped: capture.events_dropped.saturating_add(dropped),
             worker: capture.worker,
+            origin: request.origin.map_or(Origin::Absent, Origin::Named),
         }
     }
 
@@ -127,6 +128,7 @@ impl Describer {
         row.version = told.version.unwrap_or_else(|| parts.text(""));
         row.peer = told.peer.unwrap_or_else(|| parts.text(""));
         row.target = parts.missing(&[]);
+        row.origin = told.origin.map_or(Origin::Absent, Origin::Named);
         row.request_body = parts.missing(&lengths(told.full_len, 0));
         let response = capture.response.as_deref().map(|response| parts.message(response, 0));
         row.response_body = parts.missing(&lengths(response.map_or(0, |told| told.full_len), 0));

@@ -23,11 +23,13 @@ use bincode::error::EncodeError;
 use bincode::{Decode, Encode};
 use thiserror::Error;
 use xxhash_rust::xxh3::Xxh3;
+use zerver_trace::{Origin, Recorded};
 
-/// The schema that this build writes. Since 2 a trace says which worker it was on, and blocks have shapes.
-pub(crate) const SCHEMA: u16 = 2;
+/// The schema that this build writes. Since 2 a trace says which worker it was on, and blocks have shapes;
+/// since 3 it has the scheme and the authority of its request.
+pub(crate) const SCHEMA: u16 = 3;
 /// The oldest schema of a store that this build reads,
-const OLDEST: u16 = 2;
+const OLDEST: u16 = 3;
 /// and that of a portable file.
 const OLDEST_PORTABLE: u16 = 1;
 
@@ -286,9 +288,17 @@ pub(crate) fn schema(record: &[u8]) -> u16 {
     record.get(4..).and_then(|rest| rest.first_chunk()).map_or(SCHEMA, |schema| u16::from_le_bytes(*schema))
 }
 
-/// What a trace of an older schema would be in this one, which ends with its worker: not known.
+/// What a trace of an older schema would be in this one: what has been added at its end since is not known.
 pub(crate) fn as_now(schema: u16, trace: &[u8]) -> Cow<'_, [u8]> {
-    if schema >= 2 { Cow::Borrowed(trace) } else { Cow::Owned([trace, &encode(None::<u16>)].concat()) }
+    if schema >= 3 {
+        return Cow::Borrowed(trace);
+    }
+    let mut now = trace.to_vec();
+    if schema < 2 {
+        encode_into(None::<u16>, &mut now);
+    }
+    encode_into(Origin::<Recorded>::NotRecorded, &mut now);
+    Cow::Owned(now)
 }
 
 /// The whole records of one kind that lie anywhere in some bytes: their keys and where they are.

@@ -9,6 +9,7 @@
 //! A store is a folder: `traces.redb`, the `key` of its secrets, and the `lock` of its one writer.
 
 mod block;
+mod budget;
 mod describe;
 mod doctor;
 mod extent;
@@ -20,6 +21,7 @@ mod format;
 #[doc(hidden)]
 pub mod fuzzing;
 mod head;
+mod id_digits;
 mod import;
 mod inbox;
 mod known;

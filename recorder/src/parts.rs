@@ -29,6 +29,8 @@ enum Role {
     /// The value of a header which the service has marked as a secret.
     MarkedHeader,
     Target,
+    /// Scheme and authority of a target.
+    Origin,
     Other,
 }
 
@@ -43,6 +45,7 @@ pub(crate) struct Told {
     pub(crate) headers: Vec<Part>,
     pub(crate) body: Option<Part>,
     pub(crate) full_len: u64,
+    pub(crate) origin: Option<Part>,
 }
 
 /// What the bytes are by which a part is found: the same bytes as something else are another part.
@@ -55,6 +58,7 @@ enum Salt {
     Body,
     Address,
     MarkedHeader,
+    Origin,
 }
 
 impl Salt {
@@ -88,6 +92,7 @@ impl Parts {
                     told.path = Some(self.text(target.split('?').next().unwrap_or_default()));
                     told.target = Some(self.target(target));
                 }
+                MessagePart::Origin(scheme, authority) => told.origin = Some(self.origin(scheme, authority)),
                 MessagePart::Version(version) => told.version = Some(self.text(version)),
                 MessagePart::Peer(peer) => told.peer = Some(self.text(peer)),
                 MessagePart::Address(address) => told.peer = Some(self.address(address)),
@@ -198,6 +203,12 @@ impl Parts {
     pub(crate) fn target(&mut self, target: &str) -> Part {
         self.before.clear();
         self.raw(Salt::Target, || Role::Target, target.as_bytes(), |encoder| encoder.put(target))
+    }
+
+    fn origin(&mut self, scheme: &str, authority: &str) -> Part {
+        self.before.clear();
+        let origin = format!("{scheme}://{authority}");
+        self.raw(Salt::Origin, || Role::Origin, origin.as_bytes(), |encoder| encoder.put(&origin))
     }
 
     fn header(&mut self, name: &str, value: &[u8], is_marked: bool) -> Part {
@@ -381,6 +392,7 @@ fn collect(secrets: &mut Secrets, role: Role, value: &Value) -> bool {
             false
         }
         Role::Target => value.root().as_bytes().is_some_and(|target| secrets.add_from_target(&target)),
+        Role::Origin => value.root().as_bytes().is_some_and(|origin| secrets.add_from_origin(&origin)),
         Role::Other => words::may_announce(value.tokens()) && secrets.add_named(&value.root()),
     }
 }

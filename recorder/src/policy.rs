@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use xxhash_rust::xxh3::xxh3_64;
 use zerver_trace::{Capture, Kept};
+
+use crate::budget::{Rates, Worth};
 
 /// Which traces are kept; all others are counted.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -26,7 +27,9 @@ pub struct Tail {
     pub slow_quantile: f64,
     /// How many requests of a flow must be known before any of them is called slow.
     pub slow_after: u32,
-    /// At most so many failed and slow ones a second, so that an outage does not become an outage of recording.
+    /// At most this many failures of the service a second, so that an outage does not become an outage of recording, and
+    /// at most as many slow requests. What clients get wrong has a smaller budget of its own: a tenth for requests that a
+    /// flow failed with a 4xx, a tenth for those that the scheduler sent away, a hundredth for those that no flow took.
     pub max_per_second: u32,
 }
 
@@ -36,47 +39,17 @@ impl Default for Tail {
     }
 }
 
-/// Counts what was kept in each second, by the clock of the requests, for all workers together.
-#[derive(Debug)]
-pub(crate) struct Rate {
-    limit: AtomicU32,
-    /// The second in the upper half, the count in the lower.
-    counted: AtomicU64,
-}
-
-impl Rate {
-    pub(crate) const fn new(limit: u32) -> Self {
-        Self { limit: AtomicU32::new(limit), counted: AtomicU64::new(0) }
-    }
-
-    pub(crate) fn set(&self, limit: u32) {
-        self.limit.store(limit, Ordering::Relaxed);
-    }
-
-    fn allows(&self, unix_ns: u64) -> bool {
-        let second = (unix_ns / 1_000_000_000) << 32;
-        let count =
-            |counted: u64| if (counted >> 32) << 32 == second { counted & u64::from(u32::MAX) } else { 0 };
-        self.counted
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |counted| {
-                (count(counted) < u64::from(self.limit.load(Ordering::Relaxed)))
-                    .then(|| second | (count(counted) + 1))
-            })
-            .is_ok()
-    }
-}
-
 /// Applies [`Tail`] to captures as they come.
 #[derive(Debug)]
 pub(crate) struct Judge {
     tail: Tail,
-    rate: Arc<Rate>,
+    rates: Arc<Rates>,
     flows: BTreeMap<String, Durations>,
 }
 
 impl Judge {
-    pub(crate) fn new(tail: Tail, rate: Arc<Rate>) -> Self {
-        Self { tail, rate, flows: BTreeMap::new() }
+    pub(crate) fn new(tail: Tail, rates: Arc<Rates>) -> Self {
+        Self { tail, rates, flows: BTreeMap::new() }
     }
 
     /// Judges by this from now on; what is known of the flows stays.
@@ -86,7 +59,8 @@ impl Judge {
 
     /// Why to keep a capture; none for one that is only to be counted.
     pub(crate) fn keep(&mut self, capture: &Capture) -> Option<Kept> {
-        let failed = capture.outcome.is_failure() || capture.status >= 500;
+        let has_flow = !capture.flow.name.is_empty();
+        let failed = Worth::of_failure(&capture.outcome, capture.status, has_flow);
         let slow = match self.flows.get_mut(&capture.flow.name) {
             Some(durations) => durations.judge(capture.duration_ns, &self.tail),
             None => {
@@ -99,8 +73,13 @@ impl Judge {
         if capture.asked {
             return Some(Kept::Asked);
         }
-        if (failed || slow) && self.rate.allows(capture.started_unix_ns) {
-            return Some(if failed { Kept::Failed } else { Kept::Slow });
+        let allows = |worth| self.rates.allows(worth, capture.started_unix_ns);
+        if failed.is_some_and(allows) {
+            return Some(Kept::Failed);
+        }
+        // No flow, and so nothing that it could be slow for.
+        if slow && has_flow && failed != Some(Worth::Failure) && allows(Worth::Slow) {
+            return Some(Kept::Slow);
         }
         // The id decides, so that every service which sees it decides alike.
         let share = xxh3_64(&capture.id.as_u128().to_le_bytes()) as f64 / u64::MAX as f64;
@@ -174,14 +153,15 @@ fn upper(bucket: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use zerver_trace::Outcome;
+    use zerver_trace::{FlowInfo, Outcome};
 
     use super::*;
+    use crate::budget::tests::failed;
     use crate::sample;
 
     fn judge(tail: Tail) -> Judge {
-        let rate = Rate::new(tail.max_per_second);
-        Judge::new(tail, Arc::new(rate))
+        let rates = Rates::new(tail.max_per_second);
+        Judge::new(tail, Arc::new(rates))
     }
 
     #[test]
@@ -226,5 +206,61 @@ mod tests {
             judge.keep(&capture).is_some()
         });
         assert_eq!(kept.count(), 10);
+    }
+
+    /// How many of these are kept, where there are so many of each in the same second, one of each in turn.
+    fn kept_of<const N: usize>(tail: Tail, many: u64, sorts: [(Outcome, u16, bool); N]) -> [usize; N] {
+        let mut judge = judge(tail);
+        let mut kept = [0; N];
+        for n in 0..many {
+            for (at, (outcome, status, has_flow)) in sorts.iter().enumerate() {
+                let mut capture = sample::capture(n);
+                capture.started_unix_ns = sample::START_NS;
+                (capture.outcome, capture.status) = (outcome.clone(), *status);
+                if !has_flow {
+                    capture.flow = Arc::new(FlowInfo::default());
+                }
+                kept[at] += usize::from(judge.keep(&capture).is_some());
+            }
+        }
+        kept
+    }
+
+    #[test]
+    fn each_sort_has_a_budget_of_its_own() {
+        let rejected = || Outcome::Rejected { reason: String::new() };
+        let tail = |max_per_second| Tail { sample: 0.0, max_per_second, ..Tail::default() };
+        let sorts = || {
+            [
+                (rejected(), 404, false),
+                (rejected(), 503, true),
+                (failed(), 401, true),
+                (failed(), 502, true),
+                (Outcome::TimedOut { step: 0 }, 504, true),
+            ]
+        };
+        assert_eq!(kept_of(tail(200), 100, sorts()), [2, 20, 20, 100, 100], "all of the failures");
+        assert_eq!(kept_of(tail(200), 300, sorts()), [2, 20, 20, 100, 100], "and no more than the budget");
+        assert_eq!(kept_of(tail(5), 100, sorts())[..3], [1, 1, 1]);
+        assert_eq!(kept_of(tail(0), 100, sorts()), [0; 5]);
+        // Beyond its budget it is as ordinary as any other.
+        let tail = Tail { sample: 1.0, max_per_second: 0, ..Tail::default() };
+        assert_eq!(kept_of(tail, 100, sorts()), [100; 5]);
+    }
+
+    #[test]
+    fn what_no_flow_took_is_not_slow() {
+        let mut judge = judge(Tail { sample: 0.0, max_per_second: 100, ..Tail::default() });
+        let rejected = || Outcome::Rejected { reason: String::new() };
+        let mut kept = 0;
+        for n in 0..2_000 {
+            let mut capture = sample::capture(n);
+            capture.started_unix_ns = sample::START_NS;
+            capture.duration_ns = 1_000 * n;
+            (capture.outcome, capture.status) = (rejected(), 404);
+            capture.flow = Arc::new(FlowInfo::default());
+            kept += usize::from(judge.keep(&capture).is_some());
+        }
+        assert_eq!(kept, 1);
     }
 }

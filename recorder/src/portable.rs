@@ -1,6 +1,6 @@
 //! A trace as a file of its own, to be sent to somebody: its secrets are hashes, which can be compared and not read.
 
-use zerver_trace::{Answer, Event, Header, Recorded, RecordedBody, Trace};
+use zerver_trace::{Answer, Event, Header, Origin, Recorded, RecordedBody, Trace};
 
 use crate::format::{self, FormatError, Kind, MAX_RAW};
 
@@ -39,6 +39,9 @@ pub fn is_portable(bytes: &[u8]) -> bool {
 /// Calls `f` with every value of a trace.
 pub(crate) fn each_value(trace: &mut Trace, mut f: impl FnMut(&mut Recorded)) {
     f(&mut trace.target);
+    if let Origin::Named(origin) = &mut trace.origin {
+        f(origin);
+    }
     for Header { value, .. } in trace.request_headers.iter_mut().chain(&mut trace.response_headers) {
         f(value);
     }

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_channel::Receiver;
 use zerver_trace::{Capture, EventSink, Kept, Message};
 
+use crate::budget::Rates;
 use crate::inbox::Inbox;
-use crate::policy::{Judge, Policy, Rate, Tail};
+use crate::policy::{Judge, Policy, Tail};
 use crate::quiet;
 
 /// So many workers can judge at the same time without meeting.
@@ -41,7 +42,7 @@ pub(crate) struct Queue {
     bytes: AtomicUsize,
     max_bytes: usize,
     shards: Vec<Shard>,
-    rate: Arc<Rate>,
+    rates: Arc<Rates>,
 }
 
 /// On a cache line of its own.
@@ -66,9 +67,9 @@ impl Queue {
             Policy::All => Tail::default(),
             Policy::Tail(tail) => tail.clone(),
         };
-        let rate = Arc::new(Rate::new(tail.max_per_second));
+        let rates = Arc::new(Rates::new(tail.max_per_second));
         let shard = || Shard {
-            judge: Mutex::new(Judge::new(tail.clone(), Arc::clone(&rate))),
+            judge: Mutex::new(Judge::new(tail.clone(), Arc::clone(&rates))),
             not_kept: AtomicU64::new(0),
             spent: Mutex::default(),
         };
@@ -79,7 +80,7 @@ impl Queue {
             bytes: AtomicUsize::new(0),
             max_bytes,
             shards,
-            rate,
+            rates,
         };
         (Arc::new(queue), receiver)
     }
@@ -87,7 +88,7 @@ impl Queue {
     /// Keeps by another policy from now on. Not for workers: it waits for them.
     pub(crate) fn set_policy(&self, policy: &Policy) {
         if let Policy::Tail(tail) = policy {
-            self.rate.set(tail.max_per_second);
+            self.rates.set(tail.max_per_second);
             for shard in &self.shards {
                 shard.judge.lock().unwrap_or_else(PoisonError::into_inner).set(tail.clone());
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use zerver_trace::{
-    Answer, Class, Event, FlowInfo, Header, Kept, Outcome, Recorded, RecordedBody, RequestId, Trace,
+    Answer, Class, Event, FlowInfo, Header, Kept, Origin, Outcome, Recorded, RecordedBody, RequestId, Trace,
 };
 
 use crate::format::FormatError;
@@ -42,6 +42,7 @@ pub(crate) struct Row {
     pub(crate) events: Vec<Event<Piece>>,
     pub(crate) events_dropped: u32,
     pub(crate) worker: Option<u16>,
+    pub(crate) origin: Origin<Piece>,
 }
 
 /// Where the pieces of a row are read from.
@@ -84,6 +85,7 @@ pub(crate) struct Glance {
     pub(crate) outcome: &'static str,
     pub(crate) failed: bool,
     pub(crate) worker: Option<u16>,
+    pub(crate) origin: Option<Piece>,
 }
 
 impl Row {
@@ -100,6 +102,10 @@ impl Row {
             outcome: self.outcome.as_str(),
             failed: self.outcome.is_failure() || self.status >= 500,
             worker: self.worker,
+            origin: match self.origin {
+                Origin::Named(piece) => Some(piece),
+                Origin::Absent | Origin::NotRecorded => None,
+            },
         }
     }
 
@@ -219,6 +225,9 @@ impl Row {
         for piece in self.events.iter_mut().filter_map(value_mut) {
             *piece = f(*piece);
         }
+        if let Origin::Named(piece) = &mut self.origin {
+            *piece = f(*piece);
+        }
     }
 
     /// The trace, with its values in their places.
@@ -261,6 +270,11 @@ impl Row {
             events,
             events_dropped: self.events_dropped,
             worker: self.worker,
+            origin: match self.origin {
+                Origin::NotRecorded => Origin::NotRecorded,
+                Origin::Absent => Origin::Absent,
+                Origin::Named(number) => Origin::Named(pieces.piece(number)?),
+            },
         })
     }
 }

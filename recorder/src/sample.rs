@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use zerver_trace::{
     Answer, Body, Capture, Class, Datum, Decision, Event, FlowInfo, Header, Held, Kept, Message, MessageInfo,
-    MessagePart, Name, Outcome, Recorded, RecordedBody, RequestId, RequestInfo, ResponseInfo, SlotInfo,
-    StepInfo, Trace, Value,
+    MessagePart, Name, Origin, Outcome, Recorded, RecordedBody, RequestId, RequestInfo, ResponseInfo,
+    SlotInfo, StepInfo, Trace, Value,
 };
 
 /// When the first of them began.
@@ -84,6 +84,11 @@ pub(crate) fn trace(n: u64) -> Trace {
         ],
         events_dropped: 0,
         worker: Some((n % 2) as u16),
+        origin: match n % 4 {
+            0 => Origin::NotRecorded,
+            1 => Origin::Named(value(&format!("http://{n}.example:8080"))),
+            _ => Origin::Absent,
+        },
     }
 }
 
@@ -128,6 +133,7 @@ pub(crate) fn capture(n: u64) -> Capture {
             peer: "127.0.0.1:4000".to_owned(),
             headers: headers(&[("host", "localhost"), ("accept", "*/*")]),
             body: Body::default(),
+            origin: String::new(),
         }))),
         response: Some(Arc::new(Told(MessageInfo::Response(ResponseInfo {
             status: 200,

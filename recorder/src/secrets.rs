@@ -193,6 +193,18 @@ impl Secrets {
         short
     }
 
+    /// The user information of an origin (RFC 3986, section 3.2.1): all of it, and the password in it.
+    pub(crate) fn add_from_origin(&mut self, origin: &[u8]) -> bool {
+        let authority = memchr::memmem::find(origin, b"://").map_or(origin, |at| &origin[at + 3..]);
+        let Some(at) = memchr::memrchr(b'@', authority) else { return false };
+        let user_info = &authority[..at];
+        let is_short = self.add(user_info);
+        match memchr::memchr(b':', user_info) {
+            Some(colon) => self.add(&user_info[colon + 1..]) || is_short,
+            None => is_short,
+        }
+    }
+
     /// The secret parameters of a request's target.
     pub(crate) fn add_from_target(&mut self, target: &[u8]) -> bool {
         let Some(mark) = memchr::memchr(b'?', target) else { return false };

@@ -1,7 +1,7 @@
 //! The summaries of a block, in the order of its traces: what a list shows of each. What they have in common is there
 //! once: where a number comes for the first time, what it stands for follows it.
 
-use zerver_trace::{Class, Summary};
+use zerver_trace::{Class, Origin, Recorded, Summary};
 
 use crate::format::{self, FormatError, Kind};
 use crate::numbers;
@@ -13,8 +13,8 @@ const TEXTS: usize = 6 << 20;
 /// With so many a block is full.
 const FULL_TEXTS: usize = 4 << 20;
 
-/// What the summaries of one sort have in common: the flow, the method, how it ended, and the worker.
-type Sort = (u32, Piece, u16, Class, &'static str, bool, Option<u16>);
+/// What the summaries of one sort have in common: the flow, the method, how it ended, the worker, and the authority.
+type Sort = (u32, Piece, u16, Class, &'static str, bool, Option<u16>, Option<Piece>);
 
 /// Summaries that are being written. They are laid out as two numbers (sort and path), the id and the times of each,
 /// which are not compressed; then what each number stands for, where it is new; then the time from which they count, and
@@ -30,15 +30,22 @@ pub(crate) struct Summaries {
 }
 
 impl Summaries {
-    /// Adds one for a row: with the name of its flow, and with what its method and its path encode to.
-    pub(crate) fn push(&mut self, row: &Glance, base_ms: u64, flow: &str, method: &[u8], path: &[u8]) {
+    /// Adds one for a row: with the name of its flow, and with what its method, its path and its origin encode to.
+    pub(crate) fn push(
+        &mut self,
+        row: &Glance,
+        base_ms: u64,
+        flow: &str,
+        [method, path]: [&[u8]; 2],
+        origin: Option<&[u8]>,
+    ) {
         let Glance { status, class, outcome, failed, worker, .. } = *row;
-        let sort = (row.flow, row.method, status, class, outcome, failed, worker);
+        let sort = (row.flow, row.method, status, class, outcome, failed, worker, row.origin);
         let (own, shared) = (&mut self.own, &mut self.shared);
         if put(sort, &mut self.sorts, own) {
             format::encode_into(flow, shared);
             shared.extend_from_slice(method);
-            format::encode_into((status, class, outcome, failed, worker), shared);
+            format::encode_into((status, class, outcome, failed, worker, authority(origin)), shared);
         }
         if put(row.path, &mut self.paths, own) {
             shared.extend_from_slice(path);
@@ -46,7 +53,7 @@ impl Summaries {
         put_id(row.id, row.started_unix_ns, base_ms, own);
         numbers::put(row.duration_ns, own);
         self.base_ms = base_ms;
-        self.texts += flow.len() + method.len() + path.len();
+        self.texts += flow.len() + method.len() + path.len() + origin.map_or(0, <[u8]>::len);
     }
 
     /// The record of them.
@@ -72,6 +79,13 @@ impl Summaries {
     }
 }
 
+/// The authority in what an origin encodes to, as far as it may be shown.
+fn authority(origin: Option<&[u8]>) -> String {
+    let recorded = origin.and_then(|origin| format::decode::<Recorded>(origin).ok());
+    let shown = recorded.and_then(|recorded| Origin::Named(recorded).shown());
+    shown.map_or_else(String::new, |(_, authority)| authority)
+}
+
 /// Appends the number of something, and says whether it is a new one. What came last mostly comes again.
 fn put<T: PartialEq>(thing: T, known: &mut Vec<T>, out: &mut Vec<u8>) -> bool {
     let at = known.iter().rposition(|known| *known == thing);
@@ -84,7 +98,7 @@ fn put<T: PartialEq>(thing: T, known: &mut Vec<T>, out: &mut Vec<u8>) -> bool {
 
 /// The summaries of a block in their order.
 pub(crate) fn read(key: u64, record: &[u8]) -> Result<Vec<Summary>, FormatError> {
-    type Told = (String, String, u16, Class, String, bool, Option<u16>);
+    type Told = (String, String, u16, Class, String, bool, Option<u16>, String);
     let raw = format::open_record(Kind::Summaries, key, record)?;
     let odd = || FormatError::Malformed("the summaries do not fill their record".to_owned());
     let (rest, at) = raw.split_last_chunk().ok_or_else(odd)?;
@@ -96,9 +110,10 @@ pub(crate) fn read(key: u64, record: &[u8]) -> Result<Vec<Summary>, FormatError>
     while !own.is_empty() {
         let sort = take(&mut sorts, &mut own, &mut shared)?;
         let path = take(&mut paths, &mut own, &mut shared)?;
-        let ((flow, method, status, class, outcome, failed, worker), path) = (&sorts[sort], &paths[path]);
-        let taken =
-            [flow, method, outcome, path].map(String::len).iter().sum::<usize>() + size_of::<Summary>();
+        let ((flow, method, status, class, outcome, failed, worker, authority), path) =
+            (&sorts[sort], &paths[path]);
+        let taken = [flow, method, outcome, path, authority].map(String::len).iter().sum::<usize>()
+            + size_of::<Summary>();
         left = left.checked_sub(taken).ok_or(FormatError::TooLarge)?;
         let (id, started_unix_ns) = take_id(base_ms, &mut own)?;
         summaries.push(Summary {
@@ -113,6 +128,7 @@ pub(crate) fn read(key: u64, record: &[u8]) -> Result<Vec<Summary>, FormatError>
             outcome: outcome.clone(),
             failed: *failed,
             worker: *worker,
+            authority: authority.clone(),
         });
     }
     if shared.is_empty() { Ok(summaries) } else { Err(odd()) }

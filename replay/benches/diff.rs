@@ -98,6 +98,7 @@ fn trace(steps: u32, duration_ns: u64, events: Vec<Event<Recorded>>) -> Trace {
         events,
         events_dropped: 0,
         worker: Some(0),
+        origin: zerver_trace::Origin::Absent,
     }
 }
 

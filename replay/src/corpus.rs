@@ -166,7 +166,7 @@ impl Corpus {
 
 /// The text with a star in the place of each word that is a number, or looks like a part of an id: what differs between
 /// requests that differ for one reason.
-fn starred(text: &str) -> String {
+pub(crate) fn starred(text: &str) -> String {
     let is_id = |word: &str| {
         let is_number = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
         let is_hex = word.len() >= 8 && word.bytes().all(|b| b.is_ascii_hexdigit());

@@ -10,8 +10,9 @@ use crate::{Edits, Opened, Refusal, Report};
 
 /// What a service must say first.
 pub const MAGIC: [u8; 8] = *b"zerv-ipc";
-/// The versions of the protocol that this build speaks: the first and the last. Since 2 a trace has its worker.
-pub const VERSIONS: (u16, u16) = (2, 2);
+/// The first and the last version of the protocol that this build speaks. Since 2 a trace has its worker, since 3 its
+/// origin.
+pub const VERSIONS: (u16, u16) = (3, 3);
 /// A frame may have so many bytes. A trace in a store has fewer.
 pub const MAX_FRAME: usize = 64 << 20;
 
@@ -191,8 +192,8 @@ mod tests {
     #[test]
     fn another_program_is_not_understood() {
         let hello = |magic, versions| Hello { magic, versions, build: String::new() };
-        assert!(hello(MAGIC, (0, 3)).is_understood());
-        assert!(!hello(MAGIC, (0, 1)).is_understood() && !hello(MAGIC, (3, 3)).is_understood());
+        assert!(hello(MAGIC, (0, 4)).is_understood());
+        assert!(!hello(MAGIC, (0, 2)).is_understood() && !hello(MAGIC, (4, 4)).is_understood());
         assert!(!hello(*b"HTTP/1.1", VERSIONS).is_understood());
     }
 }

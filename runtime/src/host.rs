@@ -84,7 +84,12 @@ impl Host {
             let names = self.flows.iter().map(|hosted| hosted.flow.info().name.as_str());
             return Ok(flow_is_gone(trace, names));
         };
-        let route = |request: &mut Request| hosted.takes(request);
+        let route = |request: &mut Request| {
+            if let Some(live) = &self.live {
+                live.act_for(request);
+            }
+            hosted.takes(request)
+        };
         let live = self.live.as_ref().map(|live| live as &dyn Live).filter(|_| !edits.live.is_empty());
         let world = World { deadline: Some(self.deadline), timers: Some(&VirtualTimers), live };
         run(&Replay { opened, flow: &hosted.flow, route: &route, edits, world })

@@ -37,6 +37,8 @@ pub struct Context {
     pub request_id: Option<RequestId>,
     /// Its `traceparent`, to be passed on (W3C Trace Context).
     pub traceparent: Option<Arc<str>>,
+    /// Its `tracestate`, to be passed on with it.
+    pub tracestate: Option<Arc<str>>,
 }
 
 /// Performs one kind of effect, live.

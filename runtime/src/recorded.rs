@@ -137,6 +137,19 @@ impl Run {
         }
     }
 
+    /// Asserts that the request did not fail: its last step answered, with a status below 400.
+    ///
+    /// # Panics
+    /// Where a step or an effect failed, a step panicked, or the status is 400 or above.
+    #[track_caller]
+    pub fn assert_success(&self) {
+        let is_done = matches!(self.outcome, zerver_trace::Outcome::Done);
+        if !is_done || self.status() >= 400 {
+            let got = format!("{} {}", self.status(), self.text());
+            differs("the answer", "a status below 400", got, &self.ending());
+        }
+    }
+
     /// Asserts the status and the body of the answer: JSON is compared as such, anything else as text.
     ///
     /// # Panics

@@ -37,7 +37,8 @@ pub struct Recording {
     pub slow_quantile: f64,
     /// How many requests of a flow must be known before any of them is called slow; 100.
     pub slow_after: u32,
-    /// At most so many failed and slow ones a second; 1000.
+    /// At most this many failures a second, and at most as many slow requests; 1000. What clients get wrong has a smaller
+    /// share: see [`Tail::max_per_second`](zerver_recorder::Tail::max_per_second).
     pub max_per_second: u32,
     /// Older traces are removed; 7 days. None keeps them.
     pub max_age: Option<Duration>,

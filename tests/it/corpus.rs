@@ -147,10 +147,13 @@ fn an_exported_test_is_the_one_that_is_checked_in() {
     let place = Place::new();
     let checked_in = fs::read_to_string(root().join("examples/todos/src/todos_item_200.rs")).unwrap();
     let file = format!("{}/item.zrv", corpus());
-    let ran = place.zerver(&["export", &file, "--test", "--output", "-"]);
-    assert_eq!((ran.code, ran.out.as_str()), (Some(0), checked_in.as_str()), "{ran:?}");
     let ran = place.zerver(&["export", &file, "--test"]);
-    assert!(ran.code == Some(0) && ran.out == "todos_item_200.rs\n", "{ran:?}");
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), checked_in.as_str()), "{ran:?}");
+    let ran = place.zerver(&["export", &file, "--test", "--output", "item.rs"]);
+    assert!(ran.code == Some(0) && ran.out == "item.rs\n", "{ran:?}");
+    assert_eq!(fs::read_to_string(place.path().join("item.rs")).unwrap(), checked_in);
+    let ran = place.zerver(&["export", &file, "--test", "--expect", "fixed"]);
+    assert!(ran.code == Some(2) && ran.err.contains("did not fail"), "{ran:?}");
     let ran = place.zerver(&["export", &file, "--test", "--with-secrets"]);
     assert!(ran.code == Some(2) && ran.err.contains("only their hashes"), "{ran:?}");
 }

@@ -264,7 +264,7 @@ fn the_services_of_today_do_what_they_did() {
     assert_snapshot!(replay("secret"), @r"
     error: 01a2038c cannot be replayed as it was recorded
       because the request's header authorization: only a hash of it is here; --request-header authorization=..
-    hint: the store that recorded it has its secrets: there, `zerver replay 01a2038c`
+    hint: the store that recorded it has its secrets: there, `zerver replay 01a2038c-d531-76d2-a4f0-0f2274ba611d`
     exit 2
     ");
     assert_snapshot!(replay("big-body"), @r"

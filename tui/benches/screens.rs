@@ -129,6 +129,7 @@ fn request(n: u64) -> Summary {
         outcome: "done".into(),
         failed: n % 5 == 4,
         worker: Some(0),
+        authority: String::new(),
     }
 }
 
@@ -197,6 +198,7 @@ fn many_steps(id: u128, extra_ns: u64) -> Trace {
         events,
         events_dropped: 0,
         worker: Some(0),
+        origin: zerver_trace::Origin::Absent,
     }
 }
 

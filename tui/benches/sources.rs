@@ -191,6 +191,7 @@ fn trace(n: u64) -> Trace {
         }],
         events_dropped: 0,
         worker: Some(0),
+        origin: zerver_trace::Origin::Absent,
     }
 }
 

@@ -12,6 +12,8 @@ pub enum Dev {
     State(State),
     /// A line that Cargo or the service wrote, or that there is to say; it may hold anything.
     Line(String),
+    /// A command that sends the service a request which it answers.
+    Example(String),
 }
 
 /// What is going on.
@@ -38,6 +40,8 @@ pub enum State {
 #[derive(Debug, Default)]
 pub(crate) struct Service {
     pub(crate) state: Option<State>,
+    /// The command suggested for the first request.
+    pub(crate) example: Option<String>,
     /// What was said, the oldest first; with terminal codes taken out.
     pub(crate) lines: VecDeque<String>,
     /// Whether the lines are shown: since somebody asked for it, or since a build failed.
@@ -60,6 +64,7 @@ impl Service {
                 }
                 self.state = Some(state.clone());
             }
+            Dev::Example(command) => self.example = Some(command.clone()),
             Dev::Line(line) => {
                 if self.lines.len() == MAX_LINES {
                     self.lines.pop_front();

@@ -12,7 +12,8 @@ use crate::place;
 use crate::trouble::{Done, Trouble};
 use crate::view::flows;
 
-const ASKED: (&str, &str) = ("ZERVER_CATALOG", "flows");
+/// The variable at which a program prints its flows, and the word for them.
+pub(super) const ASKED: (&str, &str) = ("ZERVER_CATALOG", "flows");
 
 pub(super) fn run(args: &Catalog, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
     let found: Vec<FlowInfo> = match (&args.app, &args.program.exe) {

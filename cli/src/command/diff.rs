@@ -9,7 +9,6 @@ use crate::output::Output;
 use crate::place;
 use crate::trouble::{Done, Trouble};
 use crate::view;
-use crate::view::list::MIN_DIGITS;
 use crate::view::timeline::Look;
 
 /// What is typical is told from at most so many requests of the flow, the newest.
@@ -32,12 +31,18 @@ pub(super) fn run(args: &args::Diff, global: &Global, output: &mut Output) -> Re
         let look = Look {
             columns: output.width(),
             folds: output.is_terminal(),
-            digits: digits_a.max(digits_b),
+            digits: digits_a.max(digits_b).max(apart(a.id, b.id)),
             is_verbose: output.is_verbose,
         };
         output.print(&view::diff::diff(&a, &b, &diff, look))?;
     }
     Ok(if is_same { Done::Fine } else { Done::Finding })
+}
+
+/// The number of digits that tell two ids apart. A portable file or another store may hold one of them, so the digits
+/// that each needs in its own store are not enough.
+fn apart(a: RequestId, b: RequestId) -> usize {
+    if a == b { 0 } else { a.shared_digits(b) + 1 }
 }
 
 /// A trace, and how many digits of its id name it.
@@ -70,12 +75,12 @@ fn chosen(flow: &str, global: &Global, output: &mut Output) -> Result<(Named, Na
     ));
     let load =
         |id: RequestId| match reader.load(id) {
-            Ok(Some(trace)) => Ok((trace, MIN_DIGITS)),
+            Ok(Some(trace)) => Ok(trace),
             Ok(None) => Err(Trouble::new(format!("request {id} has just been dropped from the store"))
                 .hint("try it again")),
             Err(error) => Err(unreadable(&error)),
         };
     let (fast, slow) = (load(found.fast)?, load(found.slow)?);
-    let digits = view::list::digits([found.fast, found.slow]);
-    Ok(((fast.0, digits), (slow.0, digits)))
+    let digits = place::digits(&reader, &[found.fast, found.slow]);
+    Ok(((fast, digits), (slow, digits)))
 }

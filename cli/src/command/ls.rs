@@ -16,11 +16,12 @@ use crate::view::list;
 pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
     let dir = place::store(global)?;
     // One more tells whether there are more.
-    let query = args.filter.query(now_unix_ns(), Some(args.limit.saturating_add(1)));
+    let limit = args.limit.0.unwrap_or(usize::MAX);
+    let query = args.filter.query(now_unix_ns(), Some(limit.saturating_add(1)));
     let reader = place::reader(&dir)?;
     let mut requests = reader.list(&query).map_err(|error| place::unreadable(&dir, &error))?;
-    let is_cut = requests.len() > args.limit;
-    requests.truncate(args.limit);
+    let is_cut = requests.len() > limit;
+    requests.truncate(limit);
     if let Some(dropped) = place::dropped(&reader) {
         output.note(&dropped);
     }
@@ -28,16 +29,22 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Don
         output.json(&Document { requests: requests.iter().map(Request::of).collect() })?;
         return Ok(Done::Fine);
     }
-    if requests.is_empty() {
+    if requests.is_empty() && !is_cut {
         output.note(&format!("no such requests in {}", place::shown(&dir)));
         if let Some(other) = args.filter.flow.as_deref().and_then(|flow| place::other_flow(&reader, flow)) {
             output.note(&clean(&other));
         }
         return Ok(Done::Fine);
     }
-    output.print(&list::table(&requests, now_unix_ns(), output.columns()))?;
+    if requests.is_empty() {
+        output.note("there are such requests; -n N shows the newest N, -n all shows all");
+        return Ok(Done::Fine);
+    }
+    let ids: Vec<_> = requests.iter().map(|request| request.id).collect();
+    let digits = place::digits(&reader, &ids);
+    output.print(&list::table(&requests, digits, now_unix_ns(), output.columns()))?;
     if is_cut {
-        output.note(&format!("the newest {} are shown; more with --limit N", args.limit));
+        output.note(&format!("showing the newest {limit}; -n N shows more, -n all shows all"));
     }
     Ok(Done::Fine)
 }
@@ -68,6 +75,9 @@ pub(super) struct Request<'a> {
     failed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     worker: Option<u16>,
+    /// That its target names; left out where it names none.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    authority: &'a str,
 }
 
 impl<'a> Request<'a> {
@@ -84,6 +94,7 @@ impl<'a> Request<'a> {
             outcome: &summary.outcome,
             failed: summary.failed,
             worker: summary.worker,
+            authority: &summary.authority,
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
     let other = (!args.set.is_empty()).then_some(other);
     let dir = place::store(global)?;
     let reader = place::reader(&dir)?;
-    let query = args.filter.query(ls::now_unix_ns(), Some(args.limit));
+    let query = args.filter.query(ls::now_unix_ns(), args.limit.0);
     let requests = reader.list(&query).map_err(|error| place::unreadable(&dir, &error))?;
     if let Some(dropped) = place::dropped(&reader) {
         output.note(&dropped);

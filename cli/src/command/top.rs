@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use zerver_replay::Measures;
 
-use crate::args::{Global, Top};
+use crate::args::{Global, Top, host_and_port};
 use crate::output::Output;
 use crate::trouble::{Done, Trouble};
 use crate::view;
@@ -51,7 +51,7 @@ pub(super) fn run(args: &Top, _: &Global, output: &mut Output) -> Result<Done, T
 
 /// Asks for all that is measured.
 fn ask(args: &Top) -> Result<Measures, Trouble> {
-    let Top { addr, path, .. } = args;
+    let (addr, path) = (host_and_port(&args.addr), &args.path);
     let trouble = || Trouble::new(format!("cannot ask {addr} for its metrics"));
     let answer = fetch(addr, path).map_err(|error| {
         trouble().because(&error).hint("is the service running? name its address with --addr HOST:PORT")

@@ -9,7 +9,11 @@ use super::{count, paint, style, value};
 /// Heads and bodies, a block each.
 pub(crate) fn exchange(trace: &Trace) -> String {
     let target = value::wire(&trace.target).join("\\n");
-    let mut request = vec![format!("{} {target} {}", clean(&trace.method), clean(&trace.version))];
+    let origin = match trace.origin.shown() {
+        Some((scheme, authority)) => clean(&format!("{scheme}://{authority}")).into_owned(),
+        None => String::new(),
+    };
+    let mut request = vec![format!("{} {origin}{target} {}", clean(&trace.method), clean(&trace.version))];
     if !trace.peer.is_empty() {
         request[0] += &format!("  {}", paint(style::FAINT, &format!("from {}", clean(&trace.peer))));
     }

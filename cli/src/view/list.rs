@@ -1,8 +1,8 @@
 //! Requests, one line each.
 
 use zerver_replay::Utc;
+use zerver_trace::Summary;
 use zerver_trace::text::clean;
-use zerver_trace::{RequestId, Summary};
 
 use super::table::{Column, Table};
 use super::{paint, style};
@@ -14,19 +14,9 @@ const MIN_PATH: usize = 8;
 /// The fewest digits of an id that are shown.
 pub(crate) const MIN_DIGITS: usize = 8;
 
-/// How many digits tell each of these ids from all others among them.
-pub(crate) fn digits(ids: impl IntoIterator<Item = RequestId>) -> usize {
-    let mut ids: Vec<RequestId> = ids.into_iter().collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let shared = ids.windows(2).map(|pair| pair[0].shared_digits(pair[1])).max().unwrap_or(0);
-    (shared + 1).clamp(MIN_DIGITS, 32)
-}
-
 /// A table of requests.
-pub(crate) fn table(requests: &[Summary], now_unix_ns: u64, columns: Option<usize>) -> String {
+pub(crate) fn table(requests: &[Summary], digits: usize, now_unix_ns: u64, columns: Option<usize>) -> String {
     use Column::{Left, Right, Shrinks};
-    let digits = digits(requests.iter().map(|request| request.id));
     let mut table = Table::new(&[
         Left("id"),
         Right("age"),
@@ -103,7 +93,7 @@ fn flow(request: &Summary) -> String {
 
 #[cfg(test)]
 mod tests {
-    use zerver_trace::Outcome;
+    use zerver_trace::{Outcome, RequestId};
 
     use super::*;
     use crate::sample;
@@ -128,13 +118,13 @@ mod tests {
     #[test]
     fn a_table_of_requests_fits() {
         let now = sample::slow().started_unix_ns + 90_000_000_000;
-        insta::assert_snapshot!(plain(&table(&requests(), now, Some(100))), @r"
+        insta::assert_snapshot!(plain(&table(&requests(), 15, now, Some(100))), @r"
         id                 age  method  path                          status      took  flow        outcome
         019aa4c3-0000-000   1m  GET     /漢字/and/a/path/that/is/lo…       -   5.40 ms  -           rejected
         019aa4c2-1f3b-7ac   1m  GET     /v1/todos/456                    404  900.0 µs  todos-item  failed
         019aa4c2-1f3b-7ab   1m  GET     /v1/todos/456                    200   5.40 ms  todos-item  done
         ");
-        insta::assert_snapshot!(plain(&table(&requests(), now, None)), @r"
+        insta::assert_snapshot!(plain(&table(&requests(), 15, now, None)), @r"
         id                 age  method  path                                                              status      took  flow        class        outcome
         019aa4c3-0000-000   1m  GET     /漢字/and/a/path/that/is/longer/than/there/is/room/for/on/a/line       -   5.40 ms  -           interactive  rejected
         019aa4c2-1f3b-7ac   1m  GET     /v1/todos/456                                                        404  900.0 µs  todos-item  interactive  failed
@@ -142,23 +132,23 @@ mod tests {
         ");
         for columns in [60, 70, 80] {
             let widest = |requests: &[Summary]| {
-                let drawn = plain(&table(requests, now, Some(columns)));
+                let drawn = plain(&table(requests, 15, now, Some(columns)));
                 drawn.lines().map(super::super::width).max().unwrap_or(0)
             };
             assert!(widest(&requests()) <= columns && widest(&requests()[1..]) <= columns, "{columns}");
         }
-        insta::assert_snapshot!(plain(&table(&requests(), now, Some(80))), @r"
+        insta::assert_snapshot!(plain(&table(&requests(), 15, now, Some(80))), @r"
         id                 method  path           status      took  flow        outcome
         019aa4c3-0000-000  GET     /漢字/and/a/…       -   5.40 ms  -           rejected
         019aa4c2-1f3b-7ac  GET     /v1/todos/456     404  900.0 µs  todos-item  failed
         019aa4c2-1f3b-7ab  GET     /v1/todos/456     200   5.40 ms  todos-item  done
         ");
-        insta::assert_snapshot!(plain(&table(&requests()[1..], now, Some(60))), @r"
+        insta::assert_snapshot!(plain(&table(&requests()[1..], 15, now, Some(60))), @r"
         id                 method  path           status      took
         019aa4c2-1f3b-7ac  GET     /v1/todos/456     404  900.0 µs
         019aa4c2-1f3b-7ab  GET     /v1/todos/456     200   5.40 ms
         ");
-        insta::assert_snapshot!(plain(&table(&[], now, Some(100))), @"id  age  method  path  status  took  flow  class  outcome");
+        insta::assert_snapshot!(plain(&table(&[], 15, now, Some(100))), @"id  age  method  path  status  took  flow  class  outcome");
     }
 
     #[test]
@@ -169,14 +159,5 @@ mod tests {
         019aa4c2-1f3b  10:43:01.123Z  GET /v1/todos/456  404  900.0 µs  todos-item  failed
         019aa4c2-1f3b  10:43:01.123Z  GET /v1/todos/456  200  5.40 ms  todos-item
         ");
-    }
-
-    #[test]
-    fn ids_are_shown_with_as_many_digits_as_tell_them_apart() {
-        let id = RequestId::from_u128;
-        assert_eq!(digits([]), 8);
-        assert_eq!(digits([id(1), id(1)]), 8);
-        assert_eq!(digits([id(1), id(2)]), 32);
-        assert_eq!(digits([id(1 << 80), id(0), id(2 << 80)]), 12);
     }
 }

@@ -17,6 +17,8 @@ mod reports;
 mod todos_item_200;
 mod upstream;
 
+use std::path::PathBuf;
+
 use zerver::prelude::*;
 use zerver::{Live, LiveError};
 
@@ -32,11 +34,22 @@ fn live(live: &mut Live) -> Result<(), LiveError> {
             .build(),
     );
     live.keep(upstream);
-    match std::env::var("TODOS_DATA").as_deref() {
-        Ok("memory") => {}
-        path => live.interpreter(kv::Disk::open(path.unwrap_or("todos.redb"))?),
+    match std::env::var_os("TODOS_DATA") {
+        Some(memory) if memory == "memory" => {}
+        Some(path) => live.interpreter(kv::Disk::open(path)?),
+        None => live.interpreter(kv::Disk::open(data_folder().join("todos.redb"))?),
     }
     Ok(())
+}
+
+/// The folder of the service's data: where its requests are recorded, and by default `.zerver` in the package, wherever
+/// the service was started from. `zerver dev` and `cargo run` say where the package is.
+fn data_folder() -> PathBuf {
+    let store = std::env::var_os("ZERVER_STORE").map(PathBuf::from);
+    store.unwrap_or_else(|| {
+        let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        package.unwrap_or_default().join(".zerver")
+    })
 }
 
 fn app() -> App {

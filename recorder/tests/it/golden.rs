@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use zerver_recorder::{Options, Reader, Recorder, portable};
 use zerver_trace::{
-    Answer, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Name, Outcome, Query, Recorded,
-    Thread, Trace,
+    Answer, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Name, Origin, Outcome, Query,
+    Recorded, Thread, Trace,
 };
 
 use crate::options;
 use crate::sample::{self, Told, datum, headers};
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/golden/v2")
+fn folder(version: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/golden").join(version)
 }
 
 fn captures() -> Vec<zerver_trace::Capture> {
@@ -58,6 +58,7 @@ fn captures() -> Vec<zerver_trace::Capture> {
         peer: "[::1]:9".to_owned(),
         headers: headers(&[("authorization", "Bearer golden-bearer"), ("x-bytes", "\u{fc}")]),
         body: zerver_trace::Body { bytes: b"\xff\x00 cut".to_vec(), full_len: 99_999 },
+        origin: "http://golden.example:8080".to_owned(),
     })));
     all
 }
@@ -97,18 +98,28 @@ fn told(reader: &Reader) -> Vec<(Trace, Vec<Recorded>)> {
     list.iter().rev().map(tell).collect()
 }
 
-#[test]
-fn what_schema_2_wrote_can_be_read() {
+/// Writes the golden files of this schema where they are asked for; says whether they are there.
+fn has_golden(version: &str) -> bool {
+    let folder = folder(version);
     if std::env::var_os("ZERVER_WRITE_GOLDEN").is_some() {
-        assert!(!folder().exists(), "golden files are never changed");
-        write(&folder());
+        assert!(!folder.exists(), "golden files are never changed");
+        write(&folder);
+    }
+    folder.exists()
+}
+
+#[test]
+fn what_schema_3_wrote_can_be_read() {
+    // Written once, when the schema is released.
+    if !has_golden("v3") {
+        return;
     }
     let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     for name in ["traces.redb", "key"] {
-        fs::copy(folder().join("store").join(name), old.path().join(name)).unwrap();
+        fs::copy(folder("v3").join("store").join(name), old.path().join(name)).unwrap();
     }
     // Under the same key, hashes and masks are the same.
-    fs::copy(folder().join("store/key"), new.path().join("key")).unwrap();
+    fs::copy(folder("v3").join("store/key"), new.path().join("key")).unwrap();
     let (old_reader, new_reader) = (Reader::open(old.path()).unwrap(), record(new.path()));
     let (golden, fresh) = (told(&old_reader), told(&new_reader));
     assert_eq!((golden.len(), fresh.len()), (130, 130));
@@ -117,7 +128,7 @@ fn what_schema_2_wrote_can_be_read() {
     }
     assert_eq!(old_reader.declared().unwrap(), new_reader.declared().unwrap());
     assert_eq!(old_reader.counts().unwrap(), new_reader.counts().unwrap());
-    let file = fs::read(folder().join("trace.zrv")).unwrap();
+    let file = fs::read(folder("v3").join("trace.zrv")).unwrap();
     assert_eq!(portable::read(&file).unwrap(), fresh[9].0);
     // A store of this schema can also be written to.
     drop(old_reader);
@@ -125,4 +136,34 @@ fn what_schema_2_wrote_can_be_read() {
     recorder.sink().accept(Box::new(sample::capture(130)));
     assert_eq!(recorder.close().recorded, 1);
     assert_eq!(Reader::open(old.path()).unwrap().list(&Query::default()).unwrap().len(), 131);
+}
+
+/// Portable files of older schemas are read for ever; what they do not have is not known.
+#[test]
+fn portable_files_of_schemas_1_and_2_can_be_read() {
+    let new = tempfile::tempdir().unwrap();
+    // Under the same key, hashes and masks are the same.
+    fs::copy(folder("v2").join("store/key"), new.path().join("key")).unwrap();
+    let fresh = told(&record(new.path())).swap_remove(9).0;
+    let read = |version| portable::read(&fs::read(folder(version).join("trace.zrv")).unwrap()).unwrap();
+    assert_eq!(read("v2"), Trace { origin: Origin::NotRecorded, ..fresh });
+    let first = read("v1");
+    assert_eq!((first.worker, first.origin), (None, Origin::NotRecorded));
+}
+
+#[test]
+fn a_store_of_schema_2_is_refused_with_what_to_do() {
+    let old = tempfile::tempdir().unwrap();
+    for name in ["traces.redb", "key"] {
+        fs::copy(folder("v2").join("store").join(name), old.path().join(name)).unwrap();
+    }
+    let error = Reader::open(old.path()).unwrap_err();
+    let error: &dyn std::error::Error = &error;
+    let mut told = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        told += &format!(": {source}");
+        next = source.source();
+    }
+    assert!(told.contains("schema 2 is older than 3"), "{told}");
 }

@@ -63,8 +63,8 @@ fn what_is_not_a_store_is_refused_and_left_alone() {
         (vec![0; 100_000], FormatError::Foreign),
         (b"x".to_vec(), FormatError::Foreign),
         (b"redb\x1a\x0a\xa9\x0d\x0a\0\0\0".repeat(1000), FormatError::Foreign),
-        (with_schema(3), FormatError::Newer { found: 3 }),
-        (with_schema(1), FormatError::Older { found: 1, oldest: 2 }),
+        (with_schema(4), FormatError::Newer { found: 4 }),
+        (with_schema(2), FormatError::Older { found: 2, oldest: 3 }),
     ];
     for (bytes, wanted) in cases {
         let dir = tempfile::tempdir().unwrap();

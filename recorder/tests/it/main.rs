@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod golden;
 mod guard;
+mod id_digits;
 mod portable;
 mod property;
 mod retention;

@@ -72,6 +72,7 @@ impl Case {
             target: format!("/a/{}", self.copy()),
             headers: headers(&[(&self.header, &self.copy())]),
             body: Body { full_len: self.body.len() as u64, bytes: self.body.clone() },
+            origin: format!("http://{}", self.copy()),
             ..RequestInfo::default()
         };
         let outcome = Outcome::Failed(FailureInfo {

@@ -9,10 +9,11 @@ use serde::ser::{Serialize, SerializeSeq, Serializer};
 use zerver_recorder::{FindError, Options, Policy, Reader, Recorder, Tail, portable};
 use zerver_trace::value::MAX_LEN;
 use zerver_trace::{
-    Answer, Body, Capture, Class, Event, Find, HeldBy, Kept, MessageInfo, Missing, Name, Outcome, Query,
-    Recorded, ResponseInfo, Thread, TraceSource,
+    Answer, Body, Capture, Class, Event, Find, HeldBy, Kept, MessageInfo, Missing, Name, Origin, Outcome,
+    Query, Recorded, RequestInfo, ResponseInfo, Thread, TraceSource,
 };
 
+use crate::sample::Told;
 use crate::{options, sample};
 
 fn record(dir: &std::path::Path, captures: impl IntoIterator<Item = Capture>) {
@@ -124,6 +125,45 @@ fn where_a_request_was_is_read_back() {
     let of = |worker| reader.list(&Query { worker: Some(worker), ..Query::default() }).unwrap();
     assert_eq!(of(u16::MAX).iter().map(|summary| summary.id).collect::<Vec<_>>(), [sample::id(2)]);
     assert_eq!((of(0).len(), of(1).len()), (1, 0));
+}
+
+#[test]
+fn the_authority_of_a_target_is_read_back_and_its_user_information_is_masked() {
+    let dir = tempfile::tempdir().unwrap();
+    let origins =
+        ["", "http://other.example:8080", "https://ann:wonderland-7@h.example", "http://ab@h.example"];
+    record(
+        dir.path(),
+        (0..).zip(origins).map(|(n, origin)| {
+            let request = RequestInfo {
+                method: "GET".to_owned(),
+                target: "/".to_owned(),
+                origin: origin.to_owned(),
+                ..RequestInfo::default()
+            };
+            let request = Arc::new(Told(MessageInfo::Request(request)));
+            Capture { request, ..sample::capture(n) }
+        }),
+    );
+    let reader = Reader::open(dir.path()).unwrap();
+    let trace = |n| reader.load(sample::id(n)).unwrap().unwrap();
+    assert_eq!(trace(0).origin, Origin::Absent);
+    for n in 1..4 {
+        let Origin::Named(recorded) = trace(n).origin else { panic!("{n}") };
+        let Recorded::Plain { value, .. } = reader.unseal(&recorded).unwrap() else { panic!("{n}") };
+        assert_eq!(value.root().as_str(), Some(origins[n as usize]));
+        let shown = trace(n).summary().authority;
+        assert_eq!(reader.list(&Query::default()).unwrap()[3 - n as usize].authority, shown);
+        match n {
+            1 => assert_eq!(shown, "other.example:8080"),
+            2 => assert!(shown.starts_with("<secret:") && shown.ends_with("@h.example"), "{shown}"),
+            _ => assert_eq!(shown, "●●●● (secret)"),
+        }
+        let read = portable::read(&portable::write(&trace(n)).unwrap()).unwrap();
+        assert_eq!(read.summary(), trace(n).summary());
+    }
+    let file = std::fs::read(dir.path().join("traces.redb")).unwrap();
+    assert!(!file.windows(12).any(|window| window == b"wonderland-7"));
 }
 
 #[test]
@@ -270,7 +310,7 @@ fn what_is_too_large_is_left_out_and_said_to_be() {
     }
     // A secret, which would be sealed.
     large.events.push(Event::Wrote { step: 0, slot: 0, at_ns: 12, value: text() });
-    large.response = Some(Arc::new(sample::Told(MessageInfo::Response(ResponseInfo {
+    large.response = Some(Arc::new(Told(MessageInfo::Response(ResponseInfo {
         status: 200,
         headers: sample::headers(&[("content-type", "text/plain")]),
         body: Body { full_len: LONG as u64, bytes: vec![b'y'; LONG] },

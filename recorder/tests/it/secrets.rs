@@ -75,6 +75,7 @@ fn planted() -> Capture {
             ("x-note", &format!("copied {}", canary("cookie"))),
         ]),
         body: Body { full_len: body.len() as u64, bytes: body.into_bytes() },
+        origin: format!("http://{}:{}@h.example", canary("user"), canary("userpass")),
     };
     let echo = format!("hello {}, your form was password={}", bearer, canary("form"));
     let response = ResponseInfo {

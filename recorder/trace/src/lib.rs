@@ -28,5 +28,5 @@ pub use id::{IdPrefix, ParseIdError, RequestId};
 pub use message::{Body, Header, Message, MessageInfo, MessagePart, RequestInfo, ResponseInfo};
 pub use name::Name;
 pub use source::{Cursor, Find, Query, SourceError, Status, TraceSource};
-pub use trace::{Kept, Missing, Outcome, Recorded, RecordedBody, Shown, Summary, Trace};
+pub use trace::{Kept, Missing, Origin, Outcome, Recorded, RecordedBody, Shown, Summary, Trace};
 pub use value::{Node, Value, ValueError};

@@ -49,6 +49,8 @@ pub struct RequestInfo {
     pub headers: Vec<Header>,
     /// The body.
     pub body: Body,
+    /// The scheme and authority that the target names, as `http://host:port`; empty where it is only a path.
+    pub origin: String,
 }
 
 /// A response, before anything in it is sealed.
@@ -92,6 +94,8 @@ pub enum MessagePart<'a> {
     SecretHeader(&'a str, &'a [u8]),
     /// The body: its first bytes, and how long the whole of it was.
     Body(&'a [u8], u64),
+    /// [`RequestInfo::origin`] in its two parts, the scheme and the authority; not told where it is empty.
+    Origin(&'a str, &'a str),
 }
 
 /// A live request or response, described only when (and where) it is recorded.
@@ -116,6 +120,7 @@ pub trait Message: Send + Sync {
                 request.headers.push(Header { name: name.to_owned(), value: value.to_owned() });
             }
             MessagePart::Body(bytes, full_len) => request.body = Body { bytes: bytes.to_owned(), full_len },
+            MessagePart::Origin(scheme, authority) => request.origin = format!("{scheme}://{authority}"),
         });
         match status {
             None => MessageInfo::Request(request),
@@ -132,6 +137,9 @@ impl Message for MessageInfo {
             Self::Request(request) => {
                 to(MessagePart::Method(&request.method));
                 to(MessagePart::Target(&request.target));
+                if let Some((scheme, authority)) = request.origin.split_once("://") {
+                    to(MessagePart::Origin(scheme, authority));
+                }
                 to(MessagePart::Version(&request.version));
                 to(MessagePart::Peer(&request.peer));
                 (&request.headers, &request.body)

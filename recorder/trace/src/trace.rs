@@ -1,5 +1,6 @@
 //! A trace: all events of one request, as the store gives it back.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bincode::{Decode, Encode};
@@ -131,6 +132,32 @@ pub struct Trace {
     pub events_dropped: u32,
     /// The worker of its connection; none where that is not known.
     pub worker: Option<u16>,
+    /// The scheme and authority of its target.
+    pub origin: Origin,
+}
+
+/// The scheme and authority that the target of a request names, as they came.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Origin<V = Recorded> {
+    /// Not recorded: the trace was written under a schema before 3.
+    NotRecorded,
+    /// The target is only a path, as usual in HTTP/1; the `Host` header has the authority.
+    Absent,
+    /// `http://host:port`: `:scheme` and `:authority` of HTTP/2, or those of a target in absolute form.
+    Named(V),
+}
+
+impl Origin {
+    /// The scheme and the authority as far as they may be shown; none if the target names none or it was not recorded.
+    pub fn shown(&self) -> Option<(String, String)> {
+        let Self::Named(recorded) = self else { return None };
+        let text = match recorded.value().and_then(|value| value.root().as_bytes().map(Cow::into_owned)) {
+            Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            None => return Some((String::new(), "●●●● (secret)".to_owned())),
+        };
+        let (scheme, authority) = text.split_once("://").unwrap_or(("", &text));
+        Some((scheme.to_owned(), authority.to_owned()))
+    }
 }
 
 /// A body in a trace.
@@ -236,6 +263,9 @@ pub struct Summary {
     pub failed: bool,
     /// The worker of its connection; none where that is not known.
     pub worker: Option<u16>,
+    /// The authority that its target names, masked where it holds a secret; empty where it names none or that was not
+    /// recorded.
+    pub authority: String,
 }
 
 impl Trace {
@@ -253,6 +283,7 @@ impl Trace {
             outcome: self.outcome.as_str().to_owned(),
             failed: self.outcome.is_failure() || self.status >= 500,
             worker: self.worker,
+            authority: self.origin.shown().map_or_else(String::new, |(_, authority)| authority),
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue, Method, Version};
+use http::{HeaderName, HeaderValue, Method, Uri, Version};
 use zerver_engine::{Arrival, Request};
-use zerver_trace::{Event, Header};
+use zerver_trace::{Event, Header, Origin};
 
 use super::edits::Edits;
 use super::mask::is_sensitive;
@@ -39,20 +39,31 @@ pub(super) fn input(
     let mut unknown = Vec::new();
     let target = secrets.plain(&trace.target).map_err(|gone| impossible(format!("the path: {gone}")))?;
     let target = target.root().as_bytes().unwrap_or_default().into_owned();
+    let origin = match &trace.origin {
+        Origin::Named(origin) => {
+            let origin =
+                secrets.plain(origin).map_err(|gone| impossible(format!("the authority: {gone}")))?;
+            origin.root().as_bytes().unwrap_or_default().into_owned()
+        }
+        Origin::Absent | Origin::NotRecorded => Vec::new(),
+    };
     let mut request = Request {
         method: Method::from_bytes(trace.method.as_bytes())
             .map_err(|error| impossible(format!("the method: {error}")))?,
-        uri: target
-            .as_slice()
-            .try_into()
-            .map_err(|error: http::uri::InvalidUri| impossible(format!("the path: {error}")))?,
+        uri: uri(&origin, &target).map_err(|error| impossible(format!("the path: {error}")))?,
         version: version(&trace.version),
         peer: trace.peer.parse().ok(),
         ..Request::default()
     };
     headers(&trace.request_headers, secrets, &mut request, &mut unknown);
-    if request.version == Version::HTTP_2 && !request.headers.contains_key("host") {
-        unknown.push("the host: of HTTP/2 requests it is not recorded; --request-header host=..".to_owned());
+    if trace.origin == Origin::NotRecorded
+        && request.version == Version::HTTP_2
+        && !request.headers.contains_key("host")
+    {
+        unknown.push(
+            "the authority: it was recorded under an older schema, without it; --request-header host=.."
+                .to_owned(),
+        );
     }
     let body = &trace.request_body;
     match secrets.plain(&body.bytes) {
@@ -124,11 +135,19 @@ fn edit(request: &mut Request, edits: &Edits, unknown: &mut Vec<String>) -> Resu
         };
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| wrong(&error))?;
         let value = HeaderValue::from_str(value).map_err(|error| wrong(&error))?;
-        let before = request.headers.get(&name).map(HeaderValue::as_bytes);
+        let authority = request.uri.authority().filter(|_| name == "host").map(|it| it.as_str().as_bytes());
+        let before = authority.or_else(|| request.headers.get(&name).map(HeaderValue::as_bytes));
         note(format!("request header {name}"), before, value.as_bytes(), is_sensitive(name.as_str()));
         unknown.retain(|what| !what.starts_with(&format!("the request's header {name}:")));
         if name == "host" {
-            unknown.retain(|what| !what.starts_with("the host:"));
+            unknown.retain(|what| !what.starts_with("the authority:"));
+            if request.uri.authority().is_some() {
+                request.uri = with_authority(&request.uri, &value).map_err(|error| wrong(&*error))?;
+                // In HTTP/2 it is said once.
+                if !request.headers.contains_key("host") {
+                    continue;
+                }
+            }
         }
         request.headers.insert(name, value);
     }
@@ -141,6 +160,23 @@ fn edit(request: &mut Request, edits: &Edits, unknown: &mut Vec<String>) -> Resu
         }
     }
     Ok(applied)
+}
+
+/// The target as it came: a path alone, or with the origin before it.
+fn uri(origin: &[u8], target: &[u8]) -> Result<Uri, Box<dyn std::error::Error>> {
+    if origin.is_empty() {
+        return Ok(target.try_into()?);
+    }
+    let mut parts = Uri::try_from(origin)?.into_parts();
+    parts.path_and_query = Some(target.try_into()?);
+    Ok(Uri::from_parts(parts)?)
+}
+
+/// The same target with another authority.
+fn with_authority(uri: &Uri, authority: &HeaderValue) -> Result<Uri, Box<dyn std::error::Error>> {
+    let mut parts = uri.clone().into_parts();
+    parts.authority = Some(authority.as_bytes().try_into()?);
+    Ok(Uri::from_parts(parts)?)
 }
 
 fn version(text: &str) -> Version {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use zerver_trace::value::Encoder;
-use zerver_trace::{Answer, Event, Node, Recorded, Value};
+use zerver_trace::{Answer, Event, Node, Origin, Recorded, Value};
 
 use super::replay::Opened;
 use super::report::Seen;
@@ -51,6 +51,9 @@ impl Mask {
         let bodies = [&trace.target, &trace.request_body.bytes, &trace.response_body.bytes];
         let headers = trace.request_headers.iter().chain(&trace.response_headers);
         bodies.into_iter().for_each(|value| mask.add_recorded(opened, value));
+        if let Origin::Named(origin) = &trace.origin {
+            mask.add_recorded(opened, origin);
+        }
         headers.for_each(|header| mask.add_recorded(opened, &header.value));
         for event in &trace.events {
             match event {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use zerver_engine::{Flow, Request};
-use zerver_trace::{Event, FlowInfo, Missing, Node, Outcome, Recorded, Trace, Value};
+use zerver_trace::{Event, FlowInfo, Missing, Node, Origin, Outcome, Recorded, Trace, Value};
 
 use super::answers::Answers;
 use super::blame::{blame, with_nondeterminism};
@@ -341,6 +341,11 @@ impl Replay<'_> {
         for unknown in &self.unknown(input) {
             let what = unknown.split("; --").next().unwrap_or_default();
             notes.push(format!("nothing depended on {what}"));
+        }
+        let origin = &self.opened.trace.origin;
+        if now.is_some() && *origin == Origin::NotRecorded && input.arrival.request.uri.authority().is_none()
+        {
+            notes.push("whether its target named an authority of its own was not recorded".to_owned());
         }
         if let Some(unanswered) = &run.unanswered {
             let label = mask.text(&unanswered.label);

@@ -11,7 +11,7 @@ use super::answers::{Answers, Known};
 use super::clock::{Clock, Due};
 use super::edits::Prepared;
 use super::facts::{self, Facts, Reply};
-use super::faults::{Wrong, out_of_time};
+use super::faults::{Wrong, out_of_time, past_deadline};
 use super::input::Input;
 use super::mask::Mask;
 use super::names::Names;
@@ -203,6 +203,12 @@ impl<'r> Runner<'r> {
             let label = Names::new(call, start.number, None).told().to_owned();
             return Err(Halt::Unanswered(label, "its arguments cannot be described".to_owned()));
         };
+        let until_ns =
+            start.until_ns.filter(|until_ns| self.clock.is_virtual() && *until_ns <= self.clock.now_ns);
+        if let Some(until_ns) = until_ns {
+            self.past_deadline(start, None, until_ns);
+            return Ok(());
+        }
         let known = match start.attempt {
             0 | 1 => self.answers.take(call.kind(), &args),
             _ => self.answers.take_again(call.kind(), &args),
@@ -231,6 +237,15 @@ impl<'r> Runner<'r> {
             },
         };
         let later = |due| self.clock.later(due, nanos(start.pause));
+        let ends_ns = match &ending {
+            Ending::Fed(_, due) | Ending::Live(_, due) => later(*due).at_ns,
+            Ending::Never => u64::MAX,
+        };
+        let until_ns = start.until_ns.filter(|until_ns| self.clock.is_virtual() && ends_ns > *until_ns);
+        if let Some(until_ns) = until_ns {
+            self.past_deadline(start, known, until_ns);
+            return Ok(());
+        }
         let (ending, is_fed) = match ending {
             Ending::Fed(performed, due) => (Some((performed, later(due))), true),
             Ending::Live(performed, due) => {
@@ -241,6 +256,13 @@ impl<'r> Runner<'r> {
         };
         self.pending.push(Pending { number: start.number, ending, is_fed });
         Ok(())
+    }
+
+    /// A call that has no answer when the deadline of its effect passes.
+    fn past_deadline(&mut self, start: &Start, known: Option<&facts::Call<'_>>, until_ns: u64) {
+        let due = self.clock.after(known, until_ns.saturating_sub(self.clock.now_ns));
+        let ending = Some((Err(past_deadline()), due));
+        self.pending.push(Pending { number: start.number, ending, is_fed: true });
     }
 
     /// How a call ends with which nothing goes wrong.

@@ -158,6 +158,11 @@ struct RequestJson {
     target: Json,
     headers: Vec<HeaderJson>,
     body: BodyJson,
+    /// Both are left out where the target is only a path, or that was not recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheme: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authority: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -211,6 +216,8 @@ impl TimelineJson {
                 target: wire(&trace.target),
                 headers: headers(&trace.request_headers),
                 body: body(&trace.request_body),
+                scheme: trace.origin.shown().map(|(scheme, _)| scheme),
+                authority: trace.origin.shown().map(|(_, authority)| authority),
             },
             response: ResponseJson {
                 status: trace.status,

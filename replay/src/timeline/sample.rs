@@ -84,6 +84,7 @@ pub(crate) fn trace(flow: FlowInfo, duration_ns: u64, events: Vec<Event<Recorded
         events,
         events_dropped: 0,
         worker: None,
+        origin: zerver_trace::Origin::Absent,
     }
 }
 

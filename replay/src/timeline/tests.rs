@@ -215,8 +215,46 @@ fn many_small_calls_are_one_finding() {
     }
     let trace = trace(flow, 201 * US, events);
     let verdict = Timeline::of(&trace).verdict(&[5, 1, 3, 9]).unwrap();
-    assert_eq!((verdict.largest.label.as_str(), verdict.largest.percent), ("20 sql calls", 100));
+    assert_eq!((verdict.largest.label.as_str(), verdict.largest.percent), ("20 calls of sql *", 100));
     assert_eq!(verdict.median_ns, Some(3));
+}
+
+#[test]
+fn a_verdict_counts_calls_that_are_alike() {
+    let check = |args: &[(&str, u64)], expected: &str| {
+        let flow = flow(&[], &[("each", &[], &[])]);
+        let mut events = vec![ran(0, 0, 0, 1, Decision::Need)];
+        let mut at = 1;
+        for (call, (args, took)) in (0..).zip(args) {
+            events.push(asked(call, 0, at, "sql", plain(*args), 1));
+            at += took;
+            events.push(answered(call, at, Answer::Ok(plain(()))));
+        }
+        let verdict = Timeline::of(&trace(flow, at * US, events)).verdict(&[]).unwrap();
+        assert_eq!(verdict.largest.label, expected);
+    };
+    let ten = |label| [(label, 10); 10];
+    check(&ten("article by id"), r#"10 calls of sql "article by id""#);
+    check(&[ten("article by id").as_slice(), &[("tags", 30)]].concat(), r#"10 calls of sql "article by id""#);
+    check(&[("article 7", 10), ("article 8", 10), ("article 9", 10)], r#"3 calls of sql "article *""#);
+    // No shape has most of the time.
+    check(&[ten("article by id"), ten("tags of")].concat(), "20 sql calls");
+    check(&[("a", 10), ("b", 10), ("c", 10)], "3 sql calls");
+    // One call took most of it.
+    check(&[("article by id", 10), ("article by id", 90)], r#"sql "article by id""#);
+}
+
+#[test]
+fn calls_of_several_kinds_are_counted_apart() {
+    let flow = flow(&[], &[("each", &[], &[])]);
+    let mut events = vec![ran(0, 0, 0, 1, Decision::Need)];
+    for call in 0..20 {
+        let at = 1 + u64::from(call) * 10;
+        events.push(asked(call, 0, at, if call < 5 { "kv" } else { "sql" }, plain("x"), 1));
+        events.push(answered(call, at + 10, Answer::Ok(plain(()))));
+    }
+    let verdict = Timeline::of(&trace(flow, 201 * US, events)).verdict(&[]).unwrap();
+    assert_eq!((verdict.largest.label.as_str(), verdict.largest.percent), (r#"15 calls of sql "x""#, 75));
 }
 
 #[test]

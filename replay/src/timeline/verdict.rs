@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Totals;
 use super::model::Timeline;
+use crate::corpus::starred;
 
 /// What a part of the time was spent on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +42,7 @@ impl Part {
 pub struct Contributor {
     /// What it was spent on.
     pub part: Part,
-    /// In words: `kv get todo:456`, `40 sql calls`, `CPU of render_todo`.
+    /// In words: `kv get todo:456`, `10 calls of kv get todo:*`, `40 sql calls`, `CPU of render_todo`.
     pub label: String,
     /// How long.
     pub ns: u64,
@@ -67,26 +69,20 @@ impl Timeline {
             (Part::Unexplained, "unexplained".to_owned(), totals.unexplained_ns),
         ];
         let mut cpu: BTreeMap<u16, (&str, u64)> = BTreeMap::new();
-        let mut longest: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut alike: BTreeMap<(&str, String), Calls> = BTreeMap::new();
         for run in &self.runs {
             let (_, ns) = cpu.entry(run.step.index).or_insert((&run.step.name, 0));
             *ns = ns.saturating_add(run.cpu_ns);
             for effect in &run.effects {
                 let end_ns = effect.start_ns.saturating_add(effect.duration_ns).min(totals.total_ns);
                 let ns = end_ns.saturating_sub(effect.start_ns);
-                let kind = longest.entry(&effect.kind).or_default();
-                *kind = ns.max(*kind);
-                parts.push((Part::Effect, effect.label(), ns));
+                let label = effect.label();
+                alike.entry((&effect.kind, starred(&label))).or_default().add(&label, ns);
+                parts.push((Part::Effect, label, ns));
             }
         }
         parts.extend(cpu.into_values().map(|(name, ns)| (Part::Cpu, format!("CPU of {name}"), ns)));
-        // Many small calls are one large finding.
-        for (kind, io) in &totals.io {
-            let one = longest.get(kind.as_str()).copied().unwrap_or(0);
-            if io.calls > 1 && io.ns / 2 >= one {
-                parts.push((Part::Effects, format!("{} {kind} calls", io.calls), io.ns));
-            }
-        }
+        parts.extend(many_calls(totals, &alike));
         let mut contributors: Vec<Contributor> = parts
             .into_iter()
             .filter(|(.., ns)| *ns > 0)
@@ -106,6 +102,52 @@ impl Timeline {
         let median_ns = (population.len() > 1).then(|| median(population)).flatten();
         Some(Verdict { largest, median_ns })
     }
+}
+
+/// The calls of one kind that differ by no more than numbers and ids.
+#[derive(Default)]
+struct Calls {
+    /// The label of the first, and whether all have the same.
+    label: String,
+    is_one_label: bool,
+    count: u64,
+    ns: u64,
+    longest_ns: u64,
+}
+
+impl Calls {
+    fn add(&mut self, label: &str, ns: u64) {
+        if self.count == 0 {
+            (self.label, self.is_one_label) = (label.to_owned(), true);
+        }
+        self.is_one_label &= self.label == label;
+        self.count += 1;
+        self.ns = self.ns.saturating_add(ns);
+        self.longest_ns = self.longest_ns.max(ns);
+    }
+
+    /// Many small calls are one large finding, unless one of them took most of it.
+    const fn is_a_finding(&self) -> bool {
+        self.count > 1 && self.ns / 2 >= self.longest_ns
+    }
+}
+
+/// Groups of calls: those that are alike, and beside them all of a kind where no group has most of its time.
+fn many_calls(totals: &Totals, alike: &BTreeMap<(&str, String), Calls>) -> Vec<(Part, String, u64)> {
+    let mut parts = Vec::new();
+    for (kind, io) in &totals.io {
+        let groups = || alike.iter().filter(|((of, _), _)| *of == kind.as_str());
+        for ((_, starred), calls) in groups().filter(|(_, calls)| calls.is_a_finding()) {
+            let name = if calls.is_one_label { &calls.label } else { starred };
+            parts.push((Part::Effects, format!("{} calls of {name}", calls.count), calls.ns));
+        }
+        let longest_ns = groups().map(|(_, calls)| calls.longest_ns).max().unwrap_or(0);
+        let has_main_group = groups().any(|(_, calls)| calls.is_a_finding() && calls.ns >= io.ns / 3 * 2);
+        if io.calls > 1 && io.ns / 2 >= longest_ns && !has_main_group {
+            parts.push((Part::Effects, format!("{} {kind} calls", io.calls), io.ns));
+        }
+    }
+    parts
 }
 
 /// The middle one, or the lower of the two in the middle.

@@ -21,7 +21,7 @@ pub type Params = SmallVec<[(Arc<str>, String); 2]>;
 pub struct Request {
     /// The method.
     pub method: Method,
-    /// Path and query as they came.
+    /// The target as it came: path and query, and also scheme and authority in HTTP/2 or where it was in absolute form.
     pub uri: Uri,
     /// The version of HTTP.
     pub version: Version,
@@ -138,6 +138,9 @@ impl Message for Request {
     fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
         to(MessagePart::Method(self.method.as_str()));
         to(MessagePart::Target(self.uri.path_and_query().map_or("/", |target| target.as_str())));
+        if let (Some(scheme), Some(authority)) = (self.uri.scheme_str(), self.uri.authority()) {
+            to(MessagePart::Origin(scheme, authority.as_str()));
+        }
         to(MessagePart::Version(match self.version {
             Version::HTTP_09 => "HTTP/0.9",
             Version::HTTP_10 => "HTTP/1.0",

@@ -5,12 +5,13 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
-use zerver_engine::{Call, EffectError, EffectErrorKind, Performed, Start};
+use zerver_engine::{Call, EffectError, EffectErrorKind, Performed, Request, Start};
 use zerver_replay::wire::{Told, send};
 
 use crate::flight;
 use crate::interpreter::{Begun, Context};
 use crate::prepare::{Live, LiveError};
+use crate::shell::TraceContext;
 use crate::time::nanos;
 
 /// The service's own interpreters, opened as when it serves.
@@ -19,6 +20,8 @@ pub(super) struct LiveEffects {
     live: Live,
     /// Who is told of each effect before it is performed.
     stream: RefCell<UnixStream>,
+    /// Of the request that is replayed.
+    context: RefCell<Context>,
 }
 
 impl LiveEffects {
@@ -33,7 +36,13 @@ impl LiveEffects {
             let _context = runtime.enter();
             open()?
         };
-        Ok(Self { runtime, live, stream })
+        Ok(Self { runtime, live, stream, context: RefCell::default() })
+    }
+
+    /// Performs effects on behalf of this request from now on: with its trace context, as when it was recorded.
+    pub(super) fn act_for(&self, request: &Request) {
+        let TraceContext { traceparent, tracestate } = TraceContext::of(&request.headers);
+        *self.context.borrow_mut() = Context { traceparent, tracestate, ..Context::default() };
     }
 }
 
@@ -49,11 +58,12 @@ impl zerver_replay::Live for LiveEffects {
             return (Err(EffectError::new(EffectErrorKind::Internal, error.to_string())), Duration::ZERO);
         }
         let begun = Instant::now();
+        let context = self.context.borrow().clone();
         let start =
             Start { number: 0, call: call.clone(), attempt: 1, pause: Duration::ZERO, until_ns: None };
         // Within the runtime from the start: an interpreter may want a timer or a socket.
         let performed = self.runtime.block_on(async {
-            match flight::begin(&start, 0, &self.live.interpreters, &Context::default()) {
+            match flight::begin(&start, 0, &self.live.interpreters, &context) {
                 Begun::Ready(performed) => performed,
                 Begun::Pending(flight) => match tokio::time::timeout(within, flight).await {
                     Ok((_, performed)) => performed,

@@ -8,6 +8,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use super::conn::Conn;
 use super::reject::Reject;
 use crate::Limits;
 
@@ -18,13 +19,14 @@ const EMPTY_FRAMES: usize = 100;
 const FIRST_BYTES: usize = 64 * 1024;
 
 /// Reads all of `body`.
-pub(super) async fn read(body: Incoming, limits: &Limits) -> Result<Bytes, Reject> {
+pub(super) async fn read(body: Incoming, limits: &Limits, conn: &Conn) -> Result<Bytes, Reject> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
     if body.size_hint().lower() > limits.body_bytes as u64 {
         return Err(Reject::BodyTooLarge(limits.body_bytes));
     }
+    let _reads = conn.reads_body();
     let mut reading =
         pin!(Reading { body, limit: limits.body_bytes, first: None, rest: BytesMut::new(), empty: 0 });
     // Most bodies are there already: no timer is set for those.
@@ -39,9 +41,18 @@ pub(super) async fn read(body: Incoming, limits: &Limits) -> Result<Bytes, Rejec
     let end = Instant::now() + limits.body;
     let mut pause = pin!(tokio::time::sleep_until(end.min(Instant::now() + limits.body_stall)));
     let mut came_before = reading.came();
+    let mut came_by_the_end = None;
     std::future::poll_fn(|cx| {
         if let Poll::Ready(result) = reading.as_mut().poll(cx) {
             return Poll::Ready(result);
+        }
+        // hyper does not know that the client has closed its side, and may have some of the body still: it is asked until
+        // it has nothing more.
+        if conn.is_closed() {
+            if came_by_the_end.replace(reading.came()) == Some(reading.came()) {
+                return Poll::Ready(Err(Reject::BodyBroken));
+            }
+            cx.waker().wake_by_ref();
         }
         // The pause begins anew with whatever has come since the last look.
         let came = reading.came();

@@ -4,9 +4,12 @@
 //! for each connection, moved only when it fires, looks at them.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::net::SocketAddr;
-use std::task::Waker;
-use std::time::Instant;
+use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use tokio::net::TcpStream;
@@ -15,6 +18,10 @@ use crate::Limits;
 
 /// So many bytes of an answer count as progress.
 const PROGRESS_BYTES: usize = 16 * 1024;
+
+/// How long an answer may still take once the client has closed its side. It may have closed only that, and read on (RFC
+/// 9112, section 9.6).
+const GRACE: Duration = Duration::from_millis(250);
 
 /// One connection.
 pub(crate) struct Conn {
@@ -31,14 +38,18 @@ pub(crate) struct Conn {
     ended: Cell<Instant>,
     /// Whether part of a body was left unread.
     unread: Cell<bool>,
-    /// Whether the client has closed its side.
-    closed: Cell<bool>,
+    /// Since when the client has closed its side.
+    closed: Cell<Option<Instant>>,
+    /// Whether hyper waits for more to read, and so learns when the client closes its side.
+    reads: Cell<bool>,
+    /// Of how many requests the body is being read.
+    reads_body: Cell<u32>,
     /// Whether an answer of ours may not have been written yet.
     owed: Cell<bool>,
     /// What hyper answered by itself to what is no request; kept from the client, so that it gets an answer of ours.
     refused: Cell<Option<StatusCode>>,
     waker: RefCell<Option<Waker>>,
-    /// The socket, once hyper is done with it.
+    /// The socket; hyper has it lent by [`Io`](super::io::Io).
     socket: RefCell<Option<TcpStream>>,
 }
 
@@ -63,7 +74,9 @@ impl Conn {
             streams: RefCell::default(),
             ended: Cell::new(now),
             unread: Cell::new(false),
-            closed: Cell::new(false),
+            closed: Cell::new(None),
+            reads: Cell::new(false),
+            reads_body: Cell::new(0),
             owed: Cell::new(false),
             refused: Cell::new(None),
             waker: RefCell::default(),
@@ -85,6 +98,13 @@ impl Conn {
         if self.requests.get() == 0 {
             self.phase.set(Phase::Idle(now));
         }
+        self.look_again();
+    }
+
+    /// The body of a request is being read, until what is returned is dropped.
+    pub(super) fn reads_body(&self) -> ReadsBody<'_> {
+        self.reads_body.set(self.reads_body.get() + 1);
+        ReadsBody(self)
     }
 
     pub(crate) fn is_busy(&self) -> bool {
@@ -97,18 +117,53 @@ impl Conn {
         self.phase.set(Phase::Idle(Instant::now()));
     }
 
-    pub(super) fn read(&self, bytes: usize) {
-        match (bytes, self.phase.get()) {
-            (0, _) => self.closed.set(true),
-            (_, Phase::Idle(_)) if !self.http2.get() => self.phase.set(Phase::Head(None)),
-            _ => {}
+    pub(super) fn read(&self) {
+        self.reads.set(false);
+        if let Phase::Idle(_) = self.phase.get()
+            && !self.http2.get()
+        {
+            self.phase.set(Phase::Head(None));
         }
     }
 
     pub(super) fn read_waits(&self) {
+        self.reads.set(true);
         if let Phase::Head(None) = self.phase.get() {
             self.phase.set(Phase::Head(Some(Instant::now())));
         }
+    }
+
+    /// The client has closed its side. Whether that is to be kept from hyper for now, which would drop what is to be
+    /// answered.
+    pub(super) fn closes(&self) -> bool {
+        if self.closed.get().is_none() {
+            self.closed.set(Some(Instant::now()));
+            if self.http2.get() {
+                // Of requests that have just been read hyper makes something only once there is no more to read.
+                self.wake();
+                return true;
+            }
+        }
+        self.keeps_end()
+    }
+
+    /// Whether the client has closed its side, and hyper is not to know of it yet.
+    pub(super) fn keeps_end(&self) -> bool {
+        self.closed.get().is_some()
+            && (self.is_busy() || self.owed.get() || self.streams.borrow().iter().any(Option::is_some))
+    }
+
+    /// Hyper may learn now that the client has closed its side.
+    fn look_again(&self) {
+        if self.closed.get().is_some() {
+            self.wake();
+        }
+    }
+
+    /// Whether nothing reads that would notice how the client goes away: hyper reads no further than it needs. Then its
+    /// socket is to be looked at.
+    pub(super) fn is_unseen(&self) -> bool {
+        self.is_busy() && self.reads_body.get() == 0 && (!self.reads.get() || self.closed.get().is_some())
     }
 
     pub(super) fn wrote(&self, bytes: usize) {
@@ -127,7 +182,9 @@ impl Conn {
 
     /// All that there was to write has been.
     pub(super) fn flushed(&self) {
-        self.owed.set(false);
+        if self.owed.replace(false) {
+            self.look_again();
+        }
         if self.blocked.take().is_some() {
             let now = Instant::now();
             self.ended.set(now);
@@ -178,6 +235,7 @@ impl Conn {
 
     pub(super) fn stream_ended(&self, at: usize) {
         self.streams.borrow_mut()[at] = None;
+        self.look_again();
         if let Phase::Idle(_) = self.phase.get() {
             self.phase.set(Phase::Idle(Instant::now()));
         }
@@ -194,7 +252,7 @@ impl Conn {
             Phase::Idle(_) if unread.is_some() => None,
             Phase::Idle(since) => Some(since + limits.keep_alive),
             Phase::Head(since) => since.map(|since| since + limits.head),
-            Phase::Busy => None,
+            Phase::Busy => self.closed.get().map(|since| since + GRACE),
         };
         [unread, phase].into_iter().flatten().min()
     }
@@ -208,7 +266,7 @@ impl Conn {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.closed.get()
+        self.closed.get().is_some()
     }
 
     pub(super) fn remember(&self, waker: &Waker) {
@@ -224,11 +282,40 @@ impl Conn {
         }
     }
 
-    pub(super) fn give_back(&self, socket: TcpStream) {
+    /// The connection has this socket from now on.
+    pub(super) fn hold(&self, socket: TcpStream) {
         *self.socket.borrow_mut() = Some(socket);
     }
 
     pub(super) fn take_back(&self) -> Option<TcpStream> {
         self.socket.borrow_mut().take()
+    }
+
+    /// Lends the socket.
+    pub(super) fn with_socket<T>(
+        &self,
+        lent: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        match &mut *self.socket.borrow_mut() {
+            Some(socket) => lent(Pin::new(socket)),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    /// The same socket once more, to look at and not to read from.
+    pub(super) fn second_socket(&self) -> io::Result<TcpStream> {
+        match &*self.socket.borrow() {
+            Some(socket) => TcpStream::from_std(socket.as_fd().try_clone_to_owned()?.into()),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+/// Says that the body of a request is being read.
+pub(super) struct ReadsBody<'c>(&'c Conn);
+
+impl Drop for ReadsBody<'_> {
+    fn drop(&mut self) {
+        self.0.reads_body.set(self.0.reads_body.get().saturating_sub(1));
     }
 }

@@ -68,8 +68,17 @@ fn is_valid(host: &str) -> bool {
 
 /// The name of the host that a request is for, where it says one.
 pub(super) fn named(request: &Request) -> Option<&str> {
+    whole(request).map(name)
+}
+
+/// Whether a request is for exactly this host and port.
+pub(super) fn is_for(request: &Request, host: &str) -> bool {
+    whole(request).is_some_and(|own| own.eq_ignore_ascii_case(host))
+}
+
+fn whole(request: &Request) -> Option<&str> {
     let header = || request.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    authority(&request.uri).or_else(header).map(name)
+    authority(&request.uri).or_else(header)
 }
 
 /// The host without its port.

@@ -1,5 +1,5 @@
-//! A socket that tells its connection what happens on it, and gives itself back when it is dropped. What hyper answers by
-//! itself is not written to it.
+//! The socket of a connection as hyper has it: the connection learns what happens on it. What hyper answers by itself is
+//! not written to it, and that a client has closed its side is kept from hyper as long as an answer is due.
 
 use std::io;
 use std::pin::Pin;
@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::conn::Conn;
 
@@ -15,20 +14,15 @@ use super::conn::Conn;
 const SHORT_BYTES: usize = 512;
 
 pub(super) struct Io {
-    /// None only while it is dropped.
-    socket: Option<TcpStream>,
     /// What was read to find out which protocol is spoken.
     first: Vec<u8>,
     conn: Rc<Conn>,
 }
 
 impl Io {
-    pub(super) const fn new(socket: TcpStream, first: Vec<u8>, conn: Rc<Conn>) -> Self {
-        Self { socket: Some(socket), first, conn }
-    }
-
-    fn socket(&mut self) -> io::Result<Pin<&mut TcpStream>> {
-        self.socket.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    /// The socket that this connection holds.
+    pub(super) const fn new(first: Vec<u8>, conn: Rc<Conn>) -> Self {
+        Self { first, conn }
     }
 
     fn note(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -53,11 +47,18 @@ impl AsyncRead for Io {
             self.first.drain(..len);
             return Poll::Ready(Ok(()));
         }
+        if self.conn.keeps_end() {
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
-        match self.socket()?.poll_read(cx, buf) {
+        match self.conn.with_socket(|socket| socket.poll_read(cx, buf)) {
+            Poll::Ready(Ok(())) if buf.filled().len() == before => match self.conn.closes() {
+                true => Poll::Pending,
+                false => Poll::Ready(Ok(())),
+            },
             Poll::Ready(result) => {
                 result?;
-                self.conn.read(buf.filled().len() - before);
+                self.conn.read();
                 Poll::Ready(Ok(()))
             }
             Poll::Pending => {
@@ -69,23 +70,23 @@ impl AsyncRead for Io {
 }
 
 impl AsyncWrite for Io {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         if self.conn.refuses(buf) {
             return Poll::Ready(Ok(buf.len()));
         }
-        let written = self.socket()?.poll_write(cx, buf);
+        let written = self.conn.with_socket(|socket| socket.poll_write(cx, buf));
         self.note(written)
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         // The kernel takes one short buffer with less ado than two.
         let len: usize = bufs.iter().map(|buf| buf.len()).sum();
         if len > SHORT_BYTES {
-            let written = self.socket()?.poll_write_vectored(cx, bufs);
+            let written = self.conn.with_socket(|socket| socket.poll_write_vectored(cx, bufs));
             return self.note(written);
         }
         let mut short = [0; SHORT_BYTES];
@@ -97,7 +98,7 @@ impl AsyncWrite for Io {
         if self.conn.refuses(&short[..filled]) {
             return Poll::Ready(Ok(filled));
         }
-        let written = self.socket()?.poll_write(cx, &short[..filled]);
+        let written = self.conn.with_socket(|socket| socket.poll_write(cx, &short[..filled]));
         self.note(written)
     }
 
@@ -105,24 +106,16 @@ impl AsyncWrite for Io {
         true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.socket()?.poll_flush(cx))?;
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.conn.with_socket(|socket| socket.poll_flush(cx)))?;
         self.conn.flushed();
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.conn.is_refused() {
             return Poll::Ready(Ok(()));
         }
-        self.socket()?.poll_shutdown(cx)
-    }
-}
-
-impl Drop for Io {
-    fn drop(&mut self) {
-        if let Some(socket) = self.socket.take() {
-            self.conn.give_back(socket);
-        }
+        self.conn.with_socket(|socket| socket.poll_shutdown(cx))
     }
 }

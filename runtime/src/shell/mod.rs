@@ -25,3 +25,4 @@ pub(crate) use frames::AnyFrames;
 pub(crate) use here::is_from_here;
 pub(crate) use router::{Found, Router};
 pub(crate) use serve::serve;
+pub(crate) use traceparent::TraceContext;

@@ -1,7 +1,8 @@
 //! One connection, from its acceptance to its close.
 
 use std::cell::Cell;
-use std::future::ready;
+use std::future::{pending, ready};
+use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
 use super::conn::Conn;
@@ -44,7 +45,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
     let Ok(Some((http2, first))) = tokio::time::timeout(limits.head, sniff(&mut socket)).await else {
         return;
     };
-    let io = TokioIo::new(Io::new(socket, first, Rc::clone(&conn)));
+    conn.hold(socket);
+    let io = TokioIo::new(Io::new(first, Rc::clone(&conn)));
     let service = {
         let (worker, conn) = (Rc::clone(&worker), Rc::clone(&conn));
         let frames = worker.frames.of(answer);
@@ -71,10 +73,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
             .serve_connection(io, service);
         let ended = watch(http, |http| http.graceful_shutdown(), &conn, &worker).await;
         let malformed = matches!(ended, Some(Err(_)));
-        if let (Some(Err(error)), Some(status)) = (ended, conn.take_refused())
-            && let Some(socket) = conn.take_back()
-        {
-            Box::pin(refuse(&worker, &conn, socket, status, &error)).await;
+        if let (Some(Err(error)), Some(status)) = (ended, conn.take_refused()) {
+            Box::pin(refuse(&worker, &conn, status, &error)).await;
         }
         if let Some(socket) = conn.take_back()
             && (malformed || conn.is_unread())
@@ -83,17 +83,12 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
             linger(socket).await;
         }
     }
+    drop(conn.take_back());
 }
 
 /// Answers what hyper refused: it writes our answer as if it were one to the shortest request there is.
-async fn refuse(
-    worker: &Rc<Worker>,
-    conn: &Rc<Conn>,
-    socket: TcpStream,
-    status: StatusCode,
-    error: &hyper::Error,
-) {
-    let io = TokioIo::new(Io::new(socket, ANY.to_vec(), Rc::clone(conn)));
+async fn refuse(worker: &Rc<Worker>, conn: &Rc<Conn>, status: StatusCode, error: &hyper::Error) {
+    let io = TokioIo::new(Io::new(ANY.to_vec(), Rc::clone(conn)));
     let response = Cell::new(Some(malformed::answer(worker, conn, status, error)));
     let service = service_fn(|_| ready(response.take().ok_or("one request")));
     let http = hyper::server::conn::http1::Builder::new()
@@ -134,6 +129,7 @@ where
     let mut armed = conn.due(limits).unwrap_or_else(|| Instant::now() + limits.keep_alive);
     let mut sleep = pin!(tokio::time::sleep_until(armed.into()));
     let (mut is_set, mut told) = (false, false);
+    let mut lookout = None;
     std::future::poll_fn(|cx| {
         conn.remember(cx.waker());
         if let Poll::Ready(result) = http.as_mut().poll(cx) {
@@ -145,6 +141,16 @@ where
             if let Poll::Ready(result) = http.as_mut().poll(cx) {
                 return Poll::Ready(Some(result));
             }
+        }
+        while conn.is_unseen() {
+            let looks =
+                lookout.get_or_insert_with(|| Box::pin(departs(conn.second_socket(), conn.is_closed())));
+            let Poll::Ready(departed) = looks.as_mut().poll(cx) else { break };
+            lookout = None;
+            if departed == Departed::Reset {
+                return Poll::Ready(None);
+            }
+            conn.closes();
         }
         let due = conn.due(limits);
         if let Some(due) = due.filter(|due| *due < armed) {
@@ -167,6 +173,38 @@ where
         Poll::Pending
     })
     .await
+}
+
+/// How a client has gone away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Departed {
+    /// It has closed its side, and perhaps reads on.
+    Closed,
+    /// It has closed both, and threw away what it had not read.
+    Reset,
+}
+
+/// Waits until a client goes away, whatever is unread of what it has sent; until it resets the connection, if it has
+/// closed its side.
+async fn departs(socket: io::Result<TcpStream>, has_closed: bool) -> Departed {
+    // Without another file descriptor it is not noticed.
+    let Ok(socket) = socket else { return pending().await };
+    // Priority stands for data that is never sent: what is left of it is that the side is closed.
+    let interest = if has_closed { Interest::ERROR } else { Interest::PRIORITY };
+    let is_reset = |socket: &TcpStream| !matches!(socket.take_error(), Ok(None));
+    loop {
+        let ready = socket.ready(interest).await;
+        match ready {
+            _ if is_reset(&socket) => return Departed::Reset,
+            Ok(ready) if ready.is_read_closed() && !has_closed => return Departed::Closed,
+            Ok(_) => {
+                // Nothing of that: wait for the next.
+                let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+                let _ = socket.try_io(interest, nothing);
+            }
+            Err(_) => return pending().await,
+        }
+    }
 }
 
 /// Closes one direction, and reads on until the client has closed the other.

@@ -389,12 +389,13 @@ fn effects_beyond_the_limit_wait_for_others() {
 }
 
 #[test]
-fn a_traceparent_is_passed_on() {
+fn a_trace_context_is_passed_on() {
     #[derive(Clone)]
-    struct Seen(std::sync::mpsc::Sender<Option<String>>);
+    struct Seen(std::sync::mpsc::Sender<[Option<String>; 2]>);
     impl Interpreter<Do> for Seen {
         fn begin(&self, _: &Do, context: &Context) -> Begun<Performed<Do>> {
-            self.0.send(context.traceparent.as_deref().map(ToOwned::to_owned)).unwrap();
+            let both = [&context.traceparent, &context.tracestate];
+            self.0.send(both.map(|text| text.as_deref().map(ToOwned::to_owned))).unwrap();
             Begun::Ready(Ok(1))
         }
     }
@@ -402,8 +403,16 @@ fn a_traceparent_is_passed_on() {
     let (running, _) = start(app(&Doer::default()).interpreter::<Do>(Seen(sender)));
     let mut client = Client::connect(running.addr());
     let valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    for (given, passed) in [(valid, Some(valid)), ("nonsense", None)] {
-        client.ask(format!("GET /ask/later HTTP/1.1\r\nhost: test\r\ntraceparent: {given}\r\n\r\n"));
-        assert_eq!(seen.recv().unwrap().as_deref(), passed);
+    let later = valid.replace("00-", "cc-") + "-what-the-future";
+    for (given, passed) in [
+        (valid, [Some(valid), Some("rojo=1,congo=2")]),
+        (&later, [Some(valid), Some("rojo=1,congo=2")]),
+        ("nonsense", [None, None]),
+    ] {
+        client.ask(format!(
+            "GET /ask/later HTTP/1.1\r\nhost: test\r\ntraceparent: {given}\r\n\
+             tracestate: rojo=1\r\ntracestate: congo=2\r\n\r\n"
+        ));
+        assert_eq!(seen.recv().unwrap().each_ref().map(|text| text.as_deref()), passed);
     }
 }

@@ -169,13 +169,17 @@ async fn a_request_says_what_it_was_told_to_and_nothing_else() {
         .header("x-many", "2")
         .json_body(&serde_json::json!({"a": 1}));
     let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let context = Context { traceparent: Some(traceparent.into()), ..Context::default() };
+    let context = Context {
+        traceparent: Some(traceparent.into()),
+        tracestate: Some("rojo=1,congo=2".into()),
+        ..Context::default()
+    };
     with(Client::new()).perform(request.ok(), &context).await.unwrap();
     let host = &server.address;
     let wanted = format!(
         "POST /a%20b?x=1&q=a%26b%3Dc+d&n=7 HTTP/1.1\r\n\
          authorization: Bearer token\r\nx-many: 1\r\nx-many: 2\r\ncontent-type: application/json\r\n\
-         traceparent: {traceparent}\r\nhost: {host}\r\ncontent-length: 7\r\n\r\n{{\"a\":1}}"
+         traceparent: {traceparent}\r\ntracestate: rojo=1,congo=2\r\nhost: {host}\r\ncontent-length: 7\r\n\r\n{{\"a\":1}}"
     );
     assert_eq!(server.seen.requests(), [wanted]);
 

@@ -170,6 +170,21 @@ fn a_request_for_no_host_or_for_two_is_refused() {
 }
 
 #[test]
+fn who_only_asks_no_more_gets_the_answers_that_are_known_soon() {
+    let (running, collector) = start(app().deadline(1.hours()));
+    let mut raw = Raw::connect(running.addr());
+    raw.headers(GET, "/zeros/3", 1, true).unwrap();
+    raw.headers(GET, "/wait/3600000", 3, true).unwrap();
+    raw.0.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut got = Vec::new();
+    let _ = raw.0.read_to_end(&mut got);
+    // DATA of 3 bytes that ends stream 1.
+    assert!(got.windows(12).any(|frame| frame == b"\0\0\x03\0\x01\0\0\0\x01000"), "{got:?}");
+    let outcomes: Vec<_> = collector.wait_for(2).iter().map(|capture| capture.outcome.clone()).collect();
+    assert_eq!(outcomes, [Outcome::Done, Outcome::Gone { step: 0 }]);
+}
+
+#[test]
 fn an_idle_connection_is_closed() {
     let limits = Limits { keep_alive: Duration::from_millis(100), ..Limits::default() };
     let (running, _) = start(app().limits(limits));

@@ -73,7 +73,10 @@ fn a_run_is_what_was_recorded() {
         ADDED,
         r#"{"Number": 3}"#,
     );
-    failed.run().assert_status(504);
+    let failed = failed.run();
+    failed.assert_status(504);
+    run.assert_success();
+    fails(|| failed.assert_success(), "a status below 400");
 }
 
 #[track_caller]

@@ -8,7 +8,7 @@ use zerver_replay::Measures;
 use zerver_trace::{Capture, Event, MessagePart, Outcome, Thread};
 
 use crate::client::{Answer, Client, PATIENCE, get};
-use crate::collector::{Collector, start, start_on};
+use crate::collector::{Collector, request, start, start_on};
 
 /// Holds steps until it is opened.
 #[derive(Default)]
@@ -491,4 +491,24 @@ fn health_can_be_somewhere_else_or_nowhere() {
     let (running, collector) = start(own);
     assert_eq!(Client::connect(running.addr()).ask(get("/healthz")).status, 200);
     assert_eq!(collector.one().flow.name, "own");
+}
+
+#[test]
+fn polls_of_the_tools_are_never_taken_for_traffic() {
+    const POLL: &str = "/.zerver/status";
+    // Whatever the service makes of paths and hosts.
+    let everything = || app().flow(flow!("any", GET "/{*path}", steps: [place]));
+    let (running, collector) = start(everything().health(Some("/well")).allow_host("api.example.com"));
+    let mut client = Client::connect(running.addr());
+    let told = client.ask(get(POLL));
+    assert!(told.status == 200 && told.body.contains("workers"), "{told:?}");
+    // Anything else with that path is traffic: of other clients, and with other methods.
+    let other = format!("GET {POLL} HTTP/1.1\r\nhost: api.example.com\r\n\r\n");
+    assert_ne!(client.ask(other).body, told.body);
+    assert_eq!(request(&collector.one()).0, POLL);
+    let (running, collector) = start(app().health(None));
+    let mut client = Client::connect(running.addr());
+    assert_eq!(client.ask(get(POLL)).status, 404);
+    assert_eq!(client.ask(get("/nowhere")).status, 404);
+    assert_eq!(request(&collector.one()).0, "/nowhere");
 }

@@ -306,6 +306,7 @@ mod tests {
             outcome: "done".into(),
             failed: n.is_multiple_of(2),
             worker: [None, Some(0), Some(1)][n as usize % 3],
+            authority: String::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Cargo: which package is meant, what of the file system it is made of, and how to build it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -12,6 +12,7 @@ use std::thread;
 use serde::Deserialize;
 
 use super::process::Process;
+use super::watch::Root;
 use crate::args::{Color, Global};
 use crate::trouble::Trouble;
 
@@ -25,7 +26,7 @@ pub(in crate::command) struct Package {
     /// The root of its workspace.
     pub(super) workspace: PathBuf,
     /// The folders of its sources: its own, and those of the packages it depends on by path.
-    pub(super) sources: Vec<PathBuf>,
+    pub(super) sources: Vec<Root>,
     /// Where Cargo puts what it builds.
     pub(super) target: PathBuf,
 }
@@ -63,6 +64,10 @@ impl MetaPackage {
         self.manifest_path.parent().unwrap_or(&self.manifest_path)
     }
 
+    fn has_build_script(&self) -> bool {
+        self.targets.iter().any(|target| target.kind.iter().any(|kind| kind == "custom-build"))
+    }
+
     fn bins(&self) -> Vec<&str> {
         let is_bin = |target: &&MetaTarget| target.kind.iter().any(|kind| kind == "bin");
         self.targets.iter().filter(is_bin).map(|target| target.name.as_str()).collect()
@@ -79,8 +84,8 @@ impl Package {
             app.ancestors().map(|dir| dir.join("Cargo.toml")).find(|path| path.is_file()).ok_or_else(
                 || {
                     Trouble::new(format!("there is no Cargo.toml in {} or above it", app.display()))
-                        .hint("name the folder of a service: zerver dev path/to/service")
-                        .hint("or a program that is already built: zerver dev --exe PATH")
+                        .hint("name the folder of the service's package, as in `zerver dev path/to/service` or `zerver replay <id> path/to/service`")
+                        .hint("or name a program that is already built with --exe PATH")
                 },
             )?;
         Self::choose(&metadata(&manifest)?, &manifest, bin)
@@ -246,20 +251,20 @@ fn choose_bin(package: &MetaPackage, wanted: Option<&str>) -> Result<String, Tro
 }
 
 /// The folders of a package and of all that it depends on by path, but for what only its tests need.
-fn sources(metadata: &Metadata, package: &MetaPackage) -> Vec<PathBuf> {
-    let mut found = BTreeSet::new();
+fn sources(metadata: &Metadata, package: &MetaPackage) -> Vec<Root> {
+    let mut found = BTreeMap::new();
     let mut next = vec![package.folder().to_owned()];
     while let Some(folder) = next.pop() {
-        if !found.insert(folder.clone()) {
+        if found.contains_key(&folder) {
             continue;
         }
-        let Some(package) = metadata.packages.iter().find(|package| package.folder() == folder) else {
-            continue;
-        };
+        let package = metadata.packages.iter().find(|package| package.folder() == folder);
+        found.insert(folder, package.is_some_and(MetaPackage::has_build_script));
+        let Some(package) = package else { continue };
         let needed = package.dependencies.iter().filter(|needed| needed.kind.as_deref() != Some("dev"));
         next.extend(needed.filter_map(|needed| needed.path.clone()));
     }
-    found.into_iter().collect()
+    found.into_iter().map(|(folder, has_build_script)| Root { folder, has_build_script }).collect()
 }
 
 #[cfg(test)]
@@ -276,7 +281,7 @@ mod tests {
                 {"name": "app", "manifest_path": "/w/app/Cargo.toml", "targets": targets, "default_run": default_run,
                  "dependencies": [{"path": "/w/model", "kind": null}, {"path": null, "kind": null},
                                   {"path": "/w/testing", "kind": "dev"}]},
-                {"name": "model", "manifest_path": "/w/model/Cargo.toml", "targets": [target("model", "lib")],
+                {"name": "model", "manifest_path": "/w/model/Cargo.toml", "targets": [target("model", "lib"), target("build-script-build", "custom-build")],
                  "dependencies": [{"path": "/outside", "kind": null}, {"path": "/w/app", "kind": null},
                                   {"path": "/w/gen", "kind": "build"}]},
             ],
@@ -308,7 +313,8 @@ mod tests {
     #[test]
     fn sources_are_all_packages_by_path_but_those_of_tests() {
         let sources = choose(&["app"], None, None).unwrap().sources;
-        assert_eq!(sources, ["/outside", "/w/app", "/w/gen", "/w/model"].map(PathBuf::from));
+        let root = |folder: &str| Root { folder: folder.into(), has_build_script: folder == "/w/model" };
+        assert_eq!(sources, ["/outside", "/w/app", "/w/gen", "/w/model"].map(root));
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::time::Duration;
 use zerver_recorder::{Cursor, ReadError, Reader};
 use zerver_trace::{Query, RequestId, Summary};
 
+use crate::place;
+
 /// How often the store is asked for news. A trace is to be seen within 50 ms of its response.
 const PAUSE: Duration = Duration::from_millis(30);
 /// How often a store that cannot be read is tried again.
@@ -19,8 +21,8 @@ const FAILURES: u32 = 20;
 
 /// What a follower tells.
 pub(super) enum News {
-    /// Requests, the oldest first.
-    Requests(Vec<Summary>),
+    /// Requests, the oldest first, and how many digits of its id name each of them.
+    Requests(Vec<Summary>, usize),
     /// The store cannot be read for some time.
     Unreadable(ReadError),
 }
@@ -51,7 +53,8 @@ impl Follower {
                     Ok(requests) => {
                         failures = 0;
                         if !requests.is_empty() {
-                            tell(News::Requests(requests));
+                            let digits = place.digits(&requests);
+                            tell(News::Requests(requests, digits));
                         }
                         PAUSE
                     }
@@ -100,6 +103,11 @@ struct Place {
 }
 
 impl Place {
+    fn digits(&self, requests: &[Summary]) -> usize {
+        let ids: Vec<_> = requests.iter().map(|request| request.id).collect();
+        self.reader.as_ref().map_or(32, |reader| place::digits(reader, &ids))
+    }
+
     fn news(&mut self) -> Result<Vec<Summary>, ReadError> {
         let reader = match self.reader.take() {
             Some(reader) => reader,
@@ -150,7 +158,7 @@ mod tests {
         let store = dir.path().join(".zerver");
         let (tell, told) = mpsc::channel();
         let mut follower = Follower::start(store.clone(), 0, move |news| {
-            let News::Requests(requests) = news else { panic!("the store could not be read") };
+            let News::Requests(requests, _) = news else { panic!("the store could not be read") };
             let _ = tell.send(requests.into_iter().map(|request| request.id.as_u128()).collect::<Vec<_>>());
         });
         let numbered = |number| {

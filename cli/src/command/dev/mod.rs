@@ -3,6 +3,7 @@
 //! One loop over one closed enum of messages; `plan` decides, the rest of the folder does.
 
 pub(super) mod cargo;
+mod example;
 mod follow;
 mod listen;
 mod note;
@@ -11,6 +12,7 @@ pub(super) mod process;
 mod screen;
 mod server;
 mod service;
+mod source_files;
 mod tell;
 mod watch;
 
@@ -18,12 +20,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use zerver_trace::RequestId;
 use zerver_tui::State;
 
 use self::follow::{Follower, News};
@@ -32,7 +34,8 @@ use self::process::Process;
 use self::screen::Screen;
 use self::server::{Host, Server};
 use self::service::{Service, store};
-use self::watch::Watch;
+use self::source_files::SourceFiles;
+use self::watch::{LastBuild, Watch};
 use crate::args::{Dev, Global};
 use crate::command::replay::Replayer;
 use crate::command::tui;
@@ -66,6 +69,8 @@ enum Message {
         generation: u64,
     },
     News(News),
+    /// A request that the service answers, as a command.
+    Example(String),
 }
 
 pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
@@ -79,7 +84,9 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
         let tell = tell.clone();
         move || drop(tell.send(Message::Changed))
     };
-    let watch = if args.no_watch { None } else { Some(service.watch(&store, changed)?) };
+    let last_build = LastBuild::default();
+    let watch =
+        if args.no_watch { None } else { Some(service.watch(&store, Arc::clone(&last_build), changed)?) };
     let host = Host::new(
         listener,
         addr,
@@ -93,7 +100,11 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
         let tell = tell.clone();
         move |news| drop(tell.send(Message::News(news)))
     });
-    let screen = Screen::is_wanted(args, global).then(|| {
+    let is_wanted = Screen::is_wanted(args, global).unwrap_or_else(|why_not| {
+        output.note(why_not);
+        false
+    });
+    let screen = is_wanted.then(|| {
         let tell = tell.clone();
         let replayer = Replayer::new(Some(args.app.clone()), args.program.clone());
         Screen::start(store.clone(), replayer, tui::look(&args.look, global), move || {
@@ -115,6 +126,7 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
         plan,
         host,
         watch,
+        last_build,
         follower,
         tell,
         build: None,
@@ -124,7 +136,6 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
         kill_at: None,
         remind_at: None,
         digits: DIGITS,
-        last: None,
         screen,
     };
     let ended = dev.run(first, &told);
@@ -156,6 +167,7 @@ struct Loop<'a> {
     plan: Plan,
     host: Host,
     watch: Option<Watch>,
+    last_build: LastBuild,
     follower: Follower,
     tell: Sender<Message>,
     build: Option<Process>,
@@ -168,8 +180,6 @@ struct Loop<'a> {
     /// When it is said that the server has not said that it is ready.
     remind_at: Option<Instant>,
     digits: usize,
-    /// The last request that was printed.
-    last: Option<RequestId>,
     /// The terminal UI, while it has the terminal.
     screen: Option<Screen>,
 }
@@ -193,8 +203,8 @@ impl Loop<'_> {
         self.server = None;
         self.follower.finish();
         for message in told.try_iter() {
-            if let Message::News(News::Requests(requests)) = message {
-                self.print(&requests)?;
+            if let Message::News(News::Requests(requests, digits)) = message {
+                self.print(&requests, digits)?;
             }
         }
         match ending {
@@ -240,11 +250,7 @@ impl Loop<'_> {
                 Input::Signal
             }
             Message::Changed => {
-                if let Some(watch) = &mut self.watch
-                    && let Err(error) = watch.refresh()
-                {
-                    self.output.warn(&format!("some changes may be missed: {error}"));
-                }
+                self.refresh_watch();
                 self.know(None);
                 let now = Instant::now();
                 let began = self.changed.map_or(now, |(began, _)| began);
@@ -258,6 +264,10 @@ impl Loop<'_> {
                     self.state(|dev| State::Serving(dev.url()));
                 }
                 return Ok(actions);
+            }
+            Message::Example(command) => {
+                self.example(command);
+                return Ok(Vec::new());
             }
             Message::Ready { generation } if generation == self.generation => {
                 self.remind_at = None;
@@ -279,8 +289,8 @@ impl Loop<'_> {
                 None => return Ok(Vec::new()),
             },
             Message::Ready { .. } | Message::Ended { .. } => return Ok(Vec::new()),
-            Message::News(News::Requests(requests)) => {
-                return match self.print(&requests) {
+            Message::News(News::Requests(requests, digits)) => {
+                return match self.print(&requests, digits) {
                     // Nobody listens to us any more: the service may finish what it has.
                     Err(trouble) if trouble.is_broken_pipe => {
                         self.output.is_quiet = true;
@@ -300,9 +310,22 @@ impl Loop<'_> {
         Ok(self.plan.take(input))
     }
 
+    /// Watches folders that have come since.
+    fn refresh_watch(&mut self) {
+        if let Some(watch) = &mut self.watch
+            && let Err(error) = watch.refresh()
+        {
+            self.output.warn(&format!("some changes may be missed: {error}"));
+        }
+    }
+
     fn build_ended(&mut self, artifact: Option<(PathBuf, bool)>) -> Result<Build, Trouble> {
         let Some(mut build) = self.build.take() else { return Ok(Build::Failed) };
         let exit = build.reap().map_err(|error| Trouble::new("cannot wait for Cargo").because(&error))?;
+        let built = artifact.as_ref().filter(|_| exit.is_success);
+        let sources = built.and_then(|(exe, _)| SourceFiles::of(exe));
+        *self.last_build.lock().unwrap_or_else(PoisonError::into_inner) = sources;
+        self.refresh_watch();
         Ok(match artifact {
             Some((exe, is_fresh)) if exit.is_success => {
                 self.know(Some(&exe).filter(|_| self.watch.is_some()));
@@ -375,6 +398,12 @@ impl Loop<'_> {
             move || drop(ready.send(Message::Ready { generation })),
             move || drop(ended.send(Message::Ended { generation })),
         )?;
+        if generation == 1 {
+            let (tell, url) = (self.tell.clone(), self.url());
+            example::find(exe.to_owned(), self.service.folder().to_owned(), url, move |command| {
+                drop(tell.send(Message::Example(command)));
+            });
+        }
         self.state(|_| State::Starting);
         self.relay(server.process.stdout());
         self.relay(server.process.stderr());

@@ -33,10 +33,16 @@ pub(super) struct Voice {
 }
 
 impl Screen {
-    /// Whether it is to be shown.
-    pub(super) fn is_wanted(args: &args::Dev, global: &Global) -> bool {
-        let wants_lines = args.no_tui || global.json || global.quiet;
-        !wants_lines && io::stderr().is_terminal() && check_terminal().is_ok()
+    /// Whether it is to be shown; an error says why it cannot be, where the user can have expected it.
+    pub(super) fn is_wanted(args: &args::Dev, global: &Global) -> Result<bool, &'static str> {
+        if args.no_tui || global.json || global.quiet || check_terminal().is_err() {
+            return Ok(false);
+        }
+        // It draws on the standard output, and whatever else is said must not get in between.
+        if !io::stderr().is_terminal() {
+            return Err("no terminal UI, because standard error is not a terminal");
+        }
+        Ok(true)
     }
 
     /// Takes the terminal. `over` is called when somebody has ended it.
@@ -94,6 +100,10 @@ impl Voice {
 
     pub(super) fn state(&self, state: State) {
         self.send(Message::Dev(Dev::State(state)));
+    }
+
+    pub(super) fn example(&self, command: String) {
+        self.send(Message::Dev(Dev::Example(command)));
     }
 
     pub(super) fn line(&self, line: &str) {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::cargo::Package;
-use super::watch::{Watch, Watched};
+use super::watch::{LastBuild, Watch, Watched};
 use crate::args::{Dev, Global};
 use crate::place;
 use crate::trouble::Trouble;
@@ -52,13 +52,19 @@ impl Service {
         }
     }
 
-    pub(super) fn watch(&self, store: &Path, changed: impl Fn() + Send + 'static) -> Result<Watch, Trouble> {
+    pub(super) fn watch(
+        &self,
+        store: &Path,
+        last_build: LastBuild,
+        changed: impl Fn() + Send + 'static,
+    ) -> Result<Watch, Trouble> {
         let watched = match self {
             Self::Exe { exe, .. } => Watched::Program(exe.clone()),
             Self::Package(package) => Watched::Sources {
                 roots: package.sources.clone(),
                 workspace: package.workspace.clone(),
                 ignored: vec![store.to_owned(), package.target.clone()],
+                last_build,
             },
         };
         Watch::start(watched, changed)

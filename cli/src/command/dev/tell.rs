@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use zerver_trace::Summary;
+use zerver_trace::text::clean;
 use zerver_tui::State;
 
 use super::plan::Note;
@@ -24,6 +25,14 @@ impl Loop<'_> {
     pub(super) fn state(&self, state: impl FnOnce(&Self) -> State) {
         if let Some(screen) = &self.screen {
             screen.voice.state(state(self));
+        }
+    }
+
+    /// Suggests a first request.
+    pub(super) fn example(&mut self, command: String) {
+        match &self.screen {
+            Some(screen) => screen.voice.example(command),
+            None => self.output.note(&format!("try: {}", clean(&command))),
         }
     }
 
@@ -57,13 +66,12 @@ impl Loop<'_> {
         }
     }
 
-    pub(super) fn print(&mut self, requests: &[Summary]) -> Result<(), Trouble> {
+    pub(super) fn print(&mut self, requests: &[Summary], digits: usize) -> Result<(), Trouble> {
         if self.output.is_quiet || self.screen.is_some() {
             return Ok(());
         }
-        self.digits =
-            self.digits.max(list::digits(self.last.into_iter().chain(requests.iter().map(|r| r.id))));
-        self.last = requests.last().map(|request| request.id).or(self.last);
+        // They never get shorter, so that the columns stay where they are.
+        self.digits = self.digits.max(digits);
         for request in requests {
             if self.output.is_json {
                 self.output.json_line(&ls::Request::of(request))?;

@@ -1,12 +1,16 @@
 //! Says when sources change, once for many changes at a time.
 
 use std::fs;
+use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 
+use super::source_files::SourceFiles;
 use crate::trouble::Trouble;
 
 /// So long a change of a file waits for others that belong to it.
@@ -18,16 +22,27 @@ const QUIET_EXE: Duration = Duration::from_millis(400);
 const IGNORED: [&str; 9] =
     ["target", ".git", ".jj", ".hg", ".zerver", ".idea", ".vscode", "node_modules", ".direnv"];
 
-/// What to watch.
+/// A folder with sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Root {
+    pub(super) folder: PathBuf,
+    /// Whether it is a package with a build script, which may read any file.
+    pub(super) has_build_script: bool,
+}
+
+/// The files of the last successful build; none until there is one, and after a build that failed.
+pub(super) type LastBuild = Arc<Mutex<Option<SourceFiles>>>;
+
+/// What to watch.
+#[derive(Debug, Clone)]
 pub(super) enum Watched {
     Sources {
-        /// Folders with sources.
-        roots: Vec<PathBuf>,
+        roots: Vec<Root>,
         /// The root of the workspace, of which only the files that steer Cargo count.
         workspace: PathBuf,
         /// Folders in which changes are of our own making: the store, what Cargo builds.
         ignored: Vec<PathBuf>,
+        last_build: LastBuild,
     },
     Program(PathBuf),
 }
@@ -37,21 +52,31 @@ impl Watched {
     fn concerns(&self, path: &Path) -> bool {
         match self {
             Self::Program(exe) => path == exe,
-            Self::Sources { roots, workspace, ignored } => {
-                if ignored.iter().any(|folder| path.starts_with(folder)) {
+            Self::Sources { roots, workspace, ignored, last_build } => {
+                if ignored.iter().any(|folder| path.starts_with(folder)) || is_our_output(path) {
                     return false;
                 }
-                let steers = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "rust-toolchain"];
-                if path.parent() == Some(workspace) && steers.iter().any(|name| path.ends_with(name)) {
+                if steers_cargo(path, roots, workspace) {
                     return true;
                 }
-                roots.iter().any(|root| {
-                    path.strip_prefix(root).is_ok_and(|inside| {
-                        !inside.iter().any(|part| IGNORED.iter().any(|name| part == *name))
-                            && !is_scratch(inside)
-                            && !is_data(inside)
-                    })
-                })
+                let inside = roots.iter().find_map(|root| {
+                    let inside = path.strip_prefix(&root.folder).ok()?;
+                    let is_ignored = inside.iter().any(|part| IGNORED.iter().any(|name| part == *name));
+                    (!is_ignored && !is_scratch(inside)).then_some((root, inside))
+                });
+                let last_build = last_build.lock().unwrap_or_else(PoisonError::into_inner);
+                match (&*last_build, inside) {
+                    (Some(known), _) if known.contains(path) => true,
+                    // A build script that names no files reads any of its package, by Cargo's rules.
+                    (Some(known), Some((root, inside))) => {
+                        root.has_build_script
+                            && !known.has_others_within(&root.folder)
+                            && !is_written_by_programs(inside)
+                    }
+                    (Some(_), None) | (None, None) => false,
+                    // It is not known what the program is made of: as good as anything may be the mistake.
+                    (None, Some((_, inside))) => !is_written_by_programs(inside),
+                }
             }
         }
     }
@@ -63,9 +88,12 @@ impl Watched {
             Self::Program(exe) => {
                 exe.parent().map(|folder| (folder.to_owned(), NonRecursive)).into_iter().collect()
             }
-            Self::Sources { roots, workspace, ignored } => {
+            Self::Sources { roots, workspace, ignored, last_build } => {
                 let mut folders = vec![(workspace.clone(), NonRecursive)];
-                for root in roots {
+                folders.extend(
+                    Some(workspace.join(".cargo")).filter(|dir| dir.is_dir()).map(|dir| (dir, NonRecursive)),
+                );
+                for Root { folder: root, .. } in roots {
                     folders.push((root.clone(), NonRecursive));
                     let inside = fs::read_dir(root).into_iter().flatten().flatten();
                     let inside = inside.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
@@ -77,10 +105,38 @@ impl Watched {
                             .map(|folder| (folder, Recursive)),
                     );
                 }
+                let last_build = last_build.lock().unwrap_or_else(PoisonError::into_inner);
+                for folder in last_build.iter().flat_map(SourceFiles::watched_folders) {
+                    let is_watched = folders.iter().any(|(watched, mode)| match mode {
+                        Recursive => folder.starts_with(watched),
+                        NonRecursive => folder == watched,
+                    });
+                    if !is_watched && folder.is_dir() {
+                        folders.push((folder.to_owned(), NonRecursive));
+                    }
+                }
                 folders
             }
         }
     }
+}
+
+/// Whether it says how Cargo builds: a manifest, the lock file, the toolchain, Cargo's own settings.
+fn steers_cargo(path: &Path, roots: &[Root], workspace: &Path) -> bool {
+    let parent = path.parent();
+    let named = |names: &[&str]| names.iter().any(|name| path.ends_with(name));
+    parent == Some(workspace) && named(&["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "rust-toolchain"])
+        || parent == Some(&workspace.join(".cargo")) && named(&["config.toml", "config"])
+        || roots.iter().any(|root| parent == Some(&root.folder)) && named(&["Cargo.toml"])
+}
+
+/// Whether it is the file to which we print, as in `zerver dev > dev.log`: each line would be a change.
+fn is_our_output(path: &Path) -> bool {
+    let Ok(changed) = rustix::fs::lstat(path) else { return false };
+    let is_it = |ours: rustix::io::Result<rustix::fs::Stat>| {
+        ours.is_ok_and(|ours| (ours.st_dev, ours.st_ino) == (changed.st_dev, changed.st_ino))
+    };
+    is_it(rustix::fs::fstat(io::stdout().as_fd())) || is_it(rustix::fs::fstat(io::stderr().as_fd()))
 }
 
 /// What editors leave beside a file while they write it.
@@ -93,9 +149,14 @@ fn is_scratch(path: &Path) -> bool {
         || name == "4913"
 }
 
-/// What the service or `zerver export` writes beside the sources: a file of `kv::Disk`, a portable file.
-fn is_data(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "redb" || extension == "zrv")
+/// What programs rather than people write beside the sources: a file of `kv::Disk`, a portable file, a log. Unlike any
+/// other rule here this is a guess, which a successful build makes unnecessary.
+fn is_written_by_programs(path: &Path) -> bool {
+    const EXTENSIONS: [&str; 14] = [
+        "redb", "zrv", "db", "sqlite", "sqlite3", "log", "out", "err", "tmp", "pid", "sock", "jsonl",
+        "ndjson", "csv",
+    ];
+    path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known))
 }
 
 pub(super) struct Watch {
@@ -152,19 +213,25 @@ mod tests {
 
     use super::*;
 
-    fn sources(root: &Path) -> Watched {
-        Watched::Sources {
-            roots: vec![root.join("app"), root.join("model")],
+    fn sources(root: &Path) -> (Watched, LastBuild) {
+        let package = |name: &str| Root { folder: root.join(name), has_build_script: name == "proto" };
+        let last_build = LastBuild::default();
+        let watched = Watched::Sources {
+            roots: ["app", "model", "proto"].map(package).to_vec(),
             workspace: root.to_owned(),
             ignored: vec![root.join("app/data"), root.join("out")],
-        }
+            last_build: Arc::clone(&last_build),
+        };
+        (watched, last_build)
     }
 
     #[test]
     fn only_sources_concern_us() {
-        let watched = sources(Path::new("/w"));
+        let (watched, _) = sources(Path::new("/w"));
         for path in [
             "/w/app/src/main.rs",
+            "/w/app/Cargo.toml",
+            "/w/.cargo/config.toml",
             "/w/model/build.rs",
             "/w/app/templates/a.html",
             "/w/Cargo.toml",
@@ -180,6 +247,7 @@ mod tests {
             "/w/app/src/.main.rs.swp",
             "/w/app/src/4913",
             "/w/app/shop.redb",
+            "/w/app/dev.log",
             "/w/app/corpus/todo-show.zrv",
             "/w/README.md",
             "/w/other/src/main.rs",
@@ -192,15 +260,47 @@ mod tests {
     }
 
     #[test]
+    fn after_a_build_only_what_it_read_concerns_us() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(dir.path()).unwrap();
+        let (watched, last_build) = sources(&root);
+        let built = |sources: &[&str]| {
+            let list: Vec<String> =
+                sources.iter().map(|path| root.join(path).display().to_string()).collect();
+            fs::write(root.join("exe.d"), format!("exe: {}\n", list.join(" "))).unwrap();
+            *last_build.lock().unwrap() = SourceFiles::of(&root.join("exe"));
+        };
+        let concerns = |path: &str| watched.concerns(&root.join(path));
+        built(&["app/src/main.rs", "shared/query.sql", "app/seed.log", "proto/src/lib.rs"]);
+        for path in ["app/src/main.rs", "shared/query.sql", "app/seed.log", "app/Cargo.toml", "Cargo.lock"] {
+            assert!(concerns(path), "{path}");
+        }
+        for path in ["app/notes.txt", "app/dev.log", "app/src/unused.rs", "shared/other.sql", "out/app"] {
+            assert!(!concerns(path), "{path}");
+        }
+        assert!(concerns("proto/todo.proto"), "its build script names nothing, and so reads anything");
+        built(&["proto/src/lib.rs", "proto/todo.proto"]);
+        assert!(concerns("proto/todo.proto") && !concerns("proto/README.md"));
+        // What is read outside of all packages is watched, too.
+        built(&["app/src/main.rs", "shared/query.sql"]);
+        fs::create_dir(root.join("shared")).unwrap();
+        assert!(watched.folders().contains(&(root.join("shared"), RecursiveMode::NonRecursive)));
+        // After a build that failed, a file may be the missing one.
+        *last_build.lock().unwrap() = None;
+        assert!(concerns("app/src/unused.rs") && concerns("app/notes.txt") && !concerns("app/dev.log"));
+    }
+
+    #[test]
     fn a_change_is_told_and_a_look_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let root = fs::canonicalize(dir.path()).unwrap();
         fs::create_dir_all(root.join("app/src")).unwrap();
         fs::create_dir_all(root.join("app/target")).unwrap();
         fs::create_dir_all(root.join("model")).unwrap();
+        fs::create_dir_all(root.join("proto")).unwrap();
         fs::write(root.join("app/src/main.rs"), "1").unwrap();
         let (tell, told) = mpsc::channel();
-        let mut watch = Watch::start(sources(&root), move || {
+        let mut watch = Watch::start(sources(&root).0, move || {
             let _ = tell.send(());
         })
         .unwrap();

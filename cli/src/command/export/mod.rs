@@ -15,14 +15,14 @@ use crate::place::{self, Loaded};
 use crate::trouble::{Done, Trouble};
 
 pub(super) fn run(args: &Export, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
-    let to_stdout = args.output.as_deref() == Some(Path::new("-"));
+    let to_stdout = args.output.as_ref().map_or(args.test, |path| path == Path::new("-"));
     if to_stdout && !args.test && output.is_terminal() {
         return Err(Trouble::new("a portable trace is not text, and the standard output is a terminal")
             .hint("name a file with --output FILE, or pipe it on"));
     }
     let loaded = place::load(global, &args.id)?;
     let bytes = match args.test {
-        true => as_test(&loaded, args.with_secrets)?.into_bytes(),
+        true => as_test(&loaded, args)?.into_bytes(),
         false => portable::write(&loaded.trace)
             .map_err(|error| Trouble::new(format!("cannot export {}", loaded.trace.id)).because(&error))?,
     };
@@ -30,10 +30,8 @@ pub(super) fn run(args: &Export, global: &Global, output: &mut Output) -> Result
         output.bytes(&bytes)?;
         return Ok(Done::Fine);
     }
-    let path = args.output.clone().unwrap_or_else(|| match args.test {
-        true => PathBuf::from(format!("{}.rs", test::name(&loaded.trace))),
-        false => PathBuf::from(format!("{}.zrv", loaded.trace.id.short(loaded.digits()))),
-    });
+    let named_by_id = || PathBuf::from(format!("{}.zrv", loaded.trace.id.short(loaded.digits())));
+    let path = args.output.clone().unwrap_or_else(named_by_id);
     write(&path, &bytes, args.force)?;
     if output.is_json {
         output.json(
@@ -46,7 +44,8 @@ pub(super) fn run(args: &Export, global: &Global, output: &mut Output) -> Result
 }
 
 /// The text of a test. The key beside the store opens what is sealed; without it, what is secret stays so.
-fn as_test(loaded: &Loaded, with_secrets: bool) -> Result<String, Trouble> {
+fn as_test(loaded: &Loaded, args: &Export) -> Result<String, Trouble> {
+    let with_secrets = args.with_secrets;
     let secrets = match &loaded.reader {
         Some(reader) => reader.secrets(&loaded.trace),
         None if with_secrets => {
@@ -59,7 +58,7 @@ fn as_test(loaded: &Loaded, with_secrets: bool) -> Result<String, Trouble> {
         Err(error) if with_secrets => return Err(Trouble::new("the secrets stay sealed").because(&error)),
         secrets => Secrets(secrets.unwrap_or_default()),
     };
-    test::test(&loaded.trace, &secrets, with_secrets)
+    test::test(&loaded.trace, &secrets, with_secrets, args.expect)
 }
 
 /// Makes a new file; with `force`, one that exists is overwritten.

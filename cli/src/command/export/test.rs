@@ -5,6 +5,7 @@ use zerver_replay::{Json, Secrets, rfc3339};
 use zerver_trace::text::clean;
 use zerver_trace::{Answer, Event, Outcome, Recorded, Trace};
 
+use crate::args::Expect;
 use crate::trouble::Trouble;
 
 /// Longer JSON is broken into lines.
@@ -13,7 +14,12 @@ const LINE: usize = 90;
 const PLACEHOLDER: &str = "placeholder";
 
 /// Writes the test. `secrets` are what is behind the seals; they are written out only where it `is_open`.
-pub(super) fn test(trace: &Trace, secrets: &Secrets, is_open: bool) -> Result<String, Trouble> {
+pub(super) fn test(
+    trace: &Trace,
+    secrets: &Secrets,
+    is_open: bool,
+    expect: Expect,
+) -> Result<String, Trouble> {
     let cannot = |why: &str| {
         Trouble::new(format!("{} cannot be made a test", trace.id))
             .because(&std::io::Error::other(why.to_owned()))
@@ -22,11 +28,22 @@ pub(super) fn test(trace: &Trace, secrets: &Secrets, is_open: bool) -> Result<St
         Outcome::Rejected { .. } => return Err(cannot("it was answered before any step ran")),
         Outcome::Gone { .. } => return Err(cannot("its client went away before there was an answer")),
         Outcome::TimedOut { .. } => return Err(cannot("its deadline passed, and in a test no time does")),
+        Outcome::Done if expect == Expect::Fixed && trace.status < 400 => {
+            let trouble = cannot("it did not fail, so there is nothing to be fixed");
+            return Err(trouble.hint("leave --expect fixed out to expect what was recorded"));
+        }
         _ if !trace.is_complete() => return Err(cannot("not all that happened was recorded")),
         _ => {}
     }
-    let mut test =
-        Test { trace, secrets, is_open, constants: Vec::new(), calls: Vec::new(), checks: Vec::new() };
+    let mut test = Test {
+        trace,
+        secrets,
+        is_open,
+        expect,
+        constants: Vec::new(),
+        calls: Vec::new(),
+        checks: Vec::new(),
+    };
     test.request().map_err(|why| cannot(&why))?;
     test.answers().map_err(|why| cannot(&why))?;
     test.expectations();
@@ -37,6 +54,7 @@ struct Test<'t> {
     trace: &'t Trace,
     secrets: &'t Secrets,
     is_open: bool,
+    expect: Expect,
     /// What a person fills in: a name, and a value that will often do.
     constants: Vec<(String, String)>,
     /// What is called on the script,
@@ -118,6 +136,10 @@ impl Test<'_> {
 
     fn expectations(&mut self) {
         let trace = self.trace;
+        if self.expect == Expect::Fixed {
+            self.checks.push("assert_success()".to_owned());
+            return;
+        }
         let step = |step: &u16| trace.flow.steps.get(usize::from(*step)).map_or("", |step| &step.name);
         let steps = trace.events.iter().filter_map(|event| match event {
             Event::Ran { step: at, decision, .. } => {
@@ -184,21 +206,34 @@ impl Test<'_> {
         document(&Json::Value(self.seen(recorded)?), false)
     }
 
+    /// The name of the test: that of the flow, with the status.
+    fn name(&self) -> String {
+        let flow = self.trace.flow.name.chars();
+        let flow: String =
+            flow.map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+        let first = if flow.starts_with(|c: char| c.is_ascii_alphabetic()) { "" } else { "flow_" };
+        let last = if self.expect == Expect::Fixed { "_fixed" } else { "" };
+        format!("{first}{flow}_{}{last}", self.trace.status)
+    }
+
     fn text(&self) -> String {
         let trace = self.trace;
         let flow = &trace.flow.name;
+        let ended = match self.expect {
+            Expect::Recorded => format!("answered with {}", trace.status),
+            Expect::Fixed => format!("which failed with {} and should not", trace.status),
+        };
         let mut out = format!(
-            "//! {} {}, answered with {}, as it was recorded at {}.\n//!\n",
+            "//! {} {}, {ended}, as it was recorded at {}.\n//!\n",
             clean(&trace.method),
             clean(&trace.path),
-            trace.status,
             rfc3339(trace.started_unix_ns),
         );
         out += "//! Written by `zerver export --test`, and yours to change. It belongs into the crate with the function `app`: save it\n";
         out += "//! beside main.rs or lib.rs, and name it there: `#[cfg(test)] mod ";
         out += &format!(
             "{};`. For a file in tests/, write your\n//! crate's name for `crate`.\n\n",
-            name(trace)
+            self.name()
         );
         out += "use std::time::{Duration, UNIX_EPOCH};\n\nuse crate::app;\n";
         if !self.constants.is_empty() {
@@ -207,7 +242,7 @@ impl Test<'_> {
                 out += &format!("const {name}: &str = {};\n", literal(value));
             }
         }
-        out += &format!("\n#[test]\nfn {}() {{\n    let run = app()\n", name(trace));
+        out += &format!("\n#[test]\nfn {}() {{\n    let run = app()\n", self.name());
         out += &format!("        .test({})\n", literal(flow));
         for call in &self.calls {
             out += &format!("        .{call}\n");
@@ -218,18 +253,6 @@ impl Test<'_> {
         }
         out + "}\n"
     }
-}
-
-/// A name for the test: that of the flow, with the status.
-pub(super) fn name(trace: &Trace) -> String {
-    let flow: String = trace
-        .flow
-        .name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
-        .collect();
-    let first = if flow.starts_with(|c: char| c.is_ascii_alphabetic()) { "" } else { "flow_" };
-    format!("{first}{flow}_{}", trace.status)
 }
 
 fn document(value: &impl Serialize, is_pretty: bool) -> Option<String> {
@@ -299,10 +322,23 @@ mod tests {
 
     #[test]
     fn no_secret_is_in_a_test_and_none_is_made_of_what_has_no_answer() {
-        let text = test(&sample::slow(), &Secrets::default(), false).unwrap();
+        let test = |trace: &Trace| test(trace, &Secrets::default(), false, Expect::Recorded);
+        let text = test(&sample::slow()).unwrap();
         assert!(text.contains("fn todos_item_200()") && text.contains("assert_answer(200"), "{text}");
         let mut gone = sample::slow();
         gone.outcome = Outcome::Gone { step: 0 };
-        assert!(test(&gone, &Secrets::default(), false).unwrap_err().causes[0].contains("client"));
+        assert!(test(&gone).unwrap_err().causes[0].contains("client"));
+    }
+
+    #[test]
+    fn a_failure_can_be_expected_to_be_fixed() {
+        let test = |trace: &Trace| test(trace, &Secrets::default(), false, Expect::Fixed);
+        let text = test(&sample::failed()).unwrap();
+        assert!(
+            text.contains("fn todos_item_404_fixed()") && text.contains("run.assert_success();"),
+            "{text}"
+        );
+        assert!(!text.contains("assert_steps") && !text.contains("assert_answer"), "{text}");
+        assert!(test(&sample::slow()).unwrap_err().causes[0].contains("did not fail"));
     }
 }

@@ -75,7 +75,7 @@ struct End {
     trouble: Option<Trouble>,
     warnings: Vec<String>,
     took: Duration,
-    /// How many digits tell the examples apart.
+    /// How many digits of its id name each example.
     digits: usize,
 }
 
@@ -122,7 +122,7 @@ fn work(source: &Source, pool: Pool, output: &mut Output) -> Result<(Corpus, End
     let examples = corpus.findings().into_iter().map(|(_, group)| group.example);
     let examples: Vec<_> =
         examples.chain(corpus.not_replayed().into_iter().map(|(_, reason)| reason.example)).collect();
-    let digits = crate::view::list::digits(examples);
+    let digits = source.reader.as_ref().map_or(32, |reader| place::digits(reader, &examples));
     let trouble = ran.err().or(failed);
     Ok((corpus, End { is_interrupted, trouble, warnings, took: begun.elapsed(), digits }))
 }
@@ -144,7 +144,7 @@ struct Source {
 
 impl Source {
     fn open(paths: &[PathBuf], args: &Replay, global: &Global) -> Result<Self, Trouble> {
-        let query = args.filter.query(now_unix_ns(), args.limit);
+        let query = args.filter.query(now_unix_ns(), args.limit.0);
         if paths.is_empty() {
             let reader = place::reader(&place::store(global)?)?;
             return Ok(Self { reader: Some(reader), files: Vec::new(), named: Mutex::default(), query });

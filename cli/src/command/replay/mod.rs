@@ -20,7 +20,6 @@ use crate::args::{Global, Program, Replay};
 use crate::output::Output;
 use crate::place::{self, Loaded};
 use crate::trouble::{Done, Trouble};
-use crate::view::list::MIN_DIGITS;
 use crate::view::replay::replay;
 
 pub(super) fn run(args: &Replay, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
@@ -32,7 +31,7 @@ pub(super) fn run(args: &Replay, global: &Global, output: &mut Output) -> Result
         }
         return all::run(args.all.as_deref().unwrap_or_default(), args, global, output);
     };
-    if args.filter != Default::default() || args.limit.is_some() || args.package.is_some() {
+    if args.filter != Default::default() || args.limit.0.is_some() || args.package.is_some() {
         return Err(Trouble::new("filters, --limit and --app are for many requests, and one is named")
             .hint("leave them out, or take --all instead of the name"));
     }
@@ -103,7 +102,7 @@ fn possible(report: Report, loaded: &Loaded) -> Result<Report, Trouble> {
     let trace = &loaded.trace;
     let asked = trace.request_headers.iter().map(|header| &header.value);
     if loaded.reader.is_none() && asked.chain([&trace.target, &trace.request_body.bytes]).any(is_secret) {
-        let id = trace.id.short(MIN_DIGITS);
+        let id = trace.id;
         trouble =
             trouble.hint(format!("the store that recorded it has its secrets: there, `zerver replay {id}`"));
     }

@@ -1,4 +1,4 @@
-//! How a service that runs is: what it tells this machine at `/healthz`.
+//! The status of a running service, which it tells local clients at `/.zerver/status`.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use zerver_trace::text::clean;
 use zerver_tui::{Health, Running, Worker};
+
+use crate::args::host_and_port;
 
 /// Longer is not waited for it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -17,10 +19,11 @@ const MAX_WORKERS: usize = 64;
 
 /// Asks the service at an address, with or without `http://` before it.
 pub(super) fn ask(addr: &str) -> Result<Health, String> {
-    let addr = addr.strip_prefix("http://").unwrap_or(addr).trim_end_matches('/');
+    let addr = host_and_port(addr);
     let answer = get(addr).map_err(|error| format!("{} cannot be asked: {error}", clean(addr)))?;
     let told = answer.split_once("\r\n\r\n").and_then(|(_, body)| serde_json::from_str(body).ok());
-    let told: Json = told.ok_or_else(|| format!("{} does not say how it is at /healthz", clean(addr)))?;
+    let told: Json =
+        told.ok_or_else(|| format!("{} does not tell its status; is health checking off?", clean(addr)))?;
     if told["workers"].is_null() {
         return Err(format!(
             "{} does not tell of its workers: is it a zerver service, and asked directly?",
@@ -37,7 +40,7 @@ fn get(addr: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    write!(stream, "GET /healthz HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")?;
+    write!(stream, "GET /.zerver/status HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(MAX_LEN).read_to_string(&mut answer)?;
     Ok(answer)

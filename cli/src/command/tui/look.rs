@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal};
 use zerver_tui::{Look, Palette};
 
 use crate::args::{self, Color, Global, Theme};
+use crate::locale;
 use crate::trouble::Trouble;
 
 /// Whether the terminal UI can be shown at all.
@@ -34,7 +35,7 @@ pub(in crate::command) fn look(args: &args::Look, global: &Global) -> Look {
     };
     Look {
         palette: if is_mono { Palette::Mono } else { palette(args.theme, &var) },
-        is_ascii: args.ascii || is_ascii(&var),
+        is_ascii: args.ascii || locale::is_ascii(),
     }
 }
 
@@ -55,30 +56,21 @@ fn palette(theme: Theme, var: &dyn Fn(&str) -> Option<String>) -> Palette {
     }
 }
 
-/// A locale that says another character set than UTF-8; none at all says nothing.
-fn is_ascii(var: &dyn Fn(&str) -> Option<String>) -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| var(name));
-    locale.is_some_and(|locale| {
-        let locale = locale.to_lowercase();
-        locale == "c" || locale == "posix" || (locale.contains('.') && !locale.contains("utf"))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_environment_decides() {
-        let check = |vars: &[(&str, &str)], theme, wanted, ascii| {
+        let check = |vars: &[(&str, &str)], theme, wanted| {
             let var =
                 |name: &str| vars.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
-            assert_eq!((palette(theme, &var), is_ascii(&var)), (wanted, ascii), "{vars:?}");
+            assert_eq!(palette(theme, &var), wanted, "{vars:?}");
         };
-        check(&[], Theme::Auto, Palette::Sixteen, false);
-        check(&[("COLORTERM", "truecolor"), ("LANG", "C.UTF-8")], Theme::Auto, Palette::Dark, false);
-        check(&[("COLORTERM", "24bit"), ("COLORFGBG", "0;15")], Theme::Auto, Palette::Light, false);
-        check(&[("LANG", "de_DE.UTF-8"), ("LC_ALL", "C")], Theme::Light, Palette::Light, true);
-        check(&[("LANG", "de_DE.ISO-8859-1")], Theme::Sixteen, Palette::Sixteen, true);
+        check(&[], Theme::Auto, Palette::Sixteen);
+        check(&[("COLORTERM", "truecolor")], Theme::Auto, Palette::Dark);
+        check(&[("COLORTERM", "24bit"), ("COLORFGBG", "0;15")], Theme::Auto, Palette::Light);
+        check(&[], Theme::Light, Palette::Light);
+        check(&[], Theme::Sixteen, Palette::Sixteen);
     }
 }

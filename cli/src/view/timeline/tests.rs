@@ -277,7 +277,7 @@ fn nothing_recorded_is_printed_raw() {
         styled(&trace, 100, false),
         styled(&trace, 40, false),
         styled(&trace, 100, true),
-        crate::view::list::table(std::slice::from_ref(&summary), 0, None),
+        crate::view::list::table(std::slice::from_ref(&summary), 15, 0, None),
         crate::view::list::line(&summary, 8),
         crate::view::flows::catalog(&[flow], None),
     ];

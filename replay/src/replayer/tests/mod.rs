@@ -1,5 +1,6 @@
 //! Small flows, recorded by driving a job, and replayed against the same or another flow.
 
+mod authority;
 mod changes;
 mod editing;
 mod limits;
@@ -17,7 +18,7 @@ use zerver_engine::{
     RequestId, Response, Slot, Stop, all, effect, flow, step,
 };
 use zerver_trace::{
-    Class, Header, HeldBy, Kept, Message, MessageInfo, Recorded, RecordedBody, Thread, Trace, Value,
+    Class, Header, HeldBy, Kept, Message, MessageInfo, Origin, Recorded, RecordedBody, Thread, Trace, Value,
 };
 
 use super::facts::plain;
@@ -174,6 +175,11 @@ fn record_by(
         events: ended.events.into_iter().map(|event| event.map(|datum| plain(&datum))).collect(),
         events_dropped: ended.events_dropped,
         worker: Some(0),
+        origin: if asked.origin.is_empty() {
+            Origin::Absent
+        } else {
+            Origin::Named(wire(asked.origin.as_bytes()))
+        },
         flow: Arc::clone(flow.info()),
     }
 }

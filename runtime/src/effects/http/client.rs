@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ::http::header::{self, HeaderName, HeaderValue};
 use ::http::uri::Scheme;
-use ::http::{Method, Uri};
+use ::http::{HeaderMap, Method, Uri};
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
@@ -31,8 +31,8 @@ use crate::interpreter::{Begun, Context, Interpreter, Outcome};
 /// Sends requests, over HTTP/1.1 or HTTP/2 as the server wants it over TLS, and over HTTP/1.1 without.
 ///
 /// Connections are kept and used again, by the worker that made them: no worker waits for another. No redirect is
-/// followed, no proxy is used, nothing is sent but what the request says, its `host`, and the `traceparent` of the
-/// request on whose behalf it is (unless it says one itself).
+/// followed, no proxy is used, nothing is sent but what the request says, its `host`, and the `traceparent` and
+/// `tracestate` of the request on whose behalf it is (unless it has its own).
 #[derive(Clone)]
 pub struct Client(Arc<Settings>);
 
@@ -234,11 +234,22 @@ fn prepare(
         let value = HeaderValue::from_maybe_shared(value.clone()).map_err(|_| no_header())?;
         out.headers_mut().append(name, value);
     }
-    let traceparent = context.traceparent.as_deref().and_then(|text| HeaderValue::try_from(text).ok());
-    if let Some(traceparent) = traceparent {
-        out.headers_mut().entry("traceparent").or_insert(traceparent);
-    }
+    pass_on(context, out.headers_mut());
     Ok((host, out))
+}
+
+/// Adds the trace context, unless the request has one of its own.
+fn pass_on(context: &Context, headers: &mut HeaderMap) {
+    const TRACEPARENT: &str = "traceparent";
+    if headers.contains_key(TRACEPARENT) {
+        return;
+    }
+    let both = [(TRACEPARENT, &context.traceparent), ("tracestate", &context.tracestate)];
+    for (name, text) in both {
+        if let Some(value) = text.as_deref().and_then(|text| HeaderValue::try_from(text).ok()) {
+            headers.entry(name).or_insert(value);
+        }
+    }
 }
 
 async fn read(host: &str, reply: ::http::Response<Incoming>, limit: u64) -> Result<Reply, EffectError> {

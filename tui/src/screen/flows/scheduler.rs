@@ -27,7 +27,7 @@ pub(super) fn lines(shared: &Shared) -> (String, Vec<Line>) {
         Some(Err(why)) => {
             let lines = vec![
                 Line::of(clean(why).into_owned(), Tone::Warn),
-                faint("It tells only this machine, at /healthz."),
+                faint("It tells local clients only, and not while health is off."),
             ];
             (format!("scheduler of {}", clean(at)), lines)
         }

@@ -270,6 +270,7 @@ mod tests {
             outcome: "done".into(),
             failed: false,
             worker: None,
+            authority: String::new(),
         }
     }
 

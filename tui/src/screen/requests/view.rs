@@ -109,10 +109,13 @@ fn draw_nothing(shared: &Shared, area: Rect, buffer: &mut Buffer) {
         say(1, "Reading the store.");
     } else if let Some(service) = &shared.service {
         match &service.state {
-            Some(State::Serving(addr)) => {
-                say(1, "No requests yet. Send one:");
-                say(2, &format!("curl {addr}/"));
-            }
+            Some(State::Serving(addr)) => match &service.example {
+                Some(command) => {
+                    say(1, "No requests yet. Send one:");
+                    say(2, &zerver_trace::text::clean(command));
+                }
+                None => say(1, &format!("No requests yet. The service listens on {addr}.")),
+            },
             _ => say(1, "No requests yet."),
         }
     } else {

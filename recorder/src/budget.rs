@@ -1,0 +1,134 @@
+//! How many traces the tail policy keeps in a second, by why they are worth keeping.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use zerver_trace::Outcome;
+
+/// Why a request is worth keeping. Each has a budget of its own, so that none takes the place of another: neither a
+/// scanner nor a flood of wrong passwords hides what the service did wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Worth {
+    /// The service failed: a 5xx, a panic, a deadline that passed.
+    Failure,
+    /// It took long for its flow.
+    Slow,
+    /// The scheduler sent it away.
+    Shed,
+    /// The client's doing: a flow failed it with a 4xx, or the client went away.
+    Client,
+    /// No flow took it: no such path or method, or no valid request.
+    NoFlow,
+}
+
+impl Worth {
+    /// What failed, and how.
+    pub(crate) fn of_failure(outcome: &Outcome, status: u16, has_flow: bool) -> Option<Self> {
+        Some(match outcome {
+            Outcome::Rejected { .. } if !has_flow => Self::NoFlow,
+            // Its body was refused; what the scheduler sends away has a 429 or a 503.
+            Outcome::Rejected { .. } if matches!(status, 400..=499) && status != 429 => Self::Client,
+            Outcome::Rejected { .. } => Self::Shed,
+            Outcome::Panicked { .. } | Outcome::TimedOut { .. } => Self::Failure,
+            Outcome::Failed(_) | Outcome::Gone { .. } if status < 500 => Self::Client,
+            Outcome::Failed(_) | Outcome::Gone { .. } => Self::Failure,
+            Outcome::Done if status >= 500 => Self::Failure,
+            Outcome::Done => return None,
+        })
+    }
+
+    /// Its budget for a second, of [`Tail::max_per_second`].
+    const fn budget(self, max_per_second: u32) -> u32 {
+        match self {
+            Self::Failure | Self::Slow => max_per_second,
+            Self::Shed | Self::Client => max_per_second.div_ceil(10),
+            Self::NoFlow => max_per_second.div_ceil(100),
+        }
+    }
+}
+
+/// What was kept in each second, by the clock of the requests, for all workers together.
+#[derive(Debug)]
+pub(crate) struct Rates {
+    max_per_second: AtomicU32,
+    /// By [`Worth`]: the second in the upper half, the count in the lower.
+    counted: [AtomicU64; 5],
+}
+
+impl Rates {
+    pub(crate) fn new(max_per_second: u32) -> Self {
+        Self { max_per_second: AtomicU32::new(max_per_second), counted: Default::default() }
+    }
+
+    pub(crate) fn set(&self, max_per_second: u32) {
+        self.max_per_second.store(max_per_second, Ordering::Relaxed);
+    }
+
+    pub(crate) fn allows(&self, worth: Worth, unix_ns: u64) -> bool {
+        let limit = worth.budget(self.max_per_second.load(Ordering::Relaxed));
+        let second = (unix_ns / 1_000_000_000) << 32;
+        let count =
+            |counted: u64| if (counted >> 32) << 32 == second { counted & u64::from(u32::MAX) } else { 0 };
+        self.counted[worth as usize]
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |counted| {
+                (count(counted) < u64::from(limit)).then(|| second | (count(counted) + 1))
+            })
+            .is_ok()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use zerver_trace::{FailureInfo, FailureKind, Name};
+
+    use super::*;
+
+    pub(crate) fn failed() -> Outcome {
+        Outcome::Failed(FailureInfo {
+            kind: FailureKind::NotFound,
+            what: Name::from("todo"),
+            key: String::new(),
+            message: String::new(),
+            step: None,
+            call: None,
+            causes: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn what_a_client_gets_wrong_takes_the_place_of_no_failure() {
+        let failed = failed();
+        let rejected = Outcome::Rejected { reason: String::new() };
+        let check = |outcome: &Outcome, status, has_flow, worth| {
+            assert_eq!(
+                Worth::of_failure(outcome, status, has_flow),
+                worth,
+                "{outcome:?} {status} {has_flow}"
+            );
+        };
+        for status in [200, 302, 404] {
+            check(&Outcome::Done, status, true, None);
+        }
+        for status in [500, 502, 504] {
+            check(&Outcome::Done, status, true, Some(Worth::Failure));
+            check(&failed, status, true, Some(Worth::Failure));
+        }
+        check(&Outcome::Panicked { step: 0, message: String::new() }, 500, true, Some(Worth::Failure));
+        // Also where nobody was there to take the answer.
+        for status in [0, 504] {
+            check(&Outcome::TimedOut { step: 0 }, status, true, Some(Worth::Failure));
+        }
+        for status in [400, 401, 404, 409, 422, 429] {
+            check(&failed, status, true, Some(Worth::Client));
+        }
+        check(&Outcome::Gone { step: 0 }, 0, true, Some(Worth::Client));
+        for status in [400, 408, 413] {
+            check(&rejected, status, true, Some(Worth::Client));
+        }
+        for status in [429, 503] {
+            check(&rejected, status, true, Some(Worth::Shed));
+        }
+        for status in [400, 404, 405, 414, 421, 431] {
+            check(&rejected, status, false, Some(Worth::NoFlow));
+        }
+    }
+}
