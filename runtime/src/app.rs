@@ -11,7 +11,7 @@ use crate::config::{Config, cores};
 use crate::effects::kv;
 use crate::interpreter::{Interpreter, Interpreters};
 use crate::prepare::{Live, LiveError, Prepare};
-use crate::schedule::{Low, Rule, Shared, Tuning};
+use crate::schedule::{EffectLimits, Low, Rule, Shared, Tuning};
 use crate::service::{Service, StatusOf};
 use crate::shell::Router;
 use crate::twice::{TellImpure, Twice};
@@ -243,9 +243,13 @@ impl App {
             scheduling: config.scheduling,
             rules: config.rules,
             deadline: config.deadline,
-            effects_per_target: config.limits.effects_per_target,
+            effects: EffectLimits::of(&config.limits),
         };
         let kinds: Vec<_> = live.interpreters.kinds().collect();
+        if let Some(kind) = config.limits.effects_per_kind.keys().find(|kind| !kinds.contains(&kind.as_str()))
+        {
+            return Err(StartError::NoSuchKind { kind: kind.clone(), kinds: kinds.join(", ") });
+        }
         let service = Service {
             router,
             interpreters: live.interpreters,

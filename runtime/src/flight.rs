@@ -136,9 +136,9 @@ impl Flight {
     /// For what it is held, if it is.
     pub(crate) fn held_by(&self) -> Option<HeldBy> {
         match self {
-            Self::Held(hold) => Some(match hold.until {
+            Self::Held(hold) => Some(match &hold.until {
                 Until::Later(_) => HeldBy::Pause,
-                Until::Place(_) => HeldBy::Target,
+                Until::Place(waiting) => waiting.held_by(),
             }),
             Self::Flying(_) => None,
         }

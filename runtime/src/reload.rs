@@ -3,7 +3,7 @@
 use zerver_recorder::Recorder;
 
 use crate::config::{Layers, Loaded};
-use crate::schedule::Tuning;
+use crate::schedule::{EffectLimits, Tuning};
 use crate::{Running, notice};
 
 /// A service whose settings can be read again.
@@ -38,7 +38,7 @@ impl Reload<'_> {
             scheduling: config.scheduling.clone(),
             rules: config.rules.clone(),
             deadline: config.deadline,
-            effects_per_target: config.limits.effects_per_target,
+            effects: EffectLimits::of(&config.limits),
         });
         if !fixed.is_empty() {
             notice::warn(&format!("only a restart changes {}", fixed.join(", ")));

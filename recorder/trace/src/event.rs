@@ -188,6 +188,8 @@ pub enum HeldBy {
     Request,
     /// As many effects as may be are in flight that ask the same target.
     Target,
+    /// As many effects of its kind as may be are in flight.
+    Kind,
 }
 
 impl HeldBy {
@@ -197,6 +199,7 @@ impl HeldBy {
             Self::Pause => "pause",
             Self::Request => "request",
             Self::Target => "target",
+            Self::Kind => "kind",
         }
     }
 }

@@ -79,10 +79,10 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
             }
         ),
         (call(), time(), answer).prop_map(|(call, at_ns, answer)| Event::Answered { call, at_ns, answer }),
-        (call(), time(), 0..3_usize).prop_map(|(call, at_ns, by)| Event::Held {
+        (call(), time(), 0..4_usize).prop_map(|(call, at_ns, by)| Event::Held {
             call,
             at_ns,
-            by: [HeldBy::Pause, HeldBy::Request, HeldBy::Target][by]
+            by: [HeldBy::Pause, HeldBy::Request, HeldBy::Target, HeldBy::Kind][by]
         }),
         (call(), time()).prop_map(|(call, at_ns)| Event::Begun { call, at_ns }),
         (time(), small(), proptest::bool::ANY).prop_map(|(at_ns, number, is_low)| Event::Carried {

@@ -10,7 +10,7 @@ use zerver_engine::{Flow, Scheduling};
 use super::board::Board;
 use super::low::Low;
 use super::rules::Rule;
-use super::targets::Targets;
+use super::targets::{EffectLimits, Targets};
 use crate::time::nanos;
 
 /// What can change while the service runs.
@@ -20,8 +20,7 @@ pub(crate) struct Tuning {
     pub(crate) rules: Vec<Rule>,
     /// For requests whose flow does not say.
     pub(crate) deadline: Duration,
-    /// So many effects may ask one target at the same time; 0: any number.
-    pub(crate) effects_per_target: usize,
+    pub(crate) effects: EffectLimits,
 }
 
 impl Tuning {
@@ -78,7 +77,7 @@ impl Shared {
         stuck_after: Duration,
     ) -> Self {
         let slow = flows.iter().map(|_| Slow::default()).collect();
-        let targets = Targets::new(kinds, tuning.effects_per_target);
+        let targets = Targets::new(kinds, &tuning.effects);
         let tuning = ArcSwap::from_pointee(tuning);
         Self {
             tuning,
@@ -99,7 +98,7 @@ impl Shared {
             scheduling: Scheduling::default(),
             rules: Vec::new(),
             deadline: Duration::from_secs(1),
-            effects_per_target: 0,
+            effects: EffectLimits::default(),
         };
         Self::new(tuning, None, Vec::new(), std::iter::empty(), stuck_after)
     }
@@ -111,7 +110,7 @@ impl Shared {
 
     /// From now on something else holds.
     pub(super) fn retune(&self, tuning: Tuning) {
-        self.targets.retune(tuning.effects_per_target);
+        self.targets.retune(&tuning.effects);
         self.tuning.store(Arc::new(tuning));
     }
 

@@ -264,6 +264,7 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
                 HeldBy::Pause => "pauses before it is tried again",
                 HeldBy::Request => "waits for others of the request",
                 HeldBy::Target => "waits for its target",
+                HeldBy::Kind => "waits for others of its kind",
             };
             format!("{} {why}", label(*call))
         }
