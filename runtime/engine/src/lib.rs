@@ -29,7 +29,7 @@ pub use panics::watch_panics;
 pub use request::{Params, Request};
 pub use response::Response;
 pub use schedule::{
-    ClassSettings, Counts, Fate, Load, Machine, Often, Overruns, Part as LoadPart, Ready, Refused,
+    Behind, ClassSettings, Counts, Fate, Load, Machine, Often, Overruns, Part as LoadPart, Ready, Refused,
     Scheduling, SettingError, Simulated, Takes, Ticket, Turn, Why, core_rates, simulate,
 };
 pub use slot::{Part, Shared, Slot, SlotDesc, Slots, Write, Writes};
