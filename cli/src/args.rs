@@ -20,7 +20,8 @@ const DIFF_EXIT_CODES: &str = "\
 Exit codes:
   0  the same request, decisions, values and response; time alone does not make them different
   1  different
-  2  trouble: it says what failed, why, and what to do";
+  2  trouble: it says what failed, why, and what to do; or nothing differs of what could be compared, and
+     not everything could be";
 
 const REPLAY_HELP: &str = "\
 Examples:
@@ -40,7 +41,8 @@ Exit codes:
   0  the same; with --edit, also when nothing was changed
   1  different; with --faults, one of them makes a step panic, kills the service, is taken for a
      bug of the service by a step, or is ended by nothing but the default deadline
-  2  trouble: it says what failed, why, and what to do";
+  2  trouble: it says what failed, why, and what to do; or nothing differs of what could be compared, and
+     not everything could be (with --all, that is 0)";
 
 const SIMULATE_EXIT_CODES: &str = "\
 Exit codes:

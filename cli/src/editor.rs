@@ -6,11 +6,15 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use tempfile::NamedTempFile;
+use zerver_recorder::regular_file;
 use zerver_trace::text::clean;
 
 use crate::command::process_alone;
 use crate::place::shown;
 use crate::trouble::Trouble;
+
+/// A text that was edited may have so many bytes.
+const MAX_EDITED: u64 = 16 << 20;
 
 /// Opens `$VISUAL` or `$EDITOR`, else vi, on a file at a line (from 1), and waits for its end. It has the terminal
 /// meanwhile.
@@ -49,7 +53,7 @@ pub(crate) fn edit(text: &str, suffix: &str) -> Result<(String, NamedTempFile), 
     let file = written.map_err(|error| Trouble::new("cannot write a file to edit").because(&error))?;
     open(file.path(), 1)?;
     // Many editors put another file in its place, so it is read by its name.
-    let text = std::fs::read_to_string(file.path())
+    let text = regular_file::read_text(file.path(), MAX_EDITED)
         .map_err(|error| Trouble::new(format!("cannot read {}", shown(file.path()))).because(&error))?;
     Ok((text, file))
 }

@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use zerver_recorder::{FindError, ReadError, Reader, find_store, portable, reopen};
+use zerver_recorder::{FindError, ReadError, Reader, find_store, portable, regular_file, reopen};
 use zerver_replay::nearest;
 use zerver_trace::{Find, Query, RequestId, Trace};
 
@@ -148,11 +148,7 @@ fn no_flow<'n>(given: &str, flows: impl Iterator<Item = &'n str> + Clone) -> Opt
 /// Reads a portable file.
 pub(crate) fn portable_file(path: &Path) -> Result<Trace, Trouble> {
     let trouble = || Trouble::new(format!("cannot read {}", path.display()));
-    let len = fs::metadata(path).map_err(|error| trouble().because(&error))?.len();
-    if len > MAX_PORTABLE_LEN {
-        return Err(Trouble::new(format!("{} is no portable trace: it has {len} bytes", path.display())));
-    }
-    let bytes = fs::read(path).map_err(|error| trouble().because(&error))?;
+    let bytes = regular_file::read(path, MAX_PORTABLE_LEN).map_err(|error| trouble().because(&error))?;
     portable::read(&bytes).map_err(|error| {
         Trouble::new(format!("cannot read {} as a portable trace", path.display()))
             .because(&error)

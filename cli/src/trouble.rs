@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::io;
 
+use zerver_replay::Sameness;
+
 /// How a command ended when nothing stopped it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Done {
@@ -10,6 +12,18 @@ pub(crate) enum Done {
     Fine,
     /// Exit code 1: it did what was asked, and found something.
     Finding,
+    /// Exit code 2: it found nothing, and not everything could be looked at.
+    Unknown,
+}
+
+impl From<Sameness> for Done {
+    fn from(sameness: Sameness) -> Self {
+        match sameness {
+            Sameness::Same => Self::Fine,
+            Sameness::Different => Self::Finding,
+            Sameness::Incomplete => Self::Unknown,
+        }
+    }
 }
 
 /// Exit code 2, with something to read.

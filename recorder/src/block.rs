@@ -201,6 +201,7 @@ impl Open {
                 Origin::Absent => Origin::Absent,
                 Origin::Named(recorded) => Origin::Named(self.known(recorded)),
             },
+            redaction: trace.redaction.clone(),
         };
         let mut len = 0;
         row.renumber(|piece| {

@@ -3,19 +3,24 @@
 
 use std::sync::Arc;
 
-use zerver_trace::{Answer, Capture, Event, FailureInfo, FlowInfo, Kept, Name, Origin, Outcome};
+use zerver_trace::{
+    Answer, Capture, Event, FailureInfo, FlowInfo, Kept, Name, Origin, Outcome, RedactedText, Redaction,
+    TextPlace,
+};
 
 use crate::block::{Open, TooLarge};
 use crate::known::Set;
 use crate::parts::{MAX_BODY, Parts, TEXT, Told, cut, lengths};
 use crate::row::Row;
-use crate::seal::Sealer;
+use crate::seal::{Key, Sealer};
 use crate::secrets::Secrets;
 
 /// The values of a trace may have so many bytes together; what is left then is too large.
 const VALUES: usize = 2 << 20;
 /// A trace may have so many events.
 const EVENTS: usize = 20_000;
+/// A failure may have so many causes.
+const CAUSES: usize = 64;
 
 /// Turns captures into rows.
 pub(crate) struct Describer {
@@ -30,17 +35,30 @@ impl Describer {
         Self { sealer, build, body_limit: body_limit.min(MAX_BODY), parts: Parts::default() }
     }
 
+    /// The key under which it seals secrets.
+    pub(crate) const fn key(&self) -> &Key {
+        self.sealer.key()
+    }
+
+    /// Seals under another key from now on. The block must be empty.
+    pub(crate) fn use_key(&mut self, key: Key) {
+        self.sealer = Sealer::new(key);
+    }
+
     /// Adds a capture to the block; of one that is larger than a trace may be, an outline.
     pub(crate) fn record(&mut self, capture: &Capture, kept: Kept, open: &mut Open) -> Result<(), TooLarge> {
         let mut row = self.describe(capture, kept);
         let extra = row_secrets(&mut row);
         let set = self.parts.known.set(&self.parts.announcing, extra);
         if let Some(set) = &set {
-            each_text(&mut row, |text| {
+            let mut masked_at = Vec::new();
+            each_text(&mut row, |place, text| {
                 if let Some(masked) = set.secrets().masked(text.as_bytes(), self.sealer.key()) {
                     *text = masked;
+                    masked_at.push(place);
                 }
             });
+            masked_at.into_iter().for_each(|place| redacted(&mut row, place).is_masked = true);
         }
         row.flow = open.flow(&capture.flow);
         let mark = open.mark();
@@ -110,6 +128,7 @@ impl Describer {
             events_dropped: capture.events_dropped.saturating_add(dropped),
             worker: capture.worker,
             origin: request.origin.map_or(Origin::Absent, Origin::Named),
+            redaction: Redaction { key: Some(self.sealer.key().id()), texts: Vec::new() },
         }
     }
 
@@ -138,38 +157,63 @@ impl Describer {
 /// The secrets that the texts of a row announce.
 fn row_secrets(row: &mut Row) -> Secrets {
     let mut secrets = Secrets::default();
-    each_text(row, |text| {
-        cut(text, TEXT);
+    let mut cut_at = Vec::new();
+    if let Outcome::Failed(FailureInfo { causes, .. }) = &mut row.outcome
+        && causes.len() > CAUSES
+    {
+        causes.truncate(CAUSES);
+        cut_at.push(TextPlace::Causes);
+    }
+    each_text(row, |place, text| {
+        if cut(text, TEXT) {
+            cut_at.push(place);
+        }
         secrets.add_from_text(text.as_bytes());
     });
+    cut_at.into_iter().for_each(|place| redacted(row, place).is_cut = true);
     secrets
 }
 
+/// What is said of a text of a row that is not as it was.
+fn redacted(row: &mut Row, place: TextPlace) -> &mut RedactedText {
+    let texts = &mut row.redaction.texts;
+    let at = texts.iter().position(|text| text.place == place).unwrap_or_else(|| {
+        texts.push(RedactedText { place, is_cut: false, is_masked: false });
+        texts.len() - 1
+    });
+    &mut texts[at]
+}
+
 /// Calls `f` with the text of a name.
-fn in_name(name: &mut Name, f: &mut impl FnMut(&mut String)) {
+fn in_name(name: &mut Name, place: TextPlace, f: &mut impl FnMut(TextPlace, &mut String)) {
     let mut text = name.to_string();
-    f(&mut text);
+    f(place, &mut text);
     if **name != *text {
         *name = Name::from(text);
     }
 }
 
 /// Calls `f` with every text of a row that is no part and may hold what a request brought.
-fn each_text(row: &mut Row, mut f: impl FnMut(&mut String)) {
+fn each_text(row: &mut Row, mut f: impl FnMut(TextPlace, &mut String)) {
     match &mut row.outcome {
         Outcome::Failed(FailureInfo { what, key, message, causes, .. }) => {
-            causes.truncate(64);
-            [key, message].into_iter().chain(causes).for_each(&mut f);
-            in_name(what, &mut f);
+            f(TextPlace::Key, key);
+            f(TextPlace::Message, message);
+            (0..).zip(causes).for_each(|(at, cause)| f(TextPlace::Cause(at), cause));
+            in_name(what, TextPlace::What, &mut f);
         }
-        Outcome::Panicked { message: text, .. } | Outcome::Rejected { reason: text } => f(text),
+        Outcome::Panicked { message: text, .. } | Outcome::Rejected { reason: text } => {
+            f(TextPlace::Message, text);
+        }
         Outcome::Done | Outcome::TimedOut { .. } | Outcome::Gone { .. } => {}
     }
     for event in &mut row.events {
         match event {
-            Event::Answered { answer: Answer::Err(error), .. } => f(&mut error.message),
+            Event::Answered { call, answer: Answer::Err(error), .. } => {
+                f(TextPlace::EffectError(*call), &mut error.message);
+            }
             // The rule that matched, with the value of the header that it names.
-            Event::Moved { reason, .. } => in_name(reason, &mut f),
+            Event::Moved { reason, .. } => in_name(reason, TextPlace::MoveReason, &mut f),
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! What is wrong with a store, and putting it right: nothing that can still be read is thrown away.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
@@ -18,6 +18,7 @@ use crate::import::import_locked;
 use crate::place::{self, Holder, Lock};
 use crate::reader::{Counts, ReadError, Reader, View};
 use crate::recorder::{OpenError, claim};
+use crate::regular_file;
 use crate::store::{StoreError, WriteStore};
 
 /// What was found out about a store.
@@ -94,12 +95,13 @@ pub enum RepairError {
 pub fn examine(dir: &Path) -> Report {
     let mut report = Report { dir: dir.to_owned(), holder: Lock::holder(dir), ..Report::default() };
     let file = place::store_file(dir);
-    if let Ok(data) = fs::metadata(&file) {
+    if let Ok(data) = fs::symlink_metadata(&file) {
         (report.bytes, report.bytes_on_disk) = (data.len(), data.blocks() * 512);
     }
-    report.has_key = place::key_file(dir).is_file();
+    report.has_key = regular_file::open(&place::key_file(dir)).is_ok();
     for path in [dir.to_owned(), file, place::key_file(dir)] {
-        if fs::metadata(&path).is_ok_and(|data| data.permissions().mode() & 0o077 != 0) {
+        let of = fs::symlink_metadata(&path).ok().filter(|data| !data.is_symlink());
+        if of.is_some_and(|data| data.permissions().mode() & 0o077 != 0) {
             report.exposed.push(path);
         }
     }
@@ -180,7 +182,7 @@ fn inspect_block(view: &View, key: u64) -> Result<(u64, u64, u64), ReadError> {
 /// When another process writes to it, when it cannot be opened, or when the disk fails.
 pub fn reopen(dir: &Path) -> Result<(), RepairError> {
     let path = place::store_file(dir);
-    if !path.exists() {
+    if fs::symlink_metadata(&path).is_err() {
         return Err(RepairError::Missing { path });
     }
     let _lock = claim(dir)?;
@@ -194,11 +196,11 @@ pub fn reopen(dir: &Path) -> Result<(), RepairError> {
 /// When another process writes to it, when it is none of ours, or when the disk fails.
 pub fn repair(dir: &Path) -> Result<Report, RepairError> {
     let path = place::store_file(dir);
-    if !path.exists() {
+    if fs::symlink_metadata(&path).is_err() {
         return Err(RepairError::Missing { path });
     }
     let lock = claim(dir)?;
-    let opened = WriteStore::open_checked(dir, true);
+    let opened = WriteStore::open_checked(dir);
     let is_damaged = match opened {
         // Closed again at once, so that it can be read.
         Ok(store) => {
@@ -243,7 +245,7 @@ const WINDOW: usize = 4 * MAX_RAW;
 /// their blocks. A block that was written again is there more than once, and so are its traces.
 fn carve_all(path: &Path) -> Result<Vec<Trace>, RepairError> {
     let io = |source| RepairError::Io { path: path.to_owned(), source };
-    let file = File::open(path).map_err(io)?;
+    let file = regular_file::open(path).map_err(io)?;
     let len = file.metadata().map_err(io)?.len();
     let (mut at, mut found) = (0, Vec::new());
     let mut window = vec![0; WINDOW.min(usize::try_from(len).unwrap_or(WINDOW))];

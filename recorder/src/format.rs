@@ -23,10 +23,11 @@ use bincode::error::EncodeError;
 use bincode::{Decode, Encode};
 use thiserror::Error;
 use xxhash_rust::xxh3::Xxh3;
-use zerver_trace::{Origin, Recorded};
+use zerver_trace::{Origin, Recorded, Redaction};
 
-/// The schema that this build writes. Since 2 a trace says which worker it was on, and blocks have shapes;
-/// since 3 it has the scheme and the authority of its request.
+/// The schema that this build writes. Since 2 a trace says which worker it was on, and blocks have shapes; since 3 it
+/// has the scheme and the authority of its request, tells the time an answer lay ready from the time of its effect, and
+/// says what was changed in it to be kept.
 pub(crate) const SCHEMA: u16 = 3;
 /// The oldest schema of a store that this build reads,
 const OLDEST: u16 = 3;
@@ -283,6 +284,14 @@ pub(crate) fn open_record(kind: Kind, key: u64, bytes: &[u8]) -> Result<Cow<'_, 
     Ok(Cow::Owned(if plain.is_empty() { rest } else { [plain, &rest].concat() }))
 }
 
+/// The same record under another key.
+pub(crate) fn rekeyed(mut record: Vec<u8>, key: u64) -> Vec<u8> {
+    record[8..16].copy_from_slice(&key.to_le_bytes());
+    let sum = checksum(&record);
+    record[24..32].copy_from_slice(&sum.to_le_bytes());
+    record
+}
+
 /// The schema of a record that was opened.
 pub(crate) fn schema(record: &[u8]) -> u16 {
     record.get(4..).and_then(|rest| rest.first_chunk()).map_or(SCHEMA, |schema| u16::from_le_bytes(*schema))
@@ -298,6 +307,7 @@ pub(crate) fn as_now(schema: u16, trace: &[u8]) -> Cow<'_, [u8]> {
         encode_into(None::<u16>, &mut now);
     }
     encode_into(Origin::<Recorded>::NotRecorded, &mut now);
+    encode_into(Redaction::default(), &mut now);
     Cow::Owned(now)
 }
 
@@ -385,6 +395,7 @@ mod tests {
             assert_eq!(open_record(Kind::Block, 7, &record).unwrap(), raw);
             assert_eq!(open_record(Kind::Head, 7, &record), Err(FormatError::Misplaced));
             assert_eq!(open_record(Kind::Block, 8, &record), Err(FormatError::Misplaced));
+            assert_eq!(open_record(Kind::Block, 1 << 40, &rekeyed(record.clone(), 1 << 40)).unwrap(), raw);
             assert!(open_record(Kind::Block, 7, &record[..record.len() - 1]).is_err());
             let longer = [&record[..], &[0]].concat();
             assert_eq!(open_record(Kind::Block, 7, &longer), Err(FormatError::Trailing(1)));

@@ -2,9 +2,9 @@
 //!
 //! The writing side: [`Recorder`] takes captures through its sink (`queue`, `inbox`), on whose way the policy decides what is
 //! kept (`policy`). Its thread (`writer`) describes them (`describe`), each value of a block once (`known`), takes the
-//! secrets out (`secrets`, `words`, `seal`), fills blocks (`block`, `row`), removes what is too old (`retention`), and commits (`store`, the only one that names
-//! redb). The reading side: [`Reader`] and `find`. Bytes are laid out by `format` alone. Beside the two: [`portable`]
-//! files, [`import()`], and the doctor ([`examine`], [`repair`]).
+//! secrets out (`secrets`, `words`, `seal`), fills blocks (`block`, `row`), removes what is too old (`retention`, `observed_clock`), and commits (`store`, the only one that names
+//! redb). The reading side: [`Reader`] and `find`. Bytes are laid out by `format` alone. All files are opened by
+//! [`regular_file`]. Beside the two: [`portable`] files, [`import()`], and the doctor ([`examine`], [`repair`]).
 //!
 //! A store is a folder: `traces.redb`, the `key` of its secrets, and the `lock` of its one writer.
 
@@ -26,6 +26,7 @@ mod import;
 mod inbox;
 mod known;
 mod numbers;
+mod observed_clock;
 mod opened;
 mod overlay;
 mod parts;
@@ -37,6 +38,8 @@ mod queue;
 mod quiet;
 mod reader;
 mod recorder;
+/// Opening files by names that may have been chosen by somebody else.
+pub mod regular_file;
 mod retention;
 mod row;
 #[cfg(test)]

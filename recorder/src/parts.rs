@@ -169,6 +169,21 @@ impl Parts {
             Event::Overran { step, at_ns, quantum_ns } => {
                 Event::Overran { step: *step, at_ns: *at_ns, quantum_ns: *quantum_ns }
             }
+            Event::Late { call, ready_ns, at_ns, thread, flow, step } => Event::Late {
+                call: *call,
+                ready_ns: *ready_ns,
+                at_ns: *at_ns,
+                thread: *thread,
+                flow: flow.clone(),
+                step: step.clone(),
+            },
+            Event::ReadLate { part, unread_ns, ran_ns, flow, step } => Event::ReadLate {
+                part: *part,
+                unread_ns: *unread_ns,
+                ran_ns: *ran_ns,
+                flow: flow.clone(),
+                step: step.clone(),
+            },
             Event::Panicked { step, at_ns, file, line, column } => Event::Panicked {
                 step: *step,
                 at_ns: *at_ns,
@@ -397,9 +412,12 @@ fn collect(secrets: &mut Secrets, role: Role, value: &Value) -> bool {
     }
 }
 
-pub(crate) fn cut(text: &mut String, limit: usize) {
-    if text.len() > limit {
+/// Cuts a text, and says whether it did. The ellipsis is for eyes: that it was cut is not read from it.
+pub(crate) fn cut(text: &mut String, limit: usize) -> bool {
+    let is_longer = text.len() > limit;
+    if is_longer {
         text.truncate(text.floor_char_boundary(limit));
         text.push('…');
     }
+    is_longer
 }

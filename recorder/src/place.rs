@@ -1,10 +1,12 @@
 //! Where a store lies, and who may touch it: the folder, its files, their modes, and the lock of the one writer.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use crate::regular_file;
 
 const FOLDER: &str = ".zerver";
 
@@ -28,24 +30,38 @@ fn lock_file(dir: &Path) -> PathBuf {
 
 /// Makes the folder, for its owner only whatever the umask says. One that is there already keeps its mode.
 pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
-    if dir.is_dir() {
-        return Ok(());
-    }
-    if dir.exists() {
-        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder"));
+    match regular_file::check_folder(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        checked => return checked,
     }
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     fs::set_permissions(dir, Permissions::from_mode(0o700))
 }
 
-/// Opens a file for reading and writing, made for its owner only if it is not there.
-pub(crate) fn open_private(path: &Path) -> io::Result<File> {
-    let file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    if file.metadata()?.permissions().mode() & 0o777 != 0o600 {
-        file.set_permissions(Permissions::from_mode(0o600))?;
+/// Which file it is, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    device: u64,
+    inode: u64,
+    /// Where the file system knows it: inodes are used again.
+    made: Option<SystemTime>,
+}
+
+impl Identity {
+    pub(crate) fn of(file: &File) -> io::Result<Self> {
+        file.metadata().map(|found| Self::from(&found))
     }
-    Ok(file)
+
+    /// Whether it is this file that one would find under a name.
+    pub(crate) fn is_at(self, path: &Path) -> bool {
+        fs::symlink_metadata(path).is_ok_and(|found| Self::from(&found) == self)
+    }
+}
+
+impl From<&fs::Metadata> for Identity {
+    fn from(found: &fs::Metadata) -> Self {
+        Self { device: found.dev(), inode: found.ino(), made: found.created().ok() }
+    }
 }
 
 /// Makes what was created in the folder last, whatever happens to the machine.
@@ -55,24 +71,30 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
 
 /// The right to write to a store; given up when dropped, and by the kernel when the process dies.
 #[derive(Debug)]
-pub(crate) struct Lock(File);
+pub(crate) struct Lock {
+    file: File,
+    path: PathBuf,
+}
 
 impl Drop for Lock {
     fn drop(&mut self) {
         // Closing the file is not enough: a child that is just being started has it too, until it is itself.
-        let _ = self.0.unlock();
+        let _ = self.file.unlock();
     }
 }
 
 pub(crate) enum LockError {
     /// By this process, where it could be learnt.
     Held(Option<u32>),
-    Io(io::Error),
+    /// The file of the lock cannot be used.
+    Io(PathBuf, io::Error),
 }
 
 impl Lock {
     pub(crate) fn take(dir: &Path) -> Result<Self, LockError> {
-        let mut file = open_private(&lock_file(dir)).map_err(LockError::Io)?;
+        let path = lock_file(dir);
+        let mut file =
+            regular_file::open_or_make(&path).map_err(|error| LockError::Io(path.clone(), error))?;
         let mut tries = 0;
         loop {
             match file.try_lock() {
@@ -83,17 +105,22 @@ impl Lock {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 Err(TryLockError::WouldBlock) => return Err(LockError::Held(read_pid(&mut file))),
-                Err(TryLockError::Error(error)) => return Err(LockError::Io(error)),
+                Err(TryLockError::Error(error)) => return Err(LockError::Io(path, error)),
             }
         }
         // Who holds it is for people; a full disk must not keep the writer from its lock.
         let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(Self(file))
+        Ok(Self { file, path })
+    }
+
+    /// Whether its file is still where others look for it.
+    pub(crate) fn is_in_place(&self) -> bool {
+        Identity::of(&self.file).is_ok_and(|identity| identity.is_at(&self.path))
     }
 
     /// Who holds the lock; none if nobody does.
     pub(crate) fn holder(dir: &Path) -> Option<Holder> {
-        let mut file = File::open(lock_file(dir)).ok()?;
+        let mut file = regular_file::open(&lock_file(dir)).ok()?;
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => Some(Holder { pid: read_pid(&mut file) }),
             _ => None,

@@ -62,6 +62,8 @@ pub(crate) fn each_value(trace: &mut Trace, mut f: impl FnMut(&mut Recorded)) {
             | Event::Begun { .. }
             | Event::Carried { .. }
             | Event::Overran { .. }
+            | Event::Late { .. }
+            | Event::ReadLate { .. }
             | Event::Panicked { .. } => {}
         }
     }

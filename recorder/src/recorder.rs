@@ -38,8 +38,8 @@ pub struct Options {
     pub queue_bytes: usize,
     /// Traces older than this are removed; none keeps them.
     pub max_age: Option<Duration>,
-    /// What the store may take up on the disk, in bytes, to within a hundredth; the oldest traces make room. Its file
-    /// grows by doubling, so that a power of two is used best. Below 4 MiB means 4 MiB.
+    /// What the store's file may have, in bytes, to within a hundredth; the oldest traces make room, and three quarters of
+    /// it are traces. Below 4 MiB means 4 MiB.
     pub max_bytes: Option<u64>,
 }
 
@@ -123,7 +123,7 @@ pub(crate) fn claim(dir: &Path) -> Result<Lock, OpenError> {
     place::make_dir(dir).map_err(failed)?;
     Lock::take(dir).map_err(|error| match error {
         LockError::Held(pid) => OpenError::Locked { pid, path: dir.to_owned() },
-        LockError::Io(error) => failed(error),
+        LockError::Io(path, error) => OpenError::Io { path, why: error.to_string() },
     })
 }
 
@@ -144,10 +144,10 @@ impl Recorder {
     pub fn open(options: Options) -> Result<Self, OpenError> {
         let dir = options.dir.clone();
         let lock = claim(&dir)?;
-        let store = WriteStore::open(&dir)?;
+        let retention = Retention::new(options.max_age, options.max_bytes);
+        let store = WriteStore::open_within(&dir, retention.max_bytes())?;
         let sealer = Sealer::new(Key::load_or_make(&dir)?);
         let describer = Describer::new(sealer, options.build.clone(), options.body_limit);
-        let retention = Retention::new(options.max_age, options.max_bytes);
         let (queue, receiver) = Queue::new(&options.policy, options.queue_len, options.queue_bytes);
         let shared = Arc::new(Shared::new(queue));
         let of_thread = Arc::clone(&shared);

@@ -1,17 +1,17 @@
-//! What is removed, and when: the oldest blocks, by age and by size, a few with each commit.
+//! What is removed, and when: the oldest blocks, by age and by size, a few with each commit. Age is counted in observed time
+//! (`observed_clock`), so that a clock which is wrong removes nothing.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::head::Head;
+use crate::observed_clock::{Differs, ObservedClock};
 
 /// So many blocks go with one commit at most.
 const AT_ONCE: usize = 256;
 /// Of the file's size, what the traces may take; the rest is for pages that are free but not yet used again.
 const SHARE: (u64, u64) = (3, 4);
-/// redb's file grows by doubling up to this size in bytes, and by as much again from then on.
-const REGION: u64 = 4 << 30;
 /// A store is never asked to be smaller, in bytes.
 const LEAST: u64 = 4 << 20;
 
@@ -23,8 +23,7 @@ pub(crate) struct Retention {
     traces: u64,
     max_age: Option<Duration>,
     max_bytes: Option<u64>,
-    /// The wall clock when this began, read once: a step of that clock must not make everything old.
-    began: (Duration, Instant),
+    clock: ObservedClock,
 }
 
 #[derive(Debug)]
@@ -32,24 +31,47 @@ struct Known {
     key: u64,
     bytes: u64,
     traces: u64,
-    newest_unix_ns: u64,
+    /// The observed time when it was written last.
+    written: Duration,
 }
 
 impl Retention {
     pub(crate) fn new(max_age: Option<Duration>, max_bytes: Option<u64>) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             blocks: VecDeque::new(),
             bytes: 0,
             traces: 0,
             max_age,
-            max_bytes,
-            began: (now, Instant::now()),
+            max_bytes: max_bytes.map(|max| max.max(LEAST)),
+            clock: ObservedClock::new(),
         }
+    }
+
+    /// The same limits for another store.
+    pub(crate) fn anew(&self) -> Self {
+        Self::new(self.max_age, self.max_bytes)
+    }
+
+    /// A block was found in the store, before anything is written to it.
+    pub(crate) fn found(&mut self, key: u64, head: &Head) {
+        let written = self.clock.found(head);
+        self.put(key, head, written);
+    }
+
+    /// All has been found, and recording begins. Where the clock cannot be believed and that matters, by how much it differs.
+    pub(crate) fn begin(&mut self) -> Option<Differs> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let differs = self.clock.begin(now);
+        differs.filter(|_| self.max_age.is_some())
     }
 
     /// A block was written, for the first time or again.
     pub(crate) fn wrote(&mut self, key: u64, head: &Head) {
+        let now = self.clock.now();
+        self.put(key, head, now);
+    }
+
+    fn put(&mut self, key: u64, head: &Head, written: Duration) {
         if self.blocks.back().is_some_and(|last| last.key == key)
             && let Some(last) = self.blocks.pop_back()
         {
@@ -58,7 +80,7 @@ impl Retention {
         let (bytes, traces) = (head.bytes, u64::from(head.count));
         self.bytes += bytes;
         self.traces += traces;
-        self.blocks.push_back(Known { key, bytes, traces, newest_unix_ns: head.max_started });
+        self.blocks.push_back(Known { key, bytes, traces, written });
     }
 
     fn forget(&mut self, block: &Known) {
@@ -69,6 +91,11 @@ impl Retention {
     /// How many traces there are.
     pub(crate) const fn traces(&self) -> u64 {
         self.traces
+    }
+
+    /// What the file of the store may have, in bytes.
+    pub(crate) const fn max_bytes(&self) -> Option<u64> {
+        self.max_bytes
     }
 
     /// What one commit may put, in bytes, so that what it replaces can be used again soon.
@@ -86,7 +113,7 @@ impl Retention {
         let first = self.blocks.front()?.key;
         let mut last = None;
         for _ in 0..AT_ONCE {
-            if self.blocks.len() < 2 || !self.is_due() {
+            if !self.is_due() {
                 break;
             }
             let gone = self.blocks.pop_front()?;
@@ -96,30 +123,21 @@ impl Retention {
         last.map(|last| first..=last)
     }
 
-    fn is_due(&self) -> bool {
-        let Some(oldest) = self.blocks.front() else { return false };
-        let too_much = self.max_bytes.is_some_and(|max| self.bytes > file_within(max) / SHARE.1 * SHARE.0);
-        let too_old = self.max_age.is_some_and(|age| {
-            let now = self.began.0 + self.began.1.elapsed();
-            Duration::from_nanos(oldest.newest_unix_ns) + age < now
-        });
+    /// Whether the oldest block is to go.
+    pub(crate) fn is_due(&self) -> bool {
+        let Some(oldest) = self.blocks.front().filter(|_| self.blocks.len() > 1) else { return false };
+        let too_much = self.max_bytes.is_some_and(|max| self.bytes > max / SHARE.1 * SHARE.0);
+        let too_old = self.max_age.is_some_and(|age| oldest.written + age < self.clock.now());
         too_much || too_old
     }
-}
-
-/// The largest size that redb's file takes on without outgrowing `max`; what it adds for itself is less than a
-/// hundredth.
-fn file_within(max: u64) -> u64 {
-    let max = max.max(LEAST);
-    if max >= REGION { max / REGION * REGION } else { 1 << max.ilog2() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn head(bytes: u64, max_started: u64) -> Head {
-        Head { bytes, max_started, ..Head::default() }
+    fn head(bytes: u64, started: u64) -> Head {
+        Head { bytes, count: 1, min_started: started, max_started: started, ..Head::default() }
     }
 
     #[test]
@@ -147,9 +165,37 @@ mod tests {
     fn what_is_too_old_goes() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
         let mut kept = Retention::new(Some(Duration::from_secs(60)), None);
-        kept.wrote(1, &head(1, now - 61_000_000_000));
-        kept.wrote(2, &head(1, now));
-        kept.wrote(3, &head(1, 0));
+        kept.found(1, &head(1, now - 61_000_000_000));
+        kept.found(2, &head(1, now));
+        kept.found(3, &head(1, 0));
+        let _ = kept.begin();
         assert_eq!((kept.cut(), kept.cut(), kept.first()), (Some(1..=1), None, Some(2)));
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_removes_nothing() {
+        const DAY: u64 = 24 * 60 * 60 * 1_000_000_000;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+        let mut kept = Retention::new(Some(Duration::from_secs(60)), None);
+        for (key, days) in [(1, 31), (2, 31), (3, 30)] {
+            kept.found(key, &head(1, now - days * DAY));
+        }
+        let differs = kept.begin().unwrap();
+        assert!(differs.is_ahead && differs.by >= Duration::from_secs(30 * 24 * 60 * 60), "{differs:?}");
+        // Of the first two it is known that a day has passed since.
+        assert_eq!(kept.cut(), Some(1..=2));
+        kept.wrote(4, &head(1, now));
+        assert_eq!((kept.cut(), kept.first()), (None, Some(3)));
+    }
+
+    #[test]
+    fn what_came_from_the_future_ages_with_the_rest() {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+        let mut kept = Retention::new(Some(Duration::ZERO), None);
+        kept.found(1, &head(1, u64::MAX));
+        kept.found(2, &head(1, now));
+        assert_eq!(kept.begin(), None);
+        std::hint::black_box(kept.clock.now());
+        assert_eq!((kept.cut(), kept.first()), (Some(1..=1), Some(2)));
     }
 }

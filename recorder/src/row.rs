@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use zerver_trace::{
-    Answer, Class, Event, FlowInfo, Header, Kept, Origin, Outcome, Recorded, RecordedBody, RequestId, Trace,
+    Answer, Class, Event, FlowInfo, Header, Kept, Origin, Outcome, Recorded, RecordedBody, Redaction,
+    RequestId, Trace,
 };
 
 use crate::format::FormatError;
@@ -43,6 +44,7 @@ pub(crate) struct Row {
     pub(crate) events_dropped: u32,
     pub(crate) worker: Option<u16>,
     pub(crate) origin: Origin<Piece>,
+    pub(crate) redaction: Redaction,
 }
 
 /// Where the pieces of a row are read from.
@@ -189,6 +191,14 @@ impl Row {
                     to.time(at_ns);
                     timeout_ns.iter_mut().for_each(|ns| to.plain(ns));
                 }
+                Event::Late { ready_ns, at_ns, .. } => {
+                    to.time(ready_ns);
+                    to.time(at_ns);
+                }
+                Event::ReadLate { unread_ns, ran_ns, .. } => {
+                    to.plain(unread_ns);
+                    to.plain(ran_ns);
+                }
                 Event::Received { at_ns }
                 | Event::Wrote { at_ns, .. }
                 | Event::Answered { at_ns, .. }
@@ -275,6 +285,7 @@ impl Row {
                 Origin::Absent => Origin::Absent,
                 Origin::Named(number) => Origin::Named(pieces.piece(number)?),
             },
+            redaction: self.redaction,
         })
     }
 }
@@ -370,6 +381,8 @@ fn value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::Begun { .. }
         | Event::Carried { .. }
         | Event::Overran { .. }
+        | Event::Late { .. }
+        | Event::ReadLate { .. }
         | Event::Panicked { .. } => None,
     }
 }

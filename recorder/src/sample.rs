@@ -89,6 +89,7 @@ pub(crate) fn trace(n: u64) -> Trace {
             1 => Origin::Named(value(&format!("http://{n}.example:8080"))),
             _ => Origin::Absent,
         },
+        redaction: zerver_trace::Redaction::default(),
     }
 }
 

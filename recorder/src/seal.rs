@@ -2,7 +2,7 @@
 //! that equal secrets compare equal without being read. Knows how to seal, not what is a secret.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
 use thiserror::Error;
 use zerver_trace::{Missing, Recorded, Shown, Value};
 
-use crate::{format, place};
+use crate::{format, place, regular_file};
 
 const KEY_LEN: usize = 32;
 const NONCE_LEN: usize = 12;
@@ -52,8 +52,11 @@ pub enum SealError {
 #[derive(Clone)]
 pub(crate) struct Key {
     path: PathBuf,
+    /// To be written again, should the file vanish while secrets are sealed under it.
+    bytes: [u8; KEY_LEN],
     cipher: ChaCha20Poly1305,
     hash: [u8; 32],
+    id: [u8; 8],
 }
 
 impl std::fmt::Debug for Key {
@@ -65,14 +68,12 @@ impl std::fmt::Debug for Key {
 impl Key {
     pub(crate) fn load(dir: &Path) -> Result<Self, SealError> {
         let path = place::key_file(dir);
-        match fs::read(&path) {
+        match regular_file::read(&path, KEY_LEN as u64) {
             Ok(bytes) => match <[u8; KEY_LEN]>::try_from(bytes) {
                 Ok(bytes) => Ok(Self::new(path, &bytes)),
-                Err(bytes) => Err(SealError::BadKey {
-                    path,
-                    why: format!("it has {} bytes, not {KEY_LEN}", bytes.len()),
-                }),
+                Err(bytes) => Err(bad_length(path, &bytes.len().to_string())),
             },
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Err(bad_length(path, "more")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(SealError::NoKey { path }),
             Err(error) => Err(SealError::BadKey { path, why: error.to_string() }),
         }
@@ -82,24 +83,49 @@ impl Key {
     pub(crate) fn load_or_make(dir: &Path) -> Result<Self, SealError> {
         match Self::load(dir) {
             Err(SealError::NoKey { path }) => {
-                make(dir, &path).map_err(|error| SealError::BadKey { path, why: error.to_string() })?;
+                random()
+                    .and_then(|bytes| make(dir, &path, &bytes))
+                    .map_err(|error| SealError::BadKey { path, why: error.to_string() })?;
                 Self::load(dir)
             }
             loaded => {
                 // It may have been copied here by somebody careless.
-                let _ = place::open_private(&place::key_file(dir));
+                let _ = regular_file::open_or_make(&place::key_file(dir));
                 loaded
             }
         }
     }
 
+    /// For the holder of the lock of a folder whose key may have vanished since this one was loaded: puts this key there
+    /// again where there is none. The key that is there afterwards, if it is another.
+    pub(crate) fn restore(&self, dir: &Path) -> Result<Option<Self>, SealError> {
+        match Self::load(dir) {
+            Err(SealError::NoKey { path }) => match make(dir, &path, &self.bytes) {
+                Ok(()) => Ok(None),
+                Err(error) => Err(SealError::BadKey { path, why: error.to_string() }),
+            },
+            Ok(found) if found.bytes == self.bytes => Ok(None),
+            Ok(found) => Ok(Some(found)),
+            Err(error) => Err(error),
+        }
+    }
+
     fn new(path: PathBuf, bytes: &[u8; KEY_LEN]) -> Self {
         let cipher = blake3::derive_key("zerver 2026-11 seal", bytes);
+        let mut id = [0; 8];
+        id.copy_from_slice(&blake3::derive_key("zerver 2026-11 key id", bytes)[..8]);
         Self {
             path,
+            bytes: *bytes,
             cipher: ChaCha20Poly1305::new(&cipher.into()),
             hash: blake3::derive_key("zerver 2026-11 hash", bytes),
+            id,
         }
+    }
+
+    /// Names the key without telling it.
+    pub(crate) const fn id(&self) -> [u8; 8] {
+        self.id
     }
 
     fn hash(&self, bytes: &[u8]) -> [u8; 16] {
@@ -133,14 +159,22 @@ impl Key {
     }
 }
 
-/// Written aside and renamed, so that a key is there whole or not at all.
-fn make(dir: &Path, path: &Path) -> io::Result<()> {
+fn bad_length(path: PathBuf, len: &str) -> SealError {
+    SealError::BadKey { path, why: format!("it has {len} bytes, not {KEY_LEN}") }
+}
+
+fn random() -> io::Result<[u8; KEY_LEN]> {
     let mut bytes = [0; KEY_LEN];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// Written aside and renamed, so that a key is there whole or not at all.
+fn make(dir: &Path, path: &Path, bytes: &[u8; KEY_LEN]) -> io::Result<()> {
     let aside = path.with_extension("new");
     let _ = fs::remove_file(&aside);
-    let mut file: File = place::open_private(&aside)?;
-    file.write_all(&bytes)?;
+    let mut file = regular_file::make(&aside)?;
+    file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&aside, path)?;
     place::sync_dir(dir)

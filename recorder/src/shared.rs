@@ -9,6 +9,9 @@ use crate::queue::Queue;
 use crate::quiet;
 use crate::teller::Change;
 
+/// So much is kept for an observer that comes later.
+const UNTOLD: usize = 16;
+
 /// Who is told when recording stops and goes on.
 pub(crate) type Observer = Box<dyn Fn(&Change) + Send + Sync>;
 
@@ -29,6 +32,8 @@ pub struct Status {
     pub commits: u64,
     /// What the store takes up on the disk, in bytes, as of the last commit.
     pub bytes_on_disk: u64,
+    /// How often the store was removed or replaced while it was written to.
+    pub moved: u64,
     /// Why nothing can be recorded now; it is tried again every second.
     pub paused: Option<String>,
 }
@@ -39,12 +44,15 @@ pub(crate) struct Counts {
     pub(crate) lost: AtomicU64,
     pub(crate) commits: AtomicU64,
     pub(crate) bytes_on_disk: AtomicU64,
+    pub(crate) moved: AtomicU64,
 }
 
 pub(crate) struct Shared {
     pub(crate) queue: Arc<Queue>,
     pub(crate) counts: Counts,
     observer: OnceLock<Observer>,
+    /// What was told before there was an observer.
+    untold: Mutex<Vec<Change>>,
     is_paused: AtomicBool,
     paused: Mutex<Option<String>>,
     declared: Mutex<Option<Vec<Arc<FlowInfo>>>>,
@@ -72,6 +80,7 @@ impl Shared {
             queue,
             counts: Counts::default(),
             observer: OnceLock::new(),
+            untold: Mutex::default(),
             is_paused: AtomicBool::new(false),
             paused: Mutex::new(None),
             declared: Mutex::new(None),
@@ -93,6 +102,7 @@ impl Shared {
             lost: count(&self.counts.lost),
             commits: count(&self.counts.commits),
             bytes_on_disk: count(&self.counts.bytes_on_disk),
+            moved: count(&self.counts.moved),
             paused: if self.is_paused.load(Ordering::Acquire) { lock(&self.paused).clone() } else { None },
         }
     }
@@ -111,16 +121,29 @@ impl Shared {
         self.flushed(u64::MAX);
     }
 
-    /// The first observer stays.
+    /// The first observer stays. What has happened by now is told first.
     pub(crate) fn observe(&self, observer: Observer) {
-        let _ = self.observer.set(observer);
+        let untold = {
+            let mut untold = lock(&self.untold);
+            let _ = self.observer.set(observer);
+            std::mem::take(&mut *untold)
+        };
+        untold.iter().for_each(|change| self.tell(change));
     }
 
     pub(crate) fn tell(&self, change: &Change) {
-        if let Some(observer) = self.observer.get() {
-            // Its panic must not take the writer with it.
-            let _ = quiet::run(|| observer(change));
-        }
+        let Some(observer) = self.observer.get() else {
+            let mut untold = lock(&self.untold);
+            match self.observer.get() {
+                // It came meanwhile.
+                Some(_) => drop(untold),
+                None if untold.len() < UNTOLD => return untold.push(change.clone()),
+                None => return,
+            }
+            return self.tell(change);
+        };
+        // Its panic must not take the writer with it.
+        let _ = quiet::run(|| observer(change));
     }
 
     pub(crate) fn declare(&self, flows: Vec<Arc<FlowInfo>>) {

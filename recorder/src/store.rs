@@ -6,25 +6,31 @@
 
 mod backend;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::ops::{ControlFlow, RangeInclusive};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use redb::{
-    Builder, ConcurrencyMode, Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, TableDefinition,
-    TableError,
+    Builder, CompactionError, ConcurrencyMode, Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase,
+    TableDefinition, TableError,
 };
 use thiserror::Error;
 
 use self::backend::{AfterHeader, OFFSET};
 use crate::format::{self, FormatError, HEADER_LEN};
 use crate::overlay::Overlay;
-use crate::{place, quiet};
+use crate::place::{self, Identity};
+use crate::{quiet, regular_file};
 
 /// What redb may keep in memory, in bytes; its own default is 1 GiB.
 const CACHE: usize = 16 << 20;
+
+/// The parts of redb's file, in bytes: pages, and regions, with more than what they begin with.
+const PAGE: u64 = 4096;
+const REGION: u64 = 4 << 30;
+const REGION_START: u64 = 64 << 20;
 
 /// Where a record is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,29 +121,51 @@ impl Batch {
     pub(crate) fn is_empty(&self) -> bool {
         self.puts.is_empty() && self.cuts.is_empty()
     }
+
+    /// What was to be put into one table, by its keys; all else is forgotten.
+    pub(crate) fn into_puts(self) -> impl Iterator<Item = (Table, u64, Vec<u8>)> {
+        self.puts.into_iter()
+    }
 }
 
 /// The database, open for writing by the holder of the lock.
 pub(crate) struct WriteStore {
     path: PathBuf,
+    identity: Identity,
     database: Option<Database>,
 }
 
 impl WriteStore {
     /// Opens the database, and makes it if it is not there. A file that is not ours stays as it is.
     pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
-        Self::open_checked(dir, false)
+        Self::open_with(dir, None, false)
+    }
+
+    /// The same, and sees to it that the file does not outgrow `max` bytes as long as what is in it stays well below that.
+    pub(crate) fn open_within(dir: &Path, max: Option<u64>) -> Result<Self, StoreError> {
+        Self::open_with(dir, max, false)
     }
 
     /// The same, with the checksums of all pages verified, which reads the whole file.
-    pub(crate) fn open_checked(dir: &Path, check: bool) -> Result<Self, StoreError> {
+    pub(crate) fn open_checked(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_with(dir, None, true)
+    }
+
+    fn open_with(dir: &Path, max: Option<u64>, check: bool) -> Result<Self, StoreError> {
         let path = place::store_file(dir);
         let file = prepare(dir, &path)?;
+        if let Some(max) = max {
+            let found = file.metadata().map_err(|error| io_error(&path, &error))?;
+            if let Some(len) = grown(found.len(), max) {
+                file.set_len(len).map_err(|error| io_error(&path, &error))?;
+            }
+        }
+        let identity = Identity::of(&file).map_err(|error| io_error(&path, &error))?;
         let database = guard(&path, || {
             let backend = AfterHeader::new(file, &path)?;
             Ok(builder().set_check_integrity_on_open(check).create_with_backend(backend)?)
         })?;
-        Ok(Self { path, database: Some(database) })
+        Ok(Self { path, identity, database: Some(database) })
     }
 
     /// Makes all changes, and makes them last, or fails. After a failure this store is of no use any more, and
@@ -174,9 +202,38 @@ impl WriteStore {
         Ok(Snapshot { path: self.path.clone(), txn: Some(txn) })
     }
 
-    /// What the file takes up on the disk, in bytes.
-    pub(crate) fn bytes_on_disk(&self) -> u64 {
-        std::fs::metadata(&self.path).map_or(0, |data| data.blocks() * 512)
+    /// Which file it is.
+    pub(crate) const fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Whether its file is still where readers look for it.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.identity.is_at(&self.path)
+    }
+
+    /// The length of the file, and what it takes up on the disk, in bytes.
+    pub(crate) fn size(&self) -> (u64, u64) {
+        std::fs::symlink_metadata(&self.path).map_or((0, 0), |data| (data.len(), data.blocks() * 512))
+    }
+
+    /// Closes the database, so that it need not be repaired; dropping it does the same without the answer.
+    pub(crate) fn close(mut self) -> Result<(), StoreError> {
+        let database = self.database.take();
+        guard(&self.path, || Ok(database.map_or(Ok(()), Database::close)?))
+    }
+
+    /// Moves all pages as far to the front of the file as they go, and gives back the rest of it. Takes as long as it
+    /// takes to read and write what is in it. False while somebody reads, who keeps that from being done.
+    pub(crate) fn compact(&mut self) -> Result<bool, StoreError> {
+        guard(&self.path, || {
+            let Some(database) = &mut self.database else { return Err(redb::Error::DatabaseClosed) };
+            match database.compact() {
+                Ok(_) => Ok(true),
+                Err(CompactionError::TransactionInProgress) => Ok(false),
+                Err(error) => Err(error.into()),
+            }
+        })
     }
 }
 
@@ -187,6 +244,18 @@ impl Drop for WriteStore {
     }
 }
 
+/// What a file of this length is to grow to before redb opens it; none where it stays as it is.
+///
+/// redb doubles its file when it finds no room in it, and when it closes it cuts off what is free at its end, so that the next doubling
+/// begins at any length. A file which that could take past its limit is made as long as it may be at once, where redb
+/// takes up all of it and has no reason to make it longer. What is not written to takes up nothing on the disk.
+pub(crate) fn grown(len: u64, max: u64) -> Option<u64> {
+    let target = max / PAGE * PAGE;
+    // redb has no files which end within the few pages that begin a region.
+    let is_valid = target <= REGION || target % REGION > REGION_START;
+    (len < target && len.saturating_mul(2) > target && is_valid).then_some(target)
+}
+
 fn io_error(path: &Path, error: &io::Error) -> StoreError {
     StoreError::Io { path: path.to_owned(), why: error.to_string() }
 }
@@ -194,9 +263,9 @@ fn io_error(path: &Path, error: &io::Error) -> StoreError {
 /// Opens the file and sees to it that it begins with our page.
 fn prepare(dir: &Path, path: &Path) -> Result<File, StoreError> {
     let failed = |error: io::Error| io_error(path, &error);
-    if path.exists() {
+    if std::fs::symlink_metadata(path).is_ok() {
         // Before anything of it is changed, its mode included.
-        let file = OpenOptions::new().read(true).open(path).map_err(failed)?;
+        let file = regular_file::open(path).map_err(failed)?;
         let head = read_head(&file).map_err(failed)?;
         // A process that died while it made the file leaves a part of the page.
         let begun = format::file_header().starts_with(&head);
@@ -205,7 +274,7 @@ fn prepare(dir: &Path, path: &Path) -> Result<File, StoreError> {
                 .map_err(|source| StoreError::Format { path: path.to_owned(), source })?;
         }
     }
-    let file = place::open_private(path).map_err(failed)?;
+    let file = regular_file::open_or_make(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.len() < OFFSET {
         file.write_all_at(&format::file_header(), 0)
             .and_then(|()| file.sync_all())
@@ -259,7 +328,11 @@ impl ReadStore {
         open: impl FnOnce(File, &Path) -> Result<Opened, redb::Error>,
     ) -> Result<Self, StoreError> {
         let path = place::store_file(dir);
-        let file = match File::open(&path) {
+        match regular_file::check_folder(dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error(dir, &error)),
+            _ => {}
+        }
+        let file = match regular_file::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(StoreError::Missing { path });

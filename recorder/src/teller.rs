@@ -1,6 +1,7 @@
 //! Tells the owner of a recorder when recording stops and goes on. It is called by the writer's thread alone, so that
 //! no request waits for it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,36 @@ pub enum Change {
         dropped: u64,
         /// Whether that is because recording is paused.
         is_paused: bool,
+    },
+    /// The store was removed, or another file was put in its place. It was made anew, or what is there now is used, and
+    /// recording goes on.
+    Moved {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was larger than the store may be, and was compacted.
+    Compacted {
+        /// Its length before, in bytes.
+        from: u64,
+        /// Its length now, in bytes.
+        to: u64,
+    },
+    /// The file is larger than the store may be, and cannot be compacted now. It is tried again.
+    Oversized {
+        /// Its length, in bytes.
+        bytes: u64,
+        /// What it may be, in bytes.
+        max: u64,
+        /// What is in the way.
+        why: String,
+    },
+    /// The clock and the times of what is recorded are further apart than a service rests. Requests are removed for their age
+    /// only as time passes here.
+    ClockDiffers {
+        /// How far the clock is from the newest request.
+        by: Duration,
+        /// Whether it is ahead of it, and not behind.
+        is_ahead: bool,
     },
     /// The writer is gone, which is a bug; nothing is recorded any more.
     Stopped {
@@ -69,6 +100,11 @@ impl Teller {
             self.told_at = None;
             self.shared.tell(&Change::Resumed { dropped: self.told - before });
         }
+    }
+
+    /// Something else happened.
+    pub(crate) fn tell(&self, change: &Change) {
+        self.shared.tell(change);
     }
 
     /// Looks whether requests were dropped. While recording is paused that is told once, and in full at its end.

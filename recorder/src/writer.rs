@@ -1,7 +1,11 @@
 //! The thread that writes: takes captures from the queue, describes them, fills blocks, and commits many at a time.
 //!
 //! When the disk fails, what was to be committed is kept and tried again; the queue fills up meanwhile, and requests
-//! never notice. A commit that failed may have landed, so it is repeated as it was, under the same numbers.
+//! never notice. A commit that failed may have landed, so it is repeated as it was, under the same numbers. After each
+//! commit it is checked that the file is still where readers look for it (`moved`), and not larger than it may be (`fit`).
+
+mod fit;
+mod moved;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,18 +13,20 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
-use zerver_trace::{Capture, Kept};
+use zerver_trace::{Capture, FlowInfo, Kept};
 
+use self::fit::Fit;
 use crate::block::Open;
 use crate::describe::Describer;
 use crate::extent::{self, Extent};
-use crate::place::Lock;
+use crate::observed_clock::Differs;
+use crate::place::{Identity, Lock};
 use crate::queue::Accepted;
 use crate::quiet;
 use crate::retention::Retention;
 use crate::shared::Shared;
 use crate::store::{Batch, StoreError, Table, WriteStore};
-use crate::teller::Teller;
+use crate::teller::{Change, Teller};
 
 /// A commit has at most about so many traces,
 const GROUP: usize = 4096;
@@ -38,6 +44,8 @@ const QUIET: Duration = Duration::from_millis(50);
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
 /// How long after a failure the store is opened again.
 const RETRY: Duration = if cfg!(test) { Duration::from_millis(10) } else { Duration::from_secs(1) };
+/// A commit that fails at the end is tried so often again, with a part of that pause before each try.
+const LAST_TRIES: u32 = 4;
 /// So many captures are given back together.
 const GIVEN_BACK: usize = 64;
 /// A block which a commit left with fewer traces is filled up by the next commits, and written again with each.
@@ -45,8 +53,10 @@ const MERGED: usize = 32;
 
 pub(crate) struct Writer {
     dir: PathBuf,
-    _lock: Lock,
+    lock: Lock,
     store: Option<WriteStore>,
+    /// The file that has what was committed so far; none once it was found gone.
+    identity: Option<Identity>,
     shared: Arc<Shared>,
     teller: Teller,
     receiver: Receiver<Accepted>,
@@ -55,6 +65,8 @@ pub(crate) struct Writer {
     describer: Describer,
     retention: Retention,
     build: String,
+    /// The flows of this build, for a store that is made anew.
+    declared: Option<Vec<Arc<FlowInfo>>>,
     /// The block that is being filled, its number, and how many of its traces have been committed.
     open: Open,
     committed: usize,
@@ -71,6 +83,7 @@ pub(crate) struct Writer {
     nap: Duration,
     last_traffic: Instant,
     retry_at: Option<Instant>,
+    fit: Fit,
 }
 
 impl Writer {
@@ -86,18 +99,25 @@ impl Writer {
         build: String,
     ) -> Result<Self, StoreError> {
         let extent = resume(&store, &mut retention)?;
-        shared.counts.bytes_on_disk.store(store.bytes_on_disk(), Ordering::Relaxed);
+        let teller = Teller::new(Arc::clone(&shared));
+        if let Some(Differs { by, is_ahead }) = retention.begin() {
+            teller.tell(&Change::ClockDiffers { by, is_ahead });
+        }
+        let (bytes, on_disk) = store.size();
+        shared.counts.bytes_on_disk.store(on_disk, Ordering::Relaxed);
         Ok(Self {
             dir,
-            _lock: lock,
+            lock,
+            identity: Some(store.identity()),
             store: Some(store),
-            teller: Teller::new(Arc::clone(&shared)),
+            teller,
             shared,
             receiver,
             described: Vec::new(),
             describer,
             retention,
             build,
+            declared: None,
             open: Open::default(),
             committed: 0,
             extent,
@@ -110,6 +130,7 @@ impl Writer {
             nap: *NAPS.end(),
             last_traffic: Instant::now(),
             retry_at: None,
+            fit: Fit::new(bytes),
         })
     }
 
@@ -146,6 +167,9 @@ impl Writer {
             }
         }
         self.teller.look();
+        if !closing {
+            self.fit();
+        }
         if must && !closing {
             self.shared.flushed(flush);
         }
@@ -184,6 +208,7 @@ impl Writer {
         if took > 0 {
             self.last_traffic = Instant::now();
         }
+        self.fit.took(took);
         took
     }
 
@@ -233,7 +258,7 @@ impl Writer {
         self.put_extent();
         if self.try_commit() && fresh > 0 {
             self.committed = self.open.len();
-            if fresh >= MERGED {
+            if fresh >= MERGED && !self.open.is_empty() {
                 self.next_block();
             }
         }
@@ -254,8 +279,8 @@ impl Writer {
             next: self.extent.next + u64::from(!self.open.is_empty()),
             traces: self.retention.traces(),
             recorded: self.extent.recorded + self.pending,
-            not_kept: self.extent.not_kept + self.shared.queue.not_kept(),
-            overflowed: self.extent.overflowed + self.shared.queue.inbox.overflowed(),
+            not_kept: self.extent.not_kept.wrapping_add(self.shared.queue.not_kept()),
+            overflowed: self.extent.overflowed.wrapping_add(self.shared.queue.inbox.overflowed()),
         };
         let (table, key, record) = totals.record();
         self.batch.put(table, key, record);
@@ -263,21 +288,14 @@ impl Writer {
 
     /// Commits the batch as it is; if that fails, recording is paused and the batch stays.
     fn try_commit(&mut self) -> bool {
-        let result = match &self.store {
-            Some(store) => store.commit(&self.batch),
-            None => WriteStore::open(&self.dir).and_then(|store| {
-                let result = store.commit(&self.batch);
-                self.store = Some(store);
-                result
-            }),
-        };
-        match result {
+        match self.commit_in_place() {
             Ok(()) => {
                 let counts = &self.shared.counts;
                 counts.recorded.fetch_add(self.pending, Ordering::Relaxed);
                 counts.commits.fetch_add(1, Ordering::Relaxed);
-                let bytes = self.store.as_ref().map_or(0, WriteStore::bytes_on_disk);
-                counts.bytes_on_disk.store(bytes, Ordering::Relaxed);
+                let (bytes, on_disk) = self.store.as_ref().map_or((0, 0), WriteStore::size);
+                counts.bytes_on_disk.store(on_disk, Ordering::Relaxed);
+                self.fit.is(bytes);
                 self.extent.recorded += self.pending;
                 self.pending = 0;
                 self.batch = Batch::default();
@@ -303,10 +321,17 @@ impl Writer {
         }
     }
 
+    /// Whether the store could be closed.
+    fn close(&mut self) -> bool {
+        let store = self.store.take().map_or_else(|| WriteStore::open(&self.dir), Ok);
+        store.and_then(WriteStore::close).is_ok()
+    }
+
     fn declare(&mut self) {
         if let Some(flows) = self.shared.take_declared() {
             let (table, key, record) = extent::catalog_record(&self.build, &flows);
             self.batch.put(table, key, record);
+            self.declared = Some(flows);
         }
     }
 
@@ -326,13 +351,23 @@ impl Writer {
             return std::thread::park_timeout(until.min(self.nap));
         }
         self.shared.queue.clear();
-        self.shared.queue.inbox.sleep(&self.receiver, HOUSEKEEPING);
+        self.shared.queue.inbox.sleep(&self.receiver, self.fit.rest(HOUSEKEEPING));
     }
 
+    /// Commits the rest. What fails once may work the next time, and there is no later.
     fn finish(&mut self) {
-        if self.retry_at.is_none() {
-            self.put_extent();
-            self.try_commit();
+        for tries in 0..=LAST_TRIES {
+            if tries > 0 {
+                std::thread::sleep(RETRY / 4);
+                self.turn(true, 0);
+            }
+            if self.retry_at.is_none() {
+                self.put_extent();
+                self.try_commit();
+            }
+            if self.retry_at.is_none() && self.close() {
+                break;
+            }
         }
         let unwritten = if self.retry_at.is_some() { self.pending } else { 0 };
         let lost = unwritten + self.receiver.len() as u64;
@@ -348,7 +383,7 @@ fn resume(store: &WriteStore, retention: &mut Retention) -> Result<Extent, Store
     let snapshot = store.snapshot()?;
     let mut extent = Extent::read(&snapshot)?.and_then(Result::ok).unwrap_or_default();
     for (key, head) in extent::all_heads(&snapshot)? {
-        retention.wrote(key, &head.unwrap_or_default());
+        retention.found(key, &head.unwrap_or_default());
         extent.next = extent.next.max(key.saturating_add(1));
     }
     Ok(extent)

@@ -97,6 +97,7 @@ fn trace(steps: u32, duration_ns: u64, events: Vec<Event<Recorded>>) -> Trace {
         outcome: Outcome::Done,
         events,
         events_dropped: 0,
+        redaction: zerver_trace::Redaction::default(),
         worker: Some(0),
         origin: zerver_trace::Origin::Absent,
     }

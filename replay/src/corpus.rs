@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use zerver_trace::RequestId;
 
-use crate::{Finding, FindingClass, Report, Seen, Source};
+use crate::{Finding, FindingClass, Report, Sameness, Seen, Source};
 
 /// So many groups are told apart; what belongs to none of them is counted.
 const MAX_GROUPS: usize = 1000;
@@ -23,7 +23,7 @@ pub struct Corpus {
 pub struct Tally {
     /// Requests that were run again, or could not be.
     pub requests: u64,
-    /// Of these, how many did what they did.
+    /// Of these, how many did all that they did.
     pub same: u64,
     /// Of these, how many have findings.
     pub different: u64,
@@ -39,6 +39,8 @@ pub struct Tally {
     pub partly_compared: u64,
     /// Findings that belong to none of the groups, since there are too many.
     pub ungrouped: u64,
+    /// Of the requests, how many have no findings and something that could not be compared.
+    pub incomplete: u64,
 }
 
 /// What findings have in common.
@@ -94,11 +96,11 @@ impl Corpus {
         self.tally.decisions_recorded += u64::from(coverage.decisions_recorded);
         self.tally.effects_fed += u64::from(coverage.effects_fed);
         self.tally.partly_compared += u64::from(!report.not_compared.is_empty());
-        if report.is_same() {
-            self.tally.same += 1;
-            return;
+        match report.sameness() {
+            Sameness::Same => return self.tally.same += 1,
+            Sameness::Incomplete => return self.tally.incomplete += 1,
+            Sameness::Different => self.tally.different += 1,
         }
-        self.tally.different += 1;
         let mut seen = Vec::new();
         for (at, finding) in report.findings.iter().enumerate() {
             let cause = FindingCause {
@@ -143,9 +145,9 @@ impl Corpus {
         self.tally
     }
 
-    /// Whether nothing differs, of what was run again.
-    pub const fn is_same(&self) -> bool {
-        self.tally.different == 0
+    /// What it comes to, of what was run again.
+    pub const fn sameness(&self) -> Sameness {
+        Sameness::of(self.tally.different > 0, self.tally.incomplete == 0)
     }
 
     /// The findings, those first that most often come first.
@@ -260,7 +262,7 @@ mod tests {
             ..Tally::default()
         };
         assert_eq!(corpus.tally(), wanted);
-        assert!(!corpus.is_same());
+        assert_eq!(corpus.sameness(), Sameness::Different);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! | value | JSON |
 //! |---|---|
-//! | a number over 64 bits, NaN, an infinity | `{"number": "340282366920938463463374607431768211455"}` |
+//! | a number over 64 bits or that no float is, NaN, an infinity | `{"number": "340282366920938463463374607431768211455"}` |
 //! | bytes | `{"bytes": "00ff1b"}`, in hexadecimal |
 //! | a map whose keys are not all different strings | `{"map": [[key, value], ..]}` |
 //! | a secret | `{"secret": "3f2a.."}`: a keyed hash, equal for equal secrets; `null` where there is none |
@@ -111,6 +111,7 @@ impl Serialize for Tree<'_> {
             Node::F32(v) => single(serializer, "number", &v.to_string()),
             Node::F64(v) if v.is_finite() => serializer.serialize_f64(*v),
             Node::F64(v) => single(serializer, "number", &v.to_string()),
+            Node::Number(v) => single(serializer, "number", v),
             Node::Char(v) => serializer.serialize_char(*v),
             Node::Str(v) => serializer.serialize_str(v),
             Node::Bytes(v) => single(serializer, "bytes", &hex(v)),

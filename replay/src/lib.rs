@@ -5,14 +5,19 @@
 //! back plain data: no store, no socket, no clock, and nothing is printed. A trace may be incomplete or hostile; the
 //! answer then says what is missing, and no function panics.
 
+mod alike;
 mod corpus;
+mod decimal;
 mod diff;
 mod json;
+mod json_reader;
 mod measures;
 mod replayer;
 mod rfc3339;
+mod sameness;
 mod shares;
 pub mod shown;
+pub mod side_by_side;
 mod simulate;
 mod timeline;
 mod told;
@@ -21,8 +26,8 @@ pub mod wire;
 
 pub use corpus::{Corpus, FindingCause, FindingGroup, Reason, Tally};
 pub use diff::{
-    Cause, CauseKind, Diff, DiffJson, Difference, Ignored, Line, Mark, Pair, Row, Side, TextLine, TooFew,
-    Typical, What, changed_lines, span, typical,
+    Cause, CauseKind, Diff, DiffJson, Difference, Ignored, Line, Mark, NotCompared, Pair, Row, Side,
+    TextLine, TooFew, Typical, What, changed_lines, span, typical,
 };
 pub use json::Json;
 pub use measures::{ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures};
@@ -32,13 +37,15 @@ pub use replayer::{
     nearest, trials,
 };
 pub use rfc3339::{Utc, rfc3339};
+pub use sameness::Sameness;
+pub use side_by_side::side_by_side;
 pub use simulate::{
     Compared, Deviation, Figures, Machine, Quantiles, Reproduced, SETTINGS, Scheduling, Setting, Simulation,
     setting,
 };
 pub use timeline::{
-    Attempt, Carry, Contributor, Effect, End, Failure, Gap, Io, Move, Part, Run, Step, Timeline,
-    TimelineJson, Totals, Verdict, Write, median,
+    Attempt, Carry, Contributor, Effect, End, Failure, Gap, Io, Late, Move, Part, ReadLate, Run, Step,
+    Timeline, TimelineJson, Totals, Verdict, Write, median,
 };
 pub use told::{SettingFrom, SettingTold};
 pub use why::{Association, Group, Link, MIN_POPULATION, Place, Spread, Standing, Usual, Why, WhyJson};

@@ -67,6 +67,18 @@ pub struct WorkerMeasures {
     pub steals: u64,
     /// Connections that are open on it.
     pub connections: u64,
+    /// Answers of effects that lay ready while it was busy.
+    #[serde(default)]
+    pub delayed_answers: u64,
+    /// How long they lay ready, all together, in nanoseconds.
+    #[serde(default)]
+    pub answer_delay_ns: u64,
+    /// Requests whose head was read right after a long step.
+    #[serde(default)]
+    pub delayed_heads: u64,
+    /// How long these heads lay unread at most, all together, in nanoseconds.
+    #[serde(default)]
+    pub head_delay_ns: u64,
 }
 
 /// One step of one flow.

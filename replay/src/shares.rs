@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Effect, Timeline};
+use crate::timeline::totals::without;
+use crate::{Effect, Late, Timeline};
 
 /// The shares of one request, in nanoseconds. They add up to its duration.
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub(crate) struct Shares {
 pub(crate) struct RunShare {
     pub(crate) cpu_ns: u64,
     pub(crate) queue_ns: u64,
+    /// Answers lay ready that it had asked for.
+    pub(crate) late_ns: u64,
     /// For each of its effects.
     pub(crate) effects: Vec<EffectShare>,
 }
@@ -30,7 +33,10 @@ pub(crate) struct RunShare {
 impl RunShare {
     /// With its effects.
     pub(crate) fn whole_ns(&self) -> u64 {
-        self.cpu_ns + self.queue_ns + self.effects.iter().map(EffectShare::whole_ns).sum::<u64>()
+        self.cpu_ns
+            + self.queue_ns
+            + self.late_ns
+            + self.effects.iter().map(EffectShare::whole_ns).sum::<u64>()
     }
 }
 
@@ -70,6 +76,11 @@ enum Owner {
         effect: usize,
         part: Part,
     },
+    Late {
+        run: usize,
+        /// Tells apart those of one run.
+        number: usize,
+    },
     Receive,
 }
 
@@ -89,6 +100,7 @@ pub(crate) fn shares(timeline: &Timeline) -> Shares {
     }
     let mut shares = Shares::default();
     for (run_at, run) in timeline.runs.iter().enumerate() {
+        let mut lates = 0;
         add(Owner::Queue(run_at), run.ready_ns, run.start_ns);
         add(Owner::Cpu(run_at), run.start_ns, run.start_ns.saturating_add(run.cpu_ns));
         for (effect_at, effect) in run.effects.iter().enumerate() {
@@ -100,7 +112,14 @@ pub(crate) fn shares(timeline: &Timeline) -> Shares {
                 [(Part::Retry, effect.start_ns, last), (Part::Held, last, begun), (Part::Wait, begun, end)];
             for (part, start, end) in parts {
                 let before_end_of_time_ns = u64::MAX - effect.start_ns.saturating_add(effect.duration_ns);
-                add(Owner::Wait { before_end_of_time_ns, run: run_at, effect: effect_at, part }, start, end);
+                let owner = Owner::Wait { before_end_of_time_ns, run: run_at, effect: effect_at, part };
+                for (start, end) in without((start, end), effect.lates().map(Late::span)) {
+                    add(owner, start, end);
+                }
+            }
+            for (start, end) in effect.lates().map(Late::span) {
+                add(Owner::Late { run: run_at, number: lates }, start, end);
+                lates += 1;
             }
         }
         let effects = vec![EffectShare::default(); run.effects.len()];
@@ -136,6 +155,7 @@ impl Shares {
             None => &mut self.unexplained_ns,
             Some(Owner::Receive) => &mut self.receive_ns,
             Some(&Owner::Cpu(run)) => &mut self.runs[run].cpu_ns,
+            Some(&Owner::Late { run, .. }) => &mut self.runs[run].late_ns,
             Some(&Owner::Queue(run)) => &mut self.runs[run].queue_ns,
             Some(&Owner::Wait { run, effect, part, .. }) => {
                 let effect = &mut self.runs[run].effects[effect];
@@ -174,6 +194,7 @@ mod tests {
             prop_assert_eq!(sum(|run| run.cpu_ns), totals.cpu_ns);
             prop_assert_eq!(sum(|run| run.queue_ns) + shares.queue_ns, totals.queue_ns);
             prop_assert_eq!(sum(waits), totals.wait_ns);
+            prop_assert_eq!(sum(|run| run.late_ns), totals.late_ns);
             prop_assert_eq!(shares.receive_ns, totals.receive_ns);
             prop_assert_eq!(shares.unexplained_ns, totals.unexplained_ns);
         }

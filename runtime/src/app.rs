@@ -8,9 +8,11 @@ use zerver_engine::{EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, 
 use zerver_trace::{EventSink, FlowInfo};
 
 use crate::config::{Config, cores};
+use crate::effect_runtime::EffectRuntime;
 use crate::effects::kv;
 use crate::interpreter::{Interpreter, Interpreters};
 use crate::prepare::{Live, LiveError, Prepare};
+use crate::readiness::{Readiness, check_kinds};
 use crate::schedule::{EffectLimits, Low, Rule, Shared, Tuning};
 use crate::service::{Service, StatusOf};
 use crate::shell::Router;
@@ -110,7 +112,29 @@ impl App {
     /// });
     /// ```
     pub fn live(mut self, prepare: impl FnOnce(&mut Live) -> Result<(), LiveError> + Send + 'static) -> Self {
-        self.live = Some(Box::new(prepare));
+        self.live = Some(Prepare::First(Box::new(prepare)));
+        self
+    }
+
+    /// The same for what has to wait for others: a database to be reached, a token to be fetched. The service listens
+    /// meanwhile, and is not ready: requests to its flows get a 503 with `Retry-After`, and so does `/healthz`, whose status is
+    /// `starting`. If it fails the service ends, with exit code 2 and the reason on standard error. What it spawns lives as
+    /// long as the service.
+    ///
+    /// ```no_run
+    /// # use zerver::prelude::*;
+    /// # async fn connect() -> std::io::Result<()> { Ok(()) }
+    /// App::new().live_async(async |live| {
+    ///     let pool = connect().await?;
+    ///     live.keep(pool);
+    ///     Ok(())
+    /// });
+    /// ```
+    pub fn live_async<F>(mut self, prepare: F) -> Self
+    where
+        F: AsyncFnOnce(&mut Live) -> Result<(), LiveError> + Send + 'static,
+    {
+        self.live = Some(Prepare::Meanwhile(Box::new(|live| Box::pin(async move { prepare(live).await }))));
         self
     }
 
@@ -235,8 +259,22 @@ impl App {
             Some(listener) => listen::prepare(listener)?,
             None => listen::listen(settings.addr.as_deref().unwrap_or(&config.addr))?,
         };
-        let live = Live::open(self.interpreters, self.live).map_err(StartError::Live)?;
         let workers = config.workers.unwrap_or_else(cores).max(1);
+        let effect_runtime = EffectRuntime::start(workers).map_err(StartError::Worker)?;
+        let mut live = Live::new(self.interpreters);
+        let open = match self.live {
+            Some(Prepare::First(prepare)) => {
+                // What is opened now is used where effects are performed.
+                let _context = effect_runtime.enter();
+                prepare(&mut live).map_err(StartError::Live)?;
+                None
+            }
+            Some(Prepare::Meanwhile(open)) => Some(open),
+            None => None,
+        };
+        if open.is_none() {
+            check_kinds(&config.limits, &live)?;
+        }
         let low_workers = config.batch_workers.unwrap_or_else(cores);
         let low = (low_workers > 0).then(|| Arc::new(Low::new(&config.scheduling)));
         let tuning = Tuning {
@@ -245,14 +283,10 @@ impl App {
             deadline: config.deadline,
             effects: EffectLimits::of(&config.limits),
         };
-        let kinds: Vec<_> = live.interpreters.kinds().collect();
-        if let Some(kind) = config.limits.effects_per_kind.keys().find(|kind| !kinds.contains(&kind.as_str()))
-        {
-            return Err(StartError::NoSuchKind { kind: kind.clone(), kinds: kinds.join(", ") });
-        }
         let service = Service {
             router,
-            interpreters: live.interpreters,
+            readiness: Readiness::starting(),
+            effect_runtime,
             render: self.render,
             limits: config.limits,
             hosts: config.hosts,
@@ -260,17 +294,17 @@ impl App {
             token: settings.record_token,
             twice: settings.twice.map(Twice::new),
             no_flow: Arc::default(),
-            schedule: Shared::new(tuning, low, flows, kinds.into_iter(), config.stuck_after),
+            schedule: Shared::new(tuning, low, flows, config.stuck_after),
             health: config.health,
             metrics: config.metrics,
             recorder: self.recorder,
         };
-        Running::start(service, listener, workers, low_workers, live.kept)
+        Running::start(service, listener, workers, low_workers, live, open)
     }
 
     /// Opens what performs effects, and nothing else.
-    pub(crate) fn open(self) -> Result<Live, LiveError> {
-        Live::open(self.interpreters, self.live)
+    pub(crate) fn open(self, runtime: &tokio::runtime::Runtime) -> Result<Live, LiveError> {
+        Live::open(self.interpreters, self.live, runtime)
     }
 
     /// What the program says of its settings.

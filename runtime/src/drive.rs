@@ -11,7 +11,7 @@ use zerver_trace::HeldBy;
 
 use crate::flight::{self, Flight, Landing};
 use crate::interpreter::{Begun, Context, Interpreters};
-use crate::schedule::{Drove, Lane, Place};
+use crate::schedule::{Drove, Lane};
 use crate::time::Stopwatch;
 use crate::twice::Checked;
 
@@ -34,18 +34,12 @@ pub(crate) async fn drive(
     let mut fresh = SmallVec::<[Start; 2]>::new();
     // Those that are over the limit.
     let mut held = VecDeque::<Start>::new();
-    let mut since_look = 0;
+    let mut looks = Looks { since: 0, deadline_ns };
     let mut deadline = pin!(None::<Sleep>);
     let mut next = Next::Run;
     loop {
-        if since_look >= LOOK_AFTER {
-            since_look = 0;
-            if watch.tick() >= deadline_ns && next != Next::Ended {
-                job.stop(Stop::Deadline, watch.now_ns());
-                next = Next::Ended;
-            } else {
-                lane.let_others(watch).await;
-            }
+        if looks.is_due() && next != Next::Ended && looks.look(job, watch, lane).await {
+            return Drove::Ended;
         }
         next = match next {
             Next::Ended => {
@@ -87,23 +81,21 @@ pub(crate) async fn drive(
                 lane.asks(job.position(), &fresh);
                 let in_flight = flights.as_ref().map_or(0, FuturesUnordered::len);
                 let room = lane.effects.saturating_sub(in_flight).min(held.len() + fresh.len());
-                let room = room.min(LOOK_AFTER as usize);
                 let (old, new) = (room.min(held.len()), room.saturating_sub(held.len()));
                 for start in &fresh[new..] {
                     job.held(start.number, watch.now_ns(), HeldBy::Request);
                 }
-                for start in held.drain(..old) {
-                    let asked = Asked { start, place: None, was_held: true };
+                let was_held = held.drain(..old).map(|start| (start, true));
+                for (start, was_held) in was_held.chain(fresh.drain(..new).map(|start| (start, false))) {
+                    if looks.is_due() && looks.look(job, watch, lane).await {
+                        return Drove::Ended;
+                    }
+                    let asked = Asked { start, was_held };
                     let answered = asked.begin(job, watch, &mut flights, interpreters, context, lane);
                     next = answered.unwrap_or(next);
-                }
-                for start in fresh.drain(..new) {
-                    let asked = Asked { start, place: None, was_held: false };
-                    let answered = asked.begin(job, watch, &mut flights, interpreters, context, lane);
-                    next = answered.unwrap_or(next);
+                    looks.since += 1;
                 }
                 held.extend(fresh.drain(..));
-                since_look += room as u32;
                 if room == 0 {
                     lane.stop();
                     let landing = async {
@@ -124,15 +116,21 @@ pub(crate) async fn drive(
                     tokio::select! {
                         biased;
                         landed = landing => match landed {
-                            Some(Landing::Landed(number, performed)) => {
-                                if !job.waits_for(number) {
+                            Some(Landing::Landed(number, performed, at)) => {
+                                if job.waits_for(number) {
+                                    lane.takes(job, number, watch, at);
+                                } else {
                                     lane.late();
                                 }
                                 next = job.complete(number, watch, performed);
                             }
-                            Some(Landing::Free(start, place)) => {
-                                watch.tick();
-                                let asked = Asked { start, place, was_held: true };
+                            Some(Landing::Begun(flying, at)) => {
+                                job.begun(flying.number(), watch.since_start_ns(at));
+                                flights.get_or_insert_default().push(Flight::Flying(flying));
+                            }
+                            Some(Landing::Free(start, at)) => {
+                                lane.takes(job, start.number, watch, at);
+                                let asked = Asked { start, was_held: true };
                                 let answered =
                                     asked.begin(job, watch, &mut flights, interpreters, context, lane);
                                 next = answered.unwrap_or(next);
@@ -144,12 +142,13 @@ pub(crate) async fn drive(
                             }
                         },
                         () = late => {
+                            lane.takes_deadline(job, watch, deadline_ns);
                             job.stop(Stop::Deadline, watch.tick());
                             lane.waited_until(watch.now_ns());
                             return Drove::Ended;
                         }
                     }
-                    since_look += 1;
+                    looks.since += 1;
                     if next == Next::Run {
                         lane.resume(watch).await;
                     }
@@ -160,10 +159,34 @@ pub(crate) async fn drive(
     }
 }
 
+/// When it looks at the clock, and at who else is to run, on its way through many effects.
+struct Looks {
+    /// How many have begun or ended since it last did.
+    since: u32,
+    deadline_ns: u64,
+}
+
+impl Looks {
+    const fn is_due(&self) -> bool {
+        self.since >= LOOK_AFTER
+    }
+
+    /// Lets others go first. Whether the deadline has passed: then the job has ended.
+    async fn look(&mut self, job: &mut Checked, watch: &mut Stopwatch, lane: &Lane<'_>) -> bool {
+        self.since = 0;
+        if watch.tick() >= self.deadline_ns {
+            job.stop(Stop::Deadline, watch.now_ns());
+            lane.waited_until(watch.now_ns());
+            return true;
+        }
+        lane.let_others(watch).await;
+        false
+    }
+}
+
 /// A call that is asked for, or that was held and is asked for again.
 struct Asked {
     start: Start,
-    place: Option<Place>,
     was_held: bool,
 }
 
@@ -178,9 +201,9 @@ impl Asked {
         context: &Context,
         lane: &Lane<'_>,
     ) -> Option<Next> {
-        let Self { start, place, was_held } = self;
+        let Self { start, was_held } = self;
         let number = start.number;
-        let begun = flight::ask(start, place, watch, interpreters, context, lane);
+        let begun = flight::ask(start, watch, interpreters, context, lane);
         let held_by = match &begun {
             Begun::Pending(flight) => flight.held_by(),
             Begun::Ready(_) => None,

@@ -55,7 +55,9 @@ impl Environment {
 
     /// The layers of settings above those of the program.
     pub(crate) fn layers(&self, program: Config) -> Layers {
-        let found = || self.folders.iter().map(|folder| folder.join(FILE)).find(|file| file.exists());
+        // A link that leads nowhere is there as well, and is refused by its name.
+        let is_there = |file: &PathBuf| std::fs::symlink_metadata(file).is_ok();
+        let found = || self.folders.iter().map(|folder| folder.join(FILE)).find(is_there);
         Layers::new(program, self.config.clone().or_else(found), |name| std::env::var_os(name))
     }
 

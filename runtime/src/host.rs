@@ -99,7 +99,7 @@ impl Host {
     fn open(&mut self, edits: &Edits, stream: &UnixStream) -> Result<(), LiveError> {
         if !edits.live.is_empty() && self.live.is_none() {
             let app = self.closed.take().ok_or("it could not be opened before")?;
-            self.live = Some(LiveEffects::open(|| app.open(), stream)?);
+            self.live = Some(LiveEffects::open(|runtime| app.open(runtime), stream)?);
         }
         Ok(())
     }

@@ -12,7 +12,6 @@ use zerver_engine::{
 };
 
 use crate::effects::{clock, http, kv, sleep};
-use crate::flight;
 use crate::ids::Ids;
 use crate::time::nanos;
 
@@ -129,13 +128,19 @@ impl Interpreters {
     }
 
     async fn answer(&self, start: Start, began: Instant, context: &Context) -> (u32, Performed) {
-        let number = start.number;
-        if !start.pause.is_zero() {
-            tokio::time::sleep(start.pause).await;
+        let (number, pause) = (start.number, start.pause);
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
         }
-        let performed = match flight::begin(&start, nanos(began.elapsed()), self, context) {
-            Begun::Ready(performed) => performed,
-            Begun::Pending(flying) => flying.await.1,
+        let limit = start.limit(nanos(began.elapsed()));
+        let performed = match (self.begin(&start.call, context), limit) {
+            (Begun::Ready(performed), _) => performed,
+            (Begun::Pending(future), None) => future.await,
+            (Begun::Pending(future), Some(limit)) => {
+                tokio::time::timeout(limit, future).await.unwrap_or_else(|_| {
+                    Err(EffectError::new(EffectErrorKind::Timeout, format!("took longer than {limit:?}")))
+                })
+            }
         };
         (number, performed)
     }

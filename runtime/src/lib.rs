@@ -5,6 +5,7 @@ mod answered;
 mod app;
 mod config;
 mod drive;
+mod effect_runtime;
 mod environment;
 /// The part that performs no I/O. What users need of it is in the [`prelude`].
 #[doc(hidden)]
@@ -22,6 +23,7 @@ mod listen;
 mod live;
 mod notice;
 mod prepare;
+mod readiness;
 mod record;
 mod recorded;
 mod recording;

@@ -24,6 +24,8 @@ pub(crate) struct Live {
     unix_ns: u64,
     seed: u64,
     asked: bool,
+    /// What of it was read late, before there was a job.
+    read_late: Vec<Event<Datum>>,
     /// The worker of its connection.
     worker: Option<u16>,
     /// The flow, if one takes it.
@@ -48,6 +50,7 @@ impl Live {
             asked: worker.service.is_asked(&mut request),
             worker: worker.board.worker(),
             unix_ns: wall.unix_ns,
+            read_late: Vec::new(),
             flow: None,
             job: None,
             request: Some(Arc::new(request)),
@@ -58,6 +61,11 @@ impl Live {
             service: Arc::clone(&worker.own_service),
             watch,
         }
+    }
+
+    /// A part of it was read right after a long step.
+    pub(crate) fn was_read_late(&mut self, event: Option<Event<Datum>>) {
+        self.read_late.extend(event);
     }
 
     /// This flow takes it.
@@ -100,7 +108,8 @@ impl Live {
             let service = &self.service;
             let is_recorded = service.sink.is_some() || service.twice.is_some();
             let new = if is_recorded { Job::new } else { Job::unrecorded };
-            let job = new(Arc::clone(flow), arrival, self.watch.now_ns());
+            let mut job = new(Arc::clone(flow), arrival, self.watch.now_ns());
+            job.read_late(std::mem::take(&mut self.read_late));
             self.job = Some(Box::new(Checked::new(job, service.twice.clone())));
         }
         self.job.as_deref_mut().map(|job| (job, &mut self.watch))
@@ -149,7 +158,8 @@ impl Live {
 
     /// Ends before any step has run: answered by the shell itself.
     pub(crate) fn answer(&mut self, response: Response, outcome: Outcome) -> Option<Response> {
-        self.hand_over(Some(response), outcome, Vec::new(), 0)
+        let events = std::mem::take(&mut self.read_late);
+        self.hand_over(Some(response), outcome, events, 0)
     }
 
     /// Hands the capture to the sink, and the answer back.

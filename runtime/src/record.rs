@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hasher};
 use std::io::BufReader;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::time::Duration;
 use std::{fs, io};
 
 use zerver_recorder::{Change, Options, Recorder, Status};
@@ -60,6 +61,27 @@ fn tell(change: &Change) {
             "{}: more came than could be written; ZERVER_RECORD=tail keeps fewer",
             not_recorded(*dropped)
         )),
+        Change::Moved { path } => notice::warn(&format!(
+            "the store {} was removed or replaced; recording goes on there, and what was recorded before is gone with the \
+             file that was there",
+            path.display()
+        )),
+        Change::Compacted { from, to } => notice::say(&format!(
+            "the store was compacted from {} to {}, for recording.max_bytes is less than what it was",
+            bytes(*from),
+            bytes(*to)
+        )),
+        Change::Oversized { bytes: now, max, why } => notice::warn(&format!(
+            "the store's file has {}, and recording.max_bytes is {}: {why}; it is tried again",
+            bytes(*now),
+            bytes(*max)
+        )),
+        Change::ClockDiffers { by, is_ahead } => notice::warn(&format!(
+            "the clock is {} {} the newest recorded request; if it is right, nothing is lost: requests are removed for \
+             their age as time passes here",
+            days(*by),
+            if *is_ahead { "ahead of" } else { "behind" }
+        )),
         Change::Stopped { why } => notice::warn(&format!("recording stopped, requests go on: {why}")),
     }
 }
@@ -67,9 +89,22 @@ fn tell(change: &Change) {
 /// Closes the recorder, and says what could not be written any more.
 pub(crate) fn close(recorder: Recorder) {
     let Status { lost, paused, .. } = recorder.close();
-    if let (1.., Some(why)) = (lost, paused) {
+    if lost > 0 {
+        let why = paused.unwrap_or_else(|| "they could not be described".to_owned());
         notice::warn(&format!("{}: {why}", not_recorded(lost)));
     }
+}
+
+fn bytes(n: u64) -> String {
+    match n {
+        0..1_073_741_824 => format!("{:.1} MiB", n as f64 / 1_048_576.0),
+        _ => format!("{:.2} GiB", n as f64 / 1_073_741_824.0),
+    }
+}
+
+fn days(time: Duration) -> String {
+    let hours = time.as_secs() / 3_600;
+    if hours < 72 { format!("{hours} hours") } else { format!("{} days", hours / 24) }
 }
 
 fn not_recorded(requests: u64) -> String {

@@ -92,15 +92,29 @@ fn try_run(app: App) -> Result<(), StartError> {
         ..Settings::default()
     })?;
     let notify = environment.notify.as_deref();
-    tell(notify, "READY=1");
     if !environment.dev {
         notice::say(&format!("listening on http://{}", running.addr()));
     }
     let mut reload =
         Reload { layers, started: loaded.clone(), loaded, running: &running, recorder: recorder.as_ref() };
-    while runtime.block_on(signals.next()) == Told::Reload {
-        reload.now();
-    }
+    let mut is_ready = false;
+    let failed = loop {
+        let told = runtime.block_on(async {
+            tokio::select! {
+                ready = running.ready(), if !is_ready => Err(ready),
+                told = signals.next() => Ok(told),
+            }
+        });
+        match told {
+            Ok(Told::Reload) => reload.now(),
+            Ok(Told::Stop) => break None,
+            Err(Ok(())) => {
+                is_ready = true;
+                tell(notify, "READY=1");
+            }
+            Err(Err(error)) => break Some(error),
+        }
+    };
     tell(notify, "STOPPING=1");
     std::thread::spawn(move || {
         while runtime.block_on(signals.next()) == Told::Reload {}
@@ -110,7 +124,7 @@ fn try_run(app: App) -> Result<(), StartError> {
     if let Some(recorder) = recorder {
         record::close(recorder);
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// Tells whoever develops the service of a step that is not the same twice.

@@ -9,7 +9,8 @@ use zerver_trace::{EventSink, FlowInfo};
 
 use crate::Limits;
 use crate::config::Metrics;
-use crate::interpreter::Interpreters;
+use crate::effect_runtime::EffectRuntime;
+use crate::readiness::Readiness;
 use crate::schedule::Shared;
 use crate::shell::Router;
 use crate::twice::Twice;
@@ -19,7 +20,9 @@ pub(crate) type StatusOf = Box<dyn Fn() -> Status + Send + Sync>;
 
 pub(crate) struct Service {
     pub(crate) router: Router,
-    pub(crate) interpreters: Interpreters,
+    /// Also what performs effects.
+    pub(crate) readiness: Readiness,
+    pub(crate) effect_runtime: Arc<EffectRuntime>,
     pub(crate) render: RenderFailure,
     pub(crate) limits: Limits,
     /// Empty: all.

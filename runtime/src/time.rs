@@ -135,6 +135,11 @@ impl Stopwatch {
         self.at(self.now_ns)
     }
 
+    /// What it showed, or would have shown, at an instant.
+    pub(crate) fn since_start_ns(&self, at: Instant) -> u64 {
+        nanos(at.saturating_duration_since(self.start))
+    }
+
     pub(crate) fn at(&self, ns: u64) -> Instant {
         self.start + Duration::from_nanos(ns)
     }

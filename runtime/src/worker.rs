@@ -25,8 +25,8 @@ const GRACE: Duration = Duration::from_millis(200);
 
 /// What a worker is told.
 pub(crate) enum Message {
-    /// Serve this connection.
-    Connection(TcpStream, SocketAddr),
+    /// Serve this connection, which was accepted at this time.
+    Connection(TcpStream, SocketAddr, Instant),
     /// Give turns in another way from now on.
     Retune(Arc<Scheduling>),
     /// Finish what is in flight, then stop.
@@ -148,14 +148,14 @@ impl Worker {
         tokio::task::spawn_local(async move { worker.turns.look().await });
         loop {
             match inbox.recv().await {
-                Some(Message::Connection(socket, peer)) => self.open(socket, peer),
+                Some(Message::Connection(socket, peer, accepted)) => self.open(socket, peer, accepted),
                 Some(Message::Retune(settings)) => self.turns.retune(&settings),
                 Some(Message::Drain) | None => break,
             }
         }
         while let Ok(message) = inbox.try_recv() {
-            if let Message::Connection(socket, peer) = message {
-                self.open(socket, peer);
+            if let Message::Connection(socket, peer, accepted) = message {
+                self.open(socket, peer, accepted);
             }
         }
         let drain = self.service.limits.drain;
@@ -167,9 +167,8 @@ impl Worker {
         let _ = tokio::time::timeout(drain, self.crew.leave.wait()).await;
     }
 
-    fn open(self: &Rc<Self>, socket: TcpStream, peer: SocketAddr) {
-        let now = Instant::now();
-        let open = Open::new(self, peer, now);
+    fn open(self: &Rc<Self>, socket: TcpStream, peer: SocketAddr, accepted: Instant) {
+        let open = Open::new(self, peer, accepted);
         if let Ok(socket) = tokio::net::TcpStream::from_std(socket) {
             tokio::task::spawn_local(async move {
                 serve(Rc::clone(&open.worker), Rc::clone(&open.conn), socket).await;
@@ -200,10 +199,10 @@ struct Open {
 }
 
 impl Open {
-    fn new(worker: &Rc<Worker>, peer: SocketAddr, now: Instant) -> Self {
+    fn new(worker: &Rc<Worker>, peer: SocketAddr, accepted: Instant) -> Self {
         let number = worker.next_connection.get();
         worker.next_connection.set(number + 1);
-        let conn = Rc::new(Conn::new(peer, now));
+        let conn = Rc::new(Conn::new(peer, accepted, Instant::now()));
         worker.connections.borrow_mut().insert(number, Rc::clone(&conn));
         Self { worker: Rc::clone(worker), conn, number }
     }

@@ -34,7 +34,7 @@ fn main() {
         let to = (from + PAGE).min(REQUESTS);
         let requests: Vec<Summary> = (from..to).map(request).collect();
         let at = Instant::now();
-        app.update(Message::Older { requests, is_last: to == REQUESTS });
+        let _ = app.update(Message::Older { requests, is_last: to == REQUESTS });
         slowest = slowest.max(at.elapsed());
     }
     println!(
@@ -61,12 +61,12 @@ fn main() {
     let ids = [a.id, b.id];
     let mut app = App::new(Look::default(), Size::new(COLUMNS, ROWS), 0);
     let requests = [&a, &b].map(Trace::summary).to_vec();
-    app.update(Message::Older { requests, is_last: true });
+    let _ = app.update(Message::Older { requests, is_last: true });
     let stories = [a, b].map(|trace| Arc::new(Story::of(trace)));
     type_text(&mut app, "djd");
     let at = Instant::now();
     for (id, story) in ids.iter().zip(&stories) {
-        app.update(Message::Loaded(*id, Ok(Some(Arc::clone(story)))));
+        let _ = app.update(Message::Loaded(*id, Ok(Some(Arc::clone(story)))));
     }
     println!("diff of two of {EVENTS} events: {:.1?}", at.elapsed());
     frames("diff", &app);
@@ -197,6 +197,7 @@ fn many_steps(id: u128, extra_ns: u64) -> Trace {
         outcome: Outcome::Done,
         events,
         events_dropped: 0,
+        redaction: zerver_trace::Redaction::default(),
         worker: Some(0),
         origin: zerver_trace::Origin::Absent,
     }

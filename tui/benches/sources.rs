@@ -59,7 +59,7 @@ fn over(store: &Path) {
         for message in messages {
             has_requests |= matches!(&message, Message::Older { requests, .. } if !requests.is_empty());
             is_whole |= matches!(&message, Message::Older { is_last: true, .. });
-            app.update(message);
+            let _ = app.update(message);
         }
         draw(&app);
         if has_requests && first.is_none() {
@@ -90,7 +90,7 @@ fn following() {
             if let Message::Newer(requests) = &message {
                 seen += requests.len() as u64;
             }
-            app.update(message);
+            let _ = app.update(message);
         }
         if app.take_changed() {
             draw(&app);
@@ -190,6 +190,7 @@ fn trace(n: u64) -> Trace {
             decision: Decision::Done,
         }],
         events_dropped: 0,
+        redaction: zerver_trace::Redaction::default(),
         worker: Some(0),
         origin: zerver_trace::Origin::Absent,
     }

@@ -42,7 +42,8 @@ impl App {
         }
     }
 
-    /// Takes note of what came in, and says what is to be done about it.
+    /// Takes note of what came in, and says what is to be done about it: all of it must be.
+    #[must_use]
     pub fn update(&mut self, message: Message) -> Vec<Command> {
         update(self, message)
     }

@@ -9,7 +9,7 @@ use zerver_trace::{FlowInfo, RequestId, Summary};
 use crate::dev::Dev;
 use crate::scheduler::Health;
 use crate::screen::requests::SlotTerm;
-use crate::services::{Measured, Replayed};
+use crate::services::{Copied, Measured, Replayed};
 use crate::shared::Story;
 
 /// All that can happen.
@@ -55,6 +55,13 @@ pub enum Message {
     Checked(u64, RequestId, bool),
     /// What came of [`Command::EditText`]; or why nothing did.
     Edited(Result<String, String>),
+    /// What came of [`Command::Copy`].
+    Copied {
+        /// Where the text is.
+        copied: Copied,
+        /// What it is, for a person.
+        what: String,
+    },
     /// The flows there are, or why nobody knows.
     Flows(Result<Vec<FlowInfo>, String>),
     /// What is usual for the flow of this name, or why that cannot be told.
@@ -132,13 +139,15 @@ pub enum Command {
     Measure(String),
     /// Read a source file, as the compiler saw it; comes back as [`Message::Source`].
     Read(String),
-    /// Put a text onto the clipboard.
+    /// Put a text onto the clipboard; comes back as [`Message::Copied`].
     Copy {
         /// The text.
         text: String,
         /// What it is, for a person.
         what: String,
     },
+    /// Send this escape sequence to the terminal.
+    Send(String),
     /// Open an editor on a line of a file, and come back when it ends.
     Edit {
         /// The file, as the compiler saw it.

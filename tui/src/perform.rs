@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use zerver_replay::{Edits, Why};
+use zerver_replay::{Edits, Sameness, Why};
 use zerver_trace::{Query, RequestId, SourceError, TraceSource};
 
 use crate::message::Message;
@@ -68,6 +68,10 @@ impl Performer {
         });
     }
 
+    pub(crate) fn copy(&self, text: String, what: String) {
+        self.serve(move |services| Message::Copied { copied: services.copy(&text), what });
+    }
+
     pub(crate) fn go_on(&self) {
         self.remote.send(Message::GoOn);
     }
@@ -117,7 +121,11 @@ impl Performer {
                 if let Ok(replayed) = services::replay(&*services, id, Edits::default())
                     && replayed.report.impossible.is_empty()
                 {
-                    remote.send(Message::Checked(number, id, !replayed.report.is_same()));
+                    remote.send(Message::Checked(
+                        number,
+                        id,
+                        replayed.report.sameness() == Sameness::Different,
+                    ));
                 }
             }
         });

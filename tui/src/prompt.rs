@@ -89,15 +89,11 @@ impl Prompt {
             false => zerver_trace::text::clean(c.encode_utf8(&mut [0; 4])).into_owned(),
         };
         let room = pen.room().saturating_sub(1);
-        let (mut start, mut taken) = (self.cursor, 0);
-        while start > 0 {
-            taken += crate::draw::width(&shown(&self.chars[start - 1]));
-            if taken > room {
-                break;
-            }
+        let text = |range: &[char]| range.iter().map(shown).collect::<String>();
+        let mut start = self.cursor;
+        while start > 0 && crate::draw::width(&text(&self.chars[start - 1..self.cursor])) <= room {
             start -= 1;
         }
-        let text = |range: &[char]| range.iter().map(shown).collect::<String>();
         let at = self.chars.get(self.cursor).map_or_else(|| " ".to_owned(), shown);
         let cursor = theme.text.add_modifier(ratatui::style::Modifier::REVERSED);
         pen.put(&text(&self.chars[start..self.cursor]), theme.text).put(&at, cursor);

@@ -1,21 +1,23 @@
 //! Connects the state with a terminal and the world: one loop over one channel. Whatever takes time happens on other
 //! threads and comes back as a message; drawn is only what has changed.
 
+use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel as channel_of};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crossterm::event;
+use crossterm::event::Event;
 use ratatui::layout::Size;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGSTOP, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGSTOP, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::Signals;
 use zerver_trace::RequestId;
 
 use crate::app::App;
 use crate::follow::follow;
+use crate::input::Input;
 use crate::message::{Command, Message, Notice};
 use crate::perform::Performer;
 use crate::services::Services;
@@ -31,8 +33,6 @@ const FEW: usize = 4;
 const BATCH: Duration = Duration::from_millis(8);
 /// How often the time is looked at.
 const TICK: Duration = Duration::from_millis(250);
-/// How long the reading of keys may take to notice that somebody else wants to read.
-const KEYS_POLL: Duration = Duration::from_millis(50);
 
 /// How to start.
 #[derive(Debug, Clone, Copy, Default)]
@@ -149,24 +149,24 @@ pub fn run(
     told: &Told,
 ) -> io::Result<Ended> {
     follow(services.source(), remote.clone());
-    let mut screen = Screen::take()?;
-    let (width, height) = crossterm::terminal::size()?;
-    let keys = Keys::start(remote.clone());
+    let screen = Screen::take()?;
+    let input = Input::start(remote.clone())?;
     on_signals(remote.clone(), options.signals_elsewhere)?;
+    let (width, height) = crossterm::terminal::size()?;
     let mut app = App::new(options.look, Size::new(width, height), now_unix_ns());
-    let commands = start(&mut app, options.open);
+    let asked = start(&mut app, options.open).into();
     let performer = Performer::new(Arc::clone(services), remote.clone());
-    let mut run = Run { services: Arc::clone(services), performer, keys };
-    let mut ended = run.perform(&mut app, &mut screen, commands)?;
+    let mut run = Run { app, screen, services: Arc::clone(services), performer, input, asked };
+    let mut ended = run.perform()?;
     while ended.is_none() {
-        if app.take_changed() {
-            screen.draw(&app)?;
+        if run.app.take_changed() {
+            run.screen.draw(&run.app)?;
         }
         let Some(messages) = told.messages() else { return Ok(Ended::Told) };
         for message in messages {
             let is_end = matches!(message, Message::End);
-            let commands = update(&mut app, message);
-            ended = run.perform(&mut app, &mut screen, commands)?;
+            run.tell(message);
+            ended = run.perform()?;
             if ended.is_some() {
                 ended = if is_end { Some(Ended::Told) } else { ended };
                 break;
@@ -180,52 +180,54 @@ fn now_unix_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }
 
+/// The state, and all that it may ask for.
 struct Run {
+    app: App,
+    screen: Screen,
     services: Arc<dyn Services>,
     performer: Performer,
-    keys: Keys,
+    input: Input,
+    /// What has been asked for and is not done.
+    asked: VecDeque<Command>,
 }
 
 impl Run {
-    fn perform(
-        &mut self,
-        app: &mut App,
-        screen: &mut Screen,
-        commands: Vec<Command>,
-    ) -> io::Result<Option<Ended>> {
-        for command in commands {
+    /// Tells the state what came in. What it asks for is done by [`Run::perform`], wherever this is called.
+    fn tell(&mut self, message: Message) {
+        let commands = update(&mut self.app, message);
+        self.asked.extend(commands);
+    }
+
+    /// Does what has been asked for, and what that asks for in turn.
+    fn perform(&mut self) -> io::Result<Option<Ended>> {
+        while let Some(command) = self.asked.pop_front() {
             match command {
                 Command::Quit => return Ok(Some(Ended::Quit)),
-                Command::Redraw => screen.forget()?,
+                Command::Redraw => self.screen.forget()?,
                 Command::Suspend => {
-                    self.lend(app, screen, || {
+                    self.lend(|| {
                         // Stops all threads, until somebody continues us.
                         let _ = signal_hook::low_level::raise(SIGSTOP);
                     })?;
                 }
-                Command::Copy { text, what } => {
-                    screen.copy(&text)?;
-                    update(app, Message::Notice(Notice::good(format!("copied {what}"))));
-                }
+                Command::Copy { text, what } => self.performer.copy(text, what),
+                Command::Send(sequence) => self.screen.send(&sequence)?,
                 Command::Edit { file, line } => {
                     let services = Arc::clone(&self.services);
-                    if let Err(why) = self.lend(app, screen, || services.edit(&file, line))? {
-                        update(app, Message::Notice(Notice::bad(why)));
+                    if let Err(why) = self.lend(|| services.edit(&file, line))? {
+                        self.tell(Message::Notice(Notice::bad(why)));
                     }
+                }
+                Command::EditText(text) => {
+                    let services = Arc::clone(&self.services);
+                    let edited = self.lend(|| services.edit_text(&text))?;
+                    self.tell(Message::Edited(edited));
                 }
                 Command::Load(id) => self.performer.load(id),
                 Command::Read(file) => self.performer.read(file),
                 Command::Explain(id) => self.performer.explain(id),
                 Command::Scan { generation, requests, terms } => {
                     self.performer.scan(generation, requests, terms);
-                }
-                Command::EditText(text) => {
-                    let services = Arc::clone(&self.services);
-                    let edited = self.lend(app, screen, || services.edit_text(&text))?;
-                    let commands = update(app, Message::Edited(edited));
-                    if let Some(ended) = self.perform(app, screen, commands)? {
-                        return Ok(Some(ended));
-                    }
                 }
                 Command::Replay { number, id, edits } => self.performer.replay(number, id, edits),
                 Command::Measure(flow) => self.performer.measure(flow),
@@ -241,88 +243,33 @@ impl Run {
     }
 
     /// Lets something else have the terminal. It may have another size afterwards.
-    fn lend<T>(&mut self, app: &mut App, screen: &mut Screen, to: impl FnOnce() -> T) -> io::Result<T> {
+    fn lend<T>(&mut self, to: impl FnOnce() -> T) -> io::Result<T> {
         let result = {
-            let _paused = self.keys.pause();
-            screen.lend(to)?
+            let _paused = self.input.pause();
+            self.screen.lend(to)?
         };
-        let (width, height) = crossterm::terminal::size()?;
-        update(app, Message::Input(event::Event::Resize(width, height)));
+        self.tell(resized()?);
         Ok(result)
     }
 }
 
+fn resized() -> io::Result<Message> {
+    let (width, height) = crossterm::terminal::size()?;
+    Ok(Message::Input(Event::Resize(width, height)))
+}
+
 fn on_signals(remote: Remote, elsewhere: bool) -> io::Result<()> {
-    let ours: &[i32] = if elsewhere { &[SIGTSTP] } else { &[SIGTSTP, SIGINT, SIGTERM, SIGHUP] };
+    let ours: &[i32] =
+        if elsewhere { &[SIGTSTP, SIGWINCH] } else { &[SIGTSTP, SIGWINCH, SIGINT, SIGTERM, SIGHUP] };
     let mut signals = Signals::new(ours)?;
     thread::spawn(move || {
         for signal in signals.forever() {
-            remote.send(if signal == SIGTSTP { Message::Stop } else { Message::End });
+            remote.send(match signal {
+                SIGTSTP => Message::Stop,
+                SIGWINCH => resized().unwrap_or(Message::End),
+                _ => Message::End,
+            });
         }
     });
     Ok(())
-}
-
-/// Reads keys and the mouse on a thread of its own, but for when something else has the terminal.
-struct Keys(Arc<Turn>);
-
-#[derive(Default)]
-struct Turn {
-    /// Whether somebody else wants to read, and whether the thread has stopped for it.
-    state: Mutex<(bool, bool)>,
-    changed: Condvar,
-}
-
-impl Keys {
-    fn start(remote: Remote) -> Self {
-        let turn = Arc::new(Turn::default());
-        let ours = Arc::clone(&turn);
-        thread::spawn(move || {
-            loop {
-                ours.wait();
-                match event::poll(KEYS_POLL) {
-                    Ok(false) => {}
-                    Ok(true) => match event::read() {
-                        Ok(event) => remote.send(Message::Input(event)),
-                        Err(_) => return remote.send(Message::End),
-                    },
-                    // The terminal is gone.
-                    Err(_) => return remote.send(Message::End),
-                }
-            }
-        });
-        Self(turn)
-    }
-
-    /// Comes back when nobody reads any more; reading goes on when the result is dropped.
-    fn pause(&self) -> Paused {
-        let turn = &self.0;
-        let mut state = turn.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.0 = true;
-        let limit = KEYS_POLL * 4;
-        let stopped = turn.changed.wait_timeout_while(state, limit, |(_, has_stopped)| !*has_stopped);
-        drop(stopped);
-        Paused(Arc::clone(turn))
-    }
-}
-
-impl Turn {
-    fn wait(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while state.0 {
-            state.1 = true;
-            self.changed.notify_all();
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state.1 = false;
-    }
-}
-
-struct Paused(Arc<Turn>);
-
-impl Drop for Paused {
-    fn drop(&mut self) {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner).0 = false;
-        self.0.changed.notify_all();
-    }
 }

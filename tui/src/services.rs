@@ -48,6 +48,32 @@ pub trait Services: Send + Sync {
     /// # Errors
     /// When there is no editor, or it fails.
     fn edit_text(&self, text: &str) -> Result<String, String>;
+
+    /// Puts a text onto the clipboard, or as near to it as can be.
+    fn copy(&self, text: &str) -> Copied;
+}
+
+/// What became of a text that was to be copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Copied {
+    /// It is known to be in this place.
+    Into(String),
+    /// This asks the terminal to take it, which does not say whether it does.
+    Ask {
+        /// The escape sequence.
+        sequence: String,
+        /// A file that holds the text in any case; none if none could be written.
+        file: Option<String>,
+    },
+    /// It is nowhere but in this file, and why.
+    Only {
+        /// The file.
+        file: String,
+        /// Why.
+        why: String,
+    },
+    /// It is nowhere: why, in a line for a person.
+    Nowhere(String),
 }
 
 /// A request that was run again.

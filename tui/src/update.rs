@@ -11,6 +11,7 @@ use crate::message::{Command, Message, Notice, Show};
 use crate::overlay::{Outcome, Overlay, help, palette};
 use crate::run::Open;
 use crate::screen::Tab;
+use crate::services::Copied;
 
 /// The spinner turns so often.
 const SPIN_NS: u64 = 125_000_000;
@@ -21,7 +22,8 @@ const READ_NS: u64 = 1_500_000_000;
 /// After a rebuild, so many requests are run again.
 const MAX_CHECKED: usize = 20;
 
-/// What came in, and what is to be done about it.
+/// What came in, and what is to be done about it. Some of that is noted as on its way, so all of it must be done.
+#[must_use = "a trace that is asked for and never loaded is not asked for again"]
 pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
     let is_nothing = match &message {
         Message::Now(_) => true,
@@ -110,6 +112,13 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
             app.shared.traces.put(*id, loaded.clone());
             everywhere(app, &message)
         }
+        Message::Copied { copied, what } => {
+            app.shared.notice = Some(told(copied, what));
+            match copied {
+                Copied::Ask { sequence, .. } => vec![Command::Send(sequence.clone())],
+                _ => Vec::new(),
+            }
+        }
         Message::Notice(notice) => {
             app.shared.notice = Some(notice.clone());
             Vec::new()
@@ -125,6 +134,21 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         app.screens.timeline.settle_lines(&app.shared);
     }
     commands
+}
+
+/// Where a text is that was to be copied. What is not known is not claimed.
+fn told(copied: &Copied, what: &str) -> Notice {
+    match copied {
+        Copied::Into(place) => Notice::good(format!("copied into {place}: {what}")),
+        Copied::Ask { file: Some(file), .. } => {
+            Notice::good(format!("sent to the terminal, and in {file}: {what}"))
+        }
+        Copied::Ask { file: None, .. } => {
+            Notice::good(format!("sent to the terminal, which may not take it: {what}"))
+        }
+        Copied::Only { file, why } => Notice::bad(format!("{why}; it is in {file}")),
+        Copied::Nowhere(why) => Notice::bad(format!("not copied: {why}")),
+    }
 }
 
 /// After a rebuild, the last requests are run again with the new code.
@@ -150,6 +174,7 @@ fn check(app: &mut App, news: &Dev) -> Option<Command> {
 }
 
 /// What the start asks for.
+#[must_use]
 pub(crate) fn start(app: &mut App, open: Open) -> Vec<Command> {
     let show = match open {
         Open::Requests => return Vec::new(),

@@ -22,7 +22,7 @@ pub(super) fn run(args: &args::Diff, global: &Global, output: &mut Output) -> Re
     };
     let ignored = if args.all_headers { Ignored::nothing() } else { Ignored::default() };
     let diff = Diff::of(&a, &b, &ignored);
-    let is_same = diff.is_same();
+    let sameness = diff.sameness();
     if !args.no_tui && !args.all_headers && tui::is_possible(output) {
         tui::diff([a, b], &args.look, global)?;
     } else if output.is_json {
@@ -36,7 +36,7 @@ pub(super) fn run(args: &args::Diff, global: &Global, output: &mut Output) -> Re
         };
         output.print(&view::diff::diff(&a, &b, &diff, look))?;
     }
-    Ok(if is_same { Done::Fine } else { Done::Finding })
+    Ok(sameness.into())
 }
 
 /// The number of digits that tell two ids apart. A portable file or another store may hold one of them, so the digits

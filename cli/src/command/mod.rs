@@ -81,6 +81,7 @@ fn end(result: Result<Done, Trouble>, output: &mut Output) -> ExitCode {
     match result {
         Ok(Done::Fine) => ExitCode::SUCCESS,
         Ok(Done::Finding) => ExitCode::from(1),
+        Ok(Done::Unknown) => ExitCode::from(2),
         Err(trouble) if trouble.is_broken_pipe => ExitCode::SUCCESS,
         Err(trouble) => {
             output.trouble(&trouble);

@@ -30,7 +30,7 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
     let mut traces: Vec<Trace> = Vec::with_capacity(requests.len());
     for (read, request) in requests.iter().enumerate() {
         if read % 256 == 255 {
-            output.progress(&format!("reads {} of {} requests", read + 1, requests.len()));
+            output.progress(&format!("reading {} of {} requests", read + 1, requests.len()));
         }
         traces.extend(reader.load(request.id).ok().flatten());
     }
@@ -47,7 +47,7 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
             most + 1
         ));
     }
-    output.progress(&format!("simulates {} requests", traces.len()));
+    output.progress(&format!("simulating {} requests", traces.len()));
     let simulation = Simulation::of(&traces, &recorded_on, other.as_ref());
     output.no_progress();
     if output.is_json {

@@ -15,7 +15,8 @@ const POPULATION: usize = 500;
 
 pub(super) fn run(args: &args::Why, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
     let loaded = place::load(global, &args.id)?;
-    let others = others(&loaded)?;
+    let others = others(&loaded, output)?;
+    output.no_progress();
     let why = Why::of(&loaded.trace, &others);
     if output.is_json {
         output.json(&WhyJson::new(&loaded.trace, &why))?;
@@ -32,10 +33,17 @@ pub(super) fn run(args: &args::Why, global: &Global, output: &mut Output) -> Res
 }
 
 /// Other requests of its flow; those that cannot be read are left out. None for a trace from a file.
-fn others(loaded: &Loaded) -> Result<Vec<Trace>, Trouble> {
+fn others(loaded: &Loaded, output: &mut Output) -> Result<Vec<Trace>, Trouble> {
     let Some(reader) = &loaded.reader else { return Ok(Vec::new()) };
     let flow = Some(loaded.trace.flow.name.clone());
     let query = Query { flow, limit: Some(POPULATION), ..Query::default() };
     let requests = reader.list(&query).map_err(|error| place::unreadable(reader.dir(), &error))?;
-    Ok(requests.iter().filter_map(|request| reader.load(request.id).ok().flatten()).collect())
+    let mut others = Vec::with_capacity(requests.len());
+    for (read, request) in requests.iter().enumerate() {
+        if read % 64 == 63 {
+            output.progress(&format!("reading {} of {} requests", read + 1, requests.len()));
+        }
+        others.extend(reader.load(request.id).ok().flatten());
+    }
+    Ok(others)
 }

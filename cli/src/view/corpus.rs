@@ -68,12 +68,16 @@ pub(crate) fn corpus(shown: &Shown<'_>, columns: usize, is_verbose: bool) -> Str
 
 fn verdict(shown: &Shown<'_>) -> String {
     let t = shown.corpus.tally();
-    let (word, style) = match shown.corpus.is_same() {
-        true => ("same", style::GOOD),
-        false => ("different", style::BAD),
-    };
+    let sameness = shown.corpus.sameness();
+    let (word, style) = (sameness.as_str(), style::sameness(sameness));
     let mut parts = Vec::new();
-    for (n, what) in [(t.same, "same"), (t.different, "different"), (t.not_replayed, "not replayed")] {
+    let counts = [
+        (t.same, "same"),
+        (t.different, "different"),
+        (t.incomplete, "incomplete"),
+        (t.not_replayed, "not replayed"),
+    ];
+    for (n, what) in counts {
         if n > 0 {
             parts.push(format!("{n} {what}"));
         }
@@ -166,7 +170,7 @@ mod tests {
             name: &|id| id.short(8),
         };
         insta::assert_snapshot!(strip_str(&super::corpus(&shown, 60, false)).to_string(), @r"
-        different: 6 requests, 1 same, 4 different, 1 not replayed
+        different: 6 requests, 4 different, 1 incomplete, 1 not replayed
         8 of 12 decisions re-derived, 4 effects fed, 1.5 s, 4/s
         1 request has parts that were not recorded and so not compared
         missing_effect   todo-show  render  kv get todo:*  src/a.rs:7

@@ -9,6 +9,7 @@ pub(crate) mod diff;
 mod exchange;
 pub(crate) mod faults;
 pub(crate) mod flows;
+mod head;
 pub(crate) mod list;
 pub(crate) mod replay;
 mod rows;
@@ -20,37 +21,17 @@ pub(crate) mod top;
 pub(crate) mod why;
 
 use anstyle::Style;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use zerver_replay::shown as value;
+pub(crate) use zerver_tui::width;
 
 /// The text in a style.
 pub(crate) fn paint(style: Style, text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("{style}{text}{style:#}") }
 }
 
-/// How many columns a text takes.
-pub(crate) fn width(text: &str) -> usize {
-    text.width()
-}
-
 /// The text cut to so many columns, with an ellipsis where something is missing.
 pub(crate) fn fit(text: &str, columns: usize) -> String {
-    if width(text) <= columns {
-        return text.to_owned();
-    }
-    let mut out = String::new();
-    let mut taken = 0;
-    for c in text.chars() {
-        taken += c.width().unwrap_or(0);
-        if taken >= columns {
-            break;
-        }
-        out.push(c);
-    }
-    if columns > 0 {
-        out.push('…');
-    }
-    out
+    zerver_tui::fit(text, columns, "…")
 }
 
 /// The text in lines of so many columns, broken between words; a word that is longer stays whole.

@@ -1,6 +1,6 @@
 //! What came of a replay, as text.
 
-use zerver_replay::{Ending, Finding, FindingClass, Report, Seen};
+use zerver_replay::{Ending, Finding, FindingClass, Report, Seen, side_by_side};
 use zerver_trace::text::clean;
 
 use zerver_trace::duration::show;
@@ -53,7 +53,7 @@ pub(crate) fn replay(report: &Report, columns: usize, is_verbose: bool) -> Strin
 
 fn verdict(report: &Report) -> String {
     let c = report.coverage;
-    let style = if report.is_same() { style::GOOD } else { style::BAD };
+    let style = style::sameness(report.sameness());
     let unanswered = match c.effects_unanswered {
         0 => String::new(),
         n => format!(", {n} unanswered"),
@@ -104,11 +104,11 @@ fn one(finding: &Finding, room: usize) -> String {
 
 /// `old → new`.
 pub(super) fn change(old: &Seen, new: &Seen, room: usize) -> String {
-    let side = |side: &Seen| clean(&side.to_string()).into_owned();
-    let (old, new) = (side(old), side(new));
+    let (old, new) = side_by_side::seen(old, new);
     let half = room.saturating_sub(3) / 2;
-    let longer = half.max(room.saturating_sub(3 + width(&new).min(half)));
-    format!("{} → {}", fit(&old, longer), fit(&new, half.max(room.saturating_sub(3 + width(&old).min(half)))))
+    let beside = |other: &str| half.max(room.saturating_sub(3 + width(other).min(half)));
+    let (old, new) = side_by_side(&old, &new, (beside(&new), beside(&old)), "…");
+    format!("{old} → {new}")
 }
 
 #[cfg(test)]

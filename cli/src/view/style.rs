@@ -1,6 +1,7 @@
 //! The colours, by meaning.
 
 use anstyle::{AnsiColor, Style};
+use zerver_replay::Sameness;
 
 const fn fg(color: AnsiColor) -> Style {
     Style::new().fg_color(Some(anstyle::Color::Ansi(color)))
@@ -17,6 +18,15 @@ pub(crate) const BAD: Style = fg(AnsiColor::Red).bold();
 pub(crate) const HINT: Style = fg(AnsiColor::Cyan).bold();
 pub(crate) const CPU: Style = fg(AnsiColor::Green);
 pub(crate) const WAIT: Style = fg(AnsiColor::Blue);
+
+/// By what a comparison comes to.
+pub(crate) const fn sameness(sameness: Sameness) -> Style {
+    match sameness {
+        Sameness::Same => GOOD,
+        Sameness::Different => BAD,
+        Sameness::Incomplete => WARN,
+    }
+}
 
 /// By the class of a status.
 pub(crate) const fn status(status: u16) -> Style {

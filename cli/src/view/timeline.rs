@@ -1,12 +1,11 @@
 //! The timeline of one request, as text.
 
-use std::fmt::Write as _;
-
 use anstream::adapter::strip_str;
-use zerver_replay::{Carry, Move, Timeline, Verdict, Write};
+use zerver_replay::{Carry, Effect, Late, Move, Timeline, Verdict, Write};
 use zerver_trace::text::clean;
 use zerver_trace::{Kept, Thread, Trace};
 
+use super::head::Part;
 use super::rows::rows;
 use super::{count, exchange, filler, fit, fold, paint, style, value, width};
 use zerver_trace::duration;
@@ -25,6 +24,9 @@ pub(crate) struct Look {
     pub(crate) is_verbose: bool,
 }
 
+/// How many late answers are shown.
+const LATES: usize = 3;
+
 /// Under the words of the rows, the labels of the fields stand in so many columns.
 pub(super) const FIELD: usize = 9;
 
@@ -34,7 +36,9 @@ pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verd
     let mut out = head(trace, look);
     out += &field("class", &moves(timeline, look));
     out += &field("carried", &carries(timeline));
+    out += &field("read", &read_late(timeline));
     out += &rows(trace, timeline, unit, look);
+    out += &field("late", &lates(timeline, look));
     out += &io(timeline, unit, look);
     out += &total(timeline, unit, look);
     // Where no step ran there is nothing to blame.
@@ -90,31 +94,26 @@ const fn kept(kept: Kept) -> &'static str {
 }
 
 fn head(trace: &Trace, look: Look) -> String {
-    let id = trace.id.short(look.digits);
-    let mut rest = vec![
-        (style::status(trace.status), status(trace.status)),
-        (style::STRONG, duration::show(trace.duration_ns)),
-    ];
+    let mut parts =
+        vec![status_part(trace.status), Part::kept(style::STRONG, duration::show(trace.duration_ns))];
     if trace.outcome.is_failure() {
-        rest.push((style::BAD, trace.outcome.as_str().to_owned()));
+        parts.push(Part::spare(style::BAD, trace.outcome.as_str(), 12));
     }
     if !trace.flow.name.is_empty() {
-        rest.push((style::PLAIN, clean(&trace.flow.name).into_owned()));
+        parts.push(Part::spare(style::PLAIN, clean(&trace.flow.name), 20));
     }
-    rest.push((style::FAINT, trace.class.as_str().to_owned()));
+    parts.push(Part::spare(style::FAINT, trace.class.as_str(), 40));
     if let Some(worker) = trace.worker {
-        rest.push((style::FAINT, Thread::Worker(worker).to_string()));
-    }
-    let mut after = 0;
-    let mut words = String::new();
-    for (style, text) in rest {
-        after += width(&text) + 2;
-        let _ = write!(words, "  {}", paint(style, &text));
+        parts.push(Part::spare(style::FAINT, Thread::Worker(worker).to_string(), 40));
     }
     let asked = format!("{} {}", clean(&trace.method), clean(&trace.path));
-    let room = look.columns.saturating_sub(width(&id) + 2 + after).max(20);
-    let asked = if look.is_verbose { asked } else { fit(&asked, room) };
-    format!("{}  {}{words}\n", paint(style::ID, &id), paint(style::STRONG, &asked))
+    super::head::head(None, &trace.id.short(look.digits), &asked, parts, look)
+}
+
+/// A status with its reason, which gives way.
+pub(super) fn status_part(code: u16) -> Part {
+    let least = if code == 0 { status(code) } else { code.to_string() };
+    Part::shortened(style::status(code), status(code), least, 16)
 }
 
 /// The classes it was given after that of its flow.
@@ -130,6 +129,30 @@ fn moves(timeline: &Timeline, look: Look) -> Vec<String> {
 fn carries(timeline: &Timeline) -> Vec<String> {
     let line = |carry: &Carry| format!("to {} at {}", carry.to, duration::show(carry.at_ns));
     timeline.carries.iter().map(line).collect()
+}
+
+/// What of it was read right after a long step.
+fn read_late(timeline: &Timeline) -> Vec<String> {
+    timeline.read_late.iter().map(|read| clean(&read.to_string()).into_owned()).collect()
+}
+
+/// Where an answer lay ready while the thread of the request was busy, the longest first.
+fn lates(timeline: &Timeline, look: Look) -> Vec<String> {
+    let effects = timeline.runs.iter().flat_map(|run| &run.effects);
+    let mut lates: Vec<_> =
+        effects.flat_map(|effect| effect.lates().map(move |late| (late, effect))).collect();
+    lates.sort_by_key(|(late, _)| std::cmp::Reverse(late.ns));
+    let shown = if look.is_verbose { lates.len() } else { LATES };
+    let line = |(late, effect): &(&Late, &Effect)| {
+        let text =
+            format!("{}: {} ({})", duration::show(late.ns), clean(&late.why()), clean(&effect.label()));
+        if look.is_verbose { text } else { fit(&text, look.columns.saturating_sub(FIELD)) }
+    };
+    let mut lines: Vec<String> = lates.iter().take(shown).map(line).collect();
+    if lates.len() > shown {
+        lines.push(format!("and {} more", lates.len() - shown));
+    }
+    lines
 }
 
 fn io(timeline: &Timeline, unit: Unit, look: Look) -> String {
@@ -152,6 +175,7 @@ fn total(timeline: &Timeline, unit: Unit, look: Look) -> String {
         ("effects", t.wait_ns),
         ("CPU", t.cpu_ns),
         ("queue", t.queue_ns),
+        ("late", t.late_ns),
         ("receiving", t.receive_ns),
         ("unexplained", t.unexplained_ns),
     ];

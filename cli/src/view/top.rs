@@ -107,10 +107,30 @@ fn workers(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usiz
             (style::PLAIN, format!("{:.0}%", busy.min(1.0) * 100.0)),
             (style::PLAIN, number(worker.connections)),
             (style::PLAIN, number(worker.steals)),
-            (style::BAD, if worker.stuck { "hangs" } else { "" }.to_owned()),
+            if worker.stuck { (style::BAD, "hangs".to_owned()) } else { (style::WARN, late(worker, was)) },
         ]);
     }
     table.draw(columns)
+}
+
+/// What waited for a worker that was busy: `3 answers late by 120 ms`.
+fn late(now: &WorkerMeasures, was: &WorkerMeasures) -> String {
+    let part = |n: u64, of: &str, ns: u64| match n {
+        0 => None,
+        1 => Some(format!("1 {of} late by {}", show(ns))),
+        n => Some(format!("{n} {of}s late by {}", show(ns))),
+    };
+    let answers = part(
+        now.delayed_answers.saturating_sub(was.delayed_answers),
+        "answer",
+        now.answer_delay_ns.saturating_sub(was.answer_delay_ns),
+    );
+    let heads = part(
+        now.delayed_heads.saturating_sub(was.delayed_heads),
+        "head",
+        now.head_delay_ns.saturating_sub(was.head_delay_ns),
+    );
+    [answers, heads].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// The kinds of effect that are in flight, or that had to wait for those whom they ask.
@@ -217,6 +237,21 @@ mod tests {
     }
 
     #[test]
+    fn what_waited_for_a_busy_worker_is_told() {
+        let worker = |delayed_answers, answer_delay_ns, delayed_heads| WorkerMeasures {
+            delayed_answers,
+            answer_delay_ns,
+            delayed_heads,
+            head_delay_ns: 7_000_000 * delayed_heads,
+            ..WorkerMeasures::default()
+        };
+        let was = worker(1, 1_000_000, 0);
+        assert_eq!(late(&was, &was), "");
+        assert_eq!(late(&worker(4, 121_000_000, 0), &was), "3 answers late by 120 ms");
+        assert_eq!(late(&worker(2, 2_000_000, 1), &was), "1 answer late by 1.00 ms, 1 head late by 7.00 ms");
+    }
+
+    #[test]
     fn what_happened_between_two_moments_is_shown() {
         let class = |requests, waits, waited_ns| ClassMeasures {
             name: "interactive".to_owned(),
@@ -243,6 +278,7 @@ mod tests {
             stuck: true,
             steals: 12,
             connections: 3,
+            ..WorkerMeasures::default()
         };
         let before = Measures {
             uptime_ns: 1_000_000_000,

@@ -25,6 +25,10 @@ pub(crate) fn why(trace: &Trace, why: &Why, look: Look) -> String {
     if why.population > 1 {
         out += &parts(why, look);
     }
+    if let Some(late) = &why.late {
+        let text = format!("{}: {}", duration::show(late.ns), clean(&late.why()));
+        out += &field("late", &words(&text, room));
+    }
     let n = count(why.population as u64, "request", "requests");
     if !why.is_enough() {
         let text =
@@ -104,6 +108,7 @@ fn name(place: &Place) -> String {
         Place::Queue(step) => format!("queue before {step}"),
         Place::Cpu(step) => format!("CPU of {step}"),
         Place::Effect { step, what } => format!("{what} ({step})"),
+        Place::Late(step) => format!("answers for {step} that lay ready"),
         Place::Unexplained => "unexplained".to_owned(),
     }
 }

@@ -118,6 +118,137 @@ fn what_is_lost_when_a_full_disk_outlives_the_process_is_counted() {
 }
 
 #[test]
+fn a_disk_that_fails_once_at_the_end_costs_nothing_wherever_it_fails() {
+    let (mut failed, mut struck) = (0, true);
+    while struck {
+        let dir = tempfile::tempdir().unwrap();
+        let (recorder, faults) = recorder(dir.path());
+        let sink = recorder.sink();
+        sink.accept(Box::new(sample::capture(0)));
+        recorder.flush();
+        faults.fail_after(failed, false);
+        (1..60).for_each(|n| sink.accept(Box::new(sample::capture(n))));
+        let status = recorder.close();
+        assert_eq!((status.recorded, status.lost, status.paused), (60, 0, None), "after {failed}");
+        struck = faults.struck.load(std::sync::atomic::Ordering::SeqCst) > 0;
+        assert_eq!(recorded(dir.path()), (0..60).collect::<Vec<_>>(), "after {failed}");
+        failed += 1;
+    }
+    assert!(failed > 5, "only {failed} operations");
+}
+
+/// The `n`th capture, with a secret.
+fn secret(n: u64) -> Box<zerver_trace::Capture> {
+    let mut capture = sample::capture(n);
+    let value = sample::datum(format!("hunter2 hunter2 {n}"));
+    capture.events.push(zerver_trace::Event::Wrote { step: 0, slot: 0, at_ns: 0, value });
+    Box::new(capture)
+}
+
+/// What may become of a store while it is written to.
+type Removal = (&'static str, fn(&Path));
+
+fn removals() -> [Removal; 4] {
+    [
+        ("the file", |dir| std::fs::remove_file(place::store_file(dir)).unwrap()),
+        ("the folder", |dir| std::fs::remove_dir_all(dir).unwrap()),
+        ("moved", |dir| std::fs::rename(dir, dir.with_extension("old")).unwrap()),
+        ("the lock", |dir| std::fs::remove_file(dir.join("lock")).unwrap()),
+    ]
+}
+
+#[test]
+fn a_store_that_vanishes_is_made_anew_and_recording_goes_on() {
+    for (what, remove) in removals() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("store");
+        let (recorder, _) = recorder(&dir);
+        recorder.declare(&[sample::flow()]);
+        let (tell, told) = std::sync::mpsc::channel();
+        recorder.observe(move |change| tell.send(change.clone()).unwrap());
+        let sink = recorder.sink();
+        // A full block, and a part of one that is filled up later.
+        (0..150).for_each(|n| sink.accept(Box::new(sample::capture(n))));
+        recorder.flush();
+        (150..155).for_each(|n| sink.accept(Box::new(sample::capture(n))));
+        recorder.flush();
+        remove(&dir);
+        (155..400).for_each(|n| sink.accept(secret(n)));
+        recorder.flush();
+        assert!(place::store_file(&dir).exists(), "{what}");
+        sink.accept(Box::new(sample::capture(400)));
+        let status = recorder.close();
+        assert_eq!((status.recorded, status.lost, status.paused), (401, 0, None), "{what}");
+        let is_gone = what != "the lock";
+        assert_eq!(status.moved, u64::from(is_gone), "{what}");
+        let moved: Vec<_> = told.try_iter().collect();
+        assert_eq!(moved.len(), usize::from(is_gone), "{what}: {moved:?}");
+        // The traces of the block that was being filled are saved with it.
+        let first = if is_gone { 150 } else { 0 };
+        let left = recorded(&dir);
+        assert_eq!(left[..], (0..401).collect::<Vec<_>>()[left[0] as usize..], "{what}");
+        assert!((first..=155).contains(&left[0]) || !is_gone && left[0] == 0, "{what}: {}", left[0]);
+        let report = crate::examine(&dir);
+        assert!(report.damaged.is_empty() && report.problem.is_none(), "{what}: {report:?}");
+        assert_eq!(report.counts.recorded, left.len() as u64, "{what}");
+        let reader = Reader::open(&dir).unwrap();
+        assert_eq!(reader.catalog().unwrap().len(), 1, "{what}");
+        // And what is sealed in it opens with the key beside it.
+        let secrets = reader.secrets(&reader.load(sample::id(399)).unwrap().unwrap()).unwrap();
+        assert!(!secrets.is_empty(), "{what}");
+    }
+}
+
+#[test]
+fn a_store_in_the_place_of_another_is_added_to() {
+    let root = tempfile::tempdir().unwrap();
+    let (dir, other) = (root.path().join("store"), root.path().join("other"));
+    let (recorder, _) = recorder(&dir);
+    let before = Recorder::open(Options { max_age: None, ..Options::new(&other) }).unwrap();
+    (0..40).for_each(|n| before.sink().accept(secret(n)));
+    before.close();
+    let sink = recorder.sink();
+    (40..45).for_each(|n| sink.accept(Box::new(sample::capture(n))));
+    recorder.flush();
+    std::fs::remove_dir_all(&dir).unwrap();
+    std::fs::rename(&other, &dir).unwrap();
+    (45..299).for_each(|n| sink.accept(secret(n)));
+    recorder.flush();
+    sink.accept(secret(299));
+    assert_eq!(recorder.close().recorded, 260);
+    assert_eq!(recorded(&dir), (0..300).collect::<Vec<_>>());
+    let report = crate::examine(&dir);
+    assert!(report.damaged.is_empty() && report.problem.is_none(), "{report:?}");
+    let reader = Reader::open(&dir).unwrap();
+    assert_eq!(reader.counts().unwrap().recorded, 300);
+    // What came once the other key was seen is sealed under it.
+    for n in [0, 299] {
+        let secrets = reader.secrets(&reader.load(sample::id(n)).unwrap().unwrap());
+        assert!(secrets.is_ok_and(|secrets| !secrets.is_empty()), "{n}");
+    }
+}
+
+#[test]
+fn what_cannot_be_a_store_in_its_place_pauses_recording() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("store");
+    let (recorder, _) = recorder(&dir);
+    let precious = root.path().join("precious");
+    std::fs::write(&precious, "precious").unwrap();
+    std::fs::remove_dir_all(&dir).unwrap();
+    std::fs::create_dir(&dir).unwrap();
+    std::os::unix::fs::symlink(&precious, dir.join("lock")).unwrap();
+    recorder.sink().accept(Box::new(sample::capture(0)));
+    let status = until(&recorder, |status| status.paused.is_some());
+    assert!(status.paused.as_ref().unwrap().contains("symbolic link"), "{status:?}");
+    assert_eq!(std::fs::read(&precious).unwrap(), b"precious");
+    std::fs::remove_file(dir.join("lock")).unwrap();
+    until(&recorder, |status| status.paused.is_none() && status.recorded == 1);
+    recorder.close();
+    assert_eq!(recorded(&dir), [0]);
+}
+
+#[test]
 fn values_that_panic_cost_themselves_and_nothing_else() {
     struct Bomb(bool);
     impl zerver_trace::Data for Bomb {

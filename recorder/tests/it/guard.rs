@@ -88,6 +88,79 @@ fn what_is_not_a_store_is_refused_and_left_alone() {
 }
 
 #[test]
+fn links_and_odd_files_in_the_place_of_a_stores_files_are_refused_and_left_alone() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let precious = b"export PATH=/bin\n";
+    let link = |root: &Path, at: &Path| {
+        fs::write(root.join("bashrc"), precious).unwrap();
+        std::os::unix::fs::symlink("../bashrc", at).unwrap();
+    };
+    let hard_link = |root: &Path, at: &Path| {
+        fs::write(root.join("bashrc"), precious).unwrap();
+        fs::hard_link(root.join("bashrc"), at).unwrap();
+    };
+    let fifo = |_: &Path, at: &Path| mknodat(CWD, at, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    let folder = |_: &Path, at: &Path| fs::create_dir(at).unwrap();
+    let endless = |_: &Path, at: &Path| std::os::unix::fs::symlink("/dev/zero", at).unwrap();
+    type Put<'a> = &'a dyn Fn(&Path, &Path);
+    let cases: [(Put<'_>, &str); 5] = [
+        (&link, "a symbolic link"),
+        (&hard_link, "hard links"),
+        (&fifo, "a FIFO"),
+        (&folder, "a folder"),
+        (&endless, "a symbolic link"),
+    ];
+    for (put, why) in cases {
+        for name in ["lock", "key", "traces.redb"] {
+            let root = tempfile::tempdir().unwrap();
+            let dir = root.path().join(".zerver");
+            Recorder::open(options(&dir)).unwrap().close();
+            fs::remove_file(dir.join(name)).unwrap();
+            put(root.path(), &dir.join(name));
+            if root.path().join("bashrc").exists() {
+                fs::set_permissions(root.path().join("bashrc"), PermissionsExt::from_mode(0o644)).unwrap();
+            }
+            let opened = Recorder::open(options(&dir)).map(Recorder::close);
+            // A key is only read, and one that is there under two names is still the key.
+            if !(name == "key" && why == "hard links") {
+                let error = opened.unwrap_err().to_string();
+                // What is no store is refused before it is asked whose file it is.
+                let is_told = error.contains(why) || (name == "traces.redb" && why == "hard links");
+                assert!(is_told && error.contains(name), "{name}: {error}");
+            }
+            let _ = (import(&dir, vec![sample::trace(1)]), repair(&dir), examine(&dir));
+            if name == "traces.redb" {
+                let error = Reader::open(&dir).map(drop).map_err(|error| error.to_string());
+                assert!(error.is_err() || why == "hard links", "{why}");
+            }
+            if root.path().join("bashrc").exists() {
+                assert_eq!(fs::read(root.path().join("bashrc")).unwrap(), precious, "{name}: {why}");
+                assert_eq!(mode(&root.path().join("bashrc")), 0o644, "{name}: {why}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_link_is_no_folder_of_a_store() {
+    let root = tempfile::tempdir().unwrap();
+    let (real, link) = (root.path().join("real"), root.path().join(".zerver"));
+    Recorder::open(options(&real)).unwrap().close();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    for link in [link.clone(), link.join("")] {
+        let errors = [
+            Recorder::open(options(&link)).unwrap_err().to_string(),
+            Reader::open(&link).unwrap_err().to_string(),
+            import(&link, vec![]).unwrap_err().to_string(),
+            examine(&link).problem.unwrap(),
+        ];
+        for error in errors {
+            assert!(error.contains("a symbolic link"), "{error}");
+        }
+    }
+}
+
+#[test]
 fn a_file_that_was_only_begun_is_finished() {
     let dir = tempfile::tempdir().unwrap();
     Recorder::open(options(dir.path())).unwrap().close();

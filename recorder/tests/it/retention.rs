@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use zerver_recorder::{Options, Reader, Recorder, examine};
+use zerver_recorder::{Change, Options, Reader, Recorder, examine};
 use zerver_trace::{Body, Capture, MessageInfo, Query, ResponseInfo};
 
 use crate::options;
@@ -53,6 +53,94 @@ fn a_store_at_its_limit_stays_there() {
     recorder.sink().accept(Box::new(sample::capture(count)));
     recorder.close();
     assert!(reader.list(&Query::default()).unwrap().len() < kept.len());
+}
+
+#[test]
+fn a_limit_that_is_no_power_of_two_is_used_as_it_is() {
+    let kept = |max: u64| {
+        let dir = tempfile::tempdir().unwrap();
+        let limited = Options { max_bytes: Some(max), queue_len: 100_000, ..options(dir.path()) };
+        // In several sittings, for a file that was closed grows from another length.
+        for sitting in 0..9 {
+            let recorder = Recorder::open(limited.clone()).unwrap();
+            for n in sitting * 100..(sitting + 1) * 100 {
+                recorder.sink().accept(Box::new(large(n)));
+                if n % 50 == 0 {
+                    recorder.flush();
+                    let file = std::fs::metadata(dir.path().join("traces.redb")).unwrap();
+                    assert!(file.len() <= max + max / 100, "{} of {max}", file.len());
+                }
+            }
+            recorder.close();
+        }
+        assert_eq!(examine(dir.path()).damaged, []);
+        Reader::open(dir.path()).unwrap().list(&Query::default()).unwrap().len() as f64
+    };
+    let (small, middle, large) = (kept(8 << 20), kept(12 << 20), kept(15 << 20));
+    assert!((1.3..1.7).contains(&(middle / small)), "{small} {middle}");
+    assert!((1.6..2.1).contains(&(large / small)), "{small} {large}");
+}
+
+#[test]
+fn a_limit_that_is_lowered_shrinks_the_file() {
+    const MAX: u64 = 20 << 20;
+    let dir = tempfile::tempdir().unwrap();
+    let limited = Options { max_bytes: Some(MAX), queue_len: 100_000, ..options(dir.path()) };
+    let recorder = Recorder::open(limited.clone()).unwrap();
+    for n in 0..1_000 {
+        recorder.sink().accept(Box::new(large(n)));
+        if n % 50 == 0 {
+            recorder.flush();
+        }
+    }
+    recorder.close();
+    let len = || std::fs::metadata(dir.path().join("traces.redb")).unwrap().len();
+    assert!(len() > 3 * (MAX / 5), "{}", len());
+    let (tell, told) = std::sync::mpsc::channel();
+    let recorder = Recorder::open(Options { max_bytes: Some(MAX / 5), ..limited }).unwrap();
+    recorder.observe(move |change| tell.send(change.clone()).unwrap());
+    // Without any traffic.
+    let change = told.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert!(matches!(change, Change::Compacted { from, to } if to <= MAX / 5 && from > to), "{change:?}");
+    recorder.sink().accept(Box::new(large(1_000)));
+    recorder.flush();
+    assert!(len() <= MAX / 5 + MAX / 500, "{}", len());
+    recorder.close();
+    let kept = Reader::open(dir.path()).unwrap().list(&Query::default()).unwrap();
+    assert!((60..200).contains(&kept.len()), "{}", kept.len());
+    assert!(kept.iter().zip((0..=1_000).rev()).all(|(summary, n)| summary.id == sample::id(n)));
+    assert_eq!(examine(dir.path()).damaged, []);
+}
+
+#[test]
+fn a_clock_ahead_at_the_start_removes_nothing_and_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let month = 30 * 24 * 3_600_000_000_000;
+    let week = || Options { max_age: Some(Duration::from_secs(7 * 24 * 3_600)), ..options(dir.path()) };
+    // To these traces, the clock is a month ahead; and to what is recorded under it then, a month behind.
+    for (began, is_ahead) in [(now - month, true), (now + month, false)] {
+        let recorder = Recorder::open(week()).unwrap();
+        for n in 0..200 {
+            let n = n + 1_000 * u64::from(is_ahead);
+            recorder.sink().accept(Box::new(Capture { started_unix_ns: began, ..sample::capture(n) }));
+        }
+        recorder.close();
+        let before = Reader::open(dir.path()).unwrap().list(&Query::default()).unwrap();
+        let recorder = Recorder::open(week()).unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        recorder.observe(move |change| tell.send(change.clone()).unwrap());
+        let change = told.try_recv().unwrap();
+        let days = Duration::from_secs(29 * 24 * 3_600);
+        assert!(
+            matches!(change, Change::ClockDiffers { by, is_ahead: ahead } if by > days && ahead == is_ahead),
+            "{change:?}"
+        );
+        recorder.sink().accept(Box::new(Capture { started_unix_ns: now, ..sample::capture(5_000) }));
+        recorder.close();
+        let after = Reader::open(dir.path()).unwrap().list(&Query::default()).unwrap();
+        assert!(after.ends_with(&before), "{} of {} are left", after.len(), before.len());
+    }
 }
 
 #[test]

@@ -118,6 +118,35 @@ pub enum Event<V> {
         /// How long a turn may take.
         quantum_ns: u64,
     },
+    /// An answer lay ready while the thread of the request was busy, or the time that an effect had was over.
+    Late {
+        /// The `call` of its [`Event::Asked`].
+        call: u32,
+        /// When it was ready.
+        ready_ns: u64,
+        /// When the thread took it.
+        at_ns: u64,
+        /// The thread of the request; none where that is not known.
+        thread: Option<Thread>,
+        /// The flow of the step that ran there for most of that time; empty where no step ran for long.
+        flow: Name,
+        /// That step.
+        step: Name,
+    },
+    /// A part of the request was read right after a long step on the worker of its connection, and may have lain unread
+    /// until then. For the head, that was before the request's own time begins.
+    ReadLate {
+        /// The part of the request.
+        part: RequestPart,
+        /// How long it lay unread at most.
+        unread_ns: u64,
+        /// How long the step ran.
+        ran_ns: u64,
+        /// The flow of that step.
+        flow: Name,
+        /// That step.
+        step: Name,
+    },
     /// The step, or what it made of an effect's output, panicked.
     Panicked {
         /// The step: position in the flow.
@@ -131,6 +160,26 @@ pub enum Event<V> {
         /// The column of the panic, from 1.
         column: u32,
     },
+}
+
+/// A part of a request, as it is read from its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestPart {
+    /// The request line and the headers.
+    Head,
+    /// The body.
+    Body,
+}
+
+impl RequestPart {
+    /// The word used in traces.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Head => "head",
+            Self::Body => "body",
+        }
+    }
 }
 
 /// A thread on which requests run. Each sort has numbers of its own, from 0.
@@ -172,6 +221,12 @@ impl<V> Event<V> {
             Self::Begun { call, at_ns } => Event::Begun { call, at_ns },
             Self::Carried { at_ns, to } => Event::Carried { at_ns, to },
             Self::Overran { step, at_ns, quantum_ns } => Event::Overran { step, at_ns, quantum_ns },
+            Self::Late { call, ready_ns, at_ns, thread, flow, step } => {
+                Event::Late { call, ready_ns, at_ns, thread, flow, step }
+            }
+            Self::ReadLate { part, unread_ns, ran_ns, flow, step } => {
+                Event::ReadLate { part, unread_ns, ran_ns, flow, step }
+            }
             Self::Panicked { step, at_ns, file, line, column } => {
                 Event::Panicked { step, at_ns, file, line, column }
             }

@@ -13,6 +13,9 @@ mod flow;
 mod id;
 mod message;
 mod name;
+mod redaction;
+/// What is a secret, in names, texts and values.
+pub mod secret;
 mod source;
 /// Making recorded bytes safe for a terminal.
 pub mod text;
@@ -21,12 +24,13 @@ mod trace;
 pub mod value;
 
 pub use capture::{Capture, Data, Datum, EventSink, Held};
-pub use event::{Answer, Decision, EffectError, EffectErrorKind, Event, HeldBy, Thread};
+pub use event::{Answer, Decision, EffectError, EffectErrorKind, Event, HeldBy, RequestPart, Thread};
 pub use failure::{FailureInfo, FailureKind};
 pub use flow::{Class, FlowInfo, ReadInfo, SlotInfo, StepInfo, WriteInfo};
 pub use id::{IdPrefix, ParseIdError, RequestId};
 pub use message::{Body, Header, Message, MessageInfo, MessagePart, RequestInfo, ResponseInfo};
 pub use name::Name;
+pub use redaction::{RedactedText, Redaction, TextPlace};
 pub use source::{Cursor, Find, Query, SourceError, Status, TraceSource};
 pub use trace::{Kept, Missing, Origin, Outcome, Recorded, RecordedBody, Shown, Summary, Trace};
 pub use value::{Node, Value, ValueError};

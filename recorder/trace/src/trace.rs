@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bincode::{Decode, Encode};
 use serde::Serialize;
 
-use crate::{Class, Event, FailureInfo, FlowInfo, Header, RequestId, Value};
+use crate::{Class, Event, FailureInfo, FlowInfo, Header, Redaction, RequestId, Value};
 
 /// A value in a trace.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -134,6 +134,8 @@ pub struct Trace {
     pub worker: Option<u16>,
     /// The scheme and authority of its target.
     pub origin: Origin,
+    /// What the recorder changed in it.
+    pub redaction: Redaction,
 }
 
 /// The scheme and authority that the target of a request names, as they came.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::shares::{RunShare, Shares};
-use crate::{Run, Timeline};
+use crate::{Effect, Run, Timeline};
 
 use super::align::{Pair, Row};
 
@@ -21,6 +21,8 @@ pub enum CauseKind {
     Cpu,
     /// An effect, or several of one target, was waited for.
     Effect,
+    /// Answers lay ready while the thread of the request was busy.
+    Late,
     /// Attempts at an effect that were followed by another, and the pauses after them.
     Retry,
     /// A step that only the second request ran, or effects that only it asked for.
@@ -39,6 +41,7 @@ impl CauseKind {
             Self::Queue => "queue",
             Self::Cpu => "cpu",
             Self::Effect => "effect",
+            Self::Late => "late",
             Self::Retry => "retry",
             Self::Extra => "extra",
             Self::Missing => "missing",
@@ -102,7 +105,21 @@ pub(super) fn causes(a: (&Timeline, &Shares), b: (&Timeline, &Shares), rows: &[R
         let of = |(timeline, shares): (_, _), at: Option<usize>| side(timeline, shares, at);
         ledger.row(of(a, row.run.a), of(b, row.run.b), &row.effects);
     }
-    ledger.causes()
+    let mut causes = ledger.causes();
+    for cause in causes.iter_mut().filter(|cause| cause.kind == CauseKind::Late) {
+        let timeline = if cause.b_ns > cause.a_ns { b.0 } else { a.0 };
+        if let Some(why) = late(timeline, cause.step.as_deref()) {
+            cause.what = format!("{}: {why}", cause.what);
+        }
+    }
+    causes
+}
+
+/// Why answers that a step had asked for lay ready, where they did for longest.
+fn late(timeline: &Timeline, step: Option<&str>) -> Option<String> {
+    let runs = timeline.runs.iter().filter(|run| Some(run.step.name.as_str()) == step);
+    let lates = runs.flat_map(|run| &run.effects).flat_map(Effect::lates);
+    Some(lates.max_by_key(|late| late.ns)?.why())
 }
 
 /// A run and its share.
@@ -139,6 +156,7 @@ impl<'t> Ledger<'t> {
                 let step = b.0.step.name.as_str();
                 self.add(alone(step, CauseKind::Queue), a.1.queue_ns, b.1.queue_ns);
                 self.add(alone(step, CauseKind::Cpu), a.1.cpu_ns, b.1.cpu_ns);
+                self.add(alone(step, CauseKind::Late), a.1.late_ns, b.1.late_ns);
                 effects.iter().for_each(|pair| self.effect(step, a, b, *pair));
             }
         }
@@ -220,6 +238,7 @@ fn what(key: &Key<'_>, count: u64) -> String {
         (CauseKind::Queue, _) if key.step.is_none() => "waiting for a turn that never came".to_owned(),
         (CauseKind::Queue, _) if kind.is_empty() => format!("waiting for {step}'s turn"),
         (CauseKind::Cpu, _) => format!("CPU of {step}"),
+        (CauseKind::Late, _) => format!("answers for {step} that lay ready"),
         (CauseKind::Extra, _) if kind.is_empty() => format!("{step}, only in b"),
         (CauseKind::Missing, _) if kind.is_empty() => format!("{step}, only in a"),
         (CauseKind::Extra, _) => format!("{count} {kind} {calls} more"),

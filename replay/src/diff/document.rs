@@ -20,6 +20,7 @@ pub struct DiffJson {
     slots: Vec<DifferenceJson>,
     unlisted: usize,
     ignored: Vec<String>,
+    not_compared: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -49,6 +50,8 @@ struct DifferenceJson {
     path: String,
     a: Option<Json>,
     b: Option<Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    written_differently_at: Option<u64>,
     source: Option<SourceJson>,
 }
 
@@ -62,7 +65,7 @@ impl DiffJson {
     /// The document of a diff.
     pub fn new(diff: &Diff) -> Self {
         Self {
-            verdict: if diff.is_same() { "same" } else { "different" },
+            verdict: diff.sameness().as_str(),
             a: side(&diff.a),
             b: side(&diff.b),
             delta_ns: diff.delta_ns(),
@@ -72,6 +75,7 @@ impl DiffJson {
             slots: diff.slots.iter().map(difference).collect(),
             unlisted: diff.unlisted,
             ignored: diff.ignored.clone(),
+            not_compared: diff.not_compared.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -106,6 +110,7 @@ fn difference(difference: &Difference) -> DifferenceJson {
         path: difference.path.clone(),
         a: difference.a.clone(),
         b: difference.b.clone(),
+        written_differently_at: difference.written_at,
         source: difference.step.as_deref().filter(|step| step.line > 0).map(source),
     }
 }

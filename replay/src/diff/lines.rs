@@ -1,5 +1,7 @@
 //! The rows of a diff for a person: one for each run and each effect. All text in them is safe for a terminal.
 
+use std::collections::BTreeMap;
+
 use zerver_trace::text::clean;
 
 use super::align::Row;
@@ -60,16 +62,14 @@ impl Diff {
     /// Each run and each effect of the two, side by side, in order.
     pub fn lines(&self) -> Vec<Line> {
         let mut lines = Vec::new();
-        let mut differences =
-            self.differences.iter().filter(|difference| difference.row.is_some()).peekable();
+        let mut differences: BTreeMap<_, Vec<&Difference>> = BTreeMap::new();
+        for difference in &self.differences {
+            if let Some(place) = difference.row {
+                differences.entry(place).or_default().push(difference);
+            }
+        }
         for (at, row) in self.rows.iter().enumerate() {
-            let mut of = |place: (usize, Option<usize>)| -> Vec<&Difference> {
-                let mut found = Vec::new();
-                while let Some(difference) = differences.next_if(|difference| difference.row == Some(place)) {
-                    found.push(difference);
-                }
-                found
-            };
+            let mut of = |place: (usize, Option<usize>)| differences.remove(&place).unwrap_or_default();
             let of_run = of((at, None));
             lines.push(run(self, row, &of_run));
             for (place, pair) in row.effects.iter().enumerate() {

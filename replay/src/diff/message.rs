@@ -6,23 +6,20 @@ use std::collections::BTreeMap;
 use zerver_trace::{Header, Recorded, RecordedBody, Trace};
 
 use super::build::{At, Found, number, text};
+use super::masks;
 use super::model::What;
-use super::value::{Changes, bytes};
+use super::outcome;
+use super::value::{Changes, ONE_SIDE, bytes, recorded};
 use crate::Timeline;
 
 pub(super) fn request(a: &Trace, b: &Trace, found: &mut Found<'_>) {
     if a.method != b.method {
         found.add(At::whole(What::RequestMethod), "", Some(text(&a.method)), Some(text(&b.method)));
     }
-    path(a, b, found);
-    by_name(query(a), query(b), |name, a, b| {
-        if a != b {
-            let side = |value: Option<&String>| value.map(|value| text(value));
-            found.add(At::whole(What::RequestQuery), name, side(a), side(b));
-        }
-    });
-    headers(What::RequestHeader, &a.request_headers, &b.request_headers, found);
-    body(What::RequestBody, &a.request_body, &b.request_body, found);
+    target(a, b, found);
+    let outlines = [is_outline(a), is_outline(b)];
+    let parts = [(&a.request_headers, &a.request_body), (&b.request_headers, &b.request_body)];
+    headers_and_body([What::RequestHeader, What::RequestBody], parts, outlines, found);
 }
 
 pub(super) fn response(
@@ -30,35 +27,84 @@ pub(super) fn response(
     (b, of_b): (&Trace, &Timeline),
     found: &mut Found<'_>,
 ) {
-    let outcome = |trace: &Trace, of: &Timeline| {
-        of.failure.as_ref().map_or_else(|| trace.outcome.as_str().to_owned(), ToString::to_string)
-    };
-    let (outcome_a, outcome_b) = (outcome(a, of_a), outcome(b, of_b));
-    if outcome_a != outcome_b {
-        found.add(At::whole(What::Outcome), "", Some(text(&outcome_a)), Some(text(&outcome_b)));
-    }
+    outcome::compare((a, of_a), (b, of_b), found);
     if a.status != b.status {
         let status = |trace: &Trace| Some(number(trace.status.into()));
         found.add(At::whole(What::ResponseStatus), "", status(a), status(b));
     }
-    headers(What::ResponseHeader, &a.response_headers, &b.response_headers, found);
-    body(What::ResponseBody, &a.response_body, &b.response_body, found);
+    let outlines = [is_outline(a), is_outline(b)];
+    let parts = [(&a.response_headers, &a.response_body), (&b.response_headers, &b.response_body)];
+    headers_and_body([What::ResponseHeader, What::ResponseBody], parts, outlines, found);
 }
 
-/// The path: by the parameters of its pattern where both have the same one.
-fn path(a: &Trace, b: &Trace, found: &mut Found<'_>) {
-    if a.path == b.path {
+/// Whether the trace was larger than one may be, so that its headers were left out as well.
+const fn is_outline(trace: &Trace) -> bool {
+    trace.events_dropped > 0 && matches!(trace.target, Recorded::Missing(_))
+}
+
+/// The headers, the body, and the length of the body, which follows from that.
+fn headers_and_body(
+    [header, of_body]: [What; 2],
+    [(a_headers, a_body), (b_headers, b_body)]: [(&Vec<Header<Recorded>>, &RecordedBody); 2],
+    outlines: [bool; 2],
+    found: &mut Found<'_>,
+) {
+    if outlines != [false, false] {
+        found.skip(&At::whole(header), "", "the headers were not recorded: too large");
+        return body(of_body, a_body, b_body, found);
+    }
+    let is_length = |header: &&Header<Recorded>| header.name == "content-length";
+    let split = |of: &[Header<Recorded>]| -> (Vec<Header<Recorded>>, Vec<Header<Recorded>>) {
+        let (lengths, others): (Vec<_>, Vec<_>) = of.iter().partition(is_length);
+        (others.into_iter().cloned().collect(), lengths.into_iter().cloned().collect())
+    };
+    let ((a_headers, a_lengths), (b_headers, b_lengths)) = (split(a_headers), split(b_headers));
+    headers(header, &a_headers, &b_headers, found);
+    body(of_body, a_body, b_body, found);
+    headers(header, &a_lengths, &b_lengths, found);
+}
+
+/// Path and query: by the parameters of the path's pattern where both have the same one.
+fn target(a: &Trace, b: &Trace, found: &mut Found<'_>) {
+    let at = At::whole(What::RequestPath);
+    let mut changes = Changes::default();
+    recorded("", Some(&a.target), Some(&b.target), found.how(false), &mut changes);
+    if changes.list.is_empty() && changes.not_compared.is_empty() {
         return;
     }
-    let parameters = |trace: &Trace| parameters(&trace.flow.pattern, &trace.path);
-    match (parameters(a), parameters(b)) {
-        (Some(of_a), Some(of_b)) if a.flow.pattern == b.flow.pattern => {
-            for ((name, a), (_, b)) in of_a.iter().zip(&of_b).filter(|((_, a), (_, b))| a != b) {
-                found.add(At::whole(What::RequestParameter), name, Some(text(a)), Some(text(b)));
-            }
+    // Masks in the one may stand for what is the same in the other.
+    let masks_lie = [a, b].iter().any(|trace| trace.target.is_secret())
+        && !(found.one_key && a.target.is_secret() && b.target.is_secret());
+    let before = found.list.len() + found.not_compared.len();
+    let mut differ = |what: What, name: &str, a: Option<&str>, b: Option<&str>| match (a, b) {
+        (Some(a), Some(b)) if masks_lie && masks::may_be_equal(a, b) => {
+            found.skip(&At::whole(what), name, ONE_SIDE);
         }
-        _ => found.add(At::whole(What::RequestPath), "", Some(text(&a.path)), Some(text(&b.path))),
+        (a, b) => found.add(At::whole(what), name, a.map(text), b.map(text)),
+    };
+    if a.path != b.path {
+        let parameters = |trace: &Trace| parameters(&trace.flow.pattern, &trace.path);
+        match (parameters(a), parameters(b)) {
+            (Some(of_a), Some(of_b)) if a.flow.pattern == b.flow.pattern => {
+                for ((name, a), (_, b)) in of_a.iter().zip(&of_b).filter(|((_, a), (_, b))| a != b) {
+                    differ(What::RequestParameter, name, Some(a), Some(b));
+                }
+            }
+            _ => differ(What::RequestPath, "", Some(&a.path), Some(&b.path)),
+        }
     }
+    if a.target.value().is_some() && b.target.value().is_some() {
+        by_name(query(a), query(b), |name, a, b| {
+            if a != b {
+                differ(What::RequestQuery, name, a.map(String::as_str), b.map(String::as_str));
+            }
+        });
+    }
+    if found.list.len() + found.not_compared.len() > before {
+        return;
+    }
+    // It is not known, or written in another way: the order of names, a `?` without a query.
+    found.take(&at, changes);
 }
 
 /// The parameters of a path, as they came; none if it is no path of this pattern.
@@ -127,20 +173,37 @@ fn by_name<T>(a: Vec<(String, T)>, b: Vec<(String, T)>, mut each: impl FnMut(&st
 fn body(what: What, a: &RecordedBody, b: &RecordedBody, found: &mut Found<'_>) {
     let at = At::whole(what);
     let before = found.list.len();
-    let raw = |body: &RecordedBody| -> Option<Vec<u8>> {
-        body.bytes.value()?.root().as_bytes().map(std::borrow::Cow::into_owned)
-    };
-    match (raw(a), raw(b)) {
-        // Bytes, or text in which secrets are masked.
-        (Some(a), Some(b)) => {
-            let mut changes = Changes::default();
-            bytes(&mut String::new(), &a, &b, found.ignored_by, &mut changes);
-            found.take(&at, changes);
+    if a.full_len != 0 || b.full_len != 0 {
+        match is_cut(a) || is_cut(b) {
+            true => cut_bodies(at, a, b, found),
+            false => found.compare(&at, "", Some(&a.bytes), Some(&b.bytes), false),
         }
-        _ => found.compare(&at, "", Some(&a.bytes), Some(&b.bytes), false),
     }
     // What differs may be beyond what was recorded.
     if found.list.len() == before && a.full_len != b.full_len {
         found.add(at, "length", Some(number(a.full_len)), Some(number(b.full_len)));
     }
+}
+
+const fn is_cut(body: &RecordedBody) -> bool {
+    body.kept_len < body.full_len
+}
+
+/// Bodies of which not everything was recorded: what there is of both is compared.
+fn cut_bodies(at: At<'_>, a: &RecordedBody, b: &RecordedBody, found: &mut Found<'_>) {
+    let kept = a.kept_len.min(b.kept_len);
+    let is_plain = matches!((&a.bytes, &b.bytes), (Recorded::Plain { .. }, Recorded::Plain { .. }));
+    if a.kept_len == b.kept_len && (a.bytes.is_secret() || is_plain) {
+        found.compare(&at, "", Some(&a.bytes), Some(&b.bytes), false);
+    } else if is_plain {
+        let of = |body: &RecordedBody| -> Vec<u8> {
+            let root = body.bytes.value().map(zerver_trace::Value::root);
+            let bytes = root.as_ref().and_then(|root| root.as_bytes()).unwrap_or_default();
+            bytes[..bytes.len().min(kept as usize)].to_vec()
+        };
+        let mut changes = Changes::default();
+        bytes(&mut String::new(), &of(a), &of(b), found.how(false), &mut changes);
+        found.take(&at, changes);
+    }
+    found.skip(&at, "", format!("not recorded after its first {kept} bytes"));
 }

@@ -8,7 +8,7 @@ use super::align::Row;
 use super::build;
 use super::causes::Cause;
 use super::ignored::Ignored;
-use crate::{Json, Step, Timeline};
+use crate::{Json, Sameness, Step, Timeline};
 
 /// Two requests, side by side: `a` and `b`. Differences in time are how much longer `b` took.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct Diff {
     pub unlisted: usize,
     /// The headers that were not compared, and differ.
     pub ignored: Vec<String>,
+    /// What could not be compared, since it was not recorded or only its hash is known.
+    pub not_compared: Vec<NotCompared>,
 }
 
 /// One of the two requests.
@@ -61,6 +63,24 @@ pub struct Difference {
     pub a: Option<Json>,
     /// What the second has there.
     pub b: Option<Json>,
+    /// Where both are the same JSON and only its bytes differ, the first of them: in white space, the order of names, the
+    /// way a number or a character is written.
+    pub written_at: Option<u64>,
+}
+
+/// Something that could not be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotCompared {
+    /// The name of the step that it is about; none for the request and the response.
+    pub step: Option<String>,
+    /// What sort of thing.
+    pub what: What,
+    /// The effect that it is about.
+    pub effect: Option<String>,
+    /// Where in it; empty for all of it.
+    pub path: String,
+    /// Why it could not be compared.
+    pub why: String,
 }
 
 /// What sort of difference.
@@ -79,6 +99,7 @@ pub enum What {
     Queue,
     Cpu,
     Decision,
+    Progress,
     Effect,
     EffectArgument,
     EffectWait,
@@ -107,6 +128,7 @@ impl What {
             Self::Queue => "queue",
             Self::Cpu => "CPU",
             Self::Decision => "decision",
+            Self::Progress => "progress",
             Self::Effect => "effect",
             Self::EffectArgument => "effect argument",
             Self::EffectWait => "effect wait",
@@ -155,9 +177,15 @@ impl Diff {
         i128::from(self.b.timeline.totals.total_ns) - i128::from(self.a.timeline.totals.total_ns)
     }
 
-    /// Whether they had the same request, decisions, values and response. Time does not matter.
+    /// Whether they had the same request, decisions, values and response, as far as that is known. Time does not matter.
+    pub fn sameness(&self) -> Sameness {
+        let differs = self.differences.iter().any(|difference| !difference.what.is_time());
+        Sameness::of(differs || self.unlisted > 0, self.not_compared.is_empty())
+    }
+
+    /// Whether all of both was compared, and nothing but time differs.
     pub fn is_same(&self) -> bool {
-        self.differences.iter().all(|difference| difference.what.is_time())
+        self.sameness() == Sameness::Same
     }
 
     /// The most upstream difference: what the others may follow from.

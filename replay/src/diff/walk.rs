@@ -1,12 +1,13 @@
-//! The differences between runs that go together, in the order in which they came about: its turn, its decision, what it
-//! wrote; then for each effect its arguments, how long it was waited for, how it ended, and what was written from it.
+//! The differences between runs that go together, in the order in which they came about: its turn, its decision, for
+//! each effect its arguments, how long it was waited for and how it ended; last what was written, which follows from
+//! these.
 
 use zerver_trace::Decision;
 
 use super::align::{Pair, Row};
-use super::build::{At, Found, number, text, writes};
+use super::build::{At, Found, Placed, number, text, writes};
 use super::model::What;
-use super::value::equal;
+use super::outcome;
 use crate::shares::{EffectShare, RunShare, Shares};
 use crate::{Effect, End, Run, Timeline};
 
@@ -20,6 +21,8 @@ pub(super) fn rows(a: (&Timeline, &Shares), b: (&Timeline, &Shares), rows: &[Row
         let at = At { what: What::Step, step: Some(&any.step), row: Some((row_at, None)), effect: None };
         match (run_a, run_b) {
             (Some(a), Some(b)) => run(&at, a, b, &row.effects, notable, found),
+            // Its run may be among the events that were left out.
+            _ if found.may_lack(run_a.is_some(), run_b.is_some()) => {}
             _ => {
                 let name = |run: Option<(&Run, _)>| run.map(|(run, _)| text(&run.step.name));
                 found.add(at, "", name(run_a), name(run_b));
@@ -43,8 +46,12 @@ fn run(
         let word = |decision: Decision| Some(text(decision.as_str()));
         found.add(at.is(What::Decision), "", word(a), word(b));
     }
-    writes(&at.is(What::Slot), &a.wrote, &b.wrote, found);
+    let progress = (a.progress.as_ref(), b.progress.as_ref());
+    if let (Some(a), Some(b)) = progress {
+        found.compare(&at.is(What::Progress), "", Some(a), Some(b), false);
+    }
     notable.check(at.is(What::Cpu), a_share.cpu_ns, b_share.cpu_ns, found);
+    let mut labels = Vec::with_capacity(effects.len());
     for (place, pair) in effects.iter().enumerate() {
         let effect_a = pair.a.map(|at| (&a.effects[at], a_share.effects[at]));
         let effect_b = pair.b.map(|at| (&b.effects[at], b_share.effects[at]));
@@ -54,43 +61,75 @@ fn run(
         let at = At { row, effect: Some(&label), ..at.is(What::Effect) };
         match (effect_a, effect_b) {
             (Some(a), Some(b)) => effect(&at, a, b, notable, found),
+            _ if found.may_lack(effect_a.is_some(), effect_b.is_some()) => {}
             _ => {
                 let name = |effect: Option<(&Effect, _)>| effect.map(|(effect, _)| text(&effect.label()));
                 found.add(at, "", name(effect_a), name(effect_b));
             }
         }
+        labels.push(label);
     }
+    let of_a = placed(a, effects.iter().map(|pair| pair.a), &labels);
+    let of_b = placed(b, effects.iter().map(|pair| pair.b), &labels);
+    writes(&at.is(What::Slot), &of_a, &of_b, found);
+}
+
+/// All that a run wrote, by itself and from the answers of its effects.
+fn placed<'t>(
+    run: &'t Run,
+    effects: impl Iterator<Item = Option<usize>>,
+    labels: &'t [String],
+) -> Vec<Placed<'t>> {
+    let own = run.wrote.iter().map(|write| Placed { write, effect: None });
+    let from_effects = effects.zip(labels).enumerate().flat_map(|(place, (effect, label))| {
+        let wrote = effect.map_or(&[][..], |at| &run.effects[at].wrote);
+        wrote.iter().map(move |write| Placed { write, effect: Some((place, label)) })
+    });
+    own.chain(from_effects).collect()
 }
 
 fn effect(
     at: &At<'_>,
-    (a, a_share): (&Effect, EffectShare),
-    (b, b_share): (&Effect, EffectShare),
+    (a_effect, a_share): (&Effect, EffectShare),
+    (b_effect, b_share): (&Effect, EffectShare),
     notable: Notable,
     found: &mut Found<'_>,
 ) {
-    found.compare(&at.is(What::EffectArgument), "", Some(&a.args), Some(&b.args), false);
+    found.compare(&at.is(What::EffectArgument), "", Some(&a_effect.args), Some(&b_effect.args), false);
     let timeout = |effect: &Effect| effect.attempts.first().and_then(|attempt| attempt.timeout_ns);
-    if timeout(a) != timeout(b) {
+    if timeout(a_effect) != timeout(b_effect) {
         let at = at.is(What::EffectArgument);
-        found.add(at, "timeout_ns", timeout(a).map(number), timeout(b).map(number));
+        found.add(at, "timeout_ns", timeout(a_effect).map(number), timeout(b_effect).map(number));
     }
     notable.check(at.is(What::EffectWait), a_share.whole_ns(), b_share.whole_ns(), found);
-    if a.attempts.len() != b.attempts.len() {
+    if a_effect.attempts.len() != b_effect.attempts.len() {
         let count = |effect: &Effect| Some(number(effect.attempts.len() as u64));
-        found.add(at.is(What::EffectAttempts), "", count(a), count(b));
+        found.add(at.is(What::EffectAttempts), "", count(a_effect), count(b_effect));
     }
     let at_result = at.is(What::EffectResult);
-    match (&a.end, &b.end) {
-        (End::Ok { output: a, .. }, End::Ok { output: b, .. }) => {
-            if !equal(a, b) {
-                found.compare(&at_result, "", Some(a), Some(b), false);
-            }
+    // Those before the last failed, and were followed by another.
+    for (number, (a, b)) in (1..).zip(std::iter::zip(&a_effect.attempts, &b_effect.attempts)) {
+        let is_last = |of: &Effect| number == of.attempts.len();
+        if !is_last(a_effect) && !is_last(b_effect) {
+            ended(at_result, &format!("of attempt {number}"), [(&a.end, a.call), (&b.end, b.call)], found);
         }
-        (a, b) if a == b => {}
-        (a, b) => found.add(at_result, "", Some(text(&a.to_string())), Some(text(&b.to_string()))),
     }
-    writes(&at.is(What::Slot), &a.wrote, &b.wrote, found);
+    let call = |effect: &Effect| effect.attempts.last().map_or(0, |attempt| attempt.call);
+    ended(at_result, "", [(&a_effect.end, call(a_effect)), (&b_effect.end, call(b_effect))], found);
+}
+
+/// How two attempts at an effect ended.
+fn ended(at: At<'_>, path: &str, [(a, a_call), (b, b_call)]: [(&End, u32); 2], found: &mut Found<'_>) {
+    match (a, b) {
+        (End::Ok { output: a, .. }, End::Ok { output: b, .. }) => {
+            found.compare(&at, path, Some(a), Some(b), false);
+        }
+        // Its answer may be among the events that were left out.
+        (a, b) if found.may_lack(*a != End::Unanswered, *b != End::Unanswered) => {}
+        (End::Err(a), End::Err(b)) => outcome::errors(at, path, [(a, a_call), (b, b_call)], found),
+        (a, b) if a == b => {}
+        (a, b) => found.add(at, path, Some(text(&a.to_string())), Some(text(&b.to_string()))),
+    }
 }
 
 /// Times always differ. A difference is worth naming if it is at least a tenth of the whole difference, and a twentieth

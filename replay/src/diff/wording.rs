@@ -1,11 +1,14 @@
 //! A diff in words, as the text and the screens say it. All of it is safe for a terminal.
 
+use std::fmt;
+
 use zerver_trace::text::clean;
 use zerver_trace::{Node, Recorded, Value, duration};
 
 use super::causes::{Cause, CauseKind};
-use super::model::{Diff, Difference, What};
-use crate::{Json, shown};
+use super::model::{Diff, Difference, NotCompared, What};
+use crate::side_by_side::{self, side_by_side};
+use crate::{Json, Sameness, shown};
 
 /// In a sentence, a value is cut to so many characters.
 const IN_SENTENCE: usize = 32;
@@ -37,20 +40,19 @@ impl Diff {
         }
         match self.first() {
             Some(first) => text += &format!("; first difference: {}", first.sentence()),
-            None => text += "; no difference but time",
+            None if self.is_same() => text += "; no difference but time",
+            None => text += "; no difference but time in what was compared",
         }
-        if self.is_same() {
-            // What was left out while recording may differ.
-            let is_whole = self.a.timeline.gaps.is_empty() && self.b.timeline.gaps.is_empty();
-            let known = if is_whole { "" } else { " as far as recorded" };
-            text = format!("same decisions, values and response{known}; {text}");
+        match self.sameness() {
+            Sameness::Same => format!("same decisions, values and response; {text}"),
+            Sameness::Incomplete => format!("not all could be compared; {text}"),
+            Sameness::Different => text,
         }
-        text
     }
 
     /// How much longer the second took with each sort of cause, in nanoseconds, and the word for it; they add up to
     /// [`Diff::delta_ns`].
-    pub fn by_kind(&self) -> [(&'static str, i128); 8] {
+    pub fn by_kind(&self) -> [(&'static str, i128); 9] {
         [
             ("effects", CauseKind::Effect),
             ("retries", CauseKind::Retry),
@@ -58,6 +60,7 @@ impl Diff {
             ("missing", CauseKind::Missing),
             ("CPU", CauseKind::Cpu),
             ("queue", CauseKind::Queue),
+            ("late", CauseKind::Late),
             ("receiving", CauseKind::Receive),
             ("unexplained", CauseKind::Unexplained),
         ]
@@ -65,6 +68,30 @@ impl Diff {
             let causes = self.causes.iter().filter(|cause| cause.kind == kind);
             (name, causes.map(Cause::delta_ns).sum())
         })
+    }
+}
+
+/// `slot of load_todo Todo: not recorded in either: too large`.
+impl fmt::Display for NotCompared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_gap() {
+            return f.write_str(&self.why);
+        }
+        f.write_str(self.what.as_str())?;
+        if let Some(about) = self.effect.as_ref().or(self.step.as_ref()) {
+            write!(f, " of {about}")?;
+        }
+        if !self.path.is_empty() {
+            write!(f, " {}", self.path)?;
+        }
+        write!(f, ": {}", self.why)
+    }
+}
+
+impl NotCompared {
+    /// Whether it is what a trace lacks as a whole, as [`crate::Timeline::gaps`] says as well.
+    pub fn is_gap(&self) -> bool {
+        self.what == What::Step && self.step.is_none()
     }
 }
 
@@ -84,13 +111,14 @@ impl Difference {
         if !self.path.is_empty() {
             text += &format!(" {}", clean(&self.path));
         }
-        format!("{text} {}", self.change())
+        format!("{text}{} {}", self.written(), self.change())
     }
 
     /// `0 -> 250`, each side cut to what goes into a sentence.
     pub fn change(&self) -> String {
         let (a, b) = self.sides();
-        format!("{} -> {}", cut(&a), cut(&b))
+        let (a, b) = side_by_side(&a, &b, (IN_SENTENCE, IN_SENTENCE), "…");
+        format!("{a} -> {b}")
     }
 
     /// What it is, where it is already said what it is about.
@@ -105,6 +133,7 @@ impl Difference {
             _ if path.is_empty() => word.to_owned(),
             _ => format!("{word} {path}"),
         };
+        let words = words + &self.written();
         match &self.effect {
             Some(effect) if self.what != What::Slot => format!("{}  {words}", clean(effect)),
             _ => words,
@@ -137,20 +166,18 @@ impl Difference {
             Some(side) if is_bare => word(side),
             Some(side) => json(side),
         };
-        (side(a), side(b))
+        side_by_side::json(a, b, (side(a), side(b)))
+    }
+
+    /// Where both are the same JSON: that they are not written alike, and from where on.
+    fn written(&self) -> String {
+        self.written_at.map_or(String::new(), |at| format!(", written differently from byte {at}"))
     }
 
     /// Both sides as they were recorded, where both are texts, to be compared by [`super::changed_lines`].
     pub fn texts(&self) -> Option<(&str, &str)> {
         let a = self.a.as_ref().and_then(text)?;
         Some((a, self.b.as_ref().and_then(text)?))
-    }
-}
-
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(IN_SENTENCE) {
-        None => text.to_owned(),
-        Some(_) => text.chars().take(IN_SENTENCE - 1).chain(['…']).collect(),
     }
 }
 

@@ -2,8 +2,10 @@
 
 use similar::{ChangeTag, TextDiff};
 
-/// Of longer texts the start is compared.
+/// Of longer texts so much is compared, from where they differ.
 const MAX_LEN: usize = 8 * 1024;
+/// What comes before that in its line, up to so many bytes.
+const MAX_BEFORE: usize = 256;
 
 /// A line of two texts, or of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,10 +18,11 @@ pub struct TextLine {
     pub parts: Vec<(bool, String)>,
 }
 
-/// The lines of two texts: those of both, and those that only one has, with what changed in them. Only the first 8 KiB
-/// of each count.
+/// The lines of two texts: those of both, and those that only one has, with what changed in them. Of texts over 8 KiB,
+/// so much of each counts, from the line on in which they differ first.
 pub fn changed_lines(a: &str, b: &str) -> Vec<TextLine> {
-    let (a, b) = (start(a), start(b));
+    let from = if a.len().max(b.len()) > MAX_LEN && a != b { differing(a, b) } else { 0 };
+    let (a, b) = (start(&a[from..]), start(&b[from..]));
     let diff = TextDiff::from_lines(a, b);
     let ops = diff.ops().iter();
     ops.flat_map(|op| diff.iter_inline_changes(op).collect::<Vec<_>>())
@@ -33,6 +36,14 @@ pub fn changed_lines(a: &str, b: &str) -> Vec<TextLine> {
                 .collect(),
         })
         .collect()
+}
+
+/// Where the line begins in which two texts differ first, or a little before that.
+fn differing(a: &str, b: &str) -> usize {
+    let same = std::iter::zip(a.bytes(), b.bytes()).take_while(|(a, b)| a == b).count();
+    let same = a.floor_char_boundary(same);
+    let line = a[..same].rfind('\n').map_or(0, |at| at + 1);
+    a.ceil_char_boundary(line.max(same.saturating_sub(MAX_BEFORE))).min(same)
 }
 
 fn start(text: &str) -> &str {
@@ -72,5 +83,11 @@ mod tests {
         check("same", "same", " same\n");
         let long = "ü".repeat(10_000);
         assert_eq!(changed_lines(&long, &long).len(), 1);
+        // However far away it is.
+        let lines = "a line\n".repeat(10_000);
+        check(&format!("{lines}one"), &format!("{lines}two"), "-one\n+two\n");
+        let (a, b) = (format!("{long} one"), format!("{long} two"));
+        let seen: Vec<_> = changed_lines(&a, &b).into_iter().flat_map(|line| line.parts).collect();
+        assert!(seen.iter().any(|(changed, part)| *changed && part == "two"), "{seen:?}");
     }
 }

@@ -115,8 +115,17 @@ impl Replay<'_> {
     fn are_same_events(&self, now: &[Event<Datum>], trace: &Trace) -> bool {
         // Which class it had, where it ran and for how long, and what it had to wait for, is no decision of a step.
         let is_outside = |event: &Event<_>| {
-            use Event::{Begun, Carried, Held, Moved, Overran};
-            matches!(event, Moved { .. } | Carried { .. } | Overran { .. } | Held { .. } | Begun { .. })
+            use Event::{Begun, Carried, Held, Late, Moved, Overran, ReadLate};
+            matches!(
+                event,
+                Moved { .. }
+                    | Carried { .. }
+                    | Overran { .. }
+                    | Held { .. }
+                    | Begun { .. }
+                    | Late { .. }
+                    | ReadLate { .. }
+            )
         };
         let mut then = trace.events.iter().filter(|event| !is_outside(event));
         now.iter().all(|now| then.next().is_some_and(|then| self.is_same_event(now, then)))

@@ -103,7 +103,9 @@ impl<'f> Facts<'f> {
                 Event::Received { .. }
                 | Event::Moved { .. }
                 | Event::Carried { .. }
-                | Event::Overran { .. } => {}
+                | Event::Overran { .. }
+                | Event::Late { .. }
+                | Event::ReadLate { .. } => {}
                 Event::Ran { step, ready_ns, at_ns, cpu_ns, decision } => {
                     let info = flow.steps.get(usize::from(*step));
                     let earlier = runs.iter().filter(|run| run.step == *step).count();

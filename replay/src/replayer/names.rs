@@ -26,10 +26,44 @@ impl<'a> Names<'a> {
         self.told.get_or_init(|| label::effect(self.call.kind(), &facts::plain(self.call.data())))
     }
 
-    /// Whether this is one of them: as it is told, by its number, as it was recorded.
+    /// Whether this is one of them: as it is told, by its number, as it was recorded, or as any view prints it.
     pub(super) fn has(&self, name: &str) -> bool {
-        name == self.told()
-            || name == self.number.to_string()
-            || self.known.is_some_and(|known| name == known.label())
+        name == self.number.to_string()
+            || is_shown_as(self.told(), name)
+            || self.known.is_some_and(|known| is_shown_as(known.label(), name))
+    }
+}
+
+/// Whether a name is printed in this way by some view: whole, with control characters escaped, cut to the room of a
+/// column (`http GET identity.internal/ver…`), or without its query (`http GET figures.internal/figures?..`).
+fn is_shown_as(name: &str, shown: &str) -> bool {
+    if name == shown {
+        return true;
+    }
+    let clean = zerver_trace::text::clean(name);
+    let starts_with = |start: &str| !start.is_empty() && clean.starts_with(start);
+    clean == shown
+        || shown.strip_suffix('…').is_some_and(starts_with)
+        || shown.strip_suffix("..").is_some_and(|start| start.ends_with('?') && starts_with(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_known_in_every_form_in_which_it_is_printed() {
+        let check = |name: &str, shown: &str, expected: bool| {
+            assert_eq!(is_shown_as(name, shown), expected, "{name:?} {shown:?}");
+        };
+        check("kv get todo:1", "kv get todo:1", true);
+        check("kv get todo:1", "kv get todo:", false);
+        check("kv get todo:1", "kv get tod…", true);
+        check("kv get todo:1", "kv put tod…", false);
+        check("kv get todo:1", "…", false);
+        check("kv get a\u{1b}[2Jb", "kv get a\\u{1b}[2Jb", true);
+        check("http GET a.internal/figures?ms=1", "http GET a.internal/figures?..", true);
+        check("http GET a.internal/figures", "http GET a.internal/figures?..", false);
+        check("kv get todo:…", "kv get todo:…", true);
     }
 }

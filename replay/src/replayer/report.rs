@@ -6,7 +6,7 @@ use bincode::{Decode, Encode};
 use serde::{Serialize, Serializer};
 use zerver_trace::{Recorded, Value};
 
-use crate::Json;
+use crate::{Json, Sameness};
 
 /// What came of a replay.
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode)]
@@ -50,14 +50,21 @@ pub struct Ending {
 }
 
 impl Report {
-    /// Whether all that was recorded came out again, as far as it can be compared.
-    pub fn is_same(&self) -> bool {
-        self.findings.is_empty() && self.impossible.is_empty()
+    /// Whether all that was recorded came out again. Where it could not be run, or not everything can be compared, that
+    /// is not known.
+    pub fn sameness(&self) -> Sameness {
+        let is_whole = self.impossible.is_empty() && self.not_compared.is_empty();
+        Sameness::of(!self.findings.is_empty(), is_whole)
     }
 
-    /// The word for it: `same` or `different`.
+    /// Whether all that was recorded was compared, and came out again.
+    pub fn is_same(&self) -> bool {
+        self.sameness() == Sameness::Same
+    }
+
+    /// The word for it: `same`, `different` or `incomplete`.
     pub fn verdict(&self) -> &'static str {
-        if self.is_same() { "same" } else { "different" }
+        self.sameness().as_str()
     }
 }
 

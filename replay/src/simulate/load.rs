@@ -169,8 +169,23 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
     let (mut queue_ns, mut received_ns, mut first_ns, mut end_ns) = (0, None, None, 0_u64);
     let (mut class, mut is_demoted, mut is_stolen, mut is_slow) = (trace.class, false, false, false);
     let (mut on, mut there_ns) = (trace.worker.map(Thread::Worker), 0);
+    // Since when the answer lay ready that was taken last.
+    let mut late_since = None;
     for event in &trace.events {
         let (step, ready_ns, at_ns, cpu_ns) = match *event {
+            Event::Late { call, ready_ns, .. } => {
+                late_since = Some((call, ready_ns));
+                continue;
+            }
+            // The end of a pause was late then, and no answer.
+            Event::Held { call, .. } | Event::Begun { call, .. } => {
+                late_since = late_since.filter(|(late, _)| *late != call);
+                continue;
+            }
+            Event::Answered { call, .. } => {
+                late_since = late_since.filter(|(late, _)| *late == call);
+                continue;
+            }
             Event::Received { at_ns } => {
                 received_ns = Some(at_ns);
                 continue;
@@ -192,6 +207,8 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
             Event::Ran { step, ready_ns, at_ns, cpu_ns, .. } => (step, ready_ns, at_ns, cpu_ns),
             _ => continue,
         };
+        // To wait for its worker and to wait for a turn there is the same to who simulates.
+        let ready_ns = late_since.take().map_or(ready_ns, |(_, since_ns)| ready_ns.min(since_ns.max(end_ns)));
         match first_ns {
             None => first_ns = Some(ready_ns),
             Some(_) if ready_ns > end_ns => parts.push(LoadPart::Wait { ns: ready_ns - end_ns }),

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use zerver_trace::{Answer, Decision, Event, FlowInfo, HeldBy, Outcome, Recorded, RecordedBody, Trace};
 
-use super::label;
-use super::model::{Attempt, Carry, Effect, End, Failure, Gap, Move, Run, Timeline, Write};
+use super::model::{Attempt, Carry, Effect, End, Failure, Gap, Late, Move, ReadLate, Run, Timeline, Write};
 use super::names::Names;
-use super::totals::{Io, Span, Spent, Totals, split, union};
+use super::totals::{Io, Span, Spent, Totals, split, union, without};
+use super::{label, missing};
 
 /// How far back a retry looks for what it repeats.
 const RETRY_WINDOW: usize = 64;
@@ -44,6 +44,7 @@ struct Rows<'t> {
     panicked_at: Option<(String, u32)>,
     moves: Vec<Move>,
     carries: Vec<Carry>,
+    read_late: Vec<ReadLate>,
     slots: Vec<Write>,
     slot_at: BTreeMap<u16, usize>,
     stray_answers: u32,
@@ -67,6 +68,7 @@ impl<'t> Rows<'t> {
             panicked_at: None,
             moves: Vec::new(),
             carries: Vec::new(),
+            read_late: Vec::new(),
             slots: Vec::new(),
             slot_at: BTreeMap::new(),
             stray_answers: 0,
@@ -82,8 +84,11 @@ impl<'t> Rows<'t> {
             &Event::Ran { step, ready_ns, at_ns, cpu_ns, decision } => {
                 self.ran(step, ready_ns, at_ns, cpu_ns, decision);
             }
-            // What it hands to itself is of use to a replay; the run already says that it yielded.
-            Event::Yielded { .. } => {}
+            Event::Yielded { step, progress } => {
+                if let Some(&at) = self.open.get(step) {
+                    self.runs[at].progress = Some(progress.clone());
+                }
+            }
             Event::Panicked { file, line, .. } => self.panicked_at = Some((file.to_string(), *line)),
             Event::Wrote { step, slot, at_ns, value } => self.wrote(*step, *slot, *at_ns, value),
             Event::Asked { call, step, at_ns, kind, args, attempt, timeout_ns } => {
@@ -96,6 +101,7 @@ impl<'t> Rows<'t> {
                     held_ns: 0,
                     held_by: None,
                     timeout_ns: *timeout_ns,
+                    lates: Vec::new(),
                     end: End::Unanswered,
                 };
                 self.asked(*step, kind, args, attempt);
@@ -110,6 +116,18 @@ impl<'t> Rows<'t> {
                 self.moves.push(Move { at_ns: *at_ns, from: *from, to: *to, reason: reason.to_string() });
             }
             &Event::Carried { at_ns, to } => self.carries.push(Carry { at_ns, to }),
+            Event::Late { call, ready_ns, at_ns, thread, flow, step } => {
+                let (thread, flow, step) = (*thread, flow.to_string(), step.to_string());
+                let ns = at_ns.saturating_sub(*ready_ns);
+                self.late(*call, Late { ready_ns: *ready_ns, ns, thread, flow, step });
+            }
+            Event::ReadLate { part, unread_ns, ran_ns, flow, step } => self.read_late.push(ReadLate {
+                part: *part,
+                unread_ns: *unread_ns,
+                ran_ns: *ran_ns,
+                flow: flow.to_string(),
+                step: step.to_string(),
+            }),
             &Event::Overran { step, quantum_ns, .. } => {
                 if let Some(&at) = self.open.get(&step) {
                     self.runs[at].overran_ns = Some(quantum_ns);
@@ -146,6 +164,7 @@ impl<'t> Rows<'t> {
             overran_ns: None,
             io_ns: 0,
             decision,
+            progress: None,
             wrote: Vec::new(),
             effects: Vec::new(),
         });
@@ -236,6 +255,22 @@ impl<'t> Rows<'t> {
         }
     }
 
+    /// What a call waits for lay ready: the end of the pause before it, or else its answer.
+    fn late(&mut self, call: u32, late: Late) {
+        let Some(&place) = self.calls.get(&call) else { return };
+        let is_paused = matches!(self.held.get(&call), Some((HeldBy::Pause, _)));
+        if is_paused {
+            self.freed(call, late.ready_ns);
+        }
+        let attempt = &mut self.runs[place.run].effects[place.effect].attempts[place.attempt];
+        if is_paused {
+            attempt.start_ns = attempt.start_ns.max(late.ready_ns.saturating_add(late.ns));
+        }
+        if late.ns > 0 {
+            attempt.lates.push(late);
+        }
+    }
+
     fn answered(&mut self, call: u32, at_ns: u64, answer: &Answer<Recorded>) {
         let Some(&place) = self.calls.get(&call) else {
             self.stray_answers += 1;
@@ -248,7 +283,15 @@ impl<'t> Rows<'t> {
             return;
         }
         self.backwards += u32::from(at_ns < attempt.start_ns);
-        attempt.duration_ns = at_ns.saturating_sub(attempt.start_ns);
+        // It was taken as soon as the thread came to it.
+        let ready_ns = match attempt.lates.last_mut() {
+            Some(late) if (attempt.start_ns..=at_ns).contains(&late.ready_ns) => {
+                late.ns = at_ns - late.ready_ns;
+                late.ready_ns
+            }
+            _ => at_ns,
+        };
+        attempt.duration_ns = ready_ns.saturating_sub(attempt.start_ns);
         attempt.end = match answer {
             Answer::Ok(output) => End::Ok { summary: label::output(output), output: output.clone() },
             Answer::Err(error) => End::Err(error.clone()),
@@ -282,6 +325,7 @@ impl<'t> Rows<'t> {
             received_ns: self.received_ns,
             moves: self.moves,
             carries: self.carries,
+            read_late: self.read_late,
             totals,
             slots: self.slots,
             failure,
@@ -318,7 +362,8 @@ impl<'t> Rows<'t> {
             (cut(&self.trace.request_body) > 0, Gap::RequestBody(cut(&self.trace.request_body))),
             (cut(&self.trace.response_body) > 0, Gap::ResponseBody(cut(&self.trace.response_body))),
         ];
-        gaps.into_iter().filter_map(|(is, gap)| is.then_some(gap)).collect()
+        let gaps = gaps.into_iter().filter_map(|(is, gap)| is.then_some(gap));
+        gaps.chain(missing::values(self.trace, &self.runs)).collect()
     }
 }
 
@@ -338,8 +383,12 @@ fn close(effect: &mut Effect, total_ns: u64) {
 }
 
 /// The time in which the effect was under way; between two attempts it was waited for as well.
-fn spans(effect: &Effect) -> Option<Span> {
-    Some((effect.start_ns, effect.start_ns.saturating_add(effect.duration_ns)))
+fn spans(effect: &Effect) -> Vec<Span> {
+    let whole = (effect.start_ns, effect.start_ns.saturating_add(effect.duration_ns));
+    if effect.attempts.iter().all(|attempt| attempt.lates.is_empty()) {
+        return vec![whole];
+    }
+    without(whole, effect.lates().map(Late::span))
 }
 
 fn clip((start, end): Span, total_ns: u64) -> Span {
@@ -353,14 +402,15 @@ fn totals(total_ns: u64, received_ns: Option<u64>, waited: Option<Span>, runs: &
         [(Spent::Cpu, (run.start_ns, end)), (Spent::Queue, (run.ready_ns, run.start_ns))]
     });
     let waits = effects().flat_map(spans).map(|span| (Spent::Wait, span));
+    let late = effects().flat_map(Effect::lates).map(|late| (Spent::Late, late.span()));
     let receive = received_ns.map(|at_ns| (Spent::Receive, (0, at_ns)));
     let waited = waited.map(|span| (Spent::Queue, span));
-    let mut totals = split(total_ns, steps.chain(waits).chain(receive).chain(waited));
+    let mut totals = split(total_ns, steps.chain(waits).chain(late).chain(receive).chain(waited));
 
     let mut kinds: BTreeMap<&str, (Vec<Span>, u64)> = BTreeMap::new();
     for effect in effects() {
         let (spans_of, calls) = kinds.entry(&effect.kind).or_default();
-        spans_of.extend(spans(effect).map(|span| clip(span, total_ns)));
+        spans_of.extend(spans(effect).into_iter().map(|span| clip(span, total_ns)));
         *calls += effect.attempts.len() as u64;
     }
     totals.io = kinds

@@ -7,7 +7,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace};
 
-use super::model::{Carry, Effect, End, Failure, Move, Run, Step, Timeline, Write};
+use super::model::{Carry, Effect, End, Failure, Late, Move, ReadLate, Run, Step, Timeline, Write};
 use super::totals::Totals;
 use super::verdict::Verdict;
 use crate::{Json, rfc3339};
@@ -31,6 +31,9 @@ pub struct TimelineJson {
     /// Left out where it stayed there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     carries: Vec<Carry>,
+    /// Left out where nothing was read right after a long step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    read_late: Vec<ReadLate>,
     started_at: String,
     outcome: &'static str,
     complete: bool,
@@ -84,6 +87,9 @@ struct EffectJson {
     attempts: usize,
     #[serde(skip_serializing_if = "is_zero")]
     held_ns: u64,
+    /// Left out where each answer was taken at once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    late: Vec<Late>,
     outcome: String,
     args: Json,
     /// What it gave; left out where it gave nothing.
@@ -99,6 +105,9 @@ struct TotalsJson {
     queue_ns: u64,
     cpu_ns: u64,
     wait_ns: u64,
+    /// Left out where each answer was taken at once.
+    #[serde(skip_serializing_if = "is_zero")]
+    late_ns: u64,
     unexplained_ns: u64,
     io: BTreeMap<String, IoJson>,
 }
@@ -199,6 +208,7 @@ impl TimelineJson {
             moves: timeline.moves.clone(),
             worker: trace.worker,
             carries: timeline.carries.clone(),
+            read_late: timeline.read_late.clone(),
             started_at: rfc3339(trace.started_unix_ns),
             outcome: trace.outcome.as_str(),
             complete: trace.is_complete(),
@@ -267,6 +277,7 @@ fn effect(effect: &Effect) -> EffectJson {
         duration_ns: effect.duration_ns,
         attempts: effect.attempts.len(),
         held_ns: effect.held_ns(),
+        late: effect.lates().cloned().collect(),
         outcome: effect.end.to_string(),
         args: value(&effect.args),
         output: match &effect.end {
@@ -284,6 +295,7 @@ fn totals(totals: &Totals) -> TotalsJson {
         queue_ns: totals.queue_ns,
         cpu_ns: totals.cpu_ns,
         wait_ns: totals.wait_ns,
+        late_ns: totals.late_ns,
         unexplained_ns: totals.unexplained_ns,
         io: totals.io.iter().map(|(k, io)| (k.clone(), IoJson { ns: io.ns, calls: io.calls })).collect(),
     }

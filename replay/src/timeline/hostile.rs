@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use zerver_trace::{
-    Answer, Class, Decision, EffectError, EffectErrorKind, Event, HeldBy, Missing, Outcome, Recorded, Thread,
-    Trace,
+    Answer, Class, Decision, EffectError, EffectErrorKind, Event, HeldBy, Missing, Outcome, Recorded,
+    RequestPart, Thread, Trace,
 };
 
 use super::sample::{flow, plain, sealed, summed, trace};
@@ -94,9 +94,22 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
             at_ns,
             quantum_ns
         }),
-        (small(), time(), ".{0,6}", proptest::num::u32::ANY).prop_map(|(step, at_ns, file, line)| {
-            Event::Panicked { step, at_ns, file: file.into(), line, column: 1 }
-        }),
+        prop_oneof![
+            (small(), time(), ".{0,6}", proptest::num::u32::ANY).prop_map(|(step, at_ns, file, line)| {
+                Event::Panicked { step, at_ns, file: file.into(), line, column: 1 }
+            }),
+            (call(), time(), time(), small(), ".{0,4}").prop_map(|(call, ready_ns, at_ns, on, step)| {
+                let thread = (on % 2 == 0).then_some(Thread::Worker(on));
+                Event::Late { call, ready_ns, at_ns, thread, flow: "f".into(), step: step.into() }
+            }),
+            (time(), time(), ".{0,4}").prop_map(|(unread_ns, ran_ns, step)| Event::ReadLate {
+                part: RequestPart::Head,
+                unread_ns,
+                ran_ns,
+                flow: "f".into(),
+                step: step.into()
+            }),
+        ],
         (time(), ".{0,6}").prop_map(|(at_ns, reason)| Event::Moved {
             at_ns,
             from: Class::Default,

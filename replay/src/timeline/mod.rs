@@ -9,16 +9,19 @@ mod document;
 #[cfg(test)]
 pub(crate) mod hostile;
 pub(crate) mod label;
+mod missing;
 mod model;
 mod names;
 #[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
-mod totals;
+pub(crate) mod totals;
 mod verdict;
 
 pub use document::TimelineJson;
-pub use model::{Attempt, Carry, Effect, End, Failure, Gap, Move, Run, Step, Timeline, Write};
+pub use model::{
+    Attempt, Carry, Effect, End, Failure, Gap, Late, Move, ReadLate, Run, Step, Timeline, Write,
+};
 pub use totals::{Io, Totals};
 pub use verdict::{Contributor, Part, Verdict, median};

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
-use zerver_trace::{Class, Decision, EffectError, HeldBy, Recorded, Thread, Trace};
+use zerver_trace::{Class, Decision, EffectError, HeldBy, Recorded, RequestPart, Thread, Trace};
 
 use zerver_trace::duration;
 
@@ -24,6 +24,8 @@ pub struct Timeline {
     pub moves: Vec<Move>,
     /// Where it went on elsewhere than on the worker of its connection, in order.
     pub carries: Vec<Carry>,
+    /// What of it was read right after a long step on the worker of its connection.
+    pub read_late: Vec<ReadLate>,
     /// The split of the whole time.
     pub totals: Totals,
     /// Each slot's last value, in the order in which they were first written.
@@ -38,6 +40,12 @@ impl Timeline {
     /// The timeline of a trace. Takes any trace: what is missing or cannot be is in [`Timeline::gaps`].
     pub fn of(trace: &Trace) -> Self {
         build::timeline(trace)
+    }
+
+    /// The longest time in which something lay ready while the thread of the request was busy.
+    pub fn longest_late(&self) -> Option<&Late> {
+        let effects = self.runs.iter().flat_map(|run| &run.effects);
+        effects.flat_map(Effect::lates).max_by_key(|late| late.ns)
     }
 }
 
@@ -97,6 +105,8 @@ pub struct Run {
     pub io_ns: u64,
     /// What it decided; none if the trace holds only what followed from it.
     pub decision: Option<Decision>,
+    /// What it handed to its next run, where it yielded.
+    pub progress: Option<Recorded>,
     /// What it wrote by itself.
     pub wrote: Vec<Write>,
     /// The effects it asked for.
@@ -148,7 +158,7 @@ pub struct Effect {
     pub args: Recorded,
     /// When it was first asked for.
     pub start_ns: u64,
-    /// From then to its last answer, or to the end of the request if there was none.
+    /// From then until its last answer was ready, or to the end of the request if there was none.
     pub duration_ns: u64,
     /// Each attempt, in order; never empty.
     pub attempts: Vec<Attempt>,
@@ -169,7 +179,18 @@ impl Effect {
         self.attempts.iter().fold(0, |sum, attempt| sum.saturating_add(attempt.held_ns))
     }
 
-    /// Its pauses, attempts and waits in words: `3 attempts, held 1.20 ms`; nothing if it began at once and once.
+    /// Where what it waited for lay ready, in order.
+    pub fn lates(&self) -> impl Iterator<Item = &Late> {
+        self.attempts.iter().flat_map(|attempt| &attempt.lates)
+    }
+
+    /// How long what it waited for lay ready. That is no part of its duration.
+    pub fn late_ns(&self) -> u64 {
+        self.lates().fold(0, |sum, late| sum.saturating_add(late.ns))
+    }
+
+    /// Its attempts, waits and delays in words: `3 attempts, held 1.20 ms`; nothing if it began at once and once, and its
+    /// answer was taken at once.
     pub fn ways(&self) -> Vec<String> {
         let mut ways = Vec::new();
         if self.attempts.len() > 1 {
@@ -177,6 +198,9 @@ impl Effect {
         }
         if self.held_ns() > 0 {
             ways.push(format!("held {}", duration::show(self.held_ns())));
+        }
+        if self.late_ns() > 0 {
+            ways.push(format!("late {}", duration::show(self.late_ns())));
         }
         ways
     }
@@ -191,7 +215,7 @@ pub struct Attempt {
     pub number: u16,
     /// When it was asked for, and the pause before it was over.
     pub start_ns: u64,
-    /// From then to its answer, or to the end of the request if there was none.
+    /// From then until its answer was ready, or to the end of the request if there was none.
     pub duration_ns: u64,
     /// How long the pause before it was.
     pub pause_ns: u64,
@@ -201,8 +225,69 @@ pub struct Attempt {
     pub held_by: Option<HeldBy>,
     /// The time it had; none means the request's deadline.
     pub timeout_ns: Option<u64>,
+    /// Where the end of its pause, and its answer, lay ready while the thread of the request was busy.
+    pub lates: Vec<Late>,
     /// How it ended.
     pub end: End,
+}
+
+/// Something lay ready while the thread of the request was busy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Late {
+    /// When it was ready.
+    pub ready_ns: u64,
+    /// From then until it was taken.
+    pub ns: u64,
+    /// The thread of the request; none where that is not known.
+    pub thread: Option<Thread>,
+    /// The flow of the step that ran there for most of that time; empty where none ran for long.
+    pub flow: String,
+    /// That step.
+    pub step: String,
+}
+
+impl Late {
+    pub(crate) const fn span(&self) -> (u64, u64) {
+        (self.ready_ns, self.ready_ns.saturating_add(self.ns))
+    }
+
+    /// Why time was lost, in words: `answers that lay ready: worker 0 ran spin of report`.
+    pub(crate) fn label(&self) -> String {
+        format!("answers that lay ready: {}", self.why())
+    }
+
+    /// Why, in words: `worker 0 ran spin of report`.
+    pub fn why(&self) -> String {
+        let thread = self.thread.map_or_else(|| "its thread".to_owned(), |thread| thread.to_string());
+        match self.step.is_empty() {
+            true => format!("{thread} was busy"),
+            false => format!("{thread} ran {} of {}", self.step, self.flow),
+        }
+    }
+}
+
+/// A part of the request was read right after a long step, and may have lain unread until then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReadLate {
+    /// The part of the request.
+    pub part: RequestPart,
+    /// How long it lay unread at most.
+    pub unread_ns: u64,
+    /// How long the step ran.
+    pub ran_ns: u64,
+    /// The flow of that step.
+    pub flow: String,
+    /// That step.
+    pub step: String,
+}
+
+/// In a line: `head read right after a step of 600 ms on its worker: spin of report`.
+impl fmt::Display for ReadLate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { part, ran_ns, flow, step, .. } = self;
+        let (part, ran) = (part.as_str(), duration::show(*ran_ns));
+        write!(f, "{part} read right after a step of {ran} on its worker: {step} of {flow}")
+    }
 }
 
 /// How an effect ended.
@@ -300,6 +385,10 @@ pub enum Gap {
     RequestBody(u64),
     /// So many bytes of the response's body were not recorded.
     ResponseBody(u64),
+    /// A value was not recorded: which, and why.
+    Value(String, String),
+    /// So many more values were not recorded.
+    MoreValues(u32),
 }
 
 impl fmt::Display for Gap {
@@ -307,20 +396,22 @@ impl fmt::Display for Gap {
         let mut say = |n: u64, one: &str, more: &str, rest: &str| {
             write!(f, "{n} {} {rest}", if n == 1 { one } else { more })
         };
-        match *self {
-            Self::Dropped(n) => say(n.into(), "event", "events", "left out while recording"),
-            Self::Unanswered(n) => say(n.into(), "effect", "effects", "without an answer"),
-            Self::StrayAnswers(n) => say(n.into(), "answer", "answers", "to no effect in the trace"),
-            Self::WithoutRun(n) => {
+        match self {
+            &Self::Dropped(n) => say(n.into(), "event", "events", "left out while recording"),
+            &Self::Unanswered(n) => say(n.into(), "effect", "effects", "without an answer"),
+            &Self::StrayAnswers(n) => say(n.into(), "answer", "answers", "to no effect in the trace"),
+            &Self::WithoutRun(n) => {
                 say(n.into(), "event", "events", "of a step whose run is not in the trace")
             }
-            Self::UnknownNames(n) => {
+            &Self::UnknownNames(n) => {
                 say(n.into(), "event names", "events name", "a step or slot that the flow lacks")
             }
-            Self::Backwards(n) => say(n.into(), "time lies", "times lie", "before what came first"),
-            Self::PastEnd(n) => say(n.into(), "step ran", "steps ran", "beyond the end of the request"),
-            Self::RequestBody(n) => say(n, "byte", "bytes", "of the request's body not recorded"),
-            Self::ResponseBody(n) => say(n, "byte", "bytes", "of the response's body not recorded"),
+            &Self::Backwards(n) => say(n.into(), "time lies", "times lie", "before what came first"),
+            &Self::PastEnd(n) => say(n.into(), "step ran", "steps ran", "beyond the end of the request"),
+            &Self::RequestBody(n) => say(n, "byte", "bytes", "of the request's body not recorded"),
+            &Self::ResponseBody(n) => say(n, "byte", "bytes", "of the response's body not recorded"),
+            Self::Value(what, why) => write!(f, "{what} not recorded: {why}"),
+            &Self::MoreValues(n) => say(n.into(), "more value", "more values", "not recorded"),
         }
     }
 }

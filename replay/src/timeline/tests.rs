@@ -361,6 +361,7 @@ fn what_is_missing_or_cannot_be_is_said() {
     gap 2 times lie before what came first
     gap 1 step ran beyond the end of the request
     gap 6 bytes of the request's body not recorded
+    gap arguments of http (too large) not recorded: too large
     "#);
 }
 
@@ -630,7 +631,7 @@ proptest! {
         let timeline = Timeline::of(&trace);
         let duration_ns = trace.duration_ns;
         let t = &timeline.totals;
-        let parts = [t.receive_ns, t.queue_ns, t.cpu_ns, t.wait_ns, t.unexplained_ns];
+        let parts = [t.receive_ns, t.queue_ns, t.cpu_ns, t.wait_ns, t.late_ns, t.unexplained_ns];
         prop_assert_eq!(parts.iter().map(|&ns| u128::from(ns)).sum::<u128>(), u128::from(duration_ns));
         prop_assert_eq!(t.total_ns, duration_ns);
         for io in t.io.values() {

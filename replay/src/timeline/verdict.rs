@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use zerver_trace::HeldBy;
 
-use super::model::{Effect, Timeline};
+use super::model::{Effect, Late, Timeline};
 use super::totals::{Io, Span, Totals, union};
 use crate::corpus::starred;
 
@@ -21,6 +21,8 @@ pub enum Part {
     Cpu,
     /// Waiting for a turn.
     Queue,
+    /// Answers that lay ready while the thread of the request was busy.
+    Late,
     /// Reading the body.
     Receive,
     /// Nothing that the trace tells.
@@ -36,6 +38,7 @@ impl Part {
             Self::Limit => "limit",
             Self::Cpu => "cpu",
             Self::Queue => "queue",
+            Self::Late => "late",
             Self::Receive => "receive",
             Self::Unexplained => "unexplained",
         }
@@ -70,6 +73,7 @@ impl Timeline {
         let totals = &self.totals;
         let mut parts: Vec<(Part, String, u64)> = vec![
             (Part::Queue, "waiting for a turn".to_owned(), totals.queue_ns),
+            (Part::Late, self.longest_late().map_or_else(String::new, Late::label), totals.late_ns),
             (Part::Receive, "receiving the request".to_owned(), totals.receive_ns),
             (Part::Unexplained, "unexplained".to_owned(), totals.unexplained_ns),
         ];

@@ -6,6 +6,7 @@ use zerver_trace::Trace;
 use super::finding::{Association, Link};
 use super::standing::{Place, Standing};
 use super::{MIN_POPULATION, Why};
+use crate::Late;
 
 /// Where a request stands, as a JSON document. Times are nanoseconds.
 #[derive(Debug, Clone, Serialize)]
@@ -20,6 +21,9 @@ pub struct WhyJson {
     needed: usize,
     total: StandingJson,
     parts: Vec<StandingJson>,
+    /// Left out where each answer was taken at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: Option<Late>,
     fields: Vec<FindingJson>,
     fields_looked_at: usize,
 }
@@ -64,6 +68,7 @@ impl WhyJson {
             needed: MIN_POPULATION,
             total: standing(&why.total),
             parts: why.parts.iter().map(standing).collect(),
+            late: why.late.clone(),
             fields: why.findings.iter().map(finding).collect(),
             fields_looked_at: why.looked_at,
         }

@@ -129,7 +129,7 @@ fn walk(path: &mut String, node: &Node<'_>, depth: usize, fields: &mut Fields) {
         Node::F64(n) if n.is_finite() => number(*n),
         Node::Str(value) => text(value),
         Node::Bool(_) | Node::Char(_) | Node::None => text(&node.to_string()),
-        Node::F32(_) | Node::F64(_) | Node::Unit | Node::Bytes(_) => None,
+        Node::F32(_) | Node::F64(_) | Node::Number(_) | Node::Unit | Node::Bytes(_) => None,
     };
     add(fields, path.clone(), value);
 }

@@ -20,7 +20,7 @@ pub use finding::{Association, Group, Link};
 pub use standing::{Place, Standing};
 pub use usual::{Spread, Usual};
 
-use crate::{Ignored, Timeline};
+use crate::{Ignored, Late, Timeline};
 
 /// With fewer requests than this, nothing is said about what goes with slowness.
 pub const MIN_POPULATION: usize = 20;
@@ -34,6 +34,8 @@ pub struct Why {
     pub total: Standing,
     /// Its parts, those that exceed what is usual by most first.
     pub parts: Vec<Standing>,
+    /// The longest time in which an answer of this one lay ready while its thread was busy.
+    pub late: Option<Late>,
     /// The fields that go with slowness, the closest first.
     pub findings: Vec<Association>,
     /// How many fields were looked at.
@@ -57,7 +59,8 @@ impl Why {
             let durations: Vec<u64> = population.iter().map(|trace| trace.duration_ns).collect();
             finding::findings(&fields.collect::<Vec<_>>(), &durations)
         };
-        Self { population: population.len(), total, parts, findings, looked_at }
+        let late = timelines.first().and_then(Timeline::longest_late).cloned();
+        Self { population: population.len(), total, parts, late, findings, looked_at }
     }
 
     /// Whether there are enough requests to tell what goes with slowness.

@@ -23,6 +23,8 @@ pub enum Place {
         /// Kind and arguments in a few words; only the kind where requests ask for one thing or another.
         what: String,
     },
+    /// Answers that a step had asked for lay ready while the thread of the request was busy.
+    Late(String),
     /// Nothing that the trace tells.
     Unexplained,
 }
@@ -36,6 +38,7 @@ impl Place {
             Self::Queue(_) => "queue",
             Self::Cpu(_) => "cpu",
             Self::Effect { .. } => "effect",
+            Self::Late(_) => "late",
             Self::Unexplained => "unexplained",
         }
     }
@@ -43,7 +46,7 @@ impl Place {
     /// The step it belongs to.
     pub fn step(&self) -> Option<&str> {
         match self {
-            Self::Queue(step) | Self::Cpu(step) | Self::Effect { step, .. } => Some(step),
+            Self::Queue(step) | Self::Cpu(step) | Self::Late(step) | Self::Effect { step, .. } => Some(step),
             _ => None,
         }
     }
@@ -146,6 +149,7 @@ fn parts(timeline: &Timeline, common: &BTreeSet<Asked>) -> Parts {
         let step = &run.step.name;
         add(Place::Queue(step.clone()), share.queue_ns);
         add(Place::Cpu(step.clone()), share.cpu_ns);
+        add(Place::Late(step.clone()), share.late_ns);
         for (effect, share) in run.effects.iter().zip(&share.effects) {
             let key = (step.clone(), effect.kind.clone(), Some(effect.label()));
             let is_common = common.contains(&key);

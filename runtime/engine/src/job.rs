@@ -83,6 +83,28 @@ pub enum Stop {
     Deadline,
 }
 
+/// The time in which something lay ready while the thread of its request was busy; see [`Event::Late`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Late {
+    /// When it was ready.
+    pub ready_ns: u64,
+    /// When it is taken.
+    pub at_ns: u64,
+    /// The thread.
+    pub thread: Option<Thread>,
+    /// The flow of the step that ran there for most of that time; empty where none ran for long.
+    pub flow: Name,
+    /// That step.
+    pub step: Name,
+}
+
+impl Late {
+    fn of(self, call: u32) -> Event<Datum> {
+        let Self { ready_ns, at_ns, thread, flow, step } = self;
+        Event::Late { call, ready_ns, at_ns, thread, flow, step }
+    }
+}
+
 /// What a job leaves behind.
 pub struct Ended {
     /// How it ended.
@@ -237,6 +259,13 @@ impl Job {
         }
     }
 
+    /// Parts of its request were read late: these [`Event::ReadLate`].
+    pub fn read_late(&mut self, events: Vec<Event<Datum>>) {
+        for event in events {
+            self.events.record(|| event);
+        }
+    }
+
     /// It was given another class, and why.
     pub fn moved(&mut self, at_ns: u64, from: Class, to: Class, reason: impl Into<Name>) {
         self.events.record(|| Event::Moved { at_ns, from, to, reason: reason.into() });
@@ -291,6 +320,18 @@ impl Job {
     /// A call that was held begins.
     pub fn begun(&mut self, number: u32, at_ns: u64) {
         self.events.record(|| Event::Begun { call: number, at_ns });
+    }
+
+    /// What a call waits for was ready before it is taken.
+    pub fn late(&mut self, call: u32, late: Late) {
+        self.events.record(|| late.of(call));
+    }
+
+    /// The same for all calls in flight.
+    pub fn all_late(&mut self, late: &Late) {
+        for call in self.plan.iter().flat_map(|plan| plan.open_calls()) {
+            self.events.record(|| late.clone().of(call));
+        }
     }
 
     /// Takes in how a call ended. A call that is not in flight is ignored: its job went on without it.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 use zerver_engine::SettingError;
+use zerver_recorder::regular_file;
 use zerver_replay::{SettingFrom, SettingTold};
 
 use super::Config;
@@ -90,11 +90,7 @@ impl Layers {
     ) -> Result<(), StartError> {
         let shown = path.display();
         let unreadable = |why: String| StartError::ConfigFile { path: path.to_owned(), why };
-        let len = fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
-        if len > MAX_LEN {
-            return Err(unreadable(format!("it has {len} bytes, and may have {MAX_LEN}")));
-        }
-        let text = fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+        let text = regular_file::read_text(path, MAX_LEN).map_err(|error| unreadable(error.to_string()))?;
         let wrong = |line, what| StartError::Setting { place: format!("{shown}:{line}"), what };
         let file = file::read(&text).map_err(|error| wrong(error.line, error.what))?;
         for (key, line, raw) in file.values {
@@ -189,6 +185,8 @@ impl Loaded {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use std::fs;
 
     use super::*;
     use crate::Limits;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use zerver_engine::{Call, EffectError, EffectErrorKind, Performed, Request, Start};
 use zerver_replay::wire::{Told, send};
 
@@ -27,14 +27,14 @@ pub(super) struct LiveEffects {
 impl LiveEffects {
     /// Opens what `open` does, in a runtime of its own.
     pub(super) fn open(
-        open: impl FnOnce() -> Result<Live, LiveError>,
+        open: impl FnOnce(&Runtime) -> Result<Live, LiveError>,
         stream: &UnixStream,
     ) -> Result<Self, LiveError> {
         let stream = RefCell::new(stream.try_clone()?);
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let live = {
             let _context = runtime.enter();
-            open()?
+            open(&runtime)?
         };
         Ok(Self { runtime, live, stream, context: RefCell::default() })
     }
@@ -63,10 +63,11 @@ impl zerver_replay::Live for LiveEffects {
             Start { number: 0, call: call.clone(), attempt: 1, pause: Duration::ZERO, until_ns: None };
         // Within the runtime from the start: an interpreter may want a timer or a socket.
         let performed = self.runtime.block_on(async {
-            match flight::begin(&start, 0, &self.live.interpreters, &context) {
+            let (on, interpreters) = (Handle::current(), &self.live.interpreters);
+            match flight::begin(&start, None, &on, interpreters, &context, || None) {
                 Begun::Ready(performed) => performed,
                 Begun::Pending(flight) => match tokio::time::timeout(within, flight).await {
-                    Ok((_, performed)) => performed,
+                    Ok((_, performed, _)) => performed,
                     Err(_) => {
                         let message = format!("no answer within {within:?}");
                         Err(EffectError::new(EffectErrorKind::Timeout, message))

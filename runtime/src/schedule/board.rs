@@ -9,6 +9,7 @@ use zerver_trace::{Capture, Thread};
 
 use super::current::Current;
 use super::door::Pass;
+use super::long_runs::LongRuns;
 use super::roll::Roll;
 use super::tally::Tally;
 
@@ -18,6 +19,7 @@ pub(crate) struct Board {
     thread: Option<Thread>,
     pub(super) tally: Tally,
     pub(super) current: Current,
+    pub(super) long_runs: LongRuns,
     /// The requests that run here.
     pub(crate) roll: Roll,
     /// Whether its step has run for too long. Set by the watchdog, and never taken back while that step runs.

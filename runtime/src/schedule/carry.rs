@@ -270,6 +270,7 @@ pub(super) async fn here(
         flow: way.flow,
         base_ns: way.base_ns,
         quantum_ns: way.quantum_ns,
+        effect_runtime: service.effect_runtime.handle(),
         effects: service.limits.effects.max(1),
         since_ns: Cell::new(Some(began_ns)),
         last_ns: Cell::new(began_ns),
@@ -280,7 +281,7 @@ pub(super) async fn here(
         kept_ns: Cell::new(None),
         last_step: Cell::new(None),
     };
-    let drove = drive(job, watch, &service.interpreters, context, way.deadline_ns, &lane).await;
+    let drove = drive(job, watch, service.readiness.interpreters(), context, way.deadline_ns, &lane).await;
     lane.stop();
     let ran_ns = lane.ran_ns.get();
     live.leave();

@@ -1,12 +1,16 @@
 //! What the driver sees of the scheduler: when a step begins and ends, and when others go first.
 
 use std::cell::Cell;
+use std::time::Instant;
 
-use zerver_engine::{Call, Class, RequestId, Start};
+use tokio::runtime::Handle;
+use zerver_engine::{Call, Class, Job, Late, RequestId, Start};
+use zerver_trace::Name;
 use zerver_trace::duration::Span;
 
 use super::board::Board;
 use super::kept;
+use super::long_runs::{LONG_RUN_NS, LongRun};
 use super::shared::Shared;
 use super::tally::OfStep;
 use super::targets::{Entered, Place};
@@ -36,6 +40,8 @@ pub(crate) struct Lane<'w> {
     /// When the request's head arrived, on the service's clock.
     pub(super) base_ns: u64,
     pub(super) quantum_ns: u64,
+    /// Where effects are performed.
+    pub(crate) effect_runtime: &'w Handle,
     /// So many effects may be in flight.
     pub(crate) effects: usize,
     /// When it began to run without a pause; none while it does not.
@@ -83,6 +89,10 @@ impl Lane<'_> {
             cells.executing_ns.add(end_ns.saturating_sub(at_ns));
         }
         let took_ns = end_ns.saturating_sub(at_ns);
+        if took_ns >= LONG_RUN_NS {
+            let (began_ns, ended_ns) = (self.base_ns + at_ns, self.base_ns + end_ns);
+            self.board.long_runs.push(LongRun { flow: self.flow, step, began_ns, ended_ns });
+        }
         let overran = took_ns > self.quantum_ns;
         if overran {
             self.overran(step, took_ns, end_ns);
@@ -124,6 +134,36 @@ impl Lane<'_> {
     /// An effect has ended for which its job did not wait any more.
     pub(crate) fn late(&self) {
         self.board.tally.late.add(1);
+    }
+
+    /// Takes what a call waited for, which was ready at this time. If that is long ago, the job records what this thread
+    /// did since.
+    pub(crate) fn takes(&self, job: &mut Job, call: u32, watch: &mut Stopwatch, ready: Instant) {
+        if let Some(late) = self.lateness(watch, ready) {
+            job.late(call, late);
+        }
+    }
+
+    /// The same for the deadline of the request, for which all its calls are given up.
+    pub(crate) fn takes_deadline(&self, job: &mut Job, watch: &mut Stopwatch, deadline_ns: u64) {
+        if let Some(late) = self.lateness(watch, watch.at(deadline_ns)) {
+            job.all_late(&late);
+        }
+    }
+
+    fn lateness(&self, watch: &mut Stopwatch, ready: Instant) -> Option<Late> {
+        let (ready_ns, at_ns) = (watch.since_start_ns(ready), watch.tick());
+        let late_ns = at_ns.saturating_sub(ready_ns);
+        (late_ns >= LONG_RUN_NS).then(|| self.late_by(ready_ns, at_ns))
+    }
+
+    #[cold]
+    fn late_by(&self, ready_ns: u64, at_ns: u64) -> Late {
+        self.board.tally.delayed_answers.add(1);
+        self.board.tally.answer_delay_ns.add(at_ns - ready_ns);
+        let ran = self.board.long_runs.most_of(self.base_ns + ready_ns, self.base_ns + at_ns);
+        let (flow, step) = ran.map_or((Name::from(""), Name::from("")), |ran| self.shared.names(&ran));
+        Late { ready_ns, at_ns, thread: self.board.thread(), flow, step }
     }
 
     /// The step because of which it is to move to low priority before its next one.

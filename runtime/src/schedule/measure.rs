@@ -79,6 +79,10 @@ pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
         stuck: board.is_stuck(),
         steals: board.tally.steals.get(),
         connections: board.connections() as u64,
+        delayed_answers: board.tally.delayed_answers.get(),
+        answer_delay_ns: board.tally.answer_delay_ns.get(),
+        delayed_heads: board.tally.delayed_heads.get(),
+        head_delay_ns: board.tally.head_delay_ns.get(),
     };
     Measures {
         uptime_ns: now_ns,

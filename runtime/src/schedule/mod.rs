@@ -6,7 +6,7 @@
 //! runs there (`peers`). What a step takes because the system lends its core to others is not its doing (`kept`).
 //! `carry` takes a request through all that; `lane` is what the driver sees of it. `tally` is what a thread counts, and
 //! `measure` puts that together. `targets` bounds how many effects ask one target. `board` shows other threads what a
-//! worker does (`current`), `roll` is which requests it has, and `watchdog` looks at both. At `door`, `held`,
+//! worker does (`current`), `long_runs` are the steps that kept a thread for long, `roll` is which requests it has, and `watchdog` looks at both. At `door`, `held`,
 //! `idle` and `offers` threads meet: `tests/threads` has loom try all orders in which they may come.
 
 mod board;
@@ -17,11 +17,13 @@ mod held;
 mod idle;
 mod kept;
 mod lane;
+mod long_runs;
 mod low;
 mod measure;
 mod offers;
 mod peers;
 mod pulse;
+mod read_late;
 mod roll;
 mod rules;
 mod shared;

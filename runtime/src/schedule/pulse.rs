@@ -34,6 +34,8 @@ pub(super) struct Pulse {
     measure: Notify,
     /// When the sockets have last been looked at, as far as is known.
     looked_ns: Cell<u64>,
+    /// Whatever the sockets had brought by then has been read.
+    read_until_ns: Cell<u64>,
 }
 
 impl Pulse {
@@ -49,6 +51,7 @@ impl Pulse {
             is_measured: Cell::new(false),
             measure: Notify::const_new(),
             looked_ns: Cell::new(0),
+            read_until_ns: Cell::new(0),
         }
     }
 
@@ -65,6 +68,7 @@ impl Pulse {
                 let took_ns = nanos(start.elapsed());
                 self.change(|behind, now_ns| behind.came_round(took_ns, now_ns));
                 self.looks();
+                self.read_until_ns.set(self.zero.since_ns(start));
                 if !others_wait() && (!self.behind.get().is_behind() || self.begun.get() == begun) {
                     break;
                 }
@@ -119,6 +123,11 @@ impl Pulse {
     /// The sockets have been looked at.
     pub(super) fn looks(&self) {
         self.looked_ns.set(self.zero.elapsed_ns());
+    }
+
+    /// Until when all that came has been read, as far as is known.
+    pub(super) const fn read_until_ns(&self) -> u64 {
+        self.read_until_ns.get()
     }
 
     /// Whether they have not been looked at for long.

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use zerver_engine::{Flow, Scheduling};
+use zerver_trace::Name;
 
 use super::board::Board;
+use super::long_runs::LongRun;
 use super::low::Low;
 use super::rules::Rule;
 use super::targets::{EffectLimits, Targets};
@@ -73,11 +75,10 @@ impl Shared {
         tuning: Tuning,
         low: Option<Arc<Low>>,
         flows: Vec<Arc<Flow>>,
-        kinds: impl Iterator<Item = &'static str>,
         stuck_after: Duration,
     ) -> Self {
         let slow = flows.iter().map(|_| Slow::default()).collect();
-        let targets = Targets::new(kinds, &tuning.effects);
+        let targets = Targets::new(&tuning.effects);
         let tuning = ArcSwap::from_pointee(tuning);
         Self {
             tuning,
@@ -100,7 +101,12 @@ impl Shared {
             deadline: Duration::from_secs(1),
             effects: EffectLimits::default(),
         };
-        Self::new(tuning, None, Vec::new(), std::iter::empty(), stuck_after)
+        Self::new(tuning, None, Vec::new(), stuck_after)
+    }
+
+    /// The program performs effects of these kinds. Known once, before any is asked for.
+    pub(crate) fn know_kinds(&self, kinds: impl Iterator<Item = &'static str>) {
+        self.targets.know(kinds, &self.tuning().effects);
     }
 
     /// What holds now. Not to be kept while something is waited for.
@@ -162,6 +168,12 @@ impl Shared {
 
     pub(super) fn flow_name(&self, flow: u16) -> &str {
         self.flows.get(usize::from(flow)).map_or("a flow", |flow| flow.info().name.as_str())
+    }
+
+    /// The names of the flow and the step of a run.
+    pub(super) fn names(&self, run: &LongRun) -> (Name, Name) {
+        let name = |name: &str| Name::from(name.to_owned());
+        (name(self.flow_name(run.flow)), name(self.step_name(run.flow, run.step)))
     }
 
     /// The name of a step.

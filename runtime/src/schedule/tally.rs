@@ -80,6 +80,12 @@ pub(super) struct Tally {
     /// Requests that began, by class.
     pub(super) began: [Count; 3],
     pub(super) late: Count,
+    /// Answers that were ready while it was busy, and for how long.
+    pub(super) delayed_answers: Count,
+    pub(super) answer_delay_ns: Count,
+    /// Heads of requests that were read right after a long step, and for how long they were unread at most.
+    pub(super) delayed_heads: Count,
+    pub(super) head_delay_ns: Count,
     /// What arrived and was no request.
     pub(super) malformed: Count,
     /// Requests that it ran for another worker.
@@ -109,6 +115,11 @@ impl Tally {
         if since_ns > 0 {
             self.busy_ns.add(now_ns.saturating_sub(since_ns));
         }
+    }
+
+    /// Since when it is awake.
+    pub(super) fn awake_since_ns(&self) -> u64 {
+        self.awake_since_ns.load(Ordering::Relaxed)
     }
 
     /// How long it was awake.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -42,7 +42,8 @@ pub(crate) struct Targets {
     per_target: AtomicUsize,
     /// Whether any kind as a whole is limited.
     are_kinds_limited: AtomicBool,
-    kinds: Vec<Arc<OfKind>>,
+    /// Known once the service is ready.
+    kinds: OnceLock<Vec<Arc<OfKind>>>,
 }
 
 struct OfKind {
@@ -119,7 +120,19 @@ pub(crate) struct Waiting {
 }
 
 impl Targets {
-    pub(crate) fn new(kinds: impl Iterator<Item = &'static str>, limits: &EffectLimits) -> Self {
+    /// Of no kinds, until they are [known](Self::know).
+    pub(crate) fn new(limits: &EffectLimits) -> Self {
+        let targets = Self {
+            per_target: AtomicUsize::default(),
+            are_kinds_limited: AtomicBool::default(),
+            kinds: OnceLock::new(),
+        };
+        targets.retune(limits);
+        targets
+    }
+
+    /// There are effects of these kinds.
+    pub(crate) fn know(&self, kinds: impl Iterator<Item = &'static str>, limits: &EffectLimits) {
         let kind = |name| {
             let (taken, targets, next_ticket) = (Taken::default(), BTreeMap::new(), 0);
             let places = Places { most: limits.most(name), taken, targets, next_ticket };
@@ -132,13 +145,11 @@ impl Targets {
                 places: Mutex::new(places),
             })
         };
-        let targets = Self {
-            per_target: AtomicUsize::default(),
-            are_kinds_limited: AtomicBool::default(),
-            kinds: kinds.map(kind).collect(),
-        };
-        targets.retune(limits);
-        targets
+        let _ = self.kinds.set(kinds.map(kind).collect());
+    }
+
+    fn kinds(&self) -> &[Arc<OfKind>] {
+        self.kinds.get().map_or(&[], Vec::as_slice)
     }
 
     /// From now on these limits hold. Effects in flight stay.
@@ -146,7 +157,7 @@ impl Targets {
         self.per_target.store(limits.per_target, Ordering::Relaxed);
         let are_limited = limits.per_kind.values().any(|most| *most > 0);
         self.are_kinds_limited.store(are_limited, Ordering::Relaxed);
-        for of in &self.kinds {
+        for of in self.kinds() {
             let mut places = of.lock();
             places.most = limits.most(of.name);
             places.admit(None);
@@ -196,7 +207,7 @@ impl Targets {
     }
 
     fn of(&self, kind: &str) -> Option<&Arc<OfKind>> {
-        self.kinds.iter().find(|of| of.name == kind)
+        self.kinds().iter().find(|of| of.name == kind)
     }
 
     /// What has been counted.
@@ -209,7 +220,7 @@ impl Targets {
             waited_ns: of.waited_ns.load(Ordering::Relaxed),
             left: of.left.load(Ordering::Relaxed),
         };
-        self.kinds.iter().map(one).collect()
+        self.kinds().iter().map(one).collect()
     }
 }
 

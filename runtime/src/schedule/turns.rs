@@ -176,6 +176,11 @@ impl<G> Turns<G> {
         }
     }
 
+    /// Until when all that came to this worker has been read, as far as is known.
+    pub(super) fn read_until_ns(&self) -> u64 {
+        self.pulse.read_until_ns()
+    }
+
     /// Whether a step of this flow has overrun lately.
     pub(super) fn is_suspect(&self, flow: u16) -> bool {
         self.overruns.borrow().is_suspect(flow)

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 use zerver_engine::{Class, RequestId};
@@ -82,7 +82,7 @@ impl Watched {
         let at = order.min_by_key(cost)?;
         let Seat { board, outbox, .. } = &seats[at];
         board.connects();
-        match outbox.send(Message::Connection(socket, peer)) {
+        match outbox.send(Message::Connection(socket, peer, Instant::now())) {
             Ok(()) => Some(at),
             Err(_) => {
                 board.disconnects();

@@ -26,6 +26,8 @@ const GRACE: Duration = Duration::from_millis(250);
 /// One connection.
 pub(crate) struct Conn {
     pub(crate) peer: SocketAddr,
+    /// When it was accepted, and when its worker has opened it; none once a request of it has arrived.
+    opened: Cell<Option<(Instant, Instant)>>,
     /// Whether HTTP/2 is spoken: frames come and go then, and only requests count.
     http2: Cell<bool>,
     phase: Cell<Phase>,
@@ -64,9 +66,10 @@ enum Phase {
 }
 
 impl Conn {
-    pub(crate) fn new(peer: SocketAddr, now: Instant) -> Self {
+    pub(crate) fn new(peer: SocketAddr, accepted: Instant, now: Instant) -> Self {
         Self {
             peer,
+            opened: Cell::new(Some((accepted, now))),
             http2: Cell::new(false),
             phase: Cell::new(Phase::Head(Some(now))),
             requests: Cell::new(0),
@@ -82,6 +85,16 @@ impl Conn {
             waker: RefCell::default(),
             socket: RefCell::default(),
         }
+    }
+
+    /// When it was accepted and when it was opened, for the first request of it.
+    pub(super) fn take_opened(&self) -> Option<(Instant, Instant)> {
+        self.opened.take()
+    }
+
+    /// Since when it waits for a request; none where requests overlap.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        (!self.http2.get()).then(|| self.ended.get())
     }
 
     /// A request's head has arrived.

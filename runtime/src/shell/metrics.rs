@@ -126,6 +126,26 @@ impl Collector for Scrape {
         out.times("worker_busy", "Time a thread was awake", worker(|worker| worker.busy_ns))?;
         out.counts("worker_steals", "Requests run for another worker", worker(|worker| worker.steals))?;
         out.gauges("worker_connections", "Open connections", worker(|worker| worker.connections))?;
+        out.counts(
+            "worker_delayed_answers",
+            "Answers of effects that lay ready while the thread was busy",
+            worker(|worker| worker.delayed_answers),
+        )?;
+        out.times(
+            "worker_answer_delay",
+            "Time answers of effects lay ready while the thread was busy",
+            worker(|worker| worker.answer_delay_ns),
+        )?;
+        out.counts(
+            "worker_delayed_heads",
+            "Requests whose head was read right after a long step",
+            worker(|worker| worker.delayed_heads),
+        )?;
+        out.times(
+            "worker_head_delay",
+            "Time these heads lay unread at most",
+            worker(|worker| worker.head_delay_ns),
+        )?;
         out.gauges("worker_stuck", "Whether a thread hangs", worker(|worker| u64::from(worker.stuck)))?;
         let Some(recorder) = recorder else { return Ok(()) };
         out.gauge("recorder_backlog", "Requests that wait to be written", None, recorder.backlog as f64)?;

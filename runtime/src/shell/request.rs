@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use hyper::body::Incoming;
 use zerver_engine::{Failure, Params, Request, RequestId, Response};
-use zerver_trace::Outcome;
+use zerver_trace::{Datum, Event, Outcome, RequestPart};
 
 use super::conn::Conn;
 use super::headers::{Headers, Values};
@@ -23,6 +23,7 @@ use super::traceparent::TraceContext;
 use super::{body, host, metrics};
 use crate::interpreter::Context;
 use crate::live::Live;
+use crate::readiness::Stage;
 use crate::schedule;
 use crate::service::Service;
 use crate::time::Stopwatch;
@@ -56,8 +57,24 @@ impl Arrived {
             params: Params::new(),
             peer: Some(conn.peer),
         };
-        let live = Live::new(worker, watch, request);
+        let mut live = Live::new(worker, watch, request);
+        live.was_read_late(head_read_late(worker, conn, live.base_ns));
         Self { worker: Rc::clone(worker), in_flight, live, body, is_head, is_http2 }
+    }
+}
+
+/// What kept the worker of a connection from reading a head that it reads now, if that may have been there before.
+fn head_read_late(worker: &Worker, conn: &Conn, now_ns: u64) -> Option<Event<Datum>> {
+    let zero = &worker.crew.zero;
+    match conn.take_opened() {
+        Some((accepted, opened)) => {
+            worker.opened_late(zero.since_ns(accepted), zero.since_ns(opened), now_ns)
+        }
+        None => worker.read_late(
+            RequestPart::Head,
+            || conn.idle_since().map_or(0, |at| zero.since_ns(at)),
+            now_ns,
+        ),
     }
 }
 
@@ -137,6 +154,12 @@ async fn go(
             return (live.answer(response, Outcome::Done).unwrap_or_else(nobody), end);
         }
     };
+    if !service.readiness.is_ready() {
+        if !http_body::Body::is_end_stream(&body) {
+            conn.leave_unread();
+        }
+        return refuse(live, service, &Reject::NotReady);
+    }
     match body::read(body, &service.limits, conn).await {
         Ok(bytes) => {
             if let Some(request) = live.request() {
@@ -148,7 +171,8 @@ async fn go(
             return refuse(live, service, &reject);
         }
     }
-    live.watch.tick();
+    let received_ns = live.base_ns + live.watch.tick();
+    live.was_read_late(worker.read_late(RequestPart::Body, || live.base_ns, received_ns));
     let context = Context { request_id: Some(live.id), traceparent, tracestate };
     if let Some(elsewhere) = schedule::carry(worker, live, &context).await
         && let Some(live) = slot.take()
@@ -190,8 +214,19 @@ fn asked(live: &mut Live, service: &Service) -> Option<Asked> {
 }
 
 fn health(worker: &Worker, is_local: bool) -> Response {
-    let (is_well, told) =
+    let (mut is_well, mut told) =
         schedule::health(&worker.crew.watched, &worker.service.schedule, &worker.crew.zero, is_local);
+    let (status, why) = match worker.service.readiness.stage() {
+        Stage::Ready => (None, None),
+        Stage::Starting => (Some("starting"), None),
+        Stage::Failed(why) => (Some("failed"), Some(why)),
+    };
+    if let Some(status) = status.filter(|_| is_well) {
+        (is_well, told["status"]) = (false, status.into());
+    }
+    if let Some(why) = why.filter(|_| is_local) {
+        told["reason"] = (*why).into();
+    }
     let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     Response::json(&told).status(status)
 }

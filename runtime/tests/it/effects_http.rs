@@ -368,7 +368,7 @@ async fn a_connection_is_used_again_until_the_server_closes_it() {
 }
 
 #[test]
-fn each_worker_has_connections_of_its_own() {
+fn each_runtime_has_connections_of_its_own() {
     let (made, server) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -1,5 +1,6 @@
 //! What views draw with. Everything clips: no text and no rectangle can reach beyond its area.
 
+mod columns;
 mod frame;
 mod line;
 mod pen;
@@ -7,9 +8,11 @@ mod scroll;
 mod spark;
 mod stack;
 
+pub(crate) use columns::clusters;
+pub use columns::{fit, width};
 pub(crate) use frame::{frame, rule, thumb, wall};
 pub(crate) use line::{Line, Tone};
-pub(crate) use pen::{Pen, fit, width};
+pub(crate) use pen::Pen;
 pub(crate) use scroll::{Pointed, Scroll};
 pub(crate) use spark::{spark, spark_to};
 pub(crate) use stack::{Stack, beside};

@@ -1,31 +1,13 @@
 //! Writes texts on a line, from left to right. Recorded texts are cleaned here.
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use zerver_trace::text::clean;
 
-/// How many columns a text takes.
-pub(crate) fn width(text: &str) -> usize {
-    if text.is_ascii() { text.len() } else { text.width() }
-}
-
-/// The text cut to so many columns, with an ellipsis where something is missing.
-pub(crate) fn fit(text: &str, columns: usize, ellipsis: &str) -> String {
-    if width(text) <= columns {
-        return text.to_owned();
-    }
-    let Some(room) = columns.checked_sub(width(ellipsis)) else { return String::new() };
-    let mut taken = 0;
-    let is_in = |c: &char| {
-        taken += c.width().unwrap_or(0);
-        taken <= room
-    };
-    let mut out: String = text.chars().take_while(is_in).collect();
-    out.push_str(ellipsis);
-    out
-}
+use super::columns::{clusters, fit, start, width};
 
 /// Writes on one line of an area.
 pub(crate) struct Pen<'b> {
@@ -75,10 +57,18 @@ impl<'b> Pen<'b> {
 
     /// Writes a recorded text.
     pub(crate) fn recorded(&mut self, text: &str, style: Style) -> &mut Self {
-        // What cannot be seen need not be cleaned.
-        let start = &text[..text.floor_char_boundary(self.room() * 4 + 4)];
-        let cleaned = clean(start);
+        let cleaned = self.cleaned(text, self.room());
         self.put(&cleaned, style)
+    }
+
+    /// A recorded text, safe to be drawn, as far as it can be seen in so many columns.
+    fn cleaned<'t>(&self, text: &'t str, columns: usize) -> Cow<'t, str> {
+        let start = start(text, columns);
+        let cleaned = clean(start);
+        if start.len() < text.len() && width(&cleaned) <= columns {
+            return Cow::Owned(format!("{cleaned}{}", self.ellipsis));
+        }
+        cleaned
     }
 
     /// Writes a text into a field of so many columns, from its left.
@@ -90,8 +80,8 @@ impl<'b> Pen<'b> {
 
     /// The same for a recorded text.
     pub(crate) fn recorded_left(&mut self, text: &str, columns: usize, style: Style) -> &mut Self {
-        let start = &text[..text.floor_char_boundary(columns * 4 + 4)];
-        self.left(&clean(start), columns, style)
+        let cleaned = self.cleaned(text, columns);
+        self.left(&cleaned, columns, style)
     }
 
     /// The same; the characters at the places that `marked` gives for it have a style of their own.
@@ -102,17 +92,19 @@ impl<'b> Pen<'b> {
         style: Style,
         (marked, mark): (impl Fn(&str) -> Vec<usize>, Style),
     ) -> &mut Self {
-        let start = &text[..text.floor_char_boundary(columns * 4 + 4)];
-        let cleaned = clean(start);
+        let cleaned = self.cleaned(text, columns);
         let places = marked(&cleaned);
         let shown = fit(&cleaned, columns.min(self.room()), self.ellipsis);
         let (mut x, y) = (self.x, self.y);
         self.left(&cleaned, columns, style);
-        for (at, (c, is)) in shown.chars().zip(cleaned.chars()).enumerate() {
-            if c == is && x < self.end && places.contains(&at) {
+        let mut at = 0;
+        for (end, cluster, wide) in clusters(&shown) {
+            let next = at + cluster.chars().count();
+            let is_ellipsis = cleaned.get(end - cluster.len()..end) != Some(cluster);
+            if !is_ellipsis && x < self.end && places.iter().any(|place| (at..next).contains(place)) {
                 self.buffer[(x, y)].set_style(mark);
             }
-            x += c.width().unwrap_or(0) as u16;
+            (x, at) = (x.saturating_add(wide as u16), next);
         }
         self
     }
@@ -140,16 +132,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_cut_by_columns() {
-        for (text, columns, wanted) in [
-            ("todo", 4, "todo"),
-            ("todos", 4, "tod…"),
-            ("漢字漢字", 7, "漢字漢…"),
-            ("漢字漢字", 6, "漢字…"),
-            ("ab", 1, "…"),
-            ("ab", 0, ""),
-        ] {
-            assert_eq!(fit(text, columns, "…"), wanted);
+    fn what_is_drawn_ends_where_it_is_measured() {
+        // By characters, each of these takes one column; by what is drawn, two.
+        for text in ["1\u{fe0f}\u{20e3}", "❤\u{fe0f}", "🇩🇪"] {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 1));
+            let area = Rect::new(0, 0, 9, 1);
+            Pen::new(&mut buffer, area, 0, "…")
+                .recorded_left(&text.repeat(60), 7, Style::new())
+                .put("|x", Style::new());
+            let shown: String = (0..12).map(|x| buffer[(x, 0)].symbol()).collect();
+            assert_eq!(shown.split_whitespace().collect::<String>(), format!("{}…|x", text.repeat(3)));
+            assert_eq!((buffer[(6, 0)].symbol(), buffer[(7, 0)].symbol()), ("…", "|"));
         }
     }
 

@@ -38,6 +38,7 @@ pub(crate) trait Screen {
     }
 
     /// Takes a text that was pasted.
+    #[must_use]
     fn paste(&mut self, _shared: &mut Shared, _text: &str) -> Vec<Command> {
         Vec::new()
     }
@@ -48,17 +49,21 @@ pub(crate) trait Screen {
     }
 
     /// It is shown from now on.
+    #[must_use]
     fn enter(&mut self, _shared: &Shared) -> Vec<Command> {
         Vec::new()
     }
 
     /// Does what a key asked for.
+    #[must_use]
     fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command>;
 
     /// Takes note of what happened elsewhere: `shared` has it already.
+    #[must_use]
     fn take(&mut self, shared: &mut Shared, message: &Message) -> Vec<Command>;
 
     /// A click or the wheel within `area`, which is where it was drawn.
+    #[must_use]
     fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command>;
 
     /// Draws it. What it draws depends on nothing but `self` and `shared`.

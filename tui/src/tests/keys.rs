@@ -59,7 +59,8 @@ fn keys_ask_for_something() {
     let [Command::Copy { text, .. }] = &stage.asked[..] else { panic!("{:?}", stage.asked) };
     assert_eq!(
         text,
-        "curl -X GET 'http://localhost:3000/reports/todos?latency_ms=40' -H 'authorization: SECRET'"
+        "# header authorization is a secret: SECRET stands for it\n\
+         curl 'http://localhost:3000/reports/todos?latency_ms=40' -H 'authorization: SECRET' -H accept: -H user-agent:"
     );
 }
 

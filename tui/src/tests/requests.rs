@@ -229,7 +229,7 @@ fn numbers_may_change_and_the_list_stays() {
     stage.press("jm/v1<enter>");
     let before = stage.text();
     let more = numbered(sample::slow(), 9);
-    update(&mut stage.app, Message::Newer(vec![more.summary()]));
+    stage.say(Message::Newer(vec![more.summary()]));
     let grown = stage.text();
     // As when there are too many of them, with nothing to leave out.
     let shared = &mut stage.app.shared;

@@ -136,6 +136,8 @@ pub(super) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Do
         kill_at: None,
         remind_at: None,
         digits: DIGITS,
+        has_listened: false,
+        example: None,
         screen,
     };
     let ended = dev.run(first, &told);
@@ -180,6 +182,9 @@ struct Loop<'a> {
     /// When it is said that the server has not said that it is ready.
     remind_at: Option<Instant>,
     digits: usize,
+    has_listened: bool,
+    /// The first request to suggest, until the service listens.
+    example: Option<String>,
     /// The terminal UI, while it has the terminal.
     screen: Option<Screen>,
 }

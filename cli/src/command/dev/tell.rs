@@ -28,11 +28,12 @@ impl Loop<'_> {
         }
     }
 
-    /// Suggests a first request.
+    /// Suggests a first request, as soon as the service listens.
     pub(super) fn example(&mut self, command: String) {
         match &self.screen {
             Some(screen) => screen.voice.example(command),
-            None => self.output.note(&format!("try: {}", clean(&command))),
+            None if self.has_listened => self.output.note(&format!("try: {}", clean(&command))),
+            None => self.example = Some(command),
         }
     }
 
@@ -63,6 +64,10 @@ impl Loop<'_> {
                 self.output.say(&text);
             }
             _ => self.output.note(&text),
+        }
+        if let Note::Listening { .. } = note {
+            self.has_listened = true;
+            self.example.take().into_iter().for_each(|command| self.example(command));
         }
     }
 

@@ -2,11 +2,10 @@
 
 mod test;
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use zerver_recorder::portable;
+use zerver_recorder::{portable, regular_file};
 use zerver_replay::Secrets;
 
 use crate::args::{Export, Global};
@@ -61,7 +60,7 @@ fn as_test(loaded: &Loaded, args: &Export) -> Result<String, Trouble> {
     test::test(&loaded.trace, &secrets, with_secrets, args.expect)
 }
 
-/// Makes a new file; with `force`, one that exists is overwritten.
+/// Makes a new file of mode 0600, whole or not at all; with `force`, it takes the place of one that exists.
 fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), Trouble> {
     let trouble = |error: &io::Error| {
         let trouble = Trouble::new(format!("cannot write {}", path.display())).because(error);
@@ -72,9 +71,18 @@ fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), Trouble> {
             _ => trouble,
         }
     };
-    let opened =
-        if force { File::create(path) } else { OpenOptions::new().write(true).create_new(true).open(path) };
-    opened.and_then(|mut file| file.write_all(bytes)).map_err(|error| trouble(&error))
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let replace = || -> io::Result<()> {
+        regular_file::check_replaceable(path)?;
+        if !force && path.exists() {
+            return Err(rustix::io::Errno::EXIST.into());
+        }
+        let mut file = tempfile::Builder::new().prefix(".zerver-").tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
+        kept.map(drop).map_err(|error| error.error)
+    };
+    replace().map_err(|error| trouble(&error))
 }
 
 #[cfg(test)]
@@ -91,5 +99,33 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"one");
         write(&path, b"two", true).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
+    }
+
+    #[test]
+    fn a_file_is_private_and_no_link_is_written_through() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link, dangling) =
+            (dir.path().join("a.zrv"), dir.path().join("link"), dir.path().join("dangling"));
+        std::fs::write(&path, b"precious").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("nowhere"), &dangling).unwrap();
+        for force in [false, true] {
+            for (path, why) in [
+                (link.as_path(), "a symbolic link"),
+                (dangling.as_path(), "a symbolic link"),
+                (Path::new("/dev/full"), "a device"),
+                (dir.path(), "a folder"),
+            ] {
+                let trouble = write(path, b"one", force).unwrap_err();
+                assert!(trouble.line().contains(why), "{trouble:?}");
+            }
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+        write(&path, b"two", true).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        // Nothing else is left in the folder.
+        assert_eq!(dir.path().read_dir().unwrap().count(), 3);
     }
 }

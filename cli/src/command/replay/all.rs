@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use zerver_recorder::Reader;
-use zerver_replay::{Corpus, FindingCause, FindingGroup, Opened, Reason, Secrets, Tally};
+use zerver_replay::{Corpus, FindingCause, FindingGroup, Opened, Reason, Sameness, Secrets, Tally};
 use zerver_trace::{Query, RequestId};
 
 use super::host::Host;
@@ -65,7 +65,8 @@ pub(super) fn run(
     match trouble {
         Some(trouble) => Err(trouble),
         None if end.is_interrupted => Err(Trouble::new("interrupted before all were run")),
-        None => Ok(if corpus.is_same() { Done::Fine } else { Done::Finding }),
+        // What could not be compared is counted, as is what could not be run again.
+        None => Ok(if corpus.sameness() == Sameness::Different { Done::Finding } else { Done::Fine }),
     }
 }
 
@@ -281,7 +282,7 @@ impl<'a> Document<'a> {
         let findings = corpus.findings().into_iter();
         let reasons = corpus.not_replayed().into_iter();
         Self {
-            verdict: if corpus.is_same() { "same" } else { "different" },
+            verdict: corpus.sameness().as_str(),
             partial,
             took_ns: took.as_nanos() as u64,
             build,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use zerver_replay::{Edits, Opened, Report, Trial, trials};
+use zerver_replay::{Edits, Opened, Report, Sameness, Trial, trials};
 
 use super::host::Host;
 use super::{announce, possible};
@@ -64,7 +64,7 @@ pub(super) fn run(
         )?,
         None => Report::default(),
     };
-    if !base.is_same() && edits.is_empty() {
+    if base.sameness() == Sameness::Different && edits.is_empty() {
         output.warn(
             "nothing went wrong yet, and it is different already: see `zerver replay` without --faults",
         );

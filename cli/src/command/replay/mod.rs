@@ -69,7 +69,7 @@ pub(super) fn run(args: &Replay, global: &Global, output: &mut Output) -> Result
         }
         output.print(&replay(&report, output.width(), output.is_verbose))?;
     }
-    Ok(if report.is_same() { Done::Fine } else { Done::Finding })
+    Ok(report.sameness().into())
 }
 
 /// Says which effect is about to be performed for real.

@@ -1,8 +1,9 @@
 //! Source files, as the compiler saw them: shown, and opened in an editor.
 
+use std::env;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
+use zerver_recorder::regular_file;
 use zerver_trace::text::clean;
 
 use crate::editor;
@@ -21,8 +22,7 @@ pub(in crate::command) fn edit(store: &Path, file: &str, line: u32) -> Result<()
 /// The text of a file, as the compiler saw it.
 pub(super) fn text(store: &Path, file: &str) -> Option<String> {
     let path = find(file, &[store, &env::current_dir().unwrap_or_default()])?;
-    let is_small = fs::metadata(&path).is_ok_and(|found| found.len() <= MAX_SOURCE);
-    fs::read_to_string(path).ok().filter(|_| is_small)
+    regular_file::read_text(&path, MAX_SOURCE).ok()
 }
 
 /// The file, as the compiler saw it: from the root of its workspace, which is above the store or above us.
@@ -41,6 +41,8 @@ fn find(file: &str, below: &[&Path]) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

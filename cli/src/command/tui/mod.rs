@@ -1,5 +1,6 @@
 //! `zerver tui`: the terminal UI over a store.
 
+mod clipboard;
 mod code;
 mod health;
 mod look;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use zerver_replay::{Edits, Opened, Refusal};
 use zerver_trace::{FlowInfo, Trace, TraceSource};
-use zerver_tui::{Health, Message, Open, Options, Replayed, Services};
+use zerver_tui::{Copied, Health, Message, Open, Options, Replayed, Services};
 
 pub(super) use self::look::{check_terminal, look};
 pub(super) use self::source::Source;
@@ -112,6 +113,10 @@ impl Services for Tools {
 
     fn edit(&self, file: &str, line: u32) -> Result<(), String> {
         code::edit(self.source.dir(), file, line)
+    }
+
+    fn copy(&self, text: &str) -> Copied {
+        clipboard::copy(text)
     }
 
     fn health(&self, addr: &str) -> Result<Health, String> {

@@ -1,6 +1,6 @@
 //! Changed values as `before -> after`, or one above the other where that is too long.
 
-use zerver_replay::{Difference, changed_lines};
+use zerver_replay::{Difference, changed_lines, side_by_side};
 use zerver_trace::text::clean;
 
 use crate::view::{filler, fit, paint, style, width};
@@ -24,19 +24,26 @@ pub(super) fn lines(difference: &Difference, room: usize, is_verbose: bool) -> V
     match difference.texts() {
         Some((a, b)) => out.extend(texts(a, b, room, is_verbose)),
         None => {
-            for (sign, side, style) in [("-", &a, style::BAD), ("+", &b, style::GOOD)] {
-                let side = if is_verbose { side.clone() } else { fit(side, room.saturating_sub(4)) };
-                out.push(format!("  {} {}", paint(style, sign), paint(style, &side)));
-            }
+            out.extend(above(&a, &b, room, is_verbose));
         }
     }
     out
+}
+
+/// One side above the other, cut to where they differ.
+fn above(a: &str, b: &str, room: usize, is_verbose: bool) -> [String; 2] {
+    let room = if is_verbose { usize::MAX } else { room.saturating_sub(4) };
+    let (a, b) = side_by_side(a, b, (room, room), "…");
+    [("-", a, style::BAD), ("+", b, style::GOOD)]
+        .map(|(sign, side, style)| format!("  {} {}", paint(style, sign), paint(style, &side)))
 }
 
 /// The lines of two texts that changed, with the changes in them marked.
 fn texts(a: &str, b: &str, room: usize, is_verbose: bool) -> Vec<String> {
     let changed = changed_lines(a, b);
     let mut out = Vec::new();
+    // What is seen of either side.
+    let mut seen = [String::new(), String::new()];
     for line in changed.iter().filter(|line| line.in_a != line.in_b) {
         if out.len() == MAX_LINES && !is_verbose {
             out.push(paint(style::FAINT, "  more lines differ; -v shows all"));
@@ -51,9 +58,15 @@ fn texts(a: &str, b: &str, room: usize, is_verbose: bool) -> Vec<String> {
             let part = if is_near { clean(part).into_owned() } else { shortened(part, at > 0, at < last) };
             let part = fit(&part, left);
             left = left.saturating_sub(width(&part));
+            seen[usize::from(line.in_b)] += &part;
             drawn += &if *is_changed { paint(style, &part) } else { part };
         }
         out.push(drawn);
+        seen[usize::from(line.in_b)].push('\n');
+    }
+    if seen[0] == seen[1] {
+        // Long words, which differ further on.
+        return above(&clean(a), &clean(b), room, is_verbose).to_vec();
     }
     out
 }

@@ -9,7 +9,8 @@ use zerver_replay::{Diff, Difference, What};
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
-use super::timeline::{FIELD, Look, field, status, wrap};
+use super::head::Part;
+use super::timeline::{FIELD, Look, field, status_part, wrap};
 use super::{fit, paint, style, value, width};
 use zerver_trace::duration;
 use zerver_trace::duration::Unit;
@@ -40,7 +41,7 @@ pub(crate) fn diff(a: &Trace, b: &Trace, diff: &Diff, look: Look) -> String {
     out += &block("effects", &of(effects), look);
     out += &block("slots", &diff.slots.iter().collect::<Vec<_>>(), look);
     out += &block("response", &of(What::is_response), look);
-    out += &notes(diff);
+    out += &notes(diff, look.is_verbose);
     out
 }
 
@@ -50,20 +51,11 @@ fn name(text: &str) -> String {
 
 /// `a  019aa4c2  GET /reports/todos?latency_ms=0  200 OK  0.43 ms  report`.
 pub(super) fn head(label: Option<&str>, trace: &Trace, look: Look) -> String {
-    let id = trace.id.short(look.digits);
-    let rest = [
-        (style::status(trace.status), status(trace.status)),
-        (style::STRONG, duration::show(trace.duration_ns)),
-        (style::PLAIN, clean(&trace.flow.name).into_owned()),
-    ];
-    let after: usize = rest.iter().map(|(_, text)| width(text) + 2).sum();
+    let mut parts =
+        vec![status_part(trace.status), Part::kept(style::STRONG, duration::show(trace.duration_ns))];
+    parts.push(Part::spare(style::PLAIN, clean(&trace.flow.name), 20));
     let asked = format!("{} {}", clean(&trace.method), value::wire(&trace.target).join("\\n"));
-    let room = look.columns.saturating_sub(3 + width(&id) + 2 + after).max(20);
-    let asked = if look.is_verbose { asked } else { fit(&asked, room) };
-    let rest: String = rest.iter().map(|(style, text)| format!("  {}", paint(*style, text))).collect();
-    let label = label.map(|label| format!("{}  ", paint(style::NOTED, label))).unwrap_or_default();
-    let head = format!("{label}{}  {asked}{rest}", paint(style::ID, &id));
-    format!("{}\n", head.trim_end())
+    super::head::head(label, &trace.id.short(look.digits), &asked, parts, look)
 }
 
 /// Why `b` took longer, or less; and what differs first.
@@ -126,7 +118,7 @@ fn block(label: &str, differences: &[&Difference], look: Look) -> String {
 }
 
 /// What was not compared, and what the traces do not tell.
-fn notes(diff: &Diff) -> String {
+fn notes(diff: &Diff, is_verbose: bool) -> String {
     let mut out = String::new();
     if diff.unlisted > 0 {
         out += &field("more", &[format!("{} differences are not listed", diff.unlisted)]);
@@ -140,5 +132,14 @@ fn notes(diff: &Diff) -> String {
         .iter()
         .flat_map(|(side, gaps)| gaps.iter().map(move |gap| format!("{side}: {}", clean(&gap.to_string()))))
         .collect();
-    out + &field("missing", &gaps)
+    out += &field("missing", &gaps);
+    let limit = if is_verbose { usize::MAX } else { MAX_SHOWN };
+    let not_compared: Vec<_> = diff.not_compared.iter().filter(|what| !what.is_gap()).collect();
+    let mut skipped: Vec<String> =
+        not_compared.iter().take(limit).map(|what| clean(&what.to_string()).into_owned()).collect();
+    if not_compared.len() > limit {
+        let more = not_compared.len() - limit;
+        skipped.push(paint(style::FAINT, &format!("and {more} more; -v shows all")));
+    }
+    out + &field("not compared", &skipped)
 }

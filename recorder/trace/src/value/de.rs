@@ -56,6 +56,7 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
             Token::I128(v) => visitor.visit_i128(v),
             Token::F32(v) => visitor.visit_f32(v),
             Token::F64(v) => visitor.visit_f64(v),
+            Token::Number(v) => visitor.visit_f64(float(v)?),
             Token::Char(v) => visitor.visit_char(v),
             Token::Str(v) | Token::UnitVariant(v) => visitor.visit_borrowed_str(v),
             Token::Bytes(v) => visitor.visit_borrowed_bytes(v),
@@ -90,6 +91,29 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
         match self.cursor.peek_tag()? {
             token::NONE | token::SOME | token::UNIT => self.deserialize_any(visitor),
             _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        match self.cursor.peek_tag()? {
+            // Rounded once, not to 64 bits first.
+            token::NUMBER => match self.cursor.token()? {
+                Token::Number(v) => visitor.visit_f32(float(v)?),
+                _ => Err(ValueError::Malformed("a number that is none")),
+            },
+            _ => self.deserialize_f64(visitor),
+        }
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        match self.cursor.peek_tag()? {
+            // Whole numbers are floats too, as in JSON; serde takes those up to 64 bits.
+            token::U128 | token::I128 => match self.cursor.token()? {
+                Token::U128(v) => visitor.visit_f64(v as f64),
+                Token::I128(v) => visitor.visit_f64(v as f64),
+                _ => Err(ValueError::Malformed("a number that is none")),
+            },
+            _ => self.deserialize_any(visitor),
         }
     }
 
@@ -134,9 +158,14 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 char str string bytes byte_buf unit unit_struct
         seq tuple tuple_struct map struct identifier
     }
+}
+
+/// The float that is nearest to a number.
+fn float<F: std::str::FromStr>(number: &str) -> Result<F, ValueError> {
+    number.parse().map_err(|_| ValueError::Malformed("a number that is none"))
 }
 
 struct Elements<'a, 'de>(&'a mut Deserializer<'de>);

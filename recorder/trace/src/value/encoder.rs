@@ -75,45 +75,38 @@ impl Encoder {
         node: &Node<'_>,
         replace: &mut dyn FnMut(&[u8]) -> Option<String>,
     ) -> Result<(), ValueError> {
+        self.node_under(node, (), &|(), _| (), &mut |(), leaf| {
+            leaf.as_bytes().and_then(|bytes| replace(&bytes))
+        })
+    }
+
+    /// The same for each part that has no parts, with what is known of its place: `named` says what that is below a name,
+    /// as [`Node::each_child`] has them.
+    ///
+    /// # Errors
+    /// That it is too deep or too long.
+    pub(crate) fn node_under<P: Copy>(
+        &mut self,
+        node: &Node<'_>,
+        place: P,
+        named: &dyn Fn(P, &str) -> P,
+        replace: &mut dyn FnMut(P, &Node<'_>) -> Option<String>,
+    ) -> Result<(), ValueError> {
+        let below = |name: Option<&str>| name.map_or(place, |name| named(place, name));
         match node {
             Node::Unit => self.tag(token::UNIT),
             Node::None => self.tag(token::NONE),
             Node::Some(inner) => {
                 self.open(token::SOME)?;
-                self.node(inner, replace)?;
+                self.node_under(inner, place, named, replace)?;
                 self.depth -= 1;
                 Ok(())
-            }
-            Node::Bool(v) => self.put(v),
-            Node::Uint(v) => self.put(v),
-            Node::Int(v) => self.put(v),
-            Node::U128(v) => self.put(v),
-            Node::I128(v) => self.put(v),
-            Node::F32(v) => self.put(v),
-            Node::F64(v) => self.put(v),
-            Node::Char(v) => self.put(v),
-            Node::Str(v) => match replace(v.as_bytes()) {
-                Some(other) => self.put(&other),
-                None => self.put(v),
-            },
-            Node::Bytes(v) => match replace(v) {
-                Some(other) => self.put(&other),
-                None => self.bytes(v),
-            },
-            Node::Seq(items) => {
-                // A `Vec<u8>` that serialised as a sequence of numbers.
-                if let Some(other) = node.as_bytes().and_then(|bytes| replace(&bytes)) {
-                    return self.put(&other);
-                }
-                self.open(token::SEQ)?;
-                items.iter().try_for_each(|item| self.node(item, replace))?;
-                self.shut()
             }
             Node::Map(entries) => {
                 self.open(token::MAP)?;
                 for (key, value) in entries {
-                    self.node(key, replace)?;
-                    self.node(value, replace)?;
+                    self.node_under(key, place, named, replace)?;
+                    self.node_under(value, below(key.as_str()), named, replace)?;
                 }
                 self.shut()
             }
@@ -121,7 +114,7 @@ impl Encoder {
                 self.open(token::STRUCT)?;
                 for (name, value) in fields {
                     self.name(name)?;
-                    self.node(value, replace)?;
+                    self.node_under(value, below(Some(node.name_of_field(name))), named, replace)?;
                 }
                 self.shut()
             }
@@ -129,7 +122,43 @@ impl Encoder {
                 self.tag(token::UNIT_VARIANT)?;
                 self.name(name)
             }
-            Node::Variant(name, Some(inner)) => self.variant_of(name, |out| out.node(inner, replace)),
+            Node::Variant(name, Some(inner)) => {
+                self.variant_of(name, |out| out.node_under(inner, below(Some(name)), named, replace))
+            }
+            leaf if leaf.is_leaf() => match replace(place, leaf) {
+                Some(other) => self.put(&other),
+                None => self.leaf(leaf),
+            },
+            Node::Seq(items) => {
+                self.open(token::SEQ)?;
+                for (at, item) in items.iter().enumerate() {
+                    self.node_under(item, below(node.name_of_item(at)), named, replace)?;
+                }
+                self.shut()
+            }
+            leaf => self.leaf(leaf),
+        }
+    }
+
+    fn leaf(&mut self, leaf: &Node<'_>) -> Result<(), ValueError> {
+        match leaf {
+            Node::Bool(v) => self.put(v),
+            Node::Uint(v) => self.put(v),
+            Node::Int(v) => self.put(v),
+            Node::U128(v) => self.put(v),
+            Node::I128(v) => self.put(v),
+            Node::F32(v) => self.put(v),
+            Node::F64(v) => self.put(v),
+            Node::Number(v) => self.sized(token::NUMBER, v.as_bytes()),
+            Node::Char(v) => self.put(v),
+            Node::Str(v) => self.put(v),
+            Node::Bytes(v) => self.bytes(v),
+            Node::Seq(items) => {
+                self.open(token::SEQ)?;
+                items.iter().try_for_each(|item| self.leaf(item))?;
+                self.shut()
+            }
+            _ => self.tag(token::UNIT),
         }
     }
 

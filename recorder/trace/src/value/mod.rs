@@ -6,6 +6,7 @@
 
 mod de;
 mod encoder;
+mod exact;
 mod node;
 mod ser;
 mod token;

@@ -7,7 +7,7 @@ use super::token::{Cursor, Token};
 use crate::text;
 
 /// A part of a value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Node<'a> {
     /// `()`, or a struct without fields.
     Unit,
@@ -29,6 +29,8 @@ pub enum Node<'a> {
     F32(f32),
     /// A float of 64 bits.
     F64(f64),
+    /// A number that none of the above holds exactly, as JSON writes it.
+    Number(&'a str),
     /// A character.
     Char(char),
     /// Text.
@@ -65,6 +67,7 @@ impl<'a> Node<'a> {
             Token::I128(v) => Self::I128(v),
             Token::F32(v) => Self::F32(v),
             Token::F64(v) => Self::F64(v),
+            Token::Number(v) => Self::Number(v),
             Token::Char(v) => Self::Char(v),
             Token::Str(v) => Self::Str(v),
             Token::Bytes(v) => Self::Bytes(v),
@@ -114,6 +117,59 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Whether it has no parts that have names or places; a sequence of numbers that are bytes has none.
+    pub(crate) fn is_leaf(&self) -> bool {
+        match self {
+            Self::Some(_) | Self::Map(_) | Self::Struct(_) | Self::Variant(..) => false,
+            Self::Seq(_) => self.as_bytes().is_some(),
+            _ => true,
+        }
+    }
+
+    /// Calls `f` with each part of it, and the name that it stands under, if it has one of its own: that of a field, of an
+    /// entry with a text for a key, of a variant, and of the second half of a pair whose first one is a text. Says whether
+    /// it has parts.
+    pub(crate) fn each_child(&self, f: &mut dyn FnMut(&Self, Option<&str>)) -> bool {
+        if self.is_leaf() {
+            return false;
+        }
+        match self {
+            Self::Some(inner) => f(inner, None),
+            Self::Variant(name, Some(inner)) => f(inner, Some(name)),
+            Self::Map(entries) => {
+                for (key, value) in entries {
+                    f(key, None);
+                    f(value, key.as_str());
+                }
+            }
+            Self::Struct(fields) => {
+                fields.iter().for_each(|(name, value)| f(value, Some(self.name_of_field(name))));
+            }
+            Self::Seq(items) => {
+                items.iter().enumerate().for_each(|(at, item)| f(item, self.name_of_item(at)));
+            }
+            _ => {}
+        }
+        true
+    }
+
+    /// What the value of a field is named after: in `{name: "x-api-key", value: ".."}`, what is beside it.
+    pub(crate) fn name_of_field<'n>(&'n self, name: &'n str) -> &'n str {
+        let beside = || ["name", "key"].iter().find_map(|name| self.field(name)?.as_str());
+        if name == "value" { beside().unwrap_or(name) } else { name }
+    }
+
+    /// The same for the second half of a pair.
+    pub(crate) fn name_of_item(&self, at: usize) -> Option<&str> {
+        match self {
+            Self::Seq(items) if at == 1 && items.len() == 2 => match &items[0] {
+                Self::Str(name) => Some(name),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Tells all texts and numbers in it, as bytes; of a map also the keys.
     pub fn each_text(&self, f: &mut dyn FnMut(&[u8])) {
         if let Some(bytes) = self.as_bytes() {
@@ -131,6 +187,7 @@ impl<'a> Node<'a> {
             Self::Int(n) => f(n.to_string().as_bytes()),
             Self::U128(n) => f(n.to_string().as_bytes()),
             Self::I128(n) => f(n.to_string().as_bytes()),
+            Self::Number(n) => f(n.as_bytes()),
             _ => {}
         }
     }
@@ -141,6 +198,32 @@ impl<'a> Node<'a> {
             Self::Str(text) | Self::Variant(text, None) => Some(text),
             Self::Some(inner) => inner.as_str(),
             _ => None,
+        }
+    }
+}
+
+/// Floats are compared by their bits: NaN equals NaN, and -0.0 differs from 0.0. So a tree equals another exactly when
+/// their tokens do.
+impl PartialEq for Node<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unit, Self::Unit) | (Self::None, Self::None) => true,
+            (Self::Some(a), Self::Some(b)) => a == b,
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::Uint(a), Self::Uint(b)) => a == b,
+            (Self::Int(a), Self::Int(b)) => a == b,
+            (Self::U128(a), Self::U128(b)) => a == b,
+            (Self::I128(a), Self::I128(b)) => a == b,
+            (Self::F32(a), Self::F32(b)) => a.to_bits() == b.to_bits(),
+            (Self::F64(a), Self::F64(b)) => a.to_bits() == b.to_bits(),
+            (Self::Char(a), Self::Char(b)) => a == b,
+            (Self::Number(a), Self::Number(b)) | (Self::Str(a), Self::Str(b)) => a == b,
+            (Self::Bytes(a), Self::Bytes(b)) => a == b,
+            (Self::Seq(a), Self::Seq(b)) => a == b,
+            (Self::Map(a), Self::Map(b)) => a == b,
+            (Self::Struct(a), Self::Struct(b)) => a == b,
+            (Self::Variant(a, inner_a), Self::Variant(b, inner_b)) => a == b && inner_a == inner_b,
+            _ => false,
         }
     }
 }
@@ -159,6 +242,7 @@ impl fmt::Display for Node<'_> {
             Self::I128(v) => v.fmt(f),
             Self::F32(v) => fmt::Debug::fmt(v, f),
             Self::F64(v) => fmt::Debug::fmt(v, f),
+            Self::Number(v) => f.write_str(v),
             Self::Char(v) => write!(f, "'{}'", text::clean(v.encode_utf8(&mut [0; 4]))),
             Self::Str(v) => write!(f, "\"{}\"", text::clean(v)),
             Self::Bytes(v) => write!(f, "b\"{}\"", text::clean_bytes(v)),

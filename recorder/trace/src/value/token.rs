@@ -25,6 +25,9 @@ pub(super) const MAP: u8 = 15;
 pub(super) const STRUCT: u8 = 16;
 pub(super) const UNIT_VARIANT: u8 = 17;
 pub(super) const VARIANT: u8 = 18;
+/// The text of a number that none of the other kinds holds exactly, as JSON writes it. Nothing that is serialised has
+/// one: it comes from JSON that is read.
+pub(super) const NUMBER: u8 = 19;
 /// Ends a sequence or a map. In a struct, where names carry no tag, it is a name's length that no name has.
 pub(super) const END: u8 = 255;
 
@@ -53,6 +56,7 @@ pub(super) enum Token<'a> {
     F32(f32),
     F64(f64),
     Char(char),
+    Number(&'a str),
     Str(&'a str),
     Bytes(&'a [u8]),
     Seq,
@@ -158,6 +162,7 @@ impl<'a> Cursor<'a> {
                 let n = u32::try_from(self.number()?).ok().and_then(char::from_u32);
                 Token::Char(n.ok_or(ValueError::Malformed("a character that is none"))?)
             }
+            NUMBER => Token::Number(number(self.sized()?)?),
             STR => Token::Str(text(self.sized()?)?),
             BYTES => Token::Bytes(self.sized()?),
             SEQ => Token::Seq,
@@ -249,6 +254,14 @@ fn push(open: &mut [u8], depth: &mut usize, what: u8) -> Result<(), ValueError> 
 
 fn text(bytes: &[u8]) -> Result<&str, ValueError> {
     str::from_utf8(bytes).map_err(|_| ValueError::Malformed("text that is not UTF-8"))
+}
+
+fn number(bytes: &[u8]) -> Result<&str, ValueError> {
+    let is_of_number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    match bytes.iter().any(u8::is_ascii_digit) && bytes.iter().all(is_of_number) {
+        true => text(bytes),
+        false => Err(ValueError::Malformed("a number that is none")),
+    }
 }
 
 /// Checks that `bytes` are one value within the limits.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use zerver_trace::{Missing, Shown};
+use zerver_trace::{Missing, Shown, Value};
 
 use super::*;
 use crate::timeline::sample::{plain, wire};
@@ -33,13 +33,19 @@ fn show(side: Option<&Json>) -> String {
 }
 
 fn changes(a: Option<&Recorded>, b: Option<&Recorded>, secret: bool) -> (String, Changes) {
+    under(true, a, b, secret)
+}
+
+/// The same where the hashes are of one key, or of two.
+fn under(one_key: bool, a: Option<&Recorded>, b: Option<&Recorded>, secret: bool) -> (String, Changes) {
     let ignored = Ignored::default();
     let mut found = Changes::default();
-    recorded("V", a, b, How { ignored: &ignored, secret }, &mut found);
+    recorded("V", a, b, How { ignored: &ignored, secret, one_key, masks_lie: None }, &mut found);
     let line = |change: &Change| {
         format!("{} {} -> {}\n", change.path, show(change.a.as_ref()), show(change.b.as_ref()))
     };
-    (found.list.iter().map(line).collect(), found)
+    let skipped = found.not_compared.iter().map(|(path, why)| format!("{path} not compared: {why}\n"));
+    (found.list.iter().map(line).chain(skipped).collect(), found)
 }
 
 fn check(a: impl Serialize, b: impl Serialize, wanted: &str) {
@@ -115,7 +121,11 @@ fn secrets_are_compared_and_not_shown() {
         both(&plain("hunter2"), &plain("hunter3"), true),
         "V {\"secret\":null} -> {\"secret\":null}\n"
     );
-    assert_eq!(both(&plain("hunter2"), &sealed(1), false), format!("V {{\"secret\":null}} -> {one}\n"));
+    // Which of the two it would be under the key, only the key could tell.
+    assert_eq!(
+        both(&plain("hunter2"), &sealed(1), false),
+        "V not compared: it is a secret on one side only\n"
+    );
     assert_eq!(changes(Some(&plain("hunter2")), None, true).0, "V {\"secret\":null} -> nothing\n");
     // Secret in part: the masks are compared.
     let part = |byte, text| hashed(byte, Some(text));
@@ -127,12 +137,100 @@ fn secrets_are_compared_and_not_shown() {
 }
 
 #[test]
-fn what_is_missing_is_no_change_unless_it_was_there_once() {
+fn hashes_under_two_keys_say_nothing_about_each_other() {
+    let hashed = |byte: u8, shown: Option<&str>| {
+        let shown = shown.map(|text| Box::new(Shown { value: Value::of(text).unwrap(), summary: None }));
+        Recorded::Hashed { hash: [byte; 16], shown }
+    };
+    let both = |a: &Recorded, b: &Recorded| under(false, Some(a), Some(b), false).0;
+    let unknown = format!("V not compared: {OTHER_KEY}\n");
+    assert_eq!(both(&hashed(1, None), &hashed(1, None)), "");
+    assert_eq!(both(&hashed(1, None), &hashed(2, None)), unknown);
+    assert_eq!(both(&hashed(1, Some("k=<secret:1>")), &hashed(2, Some("k=<secret:2>"))), unknown);
+    // What is around a secret is known.
+    assert_eq!(both(&hashed(1, Some("k=<secret:1>")), &plain("j=1")), "V \"k=<secret:1>\" -> \"j=1\"\n");
+    let part = |json: &str, byte| {
+        let value = Value::bytes(json.as_bytes()).unwrap();
+        Recorded::Hashed { hash: [byte; 16], shown: Some(Box::new(Shown { value, summary: None })) }
+    };
+    assert_eq!(
+        both(&part(r#"{"k":"<secret:1>","n":1}"#, 1), &part(r#"{"k":"<secret:2>","n":2}"#, 2)),
+        format!("V.n 1 -> 2\nV.k not compared: {OTHER_KEY}\n")
+    );
+    // What only looks like a mask, in what holds no secret, is text.
+    assert_eq!(both(&plain("<secret:1>"), &plain("<secret:2>")), "V \"<secret:1>\" -> \"<secret:2>\"\n");
+}
+
+#[test]
+fn what_is_missing_is_neither_equal_nor_different() {
     let missing = Recorded::Missing(Missing::TooLarge);
-    assert_eq!(changes(Some(&missing), Some(&missing), false).0, "");
-    assert_eq!(changes(Some(&missing), Some(&plain(1)), false).0, "V {\"missing\":\"too large\"} -> 1\n");
+    let broken = Recorded::Missing(Missing::Failed("no".into()));
+    let told = |a: &Recorded, b: &Recorded| changes(Some(a), Some(b), false).0;
+    assert_eq!(told(&missing, &missing), "V not compared: not recorded in either: too large\n");
+    assert_eq!(told(&missing, &plain(1)), "V not compared: not recorded in a: too large\n");
+    assert_eq!(
+        told(&missing, &broken),
+        "V not compared: not recorded in a: too large; in b: could not be serialised: no\n"
+    );
+    assert_eq!(changes(None, Some(&missing), false).0, "V nothing -> {\"missing\":\"too large\"}\n");
     assert_eq!(changes(None, None, false).0, "");
     assert_eq!(changes(None, Some(&plain(1)), false).0, "V nothing -> 1\n");
+}
+
+#[test]
+fn json_is_compared_as_it_is_written() {
+    let bytes = |a: &str, b: &str| changes(Some(&wire(a.as_bytes())), Some(&wire(b.as_bytes())), false);
+    let check = |a: &str, b: &str, wanted: &str| assert_eq!(bytes(a, b).0.trim_end(), wanted, "{a} {b}");
+    // Beside another change, and first where it is first.
+    check(
+        r#"{"z":1236546565217899832645,"n":1}"#,
+        r#"{"z":1236546565217899832640,"n":2}"#,
+        "V.z {\"number\":\"1236546565217899832645\"} -> {\"number\":\"1236546565217899832640\"}\nV.n 1 -> 2",
+    );
+    check(
+        "[18446744073709551617]",
+        "[18446744073709551616]",
+        r#"V[0] {"number":"18446744073709551617"} -> {"number":"18446744073709551616"}"#,
+    );
+    check("[0.1,2]", "[0.10000000000000000001,2]", r#"V[0] 0.1 -> {"number":"0.10000000000000000001"}"#);
+    check("[1e400]", "[2e400]", r#"V[0] {"number":"1e400"} -> {"number":"2e400"}"#);
+    check("[0.0]", "[-0.0]", "V[0] 0.0 -> -0.0");
+    check(r#"{"a":1,"a":2}"#, r#"{"a":2}"#, "V.a 1 -> 2\nV.a 2 -> nothing");
+    check("[1]", "[1.0]", "V[0] 1 -> 1.0");
+    // The same, in other bytes.
+    for (a, b, at) in [
+        ("[1]", "[ 1]", 1),
+        ("[1e2]", "[100.0]", 2),
+        (r#"{"a":1,"b":2}"#, r#"{"b":2,"a":1}"#, 2),
+        (r#"["A"]"#, r#"["\u0041"]"#, 2),
+        ("[1]", "[1]\n", 3),
+    ] {
+        let (told, found) = bytes(a, b);
+        let text = |json: &str| serde_json::to_string(json).unwrap();
+        assert_eq!(told, format!("V {} -> {}\n", text(a), text(b)));
+        assert_eq!(found.list[0].written_at, Some(at), "{a} {b}");
+        assert_eq!(bytes(a, a).0, "");
+    }
+}
+
+/// Each item is looked at once, whatever is listed. Were it not so, this would take minutes.
+#[test]
+fn long_lists_are_compared_in_one_pass() {
+    let list = |from: u32| {
+        let items: Vec<String> = (from..from + 60_000).map(|n| n.to_string()).collect();
+        format!("[{}]", items.join(",")).into_bytes()
+    };
+    let (a, b) = (list(1), list(2));
+    let (mut found, ignored) = (Changes::default(), Ignored::default());
+    let how = How { ignored: &ignored, secret: false, one_key: true, masks_lie: None };
+    // Longer than what is parsed, so one item of it.
+    assert!(a.len() > MAX_JSON);
+    bytes(&mut String::new(), &a, &b, how, &mut found);
+    assert_eq!((found.list.len(), found.more), (1, 0));
+    let nodes_of = |from: u32| Node::Seq((from..from + 250_000).map(|n| Node::Uint(n.into())).collect());
+    let mut found = Changes::default();
+    nodes(&mut String::new(), &nodes_of(1), &nodes_of(2), how, &mut found);
+    assert_eq!((found.list.len(), found.more), (MAX_CHANGES, 250_000 - MAX_CHANGES));
 }
 
 #[test]

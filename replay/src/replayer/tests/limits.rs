@@ -57,7 +57,7 @@ fn what_cannot_be_rebuilt_is_said() {
     // Somebody does.
     trace.request_headers[0].value = hashed();
     insta::assert_snapshot!(told(&again(trace.clone(), &sums(), &Edits::default()).unwrap()), @r"
-    different: 0 of 0, 0 fed, 0 unanswered
+    incomplete: 0 of 0, 0 fed, 0 unanswered
     impossible: the request's header authorization: only a hash of it is here; --request-header authorization=..
     impossible: the request's header cookie: only a hash of it is here; --request-header cookie=..
     ");
@@ -80,7 +80,7 @@ fn what_cannot_be_rebuilt_is_said() {
     trace.events.truncate(5);
     trace.events_dropped = 9;
     insta::assert_snapshot!(told(&again(trace, &sums(), &Edits::default()).unwrap()), @r"
-    different: 0 of 0, 0 fed, 0 unanswered
+    incomplete: 0 of 0, 0 fed, 0 unanswered
     impossible: what happened: 9 events were not recorded
     ");
 }

@@ -174,6 +174,7 @@ fn record_by(
         outcome: ended.outcome,
         events: ended.events.into_iter().map(|event| event.map(|datum| plain(&datum))).collect(),
         events_dropped: ended.events_dropped,
+        redaction: zerver_trace::Redaction::default(),
         worker: Some(0),
         origin: if asked.origin.is_empty() {
             Origin::Absent

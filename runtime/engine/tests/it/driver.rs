@@ -80,6 +80,8 @@ pub(crate) fn events(ended: &Ended) -> String {
         Event::Carried { to, .. } => format!("carried to {to}"),
         Event::Panicked { step, .. } => format!("step {step} panicked"),
         Event::Overran { step, .. } => format!("overran {step}"),
+        Event::Late { call, .. } => format!("{call} is late"),
+        Event::ReadLate { part, .. } => format!("its {} was read late", part.as_str()),
         Event::Moved { from, to, reason, .. } => format!("moved from {from} to {to}: {reason}"),
     };
     ended.events.iter().map(line).collect::<Vec<_>>().join("\n")

@@ -1,10 +1,9 @@
-//! What sends requests: a client with connections of its own for each worker.
+//! The client that sends requests, and keeps its connections.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::http::header::{self, HeaderName, HeaderValue};
@@ -30,19 +29,19 @@ use crate::interpreter::{Begun, Context, Interpreter, Outcome};
 
 /// Sends requests, over HTTP/1.1 or HTTP/2 as the server wants it over TLS, and over HTTP/1.1 without.
 ///
-/// Connections are kept and used again, by the worker that made them: no worker waits for another. No redirect is
-/// followed, no proxy is used, nothing is sent but what the request says, its `host`, and the `traceparent` and
-/// `tracestate` of the request on whose behalf it is (unless it has its own).
+/// Connections are kept and used again, for the requests of all workers; none of them is on a worker, so that no request
+/// waits for a step of another. No redirect is followed, no proxy is used, nothing is sent but what the request says, its
+/// `host`, and the `traceparent` and `tracestate` of the request on whose behalf it is (unless it has its own).
 #[derive(Clone)]
 pub struct Client(Arc<Settings>);
 
-#[derive(Clone)]
 struct Settings {
     tls: Arc<ClientConfig>,
     names: Arc<BTreeMap<String, SocketAddr>>,
     connect_timeout: Duration,
     idle_timeout: Duration,
     body_limit: u64,
+    pools: Pools,
 }
 
 /// How a [`Client`] is to be.
@@ -123,37 +122,35 @@ impl ClientBuilder {
             connect_timeout: self.connect_timeout,
             idle_timeout: self.idle_timeout,
             body_limit: self.body_limit,
+            pools: Pools::default(),
         }))
     }
 }
 
+/// Connections of this many runtimes are kept apart.
+const MOST_RUNTIMES: usize = 8;
+
 type Connections = legacy::Client<Limited<HttpsConnector<HttpConnector<Names>>>, Full<Bytes>>;
 
-struct Pool {
-    client: Weak<Settings>,
-    runtime: runtime::Id,
-    connections: Connections,
-}
+/// The connections that were made on each runtime: their tasks live there, and end with it. In a service that is one, on
+/// which all effects are performed.
+#[derive(Default)]
+struct Pools(Mutex<VecDeque<(runtime::Id, Connections)>>);
 
-thread_local! {
-    /// The connections that this worker has made, by client: their tasks live on it.
-    static POOLS: RefCell<Vec<Pool>> = const { RefCell::new(Vec::new()) };
-}
-
-/// This worker's connections.
-fn connections(client: &Arc<Settings>) -> Connections {
-    let runtime = runtime::Handle::current().id();
-    POOLS.with_borrow_mut(|pools| {
-        let ours = |pool: &&Pool| std::ptr::eq(pool.client.as_ptr(), Arc::as_ptr(client));
-        if let Some(pool) = pools.iter().find(ours).filter(|pool| pool.runtime == runtime) {
-            return pool.connections.clone();
+impl Pools {
+    /// Those of this runtime.
+    fn here(&self, make: impl FnOnce() -> Connections) -> Connections {
+        let here = runtime::Handle::current().id();
+        let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, connections)) = pools.iter().find(|(runtime, _)| *runtime == here) {
+            return connections.clone();
         }
-        pools.retain(|pool| pool.client.strong_count() > 0 && pool.runtime == runtime);
-        let connections = client.connections();
-        let pool = Pool { client: Arc::downgrade(client), runtime, connections: connections.clone() };
-        pools.push(pool);
+        // Of runtimes that have ended nothing else is known.
+        pools.truncate(MOST_RUNTIMES - 1);
+        let connections = make();
+        pools.push_front((here, connections.clone()));
         connections
-    })
+    }
 }
 
 impl Settings {
@@ -183,7 +180,7 @@ impl Interpreter<Request> for Client {
         match prepare(request, context) {
             Ok((host, request)) => Begun::Pending(Box::pin(async move {
                 // Asked for here and not above: where this runs is where the connection will live.
-                let connections = connections(&client);
+                let connections = client.pools.here(|| client.connections());
                 let reply = connections.request(request).await.map_err(|error| of_request(&host, &error))?;
                 read(&host, reply, limit).await
             })),

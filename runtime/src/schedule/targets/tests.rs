@@ -8,7 +8,13 @@ use super::*;
 use crate::http;
 
 fn targets(most: usize) -> Targets {
-    Targets::new(["http", "sleep"].into_iter(), &limits(most, 0))
+    of_kinds(&limits(most, 0))
+}
+
+fn of_kinds(limits: &EffectLimits) -> Targets {
+    let targets = Targets::new(limits);
+    targets.know(["http", "sleep"].into_iter(), limits);
+    targets
 }
 
 /// So many for each target, and so many of kind http.
@@ -68,7 +74,7 @@ fn who_came_first_goes_first_and_other_targets_are_free() {
     let expected = EffectMeasures { in_flight: 2, waits: 2, kind: "http".to_owned(), ..Default::default() };
     assert_eq!(http(&targets), expected);
     drop((three, four));
-    assert!(targets.kinds.iter().all(|of| of.lock().targets.is_empty()), "nobody is remembered");
+    assert!(targets.kinds().iter().all(|of| of.lock().targets.is_empty()), "nobody is remembered");
 }
 
 #[test]
@@ -84,7 +90,7 @@ fn who_goes_away_frees_its_place_at_any_time() {
     drop(admitted_and_gone);
     drop(poll(&mut last).unwrap());
     assert_eq!((http(&targets).waiting, http(&targets).left), (0, 2));
-    assert!(targets.kinds[0].lock().targets.is_empty());
+    assert!(targets.kinds()[0].lock().targets.is_empty());
 }
 
 #[test]
@@ -101,7 +107,7 @@ fn the_limit_can_change_and_be_none() {
     let three = poll(&mut three).unwrap();
     assert!(matches!(targets.enter(&a, false), Entered::Now(None)));
     drop((two, three));
-    assert!(targets.kinds[0].lock().targets.is_empty());
+    assert!(targets.kinds()[0].lock().targets.is_empty());
 }
 
 #[test]
@@ -117,12 +123,12 @@ fn threads_of_low_priority_have_at_most_half_of_the_places() {
     drop(low);
     assert!(poll(&mut third).is_some());
     drop((other, third));
-    assert!(targets.kinds[0].lock().targets.is_empty());
+    assert!(targets.kinds()[0].lock().targets.is_empty());
 }
 
 #[test]
 fn a_kind_as_a_whole_is_limited_too_and_who_came_first_goes_first() {
-    let places = Targets::new(["http", "sleep"].into_iter(), &limits(2, 3));
+    let places = of_kinds(&limits(2, 3));
     let (a, b) = (call("a.internal"), call("b.internal"));
     let (one, two) = (now(places.enter(&a, false)), now(places.enter(&a, false)));
     let mut third_of_a = later(places.enter(&a, false));
@@ -140,13 +146,13 @@ fn a_kind_as_a_whole_is_limited_too_and_who_came_first_goes_first() {
     places.retune(&limits(2, 4));
     let four = poll(&mut last).unwrap();
     drop((one, two, three, four));
-    assert!(places.kinds[0].lock().targets.is_empty());
+    assert!(places.kinds()[0].lock().targets.is_empty());
 }
 
 #[test]
 fn effects_without_a_target_are_limited_by_their_kind() {
     let kinds = EffectLimits { per_target: 1, per_kind: BTreeMap::from([("sleep".to_owned(), 2)]) };
-    let places = Targets::new(["http", "sleep"].into_iter(), &kinds);
+    let places = of_kinds(&kinds);
     let mut alone =
         zerver_engine::Alone::new(crate::sleep(std::time::Duration::ZERO), zerver_engine::Random { seed: 0 });
     alone.advance(None, 0);
@@ -155,7 +161,7 @@ fn effects_without_a_target_are_limited_by_their_kind() {
     let mut third = later(places.enter(&sleep, false));
     drop(one);
     drop((poll(&mut third).unwrap(), two));
-    assert!(places.kinds[1].lock().targets.is_empty());
+    assert!(places.kinds()[1].lock().targets.is_empty());
     // Of a kind without a limit there may be any number.
     let all = EffectLimits { per_target: 1, per_kind: BTreeMap::from([("http".to_owned(), 1)]) };
     places.retune(&all);
@@ -185,7 +191,7 @@ proptest! {
     /// Whatever happens: never more than there is room for, nobody waits where there is room, nothing is left over.
     #[test]
     fn places_are_conserved(most in 1..4_usize, kind in 0..5_usize, all in prop::collection::vec(anything(), 0..60)) {
-        let targets = Targets::new(["http", "sleep"].into_iter(), &limits(most, kind));
+        let targets = of_kinds(&limits(most, kind));
         let (a, b) = (call("a.internal"), call("b.internal"));
         let (mut places, mut waiting): (Vec<Place>, Vec<Waiting>) = Default::default();
         let any = |most: usize| if most == 0 { usize::MAX } else { most };
@@ -208,7 +214,7 @@ proptest! {
                 }
                 _ => {}
             }
-            let places = targets.kinds[0].lock();
+            let places = targets.kinds()[0].lock();
             prop_assert!(places.taken.all <= greatest.1);
             prop_assert!(places.targets.values().all(|target| target.taken.all <= greatest.0));
             let taken: usize = places.targets.values().map(|target| target.taken.all).sum();
@@ -217,7 +223,7 @@ proptest! {
         }
         drop(waiting);
         drop(places);
-        prop_assert!(targets.kinds[0].lock().targets.is_empty());
+        prop_assert!(targets.kinds()[0].lock().targets.is_empty());
         prop_assert_eq!((http(&targets).in_flight, http(&targets).waiting), (0, 0));
     }
 }

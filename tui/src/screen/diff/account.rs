@@ -1,6 +1,8 @@
 //! What is to be said of a diff, as lines: made once, drawn often.
 
-use zerver_replay::{Diff, Difference, Line as Pair, What, changed_lines, shown};
+use zerver_replay::{
+    Diff, Difference, Line as Pair, Sameness, TextLine, What, changed_lines, shown, side_by_side,
+};
 use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
 use zerver_trace::{Trace, duration};
@@ -16,6 +18,8 @@ const MAX_LINES: usize = 200;
 const ON_ONE_LINE: usize = 60;
 /// Around what changed in a line, so many characters are shown.
 const AROUND: usize = 16;
+/// A side of a longer change is cut to so many columns.
+const BESIDE: usize = 120;
 
 /// A diff in lines.
 #[derive(Debug)]
@@ -96,8 +100,14 @@ fn details(diff: &Diff, unit: Unit) -> Vec<Line> {
     block("effects", &of(effects), &mut out);
     block("slots", &diff.slots.iter().collect::<Vec<_>>(), &mut out);
     block("response", &of(What::is_response), &mut out);
-    if diff.is_same() {
-        out.push(Line::of("the same request, decisions, values and response", Tone::Good));
+    match diff.sameness() {
+        Sameness::Same => {
+            out.push(Line::of("the same request, decisions, values and response", Tone::Good));
+        }
+        Sameness::Incomplete => {
+            out.push(Line::of("nothing differs of what could be compared, and not all could be", Tone::Warn));
+        }
+        Sameness::Different => {}
     }
     // Apart from what differs.
     if diff.unlisted > 0 || !diff.ignored.is_empty() {
@@ -108,6 +118,9 @@ fn details(diff: &Diff, unit: Unit) -> Vec<Line> {
     }
     if !diff.ignored.is_empty() {
         out.push(Line::of(format!("not compared: {}", clean(&diff.ignored.join(", "))), Tone::Faint));
+    }
+    for what in diff.not_compared.iter().filter(|what| !what.is_gap()) {
+        out.push(Line::of(format!("not compared: {}", clean(&what.to_string())), Tone::Warn));
     }
     for (side, timeline) in [("a", &diff.a.timeline), ("b", &diff.b.timeline)] {
         let gaps = timeline.gaps.iter();
@@ -171,32 +184,52 @@ fn change(difference: &Difference, out: &mut Vec<Line>) {
     out.push(name);
     match difference.texts() {
         Some((a, b)) => inline(a, b, out),
-        None => {
-            out.push(Line::of(format!("    - {a}"), Tone::Bad));
-            out.push(Line::of(format!("    + {b}"), Tone::Good));
-        }
+        None => above(&a, &b, out),
     }
+}
+
+/// One side above the other, from a little before where they differ.
+fn above(a: &str, b: &str, out: &mut Vec<Line>) {
+    let (a, b) = side_by_side(a, b, (BESIDE, BESIDE), "…");
+    out.push(Line::of(format!("    - {a}"), Tone::Bad));
+    out.push(Line::of(format!("    + {b}"), Tone::Good));
 }
 
 /// The lines of two texts that changed, with what changed in them told apart.
 pub(in crate::screen) fn inline(a: &str, b: &str, out: &mut Vec<Line>) {
     let changed = changed_lines(a, b);
     let differing: Vec<_> = changed.iter().filter(|line| line.in_a != line.in_b).collect();
+    let seen = |in_b: bool| -> Vec<String> {
+        let lines = differing.iter().filter(|line| line.in_b == in_b);
+        lines
+            .map(|line| {
+                drawn(line).map(|(_, text)| text).collect::<String>().chars().take(ON_ONE_LINE).collect()
+            })
+            .collect()
+    };
+    if seen(true) == seen(false) {
+        // Long words, which differ further on.
+        return above(&clean(a), &clean(b), out);
+    }
     for line in differing.iter().take(MAX_LINES) {
         let (sign, tone) = if line.in_a { ("-", Tone::Bad) } else { ("+", Tone::Good) };
-        let mut drawn = Line::of(format!("    {sign} "), tone);
-        let last = line.parts.len().saturating_sub(1);
-        for (at, (is_changed, part)) in line.parts.iter().enumerate() {
-            drawn = match *is_changed || last == 0 {
-                true => drawn.with(clean(part).into_owned(), tone),
-                false => drawn.with(shortened(part, at > 0, at < last), Tone::Text),
-            };
-        }
-        out.push(drawn);
+        let parts = drawn(line);
+        out.push(parts.fold(Line::of(format!("    {sign} "), tone), |line, (is_changed, text)| {
+            line.with(text, if is_changed { tone } else { Tone::Text })
+        }));
     }
     if differing.len() > MAX_LINES {
         out.push(Line::of(format!("    and {} more lines", differing.len() - MAX_LINES), Tone::Faint));
     }
+}
+
+/// The parts of a line as they are shown, and for each whether it is what changed.
+fn drawn(line: &TextLine) -> impl Iterator<Item = (bool, String)> {
+    let last = line.parts.len().saturating_sub(1);
+    line.parts.iter().enumerate().map(move |(at, (is_changed, part))| match *is_changed || last == 0 {
+        true => (true, clean(part).into_owned()),
+        false => (false, shortened(part, at > 0, at < last)),
+    })
 }
 
 /// What did not change, next to what did: its beginning after a change, and its end before one.

@@ -97,6 +97,9 @@ fn of_step(step: &StepInfo, flow: &FlowInfo, usual: Option<&Usual>, rows: &mut V
     if let Some(spread) = of(Place::Queue) {
         rows.push(Row::new("│ queue", "", Tone::Queue, Some(spread)));
     }
+    if let Some(spread) = of(Place::Late) {
+        rows.push(Row::new("│ late", "", Tone::Warn, Some(spread)));
+    }
     for (place, spread) in usual.iter().flat_map(|usual| &usual.parts) {
         if let Place::Effect { step: of, what } = place
             && *of == step.name

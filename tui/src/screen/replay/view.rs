@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
-use zerver_replay::{Ending, Finding, FindingClass, Refusal, Report, shown};
+use zerver_replay::{Ending, Finding, FindingClass, Refusal, Report, Sameness, shown, side_by_side};
 use zerver_trace::duration;
 use zerver_trace::text::clean;
 
@@ -218,12 +218,18 @@ fn draw_findings(screen: &ReplayScreen, report: &Report, shared: &Shared, area: 
     let mut scroll = screen.findings;
     scroll.fill(report.findings.len(), usize::from(area.height));
     if report.findings.is_empty() {
-        let text = if report.impossible.is_empty() {
-            "nothing: decisions, effects, slots and the response came out as they were recorded"
-        } else {
-            "not known"
+        let (text, style) = match report.sameness() {
+            _ if !report.impossible.is_empty() => ("not known", theme.good),
+            Sameness::Incomplete => ("nothing of what could be compared; these could not be:", theme.warn),
+            _ => (
+                "nothing: decisions, effects, slots and the response came out as they were recorded",
+                theme.good,
+            ),
         };
-        Pen::new(buffer, area, 0, theme.glyphs.ellipsis).skip(1).put(text, theme.good);
+        Pen::new(buffer, area, 0, theme.glyphs.ellipsis).skip(1).put(text, style);
+        for (row, what) in (1..area.height).zip(&report.not_compared) {
+            Pen::new(buffer, area, row, theme.glyphs.ellipsis).skip(3).recorded(what, theme.faint);
+        }
         return;
     }
     let widest = |f: fn(&Finding) -> &str, most: usize| {
@@ -240,7 +246,8 @@ fn draw_findings(screen: &ReplayScreen, report: &Report, shared: &Shared, area: 
         pen.recorded_left(&finding.field, field, theme.noted).skip(2);
         // What was recorded stands beside what comes out today.
         let half = pen.room().saturating_sub(width(theme.glyphs.arrow) + 2) / 2;
-        let (then, now) = (finding.expected.to_string(), finding.got.to_string());
+        let (then, now) = side_by_side::seen(&finding.expected, &finding.got);
+        let (then, now) = side_by_side(&then, &now, (half, half), theme.glyphs.ellipsis);
         pen.recorded_left(&then, half, theme.bad).skip(1);
         pen.put(theme.glyphs.arrow, theme.faint).skip(1).recorded(&now, theme.good);
     }
@@ -257,8 +264,11 @@ fn draw_finding(finding: &Finding, shared: &Shared, area: Rect, buffer: &mut Buf
     if let Some(source) = &finding.source {
         head = head.with(format!("  {source}"), Tone::Faint);
     }
-    let then = Line::of(format!("   - {}", finding.expected), Tone::Bad);
-    let now = Line::of(format!("   + {}", finding.got), Tone::Good);
+    let (then, now) = side_by_side::seen(&finding.expected, &finding.got);
+    let room = usize::from(area.width).saturating_sub(5);
+    let (then, now) = side_by_side(&then, &now, (room, room), theme.glyphs.ellipsis);
+    let then = Line::of(format!("   - {then}"), Tone::Bad);
+    let now = Line::of(format!("   + {now}"), Tone::Good);
     for (row, line) in (0..area.height).zip([head, then, now]) {
         line.draw(&mut Pen::new(buffer, area, row, theme.glyphs.ellipsis), theme);
     }

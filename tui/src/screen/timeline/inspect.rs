@@ -174,6 +174,9 @@ fn effect_of(tree: &mut Tree<'_>, run: &Run, effect: &Effect, unit: Unit) {
             tree.field("attempt", &text, tone);
         }
     }
+    for late in effect.lates() {
+        tree.field("late", &format!("{}: {}", duration::show(late.ns), late.why()), Tone::Warn);
+    }
     tree.value("args", "arguments", Tone::Faint, &effect.args, false);
     match &effect.end {
         zerver_replay::End::Ok { output, .. } => tree.value("output", "result", Tone::Faint, output, false),
@@ -228,6 +231,7 @@ fn time(tree: &mut Tree<'_>, story: &Story, unit: Unit) {
         ("effects", totals.wait_ns, Tone::Effect),
         ("cpu", totals.cpu_ns, Tone::Cpu),
         ("queue", totals.queue_ns, Tone::Queue),
+        ("late", totals.late_ns, Tone::Warn),
         ("body", totals.receive_ns, Tone::Faint),
         ("unknown", totals.unexplained_ns, Tone::Warn),
     ];
@@ -241,6 +245,9 @@ fn time(tree: &mut Tree<'_>, story: &Story, unit: Unit) {
     for (kind, io) in &totals.io {
         let calls = if io.calls == 1 { "call" } else { "calls" };
         tree.field(kind, &format!("{} {} in {} {calls}", unit.show(io.ns), unit.name, io.calls), Tone::Text);
+    }
+    for read in &story.timeline.read_late {
+        tree.field("read late", &read.to_string(), Tone::Warn);
     }
     for gap in &story.timeline.gaps {
         tree.field("missing", &gap.to_string(), Tone::Warn);

@@ -356,9 +356,12 @@ impl Screen for TimelineScreen {
             Action::CopyId if self.is_inspecting => return self.copy_value().into_iter().collect(),
             Action::CopyId => return self.id.map(Command::copy_id).into_iter().collect(),
             Action::CopyCurl => {
-                let command = self.shown.as_ref().map(|shown| curl::command(&shown.story.trace));
-                let what = "the request as a curl command".to_owned();
-                return command.map(|text| Command::Copy { text, what }).into_iter().collect();
+                let curl = self.shown.as_ref().map(|shown| curl::command(&shown.story.trace));
+                let copy = |curl: curl::Curl| {
+                    let lacks = if curl.is_partial { "; above it stands what it lacks" } else { "" };
+                    Command::Copy { text: curl.text, what: format!("the request as a curl command{lacks}") }
+                };
+                return curl.map(copy).into_iter().collect();
             }
             Action::Edit => match self.source() {
                 Some(command) => return vec![command],

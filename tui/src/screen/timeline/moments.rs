@@ -122,6 +122,7 @@ impl<'t> Walk<'t> {
                 self.open.insert(*step, at);
                 Subject::Run(at)
             }
+            Event::ReadLate { .. } => Subject::Request,
             Event::Yielded { step, .. } => Subject::Run(self.run(*step)),
             Event::Overran { step, at_ns, .. } | Event::Panicked { step, at_ns, .. } => {
                 self.now_ns = *at_ns;
@@ -140,6 +141,7 @@ impl<'t> Walk<'t> {
             Event::Asked { call, at_ns, .. }
             | Event::Answered { call, at_ns, .. }
             | Event::Held { call, at_ns, .. }
+            | Event::Late { call, at_ns, .. }
             | Event::Begun { call, at_ns } => {
                 self.now_ns = *at_ns;
                 let place = self.calls.get(call).copied();
@@ -214,9 +216,10 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
         | Event::Begun { at_ns, .. }
         | Event::Moved { at_ns, .. }
         | Event::Carried { at_ns, .. }
+        | Event::Late { at_ns, .. }
         | Event::Overran { at_ns, .. }
         | Event::Panicked { at_ns, .. } => Some(*at_ns),
-        Event::Yielded { .. } => None,
+        Event::Yielded { .. } | Event::ReadLate { .. } => None,
     }
 }
 
@@ -233,11 +236,11 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
         let of = trace.flow.steps.get(usize::from(index));
         of.map_or_else(|| format!("step#{index}"), |step| step.name.clone())
     };
-    let label = |call: u32| {
-        let effects = timeline.runs.iter().flat_map(|run| &run.effects);
-        let mut of = effects.filter(|effect| effect.attempts.iter().any(|attempt| attempt.call == call));
-        of.next().map_or_else(|| format!("call {call}"), zerver_replay::Effect::label)
+    let effect = |call: u32| {
+        let mut effects = timeline.runs.iter().flat_map(|run| &run.effects);
+        effects.find(|effect| effect.attempts.iter().any(|attempt| attempt.call == call))
     };
+    let label = |call: u32| effect(call).map_or_else(|| format!("call {call}"), zerver_replay::Effect::label);
     match &trace.events[at] {
         Event::Received { .. } => "the body has been read".to_owned(),
         Event::Moved { from, to, reason, .. } => format!("from {from} to {to}: {reason}"),
@@ -269,6 +272,18 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
             format!("{} {why}", label(*call))
         }
         Event::Begun { call, .. } => format!("{} begins", label(*call)),
+        Event::Late { call, ready_ns, at_ns, .. } => {
+            let late =
+                effect(*call).and_then(|effect| effect.lates().find(|late| late.ready_ns == *ready_ns));
+            let why = late.map_or_else(String::new, |late| format!(": {}", late.why()));
+            let ns = at_ns.saturating_sub(*ready_ns);
+            format!("what {} waited for was ready {} ago{why}", label(*call), Span { ns })
+        }
+        Event::ReadLate { part, unread_ns, .. } => {
+            let read =
+                timeline.read_late.iter().find(|read| read.part == *part && read.unread_ns == *unread_ns);
+            read.map_or_else(|| format!("{} read late", part.as_str()), ToString::to_string)
+        }
         Event::Answered { call, answer, .. } => {
             let how = match answer {
                 Answer::Ok(_) => "has its answer".to_owned(),

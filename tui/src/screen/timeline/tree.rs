@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use zerver_trace::text::clean;
 use zerver_trace::{Missing, Node, Recorded};
 
-use crate::draw::{Line, Tone, width};
+use crate::draw::{Line, Tone, clusters, width};
 
 /// What is deeper is folded at first.
 const OPEN_DEPTH: usize = 3;
@@ -229,8 +229,7 @@ pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
 fn wrapped_chars(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut taken = 0;
-    for c in text.chars() {
-        let wide = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+    for (_, cluster, wide) in clusters(text) {
         if taken + wide > columns.max(2) {
             if lines.len() > MAX_LINES {
                 break;
@@ -240,7 +239,7 @@ fn wrapped_chars(text: &str, columns: usize) -> Vec<String> {
         }
         taken += wide;
         if let Some(line) = lines.last_mut() {
-            line.push(c);
+            line.push_str(cluster);
         }
     }
     lines

@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, TableDefinition, TableHandle};
 use zerver_engine::{EffectError, EffectErrorKind};
+use zerver_recorder::regular_file;
 
 pub(super) const ENTRIES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("entries");
 /// What expires, soonest first.
@@ -119,8 +121,8 @@ pub(super) fn open(options: &Options, make: bool) -> Result<Database, OpenError>
     if make && let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(io)?;
     }
-    let mut file = File::options();
-    let file = file.read(true).write(true).create(make).truncate(false).mode(0o600).open(path).map_err(io)?;
+    let opened = if make { regular_file::open_or_make(path) } else { regular_file::open_to_write(path) };
+    let file = opened.map_err(io)?;
     let mut begin = Vec::new();
     (&file).take(FIRST).read_to_end(&mut begin).map_err(io)?;
     if !begin.is_empty() && !begin.starts_with(&MAGIC) {
@@ -129,11 +131,10 @@ pub(super) fn open(options: &Options, make: bool) -> Result<Database, OpenError>
         }
         // Whoever is making it holds the lock; nobody who was stopped there does.
         match file.try_lock() {
-            Ok(()) => file.set_len(0).map_err(io)?,
+            Ok(()) => file.set_len(0).and_then(|()| file.unlock()).map_err(io)?,
             Err(_) => return Err(OpenError::InUse { path: path.clone(), pid: holder(path) }),
         }
     }
-    drop(file);
     if begin.is_empty()
         && let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
     {
@@ -143,7 +144,8 @@ pub(super) fn open(options: &Options, make: bool) -> Result<Database, OpenError>
     let mut redb = Database::builder();
     redb.set_cache_size(options.cache_bytes).set_check_integrity_on_open(options.check);
     let opened = guard(|| {
-        let database = redb.create(path)?;
+        // Not by its name, which may stand for another file by now.
+        let database = redb.create_with_backend(FileBackend::new(file)?)?;
         let schema = schema(&database)?;
         Ok((database, schema))
     });

@@ -1,0 +1,405 @@
+//! A worker in a long step: nobody else's effects wait for it, and what did wait says so.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
+use zerver::interpreter::Outcome as Performed;
+use zerver::prelude::*;
+use zerver::{Limits, Running};
+use zerver_replay::Measures;
+use zerver_trace::{Capture, Event, HeldBy, Outcome, RequestPart, Thread};
+
+use crate::client::{Client, PATIENCE, get};
+use crate::collector::{Collector, start_on};
+use crate::schedule::{Gate, Opens};
+
+static GATES: [Gate; 6] = [Gate::new(), Gate::new(), Gate::new(), Gate::new(), Gate::new(), Gate::new()];
+
+/// What was ready when the gate was opened has been for this long when the step returns.
+const SPIN: Duration = Duration::from_millis(5);
+
+#[step]
+fn spin(request: &Request) -> Result<Response, Failure> {
+    GATES[request.param::<usize>("gate")?].pass();
+    let opened = Instant::now();
+    while opened.elapsed() < SPIN {
+        std::hint::spin_loop();
+    }
+    Ok(Response::text("over"))
+}
+
+#[step]
+fn hi() -> Response {
+    Response::text("hi")
+}
+
+/// A server that answers each byte with one when it is open.
+#[derive(Default)]
+struct Upstream {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    connections: usize,
+    asked: usize,
+    is_open: bool,
+}
+
+impl Upstream {
+    fn start() -> (Arc<Self>, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (upstream, addr) = (Arc::new(Self::default()), listener.local_addr().unwrap());
+        let of_thread = Arc::clone(&upstream);
+        thread::spawn(move || {
+            for mut socket in listener.incoming().map_while(Result::ok) {
+                let upstream = Arc::clone(&of_thread);
+                upstream.lock().connections += 1;
+                thread::spawn(move || {
+                    while let Ok(1..) = socket.read(&mut [0; 1]) {
+                        let mut state = upstream.lock();
+                        state.asked += 1;
+                        upstream.changed.notify_all();
+                        drop(upstream.changed.wait_while(state, |state| !state.is_open).unwrap());
+                        if socket.write_all(&[7]).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        (upstream, addr)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    fn open(&self) {
+        self.lock().is_open = true;
+        self.changed.notify_all();
+    }
+
+    fn wait_for(&self, asked: usize) {
+        let state = self.lock();
+        let (state, late) =
+            self.changed.wait_timeout_while(state, PATIENCE, |state| state.asked < asked).unwrap();
+        assert!(!late.timed_out(), "asked {} times instead of {asked}", state.asked);
+    }
+}
+
+/// Opens it however a test ends.
+struct OpensUpstream(Arc<Upstream>);
+
+impl Drop for OpensUpstream {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Query;
+
+impl EffectKind for Query {
+    type Output = u8;
+    const KIND: &'static str = "query";
+
+    fn target(&self) -> Option<std::borrow::Cow<'_, str>> {
+        Some("upstream".into())
+    }
+}
+
+/// A pool as many drivers have it: a connection is a task, which is spawned where the connection is opened.
+#[derive(Clone)]
+struct Pool {
+    addr: SocketAddr,
+    connection: Arc<AsyncMutex<Option<mpsc::UnboundedSender<oneshot::Sender<u8>>>>>,
+}
+
+impl Pool {
+    fn new(addr: SocketAddr) -> Self {
+        Self { addr, connection: Arc::default() }
+    }
+
+    async fn query(self) -> Performed<Query> {
+        let broken = || EffectError::new(EffectErrorKind::Unreachable, "the connection is broken");
+        let mut pooled = self.connection.lock().await;
+        let connection = match &*pooled {
+            Some(connection) => connection.clone(),
+            None => {
+                let mut socket = tokio::net::TcpStream::connect(self.addr).await.map_err(|_| broken())?;
+                let (connection, mut asked) = mpsc::unbounded_channel::<oneshot::Sender<u8>>();
+                tokio::spawn(async move {
+                    while let Some(answer) = asked.recv().await {
+                        socket.write_all(b"?").await.unwrap();
+                        let _ = answer.send(socket.read_u8().await.unwrap());
+                    }
+                });
+                pooled.insert(connection).clone()
+            }
+        };
+        drop(pooled);
+        let (answer, answered) = oneshot::channel();
+        connection.send(answer).map_err(|_| broken())?;
+        answered.await.map_err(|_| broken())
+    }
+}
+
+#[derive(Slot, Serialize, Deserialize)]
+struct Answered(u8);
+
+#[step]
+fn ask() -> Decision<Answered> {
+    Need(effect(Query).map(Answered))
+}
+
+#[step]
+fn tell(answered: &Answered) -> Response {
+    Response::text(answered.0.to_string())
+}
+
+struct Service {
+    running: Running,
+    collector: Arc<Collector>,
+}
+
+impl Service {
+    fn start(workers: usize, pool: Pool, limits: Limits) -> Self {
+        let app = App::new()
+            .flow(flow!("spins", GET "/spin/{gate}", steps: [spin]))
+            .flow(flow!("asks", GET "/ask", steps: [ask, tell]))
+            .flow(flow!("asks-quickly", GET "/ask-quickly", steps: [ask, tell]).deadline(20.millis()))
+            .flow(flow!("greets", GET "/hi", steps: [hi]))
+            .flow(flow!("posts", POST "/hi", steps: [hi]))
+            .interpreter::<Query>(move |_: &Query| pool.clone().query())
+            .limits(limits)
+            .batch_workers(0)
+            .stuck_after(1.hours());
+        let (running, collector) = start_on(workers, app);
+        Self { running, collector }
+    }
+
+    fn connect(&self) -> Client {
+        Client::connect(self.running.addr())
+    }
+
+    /// What is recorded of the next answer, which has this status.
+    fn answer(&self, client: &mut Client, status: u16) -> Arc<Capture> {
+        let answer = client.answer().expect("an answer");
+        assert_eq!(answer.status, status, "{answer:?}");
+        self.collector.of(answer.header("x-request-id").unwrap().parse().unwrap())
+    }
+
+    fn ask(&self, client: &mut Client, target: &str) -> Arc<Capture> {
+        client.send(get(target));
+        self.answer(client, 200)
+    }
+
+    /// Two connections of one worker, and one of another.
+    fn two_and_one(&self) -> [Client; 3] {
+        let mut clients = [(); 3].map(|()| self.connect());
+        let workers = clients.each_mut().map(|client| self.ask(client, "/hi").worker.unwrap());
+        match workers {
+            [a, b, c] if a == b && b != c => {}
+            [a, b, c] if a == c && b != c => clients.swap(1, 2),
+            [a, b, c] if b == c && a != c => clients.rotate_left(1),
+            _ => panic!("connections are dealt out evenly: {workers:?}"),
+        }
+        clients
+    }
+
+    fn measures(&self, client: &mut Client) -> Measures {
+        let asked =
+            client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
+        serde_json::from_str(&asked.body).unwrap()
+    }
+}
+
+/// When something was ready and when it was taken, for each time that it lay ready because of `spin`.
+fn lates(capture: &Capture) -> Vec<(u64, u64)> {
+    let late = |event: &Event<_>| match event {
+        Event::Late { ready_ns, at_ns, thread, flow, step, .. } => {
+            assert_eq!(*thread, capture.worker.map(Thread::Worker));
+            assert_eq!((&**flow, &**step), ("spins", "spin"));
+            Some((*ready_ns, *at_ns))
+        }
+        _ => None,
+    };
+    capture.events.iter().filter_map(late).collect()
+}
+
+fn nanos(duration: Duration) -> u64 {
+    duration.as_nanos().try_into().unwrap()
+}
+
+#[test]
+fn a_connection_that_a_busy_worker_has_opened_serves_others() {
+    let _opens = Opens(&GATES[0]);
+    let (upstream, addr) = Upstream::start();
+    upstream.open();
+    let service = Service::start(2, Pool::new(addr), Limits::default());
+    let [mut opener, mut spinner, mut other] = service.two_and_one();
+    service.ask(&mut opener, "/ask");
+    spinner.send(get("/spin/0"));
+    GATES[0].wait_for(1);
+    // It would never end if it needed the worker that opened the connection.
+    let asked = service.ask(&mut other, "/ask");
+    assert_eq!(upstream.lock().connections, 1, "the connection is shared");
+    assert_eq!(lates(&asked), []);
+    GATES[0].open();
+    service.answer(&mut spinner, 200);
+}
+
+#[test]
+fn an_answer_for_a_busy_worker_frees_its_place_and_is_told_to_be_late() {
+    let _opens = Opens(&GATES[1]);
+    let (upstream, addr) = Upstream::start();
+    let _opens_upstream = OpensUpstream(Arc::clone(&upstream));
+    let limits = Limits { effects_per_target: 1, ..Limits::default() };
+    let service = Service::start(2, Pool::new(addr), limits);
+    let [mut first, mut spinner, mut other] = service.two_and_one();
+    first.send(get("/ask"));
+    upstream.wait_for(1);
+    spinner.send(get("/spin/1"));
+    GATES[1].wait_for(1);
+    other.send(get("/ask"));
+    upstream.open();
+    let timely = service.answer(&mut other, 200);
+    assert_eq!(lates(&timely), []);
+    GATES[1].open();
+    let late = service.answer(&mut first, 200);
+    let [(ready_ns, at_ns)] = lates(&late)[..] else { panic!("late once: {:?}", late.events.len()) };
+    assert!(at_ns - ready_ns >= nanos(SPIN), "{ready_ns} to {at_ns}");
+    let worker = late.worker.unwrap();
+    let measures = service.measures(&mut other);
+    let of = |number: u16| &measures.workers[usize::from(number)];
+    assert_eq!((of(worker).delayed_answers, of(1 - worker).delayed_answers), (1, 0));
+    assert_eq!(of(worker).answer_delay_ns, at_ns - ready_ns);
+}
+
+#[test]
+fn an_effect_that_waits_for_its_place_begins_while_its_worker_is_busy() {
+    let _opens = Opens(&GATES[2]);
+    let (upstream, addr) = Upstream::start();
+    let _opens_upstream = OpensUpstream(Arc::clone(&upstream));
+    let limits = Limits { effects_per_target: 1, ..Limits::default() };
+    let service = Service::start(2, Pool::new(addr), limits);
+    let [mut waits, mut spinner, mut first] = service.two_and_one();
+    first.send(get("/ask"));
+    upstream.wait_for(1);
+    waits.send(get("/ask"));
+    // Asked on the same worker, after the one that waits.
+    while service.measures(&mut spinner).effects.iter().all(|effect| effect.waiting == 0) {}
+    spinner.send(get("/spin/2"));
+    GATES[2].wait_for(1);
+    upstream.open();
+    service.answer(&mut first, 200);
+    upstream.wait_for(2);
+    GATES[2].open();
+    let waited = service.answer(&mut waits, 200);
+    let times = waited.events.iter().filter_map(|event| match event {
+        Event::Held { at_ns, by: HeldBy::Target, .. } | Event::Begun { at_ns, .. } => Some(*at_ns),
+        Event::Late { ready_ns, .. } => Some(*ready_ns),
+        _ => None,
+    });
+    let [held_ns, begun_ns, ready_ns] = times.collect::<Vec<_>>()[..] else { panic!("held, begun, late") };
+    assert!(held_ns <= begun_ns && begun_ns <= ready_ns, "{held_ns} {begun_ns} {ready_ns}");
+}
+
+#[test]
+fn a_deadline_that_a_busy_worker_sees_late_is_told_apart() {
+    let _opens = Opens(&GATES[3]);
+    let (upstream, addr) = Upstream::start();
+    let _opens_upstream = OpensUpstream(Arc::clone(&upstream));
+    let service = Service::start(2, Pool::new(addr), Limits::default());
+    let [mut late, mut spinner, mut timely] = service.two_and_one();
+    late.send(get("/ask-quickly"));
+    upstream.wait_for(1);
+    spinner.send(get("/spin/3"));
+    GATES[3].wait_for(1);
+    // Asked later, with the same deadline.
+    timely.send(get("/ask-quickly"));
+    service.answer(&mut timely, 504);
+    GATES[3].open();
+    let late = service.answer(&mut late, 504);
+    assert_eq!(late.outcome, Outcome::TimedOut { step: 0 });
+    let [(ready_ns, at_ns)] = lates(&late)[..] else { panic!("late once") };
+    assert!(at_ns - ready_ns >= nanos(SPIN) && at_ns <= late.duration_ns, "{ready_ns} to {at_ns}");
+}
+
+/// How long a part of a request was unread at most, and how long `spin` ran then.
+fn read_late(capture: &Capture, of: RequestPart) -> Option<(u64, u64)> {
+    capture.events.iter().find_map(|event| match event {
+        Event::ReadLate { part, unread_ns, ran_ns, flow, step } if *part == of => {
+            assert_eq!((&**flow, &**step), ("spins", "spin"));
+            Some((*unread_ns, *ran_ns))
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn what_is_read_right_after_a_long_step_says_so() {
+    let _opens = Opens(&GATES[4]);
+    let service = Service::start(1, Pool::new(([127, 0, 0, 1], 9).into()), Limits::default());
+    let [mut spinner, mut asks, mut posts] = [(); 3].map(|()| service.connect());
+    let before = service.ask(&mut asks, "/hi");
+    assert_eq!(before.events.len(), 2, "received, ran");
+    let head = "POST /hi HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n";
+    // Its head has been read then.
+    assert_eq!(posts.ask(head).status, 100);
+    spinner.send(get("/spin/4"));
+    GATES[4].wait_for(1);
+    asks.send(get("/hi"));
+    posts.send("hi");
+    GATES[4].open();
+    service.answer(&mut spinner, 200);
+    let (asked, posted) = (service.answer(&mut asks, 200), service.answer(&mut posts, 200));
+    for (capture, part) in [(&asked, RequestPart::Head), (&posted, RequestPart::Body)] {
+        let (unread_ns, ran_ns) = read_late(capture, part).expect("read late");
+        assert!(unread_ns >= nanos(SPIN) && ran_ns >= nanos(SPIN), "{unread_ns} {ran_ns}");
+    }
+    assert_eq!(read_late(&posted, RequestPart::Head), None);
+    assert_eq!(read_late(&asked, RequestPart::Body), None);
+    assert!(asked.duration_ns < nanos(PATIENCE), "that is no time of the request");
+    let worker = &service.measures(&mut asks).workers[0];
+    assert_eq!(worker.delayed_heads, 1);
+    assert_eq!(worker.head_delay_ns, read_late(&asked, RequestPart::Head).unwrap().0);
+    // The worker has come round since.
+    service.ask(&mut spinner, "/hi");
+    assert_eq!(read_late(&service.ask(&mut asks, "/hi"), RequestPart::Head), None);
+}
+
+#[test]
+fn a_connection_that_is_opened_right_after_a_long_step_says_so() {
+    let _opens = Opens(&GATES[5]);
+    let service = Service::start(1, Pool::new(([127, 0, 0, 1], 9).into()), Limits::default());
+    let mut spinner = service.connect();
+    spinner.send(get("/spin/5"));
+    GATES[5].wait_for(1);
+    let mut asks = service.connect();
+    asks.send(get("/hi"));
+    // Another connection is accepted after it, and by the same thread; but only the worker could say so.
+    GATES[5].open();
+    service.answer(&mut spinner, 200);
+    // Where the machine lets the thread that accepts wait until the step is over, there is nothing to tell: then once
+    // more, with a step that is as long, and no gate.
+    let mut asked = service.answer(&mut asks, 200);
+    for _ in 0..20 {
+        if read_late(&asked, RequestPart::Head).is_some() {
+            return;
+        }
+        spinner.send(get("/spin/5"));
+        let mut asks = service.connect();
+        asks.send(get("/hi"));
+        service.answer(&mut spinner, 200);
+        asked = service.answer(&mut asks, 200);
+    }
+    panic!("not once in 20 times");
+}

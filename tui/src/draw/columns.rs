@@ -1,0 +1,131 @@
+//! How many columns a text takes, and texts cut to so many: the one measure of the terminal UI and the command line.
+//!
+//! Measured are grapheme clusters (UAX 29), each as a whole, as terminals and the drawing library do: an emoji with a
+//! variation selector takes two columns, though its characters take one and none.
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// Each cluster of a text, with where it ends and how many columns it takes.
+pub(crate) fn clusters(text: &str) -> impl Iterator<Item = (usize, &str, usize)> {
+    text.grapheme_indices(true).map(|(at, cluster)| (at + cluster.len(), cluster, cluster.width()))
+}
+
+/// How many columns a text takes.
+pub fn width(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { clusters(text).map(|(_, _, columns)| columns).sum() }
+}
+
+/// The text cut to so many columns, with an ellipsis where something is missing.
+pub fn fit(text: &str, columns: usize, ellipsis: &str) -> String {
+    if text.len() <= columns && text.is_ascii() {
+        return text.to_owned();
+    }
+    let room = columns.checked_sub(width(ellipsis));
+    // As much as fits beside an ellipsis, and whether all of it fits without.
+    let (mut taken, mut kept) = (0, 0);
+    for (end, _, wide) in clusters(text) {
+        taken += wide;
+        if taken > columns {
+            return room.map_or_else(String::new, |_| format!("{}{ellipsis}", &text[..kept]));
+        }
+        if room.is_some_and(|room| taken <= room) {
+            kept = end;
+        }
+    }
+    text.to_owned()
+}
+
+/// The start of a text that takes more than so many columns once it is shown, whatever is escaped in it, but is not long;
+/// all of it if it takes less. What lies beyond need not be looked at.
+pub(crate) fn start(text: &str, columns: usize) -> &str {
+    let near = &text[..text.floor_char_boundary((columns + 1).saturating_mul(MAX_CLUSTER))];
+    let mut taken = 0;
+    for (end, _, wide) in clusters(near) {
+        taken += wide;
+        if taken > columns {
+            return &text[..end];
+        }
+    }
+    near
+}
+
+/// No cluster that anybody uses is longer, in bytes: a family of emoji has 25, a flag of a region 28.
+const MAX_CLUSTER: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CLUSTERS: [(&str, usize); 14] = [
+        ("a", 1),
+        ("漢", 2),
+        ("e\u{301}", 1),
+        ("1\u{fe0f}\u{20e3}", 2),
+        ("❤\u{fe0f}", 2),
+        ("🎉", 2),
+        ("👨\u{200d}👩\u{200d}👧", 2),
+        ("👍🏽", 2),
+        ("🇩🇪", 2),
+        ("🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}", 2),
+        ("\u{1112}\u{1161}\u{11ab}", 2),
+        ("a\u{300}\u{301}\u{302}\u{303}", 1),
+        ("…", 1),
+        ("ｱ", 1),
+    ];
+
+    #[test]
+    fn clusters_are_measured_as_a_whole() {
+        for (cluster, columns) in CLUSTERS {
+            assert_eq!(width(cluster), columns, "{cluster:?}");
+            let text = cluster.repeat(5);
+            assert_eq!(width(&text), columns * 5, "{cluster:?}");
+            assert_eq!(fit(&text, columns * 5, "…"), text);
+            assert_eq!(
+                fit(&text, columns * 5 - 1, "…"),
+                format!("{}…", cluster.repeat(if columns == 1 { 3 } else { 4 }))
+            );
+            assert_eq!(fit(&text, 0, "…"), "");
+            assert_eq!(start(&text, columns * 2), cluster.repeat(3));
+        }
+    }
+
+    #[test]
+    fn texts_are_cut_by_columns() {
+        for (text, columns, wanted) in [
+            ("todo", 4, "todo"),
+            ("todos", 4, "tod…"),
+            ("漢字漢字", 8, "漢字漢字"),
+            ("漢字漢字", 7, "漢字漢…"),
+            ("漢字漢字", 6, "漢字…"),
+            ("ab", 1, "…"),
+            ("ab", 0, ""),
+            ("", 0, ""),
+        ] {
+            assert_eq!(fit(text, columns, "…"), wanted);
+        }
+        assert_eq!(fit("todos", 4, ".."), "to..");
+        assert_eq!(fit("todos", 1, ".."), "");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_was_cut_is_wider_than_it_may_be(
+            parts in prop::collection::vec(prop_oneof![
+                prop::sample::select(CLUSTERS.map(|(cluster, _)| cluster.to_owned()).to_vec()),
+                any::<char>().prop_map(String::from),
+                prop::sample::select(vec!["\u{fe0f}", "\u{200d}", "\u{1f1e9}", "\u{301}", "\t"]).prop_map(String::from),
+            ], 0..20),
+            columns in 0usize..30,
+        ) {
+            let text = parts.concat();
+            let got = fit(&text, columns, "…");
+            prop_assert!(width(&got) <= columns, "{got:?}");
+            prop_assert_eq!(got == text, width(&text) <= columns);
+            prop_assert!(got == text || columns == 0 || got.ends_with('…'));
+            prop_assert!(text.starts_with(start(&text, columns)));
+        }
+    }
+}
