@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::watch;
 use zerver_engine::{
     Alone, Call, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Performed, Random, RequestId,
     Start,
@@ -42,10 +43,75 @@ pub struct Context {
 
 /// Performs one kind of effect, live.
 ///
-/// Time limits are not its business: whoever drives the request drops the future when its time is over.
+/// Time limits are not its business: the future that it returns is dropped as soon as nobody waits for the answer any more,
+/// because the effect has taken too long, the deadline has passed, or the client went away. Whatever the future owns ends
+/// with it. What it has spawned does not: a [`CallGuard`] tells that.
 pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
     /// Begins to perform it.
     fn begin(&self, args: &K, context: &Context) -> Begun<Outcome<K>>;
+}
+
+/// Tells what an interpreter has spawned that the effect is over: it is kept by the future that the interpreter returns.
+///
+/// ```
+/// # use zerver::prelude::*;
+/// # use zerver::interpreter::CallGuard;
+/// # #[derive(Serialize, Deserialize)]
+/// # struct Query { text: String }
+/// # impl EffectKind for Query {
+/// #     const KIND: &'static str = "query";
+/// #     type Output = u64;
+/// # }
+/// # async fn run(text: String) -> u64 { text.len() as u64 }
+/// # async fn cancel() {}
+/// let app = App::new().interpreter(|query: &Query| {
+///     let (guard, mut end) = CallGuard::new();
+///     let text = query.text.clone();
+///     let task = tokio::spawn(async move {
+///         tokio::select! {
+///             rows = run(text) => Some(rows),
+///             () = end.wait() => {
+///                 cancel().await;
+///                 None
+///             }
+///         }
+///     });
+///     async move {
+///         let rows = task.await;
+///         drop(guard);
+///         let gone = || EffectError::new(EffectErrorKind::Internal, "cancelled");
+///         rows.ok().flatten().ok_or_else(gone)
+///     }
+/// });
+/// ```
+#[derive(Debug)]
+#[must_use = "the call counts as over when this is dropped"]
+pub struct CallGuard {
+    _tell: watch::Sender<()>,
+}
+
+/// When an effect is over: when its [`CallGuard`] is dropped.
+#[derive(Debug, Clone)]
+pub struct CallEnd(watch::Receiver<()>);
+
+impl CallGuard {
+    /// A guard, and the end that it tells of.
+    pub fn new() -> (Self, CallEnd) {
+        let (tell, told) = watch::channel(());
+        (Self { _tell: tell }, CallEnd(told))
+    }
+}
+
+impl CallEnd {
+    /// Waits until nobody waits for the answer any more.
+    pub async fn wait(&mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub fn has_come(&self) -> bool {
+        self.0.has_changed().is_err()
+    }
 }
 
 /// The interpreter that calls a function and awaits what it returns.

@@ -15,10 +15,12 @@ pub type LiveError = Box<dyn Error + Send + Sync>;
 /// What opens it all.
 pub(crate) enum Prepare {
     /// Before the service starts.
-    First(Box<dyn FnOnce(&mut Live) -> Result<(), LiveError> + Send>),
+    First(OpenFirst),
     /// While it starts: requests are told to come again.
     Meanwhile(Open),
 }
+
+pub(crate) type OpenFirst = Box<dyn FnOnce(&mut Live) -> Result<(), LiveError> + Send>;
 
 pub(crate) type Open = Box<dyn for<'l> FnOnce(&'l mut Live) -> Opening<'l> + Send>;
 

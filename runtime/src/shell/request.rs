@@ -115,7 +115,7 @@ async fn go(
             conn.leave_unread();
         }
         let response = match &service.health {
-            Some(_) => health(worker, true),
+            Some(_) => health(worker, true, false),
             None => Failure::not_found("path", STATUS_PATH).to_response(),
         };
         live.forget();
@@ -128,7 +128,7 @@ async fn go(
                 conn.leave_unread();
             }
             let response = match asked {
-                Asked::Health { is_local } => health(worker, is_local),
+                Asked::Health { is_local, is_liveness } => health(worker, is_local, is_liveness),
                 Asked::Metrics(headers) => metrics::answer(worker, &headers),
             };
             live.forget();
@@ -197,6 +197,8 @@ fn is_status_poll(request: &Request) -> bool {
 enum Asked {
     Health {
         is_local: bool,
+        /// Only whether the service lives is asked, not whether it is ready.
+        is_liveness: bool,
     },
     /// With these headers.
     Metrics(http::HeaderMap),
@@ -206,14 +208,15 @@ fn asked(live: &mut Live, service: &Service) -> Option<Asked> {
     let request = live.request().filter(|request| matches!(request.method, Method::GET | Method::HEAD))?;
     let path = Some(request.uri.path());
     if service.health.as_deref() == path {
-        return Some(Asked::Health { is_local: is_from_here(request) });
+        let is_liveness = request.uri.query() == Some("live");
+        return Some(Asked::Health { is_local: is_from_here(request), is_liveness });
     }
     let is_metrics =
         service.metrics.path.as_deref() == path && (service.metrics.remote || is_from_here(request));
     is_metrics.then(|| Asked::Metrics(std::mem::take(&mut request.headers)))
 }
 
-fn health(worker: &Worker, is_local: bool) -> Response {
+fn health(worker: &Worker, is_local: bool, is_liveness: bool) -> Response {
     let (mut is_well, mut told) =
         schedule::health(&worker.crew.watched, &worker.service.schedule, &worker.crew.zero, is_local);
     let (status, why) = match worker.service.readiness.stage() {
@@ -222,7 +225,7 @@ fn health(worker: &Worker, is_local: bool) -> Response {
         Stage::Failed(why) => (Some("failed"), Some(why)),
     };
     if let Some(status) = status.filter(|_| is_well) {
-        (is_well, told["status"]) = (false, status.into());
+        (is_well, told["status"]) = (is_liveness, status.into());
     }
     if let Some(why) = why.filter(|_| is_local) {
         told["reason"] = (*why).into();

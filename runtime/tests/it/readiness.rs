@@ -3,11 +3,73 @@
 use std::sync::Mutex;
 
 use tokio::sync::{mpsc, oneshot};
+use zerver::interpreter::CallGuard;
 use zerver::prelude::*;
-use zerver_trace::Outcome;
+use zerver_trace::{Answer, Event, Outcome};
 
 use crate::client::{Client, get};
 use crate::collector::start;
+
+/// Takes until it is cancelled, and tells that.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Endless;
+
+impl EffectKind for Endless {
+    type Output = ();
+    const KIND: &'static str = "endless";
+}
+
+#[derive(Slot, Serialize, Deserialize)]
+struct Nothing(Option<()>);
+
+#[step]
+fn ask_in_time() -> Decision<Nothing> {
+    let both = all((effect(Endless).optional(), sleep(1.seconds().saturating_mul(3600)).optional()));
+    Need(
+        both.timeout(20.millis()).and_then(|_| effect(Endless).deadline(20.millis()).optional()).map(Nothing),
+    )
+}
+
+#[step]
+fn done(nothing: &Nothing) -> Response {
+    Response::text(format!("{:?}", nothing.0))
+}
+
+#[test]
+fn what_an_interpreter_has_spawned_learns_that_the_effect_is_over() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let app = App::new().flow(flow!("in-time", GET "/in-time", steps: [ask_in_time, done])).interpreter(
+        move |_: &Endless| {
+            let ((guard, mut end), tell) = (CallGuard::new(), tell.clone());
+            assert!(!end.has_come());
+            tokio::spawn(async move {
+                end.wait().await;
+                tell.send(end.has_come()).unwrap();
+            });
+            async move {
+                let _guard = guard;
+                std::future::pending().await
+            }
+        },
+    );
+    let (running, collector) = start(app);
+    // A timer and a kind of the program's own have time limits as http has.
+    assert_eq!(Client::connect(running.addr()).ask(get("/in-time")).body, "None");
+    assert_eq!([told.recv(), told.recv()], [Ok(true), Ok(true)]);
+    let messages: Vec<_> = collector
+        .one()
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Answered { answer: Answer::Err(error), .. } => Some(error.message.clone()),
+            _ => None,
+        })
+        .collect();
+    let expected =
+        ["no answer within 20ms", "no answer within 20ms", "no answer before the deadline of its effect"];
+    assert_eq!(messages, expected);
+    running.stop();
+}
 
 /// What an actor gives that lives as long as the service.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -67,6 +129,7 @@ fn it_listens_and_says_that_it_is_not_ready_until_it_is() {
     let mut client = Client::connect(running.addr());
     let (code, told) = status(&mut client);
     assert_eq!((code, &told["status"]), (503, &"starting".into()));
+    assert_eq!(client.ask(get("/healthz?live")).status, 200, "it lives");
     let answer = client.ask(get("/double"));
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
     assert!(matches!(&collector.one().outcome, Outcome::Rejected { reason } if reason.contains("not ready")));
