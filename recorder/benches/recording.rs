@@ -172,6 +172,7 @@ fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture> {
         events_dropped: 0,
         asked: false,
         worker: Some(0),
+        undelivered: false,
     })
 }
 

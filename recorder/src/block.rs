@@ -202,6 +202,7 @@ impl Open {
                 Origin::Named(recorded) => Origin::Named(self.known(recorded)),
             },
             redaction: trace.redaction.clone(),
+            undelivered: trace.undelivered,
         };
         let mut len = 0;
         row.renumber(|piece| {

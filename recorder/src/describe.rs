@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use zerver_trace::secret::{Author, Rule};
 use zerver_trace::{
     Answer, Capture, Event, FailureInfo, FlowInfo, Kept, Name, Origin, Outcome, RedactedText, Redaction,
     TextPlace,
@@ -31,8 +32,8 @@ pub(crate) struct Describer {
 }
 
 impl Describer {
-    pub(crate) fn new(sealer: Sealer, build: String, body_limit: usize) -> Self {
-        Self { sealer, build, body_limit: body_limit.min(MAX_BODY), parts: Parts::default() }
+    pub(crate) fn new(sealer: Sealer, rule: Rule, build: String, body_limit: usize) -> Self {
+        Self { sealer, build, body_limit: body_limit.min(MAX_BODY), parts: Parts::new(rule) }
     }
 
     /// The key under which it seals secrets.
@@ -48,18 +49,19 @@ impl Describer {
     /// Adds a capture to the block; of one that is larger than a trace may be, an outline.
     pub(crate) fn record(&mut self, capture: &Capture, kept: Kept, open: &mut Open) -> Result<(), TooLarge> {
         let mut row = self.describe(capture, kept);
-        let extra = row_secrets(&mut row);
+        let extra = row_secrets(self.parts.known.rule(), &mut row);
         let set = self.parts.known.set(&self.parts.announcing, extra);
-        if let Some(set) = &set {
-            let mut masked_at = Vec::new();
-            each_text(&mut row, |place, text| {
-                if let Some(masked) = set.secrets().masked(text.as_bytes(), self.sealer.key()) {
-                    *text = masked;
-                    masked_at.push(place);
-                }
-            });
-            masked_at.into_iter().for_each(|place| redacted(&mut row, place).is_masked = true);
-        }
+        let (rule, nothing) = (self.parts.known.rule(), Secrets::default());
+        let secrets = set.as_ref().map_or(&nothing, Set::secrets);
+        let mut masked_at = Vec::new();
+        each_text(&mut row, |place, text| {
+            let own = rule.spans(text.as_bytes(), Author::Service);
+            if let Some(masked) = secrets.masked(text.as_bytes(), &own, self.sealer.key()) {
+                *text = masked;
+                masked_at.push(place);
+            }
+        });
+        masked_at.into_iter().for_each(|place| redacted(&mut row, place).is_masked = true);
         row.flow = open.flow(&capture.flow);
         let mark = open.mark();
         if self.push(&mut row, set.as_ref(), open).is_ok() {
@@ -95,9 +97,9 @@ impl Describer {
         parts.left = VALUES;
         parts.announcing.clear();
         parts.known.begin(Arc::as_ptr(&capture.flow).addr());
-        let request = parts.message(&*capture.request, self.body_limit);
+        let request = parts.message(&*capture.request, Author::Client, &capture.flow, self.body_limit);
         let response = match capture.response.as_deref() {
-            Some(response) => parts.message(response, self.body_limit),
+            Some(response) => parts.message(response, Author::Service, &capture.flow, self.body_limit),
             None => Told::default(),
         };
         let recorded = capture.events.len().min(EVENTS);
@@ -115,20 +117,21 @@ impl Describer {
             kept,
             method: request.method.unwrap_or_else(|| parts.text("")),
             path: request.path.unwrap_or_else(|| parts.text("")),
-            target: request.target.unwrap_or_else(|| parts.target("")),
+            target: request.target.unwrap_or_else(|| parts.target(&capture.flow, "")),
             version: request.version.unwrap_or_else(|| parts.text("")),
             peer: request.peer.unwrap_or_else(|| parts.text("")),
             request_headers: request.headers,
-            request_body: request.body.unwrap_or_else(|| parts.body(&[], 0)),
+            request_body: request.body.unwrap_or_else(|| parts.body(&[], 0, Author::Client)),
             status: capture.status,
             response_headers: response.headers,
-            response_body: response.body.unwrap_or_else(|| parts.body(&[], 0)),
+            response_body: response.body.unwrap_or_else(|| parts.body(&[], 0, Author::Service)),
             outcome: capture.outcome.clone(),
             events: parts.events(events, slots),
             events_dropped: capture.events_dropped.saturating_add(dropped),
             worker: capture.worker,
             origin: request.origin.map_or(Origin::Absent, Origin::Named),
             redaction: Redaction { key: Some(self.sealer.key().id()), texts: Vec::new() },
+            undelivered: capture.undelivered,
         }
     }
 
@@ -140,7 +143,7 @@ impl Describer {
         row.events.clear();
         row.request_headers.clear();
         row.response_headers.clear();
-        let told = parts.message(&*capture.request, 0);
+        let told = parts.message(&*capture.request, Author::Client, &capture.flow, 0);
         row.build = parts.text(&self.build);
         row.method = told.method.unwrap_or_else(|| parts.text(""));
         row.path = told.path.unwrap_or_else(|| parts.text(""));
@@ -149,13 +152,16 @@ impl Describer {
         row.target = parts.missing(&[]);
         row.origin = told.origin.map_or(Origin::Absent, Origin::Named);
         row.request_body = parts.missing(&lengths(told.full_len, 0));
-        let response = capture.response.as_deref().map(|response| parts.message(response, 0));
+        let response = capture
+            .response
+            .as_deref()
+            .map(|response| parts.message(response, Author::Service, &capture.flow, 0));
         row.response_body = parts.missing(&lengths(response.map_or(0, |told| told.full_len), 0));
     }
 }
 
 /// The secrets that the texts of a row announce.
-fn row_secrets(row: &mut Row) -> Secrets {
+fn row_secrets(rule: &Rule, row: &mut Row) -> Secrets {
     let mut secrets = Secrets::default();
     let mut cut_at = Vec::new();
     if let Outcome::Failed(FailureInfo { causes, .. }) = &mut row.outcome
@@ -168,7 +174,8 @@ fn row_secrets(row: &mut Row) -> Secrets {
         if cut(text, TEXT) {
             cut_at.push(place);
         }
-        secrets.add_from_text(text.as_bytes());
+        let text = text.as_bytes();
+        rule.spans(text, Author::Service).into_iter().for_each(|span| secrets.add(&text[span]));
     });
     cut_at.into_iter().for_each(|place| redacted(row, place).is_cut = true);
     secrets
@@ -184,8 +191,11 @@ fn redacted(row: &mut Row, place: TextPlace) -> &mut RedactedText {
     &mut texts[at]
 }
 
-/// Calls `f` with the text of a name.
+/// Calls `f` with the text of a name, unless the program has it as a constant.
 fn in_name(name: &mut Name, place: TextPlace, f: &mut impl FnMut(TextPlace, &mut String)) {
+    if name.is_of_program() {
+        return;
+    }
     let mut text = name.to_string();
     f(place, &mut text);
     if **name != *text {

@@ -308,6 +308,7 @@ pub(crate) fn as_now(schema: u16, trace: &[u8]) -> Cow<'_, [u8]> {
     }
     encode_into(Origin::<Recorded>::NotRecorded, &mut now);
     encode_into(Redaction::default(), &mut now);
+    encode_into(false, &mut now);
     Cow::Owned(now)
 }
 

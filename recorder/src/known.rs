@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
+use zerver_trace::secret::{Author, Rule, Triples, replaced};
 use zerver_trace::{Missing, Recorded, Shown, Value};
 
 use crate::block::Open;
@@ -14,7 +15,6 @@ use crate::format;
 use crate::row::Piece;
 use crate::seal::Sealer;
 use crate::secrets::Secrets;
-use crate::words::Triples;
 
 /// The number of a part.
 pub(crate) type Part = u32;
@@ -22,6 +22,7 @@ pub(crate) type Part = u32;
 /// The parts of the block that is being filled.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
+    rule: Rule,
     by_hash: HashMap<u64, Part, BuildHasherDefault<AsIs>>,
     parts: Vec<Entry>,
     /// What the parts are recognised by, and at the end what is being looked for.
@@ -57,8 +58,20 @@ pub(crate) struct Fresh {
     pub(crate) what: What,
     /// Whether it is a secret as a whole.
     pub(crate) whole: bool,
-    /// The secrets that it announces.
+    /// What is to be masked in it wherever it comes.
+    pub(crate) own: Own,
+    /// The secrets that may have been copied to other parts.
     pub(crate) secrets: Secrets,
+}
+
+/// What of a part is secret by itself, whatever else there is in its trace.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Own {
+    Nothing,
+    /// These places of the text that it is.
+    Spans(Vec<Range<usize>>),
+    /// What names within the value say.
+    Named,
 }
 
 /// What a part holds.
@@ -76,6 +89,7 @@ struct Entry {
     before: usize,
     what: What,
     whole: bool,
+    own: Own,
     secrets: Option<Arc<Secrets>>,
     /// What is in it, once that is asked for a second time.
     was_asked: bool,
@@ -88,6 +102,14 @@ struct Entry {
 }
 
 impl Known {
+    pub(crate) fn new(rule: Rule) -> Self {
+        Self { rule, ..Self::default() }
+    }
+
+    pub(crate) const fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
     /// The part with these bytes, of which the first `before` come before the value in its piece. Parts with another
     /// `salt` are other parts.
     pub(crate) fn part(
@@ -95,7 +117,7 @@ impl Known {
         salt: u64,
         before: &[u8],
         bytes: &[u8],
-        fresh: impl FnOnce() -> Fresh,
+        fresh: impl FnOnce(&Rule) -> Fresh,
     ) -> Part {
         let at = self.at;
         self.at += 1;
@@ -127,7 +149,7 @@ impl Known {
         });
     }
 
-    fn find(&mut self, salt: u64, before: &[u8], bytes: &[u8], fresh: impl FnOnce() -> Fresh) -> Part {
+    fn find(&mut self, salt: u64, before: &[u8], bytes: &[u8], fresh: impl FnOnce(&Rule) -> Fresh) -> Part {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(before);
         self.bytes.extend_from_slice(bytes);
@@ -142,7 +164,7 @@ impl Known {
                 return part;
             }
         }
-        let Fresh { what, whole, secrets } = fresh();
+        let Fresh { what, whole, own, secrets } = fresh(&self.rule);
         let part = self.parts.len() as Part;
         self.parts.push(Entry {
             salt,
@@ -150,6 +172,7 @@ impl Known {
             before: before.len(),
             what,
             whole,
+            own,
             secrets: (!secrets.is_empty()).then(|| Arc::new(secrets)),
             was_asked: false,
             triples: None,
@@ -231,21 +254,17 @@ impl Known {
         let before = &self.bytes[entry.span.start..entry.span.start + entry.before];
         let set = set.filter(|set| !entry.whole && entry.may_hold(set.secrets()));
         // What is sealed as a whole is the same in every trace.
-        let (Some(set), false) = (set, entry.whole) else {
+        let copies = set.filter(|_| !entry.whole);
+        let Some(set) = copies else {
             entry.clear_of = number;
-            return *entry.plain.get_or_insert_with(|| {
-                let whole = if entry.whole { entry.what.sealed(sealer) } else { None };
-                open.piece(|out| entry.what.encode(whole.as_ref(), before, out))
-            });
+            return entry.alone(before, &self.rule, sealer, open);
         };
         if let Some((_, piece)) = entry.hidden.iter().rev().find(|(number, _)| *number == set.number) {
             return *piece;
         }
-        let Some(hidden) = entry.what.hidden(set.secrets(), sealer) else {
+        let Some(hidden) = entry.hidden(set.secrets(), &self.rule, sealer) else {
             entry.clear_of = number;
-            return *entry
-                .plain
-                .get_or_insert_with(|| open.piece(|out| entry.what.encode(None, before, out)));
+            return entry.alone(before, &self.rule, sealer, open);
         };
         let piece = open.piece(|out| entry.what.encode(Some(&hidden), before, out));
         entry.hidden.push((set.number, piece));
@@ -277,6 +296,85 @@ impl Entry {
             triples
         });
         secrets.may_be_in(triples)
+    }
+}
+
+impl Entry {
+    /// The piece of a trace of which no copies are in it.
+    fn alone(&mut self, before: &[u8], rule: &Rule, sealer: &mut Sealer, open: &mut Open) -> Piece {
+        if let Some(plain) = self.plain {
+            return plain;
+        }
+        let instead = match (self.whole, &self.own) {
+            (true, _) => self.what.sealed(sealer),
+            (false, Own::Nothing) => None,
+            (false, _) => self.masked(&Secrets::default(), rule, sealer),
+        };
+        let piece = open.piece(|out| self.what.encode(instead.as_ref(), before, out));
+        self.plain = Some(piece);
+        piece
+    }
+
+    /// The same with the copies in it masked too; none if there are none in it.
+    fn hidden(&self, secrets: &Secrets, rule: &Rule, sealer: &mut Sealer) -> Option<What> {
+        let is_in = match &self.what {
+            What::Text(text) | What::Value(Recorded::Missing(Missing::Failed(text))) => {
+                secrets.are_in(text.as_bytes())
+            }
+            What::Value(Recorded::Plain { value, summary }) => {
+                secrets.are_in(value.tokens())
+                    || summary.as_ref().is_some_and(|line| secrets.are_in(line.as_bytes()))
+            }
+            What::Value(_) => false,
+        };
+        if is_in { self.masked(secrets, rule, sealer) } else { None }
+    }
+
+    fn masked(&self, secrets: &Secrets, rule: &Rule, sealer: &mut Sealer) -> Option<What> {
+        let spans = match &self.own {
+            Own::Spans(spans) => spans.as_slice(),
+            Own::Nothing | Own::Named => &[],
+        };
+        match &self.what {
+            What::Text(text) => secrets.masked(text.as_bytes(), spans, sealer.key()).map(What::Text),
+            What::Value(Recorded::Plain { value, summary }) => {
+                let shown = self.shown(secrets, rule, sealer, value, summary.as_deref());
+                Some(What::Value(sealer.seal(value, summary.as_deref(), shown)))
+            }
+            What::Value(Recorded::Missing(Missing::Failed(why))) => secrets
+                .masked(why.as_bytes(), &rule.spans(why.as_bytes(), Author::Service), sealer.key())
+                .map(|why| What::Value(Recorded::Missing(Missing::Failed(why)))),
+            What::Value(_) => None,
+        }
+    }
+
+    fn shown(
+        &self,
+        secrets: &Secrets,
+        rule: &Rule,
+        sealer: &Sealer,
+        value: &Value,
+        summary: Option<&str>,
+    ) -> Option<Shown> {
+        let root = value.root();
+        let value =
+            secrets.masked_value(sealer.key(), |encoder, masks| match (&self.own, root.as_bytes()) {
+                (Own::Spans(spans), Some(bytes)) => {
+                    let copies = masks.more(&bytes);
+                    let spans = zerver_trace::secret::merged(spans.iter().cloned().chain(copies).collect());
+                    encoder.put(&replaced(&bytes, &spans, |secret| masks.mask(secret)))
+                }
+                (Own::Nothing, _) => encoder.node(&root, &mut |bytes| {
+                    let copies = masks.more(bytes);
+                    (!copies.is_empty()).then(|| replaced(bytes, &copies, |secret| masks.mask(secret)))
+                }),
+                _ => rule.write_masked::<&str>(encoder, &root, &[], Author::Service, masks),
+            })?;
+        let summary = summary.map(|line| {
+            let own = rule.spans(line.as_bytes(), Author::Service);
+            secrets.masked(line.as_bytes(), &own, sealer.key()).unwrap_or_else(|| line.to_owned())
+        });
+        Some(Shown { value, summary })
     }
 }
 
@@ -315,32 +413,6 @@ impl What {
             _ => None,
         }
     }
-
-    /// The same with the secrets in it hidden; none if there are none in it.
-    fn hidden(&self, secrets: &Secrets, sealer: &mut Sealer) -> Option<Self> {
-        match self {
-            Self::Text(text) => secrets.masked(text.as_bytes(), sealer.key()).map(Self::Text),
-            Self::Value(Recorded::Plain { value, summary }) => {
-                let is_in = secrets.are_in(value.tokens())
-                    || summary.as_ref().is_some_and(|line| secrets.are_in(line.as_bytes()));
-                is_in.then(|| {
-                    let shown = shown(secrets, sealer, value, summary.as_deref());
-                    Self::Value(sealer.seal(value, summary.as_deref(), shown))
-                })
-            }
-            Self::Value(Recorded::Missing(Missing::Failed(why))) => secrets
-                .masked(why.as_bytes(), sealer.key())
-                .map(|why| Self::Value(Recorded::Missing(Missing::Failed(why)))),
-            Self::Value(_) => None,
-        }
-    }
-}
-
-fn shown(secrets: &Secrets, sealer: &Sealer, value: &Value, summary: Option<&str>) -> Option<Shown> {
-    let value = secrets.masked_value(value, sealer.key())?;
-    let summary =
-        summary.map(|line| secrets.masked(line.as_bytes(), sealer.key()).unwrap_or_else(|| line.to_owned()));
-    Some(Shown { value, summary })
 }
 
 /// For keys that are hashes.

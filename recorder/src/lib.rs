@@ -2,7 +2,7 @@
 //!
 //! The writing side: [`Recorder`] takes captures through its sink (`queue`, `inbox`), on whose way the policy decides what is
 //! kept (`policy`). Its thread (`writer`) describes them (`describe`), each value of a block once (`known`), takes the
-//! secrets out (`secrets`, `words`, `seal`), fills blocks (`block`, `row`), removes what is too old (`retention`, `observed_clock`), and commits (`store`, the only one that names
+//! secrets out (`secrets`, `seal`), fills blocks (`block`, `row`), removes what is too old (`retention`, `observed_clock`), and commits (`store`, the only one that names
 //! redb). The reading side: [`Reader`] and `find`. Bytes are laid out by `format` alone. All files are opened by
 //! [`regular_file`]. Beside the two: [`portable`] files, [`import()`], and the doctor ([`examine`], [`repair`]).
 //!
@@ -51,7 +51,6 @@ mod store;
 mod summaries;
 mod sync;
 mod teller;
-mod words;
 mod writer;
 
 pub use doctor::{RepairError, Report, examine, reopen, repair};

@@ -4,34 +4,58 @@
 use std::any::{Any, TypeId};
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
+use std::ops::Range;
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+use zerver_trace::secret::{Author, Rule};
 use zerver_trace::value::Encoder;
 use zerver_trace::{
-    Answer, Datum, Event, Message, MessagePart, Missing, Recorded, SlotInfo, Value, ValueError,
+    Answer, Datum, Event, FlowInfo, Message, MessagePart, Missing, Recorded, SlotInfo, ValueError,
 };
 
-use crate::known::{AsIs, Fresh, Known, Part, What};
+use crate::known::{AsIs, Fresh, Known, Own, Part, What};
 use crate::secrets::Secrets;
-use crate::{format, quiet, words};
+use crate::{format, quiet};
 
 /// A text that is no value may have so many bytes.
 pub(crate) const TEXT: usize = 16 << 10;
 /// The most of a body that a value can hold.
 pub(crate) const MAX_BODY: usize = 192 << 10;
 
+/// A secret that is shorter is sealed with the whole value that it is in, if that is one of the program's.
+const SHORT: usize = 6;
+
 /// What a value of a trace is, as far as secrets go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
+#[derive(Debug, Clone, Copy)]
+enum Role<'a> {
     /// Secret as a whole.
     Secret,
-    /// The value of a header whose name says that it is secret.
-    SecretHeader,
-    /// The value of a header which the service has marked as a secret.
+    /// The value of the header of this name.
+    Header(&'a str, Author),
+    /// The same of one which the service has marked as a secret.
     MarkedHeader,
-    Target,
+    /// The target of a request to this flow.
+    Target(&'a FlowInfo),
     /// Scheme and authority of a target.
     Origin,
+    /// Text or bytes in a message.
+    Text(Author),
+    /// A value of the program.
     Other,
+}
+
+impl Role<'_> {
+    const fn number(self) -> u64 {
+        match self {
+            Self::Secret => 0,
+            Self::Header(..) => 1,
+            Self::MarkedHeader => 2,
+            Self::Target(_) => 3,
+            Self::Text(_) => 4,
+            Self::Other => 5,
+            Self::Origin => 6,
+        }
+    }
 }
 
 /// What a message told, as parts.
@@ -59,6 +83,9 @@ enum Salt {
     Address,
     MarkedHeader,
     Origin,
+    Path,
+    ResponseHeader,
+    ResponseBody,
 }
 
 impl Salt {
@@ -83,25 +110,39 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    pub(crate) fn message(&mut self, message: &dyn Message, body_limit: usize) -> Told {
+    pub(crate) fn new(rule: Rule) -> Self {
+        Self { known: Known::new(rule), ..Self::default() }
+    }
+
+    pub(crate) fn message(
+        &mut self,
+        message: &dyn Message,
+        author: Author,
+        flow: &FlowInfo,
+        body_limit: usize,
+    ) -> Told {
         quiet::run(|| {
             let mut told = Told { headers: Vec::with_capacity(8), ..Told::default() };
             message.tell(body_limit, &mut |part| match part {
                 MessagePart::Method(method) => told.method = Some(self.text(method)),
                 MessagePart::Target(target) => {
-                    told.path = Some(self.text(target.split('?').next().unwrap_or_default()));
-                    told.target = Some(self.target(target));
+                    told.path = Some(self.path(flow, target.split('?').next().unwrap_or_default()));
+                    told.target = Some(self.target(flow, target));
                 }
                 MessagePart::Origin(scheme, authority) => told.origin = Some(self.origin(scheme, authority)),
                 MessagePart::Version(version) => told.version = Some(self.text(version)),
                 MessagePart::Peer(peer) => told.peer = Some(self.text(peer)),
                 MessagePart::Address(address) => told.peer = Some(self.address(address)),
                 MessagePart::Status(_) => {}
-                MessagePart::Header(name, value) => told.headers.push(self.header(name, value, false)),
-                MessagePart::SecretHeader(name, value) => told.headers.push(self.header(name, value, true)),
+                MessagePart::Header(name, value) => {
+                    told.headers.push(self.header(name, value, author, false));
+                }
+                MessagePart::SecretHeader(name, value) => {
+                    told.headers.push(self.header(name, value, author, true));
+                }
                 MessagePart::Body(bytes, full_len) => {
                     told.full_len = full_len;
-                    told.body = Some(self.body(bytes, full_len));
+                    told.body = Some(self.body(bytes, full_len, author));
                 }
             });
             told
@@ -195,15 +236,28 @@ impl Parts {
     }
 
     pub(crate) fn text(&mut self, text: &str) -> Part {
+        self.text_with(Salt::Text.number(), text, |rule, text| rule.spans(text, Author::Service))
+    }
+
+    fn path(&mut self, flow: &FlowInfo, path: &str) -> Part {
+        let salt = Salt::Path.number() ^ flow_salt(flow);
+        self.text_with(salt, path, |rule, path| rule.target_spans(&flow.name, &flow.pattern, path))
+    }
+
+    fn text_with(
+        &mut self,
+        salt: u64,
+        text: &str,
+        spans: impl FnOnce(&Rule, &[u8]) -> Vec<Range<usize>>,
+    ) -> Part {
         let cut = &text[..text.floor_char_boundary(TEXT)];
-        let part = self.known.part(Salt::Text.number(), &[], cut.as_bytes(), || {
-            let mut secrets = Secrets::default();
-            secrets.add_from_text(cut.as_bytes());
+        let part = self.known.part(salt, &[], cut.as_bytes(), |rule| {
+            let (own, secrets) = found(cut.as_bytes(), spans(rule, cut.as_bytes()));
             let mut whole = cut.to_owned();
             if cut.len() < text.len() {
                 whole.push('…');
             }
-            Fresh { what: What::Text(whole), whole: false, secrets }
+            Fresh { what: What::Text(whole), whole: false, own, secrets }
         });
         self.note(part)
     }
@@ -211,72 +265,78 @@ impl Parts {
     fn address(&mut self, address: SocketAddr) -> Part {
         let SocketAddr::V4(v4) = address else { return self.text(&address.to_string()) };
         let ([a, b, c, d], [high, low]) = (v4.ip().octets(), v4.port().to_be_bytes());
-        let fresh = || Fresh { what: What::Text(v4.to_string()), whole: false, secrets: Secrets::default() };
+        let fresh = |_: &Rule| Fresh {
+            what: What::Text(v4.to_string()),
+            whole: false,
+            own: Own::Nothing,
+            secrets: Secrets::default(),
+        };
         self.known.part(Salt::Address.number(), &[], &[a, b, c, d, high, low], fresh)
     }
 
-    pub(crate) fn target(&mut self, target: &str) -> Part {
+    pub(crate) fn target(&mut self, flow: &FlowInfo, target: &str) -> Part {
         self.before.clear();
-        self.raw(Salt::Target, || Role::Target, target.as_bytes(), |encoder| encoder.put(target))
+        let salt = Salt::Target.number() ^ flow_salt(flow);
+        self.raw(salt, Role::Target(flow), target.as_bytes(), |encoder| encoder.put(target))
     }
 
     fn origin(&mut self, scheme: &str, authority: &str) -> Part {
         self.before.clear();
         let origin = format!("{scheme}://{authority}");
-        self.raw(Salt::Origin, || Role::Origin, origin.as_bytes(), |encoder| encoder.put(&origin))
+        self.raw(Salt::Origin.number(), Role::Origin, origin.as_bytes(), |encoder| encoder.put(&origin))
     }
 
-    fn header(&mut self, name: &str, value: &[u8], is_marked: bool) -> Part {
-        let role = || match (words::is_sensitive(name), is_marked) {
-            (true, _) => Role::SecretHeader,
-            (false, true) => Role::MarkedHeader,
-            (false, false) => Role::Other,
+    fn header(&mut self, name: &str, value: &[u8], author: Author, is_marked: bool) -> Part {
+        let (role, salt) = match (is_marked, author) {
+            (true, _) => (Role::MarkedHeader, Salt::MarkedHeader),
+            (false, Author::Client) => (Role::Header(name, author), Salt::Header),
+            (false, Author::Service) => (Role::Header(name, author), Salt::ResponseHeader),
         };
         self.before.clear();
         format::encode_text_into(name, &mut self.before);
-        let salt = if is_marked { Salt::MarkedHeader } else { Salt::Header };
         // As text where it is text, which is easier on the eye.
-        self.raw(salt, role, value, |encoder| match str::from_utf8(value) {
+        self.raw(salt.number(), role, value, |encoder| match str::from_utf8(value) {
             Ok(text) => encoder.put(text),
             Err(_) => encoder.bytes(value),
         })
     }
 
-    pub(crate) fn body(&mut self, bytes: &[u8], full_len: u64) -> Part {
+    pub(crate) fn body(&mut self, bytes: &[u8], full_len: u64, author: Author) -> Part {
         let kept = &bytes[..bytes.len().min(MAX_BODY)];
         let full_len = full_len.max(bytes.len() as u64);
         self.before.clear();
         format::encode_into((full_len, kept.len() as u64), &mut self.before);
-        self.raw(Salt::Body, || Role::Other, kept, |encoder| encoder.bytes(kept))
+        let salt = if author == Author::Client { Salt::Body } else { Salt::ResponseBody };
+        self.raw(salt.number(), Role::Text(author), kept, |encoder| encoder.bytes(kept))
     }
 
     /// A value that is found by the bytes of which it is made.
     fn raw(
         &mut self,
-        salt: Salt,
-        role: impl Fn() -> Role,
+        salt: u64,
+        role: Role<'_>,
         bytes: &[u8],
         encode: impl FnOnce(&mut Encoder) -> Result<(), ValueError>,
     ) -> Part {
         // As a value, it has a tag and a length.
         let len = bytes.len() + 11;
         if len > self.left {
-            return self.gone(role(), Missing::TooLarge);
+            return self.gone(role, Missing::TooLarge);
         }
         self.left -= len;
-        let part = self.known.part(salt.number(), &self.before, bytes, || {
+        let part = self.known.part(salt, &self.before, bytes, |rule| {
             let mut encoder = Encoder::new();
             let recorded = match encode(&mut encoder).and_then(|()| encoder.finish()) {
                 Ok(value) => Recorded::Plain { value, summary: None },
                 Err(ValueError::TooDeep | ValueError::TooLong) => Recorded::Missing(Missing::TooLarge),
                 Err(error) => Recorded::Missing(Missing::Failed(error.to_string())),
             };
-            Fresh::of(role(), recorded)
+            Fresh::of(rule, role, recorded)
         });
         self.note(part)
     }
 
-    fn datum(&mut self, role: Role, datum: &Datum) -> Part {
+    fn datum(&mut self, role: Role<'_>, datum: &Datum) -> Part {
         self.before.clear();
         let any: &dyn Any = &**datum;
         let describe = |parts: &mut Self| {
@@ -299,7 +359,7 @@ impl Parts {
 
     fn value(
         &mut self,
-        role: Role,
+        role: Role<'_>,
         salt: u64,
         encode: impl FnOnce(&mut Encoder) -> Result<(), ValueError>,
         summary: impl FnOnce() -> Option<String>,
@@ -317,27 +377,27 @@ impl Parts {
         }
         self.left -= self.scratch.written().len();
         let scratch = &self.scratch;
-        let part = self.known.part(salt ^ role as u64, &self.before, scratch.written(), || {
+        let part = self.known.part(salt ^ role.number(), &self.before, scratch.written(), |rule| {
             let recorded = match scratch.copy() {
                 Ok(value) => Recorded::Plain { value, summary: summary() },
                 Err(error) => Recorded::Missing(Missing::Failed(error.to_string())),
             };
-            Fresh::of(role, recorded)
+            Fresh::of(rule, role, recorded)
         });
         self.note(part)
     }
 
     /// A value that is not there.
-    fn gone(&mut self, role: Role, missing: Missing) -> Part {
+    fn gone(&mut self, role: Role<'_>, missing: Missing) -> Part {
         let why = match &missing {
             Missing::TooLarge => "",
             Missing::Failed(why) => why,
         };
-        let salt = Salt::Gone.number() | u64::from(missing == Missing::TooLarge) << 8 | role as u64;
+        let salt = Salt::Gone.number() | u64::from(missing == Missing::TooLarge) << 8 | role.number();
         let why = why.to_owned();
-        let part = self
-            .known
-            .part(salt, &self.before, why.as_bytes(), || Fresh::of(role, Recorded::Missing(missing)));
+        let part = self.known.part(salt, &self.before, why.as_bytes(), |rule| {
+            Fresh::of(rule, role, Recorded::Missing(missing))
+        });
         self.note(part)
     }
 
@@ -357,18 +417,78 @@ impl Parts {
 }
 
 impl Fresh {
-    fn of(role: Role, recorded: Recorded) -> Self {
-        let mut secrets = Secrets::default();
-        let mut short = false;
+    fn of(rule: &Rule, role: Role<'_>, recorded: Recorded) -> Self {
+        let mut whole = matches!(role, Role::Secret | Role::MarkedHeader);
+        let (mut own, mut secrets) = (Own::Nothing, Secrets::default());
         if let Recorded::Plain { value, summary } = &recorded {
-            short = collect(&mut secrets, role, value);
-            if let Some(line) = summary {
-                short |= secrets.add_from_text(line.as_bytes());
+            let root = value.root();
+            let bytes = || root.as_bytes().unwrap_or_default();
+            match role {
+                Role::Secret => secrets.add_all(&root),
+                Role::MarkedHeader => secrets.add_header(&bytes()),
+                Role::Header(name, author) => {
+                    let value = bytes();
+                    let spans = rule.header_spans(name, &value, author);
+                    whole = rule.is_header(name) && spans.len() == 1 && spans[0] == (0..value.len());
+                    match whole {
+                        true => secrets.add_header(&value),
+                        false => (own, secrets) = found(&value, spans),
+                    }
+                }
+                Role::Target(flow) => {
+                    let target = bytes();
+                    (own, secrets) = found(&target, rule.target_spans(&flow.name, &flow.pattern, &target));
+                }
+                Role::Origin => {
+                    let origin = bytes();
+                    let user = user_information(&origin);
+                    whole = user.as_ref().is_some_and(|user| user.len() < SHORT);
+                    (own, secrets) = found(&origin, user.into_iter().collect());
+                }
+                Role::Text(author) => {
+                    let text = bytes();
+                    (own, secrets) = found(&text, rule.spans(&text, author));
+                }
+                Role::Other => {
+                    if rule.may_be_in(value.tokens()) {
+                        rule.secrets_of(&root, Author::Service, &mut |secret| {
+                            own = Own::Named;
+                            whole |= secret.len() < SHORT;
+                            secrets.add_header(secret);
+                        });
+                    }
+                    let line = summary.as_deref().unwrap_or_default().as_bytes();
+                    for span in rule.spans(line, Author::Service) {
+                        own = Own::Named;
+                        secrets.add(&line[span]);
+                    }
+                }
             }
         }
-        let whole = short || matches!(role, Role::Secret | Role::SecretHeader | Role::MarkedHeader);
-        Self { what: What::Value(recorded), whole, secrets }
+        Self { what: What::Value(recorded), whole, own, secrets }
     }
+}
+
+/// What is secret of a text, by where it is.
+fn found(text: &[u8], spans: Vec<Range<usize>>) -> (Own, Secrets) {
+    let mut secrets = Secrets::default();
+    if spans.is_empty() {
+        return (Own::Nothing, secrets);
+    }
+    spans.iter().for_each(|span| secrets.add(&text[span.clone()]));
+    (Own::Spans(spans), secrets)
+}
+
+/// The user information of an origin (RFC 3986, section 3.2.1).
+fn user_information(origin: &[u8]) -> Option<Range<usize>> {
+    let start = memchr::memmem::find(origin, b"://").map_or(0, |at| at + 3);
+    let len = memchr::memrchr(b'@', &origin[start..]).filter(|len| *len > 0)?;
+    Some(start..start + len)
+}
+
+/// The same target is another part for another flow, which has other names for its parts.
+fn flow_salt(flow: &FlowInfo) -> u64 {
+    xxh3_64_with_seed(flow.pattern.as_bytes(), flow.name.len() as u64) << 40
 }
 
 /// How a recorded body begins: with both its lengths.
@@ -381,35 +501,6 @@ fn type_salt(of: TypeId) -> u64 {
     let mut hasher = AsIs::default();
     of.hash(&mut hasher);
     hasher.finish() << 2
-}
-
-fn collect(secrets: &mut Secrets, role: Role, value: &Value) -> bool {
-    match role {
-        Role::Secret => {
-            secrets.add_all(&value.root());
-            secrets.add_named(&value.root());
-            false
-        }
-        Role::SecretHeader => {
-            if let Some(bytes) = value.root().as_bytes() {
-                secrets.add_header(&bytes);
-            }
-            false
-        }
-        Role::MarkedHeader => {
-            if let Some(bytes) = value.root().as_bytes() {
-                secrets.add(&bytes);
-                // What follows a plain word may be copied by itself.
-                if let Some(space) = memchr::memchr(b' ', &bytes) {
-                    secrets.add(&bytes[space + 1..]);
-                }
-            }
-            false
-        }
-        Role::Target => value.root().as_bytes().is_some_and(|target| secrets.add_from_target(&target)),
-        Role::Origin => value.root().as_bytes().is_some_and(|origin| secrets.add_from_origin(&origin)),
-        Role::Other => words::may_announce(value.tokens()) && secrets.add_named(&value.root()),
-    }
 }
 
 /// Cuts a text, and says whether it did. The ellipsis is for eyes: that it was cut is not read from it.

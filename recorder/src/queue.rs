@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Receiver;
-use zerver_trace::{Capture, EventSink, Kept, Message};
+use zerver_trace::{Capture, EventSink, Kept};
 
 use crate::budget::Rates;
 use crate::inbox::Inbox;
@@ -153,11 +153,11 @@ impl Queue {
         self.shards[shard].spent.try_lock().ok()?.pop().map(|accepted| accepted.capture)
     }
 
-    fn judge(&self, capture: &Capture, first: usize) -> Option<Kept> {
+    fn verdict(&self, capture: &Capture) -> Option<Kept> {
         if self.keeps_all.load(Ordering::Relaxed) {
             return Some(Kept::All);
         }
-        let shards = &self.shards;
+        let (shards, first) = (&self.shards, own_shard());
         for at in first..first + SHARDS {
             let shard = &shards[at % SHARDS];
             // Taken by another worker, which may have been put aside by the kernel: the next one does as well.
@@ -175,21 +175,23 @@ impl Queue {
 
 impl EventSink for Queue {
     fn accept(&self, capture: Box<Capture>) {
-        self.take(capture, None);
-    }
-
-    fn accept_answered(&self, capture: Box<Capture>, response: &dyn Fn() -> Arc<dyn Message>) {
-        self.take(capture, Some(response));
-    }
-}
-
-impl Queue {
-    fn take(&self, mut capture: Box<Capture>, response: Option<&dyn Fn() -> Arc<dyn Message>>) {
-        let shard = SHARD.with(|shard| *shard % SHARDS);
-        let Some(kept) = self.judge(&capture, shard) else { return forget(capture) };
-        if let Some(response) = response {
-            capture.response = Some(response());
+        if let Some((capture, kept)) = self.judge(capture) {
+            self.keep(capture, kept);
         }
+    }
+
+    fn judge(&self, capture: Box<Capture>) -> Option<(Box<Capture>, Kept)> {
+        match self.verdict(&capture) {
+            Some(kept) => Some((capture, kept)),
+            None => {
+                forget(capture);
+                None
+            }
+        }
+    }
+
+    fn keep(&self, capture: Box<Capture>, kept: Kept) {
+        let shard = own_shard();
         match self.make_room(&capture) {
             Some(bytes) => {
                 if let Err(back) = self.inbox.put(Accepted { capture, kept, bytes, shard }) {
@@ -206,6 +208,11 @@ impl Queue {
             forget(spent);
         }
     }
+}
+
+/// The shard of this worker.
+fn own_shard() -> usize {
+    SHARD.with(|shard| *shard % SHARDS)
 }
 
 /// A value whose `Drop` panics must not take the worker with it.

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use thiserror::Error;
+use zerver_trace::secret::Rule;
 use zerver_trace::{EventSink, FlowInfo};
 
 use crate::describe::Describer;
@@ -41,6 +42,8 @@ pub struct Options {
     /// What the store's file may have, in bytes, to within a hundredth; the oldest traces make room, and three quarters of
     /// it are traces. Below 4 MiB means 4 MiB.
     pub max_bytes: Option<u64>,
+    /// What counts as a secret.
+    pub rule: Rule,
 }
 
 impl Options {
@@ -55,6 +58,7 @@ impl Options {
             queue_bytes: 64 << 20,
             max_age: Some(Duration::from_secs(7 * 24 * 60 * 60)),
             max_bytes: Some(1 << 30),
+            rule: Rule::default(),
         }
     }
 }
@@ -147,7 +151,7 @@ impl Recorder {
         let retention = Retention::new(options.max_age, options.max_bytes);
         let store = WriteStore::open_within(&dir, retention.max_bytes())?;
         let sealer = Sealer::new(Key::load_or_make(&dir)?);
-        let describer = Describer::new(sealer, options.build.clone(), options.body_limit);
+        let describer = Describer::new(sealer, options.rule, options.build.clone(), options.body_limit);
         let (queue, receiver) = Queue::new(&options.policy, options.queue_len, options.queue_bytes);
         let shared = Arc::new(Shared::new(queue));
         let of_thread = Arc::clone(&shared);

@@ -45,6 +45,7 @@ pub(crate) struct Row {
     pub(crate) worker: Option<u16>,
     pub(crate) origin: Origin<Piece>,
     pub(crate) redaction: Redaction,
+    pub(crate) undelivered: bool,
 }
 
 /// Where the pieces of a row are read from.
@@ -286,6 +287,7 @@ impl Row {
                 Origin::Named(number) => Origin::Named(pieces.piece(number)?),
             },
             redaction: self.redaction,
+            undelivered: self.undelivered,
         })
     }
 }

@@ -90,6 +90,7 @@ pub(crate) fn trace(n: u64) -> Trace {
             _ => Origin::Absent,
         },
         redaction: zerver_trace::Redaction::default(),
+        undelivered: n % 5 == 1,
     }
 }
 
@@ -162,5 +163,6 @@ pub(crate) fn capture(n: u64) -> Capture {
         events_dropped: 0,
         asked: false,
         worker: Some((n % 2) as u16),
+        undelivered: n % 5 == 1,
     }
 }

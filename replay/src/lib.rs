@@ -34,7 +34,7 @@ pub use measures::{ClassMeasures, EffectMeasures, Measures, RecorderMeasures, St
 pub use replayer::{
     Applied, Coverage, EditError, Edits, Ending, Fault, Finding, FindingClass, Live, Opened, Refusal, Replay,
     Replied, Report, Secrets, Seen, SlotEdit, Source, Timers, Trial, World, Wrong, apart, flow_is_gone,
-    nearest, trials,
+    masked, nearest, trials,
 };
 pub use rfc3339::{Utc, rfc3339};
 pub use sameness::Sameness;

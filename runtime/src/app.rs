@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zerver_engine::{EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, Scheduling};
-use zerver_trace::{EventSink, FlowInfo};
+use zerver_trace::{EventSink, FlowInfo, secret};
 
 use crate::config::{Config, cores};
 use crate::effect_runtime::EffectRuntime;
@@ -42,6 +42,8 @@ pub struct App {
     live: Option<Prepare>,
     render: RenderFailure,
     config: Config,
+    /// Parameters that are secret, of any flow.
+    secret_params: Vec<String>,
     /// How recording goes, where somebody records.
     recorder: Option<StatusOf>,
 }
@@ -63,6 +65,7 @@ impl App {
             live: None,
             render: |failure, _| failure.to_response(),
             config: Config::default(),
+            secret_params: Vec::new(),
             recorder: None,
         }
     }
@@ -103,6 +106,8 @@ impl App {
     /// Opens what is needed to perform effects: files, pools, servers. It is called once, when the service is about to
     /// serve (or to replay with effects performed for real), and not when somebody only wants its catalog or tests a
     /// flow of it.
+    ///
+    /// It is called within the runtime on which effects are performed, so that what it spawns goes on there.
     ///
     /// ```no_run
     /// # use zerver::prelude::*;
@@ -230,6 +235,14 @@ impl App {
         self
     }
 
+    /// Says that a parameter of this name, of the path or of the query, is a secret: it is sealed in recordings, and masked
+    /// wherever it is told. For one flow alone there is `FlowDef::secret_param`; names that say it themselves, such as
+    /// `token`, need neither.
+    pub fn secret_param(mut self, name: impl Into<String>) -> Self {
+        self.secret_params.push(name.into());
+        self
+    }
+
     /// Allows requests for this host only, a name without a port; called again, for this one too. Others get a 421.
     /// Without it all hosts are allowed.
     pub fn allow_host(mut self, host: impl Into<String>) -> Self {
@@ -251,6 +264,7 @@ impl App {
     /// # Errors
     /// When the flows contradict each other, or the address cannot be listened on.
     pub fn start(self, settings: Settings) -> Result<Running, StartError> {
+        let secrets = self.secrets();
         let config = self.config;
         config.scheduling.check().map_err(StartError::Scheduling)?;
         let flows = ready_flows(&self.flows, self.render)?;
@@ -291,8 +305,9 @@ impl App {
             limits: config.limits,
             hosts: config.hosts,
             sink: settings.sink,
+            secrets: secrets.clone(),
             token: settings.record_token,
-            twice: settings.twice.map(Twice::new),
+            twice: settings.twice.map(|tell| Twice::new(tell, secrets)),
             no_flow: Arc::default(),
             schedule: Shared::new(tuning, low, flows, config.stuck_after),
             health: config.health,
@@ -305,6 +320,15 @@ impl App {
     /// Opens what performs effects, and nothing else.
     pub(crate) fn open(self, runtime: &tokio::runtime::Runtime) -> Result<Live, LiveError> {
         Live::open(self.interpreters, self.live, runtime)
+    }
+
+    /// What counts as a secret.
+    pub(crate) fn secrets(&self) -> secret::Rule {
+        let of_any = self.secret_params.iter().map(|param| (None, param.as_str()));
+        let of_flow =
+            |flow: &FlowDef| flow.secret_params().map(|param| (Some(flow.name()), param)).collect::<Vec<_>>();
+        let of_flows = self.flows.iter().flat_map(of_flow);
+        secret::Rule::new(&self.config.recording.secrets, &of_any.chain(of_flows).collect::<Vec<_>>())
     }
 
     /// What the program says of its settings.

@@ -10,8 +10,10 @@ use zerver_engine::{Next, Start, Stop};
 use zerver_trace::HeldBy;
 
 use crate::flight::{self, Flight, Landing};
-use crate::interpreter::{Begun, Context, Interpreters};
+use crate::interpreter::{Begun, Context};
+use crate::panics;
 use crate::schedule::{Drove, Lane};
+use crate::service::Service;
 use crate::time::Stopwatch;
 use crate::twice::Checked;
 
@@ -25,7 +27,7 @@ const LOOK_AFTER: u32 = 64;
 pub(crate) async fn drive(
     job: &mut Checked,
     watch: &mut Stopwatch,
-    interpreters: &Interpreters,
+    service: &Service,
     context: &Context,
     deadline_ns: u64,
     lane: &Lane<'_>,
@@ -60,7 +62,7 @@ pub(crate) async fn drive(
                 let step = job.position();
                 let at_ns = watch.now_ns();
                 lane.begin(step, job.ready_ns(), at_ns);
-                let next = job.run(watch);
+                let next = panics::in_step(job, &service.secrets, |job| job.run(watch));
                 if lane.end(step, at_ns, watch.now_ns()) {
                     job.overran(step, watch.now_ns(), lane.quantum_ns());
                 }
@@ -73,7 +75,7 @@ pub(crate) async fn drive(
             Next::Advance => {
                 watch.tick();
                 lane.go_on(watch).await;
-                job.advance(watch)
+                panics::in_step(job, &service.secrets, |job| job.advance(watch))
             }
             Next::Wait => {
                 let mut next = Next::Wait;
@@ -91,7 +93,7 @@ pub(crate) async fn drive(
                         return Drove::Ended;
                     }
                     let asked = Asked { start, was_held };
-                    let answered = asked.begin(job, watch, &mut flights, interpreters, context, lane);
+                    let answered = asked.begin(job, watch, &mut flights, service, context, lane);
                     next = answered.unwrap_or(next);
                     looks.since += 1;
                 }
@@ -122,7 +124,9 @@ pub(crate) async fn drive(
                                 } else {
                                     lane.late();
                                 }
-                                next = job.complete(number, watch, performed);
+                                next = panics::in_step(job, &service.secrets, |job| {
+                                    job.complete(number, watch, performed)
+                                });
                             }
                             Some(Landing::Begun(flying, at)) => {
                                 job.begun(flying.number(), watch.since_start_ns(at));
@@ -132,7 +136,7 @@ pub(crate) async fn drive(
                                 lane.takes(job, start.number, watch, at);
                                 let asked = Asked { start, was_held: true };
                                 let answered =
-                                    asked.begin(job, watch, &mut flights, interpreters, context, lane);
+                                    asked.begin(job, watch, &mut flights, service, context, lane);
                                 next = answered.unwrap_or(next);
                             }
                             // A job that waits for nothing; the engine rules it out.
@@ -197,13 +201,13 @@ impl Asked {
         job: &mut Checked,
         watch: &mut Stopwatch,
         flights: &mut Option<FuturesUnordered<Flight>>,
-        interpreters: &Interpreters,
+        service: &Service,
         context: &Context,
         lane: &Lane<'_>,
     ) -> Option<Next> {
         let Self { start, was_held } = self;
         let number = start.number;
-        let begun = flight::ask(start, watch, interpreters, context, lane);
+        let begun = flight::ask(start, watch, service.readiness.interpreters(), context, lane);
         let held_by = match &begun {
             Begun::Pending(flight) => flight.held_by(),
             Begun::Ready(_) => None,
@@ -214,7 +218,9 @@ impl Asked {
             None => {}
         }
         match begun {
-            Begun::Ready(performed) => Some(job.complete(number, watch, performed)),
+            Begun::Ready(performed) => {
+                Some(panics::in_step(job, &service.secrets, |job| job.complete(number, watch, performed)))
+            }
             Begun::Pending(flight) => {
                 flights.get_or_insert_default().push(flight);
                 None

@@ -16,6 +16,7 @@ use std::{any::Any, error::Error, io};
 use zerver_engine::{Flow, Request};
 use zerver_replay::wire::{Ask, Hello, Told, receive, send};
 use zerver_replay::{Edits, Live, Opened, Refusal, Replay, Report, World, flow_is_gone};
+use zerver_trace::secret::Rule;
 
 use self::live::LiveEffects;
 use self::timers::VirtualTimers;
@@ -30,8 +31,8 @@ const READ_AHEAD: usize = 64 << 10;
 pub(crate) fn serve(app: App, socket: &Path) -> Result<(), StartError> {
     zerver_engine::watch_panics();
     let flows = app.ready_flows()?.into_iter().map(Hosted::new).collect();
-    let deadline = app.config().deadline;
-    let mut host = Host { flows, deadline, closed: Some(app), live: None };
+    let (deadline, rule) = (app.config().deadline, app.secrets());
+    let mut host = Host { flows, deadline, rule, closed: Some(app), live: None };
     let spoken = UnixStream::connect(socket).and_then(|stream| host.converse(stream));
     spoken.map_err(|error| StartError::Ipc { socket: socket.to_owned(), error })
 }
@@ -39,6 +40,7 @@ pub(crate) fn serve(app: App, socket: &Path) -> Result<(), StartError> {
 struct Host {
     flows: Vec<Hosted>,
     deadline: Duration,
+    rule: Rule,
     /// What performs effects for real, not opened yet.
     closed: Option<App>,
     /// The same, opened when it was first asked for.
@@ -91,7 +93,12 @@ impl Host {
             hosted.takes(request)
         };
         let live = self.live.as_ref().map(|live| live as &dyn Live).filter(|_| !edits.live.is_empty());
-        let world = World { deadline: Some(self.deadline), timers: Some(&VirtualTimers), live };
+        let world = World {
+            deadline: Some(self.deadline),
+            timers: Some(&VirtualTimers),
+            live,
+            rule: Some(&self.rule),
+        };
         run(&Replay { opened, flow: &hosted.flow, route: &route, edits, world })
     }
 

@@ -26,7 +26,7 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub enum Begun<T, F = BoxFuture<T>> {
     /// It could be answered at once. The request goes on without having waited.
     Ready(T),
-    /// It takes its time.
+    /// It takes its time, on the effect runtime; see [`Interpreter`].
     Pending(F),
 }
 
@@ -46,6 +46,13 @@ pub struct Context {
 /// Time limits are not its business: the future that it returns is dropped as soon as nobody waits for the answer any more,
 /// because the effect has taken too long, the deadline has passed, or the client went away. Whatever the future owns ends
 /// with it. What it has spawned does not: a [`CallGuard`] tells that.
+///
+/// `begin` is called on the thread of the request, which also polls the future once: what is ready then needs no other
+/// thread. From then on the future is polled on the effect runtime, a tokio runtime with threads of its own, on which no
+/// step runs. That is also the runtime of whatever `begin` or the future spawns, opens or times, of what
+/// [`App::live`](crate::App::live) does, and so of the connections of a pool: none of it waits for a step. An interpreter
+/// that blocks its thread makes other effects wait; what has to block belongs on
+/// [`spawn_blocking`](https://docs.rs/tokio/latest/tokio/task/fn.spawn_blocking.html).
 pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
     /// Begins to perform it.
     fn begin(&self, args: &K, context: &Context) -> Begun<Outcome<K>>;

@@ -6,6 +6,7 @@ use zerver_engine::{Arrival, Class, Flow, Job, Request, RequestId, Response, Sto
 use zerver_trace::{Capture, Datum, Event, Outcome};
 
 use crate::answered::Answered;
+use crate::delivery::Delivery;
 use crate::flight::discard;
 use crate::schedule::{Board, Entry};
 use crate::service::OwnService;
@@ -95,8 +96,9 @@ impl Live {
     }
 
     /// Ends with a panic that was caught, and that no step is to blame for.
-    pub(crate) fn panicked(mut self) {
-        self.end(true);
+    pub(crate) fn panicked(mut self, response: Response) -> Answer {
+        let answered = response.clone();
+        self.end(true, Some(response)).unwrap_or(Answer { response: answered, delivery: None })
     }
 
     /// The job, to be driven; it is made of the request when it is first asked for. None if no flow takes the request.
@@ -151,30 +153,31 @@ impl Live {
     }
 
     /// Ends with what the job answers; none if it has no answer.
-    pub(crate) fn finish(&mut self) -> Option<Response> {
+    pub(crate) fn finish(&mut self) -> Option<Answer> {
         let ended = self.job.take()?.finish();
         self.hand_over(ended.response, ended.outcome, ended.events, ended.events_dropped)
     }
 
     /// Ends before any step has run: answered by the shell itself.
-    pub(crate) fn answer(&mut self, response: Response, outcome: Outcome) -> Option<Response> {
+    pub(crate) fn answer(&mut self, response: Response, outcome: Outcome) -> Option<Answer> {
         let events = std::mem::take(&mut self.read_late);
         self.hand_over(Some(response), outcome, events, 0)
     }
 
-    /// Hands the capture to the sink, and the answer back.
+    /// Gives the answer back with its capture, which goes to the sink together with what becomes of it; without an answer
+    /// the capture goes there at once.
     fn hand_over(
         &mut self,
         response: Option<Response>,
         outcome: Outcome,
         events: Vec<Event<Datum>>,
         events_dropped: u32,
-    ) -> Option<Response> {
+    ) -> Option<Answer> {
         self.leave();
         let request = self.request.take()?;
         let Some(sink) = self.service.sink.as_ref().filter(|_| !self.is_told) else {
             discard((events, request));
-            return response;
+            return response.map(|response| Answer { response, delivery: None });
         };
         let flow = match &self.flow {
             Some(flow) => flow.info(),
@@ -195,40 +198,55 @@ impl Live {
             events_dropped,
             asked: self.asked,
             worker: self.worker,
+            undelivered: false,
         });
-        match &response {
-            Some(response) => sink.accept_answered(capture, &|| Arc::new(Answered::new(response))),
-            None => sink.accept(capture),
-        }
-        response
+        let Some(response) = response else {
+            sink.accept(capture);
+            return None;
+        };
+        let delivery = sink.judge(capture).map(|(mut capture, kept)| {
+            capture.response = Some(Arc::new(Answered::new(&response)));
+            Delivery::new(Arc::clone(&self.service), capture, kept)
+        });
+        Some(Answer { response, delivery })
     }
 }
 
+/// What a request is answered with.
+pub(crate) struct Answer {
+    pub(crate) response: Response,
+    /// Its capture, if that is to be kept. Dropped, it says that the response was not delivered.
+    pub(crate) delivery: Option<Delivery>,
+}
+
 impl Live {
-    /// Ends without an answer, if it has not ended: the client went away, or something panicked that no step is to blame
-    /// for, such as the drop of a value.
-    fn end(&mut self, panicked: bool) {
-        if self.request.is_none() {
-            return;
-        }
-        let now_ns = self.watch.tick();
+    /// Ends, if it has not ended: the client went away, or something panicked that no step is to blame for, such as the drop
+    /// of a value. That is answered with `response`.
+    fn end(&mut self, panicked: bool, mut response: Option<Response>) -> Option<Answer> {
+        self.request.as_ref()?;
         let (mut outcome, mut events, mut events_dropped, mut step) = (None, Vec::new(), 0, 0);
         if let Some(mut job) = self.job.take() {
             step = job.position();
-            job.stop(Stop::Gone, now_ns);
+            // An answer that was known by then stays what it was, and so does when that was.
+            if job.ended().is_none() {
+                job.stop(Stop::Gone, self.watch.tick());
+            }
             let ended = job.finish();
             (outcome, events, events_dropped) = (Some(ended.outcome), ended.events, ended.events_dropped);
+            response = response.or(ended.response);
+        } else {
+            self.watch.tick();
         }
         if panicked {
             let message = "a value panicked outside of a step".to_owned();
             outcome = Some(Outcome::Panicked { step, message });
         }
-        self.hand_over(None, outcome.unwrap_or(Outcome::Gone { step }), events, events_dropped);
+        self.hand_over(response, outcome.unwrap_or(Outcome::Gone { step }), events, events_dropped)
     }
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.end(std::thread::panicking());
+        drop(self.end(std::thread::panicking(), None));
     }
 }

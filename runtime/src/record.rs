@@ -8,6 +8,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use zerver_recorder::{Change, Options, Recorder, Status};
+use zerver_trace::secret::Rule;
 
 use crate::config::{Loaded, STORE};
 use crate::{StartError, notice};
@@ -16,7 +17,7 @@ use crate::{StartError, notice};
 ///
 /// # Errors
 /// When the store cannot be opened and somebody has asked for it. If nobody has, the service is more important.
-pub(crate) fn open(loaded: &Loaded, dev: bool) -> Result<Option<Recorder>, StartError> {
+pub(crate) fn open(loaded: &Loaded, dev: bool, rule: Rule) -> Result<Option<Recorder>, StartError> {
     let recording = &loaded.config.recording;
     let Some(policy) = recording.policy() else { return Ok(None) };
     let dir = recording.store.clone().unwrap_or_else(|| PathBuf::from(STORE));
@@ -28,6 +29,7 @@ pub(crate) fn open(loaded: &Loaded, dev: bool) -> Result<Option<Recorder>, Start
         queue_bytes: recording.queue_bytes,
         max_age: recording.max_age,
         max_bytes: recording.max_bytes,
+        rule,
         ..Options::new(&dir)
     };
     let asked_for = dev || loaded.is_said("recording.store") || loaded.is_said("recording.keep");

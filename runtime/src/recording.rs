@@ -52,6 +52,9 @@ pub struct Recording {
     pub body_bytes: usize,
     /// Requests that show this in `x-zerver-record` are recorded in any case.
     pub token: Option<String>,
+    /// Names of secrets beside those that are known as such, each of at least three letters or digits: `tax-id` also
+    /// covers `customerTaxId`. See `docs/secrets.md`.
+    pub secrets: Vec<String>,
 }
 
 impl Default for Recording {
@@ -70,6 +73,7 @@ impl Default for Recording {
             queue_bytes: 64 << 20,
             body_bytes: 64 << 10,
             token: None,
+            secrets: Vec::new(),
         }
     }
 }

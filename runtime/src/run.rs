@@ -13,7 +13,7 @@ use zerver_recorder::Recorder;
 
 use crate::environment::Environment;
 use crate::reload::Reload;
-use crate::{App, Impure, Settings, StartError, host, listen, notice, record};
+use crate::{App, Impure, Settings, StartError, host, listen, notice, panics, record};
 
 /// The exit code of a service that could not start.
 const TROUBLE: u8 = 2;
@@ -26,6 +26,9 @@ const FORCED: i32 = 1;
 ///
 /// On the first signal it stops accepting, answers what is in flight, and writes what is recorded; then the exit code
 /// is 0. On the second it exits at once with 1. When it cannot start, the code is 2 and standard error says why.
+///
+/// What a panic says on standard error is cleaned and masked, for it may quote what a client sent: see `docs/secrets.md`. This
+/// replaces a panic hook that was set before; one that is set later, in [`App::live`] say, may call it.
 ///
 /// A SIGHUP has it read `zerver.toml` again: what can change while it runs is changed, and standard error says what cannot.
 /// A file with a mistake in it changes nothing. Where the service ran in a terminal that has gone away, a SIGHUP counts as
@@ -49,6 +52,7 @@ impl App {
 }
 
 fn try_run(app: App) -> Result<(), StartError> {
+    panics::tell_safely();
     let environment = Environment::read()?;
     if environment.catalog {
         return print(&app.catalog()?);
@@ -62,6 +66,7 @@ fn try_run(app: App) -> Result<(), StartError> {
         return print(&loaded.told());
     }
     let app = app.with_config(loaded.config.clone());
+    notice::mask(app.secrets());
     if let Some(socket) = &environment.ipc {
         return host::serve(app, socket);
     }
@@ -76,7 +81,7 @@ fn try_run(app: App) -> Result<(), StartError> {
         Some(listener) => listener,
         None => listen::listen(&loaded.config.addr)?,
     };
-    let recorder = record::open(&loaded, environment.dev)?;
+    let recorder = record::open(&loaded, environment.dev, app.secrets())?;
     if let Some(recorder) = &recorder {
         recorder.declare(&app.catalog()?);
     }

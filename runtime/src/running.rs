@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
-use tokio::sync::{Barrier, oneshot};
+use tokio::sync::oneshot;
 use zerver_engine::watch_panics;
 use zerver_trace::Thread;
 
@@ -95,7 +95,7 @@ impl Running {
         let crew = Crew {
             zero: Arc::new(Zero::now()),
             open: Arc::new(AtomicUsize::new(0)),
-            leave: Arc::new(Barrier::new(workers + low_workers)),
+            leave: Arc::default(),
             peers: Arc::default(),
             watched: Arc::new(Watched::new(low)),
         };
@@ -231,8 +231,8 @@ impl Place {
             }
             let drain = service.limits.drain;
             runtime.block_on(async {
-                low.work(service, Arc::clone(&crew.zero), own).await;
-                let _ = tokio::time::timeout(drain, crew.leave.wait()).await;
+                low.work(Arc::clone(&service), Arc::clone(&crew.zero), Arc::clone(&own)).await;
+                crew.leave.together(&own, &service.schedule, drain).await;
             });
         })
     }

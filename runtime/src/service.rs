@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zerver_engine::{Failure, Flow, RenderFailure, Request, Response};
 use zerver_recorder::Status;
-use zerver_trace::{EventSink, FlowInfo};
+use zerver_trace::{EventSink, FlowInfo, secret};
 
 use crate::Limits;
 use crate::config::Metrics;
@@ -28,6 +28,8 @@ pub(crate) struct Service {
     /// Empty: all.
     pub(crate) hosts: Vec<String>,
     pub(crate) sink: Option<Arc<dyn EventSink>>,
+    /// What counts as a secret.
+    pub(crate) secrets: secret::Rule,
     /// What a request must show to be recorded whatever the policy says.
     pub(crate) token: Option<String>,
     /// Where each step runs twice.

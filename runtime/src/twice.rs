@@ -11,6 +11,7 @@ use std::time::Instant;
 use zerver_engine::{Ended, Job, MAX_EVENTS, Next, Performed};
 use zerver_replay::apart;
 use zerver_trace::Outcome;
+use zerver_trace::secret::Rule;
 
 use crate::flight::discard;
 use crate::time::Stopwatch;
@@ -52,18 +53,19 @@ pub type TellImpure = Arc<dyn Fn(&Impure) + Send + Sync>;
 /// Tells of such steps; of each step once.
 pub(crate) struct Twice {
     tell: TellImpure,
+    secrets: Rule,
     told: Mutex<BTreeSet<(String, u32)>>,
 }
 
 impl Twice {
-    pub(crate) fn new(tell: TellImpure) -> Arc<Self> {
-        Arc::new(Self { tell, told: Mutex::default() })
+    pub(crate) fn new(tell: TellImpure, secrets: Rule) -> Arc<Self> {
+        Arc::new(Self { tell, secrets, told: Mutex::default() })
     }
 
     /// Compares what a step did from this event on with what it did the second time.
     fn compare(&self, first: &Job, twin: &Twin) {
         // A value's own `Serialize` may panic.
-        let compared = catch_unwind(AssertUnwindSafe(|| apart(first, twin.since, &twin.job)));
+        let compared = catch_unwind(AssertUnwindSafe(|| apart(first, twin.since, &twin.job, &self.secrets)));
         let (Ok(findings), Some(step)) = (compared, first.flow().info().steps.get(usize::from(twin.step)))
         else {
             return;

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Barrier, Notify, mpsc};
+use tokio::sync::{Notify, mpsc};
 use zerver_engine::{Scheduling, Ticket};
 
 use crate::ids::Ids;
+use crate::leave::{LOOK, Leave};
 use crate::schedule::{Board, Guest, Offers, Peers, Shared, Turns, Watched};
 use crate::service::{OwnService, Service};
 use crate::shell::{AnyFrames, Conn, serve};
@@ -42,8 +43,8 @@ pub(crate) struct Crew {
     pub(crate) zero: Arc<Zero>,
     /// Open connections of all of them.
     pub(crate) open: Arc<AtomicUsize>,
-    /// They leave together: what one of them drives, such as a pooled connection, another may still need.
-    pub(crate) leave: Arc<Barrier>,
+    /// They leave together: what one of them has given away, another may still run.
+    pub(crate) leave: Arc<Leave>,
     /// Those that can run each other's requests.
     pub(crate) peers: Arc<Peers>,
     /// Those that take connections.
@@ -164,7 +165,7 @@ impl Worker {
         if let Some(low) = &self.service.schedule.low {
             low.door.leaves(&self.board.pass);
         }
-        let _ = tokio::time::timeout(drain, self.crew.leave.wait()).await;
+        self.crew.leave.together(&self.board, &self.service.schedule, drain).await;
     }
 
     fn open(self: &Rc<Self>, socket: TcpStream, peer: SocketAddr, accepted: Instant) {
@@ -176,18 +177,31 @@ impl Worker {
         }
     }
 
-    /// Waits for the last connection to close, but no longer than `at_most`.
+    /// Waits for the last connection to close, but no longer than `at_most`; not for requests that hang in a step on another
+    /// thread.
     async fn leave_for(&self, stage: Stage, at_most: Duration) {
         self.drain.0.set(stage);
         for conn in self.connections.borrow().values() {
             conn.wake();
         }
         let empty = async {
-            while !self.connections.borrow().is_empty() {
-                self.empty.notified().await;
+            while !self.connections.borrow().is_empty() && !(stage == Stage::Firm && self.waits_for_hanging())
+            {
+                let _ = tokio::time::timeout(LOOK, self.empty.notified()).await;
             }
         };
         let _ = tokio::time::timeout(at_most, empty).await;
+    }
+}
+
+impl Worker {
+    /// Whether all that is left hangs in steps that other threads run.
+    fn waits_for_hanging(&self) -> bool {
+        let in_flight: u32 = self.connections.borrow().values().map(|conn| conn.in_flight()).sum();
+        let worker = self.board.worker();
+        let boards = self.service.schedule.boards();
+        let hanging = boards.iter().filter(|(_, board)| board.hangs_for(worker)).count();
+        hanging > 0 && in_flight as usize <= hanging
     }
 }
 

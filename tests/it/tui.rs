@@ -220,6 +220,73 @@ fn each_screen_takes_another_size_and_comes_back_after_a_stop() {
     assert!(terminal.end().success());
 }
 
+/// In a wide terminal the chosen request is shown beside the list; the terminal may become one while another has it.
+#[test]
+fn what_is_asked_for_after_a_stop_is_loaded() {
+    let place = recorded();
+    let mut terminal = Terminal::start(&tui(&place, &[]), 120, 40);
+    terminal.wait_for(&["following", "/v1/todos/1"]);
+    terminal.press("\u{1a}");
+    terminal.wait("the screen of before", |screen| !screen.alternate_screen());
+    terminal.wait_until_stopped();
+    terminal.resize(200, 50);
+    assert!(Command::new("kill").args(["-CONT", &terminal.id().to_string()]).status().unwrap().success());
+    terminal.wait_for(&["following", "parse_auth"]);
+    terminal.press("q");
+    assert!(terminal.end().success());
+}
+
+/// Another program asked the terminal, and ended before it answered.
+#[test]
+fn late_answers_of_the_terminal_are_no_keys() {
+    let place = recorded();
+    let mut terminal = Terminal::start(&tui(&place, &[]), 120, 40);
+    terminal.wait_for(&["following", "/v1/todos/1"]);
+    // A colour, two device attributes, a mode, a version; the first in two pieces.
+    terminal.press("\u{1b}]11;rgb:1e1e/");
+    terminal
+        .press("1e1e/1e1e\u{1b}\\\u{1b}[?62;22c\u{1b}[>1;10;0c\u{1b}[?2026;2$y\u{1b}P>|xterm(388)\u{1b}\\");
+    terminal.press("2");
+    let text = terminal.wait_for(&["parse_auth", "render_for_user"]);
+    assert!(!text.contains("what to do"), "{text}");
+    terminal.press("q");
+    assert!(terminal.end().success());
+}
+
+#[test]
+fn what_was_copied_is_where_the_screen_says() {
+    let (place, other) = (recorded(), Place::new());
+    let id = place.wait_for(4)[0]["id"].as_str().unwrap().to_owned();
+    let mut command = tui(&place, &[]);
+    command.env_remove("TMUX").env_remove("STY").env("XDG_RUNTIME_DIR", other.path());
+    let mut terminal = Terminal::start(&command, 160, 40);
+    terminal.wait_for(&["following", "/v1/todos/1"]);
+    terminal.press("y");
+    let file = other.path().join("zerver-copied.txt");
+    terminal.wait_for(&["sent to the terminal, and in", &id]);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), id);
+    let written = String::from_utf8_lossy(&terminal.written()).into_owned();
+    assert!(written.contains("\u{1b}]52;c;"), "the terminal is asked");
+    terminal.press("q");
+    assert!(terminal.end().success());
+
+    // In tmux, which is asked by a command: here, by one of its name.
+    let bin = other.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    std::fs::write(bin.join("tmux"), format!("#!/bin/sh\ncat > '{}'\n", file.display())).unwrap();
+    std::fs::set_permissions(bin.join("tmux"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    command.env("TMUX", "/tmp/tmux,1,0").env("PATH", path);
+    let mut terminal = Terminal::start(&command, 160, 40);
+    terminal.wait_for(&["following", "/v1/todos/1"]);
+    terminal.press("y");
+    terminal.wait_for(&["copied into tmux's paste buffer", &id]);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), id);
+    terminal.press("q");
+    assert!(terminal.end().success());
+}
+
 /// Keys come while the size changes, down to nothing at all: each is heard, and so is each size.
 #[test]
 fn no_key_is_lost_while_the_size_changes() {

@@ -200,6 +200,7 @@ fn many_steps(id: u128, extra_ns: u64) -> Trace {
         redaction: zerver_trace::Redaction::default(),
         worker: Some(0),
         origin: zerver_trace::Origin::Absent,
+        undelivered: false,
     }
 }
 

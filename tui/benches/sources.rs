@@ -193,6 +193,7 @@ fn trace(n: u64) -> Trace {
         redaction: zerver_trace::Redaction::default(),
         worker: Some(0),
         origin: zerver_trace::Origin::Absent,
+        undelivered: false,
     }
 }
 

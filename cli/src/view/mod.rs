@@ -49,6 +49,21 @@ pub(crate) fn fold(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// The same, with words that are longer broken too.
+pub(crate) fn broken(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in fold(text, columns) {
+        let mut rest = line.as_str();
+        while width(rest) > columns {
+            let (piece, more) = rest.split_at(zerver_tui::prefix(rest, columns).len());
+            lines.push(piece.to_owned());
+            rest = more;
+        }
+        lines.push(rest.to_owned());
+    }
+    lines
+}
+
 /// So many spaces as a text lacks to take `columns`.
 pub(crate) fn filler(text: &str, columns: usize) -> String {
     " ".repeat(columns.saturating_sub(width(text)))
@@ -69,6 +84,9 @@ mod tests {
         assert_eq!(fold("longer than it", 4), ["longer", "than", "it"]);
         assert_eq!(fold("", 4), [""]);
         assert_eq!(fold("a b", usize::MAX), ["a b"]);
+        assert_eq!(broken("a longer one", 4), ["a", "long", "er", "one"]);
+        assert_eq!(broken("漢字漢", 3), ["漢", "字", "漢"]);
+        assert_eq!(broken("漢x", 0), ["漢", "x", ""]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use zerver_trace::{Kept, Thread, Trace};
 
 use super::head::Part;
 use super::rows::rows;
-use super::{count, exchange, filler, fit, fold, paint, style, value, width};
+use super::{broken, count, exchange, filler, fit, paint, style, value, width};
 use zerver_trace::duration;
 use zerver_trace::duration::Unit;
 
@@ -24,6 +24,13 @@ pub(crate) struct Look {
     pub(crate) is_verbose: bool,
 }
 
+impl Look {
+    /// How many columns a line of a field may take.
+    fn room(self) -> usize {
+        if self.folds { self.columns.saturating_sub(FIELD) } else { usize::MAX }
+    }
+}
+
 /// How many late answers are shown.
 const LATES: usize = 3;
 
@@ -36,18 +43,22 @@ pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verd
     let mut out = head(trace, look);
     out += &field("class", &moves(timeline, look));
     out += &field("carried", &carries(timeline));
-    out += &field("read", &read_late(timeline));
+    out += &field("read", &read_late(timeline, look));
     out += &rows(trace, timeline, unit, look);
     out += &field("late", &lates(timeline, look));
     out += &io(timeline, unit, look);
     out += &total(timeline, unit, look);
     // Where no step ran there is nothing to blame.
     if let Some(verdict) = verdict.filter(|_| !timeline.runs.is_empty()) {
-        out += &field("verdict", &[verdict_line(verdict)]);
+        out += &field("verdict", &verdict_lines(verdict, look));
     }
     out += &slots(&timeline.slots, look);
     out += &failure(timeline, look);
-    let gaps: Vec<String> = timeline.gaps.iter().map(|gap| clean(&gap.to_string()).into_owned()).collect();
+    if trace.undelivered {
+        out += &field("response", &["not delivered: the client had left".to_owned()]);
+    }
+    let gaps = timeline.gaps.iter().flat_map(|gap| broken(&clean(&gap.to_string()), look.room()));
+    let gaps: Vec<String> = gaps.collect();
     out += &field("missing", &gaps);
     if look.is_verbose {
         out += &field("started", &[zerver_replay::rfc3339(trace.started_unix_ns)]);
@@ -113,7 +124,7 @@ fn head(trace: &Trace, look: Look) -> String {
 /// A status with its reason, which gives way.
 pub(super) fn status_part(code: u16) -> Part {
     let least = if code == 0 { status(code) } else { code.to_string() };
-    Part::shortened(style::status(code), status(code), least, 16)
+    Part::shortened(style::status(code), status(code), least, 32)
 }
 
 /// The classes it was given after that of its flow.
@@ -132,8 +143,8 @@ fn carries(timeline: &Timeline) -> Vec<String> {
 }
 
 /// What of it was read right after a long step.
-fn read_late(timeline: &Timeline) -> Vec<String> {
-    timeline.read_late.iter().map(|read| clean(&read.to_string()).into_owned()).collect()
+fn read_late(timeline: &Timeline, look: Look) -> Vec<String> {
+    timeline.read_late.iter().flat_map(|read| broken(&clean(&read.to_string()), look.room())).collect()
 }
 
 /// Where an answer lay ready while the thread of the request was busy, the longest first.
@@ -216,13 +227,18 @@ pub(super) fn wrap(parts: &[String], separator: &str, look: Look) -> Vec<String>
     lines.into_iter().map(|(_, line)| line).collect()
 }
 
-fn verdict_line(verdict: &Verdict) -> String {
+fn verdict_lines(verdict: &Verdict, look: Look) -> Vec<String> {
     let largest = format!("{}% {}", verdict.largest.percent, clean(&verdict.largest.label));
     let against = verdict
         .median_ns
         .map(|median_ns| format!("; this flow's median is {}", duration::show(median_ns)))
         .unwrap_or_default();
-    format!("{}{against}", paint(style::STRONG, &largest))
+    if width(&largest) + width(&against) <= look.room() {
+        return vec![format!("{}{against}", paint(style::STRONG, &largest))];
+    }
+    let (largest, against) = (format!("{largest};"), against.trim_start_matches("; "));
+    let strong = broken(&largest, look.room()).into_iter().map(|line| paint(style::STRONG, &line));
+    strong.chain(broken(against, look.room())).collect()
 }
 
 /// On one line if there is room, or else one line each.
@@ -240,9 +256,13 @@ fn slots(slots: &[Write], look: Look) -> String {
     let lines: Vec<String> = shown
         .iter()
         .map(|(n, value)| {
-            let room = room.saturating_sub(column.max(width(n)) + 2);
-            let value = if look.is_verbose { value.clone() } else { fit(value, room) };
-            format!("{}{}  {value}", name(n), filler(n, column))
+            let (mut n, mut value) = (n.clone(), value.clone());
+            if !look.is_verbose {
+                // Of a long name and a long value, each keeps a half.
+                n = fit(&n, room.saturating_sub(2 + width(&value)).max(column.max(room / 2)));
+                value = fit(&value, room.saturating_sub(column.max(width(&n)) + 2));
+            }
+            format!("{}{}  {value}", name(&n), filler(&n, column))
         })
         .collect();
     field("slots", &lines)
@@ -251,8 +271,7 @@ fn slots(slots: &[Write], look: Look) -> String {
 fn failure(timeline: &Timeline, look: Look) -> String {
     let Some(failure) = &timeline.failure else { return String::new() };
     let clean = |text: &str| clean(text).into_owned();
-    let room = if look.folds { look.columns.saturating_sub(FIELD) } else { usize::MAX };
-    let folded = |text: &str| fold(&clean(text), room);
+    let folded = |text: &str| broken(&clean(text), look.room());
     let said = match failure.kind.as_str() {
         "timed_out" => "timed_out: its deadline was over".to_owned(),
         "gone" => "gone: the client went away".to_owned(),
@@ -263,7 +282,11 @@ fn failure(timeline: &Timeline, look: Look) -> String {
     if let Some(step) = &failure.step {
         let source = failure.source();
         let source = source.map_or_else(String::new, |(file, line)| format!("  {}:{line}", clean(file)));
-        out += &field("step", &[format!("{}{}", clean(&step.name), paint(style::FAINT, &source))]);
+        let lines = match width(&clean(&step.name)) + width(&source) <= look.room() {
+            true => vec![format!("{}{}", clean(&step.name), paint(style::FAINT, &source))],
+            false => [folded(&step.name), folded(source.trim_start())].concat(),
+        };
+        out += &field("step", &lines);
     }
     let effects: Vec<String> =
         failure.effects.iter().flat_map(|(effect, end)| folded(&format!("{effect}: {end}"))).collect();

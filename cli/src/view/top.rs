@@ -107,18 +107,18 @@ fn workers(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usiz
             (style::PLAIN, format!("{:.0}%", busy.min(1.0) * 100.0)),
             (style::PLAIN, number(worker.connections)),
             (style::PLAIN, number(worker.steals)),
-            if worker.stuck { (style::BAD, "hangs".to_owned()) } else { (style::WARN, late(worker, was)) },
+            if worker.stuck { (style::BAD, "hangs".to_owned()) } else { (style::WARN, delays(worker, was)) },
         ]);
     }
     table.draw(columns)
 }
 
-/// What waited for a worker that was busy: `3 answers late by 120 ms`.
-fn late(now: &WorkerMeasures, was: &WorkerMeasures) -> String {
+/// What waited for a worker that was busy: `3 answers delayed 120.00 ms`.
+fn delays(now: &WorkerMeasures, was: &WorkerMeasures) -> String {
     let part = |n: u64, of: &str, ns: u64| match n {
         0 => None,
-        1 => Some(format!("1 {of} late by {}", show(ns))),
-        n => Some(format!("{n} {of}s late by {}", show(ns))),
+        1 => Some(format!("1 {of} delayed {}", show(ns))),
+        n => Some(format!("{n} {of}s delayed {}", show(ns))),
     };
     let answers = part(
         now.delayed_answers.saturating_sub(was.delayed_answers),
@@ -246,9 +246,12 @@ mod tests {
             ..WorkerMeasures::default()
         };
         let was = worker(1, 1_000_000, 0);
-        assert_eq!(late(&was, &was), "");
-        assert_eq!(late(&worker(4, 121_000_000, 0), &was), "3 answers late by 120 ms");
-        assert_eq!(late(&worker(2, 2_000_000, 1), &was), "1 answer late by 1.00 ms, 1 head late by 7.00 ms");
+        assert_eq!(delays(&was, &was), "");
+        assert_eq!(delays(&worker(4, 121_000_000, 0), &was), "3 answers delayed 120.00 ms");
+        assert_eq!(
+            delays(&worker(2, 2_000_000, 1), &was),
+            "1 answer delayed 1.00 ms, 1 head delayed 7.00 ms"
+        );
     }
 
     #[test]

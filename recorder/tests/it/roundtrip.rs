@@ -10,7 +10,7 @@ use zerver_recorder::{FindError, Options, Policy, Reader, Recorder, Tail, portab
 use zerver_trace::value::MAX_LEN;
 use zerver_trace::{
     Answer, Body, Capture, Class, Event, Find, HeldBy, Kept, MessageInfo, Missing, Name, Origin, Outcome,
-    Query, Recorded, RequestInfo, ResponseInfo, Thread, TraceSource,
+    Query, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread, TraceSource,
 };
 
 use crate::sample::Told;
@@ -100,6 +100,29 @@ fn an_overrun_is_read_back() {
     record(dir.path(), [capture]);
     let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
     assert_eq!(trace.events.last(), Some(&overran()));
+}
+
+#[test]
+fn what_was_late_is_read_back() {
+    fn late<V>() -> Vec<Event<V>> {
+        let threads = [Some(Thread::Worker(3)), Some(Thread::BatchWorker(u16::MAX)), None];
+        let late = threads.map(|thread| {
+            let (flow, step) = ("report".to_owned().into(), "spin".to_owned().into());
+            Event::Late { call: 7, ready_ns: 11_000_000, at_ns: 1_211_000_000, thread, flow, step }
+        });
+        let read_late = [RequestPart::Head, RequestPart::Body].map(|part| {
+            let (flow, step) = ("report".to_owned().into(), "spin".to_owned().into());
+            Event::ReadLate { part, unread_ns: u64::MAX, ran_ns: 600_000_000, flow, step }
+        });
+        read_late.into_iter().chain(late).collect()
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut capture = sample::capture(1);
+    let before = capture.events.len();
+    capture.events.extend(late());
+    record(dir.path(), [capture]);
+    let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
+    assert_eq!(trace.events[before..], late());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::value::{Encoder, ValueError};
-use crate::{Class, Event, FlowInfo, Message, Outcome, RequestId};
+use crate::{Class, Event, FlowInfo, Kept, Message, Outcome, RequestId};
 
 /// A value that can be recorded, later and on another thread.
 pub trait Data: Any + Send + Sync {
@@ -66,6 +66,8 @@ pub struct Capture {
     pub asked: bool,
     /// The worker of its connection; none where that is not known.
     pub worker: Option<u16>,
+    /// Whether the client had left before it had all of the response.
+    pub undelivered: bool,
 }
 
 /// Where captures go. Must neither block nor fail.
@@ -73,9 +75,15 @@ pub trait EventSink: Send + Sync {
     /// Takes over what a finished request left behind.
     fn accept(&self, capture: Box<Capture>);
 
-    /// The same with a response, which need not be described where the capture is not kept.
-    fn accept_answered(&self, mut capture: Box<Capture>, response: &dyn Fn() -> Arc<dyn Message>) {
-        capture.response = Some(response());
+    /// Gives a capture back if it is to be kept, and why: for [`EventSink::keep`], once all of it is known. It need not
+    /// have its response yet.
+    fn judge(&self, capture: Box<Capture>) -> Option<(Box<Capture>, Kept)> {
+        Some((capture, Kept::All))
+    }
+
+    /// Takes over one that was judged.
+    fn keep(&self, capture: Box<Capture>, kept: Kept) {
+        let _ = kept;
         self.accept(capture);
     }
 }

@@ -26,6 +26,13 @@ enum Text {
     Store(Box<String>),
 }
 
+impl Name {
+    /// Whether it is a constant of the program, so that no request can have a part in it.
+    pub const fn is_of_program(&self) -> bool {
+        matches!(self.0, Text::Program(_))
+    }
+}
+
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
         **self == **other

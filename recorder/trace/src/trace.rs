@@ -136,6 +136,8 @@ pub struct Trace {
     pub origin: Origin,
     /// What the recorder changed in it.
     pub redaction: Redaction,
+    /// Whether the client had left before it had all of the response.
+    pub undelivered: bool,
 }
 
 /// The scheme and authority that the target of a request names, as they came.

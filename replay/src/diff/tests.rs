@@ -295,3 +295,26 @@ fn a_secret_that_differs_is_a_difference() {
     assert_eq!((first.what, first.path.as_str()), (What::RequestHeader, "authorization"));
     assert!(!diff.is_same());
 }
+
+#[test]
+fn a_busy_worker_is_a_cause_and_not_the_effect() {
+    let mut a = late();
+    // The same with its answer taken at once.
+    a.events.retain(|event| !matches!(event, Event::Late { .. }));
+    for event in &mut a.events {
+        match event {
+            Event::Answered { call: 1, at_ns, .. } | Event::Wrote { slot: 2, at_ns, .. } => {
+                *at_ns = 2_500 * US
+            }
+            Event::Ran { step: 4, ready_ns, at_ns, .. } => (*ready_ns, *at_ns) = (2_500 * US, 2_500 * US),
+            _ => {}
+        }
+    }
+    a.duration_ns -= 2_600 * US;
+    insta::assert_snapshot!(show(&a, &late()), @r#"
+    same by 2600
+    +2600 late "load_todo" answers for load_todo that lay ready: worker 0 ran spin of report
+    "#);
+    let diff = of(&a, &late());
+    assert_eq!(diff.by_kind().map(|(_, ns)| ns).iter().sum::<i128>(), diff.delta_ns());
+}

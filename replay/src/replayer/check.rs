@@ -29,7 +29,7 @@ impl Replay<'_> {
         if !self.is_plain() {
             return None;
         }
-        let input = input(self.opened, self.edits, self.route).ok()?;
+        let input = input(self.opened, self.edits, self.route, &self.world.rule()).ok()?;
         if !input.unknown.is_empty() {
             return None;
         }

@@ -119,7 +119,9 @@ impl<'c> Comparison<'c> {
             return std::mem::take(&mut self.findings);
         }
         self.outcome(recorded.outcome.as_ref(), now);
-        self.response(recorded.response.as_ref(), now.response.as_ref());
+        if !recorded.lacks_response() {
+            self.response(recorded.response.as_ref(), now.response.as_ref());
+        }
         std::mem::take(&mut self.findings)
     }
 

@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use bincode::{Decode, Encode};
 use zerver_engine::{Call, Flow, Performed};
+use zerver_trace::secret::Rule;
 use zerver_trace::{Datum, EffectError, FlowInfo, Value};
 
 use super::faults::{Fault, Wrong};
 use super::form::Given;
-use super::mask::is_sensitive;
 use super::names::Names;
 use super::report::{Applied, Refusal, Seen};
 use super::{nearest, path};
@@ -107,6 +107,7 @@ pub(super) struct Prepared {
     slots: Vec<PreparedSlot>,
     answers: Vec<PreparedAnswer>,
     faults: Vec<PreparedFault>,
+    rule: Rule,
 }
 
 struct PreparedFault {
@@ -132,7 +133,7 @@ struct PreparedAnswer {
 }
 
 impl Prepared {
-    pub(super) fn new(edits: &Edits, flow: &Flow) -> Result<Self, Refusal> {
+    pub(super) fn new(edits: &Edits, flow: &Flow, rule: Rule) -> Result<Self, Refusal> {
         let at = edits.at.as_deref().map(|step| position_of(step, flow.info())).transpose()?;
         if at.is_some() && edits.slots.is_empty() {
             return Err(Refusal::new("--at says where a slot is to be set, and none is").hint("add --set"));
@@ -144,6 +145,7 @@ impl Prepared {
             slots: slots.collect::<Result<_, _>>()?,
             answers: answers.collect::<Result<_, _>>()?,
             faults: faults.collect(),
+            rule,
         })
     }
 
@@ -162,8 +164,8 @@ impl Prepared {
             job.override_slot(slot.slot, datum);
             let step = flow.info().steps[usize::from(at)].name.clone();
             let what = slot.edit.what();
-            let secret = flow.info().slots[usize::from(slot.slot)].secret
-                || slot.edit.path.iter().any(|part| is_sensitive(part));
+            let secret =
+                flow.info().slots[usize::from(slot.slot)].secret || self.rule.is_under(&slot.edit.path);
             let side = |value: Value| if secret { Seen::Secret } else { Seen::Value(value) };
             applied.push(Applied { what, step, from: from.map_or(Seen::Absent, side), to: side(to) });
         }

@@ -5,8 +5,8 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use zerver_trace::{
-    Answer, Datum, Decision, Event, FlowInfo, Header, HeldBy, Message, MessageInfo, Missing, Name, Outcome,
-    Recorded, RecordedBody, StepInfo, Trace, Value,
+    Answer, Datum, Decision, Event, FlowInfo, Header, HeldBy, Message, MessageInfo, MessagePart, Missing,
+    Name, Outcome, Recorded, RecordedBody, StepInfo, Trace, Value,
 };
 
 use crate::timeline::label;
@@ -68,6 +68,8 @@ pub(super) struct Call<'f> {
 pub(super) struct Reply<'f> {
     pub(super) status: u16,
     pub(super) headers: Cow<'f, [Header<Recorded>]>,
+    /// The names of those that the code which made it has marked as secrets.
+    pub(super) marked: Vec<String>,
     pub(super) body: Cow<'f, RecordedBody>,
 }
 
@@ -79,9 +81,16 @@ impl<'f> Facts<'f> {
         facts.response = (trace.status != 0).then(|| Reply {
             status: trace.status,
             headers: Cow::Borrowed(&trace.response_headers),
+            marked: Vec::new(),
             body: Cow::Borrowed(&trace.response_body),
         });
         facts
+    }
+
+    /// Whether there was a response that was not recorded: under a schema before 3 none was that the client had not waited
+    /// for.
+    pub(super) fn lacks_response(&self) -> bool {
+        self.response.is_none() && !matches!(self.outcome, None | Some(Outcome::Gone { .. }))
     }
 
     /// What a run of today's code did.
@@ -220,8 +229,15 @@ impl Reply<'_> {
         const MAX_BODY: usize = 192 << 10;
         let MessageInfo::Response(info) = message.describe(MAX_BODY) else { return None };
         let header = |Header { name, value }: Header| Header { name, value: bytes(&value) };
+        let mut marked = Vec::new();
+        message.tell(0, &mut |part| {
+            if let MessagePart::SecretHeader(name, _) = part {
+                marked.push(name.to_owned());
+            }
+        });
         Some(Self {
             status: info.status,
+            marked,
             headers: info.headers.into_iter().map(header).collect(),
             body: Cow::Owned(RecordedBody {
                 full_len: info.body.full_len,

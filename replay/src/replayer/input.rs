@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method, Uri, Version};
 use zerver_engine::{Arrival, Request};
+use zerver_trace::secret::Rule;
 use zerver_trace::{Event, Header, Origin};
 
 use super::edits::Edits;
-use super::mask::is_sensitive;
 use super::replay::{Opened, Secrets};
 use super::report::{Applied, Refusal, Seen};
 
@@ -33,6 +33,7 @@ pub(super) fn input(
     opened: &Opened,
     edits: &Edits,
     route: &dyn Fn(&mut Request) -> bool,
+    rule: &Rule,
 ) -> Result<Input, NoInput> {
     let Opened { trace, secrets } = opened;
     let impossible = |what: String| NoInput::Impossible(what);
@@ -79,7 +80,7 @@ pub(super) fn input(
         Err(_) if body.full_len == 0 => {}
         Err(gone) => unknown.push(format!("the request's body: {gone}; --request-body TEXT")),
     }
-    let applied = edit(&mut request, edits, &mut unknown).map_err(NoInput::Refused)?;
+    let applied = edit(&mut request, edits, &mut unknown, rule).map_err(NoInput::Refused)?;
     if !route(&mut request) {
         return Err(NoInput::Moved);
     }
@@ -119,7 +120,12 @@ fn headers(
     }
 }
 
-fn edit(request: &mut Request, edits: &Edits, unknown: &mut Vec<String>) -> Result<Vec<Applied>, Refusal> {
+fn edit(
+    request: &mut Request,
+    edits: &Edits,
+    unknown: &mut Vec<String>,
+    rule: &Rule,
+) -> Result<Vec<Applied>, Refusal> {
     let mut applied = Vec::new();
     let mut note = |what: String, from: Option<&[u8]>, to: &[u8], secret: bool| {
         let side = |bytes: &[u8]| match secret {
@@ -137,7 +143,7 @@ fn edit(request: &mut Request, edits: &Edits, unknown: &mut Vec<String>) -> Resu
         let value = HeaderValue::from_str(value).map_err(|error| wrong(&error))?;
         let authority = request.uri.authority().filter(|_| name == "host").map(|it| it.as_str().as_bytes());
         let before = authority.or_else(|| request.headers.get(&name).map(HeaderValue::as_bytes));
-        note(format!("request header {name}"), before, value.as_bytes(), is_sensitive(name.as_str()));
+        note(format!("request header {name}"), before, value.as_bytes(), rule.is_header(name.as_str()));
         unknown.retain(|what| !what.starts_with(&format!("the request's header {name}:")));
         if name == "host" {
             unknown.retain(|what| !what.starts_with("the authority:"));

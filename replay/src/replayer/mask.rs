@@ -1,52 +1,62 @@
 //! Keeps secrets out of what is told: what a slot, a sealed value or a name says is secret, and every copy of it.
 
-use std::collections::BTreeSet;
+use std::ops::Range;
 
+use zerver_engine::Job;
+use zerver_trace::secret::{Author, Copies, MASK, Masks, Rule, merged, replaced};
 use zerver_trace::value::Encoder;
 use zerver_trace::{Answer, Event, Node, Origin, Recorded, Value};
 
 use super::replay::Opened;
 use super::report::Seen;
 
-/// What stands in the place of a secret.
-const MASK: &str = "<secret>";
-/// Shorter secrets are masked only where they stand alone; searched for, they would be found everywhere.
-const SEARCHED: usize = 4;
-/// The words in a name that say that it names a secret.
-const SENSITIVE: [&str; 11] = [
-    "authorization",
-    "cookie",
-    "token",
-    "secret",
-    "password",
-    "passwd",
-    "api-key",
-    "api_key",
-    "apikey",
-    "credential",
-    "private_key",
-];
-
-/// Whether what has this name is secret, as far as a name can tell.
-pub(super) fn is_sensitive(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    SENSITIVE.iter().any(|word| name.contains(word))
-}
-
 /// All that must not be told.
 #[derive(Clone, Default)]
-pub(super) struct Mask {
-    /// The longest first.
-    searched: Vec<Vec<u8>>,
-    /// A bit for each byte with which one of them begins: most places of a text are passed over by it.
-    begins: [u64; 4],
-    short: BTreeSet<Vec<u8>>,
+pub(crate) struct Mask {
+    rule: Rule,
+    copies: Copies,
 }
 
 impl Mask {
+    /// With nothing known but names.
+    pub(super) fn new(rule: Rule) -> Self {
+        Self { rule, copies: Copies::default() }
+    }
+
+    pub(super) const fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    /// What is secret in a job: in its request, and in its slots.
+    pub(crate) fn of_job(job: &Job, rule: &Rule) -> Self {
+        let mut mask = Self::new(rule.clone());
+        let (request, flow) = (job.request(), job.flow().info());
+        for (name, value) in &request.headers {
+            let value_bytes = value.as_bytes();
+            if value.is_sensitive() {
+                mask.add_bytes(value_bytes);
+            } else {
+                let spans = rule.header_spans(name.as_str(), value_bytes, Author::Client);
+                spans.into_iter().for_each(|span| mask.add_bytes(&value_bytes[span]));
+            }
+        }
+        let target = request.uri.path_and_query().map_or("/", |target| target.as_str()).as_bytes();
+        let spans = rule.target_spans(&flow.name, &flow.pattern, target);
+        spans.into_iter().for_each(|span| mask.add_bytes(&target[span]));
+        let body = &request.body[..];
+        rule.spans(body, Author::Client).into_iter().for_each(|span| mask.add_bytes(&body[span]));
+        let secret = flow.slots.iter().enumerate().filter(|(_, slot)| slot.secret);
+        for datum in secret.filter_map(|(at, _)| job.slot(at as u16)) {
+            if let Ok(value) = Value::of_data(&**datum) {
+                mask.add(&value.root());
+            }
+        }
+        mask
+    }
+
     /// What is secret in a trace.
-    pub(super) fn of(opened: &Opened) -> Self {
-        let mut mask = Self::default();
+    pub(super) fn of(opened: &Opened, rule: Rule) -> Self {
+        let mut mask = Self::new(rule);
         let trace = &opened.trace;
         let bodies = [&trace.target, &trace.request_body.bytes, &trace.response_body.bytes];
         let headers = trace.request_headers.iter().chain(&trace.response_headers);
@@ -84,26 +94,7 @@ impl Mask {
 
     /// A secret, and the words in it.
     pub(super) fn add_bytes(&mut self, bytes: &[u8]) {
-        self.needle(bytes.trim_ascii());
-        for word in bytes.split(|byte| b" ;,=".contains(byte)) {
-            let is_scheme =
-                [&b"bearer"[..], b"basic", b"digest"].iter().any(|s| word.eq_ignore_ascii_case(s));
-            if word.len() >= 6 && !is_scheme {
-                self.needle(word);
-            }
-        }
-    }
-
-    fn needle(&mut self, bytes: &[u8]) {
-        if bytes.len() < SEARCHED {
-            if !bytes.is_empty() {
-                self.short.insert(bytes.to_vec());
-            }
-        } else if !self.searched.iter().any(|known| known == bytes) {
-            self.begins[usize::from(bytes[0] >> 6)] |= 1 << (bytes[0] & 63);
-            self.searched.push(bytes.to_vec());
-            self.searched.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
-        }
+        self.copies.add_words(bytes);
     }
 
     /// What the masks of a shown value hide.
@@ -147,55 +138,45 @@ impl Mask {
                 Some(_) => rest.windows(after.len()).position(|window| window == after),
             };
             let Some(end) = end else { return self.add_bytes(rest) };
-            self.needle(&rest[..end]);
+            self.copies.add(&rest[..end]);
             rest = &rest[(end + after.len()).min(rest.len())..];
         }
     }
 
-    /// The text without secrets; none if there are none in it.
-    fn masked(&self, bytes: &[u8]) -> Option<String> {
-        if self.short.contains(bytes) {
-            return Some(MASK.to_owned());
-        }
-        let (mut out, mut rest) = (Vec::new(), bytes);
-        while let Some((at, needle)) = self.first(rest) {
-            out.extend_from_slice(&rest[..at]);
-            out.extend_from_slice(MASK.as_bytes());
-            rest = &rest[at + needle.len()..];
-        }
-        if rest.len() == bytes.len() {
-            return None;
-        }
-        out.extend_from_slice(rest);
-        Some(String::from_utf8_lossy(&out).into_owned())
-    }
-
-    /// The first place of a secret in a text, and the longest that is there.
-    fn first(&self, bytes: &[u8]) -> Option<(usize, &[u8])> {
-        let may_begin = |byte: u8| self.begins[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1;
-        let mut places = (0..bytes.len()).filter(|at| may_begin(bytes[*at]));
-        places.find_map(|at| {
-            let needle = self.searched.iter().find(|needle| bytes[at..].starts_with(needle))?;
-            Some((at, needle.as_slice()))
-        })
+    /// The text with masks in the place of secrets; none if there are none in it.
+    fn masked(&self, text: &[u8]) -> Option<String> {
+        let own = self.rule.spans(text, Author::Service);
+        let spans = merged(own.into_iter().chain(self.copies.spans(text)).collect());
+        (!spans.is_empty()).then(|| replaced(text, &spans, |_| MASK.to_owned()))
     }
 
     /// A text that may be told.
-    pub(super) fn text(&self, text: &str) -> String {
+    pub(crate) fn text(&self, text: &str) -> String {
         self.masked(text.as_bytes()).unwrap_or_else(|| text.to_owned())
     }
 
     /// A part of a value that may be told; `path` leads to it.
     pub(super) fn side(&self, node: &Node<'_>, path: &[String]) -> Seen {
-        if path.iter().any(|part| is_sensitive(part)) {
+        if self.is_secret(node, path) {
             return Seen::Secret;
         }
         let mut encoder = Encoder::new();
-        let written = encoder.node(node, &mut |bytes| self.masked(bytes));
+        let written = self.rule.write_masked(&mut encoder, node, path, Author::Service, self);
         match written.and_then(|()| encoder.finish()) {
             Ok(value) => Seen::Value(value),
             Err(error) => Seen::text(error.to_string()),
         }
+    }
+
+    /// Whether a text or a number is a secret because of the names that lead to it.
+    fn is_secret(&self, node: &Node<'_>, path: &[String]) -> bool {
+        let mut all = false;
+        if self.rule.is_under(path)
+            && (node.as_bytes().is_some() || !matches!(node, Node::Struct(_) | Node::Map(_) | Node::Seq(_)))
+        {
+            self.rule.secrets_under(node, path, Author::Service, &mut |_| all = true);
+        }
+        all
     }
 
     /// A value that may be told.
@@ -203,35 +184,24 @@ impl Mask {
         self.side(&value.root(), &[])
     }
 
-    /// A body that may be told: in JSON, also what has the name of a secret is masked.
-    pub(super) fn body(&self, text: &str) -> String {
-        let mut json = match serde_json::from_str::<serde_json::Value>(text) {
-            Ok(json) => json,
-            Err(_) => return self.text(text),
-        };
-        let text = if hide_named(&mut json) { json.to_string() } else { text.to_owned() };
-        self.text(&text)
+    /// The value of a header that may be told; none where it is a secret as a whole.
+    pub(super) fn header(&self, name: &str, value: &[u8]) -> Option<String> {
+        let own = self.rule.header_spans(name, value, Author::Service);
+        if self.rule.is_header(name) && own.iter().any(|span| *span == (0..value.len())) {
+            return None;
+        }
+        Some(self.text(&String::from_utf8_lossy(value)))
     }
 }
 
-/// Says whether there was anything to hide.
-fn hide_named(json: &mut serde_json::Value) -> bool {
-    let mut any = false;
-    match json {
-        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| any |= hide_named(item)),
-        serde_json::Value::Object(entries) => {
-            for (name, value) in entries {
-                if is_sensitive(name) && (value.is_string() || value.is_number()) {
-                    *value = MASK.into();
-                    any = true;
-                } else {
-                    any |= hide_named(value);
-                }
-            }
-        }
-        _ => {}
+impl Masks for Mask {
+    fn mask(&self, _secret: &[u8]) -> String {
+        MASK.to_owned()
     }
-    any
+
+    fn more(&self, text: &[u8]) -> Vec<Range<usize>> {
+        self.copies.spans(text)
+    }
 }
 
 #[cfg(test)]
@@ -239,22 +209,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_copy_of_a_secret_is_masked_the_longest_first() {
+    fn secrets_and_their_copies_are_masked_and_words_stay() {
         let mut mask = Mask::default();
-        for secret in ["abcd", "abcdef", "\u{e4}\u{f6}\u{fc}", "x"] {
+        for secret in ["Bearer a1b2c3d4e5f6", "admin", "\u{e4}1\u{f6}2\u{fc}3\u{df}4"] {
             mask.add_bytes(secret.as_bytes());
         }
         for (text, wanted) in [
             ("", ""),
-            ("abc", "abc"),
-            ("abcd", "<secret>"),
-            ("aabcdefabcd", "a<secret><secret>"),
-            ("abcdeabcabcdef", "<secret>eabc<secret>"),
-            ("\u{e4}\u{f6} \u{e4}\u{f6}\u{fc}.", "\u{e4}\u{f6} <secret>."),
-            ("x", "<secret>"),
-            ("xx", "xx"),
+            ("the role is admin", "the role is admin"),
+            ("no session for a1b2c3d4e5f6", "no session for <secret>"),
+            ("a \u{e4}1\u{f6}2\u{fc}3\u{df}4.", "a <secret>."),
+            (
+                r#"{"token":"x","errors":{"token":["is missing"]}}"#,
+                r#"{"token":"<secret>","errors":{"token":["is missing"]}}"#,
+            ),
         ] {
             assert_eq!(mask.text(text), wanted, "{text}");
         }
+        let side = |json: &str, path: &[&str]| {
+            let json: serde_json::Value = serde_json::from_str(json).unwrap();
+            let path: Vec<String> = path.iter().map(|name| (*name).to_owned()).collect();
+            mask.side(&Value::of(&json).unwrap().root(), &path).to_string()
+        };
+        assert_eq!(side(r#""x""#, &["user", "password"]), "\u{25cf}\u{25cf}\u{25cf}\u{25cf} (secret)");
+        assert_eq!(side(r#""is missing""#, &["errors", "token", "0"]), r#""is missing""#);
+        assert_eq!(side("4096", &["max_tokens"]), "4096");
+        assert_eq!(side("1200", &["usage", "tokens"]), "1200");
+        assert_eq!(mask.header("x-functions-key", b"abc"), None);
+        assert_eq!(mask.header("etag", b"abc"), Some("abc".to_owned()));
     }
 }

@@ -34,7 +34,7 @@ mod tests;
 mod told;
 mod world;
 
-pub use apart::apart;
+pub use apart::{apart, masked};
 pub use edits::{EditError, Edits, SlotEdit};
 pub use faults::{Fault, Trial, Wrong, trials};
 pub use nearest::nearest;

@@ -15,7 +15,7 @@ use super::compare::Comparison;
 use super::edits::{Edits, Prepared, suggest};
 use super::facts::{Call, Facts};
 use super::input::{Input, NoInput, input};
-use super::mask::{Mask, is_sensitive};
+use super::mask::Mask;
 use super::nearest;
 use super::report::{Coverage, Finding, FindingClass, Refusal, Report, Seen};
 use super::run::{Outside, Rerun, Runner};
@@ -96,7 +96,7 @@ impl Replay<'_> {
         if matches!(trace.outcome, Outcome::Rejected { .. }) {
             return Ok(without_steps(trace));
         }
-        Prepared::new(self.edits, self.flow)?;
+        Prepared::new(self.edits, self.flow, self.world.rule())?;
         self.check_live()?;
         let (recorded, flow) = (Facts::of_trace(trace), self.flow.info());
         let unedited = Edits::default();
@@ -106,7 +106,7 @@ impl Replay<'_> {
             Err(report) if self.edits.is_empty() => return Ok(report),
             Err(_) => return self.edited_only(&recorded, before),
         };
-        let mut once = || self.once(&recorded, &input, &unedited, Mask::default(), before);
+        let mut once = || self.once(&recorded, &input, &unedited, Mask::new(self.world.rule()), before);
         let plain = once()?;
         let mut mask = self.mask();
         self.hide(&mut mask, &plain);
@@ -181,7 +181,7 @@ impl Replay<'_> {
 
     /// The request with these edits, or what is told where there is none.
     fn input(&self, edits: &Edits, recorded: &Facts<'_>) -> Result<Result<Input, Report>, Refusal> {
-        match input(self.opened, edits, self.route) {
+        match input(self.opened, edits, self.route, &self.world.rule()) {
             Ok(input) => Ok(Ok(input)),
             Err(NoInput::Refused(refusal)) => Err(refusal),
             Err(NoInput::Impossible(why)) => Ok(Err(impossible(vec![why]))),
@@ -197,7 +197,7 @@ impl Replay<'_> {
         mask: Mask,
         before: &mut dyn FnMut(&str),
     ) -> Result<Rerun, Refusal> {
-        let mut prepared = Prepared::new(edits, self.flow)?;
+        let mut prepared = Prepared::new(edits, self.flow, self.world.rule())?;
         let answers = Answers::new(recorded, &self.opened.secrets);
         let (mut ends, mut outside) = (None, Outside::default());
         if !edits.is_empty() {
@@ -296,9 +296,9 @@ impl Replay<'_> {
 
     /// What must not be told of the recording and of the edits.
     fn mask(&self) -> Mask {
-        let mut mask = Mask::of(self.opened);
+        let mut mask = Mask::of(self.opened, self.world.rule());
         for (name, value) in &self.edits.headers {
-            if is_sensitive(name) {
+            if mask.rule().is_header(name) {
                 mask.add_bytes(value.as_bytes());
             }
         }
@@ -346,6 +346,11 @@ impl Replay<'_> {
         if now.is_some() && *origin == Origin::NotRecorded && input.arrival.request.uri.authority().is_none()
         {
             notes.push("whether its target named an authority of its own was not recorded".to_owned());
+        }
+        if now.is_some() && recorded.lacks_response() {
+            notes.push(
+                "the response was not recorded, for the client had left: it is not compared".to_owned(),
+            );
         }
         if let Some(unanswered) = &run.unanswered {
             let label = mask.text(&unanswered.label);

@@ -6,7 +6,6 @@ use zerver_trace::{Header, Recorded, Value};
 
 use super::compare::{Comparison, joined};
 use super::facts::Reply;
-use super::mask::is_sensitive;
 use super::path::differences;
 use super::replay::text;
 use super::report::{FindingClass, Seen};
@@ -35,13 +34,16 @@ impl Comparison<'_> {
         for name in names {
             let (then, now) = (named(a, name), named(b, name));
             for at in 0..then.len().max(now.len()) {
-                self.header(name, then.get(at).copied(), now.get(at).copied());
+                let is_marked = a.marked.iter().chain(&b.marked).any(|marked| marked == name);
+                self.header(name, then.get(at).copied(), now.get(at).copied(), is_marked);
             }
         }
         self.body(a, b);
     }
 
-    fn header(&mut self, name: &str, then: Option<&Recorded>, now: Option<&Recorded>) {
+    fn header(&mut self, name: &str, then: Option<&Recorded>, now: Option<&Recorded>, is_marked: bool) {
+        // What was sealed as a whole was a secret when it was recorded.
+        let is_sealed = then.is_some_and(|then| then.is_secret() && then.value().is_none());
         let field = format!("response.headers.{name}");
         let bytes = |recorded: &Recorded| match self.secrets.plain(recorded) {
             Ok(value) => Ok(value.root().as_bytes().unwrap_or_default().into_owned()),
@@ -54,8 +56,8 @@ impl Comparison<'_> {
         };
         let side = |bytes: Option<Vec<u8>>| match bytes {
             None => Seen::Absent,
-            Some(_) if is_sensitive(name) => Seen::Secret,
-            Some(bytes) => Seen::text(self.mask.text(&String::from_utf8_lossy(&bytes))),
+            Some(_) if is_marked || is_sealed => Seen::Secret,
+            Some(bytes) => self.mask.header(name, &bytes).map_or(Seen::Secret, Seen::Text),
         };
         let (expected, got) = (side(a), side(b));
         self.find(None, FindingClass::CodeChanged, &field, expected, got);
@@ -103,7 +105,7 @@ impl Comparison<'_> {
             return;
         }
         let side = |value: &Value, len: u64| match text(value) {
-            Some(text) => Seen::Text(self.mask.body(&text).chars().take(TOLD_CHARS).collect()),
+            Some(text) => Seen::Text(self.mask.text(&text).chars().take(TOLD_CHARS).collect()),
             None => Seen::text(format!("{len} bytes")),
         };
         let (expected, got) = (side(then, a.body.full_len), side(now, b.body.full_len));

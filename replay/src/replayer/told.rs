@@ -4,7 +4,7 @@ use zerver_trace::Outcome;
 
 use super::compare::told;
 use super::facts::Facts;
-use super::mask::{Mask, is_sensitive};
+use super::mask::Mask;
 use super::replay::Replay;
 use super::report::{Applied, Ending, Replied, Seen};
 use super::run::Rerun;
@@ -61,16 +61,14 @@ pub(super) fn masked(applied: &Applied, mask: &Mask) -> Applied {
 
 pub(super) fn replied(response: &zerver_engine::Response, mask: &Mask) -> Replied {
     let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        let value = match is_sensitive(name.as_str()) {
-            true => "●●●● (secret)".to_owned(),
-            false => mask.text(&String::from_utf8_lossy(value.as_bytes())),
-        };
-        (name.as_str().to_owned(), value)
+        let shown = Some(value).filter(|value| !value.is_sensitive());
+        let shown = shown.and_then(|value| mask.header(name.as_str(), value.as_bytes()));
+        (name.as_str().to_owned(), shown.unwrap_or_else(|| "●●●● (secret)".to_owned()))
     };
     Replied {
         status: response.status.as_u16(),
         headers: response.headers.iter().map(header).collect(),
-        body: str::from_utf8(&response.body).ok().map(|text| mask.body(text)),
+        body: str::from_utf8(&response.body).ok().map(|text| mask.text(text)),
         body_len: response.body.len() as u64,
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use zerver_engine::{Call, Performed};
+use zerver_trace::secret::Rule;
 
 /// The program around a replay.
 #[derive(Clone, Copy, Default)]
@@ -14,6 +15,14 @@ pub struct World<'r> {
     pub timers: Option<&'r dyn Timers>,
     /// What performs calls for real, where neither the recording nor an edit answers them.
     pub live: Option<&'r dyn Live>,
+    /// What counts as a secret; none: the built-in rule.
+    pub rule: Option<&'r Rule>,
+}
+
+impl World<'_> {
+    pub(super) fn rule(&self) -> Rule {
+        self.rule.cloned().unwrap_or_default()
+    }
 }
 
 /// Calls that are about time alone, such as a timer and a clock: in virtual time their answers are known.

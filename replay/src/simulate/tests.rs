@@ -331,3 +331,21 @@ proptest::proptest! {
         proptest::prop_assert_eq!(simulation.requests + simulation.left_out, traces.len());
     }
 }
+
+#[test]
+fn an_answer_that_lay_ready_has_waited_for_its_worker() {
+    let mut traces =
+        vec![request("a", Class::Default, 0, 0, MS), request("b", Class::Default, 2 * MS, 0, 10 * MS)];
+    // The first has its answer after 4 ms, and runs again after the second, which began in between.
+    let (ready_ns, at_ns) = (5 * MS, 12 * MS + US);
+    let (flow, step) = ("b".into(), "s".into());
+    let thread = Some(Thread::Worker(0));
+    traces[0].events.push(Event::Late { call: 0, ready_ns, at_ns, thread, flow, step });
+    traces[0].events.push(ran(at_ns, at_ns, MS));
+    traces[0].duration_ns = 13 * MS + 2 * US;
+    let simulation = Simulation::of(&traces, &machine(), None);
+    let a = simulation.flows.iter().find(|flow| flow.name == "a").unwrap();
+    assert_eq!(a.recorded.queue.p99_ns, 7 * MS + US);
+    assert_eq!(a.simulated.queue.p99_ns, a.recorded.queue.p99_ns);
+    assert_eq!(a.simulated.duration.p99_ns, a.recorded.duration.p99_ns);
+}

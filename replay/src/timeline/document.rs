@@ -177,6 +177,8 @@ struct RequestJson {
 #[derive(Debug, Clone, Serialize)]
 struct ResponseJson {
     status: u16,
+    /// Whether it was written to the client, as far as that is known.
+    delivered: bool,
     headers: Vec<HeaderJson>,
     body: BodyJson,
 }
@@ -231,6 +233,7 @@ impl TimelineJson {
             },
             response: ResponseJson {
                 status: trace.status,
+                delivered: trace.status != 0 && !trace.undelivered,
                 headers: headers(&trace.response_headers),
                 body: body(&trace.response_body),
             },

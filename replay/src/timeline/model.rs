@@ -281,7 +281,7 @@ pub struct ReadLate {
     pub step: String,
 }
 
-/// In a line: `head read right after a step of 600 ms on its worker: spin of report`.
+/// In a line: `head read right after a step of 600.00 ms on its worker: spin of report`.
 impl fmt::Display for ReadLate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { part, ran_ns, flow, step, .. } = self;

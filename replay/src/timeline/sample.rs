@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use zerver_trace::{
     Answer, Class, Decision, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, FlowInfo, Header,
-    HeldBy, Kept, Outcome, ReadInfo, Recorded, RecordedBody, RequestId, SlotInfo, StepInfo, Trace, Value,
-    WriteInfo,
+    HeldBy, Kept, Outcome, ReadInfo, Recorded, RecordedBody, RequestId, SlotInfo, StepInfo, Thread, Trace,
+    Value, WriteInfo,
 };
 
 pub(crate) const US: u64 = 1_000;
@@ -86,6 +86,7 @@ pub(crate) fn trace(flow: FlowInfo, duration_ns: u64, events: Vec<Event<Recorded
         redaction: zerver_trace::Redaction { key: Some([1; 8]), texts: Vec::new() },
         worker: None,
         origin: zerver_trace::Origin::Absent,
+        undelivered: false,
     }
 }
 
@@ -210,6 +211,21 @@ pub(crate) fn held() -> Trace {
     let events =
         [held(325, HeldBy::Pause), held(400, HeldBy::Target), Event::Begun { call: 1, at_ns: 425 * US }];
     trace.events.splice(again + 1..=again, events);
+    trace
+}
+
+/// A call whose answer, or the end of whose pause, lay ready while its worker ran a step of another flow.
+pub(crate) fn lay_ready(call: u32, ready: u64, at: u64) -> Event<Recorded> {
+    let (ready_ns, at_ns) = (ready * US, at * US);
+    let (thread, flow, step) = (Some(Thread::Worker(0)), "report".into(), "spin".into());
+    Event::Late { call, ready_ns, at_ns, thread, flow, step }
+}
+
+/// The request of 5.4 ms, where the todo was there after 0.08 ms, and its worker was busy.
+pub(crate) fn late() -> Trace {
+    let mut trace = slow();
+    let at = trace.events.iter().position(|event| matches!(event, Event::Answered { call: 1, .. })).unwrap();
+    trace.events.insert(at, lay_ready(1, 2_500, 5_099));
     trace
 }
 

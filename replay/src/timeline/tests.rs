@@ -414,6 +414,7 @@ fn the_document_has_the_promised_fields() {
           "kept_len": 12,
           "value": "{\"id\":  456}"
         },
+        "delivered": true,
         "headers": [
           {
             "name": "content-type",
@@ -658,4 +659,79 @@ fn an_empty_trace_has_a_timeline() {
     assert_eq!(timeline.totals, Totals::default());
     assert_eq!(timeline.verdict(&[]), None);
     assert_eq!(median(&[]), None);
+}
+
+#[test]
+fn an_answer_that_lay_ready_is_no_time_of_its_effect() {
+    let timeline = Timeline::of(&late());
+    let (run, totals) = (&timeline.runs[3], &timeline.totals);
+    let effect = &run.effects[0];
+    assert_eq!((effect.duration_ns / US, run.io_ns / US, effect.late_ns() / US), (80, 80, 2_600));
+    assert_eq!((totals.wait_ns / US, totals.late_ns / US, totals.io["kv"].ns / US), (2_260, 2_600, 80));
+    assert_eq!(totals.unexplained_ns, Timeline::of(&slow()).totals.unexplained_ns, "to when it was taken");
+    assert_eq!(effect.ways(), ["late 2.60 ms"]);
+    let verdict = timeline.verdict(&[]).unwrap();
+    assert_eq!(verdict.largest.part.as_str(), "late");
+    assert_eq!(verdict.largest.label, "answers that lay ready: worker 0 ran spin of report");
+    let json = serde_json::to_value(TimelineJson::new(&late(), &timeline, None)).unwrap();
+    assert_eq!(json["totals"]["late_ns"], 2_600 * US);
+    assert_eq!(
+        json["steps"][3]["effects"][0]["late"],
+        serde_json::json!([{
+            "ready_ns": 2_500 * US, "ns": 2_600 * US, "thread": {"worker": 0}, "flow": "report", "step": "spin",
+        }])
+    );
+    let plain = serde_json::to_value(TimelineJson::new(&slow(), &Timeline::of(&slow()), None)).unwrap();
+    let is_there = |name: &str, of: &serde_json::Value| of.get(name).is_some();
+    assert!(!is_there("late_ns", &plain["totals"]) && !is_there("late", &plain["steps"][3]["effects"][0]));
+}
+
+#[test]
+fn a_pause_whose_end_is_seen_late_is_no_longer_for_that() {
+    let mut trace = held();
+    let until = trace.events.iter().position(|event| matches!(event, Event::Held { .. })).unwrap();
+    // It was to end after 25 us, and was seen to after 75.
+    trace.events.insert(until + 1, lay_ready(1, 350, 400));
+    let timeline = Timeline::of(&trace);
+    let attempt = &timeline.runs[1].effects[0].attempts[1];
+    let us = |ns: [u64; 4]| ns.map(|ns| ns / US);
+    let Attempt { start_ns, duration_ns, pause_ns, held_ns, .. } = *attempt;
+    assert_eq!(us([start_ns, duration_ns, pause_ns, held_ns]), [400, 225, 25, 25]);
+    let before = Timeline::of(&held()).totals;
+    assert_eq!(timeline.totals.late_ns / US, 50);
+    assert_eq!(timeline.totals.wait_ns, before.wait_ns - 50 * US);
+}
+
+#[test]
+fn while_another_effect_is_waited_for_nothing_is_late() {
+    let mut trace = report(1);
+    // Its worker comes to both answers at once; the one was there long before the other.
+    let at = trace.events.iter().position(|event| matches!(event, Event::Answered { call: 1, .. })).unwrap();
+    let Event::Answered { at_ns, .. } = &mut trace.events[at] else { unreachable!() };
+    *at_ns = 1_400 * US;
+    trace.events.insert(at, lay_ready(1, 40, 1_400));
+    let timeline = Timeline::of(&trace);
+    assert_eq!((timeline.totals.late_ns, timeline.totals.wait_ns / US), (0, 1_370));
+    assert_eq!(timeline.longest_late().map(|late| late.ns / US), Some(1_360), "but it is told");
+}
+
+#[test]
+fn what_was_read_late_is_told_and_no_time_of_the_request() {
+    let mut trace = slow();
+    let (flow, step) = ("report".into(), "spin".into());
+    let part = zerver_trace::RequestPart::Head;
+    trace
+        .events
+        .insert(0, Event::ReadLate { part, unread_ns: 610_000 * US, ran_ns: 600_000 * US, flow, step });
+    let timeline = Timeline::of(&trace);
+    assert_eq!(timeline.totals, Timeline::of(&slow()).totals);
+    let told = timeline.read_late[0].to_string();
+    assert_eq!(told, "head read right after a step of 600.00 ms on its worker: spin of report");
+    let json = serde_json::to_value(TimelineJson::new(&trace, &timeline, None)).unwrap();
+    assert_eq!(
+        json["read_late"],
+        serde_json::json!([{
+            "part": "head", "unread_ns": 610_000 * US, "ran_ns": 600_000 * US, "flow": "report", "step": "spin",
+        }])
+    );
 }

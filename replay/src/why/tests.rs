@@ -5,7 +5,7 @@ use zerver_trace::{Header, RequestId, Trace};
 
 use super::*;
 use crate::timeline::hostile::any_trace;
-use crate::timeline::sample::{asked, plain, report, slow, summed, wire, wrote};
+use crate::timeline::sample::{asked, late, plain, report, slow, summed, wire, wrote};
 
 fn show(trace: &Trace, others: &[Trace]) -> String {
     let why = Why::of(trace, others);
@@ -134,4 +134,16 @@ proptest! {
         prop_assert_eq!(why.parts.iter().map(|part| u128::from(part.ns)).sum::<u128>(), u128::from(why.total.ns));
         serde_json::to_string(&WhyJson::new(&all[0], &why)).unwrap();
     }
+}
+
+#[test]
+fn a_busy_worker_is_a_place_of_its_own() {
+    let mut other = slow();
+    other.id = RequestId::from_u128(1);
+    let why = Why::of(&late(), &[other]);
+    let part = why.parts.iter().find(|part| part.place == Place::Late("load_todo".into())).unwrap();
+    assert_eq!((part.ns, part.median_ns, part.place.kind()), (2_600_000, 0, "late"));
+    assert_eq!(why.parts[0].place, part.place, "it exceeds what is usual by most");
+    let json = serde_json::to_value(WhyJson::new(&late(), &why)).unwrap();
+    assert_eq!((&json["late"]["step"], &json["late"]["ns"]), (&"spin".into(), &2_600_000.into()));
 }

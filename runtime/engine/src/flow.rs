@@ -35,7 +35,12 @@ pub struct FlowDef {
     class: Class,
     deadline: Option<Duration>,
     render: Option<RenderFailure>,
+    /// Empty where there is none.
+    secret_params: [&'static str; MAX_SECRET_PARAMS],
 }
+
+/// A flow may have as many parameters that are marked as secrets.
+const MAX_SECRET_PARAMS: usize = 8;
 
 impl FlowDef {
     /// A flow of these chains, one after another.
@@ -54,6 +59,7 @@ impl FlowDef {
             class: Class::Default,
             deadline: None,
             render: None,
+            secret_params: [""; MAX_SECRET_PARAMS],
         }
     }
 
@@ -95,6 +101,27 @@ impl FlowDef {
     pub const fn on_failure(mut self, render: RenderFailure) -> Self {
         self.render = Some(render);
         self
+    }
+
+    /// Says that a parameter of this name, of the path or of the query, is a secret: it is sealed in recordings, and masked
+    /// wherever it is told.
+    ///
+    /// # Panics
+    /// With more than eight of them.
+    #[must_use]
+    pub const fn secret_param(mut self, name: &'static str) -> Self {
+        let mut at = 0;
+        while at < MAX_SECRET_PARAMS && !self.secret_params[at].is_empty() {
+            at += 1;
+        }
+        assert!(at < MAX_SECRET_PARAMS, "a flow has at most eight secret parameters");
+        self.secret_params[at] = name;
+        self
+    }
+
+    /// Its parameters that are marked as secrets.
+    pub fn secret_params(&self) -> impl Iterator<Item = &'static str> {
+        self.secret_params.into_iter().filter(|name| !name.is_empty())
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) enum Raw {
 pub(super) enum Field<'c> {
     Address(&'c mut String),
     Hosts(&'c mut Vec<String>),
+    /// Names of secrets.
+    Names(&'c mut Vec<String>),
     /// So many threads, and at least so many; none: one for each core.
     Threads(&'c mut Option<usize>, usize),
     /// Of things of which there is at least one.
@@ -72,6 +74,15 @@ impl Raw {
         }
     }
 
+    /// The parts of a list.
+    fn list(&self) -> Vec<String> {
+        match self {
+            Self::Many(all) => all.clone(),
+            Self::One(text) if text.trim().is_empty() => Vec::new(),
+            Self::One(text) => text.split(',').map(|one| one.trim().to_owned()).collect(),
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn of_json(json: &Json) -> Option<Self> {
         match json {
@@ -91,12 +102,14 @@ impl Field<'_> {
     /// # Errors
     /// What it may be, in words that follow "it is".
     pub(super) fn set(self, raw: &Raw) -> Result<(), &'static str> {
+        if let Self::Names(names) = self {
+            *names = raw.list();
+            let is_wrong = |name: &String| name.bytes().filter(u8::is_ascii_alphanumeric).count() < 3;
+            let allowed = "a list of names with at least three letters or digits each";
+            return if names.iter().any(is_wrong) { Err(allowed) } else { Ok(()) };
+        }
         if let Self::Hosts(hosts) = self {
-            *hosts = match raw {
-                Raw::Many(names) => names.clone(),
-                Raw::One(names) if names.trim().is_empty() => Vec::new(),
-                Raw::One(names) => names.split(',').map(|name| name.trim().to_owned()).collect(),
-            };
+            *hosts = raw.list();
             let is_wrong = |name: &String| name.is_empty() || name.contains([' ', '/']);
             return if hosts.iter().any(is_wrong) { Err("a list of names of hosts") } else { Ok(()) };
         }
@@ -127,7 +140,7 @@ impl Field<'_> {
                 let text = text.filter(|text| is_address(text)).ok_or(ADDRESS)?;
                 text.clone_into(addr);
             }
-            Self::Hosts(_) | Self::MostOf(_) => {}
+            Self::Hosts(_) | Self::Names(_) | Self::MostOf(_) => {}
             Self::Threads(threads, least) => {
                 let allowed = if least == 0 { "a number from 0 to 1024" } else { "a number from 1 to 1024" };
                 let count = usize::try_from(number(allowed)?).map_err(|_| allowed)?;
@@ -197,7 +210,7 @@ impl Field<'_> {
         let time = |duration: Duration| Json::from(Span { ns: nanos(duration) }.to_string());
         match self {
             Self::Address(addr) => addr.clone().into(),
-            Self::Hosts(hosts) => hosts.clone().into(),
+            Self::Hosts(list) | Self::Names(list) => list.clone().into(),
             Self::Threads(threads, _) => threads.unwrap_or_else(cores).into(),
             Self::Count(count) | Self::Most(count) => (*count).into(),
             Self::MostOf(counts) => {
@@ -234,7 +247,7 @@ impl Field<'_> {
     pub(super) fn address(self) -> usize {
         match self {
             Self::Address(at) => std::ptr::from_mut(at).addr(),
-            Self::Hosts(at) => std::ptr::from_mut(at).addr(),
+            Self::Hosts(at) | Self::Names(at) => std::ptr::from_mut(at).addr(),
             Self::Threads(at, _) => std::ptr::from_mut(at).addr(),
             Self::Count(at) | Self::Most(at) | Self::Size(at) => std::ptr::from_mut(at).addr(),
             Self::MostOf(at) => std::ptr::from_mut(at).addr(),

@@ -77,6 +77,7 @@ pub(super) const KEYS: &[Key] = &[
     fixed("recording.queue_bytes"),
     fixed("recording.body_bytes"),
     fixed("recording.token"),
+    fixed("recording.secrets"),
 ];
 
 /// The environment variables of all of them, each under its own name, and the name that it would have if it were not
@@ -148,6 +149,7 @@ impl Key {
             "recording.queue_bytes" => Field::Size(&mut recording.queue_bytes),
             "recording.body_bytes" => Field::Size(&mut recording.body_bytes),
             "recording.token" => Field::Secret(&mut recording.token),
+            "recording.secrets" => Field::Names(&mut recording.secrets),
             name => {
                 let (class, name) = name.split_once('.').unwrap_or_default();
                 let class = scheduling.class_mut(class.parse().unwrap_or(Class::Default));

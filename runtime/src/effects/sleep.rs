@@ -36,7 +36,7 @@ impl EffectKind for Sleep {
     }
 }
 
-/// Waits for as long as it takes, on the timer of the worker.
+/// Waits for as long as it takes, on a timer of its own thread: a worker may be in a step when the time is over.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Timer;
 

@@ -26,6 +26,8 @@ pub(crate) struct Board {
     stuck: AtomicBool,
     /// Open connections, with those that have been dealt to it and not been taken up yet.
     connections: AtomicUsize,
+    /// Whether its thread has nothing left to do, for the service stops.
+    done: AtomicBool,
     /// Whether its thread has ended.
     ended: AtomicBool,
     /// Whether it may hand requests over to threads of low priority.
@@ -84,6 +86,22 @@ impl Board {
 
     pub(super) fn mark(&self, stuck: bool) {
         self.stuck.store(stuck, Ordering::Release);
+    }
+
+    /// Its thread has nothing left to do.
+    pub(crate) fn done(&self) {
+        self.done.store(true, Ordering::Release);
+    }
+
+    /// Whether its thread may still do something, and does not hang.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !self.done.load(Ordering::Acquire) && !self.has_ended() && !self.is_stuck()
+    }
+
+    /// Whether it hangs in a step of a request that came to this worker.
+    pub(crate) fn hangs_for(&self, worker: Option<u16>) -> bool {
+        let running = self.current.running().filter(|_| self.is_stuck());
+        running.is_some_and(|running| worker.is_some() && self.roll.worker_of(running.id) == worker)
     }
 
     pub(crate) fn leave(&self) {

@@ -281,7 +281,7 @@ pub(super) async fn here(
         kept_ns: Cell::new(None),
         last_step: Cell::new(None),
     };
-    let drove = drive(job, watch, service.readiness.interpreters(), context, way.deadline_ns, &lane).await;
+    let drove = drive(job, watch, service, context, way.deadline_ns, &lane).await;
     lane.stop();
     let ran_ns = lane.ran_ns.get();
     live.leave();

@@ -56,6 +56,12 @@ impl Roll {
         places.all[at].take().is_some()
     }
 
+    /// The worker of the connection of one.
+    pub(crate) fn worker_of(&self, id: u128) -> Option<u16> {
+        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        places.all.iter().flatten().find(|one| one.id.as_u128() == id)?.worker
+    }
+
     /// Takes one, to tell of it.
     pub(crate) fn take(&self, id: u128) -> Option<Entry> {
         let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,6 +89,7 @@ impl Entry {
             events_dropped: 1,
             asked: self.asked,
             worker: self.worker,
+            undelivered: false,
         }
     }
 }

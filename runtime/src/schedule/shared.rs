@@ -147,7 +147,7 @@ impl Shared {
         self.boards().push((name, board));
     }
 
-    pub(super) fn boards(&self) -> MutexGuard<'_, Vec<(String, Arc<Board>)>> {
+    pub(crate) fn boards(&self) -> MutexGuard<'_, Vec<(String, Arc<Board>)>> {
         self.boards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

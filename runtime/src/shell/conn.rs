@@ -12,9 +12,11 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
+use smallvec::SmallVec;
 use tokio::net::TcpStream;
 
 use crate::Limits;
+use crate::delivery::Delivery;
 
 /// So many bytes of an answer count as progress.
 const PROGRESS_BYTES: usize = 16 * 1024;
@@ -51,6 +53,8 @@ pub(crate) struct Conn {
     /// What hyper answered by itself to what is no request; kept from the client, so that it gets an answer of ours.
     refused: Cell<Option<StatusCode>>,
     waker: RefCell<Option<Waker>>,
+    /// The captures of responses that hyper has taken and that may not have been written yet.
+    deliveries: RefCell<SmallVec<[Delivery; 1]>>,
     /// The socket; hyper has it lent by [`Io`](super::io::Io).
     socket: RefCell<Option<TcpStream>>,
 }
@@ -83,6 +87,7 @@ impl Conn {
             owed: Cell::new(false),
             refused: Cell::new(None),
             waker: RefCell::default(),
+            deliveries: RefCell::default(),
             socket: RefCell::default(),
         }
     }
@@ -118,6 +123,11 @@ impl Conn {
     pub(super) fn reads_body(&self) -> ReadsBody<'_> {
         self.reads_body.set(self.reads_body.get() + 1);
         ReadsBody(self)
+    }
+
+    /// How many requests it waits to have answered.
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.requests.get()
     }
 
     pub(crate) fn is_busy(&self) -> bool {
@@ -195,6 +205,9 @@ impl Conn {
 
     /// All that there was to write has been.
     pub(super) fn flushed(&self) {
+        for delivery in self.deliveries.borrow_mut().drain(..) {
+            delivery.succeeds();
+        }
         if self.owed.replace(false) {
             self.look_again();
         }
@@ -252,6 +265,11 @@ impl Conn {
         if let Phase::Idle(_) = self.phase.get() {
             self.phase.set(Phase::Idle(Instant::now()));
         }
+    }
+
+    /// hyper has all of a response.
+    pub(super) fn delivers(&self, delivery: Delivery) {
+        self.deliveries.borrow_mut().push(delivery);
     }
 
     /// When it is to be closed if nothing happens until then.

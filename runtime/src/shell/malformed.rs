@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use http::{Method, StatusCode, Uri};
-use zerver_engine::{Request, Response};
+use zerver_engine::Request;
 
 use super::conn::Conn;
 use super::payload::Payload;
@@ -39,7 +39,7 @@ pub(super) fn answer(
         _ => Reject::NoRequest(error.to_string()),
     };
     let mut live = Live::new(worker, Stopwatch::since(Instant::now()), request);
-    let (response, end): (Response, Instant) = refuse(&mut live, &worker.service, &reject);
-    in_flight.end(end);
-    Outgoing { response, id: live.id, is_head: false, close: true }.into_http(None)
+    let (answer, end) = refuse(&mut live, &worker.service, &reject);
+    let conn = in_flight.end(end);
+    Outgoing { answer, id: live.id, is_head: false, is_http2: false, close: true }.into_http(conn)
 }

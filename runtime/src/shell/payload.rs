@@ -9,26 +9,30 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use super::conn::Conn;
+use crate::delivery::Delivery;
 
 /// So much is handed to an HTTP/2 stream at once; hyper keeps it until the client has room for it.
 const FRAME_BYTES: usize = 64 * 1024;
 
 pub(crate) struct Payload {
     bytes: Bytes,
-    /// HTTP/2: the connection, and what it calls this answer.
-    stream: Option<(Rc<Conn>, usize)>,
+    conn: Rc<Conn>,
+    /// HTTP/2: what the connection calls this answer.
+    stream: Option<usize>,
+    /// Whoever waits to learn whether it was written.
+    delivery: Option<Delivery>,
 }
 
 impl Payload {
     /// All at once.
-    pub(super) const fn whole(bytes: Bytes) -> Self {
-        Self { bytes, stream: None }
+    pub(super) const fn whole(bytes: Bytes, conn: Rc<Conn>, delivery: Option<Delivery>) -> Self {
+        Self { bytes, conn, stream: None, delivery }
     }
 
     /// In frames, whose progress the connection sees.
-    pub(super) fn framed(bytes: Bytes, conn: Rc<Conn>) -> Self {
-        let at = conn.stream_waits();
-        Self { bytes, stream: Some((conn, at)) }
+    pub(super) fn framed(bytes: Bytes, conn: Rc<Conn>, delivery: Option<Delivery>) -> Self {
+        let stream = Some(conn.stream_waits());
+        Self { bytes, conn, stream, delivery }
     }
 }
 
@@ -43,9 +47,9 @@ impl Body for Payload {
         if self.bytes.is_empty() {
             return Poll::Ready(None);
         }
-        let len = match &self.stream {
-            Some((conn, at)) if self.bytes.len() > FRAME_BYTES => {
-                conn.stream_goes_on(*at);
+        let len = match self.stream {
+            Some(at) if self.bytes.len() > FRAME_BYTES => {
+                self.conn.stream_goes_on(at);
                 FRAME_BYTES
             }
             _ => self.bytes.len(),
@@ -64,8 +68,12 @@ impl Body for Payload {
 
 impl Drop for Payload {
     fn drop(&mut self) {
-        if let Some((conn, at)) = &self.stream {
-            conn.stream_ended(*at);
+        // One of which hyper wanted no more is not delivered.
+        if let Some(delivery) = self.delivery.take().filter(|_| self.bytes.is_empty()) {
+            self.conn.delivers(delivery);
+        }
+        if let Some(at) = self.stream {
+            self.conn.stream_ended(at);
         }
     }
 }

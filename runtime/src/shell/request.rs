@@ -22,7 +22,7 @@ use super::router::Found;
 use super::traceparent::TraceContext;
 use super::{body, host, metrics};
 use crate::interpreter::Context;
-use crate::live::Live;
+use crate::live::{Answer, Live};
 use crate::readiness::Stage;
 use crate::schedule;
 use crate::service::Service;
@@ -84,30 +84,26 @@ pub(super) async fn answer(arrived: Arrived) -> Result<http::Response<Payload>, 
     let id = live.id;
     let mut live = Some(live);
     // A panic that no step is to blame for, such as the drop of a value, costs its own request and no other.
-    let (response, end) =
+    let (answer, end) =
         match AssertUnwindSafe(go(&mut live, &worker, &in_flight.conn, body)).catch_unwind().await {
             Ok(answered) => answered,
             Err(panic) => {
                 crate::flight::discard(panic);
-                if let Some(live) = live.take() {
-                    live.panicked();
-                }
-                (Failure::internal("request").to_response(), Instant::now())
+                let response = Failure::internal("request").to_response();
+                let answer = match live.take() {
+                    Some(live) => live.panicked(response),
+                    None => Answer { response, delivery: None },
+                };
+                (answer, Instant::now())
             }
         };
     let conn = in_flight.end(end);
     let close = !is_http2 && (worker.drain.is_draining() || conn.is_unread());
-    let response = Outgoing { response, id, is_head, close };
-    Ok(response.into_http(is_http2.then_some(conn)))
+    Ok(Outgoing { answer, id, is_head, is_http2, close }.into_http(conn))
 }
 
 /// From the head to the answer, and when that was there.
-async fn go(
-    slot: &mut Option<Live>,
-    worker: &Rc<Worker>,
-    conn: &Conn,
-    body: Incoming,
-) -> (Response, Instant) {
+async fn go(slot: &mut Option<Live>, worker: &Rc<Worker>, conn: &Conn, body: Incoming) -> (Answer, Instant) {
     let service = &*worker.service;
     let Some(live) = slot else { return (nobody(), Instant::now()) };
     if live.request().is_some_and(|request| is_status_poll(request)) {
@@ -119,7 +115,7 @@ async fn go(
             None => Failure::not_found("path", STATUS_PATH).to_response(),
         };
         live.forget();
-        return (response, Instant::now());
+        return (Answer { response, delivery: None }, Instant::now());
     }
     let found = match live.request().map_or(Err(Reject::NoSuchPath), |request| check(request, service)) {
         Ok(found) => found,
@@ -132,7 +128,7 @@ async fn go(
                 Asked::Metrics(headers) => metrics::answer(worker, &headers),
             };
             live.forget();
-            return (response, Instant::now());
+            return (Answer { response, delivery: None }, Instant::now());
         }
         Err(reject) => {
             if !http_body::Body::is_end_stream(&body) {
@@ -280,7 +276,7 @@ fn check_sizes(request: &Request, header_bytes: usize, limits: &Limits) -> Resul
     Ok(())
 }
 
-pub(super) fn refuse(live: &mut Live, service: &Service, reject: &Reject) -> (Response, Instant) {
+pub(super) fn refuse(live: &mut Live, service: &Service, reject: &Reject) -> (Answer, Instant) {
     let flow = live.flow().cloned();
     let (response, outcome) = match live.request() {
         Some(request) => reject.response(request, flow.as_deref(), service),
@@ -292,8 +288,8 @@ pub(super) fn refuse(live: &mut Live, service: &Service, reject: &Reject) -> (Re
 }
 
 /// What goes out where there should be an answer and is none.
-fn nobody() -> Response {
-    Failure::internal("request").to_response()
+fn nobody() -> Answer {
+    Answer { response: Failure::internal("request").to_response(), delivery: None }
 }
 
 /// Counts a request on its connection, also if it is dropped.
@@ -322,16 +318,18 @@ impl Drop for InFlight {
 
 /// A response on its way out.
 pub(super) struct Outgoing {
-    pub(super) response: Response,
+    pub(super) answer: Answer,
     pub(super) id: RequestId,
     pub(super) is_head: bool,
+    pub(super) is_http2: bool,
     pub(super) close: bool,
 }
 
 impl Outgoing {
-    /// The response as hyper wants it; `http2` is the connection if it speaks that.
-    pub(super) fn into_http(self, http2: Option<Rc<Conn>>) -> http::Response<Payload> {
-        let Self { response: Response { mut status, mut headers, mut body }, id, is_head, close } = self;
+    /// The response as hyper wants it, on this connection.
+    pub(super) fn into_http(self, conn: Rc<Conn>) -> http::Response<Payload> {
+        let Self { answer: Answer { response, delivery }, id, is_head, is_http2, close } = self;
+        let Response { mut status, mut headers, mut body } = response;
         // An informational status is none to end with.
         if status.is_informational() {
             status = StatusCode::INTERNAL_SERVER_ERROR;
@@ -353,9 +351,9 @@ impl Outgoing {
         } else if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             body = Bytes::new();
         }
-        let payload = match http2 {
-            Some(conn) if !body.is_empty() => Payload::framed(body, conn),
-            _ => Payload::whole(body),
+        let payload = match is_http2 && !body.is_empty() {
+            true => Payload::framed(body, conn, delivery),
+            false => Payload::whole(body, conn, delivery),
         };
         let mut response = http::Response::new(payload);
         *response.status_mut() = status;

@@ -10,7 +10,7 @@ use crate::client::{Client, PATIENCE, get};
 use crate::collector::{request, start};
 use crate::schedule::{Gate, Opens, patient};
 
-static GATES: [Gate; 3] = [Gate::new(), Gate::new(), Gate::new()];
+static GATES: [Gate; 8] = [const { Gate::new() }; 8];
 
 #[step]
 fn hang(request: &Request) -> Result<Response, Failure> {
@@ -80,6 +80,71 @@ fn stopping_waits_for_no_step_that_hangs_and_its_request_is_recorded() {
 #[test]
 fn stopping_waits_for_no_batch_that_hangs_and_its_request_is_recorded() {
     stopped_within("/report/1", &GATES[1]);
+}
+
+/// With a time limit for draining that no test would wait for.
+fn patient_app() -> App {
+    app().batch_workers(1).limits(Limits { drain: 1.hours(), ..Limits::default() })
+}
+
+/// Waits until a thread counts as hanging, or until none does.
+fn wait_for(client: &mut Client, status: &str) {
+    while !client.ask(get("/healthz")).body.contains(&format!(r#""status":"{status}""#)) {}
+}
+
+/// Stops a service after a step has hung, with nothing in flight.
+fn stops_after_a_step_that_hung(path: &str, gate: &'static Gate) {
+    let _opens = Opens(gate);
+    let (running, collector) = start(patient_app());
+    let mut hangs = Client::connect(running.addr());
+    hangs.send(get(path));
+    gate.wait_for(1);
+    // Asked at another worker.
+    let mut other = Client::connect(running.addr());
+    wait_for(&mut other, "degraded");
+    gate.open();
+    assert_eq!(hangs.answer().unwrap().body, "at last");
+    wait_for(&mut other, "ok");
+    drop((hangs, other));
+    stop(running);
+    assert_eq!(collector.one().status, 200);
+}
+
+#[test]
+fn after_a_step_that_hung_on_a_worker_it_stops_as_before() {
+    stops_after_a_step_that_hung("/hangs/3", &GATES[3]);
+}
+
+#[test]
+fn after_a_step_that_hung_at_low_priority_it_stops_as_before() {
+    stops_after_a_step_that_hung("/report/4", &GATES[4]);
+}
+
+/// Stops a service while a step hangs, and its client waits for it or not.
+fn stops_while_a_step_hangs(path: &str, gate: &'static Gate, waits: bool) {
+    let _opens = Opens(gate);
+    let (running, collector) = start(patient_app());
+    let mut hangs = Client::connect(running.addr());
+    hangs.send(get(path));
+    gate.wait_for(1);
+    let mut other = Client::connect(running.addr());
+    wait_for(&mut other, "degraded");
+    drop(other);
+    let hangs = Some(hangs).filter(|_| waits);
+    stop(running);
+    drop(hangs);
+    assert_eq!(collector.one().outcome, Outcome::Gone { step: 1 });
+}
+
+#[test]
+fn while_a_step_hangs_on_a_worker_nothing_else_is_waited_for() {
+    stops_while_a_step_hangs("/hangs/5", &GATES[5], false);
+}
+
+#[test]
+fn while_a_step_hangs_at_low_priority_nothing_else_is_waited_for() {
+    stops_while_a_step_hangs("/report/6", &GATES[6], false);
+    stops_while_a_step_hangs("/report/7", &GATES[7], true);
 }
 
 #[test]

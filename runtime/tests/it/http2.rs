@@ -106,10 +106,10 @@ fn hosts_and_sizes_are_checked() {
 }
 
 /// A client that speaks frames.
-struct Raw(TcpStream);
+pub(crate) struct Raw(TcpStream);
 
 impl Raw {
-    fn connect(addr: SocketAddr) -> Self {
+    pub(crate) fn connect(addr: SocketAddr) -> Self {
         let mut raw = Self(TcpStream::connect(addr).unwrap());
         raw.0.set_read_timeout(Some(PATIENCE)).unwrap();
         raw.0.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
@@ -117,7 +117,7 @@ impl Raw {
         raw
     }
 
-    fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> std::io::Result<()> {
+    pub(crate) fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> std::io::Result<()> {
         let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
         frame.extend([kind, flags]);
         frame.extend(stream.to_be_bytes());
@@ -126,12 +126,25 @@ impl Raw {
     }
 
     /// GET of a path, with HPACK's static table and literals; the stream ends with it or not.
-    fn headers(&mut self, method: u8, path: &str, stream: u32, end: bool) -> std::io::Result<()> {
+    pub(crate) fn headers(&mut self, method: u8, path: &str, stream: u32, end: bool) -> std::io::Result<()> {
         let mut block = vec![method, 0x86, 0x01, 4];
         block.extend(b"test");
         block.extend([0x04, u8::try_from(path.len()).unwrap()]);
         block.extend(path.as_bytes());
         self.frame(1, if end { 5 } else { 4 }, stream, &block)
+    }
+
+    /// Waits until the other side has read all that was sent.
+    pub(crate) fn ping(&mut self) {
+        const ACK: &[u8] = b"\0\0\x08\x06\x01\0\0\0\0zerver!!";
+        self.frame(6, 0, 0, b"zerver!!").unwrap();
+        let mut got = Vec::new();
+        while !got.windows(ACK.len()).any(|frame| frame == ACK) {
+            let mut some = [0; 4096];
+            let read = self.0.read(&mut some).unwrap();
+            assert!(read > 0, "closed: {got:?}");
+            got.extend_from_slice(&some[..read]);
+        }
     }
 
     fn wait_for_close(&mut self) {
@@ -146,7 +159,7 @@ impl Raw {
     }
 }
 
-const GET: u8 = 0x82;
+pub(crate) const GET: u8 = 0x82;
 const POST: u8 = 0x83;
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod client;
 mod collector;
+mod delivered;
 mod departures;
 mod drain;
 mod drive;

@@ -8,7 +8,7 @@ mod tests;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use http::{HeaderName, HeaderValue, Method};
-use zerver_trace::{Node, Recorded, Trace};
+use zerver_trace::{Node, Origin, Recorded, Trace};
 
 use self::quoting::{printf, word};
 
@@ -118,18 +118,28 @@ impl Making<'_> {
             "HTTP/2.0" => self.arguments.push("--http2-prior-knowledge".to_owned()),
             _ => {}
         }
-        let target = self.known("the target", &trace.target).unwrap_or_else(|| trace.path.clone().into());
+        let mut target = self.known("the target", &trace.target).unwrap_or_else(|| trace.path.clone().into());
+        let origin = match &trace.origin {
+            Origin::Named(origin) => self.known("the origin of the target", origin),
+            Origin::NotRecorded | Origin::Absent => None,
+        };
+        let named = origin.as_deref().and_then(authority);
+        if let Some(origin) = origin.filter(|_| trace.version != "HTTP/2.0") {
+            // The absolute form.
+            target = [origin, target].concat();
+        }
+        let named = named.or_else(|| authority(&target));
         let (target, is_clean) = without_controls(&target);
         if !is_clean {
             self.lack("the target holds control characters, which are percent-encoded");
         }
         let host = trace.request_headers.iter().find(|header| header.name == "host");
-        let host = host.and_then(|host| self.known("the host", &host.value)).or_else(|| authority(&target));
+        let host = host.and_then(|host| self.known("the host", &host.value)).or(named);
         if host.is_none() {
             self.lack("the host was not recorded: put the address of the service in");
         }
-        let named = host.as_deref().and_then(|host| std::str::from_utf8(host).ok());
-        let address = named.and_then(address);
+        let text = host.as_deref().and_then(|host| std::str::from_utf8(host).ok());
+        let address = text.and_then(address);
         if host.is_some() && address.is_none() {
             self.lack("the address of the service: what it was asked as cannot stand in a URL");
         }

@@ -297,6 +297,20 @@ fn other_versions_are_spoken() {
 }
 
 #[test]
+fn what_a_target_names_beside_its_path_is_kept() {
+    let origin = |text: &str| Origin::Named(sample::wire(text.as_bytes()));
+    let mut absolute = trace("GET", b"/a?b=c", &[], b"");
+    absolute.origin = origin("http://shop.example:81");
+    let (got, _) = run(&mut absolute);
+    assert_eq!(got[0].first, b"GET http://shop.example:81/a?b=c HTTP/1.1");
+    // Of HTTP/2 it is the address, with its port.
+    absolute.request_headers.clear();
+    absolute.version = "HTTP/2.0".to_owned();
+    let wanted = "curl --http2-prior-knowledge 'http://shop.example:81/a?b=c' -H accept: -H user-agent:";
+    assert_eq!(command(&absolute).text, wanted);
+}
+
+#[test]
 fn what_it_lacks_is_said() {
     let check = |trace: &Trace, wanted: &str| {
         let curl = command(trace);

@@ -11,6 +11,19 @@ pub(crate) fn clusters(text: &str) -> impl Iterator<Item = (usize, &str, usize)>
     text.grapheme_indices(true).map(|(at, cluster)| (at + cluster.len(), cluster, cluster.width()))
 }
 
+/// As much of a text as fits in so many columns, and one cluster at least.
+pub fn prefix(text: &str, columns: usize) -> &str {
+    let (mut taken, mut kept) = (0, 0);
+    for (end, _, wide) in clusters(text) {
+        taken += wide;
+        if taken > columns && kept > 0 {
+            break;
+        }
+        kept = end;
+    }
+    &text[..kept]
+}
+
 /// How many columns a text takes.
 pub fn width(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { clusters(text).map(|(_, _, columns)| columns).sum() }

@@ -138,7 +138,7 @@ mod tests {
             let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 1));
             let area = Rect::new(0, 0, 9, 1);
             Pen::new(&mut buffer, area, 0, "…")
-                .recorded_left(&text.repeat(60), 7, Style::new())
+                .left(&text.repeat(60), 7, Style::new())
                 .put("|x", Style::new());
             let shown: String = (0..12).map(|x| buffer[(x, 0)].symbol()).collect();
             assert_eq!(shown.split_whitespace().collect::<String>(), format!("{}…|x", text.repeat(3)));

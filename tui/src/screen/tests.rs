@@ -240,6 +240,38 @@ fn a_slot_is_changed_and_runs() {
 }
 
 #[test]
+fn an_edit_that_does_not_fit_keeps_its_editor_open() {
+    let refused = |number| {
+        let refusal = Refusal {
+            what: "Claims.sub cannot be 5".into(),
+            causes: vec!["expected a string".into()],
+            hints: Vec::new(),
+        };
+        Message::Replayed(number, Err(refusal))
+    };
+    let mut stage = replay(80, 24);
+    stage.say(replayed(Vec::new())).press("j<enter><c-u>.sub=5<enter>").say(refused(2));
+    let text = stage.text();
+    assert!(
+        text.contains("Claims = .sub=5") && text.contains("Claims.sub cannot be 5: expected a string"),
+        "{text}"
+    );
+    // What is typed next goes on there, and the next one may not fit either.
+    stage.press("<backspace>[7]<enter>").say(refused(3));
+    assert_eq!(asked(&stage).unwrap().1.slots[0].json, "[7]");
+    assert!(stage.text().contains("Claims = .sub=[7]"), "{}", stage.text());
+    stage.press("<backspace>");
+    assert!(!stage.text().contains("expected a string: "), "{}", stage.text());
+    // Leaving takes it back, and nothing else.
+    stage.press("<esc>");
+    assert_eq!(asked(&stage).unwrap(), (4, zerver_replay::Edits::default()));
+    assert_eq!(stage.app.tab, crate::screen::Tab::Replay);
+    // One that fits is gone when it has run; an older answer opens nothing.
+    stage.press("<enter><c-u>.sub=\"bob\"<enter>").say(refused(4));
+    assert!(!stage.text().contains("Claims = "), "{}", stage.text());
+}
+
+#[test]
 fn a_slot_is_changed_in_an_editor() {
     let mut stage = replay(80, 24);
     stage.press("jE");

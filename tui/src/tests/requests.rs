@@ -224,6 +224,41 @@ fn every_look_draws() {
 }
 
 #[test]
+fn the_head_is_of_what_is_listed_and_of_now() {
+    let head = |stage: &Stage| stage.text().lines().nth(1).unwrap_or_default().to_owned();
+    let mut stage = Stage::new(80, 24, three());
+    assert!(
+        head(&stage).contains("rate 0.0/s         p50 -         p99 -         failed -"),
+        "{}",
+        head(&stage)
+    );
+    // All three within the last ten seconds: 5.40 ms, 900 µs, which failed, and 40.43 ms.
+    let newest = numbered(sample::slow(), 2).started_unix_ns;
+    let mut app = App::new(LOOK, Size::new(80, 24), newest + 1_000_000_000);
+    let requests: Vec<Summary> = three().iter().rev().map(Trace::summary).collect();
+    let _ = update(&mut app, Message::Older { requests, is_last: true });
+    stage.app = app;
+    for (keys, wanted) in [
+        ("", ["rate 0.3/s", "p50 5.40 ms", "p99 40.43 ms", "failed 34%"]),
+        ("/slow", ["rate 0.0/s", "p50 -", "p99 -", "failed -"]),
+        ("<c-u>v1", ["rate 0.2/s", "p50 900.0 µs", "p99 5.40 ms", "failed 50%"]),
+        (" is:failed", ["rate 0.1/s", "p50 900.0 µs", "p99 900.0 µs", "failed 100%"]),
+        ("<c-u>slot.Claims.sub=user-123<enter>", ["rate 0.2/s", "p50 900.0 µs", "p99 5.40 ms", "failed 50%"]),
+        ("<esc>s", ["rate 0.3/s", "p50 5.40 ms", "p99 40.43 ms", "failed 34%"]),
+    ] {
+        stage.press(keys);
+        let head = head(&stage).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(wanted.iter().all(|part| head.contains(part)), "{keys}: {head}");
+    }
+    // Two minutes later, and any time after that.
+    for later_s in [20, 130, 9_999] {
+        stage.say(Message::Now(newest + later_s * 1_000_000_000));
+        let head = head(&stage).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(head.contains("rate 0.0/s") && head.contains("p99 -") && head.contains("failed -"), "{head}");
+    }
+}
+
+#[test]
 fn numbers_may_change_and_the_list_stays() {
     let mut stage = Stage::new(80, 24, three());
     stage.press("jm/v1<enter>");

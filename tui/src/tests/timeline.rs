@@ -48,6 +48,17 @@ fn the_head_says_which_thread_had_it() {
 }
 
 #[test]
+fn the_head_says_that_nobody_took_the_response() {
+    let trace = Trace { undelivered: true, ..sample::slow() };
+    let seen = Stage::new(110, 24, vec![trace]).press("<enter>").text();
+    assert_eq!(
+        seen.lines().nth(2).map(str::trim),
+        Some("response not delivered: the client had left"),
+        "{seen}"
+    );
+}
+
+#[test]
 fn what_every_flow_has_from_the_start_is_not_called_unwritten() {
     let mut trace = sample::slow();
     let flow = Arc::make_mut(&mut trace.flow);
@@ -71,6 +82,32 @@ fn pauses_and_waits_are_moments_of_their_own() {
         "http GET idp.example.com/verify begins",
         "held 25.0 µs by its target",
         "200, 2 attempts, held 25.",
+    ] {
+        assert!(seen.contains(told), "no {told} in\n{seen}");
+    }
+}
+
+#[test]
+fn what_a_busy_worker_delayed_is_told() {
+    let mut trace = sample::late();
+    let (flow, step) = ("report".into(), "spin".into());
+    let part = zerver_trace::RequestPart::Head;
+    let (unread_ns, ran_ns) = (610_000_000, 600_000_000);
+    trace.events.insert(0, Event::ReadLate { part, unread_ns, ran_ns, flow, step });
+    let moments = trace.events.len();
+    let mut stage = Stage::new(200, 60, vec![trace]);
+    let mut seen = stage.press("<enter>g").text();
+    for _ in 0..moments {
+        seen += &stage.press("l").text();
+    }
+    for told in [
+        "head read right after a step of 600.00 ms on its worker",
+        "what kv get todo:456 waited for was ready",
+        "late     2.60 ms: worker 0 ran spin of report",
+        "late     2.60 ms  48%",
+        "read late",
+        "found, late 2.60 ms",
+        "48% answers that lay ready",
     ] {
         assert!(seen.contains(told), "no {told} in\n{seen}");
     }

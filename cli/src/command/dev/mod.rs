@@ -12,6 +12,7 @@ pub(super) mod process;
 mod screen;
 mod server;
 mod service;
+mod service_output;
 mod source_files;
 mod tell;
 mod watch;
@@ -34,6 +35,7 @@ use self::process::Process;
 use self::screen::Screen;
 use self::server::{Host, Server};
 use self::service::{Service, store};
+use self::service_output::Relay;
 use self::source_files::SourceFiles;
 use self::watch::{LastBuild, Watch};
 use crate::args::{Dev, Global};
@@ -284,6 +286,8 @@ impl Loop<'_> {
             }
             Message::Ended { generation } if generation == self.generation => match self.server.take() {
                 Some(mut server) => {
+                    // Its last words come before ours about it.
+                    std::mem::take(&mut server.outputs).into_iter().for_each(Relay::finish);
                     (self.kill_at, self.remind_at) = (None, None);
                     let exit = server
                         .process
@@ -383,7 +387,8 @@ impl Loop<'_> {
         let stderr = if self.screen.is_some() { Stdio::piped() } else { Stdio::inherit() };
         let mut process = cargo::spawn(package, self.release, self.global, stderr)?;
         self.state(|_| State::Building);
-        self.relay(process.stderr());
+        // Of Cargo, nothing is waited for.
+        drop(self.relay(process.stderr()));
         let (package, tell, stdout) = (package.clone(), self.tell.clone(), process.stdout());
         let (send_artifact, artifact) = mpsc::channel();
         thread::spawn(move || drop(send_artifact.send(stdout.and_then(|stdout| package.artifact(stdout)))));
@@ -399,7 +404,6 @@ impl Loop<'_> {
         let mut server = self.host.start(
             exe,
             generation,
-            self.screen.is_some(),
             move || drop(ready.send(Message::Ready { generation })),
             move || drop(ended.send(Message::Ended { generation })),
         )?;
@@ -410,8 +414,8 @@ impl Loop<'_> {
             });
         }
         self.state(|_| State::Starting);
-        self.relay(server.process.stdout());
-        self.relay(server.process.stderr());
+        server.outputs.extend(self.relay(server.process.stdout()));
+        server.outputs.extend(self.relay(server.process.stderr()));
         self.server = Some(server);
         self.remind_at = Some(Instant::now() + SILENCE);
         Ok(())

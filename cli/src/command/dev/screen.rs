@@ -1,7 +1,7 @@
 //! The terminal UI over the service that runs here. While it has the terminal, nothing else may write on it: what Cargo
 //! and the service say comes through pipes, and what `dev` itself says is handed over, until it ends.
 
-use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,9 +12,6 @@ use zerver_tui::{Dev, Look, Message, Open, Options, Remote, State};
 use crate::args::{self, Global};
 use crate::command::replay::{Current, Replayer};
 use crate::command::tui::{Source, check_terminal, tools};
-
-/// A longer line of the service is cut.
-const MAX_LINE: u64 = 16 * 1024;
 
 /// The terminal UI on a thread of its own.
 pub(super) struct Screen {
@@ -112,22 +109,14 @@ impl Voice {
         }
     }
 
-    /// Hands on what is read, line by line; when the screen is gone, to the standard error.
-    pub(super) fn relay(&self, from: Option<impl Read + Send + 'static>) {
-        let (Some(from), voice) = (from, self.clone()) else { return };
-        thread::spawn(move || {
-            let mut from = BufReader::new(from);
-            let mut line = Vec::new();
-            while matches!((&mut from).take(MAX_LINE).read_until(b'\n', &mut line), Ok(1..)) {
-                if voice.is_over() {
-                    // There is nobody to tell.
-                    let _ = io::stderr().write_all(&line);
-                } else if !voice.remote.is_behind() {
-                    voice.line(&String::from_utf8_lossy(&line));
-                }
-                line.clear();
-            }
-        });
+    /// A line that Cargo or the service printed; when the screen is gone, it goes to the standard error.
+    pub(super) fn relayed(&self, line: &str) {
+        if self.is_over() {
+            // There is nobody to tell.
+            let _ = writeln!(io::stderr(), "{line}");
+        } else if !self.remote.is_behind() {
+            self.line(line);
+        }
     }
 }
 

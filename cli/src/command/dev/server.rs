@@ -4,14 +4,14 @@
 //! activation, with no `LISTEN_PID` since its id is not known beforehand), `ZERVER_ADDR`, `ZERVER_STORE`,
 //! `ZERVER_RECORD=all`, `ZERVER_DEV=1`, `CARGO_MANIFEST_DIR` (as Cargo sets it: `zerver.toml` is there), and
 //! `NOTIFY_SOCKET` (as sd_notify(3)), where it sends `READY=1` when it serves. On SIGTERM it finishes what it has and
-//! exits with 0. What it prints goes to our standard error, or to the terminal UI.
+//! exits with 0. What it prints goes to our standard error, or to the terminal UI, each line made safe (`service_output`).
 
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
@@ -25,6 +25,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use tempfile::TempDir;
 
 use super::process::{Process, alone};
+use super::service_output::Relay;
 use crate::trouble::Trouble;
 
 /// What ends the thread that listens for `READY=1`.
@@ -61,13 +62,12 @@ impl Host {
         Ok(Self { listener, addr, store, args, folder, package, sockets })
     }
 
-    /// Starts a server. `ready` and `ended` are called on threads of their own. What it prints goes to our standard error,
-    /// or into pipes.
+    /// Starts a server. `ready` and `ended` are called on threads of their own. What it prints goes
+    /// into pipes: it may quote what a client sent, and is made safe before anybody sees it.
     pub(super) fn start(
         &self,
         exe: &Path,
         generation: u64,
-        is_piped: bool,
         ready: impl Fn() + Send + 'static,
         ended: impl FnOnce() + Send + 'static,
     ) -> Result<Server, Trouble> {
@@ -90,12 +90,7 @@ impl Host {
             .env("ZERVER_DEV", "1")
             .env("NOTIFY_SOCKET", &notify)
             .stdin(Stdio::null());
-        if is_piped {
-            command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        } else {
-            let ours = io::stderr().as_fd().try_clone_to_owned();
-            command.stdout(ours.map_or_else(|_| Stdio::null(), Stdio::from));
-        }
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         // Only this child inherits the socket: nobody else starts a process meanwhile.
         let _alone = alone();
         let inherit = |flags| fcntl_setfd(&self.listener, flags).map_err(io::Error::from);
@@ -104,13 +99,15 @@ impl Host {
         let process = spawned.map_err(|error| trouble(&error))?;
         process.when_ended(ended);
         thread::spawn(move || listen_for_ready(&socket, &ready));
-        Ok(Server { process, notify })
+        Ok(Server { process, notify, outputs: Vec::new() })
     }
 }
 
 /// A running server; dropped, it is killed.
 pub(super) struct Server {
     pub(super) process: Process,
+    /// What it prints.
+    pub(super) outputs: Vec<Relay>,
     notify: PathBuf,
 }
 

@@ -1,6 +1,6 @@
 //! What `dev` tells: on the terminal UI if that is open, else on its outputs.
 
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use zerver_trace::Summary;
@@ -8,6 +8,7 @@ use zerver_trace::text::clean;
 use zerver_tui::State;
 
 use super::plan::Note;
+use super::service_output::Relay;
 use super::{Loop, note};
 use crate::command::ls;
 use crate::trouble::Trouble;
@@ -37,10 +38,14 @@ impl Loop<'_> {
         }
     }
 
-    pub(super) fn relay(&self, from: Option<impl Read + Send + 'static>) {
-        if let Some(screen) = &self.screen {
-            screen.voice.relay(from);
-        }
+    /// Tells what Cargo or the service prints: on the terminal UI, or on the standard error.
+    pub(super) fn relay(&self, from: Option<impl Read + Send + 'static>) -> Option<Relay> {
+        let voice = self.screen.as_ref().map(|screen| screen.voice.clone());
+        Some(Relay::start(from?, move |line| match &voice {
+            Some(voice) => voice.relayed(line),
+            // There is nobody to tell that it failed.
+            None => drop(writeln!(io::stderr(), "{line}")),
+        }))
     }
 
     /// Gives the terminal back; what is said from now on is printed.

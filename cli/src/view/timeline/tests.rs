@@ -100,6 +100,26 @@ fn attempts_and_waits_of_an_effect_are_told() {
 }
 
 #[test]
+fn what_a_busy_worker_delayed_is_told() {
+    let mut trace = sample::late();
+    let (flow, step) = ("report\u{1b}[2J".to_owned().into(), "spin".into());
+    let part = zerver_trace::RequestPart::Head;
+    let (unread_ns, ran_ns) = (610_000_000, 600_000_000);
+    trace.events.insert(0, Event::ReadLate { part, unread_ns, ran_ns, flow, step });
+    let text = show(&trace, 120, false);
+    for line in [
+        "read     head read right after a step of 600.00 ms on its worker: spin of report\\u{1b}[2J",
+        "late     2.60 ms: worker 0 ran spin of report (kv get todo:456)",
+        "total    5.40 ms = 2.26 effects + 0.47 CPU + 0.03 queue + 2.60 late + 0.02 receiving",
+        "verdict  48% answers that lay ready: worker 0 ran spin of report;",
+    ] {
+        assert!(text.lines().any(|found| found.starts_with(line)), "no {line} in\n{text}");
+    }
+    let row = text.lines().find(|line| line.contains("kv get")).unwrap();
+    assert!(row.contains("0.08") && row.contains("found, late 2.60 ms"), "{text}");
+}
+
+#[test]
 fn a_change_of_class_is_told_with_its_reason() {
     let mut trace = sample::slow();
     let moved =
@@ -128,6 +148,16 @@ fn where_it_was_is_told() {
     let lines: Vec<_> = text.lines().take(3).collect();
     assert!(lines[0].ends_with("  interactive  worker 1"), "{text}");
     assert_eq!(lines[1..], ["carried  to worker 0 at 50.0 µs", "         to batch worker 2 at 2.40 ms"]);
+}
+
+#[test]
+fn a_response_that_nobody_took_is_shown_with_what_became_of_it() {
+    let text = show(&Trace { undelivered: true, ..sample::slow() }, 80, false);
+    assert!(
+        text.contains("200 OK") && text.contains("\nresponse not delivered: the client had left\n"),
+        "{text}"
+    );
+    assert!(!show(&sample::slow(), 80, false).contains("delivered"));
 }
 
 #[test]
@@ -216,6 +246,26 @@ fn an_incomplete_trace_says_so() {
              1 effect without an answer
              1 event of a step whose run is not in the trace
     "#);
+}
+
+#[test]
+fn the_first_line_gives_up_worker_class_flow_and_reason_before_the_path() {
+    let mut trace = sample::failed();
+    (trace.worker, trace.path) = (Some(1), "/v1/todos/a-path-of-some-length/456".into());
+    let heads = [60, 80, 100, 120, 200].map(|columns| {
+        let text = show(&trace, columns, false);
+        text.lines().next().unwrap_or_default().to_owned()
+    });
+    insta::assert_snapshot!(heads.join("\n"), @r"
+    019aa4c2  GET /v1/todos/a-path-of-so…  404  900.0 µs  failed
+    019aa4c2  GET /v1/todos/a-path-of-some-lengt…  404  900.0 µs  failed  todos-item
+    019aa4c2  GET /v1/todos/a-path-of-some-length/456  404 Not Found  900.0 µs  failed  todos-item
+    019aa4c2  GET /v1/todos/a-path-of-some-length/456  404 Not Found  900.0 µs  failed  todos-item  interactive  worker 1
+    019aa4c2  GET /v1/todos/a-path-of-some-length/456  404 Not Found  900.0 µs  failed  todos-item  interactive  worker 1
+    ");
+    // All of it, however wide it is.
+    let text = show(&trace, 60, true);
+    assert_eq!(text.lines().next(), Some(heads[4].as_str()));
 }
 
 #[test]
@@ -313,6 +363,38 @@ fn a_secret_slot_is_never_shown_whatever_was_recorded() {
 }
 
 proptest! {
+    #[test]
+    fn no_line_is_wider_than_the_terminal(
+        trace in any_trace(), columns in 80..200usize, digits in 8..20usize,
+        texts in prop::collection::vec("(1\u{fe0f}\u{20e3}|👨\u{200d}👩|🇩🇪|a|漢| |e\u{301}|\t){0,80}", 8),
+        worker in prop::option::of(any::<u16>()), status in prop::sample::select(vec![0, 200, 404, 431, 999]),
+    ) {
+        let mut trace = trace;
+        let mut flow = (*trace.flow).clone();
+        (flow.name, flow.steps[0].name, flow.steps[0].file) = (texts[0].clone(), texts[1].clone(), texts[2].clone());
+        (flow.slots[0].name, flow.slots[1].name) = (texts[3].clone(), texts[4].clone());
+        trace.flow = flow.into();
+        (trace.path, trace.worker, trace.status) = (texts[5].clone(), worker, status);
+        trace.events.push(sample::wrote(0, 0, 1, plain(&texts[6])));
+        if status == 404 {
+            trace.outcome = Outcome::Failed(FailureInfo {
+                kind: FailureKind::NotFound,
+                what: "todo".into(),
+                key: texts[6].clone(),
+                message: texts[7].clone(),
+                step: Some(0),
+                call: None,
+                causes: texts[4..6].to_vec(),
+            });
+        }
+        let of = Timeline::of(&trace);
+        let verdict = of.verdict(&[1_900_000, 2_100_000, trace.duration_ns]);
+        let text = timeline(&trace, &of, verdict.as_ref(), Look { columns, folds: true, digits, is_verbose: false });
+        for line in strip_str(&text).to_string().lines() {
+            prop_assert!(width(line) <= columns, "{} of {columns}: {line}", width(line));
+        }
+    }
+
     #[test]
     fn any_trace_can_be_shown(trace in any_trace(), columns in 0..200usize) {
         for is_verbose in [false, true] {

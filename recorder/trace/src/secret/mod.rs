@@ -4,6 +4,7 @@
 //! A [`Rule`] says it of names and finds secrets in texts and values. It knows nothing of sealing, and of one text at a
 //! time: copies of a secret elsewhere are for the caller to look for, where [`is_searched`] says so.
 
+mod copies;
 mod name;
 mod scan;
 mod shape;
@@ -14,6 +15,7 @@ mod tree;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
+pub use copies::Copies;
 pub use name::Said;
 pub use shape::{is_searched, strength};
 pub use stems::Triples;
@@ -26,12 +28,12 @@ use self::stems::Stems;
 /// What stands in the place of a secret where there is no key to tell equal ones by.
 pub const MASK: &str = "<secret>";
 
-/// Whose words a text has.
+/// The author of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Origin {
-    /// A request's: what stands under the name of a secret is one, whatever it looks like.
+pub enum Author {
+    /// The client: what stands under the name of a secret is one, whatever it looks like.
     Client,
-    /// The service's, or that of another one which it asked: messages about a secret are none.
+    /// The service, or another one that it asked: messages about a secret are none.
     Service,
 }
 
@@ -114,14 +116,14 @@ impl Rule {
     }
 
     /// Where the secrets of a text are, in their order.
-    pub fn spans(&self, text: &[u8], origin: Origin) -> Vec<Range<usize>> {
-        scan::text(self, text, origin)
+    pub fn spans(&self, text: &[u8], author: Author) -> Vec<Range<usize>> {
+        scan::text(self, text, author)
     }
 
     /// Where the secrets of the value of a header are.
-    pub fn header_spans(&self, name: &str, value: &[u8], origin: Origin) -> Vec<Range<usize>> {
-        let is_secret = self.is_header(name) && !shape::is_visible(value, Origin::Client);
-        if is_secret { std::iter::once(0..value.len()).collect() } else { self.spans(value, origin) }
+    pub fn header_spans(&self, name: &str, value: &[u8], author: Author) -> Vec<Range<usize>> {
+        let is_secret = self.is_header(name) && !shape::is_visible(value, Author::Client);
+        if is_secret { std::iter::once(0..value.len()).collect() } else { self.spans(value, author) }
     }
 
     /// Where the secrets of a request's target are. `pattern` is that of the route which `flow` has.
@@ -130,8 +132,8 @@ impl Rule {
     }
 
     /// The text with what `mask` makes of each secret in the place of it; none if there are none in it.
-    pub fn masked(&self, text: &str, origin: Origin, mask: impl Fn(&[u8]) -> String) -> Option<String> {
-        let spans = self.spans(text.as_bytes(), origin);
+    pub fn masked(&self, text: &str, author: Author, mask: impl Fn(&[u8]) -> String) -> Option<String> {
+        let spans = self.spans(text.as_bytes(), author);
         (!spans.is_empty()).then(|| replaced(text.as_bytes(), &spans, mask))
     }
 }

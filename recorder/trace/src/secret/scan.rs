@@ -12,25 +12,25 @@ pub(super) use self::assigned::is_scheme;
 pub(super) use self::json::child;
 
 use super::name::{MAX_NAME, Said, Words};
-use super::{Origin, Rule, merged, percent_decoded, shape};
+use super::{Author, Rule, merged, percent_decoded, shape};
 
 /// How deep texts within texts are looked into.
 const MAX_NESTED: u32 = 3;
 
 /// Where the secrets of a text are, in their order.
-pub(super) fn text(rule: &Rule, text: &[u8], origin: Origin) -> Vec<Range<usize>> {
+pub(super) fn text(rule: &Rule, text: &[u8], author: Author) -> Vec<Range<usize>> {
     if !rule.may_be_in(text) {
         return Vec::new();
     }
     let mut spans = Vec::new();
-    nested(rule, text, origin, 0, &mut spans);
+    nested(rule, text, author, 0, &mut spans);
     merged(spans)
 }
 
-fn nested(rule: &Rule, text: &[u8], origin: Origin, depth: u32, spans: &mut Vec<Range<usize>>) {
-    match is_form(text, origin) {
-        true => form(rule, text, 0..text.len(), origin, depth, &|name| is_field(rule, name), spans),
-        false => Scan::new(rule, text, origin, spans).all(),
+fn nested(rule: &Rule, text: &[u8], author: Author, depth: u32, spans: &mut Vec<Range<usize>>) {
+    match is_form(text, author) {
+        true => form(rule, text, 0..text.len(), author, depth, &|name| is_field(rule, name), spans),
+        false => Scan::new(rule, text, author, spans).all(),
     }
 }
 
@@ -43,12 +43,12 @@ pub(super) fn target(rule: &Rule, flow: &str, pattern: &str, target: &[u8]) -> V
     let mut spans = Vec::new();
     let path = target.iter().position(|&b| b == b'?').unwrap_or(target.len());
     if rule.may_be_in(&target[..path]) {
-        Scan::new(rule, &target[..path], Origin::Client, &mut spans).all();
+        Scan::new(rule, &target[..path], Author::Client, &mut spans).all();
     }
     path_parameters(rule, flow, pattern, &target[..path], &mut spans);
     if path < target.len() {
         let is_secret = |name: &[u8]| rule.is_parameter(flow, &String::from_utf8_lossy(name));
-        form(rule, target, path + 1..target.len(), Origin::Client, 0, &is_secret, &mut spans);
+        form(rule, target, path + 1..target.len(), Author::Client, 0, &is_secret, &mut spans);
     }
     merged(spans)
 }
@@ -83,10 +83,10 @@ fn path_parameters(rule: &Rule, flow: &str, pattern: &str, path: &[u8], spans: &
 
 /// Whether a text is a form as a whole: a name, an equals sign, and nothing that forms write otherwise. What a client sent
 /// may have spaces.
-fn is_form(text: &[u8], origin: Origin) -> bool {
+fn is_form(text: &[u8], author: Author) -> bool {
     let Some(equals) = text.iter().take(MAX_NAME).position(|&b| b == b'=') else { return false };
     let is_name = |b: &u8| b.is_ascii_alphanumeric() || b"_-.[]%+$:".contains(b);
-    let is_odd = |&b: &u8| b < b' ' || b"\"<{".contains(&b) || (b == b' ' && origin == Origin::Service);
+    let is_odd = |&b: &u8| b < b' ' || b"\"<{".contains(&b) || (b == b' ' && author == Author::Service);
     equals > 0 && text[..equals].iter().all(is_name) && !text.iter().any(is_odd)
 }
 
@@ -95,7 +95,7 @@ fn form(
     rule: &Rule,
     text: &[u8],
     within: Range<usize>,
-    origin: Origin,
+    author: Author,
     depth: u32,
     is_secret: &dyn Fn(&[u8]) -> bool,
     spans: &mut Vec<Range<usize>>,
@@ -107,7 +107,7 @@ fn form(
         let Some(equals) = pair.iter().position(|&b| b == b'=') else { continue };
         let value = range.start + equals + 1..range.end;
         if is_secret(&percent_decoded(&pair[..equals])) {
-            if !shape::is_visible(&text[value.clone()], origin) {
+            if !shape::is_visible(&text[value.clone()], author) {
                 spans.push(value);
             }
             continue;
@@ -118,7 +118,7 @@ fn form(
             continue;
         }
         let mut inner = Vec::new();
-        nested(rule, &decoded, origin, depth + 1, &mut inner);
+        nested(rule, &decoded, author, depth + 1, &mut inner);
         match *decoded == *raw {
             true => {
                 spans.extend(inner.into_iter().map(|span| value.start + span.start..value.start + span.end))
@@ -134,15 +134,15 @@ fn form(
 struct Scan<'t, 's> {
     rule: &'t Rule,
     text: &'t [u8],
-    origin: Origin,
+    author: Author,
     spans: &'s mut Vec<Range<usize>>,
     /// How many bytes may still be looked at for the ends of elements, which may all be missing.
     budget: usize,
 }
 
 impl<'t, 's> Scan<'t, 's> {
-    fn new(rule: &'t Rule, text: &'t [u8], origin: Origin, spans: &'s mut Vec<Range<usize>>) -> Self {
-        Self { rule, text, origin, spans, budget: 16 * text.len() }
+    fn new(rule: &'t Rule, text: &'t [u8], author: Author, spans: &'s mut Vec<Range<usize>>) -> Self {
+        Self { rule, text, author, spans, budget: 16 * text.len() }
     }
 }
 
@@ -198,7 +198,7 @@ impl Scan<'_, '_> {
 
     /// Notes a value, if it is a secret.
     fn value(&mut self, range: Range<usize>) {
-        if !shape::is_visible(&self.text[range.clone()], self.origin) {
+        if !shape::is_visible(&self.text[range.clone()], self.author) {
             self.spans.push(range);
         }
     }

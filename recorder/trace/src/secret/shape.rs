@@ -1,9 +1,11 @@
 //! What a value looks like: a message about a secret, a placeholder for one, and what may be searched for elsewhere.
 
-use super::Origin;
+use super::Author;
 
 /// From this much, in bits as [`strength`] estimates them, and this length on a secret is searched for elsewhere.
-const SEARCHED_BITS: u32 = 28;
+const SEARCHED_BITS: u32 = 22;
+/// From this much on a word in a text looks made by a machine.
+const MADE_BITS: u32 = 28;
 const SEARCHED_LEN: usize = 8;
 /// Numbers below this say how many there are or how long something is, but in what a client sent.
 pub(super) const SMALL: u64 = 100;
@@ -15,7 +17,7 @@ pub fn is_searched(secret: &[u8]) -> bool {
 }
 
 /// How hard it is to guess, in bits, at least: a word counts for 12, whatever its length; a letter or two by themselves 5
-/// each; a digit 3; anything else 4, or 8 where it is no ASCII.
+/// each; a digit 2; anything else 8.
 pub fn strength(secret: &[u8]) -> u32 {
     let (mut bits, mut at) = (0u32, 0);
     while let Some(&byte) = secret.get(at) {
@@ -31,9 +33,8 @@ pub fn strength(secret: &[u8]) -> u32 {
         bits = bits.saturating_add(match byte {
             b'a'..=b'z' | b'A'..=b'Z' if len > 2 => 12,
             b'a'..=b'z' | b'A'..=b'Z' => 5 * len as u32,
-            b'0'..=b'9' => 3,
-            0x80.. => 8,
-            _ => 4,
+            b'0'..=b'9' => 2,
+            _ => 8,
         });
         at += len;
     }
@@ -52,15 +53,15 @@ fn run(bytes: &[u8], is: impl Fn(&u8) -> bool) -> usize {
 /// Whether it looks made by a machine: letters and digits in one, or both sorts of letters within a word.
 pub(super) fn is_made(value: &[u8]) -> bool {
     let has = |is: fn(&u8) -> bool| value.iter().any(is);
-    is_searched(value) && has(u8::is_ascii_alphabetic) && has(u8::is_ascii_digit)
+    strength(value) >= MADE_BITS && has(u8::is_ascii_alphabetic) && has(u8::is_ascii_digit)
 }
 
 /// Whether it is no secret although the name says so: there is nothing. Of what the service wrote, also a placeholder
 /// (`$1`, `?`, `:token`, `%s`, `{token}`, `<token>`, `***`, `[FILTERED]`) and a message about the secret.
-pub(super) fn is_visible(value: &[u8], origin: Origin) -> bool {
+pub(super) fn is_visible(value: &[u8], author: Author) -> bool {
     let value = value.trim_ascii();
     let is_nothing = matches!(value, [] | b"null" | b"true" | b"false" | b"None" | b"nil" | b"undefined");
-    is_nothing || (origin == Origin::Service && (is_placeholder(value) || is_message(value)))
+    is_nothing || (author == Author::Service && (is_placeholder(value) || is_message(value)))
 }
 
 fn is_placeholder(value: &[u8]) -> bool {
@@ -154,5 +155,76 @@ fn is_plain(word: &str) -> bool {
         part.len() <= 24
             && (is_capital || chars.next().is_none_or(|c| c.is_alphabetic() && rest_is_small(chars)))
     };
-    word.split(['-', '_', '/']).all(is_word)
+    word.split(['-', '_', '/', '.']).all(is_word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_words_are_not_searched_for() {
+        for secret in [
+            "password",
+            "Password1",
+            "password123",
+            "admin",
+            "hunter22",
+            "letmein!",
+            "correcthorsebattery",
+            "19900101",
+            "123456",
+            "aaaaaaaaaaaaaaaa",
+            "1111111111111111",
+            "s3cret",
+            "",
+        ] {
+            assert!(!is_searched(secret.as_bytes()), "{secret}: {}", strength(secret.as_bytes()));
+        }
+        for secret in [
+            "correct horse battery staple",
+            "ann-token",
+            "canary-9",
+            "3f9a2c71d0e4",
+            "4111 1111 1111 1111",
+            "123-45-6789",
+            "Kanary01ZqXw",
+            "019aa4c2-7d1e-7b3a-9c55-0123456789ab",
+            "Tr0ub4dor&3",
+            "\u{43f}\u{430}\u{440}\u{43e}\u{43b}\u{44c}",
+        ] {
+            assert!(is_searched(secret.as_bytes()), "{secret}: {}", strength(secret.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn messages_are_told_from_secrets() {
+        for text in [
+            "is missing",
+            "can't be blank",
+            "is too short (minimum is 8 characters)",
+            "This field is required.",
+            "expired",
+            "too_short",
+            "not found",
+            "Must match confirmation",
+            "token has expired at 2026-11-29T05:11:00Z",
+            "invalid-token-format is wrong",
+        ] {
+            assert!(is_message(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "hunter2",
+            "correct horse battery staple",
+            "the word is a1b2c3",
+            "'hunter' is wrong",
+            "your code is 123456",
+            "password",
+            "is aBcDe",
+            "abc",
+            "",
+        ] {
+            assert!(!is_message(text.as_bytes()), "{text}");
+        }
+    }
 }

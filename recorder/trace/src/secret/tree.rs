@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::name::{Said, is_plural};
-use super::scan::child;
-use super::{Origin, Rule, merged, replaced, shape};
+use super::name::{Said, is_credentials_header, is_plural};
+use super::scan::{child, is_scheme};
+use super::{Author, Rule, merged, replaced, shape};
 use crate::value::{Encoder, Node, ValueError};
 
 /// Where a part of a value stands.
@@ -13,6 +13,15 @@ struct Under {
     said: Said,
     /// The nearest name is in the plural.
     is_plural: bool,
+    /// It is that of a header which has a scheme before its credentials.
+    is_header: bool,
+}
+
+impl Under {
+    fn a_name(said: Said, name: &str) -> Self {
+        let name = name.as_bytes();
+        Self { said, is_plural: is_plural(name), is_header: is_credentials_header(name) }
+    }
 }
 
 /// What is done with the secrets that are found.
@@ -28,11 +37,29 @@ pub trait Masks {
 
 impl Rule {
     /// Calls `found` with each secret in a value, as bytes.
-    pub fn secrets_of(&self, node: &Node<'_>, origin: Origin, found: &mut dyn FnMut(&[u8])) {
-        self.visit(node, Under::default(), origin, found);
+    pub fn secrets_of(&self, node: &Node<'_>, author: Author, found: &mut dyn FnMut(&[u8])) {
+        self.visit(node, Under::default(), author, found);
     }
 
-    /// What a secret is in a value whose path these names are.
+    /// The same for a part of a value to which `path` leads.
+    pub fn secrets_under<S: AsRef<str>>(
+        &self,
+        node: &Node<'_>,
+        path: &[S],
+        author: Author,
+        found: &mut dyn FnMut(&[u8]),
+    ) {
+        self.visit(node, self.place(path), author, found);
+    }
+
+    fn place<S: AsRef<str>>(&self, path: &[S]) -> Under {
+        let said = path.iter().fold(Said::Nothing, |said, name| self.below(said, name.as_ref()));
+        let is_number = |name: &&str| name.bytes().all(|b| b.is_ascii_digit());
+        let last = path.iter().map(AsRef::as_ref).rev().find(|name| !is_number(name));
+        Under::a_name(said, last.unwrap_or_default())
+    }
+
+    /// Whether what stands at the end of a path may be a secret because of the names on it.
     pub fn is_under<S: AsRef<str>>(&self, path: &[S]) -> bool {
         let said = path.iter().fold(Said::Nothing, |said, name| self.below(said, name.as_ref()));
         said != Said::Nothing
@@ -55,54 +82,52 @@ impl Rule {
         encoder: &mut Encoder,
         node: &Node<'_>,
         path: &[S],
-        origin: Origin,
+        author: Author,
         masks: &dyn Masks,
     ) -> Result<(), ValueError> {
-        let said = path.iter().fold(Said::Nothing, |said, name| self.below(said, name.as_ref()));
-        let is_plural = path.last().is_some_and(|name| is_plural(name.as_ref().as_bytes()));
-        encoder.node_under(
-            node,
-            Under { said, is_plural },
-            &|under, name| self.under(under, name),
-            &mut |under, leaf| self.masked_leaf(leaf, under, origin, masks),
-        )
+        let place = self.place(path);
+        encoder.node_under(node, place, &|under, name| self.under(under, name), &mut |under, leaf| {
+            self.masked_leaf(leaf, under, author, masks)
+        })
     }
 
     fn under(&self, under: Under, name: &str) -> Under {
-        Under { said: self.below(under.said, name), is_plural: is_plural(name.as_bytes()) }
+        Under::a_name(self.below(under.said, name), name)
     }
 
-    fn visit(&self, node: &Node<'_>, under: Under, origin: Origin, found: &mut dyn FnMut(&[u8])) {
+    fn visit(&self, node: &Node<'_>, under: Under, author: Author, found: &mut dyn FnMut(&[u8])) {
         let mut each = |child: &Node<'_>, name: Option<&str>| {
             let under = name.map_or(under, |name| self.under(under, name));
-            self.visit(child, under, origin, found);
+            self.visit(child, under, author, found);
         };
         if node.each_child(&mut each) {
             return;
         }
-        match self.leaf(node, under, origin) {
+        match self.leaf(node, under, author) {
             Leaf::Whole(bytes) => found(&bytes),
-            Leaf::Parts(bytes, spans) => spans.into_iter().for_each(|span| found(&bytes[span])),
+            Leaf::Parts(spans, bytes) => spans.into_iter().for_each(|span| found(&bytes[span])),
             Leaf::Clear => {}
         }
     }
 
-    fn leaf<'n>(&self, node: &Node<'n>, under: Under, origin: Origin) -> Leaf<'n> {
+    fn leaf<'n>(&self, node: &Node<'n>, under: Under, author: Author) -> Leaf<'n> {
         let is_secret = under.said != Said::Nothing;
         if let Some(bytes) = node.as_bytes() {
+            let start = if under.is_header { after_scheme(&bytes) } else { 0 };
             return match is_secret {
-                true if shape::is_visible(&bytes, origin) => Leaf::Clear,
+                true if shape::is_visible(&bytes, author) => Leaf::Clear,
+                true if start > 0 => Leaf::Parts(std::iter::once(start..bytes.len()).collect(), bytes),
                 true => Leaf::Whole(bytes),
-                false => match self.spans(&bytes, origin) {
+                false => match self.spans(&bytes, author) {
                     spans if spans.is_empty() => Leaf::Clear,
-                    spans => Leaf::Parts(bytes, spans),
+                    spans => Leaf::Parts(spans, bytes),
                 },
             };
         }
         if !is_secret || under.is_plural {
             return Leaf::Clear;
         }
-        let small = |n: u128| origin == Origin::Service && n < u128::from(shape::SMALL);
+        let small = |n: u128| author == Author::Service && n < u128::from(shape::SMALL);
         let text = match *node {
             Node::Uint(n) if !small(n.into()) => n.to_string(),
             Node::U128(n) if !small(n) => n.to_string(),
@@ -117,12 +142,12 @@ impl Rule {
         &self,
         node: &Node<'_>,
         under: Under,
-        origin: Origin,
+        author: Author,
         masks: &dyn Masks,
     ) -> Option<String> {
-        let (bytes, spans) = match self.leaf(node, under, origin) {
+        let (bytes, spans) = match self.leaf(node, under, author) {
             Leaf::Whole(bytes) => return Some(masks.mask(&bytes)),
-            Leaf::Parts(bytes, spans) => (bytes, spans),
+            Leaf::Parts(spans, bytes) => (bytes, spans),
             Leaf::Clear => (node.as_bytes()?, Vec::new()),
         };
         let more = masks.more(&bytes);
@@ -137,5 +162,11 @@ impl Rule {
 enum Leaf<'n> {
     Clear,
     Whole(std::borrow::Cow<'n, [u8]>),
-    Parts(std::borrow::Cow<'n, [u8]>, Vec<Range<usize>>),
+    Parts(Vec<Range<usize>>, std::borrow::Cow<'n, [u8]>),
+}
+
+/// Where credentials begin after their scheme; 0 where there is none.
+fn after_scheme(value: &[u8]) -> usize {
+    let space = value.iter().position(|&b| b == b' ').filter(|&at| is_scheme(&value[..at]));
+    space.map_or(0, |at| at + 1)
 }

@@ -6,6 +6,7 @@ mod editing;
 mod limits;
 mod random;
 mod retries;
+mod undelivered;
 mod what_if;
 
 use std::cell::Cell;
@@ -181,6 +182,7 @@ fn record_by(
         } else {
             Origin::Named(wire(asked.origin.as_bytes()))
         },
+        undelivered: false,
         flow: Arc::clone(flow.info()),
     }
 }

@@ -6,7 +6,7 @@ use zerver_trace::FlowInfo;
 use super::About;
 
 /// What is to be different.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Drafts {
     /// Slots, each with what was typed about it.
     slots: Vec<Draft>,
@@ -20,7 +20,7 @@ pub(super) struct Drafts {
     at: Option<String>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Draft {
     typed: String,
     edit: SlotEdit,

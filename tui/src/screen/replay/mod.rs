@@ -13,7 +13,7 @@ use ratatui::layout::Rect;
 use zerver_replay::Refusal;
 use zerver_trace::RequestId;
 
-use self::asked::Typing;
+use self::asked::{Sent, Typing};
 use self::drafts::Drafts;
 use self::subjects::{Subject, Subjects};
 use crate::draw::{Pointed, Scroll};
@@ -74,6 +74,8 @@ pub(crate) struct ReplayScreen {
     number: u64,
     run: Run,
     typing: Option<Typing>,
+    /// What was typed last, while the run with it goes on.
+    sent: Option<Sent>,
     pane: Pane,
     slots: Scroll,
     findings: Scroll,
@@ -199,14 +201,46 @@ impl ReplayScreen {
 
     /// Takes what was typed, and runs with it.
     fn typed(&mut self) -> Vec<Command> {
-        let Some(mut typing) = self.typing.take() else { return Vec::new() };
-        match self.drafts.put(&typing.about, &typing.prompt.text()) {
-            Ok(()) => self.again().into_iter().collect(),
-            Err(error) => {
-                typing.error = Some(error);
-                self.typing = Some(typing);
-                Vec::new()
+        let Some(typing) = self.typing.take() else { return Vec::new() };
+        let text = typing.prompt.text();
+        self.put(typing, &text)
+    }
+
+    /// Runs with a text. A line that does not fit stays to be changed: at once, or when the run with it is refused.
+    fn put(&mut self, mut typing: Typing, text: &str) -> Vec<Command> {
+        let before = self.drafts.clone();
+        if let Err(error) = self.drafts.put(&typing.about, text) {
+            typing.error = Some(error);
+            self.typing = Some(typing);
+            return Vec::new();
+        }
+        let commands = self.again().into_iter().collect();
+        typing.before.get_or_insert(before);
+        typing.is_like = false;
+        // A text of several lines is none to be typed here.
+        self.sent = (!text.contains('\n')).then_some(Sent { number: self.number, typing });
+        commands
+    }
+
+    /// Nothing was run: what was typed is there again, with what is wrong with it.
+    fn refused(&mut self, refusal: &Refusal) {
+        let sent = self.sent.take().filter(|sent| sent.number == self.number && self.typing.is_none());
+        if let Some(Sent { mut typing, .. }) = sent {
+            let why = refusal.causes.first().and_then(|cause| cause.lines().next());
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            typing.error = Some(format!("{}{why}", refusal.what));
+            self.typing = Some(typing);
+        }
+    }
+
+    /// Leaves the line; what was refused with it is not to be different any more.
+    fn leave(&mut self) -> Vec<Command> {
+        match self.typing.take().and_then(|typing| typing.before) {
+            Some(before) => {
+                self.drafts = before;
+                self.again().into_iter().collect()
             }
+            None => Vec::new(),
         }
     }
 
@@ -257,7 +291,7 @@ impl Screen for ReplayScreen {
         let typing = self.typing.as_mut()?;
         match key.code {
             KeyCode::Enter => return Some(self.typed()),
-            KeyCode::Esc => self.typing = None,
+            KeyCode::Esc => return Some(self.leave()),
             _ if typing.prompt.press(key) => typing.error = None,
             // Leaving is always possible.
             _ => return None,
@@ -322,32 +356,33 @@ impl Screen for ReplayScreen {
                 match result {
                     Ok(replayed) => {
                         self.run = Run::Done(Arc::clone(replayed));
+                        self.sent = None;
                         if self.typing.is_none() {
                             self.ask(shared);
                         }
                     }
-                    Err(refusal) => self.run = Run::Refused(refusal.clone()),
+                    Err(refusal) => {
+                        self.run = Run::Refused(refusal.clone());
+                        self.refused(refusal);
+                    }
                 }
             }
             Message::Edited(edited) => {
-                let Some(typing) = &mut self.typing else { return Vec::new() };
-                match edited {
+                let Some(mut typing) = self.typing.take() else { return Vec::new() };
+                let text = match edited {
                     // Of a body every line counts, but editors end the last one.
                     Ok(text) if typing.about == About::Body => {
-                        let text = text.strip_suffix('\n').unwrap_or(text);
-                        self.typing = None;
-                        return match self.drafts.put(&About::Body, text) {
-                            Ok(()) => self.again().into_iter().collect(),
-                            Err(_) => Vec::new(),
-                        };
+                        text.strip_suffix('\n').unwrap_or(text).to_owned()
                     }
-                    Ok(text) => {
-                        let text = text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-                        typing.prompt = Prompt::new(text.trim());
-                        return self.typed();
+                    Ok(text) => text.lines().map(str::trim).collect::<Vec<_>>().join(" ").trim().to_owned(),
+                    Err(error) => {
+                        typing.error = Some(error.clone());
+                        self.typing = Some(typing);
+                        return Vec::new();
                     }
-                    Err(error) => typing.error = Some(error.clone()),
-                }
+                };
+                typing.prompt = Prompt::new(&text);
+                return self.put(typing, &text);
             }
             _ => {}
         }

@@ -22,7 +22,7 @@ const CLASSES: [&str; 3] = ["interactive", "default", "batch"];
 pub(super) fn draw_measures(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let (theme, glyphs) = (&shared.theme, shared.theme.glyphs);
     let width = usize::from(area.width);
-    let measures = requests.pulse.measures(shared.now_unix_ns);
+    let measures = requests.measures(shared.now_unix_ns);
     let mut pen = Pen::new(buffer, area, 0, glyphs.ellipsis);
     pen.skip(1);
     let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), duration::show);

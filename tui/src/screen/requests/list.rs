@@ -78,6 +78,8 @@ pub(crate) struct List {
     seen: (Seq, Seq),
     /// Requests whose slots must be looked at before they are let through.
     waiting: Vec<Seq>,
+    /// Requests that the filter has let through since [`List::take_admitted`].
+    admitted: Vec<Seq>,
 }
 
 impl List {
@@ -108,6 +110,7 @@ impl List {
         self.sorted.retain(|key| test.lets(key.seq()));
         drop(test);
         self.filter = filter;
+        self.admitted = self.older.iter().chain(&self.newer).copied().collect();
     }
 
     /// Whether there are requests in the index that have not been looked at.
@@ -158,7 +161,16 @@ impl List {
         self.admit(&older, &newer, index);
     }
 
+    /// Requests that the filter has let through, each once; after [`List::set`], those from before it again.
+    pub(crate) fn take_admitted(&mut self) -> Vec<Seq> {
+        std::mem::take(&mut self.admitted)
+    }
+
     fn admit(&mut self, older: &[Seq], newer: &[Seq], index: &Index) {
+        if !self.filter.is_empty() {
+            self.admitted.extend_from_slice(older);
+            self.admitted.extend_from_slice(newer);
+        }
         extend_sorted(&mut self.older, older, |seq| -i64::from(seq));
         extend_sorted(&mut self.newer, newer, i64::from);
         if self.sort != Sort::Newest && !(older.is_empty() && newer.is_empty()) {

@@ -19,7 +19,7 @@ use zerver_trace::RequestId;
 use self::filter::Filter;
 pub use self::filter::SlotTerm;
 use self::list::{CHUNK, List, Sort};
-use self::pulse::Pulse;
+use self::pulse::{Measures, Pulse};
 use self::usual::Usual;
 use crate::draw::{Pointed, Scroll};
 use crate::index::Seq;
@@ -67,7 +67,9 @@ pub(crate) struct Requests {
     filter: String,
     error: Option<String>,
     marks: BTreeSet<Seq>,
+    /// Of all requests, and of those that the filter lets through.
     pulse: Pulse,
+    selected: Pulse,
     usual: Usual,
     /// How much of the index is in `pulse` and `usual`.
     counted: (Seq, Seq),
@@ -98,6 +100,7 @@ impl Default for Requests {
             error: None,
             marks: BTreeSet::new(),
             pulse: Pulse::default(),
+            selected: Pulse::default(),
             usual: Usual::default(),
             counted: (0, 0),
             scan: Scan::default(),
@@ -110,9 +113,11 @@ impl Requests {
     /// Another filter or order; the chosen request stays chosen where it is still there.
     fn relist(&mut self, shared: &Shared, filter: Filter, sort: Sort) -> Vec<Command> {
         self.list.set(filter, sort, &shared.index);
+        self.selected = Pulse::default();
         // The chosen request is looked for at once.
         let chosen = self.cursor.filter(|_| !self.is_following);
         self.list.catch_up(&shared.index, CHUNK, chosen);
+        self.count_selected(shared);
         let generation = self.scan.generation + 1;
         let is_searching = self.scan.looked < self.scan.asked;
         self.scan = Scan { generation, ..Scan::default() };
@@ -177,13 +182,29 @@ impl Requests {
         self.counted = (range.start, range.end);
         for seq in (range.start..first).rev().chain(end.max(range.start)..range.end) {
             if let Some(row) = shared.index.row(seq) {
-                self.pulse.add(&row);
+                self.pulse.add(&row, shared.now_unix_ns);
                 self.usual.add(&row);
             }
         }
         self.pulse.settle();
         self.usual.settle();
         self.list.catch_up(&shared.index, CHUNK, None);
+        self.count_selected(shared);
+    }
+
+    fn count_selected(&mut self, shared: &Shared) {
+        for seq in self.list.take_admitted() {
+            if let Some(row) = shared.index.row(seq) {
+                self.selected.add(&row, shared.now_unix_ns);
+            }
+        }
+        self.selected.settle();
+    }
+
+    /// How the requests do that are listed.
+    fn measures(&self, now_unix_ns: u64) -> Measures {
+        let pulse = if self.list.filter().is_empty() { &self.pulse } else { &self.selected };
+        pulse.measures(now_unix_ns)
     }
 
     /// What is to be loaded to be shown beside the list.
@@ -323,6 +344,7 @@ impl Screen for Requests {
             Message::GoOn => {
                 self.is_going_on = false;
                 self.list.catch_up(&shared.index, CHUNK, None);
+                self.count_selected(shared);
                 if is_at_top {
                     // What comes above is what was asked for.
                     self.set(shared, Scroll::default());
@@ -340,6 +362,7 @@ impl Screen for Requests {
             Message::Scanned { generation, looked, found } if *generation == self.scan.generation => {
                 self.scan.looked += looked;
                 self.list.let_in(found, &shared.index);
+                self.count_selected(shared);
                 Vec::new()
             }
             _ => Vec::new(),

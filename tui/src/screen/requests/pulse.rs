@@ -9,6 +9,8 @@ use crate::index::Row;
 const WINDOW_S: u64 = 120;
 /// The numbers beside the lines are of so many seconds.
 const LATEST_S: u64 = 10;
+/// A request that began later than this from now is one of a clock that was wrong.
+const AHEAD_S: u64 = 2;
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// Per second, what happened in it.
@@ -31,32 +33,50 @@ struct Second {
 
 /// Durations in steps of a sixteenth, from nanoseconds to hours.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Histogram(BTreeMap<u16, u32>);
+pub(super) struct Histogram(BTreeMap<u16, Bucket>);
+
+/// The durations of one step: how many, and the extremes.
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    count: u32,
+    least_ns: u64,
+    most_ns: u64,
+}
 
 impl Histogram {
     pub(super) fn count(&self) -> u64 {
-        self.0.values().map(|n| u64::from(*n)).sum()
+        self.0.values().map(|of| u64::from(of.count)).sum()
     }
 
     pub(super) fn add(&mut self, ns: u64) {
-        *self.0.entry(bucket(ns)).or_default() += 1;
+        self.put(bucket(ns), Bucket { count: 1, least_ns: ns, most_ns: ns });
     }
 
     fn merge(&mut self, other: &Self) {
-        for (bucket, n) in &other.0 {
-            *self.0.entry(*bucket).or_default() += n;
-        }
+        other.0.iter().for_each(|(bucket, more)| self.put(*bucket, *more));
     }
 
-    /// What so many of a hundred took at most.
+    fn put(&mut self, bucket: u16, more: Bucket) {
+        let of = self.0.entry(bucket).or_insert(Bucket { count: 0, ..more });
+        of.count = of.count.saturating_add(more.count);
+        of.least_ns = of.least_ns.min(more.least_ns);
+        of.most_ns = of.most_ns.max(more.most_ns);
+    }
+
+    /// What so many of a hundred took at most (nearest rank): a duration that there was where its step holds one or two,
+    /// and else between those that its step holds.
     pub(super) fn percentile(&self, percent: u64) -> Option<u64> {
         let wanted = (self.count() * percent).div_ceil(100).max(1);
-        let mut sum = 0;
-        for (bucket, n) in &self.0 {
-            sum += u64::from(*n);
-            if sum >= wanted {
-                return Some(top(*bucket));
+        let mut before = 0;
+        for of in self.0.values() {
+            let count = u64::from(of.count);
+            if before + count >= wanted {
+                // Its place among those of its step, which are taken to be spread evenly.
+                let (place, last) = (wanted - before - 1, (count - 1).max(1));
+                let spread = u128::from(of.most_ns - of.least_ns) * u128::from(place) / u128::from(last);
+                return Some(of.least_ns + spread as u64);
             }
+            before += count;
         }
         None
     }
@@ -66,13 +86,6 @@ fn bucket(ns: u64) -> u16 {
     let exponent = 63 - ns.max(16).leading_zeros() as u16;
     let sixteenth = (ns.max(16) >> (exponent - 4) & 15) as u16;
     exponent * 16 + sixteenth
-}
-
-/// About the middle of a bucket.
-const fn top(bucket: u16) -> u64 {
-    let (exponent, sixteenth) = (bucket / 16, (bucket % 16) as u64);
-    let step = 1u64 << (exponent - 4);
-    (16 + sixteenth) * step + step / 2
 }
 
 /// What is drawn of one measure: its line, and its number now.
@@ -96,10 +109,10 @@ pub(crate) struct Measures {
 }
 
 impl Pulse {
-    pub(crate) fn add(&mut self, row: &Row<'_>) {
-        let second = row.started_unix_ns / SECOND_NS;
-        let newest = self.seconds.last_key_value().map_or(second, |(newest, _)| (*newest).max(second));
-        if second + WINDOW_S <= newest {
+    /// Takes a request in, unless it began before the window that ends now, or after it.
+    pub(crate) fn add(&mut self, row: &Row<'_>, now_unix_ns: u64) {
+        let (second, now) = (row.started_unix_ns / SECOND_NS, now_unix_ns / SECOND_NS);
+        if second + WINDOW_S <= now || second > now + AHEAD_S {
             return;
         }
         let of = self.seconds.entry(second).or_default();
@@ -107,7 +120,7 @@ impl Pulse {
         of.failed = of.failed.saturating_add(u32::from(row.failed));
         of.durations.add(row.duration_ns);
         self.changed.insert(second);
-        self.seconds = self.seconds.split_off(&(newest + 1).saturating_sub(WINDOW_S));
+        self.seconds = self.seconds.split_off(&(now + 1).saturating_sub(WINDOW_S));
     }
 
     /// Works out what is drawn of the seconds that have changed.
@@ -120,11 +133,12 @@ impl Pulse {
         }
     }
 
-    /// What happened in the window, which ends now, or with the last request if that was long ago.
+    /// What happened in the window that ends now.
     pub(crate) fn measures(&self, now_unix_ns: u64) -> Measures {
         let now = now_unix_ns / SECOND_NS;
+        // By another clock, or since the time was looked at, requests may have begun a little later.
         let newest = self.seconds.last_key_value().map_or(now, |(newest, _)| *newest);
-        let end = if newest + WINDOW_S < now || newest > now { newest } else { now };
+        let end = newest.clamp(now, now + AHEAD_S);
         let line = |of: &dyn Fn(&Second) -> u64| -> Vec<u64> {
             let shown = (end + 1).saturating_sub(WINDOW_S)..=end;
             shown.map(|at| self.seconds.get(&at).map_or(0, of)).collect()
@@ -137,8 +151,7 @@ impl Pulse {
         }
         let is_any = latest.count > 0;
         let count = u64::from(latest.count);
-        // Of a window that is over there is much to tell, but nothing comes any more.
-        let rate = if end < now { 0 } else { count * 100 / LATEST_S };
+        let rate = count * 100 / LATEST_S;
         Measures {
             rate: Measure { line: line(&|second| second.count.into()), now: Some(rate) },
             p50_ns: Measure { line: line(&|second| second.p50_ns), now: latest.durations.percentile(50) },
@@ -153,41 +166,91 @@ impl Pulse {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use zerver_trace::Summary;
 
     use super::*;
     use crate::index::Index;
     use crate::sample;
 
+    fn requests(all: impl IntoIterator<Item = (u64, u64, bool)>) -> Index {
+        let mut index = Index::default();
+        let requests = all.into_iter().map(|(second, duration_ns, failed)| Summary {
+            started_unix_ns: second * SECOND_NS,
+            duration_ns,
+            failed,
+            ..sample::slow().summary()
+        });
+        index.push_newer(&requests.collect::<Vec<_>>());
+        index
+    }
+
+    fn pulse(index: &Index, now: u64) -> Pulse {
+        let mut pulse = Pulse::default();
+        index.range().for_each(|seq| pulse.add(&index.row(seq).unwrap(), now * SECOND_NS));
+        pulse.settle();
+        pulse
+    }
+
     #[test]
-    fn buckets_are_close() {
-        for ns in [1u64, 16, 17, 999, 5_400_000, 3_600_000_000_000, u64::MAX / 2] {
-            let shown = top(bucket(ns)) as f64;
-            let exact = ns.max(16) as f64;
-            assert!((shown / exact - 1.0).abs() < 0.07, "{ns} {shown}");
+    fn percentiles_are_durations_that_there_were() {
+        let of = |all: &[u64], percent| {
+            let mut histogram = Histogram::default();
+            all.iter().for_each(|ns| histogram.add(*ns));
+            histogram.percentile(percent)
+        };
+        assert_eq!(of(&[], 99), None);
+        let three = [249_900, 5_000_000, 252_790_000];
+        assert_eq!((of(&three, 50), of(&three, 99)), (Some(5_000_000), Some(252_790_000)));
+        assert_eq!(of(&[0, 1, u64::MAX], 99), Some(u64::MAX));
+        assert_eq!((of(&[5_400_000; 9], 50), of(&[5_400_000; 9], 99)), (Some(5_400_000), Some(5_400_000)));
+        assert_eq!(
+            (of(&[1_000_000, 1_010_000], 50), of(&[1_000_000, 1_010_000], 99)),
+            (Some(1_000_000), Some(1_010_000))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn percentiles_are_close_and_never_beyond_the_extremes(
+            mut all in prop::collection::vec(prop_oneof![any::<u64>(), 0u64..100, 1_000_000u64..2_000_000], 1..100),
+            percent in 0u64..=100,
+        ) {
+            let mut histogram = Histogram::default();
+            all.iter().for_each(|ns| histogram.add(*ns));
+            all.sort_unstable();
+            let rank = (all.len() as u64 * percent).div_ceil(100).max(1) as usize;
+            let (got, exact) = (histogram.percentile(percent).unwrap(), all[rank - 1]);
+            prop_assert!(all[0] <= got && got <= all[all.len() - 1]);
+            // A step is a sixteenth, and the first holds all up to 16 ns.
+            prop_assert!(got.abs_diff(exact) <= exact / 15 + 17, "{got} {exact}");
         }
     }
 
     #[test]
-    fn the_window_ends_now_or_with_the_last_request() {
-        let (mut index, mut pulse) = (Index::default(), Pulse::default());
-        let requests: Vec<Summary> = (0..200u64)
-            .map(|second| {
-                let mut summary = sample::slow().summary();
-                summary.started_unix_ns = (1_000 + second) * SECOND_NS;
-                summary.failed = second % 10 == 0;
-                summary
-            })
-            .collect();
-        index.push_newer(&requests);
-        index.range().for_each(|seq| pulse.add(&index.row(seq).unwrap()));
-        pulse.settle();
-        assert_eq!(pulse.seconds.len() as u64, WINDOW_S);
-        assert!(pulse.measures(1_201 * SECOND_NS).p99_ns.line[117].abs_diff(5_400_000) < 300_000);
-        let now = pulse.measures(1_201 * SECOND_NS);
+    fn the_window_ends_now() {
+        let index = requests((1_000..1_200).map(|second| (second, 5_400_000, second % 10 == 0)));
+        let shown = pulse(&index, 1_201);
+        assert_eq!(shown.seconds.len() as u64, WINDOW_S - 2);
+        let now = shown.measures(1_201 * SECOND_NS);
         assert_eq!((&now.rate.line[116..], now.rate.now), (&[1, 1, 0, 0][..], Some(80)));
-        let later = pulse.measures(9_999 * SECOND_NS);
-        assert_eq!((later.rate.line, later.rate.now, later.failed.now), (vec![1; 120], Some(0), Some(10)));
-        assert!(later.p50_ns.now.unwrap().abs_diff(5_400_000) < 300_000);
+        assert_eq!(
+            (now.p50_ns.now, now.p99_ns.line[117], now.failed.now),
+            (Some(5_400_000), 5_400_000, Some(0))
+        );
+        // Nothing is told of what is over, however long ago it was.
+        for later in [1_215, 1_320, 1_330, 9_999] {
+            let later = shown.measures(later * SECOND_NS);
+            let numbers = [&later.p50_ns, &later.p99_ns, &later.failed].map(|measure| measure.now);
+            assert_eq!((later.rate.now, numbers), (Some(0), [None; 3]));
+        }
+        assert_eq!(pulse(&index, 9_999).measures(9_999 * SECOND_NS).rate.line, [0; 120]);
+    }
+
+    #[test]
+    fn a_request_of_a_clock_that_was_ahead_hides_no_other() {
+        let index = requests([(99_999, 1, false), (1_000, 20_000, true), (1_001, 30_000, false)]);
+        let now = pulse(&index, 1_000).measures(1_000 * SECOND_NS);
+        assert_eq!((now.rate.now, now.failed.now, now.p99_ns.now), (Some(20), Some(50), Some(30_000)));
     }
 }

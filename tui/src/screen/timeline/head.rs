@@ -16,7 +16,7 @@ pub(crate) fn status(status: u16) -> String {
     }
 }
 
-/// Two lines, and a third where it failed.
+/// Two lines, a third where it failed, and one where its response was not delivered.
 pub(crate) fn lines(story: &Story, why: Option<&Why>, shared: &Shared) -> Vec<Line> {
     let (trace, timeline) = (&story.trace, &story.timeline);
     let mut head = Line::of(format!(" {}", trace.method), Tone::Strong)
@@ -37,6 +37,9 @@ pub(crate) fn lines(story: &Story, why: Option<&Why>, shared: &Shared) -> Vec<Li
     let age = if age == "now" { age } else { format!("{age} ago") };
     head = head.with(format!("  {age}"), Tone::Faint);
     let mut lines = vec![head];
+    if trace.undelivered {
+        lines.push(Line::of(" response not delivered: the client had left", Tone::Warn));
+    }
     if let Some(failure) = &timeline.failure {
         let mut line = Line::of(format!(" {} {failure}", shared.theme.glyphs.bad), Tone::Bad);
         if let Some(step) = &failure.step {

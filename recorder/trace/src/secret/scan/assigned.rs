@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::name::{Said, Words, is_credentials_header, is_plural};
-use super::super::{Origin, shape};
+use super::super::{Author, shape};
 use super::{MAX_NAME, Scan};
 
 /// How far the headers of a part of a multipart body may go, and the attributes of an element.
@@ -69,6 +69,10 @@ impl Scan<'_, '_> {
                 Some(b'%') if self.is_at(spaced, b"%3D") => self.encoded(spaced + 3),
                 Some(b':') if text.get(spaced + 1) == Some(&b':') => spaced,
                 Some(b':') => self.colon(&name, spaced + 1, said),
+                // As Rust prints a value of this type: `Token("..")`.
+                Some(b'(') if spaced == at && self.text.get(at + 1) == Some(&b'"') => {
+                    self.json(at + 1, said, false, 0)
+                }
                 Some(_) if spaced > at && !is_quoted => self.next_word(&name, spaced),
                 _ => at,
             },
@@ -146,7 +150,7 @@ impl Scan<'_, '_> {
             self.budget = self.budget.saturating_sub(found.unwrap_or(text.len()) - from);
             let Some(close) = found else {
                 // Cut off, or no element at all: `<token>` is also a placeholder, and a mask.
-                if self.origin == Origin::Service {
+                if self.author == Author::Service {
                     return None;
                 }
                 break text.len();
@@ -213,7 +217,7 @@ impl Scan<'_, '_> {
         let is_list = name.start > 0 && text[name.start - 1] == b';';
         let end = self.unquoted_end(at, is_list);
         let value = &text[at..end];
-        if self.origin == Origin::Service && self.is_code(value, is_spaced) {
+        if self.author == Author::Service && self.is_code(value, is_spaced) {
             return end;
         }
         self.value(at..end);
@@ -310,7 +314,7 @@ impl Scan<'_, '_> {
         if !number.is_empty() && is_whole {
             return self.json(at, said, is_plural(&text[name.clone()]), 0);
         }
-        if shape::is_visible(&text[at..line], self.origin) {
+        if shape::is_visible(&text[at..line], self.author) {
             return line;
         }
         // What looks made ends with its word; a phrase ends with the line, or where another name begins.

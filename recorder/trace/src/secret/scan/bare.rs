@@ -135,7 +135,7 @@ impl Scan<'_, '_> {
         let token = &self.text[space..space + len];
         let is_secret = match *scheme {
             "basic" => base64_decoded(token).is_some_and(|plain| plain.contains(&b':')),
-            _ => shape::is_searched(token) && !shape::is_visible(token, self.origin),
+            _ => shape::is_searched(token) && !shape::is_visible(token, self.author),
         };
         if !is_secret {
             return None;

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::super::name::{Said, Words, is_about, is_plural};
-use super::super::{Origin, shape};
+use super::super::{Author, shape};
 use super::Scan;
 
 /// What is nested deeper under the name of a secret counts as one as a whole.
@@ -44,7 +44,7 @@ impl Scan<'_, '_> {
                 let len =
                     text[at..].iter().position(|b| b",}] \t\r\n\\\"".contains(b)).unwrap_or(text.len() - at);
                 let number = &text[at..at + len];
-                let is_small = self.origin == Origin::Service
+                let is_small = self.author == Author::Service
                     && str::from_utf8(number)
                         .is_ok_and(|text| text.parse::<u64>().is_ok_and(|n| n < shape::SMALL));
                 if said != Said::Nothing && !is_plural && !is_small {

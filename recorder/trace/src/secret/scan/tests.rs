@@ -1,19 +1,19 @@
 use super::super::replaced;
 use super::*;
 
-fn masked(rule: &Rule, text: &str, origin: Origin) -> String {
-    let spans = super::text(rule, text.as_bytes(), origin);
+fn masked(rule: &Rule, text: &str, author: Author) -> String {
+    let spans = super::text(rule, text.as_bytes(), author);
     assert!(spans.is_empty() || rule.may_be_in(text.as_bytes()), "{text}");
     replaced(text.as_bytes(), &spans, |_| "#".to_owned())
 }
 
 fn check(text: &str, wanted: &str) {
-    assert_eq!(masked(&Rule::default(), text, Origin::Client), wanted, "{text}");
+    assert_eq!(masked(&Rule::default(), text, Author::Client), wanted, "{text}");
 }
 
 /// The same for what the service wrote.
 fn said(text: &str, wanted: &str) {
-    assert_eq!(masked(&Rule::default(), text, Origin::Service), wanted, "{text}");
+    assert_eq!(masked(&Rule::default(), text, Author::Service), wanted, "{text}");
 }
 
 #[test]
@@ -111,6 +111,10 @@ fn pairs_in_texts() {
         "Login { user: \"ann\", password: \"b\", pin: Some(\"c\"), otp: 77 }",
         "Login { user: \"ann\", password: \"#\", pin: Some(\"#\"), otp: # }",
     );
+    check(
+        "AuthHeader(\"a\") and Err(InvalidToken(\"b c\"))",
+        "AuthHeader(\"a\") and Err(InvalidToken(\"#\"))",
+    );
     check("{ password: correct horse, user: ann }", "{ password: #, user: ann }");
     check("mysql --password hunter2 -u x", "mysql --password # -u x");
     check("host=h password=b user=c", "host=h password=# user=c");
@@ -196,7 +200,7 @@ fn targets() {
 #[test]
 fn names_of_the_settings() {
     let rule = Rule::new(&["tax_id", "plate"], &[]);
-    let check = |text, wanted| assert_eq!(masked(&rule, text, Origin::Client), wanted);
+    let check = |text, wanted| assert_eq!(masked(&rule, text, Author::Client), wanted);
     check(
         r#"{"taxId":"b","plates":"c","license-plate":"d"}"#,
         r##"{"taxId":"#","plates":"c","license-plate":"#"}"##,
@@ -234,14 +238,14 @@ fn odd_texts_end() {
         "token%3D",
     ] {
         for cut in 0..=text.len() {
-            for origin in [Origin::Client, Origin::Service] {
-                let _ = masked(&Rule::default(), &text[..cut], origin);
-                let _ = masked(&Rule::default(), &text[cut..], origin);
+            for author in [Author::Client, Author::Service] {
+                let _ = masked(&Rule::default(), &text[..cut], author);
+                let _ = masked(&Rule::default(), &text[cut..], author);
             }
         }
     }
     let deep = format!("{}{}", "{\"token\":", "[".repeat(100_000));
-    assert!(!text(&Rule::default(), deep.as_bytes(), Origin::Client).is_empty());
+    assert!(!text(&Rule::default(), deep.as_bytes(), Author::Client).is_empty());
 }
 
 /// What would take for ever if each place were looked at from every other.
@@ -266,14 +270,14 @@ fn spans_of_a_text_of_beginnings_are_in_order() {
         "{\"session\":{\"a\":",
     ] {
         let text = part.repeat(32 * 1024 / part.len());
-        for origin in [Origin::Client, Origin::Service] {
-            let spans = text_spans(&text, origin);
+        for author in [Author::Client, Author::Service] {
+            let spans = text_spans(&text, author);
             assert!(spans.windows(2).all(|two| two[0].end < two[1].start), "{part}");
             assert!(spans.iter().all(|span| span.start < span.end && span.end <= text.len()), "{part}");
         }
     }
 }
 
-fn text_spans(text: &str, origin: Origin) -> Vec<Range<usize>> {
-    super::text(&Rule::default(), text.as_bytes(), origin)
+fn text_spans(text: &str, author: Author) -> Vec<Range<usize>> {
+    super::text(&Rule::default(), text.as_bytes(), author)
 }

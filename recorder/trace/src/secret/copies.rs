@@ -1,0 +1,88 @@
+//! Copies of secrets, looked for in what is told.
+
+use std::ops::Range;
+
+use super::stems::Triples;
+use super::{is_scheme, is_searched};
+
+/// Secrets that are known, and that are none wherever they are copied to: those which [`is_searched`] allows.
+#[derive(Debug, Clone, Default)]
+pub struct Copies {
+    /// The longest first.
+    secrets: Vec<Vec<u8>>,
+    /// How they begin: most places of a text are passed over by it.
+    beginnings: Triples,
+}
+
+impl Copies {
+    /// Adds a secret, if it may be looked for.
+    pub fn add(&mut self, secret: &[u8]) {
+        let secret = secret.trim_ascii();
+        if !is_searched(secret) || self.secrets.iter().any(|known| known == secret) {
+            return;
+        }
+        if let Some(start) = secret.first_chunk() {
+            self.beginnings.insert(*start);
+        }
+        let at = self.secrets.partition_point(|known| known.len() >= secret.len());
+        self.secrets.insert(at, secret.to_vec());
+    }
+
+    /// Adds a secret and the words in it, as they are in a header: what follows the scheme, the values of cookies.
+    pub fn add_words(&mut self, secret: &[u8]) {
+        self.add(secret);
+        if let Some(space) = secret.iter().position(|&b| b == b' ') {
+            self.add(&secret[space + 1..]);
+        }
+        secret.split(|b| b" ;,".contains(b)).filter(|word| !is_scheme(word)).for_each(|word| {
+            self.add(word);
+            if let Some(equals) = word.iter().position(|&b| b == b'=') {
+                self.add(&word[equals + 1..]);
+            }
+        });
+    }
+
+    /// Where they are in a text, in their order; of those that begin at one place, the longest.
+    pub fn spans(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let mut spans: Vec<Range<usize>> = Vec::new();
+        if self.secrets.is_empty() {
+            return spans;
+        }
+        for at in self.beginnings.positions(text) {
+            if spans.last().is_some_and(|last| at < last.end) {
+                continue;
+            }
+            if let Some(secret) = self.secrets.iter().find(|secret| text[at..].starts_with(secret)) {
+                spans.push(at..at + secret.len());
+            }
+        }
+        spans
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::replaced;
+    use super::*;
+
+    #[test]
+    fn the_longest_copy_is_found_and_no_plain_word() {
+        let mut copies = Copies::default();
+        for secret in ["a1b2c3d4", "a1b2c3d4e5f6", "password", "hunter22", "ab"] {
+            copies.add(secret.as_bytes());
+        }
+        copies.add_words(b"Bearer 3f9a2c71d0e4");
+        for (text, wanted) in [
+            ("", ""),
+            ("a1b2c3d", "a1b2c3d"),
+            ("a1b2c3d4", "#"),
+            ("aa1b2c3d4e5f6a1b2c3d4", "a##"),
+            ("a1b2c3d4e5a1b2a1b2c3d4e5f6", "#e5a1b2#"),
+            ("select password from hunter22 ab", "select password from hunter22 ab"),
+            ("Bearer 3f9a2c71d0e4, bearer 3f9a2c71d0e4", "#, bearer #"),
+        ] {
+            let spans = copies.spans(text.as_bytes());
+            assert_eq!(replaced(text.as_bytes(), &spans, |_| "#".to_owned()), wanted, "{text}");
+        }
+    }
+}
