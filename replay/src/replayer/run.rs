@@ -1,6 +1,6 @@
 //! One run of today's code: a fresh job, the recorded inputs, at the times that the clock says. No time passes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,11 +54,10 @@ pub(super) struct Unanswered {
     pub(super) why: String,
 }
 
-/// A call that waits for its turn.
+/// The end of a call that is in flight.
 struct Pending {
     number: u32,
-    /// None for one that never ends.
-    ending: Option<(Performed, Due)>,
+    performed: Performed,
     is_fed: bool,
 }
 
@@ -75,7 +74,8 @@ pub(super) struct Runner<'r> {
     clock: Clock<'r>,
     outside: Outside<'r>,
     applied: Vec<Applied>,
-    pending: Vec<Pending>,
+    /// By when they come, and in the order in which they were asked for. A call that never ends is not among them.
+    pending: BTreeMap<(Due, u32), Pending>,
     live: BTreeSet<u32>,
     fed: u32,
 }
@@ -104,7 +104,7 @@ impl<'r> Runner<'r> {
         clock: Clock<'r>,
         outside: Outside<'r>,
     ) -> Self {
-        let (applied, pending) = (Vec::new(), Vec::new());
+        let (applied, pending) = (Vec::new(), BTreeMap::new());
         Self { answers, edits, clock, outside, applied, pending, live: BTreeSet::new(), fed: 0 }
     }
 
@@ -140,14 +140,13 @@ impl<'r> Runner<'r> {
                         None
                     }
                     Next::Wait => {
-                        let first = self.first();
-                        let due = first.map(|(due, _)| due);
+                        let due = self.pending.first_key_value().map(|((due, _), _)| *due);
                         if let Some((at_ns, stop)) = self.clock.stops_before(due) {
                             self.clock.now_ns = at_ns;
                             job.stop(stop, at_ns);
                             break;
                         }
-                        match first.and_then(|(_, at)| self.land(at)) {
+                        match self.land() {
                             Some((number, performed)) => {
                                 next = job.complete(number, self.clock.now_ns, performed);
                                 None
@@ -246,23 +245,21 @@ impl<'r> Runner<'r> {
             self.past_deadline(start, known, until_ns);
             return Ok(());
         }
-        let (ending, is_fed) = match ending {
-            Ending::Fed(performed, due) => (Some((performed, later(due))), true),
+        match ending {
+            Ending::Fed(performed, due) => self.ends(start.number, performed, later(due), true),
             Ending::Live(performed, due) => {
                 self.live.insert(start.number);
-                (Some((performed, later(due))), false)
+                self.ends(start.number, performed, later(due), false);
             }
-            Ending::Never => (None, true),
-        };
-        self.pending.push(Pending { number: start.number, ending, is_fed });
+            Ending::Never => {}
+        }
         Ok(())
     }
 
     /// A call that has no answer when the deadline of its effect passes.
     fn past_deadline(&mut self, start: &Start, known: Option<&facts::Call<'_>>, until_ns: u64) {
         let due = self.clock.after(known, until_ns.saturating_sub(self.clock.now_ns));
-        let ending = Some((Err(past_deadline()), due));
-        self.pending.push(Pending { number: start.number, ending, is_fed: true });
+        self.ends(start.number, Err(past_deadline()), due, true);
     }
 
     /// How a call ends with which nothing goes wrong.
@@ -319,16 +316,13 @@ impl<'r> Runner<'r> {
         Ending::Fed(Err(out_of_time(limit)), self.clock.after(known, ns))
     }
 
-    /// The call that ends first, of those in flight: when, and where it is.
-    fn first(&self) -> Option<(Due, usize)> {
-        let ending = |(at, pending): (usize, &Pending)| Some((pending.ending.as_ref()?.1, at));
-        self.pending.iter().enumerate().filter_map(ending).min()
+    fn ends(&mut self, number: u32, performed: Performed, due: Due, is_fed: bool) {
+        self.pending.insert((due, number), Pending { number, performed, is_fed });
     }
 
-    /// Takes a call that ends now.
-    fn land(&mut self, at: usize) -> Option<(u32, Performed)> {
-        let Pending { number, ending, is_fed } = self.pending.remove(at);
-        let (performed, due) = ending?;
+    /// Takes the call that ends first.
+    fn land(&mut self) -> Option<(u32, Performed)> {
+        let ((due, _), Pending { number, performed, is_fed }) = self.pending.pop_first()?;
         self.clock.now_ns = self.clock.now_ns.max(due.at_ns);
         self.fed += u32::from(is_fed);
         Some((number, performed))
