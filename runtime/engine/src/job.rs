@@ -3,22 +3,26 @@
 //! Inputs are the methods: [`Job::run`], [`Job::complete`], [`Job::stop`]. What is to happen next is what they return,
 //! together with the calls that [`Job::take_starts`] hands out. Times are given, never taken.
 
+mod events;
+mod late;
+mod start;
+
 use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use smallvec::SmallVec;
 use zerver_trace::{Answer, Class, Datum, Decision, Event, HeldBy, Name, Outcome, RequestId, Thread};
 
+use self::events::Events;
+pub use self::events::MAX_EVENTS;
+pub use self::late::Late;
+pub use self::start::Start;
 use crate::effect::{Calls, Machine, Progress};
 use crate::given::Given;
 use crate::panics::{self, Place};
-use crate::{Call, Decided, Failure, Flow, Frame, Now, Performed, Random, Request, Response, Writes};
-
-/// How many events of one request are recorded; the rest is counted.
-pub const MAX_EVENTS: usize = 10_000;
+use crate::{Decided, Failure, Flow, Frame, Now, Performed, Random, Request, Response, Writes};
 
 /// A request that has arrived.
 #[derive(Debug, Clone)]
@@ -47,33 +51,6 @@ pub enum Next {
     Ended,
 }
 
-/// A call to start.
-#[derive(Debug)]
-pub struct Start {
-    /// Names the call within its job; [`Job::complete`] wants it back.
-    pub number: u32,
-    /// The call.
-    pub call: Call,
-    /// Which try of it this is, from 1.
-    pub attempt: u16,
-    /// For how long to wait before it begins: what there is between two attempts.
-    pub pause: Duration,
-    /// When it must have ended, whatever it waits for, in nanoseconds since the request's head had arrived: the deadline of
-    /// an effect that it is part of. None where only its own time limit and the request's deadline hold.
-    pub until_ns: Option<u64>,
-}
-
-impl Start {
-    /// How long it may take if it begins now: its own time limit, or what is left until it must have ended.
-    pub fn limit(&self, now_ns: u64) -> Option<Duration> {
-        let left = self.until_ns.map(|until_ns| Duration::from_nanos(until_ns.saturating_sub(now_ns)));
-        match (self.call.time_limit(), left) {
-            (Some(own), Some(left)) => Some(own.min(left)),
-            (own, left) => own.or(left),
-        }
-    }
-}
-
 /// Why a job is stopped from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
@@ -81,28 +58,6 @@ pub enum Stop {
     Gone,
     /// The deadline has passed.
     Deadline,
-}
-
-/// The time in which something lay ready while the thread of its request was busy; see [`Event::Late`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Late {
-    /// When it was ready.
-    pub ready_ns: u64,
-    /// When it is taken.
-    pub at_ns: u64,
-    /// The thread.
-    pub thread: Option<Thread>,
-    /// The flow of the step that ran there for most of that time; empty where none ran for long.
-    pub flow: Name,
-    /// That step.
-    pub step: Name,
-}
-
-impl Late {
-    fn of(self, call: u32) -> Event<Datum> {
-        let Self { ready_ns, at_ns, thread, flow, step } = self;
-        Event::Late { call, ready_ns, at_ns, thread, flow, step }
-    }
 }
 
 /// What a job leaves behind.
@@ -492,24 +447,5 @@ impl Job {
         self.starts.clear();
         self.ended = Some((outcome, response));
         Next::Ended
-    }
-}
-
-/// The events of a job; nothing is made of them where nothing is recorded.
-#[derive(Default)]
-struct Events {
-    /// None where nothing is recorded.
-    kept: Option<Vec<Event<Datum>>>,
-    dropped: u32,
-}
-
-impl Events {
-    fn record(&mut self, event: impl FnOnce() -> Event<Datum>) {
-        let Some(kept) = &mut self.kept else { return };
-        if kept.len() < MAX_EVENTS {
-            kept.push(event());
-        } else {
-            self.dropped = self.dropped.saturating_add(1);
-        }
     }
 }
