@@ -40,7 +40,7 @@ fn look(now: &Now) -> Response {
 
 #[step]
 fn panic(request: &Request) -> Response {
-    panic!("{} has no answer", request.uri.path())
+    panic!("{} has no answer{}", request.uri.path(), request.query("note").unwrap_or_default())
 }
 
 /// Whether the store answered.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use zerver_replay::{Fault, SlotEdit, Wrong};
+use zerver_replay::{Fault, LiveKind, SlotEdit, Wrong};
 use zerver_trace::{Find, Query, Status};
 
 use zerver_trace::duration::Span;
@@ -224,6 +224,9 @@ pub(crate) struct Filter {
     pub(crate) worker: Option<u16>,
 }
 
+/// By so much the clocks of two machines may differ, in nanoseconds.
+pub(crate) const CLOCKS_DIFFER_NS: u64 = 60_000_000_000;
+
 impl Filter {
     /// What it asks of a store.
     pub(crate) fn query(&self, now_unix_ns: u64, limit: Option<usize>) -> Query {
@@ -233,6 +236,8 @@ impl Filter {
             failed: self.failed,
             slower_than_ns: self.slower_than.map(|span| span.ns),
             since_unix_ns: self.since.map(|span| now_unix_ns.saturating_sub(span.ns)),
+            // What was recorded by a clock that was ahead did not begin in the last minutes.
+            until_unix_ns: self.since.map(|_| now_unix_ns.saturating_add(CLOCKS_DIFFER_NS)),
             worker: self.worker,
             limit,
         }
@@ -322,8 +327,8 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
-const ID_HELP: &str = "An id, a unique prefix of one, @last, @slowest, @fastest or @failed (also as @last:FLOW), \
-                       or a portable file";
+const ID_HELP: &str = "An id, a unique prefix of one, @last, @slowest or @fastest of those that succeeded, @failed \
+                       (each also as @last:FLOW), or a portable file";
 
 #[derive(Debug, Args)]
 pub(crate) struct Trace {
@@ -419,12 +424,13 @@ pub(crate) struct Replay {
     /// becomes of the request
     #[arg(long, conflicts_with_all = ["set", "at", "answer", "fail", "latency", "live", "edit"])]
     pub(crate) faults: bool,
-    /// Perform effects of this kind for real where nothing was recorded
+    /// Perform effects of this kind for real where nothing was recorded; KIND:reads only those that change nothing
     ///
     /// The service opens what it opens to serve. Each effect is named on the standard error before it is performed.
-    /// Without this word nothing can be.
-    #[arg(long, value_name = "KIND")]
-    pub(crate) live: Vec<String>,
+    /// Without this word nothing can be. Reads are what the kind says is safe: GET and HEAD of http, get and list of kv;
+    /// others are refused, and the replay ends there.
+    #[arg(long, value_name = "KIND[:reads]")]
+    pub(crate) live: Vec<LiveKind>,
     /// Change slots in $VISUAL or $EDITOR: what was changed is set
     #[arg(long)]
     pub(crate) edit: bool,
@@ -607,6 +613,7 @@ mod tests {
             failed: true,
             slower_than_ns: Some(1_500_000),
             since_unix_ns: Some(600_000_000_000),
+            until_unix_ns: Some(6_060_000_000_000),
             worker: Some(1),
             limit: Some(3),
         };

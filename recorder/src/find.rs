@@ -31,7 +31,7 @@ pub enum FindError {
         candidates: Vec<RequestId>,
     },
     /// No trace is there that could be meant.
-    #[error("{wanted}: {}", nothing(flow.as_deref()))]
+    #[error("{wanted}: {}", nothing(wanted, flow.as_deref()))]
     Empty {
         /// What was asked for.
         wanted: String,
@@ -51,12 +51,12 @@ fn offer(words: &str, ids: &[RequestId]) -> String {
     format!("{words} {}", ids.join(", "))
 }
 
-fn nothing(flow: Option<&str>) -> String {
+fn nothing(wanted: &str, flow: Option<&str>) -> String {
+    let is_ranked = wanted.starts_with("@slowest") || wanted.starts_with("@fastest");
+    let what = if is_ranked { "request that succeeded" } else { "such request" };
     match flow {
-        Some(flow) => {
-            format!("no such request of flow {flow:?} has been recorded; `zerver ls` shows what has")
-        }
-        None => "no such request has been recorded".to_owned(),
+        Some(flow) => format!("no {what} of flow {flow:?} has been recorded; `zerver ls` shows what has"),
+        None => format!("no {what} has been recorded"),
     }
 }
 
@@ -84,11 +84,12 @@ impl Reader {
                 newest(&view, flow.as_deref(), |flow| flow.failed > 0, |summary| summary.failed)?
                     .ok_or_else(|| empty(flow))?
             }
-            Find::Slowest(flow) => {
-                extreme(&view, flow.as_deref(), |flow| flow.max_ns, |ns| ns)?.ok_or_else(|| empty(flow))?
-            }
-            Find::Fastest(flow) => extreme(&view, flow.as_deref(), |flow| flow.min_ns, |ns| u64::MAX - ns)?
+            Find::Slowest(flow) => extreme(&view, flow.as_deref(), |flow| flow.slowest_ns, |ns| ns)?
                 .ok_or_else(|| empty(flow))?,
+            Find::Fastest(flow) => {
+                extreme(&view, flow.as_deref(), |flow| flow.fastest_ns, |ns| u64::MAX - ns)?
+                    .ok_or_else(|| empty(flow))?
+            }
         };
         Ok(view.load_at(at.key, at.position, at.id)?)
     }
@@ -174,7 +175,7 @@ fn newest(
     failed.map_or(Ok(found), Err)
 }
 
-/// The trace of a flow with the greatest rank by its duration; the newest of those with the same.
+/// The trace of a flow with the greatest rank by its duration, of those that succeeded; the newest of those with the same.
 fn extreme(
     view: &View,
     flow: Option<&str>,
@@ -183,7 +184,8 @@ fn extreme(
 ) -> Result<Option<At>, ReadError> {
     let mut best: Option<(u64, u64, u32)> = None;
     view.heads(true, |key, head| {
-        if let Some(ranked) = head.of(flow).map(|flow| rank(of_block(flow))).max()
+        if let Some(ranked) =
+            head.of(flow).filter(|flow| flow.succeeded > 0).map(|flow| rank(of_block(flow))).max()
             && best.is_none_or(|(best, ..)| ranked > best)
         {
             best = Some((ranked, key, head.count));
@@ -192,8 +194,10 @@ fn extreme(
     })?;
     let Some((_, key, count)) = best else { return Ok(None) };
     let block = view.summaries(key, count)?;
-    let of_flow =
-        block.iter().enumerate().filter(|(_, summary)| flow.is_none_or(|flow| summary.flow == flow));
+    let of_flow = block
+        .iter()
+        .enumerate()
+        .filter(|(_, summary)| summary.has_succeeded() && flow.is_none_or(|flow| summary.flow == flow));
     let best = of_flow.max_by_key(|(position, summary)| (rank(summary.duration_ns), *position));
     Ok(best.map(|(position, summary)| At { key, position, id: summary.id }))
 }

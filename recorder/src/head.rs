@@ -12,8 +12,11 @@ pub(crate) struct FlowCount {
     pub(crate) name: String,
     pub(crate) count: u32,
     pub(crate) failed: u32,
-    pub(crate) min_ns: u64,
     pub(crate) max_ns: u64,
+    /// How many succeeded, and in what times.
+    pub(crate) succeeded: u32,
+    pub(crate) fastest_ns: u64,
+    pub(crate) slowest_ns: u64,
 }
 
 /// What is known of a block without opening it.
@@ -63,14 +66,26 @@ impl Head {
         self.statuses |= status_bit(row.status);
         let at = self.flows.iter().position(|flow| flow.name == name).unwrap_or_else(|| {
             let name = name.to_owned();
-            self.flows.push(FlowCount { name, count: 0, failed: 0, min_ns: u64::MAX, max_ns: 0 });
+            self.flows.push(FlowCount {
+                name,
+                count: 0,
+                failed: 0,
+                max_ns: 0,
+                succeeded: 0,
+                fastest_ns: u64::MAX,
+                slowest_ns: 0,
+            });
             self.flows.len() - 1
         });
         let flow = &mut self.flows[at];
         flow.count += 1;
         flow.failed += u32::from(row.failed);
-        flow.min_ns = flow.min_ns.min(row.duration_ns);
         flow.max_ns = flow.max_ns.max(row.duration_ns);
+        if row.has_succeeded() {
+            flow.succeeded += 1;
+            flow.fastest_ns = flow.fastest_ns.min(row.duration_ns);
+            flow.slowest_ns = flow.slowest_ns.max(row.duration_ns);
+        }
     }
 
     /// Whether a trace that a query wants may be in the block.
@@ -85,6 +100,7 @@ impl Head {
         });
         status
             && query.since_unix_ns.is_none_or(|since| self.max_started >= since)
+            && query.until_unix_ns.is_none_or(|until| self.min_started < until)
             && self.of(query.flow.as_deref()).any(|flow| {
                 (!query.failed || flow.failed > 0) && query.slower_than_ns.is_none_or(|ns| flow.max_ns > ns)
             })
@@ -127,6 +143,15 @@ mod tests {
                         let query =
                             Query { flow: flow.clone(), status, failed, slower_than_ns, ..Query::default() };
                         assert!(!query.matches(&summary) || open.head.may_match(&query), "{query:?}");
+                        for ns in [summary.started_unix_ns, summary.started_unix_ns + 1] {
+                            let (since_unix_ns, until_unix_ns) = (Some(ns), Some(ns));
+                            for query in [
+                                Query { since_unix_ns, ..query.clone() },
+                                Query { until_unix_ns, ..query.clone() },
+                            ] {
+                                assert!(!query.matches(&summary) || open.head.may_match(&query), "{query:?}");
+                            }
+                        }
                     }
                 }
             }

@@ -91,6 +91,13 @@ pub(crate) struct Glance {
     pub(crate) origin: Option<Piece>,
 }
 
+impl Glance {
+    /// As [`zerver_trace::Summary::has_succeeded`].
+    pub(crate) fn has_succeeded(&self) -> bool {
+        !self.failed && self.outcome == Outcome::Done.as_str() && matches!(self.status, 200..=399)
+    }
+}
+
 impl Row {
     pub(crate) const fn glance(&self) -> Glance {
         Glance {

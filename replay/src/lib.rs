@@ -11,6 +11,7 @@ mod decimal;
 mod diff;
 mod json;
 mod json_reader;
+mod masks;
 mod measures;
 mod replayer;
 mod rfc3339;
@@ -32,9 +33,9 @@ pub use diff::{
 pub use json::Json;
 pub use measures::{ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures};
 pub use replayer::{
-    Applied, Coverage, EditError, Edits, Ending, Fault, Finding, FindingClass, Live, Opened, Refusal, Replay,
-    Replied, Report, Secrets, Seen, SlotEdit, Source, Timers, Trial, World, Wrong, apart, flow_is_gone,
-    masked, nearest, trials,
+    Applied, Coverage, EditError, Edits, Ending, Fault, Finding, FindingClass, Live, LiveKind, Opened,
+    Progress, Refusal, Replay, Replied, Report, Secrets, Seen, SlotEdit, Source, Timers, Trial, World, Wrong,
+    apart, flow_is_gone, masked, nearest, trials,
 };
 pub use rfc3339::{Utc, rfc3339};
 pub use sameness::Sameness;

@@ -98,8 +98,7 @@ pub(crate) fn begin(
     place: impl FnOnce() -> Option<Place>,
 ) -> Begun<Performed, Flying> {
     let (number, kind, limit) = (start.number, start.call.kind(), start.call.time_limit());
-    let _context = on.enter();
-    let future = match first(&start.call, by, context) {
+    let future = match first(&start.call, Some(on), by, context) {
         Begun::Ready(performed) => return Begun::Ready(performed),
         Begun::Pending(future) => Shared::new(Mutex::new(Some(future))),
     };
@@ -139,7 +138,7 @@ fn wait(
         let since = Instant::now();
         // Nobody wants to know any more where the request has ended.
         let _ = tell.send(since);
-        let finished = match first(&start.call, &by, &context) {
+        let finished = match first(&start.call, None, &by, &context) {
             Begun::Ready(performed) => (performed, Instant::now()),
             Begun::Pending(future) => {
                 *performing.lock() = Some(future);
@@ -245,19 +244,25 @@ fn past_deadline() -> EffectError {
     EffectError::new(EffectErrorKind::Timeout, "no answer before the deadline of its effect")
 }
 
-/// Begins to perform a call, within the context of the effect runtime. Most of what a store in memory does is ready when
-/// it is first polled: that needs no other thread.
+/// Begins to perform a call, within the context of the effect runtime: on it, or where `enters` leads there. What is
+/// ready when it is first polled needs no other thread.
 fn first(
     call: &Call,
+    enters: Option<&Handle>,
     by: &Interpreters,
     context: &interpreter::Context,
 ) -> Begun<Performed, BoxFuture<Performed>> {
     let kind = call.kind();
+    let mut runtime = enters.filter(|_| by.needs_runtime(kind)).map(Handle::enter);
     let mut future = match catch_unwind(AssertUnwindSafe(|| by.begin(call, context))) {
         Ok(Begun::Ready(performed)) => return Begun::Ready(performed),
         Ok(Begun::Pending(future)) => future,
         Err(panic) => return Begun::Ready(Err(panicked(kind, &*panic))),
     };
+    if runtime.is_none() {
+        runtime = enters.map(Handle::enter);
+    }
+    let _runtime = runtime;
     match poll(kind, &mut future, &mut Context::from_waker(Waker::noop())) {
         Poll::Ready(performed) => {
             discard(future);

@@ -15,7 +15,7 @@ use std::{any::Any, error::Error, io};
 
 use zerver_engine::{Flow, Request};
 use zerver_replay::wire::{Ask, Hello, Told, receive, send};
-use zerver_replay::{Edits, Live, Opened, Refusal, Replay, Report, World, flow_is_gone};
+use zerver_replay::{Edits, Live, Opened, Progress, Refusal, Replay, Report, World, flow_is_gone};
 use zerver_trace::secret::Rule;
 
 use self::live::LiveEffects;
@@ -65,12 +65,17 @@ impl Host {
         let told = match ask {
             Ask::Replay(opened, edits) => match self.open(edits, stream) {
                 // So that, should a step take the process down, the other side knows which one it was.
-                Ok(()) => self.with(opened, edits, |replay| {
-                    replay.run(&mut |step| drop(send(stream, &Told::Before(step.to_owned()))))
-                }),
+                Ok(()) => {
+                    self.with(opened, edits, |replay| replay.run(&mut |progress| tell(stream, progress)))
+                }
                 Err(error) => Err(not_live(&*error)),
             },
-            Ask::Check(opened) => self.with(opened, &Edits::default(), |replay| replay.check()),
+            Ask::Check(opened) => self.with(opened, &Edits::default(), |replay| {
+                replay.check(&mut |progress| match progress {
+                    Progress::Run => tell(stream, progress),
+                    Progress::Step(_) => {}
+                })
+            }),
         };
         told.map_or_else(Told::Refused, |report| Told::Report(Box::new(report)))
     }
@@ -110,6 +115,15 @@ impl Host {
         }
         Ok(())
     }
+}
+
+/// Says how far a replay is. Should nobody listen any more, that shows when the report is sent.
+fn tell(stream: &mut UnixStream, progress: Progress<'_>) {
+    let told = match progress {
+        Progress::Run => Told::Run,
+        Progress::Step(step) => Told::Before(step.to_owned()),
+    };
+    let _ = send(stream, &told);
 }
 
 /// A flow with the route to it.

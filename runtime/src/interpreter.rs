@@ -56,6 +56,12 @@ pub struct Context {
 pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
     /// Begins to perform it.
     fn begin(&self, args: &K, context: &Context) -> Begun<Outcome<K>>;
+
+    /// Whether `begin` itself, not the future, needs the effect runtime, since it spawns, opens or times something. One that
+    /// mostly answers at once may say that it does not, which saves a little.
+    fn needs_runtime(&self) -> bool {
+        true
+    }
 }
 
 /// Tells what an interpreter has spawned that the effect is over: it is kept by the future that the interpreter returns.
@@ -165,10 +171,18 @@ impl Interpreters {
         self.0.iter().map(|(kind, _)| *kind)
     }
 
+    fn of(&self, kind: &str) -> Option<&dyn AnyInterpreter> {
+        self.0.iter().find(|(of, _)| *of == kind).map(|(_, interpreter)| &**interpreter)
+    }
+
+    pub(crate) fn needs_runtime(&self, kind: &str) -> bool {
+        self.of(kind).is_some_and(AnyInterpreter::needs_runtime)
+    }
+
     /// Begins to perform a call. A kind without an interpreter is an error of that call.
     pub fn begin(&self, call: &Call, context: &Context) -> Begun<Performed> {
-        match self.0.iter().find(|(kind, _)| *kind == call.kind()) {
-            Some((_, interpreter)) => interpreter.begin(call, context),
+        match self.of(call.kind()) {
+            Some(interpreter) => interpreter.begin(call, context),
             None => Begun::Ready(Err(EffectError::new(
                 EffectErrorKind::NoInterpreter,
                 format!("this program performs no effect of kind {}; App::interpreter adds one", call.kind()),
@@ -221,11 +235,17 @@ impl Interpreters {
 
 trait AnyInterpreter: Send + Sync {
     fn begin(&self, call: &Call, context: &Context) -> Begun<Performed>;
+
+    fn needs_runtime(&self) -> bool;
 }
 
 struct Typed<K, I>(I, std::marker::PhantomData<fn() -> K>);
 
 impl<K: EffectKind, I: Interpreter<K>> AnyInterpreter for Typed<K, I> {
+    fn needs_runtime(&self) -> bool {
+        self.0.needs_runtime()
+    }
+
     fn begin(&self, call: &Call, context: &Context) -> Begun<Performed> {
         let Some(args) = call.args::<K>() else {
             let message = format!("two kinds of effect are called {}", K::KIND);

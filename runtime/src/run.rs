@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use zerver_recorder::Recorder;
 
 use crate::environment::Environment;
-use crate::reload::Reload;
+use crate::reload::{Reading, Reload};
 use crate::{App, Impure, Settings, StartError, host, listen, notice, panics, record};
 
 /// The exit code of a service that could not start.
@@ -100,26 +100,33 @@ fn try_run(app: App) -> Result<(), StartError> {
     if !environment.dev {
         notice::say(&format!("listening on http://{}", running.addr()));
     }
-    let mut reload =
-        Reload { layers, started: loaded.clone(), loaded, running: &running, recorder: recorder.as_ref() };
-    let mut is_ready = false;
-    let failed = loop {
-        let told = runtime.block_on(async {
-            tokio::select! {
-                ready = running.ready(), if !is_ready => Err(ready),
-                told = signals.next() => Ok(told),
-            }
-        });
-        match told {
-            Ok(Told::Reload) => reload.now(),
-            Ok(Told::Stop) => break None,
-            Err(Ok(())) => {
-                is_ready = true;
-                tell(notify, "READY=1");
-            }
-            Err(Err(error)) => break Some(error),
-        }
+    let mut reload = Reload {
+        layers: Arc::new(layers),
+        started: loaded.clone(),
+        loaded,
+        running: &running,
+        recorder: recorder.as_ref(),
+        reading: Reading::default(),
     };
+    let mut is_ready = false;
+    let failed = runtime.block_on(async {
+        loop {
+            tokio::select! {
+                ready = running.ready(), if !is_ready => match ready {
+                    Ok(()) => {
+                        is_ready = true;
+                        tell(notify, "READY=1");
+                    }
+                    Err(error) => break Some(error),
+                },
+                told = signals.next() => match told {
+                    Told::Stop => break None,
+                    Told::Reload => reload.begin(),
+                },
+                read = reload.reading.done() => reload.take(read),
+            }
+        }
+    });
     tell(notify, "STOPPING=1");
     std::thread::spawn(move || {
         while runtime.block_on(signals.next()) == Told::Reload {}

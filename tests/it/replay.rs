@@ -366,6 +366,10 @@ fn only_what_is_named_is_performed_for_real() {
     let ran = recorded.replay(&recorded.private, &header);
     assert!(ran.out.contains("2 live") && ran.out.contains("200 OK"), "{ran:?}");
     assert!(!ran.out.contains("bob-token") && !ran.err.contains("bob-token"), "{ran:?}");
+    let ran = recorded.replay(&recorded.private, &[&set[..], &["--live", "kv:reads"]].concat());
+    assert!(ran.out.contains("1 live") && ran.out.contains("404"), "{ran:?}");
+    let ran = recorded.replay(&recorded.private, &[&set[..], &["--live", "kv:writes"]].concat());
+    assert!(ran.code == Some(2) && ran.err.contains("kv:reads"), "{ran:?}");
     let ran = recorded.replay(&recorded.private, &[&set[..], &["--live", "htp"]].concat());
     assert!(ran.code == Some(2) && ran.err.contains("did you mean http?") && ran.out.is_empty(), "{ran:?}");
 }

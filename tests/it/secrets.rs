@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Place, programs};
+use crate::harness::{Dev, Place, programs};
 
 const CANARY: &str = "c4n4ry";
 
@@ -65,6 +65,38 @@ fn no_secret_of_a_request_is_in_files_or_on_any_screen() {
         let path = entry.unwrap().path();
         assert!(!path.is_file() || !has_canary(&std::fs::read(&path).unwrap()), "{}", path.display());
     }
+}
+
+/// What a step says when it panics comes from a client, and goes to a terminal.
+#[test]
+fn a_panic_is_told_cleaned_and_masked() {
+    let exe = &programs().misbehaving;
+    let note = format!(": \x1b]0;title\x07\u{202e} for {CANARY}-17 and password={CANARY}\nnext line");
+    let note: String = note.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let check = |said: Vec<String>| {
+        let all = said.join("\n");
+        let at =
+            said.iter().position(|line| line.contains(" panicked at tests/misbehaving.rs:")).expect(&all);
+        assert!(said[at].starts_with("thread 'zerver-"), "{all}");
+        assert_eq!(
+            said[at + 1..at + 3],
+            [
+                "  /panic has no answer: \\u{1b}]0;title\\u{7}\\u{202e} for <secret> and password=<secret>",
+                "  next line"
+            ],
+            "{all}"
+        );
+        assert!(!all.contains(CANARY) && !all.contains(['\x1b', '\x07', '\u{202e}']), "{all}");
+    };
+    let place = Place::new();
+    let dev = place.dev_of(exe);
+    let ask = |dev: &Dev| {
+        let target = format!("/panic?note={note}");
+        dev.ask("GET", &target).bearer(&format!("{CANARY}-17")).send();
+    };
+    ask(&dev);
+    place.wait_for(1);
+    check(dev.said_to_the_end());
 }
 
 fn has_canary(bytes: &[u8]) -> bool {

@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod golden;
 mod guard;
+mod health;
 mod id_digits;
 mod portable;
 mod property;
@@ -11,6 +12,7 @@ mod retention;
 mod roundtrip;
 #[path = "../../src/sample.rs"]
 mod sample;
+mod secret_places;
 mod secrets;
 
 /// Options under which the samples, which began long ago, are not too old.

@@ -151,6 +151,42 @@ fn where_a_request_was_is_read_back() {
 }
 
 #[test]
+fn the_fastest_and_the_slowest_are_requests_that_succeeded() {
+    let dir = tempfile::tempdir().unwrap();
+    let failed = Outcome::Panicked { step: 1, message: "boom".to_owned() };
+    record(
+        dir.path(),
+        (0..)
+            .zip([
+                (5, 404, Outcome::Done),
+                (40, 302, Outcome::Done),
+                (10, 200, Outcome::Done),
+                (1, 500, failed.clone()),
+                // Answered as far as the status says, and not by a step.
+                (2, 200, Outcome::Rejected { reason: "no".to_owned() }),
+                (60, 0, Outcome::Gone { step: 0 }),
+                (90, 504, Outcome::TimedOut { step: 0 }),
+            ])
+            .map(|(n, (ms, status, outcome))| Capture {
+                duration_ns: ms * 1_000_000,
+                status,
+                outcome,
+                ..sample::capture(n)
+            }),
+    );
+    let reader = Reader::open(dir.path()).unwrap();
+    for (text, wanted) in
+        [("@fastest", 2), ("@slowest", 1), ("@fastest:todos-item", 2), ("@slowest:todos-item", 1)]
+    {
+        assert_eq!(find(&reader, text).unwrap().id, sample::id(wanted), "{text}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    record(dir.path(), [Capture { status: 500, outcome: failed, ..sample::capture(1) }]);
+    let error = find(&Reader::open(dir.path()).unwrap(), "@fastest").unwrap_err();
+    assert_eq!(error.to_string(), "@fastest: no request that succeeded has been recorded");
+}
+
+#[test]
 fn the_authority_of_a_target_is_read_back_and_its_user_information_is_masked() {
     let dir = tempfile::tempdir().unwrap();
     let origins =

@@ -272,6 +272,13 @@ pub struct Summary {
     pub authority: String,
 }
 
+impl Summary {
+    /// Whether a step answered it with a status of 2xx or 3xx.
+    pub fn has_succeeded(&self) -> bool {
+        !self.failed && self.outcome == "done" && matches!(self.status, 200..=399)
+    }
+}
+
 impl Trace {
     /// What a list shows of it.
     pub fn summary(&self) -> Summary {
@@ -289,6 +296,11 @@ impl Trace {
             worker: self.worker,
             authority: self.origin.shown().map_or_else(String::new, |(_, authority)| authority),
         }
+    }
+
+    /// Whether a step answered it with a status of 2xx or 3xx.
+    pub const fn has_succeeded(&self) -> bool {
+        matches!(self.outcome, Outcome::Done) && matches!(self.status, 200..=399)
     }
 
     /// Whether everything that happened is in it.

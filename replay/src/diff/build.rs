@@ -45,7 +45,14 @@ pub(super) fn diff(a: &Trace, b: &Trace, ignored: &Ignored) -> Diff {
 }
 
 fn side(trace: &Trace, timeline: Timeline) -> Side {
-    Side { id: trace.id, flow: trace.flow.name.clone(), build: trace.build.clone(), timeline }
+    Side {
+        id: trace.id,
+        flow: trace.flow.name.clone(),
+        build: trace.build.clone(),
+        timeline,
+        status: trace.status,
+        succeeded: trace.has_succeeded(),
+    }
 }
 
 /// The slots whose last values differ, in the order of their writing.

@@ -30,6 +30,8 @@ struct SideJson {
     build: String,
     duration_ns: u64,
     missing: Vec<String>,
+    status: u16,
+    succeeded: bool,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -87,6 +89,8 @@ fn side(side: &Side) -> SideJson {
         build: side.build.clone(),
         duration_ns: side.timeline.totals.total_ns,
         missing: side.timeline.gaps.iter().map(ToString::to_string).collect(),
+        status: side.status,
+        succeeded: side.succeeded,
     }
 }
 

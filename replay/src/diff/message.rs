@@ -3,19 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use zerver_trace::{Header, Recorded, RecordedBody, Trace};
+use zerver_trace::{Header, Origin, Recorded, RecordedBody, Trace};
 
 use super::build::{At, Found, number, text};
-use super::masks;
 use super::model::What;
 use super::outcome;
 use super::value::{Changes, ONE_SIDE, bytes, recorded};
-use crate::Timeline;
+use crate::{Timeline, masks};
 
 pub(super) fn request(a: &Trace, b: &Trace, found: &mut Found<'_>) {
     if a.method != b.method {
         found.add(At::whole(What::RequestMethod), "", Some(text(&a.method)), Some(text(&b.method)));
     }
+    authority(a, b, found);
     target(a, b, found);
     let outlines = [is_outline(a), is_outline(b)];
     let parts = [(&a.request_headers, &a.request_body), (&b.request_headers, &b.request_body)];
@@ -62,6 +62,38 @@ fn headers_and_body(
     headers(header, &a_headers, &b_headers, found);
     body(of_body, a_body, b_body, found);
     headers(header, &a_lengths, &b_lengths, found);
+}
+
+/// The authority that a target names, such as `:authority` of HTTP/2. Where only one does, that of the other is its `Host`.
+fn authority(a: &Trace, b: &Trace, found: &mut Found<'_>) {
+    let at = At::whole(What::RequestAuthority);
+    let host = |trace: &Trace| trace.request_headers.iter().find(|header| header.name == "host").cloned();
+    match (&a.origin, &b.origin) {
+        (Origin::Named(a), Origin::Named(b)) => found.compare(&at, "", Some(a), Some(b), false),
+        (Origin::Named(_), Origin::Absent) | (Origin::Absent, Origin::Named(_)) => {
+            let shown = |trace: &Trace| match trace.origin.shown() {
+                Some((_, authority)) => authority,
+                None => {
+                    let value = host(trace).and_then(|header| header.value.value().cloned());
+                    let root = value.as_ref().map(zerver_trace::Value::root);
+                    let bytes = root.as_ref().and_then(|root| root.as_bytes()).unwrap_or_default();
+                    String::from_utf8_lossy(&bytes).into_owned()
+                }
+            };
+            let (a, b) = (shown(a), shown(b));
+            if a != b {
+                found.add(at, "", Some(text(&a)), Some(text(&b)));
+            }
+        }
+        (Origin::Absent, Origin::Absent) => {}
+        (Origin::NotRecorded, _) | (_, Origin::NotRecorded) => {
+            // In HTTP/1 the header has it, and is compared.
+            let is_unknown = |trace: &Trace| trace.origin == Origin::NotRecorded && host(trace).is_none();
+            if is_unknown(a) || is_unknown(b) {
+                found.skip(&at, "", "not recorded under an older schema");
+            }
+        }
+    }
 }
 
 /// Path and query: by the parameters of the path's pattern where both have the same one.

@@ -44,6 +44,10 @@ pub struct Side {
     pub build: String,
     /// Its timeline.
     pub timeline: Timeline,
+    /// Its status; 0 without an answer.
+    pub status: u16,
+    /// Whether a step answered it with a status of 2xx or 3xx.
+    pub succeeded: bool,
 }
 
 /// Something that differs.
@@ -89,6 +93,7 @@ pub struct NotCompared {
 pub enum What {
     Flow,
     RequestMethod,
+    RequestAuthority,
     RequestPath,
     RequestParameter,
     RequestQuery,
@@ -118,6 +123,7 @@ impl What {
         match self {
             Self::Flow => "flow",
             Self::RequestMethod => "request method",
+            Self::RequestAuthority => "request authority",
             Self::RequestPath => "request path",
             Self::RequestParameter => "request parameter",
             Self::RequestQuery => "request query",
@@ -152,6 +158,7 @@ impl What {
         matches!(
             self,
             Self::RequestMethod
+                | Self::RequestAuthority
                 | Self::RequestPath
                 | Self::RequestParameter
                 | Self::RequestQuery
@@ -188,9 +195,14 @@ impl Diff {
         self.sameness() == Sameness::Same
     }
 
-    /// The most upstream difference: what the others may follow from.
+    /// The most upstream difference: what the others may follow from. A length follows from what it is the length of, and
+    /// is the first only where nothing else differs.
     pub fn first(&self) -> Option<&Difference> {
-        self.differences.first()
+        let is_length = |difference: &Difference| {
+            let path = difference.path.trim_end_matches(".value");
+            path.rsplit('.').next().is_some_and(|name| name.eq_ignore_ascii_case("content-length"))
+        };
+        self.differences.iter().find(|difference| !is_length(difference)).or(self.differences.first())
     }
 
     /// Whether both are of one flow.

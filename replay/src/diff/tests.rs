@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use zerver_trace::{
-    Answer, Decision, EffectError, EffectErrorKind, Event, Header, Outcome, Recorded, Thread, Trace,
+    Answer, Decision, EffectError, EffectErrorKind, Event, Header, Origin, Outcome, Recorded, Thread, Trace,
 };
 
 use super::*;
@@ -40,6 +40,67 @@ fn show(a: &Trace, b: &Trace) -> String {
         out += &format!("ignored {:?}\n", diff.ignored);
     }
     out
+}
+
+#[test]
+fn that_one_of_them_failed_is_said_first() {
+    let with = |status, outcome: &Outcome| Trace { status, outcome: outcome.clone(), ..slow() };
+    let gone = Outcome::Gone { step: 0 };
+    for (a, b, wanted) in [
+        (slow(), failed(), "a succeeded (200), b failed (404); "),
+        (failed(), slow(), "a failed (404), b succeeded (200); "),
+        (slow(), with(404, &Outcome::Done), "a succeeded (200), b failed (404); "),
+        (with(0, &gone), with(302, &Outcome::Done), "a failed (no answer), b succeeded (302); "),
+    ] {
+        let verdict = of(&a, &b).verdict();
+        assert!(verdict.starts_with(wanted), "{verdict}");
+    }
+    for (a, b) in [(slow(), slow()), (failed(), failed()), (failed(), with(500, &gone))] {
+        let verdict = of(&a, &b).verdict();
+        assert!(!verdict.contains("succeeded"), "{verdict}");
+    }
+}
+
+#[test]
+fn a_length_is_never_the_headline() {
+    let with = |length: &str, kind: &str| {
+        let header = |name: &str, value: &str| Header { name: name.into(), value: wire(value.as_bytes()) };
+        let headers = vec![header("content-length", length), header("content-type", kind)];
+        let mut trace = slow();
+        (trace.request_headers, trace.response_headers) = (headers.clone(), headers);
+        trace
+    };
+    let diff = of(&with("10", "text/plain"), &with("11", "text/html"));
+    assert_eq!(diff.first().unwrap().path, "content-type");
+    assert!(diff.differences.iter().any(|difference| difference.path == "content-length"));
+}
+
+#[test]
+fn another_authority_is_a_difference() {
+    let named = |origin: Option<&str>, host: Option<&str>| {
+        let mut trace = slow();
+        trace.origin = origin.map_or(Origin::Absent, |origin| Origin::Named(wire(origin.as_bytes())));
+        let header = host.map(|host| Header { name: "host".into(), value: wire(host.as_bytes()) });
+        trace.request_headers = header.into_iter().collect();
+        trace
+    };
+    let authority = |a: &Trace, b: &Trace| {
+        let diff = of(a, b);
+        let found = diff.differences.iter().find(|difference| difference.what == What::RequestAuthority);
+        found.map(Difference::sentence)
+    };
+    let a = named(Some("http://a.example"), None);
+    let said = authority(&a, &named(Some("http://b.example"), None)).unwrap();
+    assert!(said.contains("http://a.example") && said.contains("http://b.example"), "{said}");
+    assert_eq!(authority(&a, &a), None);
+    assert_eq!(authority(&a, &named(None, Some("a.example"))), None);
+    let said = authority(&a, &named(None, Some("c.example"))).unwrap();
+    assert!(said.contains(r#""a.example" -> "c.example""#), "{said}");
+    // What was not recorded is neither the same nor different; in HTTP/1 the header says it.
+    let old = |trace: Trace| Trace { origin: Origin::NotRecorded, ..trace };
+    let diff = of(&a, &old(named(None, None)));
+    assert!(diff.sameness() == Sameness::Incomplete, "{:?}", diff.differences);
+    assert!(of(&old(named(None, Some("a"))), &named(None, Some("a"))).is_same());
 }
 
 #[test]

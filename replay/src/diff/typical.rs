@@ -19,21 +19,21 @@ pub struct Typical {
 
 /// There are too few requests to tell what is typical.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("{found} answered requests are too few to tell what is typical; it takes {MIN_REQUESTS}")]
+#[error("{found} requests that succeeded are too few to tell what is typical; it takes {MIN_REQUESTS}")]
 pub struct TooFew {
-    /// So many were answered by a step.
+    /// How many succeeded.
     pub found: usize,
 }
 
-/// Picks the median of the slowest tenth (at least one), and the median of all others. Only requests that did not fail
-/// count: a failure is fast for reasons of its own.
+/// Picks the median of the slowest tenth (at least one), and the median of all others. Only requests that succeeded count
+/// ([`Summary::has_succeeded`]): others are fast or slow for reasons of their own.
 ///
 /// # Errors
 /// When there are fewer than ten.
 pub fn typical(requests: &[Summary]) -> Result<Typical, TooFew> {
     let mut answered: Vec<(u64, RequestId)> = requests
         .iter()
-        .filter(|request| !request.failed)
+        .filter(|request| request.has_succeeded())
         .map(|request| (request.duration_ns, request.id))
         .collect();
     if answered.len() < MIN_REQUESTS {
@@ -60,6 +60,8 @@ mod tests {
         let ms = |id: RequestId| id.as_u128();
         let mut requests: Vec<Summary> = (1..=30).rev().map(|ms| request(ms, false)).collect();
         requests.extend((100..200).map(|ms| request(ms, true)));
+        // A step may answer 4xx; that is no success either.
+        requests.extend((200..300).map(|ms| Summary { status: 404, ..request(ms, false) }));
         let found = typical(&requests).unwrap();
         assert_eq!((ms(found.fast), ms(found.slow), found.of), (14, 29, 30));
 

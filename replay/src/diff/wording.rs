@@ -6,7 +6,7 @@ use zerver_trace::text::clean;
 use zerver_trace::{Node, Recorded, Value, duration};
 
 use super::causes::{Cause, CauseKind};
-use super::model::{Diff, Difference, NotCompared, What};
+use super::model::{Diff, Difference, NotCompared, Side, What};
 use crate::side_by_side::{self, side_by_side};
 use crate::{Json, Sameness, shown};
 
@@ -25,8 +25,20 @@ pub fn span(a_ns: u64, b_ns: u64) -> (String, String) {
 }
 
 impl Diff {
-    /// Why `b` took longer, or less; and what differs first. In one sentence.
+    /// Why `b` took longer, or less; and what differs first. In one sentence; that one of them failed comes before all.
     pub fn verdict(&self) -> String {
+        let ended = |side: &Side| match (side.succeeded, side.status) {
+            (true, status) => format!("succeeded ({status})"),
+            (false, 0) => "failed (no answer)".to_owned(),
+            (false, status) => format!("failed ({status})"),
+        };
+        match self.a.succeeded == self.b.succeeded {
+            true => self.about_time(),
+            false => format!("a {}, b {}; {}", ended(&self.a), ended(&self.b), self.about_time()),
+        }
+    }
+
+    fn about_time(&self) -> String {
         let delta_ns = self.delta_ns();
         let size = duration::show(u64::try_from(delta_ns.unsigned_abs()).unwrap_or(u64::MAX));
         let mut text = match delta_ns {
@@ -117,7 +129,7 @@ impl Difference {
     /// `0 -> 250`, each side cut to what goes into a sentence.
     pub fn change(&self) -> String {
         let (a, b) = self.sides();
-        let (a, b) = side_by_side(&a, &b, (IN_SENTENCE, IN_SENTENCE), "…");
+        let (a, b) = side_by_side(&a, &b, (IN_SENTENCE, IN_SENTENCE), "…", side_by_side::characters);
         format!("{a} -> {b}")
     }
 

@@ -11,16 +11,18 @@ use super::input::{Input, input};
 use super::replay::Replay;
 use super::report::{Coverage, Refusal, Report};
 use super::run::Rerun;
+use super::world::Progress;
 
 impl Replay<'_> {
-    /// The same as [`Replay::run`], without the response: for one of many.
+    /// The same as [`Replay::run`], without the response: for one of many. Of a run along the recording no progress is
+    /// reported.
     ///
     /// # Errors
     /// When an edit does not fit.
-    pub fn check(&self) -> Result<Report, Refusal> {
+    pub fn check(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, Refusal> {
         match self.is_same() {
             Some(coverage) => Ok(Report { coverage, ..Report::default() }),
-            None => Ok(Report { response: None, ..self.run(&mut |_| {})? }),
+            None => Ok(Report { response: None, ..self.run(progress)? }),
         }
     }
 
@@ -52,7 +54,8 @@ impl Replay<'_> {
         let trace = &self.opened.trace;
         let has_ended =
             matches!(trace.outcome, Outcome::Done | Outcome::Failed(_) | Outcome::Panicked { .. });
-        self.edits.is_empty() && trace.is_complete() && has_ended && is_alike(&trace.flow, self.flow.info())
+        let is_whole = trace.is_complete() && trace.redaction.texts.is_empty();
+        self.edits.is_empty() && is_whole && has_ended && is_alike(&trace.flow, self.flow.info())
     }
 
     /// Whether a run is plainly what was recorded; where it is not, nothing is said.

@@ -30,7 +30,7 @@ pub struct Edits {
     /// What goes wrong with effects.
     pub faults: Vec<Fault>,
     /// The kinds of effect that are performed for real where nothing else answers them.
-    pub live: Vec<String>,
+    pub live: Vec<LiveKind>,
 }
 
 impl Edits {
@@ -42,6 +42,35 @@ impl Edits {
             && self.answers.is_empty()
             && self.faults.is_empty()
             && self.live.is_empty()
+    }
+}
+
+/// `KIND` or `KIND:reads`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct LiveKind {
+    /// The kind of effect.
+    pub kind: String,
+    /// Whether only those are performed that change nothing at the other end.
+    pub reads_only: bool,
+}
+
+impl FromStr for LiveKind {
+    type Err = EditError;
+
+    fn from_str(text: &str) -> Result<Self, EditError> {
+        let (kind, reads_only) = match text.split_once(':') {
+            None => (text, false),
+            Some((kind, "reads")) => (kind, true),
+            Some((kind, other)) => {
+                return Err(EditError(format!(
+                    "{other:?} is nothing to perform; write {kind} or {kind}:reads"
+                )));
+            }
+        };
+        match kind.trim() {
+            "" => Err(EditError(format!("{text:?} names no kind of effect; write KIND or KIND:reads"))),
+            kind => Ok(Self { kind: kind.to_owned(), reads_only }),
+        }
     }
 }
 

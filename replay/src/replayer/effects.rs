@@ -1,9 +1,10 @@
 //! Where the effects that are asked for differ from those that were recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::compare::Comparison;
+use super::compare::{Comparison, joined};
 use super::facts::{Call, Facts, Run};
+use super::path::differences;
 use super::report::{FindingClass, Seen};
 
 /// For calls of today's run, the recorded ones that they are: of the same kind, with the same arguments, and the same
@@ -12,15 +13,19 @@ pub(super) type Links = BTreeMap<u32, u32>;
 
 impl Comparison<'_> {
     pub(super) fn links(&self, recorded: &Facts<'_>, now: &Facts<'_>) -> Links {
-        let mut left: Vec<&Call<'_>> = recorded.calls().collect();
-        let mut links = Links::new();
-        for call in now.calls() {
-            let same = |known: &&Call<'_>| {
-                let args = (self.secrets.plain(&known.args), self.secrets.plain(&call.args));
-                known.kind == call.kind && matches!(args, (Ok(a), Ok(b)) if a == b)
-            };
-            if let Some(at) = left.iter().position(same) {
-                links.insert(call.number, left.remove(at).number);
+        let mut links = self.reworded.clone();
+        let reworded: BTreeSet<u32> = links.values().copied().collect();
+        let mut left: BTreeMap<(&str, &[u8]), VecDeque<u32>> = BTreeMap::new();
+        for call in recorded.calls().filter(|call| !reworded.contains(&call.number)) {
+            if let Ok(args) = self.secrets.plain(&call.args) {
+                left.entry((&call.kind, args.tokens())).or_default().push_back(call.number);
+            }
+        }
+        for call in now.calls().filter(|call| !self.reworded.contains_key(&call.number)) {
+            let Ok(args) = self.secrets.plain(&call.args) else { continue };
+            let key: (&str, &[u8]) = (&call.kind, args.tokens());
+            if let Some(number) = left.get_mut(&key).and_then(VecDeque::pop_front) {
+                links.insert(call.number, number);
             }
         }
         links
@@ -37,19 +42,29 @@ impl Comparison<'_> {
         let none = Vec::new();
         let asked = then.map_or(&none, |run| &run.calls);
         let mut open: Vec<&Call<'_>> =
-            asked.iter().filter(|call| !links.values().any(|linked| *linked == call.number)).collect();
-        let mut reached = None;
+            asked.iter().filter(|call| !self.linked.contains(&call.number)).collect();
+        // The one that comes last in the recording, of those that today's run asked for at the same moment.
+        let mut reached: Option<(usize, usize)> = None;
         for call in now.map_or(&none, |run| &run.calls) {
             let label = self.marked(call, call.label());
             match links.get(&call.number) {
                 Some(linked) => match asked.iter().position(|known| known.number == *linked) {
                     Some(at) => {
-                        if reached.is_some_and(|reached| at < reached) {
+                        if let Some(run) = now.filter(|_| self.reworded.contains_key(&call.number)) {
+                            self.reworded(run, &label, &asked[at], call);
+                        }
+                        reached = reached.filter(|(_, asked_after)| *asked_after == call.asked_after);
+                        let is_reordered = reached.is_some_and(|(last, _)| {
+                            at < last && asked[at].asked_after == asked[last].asked_after
+                        });
+                        if is_reordered {
                             let (expected, got) =
                                 (Seen::text("asked for later"), Seen::text("asked for first"));
                             self.find(now, FindingClass::ReorderedEffect, &label, got, expected);
+                        } else if let (Some(then), Some(now)) = (then, now) {
+                            self.waiting((then, &asked[at]), (now, call), &label, links);
                         }
-                        reached = reached.max(Some(at));
+                        reached = reached.max(Some((at, call.asked_after)));
                         self.timeout(now, &label, asked[at].timeout_ns, call.timeout_ns);
                     }
                     None => {
@@ -86,6 +101,29 @@ impl Comparison<'_> {
             }
             _ => self.find(run, FindingClass::ExtraEffect, label, Seen::Absent, Seen::text("asked for")),
         }
+    }
+
+    /// A call whose text changed: one finding, with the first place that differs.
+    fn reworded(&mut self, run: &Run<'_>, label: &str, known: &Call<'_>, call: &Call<'_>) {
+        const NAMED: usize = 3;
+        let (Ok(a), Ok(b)) = (self.secrets.plain(&known.args), self.secrets.plain(&call.args)) else {
+            return;
+        };
+        let found = differences(a, b);
+        let Some(first) = found.first() else { return };
+        let side = |node: Option<&zerver_trace::Node<'_>>| {
+            node.map_or(Seen::Absent, |node| self.mask.side(node, &first.path))
+        };
+        let (mut expected, mut got) = (side(first.expected.as_ref()), side(first.got.as_ref()));
+        if expected == got {
+            (expected, got) = (Seen::Secret, Seen::Secret);
+        }
+        let places = found.iter().take(NAMED).map(|difference| joined("", &difference.path));
+        let places: Vec<String> = places.map(|place| place.trim_start_matches('.').to_owned()).collect();
+        let more = if found.len() > NAMED { ", .." } else { "" };
+        let text = if found.len() == 1 && first.path.is_empty() { "" } else { "." };
+        let field = format!("{label} arguments{text}{}{more}", self.mask.text(&places.join(", ")));
+        self.find(Some(run), FindingClass::RewordedEffect, &field, expected, got);
     }
 
     /// The name of a call, which says whether that was performed for real.

@@ -1,4 +1,4 @@
-//! A replay: today's code is run twice with the recorded inputs, and once more with the edits.
+//! A replay: today's code is run twice with the recorded inputs, and twice more with the edits.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,21 +6,22 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use zerver_engine::{Flow, Request};
-use zerver_trace::{Event, FlowInfo, Missing, Node, Origin, Outcome, Recorded, Trace, Value};
+use zerver_trace::{Event, FlowInfo, Missing, Origin, Outcome, Recorded, Trace, Value};
 
 use super::answers::Answers;
-use super::blame::{blame, with_nondeterminism};
+use super::blame::{Unsteady, Without, blame, with_nondeterminism};
 use super::clock::{Clock, Ends};
-use super::compare::Comparison;
+use super::compare::{Comparison, Left};
 use super::edits::{Edits, Prepared, suggest};
 use super::facts::{Call, Facts};
+use super::form::Given;
 use super::input::{Input, NoInput, input};
 use super::mask::Mask;
 use super::nearest;
 use super::report::{Coverage, Finding, FindingClass, Refusal, Report, Seen};
 use super::run::{Outside, Rerun, Runner};
 use super::told::{ending, masked, replied};
-use super::world::{Live, World};
+use super::world::{Live, Progress, World};
 
 /// A trace with what its sealed values hold.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -78,18 +79,18 @@ pub struct Replay<'r> {
 }
 
 impl Replay<'_> {
-    /// Runs it; `before` is told of each step before that runs.
+    /// Runs it, and reports its progress.
     ///
     /// # Errors
     /// When an edit does not fit.
-    pub fn run(&self, before: &mut dyn FnMut(&str)) -> Result<Report, Refusal> {
-        self.compared(before, Self::is_plainly_same)
+    pub fn run(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, Refusal> {
+        self.compared(progress, Self::is_plainly_same)
     }
 
     /// The same. Runs of which `is_same` says so are not described, for there is nothing to find.
     pub(super) fn compared(
         &self,
-        before: &mut dyn FnMut(&str),
+        progress: &mut dyn FnMut(Progress<'_>),
         is_same: impl Fn(&Self, &Input, &Rerun) -> bool,
     ) -> Result<Report, Refusal> {
         let trace = &self.opened.trace;
@@ -98,15 +99,16 @@ impl Replay<'_> {
         }
         Prepared::new(self.edits, self.flow, self.world.rule())?;
         self.check_live()?;
-        let (recorded, flow) = (Facts::of_trace(trace), self.flow.info());
+        let recorded = Facts::of_trace(trace);
         let unedited = Edits::default();
         let input = match self.input(&unedited, &recorded)? {
             Ok(input) => input,
             // What is not there may be what is edited.
             Err(report) if self.edits.is_empty() => return Ok(report),
-            Err(_) => return self.edited_only(&recorded, before),
+            Err(_) => return self.edited(&recorded, None, progress),
         };
-        let mut once = || self.once(&recorded, &input, &unedited, Mask::new(self.world.rule()), before);
+        let mut once =
+            || self.once(&recorded, &input, &unedited, Mask::new(self.world.rule()), None, progress);
         let plain = once()?;
         let mut mask = self.mask();
         self.hide(&mut mask, &plain);
@@ -118,65 +120,107 @@ impl Replay<'_> {
             }
             again = Some(second);
         }
-        let facts = plain.facts(flow);
-        let mut comparison = Comparison::new(self, &mask);
-        let mut findings = comparison.findings(&recorded, &plain, &facts);
+        let facts = plain.facts(self.flow.info());
         let is_complete = input.unknown.is_empty() && trace.is_complete();
-        if !findings.is_empty() && !is_complete {
+        if !is_complete && !Comparison::new(self, &mask).findings(&recorded, &plain, &facts).is_empty() {
             return match self.edits.is_empty() {
                 true => Ok(impossible(self.unknown(&input))),
-                false => self.edited_only(&recorded, before),
+                false => self.edited(&recorded, None, progress),
             };
         }
+        if !self.edits.is_empty() {
+            return self.edited(&recorded, Some((&input, plain)), progress);
+        }
         let again = again.map_or_else(once, Ok)?;
-        let mut differing = Comparison::new(self, &mask).findings(&facts, &again, &again.facts(flow));
-        let label = |run: &Rerun| run.unanswered.as_ref().map(|unanswered| unanswered.label.clone());
-        if label(&plain) == label(&again) {
-            differing.retain(|finding| finding.class != FindingClass::Unanswered);
-        }
-        findings = with_nondeterminism(self.flow, findings, differing);
-        if self.edits.is_empty() {
-            let not_compared = comparison.take_skipped();
-            let report = self.report(&recorded, Some(&facts), &plain, &mask, &input);
-            return Ok(Report { findings, not_compared, ..report });
-        }
-        self.check_faults(&recorded, Some(&facts))?;
-        let input = match self.input(self.edits, &recorded)? {
-            Ok(input) => input,
-            Err(report) => return Ok(report),
-        };
-        let edited = self.once(&recorded, &input, self.edits, mask.clone(), before)?;
-        self.hide(&mut mask, &edited);
-        let facts = edited.facts(flow);
+        self.hide(&mut mask, &again);
         let mut comparison = Comparison::new(self, &mask);
-        let after = comparison.findings(&recorded, &edited, &facts);
-        let findings = after.into_iter().map(|finding| blame(finding, &findings)).collect();
-        let not_compared = comparison.take_skipped();
-        let report = self.report(&recorded, Some(&facts), &edited, &mask, &input);
-        Ok(Report { findings, not_compared, ..report })
+        let findings = comparison.findings(&recorded, &plain, &facts);
+        let left = comparison.take_left();
+        let findings = with_nondeterminism(self.flow, findings, self.apart(&mask, &plain, &again));
+        let report = self.report(&recorded, Some(&facts), &plain, &mask, &input);
+        Ok(left.in_report(Report { findings, ..report }))
     }
 
-    /// Without a run to compare with that has no edits, all that differs comes from the edits.
-    fn edited_only(&self, recorded: &Facts<'_>, before: &mut dyn FnMut(&str)) -> Result<Report, Refusal> {
-        let mut mask = self.mask();
-        self.check_faults(recorded, None)?;
+    /// Runs it with the edits, twice, so that what is not the same twice is told from what they make different; `plain`
+    /// is a run without them, which is then run again, too. Without one all that differs comes from the edits.
+    fn edited(
+        &self,
+        recorded: &Facts<'_>,
+        plain: Option<(&Input, Rerun)>,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Report, Refusal> {
+        let flow = self.flow.info();
+        self.check_faults(recorded, plain.as_ref().map(|(_, plain)| plain.facts(flow)).as_ref())?;
         let input = match self.input(self.edits, recorded)? {
             Ok(input) => input,
             Err(report) => return Ok(report),
         };
-        let edited = self.once(recorded, &input, self.edits, mask.clone(), before)?;
-        self.hide(&mut mask, &edited);
-        let facts = edited.facts(self.flow.info());
-        let mut comparison = Comparison::new(self, &mask);
-        let findings = comparison.findings(recorded, &edited, &facts);
-        let findings: Vec<_> = findings.into_iter().map(|finding| blame(finding, &[])).collect();
-        let not_compared = comparison.take_skipped();
+        let mut mask = self.mask();
+        if let Some((_, plain)) = &plain {
+            self.hide(&mut mask, plain);
+        }
+        let edited = self.once(recorded, &input, self.edits, mask.clone(), None, progress)?;
+        // In turns, so that what changes with time is seen in both.
+        let unedited = Edits::default();
+        let again = match &plain {
+            Some((input, _)) => {
+                Some(self.once(recorded, input, &unedited, Mask::default(), None, progress)?)
+            }
+            None => None,
+        };
+        // Nothing is performed for real a second time. What does not fit now did before, so it is not the same twice.
+        let second = self.once(recorded, &input, self.edits, mask.clone(), Some(&edited), progress).ok();
+        let plain = plain.map(|(_, plain)| plain);
+        for run in [Some(&edited), again.as_ref(), second.as_ref()].into_iter().flatten() {
+            self.hide(&mut mask, run);
+        }
+        let findings = |run: &Rerun| {
+            let mut comparison = Comparison::new(self, &mask);
+            let findings = comparison.findings(recorded, run, &run.facts(flow));
+            (findings, comparison.take_left())
+        };
+        let without = match (&plain, &again) {
+            (Some(plain), Some(again)) => {
+                let ((of_plain, _), (of_again, _)) = (findings(plain), findings(again));
+                let apart = self.apart(&mask, plain, again);
+                Without {
+                    unsteady: Unsteady::new(&of_plain, &of_again, &apart),
+                    findings: with_nondeterminism(self.flow, of_plain, apart),
+                    again: of_again,
+                }
+            }
+            _ => Without::default(),
+        };
+        let (after, left) = findings(&edited);
+        let (mut apart, mut unsteady) = (Vec::new(), Unsteady::default());
+        if let Some(second) = &second {
+            apart = self.apart(&mask, &edited, second);
+            // One that ended earlier for want of an answer says nothing of what comes after.
+            let has_ended_earlier = second.unanswered.is_some() && edited.unanswered.is_none();
+            let (of_second, _) =
+                if has_ended_earlier { (after.clone(), Left::default()) } else { findings(second) };
+            unsteady = Unsteady::new(&after, &of_second, &apart);
+        }
+        let findings = blame(self.flow, after, &without, &unsteady, apart);
         let is_complete = input.unknown.is_empty() && self.opened.trace.is_complete();
-        if !findings.is_empty() && !is_complete {
+        if plain.is_none() && !findings.is_empty() && !is_complete {
             return Ok(impossible(self.unknown(&input)));
         }
+        let facts = edited.facts(flow);
         let report = self.report(recorded, Some(&facts), &edited, &mask, &input);
-        Ok(Report { findings, not_compared, ..report })
+        Ok(left.in_report(Report { findings, ..report }))
+    }
+
+    /// Where two runs with the same inputs differ.
+    fn apart(&self, mask: &Mask, one: &Rerun, two: &Rerun) -> Vec<Finding> {
+        let flow = self.flow.info();
+        let mut comparison = Comparison::new(self, mask);
+        let mut apart = comparison.findings(&one.facts(flow), two, &two.facts(flow));
+        let label = |run: &Rerun| run.unanswered.as_ref().map(|unanswered| unanswered.label.clone());
+        if label(one) == label(two) {
+            apart.retain(|finding| finding.class != FindingClass::Unanswered);
+        }
+        apart
     }
 
     /// The request with these edits, or what is told where there is none.
@@ -189,25 +233,35 @@ impl Replay<'_> {
         }
     }
 
+    /// One run. What an earlier one performed for real is not performed again: it gives the same.
     fn once(
         &self,
         recorded: &Facts<'_>,
         input: &Input,
         edits: &Edits,
         mask: Mask,
-        before: &mut dyn FnMut(&str),
+        earlier: Option<&Rerun>,
+        progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Rerun, Refusal> {
         let mut prepared = Prepared::new(edits, self.flow, self.world.rule())?;
-        let answers = Answers::new(recorded, &self.opened.secrets);
+        let performed = earlier.map(|earlier| (earlier.facts(self.flow.info()), &earlier.live));
+        let mut answers = Answers::new(recorded, &self.opened.secrets);
+        if let Some((facts, live)) = &performed {
+            answers = answers.and_performed(facts, live);
+        }
         let (mut ends, mut outside) = (None, Outside::default());
         if !edits.is_empty() {
             ends = Some(self.ends(recorded, input));
             let World { timers, live, .. } = self.world;
-            outside =
-                Outside { timers, live: live.filter(|_| !edits.live.is_empty()), kinds: &edits.live, mask };
+            outside = Outside {
+                timers,
+                live: live.filter(|_| !edits.live.is_empty() && earlier.is_none()),
+                kinds: &edits.live,
+                mask,
+            };
         }
         let clock = Clock::new(recorded, input.received_ns, ends);
-        let mut run = Runner::new(answers, &mut prepared, clock, outside).run(self.flow, input, before)?;
+        let mut run = Runner::new(answers, &mut prepared, clock, outside).run(self.flow, input, progress)?;
         if edits.is_empty() {
             return Ok(run);
         }
@@ -220,7 +274,9 @@ impl Replay<'_> {
             run.notes.push(format!("nothing asked for {effect} any more"));
         }
         for kind in &edits.live {
-            if !facts.calls().any(|call| *call.kind == **kind && run.live.contains(&call.number)) {
+            let is_live = |call: &Call<'_>| *call.kind == *kind.kind && run.live.contains(&call.number);
+            if run.unanswered.is_none() && !facts.calls().any(is_live) {
+                let kind = &kind.kind;
                 run.notes.push(format!("no effect of kind {kind} was performed for real: none was new"));
             }
         }
@@ -242,7 +298,8 @@ impl Replay<'_> {
     /// Whether the kinds that are to be performed for real can be.
     fn check_live(&self) -> Result<(), Refusal> {
         let kinds = self.world.live.map_or(Vec::new(), Live::kinds);
-        match self.edits.live.iter().find(|kind| !kinds.contains(&kind.as_str())) {
+        let named = self.edits.live.iter().map(|live| live.kind.as_str());
+        match named.into_iter().find(|kind| !kinds.contains(kind)) {
             None => Ok(()),
             Some(kind) => Err(suggest(
                 Refusal::new(format!("the service performs no effect of kind {kind}")),
@@ -305,10 +362,9 @@ impl Replay<'_> {
         for edit in &self.edits.slots {
             let info = self.flow.info().slots.iter().find(|slot| slot.name == edit.slot);
             if info.is_some_and(|slot| slot.secret)
-                && let Ok(value) = serde_json::from_str::<serde_json::Value>(&edit.json)
-                && let Ok(value) = Value::of(&value)
+                && let Ok(given) = Given::read(&edit.json)
             {
-                mask.add(&value.root());
+                mask.add(&given.plain.root());
             }
         }
         mask
@@ -425,14 +481,5 @@ pub fn flow_is_gone<'n>(trace: &Trace, names: impl IntoIterator<Item = &'n str>)
         coverage: Coverage { decisions_recorded, ..Coverage::default() },
         findings: vec![finding],
         ..Report::default()
-    }
-}
-
-/// The text of a value, if that is what it is.
-pub(super) fn text(value: &Value) -> Option<String> {
-    match value.root() {
-        Node::Str(text) => Some(text.to_owned()),
-        Node::Bytes(bytes) => str::from_utf8(bytes).ok().map(ToOwned::to_owned),
-        _ => None,
     }
 }

@@ -127,6 +127,8 @@ pub enum FindingClass {
     Unanswered,
     /// The program ended, or never came to an end.
     Died,
+    /// The text of a call changed, and not what identifies it: it was answered from the recording.
+    RewordedEffect,
 }
 
 impl FindingClass {
@@ -141,6 +143,7 @@ impl FindingClass {
             Self::ReorderedEffect => "reordered_effect",
             Self::Unanswered => "unanswered",
             Self::Died => "died",
+            Self::RewordedEffect => "reworded_effect",
         }
     }
 }

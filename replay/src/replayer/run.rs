@@ -7,16 +7,16 @@ use std::time::Duration;
 use zerver_engine::{Call, Flow, Job, Next, Performed, Response, Start};
 use zerver_trace::{Datum, Event, FlowInfo, Outcome, Value};
 
-use super::answers::{Answers, Known};
+use super::answers::{Answers, Known, Place};
 use super::clock::{Clock, Due};
-use super::edits::Prepared;
+use super::edits::{LiveKind, Prepared};
 use super::facts::{self, Facts, Reply};
 use super::faults::{Wrong, out_of_time, past_deadline};
 use super::input::Input;
 use super::mask::Mask;
 use super::names::Names;
 use super::report::{Applied, Refusal};
-use super::world::{Live, Timers};
+use super::world::{Live, Progress, Timers};
 
 /// What a run came to.
 pub(super) struct Rerun {
@@ -28,6 +28,8 @@ pub(super) struct Rerun {
     pub(super) fed: u32,
     /// The calls that were performed for real.
     pub(super) live: BTreeSet<u32>,
+    /// Calls that were answered although their text is not the recorded one, and the recorded calls that they are.
+    pub(super) reworded: BTreeMap<u32, u32>,
     /// What nothing had an answer to; the run ended there.
     pub(super) unanswered: Option<Unanswered>,
     pub(super) applied: Vec<Applied>,
@@ -77,7 +79,9 @@ pub(super) struct Runner<'r> {
     /// By when they come, and in the order in which they were asked for. A call that never ends is not among them.
     pending: BTreeMap<(Due, u32), Pending>,
     live: BTreeSet<u32>,
+    reworded: BTreeMap<u32, u32>,
     fed: u32,
+    place: Place,
 }
 
 /// What a run with edits may ask besides the recording; a run without any has nothing of it.
@@ -86,7 +90,7 @@ pub(super) struct Outside<'r> {
     pub(super) timers: Option<&'r dyn Timers>,
     pub(super) live: Option<&'r dyn Live>,
     /// The kinds that may be performed for real.
-    pub(super) kinds: &'r [String],
+    pub(super) kinds: &'r [LiveKind],
     /// What must not be told of a call before it is performed.
     pub(super) mask: Mask,
 }
@@ -104,17 +108,28 @@ impl<'r> Runner<'r> {
         clock: Clock<'r>,
         outside: Outside<'r>,
     ) -> Self {
-        let (applied, pending) = (Vec::new(), BTreeMap::new());
-        Self { answers, edits, clock, outside, applied, pending, live: BTreeSet::new(), fed: 0 }
+        Self {
+            answers,
+            edits,
+            clock,
+            outside,
+            applied: Vec::new(),
+            pending: BTreeMap::new(),
+            live: BTreeSet::new(),
+            reworded: BTreeMap::new(),
+            fed: 0,
+            place: Place::default(),
+        }
     }
 
-    /// Runs the flow; `before` is told of each step.
+    /// Runs the flow, and reports its progress.
     pub(super) fn run(
         mut self,
         flow: &Arc<Flow>,
         input: &Input,
-        before: &mut dyn FnMut(&str),
+        progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Rerun, Refusal> {
+        progress(Progress::Run);
         let mut job = Job::new(Arc::clone(flow), input.arrival.clone(), input.received_ns);
         let (mut next, mut runs, mut unanswered) = (Next::Run, 0, None);
         loop {
@@ -130,7 +145,7 @@ impl<'r> Runner<'r> {
                             break;
                         }
                         None => {
-                            self.step(flow, &mut job, before, &mut next)?;
+                            self.step(flow, &mut job, progress, &mut next)?;
                             runs += 1;
                             None
                         }
@@ -173,22 +188,24 @@ impl<'r> Runner<'r> {
             None => (Some(ended.outcome), ended.response),
             Some(_) => (None, None),
         };
-        let Self { fed, live, applied, clock, .. } = self;
+        let Self { fed, live, reworded, applied, clock, .. } = self;
         let ended_ns = clock.now_ns;
         let notes = clock.note().into_iter().collect();
-        Ok(Rerun { events: ended.events, outcome, response, fed, live, unanswered, applied, ended_ns, notes })
+        let events = ended.events;
+        Ok(Rerun { events, outcome, response, fed, live, reworded, unanswered, applied, ended_ns, notes })
     }
 
     fn step(
         &mut self,
         flow: &Arc<Flow>,
         job: &mut Job,
-        before: &mut dyn FnMut(&str),
+        progress: &mut dyn FnMut(Progress<'_>),
         next: &mut Next,
     ) -> Result<(), Refusal> {
         let at = job.position();
         let name = flow.info().steps.get(usize::from(at)).map_or("", |step| step.name.as_str());
-        before(name);
+        progress(Progress::Step(name));
+        self.place.enter(at);
         self.edits.edit_slots(at, flow, job, &mut self.applied)?;
         let at_ns = self.clock.step(name);
         let end_ns = self.clock.now_ns;
@@ -202,16 +219,27 @@ impl<'r> Runner<'r> {
             let label = Names::new(call, start.number, None).told().to_owned();
             return Err(Halt::Unanswered(label, "its arguments cannot be described".to_owned()));
         };
+        let index = self.place.next();
         let until_ns =
             start.until_ns.filter(|until_ns| self.clock.is_virtual() && *until_ns <= self.clock.now_ns);
         if let Some(until_ns) = until_ns {
             self.past_deadline(start, None, until_ns);
             return Ok(());
         }
-        let known = match start.attempt {
+        let mut known = match start.attempt {
             0 | 1 => self.answers.take(call.kind(), &args),
             _ => self.answers.take_again(call.kind(), &args),
         };
+        if known.is_none() {
+            let step = flow.info().steps.get(usize::from(self.place.step)).map_or("", |step| &step.name);
+            known = self.answers.take_reworded(call, step, self.place.occurrence(), index);
+            if let Some(known) = known {
+                self.reworded.insert(start.number, known.number);
+            }
+        }
+        if known.is_some_and(|known| self.answers.was_performed(known)) {
+            self.live.insert(start.number);
+        }
         let names = &Names::new(call, start.number, known);
         let wrong = self.edits.fault(names, known.and_then(facts::Call::took_ns), &mut self.applied);
         let limit = call.time_limit();
@@ -288,9 +316,19 @@ impl<'r> Runner<'r> {
         if let Some((performed, took)) = self.outside.timers.and_then(|timers| timers.answer(call, unix_ns)) {
             return Ok(Ending::Fed(performed, self.clock.after(known, nanos(took))));
         }
-        match self.outside.live.filter(|_| self.outside.kinds.iter().any(|kind| kind == call.kind())) {
+        let mut kinds = self.outside.kinds.iter().filter(|live| live.kind == call.kind()).peekable();
+        let is_named = kinds.peek().is_some();
+        match self.outside.live.filter(|_| kinds.any(|live| !live.reads_only || call.is_safe())) {
             Some(live) => Ok(self.perform(live, asked)),
-            None => Err(Halt::Unanswered(asked.names.told().to_owned(), why)),
+            None => Err(Halt::Unanswered(
+                asked.names.told().to_owned(),
+                match is_named {
+                    true => {
+                        format!("it is no read, and --live {}:reads performs only reads", call.kind())
+                    }
+                    false => why,
+                },
+            )),
         }
     }
 

@@ -6,6 +6,15 @@ use std::time::Duration;
 use zerver_engine::{Call, Performed};
 use zerver_trace::secret::Rule;
 
+/// How far a replay has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress<'a> {
+    /// A run of today's code begins; there are several in a replay.
+    Run,
+    /// This step is about to run.
+    Step(&'a str),
+}
+
 /// The program around a replay.
 #[derive(Clone, Copy, Default)]
 pub struct World<'r> {

@@ -36,4 +36,4 @@ pub use slot::{Part, Shared, Slot, SlotDesc, Slots, Write, Writes};
 pub use step::{Frame, Read, Step, StepDesc};
 
 pub use zerver_macros::{Slot, chain, flow, step};
-pub use zerver_trace::{Class, EffectError, EffectErrorKind, FailureKind, RequestId};
+pub use zerver_trace::{Class, EffectError, EffectErrorKind, FailureKind, RequestId, Value};

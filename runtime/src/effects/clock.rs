@@ -62,6 +62,10 @@ impl EffectKind for ReadClock {
     fn is_idempotent(&self) -> bool {
         true
     }
+
+    fn is_safe(&self) -> bool {
+        true
+    }
 }
 
 /// Reads the clock of the machine, at once.
@@ -73,5 +77,9 @@ impl Interpreter<ReadClock> for Wall {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unix_ns = u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX);
         Begun::Ready(Ok(Time { unix_ns }))
+    }
+
+    fn needs_runtime(&self) -> bool {
+        false
     }
 }

@@ -34,6 +34,10 @@ impl EffectKind for Sleep {
     fn is_idempotent(&self) -> bool {
         true
     }
+
+    fn is_safe(&self) -> bool {
+        true
+    }
 }
 
 /// Waits for as long as it takes, on a timer of its own thread: a worker may be in a step when the time is over.

@@ -174,7 +174,7 @@ impl Service {
         let app = App::new()
             .flow(flow!("spins", GET "/spin/{gate}", steps: [spin]))
             .flow(flow!("asks", GET "/ask", steps: [ask, tell]))
-            .flow(flow!("asks-quickly", GET "/ask-quickly", steps: [ask, tell]).deadline(20.millis()))
+            .flow(flow!("asks-quickly", GET "/ask-quickly", steps: [ask, tell]).deadline(500.millis()))
             .flow(flow!("greets", GET "/hi", steps: [hi]))
             .flow(flow!("posts", POST "/hi", steps: [hi]))
             .interpreter::<Query>(move |_: &Query| pool.clone().query())
@@ -221,13 +221,15 @@ impl Service {
     }
 }
 
-/// When something was ready and when it was taken, for each time that it lay ready because of `spin`.
+/// When something was ready and when it was taken, for each time that it lay ready because of `spin`. On a busy machine a
+/// thread may also be late because it has no core.
 fn lates(capture: &Capture) -> Vec<(u64, u64)> {
     let late = |event: &Event<_>| match event {
         Event::Late { ready_ns, at_ns, thread, flow, step, .. } => {
             assert_eq!(*thread, capture.worker.map(Thread::Worker));
-            assert_eq!((&**flow, &**step), ("spins", "spin"));
-            Some((*ready_ns, *at_ns))
+            let is_it = (&**flow, &**step) == ("spins", "spin");
+            assert!(is_it || (&**flow, &**step) == ("", ""), "{step} of {flow}");
+            is_it.then_some((*ready_ns, *at_ns))
         }
         _ => None,
     };
@@ -279,8 +281,8 @@ fn an_answer_for_a_busy_worker_frees_its_place_and_is_told_to_be_late() {
     let worker = late.worker.unwrap();
     let measures = service.measures(&mut other);
     let of = |number: u16| &measures.workers[usize::from(number)];
-    assert_eq!((of(worker).delayed_answers, of(1 - worker).delayed_answers), (1, 0));
-    assert_eq!(of(worker).answer_delay_ns, at_ns - ready_ns);
+    assert!(of(worker).delayed_answers >= 1, "{measures:?}");
+    assert!(of(worker).answer_delay_ns >= at_ns - ready_ns, "{measures:?}");
 }
 
 #[test]
@@ -305,11 +307,10 @@ fn an_effect_that_waits_for_its_place_begins_while_its_worker_is_busy() {
     let waited = service.answer(&mut waits, 200);
     let times = waited.events.iter().filter_map(|event| match event {
         Event::Held { at_ns, by: HeldBy::Target, .. } | Event::Begun { at_ns, .. } => Some(*at_ns),
-        Event::Late { ready_ns, .. } => Some(*ready_ns),
         _ => None,
     });
-    let [held_ns, begun_ns, ready_ns] = times.collect::<Vec<_>>()[..] else { panic!("held, begun, late") };
-    assert!(held_ns <= begun_ns && begun_ns <= ready_ns, "{held_ns} {begun_ns} {ready_ns}");
+    let [held_ns, begun_ns] = times.collect::<Vec<_>>()[..] else { panic!("held, and begun") };
+    assert!(held_ns <= begun_ns && begun_ns + nanos(SPIN) <= waited.duration_ns, "{held_ns} {begun_ns}");
 }
 
 #[test]
@@ -368,38 +369,33 @@ fn what_is_read_right_after_a_long_step_says_so() {
     assert_eq!(read_late(&posted, RequestPart::Head), None);
     assert_eq!(read_late(&asked, RequestPart::Body), None);
     assert!(asked.duration_ns < nanos(PATIENCE), "that is no time of the request");
+    // The worker comes round with the first two.
+    let [.., after] = [(); 3].map(|()| service.ask(&mut spinner, "/hi"));
+    assert_eq!(read_late(&after, RequestPart::Head), None);
     let worker = &service.measures(&mut asks).workers[0];
-    assert_eq!(worker.delayed_heads, 1);
-    assert_eq!(worker.head_delay_ns, read_late(&asked, RequestPart::Head).unwrap().0);
-    // The worker has come round since.
-    service.ask(&mut spinner, "/hi");
-    assert_eq!(read_late(&service.ask(&mut asks, "/hi"), RequestPart::Head), None);
+    assert!((1..=3).contains(&worker.delayed_heads), "{worker:?}");
+    assert!(worker.head_delay_ns >= read_late(&asked, RequestPart::Head).unwrap().0, "{worker:?}");
 }
 
 #[test]
 fn a_connection_that_is_opened_right_after_a_long_step_says_so() {
     let _opens = Opens(&GATES[5]);
-    let service = Service::start(1, Pool::new(([127, 0, 0, 1], 9).into()), Limits::default());
+    let service = Service::start(2, Pool::new(([127, 0, 0, 1], 9).into()), Limits::default());
     let mut spinner = service.connect();
     spinner.send(get("/spin/5"));
     GATES[5].wait_for(1);
-    let mut asks = service.connect();
-    asks.send(get("/hi"));
-    // Another connection is accepted after it, and by the same thread; but only the worker could say so.
+    // They are dealt out evenly, and one after the other: the third is not accepted before the second.
+    let [_, mut waits, mut last] = [(); 3].map(|()| {
+        let mut client = service.connect();
+        client.send(get("/hi"));
+        client
+    });
+    let timely = service.answer(&mut last, 200);
+    assert_eq!(read_late(&timely, RequestPart::Head), None);
     GATES[5].open();
-    service.answer(&mut spinner, 200);
-    // Where the machine lets the thread that accepts wait until the step is over, there is nothing to tell: then once
-    // more, with a step that is as long, and no gate.
-    let mut asked = service.answer(&mut asks, 200);
-    for _ in 0..20 {
-        if read_late(&asked, RequestPart::Head).is_some() {
-            return;
-        }
-        spinner.send(get("/spin/5"));
-        let mut asks = service.connect();
-        asks.send(get("/hi"));
-        service.answer(&mut spinner, 200);
-        asked = service.answer(&mut asks, 200);
-    }
-    panic!("not once in 20 times");
+    let busy = service.answer(&mut spinner, 200);
+    let late = service.answer(&mut waits, 200);
+    assert!(late.worker == busy.worker && timely.worker != busy.worker);
+    let (unread_ns, ran_ns) = read_late(&late, RequestPart::Head).expect("read late");
+    assert!(unread_ns >= nanos(SPIN) && ran_ns >= nanos(SPIN), "{unread_ns} {ran_ns}");
 }

@@ -22,6 +22,8 @@ const MAX_PASTE: usize = 1 << 20;
 const PASTE_END: &[u8] = b"\x1b[201~";
 
 const ESCAPE: u8 = 0x1b;
+/// What begins a string after an escape: OSC, DCS, SOS, PM, APC.
+const STRINGS: &[u8] = b"]PX^_";
 
 /// A decoder with what it has read of a sequence so far.
 #[derive(Debug, Default)]
@@ -59,6 +61,12 @@ impl Decoder {
     /// Takes bytes that have just been read.
     pub(super) fn feed(&mut self, bytes: &[u8], now: Instant) {
         self.settle(now);
+        let begins = |byte: &u8| *byte == b'[' || *byte == b'O' || STRINGS.contains(byte);
+        if self.state == State::Escape && bytes.first().is_some_and(|byte| !begins(byte)) {
+            // Keys with Alt come in one piece: this is the key, and another one.
+            self.state = State::Ground;
+            self.key(KeyCode::Esc, KeyModifiers::NONE);
+        }
         for byte in bytes {
             let was_ground = self.state == State::Ground;
             self.byte(*byte, now);
@@ -163,8 +171,7 @@ impl Decoder {
         match byte {
             b'[' => self.state = State::Csi(Vec::new()),
             b'O' => self.state = State::Ss3,
-            // OSC, DCS, SOS, PM, APC.
-            b']' | b'P' | b'X' | b'^' | b'_' => self.state = State::Text,
+            byte if STRINGS.contains(&byte) => self.state = State::Text,
             ESCAPE => {
                 self.key(KeyCode::Esc, KeyModifiers::NONE);
                 self.begin_escape(now);

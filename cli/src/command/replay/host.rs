@@ -19,7 +19,7 @@ use crate::trouble::Trouble;
 
 /// A program that is asked for replays says so at once; reading itself for its build id takes the longest.
 const HELLO: Duration = Duration::from_secs(10);
-/// No replay takes longer: nothing is waited for in it.
+/// No run of a replay takes longer: nothing is waited for in it.
 pub(super) const REPLAY: Duration = Duration::from_secs(10);
 /// How long what a program said before its end may take to be read.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -42,6 +42,8 @@ pub(super) struct Host {
 
 /// What a host says next.
 pub(super) enum Next {
+    /// A run of the request begins, which has its own time.
+    Run,
     /// It is about to run this step.
     Before(String),
     /// It is about to perform this effect for real, which may take so long.
@@ -54,6 +56,27 @@ pub(super) enum Next {
     Nonsense(Trouble),
     /// Nothing so far.
     Nothing,
+}
+
+/// Until when a host is waited for. Each run has its own time, however long those before it took.
+pub(super) struct Patience(Instant);
+
+impl Patience {
+    pub(super) fn begin(now: Instant) -> Self {
+        Self(now + REPLAY)
+    }
+
+    pub(super) fn hear(&mut self, next: &Next, now: Instant) {
+        match next {
+            Next::Run => self.0 = now + REPLAY,
+            Next::Live(_, within) => self.0 = now + (*within).min(LIVE) + REPLAY,
+            _ => {}
+        }
+    }
+
+    pub(super) fn left(&self, now: Instant) -> Duration {
+        self.0.saturating_duration_since(now)
+    }
 }
 
 enum Heard {
@@ -138,18 +161,18 @@ impl Host {
         let flow = zerver_trace::text::clean(&opened.trace.flow.name).into_owned();
         let mut at = None;
         let sent = self.ask(&Ask::Replay(Box::new(opened), edits));
-        let mut until = Instant::now() + REPLAY;
+        let mut patience = Patience::begin(Instant::now());
         loop {
             let where_ = || match &at {
                 Some(step) => format!("in step {step} of flow {flow}"),
                 None => format!("before the first step of flow {flow}"),
             };
-            match self.next(until.saturating_duration_since(Instant::now())) {
+            let next = self.next(patience.left(Instant::now()));
+            patience.hear(&next, Instant::now());
+            match next {
+                Next::Run => at = None,
                 Next::Before(step) => at = Some(step),
-                Next::Live(name, within) => {
-                    announce(&name);
-                    until = Instant::now() + within.min(LIVE) + REPLAY;
-                }
+                Next::Live(name, _) => announce(&name),
                 Next::Report(report) => return Ok(*report),
                 Next::Refused(refusal) => {
                     let mut trouble = Trouble::new(refusal.what);
@@ -196,6 +219,7 @@ impl Host {
         loop {
             match self.heard.recv_timeout(until.saturating_duration_since(Instant::now()).min(self.patience))
             {
+                Ok(Heard::Told(Told::Run)) => return Next::Run,
                 Ok(Heard::Told(Told::Before(step))) => return Next::Before(step),
                 Ok(Heard::Told(Told::Live { name, within_ns })) => {
                     return Next::Live(name, Duration::from_nanos(within_ns));
@@ -259,4 +283,27 @@ fn lines(said: impl Read) -> Vec<String> {
         line.clear();
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_run_has_its_own_time_and_a_step_has_none() {
+        let begun = Instant::now();
+        let at = |s: u64| begun + Duration::from_secs(s);
+        let mut patience = Patience::begin(begun);
+        assert_eq!(patience.left(at(0)), REPLAY);
+        patience.hear(&Next::Before("spin".to_owned()), at(9));
+        assert_eq!(patience.left(at(9)), Duration::from_secs(1));
+        assert_eq!(patience.left(at(11)), Duration::ZERO);
+        // A second run, after one that took nearly all of its time; and one after a request that took more than that.
+        for s in [9, 18, 60] {
+            patience.hear(&Next::Run, at(s));
+            assert_eq!(patience.left(at(s)), REPLAY);
+        }
+        patience.hear(&Next::Live("http GET a".to_owned(), Duration::from_secs(30)), at(61));
+        assert_eq!(patience.left(at(61)), Duration::from_secs(40));
+    }
 }

@@ -14,15 +14,13 @@ use zerver_replay::wire::Ask;
 use zerver_replay::{Edits, Finding, FindingClass, Opened, Report, Seen, Source};
 use zerver_trace::{RequestId, StepInfo};
 
-use super::host::{Host, Next, REPLAY};
+use super::host::{Host, Next, Patience, REPLAY};
 use crate::trouble::Trouble;
 
 /// How many requests a host has been asked for at a time.
 const AHEAD: usize = 8;
 /// How often it is looked whether to stop.
 const TICK: Duration = Duration::from_millis(100);
-/// How long a request is waited for that has not come to an end before.
-const ALONE: Duration = Duration::from_secs(2);
 /// So often is waited for a flow that does not end; its other requests are not run.
 const ENDLESS: u32 = 3;
 
@@ -106,7 +104,7 @@ impl<'p> Lane<'p> {
 
     fn work(&mut self) -> Result<(), Trouble> {
         while self.fill() {
-            match self.answer(REPLAY) {
+            match self.answer() {
                 Heard::Report(report) => {
                     if let Some(ask) = self.asked.pop_front() {
                         self.tell(&ask, *report);
@@ -152,13 +150,16 @@ impl<'p> Lane<'p> {
         if self.asked.is_empty() { taken.recv().ok() } else { taken.try_recv().ok() }
     }
 
-    /// What the host says of what it is at.
-    fn answer(&mut self, patience: Duration) -> Heard {
-        let until = Instant::now() + patience;
+    /// What the host says of what it is at. Each run has its own time.
+    fn answer(&mut self) -> Heard {
+        let mut patience = Patience::begin(Instant::now());
         let mut step = String::new();
         loop {
-            match self.host.next(TICK) {
+            let next = self.host.next(TICK);
+            patience.hear(&next, Instant::now());
+            match next {
                 Next::Report(report) => return Heard::Report(report),
+                Next::Run => step.clear(),
                 Next::Before(next) => step = next,
                 // Nobody asked for that.
                 Next::Live(..) => {}
@@ -169,9 +170,9 @@ impl<'p> Lane<'p> {
                 Next::Died(how) => return Heard::Gone(Gone { step, how, is_endless: false }),
                 Next::Nonsense(trouble) => return Heard::Trouble(trouble),
                 Next::Nothing if self.shared.stop.load(Ordering::Relaxed) => return Heard::Stopped,
-                Next::Nothing if Instant::now() < until => {}
+                Next::Nothing if !patience.left(Instant::now()).is_zero() => {}
                 Next::Nothing => {
-                    let how = format!("no answer within {} s", patience.as_secs());
+                    let how = format!("no answer within {} s", REPLAY.as_secs());
                     return Heard::Gone(Gone { step, how, is_endless: true });
                 }
             }
@@ -186,7 +187,7 @@ impl<'p> Lane<'p> {
         if let Ask::Check(opened) = ask {
             ask = Ask::Replay(opened, Edits::default());
             let answer = match self.host.ask(&ask) {
-                Ok(()) => self.answer(ALONE),
+                Ok(()) => self.answer(),
                 Err(error) => return Err(Trouble::new("a host took no request").because(&error)),
             };
             match answer {

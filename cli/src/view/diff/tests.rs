@@ -73,8 +73,8 @@ fn a_failure_beside_a_success() {
     insta::assert_snapshot!(show(&sample::slow(), &sample::failed(), 100), @r#"
     a  019aa4c2  GET /v1/todos/456?full=1  200 OK  5.40 ms  todos-item
     b  019aa4c2  GET /v1/todos/456?full=1  404 Not Found  900.0 µs  todos-item
-    verdict  4.50 ms faster: 50% kv get todo:456 (2.68 ms -> 250.0 µs); first difference: effect wait of
-             http GET idp.example.com/verify 2.18 ms -> 600.0 µs
+    verdict  a succeeded (200), b failed (404); 4.50 ms faster: 50% kv get todo:456 (2.68 ms -> 250.0
+             µs); first difference: effect wait of http GET idp.example.com/verify 2.18 ms -> 600.0 µs
       a ms  b ms    b-a
       0.10  0.01  -0.09    parse_auth                                            ▐│
       0.02  0.01  -0.02    lookup_user                                            │

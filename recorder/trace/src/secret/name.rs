@@ -128,17 +128,23 @@ pub enum Said {
 pub(super) struct Words<'n> {
     words: [&'n [u8]; MAX_WORDS],
     len: usize,
+    /// Where the words of its last part begin: `user[max_tokens]`, `user.max_tokens`.
+    last_part: usize,
 }
 
 impl<'n> Words<'n> {
     pub(super) fn of(name: &'n [u8]) -> Self {
-        let mut words = Self { words: [&[]; MAX_WORDS], len: 0 };
+        let mut words = Self { words: [&[]; MAX_WORDS], len: 0, last_part: 0 };
         let mut start = 0;
         for at in 0..=name.len() {
             let is_end = name.get(at).is_none_or(|byte| !byte.is_ascii_alphanumeric());
             if is_end {
                 words.push(&name[start..at]);
                 start = at + 1;
+                let is_part = matches!(name.get(at), Some(b'[' | b'.'));
+                if is_part && name.get(start).is_some_and(u8::is_ascii_alphanumeric) {
+                    words.last_part = words.len;
+                }
             } else if at > start && is_boundary(name, at) {
                 words.push(&name[start..at]);
                 start = at;
@@ -154,6 +160,7 @@ impl<'n> Words<'n> {
         if self.len == MAX_WORDS {
             self.words.rotate_left(1);
             self.len -= 1;
+            self.last_part = self.last_part.saturating_sub(1);
         }
         self.words[self.len] = word;
         self.len += 1;
@@ -203,12 +210,14 @@ fn begins(word: &[u8], part: &str) -> bool {
 
 /// What the words of a name say. Digits at its end are left aside: `password1`.
 pub(super) fn said(words: &Words<'_>) -> Said {
+    let last_part = words.last_part;
     let words = words.all();
     let end = words.iter().rposition(|word| !word.iter().all(u8::is_ascii_digit)).map_or(0, |at| at + 1);
     let words = &words[..end];
     let (Some(first), Some(last)) = (words.first(), words.last()) else { return Said::Nothing };
-    let said = candidate(words);
-    if said == Said::Nothing || is_about(words) || first_is_about(first, words) {
+    let part = words.get(last_part..).unwrap_or_default();
+    let said = candidate(words, part);
+    if said == Said::Nothing || is_about(words) || first_is_about(part) {
         return Said::Nothing;
     }
     // Headers of CORS, such as `access-control-allow-credentials`.
@@ -233,8 +242,9 @@ fn is_joined(word: &[u8], first: &str, second: &str) -> bool {
     })
 }
 
-fn first_is_about(first: &[u8], words: &[&[u8]]) -> bool {
-    words.len() > 1 && ABOUT_FIRST.iter().any(|about| is(first, about))
+fn first_is_about(part: &[&[u8]]) -> bool {
+    let [first, _, ..] = part else { return false };
+    ABOUT_FIRST.iter().any(|about| is(first, about))
 }
 
 /// Whether the last word says that what stands there is about a secret.
@@ -247,7 +257,7 @@ pub(super) fn is_about(words: &[&[u8]]) -> bool {
     !is_link && ABOUT.iter().any(|about| is(last, about))
 }
 
-fn candidate(words: &[&[u8]]) -> Said {
+fn candidate(words: &[&[u8]], part: &[&[u8]]) -> Said {
     let anywhere = |word: &[u8]| {
         ANYWHERE.iter().any(|part| has(word, part)) && !BY_CHANCE.iter().any(|part| begins(word, part))
     };
@@ -258,7 +268,7 @@ fn candidate(words: &[&[u8]]) -> Said {
     }
     if WHOLE
         .iter()
-        .any(|whole| whole.len() == words.len() && std::iter::zip(*whole, words).all(|(a, b)| is(b, a)))
+        .any(|whole| whole.len() == part.len() && std::iter::zip(*whole, part).all(|(a, b)| is(b, a)))
     {
         return Said::Secret;
     }
@@ -299,13 +309,13 @@ pub(super) fn is_plural(name: &[u8]) -> bool {
     name.last().is_some_and(|last| last | 32 == b's')
 }
 
-/// Whether the words of a name have these words in them, one after another.
+/// Whether the words of a name have these words in them, or their plurals, one after another.
 pub(super) fn contains(words: &Words<'_>, wanted: &[String]) -> bool {
     !wanted.is_empty()
         && words
             .all()
             .windows(wanted.len())
-            .any(|window| std::iter::zip(window, wanted).all(|(word, wanted)| is(word, wanted)))
+            .any(|window| std::iter::zip(window, wanted).all(|(word, wanted)| is_one_of(word, wanted)))
 }
 
 #[cfg(test)]

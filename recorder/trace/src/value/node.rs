@@ -163,7 +163,8 @@ impl<'a> Node<'a> {
     pub(crate) fn name_of_item(&self, at: usize) -> Option<&str> {
         match self {
             Self::Seq(items) if at == 1 && items.len() == 2 => match &items[0] {
-                Self::Str(name) => Some(name),
+                // A longer text, such as a statement before its parameters, is no name.
+                Self::Str(name) if name.len() <= 64 && !name.contains([' ', '\n']) => Some(name),
                 _ => None,
             },
             _ => None,

@@ -63,7 +63,7 @@ fn an_authority_that_was_not_recorded_is_not_guessed() {
     let mut old = trace("http://a.example/", http::Version::HTTP_2, None);
     old.origin = Origin::NotRecorded;
     insta::assert_snapshot!(told(&again(old.clone(), &def(), &Edits::default()).unwrap()), @"
-    different: 0 of 0, 0 fed, 0 unanswered
+    incomplete: 0 of 0, 0 fed, 0 unanswered
     impossible: the authority: it was recorded under an older schema, without it; --request-header host=..
     ");
     let report = again(old, &def(), &host("a.example")).unwrap();

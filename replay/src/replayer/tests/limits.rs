@@ -47,6 +47,25 @@ fn the_second_run_counts_where_the_first_is_what_was_recorded() {
 }
 
 #[test]
+fn each_run_is_reported_before_its_steps() {
+    let of = |edits: &Edits, n: u64| {
+        let opened = Opened { trace: recorded(n), secrets: Secrets::default() };
+        let (flow, world) = (&ready(&sums()), World::default());
+        let mut told = Vec::new();
+        let replay = Replay { opened: &opened, flow, route: &|_| true, edits, world };
+        let report = replay.run(&mut |progress| match progress {
+            Progress::Run => told.push(0),
+            Progress::Step(_) => *told.last_mut().unwrap() += 1,
+        });
+        report.unwrap();
+        told
+    };
+    assert_eq!(of(&Edits::default(), 4), [4, 4]);
+    // Without the edits and with them, twice each.
+    assert_eq!(of(&set("Sum.of=5000"), 4), [4, 3, 4, 3]);
+}
+
+#[test]
 fn what_cannot_be_rebuilt_is_said() {
     let hashed = || Recorded::Hashed { hash: [1; 16], shown: None };
     // Nobody reads it.
@@ -97,6 +116,30 @@ fn no_secret_is_told() {
         assert!(!json.contains("canary"), "{json}");
         assert!(json.contains("<secret>"), "{json}");
     }
+}
+
+/// What today's code marks as a secret is one, whatever its name says.
+#[test]
+fn a_header_that_is_marked_is_not_told() {
+    let marks = flow!("sums", GET "/", steps: [parse, ask, check, mark]);
+    for edits in [Edits::default(), set("Sum.of=7")] {
+        let report = again(recorded(4), &marks, &edits).unwrap();
+        let told = serde_json::to_string(&report.findings).unwrap() + &format!("{report:?}");
+        assert!(!told.contains("wombat"), "{told}");
+        let finding = report.findings.iter().find(|finding| finding.field == "response.headers.x-note");
+        assert_eq!(finding.map(|finding| &finding.got), Some(&Seen::Secret), "{told}");
+        let headers = &report.response.as_ref().unwrap().headers;
+        assert!(headers.contains(&("x-note".to_owned(), "●●●● (secret)".to_owned())), "{told}");
+    }
+}
+
+#[step]
+fn mark(sum: &Sum) -> Response {
+    let mut response = Response::text(sum.of.to_string());
+    let mut value = http::HeaderValue::from_static("wombat");
+    value.set_sensitive(true);
+    response.headers.insert("x-note", value);
+    response
 }
 
 #[step]

@@ -211,19 +211,19 @@ fn only_what_is_named_is_performed_for_real() {
             .run(&mut |_| {});
         (report, real.0.into_inner())
     };
-    let live = |kind: &str| Edits { live: vec![kind.into()], ..set("Start=5") };
+    let live = |kind: &str| Edits { live: vec![kind.parse().unwrap()], ..set("Start=5") };
     // Number 5 was recorded, and is not asked for again.
     let (report, performed) = check(&live("echo"), true);
     let report = report.unwrap();
     assert_eq!(performed, ["echo 6"]);
     insta::assert_snapshot!(told(&report), @r"
     different: 4 of 4, 1 fed, 0 unanswered
-    input_edited ask Sum.of: 90 -> 110
     input_edited ask (live) echo 4 arguments: 4 -> 6
+    input_edited ask Sum.of: 90 -> 110
     input_edited  response.body.0: 90 -> 110
     ");
     assert_eq!((report.coverage.effects_fed, report.coverage.effects_live), (1, 1));
-    let unused = Edits { live: vec!["echo".into()], ..set("Sum.of=7") };
+    let unused = Edits { live: vec!["echo".parse().unwrap()], ..set("Sum.of=7") };
     let (report, performed) = check(&unused, true);
     assert_eq!(report.unwrap().notes, ["no effect of kind echo was performed for real: none was new"]);
     assert!(performed.is_empty());

@@ -25,6 +25,9 @@ struct Kind {
     decode: fn(&Value) -> Result<Datum, ValueError>,
     target: fn(&Call) -> Option<Cow<'_, str>>,
     is_idempotent: fn(&Call) -> bool,
+    is_safe: fn(&Call) -> bool,
+    identity: fn(&Call) -> Option<Value>,
+    identity_of: fn(&Value) -> Option<Value>,
 }
 
 impl Call {
@@ -62,6 +65,21 @@ impl Call {
     /// Whether to do it several times is the same as to do it once; see [`EffectKind::is_idempotent`].
     pub fn is_idempotent(&self) -> bool {
         (self.kind.is_idempotent)(self)
+    }
+
+    /// Whether it changes nothing at the other end; see [`EffectKind::is_safe`].
+    pub fn is_safe(&self) -> bool {
+        (self.kind.is_safe)(self)
+    }
+
+    /// What identifies it where that is less than all of its arguments; see [`EffectKind::identity`].
+    pub fn identity(&self) -> Option<Value> {
+        (self.kind.identity)(self)
+    }
+
+    /// The same of a call of this kind with other, recorded arguments; none also if they are no arguments of it.
+    pub fn identity_of(&self, args: &Value) -> Option<Value> {
+        (self.kind.identity_of)(args)
     }
 
     /// The arguments, to be recorded.
@@ -114,6 +132,9 @@ impl<K: EffectKind> Args<K> {
         decode: |value| Ok(Arc::new(Output::<K>(value.get()?))),
         target: |call| call.args::<K>()?.target(),
         is_idempotent: |call| call.args::<K>().is_some_and(K::is_idempotent),
+        is_safe: |call| call.args::<K>().is_some_and(K::is_safe),
+        identity: |call| call.args::<K>()?.identity(),
+        identity_of: |args| args.get::<K>().ok()?.identity(),
     };
 }
 

@@ -84,6 +84,21 @@ pub trait EffectKind: Serialize + DeserializeOwned + Send + Sync + 'static {
         false
     }
 
+    /// What identifies it to a replay, where that is less than all of its arguments: for a database, the name of the
+    /// statement and its parameters, without its text. A call that differs from a recorded one only in the rest is
+    /// answered as that was, and the replay reports that its text changed. None, the default, stands for all arguments.
+    ///
+    /// Whatever may change the answer belongs to it. `Value::of(&(&self.name, &self.parameters)).ok()`
+    fn identity(&self) -> Option<Value> {
+        None
+    }
+
+    /// Whether it changes nothing at the other end ("safe" in RFC 9110, section 9.2.1): only such effects are performed
+    /// under `zerver replay --live KIND:reads`.
+    fn is_safe(&self) -> bool {
+        false
+    }
+
     /// Whether this output says that the same may succeed a little later, so that it is worth another attempt.
     fn is_temporary(_output: &Self::Output) -> bool {
         false

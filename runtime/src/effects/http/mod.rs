@@ -19,6 +19,7 @@ mod body;
 mod client;
 mod connect;
 mod error;
+mod identity;
 mod names;
 mod reply;
 mod request;

@@ -9,8 +9,9 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zerver_engine::{Call, Effect, EffectError, EffectKind, Failure};
+use zerver_trace::Value;
 
-use super::{Reply, body};
+use super::{Reply, body, identity};
 
 /// A request to send: the effect of kind `http`.
 ///
@@ -69,6 +70,16 @@ impl EffectKind for Request {
     fn is_idempotent(&self) -> bool {
         matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
             || self.headers.iter().any(|header| header.name == "idempotency-key")
+    }
+
+    /// All of it but how it is written: the order of URL parameters and of headers with different names, how the
+    /// parameters and the host are encoded, white space and the order of keys in a JSON body.
+    fn identity(&self) -> Option<Value> {
+        identity::of(self)
+    }
+
+    fn is_safe(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD")
     }
 
     fn is_temporary(reply: &Reply) -> bool {

@@ -240,4 +240,8 @@ impl Interpreter<Op> for Memory {
     fn begin(&self, op: &Op, _context: &Context) -> Begun<Outcome<Op>> {
         Begun::Ready(self.perform(op))
     }
+
+    fn needs_runtime(&self) -> bool {
+        false
+    }
 }

@@ -133,6 +133,10 @@ impl EffectKind for Op {
         }
     }
 
+    fn is_safe(&self) -> bool {
+        self.is_read()
+    }
+
     /// All but an addition, and a put that tells whether it was the first.
     fn is_idempotent(&self) -> bool {
         !matches!(self, Self::Add { .. } | Self::PutIfAbsent { .. })

@@ -24,7 +24,7 @@ fn names_of_secrets() {
         "Proxy-Authorization", "X-Authorization", "authorization_code", "auth", "x-auth", "oauth",
         "oauth_verifier", "code_verifier", "cookie", "set-cookie", "cookies", "bearer", "hmac",
         "card_number", "cardNumber", "credit_card", "cc_number", "mnemonic", "seed_phrase",
-        "Cf-Access-Jwt-Assertion", "X-Goog-Iap-Jwt-Assertion", "password_reset_url", "passwort",
+        "Cf-Access-Jwt-Assertion", "X-Goog-Iap-Jwt-Assertion", "password_reset_url", "passwort", "user[pass]", "user[session][id]",
         "X-CSRF-Token",
     ] {
         assert_ne!(rule.name(name), Said::Nothing, "{name}");
@@ -46,7 +46,7 @@ fn names_of_other_things() {
         "author", "authors", "authority", "authenticated", "authenticator_type", "passenger", "passengers",
         "compass", "passed", "boarding_pass", "tokenize", "tokenizer", "tokenization", "secretary",
         "secretariat", "page_token", "nextPageToken", "nextpagetoken", "next_token", "continuation_token",
-        "sync-token", "max_tokens", "token_count", "tokenCount", "token_type", "tokens_used",
+        "sync-token", "max_tokens", "user[max_tokens]", "user.has_password", "token_count", "tokenCount", "token_type", "tokens_used",
         "prompt_tokens", "completionTokens", "total_tokens", "token_endpoint", "token_expires_at",
         "expires_in", "session_count", "sessions_count", "sessions", "session_name", "sessionTimeout",
         "session_started_at", "obsession", "password_policy", "password_length", "has_password",

@@ -200,4 +200,8 @@ impl Interpreter<Op> for Disk {
             Err(error) => Begun::Ready(Err(error)),
         }
     }
+
+    fn needs_runtime(&self) -> bool {
+        false
+    }
 }
