@@ -190,6 +190,13 @@ impl Parts {
                 flow: flow.clone(),
                 step: step.clone(),
             },
+            Event::Panicked { step, at_ns, file, line, column } => Event::Panicked {
+                step: *step,
+                at_ns: *at_ns,
+                file: file.clone(),
+                line: *line,
+                column: *column,
+            },
         }
     }
 

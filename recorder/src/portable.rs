@@ -63,7 +63,8 @@ pub(crate) fn each_value(trace: &mut Trace, mut f: impl FnMut(&mut Recorded)) {
             | Event::Carried { .. }
             | Event::Overran { .. }
             | Event::Late { .. }
-            | Event::ReadLate { .. } => {}
+            | Event::ReadLate { .. }
+            | Event::Panicked { .. } => {}
         }
     }
 }

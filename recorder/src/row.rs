@@ -214,7 +214,8 @@ impl Row {
                 | Event::Held { at_ns, .. }
                 | Event::Begun { at_ns, .. }
                 | Event::Carried { at_ns, .. }
-                | Event::Overran { at_ns, .. } => to.time(at_ns),
+                | Event::Overran { at_ns, .. }
+                | Event::Panicked { at_ns, .. } => to.time(at_ns),
                 Event::Yielded { .. } => {}
             }
         }
@@ -390,6 +391,7 @@ fn value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::Carried { .. }
         | Event::Overran { .. }
         | Event::Late { .. }
-        | Event::ReadLate { .. } => None,
+        | Event::ReadLate { .. }
+        | Event::Panicked { .. } => None,
     }
 }

@@ -12,7 +12,8 @@ use crate::effect_runtime::EffectRuntime;
 use crate::effects::kv;
 use crate::interpreter::{Interpreter, Interpreters};
 use crate::prepare::{Live, LiveError, Prepare};
-use crate::schedule::{Low, Rule, Shared, Tuning};
+use crate::readiness::{Readiness, check_kinds};
+use crate::schedule::{EffectLimits, Low, Rule, Shared, Tuning};
 use crate::service::{Service, StatusOf};
 use crate::shell::Router;
 use crate::twice::{TellImpure, Twice};
@@ -116,7 +117,29 @@ impl App {
     /// });
     /// ```
     pub fn live(mut self, prepare: impl FnOnce(&mut Live) -> Result<(), LiveError> + Send + 'static) -> Self {
-        self.live = Some(Box::new(prepare));
+        self.live = Some(Prepare::First(Box::new(prepare)));
+        self
+    }
+
+    /// The same for what has to wait for others: a database to be reached, a token to be fetched. The service listens
+    /// meanwhile, and is not ready: requests to its flows get a 503 with `Retry-After`, and so does `/healthz`, whose status is
+    /// `starting`. If it fails the service ends, with exit code 2 and the reason on standard error. What it spawns lives as
+    /// long as the service.
+    ///
+    /// ```no_run
+    /// # use zerver::prelude::*;
+    /// # async fn connect() -> std::io::Result<()> { Ok(()) }
+    /// App::new().live_async(async |live| {
+    ///     let pool = connect().await?;
+    ///     live.keep(pool);
+    ///     Ok(())
+    /// });
+    /// ```
+    pub fn live_async<F>(mut self, prepare: F) -> Self
+    where
+        F: AsyncFnOnce(&mut Live) -> Result<(), LiveError> + Send + 'static,
+    {
+        self.live = Some(Prepare::Meanwhile(Box::new(|live| Box::pin(async move { prepare(live).await }))));
         self
     }
 
@@ -252,23 +275,31 @@ impl App {
         };
         let workers = config.workers.unwrap_or_else(cores).max(1);
         let effect_runtime = EffectRuntime::start(workers).map_err(StartError::Worker)?;
-        let live = {
-            // What is opened now is used where effects are performed.
-            let _context = effect_runtime.enter();
-            Live::open(self.interpreters, self.live).map_err(StartError::Live)?
+        let mut live = Live::new(self.interpreters);
+        let open = match self.live {
+            Some(Prepare::First(prepare)) => {
+                // What is opened now is used where effects are performed.
+                let _context = effect_runtime.enter();
+                prepare(&mut live).map_err(StartError::Live)?;
+                None
+            }
+            Some(Prepare::Meanwhile(open)) => Some(open),
+            None => None,
         };
+        if open.is_none() {
+            check_kinds(&config.limits, &live)?;
+        }
         let low_workers = config.batch_workers.unwrap_or_else(cores);
         let low = (low_workers > 0).then(|| Arc::new(Low::new(&config.scheduling)));
         let tuning = Tuning {
             scheduling: config.scheduling,
             rules: config.rules,
             deadline: config.deadline,
-            effects_per_target: config.limits.effects_per_target,
+            effects: EffectLimits::of(&config.limits),
         };
-        let kinds: Vec<_> = live.interpreters.kinds().collect();
         let service = Service {
             router,
-            interpreters: live.interpreters,
+            readiness: Readiness::starting(),
             effect_runtime,
             render: self.render,
             limits: config.limits,
@@ -278,17 +309,17 @@ impl App {
             token: settings.record_token,
             twice: settings.twice.map(|tell| Twice::new(tell, secrets)),
             no_flow: Arc::default(),
-            schedule: Shared::new(tuning, low, flows, kinds.into_iter(), config.stuck_after),
+            schedule: Shared::new(tuning, low, flows, config.stuck_after),
             health: config.health,
             metrics: config.metrics,
             recorder: self.recorder,
         };
-        Running::start(service, listener, workers, low_workers, live.kept)
+        Running::start(service, listener, workers, low_workers, live, open)
     }
 
     /// Opens what performs effects, and nothing else.
-    pub(crate) fn open(self) -> Result<Live, LiveError> {
-        Live::open(self.interpreters, self.live)
+    pub(crate) fn open(self, runtime: &tokio::runtime::Runtime) -> Result<Live, LiveError> {
+        Live::open(self.interpreters, self.live, runtime)
     }
 
     /// What counts as a secret.

@@ -1,5 +1,6 @@
 //! Takes one job from step to step. Its lane says when others go first, and when it is to go on elsewhere.
 
+use std::collections::VecDeque;
 use std::pin::pin;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -9,12 +10,15 @@ use zerver_engine::{Next, Start, Stop};
 use zerver_trace::HeldBy;
 
 use crate::flight::{self, Flight, Landing};
-use crate::interpreter::{Begun, Context, Interpreters};
+use crate::interpreter::{Begun, Context};
 use crate::panics;
 use crate::schedule::{Drove, Lane};
 use crate::service::Service;
 use crate::time::Stopwatch;
 use crate::twice::Checked;
+
+/// After so many effects that have begun or ended without a pause, it looks at the clock and lets others go first.
+const LOOK_AFTER: u32 = 64;
 
 /// Runs a job to its end, or to where it is to go on elsewhere: steps inline, effects that are answered at once inline,
 /// others waited for.
@@ -28,19 +32,23 @@ pub(crate) async fn drive(
     deadline_ns: u64,
     lane: &Lane<'_>,
 ) -> Drove {
-    let interpreters = &service.interpreters;
     let mut flights: Option<FuturesUnordered<Flight>> = None;
+    let mut fresh = SmallVec::<[Start; 2]>::new();
     // Those that are over the limit.
-    let mut held = SmallVec::<[Start; 2]>::new();
+    let mut held = VecDeque::<Start>::new();
+    let mut looks = Looks { since: 0, deadline_ns };
     let mut deadline = pin!(None::<Sleep>);
     let mut next = Next::Run;
     loop {
+        if looks.is_due() && next != Next::Ended && looks.look(job, watch, lane).await {
+            return Drove::Ended;
+        }
         next = match next {
             Next::Ended => {
                 lane.waited_until(watch.now_ns());
                 return Drove::Ended;
             }
-            Next::Run if watch.now_ns() >= deadline_ns => {
+            Next::Run | Next::Advance if watch.now_ns() >= deadline_ns => {
                 job.stop(Stop::Deadline, watch.now_ns());
                 return Drove::Ended;
             }
@@ -64,23 +72,33 @@ pub(crate) async fn drive(
                 }
                 next
             }
+            Next::Advance => {
+                watch.tick();
+                lane.go_on(watch).await;
+                panics::in_step(job, &service.secrets, |job| job.advance(watch))
+            }
             Next::Wait => {
                 let mut next = Next::Wait;
-                let told = held.len();
-                job.take_starts_to(&mut held);
-                lane.asks(job.position(), &held[told..]);
+                job.take_starts_to(&mut fresh);
+                lane.asks(job.position(), &fresh);
                 let in_flight = flights.as_ref().map_or(0, FuturesUnordered::len);
-                let room = lane.effects.saturating_sub(in_flight).min(held.len());
-                let nothing_new = room == 0;
-                for start in &held[told.max(room)..] {
+                let room = lane.effects.saturating_sub(in_flight).min(held.len() + fresh.len());
+                let (old, new) = (room.min(held.len()), room.saturating_sub(held.len()));
+                for start in &fresh[new..] {
                     job.held(start.number, watch.now_ns(), HeldBy::Request);
                 }
-                for (at, start) in held.drain(..room).enumerate() {
-                    let asked = Asked { start, was_held: at < told };
-                    let answered = asked.begin(job, watch, &mut flights, interpreters, context, lane);
+                let was_held = held.drain(..old).map(|start| (start, true));
+                for (start, was_held) in was_held.chain(fresh.drain(..new).map(|start| (start, false))) {
+                    if looks.is_due() && looks.look(job, watch, lane).await {
+                        return Drove::Ended;
+                    }
+                    let asked = Asked { start, was_held };
+                    let answered = asked.begin(job, watch, &mut flights, service, context, lane);
                     next = answered.unwrap_or(next);
+                    looks.since += 1;
                 }
-                if nothing_new {
+                held.extend(fresh.drain(..));
+                if room == 0 {
                     lane.stop();
                     let landing = async {
                         match &mut flights {
@@ -106,7 +124,9 @@ pub(crate) async fn drive(
                                 } else {
                                     lane.late();
                                 }
-                                next = job.complete(number, watch, performed);
+                                next = panics::in_step(job, &service.secrets, |job| {
+                                    job.complete(number, watch, performed)
+                                });
                             }
                             Some(Landing::Begun(flying, at)) => {
                                 job.begun(flying.number(), watch.since_start_ns(at));
@@ -116,7 +136,7 @@ pub(crate) async fn drive(
                                 lane.takes(job, start.number, watch, at);
                                 let asked = Asked { start, was_held: true };
                                 let answered =
-                                    asked.begin(job, watch, &mut flights, interpreters, context, lane);
+                                    asked.begin(job, watch, &mut flights, service, context, lane);
                                 next = answered.unwrap_or(next);
                             }
                             // A job that waits for nothing; the engine rules it out.
@@ -132,6 +152,7 @@ pub(crate) async fn drive(
                             return Drove::Ended;
                         }
                     }
+                    looks.since += 1;
                     if next == Next::Run {
                         lane.resume(watch).await;
                     }
@@ -139,6 +160,31 @@ pub(crate) async fn drive(
                 next
             }
         }
+    }
+}
+
+/// When it looks at the clock, and at who else is to run, on its way through many effects.
+struct Looks {
+    /// How many have begun or ended since it last did.
+    since: u32,
+    deadline_ns: u64,
+}
+
+impl Looks {
+    const fn is_due(&self) -> bool {
+        self.since >= LOOK_AFTER
+    }
+
+    /// Lets others go first. Whether the deadline has passed: then the job has ended.
+    async fn look(&mut self, job: &mut Checked, watch: &mut Stopwatch, lane: &Lane<'_>) -> bool {
+        self.since = 0;
+        if watch.tick() >= self.deadline_ns {
+            job.stop(Stop::Deadline, watch.now_ns());
+            lane.waited_until(watch.now_ns());
+            return true;
+        }
+        lane.let_others(watch).await;
+        false
     }
 }
 
@@ -155,13 +201,13 @@ impl Asked {
         job: &mut Checked,
         watch: &mut Stopwatch,
         flights: &mut Option<FuturesUnordered<Flight>>,
-        interpreters: &Interpreters,
+        service: &Service,
         context: &Context,
         lane: &Lane<'_>,
     ) -> Option<Next> {
         let Self { start, was_held } = self;
         let number = start.number;
-        let begun = flight::ask(start, interpreters, context, lane);
+        let begun = flight::ask(start, watch, service.readiness.interpreters(), context, lane);
         let held_by = match &begun {
             Begun::Pending(flight) => flight.held_by(),
             Begun::Ready(_) => None,
@@ -172,7 +218,9 @@ impl Asked {
             None => {}
         }
         match begun {
-            Begun::Ready(performed) => Some(job.complete(number, watch, performed)),
+            Begun::Ready(performed) => {
+                Some(panics::in_step(job, &service.secrets, |job| job.complete(number, watch, performed)))
+            }
             Begun::Pending(flight) => {
                 flights.get_or_insert_default().push(flight);
                 None

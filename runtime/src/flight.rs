@@ -17,6 +17,7 @@ use zerver_trace::HeldBy;
 
 use crate::interpreter::{self, Begun, BoxFuture, Interpreters};
 use crate::schedule::{Entered, Lane, Place, Waiting};
+use crate::time::Stopwatch;
 
 /// An effect that takes its time, from when it is asked for.
 pub(crate) enum Flight {
@@ -34,8 +35,8 @@ pub(crate) struct Flying {
     task: Option<JoinHandle<Finished>>,
     future: Shared,
     on: Handle,
-    /// When it begins, as long as it waits for a place at its target.
-    begins: Option<oneshot::Receiver<Instant>>,
+    /// When it begins, as long as it waits for a place, and for which limit it waits.
+    begins: Option<(oneshot::Receiver<Instant>, HeldBy)>,
 }
 
 /// How an effect ended, and when.
@@ -58,10 +59,15 @@ pub(crate) enum Landing {
 /// Begins to perform a call, if it may begin now.
 pub(crate) fn ask(
     mut start: Start,
+    watch: &Stopwatch,
     by: &Interpreters,
     context: &interpreter::Context,
     lane: &Lane<'_>,
 ) -> Begun<Performed, Flight> {
+    if start.until_ns.is_some_and(|until_ns| until_ns <= watch.now_ns()) {
+        return Begun::Ready(Err(past_deadline()));
+    }
+    let until = start.until_ns.map(|until_ns| watch.at(until_ns));
     let on = lane.effect_runtime;
     let pause = std::mem::take(&mut start.pause);
     if !pause.is_zero() {
@@ -70,18 +76,22 @@ pub(crate) fn ask(
     match lane.enter(&start.call) {
         Entered::Now(place) => {
             let counted = || place.or_else(|| lane.count(&start.call));
-            match begin(&start, on, by, context, counted) {
+            match begin(&start, until, on, by, context, counted) {
                 Begun::Ready(performed) => Begun::Ready(performed),
                 Begun::Pending(flying) => Begun::Pending(Flight::Flying(flying)),
             }
         }
-        Entered::Later(waiting) => Begun::Pending(Flight::Flying(wait(start, waiting, on, by, context))),
+        Entered::Later(waiting) => {
+            Begun::Pending(Flight::Flying(wait(start, until, waiting, on, by, context)))
+        }
     }
 }
 
-/// Begins to perform a call, whoever else asks; `place` is what it has until it ends, if it is not answered at once.
+/// Begins to perform a call, whoever else asks; it must have ended at `until`. `place` is what it has until it ends, if it
+/// is not answered at once.
 pub(crate) fn begin(
     start: &Start,
+    until: Option<Instant>,
     on: &Handle,
     by: &Interpreters,
     context: &interpreter::Context,
@@ -95,7 +105,7 @@ pub(crate) fn begin(
     let (place, since) = (place(), Instant::now());
     let performing = Performing { kind, future: Arc::clone(&future) };
     let task = on.spawn(async move {
-        let finished = performing.within(limit, since).await;
+        let finished = performing.within(limit, until, since).await;
         // Freed here: the thread of the request may be in a step for long.
         drop(place);
         finished
@@ -106,6 +116,7 @@ pub(crate) fn begin(
 /// Has a call wait for its place, and performed from then on.
 fn wait(
     start: Start,
+    until: Option<Instant>,
     waiting: Waiting,
     on: &Handle,
     by: &Interpreters,
@@ -113,11 +124,17 @@ fn wait(
 ) -> Flying {
     let (number, kind) = (start.number, start.call.kind());
     let (by, context) = (by.clone(), context.clone());
-    let (tell, begins) = oneshot::channel();
+    let ((tell, begins), by_limit) = (oneshot::channel(), waiting.held_by());
     let future = Shared::default();
     let performing = Performing { kind, future: Arc::clone(&future) };
     let task = on.spawn(async move {
-        let place = waiting.await;
+        let place = match until {
+            Some(until) => match tokio::time::timeout_at(until.into(), waiting).await {
+                Ok(place) => place,
+                Err(_) => return (Err(past_deadline()), Instant::now()),
+            },
+            None => waiting.await,
+        };
         let since = Instant::now();
         // Nobody wants to know any more where the request has ended.
         let _ = tell.send(since);
@@ -125,13 +142,13 @@ fn wait(
             Begun::Ready(performed) => (performed, Instant::now()),
             Begun::Pending(future) => {
                 *performing.lock() = Some(future);
-                performing.within(start.call.time_limit(), since).await
+                performing.within(start.call.time_limit(), until, since).await
             }
         };
         drop(place);
         finished
     });
-    Flying { number, kind, task: Some(task), future, on: on.clone(), begins: Some(begins) }
+    Flying { number, kind, task: Some(task), future, on: on.clone(), begins: Some((begins, by_limit)) }
 }
 
 impl Flight {
@@ -139,7 +156,7 @@ impl Flight {
     pub(crate) const fn held_by(&self) -> Option<HeldBy> {
         match self {
             Self::Paused(_) => Some(HeldBy::Pause),
-            Self::Flying(Flying { begins: Some(_), .. }) => Some(HeldBy::Target),
+            Self::Flying(Flying { begins: Some((_, by)), .. }) => Some(*by),
             Self::Flying(_) => None,
         }
     }
@@ -159,7 +176,7 @@ impl Future for Flight {
                 start.take().map_or(Poll::Pending, |start| Poll::Ready(Landing::Free(start, until)))
             }
             Self::Flying(flying) => {
-                if let Some(begins) = &mut flying.begins
+                if let Some((begins, _)) = &mut flying.begins
                     && let Poll::Ready(begun) = Pin::new(begins).poll(cx)
                 {
                     flying.begins = None;
@@ -218,6 +235,15 @@ impl Drop for Flying {
     }
 }
 
+fn out_of_time(limit: Duration) -> EffectError {
+    EffectError::new(EffectErrorKind::Timeout, format!("no answer within {limit:?}"))
+}
+
+/// What is part of an effect whose deadline has passed.
+fn past_deadline() -> EffectError {
+    EffectError::new(EffectErrorKind::Timeout, "no answer before the deadline of its effect")
+}
+
 /// Begins to perform a call, within the context of the effect runtime: on it, or where `enters` leads there. What is
 /// ready when it is first polled needs no other thread.
 fn first(
@@ -259,15 +285,14 @@ struct Performing {
 }
 
 impl Performing {
-    /// Performs it to its end, or until its time is over.
-    async fn within(mut self, limit: Option<Duration>, since: Instant) -> Finished {
-        let performed = match limit.and_then(|limit| Some((since.checked_add(limit)?, limit))) {
-            Some((until, limit)) => {
-                let timely = tokio::time::timeout_at(until.into(), &mut self).await;
-                timely.unwrap_or_else(|_| {
-                    let message = format!("no answer within {limit:?}");
-                    Err(EffectError::new(EffectErrorKind::Timeout, message))
-                })
+    /// Performs it to its end, or until its own time is over, or that of the effect which it is part of.
+    async fn within(mut self, limit: Option<Duration>, until: Option<Instant>, since: Instant) -> Finished {
+        let own = limit.and_then(|limit| Some((since.checked_add(limit)?, Some(limit))));
+        let first = own.into_iter().chain(until.map(|until| (until, None))).min_by_key(|(at, _)| *at);
+        let performed = match first {
+            Some((at, limit)) => {
+                let timely = tokio::time::timeout_at(at.into(), &mut self).await;
+                timely.unwrap_or_else(|_| Err(limit.map_or_else(past_deadline, out_of_time)))
             }
             None => (&mut self).await,
         };

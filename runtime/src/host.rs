@@ -29,6 +29,7 @@ const READ_AHEAD: usize = 64 << 10;
 
 /// Replays what it is asked to, until nobody asks any more.
 pub(crate) fn serve(app: App, socket: &Path) -> Result<(), StartError> {
+    zerver_engine::watch_panics();
     let flows = app.ready_flows()?.into_iter().map(Hosted::new).collect();
     let (deadline, rule) = (app.config().deadline, app.secrets());
     let mut host = Host { flows, deadline, rule, closed: Some(app), live: None };
@@ -110,7 +111,7 @@ impl Host {
     fn open(&mut self, edits: &Edits, stream: &UnixStream) -> Result<(), LiveError> {
         if !edits.live.is_empty() && self.live.is_none() {
             let app = self.closed.take().ok_or("it could not be opened before")?;
-            self.live = Some(LiveEffects::open(|| app.open(), stream)?);
+            self.live = Some(LiveEffects::open(|runtime| app.open(runtime), stream)?);
         }
         Ok(())
     }

@@ -2,9 +2,11 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::watch;
 use zerver_engine::{
     Alone, Call, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Performed, Random, RequestId,
     Start,
@@ -12,6 +14,7 @@ use zerver_engine::{
 
 use crate::effects::{clock, http, kv, sleep};
 use crate::ids::Ids;
+use crate::time::nanos;
 
 /// What an interpreter gives: the output or an error.
 pub type Outcome<K> = Result<<K as EffectKind>::Output, EffectError>;
@@ -40,7 +43,9 @@ pub struct Context {
 
 /// Performs one kind of effect, live.
 ///
-/// Time limits are not its business: its future is dropped when its time is over.
+/// Time limits are not its business: the future that it returns is dropped as soon as nobody waits for the answer any more,
+/// because the effect has taken too long, the deadline has passed, or the client went away. Whatever the future owns ends
+/// with it. What it has spawned does not: a [`CallGuard`] tells that.
 ///
 /// `begin` is called on the thread of the request, which also polls the future once: what is ready then needs no other
 /// thread. From then on the future is polled on the effect runtime, a tokio runtime with threads of its own, on which no
@@ -56,6 +61,69 @@ pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
     /// mostly answers at once may say that it does not, which saves a little.
     fn needs_runtime(&self) -> bool {
         true
+    }
+}
+
+/// Tells what an interpreter has spawned that the effect is over: it is kept by the future that the interpreter returns.
+///
+/// ```
+/// # use zerver::prelude::*;
+/// # use zerver::interpreter::CallGuard;
+/// # #[derive(Serialize, Deserialize)]
+/// # struct Query { text: String }
+/// # impl EffectKind for Query {
+/// #     const KIND: &'static str = "query";
+/// #     type Output = u64;
+/// # }
+/// # async fn run(text: String) -> u64 { text.len() as u64 }
+/// # async fn cancel() {}
+/// let app = App::new().interpreter(|query: &Query| {
+///     let (guard, mut end) = CallGuard::new();
+///     let text = query.text.clone();
+///     let task = tokio::spawn(async move {
+///         tokio::select! {
+///             rows = run(text) => Some(rows),
+///             () = end.wait() => {
+///                 cancel().await;
+///                 None
+///             }
+///         }
+///     });
+///     async move {
+///         let rows = task.await;
+///         drop(guard);
+///         let gone = || EffectError::new(EffectErrorKind::Internal, "cancelled");
+///         rows.ok().flatten().ok_or_else(gone)
+///     }
+/// });
+/// ```
+#[derive(Debug)]
+#[must_use = "the call counts as over when this is dropped"]
+pub struct CallGuard {
+    _tell: watch::Sender<()>,
+}
+
+/// When an effect is over: when its [`CallGuard`] is dropped.
+#[derive(Debug, Clone)]
+pub struct CallEnd(watch::Receiver<()>);
+
+impl CallGuard {
+    /// A guard, and the end that it tells of.
+    pub fn new() -> (Self, CallEnd) {
+        let (tell, told) = watch::channel(());
+        (Self { _tell: tell }, CallEnd(told))
+    }
+}
+
+impl CallEnd {
+    /// Waits until nobody waits for the answer any more.
+    pub async fn wait(&mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub fn has_come(&self) -> bool {
+        self.0.has_changed().is_err()
     }
 }
 
@@ -131,26 +199,28 @@ impl Interpreters {
         let seed = Ids::new().map_or(0, |ids| ids.seed());
         let mut alone = Alone::new(effect, Random { seed });
         let mut in_flight = FuturesUnordered::new();
-        let mut output = alone.advance(None);
+        let began = Instant::now();
+        let mut output = alone.advance(None, 0);
         loop {
             if let Some(output) = output {
                 return output;
             }
             let starts = alone.take_starts();
-            in_flight.extend(starts.into_iter().map(|start| self.answer(start, context)));
+            in_flight.extend(starts.into_iter().map(|start| self.answer(start, began, context)));
             let Some(answer) = in_flight.next().await else {
                 return Err(Failure::internal("effect").message("waits for nothing"));
             };
-            output = alone.advance(Some(answer));
+            output = alone.advance(Some(answer), nanos(began.elapsed()));
         }
     }
 
-    async fn answer(&self, start: Start, context: &Context) -> (u32, Performed) {
-        let Start { number, call, pause, .. } = start;
+    async fn answer(&self, start: Start, began: Instant, context: &Context) -> (u32, Performed) {
+        let (number, pause) = (start.number, start.pause);
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
-        let performed = match (self.begin(&call, context), call.time_limit()) {
+        let limit = start.limit(nanos(began.elapsed()));
+        let performed = match (self.begin(&start.call, context), limit) {
             (Begun::Ready(performed), _) => performed,
             (Begun::Pending(future), None) => future.await,
             (Begun::Pending(future), Some(limit)) => {

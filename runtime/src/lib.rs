@@ -26,6 +26,7 @@ mod live;
 mod notice;
 mod panics;
 mod prepare;
+mod readiness;
 mod record;
 mod recorded;
 mod recording;

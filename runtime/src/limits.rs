@@ -1,5 +1,6 @@
 //! Limits of the HTTP shell: how much, and how long.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What clients may use up. Every one of them has a limit.
@@ -42,6 +43,10 @@ pub struct Limits {
     /// requests together: 256; 0 means any number. More wait until others have ended, and who came first goes first;
     /// their time limits begin then. It can change while the service runs.
     pub effects_per_target: usize,
+    /// Effects of one kind in flight, for all requests together, by the name of the kind: as many `sql` queries as a
+    /// database takes, say. None are named; 0 means any number. More wait as for `effects_per_target`. It can change while the
+    /// service runs.
+    pub effects_per_kind: BTreeMap<String, usize>,
     /// Requests in flight on one HTTP/2 connection: 128.
     pub streams: u32,
 }
@@ -62,6 +67,7 @@ impl Default for Limits {
             connections: 10_000,
             effects: 100,
             effects_per_target: 256,
+            effects_per_kind: BTreeMap::new(),
             streams: 128,
         }
     }

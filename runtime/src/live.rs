@@ -75,6 +75,11 @@ impl Live {
         self.flow = Some(flow);
     }
 
+    /// The flow, if one takes it.
+    pub(crate) const fn flow(&self) -> Option<&Arc<Flow>> {
+        self.flow.as_ref()
+    }
+
     /// The request, until steps see it.
     pub(crate) fn request(&mut self) -> Option<&mut Request> {
         self.request.as_mut().and_then(Arc::get_mut)

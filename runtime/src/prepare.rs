@@ -2,7 +2,9 @@
 
 use std::any::Any;
 use std::error::Error;
+use std::pin::Pin;
 
+use tokio::runtime::Runtime;
 use zerver_engine::EffectKind;
 
 use crate::interpreter::{Interpreter, Interpreters};
@@ -10,19 +12,46 @@ use crate::interpreter::{Interpreter, Interpreters};
 /// Why a service could not be made ready.
 pub type LiveError = Box<dyn Error + Send + Sync>;
 
-pub(crate) type Prepare = Box<dyn FnOnce(&mut Live) -> Result<(), LiveError> + Send>;
+/// What opens it all.
+pub(crate) enum Prepare {
+    /// Before the service starts.
+    First(OpenFirst),
+    /// While it starts: requests are told to come again.
+    Meanwhile(Open),
+}
+
+pub(crate) type OpenFirst = Box<dyn FnOnce(&mut Live) -> Result<(), LiveError> + Send>;
+
+pub(crate) type Open = Box<dyn for<'l> FnOnce(&'l mut Live) -> Opening<'l> + Send>;
+
+type Opening<'l> = Pin<Box<dyn Future<Output = Result<(), LiveError>> + 'l>>;
+
+/// What outlives the threads of a service.
+pub(crate) type Kept = Vec<Box<dyn Any + Send>>;
 
 /// What performs effects while a service serves; see [`App::live`](crate::App::live).
 pub struct Live {
     pub(crate) interpreters: Interpreters,
-    pub(crate) kept: Vec<Box<dyn Any + Send>>,
+    pub(crate) kept: Kept,
 }
 
 impl Live {
-    /// Opens it all.
-    pub(crate) fn open(interpreters: Interpreters, prepare: Option<Prepare>) -> Result<Self, LiveError> {
-        let mut live = Self { interpreters, kept: Vec::new() };
-        prepare.map_or(Ok(()), |prepare| prepare(&mut live))?;
+    pub(crate) const fn new(interpreters: Interpreters) -> Self {
+        Self { interpreters, kept: Vec::new() }
+    }
+
+    /// Opens it all; what that has to wait for is waited for on this runtime.
+    pub(crate) fn open(
+        interpreters: Interpreters,
+        prepare: Option<Prepare>,
+        runtime: &Runtime,
+    ) -> Result<Self, LiveError> {
+        let mut live = Self::new(interpreters);
+        match prepare {
+            Some(Prepare::First(prepare)) => prepare(&mut live)?,
+            Some(Prepare::Meanwhile(open)) => runtime.block_on(open(&mut live))?,
+            None => {}
+        }
         Ok(live)
     }
 

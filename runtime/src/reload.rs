@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use zerver_recorder::Recorder;
 
 use crate::config::{Layers, Loaded};
-use crate::schedule::Tuning;
+use crate::schedule::{EffectLimits, Tuning};
 use crate::{Running, StartError, notice};
 
 /// Reading them takes no longer, unless something is in the way, which is told.
@@ -59,7 +59,7 @@ impl Reload<'_> {
             scheduling: config.scheduling.clone(),
             rules: config.rules.clone(),
             deadline: config.deadline,
-            effects_per_target: config.limits.effects_per_target,
+            effects: EffectLimits::of(&config.limits),
         });
         if !fixed.is_empty() {
             notice::warn(&format!("only a restart changes {}", fixed.join(", ")));

@@ -97,7 +97,6 @@ fn try_run(app: App) -> Result<(), StartError> {
         ..Settings::default()
     })?;
     let notify = environment.notify.as_deref();
-    tell(notify, "READY=1");
     if !environment.dev {
         notice::say(&format!("listening on http://{}", running.addr()));
     }
@@ -109,11 +108,19 @@ fn try_run(app: App) -> Result<(), StartError> {
         recorder: recorder.as_ref(),
         reading: Reading::default(),
     };
-    runtime.block_on(async {
+    let mut is_ready = false;
+    let failed = runtime.block_on(async {
         loop {
             tokio::select! {
+                ready = running.ready(), if !is_ready => match ready {
+                    Ok(()) => {
+                        is_ready = true;
+                        tell(notify, "READY=1");
+                    }
+                    Err(error) => break Some(error),
+                },
                 told = signals.next() => match told {
-                    Told::Stop => break,
+                    Told::Stop => break None,
                     Told::Reload => reload.begin(),
                 },
                 read = reload.reading.done() => reload.take(read),
@@ -129,7 +136,7 @@ fn try_run(app: App) -> Result<(), StartError> {
     if let Some(recorder) = recorder {
         record::close(recorder);
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// Tells whoever develops the service of a step that is not the same twice.

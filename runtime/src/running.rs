@@ -1,6 +1,5 @@
 //! A service that runs.
 
-use std::any::Any;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,9 +9,12 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::oneshot;
+use zerver_engine::watch_panics;
 use zerver_trace::Thread;
 
 use crate::accept::Acceptor;
+use crate::prepare::{Kept, Live, Open};
+use crate::readiness;
 use crate::schedule::{self, Board, Idle, Kind, Low, Peers, Seat, Tuning, Watched};
 use crate::service::Service;
 use crate::time::Zero;
@@ -34,13 +36,23 @@ pub struct Running {
     /// The watchdog ends when this is dropped.
     watchdog: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
     /// What [`App::live`](crate::App::live) wants to outlive the threads.
-    _kept: Vec<Box<dyn Any + Send>>,
+    _kept: Arc<Mutex<Kept>>,
+    /// It becomes ready as long as this is there.
+    starting: Option<oneshot::Sender<()>>,
 }
 
 impl Running {
     /// Where it listens.
     pub const fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Waits until it is ready: what [`App::live_async`](crate::App::live_async) opens is open.
+    ///
+    /// # Errors
+    /// When that fails. It goes on to answer with 503 until it is stopped.
+    pub async fn ready(&self) -> Result<(), StartError> {
+        self.service.readiness.wait().await
     }
 
     /// Has another tuning hold from now on.
@@ -54,7 +66,7 @@ impl Running {
     ///
     /// It blocks: not for use on an async runtime's thread.
     pub fn stop(mut self) {
-        drop(self.stop.take());
+        drop((self.stop.take(), self.starting.take()));
         let hanging = self.threads.join();
         self.service.effect_runtime.shut_down();
         if let Some(sink) = &self.service.sink {
@@ -73,8 +85,10 @@ impl Running {
         listener: TcpListener,
         workers: usize,
         low_workers: usize,
-        kept: Vec<Box<dyn Any + Send>>,
+        mut live: Live,
+        open: Option<Open>,
     ) -> Result<Self, StartError> {
+        watch_panics();
         let addr = listener.local_addr().map_err(StartError::Worker)?;
         let limit = service.limits.connections;
         let low = service.schedule.low.clone();
@@ -88,21 +102,37 @@ impl Running {
         let place = Place { service: Arc::new(service), crew, threads: Arc::default() };
         let (threads, crew, service) =
             (Arc::clone(&place.threads), place.crew.clone(), Arc::clone(&place.service));
+        let kept = Arc::new(Mutex::new(std::mem::take(&mut live.kept)));
+        let mut live = Some(live);
+        if open.is_none()
+            && let Some(live) = live.take()
+        {
+            service.schedule.know_kinds(live.interpreters.kinds());
+            service.readiness.ready(live.interpreters);
+        }
         let start = || {
             (0..workers).try_for_each(|at| place.worker(at))?;
             (0..low_workers).try_for_each(|at| place.low_worker(at))?;
             Ok((place.acceptor(listener, limit)?, place.watchdog(workers, low_workers)?))
         };
         match start() {
-            Ok((stop, watchdog)) => Ok(Self {
-                addr,
-                stop: Some(stop),
-                threads,
-                service,
-                crew,
-                watchdog: Some(watchdog),
-                _kept: kept,
-            }),
+            Ok((stop, watchdog)) => {
+                let starting = open.zip(live).map(|(open, live)| {
+                    readiness::prepare(Arc::clone(&service), open, live, Arc::clone(&kept))
+                });
+                let mut running = Self {
+                    addr,
+                    stop: Some(stop),
+                    threads,
+                    service,
+                    crew,
+                    watchdog: Some(watchdog),
+                    _kept: kept,
+                    starting: None,
+                };
+                running.starting = starting.transpose().map_err(StartError::Worker)?;
+                Ok(running)
+            }
             Err(error) => {
                 // Those that did start end again.
                 crew.watched.drain();

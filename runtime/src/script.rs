@@ -1,6 +1,7 @@
 //! A flow, run without a server by what a test says.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -242,6 +243,7 @@ impl Script {
     /// When the request is not one for this flow; when the flow asks for an effect that no answer is given for; when an
     /// answer is given that it never asks for. The message names the effect.
     pub fn run(mut self) -> Run {
+        zerver_engine::watch_panics();
         self.route();
         let arrival = Arrival {
             request: Arc::new(std::mem::take(&mut self.request)),
@@ -256,16 +258,16 @@ impl Script {
         };
         let mut job = Job::new(Arc::clone(&self.flow), arrival, tick());
         let mut next = Next::Run;
-        let mut starts = Vec::new();
+        let mut starts = VecDeque::new();
         while next != Next::Ended {
             starts.extend(job.take_starts());
             next = match next {
                 Next::Run => job.run(tick(), &mut tick),
-                _ if starts.is_empty() => break,
-                _ => {
-                    let start = starts.remove(0);
-                    job.complete(start.number, tick(), self.perform(&start.call))
-                }
+                Next::Advance => job.advance(tick()),
+                Next::Wait | Next::Ended => match starts.pop_front() {
+                    Some(start) => job.complete(start.number, tick(), self.perform(&start.call)),
+                    None => break,
+                },
             };
         }
         let ended = job.finish();
@@ -298,7 +300,7 @@ impl Script {
 
     fn scripted<T>(self, effect: Effect<T>, perform: impl FnOnce(&Call) -> Performed) -> Self {
         let mut alone = zerver_engine::Alone::new(effect, zerver_engine::Random { seed: self.seed });
-        alone.advance(None);
+        alone.advance(None, 0);
         let Some(start) = alone.take_starts().into_iter().next() else { panic!("this effect makes no call") };
         let performed = perform(&start.call);
         let wanted = Wanted::Call(start.call.clone(), args(&start.call));

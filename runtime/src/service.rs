@@ -1,15 +1,16 @@
 //! What all workers of a running program share. Nothing of it changes while it runs, but the tuning of its schedule.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use zerver_engine::{Failure, RenderFailure, Request, Response};
+use zerver_engine::{Failure, Flow, RenderFailure, Request, Response};
 use zerver_recorder::Status;
 use zerver_trace::{EventSink, FlowInfo, secret};
 
 use crate::Limits;
 use crate::config::Metrics;
 use crate::effect_runtime::EffectRuntime;
-use crate::interpreter::Interpreters;
+use crate::readiness::Readiness;
 use crate::schedule::Shared;
 use crate::shell::Router;
 use crate::twice::Twice;
@@ -19,7 +20,8 @@ pub(crate) type StatusOf = Box<dyn Fn() -> Status + Send + Sync>;
 
 pub(crate) struct Service {
     pub(crate) router: Router,
-    pub(crate) interpreters: Interpreters,
+    /// Also what performs effects.
+    pub(crate) readiness: Readiness,
     pub(crate) effect_runtime: Arc<EffectRuntime>,
     pub(crate) render: RenderFailure,
     pub(crate) limits: Limits,
@@ -67,10 +69,13 @@ impl Service {
         is_equal(shown.as_bytes(), token.as_bytes())
     }
 
-    /// The service's own rendering of a failure may panic.
-    pub(crate) fn render(&self, failure: &Failure, request: &Request) -> Response {
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (self.render)(failure, request)))
-            .unwrap_or_else(|_| failure.to_response())
+    /// The answer to a request that failed, of this flow if one takes it. The service's own rendering may panic.
+    pub(crate) fn render(&self, flow: Option<&Flow>, failure: &Failure, request: &Request) -> Response {
+        match flow {
+            Some(flow) => flow.render(failure, request),
+            None => catch_unwind(AssertUnwindSafe(|| (self.render)(failure, request)))
+                .unwrap_or_else(|_| failure.to_response()),
+        }
     }
 }
 

@@ -48,6 +48,14 @@ pub enum StartError {
         /// Why.
         error: zerver_engine::FlowError,
     },
+    /// A limit is for a kind of effect that the program does not have.
+    #[error("limits.effects_per_kind names {kind}, and this program performs {kinds}")]
+    NoSuchKind {
+        /// The name.
+        kind: String,
+        /// The kinds there are.
+        kinds: String,
+    },
     /// The address is no address.
     #[error("{addr:?} is no address to listen on; write one like 127.0.0.1:3000")]
     Address {

@@ -138,6 +138,15 @@ impl Checked {
         next
     }
 
+    /// As [`Job::advance`].
+    pub(crate) fn advance(&mut self, watch: &mut Stopwatch) -> Next {
+        let next = self.job.advance(watch.tick());
+        if let Some(twin) = self.twin.take() {
+            self.again(twin, next, watch, |job| job.advance(0));
+        }
+        next
+    }
+
     /// Does the same with the twin. None of it is in the times of the request.
     fn again(
         &mut self,
@@ -152,7 +161,7 @@ impl Checked {
         }
         let began = Instant::now();
         // It may already wait for other effects than the first; then it is told what came of that, and differs.
-        if input(&mut twin.job) == next && next == Next::Wait {
+        if input(&mut twin.job) == next && matches!(next, Next::Wait | Next::Advance) {
             self.twin = Some(twin);
         } else {
             if let Some(twice) = self.twice.as_ref().filter(|_| self.job.events().len() < MAX_EVENTS) {

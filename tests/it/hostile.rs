@@ -73,6 +73,7 @@ fn hostile(mut trace: Trace, number: u128) -> Trace {
             Event::Answered { answer: Answer::Ok(value), .. } => taint_value(value),
             Event::Answered { answer: Answer::Err(EffectError { message, .. }), .. } => taint(message),
             Event::Moved { reason, .. } => *reason = tainted(reason),
+            Event::Panicked { file, .. } => *file = tainted(file),
             Event::Late { flow, step, .. } | Event::ReadLate { flow, step, .. } => {
                 *flow = tainted(flow);
                 *step = tainted(step);

@@ -280,8 +280,8 @@ fn failure(timeline: &Timeline, look: Look) -> String {
     let said: Vec<String> = folded(&said).iter().map(|line| paint(style::BAD, line)).collect();
     let mut out = field("failed", &said);
     if let Some(step) = &failure.step {
-        let source =
-            if step.line > 0 { format!("  {}:{}", clean(&step.file), step.line) } else { String::new() };
+        let source = failure.source();
+        let source = source.map_or_else(String::new, |(file, line)| format!("  {}:{line}", clean(file)));
         let lines = match width(&clean(&step.name)) + width(&source) <= look.room() {
             true => vec![format!("{}{}", clean(&step.name), paint(style::FAINT, &source))],
             false => [folded(&step.name), folded(source.trim_start())].concat(),

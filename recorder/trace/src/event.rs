@@ -147,6 +147,19 @@ pub enum Event<V> {
         /// That step.
         step: Name,
     },
+    /// The step, or what it made of an effect's output, panicked.
+    Panicked {
+        /// The step: position in the flow.
+        step: u16,
+        /// When.
+        at_ns: u64,
+        /// The source file of the panic.
+        file: Name,
+        /// The line of the panic, from 1.
+        line: u32,
+        /// The column of the panic, from 1.
+        column: u32,
+    },
 }
 
 /// A part of a request, as it is read from its connection.
@@ -214,6 +227,9 @@ impl<V> Event<V> {
             Self::ReadLate { part, unread_ns, ran_ns, flow, step } => {
                 Event::ReadLate { part, unread_ns, ran_ns, flow, step }
             }
+            Self::Panicked { step, at_ns, file, line, column } => {
+                Event::Panicked { step, at_ns, file, line, column }
+            }
         }
     }
 }
@@ -227,6 +243,8 @@ pub enum HeldBy {
     Request,
     /// As many effects as may be are in flight that ask the same target.
     Target,
+    /// As many effects of its kind as may be are in flight.
+    Kind,
 }
 
 impl HeldBy {
@@ -236,6 +254,7 @@ impl HeldBy {
             Self::Pause => "pause",
             Self::Request => "request",
             Self::Target => "target",
+            Self::Kind => "kind",
         }
     }
 }

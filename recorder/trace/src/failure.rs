@@ -33,10 +33,34 @@ pub enum FailureKind {
     Unavailable,
     /// Something took too long: 504.
     Timeout,
+    /// Nobody has paid for it: 402.
+    PaymentRequired,
+    /// What was asked for cannot be done to it; the answer's `Allow` says what can: 405.
+    MethodNotAllowed,
+    /// There is no form of it that the client accepts: 406.
+    NotAcceptable,
+    /// It was there, and will not come back: 410.
+    Gone,
+    /// A condition of the request, such as `If-Match`, does not hold: 412.
+    PreconditionFailed,
+    /// The body is of a type that is not understood: 415.
+    UnsupportedMediaType,
+    /// There is no such range of it: 416.
+    RangeNotSatisfiable,
+    /// The request is understood, and what it says is not valid: 422.
+    Unprocessable,
+    /// It is locked: 423.
+    Locked,
+    /// The request must have a condition, such as `If-Match`: 428.
+    PreconditionRequired,
+    /// It may not be given, for legal reasons: 451.
+    LegalReasons,
+    /// This service cannot do that: 501.
+    NotImplemented,
 }
 
 impl FailureKind {
-    /// The HTTP status (RFC 9110, section 15; 429 is RFC 6585).
+    /// The HTTP status (RFC 9110, section 15; 428 and 429 are RFC 6585, 423 is RFC 4918, 451 is RFC 7725).
     pub const fn status(self) -> u16 {
         match self {
             Self::Invalid => 400,
@@ -50,6 +74,18 @@ impl FailureKind {
             Self::BadUpstream => 502,
             Self::Unavailable => 503,
             Self::Timeout => 504,
+            Self::PaymentRequired => 402,
+            Self::MethodNotAllowed => 405,
+            Self::NotAcceptable => 406,
+            Self::Gone => 410,
+            Self::PreconditionFailed => 412,
+            Self::UnsupportedMediaType => 415,
+            Self::RangeNotSatisfiable => 416,
+            Self::Unprocessable => 422,
+            Self::Locked => 423,
+            Self::PreconditionRequired => 428,
+            Self::LegalReasons => 451,
+            Self::NotImplemented => 501,
         }
     }
 
@@ -67,6 +103,18 @@ impl FailureKind {
             Self::BadUpstream => "bad_upstream",
             Self::Unavailable => "unavailable",
             Self::Timeout => "timeout",
+            Self::PaymentRequired => "payment_required",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::NotAcceptable => "not_acceptable",
+            Self::Gone => "gone",
+            Self::PreconditionFailed => "precondition_failed",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::RangeNotSatisfiable => "range_not_satisfiable",
+            Self::Unprocessable => "unprocessable",
+            Self::Locked => "locked",
+            Self::PreconditionRequired => "precondition_required",
+            Self::LegalReasons => "legal_reasons",
+            Self::NotImplemented => "not_implemented",
         }
     }
 }

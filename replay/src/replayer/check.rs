@@ -85,14 +85,16 @@ impl Replay<'_> {
             _ => None,
         });
         let mut job = Job::new(self.flow.clone(), input.arrival, input.received_ns);
-        let (mut next, mut pending) = (Next::Run, Vec::new());
+        let (mut next, mut pending, mut now_ns) = (Next::Run, Vec::new(), input.received_ns);
         while next != Next::Ended {
             pending.extend(job.take_starts());
             next = match next {
                 Next::Run => {
                     let (_, at_ns, cpu_ns) = ran.next().filter(|(step, ..)| *step == job.position())?;
-                    job.run(at_ns, || at_ns.saturating_add(cpu_ns))
+                    now_ns = at_ns.saturating_add(cpu_ns);
+                    job.run(at_ns, || now_ns)
                 }
+                Next::Advance => job.advance(now_ns),
                 _ => {
                     let (call, at_ns, answer) = answered.next()?;
                     let at = pending.iter().position(|start: &Start| start.number == call)?;
@@ -104,6 +106,7 @@ impl Replay<'_> {
                         Answer::Err(error) => Err(error.clone()),
                         Answer::Cancelled => return None,
                     };
+                    now_ns = at_ns;
                     job.complete(call, at_ns, performed)
                 }
             };
@@ -152,6 +155,8 @@ impl Replay<'_> {
             ) => (a, step, kind, timeout_ns) == (b, at, other, limit) && self.is_same_value(args, then),
             // What it gave comes from the recording.
             (Event::Answered { call: a, .. }, Event::Answered { call: b, .. }) => a == b,
+            // Its place may have moved; its message is part of the outcome.
+            (Event::Panicked { step: a, .. }, Event::Panicked { step: b, .. }) => a == b,
             _ => false,
         }
     }

@@ -156,7 +156,7 @@ impl<'c> Comparison<'c> {
             return std::mem::take(&mut self.findings);
         }
         self.errors(recorded);
-        self.outcome(recorded, now.outcome.as_ref());
+        self.outcome(recorded, now);
         if !recorded.lacks_response() {
             self.response(recorded.response.as_ref(), now.response.as_ref());
         }
@@ -310,14 +310,17 @@ impl<'c> Comparison<'c> {
         }
     }
 
-    fn outcome(&mut self, recorded: &Facts<'_>, now: Option<&Outcome>) {
-        let (Some(then), Some(now)) = (&recorded.outcome, now) else { return };
+    fn outcome(&mut self, recorded: &Facts<'_>, now: &Facts<'_>) {
+        let panicked_at = now.panicked_at.as_ref();
+        let (Some(then), Some(now)) = (&recorded.outcome, &now.outcome) else { return };
         let (a, b) = (told(then, self.then), told(now, self.today));
         let step = step_of(now).and_then(|step| self.today.steps.get(usize::from(step)));
         let (step, source) = match step {
             Some(step) => (step.name.clone(), Some(Source { file: step.file.clone(), line: step.line })),
             None => (String::new(), None),
         };
+        let panicked_at = panicked_at.map(|(file, line)| Source { file: file.to_string(), line: *line });
+        let source = panicked_at.or(source);
         for (field, b) in &b {
             let Some(a) = a.get(field) else { continue };
             let (is_cut, is_masked) = recorded.redaction.map_or((false, false), |of| redacted(field, of));

@@ -18,6 +18,8 @@ pub(super) struct Facts<'f> {
     /// None where it did not come to an end.
     pub(super) outcome: Option<Outcome>,
     pub(super) response: Option<Reply<'f>>,
+    /// Where it panicked: the source file and the line.
+    pub(super) panicked_at: Option<(Name, u32)>,
     /// What the recorder changed; nothing in a run of today's code.
     pub(super) redaction: Option<&'f Redaction>,
 }
@@ -107,7 +109,7 @@ impl<'f> Facts<'f> {
     ) -> Self {
         let mut runs: Vec<Run<'f>> = Vec::with_capacity(flow.steps.len());
         let mut places: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
-        let mut answers = 0;
+        let (mut answers, mut panicked_at) = (0, None);
         let mut occurrences: BTreeMap<u16, u32> = BTreeMap::new();
         for event in events {
             match event {
@@ -135,6 +137,7 @@ impl<'f> Facts<'f> {
                         calls: Vec::new(),
                     });
                 }
+                Event::Panicked { file, line, .. } => panicked_at = Some((file.clone(), *line)),
                 Event::Yielded { progress, .. } => {
                     if let Some(run) = runs.last_mut() {
                         run.progress = Some(recorded(progress));
@@ -192,7 +195,7 @@ impl<'f> Facts<'f> {
                 }
             }
         }
-        Self { runs, outcome: None, response: None, redaction: None }
+        Self { runs, outcome: None, response: None, panicked_at, redaction: None }
     }
 
     /// When the last thing happened, if anything did.

@@ -96,6 +96,11 @@ pub(super) fn out_of_time(limit: Duration) -> EffectError {
     EffectError::new(EffectErrorKind::Timeout, format!("no answer within {limit:?}"))
 }
 
+/// The error of an effect that is part of one whose deadline has passed, as a driver has it.
+pub(super) fn past_deadline() -> EffectError {
+    EffectError::new(EffectErrorKind::Timeout, "no answer before the deadline of its effect")
+}
+
 /// One thing that may go wrong with one effect of a recorded request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trial {

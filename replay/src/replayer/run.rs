@@ -11,7 +11,7 @@ use super::answers::{Answers, Known, Place};
 use super::clock::{Clock, Due};
 use super::edits::{LiveKind, Prepared};
 use super::facts::{self, Facts, Reply};
-use super::faults::{Wrong, out_of_time};
+use super::faults::{Wrong, out_of_time, past_deadline};
 use super::input::Input;
 use super::mask::Mask;
 use super::names::Names;
@@ -56,11 +56,10 @@ pub(super) struct Unanswered {
     pub(super) why: String,
 }
 
-/// A call that waits for its turn.
+/// The end of a call that is in flight.
 struct Pending {
     number: u32,
-    /// None for one that never ends.
-    ending: Option<(Performed, Due)>,
+    performed: Performed,
     is_fed: bool,
 }
 
@@ -77,7 +76,8 @@ pub(super) struct Runner<'r> {
     clock: Clock<'r>,
     outside: Outside<'r>,
     applied: Vec<Applied>,
-    pending: Vec<Pending>,
+    /// By when they come, and in the order in which they were asked for. A call that never ends is not among them.
+    pending: BTreeMap<(Due, u32), Pending>,
     live: BTreeSet<u32>,
     reworded: BTreeMap<u32, u32>,
     fed: u32,
@@ -114,7 +114,7 @@ impl<'r> Runner<'r> {
             clock,
             outside,
             applied: Vec::new(),
-            pending: Vec::new(),
+            pending: BTreeMap::new(),
             live: BTreeSet::new(),
             reworded: BTreeMap::new(),
             fed: 0,
@@ -150,15 +150,18 @@ impl<'r> Runner<'r> {
                             None
                         }
                     },
+                    Next::Advance => {
+                        next = job.advance(self.clock.now_ns);
+                        None
+                    }
                     Next::Wait => {
-                        let first = self.first();
-                        let due = first.map(|(due, _)| due);
+                        let due = self.pending.first_key_value().map(|((due, _), _)| *due);
                         if let Some((at_ns, stop)) = self.clock.stops_before(due) {
                             self.clock.now_ns = at_ns;
                             job.stop(stop, at_ns);
                             break;
                         }
-                        match first.and_then(|(_, at)| self.land(at)) {
+                        match self.land() {
                             Some((number, performed)) => {
                                 next = job.complete(number, self.clock.now_ns, performed);
                                 None
@@ -217,6 +220,12 @@ impl<'r> Runner<'r> {
             return Err(Halt::Unanswered(label, "its arguments cannot be described".to_owned()));
         };
         let index = self.place.next();
+        let until_ns =
+            start.until_ns.filter(|until_ns| self.clock.is_virtual() && *until_ns <= self.clock.now_ns);
+        if let Some(until_ns) = until_ns {
+            self.past_deadline(start, None, until_ns);
+            return Ok(());
+        }
         let mut known = match start.attempt {
             0 | 1 => self.answers.take(call.kind(), &args),
             _ => self.answers.take_again(call.kind(), &args),
@@ -255,16 +264,30 @@ impl<'r> Runner<'r> {
             },
         };
         let later = |due| self.clock.later(due, nanos(start.pause));
-        let (ending, is_fed) = match ending {
-            Ending::Fed(performed, due) => (Some((performed, later(due))), true),
+        let ends_ns = match &ending {
+            Ending::Fed(_, due) | Ending::Live(_, due) => later(*due).at_ns,
+            Ending::Never => u64::MAX,
+        };
+        let until_ns = start.until_ns.filter(|until_ns| self.clock.is_virtual() && ends_ns > *until_ns);
+        if let Some(until_ns) = until_ns {
+            self.past_deadline(start, known, until_ns);
+            return Ok(());
+        }
+        match ending {
+            Ending::Fed(performed, due) => self.ends(start.number, performed, later(due), true),
             Ending::Live(performed, due) => {
                 self.live.insert(start.number);
-                (Some((performed, later(due))), false)
+                self.ends(start.number, performed, later(due), false);
             }
-            Ending::Never => (None, true),
-        };
-        self.pending.push(Pending { number: start.number, ending, is_fed });
+            Ending::Never => {}
+        }
         Ok(())
+    }
+
+    /// A call that has no answer when the deadline of its effect passes.
+    fn past_deadline(&mut self, start: &Start, known: Option<&facts::Call<'_>>, until_ns: u64) {
+        let due = self.clock.after(known, until_ns.saturating_sub(self.clock.now_ns));
+        self.ends(start.number, Err(past_deadline()), due, true);
     }
 
     /// How a call ends with which nothing goes wrong.
@@ -331,16 +354,13 @@ impl<'r> Runner<'r> {
         Ending::Fed(Err(out_of_time(limit)), self.clock.after(known, ns))
     }
 
-    /// The call that ends first, of those in flight: when, and where it is.
-    fn first(&self) -> Option<(Due, usize)> {
-        let ending = |(at, pending): (usize, &Pending)| Some((pending.ending.as_ref()?.1, at));
-        self.pending.iter().enumerate().filter_map(ending).min()
+    fn ends(&mut self, number: u32, performed: Performed, due: Due, is_fed: bool) {
+        self.pending.insert((due, number), Pending { number, performed, is_fed });
     }
 
-    /// Takes a call that ends now.
-    fn land(&mut self, at: usize) -> Option<(u32, Performed)> {
-        let Pending { number, ending, is_fed } = self.pending.remove(at);
-        let (performed, due) = ending?;
+    /// Takes the call that ends first.
+    fn land(&mut self) -> Option<(u32, Performed)> {
+        let ((due, _), Pending { number, performed, is_fed }) = self.pending.pop_first()?;
         self.clock.now_ns = self.clock.now_ns.max(due.at_ns);
         self.fed += u32::from(is_fed);
         Some((number, performed))

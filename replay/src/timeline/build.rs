@@ -41,6 +41,7 @@ struct Rows<'t> {
     /// Calls that are held, for what, and since when.
     held: BTreeMap<u32, (HeldBy, u64)>,
     received_ns: Option<u64>,
+    panicked_at: Option<(String, u32)>,
     moves: Vec<Move>,
     carries: Vec<Carry>,
     read_late: Vec<ReadLate>,
@@ -64,6 +65,7 @@ impl<'t> Rows<'t> {
             calls: BTreeMap::new(),
             held: BTreeMap::new(),
             received_ns: None,
+            panicked_at: None,
             moves: Vec::new(),
             carries: Vec::new(),
             read_late: Vec::new(),
@@ -87,6 +89,7 @@ impl<'t> Rows<'t> {
                     self.runs[at].progress = Some(progress.clone());
                 }
             }
+            Event::Panicked { file, line, .. } => self.panicked_at = Some((file.to_string(), *line)),
             Event::Wrote { step, slot, at_ns, value } => self.wrote(*step, *slot, *at_ns, value),
             Event::Asked { call, step, at_ns, kind, args, attempt, timeout_ns } => {
                 let attempt = Attempt {
@@ -313,7 +316,10 @@ impl<'t> Rows<'t> {
         }
         let totals = totals(total_ns, self.received_ns, self.waited(), &self.runs);
         let gaps = self.gaps();
-        let failure = failure(self.trace, &self.runs, &mut self.names);
+        let mut failure = failure(self.trace, &self.runs, &mut self.names);
+        if let Some(failure) = &mut failure {
+            failure.panicked_at = self.panicked_at.take();
+        }
         Timeline {
             runs: self.runs,
             received_ns: self.received_ns,
@@ -424,6 +430,7 @@ fn failure(trace: &Trace, runs: &[Run], names: &mut Names<'_>) -> Option<Failure
         key: String::new(),
         message: String::new(),
         step: None,
+        panicked_at: None,
         effects: Vec::new(),
         causes: Vec::new(),
     };

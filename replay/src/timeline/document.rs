@@ -322,7 +322,7 @@ fn failure(failure: &Failure) -> FailureJson {
             .map(|(effect, outcome)| FailedEffectJson { effect: effect.clone(), outcome: outcome.clone() })
             .collect(),
         causes: failure.causes.clone(),
-        source: failure.step.as_deref().and_then(source),
+        source: failure.source().map(|(file, line)| SourceJson { file: file.to_owned(), line }),
     }
 }
 

@@ -79,10 +79,10 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
             }
         ),
         (call(), time(), answer).prop_map(|(call, at_ns, answer)| Event::Answered { call, at_ns, answer }),
-        (call(), time(), 0..3_usize).prop_map(|(call, at_ns, by)| Event::Held {
+        (call(), time(), 0..4_usize).prop_map(|(call, at_ns, by)| Event::Held {
             call,
             at_ns,
-            by: [HeldBy::Pause, HeldBy::Request, HeldBy::Target][by]
+            by: [HeldBy::Pause, HeldBy::Request, HeldBy::Target, HeldBy::Kind][by]
         }),
         (call(), time()).prop_map(|(call, at_ns)| Event::Begun { call, at_ns }),
         (time(), small(), proptest::bool::ANY).prop_map(|(at_ns, number, is_low)| Event::Carried {
@@ -95,6 +95,9 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
             quantum_ns
         }),
         prop_oneof![
+            (small(), time(), ".{0,6}", proptest::num::u32::ANY).prop_map(|(step, at_ns, file, line)| {
+                Event::Panicked { step, at_ns, file: file.into(), line, column: 1 }
+            }),
             (call(), time(), time(), small(), ".{0,4}").prop_map(|(call, ready_ns, at_ns, on, step)| {
                 let thread = (on % 2 == 0).then_some(Thread::Worker(on));
                 Event::Late { call, ready_ns, at_ns, thread, flow: "f".into(), step: step.into() }

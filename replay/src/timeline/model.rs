@@ -334,10 +334,21 @@ pub struct Failure {
     pub message: String,
     /// The step that failed, asked for the effect that failed, or was the last.
     pub step: Option<Arc<Step>>,
+    /// Where it panicked, if it did and that is known: the source file, and the line from 1.
+    pub panicked_at: Option<(String, u32)>,
     /// The effects that failed or were still under way, each with how it ended.
     pub effects: Vec<(String, String)>,
     /// What caused it, nearest first.
     pub causes: Vec<String>,
+}
+
+impl Failure {
+    /// Where in the source it comes from, as far as that is known: the place of a panic, or else the step.
+    pub fn source(&self) -> Option<(&str, u32)> {
+        let step = self.step.as_ref().filter(|step| step.line > 0);
+        let place = self.panicked_at.as_ref().map(|(file, line)| (file.as_str(), *line));
+        place.or_else(|| step.map(|step| (step.file.as_str(), step.line)))
+    }
 }
 
 /// In a line: `not_found todo 456: no such row`.

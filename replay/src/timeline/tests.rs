@@ -280,6 +280,51 @@ fn a_step_that_yields_runs_again() {
 }
 
 #[test]
+fn waiting_for_a_limit_is_not_the_fault_of_the_effect() {
+    let call = |call: u32, held_us: u64, by: HeldBy, took_us: u64| {
+        let held = Event::Held { call, at_ns: 0, by };
+        let begun = Event::Begun { call, at_ns: held_us * US };
+        let end = answered(call, held_us + took_us, Answer::Ok(plain(1)));
+        vec![asked(call, 0, 0, "postgres", plain(call), 1), held, begun, end]
+    };
+    let verdict = |calls: Vec<Vec<Event<Recorded>>>| {
+        let flow = flow(&[], &[("only", &[], &[])]);
+        let mut events = vec![ran(0, 0, 0, 0, Decision::Need)];
+        events.extend(calls.into_iter().flatten());
+        let largest = Timeline::of(&trace(flow, 100 * US, events)).verdict(&[]).unwrap().largest;
+        format!("{} {}% {}", largest.part.as_str(), largest.percent, largest.label)
+    };
+    use HeldBy::{Kind, Request, Target};
+    assert_eq!(verdict(vec![call(0, 80, Kind, 20)]), "limit 80% waiting for postgres");
+    assert_eq!(
+        verdict(vec![call(0, 70, Target, 20), call(1, 75, Kind, 25)]),
+        "limit 70% waiting for postgres"
+    );
+    assert_eq!(verdict(vec![call(0, 20, Kind, 80)]), "effect 100% postgres 0");
+    // While one of them runs the others wait for that one, and for no other request.
+    assert_eq!(verdict(vec![call(0, 0, Kind, 90), call(1, 90, Kind, 10)]), "effect 90% postgres 0");
+    // Nor is it another request's doing that this one asks for so many.
+    assert_eq!(verdict(vec![call(0, 80, Request, 20)]), "effect 100% postgres 0");
+}
+
+#[test]
+fn a_panic_is_where_it_was_and_not_where_its_step_begins() {
+    let flow = flow(&[], &[("only", &[], &[])]);
+    let panicked = Event::Panicked { step: 0, at_ns: 9, file: "src/deep.rs".into(), line: 777, column: 5 };
+    let mut trace = trace(flow, 100 * US, vec![ran(0, 1, 1, 8, Decision::Panic), panicked]);
+    trace.outcome = Outcome::Panicked { step: 0, message: "oh".into() };
+    let source = |trace: &Trace| {
+        let timeline = Timeline::of(trace);
+        let document = TimelineJson::new(trace, &timeline, None);
+        serde_json::to_value(document).unwrap()["failure"]["source"].to_string()
+    };
+    assert_eq!(source(&trace), r#"{"file":"src/deep.rs","line":777}"#);
+    // One that was recorded before panics had places.
+    trace.events.pop();
+    assert_eq!(source(&trace), r#"{"file":"src/todos.rs","line":10}"#);
+}
+
+#[test]
 fn what_is_missing_or_cannot_be_is_said() {
     let flow = flow(&[], &[("only", &[], &[])]);
     let mut trace = trace(

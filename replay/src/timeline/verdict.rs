@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Totals;
-use super::model::{Late, Timeline};
+use zerver_trace::HeldBy;
+
+use super::model::{Effect, Late, Timeline};
+use super::totals::{Io, Span, Totals, union};
 use crate::corpus::starred;
 
 /// What a part of the time was spent on.
@@ -13,6 +15,8 @@ pub enum Part {
     Effect,
     /// Many effects of one kind.
     Effects,
+    /// Waiting for a limit on effects.
+    Limit,
     /// A step's own work, over all its runs.
     Cpu,
     /// Waiting for a turn.
@@ -31,6 +35,7 @@ impl Part {
         match self {
             Self::Effect => "effect",
             Self::Effects => "effects",
+            Self::Limit => "limit",
             Self::Cpu => "cpu",
             Self::Queue => "queue",
             Self::Late => "late",
@@ -74,19 +79,24 @@ impl Timeline {
         ];
         let mut cpu: BTreeMap<u16, (&str, u64)> = BTreeMap::new();
         let mut alike: BTreeMap<(&str, String), Calls> = BTreeMap::new();
+        let mut kinds: BTreeMap<&str, OfKind> = BTreeMap::new();
         for run in &self.runs {
             let (_, ns) = cpu.entry(run.step.index).or_insert((&run.step.name, 0));
             *ns = ns.saturating_add(run.cpu_ns);
             for effect in &run.effects {
                 let end_ns = effect.start_ns.saturating_add(effect.duration_ns).min(totals.total_ns);
-                let ns = end_ns.saturating_sub(effect.start_ns);
+                let held_ns = kinds.entry(&effect.kind).or_default().add(effect, end_ns);
+                let ns = without_waiting(end_ns.saturating_sub(effect.start_ns), held_ns);
                 let label = effect.label();
                 alike.entry((&effect.kind, starred(&label))).or_default().add(&label, ns);
                 parts.push((Part::Effect, label, ns));
             }
         }
         parts.extend(cpu.into_values().map(|(name, ns)| (Part::Cpu, format!("CPU of {name}"), ns)));
-        parts.extend(many_calls(totals, &alike));
+        let limits =
+            kinds.iter().map(|(kind, of)| (Part::Limit, format!("waiting for {kind}"), of.waited_ns()));
+        parts.extend(limits);
+        parts.extend(many_calls(totals, &alike, &kinds));
         let mut contributors: Vec<Contributor> = parts
             .into_iter()
             .filter(|(.., ns)| *ns > 0)
@@ -106,6 +116,40 @@ impl Timeline {
         let median_ns = (population.len() > 1).then(|| median(population)).flatten();
         Some(Verdict { largest, median_ns })
     }
+}
+
+/// When effects of one kind were under way, and when they waited for a limit on their kind or their target.
+#[derive(Default)]
+struct OfKind {
+    all: Vec<Span>,
+    begun: Vec<Span>,
+}
+
+impl OfKind {
+    /// Takes in an effect, and gives how long it waited.
+    fn add(&mut self, effect: &Effect, end_ns: u64) -> u64 {
+        let mut all_held_ns = 0_u64;
+        for attempt in &effect.attempts {
+            let is_limit = matches!(attempt.held_by, Some(HeldBy::Target | HeldBy::Kind));
+            let held_ns = if is_limit { attempt.held_ns } else { 0 };
+            let until_ns = attempt.start_ns.saturating_add(attempt.duration_ns).min(end_ns);
+            let begun_ns = attempt.start_ns.saturating_add(held_ns).min(until_ns);
+            self.all.push((attempt.start_ns.min(until_ns), until_ns));
+            self.begun.push((begun_ns, until_ns));
+            all_held_ns = all_held_ns.saturating_add(begun_ns.saturating_sub(attempt.start_ns));
+        }
+        all_held_ns
+    }
+
+    /// For how long some of them waited and none had begun.
+    fn waited_ns(&self) -> u64 {
+        union(self.all.clone()).saturating_sub(union(self.begun.clone()))
+    }
+}
+
+/// What a time counts as of which so much was waiting for a limit: where that was most of it, the rest.
+const fn without_waiting(ns: u64, waited_ns: u64) -> u64 {
+    if waited_ns > ns / 2 { ns.saturating_sub(waited_ns) } else { ns }
 }
 
 /// The calls of one kind that differ by no more than numbers and ids.
@@ -137,9 +181,15 @@ impl Calls {
 }
 
 /// Groups of calls: those that are alike, and beside them all of a kind where no group has most of its time.
-fn many_calls(totals: &Totals, alike: &BTreeMap<(&str, String), Calls>) -> Vec<(Part, String, u64)> {
+fn many_calls(
+    totals: &Totals,
+    alike: &BTreeMap<(&str, String), Calls>,
+    kinds: &BTreeMap<&str, OfKind>,
+) -> Vec<(Part, String, u64)> {
     let mut parts = Vec::new();
     for (kind, io) in &totals.io {
+        let waited_ns = kinds.get(kind.as_str()).map_or(0, OfKind::waited_ns);
+        let io = Io { ns: without_waiting(io.ns, waited_ns), ..*io };
         let groups = || alike.iter().filter(|((of, _), _)| *of == kind.as_str());
         for ((_, starred), calls) in groups().filter(|(_, calls)| calls.is_a_finding()) {
             let name = if calls.is_one_label { &calls.label } else { starred };

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use zerver_trace::{Datum, Held};
 
-use crate::effect::{Gather, Plan};
 use crate::{Effect, Failure, Response, Slots, Write, Writes};
 
 /// What a step decides. `S` is what it writes, `P` the progress it hands to itself when it yields.
@@ -61,7 +60,7 @@ pub enum Decided {
     /// See [`Decision::Continue`].
     Continue(Writes),
     /// See [`Decision::Need`].
-    Need(Box<dyn Plan<Writes>>),
+    Need(Effect<Writes>),
     /// See [`Decision::Yield`].
     Yield(Datum),
     /// See [`Decision::Done`].
@@ -107,7 +106,7 @@ impl<S: Slots, P: Serialize + Send + Sync + 'static> IntoDecision for Decision<S
     fn decide(self) -> Decided {
         match self {
             Self::Continue(slots) => Decided::Continue(slots.into_writes()),
-            Self::Need(effect) => Decided::Need(Box::new(Gather(effect))),
+            Self::Need(effect) => Decided::Need(effect.gather()),
             Self::Yield(progress) => Decided::Yield(Arc::new(Held(progress))),
             Self::Done(response) => Decided::Done(response),
             Self::Fail(failure) => Decided::Fail(failure),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use zerver_trace::{EffectError, EffectErrorKind, FailureInfo, FailureKind, Name};
 
@@ -24,9 +24,20 @@ struct Inner {
     what: Name,
     key: String,
     message: String,
-    retry_after_s: Option<u32>,
+    fields: Vec<FieldFailure>,
+    headers: Vec<(&'static str, String)>,
     causes: Vec<String>,
     call: Option<u32>,
+}
+
+/// What is wrong with one field of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FieldFailure {
+    /// The field: `title`, `items[2].count`.
+    pub field: String,
+    /// What is wrong with it, for a person.
+    pub message: String,
 }
 
 impl Failure {
@@ -37,7 +48,8 @@ impl Failure {
             what: what.into(),
             key: String::new(),
             message: String::new(),
-            retry_after_s: None,
+            fields: Vec::new(),
+            headers: Vec::new(),
             causes: Vec::new(),
             call: None,
         }))
@@ -68,11 +80,35 @@ impl Failure {
         Self::new(FailureKind::Conflict, what).key(key)
     }
 
+    /// The request is understood, and what it says is not valid: 422. [`Failure::field`] says what of it.
+    ///
+    /// ```
+    /// use zerver_engine::Failure;
+    /// let failure = Failure::unprocessable("todo").field("title", "is empty").field("due", "is no date");
+    /// assert_eq!(failure.to_string(), "unprocessable todo: title is empty; due is no date");
+    /// ```
+    pub fn unprocessable(what: &'static str) -> Self {
+        Self::new(FailureKind::Unprocessable, what)
+    }
+
+    /// It was there, and will not come back: 410.
+    pub fn gone(what: &'static str, key: impl fmt::Display) -> Self {
+        Self::new(FailureKind::Gone, what).key(key)
+    }
+
+    /// A condition of the request does not hold, such as its `If-Match`: 412.
+    pub fn precondition_failed(what: &'static str, key: impl fmt::Display) -> Self {
+        Self::new(FailureKind::PreconditionFailed, what).key(key)
+    }
+
+    /// The body is of a type that is not understood: 415.
+    pub fn unsupported_media_type(what: &'static str) -> Self {
+        Self::new(FailureKind::UnsupportedMediaType, what)
+    }
+
     /// Asked for too often; try again after so many seconds: 429.
     pub fn limited(what: &'static str, retry_after_s: u32) -> Self {
-        let mut failure = Self::new(FailureKind::Limited, what);
-        failure.0.retry_after_s = Some(retry_after_s);
-        failure
+        Self::new(FailureKind::Limited, what).retry_after(retry_after_s)
     }
 
     /// A bug: 500.
@@ -101,6 +137,28 @@ impl Failure {
     #[must_use]
     pub fn message(mut self, message: impl fmt::Display) -> Self {
         self.0.message = message.to_string();
+        self
+    }
+
+    /// What is wrong with one field of the request; called again, with this one too. It is part of the answer.
+    #[must_use]
+    pub fn field(mut self, field: impl fmt::Display, message: impl fmt::Display) -> Self {
+        self.0.fields.push(FieldFailure { field: field.to_string(), message: message.to_string() });
+        self
+    }
+
+    /// After how many seconds it is worth trying again, as the answer's `Retry-After` says.
+    #[must_use]
+    pub fn retry_after(self, seconds: u32) -> Self {
+        self.header("retry-after", seconds)
+    }
+
+    /// A header of the answer, such as `allow` of a 405 or `www-authenticate` of a 401; of two with the same name the later
+    /// one counts. A value that HTTP does not allow is left out.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.0.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+        self.0.headers.push((name, value.to_string()));
         self
     }
 
@@ -145,14 +203,36 @@ impl Failure {
         &self.0.key
     }
 
+    /// The HTTP status of its kind.
+    pub fn status(&self) -> u16 {
+        self.0.kind.status()
+    }
+
+    /// What [`Failure::message`] was given; may be empty.
+    pub fn message_text(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What [`Failure::field`] was given, in order.
+    pub fn fields(&self) -> &[FieldFailure] {
+        &self.0.fields
+    }
+
+    /// What caused it, nearest first.
+    pub fn causes(&self) -> &[String] {
+        &self.0.causes
+    }
+
     /// As it is recorded, when `step` gave up.
     pub(crate) fn info(&self, step: Option<u16>) -> FailureInfo {
-        let Inner { kind, what, key, message, causes, call, .. } = &*self.0;
+        let Inner { kind, what, key, message, fields, causes, call, .. } = &*self.0;
+        let texts = fields.iter().map(|FieldFailure { field, message }| format!("{field} {message}"));
+        let said = Some(message.clone()).filter(|message| !message.is_empty());
         FailureInfo {
             kind: *kind,
             what: what.clone(),
             key: key.clone(),
-            message: message.clone(),
+            message: said.into_iter().chain(texts).collect::<Vec<_>>().join("; "),
             step,
             call: *call,
             causes: causes.clone(),
@@ -160,7 +240,7 @@ impl Failure {
     }
 
     /// The answer which clients get when a service does not render failures itself:
-    /// `{"error": {"kind", "what", "key"?, "message"?}}`.
+    /// `{"error": {"kind", "what", "key"?, "message"?, "fields"?: [{"field", "message"}]}}`.
     pub fn to_response(&self) -> Response {
         let inner = &*self.0;
         let error = Rendered {
@@ -168,14 +248,19 @@ impl Failure {
             what: &inner.what,
             key: &inner.key,
             message: &inner.message,
+            fields: &inner.fields,
         };
         let status = StatusCode::from_u16(inner.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let response = Response::json(&Answer { error }).status(status);
-        match (inner.retry_after_s, inner.kind) {
-            (Some(seconds), _) => response.header("retry-after", &seconds.to_string()),
-            (None, FailureKind::Unauthorized) => response.header("www-authenticate", "Bearer"),
-            (None, _) => response,
+        let mut response = Response::json(&Answer { error }).status(status);
+        if inner.kind == FailureKind::Unauthorized {
+            response.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        for (name, value) in &inner.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::try_from(value)) {
+                response.headers.insert(name, value);
+            }
+        }
+        response
     }
 }
 
@@ -192,6 +277,8 @@ struct Rendered<'a> {
     key: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     message: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    fields: &'a [FieldFailure],
 }
 
 impl fmt::Display for Failure {

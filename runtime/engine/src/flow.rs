@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -30,8 +31,10 @@ pub struct FlowDef {
     method: &'static str,
     pattern: &'static str,
     chains: &'static [Chain],
+    unwritten: &'static [SlotDesc],
     class: Class,
     deadline: Option<Duration>,
+    render: Option<RenderFailure>,
     /// Empty where there is none.
     secret_params: [&'static str; MAX_SECRET_PARAMS],
 }
@@ -52,8 +55,10 @@ impl FlowDef {
             method,
             pattern,
             chains,
+            unwritten: &[],
             class: Class::Default,
             deadline: None,
+            render: None,
             secret_params: [""; MAX_SECRET_PARAMS],
         }
     }
@@ -66,7 +71,14 @@ impl FlowDef {
     /// Fails to evaluate, with a message, if the steps are in no possible order.
     #[track_caller]
     pub const fn check_order(&self) {
-        crate::order::check(self.name, self.pattern, self.chains);
+        crate::order::check(self.name, self.pattern, self.chains, self.unwritten);
+    }
+
+    /// Slots that steps of it read as an `Option`, and that none of its steps writes: on purpose.
+    #[must_use]
+    pub const fn unwritten(mut self, slots: &'static [SlotDesc]) -> Self {
+        self.unwritten = slots;
+        self
     }
 
     /// The class of its requests.
@@ -80,6 +92,14 @@ impl FlowDef {
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// How its failures become answers, instead of the program's own way: those of its steps and effects, of its deadline,
+    /// and of requests to it that are refused before a step runs. A pure function: a replay calls it again, and compares.
+    #[must_use]
+    pub const fn on_failure(mut self, render: RenderFailure) -> Self {
+        self.render = Some(render);
         self
     }
 
@@ -116,7 +136,7 @@ pub struct Flow {
     decoders: Vec<Option<Decode>>,
     deadline: Option<Duration>,
     number: u16,
-    pub(crate) render: RenderFailure,
+    render: RenderFailure,
     /// How many events the longest of its requests had, within reason.
     most_events: AtomicUsize,
 }
@@ -177,7 +197,7 @@ impl Flow {
             decoders: slots.decoders,
             deadline: def.deadline,
             number: 0,
-            render,
+            render: def.render.unwrap_or(render),
             most_events: AtomicUsize::new(0),
         })
     }
@@ -197,6 +217,12 @@ impl Flow {
     /// What is recorded of it.
     pub const fn info(&self) -> &Arc<FlowInfo> {
         &self.info
+    }
+
+    /// The answer to a request of it that failed. Its rendering may panic as well as its steps.
+    pub fn render(&self, failure: &Failure, request: &Request) -> Response {
+        catch_unwind(AssertUnwindSafe(|| (self.render)(failure, request)))
+            .unwrap_or_else(|_| failure.to_response())
     }
 
     /// How long its requests may take, if it says so.

@@ -3,21 +3,26 @@
 //! Inputs are the methods: [`Job::run`], [`Job::complete`], [`Job::stop`]. What is to happen next is what they return,
 //! together with the calls that [`Job::take_starts`] hands out. Times are given, never taken.
 
+mod events;
+mod late;
+mod start;
+
 use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use smallvec::SmallVec;
 use zerver_trace::{Answer, Class, Datum, Decision, Event, HeldBy, Name, Outcome, RequestId, Thread};
 
-use crate::effect::{Calls, Plan};
+use self::events::Events;
+pub use self::events::MAX_EVENTS;
+pub use self::late::Late;
+pub use self::start::Start;
+use crate::effect::{Calls, Machine, Progress};
 use crate::given::Given;
-use crate::{Call, Decided, Failure, Flow, Frame, Now, Performed, Random, Request, Response, Writes};
-
-/// How many events of one request are recorded; the rest is counted.
-pub const MAX_EVENTS: usize = 10_000;
+use crate::panics::{self, Place};
+use crate::{Decided, Failure, Flow, Frame, Now, Performed, Random, Request, Response, Writes};
 
 /// A request that has arrived.
 #[derive(Debug, Clone)]
@@ -37,23 +42,13 @@ pub struct Arrival {
 pub enum Next {
     /// A step can run: call [`Job::run`].
     Run,
+    /// The effects it asks for have more to do before it waits for them: call [`Job::advance`], after a look at the clock
+    /// and at who else is to run.
+    Advance,
     /// Effects are in flight: start what [`Job::take_starts`] hands out, and call [`Job::complete`] for each.
     Wait,
     /// It has ended: call [`Job::finish`].
     Ended,
-}
-
-/// A call to start.
-#[derive(Debug)]
-pub struct Start {
-    /// Names the call within its job; [`Job::complete`] wants it back.
-    pub number: u32,
-    /// The call.
-    pub call: Call,
-    /// Which try of it this is, from 1.
-    pub attempt: u16,
-    /// For how long to wait before it begins: what there is between two attempts.
-    pub pause: Duration,
 }
 
 /// Why a job is stopped from outside.
@@ -63,28 +58,6 @@ pub enum Stop {
     Gone,
     /// The deadline has passed.
     Deadline,
-}
-
-/// The time in which something lay ready while the thread of its request was busy; see [`Event::Late`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Late {
-    /// When it was ready.
-    pub ready_ns: u64,
-    /// When it is taken.
-    pub at_ns: u64,
-    /// The thread.
-    pub thread: Option<Thread>,
-    /// The flow of the step that ran there for most of that time; empty where none ran for long.
-    pub flow: Name,
-    /// That step.
-    pub step: Name,
-}
-
-impl Late {
-    fn of(self, call: u32) -> Event<Datum> {
-        let Self { ready_ns, at_ns, thread, flow, step } = self;
-        Event::Late { call, ready_ns, at_ns, thread, flow, step }
-    }
 }
 
 /// What a job leaves behind.
@@ -106,11 +79,11 @@ pub struct Job {
     slots: SmallVec<[Option<Datum>; 8]>,
     /// The step that runs next, or that waits.
     at: u16,
-    plan: Option<Box<dyn Plan<Writes>>>,
+    /// What it waits for.
+    plan: Option<Box<Machine<Writes>>>,
     progress: Option<Datum>,
     next_call: u32,
     starts: SmallVec<[Start; 2]>,
-    in_flight: SmallVec<[u32; 4]>,
     /// Since when the next step could run.
     ready_ns: u64,
     ended: Option<(Outcome, Option<Response>)>,
@@ -143,7 +116,6 @@ impl Job {
             progress: None,
             next_call: 0,
             starts: SmallVec::new(),
-            in_flight: SmallVec::new(),
             ready_ns: received_ns,
             ended: None,
             events: Events::default(),
@@ -166,7 +138,6 @@ impl Job {
             progress: self.progress.clone(),
             next_call: self.next_call,
             starts: SmallVec::new(),
-            in_flight: SmallVec::new(),
             ready_ns: self.ready_ns,
             ended: None,
             events: Events { kept: Some(Vec::new()), dropped: 0 },
@@ -209,7 +180,7 @@ impl Job {
             return Next::Ended;
         }
         if self.plan.is_some() {
-            return Next::Wait;
+            return self.next();
         }
         let Some(step) = self.flow.step(self.at) else { return self.end_without_answer() };
         let progress = self.progress.take();
@@ -228,8 +199,8 @@ impl Job {
         match decided {
             Ok(Decided::Continue(writes)) => self.go_on(writes, end_ns),
             Ok(Decided::Need(plan)) => {
-                self.plan = Some(plan);
-                self.advance(None, end_ns)
+                self.plan = Some(Box::new(Machine::new(plan, self.next_call)));
+                self.go_on_with(None, end_ns)
             }
             Ok(Decided::Yield(progress)) => {
                 let step = self.at;
@@ -239,7 +210,7 @@ impl Job {
             }
             Ok(Decided::Done(response)) => self.end(Outcome::Done, Some(response)),
             Ok(Decided::Fail(failure)) => self.fail(&failure),
-            Err(panic) => self.panicked(&*panic),
+            Err(panic) => self.panicked(&*panic, end_ns),
         }
     }
 
@@ -293,7 +264,7 @@ impl Job {
 
     /// Whether a call is in flight, and what asked for it still waits: if not, the job goes on as if there were no answer.
     pub fn waits_for(&self, number: u32) -> bool {
-        self.plan.is_some() && self.in_flight.contains(&number)
+        self.plan.as_ref().is_some_and(|plan| plan.waits_for(number))
     }
 
     /// A call that it has handed out cannot begin yet.
@@ -313,15 +284,16 @@ impl Job {
 
     /// The same for all calls in flight.
     pub fn all_late(&mut self, late: &Late) {
-        for &call in &self.in_flight {
+        for call in self.plan.iter().flat_map(|plan| plan.open_calls()) {
             self.events.record(|| late.clone().of(call));
         }
     }
 
     /// Takes in how a call ended. A call that is not in flight is ignored: its job went on without it.
     pub fn complete(&mut self, number: u32, at_ns: u64, performed: Performed) -> Next {
-        let Some(at) = self.in_flight.iter().position(|&n| n == number) else { return self.next() };
-        self.in_flight.swap_remove(at);
+        if !self.waits_for(number) {
+            return self.next();
+        }
         self.events.record(|| {
             let answer = match &performed {
                 Ok(output) => Answer::Ok(Arc::clone(output)),
@@ -329,7 +301,12 @@ impl Job {
             };
             Event::Answered { call: number, at_ns, answer }
         });
-        self.advance(Some((number, performed)), at_ns)
+        self.go_on_with(Some((number, performed)), at_ns)
+    }
+
+    /// Goes on with what it asks for, after [`Next::Advance`].
+    pub fn advance(&mut self, at_ns: u64) -> Next {
+        self.go_on_with(None, at_ns)
     }
 
     /// Ends it from outside. What is in flight is cancelled: the driver must drop it.
@@ -337,11 +314,9 @@ impl Job {
         if self.ended.is_some() {
             return;
         }
-        for call in mem::take(&mut self.in_flight) {
+        for call in self.plan.iter().flat_map(|plan| plan.open_calls()) {
             self.events.record(|| Event::Answered { call, at_ns, answer: Answer::Cancelled });
         }
-        self.starts.clear();
-        self.plan = None;
         let step = self.at;
         match why {
             Stop::Gone => self.end(Outcome::Gone { step }, None),
@@ -377,26 +352,29 @@ impl Job {
     fn next(&self) -> Next {
         match (&self.ended, &self.plan) {
             (Some(_), _) => Next::Ended,
+            (None, Some(plan)) if plan.has_more() => Next::Advance,
             (None, Some(_)) => Next::Wait,
             (None, None) => Next::Run,
         }
     }
 
-    /// Lets the plan go on, with the answer to one of its calls if there is one.
-    fn advance(&mut self, mut answer: Option<(u32, Performed)>, at_ns: u64) -> Next {
+    /// Lets what it asks for go on, with the answer to one of the calls if there is one.
+    fn go_on_with(&mut self, answer: Option<(u32, Performed)>, at_ns: u64) -> Next {
         let Some(plan) = &mut self.plan else { return self.next() };
         let first = self.starts.len();
         let mut calls = Calls {
             next: &mut self.next_call,
             starts: &mut self.starts,
-            answer: &mut answer,
-            retry: None,
             random: self.given.random,
+            now_ns: at_ns,
         };
-        let output = catch_unwind(AssertUnwindSafe(|| plan.advance(&mut calls)));
-        for at in first..self.starts.len() {
-            let Start { number, call, attempt, .. } = &self.starts[at];
-            self.in_flight.push(*number);
+        let progress = catch_unwind(AssertUnwindSafe(|| {
+            if let Some((number, performed)) = &answer {
+                plan.answer(*number, performed, &mut calls);
+            }
+            plan.advance(&mut calls)
+        }));
+        for Start { number, call, attempt, .. } in &self.starts[first..] {
             self.events.record(|| Event::Asked {
                 call: *number,
                 step: self.at,
@@ -409,19 +387,20 @@ impl Job {
                     .map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)),
             });
         }
-        match output {
-            Ok(None) if self.in_flight.is_empty() => {
+        match progress {
+            Ok(Progress::More) => Next::Advance,
+            Ok(Progress::Waits) if !plan.is_waiting() => {
                 let failure = Failure::internal("effect").message("waits for nothing");
                 self.fail(&failure)
             }
-            Ok(None) => Next::Wait,
-            Ok(Some(Ok(writes))) => {
+            Ok(Progress::Waits) => Next::Wait,
+            Ok(Progress::Ended(Ok(writes))) => {
                 self.plan = None;
                 self.ready_ns = at_ns;
                 self.go_on(writes, at_ns)
             }
-            Ok(Some(Err(failure))) => self.fail(&failure),
-            Err(panic) => self.panicked(&*panic),
+            Ok(Progress::Ended(Err(failure))) => self.fail(&failure),
+            Err(panic) => self.panicked(&*panic, at_ns),
         }
     }
 
@@ -448,7 +427,10 @@ impl Job {
         self.end(Outcome::Failed(failure.info(Some(self.at))), Some(response))
     }
 
-    fn panicked(&mut self, panic: &(dyn Any + Send)) -> Next {
+    fn panicked(&mut self, panic: &(dyn Any + Send), at_ns: u64) -> Next {
+        if let Some(Place { file, line, column }) = panics::last_place() {
+            self.events.record(|| Event::Panicked { step: self.at, at_ns, file, line, column });
+        }
         let text = panic.downcast_ref::<&str>().copied();
         let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         let message = message.unwrap_or("a panic without a message").to_owned();
@@ -456,11 +438,8 @@ impl Job {
         self.end(Outcome::Panicked { step: self.at, message }, Some(response))
     }
 
-    /// The service's own rendering may panic as well as its steps.
     fn render(&self, failure: &Failure) -> Response {
-        let render = self.flow.render;
-        catch_unwind(AssertUnwindSafe(|| render(failure, &self.given.request)))
-            .unwrap_or_else(|_| failure.to_response())
+        self.flow.render(failure, &self.given.request)
     }
 
     fn end(&mut self, outcome: Outcome, response: Option<Response>) -> Next {
@@ -468,24 +447,5 @@ impl Job {
         self.starts.clear();
         self.ended = Some((outcome, response));
         Next::Ended
-    }
-}
-
-/// The events of a job; nothing is made of them where nothing is recorded.
-#[derive(Default)]
-struct Events {
-    /// None where nothing is recorded.
-    kept: Option<Vec<Event<Datum>>>,
-    dropped: u32,
-}
-
-impl Events {
-    fn record(&mut self, event: impl FnOnce() -> Event<Datum>) {
-        let Some(kept) = &mut self.kept else { return };
-        if kept.len() < MAX_EVENTS {
-            kept.push(event());
-        } else {
-            self.dropped = self.dropped.saturating_add(1);
-        }
     }
 }

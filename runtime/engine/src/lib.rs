@@ -12,6 +12,7 @@ mod flow;
 mod given;
 mod job;
 mod order;
+mod panics;
 mod request;
 mod response;
 mod schedule;
@@ -20,14 +21,15 @@ mod step;
 
 pub use decision::{Decided, Decision, Ends, IntoDecision, NoProgress};
 pub use effect::{All, Alone, Call, Effect, EffectKind, Performed, Retry, all, effect, join_all};
-pub use failure::Failure;
+pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
 pub use given::{Now, Random};
 pub use job::{Arrival, Ended, Job, Late, MAX_EVENTS, Next, Start, Stop};
+pub use panics::watch_panics;
 pub use request::{Params, Request};
 pub use response::Response;
 pub use schedule::{
-    ClassSettings, Counts, Fate, Load, Machine, Often, Overruns, Part as LoadPart, Ready, Refused,
+    Behind, ClassSettings, Counts, Fate, Load, Machine, Often, Overruns, Part as LoadPart, Ready, Refused,
     Scheduling, SettingError, Simulated, Takes, Ticket, Turn, Why, core_rates, simulate,
 };
 pub use slot::{Part, Shared, Slot, SlotDesc, Slots, Write, Writes};

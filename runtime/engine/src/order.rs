@@ -2,11 +2,11 @@
 //! what nobody wrote is a compile error that names the step and the slot. `#[track_caller]` has the compiler point at the
 //! flow alone, and not at each function here.
 
-use crate::{Chain, StepDesc};
+use crate::{Chain, SlotDesc, StepDesc};
 
 /// Fails to evaluate if the flow's steps are in no possible order.
 #[track_caller]
-pub(crate) const fn check(name: &str, pattern: &str, chains: &[Chain]) {
+pub(crate) const fn check(name: &str, pattern: &str, chains: &[Chain], unwritten: &[SlotDesc]) {
     check_name(name);
     check_pattern(name, pattern);
     let mut count = 0;
@@ -15,7 +15,7 @@ pub(crate) const fn check(name: &str, pattern: &str, chains: &[Chain]) {
     while c < chains.len() {
         let mut s = 0;
         while s < chains[c].steps.len() {
-            check_step(chains, (c, s));
+            check_step(chains, unwritten, (c, s));
             last = Some(&chains[c].steps[s]);
             count += 1;
             s += 1;
@@ -23,6 +23,11 @@ pub(crate) const fn check(name: &str, pattern: &str, chains: &[Chain]) {
         c += 1;
     }
     assert!(count < 1000, "a flow has at most 999 steps");
+    let mut u = 0;
+    while u < unwritten.len() {
+        check_unwritten(name, chains, &unwritten[u]);
+        u += 1;
+    }
     match last {
         None => Message::new("flow `").add(name).add("` has no steps").fail(),
         Some(step) if !step.ends => Message::new("the last step of flow `")
@@ -67,14 +72,30 @@ const fn check_pattern(name: &str, pattern: &str) {
 
 /// Checks what the step at `at` reads and writes against the steps before it.
 #[track_caller]
-const fn check_step(chains: &[Chain], at: (usize, usize)) {
+const fn check_step(chains: &[Chain], unwritten: &[SlotDesc], at: (usize, usize)) {
     let step = &chains[at.0].steps[at.1];
     let mut r = 0;
     while r < step.reads.len() {
         let read = &step.reads[r];
         if !read.slot.given {
             match writer(chains, at, read.slot.path) {
-                None if read.optional => {}
+                None if read.optional && is_one_of(unwritten, read.slot.path) => {}
+                None if read.optional => {
+                    let message =
+                        Message::new("step `").add(step.name).add("` reads slot `").add(read.slot.name);
+                    match writer(chains, (chains.len(), 0), read.slot.path) {
+                        Some((writer, _)) => message
+                            .add("`, which only the later step `")
+                            .add(writer.name)
+                            .add("` writes, so that it is always none: put the writer first")
+                            .fail(),
+                        None => message
+                            .add("`, which no step of this flow writes, so that it is always none: put the step or chain that writes it first, or say that this is meant: `unwritten: [")
+                            .add(read.slot.name)
+                            .add("]`")
+                            .fail(),
+                    }
+                }
                 None => Message::new("step `")
                     .add(step.name)
                     .add("` reads slot `")
@@ -133,13 +154,55 @@ const fn check_step(chains: &[Chain], at: (usize, usize)) {
     }
 }
 
+/// Checks that a slot which is said to be unwritten is read by some step, and written by none.
+#[track_caller]
+const fn check_unwritten(name: &str, chains: &[Chain], slot: &SlotDesc) {
+    let message = Message::new("flow `").add(name).add("` says that slot `").add(slot.name);
+    if let Some((writer, _)) = writer(chains, (chains.len(), 0), slot.path) {
+        message.add("` is unwritten, and step `").add(writer.name).add("` writes it").fail();
+    } else if !is_read(chains, slot.path) {
+        message.add("` is unwritten, and none of its steps reads it").fail();
+    }
+}
+
+const fn is_read(chains: &[Chain], path: &str) -> bool {
+    let mut c = 0;
+    while c < chains.len() {
+        let mut s = 0;
+        while s < chains[c].steps.len() {
+            let reads = chains[c].steps[s].reads;
+            let mut r = 0;
+            while r < reads.len() {
+                if same(reads[r].slot.path, path) {
+                    return true;
+                }
+                r += 1;
+            }
+            s += 1;
+        }
+        c += 1;
+    }
+    false
+}
+
+const fn is_one_of(slots: &[SlotDesc], path: &str) -> bool {
+    let mut at = 0;
+    while at < slots.len() {
+        if same(slots[at].path, path) {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
 /// The step before `end` that writes this slot, and whether it may leave it unwritten.
 const fn writer<'a>(chains: &[Chain], end: (usize, usize), path: &str) -> Option<(&'a StepDesc, bool)>
 where
     StepDesc: 'static,
 {
     let mut c = 0;
-    while c <= end.0 {
+    while c < chains.len() && c <= end.0 {
         let steps = chains[c].steps;
         let mut s = 0;
         while s < steps.len() && (c < end.0 || s < end.1) {

@@ -17,13 +17,14 @@ fn chain<'a>(steps: impl Iterator<Item = &'a Path>) -> TokenStream {
 }
 
 pub(crate) fn expand_flow(item: TokenStream) -> Result<TokenStream> {
-    let Flow { name, method, pattern, before, steps } = syn::parse2(item)?;
+    let Flow { name, method, pattern, before, unwritten, steps } = syn::parse2(item)?;
     let engine = crate::engine();
     let steps = chain(steps.iter());
     let method = method.to_string();
     Ok(quote! {{
         const FLOW: #engine::FlowDef =
-            #engine::FlowDef::new(#name, #method, #pattern, &[#(#before,)* #steps]);
+            #engine::FlowDef::new(#name, #method, #pattern, &[#(#before,)* #steps])
+                .unwritten(&[#(<#unwritten as #engine::Slot>::DESC),*]);
         const _: () = FLOW.check_order();
         FLOW
     }})
@@ -43,6 +44,7 @@ struct Flow {
     method: Ident,
     pattern: LitStr,
     before: Vec<Expr>,
+    unwritten: Vec<Path>,
     steps: Punctuated<Path, Token![,]>,
 }
 
@@ -60,28 +62,33 @@ impl Parse for Flow {
             ));
         }
         let pattern = input.parse()?;
-        let (mut before, mut steps) = (Vec::new(), None);
+        let (mut before, mut unwritten, mut steps) = (Vec::new(), None, None);
         while input.parse::<Option<Token![,]>>()?.is_some() && !input.is_empty() {
             let key: Ident = input.parse()?;
             input.parse::<Token![:]>()?;
             match key.to_string().as_str() {
                 "before" if before.is_empty() && steps.is_none() => before = chains(input)?,
-                "steps" if steps.is_none() => {
-                    let list;
-                    bracketed!(list in input);
-                    steps = Some(list.call(Punctuated::parse_terminated)?);
-                }
+                "unwritten" if unwritten.is_none() && steps.is_none() => unwritten = Some(paths(input)?),
+                "steps" if steps.is_none() => steps = Some(paths(input)?),
                 _ => {
                     return Err(Error::new(
                         key.span(),
-                        "a flow has `before: CHAIN`, then `steps: [..]`, each once",
+                        "a flow has `before: CHAIN`, `unwritten: [SLOT, ..]` where that is meant, then `steps: [..]`, each once",
                     ));
                 }
             }
         }
         let steps = steps.ok_or_else(|| input.error("a flow needs `steps: [..]`"))?;
-        Ok(Self { name, method, pattern, before, steps })
+        let unwritten = unwritten.into_iter().flatten().collect();
+        Ok(Self { name, method, pattern, before, unwritten, steps })
     }
+}
+
+/// Paths in brackets.
+fn paths(input: ParseStream<'_>) -> Result<Punctuated<Path, Token![,]>> {
+    let list;
+    bracketed!(list in input);
+    list.call(Punctuated::parse_terminated)
 }
 
 /// One chain, or several in brackets.

@@ -41,7 +41,9 @@ pub fn chain(item: TokenStream) -> TokenStream {
 /// `flow!("todos-item", GET "/v1/todos/{id}", before: AUTH, steps: [parse_id, load_todo, render_todo])`.
 ///
 /// `before` is a chain, or a list of them in brackets, and may be left out. The order of the steps is checked when this
-/// compiles: each reads only what an earlier one has written, and no slot has two writers.
+/// compiles: each reads only what an earlier one has written, and no slot has two writers. That holds for an `Option<&Slot>`
+/// too, which would be none in every request. Where a step is shared with other flows and that is meant, the flow says so:
+/// `flow!("feed-guest", GET "/feed/guest", unwritten: [Claims], steps: [load_feed, render_feed])`.
 #[proc_macro]
 pub fn flow(item: TokenStream) -> TokenStream {
     flow::expand_flow(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()

@@ -1,5 +1,6 @@
 //! The values of settings: how they are written, and what they may be.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub(super) enum Field<'c> {
     Count(&'c mut usize),
     /// Of things of which there may be at most so many; 0: any number.
     Most(&'c mut usize),
+    /// The same for each of several names.
+    MostOf(&'c mut BTreeMap<String, usize>),
     Count32(&'c mut u32),
     Count64(&'c mut u64),
     /// In nanoseconds.
@@ -57,6 +60,7 @@ pub(super) enum Field<'c> {
 
 const ADDRESS: &str = "HOST:PORT, such as 127.0.0.1:3000";
 const COUNT: &str = "a number, at least 1";
+const COUNTS: &str = "a number for each of several names, such as http=64";
 const TIME: &str = "a duration such as 10ms, 1.5s, 5m or 2d";
 const MAYBE_TIME: &str = "a duration such as 36h or 7d, or off";
 const SIZE: &str = "a number of bytes, such as 65536, 64KiB or 1MiB";
@@ -109,6 +113,21 @@ impl Field<'_> {
             let is_wrong = |name: &String| name.is_empty() || name.contains([' ', '/']);
             return if hosts.iter().any(is_wrong) { Err("a list of names of hosts") } else { Ok(()) };
         }
+        if let Self::MostOf(counts) = self {
+            let all: Vec<&str> = match raw {
+                Raw::Many(all) => all.iter().map(String::as_str).collect(),
+                Raw::One(text) => text.split(',').filter(|one| !one.trim().is_empty()).collect(),
+            };
+            let one = |text: &str| {
+                let (name, count) = text.split_once('=')?;
+                Some((
+                    Some(name.trim()).filter(|name| !name.is_empty())?.to_owned(),
+                    count.trim().parse().ok()?,
+                ))
+            };
+            *counts = all.into_iter().map(one).collect::<Option<_>>().ok_or(COUNTS)?;
+            return Ok(());
+        }
         let text = raw.one().map(str::trim);
         let is_off = matches!(text, Some("off" | "false"));
         let number = |allowed| text.and_then(|text| text.parse::<u64>().ok()).ok_or(allowed);
@@ -121,7 +140,7 @@ impl Field<'_> {
                 let text = text.filter(|text| is_address(text)).ok_or(ADDRESS)?;
                 text.clone_into(addr);
             }
-            Self::Hosts(_) | Self::Names(_) => {}
+            Self::Hosts(_) | Self::Names(_) | Self::MostOf(_) => {}
             Self::Threads(threads, least) => {
                 let allowed = if least == 0 { "a number from 0 to 1024" } else { "a number from 1 to 1024" };
                 let count = usize::try_from(number(allowed)?).map_err(|_| allowed)?;
@@ -194,6 +213,9 @@ impl Field<'_> {
             Self::Hosts(list) | Self::Names(list) => list.clone().into(),
             Self::Threads(threads, _) => threads.unwrap_or_else(cores).into(),
             Self::Count(count) | Self::Most(count) => (*count).into(),
+            Self::MostOf(counts) => {
+                counts.iter().map(|(name, count)| Json::from(format!("{name}={count}"))).collect()
+            }
             Self::Count32(count) => (*count).into(),
             Self::Count64(count) => (*count).into(),
             Self::Ns(ns) => Span { ns: *ns }.to_string().into(),
@@ -228,6 +250,7 @@ impl Field<'_> {
             Self::Hosts(at) | Self::Names(at) => std::ptr::from_mut(at).addr(),
             Self::Threads(at, _) => std::ptr::from_mut(at).addr(),
             Self::Count(at) | Self::Most(at) | Self::Size(at) => std::ptr::from_mut(at).addr(),
+            Self::MostOf(at) => std::ptr::from_mut(at).addr(),
             Self::Count32(at) => std::ptr::from_mut(at).addr(),
             Self::Count64(at) | Self::Ns(at) => std::ptr::from_mut(at).addr(),
             Self::Time(at) => std::ptr::from_mut(at).addr(),

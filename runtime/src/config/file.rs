@@ -43,7 +43,7 @@ pub(super) fn read(text: &str) -> Result<File, Wrong> {
         for (name, value) in table {
             let key = format!("{above}{}", name.get_ref());
             let at = line(text, name.span().start);
-            if let (Some(known), false) = (Key::named(&key), value.get_ref().is_table()) {
+            if let Some(known) = Key::named(&key) {
                 let raw = raw(value.get_ref())
                     .ok_or_else(|| wrong(value.span(), format!("{key} is a date, and no setting is one")))?;
                 file.values.push((known, at, raw));
@@ -97,7 +97,14 @@ fn raw(value: &DeValue<'_>) -> Option<Raw> {
         DeValue::Array(all) => {
             Raw::Many(all.iter().map(|one| one.get_ref().as_str().unwrap_or_default().to_owned()).collect())
         }
-        DeValue::Datetime(_) | DeValue::Table(_) => return None,
+        DeValue::Table(all) => {
+            let one = |(name, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| match raw(value.get_ref())? {
+                Raw::One(text) => Some(format!("{}={text}", name.get_ref())),
+                Raw::Many(_) => None,
+            };
+            Raw::Many(all.iter().map(one).collect::<Option<_>>()?)
+        }
+        DeValue::Datetime(_) => return None,
     })
 }
 

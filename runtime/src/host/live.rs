@@ -27,14 +27,14 @@ pub(super) struct LiveEffects {
 impl LiveEffects {
     /// Opens what `open` does, in a runtime of its own.
     pub(super) fn open(
-        open: impl FnOnce() -> Result<Live, LiveError>,
+        open: impl FnOnce(&Runtime) -> Result<Live, LiveError>,
         stream: &UnixStream,
     ) -> Result<Self, LiveError> {
         let stream = RefCell::new(stream.try_clone()?);
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let live = {
             let _context = runtime.enter();
-            open()?
+            open(&runtime)?
         };
         Ok(Self { runtime, live, stream, context: RefCell::default() })
     }
@@ -59,11 +59,12 @@ impl zerver_replay::Live for LiveEffects {
         }
         let begun = Instant::now();
         let context = self.context.borrow().clone();
-        let start = Start { number: 0, call: call.clone(), attempt: 1, pause: Duration::ZERO };
+        let start =
+            Start { number: 0, call: call.clone(), attempt: 1, pause: Duration::ZERO, until_ns: None };
         // Within the runtime from the start: an interpreter may want a timer or a socket.
         let performed = self.runtime.block_on(async {
             let (on, interpreters) = (Handle::current(), &self.live.interpreters);
-            match flight::begin(&start, &on, interpreters, &context, || None) {
+            match flight::begin(&start, None, &on, interpreters, &context, || None) {
                 Begun::Ready(performed) => performed,
                 Begun::Pending(flight) => match tokio::time::timeout(within, flight).await {
                     Ok((_, performed, _)) => performed,

@@ -313,7 +313,7 @@ fn refuse(service: &Service, live: &mut Live, class: Class, why: Why) {
     Shared::count(&service.schedule.counters.shed[class as usize]);
     live.watch.tick();
     let Some(request) = live.shared_request() else { return };
-    let mut response = service.render(&failure, &request);
+    let mut response = service.render(live.flow().map(|flow| &**flow), &failure, &request);
     let waited_ns = match &service.schedule.low {
         Some(low) if class != Class::Interactive => low.waited_ns(),
         _ => 0,

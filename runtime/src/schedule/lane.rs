@@ -192,6 +192,23 @@ impl Lane<'_> {
         }
     }
 
+    /// It goes on with the effects that it asks for, in a turn as if a step ran.
+    pub(crate) async fn go_on(&self, watch: &mut Stopwatch) {
+        match self.since_ns.get() {
+            None => self.resume(watch).await,
+            Some(_) if self.is_over(watch.now_ns()) => self.pause(watch).await,
+            Some(_) => self.last_ns.set(watch.now_ns()),
+        }
+    }
+
+    /// Many of its effects have begun or ended: others go first, unless it has a turn that is not over.
+    pub(crate) async fn let_others(&self, watch: &mut Stopwatch) {
+        match self.since_ns.get() {
+            None => tokio::task::yield_now().await,
+            Some(_) => self.go_on(watch).await,
+        }
+    }
+
     /// It waits for effects.
     pub(crate) fn stop(&self) {
         let Some(since_ns) = self.since_ns.take() else { return };

@@ -43,6 +43,6 @@ pub(crate) use peers::{Guest, Peers};
 pub(crate) use roll::Entry;
 pub use rules::Rule;
 pub(crate) use shared::{Shared, Tuning};
-pub(crate) use targets::{Entered, Place, Waiting};
+pub(crate) use targets::{EffectLimits, Entered, Place, Waiting};
 pub(crate) use turns::Turns;
 pub(crate) use watchdog::{Kind, Seat, Watched, health, retune, watch};

@@ -6,21 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
+use zerver_engine::Behind;
 
 use super::kept;
 use crate::time::{Zero, nanos};
-
-/// A worker that takes longer to come round is behind: whoever arrives then waits for a turn, so that the urgent go
-/// first. Well below the shortest time after which anybody is sent away; not less, for a turn takes about 2 us, and of
-/// short requests many are ready at once.
-const BEHIND: Duration = Duration::from_millis(4);
-
-/// One that runs for so long makes its worker behind by itself: beside it, what a turn takes is little.
-const LONG: Duration = Duration::from_micros(500);
-
-/// As long as nobody waits for so long, and nothing else is long, turns are given up again after [`BEHIND`]: of a few
-/// that ask again and again, somebody always waits.
-const SHORT: Duration = Duration::from_millis(2);
 
 /// How long a worker must have been busy, since it slept or that was last measured, for it to be measured: to come round
 /// is to look at the sockets, and the less often, the more they bring at once.
@@ -32,9 +21,7 @@ const UNSEEN: Duration = Duration::from_micros(250);
 
 pub(super) struct Pulse {
     zero: Arc<Zero>,
-    is_behind: Cell<bool>,
-    /// When it was last seen that turns are needed.
-    hurried_ns: Cell<u64>,
+    behind: Cell<Behind>,
     /// How long its thread had been kept from a core when one last ran for long.
     kept_ns: Cell<Option<u64>>,
     /// Requests that have begun here.
@@ -53,11 +40,10 @@ pub(super) struct Pulse {
 
 impl Pulse {
     /// `slept` is set whenever the worker goes to sleep.
-    pub(super) const fn new(zero: Arc<Zero>, slept: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(zero: Arc<Zero>, slept: Arc<AtomicBool>) -> Self {
         Self {
             zero,
-            is_behind: Cell::new(false),
-            hurried_ns: Cell::new(0),
+            behind: Cell::default(),
             kept_ns: Cell::new(None),
             begun: Cell::new(0),
             slept,
@@ -79,14 +65,15 @@ impl Pulse {
                 let (begun, start) = (self.begun.get(), Instant::now());
                 // Everybody who is ready, and whoever the sockets have made so.
                 tokio::task::yield_now().await;
-                self.set_behind(start.elapsed() >= BEHIND);
+                let took_ns = nanos(start.elapsed());
+                self.change(|behind, now_ns| behind.came_round(took_ns, now_ns));
                 self.looks();
                 self.read_until_ns.set(self.zero.since_ns(start));
-                if !others_wait() && (!self.is_behind.get() || self.begun.get() == begun) {
+                if !others_wait() && (!self.behind.get().is_behind() || self.begun.get() == begun) {
                     break;
                 }
             }
-            self.set_behind(false);
+            self.change(|behind, _| behind.rests());
             self.fresh_ns.set(self.looked_ns.get());
             self.is_measured.set(false);
         }
@@ -105,33 +92,32 @@ impl Pulse {
         } else if !self.is_measured.get() && now_ns.saturating_sub(self.fresh_ns.get()) > nanos(FRESH) {
             self.measure.notify_one();
         }
-        self.is_behind.get()
+        self.behind.get().is_behind()
     }
 
     /// A request has run for so long.
     pub(super) fn ran(&self, ran_ns: u64) {
-        if ran_ns < nanos(LONG) {
+        if !Behind::is_long(ran_ns) {
             return;
         }
         // What the system gave to others, such as the recorder, no turn would give back.
         let kept_ns = kept::kept_ns();
-        if kept::own_ns(ran_ns, self.kept_ns.replace(kept_ns), kept_ns) >= nanos(LONG) {
-            // Whoever was read together with it waits for a turn.
-            self.set_behind(true);
+        let own_ns = kept::own_ns(ran_ns, self.kept_ns.replace(kept_ns), kept_ns);
+        if self.change(|behind, now_ns| behind.ran(own_ns, now_ns)) {
             self.measure.notify_one();
         }
     }
 
     /// The one that has waited longest has waited for so long.
     pub(super) fn waits(&self, longest_ns: u64) {
-        if longest_ns >= nanos(SHORT) {
-            self.set_behind(true);
+        if Behind::is_long_wait(longest_ns) {
+            self.change(|behind, now_ns| behind.waited(longest_ns, now_ns));
         }
     }
 
     /// Whether turns are no longer needed, though some wait.
     pub(super) fn is_over(&self, now_ns: u64) -> bool {
-        !self.is_behind.get() && now_ns.saturating_sub(self.hurried_ns.get()) >= nanos(BEHIND)
+        self.behind.get().is_over(now_ns)
     }
 
     /// The sockets have been looked at.
@@ -152,14 +138,20 @@ impl Pulse {
     /// Nothing has been long for long.
     #[cfg(test)]
     pub(super) fn rests(&self) {
-        self.is_behind.set(false);
-        self.hurried_ns.set(0);
+        self.behind.take();
     }
 
+    /// It is behind, or comes round quickly.
+    #[cfg(test)]
     pub(super) fn set_behind(&self, is_behind: bool) {
-        self.is_behind.set(is_behind);
-        if is_behind {
-            self.hurried_ns.set(self.zero.elapsed_ns());
-        }
+        let took_ns = if is_behind { u64::MAX } else { 0 };
+        self.change(|behind, now_ns| behind.came_round(took_ns, now_ns));
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut Behind, u64) -> R) -> R {
+        let mut behind = self.behind.get();
+        let result = change(&mut behind, self.zero.elapsed_ns());
+        self.behind.set(behind);
+        result
     }
 }

@@ -12,7 +12,7 @@ use super::board::Board;
 use super::long_runs::LongRun;
 use super::low::Low;
 use super::rules::Rule;
-use super::targets::Targets;
+use super::targets::{EffectLimits, Targets};
 use crate::time::nanos;
 
 /// What can change while the service runs.
@@ -22,8 +22,7 @@ pub(crate) struct Tuning {
     pub(crate) rules: Vec<Rule>,
     /// For requests whose flow does not say.
     pub(crate) deadline: Duration,
-    /// So many effects may ask one target at the same time; 0: any number.
-    pub(crate) effects_per_target: usize,
+    pub(crate) effects: EffectLimits,
 }
 
 impl Tuning {
@@ -76,11 +75,10 @@ impl Shared {
         tuning: Tuning,
         low: Option<Arc<Low>>,
         flows: Vec<Arc<Flow>>,
-        kinds: impl Iterator<Item = &'static str>,
         stuck_after: Duration,
     ) -> Self {
         let slow = flows.iter().map(|_| Slow::default()).collect();
-        let targets = Targets::new(kinds, tuning.effects_per_target);
+        let targets = Targets::new(&tuning.effects);
         let tuning = ArcSwap::from_pointee(tuning);
         Self {
             tuning,
@@ -101,9 +99,14 @@ impl Shared {
             scheduling: Scheduling::default(),
             rules: Vec::new(),
             deadline: Duration::from_secs(1),
-            effects_per_target: 0,
+            effects: EffectLimits::default(),
         };
-        Self::new(tuning, None, Vec::new(), std::iter::empty(), stuck_after)
+        Self::new(tuning, None, Vec::new(), stuck_after)
+    }
+
+    /// The program performs effects of these kinds. Known once, before any is asked for.
+    pub(crate) fn know_kinds(&self, kinds: impl Iterator<Item = &'static str>) {
+        self.targets.know(kinds, &self.tuning().effects);
     }
 
     /// What holds now. Not to be kept while something is waited for.
@@ -113,7 +116,7 @@ impl Shared {
 
     /// From now on something else holds.
     pub(super) fn retune(&self, tuning: Tuning) {
-        self.targets.retune(tuning.effects_per_target);
+        self.targets.retune(&tuning.effects);
         self.tuning.store(Arc::new(tuning));
     }
 

@@ -1,7 +1,7 @@
 //! Requests that are answered before any step runs, and with what.
 
 use http::{HeaderValue, StatusCode, header};
-use zerver_engine::{Failure, FailureKind, Request, Response};
+use zerver_engine::{Failure, FailureKind, Flow, Request, Response};
 use zerver_trace::Outcome;
 
 use super::host::HostError;
@@ -25,18 +25,28 @@ pub(super) enum Reject {
     /// The methods that there are.
     Method(HeaderValue),
     ParamIsNoText,
+    /// The service is not ready for any flow.
+    NotReady,
     BodyTooLarge(usize),
     BodyTooSlow,
     BodyBroken,
 }
 
 impl Reject {
-    pub(super) fn response(&self, request: &Request, service: &Service) -> (Response, Outcome) {
+    pub(super) fn response(
+        &self,
+        request: &Request,
+        flow: Option<&Flow>,
+        service: &Service,
+    ) -> (Response, Outcome) {
         let failure = self.failure(request);
         // The service decides how a failure looks; what HTTP demands stays.
-        let mut response = service.render(&failure, request).status(self.status());
+        let mut response = service.render(flow, &failure, request).status(self.status());
         if let Self::Method(allow) = self {
             response.headers.insert(header::ALLOW, allow.clone());
+        }
+        if *self == Self::NotReady {
+            response.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         let mut reason = failure.to_string();
         reason.truncate(reason.floor_char_boundary(1024));
@@ -58,6 +68,7 @@ impl Reject {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -89,6 +100,7 @@ impl Reject {
             Self::ParamIsNoText => {
                 Failure::invalid("path").message("a parameter is not percent-encoded UTF-8 without NUL")
             }
+            Self::NotReady => Failure::unavailable("service").message("it is not ready yet"),
             Self::BodyTooLarge(bytes) => at_most("body", bytes),
             Self::BodyTooSlow => Failure::new(FailureKind::Timeout, "body").message("it came too slowly"),
             Self::BodyBroken => Failure::invalid("body").message("it ended before its end, or is no HTTP"),

@@ -24,6 +24,7 @@ use super::traceparent::TraceContext;
 use super::{body, host, metrics};
 use crate::interpreter::Context;
 use crate::live::{Answer, Live};
+use crate::readiness::Stage;
 use crate::schedule;
 use crate::service::Service;
 use crate::time::Stopwatch;
@@ -116,7 +117,7 @@ async fn go(slot: &mut Option<Live>, worker: &Rc<Worker>, conn: &Conn, body: Inc
             conn.leave_unread();
         }
         let response = match &service.health {
-            Some(_) => health(worker, true),
+            Some(_) => health(worker, true, false),
             None => Failure::not_found("path", STATUS_PATH).to_response(),
         };
         live.forget();
@@ -129,7 +130,7 @@ async fn go(slot: &mut Option<Live>, worker: &Rc<Worker>, conn: &Conn, body: Inc
                 conn.leave_unread();
             }
             let response = match asked {
-                Asked::Health { is_local } => health(worker, is_local),
+                Asked::Health { is_local, is_liveness } => health(worker, is_local, is_liveness),
                 Asked::Metrics(headers) => metrics::answer(worker, &headers),
             };
             live.forget();
@@ -155,6 +156,12 @@ async fn go(slot: &mut Option<Live>, worker: &Rc<Worker>, conn: &Conn, body: Inc
             return (live.answer(response, Outcome::Done).unwrap_or_else(nobody), end);
         }
     };
+    if !service.readiness.is_ready() {
+        if !http_body::Body::is_end_stream(&body) {
+            conn.leave_unread();
+        }
+        return refuse(live, service, &Reject::NotReady);
+    }
     match body::read(body, &service.limits, conn).await {
         Ok(bytes) => {
             if let Some(request) = live.request() {
@@ -192,6 +199,8 @@ fn is_status_poll(request: &Request) -> bool {
 enum Asked {
     Health {
         is_local: bool,
+        /// Only whether the service lives is asked, not whether it is ready.
+        is_liveness: bool,
     },
     /// With these headers.
     Metrics(http::HeaderMap),
@@ -201,16 +210,28 @@ fn asked(live: &mut Live, service: &Service) -> Option<Asked> {
     let request = live.request().filter(|request| matches!(request.method, Method::GET | Method::HEAD))?;
     let path = Some(request.uri.path());
     if service.health.as_deref() == path {
-        return Some(Asked::Health { is_local: is_from_here(request) });
+        let is_liveness = request.uri.query() == Some("live");
+        return Some(Asked::Health { is_local: is_from_here(request), is_liveness });
     }
     let is_metrics =
         service.metrics.path.as_deref() == path && (service.metrics.remote || is_from_here(request));
     is_metrics.then(|| Asked::Metrics(std::mem::take(&mut request.headers)))
 }
 
-fn health(worker: &Worker, is_local: bool) -> Response {
-    let (is_well, told) =
+fn health(worker: &Worker, is_local: bool, is_liveness: bool) -> Response {
+    let (mut is_well, mut told) =
         schedule::health(&worker.crew.watched, &worker.service.schedule, &worker.crew.zero, is_local);
+    let (status, why) = match worker.service.readiness.stage() {
+        Stage::Ready => (None, None),
+        Stage::Starting => (Some("starting"), None),
+        Stage::Failed(why) => (Some("failed"), Some(why)),
+    };
+    if let Some(status) = status.filter(|_| is_well) {
+        (is_well, told["status"]) = (is_liveness, status.into());
+    }
+    if let Some(why) = why.filter(|_| is_local) {
+        told["reason"] = (*why).into();
+    }
     let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     Response::json(&told).status(status)
 }
@@ -269,8 +290,9 @@ fn check_sizes(request: &Request, header_bytes: usize, limits: &Limits) -> Resul
 }
 
 pub(super) fn refuse(live: &mut Live, service: &Service, reject: &Reject) -> (Answer, Instant) {
+    let flow = live.flow().cloned();
     let (response, outcome) = match live.request() {
-        Some(request) => reject.response(request, service),
+        Some(request) => reject.response(request, flow.as_deref(), service),
         None => return (nobody(), live.watch.now()),
     };
     live.watch.tick();

@@ -62,6 +62,7 @@ fn drive(def: &FlowDef, interpreters: &Interpreters) -> zerver::engine::Ended {
     while next != Next::Ended {
         next = match next {
             Next::Run => job.run(0, || 0),
+            Next::Advance => job.advance(0),
             _ => {
                 let started = job.take_starts();
                 started.into_iter().fold(Next::Wait, |_, start| {

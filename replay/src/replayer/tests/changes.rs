@@ -8,6 +8,12 @@ mod other {
     use super::*;
 
     #[step]
+    pub(super) fn render(sum: &Sum, sort: &Sort) -> Response {
+        let _ = (sum, sort);
+        panic!("it never was finished");
+    }
+
+    #[step]
     pub(super) fn ask_less(start: &Start) -> Decision<(Sum, Sort)> {
         Need(effect(Echo(start.0)).map(|a| (Sum { of: a, sort: None }, Sort::Even)))
     }
@@ -29,6 +35,20 @@ mod other {
         let changed = all((effect(Echo(start.0)), effect(Echo(start.0 + 2))));
         Need(changed.map(|(a, b)| (Sum { of: a + b, sort: None }, Sort::Even)))
     }
+}
+
+#[test]
+fn a_panic_is_found_where_it_is() {
+    zerver_engine::watch_panics();
+    let flow = flow!("sums", GET "/", steps: [parse, ask, check, other::render]);
+    let report = again(recorded(4), &flow, &Edits::default()).unwrap();
+    let source = |field: &str| {
+        let finding = report.findings.iter().find(|finding| finding.field == field);
+        let line = finding?.source.as_ref()?.line;
+        include_str!("changes.rs").lines().nth(line as usize - 1)
+    };
+    assert!(source("outcome").unwrap().contains("it never was finished"), "{report:?}");
+    assert!(source("decision").unwrap().contains("fn render"), "{report:?}");
 }
 
 #[test]

@@ -133,6 +133,7 @@ fn record_by(
         inputs += 1;
         next = match next {
             Next::Run => job.run(tick(), tick),
+            Next::Advance => job.advance(now.get()),
             _ => {
                 let start = if last_first { waiting.pop().unwrap() } else { waiting.remove(0) };
                 if !start.pause.is_zero() {

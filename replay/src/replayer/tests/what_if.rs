@@ -87,6 +87,36 @@ fn what_takes_as_long_as_it_did_ends_when_it_did() {
     assert_eq!(again(recorded(4), &sums(), &Edits::default()).unwrap().ending, None);
 }
 
+/// One after another, whatever becomes of the first.
+#[step]
+fn ask_in_time(start: &Start) -> Decision<(Sum, Sort)> {
+    let n = start.0;
+    let both =
+        effect(Echo(n)).optional().and_then(move |a| effect(Echo(n + 1)).map(move |b| a.unwrap_or(0) + b));
+    Need(both.deadline(Duration::from_millis(300)).map(|of| (Sum { of, sort: None }, Sort::Even)))
+}
+
+#[test]
+fn the_deadline_of_an_effect_holds_in_virtual_time() {
+    let in_time = flow!("in-time", GET "/", steps: [parse, ask_in_time, check, render]);
+    let slow = |first: u64, second: u64| {
+        let fault = |effect: &str, ms: u64| {
+            let wrong = Wrong::Latency { ns: ms * 1_000_000 };
+            Fault { effect: effect.into(), wrong }
+        };
+        Edits { faults: vec![fault("echo 4", first), fault("echo 5", second)], ..Edits::default() }
+    };
+    let ends = |edits: &Edits| ended(&what_if(&in_time, edits).unwrap());
+    let told =
+        [slow(100, 150), slow(200, 200), slow(400, 1), fail("echo 5=timeout")].map(|edits| ends(&edits));
+    insta::assert_snapshot!(told.join("\n"), @r"
+    200 done  at , 250000073 ns instead of 87 ns, 2 fed, 0 live
+    504 failed timeout echo at ask_in_time, 300000045 ns instead of 87 ns, 2 fed, 0 live
+    504 failed timeout echo at ask_in_time, 300000045 ns instead of 87 ns, 2 fed, 0 live
+    504 failed timeout echo at ask_in_time, 300000045 ns instead of 87 ns, 2 fed, 0 live
+    ");
+}
+
 #[test]
 fn what_goes_wrong_with_an_effect_decides_the_request() {
     let limited_by = [

@@ -2,12 +2,13 @@
 
 use smallvec::SmallVec;
 
-use super::{Calls, Effect, Performed, Plan};
+use super::machine::{Calls, Machine, Progress};
+use super::{Effect, Performed};
 use crate::{Failure, Random, Start};
 
 /// An effect on its way, outside a job: a state machine without I/O, as [`crate::Job`] is.
 pub struct Alone<T> {
-    plan: Box<dyn Plan<T>>,
+    machine: Machine<T>,
     next: u32,
     starts: SmallVec<[Start; 2]>,
     random: Random,
@@ -17,19 +18,23 @@ impl<T> Alone<T> {
     /// An effect that has not begun. Call [`Alone::advance`] without an answer to begin it. The randomness is for pauses
     /// before further attempts.
     pub fn new(effect: Effect<T>, random: Random) -> Self {
-        Self { plan: effect.0, next: 0, starts: SmallVec::new(), random }
+        Self { machine: Machine::new(effect, 0), next: 0, starts: SmallVec::new(), random }
     }
 
-    /// Takes in how a call ended, and gives the output once it is there. Until then there are calls in flight, or to
-    /// start.
-    pub fn advance(&mut self, mut answer: Option<(u32, Performed)>) -> Option<Result<T, Failure>> {
-        self.plan.advance(&mut Calls {
-            next: &mut self.next,
-            starts: &mut self.starts,
-            answer: &mut answer,
-            retry: None,
-            random: self.random,
-        })
+    /// Takes in how a call ended, at a time since the effect began, and gives the output once it is there. Until then there
+    /// are calls in flight, or to start.
+    pub fn advance(&mut self, answer: Option<(u32, Performed)>, now_ns: u64) -> Option<Result<T, Failure>> {
+        let mut calls = Calls { next: &mut self.next, starts: &mut self.starts, random: self.random, now_ns };
+        if let Some((number, performed)) = answer {
+            self.machine.answer(number, &performed, &mut calls);
+        }
+        loop {
+            match self.machine.advance(&mut calls) {
+                Progress::More => {}
+                Progress::Waits => return None,
+                Progress::Ended(output) => return Some(output),
+            }
+        }
     }
 
     /// The calls to start, each once.

@@ -43,6 +43,15 @@ impl Call {
         self
     }
 
+    /// The same with this time limit, where it has none that is shorter.
+    pub(super) fn within(self, limit: Option<Duration>) -> Self {
+        let timeout = match (self.timeout, limit) {
+            (Some(own), Some(limit)) => Some(own.min(limit)),
+            (own, limit) => own.or(limit),
+        };
+        Self { timeout, ..self }
+    }
+
     /// The name of the kind.
     pub const fn kind(&self) -> &'static str {
         self.kind.name

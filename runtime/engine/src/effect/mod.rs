@@ -2,25 +2,33 @@
 
 mod alone;
 mod call;
-mod plan;
+mod group;
+mod leaf;
+mod machine;
+mod program;
 mod retry;
+mod scope;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zerver_trace::value::Encoder;
 use zerver_trace::{EffectError, Value, ValueError};
 
-use crate::Failure;
+use crate::{Failure, Slots, Writes};
 
 pub use alone::Alone;
 pub use call::{Call, Performed};
-pub(crate) use plan::{Calls, Gather, Plan};
+pub use group::join_all;
+pub(crate) use machine::{Calls, Machine, Progress};
 pub use retry::Retry;
 
-use plan::{All2, All3, All4, AndThen, Attempt, JoinAll, Leaf, Map, Ready, Retried};
+use leaf::Leaf;
+use program::{Op, Program};
+use scope::Word;
 
 /// A kind of effect: a description of I/O, what it gives, and a name.
 ///
@@ -102,7 +110,10 @@ pub trait EffectKind: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// It fails with a [`Failure`]; unless that is caught by [`Effect::attempt`] or [`Effect::optional`], it fails the
 /// request.
 #[must_use = "an effect does nothing until a step returns it"]
-pub struct Effect<T>(Box<dyn Plan<T>>);
+pub struct Effect<T> {
+    program: Program,
+    take: machine::Take<T>,
+}
 
 /// The effect that performs `kind` and gives its output.
 pub fn effect<K: EffectKind>(kind: K) -> Effect<K::Output> {
@@ -112,23 +123,31 @@ pub fn effect<K: EffectKind>(kind: K) -> Effect<K::Output> {
 }
 
 impl<T: Send + 'static> Effect<T> {
+    fn new(program: Program) -> Self {
+        Self { program, take: machine::take }
+    }
+
+    fn of(op: Op) -> Self {
+        Self::new(Program::of(op))
+    }
+
     /// The effect that performs one call and makes `T` of how it ended. Where the call is tried again, `f` may be asked
     /// about each attempt.
     pub fn performing<K: EffectKind>(
         call: Call,
         f: impl Fn(Result<&K::Output, EffectError>) -> Result<T, Failure> + Send + 'static,
     ) -> Self {
-        Self(Box::new(Leaf::<K, _>::new(call, f)))
+        Self::of(Op::Call(Box::new(Leaf::<K, _>::new(call, f))))
     }
 
     /// The effect that does nothing and gives this.
     pub fn ready(value: T) -> Self {
-        Self(Box::new(Ready(Some(Ok(value)))))
+        Self::new(Program::ready(Ok(value)))
     }
 
     /// The effect that does nothing and fails.
     pub fn fail(failure: Failure) -> Self {
-        Self(Box::new(Ready(Some(Err(failure)))))
+        Self::new(Program::ready::<T>(Err(failure)))
     }
 
     /// Makes something else of its output.
@@ -141,12 +160,15 @@ impl<T: Send + 'static> Effect<T> {
         self,
         f: impl FnOnce(T) -> Result<U, Failure> + Send + 'static,
     ) -> Effect<U> {
-        Effect(Box::new(Map::new(self.0, f)))
+        Effect::new(self.program.then(move |output: Result<T, Failure>, out| out.give(output.and_then(f))))
     }
 
     /// Performs another effect afterwards, which may depend on the output.
     pub fn and_then<U: Send + 'static>(self, f: impl FnOnce(T) -> Effect<U> + Send + 'static) -> Effect<U> {
-        Effect(Box::new(AndThen::First(self.0, Some(f))))
+        Effect::new(self.program.then(move |output: Result<T, Failure>, out| match output {
+            Ok(output) => out.go_on(f(output)),
+            Err(failure) => out.give::<U>(Err(failure)),
+        }))
     }
 
     /// Tries its calls again where they fail and that is worth it: each by itself, with the same arguments. What has
@@ -155,17 +177,45 @@ impl<T: Send + 'static> Effect<T> {
     ///
     /// Each attempt is recorded. `http::get(url).json().retry(Retry::attempts(3))`
     pub fn retry(self, retry: Retry) -> Self {
-        Self(Box::new(Retried { inner: self.0, retry }))
+        Self::new(self.program.within(Word::Retry(retry)))
+    }
+
+    /// Limits the time of each of its calls: one that has no answer by then fails with a timeout. Each attempt of a call
+    /// has this time, from when it begins; the pauses between them, and waiting for a limit on effects, are not part of it.
+    /// Of two such words about one call the shorter time counts.
+    ///
+    /// `kv::get(key).timeout(Duration::from_millis(50))`, `all((a, b)).timeout(..)`
+    pub fn timeout(self, limit: Duration) -> Self {
+        Self::new(self.program.within(Word::Timeout(limit)))
+    }
+
+    /// Limits the time of all of it, with every attempt, every pause, and every wait for a limit on effects, from when it
+    /// begins. Its calls that have no answer by then fail with a timeout, and so does each that it would ask for
+    /// afterwards. There is no further attempt which would begin too late. Of two such words the earlier end counts; the
+    /// deadline of the request holds in any case.
+    ///
+    /// `load_a.and_then(|a| load_b(a)).retry(Retry::attempts(3)).deadline(Duration::from_secs(1))`
+    pub fn deadline(self, limit: Duration) -> Self {
+        Self::new(self.program.within(Word::Deadline(limit)))
     }
 
     /// Gives the failure as a value instead of failing the request.
     pub fn attempt(self) -> Effect<Result<T, Failure>> {
-        Effect(Box::new(Attempt(self.0)))
+        Effect::new(self.program.then(|output: Result<T, Failure>, out| out.give(Ok(output))))
     }
 
     /// Gives none instead of failing the request.
     pub fn optional(self) -> Effect<Option<T>> {
         self.attempt().map(Result::ok)
+    }
+}
+
+impl<S: Slots> Effect<S> {
+    /// Forgets which slots the output is.
+    pub(crate) fn gather(self) -> Effect<Writes> {
+        Effect::new(
+            self.program.then(|output: Result<S, Failure>, out| out.give(output.map(Slots::into_writes))),
+        )
     }
 }
 
@@ -180,7 +230,7 @@ impl<T: Send + 'static> Effect<Option<T>> {
 impl<T> fmt::Debug for Effect<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Effect(")?;
-        self.0.describe(f)?;
+        self.program.describe(f, 0)?;
         f.write_str(")")
     }
 }
@@ -190,11 +240,6 @@ pub fn all<A: All>(effects: A) -> Effect<A::Output> {
     effects.all()
 }
 
-/// Performs any number of effects of one type at the same time and gives their outputs in order.
-pub fn join_all<T: Send + 'static>(effects: impl IntoIterator<Item = Effect<T>>) -> Effect<Vec<T>> {
-    Effect(Box::new(JoinAll::new(effects.into_iter().map(|effect| effect.0))))
-}
-
 /// A tuple of effects.
 pub trait All {
     /// The tuple of their outputs.
@@ -202,21 +247,3 @@ pub trait All {
     /// Performs them at the same time.
     fn all(self) -> Effect<Self::Output>;
 }
-
-macro_rules! all {
-    ($all:ident $($t:ident)+) => {
-        #[allow(non_snake_case)]
-        impl<$($t: Send + 'static),+> All for ($(Effect<$t>,)+) {
-            type Output = ($($t,)+);
-
-            fn all(self) -> Effect<Self::Output> {
-                let ($($t,)+) = self;
-                Effect(Box::new($all { $($t: ($t.0, None)),+ }))
-            }
-        }
-    };
-}
-
-all!(All2 A B);
-all!(All3 A B C);
-all!(All4 A B C D);

@@ -2,19 +2,18 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Overruns, Ready, Scheduling, Ticket};
-
-/// Who takes longer to come round lets those who come wait for a turn, as a real worker does.
-const BEHIND_NS: u64 = 1_000_000;
+use super::{Behind, Overruns, Ready, Scheduling, Ticket};
 
 pub(super) struct Home {
     /// What is there to be read.
     pub(super) sockets: VecDeque<usize>,
     /// So many of them it runs one by one as it reads them, before it looks again.
     at_once: usize,
-    /// When it last looked, and whether it takes long to come round.
+    /// When it last looked.
     looked_ns: u64,
-    is_behind: bool,
+    pub(super) behind: Behind,
+    /// Whether it was when it last looked: what it read then waits for turns, also once it comes round quickly again.
+    was_behind: bool,
     pub(super) ready: Ready,
     pub(super) overruns: Overruns,
     pub(super) waiting: BTreeMap<Ticket, usize>,
@@ -28,7 +27,8 @@ impl Home {
             sockets: VecDeque::new(),
             at_once: 0,
             looked_ns: 0,
-            is_behind: false,
+            behind: Behind::default(),
+            was_behind: false,
             ready: Ready::new(settings.clone()),
             overruns: Overruns::new(settings, flows),
             waiting: BTreeMap::new(),
@@ -39,7 +39,9 @@ impl Home {
     /// One is there to be read; whether the worker had nothing to do.
     pub(super) fn arrives(&mut self, job: usize, is_idle: bool, now_ns: u64) {
         if is_idle && self.sockets.is_empty() {
-            (self.looked_ns, self.is_behind) = (now_ns, false);
+            self.looked_ns = now_ns;
+            self.behind.rests();
+            self.was_behind = false;
         }
         self.sockets.push_back(job);
     }
@@ -47,18 +49,14 @@ impl Home {
     /// Those it reads now. A worker that is calm runs one by one as it reads them; else all wait for a turn.
     pub(super) fn look(&mut self, now_ns: u64) -> Vec<usize> {
         if self.at_once == 0 {
-            self.is_behind = now_ns.saturating_sub(self.looked_ns) >= BEHIND_NS;
+            self.was_behind = self.behind.is_behind();
+            self.behind.came_round(now_ns.saturating_sub(self.looked_ns), now_ns);
             self.looked_ns = now_ns;
             self.at_once = self.sockets.len();
         }
-        let is_calm = !self.is_behind && self.ready.is_empty();
+        let is_calm = !self.was_behind && !self.behind.is_behind() && self.ready.is_empty();
         let many = if is_calm { self.at_once.min(1) } else { self.at_once };
         self.at_once -= many;
         self.sockets.drain(..many).collect()
-    }
-
-    /// A request has run there for so long without a pause.
-    pub(super) const fn has_run(&mut self, turn_ns: u64) {
-        self.is_behind |= turn_ns >= BEHIND_NS;
     }
 }

@@ -230,6 +230,7 @@ impl<'l> Run<'l> {
                 self.take(home);
                 break;
             };
+            self.homes[home].behind.waited(turn.waited_ns, self.now_ns);
             let Some(job) = self.homes[home].waiting.remove(&turn.ticket) else { continue };
             match turn.goes {
                 Ok(()) => {
@@ -305,7 +306,7 @@ impl<'l> Run<'l> {
             self.jobs[job].part += 1;
             self.jobs[job].turn_ns = self.jobs[job].turn_ns.saturating_add(ns);
             self.homes[home].ready.ran(class, flow, ns);
-            self.homes[home].has_run(self.jobs[job].turn_ns);
+            self.homes[home].behind.ran(self.jobs[job].turn_ns, self.now_ns);
             if home == self.low() {
                 self.simulated.low_busy_ns = self.simulated.low_busy_ns.saturating_add(ns);
             } else {

@@ -36,6 +36,7 @@ pub(crate) fn drive(mut job: Job, mut perform: impl FnMut(&Call) -> Performed) -
                 let at = tick();
                 job.run(at, &mut tick)
             }
+            Next::Advance => job.advance(tick()),
             Next::Wait => {
                 let start = waiting.pop().expect("a job that waits has started something");
                 let performed = perform(&start.call);
@@ -77,6 +78,7 @@ pub(crate) fn events(ended: &Ended) -> String {
         Event::Held { call, by, .. } => format!("{call} is held by its {}", by.as_str()),
         Event::Begun { call, .. } => format!("{call} begins"),
         Event::Carried { to, .. } => format!("carried to {to}"),
+        Event::Panicked { step, .. } => format!("step {step} panicked"),
         Event::Overran { step, .. } => format!("overran {step}"),
         Event::Late { call, .. } => format!("{call} is late"),
         Event::ReadLate { part, .. } => format!("its {} was read late", part.as_str()),

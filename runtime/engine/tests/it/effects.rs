@@ -1,6 +1,7 @@
 //! How effects compose.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zerver_engine::Decision::Need;
@@ -8,8 +9,8 @@ use zerver_engine::EffectErrorKind::{
     Internal, Invalid, Malformed, NoInterpreter, Timeout, TooLarge, Unreachable,
 };
 use zerver_engine::{
-    Call, Decision, Effect, EffectError, EffectKind, Failure, FailureKind, Performed, Request, Response,
-    Retry, Slot, all, effect, flow, join_all, step,
+    Call, Decision, Effect, EffectError, EffectErrorKind, EffectKind, Failure, FailureKind, Performed,
+    Request, Response, Retry, Slot, all, effect, flow, join_all, step,
 };
 use zerver_trace::{Outcome, Value};
 
@@ -290,6 +291,81 @@ fn pauses_are_the_same_for_the_same_request() {
         (0..5).map_while(attempt).collect::<Vec<_>>()
     };
     let (one, same, other) = (pauses(1), pauses(1), pauses(2));
-    assert_eq!((one.len(), one[0]), (4, std::time::Duration::ZERO));
+    assert_eq!((one.len(), one[0]), (4, Duration::ZERO));
     assert!(one == same && one != other && one[1..].iter().any(|pause| !pause.is_zero()), "{one:?}");
+}
+
+/// The calls that a request starts whose first step asks for this effect, at 1 s, and those after such answers.
+macro_rules! starts {
+    ($effect:expr, $answers:expr) => {{
+        #[step]
+        fn ask() -> Decision<Got> {
+            Need($effect.map(|got| Got(format!("{got:?}"))))
+        }
+        let mut job = job_of(&flow!("f", GET "/", steps: [ask, render]), 1);
+        job.run(0, || SECOND_NS);
+        let mut starts: Vec<_> = job.take_starts().into_iter().collect();
+        for (call, at_ns, answer) in $answers {
+            let answer: Result<u32, EffectErrorKind> = answer;
+            let performed = answer.map(Call::output::<Flaky>).map_err(|kind| EffectError::new(kind, "no"));
+            job.complete(call, at_ns, performed);
+            starts.extend(job.take_starts());
+        }
+        let told = |start: &zerver_engine::Start| {
+            let until = start.until_ns.map(|ns| Duration::from_nanos(ns));
+            format!("{:?} {:?} until {until:?}", start.call, start.call.time_limit())
+        };
+        starts.iter().map(told).collect::<Vec<_>>()
+    }};
+}
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+#[test]
+fn each_call_of_an_effect_of_any_kind_has_its_time() {
+    let told = starts!(all((flaky("a").timeout(ms(50)), flaky("b"))).timeout(ms(80)).map(|ab| ab), []);
+    assert_eq!(told, ["flaky a Some(50ms) until None", "flaky b Some(80ms) until None"]);
+    // An outer word cannot give more time than an inner one.
+    let told = starts!(join_all([flaky("a").timeout(ms(80))]).timeout(ms(50)), []);
+    assert_eq!(told, ["flaky a Some(50ms) until None"]);
+    // What comes after it is not limited, and each attempt is.
+    fn one() -> Effect<u32> {
+        flaky("a").retry(Retry::attempts(2)).timeout(ms(50)).and_then(|_| flaky("b"))
+    }
+    let told = starts!(one(), [(0, 2, Err(Timeout)), (1, 3, Ok(1))]);
+    assert_eq!(
+        told,
+        ["flaky a Some(50ms) until None", "flaky a Some(50ms) until None", "flaky b None until None"]
+    );
+}
+
+#[test]
+fn an_effect_as_a_whole_has_its_deadline() {
+    // One after another, at the same time, and what is not part of it.
+    fn whole() -> Effect<u32> {
+        let two = flaky("a").and_then(|_| all((flaky("b"), flaky("c").deadline(ms(100)))));
+        two.deadline(ms(300)).and_then(|_| flaky("d"))
+    }
+    let told = starts!(
+        whole(),
+        [(0, SECOND_NS + 100, Ok(1)), (1, SECOND_NS + 200, Ok(1)), (2, SECOND_NS + 300, Ok(1))]
+    );
+    let expected = [
+        "flaky a None until Some(1.3s)",
+        "flaky b None until Some(1.3s)",
+        "flaky c None until Some(1.1000001s)",
+        "flaky d None until None",
+    ];
+    assert_eq!(told, expected);
+    // No attempt begins after it.
+    fn again() -> Effect<Option<u32>> {
+        flaky("a").retry(Retry::attempts(9).pause(ms(10), ms(10))).deadline(ms(300)).optional()
+    }
+    let early = SECOND_NS + 100_000_000;
+    assert_eq!(starts!(again(), [(0, early, Err(Timeout))]).len(), 2);
+    assert_eq!(starts!(again(), [(0, SECOND_NS + 300_000_000, Err(Timeout))]).len(), 1);
 }

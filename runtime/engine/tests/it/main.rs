@@ -3,5 +3,7 @@
 mod compile_fail;
 mod driver;
 mod effects;
+mod failures;
 mod job;
+mod many;
 mod steps;

@@ -44,8 +44,8 @@ pub(crate) fn lines(story: &Story, why: Option<&Why>, shared: &Shared) -> Vec<Li
         let mut line = Line::of(format!(" {} {failure}", shared.theme.glyphs.bad), Tone::Bad);
         if let Some(step) = &failure.step {
             line = line.with(format!("  in {}", step.name), Tone::Text);
-            if step.line > 0 {
-                line = line.with(format!("  {}:{}", step.file, step.line), Tone::Faint);
+            if let Some((file, at)) = failure.source() {
+                line = line.with(format!("  {file}:{at}"), Tone::Faint);
             }
         }
         lines.push(line);

@@ -193,10 +193,9 @@ fn failure(tree: &mut Tree<'_>, story: &Story) {
     tree.head("failure");
     tree.field("what", &failure.to_string(), Tone::Bad);
     if let Some(step) = &failure.step {
-        let place = if step.line > 0 {
-            format!("{}  {}:{}", step.name, step.file, step.line)
-        } else {
-            step.name.clone()
+        let place = match failure.source() {
+            Some((file, line)) => format!("{}  {file}:{line}", step.name),
+            None => step.name.clone(),
         };
         tree.field("step", &place, Tone::Text);
     }

@@ -124,7 +124,7 @@ impl<'t> Walk<'t> {
             }
             Event::ReadLate { .. } => Subject::Request,
             Event::Yielded { step, .. } => Subject::Run(self.run(*step)),
-            Event::Overran { step, at_ns, .. } => {
+            Event::Overran { step, at_ns, .. } | Event::Panicked { step, at_ns, .. } => {
                 self.now_ns = *at_ns;
                 Subject::Run(self.run(*step))
             }
@@ -217,7 +217,8 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
         | Event::Moved { at_ns, .. }
         | Event::Carried { at_ns, .. }
         | Event::Late { at_ns, .. }
-        | Event::Overran { at_ns, .. } => Some(*at_ns),
+        | Event::Overran { at_ns, .. }
+        | Event::Panicked { at_ns, .. } => Some(*at_ns),
         Event::Yielded { .. } | Event::ReadLate { .. } => None,
     }
 }
@@ -247,6 +248,9 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
         Event::Overran { step: index, quantum_ns, .. } => {
             format!("{} took longer than {}", step(*index), Span { ns: *quantum_ns })
         }
+        Event::Panicked { step: index, file, line, .. } => {
+            format!("{} panicked at {file}:{line}", step(*index))
+        }
         Event::Ran { step: index, decision, .. } => format!("{} ran: {decision}", step(*index)),
         Event::Yielded { step: index, .. } => format!("{} hands its progress on", step(*index)),
         Event::Wrote { step: index, slot, .. } => {
@@ -263,6 +267,7 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
                 HeldBy::Pause => "pauses before it is tried again",
                 HeldBy::Request => "waits for others of the request",
                 HeldBy::Target => "waits for its target",
+                HeldBy::Kind => "waits for others of its kind",
             };
             format!("{} {why}", label(*call))
         }

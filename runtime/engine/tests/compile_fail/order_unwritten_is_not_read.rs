@@ -1,0 +1,45 @@
+#![allow(unused)]
+use serde::{Deserialize, Serialize};
+use zerver_engine::{FlowDef, Request, Response, Slot, flow, step};
+
+#[derive(Slot, Serialize, Deserialize)]
+struct TodoId(u64);
+
+#[derive(Slot, Serialize, Deserialize)]
+struct Todo(String);
+
+#[step]
+fn parse_id(_request: &Request) -> TodoId {
+    TodoId(1)
+}
+
+#[derive(Slot, Serialize, Deserialize)]
+struct Claims(String);
+
+#[step]
+fn read_claims(_request: &Request) -> Option<Claims> {
+    None
+}
+
+#[step]
+fn load_todo(id: &TodoId, claims: Option<&Claims>) -> Todo {
+    Todo(id.0.to_string())
+}
+
+#[step]
+fn render_todo(todo: &Todo) -> Response {
+    Response::text(todo.0.clone())
+}
+
+#[step]
+fn render_id(id: &TodoId) -> Response {
+    Response::text(id.0.to_string())
+}
+
+fn app() -> FlowDef {
+    flow!("todos-item", GET "/v1/todos/{id}", unwritten: [Claims], steps: [parse_id, render_id])
+}
+
+fn main() {
+    app();
+}
