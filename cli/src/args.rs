@@ -224,6 +224,9 @@ pub(crate) struct Filter {
     pub(crate) worker: Option<u16>,
 }
 
+/// By so much the clocks of two machines may differ, in nanoseconds.
+pub(crate) const CLOCKS_DIFFER_NS: u64 = 60_000_000_000;
+
 impl Filter {
     /// What it asks of a store.
     pub(crate) fn query(&self, now_unix_ns: u64, limit: Option<usize>) -> Query {
@@ -233,6 +236,8 @@ impl Filter {
             failed: self.failed,
             slower_than_ns: self.slower_than.map(|span| span.ns),
             since_unix_ns: self.since.map(|span| now_unix_ns.saturating_sub(span.ns)),
+            // What was recorded by a clock that was ahead did not begin in the last minutes.
+            until_unix_ns: self.since.map(|_| now_unix_ns.saturating_add(CLOCKS_DIFFER_NS)),
             worker: self.worker,
             limit,
         }
@@ -608,6 +613,7 @@ mod tests {
             failed: true,
             slower_than_ns: Some(1_500_000),
             since_unix_ns: Some(600_000_000_000),
+            until_unix_ns: Some(6_060_000_000_000),
             worker: Some(1),
             limit: Some(3),
         };

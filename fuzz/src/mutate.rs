@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zerver_recorder::{fuzzing, portable};
-use zerver_trace::{Event, Recorded};
+use zerver_trace::{Event, FlowInfo, Header, Missing, ReadInfo, Recorded, SlotInfo, StepInfo, Trace};
 
 #[global_allocator]
 static ALLOCATOR: zerver_fuzz::Counting = zerver_fuzz::Counting;
@@ -38,6 +40,11 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    files.iter().take(1).flat_map(|file| bombs(file)).for_each(|trace| unfold(&trace));
+    if let Err(path) = regressions(&targets) {
+        eprintln!("{} is found again", path.display());
+        return ExitCode::FAILURE;
+    }
     let given: Option<u64> = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
     let began = Instant::now();
     let mut seed = given.unwrap_or_else(|| std::process::id().into());
@@ -46,7 +53,9 @@ fn main() -> ExitCode {
         for (name, target, corpus) in &targets {
             let bytes = mutated(corpus, seed);
             if catch_unwind(|| target(&bytes)).is_err() {
-                eprintln!("target {name} with SEED={seed}, {} bytes", bytes.len());
+                let kept = format!("found-{name}-{seed}");
+                std::fs::write(&kept, &bytes).expect("the current folder");
+                eprintln!("target {name} with SEED={seed}, {} bytes, kept in {kept}", bytes.len());
                 return ExitCode::FAILURE;
             }
             *runs.entry(*name).or_insert(0_u64) += 1;
@@ -60,14 +69,78 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Runs what was found once, each on its target: files in `regressions`, which begin with the name of that.
+fn regressions(targets: &[(&str, Target, Vec<Vec<u8>>)]) -> Result<(), PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions");
+    for entry in folder.read_dir().expect("the folder of what was found") {
+        let path = entry.expect("a file").path();
+        let (name, bytes) = (path.file_name().unwrap_or_default(), std::fs::read(&path).expect("a file"));
+        let of = |(target, ..): &&(&str, Target, Vec<Vec<u8>>)| name.to_string_lossy().starts_with(target);
+        let (_, target, _) = targets.iter().find(of).expect("the name of a target");
+        catch_unwind(|| target(&bytes)).map_err(|_| path)?;
+    }
+    Ok(())
+}
+
+/// Traces that are short as bytes and long in memory, in each list that they have.
+fn bombs(file: &[u8]) -> Vec<Trace> {
+    let trace = portable::read(file).expect("a fixture");
+    let with = |change: &dyn Fn(&mut Trace)| {
+        let mut trace = trace.clone();
+        change(&mut trace);
+        trace
+    };
+    let many = |count: usize, change: &dyn Fn(&mut FlowInfo, usize)| {
+        with(&|trace| {
+            let mut flow = FlowInfo::default();
+            change(&mut flow, count);
+            trace.flow = Arc::new(flow);
+        })
+    };
+    let text = String::new;
+    let slot = SlotInfo { name: text(), path: text(), secret: false };
+    let read = ReadInfo { slot: 0, optional: false };
+    let (name, doc, file) = (text(), text(), text());
+    let none = StepInfo { name, doc, file, line: 0, reads: Vec::new(), writes: Vec::new() };
+    let step = |reads: usize| StepInfo { reads: vec![read; reads], ..none.clone() };
+    let header = Header { name: String::new(), value: Recorded::Missing(Missing::TooLarge) };
+    [20_000, 60_000, 200_000, 1_000_000]
+        .into_iter()
+        .flat_map(|count| {
+            [
+                with(&|trace| trace.events = vec![Event::Received { at_ns: 0 }; count]),
+                with(&|trace| trace.request_headers = vec![header.clone(); count]),
+                many(count, &|flow, count| flow.steps = vec![step(0); count]),
+                many(count, &|flow, count| flow.steps = vec![step(count / 100); 100]),
+                many(count, &|flow, count| flow.slots = vec![slot.clone(); count]),
+            ]
+        })
+        .collect()
+}
+
+/// Reads one in every way in which it can come.
+fn unfold(trace: &Trace) {
+    zerver_fuzz::frame(&frame_of(trace.clone()));
+    if let Ok(file) = portable::write(trace) {
+        zerver_fuzz::portable(&file);
+        zerver_fuzz::body(&fuzzing::body(&file).expect("what was written"));
+        if let Some(block) = fuzzing::block(&file) {
+            zerver_fuzz::block(&block);
+        }
+    }
+}
+
 /// The trace of a portable file as a frame.
 fn framed(file: &[u8]) -> Option<Vec<u8>> {
-    let trace = portable::read(file).ok()?;
+    portable::read(file).ok().map(frame_of)
+}
+
+fn frame_of(trace: Trace) -> Vec<u8> {
     let opened = zerver_replay::Opened { trace, secrets: zerver_replay::Secrets::default() };
     let mut bytes = Vec::new();
     let ask = zerver_replay::wire::Ask::Replay(Box::new(opened), zerver_replay::Edits::default());
-    zerver_replay::wire::send(&mut bytes, &ask).ok()?;
-    Some(bytes)
+    zerver_replay::wire::send(&mut bytes, &ask).expect("memory");
+    bytes
 }
 
 /// The values of the slots in a portable file.

@@ -325,7 +325,7 @@ impl<'a> Body<'a> {
         let missing = || FormatError::Malformed(format!("there is no trace {position} in the block"));
         let number = u32::try_from(position).map_err(|_| missing())?;
         let span = span(&self.row_ends, number).ok_or_else(missing)?;
-        let mut pieces = Reading { body: self, left: MAX_TRACE.saturating_sub(span.len()) };
+        let mut pieces = Reading { body: self, left: (2 * MAX_TRACE).saturating_sub(span.len()) };
         let row = Row::read(self.raw.get(span).ok_or_else(missing)?, self.base_ms, &mut pieces)?;
         let flow = self.flows.get(row.flow as usize);
         let flow = Arc::clone(flow.ok_or_else(|| FormatError::Malformed("no such flow".to_owned()))?);
@@ -336,7 +336,7 @@ impl<'a> Body<'a> {
 /// The pieces of one trace.
 struct Reading<'a> {
     body: &'a Body<'a>,
-    /// How many bytes they may still have: a large piece may be named many times.
+    /// What they may still take up in memory, in bytes: a piece may be named many times, and be more there than here.
     left: usize,
 }
 
@@ -346,7 +346,8 @@ impl Pieces for Reading<'_> {
         let bytes = span(&body.piece_ends, number)
             .and_then(|span| body.raw.get(body.pieces + span.start..body.pieces + span.end))
             .ok_or_else(|| FormatError::Malformed(format!("there is no piece {number} in the block")))?;
-        self.left = self.left.checked_sub(bytes.len()).ok_or(FormatError::TooLarge)?;
+        let taken = bytes.len() + size_of::<T>();
+        self.left = self.left.checked_sub(taken).ok_or(FormatError::TooLarge)?;
         format::decode(bytes)
     }
 }

@@ -9,16 +9,19 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
-use zerver_trace::Trace;
+use zerver_trace::{Recorded, Trace};
 
 use crate::block::Body;
 use crate::extent::{self, Extent};
 use crate::format::{self, FormatError, Kind, MAX_RAW};
+use crate::head::Head;
 use crate::import::import_locked;
 use crate::place::{self, Holder, Lock};
+use crate::portable::each_value;
 use crate::reader::{Counts, ReadError, Reader, View};
 use crate::recorder::{OpenError, claim};
 use crate::regular_file;
+use crate::seal::{Key, SealError};
 use crate::store::{StoreError, WriteStore};
 
 /// What was found out about a store.
@@ -48,8 +51,16 @@ pub struct Report {
     pub newest_unix_ns: Option<u64>,
     /// What was recorded and what was not, since it was made.
     pub counts: Counts,
-    /// Whether the key of its secrets is there.
+    /// Whether the key of its secrets is there, and can be used.
     pub has_key: bool,
+    /// The values in it that are sealed.
+    pub secrets: u64,
+    /// How many of those the key does not open, or would if it were there.
+    pub secrets_lost: u64,
+    /// Files of it that are no regular files of ours, and what they are. Nothing is recorded while they are there.
+    pub odd: Vec<(PathBuf, String)>,
+    /// What the traces take up of the file, in bytes.
+    pub bytes_used: u64,
     /// Files and folders that others than their owner may read, or write to.
     pub exposed: Vec<PathBuf>,
     /// Who writes to it now.
@@ -98,7 +109,17 @@ pub fn examine(dir: &Path) -> Report {
     if let Ok(data) = fs::symlink_metadata(&file) {
         (report.bytes, report.bytes_on_disk) = (data.len(), data.blocks() * 512);
     }
-    report.has_key = regular_file::open(&place::key_file(dir)).is_ok();
+    let key = match Key::load(dir) {
+        Err(SealError::BadKey { path, why }) => {
+            report.odd.push((path, why));
+            None
+        }
+        key => key.ok(),
+    };
+    report.has_key = key.is_some();
+    if let Err(why) = Lock::check(dir) {
+        report.odd.push(why);
+    }
     for path in [dir.to_owned(), file, place::key_file(dir)] {
         let of = fs::symlink_metadata(&path).ok().filter(|data| !data.is_symlink());
         if of.is_some_and(|data| data.permissions().mode() & 0o077 != 0) {
@@ -110,7 +131,7 @@ pub fn examine(dir: &Path) -> Report {
         ReadError::NeedsRepair { .. } if report.holder.is_some() => Reader::open_as_it_is(dir),
         error => Err(error),
     });
-    let read = reader.and_then(|reader| inspect(&reader.view()?, &mut report));
+    let read = reader.and_then(|reader| inspect(&reader.view()?, key.as_ref(), &mut report));
     if let Err(error) = read {
         report.repairable = match &error {
             ReadError::NeedsRepair { .. } | ReadError::Damaged { .. } => true,
@@ -125,7 +146,7 @@ pub fn examine(dir: &Path) -> Report {
     report
 }
 
-fn inspect(view: &View, report: &mut Report) -> Result<(), ReadError> {
+fn inspect(view: &View, key: Option<&Key>, report: &mut Report) -> Result<(), ReadError> {
     report.schema = extent::schema(&view.snapshot)?;
     let Extent { first, next, recorded, not_kept, overflowed, .. } = view.extent;
     report.counts = Counts { recorded, not_kept, overflowed };
@@ -143,36 +164,56 @@ fn inspect(view: &View, report: &mut Report) -> Result<(), ReadError> {
     {
         report.damaged.push(Damage { block: next.saturating_sub(1), why: error.to_string() });
     }
-    let mut keys: Vec<u64> = present.into_iter().collect();
-    keys.sort_unstable();
-    for key in keys {
-        match inspect_block(view, key) {
-            Ok((count, oldest, newest)) => {
-                report.traces += count;
+    let mut blocks: Vec<u64> = present.into_iter().collect();
+    blocks.sort_unstable();
+    for block in blocks {
+        match inspect_block(view, block, key) {
+            Ok((head, secrets)) => {
+                report.traces += u64::from(head.count);
+                report.bytes_used += head.bytes;
+                report.secrets += secrets.all;
+                report.secrets_lost += secrets.lost;
+                let (oldest, newest) = (head.min_started, head.max_started);
                 report.oldest_unix_ns = Some(report.oldest_unix_ns.map_or(oldest, |known| known.min(oldest)));
                 report.newest_unix_ns = Some(report.newest_unix_ns.map_or(newest, |known| known.max(newest)));
             }
-            Err(error) => report.damaged.push(Damage { block: key, why: error.to_string() }),
+            Err(error) => report.damaged.push(Damage { block, why: error.to_string() }),
         }
     }
     Ok(())
 }
 
+/// The sealed values of a block.
+#[derive(Default)]
+struct Secrets {
+    all: u64,
+    lost: u64,
+}
+
 /// Reads every trace of a block, and compares it with what is said of it elsewhere.
-fn inspect_block(view: &View, key: u64) -> Result<(u64, u64, u64), ReadError> {
-    let head = view.head(key)?;
-    let summaries = view.summaries(key, head.count)?;
-    view.body(key, |body| {
+fn inspect_block(view: &View, block: u64, key: Option<&Key>) -> Result<(Head, Secrets), ReadError> {
+    let head = view.head(block)?;
+    let summaries = view.summaries(block, head.count)?;
+    let mut secrets = Secrets::default();
+    view.body(block, |body| {
         if body.len() != summaries.len() {
             return Err(FormatError::Malformed("its parts are of different lengths".to_owned()));
         }
         for (position, summary) in summaries.iter().enumerate() {
-            if body.trace(position)?.summary() != *summary {
+            let mut trace = body.trace(position)?;
+            if trace.summary() != *summary {
                 return Err(FormatError::Malformed("its parts do not belong together".to_owned()));
             }
+            each_value(&mut trace, |recorded| {
+                if let Recorded::Sealed { .. } = recorded {
+                    secrets.all += 1;
+                    secrets.lost += u64::from(key.is_none_or(|key| key.unseal(recorded).is_err()));
+                }
+            });
         }
-        Ok((u64::from(head.count), head.min_started, head.max_started))
-    })
+        Ok(())
+    })?;
+    Ok((head, secrets))
 }
 
 /// Opens a store that was not closed properly, and closes it, which loses nothing that a commit made last. Damage is

@@ -17,13 +17,13 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 
-use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use bincode::config::{Configuration, LittleEndian, Varint};
 use bincode::enc::write::Writer;
 use bincode::error::EncodeError;
 use bincode::{Decode, Encode};
 use thiserror::Error;
 use xxhash_rust::xxh3::Xxh3;
-use zerver_trace::{Origin, Recorded, Redaction};
+use zerver_trace::{Origin, Recorded, Redaction, bounded};
 
 /// The schema that this build writes. Since 2 a trace says which worker it was on, and blocks have shapes; since 3 it
 /// has the scheme and the authority of its request, tells the time an answer lay ready from the time of its effect, and
@@ -36,13 +36,6 @@ const OLDEST_PORTABLE: u16 = 1;
 
 /// The longest body of a record, once decompressed, in bytes.
 pub(crate) const MAX_RAW: usize = 8 << 20;
-/// What decoding one thing may allocate at most, in bytes.
-const DECODE_LIMIT: usize = 12 << 20;
-/// The same for what is shorter.
-const SMALL_LIMIT: usize = 256 << 10;
-const MIDDLE_LIMIT: usize = 2 << 20;
-/// How much longer something may be in memory than its bytes; a list of empty texts, which has the most, needs half.
-const EXPANSION: usize = 64;
 /// Below this a body is not worth compressing.
 const MIN_COMPRESSED: usize = 256;
 
@@ -320,8 +313,8 @@ pub(crate) fn carve(kind: Kind, bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8
     })
 }
 
-const fn config<const LIMIT: usize>() -> Configuration<LittleEndian, Varint, Limit<LIMIT>> {
-    bincode::config::standard().with_limit::<LIMIT>()
+const fn config() -> Configuration<LittleEndian, Varint> {
+    bincode::config::standard()
 }
 
 struct Append<'a>(&'a mut Vec<u8>);
@@ -337,7 +330,7 @@ impl Writer for Append<'_> {
 /// Appends what `value` encodes to.
 pub(crate) fn encode_into<T: Encode>(value: T, out: &mut Vec<u8>) {
     // Writing to memory cannot fail, and nothing that is recorded has a type which cannot be encoded.
-    let _ = bincode::encode_into_writer(value, Append(out), config::<DECODE_LIMIT>());
+    let _ = bincode::encode_into_writer(value, Append(out), config());
 }
 
 /// The same for a text, which most are.
@@ -360,13 +353,7 @@ pub(crate) fn encode<T: Encode>(value: T) -> Vec<u8> {
 
 /// Decodes from the start of some bytes, and says what is left of them.
 pub(crate) fn decode_first<T: Decode<()>>(bytes: &[u8]) -> Result<(T, &[u8]), FormatError> {
-    // The limit is for each list in them: few bytes may not ask for as much as many.
-    let decoded = match bytes.len().saturating_mul(EXPANSION) {
-        needed if needed <= SMALL_LIMIT => bincode::decode_from_slice(bytes, config::<SMALL_LIMIT>()),
-        needed if needed <= MIDDLE_LIMIT => bincode::decode_from_slice(bytes, config::<MIDDLE_LIMIT>()),
-        _ => bincode::decode_from_slice(bytes, config::<DECODE_LIMIT>()),
-    };
-    match decoded {
+    match bounded::decode_first(bytes) {
         Ok((value, used)) => Ok((value, &bytes[used..])),
         Err(bincode::error::DecodeError::LimitExceeded) => Err(FormatError::TooLarge),
         Err(error) => Err(FormatError::Malformed(error.to_string())),

@@ -100,6 +100,7 @@ impl Head {
         });
         status
             && query.since_unix_ns.is_none_or(|since| self.max_started >= since)
+            && query.until_unix_ns.is_none_or(|until| self.min_started < until)
             && self.of(query.flow.as_deref()).any(|flow| {
                 (!query.failed || flow.failed > 0) && query.slower_than_ns.is_none_or(|ns| flow.max_ns > ns)
             })
@@ -142,6 +143,15 @@ mod tests {
                         let query =
                             Query { flow: flow.clone(), status, failed, slower_than_ns, ..Query::default() };
                         assert!(!query.matches(&summary) || open.head.may_match(&query), "{query:?}");
+                        for ns in [summary.started_unix_ns, summary.started_unix_ns + 1] {
+                            let (since_unix_ns, until_unix_ns) = (Some(ns), Some(ns));
+                            for query in [
+                                Query { since_unix_ns, ..query.clone() },
+                                Query { until_unix_ns, ..query.clone() },
+                            ] {
+                                assert!(!query.matches(&summary) || open.head.may_match(&query), "{query:?}");
+                            }
+                        }
                     }
                 }
             }

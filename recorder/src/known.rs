@@ -1,14 +1,16 @@
 //! What is known of the parts of a block's traces. A part that comes again (a header, a shared value, an empty body) is
 //! recognised by its bytes: it is described, searched for secrets and sealed once for the block.
 
+mod hidden;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
-use zerver_trace::secret::{Author, Rule, Triples, replaced};
-use zerver_trace::{Missing, Recorded, Shown, Value};
+use zerver_trace::secret::{Rule, Triples};
+use zerver_trace::{Missing, Recorded};
 
 use crate::block::Open;
 use crate::format;
@@ -296,85 +298,6 @@ impl Entry {
             triples
         });
         secrets.may_be_in(triples)
-    }
-}
-
-impl Entry {
-    /// The piece of a trace of which no copies are in it.
-    fn alone(&mut self, before: &[u8], rule: &Rule, sealer: &mut Sealer, open: &mut Open) -> Piece {
-        if let Some(plain) = self.plain {
-            return plain;
-        }
-        let instead = match (self.whole, &self.own) {
-            (true, _) => self.what.sealed(sealer),
-            (false, Own::Nothing) => None,
-            (false, _) => self.masked(&Secrets::default(), rule, sealer),
-        };
-        let piece = open.piece(|out| self.what.encode(instead.as_ref(), before, out));
-        self.plain = Some(piece);
-        piece
-    }
-
-    /// The same with the copies in it masked too; none if there are none in it.
-    fn hidden(&self, secrets: &Secrets, rule: &Rule, sealer: &mut Sealer) -> Option<What> {
-        let is_in = match &self.what {
-            What::Text(text) | What::Value(Recorded::Missing(Missing::Failed(text))) => {
-                secrets.are_in(text.as_bytes())
-            }
-            What::Value(Recorded::Plain { value, summary }) => {
-                secrets.are_in(value.tokens())
-                    || summary.as_ref().is_some_and(|line| secrets.are_in(line.as_bytes()))
-            }
-            What::Value(_) => false,
-        };
-        if is_in { self.masked(secrets, rule, sealer) } else { None }
-    }
-
-    fn masked(&self, secrets: &Secrets, rule: &Rule, sealer: &mut Sealer) -> Option<What> {
-        let spans = match &self.own {
-            Own::Spans(spans) => spans.as_slice(),
-            Own::Nothing | Own::Named => &[],
-        };
-        match &self.what {
-            What::Text(text) => secrets.masked(text.as_bytes(), spans, sealer.key()).map(What::Text),
-            What::Value(Recorded::Plain { value, summary }) => {
-                let shown = self.shown(secrets, rule, sealer, value, summary.as_deref());
-                Some(What::Value(sealer.seal(value, summary.as_deref(), shown)))
-            }
-            What::Value(Recorded::Missing(Missing::Failed(why))) => secrets
-                .masked(why.as_bytes(), &rule.spans(why.as_bytes(), Author::Service), sealer.key())
-                .map(|why| What::Value(Recorded::Missing(Missing::Failed(why)))),
-            What::Value(_) => None,
-        }
-    }
-
-    fn shown(
-        &self,
-        secrets: &Secrets,
-        rule: &Rule,
-        sealer: &Sealer,
-        value: &Value,
-        summary: Option<&str>,
-    ) -> Option<Shown> {
-        let root = value.root();
-        let value =
-            secrets.masked_value(sealer.key(), |encoder, masks| match (&self.own, root.as_bytes()) {
-                (Own::Spans(spans), Some(bytes)) => {
-                    let copies = masks.more(&bytes);
-                    let spans = zerver_trace::secret::merged(spans.iter().cloned().chain(copies).collect());
-                    encoder.put(&replaced(&bytes, &spans, |secret| masks.mask(secret)))
-                }
-                (Own::Nothing, _) => encoder.node(&root, &mut |bytes| {
-                    let copies = masks.more(bytes);
-                    (!copies.is_empty()).then(|| replaced(bytes, &copies, |secret| masks.mask(secret)))
-                }),
-                _ => rule.write_masked::<&str>(encoder, &root, &[], Author::Service, masks),
-            })?;
-        let summary = summary.map(|line| {
-            let own = rule.spans(line.as_bytes(), Author::Service);
-            secrets.masked(line.as_bytes(), &own, sealer.key()).unwrap_or_else(|| line.to_owned())
-        });
-        Some(Shown { value, summary })
     }
 }
 

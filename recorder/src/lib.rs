@@ -3,7 +3,7 @@
 //! The writing side: [`Recorder`] takes captures through its sink (`queue`, `inbox`), on whose way the policy decides what is
 //! kept (`policy`). Its thread (`writer`) describes them (`describe`), each value of a block once (`known`), takes the
 //! secrets out (`secrets`, `seal`), fills blocks (`block`, `row`), removes what is too old (`retention`, `observed_clock`), and commits (`store`, the only one that names
-//! redb). The reading side: [`Reader`] and `find`. Bytes are laid out by `format` alone. All files are opened by
+//! redb). The reading side: [`Reader`], `pages` and `find`. Bytes are laid out by `format` alone. All files are opened by
 //! [`regular_file`]. Beside the two: [`portable`] files, [`import()`], and the doctor ([`examine`], [`repair`]).
 //!
 //! A store is a folder: `traces.redb`, the `key` of its secrets, and the `lock` of its one writer.
@@ -29,13 +29,16 @@ mod numbers;
 mod observed_clock;
 mod opened;
 mod overlay;
+mod pages;
+mod part_secrets;
 mod parts;
 mod place;
 mod policy;
 /// Traces as files of their own.
 pub mod portable;
 mod queue;
-mod quiet;
+/// Panics that become values.
+pub mod quiet;
 mod reader;
 mod recorder;
 /// Opening files by names that may have been chosen by somebody else.
@@ -58,6 +61,7 @@ pub use extent::Catalog;
 pub use find::FindError;
 pub use format::FormatError;
 pub use import::import;
+pub use pages::Page;
 pub use place::{Holder, find_store};
 pub use policy::{Policy, Tail};
 pub use reader::{Counts, ReadError, Reader};

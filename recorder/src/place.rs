@@ -94,7 +94,7 @@ impl Lock {
     pub(crate) fn take(dir: &Path) -> Result<Self, LockError> {
         let path = lock_file(dir);
         let mut file =
-            regular_file::open_or_make(&path).map_err(|error| LockError::Io(path.clone(), error))?;
+            regular_file::open_private(&path).map_err(|error| LockError::Io(path.clone(), error))?;
         let mut tries = 0;
         loop {
             match file.try_lock() {
@@ -116,6 +116,15 @@ impl Lock {
     /// Whether its file is still where others look for it.
     pub(crate) fn is_in_place(&self) -> bool {
         Identity::of(&self.file).is_ok_and(|identity| identity.is_at(&self.path))
+    }
+
+    /// Whether the file of the lock, if it is there, can be one.
+    pub(crate) fn check(dir: &Path) -> Result<(), (PathBuf, String)> {
+        let path = lock_file(dir);
+        match regular_file::open(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err((path, error.to_string())),
+            _ => Ok(()),
+        }
     }
 
     /// Who holds the lock; none if nobody does.

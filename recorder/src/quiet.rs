@@ -1,5 +1,8 @@
-//! Running what may panic without being ours: redb on a damaged file, and a user's `Serialize`. The panic becomes a
-//! value, and nothing is printed about it.
+//! Runs what may panic without being ours: a database on a damaged file, a user's `Serialize`. The panic becomes a value,
+//! and nothing is printed about it.
+//!
+//! Hooks for panics stand on top of each other in the order in which they were set, so the hook of this module may have
+//! another one above it. Each hook asks [`is_quiet`] first, and does nothing for a panic that is dealt with.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -9,13 +12,21 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Whether a panic of this thread becomes a value, and is nobody's business.
+pub fn is_quiet() -> bool {
+    QUIET.get()
+}
+
 /// Runs `f`; a panic is an error with its message.
-pub(crate) fn run<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+///
+/// # Errors
+/// When it panics.
+pub fn run<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            if !QUIET.get() {
+            if !is_quiet() {
                 before(info);
             }
         }));
@@ -39,6 +50,8 @@ pub(crate) fn run<T>(f: impl FnOnce() -> T) -> Result<T, String> {
 mod tests {
     #[test]
     fn a_panic_becomes_its_message() {
+        assert!(!super::is_quiet());
+        assert_eq!(super::run(super::is_quiet), Ok(true));
         assert_eq!(super::run(|| 7), Ok(7));
         assert_eq!(super::run(|| -> u8 { panic!("at {}", "sea") }), Err("at sea".to_owned()));
         assert_eq!(super::run(|| -> u8 { panic!("plain") }), Err("plain".to_owned()));

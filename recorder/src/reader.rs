@@ -128,6 +128,11 @@ impl Reader {
         Ok(Self { dir: dir.to_owned(), store: ReadStore::open_overlaid(dir)? })
     }
 
+    /// Whether it reads the file that is in the store's place now, and not one that was removed or replaced since.
+    pub fn is_in_place(&self) -> bool {
+        self.store.is_in_place()
+    }
+
     /// The folder of the store.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -184,68 +189,6 @@ impl Reader {
             ControlFlow::Continue(())
         })?;
         Ok(overflowed)
-    }
-
-    /// The end of what is there now.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn newest(&self) -> Result<Cursor, ReadError> {
-        let view = self.view()?;
-        let Some(last) = view.last() else { return Ok(Cursor { block: view.extent.next, seen: 0 }) };
-        Ok(Cursor { block: last, seen: view.head(last)?.count })
-    }
-
-    /// The start: everything there is comes after it.
-    pub const fn oldest() -> Cursor {
-        Cursor { block: 0, seen: 0 }
-    }
-
-    /// What has been recorded since, oldest first, by this process or another; and how far that is. What retention has
-    /// removed meanwhile is passed over.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn since(&self, cursor: Cursor) -> Result<(Vec<Summary>, Cursor), ReadError> {
-        self.since_at_most(cursor, usize::MAX)
-    }
-
-    /// The same, not much more than `limit` of it: a block is read whole.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn since_at_most(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), ReadError> {
-        let view = self.view()?;
-        let (mut summaries, mut reached) = (Vec::new(), cursor);
-        for key in view.extent.first.max(cursor.block)..view.extent.next {
-            if summaries.len() >= limit {
-                break;
-            }
-            let mut block = view.summaries(key, view.head(key)?.count)?;
-            let seen = if key == cursor.block { cursor.seen as usize } else { 0 };
-            reached = Cursor { block: key, seen: block.len() as u32 };
-            summaries.extend(block.drain(seen.min(block.len())..));
-        }
-        Ok((summaries, reached))
-    }
-
-    /// What was recorded before a cursor, newest first; and where the rest of it ends, none if there is none. Not much
-    /// more than `limit`: a block is read whole.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn before(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Option<Cursor>), ReadError> {
-        let view = self.view()?;
-        let mut summaries = Vec::new();
-        for key in (view.extent.first..view.extent.next.min(cursor.block.saturating_add(1))).rev() {
-            if summaries.len() >= limit {
-                return Ok((summaries, Some(Cursor { block: key, seen: u32::MAX })));
-            }
-            let block = view.summaries(key, view.head(key)?.count)?;
-            let seen = if key == cursor.block { cursor.seen as usize } else { block.len() };
-            summaries.extend(block.into_iter().take(seen).rev());
-        }
-        Ok((summaries, None))
     }
 
     /// The value behind a secret, by the key beside the store. Anything else comes back as it is.
@@ -317,7 +260,7 @@ impl TraceSource for Reader {
     }
 }
 
-fn damaged(snapshot: &Snapshot, what: &str, error: &dyn std::fmt::Display) -> ReadError {
+pub(crate) fn damaged(snapshot: &Snapshot, what: &str, error: &dyn std::fmt::Display) -> ReadError {
     ReadError::Damaged { path: snapshot.path().to_owned(), why: format!("{what}: {error}") }
 }
 
@@ -328,7 +271,7 @@ pub(crate) struct View {
 }
 
 impl View {
-    fn last(&self) -> Option<u64> {
+    pub(crate) fn last(&self) -> Option<u64> {
         (self.extent.first < self.extent.next).then(|| self.extent.next - 1)
     }
 
@@ -412,21 +355,32 @@ impl View {
         }
     }
 
+    /// The trace with this id, whatever else is damaged; that it is not there is said only where all could be read.
     pub(crate) fn load(&self, id: RequestId) -> Result<Option<Trace>, ReadError> {
-        let mut candidates = Vec::new();
-        self.heads(true, |key, head| {
-            if head.min_id <= id && id <= head.max_id {
+        let Some(last) = self.last() else { return Ok(None) };
+        let (mut candidates, mut damage) = (Vec::new(), None);
+        let scanned = self.snapshot.scan(Table::Heads, self.extent.first..=last, true, |key, record| {
+            if let Ok(head) = head::read(key, record)
+                && head.min_id <= id
+                && id <= head.max_id
+            {
                 candidates.push((key, head.count));
             }
             ControlFlow::Continue(())
-        })?;
+        });
         for (key, count) in candidates {
-            let position = self.summaries(key, count)?.iter().position(|summary| summary.id == id);
-            if let Some(position) = position {
-                return self.load_at(key, position, id).map(Some);
+            match self.summaries(key, count) {
+                Ok(summaries) => {
+                    if let Some(position) = summaries.iter().position(|summary| summary.id == id) {
+                        return self.load_at(key, position, id).map(Some);
+                    }
+                }
+                Err(error) => damage = Some(error),
             }
         }
-        Ok(None)
+        scanned?;
+        self.heads(true, |_, _| ControlFlow::Continue(()))?;
+        damage.map_or(Ok(None), Err)
     }
 
     /// The trace at a position of a block, which must have this id.

@@ -148,6 +148,11 @@ impl Recorder {
     pub fn open(options: Options) -> Result<Self, OpenError> {
         let dir = options.dir.clone();
         let lock = claim(&dir)?;
+        // Before a database is made beside it.
+        match Key::load(&dir) {
+            Ok(_) | Err(SealError::NoKey { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
         let retention = Retention::new(options.max_age, options.max_bytes);
         let store = WriteStore::open_within(&dir, retention.max_bytes())?;
         let sealer = Sealer::new(Key::load_or_make(&dir)?);

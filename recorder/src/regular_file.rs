@@ -16,6 +16,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::geteuid;
 
+/// What to do about a link.
+const USE_FILE: &str = "use the file that it leads to";
+const REMOVE: &str = "remove it";
+
 /// The mode of every file that zerver makes.
 const PRIVATE: u32 = 0o600;
 
@@ -45,14 +49,22 @@ pub fn open_to_write(path: &Path) -> io::Result<File> {
     open_as(path, OpenOptions::new().read(true).write(true), Use::Write)
 }
 
-/// The same, but an empty file is made where there is none. Its mode is 0600 afterwards, whatever it was.
+/// The same, but an empty file of mode 0600 is made where there is none.
 ///
 /// # Errors
 /// As [`open_to_write`].
 pub fn open_or_make(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(PRIVATE);
-    let file = open_as(path, &mut options, Use::Write)?;
+    open_as(path, &mut options, Use::Write)
+}
+
+/// The same, and its mode is 0600 afterwards, whatever it was: for a file that is known to be ours.
+///
+/// # Errors
+/// As [`open_to_write`].
+pub(crate) fn open_private(path: &Path) -> io::Result<File> {
+    let file = open_or_make(path)?;
     if file.metadata()?.permissions().mode() & 0o777 != PRIVATE {
         file.set_permissions(Permissions::from_mode(PRIVATE))?;
     }
@@ -97,7 +109,7 @@ pub fn read_text(path: &Path, limit: u64) -> io::Result<String> {
 /// When it is not, or is not there.
 pub fn check_folder(path: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(without_slash(path))?;
-    if found.is_dir() { Ok(()) } else { Err(refused(&found, "a folder", "the folder")) }
+    if found.is_dir() { Ok(()) } else { Err(refused(&found, "a folder", "use the folder that it leads to")) }
 }
 
 /// Checks that a file of this name, where there is one, may be replaced by another: that it is a regular file.
@@ -106,7 +118,7 @@ pub fn check_folder(path: &Path) -> io::Result<()> {
 /// When it is not.
 pub fn check_replaceable(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
-        Ok(found) if !found.is_file() => Err(refused(&found, "a regular file", "the file")),
+        Ok(found) if !found.is_file() => Err(refused(&found, "a regular file", USE_FILE)),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
@@ -129,7 +141,8 @@ fn open_as(path: &Path, options: &mut OpenOptions, used_to: Use) -> io::Result<F
 
 fn check(found: &Metadata, path: &Path, used_to: Use) -> io::Result<()> {
     if !found.is_file() {
-        return Err(refused(found, "a regular file", "the file"));
+        let way_on = if used_to == Use::Write { REMOVE } else { USE_FILE };
+        return Err(refused(found, "a regular file", way_on));
     }
     let (owner, user) = (found.uid(), geteuid().as_raw());
     let is_trusted = owner == user
@@ -157,12 +170,12 @@ fn folder_owner(path: &Path) -> Option<u32> {
     fs::metadata(folder).ok().map(|found| found.uid())
 }
 
-fn refused(found: &Metadata, wanted: &str, target: &str) -> io::Error {
+fn refused(found: &Metadata, wanted: &str, way_on: &str) -> io::Error {
     let kind = found.file_type();
     let is = if kind.is_symlink() {
         return io::Error::new(
             io::ErrorKind::PermissionDenied,
-            format!("it is a symbolic link, and links are not followed; name {target} that it leads to"),
+            format!("it is a symbolic link, and links are not followed; {way_on}"),
         );
     } else if kind.is_fifo() {
         "a FIFO"
@@ -295,7 +308,7 @@ mod tests {
         check_folder(dir.path()).unwrap();
         for link in [link.clone(), link.join("")] {
             let error = check_folder(&link).unwrap_err().to_string();
-            assert!(error.contains("name the folder that it leads to"), "{error}");
+            assert!(error.contains("use the folder that it leads to"), "{error}");
         }
     }
 }

@@ -90,7 +90,7 @@ impl Key {
             }
             loaded => {
                 // It may have been copied here by somebody careless.
-                let _ = regular_file::open_or_make(&place::key_file(dir));
+                let _ = regular_file::open_private(&place::key_file(dir));
                 loaded
             }
         }

@@ -5,6 +5,7 @@
 //! which schema, is known before redb may touch it. redb can panic on a damaged file; nothing of that leaves here.
 
 mod backend;
+mod batch;
 
 use std::fs::File;
 use std::io;
@@ -19,10 +20,12 @@ use redb::{
 use thiserror::Error;
 
 use self::backend::{AfterHeader, OFFSET};
+pub(crate) use self::batch::Batch;
 use crate::format::{self, FormatError, HEADER_LEN};
 use crate::overlay::Overlay;
 use crate::place::{self, Identity};
-use crate::{quiet, regular_file};
+use crate::quiet;
+use crate::regular_file;
 
 /// What redb may keep in memory, in bytes; its own default is 1 GiB.
 const CACHE: usize = 16 << 20;
@@ -95,39 +98,6 @@ fn builder() -> Builder {
     builder
 }
 
-/// Changes to be made together.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    puts: Vec<(Table, u64, Vec<u8>)>,
-    cuts: Vec<(Table, RangeInclusive<u64>)>,
-    bytes: u64,
-}
-
-impl Batch {
-    pub(crate) fn put(&mut self, table: Table, key: u64, record: Vec<u8>) {
-        self.bytes += record.len() as u64;
-        self.puts.push((table, key, record));
-    }
-
-    pub(crate) fn cut(&mut self, table: Table, keys: RangeInclusive<u64>) {
-        self.cuts.push((table, keys));
-    }
-
-    /// What is to be put, in bytes.
-    pub(crate) const fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.puts.is_empty() && self.cuts.is_empty()
-    }
-
-    /// What was to be put into one table, by its keys; all else is forgotten.
-    pub(crate) fn into_puts(self) -> impl Iterator<Item = (Table, u64, Vec<u8>)> {
-        self.puts.into_iter()
-    }
-}
-
 /// The database, open for writing by the holder of the lock.
 pub(crate) struct WriteStore {
     path: PathBuf,
@@ -157,7 +127,8 @@ impl WriteStore {
         if let Some(max) = max {
             let found = file.metadata().map_err(|error| io_error(&path, &error))?;
             if let Some(len) = grown(found.len(), max) {
-                file.set_len(len).map_err(|error| io_error(&path, &error))?;
+                // Where that may not be, it grows as redb does it.
+                let _ = file.set_len(len);
             }
         }
         let identity = Identity::of(&file).map_err(|error| io_error(&path, &error))?;
@@ -274,7 +245,7 @@ fn prepare(dir: &Path, path: &Path) -> Result<File, StoreError> {
                 .map_err(|source| StoreError::Format { path: path.to_owned(), source })?;
         }
     }
-    let file = regular_file::open_or_make(path).map_err(failed)?;
+    let file = regular_file::open_private(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.len() < OFFSET {
         file.write_all_at(&format::file_header(), 0)
             .and_then(|()| file.sync_all())
@@ -300,6 +271,7 @@ fn read_head(file: &File) -> io::Result<Vec<u8>> {
 /// The database, open for reading while another process may write.
 pub(crate) struct ReadStore {
     path: PathBuf,
+    identity: Identity,
     database: Option<Opened>,
 }
 
@@ -343,8 +315,14 @@ impl ReadStore {
         if let Err(source) = format::check_file_header(&head) {
             return Err(StoreError::Format { path, source });
         }
+        let identity = Identity::of(&file).map_err(|error| io_error(&path, &error))?;
         let database = guard(&path, || open(file, &path))?;
-        Ok(Self { path, database: Some(database) })
+        Ok(Self { path, identity, database: Some(database) })
+    }
+
+    /// Whether its file is still in the store's place.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.identity.is_at(&self.path)
     }
 
     /// What is there now, the commits of other processes included.

@@ -303,6 +303,9 @@ impl Writer {
                 if self.retry_at.take().is_some() {
                     self.teller.resumed();
                 }
+                if !self.shared.is_closing() {
+                    self.fit();
+                }
                 true
             }
             Err(error) => {

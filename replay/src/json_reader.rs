@@ -75,8 +75,14 @@ pub(crate) fn number(text: &str) -> Node<'_> {
         return Node::Number(text);
     }
     match text.parse::<f64>() {
-        // The shortest text of a float stands for it.
-        Ok(n) if n.is_finite() && Decimal::of(text) == Decimal::of(&format!("{n:e}")) => Node::F64(n),
+        // The shortest text of a float stands for it, unless that is another one in 32 bits.
+        Ok(n)
+            if n.is_finite()
+                && text.parse() == Ok(n as f32)
+                && Decimal::of(text) == Decimal::of(&format!("{n:e}")) =>
+        {
+            Node::F64(n)
+        }
         _ => Node::Number(text),
     }
 }

@@ -11,6 +11,7 @@ mod decimal;
 mod diff;
 mod json;
 mod json_reader;
+mod masks;
 mod measures;
 mod replayer;
 mod rfc3339;

@@ -138,4 +138,7 @@ pub struct RecorderMeasures {
     pub bytes_on_disk: u64,
     /// Whether recording is paused.
     pub paused: bool,
+    /// How often the store was removed or replaced while it was written to.
+    #[serde(default)]
+    pub store_replaced: u64,
 }

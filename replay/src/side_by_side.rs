@@ -1,7 +1,6 @@
 //! Both sides of a difference as texts that never look alike: what tells them apart is in sight, however little room
 //! there is.
 
-use unicode_width::UnicodeWidthChar;
 use zerver_trace::text::clean;
 use zerver_trace::{Node, Recorded, Value};
 
@@ -10,17 +9,37 @@ use crate::{Json, Seen, shown};
 /// What stands for a secret beside another.
 const OTHER_SECRET: &str = "●●●● (another secret)";
 
+/// The parts of a text that are never cut in two: where each ends, in bytes, and how many columns it takes.
+pub type Clusters = fn(&str) -> Vec<(usize, usize)>;
+
+/// The measure of a text that is not drawn: each character takes a column.
+pub(crate) fn characters(text: &str) -> Vec<(usize, usize)> {
+    text.char_indices().map(|(at, c)| (at + c.len_utf8(), 1)).collect()
+}
+
 /// Two texts that differ, each cut to so many columns: to where they differ, with what comes before it as far as there
 /// is room. What is left out has `ellipsis` in its place. Both are safe for a terminal if they were.
-pub fn side_by_side(a: &str, b: &str, columns: (usize, usize), ellipsis: &str) -> (String, String) {
+pub fn side_by_side(
+    a: &str,
+    b: &str,
+    columns: (usize, usize),
+    ellipsis: &str,
+    clusters: Clusters,
+) -> (String, String) {
+    let width = |text: &str| width(text, clusters);
+    let start = |text: &str, columns| start(text, columns, clusters);
+    let fit = |text: &str, columns, ellipsis| fit(text, columns, ellipsis, clusters);
     let narrow = columns.0.min(columns.1);
     if width(a) <= columns.0 && width(b) <= columns.1 {
         return (a.to_owned(), b.to_owned());
     }
     let same = common_prefix(a, b);
     let before = if same == a.len() && same == b.len() { 0 } else { same };
-    // The character that differs, the one after it and an ellipsis have room behind it.
-    let from = if width(&a[..before]) <= narrow / 2 { 0 } else { start(&a[..before], narrow / 3) };
+    // The character that differs, the one after it and an ellipsis have room behind it. Where the rest needs less, there
+    // is more of what comes before it.
+    let rest = width(&a[before..]).max(width(&b[before..]));
+    let context = (narrow / 3).max(narrow.saturating_sub(width(ellipsis).saturating_add(rest)));
+    let from = if width(&a[..before]) <= narrow / 2 { 0 } else { start(&a[..before], context) };
     let side = |text: &str, columns| {
         let lead = if from > 0 { ellipsis } else { "" };
         fit(&format!("{lead}{}", &text[from..]), columns, ellipsis)
@@ -82,36 +101,35 @@ fn common_prefix(a: &str, b: &str) -> usize {
 }
 
 /// Where the last so many columns of a text begin.
-fn start(text: &str, columns: usize) -> usize {
+fn start(text: &str, columns: usize, clusters: Clusters) -> usize {
     let mut left = columns;
     let mut from = text.len();
-    for (at, c) in text.char_indices().rev() {
-        match left.checked_sub(c.width().unwrap_or(0)) {
-            Some(less) => (left, from) = (less, at),
+    let all = clusters(text);
+    for (at, (_, wide)) in all.iter().enumerate().rev() {
+        match left.checked_sub(*wide) {
+            Some(less) => (left, from) = (less, at.checked_sub(1).map_or(0, |before| all[before].0)),
             None => break,
         }
     }
     from
 }
 
-fn width(text: &str) -> usize {
-    text.chars().map(|c| c.width().unwrap_or(0)).sum()
+fn width(text: &str, clusters: Clusters) -> usize {
+    clusters(text).iter().map(|(_, wide)| wide).sum()
 }
 
 /// The start of a text, with an ellipsis if there is more.
-fn fit(text: &str, columns: usize, ellipsis: &str) -> String {
-    if width(text) <= columns {
+fn fit(text: &str, columns: usize, ellipsis: &str, clusters: Clusters) -> String {
+    if width(text, clusters) <= columns {
         return text.to_owned();
     }
-    let room = columns.saturating_sub(width(ellipsis));
+    let room = columns.saturating_sub(width(ellipsis, clusters));
     let mut taken = 0;
-    let mut out: String = text
-        .chars()
-        .take_while(|c| {
-            taken += c.width().unwrap_or(0);
-            taken <= room
-        })
-        .collect();
+    let fitting = clusters(text).into_iter().take_while(|(_, wide)| {
+        taken += wide;
+        taken <= room
+    });
+    let mut out = text[..fitting.last().map_or(0, |(end, _)| end)].to_owned();
     if columns > 0 {
         out.push_str(ellipsis);
     }
@@ -124,19 +142,24 @@ mod tests {
 
     use super::*;
 
+    fn clusters(text: &str) -> Vec<(usize, usize)> {
+        let columns = |c: char| if ('\u{1100}'..='\u{ffff}').contains(&c) && c != '…' { 2 } else { 1 };
+        text.char_indices().map(|(at, c)| (at + c.len_utf8(), columns(c))).collect()
+    }
+
     fn check(a: &str, b: &str, columns: usize, wanted: (&str, &str)) {
-        let (a, b) = side_by_side(a, b, (columns, columns), "…");
+        let (a, b) = side_by_side(a, b, (columns, columns), "…", clusters);
         assert_eq!((a.as_str(), b.as_str()), wanted);
     }
 
     #[test]
     fn what_differs_is_in_sight() {
         check("a", "b", 5, ("a", "b"));
-        check("the same until here: one", "the same until here: two", 12, ("…re: one", "…re: two"));
+        check("the same until here: one", "the same until here: two", 12, ("…l here: one", "…l here: two"));
         check("one and more of it", "two and more of it", 8, ("one and…", "two and…"));
         check("abc…", "abcdef", 4, ("…c…", "…cd…"));
-        check("0123456789", "0123456789abc", 8, ("…89", "…89abc"));
-        check("漢字漢字漢字漢字a", "漢字漢字漢字漢字b", 7, ("…字a", "…字b"));
+        check("0123456789", "0123456789abc", 8, ("…6789", "…6789abc"));
+        check("漢字漢字漢字漢字a", "漢字漢字漢字漢字b", 7, ("…漢字a", "…漢字b"));
         check("same", "same", 3, ("sa…", "sa…"));
     }
 
@@ -166,10 +189,10 @@ mod tests {
     proptest! {
         #[test]
         fn texts_that_differ_never_look_alike(a in "[ab…漢]{0,40}", b in "[ab…漢]{0,40}", n in 1usize..30, m in 1usize..30) {
-            let (x, y) = side_by_side(&a, &b, (n, m), "…");
+            let (x, y) = side_by_side(&a, &b, (n, m), "…", clusters);
             prop_assert_eq!(x == y, a == b, "{:?} {:?}", x, y);
             if n.min(m) > 8 {
-                prop_assert!(width(&x) <= n && width(&y) <= m, "{:?} {:?}", x, y);
+                prop_assert!(width(&x, clusters) <= n && width(&y, clusters) <= m, "{:?} {:?}", x, y);
             }
         }
     }

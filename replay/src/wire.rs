@@ -5,6 +5,7 @@
 use std::io::{self, Read, Write};
 
 use bincode::{Decode, Encode};
+use zerver_trace::bounded;
 
 use crate::{Edits, Opened, Refusal, Report};
 
@@ -76,7 +77,7 @@ pub enum Told {
 pub fn send(stream: &mut impl Write, frame: &impl Encode) -> io::Result<()> {
     // In one piece, for one call of the system.
     let mut bytes = vec![0; 4];
-    bincode::encode_into_std_write(frame, &mut bytes, config::<MAX_FRAME>())
+    bincode::encode_into_std_write(frame, &mut bytes, bincode::config::standard())
         .map_err(|error| broken(&error))?;
     let len = u32::try_from(bytes.len() - 4).ok().filter(|len| *len as usize <= MAX_FRAME);
     let len = len.ok_or_else(|| broken(&"a frame is longer than what may be sent"))?;
@@ -110,30 +111,8 @@ pub fn receive<T: Decode<()>>(stream: &mut impl Read) -> io::Result<Option<T>> {
     if stream.take(len.into()).read_to_end(&mut bytes)? < len as usize {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    // The limit is for each list in the frame: a short one may not ask for as much as a long one.
-    let decoded = match bytes.len().saturating_mul(EXPANSION) {
-        needed if needed <= SMALL_LIMIT => bincode::decode_from_slice(&bytes, config::<SMALL_LIMIT>()),
-        needed if needed <= MIDDLE_LIMIT => bincode::decode_from_slice(&bytes, config::<MIDDLE_LIMIT>()),
-        _ => bincode::decode_from_slice(&bytes, config::<MAX_FRAME>()),
-    };
-    let (frame, used) = decoded.map_err(|error| broken(&error))?;
+    let (frame, used) = bounded::decode_first(&bytes).map_err(|error| broken(&error))?;
     if used == bytes.len() { Ok(Some(frame)) } else { Err(broken(&"something follows the end of a frame")) }
-}
-
-/// What decoding a shorter frame may allocate for one list, in bytes.
-const SMALL_LIMIT: usize = 256 << 10;
-const MIDDLE_LIMIT: usize = 2 << 20;
-/// How much longer a frame may be in memory than its bytes; a list of empty texts, which has the most, needs half.
-const EXPANSION: usize = 64;
-
-type Config<const LIMIT: usize> = bincode::config::Configuration<
-    bincode::config::LittleEndian,
-    bincode::config::Varint,
-    bincode::config::Limit<LIMIT>,
->;
-
-const fn config<const LIMIT: usize>() -> Config<LIMIT> {
-    bincode::config::standard().with_limit::<LIMIT>()
 }
 
 fn broken(error: &dyn std::fmt::Display) -> io::Error {

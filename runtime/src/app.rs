@@ -342,3 +342,22 @@ pub struct Settings {
     /// the first run says counts. None, as it is in production: each step runs once.
     pub twice: Option<TellImpure>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_that_are_marked_are_secret() {
+        let invites = FlowDef::new("invites", "GET", "/i/{invite}", &[]).secret_param("invite");
+        let secrets = vec!["tax-id".to_owned()];
+        let app = App::new()
+            .secret_param("ref")
+            .flow(invites)
+            .recording(Recording { secrets, ..Recording::default() });
+        let rule = app.secrets();
+        assert!(rule.is_parameter("invites", "invite") && !rule.is_parameter("other", "invite"));
+        assert!(rule.is_parameter("other", "ref") && !rule.is_parameter("other", "page"));
+        assert!(rule.is_header("x-customer-tax-id"));
+    }
+}

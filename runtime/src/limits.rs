@@ -30,6 +30,8 @@ pub struct Limits {
     /// How long a client may leave an answer unread; 16 KiB of progress begin a new period: 30 s. Then the connection
     /// is closed.
     pub write_stall: Duration,
+    /// How long an answer may take to be read in all, however much progress there is: 10 min. Then the connection is closed.
+    pub write: Duration,
     /// How long requests in flight may take to finish when the service stops: 10 s. Then they are dropped.
     pub drain: Duration,
     /// Open connections: 10,000. More wait in the system's backlog.
@@ -55,6 +57,7 @@ impl Default for Limits {
             body: Duration::from_secs(30),
             body_stall: Duration::from_secs(10),
             write_stall: Duration::from_secs(30),
+            write: Duration::from_secs(600),
             drain: Duration::from_secs(10),
             connections: 10_000,
             effects: 100,

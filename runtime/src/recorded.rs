@@ -249,6 +249,9 @@ fn first_difference<'j>(wanted: &'j Json, got: &'j Json, place: &mut String) -> 
             (0..a.len().max(b.len())).find_map(|at| go(&at.to_string(), a.get(at), b.get(at)))
         }
         (Json::String(a), Json::String(b)) if is_text(a, b) => None,
+        // As they are written, for -0.0 is not 0.0.
+        (Json::Number(a), Json::Number(b)) if a.to_string() == b.to_string() => None,
+        (Json::Number(_), Json::Number(_)) => Some(Difference { wanted: Some(wanted), got: Some(got) }),
         (a, b) if a == b => None,
         (a, b) => Some(Difference { wanted: Some(a), got: Some(b) }),
     }

@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use zerver_recorder::Recorder;
 
 use crate::environment::Environment;
-use crate::reload::Reload;
+use crate::reload::{Reading, Reload};
 use crate::{App, Impure, Settings, StartError, host, listen, notice, panics, record};
 
 /// The exit code of a service that could not start.
@@ -101,11 +101,25 @@ fn try_run(app: App) -> Result<(), StartError> {
     if !environment.dev {
         notice::say(&format!("listening on http://{}", running.addr()));
     }
-    let mut reload =
-        Reload { layers, started: loaded.clone(), loaded, running: &running, recorder: recorder.as_ref() };
-    while runtime.block_on(signals.next()) == Told::Reload {
-        reload.now();
-    }
+    let mut reload = Reload {
+        layers: Arc::new(layers),
+        started: loaded.clone(),
+        loaded,
+        running: &running,
+        recorder: recorder.as_ref(),
+        reading: Reading::default(),
+    };
+    runtime.block_on(async {
+        loop {
+            tokio::select! {
+                told = signals.next() => match told {
+                    Told::Stop => break,
+                    Told::Reload => reload.begin(),
+                },
+                read = reload.reading.done() => reload.take(read),
+            }
+        }
+    });
     tell(notify, "STOPPING=1");
     std::thread::spawn(move || {
         while runtime.block_on(signals.next()) == Told::Reload {}

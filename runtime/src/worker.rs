@@ -17,7 +17,7 @@ use crate::ids::Ids;
 use crate::leave::{LOOK, Leave};
 use crate::schedule::{Board, Guest, Offers, Peers, Shared, Turns, Watched};
 use crate::service::{OwnService, Service};
-use crate::shell::{AnyFrames, Conn, serve};
+use crate::shell::{AnyFrames, Conn, Date, serve};
 use crate::time::{Clock, Zero};
 
 /// How long idle connections stay open when the service stops, so that a request which is on its way to one of them
@@ -61,6 +61,7 @@ pub(crate) struct Worker {
     pub(crate) own_service: Arc<OwnService>,
     pub(crate) crew: Crew,
     pub(crate) frames: AnyFrames,
+    pub(crate) date: Date,
     connections: RefCell<BTreeMap<u64, Rc<Conn>>>,
     next_connection: Cell<u64>,
     empty: Notify,
@@ -124,6 +125,7 @@ impl Worker {
             service,
             crew,
             frames: AnyFrames::default(),
+            date: Date::default(),
             connections: RefCell::default(),
             next_connection: Cell::new(0),
             empty: Notify::new(),
@@ -185,8 +187,11 @@ impl Worker {
             conn.wake();
         }
         let empty = async {
-            while !self.connections.borrow().is_empty() && !(stage == Stage::Firm && self.waits_for_hanging())
-            {
+            let is_over = || {
+                let hangs = stage == Stage::Firm && self.waits_for_hanging();
+                hangs || self.connections.borrow().is_empty()
+            };
+            while !is_over() {
                 let _ = tokio::time::timeout(LOOK, self.empty.notified()).await;
             }
         };

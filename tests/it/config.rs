@@ -69,7 +69,16 @@ fn a_hang_up_reloads_and_a_mistake_changes_nothing() {
     // The environment says otherwise, and wins.
     service.wait_for_line("changed rules");
     assert_eq!(class(&place, &service, 4), "interactive");
+
+    // What would never end is not begun, and SIGTERM is heard all the same.
+    fs::remove_file(&file).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+    service.signal("-HUP");
+    let said = service.wait_for_line("the settings stay as they are");
+    assert!(said.contains("it is a FIFO"), "{said}");
     assert_eq!(service.stop().code(), Some(0));
+    let ran = Ran::of(place.service().output().unwrap());
+    assert!(ran.code == Some(2) && ran.err.contains("zerver.toml: it is a FIFO"), "{ran:?}");
 }
 
 #[test]

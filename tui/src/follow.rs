@@ -24,7 +24,7 @@ const PAGE: usize = 4096;
 /// Follows a source on a thread of its own until nobody listens: sends what there is, the newest first, and what comes.
 pub fn follow(source: Arc<dyn TraceSource>, remote: Remote) {
     thread::spawn(move || {
-        let mut reading = Reading { source, newest: None, older: None, page: FIRST_PAGE };
+        let mut reading = Reading { source, newest: None, older: None, page: FIRST_PAGE, told: false };
         let mut failures = 0;
         loop {
             let pause = match reading.next() {
@@ -38,7 +38,8 @@ pub fn follow(source: Arc<dyn TraceSource>, remote: Remote) {
                 }
                 Err(error) => {
                     failures += 1;
-                    let notice = Notice::bad(format!("requests cannot be read: {error}"));
+                    let notice =
+                        Notice::bad(format!("requests cannot be read, see `zerver doctor`: {error}"));
                     if failures == FAILURES && !remote.is_heard(Message::Notice(notice)) {
                         return;
                     }
@@ -62,6 +63,8 @@ struct Reading {
     /// Where what is older ends that has not been read yet.
     older: Option<Cursor>,
     page: usize,
+    /// Whether it was told that some cannot be read.
+    told: bool,
 }
 
 impl Reading {
@@ -87,6 +90,59 @@ impl Reading {
             self.page = PAGE;
             messages.push(Message::Older { requests, is_last: rest.is_none() });
         }
+        if let Some(why) = self.source.damage().filter(|_| !self.told) {
+            self.told = true;
+            messages.push(Message::Notice(Notice::bad(format!(
+                "some requests cannot be read, see `zerver doctor`: {why}"
+            ))));
+        }
         Ok(messages)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zerver_trace::{Query, RequestId, Summary, Trace};
+
+    use super::*;
+
+    /// A source that cannot read some of what it has.
+    struct Damaged;
+
+    impl TraceSource for Damaged {
+        fn list(&self, _: &Query) -> Result<Vec<Summary>, SourceError> {
+            Ok(Vec::new())
+        }
+
+        fn load(&self, _: RequestId) -> Result<Option<Trace>, SourceError> {
+            Ok(None)
+        }
+
+        fn newest(&self) -> Result<Cursor, SourceError> {
+            Ok(Cursor { block: 3, seen: 1 })
+        }
+
+        fn before(&self, _: Cursor, _: usize) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
+            Ok((vec![crate::tests::three()[0].summary()], None))
+        }
+
+        fn since(&self, cursor: Cursor, _: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
+            Ok((Vec::new(), cursor))
+        }
+
+        fn damage(&self) -> Option<String> {
+            Some("block 2 is damaged".to_owned())
+        }
+    }
+
+    #[test]
+    fn what_is_readable_is_shown_and_that_some_is_not_is_told_once() {
+        let mut reading =
+            Reading { source: Arc::new(Damaged), newest: None, older: None, page: FIRST_PAGE, told: false };
+        let messages = reading.next().unwrap();
+        assert!(matches!(&messages[0], Message::Older { requests, is_last: true } if requests.len() == 1));
+        let Message::Notice(notice) = &messages[1] else { panic!("{messages:?}") };
+        assert!(notice.is_bad && notice.text.contains("`zerver doctor`: block 2"), "{notice:?}");
+        assert!(reading.next().unwrap().is_empty());
     }
 }

@@ -36,7 +36,7 @@ mod tests;
 
 pub use app::App;
 pub use dev::{Dev, State};
-pub use draw::{fit, prefix, width};
+pub use draw::{fit, prefix, side_by_side, width};
 pub use follow::follow;
 pub use message::{Command, Message, Notice, Show};
 pub use run::{Ended, Open, Options, Remote, Told, channel, run};

@@ -41,6 +41,9 @@ pub struct Options {
     pub look: Look,
     /// What to show first.
     pub open: Open,
+    /// Says of the thread that calls it whether a panic there is dealt with: it does not give the terminal back then, and is
+    /// not printed.
+    pub is_quiet: Option<fn() -> bool>,
     /// Whether SIGINT, SIGTERM and SIGHUP are somebody else's business, who then sends [`Message::End`].
     pub signals_elsewhere: bool,
 }
@@ -149,7 +152,7 @@ pub fn run(
     told: &Told,
 ) -> io::Result<Ended> {
     follow(services.source(), remote.clone());
-    let screen = Screen::take()?;
+    let screen = Screen::take(options.is_quiet)?;
     let input = Input::start(remote.clone())?;
     on_signals(remote.clone(), options.signals_elsewhere)?;
     let (width, height) = crossterm::terminal::size()?;

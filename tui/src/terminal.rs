@@ -30,8 +30,8 @@ pub(crate) struct Screen {
 
 impl Screen {
     /// Takes the terminal.
-    pub(crate) fn take() -> io::Result<Self> {
-        guard();
+    pub(crate) fn take(is_quiet: IsQuiet) -> io::Result<Self> {
+        guard(is_quiet);
         take()?;
         Ok(Self { terminal: Terminal::new(CrosstermBackend::new(io::stdout()))? })
     }
@@ -74,14 +74,19 @@ impl Drop for Screen {
     }
 }
 
+/// Whether a panic of this thread is dealt with, and nobody's business.
+pub(crate) type IsQuiet = Option<fn() -> bool>;
+
 /// Has a panic of any thread give the terminal back first, so that it can be read.
-fn guard() {
+fn guard(is_quiet: IsQuiet) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            give_back();
-            before(info);
+            if !is_quiet.is_some_and(|is_quiet| is_quiet()) {
+                give_back();
+                before(info);
+            }
         }));
     });
 }
@@ -111,6 +116,8 @@ fn leave(out: &mut impl Write) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -129,9 +136,12 @@ mod tests {
 
     #[test]
     fn a_panic_of_any_thread_gives_the_terminal_back() {
-        guard();
+        guard(Some(|| thread::current().name() == Some("quiet")));
         IS_OURS.store(true, Ordering::Release);
-        assert!(std::thread::spawn(|| panic!("on purpose")).join().is_err());
+        let quiet = thread::Builder::new().name("quiet".to_owned());
+        assert!(quiet.spawn(|| panic!("on purpose")).unwrap().join().is_err());
+        assert!(IS_OURS.load(Ordering::Acquire), "a panic that is dealt with gives nothing back");
+        assert!(thread::spawn(|| panic!("on purpose")).join().is_err());
         assert!(!IS_OURS.load(Ordering::Acquire));
     }
 }

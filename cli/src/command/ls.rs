@@ -5,13 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use zerver_replay::rfc3339;
 use zerver_trace::text::clean;
-use zerver_trace::{Class, Summary};
+use zerver_trace::{Class, Query, Summary};
 
 use crate::args::{Global, Ls};
 use crate::output::Output;
 use crate::place;
 use crate::trouble::{Done, Trouble};
-use crate::view::list;
+use crate::view::{count, list};
 
 pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
     let dir = place::store(global)?;
@@ -24,6 +24,15 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Don
     requests.truncate(limit);
     if let Some(dropped) = place::dropped(&reader) {
         output.note(&dropped);
+    }
+    // The query that has an end has nothing that began later.
+    if let Some(end) = query.until_unix_ns {
+        let later = Query { since_unix_ns: Some(end), until_unix_ns: None, limit: None, ..query };
+        let later = reader.list(&later).map_err(|error| place::unreadable(&dir, &error))?.len() as u64;
+        if later > 0 {
+            let requests = count(later, "request that begins", "requests that begin");
+            output.note(&format!("without {requests} later than now: their clock or this one is wrong"));
+        }
     }
     if output.is_json {
         output.json(&Document { requests: requests.iter().map(Request::of).collect() })?;

@@ -1,9 +1,11 @@
 //! What came of a replay, as text.
 
-use zerver_replay::{Ending, Finding, FindingClass, Report, Seen, side_by_side};
+use zerver_replay::side_by_side::seen;
+use zerver_replay::{Ending, Finding, FindingClass, Report, Seen};
 use zerver_trace::text::clean;
 
 use zerver_trace::duration::show;
+use zerver_tui::side_by_side;
 
 use super::timeline::{field, status};
 use super::{count, filler, fit, paint, style, width};
@@ -104,15 +106,38 @@ fn one(finding: &Finding, room: usize) -> String {
 
 /// `old → new`.
 pub(super) fn change(old: &Seen, new: &Seen, room: usize) -> String {
-    let (old, new) = side_by_side::seen(old, new);
-    let half = room.saturating_sub(3) / 2;
-    let beside = |other: &str| half.max(room.saturating_sub(3 + width(other).min(half)));
-    let (old, new) = side_by_side(&old, &new, (beside(&new), beside(&old)), "…");
+    let (old, new) = seen(old, new);
+    let room = room.saturating_sub(3);
+    // The one gets what the other does not need.
+    let left = room - width(&new).min(room / 2);
+    let right = room - width(&old).min(left);
+    let (old, new) = side_by_side(&old, &new, (left, right), "…");
     format!("{old} → {new}")
 }
 
 #[cfg(test)]
 mod tests {
+    /// However little room there is, and whatever they are.
+    #[test]
+    fn both_sides_of_a_change_never_look_alike() {
+        let long = "the same for a long time, and then ".repeat(20);
+        let texts = (Seen::text(format!("{long}one")), Seen::text(format!("{long}two")));
+        let number = Seen::Value(Value::of(&1).unwrap());
+        let text = Seen::Value(Value::of("1").unwrap());
+        let (none, nested) = (Value::of(&None::<u8>).unwrap(), Value::of(&Some(None::<u8>)).unwrap());
+        let nothing = (Seen::Value(none), Seen::Value(nested));
+        for columns in [20, 40, 80, usize::MAX] {
+            for (a, b) in [(&texts.0, &texts.1), (&number, &text), (&nothing.0, &nothing.1)] {
+                let line = change(a, b, columns);
+                let (a, b) = line.split_once(" → ").unwrap();
+                assert!(a != b && line.chars().count() <= columns, "{line}");
+            }
+        }
+        insta::assert_snapshot!(change(&texts.0, &texts.1, 40), @"…ime, and then one → …ime, and then two");
+        insta::assert_snapshot!(change(&number, &text, 40), @r#"1 → "1""#);
+        insta::assert_snapshot!(change(&nothing.0, &nothing.1, 40), @"none → some(none)");
+    }
+
     use anstream::adapter::strip_str;
     use zerver_replay::{Applied, Coverage, Replied, Source};
     use zerver_trace::Value;

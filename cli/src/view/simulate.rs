@@ -5,7 +5,7 @@ use zerver_replay::{Compared, Figures, Machine, Reproduced, Simulation};
 use zerver_trace::text::clean;
 
 use super::table::{Column, Table};
-use super::{count, paint, style};
+use super::{count, fold, paint, style};
 use zerver_trace::duration::show;
 
 /// The whole of it: first how well it reproduces what was recorded.
@@ -23,8 +23,12 @@ pub(crate) fn simulate(
         count(on.workers as u64, "worker", "workers"),
         count(on.low_workers as u64, "batch worker", "batch workers"),
     );
+    let folded = |style: Style, text: &str| {
+        let lines = fold(text, columns.unwrap_or(usize::MAX));
+        lines.iter().map(|line| paint(style, line)).collect::<Vec<_>>().join("\n")
+    };
     let (mark, verdict) = verdict(simulation);
-    out += &format!("{}\n\nAs recorded (recorded → simulated)\n", paint(mark, &verdict));
+    out += &format!("{}\n\nAs recorded (recorded → simulated)\n", folded(mark, &verdict));
     out += &table(simulation, columns, |group| Some((&group.recorded, &group.simulated)));
     if !set.is_empty() {
         let set: Vec<_> =
@@ -34,7 +38,7 @@ pub(crate) fn simulate(
         out += &table(simulation, columns, |group| Some((&group.simulated, group.changed.as_ref()?)));
     }
     for note in notes(simulation) {
-        out += &format!("\n{}\n", paint(style::WARN, &note));
+        out += &format!("\n{}\n", folded(style::WARN, &note));
     }
     out
 }

@@ -49,13 +49,26 @@ pub(crate) fn stale(why: &str, last: &str) -> String {
 }
 
 fn recording(recorder: &RecorderMeasures) -> String {
-    let RecorderMeasures { backlog, recorded, not_kept, dropped, lost, bytes_on_disk, paused } = recorder;
+    let RecorderMeasures {
+        backlog,
+        recorded,
+        not_kept,
+        dropped,
+        lost,
+        bytes_on_disk,
+        paused,
+        store_replaced,
+    } = recorder;
     let mut line = format!(
         "recorder  {recorded} recorded  {not_kept} not kept  backlog {backlog}  dropped {dropped}  lost {lost}  {:.1} MiB",
         *bytes_on_disk as f64 / f64::from(1 << 20),
     );
     if *paused {
         line += &format!("  {}", paint(style::BAD, "paused"));
+    }
+    if *store_replaced > 0 {
+        let times = count(*store_replaced, "time", "times");
+        line += &format!("  {}", paint(style::BAD, &format!("the store was replaced {times}")));
     }
     line + "\n"
 }

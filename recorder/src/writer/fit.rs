@@ -64,24 +64,32 @@ impl Fit {
 }
 
 impl Writer {
-    /// Makes the file smaller if it is too large, and if now is a time for it.
+    /// Sees to it that the file does not outgrow its limit; and makes it smaller if it has, and if now is a time for it.
     pub(super) fn fit(&mut self) {
         let Some(max) = self.retention.max_bytes() else { return };
+        let is_busy = self.retry_at.is_some() || self.pending > 0 || !self.batch.is_empty();
+        if is_busy || self.fit.next_try.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
         if !is_too_large(self.fit.bytes, max) {
             self.fit.too_large = None;
-            if grown(self.fit.bytes, max).is_none() {
-                return;
+            if grown(self.fit.bytes, max).is_some() {
+                let opened = self.open_again(max);
+                if opened.is_err() || grown(self.fit.bytes, max).is_some() {
+                    self.fit.next_try = Some(Instant::now() + PAUSE);
+                }
             }
+            return;
         }
-        let is_busy = self.retry_at.is_some() || self.pending > 0 || !self.batch.is_empty();
-        if is_busy || self.retention.is_due() || self.fit.next_try.is_some_and(|at| Instant::now() < at) {
+        // First what is too much has to go.
+        if self.retention.is_due() {
             return;
         }
         let began = Instant::now();
         let why = self.make_fit(max);
         let pause = if why.is_some() { PAUSE } else { Duration::ZERO };
         self.fit.next_try = Some(Instant::now() + pause.max(began.elapsed() * PART));
-        let Some(why) = why.filter(|_| is_too_large(self.fit.bytes, max)) else { return };
+        let Some(why) = why else { return };
         let (since, was_told) = *self.fit.too_large.get_or_insert((began, false));
         if !was_told && since.elapsed() >= TOLD_AFTER {
             self.fit.too_large = Some((since, true));

@@ -122,6 +122,40 @@ fn a_damaged_store_answers_right_or_not_at_all() {
 }
 
 #[test]
+fn what_is_readable_of_a_damaged_store_is_read() {
+    let whole = whole();
+    let dir = tempfile::tempdir().unwrap();
+    let (mut partial, mut loaded) = (0, 0);
+    for case in 0..400 {
+        let mut bytes = whole.bytes.clone();
+        damage(&mut bytes, &mut Random(case * 31 + 5));
+        std::fs::write(file(dir.path()), &bytes).unwrap();
+        let Ok(reader) = Reader::open(dir.path()) else { continue };
+        let (Ok(newest), mut pages, mut damage) = (reader.newest(), Vec::new(), None) else { continue };
+        let mut next = Some(newest);
+        while let Some(cursor) = next {
+            let Ok(page) = reader.readable_before(cursor, 40) else { break };
+            pages.extend(page.summaries);
+            (next, damage) = (page.reached, damage.or(page.damage));
+        }
+        let since = reader.readable_since(Reader::oldest(), usize::MAX);
+        // In their order, and each as it was.
+        let mut rest = whole.list.iter();
+        assert!(pages.iter().all(|found| rest.any(|wanted| wanted == found)), "case {case}");
+        if let (Some(damage), Ok(since)) = (damage, since) {
+            assert!(damage.to_string().contains("zerver doctor --repair"), "case {case}: {damage}");
+            let mut newest_first = since.summaries;
+            newest_first.reverse();
+            assert_eq!(newest_first, pages, "case {case}");
+            partial += usize::from(!pages.is_empty());
+            let found = pages.iter().find_map(|found| reader.load(found.id).ok().flatten());
+            loaded += usize::from(found.is_some_and(|trace| whole.traces.contains(&trace)));
+        }
+    }
+    assert!(partial > 5 && loaded > 5, "{partial} {loaded}");
+}
+
+#[test]
 fn a_repair_saves_what_can_be_read() {
     let whole = whole();
     let mut saved = 0;

@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod golden;
 mod guard;
+mod health;
 mod id_digits;
 mod portable;
 mod property;

@@ -17,6 +17,9 @@ use crate::sample::{self, Told, datum, headers};
 /// A place: what has a name and a value in it.
 type Place = (&'static str, fn(&mut Capture, &str, &str));
 
+/// What makes a case of the sample.
+type Make = Box<dyn Fn(&mut Capture)>;
+
 const PLACES: [Place; 22] = [
     ("header", |capture, name, value| request(capture, "/", &[(&name.to_lowercase(), value)], "")),
     ("response header", |capture, name, value| response(capture, &[(&name.to_lowercase(), value)], "")),
@@ -133,15 +136,14 @@ fn recorded(rule: Rule, make: &[&dyn Fn(&mut Capture)]) -> Vec<(Trace, String)> 
     all.collect()
 }
 
-fn in_each_place(names: &[&str], is_secret: bool) {
-    let cases: Vec<(&str, &Place)> =
+fn in_each_place(names: &[&'static str], is_secret: bool) {
+    let cases: Vec<(&'static str, &'static Place)> =
         names.iter().flat_map(|name| PLACES.iter().map(|place| (*name, place))).collect();
-    let makes: Vec<Box<dyn Fn(&mut Capture)>> = cases
+    let makes: Vec<Make> = cases
         .iter()
         .enumerate()
         .map(|(n, &(name, (_, make)))| {
-            let make: Box<dyn Fn(&mut Capture)> =
-                Box::new(move |capture| make(capture, name, &format!("wombat{n:04}")));
+            let make: Make = Box::new(move |capture| make(capture, name, &format!("wombat{n:04}")));
             make
         })
         .collect();

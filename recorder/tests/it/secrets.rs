@@ -7,7 +7,8 @@ use serde::Serialize;
 use zerver_recorder::{Reader, Recorder, SealError, portable};
 use zerver_trace::{
     Answer, Body, Capture, Class, Data, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Find,
-    MessageInfo, Name, Outcome, Recorded, RequestInfo, ResponseInfo, Trace, ValueError,
+    MessageInfo, Name, Outcome, Recorded, RedactedText, Redaction, RequestInfo, ResponseInfo, TextPlace,
+    Trace, ValueError,
 };
 
 use crate::options;
@@ -265,4 +266,41 @@ fn short_and_countless_secrets_are_sealed_with_all_around_them() {
         assert!(matches!(value, Recorded::Sealed { shown: None, .. }), "{value:?}");
         assert!(matches!(reader.unseal(value).unwrap(), Recorded::Plain { .. }));
     }
+}
+
+/// What was cut and what was masked is said beside the texts. A client can send a text that looks like either.
+#[test]
+fn what_was_changed_in_a_text_is_a_flag() {
+    let told = |message: &str, causes: usize| {
+        let dir = tempfile::tempdir().unwrap();
+        let failure = FailureInfo {
+            kind: FailureKind::NotFound,
+            what: Name::from("todo"),
+            key: "7".to_owned(),
+            message: message.to_owned(),
+            step: None,
+            call: None,
+            causes: vec!["a cause".to_owned(); causes],
+        };
+        let recorder = Recorder::open(options(dir.path())).unwrap();
+        let capture = Capture { outcome: Outcome::Failed(failure), ..sample::capture(1) };
+        recorder.sink().accept(Box::new(capture));
+        recorder.close();
+        let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
+        // A file says the same.
+        assert_eq!(portable::read(&portable::write(&trace).unwrap()).unwrap().redaction, trace.redaction);
+        trace.redaction
+    };
+    let texts = |redaction: &Redaction| redaction.texts.clone();
+    for plain in ["it is gone…", "it was <secret:>", ""] {
+        assert_eq!(texts(&told(plain, 1)), [], "{plain}");
+    }
+    let text = |place, is_cut, is_masked| RedactedText { place, is_cut, is_masked };
+    assert_eq!(texts(&told(&"x".repeat(20_000), 1)), [text(TextPlace::Message, true, false)]);
+    let secret = format!("refused: password={}", canary("flag"));
+    assert_eq!(texts(&told(&secret, 1)), [text(TextPlace::Message, false, true)]);
+    assert_eq!(texts(&told("", 65)), [text(TextPlace::Causes, true, false)]);
+    // Under one key the same is said of it, and under another something else; neither is the key.
+    let (one, other) = (told("", 0), told("", 0));
+    assert!(one.has_key_of(&one) && !one.has_key_of(&other) && one.key.is_some());
 }

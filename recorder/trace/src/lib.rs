@@ -4,6 +4,8 @@
 //! the timeline, the diff and the replayer are functions over traces. This crate performs no I/O and names nothing but
 //! serde and bincode.
 
+/// Decoding within a budget of memory.
+pub mod bounded;
 mod capture;
 /// Lengths of time, for people.
 pub mod duration;

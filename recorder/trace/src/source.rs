@@ -18,6 +18,8 @@ pub struct Query {
     pub slower_than_ns: Option<u64>,
     /// Only those that began after this, in nanoseconds since the Unix epoch.
     pub since_unix_ns: Option<u64>,
+    /// Only those that began before this, in nanoseconds since the Unix epoch.
+    pub until_unix_ns: Option<u64>,
     /// Only those whose connection was on this worker.
     pub worker: Option<u16>,
     /// At most so many; none means all.
@@ -32,6 +34,7 @@ impl Query {
             && (!self.failed || summary.failed)
             && self.slower_than_ns.is_none_or(|ns| summary.duration_ns > ns)
             && self.since_unix_ns.is_none_or(|ns| summary.started_unix_ns >= ns)
+            && self.until_unix_ns.is_none_or(|ns| summary.started_unix_ns < ns)
             && self.worker.is_none_or(|worker| summary.worker == Some(worker))
     }
 }
@@ -156,7 +159,7 @@ pub trait TraceSource: Send + Sync {
     fn newest(&self) -> Result<Cursor, SourceError>;
 
     /// What lies before a cursor, newest first: `limit` of it or a little more; and where the rest ends, none if there is
-    /// none.
+    /// none. A source may pass over what it cannot read, if it says so ([`TraceSource::damage`]).
     ///
     /// # Errors
     /// When the source cannot be read.
@@ -168,4 +171,10 @@ pub trait TraceSource: Send + Sync {
     /// # Errors
     /// When the source cannot be read.
     fn since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError>;
+
+    /// Why some traces were passed over by [`TraceSource::before`] and [`TraceSource::since`], if they were, and what to do
+    /// about it.
+    fn damage(&self) -> Option<String> {
+        None
+    }
 }

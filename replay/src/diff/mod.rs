@@ -2,7 +2,7 @@
 //! first. A pure function over their traces.
 //!
 //! `align` says what goes with what, `causes` splits the difference in time, `walk`, `message` and `outcome` find what differs,
-//! `value` compares two values (`masks`: those in which secrets are masked), `ignored` knows what is not compared, `words` compares two texts, `lines` and `wording` say it for a person, `typical` picks two
+//! `value` compares two values, `ignored` knows what is not compared, `words` compares two texts, `lines` and `wording` say it for a person, `typical` picks two
 //! requests to compare, `document` is the form for other programs.
 
 mod align;
@@ -11,7 +11,6 @@ mod causes;
 mod document;
 mod ignored;
 mod lines;
-mod masks;
 pub(crate) mod message;
 mod model;
 mod outcome;

@@ -4,10 +4,9 @@
 use zerver_trace::{EffectError, Outcome, RedactedText, TextPlace, Trace};
 
 use super::build::{At, Found, text};
-use super::masks;
 use super::model::What;
 use super::value::{ONE_SIDE, OTHER_KEY};
-use crate::{End, Timeline};
+use crate::{End, Timeline, masks};
 
 /// A part of what is said, and what was done to it.
 type Part<'t> = (&'t str, Option<&'t RedactedText>);

@@ -8,11 +8,10 @@ use zerver_trace::value::Encoder;
 use zerver_trace::{Missing, Node, Recorded};
 
 use super::ignored::Ignored;
-use super::masks;
-use crate::Json;
 use crate::alike::is_same;
 use crate::json::why;
 use crate::json_reader::Tree;
+use crate::{Json, masks};
 
 /// Of one value, at most so many changes are listed; the rest is counted.
 const MAX_CHANGES: usize = 200;

@@ -129,7 +129,7 @@ impl Difference {
     /// `0 -> 250`, each side cut to what goes into a sentence.
     pub fn change(&self) -> String {
         let (a, b) = self.sides();
-        let (a, b) = side_by_side(&a, &b, (IN_SENTENCE, IN_SENTENCE), "…");
+        let (a, b) = side_by_side(&a, &b, (IN_SENTENCE, IN_SENTENCE), "…", side_by_side::characters);
         format!("{a} -> {b}")
     }
 

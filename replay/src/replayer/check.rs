@@ -54,7 +54,8 @@ impl Replay<'_> {
         let trace = &self.opened.trace;
         let has_ended =
             matches!(trace.outcome, Outcome::Done | Outcome::Failed(_) | Outcome::Panicked { .. });
-        self.edits.is_empty() && trace.is_complete() && has_ended && is_alike(&trace.flow, self.flow.info())
+        let is_whole = trace.is_complete() && trace.redaction.texts.is_empty();
+        self.edits.is_empty() && is_whole && has_ended && is_alike(&trace.flow, self.flow.info())
     }
 
     /// Whether a run is plainly what was recorded; where it is not, nothing is said.

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zerver_trace::{FlowInfo, Outcome, Recorded};
+use zerver_trace::{FlowInfo, Outcome, Recorded, Redaction, TextPlace};
 
 use super::facts::{Facts, Run, Write};
 use super::mask::Mask;
 use super::nearest;
 use super::path::differences;
 use super::replay::{Replay, Secrets};
-use super::report::{Finding, FindingClass, Seen, Source};
+use super::report::{Finding, FindingClass, Report, Seen, Source};
 use super::run::{Rerun, Unanswered};
+use crate::masks;
 
 /// Compares, and keeps in mind what it could not compare.
 pub(super) struct Comparison<'c> {
@@ -23,7 +24,28 @@ pub(super) struct Comparison<'c> {
     pub(super) live: BTreeSet<u32>,
     /// Today's calls with another text, and the recorded calls that they are.
     pub(super) reworded: BTreeMap<u32, u32>,
+    /// Recorded calls that are one of today's.
+    pub(super) linked: BTreeSet<u32>,
     skipped: BTreeSet<String>,
+    /// Differences beyond those that are told.
+    more: Vec<String>,
+}
+
+/// What is left to say beside the findings.
+#[derive(Default)]
+pub(super) struct Left {
+    /// What could not be compared, and why.
+    not_compared: Vec<String>,
+    /// How many more places differ than are told.
+    more: Vec<String>,
+}
+
+impl Left {
+    pub(super) fn in_report(self, mut report: Report) -> Report {
+        report.not_compared = self.not_compared;
+        report.notes.extend(self.more);
+        report
+    }
 }
 
 /// A recorded run of a step, and today's.
@@ -49,7 +71,9 @@ impl<'c> Comparison<'c> {
             findings: Vec::new(),
             live: BTreeSet::new(),
             reworded: BTreeMap::new(),
+            linked: BTreeSet::new(),
             skipped: BTreeSet::new(),
+            more: Vec::new(),
         }
     }
 
@@ -63,9 +87,13 @@ impl<'c> Comparison<'c> {
         same.count() as u32
     }
 
-    /// What could not be compared, and why.
-    pub(super) fn take_skipped(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.skipped).into_iter().map(|what| self.mask.text(&what)).collect()
+    /// What is left to say beside the findings.
+    pub(super) fn take_left(&mut self) -> Left {
+        let masked = |what: String| self.mask.text(&what);
+        Left {
+            not_compared: std::mem::take(&mut self.skipped).into_iter().map(masked).collect(),
+            more: std::mem::take(&mut self.more).into_iter().map(masked).collect(),
+        }
     }
 
     pub(super) fn skip(&mut self, what: String) {
@@ -87,12 +115,13 @@ impl<'c> Comparison<'c> {
         unanswered: Option<&Unanswered>,
     ) -> Vec<Finding> {
         let links = self.links(recorded, now);
+        self.linked = links.values().copied().collect();
         let stopped = unanswered.map(|unanswered| unanswered.run);
         let (mut not_run, mut newly_run) = (Vec::new(), Vec::new());
         let mut apart = Vec::new();
         for (then, now) in align(self.today, &recorded.runs, &now.runs) {
             match (then, now) {
-                (Some(a), Some((at, b))) => self.run(a, b, stopped == Some(at)),
+                (Some(a), Some((_, b))) => self.run(a, b),
                 (Some(a), None) if !has_step(self.today, &a.name) => self.removed(a),
                 (Some(a), None) => not_run.push(a),
                 (None, Some((_, b))) if !has_step(self.then, &b.name) => {
@@ -102,8 +131,12 @@ impl<'c> Comparison<'c> {
                 (None, None) => {}
             }
             let is_stopped = stopped.is_some() && now.is_none_or(|(at, _)| stopped == Some(at));
-            if then.is_some() && now.is_some() {
-                self.effects(then, now.map(|(_, b)| b), &links, is_stopped);
+            if let (Some(a), Some((at, b))) = (then, now) {
+                self.effects(then, Some(b), &links, is_stopped);
+                // What is written follows from the effects.
+                if stopped != Some(at) {
+                    self.writes(a, b);
+                }
             } else {
                 apart.push((then, now.map(|(_, b)| b), is_stopped));
             }
@@ -122,7 +155,8 @@ impl<'c> Comparison<'c> {
             self.find(step, FindingClass::Unanswered, &label, Seen::text("an answer"), why);
             return std::mem::take(&mut self.findings);
         }
-        self.outcome(recorded.outcome.as_ref(), now.outcome.as_ref());
+        self.errors(recorded);
+        self.outcome(recorded, now.outcome.as_ref());
         if !recorded.lacks_response() {
             self.response(recorded.response.as_ref(), now.response.as_ref());
         }
@@ -163,7 +197,7 @@ impl<'c> Comparison<'c> {
         self.find(Some(first), FindingClass::CodeChanged, "steps", expected, got);
     }
 
-    fn run(&mut self, a: &Run<'_>, b: &Run<'_>, is_stopped: bool) {
+    fn run(&mut self, a: &Run<'_>, b: &Run<'_>) {
         let class = FindingClass::CodeChanged;
         if a.name != b.name {
             self.find(Some(b), class, "step", Seen::text(&*a.name), Seen::text(&*b.name));
@@ -177,9 +211,6 @@ impl<'c> Comparison<'c> {
             (None, None) => {}
             // The decision differs as well, and says so.
             _ => {}
-        }
-        if !is_stopped {
-            self.writes(a, b);
         }
     }
 
@@ -240,7 +271,8 @@ impl<'c> Comparison<'c> {
             }
         };
         let secrets = self.mask;
-        for difference in differences(a, b) {
+        let found = differences(a, b);
+        for difference in found.list {
             let side = |node: Option<zerver_trace::Node<'_>>| match node {
                 None => Seen::Absent,
                 Some(_) if secret => Seen::Secret,
@@ -255,10 +287,31 @@ impl<'c> Comparison<'c> {
             let place = secrets.text(&place);
             self.find(Some(run), class, &place, expected, got);
         }
+        self.rest(field, found.more);
     }
 
-    fn outcome(&mut self, then: Option<&Outcome>, now: Option<&Outcome>) {
-        let (Some(then), Some(now)) = (then, now) else { return };
+    /// Takes in how many more places of a value differ than are told.
+    pub(super) fn rest(&mut self, field: &str, more: usize) {
+        if more > 0 {
+            let places = if more == 1 { "place differs" } else { "places differ" };
+            self.more.push(format!("{more} more {places} in {field}"));
+        }
+    }
+
+    /// Errors of effects of which the recording has not all: they are answers, too.
+    fn errors(&mut self, recorded: &Facts<'_>) {
+        let Some(redaction) = recorded.redaction.filter(|redaction| !redaction.texts.is_empty()) else {
+            return;
+        };
+        for call in recorded.calls() {
+            if let Some(mark) = redaction.of(TextPlace::EffectError(call.number)) {
+                self.skip(format!("the error of {}: {}", call.label(), lacks(mark.is_cut)));
+            }
+        }
+    }
+
+    fn outcome(&mut self, recorded: &Facts<'_>, now: Option<&Outcome>) {
+        let (Some(then), Some(now)) = (&recorded.outcome, now) else { return };
         let (a, b) = (told(then, self.then), told(now, self.today));
         let step = step_of(now).and_then(|step| self.today.steps.get(usize::from(step)));
         let (step, source) = match step {
@@ -267,11 +320,21 @@ impl<'c> Comparison<'c> {
         };
         for (field, b) in &b {
             let Some(a) = a.get(field) else { continue };
-            if a == b {
-                continue;
-            }
-            if a.contains("<secret:") || a.ends_with('…') {
-                self.skip(format!("{field}: there is a secret in it, or it was cut"));
+            let (is_cut, is_masked) = recorded.redaction.map_or((false, false), |of| redacted(field, of));
+            let may_be_equal = match (is_cut, is_masked) {
+                (false, false) => {
+                    if a == b {
+                        continue;
+                    }
+                    false
+                }
+                (false, true) => masks::may_hide(a, b),
+                // Of several, any may have been cut.
+                (true, false) => *field == "failure.causes" || b.starts_with(a.trim_end_matches('…')),
+                (true, true) => true,
+            };
+            if may_be_equal {
+                self.skip(format!("{field}: {}", lacks(is_cut)));
                 continue;
             }
             let (expected, got) = (Seen::text(self.mask.text(a)), Seen::text(self.mask.text(b)));
@@ -287,6 +350,24 @@ impl<'c> Comparison<'c> {
     }
 }
 
+/// Whether a field of an outcome was cut, and whether it was masked, by what the recorder says.
+fn redacted(field: &str, redaction: &Redaction) -> (bool, bool) {
+    let is_of = |place: TextPlace| match field {
+        "outcome" => place == TextPlace::What,
+        "failure.key" => place == TextPlace::Key,
+        "failure.message" => place == TextPlace::Message,
+        "failure.causes" => matches!(place, TextPlace::Cause(_) | TextPlace::Causes),
+        _ => false,
+    };
+    let marks = || redaction.texts.iter().filter(|text| is_of(text.place));
+    (marks().any(|mark| mark.is_cut), marks().any(|mark| mark.is_masked))
+}
+
+/// Why a text cannot be compared.
+const fn lacks(is_cut: bool) -> &'static str {
+    if is_cut { "it was cut while recording" } else { "there is a secret in it" }
+}
+
 pub(super) fn joined(field: &str, path: &[String]) -> String {
     let parts = path.iter().flat_map(|part| [".", part.as_str()]);
     std::iter::once(field).chain(parts).collect()
@@ -298,13 +379,19 @@ fn has_step(flow: &FlowInfo, name: &str) -> bool {
 
 /// Puts the runs of the same steps side by side, in the order of the flow.
 fn align<'f>(today: &FlowInfo, then: &'f [Run<'f>], now: &'f [Run<'f>]) -> Vec<Pair<'f>> {
-    let same = |a: &Run<'_>, b: &Run<'_>| a.name == b.name && a.occurrence == b.occurrence;
+    let key = |run: &'f Run<'f>| (&*run.name, run.occurrence);
+    let places = |runs: &'f [Run<'f>]| -> BTreeMap<_, usize> {
+        runs.iter().enumerate().map(|(at, run)| (key(run), at)).collect()
+    };
+    let (in_then, in_now) = (places(then), places(now));
+    let is_ahead =
+        |places: &BTreeMap<_, usize>, run, from| places.get(&key(run)).is_some_and(|at| *at >= from);
     let (mut pairs, mut i, mut j): (Vec<Pair<'f>>, _, _) = (Vec::new(), 0, 0);
     while i < then.len() || j < now.len() {
         let pair = match (then.get(i), now.get(j)) {
-            (Some(a), Some(b)) if same(a, b) => (Some(a), Some((j, b))),
-            (Some(a), Some(b)) if now[j..].iter().any(|other| same(a, other)) => (None, Some((j, b))),
-            (Some(a), Some(b)) if then[i..].iter().any(|other| same(other, b)) => (Some(a), None),
+            (Some(a), Some(b)) if key(a) == key(b) => (Some(a), Some((j, b))),
+            (Some(a), Some(b)) if is_ahead(&in_now, a, j) => (None, Some((j, b))),
+            (Some(a), Some(b)) if is_ahead(&in_then, b, i) => (Some(a), None),
             // Neither has the other's step, and that is gone: it has another name now.
             (Some(a), Some(b)) if !has_step(today, &a.name) && b.occurrence == 0 => (Some(a), Some((j, b))),
             (Some(a), _) => (Some(a), None),

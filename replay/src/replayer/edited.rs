@@ -1,7 +1,7 @@
 //! A replay with edits: today's code is run twice with them, in turns with the two runs that have none.
 
 use super::blame::{Unsteady, Without, blame, with_nondeterminism};
-use super::compare::Comparison;
+use super::compare::{Comparison, Left};
 use super::edits::Edits;
 use super::facts::Facts;
 use super::input::Input;
@@ -48,7 +48,7 @@ impl Replay<'_> {
         let findings = |run: &Rerun| {
             let mut comparison = Comparison::new(self, &mask);
             let findings = comparison.findings(recorded, run, &run.facts(flow));
-            (findings, comparison.take_skipped())
+            (findings, comparison.take_left())
         };
         let without = match (&plain, &again) {
             (Some(plain), Some(again)) => {
@@ -62,13 +62,14 @@ impl Replay<'_> {
             }
             _ => Without::default(),
         };
-        let (after, not_compared) = findings(&edited);
+        let (after, left) = findings(&edited);
         let (mut apart, mut unsteady) = (Vec::new(), Unsteady::default());
         if let Some(second) = &second {
             apart = self.apart(&mask, &edited, second);
             // One that ended earlier for want of an answer says nothing of what comes after.
             let has_ended_earlier = second.unanswered.is_some() && edited.unanswered.is_none();
-            let (of_second, _) = if has_ended_earlier { (after.clone(), vec![]) } else { findings(second) };
+            let (of_second, _) =
+                if has_ended_earlier { (after.clone(), Left::default()) } else { findings(second) };
             unsteady = Unsteady::new(&after, &of_second, &apart);
         }
         let findings = blame(self.flow, after, &without, &unsteady, apart);
@@ -78,7 +79,7 @@ impl Replay<'_> {
         }
         let facts = edited.facts(flow);
         let report = self.report(recorded, Some(&facts), &edited, &mask, &input);
-        Ok(Report { findings, not_compared, ..report })
+        Ok(left.in_report(Report { findings, ..report }))
     }
 
     /// Where two runs with the same inputs differ.

@@ -1,6 +1,6 @@
 //! Where the effects that are asked for differ from those that were recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::compare::{Comparison, joined};
 use super::facts::{Call, Facts, Run};
@@ -14,15 +14,18 @@ pub(super) type Links = BTreeMap<u32, u32>;
 impl Comparison<'_> {
     pub(super) fn links(&self, recorded: &Facts<'_>, now: &Facts<'_>) -> Links {
         let mut links = self.reworded.clone();
-        let is_reworded = |call: &&Call<'_>| self.reworded.values().any(|known| *known == call.number);
-        let mut left: Vec<&Call<'_>> = recorded.calls().filter(|call| !is_reworded(call)).collect();
+        let reworded: BTreeSet<u32> = links.values().copied().collect();
+        let mut left: BTreeMap<(&str, &[u8]), VecDeque<u32>> = BTreeMap::new();
+        for call in recorded.calls().filter(|call| !reworded.contains(&call.number)) {
+            if let Ok(args) = self.secrets.plain(&call.args) {
+                left.entry((&call.kind, args.tokens())).or_default().push_back(call.number);
+            }
+        }
         for call in now.calls().filter(|call| !self.reworded.contains_key(&call.number)) {
-            let same = |known: &&Call<'_>| {
-                let args = (self.secrets.plain(&known.args), self.secrets.plain(&call.args));
-                known.kind == call.kind && matches!(args, (Ok(a), Ok(b)) if a == b)
-            };
-            if let Some(at) = left.iter().position(same) {
-                links.insert(call.number, left.remove(at).number);
+            let Ok(args) = self.secrets.plain(&call.args) else { continue };
+            let key: (&str, &[u8]) = (&call.kind, args.tokens());
+            if let Some(number) = left.get_mut(&key).and_then(VecDeque::pop_front) {
+                links.insert(call.number, number);
             }
         }
         links
@@ -39,7 +42,7 @@ impl Comparison<'_> {
         let none = Vec::new();
         let asked = then.map_or(&none, |run| &run.calls);
         let mut open: Vec<&Call<'_>> =
-            asked.iter().filter(|call| !links.values().any(|linked| *linked == call.number)).collect();
+            asked.iter().filter(|call| !self.linked.contains(&call.number)).collect();
         // The one that comes last in the recording, of those that today's run asked for at the same moment.
         let mut reached: Option<(usize, usize)> = None;
         for call in now.map_or(&none, |run| &run.calls) {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use zerver_trace::{
     Answer, Datum, Decision, Event, FlowInfo, Header, HeldBy, Message, MessageInfo, MessagePart, Missing,
-    Name, Outcome, Recorded, RecordedBody, StepInfo, Trace, Value,
+    Name, Outcome, Recorded, RecordedBody, Redaction, StepInfo, Trace, Value,
 };
 
 use crate::timeline::label;
@@ -18,11 +18,12 @@ pub(super) struct Facts<'f> {
     /// None where it did not come to an end.
     pub(super) outcome: Option<Outcome>,
     pub(super) response: Option<Reply<'f>>,
+    /// What the recorder changed; nothing in a run of today's code.
+    pub(super) redaction: Option<&'f Redaction>,
 }
 
 /// One run of a step.
 pub(super) struct Run<'f> {
-    pub(super) step: u16,
     pub(super) name: Cow<'f, str>,
     /// Which run of this step it is, from 0; more than one where it yields.
     pub(super) occurrence: u32,
@@ -78,6 +79,7 @@ impl<'f> Facts<'f> {
     pub(super) fn of_trace(trace: &'f Trace) -> Self {
         let mut facts = Self::of_events(&trace.flow, &trace.events, Cow::Borrowed);
         facts.outcome = Some(trace.outcome.clone());
+        facts.redaction = Some(&trace.redaction);
         facts.response = (trace.status != 0).then(|| Reply {
             status: trace.status,
             headers: Cow::Borrowed(&trace.response_headers),
@@ -106,6 +108,7 @@ impl<'f> Facts<'f> {
         let mut runs: Vec<Run<'f>> = Vec::with_capacity(flow.steps.len());
         let mut places: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
         let mut answers = 0;
+        let mut occurrences: BTreeMap<u16, u32> = BTreeMap::new();
         for event in events {
             match event {
                 // Which class it had, where it ran and for how long is no decision of a step.
@@ -117,11 +120,11 @@ impl<'f> Facts<'f> {
                 | Event::ReadLate { .. } => {}
                 Event::Ran { step, ready_ns, at_ns, cpu_ns, decision } => {
                     let info = flow.steps.get(usize::from(*step));
-                    let earlier = runs.iter().filter(|run| run.step == *step).count();
+                    let earlier = occurrences.entry(*step).or_default();
+                    let occurrence = std::mem::replace(earlier, *earlier + 1);
                     runs.push(Run {
-                        step: *step,
                         name: info.map_or_else(|| format!("step#{step}").into(), |info| (&*info.name).into()),
-                        occurrence: earlier as u32,
+                        occurrence,
                         info,
                         ready_ns: *ready_ns,
                         at_ns: *at_ns,
@@ -189,7 +192,7 @@ impl<'f> Facts<'f> {
                 }
             }
         }
-        Self { runs, outcome: None, response: None }
+        Self { runs, outcome: None, response: None, redaction: None }
     }
 
     /// When the last thing happened, if anything did.

@@ -1,11 +1,14 @@
 //! Where two values differ, and how one is changed at one place.
 
+use std::collections::BTreeMap;
+
 use zerver_trace::value::Encoder;
 use zerver_trace::{Node, Value, ValueError};
 
 use super::nearest;
+use crate::alike::is_same;
 
-/// So many differences of one value are told; who has more wants to see the whole values.
+/// So many differences of one value are told; the rest is counted.
 pub(super) const MAX_DIFFERENCES: usize = 8;
 
 /// A place at which two values differ, with what is there.
@@ -17,76 +20,130 @@ pub(super) struct Difference<'a> {
 }
 
 /// The first places at which two values differ.
-pub(super) fn differences<'a>(expected: &'a Value, got: &'a Value) -> Vec<Difference<'a>> {
-    let mut found = Vec::new();
-    if expected != got {
-        compare(expected.root(), got.root(), &mut Vec::new(), &mut found);
-        if found.is_empty() {
-            // They are written differently, and mean the same to an eye: a NaN, a number of another width.
-            let (expected, got) = (Some(expected.root()), Some(got.root()));
-            found.push(Difference { path: Vec::new(), expected, got });
-        }
+pub(super) fn differences<'a>(expected: &'a Value, got: &'a Value) -> Found<'a> {
+    if expected == got { Found { list: Vec::new(), more: 0 } } else { between(expected.root(), got.root()) }
+}
+
+/// The same of two parts of values.
+pub(super) fn between<'a>(expected: Node<'a>, got: Node<'a>) -> Found<'a> {
+    let mut found = Found { list: Vec::new(), more: 0 };
+    if is_same(&expected, &got) {
+        return found;
+    }
+    compare(&expected, &got, &mut Vec::new(), &mut found);
+    if found.list.is_empty() {
+        // They have the same in another order.
+        found.list.push(Difference { path: Vec::new(), expected: Some(expected), got: Some(got) });
     }
     found
 }
 
-fn compare<'a>(a: Node<'a>, b: Node<'a>, path: &mut Vec<String>, found: &mut Vec<Difference<'a>>) {
-    if found.len() >= MAX_DIFFERENCES || a == b {
-        return;
-    }
-    match (a, b) {
-        (Node::Some(a), Node::Some(b)) => compare(*a, *b, path, found),
-        (Node::Variant(name, Some(a)), Node::Variant(other, Some(b))) if name == other => {
-            path.push(name.to_owned());
-            compare(*a, *b, path, found);
-            path.pop();
-        }
-        (Node::Struct(a), Node::Struct(b)) => {
-            let named = |fields: Vec<(&'a str, Node<'a>)>| {
-                fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-            };
-            entries(named(a), named(b), path, found);
-        }
-        (Node::Map(a), Node::Map(b)) => {
-            let named = |entries: Vec<(Node<'a>, Node<'a>)>| {
-                entries.into_iter().map(|(key, value)| (name(&key), value)).collect()
-            };
-            entries(named(a), named(b), path, found);
-        }
-        (Node::Seq(a), Node::Seq(b)) => {
-            let numbered = |items: Vec<Node<'a>>| {
-                items.into_iter().enumerate().map(|(at, item)| (at.to_string(), item)).collect()
-            };
-            entries(numbered(a), numbered(b), path, found);
-        }
-        (a, b) => found.push(Difference { path: path.clone(), expected: Some(a), got: Some(b) }),
+/// What was found of the differences of a value.
+pub(super) struct Found<'a> {
+    pub(super) list: Vec<Difference<'a>>,
+    /// So many more places differ.
+    pub(super) more: usize,
+}
+
+impl<'a> std::ops::Deref for Found<'a> {
+    type Target = [Difference<'a>];
+
+    fn deref(&self) -> &[Difference<'a>] {
+        &self.list
     }
 }
 
-fn entries<'a>(
-    a: Vec<(String, Node<'a>)>,
-    mut b: Vec<(String, Node<'a>)>,
-    path: &mut Vec<String>,
-    found: &mut Vec<Difference<'a>>,
-) {
-    // Mostly the names are the same, in the same order.
-    for (name, a) in a {
-        path.push(name);
-        let at = b.iter().position(|(other, _)| Some(other) == path.last());
-        match at.map(|at| b.remove(at).1) {
-            Some(b) => compare(a, b, path, found),
-            None if found.len() < MAX_DIFFERENCES => {
-                found.push(Difference { path: path.clone(), expected: Some(a), got: None });
+impl<'a> Found<'a> {
+    fn add(&mut self, path: &[String], expected: Option<&Node<'a>>, got: Option<&Node<'a>>) {
+        if self.list.len() >= MAX_DIFFERENCES {
+            self.more += 1;
+            return;
+        }
+        self.list.push(Difference { path: path.to_vec(), expected: expected.cloned(), got: got.cloned() });
+    }
+}
+
+fn compare<'a>(a: &Node<'a>, b: &Node<'a>, path: &mut Vec<String>, found: &mut Found<'a>) {
+    match (a, b) {
+        (Node::Some(a), Node::Some(b)) => compare(a, b, path, found),
+        (Node::Variant(name, Some(a)), Node::Variant(other, Some(b))) if name == other => {
+            path.push((*name).to_owned());
+            compare(a, b, path, found);
+            path.pop();
+        }
+        (Node::Struct(a), Node::Struct(b)) => {
+            let named = |fields: &[(&'a str, Node<'a>)]| -> Vec<String> {
+                fields.iter().map(|(name, _)| (*name).to_owned()).collect()
+            };
+            entries(
+                named(a),
+                a.iter().map(|(_, value)| value),
+                named(b),
+                b.iter().map(|(_, value)| value),
+                path,
+                found,
+            );
+        }
+        (Node::Map(a), Node::Map(b)) => {
+            let named = |entries: &[(Node<'a>, Node<'a>)]| -> Vec<String> {
+                entries.iter().map(|(key, _)| name(key)).collect()
+            };
+            entries(
+                named(a),
+                a.iter().map(|(_, value)| value),
+                named(b),
+                b.iter().map(|(_, value)| value),
+                path,
+                found,
+            );
+        }
+        (Node::Seq(a), Node::Seq(b)) => {
+            for at in 0..a.len().max(b.len()) {
+                let (a, b) = (a.get(at), b.get(at));
+                path.push(at.to_string());
+                match (a, b) {
+                    (Some(a), Some(b)) => compare(a, b, path, found),
+                    _ => found.add(path, a, b),
+                }
+                path.pop();
             }
-            None => {}
+        }
+        (a, b) if is_same(a, b) => {}
+        (a, b) => found.add(path, Some(a), Some(b)),
+    }
+}
+
+/// What has a name, by name and, where a name comes more than once, by its occurrence.
+fn entries<'n, 'a: 'n>(
+    a_names: Vec<String>,
+    a: impl Iterator<Item = &'n Node<'a>>,
+    b_names: Vec<String>,
+    b: impl Iterator<Item = &'n Node<'a>>,
+    path: &mut Vec<String>,
+    found: &mut Found<'a>,
+) {
+    let b: Vec<&Node<'a>> = b.collect();
+    let mut left: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, name) in b_names.iter().enumerate().rev() {
+        left.entry(name).or_default().push(at);
+    }
+    let mut taken = vec![false; b.len()];
+    for (name, a) in a_names.into_iter().zip(a) {
+        let partner = left.get_mut(name.as_str()).and_then(Vec::pop);
+        path.push(name);
+        match partner {
+            Some(at) => {
+                taken[at] = true;
+                compare(a, b[at], path, found);
+            }
+            None => found.add(path, Some(a), None),
         }
         path.pop();
     }
-    for (name, b) in b {
-        if found.len() < MAX_DIFFERENCES {
-            let path = path.iter().cloned().chain([name]).collect();
-            found.push(Difference { path, expected: None, got: Some(b) });
-        }
+    for (at, _) in taken.iter().enumerate().filter(|(_, taken)| !**taken) {
+        path.push(b_names[at].clone());
+        found.add(path, None, Some(b[at]));
+        path.pop();
     }
 }
 
@@ -201,6 +258,28 @@ mod tests {
         check(&map([(1, 1), (2, 2)]), &map([(2, 3), (3, 3)]), &["1: 1 -", "2: 2 3", "3: - 3"]);
         check(&Value::of(&1).unwrap(), &Value::of("1").unwrap(), &[r#": 1 "1""#]);
         check(&Value::of(&f64::NAN).unwrap(), &Value::of(&f64::NAN).unwrap(), &[]);
+        // Numbers by what they count, floats by their bits.
+        check(
+            &Value::of(&(1u8, 1.5f32, f64::NAN)).unwrap(),
+            &Value::of(&(1i64, 1.5f64, -f64::NAN)).unwrap(),
+            &[],
+        );
+        check(&Value::of(&[0.0]).unwrap(), &Value::of(&[-0.0]).unwrap(), &["0: 0.0 -0.0"]);
+        check(&Value::of(&None::<u8>).unwrap(), &Value::of(&Some(None::<u8>)).unwrap(), &[": none none"]);
+        let other = Value::of(&serde_json::json!([{ "b": 1 }])).unwrap();
+        check(&other, &Value::of(&serde_json::json!([{ "b": 2 }])).unwrap(), &["0.b: 1 2"]);
+    }
+
+    /// Were each item looked for, or moved, this would take minutes.
+    #[test]
+    fn long_lists_are_compared_in_one_pass() {
+        let list = |from: u64| Node::Seq((from..from + 250_000).map(Node::Uint).collect());
+        let found = between(list(1), list(2));
+        assert_eq!((found.list.len(), found.more), (MAX_DIFFERENCES, 250_000 - MAX_DIFFERENCES));
+        let map =
+            |from: u64| Node::Map((0..250_000).map(|at| (Node::Uint(at), Node::Uint(at + from))).collect());
+        let found = between(map(1), map(2));
+        assert_eq!((found.list.len(), found.more), (MAX_DIFFERENCES, 250_000 - MAX_DIFFERENCES));
     }
 
     #[test]

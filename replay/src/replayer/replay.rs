@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use zerver_engine::{Flow, Request};
-use zerver_trace::{Event, FlowInfo, Missing, Node, Origin, Outcome, Recorded, Trace, Value};
+use zerver_trace::{Event, FlowInfo, Missing, Origin, Outcome, Recorded, Trace, Value};
 
 use super::answers::Answers;
 use super::blame::with_nondeterminism;
@@ -14,6 +14,7 @@ use super::clock::{Clock, Ends};
 use super::compare::Comparison;
 use super::edits::{Edits, Prepared, suggest};
 use super::facts::{Call, Facts};
+use super::form::Given;
 use super::input::{Input, NoInput, input};
 use super::mask::Mask;
 use super::nearest;
@@ -134,10 +135,10 @@ impl Replay<'_> {
         self.hide(&mut mask, &again);
         let mut comparison = Comparison::new(self, &mask);
         let findings = comparison.findings(&recorded, &plain, &facts);
-        let not_compared = comparison.take_skipped();
+        let left = comparison.take_left();
         let findings = with_nondeterminism(self.flow, findings, self.apart(&mask, &plain, &again));
         let report = self.report(&recorded, Some(&facts), &plain, &mask, &input);
-        Ok(Report { findings, not_compared, ..report })
+        Ok(left.in_report(Report { findings, ..report }))
     }
 
     /// The request with these edits, or what is told where there is none.
@@ -287,10 +288,9 @@ impl Replay<'_> {
         for edit in &self.edits.slots {
             let info = self.flow.info().slots.iter().find(|slot| slot.name == edit.slot);
             if info.is_some_and(|slot| slot.secret)
-                && let Ok(value) = serde_json::from_str::<serde_json::Value>(&edit.json)
-                && let Ok(value) = Value::of(&value)
+                && let Ok(given) = Given::read(&edit.json)
             {
-                mask.add(&value.root());
+                mask.add(&given.plain.root());
             }
         }
         mask
@@ -407,14 +407,5 @@ pub fn flow_is_gone<'n>(trace: &Trace, names: impl IntoIterator<Item = &'n str>)
         coverage: Coverage { decisions_recorded, ..Coverage::default() },
         findings: vec![finding],
         ..Report::default()
-    }
-}
-
-/// The text of a value, if that is what it is.
-pub(super) fn text(value: &Value) -> Option<String> {
-    match value.root() {
-        Node::Str(text) => Some(text.to_owned()),
-        Node::Bytes(bytes) => str::from_utf8(bytes).ok().map(ToOwned::to_owned),
-        _ => None,
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use zerver_trace::{Header, Recorded, Value};
+use zerver_trace::{Header, Node, Recorded, Value};
 
 use super::compare::{Comparison, joined};
 use super::facts::Reply;
-use super::path::differences;
-use super::replay::text;
+use super::path::between;
 use super::report::{FindingClass, Seen};
+use crate::json_reader::Tree;
+use crate::side_by_side::{characters, side_by_side};
 
 /// A text that is longer is told by its beginning.
 const TOLD_CHARS: usize = 300;
@@ -31,14 +32,20 @@ impl Comparison<'_> {
         }
         let names: BTreeSet<_> =
             a.headers.iter().chain(&*b.headers).map(|header| header.name.as_str()).collect();
-        for name in names {
-            let (then, now) = (named(a, name), named(b, name));
-            for at in 0..then.len().max(now.len()) {
-                let is_marked = a.marked.iter().chain(&b.marked).any(|marked| marked == name);
-                self.header(name, then.get(at).copied(), now.get(at).copied(), is_marked);
-            }
-        }
+        // The length follows from the body.
+        let (length, others): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|name| *name == "content-length");
+        others.into_iter().for_each(|name| self.headers_named(name, a, b));
         self.body(a, b);
+        length.into_iter().for_each(|name| self.headers_named(name, a, b));
+    }
+
+    fn headers_named(&mut self, name: &str, a: &Reply<'_>, b: &Reply<'_>) {
+        let (then, now) = (named(a, name), named(b, name));
+        for at in 0..then.len().max(now.len()) {
+            let is_marked = a.marked.iter().chain(&b.marked).any(|marked| marked == name);
+            self.header(name, then.get(at).copied(), now.get(at).copied(), is_marked);
+        }
     }
 
     fn header(&mut self, name: &str, then: Option<&Recorded>, now: Option<&Recorded>, is_marked: bool) {
@@ -76,41 +83,83 @@ impl Comparison<'_> {
         }
         let kept = |value: &Value| {
             let mut bytes = value.root().as_bytes().unwrap_or_default().into_owned();
-            bytes.truncate(a.body.kept_len as usize);
+            if is_cut {
+                bytes.truncate(a.body.kept_len as usize);
+            }
             bytes
         };
-        if kept(then) == kept(now) && a.body.full_len == b.body.full_len {
-            return;
-        }
-        let json = |value: &Value| {
-            let json: serde_json::Value = serde_json::from_str(&text(value)?).ok()?;
-            Value::of(&json).ok()
-        };
-        // Answers of two sorts have little in common.
-        if let (Some(then), Some(now), true) = (json(then), json(now), a.status == b.status) {
-            let found = differences(&then, &now);
-            let sides: Vec<_> = found
-                .into_iter()
-                .map(|difference| {
-                    let side = |node: Option<zerver_trace::Node<'_>>| {
-                        node.map_or(Seen::Absent, |node| self.mask.side(&node, &difference.path))
-                    };
-                    let (expected, got) = (side(difference.expected.clone()), side(difference.got.clone()));
-                    (self.mask.text(&joined(field, &difference.path)), expected, got)
-                })
-                .collect();
-            for (place, expected, got) in sides {
-                self.find(None, FindingClass::CodeChanged, &place, expected, got);
+        let (kept_then, kept_now) = (kept(then), kept(now));
+        if kept_then == kept_now {
+            if a.body.full_len != b.body.full_len {
+                let side = |len: u64| Seen::text(format!("{len} bytes"));
+                let (expected, got) = (side(a.body.full_len), side(b.body.full_len));
+                self.find(None, FindingClass::CodeChanged, &format!("{field} length"), expected, got);
             }
             return;
         }
-        let side = |value: &Value, len: u64| match text(value) {
-            Some(text) => Seen::Text(self.mask.text(&text).chars().take(TOLD_CHARS).collect()),
-            None => Seen::text(format!("{len} bytes")),
+        // Answers of two sorts have little in common.
+        let json = (Tree::read(&kept_then), Tree::read(&kept_now));
+        let (mut told, mut place) = (0, field.to_owned());
+        if let ((Ok(then), Ok(now)), true) = (json, a.status == b.status) {
+            told = self.json(field, &then.node(), &now.node());
+            let at = std::iter::zip(&kept_then, &kept_now).take_while(|(a, b)| a == b).count();
+            place = format!("{field} written differently from byte {at}");
+        }
+        if told > 0 {
+            return;
+        }
+        let side = |bytes: &[u8]| str::from_utf8(bytes).ok().map(|text| self.mask.text(text));
+        let (expected, got) = match (side(&kept_then), side(&kept_now)) {
+            (Some(a), Some(b)) if a == b => (Seen::Secret, Seen::Secret),
+            (Some(a), Some(b)) => {
+                let (a, b) = side_by_side(&a, &b, (TOLD_CHARS, TOLD_CHARS), "…", characters);
+                (Seen::Text(a), Seen::Text(b))
+            }
+            _ => bytes_apart(&kept_then, &kept_now),
         };
-        let (expected, got) = (side(then, a.body.full_len), side(now, b.body.full_len));
-        self.find(None, FindingClass::CodeChanged, field, expected, got);
+        self.find(None, FindingClass::CodeChanged, &place, expected, got);
     }
+
+    /// Compares two answers by what their JSON says, and says how many places differ.
+    fn json(&mut self, field: &str, then: &Node<'_>, now: &Node<'_>) -> usize {
+        let found = between(then.clone(), now.clone());
+        // The same in another order is the same.
+        let is_order = found.list.len() == 1 && found.list[0].path.is_empty() && is_container(then, now);
+        if is_order {
+            return 0;
+        }
+        let count = found.list.len() + found.more;
+        for difference in found.list {
+            let side = |node: &Option<Node<'_>>| {
+                node.as_ref().map_or(Seen::Absent, |node| self.mask.side(node, &difference.path))
+            };
+            let (mut expected, mut got) = (side(&difference.expected), side(&difference.got));
+            if expected == got {
+                // Only what is masked differs.
+                (expected, got) = (Seen::Secret, Seen::Secret);
+            }
+            let place = self.mask.text(&joined(field, &difference.path));
+            self.find(None, FindingClass::CodeChanged, &place, expected, got);
+        }
+        self.rest(field, found.more);
+        count
+    }
+}
+
+/// Whether both are objects, or both lists.
+const fn is_container(a: &Node<'_>, b: &Node<'_>) -> bool {
+    matches!((a, b), (Node::Map(_), Node::Map(_)) | (Node::Seq(_), Node::Seq(_)))
+}
+
+/// Bytes that are no text, around the first that differs.
+fn bytes_apart(a: &[u8], b: &[u8]) -> (Seen, Seen) {
+    let at = std::iter::zip(a, b).take_while(|(a, b)| a == b).count();
+    let from = at.saturating_sub(8);
+    let side = |bytes: &[u8]| {
+        let around = &bytes[from.min(bytes.len())..bytes.len().min(at + 16)];
+        Seen::text(format!("{} bytes; from byte {from}: {}", bytes.len(), crate::json::hex(around)))
+    };
+    (side(a), side(b))
 }
 
 /// The headers of this name.

@@ -260,7 +260,7 @@ impl Late {
     pub fn why(&self) -> String {
         let thread = self.thread.map_or_else(|| "its thread".to_owned(), |thread| thread.to_string());
         match self.step.is_empty() {
-            true => format!("{thread} was busy"),
+            true => format!("{thread} was busy, or had no core"),
             false => format!("{thread} ran {} of {}", self.step, self.flow),
         }
     }

@@ -18,7 +18,8 @@ const MAX_TEXT: usize = 64;
 /// What a field holds.
 #[derive(Debug, Clone, PartialEq, PartialOrd)]
 pub(super) enum Scalar {
-    Number(f64),
+    /// A number, and how it is written: the nearest float of two large ones may be the same.
+    Number(f64, String),
     Text(String),
 }
 
@@ -26,8 +27,7 @@ impl Scalar {
     /// For eyes.
     pub(super) fn show(&self) -> String {
         match self {
-            Self::Number(n) => n.to_string(),
-            Self::Text(text) => text.clone(),
+            Self::Number(_, text) | Self::Text(text) => text.clone(),
         }
     }
 }
@@ -55,7 +55,11 @@ pub(super) fn fields(trace: &Trace, timeline: &Timeline, ignored: &Ignored) -> F
             add(&mut fields, format!("header {}", header.name), text(&String::from_utf8_lossy(&bytes)));
         }
     }
-    add(&mut fields, "body length".to_owned(), Some(Scalar::Number(trace.request_body.full_len as f64)));
+    add(
+        &mut fields,
+        "body length".to_owned(),
+        number(trace.request_body.full_len as f64, trace.request_body.full_len),
+    );
     for slot in &timeline.slots {
         // Its parts may be secret.
         if slot.is_masked() || slot.value.is_secret() {
@@ -80,10 +84,14 @@ fn text(text: &str) -> Option<Scalar> {
     (text.len() <= MAX_TEXT).then(|| Scalar::Text(text.to_owned()))
 }
 
+fn number(n: f64, written: impl std::fmt::Display) -> Option<Scalar> {
+    Some(Scalar::Number(n, written.to_string()))
+}
+
 /// What came as text, and may be a number.
 fn typed(value: &str) -> Option<Scalar> {
     match value.parse::<f64>() {
-        Ok(number) if number.is_finite() => Some(Scalar::Number(number)),
+        Ok(n) if n.is_finite() => number(n, value),
         _ => text(value),
     }
 }
@@ -99,19 +107,18 @@ fn walk(path: &mut String, node: &Node<'_>, depth: usize, fields: &mut Fields) {
         walk(path, node, depth + 1, fields);
         path.truncate(len);
     };
-    let number = |n: f64| Some(Scalar::Number(n));
     let value = match node {
         Node::Struct(parts) => return parts.iter().for_each(|(name, part)| within(path, name, part)),
         Node::Map(entries) => {
             let named = entries.iter().filter_map(|(key, part)| Some((key.as_str()?, part)));
             named.for_each(|(name, part)| within(path, name, part));
             path.push_str(".len");
-            add(fields, path.clone(), number(entries.len() as f64));
+            add(fields, path.clone(), number(entries.len() as f64, entries.len()));
             return path.truncate(len);
         }
         Node::Seq(items) => {
             path.push_str(".len");
-            add(fields, path.clone(), number(items.len() as f64));
+            add(fields, path.clone(), number(items.len() as f64, items.len()));
             return path.truncate(len);
         }
         Node::Some(inner) => return walk(path, inner, depth + 1, fields),
@@ -121,12 +128,12 @@ fn walk(path: &mut String, node: &Node<'_>, depth: usize, fields: &mut Fields) {
             }
             text(name)
         }
-        Node::Uint(n) => number(*n as f64),
-        Node::Int(n) => number(*n as f64),
-        Node::U128(n) => number(*n as f64),
-        Node::I128(n) => number(*n as f64),
-        Node::F32(n) if n.is_finite() => number((*n).into()),
-        Node::F64(n) if n.is_finite() => number(*n),
+        Node::Uint(n) => number(*n as f64, n),
+        Node::Int(n) => number(*n as f64, n),
+        Node::U128(n) => number(*n as f64, n),
+        Node::I128(n) => number(*n as f64, n),
+        Node::F32(n) if n.is_finite() => number((*n).into(), n),
+        Node::F64(n) if n.is_finite() => number(*n, n),
         Node::Str(value) => text(value),
         Node::Bool(_) | Node::Char(_) | Node::None => text(&node.to_string()),
         Node::F32(_) | Node::F64(_) | Node::Number(_) | Node::Unit | Node::Bytes(_) => None,

@@ -93,7 +93,7 @@ fn ranked(values: &[Option<&Scalar>], durations_ns: &[u64]) -> Option<Found> {
     let (mut numbers, mut durations) = (Vec::new(), Vec::new());
     for (value, duration_ns) in values.iter().zip(durations_ns) {
         match value {
-            Some(Scalar::Number(number)) => {
+            Some(Scalar::Number(number, _)) => {
                 numbers.push(*number);
                 durations.push(*duration_ns as f64);
             }
@@ -103,7 +103,7 @@ fn ranked(values: &[Option<&Scalar>], durations_ns: &[u64]) -> Option<Found> {
     }
     let mut distinct = numbers.clone();
     distinct.sort_by(f64::total_cmp);
-    distinct.dedup();
+    distinct.dedup_by_key(|number| number.to_bits());
     if numbers.len() < MIN_POPULATION || distinct.len() < 3 {
         return None;
     }

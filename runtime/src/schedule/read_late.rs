@@ -16,12 +16,11 @@ impl Worker {
         since_ns: impl FnOnce() -> u64,
         now_ns: u64,
     ) -> Option<Event<Datum>> {
-        let (last_ns, awake_since_ns) =
-            (self.board.long_runs.last_end_ns(), self.board.tally.awake_since_ns());
-        if last_ns <= awake_since_ns {
+        let (last_ns, rested_ns) = (self.board.long_runs.last_end_ns(), self.board.tally.rested_ns());
+        if last_ns <= rested_ns {
             return None;
         }
-        let unread_since_ns = since_ns().max(awake_since_ns).max(self.turns.read_until_ns());
+        let unread_since_ns = since_ns().max(rested_ns).max(self.turns.read_until_ns());
         if last_ns <= unread_since_ns {
             return None;
         }
@@ -32,7 +31,7 @@ impl Worker {
     /// `opened_ns`, when its worker had time for it.
     pub(crate) fn opened_late(&self, since_ns: u64, opened_ns: u64, now_ns: u64) -> Option<Event<Datum>> {
         // Once it has come round, what its client had sent by then has been read.
-        if self.turns.read_until_ns().max(self.board.tally.awake_since_ns()) > opened_ns {
+        if self.turns.read_until_ns().max(self.board.tally.rested_ns()) > opened_ns {
             return None;
         }
         read_late(&self.board, &self.service.schedule, RequestPart::Head, since_ns, now_ns)

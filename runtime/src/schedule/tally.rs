@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use zerver_engine::{Class, Flow, Ready};
 
+/// A thread that sleeps for no longer has found something to do as soon as it looked.
+const NAP_NS: u64 = 50_000;
+
 /// A counter that one thread writes and others read.
 #[derive(Debug, Default)]
 pub(super) struct Count(AtomicU64);
@@ -92,6 +95,9 @@ pub(super) struct Tally {
     pub(super) steals: Count,
     /// Since when it is awake; 0 while it sleeps.
     awake_since_ns: AtomicU64,
+    /// When it last went to sleep, and when it last woke up after more than a nap.
+    slept_ns: AtomicU64,
+    rested_ns: AtomicU64,
     busy_ns: Count,
 }
 
@@ -107,19 +113,23 @@ impl Tally {
     }
 
     pub(super) fn wakes(&self, now_ns: u64) {
+        if now_ns.saturating_sub(self.slept_ns.load(Ordering::Relaxed)) > NAP_NS {
+            self.rested_ns.store(now_ns, Ordering::Relaxed);
+        }
         self.awake_since_ns.store(now_ns.max(1), Ordering::Relaxed);
     }
 
     pub(super) fn sleeps(&self, now_ns: u64) {
+        self.slept_ns.store(now_ns, Ordering::Relaxed);
         let since_ns = self.awake_since_ns.swap(0, Ordering::Relaxed);
         if since_ns > 0 {
             self.busy_ns.add(now_ns.saturating_sub(since_ns));
         }
     }
 
-    /// Since when it is awake.
-    pub(super) fn awake_since_ns(&self) -> u64 {
-        self.awake_since_ns.load(Ordering::Relaxed)
+    /// When it last had nothing to do: whatever it has read since then came later, or right then.
+    pub(super) fn rested_ns(&self) -> u64 {
+        self.rested_ns.load(Ordering::Relaxed)
     }
 
     /// How long it was awake.
@@ -144,5 +154,9 @@ mod tests {
         tally.sleeps(20);
         tally.wakes(100);
         assert_eq!(tally.busy_ns(101), 11);
+        assert_eq!(tally.rested_ns(), 0, "these were naps");
+        tally.sleeps(200);
+        tally.wakes(201 + NAP_NS);
+        assert_eq!(tally.rested_ns(), 201 + NAP_NS);
     }
 }

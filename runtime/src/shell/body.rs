@@ -4,6 +4,7 @@ use std::pin::{Pin, pin};
 use std::task::{Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -110,12 +111,15 @@ impl Future for Reading {
     fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
         loop {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-                // Trailers are not looked at.
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        self.take(data)?;
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.take(data)?,
+                    // Trailers are not looked at. Ones without any field are what hyper leaves of pseudo-header fields, which
+                    // trailers must not have (RFC 9113, section 8.1).
+                    Err(frame) if frame.trailers_ref().is_some_and(HeaderMap::is_empty) => {
+                        return Poll::Ready(Err(Reject::BodyBroken));
                     }
-                }
+                    Err(_) => {}
+                },
                 Some(Err(_)) => return Poll::Ready(Err(Reject::BodyBroken)),
                 None => {
                     let whole = self.first.take().unwrap_or_else(|| self.rest.split().freeze());

@@ -15,6 +15,7 @@ use http::StatusCode;
 use smallvec::SmallVec;
 use tokio::net::TcpStream;
 
+use super::framing::Framed;
 use crate::Limits;
 use crate::delivery::Delivery;
 
@@ -34,10 +35,10 @@ pub(crate) struct Conn {
     http2: Cell<bool>,
     phase: Cell<Phase>,
     requests: Cell<u32>,
-    /// Since when the client has not read what it was sent, and how much it has since.
-    blocked: Cell<Option<(Instant, usize)>>,
-    /// HTTP/2: since when each answer waits for its stream.
-    streams: RefCell<Vec<Option<Instant>>>,
+    /// Since when the client has not read what it was sent.
+    blocked: Cell<Option<Unread>>,
+    /// HTTP/2: the same for each answer that waits for its stream.
+    streams: RefCell<Vec<Option<Unread>>>,
     /// When a request of it last ended.
     ended: Cell<Instant>,
     /// Whether part of a body was left unread.
@@ -46,6 +47,8 @@ pub(crate) struct Conn {
     closed: Cell<Option<Instant>>,
     /// Whether hyper waits for more to read, and so learns when the client closes its side.
     reads: Cell<bool>,
+    /// HTTP/1: what body the request has whose head has just been read.
+    framed: Cell<Option<Framed>>,
     /// Of how many requests the body is being read.
     reads_body: Cell<u32>,
     /// Whether an answer of ours may not have been written yet.
@@ -57,6 +60,26 @@ pub(crate) struct Conn {
     deliveries: RefCell<SmallVec<[Delivery; 1]>>,
     /// The socket; hyper has it lent by [`Io`](super::io::Io).
     socket: RefCell<Option<TcpStream>>,
+}
+
+/// What a client leaves unread.
+#[derive(Debug, Clone, Copy)]
+struct Unread {
+    began: Instant,
+    /// When there was progress, and how many bytes it has read since.
+    since: Instant,
+    bytes: usize,
+}
+
+impl Unread {
+    const fn since(began: Instant) -> Self {
+        Self { began, since: began, bytes: 0 }
+    }
+
+    /// When it is to be given up.
+    fn due(&self, limits: &Limits) -> Instant {
+        (self.since + limits.write_stall).min(self.began + limits.write)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +106,7 @@ impl Conn {
             unread: Cell::new(false),
             closed: Cell::new(None),
             reads: Cell::new(false),
+            framed: Cell::new(None),
             reads_body: Cell::new(0),
             owed: Cell::new(false),
             refused: Cell::new(None),
@@ -117,6 +141,15 @@ impl Conn {
             self.phase.set(Phase::Idle(now));
         }
         self.look_again();
+    }
+
+    /// The request whose head has just been read has such a body.
+    pub(super) fn frames(&self, framed: Framed) {
+        self.framed.set(Some(framed));
+    }
+
+    pub(super) fn take_framed(&self) -> Option<Framed> {
+        self.framed.take()
     }
 
     /// The body of a request is being read, until what is returned is dropped.
@@ -190,16 +223,18 @@ impl Conn {
     }
 
     pub(super) fn wrote(&self, bytes: usize) {
-        if let Some((since, before)) = self.blocked.get() {
-            let written = before + bytes;
-            let progress = written >= PROGRESS_BYTES;
-            self.blocked.set(Some(if progress { (Instant::now(), 0) } else { (since, written) }));
+        if let Some(unread) = self.blocked.get() {
+            let bytes = unread.bytes + bytes;
+            self.blocked.set(Some(match bytes >= PROGRESS_BYTES {
+                true => Unread { since: Instant::now(), bytes: 0, ..unread },
+                false => Unread { bytes, ..unread },
+            }));
         }
     }
 
     pub(super) fn write_waits(&self) {
         if self.blocked.get().is_none() {
-            self.blocked.set(Some((Instant::now(), 0)));
+            self.blocked.set(Some(Unread::since(Instant::now())));
         }
     }
 
@@ -251,12 +286,14 @@ impl Conn {
         if at == streams.len() {
             streams.push(None);
         }
-        streams[at] = Some(self.ended.get());
+        streams[at] = Some(Unread::since(self.ended.get()));
         at
     }
 
     pub(super) fn stream_goes_on(&self, at: usize) {
-        self.streams.borrow_mut()[at] = Some(Instant::now());
+        if let Some(unread) = &mut self.streams.borrow_mut()[at] {
+            unread.since = Instant::now();
+        }
     }
 
     pub(super) fn stream_ended(&self, at: usize) {
@@ -274,10 +311,9 @@ impl Conn {
 
     /// When it is to be closed if nothing happens until then.
     pub(super) fn due(&self, limits: &Limits) -> Option<Instant> {
-        let blocked = self.blocked.get().map(|(since, _)| since);
-        let stream = self.streams.borrow().iter().flatten().min().copied();
-        let unread_since = [blocked, stream].into_iter().flatten().min();
-        let unread = unread_since.map(|since| since + limits.write_stall);
+        let streams = self.streams.borrow();
+        let unread =
+            streams.iter().flatten().chain(&self.blocked.get()).map(|unread| unread.due(limits)).min();
         let phase = match self.phase.get() {
             // Whoever has not read the last answer yet is not idle.
             Phase::Idle(_) if unread.is_some() => None,
@@ -348,5 +384,31 @@ pub(super) struct ReadsBody<'c>(&'c Conn);
 impl Drop for ReadsBody<'_> {
     fn drop(&mut self) {
         self.0.reads_body.set(self.0.reads_body.get().saturating_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_gives_more_time_and_not_without_end() {
+        let (stall, all) = (Duration::from_secs(60), Duration::from_secs(3600));
+        let limits = Limits { write_stall: stall, write: all, ..Limits::default() };
+        let began = Instant::now();
+        let unread = Unread::since(began);
+        assert_eq!(unread.due(&limits), began + stall);
+        let later = |after: Duration| Unread { since: began + after, ..unread };
+        assert_eq!(later(stall / 2).due(&limits), began + stall / 2 + stall);
+        assert_eq!(later(all - stall / 2).due(&limits), began + all);
+        let conn = Conn::new(([127, 0, 0, 1], 1).into(), began, began);
+        conn.begin();
+        conn.end(Instant::now());
+        conn.write_waits();
+        let first = conn.due(&limits).unwrap();
+        conn.wrote(PROGRESS_BYTES - 1);
+        assert_eq!(conn.due(&limits), Some(first));
+        conn.wrote(1);
+        assert!(conn.due(&limits) > Some(first) && conn.due(&limits) <= Some(first + all));
     }
 }

@@ -9,20 +9,48 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::conn::Conn;
+use super::framing::Framing;
 
 /// What is shorter is put together before it is written.
 const SHORT_BYTES: usize = 512;
 
 pub(super) struct Io {
-    /// What was read to find out which protocol is spoken.
-    first: Vec<u8>,
+    /// What was read and has not been given to hyper: what it took to find out which protocol is spoken, and what came
+    /// behind a head.
+    rest: Vec<u8>,
+    /// How much of that has been given.
+    given: usize,
+    framing: Framing,
     conn: Rc<Conn>,
 }
 
 impl Io {
-    /// The socket that this connection holds.
-    pub(super) const fn new(first: Vec<u8>, conn: Rc<Conn>) -> Self {
-        Self { first, conn }
+    /// The socket that this connection holds, behind these bytes.
+    pub(super) const fn new(rest: Vec<u8>, framing: Framing, conn: Rc<Conn>) -> Self {
+        Self { rest, given: 0, framing, conn }
+    }
+
+    /// Gives hyper what it may have of what lies here.
+    fn give(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<()> {
+        let there = &self.rest[self.given..];
+        let len = self.framing.pass(&there[..there.len().min(buf.remaining())]);
+        buf.put_slice(&there[..len]);
+        self.given += len;
+        if self.given == self.rest.len() {
+            (self.rest, self.given) = (Vec::new(), 0);
+        }
+        not_none(len)
+    }
+
+    /// The same of what has just been read; `before` is where that begins.
+    fn give_read(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> io::Result<()> {
+        let read = &buf.filled()[before..];
+        let len = self.framing.pass(read);
+        if len < read.len() {
+            (self.rest, self.given) = (read[len..].to_vec(), 0);
+            buf.set_filled(before + len);
+        }
+        not_none(len)
     }
 
     fn note(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -35,17 +63,27 @@ impl Io {
     }
 }
 
+/// hyper takes nothing at all for the end, which it is not.
+fn not_none(len: usize) -> io::Result<()> {
+    match len {
+        0 => Err(io::Error::new(io::ErrorKind::InvalidData, "not a chunk")),
+        _ => Ok(()),
+    }
+}
+
 impl AsyncRead for Io {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.first.is_empty() {
-            let len = self.first.len().min(buf.remaining());
-            buf.put_slice(&self.first[..len]);
-            self.first.drain(..len);
-            return Poll::Ready(Ok(()));
+        if self.framing == Framing::HeadEnd {
+            let framed = self.conn.take_framed();
+            self.framing.goes_on(framed);
+        }
+        if !self.rest.is_empty() {
+            self.conn.read();
+            return Poll::Ready(self.give(buf));
         }
         if self.conn.keeps_end() {
             return Poll::Pending;
@@ -59,7 +97,7 @@ impl AsyncRead for Io {
             Poll::Ready(result) => {
                 result?;
                 self.conn.read();
-                Poll::Ready(Ok(()))
+                Poll::Ready(self.give_read(buf, before))
             }
             Poll::Pending => {
                 self.conn.read_waits();

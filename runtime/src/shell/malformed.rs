@@ -41,5 +41,6 @@ pub(super) fn answer(
     let mut live = Live::new(worker, Stopwatch::since(Instant::now()), request);
     let (answer, end) = refuse(&mut live, &worker.service, &reject);
     let conn = in_flight.end(end);
-    Outgoing { answer, id: live.id, is_head: false, is_http2: false, close: true }.into_http(conn)
+    let date = worker.date.at(worker.clock.wall(end).0.unix_ns);
+    Outgoing { answer, id: live.id, date, is_head: false, is_http2: false, close: true }.into_http(conn)
 }

@@ -50,6 +50,7 @@ fn recorder(status: &Status) -> RecorderMeasures {
         lost: status.lost,
         bytes_on_disk: status.bytes_on_disk,
         paused: status.paused.is_some(),
+        store_replaced: status.moved,
     }
 }
 
@@ -160,7 +161,12 @@ impl Collector for Scrape {
         out.count("recorder_recorded", "Requests that were written", recorder.recorded)?;
         out.count("recorder_not_kept", "Requests that the policy did not keep", recorder.not_kept)?;
         out.count("recorder_dropped", "Requests dropped, because too many waited", recorder.dropped)?;
-        out.count("recorder_lost", "Requests that could not be written", recorder.lost)
+        out.count("recorder_lost", "Requests that could not be written", recorder.lost)?;
+        out.count(
+            "recorder_store_replaced",
+            "Times the store was removed or replaced while it was written to",
+            recorder.store_replaced,
+        )
     }
 }
 

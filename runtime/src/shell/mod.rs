@@ -4,8 +4,11 @@
 //! what a step is.
 
 mod body;
+mod chunks;
 mod conn;
+mod date;
 mod frames;
+mod framing;
 mod headers;
 mod here;
 mod host;
@@ -21,6 +24,7 @@ mod serve;
 mod traceparent;
 
 pub(crate) use conn::Conn;
+pub(crate) use date::Date;
 pub(crate) use frames::AnyFrames;
 pub(crate) use here::is_from_here;
 pub(crate) use router::{Found, Router};

@@ -14,6 +14,7 @@ use zerver_engine::{Failure, Params, Request, RequestId, Response};
 use zerver_trace::{Datum, Event, Outcome, RequestPart};
 
 use super::conn::Conn;
+use super::framing::Framed;
 use super::headers::{Headers, Values};
 use super::here::is_from_here;
 use super::payload::Payload;
@@ -28,6 +29,9 @@ use crate::service::Service;
 use crate::time::Stopwatch;
 use crate::worker::Worker;
 use crate::{Limits, ids};
+
+/// A request may have this many headers.
+const HEADERS: usize = 100;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -46,6 +50,7 @@ impl Arrived {
         let watch = Stopwatch::since(Instant::now());
         let in_flight = InFlight::begin(conn);
         let (parts, body) = request.into_parts();
+        conn.frames(http_body::Body::size_hint(&body).exact().map_or(Framed::Chunked, Framed::Length));
         let (is_head, is_http2) = (parts.method == Method::HEAD, parts.version == Version::HTTP_2);
         let request = Request {
             method: parts.method,
@@ -98,7 +103,8 @@ pub(super) async fn answer(arrived: Arrived) -> Result<http::Response<Payload>, 
         };
     let conn = in_flight.end(end);
     let close = !is_http2 && (worker.drain.is_draining() || conn.is_unread());
-    Ok(Outgoing { answer, id, is_head, is_http2, close }.into_http(conn))
+    let date = worker.date.at(worker.clock.wall(end).0.unix_ns);
+    Ok(Outgoing { answer, id, date, is_head, is_http2, close }.into_http(conn))
 }
 
 /// From the head to the answer, and when that was there.
@@ -252,6 +258,13 @@ fn check_sizes(request: &Request, header_bytes: usize, limits: &Limits) -> Resul
     if header_bytes > limits.header_bytes {
         return Err(Reject::HeadersTooLarge(limits.header_bytes));
     }
+    // hyper counts those of HTTP/1. A cookie may come in pieces in HTTP/2, and is one header (RFC 9113, section 8.2.3).
+    if request.headers.len() > HEADERS {
+        let pieces = request.headers.get_all(header::COOKIE).iter().count();
+        if request.headers.len() - pieces.saturating_sub(1) > HEADERS {
+            return Err(Reject::TooManyHeaders(limits.header_bytes));
+        }
+    }
     Ok(())
 }
 
@@ -298,6 +311,7 @@ impl Drop for InFlight {
 pub(super) struct Outgoing {
     pub(super) answer: Answer,
     pub(super) id: RequestId,
+    pub(super) date: HeaderValue,
     pub(super) is_head: bool,
     pub(super) is_http2: bool,
     pub(super) close: bool,
@@ -306,7 +320,7 @@ pub(super) struct Outgoing {
 impl Outgoing {
     /// The response as hyper wants it, on this connection.
     pub(super) fn into_http(self, conn: Rc<Conn>) -> http::Response<Payload> {
-        let Self { answer: Answer { response, delivery }, id, is_head, is_http2, close } = self;
+        let Self { answer: Answer { response, delivery }, id, date, is_head, is_http2, close } = self;
         let Response { mut status, mut headers, mut body } = response;
         // An informational status is none to end with.
         if status.is_informational() {
@@ -320,6 +334,7 @@ impl Outgoing {
             headers.remove(header::CONTENT_LENGTH);
         }
         headers.insert(REQUEST_ID, ids::header(id));
+        headers.entry(header::DATE).or_insert(date);
         if close {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
 use super::conn::Conn;
+use super::framing::Framing;
 use super::io::Io;
 use super::malformed;
 use super::request::{Arrived, answer};
@@ -39,6 +40,10 @@ const LINGER_BYTES: usize = 4 * 1024 * 1024;
 const PING: Duration = Duration::from_secs(20);
 const PONG: Duration = Duration::from_secs(10);
 
+/// After this many streams that were refused or broke the rules an HTTP/2 connection ends, and all that is in flight on it.
+/// A client may open many at once before it knows how many it may have, and each is refused by itself.
+const REFUSED_STREAMS: usize = 10_000;
+
 /// Serves one connection to its end.
 pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStream) {
     let limits = &worker.service.limits;
@@ -46,7 +51,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
         return;
     };
     conn.hold(socket);
-    let io = TokioIo::new(Io::new(first, Rc::clone(&conn)));
+    let framing = if http2 { Framing::Unchecked } else { Framing::START };
+    let io = TokioIo::new(Io::new(first, framing, Rc::clone(&conn)));
     let service = {
         let (worker, conn) = (Rc::clone(&worker), Rc::clone(&conn));
         let frames = worker.frames.of(answer);
@@ -62,7 +68,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
             // What is a little too large gets an answer of ours, which says so.
             .max_header_list_size(u32::try_from(limits.header_bytes.saturating_mul(4)).unwrap_or(u32::MAX))
             .max_pending_accept_reset_streams(20)
-            .max_local_error_reset_streams(100)
+            .max_local_error_reset_streams(REFUSED_STREAMS)
+            .auto_date_header(false)
             .serve_connection(io, service);
         watch(http, |http| http.graceful_shutdown(), &conn, &worker).await;
     } else {
@@ -70,6 +77,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
             // The connection's own watch does this without a timer for each request.
             .header_read_timeout(None)
             .max_buf_size(BUFFER_BYTES)
+            .auto_date_header(false)
             .serve_connection(io, service);
         let ended = watch(http, |http| http.graceful_shutdown(), &conn, &worker).await;
         let malformed = matches!(ended, Some(Err(_)));
@@ -88,11 +96,12 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
 
 /// Answers what hyper refused: it writes our answer as if it were one to the shortest request there is.
 async fn refuse(worker: &Rc<Worker>, conn: &Rc<Conn>, status: StatusCode, error: &hyper::Error) {
-    let io = TokioIo::new(Io::new(ANY.to_vec(), Rc::clone(conn)));
+    let io = TokioIo::new(Io::new(ANY.to_vec(), Framing::Unchecked, Rc::clone(conn)));
     let response = Cell::new(Some(malformed::answer(worker, conn, status, error)));
     let service = service_fn(|_| ready(response.take().ok_or("one request")));
     let http = hyper::server::conn::http1::Builder::new()
         .header_read_timeout(None)
+        .auto_date_header(false)
         .half_close(true)
         .serve_connection(io, service);
     watch(http, |http| http.graceful_shutdown(), conn, worker).await;

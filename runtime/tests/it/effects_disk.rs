@@ -236,6 +236,33 @@ fn another_file_is_refused_and_left_as_it_is() {
 }
 
 #[test]
+fn what_is_no_file_of_ours_is_refused_and_left_as_it_is() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = folder();
+    let (path, precious) = (folder.path().join("kv"), folder.path().join("precious"));
+    fs::write(&precious, "").unwrap();
+    fs::set_permissions(&precious, PermissionsExt::from_mode(0o644)).unwrap();
+    let link = |to: &Path| symlink(to, &path).unwrap();
+    let fifo = |_: &Path| assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let hard_link = |to: &Path| fs::hard_link(to, &path).unwrap();
+    let cases: [(&dyn Fn(&Path), &str); 3] =
+        [(&link, "a symbolic link"), (&fifo, "a FIFO"), (&hard_link, "hard links")];
+    for (put, why) in cases {
+        put(&precious);
+        let error = Disk::open(&path).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+        let found = fs::metadata(&precious).unwrap();
+        assert_eq!((found.len(), found.permissions().mode() & 0o777), (0, 0o644), "{why}");
+        fs::remove_file(&path).unwrap();
+    }
+    // Nor is the mode of another file changed.
+    fs::write(&precious, "not a store").unwrap();
+    fs::rename(&precious, &path).unwrap();
+    assert!(matches!(Disk::open(&path), Err(OpenError::NotAStore { .. })));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+}
+
+#[test]
 fn a_later_schema_is_named() {
     let folder = folder();
     let path = folder.path().join("kv");

@@ -137,8 +137,8 @@ impl Raw {
         self.frame(1, if end { 5 } else { 4 }, stream, &block)
     }
 
-    /// Waits until the other side has read all that was sent.
-    pub(crate) fn ping(&mut self) {
+    /// Waits until the other side has read all that was sent; what has come by then.
+    pub(crate) fn ping(&mut self) -> Vec<u8> {
         const ACK: &[u8] = b"\0\0\x08\x06\x01\0\0\0\0zerver!!";
         self.frame(6, 0, 0, b"zerver!!").unwrap();
         let mut got = Vec::new();
@@ -148,6 +148,7 @@ impl Raw {
             assert!(read > 0, "closed: {got:?}");
             got.extend_from_slice(&some[..read]);
         }
+        got
     }
 
     fn wait_for_close(&mut self) {
@@ -198,6 +199,93 @@ fn who_only_asks_no_more_gets_the_answers_that_are_known_soon() {
     assert!(got.windows(12).any(|frame| frame == b"\0\0\x03\0\x01\0\0\0\x01000"), "{got:?}");
     let outcomes: Vec<_> = collector.wait_for(2).iter().map(|capture| capture.outcome.clone()).collect();
     assert_eq!(outcomes, [Outcome::Done, Outcome::Gone { step: 0 }]);
+}
+
+#[test]
+fn headers_are_counted_as_in_http1() {
+    let (running, collector) = start(app());
+    block_on(async {
+        let mut sender = connect(running.addr()).await;
+        let with = |name: fn(usize) -> String, count: usize| {
+            let mut many = request("POST", "/echo", "");
+            for at in 0..count {
+                let name: ::http::HeaderName = name(at).parse().unwrap();
+                many.headers_mut().append(name, "1".parse().unwrap());
+            }
+            many
+        };
+        assert_eq!(ask(&mut sender, with(|at| format!("x-{at}"), 99)).await.0, 200);
+        let (status, headers, body) = ask(&mut sender, with(|at| format!("x-{at}"), 101)).await;
+        assert!(status == 431 && headers.contains_key("x-request-id"), "{status} {headers:?} {body:?}");
+        assert_eq!(ask(&mut sender, with(|_| "x".to_owned(), 101)).await.0, 431);
+        assert_eq!(ask(&mut sender, with(|_| "cookie".to_owned(), 150)).await.0, 200, "one cookie in pieces");
+    });
+    let reason = "too_large headers: more than 32768 bytes, or more than 100 of them";
+    let refused = &collector.wait_for(2)[1].outcome;
+    assert_eq!(*refused, Outcome::Rejected { reason: reason.to_owned() });
+}
+
+/// The frames that have come: their kind, their stream and their payload.
+fn frames(mut bytes: &[u8]) -> Vec<(u8, u32, &[u8])> {
+    let mut frames = Vec::new();
+    while let Some((head, rest)) = bytes.split_first_chunk::<9>() {
+        let len = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+        let Some((payload, rest)) = rest.split_at_checked(len) else { break };
+        frames.push((head[3], u32::from_be_bytes([head[5], head[6], head[7], head[8]]), payload));
+        bytes = rest;
+    }
+    frames
+}
+
+#[test]
+fn streams_over_the_limit_are_refused_and_those_that_run_go_on() {
+    const OVER: u32 = 1000;
+    let limits = Limits { streams: 3, ..Limits::default() };
+    let (running, collector) = start(app().limits(limits).deadline(1.hours()));
+    let mut raw = Raw::connect(running.addr());
+    for stream in [1, 3, 5] {
+        raw.headers(GET, "/wait/3600000", stream, true).unwrap();
+    }
+    let mut got = Vec::new();
+    for at in 0..OVER {
+        // Some have a body, which comes before the client can know.
+        let (stream, has_body) = (7 + 2 * at, at % 4 == 0);
+        raw.headers(POST, "/echo", stream, !has_body).unwrap();
+        if has_body {
+            raw.frame(0, 1, stream, b"hi").unwrap();
+        }
+        if at % 100 == 99 {
+            got.extend(raw.ping());
+        }
+    }
+    let refused = |(kind, _, payload): &&(u8, u32, &[u8])| *kind == 3 && *payload == [0, 0, 0, 7];
+    let frames = frames(&got);
+    assert_eq!(frames.iter().filter(refused).count(), OVER as usize, "REFUSED_STREAM");
+    assert!(frames.iter().all(|(kind, ..)| *kind != 7), "no GOAWAY");
+    // One of those that run ends, and its place is free.
+    raw.frame(3, 0, 1, &[0, 0, 0, 8]).unwrap();
+    raw.ping();
+    raw.headers(GET, "/zeros/3", 7 + 2 * OVER, true).unwrap();
+    let captures = collector.wait_for(2);
+    assert_eq!([captures[0].status, captures[1].status], [0, 200]);
+}
+
+#[test]
+fn trailers_have_no_pseudo_headers() {
+    let (running, collector) = start(app());
+    let mut raw = Raw::connect(running.addr());
+    let mut post = |stream, trailers: &[u8]| {
+        raw.headers(POST, "/echo", stream, false).unwrap();
+        raw.frame(0, 0, stream, b"hi").unwrap();
+        raw.frame(1, 5, stream, trailers).unwrap();
+    };
+    post(1, b"\0\x01x\x01y");
+    post(3, &[0x88]);
+    post(5, &[0x82, 0x84]);
+    let mut ended: Vec<_> =
+        collector.wait_for(3).iter().map(|capture| (capture.id, capture.status)).collect();
+    ended.sort_unstable();
+    assert_eq!(ended.iter().map(|(_, status)| *status).collect::<Vec<_>>(), [200, 400, 400]);
 }
 
 #[test]

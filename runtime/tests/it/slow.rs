@@ -125,6 +125,16 @@ fn who_does_not_read_is_closed() {
 }
 
 #[test]
+fn who_takes_too_long_in_all_is_closed_whatever_it_reads() {
+    let limits = Limits { write_stall: PATIENCE, write: SHORT, ..Limits::default() };
+    let (running, collector) = start(app().limits(limits));
+    let mut client = Client::connect(running.addr());
+    client.send(get("/large"));
+    let capture = collector.one();
+    assert_eq!((capture.status, capture.undelivered), (200, true));
+}
+
+#[test]
 fn who_reads_slowly_but_surely_gets_it_all() {
     let (running, _) = start(app().limits(Limits {
         keep_alive: Duration::from_millis(1),

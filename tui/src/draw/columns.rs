@@ -49,6 +49,12 @@ pub fn fit(text: &str, columns: usize, ellipsis: &str) -> String {
     text.to_owned()
 }
 
+/// Two texts that differ, each cut to so many columns around what differs; see [`zerver_replay::side_by_side()`].
+pub fn side_by_side(a: &str, b: &str, columns: (usize, usize), ellipsis: &str) -> (String, String) {
+    let ends = |text: &str| clusters(text).map(|(end, _, wide)| (end, wide)).collect();
+    zerver_replay::side_by_side(a, b, columns, ellipsis, ends)
+}
+
 /// The start of a text that takes more than so many columns once it is shown, whatever is escaped in it, but is not long;
 /// all of it if it takes less. What lies beyond need not be looked at.
 pub(crate) fn start(text: &str, columns: usize) -> &str {
@@ -139,6 +145,10 @@ mod tests {
             prop_assert_eq!(got == text, width(&text) <= columns);
             prop_assert!(got == text || columns == 0 || got.ends_with('…'));
             prop_assert!(text.starts_with(start(&text, columns)));
+            // What differs is told apart, within the room there is if that is not next to nothing.
+            let (a, b) = side_by_side(&text, &format!("{text}z"), (columns, columns), "…");
+            prop_assert_ne!(&a, &b);
+            prop_assert!(columns <= 8 || (width(&a) <= columns && width(&b) <= columns), "{a:?} {b:?}");
         }
     }
 }

@@ -9,7 +9,7 @@ mod spark;
 mod stack;
 
 pub(crate) use columns::clusters;
-pub use columns::{fit, prefix, width};
+pub use columns::{fit, prefix, side_by_side, width};
 pub(crate) use frame::{frame, rule, thumb, wall};
 pub(crate) use line::{Line, Tone};
 pub(crate) use pen::Pen;

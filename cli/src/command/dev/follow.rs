@@ -109,7 +109,7 @@ impl Place {
     }
 
     fn news(&mut self) -> Result<Vec<Summary>, ReadError> {
-        let reader = match self.reader.take() {
+        let reader = match self.reader.take().filter(Reader::is_in_place) {
             Some(reader) => reader,
             None => self.open()?,
         };

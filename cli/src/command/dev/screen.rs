@@ -57,7 +57,12 @@ impl Screen {
         let ending = Over { is_over: Arc::clone(&voice.is_over), then: Some(over) };
         let thread = thread::spawn(move || {
             let _ending = ending;
-            let options = Options { look, open: Open::Requests, signals_elsewhere: true };
+            let options = Options {
+                look,
+                open: Open::Requests,
+                signals_elsewhere: true,
+                is_quiet: Some(zerver_recorder::quiet::is_quiet),
+            };
             zerver_tui::run(options, &services, &remote, &told).map(|_| ())
         });
         Self { voice, current, source, thread: Some(thread) }

@@ -16,6 +16,8 @@ pub(in crate::command) struct Source {
     is_anew: AtomicBool,
     /// Traces which the store may lack.
     given: Vec<Trace>,
+    /// Why some cannot be read.
+    damage: Mutex<Option<String>>,
 }
 
 impl Source {
@@ -26,7 +28,13 @@ impl Source {
 
     /// A store that may come to be.
     pub(in crate::command) fn at(dir: PathBuf) -> Self {
-        Self { dir, reader: Mutex::new(None), is_anew: AtomicBool::new(false), given: Vec::new() }
+        Self {
+            dir,
+            reader: Mutex::new(None),
+            is_anew: AtomicBool::new(false),
+            given: Vec::new(),
+            damage: Mutex::default(),
+        }
     }
 
     /// The same with traces which the store may lack.
@@ -58,7 +66,8 @@ impl Source {
     /// The store; none where there is none yet.
     fn reader(&self) -> Result<Option<Arc<Reader>>, ReadError> {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        if reader.is_none() {
+        if reader.as_ref().is_none_or(|reader| !reader.is_in_place()) {
+            *reader = None;
             match Reader::open(&self.dir) {
                 Ok(opened) => {
                     *reader = Some(Arc::new(opened));
@@ -69,6 +78,14 @@ impl Source {
             }
         }
         Ok(reader.clone())
+    }
+
+    /// Keeps what was found damaged, to be told.
+    fn note(&self, damage: Option<ReadError>) {
+        if let Some(error) = damage {
+            let mut told = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+            told.get_or_insert_with(|| error.to_string());
+        }
     }
 
     /// What the store answers; nothing where there is none. One that cannot be read is opened anew the next time.
@@ -98,7 +115,11 @@ impl TraceSource for Source {
     }
 
     fn before(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
-        let (mut requests, rest) = self.ask(|reader| reader.before(cursor, limit))?;
+        let page = self.ask(|reader| reader.readable_before(cursor, limit).map(Some))?;
+        let (mut requests, rest) = page.map_or((Vec::new(), None), |page| {
+            self.note(page.damage);
+            (page.summaries, page.reached)
+        });
         if rest.is_none() {
             // At the end of what the store has is what it lacks.
             for trace in &self.given {
@@ -115,9 +136,16 @@ impl TraceSource for Source {
             // Where it is another store than before, all of it is new.
             let is_another = self.is_anew.swap(false, Ordering::AcqRel) && reader.newest()? < cursor;
             let cursor = if is_another { Reader::oldest() } else { cursor };
-            reader.since_at_most(cursor, limit).map(Some)
+            reader.readable_since(cursor, limit).map(Some)
         })?;
-        Ok(news.unwrap_or((Vec::new(), cursor)))
+        Ok(news.map_or((Vec::new(), cursor), |page| {
+            self.note(page.damage);
+            (page.summaries, page.reached)
+        }))
+    }
+
+    fn damage(&self) -> Option<String> {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -150,8 +178,35 @@ mod tests {
         }
         std::fs::remove_dir_all(&store).unwrap();
         zerver_recorder::import(&store, vec![numbered(9)]).unwrap();
-        source.reopen();
-        assert_eq!(news(), [9]);
+        assert_eq!(news(), [9], "that it is another one is noticed");
         assert!(news().is_empty());
+    }
+
+    #[test]
+    fn what_is_readable_of_a_damaged_store_is_shown_and_the_rest_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 1..9 {
+            let mut trace = sample::slow();
+            trace.id = RequestId::from_u128(number);
+            zerver_recorder::import(dir.path(), vec![trace]).unwrap();
+        }
+        let file = dir.path().join("traces.redb");
+        let whole = std::fs::read(&file).unwrap();
+        let mut shown = 0;
+        // Each record of the store, one after another.
+        for at in (0..whole.len() - 64).filter(|&at| whole[at..].starts_with(b"zvr1")) {
+            let mut bytes = whole.clone();
+            bytes[at + 40] ^= 1;
+            std::fs::write(&file, bytes).unwrap();
+            let source = Source::at(dir.path().to_owned());
+            let Ok(newest) = source.newest() else { continue };
+            let Ok((requests, None)) = source.before(newest, 100) else { continue };
+            assert!(requests.len() == 8 || source.damage().is_some(), "at {at}: {}", requests.len());
+            if let Some(why) = source.damage() {
+                assert!(why.contains("zerver doctor --repair"), "{why}");
+                shown += usize::from(!requests.is_empty());
+            }
+        }
+        assert!(shown > 0);
     }
 }

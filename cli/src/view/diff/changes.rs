@@ -1,7 +1,8 @@
 //! Changed values as `before -> after`, or one above the other where that is too long.
 
-use zerver_replay::{Difference, changed_lines, side_by_side};
+use zerver_replay::{Difference, changed_lines};
 use zerver_trace::text::clean;
+use zerver_tui::side_by_side;
 
 use crate::view::{filler, fit, paint, style, width};
 

@@ -1,5 +1,7 @@
 //! Copies of secrets, looked for in what is told.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::stems::Triples;
@@ -8,8 +10,9 @@ use super::{is_scheme, is_searched};
 /// Secrets that are known, and that are none wherever they are copied to: those which [`is_searched`] allows.
 #[derive(Debug, Clone, Default)]
 pub struct Copies {
-    /// The longest first.
-    secrets: Vec<Vec<u8>>,
+    /// By their length, the longest first: so each place of a text is looked at once for each length, however many there
+    /// are.
+    secrets: BTreeMap<Reverse<usize>, BTreeSet<Vec<u8>>>,
     /// How they begin: most places of a text are passed over by it.
     beginnings: Triples,
 }
@@ -18,14 +21,13 @@ impl Copies {
     /// Adds a secret, if it may be looked for.
     pub fn add(&mut self, secret: &[u8]) {
         let secret = secret.trim_ascii();
-        if !is_searched(secret) || self.secrets.iter().any(|known| known == secret) {
+        if !is_searched(secret) {
             return;
         }
         if let Some(start) = secret.first_chunk() {
             self.beginnings.insert(*start);
         }
-        let at = self.secrets.partition_point(|known| known.len() >= secret.len());
-        self.secrets.insert(at, secret.to_vec());
+        self.secrets.entry(Reverse(secret.len())).or_default().insert(secret.to_vec());
     }
 
     /// Adds a secret and the words in it, as they are in a header: what follows the scheme, the values of cookies.
@@ -52,8 +54,11 @@ impl Copies {
             if spans.last().is_some_and(|last| at < last.end) {
                 continue;
             }
-            if let Some(secret) = self.secrets.iter().find(|secret| text[at..].starts_with(secret)) {
-                spans.push(at..at + secret.len());
+            let ends = self.secrets.iter().map(|(len, secrets)| (at + len.0, secrets));
+            let mut found =
+                ends.filter(|(end, secrets)| text.get(at..*end).is_some_and(|part| secrets.contains(part)));
+            if let Some((end, _)) = found.next() {
+                spans.push(at..end);
             }
         }
         spans
@@ -64,6 +69,17 @@ impl Copies {
 mod tests {
     use super::super::replaced;
     use super::*;
+
+    /// A value may hold as many secrets as it has room for. Were each looked for at each place, this would take hours.
+    #[test]
+    fn many_secrets_are_found_in_one_pass() {
+        let mut copies = Copies::default();
+        let secrets: Vec<String> = (0..100_000).map(|n| format!("t0k3n-{n:06}")).collect();
+        secrets.iter().for_each(|secret| copies.add(secret.as_bytes()));
+        let text = secrets.join("\n");
+        let spans = copies.spans(text.as_bytes());
+        assert_eq!(replaced(text.as_bytes(), &spans, |_| "#".to_owned()), ["#"; 100_000].join("\n"));
+    }
 
     #[test]
     fn the_longest_copy_is_found_and_no_plain_word() {

@@ -74,10 +74,15 @@ impl Rule {
 
     /// What the name of a field says.
     pub fn name(&self, name: &str) -> Said {
-        match self.may_be_in(name.as_bytes()) {
+        match self.may_be_name(name) {
             true => self.words(&Words::of(name.as_bytes())),
             false => Said::Nothing,
         }
+    }
+
+    /// Quick, and wrong only by saying yes. Names of the settings may be too short for the stems.
+    fn may_be_name(&self, name: &str) -> bool {
+        !self.0.names.is_empty() || self.may_be_in(name.as_bytes())
     }
 
     fn words(&self, words: &Words<'_>) -> Said {
@@ -91,7 +96,7 @@ impl Rule {
 
     /// Whether the value of the header of this name is a secret.
     pub fn is_header(&self, name: &str) -> bool {
-        if !self.may_be_in(name.as_bytes()) {
+        if !self.may_be_name(name) {
             return false;
         }
         let words = Words::of(name.as_bytes());

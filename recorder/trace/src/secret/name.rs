@@ -309,13 +309,13 @@ pub(super) fn is_plural(name: &[u8]) -> bool {
     name.last().is_some_and(|last| last | 32 == b's')
 }
 
-/// Whether the words of a name have these words in them, one after another.
+/// Whether the words of a name have these words in them, or their plurals, one after another.
 pub(super) fn contains(words: &Words<'_>, wanted: &[String]) -> bool {
     !wanted.is_empty()
         && words
             .all()
             .windows(wanted.len())
-            .any(|window| std::iter::zip(window, wanted).all(|(word, wanted)| is(word, wanted)))
+            .any(|window| std::iter::zip(window, wanted).all(|(word, wanted)| is_one_of(word, wanted)))
 }
 
 #[cfg(test)]

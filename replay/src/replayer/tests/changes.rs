@@ -37,8 +37,8 @@ fn effects_that_are_not_those_of_the_recording_are_named() {
     insta::assert_snapshot!(run(4, &less, &Edits::default()), @r"
     different: 3 of 4, 1 fed, 0 unanswered
     code_changed ask_less step: ask -> ask_less
-    code_changed ask_less Sum.of: 90 -> 40
     missing_effect ask_less echo 5: asked for -> nothing
+    code_changed ask_less Sum.of: 90 -> 40
     code_changed  response.body.0: 90 -> 40
     ");
     let more = flow!("sums", GET "/", steps: [parse, other::ask_more, check, render]);
@@ -65,8 +65,8 @@ fn effects_that_are_not_those_of_the_recording_are_named() {
     insta::assert_snapshot!(run(4, &changed, &answer), @r"
     different: 3 of 4, 2 fed, 0 unanswered
     code_changed ask_changed step: ask -> ask_changed
-    input_edited ask_changed Sum.of: 90 -> 47
     code_changed ask_changed echo 5 arguments: 5 -> 6
+    input_edited ask_changed Sum.of: 90 -> 47
     input_edited  response.body.0: 90 -> 47
     ");
 }

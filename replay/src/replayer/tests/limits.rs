@@ -118,6 +118,30 @@ fn no_secret_is_told() {
     }
 }
 
+/// What today's code marks as a secret is one, whatever its name says.
+#[test]
+fn a_header_that_is_marked_is_not_told() {
+    let marks = flow!("sums", GET "/", steps: [parse, ask, check, mark]);
+    for edits in [Edits::default(), set("Sum.of=7")] {
+        let report = again(recorded(4), &marks, &edits).unwrap();
+        let told = serde_json::to_string(&report.findings).unwrap() + &format!("{report:?}");
+        assert!(!told.contains("wombat"), "{told}");
+        let finding = report.findings.iter().find(|finding| finding.field == "response.headers.x-note");
+        assert_eq!(finding.map(|finding| &finding.got), Some(&Seen::Secret), "{told}");
+        let headers = &report.response.as_ref().unwrap().headers;
+        assert!(headers.contains(&("x-note".to_owned(), "●●●● (secret)".to_owned())), "{told}");
+    }
+}
+
+#[step]
+fn mark(sum: &Sum) -> Response {
+    let mut response = Response::text(sum.of.to_string());
+    let mut value = http::HeaderValue::from_static("wombat");
+    value.set_sensitive(true);
+    response.headers.insert("x-note", value);
+    response
+}
+
 #[step]
 fn leak(token: &Token, sum: &Sum) -> Response {
     Response::text(format!("{} {}", token.0, sum.of))

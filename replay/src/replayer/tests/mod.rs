@@ -4,6 +4,7 @@ mod authority;
 mod changes;
 mod editing;
 mod invisible;
+mod known;
 mod limits;
 mod order;
 mod random;

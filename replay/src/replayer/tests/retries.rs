@@ -102,9 +102,9 @@ fn a_retry_that_is_gone_is_a_finding() {
     let report = again(recorded_after(1), &once, &Edits::default()).unwrap();
     insta::assert_snapshot!(told(&report), @r#"
     different: 2 of 4, 1 fed, 0 unanswered
+    missing_effect ask_again echo 4: asked for -> nothing
     code_changed ask_again Sum: {of: 40, sort: none} -> not written
     code_changed ask_again Sort: Even -> not written
-    missing_effect ask_again echo 4: asked for -> nothing
     code_changed check steps: check, render -> not run
     code_changed ask_again outcome: done -> failed: unavailable echo
     code_changed  response.status: 200 -> 503

@@ -188,8 +188,8 @@ fn only_what_is_named_is_performed_for_real() {
     assert_eq!(performed, ["echo 6"]);
     insta::assert_snapshot!(told(&report), @r"
     different: 4 of 4, 1 fed, 0 unanswered
-    input_edited ask Sum.of: 90 -> 110
     input_edited ask (live) echo 4 arguments: 4 -> 6
+    input_edited ask Sum.of: 90 -> 110
     input_edited  response.body.0: 90 -> 110
     ");
     assert_eq!((report.coverage.effects_fed, report.coverage.effects_live), (1, 1));

@@ -1,14 +1,12 @@
 //! What is to be said of a diff, as lines: made once, drawn often.
 
-use zerver_replay::{
-    Diff, Difference, Line as Pair, Sameness, TextLine, What, changed_lines, shown, side_by_side,
-};
+use zerver_replay::{Diff, Difference, Line as Pair, Sameness, TextLine, What, changed_lines, shown};
 use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
 use zerver_trace::{Trace, duration};
 
 use super::view::name_width;
-use crate::draw::{Line, Tone, width};
+use crate::draw::{Line, Tone, side_by_side, width};
 
 /// So many causes are listed; the rest is one line.
 const MAX_CAUSES: usize = 12;

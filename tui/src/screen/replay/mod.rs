@@ -199,51 +199,6 @@ impl ReplayScreen {
         self.typing = Some(Typing::of(about, &text));
     }
 
-    /// Takes what was typed, and runs with it.
-    fn typed(&mut self) -> Vec<Command> {
-        let Some(typing) = self.typing.take() else { return Vec::new() };
-        let text = typing.prompt.text();
-        self.put(typing, &text)
-    }
-
-    /// Runs with a text. A line that does not fit stays to be changed: at once, or when the run with it is refused.
-    fn put(&mut self, mut typing: Typing, text: &str) -> Vec<Command> {
-        let before = self.drafts.clone();
-        if let Err(error) = self.drafts.put(&typing.about, text) {
-            typing.error = Some(error);
-            self.typing = Some(typing);
-            return Vec::new();
-        }
-        let commands = self.again().into_iter().collect();
-        typing.before.get_or_insert(before);
-        typing.is_like = false;
-        // A text of several lines is none to be typed here.
-        self.sent = (!text.contains('\n')).then_some(Sent { number: self.number, typing });
-        commands
-    }
-
-    /// Nothing was run: what was typed is there again, with what is wrong with it.
-    fn refused(&mut self, refusal: &Refusal) {
-        let sent = self.sent.take().filter(|sent| sent.number == self.number && self.typing.is_none());
-        if let Some(Sent { mut typing, .. }) = sent {
-            let why = refusal.causes.first().and_then(|cause| cause.lines().next());
-            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-            typing.error = Some(format!("{}{why}", refusal.what));
-            self.typing = Some(typing);
-        }
-    }
-
-    /// Leaves the line; what was refused with it is not to be different any more.
-    fn leave(&mut self) -> Vec<Command> {
-        match self.typing.take().and_then(|typing| typing.before) {
-            Some(before) => {
-                self.drafts = before;
-                self.again().into_iter().collect()
-            }
-            None => Vec::new(),
-        }
-    }
-
     fn next_step(&mut self, shared: &mut Shared) -> Vec<Command> {
         let Some(story) = self.story(shared) else { return Vec::new() };
         if self.drafts.is_unchanged() {

@@ -3,13 +3,14 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
-use zerver_replay::{Ending, Finding, FindingClass, Refusal, Report, Sameness, shown, side_by_side};
+use zerver_replay::side_by_side::seen;
+use zerver_replay::{Ending, Finding, FindingClass, Refusal, Report, Sameness, shown};
 use zerver_trace::duration;
 use zerver_trace::text::clean;
 
 use super::asked::Typing;
 use super::{About, Pane, ReplayScreen, Run, Subjects};
-use crate::draw::{Line, Pen, Stack, Tone, beside, rule, thumb, wall, width};
+use crate::draw::{Line, Pen, Stack, Tone, beside, rule, side_by_side, thumb, wall, width};
 use crate::screen::diff::inline;
 use crate::shared::{Shared, Story};
 
@@ -246,7 +247,7 @@ fn draw_findings(screen: &ReplayScreen, report: &Report, shared: &Shared, area: 
         pen.recorded_left(&finding.field, field, theme.noted).skip(2);
         // What was recorded stands beside what comes out today.
         let half = pen.room().saturating_sub(width(theme.glyphs.arrow) + 2) / 2;
-        let (then, now) = side_by_side::seen(&finding.expected, &finding.got);
+        let (then, now) = seen(&finding.expected, &finding.got);
         let (then, now) = side_by_side(&then, &now, (half, half), theme.glyphs.ellipsis);
         pen.recorded_left(&then, half, theme.bad).skip(1);
         pen.put(theme.glyphs.arrow, theme.faint).skip(1).recorded(&now, theme.good);
@@ -264,7 +265,7 @@ fn draw_finding(finding: &Finding, shared: &Shared, area: Rect, buffer: &mut Buf
     if let Some(source) = &finding.source {
         head = head.with(format!("  {source}"), Tone::Faint);
     }
-    let (then, now) = side_by_side::seen(&finding.expected, &finding.got);
+    let (then, now) = seen(&finding.expected, &finding.got);
     let room = usize::from(area.width).saturating_sub(5);
     let (then, now) = side_by_side(&then, &now, (room, room), theme.glyphs.ellipsis);
     let then = Line::of(format!("   - {then}"), Tone::Bad);

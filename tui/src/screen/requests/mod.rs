@@ -1,5 +1,6 @@
 //! The list of requests: the newest on top, followed as they come, or held still.
 
+mod counted;
 mod filter;
 mod head;
 mod list;
@@ -19,7 +20,7 @@ use zerver_trace::RequestId;
 use self::filter::Filter;
 pub use self::filter::SlotTerm;
 use self::list::{CHUNK, List, Sort};
-use self::pulse::{Measures, Pulse};
+use self::pulse::Pulse;
 use self::usual::Usual;
 use crate::draw::{Pointed, Scroll};
 use crate::index::Seq;
@@ -173,38 +174,6 @@ impl Requests {
                 Vec::new()
             }
         }
-    }
-
-    /// Takes in what has come into the index.
-    fn catch_up(&mut self, shared: &Shared) {
-        let range = shared.index.range();
-        let (first, end) = self.counted;
-        self.counted = (range.start, range.end);
-        for seq in (range.start..first).rev().chain(end.max(range.start)..range.end) {
-            if let Some(row) = shared.index.row(seq) {
-                self.pulse.add(&row, shared.now_unix_ns);
-                self.usual.add(&row);
-            }
-        }
-        self.pulse.settle();
-        self.usual.settle();
-        self.list.catch_up(&shared.index, CHUNK, None);
-        self.count_selected(shared);
-    }
-
-    fn count_selected(&mut self, shared: &Shared) {
-        for seq in self.list.take_admitted() {
-            if let Some(row) = shared.index.row(seq) {
-                self.selected.add(&row, shared.now_unix_ns);
-            }
-        }
-        self.selected.settle();
-    }
-
-    /// How the requests do that are listed.
-    fn measures(&self, now_unix_ns: u64) -> Measures {
-        let pulse = if self.list.filter().is_empty() { &self.pulse } else { &self.selected };
-        pulse.measures(now_unix_ns)
     }
 
     /// What is to be loaded to be shown beside the list.

@@ -203,7 +203,7 @@ fn names_of_the_settings() {
     let check = |text, wanted| assert_eq!(masked(&rule, text, Author::Client), wanted);
     check(
         r#"{"taxId":"b","plates":"c","license-plate":"d"}"#,
-        r##"{"taxId":"#","plates":"c","license-plate":"#"}"##,
+        r##"{"taxId":"#","plates":"#","license-plate":"#"}"##,
     );
     check("tax-id=b&tax=c", "tax-id=#&tax=c");
 }

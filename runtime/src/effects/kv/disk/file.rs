@@ -3,13 +3,12 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, TableDefinition, TableHandle};
 use zerver_engine::{EffectError, EffectErrorKind};
-use zerver_recorder::regular_file;
+use zerver_recorder::{quiet, regular_file};
 
 pub(super) const ENTRIES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("entries");
 /// What expires, soonest first.
@@ -107,11 +106,7 @@ impl Fault {
 
 /// Calls into redb. A panic of it is a fault of the file, not the end of a thread.
 pub(super) fn guard<T>(f: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
-    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().copied();
-        let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        Err(Fault::Panic(message.unwrap_or("a panic without a message").to_owned()))
-    })
+    quiet::run(f).unwrap_or_else(|message| Err(Fault::Panic(message)))
 }
 
 /// Opens the file; makes it, and the folders above it, where there is none.

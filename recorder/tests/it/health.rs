@@ -1,0 +1,75 @@
+//! What is said of a store is true, in whatever state it is.
+
+use std::fs;
+use std::path::Path;
+
+use zerver_recorder::{Recorder, examine, import};
+use zerver_trace::Event;
+
+use crate::{options, sample};
+
+fn record_secrets(dir: &Path, ids: std::ops::Range<u64>) {
+    let recorder = Recorder::open(options(dir)).unwrap();
+    for n in ids {
+        let mut capture = sample::capture(n);
+        let value = sample::datum(format!("hunter2 hunter2 {n}"));
+        capture.events.push(Event::Wrote { step: 0, slot: 0, at_ns: 0, value });
+        recorder.sink().accept(Box::new(capture));
+    }
+    recorder.close();
+}
+
+#[test]
+fn a_store_into_which_traces_were_only_imported_lacks_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    import(dir.path(), (0..5).map(sample::trace).collect()).unwrap();
+    let report = examine(dir.path());
+    assert_eq!((report.traces, report.counts.recorded), (5, 5));
+    assert_eq!((report.has_key, report.secrets, report.secrets_lost), (false, 0, 0));
+    assert!(report.problem.is_none() && report.odd.is_empty() && report.damaged.is_empty(), "{report:?}");
+}
+
+#[test]
+fn secrets_that_cannot_be_read_any_more_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    record_secrets(dir.path(), 0..10);
+    let report = examine(dir.path());
+    assert_eq!((report.has_key, report.secrets, report.secrets_lost), (true, 10, 0));
+    fs::remove_file(dir.path().join("key")).unwrap();
+    let report = examine(dir.path());
+    assert_eq!((report.has_key, report.secrets, report.secrets_lost), (false, 10, 10));
+    // The next recording makes another key, which opens what is sealed under it.
+    record_secrets(dir.path(), 10..14);
+    let report = examine(dir.path());
+    assert_eq!((report.has_key, report.secrets, report.secrets_lost), (true, 14, 10));
+    assert!(report.odd.is_empty(), "{report:?}");
+    fs::write(dir.path().join("key"), "short").unwrap();
+    let report = examine(dir.path());
+    assert!(!report.has_key && report.odd[0].1.contains("it has 5 bytes"), "{report:?}");
+}
+
+#[test]
+fn what_is_in_the_place_of_a_file_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    record_secrets(dir.path(), 0..1);
+    for name in ["lock", "key"] {
+        let path = dir.path().join(name);
+        fs::rename(&path, path.with_extension("old")).unwrap();
+        std::os::unix::fs::symlink(path.with_extension("old"), &path).unwrap();
+    }
+    let odd = examine(dir.path()).odd;
+    for name in ["lock", "key"] {
+        let is_told = odd.iter().any(|(path, why)| path.ends_with(name) && why.contains("a symbolic link"));
+        assert!(is_told, "{name}: {odd:?}");
+    }
+}
+
+#[test]
+fn how_much_of_the_file_is_in_use_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    Recorder::open(options(dir.path())).unwrap().close();
+    assert_eq!(examine(dir.path()).bytes_used, 0);
+    record_secrets(dir.path(), 0..400);
+    let report = examine(dir.path());
+    assert!((10_000..=report.bytes).contains(&report.bytes_used), "{report:?}");
+}

@@ -1,0 +1,40 @@
+//! What is counted as requests come: how the service does, how the listed requests do, and what is usual for each flow.
+
+use super::Requests;
+use super::list::CHUNK;
+use super::pulse::Measures;
+use crate::shared::Shared;
+
+impl Requests {
+    /// Takes in what has come into the index.
+    pub(super) fn catch_up(&mut self, shared: &Shared) {
+        let range = shared.index.range();
+        let (first, end) = self.counted;
+        self.counted = (range.start, range.end);
+        for seq in (range.start..first).rev().chain(end.max(range.start)..range.end) {
+            if let Some(row) = shared.index.row(seq) {
+                self.pulse.add(&row, shared.now_unix_ns);
+                self.usual.add(&row);
+            }
+        }
+        self.pulse.settle();
+        self.usual.settle();
+        self.list.catch_up(&shared.index, CHUNK, None);
+        self.count_selected(shared);
+    }
+
+    pub(super) fn count_selected(&mut self, shared: &Shared) {
+        for seq in self.list.take_admitted() {
+            if let Some(row) = shared.index.row(seq) {
+                self.selected.add(&row, shared.now_unix_ns);
+            }
+        }
+        self.selected.settle();
+    }
+
+    /// How the requests do that are listed.
+    pub(super) fn measures(&self, now_unix_ns: u64) -> Measures {
+        let pulse = if self.list.filter().is_empty() { &self.pulse } else { &self.selected };
+        pulse.measures(now_unix_ns)
+    }
+}
