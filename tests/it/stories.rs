@@ -226,8 +226,8 @@ fn every_story_is_told_as_it_was() {
     exit 0
     ");
     assert_snapshot!(tell("diff", &["fast-upstream", "slow-upstream"], None), @r#"
-    a  01a2038c  GET /reports/todos  200 OK  1.15 ms  report
-    b  01a2038c  GET /reports/todos?latency_ms=250  200 OK  253.14 ms  report
+    a  01a2038c-d428  GET /reports/todos  200 OK  1.15 ms  report
+    b  01a2038c-d42a  GET /reports/todos?latency_ms=250  200 OK  253.14 ms  report
     verdict  251.99 ms slower: 100% http GET figures.internal/figures?.. (1.03 -> 253.02 ms); first
              difference: request query latency_ms nothing -> 250
       a ms    b ms      b-a
@@ -286,7 +286,8 @@ fn the_services_of_today_do_what_they_did() {
                      nothing → {name: "accept", value: "application/json"}
     unanswered       gather  http GET figures.internal/figures?..  examples/todos/src/reports.rs
                      an answer → it was not recorded with these arguments
-    note     the replay ended at http GET figures.internal/figures?..; --answer 'http GET figures.internal/figures?..=JSON' gives it an answer, --live http asks for real
+    note     whether its target named an authority of its own was not recorded
+             the replay ended at http GET figures.internal/figures?..; --answer 'http GET figures.internal/figures?..=JSON' gives it an answer, --live http asks for real
     exit 1
     "#);
     assert_snapshot!(replay_with("panic", &programs().orders), @r#"
@@ -305,7 +306,8 @@ fn the_services_of_today_do_what_they_did() {
                      nothing → asked for
     unanswered       store_order  kv add 1 to last-order  examples/orders/src/checkout.rs
                      an answer → it was not recorded with these arguments
-    note     the replay ended at kv add 1 to last-order; --answer 'kv add 1 to last-order=JSON' gives it an answer, --live kv asks for real
+    note     whether its target named an authority of its own was not recorded
+             the replay ended at kv add 1 to last-order; --answer 'kv add 1 to last-order=JSON' gives it an answer, --live kv asks for real
     exit 1
     ");
 }
