@@ -287,7 +287,9 @@ fn edit(trace: &Trace, (which, by): (u8, u64)) -> Edits {
     slots.retain(|slot| slot.starts_with('S'));
     let at = (by % 97) as usize;
     match which % 5 {
-        0 if !calls.is_empty() => edits.answers.push(format!("{}={item}", calls[at % calls.len()]).parse().unwrap()),
+        0 if !calls.is_empty() => {
+            edits.answers.push(format!("{}={item}", calls[at % calls.len()]).parse().unwrap())
+        }
         1 => edits.headers.push(("x-n".to_owned(), format!("edited {by}"))),
         2 => edits.body = Some(format!("edited {by}").into_bytes()),
         3 => edits.slots.push(

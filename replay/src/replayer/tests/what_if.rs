@@ -162,7 +162,7 @@ fn a_fault_of_nothing_is_refused() {
         assert!(Fault::failing(wrong).is_err(), "{wrong}");
     }
     // What is no longer asked for, because of another edit, is a note.
-    let answers = vec!["echo 6=1".into(), "echo 7=1".into()];
+    let answers = vec!["echo 6=1".parse().unwrap(), "echo 7=1".parse().unwrap()];
     let edits = Edits { faults: fail("echo 5=timeout").faults, answers, ..set("Start=6") };
     let report = again(recorded(4), &sums(), &edits).unwrap();
     assert_eq!(report.notes, ["nothing asked for echo 5 any more"]);
