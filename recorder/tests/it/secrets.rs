@@ -292,7 +292,7 @@ fn what_was_changed_in_a_text_is_a_flag() {
         trace.redaction
     };
     let texts = |redaction: &Redaction| redaction.texts.clone();
-    for plain in ["it is gone…", "it was <secret:>", ""] {
+    for plain in ["it is gone…", "it holds <secret", ""] {
         assert_eq!(texts(&told(plain, 1)), [], "{plain}");
     }
     let text = |place, is_cut, is_masked| RedactedText { place, is_cut, is_masked };
