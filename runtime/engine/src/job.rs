@@ -65,28 +65,6 @@ pub enum Stop {
     Deadline,
 }
 
-/// The time in which something lay ready while the thread of its request was busy; see [`Event::Late`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Late {
-    /// When it was ready.
-    pub ready_ns: u64,
-    /// When it is taken.
-    pub at_ns: u64,
-    /// The thread.
-    pub thread: Option<Thread>,
-    /// The flow of the step that ran there for most of that time; empty where none ran for long.
-    pub flow: Name,
-    /// That step.
-    pub step: Name,
-}
-
-impl Late {
-    fn of(self, call: u32) -> Event<Datum> {
-        let Self { ready_ns, at_ns, thread, flow, step } = self;
-        Event::Late { call, ready_ns, at_ns, thread, flow, step }
-    }
-}
-
 /// What a job leaves behind.
 pub struct Ended {
     /// How it ended.
@@ -306,15 +284,15 @@ impl Job {
         self.events.record(|| Event::Begun { call: number, at_ns });
     }
 
-    /// What a call waits for was ready before it is taken.
-    pub fn late(&mut self, call: u32, late: Late) {
-        self.events.record(|| late.of(call));
+    /// What a call waits for was ready before it is taken: this [`Event::Late`].
+    pub fn late(&mut self, event: Event<Datum>) {
+        self.events.record(|| event);
     }
 
-    /// The same for all calls in flight.
-    pub fn all_late(&mut self, late: &Late) {
+    /// The same for each call in flight, of which `event` makes it.
+    pub fn all_late(&mut self, event: impl Fn(u32) -> Event<Datum>) {
         for &call in &self.in_flight {
-            self.events.record(|| late.clone().of(call));
+            self.events.record(|| event(call));
         }
     }
 
