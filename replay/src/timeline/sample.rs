@@ -218,7 +218,7 @@ pub(crate) fn held() -> Trace {
 pub(crate) fn lay_ready(call: u32, ready: u64, at: u64) -> Event<Recorded> {
     let (ready_ns, at_ns) = (ready * US, at * US);
     let (thread, flow, step) = (Some(Thread::Worker(0)), "report".into(), "spin".into());
-    Event::Late { call, ready_ns, at_ns, thread, flow, step }
+    Event::Late { call, ready_ns, at_ns, on: thread, flow, step }
 }
 
 /// The request of 5.4 ms, where the todo was there after 0.08 ms, and its worker was busy.

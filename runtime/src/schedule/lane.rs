@@ -257,7 +257,7 @@ struct Late {
 impl Late {
     fn of(self, call: u32) -> Event<Datum> {
         let Self { ready_ns, at_ns, thread, flow, step } = self;
-        Event::Late { call, ready_ns, at_ns, thread, flow, step }
+        Event::Late { call, ready_ns, at_ns, on: thread, flow, step }
     }
 }
 
