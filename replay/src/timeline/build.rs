@@ -114,9 +114,9 @@ impl<'t> Rows<'t> {
             }
             &Event::Carried { at_ns, to } => self.carries.push(Carry { at_ns, to }),
             Event::Late { call, ready_ns, at_ns, on, flow, step } => {
-                let (thread, flow, step) = (*on, flow.to_string(), step.to_string());
+                let (on, flow, step) = (*on, flow.to_string(), step.to_string());
                 let ns = at_ns.saturating_sub(*ready_ns);
-                self.late(*call, Late { ready_ns: *ready_ns, ns, thread, flow, step });
+                self.late(*call, Late { ready_ns: *ready_ns, ns, on, flow, step });
             }
             Event::ReadLate { part, unread_ns, ran_ns, flow, step } => self.read_late.push(ReadLate {
                 part: *part,

@@ -96,8 +96,8 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
         }),
         prop_oneof![
             (call(), time(), time(), small(), ".{0,4}").prop_map(|(call, ready_ns, at_ns, on, step)| {
-                let thread = (on % 2 == 0).then_some(Thread::Worker(on));
-                Event::Late { call, ready_ns, at_ns, on: thread, flow: "f".into(), step: step.into() }
+                let on = (on % 2 == 0).then_some(Thread::Worker(on));
+                Event::Late { call, ready_ns, at_ns, on, flow: "f".into(), step: step.into() }
             }),
             (time(), time(), ".{0,4}").prop_map(|(unread_ns, ran_ns, step)| Event::ReadLate {
                 part: RequestPart::Head,
