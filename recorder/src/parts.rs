@@ -175,11 +175,11 @@ impl Parts {
             Event::Overran { step, at_ns, quantum_ns } => {
                 Event::Overran { step: *step, at_ns: *at_ns, quantum_ns: *quantum_ns }
             }
-            Event::Late { call, ready_ns, at_ns, thread, flow, step } => Event::Late {
+            Event::Late { call, ready_ns, at_ns, on, flow, step } => Event::Late {
                 call: *call,
                 ready_ns: *ready_ns,
                 at_ns: *at_ns,
-                thread: *thread,
+                on: *on,
                 flow: flow.clone(),
                 step: step.clone(),
             },

@@ -108,7 +108,7 @@ fn what_was_late_is_read_back() {
         let threads = [Some(Thread::Worker(3)), Some(Thread::BatchWorker(u16::MAX)), None];
         let late = threads.map(|thread| {
             let (flow, step) = ("report".to_owned().into(), "spin".to_owned().into());
-            Event::Late { call: 7, ready_ns: 11_000_000, at_ns: 1_211_000_000, thread, flow, step }
+            Event::Late { call: 7, ready_ns: 11_000_000, at_ns: 1_211_000_000, on: thread, flow, step }
         });
         let read_late = [RequestPart::Head, RequestPart::Body].map(|part| {
             let (flow, step) = ("report".to_owned().into(), "spin".to_owned().into());

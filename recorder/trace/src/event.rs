@@ -127,7 +127,7 @@ pub enum Event<V> {
         /// When the thread took it.
         at_ns: u64,
         /// The thread of the request; none where that is not known.
-        thread: Option<Thread>,
+        on: Option<Thread>,
         /// The flow of the step that ran there for most of that time; empty where no step ran for long.
         flow: Name,
         /// That step.
@@ -221,8 +221,8 @@ impl<V> Event<V> {
             Self::Begun { call, at_ns } => Event::Begun { call, at_ns },
             Self::Carried { at_ns, to } => Event::Carried { at_ns, to },
             Self::Overran { step, at_ns, quantum_ns } => Event::Overran { step, at_ns, quantum_ns },
-            Self::Late { call, ready_ns, at_ns, thread, flow, step } => {
-                Event::Late { call, ready_ns, at_ns, thread, flow, step }
+            Self::Late { call, ready_ns, at_ns, on, flow, step } => {
+                Event::Late { call, ready_ns, at_ns, on, flow, step }
             }
             Self::ReadLate { part, unread_ns, ran_ns, flow, step } => {
                 Event::ReadLate { part, unread_ns, ran_ns, flow, step }

@@ -116,10 +116,10 @@ impl<'t> Rows<'t> {
                 self.moves.push(Move { at_ns: *at_ns, from: *from, to: *to, reason: reason.to_string() });
             }
             &Event::Carried { at_ns, to } => self.carries.push(Carry { at_ns, to }),
-            Event::Late { call, ready_ns, at_ns, thread, flow, step } => {
-                let (thread, flow, step) = (*thread, flow.to_string(), step.to_string());
+            Event::Late { call, ready_ns, at_ns, on, flow, step } => {
+                let (on, flow, step) = (*on, flow.to_string(), step.to_string());
                 let ns = at_ns.saturating_sub(*ready_ns);
-                self.late(*call, Late { ready_ns: *ready_ns, ns, thread, flow, step });
+                self.late(*call, Late { ready_ns: *ready_ns, ns, on, flow, step });
             }
             Event::ReadLate { part, unread_ns, ran_ns, flow, step } => self.read_late.push(ReadLate {
                 part: *part,

@@ -99,8 +99,8 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
                 Event::Panicked { step, at_ns, file: file.into(), line, column: 1 }
             }),
             (call(), time(), time(), small(), ".{0,4}").prop_map(|(call, ready_ns, at_ns, on, step)| {
-                let thread = (on % 2 == 0).then_some(Thread::Worker(on));
-                Event::Late { call, ready_ns, at_ns, thread, flow: "f".into(), step: step.into() }
+                let on = (on % 2 == 0).then_some(Thread::Worker(on));
+                Event::Late { call, ready_ns, at_ns, on, flow: "f".into(), step: step.into() }
             }),
             (time(), time(), ".{0,4}").prop_map(|(unread_ns, ran_ns, step)| Event::ReadLate {
                 part: RequestPart::Head,

@@ -239,7 +239,7 @@ pub struct Late {
     /// From then until it was taken.
     pub ns: u64,
     /// The thread of the request; none where that is not known.
-    pub thread: Option<Thread>,
+    pub on: Option<Thread>,
     /// The flow of the step that ran there for most of that time; empty where none ran for long.
     pub flow: String,
     /// That step.
@@ -258,10 +258,10 @@ impl Late {
 
     /// Why, in words: `worker 0 ran spin of report`.
     pub fn why(&self) -> String {
-        let thread = self.thread.map_or_else(|| "its thread".to_owned(), |thread| thread.to_string());
+        let on = self.on.map_or_else(|| "its worker".to_owned(), |on| on.to_string());
         match self.step.is_empty() {
-            true => format!("{thread} was busy, or had no core"),
-            false => format!("{thread} ran {} of {}", self.step, self.flow),
+            true => format!("{on} was busy, or had no core"),
+            false => format!("{on} ran {} of {}", self.step, self.flow),
         }
     }
 }

@@ -217,8 +217,8 @@ pub(crate) fn held() -> Trace {
 /// A call whose answer, or the end of whose pause, lay ready while its worker ran a step of another flow.
 pub(crate) fn lay_ready(call: u32, ready: u64, at: u64) -> Event<Recorded> {
     let (ready_ns, at_ns) = (ready * US, at * US);
-    let (thread, flow, step) = (Some(Thread::Worker(0)), "report".into(), "spin".into());
-    Event::Late { call, ready_ns, at_ns, thread, flow, step }
+    let (on, flow, step) = (Some(Thread::Worker(0)), "report".into(), "spin".into());
+    Event::Late { call, ready_ns, at_ns, on, flow, step }
 }
 
 /// The request of 5.4 ms, where the todo was there after 0.08 ms, and its worker was busy.

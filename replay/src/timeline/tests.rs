@@ -678,7 +678,7 @@ fn an_answer_that_lay_ready_is_no_time_of_its_effect() {
     assert_eq!(
         json["steps"][3]["effects"][0]["late"],
         serde_json::json!([{
-            "ready_ns": 2_500 * US, "ns": 2_600 * US, "thread": {"worker": 0}, "flow": "report", "step": "spin",
+            "ready_ns": 2_500 * US, "ns": 2_600 * US, "on": {"worker": 0}, "flow": "report", "step": "spin",
         }])
     );
     let plain = serde_json::to_value(TimelineJson::new(&slow(), &Timeline::of(&slow()), None)).unwrap();

@@ -4,7 +4,6 @@
 //! together with the calls that [`Job::take_starts`] hands out. Times are given, never taken.
 
 mod events;
-mod late;
 mod start;
 
 use std::any::Any;
@@ -17,7 +16,6 @@ use zerver_trace::{Answer, Class, Datum, Decision, Event, HeldBy, Name, Outcome,
 
 use self::events::Events;
 pub use self::events::MAX_EVENTS;
-pub use self::late::Late;
 pub use self::start::Start;
 use crate::effect::{Calls, Machine, Progress};
 use crate::given::Given;
@@ -277,15 +275,15 @@ impl Job {
         self.events.record(|| Event::Begun { call: number, at_ns });
     }
 
-    /// What a call waits for was ready before it is taken.
-    pub fn late(&mut self, call: u32, late: Late) {
-        self.events.record(|| late.of(call));
+    /// What a call waits for was ready before it is taken: this [`Event::Late`].
+    pub fn late(&mut self, event: Event<Datum>) {
+        self.events.record(|| event);
     }
 
-    /// The same for all calls in flight.
-    pub fn all_late(&mut self, late: &Late) {
+    /// The same for each call in flight, of which `event` makes it.
+    pub fn all_late(&mut self, event: impl Fn(u32) -> Event<Datum>) {
         for call in self.plan.iter().flat_map(|plan| plan.open_calls()) {
-            self.events.record(|| late.clone().of(call));
+            self.events.record(|| event(call));
         }
     }
 

@@ -24,7 +24,7 @@ pub use effect::{All, Alone, Call, Effect, EffectKind, Performed, Retry, all, ef
 pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
 pub use given::{Now, Random};
-pub use job::{Arrival, Ended, Job, Late, MAX_EVENTS, Next, Start, Stop};
+pub use job::{Arrival, Ended, Job, MAX_EVENTS, Next, Start, Stop};
 pub use panics::watch_panics;
 pub use request::{Params, Request};
 pub use response::Response;

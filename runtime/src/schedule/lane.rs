@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use tokio::runtime::Handle;
-use zerver_engine::{Call, Class, Job, Late, RequestId, Start};
-use zerver_trace::Name;
+use zerver_engine::{Call, Class, Job, RequestId, Start};
 use zerver_trace::duration::Span;
+use zerver_trace::{Datum, Event, Name, Thread};
 
 use super::board::Board;
 use super::kept;
@@ -140,14 +140,14 @@ impl Lane<'_> {
     /// did since.
     pub(crate) fn takes(&self, job: &mut Job, call: u32, watch: &mut Stopwatch, ready: Instant) {
         if let Some(late) = self.lateness(watch, ready) {
-            job.late(call, late);
+            job.late(late.of(call));
         }
     }
 
     /// The same for the deadline of the request, for which all its calls are given up.
     pub(crate) fn takes_deadline(&self, job: &mut Job, watch: &mut Stopwatch, deadline_ns: u64) {
         if let Some(late) = self.lateness(watch, watch.at(deadline_ns)) {
-            job.all_late(&late);
+            job.all_late(|call| late.clone().of(call));
         }
     }
 
@@ -258,6 +258,23 @@ impl Lane<'_> {
                 ));
             }
         }
+    }
+}
+
+/// The time in which something lay ready while the thread of its request was busy; see [`Event::Late`].
+#[derive(Clone)]
+struct Late {
+    ready_ns: u64,
+    at_ns: u64,
+    thread: Option<Thread>,
+    flow: Name,
+    step: Name,
+}
+
+impl Late {
+    fn of(self, call: u32) -> Event<Datum> {
+        let Self { ready_ns, at_ns, thread, flow, step } = self;
+        Event::Late { call, ready_ns, at_ns, on: thread, flow, step }
     }
 }
 

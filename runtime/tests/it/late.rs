@@ -289,8 +289,8 @@ impl Service {
 /// thread may also be late because it has no core.
 fn lates(capture: &Capture) -> Vec<(u64, u64)> {
     let late = |event: &Event<_>| match event {
-        Event::Late { ready_ns, at_ns, thread, flow, step, .. } => {
-            assert_eq!(*thread, capture.worker.map(Thread::Worker));
+        Event::Late { ready_ns, at_ns, on, flow, step, .. } => {
+            assert_eq!(*on, capture.worker.map(Thread::Worker));
             let is_it = (&**flow, &**step) == ("spins", "spin");
             assert!(is_it || (&**flow, &**step) == ("", ""), "{step} of {flow}");
             is_it.then_some((*ready_ns, *at_ns))
