@@ -245,9 +245,8 @@ fn what_is_no_file_of_ours_is_refused_and_left_as_it_is() {
     let link = |to: &Path| symlink(to, &path).unwrap();
     let fifo = |_: &Path| assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     let hard_link = |to: &Path| fs::hard_link(to, &path).unwrap();
-    let cases: [(&dyn Fn(&Path), &str); 3] =
-        [(&link, "a symbolic link"), (&fifo, "a FIFO"), (&hard_link, "hard links")];
-    for (put, why) in cases {
+    let puts: [&dyn Fn(&Path); 3] = [&link, &fifo, &hard_link];
+    for (put, why) in std::iter::zip(puts, ["a symbolic link", "a FIFO", "hard links"]) {
         put(&precious);
         let error = Disk::open(&path).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");

@@ -443,12 +443,15 @@ fn a_connection_that_is_opened_right_after_a_long_step_says_so() {
     let mut spinner = service.connect();
     let busy = service.ask(&mut spinner, "/hi").worker.unwrap();
     SPINS[5].keep(&service, &mut spinner, 5, busy);
-    // They are dealt out evenly, and one after the other: the third is not accepted before the second.
-    let [_, mut waits, mut last] = [(); 3].map(|()| {
+    // Each goes to the worker with the fewest, of two with as many to the first, and one is accepted after the other: the
+    // last is not accepted before the one that waits.
+    let connect = || {
         let mut client = service.connect();
         client.send(get("/hi"));
         client
-    });
+    };
+    let _others: Vec<_> = (0..=busy).map(|_| connect()).collect();
+    let (mut waits, mut last) = (connect(), connect());
     let timely = service.answer(&mut last, 200);
     assert_eq!(read_late(&timely, RequestPart::Head), None);
     SPINS[5].release();

@@ -1,3 +1,5 @@
+//! Tests of what is masked in texts of each kind.
+
 use super::super::replaced;
 use super::*;
 
