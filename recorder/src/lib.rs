@@ -37,11 +37,9 @@ mod policy;
 /// Traces as files of their own.
 pub mod portable;
 mod queue;
-/// Panics that become values.
 pub mod quiet;
 mod reader;
 mod recorder;
-/// Opening files by names that may have been chosen by somebody else.
 pub mod regular_file;
 mod retention;
 mod row;

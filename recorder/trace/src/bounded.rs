@@ -4,8 +4,8 @@
 //! comes, for which memory is taken at once. Bincode's own limit is for what is outstanding at one time, so that lists within
 //! lists unfold without end, and it is one for all lengths of input. So here
 //!
-//! - what is announced, and has not come, may take up no more than [`ANNOUNCED_MAX`], and less where there are few bytes;
-//! - all that is decoded consists of at most [`MAX_PARTS`] numbers, tags and lengths: what one of them becomes in memory
+//! - what is announced, and has not come, may take up no more than `ANNOUNCED_MAX`, and less where there are few bytes;
+//! - all that is decoded consists of at most `MAX_PARTS` numbers, tags and lengths: what one of them becomes in memory
 //!   is bounded by its type.
 
 use bincode::Decode;

@@ -4,7 +4,6 @@
 //! the timeline, the diff and the replayer are functions over traces. This crate performs no I/O and names nothing but
 //! serde and bincode.
 
-/// Decoding within a budget of memory.
 pub mod bounded;
 mod capture;
 /// Lengths of time, for people.
@@ -16,7 +15,6 @@ mod id;
 mod message;
 mod name;
 mod redaction;
-/// What is a secret, in names, texts and values.
 pub mod secret;
 mod source;
 /// Making recorded bytes safe for a terminal.
