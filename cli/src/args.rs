@@ -1,14 +1,18 @@
 //! The command line, as clap sees it.
 
+mod value;
+
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use zerver_replay::{AnswerEdit, Fault, LiveKind, SlotEdit, Wrong};
-use zerver_trace::{Find, Query, Status};
+use zerver_replay::{AnswerEdit, Fault, LiveKind, SlotEdit};
+use zerver_trace::{Query, Status};
 
 use zerver_trace::duration::Span;
+
+pub(crate) use self::value::{Limit, Target, host_and_port};
+use self::value::{assignment, at_least_one, header, latency};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -244,15 +248,6 @@ impl Filter {
     }
 }
 
-/// The host and port of an address, which may be written as the URL that a service prints when it listens.
-pub(crate) fn host_and_port(addr: &str) -> &str {
-    let rest = match addr.split_once("://") {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
-        _ => addr,
-    };
-    rest.split(['/', '?', '#']).next().unwrap_or(rest)
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct Top {
     /// The address of the service, with or without http:// before it
@@ -273,29 +268,6 @@ pub(crate) struct Config {
     pub(crate) app: PathBuf,
     #[command(flatten)]
     pub(crate) program: Program,
-}
-
-/// The maximum number of requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Limit(pub(crate) Option<usize>);
-
-impl FromStr for Limit {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "all" => Ok(Self(None)),
-            _ => text.parse().map(|limit| Self(Some(limit))).map_err(|_| "write a number, or all".to_owned()),
-        }
-    }
-}
-
-/// The same, for commands that do nothing without a request.
-fn at_least_one(text: &str) -> Result<Limit, String> {
-    match text.parse()? {
-        Limit(Some(0)) => Err("write a number from 1, or all".to_owned()),
-        limit => Ok(limit),
-    }
 }
 
 #[derive(Debug, Args)]
@@ -320,11 +292,6 @@ pub(crate) struct Simulate {
     /// What is to be different: workers, batch.workers, CLASS.quantum, CLASS.queue, ..
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<(String, String)>,
-}
-
-fn assignment(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 const ID_HELP: &str = "An id, a unique prefix of one, @last, @slowest or @fastest of those that succeeded, @failed \
@@ -436,18 +403,6 @@ pub(crate) struct Replay {
     pub(crate) edit: bool,
 }
 
-fn latency(text: &str) -> Result<Fault, String> {
-    let (effect, span) =
-        text.rsplit_once('=').ok_or("write EFFECT=DURATION, such as 'kv get todo:1=250ms'")?;
-    let Span { ns } = span.trim().parse()?;
-    Ok(Fault { effect: effect.trim().to_owned(), wrong: Wrong::Latency { ns } })
-}
-
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
-    Ok((name.trim().to_lowercase(), value.trim().to_owned()))
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
     #[arg(help = ID_HELP, required_unless_present = "slow")]
@@ -533,34 +488,12 @@ pub(crate) struct Completions {
     pub(crate) shell: clap_complete::Shell,
 }
 
-/// Which trace is meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Target {
-    /// One in the store.
-    Stored(Find),
-    /// A portable file.
-    File(PathBuf),
-}
-
-impl FromStr for Target {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let path = Path::new(text);
-        if text.contains(std::path::MAIN_SEPARATOR) || path.extension().is_some_and(|ext| ext == "zrv") {
-            return Ok(Self::File(path.to_owned()));
-        }
-        match text.parse() {
-            Ok(find) => Ok(Self::Stored(find)),
-            Err(_) if path.is_file() => Ok(Self::File(path.to_owned())),
-            Err(error) => Err(error),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use clap::CommandFactory;
+    use zerver_trace::Find;
 
     use super::*;
 

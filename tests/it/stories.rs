@@ -292,6 +292,7 @@ fn the_services_of_today_do_what_they_did() {
     "#);
     assert_snapshot!(replay_with("panic", &programs().orders), @r#"
     same: 4 of 4 decisions re-derived, 2 effects fed, 0 live
+    note     whether its target named an authority of its own was not recorded
     response 500 Internal Server Error
              {"error":{"kind":"internal","what":"step"}}
     exit 0

@@ -6,7 +6,8 @@ use zerver_trace::{Answer, Decision, Event, FlowInfo, HeldBy, Outcome, Recorded,
 
 use super::model::{Attempt, Carry, Effect, End, Failure, Gap, Late, Move, ReadLate, Run, Timeline, Write};
 use super::names::Names;
-use super::totals::{Io, Span, Spent, Totals, split, union, without};
+use super::sums::{close, io_of, totals};
+use super::totals::Span;
 use super::{label, missing};
 
 /// How far back a retry looks for what it repeats.
@@ -309,7 +310,7 @@ impl<'t> Rows<'t> {
             for effect in &mut run.effects {
                 close(effect, total_ns);
             }
-            run.io_ns = union(run.effects.iter().flat_map(spans).map(|span| clip(span, total_ns)).collect());
+            run.io_ns = io_of(run, total_ns);
             if run.decision.is_none() {
                 self.without_run += 1;
             }
@@ -365,59 +366,6 @@ impl<'t> Rows<'t> {
         let gaps = gaps.into_iter().filter_map(|(is, gap)| is.then_some(gap));
         gaps.chain(missing::values(self.trace, &self.runs)).collect()
     }
-}
-
-/// Gives an effect its end and its length, once all its attempts are known.
-fn close(effect: &mut Effect, total_ns: u64) {
-    let mut end_ns = effect.start_ns;
-    for attempt in &mut effect.attempts {
-        if attempt.end == End::Unanswered {
-            attempt.duration_ns = total_ns.saturating_sub(attempt.start_ns);
-        }
-        end_ns = end_ns.max(attempt.start_ns.saturating_add(attempt.duration_ns));
-    }
-    effect.duration_ns = end_ns - effect.start_ns;
-    if let Some(last) = effect.attempts.last() {
-        effect.end = last.end.clone();
-    }
-}
-
-/// The time in which the effect was under way; between two attempts it was waited for as well.
-fn spans(effect: &Effect) -> Vec<Span> {
-    let whole = (effect.start_ns, effect.start_ns.saturating_add(effect.duration_ns));
-    if effect.attempts.iter().all(|attempt| attempt.lates.is_empty()) {
-        return vec![whole];
-    }
-    without(whole, effect.lates().map(Late::span))
-}
-
-fn clip((start, end): Span, total_ns: u64) -> Span {
-    (start.min(total_ns), end.min(total_ns))
-}
-
-fn totals(total_ns: u64, received_ns: Option<u64>, waited: Option<Span>, runs: &[Run]) -> Totals {
-    let effects = || runs.iter().flat_map(|run| &run.effects);
-    let steps = runs.iter().flat_map(|run| {
-        let end = run.start_ns.saturating_add(run.cpu_ns);
-        [(Spent::Cpu, (run.start_ns, end)), (Spent::Queue, (run.ready_ns, run.start_ns))]
-    });
-    let waits = effects().flat_map(spans).map(|span| (Spent::Wait, span));
-    let late = effects().flat_map(Effect::lates).map(|late| (Spent::Late, late.span()));
-    let receive = received_ns.map(|at_ns| (Spent::Receive, (0, at_ns)));
-    let waited = waited.map(|span| (Spent::Queue, span));
-    let mut totals = split(total_ns, steps.chain(waits).chain(late).chain(receive).chain(waited));
-
-    let mut kinds: BTreeMap<&str, (Vec<Span>, u64)> = BTreeMap::new();
-    for effect in effects() {
-        let (spans_of, calls) = kinds.entry(&effect.kind).or_default();
-        spans_of.extend(spans(effect).into_iter().map(|span| clip(span, total_ns)));
-        *calls += effect.attempts.len() as u64;
-    }
-    totals.io = kinds
-        .into_iter()
-        .map(|(kind, (spans, calls))| (kind.to_owned(), Io { ns: union(spans), calls }))
-        .collect();
-    totals
 }
 
 fn failure(trace: &Trace, runs: &[Run], names: &mut Names<'_>) -> Option<Failure> {

@@ -14,6 +14,7 @@ mod model;
 mod names;
 #[cfg(test)]
 pub(crate) mod sample;
+mod sums;
 #[cfg(test)]
 mod tests;
 pub(crate) mod totals;

@@ -1,3 +1,5 @@
+//! Tests of which names are those of secrets.
+
 use super::super::Rule;
 use super::*;
 

@@ -1,0 +1,82 @@
+//! Values of arguments: how each is read from the text that the user typed.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use zerver_replay::{Fault, Wrong};
+use zerver_trace::Find;
+use zerver_trace::duration::Span;
+
+/// The host and port of an address, which may be written as the URL that a service prints when it listens.
+pub(crate) fn host_and_port(addr: &str) -> &str {
+    let rest = match addr.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
+        _ => addr,
+    };
+    rest.split(['/', '?', '#']).next().unwrap_or(rest)
+}
+
+/// The maximum number of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limit(pub(crate) Option<usize>);
+
+impl FromStr for Limit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Self(None)),
+            _ => text.parse().map(|limit| Self(Some(limit))).map_err(|_| "write a number, or all".to_owned()),
+        }
+    }
+}
+
+/// The same, for commands that do nothing without a request.
+pub(super) fn at_least_one(text: &str) -> Result<Limit, String> {
+    match text.parse()? {
+        Limit(Some(0)) => Err("write a number from 1, or all".to_owned()),
+        limit => Ok(limit),
+    }
+}
+
+pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+pub(super) fn latency(text: &str) -> Result<Fault, String> {
+    let (effect, span) =
+        text.rsplit_once('=').ok_or("write EFFECT=DURATION, such as 'kv get todo:1=250ms'")?;
+    let Span { ns } = span.trim().parse()?;
+    Ok(Fault { effect: effect.trim().to_owned(), wrong: Wrong::Latency { ns } })
+}
+
+pub(super) fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.trim().to_lowercase(), value.trim().to_owned()))
+}
+
+/// Which trace is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// One in the store.
+    Stored(Find),
+    /// A portable file.
+    File(PathBuf),
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = Path::new(text);
+        if text.contains(std::path::MAIN_SEPARATOR) || path.extension().is_some_and(|ext| ext == "zrv") {
+            return Ok(Self::File(path.to_owned()));
+        }
+        match text.parse() {
+            Ok(find) => Ok(Self::Stored(find)),
+            Err(_) if path.is_file() => Ok(Self::File(path.to_owned())),
+            Err(error) => Err(error),
+        }
+    }
+}
