@@ -217,7 +217,7 @@ impl<T> Machine<T> {
                     frame.run(&mut Some(Ok::<(), Failure>(())), out);
                 }),
                 Some(Op::Begin(word)) => {
-                    fiber.scopes.begin(word, calls.now_ns);
+                    fiber.scopes.begin(*word, calls.now_ns);
                     self.work.push(Work::Run(id));
                 }
                 // What needs a value comes after what gives one.
@@ -275,10 +275,9 @@ impl<T> Machine<T> {
 
     /// Has a function of a fiber give something, and does with it what is to be done.
     fn with_out(&mut self, id: u32, f: impl FnOnce(&mut Out<'_>)) {
-        let mut fiber = mem::take(&mut self.fibers[id as usize]);
         let mut out = Out {
-            fiber: &mut fiber,
             fibers: &mut self.fibers,
+            id,
             output: &mut self.output,
             nested: 0,
             is_over: false,
@@ -286,21 +285,21 @@ impl<T> Machine<T> {
         };
         f(&mut out);
         let Out { is_over, gathered, .. } = out;
-        if is_over {
-            drop(fiber);
+        if !is_over {
+            self.work.push(Work::Run(id));
+        } else if id > 0 {
+            self.fibers[id as usize] = Fiber::default();
             self.free.push(id);
             self.work.extend(gathered.map(Work::Run));
-        } else {
-            self.fibers[id as usize] = fiber;
-            self.work.push(Work::Run(id));
         }
     }
 }
 
 /// Where what a function gives goes.
 pub(super) struct Out<'m> {
-    fiber: &'m mut Fiber,
     fibers: &'m mut [Fiber],
+    /// The fiber of the function.
+    id: u32,
     /// Of the whole effect.
     output: &'m mut (dyn AnyOutput + 'm),
     nested: u8,
@@ -313,18 +312,20 @@ impl Out<'_> {
     /// This is the value.
     pub(super) fn give<T: Send + 'static>(&mut self, value: Result<T, Failure>) {
         let mut value = Some(value);
-        while matches!(self.fiber.program.peek(), Some(Op::End)) {
-            self.fiber.program.next();
-            self.fiber.scopes.end();
+        let fiber = self.fiber();
+        while matches!(fiber.program.peek(), Some(Op::End)) {
+            fiber.program.next();
+            fiber.scopes.end();
         }
-        match self.fiber.program.next() {
+        match fiber.program.next() {
             Some(Op::Then(frame)) if self.nested < NESTED => {
                 self.nested += 1;
                 frame.run(&mut value, self);
             }
             Some(op) => {
-                self.fiber.program.put_back(op);
-                self.fiber.state = State::Has(Box::new(value));
+                let fiber = self.fiber();
+                fiber.program.put_back(op);
+                fiber.state = State::Has(Box::new(value));
             }
             None => self.end(value),
         }
@@ -332,13 +333,18 @@ impl Out<'_> {
 
     /// What this effect gives is the value.
     pub(super) fn go_on<T>(&mut self, effect: Effect<T>) {
-        self.fiber.program.put_first(effect.program);
-        self.fiber.state = State::Begins;
+        let fiber = self.fiber();
+        fiber.program.put_first(effect.program);
+        fiber.state = State::Begins;
+    }
+
+    fn fiber(&mut self) -> &mut Fiber {
+        &mut self.fibers[self.id as usize]
     }
 
     fn end<T: 'static>(&mut self, mut value: Option<Result<T, Failure>>) {
         self.is_over = true;
-        let Some((group, at)) = self.fiber.parent else {
+        let Some((group, at)) = self.fiber().parent else {
             return self.output.put(&mut value);
         };
         if let State::Gathers(members, open) = &mut self.fibers[group as usize].state {

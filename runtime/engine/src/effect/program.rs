@@ -13,6 +13,9 @@ use super::machine::{Out, take};
 use super::scope::Word;
 use crate::Failure;
 
+/// Most effects have no more operations than this: a call and what is made of its output.
+const USUAL_LEN: usize = 4;
+
 /// How deep `Debug` looks into nested groups.
 const SHOWN_DEPTH: u8 = 8;
 
@@ -31,7 +34,7 @@ pub(super) enum Op {
     /// Makes another value, or another program, of the value.
     Then(Box<dyn Frame>),
     /// From here on this holds for the calls that are started.
-    Begin(Word),
+    Begin(Box<Word>),
     /// The latest [`Op::Begin`] holds no longer.
     End,
 }
@@ -55,7 +58,9 @@ impl<A: 'static, F: FnOnce(Result<A, Failure>, &mut Out<'_>) + Send> Frame for T
 
 impl Program {
     pub(super) fn of(op: Op) -> Self {
-        Self(VecDeque::from([op]))
+        let mut ops = VecDeque::with_capacity(USUAL_LEN);
+        ops.push_back(op);
+        Self(ops)
     }
 
     /// The program that gives this.
@@ -76,7 +81,7 @@ impl Program {
     /// Has this hold for all of its calls.
     pub(super) fn within(mut self, word: Word) -> Self {
         self.0.push_front(Op::End);
-        self.0.push_back(Op::Begin(word));
+        self.0.push_back(Op::Begin(Box::new(word)));
         self
     }
 
