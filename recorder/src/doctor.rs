@@ -104,6 +104,11 @@ pub enum RepairError {
 
 /// Reads all of a store, and says how it is. Changes nothing.
 pub fn examine(dir: &Path) -> Report {
+    examine_with(dir, &mut |_, _| ())
+}
+
+/// The same; `progress` is called with the number of blocks that have been read, and of all.
+pub fn examine_with(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Report {
     let mut report = Report { dir: dir.to_owned(), holder: Lock::holder(dir), ..Report::default() };
     let file = place::store_file(dir);
     if let Ok(data) = fs::symlink_metadata(&file) {
@@ -131,7 +136,7 @@ pub fn examine(dir: &Path) -> Report {
         ReadError::NeedsRepair { .. } if report.holder.is_some() => Reader::open_as_it_is(dir),
         error => Err(error),
     });
-    let read = reader.and_then(|reader| inspect(&reader.view()?, key.as_ref(), &mut report));
+    let read = reader.and_then(|reader| inspect(&reader.view()?, key.as_ref(), &mut report, progress));
     if let Err(error) = read {
         report.repairable = match &error {
             ReadError::NeedsRepair { .. } | ReadError::Damaged { .. } => true,
@@ -146,7 +151,12 @@ pub fn examine(dir: &Path) -> Report {
     report
 }
 
-fn inspect(view: &View, key: Option<&Key>, report: &mut Report) -> Result<(), ReadError> {
+fn inspect(
+    view: &View,
+    key: Option<&Key>,
+    report: &mut Report,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(), ReadError> {
     report.schema = extent::schema(&view.snapshot)?;
     let Extent { first, next, recorded, not_kept, overflowed, .. } = view.extent;
     report.counts = Counts { recorded, not_kept, overflowed };
@@ -166,7 +176,9 @@ fn inspect(view: &View, key: Option<&Key>, report: &mut Report) -> Result<(), Re
     }
     let mut blocks: Vec<u64> = present.into_iter().collect();
     blocks.sort_unstable();
-    for block in blocks {
+    let of = blocks.len() as u64;
+    for (read, block) in (0..).zip(blocks) {
+        progress(read, of);
         match inspect_block(view, block, key) {
             Ok((head, secrets)) => {
                 report.traces += u64::from(head.count);

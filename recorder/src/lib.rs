@@ -54,7 +54,7 @@ mod sync;
 mod teller;
 mod writer;
 
-pub use doctor::{RepairError, Report, examine, reopen, repair};
+pub use doctor::{RepairError, Report, examine, examine_with, reopen, repair};
 pub use extent::Catalog;
 pub use find::FindError;
 pub use format::FormatError;

@@ -1,7 +1,7 @@
 //! `zerver doctor`: the health of the store.
 
 use serde::Serialize;
-use zerver_recorder::{Counts, Report, examine, repair};
+use zerver_recorder::{Counts, Report, examine_with, repair};
 use zerver_replay::rfc3339;
 use zerver_trace::duration::Span;
 use zerver_trace::text::clean;
@@ -25,8 +25,13 @@ pub(super) fn run(args: &Doctor, global: &Global, output: &mut Output) -> Result
             Trouble::new(format!("cannot repair the store in {}", dir.display())).because(&error)
         })?
     } else {
-        examine(&dir)
+        examine_with(&dir, &mut |read, of| {
+            if read % 64 == 63 {
+                output.progress(&format!("checking block {read} of {of}"));
+            }
+        })
     };
+    output.no_progress();
     let findings = findings(&report);
     if output.is_json {
         output.json(&Document::of(&report, &findings))?;

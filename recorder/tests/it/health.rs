@@ -23,7 +23,9 @@ fn record_secrets(dir: &Path, ids: std::ops::Range<u64>) {
 fn a_store_into_which_traces_were_only_imported_lacks_nothing() {
     let dir = tempfile::tempdir().unwrap();
     import(dir.path(), (0..5).map(sample::trace).collect()).unwrap();
-    let report = examine(dir.path());
+    let mut told = Vec::new();
+    let report = zerver_recorder::examine_with(dir.path(), &mut |read, of| told.push((read, of)));
+    assert_eq!(told, [(0, 1)], "one block");
     assert_eq!((report.traces, report.counts.recorded), (5, 5));
     assert_eq!((report.has_key, report.secrets, report.secrets_lost), (false, 0, 0));
     assert!(report.problem.is_none() && report.odd.is_empty() && report.damaged.is_empty(), "{report:?}");
