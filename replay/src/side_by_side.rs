@@ -190,7 +190,10 @@ mod tests {
         #[test]
         fn texts_that_differ_never_look_alike(a in "[ab…漢]{0,40}", b in "[ab…漢]{0,40}", n in 1usize..30, m in 1usize..30) {
             let (x, y) = side_by_side(&a, &b, (n, m), "…", clusters);
-            prop_assert_eq!(x == y, a == b, "{:?} {:?}", x, y);
+            // The same text in rooms of two sizes is cut at two places.
+            if a != b || n == m {
+                prop_assert_eq!(x == y, a == b, "{:?} {:?}", x, y);
+            }
             if n.min(m) > 8 {
                 prop_assert!(width(&x, clusters) <= n && width(&y, clusters) <= m, "{:?} {:?}", x, y);
             }
