@@ -147,7 +147,7 @@ fn two_files_are_compared_where_there_is_no_store_and_a_file_with_a_request_of_o
         terminal.wait_for(&["3 diff", "slower", "http GET figures.internal", "in all"]);
         // Both can be opened from there.
         terminal.press(ENTER);
-        terminal.wait_for(&["GET /reports/todos?latency_ms=40", "parse_report"]);
+        terminal.wait_for(&["GET /reports/todos", "event ", "step parse_report"]);
         terminal.press("q");
         assert_eq!(terminal.end().exit_code(), 1);
     }
