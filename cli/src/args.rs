@@ -449,7 +449,7 @@ pub(crate) struct Export {
     /// Write a Rust test instead: the request, the answers of its effects, and what came of it
     #[arg(long)]
     pub(crate) test: bool,
-    /// What the test expects of a request that failed: the recorded failure, or that it does not fail any more
+    /// The outcome the test asserts: the recorded one, or success for a request that failed
     #[arg(long, requires = "test", value_name = "WHAT", default_value = "recorded")]
     pub(crate) expect: Expect,
     /// Write secrets into the test, as the key beside the store opens them

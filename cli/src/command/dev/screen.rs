@@ -30,7 +30,7 @@ pub(super) struct Voice {
 }
 
 impl Screen {
-    /// Whether it is to be shown; an error says why it cannot be, where the user can have expected it.
+    /// Decides whether to open the terminal UI. The error is the reason why not, for users who would expect it to open.
     pub(super) fn is_wanted(args: &args::Dev, global: &Global) -> Result<bool, &'static str> {
         if args.no_tui || global.json || global.quiet || check_terminal().is_err() {
             return Ok(false);

@@ -106,7 +106,7 @@ impl Host {
 /// A running server; dropped, it is killed.
 pub(super) struct Server {
     pub(super) process: Process,
-    /// What it prints.
+    /// Its standard output and standard error.
     pub(super) outputs: Vec<Relay>,
     notify: PathBuf,
 }

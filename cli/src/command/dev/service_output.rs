@@ -1,5 +1,5 @@
-//! What the service prints, line by line, made safe: it may quote what a client sent. Colours are taken out; everything
-//! else that a terminal would obey is written out.
+//! Sanitises the output of the service line by line, since it may quote data that a client sent. Colours are removed, and
+//! every other control sequence is escaped.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::mpsc::{self, Receiver};
@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use zerver_trace::text::clean_bytes;
 
-/// A longer line is told in parts, so that one without an end needs no more memory.
+/// Maximum length of a line. Longer ones are split, so that a line that never ends needs no more memory.
 const MAX_LINE: u64 = 16 * 1024;
-/// How long the last lines of a service that has ended are waited for. What it has started may keep its outputs open.
+/// How long to wait for the last lines of a service that has exited: its child processes may keep its output open.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// An output that is being read.

@@ -30,7 +30,7 @@ impl SourceFiles {
         self.files.contains(path) || self.folders.iter().any(|folder| path.starts_with(folder))
     }
 
-    /// Whether Cargo knows anything but Rust sources within a folder.
+    /// Returns true if the build read anything but Rust sources within a folder.
     pub(super) fn has_others_within(&self, folder: &Path) -> bool {
         let is_rust = |path: &Path| path.extension().is_some_and(|extension| extension == "rs");
         self.folders.iter().chain(&self.files).any(|path| path.starts_with(folder) && !is_rust(path))

@@ -26,7 +26,7 @@ const IGNORED: [&str; 9] =
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Root {
     pub(super) folder: PathBuf,
-    /// Whether it is a package with a build script, which may read any file.
+    /// True for a package with a build script, which may read any file.
     pub(super) has_build_script: bool,
 }
 
@@ -74,7 +74,7 @@ impl Watched {
                             && !is_written_by_programs(inside)
                     }
                     (Some(_), None) | (None, None) => false,
-                    // It is not known what the program is made of: as good as anything may be the mistake.
+                    // The sources are unknown: nearly any file may be the one that breaks the build.
                     (None, Some((_, inside))) => !is_written_by_programs(inside),
                 }
             }
