@@ -87,7 +87,7 @@ impl EventSink for Stolen {
         let Ok(began) = began.parse::<f64>() else { return };
         if thread != busy {
             self.ran().extend(capture.events.iter().find_map(|event| match *event {
-                Event::Ran { ready_ns, at_ns, cpu_ns, .. } => Some(Ran {
+                Event::StepRan { ready_ns, at_ns, cpu_ns, .. } => Some(Ran {
                     ready: began - (at_ns - ready_ns) as f64,
                     began,
                     ended: began + cpu_ns as f64,

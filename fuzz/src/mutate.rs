@@ -108,7 +108,7 @@ fn bombs(file: &[u8]) -> Vec<Trace> {
         .into_iter()
         .flat_map(|count| {
             [
-                with(&|trace| trace.events = vec![Event::Received { at_ns: 0 }; count]),
+                with(&|trace| trace.events = vec![Event::BodyReceived { at_ns: 0 }; count]),
                 with(&|trace| trace.request_headers = vec![header.clone(); count]),
                 many(count, &|flow, count| flow.steps = vec![step(0); count]),
                 many(count, &|flow, count| flow.steps = vec![step(count / 100); 100]),
@@ -147,7 +147,7 @@ fn frame_of(trace: Trace) -> Vec<u8> {
 fn values(file: &[u8]) -> Vec<Vec<u8>> {
     let events = portable::read(file).map_or(Vec::new(), |trace| trace.events);
     let values = events.into_iter().filter_map(|event| match event {
-        Event::Wrote { value: Recorded::Plain { value, .. }, .. } => Some(value.tokens().to_vec()),
+        Event::SlotWritten { value: Recorded::Plain { value, .. }, .. } => Some(value.tokens().to_vec()),
         _ => None,
     });
     values.collect()

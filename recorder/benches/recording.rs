@@ -95,7 +95,7 @@ fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture> {
     let todo = || Todo { id: n % 1000, title: format!("Buy milk number {n}"), done: n.is_multiple_of(2) };
     let body =
         format!("{{\"id\":{},\"title\":\"Buy milk number {n}\",\"done\":{}}}", n % 1000, n.is_multiple_of(2));
-    let mut events = vec![Event::Received { at_ns: 900 }];
+    let mut events = vec![Event::BodyReceived { at_ns: 900 }];
     for step in 0..6u16 {
         let at_ns = 1_000 + u64::from(step) * 800 + noise % 97;
         let decision = match step {
@@ -103,7 +103,7 @@ fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture> {
             5 => Decision::Done,
             _ => Decision::Continue,
         };
-        events.push(Event::Ran { step, ready_ns: at_ns - 70, at_ns, cpu_ns: 200 + noise % 51, decision });
+        events.push(Event::StepRan { step, ready_ns: at_ns - 70, at_ns, cpu_ns: 200 + noise % 51, decision });
         let (call, answer) = match step {
             1 => (
                 0,
@@ -119,7 +119,7 @@ fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture> {
             datum(("todo", n % 1000))
         };
         let kind = Name::from(if call == 0 { "http" } else { "kv" });
-        events.push(Event::Asked {
+        events.push(Event::EffectRequested {
             call,
             step,
             at_ns,
@@ -128,7 +128,11 @@ fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture> {
             attempt: 1,
             timeout_ns: Some(300_000_000),
         });
-        events.push(Event::Answered { call, at_ns: at_ns + 200 + noise % 31, answer: Answer::Ok(answer) });
+        events.push(Event::EffectCompleted {
+            call,
+            at_ns: at_ns + 200 + noise % 31,
+            answer: Answer::Ok(answer),
+        });
     }
     let slots: [Datum; 5] = [
         datum(token.clone()),
@@ -138,7 +142,12 @@ fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture> {
         datum(todo()),
     ];
     for (slot, value) in slots.into_iter().enumerate().filter(|(slot, _)| secret || *slot > 0) {
-        events.push(Event::Wrote { step: slot as u16, slot: slot as u16, at_ns: 2_000 + noise % 99, value });
+        events.push(Event::SlotWritten {
+            step: slot as u16,
+            slot: slot as u16,
+            at_ns: 2_000 + noise % 99,
+            value,
+        });
     }
     Box::new(Capture {
         id: RequestId::from_u128(id),

@@ -385,13 +385,13 @@ mod tests {
         let mut open = Open::default();
         let mut trace = sample::trace(1);
         let event =
-            |n| Event::Ran { step: n, ready_ns: 0, at_ns: 0, cpu_ns: 9, decision: Decision::Continue };
+            |n| Event::StepRan { step: n, ready_ns: 0, at_ns: 0, cpu_ns: 9, decision: Decision::Continue };
         trace.events.extend((0..50).map(event));
         let mut longest = 0;
         for n in 0..50 {
             let at = |at: usize| 1_000_000 + n * 900 + at as u64 * 700;
             for (place, event) in trace.events.iter_mut().enumerate() {
-                if let Event::Ran { ready_ns, at_ns, .. } = event {
+                if let Event::StepRan { ready_ns, at_ns, .. } = event {
                     (*ready_ns, *at_ns) = (at(place), at(place) + 30);
                 }
             }
@@ -411,8 +411,12 @@ mod tests {
     fn a_trace_that_names_a_large_piece_again_and_again_is_an_error() {
         let mut trace = sample::trace(1);
         let value = Value::of(&"x".repeat(200_000)).unwrap();
-        let event =
-            Event::Wrote { step: 0, slot: 1, at_ns: 1, value: Recorded::Plain { value, summary: None } };
+        let event = Event::SlotWritten {
+            step: 0,
+            slot: 1,
+            at_ns: 1,
+            value: Recorded::Plain { value, summary: None },
+        };
         trace.events = vec![event.clone(); 10];
         let mut open = Open::default();
         open.push_trace(&trace).unwrap();

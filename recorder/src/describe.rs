@@ -219,11 +219,11 @@ fn each_text(row: &mut Row, mut f: impl FnMut(TextPlace, &mut String)) {
     }
     for event in &mut row.events {
         match event {
-            Event::Answered { call, answer: Answer::Err(error), .. } => {
+            Event::EffectCompleted { call, answer: Answer::Err(error), .. } => {
                 f(TextPlace::EffectError(*call), &mut error.message);
             }
             // The rule that matched, with the value of the header that it names.
-            Event::Moved { reason, .. } => in_name(reason, TextPlace::MoveReason, &mut f),
+            Event::Reclassified { reason, .. } => in_name(reason, TextPlace::MoveReason, &mut f),
             _ => {}
         }
     }

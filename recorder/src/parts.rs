@@ -133,49 +133,53 @@ impl Parts {
 
     fn event(&mut self, event: &Event<Datum>, slots: &[SlotInfo]) -> Event<Part> {
         match event {
-            Event::Received { at_ns } => Event::Received { at_ns: *at_ns },
-            Event::Ran { step, ready_ns, at_ns, cpu_ns, decision } => Event::Ran {
+            Event::BodyReceived { at_ns } => Event::BodyReceived { at_ns: *at_ns },
+            Event::StepRan { step, ready_ns, at_ns, cpu_ns, decision } => Event::StepRan {
                 step: *step,
                 ready_ns: *ready_ns,
                 at_ns: *at_ns,
                 cpu_ns: *cpu_ns,
                 decision: *decision,
             },
-            Event::Yielded { step, progress } => {
-                Event::Yielded { step: *step, progress: self.datum(Role::Other, progress) }
+            Event::StepYielded { step, progress } => {
+                Event::StepYielded { step: *step, progress: self.datum(Role::Other, progress) }
             }
-            Event::Wrote { step, slot, at_ns, value } => {
+            Event::SlotWritten { step, slot, at_ns, value } => {
                 let secret = slots.get(usize::from(*slot)).is_none_or(|slot| slot.secret);
                 let value = self.datum(if secret { Role::Secret } else { Role::Other }, value);
-                Event::Wrote { step: *step, slot: *slot, at_ns: *at_ns, value }
+                Event::SlotWritten { step: *step, slot: *slot, at_ns: *at_ns, value }
             }
-            Event::Asked { call, step, at_ns, kind, args, attempt, timeout_ns } => Event::Asked {
-                call: *call,
-                step: *step,
-                at_ns: *at_ns,
-                kind: kind.clone(),
-                args: self.datum(Role::Other, args),
-                attempt: *attempt,
-                timeout_ns: *timeout_ns,
-            },
-            Event::Answered { call, at_ns, answer } => {
+            Event::EffectRequested { call, step, at_ns, kind, args, attempt, timeout_ns } => {
+                Event::EffectRequested {
+                    call: *call,
+                    step: *step,
+                    at_ns: *at_ns,
+                    kind: kind.clone(),
+                    args: self.datum(Role::Other, args),
+                    attempt: *attempt,
+                    timeout_ns: *timeout_ns,
+                }
+            }
+            Event::EffectCompleted { call, at_ns, answer } => {
                 let answer = match answer {
                     Answer::Ok(output) => Answer::Ok(self.datum(Role::Other, output)),
                     Answer::Err(error) => Answer::Err(error.clone()),
                     Answer::Cancelled => Answer::Cancelled,
                 };
-                Event::Answered { call: *call, at_ns: *at_ns, answer }
+                Event::EffectCompleted { call: *call, at_ns: *at_ns, answer }
             }
-            Event::Moved { at_ns, from, to, reason } => {
-                Event::Moved { at_ns: *at_ns, from: *from, to: *to, reason: reason.clone() }
+            Event::Reclassified { at_ns, from, to, reason } => {
+                Event::Reclassified { at_ns: *at_ns, from: *from, to: *to, reason: reason.clone() }
             }
-            Event::Held { call, at_ns, by } => Event::Held { call: *call, at_ns: *at_ns, by: *by },
-            Event::Begun { call, at_ns } => Event::Begun { call: *call, at_ns: *at_ns },
-            Event::Carried { at_ns, to } => Event::Carried { at_ns: *at_ns, to: *to },
-            Event::Overran { step, at_ns, quantum_ns } => {
-                Event::Overran { step: *step, at_ns: *at_ns, quantum_ns: *quantum_ns }
+            Event::EffectQueued { call, at_ns, by } => {
+                Event::EffectQueued { call: *call, at_ns: *at_ns, by: *by }
             }
-            Event::Late { call, ready_ns, at_ns, on, flow, step } => Event::Late {
+            Event::EffectStarted { call, at_ns } => Event::EffectStarted { call: *call, at_ns: *at_ns },
+            Event::Migrated { at_ns, to } => Event::Migrated { at_ns: *at_ns, to: *to },
+            Event::QuantumExceeded { step, at_ns, quantum_ns } => {
+                Event::QuantumExceeded { step: *step, at_ns: *at_ns, quantum_ns: *quantum_ns }
+            }
+            Event::CompletionDelayed { call, ready_ns, at_ns, on, flow, step } => Event::CompletionDelayed {
                 call: *call,
                 ready_ns: *ready_ns,
                 at_ns: *at_ns,
@@ -183,14 +187,14 @@ impl Parts {
                 flow: flow.clone(),
                 step: step.clone(),
             },
-            Event::ReadLate { part, unread_ns, ran_ns, flow, step } => Event::ReadLate {
+            Event::ReadDelayed { part, unread_ns, ran_ns, flow, step } => Event::ReadDelayed {
                 part: *part,
                 unread_ns: *unread_ns,
                 ran_ns: *ran_ns,
                 flow: flow.clone(),
                 step: step.clone(),
             },
-            Event::Panicked { step, at_ns, file, line, column } => Event::Panicked {
+            Event::StepPanicked { step, at_ns, file, line, column } => Event::StepPanicked {
                 step: *step,
                 at_ns: *at_ns,
                 file: file.clone(),

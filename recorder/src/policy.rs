@@ -71,7 +71,7 @@ impl Judge {
             }
         };
         if capture.asked {
-            return Some(Kept::Asked);
+            return Some(Kept::Requested);
         }
         let allows = |worth| self.rates.allows(worth, capture.started_unix_ns);
         if failed.is_some_and(allows) {
@@ -190,7 +190,7 @@ mod tests {
         slow.duration_ns = 5_000_000;
         assert_eq!(judge.keep(&slow), Some(Kept::Slow));
         slow.asked = true;
-        assert_eq!(judge.keep(&slow), Some(Kept::Asked));
+        assert_eq!(judge.keep(&slow), Some(Kept::Requested));
         let mut failed = sample::capture(3_001);
         failed.outcome = Outcome::TimedOut { step: 0 };
         assert_eq!(judge.keep(&failed), Some(Kept::Failed));

@@ -50,21 +50,21 @@ pub(crate) fn each_value(trace: &mut Trace, mut f: impl FnMut(&mut Recorded)) {
     }
     for event in &mut trace.events {
         match event {
-            Event::Yielded { progress: value, .. }
-            | Event::Wrote { value, .. }
-            | Event::Asked { args: value, .. }
-            | Event::Answered { answer: Answer::Ok(value), .. } => f(value),
-            Event::Received { .. }
-            | Event::Ran { .. }
-            | Event::Answered { .. }
-            | Event::Moved { .. }
-            | Event::Held { .. }
-            | Event::Begun { .. }
-            | Event::Carried { .. }
-            | Event::Overran { .. }
-            | Event::Late { .. }
-            | Event::ReadLate { .. }
-            | Event::Panicked { .. } => {}
+            Event::StepYielded { progress: value, .. }
+            | Event::SlotWritten { value, .. }
+            | Event::EffectRequested { args: value, .. }
+            | Event::EffectCompleted { answer: Answer::Ok(value), .. } => f(value),
+            Event::BodyReceived { .. }
+            | Event::StepRan { .. }
+            | Event::EffectCompleted { .. }
+            | Event::Reclassified { .. }
+            | Event::EffectQueued { .. }
+            | Event::EffectStarted { .. }
+            | Event::Migrated { .. }
+            | Event::QuantumExceeded { .. }
+            | Event::CompletionDelayed { .. }
+            | Event::ReadDelayed { .. }
+            | Event::StepPanicked { .. } => {}
         }
     }
 }
@@ -96,12 +96,12 @@ mod tests {
     #[test]
     fn a_trace_of_as_many_events_as_are_recorded_is_read() {
         let mut trace = sample::trace(1);
-        let Event::Wrote { value, .. } = trace.events[1].clone() else { panic!("{trace:?}") };
+        let Event::SlotWritten { value, .. } = trace.events[1].clone() else { panic!("{trace:?}") };
         let value = || value.clone();
         trace.events = (0..crate::describe::EVENTS as u32)
             .map(|n| match n % 4 {
-                0 => Event::Wrote { step: 1, slot: 1, at_ns: u64::from(n) << 20, value: value() },
-                1 => Event::Asked {
+                0 => Event::SlotWritten { step: 1, slot: 1, at_ns: u64::from(n) << 20, value: value() },
+                1 => Event::EffectRequested {
                     call: n,
                     step: 2,
                     at_ns: u64::from(n) << 20,
@@ -110,8 +110,10 @@ mod tests {
                     attempt: 1,
                     timeout_ns: Some(1 << 40),
                 },
-                2 => Event::Answered { call: n, at_ns: u64::from(n) << 20, answer: Answer::Ok(value()) },
-                _ => Event::Ran {
+                2 => {
+                    Event::EffectCompleted { call: n, at_ns: u64::from(n) << 20, answer: Answer::Ok(value()) }
+                }
+                _ => Event::StepRan {
                     step: 3,
                     ready_ns: u64::from(n) << 20,
                     at_ns: 1 << 30,

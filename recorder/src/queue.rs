@@ -234,7 +234,7 @@ mod tests {
             let value = sample::datum(n);
             let weak = Arc::downgrade(&value);
             let mut capture = sample::capture(n);
-            capture.events.push(Event::Wrote { step: 0, slot: 1, at_ns: 0, value });
+            capture.events.push(Event::SlotWritten { step: 0, slot: 1, at_ns: 0, value });
             queue.accept(Box::new(capture));
             weak
         };

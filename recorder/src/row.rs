@@ -190,33 +190,33 @@ impl Row {
     fn each_number(&mut self, to: &mut impl Numbers) {
         for event in &mut self.events {
             match event {
-                Event::Ran { ready_ns, at_ns, cpu_ns, .. } => {
+                Event::StepRan { ready_ns, at_ns, cpu_ns, .. } => {
                     to.time(ready_ns);
                     to.time(at_ns);
                     to.span(cpu_ns);
                 }
-                Event::Asked { at_ns, timeout_ns, .. } => {
+                Event::EffectRequested { at_ns, timeout_ns, .. } => {
                     to.time(at_ns);
                     timeout_ns.iter_mut().for_each(|ns| to.plain(ns));
                 }
-                Event::Late { ready_ns, at_ns, .. } => {
+                Event::CompletionDelayed { ready_ns, at_ns, .. } => {
                     to.time(ready_ns);
                     to.time(at_ns);
                 }
-                Event::ReadLate { unread_ns, ran_ns, .. } => {
+                Event::ReadDelayed { unread_ns, ran_ns, .. } => {
                     to.plain(unread_ns);
                     to.plain(ran_ns);
                 }
-                Event::Received { at_ns }
-                | Event::Wrote { at_ns, .. }
-                | Event::Answered { at_ns, .. }
-                | Event::Moved { at_ns, .. }
-                | Event::Held { at_ns, .. }
-                | Event::Begun { at_ns, .. }
-                | Event::Carried { at_ns, .. }
-                | Event::Overran { at_ns, .. }
-                | Event::Panicked { at_ns, .. } => to.time(at_ns),
-                Event::Yielded { .. } => {}
+                Event::BodyReceived { at_ns }
+                | Event::SlotWritten { at_ns, .. }
+                | Event::EffectCompleted { at_ns, .. }
+                | Event::Reclassified { at_ns, .. }
+                | Event::EffectQueued { at_ns, .. }
+                | Event::EffectStarted { at_ns, .. }
+                | Event::Migrated { at_ns, .. }
+                | Event::QuantumExceeded { at_ns, .. }
+                | Event::StepPanicked { at_ns, .. } => to.time(at_ns),
+                Event::StepYielded { .. } => {}
             }
         }
         to.time(&mut self.duration_ns);
@@ -378,20 +378,20 @@ fn piece(bytes: &mut &[u8]) -> Result<Piece, FormatError> {
 
 fn value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
     match event {
-        Event::Yielded { progress: value, .. }
-        | Event::Wrote { value, .. }
-        | Event::Asked { args: value, .. }
-        | Event::Answered { answer: Answer::Ok(value), .. } => Some(value),
-        Event::Received { .. }
-        | Event::Ran { .. }
-        | Event::Answered { .. }
-        | Event::Moved { .. }
-        | Event::Held { .. }
-        | Event::Begun { .. }
-        | Event::Carried { .. }
-        | Event::Overran { .. }
-        | Event::Late { .. }
-        | Event::ReadLate { .. }
-        | Event::Panicked { .. } => None,
+        Event::StepYielded { progress: value, .. }
+        | Event::SlotWritten { value, .. }
+        | Event::EffectRequested { args: value, .. }
+        | Event::EffectCompleted { answer: Answer::Ok(value), .. } => Some(value),
+        Event::BodyReceived { .. }
+        | Event::StepRan { .. }
+        | Event::EffectCompleted { .. }
+        | Event::Reclassified { .. }
+        | Event::EffectQueued { .. }
+        | Event::EffectStarted { .. }
+        | Event::Migrated { .. }
+        | Event::QuantumExceeded { .. }
+        | Event::CompletionDelayed { .. }
+        | Event::ReadDelayed { .. }
+        | Event::StepPanicked { .. } => None,
     }
 }

@@ -78,9 +78,9 @@ pub(crate) fn trace(n: u64) -> Trace {
         response_body: empty,
         outcome: Outcome::Done,
         events: vec![
-            Event::Received { at_ns: 10 },
-            Event::Wrote { step: 0, slot: 1, at_ns: 20, value: value(&format!("user-{n}")) },
-            Event::Ran { step: 3, ready_ns: 20, at_ns: 30, cpu_ns: 40, decision: Decision::Done },
+            Event::BodyReceived { at_ns: 10 },
+            Event::SlotWritten { step: 0, slot: 1, at_ns: 20, value: value(&format!("user-{n}")) },
+            Event::StepRan { step: 3, ready_ns: 20, at_ns: 30, cpu_ns: 40, decision: Decision::Done },
         ],
         events_dropped: 0,
         worker: Some((n % 2) as u16),
@@ -145,9 +145,9 @@ pub(crate) fn capture(n: u64) -> Capture {
         status: 200,
         outcome: Outcome::Done,
         events: vec![
-            Event::Received { at_ns: 10 },
-            Event::Ran { step: 0, ready_ns: 10, at_ns: 11, cpu_ns: 5, decision: Decision::Need },
-            Event::Asked {
+            Event::BodyReceived { at_ns: 10 },
+            Event::StepRan { step: 0, ready_ns: 10, at_ns: 11, cpu_ns: 5, decision: Decision::Need },
+            Event::EffectRequested {
                 call: 0,
                 step: 0,
                 at_ns: 17,
@@ -156,9 +156,9 @@ pub(crate) fn capture(n: u64) -> Capture {
                 attempt: 1,
                 timeout_ns: None,
             },
-            Event::Answered { call: 0, at_ns: 900, answer: Answer::Ok(datum("found it")) },
-            Event::Wrote { step: 0, slot: 2, at_ns: 20, value: datum(format!("todo-{n}")) },
-            Event::Ran { step: 3, ready_ns: 20, at_ns: 30, cpu_ns: 40, decision: Decision::Done },
+            Event::EffectCompleted { call: 0, at_ns: 900, answer: Answer::Ok(datum("found it")) },
+            Event::SlotWritten { step: 0, slot: 2, at_ns: 20, value: datum(format!("todo-{n}")) },
+            Event::StepRan { step: 3, ready_ns: 20, at_ns: 30, cpu_ns: 40, decision: Decision::Done },
         ],
         events_dropped: 0,
         asked: false,

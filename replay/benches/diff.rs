@@ -33,10 +33,16 @@ fn many_steps(extra_ns: u64) -> Trace {
     let mut events = Vec::new();
     for n in 0..steps {
         let (step, at) = (n as u16, u64::from(n) * (1_000 + extra_ns));
-        events.push(Event::Ran { step, ready_ns: at, at_ns: at + 10, cpu_ns: 90, decision: Decision::Need });
+        events.push(Event::StepRan {
+            step,
+            ready_ns: at,
+            at_ns: at + 10,
+            cpu_ns: 90,
+            decision: Decision::Need,
+        });
         events.extend(effect(n, step, at + 100, 800 + extra_ns));
         let row = Row { id: n, title: format!("todo {n} of {extra_ns}"), tags: ["a", "b"] };
-        events.push(Event::Wrote { step, slot: step, at_ns: at + 900 + extra_ns, value: plain(row) });
+        events.push(Event::SlotWritten { step, slot: step, at_ns: at + 900 + extra_ns, value: plain(row) });
     }
     trace(steps, u64::from(steps) * (1_000 + extra_ns), events)
 }
@@ -45,7 +51,7 @@ fn many_steps(extra_ns: u64) -> Trace {
 fn one_step(extra_ns: u64) -> Trace {
     let calls = EVENTS / 2 - 1;
     let mut events =
-        vec![Event::Ran { step: 0, ready_ns: 0, at_ns: 0, cpu_ns: 90, decision: Decision::Need }];
+        vec![Event::StepRan { step: 0, ready_ns: 0, at_ns: 0, cpu_ns: 90, decision: Decision::Need }];
     events.extend((0..calls).flat_map(|n| effect(n, 0, 100 + u64::from(n), 800 + extra_ns)));
     trace(1, 10_000 + extra_ns, events)
 }
@@ -54,8 +60,8 @@ fn effect(call: u32, step: u16, at_ns: u64, took_ns: u64) -> [Event<Recorded>; 2
     let (kind, args) = ("kv".into(), plain(("get", format!("todo:{call}"))));
     let row = Row { id: call, title: format!("todo {call} after {took_ns}"), tags: ["a", "b"] };
     [
-        Event::Asked { call, step, at_ns, kind, args, attempt: 1, timeout_ns: None },
-        Event::Answered { call, at_ns: at_ns + took_ns, answer: Answer::Ok(plain(row)) },
+        Event::EffectRequested { call, step, at_ns, kind, args, attempt: 1, timeout_ns: None },
+        Event::EffectCompleted { call, at_ns: at_ns + took_ns, answer: Answer::Ok(plain(row)) },
     ]
 }
 

@@ -7,7 +7,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use smallvec::SmallVec;
 use tokio::time::{Instant, Sleep};
 use zerver_engine::{Next, Start, Stop};
-use zerver_trace::HeldBy;
+use zerver_trace::QueueReason;
 
 use crate::flight::{self, Flight, Landing};
 use crate::interpreter::{Begun, Context};
@@ -85,7 +85,7 @@ pub(crate) async fn drive(
                 let room = lane.effects.saturating_sub(in_flight).min(held.len() + fresh.len());
                 let (old, new) = (room.min(held.len()), room.saturating_sub(held.len()));
                 for start in &fresh[new..] {
-                    job.held(start.number, watch.now_ns(), HeldBy::Request);
+                    job.held(start.number, watch.now_ns(), QueueReason::Request);
                 }
                 let was_held = held.drain(..old).map(|start| (start, true));
                 for (start, was_held) in was_held.chain(fresh.drain(..new).map(|start| (start, false))) {

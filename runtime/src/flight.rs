@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Sleep;
 use zerver_engine::{Call, EffectError, EffectErrorKind, Performed, Start};
-use zerver_trace::HeldBy;
+use zerver_trace::QueueReason;
 
 use crate::interpreter::{self, Begun, BoxFuture, Interpreters};
 use crate::schedule::{Entered, Lane, Place, Waiting};
@@ -36,7 +36,7 @@ pub(crate) struct Flying {
     future: Shared,
     on: Handle,
     /// When it begins, as long as it waits for a place, and for which limit it waits.
-    begins: Option<(oneshot::Receiver<Instant>, HeldBy)>,
+    begins: Option<(oneshot::Receiver<Instant>, QueueReason)>,
 }
 
 /// How an effect ended, and when.
@@ -153,9 +153,9 @@ fn wait(
 
 impl Flight {
     /// For what it is held, if it is.
-    pub(crate) const fn held_by(&self) -> Option<HeldBy> {
+    pub(crate) const fn held_by(&self) -> Option<QueueReason> {
         match self {
-            Self::Paused(_) => Some(HeldBy::Pause),
+            Self::Paused(_) => Some(QueueReason::RetryDelay),
             Self::Flying(Flying { begins: Some((_, by)), .. }) => Some(*by),
             Self::Flying(_) => None,
         }

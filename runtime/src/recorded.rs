@@ -73,7 +73,7 @@ impl Run {
     #[track_caller]
     pub fn assert_steps(&self, wanted: &[(&str, &str)]) {
         let ran = self.events.iter().filter_map(|event| match event {
-            Event::Ran { step, decision, .. } => {
+            Event::StepRan { step, decision, .. } => {
                 let name = self.info.steps.get(usize::from(*step)).map_or("", |step| step.name.as_str());
                 Some((name, decision.as_str()))
             }
@@ -101,7 +101,7 @@ impl Run {
             panic!("flow {} has no slot {slot}", self.info.name)
         };
         let written = self.events.iter().find_map(|event| match event {
-            Event::Wrote { slot, value, .. } if usize::from(*slot) == at => Some(value),
+            Event::SlotWritten { slot, value, .. } if usize::from(*slot) == at => Some(value),
             _ => None,
         });
         let Some(written) = written else { differs(slot, wanted, "nothing was written", &self.ending()) };

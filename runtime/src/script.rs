@@ -397,7 +397,7 @@ impl Run {
     /// What the flow wrote into a slot, if it did.
     pub fn slot<S: Slot>(&self) -> Option<&S> {
         self.events.iter().find_map(|event| match event {
-            Event::Wrote { value, .. } => {
+            Event::SlotWritten { value, .. } => {
                 let any: &dyn Any = &**value;
                 any.downcast_ref::<Held<S>>().map(|held| &held.0)
             }

@@ -65,26 +65,28 @@ fn hostile(mut trace: Trace, number: u128) -> Trace {
     }
     for event in &mut trace.events {
         match event {
-            Event::Yielded { progress: value, .. } | Event::Wrote { value, .. } => taint_value(value),
-            Event::Asked { kind, args, .. } => {
+            Event::StepYielded { progress: value, .. } | Event::SlotWritten { value, .. } => {
+                taint_value(value)
+            }
+            Event::EffectRequested { kind, args, .. } => {
                 *kind = tainted(kind);
                 taint_value(args);
             }
-            Event::Answered { answer: Answer::Ok(value), .. } => taint_value(value),
-            Event::Answered { answer: Answer::Err(EffectError { message, .. }), .. } => taint(message),
-            Event::Moved { reason, .. } => *reason = tainted(reason),
-            Event::Panicked { file, .. } => *file = tainted(file),
-            Event::Late { flow, step, .. } | Event::ReadLate { flow, step, .. } => {
+            Event::EffectCompleted { answer: Answer::Ok(value), .. } => taint_value(value),
+            Event::EffectCompleted { answer: Answer::Err(EffectError { message, .. }), .. } => taint(message),
+            Event::Reclassified { reason, .. } => *reason = tainted(reason),
+            Event::StepPanicked { file, .. } => *file = tainted(file),
+            Event::CompletionDelayed { flow, step, .. } | Event::ReadDelayed { flow, step, .. } => {
                 *flow = tainted(flow);
                 *step = tainted(step);
             }
-            Event::Received { .. }
-            | Event::Ran { .. }
-            | Event::Answered { answer: Answer::Cancelled, .. }
-            | Event::Held { .. }
-            | Event::Begun { .. }
-            | Event::Carried { .. }
-            | Event::Overran { .. } => {}
+            Event::BodyReceived { .. }
+            | Event::StepRan { .. }
+            | Event::EffectCompleted { answer: Answer::Cancelled, .. }
+            | Event::EffectQueued { .. }
+            | Event::EffectStarted { .. }
+            | Event::Migrated { .. }
+            | Event::QuantumExceeded { .. } => {}
         }
     }
     trace

@@ -151,12 +151,20 @@ fn many_steps(id: u128, extra_ns: u64) -> Trace {
         let at_ns = u64::from(step) * (1_000 + extra_ns);
         let (call, asked_ns) = (step.into(), at_ns + 100);
         let (kind, args) = ("sql".into(), plain(("select", step)));
-        events.push(Event::Ran { step, ready_ns: at_ns, at_ns, cpu_ns: 90, decision: Decision::Need });
-        events.push(Event::Asked { call, step, at_ns: asked_ns, kind, args, attempt: 1, timeout_ns: None });
+        events.push(Event::StepRan { step, ready_ns: at_ns, at_ns, cpu_ns: 90, decision: Decision::Need });
+        events.push(Event::EffectRequested {
+            call,
+            step,
+            at_ns: asked_ns,
+            kind,
+            args,
+            attempt: 1,
+            timeout_ns: None,
+        });
         let answered_ns = asked_ns + 800 + extra_ns;
-        events.push(Event::Answered { call, at_ns: answered_ns, answer: Answer::Ok(plain(step)) });
+        events.push(Event::EffectCompleted { call, at_ns: answered_ns, answer: Answer::Ok(plain(step)) });
         let row = Row { id: call, title: format!("todo {step} of {extra_ns}") };
-        events.push(Event::Wrote { step, slot: step, at_ns: answered_ns, value: plain(row) });
+        events.push(Event::SlotWritten { step, slot: step, at_ns: answered_ns, value: plain(row) });
     }
     let body = || RecordedBody { full_len: 0, kept_len: 0, bytes: plain("") };
     let slot = |n: u16| SlotInfo { name: format!("Slot{n}"), path: String::new(), secret: false };

@@ -182,7 +182,7 @@ fn trace(n: u64) -> Trace {
         response_headers: vec![],
         response_body: body(),
         outcome: Outcome::Done,
-        events: vec![Event::Ran {
+        events: vec![Event::StepRan {
             step: 0,
             ready_ns: 1_000,
             at_ns: 2_000,

@@ -99,7 +99,7 @@ const fn kept(kept: Kept) -> &'static str {
         Kept::All => "because everything is",
         Kept::Failed => "because it failed",
         Kept::Slow => "because it was slow for its flow",
-        Kept::Asked => "because the request asked for it",
+        Kept::Requested => "because the request asked for it",
         Kept::Sampled => "as one of the sampled share",
     }
 }

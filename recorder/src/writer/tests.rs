@@ -141,7 +141,7 @@ fn a_disk_that_fails_once_at_the_end_costs_nothing_wherever_it_fails() {
 fn secret(n: u64) -> Box<zerver_trace::Capture> {
     let mut capture = sample::capture(n);
     let value = sample::datum(format!("hunter2 hunter2 {n}"));
-    capture.events.push(zerver_trace::Event::Wrote { step: 0, slot: 0, at_ns: 0, value });
+    capture.events.push(zerver_trace::Event::SlotWritten { step: 0, slot: 0, at_ns: 0, value });
     Box::new(capture)
 }
 
@@ -265,7 +265,7 @@ fn values_that_panic_cost_themselves_and_nothing_else() {
     for (n, in_drop) in [(0, false), (1, true), (2, false)] {
         let mut capture = sample::capture(n);
         let value: zerver_trace::Datum = std::sync::Arc::new(Bomb(in_drop));
-        capture.events.push(zerver_trace::Event::Wrote { step: 0, slot: 1, at_ns: 0, value });
+        capture.events.push(zerver_trace::Event::SlotWritten { step: 0, slot: 1, at_ns: 0, value });
         recorder.sink().accept(Box::new(capture));
     }
     let status = recorder.close();

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use zerver_recorder::{Options, Reader, Recorder, portable};
 use zerver_trace::{
-    Answer, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, HeldBy, Name, Origin, Outcome,
-    Query, Recorded, RequestPart, Thread, Trace,
+    Answer, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Name, Origin, Outcome, Query,
+    QueueReason, Recorded, RequestPart, Thread, Trace,
 };
 
 use crate::options;
@@ -20,9 +20,9 @@ fn folder(version: &str) -> PathBuf {
 
 fn captures() -> Vec<zerver_trace::Capture> {
     let mut all: Vec<_> = (0..130).map(sample::capture).collect();
-    all[10].events.insert(1, Event::Carried { at_ns: 15, to: Thread::Worker(0) });
+    all[10].events.insert(1, Event::Migrated { at_ns: 15, to: Thread::Worker(0) });
     all[11].worker = None;
-    all[11].events.insert(1, Event::Carried { at_ns: 15, to: Thread::BatchWorker(700) });
+    all[11].events.insert(1, Event::Migrated { at_ns: 15, to: Thread::BatchWorker(700) });
     all[3].outcome = Outcome::Panicked { step: 2, message: "index out of bounds".to_owned() };
     all[4].outcome = Outcome::Failed(FailureInfo {
         kind: FailureKind::NotFound,
@@ -40,20 +40,20 @@ fn captures() -> Vec<zerver_trace::Capture> {
     all[6].status = 0;
     all[7].outcome = Outcome::Rejected { reason: "two Host headers".to_owned() };
     all[8].events.extend([
-        Event::Yielded { step: 1, progress: datum(vec![Some(1.5), None]) },
-        Event::Wrote { step: 0, slot: 0, at_ns: 77, value: datum("a golden secret") },
-        Event::Wrote { step: 0, slot: 3, at_ns: 78, value: datum("with a golden secret inside") },
-        Event::Wrote { step: 0, slot: 1, at_ns: 79, value: datum("x".repeat(300_000)) },
-        Event::Answered {
+        Event::StepYielded { step: 1, progress: datum(vec![Some(1.5), None]) },
+        Event::SlotWritten { step: 0, slot: 0, at_ns: 77, value: datum("a golden secret") },
+        Event::SlotWritten { step: 0, slot: 3, at_ns: 78, value: datum("with a golden secret inside") },
+        Event::SlotWritten { step: 0, slot: 1, at_ns: 79, value: datum("x".repeat(300_000)) },
+        Event::EffectCompleted {
             call: 7,
             at_ns: 80,
             answer: Answer::Err(EffectError::new(EffectErrorKind::Timeout, "after 300 ms")),
         },
-        Event::Answered { call: 8, at_ns: 81, answer: Answer::Cancelled },
+        Event::EffectCompleted { call: 8, at_ns: 81, answer: Answer::Cancelled },
     ]);
     all[12].events.extend([
-        Event::Held { call: 0, at_ns: 21, by: HeldBy::Kind },
-        Event::Late {
+        Event::EffectQueued { call: 0, at_ns: 21, by: QueueReason::Kind },
+        Event::CompletionDelayed {
             call: 0,
             ready_ns: 90,
             at_ns: 1_000_090,
@@ -61,7 +61,7 @@ fn captures() -> Vec<zerver_trace::Capture> {
             flow: Name::from("report"),
             step: Name::from("spin"),
         },
-        Event::ReadLate {
+        Event::ReadDelayed {
             part: RequestPart::Body,
             unread_ns: 600_000_000,
             ran_ns: 700_000_000,
@@ -71,7 +71,7 @@ fn captures() -> Vec<zerver_trace::Capture> {
     ]);
     all[13].outcome = Outcome::Panicked { step: 1, message: "password=golden-password".to_owned() };
     let file = Name::from("src/todos.rs");
-    all[13].events.push(Event::Panicked { step: 1, at_ns: 82, file, line: 7, column: 9 });
+    all[13].events.push(Event::StepPanicked { step: 1, at_ns: 82, file, line: 7, column: 9 });
     all[14].outcome = Outcome::Rejected { reason: "x".repeat(100_000) };
     all[9].request = Arc::new(Told(zerver_trace::MessageInfo::Request(zerver_trace::RequestInfo {
         method: "POST".to_owned(),
@@ -110,7 +110,7 @@ fn told(reader: &Reader) -> Vec<(Trace, Vec<Recorded>)> {
         let mut trace = reader.load(summary.id).unwrap().unwrap();
         let mut unsealed = Vec::new();
         for event in &mut trace.events {
-            if let Event::Wrote { value, .. } = event {
+            if let Event::SlotWritten { value, .. } = event {
                 unsealed.push(reader.unseal(value).unwrap());
             }
         }

@@ -13,7 +13,7 @@ fn record_secrets(dir: &Path, ids: std::ops::Range<u64>) {
     for n in ids {
         let mut capture = sample::capture(n);
         let value = sample::datum(format!("hunter2 hunter2 {n}"));
-        capture.events.push(Event::Wrote { step: 0, slot: 0, at_ns: 0, value });
+        capture.events.push(Event::SlotWritten { step: 0, slot: 0, at_ns: 0, value });
         recorder.sink().accept(Box::new(capture));
     }
     recorder.close();

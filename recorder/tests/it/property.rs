@@ -56,17 +56,18 @@ impl Case {
     }
 
     fn capture(&self, n: u64) -> Capture {
-        let wrote = |(slot, text): &(u16, String)| Event::Wrote {
+        let wrote = |(slot, text): &(u16, String)| Event::SlotWritten {
             step: 0,
             slot: *slot,
             at_ns: 1,
             value: datum(text.clone()),
         };
-        let mut events = vec![Event::Wrote { step: 0, slot: 0, at_ns: 0, value: datum(self.secret.clone()) }];
+        let mut events =
+            vec![Event::SlotWritten { step: 0, slot: 0, at_ns: 0, value: datum(self.secret.clone()) }];
         events.extend(self.slots.iter().map(wrote));
-        events.push(Event::Wrote { step: 0, slot: 1, at_ns: 2, value: datum(self.copy()) });
+        events.push(Event::SlotWritten { step: 0, slot: 1, at_ns: 2, value: datum(self.copy()) });
         let nested = (7, Some(self.copy()), self.copy().into_bytes());
-        events.push(Event::Wrote { step: 0, slot: 2, at_ns: 2, value: datum(nested) });
+        events.push(Event::SlotWritten { step: 0, slot: 2, at_ns: 2, value: datum(nested) });
         let request = RequestInfo {
             method: "POST".to_owned(),
             target: format!("/a/{}", self.copy()),
@@ -122,7 +123,7 @@ proptest! {
             prop_assert_eq!(plain(&reader, &trace.request_headers[0].value), Value::of(&case.copy()).unwrap());
             prop_assert_eq!(plain(&reader, &trace.request_body.bytes), Value::bytes(&case.body).unwrap());
             let wrote = trace.events.iter().map(|event| match event {
-                Event::Wrote { slot, value, .. } => (*slot, plain(&reader, value)),
+                Event::SlotWritten { slot, value, .. } => (*slot, plain(&reader, value)),
                 other => panic!("{other:?}"),
             });
             prop_assert_eq!(wrote.collect::<Vec<_>>(), case.values());

@@ -9,8 +9,8 @@ use serde::ser::{Serialize, SerializeSeq, Serializer};
 use zerver_recorder::{FindError, Options, Policy, Reader, Recorder, Tail, portable};
 use zerver_trace::value::MAX_LEN;
 use zerver_trace::{
-    Answer, Body, Capture, Class, Event, Find, HeldBy, Kept, MessageInfo, Missing, Name, Origin, Outcome,
-    Query, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread, TraceSource,
+    Answer, Body, Capture, Class, Event, Find, Kept, MessageInfo, Missing, Name, Origin, Outcome, Query,
+    QueueReason, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread, TraceSource,
 };
 
 use crate::sample::Told;
@@ -80,7 +80,7 @@ fn many_are_handed_out_one_by_one() {
 fn a_change_of_class_is_read_back() {
     let dir = tempfile::tempdir().unwrap();
     fn moved<V>(reason: impl Into<Name>) -> Event<V> {
-        Event::Moved { at_ns: 7, from: Class::Default, to: Class::Batch, reason: reason.into() }
+        Event::Reclassified { at_ns: 7, from: Class::Default, to: Class::Batch, reason: reason.into() }
     }
     let mut capture = sample::capture(1);
     capture.events.push(moved("queue full"));
@@ -92,7 +92,7 @@ fn a_change_of_class_is_read_back() {
 #[test]
 fn an_overrun_is_read_back() {
     fn overran<V>() -> Event<V> {
-        Event::Overran { step: 1, at_ns: 11_000_000, quantum_ns: 10_000_000 }
+        Event::QuantumExceeded { step: 1, at_ns: 11_000_000, quantum_ns: 10_000_000 }
     }
     let dir = tempfile::tempdir().unwrap();
     let mut capture = sample::capture(1);
@@ -108,11 +108,18 @@ fn what_was_late_is_read_back() {
         let threads = [Some(Thread::Worker(3)), Some(Thread::BatchWorker(u16::MAX)), None];
         let late = threads.map(|thread| {
             let (flow, step) = ("report".to_owned().into(), "spin".to_owned().into());
-            Event::Late { call: 7, ready_ns: 11_000_000, at_ns: 1_211_000_000, on: thread, flow, step }
+            Event::CompletionDelayed {
+                call: 7,
+                ready_ns: 11_000_000,
+                at_ns: 1_211_000_000,
+                on: thread,
+                flow,
+                step,
+            }
         });
         let read_late = [RequestPart::Head, RequestPart::Body].map(|part| {
             let (flow, step) = ("report".to_owned().into(), "spin".to_owned().into());
-            Event::ReadLate { part, unread_ns: u64::MAX, ran_ns: 600_000_000, flow, step }
+            Event::ReadDelayed { part, unread_ns: u64::MAX, ran_ns: 600_000_000, flow, step }
         });
         read_late.into_iter().chain(late).collect()
     }
@@ -128,7 +135,7 @@ fn what_was_late_is_read_back() {
 #[test]
 fn where_a_request_was_is_read_back() {
     fn carried<V>() -> [Event<V>; 2] {
-        [Thread::Worker(3), Thread::BatchWorker(u16::MAX)].map(|to| Event::Carried { at_ns: 7, to })
+        [Thread::Worker(3), Thread::BatchWorker(u16::MAX)].map(|to| Event::Migrated { at_ns: 7, to })
     }
     let dir = tempfile::tempdir().unwrap();
     let of = |n, worker| {
@@ -228,8 +235,13 @@ fn the_authority_of_a_target_is_read_back_and_its_user_information_is_masked() {
 #[test]
 fn an_effect_that_was_held_is_read_back() {
     fn held<V>() -> [Event<V>; 4] {
-        let held = |by| Event::Held { call: 1, at_ns: 7, by };
-        [held(HeldBy::Request), held(HeldBy::Pause), held(HeldBy::Target), Event::Begun { call: 1, at_ns: 9 }]
+        let held = |by| Event::EffectQueued { call: 1, at_ns: 7, by };
+        [
+            held(QueueReason::Request),
+            held(QueueReason::RetryDelay),
+            held(QueueReason::Target),
+            Event::EffectStarted { call: 1, at_ns: 9 },
+        ]
     }
     let dir = tempfile::tempdir().unwrap();
     let mut capture = sample::capture(1);
@@ -360,15 +372,15 @@ fn what_is_too_large_is_left_out_and_said_to_be() {
     let text = || sample::datum("x".repeat(LONG));
     for event in &mut large.events {
         match event {
-            Event::Wrote { value, .. } | Event::Asked { args: value, .. } => *value = text(),
-            Event::Answered { answer: Answer::Ok(value), .. } => {
+            Event::SlotWritten { value, .. } | Event::EffectRequested { args: value, .. } => *value = text(),
+            Event::EffectCompleted { answer: Answer::Ok(value), .. } => {
                 *value = sample::datum(Long(Arc::clone(&told)));
             }
             _ => {}
         }
     }
     // A secret, which would be sealed.
-    large.events.push(Event::Wrote { step: 0, slot: 0, at_ns: 12, value: text() });
+    large.events.push(Event::SlotWritten { step: 0, slot: 0, at_ns: 12, value: text() });
     large.response = Some(Arc::new(Told(MessageInfo::Response(ResponseInfo {
         status: 200,
         headers: sample::headers(&[("content-type", "text/plain")]),
@@ -385,9 +397,9 @@ fn what_is_too_large_is_left_out_and_said_to_be() {
     let trace = reader.load(sample::id(1)).unwrap().unwrap();
     assert_eq!(trace.events.len(), events);
     for event in &trace.events {
-        let (Event::Wrote { value, .. }
-        | Event::Asked { args: value, .. }
-        | Event::Answered { answer: Answer::Ok(value), .. }) = event
+        let (Event::SlotWritten { value, .. }
+        | Event::EffectRequested { args: value, .. }
+        | Event::EffectCompleted { answer: Answer::Ok(value), .. }) = event
         else {
             continue;
         };

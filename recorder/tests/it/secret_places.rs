@@ -59,10 +59,10 @@ const PLACES: [Place; 22] = [
     ("xml attribute", |capture, name, value| body(capture, &format!("<a x=\"1\" {name}=\"{value}\"/>"))),
     ("slot", |capture, name, value| {
         let map = BTreeMap::from([("x".to_owned(), "1".to_owned()), (name.to_owned(), value.to_owned())]);
-        capture.events = vec![Event::Wrote { step: 0, slot: 1, at_ns: 1, value: datum(map) }];
+        capture.events = vec![Event::SlotWritten { step: 0, slot: 1, at_ns: 1, value: datum(map) }];
     }),
     ("arguments", |capture, name, value| {
-        capture.events = vec![Event::Asked {
+        capture.events = vec![Event::EffectRequested {
             call: 0,
             step: 0,
             at_ns: 1,
@@ -74,11 +74,11 @@ const PLACES: [Place; 22] = [
     }),
     ("answer", |capture, name, value| {
         let answer = Answer::Ok(datum(format!(r#"{{"{name}":"{value}"}}"#)));
-        capture.events = vec![Event::Answered { call: 0, at_ns: 1, answer }];
+        capture.events = vec![Event::EffectCompleted { call: 0, at_ns: 1, answer }];
     }),
     ("effect error", |capture, name, value| {
         let error = EffectError::new(EffectErrorKind::Internal, format!("refused {name}={value}"));
-        capture.events = vec![Event::Answered { call: 0, at_ns: 1, answer: Answer::Err(error) }];
+        capture.events = vec![Event::EffectCompleted { call: 0, at_ns: 1, answer: Answer::Err(error) }];
     }),
     ("failure", |capture, name, value| {
         capture.outcome = Outcome::Failed(FailureInfo {
@@ -244,7 +244,7 @@ fn messages_and_constants_of_the_program_stay() {
         request(capture, "/", &[], r#"{"user":"ann","password":"password","token":"admin"}"#);
         response(capture, &[], errors);
         capture.events = vec![
-            Event::Asked {
+            Event::EffectRequested {
                 call: 0,
                 step: 0,
                 at_ns: 1,
@@ -253,7 +253,7 @@ fn messages_and_constants_of_the_program_stay() {
                 attempt: 1,
                 timeout_ns: None,
             },
-            Event::Wrote { step: 0, slot: 1, at_ns: 1, value: datum("the admin's password") },
+            Event::SlotWritten { step: 0, slot: 1, at_ns: 1, value: datum("the admin's password") },
         ];
     };
     let all = recorded(Rule::default(), &[&make]);
@@ -262,9 +262,9 @@ fn messages_and_constants_of_the_program_stay() {
     let body = shown(&trace.request_body.bytes);
     assert!(body.contains(r#""user":"ann","password":"<secret:"#) && !body.contains("admin"), "{body}");
     assert!(shown(&trace.response_body.bytes).contains(errors), "{:?}", trace.response_body);
-    let Event::Asked { kind, args, .. } = &trace.events[0] else { panic!() };
+    let Event::EffectRequested { kind, args, .. } = &trace.events[0] else { panic!() };
     assert_eq!((&**kind, shown(args)), ("password", format!("[\"{SQL}\", [\"x\"]]")));
-    let Event::Wrote { value, .. } = &trace.events[1] else { panic!() };
+    let Event::SlotWritten { value, .. } = &trace.events[1] else { panic!() };
     assert_eq!(shown(value), "\"the admin's password\"");
 }
 
@@ -275,7 +275,7 @@ fn a_strong_secret_is_masked_wherever_it_was_copied_to() {
         body(capture, &format!(r#"{{"password":"{secret}"}}"#));
         response(capture, &[], &format!("you said {secret}"));
         let value = datum(vec![secret.to_owned()]);
-        capture.events = vec![Event::Wrote { step: 0, slot: 1, at_ns: 1, value }];
+        capture.events = vec![Event::SlotWritten { step: 0, slot: 1, at_ns: 1, value }];
     };
     let (_, told) = &recorded(Rule::default(), &[&make])[0];
     assert!(!told.contains(secret) && told.contains("you said <secret:"), "{told}");

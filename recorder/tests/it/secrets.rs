@@ -90,7 +90,7 @@ fn planted() -> Capture {
         raw_headers: vec![("X-Auth-Token".to_owned(), canary("raw").into_bytes())],
         body: format!("grant=1&refresh_token={}&x=2", canary("refresh")).into_bytes(),
     };
-    let asked = |call, args: zerver_trace::Datum| Event::Asked {
+    let asked = |call, args: zerver_trace::Datum| Event::EffectRequested {
         call,
         step: 1,
         at_ns: 5,
@@ -99,7 +99,7 @@ fn planted() -> Capture {
         attempt: 1,
         timeout_ns: None,
     };
-    let wrote = |slot, value| Event::Wrote { step: 0, slot, at_ns: 3, value };
+    let wrote = |slot, value| Event::SlotWritten { step: 0, slot, at_ns: 3, value };
     let login = Login { user: "ann".to_owned(), password: canary("login"), api_key: Some(canary("field")) };
     Capture {
         request: Arc::new(Told(MessageInfo::Request(request))),
@@ -121,13 +121,13 @@ fn planted() -> Capture {
             // The same bytes, in two more forms.
             wrote(3, datum(canary("slot").into_bytes())),
             asked(0, Arc::new(Summed(call))),
-            Event::Answered {
+            Event::EffectCompleted {
                 call: 0,
                 at_ns: 9,
                 answer: Answer::Ok(datum(format!("token={}", canary("answer")))),
             },
             asked(1, datum(("get", canary("upstream")))),
-            Event::Answered {
+            Event::EffectCompleted {
                 call: 1,
                 at_ns: 9,
                 answer: Answer::Err(EffectError::new(
@@ -135,8 +135,8 @@ fn planted() -> Capture {
                     format!("bad {}", canary("raw")),
                 )),
             },
-            Event::Yielded { step: 1, progress: datum(canary("refresh")) },
-            Event::Moved {
+            Event::StepYielded { step: 1, progress: datum(canary("refresh")) },
+            Event::Reclassified {
                 at_ns: 9,
                 from: Class::Default,
                 to: Class::Batch,
@@ -171,7 +171,7 @@ fn no_canary_is_in_the_store_or_leaves_it() {
     assert!(!has_canary(&std::fs::read(dir.path().join("traces.redb")).unwrap()));
     assert!(!has_canary(format!("{trace:?}").as_bytes()), "{trace:#?}");
     for event in &trace.events {
-        if let Event::Wrote { value, .. } | Event::Asked { args: value, .. } = event {
+        if let Event::SlotWritten { value, .. } | Event::EffectRequested { args: value, .. } = event {
             assert!(!value.value().is_some_and(|shown| has_canary(shown.tokens())), "{value:?}");
         }
     }
@@ -191,12 +191,12 @@ fn what_is_no_secret_can_still_be_seen() {
     assert!(matches!(trace.request_headers[0].value, Recorded::Plain { .. }));
     assert!(trace.request_headers[1..5].iter().all(|header| header.value.value().is_none()));
     assert!(shown(&trace.request_headers[5].value).contains("copied <secret:"));
-    let Event::Asked { args, .. } = &trace.events[4] else { panic!() };
+    let Event::EffectRequested { args, .. } = &trace.events[4] else { panic!() };
     let summary = args.summary().unwrap();
     assert!(summary.starts_with("POST https://api.example.com/<secret:"), "{summary}");
     assert!(shown(args).contains(r#"headers: [["Authorization", "Bearer <secret:"#), "{}", shown(args));
     assert!(shown(args).contains("grant=1&refresh_token=<secret:"), "{}", shown(args));
-    let Event::Wrote { value: login, .. } = &trace.events[1] else { panic!() };
+    let Event::SlotWritten { value: login, .. } = &trace.events[1] else { panic!() };
     assert!(shown(login).starts_with(r#"{user: "ann", password: "<secret:"#), "{}", shown(login));
     let Outcome::Failed(failure) = &trace.outcome else { panic!() };
     assert!(failure.message.starts_with("no session for <secret:"), "{}", failure.message);
@@ -211,13 +211,13 @@ fn the_key_brings_them_back_and_equal_ones_compare_equal() {
         panic!()
     };
     assert_eq!(value.get::<String>().unwrap(), format!("Bearer {}", canary("bearer")));
-    let Event::Asked { args, .. } = &trace.events[4] else { panic!() };
+    let Event::EffectRequested { args, .. } = &trace.events[4] else { panic!() };
     let Recorded::Plain { value, summary } = reader.unseal(args).unwrap() else { panic!() };
     assert!(
         value.to_string().contains(&canary("upstream")) && summary.unwrap().contains(&canary("signature"))
     );
 
-    let (Event::Wrote { value: slot, .. }, Recorded::Plain { .. }) =
+    let (Event::SlotWritten { value: slot, .. }, Recorded::Plain { .. }) =
         (&trace.events[0], &trace.request_headers[0].value)
     else {
         panic!()
@@ -229,7 +229,7 @@ fn the_key_brings_them_back_and_equal_ones_compare_equal() {
         Recorded::Sealed { hash, .. } => *hash,
         other => panic!("{other:?}"),
     };
-    let Event::Wrote { value: same, .. } = &other.events[0] else { panic!() };
+    let Event::SlotWritten { value: same, .. } = &other.events[0] else { panic!() };
     assert_eq!(hash(slot), hash(same));
     assert_eq!(trace.target.value(), other.target.value());
 
@@ -244,7 +244,7 @@ fn short_and_countless_secrets_are_sealed_with_all_around_them() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::open(options(dir.path())).unwrap();
     let mut short = sample::capture(1);
-    short.events = vec![Event::Wrote {
+    short.events = vec![Event::SlotWritten {
         step: 0,
         slot: 1,
         at_ns: 1,
@@ -253,8 +253,8 @@ fn short_and_countless_secrets_are_sealed_with_all_around_them() {
     let mut countless = sample::capture(2);
     let many: Vec<String> = (0..500).map(|n| format!("secret number {n}")).collect();
     countless.events = vec![
-        Event::Wrote { step: 0, slot: 0, at_ns: 1, value: datum(many) },
-        Event::Wrote { step: 0, slot: 1, at_ns: 1, value: datum("secret number 499") },
+        Event::SlotWritten { step: 0, slot: 0, at_ns: 1, value: datum(many) },
+        Event::SlotWritten { step: 0, slot: 1, at_ns: 1, value: datum("secret number 499") },
     ];
     recorder.sink().accept(Box::new(short));
     recorder.sink().accept(Box::new(countless));
@@ -262,7 +262,7 @@ fn short_and_countless_secrets_are_sealed_with_all_around_them() {
     let reader = Reader::open(dir.path()).unwrap();
     for (n, event) in [(1, 0), (2, 0), (2, 1)] {
         let trace = reader.load(sample::id(n)).unwrap().unwrap();
-        let Event::Wrote { value, .. } = &trace.events[event] else { panic!() };
+        let Event::SlotWritten { value, .. } = &trace.events[event] else { panic!() };
         assert!(matches!(value, Recorded::Sealed { shown: None, .. }), "{value:?}");
         assert!(matches!(reader.unseal(value).unwrap(), Recorded::Plain { .. }));
     }

@@ -13,12 +13,12 @@ use crate::{Class, Name};
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Event<V> {
     /// The whole body has been read; steps may begin.
-    Received {
+    BodyReceived {
         /// When.
         at_ns: u64,
     },
     /// A step ran, once. Its `cpu_ns` end where it returned.
-    Ran {
+    StepRan {
         /// Position in the flow.
         step: u16,
         /// When it could have run.
@@ -31,14 +31,14 @@ pub enum Event<V> {
         decision: Decision,
     },
     /// A step handed its progress back to itself.
-    Yielded {
+    StepYielded {
         /// Position in the flow.
         step: u16,
         /// What it will get.
         progress: V,
     },
     /// A slot got its value.
-    Wrote {
+    SlotWritten {
         /// The step that wrote it.
         step: u16,
         /// Position in the flow's slots.
@@ -49,7 +49,7 @@ pub enum Event<V> {
         value: V,
     },
     /// An effect was asked for.
-    Asked {
+    EffectRequested {
         /// Names this effect within the trace: 0, 1, 2, ..
         call: u32,
         /// The step that asked.
@@ -66,8 +66,8 @@ pub enum Event<V> {
         timeout_ns: Option<u64>,
     },
     /// An effect ended.
-    Answered {
-        /// The `call` of its [`Event::Asked`].
+    EffectCompleted {
+        /// The `call` of its [`Event::EffectRequested`].
         call: u32,
         /// When.
         at_ns: u64,
@@ -76,7 +76,7 @@ pub enum Event<V> {
     },
     /// It was given another class: by a rule, or by the scheduler on its way. The trace's own class is the one that the
     /// rules gave it.
-    Moved {
+    Reclassified {
         /// When.
         at_ns: u64,
         /// The class it had.
@@ -87,30 +87,30 @@ pub enum Event<V> {
         reason: Name,
     },
     /// An effect that had been asked for could not begin: it is held from now on.
-    Held {
-        /// The `call` of its [`Event::Asked`].
+    EffectQueued {
+        /// The `call` of its [`Event::EffectRequested`].
         call: u32,
         /// When.
         at_ns: u64,
         /// For what.
-        by: HeldBy,
+        by: QueueReason,
     },
     /// An effect that was held began.
-    Begun {
-        /// The `call` of its [`Event::Asked`].
+    EffectStarted {
+        /// The `call` of its [`Event::EffectRequested`].
         call: u32,
         /// When.
         at_ns: u64,
     },
     /// It goes on elsewhere than on the worker of its connection: on another one, which was idle, or at low priority.
-    Carried {
+    Migrated {
         /// When that thread took it.
         at_ns: u64,
         /// Where it is from then on.
         to: Thread,
     },
     /// The run before this overran: it took longer than a turn of its class may.
-    Overran {
+    QuantumExceeded {
         /// The step that ran.
         step: u16,
         /// When it returned.
@@ -119,8 +119,8 @@ pub enum Event<V> {
         quantum_ns: u64,
     },
     /// An answer lay ready while the thread of the request was busy, or the time that an effect had was over.
-    Late {
-        /// The `call` of its [`Event::Asked`].
+    CompletionDelayed {
+        /// The `call` of its [`Event::EffectRequested`].
         call: u32,
         /// When it was ready.
         ready_ns: u64,
@@ -135,7 +135,7 @@ pub enum Event<V> {
     },
     /// A part of the request was read right after a long step on the worker of its connection, and may have lain unread
     /// until then. For the head, that was before the request's own time begins.
-    ReadLate {
+    ReadDelayed {
         /// The part of the request.
         part: RequestPart,
         /// How long it lay unread at most.
@@ -148,7 +148,7 @@ pub enum Event<V> {
         step: Name,
     },
     /// The step, or what it made of an effect's output, panicked.
-    Panicked {
+    StepPanicked {
         /// The step: position in the flow.
         step: u16,
         /// When.
@@ -206,29 +206,35 @@ impl<V> Event<V> {
     /// The same event with its values changed by `f`.
     pub fn map<W>(self, mut f: impl FnMut(V) -> W) -> Event<W> {
         match self {
-            Self::Received { at_ns } => Event::Received { at_ns },
-            Self::Ran { step, ready_ns, at_ns, cpu_ns, decision } => {
-                Event::Ran { step, ready_ns, at_ns, cpu_ns, decision }
+            Self::BodyReceived { at_ns } => Event::BodyReceived { at_ns },
+            Self::StepRan { step, ready_ns, at_ns, cpu_ns, decision } => {
+                Event::StepRan { step, ready_ns, at_ns, cpu_ns, decision }
             }
-            Self::Yielded { step, progress } => Event::Yielded { step, progress: f(progress) },
-            Self::Wrote { step, slot, at_ns, value } => Event::Wrote { step, slot, at_ns, value: f(value) },
-            Self::Asked { call, step, at_ns, kind, args, attempt, timeout_ns } => {
-                Event::Asked { call, step, at_ns, kind, args: f(args), attempt, timeout_ns }
+            Self::StepYielded { step, progress } => Event::StepYielded { step, progress: f(progress) },
+            Self::SlotWritten { step, slot, at_ns, value } => {
+                Event::SlotWritten { step, slot, at_ns, value: f(value) }
             }
-            Self::Answered { call, at_ns, answer } => Event::Answered { call, at_ns, answer: answer.map(f) },
-            Self::Moved { at_ns, from, to, reason } => Event::Moved { at_ns, from, to, reason },
-            Self::Held { call, at_ns, by } => Event::Held { call, at_ns, by },
-            Self::Begun { call, at_ns } => Event::Begun { call, at_ns },
-            Self::Carried { at_ns, to } => Event::Carried { at_ns, to },
-            Self::Overran { step, at_ns, quantum_ns } => Event::Overran { step, at_ns, quantum_ns },
-            Self::Late { call, ready_ns, at_ns, on, flow, step } => {
-                Event::Late { call, ready_ns, at_ns, on, flow, step }
+            Self::EffectRequested { call, step, at_ns, kind, args, attempt, timeout_ns } => {
+                Event::EffectRequested { call, step, at_ns, kind, args: f(args), attempt, timeout_ns }
             }
-            Self::ReadLate { part, unread_ns, ran_ns, flow, step } => {
-                Event::ReadLate { part, unread_ns, ran_ns, flow, step }
+            Self::EffectCompleted { call, at_ns, answer } => {
+                Event::EffectCompleted { call, at_ns, answer: answer.map(f) }
             }
-            Self::Panicked { step, at_ns, file, line, column } => {
-                Event::Panicked { step, at_ns, file, line, column }
+            Self::Reclassified { at_ns, from, to, reason } => Event::Reclassified { at_ns, from, to, reason },
+            Self::EffectQueued { call, at_ns, by } => Event::EffectQueued { call, at_ns, by },
+            Self::EffectStarted { call, at_ns } => Event::EffectStarted { call, at_ns },
+            Self::Migrated { at_ns, to } => Event::Migrated { at_ns, to },
+            Self::QuantumExceeded { step, at_ns, quantum_ns } => {
+                Event::QuantumExceeded { step, at_ns, quantum_ns }
+            }
+            Self::CompletionDelayed { call, ready_ns, at_ns, on, flow, step } => {
+                Event::CompletionDelayed { call, ready_ns, at_ns, on, flow, step }
+            }
+            Self::ReadDelayed { part, unread_ns, ran_ns, flow, step } => {
+                Event::ReadDelayed { part, unread_ns, ran_ns, flow, step }
+            }
+            Self::StepPanicked { step, at_ns, file, line, column } => {
+                Event::StepPanicked { step, at_ns, file, line, column }
             }
         }
     }
@@ -236,9 +242,9 @@ impl<V> Event<V> {
 
 /// For what an effect is held that cannot begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub enum HeldBy {
+pub enum QueueReason {
     /// The pause before another attempt.
-    Pause,
+    RetryDelay,
     /// As many effects of its request as may be are in flight.
     Request,
     /// As many effects as may be are in flight that ask the same target.
@@ -247,11 +253,11 @@ pub enum HeldBy {
     Kind,
 }
 
-impl HeldBy {
+impl QueueReason {
     /// The word used in traces.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Pause => "pause",
+            Self::RetryDelay => "retry_delay",
             Self::Request => "request",
             Self::Target => "target",
             Self::Kind => "kind",

@@ -24,7 +24,7 @@ mod trace;
 pub mod value;
 
 pub use capture::{Capture, Data, Datum, EventSink, Held};
-pub use event::{Answer, Decision, EffectError, EffectErrorKind, Event, HeldBy, RequestPart, Thread};
+pub use event::{Answer, Decision, EffectError, EffectErrorKind, Event, QueueReason, RequestPart, Thread};
 pub use failure::{FailureInfo, FailureKind};
 pub use flow::{Class, FlowInfo, ReadInfo, SlotInfo, StepInfo, WriteInfo};
 pub use id::{IdPrefix, ParseIdError, RequestId};

@@ -186,7 +186,7 @@ pub enum Kept {
     /// It was slow for its flow.
     Slow,
     /// The request asked for it.
-    Asked,
+    Requested,
     /// It is one of the sampled share.
     Sampled,
 }

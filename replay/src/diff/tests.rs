@@ -150,9 +150,13 @@ fn what_an_effect_was_held_for_is_a_part_of_its_own() {
     // It waits for 100 us more, and so does the rest.
     for event in &mut b.events {
         match event {
-            Event::Begun { at_ns, .. } | Event::Answered { call: 1.., at_ns, .. } => *at_ns += 100 * US,
-            Event::Wrote { slot: 1, at_ns, .. } | Event::Asked { call: 2, at_ns, .. } => *at_ns += 100 * US,
-            Event::Ran { step: 2.., ready_ns, at_ns, .. } => {
+            Event::EffectStarted { at_ns, .. } | Event::EffectCompleted { call: 1.., at_ns, .. } => {
+                *at_ns += 100 * US
+            }
+            Event::SlotWritten { slot: 1, at_ns, .. } | Event::EffectRequested { call: 2, at_ns, .. } => {
+                *at_ns += 100 * US
+            }
+            Event::StepRan { step: 2.., ready_ns, at_ns, .. } => {
                 *ready_ns += 100 * US;
                 *at_ns += 100 * US;
             }
@@ -181,7 +185,7 @@ fn the_queue_of_who_was_sent_away_is_a_cause() {
 fn another_worker_is_no_difference() {
     let (a, mut b) = (report(250), report(250));
     b.worker = Some(7);
-    b.events.insert(1, Event::Carried { at_ns: 1, to: Thread::Worker(0) });
+    b.events.insert(1, Event::Migrated { at_ns: 1, to: Thread::Worker(0) });
     assert_eq!(show(&a, &b), show(&a, &a));
 }
 
@@ -221,7 +225,7 @@ fn what_only_one_asks_for_is_counted() {
 fn waits_and_errors_are_named_where_nothing_else_differs() {
     let mut late = report(250);
     for event in &mut late.events {
-        if let Event::Ran { step: 2, at_ns, .. } = event {
+        if let Event::StepRan { step: 2, at_ns, .. } = event {
             *at_ns += 400_000 * US;
         }
     }
@@ -234,7 +238,7 @@ fn waits_and_errors_are_named_where_nothing_else_differs() {
 
     let mut broken = report(250);
     for event in &mut broken.events {
-        if let Event::Answered { call: 0, answer, .. } = event {
+        if let Event::EffectCompleted { call: 0, answer, .. } = event {
             *answer = Answer::Err(EffectError::new(EffectErrorKind::Unreachable, "refused"));
         }
     }
@@ -361,13 +365,13 @@ fn a_secret_that_differs_is_a_difference() {
 fn a_busy_worker_is_a_cause_and_not_the_effect() {
     let mut a = late();
     // The same with its answer taken at once.
-    a.events.retain(|event| !matches!(event, Event::Late { .. }));
+    a.events.retain(|event| !matches!(event, Event::CompletionDelayed { .. }));
     for event in &mut a.events {
         match event {
-            Event::Answered { call: 1, at_ns, .. } | Event::Wrote { slot: 2, at_ns, .. } => {
+            Event::EffectCompleted { call: 1, at_ns, .. } | Event::SlotWritten { slot: 2, at_ns, .. } => {
                 *at_ns = 2_500 * US
             }
-            Event::Ran { step: 4, ready_ns, at_ns, .. } => (*ready_ns, *at_ns) = (2_500 * US, 2_500 * US),
+            Event::StepRan { step: 4, ready_ns, at_ns, .. } => (*ready_ns, *at_ns) = (2_500 * US, 2_500 * US),
             _ => {}
         }
     }

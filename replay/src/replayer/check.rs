@@ -39,11 +39,11 @@ impl Replay<'_> {
             let count = |is: fn(&Event<Recorded>) -> bool| {
                 trace.events.iter().filter(|event| is(event)).count() as u32
             };
-            let decisions = count(|event| matches!(event, Event::Ran { .. }));
+            let decisions = count(|event| matches!(event, Event::StepRan { .. }));
             Coverage {
                 decisions,
                 decisions_recorded: decisions,
-                effects_fed: count(|event| matches!(event, Event::Answered { .. })),
+                effects_fed: count(|event| matches!(event, Event::EffectCompleted { .. })),
                 ..Coverage::default()
             }
         })
@@ -77,11 +77,11 @@ impl Replay<'_> {
     fn does_the_same(&self, input: Input) -> Option<bool> {
         let trace = &self.opened.trace;
         let mut ran = trace.events.iter().filter_map(|event| match event {
-            Event::Ran { step, at_ns, cpu_ns, .. } => Some((*step, *at_ns, *cpu_ns)),
+            Event::StepRan { step, at_ns, cpu_ns, .. } => Some((*step, *at_ns, *cpu_ns)),
             _ => None,
         });
         let mut answered = trace.events.iter().filter_map(|event| match event {
-            Event::Answered { call, at_ns, answer } => Some((*call, *at_ns, answer)),
+            Event::EffectCompleted { call, at_ns, answer } => Some((*call, *at_ns, answer)),
             _ => None,
         });
         let mut job = Job::new(self.flow.clone(), input.arrival, input.received_ns);
@@ -118,16 +118,15 @@ impl Replay<'_> {
     fn are_same_events(&self, now: &[Event<Datum>], trace: &Trace) -> bool {
         // Which class it had, where it ran and for how long, and what it had to wait for, is no decision of a step.
         let is_outside = |event: &Event<_>| {
-            use Event::{Begun, Carried, Held, Late, Moved, Overran, ReadLate};
             matches!(
                 event,
-                Moved { .. }
-                    | Carried { .. }
-                    | Overran { .. }
-                    | Held { .. }
-                    | Begun { .. }
-                    | Late { .. }
-                    | ReadLate { .. }
+                Event::Reclassified { .. }
+                    | Event::Migrated { .. }
+                    | Event::QuantumExceeded { .. }
+                    | Event::EffectQueued { .. }
+                    | Event::EffectStarted { .. }
+                    | Event::CompletionDelayed { .. }
+                    | Event::ReadDelayed { .. }
             )
         };
         let mut then = trace.events.iter().filter(|event| !is_outside(event));
@@ -138,25 +137,27 @@ impl Replay<'_> {
     /// Times are as they were recorded because they were given so.
     fn is_same_event(&self, now: &Event<Datum>, then: &Event<Recorded>) -> bool {
         match (now, then) {
-            (Event::Received { .. }, Event::Received { .. }) => true,
-            (Event::Ran { step: a, decision, .. }, Event::Ran { step: b, decision: then, .. }) => {
+            (Event::BodyReceived { .. }, Event::BodyReceived { .. }) => true,
+            (Event::StepRan { step: a, decision, .. }, Event::StepRan { step: b, decision: then, .. }) => {
                 (a, decision) == (b, then)
             }
-            (Event::Yielded { step: a, progress }, Event::Yielded { step: b, progress: then }) => {
+            (Event::StepYielded { step: a, progress }, Event::StepYielded { step: b, progress: then }) => {
                 a == b && self.is_same_value(progress, then)
             }
             (
-                Event::Wrote { step: a, slot, value, .. },
-                Event::Wrote { step: b, slot: other, value: then, .. },
+                Event::SlotWritten { step: a, slot, value, .. },
+                Event::SlotWritten { step: b, slot: other, value: then, .. },
             ) => (a, slot) == (b, other) && self.is_same_value(value, then),
             (
-                Event::Asked { call: a, step, kind, args, timeout_ns, .. },
-                Event::Asked { call: b, step: at, kind: other, args: then, timeout_ns: limit, .. },
+                Event::EffectRequested { call: a, step, kind, args, timeout_ns, .. },
+                Event::EffectRequested {
+                    call: b, step: at, kind: other, args: then, timeout_ns: limit, ..
+                },
             ) => (a, step, kind, timeout_ns) == (b, at, other, limit) && self.is_same_value(args, then),
             // What it gave comes from the recording.
-            (Event::Answered { call: a, .. }, Event::Answered { call: b, .. }) => a == b,
+            (Event::EffectCompleted { call: a, .. }, Event::EffectCompleted { call: b, .. }) => a == b,
             // Its place may have moved; its message is part of the outcome.
-            (Event::Panicked { step: a, .. }, Event::Panicked { step: b, .. }) => a == b,
+            (Event::StepPanicked { step: a, .. }, Event::StepPanicked { step: b, .. }) => a == b,
             _ => false,
         }
     }

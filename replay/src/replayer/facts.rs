@@ -5,8 +5,8 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use zerver_trace::{
-    Answer, Datum, Decision, Event, FlowInfo, Header, HeldBy, Message, MessageInfo, MessagePart, Missing,
-    Name, Outcome, Recorded, RecordedBody, Redaction, StepInfo, Trace, Value,
+    Answer, Datum, Decision, Event, FlowInfo, Header, Message, MessageInfo, MessagePart, Missing, Name,
+    Outcome, QueueReason, Recorded, RecordedBody, Redaction, StepInfo, Trace, Value,
 };
 
 use crate::timeline::label;
@@ -59,7 +59,7 @@ pub(super) struct Call<'f> {
     /// For how long it waited for others.
     pub(super) held_ns: u64,
     /// For what it is held, and since when, while it is.
-    hold: Option<(HeldBy, u64)>,
+    hold: Option<(QueueReason, u64)>,
     /// How many answers of the request had come when it was asked for.
     pub(super) asked_after: usize,
     /// When its answer came, among the answers of the request, and at what time.
@@ -114,13 +114,13 @@ impl<'f> Facts<'f> {
         for event in events {
             match event {
                 // Which class it had, where it ran and for how long is no decision of a step.
-                Event::Received { .. }
-                | Event::Moved { .. }
-                | Event::Carried { .. }
-                | Event::Overran { .. }
-                | Event::Late { .. }
-                | Event::ReadLate { .. } => {}
-                Event::Ran { step, ready_ns, at_ns, cpu_ns, decision } => {
+                Event::BodyReceived { .. }
+                | Event::Reclassified { .. }
+                | Event::Migrated { .. }
+                | Event::QuantumExceeded { .. }
+                | Event::CompletionDelayed { .. }
+                | Event::ReadDelayed { .. } => {}
+                Event::StepRan { step, ready_ns, at_ns, cpu_ns, decision } => {
                     let info = flow.steps.get(usize::from(*step));
                     let earlier = occurrences.entry(*step).or_default();
                     let occurrence = std::mem::replace(earlier, *earlier + 1);
@@ -137,13 +137,13 @@ impl<'f> Facts<'f> {
                         calls: Vec::new(),
                     });
                 }
-                Event::Panicked { file, line, .. } => panicked_at = Some((file.clone(), *line)),
-                Event::Yielded { progress, .. } => {
+                Event::StepPanicked { file, line, .. } => panicked_at = Some((file.clone(), *line)),
+                Event::StepYielded { progress, .. } => {
                     if let Some(run) = runs.last_mut() {
                         run.progress = Some(recorded(progress));
                     }
                 }
-                Event::Wrote { slot, value, .. } => {
+                Event::SlotWritten { slot, value, .. } => {
                     let info = flow.slots.get(usize::from(*slot));
                     if let Some(run) = runs.last_mut() {
                         run.writes.push(Write {
@@ -155,7 +155,7 @@ impl<'f> Facts<'f> {
                         });
                     }
                 }
-                Event::Asked { call, at_ns, kind, args, timeout_ns, .. } => {
+                Event::EffectRequested { call, at_ns, kind, args, timeout_ns, .. } => {
                     let Some(last) = runs.len().checked_sub(1) else { continue };
                     places.insert(*call, (last, runs[last].calls.len()));
                     runs[last].calls.push(Call {
@@ -173,7 +173,7 @@ impl<'f> Facts<'f> {
                         answer: None,
                     });
                 }
-                Event::Answered { call, at_ns, answer } => {
+                Event::EffectCompleted { call, at_ns, answer } => {
                     let Some(&(run, at)) = places.get(call) else { continue };
                     let call = &mut runs[run].calls[at];
                     call.free(*at_ns);
@@ -185,11 +185,11 @@ impl<'f> Facts<'f> {
                     });
                     answers += 1;
                 }
-                Event::Held { call, at_ns, .. } | Event::Begun { call, at_ns } => {
+                Event::EffectQueued { call, at_ns, .. } | Event::EffectStarted { call, at_ns } => {
                     let Some(&(run, at)) = places.get(call) else { continue };
                     let call = &mut runs[run].calls[at];
                     call.free(*at_ns);
-                    if let Event::Held { by, .. } = event {
+                    if let Event::EffectQueued { by, .. } = event {
                         call.hold = Some((*by, *at_ns));
                     }
                 }
@@ -224,7 +224,7 @@ impl Call<'_> {
     /// It is held no longer.
     fn free(&mut self, at_ns: u64) {
         let Some((by, since_ns)) = self.hold.take() else { return };
-        let held_ns = if by == HeldBy::Pause { &mut self.paused_ns } else { &mut self.held_ns };
+        let held_ns = if by == QueueReason::RetryDelay { &mut self.paused_ns } else { &mut self.held_ns };
         *held_ns = held_ns.saturating_add(at_ns.saturating_sub(since_ns));
     }
 }

@@ -85,7 +85,7 @@ pub(super) fn input(
         return Err(NoInput::Moved);
     }
     let received_ns = trace.events.iter().find_map(|event| match event {
-        Event::Received { at_ns } => Some(*at_ns),
+        Event::BodyReceived { at_ns } => Some(*at_ns),
         _ => None,
     });
     let arrival = Arrival {

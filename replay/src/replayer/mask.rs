@@ -67,10 +67,12 @@ impl Mask {
         headers.for_each(|header| mask.add_recorded(opened, &header.value));
         for event in &trace.events {
             match event {
-                Event::Wrote { value, .. }
-                | Event::Yielded { progress: value, .. }
-                | Event::Asked { args: value, .. }
-                | Event::Answered { answer: Answer::Ok(value), .. } => mask.add_recorded(opened, value),
+                Event::SlotWritten { value, .. }
+                | Event::StepYielded { progress: value, .. }
+                | Event::EffectRequested { args: value, .. }
+                | Event::EffectCompleted { answer: Answer::Ok(value), .. } => {
+                    mask.add_recorded(opened, value)
+                }
                 _ => {}
             }
         }

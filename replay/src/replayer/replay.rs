@@ -301,7 +301,7 @@ impl Replay<'_> {
         let slots = &self.flow.info().slots;
         let is_secret = |slot: u16| slots.get(usize::from(slot)).is_none_or(|slot| slot.secret);
         for event in &run.events {
-            if let Event::Wrote { slot, value, .. } = event
+            if let Event::SlotWritten { slot, value, .. } = event
                 && is_secret(*slot)
                 && let Ok(value) = Value::of_data(&**value)
             {

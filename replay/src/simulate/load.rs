@@ -173,30 +173,30 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
     let mut late_since = None;
     for event in &trace.events {
         let (step, ready_ns, at_ns, cpu_ns) = match *event {
-            Event::Late { call, ready_ns, .. } => {
+            Event::CompletionDelayed { call, ready_ns, .. } => {
                 late_since = Some((call, ready_ns));
                 continue;
             }
             // The end of a pause was late then, and no answer.
-            Event::Held { call, .. } | Event::Begun { call, .. } => {
+            Event::EffectQueued { call, .. } | Event::EffectStarted { call, .. } => {
                 late_since = late_since.filter(|(late, _)| *late != call);
                 continue;
             }
-            Event::Answered { call, .. } => {
+            Event::EffectCompleted { call, .. } => {
                 late_since = late_since.filter(|(late, _)| *late == call);
                 continue;
             }
-            Event::Received { at_ns } => {
+            Event::BodyReceived { at_ns } => {
                 received_ns = Some(at_ns);
                 continue;
             }
             // A rule gives it a class before the scheduler sees it: that is the trace's own.
-            Event::Moved { to: Class::Batch, from, at_ns, ref reason } if from == trace.class => {
+            Event::Reclassified { to: Class::Batch, from, at_ns, ref reason } if from == trace.class => {
                 (class, is_demoted, there_ns) = (Class::Batch, true, at_ns);
                 is_slow = [Why::Full, Why::Late].iter().all(|why| why.as_str() != &**reason);
                 continue;
             }
-            Event::Carried { at_ns, to } => {
+            Event::Migrated { at_ns, to } => {
                 on = Some(to);
                 // All threads of low priority have one queue.
                 if let Thread::Worker(_) = to {
@@ -204,7 +204,7 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
                 }
                 continue;
             }
-            Event::Ran { step, ready_ns, at_ns, cpu_ns, .. } => (step, ready_ns, at_ns, cpu_ns),
+            Event::StepRan { step, ready_ns, at_ns, cpu_ns, .. } => (step, ready_ns, at_ns, cpu_ns),
             _ => continue,
         };
         // To wait for its worker and to wait for a turn there is the same to who simulates.

@@ -13,12 +13,12 @@ fn machine() -> Machine {
 }
 
 fn ran(ready_ns: u64, at_ns: u64, cpu_ns: u64) -> Event<zerver_trace::Recorded> {
-    Event::Ran { step: 0, ready_ns, at_ns, cpu_ns, decision: Decision::Continue }
+    Event::StepRan { step: 0, ready_ns, at_ns, cpu_ns, decision: Decision::Continue }
 }
 
 /// A request that began then and ran a step of so long, after a queue.
 fn request(name: &str, class: Class, at_ns: u64, queue_ns: u64, cpu_ns: u64) -> Trace {
-    let events = vec![Event::Received { at_ns: US }, ran(US, US + queue_ns, cpu_ns)];
+    let events = vec![Event::BodyReceived { at_ns: US }, ran(US, US + queue_ns, cpu_ns)];
     let mut flow = flow(&[], &[("work", &[], &[])]);
     flow.name = name.to_owned();
     let base = trace(flow, 2 * US + queue_ns + cpu_ns, events);
@@ -121,7 +121,7 @@ fn what_it_takes_to_hand_over_is_reproduced() {
             request("a", Class::Default, at + 3 * MS, 0, 4 * MS),
         ];
         let mut stolen = request("b", Class::Default, at + 3 * MS, 2 * MS, MS);
-        stolen.events.insert(1, Event::Carried { at_ns: 2 * MS + US, to: Thread::Worker(1) });
+        stolen.events.insert(1, Event::Migrated { at_ns: 2 * MS + US, to: Thread::Worker(1) });
         [on(0, long), on(0, next), on(0, stolen)]
     };
     let traces: Vec<_> = (0..100).flat_map(|at| trace(at * 20 * MS)).collect();
@@ -140,8 +140,8 @@ fn what_stood_still_at_low_priority_does_not_on_a_worker() {
             on(0, request("a", Class::Default, at * 200 * MS, 0, if at == 7 { 90 * MS } else { MS }));
         if at == 7 {
             let (from, to, reason) = (Class::Default, Class::Batch, "waited too long".into());
-            trace.events.insert(1, Event::Moved { at_ns: US, from, to, reason });
-            trace.events.insert(2, Event::Carried { at_ns: US, to: Thread::BatchWorker(0) });
+            trace.events.insert(1, Event::Reclassified { at_ns: US, from, to, reason });
+            trace.events.insert(2, Event::Migrated { at_ns: US, to: Thread::BatchWorker(0) });
         }
         trace
     };
@@ -164,8 +164,8 @@ fn overruns_that_nobody_counted_move_nothing() {
             if moved && at > 100 {
                 let (from, to, reason) =
                     (Class::Default, Class::Batch, "work overruns its time often".into());
-                trace.events.insert(1, Event::Moved { at_ns: US, from, to, reason });
-                trace.events.insert(2, Event::Carried { at_ns: US, to: Thread::BatchWorker(0) });
+                trace.events.insert(1, Event::Reclassified { at_ns: US, from, to, reason });
+                trace.events.insert(2, Event::Migrated { at_ns: US, to: Thread::BatchWorker(0) });
             }
             trace
         };
@@ -340,7 +340,7 @@ fn an_answer_that_lay_ready_has_waited_for_its_worker() {
     let (ready_ns, at_ns) = (5 * MS, 12 * MS + US);
     let (flow, step) = ("b".into(), "s".into());
     let on = Some(Thread::Worker(0));
-    traces[0].events.push(Event::Late { call: 0, ready_ns, at_ns, on, flow, step });
+    traces[0].events.push(Event::CompletionDelayed { call: 0, ready_ns, at_ns, on, flow, step });
     traces[0].events.push(ran(at_ns, at_ns, MS));
     traces[0].duration_ns = 13 * MS + 2 * US;
     let simulation = Simulation::of(&traces, &machine(), None);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use zerver_trace::{Answer, Decision, Event, FlowInfo, HeldBy, Outcome, Recorded, RecordedBody, Trace};
+use zerver_trace::{Answer, Decision, Event, FlowInfo, Outcome, QueueReason, Recorded, RecordedBody, Trace};
 
 use super::model::{Attempt, Carry, Effect, End, Failure, Gap, Late, Move, ReadLate, Run, Timeline, Write};
 use super::names::Names;
@@ -40,7 +40,7 @@ struct Rows<'t> {
     answered: BTreeMap<usize, usize>,
     calls: BTreeMap<u32, Place>,
     /// Calls that are held, for what, and since when.
-    held: BTreeMap<u32, (HeldBy, u64)>,
+    held: BTreeMap<u32, (QueueReason, u64)>,
     received_ns: Option<u64>,
     panicked_at: Option<(String, u32)>,
     moves: Vec<Move>,
@@ -81,18 +81,18 @@ impl<'t> Rows<'t> {
 
     fn take(&mut self, event: &Event<Recorded>) {
         match event {
-            Event::Received { at_ns } => self.received_ns = Some(self.received_ns.unwrap_or(*at_ns)),
-            &Event::Ran { step, ready_ns, at_ns, cpu_ns, decision } => {
+            Event::BodyReceived { at_ns } => self.received_ns = Some(self.received_ns.unwrap_or(*at_ns)),
+            &Event::StepRan { step, ready_ns, at_ns, cpu_ns, decision } => {
                 self.ran(step, ready_ns, at_ns, cpu_ns, decision);
             }
-            Event::Yielded { step, progress } => {
+            Event::StepYielded { step, progress } => {
                 if let Some(&at) = self.open.get(step) {
                     self.runs[at].progress = Some(progress.clone());
                 }
             }
-            Event::Panicked { file, line, .. } => self.panicked_at = Some((file.to_string(), *line)),
-            Event::Wrote { step, slot, at_ns, value } => self.wrote(*step, *slot, *at_ns, value),
-            Event::Asked { call, step, at_ns, kind, args, attempt, timeout_ns } => {
+            Event::StepPanicked { file, line, .. } => self.panicked_at = Some((file.to_string(), *line)),
+            Event::SlotWritten { step, slot, at_ns, value } => self.wrote(*step, *slot, *at_ns, value),
+            Event::EffectRequested { call, step, at_ns, kind, args, attempt, timeout_ns } => {
                 let attempt = Attempt {
                     call: *call,
                     number: *attempt,
@@ -107,29 +107,29 @@ impl<'t> Rows<'t> {
                 };
                 self.asked(*step, kind, args, attempt);
             }
-            Event::Answered { call, at_ns, answer } => self.answered(*call, *at_ns, answer),
-            Event::Held { call, at_ns, by } => {
+            Event::EffectCompleted { call, at_ns, answer } => self.answered(*call, *at_ns, answer),
+            Event::EffectQueued { call, at_ns, by } => {
                 self.freed(*call, *at_ns);
                 self.held.insert(*call, (*by, *at_ns));
             }
-            Event::Begun { call, at_ns } => self.freed(*call, *at_ns),
-            Event::Moved { at_ns, from, to, reason } => {
+            Event::EffectStarted { call, at_ns } => self.freed(*call, *at_ns),
+            Event::Reclassified { at_ns, from, to, reason } => {
                 self.moves.push(Move { at_ns: *at_ns, from: *from, to: *to, reason: reason.to_string() });
             }
-            &Event::Carried { at_ns, to } => self.carries.push(Carry { at_ns, to }),
-            Event::Late { call, ready_ns, at_ns, on, flow, step } => {
+            &Event::Migrated { at_ns, to } => self.carries.push(Carry { at_ns, to }),
+            Event::CompletionDelayed { call, ready_ns, at_ns, on, flow, step } => {
                 let (on, flow, step) = (*on, flow.to_string(), step.to_string());
                 let ns = at_ns.saturating_sub(*ready_ns);
                 self.late(*call, Late { ready_ns: *ready_ns, ns, on, flow, step });
             }
-            Event::ReadLate { part, unread_ns, ran_ns, flow, step } => self.read_late.push(ReadLate {
+            Event::ReadDelayed { part, unread_ns, ran_ns, flow, step } => self.read_late.push(ReadLate {
                 part: *part,
                 unread_ns: *unread_ns,
                 ran_ns: *ran_ns,
                 flow: flow.to_string(),
                 step: step.to_string(),
             }),
-            &Event::Overran { step, quantum_ns, .. } => {
+            &Event::QuantumExceeded { step, quantum_ns, .. } => {
                 if let Some(&at) = self.open.get(&step) {
                     self.runs[at].overran_ns = Some(quantum_ns);
                 }
@@ -246,7 +246,7 @@ impl<'t> Rows<'t> {
         };
         let attempt = &mut self.runs[place.run].effects[place.effect].attempts[place.attempt];
         let ns = at_ns.saturating_sub(since_ns);
-        if by == HeldBy::Pause {
+        if by == QueueReason::RetryDelay {
             attempt.pause_ns = ns;
             attempt.start_ns = attempt.start_ns.max(at_ns);
             (attempt.held_ns, attempt.held_by) = (0, None);
@@ -259,7 +259,7 @@ impl<'t> Rows<'t> {
     /// What a call waits for lay ready: the end of the pause before it, or else its answer.
     fn late(&mut self, call: u32, late: Late) {
         let Some(&place) = self.calls.get(&call) else { return };
-        let is_paused = matches!(self.held.get(&call), Some((HeldBy::Pause, _)));
+        let is_paused = matches!(self.held.get(&call), Some((QueueReason::RetryDelay, _)));
         if is_paused {
             self.freed(call, late.ready_ns);
         }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use zerver_trace::{
-    Answer, Class, Decision, EffectError, EffectErrorKind, Event, HeldBy, Missing, Outcome, Recorded,
+    Answer, Class, Decision, EffectError, EffectErrorKind, Event, Missing, Outcome, QueueReason, Recorded,
     RequestPart, Thread, Trace,
 };
 
@@ -56,19 +56,19 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
         Just(Answer::Cancelled),
     ];
     prop_oneof![
-        time().prop_map(|at_ns| Event::Received { at_ns }),
+        time().prop_map(|at_ns| Event::BodyReceived { at_ns }),
         (small(), time(), time(), time(), decision).prop_map(|(step, ready_ns, at_ns, cpu_ns, decision)| {
-            Event::Ran { step, ready_ns, at_ns, cpu_ns, decision }
+            Event::StepRan { step, ready_ns, at_ns, cpu_ns, decision }
         }),
-        (small(), recorded()).prop_map(|(step, progress)| Event::Yielded { step, progress }),
-        (small(), small(), time(), recorded()).prop_map(|(step, slot, at_ns, value)| Event::Wrote {
+        (small(), recorded()).prop_map(|(step, progress)| Event::StepYielded { step, progress }),
+        (small(), small(), time(), recorded()).prop_map(|(step, slot, at_ns, value)| Event::SlotWritten {
             step,
             slot,
             at_ns,
             value
         }),
         (call(), small(), time(), ".{0,4}", recorded(), small()).prop_map(
-            |(call, step, at_ns, kind, args, attempt)| Event::Asked {
+            |(call, step, at_ns, kind, args, attempt)| Event::EffectRequested {
                 call,
                 step,
                 at_ns,
@@ -78,31 +78,35 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
                 timeout_ns: None
             }
         ),
-        (call(), time(), answer).prop_map(|(call, at_ns, answer)| Event::Answered { call, at_ns, answer }),
-        (call(), time(), 0..4_usize).prop_map(|(call, at_ns, by)| Event::Held {
+        (call(), time(), answer).prop_map(|(call, at_ns, answer)| Event::EffectCompleted {
             call,
             at_ns,
-            by: [HeldBy::Pause, HeldBy::Request, HeldBy::Target, HeldBy::Kind][by]
+            answer
         }),
-        (call(), time()).prop_map(|(call, at_ns)| Event::Begun { call, at_ns }),
-        (time(), small(), proptest::bool::ANY).prop_map(|(at_ns, number, is_low)| Event::Carried {
+        (call(), time(), 0..4_usize).prop_map(|(call, at_ns, by)| Event::EffectQueued {
+            call,
+            at_ns,
+            by: [QueueReason::RetryDelay, QueueReason::Request, QueueReason::Target, QueueReason::Kind][by]
+        }),
+        (call(), time()).prop_map(|(call, at_ns)| Event::EffectStarted { call, at_ns }),
+        (time(), small(), proptest::bool::ANY).prop_map(|(at_ns, number, is_low)| Event::Migrated {
             at_ns,
             to: if is_low { Thread::BatchWorker(number) } else { Thread::Worker(number) }
         }),
-        (small(), time(), time()).prop_map(|(step, at_ns, quantum_ns)| Event::Overran {
+        (small(), time(), time()).prop_map(|(step, at_ns, quantum_ns)| Event::QuantumExceeded {
             step,
             at_ns,
             quantum_ns
         }),
         prop_oneof![
             (small(), time(), ".{0,6}", proptest::num::u32::ANY).prop_map(|(step, at_ns, file, line)| {
-                Event::Panicked { step, at_ns, file: file.into(), line, column: 1 }
+                Event::StepPanicked { step, at_ns, file: file.into(), line, column: 1 }
             }),
             (call(), time(), time(), small(), ".{0,4}").prop_map(|(call, ready_ns, at_ns, on, step)| {
                 let on = (on % 2 == 0).then_some(Thread::Worker(on));
-                Event::Late { call, ready_ns, at_ns, on, flow: "f".into(), step: step.into() }
+                Event::CompletionDelayed { call, ready_ns, at_ns, on, flow: "f".into(), step: step.into() }
             }),
-            (time(), time(), ".{0,4}").prop_map(|(unread_ns, ran_ns, step)| Event::ReadLate {
+            (time(), time(), ".{0,4}").prop_map(|(unread_ns, ran_ns, step)| Event::ReadDelayed {
                 part: RequestPart::Head,
                 unread_ns,
                 ran_ns,
@@ -110,7 +114,7 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
                 step: step.into()
             }),
         ],
-        (time(), ".{0,6}").prop_map(|(at_ns, reason)| Event::Moved {
+        (time(), ".{0,6}").prop_map(|(at_ns, reason)| Event::Reclassified {
             at_ns,
             from: Class::Default,
             to: Class::Batch,

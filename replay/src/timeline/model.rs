@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
-use zerver_trace::{Class, Decision, EffectError, HeldBy, Recorded, RequestPart, Thread, Trace};
+use zerver_trace::{Class, Decision, EffectError, QueueReason, Recorded, RequestPart, Thread, Trace};
 
 use zerver_trace::duration;
 
@@ -222,7 +222,7 @@ pub struct Attempt {
     /// For how long of its duration it could not begin.
     pub held_ns: u64,
     /// For what it could not begin in the end; none if it could at once.
-    pub held_by: Option<HeldBy>,
+    pub held_by: Option<QueueReason>,
     /// The time it had; none means the request's deadline.
     pub timeout_ns: Option<u64>,
     /// Where the end of its pause, and its answer, lay ready while the thread of the request was busy.

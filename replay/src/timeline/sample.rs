@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use zerver_trace::{
     Answer, Class, Decision, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, FlowInfo, Header,
-    HeldBy, Kept, Outcome, ReadInfo, Recorded, RecordedBody, RequestId, SlotInfo, StepInfo, Thread, Trace,
-    Value, WriteInfo,
+    Kept, Outcome, QueueReason, ReadInfo, Recorded, RecordedBody, RequestId, SlotInfo, StepInfo, Thread,
+    Trace, Value, WriteInfo,
 };
 
 pub(crate) const US: u64 = 1_000;
@@ -91,11 +91,11 @@ pub(crate) fn trace(flow: FlowInfo, duration_ns: u64, events: Vec<Event<Recorded
 }
 
 pub(crate) fn ran(step: u16, ready: u64, at: u64, cpu: u64, decision: Decision) -> Event<Recorded> {
-    Event::Ran { step, ready_ns: ready * US, at_ns: at * US, cpu_ns: cpu * US, decision }
+    Event::StepRan { step, ready_ns: ready * US, at_ns: at * US, cpu_ns: cpu * US, decision }
 }
 
 pub(crate) fn wrote(step: u16, slot: u16, at: u64, value: Recorded) -> Event<Recorded> {
-    Event::Wrote { step, slot, at_ns: at * US, value }
+    Event::SlotWritten { step, slot, at_ns: at * US, value }
 }
 
 pub(crate) fn asked(
@@ -106,11 +106,11 @@ pub(crate) fn asked(
     args: Recorded,
     attempt: u16,
 ) -> Event<Recorded> {
-    Event::Asked { call, step, at_ns: at * US, kind: kind.into(), args, attempt, timeout_ns: None }
+    Event::EffectRequested { call, step, at_ns: at * US, kind: kind.into(), args, attempt, timeout_ns: None }
 }
 
 pub(crate) fn answered(call: u32, at: u64, answer: Answer<Recorded>) -> Event<Recorded> {
-    Event::Answered { call, at_ns: at * US, answer }
+    Event::EffectCompleted { call, at_ns: at * US, answer }
 }
 
 #[derive(Serialize)]
@@ -148,7 +148,7 @@ pub(crate) fn slow() -> Trace {
         item_flow(),
         5_400 * US,
         vec![
-            Event::Received { at_ns: 20 * US },
+            Event::BodyReceived { at_ns: 20 * US },
             ran(0, 20, 50, 100, Continue),
             wrote(0, 0, 150, sealed()),
             ran(1, 150, 150, 20, Need),
@@ -173,7 +173,7 @@ pub(crate) fn failed() -> Trace {
         item_flow(),
         900 * US,
         vec![
-            Event::Received { at_ns: 0 },
+            Event::BodyReceived { at_ns: 0 },
             ran(0, 0, 10, 10, Continue),
             wrote(0, 0, 20, sealed()),
             ran(1, 20, 20, 5, Need),
@@ -204,12 +204,19 @@ pub(crate) fn failed() -> Trace {
 /// The same request, which makes a pause before the second attempt and then waits for its target.
 pub(crate) fn held() -> Trace {
     let mut trace = failed();
-    let held = |at: u64, by| Event::Held { call: 1, at_ns: at * US, by };
-    let again = trace.events.iter().position(|event| matches!(event, Event::Asked { call: 1, .. })).unwrap();
-    let Event::Asked { at_ns, .. } = &mut trace.events[again] else { unreachable!() };
+    let held = |at: u64, by| Event::EffectQueued { call: 1, at_ns: at * US, by };
+    let again = trace
+        .events
+        .iter()
+        .position(|event| matches!(event, Event::EffectRequested { call: 1, .. }))
+        .unwrap();
+    let Event::EffectRequested { at_ns, .. } = &mut trace.events[again] else { unreachable!() };
     *at_ns = 325 * US;
-    let events =
-        [held(325, HeldBy::Pause), held(400, HeldBy::Target), Event::Begun { call: 1, at_ns: 425 * US }];
+    let events = [
+        held(325, QueueReason::RetryDelay),
+        held(400, QueueReason::Target),
+        Event::EffectStarted { call: 1, at_ns: 425 * US },
+    ];
     trace.events.splice(again + 1..=again, events);
     trace
 }
@@ -218,13 +225,17 @@ pub(crate) fn held() -> Trace {
 pub(crate) fn lay_ready(call: u32, ready: u64, at: u64) -> Event<Recorded> {
     let (ready_ns, at_ns) = (ready * US, at * US);
     let (on, flow, step) = (Some(Thread::Worker(0)), "report".into(), "spin".into());
-    Event::Late { call, ready_ns, at_ns, on, flow, step }
+    Event::CompletionDelayed { call, ready_ns, at_ns, on, flow, step }
 }
 
 /// The request of 5.4 ms, where the todo was there after 0.08 ms, and its worker was busy.
 pub(crate) fn late() -> Trace {
     let mut trace = slow();
-    let at = trace.events.iter().position(|event| matches!(event, Event::Answered { call: 1, .. })).unwrap();
+    let at = trace
+        .events
+        .iter()
+        .position(|event| matches!(event, Event::EffectCompleted { call: 1, .. }))
+        .unwrap();
     trace.events.insert(at, lay_ready(1, 2_500, 5_099));
     trace
 }
@@ -253,7 +264,7 @@ pub(crate) fn report(latency_ms: u64) -> Trace {
         flow,
         (answered_at + 30) * US,
         vec![
-            Event::Received { at_ns: 10 * US },
+            Event::BodyReceived { at_ns: 10 * US },
             ran(0, 10, 12, 8, Continue),
             wrote(0, 0, 20, plain(Params { latency_ms })),
             ran(1, 20, 20, 10, Need),

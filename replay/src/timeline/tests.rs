@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use zerver_trace::{
-    Answer, Decision, EffectError, EffectErrorKind, Event, HeldBy, Missing, Outcome, Recorded, RecordedBody,
-    Thread, Trace,
+    Answer, Decision, EffectError, EffectErrorKind, Event, Missing, Outcome, QueueReason, Recorded,
+    RecordedBody, Thread, Trace,
 };
 
 use super::hostile::any_trace;
@@ -107,7 +107,7 @@ fn a_pause_is_no_attempt_and_what_is_held_is_told() {
         ([start_ns, duration_ns, pause_ns, held_ns].map(|ns| ns / US), held_by)
     };
     let attempts: Vec<_> = effect.attempts.iter().map(told).collect();
-    assert_eq!(attempts, [([25, 300, 0, 0], None), ([400, 225, 75, 25], Some(HeldBy::Target))]);
+    assert_eq!(attempts, [([25, 300, 0, 0], None), ([400, 225, 75, 25], Some(QueueReason::Target))]);
     assert_eq!((effect.start_ns / US, effect.duration_ns / US), (25, 600));
     assert_eq!(effect.ways(), ["2 attempts", "held 25.0 µs"]);
     let plain = show(&failed());
@@ -117,15 +117,15 @@ fn a_pause_is_no_attempt_and_what_is_held_is_told() {
 #[test]
 fn what_never_began_was_held_to_the_end() {
     let mut trace = held();
-    let until = trace.events.iter().position(|event| matches!(event, Event::Held { .. })).unwrap();
+    let until = trace.events.iter().position(|event| matches!(event, Event::EffectQueued { .. })).unwrap();
     trace.events.truncate(until + 1);
     let attempt = |trace: &Trace| Timeline::of(trace).runs[1].effects[0].attempts[1].clone();
     let pausing = attempt(&trace);
     assert_eq!((pausing.start_ns / US, pausing.duration_ns, pausing.pause_ns / US), (900, 0, 575));
-    trace.events[until] = Event::Held { call: 1, at_ns: 325 * US, by: HeldBy::Target };
+    trace.events[until] = Event::EffectQueued { call: 1, at_ns: 325 * US, by: QueueReason::Target };
     trace.events.push(answered(1, 800, Answer::Cancelled));
     let waiting = attempt(&trace);
-    let expected = (325, 475, 475, Some(HeldBy::Target));
+    let expected = (325, 475, 475, Some(QueueReason::Target));
     assert_eq!(
         (waiting.start_ns / US, waiting.duration_ns / US, waiting.held_ns / US, waiting.held_by),
         expected
@@ -137,8 +137,8 @@ fn where_it_was_is_told() {
     let mut trace = slow();
     trace.worker = Some(1);
     let (worker, low) = (Thread::Worker(0), Thread::BatchWorker(2));
-    trace.events.insert(1, Event::Carried { at_ns: US, to: worker });
-    trace.events.push(Event::Carried { at_ns: 3 * US, to: low });
+    trace.events.insert(1, Event::Migrated { at_ns: US, to: worker });
+    trace.events.push(Event::Migrated { at_ns: 3 * US, to: low });
     let timeline = Timeline::of(&trace);
     assert_eq!(timeline.carries, [Carry { at_ns: US, to: worker }, Carry { at_ns: 3 * US, to: low }]);
     assert_eq!(show(&trace), show(&slow()), "the rest is as it would be");
@@ -153,7 +153,7 @@ fn where_it_was_is_told() {
 #[test]
 fn what_took_longer_than_a_turn_may_says_so() {
     let mut trace = slow();
-    trace.events.insert(3, Event::Overran { step: 0, at_ns: 150 * US, quantum_ns: 90 * US });
+    trace.events.insert(3, Event::QuantumExceeded { step: 0, at_ns: 150 * US, quantum_ns: 90 * US });
     let timeline = Timeline::of(&trace);
     let overran: Vec<_> = timeline.runs.iter().map(|run| run.overran_ns).collect();
     assert_eq!(overran, [Some(90 * US), None, None, None, None]);
@@ -182,7 +182,7 @@ fn who_never_had_a_turn_waited_for_one() {
 fn parallel_effects_are_waited_for_once() {
     let flow = flow(&[("A", false)], &[("both", &[], &[0])]);
     let events = vec![
-        Event::Received { at_ns: 0 },
+        Event::BodyReceived { at_ns: 0 },
         ran(0, 0, 0, 10, Decision::Need),
         asked(0, 0, 10, "http", plain("a"), 1),
         asked(1, 0, 10, "http", plain("b"), 1),
@@ -261,11 +261,11 @@ fn calls_of_several_kinds_are_counted_apart() {
 fn a_step_that_yields_runs_again() {
     let flow = flow(&[("Sum", false)], &[("add", &[], &[0])]);
     let events = vec![
-        Event::Received { at_ns: 0 },
+        Event::BodyReceived { at_ns: 0 },
         ran(0, 0, 0, 10, Decision::Yield),
-        Event::Yielded { step: 0, progress: plain(1) },
+        Event::StepYielded { step: 0, progress: plain(1) },
         ran(0, 10, 15, 10, Decision::Yield),
-        Event::Yielded { step: 0, progress: plain(2) },
+        Event::StepYielded { step: 0, progress: plain(2) },
         // What a step wrote may stand before its run.
         wrote(0, 0, 30, plain(3)),
         ran(0, 25, 25, 5, Decision::Continue),
@@ -281,9 +281,9 @@ fn a_step_that_yields_runs_again() {
 
 #[test]
 fn waiting_for_a_limit_is_not_the_fault_of_the_effect() {
-    let call = |call: u32, held_us: u64, by: HeldBy, took_us: u64| {
-        let held = Event::Held { call, at_ns: 0, by };
-        let begun = Event::Begun { call, at_ns: held_us * US };
+    let call = |call: u32, held_us: u64, by: QueueReason, took_us: u64| {
+        let held = Event::EffectQueued { call, at_ns: 0, by };
+        let begun = Event::EffectStarted { call, at_ns: held_us * US };
         let end = answered(call, held_us + took_us, Answer::Ok(plain(1)));
         vec![asked(call, 0, 0, "postgres", plain(call), 1), held, begun, end]
     };
@@ -294,7 +294,7 @@ fn waiting_for_a_limit_is_not_the_fault_of_the_effect() {
         let largest = Timeline::of(&trace(flow, 100 * US, events)).verdict(&[]).unwrap().largest;
         format!("{} {}% {}", largest.part.as_str(), largest.percent, largest.label)
     };
-    use HeldBy::{Kind, Request, Target};
+    use QueueReason::{Kind, Request, Target};
     assert_eq!(verdict(vec![call(0, 80, Kind, 20)]), "limit 80% waiting for postgres");
     assert_eq!(
         verdict(vec![call(0, 70, Target, 20), call(1, 75, Kind, 25)]),
@@ -310,7 +310,8 @@ fn waiting_for_a_limit_is_not_the_fault_of_the_effect() {
 #[test]
 fn a_panic_is_where_it_was_and_not_where_its_step_begins() {
     let flow = flow(&[], &[("only", &[], &[])]);
-    let panicked = Event::Panicked { step: 0, at_ns: 9, file: "src/deep.rs".into(), line: 777, column: 5 };
+    let panicked =
+        Event::StepPanicked { step: 0, at_ns: 9, file: "src/deep.rs".into(), line: 777, column: 5 };
     let mut trace = trace(flow, 100 * US, vec![ran(0, 1, 1, 8, Decision::Panic), panicked]);
     trace.outcome = Outcome::Panicked { step: 0, message: "oh".into() };
     let source = |trace: &Trace| {
@@ -642,7 +643,7 @@ proptest! {
             prop_assert!(run.io_ns <= duration_ns);
             prop_assert!(run.effects.iter().all(|effect| !effect.attempts.is_empty()));
         }
-        let asked = trace.events.iter().filter(|event| matches!(event, Event::Asked { .. })).count();
+        let asked = trace.events.iter().filter(|event| matches!(event, Event::EffectRequested { .. })).count();
         let shown: usize = timeline.runs.iter().flat_map(|r| &r.effects).map(|e| e.attempts.len()).sum();
         prop_assert_eq!(asked, shown, "every attempt is in the timeline once");
         let verdict = timeline.verdict(&[1, duration_ns]);
@@ -689,7 +690,7 @@ fn an_answer_that_lay_ready_is_no_time_of_its_effect() {
 #[test]
 fn a_pause_whose_end_is_seen_late_is_no_longer_for_that() {
     let mut trace = held();
-    let until = trace.events.iter().position(|event| matches!(event, Event::Held { .. })).unwrap();
+    let until = trace.events.iter().position(|event| matches!(event, Event::EffectQueued { .. })).unwrap();
     // It was to end after 25 us, and was seen to after 75.
     trace.events.insert(until + 1, lay_ready(1, 350, 400));
     let timeline = Timeline::of(&trace);
@@ -706,8 +707,12 @@ fn a_pause_whose_end_is_seen_late_is_no_longer_for_that() {
 fn while_another_effect_is_waited_for_nothing_is_late() {
     let mut trace = report(1);
     // Its worker comes to both answers at once; the one was there long before the other.
-    let at = trace.events.iter().position(|event| matches!(event, Event::Answered { call: 1, .. })).unwrap();
-    let Event::Answered { at_ns, .. } = &mut trace.events[at] else { unreachable!() };
+    let at = trace
+        .events
+        .iter()
+        .position(|event| matches!(event, Event::EffectCompleted { call: 1, .. }))
+        .unwrap();
+    let Event::EffectCompleted { at_ns, .. } = &mut trace.events[at] else { unreachable!() };
     *at_ns = 1_400 * US;
     trace.events.insert(at, lay_ready(1, 40, 1_400));
     let timeline = Timeline::of(&trace);
@@ -722,7 +727,7 @@ fn what_was_read_late_is_told_and_no_time_of_the_request() {
     let part = zerver_trace::RequestPart::Head;
     trace
         .events
-        .insert(0, Event::ReadLate { part, unread_ns: 610_000 * US, ran_ns: 600_000 * US, flow, step });
+        .insert(0, Event::ReadDelayed { part, unread_ns: 610_000 * US, ran_ns: 600_000 * US, flow, step });
     let timeline = Timeline::of(&trace);
     assert_eq!(timeline.totals, Timeline::of(&slow()).totals);
     let told = timeline.read_late[0].to_string();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use zerver_trace::HeldBy;
+use zerver_trace::QueueReason;
 
 use super::model::{Effect, Late, Timeline};
 use super::totals::{Io, Span, Totals, union};
@@ -130,7 +130,7 @@ impl OfKind {
     fn add(&mut self, effect: &Effect, end_ns: u64) -> u64 {
         let mut all_held_ns = 0_u64;
         for attempt in &effect.attempts {
-            let is_limit = matches!(attempt.held_by, Some(HeldBy::Target | HeldBy::Kind));
+            let is_limit = matches!(attempt.held_by, Some(QueueReason::Target | QueueReason::Kind));
             let held_ns = if is_limit { attempt.held_ns } else { 0 };
             let until_ns = attempt.start_ns.saturating_add(attempt.duration_ns).min(end_ns);
             let begun_ns = attempt.start_ns.saturating_add(held_ns).min(until_ns);

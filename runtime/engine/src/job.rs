@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use zerver_trace::{Answer, Class, Datum, Decision, Event, HeldBy, Name, Outcome, RequestId, Thread};
+use zerver_trace::{Answer, Class, Datum, Decision, Event, Name, Outcome, QueueReason, RequestId, Thread};
 
 use self::events::Events;
 pub use self::events::MAX_EVENTS;
@@ -92,7 +92,7 @@ impl Job {
     /// A job whose body had been read at `received_ns`. All times are nanoseconds since its head had arrived.
     pub fn new(flow: Arc<Flow>, arrival: Arrival, received_ns: u64) -> Self {
         let mut events = Vec::with_capacity(flow.room_for_events());
-        events.push(Event::Received { at_ns: received_ns });
+        events.push(Event::BodyReceived { at_ns: received_ns });
         let events = Events { kept: Some(events), dropped: 0 };
         Self { events, ..Self::unrecorded(flow, arrival, received_ns) }
     }
@@ -186,7 +186,7 @@ impl Job {
             Frame { given: &self.given, slots: &self.slots, reads: &step.reads, progress: progress.as_ref() };
         let decided = catch_unwind(AssertUnwindSafe(|| (step.run)(&frame)));
         let end_ns = clock();
-        self.events.record(|| Event::Ran {
+        self.events.record(|| Event::StepRan {
             step: self.at,
             ready_ns: self.ready_ns,
             at_ns,
@@ -202,7 +202,7 @@ impl Job {
             }
             Ok(Decided::Yield(progress)) => {
                 let step = self.at;
-                self.events.record(|| Event::Yielded { step, progress: Arc::clone(&progress) });
+                self.events.record(|| Event::StepYielded { step, progress: Arc::clone(&progress) });
                 self.progress = Some(progress);
                 Next::Run
             }
@@ -212,7 +212,7 @@ impl Job {
         }
     }
 
-    /// Parts of its request were read late: these [`Event::ReadLate`].
+    /// Parts of its request were read late: these [`Event::ReadDelayed`].
     pub fn read_late(&mut self, events: Vec<Event<Datum>>) {
         for event in events {
             self.events.record(|| event);
@@ -221,17 +221,17 @@ impl Job {
 
     /// It was given another class, and why.
     pub fn moved(&mut self, at_ns: u64, from: Class, to: Class, reason: impl Into<Name>) {
-        self.events.record(|| Event::Moved { at_ns, from, to, reason: reason.into() });
+        self.events.record(|| Event::Reclassified { at_ns, from, to, reason: reason.into() });
     }
 
     /// Another thread than that of its connection has taken it.
     pub fn carried(&mut self, at_ns: u64, to: Thread) {
-        self.events.record(|| Event::Carried { at_ns, to });
+        self.events.record(|| Event::Migrated { at_ns, to });
     }
 
     /// The step that ran last took longer than a turn of its class may.
     pub fn overran(&mut self, step: u16, at_ns: u64, quantum_ns: u64) {
-        self.events.record(|| Event::Overran { step, at_ns, quantum_ns });
+        self.events.record(|| Event::QuantumExceeded { step, at_ns, quantum_ns });
     }
 
     /// The value of a slot, if it has one.
@@ -266,16 +266,16 @@ impl Job {
     }
 
     /// A call that it has handed out cannot begin yet.
-    pub fn held(&mut self, number: u32, at_ns: u64, by: HeldBy) {
-        self.events.record(|| Event::Held { call: number, at_ns, by });
+    pub fn held(&mut self, number: u32, at_ns: u64, by: QueueReason) {
+        self.events.record(|| Event::EffectQueued { call: number, at_ns, by });
     }
 
     /// A call that was held begins.
     pub fn begun(&mut self, number: u32, at_ns: u64) {
-        self.events.record(|| Event::Begun { call: number, at_ns });
+        self.events.record(|| Event::EffectStarted { call: number, at_ns });
     }
 
-    /// What a call waits for was ready before it is taken: this [`Event::Late`].
+    /// What a call waits for was ready before it is taken: this [`Event::CompletionDelayed`].
     pub fn late(&mut self, event: Event<Datum>) {
         self.events.record(|| event);
     }
@@ -297,7 +297,7 @@ impl Job {
                 Ok(output) => Answer::Ok(Arc::clone(output)),
                 Err(error) => Answer::Err(error.clone()),
             };
-            Event::Answered { call: number, at_ns, answer }
+            Event::EffectCompleted { call: number, at_ns, answer }
         });
         self.go_on_with(Some((number, performed)), at_ns)
     }
@@ -313,7 +313,7 @@ impl Job {
             return;
         }
         for call in self.plan.iter().flat_map(|plan| plan.open_calls()) {
-            self.events.record(|| Event::Answered { call, at_ns, answer: Answer::Cancelled });
+            self.events.record(|| Event::EffectCompleted { call, at_ns, answer: Answer::Cancelled });
         }
         let step = self.at;
         match why {
@@ -373,7 +373,7 @@ impl Job {
             plan.advance(&mut calls)
         }));
         for Start { number, call, attempt, .. } in &self.starts[first..] {
-            self.events.record(|| Event::Asked {
+            self.events.record(|| Event::EffectRequested {
                 call: *number,
                 step: self.at,
                 at_ns,
@@ -408,7 +408,7 @@ impl Job {
         let Some(step) = self.flow.step(at) else { return self.end_without_answer() };
         for (&slot, value) in std::iter::zip(&step.writes, &mut writes) {
             let Some(value) = value.take() else { continue };
-            self.events.record(|| Event::Wrote { step: at, slot, at_ns, value: Arc::clone(&value) });
+            self.events.record(|| Event::SlotWritten { step: at, slot, at_ns, value: Arc::clone(&value) });
             self.slots[usize::from(slot)] = Some(value);
         }
         self.at += 1;
@@ -427,7 +427,7 @@ impl Job {
 
     fn panicked(&mut self, panic: &(dyn Any + Send), at_ns: u64) -> Next {
         if let Some(Place { file, line, column }) = panics::last_place() {
-            self.events.record(|| Event::Panicked { step: self.at, at_ns, file, line, column });
+            self.events.record(|| Event::StepPanicked { step: self.at, at_ns, file, line, column });
         }
         let text = panic.downcast_ref::<&str>().copied();
         let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));

@@ -261,7 +261,7 @@ impl Lane<'_> {
     }
 }
 
-/// The time in which something lay ready while the thread of its request was busy; see [`Event::Late`].
+/// The time in which something lay ready while the thread of its request was busy; see [`Event::CompletionDelayed`].
 #[derive(Clone)]
 struct Late {
     ready_ns: u64,
@@ -274,7 +274,7 @@ struct Late {
 impl Late {
     fn of(self, call: u32) -> Event<Datum> {
         let Self { ready_ns, at_ns, thread, flow, step } = self;
-        Event::Late { call, ready_ns, at_ns, on: thread, flow, step }
+        Event::CompletionDelayed { call, ready_ns, at_ns, on: thread, flow, step }
     }
 }
 

@@ -53,5 +53,5 @@ fn read_late(
         board.tally.head_delay_ns.add(unread_ns);
     }
     let (flow, step) = shared.names(&run);
-    Some(Event::ReadLate { part, unread_ns, ran_ns: run.ran_ns(), flow, step })
+    Some(Event::ReadDelayed { part, unread_ns, ran_ns: run.ran_ns(), flow, step })
 }

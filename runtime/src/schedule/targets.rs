@@ -14,7 +14,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 use zerver_engine::Call;
 use zerver_replay::EffectMeasures;
-use zerver_trace::HeldBy;
+use zerver_trace::QueueReason;
 
 use crate::Limits;
 use crate::time::nanos;
@@ -114,7 +114,7 @@ pub(crate) struct Waiting {
     ticket: u64,
     since: Instant,
     /// Which limit it waits for.
-    by: HeldBy,
+    by: QueueReason,
     admitted: oneshot::Receiver<()>,
     is_over: bool,
 }
@@ -197,7 +197,7 @@ impl Targets {
         places.targets.entry(Arc::clone(&name)).or_default().waiting.insert(ticket, waiter);
         drop(places);
         let (of, since) = (Arc::clone(of), Instant::now());
-        let by = if is_full { HeldBy::Kind } else { HeldBy::Target };
+        let by = if is_full { QueueReason::Kind } else { QueueReason::Target };
         Entered::Later(Waiting { of, target: name, is_low, ticket, since, by, admitted, is_over: false })
     }
 
@@ -315,7 +315,7 @@ impl Drop for Place {
 
 impl Waiting {
     /// Which limit it waits for.
-    pub(crate) const fn held_by(&self) -> HeldBy {
+    pub(crate) const fn held_by(&self) -> QueueReason {
         self.by
     }
 }

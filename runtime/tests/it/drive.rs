@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use zerver::interpreter::{Begun, BoxFuture, Context, Interpreter, Outcome as Performed};
 use zerver::prelude::*;
-use zerver_trace::{Answer, Decision as Decided, Event, HeldBy, Outcome};
+use zerver_trace::{Answer, Decision as Decided, Event, Outcome, QueueReason};
 
 use crate::client::{Client, PATIENCE, get};
 use crate::collector::start;
@@ -179,7 +179,7 @@ fn effects_are_performed_at_once_and_at_the_same_time() {
         assert_eq!(if answer.status == 200 { answer.body } else { String::new() }, sum, "{what}");
     }
     let asked = |capture: &zerver_trace::Capture| {
-        capture.events.iter().filter(|event| matches!(event, Event::Asked { .. })).count()
+        capture.events.iter().filter(|event| matches!(event, Event::EffectRequested { .. })).count()
     };
     assert_eq!(collector.wait_for(4).iter().map(|capture| asked(capture)).collect::<Vec<_>>(), [1, 1, 4, 1]);
 }
@@ -226,7 +226,9 @@ fn past_its_deadline_a_request_is_answered_and_its_effects_are_cancelled() {
     });
     let capture = &collector.wait_for(1 + asked.expect("this machine is too slow")).pop().unwrap();
     assert_eq!(capture.outcome, Outcome::TimedOut { step: 0 });
-    assert!(capture.events.iter().any(|e| matches!(e, Event::Answered { answer: Answer::Cancelled, .. })));
+    assert!(
+        capture.events.iter().any(|e| matches!(e, Event::EffectCompleted { answer: Answer::Cancelled, .. }))
+    );
     assert_eq!(doer.cancelled.load(Ordering::SeqCst), 1);
     assert_eq!(client.ask(get("/yields-for-ever")).status, 504);
     assert_eq!(client.ask(get("/done")).status, 200);
@@ -256,7 +258,7 @@ fn past_its_time_an_effect_is_cancelled_and_its_failure_is_what_the_flow_goes_on
     assert_eq!((answer.status, answer.body.as_str()), (200, r#"Err("timeout")"#));
     assert_eq!(doer.cancelled.load(Ordering::SeqCst), 1);
     let capture = collector.one();
-    let is_late = |event: &Event<_>| matches!(event, Event::Answered { answer: Answer::Err(error), .. } if error.kind == EffectErrorKind::Timeout);
+    let is_late = |event: &Event<_>| matches!(event, Event::EffectCompleted { answer: Answer::Err(error), .. } if error.kind == EffectErrorKind::Timeout);
     assert!(capture.outcome == Outcome::Done && capture.events.iter().any(is_late));
 }
 
@@ -278,7 +280,8 @@ fn a_client_that_goes_away_cancels_its_effects() {
         let capture = &collector.wait_for(at + 1)[at];
         assert_eq!((&capture.outcome, capture.status), (&Outcome::Gone { step: 0 }, 0));
         assert!(capture.response.is_none());
-        let answered = |event: &Event<_>| matches!(event, Event::Answered { answer: Answer::Cancelled, .. });
+        let answered =
+            |event: &Event<_>| matches!(event, Event::EffectCompleted { answer: Answer::Cancelled, .. });
         assert!(capture.events.iter().any(answered));
         assert_eq!(doer.cancelled.load(Ordering::SeqCst), at + 1);
     }
@@ -307,7 +310,9 @@ fn a_panicking_step_costs_its_own_request_only() {
     assert_eq!(client.ask(get("/done")).body, "done");
     let captures = collector.wait_for(2);
     assert_eq!(captures[0].outcome, Outcome::Panicked { step: 0, message: "told to by GET".to_owned() });
-    let Event::Ran { decision: Decided::Panic, .. } = captures[0].events[1] else { panic!("not recorded") };
+    let Event::StepRan { decision: Decided::Panic, .. } = captures[0].events[1] else {
+        panic!("not recorded")
+    };
     for capture in captures {
         std::mem::forget(capture);
     }
@@ -349,7 +354,7 @@ fn a_step_that_yields_goes_on_and_lets_others_run() {
     let (running, collector) = start(app(&Doer::default()));
     let mut client = Client::connect(running.addr());
     assert_eq!(client.ask(get("/yields")).body, "1000");
-    let yields = |event: &&Event<_>| matches!(event, Event::Yielded { .. });
+    let yields = |event: &&Event<_>| matches!(event, Event::StepYielded { .. });
     assert_eq!(collector.one().events.iter().filter(yields).count(), 1000);
 }
 
@@ -382,11 +387,11 @@ fn effects_beyond_the_limit_wait_for_others() {
     let answer = client.ask(get("/ask/later+later+later+later+later"));
     assert_eq!((answer.status, answer.body.as_str()), (200, "10"));
     assert_eq!(busy.most.load(Ordering::SeqCst), 2);
-    let answered = |event: &&Event<_>| matches!(event, Event::Answered { answer: Answer::Ok(_), .. });
+    let answered = |event: &&Event<_>| matches!(event, Event::EffectCompleted { answer: Answer::Ok(_), .. });
     let capture = collector.one();
     assert_eq!(capture.events.iter().filter(answered).count(), 5);
-    let held = |event: &&Event<_>| matches!(event, Event::Held { by: HeldBy::Request, .. });
-    let begun = |event: &&Event<_>| matches!(event, Event::Begun { .. });
+    let held = |event: &&Event<_>| matches!(event, Event::EffectQueued { by: QueueReason::Request, .. });
+    let begun = |event: &&Event<_>| matches!(event, Event::EffectStarted { .. });
     let count = |is: fn(&&Event<_>) -> bool| capture.events.iter().filter(is).count();
     assert_eq!((count(held), count(begun)), (3, 3));
 }

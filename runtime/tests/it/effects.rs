@@ -99,8 +99,10 @@ fn a_flow_says_what_it_asked_for_and_what_came_back() {
     let mut lines = String::new();
     for event in &ended.events {
         let line = match event {
-            zerver_trace::Event::Asked { kind, args, .. } => format!("{kind} {}", args.summary().unwrap()),
-            zerver_trace::Event::Answered { answer: zerver_trace::Answer::Ok(output), .. } => {
+            zerver_trace::Event::EffectRequested { kind, args, .. } => {
+                format!("{kind} {}", args.summary().unwrap())
+            }
+            zerver_trace::Event::EffectCompleted { answer: zerver_trace::Answer::Ok(output), .. } => {
                 format!("  {}", output.summary().unwrap())
             }
             _ => continue,

@@ -366,7 +366,7 @@ fn captures_are_complete() {
     // The service has looked at the clock when it started, and has counted on from there.
     let about = Duration::from_secs(5);
     assert!(before <= started + about && started <= now() + about);
-    let zerver_trace::Event::Ran { at_ns, cpu_ns, .. } = capture.events[1] else { panic!("no step") };
+    let zerver_trace::Event::StepRan { at_ns, cpu_ns, .. } = capture.events[1] else { panic!("no step") };
     assert!(capture.duration_ns >= at_ns + cpu_ns);
     let zerver_trace::MessageInfo::Response(response) = capture.response.as_ref().unwrap().describe(100)
     else {

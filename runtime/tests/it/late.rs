@@ -12,7 +12,7 @@ use zerver::interpreter::Outcome as Performed;
 use zerver::prelude::*;
 use zerver::{Limits, Running};
 use zerver_replay::Measures;
-use zerver_trace::{Capture, Event, HeldBy, Outcome, RequestPart, Thread};
+use zerver_trace::{Capture, Event, Outcome, QueueReason, RequestPart, Thread};
 
 use crate::client::{Client, PATIENCE, get};
 use crate::collector::{Collector, start_on};
@@ -289,7 +289,7 @@ impl Service {
 /// thread may also be late because it has no core.
 fn lates(capture: &Capture) -> Vec<(u64, u64)> {
     let late = |event: &Event<_>| match event {
-        Event::Late { ready_ns, at_ns, on, flow, step, .. } => {
+        Event::CompletionDelayed { ready_ns, at_ns, on, flow, step, .. } => {
             assert_eq!(*on, capture.worker.map(Thread::Worker));
             let is_it = (&**flow, &**step) == ("spins", "spin");
             assert!(is_it || (&**flow, &**step) == ("", ""), "{step} of {flow}");
@@ -367,7 +367,9 @@ fn an_effect_that_waits_for_its_place_begins_while_its_worker_is_busy() {
     SPINS[2].release();
     let waited = service.answer(&mut waits, 200);
     let times = waited.events.iter().filter_map(|event| match event {
-        Event::Held { at_ns, by: HeldBy::Target, .. } | Event::Begun { at_ns, .. } => Some(*at_ns),
+        Event::EffectQueued { at_ns, by: QueueReason::Target, .. } | Event::EffectStarted { at_ns, .. } => {
+            Some(*at_ns)
+        }
         _ => None,
     });
     let [held_ns, begun_ns] = times.collect::<Vec<_>>()[..] else { panic!("held, and begun") };
@@ -397,7 +399,7 @@ fn a_deadline_that_a_busy_worker_sees_late_is_told_apart() {
 /// How long a part of a request was unread at most, and how long `spin` ran then.
 fn read_late(capture: &Capture, of: RequestPart) -> Option<(u64, u64)> {
     capture.events.iter().find_map(|event| match event {
-        Event::ReadLate { part, unread_ns, ran_ns, flow, step } if *part == of => {
+        Event::ReadDelayed { part, unread_ns, ran_ns, flow, step } if *part == of => {
             assert_eq!((&**flow, &**step), ("spins", "spin"));
             Some((*unread_ns, *ran_ns))
         }

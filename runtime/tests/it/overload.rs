@@ -140,7 +140,7 @@ fn each_class_overflows_in_its_own_manner_and_the_urgent_go_first() {
 
 fn moved(capture: &Capture) -> Option<String> {
     capture.events.iter().find_map(|event| match event {
-        Event::Moved { from, to, reason, .. } => Some(format!("{from} to {to}: {reason}")),
+        Event::Reclassified { from, to, reason, .. } => Some(format!("{from} to {to}: {reason}")),
         _ => None,
     })
 }

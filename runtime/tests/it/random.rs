@@ -279,8 +279,8 @@ fn edit(trace: &Trace, (which, by): (u8, u64)) -> Edits {
     let mut calls = Vec::new();
     for event in &trace.events {
         match event {
-            Event::Wrote { slot, .. } => slots.push(trace.flow.slots[usize::from(*slot)].name.as_str()),
-            Event::Asked { call, kind, .. } if &**kind == "ask" => calls.push(call),
+            Event::SlotWritten { slot, .. } => slots.push(trace.flow.slots[usize::from(*slot)].name.as_str()),
+            Event::EffectRequested { call, kind, .. } if &**kind == "ask" => calls.push(call),
             _ => {}
         }
     }
@@ -328,8 +328,8 @@ proptest! {
         prop_assert!(impure.is_empty(), "{impure:?}");
         for (at, ((opened, answer), case)) in traces.iter().zip(&cases).enumerate() {
             let events = &opened.trace.events;
-            let ran = events.iter().filter(|event| matches!(event, Event::Ran { .. })).count();
-            let answered = events.iter().filter(|event| matches!(event, Event::Answered { .. })).count();
+            let ran = events.iter().filter(|event| matches!(event, Event::StepRan { .. })).count();
+            let answered = events.iter().filter(|event| matches!(event, Event::EffectCompleted { .. })).count();
             let report = replayed(opened, &defs[at], &Edits::default());
             prop_assert!(report.is_same(), "{case:?}: {report:?}");
             prop_assert_eq!(report.coverage.decisions as usize, ran);

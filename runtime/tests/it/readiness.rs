@@ -61,7 +61,7 @@ fn what_an_interpreter_has_spawned_learns_that_the_effect_is_over() {
         .events
         .iter()
         .filter_map(|event| match event {
-            Event::Answered { answer: Answer::Err(error), .. } => Some(error.message.clone()),
+            Event::EffectCompleted { answer: Answer::Err(error), .. } => Some(error.message.clone()),
             _ => None,
         })
         .collect();

@@ -77,7 +77,7 @@ fn nap() -> Decision<()> {
 
 fn moves(capture: &Capture) -> Vec<String> {
     let show = |event: &Event<_>| match event {
-        Event::Moved { from, to, reason, .. } => Some(format!("{from} to {to}: {reason}")),
+        Event::Reclassified { from, to, reason, .. } => Some(format!("{from} to {to}: {reason}")),
         _ => None,
     };
     capture.events.iter().filter_map(show).collect()
@@ -86,7 +86,7 @@ fn moves(capture: &Capture) -> Vec<String> {
 /// The name of the thread on which it ended, by what is recorded.
 fn recorded_thread(capture: &Capture) -> String {
     let carried = capture.events.iter().rev().find_map(|event| match event {
-        Event::Carried { to, .. } => Some(*to),
+        Event::Migrated { to, .. } => Some(*to),
         _ => None,
     });
     match carried.or(capture.worker.map(Thread::Worker)).unwrap() {
@@ -323,7 +323,8 @@ fn a_step_that_blocks_overruns_although_it_uses_no_processor() {
     let captures = collector.wait_for(4);
     assert_eq!(moves(&captures[3]), ["default to batch: block overruns its time often"]);
     for capture in &captures[..3] {
-        let overran = |event: &_| matches!(event, Event::Overran { step: 0, quantum_ns: 1_000_000, .. });
+        let overran =
+            |event: &_| matches!(event, Event::QuantumExceeded { step: 0, quantum_ns: 1_000_000, .. });
         assert!(capture.events.iter().any(overran), "each of them says so");
     }
     running.stop();

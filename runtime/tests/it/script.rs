@@ -76,7 +76,7 @@ fn each_attempt_has_the_next_answer() {
         .events
         .iter()
         .filter_map(|event| match event {
-            zerver_trace::Event::Asked { kind, attempt, .. } if &**kind == "http" => Some(*attempt),
+            zerver_trace::Event::EffectRequested { kind, attempt, .. } if &**kind == "http" => Some(*attempt),
             _ => None,
         })
         .collect();

@@ -157,7 +157,7 @@ fn wait_until(running: &Running, is: impl Fn(&EffectMeasures) -> bool) -> Effect
 
 fn attempts(capture: &Capture) -> Vec<u16> {
     let attempt = |event: &Event<_>| match event {
-        Event::Asked { attempt, .. } => Some(*attempt),
+        Event::EffectRequested { attempt, .. } => Some(*attempt),
         _ => None,
     };
     capture.events.iter().filter_map(attempt).collect()
@@ -166,11 +166,11 @@ fn attempts(capture: &Capture) -> Vec<u16> {
 /// What became of the effect of a request, without times.
 fn story(capture: &Capture) -> Vec<String> {
     let told = |event: &Event<_>| match event {
-        Event::Asked { attempt, .. } => Some(format!("asked {attempt}")),
-        Event::Held { by, .. } => Some(format!("held by its {}", by.as_str())),
-        Event::Begun { .. } => Some("begun".to_owned()),
-        Event::Answered { answer: Answer::Cancelled, .. } => Some("cancelled".to_owned()),
-        Event::Answered { .. } => Some("answered".to_owned()),
+        Event::EffectRequested { attempt, .. } => Some(format!("asked {attempt}")),
+        Event::EffectQueued { by, .. } => Some(format!("held by its {}", by.as_str())),
+        Event::EffectStarted { .. } => Some("begun".to_owned()),
+        Event::EffectCompleted { answer: Answer::Cancelled, .. } => Some("cancelled".to_owned()),
+        Event::EffectCompleted { .. } => Some("answered".to_owned()),
         _ => None,
     };
     capture.events.iter().filter_map(told).collect()

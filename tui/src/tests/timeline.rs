@@ -39,7 +39,7 @@ fn a_slow_request() {
 #[test]
 fn the_head_says_which_thread_had_it() {
     let mut trace = Trace { worker: Some(1), ..sample::slow() };
-    trace.events.insert(1, Event::Carried { at_ns: 2_000, to: Thread::BatchWorker(0) });
+    trace.events.insert(1, Event::Migrated { at_ns: 2_000, to: Thread::BatchWorker(0) });
     let seen = Stage::new(110, 24, vec![trace]).press("<enter>").text();
     insta::assert_snapshot!(seen.lines().skip(1).take(2).collect::<Vec<_>>().join("\n"), @"
      GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive  worker 1 to batch worker 0  1m ago
@@ -93,7 +93,7 @@ fn what_a_busy_worker_delayed_is_told() {
     let (flow, step) = ("report".into(), "spin".into());
     let part = zerver_trace::RequestPart::Head;
     let (unread_ns, ran_ns) = (610_000_000, 600_000_000);
-    trace.events.insert(0, Event::ReadLate { part, unread_ns, ran_ns, flow, step });
+    trace.events.insert(0, Event::ReadDelayed { part, unread_ns, ran_ns, flow, step });
     let moments = trace.events.len();
     let mut stage = Stage::new(200, 60, vec![trace]);
     let mut seen = stage.press("<enter>g").text();

@@ -113,9 +113,9 @@ impl Test<'_> {
     fn answers(&mut self) -> Result<(), String> {
         let trace = self.trace;
         for event in &trace.events {
-            let Event::Asked { call, kind, args, .. } = event else { continue };
+            let Event::EffectRequested { call, kind, args, .. } = event else { continue };
             let answer = trace.events.iter().find_map(|event| match event {
-                Event::Answered { call: of, answer, .. } if of == call => Some(answer),
+                Event::EffectCompleted { call: of, answer, .. } if of == call => Some(answer),
                 _ => None,
             });
             let unknown = || format!("the arguments of a {} effect are not known", clean(kind));
@@ -147,7 +147,7 @@ impl Test<'_> {
         }
         let step = |step: &u16| trace.flow.steps.get(usize::from(*step)).map_or("", |step| &step.name);
         let steps = trace.events.iter().filter_map(|event| match event {
-            Event::Ran { step: at, decision, .. } => {
+            Event::StepRan { step: at, decision, .. } => {
                 Some(format!("\n        ({}, {}),", literal(step(at)), literal(decision.as_str())))
             }
             _ => None,
@@ -155,7 +155,7 @@ impl Test<'_> {
         let steps: String = steps.collect();
         self.checks.push(format!("assert_steps(&[{steps}\n    ])"));
         for event in &trace.events {
-            let Event::Wrote { slot, value, .. } = event else { continue };
+            let Event::SlotWritten { slot, value, .. } = event else { continue };
             let Some(info) = trace.flow.slots.get(usize::from(*slot)) else { continue };
             if info.secret && !self.is_open {
                 continue;

@@ -69,7 +69,7 @@ impl Slots {
         );
         let mut known = Vec::new();
         for event in &trace.events {
-            let Event::Wrote { step, slot, value, .. } = event else { continue };
+            let Event::SlotWritten { step, slot, value, .. } = event else { continue };
             let Some(info) = flow.slots.get(usize::from(*slot)) else { continue };
             let step = flow.steps.get(usize::from(*step)).map_or("", |step| step.name.as_str());
             let name = &info.name;

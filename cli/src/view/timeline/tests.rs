@@ -105,7 +105,7 @@ fn what_a_busy_worker_delayed_is_told() {
     let (flow, step) = ("report\u{1b}[2J".to_owned().into(), "spin".into());
     let part = zerver_trace::RequestPart::Head;
     let (unread_ns, ran_ns) = (610_000_000, 600_000_000);
-    trace.events.insert(0, Event::ReadLate { part, unread_ns, ran_ns, flow, step });
+    trace.events.insert(0, Event::ReadDelayed { part, unread_ns, ran_ns, flow, step });
     let text = show(&trace, 120, false);
     for line in [
         "read     head read right after a step of 600.00 ms on its worker: spin of report\\u{1b}[2J",
@@ -122,8 +122,12 @@ fn what_a_busy_worker_delayed_is_told() {
 #[test]
 fn a_change_of_class_is_told_with_its_reason() {
     let mut trace = sample::slow();
-    let moved =
-        |at_ns, from, to, reason: &str| Event::Moved { at_ns, from, to, reason: reason.to_owned().into() };
+    let moved = |at_ns, from, to, reason: &str| Event::Reclassified {
+        at_ns,
+        from,
+        to,
+        reason: reason.to_owned().into(),
+    };
     trace.events.push(moved(50_000, Class::Default, Class::Interactive, "path /v1/"));
     trace.events.push(moved(
         2_400_000,
@@ -142,8 +146,8 @@ fn a_change_of_class_is_told_with_its_reason() {
 fn where_it_was_is_told() {
     let mut trace = sample::slow();
     trace.worker = Some(1);
-    trace.events.push(Event::Carried { at_ns: 50_000, to: Thread::Worker(0) });
-    trace.events.push(Event::Carried { at_ns: 2_400_000, to: Thread::BatchWorker(2) });
+    trace.events.push(Event::Migrated { at_ns: 50_000, to: Thread::Worker(0) });
+    trace.events.push(Event::Migrated { at_ns: 2_400_000, to: Thread::BatchWorker(2) });
     let text = show(&trace, 80, false);
     let lines: Vec<_> = text.lines().take(3).collect();
     assert!(lines[0].ends_with("  interactive  worker 1"), "{text}");
@@ -163,7 +167,7 @@ fn a_response_that_nobody_took_is_shown_with_what_became_of_it() {
 #[test]
 fn a_step_that_took_longer_than_a_turn_may_is_marked() {
     let mut trace = sample::slow();
-    trace.events.push(Event::Overran { step: 4, at_ns: 5_380_000, quantum_ns: 250_000 });
+    trace.events.push(Event::QuantumExceeded { step: 4, at_ns: 5_380_000, quantum_ns: 250_000 });
     let text = show(&trace, 100, false);
     assert!(text.contains("render_todo    done 200, longer than 250us"), "{text}");
 }
@@ -283,7 +287,7 @@ fn nothing_recorded_is_printed_raw() {
     let mut flow = sample::flow(&[(EVIL, false), ("Two", false)], &[(EVIL, &[0], &[0])]);
     (flow.name, flow.pattern, flow.steps[0].doc) = (EVIL.into(), EVIL.into(), EVIL.into());
     flow.steps[0].file = EVIL.into();
-    let effect = Event::Asked {
+    let effect = Event::EffectRequested {
         call: 0,
         step: 0,
         at_ns: 0,

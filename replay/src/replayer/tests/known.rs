@@ -44,7 +44,7 @@ fn of_bodies(then: &str, now: &str) -> Report {
 fn a_value_that_was_not_recorded_is_neither_the_same_nor_different() {
     let mut trace = recorded(4);
     for event in &mut trace.events {
-        if let Event::Wrote { slot, value, .. } = event
+        if let Event::SlotWritten { slot, value, .. } = event
             && trace.flow.slots[usize::from(*slot)].name == "Sum"
         {
             *value = Recorded::Missing(Missing::TooLarge);

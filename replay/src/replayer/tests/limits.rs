@@ -86,7 +86,7 @@ fn what_cannot_be_rebuilt_is_said() {
     // An answer.
     let mut trace = recorded(4);
     for event in &mut trace.events {
-        if let zerver_trace::Event::Answered { answer: zerver_trace::Answer::Ok(output), .. } = event {
+        if let zerver_trace::Event::EffectCompleted { answer: zerver_trace::Answer::Ok(output), .. } = event {
             *output = hashed();
         }
     }

@@ -24,7 +24,8 @@ use zerver_engine::{
     RequestId, Response, Slot, Stop, all, effect, flow, step,
 };
 use zerver_trace::{
-    Class, Header, HeldBy, Kept, Message, MessageInfo, Origin, Recorded, RecordedBody, Thread, Trace, Value,
+    Class, Header, Kept, Message, MessageInfo, Origin, QueueReason, Recorded, RecordedBody, Thread, Trace,
+    Value,
 };
 
 use super::facts::plain;
@@ -137,7 +138,7 @@ fn record_by(
             _ => {
                 let start = if last_first { waiting.pop().unwrap() } else { waiting.remove(0) };
                 if !start.pause.is_zero() {
-                    job.held(start.number, now.get(), HeldBy::Pause);
+                    job.held(start.number, now.get(), QueueReason::RetryDelay);
                     now.set(now.get() + start.pause.as_nanos() as u64);
                     job.begun(start.number, now.get());
                 }

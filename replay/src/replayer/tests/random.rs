@@ -63,7 +63,7 @@ proptest::proptest! {
             _ => flow!("short", GET "/", steps: [parse, count, gather, check, render_more]),
         };
         let trace = record(&def, Request::get(&format!("/?n={n}")), last_first, stop_after);
-        let decisions = trace.events.iter().filter(|event| matches!(event, zerver_trace::Event::Ran { .. })).count();
+        let decisions = trace.events.iter().filter(|event| matches!(event, zerver_trace::Event::StepRan { .. })).count();
         let report = again(trace, &def, &Edits::default()).unwrap();
         proptest::prop_assert!(report.is_same(), "{}", told(&report));
         proptest::prop_assert_eq!(report.coverage.decisions as usize, decisions);

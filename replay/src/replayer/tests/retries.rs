@@ -48,7 +48,7 @@ fn the_same_attempts_are_the_same() {
             .events
             .iter()
             .filter_map(|event| match event {
-                Event::Asked { attempt, .. } => Some(u32::from(*attempt)),
+                Event::EffectRequested { attempt, .. } => Some(u32::from(*attempt)),
                 _ => None,
             })
             .collect();

@@ -61,14 +61,14 @@ fn what_takes_as_long_as_it_did_ends_when_it_did() {
     let events = trace.events.clone();
     let asked = |wanted: u32| {
         let at = |event: &zerver_trace::Event<Recorded>| match event {
-            zerver_trace::Event::Asked { call, at_ns, .. } if *call == wanted => Some(*at_ns),
+            zerver_trace::Event::EffectRequested { call, at_ns, .. } if *call == wanted => Some(*at_ns),
             _ => None,
         };
         events.iter().find_map(at).unwrap()
     };
     let answered = |wanted: u32| {
         let at = |event: &zerver_trace::Event<Recorded>| match event {
-            zerver_trace::Event::Answered { call, at_ns, .. } if *call == wanted => Some(*at_ns),
+            zerver_trace::Event::EffectCompleted { call, at_ns, .. } if *call == wanted => Some(*at_ns),
             _ => None,
         };
         events.iter().find_map(at).unwrap()

@@ -64,25 +64,27 @@ pub(crate) fn body(ended: &Ended) -> &str {
 pub(crate) fn events(ended: &Ended) -> String {
     let show = |datum: &Datum| Value::of_data(&**datum).unwrap().to_string();
     let line = |event: &Event<Datum>| match event {
-        Event::Received { .. } => "received".to_owned(),
-        Event::Ran { step, decision, .. } => format!("step {step}: {decision}"),
-        Event::Yielded { step, progress } => format!("step {step} yields {}", show(progress)),
-        Event::Wrote { step, slot, value, .. } => format!("step {step} wrote {slot}: {}", show(value)),
-        Event::Asked { call, step, kind, args, attempt, .. } => {
+        Event::BodyReceived { .. } => "received".to_owned(),
+        Event::StepRan { step, decision, .. } => format!("step {step}: {decision}"),
+        Event::StepYielded { step, progress } => format!("step {step} yields {}", show(progress)),
+        Event::SlotWritten { step, slot, value, .. } => format!("step {step} wrote {slot}: {}", show(value)),
+        Event::EffectRequested { call, step, kind, args, attempt, .. } => {
             let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
             format!("step {step} asks {call}: {kind} {}{again}", args.summary().unwrap())
         }
-        Event::Answered { call, answer: Answer::Ok(output), .. } => format!("{call} gives {}", show(output)),
-        Event::Answered { call, answer: Answer::Err(error), .. } => format!("{call} fails: {error}"),
-        Event::Answered { call, answer: Answer::Cancelled, .. } => format!("{call} is cancelled"),
-        Event::Held { call, by, .. } => format!("{call} is held by its {}", by.as_str()),
-        Event::Begun { call, .. } => format!("{call} begins"),
-        Event::Carried { to, .. } => format!("carried to {to}"),
-        Event::Panicked { step, .. } => format!("step {step} panicked"),
-        Event::Overran { step, .. } => format!("overran {step}"),
-        Event::Late { call, .. } => format!("{call} is late"),
-        Event::ReadLate { part, .. } => format!("its {} was read late", part.as_str()),
-        Event::Moved { from, to, reason, .. } => format!("moved from {from} to {to}: {reason}"),
+        Event::EffectCompleted { call, answer: Answer::Ok(output), .. } => {
+            format!("{call} gives {}", show(output))
+        }
+        Event::EffectCompleted { call, answer: Answer::Err(error), .. } => format!("{call} fails: {error}"),
+        Event::EffectCompleted { call, answer: Answer::Cancelled, .. } => format!("{call} is cancelled"),
+        Event::EffectQueued { call, by, .. } => format!("{call} is held by its {}", by.as_str()),
+        Event::EffectStarted { call, .. } => format!("{call} begins"),
+        Event::Migrated { to, .. } => format!("carried to {to}"),
+        Event::StepPanicked { step, .. } => format!("step {step} panicked"),
+        Event::QuantumExceeded { step, .. } => format!("overran {step}"),
+        Event::CompletionDelayed { call, .. } => format!("{call} is late"),
+        Event::ReadDelayed { part, .. } => format!("its {} was read late", part.as_str()),
+        Event::Reclassified { from, to, reason, .. } => format!("moved from {from} to {to}: {reason}"),
     };
     ended.events.iter().map(line).collect::<Vec<_>>().join("\n")
 }

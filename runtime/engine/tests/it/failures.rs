@@ -131,7 +131,7 @@ fn a_panic_is_where_it_was() {
     watch_panics();
     let ended = run(&flow!("f", GET "/", steps: [check, show]), Request::get("/"), nothing);
     assert!(matches!(ended.outcome, Outcome::Panicked { step: 0, .. }));
-    let Some(Event::Panicked { step: 0, file, line, .. }) = ended.events.last() else {
+    let Some(Event::StepPanicked { step: 0, file, line, .. }) = ended.events.last() else {
         panic!("{:?}", ended.outcome)
     };
     assert!(file.ends_with("tests/it/failures.rs"), "{file}");

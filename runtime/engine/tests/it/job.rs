@@ -75,7 +75,7 @@ fn times_are_those_of_the_driver() {
         .events
         .iter()
         .filter_map(|event| match event {
-            Event::Ran { ready_ns, at_ns, cpu_ns, .. } => Some((*ready_ns, *at_ns, *cpu_ns)),
+            Event::StepRan { ready_ns, at_ns, cpu_ns, .. } => Some((*ready_ns, *at_ns, *cpu_ns)),
             _ => None,
         })
         .collect();

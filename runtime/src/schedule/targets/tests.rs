@@ -132,10 +132,10 @@ fn a_kind_as_a_whole_is_limited_too_and_who_came_first_goes_first() {
     let (a, b) = (call("a.internal"), call("b.internal"));
     let (one, two) = (now(places.enter(&a, false)), now(places.enter(&a, false)));
     let mut third_of_a = later(places.enter(&a, false));
-    assert_eq!(third_of_a.held_by(), HeldBy::Target);
+    assert_eq!(third_of_a.held_by(), QueueReason::Target);
     let three = now(places.enter(&b, false));
     let mut second_of_b = later(places.enter(&b, false));
-    assert_eq!(second_of_b.held_by(), HeldBy::Kind);
+    assert_eq!(second_of_b.held_by(), QueueReason::Kind);
     drop(three);
     assert!(poll(&mut third_of_a).is_none(), "its target has no room, and the other has");
     let three = poll(&mut second_of_b).unwrap();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use zerver_replay::Timeline;
 use zerver_trace::duration::Span;
-use zerver_trace::{Answer, Event, HeldBy, Recorded, Trace};
+use zerver_trace::{Answer, Event, QueueReason, Recorded, Trace};
 
 use super::waterfall::{Row, Subject};
 use crate::shared::Story;
@@ -107,11 +107,13 @@ impl<'t> Walk<'t> {
 
     fn step(&mut self, event: &Event<Recorded>) -> (Subject, u64) {
         let subject = match event {
-            Event::Received { at_ns } | Event::Moved { at_ns, .. } | Event::Carried { at_ns, .. } => {
+            Event::BodyReceived { at_ns }
+            | Event::Reclassified { at_ns, .. }
+            | Event::Migrated { at_ns, .. } => {
                 self.now_ns = *at_ns;
                 Subject::Request
             }
-            Event::Ran { step, at_ns, cpu_ns, .. } => {
+            Event::StepRan { step, at_ns, cpu_ns, .. } => {
                 self.now_ns = at_ns.saturating_add(*cpu_ns);
                 let from = self.next.get(step).copied().unwrap_or(0);
                 let runs = self.timeline.runs.iter().enumerate().skip(from);
@@ -122,13 +124,13 @@ impl<'t> Walk<'t> {
                 self.open.insert(*step, at);
                 Subject::Run(at)
             }
-            Event::ReadLate { .. } => Subject::Request,
-            Event::Yielded { step, .. } => Subject::Run(self.run(*step)),
-            Event::Overran { step, at_ns, .. } | Event::Panicked { step, at_ns, .. } => {
+            Event::ReadDelayed { .. } => Subject::Request,
+            Event::StepYielded { step, .. } => Subject::Run(self.run(*step)),
+            Event::QuantumExceeded { step, at_ns, .. } | Event::StepPanicked { step, at_ns, .. } => {
                 self.now_ns = *at_ns;
                 Subject::Run(self.run(*step))
             }
-            Event::Wrote { step, slot, at_ns, .. } => {
+            Event::SlotWritten { step, slot, at_ns, .. } => {
                 self.now_ns = *at_ns;
                 let run = self.run(*step);
                 let effects = self.timeline.runs.get(run).map_or(&[][..], |run| &run.effects);
@@ -138,11 +140,11 @@ impl<'t> Walk<'t> {
                     None => Subject::Run(run),
                 }
             }
-            Event::Asked { call, at_ns, .. }
-            | Event::Answered { call, at_ns, .. }
-            | Event::Held { call, at_ns, .. }
-            | Event::Late { call, at_ns, .. }
-            | Event::Begun { call, at_ns } => {
+            Event::EffectRequested { call, at_ns, .. }
+            | Event::EffectCompleted { call, at_ns, .. }
+            | Event::EffectQueued { call, at_ns, .. }
+            | Event::CompletionDelayed { call, at_ns, .. }
+            | Event::EffectStarted { call, at_ns } => {
                 self.now_ns = *at_ns;
                 let place = self.calls.get(call).copied();
                 place.map_or(Subject::Request, |(run, effect)| Subject::Effect(run, effect))
@@ -176,7 +178,7 @@ pub(super) fn slots<'s>(story: &'s Story, moment: &Moment) -> Vec<Held<'s>> {
     let mut places: HashMap<u16, usize> = HashMap::new();
     let end = end(trace, moment);
     for (at, event) in trace.events.iter().take(end).enumerate() {
-        let Event::Wrote { slot, value, .. } = event else { continue };
+        let Event::SlotWritten { slot, value, .. } = event else { continue };
         let Some(write) = known.get(slot) else { continue };
         let is_secret = write.secret || (value.is_secret() && value.value().is_none());
         let is_new = moment.what == What::Event(at);
@@ -207,19 +209,19 @@ fn end(trace: &Trace, moment: &Moment) -> usize {
 
 const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
     match event {
-        Event::Received { at_ns }
-        | Event::Ran { at_ns, .. }
-        | Event::Wrote { at_ns, .. }
-        | Event::Asked { at_ns, .. }
-        | Event::Answered { at_ns, .. }
-        | Event::Held { at_ns, .. }
-        | Event::Begun { at_ns, .. }
-        | Event::Moved { at_ns, .. }
-        | Event::Carried { at_ns, .. }
-        | Event::Late { at_ns, .. }
-        | Event::Overran { at_ns, .. }
-        | Event::Panicked { at_ns, .. } => Some(*at_ns),
-        Event::Yielded { .. } | Event::ReadLate { .. } => None,
+        Event::BodyReceived { at_ns }
+        | Event::StepRan { at_ns, .. }
+        | Event::SlotWritten { at_ns, .. }
+        | Event::EffectRequested { at_ns, .. }
+        | Event::EffectCompleted { at_ns, .. }
+        | Event::EffectQueued { at_ns, .. }
+        | Event::EffectStarted { at_ns, .. }
+        | Event::Reclassified { at_ns, .. }
+        | Event::Migrated { at_ns, .. }
+        | Event::CompletionDelayed { at_ns, .. }
+        | Event::QuantumExceeded { at_ns, .. }
+        | Event::StepPanicked { at_ns, .. } => Some(*at_ns),
+        Event::StepYielded { .. } | Event::ReadDelayed { .. } => None,
     }
 }
 
@@ -242,49 +244,49 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
     };
     let label = |call: u32| effect(call).map_or_else(|| format!("call {call}"), zerver_replay::Effect::label);
     match &trace.events[at] {
-        Event::Received { .. } => "the body has been read".to_owned(),
-        Event::Moved { from, to, reason, .. } => format!("from {from} to {to}: {reason}"),
-        Event::Carried { to, .. } => format!("{to} takes it"),
-        Event::Overran { step: index, quantum_ns, .. } => {
+        Event::BodyReceived { .. } => "the body has been read".to_owned(),
+        Event::Reclassified { from, to, reason, .. } => format!("from {from} to {to}: {reason}"),
+        Event::Migrated { to, .. } => format!("{to} takes it"),
+        Event::QuantumExceeded { step: index, quantum_ns, .. } => {
             format!("{} took longer than {}", step(*index), Span { ns: *quantum_ns })
         }
-        Event::Panicked { step: index, file, line, .. } => {
+        Event::StepPanicked { step: index, file, line, .. } => {
             format!("{} panicked at {file}:{line}", step(*index))
         }
-        Event::Ran { step: index, decision, .. } => format!("{} ran: {decision}", step(*index)),
-        Event::Yielded { step: index, .. } => format!("{} hands its progress on", step(*index)),
-        Event::Wrote { step: index, slot, .. } => {
+        Event::StepRan { step: index, decision, .. } => format!("{} ran: {decision}", step(*index)),
+        Event::StepYielded { step: index, .. } => format!("{} hands its progress on", step(*index)),
+        Event::SlotWritten { step: index, slot, .. } => {
             let write = timeline.slots.iter().find(|write| write.slot == *slot);
             let name = write.map_or_else(|| format!("slot#{slot}"), |write| write.name.clone());
             format!("{} writes {name}", step(*index))
         }
-        Event::Asked { step: index, call, attempt, .. } => {
+        Event::EffectRequested { step: index, call, attempt, .. } => {
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
             format!("{} asks for {}{again}", step(*index), label(*call))
         }
-        Event::Held { call, by, .. } => {
+        Event::EffectQueued { call, by, .. } => {
             let why = match by {
-                HeldBy::Pause => "pauses before it is tried again",
-                HeldBy::Request => "waits for others of the request",
-                HeldBy::Target => "waits for its target",
-                HeldBy::Kind => "waits for others of its kind",
+                QueueReason::RetryDelay => "pauses before it is tried again",
+                QueueReason::Request => "waits for others of the request",
+                QueueReason::Target => "waits for its target",
+                QueueReason::Kind => "waits for others of its kind",
             };
             format!("{} {why}", label(*call))
         }
-        Event::Begun { call, .. } => format!("{} begins", label(*call)),
-        Event::Late { call, ready_ns, at_ns, .. } => {
+        Event::EffectStarted { call, .. } => format!("{} begins", label(*call)),
+        Event::CompletionDelayed { call, ready_ns, at_ns, .. } => {
             let late =
                 effect(*call).and_then(|effect| effect.lates().find(|late| late.ready_ns == *ready_ns));
             let why = late.map_or_else(String::new, |late| format!(": {}", late.why()));
             let ns = at_ns.saturating_sub(*ready_ns);
             format!("what {} waited for was ready {} ago{why}", label(*call), Span { ns })
         }
-        Event::ReadLate { part, unread_ns, .. } => {
+        Event::ReadDelayed { part, unread_ns, .. } => {
             let read =
                 timeline.read_late.iter().find(|read| read.part == *part && read.unread_ns == *unread_ns);
             read.map_or_else(|| format!("{} read late", part.as_str()), ToString::to_string)
         }
-        Event::Answered { call, answer, .. } => {
+        Event::EffectCompleted { call, answer, .. } => {
             let how = match answer {
                 Answer::Ok(_) => "has its answer".to_owned(),
                 Answer::Err(error) => format!("fails: {error}"),
