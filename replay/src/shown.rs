@@ -1,8 +1,8 @@
 //! Recorded values for eyes, on one line and safe for a terminal. What is secret is a row of dots.
 
-use zerver_trace::duration::Span;
+use zerver_trace::duration::HumanDuration;
 use zerver_trace::text::{clean, clean_bytes};
-use zerver_trace::{Header, Missing, Node, Recorded};
+use zerver_trace::{Header, MissingReason, Node, Recorded};
 
 use crate::{Effect, Json, Run, Write};
 
@@ -50,8 +50,8 @@ pub fn header(header: &Header<Recorded>) -> String {
 
 fn absent(recorded: &Recorded) -> String {
     match recorded {
-        Recorded::Missing(Missing::TooLarge) => "(not recorded: too large)".to_owned(),
-        Recorded::Missing(Missing::Failed(error)) => {
+        Recorded::Missing(MissingReason::TooLarge) => "(not recorded: too large)".to_owned(),
+        Recorded::Missing(MissingReason::Failed(error)) => {
             format!("(not recorded: could not be serialised: {})", clean(error))
         }
         _ => SECRET.to_owned(),
@@ -83,5 +83,5 @@ pub fn wrote(writes: &[Write]) -> String {
 
 /// `longer than 10ms`, where it took longer than a turn of its class may; nothing where it did not.
 pub fn overran(run: &Run) -> String {
-    run.overran_ns.map_or(String::new(), |ns| format!("longer than {}", Span { ns }))
+    run.overran_ns.map_or(String::new(), |ns| format!("longer than {}", HumanDuration { ns }))
 }

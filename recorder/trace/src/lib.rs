@@ -4,7 +4,7 @@
 //! the timeline, the diff and the replayer are functions over traces. This crate performs no I/O and names nothing but
 //! serde and bincode.
 
-pub mod bounded;
+pub mod bounded_decode;
 mod capture;
 /// Lengths of time, for people.
 pub mod duration;
@@ -23,7 +23,7 @@ mod trace;
 /// Self-describing values.
 pub mod value;
 
-pub use capture::{Capture, Data, Datum, EventSink, Held};
+pub use capture::{Capture, CaptureSink, Recordable, SharedValue, TypedValue};
 pub use event::{Answer, Decision, EffectError, EffectErrorKind, Event, QueueReason, RequestPart, Thread};
 pub use failure::{FailureInfo, FailureKind};
 pub use flow::{Class, FlowInfo, ReadInfo, SlotInfo, StepInfo, WriteInfo};
@@ -31,6 +31,6 @@ pub use id::{IdPrefix, ParseIdError, RequestId};
 pub use message::{Body, Header, Message, MessageInfo, MessagePart, RequestInfo, ResponseInfo};
 pub use name::Name;
 pub use redaction::{RedactedText, Redaction, TextPlace};
-pub use source::{Cursor, Find, Query, SourceError, Status, TraceSource};
-pub use trace::{Kept, Missing, Origin, Outcome, Recorded, RecordedBody, Shown, Summary, Trace};
+pub use source::{Cursor, Query, SourceError, StatusFilter, TraceSelector, TraceSource};
+pub use trace::{Kept, Masked, MissingReason, Origin, Outcome, Recorded, RecordedBody, Summary, Trace};
 pub use value::{Node, Value, ValueError};

@@ -2,7 +2,7 @@
 //! they say. `docs/secrets.md` is the same rule for people.
 //!
 //! A [`Rule`] says it of names and finds secrets in texts and values. It knows nothing of sealing, and of one text at a
-//! time: copies of a secret elsewhere are for the caller to look for, where [`is_searched`] says so.
+//! time: copies of a secret elsewhere are for the caller to look for, where [`is_searchable`] says so.
 
 mod copies;
 mod name;
@@ -15,12 +15,12 @@ mod tree;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-pub use copies::Copies;
-pub use name::Said;
-pub use shape::{is_searched, strength};
-pub use stems::Triples;
+pub use copies::KnownSecrets;
+pub use name::Sensitivity;
+pub use shape::{is_searchable, strength};
+pub use stems::TrigramFilter;
 pub use text::{base64_decoded, json_unescaped, percent_decoded};
-pub use tree::Masks;
+pub use tree::Masker;
 
 use self::name::Words;
 use self::stems::Stems;
@@ -73,10 +73,10 @@ impl Rule {
     }
 
     /// What the name of a field says.
-    pub fn name(&self, name: &str) -> Said {
+    pub fn name(&self, name: &str) -> Sensitivity {
         match self.may_be_name(name) {
             true => self.words(&Words::of(name.as_bytes())),
-            false => Said::Nothing,
+            false => Sensitivity::NotSecret,
         }
     }
 
@@ -85,10 +85,12 @@ impl Rule {
         !self.0.names.is_empty() || self.may_be_in(name.as_bytes())
     }
 
-    fn words(&self, words: &Words<'_>) -> Said {
+    fn words(&self, words: &Words<'_>) -> Sensitivity {
         match name::said(words) {
-            Said::Nothing | Said::Text if self.0.names.iter().any(|name| name::contains(words, name)) => {
-                Said::Secret
+            Sensitivity::NotSecret | Sensitivity::SecretText
+                if self.0.names.iter().any(|name| name::contains(words, name)) =>
+            {
+                Sensitivity::Secret
             }
             said => said,
         }
@@ -100,7 +102,7 @@ impl Rule {
             return false;
         }
         let words = Words::of(name.as_bytes());
-        self.words(&words) != Said::Nothing || name::is_header(&words)
+        self.words(&words) != Sensitivity::NotSecret || name::is_header(&words)
     }
 
     /// Whether the value of the parameter of a URL with this name is a secret; `flow` is the name of the flow.
@@ -112,7 +114,7 @@ impl Rule {
     fn is_path_parameter(&self, flow: &str, name: &str) -> bool {
         let is_this =
             |(of, param): &(Option<String>, String)| param == name && of.as_ref().is_none_or(|of| of == flow);
-        self.name(name) != Said::Nothing || self.0.params.iter().any(is_this)
+        self.name(name) != Sensitivity::NotSecret || self.0.params.iter().any(is_this)
     }
 
     /// Whether there may be a secret in some bytes, or in the tokens of a value. Quick, and wrong only by saying yes.
@@ -139,7 +141,7 @@ impl Rule {
     /// The text with what `mask` makes of each secret in the place of it; none if there are none in it.
     pub fn masked(&self, text: &str, author: Author, mask: impl Fn(&[u8]) -> String) -> Option<String> {
         let spans = self.spans(text.as_bytes(), author);
-        (!spans.is_empty()).then(|| replaced(text.as_bytes(), &spans, mask))
+        (!spans.is_empty()).then(|| replace_spans(text.as_bytes(), &spans, mask))
     }
 }
 
@@ -149,7 +151,7 @@ pub fn is_scheme(word: &[u8]) -> bool {
 }
 
 /// The text with something else in the place of each span; these are in order and do not overlap.
-pub fn replaced(text: &[u8], spans: &[Range<usize>], with: impl Fn(&[u8]) -> String) -> String {
+pub fn replace_spans(text: &[u8], spans: &[Range<usize>], with: impl Fn(&[u8]) -> String) -> String {
     let (mut out, mut from) = (String::with_capacity(text.len()), 0);
     for span in spans {
         out.push_str(&String::from_utf8_lossy(&text[from..span.start]));
@@ -161,7 +163,7 @@ pub fn replaced(text: &[u8], spans: &[Range<usize>], with: impl Fn(&[u8]) -> Str
 }
 
 /// The spans in their order; those that overlap or touch are one.
-pub fn merged(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
+pub fn merge_spans(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
     spans.retain(|span| span.start < span.end);
     spans.sort_unstable_by_key(|span| (span.start, span.end));
     spans.dedup_by(|next, last| {

@@ -11,8 +11,8 @@ use std::ops::Range;
 pub(super) use self::assigned::is_scheme;
 pub(super) use self::json::child;
 
-use super::name::{MAX_NAME, Said, Words};
-use super::{Author, Rule, merged, percent_decoded, shape};
+use super::name::{MAX_NAME, Sensitivity, Words};
+use super::{Author, Rule, merge_spans, percent_decoded, shape};
 
 /// How deep texts within texts are looked into.
 const MAX_NESTED: u32 = 3;
@@ -24,7 +24,7 @@ pub(super) fn text(rule: &Rule, text: &[u8], author: Author) -> Vec<Range<usize>
     }
     let mut spans = Vec::new();
     nested(rule, text, author, 0, &mut spans);
-    merged(spans)
+    merge_spans(spans)
 }
 
 fn nested(rule: &Rule, text: &[u8], author: Author, depth: u32, spans: &mut Vec<Range<usize>>) {
@@ -35,7 +35,7 @@ fn nested(rule: &Rule, text: &[u8], author: Author, depth: u32, spans: &mut Vec<
 }
 
 fn is_field(rule: &Rule, name: &[u8]) -> bool {
-    rule.words(&Words::of(name)) != Said::Nothing
+    rule.words(&Words::of(name)) != Sensitivity::NotSecret
 }
 
 /// Where the secrets of a request's target are, in their order.
@@ -50,7 +50,7 @@ pub(super) fn target(rule: &Rule, flow: &str, pattern: &str, target: &[u8]) -> V
         let is_secret = |name: &[u8]| rule.is_parameter(flow, &String::from_utf8_lossy(name));
         form(rule, target, path + 1..target.len(), Author::Client, 0, &is_secret, &mut spans);
     }
-    merged(spans)
+    merge_spans(spans)
 }
 
 /// The segments of a path that are secret parameters of its route.
@@ -174,23 +174,23 @@ impl Scan<'_, '_> {
             return end;
         }
         let said = match self.rule.words(&Words::of(&text[start..end])) {
-            Said::Nothing => self.of_two_words(start, end),
+            Sensitivity::NotSecret => self.of_two_words(start, end),
             said => said,
         };
         match said {
-            Said::Nothing => end.max(at + 1),
+            Sensitivity::NotSecret => end.max(at + 1),
             said => self.announced(start..end, said).max(end),
         }
     }
 
     /// The same for a name with a space in it: `api key`.
-    fn of_two_words(&self, start: usize, end: usize) -> Said {
+    fn of_two_words(&self, start: usize, end: usize) -> Sensitivity {
         let text = self.text;
         let is_second = ["key", "keys", "code", "number", "phrase", "card", "word"]
             .iter()
             .any(|word| text[start..end].eq_ignore_ascii_case(word.as_bytes()));
         if !is_second || start < 2 || text[start - 1] != b' ' {
-            return Said::Nothing;
+            return Sensitivity::NotSecret;
         }
         let word = text[..start - 1].iter().rev().take(16).take_while(|b| b.is_ascii_alphabetic()).count();
         self.rule.words(&Words::of(&text[start - 1 - word..end]))

@@ -38,7 +38,7 @@ impl Value {
     ///
     /// # Errors
     /// What its `Serialize` reports, or that it exceeds [`MAX_DEPTH`] or [`MAX_LEN`].
-    pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, ValueError> {
+    pub fn from_serialize<T: Serialize + ?Sized>(value: &T) -> Result<Self, ValueError> {
         let mut encoder = Encoder::new();
         encoder.put(value)?;
         encoder.finish()
@@ -47,15 +47,15 @@ impl Value {
     /// What `data` describes itself as.
     ///
     /// # Errors
-    /// As for [`Value::of`].
-    pub fn of_data(data: &dyn crate::Data) -> Result<Self, ValueError> {
+    /// As for [`Value::from_serialize`].
+    pub fn from_recordable(data: &dyn crate::Recordable) -> Result<Self, ValueError> {
         let mut encoder = Encoder::new();
         data.encode(&mut encoder)?;
         encoder.finish()
     }
 
     /// The value of a run of bytes.
-    pub fn bytes(bytes: &[u8]) -> Result<Self, ValueError> {
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ValueError> {
         let mut encoder = Encoder::new();
         encoder.bytes(bytes)?;
         encoder.finish()
@@ -79,7 +79,7 @@ impl Value {
     ///
     /// # Errors
     /// When the value does not have the shape that `T` wants.
-    pub fn get<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
+    pub fn to_typed<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
         let mut deserializer = de::Deserializer::new(&self.0);
         let value = T::deserialize(&mut deserializer)?;
         deserializer.end()?;
