@@ -6,31 +6,28 @@
 
 pub mod bounded_decode;
 mod capture;
-/// Lengths of time, for people.
 pub mod duration;
-mod event;
-mod failure;
+mod events;
 mod flow;
-mod id;
-mod message;
 mod name;
-mod redaction;
+mod request;
 pub mod secret;
 mod source;
-/// Making recorded bytes safe for a terminal.
 pub mod text;
-mod trace;
-/// Self-describing values.
+mod traces;
 pub mod value;
 
 pub use capture::{Capture, CaptureSink, Recordable, SharedValue, TypedValue};
-pub use event::{Answer, Decision, EffectError, EffectErrorKind, Event, QueueReason, RequestPart, Thread};
-pub use failure::{FailureInfo, FailureKind};
+pub use events::{Answer, Decision, EffectError, EffectErrorKind, Event, QueueReason, RequestPart, Thread};
 pub use flow::{Class, FlowInfo, ReadInfo, SlotInfo, StepInfo, WriteInfo};
-pub use id::{IdPrefix, ParseIdError, RequestId};
-pub use message::{Body, Header, Message, MessageInfo, MessagePart, RequestInfo, ResponseInfo};
 pub use name::Name;
-pub use redaction::{RedactedText, Redaction, TextPlace};
+pub use request::{
+    Body, FailureInfo, FailureKind, Header, IdPrefix, Message, MessageInfo, MessagePart, ParseIdError,
+    RequestId, RequestInfo, ResponseInfo,
+};
 pub use source::{Cursor, Query, SourceError, StatusFilter, TraceSelector, TraceSource};
-pub use trace::{Kept, Masked, MissingReason, Origin, Outcome, Recorded, RecordedBody, Summary, Trace};
+pub use traces::{
+    Kept, Masked, MissingReason, Origin, Outcome, Recorded, RecordedBody, RedactedText, Redaction, Summary,
+    TextPlace, Trace,
+};
 pub use value::{Node, Value, ValueError};

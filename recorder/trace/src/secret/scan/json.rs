@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use super::super::name::{Sensitivity, Words, is_about, is_plural};
-use super::super::{Author, shape};
-use super::Scan;
+use super::super::sensitive_names::{Sensitivity, Words, is_about, is_plural};
+use super::super::{Author, placeholder};
+use super::scanner::Scan;
 
 /// What is nested deeper under the name of a secret counts as one as a whole.
 const MAX_DEPTH: u32 = 32;
@@ -46,7 +46,7 @@ impl Scan<'_, '_> {
                 let number = &text[at..at + len];
                 let is_small = self.author == Author::Service
                     && str::from_utf8(number)
-                        .is_ok_and(|text| text.parse::<u64>().is_ok_and(|n| n < shape::SMALL));
+                        .is_ok_and(|text| text.parse::<u64>().is_ok_and(|n| n < placeholder::SMALL));
                 if said != Sensitivity::NotSecret && !is_plural && !is_small {
                     self.spans.push(at..at + len);
                 }

@@ -1,6 +1,6 @@
 //! Tests of what is masked in texts of each kind.
 
-use super::super::replace_spans;
+use super::super::super::replace_spans;
 use super::*;
 
 fn masked(rule: &Rule, text: &str, author: Author) -> String {

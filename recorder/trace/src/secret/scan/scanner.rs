@@ -2,23 +2,16 @@
 //! secrets that show by themselves (user information of URLs, private keys, tokens). What is cut off or malformed is read
 //! as far as it goes; nothing here allocates but for what it finds.
 
-mod assigned;
-mod bare;
-mod json;
-
 use std::ops::Range;
 
-pub(super) use self::assigned::is_scheme;
-pub(super) use self::json::child;
-
-use super::name::{MAX_NAME, Sensitivity, Words};
-use super::{Author, Rule, merge_spans, percent_decoded, shape};
+use super::super::sensitive_names::{MAX_NAME, Sensitivity, Words};
+use super::super::{Author, Rule, merge_spans, percent_decoded, placeholder};
 
 /// How deep texts within texts are looked into.
 const MAX_NESTED: u32 = 3;
 
 /// Where the secrets of a text are, in their order.
-pub(super) fn text(rule: &Rule, text: &[u8], author: Author) -> Vec<Range<usize>> {
+pub(in super::super) fn text(rule: &Rule, text: &[u8], author: Author) -> Vec<Range<usize>> {
     if !rule.may_be_in(text) {
         return Vec::new();
     }
@@ -39,7 +32,7 @@ fn is_field(rule: &Rule, name: &[u8]) -> bool {
 }
 
 /// Where the secrets of a request's target are, in their order.
-pub(super) fn target(rule: &Rule, flow: &str, pattern: &str, target: &[u8]) -> Vec<Range<usize>> {
+pub(in super::super) fn target(rule: &Rule, flow: &str, pattern: &str, target: &[u8]) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     let path = target.iter().position(|&b| b == b'?').unwrap_or(target.len());
     if rule.may_be_in(&target[..path]) {
@@ -107,7 +100,7 @@ fn form(
         let Some(equals) = pair.iter().position(|&b| b == b'=') else { continue };
         let value = range.start + equals + 1..range.end;
         if is_secret(&percent_decoded(&pair[..equals])) {
-            if !shape::is_visible(&text[value.clone()], author) {
+            if !placeholder::is_visible(&text[value.clone()], author) {
                 spans.push(value);
             }
             continue;
@@ -131,13 +124,13 @@ fn form(
 }
 
 /// One pass over a text.
-struct Scan<'t, 's> {
-    rule: &'t Rule,
-    text: &'t [u8],
-    author: Author,
-    spans: &'s mut Vec<Range<usize>>,
+pub(super) struct Scan<'t, 's> {
+    pub(super) rule: &'t Rule,
+    pub(super) text: &'t [u8],
+    pub(super) author: Author,
+    pub(super) spans: &'s mut Vec<Range<usize>>,
     /// How many bytes may still be looked at for the ends of elements, which may all be missing.
-    budget: usize,
+    pub(super) budget: usize,
 }
 
 impl<'t, 's> Scan<'t, 's> {
@@ -197,24 +190,24 @@ impl Scan<'_, '_> {
     }
 
     /// Notes a value, if it is a secret.
-    fn value(&mut self, range: Range<usize>) {
-        if !shape::is_visible(&self.text[range.clone()], self.author) {
+    pub(super) fn value(&mut self, range: Range<usize>) {
+        if !placeholder::is_visible(&self.text[range.clone()], self.author) {
             self.spans.push(range);
         }
     }
 
     /// From a place on, how many bytes are among these.
-    fn skip(&self, at: usize, wanted: &[u8]) -> usize {
+    pub(super) fn skip(&self, at: usize, wanted: &[u8]) -> usize {
         at + self.text[at.min(self.text.len())..].iter().take_while(|b| wanted.contains(b)).count()
     }
 
     /// Whether these bytes are at a place, in capital letters or small ones.
-    fn is_at(&self, at: usize, wanted: &[u8]) -> bool {
+    pub(super) fn is_at(&self, at: usize, wanted: &[u8]) -> bool {
         self.text.get(at..at + wanted.len()).is_some_and(|there| there.eq_ignore_ascii_case(wanted))
     }
 
     /// Where some bytes are from a place on, not farther than that.
-    fn find(&self, at: usize, wanted: &[u8], within: usize) -> Option<usize> {
+    pub(super) fn find(&self, at: usize, wanted: &[u8], within: usize) -> Option<usize> {
         let end = self.text.len().min(at.saturating_add(within));
         let found = self
             .text
@@ -226,4 +219,5 @@ impl Scan<'_, '_> {
 }
 
 #[cfg(test)]
+#[path = "tests.rs"]
 mod tests;

@@ -1,11 +1,7 @@
 //! Durations, as they are shown.
 
-mod unit;
-
 use std::fmt;
 use std::str::FromStr;
-
-pub use unit::Unit;
 
 const UNITS: [(&str, u64); 8] = [
     ("d", 24 * 3_600_000_000_000),

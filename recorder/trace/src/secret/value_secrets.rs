@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::name::{Sensitivity, is_credentials_header, is_plural};
 use super::scan::{child, is_scheme};
-use super::{Author, Rule, merge_spans, replace_spans, shape};
+use super::sensitive_names::{Sensitivity, is_credentials_header, is_plural};
+use super::{Author, Rule, merge_spans, placeholder, replace_spans};
 use crate::value::{Encoder, Node, ValueError};
 
 /// Where a part of a value stands.
@@ -115,7 +115,7 @@ impl Rule {
         if let Some(bytes) = node.as_bytes() {
             let start = if under.is_header { after_scheme(&bytes) } else { 0 };
             return match is_secret {
-                true if shape::is_visible(&bytes, author) => Leaf::Clear,
+                true if placeholder::is_visible(&bytes, author) => Leaf::Clear,
                 true if start > 0 => Leaf::Parts(std::iter::once(start..bytes.len()).collect(), bytes),
                 true => Leaf::Whole(bytes),
                 false => match self.spans(&bytes, author) {
@@ -127,7 +127,7 @@ impl Rule {
         if !is_secret || under.is_plural {
             return Leaf::Clear;
         }
-        let small = |n: u128| author == Author::Service && n < u128::from(shape::SMALL);
+        let small = |n: u128| author == Author::Service && n < u128::from(placeholder::SMALL);
         let text = match *node {
             Node::Uint(n) if !small(n.into()) => n.to_string(),
             Node::U128(n) if !small(n) => n.to_string(),

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::super::name::{Sensitivity, Words, is_credentials_header, is_plural};
-use super::super::{Author, shape};
-use super::{MAX_NAME, Scan};
+use super::super::sensitive_names::MAX_NAME;
+use super::super::sensitive_names::{Sensitivity, Words, is_credentials_header, is_plural};
+use super::super::{Author, placeholder};
+use super::scanner::Scan;
 
 /// How far the headers of a part of a multipart body may go, and the attributes of an element.
 const MAX_HEADERS: usize = 1024;
@@ -314,12 +315,12 @@ impl Scan<'_, '_> {
         if !number.is_empty() && is_whole {
             return self.json(at, said, is_plural(&text[name.clone()]), 0);
         }
-        if shape::is_visible(&text[at..line], self.author) {
+        if placeholder::is_visible(&text[at..line], self.author) {
             return line;
         }
         // What looks made ends with its word; a phrase ends with the line, or where another name begins.
         let word = self.unquoted_end(at, false).min(line);
-        if shape::is_made(&text[at..word]) {
+        if placeholder::is_made(&text[at..word]) {
             self.value(at..word);
             return word;
         }
@@ -346,7 +347,7 @@ impl Scan<'_, '_> {
         let at = self.skip(at, b"\"'`");
         let end = self.unquoted_end(at, false);
         let is_option = self.text[name.clone()].starts_with(b"--");
-        if is_option || shape::is_made(&self.text[at..end]) {
+        if is_option || placeholder::is_made(&self.text[at..end]) {
             self.value(at..end);
             return end;
         }
