@@ -204,7 +204,7 @@ impl Live {
             sink.accept(capture);
             return None;
         };
-        let delivery = sink.judge(capture).map(|(mut capture, kept)| {
+        let delivery = sink.select(capture).map(|(mut capture, kept)| {
             capture.response = Some(Arc::new(Answered::new(&response)));
             Delivery::new(Arc::clone(&self.service), capture, kept)
         });
