@@ -68,7 +68,7 @@ pub fn seen(a: &Seen, b: &Seen) -> (String, String) {
 }
 
 /// Both sides of a difference, of which `plain` are the usual texts.
-pub(crate) fn json(a: Option<&Json>, b: Option<&Json>, plain: (String, String)) -> (String, String) {
+pub fn json(a: Option<&Json>, b: Option<&Json>, plain: (String, String)) -> (String, String) {
     let exact = |side: Option<&Json>| match side {
         None => "nothing".to_owned(),
         Some(Json::Masked) => shown::SECRET.to_owned(),
