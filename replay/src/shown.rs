@@ -1,6 +1,5 @@
 //! Recorded values for eyes, on one line and safe for a terminal. What is secret is a row of dots.
 
-use zerver_trace::duration::Span;
 use zerver_trace::text::{clean, clean_bytes};
 use zerver_trace::{Header, Missing, Node, Recorded};
 

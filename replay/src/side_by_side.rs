@@ -13,7 +13,7 @@ const OTHER_SECRET: &str = "●●●● (another secret)";
 pub type Clusters = fn(&str) -> Vec<(usize, usize)>;
 
 /// The measure of a text that is not drawn: each character takes a column.
-pub(crate) fn characters(text: &str) -> Vec<(usize, usize)> {
+pub fn characters(text: &str) -> Vec<(usize, usize)> {
     text.char_indices().map(|(at, c)| (at + c.len_utf8(), 1)).collect()
 }
 
