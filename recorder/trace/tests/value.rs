@@ -308,7 +308,10 @@ fn all_texts_and_numbers_are_visited() {
         vec!["a", "b"],
     ));
     let mut visited = Vec::new();
-    value.unwrap().root().for_each_text(&mut |bytes| visited.push(String::from_utf8(bytes.to_vec()).unwrap()));
+    value
+        .unwrap()
+        .root()
+        .for_each_text(&mut |bytes| visited.push(String::from_utf8(bytes.to_vec()).unwrap()));
     let (most, least) = (u128::MAX.to_string(), i128::MIN.to_string());
     assert_eq!(visited, ["key", "7", &most, &least, "-3", "a", "b"]);
 }

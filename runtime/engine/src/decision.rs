@@ -106,7 +106,7 @@ impl<S: Slots, P: Serialize + Send + Sync + 'static> IntoDecision for Decision<S
     fn decide(self) -> Decided {
         match self {
             Self::Continue(slots) => Decided::Continue(slots.into_writes()),
-            Self::Need(effect) => Decided::Need(effect.gather()),
+            Self::Need(effect) => Decided::Need(effect.into_writes()),
             Self::Yield(progress) => Decided::Yield(Arc::new(TypedValue(progress))),
             Self::Done(response) => Decided::Done(response),
             Self::Fail(failure) => Decided::Fail(failure),

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
-use zerver_replay::{
-    Coverage, Finding, FindingClass, Refusal, Replied, Report, Seen, Source, Timeline, Usual,
-};
+use zerver_analysis::{Timeline, Usual};
+use zerver_replay::{Coverage, Finding, FindingClass, Refusal, Replied, Report, Seen, Source};
 use zerver_trace::{Trace, Value};
 
 use crate::dev::{Dev, State};
