@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 #[expect(dead_code, reason = "not all that the runtime does is measured")]
-#[path = "../../runtime/src/schedule"]
-mod schedule {
-    pub(super) mod idle;
-    pub(super) mod offers;
+#[path = "../../runtime/src/scheduler/sync"]
+mod scheduler {
+    pub(super) mod park_state;
+    pub(super) mod steal_queue;
 }
 
-use schedule::idle::Idle;
-use schedule::offers::{Offered, Offers};
+use scheduler::park_state::Idle;
+use scheduler::steal_queue::{Offered, Offers};
 
 /// About what is moved of a request.
 type Request = Box<[u64; 8]>;

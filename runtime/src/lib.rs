@@ -1,60 +1,35 @@
 //! zerver: a step runtime for HTTP services that records why each request went the way it went.
 
-mod accept;
-mod answered;
 mod app;
 mod config;
-mod delivery;
-mod drive;
-mod effect_runtime;
-mod environment;
+/// Kinds of effect that come with zerver: how a step asks for them, and what performs them.
+pub mod effects;
+mod execution;
+mod http;
+mod program;
+mod replay_host;
+mod scheduler;
+mod server;
+mod start_error;
+mod sync;
+mod testing;
+mod time;
+
 /// The part that performs no I/O. What users need of it is in the [`prelude`].
 #[doc(hidden)]
 pub use zerver_engine as engine;
 
-/// Kinds of effect that come with zerver: how a step asks for them, and what performs them.
-pub mod effects;
-mod flight;
-mod host;
-mod ids;
-/// Interpreters: what performs one kind of effect.
-pub mod interpreter;
-mod leave;
-mod limits;
-mod listen;
-mod live;
-mod notice;
-mod panics;
-mod prepare;
-mod readiness;
-mod record;
-mod recorded;
-mod recording;
-mod reload;
-mod run;
-mod running;
-mod schedule;
-mod script;
-mod service;
-mod shell;
-mod start_error;
-mod sync;
-mod time;
-mod twice;
-mod worker;
-
-pub use app::{App, Settings};
-pub use effects::{clock, http, kv, sleep};
-pub use limits::Limits;
-pub use prepare::{Live, LiveError};
-pub use record::build_id;
-pub use recording::{Keep, Recording};
-pub use run::run;
-pub use running::Running;
-pub use schedule::Rule;
-pub use script::{Run, Script};
+pub use app::builder::{App, Settings};
+pub use app::startup::{Live, LiveError};
+pub use config::{Keep, Limits, Recording};
+pub use effects::{clock, interpreter, kv, sleep};
+pub use execution::purity_check::{Impure, TellImpure};
+pub use program::recorder_startup::build_id;
+pub use program::run::run;
+pub use scheduler::Rule;
+pub use server::handle::Running;
 pub use start_error::StartError;
-pub use twice::{Impure, TellImpure};
+pub use testing::test_request::{Run, Script};
 pub use zerver_engine::{ClassSettings, Often, Scheduling};
 
 /// Makes the `main` of a service out of the function that makes its [`App`].
@@ -76,6 +51,7 @@ pub mod prelude {
         Request, RequestId, Response, Retry, Shared, Slot, all, chain, effect, flow, join_all, step,
     };
 
+    pub use crate::App;
     pub use crate::effects::Durations;
-    pub use crate::{App, clock, http, kv, sleep};
+    pub use crate::effects::{clock, http, kv, sleep};
 }

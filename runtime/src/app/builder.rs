@@ -7,17 +7,18 @@ use std::time::Duration;
 use zerver_engine::{EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, Scheduling};
 use zerver_trace::{EventSink, FlowInfo, secret};
 
+use super::startup::{Live, LiveError, Prepare};
 use crate::config::{Config, cores};
-use crate::effect_runtime::EffectRuntime;
+use crate::effects::interpreter::{Interpreter, Interpreters};
 use crate::effects::kv;
-use crate::interpreter::{Interpreter, Interpreters};
-use crate::prepare::{Live, LiveError, Prepare};
-use crate::readiness::{Readiness, check_kinds};
-use crate::schedule::{EffectLimits, Low, Rule, Shared, Tuning};
-use crate::service::{Service, StatusOf};
-use crate::shell::Router;
-use crate::twice::{TellImpure, Twice};
-use crate::{Limits, Recording, Running, StartError, listen};
+use crate::execution::effect_runtime::EffectRuntime;
+use crate::execution::purity_check::{TellImpure, Twice};
+use crate::http::Router;
+use crate::scheduler::{EffectLimits, Low, Rule, Shared, Tuning};
+use crate::server::listener;
+use crate::server::readiness::{Readiness, check_kinds};
+use crate::server::service::{Service, StatusOf};
+use crate::{Limits, Recording, Running, StartError};
 
 /// A service, before it runs.
 ///
@@ -55,9 +56,9 @@ impl Default for App {
 }
 
 impl App {
-    /// A service without flows. It performs the effects of [`http`](crate::http), [`sleep`](crate::sleep()) and
-    /// [`clock`](crate::clock), and those of [`kv`](crate::kv) in memory: what is to outlive the process wants a
-    /// [`kv::Disk`](crate::kv::Disk).
+    /// A service without flows. It performs the effects of [`http`](crate::effects::http), [`sleep`](crate::effects::sleep()) and
+    /// [`clock`](crate::effects::clock), and those of [`kv`](crate::effects::kv) in memory: what is to outlive the process wants a
+    /// [`kv::Disk`](crate::effects::kv::Disk).
     pub fn new() -> Self {
         Self {
             flows: Vec::new(),
@@ -270,8 +271,8 @@ impl App {
         let flows = ready_flows(&self.flows, self.render)?;
         let router = Router::new(&flows)?;
         let listener = match settings.listener {
-            Some(listener) => listen::prepare(listener)?,
-            None => listen::listen(settings.addr.as_deref().unwrap_or(&config.addr))?,
+            Some(listener) => listener::prepare(listener)?,
+            None => listener::listen(settings.addr.as_deref().unwrap_or(&config.addr))?,
         };
         let workers = config.workers.unwrap_or_else(cores).max(1);
         let effect_runtime = EffectRuntime::start(workers).map_err(StartError::Worker)?;

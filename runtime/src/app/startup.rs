@@ -7,7 +7,7 @@ use std::pin::Pin;
 use tokio::runtime::Runtime;
 use zerver_engine::EffectKind;
 
-use crate::interpreter::{Interpreter, Interpreters};
+use crate::effects::interpreter::{Interpreter, Interpreters};
 
 /// Why a service could not be made ready.
 pub type LiveError = Box<dyn Error + Send + Sync>;

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use zerver_trace::duration::Span;
 
 use super::cores;
-use crate::recording::Keep;
+use super::recording::Keep;
 use crate::time::nanos;
 
 /// So many threads are a slip of the pen if they are more.

@@ -9,7 +9,7 @@ use zerver_replay::nearest;
 
 use super::field::{Raw, size};
 use super::key::{KEYS, Key, RULES};
-use crate::schedule::Rule;
+use crate::scheduler::Rule;
 
 /// What a file says.
 #[derive(Debug, Default)]

@@ -171,8 +171,8 @@ impl Key {
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::field::Raw;
     use super::*;
-    use crate::config::field::Raw;
 
     #[test]
     fn each_key_has_a_value_of_its_own_that_reads_back() {

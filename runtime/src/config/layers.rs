@@ -14,7 +14,7 @@ use super::field::Raw;
 use super::file;
 use super::key::{KEYS, Key, RULES};
 use crate::StartError;
-use crate::schedule::Rule;
+use crate::scheduler::Rule;
 
 /// No file of settings is longer, in bytes.
 const MAX_LEN: u64 = 1 << 20;

@@ -5,6 +5,8 @@ mod field;
 mod file;
 mod key;
 mod layers;
+mod limits;
+mod recording;
 
 use std::time::Duration;
 
@@ -14,8 +16,9 @@ pub(crate) use field::{MASK, STORE};
 pub(crate) use key::variables;
 pub(crate) use layers::{Layers, Loaded};
 
-use crate::schedule::Rule;
-use crate::{Limits, Recording};
+use crate::scheduler::Rule;
+pub use limits::Limits;
+pub use recording::{Keep, Recording};
 
 /// All that can be set.
 #[derive(Debug, Clone)]

@@ -12,8 +12,8 @@ use zerver_engine::{
     Start,
 };
 
-use crate::effects::{clock, http, kv, sleep};
-use crate::ids::Ids;
+use super::{clock, http, kv, sleep};
+use crate::execution::request_ids::Ids;
 use crate::time::nanos;
 
 /// What an interpreter gives: the output or an error.

@@ -1,10 +1,12 @@
 //! The kinds of effect that come with zerver.
 
 pub mod clock;
-mod durations;
+mod duration_literals;
 pub mod http;
+/// Interpreters: what performs one kind of effect.
+pub mod interpreter;
 pub mod kv;
 pub mod sleep;
 
-pub use durations::Durations;
+pub use duration_literals::Durations;
 pub use sleep::sleep;

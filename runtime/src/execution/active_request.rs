@@ -5,14 +5,14 @@ use std::sync::Arc;
 use zerver_engine::{Arrival, Class, Flow, Job, Request, RequestId, Response, Stop};
 use zerver_trace::{Capture, Datum, Event, Outcome};
 
-use crate::answered::Answered;
-use crate::delivery::Delivery;
-use crate::flight::discard;
-use crate::schedule::{Board, Entry};
-use crate::service::OwnService;
+use super::delivery::Delivery;
+use super::effect_future::discard;
+use super::purity_check::Checked;
+use super::response_capture::Answered;
+use crate::scheduler::{Board, Entry};
+use crate::server::service::OwnService;
+use crate::server::worker::Worker;
 use crate::time::Stopwatch;
-use crate::twice::Checked;
-use crate::worker::Worker;
 
 pub(crate) struct Live {
     pub(crate) id: RequestId,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zerver_trace::{Capture, Kept};
 
-use crate::service::OwnService;
+use crate::server::service::OwnService;
 
 /// A capture that is to be kept. Dropped before its response was written, it says so.
 pub(crate) struct Delivery {

@@ -9,13 +9,14 @@ use tokio::time::{Instant, Sleep};
 use zerver_engine::{Next, Start, Stop};
 use zerver_trace::QueueReason;
 
-use crate::flight::{self, Flight, Landing};
-use crate::interpreter::{Begun, Context};
-use crate::panics;
-use crate::schedule::{Drove, Lane};
-use crate::service::Service;
+use super::effect_future;
+use super::effect_future::{Flight, Landing};
+use super::panic_report;
+use super::purity_check::Checked;
+use crate::effects::interpreter::{Begun, Context};
+use crate::scheduler::{Drove, Lane};
+use crate::server::service::Service;
 use crate::time::Stopwatch;
-use crate::twice::Checked;
 
 /// After so many effects that have begun or ended without a pause, it looks at the clock and lets others go first.
 const LOOK_AFTER: u32 = 64;
@@ -62,7 +63,7 @@ pub(crate) async fn drive(
                 let step = job.position();
                 let at_ns = watch.now_ns();
                 lane.begin(step, job.ready_ns(), at_ns);
-                let next = panics::in_step(job, &service.secrets, |job| job.run(watch));
+                let next = panic_report::in_step(job, &service.secrets, |job| job.run(watch));
                 if lane.end(step, at_ns, watch.now_ns()) {
                     job.overran(step, watch.now_ns(), lane.quantum_ns());
                 }
@@ -75,7 +76,7 @@ pub(crate) async fn drive(
             Next::Advance => {
                 watch.tick();
                 lane.go_on(watch).await;
-                panics::in_step(job, &service.secrets, |job| job.advance(watch))
+                panic_report::in_step(job, &service.secrets, |job| job.advance(watch))
             }
             Next::Wait => {
                 let mut next = Next::Wait;
@@ -124,7 +125,7 @@ pub(crate) async fn drive(
                                 } else {
                                     lane.late();
                                 }
-                                next = panics::in_step(job, &service.secrets, |job| {
+                                next = panic_report::in_step(job, &service.secrets, |job| {
                                     job.complete(number, watch, performed)
                                 });
                             }
@@ -207,7 +208,7 @@ impl Asked {
     ) -> Option<Next> {
         let Self { start, was_held } = self;
         let number = start.number;
-        let begun = flight::ask(start, watch, service.readiness.interpreters(), context, lane);
+        let begun = effect_future::ask(start, watch, service.readiness.interpreters(), context, lane);
         let held_by = match &begun {
             Begun::Pending(flight) => flight.held_by(),
             Begun::Ready(_) => None,
@@ -218,9 +219,9 @@ impl Asked {
             None => {}
         }
         match begun {
-            Begun::Ready(performed) => {
-                Some(panics::in_step(job, &service.secrets, |job| job.complete(number, watch, performed)))
-            }
+            Begun::Ready(performed) => Some(panic_report::in_step(job, &service.secrets, |job| {
+                job.complete(number, watch, performed)
+            })),
             Begun::Pending(flight) => {
                 flights.get_or_insert_default().push(flight);
                 None

@@ -15,8 +15,9 @@ use tokio::time::Sleep;
 use zerver_engine::{Call, EffectError, EffectErrorKind, Performed, Start};
 use zerver_trace::QueueReason;
 
-use crate::interpreter::{self, Begun, BoxFuture, Interpreters};
-use crate::schedule::{Entered, Lane, Place, Waiting};
+use crate::effects::interpreter;
+use crate::effects::interpreter::{Begun, BoxFuture, Interpreters};
+use crate::scheduler::{Entered, Lane, Place, Waiting};
 use crate::time::Stopwatch;
 
 /// An effect that takes its time, from when it is asked for.

@@ -13,7 +13,7 @@ use zerver_recorder::quiet;
 use zerver_replay::masked;
 use zerver_trace::secret::Rule;
 
-use crate::notice;
+use crate::program::notice;
 
 /// More of a message is left out, in bytes.
 const MAX_MESSAGE: usize = 16 << 10;

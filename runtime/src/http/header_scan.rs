@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, header};
 
-use super::traceparent::TRACEPARENT;
+use super::trace_context::TRACEPARENT;
 
 /// What there is of them.
 #[derive(Default)]

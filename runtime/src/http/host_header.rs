@@ -6,7 +6,7 @@ use http::uri::Authority;
 use http::{Uri, Version, header};
 use zerver_engine::Request;
 
-use super::headers::Values;
+use super::header_scan::Values;
 
 /// What is wrong with the host of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,8 +91,8 @@ fn name(host: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::header_scan::Headers;
     use super::*;
-    use crate::shell::headers::Headers;
 
     #[test]
     fn only_a_host_and_a_port_are_a_host() {

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use http::{HeaderName, HeaderValue, Uri, Version, header};
 use zerver_engine::Request;
 
-use super::host;
+use super::host_header;
 
 /// Words in the names of headers that only something between client and service adds: what it is, what it saw of the
 /// client, and the vendors that mark requests by their own names.
@@ -84,7 +84,7 @@ pub(crate) fn is_from_here(request: &Request) -> bool {
     let is_old = matches!(request.version, Version::HTTP_09 | Version::HTTP_10);
     is_near
         && !is_old
-        && host::named(request).is_some_and(is_this_machine)
+        && host_header::named(request).is_some_and(is_this_machine)
         && !request.headers.iter().any(|(name, value)| is_mark(name, value, request))
 }
 
@@ -96,7 +96,8 @@ fn is_mark(name: &HeaderName, value: &HeaderValue, request: &Request) -> bool {
     }
     if *name == header::REFERER {
         let page = value.to_str().ok().and_then(|page| page.parse::<Uri>().ok());
-        let is_own = |page: &Uri| page.authority().is_some_and(|at| host::is_for(request, at.as_str()));
+        let is_own =
+            |page: &Uri| page.authority().is_some_and(|at| host_header::is_for(request, at.as_str()));
         return !page.is_some_and(|page| is_own(&page));
     }
     let is_word =

@@ -16,15 +16,15 @@ use zerver_replay::{
     ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures,
 };
 
-use crate::schedule;
-use crate::worker::Worker;
+use crate::scheduler;
+use crate::server::worker::Worker;
 
 const TEXT: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 /// Answers with what is measured now.
 pub(super) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
-    let mut measures = schedule::measure(&worker.service.schedule, worker.crew.zero.elapsed_ns());
+    let mut measures = scheduler::measure(&worker.service.schedule, worker.crew.zero.elapsed_ns());
     measures.recorder = worker.service.recorder.as_ref().map(|status| recorder(&status()));
     let wants_json = headers.get(header::ACCEPT).is_some_and(|accept| accept == "application/json");
     if wants_json {

@@ -3,30 +3,23 @@
 //! hyper speaks HTTP; here are the limits, in size and in time, and the checks that it leaves out. Nothing here knows
 //! what a step is.
 
-mod body;
-mod chunks;
-mod conn;
-mod date;
-mod frames;
-mod framing;
-mod headers;
-mod here;
-mod host;
-mod io;
-mod malformed;
-mod metrics;
-mod param;
-mod payload;
-mod reject;
-mod request;
+mod connection;
+mod date_header;
+mod header_scan;
+mod host_header;
+mod local_client;
+mod metrics_endpoint;
+mod path_param;
+mod rejection;
+mod request_handler;
+mod response_body;
 mod router;
-mod serve;
-mod traceparent;
+mod trace_context;
 
-pub(crate) use conn::Conn;
-pub(crate) use date::Date;
-pub(crate) use frames::AnyFrames;
-pub(crate) use here::is_from_here;
+pub(crate) use connection::connection_state::Conn;
+pub(crate) use connection::future_pool::AnyFrames;
+pub(crate) use connection::serve::serve;
+pub(crate) use date_header::Date;
+pub(crate) use local_client::is_from_here;
 pub(crate) use router::{Found, Router};
-pub(crate) use serve::serve;
-pub(crate) use traceparent::TraceContext;
+pub(crate) use trace_context::TraceContext;

@@ -4,8 +4,8 @@ use http::{HeaderValue, StatusCode, header};
 use zerver_engine::{Failure, FailureKind, Flow, Request, Response};
 use zerver_trace::Outcome;
 
-use super::host::HostError;
-use crate::service::Service;
+use super::host_header::HostError;
+use crate::server::service::Service;
 
 /// Why a request gets no further.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,23 +13,25 @@ use hyper::body::Incoming;
 use zerver_engine::{Failure, Params, Request, RequestId, Response};
 use zerver_trace::{Datum, Event, Outcome, RequestPart};
 
-use super::conn::Conn;
-use super::framing::Framed;
-use super::headers::{Headers, Values};
-use super::here::is_from_here;
-use super::payload::Payload;
-use super::reject::Reject;
+use super::connection::body_reader;
+use super::connection::connection_state::Conn;
+use super::connection::message_framing::Framed;
+use super::header_scan::{Headers, Values};
+use super::local_client::is_from_here;
+use super::rejection::Reject;
+use super::response_body::Payload;
 use super::router::Found;
-use super::traceparent::TraceContext;
-use super::{body, host, metrics};
-use crate::interpreter::Context;
-use crate::live::{Answer, Live};
-use crate::readiness::Stage;
-use crate::schedule;
-use crate::service::Service;
+use super::trace_context::TraceContext;
+use super::{host_header, metrics_endpoint};
+use crate::Limits;
+use crate::effects::interpreter::Context;
+use crate::execution::active_request::{Answer, Live};
+use crate::execution::request_ids;
+use crate::scheduler;
+use crate::server::readiness::Stage;
+use crate::server::service::Service;
+use crate::server::worker::Worker;
 use crate::time::Stopwatch;
-use crate::worker::Worker;
-use crate::{Limits, ids};
 
 /// A request may have this many headers.
 const HEADERS: usize = 100;
@@ -93,7 +95,7 @@ pub(super) async fn answer(arrived: Arrived) -> Result<http::Response<Payload>, 
         match AssertUnwindSafe(go(&mut live, &worker, &in_flight.conn, body)).catch_unwind().await {
             Ok(answered) => answered,
             Err(panic) => {
-                crate::flight::discard(panic);
+                crate::execution::effect_future::discard(panic);
                 let response = Failure::internal("request").to_response();
                 let answer = match live.take() {
                     Some(live) => live.panicked(response),
@@ -131,7 +133,7 @@ async fn go(slot: &mut Option<Live>, worker: &Rc<Worker>, conn: &Conn, body: Inc
             }
             let response = match asked {
                 Asked::Health { is_local, is_liveness } => health(worker, is_local, is_liveness),
-                Asked::Metrics(headers) => metrics::answer(worker, &headers),
+                Asked::Metrics(headers) => metrics_endpoint::answer(worker, &headers),
             };
             live.forget();
             return (Answer { response, delivery: None }, Instant::now());
@@ -162,7 +164,7 @@ async fn go(slot: &mut Option<Live>, worker: &Rc<Worker>, conn: &Conn, body: Inc
         }
         return refuse(live, service, &Reject::NotReady);
     }
-    match body::read(body, &service.limits, conn).await {
+    match body_reader::read(body, &service.limits, conn).await {
         Ok(bytes) => {
             if let Some(request) = live.request() {
                 request.body = bytes;
@@ -176,7 +178,7 @@ async fn go(slot: &mut Option<Live>, worker: &Rc<Worker>, conn: &Conn, body: Inc
     let received_ns = live.base_ns + live.watch.tick();
     live.was_read_late(worker.read_late(RequestPart::Body, || live.base_ns, received_ns));
     let context = Context { request_id: Some(live.id), traceparent, tracestate };
-    if let Some(elsewhere) = schedule::carry(worker, live, &context).await
+    if let Some(elsewhere) = scheduler::carry(worker, live, &context).await
         && let Some(live) = slot.take()
     {
         *slot = Some(elsewhere.carry(worker, live, context).await);
@@ -220,7 +222,7 @@ fn asked(live: &mut Live, service: &Service) -> Option<Asked> {
 
 fn health(worker: &Worker, is_local: bool, is_liveness: bool) -> Response {
     let (mut is_well, mut told) =
-        schedule::health(&worker.crew.watched, &worker.service.schedule, &worker.crew.zero, is_local);
+        scheduler::health(&worker.crew.watched, &worker.service.schedule, &worker.crew.zero, is_local);
     let (status, why) = match worker.service.readiness.stage() {
         Stage::Ready => (None, None),
         Stage::Starting => (Some("starting"), None),
@@ -247,7 +249,7 @@ enum Taken {
 fn check(request: &mut Request, service: &Service) -> Result<Taken, Reject> {
     let headers = Headers::of(&request.headers);
     check_sizes(request, headers.bytes, &service.limits)?;
-    host::check(request, &headers.host, &service.hosts).map_err(Reject::Host)?;
+    host_header::check(request, &headers.host, &service.hosts).map_err(Reject::Host)?;
     if let Values { first: Some(encoding), is_doubled } = headers.transfer_encoding
         && (is_doubled || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked"))
     {
@@ -355,7 +357,7 @@ impl Outgoing {
             headers.remove(header::TRANSFER_ENCODING);
             headers.remove(header::CONTENT_LENGTH);
         }
-        headers.insert(REQUEST_ID, ids::header(id));
+        headers.insert(REQUEST_ID, request_ids::header(id));
         headers.entry(header::DATE).or_insert(date);
         if close {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::conn::Conn;
-use crate::delivery::Delivery;
+use super::connection::connection_state::Conn;
+use crate::execution::delivery::Delivery;
 
 /// So much is handed to an HTTP/2 stream at once; hyper keeps it until the client has room for it.
 const FRAME_BYTES: usize = 64 * 1024;

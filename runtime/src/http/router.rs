@@ -9,7 +9,7 @@ use std::sync::Arc;
 use http::{HeaderValue, Method};
 use zerver_engine::{Flow, Params};
 
-use super::param;
+use super::path_param;
 use crate::StartError;
 
 /// All routes of a program.
@@ -123,7 +123,7 @@ impl Router {
         };
         let mut params = Params::new();
         for (name, (_, raw)) in std::iter::zip(&route.params, found.params.iter()) {
-            let Some(value) = param::decode(raw) else { return Found::NoText };
+            let Some(value) = path_param::decode(raw) else { return Found::NoText };
             params.push((Arc::clone(name), value));
         }
         Found::Flow(&route.flow, params)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
 
-use super::headers::Values;
+use super::header_scan::Values;
 
 /// Made once: to look up by text is to make the name of it each time.
 pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");

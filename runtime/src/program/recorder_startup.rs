@@ -10,8 +10,9 @@ use std::{fs, io};
 use zerver_recorder::{Change, Options, Recorder, Status};
 use zerver_trace::secret::Rule;
 
+use super::notice;
+use crate::StartError;
 use crate::config::{Loaded, STORE};
-use crate::{StartError, notice};
 
 /// Opens the store, if anything is to be recorded.
 ///

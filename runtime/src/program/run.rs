@@ -11,9 +11,13 @@ use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use zerver_recorder::Recorder;
 
-use crate::environment::Environment;
-use crate::reload::{Reading, Reload};
-use crate::{App, Impure, Settings, StartError, host, listen, notice, panics, record};
+use super::environment::Environment;
+use super::settings_reload::{Reading, Reload};
+use super::{notice, recorder_startup};
+use crate::execution::panic_report;
+use crate::replay_host::host;
+use crate::server::listener;
+use crate::{App, Impure, Settings, StartError};
 
 /// The exit code of a service that could not start.
 const TROUBLE: u8 = 2;
@@ -52,7 +56,7 @@ impl App {
 }
 
 fn try_run(app: App) -> Result<(), StartError> {
-    panics::tell_safely();
+    panic_report::tell_safely();
     let environment = Environment::read()?;
     if environment.catalog {
         return print(&app.catalog()?);
@@ -77,11 +81,11 @@ fn try_run(app: App) -> Result<(), StartError> {
         let _context = runtime.enter();
         Signals::new().map_err(StartError::Worker)?
     };
-    let listener = match listen::inherited()? {
+    let listener = match listener::inherited()? {
         Some(listener) => listener,
-        None => listen::listen(&loaded.config.addr)?,
+        None => listener::listen(&loaded.config.addr)?,
     };
-    let recorder = record::open(&loaded, environment.dev, app.secrets())?;
+    let recorder = recorder_startup::open(&loaded, environment.dev, app.secrets())?;
     if let Some(recorder) = &recorder {
         recorder.declare(&app.catalog()?);
     }
@@ -134,7 +138,7 @@ fn try_run(app: App) -> Result<(), StartError> {
     });
     running.stop();
     if let Some(recorder) = recorder {
-        record::close(recorder);
+        recorder_startup::close(recorder);
     }
     failed.map_or(Ok(()), Err)
 }

@@ -9,9 +9,10 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use zerver_recorder::Recorder;
 
+use super::notice;
 use crate::config::{Layers, Loaded};
-use crate::schedule::{EffectLimits, Tuning};
-use crate::{Running, StartError, notice};
+use crate::scheduler::{EffectLimits, Tuning};
+use crate::{Running, StartError};
 
 /// Reading them takes no longer, unless something is in the way, which is told.
 const SOON: Duration = Duration::from_secs(2);

@@ -2,9 +2,6 @@
 //! is opened for that: no store, no listening socket, and no interpreter, unless kinds of effects are named that are to
 //! be performed for real. It ends when the other side hangs up.
 
-mod live;
-mod timers;
-
 use std::io::BufReader;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,10 +15,10 @@ use zerver_replay::wire::{Ask, Hello, Told, receive, send};
 use zerver_replay::{Edits, Live, Opened, Progress, Refusal, Replay, Report, World, flow_is_gone};
 use zerver_trace::secret::Rule;
 
-use self::live::LiveEffects;
-use self::timers::VirtualTimers;
-use crate::prepare::LiveError;
-use crate::shell::{Found, Router};
+use super::live_performer::LiveEffects;
+use super::virtual_timers::VirtualTimers;
+use crate::app::startup::LiveError;
+use crate::http::{Found, Router};
 use crate::{App, StartError, build_id};
 
 /// How much of what is asked for is read at once.

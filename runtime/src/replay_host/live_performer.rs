@@ -8,10 +8,10 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use zerver_engine::{Call, EffectError, EffectErrorKind, Performed, Request, Start};
 use zerver_replay::wire::{Told, send};
 
-use crate::flight;
-use crate::interpreter::{Begun, Context};
-use crate::prepare::{Live, LiveError};
-use crate::shell::TraceContext;
+use crate::app::startup::{Live, LiveError};
+use crate::effects::interpreter::{Begun, Context};
+use crate::execution::effect_future;
+use crate::http::TraceContext;
 use crate::time::nanos;
 
 /// The service's own interpreters, opened as when it serves.
@@ -64,7 +64,7 @@ impl zerver_replay::Live for LiveEffects {
         // Within the runtime from the start: an interpreter may want a timer or a socket.
         let performed = self.runtime.block_on(async {
             let (on, interpreters) = (Handle::current(), &self.live.interpreters);
-            match flight::begin(&start, None, &on, interpreters, &context, || None) {
+            match effect_future::begin(&start, None, &on, interpreters, &context, || None) {
                 Begun::Ready(performed) => performed,
                 Begun::Pending(flight) => match tokio::time::timeout(within, flight).await {
                     Ok((_, performed, _)) => performed,

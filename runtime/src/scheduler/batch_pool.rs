@@ -18,14 +18,14 @@ use thread_priority::{
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use zerver_engine::{Class, Ready, Refused, Scheduling, Ticket, Why};
 
-use super::carry::{Way, here};
-use super::door::Door;
-use super::held::Held;
-use super::tally::Queues;
+use super::dispatch::{Way, here};
+use super::metrics::counters::Queues;
+use super::sync::producer_latch::Door;
+use super::sync::take_once::Held;
 use super::{Board, Turns};
-use crate::interpreter::Context;
-use crate::live::Live;
-use crate::service::Service;
+use crate::effects::interpreter::Context;
+use crate::execution::active_request::Live;
+use crate::server::service::Service;
 use crate::time::Zero;
 
 /// So many requests may wait for effects on one thread.

@@ -5,8 +5,8 @@ use serde_json::{Value as Json, json};
 use zerver_engine::{Class, Request};
 
 use crate::config::MASK;
-use crate::service::is_equal;
-use crate::shell::is_from_here;
+use crate::http::is_from_here;
+use crate::server::service::is_equal;
 
 /// A rule that gives requests another class than that of their flow. The first one that matches counts; the trace says
 /// which it was.

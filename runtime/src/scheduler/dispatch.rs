@@ -9,15 +9,15 @@ use http::{HeaderValue, header};
 use tokio::sync::oneshot;
 use zerver_engine::{Class, Failure, FailureKind, Refused, RequestId, Stop, Why};
 
-use super::held::Held;
-use super::low::{Entrant, Low};
-use super::turns::NotHere;
+use super::batch_pool::{Entrant, Low};
+use super::run_queue::NotHere;
+use super::sync::take_once::Held;
 use super::{Board, Drove, Guest, Lane, Shared, Tuning, Turns};
-use crate::drive::drive;
-use crate::interpreter::Context;
-use crate::live::Live;
-use crate::service::Service;
-use crate::worker::Worker;
+use crate::effects::interpreter::Context;
+use crate::execution::active_request::Live;
+use crate::execution::driver::drive;
+use crate::server::service::Service;
+use crate::server::worker::Worker;
 
 /// After how many seconds who was sent away may try again: as long as one waits, within these bounds.
 const RETRY_AFTER_S: (u64, u64) = (1, 30);

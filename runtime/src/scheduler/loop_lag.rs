@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use zerver_engine::Behind;
 
-use super::kept;
+use super::run_delay;
 use crate::time::{Zero, nanos};
 
 /// How long a worker must have been busy, since it slept or that was last measured, for it to be measured: to come round
@@ -101,8 +101,8 @@ impl Pulse {
             return;
         }
         // What the system gave to others, such as the recorder, no turn would give back.
-        let kept_ns = kept::kept_ns();
-        let own_ns = kept::own_ns(ran_ns, self.kept_ns.replace(kept_ns), kept_ns);
+        let kept_ns = run_delay::kept_ns();
+        let own_ns = run_delay::own_ns(ran_ns, self.kept_ns.replace(kept_ns), kept_ns);
         if self.change(|behind, now_ns| behind.ran(own_ns, now_ns)) {
             self.measure.notify_one();
         }

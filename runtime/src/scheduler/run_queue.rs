@@ -9,9 +9,9 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::{Notify, oneshot};
 use zerver_engine::{Class, Overruns, Ready, Refused, Scheduling, Ticket};
 
-use super::offers::Offers;
-use super::peers::Peers;
-use super::pulse::Pulse;
+use super::loop_lag::Pulse;
+use super::sync::steal_queue::Offers;
+use super::work_stealing::Peers;
 use super::{Board, Guest};
 use crate::time::Zero;
 

@@ -8,13 +8,13 @@ use zerver_engine::{Call, Class, Job, RequestId, Start};
 use zerver_trace::duration::Span;
 use zerver_trace::{Datum, Event, Name, Thread};
 
-use super::board::Board;
-use super::kept;
-use super::long_runs::{LONG_RUN_NS, LongRun};
-use super::shared::Shared;
-use super::tally::OfStep;
-use super::targets::{Entered, Place};
-use super::turns::Turns;
+use super::effect_limits::{Entered, Place};
+use super::metrics::counters::OfStep;
+use super::run_delay;
+use super::run_queue::Turns;
+use super::shared_state::Shared;
+use super::threads::long_steps::{LONG_RUN_NS, LongRun};
+use super::threads::thread_status::Board;
 use crate::time::Stopwatch;
 
 /// How a drive ended.
@@ -70,7 +70,7 @@ impl Lane<'_> {
             cells.yields.add(u64::from(has_yielded));
         }
         if self.is_suspect.get() {
-            self.kept_ns.set(kept::kept_ns());
+            self.kept_ns.set(run_delay::kept_ns());
         }
         self.board.current.begin(self.id.as_u128(), self.flow, step, self.base_ns + at_ns);
     }
@@ -241,7 +241,7 @@ impl Lane<'_> {
         let Some(turns) = self.turns else { return };
         // The first time the clock alone counts, so that who is not under suspicion pays for nothing.
         self.is_suspect.set(true);
-        if kept::own_ns(took_ns, self.kept_ns.take(), kept::kept_ns()) <= self.quantum_ns {
+        if run_delay::own_ns(took_ns, self.kept_ns.take(), run_delay::kept_ns()) <= self.quantum_ns {
             return;
         }
         let now_ns = self.base_ns + end_ns;
@@ -249,7 +249,7 @@ impl Lane<'_> {
         if let Some(until_ns) = until_ns.filter(|_| self.shared.low.is_some()) {
             self.slow_step.set(Some(step));
             if self.shared.is_slow(self.flow, step, until_ns, now_ns) {
-                crate::notice::warn(&format!(
+                crate::program::notice::warn(&format!(
                     "{} overruns {} often: {} runs with batch for {}",
                     self.shared.step_name(self.flow, step),
                     Span { ns: self.quantum_ns },

@@ -8,11 +8,11 @@ use arc_swap::ArcSwap;
 use zerver_engine::{Flow, Scheduling};
 use zerver_trace::Name;
 
-use super::board::Board;
-use super::long_runs::LongRun;
-use super::low::Low;
-use super::rules::Rule;
-use super::targets::{EffectLimits, Targets};
+use super::batch_pool::Low;
+use super::class_rules::Rule;
+use super::effect_limits::{EffectLimits, Targets};
+use super::threads::long_steps::LongRun;
+use super::threads::thread_status::Board;
 use crate::time::nanos;
 
 /// What can change while the service runs.
@@ -138,7 +138,7 @@ impl Shared {
     fn promote(&self, flow: u16, slow: &Slow, until_ns: u64) {
         if slow.until_ns.compare_exchange(until_ns, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             Self::count(&self.counters.promoted);
-            crate::notice::say(&format!("{} runs with its class again", self.flow_name(flow)));
+            crate::program::notice::say(&format!("{} runs with its class again", self.flow_name(flow)));
         }
     }
 

@@ -15,12 +15,12 @@ use futures_util::future::{Either, select};
 use tokio::sync::{mpsc, oneshot};
 use zerver_engine::Ticket;
 
-use super::carry::{Way, here};
-use super::offers::{Offered, Offers};
+use super::dispatch::{Way, here};
+use super::sync::steal_queue::{Offered, Offers};
 use super::{Drove, Idle};
-use crate::interpreter::Context;
-use crate::live::Live;
-use crate::worker::Worker;
+use crate::effects::interpreter::Context;
+use crate::execution::active_request::Live;
+use crate::server::worker::Worker;
 
 /// The workers of a service, by number, and what they give each other.
 pub(crate) struct Peers<G = Box<Guest>> {

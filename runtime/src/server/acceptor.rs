@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::listen::BACKLOG;
-use crate::notice;
-use crate::schedule::Watched;
+use super::listener::BACKLOG;
+use crate::program::notice;
+use crate::scheduler::Watched;
 
 /// How long to wait when the system has no more connections to give, such as without file descriptors; doubled each
 /// time.

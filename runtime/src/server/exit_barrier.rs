@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::schedule::{Board, Shared};
+use crate::scheduler::{Board, Shared};
 
 /// How often to look whether a thread that is waited for hangs.
 pub(crate) const LOOK: Duration = Duration::from_millis(20);

@@ -12,14 +12,16 @@ use tokio::sync::oneshot;
 use zerver_engine::watch_panics;
 use zerver_trace::Thread;
 
-use crate::accept::Acceptor;
-use crate::prepare::{Kept, Live, Open};
-use crate::readiness;
-use crate::schedule::{self, Board, Idle, Kind, Low, Peers, Seat, Tuning, Watched};
-use crate::service::Service;
+use super::acceptor::Acceptor;
+use super::readiness;
+use super::service::Service;
+use super::worker::{Crew, Worker};
+use crate::StartError;
+use crate::app::startup::{Kept, Live, Open};
+use crate::program::notice;
+use crate::scheduler;
+use crate::scheduler::{Board, Idle, Kind, Low, Peers, Seat, Tuning, Watched};
 use crate::time::Zero;
-use crate::worker::{Crew, Worker};
-use crate::{StartError, notice};
 
 /// How often to look whether a thread that has not ended hangs.
 const LOOK: Duration = Duration::from_millis(50);
@@ -57,7 +59,7 @@ impl Running {
 
     /// Has another tuning hold from now on.
     pub(crate) fn retune(&self, tuning: Tuning) {
-        schedule::retune(&self.crew.watched, &self.service.schedule, tuning);
+        scheduler::retune(&self.crew.watched, &self.service.schedule, tuning);
     }
 
     /// Stops accepting, waits until the requests in flight are answered, or for [`Limits::drain`](crate::Limits), and
@@ -226,7 +228,7 @@ impl Place {
         self.crew.watched.add_low(name.clone(), Arc::clone(&board));
         self.thread(name, board, move |ready| {
             let Some(runtime) = tell(ready, runtime(None, Some((&own, &crew.zero)))) else { return };
-            if let (Err(error), 0) = (schedule::lower_priority(), at) {
+            if let (Err(error), 0) = (scheduler::lower_priority(), at) {
                 notice::warn(&format!("batch runs with the priority of all others: {error}"));
             }
             let drain = service.limits.drain;
@@ -262,7 +264,7 @@ impl Place {
         let (next, next_low) = (AtomicUsize::new(workers), AtomicUsize::new(low_workers));
         let watch = move || {
             let Self { service, crew, .. } = &self;
-            schedule::watch(&crew.watched, &service.schedule, &crew.zero, &stopped, |kind| {
+            scheduler::watch(&crew.watched, &service.schedule, &crew.zero, &stopped, |kind| {
                 let started = match kind {
                     Kind::Worker => self.worker(next.fetch_add(1, Ordering::Relaxed)),
                     Kind::Low => self.low_worker(next_low.fetch_add(1, Ordering::Relaxed)),

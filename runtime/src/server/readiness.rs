@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::{oneshot, watch};
 
-use crate::interpreter::Interpreters;
-use crate::prepare::{Kept, Live, LiveError, Open};
-use crate::service::Service;
+use super::service::Service;
+use crate::app::startup::{Kept, Live, LiveError, Open};
+use crate::effects::interpreter::Interpreters;
 use crate::{Limits, StartError};
 
 /// How far a service is with its start.

@@ -7,13 +7,13 @@ use zerver_engine::{Failure, Flow, RenderFailure, Request, Response};
 use zerver_recorder::Status;
 use zerver_trace::{EventSink, FlowInfo, secret};
 
+use super::readiness::Readiness;
 use crate::Limits;
 use crate::config::Metrics;
-use crate::effect_runtime::EffectRuntime;
-use crate::readiness::Readiness;
-use crate::schedule::Shared;
-use crate::shell::Router;
-use crate::twice::Twice;
+use crate::execution::effect_runtime::EffectRuntime;
+use crate::execution::purity_check::Twice;
+use crate::http::Router;
+use crate::scheduler::Shared;
 
 /// Tells how recording goes.
 pub(crate) type StatusOf = Box<dyn Fn() -> Status + Send + Sync>;

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 use zerver_engine::{Scheduling, Ticket};
 
-use crate::ids::Ids;
-use crate::leave::{LOOK, Leave};
-use crate::schedule::{Board, Guest, Offers, Peers, Shared, Turns, Watched};
-use crate::service::{OwnService, Service};
-use crate::shell::{AnyFrames, Conn, Date, serve};
+use super::exit_barrier::{LOOK, Leave};
+use super::service::{OwnService, Service};
+use crate::execution::request_ids::Ids;
+use crate::http::{AnyFrames, Conn, Date, serve};
+use crate::scheduler::{Board, Guest, Offers, Peers, Shared, Turns, Watched};
 use crate::time::{Clock, Zero};
 
 /// How long idle connections stay open when the service stops, so that a request which is on its way to one of them

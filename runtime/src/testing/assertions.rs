@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use zerver_engine::{EffectError, EffectErrorKind, RequestId};
 use zerver_trace::{Event, Recorded, Value};
 
-use crate::script::{Given, Run, Script, Wanted};
+use super::test_request::{Given, Run, Script, Wanted};
 
 /// What a mask begins with, in the place of a secret: `<secret:3f9a2c71d0e4>`.
 const MASK: &str = "<secret";

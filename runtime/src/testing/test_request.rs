@@ -16,10 +16,10 @@ use zerver_engine::{
 };
 use zerver_trace::{Datum, Event, FlowInfo, Held, Outcome, Value};
 
+use super::assertions::is_asked;
+use crate::effects::interpreter::{Begun, Context, Interpreter, Interpreters};
 use crate::effects::kv;
-use crate::interpreter::{Begun, Context, Interpreter, Interpreters};
-use crate::recorded::is_asked;
-use crate::shell::{Found, Router};
+use crate::http::{Found, Router};
 use crate::time::nanos;
 use crate::{App, StartError};
 

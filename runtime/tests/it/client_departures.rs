@@ -10,8 +10,8 @@ use zerver::interpreter::{Begun, Context, Interpreter, Outcome as Performed};
 use zerver::prelude::*;
 use zerver_trace::Outcome;
 
-use crate::client::{Client, PATIENCE, get};
 use crate::collector::start;
+use crate::raw_client::{Client, PATIENCE, get};
 
 #[step]
 fn wait(request: &Request) -> Result<Decision<()>, Failure> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use zerver::{App, Running, Settings};
 use zerver_trace::{Capture, EventSink, MessageInfo, RequestId};
 
-use crate::client::PATIENCE;
+use crate::raw_client::PATIENCE;
 
 #[derive(Default)]
 pub(crate) struct Collector {

@@ -14,8 +14,8 @@ use zerver::{Limits, Running};
 use zerver_replay::Measures;
 use zerver_trace::{Capture, Event, Outcome, QueueReason, RequestPart, Thread};
 
-use crate::client::{Client, PATIENCE, get};
 use crate::collector::{Collector, start_on};
+use crate::raw_client::{Client, PATIENCE, get};
 
 static SPINS: [Spin; 6] = [const { Spin::new() }; 6];
 

@@ -11,8 +11,8 @@ use zerver::{Limits, Running};
 use zerver_replay::{EffectMeasures, Measures};
 use zerver_trace::{Answer, Capture, Event, Outcome};
 
-use crate::client::{Client, PATIENCE, get};
 use crate::collector::start;
+use crate::raw_client::{Client, PATIENCE, get};
 
 /// A service that others ask. It answers what a path says: `/held` once it is opened, `/flaky/2` after two failures.
 #[derive(Default)]

@@ -8,8 +8,8 @@ use zerver::interpreter::{Begun, BoxFuture, Context, Interpreter, Outcome as Per
 use zerver::prelude::*;
 use zerver_trace::{Answer, Decision as Decided, Event, Outcome, QueueReason};
 
-use crate::client::{Client, PATIENCE, get};
 use crate::collector::start;
+use crate::raw_client::{Client, PATIENCE, get};
 
 /// An effect whose interpreter does as it is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -11,8 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use zerver::prelude::*;
 use zerver_trace::Outcome;
 
-use crate::client::{Answer, Client, PATIENCE, get};
 use crate::collector::start;
+use crate::raw_client::{Answer, Client, PATIENCE, get};
 
 #[step]
 fn wait(request: &Request) -> Result<Decision<()>, Failure> {

@@ -7,8 +7,8 @@ use zerver::Limits;
 use zerver::prelude::*;
 use zerver_trace::Outcome;
 
-use crate::client::{Client, PATIENCE, get};
 use crate::collector::{request, start};
+use crate::raw_client::{Client, PATIENCE, get};
 
 #[step]
 fn echo(request: &Request) -> Response {

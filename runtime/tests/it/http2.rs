@@ -11,8 +11,8 @@ use zerver::Limits;
 use zerver::prelude::*;
 use zerver_trace::Outcome;
 
-use crate::client::PATIENCE;
 use crate::collector::{origin, start};
+use crate::raw_client::PATIENCE;
 
 #[step]
 fn echo(request: &Request) -> Response {

@@ -10,8 +10,8 @@ use zerver::interpreter::{Context, Interpreters};
 use zerver::kv::{Disk, OpenError};
 use zerver::prelude::*;
 
-use crate::effects_kv::folder;
-use crate::schedule::{Gate, Opens};
+use crate::kv_stores::folder;
+use crate::scheduling::{Gate, Opens};
 
 fn with(disk: &Disk) -> Interpreters {
     let mut interpreters = Interpreters::new();
@@ -201,7 +201,7 @@ fn a_write_that_nobody_waits_for_is_done_before_the_store_is_closed() {
 #[test]
 fn what_has_expired_on_disk_is_taken_away_by_later_writes() {
     let folder = folder();
-    let time = crate::effects_kv::Time::default();
+    let time = crate::kv_stores::Time::default();
     let disk = Disk::builder(folder.path().join("kv")).clock(time.now()).open().unwrap();
     let put = |n: u64| kv::expires_in(1.seconds()).put(("n", n), n);
     run(&disk, join_all((0..100).map(put))).unwrap();

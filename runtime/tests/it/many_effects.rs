@@ -8,8 +8,8 @@ use zerver::interpreter::{Begun, Context, Interpreter, Outcome as Performed};
 use zerver::prelude::*;
 use zerver_trace::Outcome;
 
-use crate::client::{Client, PATIENCE, get};
 use crate::collector::{Collector, start_on};
+use crate::raw_client::{Client, PATIENCE, get};
 
 const MANY: usize = 100_000;
 

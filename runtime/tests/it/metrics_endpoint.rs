@@ -3,8 +3,8 @@
 use zerver::prelude::*;
 use zerver_replay::Measures;
 
-use crate::client::{Client, get};
 use crate::collector::start;
+use crate::raw_client::{Client, get};
 
 #[derive(Debug, Clone, Slot, Serialize, Deserialize)]
 struct Slept(u32);

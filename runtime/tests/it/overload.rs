@@ -9,9 +9,9 @@ use zerver::prelude::*;
 use zerver::{Running, Scheduling};
 use zerver_trace::{Capture, Event, Outcome};
 
-use crate::client::{Answer, Client, get};
 use crate::collector::start_on;
-use crate::schedule::{Gate, Opens, patient};
+use crate::raw_client::{Answer, Client, get};
+use crate::scheduling::{Gate, Opens, patient};
 
 /// So many may wait.
 fn scheduling(interactive: usize, default: usize, batch: usize) -> Scheduling {

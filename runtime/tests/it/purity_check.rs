@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use zerver::prelude::*;
 use zerver::{Impure, Settings};
 
-use crate::client::{Client, get};
+use crate::raw_client::{Client, get};
 
 static LOOKS: AtomicU64 = AtomicU64::new(1);
 

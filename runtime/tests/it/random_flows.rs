@@ -15,7 +15,7 @@ use zerver_recorder::{Options, Policy, Reader, Recorder};
 use zerver_replay::{Edits, Opened, Replay, Report, Secrets, World};
 use zerver_trace::{Event, Query, Trace};
 
-use crate::client::Client;
+use crate::raw_client::Client;
 
 /// So many flows at a time, on one service.
 const FLOWS: usize = 125;

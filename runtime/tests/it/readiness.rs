@@ -7,8 +7,8 @@ use zerver::interpreter::CallGuard;
 use zerver::prelude::*;
 use zerver_trace::{Answer, Event, Outcome};
 
-use crate::client::{Client, get};
 use crate::collector::start;
+use crate::raw_client::{Client, get};
 
 /// Takes until it is cancelled, and tells that.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -6,8 +6,8 @@ use zerver::prelude::*;
 use zerver::{Settings, StartError};
 use zerver_trace::Outcome;
 
-use crate::client::{Client, get};
 use crate::collector::start;
+use crate::raw_client::{Client, get};
 
 #[step]
 fn show(request: &Request) -> Response {

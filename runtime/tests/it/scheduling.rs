@@ -7,8 +7,8 @@ use zerver::{Often, Rule, Scheduling, Settings};
 use zerver_replay::Measures;
 use zerver_trace::{Capture, Event, MessagePart, Outcome, Thread};
 
-use crate::client::{Answer, Client, PATIENCE, get};
 use crate::collector::{Collector, request, start, start_on};
+use crate::raw_client::{Answer, Client, PATIENCE, get};
 
 /// Holds steps until it is opened.
 #[derive(Default)]

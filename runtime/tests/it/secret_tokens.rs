@@ -5,7 +5,7 @@ use zerver::{Rule, Settings};
 use zerver_recorder::{Options, Reader, Recorder, portable};
 use zerver_trace::RequestId;
 
-use crate::client::Client;
+use crate::raw_client::Client;
 
 const CANARY: &str = "c4n4ry";
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use zerver::Limits;
 use zerver::prelude::*;
 
-use crate::client::{Client, PATIENCE, get};
 use crate::collector::start;
+use crate::raw_client::{Client, PATIENCE, get};
 
 const SHORT: Duration = Duration::from_millis(100);
 

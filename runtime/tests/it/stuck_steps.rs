@@ -6,9 +6,9 @@ use zerver::prelude::*;
 use zerver::{Limits, Running, Scheduling};
 use zerver_trace::{Capture, Outcome};
 
-use crate::client::{Client, PATIENCE, get};
 use crate::collector::{request, start};
-use crate::schedule::{Gate, Opens, patient};
+use crate::raw_client::{Client, PATIENCE, get};
+use crate::scheduling::{Gate, Opens, patient};
 
 static GATES: [Gate; 8] = [const { Gate::new() }; 8];
 

@@ -9,9 +9,9 @@ use zerver::Scheduling;
 use zerver::prelude::*;
 use zerver_trace::{Capture, MessageInfo, Outcome};
 
-use crate::client::{Client, PATIENCE, get};
 use crate::collector::start;
-use crate::schedule::{Gate, Opens, patient};
+use crate::raw_client::{Client, PATIENCE, get};
+use crate::scheduling::{Gate, Opens, patient};
 
 static GATES: [Gate; 4] = [Gate::new(), Gate::new(), Gate::new(), Gate::new()];
 

@@ -10,11 +10,11 @@ use loom::thread;
 use crate::in_every_order;
 use crate::recorder::inbox::Inbox;
 use crate::ring::{Receiver, Sender, bounded};
-use crate::schedule::current::Current;
-use crate::schedule::door::{Door, Pass};
-use crate::schedule::held::Held;
-use crate::schedule::idle::Idle;
-use crate::schedule::offers::{Offered, Offers};
+use crate::scheduler::current_step::Current;
+use crate::scheduler::park_state::Idle;
+use crate::scheduler::producer_latch::{Door, Pass};
+use crate::scheduler::steal_queue::{Offered, Offers};
+use crate::scheduler::take_once::Held;
 
 /// A count of the standard library's: loom need not look at it.
 #[derive(Clone, Default)]

@@ -15,20 +15,20 @@
 //! [`json`](RequestBuilder::json) and its like only one that says 2xx. No redirect is followed, and nothing is tried
 //! again but by [`Effect::retry`](zerver_engine::Effect::retry): each request is an effect of its own, and recorded.
 
-mod body;
 mod client;
-mod connect;
-mod error;
-mod identity;
-mod names;
+mod connector;
+mod error_mapping;
+mod recorded_body;
 mod reply;
 mod request;
-mod tls;
+mod request_identity;
+mod resolver;
+mod tls_config;
 
 pub use client::{Client, ClientBuilder};
 pub use reply::Reply;
 pub use request::{Header, Request, RequestBuilder};
-pub use tls::RootsError;
+pub use tls_config::RootsError;
 
 /// The longest body of a reply, in bytes, unless the request or the client says otherwise.
 pub const BODY_LIMIT: u64 = 8 * 1024 * 1024;

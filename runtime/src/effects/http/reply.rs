@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zerver_engine::Failure;
 
-use super::{Header, body};
+use super::{Header, recorded_body};
 
 /// The reply to a request. Cloning it copies neither headers nor body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct Reply {
     /// The headers, in their order.
     pub headers: Arc<[Header]>,
     /// The body.
-    #[serde(with = "body")]
+    #[serde(with = "recorded_body")]
     pub body: Bytes,
 }
 

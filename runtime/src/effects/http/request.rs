@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use zerver_engine::{Call, Effect, EffectError, EffectKind, Failure};
 use zerver_trace::Value;
 
-use super::{Reply, body, identity};
+use super::{Reply, recorded_body, request_identity};
 
 /// A request to send: the effect of kind `http`.
 ///
@@ -25,7 +25,7 @@ pub struct Request {
     /// The headers, in their order.
     pub headers: Vec<Header>,
     /// The body; empty where there is none.
-    #[serde(with = "body")]
+    #[serde(with = "recorded_body")]
     pub body: Bytes,
     /// The longest body of a reply, in bytes; none means what the client allows.
     pub body_limit: Option<u64>,
@@ -37,7 +37,7 @@ pub struct Header {
     /// The name, in lower case.
     pub name: String,
     /// The value.
-    #[serde(with = "body")]
+    #[serde(with = "recorded_body")]
     pub value: Bytes,
 }
 
@@ -75,7 +75,7 @@ impl EffectKind for Request {
     /// All of it but how it is written: the order of URL parameters and of headers with different names, how the
     /// parameters and the host are encoded, white space and the order of keys in a JSON body.
     fn identity(&self) -> Option<Value> {
-        identity::of(self)
+        request_identity::of(self)
     }
 
     fn is_safe(&self) -> bool {

@@ -9,9 +9,9 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::conn::Conn;
-use super::reject::Reject;
+use super::connection_state::Conn;
 use crate::Limits;
+use crate::http::rejection::Reject;
 
 /// So many frames in a row may be empty.
 const EMPTY_FRAMES: usize = 100;
@@ -20,7 +20,7 @@ const EMPTY_FRAMES: usize = 100;
 const FIRST_BYTES: usize = 64 * 1024;
 
 /// Reads all of `body`.
-pub(super) async fn read(body: Incoming, limits: &Limits, conn: &Conn) -> Result<Bytes, Reject> {
+pub(crate) async fn read(body: Incoming, limits: &Limits, conn: &Conn) -> Result<Bytes, Reject> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }

@@ -7,7 +7,7 @@ const DIGITS: u8 = 16;
 
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Chunks {
+pub(crate) enum Chunks {
     Size {
         digits: u8,
         size: u64,
@@ -37,11 +37,11 @@ pub(super) enum Chunks {
 }
 
 impl Chunks {
-    pub(super) const START: Self = Self::Size { digits: 0, size: 0 };
+    pub(crate) const START: Self = Self::Size { digits: 0, size: 0 };
 
     /// Takes as many of these bytes as belong to the body and are well-formed: how many. If those are not all of them, the
     /// body is done, or the next one is wrong.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
         while at < bytes.len() && *self != Self::Done {
             if let Self::Data(left) = *self {

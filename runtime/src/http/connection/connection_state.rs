@@ -15,9 +15,9 @@ use http::StatusCode;
 use smallvec::SmallVec;
 use tokio::net::TcpStream;
 
-use super::framing::Framed;
+use super::message_framing::Framed;
 use crate::Limits;
-use crate::delivery::Delivery;
+use crate::execution::delivery::Delivery;
 
 /// So many bytes of an answer count as progress.
 const PROGRESS_BYTES: usize = 16 * 1024;
@@ -58,7 +58,7 @@ pub(crate) struct Conn {
     waker: RefCell<Option<Waker>>,
     /// The captures of responses that hyper has taken and that may not have been written yet.
     deliveries: RefCell<SmallVec<[Delivery; 1]>>,
-    /// The socket; hyper has it lent by [`Io`](super::io::Io).
+    /// The socket; hyper has it lent by [`Io`](super::socket_io::Io).
     socket: RefCell<Option<TcpStream>>,
 }
 
@@ -117,12 +117,12 @@ impl Conn {
     }
 
     /// When it was accepted and when it was opened, for the first request of it.
-    pub(super) fn take_opened(&self) -> Option<(Instant, Instant)> {
+    pub(crate) fn take_opened(&self) -> Option<(Instant, Instant)> {
         self.opened.take()
     }
 
     /// Since when it waits for a request; none where requests overlap.
-    pub(super) fn idle_since(&self) -> Option<Instant> {
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
         (!self.http2.get()).then(|| self.ended.get())
     }
 
@@ -144,16 +144,16 @@ impl Conn {
     }
 
     /// The request whose head has just been read has such a body.
-    pub(super) fn frames(&self, framed: Framed) {
+    pub(crate) fn frames(&self, framed: Framed) {
         self.framed.set(Some(framed));
     }
 
-    pub(super) fn take_framed(&self) -> Option<Framed> {
+    pub(crate) fn take_framed(&self) -> Option<Framed> {
         self.framed.take()
     }
 
     /// The body of a request is being read, until what is returned is dropped.
-    pub(super) fn reads_body(&self) -> ReadsBody<'_> {
+    pub(crate) fn reads_body(&self) -> ReadsBody<'_> {
         self.reads_body.set(self.reads_body.get() + 1);
         ReadsBody(self)
     }
@@ -168,12 +168,12 @@ impl Conn {
     }
 
     /// The client speaks HTTP/2.
-    pub(super) fn preface(&self) {
+    pub(crate) fn preface(&self) {
         self.http2.set(true);
         self.phase.set(Phase::Idle(Instant::now()));
     }
 
-    pub(super) fn read(&self) {
+    pub(crate) fn read(&self) {
         self.reads.set(false);
         if let Phase::Idle(_) = self.phase.get()
             && !self.http2.get()
@@ -182,7 +182,7 @@ impl Conn {
         }
     }
 
-    pub(super) fn read_waits(&self) {
+    pub(crate) fn read_waits(&self) {
         self.reads.set(true);
         if let Phase::Head(None) = self.phase.get() {
             self.phase.set(Phase::Head(Some(Instant::now())));
@@ -191,7 +191,7 @@ impl Conn {
 
     /// The client has closed its side. Whether that is to be kept from hyper for now, which would drop what is to be
     /// answered.
-    pub(super) fn closes(&self) -> bool {
+    pub(crate) fn closes(&self) -> bool {
         if self.closed.get().is_none() {
             self.closed.set(Some(Instant::now()));
             if self.http2.get() {
@@ -204,7 +204,7 @@ impl Conn {
     }
 
     /// Whether the client has closed its side, and hyper is not to know of it yet.
-    pub(super) fn keeps_end(&self) -> bool {
+    pub(crate) fn keeps_end(&self) -> bool {
         self.closed.get().is_some()
             && (self.is_busy() || self.owed.get() || self.streams.borrow().iter().any(Option::is_some))
     }
@@ -218,11 +218,11 @@ impl Conn {
 
     /// Whether nothing reads that would notice how the client goes away: hyper reads no further than it needs. Then its
     /// socket is to be looked at.
-    pub(super) fn is_unseen(&self) -> bool {
+    pub(crate) fn is_unseen(&self) -> bool {
         self.is_busy() && self.reads_body.get() == 0 && (!self.reads.get() || self.closed.get().is_some())
     }
 
-    pub(super) fn wrote(&self, bytes: usize) {
+    pub(crate) fn wrote(&self, bytes: usize) {
         if let Some(unread) = self.blocked.get() {
             let bytes = unread.bytes + bytes;
             self.blocked.set(Some(match bytes >= PROGRESS_BYTES {
@@ -232,14 +232,14 @@ impl Conn {
         }
     }
 
-    pub(super) fn write_waits(&self) {
+    pub(crate) fn write_waits(&self) {
         if self.blocked.get().is_none() {
             self.blocked.set(Some(Unread::since(Instant::now())));
         }
     }
 
     /// All that there was to write has been.
-    pub(super) fn flushed(&self) {
+    pub(crate) fn flushed(&self) {
         for delivery in self.deliveries.borrow_mut().drain(..) {
             delivery.succeeds();
         }
@@ -256,7 +256,7 @@ impl Conn {
     }
 
     /// Whether these bytes, which are to be written, are an answer that hyper gives by itself to what is no request.
-    pub(super) fn refuses(&self, written: &[u8]) -> bool {
+    pub(crate) fn refuses(&self, written: &[u8]) -> bool {
         if self.owed.get() || self.http2.get() {
             return false;
         }
@@ -270,17 +270,17 @@ impl Conn {
     }
 
     /// Whether an answer of ours is still to come in place of hyper's.
-    pub(super) fn is_refused(&self) -> bool {
+    pub(crate) fn is_refused(&self) -> bool {
         self.refused.get().is_some()
     }
 
     /// With which status hyper refused what it could not read.
-    pub(super) fn take_refused(&self) -> Option<StatusCode> {
+    pub(crate) fn take_refused(&self) -> Option<StatusCode> {
         self.refused.take()
     }
 
     /// An answer begins to wait for its stream; what it is called from now on.
-    pub(super) fn stream_waits(&self) -> usize {
+    pub(crate) fn stream_waits(&self) -> usize {
         let mut streams = self.streams.borrow_mut();
         let at = streams.iter().position(Option::is_none).unwrap_or(streams.len());
         if at == streams.len() {
@@ -290,13 +290,13 @@ impl Conn {
         at
     }
 
-    pub(super) fn stream_goes_on(&self, at: usize) {
+    pub(crate) fn stream_goes_on(&self, at: usize) {
         if let Some(unread) = &mut self.streams.borrow_mut()[at] {
             unread.since = Instant::now();
         }
     }
 
-    pub(super) fn stream_ended(&self, at: usize) {
+    pub(crate) fn stream_ended(&self, at: usize) {
         self.streams.borrow_mut()[at] = None;
         self.look_again();
         if let Phase::Idle(_) = self.phase.get() {
@@ -305,12 +305,12 @@ impl Conn {
     }
 
     /// hyper has all of a response.
-    pub(super) fn delivers(&self, delivery: Delivery) {
+    pub(crate) fn delivers(&self, delivery: Delivery) {
         self.deliveries.borrow_mut().push(delivery);
     }
 
     /// When it is to be closed if nothing happens until then.
-    pub(super) fn due(&self, limits: &Limits) -> Option<Instant> {
+    pub(crate) fn due(&self, limits: &Limits) -> Option<Instant> {
         let streams = self.streams.borrow();
         let unread =
             streams.iter().flatten().chain(&self.blocked.get()).map(|unread| unread.due(limits)).min();
@@ -328,15 +328,15 @@ impl Conn {
         self.unread.set(true);
     }
 
-    pub(super) fn is_unread(&self) -> bool {
+    pub(crate) fn is_unread(&self) -> bool {
         self.unread.get()
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.closed.get().is_some()
     }
 
-    pub(super) fn remember(&self, waker: &Waker) {
+    pub(crate) fn remember(&self, waker: &Waker) {
         let mut known = self.waker.borrow_mut();
         if known.is_none() {
             *known = Some(waker.clone());
@@ -350,16 +350,16 @@ impl Conn {
     }
 
     /// The connection has this socket from now on.
-    pub(super) fn hold(&self, socket: TcpStream) {
+    pub(crate) fn hold(&self, socket: TcpStream) {
         *self.socket.borrow_mut() = Some(socket);
     }
 
-    pub(super) fn take_back(&self) -> Option<TcpStream> {
+    pub(crate) fn take_back(&self) -> Option<TcpStream> {
         self.socket.borrow_mut().take()
     }
 
     /// Lends the socket.
-    pub(super) fn with_socket<T>(
+    pub(crate) fn with_socket<T>(
         &self,
         lent: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
@@ -370,7 +370,7 @@ impl Conn {
     }
 
     /// The same socket once more, to look at and not to read from.
-    pub(super) fn second_socket(&self) -> io::Result<TcpStream> {
+    pub(crate) fn second_socket(&self) -> io::Result<TcpStream> {
         match &*self.socket.borrow() {
             Some(socket) => TcpStream::from_std(socket.as_fd().try_clone_to_owned()?.into()),
             None => Err(io::ErrorKind::NotConnected.into()),
@@ -379,7 +379,7 @@ impl Conn {
 }
 
 /// Says that the body of a request is being read.
-pub(super) struct ReadsBody<'c>(&'c Conn);
+pub(crate) struct ReadsBody<'c>(&'c Conn);
 
 impl Drop for ReadsBody<'_> {
     fn drop(&mut self) {

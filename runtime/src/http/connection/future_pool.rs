@@ -13,14 +13,14 @@ const SPARE: usize = 64;
 type Frame<F> = Pin<Box<Option<F>>>;
 
 /// The frames of one worker.
-pub(super) struct Frames<F>(RefCell<Vec<Frame<F>>>);
+pub(crate) struct Frames<F>(RefCell<Vec<Frame<F>>>);
 
 /// Holds the frames of one worker, once one has been needed; the type of what is in them has no name.
 #[derive(Default)]
 pub(crate) struct AnyFrames(OnceCell<Rc<dyn Any>>);
 
 /// A future in a frame, which it gives back.
-pub(super) struct Framed<F> {
+pub(crate) struct Framed<F> {
     /// None only while it is dropped.
     frame: Option<Frame<F>>,
     frames: Rc<Frames<F>>,
@@ -28,7 +28,7 @@ pub(super) struct Framed<F> {
 
 impl AnyFrames {
     /// Those for what `_made_by` makes; there are no others.
-    pub(super) fn of<A, F: 'static>(&self, _made_by: impl Fn(A) -> F) -> Rc<Frames<F>> {
+    pub(crate) fn of<A, F: 'static>(&self, _made_by: impl Fn(A) -> F) -> Rc<Frames<F>> {
         let frames = self.0.get_or_init(|| Frames::<F>::new());
         Rc::clone(frames).downcast().unwrap_or_else(|_| Frames::new())
     }
@@ -40,7 +40,7 @@ impl<F> Frames<F> {
     }
 
     /// Puts a future into a frame.
-    pub(super) fn put(self: &Rc<Self>, future: F) -> Framed<F> {
+    pub(crate) fn put(self: &Rc<Self>, future: F) -> Framed<F> {
         let frame = match self.0.borrow_mut().pop() {
             Some(mut frame) => {
                 frame.set(Some(future));

@@ -7,17 +7,17 @@ use std::time::Instant;
 use http::{Method, StatusCode, Uri};
 use zerver_engine::Request;
 
-use super::conn::Conn;
-use super::payload::Payload;
-use super::reject::Reject;
-use super::request::{InFlight, Outgoing, refuse};
-use crate::live::Live;
+use super::connection_state::Conn;
+use crate::execution::active_request::Live;
+use crate::http::rejection::Reject;
+use crate::http::request_handler::{InFlight, Outgoing, refuse};
+use crate::http::response_body::Payload;
+use crate::server::worker::Worker;
 use crate::time::Stopwatch;
-use crate::worker::Worker;
 
 /// The answer to what hyper would have refused with this status, because of this error. What had come of it is not
 /// recorded: nobody knows what in it is a secret.
-pub(super) fn answer(
+pub(crate) fn answer(
     worker: &Worker,
     conn: &Rc<Conn>,
     status: StatusCode,

@@ -1,11 +1,11 @@
 //! Where the requests of an HTTP/1 connection begin and end. hyper gets no more than the head of one until it has said what
 //! body that has; then a chunked one can be checked before hyper reads it.
 
-use super::chunks::Chunks;
+use super::chunked_framing::Chunks;
 
 /// What body a request has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framed {
+pub(crate) enum Framed {
     /// Of this length.
     Length(u64),
     Chunked,
@@ -13,7 +13,7 @@ pub(super) enum Framed {
 
 /// How far the bytes of a connection have come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// Within a head, and in what of it.
     Head(Line),
     /// At its end: what body it has is not known yet.
@@ -26,7 +26,7 @@ pub(super) enum Framing {
 
 /// Where in the lines of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Line {
+pub(crate) enum Line {
     /// Before the first one: empty lines are skipped.
     First,
     Within,
@@ -37,10 +37,10 @@ pub(super) enum Line {
 }
 
 impl Framing {
-    pub(super) const START: Self = Self::Head(Line::First);
+    pub(crate) const START: Self = Self::Head(Line::First);
 
     /// hyper wants more; `framed` is what body the request has whose head it has read.
-    pub(super) fn goes_on(&mut self, framed: Option<Framed>) {
+    pub(crate) fn goes_on(&mut self, framed: Option<Framed>) {
         if *self == Self::HeadEnd {
             *self = match framed {
                 Some(Framed::Length(0)) => Self::START,
@@ -53,7 +53,7 @@ impl Framing {
     }
 
     /// How many of these bytes hyper gets now. None of them, where what comes is no body.
-    pub(super) fn pass(&mut self, bytes: &[u8]) -> usize {
+    pub(crate) fn pass(&mut self, bytes: &[u8]) -> usize {
         match self {
             Self::Head(line) => match line.end(bytes) {
                 Some(end) => {

@@ -14,13 +14,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
-use super::conn::Conn;
-use super::framing::Framing;
-use super::io::Io;
-use super::malformed;
-use super::request::{Arrived, answer};
+use super::connection_state::Conn;
+use super::malformed_request;
+use super::message_framing::Framing;
+use super::socket_io::Io;
 use crate::Limits;
-use crate::worker::Worker;
+use crate::http::request_handler::{Arrived, answer};
+use crate::server::worker::Worker;
 
 /// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -97,7 +97,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
 /// Answers what hyper refused: it writes our answer as if it were one to the shortest request there is.
 async fn refuse(worker: &Rc<Worker>, conn: &Rc<Conn>, status: StatusCode, error: &hyper::Error) {
     let io = TokioIo::new(Io::new(ANY.to_vec(), Framing::Unchecked, Rc::clone(conn)));
-    let response = Cell::new(Some(malformed::answer(worker, conn, status, error)));
+    let response = Cell::new(Some(malformed_request::answer(worker, conn, status, error)));
     let service = service_fn(|_| ready(response.take().ok_or("one request")));
     let http = hyper::server::conn::http1::Builder::new()
         .header_read_timeout(None)

@@ -8,13 +8,13 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::conn::Conn;
-use super::framing::Framing;
+use super::connection_state::Conn;
+use super::message_framing::Framing;
 
 /// What is shorter is put together before it is written.
 const SHORT_BYTES: usize = 512;
 
-pub(super) struct Io {
+pub(crate) struct Io {
     /// What was read and has not been given to hyper: what it took to find out which protocol is spoken, and what came
     /// behind a head.
     rest: Vec<u8>,
@@ -26,7 +26,7 @@ pub(super) struct Io {
 
 impl Io {
     /// The socket that this connection holds, behind these bytes.
-    pub(super) const fn new(rest: Vec<u8>, framing: Framing, conn: Rc<Conn>) -> Self {
+    pub(crate) const fn new(rest: Vec<u8>, framing: Framing, conn: Rc<Conn>) -> Self {
         Self { rest, given: 0, framing, conn }
     }
 

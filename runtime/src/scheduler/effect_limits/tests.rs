@@ -5,7 +5,7 @@ use std::task::Waker;
 use proptest::prelude::*;
 
 use super::*;
-use crate::http;
+use crate::effects::http;
 
 fn targets(most: usize) -> Targets {
     of_kinds(&limits(most, 0))
@@ -153,8 +153,10 @@ fn a_kind_as_a_whole_is_limited_too_and_who_came_first_goes_first() {
 fn effects_without_a_target_are_limited_by_their_kind() {
     let kinds = EffectLimits { per_target: 1, per_kind: BTreeMap::from([("sleep".to_owned(), 2)]) };
     let places = of_kinds(&kinds);
-    let mut alone =
-        zerver_engine::Alone::new(crate::sleep(std::time::Duration::ZERO), zerver_engine::Random { seed: 0 });
+    let mut alone = zerver_engine::Alone::new(
+        crate::effects::sleep(std::time::Duration::ZERO),
+        zerver_engine::Random { seed: 0 },
+    );
     alone.advance(None, 0);
     let sleep = alone.take_starts().remove(0).call;
     let (one, two) = (now(places.enter(&sleep, false)), now(places.enter(&sleep, true)));

@@ -11,14 +11,14 @@ const NAP_NS: u64 = 50_000;
 
 /// A counter that one thread writes and others read.
 #[derive(Debug, Default)]
-pub(super) struct Count(AtomicU64);
+pub(crate) struct Count(AtomicU64);
 
 impl Count {
-    pub(super) fn add(&self, more: u64) {
+    pub(crate) fn add(&self, more: u64) {
         self.0.store(self.get().wrapping_add(more), Ordering::Relaxed);
     }
 
-    pub(super) fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 
@@ -29,34 +29,34 @@ impl Count {
 
 /// Of one step, on one thread.
 #[derive(Debug, Default)]
-pub(super) struct OfStep {
-    pub(super) runs: Count,
-    pub(super) queued_ns: Count,
-    pub(super) executing_ns: Count,
-    pub(super) waiting_ns: Count,
-    pub(super) yields: Count,
-    pub(super) overruns: Count,
-    pub(super) retries: Count,
+pub(crate) struct OfStep {
+    pub(crate) runs: Count,
+    pub(crate) queued_ns: Count,
+    pub(crate) executing_ns: Count,
+    pub(crate) waiting_ns: Count,
+    pub(crate) yields: Count,
+    pub(crate) overruns: Count,
+    pub(crate) retries: Count,
 }
 
 /// Of one class, of the queues of one thread or of those of low priority together.
 #[derive(Debug, Default)]
-pub(super) struct OfQueue {
-    pub(super) waiting: Count,
-    pub(super) waits: Count,
-    pub(super) waited_ns: Count,
-    pub(super) aged: Count,
-    pub(super) full: Count,
-    pub(super) overdue: Count,
-    pub(super) left: Count,
+pub(crate) struct OfQueue {
+    pub(crate) waiting: Count,
+    pub(crate) waits: Count,
+    pub(crate) waited_ns: Count,
+    pub(crate) aged: Count,
+    pub(crate) full: Count,
+    pub(crate) overdue: Count,
+    pub(crate) left: Count,
 }
 
 /// The queues, as they were after the last change.
 #[derive(Debug, Default)]
-pub(super) struct Queues([OfQueue; 3]);
+pub(crate) struct Queues([OfQueue; 3]);
 
 impl Queues {
-    pub(super) fn publish(&self, ready: &Ready) {
+    pub(crate) fn publish(&self, ready: &Ready) {
         for class in [Class::Interactive, Class::Default, Class::Batch] {
             let (cells, counts) = (&self.0[class as usize], ready.counts(class));
             cells.waiting.set(ready.len(class) as u64);
@@ -69,30 +69,30 @@ impl Queues {
         }
     }
 
-    pub(super) const fn of(&self, class: Class) -> &OfQueue {
+    pub(crate) const fn of(&self, class: Class) -> &OfQueue {
         &self.0[class as usize]
     }
 }
 
 /// What one thread counts.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     /// For each flow, its steps.
     steps: Vec<Box<[OfStep]>>,
-    pub(super) queues: Queues,
+    pub(crate) queues: Queues,
     /// Requests that began, by class.
-    pub(super) began: [Count; 3],
-    pub(super) late: Count,
+    pub(crate) began: [Count; 3],
+    pub(crate) late: Count,
     /// Answers that were ready while it was busy, and for how long.
-    pub(super) delayed_answers: Count,
-    pub(super) answer_delay_ns: Count,
+    pub(crate) delayed_answers: Count,
+    pub(crate) answer_delay_ns: Count,
     /// Heads of requests that were read right after a long step, and for how long they were unread at most.
-    pub(super) delayed_heads: Count,
-    pub(super) head_delay_ns: Count,
+    pub(crate) delayed_heads: Count,
+    pub(crate) head_delay_ns: Count,
     /// What arrived and was no request.
-    pub(super) malformed: Count,
+    pub(crate) malformed: Count,
     /// Requests that it ran for another worker.
-    pub(super) steals: Count,
+    pub(crate) steals: Count,
     /// Since when it is awake; 0 while it sleeps.
     awake_since_ns: AtomicU64,
     /// When it last went to sleep, and when it last woke up after more than a nap.
@@ -102,24 +102,24 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(flows: &[Arc<Flow>]) -> Self {
+    pub(crate) fn new(flows: &[Arc<Flow>]) -> Self {
         let steps = |flow: &Arc<Flow>| (0..flow.info().steps.len()).map(|_| OfStep::default()).collect();
         Self { steps: flows.iter().map(steps).collect(), ..Self::default() }
     }
 
     /// Of the steps of a flow.
-    pub(super) fn steps(&self, flow: u16) -> &[OfStep] {
+    pub(crate) fn steps(&self, flow: u16) -> &[OfStep] {
         self.steps.get(usize::from(flow)).map_or(&[], |steps| steps)
     }
 
-    pub(super) fn wakes(&self, now_ns: u64) {
+    pub(crate) fn wakes(&self, now_ns: u64) {
         if now_ns.saturating_sub(self.slept_ns.load(Ordering::Relaxed)) > NAP_NS {
             self.rested_ns.store(now_ns, Ordering::Relaxed);
         }
         self.awake_since_ns.store(now_ns.max(1), Ordering::Relaxed);
     }
 
-    pub(super) fn sleeps(&self, now_ns: u64) {
+    pub(crate) fn sleeps(&self, now_ns: u64) {
         self.slept_ns.store(now_ns, Ordering::Relaxed);
         let since_ns = self.awake_since_ns.swap(0, Ordering::Relaxed);
         if since_ns > 0 {
@@ -128,12 +128,12 @@ impl Tally {
     }
 
     /// When it last had nothing to do: whatever it has read since then came later, or right then.
-    pub(super) fn rested_ns(&self) -> u64 {
+    pub(crate) fn rested_ns(&self) -> u64 {
         self.rested_ns.load(Ordering::Relaxed)
     }
 
     /// How long it was awake.
-    pub(super) fn busy_ns(&self, now_ns: u64) -> u64 {
+    pub(crate) fn busy_ns(&self, now_ns: u64) -> u64 {
         let since_ns = self.awake_since_ns.load(Ordering::Relaxed);
         let now = if since_ns > 0 { now_ns.saturating_sub(since_ns) } else { 0 };
         self.busy_ns.get() + now

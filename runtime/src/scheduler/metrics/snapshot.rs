@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 use zerver_engine::Class;
 use zerver_replay::{ClassMeasures, Measures, StepMeasures, WorkerMeasures};
 
-use super::board::Board;
-use super::shared::Shared;
-use super::tally::Queues;
+use super::counters::Queues;
+use crate::scheduler::shared_state::Shared;
+use crate::scheduler::threads::thread_status::Board;
 
 /// How many requests of a class wait for their turn, on all threads.
-pub(super) fn waiting(shared: &Shared, boards: &[(String, Arc<Board>)], class: Class) -> u64 {
+pub(crate) fn waiting(shared: &Shared, boards: &[(String, Arc<Board>)], class: Class) -> u64 {
     match &shared.low {
         // What has been handed over to low priority and not been taken in, waits too.
         Some(low) if class == Class::Batch => low.waiting() as u64,

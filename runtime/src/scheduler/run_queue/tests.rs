@@ -9,9 +9,9 @@ use proptest::prelude::*;
 use tokio::io::AsyncReadExt;
 use tokio::task::JoinHandle;
 
-use super::super::Idle;
-use super::super::peers::Berth;
 use super::*;
+use crate::scheduler::Idle;
+use crate::scheduler::work_stealing::Berth;
 
 /// Requests are names here.
 type Named = Turns<&'static str>;

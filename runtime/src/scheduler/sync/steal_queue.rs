@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Arc, PoisonError};
 
-use super::idle::Idle;
+use super::park_state::Idle;
 use crate::sync::{AtomicUsize, Mutex, Ordering, fence};
 
 /// Those of one worker.
@@ -95,7 +95,7 @@ impl Offered {
     }
 
     /// Whether any worker has one.
-    pub(super) fn is_any(&self) -> bool {
+    pub(crate) fn is_any(&self) -> bool {
         fence(Ordering::SeqCst);
         self.0.load(Ordering::Relaxed) > 0
     }

@@ -41,7 +41,7 @@ impl LongRun {
 
 impl LongRuns {
     #[cold]
-    pub(super) fn push(&self, run: LongRun) {
+    pub(crate) fn push(&self, run: LongRun) {
         let count = self.count.load(Ordering::Relaxed);
         let cells = &self.runs[count % REMEMBERED];
         cells.began_ns.store(run.began_ns, Ordering::Relaxed);
@@ -51,13 +51,13 @@ impl LongRuns {
     }
 
     /// When the last one ended; 0 if there has been none.
-    pub(super) fn last_end_ns(&self) -> u64 {
+    pub(crate) fn last_end_ns(&self) -> u64 {
         let count = self.count.load(Ordering::Relaxed);
         self.runs[count.wrapping_sub(1) % REMEMBERED].ended_ns.load(Ordering::Relaxed)
     }
 
     /// The step that ran for most of this time, if one of those remembered did.
-    pub(super) fn most_of(&self, from_ns: u64, to_ns: u64) -> Option<LongRun> {
+    pub(crate) fn most_of(&self, from_ns: u64, to_ns: u64) -> Option<LongRun> {
         let overlap = |run: &LongRun| run.ended_ns.min(to_ns).saturating_sub(run.began_ns.max(from_ns));
         let runs = self.runs.iter().map(Cells::get);
         runs.filter(|run| overlap(run) > 0).max_by_key(overlap)

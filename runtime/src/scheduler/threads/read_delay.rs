@@ -3,9 +3,9 @@
 
 use zerver_trace::{Datum, Event, RequestPart};
 
-use super::board::Board;
-use super::shared::Shared;
-use crate::worker::Worker;
+use super::thread_status::Board;
+use crate::scheduler::shared_state::Shared;
+use crate::server::worker::Worker;
 
 impl Worker {
     /// The long step for which a part of a request may have lain unread that is read at `now_ns`, and cannot have come

@@ -7,19 +7,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use zerver_engine::Flow;
 use zerver_trace::{Capture, Thread};
 
-use super::current::Current;
-use super::door::Pass;
-use super::long_runs::LongRuns;
-use super::roll::Roll;
-use super::tally::Tally;
+use super::active_table::Roll;
+use super::long_steps::LongRuns;
+use crate::scheduler::metrics::counters::Tally;
+use crate::scheduler::sync::current_step::Current;
+use crate::scheduler::sync::producer_latch::Pass;
 
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     /// Which thread it is of; none of one that runs no requests.
     thread: Option<Thread>,
-    pub(super) tally: Tally,
-    pub(super) current: Current,
-    pub(super) long_runs: LongRuns,
+    pub(crate) tally: Tally,
+    pub(crate) current: Current,
+    pub(crate) long_runs: LongRuns,
     /// The requests that run here.
     pub(crate) roll: Roll,
     /// Whether its step has run for too long. Set by the watchdog, and never taken back while that step runs.
@@ -71,7 +71,7 @@ impl Board {
     }
 
     /// It gets one more.
-    pub(super) fn connects(&self) {
+    pub(crate) fn connects(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -84,7 +84,7 @@ impl Board {
         self.stuck.load(Ordering::Acquire)
     }
 
-    pub(super) fn mark(&self, stuck: bool) {
+    pub(crate) fn mark(&self, stuck: bool) {
         self.stuck.store(stuck, Ordering::Release);
     }
 

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use serde_json::{Value as Json, json};
 use zerver_engine::{Class, RequestId};
 
-use super::board::Board;
-use super::current::Running;
-use super::low::Low;
-use super::measure;
-use super::shared::{Shared, Tuning};
-use crate::notice;
+use super::thread_status::Board;
+use crate::program::notice;
+use crate::scheduler::batch_pool::Low;
+use crate::scheduler::metrics::snapshot;
+use crate::scheduler::shared_state::{Shared, Tuning};
+use crate::scheduler::sync::current_step::Running;
+use crate::server::worker::{Message, Outbox};
 use crate::time::{Zero, nanos};
-use crate::worker::{Message, Outbox};
 
 /// How often to look.
 const LOOK: Duration = Duration::from_millis(100);
@@ -244,7 +244,7 @@ pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: 
         let stolen: u64 = boards.iter().map(|(_, board)| board.tally.steals.get()).sum();
         told["stolen"] = stolen.into();
         told["overruns"] = count(&counters.overruns).into();
-        let waiting = |class| measure::waiting(shared, &boards, class);
+        let waiting = |class| snapshot::waiting(shared, &boards, class);
         told["waiting"] = json!({
             "interactive": waiting(Class::Interactive),
             "default": waiting(Class::Default),
@@ -259,7 +259,7 @@ pub(crate) fn health(watched: &Watched, shared: &Shared, zero: &Zero, is_local: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::Inbox;
+    use crate::server::worker::Inbox;
 
     /// Workers without threads.
     fn seats<const N: usize>() -> (Watched, [Arc<Board>; N], Vec<Inbox>) {

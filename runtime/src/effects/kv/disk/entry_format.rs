@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 use zerver_engine::{EffectError, EffectErrorKind};
 use zerver_trace::Value;
 
-use super::super::{Key, Stored};
+use crate::effects::kv::{Key, Stored};
 
 const VERSION: u8 = 1;
 const HEAD: usize = 1 + 8;

@@ -6,10 +6,11 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use zerver_engine::{EffectError, EffectErrorKind};
 use zerver_trace::Value;
 
-use super::super::expiry::{Clock, NEVER};
-use super::super::{Answer, Key, Op, Stored};
-use super::file::{DUE, ENTRIES, Fault};
-use super::record::{self, Record};
+use super::database_file::{DUE, ENTRIES, Fault};
+use super::entry_format;
+use super::entry_format::Record;
+use crate::effects::kv::expiry::{Clock, NEVER};
+use crate::effects::kv::{Answer, Key, Op, Stored};
 
 /// How many expired entries a write takes away, at most: more than it adds.
 const SWEPT_PER_WRITE: usize = 4;
@@ -26,7 +27,7 @@ pub(super) fn read(
     match op {
         Op::Get { key } => {
             let Some(found) = entries.get(key.as_bytes())? else { return Ok(Ok(Answer::Absent)) };
-            Ok(record::decode(key.as_bytes(), found.value()).map(|record| {
+            Ok(entry_format::decode(key.as_bytes(), found.value()).map(|record| {
                 if clock.is_past(record.expires_ms) { Answer::Absent } else { Answer::Found(record.value) }
             }))
         }
@@ -42,7 +43,7 @@ pub(super) fn read(
                 if listed.len() == limit || !key.value().starts_with(prefix.as_bytes()) {
                     break;
                 }
-                let record = match record::decode(key.value(), found.value()) {
+                let record = match entry_format::decode(key.value(), found.value()) {
                     Ok(record) => record,
                     Err(error) => return Ok(Err(error)),
                 };
@@ -132,14 +133,14 @@ impl<'a> Tables<'a> {
 
     fn live(&self, key: &Key) -> Result<Result<Option<Record>, EffectError>, Fault> {
         let Some(found) = self.entries.get(key.as_bytes())? else { return Ok(Ok(None)) };
-        let record = record::decode(key.as_bytes(), found.value());
+        let record = entry_format::decode(key.as_bytes(), found.value());
         Ok(record.map(|record| (!self.clock.is_past(record.expires_ms)).then_some(record)))
     }
 
     fn set(&mut self, key: &Key, tokens: &[u8], expires_ms: u64) -> Result<(), Fault> {
         let key = key.as_bytes();
-        let new = record::encode(key, expires_ms, tokens);
-        let old = self.entries.insert(key, &*new)?.and_then(|old| record::expires_ms(old.value()));
+        let new = entry_format::encode(key, expires_ms, tokens);
+        let old = self.entries.insert(key, &*new)?.and_then(|old| entry_format::expires_ms(old.value()));
         self.undue(key, old)?;
         if expires_ms != NEVER {
             self.due.insert((expires_ms, key), ())?;
@@ -149,7 +150,7 @@ impl<'a> Tables<'a> {
 
     /// Takes an entry away; gives when it would have expired.
     fn take(&mut self, key: &[u8]) -> Result<Option<u64>, Fault> {
-        let Some(old) = self.entries.remove(key)?.map(|old| record::expires_ms(old.value())) else {
+        let Some(old) = self.entries.remove(key)?.map(|old| entry_format::expires_ms(old.value())) else {
             return Ok(None);
         };
         self.undue(key, old)?;

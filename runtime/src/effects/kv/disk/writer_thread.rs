@@ -11,10 +11,11 @@ use tokio::sync::oneshot;
 use zerver_engine::EffectError;
 use zerver_trace::Value;
 
-use super::super::expiry::Clock;
-use super::super::{Answer, Op};
-use super::apply::Tables;
-use super::file::{self, Fault, Options, guard};
+use super::database_file;
+use super::database_file::{Fault, Options, guard};
+use super::table_operations::Tables;
+use crate::effects::kv::expiry::Clock;
+use crate::effects::kv::{Answer, Op};
 
 /// How many writes share a commit, at most.
 const BATCH: usize = 1024;
@@ -70,7 +71,7 @@ impl Handle {
         if failed.is_none_or(|at| at.elapsed() >= PAUSE) {
             let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
             close(&mut database, "being opened anew");
-            *database = file::open(&self.options, false).map_err(|error| error.to_string());
+            *database = database_file::open(&self.options, false).map_err(|error| error.to_string());
             *failed = database.is_err().then(Instant::now);
         }
         self.reopening.store(false, Ordering::Release);
@@ -83,7 +84,7 @@ impl Handle {
 
 fn close(database: &mut Result<Database, String>, reason: &str) {
     if let Ok(old) = std::mem::replace(database, Err(reason.to_owned())) {
-        file::drop_quietly(old);
+        database_file::drop_quietly(old);
     }
 }
 
