@@ -6,6 +6,7 @@ mod config;
 pub mod effects;
 mod execution;
 mod http;
+pub mod prelude;
 mod program;
 mod replay_host;
 mod scheduler;
@@ -19,7 +20,8 @@ mod time;
 #[doc(hidden)]
 pub use zerver_engine as engine;
 
-pub use app::builder::{App, Settings};
+pub use app::builder::App;
+pub use app::start_options::Settings;
 pub use app::startup::{Live, LiveError};
 pub use config::{Keep, Limits, Recording};
 pub use effects::{clock, interpreter, kv, sleep};
@@ -40,18 +42,4 @@ macro_rules! main {
             $crate::run($app())
         }
     };
-}
-
-/// What a service uses in nearly every file.
-pub mod prelude {
-    pub use serde::{Deserialize, Serialize};
-    pub use zerver_engine::Decision::{self, Continue, Done, Fail, Need, Yield};
-    pub use zerver_engine::{
-        Chain, Class, Effect, EffectError, EffectErrorKind, EffectKind, Ends, Failure, FlowDef, Now, Random,
-        Request, RequestId, Response, Retry, Shared, Slot, all, chain, effect, flow, join_all, step,
-    };
-
-    pub use crate::App;
-    pub use crate::effects::Durations;
-    pub use crate::effects::{clock, http, kv, sleep};
 }

@@ -1,24 +1,18 @@
 //! What a program is made of: its flows, its interpreters, its limits.
 
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
 use zerver_engine::{EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, Scheduling};
-use zerver_trace::{EventSink, FlowInfo, secret};
+use zerver_trace::{FlowInfo, secret};
 
 use super::startup::{Live, LiveError, Prepare};
-use crate::config::{Config, cores};
+use crate::config::{Config, Limits, Recording};
 use crate::effects::interpreter::{Interpreter, Interpreters};
 use crate::effects::kv;
-use crate::execution::effect_runtime::EffectRuntime;
-use crate::execution::purity_check::{TellImpure, Twice};
-use crate::http::Router;
-use crate::scheduler::{EffectLimits, Low, Rule, Shared, Tuning};
-use crate::server::listener;
-use crate::server::readiness::{Readiness, check_kinds};
-use crate::server::service::{Service, StatusOf};
-use crate::{Limits, Recording, Running, StartError};
+use crate::scheduler::Rule;
+use crate::server::service::StatusOf;
+use crate::start_error::StartError;
 
 /// A service, before it runs.
 ///
@@ -38,15 +32,15 @@ use crate::{Limits, Recording, Running, StartError};
 /// ```
 #[must_use = "an app does nothing until it is run"]
 pub struct App {
-    flows: Vec<FlowDef>,
-    interpreters: Interpreters,
-    live: Option<Prepare>,
-    render: RenderFailure,
-    config: Config,
+    pub(super) flows: Vec<FlowDef>,
+    pub(super) interpreters: Interpreters,
+    pub(super) live: Option<Prepare>,
+    pub(super) render: RenderFailure,
+    pub(super) config: Config,
     /// Parameters that are secret, of any flow.
     secret_params: Vec<String>,
     /// How recording goes, where somebody records.
-    recorder: Option<StatusOf>,
+    pub(super) recorder: Option<StatusOf>,
 }
 
 impl Default for App {
@@ -259,65 +253,6 @@ impl App {
         Ok(self.ready_flows()?.iter().map(|flow| Arc::clone(flow.info())).collect())
     }
 
-    /// Starts it on threads of its own; for tests, and for programs that do more than this. Neither the environment nor
-    /// signals are looked at.
-    ///
-    /// # Errors
-    /// When the flows contradict each other, or the address cannot be listened on.
-    pub fn start(self, settings: Settings) -> Result<Running, StartError> {
-        let secrets = self.secrets();
-        let config = self.config;
-        config.scheduling.check().map_err(StartError::Scheduling)?;
-        let flows = ready_flows(&self.flows, self.render)?;
-        let router = Router::new(&flows)?;
-        let listener = match settings.listener {
-            Some(listener) => listener::prepare(listener)?,
-            None => listener::listen(settings.addr.as_deref().unwrap_or(&config.addr))?,
-        };
-        let workers = config.workers.unwrap_or_else(cores).max(1);
-        let effect_runtime = EffectRuntime::start(workers).map_err(StartError::Worker)?;
-        let mut live = Live::new(self.interpreters);
-        let open = match self.live {
-            Some(Prepare::First(prepare)) => {
-                // What is opened now is used where effects are performed.
-                let _context = effect_runtime.enter();
-                prepare(&mut live).map_err(StartError::Live)?;
-                None
-            }
-            Some(Prepare::Meanwhile(open)) => Some(open),
-            None => None,
-        };
-        if open.is_none() {
-            check_kinds(&config.limits, &live)?;
-        }
-        let low_workers = config.batch_workers.unwrap_or_else(cores);
-        let low = (low_workers > 0).then(|| Arc::new(Low::new(&config.scheduling)));
-        let tuning = Tuning {
-            scheduling: config.scheduling,
-            rules: config.rules,
-            deadline: config.deadline,
-            effects: EffectLimits::of(&config.limits),
-        };
-        let service = Service {
-            router,
-            readiness: Readiness::starting(),
-            effect_runtime,
-            render: self.render,
-            limits: config.limits,
-            hosts: config.hosts,
-            sink: settings.sink,
-            secrets: secrets.clone(),
-            token: settings.record_token,
-            twice: settings.twice.map(|tell| Twice::new(tell, secrets)),
-            no_flow: Arc::default(),
-            schedule: Shared::new(tuning, low, flows, config.stuck_after),
-            health: config.health,
-            metrics: config.metrics,
-            recorder: self.recorder,
-        };
-        Running::start(service, listener, workers, low_workers, live, open)
-    }
-
     /// Opens what performs effects, and nothing else.
     pub(crate) fn open(self, runtime: &tokio::runtime::Runtime) -> Result<Live, LiveError> {
         Live::open(self.interpreters, self.live, runtime)
@@ -357,22 +292,6 @@ fn ready_flows(flows: &[FlowDef], render: RenderFailure) -> Result<Vec<Arc<Flow>
         Err(error) => Err(StartError::Slots { slug: def.name().to_owned(), error }),
     };
     flows.iter().enumerate().map(ready).collect()
-}
-
-/// What a service is started with.
-#[derive(Default)]
-pub struct Settings {
-    /// Where to listen, instead of [`App::addr`]; port 0 for any that is free.
-    pub addr: Option<String>,
-    /// A socket that listens already, instead of an address.
-    pub listener: Option<TcpListener>,
-    /// Where the traces of requests go; none means that nothing is recorded.
-    pub sink: Option<Arc<dyn EventSink>>,
-    /// Requests that show this in `x-zerver-record` are recorded whatever the policy says.
-    pub record_token: Option<String>,
-    /// Has each step run twice with the same slots, and is told of those that are not the same then, of each once. What
-    /// the first run says counts. None, as it is in production: each step runs once.
-    pub twice: Option<TellImpure>,
 }
 
 #[cfg(test)]

@@ -7,16 +7,15 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use zerver_trace::duration::Span;
 
-use super::cores;
+use super::mask::MASK;
 use super::recording::Keep;
+use super::settings::cores;
 use crate::time::nanos;
 
 /// So many threads are a slip of the pen if they are more.
 const MAX_WORKERS: usize = 1024;
 /// Where a store is, if nothing is said.
 pub(crate) const STORE: &str = ".zerver";
-/// What stands for a secret.
-pub(crate) const MASK: &str = "●●●●";
 
 /// A value as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use zerver_engine::Class;
 
-use super::Config;
 use super::field::Field;
+use super::settings::Config;
 
 /// A name, and whether its value can change while the service runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

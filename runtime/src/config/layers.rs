@@ -9,10 +9,10 @@ use zerver_engine::SettingError;
 use zerver_recorder::regular_file;
 use zerver_replay::{SettingFrom, SettingTold};
 
-use super::Config;
 use super::field::Raw;
 use super::file;
 use super::key::{KEYS, Key, RULES};
+use super::settings::Config;
 use crate::StartError;
 use crate::scheduler::Rule;
 

@@ -12,7 +12,6 @@ use zerver_engine::{
     Start,
 };
 
-use super::{clock, http, kv, sleep};
 use crate::execution::request_ids::Ids;
 use crate::time::nanos;
 
@@ -147,17 +146,6 @@ impl Interpreters {
     /// No interpreters.
     pub const fn new() -> Self {
         Self(Vec::new())
-    }
-
-    /// The interpreters of the kinds that come with zerver: a client for `http`, the timer and the clock of the machine,
-    /// and a store in memory, which is empty, for `kv`.
-    pub fn live() -> Self {
-        let mut live = Self::new();
-        live.set(http::Client::new());
-        live.set(kv::Memory::new());
-        live.set(sleep::Timer);
-        live.set(clock::Wall);
-        live
     }
 
     /// Adds the interpreter of a kind; the one there was is replaced.

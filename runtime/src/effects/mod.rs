@@ -1,5 +1,6 @@
 //! The kinds of effect that come with zerver.
 
+mod builtin_interpreters;
 pub mod clock;
 mod duration_literals;
 pub mod http;

@@ -8,11 +8,11 @@ use zerver_trace::{Capture, Datum, Event, Outcome};
 use super::delivery::Delivery;
 use super::effect_future::discard;
 use super::purity_check::Checked;
+use super::request_ids::Ids;
 use super::response_capture::Answered;
 use crate::scheduler::{Board, Entry};
 use crate::server::service::OwnService;
-use crate::server::worker::Worker;
-use crate::time::Stopwatch;
+use crate::time::{Clock, Stopwatch};
 
 pub(crate) struct Live {
     pub(crate) id: RequestId,
@@ -42,14 +42,21 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// A request whose head has arrived when `watch` started.
-    pub(crate) fn new(worker: &Worker, watch: Stopwatch, mut request: Request) -> Self {
-        let (wall, base_ns) = worker.clock.wall(watch.at(0));
+    /// A request whose head has arrived when `watch` started, on a connection of this worker.
+    pub(crate) fn new(
+        service: &Arc<OwnService>,
+        clock: &Clock,
+        ids: &Ids,
+        worker: Option<u16>,
+        watch: Stopwatch,
+        mut request: Request,
+    ) -> Self {
+        let (wall, base_ns) = clock.wall(watch.at(0));
         Self {
-            id: worker.ids.next(wall.ordered_ns),
-            seed: worker.ids.seed(),
-            asked: worker.service.is_asked(&mut request),
-            worker: worker.board.worker(),
+            id: ids.next(wall.ordered_ns),
+            seed: ids.seed(),
+            asked: service.is_asked(&mut request),
+            worker,
             unix_ns: wall.unix_ns,
             read_late: Vec::new(),
             flow: None,
@@ -59,7 +66,7 @@ impl Live {
             is_told: false,
             class: Class::default(),
             base_ns,
-            service: Arc::clone(&worker.own_service),
+            service: Arc::clone(service),
             watch,
         }
     }

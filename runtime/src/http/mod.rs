@@ -14,6 +14,7 @@ mod rejection;
 mod request_handler;
 mod response_body;
 mod router;
+mod token_check;
 mod trace_context;
 
 pub(crate) use connection::connection_state::Conn;
@@ -22,4 +23,5 @@ pub(crate) use connection::serve::serve;
 pub(crate) use date_header::Date;
 pub(crate) use local_client::is_from_here;
 pub(crate) use router::{Found, Router};
+pub(crate) use token_check::is_equal;
 pub(crate) use trace_context::TraceContext;

@@ -64,7 +64,7 @@ impl Arrived {
             params: Params::new(),
             peer: Some(conn.peer),
         };
-        let mut live = Live::new(worker, watch, request);
+        let mut live = worker.receive(watch, request);
         live.was_read_late(head_read_late(worker, conn, live.base_ns));
         Self { worker: Rc::clone(worker), in_flight, live, body, is_head, is_http2 }
     }

@@ -11,7 +11,6 @@ use zerver_recorder::Recorder;
 
 use super::notice;
 use crate::config::{Layers, Loaded};
-use crate::scheduler::{EffectLimits, Tuning};
 use crate::{Running, StartError};
 
 /// Reading them takes no longer, unless something is in the way, which is told.
@@ -56,12 +55,7 @@ impl Reload<'_> {
                 _ => fixed.extend(changed.extract_if(.., |key| key.starts_with("recording."))),
             }
         }
-        self.running.retune(Tuning {
-            scheduling: config.scheduling.clone(),
-            rules: config.rules.clone(),
-            deadline: config.deadline,
-            effects: EffectLimits::of(&config.limits),
-        });
+        self.running.retune(config.tuning());
         if !fixed.is_empty() {
             notice::warn(&format!("only a restart changes {}", fixed.join(", ")));
         }

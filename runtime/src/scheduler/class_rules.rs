@@ -5,8 +5,7 @@ use serde_json::{Value as Json, json};
 use zerver_engine::{Class, Request};
 
 use crate::config::MASK;
-use crate::http::is_from_here;
-use crate::server::service::is_equal;
+use crate::http::{is_equal, is_from_here};
 
 /// A rule that gives requests another class than that of their flow. The first one that matches counts; the trace says
 /// which it was.

@@ -9,10 +9,11 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::{Notify, oneshot};
 use zerver_engine::{Class, Overruns, Ready, Refused, Scheduling, Ticket};
 
+use super::dispatch::stolen_request::Guest;
 use super::loop_lag::Pulse;
 use super::sync::steal_queue::Offers;
+use super::threads::thread_status::Board;
 use super::work_stealing::Peers;
-use super::{Board, Guest};
 use crate::time::Zero;
 
 pub(crate) struct Turns<G = Box<Guest>> {

@@ -8,6 +8,7 @@ use zerver_engine::{Call, Class, Job, RequestId, Start};
 use zerver_trace::duration::Span;
 use zerver_trace::{Datum, Event, Name, Thread};
 
+use super::dispatch::placement::Way;
 use super::effect_limits::{Entered, Place};
 use super::metrics::counters::OfStep;
 use super::run_delay;
@@ -15,52 +16,81 @@ use super::run_queue::Turns;
 use super::shared_state::Shared;
 use super::threads::long_steps::{LONG_RUN_NS, LongRun};
 use super::threads::thread_status::Board;
+use crate::server::service::Service;
 use crate::time::Stopwatch;
-
-/// How a drive ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Drove {
-    /// The job is at its end.
-    Ended,
-    /// It is to go on at low priority, because of this step.
-    Slow(u16),
-}
 
 /// The way of one request on one worker.
 pub(crate) struct Lane<'w> {
-    pub(super) shared: &'w Shared,
-    pub(super) board: &'w Board,
+    shared: &'w Shared,
+    board: &'w Board,
     /// What is counted of the steps of its flow.
-    pub(super) steps: &'w [OfStep],
+    steps: &'w [OfStep],
     /// None on a thread of low priority.
-    pub(super) turns: Option<&'w Turns>,
-    pub(super) id: RequestId,
-    pub(super) class: Class,
-    pub(super) flow: u16,
+    turns: Option<&'w Turns>,
+    id: RequestId,
+    class: Class,
+    flow: u16,
     /// When the request's head arrived, on the service's clock.
-    pub(super) base_ns: u64,
-    pub(super) quantum_ns: u64,
+    base_ns: u64,
+    quantum_ns: u64,
     /// Where effects are performed.
     pub(crate) effect_runtime: &'w Handle,
     /// So many effects may be in flight.
     pub(crate) effects: usize,
     /// When it began to run without a pause; none while it does not.
-    pub(super) since_ns: Cell<Option<u64>>,
+    since_ns: Cell<Option<u64>>,
     /// The last time that it told.
-    pub(super) last_ns: Cell<u64>,
-    pub(super) has_turn: Cell<bool>,
+    last_ns: Cell<u64>,
+    has_turn: Cell<bool>,
     /// How long its steps ran.
-    pub(super) ran_ns: Cell<u64>,
-    pub(super) slow_step: Cell<Option<u16>>,
+    ran_ns: Cell<u64>,
+    slow_step: Cell<Option<u16>>,
     /// Whether a step of its flow has overrun lately.
-    pub(super) is_suspect: Cell<bool>,
+    is_suspect: Cell<bool>,
     /// How long its thread had been kept from a core when a suspect step began.
-    pub(super) kept_ns: Cell<Option<u64>>,
+    kept_ns: Cell<Option<u64>>,
     /// Its last step, and when that returned.
-    pub(super) last_step: Cell<Option<(u16, u64)>>,
+    last_step: Cell<Option<(u16, u64)>>,
 }
 
-impl Lane<'_> {
+impl<'w> Lane<'w> {
+    /// A request that begins, or goes on, to run at this time; with a turn or without one.
+    pub(super) fn new(
+        service: &'w Service,
+        board: &'w Board,
+        turns: Option<&'w Turns>,
+        has_turn: bool,
+        way: &Way,
+        began_ns: u64,
+    ) -> Self {
+        Self {
+            shared: &service.schedule,
+            board,
+            steps: board.tally.steps(way.flow),
+            turns,
+            id: way.id,
+            class: way.class,
+            flow: way.flow,
+            base_ns: way.base_ns,
+            quantum_ns: way.quantum_ns,
+            effect_runtime: service.effect_runtime.handle(),
+            effects: service.limits.effects.max(1),
+            since_ns: Cell::new(Some(began_ns)),
+            last_ns: Cell::new(began_ns),
+            has_turn: Cell::new(has_turn),
+            ran_ns: Cell::new(0),
+            slow_step: Cell::new(None),
+            is_suspect: Cell::new(turns.is_some_and(|turns| turns.is_suspect(way.flow))),
+            kept_ns: Cell::new(None),
+            last_step: Cell::new(None),
+        }
+    }
+
+    /// How long its steps ran.
+    pub(super) const fn ran_ns(&self) -> u64 {
+        self.ran_ns.get()
+    }
+
     /// A step begins, which could have run since `ready_ns`.
     pub(crate) fn begin(&self, step: u16, ready_ns: u64, at_ns: u64) {
         self.waited_until(ready_ns);
@@ -246,7 +276,7 @@ impl Lane<'_> {
         }
         let now_ns = self.base_ns + end_ns;
         let until_ns = turns.overran(self.flow, step, now_ns);
-        if let Some(until_ns) = until_ns.filter(|_| self.shared.low.is_some()) {
+        if let Some(until_ns) = until_ns.filter(|_| self.shared.batch.is_some()) {
             self.slow_step.set(Some(step));
             if self.shared.is_slow(self.flow, step, until_ns, now_ns) {
                 crate::program::notice::warn(&format!(

@@ -5,38 +5,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use zerver_engine::{Flow, Scheduling};
+use zerver_engine::Flow;
 use zerver_trace::Name;
 
-use super::batch_pool::Low;
-use super::class_rules::Rule;
-use super::effect_limits::{EffectLimits, Targets};
+use super::batch::batch_status::BatchStatus;
+use super::effect_limits::Targets;
 use super::threads::long_steps::LongRun;
 use super::threads::thread_status::Board;
-use crate::time::nanos;
-
-/// What can change while the service runs.
-#[derive(Debug, Clone)]
-pub(crate) struct Tuning {
-    pub(crate) scheduling: Scheduling,
-    pub(crate) rules: Vec<Rule>,
-    /// For requests whose flow does not say.
-    pub(crate) deadline: Duration,
-    pub(crate) effects: EffectLimits,
-}
-
-impl Tuning {
-    /// How long a request of this flow may take.
-    pub(super) fn deadline_ns(&self, flow: &Flow) -> u64 {
-        nanos(flow.deadline().unwrap_or(self.deadline))
-    }
-}
+use super::tuning::Tuning;
 
 pub(crate) struct Shared {
     /// Read by each request, without a lock; replaced as a whole.
     tuning: ArcSwap<Tuning>,
-    /// The threads of low priority, if there are any.
-    pub(crate) low: Option<Arc<Low>>,
+    /// The batch pool, if there is one.
+    pub(crate) batch: Option<Arc<BatchStatus>>,
     pub(crate) flows: Vec<Arc<Flow>>,
     pub(super) targets: Targets,
     /// For how long a step may run until its worker counts as stuck.
@@ -73,7 +55,7 @@ struct Slow {
 impl Shared {
     pub(crate) fn new(
         tuning: Tuning,
-        low: Option<Arc<Low>>,
+        batch: Option<Arc<BatchStatus>>,
         flows: Vec<Arc<Flow>>,
         stuck_after: Duration,
     ) -> Self {
@@ -82,7 +64,7 @@ impl Shared {
         let tuning = ArcSwap::from_pointee(tuning);
         Self {
             tuning,
-            low,
+            batch,
             flows,
             targets,
             stuck_after,
@@ -96,10 +78,10 @@ impl Shared {
     #[cfg(test)]
     pub(super) fn of_nothing(stuck_after: Duration) -> Self {
         let tuning = Tuning {
-            scheduling: Scheduling::default(),
+            scheduling: zerver_engine::Scheduling::default(),
             rules: Vec::new(),
             deadline: Duration::from_secs(1),
-            effects: EffectLimits::default(),
+            effects: super::EffectLimits::default(),
         };
         Self::new(tuning, None, Vec::new(), stuck_after)
     }

@@ -6,21 +6,15 @@
 //! Chargueraud and Rainey, "Scheduling parallel programs by work stealing with private deques", PPoPP 2013, weighs the two
 //! ways). The request comes back to the worker with its connection when it has ended.
 
-use std::pin::pin;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use futures_util::future::{Either, select};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use zerver_engine::Ticket;
 
-use super::dispatch::{Way, here};
+use super::dispatch::stolen_request::Guest;
+use super::sync::park_state::Idle;
 use super::sync::steal_queue::{Offered, Offers};
-use super::{Drove, Idle};
-use crate::effects::interpreter::Context;
-use crate::execution::active_request::Live;
-use crate::server::worker::Worker;
 
 /// The workers of a service, by number, and what they give each other.
 pub(crate) struct Peers<G = Box<Guest>> {
@@ -34,15 +28,6 @@ struct Peer<G> {
     idle: Arc<Idle>,
     inbox: mpsc::UnboundedSender<G>,
     offers: Arc<Offers<Ticket, G>>,
-}
-
-/// A request that another worker can run.
-pub(crate) struct Guest {
-    pub(super) live: Live,
-    pub(super) context: Context,
-    pub(super) way: Way,
-    /// Closed when nobody wants it any more.
-    pub(super) back: oneshot::Sender<(Live, Drove)>,
 }
 
 /// What a worker has as one of several.
@@ -104,32 +89,5 @@ impl<G> Peers<G> {
 
     fn with<R>(&self, look: impl FnOnce(&[Peer<G>]) -> R) -> R {
         look(&self.all.read().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Guest {
-    /// Takes it to its end, or to where it goes elsewhere, unless nobody wants it any more.
-    pub(crate) async fn carry(self, worker: Rc<Worker>) {
-        let Self { mut live, context, way, mut back } = self;
-        worker.board.tally.steals.add(1);
-        let going = pin!(async {
-            live.watch.tick();
-            let Worker { service, board, turns, .. } = &*worker;
-            live.carried(board);
-            let has_turn = turns.enter_again(way.class, way.flow, way.now_ns(&live)).await;
-            if has_turn {
-                live.watch.tick();
-            }
-            let drove = here(service, board, Some(turns), has_turn, &mut live, &context, &way).await.0;
-            (live, drove)
-        });
-        // Dropped, it records that its client has gone.
-        let ended = match select(going, pin!(back.closed())).await {
-            Either::Left((ended, _)) => Some(ended),
-            Either::Right(_) => None,
-        };
-        if let Some(ended) = ended {
-            drop(back.send(ended));
-        }
     }
 }

@@ -8,7 +8,6 @@ use http::{Method, StatusCode, Uri};
 use zerver_engine::Request;
 
 use super::connection_state::Conn;
-use crate::execution::active_request::Live;
 use crate::http::rejection::Reject;
 use crate::http::request_handler::{InFlight, Outgoing, refuse};
 use crate::http::response_body::Payload;
@@ -38,7 +37,7 @@ pub(crate) fn answer(
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Reject::TooManyHeaders(limits.header_bytes),
         _ => Reject::NoRequest(error.to_string()),
     };
-    let mut live = Live::new(worker, Stopwatch::since(Instant::now()), request);
+    let mut live = worker.receive(Stopwatch::since(Instant::now()), request);
     let (answer, end) = refuse(&mut live, &worker.service, &reject);
     let conn = in_flight.end(end);
     let date = worker.date.at(worker.clock.wall(end).0.unix_ns);

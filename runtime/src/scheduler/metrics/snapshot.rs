@@ -12,13 +12,13 @@ use crate::scheduler::threads::thread_status::Board;
 
 /// How many requests of a class wait for their turn, on all threads.
 pub(crate) fn waiting(shared: &Shared, boards: &[(String, Arc<Board>)], class: Class) -> u64 {
-    match &shared.low {
+    match &shared.batch {
         // What has been handed over to low priority and not been taken in, waits too.
-        Some(low) if class == Class::Batch => low.waiting() as u64,
-        low => {
+        Some(batch) if class == Class::Batch => batch.waiting() as u64,
+        batch => {
             let of = |queues: &Queues| queues.of(class).waiting.get();
             let workers: u64 = boards.iter().map(|(_, board)| of(&board.tally.queues)).sum();
-            workers + low.as_ref().map_or(0, |low| of(low.queues()))
+            workers + batch.as_ref().map_or(0, |batch| of(&batch.queues))
         }
     }
 }
@@ -36,7 +36,7 @@ pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
             waiting: waiting(shared, &boards, class),
             ..ClassMeasures::default()
         };
-        let low = shared.low.iter().map(|low| low.queues());
+        let batch = shared.batch.iter().map(|batch| &batch.queues);
         let add = |queues: &Queues| {
             let cells = queues.of(class);
             of.waits += cells.waits.get();
@@ -46,12 +46,12 @@ pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
             of.overdue += cells.overdue.get();
             of.left += cells.left.get();
         };
-        boards.iter().map(|(_, board)| &board.tally.queues).chain(low).for_each(add);
+        boards.iter().map(|(_, board)| &board.tally.queues).chain(batch).for_each(add);
         of
     };
     let mut classes: Vec<_> = [Class::Interactive, Class::Default, Class::Batch].map(class).into();
-    if let Some(low) = &shared.low {
-        classes[Class::Batch as usize].full += low.full();
+    if let Some(batch) = &shared.batch {
+        classes[Class::Batch as usize].full += batch.full();
     }
     let mut steps = Vec::new();
     for (flow, at) in shared.flows.iter().zip(0..) {
