@@ -6,12 +6,12 @@ use std::time::Duration;
 use zerver_engine::{EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, Scheduling};
 use zerver_trace::{FlowInfo, secret};
 
-use super::startup::{Live, LiveError, Prepare};
+use super::startup::{BoxError, Startup, StartupHook};
 use crate::config::{Config, Limits, Recording};
 use crate::effects::interpreter::{Interpreter, Interpreters};
 use crate::effects::kv;
-use crate::scheduler::Rule;
-use crate::server::service::StatusOf;
+use crate::scheduler::ClassRule;
+use crate::server::service::RecorderStatus;
 use crate::start_error::StartError;
 
 /// A service, before it runs.
@@ -34,13 +34,13 @@ use crate::start_error::StartError;
 pub struct App {
     pub(super) flows: Vec<FlowDef>,
     pub(super) interpreters: Interpreters,
-    pub(super) live: Option<Prepare>,
+    pub(super) startup: Option<StartupHook>,
     pub(super) render: RenderFailure,
     pub(super) config: Config,
     /// Parameters that are secret, of any flow.
     secret_params: Vec<String>,
     /// How recording goes, where somebody records.
-    pub(super) recorder: Option<StatusOf>,
+    pub(super) recorder: Option<RecorderStatus>,
 }
 
 impl Default for App {
@@ -56,8 +56,8 @@ impl App {
     pub fn new() -> Self {
         Self {
             flows: Vec::new(),
-            interpreters: Interpreters::live(),
-            live: None,
+            interpreters: Interpreters::builtin(),
+            startup: None,
             render: |failure, _| failure.to_response(),
             config: Config::default(),
             secret_params: Vec::new(),
@@ -105,14 +105,18 @@ impl App {
     /// It is called within the runtime on which effects are performed, so that what it spawns goes on there.
     ///
     /// ```no_run
+    /// # use zerver::effects::kv;
     /// # use zerver::prelude::*;
-    /// App::new().live(|live| {
-    ///     live.interpreter(kv::Disk::open("todos.redb")?);
+    /// App::new().on_startup(|startup| {
+    ///     startup.interpreter(kv::Disk::open("todos.redb")?);
     ///     Ok(())
     /// });
     /// ```
-    pub fn live(mut self, prepare: impl FnOnce(&mut Live) -> Result<(), LiveError> + Send + 'static) -> Self {
-        self.live = Some(Prepare::First(Box::new(prepare)));
+    pub fn on_startup(
+        mut self,
+        prepare: impl FnOnce(&mut Startup) -> Result<(), BoxError> + Send + 'static,
+    ) -> Self {
+        self.startup = Some(StartupHook::Sync(Box::new(prepare)));
         self
     }
 
@@ -124,17 +128,18 @@ impl App {
     /// ```no_run
     /// # use zerver::prelude::*;
     /// # async fn connect() -> std::io::Result<()> { Ok(()) }
-    /// App::new().live_async(async |live| {
+    /// App::new().on_startup_async(async |startup| {
     ///     let pool = connect().await?;
-    ///     live.keep(pool);
+    ///     startup.keep(pool);
     ///     Ok(())
     /// });
     /// ```
-    pub fn live_async<F>(mut self, prepare: F) -> Self
+    pub fn on_startup_async<F>(mut self, prepare: F) -> Self
     where
-        F: AsyncFnOnce(&mut Live) -> Result<(), LiveError> + Send + 'static,
+        F: AsyncFnOnce(&mut Startup) -> Result<(), BoxError> + Send + 'static,
     {
-        self.live = Some(Prepare::Meanwhile(Box::new(|live| Box::pin(async move { prepare(live).await }))));
+        self.startup =
+            Some(StartupHook::Async(Box::new(|startup| Box::pin(async move { prepare(startup).await }))));
         self
     }
 
@@ -190,7 +195,7 @@ impl App {
     }
 
     /// Adds a rule that gives requests another class than that of their flow; the first one that matches counts.
-    pub fn class_rule(mut self, rule: Rule) -> Self {
+    pub fn class_rule(mut self, rule: ClassRule) -> Self {
         self.config.rules.push(rule);
         self
     }
@@ -254,8 +259,8 @@ impl App {
     }
 
     /// Opens what performs effects, and nothing else.
-    pub(crate) fn open(self, runtime: &tokio::runtime::Runtime) -> Result<Live, LiveError> {
-        Live::open(self.interpreters, self.live, runtime)
+    pub(crate) fn open(self, runtime: &tokio::runtime::Runtime) -> Result<Startup, BoxError> {
+        Startup::open(self.interpreters, self.startup, runtime)
     }
 
     /// What counts as a secret.
@@ -277,7 +282,7 @@ impl App {
         Self { config, ..self }
     }
 
-    pub(crate) fn recorded_by(self, status: StatusOf) -> Self {
+    pub(crate) fn recorded_by(self, status: RecorderStatus) -> Self {
         Self { recorder: Some(status), ..self }
     }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use zerver_trace::EventSink;
 
-use crate::execution::purity_check::TellImpure;
+use crate::execution::purity_check::OnImpureStep;
 
 /// What a service is started with.
 #[derive(Default)]
-pub struct Settings {
+pub struct StartOptions {
     /// Where to listen, instead of [`App::addr`]; port 0 for any that is free.
     pub addr: Option<String>,
     /// A socket that listens already, instead of an address.
@@ -20,5 +20,5 @@ pub struct Settings {
     pub record_token: Option<String>,
     /// Has each step run twice with the same slots, and is told of those that are not the same then, of each once. What
     /// the first run says counts. None, as it is in production: each step runs once.
-    pub twice: Option<TellImpure>,
+    pub on_impure_step: Option<OnImpureStep>,
 }

@@ -10,32 +10,32 @@ use zerver_engine::EffectKind;
 use crate::effects::interpreter::{Interpreter, Interpreters};
 
 /// Why a service could not be made ready.
-pub type LiveError = Box<dyn Error + Send + Sync>;
+pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// What opens it all.
-pub(crate) enum Prepare {
+pub(crate) enum StartupHook {
     /// Before the service starts.
-    First(OpenFirst),
+    Sync(SyncHook),
     /// While it starts: requests are told to come again.
-    Meanwhile(Open),
+    Async(AsyncHook),
 }
 
-pub(crate) type OpenFirst = Box<dyn FnOnce(&mut Live) -> Result<(), LiveError> + Send>;
+pub(crate) type SyncHook = Box<dyn FnOnce(&mut Startup) -> Result<(), BoxError> + Send>;
 
-pub(crate) type Open = Box<dyn for<'l> FnOnce(&'l mut Live) -> Opening<'l> + Send>;
+pub(crate) type AsyncHook = Box<dyn for<'l> FnOnce(&'l mut Startup) -> AsyncHookFuture<'l> + Send>;
 
-type Opening<'l> = Pin<Box<dyn Future<Output = Result<(), LiveError>> + 'l>>;
+type AsyncHookFuture<'l> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + 'l>>;
 
 /// What outlives the threads of a service.
-pub(crate) type Kept = Vec<Box<dyn Any + Send>>;
+pub(crate) type KeptValues = Vec<Box<dyn Any + Send>>;
 
-/// What performs effects while a service serves; see [`App::live`](crate::App::live).
-pub struct Live {
+/// What performs effects while a service serves; see [`App::on_startup`](crate::App::on_startup).
+pub struct Startup {
     pub(crate) interpreters: Interpreters,
-    pub(crate) kept: Kept,
+    pub(crate) kept: KeptValues,
 }
 
-impl Live {
+impl Startup {
     pub(crate) const fn new(interpreters: Interpreters) -> Self {
         Self { interpreters, kept: Vec::new() }
     }
@@ -43,16 +43,16 @@ impl Live {
     /// Opens it all; what that has to wait for is waited for on this runtime.
     pub(crate) fn open(
         interpreters: Interpreters,
-        prepare: Option<Prepare>,
+        prepare: Option<StartupHook>,
         runtime: &Runtime,
-    ) -> Result<Self, LiveError> {
-        let mut live = Self::new(interpreters);
+    ) -> Result<Self, BoxError> {
+        let mut startup = Self::new(interpreters);
         match prepare {
-            Some(Prepare::First(prepare)) => prepare(&mut live)?,
-            Some(Prepare::Meanwhile(open)) => runtime.block_on(open(&mut live))?,
+            Some(StartupHook::Sync(prepare)) => prepare(&mut startup)?,
+            Some(StartupHook::Async(open)) => runtime.block_on(open(&mut startup))?,
             None => {}
         }
-        Ok(live)
+        Ok(startup)
     }
 
     /// Says what performs a kind of effect. The one there was for this kind is replaced.

@@ -12,8 +12,8 @@ mod settings;
 
 pub(crate) use field::STORE;
 pub(crate) use key::variables;
-pub(crate) use layers::{Layers, Loaded};
+pub(crate) use layers::{Layers, LoadedSettings};
 pub use limits::Limits;
 pub(crate) use mask::MASK;
 pub use recording::{Keep, Recording};
-pub(crate) use settings::{Config, Metrics, cores};
+pub(crate) use settings::{Config, MetricsEndpoint, cores};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use zerver_engine::Scheduling;
 
 use super::{Limits, Recording};
-use crate::scheduler::{EffectLimits, Rule, Tuning};
+use crate::scheduler::{ClassRule, EffectLimits, Tuning};
 
 /// All that can be set.
 #[derive(Debug, Clone)]
@@ -15,12 +15,12 @@ pub(crate) struct Config {
     pub(crate) workers: Option<usize>,
     pub(crate) batch_workers: Option<usize>,
     pub(crate) scheduling: Scheduling,
-    pub(crate) rules: Vec<Rule>,
+    pub(crate) rules: Vec<ClassRule>,
     pub(crate) deadline: Duration,
     pub(crate) stuck_after: Duration,
     pub(crate) limits: Limits,
     pub(crate) health: Option<String>,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: MetricsEndpoint,
     pub(crate) recording: Recording,
 }
 
@@ -37,7 +37,7 @@ impl Default for Config {
             stuck_after: Duration::from_secs(1),
             limits: Limits::default(),
             health: Some("/healthz".to_owned()),
-            metrics: Metrics { path: Some("/metrics".to_owned()), remote: false },
+            metrics: MetricsEndpoint { path: Some("/metrics".to_owned()), remote: false },
             recording: Recording::default(),
         }
     }
@@ -57,7 +57,7 @@ impl Config {
 
 /// Where metrics are told, and to whom.
 #[derive(Debug, Clone)]
-pub(crate) struct Metrics {
+pub(crate) struct MetricsEndpoint {
     pub(crate) path: Option<String>,
     /// Also to other machines.
     pub(crate) remote: bool,

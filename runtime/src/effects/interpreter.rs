@@ -49,7 +49,7 @@ pub struct Context {
 /// `begin` is called on the thread of the request, which also polls the future once: what is ready then needs no other
 /// thread. From then on the future is polled on the effect runtime, a tokio runtime with threads of its own, on which no
 /// step runs. That is also the runtime of whatever `begin` or the future spawns, opens or times, of what
-/// [`App::live`](crate::App::live) does, and so of the connections of a pool: none of it waits for a step. An interpreter
+/// [`App::on_startup`](crate::App::on_startup) does, and so of the connections of a pool: none of it waits for a step. An interpreter
 /// that blocks its thread makes other effects wait; what has to block belongs on
 /// [`spawn_blocking`](https://docs.rs/tokio/latest/tokio/task/fn.spawn_blocking.html).
 pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use zerver_trace::{Capture, Kept};
 
-use crate::server::service::OwnService;
+use crate::server::service::WorkerService;
 
 /// A capture that is to be kept. Dropped before its response was written, it says so.
 pub(crate) struct Delivery {
-    service: Arc<OwnService>,
+    service: Arc<WorkerService>,
     /// None once it has been handed over.
     capture: Option<(Box<Capture>, Kept)>,
 }
 
 impl Delivery {
-    pub(crate) const fn new(service: Arc<OwnService>, capture: Box<Capture>, kept: Kept) -> Self {
+    pub(crate) const fn new(service: Arc<WorkerService>, capture: Box<Capture>, kept: Kept) -> Self {
         Self { service, capture: Some((capture, kept)) }
     }
 

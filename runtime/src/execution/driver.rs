@@ -12,9 +12,9 @@ use zerver_trace::QueueReason;
 use super::effect_future;
 use super::effect_future::{Flight, Landing};
 use super::panic_report;
-use super::purity_check::Checked;
+use super::purity_check::CheckedJob;
 use crate::effects::interpreter::{Begun, Context};
-use crate::scheduler::{Drove, Lane};
+use crate::scheduler::{DriveEnd, Lane};
 use crate::server::service::Service;
 use crate::time::Stopwatch;
 
@@ -26,13 +26,13 @@ const LOOK_AFTER: u32 = 64;
 ///
 /// Dropping it cancels what is in flight; the job is then not at its end.
 pub(crate) async fn drive(
-    job: &mut Checked,
+    job: &mut CheckedJob,
     watch: &mut Stopwatch,
     service: &Service,
     context: &Context,
     deadline_ns: u64,
     lane: &Lane<'_>,
-) -> Drove {
+) -> DriveEnd {
     let mut flights: Option<FuturesUnordered<Flight>> = None;
     let mut fresh = SmallVec::<[Start; 2]>::new();
     // Those that are over the limit.
@@ -42,46 +42,46 @@ pub(crate) async fn drive(
     let mut next = Next::Run;
     loop {
         if looks.is_due() && next != Next::Ended && looks.look(job, watch, lane).await {
-            return Drove::Ended;
+            return DriveEnd::Finished;
         }
         next = match next {
             Next::Ended => {
-                lane.waited_until(watch.now_ns());
-                return Drove::Ended;
+                lane.record_wait(watch.now_ns());
+                return DriveEnd::Finished;
             }
             Next::Run | Next::Advance if watch.now_ns() >= deadline_ns => {
                 job.stop(Stop::Deadline, watch.now_ns());
-                return Drove::Ended;
+                return DriveEnd::Finished;
             }
             Next::Run => {
-                if let Some(step) = lane.slow_step() {
-                    return Drove::Slow(step);
+                if let Some(step) = lane.demoting_step() {
+                    return DriveEnd::Demoted(step);
                 }
-                if lane.is_over(watch.now_ns()) {
-                    lane.pause(watch).await;
+                if lane.is_quantum_over(watch.now_ns()) {
+                    lane.yield_turn(watch).await;
                 }
                 let step = job.position();
                 let at_ns = watch.now_ns();
-                lane.begin(step, job.ready_ns(), at_ns);
+                lane.begin_step(step, job.ready_ns(), at_ns);
                 let next = panic_report::in_step(job, &service.secrets, |job| job.run(watch));
-                if lane.end(step, at_ns, watch.now_ns()) {
+                if lane.end_step(step, at_ns, watch.now_ns()) {
                     job.overran(step, watch.now_ns(), lane.quantum_ns());
                 }
                 if next == Next::Run && job.position() == step {
                     // It yielded: others first.
-                    lane.pause(watch).await;
+                    lane.yield_turn(watch).await;
                 }
                 next
             }
             Next::Advance => {
                 watch.tick();
-                lane.go_on(watch).await;
+                lane.continue_turn(watch).await;
                 panic_report::in_step(job, &service.secrets, |job| job.advance(watch))
             }
             Next::Wait => {
                 let mut next = Next::Wait;
                 job.take_starts_to(&mut fresh);
-                lane.asks(job.position(), &fresh);
+                lane.record_retries(job.position(), &fresh);
                 let in_flight = flights.as_ref().map_or(0, FuturesUnordered::len);
                 let room = lane.effects.saturating_sub(in_flight).min(held.len() + fresh.len());
                 let (old, new) = (room.min(held.len()), room.saturating_sub(held.len()));
@@ -91,7 +91,7 @@ pub(crate) async fn drive(
                 let was_held = held.drain(..old).map(|start| (start, true));
                 for (start, was_held) in was_held.chain(fresh.drain(..new).map(|start| (start, false))) {
                     if looks.is_due() && looks.look(job, watch, lane).await {
-                        return Drove::Ended;
+                        return DriveEnd::Finished;
                     }
                     let asked = Asked { start, was_held };
                     let answered = asked.begin(job, watch, &mut flights, service, context, lane);
@@ -100,7 +100,7 @@ pub(crate) async fn drive(
                 }
                 held.extend(fresh.drain(..));
                 if room == 0 {
-                    lane.stop();
+                    lane.suspend();
                     let landing = async {
                         match &mut flights {
                             Some(flights) => flights.next().await,
@@ -121,9 +121,9 @@ pub(crate) async fn drive(
                         landed = landing => match landed {
                             Some(Landing::Landed(number, performed, at)) => {
                                 if job.waits_for(number) {
-                                    lane.takes(job, number, watch, at);
+                                    lane.record_completion_delay(job, number, watch, at);
                                 } else {
-                                    lane.late();
+                                    lane.record_late_completion();
                                 }
                                 next = panic_report::in_step(job, &service.secrets, |job| {
                                     job.complete(number, watch, performed)
@@ -134,7 +134,7 @@ pub(crate) async fn drive(
                                 flights.get_or_insert_default().push(Flight::Flying(flying));
                             }
                             Some(Landing::Free(start, at)) => {
-                                lane.takes(job, start.number, watch, at);
+                                lane.record_completion_delay(job, start.number, watch, at);
                                 let asked = Asked { start, was_held: true };
                                 let answered =
                                     asked.begin(job, watch, &mut flights, service, context, lane);
@@ -143,14 +143,14 @@ pub(crate) async fn drive(
                             // A job that waits for nothing; the engine rules it out.
                             None => {
                                 job.stop(Stop::Deadline, watch.tick());
-                                return Drove::Ended;
+                                return DriveEnd::Finished;
                             }
                         },
                         () = late => {
-                            lane.takes_deadline(job, watch, deadline_ns);
+                            lane.record_deadline_delay(job, watch, deadline_ns);
                             job.stop(Stop::Deadline, watch.tick());
-                            lane.waited_until(watch.now_ns());
-                            return Drove::Ended;
+                            lane.record_wait(watch.now_ns());
+                            return DriveEnd::Finished;
                         }
                     }
                     looks.since += 1;
@@ -177,14 +177,14 @@ impl Looks {
     }
 
     /// Lets others go first. Whether the deadline has passed: then the job has ended.
-    async fn look(&mut self, job: &mut Checked, watch: &mut Stopwatch, lane: &Lane<'_>) -> bool {
+    async fn look(&mut self, job: &mut CheckedJob, watch: &mut Stopwatch, lane: &Lane<'_>) -> bool {
         self.since = 0;
         if watch.tick() >= self.deadline_ns {
             job.stop(Stop::Deadline, watch.now_ns());
-            lane.waited_until(watch.now_ns());
+            lane.record_wait(watch.now_ns());
             return true;
         }
-        lane.let_others(watch).await;
+        lane.yield_between_effects(watch).await;
         false
     }
 }
@@ -199,7 +199,7 @@ impl Asked {
     /// Begins it, or has it wait. What is to happen next, if it is answered at once.
     fn begin(
         self,
-        job: &mut Checked,
+        job: &mut CheckedJob,
         watch: &mut Stopwatch,
         flights: &mut Option<FuturesUnordered<Flight>>,
         service: &Service,

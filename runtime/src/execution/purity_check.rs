@@ -17,12 +17,12 @@ use super::effect_future::discard;
 use crate::time::Stopwatch;
 
 /// So many differences of one step are told.
-const TOLD: usize = 3;
+const REPORTED: usize = 3;
 
 /// A step that is not the same twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Impure {
+pub struct ImpureStep {
     /// The flow in which that was seen.
     pub flow: String,
     /// The step.
@@ -35,12 +35,12 @@ pub struct Impure {
     pub differences: Vec<String>,
 }
 
-impl fmt::Display for Impure {
+impl fmt::Display for ImpureStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { flow, step, file, line, differences } = self;
         write!(f, "step {step} of flow {flow} ({file}:{line}) is not the same twice: ")?;
-        f.write_str(&differences[..differences.len().min(TOLD)].join("; "))?;
-        match differences.len().saturating_sub(TOLD) {
+        f.write_str(&differences[..differences.len().min(REPORTED)].join("; "))?;
+        match differences.len().saturating_sub(REPORTED) {
             0 => Ok(()),
             more => write!(f, "; and {more} more"),
         }
@@ -48,18 +48,18 @@ impl fmt::Display for Impure {
 }
 
 /// Who is told of steps that are not the same twice.
-pub type TellImpure = Arc<dyn Fn(&Impure) + Send + Sync>;
+pub type OnImpureStep = Arc<dyn Fn(&ImpureStep) + Send + Sync>;
 
 /// Tells of such steps; of each step once.
-pub(crate) struct Twice {
-    tell: TellImpure,
+pub(crate) struct PurityCheck {
+    report: OnImpureStep,
     secrets: Rule,
-    told: Mutex<BTreeSet<(String, u32)>>,
+    reported: Mutex<BTreeSet<(String, u32)>>,
 }
 
-impl Twice {
-    pub(crate) fn new(tell: TellImpure, secrets: Rule) -> Arc<Self> {
-        Arc::new(Self { tell, secrets, told: Mutex::default() })
+impl PurityCheck {
+    pub(crate) fn new(report: OnImpureStep, secrets: Rule) -> Arc<Self> {
+        Arc::new(Self { report, secrets, reported: Mutex::default() })
     }
 
     /// Compares what a step did from this event on with what it did the second time.
@@ -73,15 +73,15 @@ impl Twice {
         if findings.is_empty() {
             return;
         }
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if !told.insert((step.file.clone(), step.line)) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if !reported.insert((step.file.clone(), step.line)) {
             return;
         }
-        drop(told);
+        drop(reported);
         let one = |finding: &zerver_replay::Finding| {
             format!("{}: {}, then {}", finding.field, finding.expected, finding.got)
         };
-        (self.tell)(&Impure {
+        (self.report)(&ImpureStep {
             flow: first.flow().info().name.clone(),
             step: step.name.clone(),
             file: step.file.clone(),
@@ -92,9 +92,9 @@ impl Twice {
 }
 
 /// A job, each step of which runs twice where that is wanted.
-pub(crate) struct Checked {
+pub(crate) struct CheckedJob {
     job: Job,
-    twice: Option<Arc<Twice>>,
+    check: Option<Arc<PurityCheck>>,
     /// Apart, for few have one, and a job is large and moves.
     twin: Option<Box<Twin>>,
 }
@@ -107,9 +107,9 @@ struct Twin {
     since: usize,
 }
 
-impl Checked {
-    pub(crate) const fn new(job: Job, twice: Option<Arc<Twice>>) -> Self {
-        Self { job, twice, twin: None }
+impl CheckedJob {
+    pub(crate) const fn new(job: Job, check: Option<Arc<PurityCheck>>) -> Self {
+        Self { job, check, twin: None }
     }
 
     /// As [`Job::finish`].
@@ -120,7 +120,7 @@ impl Checked {
 
     /// As [`Job::run`].
     pub(crate) fn run(&mut self, watch: &mut Stopwatch) -> Next {
-        let twin = self.twice.as_ref().and_then(|_| Twin::of(&self.job));
+        let twin = self.check.as_ref().and_then(|_| Twin::of(&self.job));
         let next = self.job.run(watch.now_ns(), || watch.tick());
         if let Some(twin) = twin {
             self.again(twin, next, watch, |job| job.run(0, || 0));
@@ -164,8 +164,8 @@ impl Checked {
         if input(&mut twin.job) == next && matches!(next, Next::Wait | Next::Advance) {
             self.twin = Some(twin);
         } else {
-            if let Some(twice) = self.twice.as_ref().filter(|_| self.job.events().len() < MAX_EVENTS) {
-                twice.compare(&self.job, &twin);
+            if let Some(check) = self.check.as_ref().filter(|_| self.job.events().len() < MAX_EVENTS) {
+                check.compare(&self.job, &twin);
             }
             discard(twin);
         }
@@ -179,7 +179,7 @@ impl Twin {
     }
 }
 
-impl Deref for Checked {
+impl Deref for CheckedJob {
     type Target = Job;
 
     fn deref(&self) -> &Job {
@@ -187,7 +187,7 @@ impl Deref for Checked {
     }
 }
 
-impl DerefMut for Checked {
+impl DerefMut for CheckedJob {
     fn deref_mut(&mut self) -> &mut Job {
         &mut self.job
     }

@@ -7,13 +7,13 @@ use smallvec::SmallVec;
 use zerver_engine::Response;
 use zerver_trace::{Message, MessagePart};
 
-pub(crate) struct Answered {
+pub(crate) struct CapturedResponse {
     status: u16,
     headers: SmallVec<[(HeaderName, HeaderValue); 2]>,
     body: Bytes,
 }
 
-impl Answered {
+impl CapturedResponse {
     pub(crate) fn new(response: &Response) -> Self {
         let header = |(name, value): (&HeaderName, &HeaderValue)| (name.clone(), value.clone());
         Self {
@@ -24,7 +24,7 @@ impl Answered {
     }
 }
 
-impl Message for Answered {
+impl Message for CapturedResponse {
     fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
         to(MessagePart::Status(self.status));
         for (name, value) in &self.headers {

@@ -6,23 +6,23 @@ use super::trace_context::TRACEPARENT;
 
 /// What there is of them.
 #[derive(Default)]
-pub(super) struct Headers<'r> {
+pub(super) struct ScannedHeaders<'r> {
     /// The bytes of all headers, names and values.
     pub(super) bytes: usize,
-    pub(super) host: Values<'r>,
-    pub(super) transfer_encoding: Values<'r>,
-    pub(super) traceparent: Values<'r>,
+    pub(super) host: HeaderValues<'r>,
+    pub(super) transfer_encoding: HeaderValues<'r>,
+    pub(super) traceparent: HeaderValues<'r>,
 }
 
 /// The values of a header that is to be there once.
 #[derive(Default)]
-pub(super) struct Values<'r> {
+pub(super) struct HeaderValues<'r> {
     pub(super) first: Option<&'r HeaderValue>,
     /// Whether there are more.
     pub(super) is_doubled: bool,
 }
 
-impl<'r> Headers<'r> {
+impl<'r> ScannedHeaders<'r> {
     pub(super) fn of(headers: &'r HeaderMap) -> Self {
         let mut seen = Self::default();
         for (name, value) in headers {

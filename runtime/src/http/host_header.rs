@@ -6,7 +6,7 @@ use http::uri::Authority;
 use http::{Uri, Version, header};
 use zerver_engine::Request;
 
-use super::header_scan::Values;
+use super::header_scan::HeaderValues;
 
 /// What is wrong with the host of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,11 @@ pub(super) enum HostError {
 }
 
 /// Checks the host; `allowed` being empty allows all.
-pub(super) fn check(request: &Request, hosts: &Values<'_>, allowed: &[String]) -> Result<(), HostError> {
+pub(super) fn check(
+    request: &Request,
+    hosts: &HeaderValues<'_>,
+    allowed: &[String],
+) -> Result<(), HostError> {
     if hosts.is_doubled {
         return Err(HostError::Doubled);
     }
@@ -91,7 +95,7 @@ fn name(host: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::header_scan::Headers;
+    use super::super::header_scan::ScannedHeaders;
     use super::*;
 
     #[test]
@@ -113,7 +117,7 @@ mod tests {
         let check_name = |host: &str, result: Result<(), HostError>| {
             let mut request = Request::get("/").with_header("host", host);
             request.version = Version::HTTP_11;
-            let hosts = Headers::of(&request.headers).host;
+            let hosts = ScannedHeaders::of(&request.headers).host;
             assert_eq!(
                 check(&request, &hosts, &["a.example".to_owned(), "[::1]".to_owned()]),
                 result,

@@ -78,7 +78,7 @@ const NAMES: [&str; 12] = [
 /// Where the page is that has a browser ask (W3C Fetch Metadata, section 2.3).
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-pub(crate) fn is_from_here(request: &Request) -> bool {
+pub(crate) fn is_local_client(request: &Request) -> bool {
     let is_near = request.peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
     // What nginx speaks to those behind it, where it is not told otherwise; it leaves no other mark then.
     let is_old = matches!(request.version, Version::HTTP_09 | Version::HTTP_10);
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn only_what_cannot_come_from_elsewhere_comes_from_here() {
         let check = |peer: &str, headers: &[(&'static str, &str)], expected: bool| {
-            assert_eq!(is_from_here(&asked(peer, headers)), expected, "{peer} {headers:?}");
+            assert_eq!(is_local_client(&asked(peer, headers)), expected, "{peer} {headers:?}");
         };
         for host in ["localhost", "LOCALHOST:3000", "127.0.0.1:3000", "127.8.8.8", "[::1]:3000", "0.0.0.0:80"]
         {
@@ -160,7 +160,7 @@ mod tests {
     fn whatever_forwards_a_request_marks_it() {
         let check = |name: &'static str, expected: bool| {
             let headers = [("host", "localhost"), (name, "203.0.113.9")];
-            assert_eq!(is_from_here(&asked("127.0.0.1:9", &headers)), expected, "{name}");
+            assert_eq!(is_local_client(&asked("127.0.0.1:9", &headers)), expected, "{name}");
         };
         for name in [
             "CF-Connecting-IP",
@@ -245,7 +245,7 @@ mod tests {
     fn a_page_of_another_origin_is_not_here() {
         let check = |name: &'static str, value: &str, expected: bool| {
             let headers = [("host", "localhost:3000"), (name, value)];
-            assert_eq!(is_from_here(&asked("127.0.0.1:9", &headers)), expected, "{name}: {value}");
+            assert_eq!(is_local_client(&asked("127.0.0.1:9", &headers)), expected, "{name}: {value}");
         };
         check("sec-fetch-site", "none", true);
         check("sec-fetch-site", "same-origin", true);
@@ -254,7 +254,7 @@ mod tests {
         }
         let twice =
             [("host", "localhost"), ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")];
-        assert!(!is_from_here(&asked("127.0.0.1:9", &twice)));
+        assert!(!is_local_client(&asked("127.0.0.1:9", &twice)));
         check("referer", "http://localhost:3000/metrics", true);
         check("referer", "http://LOCALHOST:3000", true);
         for page in ["http://localhost:4000/", "https://evil.example/localhost:3000", "/metrics", "", "null"]
@@ -267,10 +267,10 @@ mod tests {
     fn a_target_in_absolute_form_outweighs_the_header() {
         let mut request = asked("127.0.0.1:9", &[("host", "localhost")]);
         request.uri = Uri::from_static("http://evil.example/metrics");
-        assert!(!is_from_here(&request));
+        assert!(!is_local_client(&request));
         request.uri = Uri::from_static("http://localhost/metrics");
-        assert!(is_from_here(&request));
+        assert!(is_local_client(&request));
         request.version = Version::HTTP_10;
-        assert!(!is_from_here(&request));
+        assert!(!is_local_client(&request));
     }
 }

@@ -24,8 +24,9 @@ const TEXT: HeaderValue =
 
 /// Answers with what is measured now.
 pub(super) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
-    let mut measures = scheduler::measure(&worker.service.schedule, worker.crew.zero.elapsed_ns());
-    measures.recorder = worker.service.recorder.as_ref().map(|status| recorder(&status()));
+    let mut measures =
+        scheduler::measure(&worker.service.scheduler, worker.worker_context.service_clock.elapsed_ns());
+    measures.recorder = worker.service.recorder_status.as_ref().map(|status| recorder(&status()));
     let wants_json = headers.get(header::ACCEPT).is_some_and(|accept| accept == "application/json");
     if wants_json {
         return Response::json(&measures);

@@ -18,10 +18,10 @@ mod token_check;
 mod trace_context;
 
 pub(crate) use connection::connection_state::Conn;
-pub(crate) use connection::future_pool::AnyFrames;
+pub(crate) use connection::future_pool::AnyFuturePool;
 pub(crate) use connection::serve::serve;
 pub(crate) use date_header::Date;
-pub(crate) use local_client::is_from_here;
-pub(crate) use router::{Found, Router};
-pub(crate) use token_check::is_equal;
+pub(crate) use local_client::is_local_client;
+pub(crate) use router::{RouteMatch, Router};
+pub(crate) use token_check::tokens_match;
 pub(crate) use trace_context::TraceContext;

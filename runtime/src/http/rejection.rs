@@ -9,10 +9,10 @@ use crate::server::service::Service;
 
 /// Why a request gets no further.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Reject {
+pub(super) enum Rejection {
     Host(HostError),
     /// No request at all: what is wrong, in the words of hyper.
-    NoRequest(String),
+    Malformed(String),
     /// Too many headers, or too large for hyper's own limits.
     TooManyHeaders(usize),
     /// Another `transfer-encoding` than just `chunked`.
@@ -21,10 +21,10 @@ pub(super) enum Reject {
     Target,
     TargetTooLong(usize),
     HeadersTooLarge(usize),
-    NoSuchPath,
+    PathNotFound,
     /// The methods that there are.
-    Method(HeaderValue),
-    ParamIsNoText,
+    MethodNotAllowed(HeaderValue),
+    InvalidParam,
     /// The service is not ready for any flow.
     NotReady,
     BodyTooLarge(usize),
@@ -32,7 +32,7 @@ pub(super) enum Reject {
     BodyBroken,
 }
 
-impl Reject {
+impl Rejection {
     pub(super) fn response(
         &self,
         request: &Request,
@@ -42,7 +42,7 @@ impl Reject {
         let failure = self.failure(request);
         // The service decides how a failure looks; what HTTP demands stays.
         let mut response = service.render(flow, &failure, request).status(self.status());
-        if let Self::Method(allow) = self {
+        if let Self::MethodNotAllowed(allow) = self {
             response.headers.insert(header::ALLOW, allow.clone());
         }
         if *self == Self::NotReady {
@@ -57,15 +57,15 @@ impl Reject {
         match self {
             Self::Host(HostError::NotAllowed) => StatusCode::MISDIRECTED_REQUEST,
             Self::Host(_)
-            | Self::NoRequest(_)
+            | Self::Malformed(_)
             | Self::TransferEncoding
             | Self::Target
-            | Self::ParamIsNoText
+            | Self::InvalidParam
             | Self::BodyBroken => StatusCode::BAD_REQUEST,
             Self::TargetTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge(_) | Self::TooManyHeaders(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::NoSuchPath => StatusCode::NOT_FOUND,
-            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::PathNotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
@@ -84,7 +84,7 @@ impl Reject {
                 HostError::Contradicted => "not the same as :authority",
                 HostError::NotAllowed => "not served here",
             }),
-            Self::NoRequest(why) => Failure::invalid("request").message(format!("it is no HTTP: {why}")),
+            Self::Malformed(why) => Failure::invalid("request").message(format!("it is no HTTP: {why}")),
             Self::TooManyHeaders(bytes) => Failure::new(FailureKind::TooLarge, "headers")
                 .message(format!("more than {bytes} bytes, or more than 100 of them")),
             Self::TransferEncoding => {
@@ -93,11 +93,11 @@ impl Reject {
             Self::Target => Failure::invalid("target").message("not a path"),
             Self::TargetTooLong(bytes) => at_most("target", bytes),
             Self::HeadersTooLarge(bytes) => at_most("headers", bytes),
-            Self::NoSuchPath => Failure::not_found("path", request.uri.path()),
-            Self::Method(allow) => Failure::invalid("method")
+            Self::PathNotFound => Failure::not_found("path", request.uri.path()),
+            Self::MethodNotAllowed(allow) => Failure::invalid("method")
                 .key(&request.method)
                 .message(format!("there are {}", allow.to_str().unwrap_or_default())),
-            Self::ParamIsNoText => {
+            Self::InvalidParam => {
                 Failure::invalid("path").message("a parameter is not percent-encoded UTF-8 without NUL")
             }
             Self::NotReady => Failure::unavailable("service").message("it is not ready yet"),

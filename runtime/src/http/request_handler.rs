@@ -16,19 +16,19 @@ use zerver_trace::{Datum, Event, Outcome, RequestPart};
 use super::connection::body_reader;
 use super::connection::connection_state::Conn;
 use super::connection::message_framing::Framed;
-use super::header_scan::{Headers, Values};
-use super::local_client::is_from_here;
-use super::rejection::Reject;
-use super::response_body::Payload;
-use super::router::Found;
+use super::header_scan::{HeaderValues, ScannedHeaders};
+use super::local_client::is_local_client;
+use super::rejection::Rejection;
+use super::response_body::ResponseBody;
+use super::router::RouteMatch;
 use super::trace_context::TraceContext;
 use super::{host_header, metrics_endpoint};
 use crate::Limits;
 use crate::effects::interpreter::Context;
-use crate::execution::active_request::{Answer, Live};
+use crate::execution::active_request::{ActiveRequest, PendingResponse};
 use crate::execution::request_ids;
 use crate::scheduler;
-use crate::server::readiness::Stage;
+use crate::server::readiness::StartupStage;
 use crate::server::service::Service;
 use crate::server::worker::Worker;
 use crate::time::Stopwatch;
@@ -39,19 +39,19 @@ const HEADERS: usize = 100;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A request whose head has arrived.
-pub(super) struct Arrived {
+pub(super) struct ReceivedRequest {
     worker: Rc<Worker>,
-    in_flight: InFlight,
-    live: Live,
+    in_flight: InFlightGuard,
+    active: ActiveRequest,
     body: Incoming,
     is_head: bool,
     is_http2: bool,
 }
 
-impl Arrived {
+impl ReceivedRequest {
     pub(super) fn new(worker: &Rc<Worker>, conn: &Rc<Conn>, request: http::Request<Incoming>) -> Self {
         let watch = Stopwatch::since(Instant::now());
-        let in_flight = InFlight::begin(conn);
+        let in_flight = InFlightGuard::begin(conn);
         let (parts, body) = request.into_parts();
         conn.frames(http_body::Body::size_hint(&body).exact().map_or(Framed::Chunked, Framed::Length));
         let (is_head, is_http2) = (parts.method == Method::HEAD, parts.version == Version::HTTP_2);
@@ -64,42 +64,42 @@ impl Arrived {
             params: Params::new(),
             peer: Some(conn.peer),
         };
-        let mut live = worker.receive(watch, request);
-        live.was_read_late(head_read_late(worker, conn, live.base_ns));
-        Self { worker: Rc::clone(worker), in_flight, live, body, is_head, is_http2 }
+        let mut active = worker.receive(watch, request);
+        active.add_read_delay(head_read_delay(worker, conn, active.base_ns));
+        Self { worker: Rc::clone(worker), in_flight, active, body, is_head, is_http2 }
     }
 }
 
 /// What kept the worker of a connection from reading a head that it reads now, if that may have been there before.
-fn head_read_late(worker: &Worker, conn: &Conn, now_ns: u64) -> Option<Event<Datum>> {
-    let zero = &worker.crew.zero;
+fn head_read_delay(worker: &Worker, conn: &Conn, now_ns: u64) -> Option<Event<Datum>> {
+    let service_clock = &worker.worker_context.service_clock;
     match conn.take_opened() {
         Some((accepted, opened)) => {
-            worker.opened_late(zero.since_ns(accepted), zero.since_ns(opened), now_ns)
+            worker.first_read_delay(service_clock.since_ns(accepted), service_clock.since_ns(opened), now_ns)
         }
-        None => worker.read_late(
+        None => worker.read_delay(
             RequestPart::Head,
-            || conn.idle_since().map_or(0, |at| zero.since_ns(at)),
+            || conn.idle_since().map_or(0, |at| service_clock.since_ns(at)),
             now_ns,
         ),
     }
 }
 
 /// Answers one request.
-pub(super) async fn answer(arrived: Arrived) -> Result<http::Response<Payload>, Infallible> {
-    let Arrived { worker, in_flight, live, body, is_head, is_http2 } = arrived;
-    let id = live.id;
-    let mut live = Some(live);
+pub(super) async fn answer(arrived: ReceivedRequest) -> Result<http::Response<ResponseBody>, Infallible> {
+    let ReceivedRequest { worker, in_flight, active, body, is_head, is_http2 } = arrived;
+    let id = active.id;
+    let mut active = Some(active);
     // A panic that no step is to blame for, such as the drop of a value, costs its own request and no other.
     let (answer, end) =
-        match AssertUnwindSafe(go(&mut live, &worker, &in_flight.conn, body)).catch_unwind().await {
+        match AssertUnwindSafe(handle(&mut active, &worker, &in_flight.conn, body)).catch_unwind().await {
             Ok(answered) => answered,
             Err(panic) => {
                 crate::execution::effect_future::discard(panic);
                 let response = Failure::internal("request").to_response();
-                let answer = match live.take() {
-                    Some(live) => live.panicked(response),
-                    None => Answer { response, delivery: None },
+                let answer = match active.take() {
+                    Some(active) => active.panicked(response),
+                    None => PendingResponse { response, delivery: None },
                 };
                 (answer, Instant::now())
             }
@@ -107,85 +107,91 @@ pub(super) async fn answer(arrived: Arrived) -> Result<http::Response<Payload>, 
     let conn = in_flight.end(end);
     let close = !is_http2 && (worker.drain.is_draining() || conn.is_unread());
     let date = worker.date.at(worker.clock.wall(end).0.unix_ns);
-    Ok(Outgoing { answer, id, date, is_head, is_http2, close }.into_http(conn))
+    Ok(OutgoingResponse { answer, id, date, is_head, is_http2, close }.into_http(conn))
 }
 
 /// From the head to the answer, and when that was there.
-async fn go(slot: &mut Option<Live>, worker: &Rc<Worker>, conn: &Conn, body: Incoming) -> (Answer, Instant) {
+async fn handle(
+    slot: &mut Option<ActiveRequest>,
+    worker: &Rc<Worker>,
+    conn: &Conn,
+    body: Incoming,
+) -> (PendingResponse, Instant) {
     let service = &*worker.service;
-    let Some(live) = slot else { return (nobody(), Instant::now()) };
-    if live.request().is_some_and(|request| is_status_poll(request)) {
+    let Some(active) = slot else { return (missing_response(), Instant::now()) };
+    if active.request().is_some_and(|request| is_status_poll(request)) {
         if !http_body::Body::is_end_stream(&body) {
             conn.leave_unread();
         }
-        let response = match &service.health {
+        let response = match &service.health_path {
             Some(_) => health(worker, true, false),
             None => Failure::not_found("path", STATUS_PATH).to_response(),
         };
-        live.forget();
-        return (Answer { response, delivery: None }, Instant::now());
+        active.forget();
+        return (PendingResponse { response, delivery: None }, Instant::now());
     }
-    let found = match live.request().map_or(Err(Reject::NoSuchPath), |request| check(request, service)) {
+    let found = match active.request().map_or(Err(Rejection::PathNotFound), |request| check(request, service))
+    {
         Ok(found) => found,
-        Err(Reject::NoSuchPath) if let Some(asked) = asked(live, service) => {
+        Err(Rejection::PathNotFound) if let Some(own_endpoint) = own_endpoint(active, service) => {
             if !http_body::Body::is_end_stream(&body) {
                 conn.leave_unread();
             }
-            let response = match asked {
-                Asked::Health { is_local, is_liveness } => health(worker, is_local, is_liveness),
-                Asked::Metrics(headers) => metrics_endpoint::answer(worker, &headers),
+            let response = match own_endpoint {
+                OwnEndpoint::Health { is_local, is_liveness } => health(worker, is_local, is_liveness),
+                OwnEndpoint::Metrics(headers) => metrics_endpoint::answer(worker, &headers),
             };
-            live.forget();
-            return (Answer { response, delivery: None }, Instant::now());
+            active.forget();
+            return (PendingResponse { response, delivery: None }, Instant::now());
         }
-        Err(reject) => {
+        Err(rejection) => {
             if !http_body::Body::is_end_stream(&body) {
                 conn.leave_unread();
             }
-            return refuse(live, service, &reject);
+            return reject(active, service, &rejection);
         }
     };
     let TraceContext { traceparent, tracestate } = match found {
-        Taken::By(flow, context) => {
-            live.found(flow);
+        Routed::Flow(flow, context) => {
+            active.set_flow(flow);
             context
         }
-        Taken::Options(allow) => {
+        Routed::Options(allow) => {
             let mut response = Response::no_content();
             response.headers.insert(header::ALLOW, allow);
-            live.watch.tick();
-            let end = live.watch.now();
-            return (live.answer(response, Outcome::Done).unwrap_or_else(nobody), end);
+            active.watch.tick();
+            let end = active.watch.now();
+            return (active.answer(response, Outcome::Done).unwrap_or_else(missing_response), end);
         }
     };
     if !service.readiness.is_ready() {
         if !http_body::Body::is_end_stream(&body) {
             conn.leave_unread();
         }
-        return refuse(live, service, &Reject::NotReady);
+        return reject(active, service, &Rejection::NotReady);
     }
     match body_reader::read(body, &service.limits, conn).await {
         Ok(bytes) => {
-            if let Some(request) = live.request() {
+            if let Some(request) = active.request() {
                 request.body = bytes;
             }
         }
-        Err(reject) => {
+        Err(rejection) => {
             conn.leave_unread();
-            return refuse(live, service, &reject);
+            return reject(active, service, &rejection);
         }
     }
-    let received_ns = live.base_ns + live.watch.tick();
-    live.was_read_late(worker.read_late(RequestPart::Body, || live.base_ns, received_ns));
-    let context = Context { request_id: Some(live.id), traceparent, tracestate };
-    if let Some(elsewhere) = scheduler::carry(worker, live, &context).await
-        && let Some(live) = slot.take()
+    let received_ns = active.base_ns + active.watch.tick();
+    active.add_read_delay(worker.read_delay(RequestPart::Body, || active.base_ns, received_ns));
+    let context = Context { request_id: Some(active.id), traceparent, tracestate };
+    if let Some(handoff) = scheduler::dispatch(worker, active, &context).await
+        && let Some(active) = slot.take()
     {
-        *slot = Some(elsewhere.carry(worker, live, context).await);
+        *slot = Some(handoff.complete(worker, active, context).await);
     }
-    let Some(live) = slot else { return (nobody(), Instant::now()) };
-    let end = live.watch.now();
-    (live.finish().unwrap_or_else(nobody), end)
+    let Some(active) = slot else { return (missing_response(), Instant::now()) };
+    let end = active.watch.now();
+    (active.finish().unwrap_or_else(missing_response), end)
 }
 
 /// The path at which zerver's own tools poll a service.
@@ -194,11 +200,11 @@ const STATUS_PATH: &str = "/.zerver/status";
 /// Whether the request is a poll of zerver's own tools on this machine. It is answered before anything else looks at it,
 /// and never recorded: neither a flow that takes every path nor the list of hosts makes polls look like traffic.
 fn is_status_poll(request: &Request) -> bool {
-    request.uri.path() == STATUS_PATH && request.method == Method::GET && is_from_here(request)
+    request.uri.path() == STATUS_PATH && request.method == Method::GET && is_local_client(request)
 }
 
 /// What somebody asks of the service itself.
-enum Asked {
+enum OwnEndpoint {
     Health {
         is_local: bool,
         /// Only whether the service lives is asked, not whether it is ready.
@@ -208,25 +214,29 @@ enum Asked {
     Metrics(http::HeaderMap),
 }
 
-fn asked(live: &mut Live, service: &Service) -> Option<Asked> {
-    let request = live.request().filter(|request| matches!(request.method, Method::GET | Method::HEAD))?;
+fn own_endpoint(active: &mut ActiveRequest, service: &Service) -> Option<OwnEndpoint> {
+    let request = active.request().filter(|request| matches!(request.method, Method::GET | Method::HEAD))?;
     let path = Some(request.uri.path());
-    if service.health.as_deref() == path {
+    if service.health_path.as_deref() == path {
         let is_liveness = request.uri.query() == Some("live");
-        return Some(Asked::Health { is_local: is_from_here(request), is_liveness });
+        return Some(OwnEndpoint::Health { is_local: is_local_client(request), is_liveness });
     }
     let is_metrics =
-        service.metrics.path.as_deref() == path && (service.metrics.remote || is_from_here(request));
-    is_metrics.then(|| Asked::Metrics(std::mem::take(&mut request.headers)))
+        service.metrics.path.as_deref() == path && (service.metrics.remote || is_local_client(request));
+    is_metrics.then(|| OwnEndpoint::Metrics(std::mem::take(&mut request.headers)))
 }
 
 fn health(worker: &Worker, is_local: bool, is_liveness: bool) -> Response {
-    let (mut is_well, mut told) =
-        scheduler::health(&worker.crew.watched, &worker.service.schedule, &worker.crew.zero, is_local);
+    let (mut is_well, mut told) = scheduler::health(
+        &worker.worker_context.registry,
+        &worker.service.scheduler,
+        &worker.worker_context.service_clock,
+        is_local,
+    );
     let (status, why) = match worker.service.readiness.stage() {
-        Stage::Ready => (None, None),
-        Stage::Starting => (Some("starting"), None),
-        Stage::Failed(why) => (Some("failed"), Some(why)),
+        StartupStage::Ready => (None, None),
+        StartupStage::Starting => (Some("starting"), None),
+        StartupStage::Failed(why) => (Some("failed"), Some(why)),
     };
     if let Some(status) = status.filter(|_| is_well) {
         (is_well, told["status"]) = (is_liveness, status.into());
@@ -239,81 +249,85 @@ fn health(worker: &Worker, is_local: bool, is_liveness: bool) -> Response {
 }
 
 /// Who takes a request.
-enum Taken {
+enum Routed {
     /// This flow; with the trace context of the request.
-    By(Arc<zerver_engine::Flow>, TraceContext),
+    Flow(Arc<zerver_engine::Flow>, TraceContext),
     /// The shell itself: `OPTIONS` with the methods there are.
     Options(HeaderValue),
 }
 
-fn check(request: &mut Request, service: &Service) -> Result<Taken, Reject> {
-    let headers = Headers::of(&request.headers);
+fn check(request: &mut Request, service: &Service) -> Result<Routed, Rejection> {
+    let headers = ScannedHeaders::of(&request.headers);
     check_sizes(request, headers.bytes, &service.limits)?;
-    host_header::check(request, &headers.host, &service.hosts).map_err(Reject::Host)?;
-    if let Values { first: Some(encoding), is_doubled } = headers.transfer_encoding
+    host_header::check(request, &headers.host, &service.allowed_hosts).map_err(Rejection::Host)?;
+    if let HeaderValues { first: Some(encoding), is_doubled } = headers.transfer_encoding
         && (is_doubled || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked"))
     {
-        return Err(Reject::TransferEncoding);
+        return Err(Rejection::TransferEncoding);
     }
     let context = TraceContext::with(&headers.traceparent, &request.headers);
     if !request.uri.path().starts_with('/')
         && (request.method != Method::OPTIONS || request.uri.path() != "*")
     {
-        return Err(Reject::Target);
+        return Err(Rejection::Target);
     }
     match service.router.find(&request.method, request.uri.path()) {
-        Found::Flow(flow, params) => {
+        RouteMatch::Flow(flow, params) => {
             request.params = params;
-            Ok(Taken::By(Arc::clone(flow), context))
+            Ok(Routed::Flow(Arc::clone(flow), context))
         }
-        Found::Options(allow) => Ok(Taken::Options(allow.clone())),
-        Found::OtherMethods(allow) => Err(Reject::Method(allow.clone())),
-        Found::Nothing => Err(Reject::NoSuchPath),
-        Found::NoText => Err(Reject::ParamIsNoText),
+        RouteMatch::Options(allow) => Ok(Routed::Options(allow.clone())),
+        RouteMatch::MethodNotAllowed(allow) => Err(Rejection::MethodNotAllowed(allow.clone())),
+        RouteMatch::NotFound => Err(Rejection::PathNotFound),
+        RouteMatch::InvalidParam => Err(Rejection::InvalidParam),
     }
 }
 
-fn check_sizes(request: &Request, header_bytes: usize, limits: &Limits) -> Result<(), Reject> {
+fn check_sizes(request: &Request, header_bytes: usize, limits: &Limits) -> Result<(), Rejection> {
     let target = request.uri.path_and_query().map_or(0, |target| target.as_str().len());
     if target > limits.target_bytes {
-        return Err(Reject::TargetTooLong(limits.target_bytes));
+        return Err(Rejection::TargetTooLong(limits.target_bytes));
     }
     if header_bytes > limits.header_bytes {
-        return Err(Reject::HeadersTooLarge(limits.header_bytes));
+        return Err(Rejection::HeadersTooLarge(limits.header_bytes));
     }
     // hyper counts those of HTTP/1. A cookie may come in pieces in HTTP/2, and is one header (RFC 9113, section 8.2.3).
     if request.headers.len() > HEADERS {
         let pieces = request.headers.get_all(header::COOKIE).iter().count();
         if request.headers.len() - pieces.saturating_sub(1) > HEADERS {
-            return Err(Reject::TooManyHeaders(limits.header_bytes));
+            return Err(Rejection::TooManyHeaders(limits.header_bytes));
         }
     }
     Ok(())
 }
 
-pub(super) fn refuse(live: &mut Live, service: &Service, reject: &Reject) -> (Answer, Instant) {
-    let flow = live.flow().cloned();
-    let (response, outcome) = match live.request() {
-        Some(request) => reject.response(request, flow.as_deref(), service),
-        None => return (nobody(), live.watch.now()),
+pub(super) fn reject(
+    active: &mut ActiveRequest,
+    service: &Service,
+    rejection: &Rejection,
+) -> (PendingResponse, Instant) {
+    let flow = active.flow().cloned();
+    let (response, outcome) = match active.request() {
+        Some(request) => rejection.response(request, flow.as_deref(), service),
+        None => return (missing_response(), active.watch.now()),
     };
-    live.watch.tick();
-    let end = live.watch.now();
-    (live.answer(response, outcome).unwrap_or_else(nobody), end)
+    active.watch.tick();
+    let end = active.watch.now();
+    (active.answer(response, outcome).unwrap_or_else(missing_response), end)
 }
 
 /// What goes out where there should be an answer and is none.
-fn nobody() -> Answer {
-    Answer { response: Failure::internal("request").to_response(), delivery: None }
+fn missing_response() -> PendingResponse {
+    PendingResponse { response: Failure::internal("request").to_response(), delivery: None }
 }
 
 /// Counts a request on its connection, also if it is dropped.
-pub(super) struct InFlight {
+pub(super) struct InFlightGuard {
     conn: Rc<Conn>,
     ended: Option<Instant>,
 }
 
-impl InFlight {
+impl InFlightGuard {
     pub(super) fn begin(conn: &Rc<Conn>) -> Self {
         conn.begin();
         Self { conn: Rc::clone(conn), ended: None }
@@ -325,15 +339,15 @@ impl InFlight {
     }
 }
 
-impl Drop for InFlight {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         self.conn.end(self.ended.unwrap_or_else(Instant::now));
     }
 }
 
 /// A response on its way out.
-pub(super) struct Outgoing {
-    pub(super) answer: Answer,
+pub(super) struct OutgoingResponse {
+    pub(super) answer: PendingResponse,
     pub(super) id: RequestId,
     pub(super) date: HeaderValue,
     pub(super) is_head: bool,
@@ -341,10 +355,11 @@ pub(super) struct Outgoing {
     pub(super) close: bool,
 }
 
-impl Outgoing {
+impl OutgoingResponse {
     /// The response as hyper wants it, on this connection.
-    pub(super) fn into_http(self, conn: Rc<Conn>) -> http::Response<Payload> {
-        let Self { answer: Answer { response, delivery }, id, date, is_head, is_http2, close } = self;
+    pub(super) fn into_http(self, conn: Rc<Conn>) -> http::Response<ResponseBody> {
+        let Self { answer: PendingResponse { response, delivery }, id, date, is_head, is_http2, close } =
+            self;
         let Response { mut status, mut headers, mut body } = response;
         // An informational status is none to end with.
         if status.is_informational() {
@@ -369,8 +384,8 @@ impl Outgoing {
             body = Bytes::new();
         }
         let payload = match is_http2 && !body.is_empty() {
-            true => Payload::framed(body, conn, delivery),
-            false => Payload::whole(body, conn, delivery),
+            true => ResponseBody::framed(body, conn, delivery),
+            false => ResponseBody::whole(body, conn, delivery),
         };
         let mut response = http::Response::new(payload);
         *response.status_mut() = status;

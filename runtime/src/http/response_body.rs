@@ -14,7 +14,7 @@ use crate::execution::delivery::Delivery;
 /// So much is handed to an HTTP/2 stream at once; hyper keeps it until the client has room for it.
 const FRAME_BYTES: usize = 64 * 1024;
 
-pub(crate) struct Payload {
+pub(crate) struct ResponseBody {
     bytes: Bytes,
     conn: Rc<Conn>,
     /// HTTP/2: what the connection calls this answer.
@@ -23,7 +23,7 @@ pub(crate) struct Payload {
     delivery: Option<Delivery>,
 }
 
-impl Payload {
+impl ResponseBody {
     /// All at once.
     pub(super) const fn whole(bytes: Bytes, conn: Rc<Conn>, delivery: Option<Delivery>) -> Self {
         Self { bytes, conn, stream: None, delivery }
@@ -36,7 +36,7 @@ impl Payload {
     }
 }
 
-impl Body for Payload {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -66,7 +66,7 @@ impl Body for Payload {
     }
 }
 
-impl Drop for Payload {
+impl Drop for ResponseBody {
     fn drop(&mut self) {
         // One of which hyper wanted no more is not delivered.
         if let Some(delivery) = self.delivery.take().filter(|_| self.bytes.is_empty()) {

@@ -34,17 +34,17 @@ pub(crate) struct Route {
 }
 
 /// What a router has found.
-pub(crate) enum Found<'r> {
+pub(crate) enum RouteMatch<'r> {
     /// This flow, with its parameters decoded.
     Flow(&'r Arc<Flow>, Params),
     /// `OPTIONS`, which no flow takes: the methods there are.
     Options(&'r HeaderValue),
     /// There is the path, but not this method: the methods there are.
-    OtherMethods(&'r HeaderValue),
+    MethodNotAllowed(&'r HeaderValue),
     /// There is no such path.
-    Nothing,
+    NotFound,
     /// A parameter is no text.
-    NoText,
+    InvalidParam,
 }
 
 impl Router {
@@ -104,11 +104,11 @@ impl Router {
         Ok(Self { paths, resources, allow })
     }
 
-    pub(crate) fn find(&self, method: &Method, path: &str) -> Found<'_> {
+    pub(crate) fn find(&self, method: &Method, path: &str) -> RouteMatch<'_> {
         if path == "*" && method == Method::OPTIONS {
-            return Found::Options(&self.allow);
+            return RouteMatch::Options(&self.allow);
         }
-        let Ok(found) = self.paths.at(path) else { return Found::Nothing };
+        let Ok(found) = self.paths.at(path) else { return RouteMatch::NotFound };
         let Resource { routes, allow } = &self.resources[*found.value];
         let route = routes.iter().find(|route| route.method == *method).or_else(|| {
             let get = || routes.iter().find(|route| route.method == Method::GET);
@@ -116,17 +116,17 @@ impl Router {
         });
         let Some(route) = route else {
             return if method == Method::OPTIONS {
-                Found::Options(allow)
+                RouteMatch::Options(allow)
             } else {
-                Found::OtherMethods(allow)
+                RouteMatch::MethodNotAllowed(allow)
             };
         };
         let mut params = Params::new();
         for (name, (_, raw)) in std::iter::zip(&route.params, found.params.iter()) {
-            let Some(value) = path_param::decode(raw) else { return Found::NoText };
+            let Some(value) = path_param::decode(raw) else { return RouteMatch::InvalidParam };
             params.push((Arc::clone(name), value));
         }
-        Found::Flow(&route.flow, params)
+        RouteMatch::Flow(&route.flow, params)
     }
 }
 

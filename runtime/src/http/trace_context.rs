@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
 
-use super::header_scan::Values;
+use super::header_scan::HeaderValues;
 
 /// Made once: to look up by text is to make the name of it each time.
 pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -30,11 +30,11 @@ impl TraceContext {
     /// That of a request with these headers.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut values = headers.get_all(TRACEPARENT).iter();
-        Self::with(&Values { first: values.next(), is_doubled: values.next().is_some() }, headers)
+        Self::with(&HeaderValues { first: values.next(), is_doubled: values.next().is_some() }, headers)
     }
 
     /// The same, where the values of `traceparent` are known.
-    pub(super) fn with(traceparent: &Values<'_>, headers: &HeaderMap) -> Self {
+    pub(super) fn with(traceparent: &HeaderValues<'_>, headers: &HeaderMap) -> Self {
         let text =
             traceparent.first.filter(|_| !traceparent.is_doubled).and_then(|value| value.to_str().ok());
         match text.and_then(parent) {

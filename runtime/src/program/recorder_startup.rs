@@ -12,13 +12,13 @@ use zerver_trace::secret::Rule;
 
 use super::notice;
 use crate::StartError;
-use crate::config::{Loaded, STORE};
+use crate::config::{LoadedSettings, STORE};
 
 /// Opens the store, if anything is to be recorded.
 ///
 /// # Errors
 /// When the store cannot be opened and somebody has asked for it. If nobody has, the service is more important.
-pub(crate) fn open(loaded: &Loaded, dev: bool, rule: Rule) -> Result<Option<Recorder>, StartError> {
+pub(crate) fn open(loaded: &LoadedSettings, dev: bool, rule: Rule) -> Result<Option<Recorder>, StartError> {
     let recording = &loaded.config.recording;
     let Some(policy) = recording.policy() else { return Ok(None) };
     let dir = recording.store.clone().unwrap_or_else(|| PathBuf::from(STORE));
@@ -33,7 +33,8 @@ pub(crate) fn open(loaded: &Loaded, dev: bool, rule: Rule) -> Result<Option<Reco
         rule,
         ..Options::new(&dir)
     };
-    let asked_for = dev || loaded.is_said("recording.store") || loaded.is_said("recording.keep");
+    let asked_for =
+        dev || loaded.is_set_anywhere("recording.store") || loaded.is_set_anywhere("recording.keep");
     match Recorder::open(options) {
         Ok(recorder) => {
             recorder.observe(tell);

@@ -12,12 +12,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use zerver_recorder::Recorder;
 
 use super::environment::Environment;
-use super::settings_reload::{Reading, Reload};
+use super::settings_reload::{BackgroundRead, SettingsReload};
 use super::{notice, recorder_startup};
 use crate::execution::panic_report;
 use crate::replay_host::host;
 use crate::server::listener;
-use crate::{App, Impure, Settings, StartError};
+use crate::{App, ImpureStep, StartError, StartOptions};
 
 /// The exit code of a service that could not start.
 const TROUBLE: u8 = 2;
@@ -32,7 +32,7 @@ const FORCED: i32 = 1;
 /// is 0. On the second it exits at once with 1. When it cannot start, the code is 2 and standard error says why.
 ///
 /// What a panic says on standard error is cleaned and masked, for it may quote what a client sent: see `docs/secrets.md`. This
-/// replaces a panic hook that was set before; one that is set later, in [`App::live`] say, may call it.
+/// replaces a panic hook that was set before; one that is set later, in [`App::on_startup`] say, may call it.
 ///
 /// A SIGHUP has it read `zerver.toml` again: what can change while it runs is changed, and standard error says what cannot.
 /// A file with a mistake in it changes nothing. Where the service ran in a terminal that has gone away, a SIGHUP counts as
@@ -67,7 +67,7 @@ fn try_run(app: App) -> Result<(), StartError> {
     let layers = environment.layers(app.config().clone());
     let loaded = layers.load()?;
     if environment.settings {
-        return print(&loaded.told());
+        return print(&loaded.document());
     }
     let app = app.with_config(loaded.config.clone());
     notice::mask(app.secrets());
@@ -93,30 +93,30 @@ fn try_run(app: App) -> Result<(), StartError> {
         Some(recorder) => app.recorded_by(Box::new(recorder.watch())),
         None => app,
     };
-    let running = app.start(Settings {
+    let server = app.start(StartOptions {
         listener: Some(listener),
         sink: recorder.as_ref().map(Recorder::sink),
         record_token: loaded.config.recording.token.clone(),
-        twice: environment.twice.then(|| Arc::new(tell_impure) as _),
-        ..Settings::default()
+        on_impure_step: environment.twice.then(|| Arc::new(tell_impure) as _),
+        ..StartOptions::default()
     })?;
     let notify = environment.notify.as_deref();
     if !environment.dev {
-        notice::say(&format!("listening on http://{}", running.addr()));
+        notice::say(&format!("listening on http://{}", server.addr()));
     }
-    let mut reload = Reload {
+    let mut reload = SettingsReload {
         layers: Arc::new(layers),
         started: loaded.clone(),
         loaded,
-        running: &running,
+        server: &server,
         recorder: recorder.as_ref(),
-        reading: Reading::default(),
+        reading: BackgroundRead::default(),
     };
     let mut is_ready = false;
     let failed = runtime.block_on(async {
         loop {
             tokio::select! {
-                ready = running.ready(), if !is_ready => match ready {
+                ready = server.ready(), if !is_ready => match ready {
                     Ok(()) => {
                         is_ready = true;
                         tell(notify, "READY=1");
@@ -124,8 +124,8 @@ fn try_run(app: App) -> Result<(), StartError> {
                     Err(error) => break Some(error),
                 },
                 told = signals.next() => match told {
-                    Told::Stop => break None,
-                    Told::Reload => reload.begin(),
+                    SignalAction::Stop => break None,
+                    SignalAction::SettingsReload => reload.begin(),
                 },
                 read = reload.reading.done() => reload.take(read),
             }
@@ -133,10 +133,10 @@ fn try_run(app: App) -> Result<(), StartError> {
     });
     tell(notify, "STOPPING=1");
     std::thread::spawn(move || {
-        while runtime.block_on(signals.next()) == Told::Reload {}
+        while runtime.block_on(signals.next()) == SignalAction::SettingsReload {}
         std::process::exit(FORCED);
     });
-    running.stop();
+    server.stop();
     if let Some(recorder) = recorder {
         recorder_startup::close(recorder);
     }
@@ -144,7 +144,7 @@ fn try_run(app: App) -> Result<(), StartError> {
 }
 
 /// Tells whoever develops the service of a step that is not the same twice.
-fn tell_impure(impure: &Impure) {
+fn tell_impure(impure: &ImpureStep) {
     notice::warn(&format!("{impure}; a step may use nothing but its slots (ZERVER_TWICE=0 runs it once)"));
 }
 
@@ -171,9 +171,9 @@ fn tell(socket: Option<&OsStr>, state: &str) {
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum SignalAction {
     Stop,
-    Reload,
+    SettingsReload,
 }
 
 /// The signals that a service listens to.
@@ -198,14 +198,14 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Told {
+    async fn next(&mut self) -> SignalAction {
         tokio::select! {
-            _ = self.terminate.recv() => Told::Stop,
-            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.terminate.recv() => SignalAction::Stop,
+            _ = self.interrupt.recv() => SignalAction::Stop,
             // A terminal that has gone away is none any more.
             _ = self.hang_up.recv() => match self.in_terminal && !is_in_terminal() {
-                true => Told::Stop,
-                false => Told::Reload,
+                true => SignalAction::Stop,
+                false => SignalAction::SettingsReload,
             },
         }
     }

@@ -10,25 +10,25 @@ use tokio::time::timeout;
 use zerver_recorder::Recorder;
 
 use super::notice;
-use crate::config::{Layers, Loaded};
-use crate::{Running, StartError};
+use crate::config::{Layers, LoadedSettings};
+use crate::{Server, StartError};
 
 /// Reading them takes no longer, unless something is in the way, which is told.
 const SOON: Duration = Duration::from_secs(2);
 
 /// A service whose settings can be read again.
-pub(crate) struct Reload<'s> {
+pub(crate) struct SettingsReload<'s> {
     pub(crate) layers: Arc<Layers>,
     /// What it was started with.
-    pub(crate) started: Loaded,
+    pub(crate) started: LoadedSettings,
     /// What was read last.
-    pub(crate) loaded: Loaded,
-    pub(crate) running: &'s Running,
+    pub(crate) loaded: LoadedSettings,
+    pub(crate) server: &'s Server,
     pub(crate) recorder: Option<&'s Recorder>,
-    pub(crate) reading: Reading<Result<Loaded, StartError>>,
+    pub(crate) reading: BackgroundRead<Result<LoadedSettings, StartError>>,
 }
 
-impl Reload<'_> {
+impl SettingsReload<'_> {
     /// Begins to read the settings, or to read them once more when the reading that goes on has ended.
     pub(crate) fn begin(&mut self) {
         let layers = Arc::clone(&self.layers);
@@ -36,7 +36,7 @@ impl Reload<'_> {
     }
 
     /// Takes what was read. What is wrong changes nothing.
-    pub(crate) fn take(&mut self, read: Option<Result<Loaded, StartError>>) {
+    pub(crate) fn take(&mut self, read: Option<Result<LoadedSettings, StartError>>) {
         if self.reading.end() {
             self.begin();
         }
@@ -55,7 +55,7 @@ impl Reload<'_> {
                 _ => fixed.extend(changed.extract_if(.., |key| key.starts_with("recording."))),
             }
         }
-        self.running.retune(config.tuning());
+        self.server.retune(config.tuning());
         if !fixed.is_empty() {
             notice::warn(&format!("only a restart changes {}", fixed.join(", ")));
         }
@@ -75,20 +75,20 @@ impl Reload<'_> {
 
 /// Something that is read on a thread of its own, one reading after another.
 #[derive(Debug)]
-pub(crate) struct Reading<T> {
+pub(crate) struct BackgroundRead<T> {
     now: Option<oneshot::Receiver<T>>,
     /// Whether it was asked for again meanwhile.
     again: bool,
     was_told: bool,
 }
 
-impl<T> Default for Reading<T> {
+impl<T> Default for BackgroundRead<T> {
     fn default() -> Self {
         Self { now: None, again: false, was_told: false }
     }
 }
 
-impl<T: Send + 'static> Reading<T> {
+impl<T: Send + 'static> BackgroundRead<T> {
     fn begin(&mut self, read: impl FnOnce() -> T + Send + 'static) {
         if self.now.is_some() {
             self.again = true;
@@ -131,7 +131,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reading_that_hangs_keeps_nobody_from_anything() {
-        let mut reading = Reading::default();
+        let mut reading = BackgroundRead::default();
         assert_eq!(reading.done().now_or_never(), None, "nothing is being read");
         let (go_on, hangs) = mpsc::channel::<()>();
         reading.begin(move || {

@@ -15,10 +15,10 @@ use zerver_replay::wire::{Ask, Hello, Told, receive, send};
 use zerver_replay::{Edits, Live, Opened, Progress, Refusal, Replay, Report, World, flow_is_gone};
 use zerver_trace::secret::Rule;
 
-use super::live_performer::LiveEffects;
+use super::live_performer::LivePerformer;
 use super::virtual_timers::VirtualTimers;
-use crate::app::startup::LiveError;
-use crate::http::{Found, Router};
+use crate::app::startup::BoxError;
+use crate::http::{RouteMatch, Router};
 use crate::{App, StartError, build_id};
 
 /// How much of what is asked for is read at once.
@@ -41,7 +41,7 @@ struct Host {
     /// What performs effects for real, not opened yet.
     closed: Option<App>,
     /// The same, opened when it was first asked for.
-    live: Option<LiveEffects>,
+    live: Option<LivePerformer>,
 }
 
 impl Host {
@@ -105,10 +105,10 @@ impl Host {
     }
 
     /// Opens what performs effects for real, if that is asked for; nothing is opened otherwise.
-    fn open(&mut self, edits: &Edits, stream: &UnixStream) -> Result<(), LiveError> {
+    fn open(&mut self, edits: &Edits, stream: &UnixStream) -> Result<(), BoxError> {
         if !edits.live.is_empty() && self.live.is_none() {
             let app = self.closed.take().ok_or("it could not be opened before")?;
-            self.live = Some(LiveEffects::open(|runtime| app.open(runtime), stream)?);
+            self.live = Some(LivePerformer::open(|runtime| app.open(runtime), stream)?);
         }
         Ok(())
     }
@@ -137,7 +137,7 @@ impl Hosted {
     /// Whether it takes the request, which then has its parameters.
     fn takes(&self, request: &mut Request) -> bool {
         let found = self.router.as_ref().map(|router| router.find(&request.method, request.uri.path()));
-        let Some(Found::Flow(_, params)) = found else { return false };
+        let Some(RouteMatch::Flow(_, params)) = found else { return false };
         request.params = params;
         true
     }

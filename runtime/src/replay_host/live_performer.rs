@@ -8,35 +8,35 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use zerver_engine::{Call, EffectError, EffectErrorKind, Performed, Request, Start};
 use zerver_replay::wire::{Told, send};
 
-use crate::app::startup::{Live, LiveError};
+use crate::app::startup::{BoxError, Startup};
 use crate::effects::interpreter::{Begun, Context};
 use crate::execution::effect_future;
 use crate::http::TraceContext;
 use crate::time::nanos;
 
 /// The service's own interpreters, opened as when it serves.
-pub(super) struct LiveEffects {
+pub(super) struct LivePerformer {
     runtime: Runtime,
-    live: Live,
+    startup: Startup,
     /// Who is told of each effect before it is performed.
     stream: RefCell<UnixStream>,
     /// Of the request that is replayed.
     context: RefCell<Context>,
 }
 
-impl LiveEffects {
+impl LivePerformer {
     /// Opens what `open` does, in a runtime of its own.
     pub(super) fn open(
-        open: impl FnOnce(&Runtime) -> Result<Live, LiveError>,
+        open: impl FnOnce(&Runtime) -> Result<Startup, BoxError>,
         stream: &UnixStream,
-    ) -> Result<Self, LiveError> {
+    ) -> Result<Self, BoxError> {
         let stream = RefCell::new(stream.try_clone()?);
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let live = {
+        let startup = {
             let _context = runtime.enter();
             open(&runtime)?
         };
-        Ok(Self { runtime, live, stream, context: RefCell::default() })
+        Ok(Self { runtime, startup, stream, context: RefCell::default() })
     }
 
     /// Performs effects on behalf of this request from now on: with its trace context, as when it was recorded.
@@ -46,9 +46,9 @@ impl LiveEffects {
     }
 }
 
-impl zerver_replay::Live for LiveEffects {
+impl zerver_replay::Live for LivePerformer {
     fn kinds(&self) -> Vec<&'static str> {
-        self.live.interpreters.kinds().collect()
+        self.startup.interpreters.kinds().collect()
     }
 
     fn perform(&self, call: &Call, name: &str, within: Duration) -> (Performed, Duration) {
@@ -63,7 +63,7 @@ impl zerver_replay::Live for LiveEffects {
             Start { number: 0, call: call.clone(), attempt: 1, pause: Duration::ZERO, until_ns: None };
         // Within the runtime from the start: an interpreter may want a timer or a socket.
         let performed = self.runtime.block_on(async {
-            let (on, interpreters) = (Handle::current(), &self.live.interpreters);
+            let (on, interpreters) = (Handle::current(), &self.startup.interpreters);
             match effect_future::begin(&start, None, &on, interpreters, &context, || None) {
                 Begun::Ready(performed) => performed,
                 Begun::Pending(flight) => match tokio::time::timeout(within, flight).await {

@@ -5,23 +5,23 @@ use serde_json::{Value as Json, json};
 use zerver_engine::{Class, Request};
 
 use crate::config::MASK;
-use crate::http::{is_equal, is_from_here};
+use crate::http::{is_local_client, tokens_match};
 
 /// A rule that gives requests another class than that of their flow. The first one that matches counts; the trace says
 /// which it was.
 ///
 /// ```
-/// use zerver::{App, Rule};
+/// use zerver::{App, ClassRule};
 /// use zerver::prelude::Class;
 ///
 /// let app = App::new()
-///     .class_rule(Rule::path("/reports/", Class::Batch))
-///     .class_rule(Rule::header("x-tenant", "bulk-import", Class::Batch))
-///     .class_rule(Rule::body_over(256 * 1024, Class::Batch))
-///     .class_rule(Rule::asked("x-class").with_token("s3cret"));
+///     .class_rule(ClassRule::path("/reports/", Class::Batch))
+///     .class_rule(ClassRule::header("x-tenant", "bulk-import", Class::Batch))
+///     .class_rule(ClassRule::body_over(256 * 1024, Class::Batch))
+///     .class_rule(ClassRule::requested_in("x-class").with_token("s3cret"));
 /// ```
 #[derive(Debug, Clone)]
-pub struct Rule {
+pub struct ClassRule {
     when: When,
     /// None: the one that the request names.
     class: Option<Class>,
@@ -33,10 +33,10 @@ enum When {
     Path(String),
     Header(String, String),
     BodyOver(usize),
-    Asked { header: String, token: Option<String> },
+    RequestedIn { header: String, token: Option<String> },
 }
 
-impl Rule {
+impl ClassRule {
     /// Requests whose path begins so.
     pub fn path(prefix: impl Into<String>, class: Class) -> Self {
         let prefix = prefix.into();
@@ -67,16 +67,20 @@ impl Rule {
     ///
     /// # Panics
     /// When HTTP does not allow the name.
-    pub fn asked(header: &str) -> Self {
+    pub fn requested_in(header: &str) -> Self {
         let header = checked(header);
-        Self { reason: format!("header {header}"), when: When::Asked { header, token: None }, class: None }
+        Self {
+            reason: format!("header {header}"),
+            when: When::RequestedIn { header, token: None },
+            class: None,
+        }
     }
 
     /// The same that trusts whoever knows this token, and nobody else: the header is `CLASS TOKEN` then. For rules made by
-    /// [`Rule::asked`].
+    /// [`ClassRule::requested_in`].
     #[must_use]
     pub fn with_token(mut self, secret: impl Into<String>) -> Self {
-        if let When::Asked { token, .. } = &mut self.when {
+        if let When::RequestedIn { token, .. } = &mut self.when {
             *token = Some(secret.into());
         }
         self
@@ -89,23 +93,23 @@ impl Rule {
 
     /// The rule as it is written in `zerver.toml`, for whoever may not know its token. The value of a header may be one
     /// as well.
-    pub(crate) fn told(&self) -> Json {
-        let mut told = match &self.when {
+    pub(crate) fn document(&self) -> Json {
+        let mut document = match &self.when {
             When::Path(prefix) => json!({ "path": prefix }),
             When::Header(name, _) => json!({ "header": name, "value": MASK }),
             When::BodyOver(bytes) => json!({ "body_over": bytes }),
-            When::Asked { header, token: None } => json!({ "asked": header }),
-            When::Asked { header, token: Some(_) } => json!({ "asked": header, "token": MASK }),
+            When::RequestedIn { header, token: None } => json!({ "requested_in": header }),
+            When::RequestedIn { header, token: Some(_) } => json!({ "requested_in": header, "token": MASK }),
         };
         if let Some(class) = self.class {
-            told["class"] = class.as_str().into();
+            document["class"] = class.as_str().into();
         }
-        told
+        document
     }
 
     /// Marks what shows its token as a secret.
     pub(crate) fn mark(&self, headers: &mut HeaderMap) {
-        if let When::Asked { header, token: Some(_) } = &self.when
+        if let When::RequestedIn { header, token: Some(_) } = &self.when
             && let Some(shown) = headers.get_mut(header)
         {
             shown.set_sensitive(true);
@@ -121,12 +125,12 @@ impl Rule {
                 values.any(|has| has.as_bytes() == value.as_bytes()).then_some(())?;
             }
             When::BodyOver(bytes) => (request.body.len() > *bytes).then_some(())?,
-            When::Asked { header, token } => {
+            When::RequestedIn { header, token } => {
                 let text = request.headers.get(header)?.to_str().ok()?;
                 let (class, shown) = text.split_once(' ').unwrap_or((text, ""));
                 let is_trusted = match token {
-                    Some(token) => is_equal(shown.as_bytes(), token.as_bytes()),
-                    None => is_from_here(request),
+                    Some(token) => tokens_match(shown.as_bytes(), token.as_bytes()),
+                    None => is_local_client(request),
                 };
                 return is_trusted.then(|| class.parse().ok()).flatten();
             }
@@ -148,33 +152,33 @@ mod tests {
 
     #[test]
     fn a_rule_matches_what_it_says() {
-        let check = |rule: &Rule, request: Request, class: Option<Class>| {
+        let check = |rule: &ClassRule, request: Request, class: Option<Class>| {
             assert_eq!(rule.class_of(&request), class, "{rule:?}");
         };
-        let path = Rule::path("/reports/", Class::Batch);
+        let path = ClassRule::path("/reports/", Class::Batch);
         check(&path, Request::get("/reports/7"), Some(Class::Batch));
         check(&path, Request::get("/report"), None);
-        let tenant = Rule::header("X-Tenant", "a", Class::Interactive);
+        let tenant = ClassRule::header("X-Tenant", "a", Class::Interactive);
         check(&tenant, Request::get("/").with_header("x-tenant", "a"), Some(Class::Interactive));
         check(&tenant, Request::get("/").with_header("x-tenant", "ab"), None);
-        let large = Rule::body_over(2, Class::Batch);
+        let large = ClassRule::body_over(2, Class::Batch);
         check(&large, Request { body: "abc".into(), ..Request::get("/") }, Some(Class::Batch));
         check(&large, Request { body: "ab".into(), ..Request::get("/") }, None);
     }
 
     #[test]
     fn who_may_name_a_class_is_known() {
-        let ask = |rule: &Rule, peer: &str, value: &str| {
+        let ask = |rule: &ClassRule, peer: &str, value: &str| {
             let peer = Some(peer.parse().unwrap());
             let request = Request::get("/").with_header("host", "localhost").with_header("x-class", value);
             rule.class_of(&Request { peer, ..request })
         };
-        let here = Rule::asked("x-class");
+        let here = ClassClassRule::requested_in("x-class");
         assert_eq!(ask(&here, "127.0.0.1:9", "batch"), Some(Class::Batch));
         assert_eq!(ask(&here, "[::1]:9", "interactive"), Some(Class::Interactive));
         assert_eq!(ask(&here, "10.0.0.1:9", "batch"), None);
         assert_eq!(ask(&here, "127.0.0.1:9", "first"), None);
-        let token = Rule::asked("x-class").with_token("s3cret");
+        let token = ClassClassRule::requested_in("x-class").with_token("s3cret");
         assert_eq!(ask(&token, "10.0.0.1:9", "batch s3cret"), Some(Class::Batch));
         assert_eq!(ask(&token, "127.0.0.1:9", "batch"), None);
         assert_eq!(ask(&token, "127.0.0.1:9", "batch s3cre"), None);

@@ -31,69 +31,69 @@ impl EffectLimits {
         Self { per_target: limits.effects_per_target, per_kind: limits.effects_per_kind.clone() }
     }
 
-    fn most(&self, kind: &str) -> Most {
-        Most { per_target: self.per_target, of_kind: self.per_kind.get(kind).copied().unwrap_or(0) }
+    fn limit(&self, kind: &str) -> KindLimit {
+        KindLimit { per_target: self.per_target, of_kind: self.per_kind.get(kind).copied().unwrap_or(0) }
     }
 }
 
 /// The places of a service.
-pub(crate) struct Targets {
+pub(crate) struct EffectLimiter {
     /// As in each kind, for a look without a lock.
     per_target: AtomicUsize,
     /// Whether any kind as a whole is limited.
     are_kinds_limited: AtomicBool,
     /// Known once the service is ready.
-    kinds: OnceLock<Vec<Arc<OfKind>>>,
+    kinds: OnceLock<Vec<Arc<KindState>>>,
 }
 
-struct OfKind {
+struct KindState {
     name: &'static str,
     in_flight: AtomicU64,
     waits: AtomicU64,
     waited_ns: AtomicU64,
     left: AtomicU64,
-    places: Mutex<Places>,
+    permits: Mutex<PermitTable>,
 }
 
 /// The places of one kind.
-struct Places {
-    most: Most,
-    taken: Taken,
+struct PermitTable {
+    limit: KindLimit,
+    in_use: InUse,
     /// Those that are asked, or waited for, now. All effects without a target have one without a name.
-    targets: BTreeMap<Arc<str>, Target>,
+    targets: BTreeMap<Arc<str>, TargetState>,
     /// By the order in which they came.
     next_ticket: u64,
 }
 
 /// The limits of one kind; 0: any number.
 #[derive(Debug, Clone, Copy)]
-struct Most {
+struct KindLimit {
     per_target: usize,
     of_kind: usize,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Taken {
+struct InUse {
     all: usize,
     /// How many of these are of threads of low priority.
     low: usize,
 }
 
 #[derive(Default)]
-struct Target {
-    taken: Taken,
+struct TargetState {
+    in_use: InUse,
     /// None of them has room.
     waiting: BTreeMap<u64, Waiter>,
 }
 
 struct Waiter {
-    is_low: bool,
+    is_batch_worker: bool,
     admitted: oneshot::Sender<()>,
 }
 
 /// An effect in flight, counted until this is dropped.
 pub(crate) struct Place {
-    of: Arc<OfKind>,
+    of: Arc<KindState>,
     /// Whom it asks, where that is limited; and whether a thread of low priority does.
     target: Option<(Arc<str>, bool)>,
 }
@@ -108,9 +108,9 @@ pub(crate) enum Entered {
 
 /// Waits for a place. Dropped, it waits no longer.
 pub(crate) struct Waiting {
-    of: Arc<OfKind>,
+    of: Arc<KindState>,
     target: Arc<str>,
-    is_low: bool,
+    is_batch_worker: bool,
     ticket: u64,
     since: Instant,
     /// Which limit it waits for.
@@ -119,54 +119,54 @@ pub(crate) struct Waiting {
     is_over: bool,
 }
 
-impl Targets {
-    /// Of no kinds, until they are [known](Self::know).
+impl EffectLimiter {
+    /// Of no kinds, until they are [known](Self::set_kinds).
     pub(crate) fn new(limits: &EffectLimits) -> Self {
-        let targets = Self {
+        let limiter = Self {
             per_target: AtomicUsize::default(),
             are_kinds_limited: AtomicBool::default(),
             kinds: OnceLock::new(),
         };
-        targets.retune(limits);
-        targets
+        limiter.retune(limits);
+        limiter
     }
 
     /// There are effects of these kinds.
-    pub(crate) fn know(&self, kinds: impl Iterator<Item = &'static str>, limits: &EffectLimits) {
+    pub(crate) fn set_kinds(&self, kinds: impl Iterator<Item = &'static str>, limits: &EffectLimits) {
         let kind = |name| {
-            let (taken, targets, next_ticket) = (Taken::default(), BTreeMap::new(), 0);
-            let places = Places { most: limits.most(name), taken, targets, next_ticket };
-            Arc::new(OfKind {
+            let (in_use, targets, next_ticket) = (InUse::default(), BTreeMap::new(), 0);
+            let permits = PermitTable { limit: limits.limit(name), in_use, targets, next_ticket };
+            Arc::new(KindState {
                 name,
                 in_flight: AtomicU64::default(),
                 waits: AtomicU64::default(),
                 waited_ns: AtomicU64::default(),
                 left: AtomicU64::default(),
-                places: Mutex::new(places),
+                permits: Mutex::new(permits),
             })
         };
         let _ = self.kinds.set(kinds.map(kind).collect());
     }
 
-    fn kinds(&self) -> &[Arc<OfKind>] {
+    fn kinds(&self) -> &[Arc<KindState>] {
         self.kinds.get().map_or(&[], Vec::as_slice)
     }
 
     /// From now on these limits hold. Effects in flight stay.
     pub(crate) fn retune(&self, limits: &EffectLimits) {
         self.per_target.store(limits.per_target, Ordering::Relaxed);
-        let are_limited = limits.per_kind.values().any(|most| *most > 0);
+        let are_limited = limits.per_kind.values().any(|limit| *limit > 0);
         self.are_kinds_limited.store(are_limited, Ordering::Relaxed);
         for of in self.kinds() {
-            let mut places = of.lock();
-            places.most = limits.most(of.name);
-            places.admit(None);
+            let mut permits = of.lock();
+            permits.limit = limits.limit(of.name);
+            permits.admit(None);
         }
     }
 
     /// Asks for a place. A thread of low priority may be without a core while it has one: such threads get at most half of
     /// them, so that nobody else waits for them alone.
-    pub(crate) fn enter(&self, call: &Call, is_low: bool) -> Entered {
+    pub(crate) fn enter(&self, call: &Call, is_batch_worker: bool) -> Entered {
         let are_kinds_limited = self.are_kinds_limited.load(Ordering::Relaxed);
         if !are_kinds_limited && self.per_target.load(Ordering::Relaxed) == 0 {
             return Entered::Now(None);
@@ -176,29 +176,38 @@ impl Targets {
             return Entered::Now(None);
         }
         let Some(of) = self.of(call.kind()) else { return Entered::Now(None) };
-        let mut places = of.lock();
-        if places.most.of_kind == 0 && (places.most.per_target == 0 || name.is_none()) {
+        let mut permits = of.lock();
+        if permits.limit.of_kind == 0 && (permits.limit.per_target == 0 || name.is_none()) {
             return Entered::Now(None);
         }
         let name = name.unwrap_or_default();
-        let known = places.targets.get_key_value(&*name).map(|(name, _)| Arc::clone(name));
+        let known = permits.targets.get_key_value(&*name).map(|(name, _)| Arc::clone(name));
         let name = known.unwrap_or_else(|| Arc::from(&*name));
-        let has_room = places.most.has_room_at(&name, places.targets.get(&name), is_low);
-        let is_full = !places.taken.has_room(places.most.of_kind, is_low);
+        let has_room = permits.limit.has_room_at(&name, permits.targets.get(&name), is_batch_worker);
+        let is_full = !permits.in_use.has_room(permits.limit.of_kind, is_batch_worker);
         if has_room && !is_full {
-            places.take(&name, is_low);
-            drop(places);
-            return Entered::Now(Some(Place::new(of, Some((name, is_low)))));
+            permits.take(&name, is_batch_worker);
+            drop(permits);
+            return Entered::Now(Some(Place::new(of, Some((name, is_batch_worker)))));
         }
-        let ticket = places.next_ticket;
-        places.next_ticket += 1;
+        let ticket = permits.next_ticket;
+        permits.next_ticket += 1;
         let (sender, admitted) = oneshot::channel();
-        let waiter = Waiter { is_low, admitted: sender };
-        places.targets.entry(Arc::clone(&name)).or_default().waiting.insert(ticket, waiter);
-        drop(places);
+        let waiter = Waiter { is_batch_worker, admitted: sender };
+        permits.targets.entry(Arc::clone(&name)).or_default().waiting.insert(ticket, waiter);
+        drop(permits);
         let (of, since) = (Arc::clone(of), Instant::now());
         let by = if is_full { QueueReason::Kind } else { QueueReason::Target };
-        Entered::Later(Waiting { of, target: name, is_low, ticket, since, by, admitted, is_over: false })
+        Entered::Later(Waiting {
+            of,
+            target: name,
+            is_batch_worker,
+            ticket,
+            since,
+            by,
+            admitted,
+            is_over: false,
+        })
     }
 
     /// Counts an effect in flight that has no place.
@@ -206,13 +215,13 @@ impl Targets {
         Some(Place::new(self.of(kind)?, None))
     }
 
-    fn of(&self, kind: &str) -> Option<&Arc<OfKind>> {
+    fn of(&self, kind: &str) -> Option<&Arc<KindState>> {
         self.kinds().iter().find(|of| of.name == kind)
     }
 
     /// What has been counted.
     pub(crate) fn measure(&self) -> Vec<EffectMeasures> {
-        let one = |of: &Arc<OfKind>| EffectMeasures {
+        let one = |of: &Arc<KindState>| EffectMeasures {
             kind: of.name.to_owned(),
             in_flight: of.in_flight.load(Ordering::Relaxed),
             waiting: of.lock().targets.values().map(|target| target.waiting.len() as u64).sum(),
@@ -224,39 +233,40 @@ impl Targets {
     }
 }
 
-impl OfKind {
-    fn lock(&self) -> MutexGuard<'_, Places> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+impl KindState {
+    fn lock(&self) -> MutexGuard<'_, PermitTable> {
+        self.permits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Taken {
-    const fn has_room(self, most: usize, is_low: bool) -> bool {
-        most == 0 || (self.all < most && (!is_low || self.low < most.div_ceil(2)))
+impl InUse {
+    const fn has_room(self, limit: usize, is_batch_worker: bool) -> bool {
+        limit == 0 || (self.all < limit && (!is_batch_worker || self.low < limit.div_ceil(2)))
     }
 }
 
-impl Most {
-    fn has_room_at(self, name: &str, target: Option<&Target>, is_low: bool) -> bool {
-        name.is_empty() || target.is_none_or(|target| target.taken.has_room(self.per_target, is_low))
+impl KindLimit {
+    fn has_room_at(self, name: &str, target: Option<&TargetState>, is_batch_worker: bool) -> bool {
+        name.is_empty()
+            || target.is_none_or(|target| target.in_use.has_room(self.per_target, is_batch_worker))
     }
 }
 
-impl Places {
-    fn take(&mut self, name: &Arc<str>, is_low: bool) {
+impl PermitTable {
+    fn take(&mut self, name: &Arc<str>, is_batch_worker: bool) {
         let target = self.targets.entry(Arc::clone(name)).or_default();
-        for taken in [&mut self.taken, &mut target.taken] {
-            taken.all += 1;
-            taken.low += usize::from(is_low);
+        for in_use in [&mut self.in_use, &mut target.in_use] {
+            in_use.all += 1;
+            in_use.low += usize::from(is_batch_worker);
         }
     }
 
     /// An effect has ended, or did not come to use its place.
-    fn leave(&mut self, name: &Arc<str>, is_low: bool) {
+    fn leave(&mut self, name: &Arc<str>, is_batch_worker: bool) {
         let Some(target) = self.targets.get_mut(name) else { return };
-        for taken in [&mut self.taken, &mut target.taken] {
-            taken.all -= 1;
-            taken.low -= usize::from(is_low);
+        for in_use in [&mut self.in_use, &mut target.in_use] {
+            in_use.all -= 1;
+            in_use.low -= usize::from(is_batch_worker);
         }
     }
 
@@ -266,11 +276,11 @@ impl Places {
         while let Some((ticket, name)) = self.next(changed) {
             let waiter = self.targets.get_mut(&name).and_then(|target| target.waiting.remove(&ticket));
             let Some(waiter) = waiter else { break };
-            self.take(&name, waiter.is_low);
+            self.take(&name, waiter.is_batch_worker);
             // If it is gone, it is about to say so: it finds that it has a place, and gives that back.
             let _ = waiter.admitted.send(());
         }
-        let is_idle = |target: &Target| target.taken.all == 0 && target.waiting.is_empty();
+        let is_idle = |target: &TargetState| target.in_use.all == 0 && target.waiting.is_empty();
         if let Some(name) = changed.filter(|name| self.targets.get(*name).is_some_and(is_idle)) {
             self.targets.remove(name);
         }
@@ -278,25 +288,25 @@ impl Places {
 
     /// Who is let in next: the ticket and the target.
     fn next(&self, changed: Option<&Arc<str>>) -> Option<(u64, Arc<str>)> {
-        let of_target = |(name, target): (&Arc<str>, &Target)| {
+        let of_target = |(name, target): (&Arc<str>, &TargetState)| {
             let has_room = |waiter: &Waiter| {
-                self.taken.has_room(self.most.of_kind, waiter.is_low)
-                    && self.most.has_room_at(name, Some(target), waiter.is_low)
+                self.in_use.has_room(self.limit.of_kind, waiter.is_batch_worker)
+                    && self.limit.has_room_at(name, Some(target), waiter.is_batch_worker)
             };
             let (ticket, _) = target.waiting.iter().find(|(_, waiter)| has_room(waiter))?;
             Some((*ticket, Arc::clone(name)))
         };
         match changed {
             // Others wait for their own targets only.
-            Some(name) if self.most.of_kind == 0 => self.targets.get_key_value(name).and_then(of_target),
-            _ if !self.taken.has_room(self.most.of_kind, false) => None,
+            Some(name) if self.limit.of_kind == 0 => self.targets.get_key_value(name).and_then(of_target),
+            _ if !self.in_use.has_room(self.limit.of_kind, false) => None,
             _ => self.targets.iter().filter_map(of_target).min(),
         }
     }
 }
 
 impl Place {
-    fn new(of: &Arc<OfKind>, target: Option<(Arc<str>, bool)>) -> Self {
+    fn new(of: &Arc<KindState>, target: Option<(Arc<str>, bool)>) -> Self {
         of.in_flight.fetch_add(1, Ordering::Relaxed);
         Self { of: Arc::clone(of), target }
     }
@@ -305,10 +315,10 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.of.in_flight.fetch_sub(1, Ordering::Relaxed);
-        if let Some((name, is_low)) = &self.target {
-            let mut places = self.of.lock();
-            places.leave(name, *is_low);
-            places.admit(Some(name));
+        if let Some((name, is_batch_worker)) = &self.target {
+            let mut permits = self.of.lock();
+            permits.leave(name, *is_batch_worker);
+            permits.admit(Some(name));
         }
     }
 }
@@ -329,7 +339,7 @@ impl Future for Waiting {
         self.is_over = true;
         self.of.waits.fetch_add(1, Ordering::Relaxed);
         self.of.waited_ns.fetch_add(nanos(self.since.elapsed()), Ordering::Relaxed);
-        Poll::Ready(Place::new(&self.of, Some((Arc::clone(&self.target), self.is_low))))
+        Poll::Ready(Place::new(&self.of, Some((Arc::clone(&self.target), self.is_batch_worker))))
     }
 }
 
@@ -339,13 +349,13 @@ impl Drop for Waiting {
             return;
         }
         self.of.left.fetch_add(1, Ordering::Relaxed);
-        let (ticket, is_low) = (self.ticket, self.is_low);
-        let mut places = self.of.lock();
-        let target = places.targets.get_mut(&self.target);
+        let (ticket, is_batch_worker) = (self.ticket, self.is_batch_worker);
+        let mut permits = self.of.lock();
+        let target = permits.targets.get_mut(&self.target);
         if target.and_then(|target| target.waiting.remove(&ticket)).is_none() {
-            places.leave(&self.target, is_low);
+            permits.leave(&self.target, is_batch_worker);
         }
-        places.admit(Some(&self.target));
+        permits.admit(Some(&self.target));
     }
 }
 

@@ -9,79 +9,79 @@ use tokio::sync::Notify;
 use zerver_engine::Behind;
 
 use super::run_delay;
-use crate::time::{Zero, nanos};
+use crate::time::{ServiceClock, nanos};
 
 /// How long a worker must have been busy, since it slept or that was last measured, for it to be measured: to come round
 /// is to look at the sockets, and the less often, the more they bring at once.
-const FRESH: Duration = Duration::from_millis(1);
+const MEASURE_AFTER: Duration = Duration::from_millis(1);
 
 /// For how long turns are given without a look at the sockets. What waits there can have no turn, however urgent it is,
 /// and cannot be sent away.
-const UNSEEN: Duration = Duration::from_micros(250);
+const POLL_OVERDUE_AFTER: Duration = Duration::from_micros(250);
 
-pub(super) struct Pulse {
-    zero: Arc<Zero>,
+pub(super) struct LoopLag {
+    service_clock: Arc<ServiceClock>,
     behind: Cell<Behind>,
     /// How long its thread had been kept from a core when one last ran for long.
-    kept_ns: Cell<Option<u64>>,
+    run_delay_ns: Cell<Option<u64>>,
     /// Requests that have begun here.
-    begun: Cell<u64>,
+    started: Cell<u64>,
     /// Set when the worker goes to sleep.
     slept: Arc<AtomicBool>,
     /// When it has last woken up, or come round quickly.
     fresh_ns: Cell<u64>,
     is_measured: Cell<bool>,
-    measure: Notify,
+    measure_wakeup: Notify,
     /// When the sockets have last been looked at, as far as is known.
-    looked_ns: Cell<u64>,
+    polled_ns: Cell<u64>,
     /// Whatever the sockets had brought by then has been read.
     read_until_ns: Cell<u64>,
 }
 
-impl Pulse {
+impl LoopLag {
     /// `slept` is set whenever the worker goes to sleep.
-    pub(super) fn new(zero: Arc<Zero>, slept: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(service_clock: Arc<ServiceClock>, slept: Arc<AtomicBool>) -> Self {
         Self {
-            zero,
+            service_clock,
             behind: Cell::default(),
-            kept_ns: Cell::new(None),
-            begun: Cell::new(0),
+            run_delay_ns: Cell::new(None),
+            started: Cell::new(0),
             slept,
             fresh_ns: Cell::new(0),
             is_measured: Cell::new(false),
-            measure: Notify::const_new(),
-            looked_ns: Cell::new(0),
+            measure_wakeup: Notify::const_new(),
+            polled_ns: Cell::new(0),
             read_until_ns: Cell::new(0),
         }
     }
 
     /// Measures how long the worker takes to come round: now and then while it is busy, all the time while it is behind or
     /// others wait.
-    pub(super) async fn beat(&self, others_wait: impl Fn() -> bool) {
+    pub(super) async fn measure(&self, has_waiters: impl Fn() -> bool) {
         loop {
-            self.measure.notified().await;
+            self.measure_wakeup.notified().await;
             self.is_measured.set(true);
             loop {
-                let (begun, start) = (self.begun.get(), Instant::now());
+                let (started, start) = (self.started.get(), Instant::now());
                 // Everybody who is ready, and whoever the sockets have made so.
                 tokio::task::yield_now().await;
                 let took_ns = nanos(start.elapsed());
-                self.change(|behind, now_ns| behind.came_round(took_ns, now_ns));
-                self.looks();
-                self.read_until_ns.set(self.zero.since_ns(start));
-                if !others_wait() && (!self.behind.get().is_behind() || self.begun.get() == begun) {
+                self.update(|behind, now_ns| behind.came_round(took_ns, now_ns));
+                self.note_poll();
+                self.read_until_ns.set(self.service_clock.since_ns(start));
+                if !has_waiters() && (!self.behind.get().is_behind() || self.started.get() == started) {
                     break;
                 }
             }
-            self.change(|behind, _| behind.rests());
-            self.fresh_ns.set(self.looked_ns.get());
+            self.update(|behind, _| behind.rests());
+            self.fresh_ns.set(self.polled_ns.get());
             self.is_measured.set(false);
         }
     }
 
     /// A request begins.
-    pub(super) fn begin(&self) {
-        self.begun.set(self.begun.get() + 1);
+    pub(super) fn note_start(&self) {
+        self.started.set(self.started.get() + 1);
     }
 
     /// Whether whoever comes now is to wait for a turn.
@@ -89,40 +89,42 @@ impl Pulse {
         if self.slept.load(Ordering::Relaxed) {
             self.slept.store(false, Ordering::Relaxed);
             self.fresh_ns.set(now_ns);
-        } else if !self.is_measured.get() && now_ns.saturating_sub(self.fresh_ns.get()) > nanos(FRESH) {
-            self.measure.notify_one();
+        } else if !self.is_measured.get() && now_ns.saturating_sub(self.fresh_ns.get()) > nanos(MEASURE_AFTER)
+        {
+            self.measure_wakeup.notify_one();
         }
         self.behind.get().is_behind()
     }
 
     /// A request has run for so long.
-    pub(super) fn ran(&self, ran_ns: u64) {
+    pub(super) fn note_run(&self, ran_ns: u64) {
         if !Behind::is_long(ran_ns) {
             return;
         }
         // What the system gave to others, such as the recorder, no turn would give back.
-        let kept_ns = run_delay::kept_ns();
-        let own_ns = run_delay::own_ns(ran_ns, self.kept_ns.replace(kept_ns), kept_ns);
-        if self.change(|behind, now_ns| behind.ran(own_ns, now_ns)) {
-            self.measure.notify_one();
+        let run_delay_ns = run_delay::run_delay_ns();
+        let without_run_delay_ns =
+            run_delay::without_run_delay_ns(ran_ns, self.run_delay_ns.replace(run_delay_ns), run_delay_ns);
+        if self.update(|behind, now_ns| behind.ran(without_run_delay_ns, now_ns)) {
+            self.measure_wakeup.notify_one();
         }
     }
 
     /// The one that has waited longest has waited for so long.
-    pub(super) fn waits(&self, longest_ns: u64) {
+    pub(super) fn note_wait(&self, longest_ns: u64) {
         if Behind::is_long_wait(longest_ns) {
-            self.change(|behind, now_ns| behind.waited(longest_ns, now_ns));
+            self.update(|behind, now_ns| behind.waited(longest_ns, now_ns));
         }
     }
 
     /// Whether turns are no longer needed, though some wait.
-    pub(super) fn is_over(&self, now_ns: u64) -> bool {
+    pub(super) fn is_recovered(&self, now_ns: u64) -> bool {
         self.behind.get().is_over(now_ns)
     }
 
     /// The sockets have been looked at.
-    pub(super) fn looks(&self) {
-        self.looked_ns.set(self.zero.elapsed_ns());
+    pub(super) fn note_poll(&self) {
+        self.polled_ns.set(self.service_clock.elapsed_ns());
     }
 
     /// Until when all that came has been read, as far as is known.
@@ -131,13 +133,13 @@ impl Pulse {
     }
 
     /// Whether they have not been looked at for long.
-    pub(super) fn is_unseen(&self) -> bool {
-        self.zero.elapsed_ns().saturating_sub(self.looked_ns.get()) > nanos(UNSEEN)
+    pub(super) fn is_poll_overdue(&self) -> bool {
+        self.service_clock.elapsed_ns().saturating_sub(self.polled_ns.get()) > nanos(POLL_OVERDUE_AFTER)
     }
 
     /// Nothing has been long for long.
     #[cfg(test)]
-    pub(super) fn rests(&self) {
+    pub(super) fn reset(&self) {
         self.behind.take();
     }
 
@@ -145,12 +147,12 @@ impl Pulse {
     #[cfg(test)]
     pub(super) fn set_behind(&self, is_behind: bool) {
         let took_ns = if is_behind { u64::MAX } else { 0 };
-        self.change(|behind, now_ns| behind.came_round(took_ns, now_ns));
+        self.update(|behind, now_ns| behind.came_round(took_ns, now_ns));
     }
 
-    fn change<R>(&self, change: impl FnOnce(&mut Behind, u64) -> R) -> R {
+    fn update<R>(&self, change: impl FnOnce(&mut Behind, u64) -> R) -> R {
         let mut behind = self.behind.get();
-        let result = change(&mut behind, self.zero.elapsed_ns());
+        let result = change(&mut behind, self.service_clock.elapsed_ns());
         self.behind.set(behind);
         result
     }

@@ -9,74 +9,74 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::{Notify, oneshot};
 use zerver_engine::{Class, Overruns, Ready, Refused, Scheduling, Ticket};
 
-use super::dispatch::stolen_request::Guest;
-use super::loop_lag::Pulse;
-use super::sync::steal_queue::Offers;
-use super::threads::thread_status::Board;
-use super::work_stealing::Peers;
-use crate::time::Zero;
+use super::dispatch::stealable_request::StealableRequest;
+use super::loop_lag::LoopLag;
+use super::sync::steal_queue::StealQueue;
+use super::threads::thread_status::ThreadStatus;
+use super::work_stealing::StealGroup;
+use crate::time::ServiceClock;
 
-pub(crate) struct Turns<G = Box<Guest>> {
+pub(crate) struct RunQueue<G = Box<StealableRequest>> {
     ready: RefCell<Ready>,
     overruns: RefCell<Overruns>,
-    waiting: RefCell<BTreeMap<Ticket, Waiting<G>>>,
+    waiting: RefCell<BTreeMap<Ticket, WaitingRequest<G>>>,
     /// Whether nobody waits.
     is_empty: Cell<bool>,
     /// Whether a turn is given out. One at a time: then others have their say before the next.
-    is_given: Cell<bool>,
-    pulse: Pulse,
+    is_turn_granted: Cell<bool>,
+    loop_lag: LoopLag,
     /// Whether the sockets are to be looked at before the next turn is given.
-    is_looking: Cell<bool>,
-    look: Notify,
-    zero: Arc<Zero>,
-    board: Arc<Board>,
+    is_poll_pending: Cell<bool>,
+    poll_wakeup: Notify,
+    service_clock: Arc<ServiceClock>,
+    thread_status: Arc<ThreadStatus>,
     /// Other workers, which may be idle.
-    peers: Arc<Peers<G>>,
+    steal_group: Arc<StealGroup<G>>,
     /// What they can take: those that wait and are new.
-    offers: Arc<Offers<Ticket, G>>,
+    steal_queue: Arc<StealQueue<Ticket, G>>,
 }
 
 /// How one that waits is told that it does no longer.
-enum Waiting<G> {
+enum WaitingRequest<G> {
     /// It is offered, and gets itself back unless another worker has it: then nobody tells it anything.
-    New(oneshot::Sender<Result<G, NotHere<G>>>),
+    New(oneshot::Sender<Result<G, NotRunHere<G>>>),
     /// It has the turn.
-    Begun(oneshot::Sender<()>),
+    Started(oneshot::Sender<()>),
 }
 
 /// Why a request does not run here.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum NotHere<G> {
+pub(super) enum NotRunHere<G> {
     /// It may not wait.
-    Refused(Refused, G),
+    Shed(Refused, G),
     /// Another worker has it.
-    Given,
+    Stolen,
 }
 
-impl<G> Turns<G> {
+impl<G> RunQueue<G> {
     /// `slept` is set whenever the worker goes to sleep.
     pub(crate) fn new(
         settings: &Scheduling,
         flows: usize,
-        zero: Arc<Zero>,
+        service_clock: Arc<ServiceClock>,
         slept: Arc<AtomicBool>,
-        board: Arc<Board>,
-        peers: Arc<Peers<G>>,
-        offers: Arc<Offers<Ticket, G>>,
+        thread_status: Arc<ThreadStatus>,
+        steal_group: Arc<StealGroup<G>>,
+        steal_queue: Arc<StealQueue<Ticket, G>>,
     ) -> Self {
         Self {
             ready: RefCell::new(Ready::new(settings.clone())),
             overruns: RefCell::new(Overruns::new(settings, flows)),
             waiting: RefCell::default(),
             is_empty: Cell::new(true),
-            is_given: Cell::new(false),
-            pulse: Pulse::new(Arc::clone(&zero), slept),
-            is_looking: Cell::new(false),
-            look: Notify::new(),
-            zero,
-            board,
-            peers,
-            offers,
+            is_turn_granted: Cell::new(false),
+            loop_lag: LoopLag::new(Arc::clone(&service_clock), slept),
+            is_poll_pending: Cell::new(false),
+            poll_wakeup: Notify::new(),
+            service_clock,
+            thread_status,
+            steal_group,
+            steal_queue,
         }
     }
 
@@ -87,99 +87,105 @@ impl<G> Turns<G> {
     }
 
     /// Measures how long the worker takes to come round, while it is busy.
-    pub(crate) async fn pulse(&self) {
-        self.pulse.beat(|| self.others_wait()).await;
+    pub(crate) async fn measure_loop_lag(&self) {
+        self.loop_lag.measure(|| self.has_waiters()).await;
     }
 
     /// Looks at the sockets between turns. As long as tasks are ready the runtime looks at them only now and then, counted
     /// in tasks, and a turn may be long.
-    pub(crate) async fn look(&self) {
+    pub(crate) async fn poll_between_turns(&self) {
         loop {
-            self.look.notified().await;
+            self.poll_wakeup.notified().await;
             // Woken after the sockets, so that what they have brought is there.
             tokio::task::yield_now().await;
-            self.pulse.looks();
-            self.is_looking.set(false);
-            self.give();
+            self.loop_lag.note_poll();
+            self.is_poll_pending.set(false);
+            self.grant_turns();
         }
     }
 
     /// A new request begins: whether it may run at once, without a turn.
-    pub(super) fn begin(&self, flow: u16, now_ns: u64) -> bool {
-        self.pulse.begin();
+    pub(super) fn admit(&self, flow: u16, now_ns: u64) -> bool {
+        self.loop_lag.note_start();
         self.overruns.borrow_mut().begin(flow);
-        self.is_calm(now_ns)
+        self.can_run_inline(now_ns)
     }
 
-    /// A new request waits. When it is back it has a turn, which it must [give back](Self::give_back).
+    /// A new request waits. When it is back it has a turn, which it must [give back](Self::release).
     ///
     /// # Errors
     /// When it is to be sent away, or another worker has it.
-    pub(super) async fn wait(&self, new: G, class: Class, flow: u16, now_ns: u64) -> Result<G, NotHere<G>> {
-        let ticket = match self.with(|ready| ready.enter(class, flow, now_ns)) {
+    pub(super) async fn enqueue(
+        &self,
+        new: G,
+        class: Class,
+        flow: u16,
+        now_ns: u64,
+    ) -> Result<G, NotRunHere<G>> {
+        let ticket = match self.update(|ready| ready.enter(class, flow, now_ns)) {
             Ok(ticket) => ticket,
             // Nobody is sent away while a worker has nothing to do.
             Err(refused) => {
-                let Some(peer) = self.peers.claim() else { return Err(NotHere::Refused(refused, new)) };
-                self.peers.give(peer, new);
-                return Err(NotHere::Given);
+                let Some(peer) = self.steal_group.claim() else { return Err(NotRunHere::Shed(refused, new)) };
+                self.steal_group.give(peer, new);
+                return Err(NotRunHere::Stolen);
             }
         };
         let (sender, receiver) = oneshot::channel();
-        self.offers.put(ticket, new);
-        self.waiting.borrow_mut().insert(ticket, Waiting::New(sender));
-        let mut waiter = Waiter { turns: self, ticket, receiver, has_turn: |told| told.is_ok() };
-        self.come().await;
-        (&mut waiter.receiver).await.unwrap_or(Err(NotHere::Given))
+        self.steal_queue.push(ticket, new);
+        self.waiting.borrow_mut().insert(ticket, WaitingRequest::New(sender));
+        let mut waiter = Waiter { run_queue: self, ticket, receiver, has_turn: |told| told.is_ok() };
+        self.arrive().await;
+        (&mut waiter.receiver).await.unwrap_or(Err(NotRunHere::Stolen))
     }
 
     /// One that has run before waits if it has to: whether it has a turn then. It is never sent away.
-    pub(super) async fn enter_again(&self, class: Class, flow: u16, now_ns: u64) -> bool {
-        if self.is_calm(now_ns) {
+    pub(super) async fn reenter(&self, class: Class, flow: u16, now_ns: u64) -> bool {
+        if self.can_run_inline(now_ns) {
             return false;
         }
-        let ticket = self.with(|ready| ready.enter_again(class, flow, now_ns));
+        let ticket = self.update(|ready| ready.enter_again(class, flow, now_ns));
         let (sender, receiver) = oneshot::channel();
-        self.waiting.borrow_mut().insert(ticket, Waiting::Begun(sender));
-        let mut waiter = Waiter { turns: self, ticket, receiver, has_turn: |()| true };
-        self.come().await;
+        self.waiting.borrow_mut().insert(ticket, WaitingRequest::Started(sender));
+        let mut waiter = Waiter { run_queue: self, ticket, receiver, has_turn: |()| true };
+        self.arrive().await;
         // The sender is never dropped unsent while its waiter lives.
         let _ = (&mut waiter.receiver).await;
         true
     }
 
     /// Whether others wait for a turn, or one has just been given it.
-    pub(super) const fn others_wait(&self) -> bool {
-        !self.is_empty.get() || self.is_given.get()
+    pub(super) const fn has_waiters(&self) -> bool {
+        !self.is_empty.get() || self.is_turn_granted.get()
     }
 
     /// One that could run on lets others go first: whether there are any, also of those that sockets bring now.
-    pub(super) async fn others_come(&self) -> bool {
-        if !self.others_wait() {
+    pub(super) async fn yield_to_waiters(&self) -> bool {
+        if !self.has_waiters() {
             tokio::task::yield_now().await;
         }
-        self.others_wait()
+        self.has_waiters()
     }
 
     /// A request has run for so long, with a turn or without one, and runs no more for now.
-    pub(super) fn give_back(&self, class: Class, flow: u16, ran_ns: u64, has_turn: bool) {
+    pub(super) fn release(&self, class: Class, flow: u16, ran_ns: u64, has_turn: bool) {
         if has_turn {
-            self.is_given.set(false);
+            self.is_turn_granted.set(false);
         }
-        self.pulse.ran(ran_ns);
+        self.loop_lag.note_run(ran_ns);
         if has_turn || !self.is_empty.get() {
-            self.with(|ready| ready.ran(class, flow, ran_ns));
-            if !self.is_empty.get() && self.pulse.is_unseen() {
-                self.is_looking.set(true);
-                self.look.notify_one();
+            self.update(|ready| ready.ran(class, flow, ran_ns));
+            if !self.is_empty.get() && self.loop_lag.is_poll_overdue() {
+                self.is_poll_pending.set(true);
+                self.poll_wakeup.notify_one();
             }
-            self.give();
+            self.grant_turns();
         }
     }
 
     /// Until when all that came to this worker has been read, as far as is known.
     pub(super) fn read_until_ns(&self) -> u64 {
-        self.pulse.read_until_ns()
+        self.loop_lag.read_until_ns()
     }
 
     /// Whether a step of this flow has overrun lately.
@@ -193,20 +199,20 @@ impl<G> Turns<G> {
     }
 
     /// Whether a request can run at once, as if there were no turns.
-    fn is_calm(&self, now_ns: u64) -> bool {
-        let is_behind = self.pulse.is_behind(now_ns);
+    fn can_run_inline(&self, now_ns: u64) -> bool {
+        let is_behind = self.loop_lag.is_behind(now_ns);
         // Who has just been given a turn, and has not begun, is not to be overtaken.
-        !is_behind && self.is_empty.get() && !self.is_given.get()
+        !is_behind && self.is_empty.get() && !self.is_turn_granted.get()
     }
 
     /// One has come to wait.
-    async fn come(&self) {
-        if !self.is_given.get() && !self.is_looking.get() {
+    async fn arrive(&self) {
+        if !self.is_turn_granted.get() && !self.is_poll_pending.get() {
             // Whoever has arrived by now is to be there when the turn is given, or the first would always be the next.
             tokio::task::yield_now().await;
         }
-        self.give();
-        if self.pulse.is_over(self.zero.elapsed_ns()) {
+        self.grant_turns();
+        if self.loop_lag.is_recovered(self.service_clock.elapsed_ns()) {
             // All may have been given one by now: who is more urgent has been told before, and goes first.
             tokio::task::yield_now().await;
         }
@@ -215,75 +221,77 @@ impl<G> Turns<G> {
     /// Gives a turn to whoever comes next, unless one is given out, or the sockets come first. Those who wait then go to
     /// workers that are idle, the most urgent first: who has the turn is answered sooner than from there. Where turns are
     /// no longer needed, all get one.
-    fn give(&self) {
-        self.forget_taken();
+    fn grant_turns(&self) {
+        self.remove_stolen();
         let mut are_over = false;
-        while (are_over || !self.is_given.get()) && !self.is_looking.get() {
-            let now_ns = self.zero.elapsed_ns();
-            self.pulse.waits(self.ready.borrow().longest_ns(now_ns));
-            are_over |= self.pulse.is_over(now_ns);
-            let Some(turn) = self.with(|ready| ready.next(now_ns)) else { break };
-            self.pulse.waits(turn.waited_ns);
+        while (are_over || !self.is_turn_granted.get()) && !self.is_poll_pending.get() {
+            let now_ns = self.service_clock.elapsed_ns();
+            self.loop_lag.note_wait(self.ready.borrow().longest_ns(now_ns));
+            are_over |= self.loop_lag.is_recovered(now_ns);
+            let Some(turn) = self.update(|ready| ready.next(now_ns)) else { break };
+            self.loop_lag.note_wait(turn.waited_ns);
             let waiting = self.waiting.borrow_mut().remove(&turn.ticket);
             let is_told = match waiting {
-                Some(Waiting::New(sender)) => self.offers.take_back(turn.ticket).is_some_and(|new| {
-                    let told = match turn.goes {
-                        Ok(()) => Ok(new),
-                        Err(refused) => Err(NotHere::Refused(refused, new)),
-                    };
-                    sender.send(told).is_ok()
-                }),
-                Some(Waiting::Begun(sender)) => sender.send(()).is_ok(),
+                Some(WaitingRequest::New(sender)) => {
+                    self.steal_queue.take_back(turn.ticket).is_some_and(|new| {
+                        let told = match turn.goes {
+                            Ok(()) => Ok(new),
+                            Err(refused) => Err(NotRunHere::Shed(refused, new)),
+                        };
+                        sender.send(told).is_ok()
+                    })
+                }
+                Some(WaitingRequest::Started(sender)) => sender.send(()).is_ok(),
                 // Who waits takes itself out when it leaves.
                 None => false,
             };
-            self.is_given.set(is_told && turn.goes.is_ok());
+            self.is_turn_granted.set(is_told && turn.goes.is_ok());
         }
-        if self.is_given.get() {
-            self.give_away();
+        if self.is_turn_granted.get() {
+            self.hand_to_parked_workers();
         }
     }
 
     /// Gives those who wait to workers that are idle: from here, before the turn begins, for it may be long.
-    fn give_away(&self) {
+    fn hand_to_parked_workers(&self) {
         while !self.is_empty.get() && self.ready.borrow().has_new() {
-            let Some(peer) = self.peers.claim() else { break };
-            let now_ns = self.zero.elapsed_ns();
-            let ticket = self.with(|ready| ready.steal(now_ns));
-            match ticket.and_then(|ticket| self.take_out(ticket)) {
-                Some(new) => self.peers.give(peer, new),
+            let Some(peer) = self.steal_group.claim() else { break };
+            let now_ns = self.service_clock.elapsed_ns();
+            let ticket = self.update(|ready| ready.steal(now_ns));
+            match ticket.and_then(|ticket| self.remove(ticket)) {
+                Some(new) => self.steal_group.give(peer, new),
                 // Another has taken it meanwhile.
-                None => self.peers.give_up(peer),
+                None => self.steal_group.release(peer),
             }
         }
     }
 
     /// Those that others have taken wait no longer.
-    fn forget_taken(&self) {
-        for ticket in self.offers.taken() {
-            self.with(|ready| ready.taken(ticket, self.zero.elapsed_ns()));
+    fn remove_stolen(&self) {
+        for ticket in self.steal_queue.drain_stolen() {
+            self.update(|ready| ready.taken(ticket, self.service_clock.elapsed_ns()));
             self.waiting.borrow_mut().remove(&ticket);
         }
     }
 
     /// One that waits here no longer; none if another worker has it.
-    fn take_out(&self, ticket: Ticket) -> Option<G> {
+    fn remove(&self, ticket: Ticket) -> Option<G> {
         self.waiting.borrow_mut().remove(&ticket);
-        self.offers.take_back(ticket)
+        self.steal_queue.take_back(ticket)
     }
 
-    fn with<R>(&self, change: impl FnOnce(&mut Ready) -> R) -> R {
+    fn update<R>(&self, change: impl FnOnce(&mut Ready) -> R) -> R {
         let mut ready = self.ready.borrow_mut();
         let result = change(&mut ready);
         self.is_empty.set(ready.is_empty());
-        self.board.tally.queues.publish(&ready);
+        self.thread_status.counters.queues.publish(&ready);
         result
     }
 }
 
 /// Somebody who waits, and may be dropped while it does.
 struct Waiter<'t, G, T> {
-    turns: &'t Turns<G>,
+    run_queue: &'t RunQueue<G>,
     ticket: Ticket,
     /// Closed once it has been told, or another worker has it.
     receiver: oneshot::Receiver<T>,
@@ -292,17 +300,17 @@ struct Waiter<'t, G, T> {
 
 impl<G, T> Drop for Waiter<'_, G, T> {
     fn drop(&mut self) {
-        let Self { turns, ticket, .. } = *self;
+        let Self { run_queue, ticket, .. } = *self;
         if self.receiver.is_terminated() {
             return;
         }
-        let now_ns = turns.zero.elapsed_ns();
-        if turns.with(|ready| ready.leave(ticket, now_ns)) {
-            drop(turns.take_out(ticket));
+        let now_ns = run_queue.service_clock.elapsed_ns();
+        if run_queue.update(|ready| ready.leave(ticket, now_ns)) {
+            drop(run_queue.remove(ticket));
         } else if self.receiver.try_recv().is_ok_and(|told| (self.has_turn)(&told)) {
             // It had just been given the turn.
-            turns.is_given.set(false);
-            turns.give();
+            run_queue.is_turn_granted.set(false);
+            run_queue.grant_turns();
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zerver_engine::{Flow, Scheduling};
 
-use super::class_rules::Rule;
+use super::class_rules::ClassRule;
 use super::effect_limits::EffectLimits;
 use crate::time::nanos;
 
@@ -12,7 +12,7 @@ use crate::time::nanos;
 #[derive(Debug, Clone)]
 pub(crate) struct Tuning {
     pub(crate) scheduling: Scheduling,
-    pub(crate) rules: Vec<Rule>,
+    pub(crate) rules: Vec<ClassRule>,
     /// For requests whose flow does not say.
     pub(crate) deadline: Duration,
     pub(crate) effects: EffectLimits,

@@ -12,79 +12,79 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::mpsc;
 use zerver_engine::Ticket;
 
-use super::dispatch::stolen_request::Guest;
-use super::sync::park_state::Idle;
-use super::sync::steal_queue::{Offered, Offers};
+use super::dispatch::stealable_request::StealableRequest;
+use super::sync::park_state::ParkState;
+use super::sync::steal_queue::{StealQueue, StealableCount};
 
 /// The workers of a service, by number, and what they give each other.
-pub(crate) struct Peers<G = Box<Guest>> {
+pub(crate) struct StealGroup<G = Box<StealableRequest>> {
     all: RwLock<Vec<Peer<G>>>,
-    pub(super) offered: Arc<Offered>,
+    pub(super) stealable: Arc<StealableCount>,
     /// Who looked last began with this one; the next with the next, so that all are helped.
     first: AtomicUsize,
 }
 
 struct Peer<G> {
-    idle: Arc<Idle>,
+    park_state: Arc<ParkState>,
     inbox: mpsc::UnboundedSender<G>,
-    offers: Arc<Offers<Ticket, G>>,
+    steal_queue: Arc<StealQueue<Ticket, G>>,
 }
 
 /// What a worker has as one of several.
-pub(crate) struct Berth<G = Box<Guest>> {
+pub(crate) struct WorkerSlot<G = Box<StealableRequest>> {
     pub(crate) number: usize,
     /// What it is given.
-    pub(crate) guests: mpsc::UnboundedReceiver<G>,
-    pub(crate) offers: Arc<Offers<Ticket, G>>,
+    pub(crate) stealable_requests: mpsc::UnboundedReceiver<G>,
+    pub(crate) steal_queue: Arc<StealQueue<Ticket, G>>,
 }
 
-impl<G> Default for Peers<G> {
+impl<G> Default for StealGroup<G> {
     fn default() -> Self {
-        Self { all: RwLock::default(), offered: Arc::default(), first: AtomicUsize::new(0) }
+        Self { all: RwLock::default(), stealable: Arc::default(), first: AtomicUsize::new(0) }
     }
 }
 
-impl<G> Peers<G> {
+impl<G> StealGroup<G> {
     /// There is one more worker.
-    pub(crate) fn add(&self, idle: Arc<Idle>) -> Berth<G> {
-        let (inbox, guests) = mpsc::unbounded_channel();
-        let offers = Arc::new(Offers::new(Arc::clone(&self.offered)));
+    pub(crate) fn add(&self, park_state: Arc<ParkState>) -> WorkerSlot<G> {
+        let (inbox, stealable_requests) = mpsc::unbounded_channel();
+        let steal_queue = Arc::new(StealQueue::new(Arc::clone(&self.stealable)));
         let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
-        all.push(Peer { idle, inbox, offers: Arc::clone(&offers) });
-        Berth { number: all.len() - 1, guests, offers }
+        all.push(Peer { park_state, inbox, steal_queue: Arc::clone(&steal_queue) });
+        WorkerSlot { number: all.len() - 1, stealable_requests, steal_queue }
     }
 
     /// A worker that is idle, to be given a request.
     pub(super) fn claim(&self) -> Option<usize> {
-        self.with(|all| all.iter().position(|peer| peer.idle.claim()))
+        self.with(|all| all.iter().position(|peer| peer.park_state.claim()))
     }
 
     /// There is nothing for a worker that was claimed: it sleeps on, unless something has been offered meanwhile.
-    pub(super) fn give_up(&self, peer: usize) {
+    pub(super) fn release(&self, peer: usize) {
         self.with(|all| {
             let peer = all.get(peer)?;
-            let taken = self.offered.give_up(&peer.idle, || self.take(all))?;
+            let taken = self.stealable.release(&peer.park_state, || self.take(all))?;
             peer.inbox.send(taken).ok()
         });
     }
 
-    pub(super) fn give(&self, peer: usize, guest: G) {
+    pub(super) fn give(&self, peer: usize, stealable: G) {
         // It is there as long as anybody has a connection. If it were not, the sender of the way back is dropped.
-        self.with(|all| all.get(peer).map(|peer| peer.inbox.send(guest)));
+        self.with(|all| all.get(peer).map(|peer| peer.inbox.send(stealable)));
     }
 
     /// A worker falls asleep. It is given what is offered elsewhere, and wakes up again, if there is anything.
-    pub(crate) fn falls_asleep(&self, number: usize, idle: &Idle) {
-        let taken = self.offered.falls_asleep(idle, || self.with(|all| self.take(all)));
-        if let Some(guest) = taken {
-            self.give(number, guest);
+    pub(crate) fn park(&self, number: usize, park_state: &ParkState) {
+        let taken = self.stealable.park(park_state, || self.with(|all| self.take(all)));
+        if let Some(stealable) = taken {
+            self.give(number, stealable);
         }
     }
 
     fn take(&self, all: &[Peer<G>]) -> Option<G> {
         let first = self.first.fetch_add(1, Ordering::Relaxed) % all.len().max(1);
         let (later, sooner) = all.split_at(first);
-        sooner.iter().chain(later).find_map(|peer| peer.offers.take())
+        sooner.iter().chain(later).find_map(|peer| peer.steal_queue.steal())
     }
 
     fn with<R>(&self, look: impl FnOnce(&[Peer<G>]) -> R) -> R {

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::listener::BACKLOG;
 use crate::program::notice;
-use crate::scheduler::Watched;
+use crate::scheduler::ThreadRegistry;
 
 /// How long to wait when the system has no more connections to give, such as without file descriptors; doubled each
 /// time.
@@ -25,8 +25,8 @@ pub(crate) struct Acceptor {
     listener: TcpListener,
     /// The same socket, to be asked without waiting.
     backlog: std::net::TcpListener,
-    workers: Arc<Watched>,
-    turn: usize,
+    workers: Arc<ThreadRegistry>,
+    last_worker: usize,
     open: Arc<AtomicUsize>,
     limit: usize,
 }
@@ -35,12 +35,12 @@ impl Acceptor {
     /// In the runtime where it will work.
     pub(crate) fn new(
         listener: std::net::TcpListener,
-        workers: Arc<Watched>,
+        workers: Arc<ThreadRegistry>,
         open: Arc<AtomicUsize>,
         limit: usize,
     ) -> io::Result<Self> {
         let backlog = listener.try_clone()?;
-        Ok(Self { listener: TcpListener::from_std(listener)?, backlog, workers, turn: 0, open, limit })
+        Ok(Self { listener: TcpListener::from_std(listener)?, backlog, workers, last_worker: 0, open, limit })
     }
 
     /// Accepts until it is told to stop, or nobody can tell it any more. Everybody who has connected by then is dealt to a
@@ -55,7 +55,7 @@ impl Acceptor {
         // as these are dealt.
         for _ in 0..BACKLOG {
             match self.backlog.accept() {
-                Ok((socket, peer)) if socket.set_nonblocking(true).is_ok() => self.deal(socket, peer),
+                Ok((socket, peer)) if socket.set_nonblocking(true).is_ok() => self.assign(socket, peer),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Ok(_) | Err(_) => {}
             }
@@ -73,7 +73,7 @@ impl Acceptor {
                 Ok((socket, peer)) => {
                     back_off = BACK_OFF;
                     if let Ok(socket) = socket.into_std() {
-                        self.deal(socket, peer);
+                        self.assign(socket, peer);
                     }
                 }
                 // It concerns this one connection only (accept(2)).
@@ -96,12 +96,12 @@ impl Acceptor {
     }
 
     /// Hands a connection to a worker.
-    fn deal(&mut self, socket: TcpStream, peer: SocketAddr) {
+    fn assign(&mut self, socket: TcpStream, peer: SocketAddr) {
         // Answers go out at once. Where that cannot be had, they go out later.
         let _ = socket.set_nodelay(true);
         self.open.fetch_add(1, Ordering::Relaxed);
-        match self.workers.deal(self.turn + 1, socket, peer) {
-            Some(turn) => self.turn = turn,
+        match self.workers.assign_connection(self.last_worker + 1, socket, peer) {
+            Some(last_worker) => self.last_worker = last_worker,
             None => drop(self.open.fetch_sub(1, Ordering::Relaxed)),
         }
     }

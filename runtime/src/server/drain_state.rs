@@ -4,33 +4,33 @@ use std::cell::Cell;
 
 /// How far a worker is with stopping.
 #[derive(Default)]
-pub(crate) struct Drain(Cell<Stage>);
+pub(crate) struct DrainState(Cell<DrainStage>);
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum DrainStage {
     #[default]
-    No,
+    Serving,
     /// Each connection closes with its next answer.
-    Gentle,
+    Graceful,
     /// Idle connections close as well.
-    Firm,
+    Forced,
 }
 
-impl Drain {
-    pub(crate) fn set(&self, stage: Stage) {
+impl DrainState {
+    pub(crate) fn set(&self, stage: DrainStage) {
         self.0.set(stage);
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.0.get() != Stage::No
+        self.0.get() != DrainStage::Serving
     }
 
     /// Whether a connection is to be told so.
-    pub(crate) fn is_over_for(&self, busy: bool) -> bool {
+    pub(crate) fn closes_connection(&self, busy: bool) -> bool {
         match self.0.get() {
-            Stage::No => false,
-            Stage::Gentle => busy,
-            Stage::Firm => true,
+            DrainStage::Serving => false,
+            DrainStage::Graceful => busy,
+            DrainStage::Forced => true,
         }
     }
 }

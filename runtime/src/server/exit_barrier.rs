@@ -5,26 +5,31 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::scheduler::{Board, Shared};
+use crate::scheduler::{SchedulerState, ThreadStatus};
 
 /// How often to look whether a thread that is waited for hangs.
-pub(crate) const LOOK: Duration = Duration::from_millis(20);
+pub(crate) const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
-pub(crate) struct Leave(Notify);
+pub(crate) struct ExitBarrier(Notify);
 
-impl Leave {
+impl ExitBarrier {
     /// The thread of this board has nothing left to do. Waits until that holds for all, but no longer than `at_most`.
-    pub(crate) async fn together(&self, board: &Board, shared: &Shared, at_most: Duration) {
-        board.done();
+    pub(crate) async fn wait(
+        &self,
+        thread_status: &ThreadStatus,
+        scheduler: &SchedulerState,
+        at_most: Duration,
+    ) {
+        thread_status.set_done();
         self.0.notify_waiters();
         let all = async {
             loop {
                 let one = self.0.notified();
-                if shared.boards().iter().all(|(_, board)| !board.is_waited_for()) {
+                if scheduler.threads().iter().all(|(_, thread_status)| !thread_status.is_waited_for()) {
                     return;
                 }
-                let _ = tokio::time::timeout(LOOK, one).await;
+                let _ = tokio::time::timeout(CHECK_INTERVAL, one).await;
             }
         };
         let _ = tokio::time::timeout(at_most, all).await;

@@ -10,39 +10,39 @@ use zerver_engine::watch_panics;
 
 use super::service::Service;
 use super::startup_thread;
-use super::thread_group::Threads;
-use super::thread_spawner::Place;
-use super::worker_context::Crew;
+use super::thread_group::ThreadGroup;
+use super::thread_spawner::ThreadSpawner;
+use super::worker_context::WorkerContext;
 use crate::StartError;
-use crate::app::startup::{Kept, Live, Open};
+use crate::app::startup::{AsyncHook, KeptValues, Startup};
 use crate::scheduler;
-use crate::scheduler::{Low, Tuning, Watched};
-use crate::time::Zero;
+use crate::scheduler::{BatchPool, ThreadRegistry, Tuning};
+use crate::time::ServiceClock;
 
 /// A service that runs, on threads of its own. Dropped, it stops by itself, unwaited for.
 #[must_use = "a service stops when this is dropped"]
-pub struct Running {
+pub struct Server {
     addr: SocketAddr,
     /// Who accepts stops when this is used, or dropped.
     stop: Option<oneshot::Sender<()>>,
-    threads: Arc<Threads>,
+    threads: Arc<ThreadGroup>,
     service: Arc<Service>,
-    crew: Crew,
+    worker_context: WorkerContext,
     /// The watchdog ends when this is dropped.
     watchdog: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
-    /// What [`App::live`](crate::App::live) wants to outlive the threads.
-    _kept: Arc<Mutex<Kept>>,
+    /// What [`App::on_startup`](crate::App::on_startup) wants to outlive the threads.
+    _kept_values: Arc<Mutex<KeptValues>>,
     /// It becomes ready as long as this is there.
     starting: Option<oneshot::Sender<()>>,
 }
 
-impl Running {
+impl Server {
     /// Where it listens.
     pub const fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Waits until it is ready: what [`App::live_async`](crate::App::live_async) opens is open.
+    /// Waits until it is ready: what [`App::on_startup_async`](crate::App::on_startup_async) opens is open.
     ///
     /// # Errors
     /// When that fails. It goes on to answer with 503 until it is stopped.
@@ -52,7 +52,7 @@ impl Running {
 
     /// Has another tuning hold from now on.
     pub(crate) fn retune(&self, tuning: Tuning) {
-        scheduler::retune(&self.crew, &self.service.schedule, tuning);
+        scheduler::retune(&self.worker_context, &self.service.scheduler, tuning);
     }
 
     /// Stops accepting, waits until the requests in flight are answered, or for [`Limits::drain`](crate::Limits), and
@@ -62,11 +62,11 @@ impl Running {
     /// It blocks: not for use on an async runtime's thread.
     pub fn stop(mut self) {
         drop((self.stop.take(), self.starting.take()));
-        let hanging = self.threads.join();
+        let stuck = self.threads.join();
         self.service.effect_runtime.shut_down();
         if let Some(sink) = &self.service.sink {
-            let now_ns = self.crew.zero.elapsed_ns();
-            let lost = hanging.iter().filter_map(|board| board.lost(now_ns));
+            let now_ns = self.worker_context.service_clock.elapsed_ns();
+            let lost = stuck.iter().filter_map(|thread_status| thread_status.lost_capture(now_ns));
             lost.for_each(|capture| sink.accept(Box::new(capture)));
         }
         if let Some((stop, watchdog)) = self.watchdog.take() {
@@ -79,63 +79,63 @@ impl Running {
         service: Service,
         listener: TcpListener,
         workers: usize,
-        low_workers: usize,
-        mut live: Live,
-        open: Option<Open>,
+        batch_workers: usize,
+        mut startup: Startup,
+        open: Option<AsyncHook>,
     ) -> Result<Self, StartError> {
         watch_panics();
         let addr = listener.local_addr().map_err(StartError::Worker)?;
         let limit = service.limits.connections;
-        let batch = service.schedule.batch.clone();
-        let low = batch.clone().map(|batch| {
-            let settings = &service.schedule.tuning().scheduling;
-            Arc::new(Low::new(settings, batch))
+        let batch = service.scheduler.batch.clone();
+        let batch_pool = batch.clone().map(|batch| {
+            let settings = &service.scheduler.tuning().scheduling;
+            Arc::new(BatchPool::new(settings, batch))
         });
-        let crew = Crew {
-            zero: Arc::new(Zero::now()),
+        let worker_context = WorkerContext {
+            service_clock: Arc::new(ServiceClock::now()),
             open: Arc::new(AtomicUsize::new(0)),
-            low,
-            leave: Arc::default(),
-            peers: Arc::default(),
-            watched: Arc::new(Watched::new(batch)),
+            batch_pool,
+            exit_barrier: Arc::default(),
+            steal_group: Arc::default(),
+            registry: Arc::new(ThreadRegistry::new(batch)),
         };
-        let place = Place { service: Arc::new(service), crew, threads: Arc::default() };
-        let (threads, crew, service) =
-            (Arc::clone(&place.threads), place.crew.clone(), Arc::clone(&place.service));
-        let kept = Arc::new(Mutex::new(std::mem::take(&mut live.kept)));
-        let mut live = Some(live);
+        let spawner = ThreadSpawner { service: Arc::new(service), worker_context, threads: Arc::default() };
+        let (threads, worker_context, service) =
+            (Arc::clone(&spawner.threads), spawner.worker_context.clone(), Arc::clone(&spawner.service));
+        let kept = Arc::new(Mutex::new(std::mem::take(&mut startup.kept)));
+        let mut startup = Some(startup);
         if open.is_none()
-            && let Some(live) = live.take()
+            && let Some(startup) = startup.take()
         {
-            service.schedule.know_kinds(live.interpreters.kinds());
-            service.readiness.ready(live.interpreters);
+            service.scheduler.set_effect_kinds(startup.interpreters.kinds());
+            service.readiness.set_ready(startup.interpreters);
         }
         let start = || {
-            (0..workers).try_for_each(|at| place.worker(at))?;
-            (0..low_workers).try_for_each(|at| place.low_worker(at))?;
-            Ok((place.acceptor(listener, limit)?, place.watchdog(workers, low_workers)?))
+            (0..workers).try_for_each(|at| spawner.spawn_worker(at))?;
+            (0..batch_workers).try_for_each(|at| spawner.spawn_batch_worker(at))?;
+            Ok((spawner.spawn_acceptor(listener, limit)?, spawner.spawn_watchdog(workers, batch_workers)?))
         };
         match start() {
             Ok((stop, watchdog)) => {
-                let starting = open.zip(live).map(|(open, live)| {
-                    startup_thread::prepare(Arc::clone(&service), open, live, Arc::clone(&kept))
+                let starting = open.zip(startup).map(|(open, startup)| {
+                    startup_thread::spawn_startup(Arc::clone(&service), open, startup, Arc::clone(&kept))
                 });
-                let mut running = Self {
+                let mut server = Self {
                     addr,
                     stop: Some(stop),
                     threads,
                     service,
-                    crew,
+                    worker_context,
                     watchdog: Some(watchdog),
-                    _kept: kept,
+                    _kept_values: kept,
                     starting: None,
                 };
-                running.starting = starting.transpose().map_err(StartError::Worker)?;
-                Ok(running)
+                server.starting = starting.transpose().map_err(StartError::Worker)?;
+                Ok(server)
             }
             Err(error) => {
                 // Those that did start end again.
-                crew.watched.drain();
+                worker_context.registry.drain();
                 Err(StartError::Worker(error))
             }
         }

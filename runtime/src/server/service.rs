@@ -9,14 +9,14 @@ use zerver_trace::{EventSink, FlowInfo, secret};
 
 use super::readiness::Readiness;
 use crate::Limits;
-use crate::config::Metrics;
+use crate::config::MetricsEndpoint;
 use crate::execution::effect_runtime::EffectRuntime;
-use crate::execution::purity_check::Twice;
-use crate::http::{Router, is_equal};
-use crate::scheduler::Shared;
+use crate::execution::purity_check::PurityCheck;
+use crate::http::{Router, tokens_match};
+use crate::scheduler::SchedulerState;
 
 /// Tells how recording goes.
-pub(crate) type StatusOf = Box<dyn Fn() -> Status + Send + Sync>;
+pub(crate) type RecorderStatus = Box<dyn Fn() -> Status + Send + Sync>;
 
 pub(crate) struct Service {
     pub(crate) router: Router,
@@ -26,29 +26,29 @@ pub(crate) struct Service {
     pub(crate) render: RenderFailure,
     pub(crate) limits: Limits,
     /// Empty: all.
-    pub(crate) hosts: Vec<String>,
+    pub(crate) allowed_hosts: Vec<String>,
     pub(crate) sink: Option<Arc<dyn EventSink>>,
     /// What counts as a secret.
     pub(crate) secrets: secret::Rule,
     /// What a request must show to be recorded whatever the policy says.
-    pub(crate) token: Option<String>,
+    pub(crate) record_token: Option<String>,
     /// Where each step runs twice.
-    pub(crate) twice: Option<Arc<Twice>>,
-    pub(crate) schedule: Shared,
+    pub(crate) purity_check: Option<Arc<PurityCheck>>,
+    pub(crate) scheduler: SchedulerState,
     /// Where to tell how it is, where no flow takes that path.
-    pub(crate) health: Option<String>,
-    pub(crate) metrics: Metrics,
+    pub(crate) health_path: Option<String>,
+    pub(crate) metrics: MetricsEndpoint,
     /// How recording goes, where there is any.
-    pub(crate) recorder: Option<StatusOf>,
+    pub(crate) recorder_status: Option<RecorderStatus>,
     /// Stands in for the flow of requests which none takes.
     pub(crate) no_flow: Arc<FlowInfo>,
 }
 
 /// The service, as one worker shares it with its requests: how many there are is counted for each worker by itself, so
 /// that no core waits for another.
-pub(crate) struct OwnService(pub(crate) Arc<Service>);
+pub(crate) struct WorkerService(pub(crate) Arc<Service>);
 
-impl std::ops::Deref for OwnService {
+impl std::ops::Deref for WorkerService {
     type Target = Service;
 
     fn deref(&self) -> &Service {
@@ -59,14 +59,14 @@ impl std::ops::Deref for OwnService {
 impl Service {
     /// Whether a request asks to be recorded, and may: by `x-zerver-record: <token>`. Tokens that are shown to the service
     /// itself are marked as secrets.
-    pub(crate) fn is_asked(&self, request: &mut Request) -> bool {
-        for rule in &self.schedule.tuning().rules {
+    pub(crate) fn is_recording_requested(&self, request: &mut Request) -> bool {
+        for rule in &self.scheduler.tuning().rules {
             rule.mark(&mut request.headers);
         }
-        let Some(token) = &self.token else { return false };
+        let Some(token) = &self.record_token else { return false };
         let Some(shown) = request.headers.get_mut("x-zerver-record") else { return false };
         shown.set_sensitive(true);
-        is_equal(shown.as_bytes(), token.as_bytes())
+        tokens_match(shown.as_bytes(), token.as_bytes())
     }
 
     /// The answer to a request that failed, of this flow if one takes it. The service's own rendering may panic.

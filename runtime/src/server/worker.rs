@@ -8,26 +8,26 @@ use std::sync::atomic::AtomicBool;
 
 use zerver_engine::{Request, Ticket};
 
-use super::drain_state::Drain;
+use super::drain_state::DrainState;
 use super::open_connections::OpenConnections;
-use super::service::{OwnService, Service};
-use super::worker_context::Crew;
-use crate::execution::active_request::Live;
+use super::service::{Service, WorkerService};
+use super::worker_context::WorkerContext;
+use crate::execution::active_request::ActiveRequest;
 use crate::execution::request_ids::Ids;
-use crate::http::{AnyFrames, Date};
-use crate::scheduler::{Board, Guest, Offers, Shared, Turns};
-use crate::time::{Clock, Stopwatch};
+use crate::http::{AnyFuturePool, Date};
+use crate::scheduler::{RunQueue, SchedulerState, StealQueue, StealableRequest, ThreadStatus};
+use crate::time::{Stopwatch, WorkerClock};
 
 pub(crate) struct Worker {
     pub(crate) service: Arc<Service>,
-    pub(crate) clock: Clock,
+    pub(crate) clock: WorkerClock,
     pub(crate) ids: Ids,
-    pub(crate) drain: Drain,
-    pub(crate) turns: Turns,
-    pub(crate) board: Arc<Board>,
-    pub(crate) own_service: Arc<OwnService>,
-    pub(crate) crew: Crew,
-    pub(crate) frames: AnyFrames,
+    pub(crate) drain: DrainState,
+    pub(crate) run_queue: RunQueue,
+    pub(crate) thread_status: Arc<ThreadStatus>,
+    pub(crate) worker_service: Arc<WorkerService>,
+    pub(crate) worker_context: WorkerContext,
+    pub(crate) future_pool: AnyFuturePool,
     pub(crate) date: Date,
     pub(super) connections: OpenConnections,
 }
@@ -36,39 +36,39 @@ impl Worker {
     /// `slept` is set whenever its thread goes to sleep.
     pub(crate) fn new(
         service: Arc<Service>,
-        crew: Crew,
-        board: Arc<Board>,
+        worker_context: WorkerContext,
+        thread_status: Arc<ThreadStatus>,
         slept: Arc<AtomicBool>,
-        offers: Arc<Offers<Ticket, Box<Guest>>>,
+        steal_queue: Arc<StealQueue<Ticket, Box<StealableRequest>>>,
     ) -> io::Result<Rc<Self>> {
-        let Shared { flows, .. } = &service.schedule;
-        let settings = &service.schedule.tuning().scheduling;
+        let SchedulerState { flows, .. } = &service.scheduler;
+        let settings = &service.scheduler.tuning().scheduling;
         Ok(Rc::new(Self {
-            clock: Clock::new(Arc::clone(&crew.zero)),
+            clock: WorkerClock::new(Arc::clone(&worker_context.service_clock)),
             ids: Ids::new().map_err(|error| io::Error::other(error.to_string()))?,
-            drain: Drain::default(),
-            turns: Turns::new(
+            drain: DrainState::default(),
+            run_queue: RunQueue::new(
                 settings,
                 flows.len(),
-                Arc::clone(&crew.zero),
+                Arc::clone(&worker_context.service_clock),
                 slept,
-                Arc::clone(&board),
-                Arc::clone(&crew.peers),
-                offers,
+                Arc::clone(&thread_status),
+                Arc::clone(&worker_context.steal_group),
+                steal_queue,
             ),
-            board,
-            own_service: Arc::new(OwnService(Arc::clone(&service))),
+            thread_status,
+            worker_service: Arc::new(WorkerService(Arc::clone(&service))),
             service,
-            crew,
-            frames: AnyFrames::default(),
+            worker_context,
+            future_pool: AnyFuturePool::default(),
             date: Date::default(),
             connections: OpenConnections::default(),
         }))
     }
 
     /// A request whose head has arrived on a connection of this worker.
-    pub(crate) fn receive(&self, watch: Stopwatch, request: Request) -> Live {
-        let Self { own_service, clock, ids, board, .. } = self;
-        Live::new(own_service, clock, ids, board.worker(), watch, request)
+    pub(crate) fn receive(&self, watch: Stopwatch, request: Request) -> ActiveRequest {
+        let Self { worker_service, clock, ids, thread_status, .. } = self;
+        ActiveRequest::new(worker_service, clock, ids, thread_status.worker(), watch, request)
     }
 }

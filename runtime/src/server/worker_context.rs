@@ -3,22 +3,22 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use super::exit_barrier::Leave;
-use crate::scheduler::{Low, Peers, Watched};
-use crate::time::Zero;
+use super::exit_barrier::ExitBarrier;
+use crate::scheduler::{BatchPool, StealGroup, ThreadRegistry};
+use crate::time::ServiceClock;
 
 /// What the workers of one service have in common besides the service.
 #[derive(Clone)]
-pub(crate) struct Crew {
-    pub(crate) zero: Arc<Zero>,
+pub(crate) struct WorkerContext {
+    pub(crate) service_clock: Arc<ServiceClock>,
     /// Open connections of all of them.
     pub(crate) open: Arc<AtomicUsize>,
     /// Where batch requests go, if there are batch workers.
-    pub(crate) low: Option<Arc<Low>>,
+    pub(crate) batch_pool: Option<Arc<BatchPool>>,
     /// They leave together: what one of them has given away, another may still run.
-    pub(crate) leave: Arc<Leave>,
+    pub(crate) exit_barrier: Arc<ExitBarrier>,
     /// Those that can run each other's requests.
-    pub(crate) peers: Arc<Peers>,
+    pub(crate) steal_group: Arc<StealGroup>,
     /// Those that take connections.
-    pub(crate) watched: Arc<Watched>,
+    pub(crate) registry: Arc<ThreadRegistry>,
 }

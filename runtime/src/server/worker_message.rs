@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use zerver_engine::Scheduling;
 
 /// What a worker is told.
-pub(crate) enum Message {
+pub(crate) enum WorkerMessage {
     /// Serve this connection, which was accepted at this time.
     Connection(TcpStream, SocketAddr, Instant),
     /// Give turns in another way from now on.
@@ -17,5 +17,5 @@ pub(crate) enum Message {
     Drain,
 }
 
-pub(crate) type Inbox = mpsc::UnboundedReceiver<Message>;
-pub(crate) type Outbox = mpsc::UnboundedSender<Message>;
+pub(crate) type Inbox = mpsc::UnboundedReceiver<WorkerMessage>;
+pub(crate) type Outbox = mpsc::UnboundedSender<WorkerMessage>;

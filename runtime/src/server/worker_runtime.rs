@@ -7,41 +7,41 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 
-use crate::scheduler::{Board, Idle, Peers};
-use crate::time::Zero;
+use crate::scheduler::{ParkState, StealGroup, ThreadStatus};
+use crate::time::ServiceClock;
 
 /// Who is told that a worker goes to sleep.
-pub(super) struct Sleep {
+pub(super) struct ParkHooks {
     /// Set then.
     pub(super) slept: Arc<AtomicBool>,
-    pub(super) idle: Arc<Idle>,
-    pub(super) peers: Arc<Peers>,
+    pub(super) park_state: Arc<ParkState>,
+    pub(super) steal_group: Arc<StealGroup>,
     /// Its own among them.
     pub(super) number: usize,
 }
 
 /// A runtime for one thread, which says when it goes to sleep, and counts on its board how long it is awake.
-pub(super) fn runtime(
-    sleep: Option<Sleep>,
-    board: Option<(&Arc<Board>, &Arc<Zero>)>,
+pub(super) fn build_runtime(
+    park_hooks: Option<ParkHooks>,
+    thread_status: Option<(&Arc<ThreadStatus>, &Arc<ServiceClock>)>,
 ) -> io::Result<LocalRuntime> {
     let mut builder = Builder::new_current_thread();
-    if let Some((board, zero)) = board {
-        let wakes = sleep.as_ref().map(|sleep| Arc::clone(&sleep.idle));
-        let (sleeping, zero_then) = (Arc::clone(board), Arc::clone(zero));
+    if let Some((thread_status, service_clock)) = thread_status {
+        let wakes = park_hooks.as_ref().map(|park_hooks| Arc::clone(&park_hooks.park_state));
+        let (sleeping, zero_then) = (Arc::clone(thread_status), Arc::clone(service_clock));
         builder.on_thread_park(move || {
-            if let Some(Sleep { slept, idle, peers, number }) = &sleep {
+            if let Some(ParkHooks { slept, park_state, steal_group, number }) = &park_hooks {
                 slept.store(true, Ordering::Relaxed);
-                peers.falls_asleep(*number, idle);
+                steal_group.park(*number, park_state);
             }
-            sleeping.sleeps(zero_then.elapsed_ns());
+            sleeping.parked(zero_then.elapsed_ns());
         });
-        let (board, zero) = (Arc::clone(board), Arc::clone(zero));
+        let (thread_status, service_clock) = (Arc::clone(thread_status), Arc::clone(service_clock));
         builder.on_thread_unpark(move || {
-            if let Some(idle) = &wakes {
-                idle.wakes();
+            if let Some(park_state) = &wakes {
+                park_state.unpark();
             }
-            board.wakes(zero.elapsed_ns());
+            thread_status.unparked(service_clock.elapsed_ns());
         });
     }
     builder.enable_all().build_local(LocalOptions::default())

@@ -1,6 +1,5 @@
-//! A flow, run without a server by what a test says.
+//! A request under test: the request itself, and the results of the effects that its flow performs.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -9,124 +8,58 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
 use zerver_engine::{
     Arrival, Call, Effect, EffectError, EffectErrorKind, EffectKind, Flow, Job, Next, Performed, Request,
-    RequestId, Response, Slot,
+    RequestId,
 };
-use zerver_trace::{Datum, Event, FlowInfo, Held, Outcome, Value};
+use zerver_trace::Value;
 
-use super::assertions::is_asked;
+use super::planned_answer::{ExpectedCall, PlannedAnswer, PlannedResult};
+use super::recorded_json::{RecordedJson, parse};
+use super::test_response::TestResponse;
+use crate::app::builder::App;
 use crate::effects::interpreter::{Begun, Context, Interpreter, Interpreters};
 use crate::effects::kv;
-use crate::http::{Found, Router};
+use crate::http::{RouteMatch, Router};
+use crate::start_error::StartError;
 use crate::time::nanos;
-use crate::{App, StartError};
 
-/// One request to one flow, with what its effects give: a test without a server, and without I/O but what it asks for.
-///
-/// ```
-/// use zerver::prelude::*;
-///
-/// #[derive(Clone, Debug, PartialEq, Slot, Serialize, Deserialize)]
-/// struct Todo { title: String }
-///
-/// #[step]
-/// fn load(request: &Request) -> Result<Decision<Todo>, Failure> {
-///     let id: u64 = request.param("id")?;
-///     Ok(Need(kv::get(("todo", id)).or_not_found("todo", id)))
-/// }
-///
-/// #[step]
-/// fn render(todo: &Todo) -> Response {
-///     Response::json(todo)
-/// }
-///
-/// fn app() -> App {
-///     App::new().flow(flow!("todo", GET "/todos/{id}", steps: [load, render]))
-/// }
-///
-/// let milk = Todo { title: "milk".to_owned() };
-/// let run = app().test("todo").get("/todos/7").kv(kv::Memory::new().entry(("todo", 7), milk.clone())).run();
-/// assert_eq!(run.json::<Todo>(), milk);
-///
-/// let run = app().test("todo").get("/todos/7").answer(kv::get::<Todo>(("todo", 7)), kv::Answer::Absent).run();
-/// assert_eq!(run.status(), 404);
-/// ```
-#[must_use = "a script does nothing until it is run"]
-pub struct Script {
+/// A request to one flow, with the results of its effects. See the [module documentation](crate::testing).
+#[must_use = "a test request does nothing until it is run"]
+pub struct TestRequest {
     flow: Arc<Flow>,
     request: Request,
     interpreters: Interpreters,
-    answers: Vec<Scripted>,
+    answers: Vec<PlannedAnswer>,
     unix_ns: u64,
     seed: u64,
     id: Option<RequestId>,
 }
 
-/// What an effect is to give.
-struct Scripted {
-    wanted: Wanted,
-    given: Given,
-}
-
-/// Which effect.
-pub(crate) enum Wanted {
-    Call(Call, Value),
-    /// One of this kind, with these arguments in JSON.
-    Json(String, serde_json::Value),
-}
-
-/// What it gives.
-pub(crate) enum Given {
-    Performed(Performed),
-    /// An output of its kind, as a value.
-    Value(Value),
-}
-
-impl Wanted {
-    fn is(&self, call: &Call, args: &Value) -> bool {
-        match self {
-            Self::Call(wanted, wanted_args) => wanted.kind() == call.kind() && wanted_args == args,
-            Self::Json(kind, wanted) => kind == call.kind() && is_asked(wanted, args),
-        }
-    }
-}
-
-impl fmt::Debug for Wanted {
+impl fmt::Debug for TestRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Call(call, _) => call.fmt(f),
-            Self::Json(kind, args) => write!(f, "{kind} {args}"),
-        }
-    }
-}
-
-impl Given {
-    /// As an answer to this call.
-    fn to(self, call: &Call) -> Performed {
-        match self {
-            Self::Performed(performed) => performed,
-            Self::Value(value) => match call.decode(&value) {
-                Ok(output) => Ok(output),
-                Err(error) => panic!("{value} is not what {call:?} gives: {error}"),
-            },
-        }
+        let answers: Vec<_> = self.answers.iter().map(|planned| &planned.call).collect();
+        f.debug_struct("TestRequest")
+            .field("flow", &self.flow.info().name)
+            .field("request", &self.request)
+            .field("answers", &answers)
+            .finish_non_exhaustive()
     }
 }
 
 impl App {
-    /// Begins a test of the flow with this name.
+    /// Starts a test of the flow with this name. See [`testing`](crate::testing).
     ///
     /// # Panics
-    /// When there is no such flow; the message lists those that there are.
-    pub fn test(self, slug: &str) -> Script {
+    /// If no flow has this name; the message lists the names.
+    pub fn test(self, name: &str) -> TestRequest {
         let flows = or_panic(self.ready_flows());
-        let Some(flow) = flows.iter().find(|flow| flow.info().name == slug) else {
+        let Some(flow) = flows.iter().find(|flow| flow.info().name == name) else {
             let names: Vec<_> = flows.iter().map(|flow| flow.info().name.as_str()).collect();
-            panic!("no flow is called {slug}; there are {}", names.join(", "))
+            panic!("no flow is named {name}; the flows are {}", names.join(", "))
         };
-        Script {
+        TestRequest {
             flow: Arc::clone(flow),
             request: Request { version: http::Version::HTTP_11, ..Request::default() },
             interpreters: Interpreters::new(),
@@ -138,52 +71,65 @@ impl App {
     }
 }
 
-impl Script {
-    /// A GET of this path and query.
+impl TestRequest {
+    /// Makes the request a GET of this path and query.
+    ///
+    /// # Panics
+    /// If `target` is not a request target.
     pub fn get(self, target: &str) -> Self {
         self.request(Method::GET, target)
     }
 
-    /// A POST of this value as JSON.
+    /// Makes the request a POST of this value as JSON.
+    ///
+    /// # Panics
+    /// If `target` is not a request target, or the value does not serialise.
     pub fn post<T: Serialize + ?Sized>(self, target: &str, body: &T) -> Self {
         self.request(Method::POST, target).json(body)
     }
 
-    /// A request of any method.
+    /// Sets the method, as a [`Method`] or as text, and the path and query: `.request("PUT", "/todos/7")`.
     ///
     /// # Panics
-    /// When `target` is no path.
-    pub fn request(mut self, method: Method, target: &str) -> Self {
-        self.request.method = method;
+    /// If `method` is not an HTTP method, or `target` is not a request target.
+    pub fn request<M>(mut self, method: M, target: &str) -> Self
+    where
+        M: TryInto<Method>,
+        M::Error: fmt::Display,
+    {
+        self.request.method = match method.try_into() {
+            Ok(method) => method,
+            Err(error) => panic!("not a method: {error}"),
+        };
         self.request.uri = match target.parse() {
             Ok(uri) => uri,
-            Err(error) => panic!("{target:?} is no request target: {error}"),
+            Err(error) => panic!("not a request target: {target:?}: {error}"),
         };
         self
     }
 
-    /// With this header.
+    /// Adds a header.
     ///
     /// # Panics
-    /// When HTTP does not allow the name or the value.
+    /// If HTTP does not allow the name or the value.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             (Ok(name), Ok(value)) => drop(self.request.headers.append(name, value)),
-            _ => panic!("{name:?}: {value:?} is no header"),
+            _ => panic!("not a header: {name:?}: {value:?}"),
         }
         self
     }
 
-    /// With this body.
+    /// Sets the body.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.request.body = body.into();
         self
     }
 
-    /// With this value as JSON in its body.
+    /// Sets the body to this value as JSON, and the content type with it.
     ///
     /// # Panics
-    /// When the value does not serialise.
+    /// If the value does not serialise.
     pub fn json<T: Serialize + ?Sized>(self, body: &T) -> Self {
         match serde_json::to_vec(body) {
             Ok(json) => self.header("content-type", "application/json").body(json),
@@ -191,58 +137,98 @@ impl Script {
         }
     }
 
-    /// At this time; 2023-11-14 22:13:20 UTC otherwise.
+    /// Sets the request id, in hexadecimal. By default it is derived from the seed.
+    ///
+    /// # Panics
+    /// If `id` does not have 32 hexadecimal digits; hyphens are allowed.
+    pub fn id(mut self, id: &str) -> Self {
+        let digits: String = id.chars().filter(|c| *c != '-').collect();
+        match u128::from_str_radix(&digits, 16) {
+            Ok(number) if digits.len() == 32 => self.id = Some(RequestId::from_u128(number)),
+            _ => panic!("not a request id: {id:?}; an id has 32 hexadecimal digits"),
+        }
+        self
+    }
+
+    /// Sets the time at which the request arrives. By default it is 2023-11-14 22:13:20 UTC.
     pub fn at(mut self, time: SystemTime) -> Self {
         self.unix_ns = time.duration_since(UNIX_EPOCH).map_or(0, nanos);
         self
     }
 
-    /// With randomness derived from this; 0 otherwise.
+    /// Sets the seed of the request's random numbers. By default it is 0.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// What the first call of `effect` gives, once: an output of its kind, such as [`http::Reply`](crate::http::Reply)
-    /// or [`kv::Answer`]. What tells calls apart are their kind and their arguments.
+    /// Plans the output of the first call of `effect`, once: an output of its kind, such as
+    /// [`http::Reply`](crate::effects::http::Reply) or [`kv::Answer`]. A call is recognised by its kind and its arguments.
     ///
     /// # Panics
-    /// When `effect` makes no call, or `output` is no output of its kind.
+    /// If `effect` makes no call, or `output` is not an output of its kind.
     pub fn answer<T>(self, effect: Effect<T>, output: impl Serialize) -> Self {
-        self.scripted(effect, |call| {
+        self.plan_first(effect, |call| {
             let performed = Value::of(&output).map_err(|error| error.to_string());
             match performed.and_then(|value| call.decode(&value).map_err(|error| error.to_string())) {
                 Ok(output) => Ok(output),
-                Err(error) => panic!("not what {call:?} gives: {error}"),
+                Err(error) => panic!("not an output of {call:?}: {error}"),
             }
         })
     }
 
-    /// How the first call of `effect` fails, once.
+    /// Plans a failure of the first call of `effect`, once.
     ///
     /// # Panics
-    /// When `effect` makes no call.
+    /// If `effect` makes no call.
     pub fn fail<T>(self, effect: Effect<T>, kind: EffectErrorKind, message: &str) -> Self {
-        self.scripted(effect, |_| Err(EffectError::new(kind, message)))
+        self.plan_first(effect, |_| Err(EffectError::new(kind, message)))
     }
 
-    /// What performs a kind of effect, where no answer is given.
+    /// Plans the output of a call of this kind with these arguments, once. Both are JSON, as `zerver trace --json` prints
+    /// them. `<secret>` in an expected text matches any text.
+    ///
+    /// # Panics
+    /// If `args` or `output` is not JSON. [`run`](Self::run) panics if `output` is not an output of the kind.
+    pub fn answer_json(self, kind: &str, args: &str, output: &str) -> Self {
+        let output = match Value::of(&RecordedJson(&parse(output))) {
+            Ok(output) => output,
+            Err(error) => panic!("{output} is not a value: {error}"),
+        };
+        self.plan(ExpectedCall::Json(kind.to_owned(), parse(args)), PlannedResult::Value(output))
+    }
+
+    /// Plans a failure of a call of this kind with these arguments, once:
+    /// `.fail_json("http", args, "timeout", "after 1s")`.
+    ///
+    /// # Panics
+    /// If `args` is not JSON, or `error` is not the name of an [`EffectErrorKind`].
+    pub fn fail_json(self, kind: &str, args: &str, error: &str, message: &str) -> Self {
+        let error: EffectErrorKind = match serde_json::from_value(Json::String(error.to_owned())) {
+            Ok(error) => error,
+            Err(error) => panic!("not a kind of effect error: {error}"),
+        };
+        let result = PlannedResult::Performed(Err(EffectError::new(error, message)));
+        self.plan(ExpectedCall::Json(kind.to_owned(), parse(args)), result)
+    }
+
+    /// Sets the interpreter of a kind. It performs the calls for which no result is planned.
     pub fn interpreter<K: EffectKind>(mut self, interpreter: impl Interpreter<K>) -> Self {
         self.interpreters.set::<K>(interpreter);
         self
     }
 
-    /// The store which performs the effects of kind `kv`.
+    /// Sets the store that performs effects of kind `kv`, such as [`kv::Memory`].
     pub fn kv(self, store: impl Interpreter<kv::Op>) -> Self {
         self.interpreter::<kv::Op>(store)
     }
 
-    /// Runs it.
+    /// Runs the flow.
     ///
     /// # Panics
-    /// When the request is not one for this flow; when the flow asks for an effect that no answer is given for; when an
-    /// answer is given that it never asks for. The message names the effect.
-    pub fn run(mut self) -> Run {
+    /// If the flow does not take the request, if the flow requests an effect for which there is neither a planned result
+    /// nor an interpreter, or if a planned result is never used. The message names the effect.
+    pub fn run(mut self) -> TestResponse {
         zerver_engine::watch_panics();
         self.route();
         let arrival = Arrival {
@@ -271,67 +257,61 @@ impl Script {
             };
         }
         let ended = job.finish();
-        assert!(
-            self.answers.is_empty(),
-            "flow {} never asked for{}",
-            self.flow.info().name,
-            list(self.answers.iter().map(|scripted| &scripted.wanted)),
-        );
-        let Some(response) = ended.response else { panic!("flow {} gave no answer", self.flow.info().name) };
+        let name = &self.flow.info().name;
+        assert!(self.answers.is_empty(), "flow {name} never requested{}", list(&self.answers));
+        let Some(response) = ended.response else { panic!("flow {name} gave no response") };
         let info = Arc::clone(self.flow.info());
-        Run { response, outcome: ended.outcome, events: ended.events, info }
+        TestResponse { response, outcome: ended.outcome, events: ended.events, info }
     }
 
+    /// Matches the request with the route of the flow, which sets its parameters.
     fn route(&mut self) {
         let info = Arc::clone(self.flow.info());
         let router = or_panic(Router::new(&[Arc::clone(&self.flow)]));
         match router.find(&self.request.method, self.request.uri.path()) {
-            Found::Flow(_, params) => self.request.params = params,
+            RouteMatch::Flow(_, params) => self.request.params = params,
             _ => panic!(
-                "{} {} is no request for flow {}, which takes {} {}",
+                "flow {} does not take {} {}; its route is {} {}",
+                info.name,
                 self.request.method,
                 self.request.uri.path(),
-                info.name,
                 info.method,
                 info.pattern
             ),
         }
     }
 
-    fn scripted<T>(self, effect: Effect<T>, perform: impl FnOnce(&Call) -> Performed) -> Self {
+    /// Plans a result for the first call that an effect makes.
+    fn plan_first<T>(self, effect: Effect<T>, perform: impl FnOnce(&Call) -> Performed) -> Self {
         let mut alone = zerver_engine::Alone::new(effect, zerver_engine::Random { seed: self.seed });
         alone.advance(None, 0);
         let Some(start) = alone.take_starts().into_iter().next() else { panic!("this effect makes no call") };
         let performed = perform(&start.call);
-        let wanted = Wanted::Call(start.call.clone(), args(&start.call));
-        self.given(wanted, Given::Performed(performed))
+        let call = ExpectedCall::Call(start.call.clone(), args(&start.call));
+        self.plan(call, PlannedResult::Performed(performed))
     }
 
-    pub(crate) fn given(mut self, wanted: Wanted, given: Given) -> Self {
-        self.answers.push(Scripted { wanted, given });
+    fn plan(mut self, call: ExpectedCall, result: PlannedResult) -> Self {
+        self.answers.push(PlannedAnswer { call, result });
         self
     }
 
-    pub(crate) const fn with_id(mut self, id: RequestId) -> Self {
-        self.id = Some(id);
-        self
-    }
-
+    /// Performs a call: with its planned result, or else with the interpreter of its kind.
     fn perform(&mut self, call: &Call) -> Performed {
-        let asked = args(call);
-        if let Some(at) = self.answers.iter().position(|scripted| scripted.wanted.is(call, &asked)) {
-            return self.answers.remove(at).given.to(call);
+        let args = args(call);
+        if let Some(at) = self.answers.iter().position(|planned| planned.call.is(call, &args)) {
+            return self.answers.remove(at).result.into_performed(call);
         }
         assert!(
             self.interpreters.kinds().any(|kind| kind == call.kind()),
-            "flow {} asks for\n  {call:?} with {asked}\nand the test has no answer to that; it has answers to{}",
+            "flow {} requests\n  {call:?} with {args}\nfor which the test plans no result; it plans results for{}",
             self.flow.info().name,
-            list(self.answers.iter().map(|scripted| &scripted.wanted)),
+            list(&self.answers),
         );
-        // Within a runtime from the start: an interpreter may want a timer or a socket.
+        // The interpreter runs within a runtime from the start, since it may create a timer or a socket.
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
-            Err(error) => panic!("no runtime to perform {call:?} in: {error}"),
+            Err(error) => panic!("cannot start a runtime to perform {call:?}: {error}"),
         };
         runtime.block_on(async {
             match self.interpreters.begin(call, &Context::default()) {
@@ -342,6 +322,7 @@ impl Script {
     }
 }
 
+/// Returns the arguments of a call as a value.
 fn args(call: &Call) -> Value {
     match Value::of_data(&**call.data()) {
         Ok(value) => value,
@@ -349,59 +330,15 @@ fn args(call: &Call) -> Value {
     }
 }
 
-fn list<'c>(calls: impl Iterator<Item = &'c Wanted>) -> String {
-    let names: Vec<_> = calls.map(|call| format!("{call:?}")).collect();
-    if names.is_empty() { " nothing".to_owned() } else { format!("\n  {}", names.join("\n  ")) }
+/// Lists planned calls, one on each line.
+fn list(planned: &[PlannedAnswer]) -> String {
+    let calls: Vec<_> = planned.iter().map(|planned| format!("{:?}", planned.call)).collect();
+    if calls.is_empty() { " nothing".to_owned() } else { format!("\n  {}", calls.join("\n  ")) }
 }
 
 fn or_panic<T>(result: Result<T, StartError>) -> T {
     match result {
         Ok(value) => value,
         Err(error) => panic!("{error}"),
-    }
-}
-
-/// What a flow did.
-pub struct Run {
-    /// What it answered.
-    pub response: Response,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What happened, in order. The times count looks at the clock.
-    pub events: Vec<Event<Datum>>,
-    pub(crate) info: Arc<FlowInfo>,
-}
-
-impl Run {
-    /// The status of the answer.
-    pub fn status(&self) -> u16 {
-        self.response.status.as_u16()
-    }
-
-    /// The body of the answer, read as JSON.
-    ///
-    /// # Panics
-    /// When it is not that.
-    pub fn json<T: DeserializeOwned>(&self) -> T {
-        match serde_json::from_slice(&self.response.body) {
-            Ok(value) => value,
-            Err(error) => panic!("the answer is {} {:?}: {error}", self.status(), self.text()),
-        }
-    }
-
-    /// The body of the answer as text.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.response.body).into_owned()
-    }
-
-    /// What the flow wrote into a slot, if it did.
-    pub fn slot<S: Slot>(&self) -> Option<&S> {
-        self.events.iter().find_map(|event| match event {
-            Event::SlotWritten { value, .. } => {
-                let any: &dyn Any = &**value;
-                any.downcast_ref::<Held<S>>().map(|held| &held.0)
-            }
-            _ => None,
-        })
     }
 }

@@ -2,4 +2,4 @@
 
 mod service_clock;
 
-pub(crate) use service_clock::{Clock, Stopwatch, Zero, nanos};
+pub(crate) use service_clock::{ServiceClock, Stopwatch, WorkerClock, nanos};

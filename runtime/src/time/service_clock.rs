@@ -11,7 +11,7 @@ const SYNC: Duration = Duration::from_secs(1);
 const STEP_NS: u64 = 10_000_000;
 
 /// What the wall clock showed when the monotonic one stood at `zero`; shared by all workers.
-pub(crate) struct Zero {
+pub(crate) struct ServiceClock {
     instant: Instant,
     /// As the wall clock has it now.
     unix_ns: AtomicU64,
@@ -24,14 +24,14 @@ pub(crate) struct Zero {
 
 /// A moment on the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Wall {
+pub(crate) struct WallTime {
     /// Nanoseconds since the Unix epoch.
     pub(crate) unix_ns: u64,
     /// The same, but for steps backwards.
     pub(crate) ordered_ns: u64,
 }
 
-impl Zero {
+impl ServiceClock {
     pub(crate) fn now() -> Self {
         let instant = Instant::now();
         let unix_ns = unix_now_ns();
@@ -73,8 +73,8 @@ impl Zero {
         }
     }
 
-    fn wall(&self, at_ns: u64) -> Wall {
-        Wall {
+    fn wall(&self, at_ns: u64) -> WallTime {
+        WallTime {
             unix_ns: self.unix_ns.load(Ordering::Relaxed).saturating_add(at_ns),
             ordered_ns: self.greatest_unix_ns.load(Ordering::Relaxed).saturating_add(at_ns),
         }
@@ -82,18 +82,18 @@ impl Zero {
 }
 
 /// A worker's way to tell the wall clock's time without asking the system for it.
-pub(crate) struct Clock {
-    zero: std::sync::Arc<Zero>,
+pub(crate) struct WorkerClock {
+    zero: std::sync::Arc<ServiceClock>,
     next_sync_ns: Cell<u64>,
 }
 
-impl Clock {
-    pub(crate) fn new(zero: std::sync::Arc<Zero>) -> Self {
+impl WorkerClock {
+    pub(crate) fn new(zero: std::sync::Arc<ServiceClock>) -> Self {
         Self { zero, next_sync_ns: Cell::new(0) }
     }
 
     /// Also how long after zero that was.
-    pub(crate) fn wall(&self, at: Instant) -> (Wall, u64) {
+    pub(crate) fn wall(&self, at: Instant) -> (WallTime, u64) {
         let at_ns = self.zero.since_ns(at);
         if at_ns >= self.next_sync_ns.get() {
             self.next_sync_ns.set(at_ns + nanos(SYNC));
@@ -159,18 +159,18 @@ mod tests {
 
     const HOUR_NS: u64 = 3_600_000_000_000;
 
-    fn zero(unix_ns: u64) -> Zero {
-        Zero { unix_ns: unix_ns.into(), greatest_unix_ns: unix_ns.into(), ..Zero::now() }
+    fn zero(unix_ns: u64) -> ServiceClock {
+        ServiceClock { unix_ns: unix_ns.into(), greatest_unix_ns: unix_ns.into(), ..ServiceClock::now() }
     }
 
     #[test]
     fn the_wall_clock_is_followed_and_the_order_kept() {
         let zero = zero(10 * HOUR_NS);
         zero.sync(5, 10 * HOUR_NS + 9);
-        assert_eq!(zero.wall(5), Wall { unix_ns: 10 * HOUR_NS + 5, ordered_ns: 10 * HOUR_NS + 5 });
+        assert_eq!(zero.wall(5), WallTime { unix_ns: 10 * HOUR_NS + 5, ordered_ns: 10 * HOUR_NS + 5 });
         zero.sync(5, 9 * HOUR_NS + 5);
-        assert_eq!(zero.wall(6), Wall { unix_ns: 9 * HOUR_NS + 6, ordered_ns: 10 * HOUR_NS + 6 });
+        assert_eq!(zero.wall(6), WallTime { unix_ns: 9 * HOUR_NS + 6, ordered_ns: 10 * HOUR_NS + 6 });
         zero.sync(7, 12 * HOUR_NS + 7);
-        assert_eq!(zero.wall(8), Wall { unix_ns: 12 * HOUR_NS + 8, ordered_ns: 12 * HOUR_NS + 8 });
+        assert_eq!(zero.wall(8), WallTime { unix_ns: 12 * HOUR_NS + 8, ordered_ns: 12 * HOUR_NS + 8 });
     }
 }

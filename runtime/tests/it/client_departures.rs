@@ -6,7 +6,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use zerver::Limits;
-use zerver::interpreter::{Begun, Context, Interpreter, Outcome as Performed};
+use zerver::effects::sleep;
+use zerver::effects::{Begun, Context, Interpreter, Outcome as Performed};
 use zerver::prelude::*;
 use zerver_trace::Outcome;
 

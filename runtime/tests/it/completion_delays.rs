@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
-use zerver::interpreter::Outcome as Performed;
+use zerver::effects::Outcome as Performed;
 use zerver::prelude::*;
-use zerver::{Limits, Running};
+use zerver::{Limits, Server};
 use zerver_replay::Measures;
 use zerver_trace::{Capture, Event, Outcome, QueueReason, RequestPart, Thread};
 
@@ -224,7 +224,7 @@ fn tell(answered: &Answered) -> Response {
 }
 
 struct Service {
-    running: Running,
+    running: Server,
     collector: Arc<Collector>,
 }
 

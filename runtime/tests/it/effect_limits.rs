@@ -6,8 +6,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Instant;
 
+use zerver::effects::http;
 use zerver::prelude::*;
-use zerver::{Limits, Running};
+use zerver::{Limits, Server};
 use zerver_replay::{EffectMeasures, Measures};
 use zerver_trace::{Answer, Capture, Event, Outcome};
 
@@ -142,7 +143,7 @@ fn http(client: &mut Client) -> EffectMeasures {
 }
 
 /// Asks until this is so.
-fn wait_until(running: &Running, is: impl Fn(&EffectMeasures) -> bool) -> EffectMeasures {
+fn wait_until(running: &Server, is: impl Fn(&EffectMeasures) -> bool) -> EffectMeasures {
     let mut client = Client::connect(running.addr());
     let until = Instant::now() + PATIENCE;
     loop {

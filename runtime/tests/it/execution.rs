@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use zerver::interpreter::{Begun, BoxFuture, Context, Interpreter, Outcome as Performed};
+use zerver::effects::{Begun, BoxFuture, Context, Interpreter, Outcome as Performed};
 use zerver::prelude::*;
 use zerver_trace::{Answer, Decision as Decided, Event, Outcome, QueueReason};
 
@@ -330,7 +330,8 @@ fn a_failure_that_cannot_be_rendered_is_rendered_plainly() {
 
 #[test]
 fn a_value_that_panics_when_dropped_takes_no_worker_with_it() {
-    let settings = zerver::Settings { addr: Some("127.0.0.1:0".to_owned()), ..zerver::Settings::default() };
+    let settings =
+        zerver::StartOptions { addr: Some("127.0.0.1:0".to_owned()), ..zerver::StartOptions::default() };
     let running = app(&Doer::default()).workers(1).start(settings).unwrap();
     let mut client = Client::connect(running.addr());
     for _ in 0..3 {

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use zerver::effects::sleep;
 use zerver::prelude::*;
 use zerver_trace::Outcome;
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use zerver::Limits;
+use zerver::effects::sleep;
 use zerver::prelude::*;
 use zerver_trace::Outcome;
 

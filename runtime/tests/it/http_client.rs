@@ -12,9 +12,9 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use zerver::effects::http::{Client, Header, Reply};
+use zerver::effects::http::{self, Client, Header, Reply};
+use zerver::effects::{Context, Interpreters};
 use zerver::engine::FailureKind;
-use zerver::interpreter::{Context, Interpreters};
 use zerver::prelude::*;
 use zerver_trace::Value;
 
@@ -111,7 +111,7 @@ fn with(client: Client) -> Interpreters {
 }
 
 async fn run<T>(effect: Effect<T>) -> Result<T, Failure> {
-    Interpreters::live().perform(effect, &Context::default()).await
+    Interpreters::builtin().perform(effect, &Context::default()).await
 }
 
 /// The kind of failure and its first cause.
@@ -348,7 +348,7 @@ async fn a_connection_is_used_again_until_the_server_closes_it() {
         _ => ok("hi").into(),
     })
     .await;
-    let live = Interpreters::live();
+    let live = Interpreters::builtin();
     let get = async |path| {
         live.perform(http::get(server.url(path)).text(), &Context::default()).await.unwrap();
     };
@@ -537,7 +537,7 @@ async fn tls_is_spoken_with_those_that_are_trusted() {
         for _ in 0..3 {
             assert_eq!(get(&ours, port).await.unwrap(), answer);
         }
-        for interpreters in [&theirs, &Interpreters::live()] {
+        for interpreters in [&theirs, &Interpreters::builtin()] {
             let (kind, cause) = failed(get(interpreters, port).await);
             assert_eq!(kind, FailureKind::Unavailable);
             let wanted = format!("unreachable: localhost:{port}: TLS: ");

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use futures_util::future;
-use zerver::interpreter::{Context, Interpreters};
-use zerver::kv::{Disk, OpenError};
+use zerver::effects::kv::{self, Disk, OpenError};
+use zerver::effects::{Context, Interpreters};
 use zerver::prelude::*;
 
 use crate::kv_stores::folder;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
+use zerver::effects::kv::{self, Answer, Disk, Key, Memory, Op, Part, Put, Stored};
+use zerver::effects::{Begun, Context, Interpreter, Interpreters};
 use zerver::engine::FailureKind;
-use zerver::interpreter::{Begun, Context, Interpreter, Interpreters};
-use zerver::kv::{Answer, Disk, Key, Memory, Op, Part, Put, Stored};
 use zerver::prelude::*;
 use zerver_trace::Value;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use zerver::interpreter::{Begun, Context, Interpreter, Outcome as Performed};
+use zerver::effects::{Begun, Context, Interpreter, Outcome as Performed};
 use zerver::prelude::*;
 use zerver_trace::Outcome;
 
@@ -67,7 +67,7 @@ fn other() -> Response {
     Response::text("other")
 }
 
-fn service() -> (zerver::Running, Arc<Collector>, Ticker) {
+fn service() -> (zerver::Server, Arc<Collector>, Ticker) {
     let ticker = Ticker::default();
     let app = App::new()
         .flow(flow!("many", GET "/many/{what}", steps: [ask, show]).deadline(10 * PATIENCE))

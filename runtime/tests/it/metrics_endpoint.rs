@@ -1,5 +1,6 @@
 //! What a service measures, and whom it tells.
 
+use zerver::effects::sleep;
 use zerver::prelude::*;
 use zerver_replay::Measures;
 

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use zerver::effects::{http, kv};
 use zerver::prelude::*;
-use zerver::{Impure, Settings};
+use zerver::{ImpureStep, StartOptions};
 
 use crate::raw_client::{Client, get};
 
@@ -125,16 +126,16 @@ fn app() -> App {
 }
 
 /// Asks so often, and gives the last answer and what was named. The next look is odd.
-fn ask(target: &str, times: usize) -> (String, Vec<Impure>) {
+fn ask(target: &str, times: usize) -> (String, Vec<ImpureStep>) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     LOOKS.store(1, Ordering::SeqCst);
     let named = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&named);
-    let settings = Settings {
+    let settings = StartOptions {
         addr: Some("127.0.0.1:0".to_owned()),
-        twice: Some(Arc::new(move |impure| tell.lock().unwrap().push(Impure::clone(impure)))),
-        ..Settings::default()
+        on_impure_step: Some(Arc::new(move |impure| tell.lock().unwrap().push(ImpureStep::clone(impure)))),
+        ..StartOptions::default()
     };
     let running = app().workers(1).start(settings).unwrap();
     let mut client = Client::connect(running.addr());
@@ -147,7 +148,7 @@ fn ask(target: &str, times: usize) -> (String, Vec<Impure>) {
 /// What is said of it, without the line.
 fn said(target: &str) -> String {
     let (_, named) = ask(target, 1);
-    let one = |impure: &Impure| {
+    let one = |impure: &ImpureStep| {
         assert!(impure.file.ends_with("twice.rs") && impure.line > 1, "{impure:?}");
         impure.to_string().replace(&format!(" ({}:{})", impure.file, impure.line), "")
     };

@@ -7,10 +7,11 @@ use proptest::prelude::{ProptestConfig, Strategy, any, prop};
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use proptest::{prop_assert, prop_assert_eq, proptest};
+use zerver::effects::kv;
+use zerver::effects::{Begun, Context, Interpreter, Outcome as Performed};
 use zerver::engine::{Flow, Slots, Step, StepDesc};
-use zerver::interpreter::{Begun, Context, Interpreter, Outcome as Performed};
 use zerver::prelude::*;
-use zerver::{Impure, Settings};
+use zerver::{ImpureStep, StartOptions};
 use zerver_recorder::{Options, Policy, Reader, Recorder};
 use zerver_replay::{Edits, Opened, Replay, Report, Secrets, World};
 use zerver_trace::{Event, Query, Trace};
@@ -226,17 +227,17 @@ fn def(at: usize, case: &Case) -> FlowDef {
 }
 
 /// Serves them, and gives the trace of each with what its client got; and steps that were called impure.
-fn served(cases: &[Case], defs: &[FlowDef]) -> (Vec<(Opened, String)>, Vec<Impure>) {
+fn served(cases: &[Case], defs: &[FlowDef]) -> (Vec<(Opened, String)>, Vec<ImpureStep>) {
     let dir = tempfile::tempdir().unwrap();
     let options = Options { policy: Policy::All, ..Options::new(dir.path()) };
     let recorder = Recorder::open(options).unwrap();
     let impure = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&impure);
-    let settings = Settings {
+    let settings = StartOptions {
         addr: Some("127.0.0.1:0".to_owned()),
         sink: Some(recorder.sink()),
-        twice: Some(Arc::new(move |step| tell.lock().unwrap().push(Impure::clone(step)))),
-        ..Settings::default()
+        on_impure_step: Some(Arc::new(move |step| tell.lock().unwrap().push(ImpureStep::clone(step)))),
+        ..StartOptions::default()
     };
     let app = App::new().kv(kv::Memory::new()).interpreter(Answering).flows(defs.iter().copied()).workers(1);
     let running = app.start(settings).unwrap();

@@ -2,8 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use zerver::effects::{http, kv};
 use zerver::prelude::*;
-use zerver::{Run, Script};
+use zerver::testing::{TestRequest, TestResponse};
 
 #[derive(Debug, Clone, Slot, Serialize, Deserialize)]
 struct Name(String);
@@ -45,29 +46,29 @@ const ASKED: &str = r#"{"method": "GET", "url": "http://greetings.internal/ann",
 const SAID: &str = r#"{"status": 200, "headers": [], "body": "\"hello\""}"#;
 const ADDED: &str = r#"{"Add": {"key": "greeted", "delta": 1, "expires_in_ms": null}}"#;
 
-fn greet() -> Script {
+fn greet() -> TestRequest {
     App::new().flow(flow!("greet", GET "/greet/{name}", steps: [parse, load, render])).test("greet")
 }
 
-fn asked(script: Script) -> Script {
-    script
-        .send("GET", "/greet/ann")
+fn asked(request: TestRequest) -> TestRequest {
+    request
+        .request("GET", "/greet/ann")
         .header("authorization", "Bearer t")
         .id("01a20380-f02e-760e-adbe-06e29f234726")
 }
 
-fn answered(script: Script) -> Run {
-    asked(script).answer_json("http", ASKED, SAID).answer_json("kv", ADDED, r#"{"Number": 3}"#).run()
+fn answered(request: TestRequest) -> TestResponse {
+    asked(request).answer_json("http", ASKED, SAID).answer_json("kv", ADDED, r#"{"Number": 3}"#).run()
 }
 
 #[test]
 fn a_run_is_what_was_recorded() {
     let run = answered(greet());
     run.assert_steps(&[("parse", "continue"), ("load", "need"), ("render", "done")]);
-    run.assert_wrote("Name", r#""ann""#);
-    run.assert_wrote("Greeting", r#"{"times": 3, "text": "hel<secret>"}"#);
+    run.assert_slot("Name", r#""ann""#);
+    run.assert_slot("Greeting", r#"{"times": 3, "text": "hel<secret>"}"#);
     run.assert_header("x-greeted", "Some(3)");
-    run.assert_answer(200, r#"["hello", "ann"]"#);
+    run.assert_response(200, r#"["hello", "ann"]"#);
     let failed = asked(greet()).fail_json("http", ASKED, "timeout", "after 1s").answer_json(
         "kv",
         ADDED,
@@ -91,33 +92,33 @@ fn what_differs_is_said() {
     let run = answered(greet());
     fails(
         || run.assert_steps(&[("parse", "continue"), ("load", "done")]),
-        "step 2 differs\n  wanted  load: done\n  got     load: need",
+        "step 2 differs\n  expected  load: done\n  got       load: need",
     );
     fails(
         || run.assert_steps(&[("parse", "continue")]),
-        "step 2 differs\n  wanted  the end\n  got     load: need",
+        "step 2 differs\n  expected  the end\n  got       load: need",
     );
     fails(
-        || run.assert_wrote("Greeting", r#"{"text": "hello", "times": 4}"#),
-        "Greeting.times differs\n  wanted  4\n  got     3",
+        || run.assert_slot("Greeting", r#"{"text": "hello", "times": 4}"#),
+        "Greeting.times differs\n  expected  4\n  got       3",
     );
     fails(
-        || run.assert_wrote("Greeting", r#"{"text": "hello"}"#),
-        "Greeting.times differs\n  wanted  not there\n  got     3",
+        || run.assert_slot("Greeting", r#"{"text": "hello"}"#),
+        "Greeting.times differs\n  expected  absent\n  got       3",
     );
-    fails(|| run.assert_wrote("Gruss", "1"), "flow greet has no slot Gruss");
-    fails(|| run.assert_wrote("Name", "{"), "is no JSON");
+    fails(|| run.assert_slot("Gruss", "1"), "flow greet has no slot Gruss");
+    fails(|| run.assert_slot("Name", "{"), "is not JSON");
     fails(
         || run.assert_header("x-greeted", "None"),
-        "header x-greeted of the answer differs\n  wanted  None\n  got     Some(3)",
+        "response header x-greeted differs\n  expected  None\n  got       Some(3)",
     );
     fails(
-        || run.assert_answer(404, "{}"),
-        "the status of the answer differs\n  wanted  404\n  got     200 [\"hello\",\"ann\"]",
+        || run.assert_response(404, "{}"),
+        "response status differs\n  expected  404\n  got       200 [\"hello\",\"ann\"]",
     );
     fails(
-        || run.assert_answer(200, r#"["hello","bob"]"#),
-        "answer.1 differs\n  wanted  \"bob\"\n  got     \"ann\"",
+        || run.assert_response(200, r#"["hello","bob"]"#),
+        "body.1 differs\n  expected  \"bob\"\n  got       \"ann\"",
     );
 }
 
@@ -128,15 +129,18 @@ fn changed_code_fails_the_test() {
     let steps = [("parse", "continue"), ("load", "need"), ("render", "done")];
     fails(
         || run.assert_steps(&steps),
-        "step 3 differs\n  wanted  render: done\n  got     render_twice: done",
+        "step 3 differs\n  expected  render: done\n  got       render_twice: done",
     );
     fails(
-        || run.assert_answer(200, r#"["hello","ann"]"#),
-        "answer.2 differs\n  wanted  not there\n  got     \"ann\"",
+        || run.assert_response(200, r#"["hello","ann"]"#),
+        "body.2 differs\n  expected  absent\n  got       \"ann\"",
     );
     // Another effect than those that have answers.
     let other = ASKED.replace("ann", "bob");
-    fails(|| drop(asked(greet()).answer_json("http", &other, SAID).run()), "the test has no answer to that");
+    fails(
+        || drop(asked(greet()).answer_json("http", &other, SAID).run()),
+        "for which the test plans no result",
+    );
     let wrong = || drop(asked(greet()).answer_json("http", ASKED, "7").answer_json("kv", ADDED, "7").run());
-    fails(wrong, "is not what");
+    fails(wrong, "is not an output of");
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use zerver::prelude::*;
-use zerver::{Settings, StartError};
+use zerver::{StartError, StartOptions};
 use zerver_trace::Outcome;
 
 use crate::collector::start;
@@ -110,7 +110,7 @@ fn what_no_flow_takes_is_captured_and_rendered_by_the_service() {
 #[test]
 fn contradictions_are_named_when_it_starts() {
     let check = |flows: [FlowDef; 2], message: &str| {
-        let settings = Settings { addr: Some("127.0.0.1:0".to_owned()), ..Settings::default() };
+        let settings = StartOptions { addr: Some("127.0.0.1:0".to_owned()), ..StartOptions::default() };
         let error = App::new().flows(flows).start(settings).err().unwrap();
         assert_eq!(error.to_string(), message);
     };
@@ -131,12 +131,12 @@ fn contradictions_are_named_when_it_starts() {
 #[test]
 fn a_port_in_use_is_named_with_one_that_is_free() {
     let (running, _) = start(app());
-    let settings = Settings { addr: Some(running.addr().to_string()), ..Settings::default() };
+    let settings = StartOptions { addr: Some(running.addr().to_string()), ..StartOptions::default() };
     let error = app().start(settings).err().unwrap();
     let StartError::InUse { addr, free: Some(free) } = &error else { panic!("{error}") };
     assert_eq!(*addr, running.addr());
     assert!(error.to_string().starts_with(&format!("port {} of 127.0.0.1 is in use; port ", addr.port())));
-    let settings = Settings { addr: Some(free.to_string()), ..Settings::default() };
+    let settings = StartOptions { addr: Some(free.to_string()), ..StartOptions::default() };
     assert_eq!(app().start(settings).unwrap().addr(), *free);
 }
 

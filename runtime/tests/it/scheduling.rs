@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Condvar, Mutex};
 
+use zerver::effects::sleep;
 use zerver::prelude::*;
-use zerver::{Often, Rule, Scheduling, Settings};
+use zerver::{ClassRule, Often, Scheduling, StartOptions};
 use zerver_replay::Measures;
 use zerver_trace::{Capture, Event, MessagePart, Outcome, Thread};
 
@@ -155,9 +156,9 @@ fn without_threads_of_low_priority_workers_run_batch() {
 #[test]
 fn a_rule_gives_another_class_and_the_trace_says_which() {
     let app = app()
-        .class_rule(Rule::asked("x-class"))
-        .class_rule(Rule::path("/pl", Class::Batch))
-        .class_rule(Rule::path("/plain", Class::Interactive));
+        .class_rule(ClassRule::requested_in("x-class"))
+        .class_rule(ClassRule::path("/pl", Class::Batch))
+        .class_rule(ClassRule::path("/plain", Class::Interactive));
     let (running, collector) = start(app);
     let mut client = Client::connect(running.addr());
     assert!(client.ask(get("/plain")).body.contains("batch"), "the first that matches");
@@ -454,7 +455,7 @@ fn batch_goes_on_while_the_only_worker_hangs() {
         Response::text("at last")
     }
     let app = app().flow(flow!("hangs", GET "/hangs", steps: [hang])).workers(1).stuck_after(1.millis());
-    let settings = Settings { addr: Some("127.0.0.1:0".to_owned()), ..Settings::default() };
+    let settings = StartOptions { addr: Some("127.0.0.1:0".to_owned()), ..StartOptions::default() };
     let running = app.start(settings).unwrap();
     let addr = running.addr();
     let mut hangs = Client::connect(addr);

@@ -1,7 +1,7 @@
 //! Tokens that are shown to the service itself: they open something, and are in no trace.
 
 use zerver::prelude::*;
-use zerver::{Rule, Settings};
+use zerver::{ClassRule, StartOptions};
 use zerver_recorder::{Options, Reader, Recorder, portable};
 use zerver_trace::RequestId;
 
@@ -22,13 +22,13 @@ fn what_is_shown_to_the_service_itself_is_in_no_trace() {
     let app = App::new()
         .flow(flow!("echo", GET "/echo", steps: [echo]))
         .batch_workers(0)
-        .class_rule(Rule::asked("x-class").with_token(format!("class-{CANARY}")));
+        .class_rule(ClassRule::requested_in("x-class").with_token(format!("class-{CANARY}")));
     let running = app
-        .start(Settings {
+        .start(StartOptions {
             addr: Some("127.0.0.1:0".to_owned()),
             sink: Some(recorder.sink()),
             record_token: Some(format!("record-{CANARY}")),
-            ..Settings::default()
+            ..StartOptions::default()
         })
         .unwrap();
     let mut client = Client::connect(running.addr());

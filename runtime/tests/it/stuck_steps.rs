@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use zerver::prelude::*;
-use zerver::{Limits, Running, Scheduling};
+use zerver::{Limits, Scheduling, Server};
 use zerver_trace::{Capture, Outcome};
 
 use crate::collector::{request, start};
@@ -39,7 +39,7 @@ fn app() -> App {
         .limits(Limits { drain: 1.millis(), ..Limits::default() })
 }
 
-fn stop(running: Running) {
+fn stop(running: Server) {
     let (sender, stopped): (Sender<()>, Receiver<()>) = channel();
     std::thread::spawn(move || {
         running.stop();

@@ -2,8 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use zerver::Script;
+use zerver::effects::{http, kv};
 use zerver::prelude::*;
+use zerver::testing::TestRequest;
 use zerver_trace::Outcome;
 
 #[derive(Debug, PartialEq, Slot, Serialize, Deserialize)]
@@ -35,7 +36,7 @@ fn greet(request: &Request, user: &User, visits: &Visits, now: &Now) -> Response
     Response::text(format!("{word} {}, {}, at {}", user.name, visits.0, now.unix_s()))
 }
 
-fn test() -> Script {
+fn test() -> TestRequest {
     let flow = flow!("greet", GET "/greet/{word}", steps: [authenticate, count, greet]);
     App::new().flow(flow).test("greet").get("/greet/hello%20again").header("authorization", "Bearer t")
 }
@@ -65,11 +66,11 @@ fn authenticate_stubbornly(request: &Request) -> Decision<User> {
 fn each_attempt_has_the_next_answer() {
     let test = || {
         let flow = flow!("greet", GET "/greet/{word}", steps: [authenticate_stubbornly, count, greet]);
-        let script = App::new().flow(flow).test("greet").get("/greet/hello");
-        script.header("authorization", "Bearer t").kv(kv::Memory::new())
+        let request = App::new().flow(flow).test("greet").get("/greet/hello");
+        request.header("authorization", "Bearer t").kv(kv::Memory::new())
     };
     let busy = || http::Reply::new(503);
-    let timeout = |script: Script| script.fail(verify("t"), EffectErrorKind::Timeout, "too slow");
+    let timeout = |request: TestRequest| request.fail(verify("t"), EffectErrorKind::Timeout, "too slow");
     let run = timeout(test()).answer(verify("t"), busy()).answer(verify("t"), ann()).run();
     assert_eq!((run.status(), run.text().as_str()), (200, "hello ann, 1, at 1700000000"));
     let attempts: Vec<_> = run
@@ -87,24 +88,27 @@ fn each_attempt_has_the_next_answer() {
 
 #[test]
 fn what_does_not_fit_is_named() {
-    let check = |script: &dyn Fn() -> Script, message: &str| {
-        let Err(panic) = catch_unwind(AssertUnwindSafe(|| script().run())) else {
+    let check = |request: &dyn Fn() -> TestRequest, message: &str| {
+        let Err(panic) = catch_unwind(AssertUnwindSafe(|| request().run())) else {
             panic!("it ran: {message}")
         };
         let said = panic.downcast_ref::<String>().unwrap();
         assert!(said.contains(message), "{said}");
     };
-    check(&|| test(), "flow greet asks for\n  http GET idp.example.com/verify with ");
-    check(&|| test().answer(verify("other"), ann()), "it has answers to\n  http GET idp.example.com/verify");
+    check(&|| test(), "flow greet requests\n  http GET idp.example.com/verify with ");
+    check(
+        &|| test().answer(verify("other"), ann()),
+        "it plans results for\n  http GET idp.example.com/verify",
+    );
     check(
         &|| {
             test()
                 .fail(verify("t"), EffectErrorKind::Timeout, "")
                 .answer(kv::add(("a", 1), 1), kv::Answer::Number(1))
         },
-        "flow greet never asked for\n  kv add 1 to a:1",
+        "flow greet never requested\n  kv add 1 to a:1",
     );
-    check(&|| test().answer(verify("t"), 7), "not what http GET idp.example.com/verify gives: ");
-    check(&|| test().get("/other"), "GET /other is no request for flow greet, which takes GET /greet/{word}");
-    check(&|| App::new().test("greet"), "no flow is called greet; there are ");
+    check(&|| test().answer(verify("t"), 7), "not an output of http GET idp.example.com/verify: ");
+    check(&|| test().get("/other"), "flow greet does not take GET /other; its route is GET /greet/{word}");
+    check(&|| App::new().test("greet"), "no flow is named greet; the flows are ");
 }

@@ -1,6 +1,7 @@
 //! HTTP requests to others: how a step asks for one, and [`Client`], which performs it.
 //!
 //! ```
+//! use zerver::effects::http;
 //! use zerver::prelude::*;
 //!
 //! #[derive(Slot, Serialize, Deserialize)]

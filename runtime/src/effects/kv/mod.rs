@@ -1,6 +1,7 @@
 //! A store of keys and values: what steps ask for, and two stores that perform it, [`Memory`] and [`Disk`].
 //!
 //! ```
+//! use zerver::effects::kv;
 //! use zerver::prelude::*;
 //!
 //! #[derive(Clone, Slot, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::connection_state::Conn;
 use crate::Limits;
-use crate::http::rejection::Reject;
+use crate::http::rejection::Rejection;
 
 /// So many frames in a row may be empty.
 const EMPTY_FRAMES: usize = 100;
@@ -20,12 +20,12 @@ const EMPTY_FRAMES: usize = 100;
 const FIRST_BYTES: usize = 64 * 1024;
 
 /// Reads all of `body`.
-pub(crate) async fn read(body: Incoming, limits: &Limits, conn: &Conn) -> Result<Bytes, Reject> {
+pub(crate) async fn read(body: Incoming, limits: &Limits, conn: &Conn) -> Result<Bytes, Rejection> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
     if body.size_hint().lower() > limits.body_bytes as u64 {
-        return Err(Reject::BodyTooLarge(limits.body_bytes));
+        return Err(Rejection::BodyTooLarge(limits.body_bytes));
     }
     let _reads = conn.reads_body();
     let mut reading =
@@ -51,7 +51,7 @@ pub(crate) async fn read(body: Incoming, limits: &Limits, conn: &Conn) -> Result
         // it has nothing more.
         if conn.is_closed() {
             if came_by_the_end.replace(reading.came()) == Some(reading.came()) {
-                return Poll::Ready(Err(Reject::BodyBroken));
+                return Poll::Ready(Err(Rejection::BodyBroken));
             }
             cx.waker().wake_by_ref();
         }
@@ -62,7 +62,7 @@ pub(crate) async fn read(body: Incoming, limits: &Limits, conn: &Conn) -> Result
             pause.as_mut().reset(end.min(Instant::now() + limits.body_stall));
         }
         ready!(pause.as_mut().poll(cx));
-        Poll::Ready(Err(Reject::BodyTooSlow))
+        Poll::Ready(Err(Rejection::BodyTooSlow))
     })
     .await
 }
@@ -81,13 +81,13 @@ impl Reading {
         self.first.as_ref().map_or(0, Bytes::len) + self.rest.len()
     }
 
-    fn take(&mut self, data: Bytes) -> Result<(), Reject> {
+    fn take(&mut self, data: Bytes) -> Result<(), Rejection> {
         if self.came() + data.len() > self.limit {
-            return Err(Reject::BodyTooLarge(self.limit));
+            return Err(Rejection::BodyTooLarge(self.limit));
         }
         if data.is_empty() {
             self.empty += 1;
-            return if self.empty > EMPTY_FRAMES { Err(Reject::BodyBroken) } else { Ok(()) };
+            return if self.empty > EMPTY_FRAMES { Err(Rejection::BodyBroken) } else { Ok(()) };
         }
         self.empty = 0;
         match (&mut self.first, self.rest.is_empty()) {
@@ -106,7 +106,7 @@ impl Reading {
 }
 
 impl Future for Reading {
-    type Output = Result<Bytes, Reject>;
+    type Output = Result<Bytes, Rejection>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
         loop {
@@ -116,11 +116,11 @@ impl Future for Reading {
                     // Trailers are not looked at. Ones without any field are what hyper leaves of pseudo-header fields, which
                     // trailers must not have (RFC 9113, section 8.1).
                     Err(frame) if frame.trailers_ref().is_some_and(HeaderMap::is_empty) => {
-                        return Poll::Ready(Err(Reject::BodyBroken));
+                        return Poll::Ready(Err(Rejection::BodyBroken));
                     }
                     Err(_) => {}
                 },
-                Some(Err(_)) => return Poll::Ready(Err(Reject::BodyBroken)),
+                Some(Err(_)) => return Poll::Ready(Err(Rejection::BodyBroken)),
                 None => {
                     let whole = self.first.take().unwrap_or_else(|| self.rest.split().freeze());
                     return Poll::Ready(Ok(whole));

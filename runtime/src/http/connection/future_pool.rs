@@ -10,67 +10,67 @@ use std::task::{Context, Poll};
 /// So many are kept that nobody needs just now.
 const SPARE: usize = 64;
 
-type Frame<F> = Pin<Box<Option<F>>>;
+type PooledBox<F> = Pin<Box<Option<F>>>;
 
 /// The frames of one worker.
-pub(crate) struct Frames<F>(RefCell<Vec<Frame<F>>>);
+pub(crate) struct FuturePool<F>(RefCell<Vec<PooledBox<F>>>);
 
 /// Holds the frames of one worker, once one has been needed; the type of what is in them has no name.
 #[derive(Default)]
-pub(crate) struct AnyFrames(OnceCell<Rc<dyn Any>>);
+pub(crate) struct AnyFuturePool(OnceCell<Rc<dyn Any>>);
 
 /// A future in a frame, which it gives back.
-pub(crate) struct Framed<F> {
+pub(crate) struct PooledFuture<F> {
     /// None only while it is dropped.
-    frame: Option<Frame<F>>,
-    frames: Rc<Frames<F>>,
+    slot: Option<PooledBox<F>>,
+    pool: Rc<FuturePool<F>>,
 }
 
-impl AnyFrames {
+impl AnyFuturePool {
     /// Those for what `_made_by` makes; there are no others.
-    pub(crate) fn of<A, F: 'static>(&self, _made_by: impl Fn(A) -> F) -> Rc<Frames<F>> {
-        let frames = self.0.get_or_init(|| Frames::<F>::new());
-        Rc::clone(frames).downcast().unwrap_or_else(|_| Frames::new())
+    pub(crate) fn of<A, F: 'static>(&self, _made_by: impl Fn(A) -> F) -> Rc<FuturePool<F>> {
+        let pool = self.0.get_or_init(|| FuturePool::<F>::new());
+        Rc::clone(pool).downcast().unwrap_or_else(|_| FuturePool::new())
     }
 }
 
-impl<F> Frames<F> {
+impl<F> FuturePool<F> {
     fn new() -> Rc<Self> {
         Rc::new(Self(RefCell::new(Vec::with_capacity(SPARE))))
     }
 
     /// Puts a future into a frame.
-    pub(crate) fn put(self: &Rc<Self>, future: F) -> Framed<F> {
-        let frame = match self.0.borrow_mut().pop() {
-            Some(mut frame) => {
-                frame.set(Some(future));
-                frame
+    pub(crate) fn put(self: &Rc<Self>, future: F) -> PooledFuture<F> {
+        let slot = match self.0.borrow_mut().pop() {
+            Some(mut slot) => {
+                slot.set(Some(future));
+                slot
             }
             None => Box::pin(Some(future)),
         };
-        Framed { frame: Some(frame), frames: Rc::clone(self) }
+        PooledFuture { slot: Some(slot), pool: Rc::clone(self) }
     }
 }
 
-impl<F: Future> Future for Framed<F> {
+impl<F: Future> Future for PooledFuture<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        match self.frame.as_mut().and_then(|frame| frame.as_mut().as_pin_mut()) {
+        match self.slot.as_mut().and_then(|slot| slot.as_mut().as_pin_mut()) {
             Some(future) => future.poll(cx),
             None => Poll::Pending,
         }
     }
 }
 
-impl<F> Drop for Framed<F> {
+impl<F> Drop for PooledFuture<F> {
     fn drop(&mut self) {
-        let Some(mut frame) = self.frame.take() else { return };
+        let Some(mut slot) = self.slot.take() else { return };
         // Before it is lent again; what is dropped here may itself need a frame.
-        frame.set(None);
-        let mut spare = self.frames.0.borrow_mut();
+        slot.set(None);
+        let mut spare = self.pool.0.borrow_mut();
         if spare.len() < SPARE {
-            spare.push(frame);
+            spare.push(slot);
         }
     }
 }
@@ -83,29 +83,29 @@ mod tests {
 
     #[test]
     fn a_frame_that_is_given_back_serves_the_next() {
-        let frames = Frames::new();
-        let at = |framed: &Framed<_>| framed.frame.as_ref().map(|frame| std::ptr::from_ref(&**frame));
-        let (first, second) = (frames.put(std::future::ready(1)), frames.put(std::future::ready(2)));
+        let pool = FuturePool::new();
+        let at = |pooled: &PooledFuture<_>| pooled.slot.as_ref().map(|slot| std::ptr::from_ref(&**slot));
+        let (first, second) = (pool.put(std::future::ready(1)), pool.put(std::future::ready(2)));
         let was = at(&first);
         assert_ne!(was, at(&second));
         assert_eq!((first.now_or_never(), second.now_or_never()), (Some(1), Some(2)));
-        let mut third = frames.put(std::future::ready(3));
-        let mut fourth = frames.put(std::future::ready(4));
+        let mut third = pool.put(std::future::ready(3));
+        let mut fourth = pool.put(std::future::ready(4));
         assert!(at(&third) == was || at(&fourth) == was);
         assert_eq!(((&mut fourth).now_or_never(), (&mut third).now_or_never()), (Some(4), Some(3)));
     }
 
     #[test]
     fn what_is_in_a_frame_is_dropped_with_who_holds_it_and_few_frames_are_kept() {
-        let frames = Frames::new();
+        let pool = FuturePool::new();
         let held = Rc::new(());
         let wait = |held: Rc<()>| async move {
             std::future::pending::<()>().await;
             drop(held);
         };
-        let many: Vec<_> = (0..SPARE + 3).map(|_| frames.put(wait(Rc::clone(&held)))).collect();
+        let many: Vec<_> = (0..SPARE + 3).map(|_| pool.put(wait(Rc::clone(&held)))).collect();
         assert_eq!(Rc::strong_count(&held), SPARE + 4);
         drop(many);
-        assert_eq!((Rc::strong_count(&held), frames.0.borrow().len()), (1, SPARE));
+        assert_eq!((Rc::strong_count(&held), pool.0.borrow().len()), (1, SPARE));
     }
 }

@@ -8,9 +8,9 @@ use http::{Method, StatusCode, Uri};
 use zerver_engine::Request;
 
 use super::connection_state::Conn;
-use crate::http::rejection::Reject;
-use crate::http::request_handler::{InFlight, Outgoing, refuse};
-use crate::http::response_body::Payload;
+use crate::http::rejection::Rejection;
+use crate::http::request_handler::{InFlightGuard, OutgoingResponse, reject};
+use crate::http::response_body::ResponseBody;
 use crate::server::worker::Worker;
 use crate::time::Stopwatch;
 
@@ -21,9 +21,9 @@ pub(crate) fn answer(
     conn: &Rc<Conn>,
     status: StatusCode,
     error: &hyper::Error,
-) -> http::Response<Payload> {
-    let in_flight = InFlight::begin(conn);
-    worker.board.malformed();
+) -> http::Response<ResponseBody> {
+    let in_flight = InFlightGuard::begin(conn);
+    worker.thread_status.count_malformed();
     let request = Request {
         // No method of anybody, and no path.
         method: Method::from_bytes(b"-").unwrap_or_default(),
@@ -32,14 +32,15 @@ pub(crate) fn answer(
         ..Request::default()
     };
     let limits = &worker.service.limits;
-    let reject = match status {
-        StatusCode::URI_TOO_LONG => Reject::TargetTooLong(limits.target_bytes),
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Reject::TooManyHeaders(limits.header_bytes),
-        _ => Reject::NoRequest(error.to_string()),
+    let rejection = match status {
+        StatusCode::URI_TOO_LONG => Rejection::TargetTooLong(limits.target_bytes),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Rejection::TooManyHeaders(limits.header_bytes),
+        _ => Rejection::Malformed(error.to_string()),
     };
-    let mut live = worker.receive(Stopwatch::since(Instant::now()), request);
-    let (answer, end) = refuse(&mut live, &worker.service, &reject);
+    let mut active = worker.receive(Stopwatch::since(Instant::now()), request);
+    let (answer, end) = reject(&mut active, &worker.service, &rejection);
     let conn = in_flight.end(end);
     let date = worker.date.at(worker.clock.wall(end).0.unix_ns);
-    Outgoing { answer, id: live.id, date, is_head: false, is_http2: false, close: true }.into_http(conn)
+    OutgoingResponse { answer, id: active.id, date, is_head: false, is_http2: false, close: true }
+        .into_http(conn)
 }

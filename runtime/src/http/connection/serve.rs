@@ -19,7 +19,7 @@ use super::malformed_request;
 use super::message_framing::Framing;
 use super::socket_io::Io;
 use crate::Limits;
-use crate::http::request_handler::{Arrived, answer};
+use crate::http::request_handler::{ReceivedRequest, answer};
 use crate::server::worker::Worker;
 
 /// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
@@ -55,8 +55,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
     let io = TokioIo::new(Io::new(first, framing, Rc::clone(&conn)));
     let service = {
         let (worker, conn) = (Rc::clone(&worker), Rc::clone(&conn));
-        let frames = worker.frames.of(answer);
-        service_fn(move |request| frames.put(answer(Arrived::new(&worker, &conn, request))))
+        let futures = worker.future_pool.of(answer);
+        service_fn(move |request| futures.put(answer(ReceivedRequest::new(&worker, &conn, request))))
     };
     if http2 {
         conn.preface();
@@ -82,7 +82,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
         let ended = watch(http, |http| http.graceful_shutdown(), &conn, &worker).await;
         let malformed = matches!(ended, Some(Err(_)));
         if let (Some(Err(error)), Some(status)) = (ended, conn.take_refused()) {
-            Box::pin(refuse(&worker, &conn, status, &error)).await;
+            Box::pin(answer_refused(&worker, &conn, status, &error)).await;
         }
         if let Some(socket) = conn.take_back()
             && (malformed || conn.is_unread())
@@ -95,7 +95,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
 }
 
 /// Answers what hyper refused: it writes our answer as if it were one to the shortest request there is.
-async fn refuse(worker: &Rc<Worker>, conn: &Rc<Conn>, status: StatusCode, error: &hyper::Error) {
+async fn answer_refused(worker: &Rc<Worker>, conn: &Rc<Conn>, status: StatusCode, error: &hyper::Error) {
     let io = TokioIo::new(Io::new(ANY.to_vec(), Framing::Unchecked, Rc::clone(conn)));
     let response = Cell::new(Some(malformed_request::answer(worker, conn, status, error)));
     let service = service_fn(|_| ready(response.take().ok_or("one request")));
@@ -144,7 +144,7 @@ where
         if let Poll::Ready(result) = http.as_mut().poll(cx) {
             return Poll::Ready(Some(result));
         }
-        if !told && worker.drain.is_over_for(conn.is_busy()) {
+        if !told && worker.drain.closes_connection(conn.is_busy()) {
             told = true;
             shut_down(http.as_mut());
             if let Poll::Ready(result) = http.as_mut().poll(cx) {

@@ -3,8 +3,8 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crate::scheduler::metrics::counters::Queues;
-use crate::scheduler::sync::producer_latch::Door;
+use crate::scheduler::metrics::counters::ClassCounters;
+use crate::scheduler::sync::producer_latch::ProducerLatch;
 
 /// The state of the batch pool, for threads that may not lock its queue.
 pub(crate) struct BatchStatus {
@@ -15,11 +15,11 @@ pub(crate) struct BatchStatus {
     /// How long the last one waited that had its turn.
     waited_ns: AtomicU64,
     /// Where these threads wait, and learn that nobody comes any more.
-    pub(crate) door: Door,
+    pub(crate) latch: ProducerLatch,
     /// Sent back at once.
     full: AtomicU64,
     /// The queue, for whoever may not lock it; written under its lock.
-    pub(crate) queues: Queues,
+    pub(crate) queues: ClassCounters,
 }
 
 impl BatchStatus {
@@ -28,26 +28,26 @@ impl BatchStatus {
             waiting: AtomicUsize::new(0),
             busy_since_ns: AtomicU64::new(0),
             waited_ns: AtomicU64::new(0),
-            door: Door::new(),
+            latch: ProducerLatch::new(),
             full: AtomicU64::new(0),
-            queues: Queues::default(),
+            queues: ClassCounters::default(),
         }
     }
 
     /// One waits, since this time.
-    pub(crate) fn comes(&self, since_ns: u64) {
+    pub(crate) fn note_arrival(&self, since_ns: u64) {
         if self.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
             self.busy_since_ns.store(since_ns, Ordering::Relaxed);
         }
     }
 
     /// One waits no longer; said by whoever has taken it.
-    pub(crate) fn taken(&self) {
+    pub(crate) fn note_taken(&self) {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// One was sent back at once.
-    pub(crate) fn overflows(&self) {
+    pub(crate) fn note_full(&self) {
         self.full.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -66,7 +66,7 @@ impl BatchStatus {
     }
 
     /// The one that has its turn has waited for so long.
-    pub(crate) fn waits(&self, waited_ns: u64) {
+    pub(crate) fn set_waited(&self, waited_ns: u64) {
         self.waited_ns.store(waited_ns, Ordering::Relaxed);
     }
 

@@ -11,28 +11,37 @@ use thread_priority::{
 };
 use tokio::sync::Semaphore;
 
-use super::batch_pool::{Entrant, Low};
-use crate::scheduler::dispatch::run_here::here;
-use crate::scheduler::run_queue::Turns;
-use crate::scheduler::threads::thread_status::Board;
+use super::batch_pool::{BatchPool, BatchRequest};
+use crate::scheduler::dispatch::run_here::run_here;
+use crate::scheduler::run_queue::RunQueue;
+use crate::scheduler::threads::thread_status::ThreadStatus;
 use crate::server::service::Service;
-use crate::time::Zero;
+use crate::time::ServiceClock;
 
 /// So many requests may wait for effects on one thread.
 const IN_FLIGHT: usize = 256;
 
 /// What each of these threads does, until no worker is left.
-pub(crate) async fn work(low: Arc<Low>, service: Arc<Service>, zero: Arc<Zero>, board: Arc<Board>) {
-    let room = Arc::new(Semaphore::new(IN_FLIGHT));
-    let here = Rc::new(Here { service, board });
+pub(crate) async fn run_batch_worker(
+    batch_pool: Arc<BatchPool>,
+    service: Arc<Service>,
+    service_clock: Arc<ServiceClock>,
+    thread_status: Arc<ThreadStatus>,
+) {
+    let permits = Arc::new(Semaphore::new(IN_FLIGHT));
+    let runner = Rc::new(BatchRunner { service, thread_status });
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-        let Some(entrant) = low.status().door.next(|| low.next(zero.elapsed_ns())).await else { return };
-        let (low, here) = (Arc::clone(&low), Rc::clone(&here));
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let Some(request) =
+            batch_pool.status().latch.next(|| batch_pool.next(service_clock.elapsed_ns())).await
+        else {
+            return;
+        };
+        let (batch_pool, runner) = (Arc::clone(&batch_pool), Rc::clone(&runner));
         tokio::task::spawn_local(async move {
-            let flow = entrant.way.flow;
-            let ran_ns = here.carry(&low, entrant).await;
-            low.ran(flow, ran_ns);
+            let flow = request.placement.flow;
+            let ran_ns = runner.run(&batch_pool, request).await;
+            batch_pool.ran(flow, ran_ns);
             drop(permit);
         });
         // It runs until it waits; then the next.
@@ -40,38 +49,48 @@ pub(crate) async fn work(low: Arc<Low>, service: Arc<Service>, zero: Arc<Zero>, 
     }
 }
 
-struct Here {
+struct BatchRunner {
     service: Arc<Service>,
-    board: Arc<Board>,
+    thread_status: Arc<ThreadStatus>,
 }
 
-impl Here {
+impl BatchRunner {
     /// Takes a request to its end, unless nobody wants it any more. How long its steps ran.
-    async fn carry(&self, low: &Low, entrant: Entrant) -> u64 {
-        let Entrant { held, way, mut back, .. } = entrant;
-        let Some((mut live, context)) = held.take() else { return 0 };
-        low.status().taken();
-        let turns: Option<&Turns> = None;
+    async fn run(&self, batch_pool: &BatchPool, request: BatchRequest) -> u64 {
+        let BatchRequest { slot, placement, mut back, .. } = request;
+        let Some((mut active, context)) = slot.take() else { return 0 };
+        batch_pool.status().note_taken();
+        let run_queue: Option<&RunQueue> = None;
         let mut ran_ns = 0;
-        let carried = {
+        let ended = {
             let mut going = pin!(async {
-                live.watch.tick();
-                live.carried(&self.board);
-                ran_ns = here(&self.service, &self.board, turns, false, &mut live, &context, &way).await.1;
-                live
+                active.watch.tick();
+                active.migrated_to(&self.thread_status);
+                ran_ns = run_here(
+                    &self.service,
+                    &self.thread_status,
+                    run_queue,
+                    false,
+                    &mut active,
+                    &context,
+                    &placement,
+                )
+                .await
+                .1;
+                active
             });
             let mut closed = pin!(back.closed());
             poll_fn(|cx| {
-                if let std::task::Poll::Ready(live) = going.as_mut().poll(cx) {
-                    return std::task::Poll::Ready(Some(live));
+                if let std::task::Poll::Ready(active) = going.as_mut().poll(cx) {
+                    return std::task::Poll::Ready(Some(active));
                 }
                 closed.as_mut().poll(cx).map(|()| None)
             })
             .await
         };
         // Dropped, it records that its client has gone.
-        if let Some(live) = carried {
-            drop(back.send(Ok(live)));
+        if let Some(active) = ended {
+            drop(back.send(Ok(active)));
         }
         ran_ns
     }
@@ -81,11 +100,11 @@ impl Here {
 ///
 /// # Errors
 /// When the system does not allow it.
-pub(crate) fn lower_priority() -> Result<(), thread_priority::Error> {
+pub(crate) fn lower_thread_priority() -> Result<(), thread_priority::Error> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
-        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle)
+        let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy)
     }
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     {

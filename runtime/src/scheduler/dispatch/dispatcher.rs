@@ -3,137 +3,171 @@
 use tokio::sync::oneshot;
 use zerver_engine::{Class, Refused};
 
-use super::placement::{Drove, Way};
-use super::run_here::here;
-use super::shedding::refuse;
-use super::stolen_request::Guest;
+use super::placement::{DriveEnd, Placement};
+use super::run_here::run_here;
+use super::shedding::shed;
+use super::stealable_request::StealableRequest;
 use crate::effects::interpreter::Context;
-use crate::execution::active_request::Live;
-use crate::scheduler::batch::batch_handoff::carry_low;
-use crate::scheduler::run_queue::NotHere;
-use crate::scheduler::shared_state::Shared;
+use crate::execution::active_request::ActiveRequest;
+use crate::scheduler::batch::batch_handoff::run_in_batch_pool;
+use crate::scheduler::run_queue::NotRunHere;
+use crate::scheduler::shared_state::SchedulerState;
 use crate::scheduler::tuning::Tuning;
 use crate::server::service::Service;
 use crate::server::worker::Worker;
 
 /// A request that goes on elsewhere.
-pub(crate) struct Elsewhere {
-    way: Way,
+pub(crate) struct Handoff {
+    placement: Placement,
     /// The class it had.
     class: Class,
-    to: To,
+    destination: Destination,
 }
 
-enum To {
+enum Destination {
     /// At low priority; whether none of its steps has run.
-    Low { is_new: bool },
+    BatchPool { is_new: bool },
     /// Here when its turn comes, or on a worker that has nothing to do.
-    Turn,
+    RunQueue,
 }
 
 /// Takes a request whose body has been read to its end, or to where it goes on elsewhere. Dropping it cancels it.
-pub(crate) async fn carry(worker: &Worker, live: &mut Live, context: &Context) -> Option<Elsewhere> {
-    let (service, shared) = (&*worker.service, &worker.service.schedule);
-    let tuning = shared.tuning();
-    classify(&tuning, live);
-    let (class, id, base_ns) = (live.class, live.id, live.base_ns);
-    let (job, watch) = live.job()?;
+pub(crate) async fn dispatch(
+    worker: &Worker,
+    active: &mut ActiveRequest,
+    context: &Context,
+) -> Option<Handoff> {
+    let (service, scheduler) = (&*worker.service, &worker.service.scheduler);
+    let tuning = scheduler.tuning();
+    classify(&tuning, active);
+    let (class, id, base_ns) = (active.class, active.id, active.base_ns);
+    let (job, watch) = active.job()?;
     let (flow, now_ns) = (job.flow().number(), watch.now_ns());
     let deadline_ns = now_ns.saturating_add(tuning.deadline_ns(job.flow()));
     let quantum_ns = tuning.scheduling.class(class).quantum_ns;
     drop(tuning);
-    worker.board.tally.began[class as usize].add(1);
-    let way = Way { id, class, flow, base_ns, deadline_ns, quantum_ns };
-    let slow_step = shared.slow_step(flow, base_ns + now_ns);
-    if shared.batch.is_some() && (class == Class::Batch || slow_step.is_some()) {
-        if let Some(step) = slow_step.filter(|_| class != Class::Batch) {
-            move_to_low(shared, live, &way, overruns(shared.step_name(flow, step)));
+    worker.thread_status.counters.started[class as usize].add(1);
+    let placement = Placement { id, class, flow, base_ns, deadline_ns, quantum_ns };
+    let demoting_step = scheduler.demoting_step(flow, base_ns + now_ns);
+    if scheduler.batch.is_some() && (class == Class::Batch || demoting_step.is_some()) {
+        if let Some(step) = demoting_step.filter(|_| class != Class::Batch) {
+            move_to_batch_pool(scheduler, active, &placement, overruns(scheduler.step_name(flow, step)));
         }
-        return Some(Elsewhere::low(way, true));
+        return Some(Handoff::to_batch_pool(placement, true));
     }
-    if !worker.turns.begin(flow, base_ns + now_ns) {
-        return Some(Elsewhere { way, class, to: To::Turn });
+    if !worker.run_queue.admit(flow, base_ns + now_ns) {
+        return Some(Handoff { placement, class, destination: Destination::RunQueue });
     }
-    let drove = here(service, &worker.board, Some(&worker.turns), false, live, context, &way).await.0;
-    after(service, live, way, Ok(drove))
+    let drive_end =
+        run_here(service, &worker.thread_status, Some(&worker.run_queue), false, active, context, &placement)
+            .await
+            .0;
+    next_handoff(service, active, placement, Ok(drive_end))
 }
 
 /// Where a request goes that has run on a worker, or may not wait for one; nowhere if it has ended.
-fn after(service: &Service, live: &mut Live, way: Way, drove: Result<Drove, Refused>) -> Option<Elsewhere> {
-    let shared = &service.schedule;
-    match drove {
-        Ok(Drove::Ended) => None,
-        Ok(Drove::Slow(step)) => {
-            move_to_low(shared, live, &way, overruns(shared.step_name(way.flow, step)));
-            Some(Elsewhere::low(way, false))
+fn next_handoff(
+    service: &Service,
+    active: &mut ActiveRequest,
+    placement: Placement,
+    drive_end: Result<DriveEnd, Refused>,
+) -> Option<Handoff> {
+    let scheduler = &service.scheduler;
+    match drive_end {
+        Ok(DriveEnd::Finished) => None,
+        Ok(DriveEnd::Demoted(step)) => {
+            move_to_batch_pool(
+                scheduler,
+                active,
+                &placement,
+                overruns(scheduler.step_name(placement.flow, step)),
+            );
+            Some(Handoff::to_batch_pool(placement, false))
         }
-        Err(refused) if shared.batch.is_some() && refused.instead().is_some() => {
-            move_to_low(shared, live, &way, refused.why.as_str().to_owned());
-            Some(Elsewhere::low(way, true))
+        Err(refused) if scheduler.batch.is_some() && refused.instead().is_some() => {
+            move_to_batch_pool(scheduler, active, &placement, refused.why.as_str().to_owned());
+            Some(Handoff::to_batch_pool(placement, true))
         }
         Err(refused) => {
-            refuse(service, live, way.class, refused.why);
+            shed(service, active, placement.class, refused.why);
             None
         }
     }
 }
 
 /// Says that it leaves its class.
-fn move_to_low(shared: &Shared, live: &mut Live, way: &Way, reason: String) {
-    if let Some((job, watch)) = live.job() {
-        job.moved(watch.now_ns(), way.class, Class::Batch, reason);
+fn move_to_batch_pool(
+    scheduler: &SchedulerState,
+    active: &mut ActiveRequest,
+    placement: &Placement,
+    reason: String,
+) {
+    if let Some((job, watch)) = active.job() {
+        job.moved(watch.now_ns(), placement.class, Class::Batch, reason);
     }
-    Shared::count(&shared.counters.moved);
+    SchedulerState::increment(&scheduler.counters.reclassified);
 }
 
-impl Elsewhere {
-    const fn low(way: Way, is_new: bool) -> Self {
-        Self { way: Way { class: Class::Batch, ..way }, class: way.class, to: To::Low { is_new } }
+impl Handoff {
+    const fn to_batch_pool(placement: Placement, is_new: bool) -> Self {
+        Self {
+            placement: Placement { class: Class::Batch, ..placement },
+            class: placement.class,
+            destination: Destination::BatchPool { is_new },
+        }
     }
 
     /// Takes it to its end.
-    pub(crate) async fn carry(self, worker: &Worker, live: Live, context: Context) -> Live {
+    pub(crate) async fn complete(
+        self,
+        worker: &Worker,
+        active: ActiveRequest,
+        context: Context,
+    ) -> ActiveRequest {
         let service = &*worker.service;
-        let Self { way, class, to } = self;
-        if let To::Low { is_new } = to {
-            return Box::pin(carry_low(worker, way, class, is_new, live, context)).await;
+        let Self { placement, class, destination } = self;
+        if let Destination::BatchPool { is_new } = destination {
+            return Box::pin(run_in_batch_pool(worker, placement, class, is_new, active, context)).await;
         }
-        let (mut live, drove) = carry_turn(worker, way, live, context.clone()).await;
-        match after(service, &mut live, way, drove) {
-            Some(Self { way, class, to: To::Low { is_new } }) => {
-                Box::pin(carry_low(worker, way, class, is_new, live, context)).await
+        let (mut active, drive_end) = run_after_queueing(worker, placement, active, context.clone()).await;
+        match next_handoff(service, &mut active, placement, drive_end) {
+            Some(Self { placement, class, destination: Destination::BatchPool { is_new } }) => {
+                Box::pin(run_in_batch_pool(worker, placement, class, is_new, active, context)).await
             }
             // It waits for a turn once.
-            Some(Self { to: To::Turn, .. }) | None => live,
+            Some(Self { destination: Destination::RunQueue, .. }) | None => active,
         }
     }
 }
 
 /// Takes a request here when its turn comes, unless another worker has it first.
-async fn carry_turn(
+async fn run_after_queueing(
     worker: &Worker,
-    way: Way,
-    live: Live,
+    placement: Placement,
+    active: ActiveRequest,
     context: Context,
-) -> (Live, Result<Drove, Refused>) {
-    let Worker { service, board, turns, .. } = worker;
+) -> (ActiveRequest, Result<DriveEnd, Refused>) {
+    let Worker { service, thread_status, run_queue, .. } = worker;
     let (back, returned) = oneshot::channel();
-    let now_ns = way.now_ns(&live);
-    let guest = Box::new(Guest { live, context, way, back });
-    match turns.wait(guest, way.class, way.flow, now_ns).await {
-        Ok(guest) => {
-            let Guest { mut live, context, .. } = *guest;
-            live.watch.tick();
-            let drove = here(service, board, Some(turns), true, &mut live, &context, &way).await.0;
-            (live, Ok(drove))
+    let now_ns = placement.now_ns(&active);
+    let stealable = Box::new(StealableRequest { active, context, placement, back });
+    match run_queue.enqueue(stealable, placement.class, placement.flow, now_ns).await {
+        Ok(stealable) => {
+            let StealableRequest { mut active, context, .. } = *stealable;
+            active.watch.tick();
+            let drive_end =
+                run_here(service, thread_status, Some(run_queue), true, &mut active, &context, &placement)
+                    .await
+                    .0;
+            (active, Ok(drive_end))
         }
-        Err(NotHere::Refused(refused, guest)) => {
-            let Guest { mut live, .. } = *guest;
-            live.watch.tick();
-            (live, Err(refused))
+        Err(NotRunHere::Shed(refused, stealable)) => {
+            let StealableRequest { mut active, .. } = *stealable;
+            active.watch.tick();
+            (active, Err(refused))
         }
-        Err(NotHere::Given) => match returned.await {
-            Ok((live, drove)) => (live, Ok(drove)),
+        Err(NotRunHere::Stolen) => match returned.await {
+            Ok((active, drive_end)) => (active, Ok(drive_end)),
             // The service has stopped around it, and recorded that.
             Err(_) => std::future::pending().await,
         },
@@ -141,15 +175,15 @@ async fn carry_turn(
 }
 
 /// Gives it the class that the first matching rule says.
-fn classify(tuning: &Tuning, live: &mut Live) {
+fn classify(tuning: &Tuning, active: &mut ActiveRequest) {
     if tuning.rules.is_empty() {
         return;
     }
-    let Some(request) = live.request() else { return };
+    let Some(request) = active.request() else { return };
     let found = tuning.rules.iter().find_map(|rule| Some((rule.class_of(request)?, rule)));
     let Some((class, rule)) = found else { return };
-    let from = std::mem::replace(&mut live.class, class);
-    if let (Some((job, watch)), true) = (live.job(), from != class) {
+    let from = std::mem::replace(&mut active.class, class);
+    if let (Some((job, watch)), true) = (active.job(), from != class) {
         job.moved(watch.now_ns(), from, class, rule.reason().to_owned());
     }
 }

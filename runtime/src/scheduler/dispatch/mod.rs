@@ -5,4 +5,4 @@ pub(super) mod placement;
 pub(super) mod run_here;
 pub(super) mod run_stolen;
 pub(super) mod shedding;
-pub(super) mod stolen_request;
+pub(super) mod stealable_request;

@@ -2,11 +2,11 @@
 
 use zerver_engine::{Class, RequestId};
 
-use crate::execution::active_request::Live;
+use crate::execution::active_request::ActiveRequest;
 
 /// What the scheduler knows of a request.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Way {
+pub(crate) struct Placement {
     pub(crate) id: RequestId,
     pub(crate) class: Class,
     pub(crate) flow: u16,
@@ -18,18 +18,18 @@ pub(crate) struct Way {
     pub(crate) quantum_ns: u64,
 }
 
-impl Way {
+impl Placement {
     /// What time it is, on the service's clock.
-    pub(crate) fn now_ns(&self, live: &Live) -> u64 {
-        self.base_ns + live.watch.now_ns()
+    pub(crate) fn now_ns(&self, active: &ActiveRequest) -> u64 {
+        self.base_ns + active.watch.now_ns()
     }
 }
 
 /// How a drive ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Drove {
+pub(crate) enum DriveEnd {
     /// The job is at its end.
-    Ended,
+    Finished,
     /// It is to go on at low priority, because of this step.
-    Slow(u16),
+    Demoted(u16),
 }

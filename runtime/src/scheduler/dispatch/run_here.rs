@@ -2,32 +2,32 @@
 
 use std::sync::Arc;
 
-use super::placement::{Drove, Way};
+use super::placement::{DriveEnd, Placement};
 use crate::effects::interpreter::Context;
-use crate::execution::active_request::Live;
+use crate::execution::active_request::ActiveRequest;
 use crate::execution::driver::drive;
-use crate::scheduler::run_queue::Turns;
+use crate::scheduler::run_queue::RunQueue;
 use crate::scheduler::run_slice::Lane;
-use crate::scheduler::threads::thread_status::Board;
+use crate::scheduler::threads::thread_status::ThreadStatus;
 use crate::server::service::Service;
 
 /// Drives it on this thread, with a turn or without one; also how long its steps ran.
-pub(crate) async fn here(
+pub(crate) async fn run_here(
     service: &Service,
-    board: &Arc<Board>,
-    turns: Option<&Turns>,
+    thread_status: &Arc<ThreadStatus>,
+    run_queue: Option<&RunQueue>,
     has_turn: bool,
-    live: &mut Live,
+    active: &mut ActiveRequest,
     context: &Context,
-    way: &Way,
-) -> (Drove, u64) {
-    live.enter(board);
-    let Some((job, watch)) = live.job() else { return (Drove::Ended, 0) };
+    placement: &Placement,
+) -> (DriveEnd, u64) {
+    active.enter_thread(thread_status);
+    let Some((job, watch)) = active.job() else { return (DriveEnd::Finished, 0) };
     let began_ns = watch.now_ns();
-    let lane = Lane::new(service, board, turns, has_turn, way, began_ns);
-    let drove = drive(job, watch, service, context, way.deadline_ns, &lane).await;
-    lane.stop();
+    let lane = Lane::new(service, thread_status, run_queue, has_turn, placement, began_ns);
+    let drive_end = drive(job, watch, service, context, placement.deadline_ns, &lane).await;
+    lane.suspend();
     let ran_ns = lane.ran_ns();
-    live.leave();
-    (drove, ran_ns)
+    active.leave_thread();
+    (drive_end, ran_ns)
 }

@@ -5,24 +5,27 @@ use std::rc::Rc;
 
 use futures_util::future::{Either, select};
 
-use super::run_here::here;
-use super::stolen_request::Guest;
+use super::run_here::run_here;
+use super::stealable_request::StealableRequest;
 use crate::server::worker::Worker;
 
 /// Takes it to its end, or to where it goes elsewhere, unless nobody wants it any more.
-pub(crate) async fn run_stolen(stolen: Guest, worker: Rc<Worker>) {
-    let Guest { mut live, context, way, mut back } = stolen;
-    worker.board.tally.steals.add(1);
+pub(crate) async fn run_stolen(stolen: StealableRequest, worker: Rc<Worker>) {
+    let StealableRequest { mut active, context, placement, mut back } = stolen;
+    worker.thread_status.counters.steals.add(1);
     let going = pin!(async {
-        live.watch.tick();
-        let Worker { service, board, turns, .. } = &*worker;
-        live.carried(board);
-        let has_turn = turns.enter_again(way.class, way.flow, way.now_ns(&live)).await;
+        active.watch.tick();
+        let Worker { service, thread_status, run_queue, .. } = &*worker;
+        active.migrated_to(thread_status);
+        let has_turn = run_queue.reenter(placement.class, placement.flow, placement.now_ns(&active)).await;
         if has_turn {
-            live.watch.tick();
+            active.watch.tick();
         }
-        let drove = here(service, board, Some(turns), has_turn, &mut live, &context, &way).await.0;
-        (live, drove)
+        let drive_end =
+            run_here(service, thread_status, Some(run_queue), has_turn, &mut active, &context, &placement)
+                .await
+                .0;
+        (active, drive_end)
     });
     // Dropped, it records that its client has gone.
     let ended = match select(going, pin!(back.closed())).await {

@@ -11,9 +11,9 @@ const NAP_NS: u64 = 50_000;
 
 /// A counter that one thread writes and others read.
 #[derive(Debug, Default)]
-pub(crate) struct Count(AtomicU64);
+pub(crate) struct Counter(AtomicU64);
 
-impl Count {
+impl Counter {
     pub(crate) fn add(&self, more: u64) {
         self.0.store(self.get().wrapping_add(more), Ordering::Relaxed);
     }
@@ -29,33 +29,33 @@ impl Count {
 
 /// Of one step, on one thread.
 #[derive(Debug, Default)]
-pub(crate) struct OfStep {
-    pub(crate) runs: Count,
-    pub(crate) queued_ns: Count,
-    pub(crate) executing_ns: Count,
-    pub(crate) waiting_ns: Count,
-    pub(crate) yields: Count,
-    pub(crate) overruns: Count,
-    pub(crate) retries: Count,
+pub(crate) struct StepCounters {
+    pub(crate) runs: Counter,
+    pub(crate) queued_ns: Counter,
+    pub(crate) executing_ns: Counter,
+    pub(crate) waiting_ns: Counter,
+    pub(crate) yields: Counter,
+    pub(crate) overruns: Counter,
+    pub(crate) retries: Counter,
 }
 
 /// Of one class, of the queues of one thread or of those of low priority together.
 #[derive(Debug, Default)]
-pub(crate) struct OfQueue {
-    pub(crate) waiting: Count,
-    pub(crate) waits: Count,
-    pub(crate) waited_ns: Count,
-    pub(crate) aged: Count,
-    pub(crate) full: Count,
-    pub(crate) overdue: Count,
-    pub(crate) left: Count,
+pub(crate) struct QueueCounters {
+    pub(crate) waiting: Counter,
+    pub(crate) waits: Counter,
+    pub(crate) waited_ns: Counter,
+    pub(crate) aged: Counter,
+    pub(crate) full: Counter,
+    pub(crate) overdue: Counter,
+    pub(crate) left: Counter,
 }
 
 /// The queues, as they were after the last change.
 #[derive(Debug, Default)]
-pub(crate) struct Queues([OfQueue; 3]);
+pub(crate) struct ClassCounters([QueueCounters; 3]);
 
-impl Queues {
+impl ClassCounters {
     pub(crate) fn publish(&self, ready: &Ready) {
         for class in [Class::Interactive, Class::Default, Class::Batch] {
             let (cells, counts) = (&self.0[class as usize], ready.counts(class));
@@ -69,57 +69,58 @@ impl Queues {
         }
     }
 
-    pub(crate) const fn of(&self, class: Class) -> &OfQueue {
+    pub(crate) const fn of(&self, class: Class) -> &QueueCounters {
         &self.0[class as usize]
     }
 }
 
 /// What one thread counts.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct ThreadCounters {
     /// For each flow, its steps.
-    steps: Vec<Box<[OfStep]>>,
-    pub(crate) queues: Queues,
+    steps: Vec<Box<[StepCounters]>>,
+    pub(crate) queues: ClassCounters,
     /// Requests that began, by class.
-    pub(crate) began: [Count; 3],
-    pub(crate) late: Count,
+    pub(crate) started: [Counter; 3],
+    pub(crate) late: Counter,
     /// Answers that were ready while it was busy, and for how long.
-    pub(crate) delayed_answers: Count,
-    pub(crate) answer_delay_ns: Count,
+    pub(crate) delayed_answers: Counter,
+    pub(crate) answer_delay_ns: Counter,
     /// Heads of requests that were read right after a long step, and for how long they were unread at most.
-    pub(crate) delayed_heads: Count,
-    pub(crate) head_delay_ns: Count,
+    pub(crate) delayed_heads: Counter,
+    pub(crate) head_delay_ns: Counter,
     /// What arrived and was no request.
-    pub(crate) malformed: Count,
+    pub(crate) malformed: Counter,
     /// Requests that it ran for another worker.
-    pub(crate) steals: Count,
+    pub(crate) steals: Counter,
     /// Since when it is awake; 0 while it sleeps.
     awake_since_ns: AtomicU64,
     /// When it last went to sleep, and when it last woke up after more than a nap.
     slept_ns: AtomicU64,
     rested_ns: AtomicU64,
-    busy_ns: Count,
+    busy_ns: Counter,
 }
 
-impl Tally {
+impl ThreadCounters {
     pub(crate) fn new(flows: &[Arc<Flow>]) -> Self {
-        let steps = |flow: &Arc<Flow>| (0..flow.info().steps.len()).map(|_| OfStep::default()).collect();
+        let steps =
+            |flow: &Arc<Flow>| (0..flow.info().steps.len()).map(|_| StepCounters::default()).collect();
         Self { steps: flows.iter().map(steps).collect(), ..Self::default() }
     }
 
     /// Of the steps of a flow.
-    pub(crate) fn steps(&self, flow: u16) -> &[OfStep] {
+    pub(crate) fn steps(&self, flow: u16) -> &[StepCounters] {
         self.steps.get(usize::from(flow)).map_or(&[], |steps| steps)
     }
 
-    pub(crate) fn wakes(&self, now_ns: u64) {
+    pub(crate) fn unparked(&self, now_ns: u64) {
         if now_ns.saturating_sub(self.slept_ns.load(Ordering::Relaxed)) > NAP_NS {
             self.rested_ns.store(now_ns, Ordering::Relaxed);
         }
         self.awake_since_ns.store(now_ns.max(1), Ordering::Relaxed);
     }
 
-    pub(crate) fn sleeps(&self, now_ns: u64) {
+    pub(crate) fn parked(&self, now_ns: u64) {
         self.slept_ns.store(now_ns, Ordering::Relaxed);
         let since_ns = self.awake_since_ns.swap(0, Ordering::Relaxed);
         if since_ns > 0 {
@@ -146,17 +147,17 @@ mod tests {
 
     #[test]
     fn a_thread_is_busy_while_it_is_awake() {
-        let tally = Tally::default();
-        tally.sleeps(5);
-        assert_eq!(tally.busy_ns(10), 0, "it has not been awake yet");
-        tally.wakes(10);
-        assert_eq!(tally.busy_ns(15), 5);
-        tally.sleeps(20);
-        tally.wakes(100);
-        assert_eq!(tally.busy_ns(101), 11);
-        assert_eq!(tally.rested_ns(), 0, "these were naps");
-        tally.sleeps(200);
-        tally.wakes(201 + NAP_NS);
-        assert_eq!(tally.rested_ns(), 201 + NAP_NS);
+        let counters = ThreadCounters::default();
+        counters.parked(5);
+        assert_eq!(counters.busy_ns(10), 0, "it has not been awake yet");
+        counters.unparked(10);
+        assert_eq!(counters.busy_ns(15), 5);
+        counters.parked(20);
+        counters.unparked(100);
+        assert_eq!(counters.busy_ns(101), 11);
+        assert_eq!(counters.rested_ns(), 0, "these were naps");
+        counters.parked(200);
+        counters.unparked(201 + NAP_NS);
+        assert_eq!(counters.rested_ns(), 201 + NAP_NS);
     }
 }

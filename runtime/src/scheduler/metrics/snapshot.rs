@@ -6,38 +6,46 @@ use std::sync::atomic::Ordering;
 use zerver_engine::Class;
 use zerver_replay::{ClassMeasures, Measures, StepMeasures, WorkerMeasures};
 
-use super::counters::Queues;
-use crate::scheduler::shared_state::Shared;
-use crate::scheduler::threads::thread_status::Board;
+use super::counters::ClassCounters;
+use crate::scheduler::shared_state::SchedulerState;
+use crate::scheduler::threads::thread_status::ThreadStatus;
 
 /// How many requests of a class wait for their turn, on all threads.
-pub(crate) fn waiting(shared: &Shared, boards: &[(String, Arc<Board>)], class: Class) -> u64 {
-    match &shared.batch {
+pub(crate) fn waiting(
+    scheduler: &SchedulerState,
+    threads: &[(String, Arc<ThreadStatus>)],
+    class: Class,
+) -> u64 {
+    match &scheduler.batch {
         // What has been handed over to low priority and not been taken in, waits too.
         Some(batch) if class == Class::Batch => batch.waiting() as u64,
         batch => {
-            let of = |queues: &Queues| queues.of(class).waiting.get();
-            let workers: u64 = boards.iter().map(|(_, board)| of(&board.tally.queues)).sum();
+            let of = |queues: &ClassCounters| queues.of(class).waiting.get();
+            let workers: u64 =
+                threads.iter().map(|(_, thread_status)| of(&thread_status.counters.queues)).sum();
             workers + batch.as_ref().map_or(0, |batch| of(&batch.queues))
         }
     }
 }
 
 /// All counts of a service's scheduling, at a time of the service's clock.
-pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
-    let boards = shared.boards();
-    let counters = &shared.counters;
+pub(crate) fn measure(scheduler: &SchedulerState, now_ns: u64) -> Measures {
+    let threads = scheduler.threads();
+    let counters = &scheduler.counters;
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     let class = |class: Class| {
         let mut of = ClassMeasures {
             name: class.as_str().to_owned(),
             shed: count(&counters.shed[class as usize]),
-            requests: boards.iter().map(|(_, board)| board.tally.began[class as usize].get()).sum(),
-            waiting: waiting(shared, &boards, class),
+            requests: threads
+                .iter()
+                .map(|(_, thread_status)| thread_status.counters.started[class as usize].get())
+                .sum(),
+            waiting: waiting(scheduler, &threads, class),
             ..ClassMeasures::default()
         };
-        let batch = shared.batch.iter().map(|batch| &batch.queues);
-        let add = |queues: &Queues| {
+        let batch = scheduler.batch.iter().map(|batch| &batch.queues);
+        let add = |queues: &ClassCounters| {
             let cells = queues.of(class);
             of.waits += cells.waits.get();
             of.waited_ns += cells.waited_ns.get();
@@ -46,22 +54,24 @@ pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
             of.overdue += cells.overdue.get();
             of.left += cells.left.get();
         };
-        boards.iter().map(|(_, board)| &board.tally.queues).chain(batch).for_each(add);
+        threads.iter().map(|(_, thread_status)| &thread_status.counters.queues).chain(batch).for_each(add);
         of
     };
     let mut classes: Vec<_> = [Class::Interactive, Class::Default, Class::Batch].map(class).into();
-    if let Some(batch) = &shared.batch {
+    if let Some(batch) = &scheduler.batch {
         classes[Class::Batch as usize].full += batch.full();
     }
     let mut steps = Vec::new();
-    for (flow, at) in shared.flows.iter().zip(0..) {
+    for (flow, at) in scheduler.flows.iter().zip(0..) {
         for (position, step) in flow.info().steps.iter().enumerate() {
             let mut of = StepMeasures {
                 flow: flow.info().name.clone(),
                 name: step.name.clone(),
                 ..StepMeasures::default()
             };
-            for cells in boards.iter().filter_map(|(_, board)| board.tally.steps(at).get(position)) {
+            for cells in
+                threads.iter().filter_map(|(_, thread_status)| thread_status.counters.steps(at).get(position))
+            {
                 of.runs += cells.runs.get();
                 of.queued_ns += cells.queued_ns.get();
                 of.executing_ns += cells.executing_ns.get();
@@ -73,28 +83,28 @@ pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
             steps.push(of);
         }
     }
-    let worker = |(name, board): &(String, Arc<Board>)| WorkerMeasures {
+    let worker = |(name, thread_status): &(String, Arc<ThreadStatus>)| WorkerMeasures {
         name: name.clone(),
-        busy_ns: board.tally.busy_ns(now_ns),
-        stuck: board.is_stuck(),
-        steals: board.tally.steals.get(),
-        connections: board.connections() as u64,
-        delayed_answers: board.tally.delayed_answers.get(),
-        answer_delay_ns: board.tally.answer_delay_ns.get(),
-        delayed_heads: board.tally.delayed_heads.get(),
-        head_delay_ns: board.tally.head_delay_ns.get(),
+        busy_ns: thread_status.counters.busy_ns(now_ns),
+        stuck: thread_status.is_stuck(),
+        steals: thread_status.counters.steals.get(),
+        connections: thread_status.connections() as u64,
+        delayed_answers: thread_status.counters.delayed_answers.get(),
+        answer_delay_ns: thread_status.counters.answer_delay_ns.get(),
+        delayed_heads: thread_status.counters.delayed_heads.get(),
+        head_delay_ns: thread_status.counters.head_delay_ns.get(),
     };
     Measures {
         uptime_ns: now_ns,
-        moved: count(&counters.moved),
+        moved: count(&counters.reclassified),
         demoted: count(&counters.demoted),
         promoted: count(&counters.promoted),
-        malformed: boards.iter().map(|(_, board)| board.tally.malformed.get()).sum(),
-        late: boards.iter().map(|(_, board)| board.tally.late.get()).sum(),
+        malformed: threads.iter().map(|(_, thread_status)| thread_status.counters.malformed.get()).sum(),
+        late: threads.iter().map(|(_, thread_status)| thread_status.counters.late.get()).sum(),
         classes,
-        workers: boards.iter().map(worker).collect(),
+        workers: threads.iter().map(worker).collect(),
         steps,
-        effects: shared.targets.measure(),
+        effects: scheduler.effect_limiter.measure(),
         recorder: None,
     }
 }

@@ -4,7 +4,7 @@
 use crate::sync::{AtomicU64, Ordering};
 
 #[derive(Debug, Default)]
-pub(crate) struct Current {
+pub(crate) struct CurrentStep {
     /// Since when it runs; 0 if none does.
     since_ns: AtomicU64,
     /// Its flow and its position in that.
@@ -15,7 +15,7 @@ pub(crate) struct Current {
 
 /// A step that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Running {
+pub(crate) struct RunningStep {
     pub(crate) since_ns: u64,
     pub(crate) flow: u16,
     pub(crate) step: u16,
@@ -23,7 +23,7 @@ pub(crate) struct Running {
     pub(crate) id: u128,
 }
 
-impl Current {
+impl CurrentStep {
     /// A step begins. The time is that of the service, and not 0.
     pub(crate) fn begin(&self, id: u128, flow: u16, step: u16, at_ns: u64) {
         self.id_high.store((id >> 64) as u64, Ordering::Relaxed);
@@ -39,11 +39,11 @@ impl Current {
 
     /// The step that runs, if one does. While steps come and go its parts may be those of two; of one that stays they are
     /// its own.
-    pub(crate) fn running(&self) -> Option<Running> {
+    pub(crate) fn running(&self) -> Option<RunningStep> {
         let since_ns = self.since_ns.load(Ordering::Acquire);
         let step = self.step.load(Ordering::Relaxed);
         let id = u128::from(self.id_high.load(Ordering::Relaxed)) << 64
             | u128::from(self.id_low.load(Ordering::Relaxed));
-        (since_ns > 0).then_some(Running { since_ns, flow: (step >> 16) as u16, step: step as u16, id })
+        (since_ns > 0).then_some(RunningStep { since_ns, flow: (step >> 16) as u16, step: step as u16, id })
     }
 }

@@ -3,102 +3,102 @@
 
 use crate::sync::{AtomicU8, AtomicUsize, Notify, Ordering};
 
-pub(crate) struct Door {
+pub(crate) struct ProducerLatch {
     /// How many passes are valid. Never fewer than it says, so that nobody ends too early.
     valid: AtomicUsize,
     /// The service's own, with which the threads stay also while all workers hang.
-    own: Pass,
-    bell: Notify,
+    own: ProducerPass,
+    wakeup: Notify,
 }
 
 /// Whether a worker may hand requests over.
 #[derive(Debug, Default)]
-pub(crate) struct Pass(AtomicU8);
+pub(crate) struct ProducerPass(AtomicU8);
 
-const NONE: u8 = 0;
+const UNREGISTERED: u8 = 0;
 const VALID: u8 = 1;
 /// Its worker hangs, and is not waited for.
-const RESTS: u8 = 2;
-const RETURNED: u8 = 3;
+const SUSPENDED: u8 = 2;
+const RELEASED: u8 = 3;
 
-impl Door {
+impl ProducerLatch {
     pub(crate) fn new() -> Self {
-        Self { valid: AtomicUsize::new(1), own: Pass(AtomicU8::new(VALID)), bell: Notify::new() }
+        Self { valid: AtomicUsize::new(1), own: ProducerPass(AtomicU8::new(VALID)), wakeup: Notify::new() }
     }
 
     /// There is one more worker.
-    pub(crate) fn comes(&self, pass: &Pass) {
-        self.admit(pass, NONE);
+    pub(crate) fn register(&self, pass: &ProducerPass) {
+        self.admit(pass, UNREGISTERED);
     }
 
     /// It hangs.
-    pub(crate) fn rests(&self, pass: &Pass) {
-        if pass.change(VALID, RESTS) {
-            self.one_less();
+    pub(crate) fn suspend(&self, pass: &ProducerPass) {
+        if pass.change(VALID, SUSPENDED) {
+            self.decrement();
         }
     }
 
     /// It hangs no more.
-    pub(crate) fn goes_on(&self, pass: &Pass) {
-        self.admit(pass, RESTS);
+    pub(crate) fn resume(&self, pass: &ProducerPass) {
+        self.admit(pass, SUSPENDED);
     }
 
     /// It hands nothing over any more.
-    pub(crate) fn leaves(&self, pass: &Pass) {
-        if pass.0.swap(RETURNED, Ordering::AcqRel) == VALID {
-            self.one_less();
+    pub(crate) fn release(&self, pass: &ProducerPass) {
+        if pass.0.swap(RELEASED, Ordering::AcqRel) == VALID {
+            self.decrement();
         }
     }
 
     /// The service stops: the threads end after the last worker.
-    pub(crate) fn closes(&self) {
-        self.leaves(&self.own);
+    pub(crate) fn close(&self) {
+        self.release(&self.own);
     }
 
     /// Something has been handed over.
-    pub(crate) fn ring(&self) {
-        self.bell.notify_one();
+    pub(crate) fn notify(&self) {
+        self.wakeup.notify_one();
     }
 
-    /// Waits for what `look` finds; it also says whether there is more. None once nothing comes any more.
-    pub(crate) async fn next<T>(&self, mut look: impl FnMut() -> Option<(T, bool)>) -> Option<T> {
+    /// Waits for what `take` finds; it also says whether there is more. None once nothing comes any more.
+    pub(crate) async fn next<T>(&self, mut take: impl FnMut() -> Option<(T, bool)>) -> Option<T> {
         loop {
             // Read before it looks, so that all that was handed over by then is found.
             let is_over = self.valid.load(Ordering::Acquire) == 0;
-            match look() {
+            match take() {
                 Some((found, has_more)) => {
                     if has_more {
-                        self.ring();
+                        self.notify();
                     }
                     return Some(found);
                 }
                 None if is_over => {
                     // To the next.
-                    self.ring();
+                    self.notify();
                     return None;
                 }
                 // A ring that comes before it listens is kept for it.
-                None => self.bell.notified().await,
+                None => self.wakeup.notified().await,
             }
         }
     }
 
     /// Counted before it is valid: who returns it meanwhile finds it counted.
-    fn admit(&self, pass: &Pass, from: u8) {
+    fn admit(&self, pass: &ProducerPass, from: u8) {
         self.valid.fetch_add(1, Ordering::AcqRel);
         if !pass.change(from, VALID) {
-            self.one_less();
+            self.decrement();
         }
     }
 
-    fn one_less(&self) {
+    fn decrement(&self) {
         if self.valid.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.ring();
+            self.notify();
         }
     }
 }
 
-impl Pass {
+impl ProducerPass {
     fn change(&self, from: u8, to: u8) -> bool {
         self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }

@@ -8,7 +8,7 @@ use zerver_trace::{Capture, FlowInfo, Outcome};
 
 /// What is known of a request before any of its steps has run.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
+pub(crate) struct ActiveEntry {
     pub(crate) id: RequestId,
     pub(crate) flow: Arc<FlowInfo>,
     pub(crate) class: Class,
@@ -25,52 +25,52 @@ pub(crate) struct Entry {
 /// The requests of one thread. Each is told of once: by itself, where it is still here when it ends, or by whoever has taken
 /// it from here.
 #[derive(Debug, Default)]
-pub(crate) struct Roll(Mutex<Places>);
+pub(crate) struct ActiveTable(Mutex<Rows>);
 
 #[derive(Debug, Default)]
-struct Places {
-    all: Vec<Option<Entry>>,
+struct Rows {
+    all: Vec<Option<ActiveEntry>>,
     free: Vec<usize>,
 }
 
-impl Roll {
+impl ActiveTable {
     /// It begins to run here; what it is called from now on.
-    pub(crate) fn enter(&self, entry: Entry) -> usize {
-        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match places.free.pop() {
+    pub(crate) fn insert(&self, entry: ActiveEntry) -> usize {
+        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match rows.free.pop() {
             Some(at) => {
-                places.all[at] = Some(entry);
+                rows.all[at] = Some(entry);
                 at
             }
             None => {
-                places.all.push(Some(entry));
-                places.all.len() - 1
+                rows.all.push(Some(entry));
+                rows.all.len() - 1
             }
         }
     }
 
     /// It runs here no longer; whether nobody has taken it.
-    pub(crate) fn leave(&self, at: usize) -> bool {
-        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        places.free.push(at);
-        places.all[at].take().is_some()
+    pub(crate) fn remove(&self, at: usize) -> bool {
+        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.free.push(at);
+        rows.all[at].take().is_some()
     }
 
     /// The worker of the connection of one.
     pub(crate) fn worker_of(&self, id: u128) -> Option<u16> {
-        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        places.all.iter().flatten().find(|one| one.id.as_u128() == id)?.worker
+        let rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.all.iter().flatten().find(|one| one.id.as_u128() == id)?.worker
     }
 
     /// Takes one, to tell of it.
-    pub(crate) fn take(&self, id: u128) -> Option<Entry> {
-        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_id = |place: &&mut Option<Entry>| place.as_ref().is_some_and(|one| one.id.as_u128() == id);
-        places.all.iter_mut().find(has_id)?.take()
+    pub(crate) fn take(&self, id: u128) -> Option<ActiveEntry> {
+        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_id = |row: &&mut Option<ActiveEntry>| row.as_ref().is_some_and(|one| one.id.as_u128() == id);
+        rows.all.iter_mut().find(has_id)?.take()
     }
 }
 
-impl Entry {
+impl ActiveEntry {
     /// What is left of it: that it never came back from a step. Which steps ran before is not known here, and the trace
     /// says that events are missing.
     pub(crate) fn lost_in(self, step: u16, now_ns: u64) -> Capture {
@@ -98,8 +98,8 @@ impl Entry {
 mod tests {
     use super::*;
 
-    fn entry(id: u128) -> Entry {
-        Entry {
+    fn entry(id: u128) -> ActiveEntry {
+        ActiveEntry {
             id: RequestId::from_u128(id),
             flow: Arc::default(),
             class: Class::Default,
@@ -114,15 +114,15 @@ mod tests {
 
     #[test]
     fn each_is_told_of_once() {
-        let roll = Roll::default();
-        let [first, second] = [1, 2].map(|id| roll.enter(entry(id)));
-        assert_eq!(roll.take(1).map(|one| one.id), Some(RequestId::from_u128(1)));
-        assert!(roll.take(1).is_none(), "it is taken once");
-        let third = roll.enter(entry(3));
+        let active_table = ActiveTable::default();
+        let [first, second] = [1, 2].map(|id| active_table.insert(entry(id)));
+        assert_eq!(active_table.take(1).map(|one| one.id), Some(RequestId::from_u128(1)));
+        assert!(active_table.take(1).is_none(), "it is taken once");
+        let third = active_table.insert(entry(3));
         assert!(third != first, "its place is its own until it has left");
-        assert!(!roll.leave(first), "somebody else has told of it");
-        assert!(roll.leave(second) && roll.take(2).is_none());
-        assert!([first, second].contains(&roll.enter(entry(4))), "places are used again");
-        assert!(roll.leave(third));
+        assert!(!active_table.remove(first), "somebody else has told of it");
+        assert!(active_table.remove(second) && active_table.take(2).is_none());
+        assert!([first, second].contains(&active_table.insert(entry(4))), "places are used again");
+        assert!(active_table.remove(third));
     }
 }

@@ -4,13 +4,13 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// A step that runs for this long is one; and an answer that lies ready for this long is late.
-pub(crate) const LONG_RUN_NS: u64 = 1_000_000;
+pub(crate) const LONG_STEP_NS: u64 = 1_000_000;
 
 /// How many are remembered.
 const REMEMBERED: usize = 16;
 
 #[derive(Debug, Default)]
-pub(crate) struct LongRuns {
+pub(crate) struct LongSteps {
     /// How many there have been.
     count: AtomicUsize,
     runs: [Cells; REMEMBERED],
@@ -26,22 +26,22 @@ struct Cells {
 
 /// A step that ran for long. Times are the service's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LongRun {
+pub(crate) struct LongStep {
     pub(crate) flow: u16,
     pub(crate) step: u16,
     pub(crate) began_ns: u64,
     pub(crate) ended_ns: u64,
 }
 
-impl LongRun {
+impl LongStep {
     pub(crate) const fn ran_ns(&self) -> u64 {
         self.ended_ns.saturating_sub(self.began_ns)
     }
 }
 
-impl LongRuns {
+impl LongSteps {
     #[cold]
-    pub(crate) fn push(&self, run: LongRun) {
+    pub(crate) fn push(&self, run: LongStep) {
         let count = self.count.load(Ordering::Relaxed);
         let cells = &self.runs[count % REMEMBERED];
         cells.began_ns.store(run.began_ns, Ordering::Relaxed);
@@ -57,17 +57,17 @@ impl LongRuns {
     }
 
     /// The step that ran for most of this time, if one of those remembered did.
-    pub(crate) fn most_of(&self, from_ns: u64, to_ns: u64) -> Option<LongRun> {
-        let overlap = |run: &LongRun| run.ended_ns.min(to_ns).saturating_sub(run.began_ns.max(from_ns));
+    pub(crate) fn most_of(&self, from_ns: u64, to_ns: u64) -> Option<LongStep> {
+        let overlap = |run: &LongStep| run.ended_ns.min(to_ns).saturating_sub(run.began_ns.max(from_ns));
         let runs = self.runs.iter().map(Cells::get);
         runs.filter(|run| overlap(run) > 0).max_by_key(overlap)
     }
 }
 
 impl Cells {
-    fn get(&self) -> LongRun {
+    fn get(&self) -> LongStep {
         let step = self.step.load(Ordering::Relaxed);
-        LongRun {
+        LongStep {
             flow: (step >> 16) as u16,
             step: step as u16,
             began_ns: self.began_ns.load(Ordering::Relaxed),
@@ -80,13 +80,13 @@ impl Cells {
 mod tests {
     use super::*;
 
-    fn run(step: u16, began_ns: u64, ended_ns: u64) -> LongRun {
-        LongRun { flow: 1, step, began_ns, ended_ns }
+    fn run(step: u16, began_ns: u64, ended_ns: u64) -> LongStep {
+        LongStep { flow: 1, step, began_ns, ended_ns }
     }
 
     #[test]
     fn the_step_that_ran_for_most_of_a_time_is_found() {
-        let runs = LongRuns::default();
+        let runs = LongSteps::default();
         assert_eq!((runs.last_end_ns(), runs.most_of(0, u64::MAX)), (0, None));
         let (first, second) = (run(0, 10, 60), run(1, 60, 80));
         runs.push(first);
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn only_the_last_ones_are_remembered() {
-        let runs = LongRuns::default();
+        let runs = LongSteps::default();
         for at in 0..REMEMBERED as u64 + 1 {
             runs.push(run(at as u16, at * 10, at * 10 + 10));
         }

@@ -7,21 +7,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use zerver_engine::Flow;
 use zerver_trace::{Capture, Thread};
 
-use super::active_table::Roll;
-use super::long_steps::LongRuns;
-use crate::scheduler::metrics::counters::Tally;
-use crate::scheduler::sync::current_step::Current;
-use crate::scheduler::sync::producer_latch::Pass;
+use super::active_table::ActiveTable;
+use super::long_steps::LongSteps;
+use crate::scheduler::metrics::counters::ThreadCounters;
+use crate::scheduler::sync::current_step::CurrentStep;
+use crate::scheduler::sync::producer_latch::ProducerPass;
 
 #[derive(Debug, Default)]
-pub(crate) struct Board {
+pub(crate) struct ThreadStatus {
     /// Which thread it is of; none of one that runs no requests.
     thread: Option<Thread>,
-    pub(crate) tally: Tally,
-    pub(crate) current: Current,
-    pub(crate) long_runs: LongRuns,
+    pub(crate) counters: ThreadCounters,
+    pub(crate) current_step: CurrentStep,
+    pub(crate) long_steps: LongSteps,
     /// The requests that run here.
-    pub(crate) roll: Roll,
+    pub(crate) active_table: ActiveTable,
     /// Whether its step has run for too long. Set by the watchdog, and never taken back while that step runs.
     stuck: AtomicBool,
     /// Open connections, with those that have been dealt to it and not been taken up yet.
@@ -31,12 +31,12 @@ pub(crate) struct Board {
     /// Whether its thread has ended.
     ended: AtomicBool,
     /// Whether it may hand requests over to threads of low priority.
-    pub(crate) pass: Pass,
+    pub(crate) pass: ProducerPass,
 }
 
-impl Board {
+impl ThreadStatus {
     pub(crate) fn new(thread: Thread, flows: &[Arc<Flow>]) -> Self {
-        Self { thread: Some(thread), tally: Tally::new(flows), ..Self::default() }
+        Self { thread: Some(thread), counters: ThreadCounters::new(flows), ..Self::default() }
     }
 
     pub(crate) const fn thread(&self) -> Option<Thread> {
@@ -52,13 +52,13 @@ impl Board {
     }
 
     /// Its thread goes to sleep.
-    pub(crate) fn sleeps(&self, now_ns: u64) {
-        self.tally.sleeps(now_ns);
+    pub(crate) fn parked(&self, now_ns: u64) {
+        self.counters.parked(now_ns);
     }
 
     /// Its thread has woken up.
-    pub(crate) fn wakes(&self, now_ns: u64) {
-        self.tally.wakes(now_ns);
+    pub(crate) fn unparked(&self, now_ns: u64) {
+        self.counters.unparked(now_ns);
     }
 
     pub(crate) fn connections(&self) -> usize {
@@ -66,17 +66,17 @@ impl Board {
     }
 
     /// Something arrived that is no request.
-    pub(crate) fn malformed(&self) {
-        self.tally.malformed.add(1);
+    pub(crate) fn count_malformed(&self) {
+        self.counters.malformed.add(1);
     }
 
     /// It gets one more.
-    pub(crate) fn connects(&self) {
+    pub(crate) fn add_connection(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
     }
 
     /// It has one less.
-    pub(crate) fn disconnects(&self) {
+    pub(crate) fn remove_connection(&self) {
         self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -84,12 +84,12 @@ impl Board {
         self.stuck.load(Ordering::Acquire)
     }
 
-    pub(crate) fn mark(&self, stuck: bool) {
+    pub(crate) fn set_stuck(&self, stuck: bool) {
         self.stuck.store(stuck, Ordering::Release);
     }
 
     /// Its thread has nothing left to do.
-    pub(crate) fn done(&self) {
+    pub(crate) fn set_done(&self) {
         self.done.store(true, Ordering::Release);
     }
 
@@ -99,19 +99,19 @@ impl Board {
     }
 
     /// Whether it hangs in a step of a request that came to this worker.
-    pub(crate) fn hangs_for(&self, worker: Option<u16>) -> bool {
-        let running = self.current.running().filter(|_| self.is_stuck());
-        running.is_some_and(|running| worker.is_some() && self.roll.worker_of(running.id) == worker)
+    pub(crate) fn is_stuck_for(&self, worker: Option<u16>) -> bool {
+        let running = self.current_step.running().filter(|_| self.is_stuck());
+        running.is_some_and(|running| worker.is_some() && self.active_table.worker_of(running.id) == worker)
     }
 
-    pub(crate) fn leave(&self) {
+    pub(crate) fn set_ended(&self) {
         self.ended.store(true, Ordering::Release);
     }
 
     /// What is left of the request whose step hangs here, for whoever waits for it no longer.
-    pub(crate) fn lost(&self, now_ns: u64) -> Option<Capture> {
-        let running = self.current.running()?;
-        Some(self.roll.take(running.id)?.lost_in(running.step, now_ns))
+    pub(crate) fn lost_capture(&self, now_ns: u64) -> Option<Capture> {
+        let running = self.current_step.running()?;
+        Some(self.active_table.take(running.id)?.lost_in(running.step, now_ns))
     }
 
     pub(crate) fn has_ended(&self) -> bool {
