@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use zerver_trace::EventSink;
+use zerver_trace::CaptureSink;
 
 use crate::execution::purity_check::OnImpureStep;
 
@@ -15,7 +15,7 @@ pub struct StartOptions {
     /// A socket that listens already, instead of an address.
     pub listener: Option<TcpListener>,
     /// Where the traces of requests go; none means that nothing is recorded.
-    pub sink: Option<Arc<dyn EventSink>>,
+    pub sink: Option<Arc<dyn CaptureSink>>,
     /// Requests that show this in `x-zerver-record` are recorded whatever the policy says.
     pub record_token: Option<String>,
     /// Has each step run twice with the same slots, and is told of those that are not the same then, of each once. What

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zerver_engine::{Arrival, Class, Flow, Job, Request, RequestId, Response, Stop};
-use zerver_trace::{Capture, Datum, Event, Outcome};
+use zerver_trace::{Capture, Event, Outcome, SharedValue};
 
 use super::delivery::Delivery;
 use super::effect_future::discard;
@@ -26,7 +26,7 @@ pub(crate) struct ActiveRequest {
     seed: u64,
     asked: bool,
     /// What of it was read late, before there was a job.
-    read_delays: Vec<Event<Datum>>,
+    read_delays: Vec<Event<SharedValue>>,
     /// The worker of its connection.
     worker: Option<u16>,
     /// The flow, if one takes it.
@@ -72,7 +72,7 @@ impl ActiveRequest {
     }
 
     /// A part of it was read right after a long step.
-    pub(crate) fn add_read_delay(&mut self, event: Option<Event<Datum>>) {
+    pub(crate) fn add_read_delay(&mut self, event: Option<Event<SharedValue>>) {
         self.read_delays.extend(event);
     }
 
@@ -177,7 +177,7 @@ impl ActiveRequest {
         &mut self,
         response: Option<Response>,
         outcome: Outcome,
-        events: Vec<Event<Datum>>,
+        events: Vec<Event<SharedValue>>,
         events_dropped: u32,
     ) -> Option<PendingResponse> {
         self.leave_thread();
@@ -203,9 +203,9 @@ impl ActiveRequest {
             outcome,
             events,
             events_dropped,
-            asked: self.asked,
+            is_recording_requested: self.asked,
             worker: self.worker,
-            undelivered: false,
+            is_undelivered: false,
         });
         let Some(response) = response else {
             sink.accept(capture);

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use hyper::body::Incoming;
 use zerver_engine::{Failure, Params, Request, RequestId, Response};
-use zerver_trace::{Datum, Event, Outcome, RequestPart};
+use zerver_trace::{Event, Outcome, RequestPart, SharedValue};
 
 use super::connection::body_reader;
 use super::connection::connection_state::Conn;
@@ -71,7 +71,7 @@ impl ReceivedRequest {
 }
 
 /// What kept the worker of a connection from reading a head that it reads now, if that may have been there before.
-fn head_read_delay(worker: &Worker, conn: &Conn, now_ns: u64) -> Option<Event<Datum>> {
+fn head_read_delay(worker: &Worker, conn: &Conn, now_ns: u64) -> Option<Event<SharedValue>> {
     let service_clock = &worker.worker_context.service_clock;
     match conn.take_opened() {
         Some((accepted, opened)) => {
@@ -184,10 +184,11 @@ async fn handle(
     let received_ns = active.base_ns + active.watch.tick();
     active.add_read_delay(worker.read_delay(RequestPart::Body, || active.base_ns, received_ns));
     let context = Context { request_id: Some(active.id), traceparent, tracestate };
-    if let Some(handoff) = scheduler::dispatch(worker, active, &context).await
+    if let Some(handoff) = scheduler::dispatch_request(worker, active, &context).await
         && let Some(active) = slot.take()
     {
-        *slot = Some(handoff.complete(worker, active, context).await);
+        // Boxed: the rare path must not enlarge the future of every request, which is copied to where it is polled.
+        *slot = Some(Box::pin(handoff.complete(worker, active, context)).await);
     }
     let Some(active) = slot else { return (missing_response(), Instant::now()) };
     let end = active.watch.now();

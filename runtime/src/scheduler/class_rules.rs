@@ -173,12 +173,12 @@ mod tests {
             let request = Request::get("/").with_header("host", "localhost").with_header("x-class", value);
             rule.class_of(&Request { peer, ..request })
         };
-        let here = ClassClassRule::requested_in("x-class");
+        let here = ClassRule::requested_in("x-class");
         assert_eq!(ask(&here, "127.0.0.1:9", "batch"), Some(Class::Batch));
         assert_eq!(ask(&here, "[::1]:9", "interactive"), Some(Class::Interactive));
         assert_eq!(ask(&here, "10.0.0.1:9", "batch"), None);
         assert_eq!(ask(&here, "127.0.0.1:9", "first"), None);
-        let token = ClassClassRule::requested_in("x-class").with_token("s3cret");
+        let token = ClassRule::requested_in("x-class").with_token("s3cret");
         assert_eq!(ask(&token, "10.0.0.1:9", "batch s3cret"), Some(Class::Batch));
         assert_eq!(ask(&token, "127.0.0.1:9", "batch"), None);
         assert_eq!(ask(&token, "127.0.0.1:9", "batch s3cre"), None);

@@ -29,7 +29,7 @@ pub(crate) use batch::batch_pool::BatchPool;
 pub(crate) use batch::batch_status::BatchStatus;
 pub(crate) use batch::batch_worker::{lower_thread_priority, run_batch_worker};
 pub use class_rules::ClassRule;
-pub(crate) use dispatch::dispatcher::dispatch;
+pub(crate) use dispatch::dispatcher::dispatch_request;
 pub(crate) use dispatch::placement::DriveEnd;
 pub(crate) use dispatch::run_stolen::run_stolen;
 pub(crate) use dispatch::stealable_request::StealableRequest;

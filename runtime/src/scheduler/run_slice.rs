@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use tokio::runtime::Handle;
 use zerver_engine::{Call, Class, Job, RequestId, Start};
-use zerver_trace::duration::Span;
-use zerver_trace::{Datum, Event, Name, Thread};
+use zerver_trace::duration::HumanDuration;
+use zerver_trace::{Event, Name, SharedValue, Thread};
 
 use super::dispatch::placement::Placement;
 use super::effect_limits::{Entered, Place};
@@ -292,9 +292,9 @@ impl<'w> Lane<'w> {
                 crate::program::notice::warn(&format!(
                     "{} overruns {} often: {} runs with batch for {}",
                     self.scheduler.step_name(self.flow, step),
-                    Span { ns: self.quantum_ns },
+                    HumanDuration { ns: self.quantum_ns },
                     self.scheduler.flow_name(self.flow),
-                    Span { ns: self.scheduler.tuning().scheduling.probation_ns },
+                    HumanDuration { ns: self.scheduler.tuning().scheduling.probation_ns },
                 ));
             }
         }
@@ -312,9 +312,9 @@ struct CompletionDelay {
 }
 
 impl CompletionDelay {
-    fn of(self, call: u32) -> Event<Datum> {
+    fn of(self, call: u32) -> Event<SharedValue> {
         let Self { ready_ns, at_ns, thread, flow, step } = self;
-        Event::CompletionDelayed { call, ready_ns, at_ns, on: thread, flow, step }
+        Event::CompletionDelayed { call, ready_ns, at_ns, thread, flow, step }
     }
 }
 

@@ -50,7 +50,7 @@ impl TestResponse {
             _ => None,
         });
         let Some(written) = written else { differs(slot, expected, "not written", &self.ending()) };
-        match Value::of_data(&**written) {
+        match Value::from_recordable(&**written) {
             Ok(value) => assert_same(slot, &parse(expected), &to_json(&value)),
             Err(error) => panic!("{slot} cannot be compared: {error}"),
         }

@@ -169,7 +169,7 @@ impl TestRequest {
     /// If `effect` makes no call, or `output` is not an output of its kind.
     pub fn answer<T>(self, effect: Effect<T>, output: impl Serialize) -> Self {
         self.plan_first(effect, |call| {
-            let performed = Value::of(&output).map_err(|error| error.to_string());
+            let performed = Value::from_serialize(&output).map_err(|error| error.to_string());
             match performed.and_then(|value| call.decode(&value).map_err(|error| error.to_string())) {
                 Ok(output) => Ok(output),
                 Err(error) => panic!("not an output of {call:?}: {error}"),
@@ -191,7 +191,7 @@ impl TestRequest {
     /// # Panics
     /// If `args` or `output` is not JSON. [`run`](Self::run) panics if `output` is not an output of the kind.
     pub fn answer_json(self, kind: &str, args: &str, output: &str) -> Self {
-        let output = match Value::of(&RecordedJson(&parse(output))) {
+        let output = match Value::from_serialize(&RecordedJson(&parse(output))) {
             Ok(output) => output,
             Err(error) => panic!("{output} is not a value: {error}"),
         };
@@ -324,7 +324,7 @@ impl TestRequest {
 
 /// Returns the arguments of a call as a value.
 fn args(call: &Call) -> Value {
-    match Value::of_data(&**call.data()) {
+    match Value::from_recordable(&**call.data()) {
         Ok(value) => value,
         Err(error) => panic!("the arguments of {call:?} cannot be compared: {error}"),
     }

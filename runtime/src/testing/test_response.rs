@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use zerver_engine::{Response, Slot};
-use zerver_trace::{Datum, Event, FlowInfo, Held, Outcome};
+use zerver_trace::{Event, FlowInfo, Outcome, SharedValue, TypedValue};
 
 /// The response of a flow under test, with the trace of its run. See the [module documentation](crate::testing).
 pub struct TestResponse {
@@ -15,7 +15,7 @@ pub struct TestResponse {
     /// Outcome of the request.
     pub outcome: Outcome,
     /// Events of the run, in order. The clock advances by 1 ns each time it is read.
-    pub events: Vec<Event<Datum>>,
+    pub events: Vec<Event<SharedValue>>,
     pub(super) info: Arc<FlowInfo>,
 }
 
@@ -56,7 +56,7 @@ impl TestResponse {
         self.events.iter().find_map(|event| match event {
             Event::SlotWritten { value, .. } => {
                 let any: &dyn Any = &**value;
-                any.downcast_ref::<Held<S>>().map(|held| &held.0)
+                any.downcast_ref::<TypedValue<S>>().map(|held| &held.0)
             }
             _ => None,
         })

@@ -32,7 +32,7 @@ enum Destination {
 }
 
 /// Takes a request whose body has been read to its end, or to where it goes on elsewhere. Dropping it cancels it.
-pub(crate) async fn dispatch(
+pub(crate) async fn dispatch_request(
     worker: &Worker,
     active: &mut ActiveRequest,
     context: &Context,

@@ -1,7 +1,7 @@
 //! Finds out what was read right after a long step. While a worker is in a step it reads nothing, and when it does, nobody
 //! can say since when that has been there: between the last look at the sockets before the step, and now.
 
-use zerver_trace::{Datum, Event, RequestPart};
+use zerver_trace::{Event, RequestPart, SharedValue};
 
 use super::thread_status::ThreadStatus;
 use crate::scheduler::shared_state::SchedulerState;
@@ -15,7 +15,7 @@ impl Worker {
         part: RequestPart,
         since_ns: impl FnOnce() -> u64,
         now_ns: u64,
-    ) -> Option<Event<Datum>> {
+    ) -> Option<Event<SharedValue>> {
         let (last_ns, rested_ns) =
             (self.thread_status.long_steps.last_end_ns(), self.thread_status.counters.rested_ns());
         if last_ns <= rested_ns {
@@ -35,7 +35,7 @@ impl Worker {
         since_ns: u64,
         opened_ns: u64,
         now_ns: u64,
-    ) -> Option<Event<Datum>> {
+    ) -> Option<Event<SharedValue>> {
         // Once it has come round, what its client had sent by then has been read.
         if self.run_queue.read_until_ns().max(self.thread_status.counters.rested_ns()) > opened_ns {
             return None;
@@ -51,7 +51,7 @@ fn delay(
     part: RequestPart,
     since_ns: u64,
     now_ns: u64,
-) -> Option<Event<Datum>> {
+) -> Option<Event<SharedValue>> {
     let run = thread_status.long_steps.most_of(since_ns, now_ns)?;
     let unread_ns = now_ns.saturating_sub(since_ns);
     if part == RequestPart::Head {
