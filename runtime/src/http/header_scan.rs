@@ -1,8 +1,9 @@
 //! The headers that the shell looks at, found in one pass: to look up a few by name takes longer.
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::trace_context::TRACEPARENT;
+/// A constant, because a lookup by text has to build the name each time.
+pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What there is of them.
 #[derive(Default)]

@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
 
-use super::header_scan::HeaderValues;
+use super::header_scan::{HeaderValues, TRACEPARENT};
 
-/// Made once: to look up by text is to make the name of it each time.
-pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The longest `tracestate` that is passed on (section 3.3.1.5).

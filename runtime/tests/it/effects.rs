@@ -88,7 +88,7 @@ fn a_flow_says_what_it_asked_for_and_what_came_back() {
     let mut interpreters = Interpreters::builtin();
     interpreters.set(|request: &http::Request| {
         let reply = match request.headers[0].value.as_ref() {
-            b"Bearer token-1" => http::Reply::of_json(&serde_json::json!({"sub": "u1"})).unwrap(),
+            b"Bearer token-1" => http::Reply::from_json(&serde_json::json!({"sub": "u1"})).unwrap(),
             _ => http::Reply::new(401),
         };
         async { Ok(reply) }

@@ -42,7 +42,7 @@ fn test() -> TestRequest {
 }
 
 fn ann() -> http::Reply {
-    http::Reply::of_json(&User { name: "ann".to_owned() }).unwrap()
+    http::Reply::from_json(&User { name: "ann".to_owned() }).unwrap()
 }
 
 #[test]

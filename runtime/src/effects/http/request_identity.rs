@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ::http::Uri;
 use zerver_trace::Value;
 
-use super::Request;
+use super::request::Request;
 
 /// The method, the scheme, the host and the port, the path, the parameters, the headers and the body. None of a URL
 /// that no client sends.

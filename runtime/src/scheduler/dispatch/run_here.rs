@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::placement::{DriveEnd, Placement};
 use crate::effects::interpreter::Context;
 use crate::execution::active_request::ActiveRequest;
-use crate::execution::driver::drive;
+use crate::execution::driver::Driver;
 use crate::scheduler::run_queue::RunQueue;
 use crate::scheduler::run_slice::Lane;
 use crate::scheduler::threads::thread_status::ThreadStatus;
@@ -24,10 +24,10 @@ pub(crate) async fn run_here(
     active.enter_thread(thread_status);
     let Some((job, watch)) = active.job() else { return (DriveEnd::Finished, 0) };
     let began_ns = watch.now_ns();
-    let lane = Lane::new(service, thread_status, run_queue, has_turn, placement, began_ns);
-    let drive_end = drive(job, watch, service, context, placement.deadline_ns, &lane).await;
-    lane.suspend();
-    let ran_ns = lane.ran_ns();
+    let slice = Lane::new(service, thread_status, run_queue, has_turn, placement, began_ns);
+    let drive_end = Driver::new(job, watch, service, context, &slice, placement.deadline_ns).run().await;
+    slice.suspend();
+    let ran_ns = slice.ran_ns();
     active.leave_thread();
     (drive_end, ran_ns)
 }
