@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::client::{Connection, get};
 use crate::open_loop;
+use crate::plan::Plan;
 use crate::process::{self, Server};
-use crate::{Plan, say};
+use crate::report::say;
 
 const SERVERS: [(&str, &str); 2] = [("axum 0.8", "busy-axum"), ("zerver", "busy")];
 

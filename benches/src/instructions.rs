@@ -5,8 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::plan::Plan;
+use crate::report::say;
 use crate::variant::{Started, Variant};
-use crate::{Plan, load, process, say};
+use crate::{load, process};
 
 /// It is asked for by this, and is no part of `all`: not every machine has valgrind.
 pub(crate) const NAME: &str = "instructions";

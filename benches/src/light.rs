@@ -3,9 +3,11 @@
 
 use std::process::Command;
 
+use crate::load;
+use crate::plan::Plan;
 use crate::process;
+use crate::report::{median, quantile, say};
 use crate::variant::{Started, Variant};
-use crate::{Plan, load, median, quantile, say};
 
 /// What one server did in one round.
 #[derive(Clone, Copy)]

@@ -20,8 +20,10 @@ mod mixed;
 mod one_thread;
 mod open_loop;
 mod overload;
+mod plan;
 mod process;
 mod replays;
+mod report;
 mod steals;
 mod steps;
 /// What the runtime's files name which are measured here by themselves.
@@ -34,14 +36,8 @@ mod work;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How the benchmark is run.
-struct Plan {
-    rounds: usize,
-    time: Duration,
-    connections: usize,
-    /// Of what there is to be many of.
-    many: usize,
-}
+use crate::plan::Plan;
+use crate::report::say;
 
 const FULL: Plan = Plan { rounds: 7, time: Duration::from_millis(1500), connections: 64, many: 10_000 };
 const LONG: Plan = Plan { rounds: 3, time: Duration::from_secs(5), ..FULL };
@@ -102,21 +98,4 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    quantile(&values.collect::<Vec<_>>(), 0.5)
-}
-
-/// What this part of them does not exceed, from 0 for the least to 1 for the most.
-fn quantile(values: &[f64], part: f64) -> f64 {
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    let at = (part * values.len().saturating_sub(1) as f64).round() as usize;
-    values.get(at).copied().unwrap_or(f64::NAN)
-}
-
-#[allow(clippy::print_stdout)]
-fn say(line: &str) {
-    println!("{line}");
 }

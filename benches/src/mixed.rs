@@ -4,8 +4,9 @@
 use std::time::Instant;
 
 use crate::open_loop::{self, Answers};
+use crate::plan::Plan;
 use crate::process::{self, Server};
-use crate::{Plan, median, say};
+use crate::report::{median, say};
 
 const SERVERS: [(&str, &str); 3] = [
     ("axum 0.8, inline", "busy-axum"),

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::open_loop::{self, Answers};
+use crate::plan::Plan;
 use crate::process::{self, Server};
-use crate::{Plan, median, say};
+use crate::report::{median, say};
 
 const SERVERS: [(&str, &str, &str); 4] = [
     ("axum 0.8", "busy-axum", "/work/interactive"),

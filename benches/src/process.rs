@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
+use crate::report::say;
 use crate::variant::Variant;
-use crate::{busy, busy_axum, say, work};
+use crate::{busy, busy_axum, work};
 
 /// How long a server is looked at to see whether it is still at work.
 const LOOK: Duration = Duration::from_millis(60);

@@ -10,9 +10,11 @@ use zerver_recorder::Reader;
 use zerver_replay::{Edits, Opened, Replay, Secrets, World};
 use zerver_trace::{Query, Trace};
 
+use crate::plan::Plan;
 use crate::process::{self, Server};
+use crate::report::{median, say};
 use crate::variant::Variant;
-use crate::{Plan, load, median, say, todos};
+use crate::{load, todos};
 
 /// So many recorded requests are replayed, again and again.
 const TRACES: usize = 1000;

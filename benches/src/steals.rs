@@ -14,8 +14,10 @@ use zerver::prelude::*;
 use zerver_trace::{Capture, CaptureSink, Event, MessageInfo};
 
 use crate::client::{Connection, get};
+use crate::plan::Plan;
+use crate::report::{quantile, say};
 use crate::work::{rounds_per_ms, work};
-use crate::{Plan, open_loop, process, quantile, say, taking};
+use crate::{open_loop, process, taking};
 
 /// How long a worker is kept from its sockets each time.
 const ROUND_US: u64 = 1_500;

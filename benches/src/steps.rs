@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use crate::busy::MORE_STEPS;
 use crate::open_loop;
+use crate::plan::Plan;
 use crate::process::{self, Server};
-use crate::{Plan, median, say};
+use crate::report::{median, say};
 
 pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
     process::stay_on(1);
