@@ -2,9 +2,10 @@
 
 use zerver_trace::Trace;
 
-use crate::block::{self, Body, Open};
+use crate::block::block_builder::{self, Body, Open};
+use crate::block::{block_index, summaries};
+use crate::format::portable;
 use crate::format::{self, Kind};
-use crate::{head, portable, summaries};
 
 /// A portable file with this body.
 pub fn portable(body: &[u8]) -> Vec<u8> {
@@ -32,11 +33,11 @@ pub fn records(body: &[u8]) -> [Vec<u8>; 3] {
 /// Reads the block, and its first trace that can be read.
 pub fn first_trace(records: &[Vec<u8>; 3]) -> Option<Trace> {
     let body = Body::read(0, &records[0]).ok()?;
-    (0..body.len().min(block::FULL)).find_map(|position| body.trace(position).ok())
+    (0..body.len().min(block_builder::FULL)).find_map(|position| body.trace(position).ok())
 }
 
 /// Reads the others.
 pub fn read_rest(records: &[Vec<u8>; 3]) {
-    drop(head::read(0, &records[1]));
+    drop(block_index::read(0, &records[1]));
     drop(summaries::read(0, &records[2]));
 }

@@ -8,63 +8,35 @@
 //!
 //! A store is a folder: `traces.redb`, the `key` of its secrets, and the `lock` of its one writer.
 
+mod backend;
 mod block;
-mod budget;
+pub mod catch_panic;
 mod describe;
-mod doctor;
-mod extent;
-#[cfg(test)]
-mod faults;
-mod find;
 mod format;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-mod head;
-mod id_digits;
-mod import;
-mod inbox;
-mod known;
-mod numbers;
-mod observed_clock;
-mod opened;
-mod overlay;
-mod pages;
-mod part_secrets;
-mod parts;
-mod place;
-mod policy;
-/// Traces as files of their own.
-pub mod portable;
-mod queue;
-pub mod quiet;
-mod reader;
-mod recorder;
+mod intake;
+mod maintenance;
+mod read;
 pub mod regular_file;
-mod retention;
-mod row;
 #[cfg(test)]
-mod sample;
-mod seal;
+mod sample_traces;
 mod secrets;
-mod shared;
-mod store;
-mod summaries;
 mod sync;
-mod teller;
-mod writer;
+mod write;
 
-pub use doctor::{RepairError, Report, examine, examine_with, reopen, repair};
-pub use extent::Catalog;
-pub use find::FindError;
-pub use format::FormatError;
-pub use import::import;
-pub use pages::Page;
-pub use place::{Holder, find_store};
-pub use policy::{Policy, Tail};
-pub use reader::{Counts, ReadError, Reader};
-pub use recorder::{OpenError, Options, Recorder};
-pub use seal::SealError;
-pub use shared::Status;
-pub use teller::Change;
+pub use self::backend::store_dir::{Holder, find_store};
+pub use self::backend::store_meta::Catalog;
+pub use self::format::{FormatError, portable};
+pub use self::intake::recording_policy::{Policy, Tail};
+pub use self::maintenance::doctor::{RepairError, Report, examine, examine_with, reopen, repair};
+pub use self::maintenance::import::import;
+pub use self::read::pages::Page;
+pub use self::read::reader::{Counts, ReadError, Reader};
+pub use self::read::trace_lookup::FindError;
+pub use self::secrets::sealer::SealError;
+pub use self::write::recorder::{OpenError, Options, Recorder};
+pub use self::write::recorder_state::Status;
+pub use self::write::status_events::Change;
 pub use zerver_trace::Cursor;

@@ -9,7 +9,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use zerver_recorder::{ReadError, Reader, Recorder, examine, repair};
 use zerver_trace::Query;
 
-use crate::{options, sample};
+use crate::{options, sample_traces};
 
 const DIR: &str = "ZERVER_TEST_CRASH_DIR";
 const FROM: &str = "ZERVER_TEST_CRASH_FROM";
@@ -27,7 +27,7 @@ fn killed_child() {
     let sink = recorder.sink();
     let mut kept: Vec<Box<[u8]>> = Vec::new();
     for n in from.. {
-        sink.accept(Box::new(sample::capture(n)));
+        sink.accept(Box::new(sample_traces::capture(n)));
         if let Ok(more) = std::env::var(MEMORY) {
             if n == from + 40 {
                 let limit = Some(address_space() + more.parse::<u64>().unwrap());
@@ -98,8 +98,8 @@ fn check(dir: &Path, acknowledged: u64) -> u64 {
     let all = reader.list(&Query::default()).unwrap();
     // All of them, in their order, none twice; perhaps some more that nobody was told of.
     assert!(all.len() as u64 > acknowledged, "{} of {acknowledged}", all.len());
-    assert!(all.iter().rev().enumerate().all(|(n, summary)| summary.id == sample::id(n as u64)));
-    assert!(reader.load(sample::id(acknowledged)).unwrap().is_some());
+    assert!(all.iter().rev().enumerate().all(|(n, summary)| summary.id == sample_traces::id(n as u64)));
+    assert!(reader.load(sample_traces::id(acknowledged)).unwrap().is_some());
     all.len() as u64
 }
 
@@ -141,7 +141,7 @@ fn the_next_writer_needs_no_repair_first() {
     let acknowledged = kill_after(child(dir.path(), 0), 5);
     let recorder = Recorder::open(options(dir.path())).unwrap();
     let reader = Reader::open(dir.path()).unwrap();
-    assert!(reader.load(sample::id(acknowledged)).unwrap().is_some());
+    assert!(reader.load(sample_traces::id(acknowledged)).unwrap().is_some());
     recorder.close();
 }
 
@@ -161,7 +161,7 @@ fn a_reader_follows_from_one_writer_to_the_next() {
         let (new, reached) = reader.since(cursor).unwrap();
         (seen, cursor) = (seen + new.len() as u64, reached);
         assert!(seen > acknowledged, "{seen} of {acknowledged}");
-        assert_eq!(new.last().unwrap().id, sample::id(seen - 1));
+        assert_eq!(new.last().unwrap().id, sample_traces::id(seen - 1));
         from = seen;
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use zerver_recorder::{Cursor, ReadError, Reader, Recorder, examine, repair};
 use zerver_trace::{Find, Query, Summary, Trace};
 
-use crate::{options, sample};
+use crate::{options, sample_traces};
 
 const TRACES: u64 = 300;
 
@@ -26,9 +26,9 @@ fn whole() -> Whole {
     // In several sittings, so that the file has a past.
     for n in 0..6 {
         let recorder = Recorder::open(options(dir.path())).unwrap();
-        recorder.declare(&[sample::flow()]);
+        recorder.declare(&[sample_traces::flow()]);
         for n in n * TRACES / 6..(n + 1) * TRACES / 6 {
-            recorder.sink().accept(Box::new(sample::capture(n)));
+            recorder.sink().accept(Box::new(sample_traces::capture(n)));
             if n % 20 == 0 {
                 recorder.flush();
             }
@@ -183,7 +183,7 @@ fn a_repair_saves_what_can_be_read() {
         }
         // And it can be written to again.
         let recorder = Recorder::open(options(dir.path())).unwrap();
-        recorder.sink().accept(Box::new(sample::capture(TRACES)));
+        recorder.sink().accept(Box::new(sample_traces::capture(TRACES)));
         assert_eq!(recorder.close().recorded, 1, "case {case}");
     }
     assert!(saved > 10, "{saved}");

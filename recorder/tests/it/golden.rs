@@ -12,14 +12,14 @@ use zerver_trace::{
 };
 
 use crate::options;
-use crate::sample::{self, Told, datum, headers};
+use crate::sample_traces::{self, Told, datum, headers};
 
 fn folder(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/golden").join(version)
 }
 
 fn captures() -> Vec<zerver_trace::Capture> {
-    let mut all: Vec<_> = (0..130).map(sample::capture).collect();
+    let mut all: Vec<_> = (0..130).map(sample_traces::capture).collect();
     all[10].events.insert(1, Event::Migrated { at_ns: 15, to: Thread::Worker(0) });
     all[11].worker = None;
     all[11].events.insert(1, Event::Migrated { at_ns: 15, to: Thread::BatchWorker(700) });
@@ -88,7 +88,7 @@ fn captures() -> Vec<zerver_trace::Capture> {
 /// Records the captures into a folder.
 fn record(dir: &Path) -> Reader {
     let recorder = Recorder::open(Options { build: "golden".to_owned(), ..options(dir) }).unwrap();
-    recorder.declare(&[sample::flow()]);
+    recorder.declare(&[sample_traces::flow()]);
     captures().into_iter().for_each(|capture| recorder.sink().accept(Box::new(capture)));
     assert_eq!(recorder.close().recorded, 130);
     Reader::open(dir).unwrap()
@@ -99,7 +99,7 @@ fn write(folder: &Path) {
     fs::create_dir_all(&store).unwrap();
     let reader = record(&store);
     fs::remove_file(store.join("lock")).unwrap();
-    let trace = reader.load(sample::id(9)).unwrap().unwrap();
+    let trace = reader.load(sample_traces::id(9)).unwrap().unwrap();
     fs::write(folder.join("trace.zrv"), portable::write(&trace).unwrap()).unwrap();
 }
 
@@ -151,7 +151,7 @@ fn what_schema_3_wrote_can_be_read() {
     // A store of this schema can also be written to.
     drop(old_reader);
     let recorder = Recorder::open(options(old.path())).unwrap();
-    recorder.sink().accept(Box::new(sample::capture(130)));
+    recorder.sink().accept(Box::new(sample_traces::capture(130)));
     assert_eq!(recorder.close().recorded, 1);
     assert_eq!(Reader::open(old.path()).unwrap().list(&Query::default()).unwrap().len(), 131);
 }

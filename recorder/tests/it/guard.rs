@@ -6,7 +6,7 @@ use std::path::Path;
 
 use zerver_recorder::{FormatError, OpenError, ReadError, Reader, Recorder, examine, import, repair};
 
-use crate::{options, sample};
+use crate::{options, sample_traces};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -80,7 +80,7 @@ fn what_is_not_a_store_is_refused_and_left_alone() {
             other => panic!("{other:?}"),
         }
         assert!(repair(dir.path()).is_err());
-        assert!(import(dir.path(), vec![sample::trace(1)]).is_err());
+        assert!(import(dir.path(), vec![sample_traces::trace(1)]).is_err());
         let report = examine(dir.path());
         assert!(report.problem.is_some() && !report.repairable, "{report:?}");
         assert!(fs::read(&file).unwrap() == bytes && mode(&file) == 0o644, "{wanted} was changed");
@@ -128,7 +128,7 @@ fn links_and_odd_files_in_the_place_of_a_stores_files_are_refused_and_left_alone
                 let is_told = error.contains(why) || (name == "traces.redb" && why == "hard links");
                 assert!(is_told && error.contains(name), "{name}: {error}");
             }
-            let _ = (import(&dir, vec![sample::trace(1)]), repair(&dir), examine(&dir));
+            let _ = (import(&dir, vec![sample_traces::trace(1)]), repair(&dir), examine(&dir));
             if name == "traces.redb" {
                 let error = Reader::open(&dir).map(drop).map_err(|error| error.to_string());
                 assert!(error.is_err() || why == "hard links", "{why}");
@@ -169,9 +169,9 @@ fn a_file_that_was_only_begun_is_finished() {
     for len in [0, 5, 17, 4095, 4096] {
         fs::write(&file, &whole[..len]).unwrap();
         let recorder = Recorder::open(options(dir.path())).unwrap();
-        recorder.sink().accept(Box::new(sample::capture(1)));
+        recorder.sink().accept(Box::new(sample_traces::capture(1)));
         assert_eq!(recorder.close().recorded, 1, "{len}");
-        assert!(Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().is_some());
+        assert!(Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().is_some());
     }
 }
 

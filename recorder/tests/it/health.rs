@@ -6,13 +6,13 @@ use std::path::Path;
 use zerver_recorder::{Recorder, examine, import};
 use zerver_trace::Event;
 
-use crate::{options, sample};
+use crate::{options, sample_traces};
 
 fn record_secrets(dir: &Path, ids: std::ops::Range<u64>) {
     let recorder = Recorder::open(options(dir)).unwrap();
     for n in ids {
-        let mut capture = sample::capture(n);
-        let value = sample::datum(format!("hunter2 hunter2 {n}"));
+        let mut capture = sample_traces::capture(n);
+        let value = sample_traces::datum(format!("hunter2 hunter2 {n}"));
         capture.events.push(Event::SlotWritten { step: 0, slot: 0, at_ns: 0, value });
         recorder.sink().accept(Box::new(capture));
     }
@@ -22,7 +22,7 @@ fn record_secrets(dir: &Path, ids: std::ops::Range<u64>) {
 #[test]
 fn a_store_into_which_traces_were_only_imported_lacks_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    import(dir.path(), (0..5).map(sample::trace).collect()).unwrap();
+    import(dir.path(), (0..5).map(sample_traces::trace).collect()).unwrap();
     let mut told = Vec::new();
     let report = zerver_recorder::examine_with(dir.path(), &mut |read, of| told.push((read, of)));
     assert_eq!(told, [(0, 1)], "one block");

@@ -4,14 +4,14 @@ use proptest::prelude::*;
 use zerver_recorder::{Reader, import};
 use zerver_trace::{Find, RequestId};
 
-use crate::sample;
+use crate::sample_traces;
 
 /// A store with these ids, each list imported on its own: blocks whose ids overlap.
 fn store(imports: &[&[u128]]) -> (tempfile::TempDir, Reader) {
     let dir = tempfile::tempdir().unwrap();
     for (round, ids) in imports.iter().enumerate() {
         let traces = ids.iter().map(|bits| {
-            let mut trace = sample::trace(round as u64);
+            let mut trace = sample_traces::trace(round as u64);
             trace.id = RequestId::from_u128(*bits);
             trace
         });

@@ -10,8 +10,8 @@ mod portable;
 mod property;
 mod retention;
 mod roundtrip;
-#[path = "../../src/sample.rs"]
-mod sample;
+#[path = "../../src/sample_traces.rs"]
+mod sample_traces;
 mod secret_places;
 mod secrets;
 

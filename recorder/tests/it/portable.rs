@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use zerver_recorder::{FormatError, Reader, import, portable};
 use zerver_trace::{Query, Recorded};
 
-use crate::sample;
+use crate::sample_traces;
 
 #[test]
 fn a_trace_travels_as_a_file() {
-    let trace = sample::trace(7);
+    let trace = sample_traces::trace(7);
     let bytes = portable::write(&trace).unwrap();
     assert!(portable::is_portable(&bytes));
     assert_eq!(portable::read(&bytes).unwrap(), trace);
@@ -19,7 +19,7 @@ fn a_trace_travels_as_a_file() {
 
 #[test]
 fn sealed_values_leave_as_hashes() {
-    let mut trace = sample::trace(1);
+    let mut trace = sample_traces::trace(1);
     trace.target = Recorded::Sealed { hash: [7; 16], sealed: b"cipher text".to_vec(), shown: None };
     let bytes = portable::write(&trace).unwrap();
     assert!(!bytes.windows(11).any(|window| window == b"cipher text"));
@@ -31,7 +31,7 @@ fn sealed_values_leave_as_hashes() {
 #[test]
 fn importing_twice_is_importing_once() {
     let dir = tempfile::tempdir().unwrap();
-    let traces: Vec<_> = (0..300).map(sample::trace).collect();
+    let traces: Vec<_> = (0..300).map(sample_traces::trace).collect();
     assert_eq!(import(dir.path(), traces[..200].to_vec()).unwrap(), 200);
     assert_eq!(import(dir.path(), traces.clone()).unwrap(), 100);
     assert_eq!(import(dir.path(), traces.clone()).unwrap(), 0);
@@ -56,7 +56,7 @@ proptest! {
 
     #[test]
     fn a_changed_file_is_an_error(n in 0u64..100, at in any::<prop::sample::Index>(), bit in 0u8..8) {
-        let mut bytes = portable::write(&sample::trace(n)).unwrap();
+        let mut bytes = portable::write(&sample_traces::trace(n)).unwrap();
         let at = at.index(bytes.len());
         bytes[at] ^= 1 << bit;
         prop_assert!(portable::read(&bytes).is_err());

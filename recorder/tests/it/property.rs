@@ -10,7 +10,7 @@ use zerver_trace::{
 };
 
 use crate::options;
-use crate::sample::{self, Told, datum, headers};
+use crate::sample_traces::{self, Told, datum, headers};
 
 #[derive(Debug, Clone)]
 struct Case {
@@ -86,7 +86,7 @@ impl Case {
             causes: vec![self.copy()],
         });
         let request = Arc::new(Told(MessageInfo::Request(request)));
-        Capture { request, events, outcome, ..sample::capture(n) }
+        Capture { request, events, outcome, ..sample_traces::capture(n) }
     }
 }
 
@@ -110,7 +110,7 @@ proptest! {
         recorder.close();
         let reader = Reader::open(dir.path()).unwrap();
         for (n, case) in cases.iter().enumerate() {
-            let trace = reader.load(sample::id(n as u64)).unwrap().unwrap();
+            let trace = reader.load(sample_traces::id(n as u64)).unwrap().unwrap();
             let secret = case.secret.trim_ascii();
             let seen = format!("{trace:?}{:?}", portable::read(&portable::write(&trace).unwrap()));
             // As text, and as text within text.

@@ -7,7 +7,7 @@ use zerver_recorder::{Change, Options, Reader, Recorder, examine};
 use zerver_trace::{Body, Capture, MessageInfo, Query, ResponseInfo};
 
 use crate::options;
-use crate::sample::{self, Told};
+use crate::sample_traces::{self, Told};
 
 /// A capture with a body that does not compress.
 fn large(n: u64) -> Capture {
@@ -22,7 +22,7 @@ fn large(n: u64) -> Capture {
         .collect();
     let body = Body { full_len: bytes.len() as u64, bytes };
     let response = MessageInfo::Response(ResponseInfo { status: 200, headers: vec![], body });
-    Capture { response: Some(std::sync::Arc::new(Told(response))), ..sample::capture(n) }
+    Capture { response: Some(std::sync::Arc::new(Told(response))), ..sample_traces::capture(n) }
 }
 
 #[test]
@@ -46,11 +46,11 @@ fn a_store_at_its_limit_stays_there() {
     let kept = reader.list(&Query::default()).unwrap();
     // 16 KB each: far from all fit, and what is left is the newest without a gap.
     assert!((150..count as usize / 2).contains(&kept.len()), "{}", kept.len());
-    assert!(kept.iter().zip((0..count).rev()).all(|(summary, n)| summary.id == sample::id(n)));
+    assert!(kept.iter().zip((0..count).rev()).all(|(summary, n)| summary.id == sample_traces::id(n)));
     assert_eq!(examine(dir.path()).damaged, []);
     // A smaller limit holds from the next start on.
     let recorder = Recorder::open(Options { max_bytes: Some(MAX / 2), ..limited }).unwrap();
-    recorder.sink().accept(Box::new(sample::capture(count)));
+    recorder.sink().accept(Box::new(sample_traces::capture(count)));
     recorder.close();
     assert!(reader.list(&Query::default()).unwrap().len() < kept.len());
 }
@@ -108,7 +108,7 @@ fn a_limit_that_is_lowered_shrinks_the_file() {
     recorder.close();
     let kept = Reader::open(dir.path()).unwrap().list(&Query::default()).unwrap();
     assert!((60..200).contains(&kept.len()), "{}", kept.len());
-    assert!(kept.iter().zip((0..=1_000).rev()).all(|(summary, n)| summary.id == sample::id(n)));
+    assert!(kept.iter().zip((0..=1_000).rev()).all(|(summary, n)| summary.id == sample_traces::id(n)));
     assert_eq!(examine(dir.path()).damaged, []);
 }
 
@@ -123,7 +123,7 @@ fn a_clock_ahead_at_the_start_removes_nothing_and_is_told() {
         let recorder = Recorder::open(week()).unwrap();
         for n in 0..200 {
             let n = n + 1_000 * u64::from(is_ahead);
-            recorder.sink().accept(Box::new(Capture { started_unix_ns: began, ..sample::capture(n) }));
+            recorder.sink().accept(Box::new(Capture { started_unix_ns: began, ..sample_traces::capture(n) }));
         }
         recorder.close();
         let before = Reader::open(dir.path()).unwrap().list(&Query::default()).unwrap();
@@ -136,7 +136,7 @@ fn a_clock_ahead_at_the_start_removes_nothing_and_is_told() {
             matches!(change, Change::ClockDiffers { by, is_ahead: ahead } if by > days && ahead == is_ahead),
             "{change:?}"
         );
-        recorder.sink().accept(Box::new(Capture { started_unix_ns: now, ..sample::capture(5_000) }));
+        recorder.sink().accept(Box::new(Capture { started_unix_ns: now, ..sample_traces::capture(5_000) }));
         recorder.close();
         let after = Reader::open(dir.path()).unwrap().list(&Query::default()).unwrap();
         assert!(after.ends_with(&before), "{} of {} are left", after.len(), before.len());
@@ -148,7 +148,7 @@ fn what_is_too_old_goes_and_a_reader_that_follows_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     let hour = Options { max_age: Some(Duration::from_secs(3600)), ..options(dir.path()) };
-    let began = |n: u64, unix_ns| Box::new(Capture { started_unix_ns: unix_ns, ..sample::capture(n) });
+    let began = |n: u64, unix_ns| Box::new(Capture { started_unix_ns: unix_ns, ..sample_traces::capture(n) });
     let recorder = Recorder::open(options(dir.path())).unwrap();
     for n in 0..128 {
         recorder.sink().accept(began(n, now - 7_200_000_000_000));
@@ -163,7 +163,7 @@ fn what_is_too_old_goes_and_a_reader_that_follows_goes_on() {
     recorder.sink().accept(began(502, u64::MAX));
     recorder.close();
     let left: Vec<_> = reader.list(&Query::default()).unwrap().iter().map(|summary| summary.id).collect();
-    assert_eq!(left, [sample::id(502), sample::id(501), sample::id(500)]);
+    assert_eq!(left, [sample_traces::id(502), sample_traces::id(501), sample_traces::id(500)]);
     assert_eq!(reader.since(cursor).unwrap().0.len(), 3);
     assert_eq!(reader.since(Reader::oldest()).unwrap().0.len(), 3);
 }

@@ -13,8 +13,8 @@ use zerver_trace::{
     QueueReason, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread, TraceSource,
 };
 
-use crate::sample::Told;
-use crate::{options, sample};
+use crate::sample_traces::Told;
+use crate::{options, sample_traces};
 
 fn record(dir: &std::path::Path, captures: impl IntoIterator<Item = Capture>) {
     let recorder = Recorder::open(options(dir)).unwrap();
@@ -31,20 +31,20 @@ fn find(reader: &Reader, text: &str) -> Result<zerver_trace::Trace, FindError> {
 #[test]
 fn what_was_recorded_is_read_back() {
     let dir = tempfile::tempdir().unwrap();
-    record(dir.path(), (0..700).map(sample::capture));
+    record(dir.path(), (0..700).map(sample_traces::capture));
     let reader = Reader::open(dir.path()).unwrap();
     let all = reader.list(&Query::default()).unwrap();
     assert_eq!(all.len(), 700);
-    assert!(all.iter().rev().enumerate().all(|(n, summary)| summary.id == sample::id(n as u64)));
-    let trace = TraceSource::load(&reader, sample::id(300)).unwrap().unwrap();
+    assert!(all.iter().rev().enumerate().all(|(n, summary)| summary.id == sample_traces::id(n as u64)));
+    let trace = TraceSource::load(&reader, sample_traces::id(300)).unwrap().unwrap();
     assert_eq!((trace.path.as_str(), trace.kept, trace.events.len()), ("/v1/todos/300", Kept::All, 6));
-    assert_eq!(trace.flow, sample::flow());
+    assert_eq!(trace.flow, sample_traces::flow());
     assert_eq!(trace.summary(), all[399]);
     let Recorded::Plain { value, .. } = &trace.response_body.bytes else {
         panic!("{:?}", trace.response_body)
     };
     assert_eq!(value.to_string(), r#"b"{"id":456,"title":"Buy milk","done":false}""#);
-    assert!(reader.load(sample::id(700)).unwrap().is_none());
+    assert!(reader.load(sample_traces::id(700)).unwrap().is_none());
     assert_eq!(reader.counts().unwrap().recorded, 700);
 
     let some = reader.list(&Query { limit: Some(3), ..Query::default() }).unwrap();
@@ -57,7 +57,7 @@ fn what_was_recorded_is_read_back() {
 #[test]
 fn many_are_handed_out_one_by_one() {
     let dir = tempfile::tempdir().unwrap();
-    record(dir.path(), (0..700).map(sample::capture));
+    record(dir.path(), (0..700).map(sample_traces::capture));
     let reader = Reader::open(dir.path()).unwrap();
     let each = |query: &Query, enough: usize| {
         let mut seen = Vec::new();
@@ -82,10 +82,10 @@ fn a_change_of_class_is_read_back() {
     fn moved<V>(reason: impl Into<Name>) -> Event<V> {
         Event::Reclassified { at_ns: 7, from: Class::Default, to: Class::Batch, reason: reason.into() }
     }
-    let mut capture = sample::capture(1);
+    let mut capture = sample_traces::capture(1);
     capture.events.push(moved("queue full"));
     record(dir.path(), [capture]);
-    let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
+    let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
     assert_eq!(trace.events.last(), Some(&moved("queue full".to_owned())));
 }
 
@@ -95,10 +95,10 @@ fn an_overrun_is_read_back() {
         Event::QuantumExceeded { step: 1, at_ns: 11_000_000, quantum_ns: 10_000_000 }
     }
     let dir = tempfile::tempdir().unwrap();
-    let mut capture = sample::capture(1);
+    let mut capture = sample_traces::capture(1);
     capture.events.push(overran());
     record(dir.path(), [capture]);
-    let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
+    let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
     assert_eq!(trace.events.last(), Some(&overran()));
 }
 
@@ -124,11 +124,11 @@ fn what_was_late_is_read_back() {
         read_late.into_iter().chain(late).collect()
     }
     let dir = tempfile::tempdir().unwrap();
-    let mut capture = sample::capture(1);
+    let mut capture = sample_traces::capture(1);
     let before = capture.events.len();
     capture.events.extend(late());
     record(dir.path(), [capture]);
-    let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
+    let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
     assert_eq!(trace.events[before..], late());
 }
 
@@ -139,7 +139,7 @@ fn where_a_request_was_is_read_back() {
     }
     let dir = tempfile::tempdir().unwrap();
     let of = |n, worker| {
-        let mut capture = Capture { worker, ..sample::capture(n) };
+        let mut capture = Capture { worker, ..sample_traces::capture(n) };
         capture.events.extend(carried());
         capture
     };
@@ -147,13 +147,13 @@ fn where_a_request_was_is_read_back() {
     record(dir.path(), (0..).zip(workers).map(|(n, worker)| of(n, worker)));
     let reader = Reader::open(dir.path()).unwrap();
     for (n, worker) in (0..).zip(workers) {
-        let trace = reader.load(sample::id(n)).unwrap().unwrap();
+        let trace = reader.load(sample_traces::id(n)).unwrap().unwrap();
         assert_eq!((trace.worker, trace.summary().worker), (worker, worker));
         assert_eq!(trace.events[trace.events.len() - 2..], carried());
         assert_eq!(portable::read(&portable::write(&trace).unwrap()).unwrap(), trace);
     }
     let of = |worker| reader.list(&Query { worker: Some(worker), ..Query::default() }).unwrap();
-    assert_eq!(of(u16::MAX).iter().map(|summary| summary.id).collect::<Vec<_>>(), [sample::id(2)]);
+    assert_eq!(of(u16::MAX).iter().map(|summary| summary.id).collect::<Vec<_>>(), [sample_traces::id(2)]);
     assert_eq!((of(0).len(), of(1).len()), (1, 0));
 }
 
@@ -178,17 +178,17 @@ fn the_fastest_and_the_slowest_are_requests_that_succeeded() {
                 duration_ns: ms * 1_000_000,
                 status,
                 outcome,
-                ..sample::capture(n)
+                ..sample_traces::capture(n)
             }),
     );
     let reader = Reader::open(dir.path()).unwrap();
     for (text, wanted) in
         [("@fastest", 2), ("@slowest", 1), ("@fastest:todos-item", 2), ("@slowest:todos-item", 1)]
     {
-        assert_eq!(find(&reader, text).unwrap().id, sample::id(wanted), "{text}");
+        assert_eq!(find(&reader, text).unwrap().id, sample_traces::id(wanted), "{text}");
     }
     let dir = tempfile::tempdir().unwrap();
-    record(dir.path(), [Capture { status: 500, outcome: failed, ..sample::capture(1) }]);
+    record(dir.path(), [Capture { status: 500, outcome: failed, ..sample_traces::capture(1) }]);
     let error = find(&Reader::open(dir.path()).unwrap(), "@fastest").unwrap_err();
     assert_eq!(error.to_string(), "@fastest: no request that succeeded has been recorded");
 }
@@ -208,11 +208,11 @@ fn the_authority_of_a_target_is_read_back_and_its_user_information_is_masked() {
                 ..RequestInfo::default()
             };
             let request = Arc::new(Told(MessageInfo::Request(request)));
-            Capture { request, ..sample::capture(n) }
+            Capture { request, ..sample_traces::capture(n) }
         }),
     );
     let reader = Reader::open(dir.path()).unwrap();
-    let trace = |n| reader.load(sample::id(n)).unwrap().unwrap();
+    let trace = |n| reader.load(sample_traces::id(n)).unwrap().unwrap();
     assert_eq!(trace(0).origin, Origin::Absent);
     for n in 1..4 {
         let Origin::Named(recorded) = trace(n).origin else { panic!("{n}") };
@@ -244,10 +244,10 @@ fn an_effect_that_was_held_is_read_back() {
         ]
     }
     let dir = tempfile::tempdir().unwrap();
-    let mut capture = sample::capture(1);
+    let mut capture = sample_traces::capture(1);
     capture.events.extend(held());
     record(dir.path(), [capture]);
-    let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
+    let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
     assert_eq!(trace.events[trace.events.len() - 4..], held());
     let file = portable::write(&trace).unwrap();
     assert_eq!(portable::read(&file).unwrap().events, trace.events);
@@ -257,13 +257,13 @@ fn an_effect_that_was_held_is_read_back() {
 fn a_store_goes_on_where_it_was_left() {
     let dir = tempfile::tempdir().unwrap();
     for n in 0..5 {
-        record(dir.path(), (n * 10..n * 10 + 10).map(sample::capture));
+        record(dir.path(), (n * 10..n * 10 + 10).map(sample_traces::capture));
     }
     let reader = Reader::open(dir.path()).unwrap();
     let all = reader.list(&Query::default()).unwrap();
     assert!(
         all.len() == 50
-            && all.iter().rev().enumerate().all(|(n, summary)| summary.id == sample::id(n as u64))
+            && all.iter().rev().enumerate().all(|(n, summary)| summary.id == sample_traces::id(n as u64))
     );
     assert_eq!(reader.counts().unwrap().recorded, 50);
 }
@@ -273,23 +273,23 @@ fn an_idle_service_is_read_within_50_ms() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::open(options(dir.path())).unwrap();
     let sink = recorder.sink();
-    recorder.declare(&[sample::flow()]);
+    recorder.declare(&[sample_traces::flow()]);
     recorder.flush();
     let reader = Reader::open(dir.path()).unwrap();
-    assert_eq!(reader.catalog().unwrap(), [(*sample::flow()).clone()]);
+    assert_eq!(reader.catalog().unwrap(), [(*sample_traces::flow()).clone()]);
     let mut cursor = reader.newest().unwrap();
     let mut accepted = 0;
     let mut took = Vec::new();
     // One that the machine did not disturb is enough to show that nothing waits.
     let is_soon = (0..100).any(|_| {
         let began = Instant::now();
-        sink.accept(Box::new(sample::capture(accepted)));
+        sink.accept(Box::new(sample_traces::capture(accepted)));
         accepted += 1;
         loop {
             let (new, reached) = reader.since(cursor).unwrap();
             cursor = reached;
             if let [summary] = &new[..] {
-                assert_eq!(summary.id, sample::id(accepted - 1));
+                assert_eq!(summary.id, sample_traces::id(accepted - 1));
                 break;
             }
             assert!(began.elapsed() < Duration::from_secs(120), "never seen");
@@ -309,7 +309,7 @@ fn a_trace_is_found_by_what_people_call_it() {
     record(
         dir.path(),
         (0..300).map(|n| {
-            let mut capture = sample::capture(n);
+            let mut capture = sample_traces::capture(n);
             capture.duration_ns = 1_000_000 + (n * 37 % 300) * 1000;
             if n == 41 || n == 77 {
                 capture.outcome = Outcome::Panicked { step: 1, message: "boom".to_owned() };
@@ -326,20 +326,20 @@ fn a_trace_is_found_by_what_people_call_it() {
         ("@fastest", 0),
         ("@slowest", slowest),
         ("@slowest:todos-item", slowest),
-        (&sample::id(123).to_string(), 123),
+        (&sample_traces::id(123).to_string(), 123),
     ] {
-        assert_eq!(find(&reader, text).unwrap().id, sample::id(wanted), "{text}");
+        assert_eq!(find(&reader, text).unwrap().id, sample_traces::id(wanted), "{text}");
     }
     assert!(matches!(find(&reader, "@last:other"), Err(FindError::Empty { flow: Some(_), .. })));
     match find(&reader, "01") {
         Err(FindError::Ambiguous { candidates, .. }) => assert_eq!(candidates.len(), 3),
         other => panic!("{other:?}"),
     }
-    let mut almost = sample::id(123).to_string();
+    let mut almost = sample_traces::id(123).to_string();
     almost.replace_range(35.., if almost.ends_with('0') { "1" } else { "0" });
     match find(&reader, &almost) {
         Err(FindError::NotFound { nearest, .. }) => {
-            assert_eq!((nearest.len(), nearest[0]), (3, sample::id(123)))
+            assert_eq!((nearest.len(), nearest[0]), (3, sample_traces::id(123)))
         }
         other => panic!("{other:?}"),
     }
@@ -368,13 +368,13 @@ impl Serialize for Long {
 fn what_is_too_large_is_left_out_and_said_to_be() {
     let dir = tempfile::tempdir().unwrap();
     let told = Arc::new(AtomicUsize::new(0));
-    let mut large = sample::capture(1);
-    let text = || sample::datum("x".repeat(LONG));
+    let mut large = sample_traces::capture(1);
+    let text = || sample_traces::datum("x".repeat(LONG));
     for event in &mut large.events {
         match event {
             Event::SlotWritten { value, .. } | Event::EffectRequested { args: value, .. } => *value = text(),
             Event::EffectCompleted { answer: Answer::Ok(value), .. } => {
-                *value = sample::datum(Long(Arc::clone(&told)));
+                *value = sample_traces::datum(Long(Arc::clone(&told)));
             }
             _ => {}
         }
@@ -383,18 +383,18 @@ fn what_is_too_large_is_left_out_and_said_to_be() {
     large.events.push(Event::SlotWritten { step: 0, slot: 0, at_ns: 12, value: text() });
     large.response = Some(Arc::new(Told(MessageInfo::Response(ResponseInfo {
         status: 200,
-        headers: sample::headers(&[("content-type", "text/plain")]),
+        headers: sample_traces::headers(&[("content-type", "text/plain")]),
         body: Body { full_len: LONG as u64, bytes: vec![b'y'; LONG] },
     }))));
     let events = large.events.len();
-    record(dir.path(), [sample::capture(0), large, sample::capture(2)]);
+    record(dir.path(), [sample_traces::capture(0), large, sample_traces::capture(2)]);
 
     let reader = Reader::open(dir.path()).unwrap();
     for n in [0, 2] {
-        let beside = reader.load(sample::id(n)).unwrap().unwrap();
+        let beside = reader.load(sample_traces::id(n)).unwrap().unwrap();
         assert!(beside.is_complete() && beside.events.len() == 6, "{beside:?}");
     }
-    let trace = reader.load(sample::id(1)).unwrap().unwrap();
+    let trace = reader.load(sample_traces::id(1)).unwrap().unwrap();
     assert_eq!(trace.events.len(), events);
     for event in &trace.events {
         let (Event::SlotWritten { value, .. }
@@ -424,7 +424,7 @@ fn an_empty_store_answers() {
     assert!(matches!(find(&reader, "abc"), Err(FindError::NotFound { nearest, .. }) if nearest.is_empty()));
     let (new, cursor) = reader.since(reader.newest().unwrap()).unwrap();
     assert!(new.is_empty());
-    record(dir.path(), [sample::capture(1)]);
+    record(dir.path(), [sample_traces::capture(1)]);
     assert_eq!(reader.since(cursor).unwrap().0.len(), 1);
 }
 
@@ -435,7 +435,7 @@ fn what_the_policy_does_not_keep_is_counted() {
     let recorder = Recorder::open(Options { policy, ..options(dir.path()) }).unwrap();
     let sink = recorder.sink();
     for n in 0..500 {
-        let mut capture = sample::capture(n);
+        let mut capture = sample_traces::capture(n);
         capture.status = if n % 100 == 7 { 500 } else { 200 };
         capture.duration_ns = 1000;
         sink.accept(Box::new(capture));
@@ -454,7 +454,7 @@ fn what_does_not_fit_the_queue_is_counted_and_nothing_waits() {
     let recorder = Recorder::open(Options { queue_len: 16, ..options(dir.path()) }).unwrap();
     let sink = recorder.sink();
     for n in 0..20_000 {
-        sink.accept(Box::new(sample::capture(n)));
+        sink.accept(Box::new(sample_traces::capture(n)));
     }
     let status = recorder.close();
     assert!(status.overflowed > 0);
@@ -465,7 +465,7 @@ fn what_does_not_fit_the_queue_is_counted_and_nothing_waits() {
 #[test]
 fn pages_from_the_end_are_the_list() {
     let dir = tempfile::tempdir().unwrap();
-    let traces: Vec<_> = (0..1_000).map(sample::trace).collect();
+    let traces: Vec<_> = (0..1_000).map(sample_traces::trace).collect();
     for part in traces.chunks(300) {
         zerver_recorder::import(dir.path(), part.to_vec()).unwrap();
     }

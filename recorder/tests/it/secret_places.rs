@@ -12,7 +12,7 @@ use zerver_trace::{
 };
 
 use crate::options;
-use crate::sample::{self, Told, datum, headers};
+use crate::sample_traces::{self, Told, datum, headers};
 
 /// A place: what has a name and a value in it.
 type Place = (&'static str, fn(&mut Capture, &str, &str));
@@ -120,7 +120,7 @@ fn recorded(rule: Rule, make: &[&dyn Fn(&mut Capture)]) -> Vec<(Trace, String)> 
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::open(zerver_recorder::Options { rule, ..options(dir.path()) }).unwrap();
     for (n, make) in (0..).zip(make) {
-        let mut capture = sample::capture(n);
+        let mut capture = sample_traces::capture(n);
         capture.events.clear();
         make(&mut capture);
         recorder.sink().accept(Box::new(capture));
@@ -128,7 +128,7 @@ fn recorded(rule: Rule, make: &[&dyn Fn(&mut Capture)]) -> Vec<(Trace, String)> 
     recorder.close();
     let reader = Reader::open(dir.path()).unwrap();
     let all = (0..make.len() as u64).map(|n| {
-        let trace = reader.load(sample::id(n)).unwrap().unwrap();
+        let trace = reader.load(sample_traces::id(n)).unwrap().unwrap();
         let exported = portable::read(&portable::write(&trace).unwrap()).unwrap();
         let told = format!("{trace:?} {exported:?}");
         (trace, told)

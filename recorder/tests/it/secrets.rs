@@ -12,7 +12,7 @@ use zerver_trace::{
 };
 
 use crate::options;
-use crate::sample::{self, Told, datum, headers};
+use crate::sample_traces::{self, Told, datum, headers};
 
 /// Every secret has this in it, so that the search for one finds all.
 const CANARY: &str = "c4n4ry";
@@ -143,7 +143,7 @@ fn planted() -> Capture {
                 reason: Name::from(format!("header x-api-key: {}", canary("apikey"))),
             },
         ],
-        ..sample::capture(1)
+        ..sample_traces::capture(1)
     }
 }
 
@@ -243,14 +243,14 @@ fn the_key_brings_them_back_and_equal_ones_compare_equal() {
 fn short_and_countless_secrets_are_sealed_with_all_around_them() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::open(options(dir.path())).unwrap();
-    let mut short = sample::capture(1);
+    let mut short = sample_traces::capture(1);
     short.events = vec![Event::SlotWritten {
         step: 0,
         slot: 1,
         at_ns: 1,
         value: datum(Login { user: "ann".to_owned(), password: "abc".to_owned(), api_key: None }),
     }];
-    let mut countless = sample::capture(2);
+    let mut countless = sample_traces::capture(2);
     let many: Vec<String> = (0..500).map(|n| format!("secret number {n}")).collect();
     countless.events = vec![
         Event::SlotWritten { step: 0, slot: 0, at_ns: 1, value: datum(many) },
@@ -261,7 +261,7 @@ fn short_and_countless_secrets_are_sealed_with_all_around_them() {
     recorder.close();
     let reader = Reader::open(dir.path()).unwrap();
     for (n, event) in [(1, 0), (2, 0), (2, 1)] {
-        let trace = reader.load(sample::id(n)).unwrap().unwrap();
+        let trace = reader.load(sample_traces::id(n)).unwrap().unwrap();
         let Event::SlotWritten { value, .. } = &trace.events[event] else { panic!() };
         assert!(matches!(value, Recorded::Sealed { shown: None, .. }), "{value:?}");
         assert!(matches!(reader.unseal(value).unwrap(), Recorded::Plain { .. }));
@@ -283,10 +283,10 @@ fn what_was_changed_in_a_text_is_a_flag() {
             causes: vec!["a cause".to_owned(); causes],
         };
         let recorder = Recorder::open(options(dir.path())).unwrap();
-        let capture = Capture { outcome: Outcome::Failed(failure), ..sample::capture(1) };
+        let capture = Capture { outcome: Outcome::Failed(failure), ..sample_traces::capture(1) };
         recorder.sink().accept(Box::new(capture));
         recorder.close();
-        let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
+        let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
         // A file says the same.
         assert_eq!(portable::read(&portable::write(&trace).unwrap()).unwrap().redaction, trace.redaction);
         trace.redaction

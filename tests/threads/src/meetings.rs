@@ -8,7 +8,7 @@ use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
 use crate::in_every_order;
-use crate::recorder::inbox::Inbox;
+use crate::intake::inbox::Inbox;
 use crate::ring::{Receiver, Sender, bounded};
 use crate::schedule::current::Current;
 use crate::schedule::door::{Door, Pass};

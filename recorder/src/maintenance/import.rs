@@ -1,0 +1,100 @@
+//! Putting traces into a store that did not record them: portable files, and what a repair saved.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use zerver_trace::Trace;
+
+use crate::backend::store::{Table, WriteStore};
+use crate::backend::store_dir::Lock;
+use crate::backend::store_meta::Extent;
+use crate::backend::write_batch::Batch;
+use crate::block::block_builder::Open;
+use crate::read::reader::{ReadError, View};
+use crate::write::recorder::{OpenError, claim};
+
+/// Puts traces into the store in a folder, made if it is not there, the oldest first, as they would have been recorded. A
+/// trace that is there already, by its id, stays as it is, so that importing twice is importing once. Says how many were
+/// new.
+///
+/// # Errors
+/// As for [`crate::Recorder::open`], or when the disk fails; nothing is imported then.
+pub fn import(dir: &Path, mut traces: Vec<Trace>) -> Result<usize, OpenError> {
+    let lock = claim(dir)?;
+    traces.sort_by_key(|trace| trace.started_unix_ns);
+    import_locked(&lock, dir, traces)
+}
+
+pub(crate) fn import_locked(_lock: &Lock, dir: &Path, traces: Vec<Trace>) -> Result<usize, OpenError> {
+    let store = WriteStore::open(dir)?;
+    let snapshot = store.snapshot()?;
+    let mut extent = Extent::read(&snapshot)?.and_then(Result::ok).unwrap_or_default();
+    let mut known = known_ids(View { snapshot, extent }, &traces)?;
+    let mut imported = 0;
+    let (mut open, mut batch) = (Open::default(), Batch::default());
+    for trace in traces {
+        if !known.insert(trace.id) {
+            continue;
+        }
+        // Larger than a trace may be: it was not written by zerver, and is not made smaller here.
+        if open.push_trace(&trace).is_err() {
+            continue;
+        }
+        imported += 1;
+        if open.is_full() {
+            write(&mut open, &mut extent, &mut batch);
+        }
+    }
+    if !open.is_empty() {
+        write(&mut open, &mut extent, &mut batch);
+    }
+    if !batch.is_empty() {
+        let (table, key, record) = extent.record();
+        batch.put(table, key, record);
+        store.commit(&batch)?;
+    }
+    Ok(imported)
+}
+
+fn write(open: &mut Open, extent: &mut Extent, batch: &mut Batch) {
+    let key = extent.next;
+    let records = open.records(key);
+    batch.put(Table::Heads, key, records.head);
+    batch.put(Table::Summaries, key, records.summaries);
+    batch.put(Table::Blocks, key, records.body);
+    extent.next += 1;
+    extent.recorded += open.len() as u64;
+    extent.traces += open.len() as u64;
+    open.clear();
+}
+
+/// The ids in the store that may be among those of the traces.
+fn known_ids(view: View, traces: &[Trace]) -> Result<HashSet<zerver_trace::RequestId>, OpenError> {
+    let ids = || traces.iter().map(|trace| trace.id);
+    let (Some(min), Some(max)) = (ids().min(), ids().max()) else { return Ok(HashSet::new()) };
+    let mut keys = Vec::new();
+    view.heads(false, |key, head| {
+        if head.min_id <= max && min <= head.max_id {
+            keys.push((key, head.count));
+        }
+        ControlFlow::Continue(())
+    })
+    .map_err(unreadable)?;
+    let mut known = HashSet::new();
+    for (key, count) in keys {
+        known.extend(view.summaries(key, count).map_err(unreadable)?.into_iter().map(|summary| summary.id));
+    }
+    Ok(known)
+}
+
+fn unreadable(error: ReadError) -> OpenError {
+    match error {
+        ReadError::Missing { path } | ReadError::NeedsRepair { path } => {
+            OpenError::Io { path, why: "it went away".to_owned() }
+        }
+        ReadError::Unreadable { path, source } => OpenError::Unreadable { path, source },
+        ReadError::Damaged { path, why } => OpenError::Damaged { path, why },
+        ReadError::Io { path, why } => OpenError::Io { path, why },
+    }
+}

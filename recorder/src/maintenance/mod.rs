@@ -1,0 +1,4 @@
+//! Work on a whole store: examining it, repairing it, and importing traces.
+
+pub(crate) mod doctor;
+pub(crate) mod import;

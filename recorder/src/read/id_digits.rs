@@ -1,0 +1,57 @@
+//! The number of leading digits that identify an id among all ids in the store.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use zerver_trace::RequestId;
+
+use crate::read::reader::{ReadError, Reader};
+
+impl Reader {
+    /// The fewest leading hexadecimal digits that tell each of `ids` from every other id in the store, and from one
+    /// another: any shorter prefix of at least one of them is ambiguous. Between 1 and 32; 0 if `ids` is empty.
+    ///
+    /// Ids need not be in the store.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn unique_digits(&self, ids: &[RequestId]) -> Result<usize, ReadError> {
+        let mut wanted = ids.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        if wanted.is_empty() {
+            return Ok(0);
+        }
+        let mut shared = wanted.windows(2).map(|pair| pair[0].shared_digits(pair[1])).max().unwrap_or(0);
+        let view = self.view()?;
+        // The id that shares most digits with another is next to it in order. So a block that lies wholly before or
+        // after an id matters only by its end that is closer to it, which its head knows; few blocks must be read.
+        let mut to_read: HashMap<u64, u32> = HashMap::new();
+        view.heads(true, |key, head| {
+            if head.count == 0 {
+                return ControlFlow::Continue(());
+            }
+            let first_inside = wanted.partition_point(|id| *id < head.min_id);
+            let first_after = wanted.partition_point(|id| *id <= head.max_id);
+            if let Some(before) = first_inside.checked_sub(1) {
+                shared = shared.max(wanted[before].shared_digits(head.min_id));
+            }
+            if let Some(after) = wanted.get(first_after) {
+                shared = shared.max(after.shared_digits(head.max_id));
+            }
+            if first_inside < first_after {
+                to_read.insert(key, head.count);
+            }
+            ControlFlow::Continue(())
+        })?;
+        for (key, count) in to_read {
+            for summary in view.summaries(key, count)? {
+                let at = wanted.partition_point(|id| *id < summary.id);
+                let after = wanted.get(at).filter(|id| **id != summary.id).or_else(|| wanted.get(at + 1));
+                let neighbours = at.checked_sub(1).map(|before| &wanted[before]).into_iter().chain(after);
+                shared = neighbours.map(|id| id.shared_digits(summary.id)).fold(shared, usize::max);
+            }
+        }
+        Ok((shared + 1).min(32))
+    }
+}

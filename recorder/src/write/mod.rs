@@ -1,0 +1,8 @@
+//! The writing side: the recorder, its thread, and what that removes.
+
+pub(crate) mod observed_clock;
+pub(crate) mod recorder;
+pub(crate) mod recorder_state;
+pub(crate) mod retention;
+pub(crate) mod status_events;
+pub(crate) mod writer;

@@ -1,0 +1,119 @@
+//! The time by which traces grow old: time that a recorder has seen pass, and not what a clock says.
+//!
+//! A wall clock can be wrong by years, and a retention that believes it deletes everything at once. So a position in
+//! observed time is counted instead. While a recorder runs it advances with the monotonic clock. Between two recordings it
+//! advances by the difference of their wall-clock times where that is plausible, and not at all where the clock went back
+//! or jumped further than a service usually rests: a trace from the future ages like those recorded beside it.
+
+use std::time::{Duration, Instant};
+
+use crate::block::block_index::Head;
+
+/// The longest rest between two recordings that is believed.
+const LONGEST_REST: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[derive(Debug)]
+pub(crate) struct ObservedClock {
+    /// The position at `at`.
+    position: Duration,
+    at: Instant,
+    /// When the newest request of the blocks that were found began, by the wall clock.
+    newest: Option<Duration>,
+}
+
+/// The clock is further from the newest trace than is plausible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Differs {
+    pub(crate) by: Duration,
+    pub(crate) is_ahead: bool,
+}
+
+impl ObservedClock {
+    pub(crate) fn new() -> Self {
+        Self { position: Duration::ZERO, at: Instant::now(), newest: None }
+    }
+
+    /// A block was found that was recorded after those before it; the position at its end.
+    pub(crate) fn found(&mut self, head: &Head) -> Duration {
+        if head.count > 0 && head.min_started <= head.max_started {
+            let (first, last) =
+                (Duration::from_nanos(head.min_started), Duration::from_nanos(head.max_started));
+            let rest = self.newest.and_then(|newest| first.checked_sub(newest));
+            self.position += rest.map_or(Duration::ZERO, believed) + believed(last - first);
+            self.newest = Some(last);
+        }
+        self.position
+    }
+
+    /// Recording begins, after all that was found, at this time by the wall clock.
+    pub(crate) fn begin(&mut self, now: Duration) -> Option<Differs> {
+        self.at = Instant::now();
+        let newest = self.newest?;
+        let (by, is_ahead) = match now.checked_sub(newest) {
+            Some(rest) => (rest, true),
+            None => (newest - now, false),
+        };
+        if is_ahead {
+            self.position += believed(by);
+        }
+        (by > LONGEST_REST).then_some(Differs { by, is_ahead })
+    }
+
+    /// The position now.
+    pub(crate) fn now(&self) -> Duration {
+        self.position + self.at.elapsed()
+    }
+}
+
+fn believed(rest: Duration) -> Duration {
+    if rest <= LONGEST_REST { rest } else { Duration::ZERO }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: u64 = 3_600;
+    const DAY: u64 = 24 * HOUR;
+    /// Some time in 2026.
+    const START: u64 = 1_790_000_000;
+
+    /// The positions at the ends of blocks that began and ended at these seconds after the start, in seconds.
+    fn positions(blocks: &[(u64, u64)]) -> (ObservedClock, Vec<u64>) {
+        let mut clock = ObservedClock::new();
+        let found = |&(min, max): &(u64, u64)| {
+            let ns = |seconds: u64| (START + seconds) * 1_000_000_000;
+            let head = Head { count: 1, min_started: ns(min), max_started: ns(max), ..Head::default() };
+            clock.found(&head).as_secs()
+        };
+        let positions = blocks.iter().map(found).collect();
+        (clock, positions)
+    }
+
+    #[test]
+    fn what_is_plausible_counts_and_what_is_not_does_not() {
+        let check = |blocks: &[(u64, u64)], wanted: &[u64]| assert_eq!(positions(blocks).1, wanted);
+        check(&[(0, HOUR), (2 * HOUR, 3 * HOUR)], &[HOUR, 3 * HOUR]);
+        // The clock jumped ahead between two blocks, and within one.
+        check(&[(0, HOUR), (30 * DAY, 30 * DAY + HOUR)], &[HOUR, 2 * HOUR]);
+        check(&[(0, 30 * DAY), (30 * DAY + HOUR, 30 * DAY + HOUR)], &[0, HOUR]);
+        // And it was set back again.
+        check(&[(30 * DAY, 30 * DAY), (HOUR, HOUR), (2 * HOUR, 2 * HOUR)], &[0, 0, HOUR]);
+        assert_eq!(ObservedClock::new().found(&Head::default()), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_clock_that_differs_at_the_start_is_not_believed() {
+        let begin = |now: u64| {
+            let (mut clock, _) = positions(&[(0, HOUR)]);
+            let differs = clock.begin(Duration::from_secs(START + now));
+            (clock.position.as_secs(), differs.map(|differs| (differs.by.as_secs(), differs.is_ahead)))
+        };
+        assert_eq!(begin(13 * HOUR), (13 * HOUR, None));
+        assert_eq!(begin(HOUR + 8 * DAY), (HOUR, Some((8 * DAY, true))));
+        assert_eq!(begin(0), (HOUR, None));
+        let (mut clock, _) = positions(&[(0, 400 * DAY)]);
+        let differs = clock.begin(Duration::from_secs(START + DAY)).unwrap();
+        assert_eq!((differs.by.as_secs(), differs.is_ahead), (399 * DAY, false));
+    }
+}

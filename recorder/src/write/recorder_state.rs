@@ -1,0 +1,192 @@
+//! What the recorder's owner and its thread tell each other.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use zerver_trace::FlowInfo;
+
+use crate::catch_panic;
+use crate::intake::capture_queue::Queue;
+use crate::write::status_events::Change;
+
+/// So much is kept for an observer that comes later.
+const UNTOLD: usize = 16;
+
+/// Who is told when recording stops and goes on.
+pub(crate) type Observer = Box<dyn Fn(&Change) + Send + Sync>;
+
+/// How recording goes. Counts are of this recorder, not of the store's whole life.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Requests that wait to be described and written.
+    pub waiting: u64,
+    /// Traces that a commit made last.
+    pub recorded: u64,
+    /// Requests which the policy did not keep.
+    pub not_kept: u64,
+    /// Requests that were dropped because too many waited to be written.
+    pub overflowed: u64,
+    /// Requests that could not be described or were lost when recording was paused at the end.
+    pub lost: u64,
+    /// Commits made.
+    pub commits: u64,
+    /// What the store takes up on the disk, in bytes, as of the last commit.
+    pub bytes_on_disk: u64,
+    /// How often the store was removed or replaced while it was written to.
+    pub moved: u64,
+    /// Why nothing can be recorded now; it is tried again every second.
+    pub paused: Option<String>,
+}
+
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) recorded: AtomicU64,
+    pub(crate) lost: AtomicU64,
+    pub(crate) commits: AtomicU64,
+    pub(crate) bytes_on_disk: AtomicU64,
+    pub(crate) moved: AtomicU64,
+}
+
+pub(crate) struct Shared {
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) counts: Counts,
+    observer: OnceLock<Observer>,
+    /// What was told before there was an observer.
+    untold: Mutex<Vec<Change>>,
+    is_paused: AtomicBool,
+    paused: Mutex<Option<String>>,
+    declared: Mutex<Option<Vec<Arc<FlowInfo>>>>,
+    has_declared: AtomicBool,
+    closing: AtomicBool,
+    flush_wanted: AtomicU64,
+    flushed: Mutex<u64>,
+    flush_done: Condvar,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("status", &self.status()).finish_non_exhaustive()
+    }
+}
+
+/// Nothing here is left half done by a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(crate) fn new(queue: Arc<Queue>) -> Self {
+        Self {
+            queue,
+            counts: Counts::default(),
+            observer: OnceLock::new(),
+            untold: Mutex::default(),
+            is_paused: AtomicBool::new(false),
+            paused: Mutex::new(None),
+            declared: Mutex::new(None),
+            has_declared: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            flush_wanted: AtomicU64::new(0),
+            flushed: Mutex::new(0),
+            flush_done: Condvar::new(),
+        }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Status {
+            waiting: self.queue.inbox.waiting(),
+            recorded: count(&self.counts.recorded),
+            not_kept: self.queue.not_kept(),
+            overflowed: self.queue.inbox.overflowed(),
+            lost: count(&self.counts.lost),
+            commits: count(&self.counts.commits),
+            bytes_on_disk: count(&self.counts.bytes_on_disk),
+            moved: count(&self.counts.moved),
+            paused: if self.is_paused.load(Ordering::Acquire) { lock(&self.paused).clone() } else { None },
+        }
+    }
+
+    pub(crate) fn set_paused(&self, why: Option<String>) {
+        let is_paused = why.is_some();
+        *lock(&self.paused) = why;
+        self.is_paused.store(is_paused, Ordering::Release);
+    }
+
+    /// The writer is gone, which it should never be; nobody must wait for it.
+    pub(crate) fn failed(&self, panic: &str) {
+        let why = format!("the writer stopped, which is a bug in zerver: {panic}");
+        self.set_paused(Some(why.clone()));
+        self.tell(&Change::Stopped { why });
+        self.flushed(u64::MAX);
+    }
+
+    /// The first observer stays. What has happened by now is told first.
+    pub(crate) fn observe(&self, observer: Observer) {
+        let untold = {
+            let mut untold = lock(&self.untold);
+            let _ = self.observer.set(observer);
+            std::mem::take(&mut *untold)
+        };
+        untold.iter().for_each(|change| self.tell(change));
+    }
+
+    pub(crate) fn tell(&self, change: &Change) {
+        let Some(observer) = self.observer.get() else {
+            let mut untold = lock(&self.untold);
+            match self.observer.get() {
+                // It came meanwhile.
+                Some(_) => drop(untold),
+                None if untold.len() < UNTOLD => return untold.push(change.clone()),
+                None => return,
+            }
+            return self.tell(change);
+        };
+        // Its panic must not take the writer with it.
+        let _ = catch_panic::run(|| observer(change));
+    }
+
+    pub(crate) fn declare(&self, flows: Vec<Arc<FlowInfo>>) {
+        *lock(&self.declared) = Some(flows);
+        self.has_declared.store(true, Ordering::Release);
+        self.queue.inbox.wake();
+    }
+
+    pub(crate) fn take_declared(&self) -> Option<Vec<Arc<FlowInfo>>> {
+        if !self.has_declared.swap(false, Ordering::Acquire) {
+            return None;
+        }
+        lock(&self.declared).take()
+    }
+
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        self.queue.inbox.wake();
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn flush(&self) {
+        let wanted = self.flush_wanted.fetch_add(1, Ordering::AcqRel) + 1;
+        self.queue.inbox.wake();
+        let mut flushed = lock(&self.flushed);
+        while *flushed < wanted {
+            flushed = self.flush_done.wait(flushed).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    pub(crate) fn flush_wanted(&self) -> u64 {
+        self.flush_wanted.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_flush_due(&self, wanted: u64) -> bool {
+        wanted > 0 && *lock(&self.flushed) < wanted
+    }
+
+    pub(crate) fn flushed(&self, up_to: u64) {
+        *lock(&self.flushed) = up_to;
+        self.flush_done.notify_all();
+    }
+}

@@ -1,0 +1,116 @@
+//! A store whose file, lock or folder is removed or replaced while it is written to: what was committed to a file that
+//! nobody finds any more counts for nothing, so the commit is made again where readers look.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use super::{Writer, resume};
+use crate::backend::store::{StoreError, Table, WriteStore};
+use crate::backend::store_meta;
+use crate::backend::write_batch::Batch;
+use crate::block::block_index;
+use crate::write::recorder::{OpenError, claim};
+use crate::write::status_events::Change;
+
+/// A commit is made again so often, if the store vanishes each time.
+const TRIES: usize = 3;
+
+impl Writer {
+    /// Commits the batch, to the file that is in the store's place afterwards.
+    pub(super) fn commit_in_place(&mut self) -> Result<(), StoreError> {
+        for _ in 0..TRIES {
+            let store = match self.store.take() {
+                Some(store) => store,
+                None => self.reopen()?,
+            };
+            store.commit(&self.batch)?;
+            match (store.is_in_place(), self.lock.is_in_place()) {
+                (true, true) => {
+                    self.store = Some(store);
+                    return Ok(());
+                }
+                (true, false) => {}
+                (false, _) => self.identity = None,
+            }
+        }
+        Err(StoreError::Io { path: self.dir.clone(), why: "it is removed again and again".to_owned() })
+    }
+
+    /// Opens the store after a failure, or because it is not there any more.
+    fn reopen(&mut self) -> Result<WriteStore, StoreError> {
+        if !self.lock.is_in_place() {
+            self.lock = claim(&self.dir).map_err(|error| store_error(error, &self.dir))?;
+        }
+        let store = WriteStore::open_within(&self.dir, self.retention.max_bytes())?;
+        if self.identity != Some(store.identity()) {
+            self.move_to(&store)?;
+        }
+        Ok(store)
+    }
+
+    /// Has all that is not committed follow what is in another file.
+    fn move_to(&mut self, store: &WriteStore) -> Result<(), StoreError> {
+        let key = self.describer.key().restore(&self.dir);
+        let key = key.map_err(|error| store_error(error.into(), &self.dir))?;
+        let mut retention = self.retention.anew();
+        let mut extent = resume(store, &mut retention)?;
+        let _ = retention.begin();
+        let mut puts = BTreeMap::new();
+        // Also those of its traces that were committed to the file which is gone.
+        if !self.open.is_empty() {
+            self.write_block();
+        }
+        for (table, key, record) in std::mem::take(&mut self.batch).into_puts() {
+            // The last one under a key is the one that counts.
+            if table != Table::Meta {
+                puts.insert((key, table as u8), (table, record));
+            }
+        }
+        let (mut batch, mut moved, mut traces) = (Batch::default(), BTreeMap::new(), 0);
+        for ((key, _), (table, record)) in puts {
+            let new = *moved.entry(key).or_insert_with(|| {
+                extent.next += 1;
+                extent.next - 1
+            });
+            let record = crate::format::rekeyed(record, new);
+            if table == Table::Heads
+                && let Ok(head) = block_index::read(new, &record)
+            {
+                traces += u64::from(head.count);
+                retention.wrote(new, &head);
+            }
+            batch.put(table, new, record);
+        }
+        if let Some(flows) = &self.declared {
+            let (table, key, record) = store_meta::catalog_record(&self.build, flows);
+            batch.put(table, key, record);
+        }
+        // Of those, what was not committed before is added once it is.
+        extent.recorded += traces.saturating_sub(self.pending);
+        extent.not_kept = extent.not_kept.wrapping_sub(self.shared.queue.not_kept());
+        extent.overflowed = extent.overflowed.wrapping_sub(self.shared.queue.inbox.overflowed());
+        (self.batch, self.extent, self.retention) = (batch, extent, retention);
+        self.identity = Some(store.identity());
+        self.open.clear();
+        self.describer.forget();
+        self.committed = 0;
+        if let Some(key) = key {
+            self.describer.use_key(key);
+        }
+        self.put_extent();
+        self.shared.counts.moved.fetch_add(1, Ordering::Relaxed);
+        self.teller.tell(&Change::Moved { path: crate::backend::store_dir::store_file(&self.dir) });
+        Ok(())
+    }
+}
+
+fn store_error(error: OpenError, dir: &std::path::Path) -> StoreError {
+    match error {
+        OpenError::Unreadable { path, source } => StoreError::Format { path, source },
+        OpenError::Damaged { path, why } => StoreError::Damaged { path, why },
+        OpenError::Io { path, why } => StoreError::Io { path, why },
+        error @ (OpenError::Locked { .. } | OpenError::Key(_)) => {
+            StoreError::Io { path: dir.to_owned(), why: error.to_string() }
+        }
+    }
+}
