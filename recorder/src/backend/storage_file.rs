@@ -9,7 +9,7 @@ use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
 use crate::backend::copy_on_write::Overlay;
-use crate::format::HEADER_LEN;
+use crate::format::file_header::HEADER_LEN;
 
 /// The file behind our page, as redb sees it.
 #[derive(Debug)]

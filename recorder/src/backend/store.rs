@@ -21,7 +21,8 @@ use super::write_batch::Batch;
 use crate::backend::copy_on_write::Overlay;
 use crate::backend::store_dir::{self, Identity};
 use crate::catch_panic;
-use crate::format::{self, FormatError, HEADER_LEN};
+use crate::format::file_header::HEADER_LEN;
+use crate::format::{FormatError, file_header};
 use crate::regular_file;
 
 /// What redb may keep in memory, in bytes; its own default is 1 GiB.
@@ -36,18 +37,18 @@ const REGION_START: u64 = 64 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Table {
     Blocks,
-    Heads,
+    BlockIndexes,
     Summaries,
     Meta,
 }
 
 impl Table {
-    const ALL: [Self; 4] = [Self::Blocks, Self::Heads, Self::Summaries, Self::Meta];
+    const ALL: [Self; 4] = [Self::Blocks, Self::BlockIndexes, Self::Summaries, Self::Meta];
 
     const fn definition(self) -> TableDefinition<'static, u64, &'static [u8]> {
         TableDefinition::new(match self {
             Self::Blocks => "blocks",
-            Self::Heads => "heads",
+            Self::BlockIndexes => "heads",
             Self::Summaries => "summaries",
             Self::Meta => "meta",
         })
@@ -236,15 +237,15 @@ fn prepare(dir: &Path, path: &Path) -> Result<File, StoreError> {
         let file = regular_file::open(path).map_err(failed)?;
         let head = read_head(&file).map_err(failed)?;
         // A process that died while it made the file leaves a part of the page.
-        let begun = format::file_header().starts_with(&head);
+        let begun = file_header::new().starts_with(&head);
         if !(begun && head.len() < HEADER_LEN) {
-            format::check_file_header(&head)
+            file_header::check(&head)
                 .map_err(|source| StoreError::Format { path: path.to_owned(), source })?;
         }
     }
     let file = regular_file::open_private(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.len() < OFFSET {
-        file.write_all_at(&format::file_header(), 0)
+        file.write_all_at(&file_header::new(), 0)
             .and_then(|()| file.sync_all())
             .and_then(|()| store_dir::sync_dir(dir))
             .map_err(failed)?;
@@ -309,7 +310,7 @@ impl ReadStore {
             Err(error) => return Err(io_error(&path, &error)),
         };
         let head = read_head(&file).map_err(|error| io_error(&path, &error))?;
-        if let Err(source) = format::check_file_header(&head) {
+        if let Err(source) = file_header::check(&head) {
             return Err(StoreError::Format { path, source });
         }
         let identity = Identity::of(&file).map_err(|error| io_error(&path, &error))?;

@@ -3,8 +3,9 @@
 use bincode::{Decode, Encode};
 
 use crate::backend::store::{Snapshot, StoreError, Table};
-use crate::block::block_index::{self, Head};
-use crate::format::{self, FormatError, Kind};
+use crate::block::block_index::BlockIndex;
+use crate::format::record::RecordKind;
+use crate::format::{FormatError, codec, record};
 
 /// The keys of the table of all else.
 const EXTENT: u64 = 0;
@@ -27,19 +28,19 @@ pub(crate) struct Extent {
 impl Extent {
     /// What to put into the store.
     pub(crate) fn record(&self) -> (Table, u64, Vec<u8>) {
-        (Table::Meta, EXTENT, format::seal_record(Kind::Extent, EXTENT, &format::encode(self)))
+        (Table::Meta, EXTENT, record::write(RecordKind::StoreMeta, EXTENT, &codec::encode(self)))
     }
 
     /// None in a store where nothing was ever put.
     pub(crate) fn read(snapshot: &Snapshot) -> Result<Option<Result<Self, FormatError>>, StoreError> {
         let record = snapshot.get(Table::Meta, EXTENT)?;
-        Ok(record.map(|record| format::decode(&format::open_record(Kind::Extent, EXTENT, &record)?)))
+        Ok(record.map(|record| codec::decode(&record::read(RecordKind::StoreMeta, EXTENT, &record)?)))
     }
 }
 
 /// The schema of what was put into the store last.
 pub(crate) fn schema(snapshot: &Snapshot) -> Result<Option<u16>, StoreError> {
-    Ok(snapshot.get(Table::Meta, EXTENT)?.map(|record| format::schema(&record)))
+    Ok(snapshot.get(Table::Meta, EXTENT)?.map(|record| record::schema_of(&record)))
 }
 
 /// What to put into the store for the flows of a build.
@@ -47,13 +48,13 @@ pub(crate) fn catalog_record(
     build: &str,
     flows: &[std::sync::Arc<zerver_trace::FlowInfo>],
 ) -> (Table, u64, Vec<u8>) {
-    (Table::Meta, CATALOG, format::seal_record(Kind::Catalog, CATALOG, &format::encode((build, flows))))
+    (Table::Meta, CATALOG, record::write(RecordKind::FlowCatalog, CATALOG, &codec::encode((build, flows))))
 }
 
 pub(crate) fn read_catalog(snapshot: &Snapshot) -> Result<Option<Result<Catalog, FormatError>>, StoreError> {
     let record = snapshot.get(Table::Meta, CATALOG)?;
     Ok(record.map(|record| {
-        let (build, flows) = format::decode(&format::open_record(Kind::Catalog, CATALOG, &record)?)?;
+        let (build, flows) = codec::decode(&record::read(RecordKind::FlowCatalog, CATALOG, &record)?)?;
         Ok(Catalog { build, flows })
     }))
 }
@@ -67,12 +68,12 @@ pub struct Catalog {
     pub flows: Vec<zerver_trace::FlowInfo>,
 }
 
-/// All heads in their order, each with its key; none in the place of one that cannot be read.
-pub(crate) fn all_heads(snapshot: &Snapshot) -> Result<Vec<(u64, Option<Head>)>, StoreError> {
-    let mut heads = Vec::new();
-    snapshot.scan(Table::Heads, 0..=u64::MAX, false, |key, record| {
-        heads.push((key, block_index::read(key, record).ok()));
+/// All indexes in their order, each with its key; none in the place of one that cannot be read.
+pub(crate) fn all_block_indexes(snapshot: &Snapshot) -> Result<Vec<(u64, Option<BlockIndex>)>, StoreError> {
+    let mut indexes = Vec::new();
+    snapshot.scan(Table::BlockIndexes, 0..=u64::MAX, false, |key, record| {
+        indexes.push((key, BlockIndex::read(key, record).ok()));
         std::ops::ControlFlow::Continue(())
     })?;
-    Ok(heads)
+    Ok(indexes)
 }

@@ -3,12 +3,13 @@
 use bincode::{Decode, Encode};
 use zerver_trace::{Query, RequestId, Status};
 
-use crate::block::stored_trace::Glance;
-use crate::format::{self, FormatError, Kind};
+use crate::block::stored_trace::SummaryFields;
+use crate::format::record::RecordKind;
+use crate::format::{FormatError, codec, record};
 
 /// What is known of one flow within a block.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct FlowCount {
+pub(crate) struct FlowStats {
     pub(crate) name: String,
     pub(crate) count: u32,
     pub(crate) failed: u32,
@@ -21,7 +22,7 @@ pub(crate) struct FlowCount {
 
 /// What is known of a block without opening it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct Head {
+pub(crate) struct BlockIndex {
     pub(crate) count: u32,
     pub(crate) min_id: RequestId,
     pub(crate) max_id: RequestId,
@@ -30,7 +31,7 @@ pub(crate) struct Head {
     pub(crate) max_started: u64,
     /// One bit for each class of status in it, 1xx being bit 1 and none bit 0.
     pub(crate) statuses: u8,
-    pub(crate) flows: Vec<FlowCount>,
+    pub(crate) flows: Vec<FlowStats>,
     /// Requests since the block before which the policy did not keep,
     pub(crate) not_kept: u64,
     /// and which did not fit the queue.
@@ -39,7 +40,7 @@ pub(crate) struct Head {
     pub(crate) bytes: u64,
 }
 
-impl Default for Head {
+impl Default for BlockIndex {
     fn default() -> Self {
         Self {
             count: 0,
@@ -56,8 +57,13 @@ impl Default for Head {
     }
 }
 
-impl Head {
-    pub(crate) fn add(&mut self, row: &Glance, name: &str) {
+impl BlockIndex {
+    /// The index of a block.
+    pub(crate) fn read(key: u64, record: &[u8]) -> Result<Self, FormatError> {
+        codec::decode(&record::read(RecordKind::BlockIndex, key, record)?)
+    }
+
+    pub(crate) fn add(&mut self, row: &SummaryFields, name: &str) {
         self.count += 1;
         self.min_id = self.min_id.min(row.id);
         self.max_id = self.max_id.max(row.id);
@@ -66,7 +72,7 @@ impl Head {
         self.statuses |= status_bit(row.status);
         let at = self.flows.iter().position(|flow| flow.name == name).unwrap_or_else(|| {
             let name = name.to_owned();
-            self.flows.push(FlowCount {
+            self.flows.push(FlowStats {
                 name,
                 count: 0,
                 failed: 0,
@@ -107,7 +113,7 @@ impl Head {
     }
 
     /// The flows in it: all of them, or the one of this name.
-    pub(crate) fn of(&self, name: Option<&str>) -> impl Iterator<Item = &FlowCount> {
+    pub(crate) fn of(&self, name: Option<&str>) -> impl Iterator<Item = &FlowStats> {
         self.flows.iter().filter(move |flow| name.is_none_or(|name| flow.name == name))
     }
 }
@@ -119,22 +125,17 @@ const fn status_bit(status: u16) -> u8 {
     }
 }
 
-/// The head of a block.
-pub(crate) fn read(key: u64, record: &[u8]) -> Result<Head, FormatError> {
-    format::decode(&format::open_record(Kind::Head, key, record)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::block::block_builder::Open;
+    use crate::block::block_builder::BlockBuilder;
     use crate::sample_traces;
 
     #[test]
     fn a_head_never_denies_what_its_block_has() {
         let trace = sample_traces::trace(3);
-        let mut open = Open::default();
-        open.push_trace(&trace).unwrap();
+        let mut builder = BlockBuilder::default();
+        builder.push_trace(&trace).unwrap();
         let summary = trace.summary();
         for flow in [None, Some("todos-item".to_owned()), Some("other".to_owned())] {
             for status in [None, Some(Status::Code(200)), Some(Status::Class(5)), Some(Status::Class(2))] {
@@ -142,14 +143,17 @@ mod tests {
                     for failed in [false, true] {
                         let query =
                             Query { flow: flow.clone(), status, failed, slower_than_ns, ..Query::default() };
-                        assert!(!query.matches(&summary) || open.head.may_match(&query), "{query:?}");
+                        assert!(!query.matches(&summary) || builder.index.may_match(&query), "{query:?}");
                         for ns in [summary.started_unix_ns, summary.started_unix_ns + 1] {
                             let (since_unix_ns, until_unix_ns) = (Some(ns), Some(ns));
                             for query in [
                                 Query { since_unix_ns, ..query.clone() },
                                 Query { until_unix_ns, ..query.clone() },
                             ] {
-                                assert!(!query.matches(&summary) || open.head.may_match(&query), "{query:?}");
+                                assert!(
+                                    !query.matches(&summary) || builder.index.may_match(&query),
+                                    "{query:?}"
+                                );
                             }
                         }
                     }
@@ -157,6 +161,6 @@ mod tests {
             }
         }
         let query = Query { flow: Some("other".to_owned()), ..Query::default() };
-        assert!(!open.head.may_match(&query));
+        assert!(!builder.index.may_match(&query));
     }
 }

@@ -3,9 +3,11 @@
 
 use zerver_trace::{Class, Origin, Recorded, Summary};
 
-use crate::block::stored_trace::{Glance, Piece, put_id, take_id};
+use crate::block::compact_id;
+use crate::block::stored_trace::{Piece, SummaryFields};
 use crate::format::delta_varint;
-use crate::format::{self, FormatError, Kind};
+use crate::format::record::RecordKind;
+use crate::format::{FormatError, codec, record};
 
 /// The texts of a block's summaries may have so many bytes together, each counted as often as it is named. More of them
 /// are no block of ours.
@@ -33,25 +35,25 @@ impl Summaries {
     /// Adds one for a row: with the name of its flow, and with what its method, its path and its origin encode to.
     pub(crate) fn push(
         &mut self,
-        row: &Glance,
+        row: &SummaryFields,
         base_ms: u64,
         flow: &str,
         [method, path]: [&[u8]; 2],
         origin: Option<&[u8]>,
     ) {
-        let Glance { status, class, outcome, failed, worker, .. } = *row;
+        let SummaryFields { status, class, outcome, failed, worker, .. } = *row;
         let sort = (row.flow, row.method, status, class, outcome, failed, worker, row.origin);
         let (own, shared) = (&mut self.own, &mut self.shared);
         if put(sort, &mut self.sorts, own) {
-            format::encode_into(flow, shared);
+            codec::encode_into(flow, shared);
             shared.extend_from_slice(method);
-            format::encode_into((status, class, outcome, failed, worker, authority(origin)), shared);
+            codec::encode_into((status, class, outcome, failed, worker, authority(origin)), shared);
         }
         if put(row.path, &mut self.paths, own) {
             shared.extend_from_slice(path);
         }
-        put_id(row.id, row.started_unix_ns, base_ms, own);
-        delta_varint::put(row.duration_ns, own);
+        compact_id::write(row.id, row.started_unix_ns, base_ms, own);
+        delta_varint::write(row.duration_ns, own);
         self.base_ms = base_ms;
         self.texts += flow.len() + method.len() + path.len() + origin.map_or(0, <[u8]>::len);
     }
@@ -61,7 +63,7 @@ impl Summaries {
         let len = self.shared.len();
         self.shared.extend_from_slice(&self.base_ms.to_le_bytes());
         self.shared.extend_from_slice(&(self.own.len() as u32).to_le_bytes());
-        let record = format::seal_parts(Kind::Summaries, key, &self.own, &self.shared);
+        let record = record::write_split(RecordKind::Summaries, key, &self.own, &self.shared);
         self.shared.truncate(len);
         record
     }
@@ -81,7 +83,7 @@ impl Summaries {
 
 /// The authority in what an origin encodes to, as far as it may be shown.
 fn authority(origin: Option<&[u8]>) -> String {
-    let recorded = origin.and_then(|origin| format::decode::<Recorded>(origin).ok());
+    let recorded = origin.and_then(|origin| codec::decode::<Recorded>(origin).ok());
     let shown = recorded.and_then(|recorded| Origin::Named(recorded).shown());
     shown.map_or_else(String::new, |(_, authority)| authority)
 }
@@ -89,7 +91,7 @@ fn authority(origin: Option<&[u8]>) -> String {
 /// Appends the number of something, and says whether it is a new one. What came last mostly comes again.
 fn put<T: PartialEq>(thing: T, known: &mut Vec<T>, out: &mut Vec<u8>) -> bool {
     let at = known.iter().rposition(|known| *known == thing);
-    delta_varint::put(at.unwrap_or(known.len()) as u64, out);
+    delta_varint::write(at.unwrap_or(known.len()) as u64, out);
     if at.is_none() {
         known.push(thing);
     }
@@ -99,7 +101,7 @@ fn put<T: PartialEq>(thing: T, known: &mut Vec<T>, out: &mut Vec<u8>) -> bool {
 /// The summaries of a block in their order.
 pub(crate) fn read(key: u64, record: &[u8]) -> Result<Vec<Summary>, FormatError> {
     type Told = (String, String, u16, Class, String, bool, Option<u16>, String);
-    let raw = format::open_record(Kind::Summaries, key, record)?;
+    let raw = record::read(RecordKind::Summaries, key, record)?;
     let odd = || FormatError::Malformed("the summaries do not fill their record".to_owned());
     let (rest, at) = raw.split_last_chunk().ok_or_else(odd)?;
     let (rest, base_ms) = rest.split_last_chunk().ok_or_else(odd)?;
@@ -115,11 +117,11 @@ pub(crate) fn read(key: u64, record: &[u8]) -> Result<Vec<Summary>, FormatError>
         let taken = [flow, method, outcome, path, authority].map(String::len).iter().sum::<usize>()
             + size_of::<Summary>();
         left = left.checked_sub(taken).ok_or(FormatError::TooLarge)?;
-        let (id, started_unix_ns) = take_id(base_ms, &mut own)?;
+        let (id, started_unix_ns) = compact_id::read(base_ms, &mut own)?;
         summaries.push(Summary {
             id,
             started_unix_ns,
-            duration_ns: delta_varint::take(&mut own)?,
+            duration_ns: delta_varint::read(&mut own)?,
             flow: flow.clone(),
             method: method.clone(),
             path: path.clone(),
@@ -140,9 +142,9 @@ fn take<T: bincode::Decode<()>>(
     own: &mut &[u8],
     shared: &mut &[u8],
 ) -> Result<usize, FormatError> {
-    let number = delta_varint::take(own)?;
+    let number = delta_varint::read(own)?;
     if number == known.len() as u64 {
-        let (thing, after) = format::decode_first(shared)?;
+        let (thing, after) = codec::decode_first(shared)?;
         known.push(thing);
         *shared = after;
     }
@@ -153,24 +155,24 @@ fn take<T: bincode::Decode<()>>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::block::block_builder::Open;
+    use crate::block::block_builder::BlockBuilder;
     use crate::sample_traces;
 
     #[test]
     fn what_is_cut_off_or_names_too_much_is_an_error() {
-        let mut open = Open::default();
+        let mut builder = BlockBuilder::default();
         let traces: Vec<_> = (0..3).map(sample_traces::trace).collect();
-        traces.iter().for_each(|trace| open.push_trace(trace).unwrap());
-        let record = open.summaries.record(1);
+        traces.iter().for_each(|trace| builder.push_trace(trace).unwrap());
+        let record = builder.summaries.record(1);
         let wanted: Vec<_> = traces.iter().map(zerver_trace::Trace::summary).collect();
         assert_eq!(read(1, &record).unwrap(), wanted);
-        let raw = format::open_record(Kind::Summaries, 1, &record).unwrap();
+        let raw = record::read(RecordKind::Summaries, 1, &record).unwrap();
         for at in 0..raw.len() {
-            let _ = read(1, &format::seal_record(Kind::Summaries, 1, &raw[..at]));
+            let _ = read(1, &record::write(RecordKind::Summaries, 1, &raw[..at]));
             for bomb in [0, 1, 200, 255] {
                 let mut raw = raw.to_vec();
                 raw[at] = bomb;
-                let _ = read(1, &format::seal_record(Kind::Summaries, 1, &raw));
+                let _ = read(1, &record::write(RecordKind::Summaries, 1, &raw));
             }
         }
     }
@@ -179,13 +181,13 @@ mod tests {
     fn one_long_path_again_and_again_fills_a_block_or_is_an_error() {
         let mut trace = sample_traces::trace(1);
         trace.path = "/".repeat(16 << 10);
-        let mut open = Open::default();
+        let mut builder = BlockBuilder::default();
         let full = (0..100_000).find(|_| {
-            open.push_trace(&trace).unwrap();
-            open.summaries.is_full()
+            builder.push_trace(&trace).unwrap();
+            builder.summaries.is_full()
         });
-        assert_eq!(read(1, &open.summaries.record(1)).unwrap().len(), full.unwrap() + 1);
-        (0..1000).for_each(|_| open.push_trace(&trace).unwrap());
-        assert_eq!(read(1, &open.summaries.record(1)), Err(FormatError::TooLarge));
+        assert_eq!(read(1, &builder.summaries.record(1)).unwrap().len(), full.unwrap() + 1);
+        (0..1000).for_each(|_| builder.push_trace(&trace).unwrap());
+        assert_eq!(read(1, &builder.summaries.record(1)), Err(FormatError::TooLarge));
     }
 }

@@ -1,4 +1,4 @@
-//! From a capture to a row of the block: the one place where recorded values are described and secrets are taken out of
+//! From a capture to a stored of the block: the one place where recorded values are described and secrets are taken out of
 //! them. Runs on the writer's thread, and on nothing but what is kept.
 
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use zerver_trace::{
     TextPlace,
 };
 
-use crate::block::block_builder::{Open, TooLarge};
-use crate::block::stored_trace::Row;
+use crate::block::block_builder::{BlockBuilder, TraceTooLarge};
+use crate::block::stored_trace::StoredTrace;
 use crate::describe::part_table::Set;
 use crate::describe::value_interner::{MAX_BODY, Parts, TEXT, Told, cut, lengths};
 use crate::secrets::sealer::{Key, Sealer};
@@ -23,7 +23,7 @@ pub(crate) const EVENTS: usize = 20_000;
 /// A failure may have so many causes.
 const CAUSES: usize = 64;
 
-/// Turns captures into rows.
+/// Turns captures into stored.
 pub(crate) struct Describer {
     sealer: Sealer,
     build: String,
@@ -47,43 +47,54 @@ impl Describer {
     }
 
     /// Adds a capture to the block; of one that is larger than a trace may be, an outline.
-    pub(crate) fn record(&mut self, capture: &Capture, kept: Kept, open: &mut Open) -> Result<(), TooLarge> {
-        let mut row = self.describe(capture, kept);
-        let extra = row_secrets(self.parts.known.rule(), &mut row);
+    pub(crate) fn record(
+        &mut self,
+        capture: &Capture,
+        kept: Kept,
+        builder: &mut BlockBuilder,
+    ) -> Result<(), TraceTooLarge> {
+        let mut stored = self.describe(capture, kept);
+        let extra = text_secrets(self.parts.known.rule(), &mut stored);
         let set = self.parts.known.set(&self.parts.announcing, extra);
         let (rule, nothing) = (self.parts.known.rule(), Secrets::default());
         let secrets = set.as_ref().map_or(&nothing, Set::secrets);
         let mut masked_at = Vec::new();
-        each_text(&mut row, |place, text| {
+        each_text(&mut stored, |place, text| {
             let own = rule.spans(text.as_bytes(), Author::Service);
             if let Some(masked) = secrets.masked(text.as_bytes(), &own, self.sealer.key()) {
                 *text = masked;
                 masked_at.push(place);
             }
         });
-        masked_at.into_iter().for_each(|place| redacted(&mut row, place).is_masked = true);
-        row.flow = open.flow(&capture.flow);
-        let mark = open.mark();
-        if self.push(&mut row, set.as_ref(), open).is_ok() {
+        masked_at.into_iter().for_each(|place| redacted(&mut stored, place).is_masked = true);
+        stored.flow = builder.flow(&capture.flow);
+        let mark = builder.mark();
+        if self.push(&mut stored, set.as_ref(), builder).is_ok() {
             return Ok(());
         }
-        open.cut(mark);
+        builder.cut(mark);
         self.forget();
-        self.outline(&mut row, capture);
-        row.flow = open.flow(&Arc::new(FlowInfo { name: capture.flow.name.clone(), ..FlowInfo::default() }));
-        self.push(&mut row, set.as_ref(), open)
+        self.outline(&mut stored, capture);
+        stored.flow =
+            builder.flow(&Arc::new(FlowInfo { name: capture.flow.name.clone(), ..FlowInfo::default() }));
+        self.push(&mut stored, set.as_ref(), builder)
     }
 
-    /// Adds a row with parts for pieces to the block, for a trace with these secrets.
-    fn push(&mut self, row: &mut Row, set: Option<&Set>, open: &mut Open) -> Result<(), TooLarge> {
+    /// Adds a stored with parts for pieces to the block, for a trace with these secrets.
+    fn push(
+        &mut self,
+        stored: &mut StoredTrace,
+        set: Option<&Set>,
+        builder: &mut BlockBuilder,
+    ) -> Result<(), TraceTooLarge> {
         let (known, sealer) = (&mut self.parts.known, &mut self.sealer);
         let mut len = 0;
-        row.renumber(|part| {
-            let piece = known.piece(part, set, sealer, open);
-            len += open.piece_len(piece);
+        stored.map_pieces(|part| {
+            let piece = known.piece(part, set, sealer, builder);
+            len += builder.piece_len(piece);
             piece
         });
-        open.push(row, len)
+        builder.push(stored, len)
     }
 
     /// For the next block.
@@ -91,8 +102,8 @@ impl Describer {
         self.parts.known.clear();
     }
 
-    /// The capture as a row with parts for pieces.
-    fn describe(&mut self, capture: &Capture, kept: Kept) -> Row {
+    /// The capture as a stored with parts for pieces.
+    fn describe(&mut self, capture: &Capture, kept: Kept) -> StoredTrace {
         let parts = &mut self.parts;
         parts.left = VALUES;
         parts.announcing.clear();
@@ -106,7 +117,7 @@ impl Describer {
         let dropped = (capture.events.len() - recorded) as u32;
         let slots = &capture.flow.slots;
         let events = &capture.events[..recorded];
-        Row {
+        StoredTrace {
             flow: 0,
             id: capture.id,
             class: capture.class,
@@ -135,55 +146,55 @@ impl Describer {
         }
     }
 
-    /// Leaves only the outline of a row.
-    fn outline(&mut self, row: &mut Row, capture: &Capture) {
+    /// Leaves only the outline of a stored.
+    fn outline(&mut self, stored: &mut StoredTrace, capture: &Capture) {
         let parts = &mut self.parts;
         parts.announcing.clear();
-        row.events_dropped = row.events_dropped.saturating_add(row.events.len() as u32);
-        row.events.clear();
-        row.request_headers.clear();
-        row.response_headers.clear();
+        stored.events_dropped = stored.events_dropped.saturating_add(stored.events.len() as u32);
+        stored.events.clear();
+        stored.request_headers.clear();
+        stored.response_headers.clear();
         let told = parts.message(&*capture.request, Author::Client, &capture.flow, 0);
-        row.build = parts.text(&self.build);
-        row.method = told.method.unwrap_or_else(|| parts.text(""));
-        row.path = told.path.unwrap_or_else(|| parts.text(""));
-        row.version = told.version.unwrap_or_else(|| parts.text(""));
-        row.peer = told.peer.unwrap_or_else(|| parts.text(""));
-        row.target = parts.missing(&[]);
-        row.origin = told.origin.map_or(Origin::Absent, Origin::Named);
-        row.request_body = parts.missing(&lengths(told.full_len, 0));
+        stored.build = parts.text(&self.build);
+        stored.method = told.method.unwrap_or_else(|| parts.text(""));
+        stored.path = told.path.unwrap_or_else(|| parts.text(""));
+        stored.version = told.version.unwrap_or_else(|| parts.text(""));
+        stored.peer = told.peer.unwrap_or_else(|| parts.text(""));
+        stored.target = parts.missing(&[]);
+        stored.origin = told.origin.map_or(Origin::Absent, Origin::Named);
+        stored.request_body = parts.missing(&lengths(told.full_len, 0));
         let response = capture
             .response
             .as_deref()
             .map(|response| parts.message(response, Author::Service, &capture.flow, 0));
-        row.response_body = parts.missing(&lengths(response.map_or(0, |told| told.full_len), 0));
+        stored.response_body = parts.missing(&lengths(response.map_or(0, |told| told.full_len), 0));
     }
 }
 
-/// The secrets that the texts of a row announce.
-fn row_secrets(rule: &Rule, row: &mut Row) -> Secrets {
+/// The secrets that the texts of a stored announce.
+fn text_secrets(rule: &Rule, stored: &mut StoredTrace) -> Secrets {
     let mut secrets = Secrets::default();
     let mut cut_at = Vec::new();
-    if let Outcome::Failed(FailureInfo { causes, .. }) = &mut row.outcome
+    if let Outcome::Failed(FailureInfo { causes, .. }) = &mut stored.outcome
         && causes.len() > CAUSES
     {
         causes.truncate(CAUSES);
         cut_at.push(TextPlace::Causes);
     }
-    each_text(row, |place, text| {
+    each_text(stored, |place, text| {
         if cut(text, TEXT) {
             cut_at.push(place);
         }
         let text = text.as_bytes();
         rule.spans(text, Author::Service).into_iter().for_each(|span| secrets.add(&text[span]));
     });
-    cut_at.into_iter().for_each(|place| redacted(row, place).is_cut = true);
+    cut_at.into_iter().for_each(|place| redacted(stored, place).is_cut = true);
     secrets
 }
 
-/// What is said of a text of a row that is not as it was.
-fn redacted(row: &mut Row, place: TextPlace) -> &mut RedactedText {
-    let texts = &mut row.redaction.texts;
+/// What is said of a text of a stored that is not as it was.
+fn redacted(stored: &mut StoredTrace, place: TextPlace) -> &mut RedactedText {
+    let texts = &mut stored.redaction.texts;
     let at = texts.iter().position(|text| text.place == place).unwrap_or_else(|| {
         texts.push(RedactedText { place, is_cut: false, is_masked: false });
         texts.len() - 1
@@ -203,9 +214,9 @@ fn in_name(name: &mut Name, place: TextPlace, f: &mut impl FnMut(TextPlace, &mut
     }
 }
 
-/// Calls `f` with every text of a row that is no part and may hold what a request brought.
-fn each_text(row: &mut Row, mut f: impl FnMut(TextPlace, &mut String)) {
-    match &mut row.outcome {
+/// Calls `f` with every text of a stored that is no part and may hold what a request brought.
+fn each_text(stored: &mut StoredTrace, mut f: impl FnMut(TextPlace, &mut String)) {
+    match &mut stored.outcome {
         Outcome::Failed(FailureInfo { what, key, message, causes, .. }) => {
             f(TextPlace::Key, key);
             f(TextPlace::Message, message);
@@ -217,7 +228,7 @@ fn each_text(row: &mut Row, mut f: impl FnMut(TextPlace, &mut String)) {
         }
         Outcome::Done | Outcome::TimedOut { .. } | Outcome::Gone { .. } => {}
     }
-    for event in &mut row.events {
+    for event in &mut stored.events {
         match event {
             Event::EffectCompleted { call, answer: Answer::Err(error), .. } => {
                 f(TextPlace::EffectError(*call), &mut error.message);

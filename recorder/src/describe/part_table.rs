@@ -12,9 +12,9 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use zerver_trace::secret::{Rule, Triples};
 use zerver_trace::{Missing, Recorded};
 
-use crate::block::block_builder::Open;
+use crate::block::block_builder::BlockBuilder;
 use crate::block::stored_trace::Piece;
-use crate::format;
+use crate::format::codec;
 use crate::secrets::sealer::Sealer;
 use crate::secrets::trace_secrets::Secrets;
 
@@ -244,7 +244,7 @@ impl Known {
         part: Part,
         set: Option<&Set>,
         sealer: &mut Sealer,
-        open: &mut Open,
+        builder: &mut BlockBuilder,
     ) -> Piece {
         let entry = &mut self.parts[part as usize];
         let number = set.map_or(0, |set| set.number);
@@ -259,16 +259,16 @@ impl Known {
         let copies = set.filter(|_| !entry.whole);
         let Some(set) = copies else {
             entry.clear_of = number;
-            return entry.alone(before, &self.rule, sealer, open);
+            return entry.alone(before, &self.rule, sealer, builder);
         };
         if let Some((_, piece)) = entry.hidden.iter().rev().find(|(number, _)| *number == set.number) {
             return *piece;
         }
         let Some(hidden) = entry.hidden(set.secrets(), &self.rule, sealer) else {
             entry.clear_of = number;
-            return entry.alone(before, &self.rule, sealer, open);
+            return entry.alone(before, &self.rule, sealer, builder);
         };
-        let piece = open.piece(|out| entry.what.encode(Some(&hidden), before, out));
+        let piece = builder.piece(|out| entry.what.encode(Some(&hidden), before, out));
         entry.hidden.push((set.number, piece));
         piece
     }
@@ -317,8 +317,8 @@ impl What {
     fn encode(&self, instead: Option<&Self>, before: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(before);
         match instead.unwrap_or(self) {
-            Self::Text(text) => format::encode_into(text, out),
-            Self::Value(recorded) => format::encode_into(recorded, out),
+            Self::Text(text) => codec::encode_into(text, out),
+            Self::Value(recorded) => codec::encode_into(recorded, out),
         }
     }
 

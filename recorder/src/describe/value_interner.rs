@@ -16,7 +16,7 @@ use zerver_trace::{
 use crate::describe::part_secrets::{Role, found};
 use crate::describe::part_table::{AsIs, Fresh, Known, Own, Part, What};
 use crate::secrets::trace_secrets::Secrets;
-use crate::{catch_panic, format};
+use crate::{catch_panic, format::codec};
 
 /// A text that is no value may have so many bytes.
 pub(crate) const TEXT: usize = 16 << 10;
@@ -262,7 +262,7 @@ impl Parts {
             (false, Author::Service) => (Role::Header(name, author), Salt::ResponseHeader),
         };
         self.before.clear();
-        format::encode_text_into(name, &mut self.before);
+        codec::encode_text_into(name, &mut self.before);
         // As text where it is text, which is easier on the eye.
         self.raw(salt.number(), role, value, |encoder| match str::from_utf8(value) {
             Ok(text) => encoder.put(text),
@@ -274,7 +274,7 @@ impl Parts {
         let kept = &bytes[..bytes.len().min(MAX_BODY)];
         let full_len = full_len.max(bytes.len() as u64);
         self.before.clear();
-        format::encode_into((full_len, kept.len() as u64), &mut self.before);
+        codec::encode_into((full_len, kept.len() as u64), &mut self.before);
         let salt = if author == Author::Client { Salt::Body } else { Salt::ResponseBody };
         self.raw(salt.number(), Role::Text(author), kept, |encoder| encoder.bytes(kept))
     }
@@ -387,7 +387,7 @@ impl Parts {
 
 /// How a recorded body begins: with both its lengths.
 pub(crate) fn lengths(full_len: u64, kept_len: u64) -> Vec<u8> {
-    format::encode((full_len, kept_len))
+    codec::encode((full_len, kept_len))
 }
 
 /// The same target is another part for another flow, which has other names for its parts.

@@ -1,10 +1,10 @@
-//! Numbers that hardly two traces have in common: each is written as what it differs by from what came before, in as few
+//! NumberVisitor that hardly two traces have in common: each is written as what it differs by from what came before, in as few
 //! bytes as that needs.
 
 use crate::format::FormatError;
 
 /// Takes numbers out of something and leaves 0 in their places, or puts them back.
-pub(crate) trait Numbers {
+pub(crate) trait NumberVisitor {
     /// A time; mostly it is soon after the one before.
     fn time(&mut self, at_ns: &mut u64);
 
@@ -16,43 +16,43 @@ pub(crate) trait Numbers {
 }
 
 /// Takes the numbers out.
-pub(crate) struct Taking<'a> {
+pub(crate) struct DeltaWriter<'a> {
     out: &'a mut Vec<u8>,
     last: u64,
 }
 
-impl<'a> Taking<'a> {
+impl<'a> DeltaWriter<'a> {
     pub(crate) const fn new(out: &'a mut Vec<u8>) -> Self {
         Self { out, last: 0 }
     }
 }
 
-impl Numbers for Taking<'_> {
+impl NumberVisitor for DeltaWriter<'_> {
     fn time(&mut self, at_ns: &mut u64) {
         let at_ns = std::mem::take(at_ns);
-        put_difference(at_ns, self.last, self.out);
+        write_delta(at_ns, self.last, self.out);
         self.last = at_ns;
     }
 
     fn span(&mut self, ns: &mut u64) {
         let ns = std::mem::take(ns);
-        put(ns, self.out);
+        write(ns, self.out);
         self.last = self.last.wrapping_add(ns);
     }
 
     fn plain(&mut self, number: &mut u64) {
-        put(std::mem::take(number), self.out);
+        write(std::mem::take(number), self.out);
     }
 }
 
 /// Puts them back. Of bytes that make no sense come any numbers, and an error at the end.
-pub(crate) struct Giving<'a> {
+pub(crate) struct DeltaReader<'a> {
     rest: &'a [u8],
     last: u64,
     failed: Option<FormatError>,
 }
 
-impl<'a> Giving<'a> {
+impl<'a> DeltaReader<'a> {
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes, last: 0, failed: None }
     }
@@ -62,34 +62,34 @@ impl<'a> Giving<'a> {
         self.failed.map_or(Ok(self.rest), Err)
     }
 
-    fn next(&mut self, take: impl FnOnce(&mut &'a [u8]) -> Result<u64, FormatError>) -> u64 {
-        take(&mut self.rest).unwrap_or_else(|error| {
+    fn next(&mut self, read: impl FnOnce(&mut &'a [u8]) -> Result<u64, FormatError>) -> u64 {
+        read(&mut self.rest).unwrap_or_else(|error| {
             self.failed = Some(error);
             0
         })
     }
 }
 
-impl Numbers for Giving<'_> {
+impl NumberVisitor for DeltaReader<'_> {
     fn time(&mut self, at_ns: &mut u64) {
         let last = self.last;
-        *at_ns = self.next(|rest| take_difference(last, rest));
+        *at_ns = self.next(|rest| read_delta(last, rest));
         self.last = *at_ns;
     }
 
     fn span(&mut self, ns: &mut u64) {
-        *ns = self.next(take);
+        *ns = self.next(read);
         self.last = self.last.wrapping_add(*ns);
     }
 
     fn plain(&mut self, number: &mut u64) {
-        *number = self.next(take);
+        *number = self.next(read);
     }
 }
 
 /// Appends a number: 7 bits in each byte, the lowest first, and the eighth says that more follow.
 #[inline]
-pub(crate) fn put(mut number: u64, out: &mut Vec<u8>) {
+pub(crate) fn write(mut number: u64, out: &mut Vec<u8>) {
     // Most of them have one byte or two.
     if number < 0x80 {
         return out.push(number as u8);
@@ -105,7 +105,7 @@ pub(crate) fn put(mut number: u64, out: &mut Vec<u8>) {
 }
 
 /// Takes a number from the start of some bytes.
-pub(crate) fn take(bytes: &mut &[u8]) -> Result<u64, FormatError> {
+pub(crate) fn read(bytes: &mut &[u8]) -> Result<u64, FormatError> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
         let Some((&byte, rest)) = bytes.split_first() else {
@@ -122,13 +122,13 @@ pub(crate) fn take(bytes: &mut &[u8]) -> Result<u64, FormatError> {
 
 /// The same for a number that is to come after a `last` one, and may also come before it.
 #[inline]
-pub(crate) fn put_difference(number: u64, last: u64, out: &mut Vec<u8>) {
+pub(crate) fn write_delta(number: u64, last: u64, out: &mut Vec<u8>) {
     let ahead = number.wrapping_sub(last) as i64;
-    put((ahead << 1 ^ ahead >> 63) as u64, out);
+    write((ahead << 1 ^ ahead >> 63) as u64, out);
 }
 
-pub(crate) fn take_difference(last: u64, bytes: &mut &[u8]) -> Result<u64, FormatError> {
-    let coded = take(bytes)?;
+pub(crate) fn read_delta(last: u64, bytes: &mut &[u8]) -> Result<u64, FormatError> {
+    let coded = read(bytes)?;
     Ok(last.wrapping_add(coded >> 1 ^ (coded & 1).wrapping_neg()))
 }
 
@@ -142,7 +142,7 @@ mod tests {
         #[test]
         fn numbers_come_back(numbers in prop::collection::vec((0..3u8, any::<u64>(), 0..64u32), 0..20)) {
             let given: Vec<_> = numbers.iter().map(|(kind, number, shift)| (*kind, number >> shift)).collect();
-            let each = |numbers: &mut [(u8, u64)], to: &mut dyn Numbers| {
+            let each = |numbers: &mut [(u8, u64)], to: &mut dyn NumberVisitor| {
                 for (kind, number) in numbers {
                     match kind {
                         0 => to.time(number),
@@ -152,17 +152,17 @@ mod tests {
                 }
             };
             let (mut taken, mut bytes) = (given.clone(), Vec::new());
-            each(&mut taken, &mut Taking::new(&mut bytes));
+            each(&mut taken, &mut DeltaWriter::new(&mut bytes));
             prop_assert!(taken.iter().all(|(_, number)| *number == 0));
             for cut in 0..bytes.len() {
-                let mut giving = Giving::new(&bytes[..cut]);
-                each(&mut taken.clone(), &mut giving);
-                prop_assert!(giving.finish().is_err());
+                let mut reader = DeltaReader::new(&bytes[..cut]);
+                each(&mut taken.clone(), &mut reader);
+                prop_assert!(reader.finish().is_err());
             }
             bytes.push(7);
-            let mut giving = Giving::new(&bytes);
-            each(&mut taken, &mut giving);
-            prop_assert_eq!(giving.finish(), Ok(&[7][..]));
+            let mut reader = DeltaReader::new(&bytes);
+            each(&mut taken, &mut reader);
+            prop_assert_eq!(reader.finish(), Ok(&[7][..]));
             prop_assert_eq!(taken, given);
         }
     }
@@ -172,10 +172,10 @@ mod tests {
         let mut out = Vec::new();
         for (number, last) in [(7, 7), (1_000_000_063, 1_000_000_000), (5, 68), (u64::MAX, 0), (0, u64::MAX)]
         {
-            put_difference(number, last, &mut out);
+            write_delta(number, last, &mut out);
         }
         assert_eq!(out, [0, 126, 125, 1, 2]);
-        assert!(take(&mut &[0x80; 11][..]).is_err());
-        assert!(take(&mut &[][..]).is_err());
+        assert!(read(&mut &[0x80; 11][..]).is_err());
+        assert!(read(&mut &[][..]).is_err());
     }
 }

@@ -1,8 +1,11 @@
-//! Layout of bytes: records and their envelope, the codec, numbers in few bytes, and portable files.
+//! Layout of bytes: the header of the file, records and their envelope, the codec, and portable files.
 
+pub(crate) mod codec;
 pub(crate) mod delta_varint;
+pub(crate) mod file_header;
+mod format_error;
 pub mod portable;
-mod record;
+pub(crate) mod record;
+pub(crate) mod schema;
 
-pub use self::record::FormatError;
-pub(crate) use self::record::*;
+pub use self::format_error::FormatError;

@@ -1,8 +1,12 @@
 //! A trace as a file of its own, to be sent to somebody: its secrets are hashes, which can be compared and not read.
 
-use zerver_trace::{Answer, Event, Header, Origin, Recorded, RecordedBody, Trace};
+use std::borrow::Cow;
 
-use crate::format::{self, FormatError, Kind, MAX_RAW};
+use zerver_trace::{Answer, Event, Header, Origin, Recorded, RecordedBody, Redaction, Trace};
+
+use crate::format::record::MAX_RAW;
+use crate::format::record::RecordKind;
+use crate::format::{FormatError, codec, record};
 
 /// The bytes of a portable file.
 ///
@@ -15,11 +19,11 @@ pub fn write(trace: &Trace) -> Result<Vec<u8>, FormatError> {
             *recorded = Recorded::Hashed { hash: *hash, shown: shown.take() };
         }
     });
-    let raw = format::encode(&trace);
+    let raw = codec::encode(&trace);
     if raw.len() > MAX_RAW {
         return Err(FormatError::TooLarge);
     }
-    Ok(format::seal_record(Kind::Portable, 0, &raw))
+    Ok(record::write(RecordKind::Portable, 0, &raw))
 }
 
 /// The trace in a portable file, which may come from anywhere.
@@ -27,13 +31,28 @@ pub fn write(trace: &Trace) -> Result<Vec<u8>, FormatError> {
 /// # Errors
 /// When the bytes are not one whole portable file of a schema that this build reads.
 pub fn read(bytes: &[u8]) -> Result<Trace, FormatError> {
-    let body = format::open_record(Kind::Portable, 0, bytes)?;
-    format::decode(&format::as_now(format::schema(bytes), &body))
+    let body = record::read(RecordKind::Portable, 0, bytes)?;
+    codec::decode(&upgrade_trace(record::schema_of(bytes), &body))
 }
 
 /// Whether some bytes begin as a portable file does.
 pub fn is_portable(bytes: &[u8]) -> bool {
-    format::begins_as_record(bytes)
+    record::has_magic(bytes)
+}
+
+/// What a trace of an older schema would be in this one: what has been added at its end since is not known.
+fn upgrade_trace(schema: u16, trace: &[u8]) -> Cow<'_, [u8]> {
+    if schema >= 3 {
+        return Cow::Borrowed(trace);
+    }
+    let mut now = trace.to_vec();
+    if schema < 2 {
+        codec::encode_into(None::<u16>, &mut now);
+    }
+    codec::encode_into(Origin::<Recorded>::NotRecorded, &mut now);
+    codec::encode_into(Redaction::default(), &mut now);
+    codec::encode_into(false, &mut now);
+    Cow::Owned(now)
 }
 
 /// Calls `f` with every value of a trace.
@@ -76,12 +95,12 @@ mod tests {
 
     /// A file whose checksum is right, with this body.
     fn read_raw(raw: &[u8]) -> Result<Trace, FormatError> {
-        read(&format::seal_record(Kind::Portable, 0, raw))
+        read(&record::write(RecordKind::Portable, 0, raw))
     }
 
     #[test]
     fn bodies_that_lie_are_errors() {
-        let raw = format::encode(sample_traces::trace(1));
+        let raw = codec::encode(sample_traces::trace(1));
         assert_eq!(read_raw(&raw).unwrap(), sample_traces::trace(1));
         assert_eq!(read_raw(&[&raw[..], &[0; 9]].concat()), Err(FormatError::Trailing(9)));
         // Every length in it made huge, one after another.
@@ -123,11 +142,11 @@ mod tests {
             })
             .collect();
         assert_eq!(read(&write(&trace).unwrap()).unwrap(), trace);
-        let mut open = crate::block::block_builder::Open::default();
-        open.push_trace(&trace).unwrap();
-        let records = open.records(1);
+        let mut builder = crate::block::block_builder::BlockBuilder::default();
+        builder.push_trace(&trace).unwrap();
+        let records = builder.records(1);
         assert_eq!(
-            crate::block::block_builder::Body::read(1, &records.body).unwrap().trace(0).unwrap(),
+            crate::block::block_body::BlockBody::read(1, &records.body).unwrap().trace(0).unwrap(),
             trace
         );
     }
@@ -135,10 +154,10 @@ mod tests {
     #[test]
     fn nesting_of_a_million_is_an_error() {
         let tokens = vec![14u8; 1_000_000];
-        let raw = format::encode((0u32, tokens, None::<String>));
-        assert!(format::decode::<Recorded>(&raw).is_err());
+        let raw = codec::encode((0u32, tokens, None::<String>));
+        assert!(codec::decode::<Recorded>(&raw).is_err());
         let tokens = vec![2u8; 1000];
-        let raw = format::encode((0u32, tokens, None::<String>));
-        assert!(format::decode::<Recorded>(&raw).is_err());
+        let raw = codec::encode((0u32, tokens, None::<String>));
+        assert!(codec::decode::<Recorded>(&raw).is_err());
     }
 }

@@ -14,10 +14,12 @@ use zerver_trace::{Recorded, Trace};
 use crate::backend::store::{StoreError, WriteStore};
 use crate::backend::store_dir::{self, Holder, Lock};
 use crate::backend::store_meta::{self, Extent};
-use crate::block::block_builder::Body;
-use crate::block::block_index::Head;
+use crate::block::block_body::BlockBody;
+use crate::block::block_index::BlockIndex;
 use crate::format::portable::each_value;
-use crate::format::{self, FormatError, Kind, MAX_RAW};
+use crate::format::record::MAX_RAW;
+use crate::format::record::RecordKind;
+use crate::format::{FormatError, record};
 use crate::maintenance::import::import_locked;
 use crate::read::reader::{Counts, ReadError, Reader, View};
 use crate::regular_file;
@@ -163,7 +165,7 @@ fn inspect(
     report.blocks = next.saturating_sub(first);
     // A damaged extent may name any number; blocks that are not there are not counted one by one.
     let present: HashSet<u64> =
-        store_meta::all_heads(&view.snapshot)?.into_iter().map(|(key, _)| key).collect();
+        store_meta::all_block_indexes(&view.snapshot)?.into_iter().map(|(key, _)| key).collect();
     let missing =
         report.blocks.saturating_sub(present.iter().filter(|key| (first..next).contains(key)).count() as u64);
     if missing > 0 {
@@ -171,7 +173,7 @@ fn inspect(
         report.damaged.push(Damage { block, why: format!("{missing} blocks are missing, this one first") });
     }
     if missing == 0
-        && let Err(error) = view.heads(false, |_, _| ControlFlow::Continue(()))
+        && let Err(error) = view.for_each_index(false, |_, _| ControlFlow::Continue(()))
     {
         report.damaged.push(Damage { block: next.saturating_sub(1), why: error.to_string() });
     }
@@ -181,12 +183,12 @@ fn inspect(
     for (read, block) in (0..).zip(blocks) {
         progress(read, of);
         match inspect_block(view, block, key) {
-            Ok((head, secrets)) => {
-                report.traces += u64::from(head.count);
-                report.bytes_used += head.bytes;
+            Ok((index, secrets)) => {
+                report.traces += u64::from(index.count);
+                report.bytes_used += index.bytes;
                 report.secrets += secrets.all;
                 report.secrets_lost += secrets.lost;
-                let (oldest, newest) = (head.min_started, head.max_started);
+                let (oldest, newest) = (index.min_started, index.max_started);
                 report.oldest_unix_ns = Some(report.oldest_unix_ns.map_or(oldest, |known| known.min(oldest)));
                 report.newest_unix_ns = Some(report.newest_unix_ns.map_or(newest, |known| known.max(newest)));
             }
@@ -204,9 +206,9 @@ struct Secrets {
 }
 
 /// Reads every trace of a block, and compares it with what is said of it elsewhere.
-fn inspect_block(view: &View, block: u64, key: Option<&Key>) -> Result<(Head, Secrets), ReadError> {
-    let head = view.head(block)?;
-    let summaries = view.summaries(block, head.count)?;
+fn inspect_block(view: &View, block: u64, key: Option<&Key>) -> Result<(BlockIndex, Secrets), ReadError> {
+    let index = view.index(block)?;
+    let summaries = view.summaries(block, index.count)?;
     let mut secrets = Secrets::default();
     view.body(block, |body| {
         if body.len() != summaries.len() {
@@ -226,7 +228,7 @@ fn inspect_block(view: &View, block: u64, key: Option<&Key>) -> Result<(Head, Se
         }
         Ok(())
     })?;
-    Ok((head, secrets))
+    Ok((index, secrets))
 }
 
 /// Opens a store that was not closed properly, and closes it, which loses nothing that a commit made last. Damage is
@@ -306,8 +308,8 @@ fn carve_all(path: &Path) -> Result<Vec<Trace>, RepairError> {
     while at < len {
         let here = window.len().min(usize::try_from(len - at).unwrap_or(WINDOW));
         file.read_exact_at(&mut window[..here], at).map_err(io)?;
-        for (key, record) in format::carve(Kind::Block, &window[..here]) {
-            if let Ok(body) = Body::read(key, record) {
+        for (key, record) in record::find_all(RecordKind::Block, &window[..here]) {
+            if let Ok(body) = BlockBody::read(key, record) {
                 found.extend((0..body.len()).filter_map(|position| Some((key, body.trace(position).ok()?))));
             }
         }

@@ -10,7 +10,7 @@ use crate::backend::store::{Table, WriteStore};
 use crate::backend::store_dir::Lock;
 use crate::backend::store_meta::Extent;
 use crate::backend::write_batch::Batch;
-use crate::block::block_builder::Open;
+use crate::block::block_builder::BlockBuilder;
 use crate::read::reader::{ReadError, View};
 use crate::write::recorder::{OpenError, claim};
 
@@ -32,22 +32,22 @@ pub(crate) fn import_locked(_lock: &Lock, dir: &Path, traces: Vec<Trace>) -> Res
     let mut extent = Extent::read(&snapshot)?.and_then(Result::ok).unwrap_or_default();
     let mut known = known_ids(View { snapshot, extent }, &traces)?;
     let mut imported = 0;
-    let (mut open, mut batch) = (Open::default(), Batch::default());
+    let (mut builder, mut batch) = (BlockBuilder::default(), Batch::default());
     for trace in traces {
         if !known.insert(trace.id) {
             continue;
         }
         // Larger than a trace may be: it was not written by zerver, and is not made smaller here.
-        if open.push_trace(&trace).is_err() {
+        if builder.push_trace(&trace).is_err() {
             continue;
         }
         imported += 1;
-        if open.is_full() {
-            write(&mut open, &mut extent, &mut batch);
+        if builder.is_full() {
+            write(&mut builder, &mut extent, &mut batch);
         }
     }
-    if !open.is_empty() {
-        write(&mut open, &mut extent, &mut batch);
+    if !builder.is_empty() {
+        write(&mut builder, &mut extent, &mut batch);
     }
     if !batch.is_empty() {
         let (table, key, record) = extent.record();
@@ -57,16 +57,16 @@ pub(crate) fn import_locked(_lock: &Lock, dir: &Path, traces: Vec<Trace>) -> Res
     Ok(imported)
 }
 
-fn write(open: &mut Open, extent: &mut Extent, batch: &mut Batch) {
+fn write(builder: &mut BlockBuilder, extent: &mut Extent, batch: &mut Batch) {
     let key = extent.next;
-    let records = open.records(key);
-    batch.put(Table::Heads, key, records.head);
+    let records = builder.records(key);
+    batch.put(Table::BlockIndexes, key, records.index);
     batch.put(Table::Summaries, key, records.summaries);
     batch.put(Table::Blocks, key, records.body);
     extent.next += 1;
-    extent.recorded += open.len() as u64;
-    extent.traces += open.len() as u64;
-    open.clear();
+    extent.recorded += builder.len() as u64;
+    extent.traces += builder.len() as u64;
+    builder.clear();
 }
 
 /// The ids in the store that may be among those of the traces.
@@ -74,9 +74,9 @@ fn known_ids(view: View, traces: &[Trace]) -> Result<HashSet<zerver_trace::Reque
     let ids = || traces.iter().map(|trace| trace.id);
     let (Some(min), Some(max)) = (ids().min(), ids().max()) else { return Ok(HashSet::new()) };
     let mut keys = Vec::new();
-    view.heads(false, |key, head| {
-        if head.min_id <= max && min <= head.max_id {
-            keys.push((key, head.count));
+    view.for_each_index(false, |key, index| {
+        if index.min_id <= max && min <= index.max_id {
+            keys.push((key, index.count));
         }
         ControlFlow::Continue(())
     })

@@ -25,22 +25,22 @@ impl Reader {
         let mut shared = wanted.windows(2).map(|pair| pair[0].shared_digits(pair[1])).max().unwrap_or(0);
         let view = self.view()?;
         // The id that shares most digits with another is next to it in order. So a block that lies wholly before or
-        // after an id matters only by its end that is closer to it, which its head knows; few blocks must be read.
+        // after an id matters only by its end that is closer to it, which its index knows; few blocks must be read.
         let mut to_read: HashMap<u64, u32> = HashMap::new();
-        view.heads(true, |key, head| {
-            if head.count == 0 {
+        view.for_each_index(true, |key, index| {
+            if index.count == 0 {
                 return ControlFlow::Continue(());
             }
-            let first_inside = wanted.partition_point(|id| *id < head.min_id);
-            let first_after = wanted.partition_point(|id| *id <= head.max_id);
+            let first_inside = wanted.partition_point(|id| *id < index.min_id);
+            let first_after = wanted.partition_point(|id| *id <= index.max_id);
             if let Some(before) = first_inside.checked_sub(1) {
-                shared = shared.max(wanted[before].shared_digits(head.min_id));
+                shared = shared.max(wanted[before].shared_digits(index.min_id));
             }
             if let Some(after) = wanted.get(first_after) {
-                shared = shared.max(after.shared_digits(head.max_id));
+                shared = shared.max(after.shared_digits(index.max_id));
             }
             if first_inside < first_after {
-                to_read.insert(key, head.count);
+                to_read.insert(key, index.count);
             }
             ControlFlow::Continue(())
         })?;

@@ -33,7 +33,7 @@ impl Reader {
         let view = self.view()?;
         let Some(last) = view.last() else { return Ok(Cursor { block: view.extent.next, seen: 0 }) };
         // One that cannot be read has nothing that could be seen later.
-        Ok(Cursor { block: last, seen: view.head(last).map_or(u32::MAX, |head| head.count) })
+        Ok(Cursor { block: last, seen: view.index(last).map_or(u32::MAX, |index| index.count) })
     }
 
     /// The start: everything there is comes after it.
@@ -132,5 +132,5 @@ impl Reader {
 }
 
 fn block(view: &View, key: u64) -> Result<Vec<Summary>, ReadError> {
-    view.summaries(key, view.head(key)?.count)
+    view.summaries(key, view.index(key)?.count)
 }

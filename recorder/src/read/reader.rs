@@ -11,8 +11,8 @@ use zerver_trace::{Cursor, FlowInfo, Query, Recorded, RequestId, SourceError, Su
 use crate::backend::store::{ReadStore, Snapshot, StoreError, Table};
 use crate::backend::store_dir::Lock;
 use crate::backend::store_meta::{self, Catalog, Extent};
-use crate::block::block_builder::Body;
-use crate::block::block_index::{self, Head};
+use crate::block::block_body::BlockBody;
+use crate::block::block_index::BlockIndex;
 use crate::block::summaries;
 use crate::format::FormatError;
 use crate::secrets::sealer::{Key, SealError};
@@ -184,8 +184,8 @@ impl Reader {
     /// When the store cannot be read.
     pub fn overflowed(&self) -> Result<u64, ReadError> {
         let mut overflowed = 0u64;
-        self.view()?.heads(false, |_, head| {
-            overflowed = overflowed.saturating_add(head.overflowed);
+        self.view()?.for_each_index(false, |_, index| {
+            overflowed = overflowed.saturating_add(index.overflowed);
             ControlFlow::Continue(())
         })?;
         Ok(overflowed)
@@ -210,11 +210,11 @@ impl Reader {
         if limit == 0 {
             return Ok(found);
         }
-        view.heads(true, |key, head| {
-            if !head.may_match(query) {
+        view.for_each_index(true, |key, index| {
+            if !index.may_match(query) {
                 return ControlFlow::Continue(());
             }
-            match view.summaries(key, head.count) {
+            match view.summaries(key, index.count) {
                 Ok(block) => {
                     let wanted = block.into_iter().rev().filter(|summary| query.matches(summary));
                     found.extend(wanted.take(limit - found.len()));
@@ -288,11 +288,11 @@ impl View {
         read(&record).map_err(|error| damaged(&self.snapshot, &what(), &error))
     }
 
-    pub(crate) fn head(&self, key: u64) -> Result<Head, ReadError> {
-        self.record(Table::Heads, key, |record| block_index::read(key, record))
+    pub(crate) fn index(&self, key: u64) -> Result<BlockIndex, ReadError> {
+        self.record(Table::BlockIndexes, key, |record| BlockIndex::read(key, record))
     }
 
-    /// The summaries of a block, as many as its head says.
+    /// The summaries of a block, as many as its index says.
     pub(crate) fn summaries(&self, key: u64, count: u32) -> Result<Vec<Summary>, ReadError> {
         self.record(Table::Summaries, key, |record| {
             let summaries = summaries::read(key, record)?;
@@ -303,24 +303,24 @@ impl View {
     pub(crate) fn body<T>(
         &self,
         key: u64,
-        f: impl FnOnce(&Body<'_>) -> Result<T, FormatError>,
+        f: impl FnOnce(&BlockBody<'_>) -> Result<T, FormatError>,
     ) -> Result<T, ReadError> {
-        self.record(Table::Blocks, key, |record| f(&Body::read(key, record)?))
+        self.record(Table::Blocks, key, |record| f(&BlockBody::read(key, record)?))
     }
 
-    /// Hands every head to `f` until it has enough; none may be missing.
-    pub(crate) fn heads(
+    /// Hands every index to `f` until it has enough; none may be missing.
+    pub(crate) fn for_each_index(
         &self,
         newest_first: bool,
-        mut f: impl FnMut(u64, Head) -> ControlFlow<()>,
+        mut f: impl FnMut(u64, BlockIndex) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
         let Some(last) = self.last() else { return Ok(()) };
         let (first, mut failed, mut traces) = (self.extent.first, None, 0);
         let mut wanted = if newest_first { Some(last) } else { Some(first) };
-        self.snapshot.scan(Table::Heads, first..=last, newest_first, |key, record| {
-            let head = match wanted {
+        self.snapshot.scan(Table::BlockIndexes, first..=last, newest_first, |key, record| {
+            let index = match wanted {
                 Some(wanted) if wanted == key => {
-                    block_index::read(key, record).map_err(|error| error.to_string())
+                    BlockIndex::read(key, record).map_err(|error| error.to_string())
                 }
                 _ => Err(format!("block {} is missing", wanted.unwrap_or(key))),
             };
@@ -329,17 +329,17 @@ impl View {
             } else {
                 Some(key + 1).filter(|&key| key <= last)
             };
-            match head {
-                Ok(head) => {
-                    traces += u64::from(head.count);
-                    let flow = f(key, head);
+            match index {
+                Ok(index) => {
+                    traces += u64::from(index.count);
+                    let flow = f(key, index);
                     if flow.is_break() {
                         (wanted, traces) = (None, self.extent.traces);
                     }
                     flow
                 }
                 Err(why) => {
-                    failed = Some(format!("the head of block {key}: {why}"));
+                    failed = Some(format!("the index of block {key}: {why}"));
                     wanted = None;
                     ControlFlow::Break(())
                 }
@@ -361,15 +361,16 @@ impl View {
     pub(crate) fn load(&self, id: RequestId) -> Result<Option<Trace>, ReadError> {
         let Some(last) = self.last() else { return Ok(None) };
         let (mut candidates, mut damage) = (Vec::new(), None);
-        let scanned = self.snapshot.scan(Table::Heads, self.extent.first..=last, true, |key, record| {
-            if let Ok(head) = block_index::read(key, record)
-                && head.min_id <= id
-                && id <= head.max_id
-            {
-                candidates.push((key, head.count));
-            }
-            ControlFlow::Continue(())
-        });
+        let scanned =
+            self.snapshot.scan(Table::BlockIndexes, self.extent.first..=last, true, |key, record| {
+                if let Ok(index) = BlockIndex::read(key, record)
+                    && index.min_id <= id
+                    && id <= index.max_id
+                {
+                    candidates.push((key, index.count));
+                }
+                ControlFlow::Continue(())
+            });
         for (key, count) in candidates {
             match self.summaries(key, count) {
                 Ok(summaries) => {
@@ -381,7 +382,7 @@ impl View {
             }
         }
         scanned?;
-        self.heads(true, |_, _| ControlFlow::Continue(()))?;
+        self.for_each_index(true, |_, _| ControlFlow::Continue(()))?;
         damage.map_or(Ok(None), Err)
     }
 

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use thiserror::Error;
 use zerver_trace::{Find, IdPrefix, RequestId, Summary, Trace};
 
-use crate::block::block_index::{FlowCount, Head};
+use crate::block::block_index::{BlockIndex, FlowStats};
 use crate::read::reader::{ReadError, Reader, View};
 
 /// How many ids are offered instead of one that is not there, or not the only one.
@@ -97,12 +97,12 @@ impl Reader {
 
 fn by_prefix(view: &View, prefix: IdPrefix) -> Result<At, FindError> {
     let mut blocks = Vec::new();
-    let mut all: Vec<(u64, Head)> = Vec::new();
-    view.heads(true, |key, head| {
-        if head.min_id <= prefix.last() && prefix.first() <= head.max_id {
-            blocks.push((key, head.count));
+    let mut all: Vec<(u64, BlockIndex)> = Vec::new();
+    view.for_each_index(true, |key, index| {
+        if index.min_id <= prefix.last() && prefix.first() <= index.max_id {
+            blocks.push((key, index.count));
         }
-        all.push((key, head));
+        all.push((key, index));
         ControlFlow::Continue(())
     })?;
     let mut found: Vec<At> = Vec::new();
@@ -131,17 +131,21 @@ fn by_prefix(view: &View, prefix: IdPrefix) -> Result<At, FindError> {
 }
 
 /// The ids that share most digits with one that is not there, then those closest in time.
-fn nearest(view: &View, prefix: IdPrefix, heads: &[(u64, Head)]) -> Result<Vec<RequestId>, ReadError> {
+fn nearest(
+    view: &View,
+    prefix: IdPrefix,
+    indexes: &[(u64, BlockIndex)],
+) -> Result<Vec<RequestId>, ReadError> {
     let wanted = prefix.first();
     let rank =
         |id: RequestId| (usize::MAX - id.shared_digits(wanted), id.as_u128().abs_diff(wanted.as_u128()));
     // Ids are ordered by time but for races: the blocks that could hold the closest are few.
-    let closest = |head: &Head| wanted.clamp(head.min_id, head.max_id.max(head.min_id));
-    let mut order: Vec<&(u64, Head)> = heads.iter().collect();
-    order.sort_by_key(|(_, head)| rank(closest(head)));
+    let closest = |index: &BlockIndex| wanted.clamp(index.min_id, index.max_id.max(index.min_id));
+    let mut order: Vec<&(u64, BlockIndex)> = indexes.iter().collect();
+    order.sort_by_key(|(_, index)| rank(closest(index)));
     let mut ids: Vec<RequestId> = Vec::new();
-    for (key, head) in order.into_iter().take(4) {
-        ids.extend(view.summaries(*key, head.count)?.iter().map(|summary| summary.id));
+    for (key, index) in order.into_iter().take(4) {
+        ids.extend(view.summaries(*key, index.count)?.iter().map(|summary| summary.id));
     }
     ids.sort_by_key(|&id| rank(id));
     ids.dedup();
@@ -153,15 +157,15 @@ fn nearest(view: &View, prefix: IdPrefix, heads: &[(u64, Head)]) -> Result<Vec<R
 fn newest(
     view: &View,
     flow: Option<&str>,
-    in_block: impl Fn(&FlowCount) -> bool,
+    in_block: impl Fn(&FlowStats) -> bool,
     wanted: impl Fn(&Summary) -> bool,
 ) -> Result<Option<At>, ReadError> {
     let (mut found, mut failed) = (None, None);
-    view.heads(true, |key, head| {
-        if !head.of(flow).any(&in_block) {
+    view.for_each_index(true, |key, index| {
+        if !index.of(flow).any(&in_block) {
             return ControlFlow::Continue(());
         }
-        match view.summaries(key, head.count) {
+        match view.summaries(key, index.count) {
             Ok(block) => {
                 let position = block
                     .iter()
@@ -179,16 +183,16 @@ fn newest(
 fn extreme(
     view: &View,
     flow: Option<&str>,
-    of_block: impl Fn(&FlowCount) -> u64,
+    of_block: impl Fn(&FlowStats) -> u64,
     rank: impl Fn(u64) -> u64,
 ) -> Result<Option<At>, ReadError> {
     let mut best: Option<(u64, u64, u32)> = None;
-    view.heads(true, |key, head| {
+    view.for_each_index(true, |key, index| {
         if let Some(ranked) =
-            head.of(flow).filter(|flow| flow.succeeded > 0).map(|flow| rank(of_block(flow))).max()
+            index.of(flow).filter(|flow| flow.succeeded > 0).map(|flow| rank(of_block(flow))).max()
             && best.is_none_or(|(best, ..)| ranked > best)
         {
-            best = Some((ranked, key, head.count));
+            best = Some((ranked, key, index.count));
         }
         ControlFlow::Continue(())
     })?;

@@ -17,9 +17,9 @@ impl Reader {
     /// When the store cannot be read, or a trace is damaged.
     pub fn each(&self, query: &Query, mut f: impl FnMut(Trace) -> ControlFlow<()>) -> Result<(), ReadError> {
         let mut blocks = Vec::new();
-        self.view()?.heads(true, |key, head| {
-            if head.may_match(query) {
-                blocks.push((key, head.count));
+        self.view()?.for_each_index(true, |key, index| {
+            if index.may_match(query) {
+                blocks.push((key, index.count));
             }
             ControlFlow::Continue(())
         })?;

@@ -12,7 +12,7 @@ use thiserror::Error;
 use zerver_trace::{Missing, Recorded, Shown, Value};
 
 use crate::backend::store_dir;
-use crate::{format, regular_file};
+use crate::{format::codec, regular_file};
 
 const KEY_LEN: usize = 32;
 const NONCE_LEN: usize = 12;
@@ -153,7 +153,7 @@ impl Key {
                     .cipher
                     .decrypt(&(*nonce).into(), Payload { msg, aad: PURPOSE })
                     .map_err(|_| wrong())?;
-                let (value, summary) = format::decode(&plain).map_err(|_| wrong())?;
+                let (value, summary) = codec::decode(&plain).map_err(|_| wrong())?;
                 Ok(Recorded::Plain { value, summary })
             }
         }
@@ -202,7 +202,7 @@ impl Sealer {
     /// The value sealed; `shown` is what may be seen of it.
     pub(crate) fn seal(&mut self, value: &Value, summary: Option<&str>, shown: Option<Shown>) -> Recorded {
         let hash = self.key.hash(value.tokens());
-        let plain = format::encode((value, summary));
+        let plain = codec::encode((value, summary));
         let name = if summary.is_some() { self.key.hash(&plain) } else { hash };
         let sealed = match self.remembered.get(&name) {
             Some(sealed) => sealed.clone(),

@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::block::block_index::Head;
+use crate::block::block_index::BlockIndex;
 
 /// The longest rest between two recordings that is believed.
 const LONGEST_REST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -34,10 +34,10 @@ impl ObservedClock {
     }
 
     /// A block was found that was recorded after those before it; the position at its end.
-    pub(crate) fn found(&mut self, head: &Head) -> Duration {
-        if head.count > 0 && head.min_started <= head.max_started {
+    pub(crate) fn found(&mut self, index: &BlockIndex) -> Duration {
+        if index.count > 0 && index.min_started <= index.max_started {
             let (first, last) =
-                (Duration::from_nanos(head.min_started), Duration::from_nanos(head.max_started));
+                (Duration::from_nanos(index.min_started), Duration::from_nanos(index.max_started));
             let rest = self.newest.and_then(|newest| first.checked_sub(newest));
             self.position += rest.map_or(Duration::ZERO, believed) + believed(last - first);
             self.newest = Some(last);
@@ -83,8 +83,9 @@ mod tests {
         let mut clock = ObservedClock::new();
         let found = |&(min, max): &(u64, u64)| {
             let ns = |seconds: u64| (START + seconds) * 1_000_000_000;
-            let head = Head { count: 1, min_started: ns(min), max_started: ns(max), ..Head::default() };
-            clock.found(&head).as_secs()
+            let index =
+                BlockIndex { count: 1, min_started: ns(min), max_started: ns(max), ..BlockIndex::default() };
+            clock.found(&index).as_secs()
         };
         let positions = blocks.iter().map(found).collect();
         (clock, positions)
@@ -99,7 +100,7 @@ mod tests {
         check(&[(0, 30 * DAY), (30 * DAY + HOUR, 30 * DAY + HOUR)], &[0, HOUR]);
         // And it was set back again.
         check(&[(30 * DAY, 30 * DAY), (HOUR, HOUR), (2 * HOUR, 2 * HOUR)], &[0, 0, HOUR]);
-        assert_eq!(ObservedClock::new().found(&Head::default()), Duration::ZERO);
+        assert_eq!(ObservedClock::new().found(&BlockIndex::default()), Duration::ZERO);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::block::block_index::Head;
+use crate::block::block_index::BlockIndex;
 use crate::write::observed_clock::{Differs, ObservedClock};
 
 /// So many blocks go with one commit at most.
@@ -53,9 +53,9 @@ impl Retention {
     }
 
     /// A block was found in the store, before anything is written to it.
-    pub(crate) fn found(&mut self, key: u64, head: &Head) {
-        let written = self.clock.found(head);
-        self.put(key, head, written);
+    pub(crate) fn found(&mut self, key: u64, index: &BlockIndex) {
+        let written = self.clock.found(index);
+        self.put(key, index, written);
     }
 
     /// All has been found, and recording begins. Where the clock cannot be believed and that matters, by how much it differs.
@@ -66,18 +66,18 @@ impl Retention {
     }
 
     /// A block was written, for the first time or again.
-    pub(crate) fn wrote(&mut self, key: u64, head: &Head) {
+    pub(crate) fn wrote(&mut self, key: u64, index: &BlockIndex) {
         let now = self.clock.now();
-        self.put(key, head, now);
+        self.put(key, index, now);
     }
 
-    fn put(&mut self, key: u64, head: &Head, written: Duration) {
+    fn put(&mut self, key: u64, index: &BlockIndex, written: Duration) {
         if self.blocks.back().is_some_and(|last| last.key == key)
             && let Some(last) = self.blocks.pop_back()
         {
             self.forget(&last);
         }
-        let (bytes, traces) = (head.bytes, u64::from(head.count));
+        let (bytes, traces) = (index.bytes, u64::from(index.count));
         self.bytes += bytes;
         self.traces += traces;
         self.blocks.push_back(Known { key, bytes, traces, written });
@@ -136,19 +136,19 @@ impl Retention {
 mod tests {
     use super::*;
 
-    fn head(bytes: u64, started: u64) -> Head {
-        Head { bytes, count: 1, min_started: started, max_started: started, ..Head::default() }
+    fn index(bytes: u64, started: u64) -> BlockIndex {
+        BlockIndex { bytes, count: 1, min_started: started, max_started: started, ..BlockIndex::default() }
     }
 
     #[test]
     fn the_oldest_go_first_and_the_newest_stays() {
         let mut kept = Retention::new(None, Some(LEAST));
         for key in 10..20 {
-            kept.wrote(key, &head(LEAST / 8, 0));
+            kept.wrote(key, &index(LEAST / 8, 0));
         }
         assert_eq!(kept.cut(), Some(10..=13));
         assert_eq!((kept.cut(), kept.first()), (None, Some(14)));
-        kept.wrote(20, &head(LEAST * 2, 0));
+        kept.wrote(20, &index(LEAST * 2, 0));
         assert_eq!((kept.cut(), kept.cut(), kept.first()), (Some(14..=19), None, Some(20)));
     }
 
@@ -156,7 +156,7 @@ mod tests {
     fn a_block_written_again_counts_once() {
         let mut kept = Retention::new(None, Some(LEAST));
         for _ in 0..100 {
-            kept.wrote(1, &head(LEAST / 8, 0));
+            kept.wrote(1, &index(LEAST / 8, 0));
         }
         assert_eq!((kept.cut(), kept.bytes), (None, LEAST / 8));
     }
@@ -165,9 +165,9 @@ mod tests {
     fn what_is_too_old_goes() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
         let mut kept = Retention::new(Some(Duration::from_secs(60)), None);
-        kept.found(1, &head(1, now - 61_000_000_000));
-        kept.found(2, &head(1, now));
-        kept.found(3, &head(1, 0));
+        kept.found(1, &index(1, now - 61_000_000_000));
+        kept.found(2, &index(1, now));
+        kept.found(3, &index(1, 0));
         let _ = kept.begin();
         assert_eq!((kept.cut(), kept.cut(), kept.first()), (Some(1..=1), None, Some(2)));
     }
@@ -178,13 +178,13 @@ mod tests {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
         let mut kept = Retention::new(Some(Duration::from_secs(60)), None);
         for (key, days) in [(1, 31), (2, 31), (3, 30)] {
-            kept.found(key, &head(1, now - days * DAY));
+            kept.found(key, &index(1, now - days * DAY));
         }
         let differs = kept.begin().unwrap();
         assert!(differs.is_ahead && differs.by >= Duration::from_secs(30 * 24 * 60 * 60), "{differs:?}");
         // Of the first two it is known that a day has passed since.
         assert_eq!(kept.cut(), Some(1..=2));
-        kept.wrote(4, &head(1, now));
+        kept.wrote(4, &index(1, now));
         assert_eq!((kept.cut(), kept.first()), (None, Some(3)));
     }
 
@@ -192,8 +192,8 @@ mod tests {
     fn what_came_from_the_future_ages_with_the_rest() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
         let mut kept = Retention::new(Some(Duration::ZERO), None);
-        kept.found(1, &head(1, u64::MAX));
-        kept.found(2, &head(1, now));
+        kept.found(1, &index(1, u64::MAX));
+        kept.found(2, &index(1, now));
         assert_eq!(kept.begin(), None);
         std::hint::black_box(kept.clock.now());
         assert_eq!((kept.cut(), kept.first()), (Some(1..=1), Some(2)));

@@ -20,7 +20,7 @@ use crate::backend::store::{StoreError, Table, WriteStore};
 use crate::backend::store_dir::{Identity, Lock};
 use crate::backend::store_meta::{self, Extent};
 use crate::backend::write_batch::Batch;
-use crate::block::block_builder::Open;
+use crate::block::block_builder::BlockBuilder;
 use crate::catch_panic;
 use crate::describe::describer::Describer;
 use crate::intake::capture_queue::Accepted;
@@ -69,7 +69,7 @@ pub(crate) struct Writer {
     /// The flows of this build, for a store that is made anew.
     declared: Option<Vec<Arc<FlowInfo>>>,
     /// The block that is being filled, its number, and how many of its traces have been committed.
-    open: Open,
+    block: BlockBuilder,
     committed: usize,
     extent: Extent,
     /// The counts up to the last block.
@@ -119,7 +119,7 @@ impl Writer {
             retention,
             build,
             declared: None,
-            open: Open::default(),
+            block: BlockBuilder::default(),
             committed: 0,
             extent,
             not_kept: 0,
@@ -214,16 +214,16 @@ impl Writer {
     }
 
     fn record(&mut self, capture: &Capture, kept: Kept) {
-        let mark = self.open.mark();
-        let described = catch_panic::run(|| self.describer.record(capture, kept, &mut self.open));
+        let mark = self.block.mark();
+        let described = catch_panic::run(|| self.describer.record(capture, kept, &mut self.block));
         if !matches!(described, Ok(Ok(()))) {
-            self.open.cut(mark);
+            self.block.cut(mark);
             self.describer.forget();
             self.shared.counts.lost.fetch_add(1, Ordering::Relaxed);
             return;
         }
         self.pending += 1;
-        if self.open.is_full() {
+        if self.block.is_full() {
             self.write_block();
             self.next_block();
         }
@@ -232,34 +232,34 @@ impl Writer {
     /// Puts the block as it is now into the batch.
     fn write_block(&mut self) {
         let (not_kept, overflowed) = (self.shared.queue.not_kept(), self.shared.queue.inbox.overflowed());
-        self.open.head.not_kept += not_kept - self.not_kept;
-        self.open.head.overflowed += overflowed - self.overflowed;
+        self.block.index.not_kept += not_kept - self.not_kept;
+        self.block.index.overflowed += overflowed - self.overflowed;
         (self.not_kept, self.overflowed) = (not_kept, overflowed);
         let key = self.extent.next;
-        let records = self.open.records(key);
-        self.batch.put(Table::Heads, key, records.head);
+        let records = self.block.records(key);
+        self.batch.put(Table::BlockIndexes, key, records.index);
         self.batch.put(Table::Summaries, key, records.summaries);
         self.batch.put(Table::Blocks, key, records.body);
-        self.retention.wrote(key, &self.open.head);
+        self.retention.wrote(key, &self.block.index);
     }
 
     fn next_block(&mut self) {
         self.extent.next += 1;
-        self.open.clear();
+        self.block.clear();
         self.describer.forget();
         self.committed = 0;
     }
 
     fn commit(&mut self) {
-        let fresh = self.open.len() - self.committed;
+        let fresh = self.block.len() - self.committed;
         if fresh > 0 {
             self.write_block();
         }
         self.cut();
         self.put_extent();
         if self.try_commit() && fresh > 0 {
-            self.committed = self.open.len();
-            if fresh >= MERGED && !self.open.is_empty() {
+            self.committed = self.block.len();
+            if fresh >= MERGED && !self.block.is_empty() {
                 self.next_block();
             }
         }
@@ -268,7 +268,7 @@ impl Writer {
     /// Lets the oldest blocks go with the next commit; whether there were any.
     fn cut(&mut self) -> bool {
         let Some(keys) = self.retention.cut() else { return false };
-        for table in [Table::Heads, Table::Summaries, Table::Blocks] {
+        for table in [Table::BlockIndexes, Table::Summaries, Table::Blocks] {
             self.batch.cut(table, keys.clone());
         }
         true
@@ -277,7 +277,7 @@ impl Writer {
     fn put_extent(&mut self) {
         let totals = Extent {
             first: self.retention.first().unwrap_or(self.extent.next),
-            next: self.extent.next + u64::from(!self.open.is_empty()),
+            next: self.extent.next + u64::from(!self.block.is_empty()),
             traces: self.retention.traces(),
             recorded: self.extent.recorded + self.pending,
             not_kept: self.extent.not_kept.wrapping_add(self.shared.queue.not_kept()),
@@ -321,7 +321,7 @@ impl Writer {
     /// Tries again what failed.
     fn resume(&mut self) {
         if self.try_commit() {
-            self.committed = self.open.len();
+            self.committed = self.block.len();
         }
     }
 
@@ -386,8 +386,8 @@ impl Writer {
 fn resume(store: &WriteStore, retention: &mut Retention) -> Result<Extent, StoreError> {
     let snapshot = store.snapshot()?;
     let mut extent = Extent::read(&snapshot)?.and_then(Result::ok).unwrap_or_default();
-    for (key, head) in store_meta::all_heads(&snapshot)? {
-        retention.found(key, &head.unwrap_or_default());
+    for (key, index) in store_meta::all_block_indexes(&snapshot)? {
+        retention.found(key, &index.unwrap_or_default());
         extent.next = extent.next.max(key.saturating_add(1));
     }
     Ok(extent)

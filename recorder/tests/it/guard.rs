@@ -63,7 +63,7 @@ fn what_is_not_a_store_is_refused_and_left_alone() {
         (vec![0; 100_000], FormatError::Foreign),
         (b"x".to_vec(), FormatError::Foreign),
         (b"redb\x1a\x0a\xa9\x0d\x0a\0\0\0".repeat(1000), FormatError::Foreign),
-        (with_schema(4), FormatError::Newer { found: 4 }),
+        (with_schema(4), FormatError::Newer { found: 4, newest: 3 }),
         (with_schema(2), FormatError::Older { found: 2, oldest: 3 }),
     ];
     for (bytes, wanted) in cases {

@@ -4,7 +4,7 @@ use zerver_trace::secret::{Author, Rule, merged, replaced};
 use zerver_trace::{Missing, Recorded, Shown, Value};
 
 use super::{Entry, Own, What};
-use crate::block::block_builder::Open;
+use crate::block::block_builder::BlockBuilder;
 use crate::block::stored_trace::Piece;
 use crate::secrets::sealer::Sealer;
 use crate::secrets::trace_secrets::Secrets;
@@ -16,7 +16,7 @@ impl Entry {
         before: &[u8],
         rule: &Rule,
         sealer: &mut Sealer,
-        open: &mut Open,
+        builder: &mut BlockBuilder,
     ) -> Piece {
         if let Some(plain) = self.plain {
             return plain;
@@ -26,7 +26,7 @@ impl Entry {
             (false, Own::Nothing) => None,
             (false, _) => self.masked(&Secrets::default(), rule, sealer),
         };
-        let piece = open.piece(|out| self.what.encode(instead.as_ref(), before, out));
+        let piece = builder.piece(|out| self.what.encode(instead.as_ref(), before, out));
         self.plain = Some(piece);
         piece
     }

@@ -8,7 +8,7 @@ use super::{Writer, resume};
 use crate::backend::store::{StoreError, Table, WriteStore};
 use crate::backend::store_meta;
 use crate::backend::write_batch::Batch;
-use crate::block::block_index;
+use crate::block::block_index::BlockIndex;
 use crate::write::recorder::{OpenError, claim};
 use crate::write::status_events::Change;
 
@@ -57,7 +57,7 @@ impl Writer {
         let _ = retention.begin();
         let mut puts = BTreeMap::new();
         // Also those of its traces that were committed to the file which is gone.
-        if !self.open.is_empty() {
+        if !self.block.is_empty() {
             self.write_block();
         }
         for (table, key, record) in std::mem::take(&mut self.batch).into_puts() {
@@ -72,12 +72,12 @@ impl Writer {
                 extent.next += 1;
                 extent.next - 1
             });
-            let record = crate::format::rekeyed(record, new);
-            if table == Table::Heads
-                && let Ok(head) = block_index::read(new, &record)
+            let record = crate::format::record::with_key(record, new);
+            if table == Table::BlockIndexes
+                && let Ok(index) = BlockIndex::read(new, &record)
             {
-                traces += u64::from(head.count);
-                retention.wrote(new, &head);
+                traces += u64::from(index.count);
+                retention.wrote(new, &index);
             }
             batch.put(table, new, record);
         }
@@ -91,7 +91,7 @@ impl Writer {
         extent.overflowed = extent.overflowed.wrapping_sub(self.shared.queue.inbox.overflowed());
         (self.batch, self.extent, self.retention) = (batch, extent, retention);
         self.identity = Some(store.identity());
-        self.open.clear();
+        self.block.clear();
         self.describer.forget();
         self.committed = 0;
         if let Some(key) = key {

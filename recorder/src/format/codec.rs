@@ -1,0 +1,91 @@
+//! X
+
+use bincode::config::{Configuration, LittleEndian, Varint};
+use bincode::enc::write::Writer;
+use bincode::error::EncodeError;
+use bincode::{Decode, Encode};
+use zerver_trace::bounded;
+
+use super::format_error::FormatError;
+
+const fn config() -> Configuration<LittleEndian, Varint> {
+    bincode::config::standard()
+}
+
+struct Append<'a>(&'a mut Vec<u8>);
+
+impl Writer for Append<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Appends what `value` encodes to.
+pub(crate) fn encode_into<T: Encode>(value: T, out: &mut Vec<u8>) {
+    // Writing to memory cannot fail, and nothing that is recorded has a type which cannot be encoded.
+    let _ = bincode::encode_into_writer(value, Append(out), config());
+}
+
+/// The same for a text, which most are.
+pub(crate) fn encode_text_into(text: &str, out: &mut Vec<u8>) {
+    const SHORT: usize = 250;
+    if text.len() <= SHORT {
+        out.push(text.len() as u8);
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        encode_into(text, out);
+    }
+}
+
+/// What `value` encodes to.
+pub(crate) fn encode<T: Encode>(value: T) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_into(value, &mut out);
+    out
+}
+
+/// Decodes from the start of some bytes, and says what is left of them.
+pub(crate) fn decode_first<T: Decode<()>>(bytes: &[u8]) -> Result<(T, &[u8]), FormatError> {
+    match bounded::decode_first(bytes) {
+        Ok((value, used)) => Ok((value, &bytes[used..])),
+        Err(bincode::error::DecodeError::LimitExceeded) => Err(FormatError::TooLarge),
+        Err(error) => Err(FormatError::Malformed(error.to_string())),
+    }
+}
+
+/// Decodes the whole of some bytes.
+pub(crate) fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, FormatError> {
+    match decode_first(bytes)? {
+        (value, []) => Ok(value),
+        (_, rest) => Err(FormatError::Trailing(rest.len())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_encode_as_texts() {
+        for len in [0, 1, 249, 250, 251, 252, 70_000] {
+            let (text, mut out) = ("x".repeat(len), Vec::new());
+            encode_text_into(&text, &mut out);
+            assert_eq!(out, encode(&text));
+        }
+    }
+
+    #[test]
+    fn lengths_beyond_the_bytes_are_errors() {
+        // Lengths within the body.
+        for bomb in
+            [&[253, 255, 255, 255, 255, 255, 255, 255, 127][..], &[252, 0, 0, 0, 128], &[252, 0, 0, 0, 4]]
+        {
+            assert!(decode::<Vec<u64>>(bomb).is_err());
+            assert!(decode::<Vec<Vec<String>>>(bomb).is_err());
+            assert!(decode::<String>(bomb).is_err());
+        }
+        assert_eq!(decode::<u8>(&[1, 2]), Err(FormatError::Trailing(1)));
+    }
+}
