@@ -4,9 +4,9 @@ use zerver_trace::Trace;
 
 use crate::block::block_builder::{self, BlockBuilder};
 use crate::block::{block_index, summaries};
-use crate::format::portable;
 use crate::format::record;
 use crate::format::record::RecordKind;
+use crate::maintenance::portable;
 
 /// A portable file with this body.
 pub fn portable(body: &[u8]) -> Vec<u8> {
@@ -23,7 +23,7 @@ pub fn block(file: &[u8]) -> Option<Vec<u8>> {
     let trace = portable::read(file).ok()?;
     let mut builder = BlockBuilder::default();
     builder.push_trace(&trace).ok()?;
-    record::read(RecordKind::Block, 0, &builder.records(0).body).ok().map(std::borrow::Cow::into_owned)
+    record::read(RecordKind::Block, 0, &builder.build_records(0).body).ok().map(std::borrow::Cow::into_owned)
 }
 
 /// Records of a store with this body: a block, its head, its summaries.
@@ -35,7 +35,7 @@ pub fn records(body: &[u8]) -> [Vec<u8>; 3] {
 /// Reads the block, and its first trace that can be read.
 pub fn first_trace(records: &[Vec<u8>; 3]) -> Option<Trace> {
     let body = BlockBody::read(0, &records[0]).ok()?;
-    (0..body.len().min(block_builder::FULL)).find_map(|position| body.trace(position).ok())
+    (0..body.len().min(block_builder::MAX_TRACES)).find_map(|position| body.trace(position).ok())
 }
 
 /// Reads the others.

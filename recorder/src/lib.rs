@@ -28,10 +28,11 @@ mod write;
 
 pub use self::backend::store_dir::{Holder, find_store};
 pub use self::backend::store_meta::Catalog;
-pub use self::format::{FormatError, portable};
+pub use self::format::FormatError;
 pub use self::intake::recording_policy::{Policy, Tail};
 pub use self::maintenance::doctor::{RepairError, Report, examine, examine_with, reopen, repair};
 pub use self::maintenance::import::import;
+pub use self::maintenance::portable;
 pub use self::read::pages::Page;
 pub use self::read::reader::{Counts, ReadError, Reader};
 pub use self::read::trace_lookup::FindError;

@@ -1,7 +1,4 @@
-//! Blocks: about a hundred traces that are compressed, written and removed together.
-//!
-//! A block is three records under one number: the *index*, small and read by every search; the *summaries*, read by
-//! lists; the *body*, read to load a trace. Blocks are numbered without a gap, so that a missing one is noticed.
+//! Fills one block with traces and encodes its three records.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,51 +6,52 @@ use std::sync::Arc;
 use bincode::Encode;
 use zerver_trace::{FlowInfo, Origin, Outcome, Trace};
 
-use crate::block::block_body::{MAX_TRACE, span};
+use crate::block::block_body::{MAX_TRACE_BYTES, span};
 use crate::block::block_index::BlockIndex;
 use crate::block::compact_id;
-use crate::block::stored_trace::{Piece, StoredTrace};
-use crate::block::summaries::Summaries;
+use crate::block::stored_trace::{PieceId, StoredTrace};
+use crate::block::summaries::SummariesBuilder;
 use crate::block::trace_shape::{ShapeDelta, TraceShape};
 use crate::format::delta_varint;
 use crate::format::record::RecordKind;
 use crate::format::{codec, record};
 
-/// A block is full with so many traces,
-pub(crate) const FULL: usize = 192;
-/// or when their encoding has so many bytes,
-const FULL_BYTES: usize = 256 << 10;
-/// or with so many, if one more would take it over a power of two, for those are the sizes which it can have on the disk.
-const ENOUGH: usize = 64;
-/// So many shapes are looked through for that of a trace.
-const LOOKED_AT: usize = 24;
+/// A block is full with this many traces, or with this many bytes of encoded traces and pieces,
+pub(crate) const MAX_TRACES: usize = 192;
+const MAX_BYTES: usize = 256 << 10;
+/// or with this many traces if one more could take its body past a power of two. redb allocates those sizes.
+const MIN_TRACES: usize = 64;
+/// Maximum number of shapes to compare a new trace with.
+const SHAPES_SEARCHED: usize = 24;
 
-/// A block that is being filled. It is laid out as stored, which are not compressed; then pieces; then how many stored and
-/// pieces there are, the time from which stored count, the flows, and how long each stored and each piece is; then in four
-/// bytes where the pieces end.
+/// A block that is being filled.
+///
+/// Layout of the body: the traces, which are not compressed; the pieces; the number of traces and of pieces, the base
+/// time and the flows; the length of each trace and of each piece; and, in the last four bytes, the offset at which the
+/// pieces end.
 #[derive(Debug, Default)]
 pub(crate) struct BlockBuilder {
     pub(crate) index: BlockIndex,
     flows: Vec<Arc<FlowInfo>>,
-    /// The time of the first id in it, from which stored count, in milliseconds since the Unix epoch.
+    /// Time in the id of the first trace, in milliseconds since the Unix epoch. Ids and start times are relative to it.
     base_ms: u64,
-    stored: Vec<u8>,
+    traces: Vec<u8>,
     trace_ends: Vec<u32>,
     pieces: Vec<u8>,
     piece_ends: Vec<u32>,
-    pub(crate) summaries: Summaries,
-    /// Those that were needed last come first.
+    pub(crate) summaries: SummariesBuilder,
+    /// Recently used shapes come first.
     shapes: Vec<TraceShape>,
-    own: ShapeDelta,
-    /// The pieces of traces that come as such.
-    known: HashMap<Vec<u8>, Piece>,
-    /// Room for what is compressed.
-    raw: Vec<u8>,
-    /// How many of 256 bytes compression has left of that the last time.
-    shrinks_to: Option<usize>,
+    delta: ShapeDelta,
+    /// Pieces of imported traces, by their encoding.
+    interned: HashMap<Vec<u8>, PieceId>,
+    /// Reused buffer for the part of the body that is compressed.
+    scratch: Vec<u8>,
+    /// Compressed size of that part when the block was encoded last, in 256ths of its original size.
+    compressed_256ths: Option<usize>,
 }
 
-/// The records of a block.
+/// The three encoded records of a block.
 pub(crate) struct BlockRecords {
     pub(crate) index: Vec<u8>,
     pub(crate) summaries: Vec<u8>,
@@ -70,18 +68,18 @@ impl BlockBuilder {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.len() >= FULL
-            || self.stored.len() + self.pieces.len() >= FULL_BYTES
+        self.len() >= MAX_TRACES
+            || self.traces.len() + self.pieces.len() >= MAX_BYTES
             || self.summaries.is_full()
-            || (self.len() >= ENOUGH && self.fills_its_pages())
+            || (self.len() >= MIN_TRACES && self.fills_its_pages())
     }
 
-    /// Whether the body, as long as it will be, is just below what it may take up.
+    /// Returns true if the body, as far as its length is known, nearly fills the pages it is going to occupy.
     fn fills_its_pages(&self) -> bool {
-        let pieces = self.pieces.len() * self.shrinks_to.unwrap_or(128) / 256;
-        let expected = self.stored.len() + pieces + 2 * self.len();
-        // What comes next may be longer than the others, and shrink less.
-        expected > 2048 && taken(expected) != taken(expected + expected / 32)
+        let pieces = self.pieces.len() * self.compressed_256ths.unwrap_or(128) / 256;
+        let expected = self.traces.len() + pieces + 2 * self.len();
+        // The next trace may be longer than the average, and compress less well.
+        expected > 2048 && disk_bytes(expected) != disk_bytes(expected + expected / 32)
     }
 
     #[cfg(test)]
@@ -89,27 +87,27 @@ impl BlockBuilder {
         self.pieces.len()
     }
 
-    /// How many pieces there are, to go back to with [`BlockBuilder::cut`].
-    pub(crate) const fn mark(&self) -> usize {
+    /// Number of pieces so far, for [`BlockBuilder::truncate_pieces`].
+    pub(crate) const fn piece_count(&self) -> usize {
         self.piece_ends.len()
     }
 
-    /// Takes back the pieces that were added since.
-    pub(crate) fn cut(&mut self, mark: usize) {
-        self.piece_ends.truncate(mark);
+    /// Removes every piece after the first `count`.
+    pub(crate) fn truncate_pieces(&mut self, count: usize) {
+        self.piece_ends.truncate(count);
         self.pieces.truncate(self.piece_ends.last().map_or(0, |&end| end as usize));
-        self.shapes.retain(|shape| (shape.piece as usize) < mark);
+        self.shapes.retain(|shape| (shape.piece as usize) < count);
     }
 
-    /// Adds a piece, whatever others there are.
-    pub(crate) fn piece(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> Piece {
+    /// Adds a piece without looking for an equal one.
+    pub(crate) fn add_piece(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> PieceId {
         encode(&mut self.pieces);
         self.piece_ends.push(self.pieces.len() as u32);
-        (self.piece_ends.len() - 1) as Piece
+        (self.piece_ends.len() - 1) as PieceId
     }
 
-    /// The position of a flow.
-    pub(crate) fn flow(&mut self, flow: &Arc<FlowInfo>) -> u32 {
+    /// Returns the position of a flow among the flows of the block, which is added if necessary.
+    pub(crate) fn flow_index(&mut self, flow: &Arc<FlowInfo>) -> u32 {
         let known = self.flows.iter().position(|known| Arc::ptr_eq(known, flow) || known == flow);
         known.unwrap_or_else(|| {
             self.flows.push(Arc::clone(flow));
@@ -117,35 +115,38 @@ impl BlockBuilder {
         }) as u32
     }
 
-    /// How long a piece is, in bytes.
-    pub(crate) fn piece_len(&self, piece: Piece) -> usize {
+    /// Length of a piece, in bytes.
+    pub(crate) fn piece_len(&self, piece: PieceId) -> usize {
         span(&self.piece_ends, piece).map_or(0, |span| span.len())
     }
 
-    /// Adds a trace whose pieces are there, of `len` bytes together, unless it is larger than a trace may be; then the
-    /// stored stays as it is.
+    /// Adds a trace whose pieces are in the block already; `len` is their total length in bytes.
+    ///
+    /// # Errors
+    /// [`TraceTooLarge`] if the trace exceeds [`MAX_TRACE_BYTES`]. `stored` is then unchanged.
     pub(crate) fn push(&mut self, stored: &mut StoredTrace, len: usize) -> Result<(), TraceTooLarge> {
         let fields = stored.summary_fields();
         let outcome = std::mem::replace(&mut stored.outcome, Outcome::Done);
-        stored.strip_to_shape(&mut self.own);
-        let told = (outcome != Outcome::Done).then(|| self.piece(|out| codec::encode_into(&outcome, out)));
-        let shape = self.shape(stored);
-        let start = self.stored.len();
+        stored.strip_to_shape(&mut self.delta);
+        let outcome_piece =
+            (outcome != Outcome::Done).then(|| self.add_piece(|out| codec::encode_into(&outcome, out)));
+        let shape = self.shape_index(stored);
+        let start = self.traces.len();
         if self.is_empty() {
             self.base_ms = compact_id::time_ms(fields.id);
         }
-        self.own.write(&self.shapes[shape], told, self.base_ms, &mut self.stored);
-        let len = len + self.shapes[shape].len + told.map_or(0, |piece| self.piece_len(piece));
-        if self.stored.len() - start + len > MAX_TRACE {
-            self.stored.truncate(start);
-            stored.restore(&self.own);
+        self.delta.write(&self.shapes[shape], outcome_piece, self.base_ms, &mut self.traces);
+        let len = len + self.shapes[shape].len + outcome_piece.map_or(0, |piece| self.piece_len(piece));
+        if self.traces.len() - start + len > MAX_TRACE_BYTES {
+            self.traces.truncate(start);
+            stored.restore(&self.delta);
             stored.outcome = outcome;
             return Err(TraceTooLarge);
         }
-        self.trace_ends.push(self.stored.len() as u32);
+        self.trace_ends.push(self.traces.len() as u32);
         let flow = &self.flows[fields.flow as usize];
         self.index.add(&fields, &flow.name);
-        // What a text encodes to is in its piece.
+        // The piece of a text holds its encoding.
         let text =
             |piece| span(&self.piece_ends, piece).and_then(|span| self.pieces.get(span)).unwrap_or(&[0]);
         let origin = fields.origin.map(text);
@@ -154,55 +155,58 @@ impl BlockBuilder {
         Ok(())
     }
 
-    /// Where the shape is that this stored was made.
-    fn shape(&mut self, stored: &StoredTrace) -> usize {
-        let looked_at = self.shapes.iter().take(LOOKED_AT);
-        let at = looked_at.into_iter().position(|shape| shape.is(stored)).unwrap_or_else(|| {
+    /// Returns the position of the shape of a trace that was stripped to it, which is added if necessary.
+    fn shape_index(&mut self, stored: &StoredTrace) -> usize {
+        let candidates = self.shapes.iter().take(SHAPES_SEARCHED);
+        let at = candidates.into_iter().position(|shape| shape.matches(stored)).unwrap_or_else(|| {
             let (pieces, ends) = (&mut self.pieces, &mut self.piece_ends);
             let start = pieces.len();
-            let shape = TraceShape::new(stored, &self.own, |stored| {
+            let shape = TraceShape::new(stored, &self.delta, |stored| {
                 codec::encode_into(stored, pieces);
                 ends.push(pieces.len() as u32);
-                ((ends.len() - 1) as Piece, pieces.len() - start)
+                ((ends.len() - 1) as PieceId, pieces.len() - start)
             });
             self.shapes.push(shape);
             self.shapes.len() - 1
         });
-        // It moves forward, and those that come again and again get to the front.
+        // Each use halves its position, so frequently used shapes get to the front.
         let ahead = at / 2;
         self.shapes.swap(ahead, at);
         ahead
     }
 
-    /// Adds a trace that comes as one, unless it is larger than a trace may be.
+    /// Adds a trace that was not captured by this process, such as an imported one.
+    ///
+    /// # Errors
+    /// [`TraceTooLarge`] if the trace exceeds [`MAX_TRACE_BYTES`].
     pub(crate) fn push_trace(&mut self, trace: &Trace) -> Result<(), TraceTooLarge> {
         let mut stored = StoredTrace {
-            flow: self.flow(&trace.flow),
+            flow: self.flow_index(&trace.flow),
             id: trace.id,
             class: trace.class,
             started_unix_ns: trace.started_unix_ns,
             duration_ns: trace.duration_ns,
             seed: trace.seed,
-            build: self.known(&trace.build),
+            build: self.intern(&trace.build),
             kept: trace.kept,
-            method: self.known(&trace.method),
-            path: self.known(&trace.path),
-            target: self.known(&trace.target),
-            version: self.known(&trace.version),
-            peer: self.known(&trace.peer),
-            request_headers: trace.request_headers.iter().map(|header| self.known(header)).collect(),
-            request_body: self.known(&trace.request_body),
+            method: self.intern(&trace.method),
+            path: self.intern(&trace.path),
+            target: self.intern(&trace.target),
+            version: self.intern(&trace.version),
+            peer: self.intern(&trace.peer),
+            request_headers: trace.request_headers.iter().map(|header| self.intern(header)).collect(),
+            request_body: self.intern(&trace.request_body),
             status: trace.status,
-            response_headers: trace.response_headers.iter().map(|header| self.known(header)).collect(),
-            response_body: self.known(&trace.response_body),
+            response_headers: trace.response_headers.iter().map(|header| self.intern(header)).collect(),
+            response_body: self.intern(&trace.response_body),
             outcome: trace.outcome.clone(),
-            events: trace.events.iter().map(|event| event.clone().map(|value| self.known(&value))).collect(),
+            events: trace.events.iter().map(|event| event.clone().map(|value| self.intern(&value))).collect(),
             events_dropped: trace.events_dropped,
             worker: trace.worker,
             origin: match &trace.origin {
                 Origin::NotRecorded => Origin::NotRecorded,
                 Origin::Absent => Origin::Absent,
-                Origin::Named(recorded) => Origin::Named(self.known(recorded)),
+                Origin::Named(recorded) => Origin::Named(self.intern(recorded)),
             },
             redaction: trace.redaction.clone(),
             undelivered: trace.undelivered,
@@ -215,19 +219,19 @@ impl BlockBuilder {
         self.push(&mut stored, len)
     }
 
-    fn known(&mut self, part: &impl Encode) -> Piece {
+    fn intern(&mut self, part: &impl Encode) -> PieceId {
         let bytes = codec::encode(part);
-        if let Some(piece) = self.known.get(&bytes) {
+        if let Some(piece) = self.interned.get(&bytes) {
             return *piece;
         }
-        let piece = self.piece(|out| out.extend_from_slice(&bytes));
-        self.known.insert(bytes, piece);
+        let piece = self.add_piece(|out| out.extend_from_slice(&bytes));
+        self.interned.insert(bytes, piece);
         piece
     }
 
-    /// The records of the block as it is now.
-    pub(crate) fn records(&mut self, key: u64) -> BlockRecords {
-        let rest = &mut self.raw;
+    /// Encodes the block as it is now. More traces may be added afterwards.
+    pub(crate) fn build_records(&mut self, key: u64) -> BlockRecords {
+        let rest = &mut self.scratch;
         rest.clear();
         rest.extend_from_slice(&self.pieces);
         let counts = (self.trace_ends.len() as u32, self.piece_ends.len() as u32);
@@ -239,35 +243,35 @@ impl BlockBuilder {
                 before = end;
             }
         }
-        rest.extend_from_slice(&((self.stored.len() + self.pieces.len()) as u32).to_le_bytes());
-        let body = record::write_split(RecordKind::Block, key, &self.stored, rest);
-        self.shrinks_to = Some(body.len().saturating_sub(self.stored.len()) * 256 / rest.len());
+        rest.extend_from_slice(&((self.traces.len() + self.pieces.len()) as u32).to_le_bytes());
+        let body = record::write_split(RecordKind::Block, key, &self.traces, rest);
+        self.compressed_256ths = Some(body.len().saturating_sub(self.traces.len()) * 256 / rest.len());
         let summaries = self.summaries.record(key);
-        self.index.bytes = taken(body.len()) + taken(summaries.len()) + 256;
+        self.index.bytes = disk_bytes(body.len()) + disk_bytes(summaries.len()) + 256;
         let index = record::write(RecordKind::BlockIndex, key, &codec::encode(&self.index));
         BlockRecords { index, summaries, body }
     }
 
-    /// Forgets all, and keeps the memory for the next block.
+    /// Empties the builder for the next block, and keeps its memory.
     pub(crate) fn clear(&mut self) {
         self.index = BlockIndex::default();
         self.flows.clear();
-        self.stored.clear();
+        self.traces.clear();
         self.trace_ends.clear();
         self.pieces.clear();
         self.piece_ends.clear();
         self.summaries.clear();
         self.shapes.clear();
-        self.known.clear();
+        self.interned.clear();
     }
 }
 
-/// What a record of this length takes up: redb hands out pages in powers of two.
-fn taken(len: usize) -> u64 {
+/// Bytes that a record of this length occupies in the file. redb allocates powers of two.
+fn disk_bytes(len: usize) -> u64 {
     if len < 2048 { len as u64 + 64 } else { (len as u64 + 64).next_power_of_two().max(4096) }
 }
 
-/// A trace is larger than a trace may be.
+/// Error: the trace exceeds [`MAX_TRACE_BYTES`].
 #[derive(Debug)]
 pub(crate) struct TraceTooLarge;
 
@@ -281,13 +285,13 @@ mod tests {
     use crate::sample_traces;
 
     #[test]
-    fn a_block_gives_back_its_traces_and_their_summaries() {
+    fn a_block_decodes_to_its_traces_and_summaries() {
         let mut builder = BlockBuilder::default();
         let traces: Vec<_> = (0..20).map(sample_traces::trace).collect();
         for trace in &traces {
             builder.push_trace(trace).unwrap();
         }
-        let records = builder.records(5);
+        let records = builder.build_records(5);
         let body = BlockBody::read(5, &records.body).unwrap();
         let summaries = summaries::read(5, &records.summaries).unwrap();
         assert_eq!((body.len(), summaries.len()), (20, 20));
@@ -302,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn traces_that_went_the_same_way_differ_by_little() {
+    fn traces_of_one_shape_take_few_bytes_each() {
         let mut builder = BlockBuilder::default();
         let mut trace = sample_traces::trace(1);
         let event =
@@ -318,10 +322,10 @@ mod tests {
             }
             trace.id = sample_traces::id(n);
             trace.outcome = if n % 2 == 0 { Outcome::Done } else { Outcome::TimedOut { step: n as u16 } };
-            let before = builder.stored.len();
+            let before = builder.traces.len();
             builder.push_trace(&trace).unwrap();
-            longest = longest.max(builder.stored.len() - before);
-            let record = builder.records(1).body;
+            longest = longest.max(builder.traces.len() - before);
+            let record = builder.build_records(1).body;
             assert_eq!(BlockBody::read(1, &record).unwrap().trace(n as usize).unwrap(), trace);
         }
         assert_eq!(builder.shapes.len(), 1);

@@ -1,4 +1,4 @@
-//! What is known of a block without opening it: how many traces it has, of which flows, from when, and how they ended.
+//! The index of a block: enough to decide whether a search must read the rest of the block.
 
 use bincode::{Decode, Encode};
 use zerver_trace::{Query, RequestId, Status};
@@ -7,36 +7,36 @@ use crate::block::stored_trace::SummaryFields;
 use crate::format::record::RecordKind;
 use crate::format::{FormatError, codec, record};
 
-/// What is known of one flow within a block.
+/// Counts and durations of one flow within a block.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct FlowStats {
     pub(crate) name: String,
     pub(crate) count: u32,
     pub(crate) failed: u32,
-    pub(crate) max_ns: u64,
-    /// How many succeeded, and in what times.
+    pub(crate) max_duration_ns: u64,
+    /// Number of requests that succeeded, and their shortest and longest duration.
     pub(crate) succeeded: u32,
     pub(crate) fastest_ns: u64,
     pub(crate) slowest_ns: u64,
 }
 
-/// What is known of a block without opening it.
+/// The index of a block.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct BlockIndex {
     pub(crate) count: u32,
     pub(crate) min_id: RequestId,
     pub(crate) max_id: RequestId,
-    /// Of when its requests began, in nanoseconds since the Unix epoch.
+    /// Earliest and latest start time of the requests, in nanoseconds since the Unix epoch.
     pub(crate) min_started: u64,
     pub(crate) max_started: u64,
-    /// One bit for each class of status in it, 1xx being bit 1 and none bit 0.
+    /// Bit set of the status classes that occur: 1xx is bit 1, and no status is bit 0.
     pub(crate) statuses: u8,
     pub(crate) flows: Vec<FlowStats>,
-    /// Requests since the block before which the policy did not keep,
+    /// Requests since the previous block that the policy did not keep.
     pub(crate) not_kept: u64,
-    /// and which did not fit the queue.
+    /// Requests since the previous block that were dropped because the queue was full.
     pub(crate) overflowed: u64,
-    /// What the block takes up in the store, in bytes.
+    /// Bytes that the block occupies in the file.
     pub(crate) bytes: u64,
 }
 
@@ -58,25 +58,24 @@ impl Default for BlockIndex {
 }
 
 impl BlockIndex {
-    /// The index of a block.
     pub(crate) fn read(key: u64, record: &[u8]) -> Result<Self, FormatError> {
         codec::decode(&record::read(RecordKind::BlockIndex, key, record)?)
     }
 
-    pub(crate) fn add(&mut self, row: &SummaryFields, name: &str) {
+    pub(crate) fn add(&mut self, fields: &SummaryFields, name: &str) {
         self.count += 1;
-        self.min_id = self.min_id.min(row.id);
-        self.max_id = self.max_id.max(row.id);
-        self.min_started = self.min_started.min(row.started_unix_ns);
-        self.max_started = self.max_started.max(row.started_unix_ns);
-        self.statuses |= status_bit(row.status);
+        self.min_id = self.min_id.min(fields.id);
+        self.max_id = self.max_id.max(fields.id);
+        self.min_started = self.min_started.min(fields.started_unix_ns);
+        self.max_started = self.max_started.max(fields.started_unix_ns);
+        self.statuses |= status_bit(fields.status);
         let at = self.flows.iter().position(|flow| flow.name == name).unwrap_or_else(|| {
             let name = name.to_owned();
             self.flows.push(FlowStats {
                 name,
                 count: 0,
                 failed: 0,
-                max_ns: 0,
+                max_duration_ns: 0,
                 succeeded: 0,
                 fastest_ns: u64::MAX,
                 slowest_ns: 0,
@@ -85,16 +84,16 @@ impl BlockIndex {
         });
         let flow = &mut self.flows[at];
         flow.count += 1;
-        flow.failed += u32::from(row.failed);
-        flow.max_ns = flow.max_ns.max(row.duration_ns);
-        if row.has_succeeded() {
+        flow.failed += u32::from(fields.failed);
+        flow.max_duration_ns = flow.max_duration_ns.max(fields.duration_ns);
+        if fields.has_succeeded() {
             flow.succeeded += 1;
-            flow.fastest_ns = flow.fastest_ns.min(row.duration_ns);
-            flow.slowest_ns = flow.slowest_ns.max(row.duration_ns);
+            flow.fastest_ns = flow.fastest_ns.min(fields.duration_ns);
+            flow.slowest_ns = flow.slowest_ns.max(fields.duration_ns);
         }
     }
 
-    /// Whether a trace that a query wants may be in the block.
+    /// Returns false only if no trace of the block can match the query.
     pub(crate) fn may_match(&self, query: &Query) -> bool {
         let status = query.status.is_none_or(|status| {
             self.statuses
@@ -107,13 +106,14 @@ impl BlockIndex {
         status
             && query.since_unix_ns.is_none_or(|since| self.max_started >= since)
             && query.until_unix_ns.is_none_or(|until| self.min_started < until)
-            && self.of(query.flow.as_deref()).any(|flow| {
-                (!query.failed || flow.failed > 0) && query.slower_than_ns.is_none_or(|ns| flow.max_ns > ns)
+            && self.flows_named(query.flow.as_deref()).any(|flow| {
+                (!query.failed || flow.failed > 0)
+                    && query.slower_than_ns.is_none_or(|ns| flow.max_duration_ns > ns)
             })
     }
 
-    /// The flows in it: all of them, or the one of this name.
-    pub(crate) fn of(&self, name: Option<&str>) -> impl Iterator<Item = &FlowStats> {
+    /// Iterates over the flows in the block: all of them, or only the one with this name.
+    pub(crate) fn flows_named(&self, name: Option<&str>) -> impl Iterator<Item = &FlowStats> {
         self.flows.iter().filter(move |flow| name.is_none_or(|name| flow.name == name))
     }
 }
@@ -132,7 +132,7 @@ mod tests {
     use crate::sample_traces;
 
     #[test]
-    fn a_head_never_denies_what_its_block_has() {
+    fn an_index_never_excludes_a_trace_of_its_block() {
         let trace = sample_traces::trace(3);
         let mut builder = BlockBuilder::default();
         builder.push_trace(&trace).unwrap();

@@ -1,15 +1,15 @@
-//! X
+//! Compact encoding of a request id with the start time of the request.
 
 use zerver_trace::RequestId;
 
 use crate::format::{FormatError, delta_varint};
 
-/// The time in an id, for ids begin with when their requests began: in milliseconds since the Unix epoch.
+/// Time in an id, in milliseconds since the Unix epoch. Ids begin with the start time of their request (RFC 9562, UUIDv7).
 pub(crate) const fn time_ms(id: RequestId) -> u64 {
     (id.as_u128() >> 80) as u64
 }
 
-/// Appends an id, and when its request began.
+/// Appends an id and the start time of its request.
 pub(crate) fn write(id: RequestId, started_unix_ns: u64, base_ms: u64, out: &mut Vec<u8>) {
     let ms = time_ms(id);
     delta_varint::write_delta(ms, base_ms, out);
@@ -17,7 +17,7 @@ pub(crate) fn write(id: RequestId, started_unix_ns: u64, base_ms: u64, out: &mut
     delta_varint::write_delta(started_unix_ns, ms.wrapping_mul(1_000_000), out);
 }
 
-/// Takes both from the start of some bytes.
+/// Reads an id and a start time from the front of `bytes`.
 pub(crate) fn read(base_ms: u64, bytes: &mut &[u8]) -> Result<(RequestId, u64), FormatError> {
     let ms = delta_varint::read_delta(base_ms, bytes)?;
     let Some((low, rest)) = bytes.split_first_chunk::<10>() else {

@@ -1,4 +1,9 @@
-//! Blocks: about a hundred traces that are written and removed together.
+//! Blocks of about a hundred traces, which are written and removed together.
+//!
+//! A block is three records under the same key: the *index*, which is small and read by every search; the *summaries*,
+//! read by lists; and the *body*, read to load a trace. Keys are consecutive, so a missing block is noticed.
+//!
+//! Must not know where records are kept.
 
 pub(crate) mod block_body;
 pub(crate) mod block_builder;
@@ -7,3 +12,4 @@ mod compact_id;
 pub(crate) mod stored_trace;
 pub(crate) mod summaries;
 mod trace_shape;
+pub(crate) mod trace_values;

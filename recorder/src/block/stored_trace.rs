@@ -1,23 +1,23 @@
-//! A trace as it lies in its block. Traces of one block have most of their values in common, which are pieces of the
-//! block, each there once; and those that went the same way are alike but for their ids, their times and a few of their
-//! pieces. The rest of them, the *shape*, is there once as well, and a trace is what it differs by from its shape.
+//! A trace as its block holds it: with references to pieces in the place of values.
+//!
+//! The traces of a block have most values in common. Each such value is a piece of the block, which holds it once.
 
 use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use zerver_trace::{
-    Answer, Class, Event, FlowInfo, Header, Kept, Origin, Outcome, Recorded, RecordedBody, Redaction,
-    RequestId, Trace,
+    Class, Event, FlowInfo, Header, Kept, Origin, Outcome, Recorded, RecordedBody, Redaction, RequestId,
+    Trace,
 };
 
+use crate::block::trace_values::event_value_mut;
 use crate::format::FormatError;
 use crate::format::delta_varint::NumberVisitor;
 
-/// The number of a piece: what a `String` encodes to, or a `Recorded`, or a header or a body with one, or an `Outcome`,
-/// or a shape.
-pub(crate) type Piece = u32;
+/// Number of a piece. A piece is the encoding of a `String`, a `Recorded`, a header, a body, an `Outcome` or a shape.
+pub(crate) type PieceId = u32;
 
-/// A [`Trace`] with pieces for its values.
+/// A [`Trace`] with pieces in the place of its values.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct StoredTrace {
     /// Position among the flows of the block.
@@ -27,33 +27,33 @@ pub(crate) struct StoredTrace {
     pub(crate) started_unix_ns: u64,
     pub(crate) duration_ns: u64,
     pub(crate) seed: u64,
-    pub(crate) build: Piece,
+    pub(crate) build: PieceId,
     pub(crate) kept: Kept,
-    pub(crate) method: Piece,
-    pub(crate) path: Piece,
-    pub(crate) target: Piece,
-    pub(crate) version: Piece,
-    pub(crate) peer: Piece,
-    pub(crate) request_headers: Vec<Piece>,
-    pub(crate) request_body: Piece,
+    pub(crate) method: PieceId,
+    pub(crate) path: PieceId,
+    pub(crate) target: PieceId,
+    pub(crate) version: PieceId,
+    pub(crate) peer: PieceId,
+    pub(crate) request_headers: Vec<PieceId>,
+    pub(crate) request_body: PieceId,
     pub(crate) status: u16,
-    pub(crate) response_headers: Vec<Piece>,
-    pub(crate) response_body: Piece,
+    pub(crate) response_headers: Vec<PieceId>,
+    pub(crate) response_body: PieceId,
     pub(crate) outcome: Outcome,
-    pub(crate) events: Vec<Event<Piece>>,
+    pub(crate) events: Vec<Event<PieceId>>,
     pub(crate) events_dropped: u32,
     pub(crate) worker: Option<u16>,
-    pub(crate) origin: Origin<Piece>,
+    pub(crate) origin: Origin<PieceId>,
     pub(crate) redaction: Redaction,
     pub(crate) undelivered: bool,
 }
 
-/// Where the pieces of a stored are read from.
+/// Source of the pieces to which a stored trace refers.
 pub(crate) trait PieceSource {
-    fn piece<T: Decode<()>>(&mut self, number: Piece) -> Result<T, FormatError>;
+    fn piece<T: Decode<()>>(&mut self, number: PieceId) -> Result<T, FormatError>;
 }
 
-/// What lists and searches go by.
+/// The fields of a trace that lists and searches use.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SummaryFields {
     pub(crate) flow: u32,
@@ -61,17 +61,17 @@ pub(crate) struct SummaryFields {
     pub(crate) class: Class,
     pub(crate) started_unix_ns: u64,
     pub(crate) duration_ns: u64,
-    pub(crate) method: Piece,
-    pub(crate) path: Piece,
+    pub(crate) method: PieceId,
+    pub(crate) path: PieceId,
     pub(crate) status: u16,
     pub(crate) outcome: &'static str,
     pub(crate) failed: bool,
     pub(crate) worker: Option<u16>,
-    pub(crate) origin: Option<Piece>,
+    pub(crate) origin: Option<PieceId>,
 }
 
 impl SummaryFields {
-    /// As [`zerver_trace::Summary::has_succeeded`].
+    /// Returns true under the same conditions as [`zerver_trace::Summary::has_succeeded`].
     pub(crate) fn has_succeeded(&self) -> bool {
         !self.failed && self.outcome == Outcome::Done.as_str() && matches!(self.status, 200..=399)
     }
@@ -98,7 +98,7 @@ impl StoredTrace {
         }
     }
 
-    /// What differs from trace to trace, in its order.
+    /// Visits the numbers that differ from trace to trace, always in the same order.
     pub(super) fn visit_numbers(&mut self, to: &mut impl NumberVisitor) {
         for event in &mut self.events {
             match event {
@@ -134,8 +134,8 @@ impl StoredTrace {
         to.time(&mut self.duration_ns);
     }
 
-    /// Puts another number in the place of each.
-    pub(crate) fn map_pieces(&mut self, mut f: impl FnMut(Piece) -> Piece) {
+    /// Replaces the number of each piece, always in the same order.
+    pub(crate) fn map_pieces(&mut self, mut f: impl FnMut(PieceId) -> PieceId) {
         let texts = [
             &mut self.build,
             &mut self.method,
@@ -160,13 +160,13 @@ impl StoredTrace {
         }
     }
 
-    /// The trace, with its values in their places.
-    pub(crate) fn trace(
+    /// Loads the pieces and returns the whole trace.
+    pub(crate) fn into_trace(
         self,
         flow: Arc<FlowInfo>,
         pieces: &mut impl PieceSource,
     ) -> Result<Trace, FormatError> {
-        let mut headers = |numbers: Vec<Piece>| -> Result<Vec<Header<Recorded>>, FormatError> {
+        let mut headers = |numbers: Vec<PieceId>| -> Result<Vec<Header<Recorded>>, FormatError> {
             numbers.into_iter().map(|number| pieces.piece(number)).collect()
         };
         let (request_headers, response_headers) =
@@ -212,25 +212,5 @@ impl StoredTrace {
             redaction: self.redaction,
             undelivered: self.undelivered,
         })
-    }
-}
-
-fn event_value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
-    match event {
-        Event::StepYielded { progress: value, .. }
-        | Event::SlotWritten { value, .. }
-        | Event::EffectRequested { args: value, .. }
-        | Event::EffectCompleted { answer: Answer::Ok(value), .. } => Some(value),
-        Event::BodyReceived { .. }
-        | Event::StepRan { .. }
-        | Event::EffectCompleted { .. }
-        | Event::Reclassified { .. }
-        | Event::EffectQueued { .. }
-        | Event::EffectStarted { .. }
-        | Event::Migrated { .. }
-        | Event::QuantumExceeded { .. }
-        | Event::CompletionDelayed { .. }
-        | Event::ReadDelayed { .. }
-        | Event::StepPanicked { .. } => None,
     }
 }

@@ -1,64 +1,67 @@
-//! The summaries of a block, in the order of its traces: what a list shows of each. What they have in common is there
-//! once: where a number comes for the first time, what it stands for follows it.
+//! The summaries of a block, in the order of its traces: what a list shows of each request.
+//!
+//! Values that summaries have in common are stored once. They are referred to by consecutive numbers, and the first use
+//! of a number is accompanied by its value.
 
 use zerver_trace::{Class, Origin, Recorded, Summary};
 
 use crate::block::compact_id;
-use crate::block::stored_trace::{Piece, SummaryFields};
+use crate::block::stored_trace::{PieceId, SummaryFields};
 use crate::format::delta_varint;
 use crate::format::record::RecordKind;
 use crate::format::{FormatError, codec, record};
 
-/// The texts of a block's summaries may have so many bytes together, each counted as often as it is named. More of them
-/// are no block of ours.
-const TEXTS: usize = 6 << 20;
-/// With so many a block is full.
-const FULL_TEXTS: usize = 4 << 20;
+/// Maximum total length of the texts in the summaries of a block once they are decoded, in bytes. A record that exceeds it
+/// was not written by zerver.
+const MAX_TEXT_BYTES: usize = 6 << 20;
+/// A block is full when the texts of its summaries have this many bytes.
+const FULL_TEXT_BYTES: usize = 4 << 20;
 
-/// What the summaries of one sort have in common: the flow, the method, how it ended, the worker, and the authority.
-type Sort = (u32, Piece, u16, Class, &'static str, bool, Option<u16>, Option<Piece>);
+/// The fields that similar requests share: flow, method, status, class, outcome, failure, worker and origin.
+type SummaryGroup = (u32, PieceId, u16, Class, &'static str, bool, Option<u16>, Option<PieceId>);
 
-/// Summaries that are being written. They are laid out as two numbers (sort and path), the id and the times of each,
-/// which are not compressed; then what each number stands for, where it is new; then the time from which they count, and
-/// where the second part begins.
+/// Encodes the summaries of a block.
+///
+/// Layout: for each trace its group, path, id and times, which are not compressed; the values of the groups and paths, in
+/// the order of their numbers; the base time; and the offset of the second part.
 #[derive(Debug, Default)]
-pub(crate) struct Summaries {
+pub(crate) struct SummariesBuilder {
     own: Vec<u8>,
     shared: Vec<u8>,
     base_ms: u64,
-    sorts: Vec<Sort>,
-    paths: Vec<Piece>,
-    texts: usize,
+    groups: Vec<SummaryGroup>,
+    paths: Vec<PieceId>,
+    text_bytes: usize,
 }
 
-impl Summaries {
-    /// Adds one for a row: with the name of its flow, and with what its method, its path and its origin encode to.
+impl SummariesBuilder {
+    /// Adds the summary of a trace. Method, path and origin are given as their pieces encode them.
     pub(crate) fn push(
         &mut self,
-        row: &SummaryFields,
+        fields: &SummaryFields,
         base_ms: u64,
         flow: &str,
         [method, path]: [&[u8]; 2],
         origin: Option<&[u8]>,
     ) {
-        let SummaryFields { status, class, outcome, failed, worker, .. } = *row;
-        let sort = (row.flow, row.method, status, class, outcome, failed, worker, row.origin);
+        let SummaryFields { status, class, outcome, failed, worker, .. } = *fields;
+        let group = (fields.flow, fields.method, status, class, outcome, failed, worker, fields.origin);
         let (own, shared) = (&mut self.own, &mut self.shared);
-        if put(sort, &mut self.sorts, own) {
+        if write_reference(group, &mut self.groups, own) {
             codec::encode_into(flow, shared);
             shared.extend_from_slice(method);
             codec::encode_into((status, class, outcome, failed, worker, authority(origin)), shared);
         }
-        if put(row.path, &mut self.paths, own) {
+        if write_reference(fields.path, &mut self.paths, own) {
             shared.extend_from_slice(path);
         }
-        compact_id::write(row.id, row.started_unix_ns, base_ms, own);
-        delta_varint::write(row.duration_ns, own);
+        compact_id::write(fields.id, fields.started_unix_ns, base_ms, own);
+        delta_varint::write(fields.duration_ns, own);
         self.base_ms = base_ms;
-        self.texts += flow.len() + method.len() + path.len() + origin.map_or(0, <[u8]>::len);
+        self.text_bytes += flow.len() + method.len() + path.len() + origin.map_or(0, <[u8]>::len);
     }
 
-    /// The record of them.
+    /// Encodes the record. More summaries may be added afterwards.
     pub(crate) fn record(&mut self, key: u64) -> Vec<u8> {
         let len = self.shared.len();
         self.shared.extend_from_slice(&self.base_ms.to_le_bytes());
@@ -69,51 +72,52 @@ impl Summaries {
     }
 
     pub(crate) const fn is_full(&self) -> bool {
-        self.texts >= FULL_TEXTS
+        self.text_bytes >= FULL_TEXT_BYTES
     }
 
     pub(crate) fn clear(&mut self) {
         self.own.clear();
         self.shared.clear();
-        self.sorts.clear();
+        self.groups.clear();
         self.paths.clear();
-        self.texts = 0;
+        self.text_bytes = 0;
     }
 }
 
-/// The authority in what an origin encodes to, as far as it may be shown.
+/// Returns the authority of an encoded origin, as far as it may be shown.
 fn authority(origin: Option<&[u8]>) -> String {
     let recorded = origin.and_then(|origin| codec::decode::<Recorded>(origin).ok());
     let shown = recorded.and_then(|recorded| Origin::Named(recorded).shown());
     shown.map_or_else(String::new, |(_, authority)| authority)
 }
 
-/// Appends the number of something, and says whether it is a new one. What came last mostly comes again.
-fn put<T: PartialEq>(thing: T, known: &mut Vec<T>, out: &mut Vec<u8>) -> bool {
-    let at = known.iter().rposition(|known| *known == thing);
+/// Appends the number of `value`, and returns true if the number is new. The value added last is the most likely one.
+fn write_reference<T: PartialEq>(value: T, known: &mut Vec<T>, out: &mut Vec<u8>) -> bool {
+    let at = known.iter().rposition(|known| *known == value);
     delta_varint::write(at.unwrap_or(known.len()) as u64, out);
     if at.is_none() {
-        known.push(thing);
+        known.push(value);
     }
     at.is_none()
 }
 
-/// The summaries of a block in their order.
+/// Decodes the summaries of a block.
 pub(crate) fn read(key: u64, record: &[u8]) -> Result<Vec<Summary>, FormatError> {
-    type Told = (String, String, u16, Class, String, bool, Option<u16>, String);
+    type GroupFields = (String, String, u16, Class, String, bool, Option<u16>, String);
     let raw = record::read(RecordKind::Summaries, key, record)?;
-    let odd = || FormatError::Malformed("the summaries do not fill their record".to_owned());
-    let (rest, at) = raw.split_last_chunk().ok_or_else(odd)?;
-    let (rest, base_ms) = rest.split_last_chunk().ok_or_else(odd)?;
+    let malformed = || FormatError::Malformed("the summaries do not fill their record".to_owned());
+    let (rest, at) = raw.split_last_chunk().ok_or_else(malformed)?;
+    let (rest, base_ms) = rest.split_last_chunk().ok_or_else(malformed)?;
     let base_ms = u64::from_le_bytes(*base_ms);
-    let (mut own, mut shared) = rest.split_at_checked(u32::from_le_bytes(*at) as usize).ok_or_else(odd)?;
-    let (mut sorts, mut paths): (Vec<Told>, Vec<String>) = (Vec::new(), Vec::new());
-    let (mut summaries, mut left) = (Vec::new(), TEXTS);
+    let (mut own, mut shared) =
+        rest.split_at_checked(u32::from_le_bytes(*at) as usize).ok_or_else(malformed)?;
+    let (mut groups, mut paths): (Vec<GroupFields>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut summaries, mut left) = (Vec::new(), MAX_TEXT_BYTES);
     while !own.is_empty() {
-        let sort = take(&mut sorts, &mut own, &mut shared)?;
-        let path = take(&mut paths, &mut own, &mut shared)?;
+        let group = read_reference(&mut groups, &mut own, &mut shared)?;
+        let path = read_reference(&mut paths, &mut own, &mut shared)?;
         let ((flow, method, status, class, outcome, failed, worker, authority), path) =
-            (&sorts[sort], &paths[path]);
+            (&groups[group], &paths[path]);
         let taken = [flow, method, outcome, path, authority].map(String::len).iter().sum::<usize>()
             + size_of::<Summary>();
         left = left.checked_sub(taken).ok_or(FormatError::TooLarge)?;
@@ -133,19 +137,19 @@ pub(crate) fn read(key: u64, record: &[u8]) -> Result<Vec<Summary>, FormatError>
             authority: authority.clone(),
         });
     }
-    if shared.is_empty() { Ok(summaries) } else { Err(odd()) }
+    if shared.is_empty() { Ok(summaries) } else { Err(malformed()) }
 }
 
-/// Takes a number from the start of `own`, and from `shared` what it stands for where it is a new one.
-fn take<T: bincode::Decode<()>>(
+/// Reads a number from `own` and, if the number is new, its value from `shared`.
+fn read_reference<T: bincode::Decode<()>>(
     known: &mut Vec<T>,
     own: &mut &[u8],
     shared: &mut &[u8],
 ) -> Result<usize, FormatError> {
     let number = delta_varint::read(own)?;
     if number == known.len() as u64 {
-        let (thing, after) = codec::decode_first(shared)?;
-        known.push(thing);
+        let (value, after) = codec::decode_first(shared)?;
+        known.push(value);
         *shared = after;
     }
     let at = usize::try_from(number).ok().filter(|&at| at < known.len());
@@ -159,7 +163,7 @@ mod tests {
     use crate::sample_traces;
 
     #[test]
-    fn what_is_cut_off_or_names_too_much_is_an_error() {
+    fn a_damaged_record_is_an_error_or_other_summaries() {
         let mut builder = BlockBuilder::default();
         let traces: Vec<_> = (0..3).map(sample_traces::trace).collect();
         traces.iter().for_each(|trace| builder.push_trace(trace).unwrap());
@@ -178,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn one_long_path_again_and_again_fills_a_block_or_is_an_error() {
+    fn a_long_path_in_every_trace_fills_the_block_or_is_an_error() {
         let mut trace = sample_traces::trace(1);
         trace.path = "/".repeat(16 << 10);
         let mut builder = BlockBuilder::default();

@@ -1,31 +1,35 @@
-//! X
+//! The shape of a stored trace, and the delta that turns the shape back into the trace.
+//!
+//! Traces of requests that took the same path differ only in their ids, their times and a few of their pieces. The shape
+//! is kept once in the block, and each trace as its delta.
 
 use zerver_trace::RequestId;
 
 use crate::block::compact_id;
-use crate::block::stored_trace::{Piece, PieceSource, StoredTrace};
+use crate::block::stored_trace::{PieceId, PieceSource, StoredTrace};
 use crate::format::FormatError;
 use crate::format::delta_varint::{self, DeltaReader, DeltaWriter};
 
-/// What stored of one shape have in common: a stored whose id, numbers and pieces are 0.
+/// The common part of similar traces: a stored trace whose id, numbers and pieces are zero.
 #[derive(Debug)]
 pub(crate) struct TraceShape {
     stored: StoredTrace,
-    /// The pieces of the first of them.
-    usual: Vec<Piece>,
-    /// The piece that holds it, and how long that is.
-    pub(crate) piece: Piece,
+    /// Pieces of the first trace of this shape.
+    common: Vec<PieceId>,
+    /// Piece that holds the encoded shape, with the pieces of that first trace.
+    pub(crate) piece: PieceId,
+    /// Length of the encoded shape, in bytes.
     pub(crate) len: usize,
 }
 
-/// What is taken out of a stored to make a shape of it.
+/// Everything that is removed from a stored trace to turn it into its shape.
 #[derive(Debug)]
 pub(crate) struct ShapeDelta {
     id: RequestId,
     started_unix_ns: u64,
     seed: u64,
     numbers: Vec<u8>,
-    pieces: Vec<Piece>,
+    pieces: Vec<PieceId>,
 }
 
 impl Default for ShapeDelta {
@@ -35,71 +39,78 @@ impl Default for ShapeDelta {
 }
 
 impl ShapeDelta {
-    /// Appends what a stored differs by from its shape. Its outcome is a piece, if it is any but done. Times count from
-    /// `base_ms`.
-    pub(crate) fn write(&self, shape: &TraceShape, outcome: Option<Piece>, base_ms: u64, out: &mut Vec<u8>) {
+    /// Appends the encoded trace: its shape and what differs from it. `outcome` is `None` if the outcome is `Done`. Times
+    /// are relative to `base_ms`.
+    pub(crate) fn write(
+        &self,
+        shape: &TraceShape,
+        outcome: Option<PieceId>,
+        base_ms: u64,
+        out: &mut Vec<u8>,
+    ) {
         delta_varint::write(u64::from(shape.piece), out);
         delta_varint::write(outcome.map_or(0, |piece| u64::from(piece) + 1), out);
         compact_id::write(self.id, self.started_unix_ns, base_ms, out);
         out.extend_from_slice(&self.seed.to_le_bytes());
         out.extend_from_slice(&self.numbers);
-        let mut alike = 0;
-        for (piece, usual) in std::iter::zip(&self.pieces, &shape.usual) {
-            if piece == usual {
-                alike += 1;
+        let mut unchanged = 0;
+        for (piece, common) in std::iter::zip(&self.pieces, &shape.common) {
+            if piece == common {
+                unchanged += 1;
                 continue;
             }
-            delta_varint::write(std::mem::take(&mut alike), out);
+            delta_varint::write(std::mem::take(&mut unchanged), out);
             delta_varint::write(u64::from(*piece), out);
         }
     }
 }
 
 impl TraceShape {
-    /// The shape that a stored was made, with the pieces that it had; `put` finds it a place in the block.
+    /// Creates a shape from a trace that was stripped to it. `put` adds the encoded shape to the block, and returns its piece
+    /// and its length.
     pub(crate) fn new(
         stored: &StoredTrace,
-        own: &ShapeDelta,
-        put: impl FnOnce(&StoredTrace) -> (Piece, usize),
+        delta: &ShapeDelta,
+        put: impl FnOnce(&StoredTrace) -> (PieceId, usize),
     ) -> Self {
-        let (mut stored, mut pieces) = (stored.clone(), own.pieces.iter());
+        let (mut stored, mut pieces) = (stored.clone(), delta.pieces.iter());
         stored.map_pieces(|_| pieces.next().copied().unwrap_or_default());
         let (piece, len) = put(&stored);
         stored.map_pieces(|_| 0);
-        Self { stored, usual: own.pieces.clone(), piece, len }
+        Self { stored, common: delta.pieces.clone(), piece, len }
     }
 
-    /// Whether it is the one that this stored was made.
-    pub(crate) fn is(&self, stored: &StoredTrace) -> bool {
+    /// Returns true if a stripped trace has this shape.
+    pub(crate) fn matches(&self, stored: &StoredTrace) -> bool {
         self.stored == *stored
     }
 }
 
 impl StoredTrace {
-    /// Makes a shape of it.
-    pub(crate) fn strip_to_shape(&mut self, own: &mut ShapeDelta) {
-        own.id = std::mem::replace(&mut self.id, NO_ID);
-        own.started_unix_ns = std::mem::take(&mut self.started_unix_ns);
-        own.seed = std::mem::take(&mut self.seed);
-        own.numbers.clear();
-        self.visit_numbers(&mut DeltaWriter::new(&mut own.numbers));
-        own.pieces.clear();
+    /// Turns the trace into its shape, and moves the rest into `delta`.
+    pub(crate) fn strip_to_shape(&mut self, delta: &mut ShapeDelta) {
+        delta.id = std::mem::replace(&mut self.id, NO_ID);
+        delta.started_unix_ns = std::mem::take(&mut self.started_unix_ns);
+        delta.seed = std::mem::take(&mut self.seed);
+        delta.numbers.clear();
+        self.visit_numbers(&mut DeltaWriter::new(&mut delta.numbers));
+        delta.pieces.clear();
         self.map_pieces(|piece| {
-            own.pieces.push(piece);
+            delta.pieces.push(piece);
             0
         });
     }
 
-    /// Makes of a shape what it was.
-    pub(crate) fn restore(&mut self, own: &ShapeDelta) {
-        self.id = own.id;
-        (self.started_unix_ns, self.seed) = (own.started_unix_ns, own.seed);
-        self.visit_numbers(&mut DeltaReader::new(&own.numbers));
-        let mut pieces = own.pieces.iter();
+    /// Undoes [`StoredTrace::strip_to_shape`].
+    pub(crate) fn restore(&mut self, delta: &ShapeDelta) {
+        self.id = delta.id;
+        (self.started_unix_ns, self.seed) = (delta.started_unix_ns, delta.seed);
+        self.visit_numbers(&mut DeltaReader::new(&delta.numbers));
+        let mut pieces = delta.pieces.iter();
         self.map_pieces(|_| pieces.next().copied().unwrap_or_default());
     }
 
-    /// The stored that was written.
+    /// Decodes what [`ShapeDelta::write`] encoded.
     pub(crate) fn read(
         bytes: &[u8],
         base_ms: u64,
@@ -117,32 +128,32 @@ impl StoredTrace {
         let mut reader = DeltaReader::new(rest);
         stored.visit_numbers(&mut reader);
         let mut rest = reader.finish()?;
-        let (mut alike, mut failed) = (None, None);
-        let mut next = |usual| -> Result<Piece, FormatError> {
-            if alike.is_none() && !rest.is_empty() {
-                alike = Some(delta_varint::read(&mut rest)?);
+        let (mut unchanged, mut failed) = (None, None);
+        let mut next = |common| -> Result<PieceId, FormatError> {
+            if unchanged.is_none() && !rest.is_empty() {
+                unchanged = Some(delta_varint::read(&mut rest)?);
             }
-            match alike {
-                None => Ok(usual),
+            match unchanged {
+                None => Ok(common),
                 Some(0) => {
-                    alike = None;
+                    unchanged = None;
                     piece(&mut rest)
                 }
                 Some(more) => {
-                    alike = Some(more - 1);
-                    Ok(usual)
+                    unchanged = Some(more - 1);
+                    Ok(common)
                 }
             }
         };
-        stored.map_pieces(|usual| {
-            next(usual).unwrap_or_else(|error| {
+        stored.map_pieces(|common| {
+            next(common).unwrap_or_else(|error| {
                 failed = Some(error);
-                usual
+                common
             })
         });
         match failed {
             Some(error) => Err(error),
-            None if alike.is_some() || !rest.is_empty() => Err(FormatError::Trailing(rest.len())),
+            None if unchanged.is_some() || !rest.is_empty() => Err(FormatError::Trailing(rest.len())),
             None => Ok(stored),
         }
     }
@@ -150,7 +161,7 @@ impl StoredTrace {
 
 const NO_ID: RequestId = RequestId::from_u128(0);
 
-fn piece(bytes: &mut &[u8]) -> Result<Piece, FormatError> {
+fn piece(bytes: &mut &[u8]) -> Result<PieceId, FormatError> {
     let number = delta_varint::read(bytes)?;
-    Piece::try_from(number).map_err(|_| FormatError::Malformed(format!("there is no piece {number}")))
+    PieceId::try_from(number).map_err(|_| FormatError::Malformed(format!("there is no piece {number}")))
 }

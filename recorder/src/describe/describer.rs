@@ -67,16 +67,16 @@ impl Describer {
             }
         });
         masked_at.into_iter().for_each(|place| redacted(&mut stored, place).is_masked = true);
-        stored.flow = builder.flow(&capture.flow);
-        let mark = builder.mark();
+        stored.flow = builder.flow_index(&capture.flow);
+        let mark = builder.piece_count();
         if self.push(&mut stored, set.as_ref(), builder).is_ok() {
             return Ok(());
         }
-        builder.cut(mark);
+        builder.truncate_pieces(mark);
         self.forget();
         self.outline(&mut stored, capture);
-        stored.flow =
-            builder.flow(&Arc::new(FlowInfo { name: capture.flow.name.clone(), ..FlowInfo::default() }));
+        stored.flow = builder
+            .flow_index(&Arc::new(FlowInfo { name: capture.flow.name.clone(), ..FlowInfo::default() }));
         self.push(&mut stored, set.as_ref(), builder)
     }
 

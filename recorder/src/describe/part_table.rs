@@ -13,7 +13,7 @@ use zerver_trace::secret::{Rule, Triples};
 use zerver_trace::{Missing, Recorded};
 
 use crate::block::block_builder::BlockBuilder;
-use crate::block::stored_trace::Piece;
+use crate::block::stored_trace::PieceId;
 use crate::format::codec;
 use crate::secrets::sealer::Sealer;
 use crate::secrets::trace_secrets::Secrets;
@@ -96,11 +96,11 @@ struct Entry {
     /// What is in it, once that is asked for a second time.
     was_asked: bool,
     triples: Option<Box<Triples>>,
-    plain: Option<Piece>,
+    plain: Option<PieceId>,
     /// The last set of which none is in it.
     clear_of: u64,
     /// Its pieces for the traces whose secrets are in it.
-    hidden: Vec<(u64, Piece)>,
+    hidden: Vec<(u64, PieceId)>,
 }
 
 impl Known {
@@ -245,7 +245,7 @@ impl Known {
         set: Option<&Set>,
         sealer: &mut Sealer,
         builder: &mut BlockBuilder,
-    ) -> Piece {
+    ) -> PieceId {
         let entry = &mut self.parts[part as usize];
         let number = set.map_or(0, |set| set.number);
         if let Some(plain) = entry.plain
@@ -268,7 +268,7 @@ impl Known {
             entry.clear_of = number;
             return entry.alone(before, &self.rule, sealer, builder);
         };
-        let piece = builder.piece(|out| entry.what.encode(Some(&hidden), before, out));
+        let piece = builder.add_piece(|out| entry.what.encode(Some(&hidden), before, out));
         entry.hidden.push((set.number, piece));
         piece
     }

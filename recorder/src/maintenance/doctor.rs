@@ -16,7 +16,7 @@ use crate::backend::store_dir::{self, Holder, Lock};
 use crate::backend::store_meta::{self, Extent};
 use crate::block::block_body::BlockBody;
 use crate::block::block_index::BlockIndex;
-use crate::format::portable::each_value;
+use crate::block::trace_values::each_value;
 use crate::format::record::MAX_RAW;
 use crate::format::record::RecordKind;
 use crate::format::{FormatError, record};

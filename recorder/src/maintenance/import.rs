@@ -59,7 +59,7 @@ pub(crate) fn import_locked(_lock: &Lock, dir: &Path, traces: Vec<Trace>) -> Res
 
 fn write(builder: &mut BlockBuilder, extent: &mut Extent, batch: &mut Batch) {
     let key = extent.next;
-    let records = builder.records(key);
+    let records = builder.build_records(key);
     batch.put(Table::BlockIndexes, key, records.index);
     batch.put(Table::Summaries, key, records.summaries);
     batch.put(Table::Blocks, key, records.body);

@@ -162,7 +162,7 @@ fn newest(
 ) -> Result<Option<At>, ReadError> {
     let (mut found, mut failed) = (None, None);
     view.for_each_index(true, |key, index| {
-        if !index.of(flow).any(&in_block) {
+        if !index.flows_named(flow).any(&in_block) {
             return ControlFlow::Continue(());
         }
         match view.summaries(key, index.count) {
@@ -189,7 +189,7 @@ fn extreme(
     let mut best: Option<(u64, u64, u32)> = None;
     view.for_each_index(true, |key, index| {
         if let Some(ranked) =
-            index.of(flow).filter(|flow| flow.succeeded > 0).map(|flow| rank(of_block(flow))).max()
+            index.flows_named(flow).filter(|flow| flow.succeeded > 0).map(|flow| rank(of_block(flow))).max()
             && best.is_none_or(|(best, ..)| ranked > best)
         {
             best = Some((ranked, key, index.count));

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use zerver_trace::{Query, Recorded, Trace, Value};
 
-use crate::format::portable::each_value;
+use crate::block::trace_values::each_value;
 use crate::read::reader::{ReadError, Reader};
 use crate::secrets::sealer::{Key, SealError};
 

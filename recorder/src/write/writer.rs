@@ -214,10 +214,10 @@ impl Writer {
     }
 
     fn record(&mut self, capture: &Capture, kept: Kept) {
-        let mark = self.block.mark();
+        let mark = self.block.piece_count();
         let described = catch_panic::run(|| self.describer.record(capture, kept, &mut self.block));
         if !matches!(described, Ok(Ok(()))) {
-            self.block.cut(mark);
+            self.block.truncate_pieces(mark);
             self.describer.forget();
             self.shared.counts.lost.fetch_add(1, Ordering::Relaxed);
             return;
@@ -236,7 +236,7 @@ impl Writer {
         self.block.index.overflowed += overflowed - self.overflowed;
         (self.not_kept, self.overflowed) = (not_kept, overflowed);
         let key = self.extent.next;
-        let records = self.block.records(key);
+        let records = self.block.build_records(key);
         self.batch.put(Table::BlockIndexes, key, records.index);
         self.batch.put(Table::Summaries, key, records.summaries);
         self.batch.put(Table::Blocks, key, records.body);

@@ -5,7 +5,7 @@ use zerver_trace::{Missing, Recorded, Shown, Value};
 
 use super::{Entry, Own, What};
 use crate::block::block_builder::BlockBuilder;
-use crate::block::stored_trace::Piece;
+use crate::block::stored_trace::PieceId;
 use crate::secrets::sealer::Sealer;
 use crate::secrets::trace_secrets::Secrets;
 
@@ -17,7 +17,7 @@ impl Entry {
         rule: &Rule,
         sealer: &mut Sealer,
         builder: &mut BlockBuilder,
-    ) -> Piece {
+    ) -> PieceId {
         if let Some(plain) = self.plain {
             return plain;
         }
@@ -26,7 +26,7 @@ impl Entry {
             (false, Own::Nothing) => None,
             (false, _) => self.masked(&Secrets::default(), rule, sealer),
         };
-        let piece = builder.piece(|out| self.what.encode(instead.as_ref(), before, out));
+        let piece = builder.add_piece(|out| self.what.encode(instead.as_ref(), before, out));
         self.plain = Some(piece);
         piece
     }

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use zerver_trace::{Answer, Event, Header, Origin, Recorded, RecordedBody, Redaction, Trace};
+use zerver_trace::{Origin, Recorded, Redaction, Trace};
 
+use crate::block::trace_values::each_value;
 use crate::format::record::MAX_RAW;
 use crate::format::record::RecordKind;
 use crate::format::{FormatError, codec, record};
@@ -55,41 +56,10 @@ fn upgrade_trace(schema: u16, trace: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(now)
 }
 
-/// Calls `f` with every value of a trace.
-pub(crate) fn each_value(trace: &mut Trace, mut f: impl FnMut(&mut Recorded)) {
-    f(&mut trace.target);
-    if let Origin::Named(origin) = &mut trace.origin {
-        f(origin);
-    }
-    for Header { value, .. } in trace.request_headers.iter_mut().chain(&mut trace.response_headers) {
-        f(value);
-    }
-    for RecordedBody { bytes, .. } in [&mut trace.request_body, &mut trace.response_body] {
-        f(bytes);
-    }
-    for event in &mut trace.events {
-        match event {
-            Event::StepYielded { progress: value, .. }
-            | Event::SlotWritten { value, .. }
-            | Event::EffectRequested { args: value, .. }
-            | Event::EffectCompleted { answer: Answer::Ok(value), .. } => f(value),
-            Event::BodyReceived { .. }
-            | Event::StepRan { .. }
-            | Event::EffectCompleted { .. }
-            | Event::Reclassified { .. }
-            | Event::EffectQueued { .. }
-            | Event::EffectStarted { .. }
-            | Event::Migrated { .. }
-            | Event::QuantumExceeded { .. }
-            | Event::CompletionDelayed { .. }
-            | Event::ReadDelayed { .. }
-            | Event::StepPanicked { .. } => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use zerver_trace::{Answer, Event};
+
     use super::*;
     use crate::sample_traces;
 
@@ -144,7 +114,7 @@ mod tests {
         assert_eq!(read(&write(&trace).unwrap()).unwrap(), trace);
         let mut builder = crate::block::block_builder::BlockBuilder::default();
         builder.push_trace(&trace).unwrap();
-        let records = builder.records(1);
+        let records = builder.build_records(1);
         assert_eq!(
             crate::block::block_body::BlockBody::read(1, &records.body).unwrap().trace(0).unwrap(),
             trace
