@@ -70,13 +70,15 @@ impl<'a> BlockBody<'a> {
 
     /// Decodes the trace at a position.
     pub(crate) fn trace(&self, position: usize) -> Result<Trace, FormatError> {
-        let missing = || FormatError::Malformed(format!("there is no trace {position} in the block"));
+        let missing = || FormatError::Malformed(format!("trace {position} is missing from the block"));
         let number = u32::try_from(position).map_err(|_| missing())?;
         let span = span(&self.trace_ends, number).ok_or_else(missing)?;
         let mut pieces = PieceReader { body: self, left: (2 * MAX_TRACE_BYTES).saturating_sub(span.len()) };
         let stored = StoredTrace::read(self.raw.get(span).ok_or_else(missing)?, self.base_ms, &mut pieces)?;
         let flow = self.flows.get(stored.flow as usize);
-        let flow = Arc::clone(flow.ok_or_else(|| FormatError::Malformed("no such flow".to_owned()))?);
+        let flow = Arc::clone(flow.ok_or_else(|| {
+            FormatError::Malformed("the flow of a trace is missing from the block".to_owned())
+        })?);
         stored.into_trace(flow, &mut pieces)
     }
 }
@@ -94,7 +96,7 @@ impl PieceSource for PieceReader<'_> {
         let body = self.body;
         let bytes = span(&body.piece_ends, number)
             .and_then(|span| body.raw.get(body.pieces + span.start..body.pieces + span.end))
-            .ok_or_else(|| FormatError::Malformed(format!("there is no piece {number} in the block")))?;
+            .ok_or_else(|| FormatError::Malformed(format!("piece {number} is missing from the block")))?;
         let taken = bytes.len() + size_of::<T>();
         self.left = self.left.checked_sub(taken).ok_or(FormatError::TooLarge)?;
         codec::decode(bytes)

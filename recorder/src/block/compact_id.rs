@@ -21,7 +21,7 @@ pub(crate) fn write(id: RequestId, started_unix_ns: u64, base_ms: u64, out: &mut
 pub(crate) fn read(base_ms: u64, bytes: &mut &[u8]) -> Result<(RequestId, u64), FormatError> {
     let ms = delta_varint::read_delta(base_ms, bytes)?;
     let Some((low, rest)) = bytes.split_first_chunk::<10>() else {
-        return Err(FormatError::Malformed("an id is cut off".to_owned()));
+        return Err(FormatError::Malformed("an id ends too early".to_owned()));
     };
     *bytes = rest;
     let started_unix_ns = delta_varint::read_delta(ms.wrapping_mul(1_000_000), bytes)?;

@@ -105,7 +105,7 @@ fn write_reference<T: PartialEq>(value: T, known: &mut Vec<T>, out: &mut Vec<u8>
 pub(crate) fn read(key: u64, record: &[u8]) -> Result<Vec<Summary>, FormatError> {
     type GroupFields = (String, String, u16, Class, String, bool, Option<u16>, String);
     let raw = record::read(RecordKind::Summaries, key, record)?;
-    let malformed = || FormatError::Malformed("the summaries do not fill their record".to_owned());
+    let malformed = || FormatError::Malformed("the summaries do not fill the record".to_owned());
     let (rest, at) = raw.split_last_chunk().ok_or_else(malformed)?;
     let (rest, base_ms) = rest.split_last_chunk().ok_or_else(malformed)?;
     let base_ms = u64::from_le_bytes(*base_ms);
@@ -153,7 +153,7 @@ fn read_reference<T: bincode::Decode<()>>(
         *shared = after;
     }
     let at = usize::try_from(number).ok().filter(|&at| at < known.len());
-    at.ok_or_else(|| FormatError::Malformed("a summary has something that is not there".to_owned()))
+    at.ok_or_else(|| FormatError::Malformed("a summary refers to a missing value".to_owned()))
 }
 
 #[cfg(test)]

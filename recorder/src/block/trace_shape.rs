@@ -122,7 +122,7 @@ impl StoredTrace {
             stored.outcome = pieces.piece(outcome)?;
         }
         (stored.id, stored.started_unix_ns) = compact_id::read(base_ms, &mut rest)?;
-        let cut = || FormatError::Malformed("a trace is cut off".to_owned());
+        let cut = || FormatError::Malformed("a trace ends too early".to_owned());
         let (seed, rest) = rest.split_first_chunk().ok_or_else(cut)?;
         stored.seed = u64::from_le_bytes(*seed);
         let mut reader = DeltaReader::new(rest);
@@ -163,5 +163,6 @@ const NO_ID: RequestId = RequestId::from_u128(0);
 
 fn piece(bytes: &mut &[u8]) -> Result<PieceId, FormatError> {
     let number = delta_varint::read(bytes)?;
-    PieceId::try_from(number).map_err(|_| FormatError::Malformed(format!("there is no piece {number}")))
+    PieceId::try_from(number)
+        .map_err(|_| FormatError::Malformed(format!("piece {number} is missing from the block")))
 }

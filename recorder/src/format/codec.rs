@@ -1,4 +1,4 @@
-//! X
+//! Encodes and decodes values with bincode. No other file may name its functions.
 
 use bincode::config::{Configuration, LittleEndian, Varint};
 use bincode::enc::write::Writer;
@@ -22,13 +22,13 @@ impl Writer for Append<'_> {
     }
 }
 
-/// Appends what `value` encodes to.
+/// Appends the encoding of `value`.
 pub(crate) fn encode_into<T: Encode>(value: T, out: &mut Vec<u8>) {
-    // Writing to memory cannot fail, and nothing that is recorded has a type which cannot be encoded.
+    // Writing to memory cannot fail, and every recorded type can be encoded.
     let _ = bincode::encode_into_writer(value, Append(out), config());
 }
 
-/// The same for a text, which most are.
+/// Appends the encoding of a text. Faster than [`encode_into`] for short ones.
 pub(crate) fn encode_text_into(text: &str, out: &mut Vec<u8>) {
     const SHORT: usize = 250;
     if text.len() <= SHORT {
@@ -39,14 +39,14 @@ pub(crate) fn encode_text_into(text: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// What `value` encodes to.
+/// Returns the encoding of `value`.
 pub(crate) fn encode<T: Encode>(value: T) -> Vec<u8> {
     let mut out = Vec::new();
     encode_into(value, &mut out);
     out
 }
 
-/// Decodes from the start of some bytes, and says what is left of them.
+/// Decodes a value from the front of `bytes`, and returns it with the bytes that follow.
 pub(crate) fn decode_first<T: Decode<()>>(bytes: &[u8]) -> Result<(T, &[u8]), FormatError> {
     match bounded::decode_first(bytes) {
         Ok((value, used)) => Ok((value, &bytes[used..])),
@@ -55,7 +55,7 @@ pub(crate) fn decode_first<T: Decode<()>>(bytes: &[u8]) -> Result<(T, &[u8]), Fo
     }
 }
 
-/// Decodes the whole of some bytes.
+/// Decodes a value that must occupy all of `bytes`.
 pub(crate) fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, FormatError> {
     match decode_first(bytes)? {
         (value, []) => Ok(value),
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_encode_as_texts() {
+    fn both_functions_encode_a_text_alike() {
         for len in [0, 1, 249, 250, 251, 252, 70_000] {
             let (text, mut out) = ("x".repeat(len), Vec::new());
             encode_text_into(&text, &mut out);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_beyond_the_bytes_are_errors() {
+    fn a_length_beyond_the_end_is_an_error() {
         // Lengths within the body.
         for bomb in
             [&[253, 255, 255, 255, 255, 255, 255, 255, 127][..], &[252, 0, 0, 0, 128], &[252, 0, 0, 0, 4]]

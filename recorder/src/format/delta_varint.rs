@@ -1,21 +1,20 @@
-//! NumberVisitor that hardly two traces have in common: each is written as what it differs by from what came before, in as few
-//! bytes as that needs.
+//! Numbers in few bytes: variable-length integers (LEB128), and differences between numbers that are close.
 
 use crate::format::FormatError;
 
-/// Takes numbers out of something and leaves 0 in their places, or puts them back.
+/// Visits the numbers of a structure, to extract them or to put them back.
 pub(crate) trait NumberVisitor {
-    /// A time; mostly it is soon after the one before.
+    /// Visits a time, which is usually shortly after the previous one.
     fn time(&mut self, at_ns: &mut u64);
 
-    /// How long something took that began at the time before; what comes next is counted from its end.
+    /// Visits the duration of something that began at the previous time. The next time is relative to its end.
     fn span(&mut self, ns: &mut u64);
 
-    /// A number that has nothing to do with the others.
+    /// Visits a number that is unrelated to the others.
     fn plain(&mut self, number: &mut u64);
 }
 
-/// Takes the numbers out.
+/// Extracts numbers, and leaves zeros in their place.
 pub(crate) struct DeltaWriter<'a> {
     out: &'a mut Vec<u8>,
     last: u64,
@@ -45,7 +44,7 @@ impl NumberVisitor for DeltaWriter<'_> {
     }
 }
 
-/// Puts them back. Of bytes that make no sense come any numbers, and an error at the end.
+/// Puts numbers back. Invalid bytes yield arbitrary numbers, and an error from [`DeltaReader::finish`].
 pub(crate) struct DeltaReader<'a> {
     rest: &'a [u8],
     last: u64,
@@ -57,7 +56,7 @@ impl<'a> DeltaReader<'a> {
         Self { rest: bytes, last: 0, failed: None }
     }
 
-    /// What follows the numbers.
+    /// Returns the bytes after the numbers.
     pub(crate) fn finish(self) -> Result<&'a [u8], FormatError> {
         self.failed.map_or(Ok(self.rest), Err)
     }
@@ -87,10 +86,10 @@ impl NumberVisitor for DeltaReader<'_> {
     }
 }
 
-/// Appends a number: 7 bits in each byte, the lowest first, and the eighth says that more follow.
+/// Appends a number: 7 bits per byte, the lowest first; the eighth bit is set if more bytes follow.
 #[inline]
 pub(crate) fn write(mut number: u64, out: &mut Vec<u8>) {
-    // Most of them have one byte or two.
+    // Most numbers take one byte or two.
     if number < 0x80 {
         return out.push(number as u8);
     }
@@ -104,12 +103,12 @@ pub(crate) fn write(mut number: u64, out: &mut Vec<u8>) {
     out.push(number as u8);
 }
 
-/// Takes a number from the start of some bytes.
+/// Reads a number from the front of `bytes`.
 pub(crate) fn read(bytes: &mut &[u8]) -> Result<u64, FormatError> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
         let Some((&byte, rest)) = bytes.split_first() else {
-            return Err(FormatError::Malformed("a number is cut off".to_owned()));
+            return Err(FormatError::Malformed("a number ends too early".to_owned()));
         };
         *bytes = rest;
         number |= u64::from(byte & 0x7f) << shift;
@@ -117,16 +116,17 @@ pub(crate) fn read(bytes: &mut &[u8]) -> Result<u64, FormatError> {
             return Ok(number);
         }
     }
-    Err(FormatError::Malformed("a number has too many bytes".to_owned()))
+    Err(FormatError::Malformed("a number is too long".to_owned()))
 }
 
-/// The same for a number that is to come after a `last` one, and may also come before it.
+/// Appends the signed difference of a number from `last`.
 #[inline]
 pub(crate) fn write_delta(number: u64, last: u64, out: &mut Vec<u8>) {
     let ahead = number.wrapping_sub(last) as i64;
     write((ahead << 1 ^ ahead >> 63) as u64, out);
 }
 
+/// Reads a number that was written as its difference from `last`.
 pub(crate) fn read_delta(last: u64, bytes: &mut &[u8]) -> Result<u64, FormatError> {
     let coded = read(bytes)?;
     Ok(last.wrapping_add(coded >> 1 ^ (coded & 1).wrapping_neg()))
@@ -140,7 +140,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_come_back(numbers in prop::collection::vec((0..3u8, any::<u64>(), 0..64u32), 0..20)) {
+        fn numbers_survive_a_round_trip(numbers in prop::collection::vec((0..3u8, any::<u64>(), 0..64u32), 0..20)) {
             let given: Vec<_> = numbers.iter().map(|(kind, number, shift)| (*kind, number >> shift)).collect();
             let each = |numbers: &mut [(u8, u64)], to: &mut dyn NumberVisitor| {
                 for (kind, number) in numbers {
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn small_differences_are_short_and_long_numbers_are_errors() {
+    fn small_differences_take_one_byte_and_overlong_numbers_are_errors() {
         let mut out = Vec::new();
         for (number, last) in [(7, 7), (1_000_000_063, 1_000_000_000), (5, 68), (u64::MAX, 0), (0, u64::MAX)]
         {

@@ -1,13 +1,15 @@
-//! X
+//! The header of a store file, which comes before the pages of the database.
+//!
+//! The header shows if a file was written by zerver, and in which schema, before the database may touch the file.
 
 use super::format_error::FormatError;
 use super::schema::{OLDEST, SCHEMA, check_schema};
 
-/// The length of the header of the file: one page, so that all after it stays aligned.
+/// Length of the header: one page, so that the rest of the file stays aligned.
 pub(crate) const HEADER_LEN: usize = 4096;
 const HEADER_MAGIC: &[u8; 16] = b"zerver store\r\n\x1a\n";
 
-/// The header of a new file.
+/// Returns the header of a new file.
 pub(crate) fn new() -> Vec<u8> {
     let mut header = vec![0; HEADER_LEN];
     header[..16].copy_from_slice(HEADER_MAGIC);
@@ -15,7 +17,7 @@ pub(crate) fn new() -> Vec<u8> {
     header
 }
 
-/// Checks the header of a file; `head` is its first bytes, of which [`HEADER_LEN`] are wanted.
+/// Checks the header of a file. `head` is the start of the file, up to [`HEADER_LEN`] bytes.
 pub(crate) fn check(head: &[u8]) -> Result<(), FormatError> {
     let known = head.len().min(16);
     if head[..known] != HEADER_MAGIC[..known] || head.is_empty() {
@@ -37,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_header_of_a_file_says_whether_it_can_be_read() {
+    fn a_header_is_checked_for_its_magic_and_schema() {
         let header = new();
         assert_eq!(check(&header), Ok(()));
         assert_eq!(check(b"SQLite format 3\0"), Err(FormatError::Foreign));

@@ -1,48 +1,48 @@
-//! X
+//! The reasons for which bytes are rejected by a decoder of this crate.
 
 use thiserror::Error;
 
-/// Why bytes are not a record that this build can read.
+/// The reason why bytes are not a record that this build can read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FormatError {
-    /// They do not begin as zerver's do.
-    #[error("this was not written by zerver")]
+    /// The bytes do not begin with a zerver magic number.
+    #[error("not written by zerver")]
     Foreign,
-    /// A later release wrote it.
-    #[error("schema {found} is newer than {newest}, which this build reads; use a newer zerver")]
+    /// A later release wrote the data.
+    #[error("schema {found} is newer than {newest}, the newest that this build reads; use a newer zerver")]
     Newer {
-        /// Its schema.
+        /// Schema of the data.
         found: u16,
-        /// The newest that is read.
+        /// Newest schema that this build reads.
         newest: u16,
     },
-    /// A release too old wrote it.
-    #[error("schema {found} is older than {oldest}, the oldest which this build reads; use an older zerver")]
+    /// The data was written by a release that is no longer supported.
+    #[error("schema {found} is older than {oldest}, the oldest that this build reads; use an older zerver")]
     Older {
-        /// Its schema.
+        /// Schema of the data.
         found: u16,
-        /// The oldest that is read.
+        /// Oldest schema that this build reads.
         oldest: u16,
     },
-    /// It ends too early.
-    #[error("it ends after {len} bytes, too early")]
+    /// The data ends too early.
+    #[error("truncated after {len} bytes")]
     Truncated {
-        /// Its length.
+        /// Length of the data, in bytes.
         len: usize,
     },
-    /// Something follows its end.
-    #[error("{0} bytes follow its end")]
+    /// This many bytes follow the end of the data.
+    #[error("{0} bytes follow the end")]
     Trailing(usize),
-    /// Its checksum does not match: it was changed after it was written.
-    #[error("its checksum does not match; it was damaged after it was written")]
+    /// The checksum does not match: the data was changed after it was written.
+    #[error("the checksum does not match; the data was damaged after it was written")]
     Checksum,
-    /// It is a record, and not the one that should be here.
-    #[error("another record is in its place")]
+    /// The data is a valid record, but another one belongs here.
+    #[error("another record is in this place")]
     Misplaced,
-    /// It is, or says that it is, larger than any record may be.
-    #[error("it is larger than a record may be")]
+    /// The data is, or claims to be, larger than any record.
+    #[error("larger than a record may be")]
     TooLarge,
-    /// The checksum matches, and the contents make no sense.
-    #[error("its contents make no sense: {0}")]
+    /// The checksum matches, but the contents are invalid.
+    #[error("invalid contents: {0}")]
     Malformed(String),
 }

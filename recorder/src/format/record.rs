@@ -1,18 +1,17 @@
-//! The one place that knows how bytes are laid out: the header of the file, the envelope around every record, and the
-//! codec inside it. Must not know what a record means, nor where it is kept.
+//! Records: an envelope of 32 bytes in little endian, followed by a body.
 //!
-//! A record is 32 bytes of envelope in little endian and then its body:
-//!
-//! | bytes | what |
+//! | bytes | contents |
 //! |---|---|
 //! | 4 | magic, `zvr1` |
 //! | 2 | schema version |
 //! | 1 | kind of record |
-//! | 1 | flags: 1 where the body is compressed with zstd; 2 where only its end is, and then four bytes say where that begins |
-//! | 8 | key: the number under which it is kept, so that a record in the wrong place is found out |
-//! | 4 | length of the body once decompressed |
+//! | 1 | flags: 1 if the body is compressed with zstd; 2 if only its second part is, whose offset precedes the body in 4 bytes |
+//! | 8 | key under which the record is stored, so that a record in the wrong place is noticed |
+//! | 4 | length of the decompressed body |
 //! | 4 | length of the body |
 //! | 8 | XXH3 of all of the above and of the body |
+//!
+//! Must not know what a body contains.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -22,12 +21,13 @@ use xxhash_rust::xxh3::Xxh3;
 use super::format_error::FormatError;
 use super::schema::{OLDEST, OLDEST_PORTABLE, SCHEMA, check_schema};
 
-/// The longest body of a record, once decompressed, in bytes.
+/// Maximum length of a decompressed body, in bytes.
 pub(crate) const MAX_RAW: usize = 8 << 20;
-/// Below this a body is not worth compressing.
+/// Minimum length of a body that is worth compressing, in bytes.
 const MIN_COMPRESSED: usize = 256;
 
-/// Of zstd. What repeats within a block is there once as it is; what more effort would find is not worth its time.
+/// Compression level of zstd. Repetitions within a block were removed already; a higher level takes more time than it is
+/// worth.
 const LEVEL: i32 = -1;
 
 const MAGIC: [u8; 4] = *b"zvr1";
@@ -35,7 +35,7 @@ const ENVELOPE: usize = 32;
 const COMPRESSED: u8 = 1;
 const END_COMPRESSED: u8 = 2;
 
-/// What a record is.
+/// Kind of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum RecordKind {
@@ -48,18 +48,18 @@ pub(crate) enum RecordKind {
 }
 
 thread_local! {
-    /// The compressor, and room for what it makes, so that large pieces of memory do not come and go with each block.
+    /// Compressor and output buffer, which are reused: a block should not allocate large buffers.
     static COMPRESSOR: RefCell<(Option<zstd::bulk::Compressor<'static>>, Vec<u8>)> =
         const { RefCell::new((None, Vec::new())) };
 }
 
-/// Calls `f` with the compressed bytes; not if they do not get smaller.
+/// Calls `f` with the compressed bytes. Returns `None` if compression does not make them smaller.
 fn with_compressed<T>(raw: &[u8], f: impl FnOnce(&[u8]) -> T) -> Option<T> {
     COMPRESSOR.with_borrow_mut(|(compressor, room)| {
         if compressor.is_none() {
             *compressor = zstd::bulk::Compressor::new(LEVEL).ok();
         }
-        // With no more room than the bytes have, whatever does not shrink fails.
+        // The buffer has no more room than the input, so input that does not shrink fails.
         if room.len() < raw.len() {
             room.resize(raw.len(), 0);
         }
@@ -68,12 +68,12 @@ fn with_compressed<T>(raw: &[u8], f: impl FnOnce(&[u8]) -> T) -> Option<T> {
     })
 }
 
-/// Puts the envelope around a body, compressed where that makes it smaller.
+/// Encodes a record, compressed if that makes it smaller.
 pub(crate) fn write(kind: RecordKind, key: u64, raw: &[u8]) -> Vec<u8> {
     write_split(kind, key, &[], raw)
 }
 
-/// The same for a body in two parts, of which the first is not worth trying to compress.
+/// Encodes a record whose body has two parts, of which the first is not worth compressing.
 pub(crate) fn write_split(kind: RecordKind, key: u64, plain: &[u8], rest: &[u8]) -> Vec<u8> {
     let raw_len = plain.len() + rest.len();
     let small = if rest.len() < MIN_COMPRESSED {
@@ -113,7 +113,7 @@ fn checksum(record: &[u8]) -> u64 {
     hasher.digest()
 }
 
-/// The envelope at the start of some bytes, as far as it is plausible.
+/// The fields of a plausible envelope.
 struct Envelope {
     kind: u8,
     flags: u8,
@@ -122,7 +122,7 @@ struct Envelope {
     len: usize,
 }
 
-fn envelope(bytes: &[u8]) -> Result<Envelope, FormatError> {
+fn read_envelope(bytes: &[u8]) -> Result<Envelope, FormatError> {
     let known = bytes.len().min(4);
     if bytes[..known] != MAGIC[..known] {
         return Err(FormatError::Foreign);
@@ -150,14 +150,14 @@ fn envelope(bytes: &[u8]) -> Result<Envelope, FormatError> {
     }
 }
 
-/// Whether some bytes begin as a record does, check_schema or not.
+/// Returns true if the bytes begin like a record, readable or not.
 pub(crate) fn has_magic(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
 }
 
-/// The body of a record which must be of this kind, under this key, and end where the bytes end.
+/// Returns the body of a record, which must have this kind and this key, and occupy all of `bytes`.
 pub(crate) fn read(kind: RecordKind, key: u64, bytes: &[u8]) -> Result<Cow<'_, [u8]>, FormatError> {
-    let envelope = envelope(bytes)?;
+    let envelope = read_envelope(bytes)?;
     if bytes.len() > envelope.len {
         return Err(FormatError::Trailing(bytes.len() - envelope.len));
     }
@@ -165,26 +165,26 @@ pub(crate) fn read(kind: RecordKind, key: u64, bytes: &[u8]) -> Result<Cow<'_, [
         return Err(FormatError::Misplaced);
     }
     let body = &bytes[ENVELOPE..];
-    let odd = || FormatError::Malformed("its length is not what it says".to_owned());
+    let malformed = || FormatError::Malformed("the length does not match the header".to_owned());
     let (plain, rest) = match envelope.flags {
         COMPRESSED => (&[][..], body),
         END_COMPRESSED => {
-            let (begins, body) = body.split_first_chunk().ok_or_else(odd)?;
-            body.split_at_checked(u32::from_le_bytes(*begins) as usize).ok_or_else(odd)?
+            let (begins, body) = body.split_first_chunk().ok_or_else(malformed)?;
+            body.split_at_checked(u32::from_le_bytes(*begins) as usize).ok_or_else(malformed)?
         }
         _ if body.len() == envelope.raw_len => return Ok(Cow::Borrowed(body)),
         _ => return Err(FormatError::Checksum),
     };
-    let left = envelope.raw_len.checked_sub(plain.len()).ok_or_else(odd)?;
+    let left = envelope.raw_len.checked_sub(plain.len()).ok_or_else(malformed)?;
     let rest =
         zstd::bulk::decompress(rest, left).map_err(|error| FormatError::Malformed(error.to_string()))?;
     if rest.len() != left {
-        return Err(odd());
+        return Err(malformed());
     }
     Ok(Cow::Owned(if plain.is_empty() { rest } else { [plain, &rest].concat() }))
 }
 
-/// The same record under another key.
+/// Returns the record under another key.
 pub(crate) fn with_key(mut record: Vec<u8>, key: u64) -> Vec<u8> {
     record[8..16].copy_from_slice(&key.to_le_bytes());
     let sum = checksum(&record);
@@ -192,15 +192,15 @@ pub(crate) fn with_key(mut record: Vec<u8>, key: u64) -> Vec<u8> {
     record
 }
 
-/// The schema of a record that was opened.
+/// Returns the schema of a valid record.
 pub(crate) fn schema_of(record: &[u8]) -> u16 {
     record.get(4..).and_then(|rest| rest.first_chunk()).map_or(SCHEMA, |schema| u16::from_le_bytes(*schema))
 }
 
-/// The whole records of one kind that lie anywhere in some bytes: their keys and where they are.
+/// Finds the undamaged records of one kind anywhere in `bytes`, and returns them with their keys.
 pub(crate) fn find_all(kind: RecordKind, bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
     memchr::memmem::find_iter(bytes, &MAGIC).filter_map(move |at| {
-        let found = envelope(&bytes[at..]).ok()?;
+        let found = read_envelope(&bytes[at..]).ok()?;
         (found.kind == kind as u8).then(|| (found.key, &bytes[at..at + found.len]))
     })
 }
@@ -210,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_opens_as_what_it_was_sealed_as_and_as_nothing_else() {
+    fn a_record_is_read_only_under_its_kind_and_key() {
         for len in [0, 1, 255, 256, 5_000, 300_000] {
             let raw: Vec<u8> = (0..len).map(|n: u32| (n / 7) as u8).collect();
             let parts = write_split(RecordKind::Block, 7, &raw[..raw.len() / 3], &raw[raw.len() / 3..]);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_is_found() {
+    fn every_flipped_bit_is_an_error() {
         let record = write(RecordKind::BlockIndex, 3, &[9; 300]);
         for bit in 0..record.len() * 8 {
             let mut damaged = record.clone();
@@ -239,19 +239,19 @@ mod tests {
     }
 
     #[test]
-    fn bombs_are_errors() {
-        // A record that says it is larger than any may be, with a checksum that matches.
+    fn a_length_that_is_not_true_is_an_error() {
+        // A length beyond the maximum, with a checksum that matches.
         let mut record = write(RecordKind::Block, 1, &[0; 10_000]);
         record[16..20].copy_from_slice(&u32::MAX.to_le_bytes());
         let sum = checksum(&record);
         record[24..32].copy_from_slice(&sum.to_le_bytes());
         assert_eq!(read(RecordKind::Block, 1, &record), Err(FormatError::TooLarge));
-        // And one that decompresses to more than it says.
+        // A body that decompresses to more than the envelope states.
         record[16..20].copy_from_slice(&100u32.to_le_bytes());
         let sum = checksum(&record);
         record[24..32].copy_from_slice(&sum.to_le_bytes());
         assert!(matches!(read(RecordKind::Block, 1, &record), Err(FormatError::Malformed(_))));
-        // One whose end begins after it, or is longer than all of it.
+        // A second part that begins after the end, or is longer than the whole body.
         let record = write_split(RecordKind::Block, 1, &[1; 500], &[0; 10_000]);
         for (at, number) in [(32, u32::MAX), (32, 400), (16, 499), (16, 10_499), (16, 10_501)] {
             let mut record = record.clone();

@@ -1,17 +1,19 @@
-//! X
+//! The versions of the data layout.
 
 use super::format_error::FormatError;
 
-/// The schema that this build writes. Since 2 a trace says which worker it was on, and blocks have shapes; since 3 it
-/// has the scheme and the authority of its request, tells the time an answer lay ready from the time of its effect, and
-/// says what was changed in it to be kept.
+/// Schema that this build writes.
+///
+/// - 2 added the worker of a trace, and the shapes of a block.
+/// - 3 added the scheme and authority of the request, the time from which the result of an effect was available, and the
+///   list of texts that were cut or masked.
 pub(crate) const SCHEMA: u16 = 3;
-/// The oldest schema of a store that this build reads,
+/// Oldest schema of a store that this build reads.
 pub(super) const OLDEST: u16 = 3;
-/// and that of a portable file.
+/// Oldest schema of a portable file that this build reads.
 pub(super) const OLDEST_PORTABLE: u16 = 1;
 
-/// Whether this build reads a schema.
+/// Checks that this build reads a schema.
 pub(super) fn check_schema(found: u16, oldest: u16) -> Result<(), FormatError> {
     match found {
         _ if found > SCHEMA => Err(FormatError::Newer { found, newest: SCHEMA }),

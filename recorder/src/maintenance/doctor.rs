@@ -212,12 +212,12 @@ fn inspect_block(view: &View, block: u64, key: Option<&Key>) -> Result<(BlockInd
     let mut secrets = Secrets::default();
     view.body(block, |body| {
         if body.len() != summaries.len() {
-            return Err(FormatError::Malformed("its parts are of different lengths".to_owned()));
+            return Err(FormatError::Malformed("summaries and body differ in length".to_owned()));
         }
         for (position, summary) in summaries.iter().enumerate() {
             let mut trace = body.trace(position)?;
             if trace.summary() != *summary {
-                return Err(FormatError::Malformed("its parts do not belong together".to_owned()));
+                return Err(FormatError::Malformed("a summary does not match its trace".to_owned()));
             }
             each_value(&mut trace, |recorded| {
                 if let Recorded::Sealed { .. } = recorded {

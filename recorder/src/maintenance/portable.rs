@@ -1,4 +1,5 @@
-//! A trace as a file of its own, to be sent to somebody: its secrets are hashes, which can be compared and not read.
+//! Portable files: a single trace to be sent to another person. Its secrets are replaced by hashes, which can be compared
+//! but not read.
 
 use std::borrow::Cow;
 
@@ -9,10 +10,10 @@ use crate::format::record::MAX_RAW;
 use crate::format::record::RecordKind;
 use crate::format::{FormatError, codec, record};
 
-/// The bytes of a portable file.
+/// Encodes a trace as a portable file.
 ///
 /// # Errors
-/// When the trace is larger than a file may be.
+/// [`FormatError::TooLarge`] if the trace exceeds the limit of a file.
 pub fn write(trace: &Trace) -> Result<Vec<u8>, FormatError> {
     let mut trace = trace.clone();
     each_value(&mut trace, |recorded| {
@@ -27,21 +28,21 @@ pub fn write(trace: &Trace) -> Result<Vec<u8>, FormatError> {
     Ok(record::write(RecordKind::Portable, 0, &raw))
 }
 
-/// The trace in a portable file, which may come from anywhere.
+/// Decodes a portable file from an untrusted source.
 ///
 /// # Errors
-/// When the bytes are not one whole portable file of a schema that this build reads.
+/// If the bytes are not exactly one portable file in a schema that this build reads.
 pub fn read(bytes: &[u8]) -> Result<Trace, FormatError> {
     let body = record::read(RecordKind::Portable, 0, bytes)?;
     codec::decode(&upgrade_trace(record::schema_of(bytes), &body))
 }
 
-/// Whether some bytes begin as a portable file does.
+/// Returns true if the bytes begin like a portable file.
 pub fn is_portable(bytes: &[u8]) -> bool {
     record::has_magic(bytes)
 }
 
-/// What a trace of an older schema would be in this one: what has been added at its end since is not known.
+/// Converts an encoded trace to the current schema. The fields that were added since are set to "not recorded".
 fn upgrade_trace(schema: u16, trace: &[u8]) -> Cow<'_, [u8]> {
     if schema >= 3 {
         return Cow::Borrowed(trace);
@@ -63,17 +64,17 @@ mod tests {
     use super::*;
     use crate::sample_traces;
 
-    /// A file whose checksum is right, with this body.
+    /// Reads a file with this body and a valid checksum.
     fn read_raw(raw: &[u8]) -> Result<Trace, FormatError> {
         read(&record::write(RecordKind::Portable, 0, raw))
     }
 
     #[test]
-    fn bodies_that_lie_are_errors() {
+    fn a_body_with_a_false_length_is_an_error() {
         let raw = codec::encode(sample_traces::trace(1));
         assert_eq!(read_raw(&raw).unwrap(), sample_traces::trace(1));
         assert_eq!(read_raw(&[&raw[..], &[0; 9]].concat()), Err(FormatError::Trailing(9)));
-        // Every length in it made huge, one after another.
+        // Each length in turn is replaced by a huge one.
         for at in 0..raw.len() {
             for bomb in [&[252, 255, 255, 255, 127][..], &[253, 255, 255, 255, 255, 255, 255, 255, 255]] {
                 let _ = read_raw(&[&raw[..at], bomb, &raw[at + 1..]].concat());
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_of_as_many_events_as_are_recorded_is_read() {
+    fn a_trace_with_the_maximum_number_of_events_is_read() {
         let mut trace = sample_traces::trace(1);
         let Event::SlotWritten { value, .. } = trace.events[1].clone() else { panic!("{trace:?}") };
         let value = || value.clone();
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn nesting_of_a_million_is_an_error() {
+    fn a_million_nested_values_are_an_error() {
         let tokens = vec![14u8; 1_000_000];
         let raw = codec::encode((0u32, tokens, None::<String>));
         assert!(codec::decode::<Recorded>(&raw).is_err());
