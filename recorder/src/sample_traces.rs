@@ -1,4 +1,4 @@
-//! Traces and captures for tests.
+//! Sample traces and captures for tests.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use zerver_trace::{
     SlotInfo, StepInfo, Trace, Value,
 };
 
-/// When the first of them began.
+/// Start time of the first sample, in nanoseconds since the Unix epoch.
 pub(crate) const START_NS: u64 = 1_790_000_000_000_000_000;
 
 pub(crate) fn id(n: u64) -> RequestId {
@@ -49,7 +49,7 @@ pub(crate) fn flow() -> Arc<FlowInfo> {
     })
 }
 
-/// The `n`th trace; it holds no secrets.
+/// Returns the `n`th sample trace, without secrets.
 pub(crate) fn trace(n: u64) -> Trace {
     let value = |text: &str| Recorded::Plain { value: Value::of(text).unwrap(), summary: None };
     let empty = RecordedBody {
@@ -94,10 +94,10 @@ pub(crate) fn trace(n: u64) -> Trace {
     }
 }
 
-/// A request or a response that describes itself as given.
-pub(crate) struct Told(pub(crate) MessageInfo);
+/// A request or response with the given description.
+pub(crate) struct FixedMessage(pub(crate) MessageInfo);
 
-impl Message for Told {
+impl Message for FixedMessage {
     fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
         self.0.tell(body_limit, to);
     }
@@ -118,7 +118,7 @@ pub(crate) fn datum<T: Serialize + Send + Sync + 'static>(value: T) -> Datum {
     Arc::new(Held(value))
 }
 
-/// The `n`th capture; it holds no secrets.
+/// Returns the `n`th sample capture, without secrets.
 pub(crate) fn capture(n: u64) -> Capture {
     let body = br#"{"id":456,"title":"Buy milk","done":false}"#.to_vec();
     Capture {
@@ -128,7 +128,7 @@ pub(crate) fn capture(n: u64) -> Capture {
         started_unix_ns: START_NS + n * 1_000_000,
         duration_ns: 1_000_000 + n * 7,
         seed: n,
-        request: Arc::new(Told(MessageInfo::Request(RequestInfo {
+        request: Arc::new(FixedMessage(MessageInfo::Request(RequestInfo {
             method: "GET".to_owned(),
             target: format!("/v1/todos/{n}?page=2"),
             version: "HTTP/1.1".to_owned(),
@@ -137,7 +137,7 @@ pub(crate) fn capture(n: u64) -> Capture {
             body: Body::default(),
             origin: String::new(),
         }))),
-        response: Some(Arc::new(Told(MessageInfo::Response(ResponseInfo {
+        response: Some(Arc::new(FixedMessage(MessageInfo::Response(ResponseInfo {
             status: 200,
             headers: headers(&[("content-type", "application/json")]),
             body: Body { full_len: body.len() as u64, bytes: body },

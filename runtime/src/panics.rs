@@ -44,7 +44,7 @@ struct Panicked {
 /// Has panics of the whole process told by this module, in the place of the hook that there was.
 pub(crate) fn tell_safely() {
     panic::set_hook(Box::new(|info| {
-        if catch_panic::is_quiet() {
+        if catch_panic::is_catching() {
             return;
         }
         let panicked = Panicked::of(info);

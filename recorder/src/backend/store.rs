@@ -73,7 +73,7 @@ pub(crate) enum StoreError {
 /// Runs something of redb's for the store at `path`.
 fn guard<T>(path: &Path, f: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, StoreError> {
     let path = path.to_owned();
-    match catch_panic::run(f) {
+    match catch_panic::catch(f) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(redb::Error::RepairAborted)) => Err(StoreError::NeedsRepair { path }),
         Ok(Err(redb::Error::Corrupted(why))) | Err(why) => Err(StoreError::Damaged { path, why }),
@@ -209,7 +209,7 @@ impl WriteStore {
 impl Drop for WriteStore {
     fn drop(&mut self) {
         let database = self.database.take();
-        let _ = catch_panic::run(|| drop(database));
+        let _ = catch_panic::catch(|| drop(database));
     }
 }
 
@@ -337,7 +337,7 @@ impl ReadStore {
 impl Drop for ReadStore {
     fn drop(&mut self) {
         let database = self.database.take();
-        let _ = catch_panic::run(|| drop(database));
+        let _ = catch_panic::catch(|| drop(database));
     }
 }
 
@@ -393,6 +393,6 @@ impl Snapshot {
 impl Drop for Snapshot {
     fn drop(&mut self) {
         let txn = self.txn.take();
-        let _ = catch_panic::run(|| drop(txn));
+        let _ = catch_panic::catch(|| drop(txn));
     }
 }

@@ -86,7 +86,7 @@ impl Parts {
         flow: &FlowInfo,
         body_limit: usize,
     ) -> Told {
-        catch_panic::run(|| {
+        catch_panic::catch(|| {
             let mut told = Told { headers: Vec::with_capacity(8), ..Told::default() };
             message.tell(body_limit, &mut |part| match part {
                 MessagePart::Method(method) => told.method = Some(self.text(method)),
@@ -119,7 +119,7 @@ impl Parts {
     pub(crate) fn events(&mut self, events: &[Event<Datum>], slots: &[SlotInfo]) -> Vec<Event<Part>> {
         let (left, announcing, at) = (self.left, self.announcing.len(), self.known.mark());
         let all = |parts: &mut Self| events.iter().map(|event| parts.event(event, slots)).collect();
-        if let Ok(all) = catch_panic::run(|| all(self)) {
+        if let Ok(all) = catch_panic::catch(|| all(self)) {
             return all;
         }
         // A value's `Serialize` has panicked: once more, with care.
@@ -320,7 +320,7 @@ impl Parts {
             return describe(self);
         }
         let known = self.known.mark();
-        catch_panic::run(|| describe(self)).unwrap_or_else(|panic| {
+        catch_panic::catch(|| describe(self)).unwrap_or_else(|panic| {
             self.known.cut(known);
             self.gone(role, Missing::Failed(format!("its Serialize panicked: {panic}")))
         })

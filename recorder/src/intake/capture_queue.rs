@@ -217,7 +217,7 @@ fn own_shard() -> usize {
 
 /// A value whose `Drop` panics must not take the worker with it.
 fn forget(capture: Box<Capture>) {
-    let _ = catch_panic::run(|| drop(capture));
+    let _ = catch_panic::catch(|| drop(capture));
 }
 
 #[cfg(test)]
@@ -260,7 +260,7 @@ mod tests {
             let mut capture = sample_traces::capture(1);
             let body = Body { bytes: vec![0; len], full_len: len as u64 };
             let info = ResponseInfo { status: 200, headers: Vec::new(), body };
-            capture.response = Some(Arc::new(sample_traces::Told(MessageInfo::Response(info))));
+            capture.response = Some(Arc::new(sample_traces::FixedMessage(MessageInfo::Response(info))));
             let before = queue.inbox.overflowed();
             queue.accept(Box::new(capture));
             queue.inbox.overflowed() == before

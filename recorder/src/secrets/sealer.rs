@@ -174,7 +174,7 @@ fn random() -> io::Result<[u8; KEY_LEN]> {
 fn make(dir: &Path, path: &Path, bytes: &[u8; KEY_LEN]) -> io::Result<()> {
     let aside = path.with_extension("new");
     let _ = fs::remove_file(&aside);
-    let mut file = regular_file::make(&aside)?;
+    let mut file = regular_file::create(&aside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&aside, path)?;

@@ -173,7 +173,7 @@ impl Recorder {
         let thread = std::thread::Builder::new()
             .name("zerver-recorder".to_owned())
             .spawn(move || {
-                if let Err(panic) = catch_panic::run(|| writer.run()) {
+                if let Err(panic) = catch_panic::catch(|| writer.run()) {
                     of_thread.failed(&panic);
                 }
             })

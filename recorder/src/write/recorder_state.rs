@@ -143,7 +143,7 @@ impl Shared {
             return self.tell(change);
         };
         // Its panic must not take the writer with it.
-        let _ = catch_panic::run(|| observer(change));
+        let _ = catch_panic::catch(|| observer(change));
     }
 
     pub(crate) fn declare(&self, flows: Vec<Arc<FlowInfo>>) {

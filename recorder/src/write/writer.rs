@@ -215,7 +215,7 @@ impl Writer {
 
     fn record(&mut self, capture: &Capture, kept: Kept) {
         let mark = self.block.piece_count();
-        let described = catch_panic::run(|| self.describer.record(capture, kept, &mut self.block));
+        let described = catch_panic::catch(|| self.describer.record(capture, kept, &mut self.block));
         if !matches!(described, Ok(Ok(()))) {
             self.block.truncate_pieces(mark);
             self.describer.forget();

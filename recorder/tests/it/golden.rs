@@ -12,7 +12,7 @@ use zerver_trace::{
 };
 
 use crate::options;
-use crate::sample_traces::{self, Told, datum, headers};
+use crate::sample_traces::{self, FixedMessage, datum, headers};
 
 fn folder(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/golden").join(version)
@@ -73,7 +73,7 @@ fn captures() -> Vec<zerver_trace::Capture> {
     let file = Name::from("src/todos.rs");
     all[13].events.push(Event::StepPanicked { step: 1, at_ns: 82, file, line: 7, column: 9 });
     all[14].outcome = Outcome::Rejected { reason: "x".repeat(100_000) };
-    all[9].request = Arc::new(Told(zerver_trace::MessageInfo::Request(zerver_trace::RequestInfo {
+    all[9].request = Arc::new(FixedMessage(zerver_trace::MessageInfo::Request(zerver_trace::RequestInfo {
         method: "POST".to_owned(),
         target: "/v1/login?token=golden-token".to_owned(),
         version: "HTTP/2.0".to_owned(),

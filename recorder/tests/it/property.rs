@@ -10,7 +10,7 @@ use zerver_trace::{
 };
 
 use crate::options;
-use crate::sample_traces::{self, Told, datum, headers};
+use crate::sample_traces::{self, FixedMessage, datum, headers};
 
 #[derive(Debug, Clone)]
 struct Case {
@@ -85,7 +85,7 @@ impl Case {
             call: None,
             causes: vec![self.copy()],
         });
-        let request = Arc::new(Told(MessageInfo::Request(request)));
+        let request = Arc::new(FixedMessage(MessageInfo::Request(request)));
         Capture { request, events, outcome, ..sample_traces::capture(n) }
     }
 }

@@ -7,7 +7,7 @@ use zerver_recorder::{Change, Options, Reader, Recorder, examine};
 use zerver_trace::{Body, Capture, MessageInfo, Query, ResponseInfo};
 
 use crate::options;
-use crate::sample_traces::{self, Told};
+use crate::sample_traces::{self, FixedMessage};
 
 /// A capture with a body that does not compress.
 fn large(n: u64) -> Capture {
@@ -22,7 +22,7 @@ fn large(n: u64) -> Capture {
         .collect();
     let body = Body { full_len: bytes.len() as u64, bytes };
     let response = MessageInfo::Response(ResponseInfo { status: 200, headers: vec![], body });
-    Capture { response: Some(std::sync::Arc::new(Told(response))), ..sample_traces::capture(n) }
+    Capture { response: Some(std::sync::Arc::new(FixedMessage(response))), ..sample_traces::capture(n) }
 }
 
 #[test]

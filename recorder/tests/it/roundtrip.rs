@@ -13,7 +13,7 @@ use zerver_trace::{
     QueueReason, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread, TraceSource,
 };
 
-use crate::sample_traces::Told;
+use crate::sample_traces::FixedMessage;
 use crate::{options, sample_traces};
 
 fn record(dir: &std::path::Path, captures: impl IntoIterator<Item = Capture>) {
@@ -207,7 +207,7 @@ fn the_authority_of_a_target_is_read_back_and_its_user_information_is_masked() {
                 origin: origin.to_owned(),
                 ..RequestInfo::default()
             };
-            let request = Arc::new(Told(MessageInfo::Request(request)));
+            let request = Arc::new(FixedMessage(MessageInfo::Request(request)));
             Capture { request, ..sample_traces::capture(n) }
         }),
     );
@@ -381,7 +381,7 @@ fn what_is_too_large_is_left_out_and_said_to_be() {
     }
     // A secret, which would be sealed.
     large.events.push(Event::SlotWritten { step: 0, slot: 0, at_ns: 12, value: text() });
-    large.response = Some(Arc::new(Told(MessageInfo::Response(ResponseInfo {
+    large.response = Some(Arc::new(FixedMessage(MessageInfo::Response(ResponseInfo {
         status: 200,
         headers: sample_traces::headers(&[("content-type", "text/plain")]),
         body: Body { full_len: LONG as u64, bytes: vec![b'y'; LONG] },

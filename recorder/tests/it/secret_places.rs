@@ -12,7 +12,7 @@ use zerver_trace::{
 };
 
 use crate::options;
-use crate::sample_traces::{self, Told, datum, headers};
+use crate::sample_traces::{self, FixedMessage, datum, headers};
 
 /// A place: what has a name and a value in it.
 type Place = (&'static str, fn(&mut Capture, &str, &str));
@@ -94,7 +94,7 @@ const PLACES: [Place; 22] = [
 ];
 
 fn request(capture: &mut Capture, target: &str, pairs: &[(&str, &str)], body: &str) {
-    capture.request = Arc::new(Told(MessageInfo::Request(RequestInfo {
+    capture.request = Arc::new(FixedMessage(MessageInfo::Request(RequestInfo {
         method: "POST".to_owned(),
         target: target.to_owned(),
         headers: headers(pairs),
@@ -108,7 +108,7 @@ fn body(capture: &mut Capture, body: &str) {
 }
 
 fn response(capture: &mut Capture, pairs: &[(&str, &str)], body: &str) {
-    capture.response = Some(Arc::new(Told(MessageInfo::Response(ResponseInfo {
+    capture.response = Some(Arc::new(FixedMessage(MessageInfo::Response(ResponseInfo {
         status: 200,
         headers: headers(pairs),
         body: Body { full_len: body.len() as u64, bytes: body.as_bytes().to_vec() },

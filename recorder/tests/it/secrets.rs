@@ -12,7 +12,7 @@ use zerver_trace::{
 };
 
 use crate::options;
-use crate::sample_traces::{self, Told, datum, headers};
+use crate::sample_traces::{self, FixedMessage, datum, headers};
 
 /// Every secret has this in it, so that the search for one finds all.
 const CANARY: &str = "c4n4ry";
@@ -102,8 +102,8 @@ fn planted() -> Capture {
     let wrote = |slot, value| Event::SlotWritten { step: 0, slot, at_ns: 3, value };
     let login = Login { user: "ann".to_owned(), password: canary("login"), api_key: Some(canary("field")) };
     Capture {
-        request: Arc::new(Told(MessageInfo::Request(request))),
-        response: Some(Arc::new(Told(MessageInfo::Response(response)))),
+        request: Arc::new(FixedMessage(MessageInfo::Request(request))),
+        response: Some(Arc::new(FixedMessage(MessageInfo::Response(response)))),
         status: 500,
         outcome: Outcome::Failed(FailureInfo {
             kind: FailureKind::Internal,

@@ -68,7 +68,7 @@ fn show(
     if let Some(addr) = addr {
         remote.send(Message::Serves(addr.to_owned()));
     }
-    let options = Options { look, open, signals_elsewhere: false, is_quiet: Some(catch_panic::is_quiet) };
+    let options = Options { look, open, signals_elsewhere: false, is_quiet: Some(catch_panic::is_catching) };
     match zerver_tui::run(options, services, &remote, &told) {
         Ok(_) => Ok(Done::Fine),
         Err(error) => Err(Trouble::new("cannot use the terminal").because(&error)),
