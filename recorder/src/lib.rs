@@ -36,7 +36,7 @@ pub use self::maintenance::portable;
 pub use self::read::pages::Page;
 pub use self::read::reader::{Counts, ReadError, Reader};
 pub use self::read::trace_lookup::FindError;
-pub use self::secrets::sealer::SealError;
+pub use self::secrets::secret_key::SealError;
 pub use self::write::recorder::{OpenError, Options, Recorder};
 pub use self::write::recorder_state::Status;
 pub use self::write::status_events::Change;

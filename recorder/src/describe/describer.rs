@@ -1,5 +1,6 @@
-//! From a capture to a stored of the block: the one place where recorded values are described and secrets are taken out of
-//! them. Runs on the writer's thread, and on nothing but what is kept.
+//! Turns a capture into a stored trace: values are serialised, and secrets are masked or sealed.
+//!
+//! Runs on the writer's thread, and only for captures that are kept.
 
 use std::sync::Arc;
 
@@ -11,42 +12,47 @@ use zerver_trace::{
 
 use crate::block::block_builder::{BlockBuilder, TraceTooLarge};
 use crate::block::stored_trace::StoredTrace;
-use crate::describe::part_table::Set;
-use crate::describe::value_interner::{MAX_BODY, Parts, TEXT, Told, cut, lengths};
-use crate::secrets::sealer::{Key, Sealer};
-use crate::secrets::trace_secrets::Secrets;
+use crate::describe::message_parts::{InternedMessage, body_prefix};
+use crate::describe::part_table::SecretSet;
+use crate::describe::value_interner::{MAX_BODY, MAX_TEXT, ValueInterner, truncate_with_ellipsis};
+use crate::secrets::sealer::Sealer;
+use crate::secrets::secret_key::SecretKey;
+use crate::secrets::trace_secrets::TraceSecrets;
 
-/// The values of a trace may have so many bytes together; what is left then is too large.
-const VALUES: usize = 2 << 20;
-/// A trace may have so many events.
-pub(crate) const EVENTS: usize = 20_000;
-/// A failure may have so many causes.
-const CAUSES: usize = 64;
+/// Maximum total size of the values in a trace, in bytes. Further values are recorded as too large.
+const MAX_VALUE_BYTES: usize = 2 << 20;
+/// Maximum number of events in a trace.
+pub(crate) const MAX_EVENTS: usize = 20_000;
+/// Maximum number of causes of a failure.
+const MAX_CAUSES: usize = 64;
 
-/// Turns captures into stored.
+/// Turns captures into stored traces.
 pub(crate) struct Describer {
     sealer: Sealer,
     build: String,
     body_limit: usize,
-    parts: Parts,
+    interner: ValueInterner,
 }
 
 impl Describer {
     pub(crate) fn new(sealer: Sealer, rule: Rule, build: String, body_limit: usize) -> Self {
-        Self { sealer, build, body_limit: body_limit.min(MAX_BODY), parts: Parts::new(rule) }
+        Self { sealer, build, body_limit: body_limit.min(MAX_BODY), interner: ValueInterner::new(rule) }
     }
 
-    /// The key under which it seals secrets.
-    pub(crate) const fn key(&self) -> &Key {
+    /// Returns the key under which secrets are sealed.
+    pub(crate) const fn key(&self) -> &SecretKey {
         self.sealer.key()
     }
 
     /// Seals under another key from now on. The block must be empty.
-    pub(crate) fn use_key(&mut self, key: Key) {
+    pub(crate) fn use_key(&mut self, key: SecretKey) {
         self.sealer = Sealer::new(key);
     }
 
-    /// Adds a capture to the block; of one that is larger than a trace may be, an outline.
+    /// Adds a capture to the block. If it exceeds the limit of a trace, only its outline is added.
+    ///
+    /// # Errors
+    /// If even the outline is too large.
     pub(crate) fn record(
         &mut self,
         capture: &Capture,
@@ -54,66 +60,66 @@ impl Describer {
         builder: &mut BlockBuilder,
     ) -> Result<(), TraceTooLarge> {
         let mut stored = self.describe(capture, kept);
-        let extra = text_secrets(self.parts.known.rule(), &mut stored);
-        let set = self.parts.known.set(&self.parts.announcing, extra);
-        let (rule, nothing) = (self.parts.known.rule(), Secrets::default());
-        let secrets = set.as_ref().map_or(&nothing, Set::secrets);
+        let extra = text_secrets(self.interner.table.rule(), &mut stored);
+        let set = self.interner.table.secret_set(&self.interner.parts_with_secrets, extra);
+        let (rule, nothing) = (self.interner.table.rule(), TraceSecrets::default());
+        let secrets = set.as_ref().map_or(&nothing, SecretSet::secrets);
         let mut masked_at = Vec::new();
-        each_text(&mut stored, |place, text| {
+        visit_texts(&mut stored, |place, text| {
             let own = rule.spans(text.as_bytes(), Author::Service);
-            if let Some(masked) = secrets.masked(text.as_bytes(), &own, self.sealer.key()) {
+            if let Some(masked) = secrets.mask_text(text.as_bytes(), &own, self.sealer.key()) {
                 *text = masked;
                 masked_at.push(place);
             }
         });
-        masked_at.into_iter().for_each(|place| redacted(&mut stored, place).is_masked = true);
+        masked_at.into_iter().for_each(|place| redaction_of(&mut stored, place).is_masked = true);
         stored.flow = builder.flow_index(&capture.flow);
         let mark = builder.piece_count();
-        if self.push(&mut stored, set.as_ref(), builder).is_ok() {
+        if self.push_stored(&mut stored, set.as_ref(), builder).is_ok() {
             return Ok(());
         }
         builder.truncate_pieces(mark);
-        self.forget();
-        self.outline(&mut stored, capture);
+        self.end_block();
+        self.reduce_to_outline(&mut stored, capture);
         stored.flow = builder
             .flow_index(&Arc::new(FlowInfo { name: capture.flow.name.clone(), ..FlowInfo::default() }));
-        self.push(&mut stored, set.as_ref(), builder)
+        self.push_stored(&mut stored, set.as_ref(), builder)
     }
 
-    /// Adds a stored with parts for pieces to the block, for a trace with these secrets.
-    fn push(
+    /// Adds a trace, whose pieces are still parts, to the block. `set` contains the secrets of the trace.
+    fn push_stored(
         &mut self,
         stored: &mut StoredTrace,
-        set: Option<&Set>,
+        set: Option<&SecretSet>,
         builder: &mut BlockBuilder,
     ) -> Result<(), TraceTooLarge> {
-        let (known, sealer) = (&mut self.parts.known, &mut self.sealer);
+        let (table, sealer) = (&mut self.interner.table, &mut self.sealer);
         let mut len = 0;
         stored.map_pieces(|part| {
-            let piece = known.piece(part, set, sealer, builder);
+            let piece = table.piece_for(part, set, sealer, builder);
             len += builder.piece_len(piece);
             piece
         });
         builder.push(stored, len)
     }
 
-    /// For the next block.
-    pub(crate) fn forget(&mut self) {
-        self.parts.known.clear();
+    /// Forgets the parts of this block.
+    pub(crate) fn end_block(&mut self) {
+        self.interner.table.clear();
     }
 
-    /// The capture as a stored with parts for pieces.
+    /// Returns the capture as a stored trace with parts in the place of pieces.
     fn describe(&mut self, capture: &Capture, kept: Kept) -> StoredTrace {
-        let parts = &mut self.parts;
-        parts.left = VALUES;
-        parts.announcing.clear();
-        parts.known.begin(Arc::as_ptr(&capture.flow).addr());
-        let request = parts.message(&*capture.request, Author::Client, &capture.flow, self.body_limit);
+        let interner = &mut self.interner;
+        interner.bytes_left = MAX_VALUE_BYTES;
+        interner.parts_with_secrets.clear();
+        interner.table.begin_trace(Arc::as_ptr(&capture.flow).addr());
+        let request = interner.message(&*capture.request, Author::Client, &capture.flow, self.body_limit);
         let response = match capture.response.as_deref() {
-            Some(response) => parts.message(response, Author::Service, &capture.flow, self.body_limit),
-            None => Told::default(),
+            Some(response) => interner.message(response, Author::Service, &capture.flow, self.body_limit),
+            None => InternedMessage::default(),
         };
-        let recorded = capture.events.len().min(EVENTS);
+        let recorded = capture.events.len().min(MAX_EVENTS);
         let dropped = (capture.events.len() - recorded) as u32;
         let slots = &capture.flow.slots;
         let events = &capture.events[..recorded];
@@ -124,20 +130,20 @@ impl Describer {
             started_unix_ns: capture.started_unix_ns,
             duration_ns: capture.duration_ns,
             seed: capture.seed,
-            build: parts.text(&self.build),
+            build: interner.text(&self.build),
             kept,
-            method: request.method.unwrap_or_else(|| parts.text("")),
-            path: request.path.unwrap_or_else(|| parts.text("")),
-            target: request.target.unwrap_or_else(|| parts.target(&capture.flow, "")),
-            version: request.version.unwrap_or_else(|| parts.text("")),
-            peer: request.peer.unwrap_or_else(|| parts.text("")),
+            method: request.method.unwrap_or_else(|| interner.text("")),
+            path: request.path.unwrap_or_else(|| interner.text("")),
+            target: request.target.unwrap_or_else(|| interner.target(&capture.flow, "")),
+            version: request.version.unwrap_or_else(|| interner.text("")),
+            peer: request.peer.unwrap_or_else(|| interner.text("")),
             request_headers: request.headers,
-            request_body: request.body.unwrap_or_else(|| parts.body(&[], 0, Author::Client)),
+            request_body: request.body.unwrap_or_else(|| interner.body(&[], 0, Author::Client)),
             status: capture.status,
             response_headers: response.headers,
-            response_body: response.body.unwrap_or_else(|| parts.body(&[], 0, Author::Service)),
+            response_body: response.body.unwrap_or_else(|| interner.body(&[], 0, Author::Service)),
             outcome: capture.outcome.clone(),
-            events: parts.events(events, slots),
+            events: interner.events(events, slots),
             events_dropped: capture.events_dropped.saturating_add(dropped),
             worker: capture.worker,
             origin: request.origin.map_or(Origin::Absent, Origin::Named),
@@ -146,54 +152,55 @@ impl Describer {
         }
     }
 
-    /// Leaves only the outline of a stored.
-    fn outline(&mut self, stored: &mut StoredTrace, capture: &Capture) {
-        let parts = &mut self.parts;
-        parts.announcing.clear();
+    /// Removes events, headers and bodies, and keeps an outline of the trace.
+    fn reduce_to_outline(&mut self, stored: &mut StoredTrace, capture: &Capture) {
+        let interner = &mut self.interner;
+        interner.parts_with_secrets.clear();
         stored.events_dropped = stored.events_dropped.saturating_add(stored.events.len() as u32);
         stored.events.clear();
         stored.request_headers.clear();
         stored.response_headers.clear();
-        let told = parts.message(&*capture.request, Author::Client, &capture.flow, 0);
-        stored.build = parts.text(&self.build);
-        stored.method = told.method.unwrap_or_else(|| parts.text(""));
-        stored.path = told.path.unwrap_or_else(|| parts.text(""));
-        stored.version = told.version.unwrap_or_else(|| parts.text(""));
-        stored.peer = told.peer.unwrap_or_else(|| parts.text(""));
-        stored.target = parts.missing(&[]);
-        stored.origin = told.origin.map_or(Origin::Absent, Origin::Named);
-        stored.request_body = parts.missing(&lengths(told.full_len, 0));
+        let message = interner.message(&*capture.request, Author::Client, &capture.flow, 0);
+        stored.build = interner.text(&self.build);
+        stored.method = message.method.unwrap_or_else(|| interner.text(""));
+        stored.path = message.path.unwrap_or_else(|| interner.text(""));
+        stored.version = message.version.unwrap_or_else(|| interner.text(""));
+        stored.peer = message.peer.unwrap_or_else(|| interner.text(""));
+        stored.target = interner.missing_after(&[]);
+        stored.origin = message.origin.map_or(Origin::Absent, Origin::Named);
+        stored.request_body = interner.missing_after(&body_prefix(message.full_len, 0));
         let response = capture
             .response
             .as_deref()
-            .map(|response| parts.message(response, Author::Service, &capture.flow, 0));
-        stored.response_body = parts.missing(&lengths(response.map_or(0, |told| told.full_len), 0));
+            .map(|response| interner.message(response, Author::Service, &capture.flow, 0));
+        stored.response_body =
+            interner.missing_after(&body_prefix(response.map_or(0, |message| message.full_len), 0));
     }
 }
 
-/// The secrets that the texts of a stored announce.
-fn text_secrets(rule: &Rule, stored: &mut StoredTrace) -> Secrets {
-    let mut secrets = Secrets::default();
+/// Shortens the texts of a trace that are not parts, and returns the secrets in them.
+fn text_secrets(rule: &Rule, stored: &mut StoredTrace) -> TraceSecrets {
+    let mut secrets = TraceSecrets::default();
     let mut cut_at = Vec::new();
     if let Outcome::Failed(FailureInfo { causes, .. }) = &mut stored.outcome
-        && causes.len() > CAUSES
+        && causes.len() > MAX_CAUSES
     {
-        causes.truncate(CAUSES);
+        causes.truncate(MAX_CAUSES);
         cut_at.push(TextPlace::Causes);
     }
-    each_text(stored, |place, text| {
-        if cut(text, TEXT) {
+    visit_texts(stored, |place, text| {
+        if truncate_with_ellipsis(text, MAX_TEXT) {
             cut_at.push(place);
         }
         let text = text.as_bytes();
         rule.spans(text, Author::Service).into_iter().for_each(|span| secrets.add(&text[span]));
     });
-    cut_at.into_iter().for_each(|place| redacted(stored, place).is_cut = true);
+    cut_at.into_iter().for_each(|place| redaction_of(stored, place).is_cut = true);
     secrets
 }
 
-/// What is said of a text of a stored that is not as it was.
-fn redacted(stored: &mut StoredTrace, place: TextPlace) -> &mut RedactedText {
+/// Returns the record of what was changed in a text of the trace.
+fn redaction_of(stored: &mut StoredTrace, place: TextPlace) -> &mut RedactedText {
     let texts = &mut stored.redaction.texts;
     let at = texts.iter().position(|text| text.place == place).unwrap_or_else(|| {
         texts.push(RedactedText { place, is_cut: false, is_masked: false });
@@ -202,8 +209,8 @@ fn redacted(stored: &mut StoredTrace, place: TextPlace) -> &mut RedactedText {
     &mut texts[at]
 }
 
-/// Calls `f` with the text of a name, unless the program has it as a constant.
-fn in_name(name: &mut Name, place: TextPlace, f: &mut impl FnMut(TextPlace, &mut String)) {
+/// Calls `f` with the text of a name, unless it is a constant of the program.
+fn visit_name(name: &mut Name, place: TextPlace, f: &mut impl FnMut(TextPlace, &mut String)) {
     if name.is_of_program() {
         return;
     }
@@ -214,14 +221,14 @@ fn in_name(name: &mut Name, place: TextPlace, f: &mut impl FnMut(TextPlace, &mut
     }
 }
 
-/// Calls `f` with every text of a stored that is no part and may hold what a request brought.
-fn each_text(stored: &mut StoredTrace, mut f: impl FnMut(TextPlace, &mut String)) {
+/// Calls `f` with every text of a trace that is not a part and may contain data of the request.
+fn visit_texts(stored: &mut StoredTrace, mut f: impl FnMut(TextPlace, &mut String)) {
     match &mut stored.outcome {
         Outcome::Failed(FailureInfo { what, key, message, causes, .. }) => {
             f(TextPlace::Key, key);
             f(TextPlace::Message, message);
             (0..).zip(causes).for_each(|(at, cause)| f(TextPlace::Cause(at), cause));
-            in_name(what, TextPlace::What, &mut f);
+            visit_name(what, TextPlace::What, &mut f);
         }
         Outcome::Panicked { message: text, .. } | Outcome::Rejected { reason: text } => {
             f(TextPlace::Message, text);
@@ -233,8 +240,8 @@ fn each_text(stored: &mut StoredTrace, mut f: impl FnMut(TextPlace, &mut String)
             Event::EffectCompleted { call, answer: Answer::Err(error), .. } => {
                 f(TextPlace::EffectError(*call), &mut error.message);
             }
-            // The rule that matched, with the value of the header that it names.
-            Event::Reclassified { reason, .. } => in_name(reason, TextPlace::MoveReason, &mut f),
+            // The reason is the rule that matched, with the value of the header to which it refers.
+            Event::Reclassified { reason, .. } => visit_name(reason, TextPlace::MoveReason, &mut f),
             _ => {}
         }
     }

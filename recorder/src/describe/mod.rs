@@ -1,6 +1,10 @@
-//! Turns captures into traces that can be stored, each part of them once for a block, with their secrets taken out.
+//! Turns captures into stored traces: describes values, each distinct one once per block, and hides secrets.
 
 pub(crate) mod describer;
-pub(crate) mod part_secrets;
-pub(crate) mod part_table;
-pub(crate) mod value_interner;
+mod event_parts;
+mod message_parts;
+mod part;
+mod part_content;
+mod part_secrets;
+mod part_table;
+mod value_interner;

@@ -23,7 +23,7 @@ use crate::format::{FormatError, record};
 use crate::maintenance::import::import_locked;
 use crate::read::reader::{Counts, ReadError, Reader, View};
 use crate::regular_file;
-use crate::secrets::sealer::{Key, SealError};
+use crate::secrets::secret_key::{SealError, SecretKey};
 use crate::write::recorder::{OpenError, claim};
 
 /// What was found out about a store.
@@ -116,9 +116,9 @@ pub fn examine_with(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Report {
     if let Ok(data) = fs::symlink_metadata(&file) {
         (report.bytes, report.bytes_on_disk) = (data.len(), data.blocks() * 512);
     }
-    let key = match Key::load(dir) {
-        Err(SealError::BadKey { path, why }) => {
-            report.odd.push((path, why));
+    let key = match SecretKey::load(dir) {
+        Err(SealError::BadKey { path, reason }) => {
+            report.odd.push((path, reason));
             None
         }
         key => key.ok(),
@@ -155,7 +155,7 @@ pub fn examine_with(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Report {
 
 fn inspect(
     view: &View,
-    key: Option<&Key>,
+    key: Option<&SecretKey>,
     report: &mut Report,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), ReadError> {
@@ -206,7 +206,11 @@ struct Secrets {
 }
 
 /// Reads every trace of a block, and compares it with what is said of it elsewhere.
-fn inspect_block(view: &View, block: u64, key: Option<&Key>) -> Result<(BlockIndex, Secrets), ReadError> {
+fn inspect_block(
+    view: &View,
+    block: u64,
+    key: Option<&SecretKey>,
+) -> Result<(BlockIndex, Secrets), ReadError> {
     let index = view.index(block)?;
     let summaries = view.summaries(block, index.count)?;
     let mut secrets = Secrets::default();

@@ -88,7 +88,7 @@ mod tests {
         let mut trace = sample_traces::trace(1);
         let Event::SlotWritten { value, .. } = trace.events[1].clone() else { panic!("{trace:?}") };
         let value = || value.clone();
-        trace.events = (0..crate::describe::describer::EVENTS as u32)
+        trace.events = (0..crate::describe::describer::MAX_EVENTS as u32)
             .map(|n| match n % 4 {
                 0 => Event::SlotWritten { step: 1, slot: 1, at_ns: u64::from(n) << 20, value: value() },
                 1 => Event::EffectRequested {

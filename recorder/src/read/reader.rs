@@ -15,7 +15,7 @@ use crate::block::block_body::BlockBody;
 use crate::block::block_index::BlockIndex;
 use crate::block::summaries;
 use crate::format::FormatError;
-use crate::secrets::sealer::{Key, SealError};
+use crate::secrets::secret_key::{SealError, SecretKey};
 
 /// How long a store that another process is just opening is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -196,7 +196,7 @@ impl Reader {
     /// # Errors
     /// When the key is not there, or the value was sealed under another.
     pub fn unseal(&self, value: &Recorded) -> Result<Recorded, SealError> {
-        if value.is_secret() { Key::load(&self.dir)?.unseal(value) } else { Ok(value.clone()) }
+        if value.is_secret() { SecretKey::load(&self.dir)?.unseal(value) } else { Ok(value.clone()) }
     }
 
     /// The traces that a query wants, newest first.

@@ -7,7 +7,7 @@ use zerver_trace::{Query, Recorded, Trace, Value};
 
 use crate::block::trace_values::each_value;
 use crate::read::reader::{ReadError, Reader};
-use crate::secrets::sealer::{Key, SealError};
+use crate::secrets::secret_key::{SealError, SecretKey};
 
 impl Reader {
     /// Hands the traces that a query wants to `f`, newest first, until it has enough. One block of them is in memory at
@@ -66,7 +66,7 @@ impl Reader {
         if sealed.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let key = Key::load(self.dir())?;
+        let key = SecretKey::load(self.dir())?;
         let mut opened = BTreeMap::new();
         for (hash, recorded) in sealed {
             if let Recorded::Plain { value, .. } = key.unseal(&recorded)? {

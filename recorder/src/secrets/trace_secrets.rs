@@ -1,5 +1,7 @@
-//! The secrets of one trace: collected where [`Rule`] finds them, and searched for wherever else they may have been copied
-//! to, if they are none that could be a plain word.
+//! The secrets of one trace, and the search for their copies.
+//!
+//! Secrets are collected where [`Rule`](zerver_trace::secret::Rule) finds them. The rest of the trace is searched for
+//! copies of those that could not be a plain word.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,96 +11,96 @@ use zerver_trace::secret::{percent_decoded, replaced};
 use zerver_trace::value::Encoder;
 use zerver_trace::{Node, Value};
 
-use crate::secrets::sealer::Key;
+use crate::secrets::secret_key::SecretKey;
 
-/// With more secrets than this, all of the trace is sealed.
+/// Maximum number of secrets that are searched for. A trace with more is sealed completely.
 const MAX_SECRETS: usize = 64;
 
-/// Of bytes that serialised as a sequence of numbers, so many are compared.
-const COMPARED: usize = 16;
+/// Number of bytes to compare with a value that was serialised as a sequence of numbers.
+const MAX_NUMBERS_COMPARED: usize = 16;
 
-/// What must not be seen of a trace, wherever it is.
+/// The byte strings that must not be visible anywhere in a trace.
 #[derive(Debug, Default)]
-pub(crate) struct Secrets {
+pub(crate) struct TraceSecrets {
     needles: Vec<Needle>,
-    /// How the needles begin, for a quick no.
-    beginnings: Triples,
-    everything: bool,
+    /// First three bytes of each needle, to rule out most positions quickly.
+    prefixes: Triples,
+    masks_everything: bool,
 }
 
 #[derive(Debug)]
 struct Needle {
     bytes: Vec<u8>,
-    /// The start of the tokens of a `Vec<u8>` that serialised as a sequence of numbers, from the first number on.
+    /// Start of the tokens of a `Vec<u8>` that was serialised as a sequence of numbers, from the first number on.
     numbers: Vec<u8>,
 }
 
-impl Secrets {
+impl TraceSecrets {
     pub(crate) fn is_empty(&self) -> bool {
-        self.needles.is_empty() && !self.everything
+        self.needles.is_empty() && !self.masks_everything
     }
 
-    /// Takes over what another trace part announced.
-    pub(crate) fn join(&mut self, others: &Self) {
-        self.everything |= others.everything;
+    /// Adds the secrets of another part of the trace.
+    pub(crate) fn extend(&mut self, others: &Self) {
+        self.masks_everything |= others.masks_everything;
         for needle in &others.needles {
             if self.needles.iter().any(|known| known.bytes == needle.bytes) {
                 continue;
             }
             if self.needles.len() >= MAX_SECRETS {
-                self.everything = true;
+                self.masks_everything = true;
                 return;
             }
             self.push(Needle { bytes: needle.bytes.clone(), numbers: needle.numbers.clone() });
         }
     }
 
-    /// Takes note of a secret in every form in which it may be copied, unless it could be a plain word.
+    /// Adds a secret in every form in which it may be copied. A secret that could be a plain word is ignored.
     pub(crate) fn add(&mut self, secret: &[u8]) {
         let secret = secret.trim_ascii();
-        self.needle(secret);
+        self.add_needle(secret);
         let decoded = percent_decoded(secret);
         if *decoded != *secret {
-            self.needle(&decoded);
+            self.add_needle(&decoded);
         }
         if let Some(encoded) = percent_encoded(secret) {
-            self.needle(&encoded);
+            self.add_needle(&encoded);
         }
         if secret.contains(&b'\\') {
-            self.needle(&json_unescaped(secret));
+            self.add_needle(&json_unescaped(secret));
         }
         if secret.iter().any(|b| matches!(b, b'"' | b'\\' | b'\n')) {
             let text = String::from_utf8_lossy(secret);
             let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            self.needle(escaped.as_bytes());
+            self.add_needle(escaped.as_bytes());
         }
     }
 
-    fn needle(&mut self, bytes: &[u8]) {
+    fn add_needle(&mut self, bytes: &[u8]) {
         if !is_searched(bytes) || self.needles.iter().any(|known| known.bytes == bytes) {
             return;
         }
         if self.needles.len() >= MAX_SECRETS {
-            self.everything = true;
+            self.masks_everything = true;
             return;
         }
-        let tokens = Value::of(&bytes[..bytes.len().min(COMPARED)])
+        let tokens = Value::of(&bytes[..bytes.len().min(MAX_NUMBERS_COMPARED)])
             .map_or(Vec::new(), |value| value.tokens().to_vec());
-        // Without the tags of the sequence and of its first number, and without the end.
+        // Omits the tags of the sequence and of its first number, and the end.
         let numbers = tokens.get(2..tokens.len().saturating_sub(1)).unwrap_or_default().to_vec();
         self.push(Needle { bytes: bytes.to_vec(), numbers });
     }
 
     fn push(&mut self, needle: Needle) {
         for start in [needle.bytes.first_chunk(), needle.numbers.first_chunk()].into_iter().flatten() {
-            self.beginnings.insert(*start);
+            self.prefixes.insert(*start);
         }
         self.needles.push(needle);
     }
 
-    /// The value of a header that is secret; the parts of it that may be copied by themselves too.
-    pub(crate) fn add_header(&mut self, value: &[u8]) {
-        // The word before the secret, such as `Bearer`, is none, and may be seen.
+    /// Adds the value of a secret header, and those of its components that may be copied separately.
+    pub(crate) fn add_header_value(&mut self, value: &[u8]) {
+        // The scheme before the secret, such as `Bearer`, is not secret.
         let space = memchr::memchr(b' ', value).filter(|&at| is_scheme(&value[..at]));
         self.add(space.map_or(value, |at| &value[at + 1..]));
         if space.is_none()
@@ -125,14 +127,14 @@ impl Secrets {
         }
     }
 
-    /// Every text and every run of bytes in a value that is secret as a whole.
+    /// Adds every text and every byte string of a value that is secret as a whole.
     pub(crate) fn add_all(&mut self, node: &Node<'_>) {
         node.each_text(&mut |bytes| self.add(bytes));
     }
 
-    /// Whether some bytes hold a secret; tokens of a value are bytes too.
-    pub(crate) fn are_in(&self, bytes: &[u8]) -> bool {
-        self.everything
+    /// Returns true if a secret occurs in the bytes, which may be the tokens of a value.
+    pub(crate) fn occur_in(&self, bytes: &[u8]) -> bool {
+        self.masks_everything
             || self.candidates(bytes).any(|at| {
                 let rest = &bytes[at..];
                 self.needles.iter().any(|needle| {
@@ -142,34 +144,34 @@ impl Secrets {
             })
     }
 
-    /// Whether a secret may be in the bytes with these triples. Quick, and wrong only by saying yes.
-    pub(crate) fn may_be_in(&self, triples: &Triples) -> bool {
-        self.everything
+    /// Returns false only if no secret occurs in the bytes with these triples. Fast.
+    pub(crate) fn may_occur_in(&self, triples: &Triples) -> bool {
+        self.masks_everything
             || self.needles.iter().any(|needle| {
                 triples.may_have(&needle.bytes)
                     || (!needle.numbers.is_empty() && triples.may_have(&needle.numbers))
             })
     }
 
-    /// Where a needle may begin.
+    /// Positions at which a needle may begin.
     fn candidates(&self, bytes: &[u8]) -> impl Iterator<Item = usize> {
-        self.beginnings.positions(bytes)
+        self.prefixes.positions(bytes)
     }
 
-    /// The text with a mask in the place of each secret and of what is `found` already; none if there is nothing in it.
-    pub(crate) fn masked(&self, bytes: &[u8], found: &[Range<usize>], key: &Key) -> Option<String> {
-        if self.everything {
+    /// Returns the text with the secrets and the ranges `found` masked. `None` if there is nothing to mask.
+    pub(crate) fn mask_text(&self, bytes: &[u8], found: &[Range<usize>], key: &SecretKey) -> Option<String> {
+        if self.masks_everything {
             return Some(key.mask(bytes));
         }
-        let spans = match self.spans(bytes) {
+        let spans = match self.copies_in(bytes) {
             copies if copies.is_empty() => Cow::Borrowed(found),
             copies => Cow::Owned(merged(found.iter().cloned().chain(copies).collect())),
         };
         (!spans.is_empty()).then(|| replaced(bytes, &spans, |secret| key.mask(secret)))
     }
 
-    /// Where copies of secrets are, those that overlap or touch as one.
-    fn spans(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+    /// Returns the ranges of copies of secrets. Overlapping and adjacent ones are merged.
+    fn copies_in(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let mut spans: Vec<Range<usize>> = Vec::new();
         for at in self.candidates(bytes) {
             let found = self.needles.iter().filter(|needle| bytes[at..].starts_with(&needle.bytes));
@@ -182,34 +184,34 @@ impl Secrets {
         spans
     }
 
-    /// A value as `write` writes it with the secrets in it masked; none where that cannot be done.
-    pub(crate) fn masked_value(
+    /// Encodes a value with `write`, which masks the secrets in it. `None` if that is not possible.
+    pub(crate) fn mask_value(
         &self,
-        key: &Key,
+        key: &SecretKey,
         write: impl FnOnce(&mut Encoder, &dyn Masks) -> Result<(), zerver_trace::ValueError>,
     ) -> Option<Value> {
-        if self.everything {
+        if self.masks_everything {
             return None;
         }
         let mut encoder = Encoder::new();
-        write(&mut encoder, &Copies { secrets: self, key }).ok()?;
-        // A secret that is a name of a field, or spread over several texts, is still there.
-        encoder.finish().ok().filter(|masked| !self.are_in(masked.tokens()))
+        write(&mut encoder, &CopyMasks { secrets: self, key }).ok()?;
+        // A secret that is the name of a field, or spread over several texts, cannot be masked.
+        encoder.finish().ok().filter(|masked| !self.occur_in(masked.tokens()))
     }
 }
 
-struct Copies<'s> {
-    secrets: &'s Secrets,
-    key: &'s Key,
+struct CopyMasks<'s> {
+    secrets: &'s TraceSecrets,
+    key: &'s SecretKey,
 }
 
-impl Masks for Copies<'_> {
+impl Masks for CopyMasks<'_> {
     fn mask(&self, secret: &[u8]) -> String {
         self.key.mask(secret)
     }
 
     fn more(&self, text: &[u8]) -> Vec<Range<usize>> {
-        self.secrets.spans(text)
+        self.secrets.copies_in(text)
     }
 }
 
@@ -217,14 +219,14 @@ fn unquoted(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(text)
 }
 
-/// An attribute of `set-cookie` (RFC 6265, section 5.2).
+/// Returns true for an attribute of `set-cookie` (RFC 6265, section 5.2).
 fn is_attribute(name: &[u8]) -> bool {
     [&b"path"[..], b"domain", b"expires", b"max-age", b"samesite"]
         .iter()
         .any(|attribute| name.trim_ascii().eq_ignore_ascii_case(attribute))
 }
 
-/// As a URL would have it, if that is something else. What has a space in it is no token, and is left alone.
+/// Returns the percent-encoded form if it differs. Bytes with a space are not a token, and are not encoded.
 fn percent_encoded(raw: &[u8]) -> Option<Vec<u8>> {
     let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
     if raw.iter().all(plain) || raw.contains(&b' ') {

@@ -1,6 +1,6 @@
 //! The time by which traces grow old: time that a recorder has seen pass, and not what a clock says.
 //!
-//! A wall clock can be wrong by years, and a retention that believes it deletes everything at once. So a position in
+//! A wall clock can be wrong by years, and a retention that believes it deletes masks_everything at once. So a position in
 //! observed time is counted instead. While a recorder runs it advances with the monotonic clock. Between two recordings it
 //! advances by the difference of their wall-clock times where that is plausible, and not at all where the clock went back
 //! or jumped further than a service usually rests: a trace from the future ages like those recorded beside it.

@@ -16,7 +16,8 @@ use crate::describe::describer::Describer;
 use crate::format::FormatError;
 use crate::intake::capture_queue::Queue;
 use crate::intake::recording_policy::Policy;
-use crate::secrets::sealer::{Key, SealError, Sealer};
+use crate::secrets::sealer::Sealer;
+use crate::secrets::secret_key::{SealError, SecretKey};
 use crate::write::recorder_state::{Shared, Status};
 use crate::write::retention::Retention;
 use crate::write::status_events::Change;
@@ -149,13 +150,13 @@ impl Recorder {
         let dir = options.dir.clone();
         let lock = claim(&dir)?;
         // Before a database is made beside it.
-        match Key::load(&dir) {
+        match SecretKey::load(&dir) {
             Ok(_) | Err(SealError::NoKey { .. }) => {}
             Err(error) => return Err(error.into()),
         }
         let retention = Retention::new(options.max_age, options.max_bytes);
         let store = WriteStore::open_within(&dir, retention.max_bytes())?;
-        let sealer = Sealer::new(Key::load_or_make(&dir)?);
+        let sealer = Sealer::new(SecretKey::load_or_create(&dir)?);
         let describer = Describer::new(sealer, options.rule, options.build.clone(), options.body_limit);
         let (queue, receiver) = Queue::new(&options.policy, options.queue_len, options.queue_bytes);
         let shared = Arc::new(Shared::new(queue));

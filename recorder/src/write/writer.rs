@@ -218,7 +218,7 @@ impl Writer {
         let described = catch_panic::catch(|| self.describer.record(capture, kept, &mut self.block));
         if !matches!(described, Ok(Ok(()))) {
             self.block.truncate_pieces(mark);
-            self.describer.forget();
+            self.describer.end_block();
             self.shared.counts.lost.fetch_add(1, Ordering::Relaxed);
             return;
         }
@@ -246,7 +246,7 @@ impl Writer {
     fn next_block(&mut self) {
         self.extent.next += 1;
         self.block.clear();
-        self.describer.forget();
+        self.describer.end_block();
         self.committed = 0;
     }
 

@@ -92,7 +92,7 @@ impl Writer {
         (self.batch, self.extent, self.retention) = (batch, extent, retention);
         self.identity = Some(store.identity());
         self.block.clear();
-        self.describer.forget();
+        self.describer.end_block();
         self.committed = 0;
         if let Some(key) = key {
             self.describer.use_key(key);

@@ -273,5 +273,5 @@ fn values_that_panic_cost_themselves_and_nothing_else() {
     assert_eq!((status.recorded, status.lost, status.paused), (3, 0, None));
     let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(2)).unwrap().unwrap();
     let last = format!("{:?}", trace.events.last());
-    assert!(last.contains("Missing(Failed(\"its Serialize panicked: boom\"))"), "{last}");
+    assert!(last.contains("Missing(Failed(\"Serialize panicked: boom\"))"), "{last}");
 }
