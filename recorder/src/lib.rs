@@ -26,8 +26,9 @@ mod secrets;
 mod sync;
 mod write;
 
-pub use self::backend::store_dir::{Holder, find_store};
-pub use self::backend::store_meta::Catalog;
+pub use self::backend::store_dir::find_store;
+pub use self::backend::store_meta::FlowCatalog;
+pub use self::backend::writer_lock::LockHolder;
 pub use self::format::FormatError;
 pub use self::intake::recording_policy::{Policy, Tail};
 pub use self::maintenance::doctor::{RepairError, Report, examine, examine_with, reopen, repair};

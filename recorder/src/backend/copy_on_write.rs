@@ -1,4 +1,4 @@
-//! A file as it would be if it could be written to: what is written stays in memory, and the file as it is.
+//! A file that is changed in memory only.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const PAGE: u64 = 4096;
 
 #[derive(Debug)]
-pub(crate) struct Overlay {
+pub(crate) struct CopyOnWriteFile {
     file: File,
     state: Mutex<State>,
 }
@@ -17,15 +17,15 @@ pub(crate) struct Overlay {
 #[derive(Debug)]
 struct State {
     len: u64,
-    /// How much of the file still shows; it may have been made shorter since.
-    of_file: u64,
+    /// Length of the part of the file that is still visible. Truncation reduces it.
+    file_len: u64,
     pages: HashMap<u64, Box<[u8]>>,
 }
 
-impl Overlay {
+impl CopyOnWriteFile {
     pub(crate) fn new(file: File) -> io::Result<Self> {
         let len = file.metadata()?.len();
-        Ok(Self { file, state: Mutex::new(State { len, of_file: len, pages: HashMap::new() }) })
+        Ok(Self { file, state: Mutex::new(State { len, file_len: len, pages: HashMap::new() }) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -42,7 +42,7 @@ impl Overlay {
         if let Some(page) = state.pages.get_mut(&(len / PAGE)) {
             page[(len % PAGE) as usize..].fill(0);
         }
-        (state.len, state.of_file) = (len, state.of_file.min(len));
+        (state.len, state.file_len) = (len, state.file_len.min(len));
     }
 
     pub(crate) fn read(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
@@ -57,7 +57,7 @@ impl Overlay {
             match state.pages.get(&page) {
                 Some(bytes) => out[done..done + here].copy_from_slice(&bytes[from..from + here]),
                 None => out[done..done + here]
-                    .copy_from_slice(&self.page(page, state.of_file)?[from..from + here]),
+                    .copy_from_slice(&self.page(page, state.file_len)?[from..from + here]),
             }
             done += here;
         }
@@ -72,7 +72,7 @@ impl Overlay {
             let (page, from) = ((at + done as u64) / PAGE, ((at + done as u64) % PAGE) as usize);
             let here = (PAGE as usize - from).min(data.len() - done);
             if !state.pages.contains_key(&page) {
-                let bytes = self.page(page, state.of_file)?;
+                let bytes = self.page(page, state.file_len)?;
                 state.pages.insert(page, bytes);
             }
             if let Some(bytes) = state.pages.get_mut(&page) {
@@ -84,11 +84,11 @@ impl Overlay {
         Ok(())
     }
 
-    /// A page of the file; zeros where it does not reach.
-    fn page(&self, page: u64, of_file: u64) -> io::Result<Box<[u8]>> {
+    /// Reads a page of the file, padded with zeros.
+    fn page(&self, page: u64, file_len: u64) -> io::Result<Box<[u8]>> {
         let mut bytes = vec![0; PAGE as usize].into_boxed_slice();
-        let wanted = of_file.saturating_sub(page * PAGE).min(PAGE) as usize;
-        self.file.read_exact_at(&mut bytes[..wanted], page * PAGE)?;
+        let len = file_len.saturating_sub(page * PAGE).min(PAGE) as usize;
+        self.file.read_exact_at(&mut bytes[..len], page * PAGE)?;
         Ok(bytes)
     }
 }
@@ -101,14 +101,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_as_a_file_that_is_written_to(
+        fn it_behaves_like_a_file_that_is_written_to(
             start in 0u64..20_000,
             changes in prop::collection::vec((any::<bool>(), 0u64..20_000, 1usize..9_000), 0..12),
         ) {
             let file = tempfile::tempfile().unwrap();
             let content: Vec<u8> = (0..start).map(|n| n as u8 | 1).collect();
             file.write_all_at(&content, 0).unwrap();
-            let overlay = Overlay::new(file.try_clone().unwrap()).unwrap();
+            let overlay = CopyOnWriteFile::new(file.try_clone().unwrap()).unwrap();
             let mut wanted = content.clone();
             for (n, (is_write, at, len)) in changes.into_iter().enumerate() {
                 if is_write {

@@ -1,38 +1,63 @@
-//! The files that redb works on: ours begins with a page of its own, before what redb sees.
+//! The file of a store as redb sees it: without the header, which comes first.
 
 use std::fs::File;
 use std::io;
 use std::ops::Bound;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use redb::backends::FileBackend;
-use redb::{BackendError, StorageBackend};
+use redb::{BackendError, Builder, ConcurrencyMode, StorageBackend};
 
-use crate::backend::copy_on_write::Overlay;
+use crate::backend::copy_on_write::CopyOnWriteFile;
 use crate::format::file_header::HEADER_LEN;
 
-/// The file behind our page, as redb sees it.
-#[derive(Debug)]
-pub(super) struct AfterHeader {
-    file: FileBackend,
-    #[cfg(test)]
-    faults: Option<std::sync::Arc<crate::backend::disk_faults::Faults>>,
+/// Size of the page cache of redb, in bytes. Its default is 1 GiB.
+pub(super) const CACHE: usize = 16 << 20;
+
+pub(super) fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE).set_concurrency_mode(ConcurrencyMode::SingleWriter);
+    builder
 }
 
+/// Reads the start of a file, up to the length of the header.
+pub(super) fn read_head(file: &File) -> io::Result<Vec<u8>> {
+    let mut head = vec![0; HEADER_LEN];
+    let mut len = 0;
+    while len < head.len() {
+        match file.read_at(&mut head[len..], len as u64)? {
+            0 => break,
+            more => len += more,
+        }
+    }
+    head.truncate(len);
+    Ok(head)
+}
+
+/// The part of the file after the header.
+#[derive(Debug)]
+pub(super) struct StorageFile {
+    file: FileBackend,
+    #[cfg(test)]
+    faults: Option<std::sync::Arc<crate::backend::disk_faults::DiskFaults>>,
+}
+
+/// Offset of the database in the file.
 pub(super) const OFFSET: u64 = HEADER_LEN as u64;
 
-impl AfterHeader {
+impl StorageFile {
     pub(super) fn new(file: File, _path: &Path) -> Result<Self, redb::Error> {
         Ok(Self {
             file: FileBackend::new(file)?,
             #[cfg(test)]
-            faults: crate::backend::disk_faults::of(_path),
+            faults: crate::backend::disk_faults::find(_path),
         })
     }
 
     #[cfg(test)]
     fn fault(&self) -> io::Result<()> {
-        self.faults.as_ref().map_or(Ok(()), |faults| faults.strike())
+        self.faults.as_ref().map_or(Ok(()), |faults| faults.check())
     }
 
     #[cfg(not(test))]
@@ -42,7 +67,7 @@ impl AfterHeader {
     }
 }
 
-impl StorageBackend for AfterHeader {
+impl StorageBackend for StorageFile {
     fn len(&self) -> io::Result<u64> {
         Ok(self.file.len()?.saturating_sub(OFFSET))
     }
@@ -85,8 +110,8 @@ impl StorageBackend for AfterHeader {
     }
 }
 
-/// A file that is not to be changed, whatever redb does to open it.
-impl StorageBackend for Overlay {
+/// A file that stays unchanged, whatever redb writes when it opens it.
+impl StorageBackend for CopyOnWriteFile {
     fn len(&self) -> io::Result<u64> {
         Ok(self.len().saturating_sub(OFFSET))
     }

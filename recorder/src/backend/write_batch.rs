@@ -1,37 +1,37 @@
-//! Changes to the database that are made together or not at all.
+//! Changes to the database that are applied together.
 
 use std::ops::RangeInclusive;
 
-use super::store::Table;
+use crate::backend::table::Table;
 
-/// Changes to be made together.
+/// Changes that are applied together: first the removals, then the records.
 #[derive(Debug, Default)]
-pub(crate) struct Batch {
+pub(crate) struct WriteBatch {
     pub(super) puts: Vec<(Table, u64, Vec<u8>)>,
-    pub(super) cuts: Vec<(Table, RangeInclusive<u64>)>,
+    pub(super) removals: Vec<(Table, RangeInclusive<u64>)>,
     bytes: u64,
 }
 
-impl Batch {
+impl WriteBatch {
     pub(crate) fn put(&mut self, table: Table, key: u64, record: Vec<u8>) {
         self.bytes += record.len() as u64;
         self.puts.push((table, key, record));
     }
 
-    pub(crate) fn cut(&mut self, table: Table, keys: RangeInclusive<u64>) {
-        self.cuts.push((table, keys));
+    pub(crate) fn remove(&mut self, table: Table, keys: RangeInclusive<u64>) {
+        self.removals.push((table, keys));
     }
 
-    /// What is to be put, in bytes.
+    /// Total length of the records, in bytes.
     pub(crate) const fn bytes(&self) -> u64 {
         self.bytes
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.puts.is_empty() && self.cuts.is_empty()
+        self.puts.is_empty() && self.removals.is_empty()
     }
 
-    /// What was to be put, in its order.
+    /// Returns the records in the order in which they were added.
     pub(crate) fn into_puts(self) -> impl Iterator<Item = (Table, u64, Vec<u8>)> {
         self.puts.into_iter()
     }

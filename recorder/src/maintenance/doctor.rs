@@ -11,9 +11,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use zerver_trace::{Recorded, Trace};
 
-use crate::backend::store::{StoreError, WriteStore};
-use crate::backend::store_dir::{self, Holder, Lock};
-use crate::backend::store_meta::{self, Extent};
+use crate::backend::store_dir;
+use crate::backend::store_error::StoreError;
+use crate::backend::store_meta::{self, StoreMeta};
+use crate::backend::write_store::WriteStore;
+use crate::backend::writer_lock::{LockHolder, WriterLock};
 use crate::block::block_body::BlockBody;
 use crate::block::block_index::BlockIndex;
 use crate::block::trace_values::each_value;
@@ -66,7 +68,7 @@ pub struct Report {
     /// Files and folders that others than their owner may read, or write to.
     pub exposed: Vec<PathBuf>,
     /// Who writes to it now.
-    pub holder: Option<Holder>,
+    pub holder: Option<LockHolder>,
     /// After a repair: the damaged file, put aside under this name.
     pub set_aside: Option<PathBuf>,
     /// After a repair: the traces saved from that file.
@@ -111,7 +113,7 @@ pub fn examine(dir: &Path) -> Report {
 
 /// The same; `progress` is called with the number of blocks that have been read, and of all.
 pub fn examine_with(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Report {
-    let mut report = Report { dir: dir.to_owned(), holder: Lock::holder(dir), ..Report::default() };
+    let mut report = Report { dir: dir.to_owned(), holder: WriterLock::holder(dir), ..Report::default() };
     let file = store_dir::store_file(dir);
     if let Ok(data) = fs::symlink_metadata(&file) {
         (report.bytes, report.bytes_on_disk) = (data.len(), data.blocks() * 512);
@@ -124,7 +126,7 @@ pub fn examine_with(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Report {
         key => key.ok(),
     };
     report.has_key = key.is_some();
-    if let Err(why) = Lock::check(dir) {
+    if let Err(why) = WriterLock::check(dir) {
         report.odd.push(why);
     }
     for path in [dir.to_owned(), file, store_dir::key_file(dir)] {
@@ -159,11 +161,11 @@ fn inspect(
     report: &mut Report,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), ReadError> {
-    report.schema = store_meta::schema(&view.snapshot)?;
-    let Extent { first, next, recorded, not_kept, overflowed, .. } = view.extent;
+    report.schema = store_meta::store_schema(&view.snapshot)?;
+    let StoreMeta { first, next, recorded, not_kept, overflowed, .. } = view.meta;
     report.counts = Counts { recorded, not_kept, overflowed };
     report.blocks = next.saturating_sub(first);
-    // A damaged extent may name any number; blocks that are not there are not counted one by one.
+    // A damaged meta may name any number; blocks that are not there are not counted one by one.
     let present: HashSet<u64> =
         store_meta::all_block_indexes(&view.snapshot)?.into_iter().map(|(key, _)| key).collect();
     let missing =
@@ -293,7 +295,7 @@ pub fn repair(dir: &Path) -> Result<Report, RepairError> {
     Ok(Report { set_aside: Some(aside), salvaged: salvaged as u64, ..report_of(dir, lock) })
 }
 
-fn report_of(dir: &Path, lock: Lock) -> Report {
+fn report_of(dir: &Path, lock: WriterLock) -> Report {
     drop(lock);
     examine(dir)
 }

@@ -1,15 +1,17 @@
 //! Putting traces into a store that did not record them: portable files, and what a repair saved.
 
 use std::collections::HashSet;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use zerver_trace::Trace;
 
-use crate::backend::store::{Table, WriteStore};
-use crate::backend::store_dir::Lock;
-use crate::backend::store_meta::Extent;
-use crate::backend::write_batch::Batch;
+use crate::backend::store_meta::StoreMeta;
+use crate::backend::table::Table;
+use crate::backend::write_batch::WriteBatch;
+use crate::backend::write_store::WriteStore;
+use crate::backend::writer_lock::WriterLock;
 use crate::block::block_builder::BlockBuilder;
 use crate::read::reader::{ReadError, View};
 use crate::write::recorder::{OpenError, claim};
@@ -26,13 +28,13 @@ pub fn import(dir: &Path, mut traces: Vec<Trace>) -> Result<usize, OpenError> {
     import_locked(&lock, dir, traces)
 }
 
-pub(crate) fn import_locked(_lock: &Lock, dir: &Path, traces: Vec<Trace>) -> Result<usize, OpenError> {
+pub(crate) fn import_locked(_lock: &WriterLock, dir: &Path, traces: Vec<Trace>) -> Result<usize, OpenError> {
     let store = WriteStore::open(dir)?;
     let snapshot = store.snapshot()?;
-    let mut extent = Extent::read(&snapshot)?.and_then(Result::ok).unwrap_or_default();
-    let mut known = known_ids(View { snapshot, extent }, &traces)?;
+    let mut meta = StoreMeta::read(&snapshot)?.and_then(Result::ok).unwrap_or_default();
+    let mut known = known_ids(View { snapshot, meta }, &traces)?;
     let mut imported = 0;
-    let (mut builder, mut batch) = (BlockBuilder::default(), Batch::default());
+    let (mut builder, mut batch) = (BlockBuilder::default(), WriteBatch::default());
     for trace in traces {
         if !known.insert(trace.id) {
             continue;
@@ -43,29 +45,29 @@ pub(crate) fn import_locked(_lock: &Lock, dir: &Path, traces: Vec<Trace>) -> Res
         }
         imported += 1;
         if builder.is_full() {
-            write(&mut builder, &mut extent, &mut batch);
+            write(&mut builder, &mut meta, &mut batch);
         }
     }
     if !builder.is_empty() {
-        write(&mut builder, &mut extent, &mut batch);
+        write(&mut builder, &mut meta, &mut batch);
     }
     if !batch.is_empty() {
-        let (table, key, record) = extent.record();
+        let (table, key, record) = meta.to_record();
         batch.put(table, key, record);
         store.commit(&batch)?;
     }
     Ok(imported)
 }
 
-fn write(builder: &mut BlockBuilder, extent: &mut Extent, batch: &mut Batch) {
-    let key = extent.next;
+fn write(builder: &mut BlockBuilder, meta: &mut StoreMeta, batch: &mut WriteBatch) {
+    let key = meta.next;
     let records = builder.build_records(key);
     batch.put(Table::BlockIndexes, key, records.index);
     batch.put(Table::Summaries, key, records.summaries);
     batch.put(Table::Blocks, key, records.body);
-    extent.next += 1;
-    extent.recorded += builder.len() as u64;
-    extent.traces += builder.len() as u64;
+    meta.next += 1;
+    meta.recorded += builder.len() as u64;
+    meta.traces += builder.len() as u64;
     builder.clear();
 }
 
@@ -91,10 +93,10 @@ fn known_ids(view: View, traces: &[Trace]) -> Result<HashSet<zerver_trace::Reque
 fn unreadable(error: ReadError) -> OpenError {
     match error {
         ReadError::Missing { path } | ReadError::NeedsRepair { path } => {
-            OpenError::Io { path, why: "it went away".to_owned() }
+            OpenError::Io { path, source: io::ErrorKind::NotFound.into() }
         }
         ReadError::Unreadable { path, source } => OpenError::Unreadable { path, source },
-        ReadError::Damaged { path, why } => OpenError::Damaged { path, why },
-        ReadError::Io { path, why } => OpenError::Io { path, why },
+        ReadError::Damaged { path, reason } => OpenError::Damaged { path, reason },
+        ReadError::Io { path, source } => OpenError::Io { path, source },
     }
 }

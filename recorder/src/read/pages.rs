@@ -31,7 +31,7 @@ impl Reader {
     /// When the store cannot be read.
     pub fn newest(&self) -> Result<Cursor, ReadError> {
         let view = self.view()?;
-        let Some(last) = view.last() else { return Ok(Cursor { block: view.extent.next, seen: 0 }) };
+        let Some(last) = view.last() else { return Ok(Cursor { block: view.meta.next, seen: 0 }) };
         // One that cannot be read has nothing that could be seen later.
         Ok(Cursor { block: last, seen: view.index(last).map_or(u32::MAX, |index| index.count) })
     }
@@ -66,7 +66,7 @@ impl Reader {
         let view = self.view()?;
         let mut page = Page { summaries: Vec::new(), reached: cursor, damage: None };
         let mut damaged = 0;
-        for key in view.extent.first.max(cursor.block)..view.extent.next {
+        for key in view.meta.first.max(cursor.block)..view.meta.next {
             if page.summaries.len() >= limit {
                 break;
             }
@@ -108,7 +108,7 @@ impl Reader {
         let view = self.view()?;
         let mut page = Page { summaries: Vec::new(), reached: None, damage: None };
         let mut damaged = 0;
-        for key in (view.extent.first..view.extent.next.min(cursor.block.saturating_add(1))).rev() {
+        for key in (view.meta.first..view.meta.next.min(cursor.block.saturating_add(1))).rev() {
             if page.summaries.len() >= limit {
                 page.reached = Some(Cursor { block: key, seen: u32::MAX });
                 break;

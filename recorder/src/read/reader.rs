@@ -1,6 +1,7 @@
 //! The reading side: works while another process writes, and after one was killed. Whatever is in the file, the answer
 //! is what was recorded, or an error.
 
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -8,9 +9,12 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use zerver_trace::{Cursor, FlowInfo, Query, Recorded, RequestId, SourceError, Summary, Trace, TraceSource};
 
-use crate::backend::store::{ReadStore, Snapshot, StoreError, Table};
-use crate::backend::store_dir::Lock;
-use crate::backend::store_meta::{self, Catalog, Extent};
+use crate::backend::read_store::ReadStore;
+use crate::backend::snapshot::Snapshot;
+use crate::backend::store_error::StoreError;
+use crate::backend::store_meta::{self, FlowCatalog, StoreMeta};
+use crate::backend::table::Table;
+use crate::backend::writer_lock::WriterLock;
 use crate::block::block_body::BlockBody;
 use crate::block::block_index::BlockIndex;
 use crate::block::summaries;
@@ -44,20 +48,20 @@ pub enum ReadError {
         path: PathBuf,
     },
     /// It is damaged.
-    #[error("{} is damaged: {why}; save what can be read of it with `zerver doctor --repair`", path.display())]
+    #[error("{} is damaged: {reason}; save what can be read of it with `zerver doctor --repair`", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// In what way.
-        why: String,
+        reason: String,
     },
     /// The disk, or the rights to it.
-    #[error("{}: {why}", path.display())]
+    #[error("{}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// What went wrong.
-        why: String,
+        source: io::Error,
     },
 }
 
@@ -67,8 +71,8 @@ impl From<StoreError> for ReadError {
             StoreError::Missing { path } => Self::Missing { path },
             StoreError::Format { path, source } => Self::Unreadable { path, source },
             StoreError::NeedsRepair { path } => Self::NeedsRepair { path },
-            StoreError::Damaged { path, why } => Self::Damaged { path, why },
-            StoreError::Io { path, why } => Self::Io { path, why },
+            StoreError::Damaged { path, reason } => Self::Damaged { path, reason },
+            StoreError::Io { path, source } => Self::Io { path, source },
         }
     }
 }
@@ -111,7 +115,7 @@ impl Reader {
                 Err(
                     StoreError::NeedsRepair { .. }
                     | StoreError::Format { source: FormatError::Truncated { .. }, .. },
-                ) if Lock::holder(dir).is_some() && Instant::now() < until => {
+                ) if WriterLock::holder(dir).is_some() && Instant::now() < until => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 Err(error) => return Err(error.into()),
@@ -125,7 +129,7 @@ impl Reader {
     /// # Errors
     /// When there is none, or none that can be read.
     pub fn open_as_it_is(dir: &Path) -> Result<Self, ReadError> {
-        Ok(Self { dir: dir.to_owned(), store: ReadStore::open_overlaid(dir)? })
+        Ok(Self { dir: dir.to_owned(), store: ReadStore::open_copy_on_write(dir)? })
     }
 
     /// Whether it reads the file that is in the store's place now, and not one that was removed or replaced since.
@@ -140,12 +144,12 @@ impl Reader {
 
     pub(crate) fn view(&self) -> Result<View, ReadError> {
         let snapshot = self.store.snapshot()?;
-        let extent = match Extent::read(&snapshot)? {
-            None => Extent::default(),
-            Some(Ok(extent)) => extent,
-            Some(Err(error)) => return Err(damaged(&snapshot, "the extent", &error)),
+        let meta = match StoreMeta::read(&snapshot)? {
+            None => StoreMeta::default(),
+            Some(Ok(meta)) => meta,
+            Some(Err(error)) => return Err(damaged(&snapshot, "the meta", &error)),
         };
-        Ok(View { snapshot, extent })
+        Ok(View { snapshot, meta })
     }
 
     /// The flows of the build that wrote to the store last.
@@ -160,10 +164,10 @@ impl Reader {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn declared(&self) -> Result<Catalog, ReadError> {
+    pub fn declared(&self) -> Result<FlowCatalog, ReadError> {
         let snapshot = self.store.snapshot()?;
         match store_meta::read_catalog(&snapshot)? {
-            None => Ok(Catalog::default()),
+            None => Ok(FlowCatalog::default()),
             Some(Ok(catalog)) => Ok(catalog),
             Some(Err(error)) => Err(damaged(&snapshot, "the catalog of flows", &error)),
         }
@@ -174,7 +178,7 @@ impl Reader {
     /// # Errors
     /// When the store cannot be read.
     pub fn counts(&self) -> Result<Counts, ReadError> {
-        let Extent { recorded, not_kept, overflowed, .. } = self.view()?.extent;
+        let StoreMeta { recorded, not_kept, overflowed, .. } = self.view()?.meta;
         Ok(Counts { recorded, not_kept, overflowed })
     }
 
@@ -261,18 +265,18 @@ impl TraceSource for Reader {
 }
 
 pub(crate) fn damaged(snapshot: &Snapshot, what: &str, error: &dyn std::fmt::Display) -> ReadError {
-    ReadError::Damaged { path: snapshot.path().to_owned(), why: format!("{what}: {error}") }
+    ReadError::Damaged { path: snapshot.path().to_owned(), reason: format!("{what}: {error}") }
 }
 
 /// The store as it was at one moment.
 pub(crate) struct View {
     pub(crate) snapshot: Snapshot,
-    pub(crate) extent: Extent,
+    pub(crate) meta: StoreMeta,
 }
 
 impl View {
     pub(crate) fn last(&self) -> Option<u64> {
-        (self.extent.first < self.extent.next).then(|| self.extent.next - 1)
+        (self.meta.first < self.meta.next).then(|| self.meta.next - 1)
     }
 
     /// The record of a block, or what happened to it.
@@ -315,7 +319,7 @@ impl View {
         mut f: impl FnMut(u64, BlockIndex) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
         let Some(last) = self.last() else { return Ok(()) };
-        let (first, mut failed, mut traces) = (self.extent.first, None, 0);
+        let (first, mut failed, mut traces) = (self.meta.first, None, 0);
         let mut wanted = if newest_first { Some(last) } else { Some(first) };
         self.snapshot.scan(Table::BlockIndexes, first..=last, newest_first, |key, record| {
             let index = match wanted {
@@ -334,7 +338,7 @@ impl View {
                     traces += u64::from(index.count);
                     let flow = f(key, index);
                     if flow.is_break() {
-                        (wanted, traces) = (None, self.extent.traces);
+                        (wanted, traces) = (None, self.meta.traces);
                     }
                     flow
                 }
@@ -346,11 +350,11 @@ impl View {
             }
         })?;
         match (failed, wanted) {
-            (None, None) if traces == self.extent.traces => Ok(()),
+            (None, None) if traces == self.meta.traces => Ok(()),
             (None, None) => Err(damaged(
                 &self.snapshot,
                 "the list of blocks",
-                &format!("{traces} traces are in it, and {} were written", self.extent.traces),
+                &format!("{traces} traces are in it, and {} were written", self.meta.traces),
             )),
             (Some(why), _) => Err(damaged(&self.snapshot, "a block", &why)),
             (None, Some(key)) => Err(damaged(&self.snapshot, &format!("block {key}"), &"it is missing")),
@@ -361,16 +365,15 @@ impl View {
     pub(crate) fn load(&self, id: RequestId) -> Result<Option<Trace>, ReadError> {
         let Some(last) = self.last() else { return Ok(None) };
         let (mut candidates, mut damage) = (Vec::new(), None);
-        let scanned =
-            self.snapshot.scan(Table::BlockIndexes, self.extent.first..=last, true, |key, record| {
-                if let Ok(index) = BlockIndex::read(key, record)
-                    && index.min_id <= id
-                    && id <= index.max_id
-                {
-                    candidates.push((key, index.count));
-                }
-                ControlFlow::Continue(())
-            });
+        let scanned = self.snapshot.scan(Table::BlockIndexes, self.meta.first..=last, true, |key, record| {
+            if let Ok(index) = BlockIndex::read(key, record)
+                && index.min_id <= id
+                && id <= index.max_id
+            {
+                candidates.push((key, index.count));
+            }
+            ControlFlow::Continue(())
+        });
         for (key, count) in candidates {
             match self.summaries(key, count) {
                 Ok(summaries) => {

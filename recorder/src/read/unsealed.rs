@@ -27,7 +27,7 @@ impl Reader {
         for (key, count) in blocks {
             // A snapshot that is held keeps the store from using its space again.
             let view = self.view()?;
-            if key < view.extent.first || left == 0 {
+            if key < view.meta.first || left == 0 {
                 break;
             }
             let summaries = view.summaries(key, count)?;

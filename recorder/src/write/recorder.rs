@@ -1,5 +1,6 @@
 //! The writing side: what a service holds while it records.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -9,8 +10,10 @@ use thiserror::Error;
 use zerver_trace::secret::Rule;
 use zerver_trace::{EventSink, FlowInfo};
 
-use crate::backend::store::{StoreError, WriteStore};
-use crate::backend::store_dir::{self, Lock, LockError};
+use crate::backend::store_dir;
+use crate::backend::store_error::StoreError;
+use crate::backend::write_store::WriteStore;
+use crate::backend::writer_lock::{LockError, WriterLock};
 use crate::catch_panic;
 use crate::describe::describer::Describer;
 use crate::format::FormatError;
@@ -84,23 +87,23 @@ pub enum OpenError {
         source: FormatError,
     },
     /// It is damaged.
-    #[error("{} is damaged: {why}; save what can be read of it with `zerver doctor --repair`", path.display())]
+    #[error("{} is damaged: {reason}; save what can be read of it with `zerver doctor --repair`", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// In what way.
-        why: String,
+        reason: String,
     },
     /// The key beside it cannot be used.
     #[error(transparent)]
     Key(#[from] SealError),
     /// The disk, or the rights to it.
-    #[error("{}: {why}", path.display())]
+    #[error("{}: {source}", path.display())]
     Io {
         /// The file or the folder.
         path: PathBuf,
         /// What went wrong.
-        why: String,
+        source: io::Error,
     },
 }
 
@@ -112,23 +115,23 @@ impl From<StoreError> for OpenError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Format { path, source } => Self::Unreadable { path, source },
-            StoreError::Damaged { path, why } => Self::Damaged { path, why },
-            StoreError::Missing { path } => Self::Io { path, why: "it is not there".to_owned() },
+            StoreError::Damaged { path, reason } => Self::Damaged { path, reason },
+            StoreError::Missing { path } => Self::Io { path, source: io::ErrorKind::NotFound.into() },
             StoreError::NeedsRepair { path } => {
-                Self::Damaged { path, why: "it was not closed properly".to_owned() }
+                Self::Damaged { path, reason: "not closed properly".to_owned() }
             }
-            StoreError::Io { path, why } => Self::Io { path, why },
+            StoreError::Io { path, source } => Self::Io { path, source },
         }
     }
 }
 
 /// Makes the folder and takes the lock of its one writer.
-pub(crate) fn claim(dir: &Path) -> Result<Lock, OpenError> {
-    let failed = |error: std::io::Error| OpenError::Io { path: dir.to_owned(), why: error.to_string() };
-    store_dir::make_dir(dir).map_err(failed)?;
-    Lock::take(dir).map_err(|error| match error {
+pub(crate) fn claim(dir: &Path) -> Result<WriterLock, OpenError> {
+    let failed = |source| OpenError::Io { path: dir.to_owned(), source };
+    store_dir::create_dir(dir).map_err(failed)?;
+    WriterLock::take(dir).map_err(|error| match error {
         LockError::Held(pid) => OpenError::Locked { pid, path: dir.to_owned() },
-        LockError::Io(path, error) => OpenError::Io { path, why: error.to_string() },
+        LockError::Io(path, source) => OpenError::Io { path, source },
     })
 }
 
@@ -155,7 +158,7 @@ impl Recorder {
             Err(error) => return Err(error.into()),
         }
         let retention = Retention::new(options.max_age, options.max_bytes);
-        let store = WriteStore::open_within(&dir, retention.max_bytes())?;
+        let store = WriteStore::open_with_limit(&dir, retention.max_bytes())?;
         let sealer = Sealer::new(SecretKey::load_or_create(&dir)?);
         let describer = Describer::new(sealer, options.rule, options.build.clone(), options.body_limit);
         let (queue, receiver) = Queue::new(&options.policy, options.queue_len, options.queue_bytes);
@@ -178,7 +181,7 @@ impl Recorder {
                     of_thread.failed(&panic);
                 }
             })
-            .map_err(|error| OpenError::Io { path: options.dir, why: error.to_string() })?;
+            .map_err(|source| OpenError::Io { path: options.dir, source })?;
         Ok(Self { shared, thread: Some(thread) })
     }
 

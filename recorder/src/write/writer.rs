@@ -16,10 +16,13 @@ use crossbeam_channel::Receiver;
 use zerver_trace::{Capture, FlowInfo, Kept};
 
 use self::size_limit::Fit;
-use crate::backend::store::{StoreError, Table, WriteStore};
-use crate::backend::store_dir::{Identity, Lock};
-use crate::backend::store_meta::{self, Extent};
-use crate::backend::write_batch::Batch;
+use crate::backend::store_dir::FileIdentity;
+use crate::backend::store_error::StoreError;
+use crate::backend::store_meta::{self, StoreMeta};
+use crate::backend::table::Table;
+use crate::backend::write_batch::WriteBatch;
+use crate::backend::write_store::WriteStore;
+use crate::backend::writer_lock::WriterLock;
 use crate::block::block_builder::BlockBuilder;
 use crate::catch_panic;
 use crate::describe::describer::Describer;
@@ -54,10 +57,10 @@ const MERGED: usize = 32;
 
 pub(crate) struct Writer {
     dir: PathBuf,
-    lock: Lock,
+    lock: WriterLock,
     store: Option<WriteStore>,
     /// The file that has what was committed so far; none once it was found gone.
-    identity: Option<Identity>,
+    identity: Option<FileIdentity>,
     shared: Arc<Shared>,
     teller: Teller,
     receiver: Receiver<Accepted>,
@@ -71,11 +74,11 @@ pub(crate) struct Writer {
     /// The block that is being filled, its number, and how many of its traces have been committed.
     block: BlockBuilder,
     committed: usize,
-    extent: Extent,
+    meta: StoreMeta,
     /// The counts up to the last block.
     not_kept: u64,
     overflowed: u64,
-    batch: Batch,
+    batch: WriteBatch,
     /// Traces since the last commit.
     pending: u64,
     last_commit: Option<Instant>,
@@ -91,7 +94,7 @@ impl Writer {
     #[expect(clippy::too_many_arguments, reason = "called once")]
     pub(crate) fn new(
         dir: PathBuf,
-        lock: Lock,
+        lock: WriterLock,
         store: WriteStore,
         shared: Arc<Shared>,
         receiver: Receiver<Accepted>,
@@ -99,12 +102,12 @@ impl Writer {
         mut retention: Retention,
         build: String,
     ) -> Result<Self, StoreError> {
-        let extent = resume(&store, &mut retention)?;
+        let meta = resume(&store, &mut retention)?;
         let teller = Teller::new(Arc::clone(&shared));
         if let Some(Differs { by, is_ahead }) = retention.begin() {
             teller.tell(&Change::ClockDiffers { by, is_ahead });
         }
-        let (bytes, on_disk) = store.size();
+        let (bytes, on_disk) = store.file_size();
         shared.counts.bytes_on_disk.store(on_disk, Ordering::Relaxed);
         Ok(Self {
             dir,
@@ -121,10 +124,10 @@ impl Writer {
             declared: None,
             block: BlockBuilder::default(),
             committed: 0,
-            extent,
+            meta,
             not_kept: 0,
             overflowed: 0,
-            batch: Batch::default(),
+            batch: WriteBatch::default(),
             pending: 0,
             last_commit: None,
             looked: Instant::now(),
@@ -235,7 +238,7 @@ impl Writer {
         self.block.index.not_kept += not_kept - self.not_kept;
         self.block.index.overflowed += overflowed - self.overflowed;
         (self.not_kept, self.overflowed) = (not_kept, overflowed);
-        let key = self.extent.next;
+        let key = self.meta.next;
         let records = self.block.build_records(key);
         self.batch.put(Table::BlockIndexes, key, records.index);
         self.batch.put(Table::Summaries, key, records.summaries);
@@ -244,7 +247,7 @@ impl Writer {
     }
 
     fn next_block(&mut self) {
-        self.extent.next += 1;
+        self.meta.next += 1;
         self.block.clear();
         self.describer.end_block();
         self.committed = 0;
@@ -256,7 +259,7 @@ impl Writer {
             self.write_block();
         }
         self.cut();
-        self.put_extent();
+        self.put_meta();
         if self.try_commit() && fresh > 0 {
             self.committed = self.block.len();
             if fresh >= MERGED && !self.block.is_empty() {
@@ -269,21 +272,21 @@ impl Writer {
     fn cut(&mut self) -> bool {
         let Some(keys) = self.retention.cut() else { return false };
         for table in [Table::BlockIndexes, Table::Summaries, Table::Blocks] {
-            self.batch.cut(table, keys.clone());
+            self.batch.remove(table, keys.clone());
         }
         true
     }
 
-    fn put_extent(&mut self) {
-        let totals = Extent {
-            first: self.retention.first().unwrap_or(self.extent.next),
-            next: self.extent.next + u64::from(!self.block.is_empty()),
+    fn put_meta(&mut self) {
+        let totals = StoreMeta {
+            first: self.retention.first().unwrap_or(self.meta.next),
+            next: self.meta.next + u64::from(!self.block.is_empty()),
             traces: self.retention.traces(),
-            recorded: self.extent.recorded + self.pending,
-            not_kept: self.extent.not_kept.wrapping_add(self.shared.queue.not_kept()),
-            overflowed: self.extent.overflowed.wrapping_add(self.shared.queue.inbox.overflowed()),
+            recorded: self.meta.recorded + self.pending,
+            not_kept: self.meta.not_kept.wrapping_add(self.shared.queue.not_kept()),
+            overflowed: self.meta.overflowed.wrapping_add(self.shared.queue.inbox.overflowed()),
         };
-        let (table, key, record) = totals.record();
+        let (table, key, record) = totals.to_record();
         self.batch.put(table, key, record);
     }
 
@@ -294,12 +297,12 @@ impl Writer {
                 let counts = &self.shared.counts;
                 counts.recorded.fetch_add(self.pending, Ordering::Relaxed);
                 counts.commits.fetch_add(1, Ordering::Relaxed);
-                let (bytes, on_disk) = self.store.as_ref().map_or((0, 0), WriteStore::size);
+                let (bytes, on_disk) = self.store.as_ref().map_or((0, 0), WriteStore::file_size);
                 counts.bytes_on_disk.store(on_disk, Ordering::Relaxed);
                 self.fit.is(bytes);
-                self.extent.recorded += self.pending;
+                self.meta.recorded += self.pending;
                 self.pending = 0;
-                self.batch = Batch::default();
+                self.batch = WriteBatch::default();
                 self.last_commit = Some(Instant::now());
                 if self.retry_at.take().is_some() {
                     self.teller.resumed();
@@ -366,7 +369,7 @@ impl Writer {
                 self.turn(true, 0);
             }
             if self.retry_at.is_none() {
-                self.put_extent();
+                self.put_meta();
                 self.try_commit();
             }
             if self.retry_at.is_none() && self.close() {
@@ -383,14 +386,14 @@ impl Writer {
 
 /// Where to go on, by what is in the store. What is damaged there is for the doctor, and does not keep anybody from
 /// recording.
-fn resume(store: &WriteStore, retention: &mut Retention) -> Result<Extent, StoreError> {
+fn resume(store: &WriteStore, retention: &mut Retention) -> Result<StoreMeta, StoreError> {
     let snapshot = store.snapshot()?;
-    let mut extent = Extent::read(&snapshot)?.and_then(Result::ok).unwrap_or_default();
+    let mut meta = StoreMeta::read(&snapshot)?.and_then(Result::ok).unwrap_or_default();
     for (key, index) in store_meta::all_block_indexes(&snapshot)? {
         retention.found(key, &index.unwrap_or_default());
-        extent.next = extent.next.max(key.saturating_add(1));
+        meta.next = meta.next.max(key.saturating_add(1));
     }
-    Ok(extent)
+    Ok(meta)
 }
 
 #[cfg(test)]

@@ -2,12 +2,15 @@
 //! nobody finds any more counts for nothing, so the commit is made again where readers look.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::atomic::Ordering;
 
 use super::{Writer, resume};
-use crate::backend::store::{StoreError, Table, WriteStore};
+use crate::backend::store_error::StoreError;
 use crate::backend::store_meta;
-use crate::backend::write_batch::Batch;
+use crate::backend::table::Table;
+use crate::backend::write_batch::WriteBatch;
+use crate::backend::write_store::WriteStore;
 use crate::block::block_index::BlockIndex;
 use crate::write::recorder::{OpenError, claim};
 use crate::write::status_events::Change;
@@ -33,7 +36,7 @@ impl Writer {
                 (false, _) => self.identity = None,
             }
         }
-        Err(StoreError::Io { path: self.dir.clone(), why: "it is removed again and again".to_owned() })
+        Err(StoreError::Io { path: self.dir.clone(), source: io::Error::other("removed again and again") })
     }
 
     /// Opens the store after a failure, or because it is not there any more.
@@ -41,7 +44,7 @@ impl Writer {
         if !self.lock.is_in_place() {
             self.lock = claim(&self.dir).map_err(|error| store_error(error, &self.dir))?;
         }
-        let store = WriteStore::open_within(&self.dir, self.retention.max_bytes())?;
+        let store = WriteStore::open_with_limit(&self.dir, self.retention.max_bytes())?;
         if self.identity != Some(store.identity()) {
             self.move_to(&store)?;
         }
@@ -53,7 +56,7 @@ impl Writer {
         let key = self.describer.key().restore(&self.dir);
         let key = key.map_err(|error| store_error(error.into(), &self.dir))?;
         let mut retention = self.retention.anew();
-        let mut extent = resume(store, &mut retention)?;
+        let mut meta = resume(store, &mut retention)?;
         let _ = retention.begin();
         let mut puts = BTreeMap::new();
         // Also those of its traces that were committed to the file which is gone.
@@ -66,11 +69,11 @@ impl Writer {
                 puts.insert((key, table as u8), (table, record));
             }
         }
-        let (mut batch, mut moved, mut traces) = (Batch::default(), BTreeMap::new(), 0);
+        let (mut batch, mut moved, mut traces) = (WriteBatch::default(), BTreeMap::new(), 0);
         for ((key, _), (table, record)) in puts {
             let new = *moved.entry(key).or_insert_with(|| {
-                extent.next += 1;
-                extent.next - 1
+                meta.next += 1;
+                meta.next - 1
             });
             let record = crate::format::record::with_key(record, new);
             if table == Table::BlockIndexes
@@ -86,10 +89,10 @@ impl Writer {
             batch.put(table, key, record);
         }
         // Of those, what was not committed before is added once it is.
-        extent.recorded += traces.saturating_sub(self.pending);
-        extent.not_kept = extent.not_kept.wrapping_sub(self.shared.queue.not_kept());
-        extent.overflowed = extent.overflowed.wrapping_sub(self.shared.queue.inbox.overflowed());
-        (self.batch, self.extent, self.retention) = (batch, extent, retention);
+        meta.recorded += traces.saturating_sub(self.pending);
+        meta.not_kept = meta.not_kept.wrapping_sub(self.shared.queue.not_kept());
+        meta.overflowed = meta.overflowed.wrapping_sub(self.shared.queue.inbox.overflowed());
+        (self.batch, self.meta, self.retention) = (batch, meta, retention);
         self.identity = Some(store.identity());
         self.block.clear();
         self.describer.end_block();
@@ -97,7 +100,7 @@ impl Writer {
         if let Some(key) = key {
             self.describer.use_key(key);
         }
-        self.put_extent();
+        self.put_meta();
         self.shared.counts.moved.fetch_add(1, Ordering::Relaxed);
         self.teller.tell(&Change::Moved { path: crate::backend::store_dir::store_file(&self.dir) });
         Ok(())
@@ -107,10 +110,10 @@ impl Writer {
 fn store_error(error: OpenError, dir: &std::path::Path) -> StoreError {
     match error {
         OpenError::Unreadable { path, source } => StoreError::Format { path, source },
-        OpenError::Damaged { path, why } => StoreError::Damaged { path, why },
-        OpenError::Io { path, why } => StoreError::Io { path, why },
+        OpenError::Damaged { path, reason } => StoreError::Damaged { path, reason },
+        OpenError::Io { path, source } => StoreError::Io { path, source },
         error @ (OpenError::Locked { .. } | OpenError::Key(_)) => {
-            StoreError::Io { path: dir.to_owned(), why: error.to_string() }
+            StoreError::Io { path: dir.to_owned(), source: io::Error::other(error) }
         }
     }
 }

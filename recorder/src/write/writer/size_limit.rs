@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Writer;
-use crate::backend::store::{WriteStore, grown};
+use crate::backend::write_store::{WriteStore, preallocated_len};
 use crate::write::status_events::Change;
 
 /// How much of a file compacting reads and writes in a second, in bytes, on a slow disk.
@@ -73,9 +73,9 @@ impl Writer {
         }
         if !is_too_large(self.fit.bytes, max) {
             self.fit.too_large = None;
-            if grown(self.fit.bytes, max).is_some() {
+            if preallocated_len(self.fit.bytes, max).is_some() {
                 let opened = self.open_again(max);
-                if opened.is_err() || grown(self.fit.bytes, max).is_some() {
+                if opened.is_err() || preallocated_len(self.fit.bytes, max).is_some() {
                     self.fit.next_try = Some(Instant::now() + PAUSE);
                 }
             }
@@ -132,10 +132,10 @@ impl Writer {
     fn open_again(&mut self, max: u64) -> Result<(), String> {
         // Closed first: two of them would stand in each other's way.
         drop(self.store.take());
-        let store = WriteStore::open_within(&self.dir, Some(max)).map_err(|error| error.to_string())?;
+        let store = WriteStore::open_with_limit(&self.dir, Some(max)).map_err(|error| error.to_string())?;
         // If it is another file, the next commit finds out, and says so.
         if self.identity == Some(store.identity()) {
-            let (bytes, on_disk) = store.size();
+            let (bytes, on_disk) = store.file_size();
             self.fit.bytes = bytes;
             self.shared.counts.bytes_on_disk.store(on_disk, Ordering::Relaxed);
             self.store = Some(store);

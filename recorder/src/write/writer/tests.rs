@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use zerver_trace::Query;
 
-use crate::backend::disk_faults::{self, Faults};
+use crate::backend::disk_faults::{self, DiskFaults};
 use crate::backend::store_dir;
 use crate::{Change, Options, Reader, Recorder, Status, sample_traces};
 
 /// Nothing here may take this long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-fn recorder(dir: &Path) -> (Recorder, std::sync::Arc<Faults>) {
-    let faults = disk_faults::plant(&store_dir::store_file(dir));
+fn recorder(dir: &Path) -> (Recorder, std::sync::Arc<DiskFaults>) {
+    let faults = disk_faults::install(&store_dir::store_file(dir));
     let options = Options { max_age: None, queue_len: 400, ..Options::new(dir) };
     (Recorder::open(options).unwrap(), faults)
 }
@@ -49,8 +49,8 @@ fn a_disk_that_fails_once_costs_nothing_wherever_it_fails() {
         (5..200).for_each(|n| sink.accept(Box::new(sample_traces::capture(n))));
         let status = until(&recorder, |status| status.recorded == 200 && status.paused.is_none());
         assert_eq!((status.overflowed, status.lost), (0, 0));
-        struck = faults.struck.load(std::sync::atomic::Ordering::SeqCst) > 0;
-        faults.heal();
+        struck = faults.failures.load(std::sync::atomic::Ordering::SeqCst) > 0;
+        faults.stop();
         recorder.close();
         assert_eq!(recorded(dir.path()), (0..200).collect::<Vec<_>>(), "after {failed}");
         failed += 1;
@@ -72,7 +72,7 @@ fn a_full_disk_pauses_recording_and_space_resumes_it() {
     // Requests go on; what does not fit is counted.
     (2..600).for_each(|n| sink.accept(Box::new(sample_traces::capture(n))));
     assert_eq!(recorder.flush().overflowed, 198, "a flush does not wait for space");
-    faults.heal();
+    faults.stop();
     until(&recorder, |status| status.paused.is_none() && status.recorded == 402);
     sink.accept(Box::new(sample_traces::capture(600)));
     assert_eq!(recorder.close().recorded, 403);
@@ -95,7 +95,7 @@ fn what_happens_to_recording_is_told() {
         assert!(matches!(next(), Change::Paused { why } if why.contains("no storage space")));
         (1..600).for_each(|n| sink.accept(Box::new(sample_traces::capture(round * 1_000 + n))));
         assert!(matches!(next(), Change::Overflowed { dropped: 1.., is_paused: true }));
-        faults.heal();
+        faults.stop();
         let Change::Resumed { dropped } = next() else { panic!("nothing else happened") };
         // The first one may have been on its way to the disk, or still have waited with the others.
         assert!((199..=200).contains(&dropped), "{dropped}");
@@ -131,7 +131,7 @@ fn a_disk_that_fails_once_at_the_end_costs_nothing_wherever_it_fails() {
         (1..60).for_each(|n| sink.accept(Box::new(sample_traces::capture(n))));
         let status = recorder.close();
         assert_eq!((status.recorded, status.lost, status.paused), (60, 0, None), "after {failed}");
-        struck = faults.struck.load(std::sync::atomic::Ordering::SeqCst) > 0;
+        struck = faults.failures.load(std::sync::atomic::Ordering::SeqCst) > 0;
         assert_eq!(recorded(dir.path()), (0..60).collect::<Vec<_>>(), "after {failed}");
         failed += 1;
     }
