@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
-use zerver_recorder::{Options, Policy, Reader, Recorder, Tail};
+use zerver_recorder::{Reader, Recorder, RecorderOptions, RecordingPolicy, TailPolicy};
 use zerver_trace::{
     Answer, Body, Capture, Class, Datum, Decision, Event, Find, FlowInfo, Header, Held, Message, MessageInfo,
     MessagePart, Name, Outcome, Query, RequestId, RequestInfo, ResponseInfo, SlotInfo, StepInfo,
@@ -197,9 +197,10 @@ fn cpu_ns(of: &str) -> u64 {
         .sum()
 }
 
-fn record(name: &str, count: u64, secret: bool, policy: Policy) -> tempfile::TempDir {
+fn record(name: &str, count: u64, secret: bool, policy: RecordingPolicy) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let options = Options { policy, max_age: None, max_bytes: None, ..Options::new(dir.path()) };
+    let options =
+        RecorderOptions { policy, max_age: None, max_bytes: None, ..RecorderOptions::new(dir.path()) };
     let recorder = Recorder::open(options).expect("a new store");
     let (sink, flow) = (recorder.sink(), flow(secret));
     let (mut handing_ns, mut writing_ns) = (0, 0);
@@ -218,12 +219,12 @@ fn record(name: &str, count: u64, secret: bool, policy: Policy) -> tempfile::Tem
     let stored = Reader::open(dir.path()).expect("a store").counts().expect("counts").recorded;
     println!(
         "{name:<28} writer {:5.2} us/trace   hand-off {:4} ns   {:4} bytes/trace   {:5} traces/commit   kept {stored}, \
-         overflowed {}",
+         dropped {}",
         writing_ns as f64 / count as f64 / 1000.0,
         handing_ns / u128::from(count),
         status.bytes_on_disk / stored.max(1),
         stored / status.commits.max(1),
-        status.overflowed,
+        status.dropped,
     );
     dir
 }
@@ -241,10 +242,10 @@ fn timed<T>(name: &str, f: impl Fn() -> T) {
 
 fn main() {
     let large = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(1_000_000);
-    record("all, no secrets", 100_000, false, Policy::All);
-    record("all, bearer token", 100_000, true, Policy::All);
-    record("tail", 100_000, true, Policy::Tail(Tail::default()));
-    let dir = record("large", large, false, Policy::All);
+    record("all, no secrets", 100_000, false, RecordingPolicy::All);
+    record("all, bearer token", 100_000, true, RecordingPolicy::All);
+    record("tail", 100_000, true, RecordingPolicy::Tail(TailPolicy::default()));
+    let dir = record("large", large, false, RecordingPolicy::All);
     timed("open", || Reader::open(dir.path()).expect("a store"));
     let reader = Reader::open(dir.path()).expect("a store");
     let query = |limit| Query { limit, ..Query::default() };
@@ -259,7 +260,7 @@ fn main() {
     timed("find, not there", || reader.find(&find("ffffffff")).expect_err("no trace"));
     drop(reader);
     timed("open for writing", || {
-        Recorder::open(Options { max_age: None, max_bytes: None, ..Options::new(dir.path()) })
+        Recorder::open(RecorderOptions { max_age: None, max_bytes: None, ..RecorderOptions::new(dir.path()) })
             .expect("a store")
             .status()
     });

@@ -24,7 +24,7 @@ pub(crate) struct StoreMeta {
     pub(crate) traces: u64,
     pub(crate) recorded: u64,
     pub(crate) not_kept: u64,
-    pub(crate) overflowed: u64,
+    pub(crate) dropped: u64,
 }
 
 impl StoreMeta {

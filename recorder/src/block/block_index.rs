@@ -35,7 +35,7 @@ pub(crate) struct BlockIndex {
     /// Requests since the previous block that the policy did not keep.
     pub(crate) not_kept: u64,
     /// Requests since the previous block that were dropped because the queue was full.
-    pub(crate) overflowed: u64,
+    pub(crate) dropped: u64,
     /// Bytes that the block occupies in the file.
     pub(crate) bytes: u64,
 }
@@ -51,7 +51,7 @@ impl Default for BlockIndex {
             statuses: 0,
             flows: Vec::new(),
             not_kept: 0,
-            overflowed: 0,
+            dropped: 0,
             bytes: 0,
         }
     }

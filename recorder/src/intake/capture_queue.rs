@@ -10,20 +10,20 @@ use zerver_trace::{Capture, EventSink, Kept};
 
 use crate::catch_panic;
 use crate::intake::inbox::Inbox;
-use crate::intake::rate_budget::Rates;
-use crate::intake::recording_policy::{Judge, Policy, Tail};
+use crate::intake::rate_budget::RateBudgets;
+use crate::intake::recording_policy::{RecordingPolicy, TailPolicy, TailSampler};
 
 /// So many workers can judge at the same time without meeting.
 const SHARDS: usize = 16;
 
 /// So many captures wait at most for one worker to free them.
-const SPENT: usize = 256;
+const MAX_RETURNED: usize = 256;
 
 /// Of captures whose bodies are shorter together, there are never too many.
-const SHORT: usize = 8192;
+const SMALL_BODIES: usize = 8192;
 
 /// A capture that is to be kept, and why.
-pub(crate) struct Accepted {
+pub(crate) struct QueuedCapture {
     pub(crate) capture: Box<Capture>,
     pub(crate) kept: Kept,
     /// What its bodies take up of the room there is for them.
@@ -33,24 +33,24 @@ pub(crate) struct Accepted {
 }
 
 /// The workers' end.
-pub(crate) struct Queue {
+pub(crate) struct CaptureQueue {
     /// The writer takes from it.
-    pub(crate) inbox: Inbox<Accepted>,
+    pub(crate) inbox: Inbox<QueuedCapture>,
     /// Whether all are kept, unjudged.
     keeps_all: AtomicBool,
     /// How many bytes the bodies of those that wait have, and may have.
     bytes: AtomicUsize,
     max_bytes: usize,
     shards: Vec<Shard>,
-    rates: Arc<Rates>,
+    budgets: Arc<RateBudgets>,
 }
 
 /// On a cache line of its own.
 #[repr(align(128))]
 struct Shard {
-    judge: Mutex<Judge>,
+    sampler: Mutex<TailSampler>,
     not_kept: AtomicU64,
-    spent: Mutex<Vec<Accepted>>,
+    returned: Mutex<Vec<QueuedCapture>>,
 }
 
 thread_local! {
@@ -60,40 +60,44 @@ thread_local! {
     };
 }
 
-impl Queue {
-    pub(crate) fn new(policy: &Policy, len: usize, max_bytes: usize) -> (Arc<Self>, Receiver<Accepted>) {
+impl CaptureQueue {
+    pub(crate) fn new(
+        policy: &RecordingPolicy,
+        len: usize,
+        max_bytes: usize,
+    ) -> (Arc<Self>, Receiver<QueuedCapture>) {
         let (inbox, receiver) = Inbox::new(len.max(1));
         let tail = match policy {
-            Policy::All => Tail::default(),
-            Policy::Tail(tail) => tail.clone(),
+            RecordingPolicy::All => TailPolicy::default(),
+            RecordingPolicy::Tail(tail) => tail.clone(),
         };
-        let rates = Arc::new(Rates::new(tail.max_per_second));
+        let budgets = Arc::new(RateBudgets::new(tail.max_per_second));
         let shard = || Shard {
-            judge: Mutex::new(Judge::new(tail.clone(), Arc::clone(&rates))),
+            sampler: Mutex::new(TailSampler::new(tail.clone(), Arc::clone(&budgets))),
             not_kept: AtomicU64::new(0),
-            spent: Mutex::default(),
+            returned: Mutex::default(),
         };
         let shards = std::iter::repeat_with(shard).take(SHARDS).collect();
         let queue = Self {
             inbox,
-            keeps_all: AtomicBool::new(*policy == Policy::All),
+            keeps_all: AtomicBool::new(*policy == RecordingPolicy::All),
             bytes: AtomicUsize::new(0),
             max_bytes,
             shards,
-            rates,
+            budgets,
         };
         (Arc::new(queue), receiver)
     }
 
     /// Keeps by another policy from now on. Not for workers: it waits for them.
-    pub(crate) fn set_policy(&self, policy: &Policy) {
-        if let Policy::Tail(tail) = policy {
-            self.rates.set(tail.max_per_second);
+    pub(crate) fn set_policy(&self, policy: &RecordingPolicy) {
+        if let RecordingPolicy::Tail(tail) = policy {
+            self.budgets.set_max_per_second(tail.max_per_second);
             for shard in &self.shards {
-                shard.judge.lock().unwrap_or_else(PoisonError::into_inner).set(tail.clone());
+                shard.sampler.lock().unwrap_or_else(PoisonError::into_inner).set_policy(tail.clone());
             }
         }
-        self.keeps_all.store(*policy == Policy::All, Ordering::Relaxed);
+        self.keeps_all.store(*policy == RecordingPolicy::All, Ordering::Relaxed);
     }
 
     pub(crate) fn not_kept(&self) -> u64 {
@@ -101,10 +105,10 @@ impl Queue {
     }
 
     /// Makes room for the bodies of one that is to wait: how much. None if there is no more. One alone always finds room.
-    fn make_room(&self, capture: &Capture) -> Option<usize> {
+    fn reserve_bytes(&self, capture: &Capture) -> Option<usize> {
         let response = capture.response.as_ref().map_or(0, |response| response.held_bytes());
         let bytes = capture.request.held_bytes() + response;
-        if bytes <= SHORT {
+        if bytes <= SMALL_BODIES {
             return Some(0);
         }
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -116,44 +120,45 @@ impl Queue {
     }
 
     /// One has been described. With long bodies it is not given back, for they would wait on.
-    pub(crate) fn described(&self, accepted: Accepted, described: &mut Vec<Accepted>) {
+    pub(crate) fn recycle(&self, accepted: QueuedCapture, described: &mut Vec<QueuedCapture>) {
         match accepted.bytes {
             0 => described.push(accepted),
             bytes => {
-                forget(accepted.capture);
+                drop_capture(accepted.capture);
                 self.bytes.fetch_sub(bytes, Ordering::Relaxed);
             }
         }
     }
 
     /// Gives described captures back to those who made them.
-    pub(crate) fn give_back(&self, described: &mut Vec<Accepted>) {
+    pub(crate) fn return_to_workers(&self, described: &mut Vec<QueuedCapture>) {
         let mut described = described.drain(..).peekable();
         while let Some(shard) = described.peek().map(|accepted| accepted.shard) {
-            let mut too_many = Vec::new();
-            let mut spent = self.shards[shard].spent.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut surplus = Vec::new();
+            let mut returned = self.shards[shard].returned.lock().unwrap_or_else(PoisonError::into_inner);
             while let Some(accepted) = described.next_if(|next| next.shard == shard) {
-                if spent.len() < SPENT { &mut *spent } else { &mut too_many }.push(accepted);
+                if returned.len() < MAX_RETURNED { &mut *returned } else { &mut surplus }.push(accepted);
             }
-            drop(spent);
-            too_many.into_iter().for_each(|accepted| forget(accepted.capture));
+            drop(returned);
+            surplus.into_iter().for_each(|accepted| drop_capture(accepted.capture));
         }
     }
 
     /// Frees all that were given back, for nobody comes to do it.
-    pub(crate) fn clear(&self) {
+    pub(crate) fn free_returned(&self) {
         for shard in &self.shards {
-            let spent = std::mem::take(&mut *shard.spent.lock().unwrap_or_else(PoisonError::into_inner));
-            spent.into_iter().for_each(|accepted| forget(accepted.capture));
+            let returned =
+                std::mem::take(&mut *shard.returned.lock().unwrap_or_else(PoisonError::into_inner));
+            returned.into_iter().for_each(|accepted| drop_capture(accepted.capture));
         }
     }
 
     /// One that was given back to this worker.
-    fn spent(&self, shard: usize) -> Option<Box<Capture>> {
-        self.shards[shard].spent.try_lock().ok()?.pop().map(|accepted| accepted.capture)
+    fn take_returned(&self, shard: usize) -> Option<Box<Capture>> {
+        self.shards[shard].returned.try_lock().ok()?.pop().map(|accepted| accepted.capture)
     }
 
-    fn verdict(&self, capture: &Capture) -> Option<Kept> {
+    fn decide(&self, capture: &Capture) -> Option<Kept> {
         if self.keeps_all.load(Ordering::Relaxed) {
             return Some(Kept::All);
         }
@@ -161,8 +166,8 @@ impl Queue {
         for at in first..first + SHARDS {
             let shard = &shards[at % SHARDS];
             // Taken by another worker, which may have been put aside by the kernel: the next one does as well.
-            let Ok(mut judge) = shard.judge.try_lock() else { continue };
-            let kept = judge.keep(capture);
+            let Ok(mut sampler) = shard.sampler.try_lock() else { continue };
+            let kept = sampler.decide(capture);
             if kept.is_none() {
                 shard.not_kept.fetch_add(1, Ordering::Relaxed);
             }
@@ -173,7 +178,7 @@ impl Queue {
     }
 }
 
-impl EventSink for Queue {
+impl EventSink for CaptureQueue {
     fn accept(&self, capture: Box<Capture>) {
         if let Some((capture, kept)) = self.judge(capture) {
             self.keep(capture, kept);
@@ -181,10 +186,10 @@ impl EventSink for Queue {
     }
 
     fn judge(&self, capture: Box<Capture>) -> Option<(Box<Capture>, Kept)> {
-        match self.verdict(&capture) {
+        match self.decide(&capture) {
             Some(kept) => Some((capture, kept)),
             None => {
-                forget(capture);
+                drop_capture(capture);
                 None
             }
         }
@@ -192,20 +197,20 @@ impl EventSink for Queue {
 
     fn keep(&self, capture: Box<Capture>, kept: Kept) {
         let shard = own_shard();
-        match self.make_room(&capture) {
+        match self.reserve_bytes(&capture) {
             Some(bytes) => {
-                if let Err(back) = self.inbox.put(Accepted { capture, kept, bytes, shard }) {
+                if let Err(back) = self.inbox.push(QueuedCapture { capture, kept, bytes, shard }) {
                     self.bytes.fetch_sub(back.bytes, Ordering::Relaxed);
-                    forget(back.capture);
+                    drop_capture(back.capture);
                 }
             }
             None => {
-                self.inbox.overflow();
-                forget(capture);
+                self.inbox.count_drop();
+                drop_capture(capture);
             }
         }
-        if let Some(spent) = self.spent(shard) {
-            forget(spent);
+        if let Some(returned) = self.take_returned(shard) {
+            drop_capture(returned);
         }
     }
 }
@@ -216,7 +221,7 @@ fn own_shard() -> usize {
 }
 
 /// A value whose `Drop` panics must not take the worker with it.
-fn forget(capture: Box<Capture>) {
+fn drop_capture(capture: Box<Capture>) {
     let _ = catch_panic::catch(|| drop(capture));
 }
 
@@ -229,7 +234,7 @@ mod tests {
 
     #[test]
     fn what_was_described_is_freed_when_the_next_one_comes_or_nobody_comes() {
-        let (queue, receiver) = Queue::new(&Policy::All, 2 * SPENT, 0);
+        let (queue, receiver) = CaptureQueue::new(&RecordingPolicy::All, 2 * MAX_RETURNED, 0);
         let made = |n: u64| {
             let value = sample_traces::datum(n);
             let weak = Arc::downgrade(&value);
@@ -238,47 +243,47 @@ mod tests {
             queue.accept(Box::new(capture));
             weak
         };
-        let describe = || queue.give_back(&mut receiver.try_iter().collect());
+        let describe = || queue.return_to_workers(&mut receiver.try_iter().collect());
         let first = made(1);
         describe();
         assert_eq!(first.strong_count(), 1);
         let second = made(2);
         assert_eq!((first.strong_count(), second.strong_count()), (0, 1));
         describe();
-        queue.clear();
+        queue.free_returned();
         assert_eq!(second.strong_count(), 0);
         // More than wait for anybody.
-        let many: Vec<_> = (0..2 * SPENT as u64).map(made).collect();
+        let many: Vec<_> = (0..2 * MAX_RETURNED as u64).map(made).collect();
         describe();
-        assert_eq!(many.iter().filter(|value| value.strong_count() > 0).count(), SPENT);
+        assert_eq!(many.iter().filter(|value| value.strong_count() > 0).count(), MAX_RETURNED);
     }
 
     #[test]
     fn long_bodies_have_so_much_room_and_no_more() {
-        let (queue, receiver) = Queue::new(&Policy::All, 2, 5 * SHORT);
+        let (queue, receiver) = CaptureQueue::new(&RecordingPolicy::All, 2, 5 * SMALL_BODIES);
         let put = |len: usize| {
             let mut capture = sample_traces::capture(1);
             let body = Body { bytes: vec![0; len], full_len: len as u64 };
             let info = ResponseInfo { status: 200, headers: Vec::new(), body };
             capture.response = Some(Arc::new(sample_traces::FixedMessage(MessageInfo::Response(info))));
-            let before = queue.inbox.overflowed();
+            let before = queue.inbox.dropped();
             queue.accept(Box::new(capture));
-            queue.inbox.overflowed() == before
+            queue.inbox.dropped() == before
         };
         let describe = || {
             let mut described = Vec::new();
-            receiver.try_iter().for_each(|accepted| queue.described(accepted, &mut described));
+            receiver.try_iter().for_each(|accepted| queue.recycle(accepted, &mut described));
             described.len()
         };
-        assert!(put(3 * SHORT) && !put(3 * SHORT) && put(100) && !put(100));
+        assert!(put(3 * SMALL_BODIES) && !put(3 * SMALL_BODIES) && put(100) && !put(100));
         assert_eq!(describe(), 1, "the long one is freed at once");
-        assert!(put(100 * SHORT), "one alone");
-        assert!(!put(2 * SHORT));
+        assert!(put(100 * SMALL_BODIES), "one alone");
+        assert!(!put(2 * SMALL_BODIES));
         describe();
         // What the queue has no place for takes no room either.
-        assert!(put(100) && put(100) && !put(4 * SHORT) && !put(4 * SHORT));
+        assert!(put(100) && put(100) && !put(4 * SMALL_BODIES) && !put(4 * SMALL_BODIES));
         describe();
-        assert!(put(4 * SHORT));
+        assert!(put(4 * SMALL_BODIES));
         describe();
         assert_eq!(queue.bytes.load(Ordering::Relaxed), 0);
     }

@@ -1,5 +1,5 @@
 //! The bounded way to the one thread that takes: whoever puts something in never waits, and what finds no room is
-//! counted. The taker may sleep, and is woken.
+//! counted. The consumer may sleep, and is woken.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::sync::{
 
 pub(crate) struct Inbox<T> {
     sender: Sender<T>,
-    /// Whether the taker sleeps until it is woken; while it naps, it is left alone, for waking it costs more than all
+    /// Whether the consumer sleeps until it is woken; while it naps, it is left alone, for waking it costs more than all
     /// else here.
-    asleep: AtomicBool,
-    taker: OnceLock<Thread>,
-    overflowed: AtomicU64,
+    is_asleep: AtomicBool,
+    consumer: OnceLock<Thread>,
+    dropped: AtomicU64,
 }
 
 impl<T> Inbox<T> {
@@ -22,59 +22,59 @@ impl<T> Inbox<T> {
         let (sender, receiver) = bounded(len);
         let inbox = Self {
             sender,
-            asleep: AtomicBool::new(false),
-            taker: OnceLock::new(),
-            overflowed: AtomicU64::new(0),
+            is_asleep: AtomicBool::new(false),
+            consumer: OnceLock::new(),
+            dropped: AtomicU64::new(0),
         };
         (inbox, receiver)
     }
 
     /// Puts something in. Where there is no room for it, it comes back.
-    pub(crate) fn put(&self, item: T) -> Result<(), T> {
+    pub(crate) fn push(&self, item: T) -> Result<(), T> {
         if let Err(back) = self.sender.try_send(item) {
-            self.overflow();
+            self.count_drop();
             return Err(back.into_inner());
         }
-        // Against the fence in `sleep`: either the taker sees the item, or this sees that it sleeps.
+        // Against the fence in `sleep`: either the consumer sees the item, or this sees that it sleeps.
         fence(Ordering::SeqCst);
-        if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::Relaxed) {
+        if self.is_asleep.load(Ordering::Relaxed) && self.is_asleep.swap(false, Ordering::Relaxed) {
             self.wake();
         }
         Ok(())
     }
 
     /// There is no room for one.
-    pub(crate) fn overflow(&self) {
-        self.overflowed.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn count_drop(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn waiting(&self) -> u64 {
         self.sender.len() as u64
     }
 
-    pub(crate) fn overflowed(&self) -> u64 {
-        self.overflowed.load(Ordering::Relaxed)
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Says which thread is the taker; called by itself.
+    /// Says which thread is the consumer; called by itself.
     pub(crate) fn attach(&self) {
-        let _ = self.taker.set(current());
+        let _ = self.consumer.set(current());
     }
 
-    /// The taker sleeps until there is something for it, or somebody wakes it, but no longer than `at_most`.
+    /// The consumer sleeps until there is something for it, or somebody wakes it, but no longer than `at_most`.
     pub(crate) fn sleep(&self, receiver: &Receiver<T>, at_most: Duration) {
         // No plain store: loom takes one for possible that comes between a swap and what that has read.
-        self.asleep.swap(true, Ordering::Relaxed);
+        self.is_asleep.swap(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         if receiver.is_empty() {
             park_timeout(at_most);
         }
-        self.asleep.swap(false, Ordering::Relaxed);
+        self.is_asleep.swap(false, Ordering::Relaxed);
     }
 
     pub(crate) fn wake(&self) {
-        if let Some(taker) = self.taker.get() {
-            taker.unpark();
+        if let Some(consumer) = self.consumer.get() {
+            consumer.unpark();
         }
     }
 }

@@ -1,13 +1,13 @@
-//! How many traces the tail policy keeps in a second, by why they are worth keeping.
+//! How many traces the tail policy keeps in a second, by why they are class keeping.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use zerver_trace::Outcome;
 
-/// Why a request is worth keeping. Each has a budget of its own, so that none takes the place of another: neither a
+/// Why a request is class keeping. Each has a budget of its own, so that none takes the place of another: neither a
 /// scanner nor a flood of wrong passwords hides what the service did wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Worth {
+pub(crate) enum BudgetClass {
     /// The service failed: a 5xx, a panic, a deadline that passed.
     Failure,
     /// It took long for its flow.
@@ -20,9 +20,9 @@ pub(crate) enum Worth {
     NoFlow,
 }
 
-impl Worth {
+impl BudgetClass {
     /// What failed, and how.
-    pub(crate) fn of_failure(outcome: &Outcome, status: u16, has_flow: bool) -> Option<Self> {
+    pub(crate) fn for_failure(outcome: &Outcome, status: u16, has_flow: bool) -> Option<Self> {
         Some(match outcome {
             Outcome::Rejected { .. } if !has_flow => Self::NoFlow,
             // Its body was refused; what the scheduler sends away has a 429 or a 503.
@@ -36,7 +36,7 @@ impl Worth {
         })
     }
 
-    /// Its budget for a second, of [`Tail::max_per_second`].
+    /// Its budget for a second, of [`TailPolicy::max_per_second`].
     const fn budget(self, max_per_second: u32) -> u32 {
         match self {
             Self::Failure | Self::Slow => max_per_second,
@@ -48,27 +48,27 @@ impl Worth {
 
 /// What was kept in each second, by the clock of the requests, for all workers together.
 #[derive(Debug)]
-pub(crate) struct Rates {
+pub(crate) struct RateBudgets {
     max_per_second: AtomicU32,
-    /// By [`Worth`]: the second in the upper half, the count in the lower.
+    /// By [`BudgetClass`]: the second in the upper half, the count in the lower.
     counted: [AtomicU64; 5],
 }
 
-impl Rates {
+impl RateBudgets {
     pub(crate) fn new(max_per_second: u32) -> Self {
         Self { max_per_second: AtomicU32::new(max_per_second), counted: Default::default() }
     }
 
-    pub(crate) fn set(&self, max_per_second: u32) {
+    pub(crate) fn set_max_per_second(&self, max_per_second: u32) {
         self.max_per_second.store(max_per_second, Ordering::Relaxed);
     }
 
-    pub(crate) fn allows(&self, worth: Worth, unix_ns: u64) -> bool {
-        let limit = worth.budget(self.max_per_second.load(Ordering::Relaxed));
+    pub(crate) fn try_spend(&self, class: BudgetClass, unix_ns: u64) -> bool {
+        let limit = class.budget(self.max_per_second.load(Ordering::Relaxed));
         let second = (unix_ns / 1_000_000_000) << 32;
         let count =
             |counted: u64| if (counted >> 32) << 32 == second { counted & u64::from(u32::MAX) } else { 0 };
-        self.counted[worth as usize]
+        self.counted[class as usize]
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |counted| {
                 (count(counted) < u64::from(limit)).then(|| second | (count(counted) + 1))
             })
@@ -98,10 +98,10 @@ pub(crate) mod tests {
     fn what_a_client_gets_wrong_takes_the_place_of_no_failure() {
         let failed = failed();
         let rejected = Outcome::Rejected { reason: String::new() };
-        let check = |outcome: &Outcome, status, has_flow, worth| {
+        let check = |outcome: &Outcome, status, has_flow, class| {
             assert_eq!(
-                Worth::of_failure(outcome, status, has_flow),
-                worth,
+                BudgetClass::for_failure(outcome, status, has_flow),
+                class,
                 "{outcome:?} {status} {has_flow}"
             );
         };
@@ -109,26 +109,26 @@ pub(crate) mod tests {
             check(&Outcome::Done, status, true, None);
         }
         for status in [500, 502, 504] {
-            check(&Outcome::Done, status, true, Some(Worth::Failure));
-            check(&failed, status, true, Some(Worth::Failure));
+            check(&Outcome::Done, status, true, Some(BudgetClass::Failure));
+            check(&failed, status, true, Some(BudgetClass::Failure));
         }
-        check(&Outcome::Panicked { step: 0, message: String::new() }, 500, true, Some(Worth::Failure));
+        check(&Outcome::Panicked { step: 0, message: String::new() }, 500, true, Some(BudgetClass::Failure));
         // Also where nobody was there to take the answer.
         for status in [0, 504] {
-            check(&Outcome::TimedOut { step: 0 }, status, true, Some(Worth::Failure));
+            check(&Outcome::TimedOut { step: 0 }, status, true, Some(BudgetClass::Failure));
         }
         for status in [400, 401, 404, 409, 422, 429] {
-            check(&failed, status, true, Some(Worth::Client));
+            check(&failed, status, true, Some(BudgetClass::Client));
         }
-        check(&Outcome::Gone { step: 0 }, 0, true, Some(Worth::Client));
+        check(&Outcome::Gone { step: 0 }, 0, true, Some(BudgetClass::Client));
         for status in [400, 408, 413] {
-            check(&rejected, status, true, Some(Worth::Client));
+            check(&rejected, status, true, Some(BudgetClass::Client));
         }
         for status in [429, 503] {
-            check(&rejected, status, true, Some(Worth::Shed));
+            check(&rejected, status, true, Some(BudgetClass::Shed));
         }
         for status in [400, 404, 405, 414, 421, 431] {
-            check(&rejected, status, false, Some(Worth::NoFlow));
+            check(&rejected, status, false, Some(BudgetClass::NoFlow));
         }
     }
 }

@@ -6,21 +6,21 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 use zerver_trace::{Capture, Kept};
 
-use crate::intake::rate_budget::{Rates, Worth};
+use crate::intake::rate_budget::{BudgetClass, RateBudgets};
 
 /// Which traces are kept; all others are counted.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub enum Policy {
+pub enum RecordingPolicy {
     /// All of them.
     #[default]
     All,
-    /// Those worth looking at.
-    Tail(Tail),
+    /// Those class looking at.
+    Tail(TailPolicy),
 }
 
-/// What is worth looking at: what failed, what was slow for its flow, what was asked for, and a share of the rest.
+/// What is class looking at: what failed, what was slow for its flow, what was asked for, and a share of the rest.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tail {
+pub struct TailPolicy {
     /// The share of ordinary requests to keep, from 0 to 1.
     pub sample: f64,
     /// A request is slow when it takes longer than this quantile of its flow, from 0 to 1; 1 keeps none for slowness.
@@ -33,39 +33,39 @@ pub struct Tail {
     pub max_per_second: u32,
 }
 
-impl Default for Tail {
+impl Default for TailPolicy {
     fn default() -> Self {
         Self { sample: 0.01, slow_quantile: 0.99, slow_after: 100, max_per_second: 1000 }
     }
 }
 
-/// Applies [`Tail`] to captures as they come.
+/// Applies [`TailPolicy`] to captures as they come.
 #[derive(Debug)]
-pub(crate) struct Judge {
-    tail: Tail,
-    rates: Arc<Rates>,
-    flows: BTreeMap<String, Durations>,
+pub(crate) struct TailSampler {
+    tail: TailPolicy,
+    budgets: Arc<RateBudgets>,
+    flows: BTreeMap<String, DurationHistogram>,
 }
 
-impl Judge {
-    pub(crate) fn new(tail: Tail, rates: Arc<Rates>) -> Self {
-        Self { tail, rates, flows: BTreeMap::new() }
+impl TailSampler {
+    pub(crate) fn new(tail: TailPolicy, budgets: Arc<RateBudgets>) -> Self {
+        Self { tail, budgets, flows: BTreeMap::new() }
     }
 
     /// Judges by this from now on; what is known of the flows stays.
-    pub(crate) fn set(&mut self, tail: Tail) {
+    pub(crate) fn set_policy(&mut self, tail: TailPolicy) {
         self.tail = tail;
     }
 
     /// Why to keep a capture; none for one that is only to be counted.
-    pub(crate) fn keep(&mut self, capture: &Capture) -> Option<Kept> {
+    pub(crate) fn decide(&mut self, capture: &Capture) -> Option<Kept> {
         let has_flow = !capture.flow.name.is_empty();
-        let failed = Worth::of_failure(&capture.outcome, capture.status, has_flow);
+        let failed = BudgetClass::for_failure(&capture.outcome, capture.status, has_flow);
         let slow = match self.flows.get_mut(&capture.flow.name) {
-            Some(durations) => durations.judge(capture.duration_ns, &self.tail),
+            Some(durations) => durations.is_slow(capture.duration_ns, &self.tail),
             None => {
-                let mut durations = Durations::new();
-                durations.judge(capture.duration_ns, &self.tail);
+                let mut durations = DurationHistogram::new();
+                durations.is_slow(capture.duration_ns, &self.tail);
                 self.flows.insert(capture.flow.name.clone(), durations);
                 false
             }
@@ -73,12 +73,12 @@ impl Judge {
         if capture.asked {
             return Some(Kept::Requested);
         }
-        let allows = |worth| self.rates.allows(worth, capture.started_unix_ns);
+        let allows = |class| self.budgets.try_spend(class, capture.started_unix_ns);
         if failed.is_some_and(allows) {
             return Some(Kept::Failed);
         }
         // No flow, and so nothing that it could be slow for.
-        if slow && has_flow && failed != Some(Worth::Failure) && allows(Worth::Slow) {
+        if slow && has_flow && failed != Some(BudgetClass::Failure) && allows(BudgetClass::Slow) {
             return Some(Kept::Slow);
         }
         // The id decides, so that every service which sees it decides alike.
@@ -89,7 +89,7 @@ impl Judge {
 
 /// How long the requests of a flow take: counts of durations, in steps of about 9 %. What is long ago counts less.
 #[derive(Debug)]
-struct Durations {
+struct DurationHistogram {
     counts: Box<[u32; BUCKETS]>,
     total: u32,
     /// What is above this is slow; computed again every so often.
@@ -100,15 +100,15 @@ struct Durations {
 /// Eight to each power of two.
 const BUCKETS: usize = 64 * 8;
 /// Past this, all counts are halved.
-const FORGET: u32 = 10_000;
+const MAX_COUNT: u32 = 10_000;
 
-impl Durations {
+impl DurationHistogram {
     fn new() -> Self {
         Self { counts: Box::new([0; BUCKETS]), total: 0, threshold_ns: u64::MAX, until_next: 0 }
     }
 
     /// Counts a duration, and says whether it was slow by what came before it.
-    fn judge(&mut self, ns: u64, tail: &Tail) -> bool {
+    fn is_slow(&mut self, ns: u64, tail: &TailPolicy) -> bool {
         if self.until_next == 0 {
             self.threshold_ns =
                 if self.total >= tail.slow_after { self.quantile(tail.slow_quantile) } else { u64::MAX };
@@ -117,7 +117,7 @@ impl Durations {
         self.until_next -= 1;
         self.counts[bucket(ns)] += 1;
         self.total += 1;
-        if self.total >= FORGET {
+        if self.total >= MAX_COUNT {
             self.counts.iter_mut().for_each(|count| *count /= 2);
             self.total = self.counts.iter().sum();
         }
@@ -159,9 +159,9 @@ mod tests {
     use crate::intake::rate_budget::tests::failed;
     use crate::sample_traces;
 
-    fn judge(tail: Tail) -> Judge {
-        let rates = Rates::new(tail.max_per_second);
-        Judge::new(tail, Arc::new(rates))
+    fn sampler(tail: TailPolicy) -> TailSampler {
+        let budgets = RateBudgets::new(tail.max_per_second);
+        TailSampler::new(tail, Arc::new(budgets))
     }
 
     #[test]
@@ -174,12 +174,12 @@ mod tests {
 
     #[test]
     fn the_tail_keeps_what_failed_was_slow_was_asked_for_or_sampled() {
-        let mut judge = judge(Tail { sample: 0.1, ..Tail::default() });
+        let mut sampler = sampler(TailPolicy { sample: 0.1, ..TailPolicy::default() });
         let mut sampled = 0;
         for n in 0..2_000 {
             let mut capture = sample_traces::capture(n);
             capture.duration_ns = 1_000_000 + n % 100 * 1_000;
-            match judge.keep(&capture) {
+            match sampler.decide(&capture) {
                 Some(Kept::Sampled) => sampled += 1,
                 Some(other) => panic!("{n} kept as {other:?}"),
                 None => {}
@@ -188,29 +188,29 @@ mod tests {
         assert!((150..250).contains(&sampled), "{sampled}");
         let mut slow = sample_traces::capture(3_000);
         slow.duration_ns = 5_000_000;
-        assert_eq!(judge.keep(&slow), Some(Kept::Slow));
+        assert_eq!(sampler.decide(&slow), Some(Kept::Slow));
         slow.asked = true;
-        assert_eq!(judge.keep(&slow), Some(Kept::Requested));
+        assert_eq!(sampler.decide(&slow), Some(Kept::Requested));
         let mut failed = sample_traces::capture(3_001);
         failed.outcome = Outcome::TimedOut { step: 0 };
-        assert_eq!(judge.keep(&failed), Some(Kept::Failed));
+        assert_eq!(sampler.decide(&failed), Some(Kept::Failed));
     }
 
     #[test]
     fn an_outage_is_not_recorded_without_end() {
-        let mut judge = judge(Tail { sample: 0.0, max_per_second: 10, ..Tail::default() });
+        let mut sampler = sampler(TailPolicy { sample: 0.0, max_per_second: 10, ..TailPolicy::default() });
         let kept = (0..500).filter(|n| {
             let mut capture = sample_traces::capture(*n);
             capture.started_unix_ns = sample_traces::START_NS;
             capture.status = 503;
-            judge.keep(&capture).is_some()
+            sampler.decide(&capture).is_some()
         });
         assert_eq!(kept.count(), 10);
     }
 
     /// How many of these are kept, where there are so many of each in the same second, one of each in turn.
-    fn kept_of<const N: usize>(tail: Tail, many: u64, sorts: [(Outcome, u16, bool); N]) -> [usize; N] {
-        let mut judge = judge(tail);
+    fn kept_of<const N: usize>(tail: TailPolicy, many: u64, sorts: [(Outcome, u16, bool); N]) -> [usize; N] {
+        let mut sampler = sampler(tail);
         let mut kept = [0; N];
         for n in 0..many {
             for (at, (outcome, status, has_flow)) in sorts.iter().enumerate() {
@@ -220,7 +220,7 @@ mod tests {
                 if !has_flow {
                     capture.flow = Arc::new(FlowInfo::default());
                 }
-                kept[at] += usize::from(judge.keep(&capture).is_some());
+                kept[at] += usize::from(sampler.decide(&capture).is_some());
             }
         }
         kept
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn each_sort_has_a_budget_of_its_own() {
         let rejected = || Outcome::Rejected { reason: String::new() };
-        let tail = |max_per_second| Tail { sample: 0.0, max_per_second, ..Tail::default() };
+        let tail = |max_per_second| TailPolicy { sample: 0.0, max_per_second, ..TailPolicy::default() };
         let sorts = || {
             [
                 (rejected(), 404, false),
@@ -244,13 +244,13 @@ mod tests {
         assert_eq!(kept_of(tail(5), 100, sorts())[..3], [1, 1, 1]);
         assert_eq!(kept_of(tail(0), 100, sorts()), [0; 5]);
         // Beyond its budget it is as ordinary as any other.
-        let tail = Tail { sample: 1.0, max_per_second: 0, ..Tail::default() };
+        let tail = TailPolicy { sample: 1.0, max_per_second: 0, ..TailPolicy::default() };
         assert_eq!(kept_of(tail, 100, sorts()), [100; 5]);
     }
 
     #[test]
     fn what_no_flow_took_is_not_slow() {
-        let mut judge = judge(Tail { sample: 0.0, max_per_second: 100, ..Tail::default() });
+        let mut sampler = sampler(TailPolicy { sample: 0.0, max_per_second: 100, ..TailPolicy::default() });
         let rejected = || Outcome::Rejected { reason: String::new() };
         let mut kept = 0;
         for n in 0..2_000 {
@@ -259,7 +259,7 @@ mod tests {
             capture.duration_ns = 1_000 * n;
             (capture.outcome, capture.status) = (rejected(), 404);
             capture.flow = Arc::new(FlowInfo::default());
-            kept += usize::from(judge.keep(&capture).is_some());
+            kept += usize::from(sampler.decide(&capture).is_some());
         }
         assert_eq!(kept, 1);
     }

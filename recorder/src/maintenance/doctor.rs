@@ -162,8 +162,8 @@ fn inspect(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), ReadError> {
     report.schema = store_meta::store_schema(&view.snapshot)?;
-    let StoreMeta { first, next, recorded, not_kept, overflowed, .. } = view.meta;
-    report.counts = Counts { recorded, not_kept, overflowed };
+    let StoreMeta { first, next, recorded, not_kept, dropped, .. } = view.meta;
+    report.counts = Counts { recorded, not_kept, dropped };
     report.blocks = next.saturating_sub(first);
     // A damaged meta may name any number; blocks that are not there are not counted one by one.
     let present: HashSet<u64> =

@@ -85,7 +85,7 @@ pub struct Counts {
     /// Requests which the policy did not keep.
     pub not_kept: u64,
     /// Requests that were dropped because too many waited to be written.
-    pub overflowed: u64,
+    pub dropped: u64,
 }
 
 /// Reads a store.
@@ -178,21 +178,21 @@ impl Reader {
     /// # Errors
     /// When the store cannot be read.
     pub fn counts(&self) -> Result<Counts, ReadError> {
-        let StoreMeta { recorded, not_kept, overflowed, .. } = self.view()?.meta;
-        Ok(Counts { recorded, not_kept, overflowed })
+        let StoreMeta { recorded, not_kept, dropped, .. } = self.view()?.meta;
+        Ok(Counts { recorded, not_kept, dropped })
     }
 
     /// Requests that were dropped, because too many waited to be written, since the oldest request that is there.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn overflowed(&self) -> Result<u64, ReadError> {
-        let mut overflowed = 0u64;
+    pub fn dropped(&self) -> Result<u64, ReadError> {
+        let mut dropped = 0u64;
         self.view()?.for_each_index(false, |_, index| {
-            overflowed = overflowed.saturating_add(index.overflowed);
+            dropped = dropped.saturating_add(index.dropped);
             ControlFlow::Continue(())
         })?;
-        Ok(overflowed)
+        Ok(dropped)
     }
 
     /// The value behind a secret, by the key beside the store. Anything else comes back as it is.

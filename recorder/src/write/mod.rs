@@ -4,5 +4,6 @@ pub(crate) mod observed_clock;
 pub(crate) mod recorder;
 pub(crate) mod recorder_state;
 pub(crate) mod retention;
-pub(crate) mod status_events;
+pub(crate) mod status_event;
+mod status_reporter;
 pub(crate) mod writer;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::block::block_index::BlockIndex;
 
-/// The longest rest between two recordings that is believed.
-const LONGEST_REST: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest gap between two recordings that is plausible.
+const MAX_GAP: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Debug)]
 pub(crate) struct ObservedClock {
@@ -23,7 +23,7 @@ pub(crate) struct ObservedClock {
 
 /// The clock is further from the newest trace than is plausible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Differs {
+pub(crate) struct ClockDifference {
     pub(crate) by: Duration,
     pub(crate) is_ahead: bool,
 }
@@ -34,29 +34,29 @@ impl ObservedClock {
     }
 
     /// A block was found that was recorded after those before it; the position at its end.
-    pub(crate) fn found(&mut self, index: &BlockIndex) -> Duration {
+    pub(crate) fn advance_past(&mut self, index: &BlockIndex) -> Duration {
         if index.count > 0 && index.min_started <= index.max_started {
             let (first, last) =
                 (Duration::from_nanos(index.min_started), Duration::from_nanos(index.max_started));
-            let rest = self.newest.and_then(|newest| first.checked_sub(newest));
-            self.position += rest.map_or(Duration::ZERO, believed) + believed(last - first);
+            let gap = self.newest.and_then(|newest| first.checked_sub(newest));
+            self.position += gap.map_or(Duration::ZERO, plausible) + plausible(last - first);
             self.newest = Some(last);
         }
         self.position
     }
 
     /// Recording begins, after all that was found, at this time by the wall clock.
-    pub(crate) fn begin(&mut self, now: Duration) -> Option<Differs> {
+    pub(crate) fn begin(&mut self, now: Duration) -> Option<ClockDifference> {
         self.at = Instant::now();
         let newest = self.newest?;
         let (by, is_ahead) = match now.checked_sub(newest) {
-            Some(rest) => (rest, true),
+            Some(gap) => (gap, true),
             None => (newest - now, false),
         };
         if is_ahead {
-            self.position += believed(by);
+            self.position += plausible(by);
         }
-        (by > LONGEST_REST).then_some(Differs { by, is_ahead })
+        (by > MAX_GAP).then_some(ClockDifference { by, is_ahead })
     }
 
     /// The position now.
@@ -65,8 +65,8 @@ impl ObservedClock {
     }
 }
 
-fn believed(rest: Duration) -> Duration {
-    if rest <= LONGEST_REST { rest } else { Duration::ZERO }
+fn plausible(gap: Duration) -> Duration {
+    if gap <= MAX_GAP { gap } else { Duration::ZERO }
 }
 
 #[cfg(test)]
@@ -85,7 +85,7 @@ mod tests {
             let ns = |seconds: u64| (START + seconds) * 1_000_000_000;
             let index =
                 BlockIndex { count: 1, min_started: ns(min), max_started: ns(max), ..BlockIndex::default() };
-            clock.found(&index).as_secs()
+            clock.advance_past(&index).as_secs()
         };
         let positions = blocks.iter().map(found).collect();
         (clock, positions)
@@ -100,21 +100,24 @@ mod tests {
         check(&[(0, 30 * DAY), (30 * DAY + HOUR, 30 * DAY + HOUR)], &[0, HOUR]);
         // And it was set back again.
         check(&[(30 * DAY, 30 * DAY), (HOUR, HOUR), (2 * HOUR, 2 * HOUR)], &[0, 0, HOUR]);
-        assert_eq!(ObservedClock::new().found(&BlockIndex::default()), Duration::ZERO);
+        assert_eq!(ObservedClock::new().advance_past(&BlockIndex::default()), Duration::ZERO);
     }
 
     #[test]
     fn a_clock_that_differs_at_the_start_is_not_believed() {
         let begin = |now: u64| {
             let (mut clock, _) = positions(&[(0, HOUR)]);
-            let differs = clock.begin(Duration::from_secs(START + now));
-            (clock.position.as_secs(), differs.map(|differs| (differs.by.as_secs(), differs.is_ahead)))
+            let difference = clock.begin(Duration::from_secs(START + now));
+            (
+                clock.position.as_secs(),
+                difference.map(|difference| (difference.by.as_secs(), difference.is_ahead)),
+            )
         };
         assert_eq!(begin(13 * HOUR), (13 * HOUR, None));
         assert_eq!(begin(HOUR + 8 * DAY), (HOUR, Some((8 * DAY, true))));
         assert_eq!(begin(0), (HOUR, None));
         let (mut clock, _) = positions(&[(0, 400 * DAY)]);
-        let differs = clock.begin(Duration::from_secs(START + DAY)).unwrap();
-        assert_eq!((differs.by.as_secs(), differs.is_ahead), (399 * DAY, false));
+        let difference = clock.begin(Duration::from_secs(START + DAY)).unwrap();
+        assert_eq!((difference.by.as_secs(), difference.is_ahead), (399 * DAY, false));
     }
 }

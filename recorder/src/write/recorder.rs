@@ -17,22 +17,22 @@ use crate::backend::writer_lock::{LockError, WriterLock};
 use crate::catch_panic;
 use crate::describe::describer::Describer;
 use crate::format::FormatError;
-use crate::intake::capture_queue::Queue;
-use crate::intake::recording_policy::Policy;
+use crate::intake::capture_queue::CaptureQueue;
+use crate::intake::recording_policy::RecordingPolicy;
 use crate::secrets::sealer::Sealer;
 use crate::secrets::secret_key::{SealError, SecretKey};
-use crate::write::recorder_state::{Shared, Status};
+use crate::write::recorder_state::{RecorderState, RecorderStatus};
 use crate::write::retention::Retention;
-use crate::write::status_events::Change;
+use crate::write::status_event::StatusEvent;
 use crate::write::writer::Writer;
 
 /// How to record.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct RecorderOptions {
     /// The folder of the store.
     pub dir: PathBuf,
     /// Which traces to keep.
-    pub policy: Policy,
+    pub policy: RecordingPolicy,
     /// The id of the build that runs.
     pub build: String,
     /// How much of each body to record, in bytes; at most 192 KiB.
@@ -50,12 +50,12 @@ pub struct Options {
     pub rule: Rule,
 }
 
-impl Options {
+impl RecorderOptions {
     /// Everything is recorded into `dir`, and kept for 7 days or up to 1 GiB.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
-            policy: Policy::All,
+            policy: RecordingPolicy::All,
             build: String::new(),
             body_limit: 64 << 10,
             queue_len: 8192,
@@ -140,7 +140,7 @@ pub(crate) fn claim(dir: &Path) -> Result<WriterLock, OpenError> {
 /// Dropping it is [`Recorder::close`] without the answer.
 #[derive(Debug)]
 pub struct Recorder {
-    shared: Arc<Shared>,
+    state: Arc<RecorderState>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -149,7 +149,7 @@ impl Recorder {
     ///
     /// # Errors
     /// When another process writes to it, or when it is not a store that can be written to.
-    pub fn open(options: Options) -> Result<Self, OpenError> {
+    pub fn open(options: RecorderOptions) -> Result<Self, OpenError> {
         let dir = options.dir.clone();
         let lock = claim(&dir)?;
         // Before a database is made beside it.
@@ -161,76 +161,68 @@ impl Recorder {
         let store = WriteStore::open_with_limit(&dir, retention.max_bytes())?;
         let sealer = Sealer::new(SecretKey::load_or_create(&dir)?);
         let describer = Describer::new(sealer, options.rule, options.build.clone(), options.body_limit);
-        let (queue, receiver) = Queue::new(&options.policy, options.queue_len, options.queue_bytes);
-        let shared = Arc::new(Shared::new(queue));
-        let of_thread = Arc::clone(&shared);
-        let writer = Writer::new(
-            dir,
-            lock,
-            store,
-            Arc::clone(&shared),
-            receiver,
-            describer,
-            retention,
-            options.build,
-        )?;
+        let (queue, receiver) = CaptureQueue::new(&options.policy, options.queue_len, options.queue_bytes);
+        let state = Arc::new(RecorderState::new(queue));
+        let thread_state = Arc::clone(&state);
+        let writer =
+            Writer::new(dir, lock, store, Arc::clone(&state), receiver, describer, retention, options.build)?;
         let thread = std::thread::Builder::new()
             .name("zerver-recorder".to_owned())
             .spawn(move || {
                 if let Err(panic) = catch_panic::catch(|| writer.run()) {
-                    of_thread.failed(&panic);
+                    thread_state.failed(&panic);
                 }
             })
             .map_err(|source| OpenError::Io { path: options.dir, source })?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self { state, thread: Some(thread) })
     }
 
-    /// Where captures go. What it accepts after [`Recorder::close`] counts as overflowed.
+    /// Where captures go. What it accepts after [`Recorder::close`] counts as dropped.
     pub fn sink(&self) -> Arc<dyn EventSink> {
-        Arc::clone(&self.shared.queue) as Arc<dyn EventSink>
+        Arc::clone(&self.state.queue) as Arc<dyn EventSink>
     }
 
     /// Calls `observer` on the writer's thread when recording stops or goes on, and when requests are dropped. Called
     /// once; a second observer is not heard of.
-    pub fn observe(&self, observer: impl Fn(&Change) + Send + Sync + 'static) {
-        self.shared.observe(Box::new(observer));
+    pub fn observe(&self, observer: impl Fn(&StatusEvent) + Send + Sync + 'static) {
+        self.state.observe(Box::new(observer));
     }
 
     /// The flows of this build, for [`crate::Reader::catalog`]. They replace those of the build before.
     pub fn declare(&self, flows: &[Arc<FlowInfo>]) {
-        self.shared.declare(flows.to_vec());
+        self.state.declare(flows.to_vec());
     }
 
     /// Keeps by another policy from now on.
-    pub fn set_policy(&self, policy: &Policy) {
-        self.shared.queue.set_policy(policy);
+    pub fn set_policy(&self, policy: &RecordingPolicy) {
+        self.state.queue.set_policy(policy);
     }
 
     /// How it goes. Cheap.
-    pub fn status(&self) -> Status {
-        self.shared.status()
+    pub fn status(&self) -> RecorderStatus {
+        self.state.status()
     }
 
     /// The same, for somebody who may outlive this.
-    pub fn watch(&self) -> impl Fn() -> Status + Send + Sync + 'static + use<> {
-        let shared = Arc::clone(&self.shared);
-        move || shared.status()
+    pub fn watch(&self) -> impl Fn() -> RecorderStatus + Send + Sync + 'static + use<> {
+        let state = Arc::clone(&self.state);
+        move || state.status()
     }
 
     /// Waits until all that was accepted so far can be read by other processes, or until recording is paused.
-    pub fn flush(&self) -> Status {
-        self.shared.flush();
+    pub fn flush(&self) -> RecorderStatus {
+        self.state.flush();
         self.status()
     }
 
     /// Writes all that was accepted so far, and gives up the store.
-    pub fn close(mut self) -> Status {
+    pub fn close(mut self) -> RecorderStatus {
         self.stop();
         self.status()
     }
 
     fn stop(&mut self) {
-        self.shared.close();
+        self.state.close();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

@@ -6,18 +6,18 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use zerver_trace::FlowInfo;
 
 use crate::catch_panic;
-use crate::intake::capture_queue::Queue;
-use crate::write::status_events::Change;
+use crate::intake::capture_queue::CaptureQueue;
+use crate::write::status_event::StatusEvent;
 
 /// So much is kept for an observer that comes later.
-const UNTOLD: usize = 16;
+const MAX_UNREPORTED: usize = 16;
 
 /// Who is told when recording stops and goes on.
-pub(crate) type Observer = Box<dyn Fn(&Change) + Send + Sync>;
+pub(crate) type Observer = Box<dyn Fn(&StatusEvent) + Send + Sync>;
 
 /// How recording goes. Counts are of this recorder, not of the store's whole life.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Status {
+pub struct RecorderStatus {
     /// Requests that wait to be described and written.
     pub waiting: u64,
     /// Traces that a commit made last.
@@ -25,7 +25,7 @@ pub struct Status {
     /// Requests which the policy did not keep.
     pub not_kept: u64,
     /// Requests that were dropped because too many waited to be written.
-    pub overflowed: u64,
+    pub dropped: u64,
     /// Requests that could not be described or were lost when recording was paused at the end.
     pub lost: u64,
     /// Commits made.
@@ -33,7 +33,7 @@ pub struct Status {
     /// What the store takes up on the disk, in bytes, as of the last commit.
     pub bytes_on_disk: u64,
     /// How often the store was removed or replaced while it was written to.
-    pub moved: u64,
+    pub replaced: u64,
     /// Why nothing can be recorded now; it is tried again every second.
     pub paused: Option<String>,
 }
@@ -44,15 +44,15 @@ pub(crate) struct Counts {
     pub(crate) lost: AtomicU64,
     pub(crate) commits: AtomicU64,
     pub(crate) bytes_on_disk: AtomicU64,
-    pub(crate) moved: AtomicU64,
+    pub(crate) replaced: AtomicU64,
 }
 
-pub(crate) struct Shared {
-    pub(crate) queue: Arc<Queue>,
+pub(crate) struct RecorderState {
+    pub(crate) queue: Arc<CaptureQueue>,
     pub(crate) counts: Counts,
     observer: OnceLock<Observer>,
     /// What was told before there was an observer.
-    untold: Mutex<Vec<Change>>,
+    unreported: Mutex<Vec<StatusEvent>>,
     is_paused: AtomicBool,
     paused: Mutex<Option<String>>,
     declared: Mutex<Option<Vec<Arc<FlowInfo>>>>,
@@ -63,9 +63,9 @@ pub(crate) struct Shared {
     flush_done: Condvar,
 }
 
-impl std::fmt::Debug for Shared {
+impl std::fmt::Debug for RecorderState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("status", &self.status()).finish_non_exhaustive()
+        f.debug_struct("RecorderState").field("status", &self.status()).finish_non_exhaustive()
     }
 }
 
@@ -74,13 +74,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Shared {
-    pub(crate) fn new(queue: Arc<Queue>) -> Self {
+impl RecorderState {
+    pub(crate) fn new(queue: Arc<CaptureQueue>) -> Self {
         Self {
             queue,
             counts: Counts::default(),
             observer: OnceLock::new(),
-            untold: Mutex::default(),
+            unreported: Mutex::default(),
             is_paused: AtomicBool::new(false),
             paused: Mutex::new(None),
             declared: Mutex::new(None),
@@ -92,17 +92,17 @@ impl Shared {
         }
     }
 
-    pub(crate) fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> RecorderStatus {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Status {
+        RecorderStatus {
             waiting: self.queue.inbox.waiting(),
             recorded: count(&self.counts.recorded),
             not_kept: self.queue.not_kept(),
-            overflowed: self.queue.inbox.overflowed(),
+            dropped: self.queue.inbox.dropped(),
             lost: count(&self.counts.lost),
             commits: count(&self.counts.commits),
             bytes_on_disk: count(&self.counts.bytes_on_disk),
-            moved: count(&self.counts.moved),
+            replaced: count(&self.counts.replaced),
             paused: if self.is_paused.load(Ordering::Acquire) { lock(&self.paused).clone() } else { None },
         }
     }
@@ -117,30 +117,30 @@ impl Shared {
     pub(crate) fn failed(&self, panic: &str) {
         let why = format!("the writer stopped, which is a bug in zerver: {panic}");
         self.set_paused(Some(why.clone()));
-        self.tell(&Change::Stopped { why });
+        self.report(&StatusEvent::Stopped { reason: why });
         self.flushed(u64::MAX);
     }
 
     /// The first observer stays. What has happened by now is told first.
     pub(crate) fn observe(&self, observer: Observer) {
-        let untold = {
-            let mut untold = lock(&self.untold);
+        let unreported = {
+            let mut unreported = lock(&self.unreported);
             let _ = self.observer.set(observer);
-            std::mem::take(&mut *untold)
+            std::mem::take(&mut *unreported)
         };
-        untold.iter().for_each(|change| self.tell(change));
+        unreported.iter().for_each(|change| self.report(change));
     }
 
-    pub(crate) fn tell(&self, change: &Change) {
+    pub(crate) fn report(&self, change: &StatusEvent) {
         let Some(observer) = self.observer.get() else {
-            let mut untold = lock(&self.untold);
+            let mut unreported = lock(&self.unreported);
             match self.observer.get() {
                 // It came meanwhile.
-                Some(_) => drop(untold),
-                None if untold.len() < UNTOLD => return untold.push(change.clone()),
+                Some(_) => drop(unreported),
+                None if unreported.len() < MAX_UNREPORTED => return unreported.push(change.clone()),
                 None => return,
             }
-            return self.tell(change);
+            return self.report(change);
         };
         // Its panic must not take the writer with it.
         let _ = catch_panic::catch(|| observer(change));

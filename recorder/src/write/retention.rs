@@ -6,19 +6,19 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::block::block_index::BlockIndex;
-use crate::write::observed_clock::{Differs, ObservedClock};
+use crate::write::observed_clock::{ClockDifference, ObservedClock};
 
 /// So many blocks go with one commit at most.
-const AT_ONCE: usize = 256;
+const MAX_PER_COMMIT: usize = 256;
 /// Of the file's size, what the traces may take; the rest is for pages that are free but not yet used again.
-const SHARE: (u64, u64) = (3, 4);
+const TRACE_SHARE: (u64, u64) = (3, 4);
 /// A store is never asked to be smaller, in bytes.
-const LEAST: u64 = 4 << 20;
+const MIN_BYTES: u64 = 4 << 20;
 
 /// The blocks of a store, oldest first.
 #[derive(Debug)]
 pub(crate) struct Retention {
-    blocks: VecDeque<Known>,
+    blocks: VecDeque<RetainedBlock>,
     bytes: u64,
     traces: u64,
     max_age: Option<Duration>,
@@ -27,7 +27,7 @@ pub(crate) struct Retention {
 }
 
 #[derive(Debug)]
-struct Known {
+struct RetainedBlock {
     key: u64,
     bytes: u64,
     traces: u64,
@@ -42,36 +42,36 @@ impl Retention {
             bytes: 0,
             traces: 0,
             max_age,
-            max_bytes: max_bytes.map(|max| max.max(LEAST)),
+            max_bytes: max_bytes.map(|max| max.max(MIN_BYTES)),
             clock: ObservedClock::new(),
         }
     }
 
     /// The same limits for another store.
-    pub(crate) fn anew(&self) -> Self {
+    pub(crate) fn for_another_store(&self) -> Self {
         Self::new(self.max_age, self.max_bytes)
     }
 
     /// A block was found in the store, before anything is written to it.
-    pub(crate) fn found(&mut self, key: u64, index: &BlockIndex) {
-        let written = self.clock.found(index);
-        self.put(key, index, written);
+    pub(crate) fn add_found(&mut self, key: u64, index: &BlockIndex) {
+        let written = self.clock.advance_past(index);
+        self.add(key, index, written);
     }
 
     /// All has been found, and recording begins. Where the clock cannot be believed and that matters, by how much it differs.
-    pub(crate) fn begin(&mut self) -> Option<Differs> {
+    pub(crate) fn begin(&mut self) -> Option<ClockDifference> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let differs = self.clock.begin(now);
         differs.filter(|_| self.max_age.is_some())
     }
 
     /// A block was written, for the first time or again.
-    pub(crate) fn wrote(&mut self, key: u64, index: &BlockIndex) {
+    pub(crate) fn add_written(&mut self, key: u64, index: &BlockIndex) {
         let now = self.clock.now();
-        self.put(key, index, now);
+        self.add(key, index, now);
     }
 
-    fn put(&mut self, key: u64, index: &BlockIndex, written: Duration) {
+    fn add(&mut self, key: u64, index: &BlockIndex, written: Duration) {
         if self.blocks.back().is_some_and(|last| last.key == key)
             && let Some(last) = self.blocks.pop_back()
         {
@@ -80,10 +80,10 @@ impl Retention {
         let (bytes, traces) = (index.bytes, u64::from(index.count));
         self.bytes += bytes;
         self.traces += traces;
-        self.blocks.push_back(Known { key, bytes, traces, written });
+        self.blocks.push_back(RetainedBlock { key, bytes, traces, written });
     }
 
-    fn forget(&mut self, block: &Known) {
+    fn forget(&mut self, block: &RetainedBlock) {
         self.bytes -= block.bytes;
         self.traces -= block.traces;
     }
@@ -99,7 +99,7 @@ impl Retention {
     }
 
     /// What one commit may put, in bytes, so that what it replaces can be used again soon.
-    pub(crate) fn commit_bytes(&self) -> u64 {
+    pub(crate) fn max_commit_bytes(&self) -> u64 {
         self.max_bytes.map_or(u64::MAX, |max| max / 32).clamp(256 << 10, 4 << 20)
     }
 
@@ -109,11 +109,11 @@ impl Retention {
     }
 
     /// Which blocks are to go now; there may be more the next time. The newest stays whatever it is.
-    pub(crate) fn cut(&mut self) -> Option<RangeInclusive<u64>> {
+    pub(crate) fn take_expired(&mut self) -> Option<RangeInclusive<u64>> {
         let first = self.blocks.front()?.key;
         let mut last = None;
-        for _ in 0..AT_ONCE {
-            if !self.is_due() {
+        for _ in 0..MAX_PER_COMMIT {
+            if !self.has_expired() {
                 break;
             }
             let gone = self.blocks.pop_front()?;
@@ -124,9 +124,9 @@ impl Retention {
     }
 
     /// Whether the oldest block is to go.
-    pub(crate) fn is_due(&self) -> bool {
+    pub(crate) fn has_expired(&self) -> bool {
         let Some(oldest) = self.blocks.front().filter(|_| self.blocks.len() > 1) else { return false };
-        let too_much = self.max_bytes.is_some_and(|max| self.bytes > max / SHARE.1 * SHARE.0);
+        let too_much = self.max_bytes.is_some_and(|max| self.bytes > max / TRACE_SHARE.1 * TRACE_SHARE.0);
         let too_old = self.max_age.is_some_and(|age| oldest.written + age < self.clock.now());
         too_much || too_old
     }
@@ -142,60 +142,66 @@ mod tests {
 
     #[test]
     fn the_oldest_go_first_and_the_newest_stays() {
-        let mut kept = Retention::new(None, Some(LEAST));
+        let mut retention = Retention::new(None, Some(MIN_BYTES));
         for key in 10..20 {
-            kept.wrote(key, &index(LEAST / 8, 0));
+            retention.add_written(key, &index(MIN_BYTES / 8, 0));
         }
-        assert_eq!(kept.cut(), Some(10..=13));
-        assert_eq!((kept.cut(), kept.first()), (None, Some(14)));
-        kept.wrote(20, &index(LEAST * 2, 0));
-        assert_eq!((kept.cut(), kept.cut(), kept.first()), (Some(14..=19), None, Some(20)));
+        assert_eq!(retention.take_expired(), Some(10..=13));
+        assert_eq!((retention.take_expired(), retention.first()), (None, Some(14)));
+        retention.add_written(20, &index(MIN_BYTES * 2, 0));
+        assert_eq!(
+            (retention.take_expired(), retention.take_expired(), retention.first()),
+            (Some(14..=19), None, Some(20))
+        );
     }
 
     #[test]
     fn a_block_written_again_counts_once() {
-        let mut kept = Retention::new(None, Some(LEAST));
+        let mut retention = Retention::new(None, Some(MIN_BYTES));
         for _ in 0..100 {
-            kept.wrote(1, &index(LEAST / 8, 0));
+            retention.add_written(1, &index(MIN_BYTES / 8, 0));
         }
-        assert_eq!((kept.cut(), kept.bytes), (None, LEAST / 8));
+        assert_eq!((retention.take_expired(), retention.bytes), (None, MIN_BYTES / 8));
     }
 
     #[test]
     fn what_is_too_old_goes() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
-        let mut kept = Retention::new(Some(Duration::from_secs(60)), None);
-        kept.found(1, &index(1, now - 61_000_000_000));
-        kept.found(2, &index(1, now));
-        kept.found(3, &index(1, 0));
-        let _ = kept.begin();
-        assert_eq!((kept.cut(), kept.cut(), kept.first()), (Some(1..=1), None, Some(2)));
+        let mut retention = Retention::new(Some(Duration::from_secs(60)), None);
+        retention.add_found(1, &index(1, now - 61_000_000_000));
+        retention.add_found(2, &index(1, now));
+        retention.add_found(3, &index(1, 0));
+        let _ = retention.begin();
+        assert_eq!(
+            (retention.take_expired(), retention.take_expired(), retention.first()),
+            (Some(1..=1), None, Some(2))
+        );
     }
 
     #[test]
     fn a_clock_that_is_ahead_removes_nothing() {
         const DAY: u64 = 24 * 60 * 60 * 1_000_000_000;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
-        let mut kept = Retention::new(Some(Duration::from_secs(60)), None);
+        let mut retention = Retention::new(Some(Duration::from_secs(60)), None);
         for (key, days) in [(1, 31), (2, 31), (3, 30)] {
-            kept.found(key, &index(1, now - days * DAY));
+            retention.add_found(key, &index(1, now - days * DAY));
         }
-        let differs = kept.begin().unwrap();
+        let differs = retention.begin().unwrap();
         assert!(differs.is_ahead && differs.by >= Duration::from_secs(30 * 24 * 60 * 60), "{differs:?}");
         // Of the first two it is known that a day has passed since.
-        assert_eq!(kept.cut(), Some(1..=2));
-        kept.wrote(4, &index(1, now));
-        assert_eq!((kept.cut(), kept.first()), (None, Some(3)));
+        assert_eq!(retention.take_expired(), Some(1..=2));
+        retention.add_written(4, &index(1, now));
+        assert_eq!((retention.take_expired(), retention.first()), (None, Some(3)));
     }
 
     #[test]
     fn what_came_from_the_future_ages_with_the_rest() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
-        let mut kept = Retention::new(Some(Duration::ZERO), None);
-        kept.found(1, &index(1, u64::MAX));
-        kept.found(2, &index(1, now));
-        assert_eq!(kept.begin(), None);
-        std::hint::black_box(kept.clock.now());
-        assert_eq!((kept.cut(), kept.first()), (Some(1..=1), Some(2)));
+        let mut retention = Retention::new(Some(Duration::ZERO), None);
+        retention.add_found(1, &index(1, u64::MAX));
+        retention.add_found(2, &index(1, now));
+        assert_eq!(retention.begin(), None);
+        std::hint::black_box(retention.clock.now());
+        assert_eq!((retention.take_expired(), retention.first()), (Some(1..=1), Some(2)));
     }
 }

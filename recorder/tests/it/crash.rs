@@ -37,7 +37,7 @@ fn killed_child() {
         }
         if n % 37 == 0 {
             let status = recorder.flush();
-            assert_eq!((status.overflowed, status.paused), (0, None));
+            assert_eq!((status.dropped, status.paused), (0, None));
             #[expect(clippy::print_stdout, reason = "read by the parent")]
             {
                 println!("acknowledged {n}");

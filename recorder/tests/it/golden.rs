@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use zerver_recorder::{Options, Reader, Recorder, portable};
+use zerver_recorder::{Reader, Recorder, RecorderOptions, portable};
 use zerver_trace::{
     Answer, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Name, Origin, Outcome, Query,
     QueueReason, Recorded, RequestPart, Thread, Trace,
@@ -87,7 +87,7 @@ fn captures() -> Vec<zerver_trace::Capture> {
 
 /// Records the captures into a folder.
 fn record(dir: &Path) -> Reader {
-    let recorder = Recorder::open(Options { build: "golden".to_owned(), ..options(dir) }).unwrap();
+    let recorder = Recorder::open(RecorderOptions { build: "golden".to_owned(), ..options(dir) }).unwrap();
     recorder.declare(&[sample_traces::flow()]);
     captures().into_iter().for_each(|capture| recorder.sink().accept(Box::new(capture)));
     assert_eq!(recorder.close().recorded, 130);

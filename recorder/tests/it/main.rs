@@ -15,7 +15,7 @@ mod sample_traces;
 mod secret_places;
 mod secrets;
 
-/// Options under which the samples, which began long ago, are not too old.
-fn options(dir: &std::path::Path) -> zerver_recorder::Options {
-    zerver_recorder::Options { max_age: None, ..zerver_recorder::Options::new(dir) }
+/// RecorderOptions under which the samples, which began long ago, are not too old.
+fn options(dir: &std::path::Path) -> zerver_recorder::RecorderOptions {
+    zerver_recorder::RecorderOptions { max_age: None, ..zerver_recorder::RecorderOptions::new(dir) }
 }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use zerver_recorder::{Change, Options, Reader, Recorder, examine};
+use zerver_recorder::{Reader, Recorder, RecorderOptions, StatusEvent, examine};
 use zerver_trace::{Body, Capture, MessageInfo, Query, ResponseInfo};
 
 use crate::options;
@@ -29,7 +29,7 @@ fn large(n: u64) -> Capture {
 fn a_store_at_its_limit_stays_there() {
     const MAX: u64 = 8 << 20;
     let dir = tempfile::tempdir().unwrap();
-    let limited = Options { max_bytes: Some(MAX), queue_len: 100_000, ..options(dir.path()) };
+    let limited = RecorderOptions { max_bytes: Some(MAX), queue_len: 100_000, ..options(dir.path()) };
     let recorder = Recorder::open(limited.clone()).unwrap();
     let (sink, count) = (recorder.sink(), 1_500);
     for n in 0..count {
@@ -49,7 +49,7 @@ fn a_store_at_its_limit_stays_there() {
     assert!(kept.iter().zip((0..count).rev()).all(|(summary, n)| summary.id == sample_traces::id(n)));
     assert_eq!(examine(dir.path()).damaged, []);
     // A smaller limit holds from the next start on.
-    let recorder = Recorder::open(Options { max_bytes: Some(MAX / 2), ..limited }).unwrap();
+    let recorder = Recorder::open(RecorderOptions { max_bytes: Some(MAX / 2), ..limited }).unwrap();
     recorder.sink().accept(Box::new(sample_traces::capture(count)));
     recorder.close();
     assert!(reader.list(&Query::default()).unwrap().len() < kept.len());
@@ -59,7 +59,7 @@ fn a_store_at_its_limit_stays_there() {
 fn a_limit_that_is_no_power_of_two_is_used_as_it_is() {
     let kept = |max: u64| {
         let dir = tempfile::tempdir().unwrap();
-        let limited = Options { max_bytes: Some(max), queue_len: 100_000, ..options(dir.path()) };
+        let limited = RecorderOptions { max_bytes: Some(max), queue_len: 100_000, ..options(dir.path()) };
         // In several sittings, for a file that was closed grows from another length.
         for sitting in 0..9 {
             let recorder = Recorder::open(limited.clone()).unwrap();
@@ -85,7 +85,7 @@ fn a_limit_that_is_no_power_of_two_is_used_as_it_is() {
 fn a_limit_that_is_lowered_shrinks_the_file() {
     const MAX: u64 = 20 << 20;
     let dir = tempfile::tempdir().unwrap();
-    let limited = Options { max_bytes: Some(MAX), queue_len: 100_000, ..options(dir.path()) };
+    let limited = RecorderOptions { max_bytes: Some(MAX), queue_len: 100_000, ..options(dir.path()) };
     let recorder = Recorder::open(limited.clone()).unwrap();
     for n in 0..1_000 {
         recorder.sink().accept(Box::new(large(n)));
@@ -97,11 +97,14 @@ fn a_limit_that_is_lowered_shrinks_the_file() {
     let len = || std::fs::metadata(dir.path().join("traces.redb")).unwrap().len();
     assert!(len() > 3 * (MAX / 5), "{}", len());
     let (tell, told) = std::sync::mpsc::channel();
-    let recorder = Recorder::open(Options { max_bytes: Some(MAX / 5), ..limited }).unwrap();
+    let recorder = Recorder::open(RecorderOptions { max_bytes: Some(MAX / 5), ..limited }).unwrap();
     recorder.observe(move |change| tell.send(change.clone()).unwrap());
     // Without any traffic.
     let change = told.recv_timeout(Duration::from_secs(60)).unwrap();
-    assert!(matches!(change, Change::Compacted { from, to } if to <= MAX / 5 && from > to), "{change:?}");
+    assert!(
+        matches!(change, StatusEvent::Compacted { from, to } if to <= MAX / 5 && from > to),
+        "{change:?}"
+    );
     recorder.sink().accept(Box::new(large(1_000)));
     recorder.flush();
     assert!(len() <= MAX / 5 + MAX / 500, "{}", len());
@@ -117,7 +120,8 @@ fn a_clock_ahead_at_the_start_removes_nothing_and_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     let month = 30 * 24 * 3_600_000_000_000;
-    let week = || Options { max_age: Some(Duration::from_secs(7 * 24 * 3_600)), ..options(dir.path()) };
+    let week =
+        || RecorderOptions { max_age: Some(Duration::from_secs(7 * 24 * 3_600)), ..options(dir.path()) };
     // To these traces, the clock is a month ahead; and to what is recorded under it then, a month behind.
     for (began, is_ahead) in [(now - month, true), (now + month, false)] {
         let recorder = Recorder::open(week()).unwrap();
@@ -133,7 +137,7 @@ fn a_clock_ahead_at_the_start_removes_nothing_and_is_told() {
         let change = told.try_recv().unwrap();
         let days = Duration::from_secs(29 * 24 * 3_600);
         assert!(
-            matches!(change, Change::ClockDiffers { by, is_ahead: ahead } if by > days && ahead == is_ahead),
+            matches!(change, StatusEvent::ClockDiffers { by, is_ahead: ahead } if by > days && ahead == is_ahead),
             "{change:?}"
         );
         recorder.sink().accept(Box::new(Capture { started_unix_ns: now, ..sample_traces::capture(5_000) }));
@@ -147,7 +151,7 @@ fn a_clock_ahead_at_the_start_removes_nothing_and_is_told() {
 fn what_is_too_old_goes_and_a_reader_that_follows_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
-    let hour = Options { max_age: Some(Duration::from_secs(3600)), ..options(dir.path()) };
+    let hour = RecorderOptions { max_age: Some(Duration::from_secs(3600)), ..options(dir.path()) };
     let began = |n: u64, unix_ns| Box::new(Capture { started_unix_ns: unix_ns, ..sample_traces::capture(n) });
     let recorder = Recorder::open(options(dir.path())).unwrap();
     for n in 0..128 {

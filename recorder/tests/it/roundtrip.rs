@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::ser::{Serialize, SerializeSeq, Serializer};
-use zerver_recorder::{FindError, Options, Policy, Reader, Recorder, Tail, portable};
+use zerver_recorder::{FindError, Reader, Recorder, RecorderOptions, RecordingPolicy, TailPolicy, portable};
 use zerver_trace::value::MAX_LEN;
 use zerver_trace::{
     Answer, Body, Capture, Class, Event, Find, Kept, MessageInfo, Missing, Name, Origin, Outcome, Query,
@@ -21,7 +21,7 @@ fn record(dir: &std::path::Path, captures: impl IntoIterator<Item = Capture>) {
     let sink = recorder.sink();
     captures.into_iter().for_each(|capture| sink.accept(Box::new(capture)));
     let status = recorder.close();
-    assert_eq!((status.overflowed, status.lost, status.paused), (0, 0, None));
+    assert_eq!((status.dropped, status.lost, status.paused), (0, 0, None));
 }
 
 fn find(reader: &Reader, text: &str) -> Result<zerver_trace::Trace, FindError> {
@@ -431,8 +431,8 @@ fn an_empty_store_answers() {
 #[test]
 fn what_the_policy_does_not_keep_is_counted() {
     let dir = tempfile::tempdir().unwrap();
-    let policy = Policy::Tail(Tail { sample: 0.0, ..Tail::default() });
-    let recorder = Recorder::open(Options { policy, ..options(dir.path()) }).unwrap();
+    let policy = RecordingPolicy::Tail(TailPolicy { sample: 0.0, ..TailPolicy::default() });
+    let recorder = Recorder::open(RecorderOptions { policy, ..options(dir.path()) }).unwrap();
     let sink = recorder.sink();
     for n in 0..500 {
         let mut capture = sample_traces::capture(n);
@@ -441,7 +441,7 @@ fn what_the_policy_does_not_keep_is_counted() {
         sink.accept(Box::new(capture));
     }
     let status = recorder.close();
-    assert_eq!((status.recorded, status.not_kept, status.overflowed), (5, 495, 0));
+    assert_eq!((status.recorded, status.not_kept, status.dropped), (5, 495, 0));
     let reader = Reader::open(dir.path()).unwrap();
     let counts = reader.counts().unwrap();
     assert_eq!((counts.recorded, counts.not_kept), (5, 495));
@@ -451,15 +451,15 @@ fn what_the_policy_does_not_keep_is_counted() {
 #[test]
 fn what_does_not_fit_the_queue_is_counted_and_nothing_waits() {
     let dir = tempfile::tempdir().unwrap();
-    let recorder = Recorder::open(Options { queue_len: 16, ..options(dir.path()) }).unwrap();
+    let recorder = Recorder::open(RecorderOptions { queue_len: 16, ..options(dir.path()) }).unwrap();
     let sink = recorder.sink();
     for n in 0..20_000 {
         sink.accept(Box::new(sample_traces::capture(n)));
     }
     let status = recorder.close();
-    assert!(status.overflowed > 0);
-    assert_eq!(status.recorded + status.overflowed, 20_000);
-    assert_eq!(Reader::open(dir.path()).unwrap().counts().unwrap().overflowed, status.overflowed);
+    assert!(status.dropped > 0);
+    assert_eq!(status.recorded + status.dropped, 20_000);
+    assert_eq!(Reader::open(dir.path()).unwrap().counts().unwrap().dropped, status.dropped);
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn response(capture: &mut Capture, pairs: &[(&str, &str)], body: &str) {
 /// What is left of captures that `make` makes of the sample, each as text.
 fn recorded(rule: Rule, make: &[&dyn Fn(&mut Capture)]) -> Vec<(Trace, String)> {
     let dir = tempfile::tempdir().unwrap();
-    let recorder = Recorder::open(zerver_recorder::Options { rule, ..options(dir.path()) }).unwrap();
+    let recorder = Recorder::open(zerver_recorder::RecorderOptions { rule, ..options(dir.path()) }).unwrap();
     for (n, make) in (0..).zip(make) {
         let mut capture = sample_traces::capture(n);
         capture.events.clear();

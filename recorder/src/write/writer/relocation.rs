@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::Ordering;
 
-use super::{Writer, resume};
+use super::{Writer, load_meta};
 use crate::backend::store_error::StoreError;
 use crate::backend::store_meta;
 use crate::backend::table::Table;
@@ -13,15 +13,15 @@ use crate::backend::write_batch::WriteBatch;
 use crate::backend::write_store::WriteStore;
 use crate::block::block_index::BlockIndex;
 use crate::write::recorder::{OpenError, claim};
-use crate::write::status_events::Change;
+use crate::write::status_event::StatusEvent;
 
 /// A commit is made again so often, if the store vanishes each time.
-const TRIES: usize = 3;
+const MAX_ATTEMPTS: usize = 3;
 
 impl Writer {
     /// Commits the batch, to the file that is in the store's place afterwards.
     pub(super) fn commit_in_place(&mut self) -> Result<(), StoreError> {
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let store = match self.store.take() {
                 Some(store) => store,
                 None => self.reopen()?,
@@ -46,17 +46,17 @@ impl Writer {
         }
         let store = WriteStore::open_with_limit(&self.dir, self.retention.max_bytes())?;
         if self.identity != Some(store.identity()) {
-            self.move_to(&store)?;
+            self.continue_in(&store)?;
         }
         Ok(store)
     }
 
     /// Has all that is not committed follow what is in another file.
-    fn move_to(&mut self, store: &WriteStore) -> Result<(), StoreError> {
+    fn continue_in(&mut self, store: &WriteStore) -> Result<(), StoreError> {
         let key = self.describer.key().restore(&self.dir);
         let key = key.map_err(|error| store_error(error.into(), &self.dir))?;
-        let mut retention = self.retention.anew();
-        let mut meta = resume(store, &mut retention)?;
+        let mut retention = self.retention.for_another_store();
+        let mut meta = load_meta(store, &mut retention)?;
         let _ = retention.begin();
         let mut puts = BTreeMap::new();
         // Also those of its traces that were committed to the file which is gone.
@@ -80,7 +80,7 @@ impl Writer {
                 && let Ok(index) = BlockIndex::read(new, &record)
             {
                 traces += u64::from(index.count);
-                retention.wrote(new, &index);
+                retention.add_written(new, &index);
             }
             batch.put(table, new, record);
         }
@@ -90,8 +90,8 @@ impl Writer {
         }
         // Of those, what was not committed before is added once it is.
         meta.recorded += traces.saturating_sub(self.pending);
-        meta.not_kept = meta.not_kept.wrapping_sub(self.shared.queue.not_kept());
-        meta.overflowed = meta.overflowed.wrapping_sub(self.shared.queue.inbox.overflowed());
+        meta.not_kept = meta.not_kept.wrapping_sub(self.state.queue.not_kept());
+        meta.dropped = meta.dropped.wrapping_sub(self.state.queue.inbox.dropped());
         (self.batch, self.meta, self.retention) = (batch, meta, retention);
         self.identity = Some(store.identity());
         self.block.clear();
@@ -101,8 +101,9 @@ impl Writer {
             self.describer.use_key(key);
         }
         self.put_meta();
-        self.shared.counts.moved.fetch_add(1, Ordering::Relaxed);
-        self.teller.tell(&Change::Moved { path: crate::backend::store_dir::store_file(&self.dir) });
+        self.state.counts.replaced.fetch_add(1, Ordering::Relaxed);
+        self.reporter
+            .report(&StatusEvent::StoreReplaced { path: crate::backend::store_dir::store_file(&self.dir) });
         Ok(())
     }
 }

@@ -11,22 +11,22 @@ use std::time::{Duration, Instant};
 
 use super::Writer;
 use crate::backend::write_store::{WriteStore, preallocated_len};
-use crate::write::status_events::Change;
+use crate::write::status_event::StatusEvent;
 
 /// How much of a file compacting reads and writes in a second, in bytes, on a slow disk.
-const SPEED: u64 = 32 << 20;
+const COMPACT_BYTES_PER_SECOND: u64 = 32 << 20;
 /// How long after a try that failed there is another one, at least;
 const PAUSE: Duration = if cfg!(test) { Duration::from_millis(10) } else { Duration::from_secs(2) };
-/// and no more than this part of the time is spent on it.
-const PART: u32 = 20;
+/// and no more than this part of the time is returned on it.
+const PAUSE_FACTOR: u32 = 20;
 /// How long the rate at which captures come is measured.
-const MEASURED: Duration = Duration::from_millis(500);
+const RATE_WINDOW: Duration = Duration::from_millis(500);
 /// How long a file is too large before that is told.
-const TOLD_AFTER: Duration = Duration::from_secs(10);
+const REPORT_AFTER: Duration = Duration::from_secs(10);
 
 /// What is known of the file's length, and of the traffic.
 #[derive(Debug)]
-pub(super) struct Fit {
+pub(super) struct SizeLimit {
     bytes: u64,
     /// When it was last found too large, and whether that was told.
     too_large: Option<(Instant, bool)>,
@@ -37,26 +37,26 @@ pub(super) struct Fit {
     rate: f64,
 }
 
-impl Fit {
+impl SizeLimit {
     pub(super) fn new(bytes: u64) -> Self {
         Self { bytes, too_large: None, next_try: None, since: Instant::now(), took: 0, rate: 0.0 }
     }
 
     /// The file has this length.
-    pub(super) fn is(&mut self, bytes: u64) {
+    pub(super) fn set_file_size(&mut self, bytes: u64) {
         self.bytes = bytes;
     }
 
     /// How long the writer may sleep: less while the file is too large.
-    pub(super) fn rest(&self, at_most: Duration) -> Duration {
+    pub(super) fn max_sleep(&self, at_most: Duration) -> Duration {
         if self.too_large.is_some() { at_most.min(PAUSE) } else { at_most }
     }
 
     /// So many captures came.
-    pub(super) fn took(&mut self, took: usize) {
+    pub(super) fn count_captures(&mut self, took: usize) {
         self.took += took;
         let measured = self.since.elapsed();
-        if measured >= MEASURED {
+        if measured >= RATE_WINDOW {
             self.rate = self.took as f64 / measured.as_secs_f64();
             (self.since, self.took) = (Instant::now(), 0);
         }
@@ -65,50 +65,50 @@ impl Fit {
 
 impl Writer {
     /// Sees to it that the file does not outgrow its limit; and makes it smaller if it has, and if now is a time for it.
-    pub(super) fn fit(&mut self) {
+    pub(super) fn enforce_size_limit(&mut self) {
         let Some(max) = self.retention.max_bytes() else { return };
         let is_busy = self.retry_at.is_some() || self.pending > 0 || !self.batch.is_empty();
-        if is_busy || self.fit.next_try.is_some_and(|at| Instant::now() < at) {
+        if is_busy || self.size_limit.next_try.is_some_and(|at| Instant::now() < at) {
             return;
         }
-        if !is_too_large(self.fit.bytes, max) {
-            self.fit.too_large = None;
-            if preallocated_len(self.fit.bytes, max).is_some() {
-                let opened = self.open_again(max);
-                if opened.is_err() || preallocated_len(self.fit.bytes, max).is_some() {
-                    self.fit.next_try = Some(Instant::now() + PAUSE);
+        if !is_too_large(self.size_limit.bytes, max) {
+            self.size_limit.too_large = None;
+            if preallocated_len(self.size_limit.bytes, max).is_some() {
+                let opened = self.reopen_with_limit(max);
+                if opened.is_err() || preallocated_len(self.size_limit.bytes, max).is_some() {
+                    self.size_limit.next_try = Some(Instant::now() + PAUSE);
                 }
             }
             return;
         }
         // First what is too much has to go.
-        if self.retention.is_due() {
+        if self.retention.has_expired() {
             return;
         }
         let began = Instant::now();
-        let why = self.make_fit(max);
+        let why = self.shrink(max);
         let pause = if why.is_some() { PAUSE } else { Duration::ZERO };
-        self.fit.next_try = Some(Instant::now() + pause.max(began.elapsed() * PART));
+        self.size_limit.next_try = Some(Instant::now() + pause.max(began.elapsed() * PAUSE_FACTOR));
         let Some(why) = why else { return };
-        let (since, was_told) = *self.fit.too_large.get_or_insert((began, false));
-        if !was_told && since.elapsed() >= TOLD_AFTER {
-            self.fit.too_large = Some((since, true));
-            self.teller.tell(&Change::Oversized { bytes: self.fit.bytes, max, why });
+        let (since, was_reported) = *self.size_limit.too_large.get_or_insert((began, false));
+        if !was_reported && since.elapsed() >= REPORT_AFTER {
+            self.size_limit.too_large = Some((since, true));
+            self.reporter.report(&StatusEvent::Oversized { bytes: self.size_limit.bytes, max, reason: why });
         }
     }
 
     /// What keeps it from being done, if it is not.
-    fn make_fit(&mut self, max: u64) -> Option<String> {
-        let from = self.fit.bytes;
-        if let Err(why) = self.open_again(max) {
+    fn shrink(&mut self, max: u64) -> Option<String> {
+        let from = self.size_limit.bytes;
+        if let Err(why) = self.reopen_with_limit(max) {
             return Some(why);
         }
-        if !is_too_large(self.fit.bytes, max) {
+        if !is_too_large(self.size_limit.bytes, max) {
             return None;
         }
-        let seconds = (self.fit.bytes.min(2 * max) / SPEED) as f64;
+        let seconds = (self.size_limit.bytes.min(2 * max) / COMPACT_BYTES_PER_SECOND) as f64;
         let room = self.receiver.capacity().unwrap_or(usize::MAX) / 2;
-        if self.fit.rate * seconds + self.receiver.len() as f64 > room as f64 {
+        if self.size_limit.rate * seconds + self.receiver.len() as f64 > room as f64 {
             return Some("too many requests come for it to be compacted now".to_owned());
         }
         match self.store.as_mut()?.compact() {
@@ -120,24 +120,24 @@ impl Writer {
                 return Some(error.to_string());
             }
         }
-        if let Err(why) = self.open_again(max) {
+        if let Err(why) = self.reopen_with_limit(max) {
             return Some(why);
         }
-        if self.fit.bytes < from {
-            self.teller.tell(&Change::Compacted { from, to: self.fit.bytes });
+        if self.size_limit.bytes < from {
+            self.reporter.report(&StatusEvent::Compacted { from, to: self.size_limit.bytes });
         }
-        is_too_large(self.fit.bytes, max).then(|| "what is in it takes up more".to_owned())
+        is_too_large(self.size_limit.bytes, max).then(|| "what is in it takes up more".to_owned())
     }
 
-    fn open_again(&mut self, max: u64) -> Result<(), String> {
+    fn reopen_with_limit(&mut self, max: u64) -> Result<(), String> {
         // Closed first: two of them would stand in each other's way.
         drop(self.store.take());
         let store = WriteStore::open_with_limit(&self.dir, Some(max)).map_err(|error| error.to_string())?;
         // If it is another file, the next commit finds out, and says so.
         if self.identity == Some(store.identity()) {
             let (bytes, on_disk) = store.file_size();
-            self.fit.bytes = bytes;
-            self.shared.counts.bytes_on_disk.store(on_disk, Ordering::Relaxed);
+            self.size_limit.bytes = bytes;
+            self.state.counts.bytes_on_disk.store(on_disk, Ordering::Relaxed);
             self.store = Some(store);
         }
         Ok(())

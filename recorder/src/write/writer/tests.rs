@@ -7,19 +7,19 @@ use zerver_trace::Query;
 
 use crate::backend::disk_faults::{self, DiskFaults};
 use crate::backend::store_dir;
-use crate::{Change, Options, Reader, Recorder, Status, sample_traces};
+use crate::{Reader, Recorder, RecorderOptions, RecorderStatus, StatusEvent, sample_traces};
 
 /// Nothing here may take this long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn recorder(dir: &Path) -> (Recorder, std::sync::Arc<DiskFaults>) {
     let faults = disk_faults::install(&store_dir::store_file(dir));
-    let options = Options { max_age: None, queue_len: 400, ..Options::new(dir) };
+    let options = RecorderOptions { max_age: None, queue_len: 400, ..RecorderOptions::new(dir) };
     (Recorder::open(options).unwrap(), faults)
 }
 
 /// Polls until the status is as wanted.
-fn until(recorder: &Recorder, wanted: impl Fn(&Status) -> bool) -> Status {
+fn until(recorder: &Recorder, wanted: impl Fn(&RecorderStatus) -> bool) -> RecorderStatus {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let status = recorder.status();
@@ -48,7 +48,7 @@ fn a_disk_that_fails_once_costs_nothing_wherever_it_fails() {
         faults.fail_after(failed, false);
         (5..200).for_each(|n| sink.accept(Box::new(sample_traces::capture(n))));
         let status = until(&recorder, |status| status.recorded == 200 && status.paused.is_none());
-        assert_eq!((status.overflowed, status.lost), (0, 0));
+        assert_eq!((status.dropped, status.lost), (0, 0));
         struck = faults.failures.load(std::sync::atomic::Ordering::SeqCst) > 0;
         faults.stop();
         recorder.close();
@@ -71,13 +71,13 @@ fn a_full_disk_pauses_recording_and_space_resumes_it() {
     assert!(status.paused.as_ref().unwrap().contains("no storage space"), "{status:?}");
     // Requests go on; what does not fit is counted.
     (2..600).for_each(|n| sink.accept(Box::new(sample_traces::capture(n))));
-    assert_eq!(recorder.flush().overflowed, 198, "a flush does not wait for space");
+    assert_eq!(recorder.flush().dropped, 198, "a flush does not wait for space");
     faults.stop();
     until(&recorder, |status| status.paused.is_none() && status.recorded == 402);
     sink.accept(Box::new(sample_traces::capture(600)));
     assert_eq!(recorder.close().recorded, 403);
     assert_eq!(recorded(dir.path()), (0..402).chain([600]).collect::<Vec<_>>());
-    assert_eq!(Reader::open(dir.path()).unwrap().counts().unwrap().overflowed, 198);
+    assert_eq!(Reader::open(dir.path()).unwrap().counts().unwrap().dropped, 198);
 }
 
 #[test]
@@ -92,18 +92,18 @@ fn what_happens_to_recording_is_told() {
     for round in 0..2 {
         faults.fail_after(0, true);
         sink.accept(Box::new(sample_traces::capture(round * 1_000)));
-        assert!(matches!(next(), Change::Paused { why } if why.contains("no storage space")));
+        assert!(matches!(next(), StatusEvent::Paused { reason } if reason.contains("no storage space")));
         (1..600).for_each(|n| sink.accept(Box::new(sample_traces::capture(round * 1_000 + n))));
-        assert!(matches!(next(), Change::Overflowed { dropped: 1.., is_paused: true }));
+        assert!(matches!(next(), StatusEvent::Dropped { count: 1.., is_paused: true }));
         faults.stop();
-        let Change::Resumed { dropped } = next() else { panic!("nothing else happened") };
+        let StatusEvent::Resumed { dropped } = next() else { panic!("nothing else happened") };
         // The first one may have been on its way to the disk, or still have waited with the others.
         assert!((199..=200).contains(&dropped), "{dropped}");
         total += dropped;
         // The next round begins with nothing waiting.
-        until(&recorder, |status| status.recorded + status.overflowed == (round + 1) * 600);
+        until(&recorder, |status| status.recorded + status.dropped == (round + 1) * 600);
     }
-    assert_eq!(recorder.close().overflowed, total);
+    assert_eq!(recorder.close().dropped, total);
     assert_eq!(told.try_iter().count(), 0);
 }
 
@@ -181,7 +181,7 @@ fn a_store_that_vanishes_is_made_anew_and_recording_goes_on() {
         let status = recorder.close();
         assert_eq!((status.recorded, status.lost, status.paused), (401, 0, None), "{what}");
         let is_gone = what != "the lock";
-        assert_eq!(status.moved, u64::from(is_gone), "{what}");
+        assert_eq!(status.replaced, u64::from(is_gone), "{what}");
         let moved: Vec<_> = told.try_iter().collect();
         assert_eq!(moved.len(), usize::from(is_gone), "{what}: {moved:?}");
         // The traces of the block that was being filled are saved with it, and nothing that came later is lost.
@@ -204,7 +204,7 @@ fn a_store_in_the_place_of_another_is_added_to() {
     let root = tempfile::tempdir().unwrap();
     let (dir, other) = (root.path().join("store"), root.path().join("other"));
     let (recorder, _) = recorder(&dir);
-    let before = Recorder::open(Options { max_age: None, ..Options::new(&other) }).unwrap();
+    let before = Recorder::open(RecorderOptions { max_age: None, ..RecorderOptions::new(&other) }).unwrap();
     (0..40).for_each(|n| before.sink().accept(secret(n)));
     before.close();
     let sink = recorder.sink();
