@@ -26,7 +26,7 @@ use crate::maintenance::import::import_locked;
 use crate::read::reader::{Counts, ReadError, Reader, View};
 use crate::regular_file;
 use crate::secrets::secret_key::{SealError, SecretKey};
-use crate::write::recorder::{OpenError, claim};
+use crate::write::open_error::{OpenError, lock_dir};
 
 /// What was found out about a store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -247,7 +247,7 @@ pub fn reopen(dir: &Path) -> Result<(), RepairError> {
     if fs::symlink_metadata(&path).is_err() {
         return Err(RepairError::Missing { path });
     }
-    let _lock = claim(dir)?;
+    let _lock = lock_dir(dir)?;
     WriteStore::open(dir).map(drop).map_err(|error| OpenError::from(error).into())
 }
 
@@ -261,7 +261,7 @@ pub fn repair(dir: &Path) -> Result<Report, RepairError> {
     if fs::symlink_metadata(&path).is_err() {
         return Err(RepairError::Missing { path });
     }
-    let lock = claim(dir)?;
+    let lock = lock_dir(dir)?;
     let opened = WriteStore::open_checked(dir);
     let is_damaged = match opened {
         // Closed again at once, so that it can be read.

@@ -14,7 +14,7 @@ use crate::backend::write_store::WriteStore;
 use crate::backend::writer_lock::WriterLock;
 use crate::block::block_builder::BlockBuilder;
 use crate::read::reader::{ReadError, View};
-use crate::write::recorder::{OpenError, claim};
+use crate::write::open_error::{OpenError, lock_dir};
 
 /// Puts traces into the store in a folder, made if it is not there, the oldest first, as they would have been recorded. A
 /// trace that is there already, by its id, stays as it is, so that importing twice is importing once. Says how many were
@@ -23,7 +23,7 @@ use crate::write::recorder::{OpenError, claim};
 /// # Errors
 /// As for [`crate::Recorder::open`], or when the disk fails; nothing is imported then.
 pub fn import(dir: &Path, mut traces: Vec<Trace>) -> Result<usize, OpenError> {
-    let lock = claim(dir)?;
+    let lock = lock_dir(dir)?;
     traces.sort_by_key(|trace| trace.started_unix_ns);
     import_locked(&lock, dir, traces)
 }

@@ -1,9 +1,9 @@
-//! The time by which traces grow old: time that a recorder has seen pass, and not what a clock says.
+//! Observed time, by which traces age: the time that a recorder has seen pass.
 //!
-//! A wall clock can be wrong by years, and a retention that believes it deletes masks_everything at once. So a position in
-//! observed time is counted instead. While a recorder runs it advances with the monotonic clock. Between two recordings it
-//! advances by the difference of their wall-clock times where that is plausible, and not at all where the clock went back
-//! or jumped further than a service usually rests: a trace from the future ages like those recorded beside it.
+//! A wall clock can be wrong by years, and a retention that trusts it would delete everything at once. Observed time is a
+//! position instead. While a recorder runs, the position advances with the monotonic clock. Between two recordings it
+//! advances by the difference of their wall-clock times if that is plausible. It does not advance if the wall clock went
+//! back, or jumped further than a service is usually down. A trace from the future ages like those recorded with it.
 
 use std::time::{Duration, Instant};
 
@@ -12,16 +12,17 @@ use crate::block::block_index::BlockIndex;
 /// The longest gap between two recordings that is plausible.
 const MAX_GAP: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// A clock that counts observed time.
 #[derive(Debug)]
 pub(crate) struct ObservedClock {
-    /// The position at `at`.
+    /// Position at the instant `at`.
     position: Duration,
     at: Instant,
-    /// When the newest request of the blocks that were found began, by the wall clock.
+    /// Start of the newest request in the existing blocks, by the wall clock since the Unix epoch.
     newest: Option<Duration>,
 }
 
-/// The clock is further from the newest trace than is plausible.
+/// An implausible difference between the wall clock and the newest trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClockDifference {
     pub(crate) by: Duration,
@@ -33,7 +34,8 @@ impl ObservedClock {
         Self { position: Duration::ZERO, at: Instant::now(), newest: None }
     }
 
-    /// A block was found that was recorded after those before it; the position at its end.
+    /// Advances past an existing block. Blocks come in the order of their recording. Returns the position at the end of the
+    /// block.
     pub(crate) fn advance_past(&mut self, index: &BlockIndex) -> Duration {
         if index.count > 0 && index.min_started <= index.max_started {
             let (first, last) =
@@ -45,7 +47,8 @@ impl ObservedClock {
         self.position
     }
 
-    /// Recording begins, after all that was found, at this time by the wall clock.
+    /// Starts recording at this wall-clock time, after all existing blocks. Returns the difference from the newest trace if it
+    /// is implausible.
     pub(crate) fn begin(&mut self, now: Duration) -> Option<ClockDifference> {
         self.at = Instant::now();
         let newest = self.newest?;
@@ -59,7 +62,7 @@ impl ObservedClock {
         (by > MAX_GAP).then_some(ClockDifference { by, is_ahead })
     }
 
-    /// The position now.
+    /// Current position.
     pub(crate) fn now(&self) -> Duration {
         self.position + self.at.elapsed()
     }
@@ -75,10 +78,10 @@ mod tests {
 
     const HOUR: u64 = 3_600;
     const DAY: u64 = 24 * HOUR;
-    /// Some time in 2026.
+    /// A moment in 2026, in seconds since the Unix epoch.
     const START: u64 = 1_790_000_000;
 
-    /// The positions at the ends of blocks that began and ended at these seconds after the start, in seconds.
+    /// Returns the positions, in seconds, at the ends of blocks with these first and last seconds.
     fn positions(blocks: &[(u64, u64)]) -> (ObservedClock, Vec<u64>) {
         let mut clock = ObservedClock::new();
         let found = |&(min, max): &(u64, u64)| {
@@ -92,19 +95,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_plausible_counts_and_what_is_not_does_not() {
+    fn only_plausible_gaps_advance_the_clock() {
         let check = |blocks: &[(u64, u64)], wanted: &[u64]| assert_eq!(positions(blocks).1, wanted);
         check(&[(0, HOUR), (2 * HOUR, 3 * HOUR)], &[HOUR, 3 * HOUR]);
-        // The clock jumped ahead between two blocks, and within one.
+        // The wall clock jumped ahead, between two blocks and within one.
         check(&[(0, HOUR), (30 * DAY, 30 * DAY + HOUR)], &[HOUR, 2 * HOUR]);
         check(&[(0, 30 * DAY), (30 * DAY + HOUR, 30 * DAY + HOUR)], &[0, HOUR]);
-        // And it was set back again.
+        // The wall clock was set back.
         check(&[(30 * DAY, 30 * DAY), (HOUR, HOUR), (2 * HOUR, 2 * HOUR)], &[0, 0, HOUR]);
         assert_eq!(ObservedClock::new().advance_past(&BlockIndex::default()), Duration::ZERO);
     }
 
     #[test]
-    fn a_clock_that_differs_at_the_start_is_not_believed() {
+    fn an_implausible_wall_clock_at_the_start_does_not_advance_the_clock() {
         let begin = |now: u64| {
             let (mut clock, _) = positions(&[(0, HOUR)]);
             let difference = clock.begin(Duration::from_secs(START + now));

@@ -1,57 +1,52 @@
-//! The writing side: what a service holds while it records.
+//! The recorder: what a service holds while it records.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use thiserror::Error;
 use zerver_trace::secret::Rule;
 use zerver_trace::{EventSink, FlowInfo};
 
-use crate::backend::store_dir;
-use crate::backend::store_error::StoreError;
 use crate::backend::write_store::WriteStore;
-use crate::backend::writer_lock::{LockError, WriterLock};
 use crate::catch_panic;
 use crate::describe::describer::Describer;
-use crate::format::FormatError;
 use crate::intake::capture_queue::CaptureQueue;
 use crate::intake::recording_policy::RecordingPolicy;
 use crate::secrets::sealer::Sealer;
 use crate::secrets::secret_key::{SealError, SecretKey};
+use crate::write::open_error::{OpenError, lock_dir};
 use crate::write::recorder_state::{RecorderState, RecorderStatus};
 use crate::write::retention::Retention;
 use crate::write::status_event::StatusEvent;
 use crate::write::writer::Writer;
 
-/// How to record.
+/// Settings of a [`Recorder`].
 #[derive(Debug, Clone)]
 pub struct RecorderOptions {
-    /// The folder of the store.
+    /// Folder of the store.
     pub dir: PathBuf,
-    /// Which traces to keep.
+    /// Policy that selects the traces to keep.
     pub policy: RecordingPolicy,
-    /// The id of the build that runs.
+    /// Id of the running build.
     pub build: String,
-    /// How much of each body to record, in bytes; at most 192 KiB.
+    /// Maximum number of bytes to record of each body, up to 192 KiB.
     pub body_limit: usize,
-    /// How many requests may wait to be written; past that they are dropped and counted.
+    /// Maximum number of requests that wait to be written. Further requests are dropped and counted.
     pub queue_len: usize,
-    /// How many bytes their bodies may have together; past that they are dropped and counted as well.
+    /// Maximum total size of their bodies, in bytes. Further requests are dropped and counted.
     pub queue_bytes: usize,
-    /// Traces older than this are removed; none keeps them.
+    /// Age at which traces are removed. `None` keeps them.
     pub max_age: Option<Duration>,
-    /// What the store's file may have, in bytes, to within a hundredth; the oldest traces make room, and three quarters of
-    /// it are traces. Below 4 MiB means 4 MiB.
+    /// Maximum length of the file, in bytes, to within 1 %. The oldest traces are removed to stay below it, and traces occupy
+    /// at most three quarters of it. Values below 4 MiB are raised to 4 MiB.
     pub max_bytes: Option<u64>,
-    /// What counts as a secret.
+    /// Rule that identifies secrets.
     pub rule: Rule,
 }
 
 impl RecorderOptions {
-    /// Everything is recorded into `dir`, and kept for 7 days or up to 1 GiB.
+    /// Returns settings that record every request into `dir`, and keep traces for 7 days or up to 1 GiB.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
@@ -67,77 +62,9 @@ impl RecorderOptions {
     }
 }
 
-/// Why a store cannot be written to. Whatever it is, nothing in the folder was changed by it.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// Another process writes to it.
-    #[error("{} is being written to by {}; stop it, or choose another folder", path.display(), who(*pid))]
-    Locked {
-        /// Which process, where it could be learnt.
-        pid: Option<u32>,
-        /// The folder.
-        path: PathBuf,
-    },
-    /// There is a file of this name, and it is not a store, or not one that this build can write to.
-    #[error("{}: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why it cannot be used.
-        source: FormatError,
-    },
-    /// It is damaged.
-    #[error("{} is damaged: {reason}; save what can be read of it with `zerver doctor --repair`", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// In what way.
-        reason: String,
-    },
-    /// The key beside it cannot be used.
-    #[error(transparent)]
-    Key(#[from] SealError),
-    /// The disk, or the rights to it.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file or the folder.
-        path: PathBuf,
-        /// What went wrong.
-        source: io::Error,
-    },
-}
-
-fn who(pid: Option<u32>) -> String {
-    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
-}
-
-impl From<StoreError> for OpenError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Format { path, source } => Self::Unreadable { path, source },
-            StoreError::Damaged { path, reason } => Self::Damaged { path, reason },
-            StoreError::Missing { path } => Self::Io { path, source: io::ErrorKind::NotFound.into() },
-            StoreError::NeedsRepair { path } => {
-                Self::Damaged { path, reason: "not closed properly".to_owned() }
-            }
-            StoreError::Io { path, source } => Self::Io { path, source },
-        }
-    }
-}
-
-/// Makes the folder and takes the lock of its one writer.
-pub(crate) fn claim(dir: &Path) -> Result<WriterLock, OpenError> {
-    let failed = |source| OpenError::Io { path: dir.to_owned(), source };
-    store_dir::create_dir(dir).map_err(failed)?;
-    WriterLock::take(dir).map_err(|error| match error {
-        LockError::Held(pid) => OpenError::Locked { pid, path: dir.to_owned() },
-        LockError::Io(path, source) => OpenError::Io { path, source },
-    })
-}
-
-/// Records requests: the owner of the store's lock and of the thread that writes to it.
+/// Records requests. Owns the lock of the store and the thread that writes to it.
 ///
-/// Dropping it is [`Recorder::close`] without the answer.
+/// Dropping the recorder is the same as [`Recorder::close`].
 #[derive(Debug)]
 pub struct Recorder {
     state: Arc<RecorderState>,
@@ -145,14 +72,14 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Opens the store, made if it is not there, and starts to record.
+    /// Opens or creates the store, and starts to record.
     ///
     /// # Errors
-    /// When another process writes to it, or when it is not a store that can be written to.
+    /// If another process writes to the store, or the store cannot be written to.
     pub fn open(options: RecorderOptions) -> Result<Self, OpenError> {
         let dir = options.dir.clone();
-        let lock = claim(&dir)?;
-        // Before a database is made beside it.
+        let lock = lock_dir(&dir)?;
+        // Checked before the database is created.
         match SecretKey::load(&dir) {
             Ok(_) | Err(SealError::NoKey { .. }) => {}
             Err(error) => return Err(error.into()),
@@ -177,45 +104,45 @@ impl Recorder {
         Ok(Self { state, thread: Some(thread) })
     }
 
-    /// Where captures go. What it accepts after [`Recorder::close`] counts as dropped.
+    /// Returns the sink for captures. Captures that it accepts after [`Recorder::close`] count as dropped.
     pub fn sink(&self) -> Arc<dyn EventSink> {
         Arc::clone(&self.state.queue) as Arc<dyn EventSink>
     }
 
-    /// Calls `observer` on the writer's thread when recording stops or goes on, and when requests are dropped. Called
-    /// once; a second observer is not heard of.
+    /// Calls `observer` on the writer's thread when recording pauses or resumes, and when requests are dropped. Only the first
+    /// observer is used. It also receives earlier events.
     pub fn observe(&self, observer: impl Fn(&StatusEvent) + Send + Sync + 'static) {
         self.state.observe(Box::new(observer));
     }
 
-    /// The flows of this build, for [`crate::Reader::catalog`]. They replace those of the build before.
+    /// Stores the flows of this build, for [`crate::Reader::flows`]. They replace those of the previous build.
     pub fn declare(&self, flows: &[Arc<FlowInfo>]) {
         self.state.declare(flows.to_vec());
     }
 
-    /// Keeps by another policy from now on.
+    /// Changes the policy from now on.
     pub fn set_policy(&self, policy: &RecordingPolicy) {
         self.state.queue.set_policy(policy);
     }
 
-    /// How it goes. Cheap.
+    /// Returns the current status. Cheap.
     pub fn status(&self) -> RecorderStatus {
         self.state.status()
     }
 
-    /// The same, for somebody who may outlive this.
+    /// Returns a function that returns the status, and may outlive the recorder.
     pub fn watch(&self) -> impl Fn() -> RecorderStatus + Send + Sync + 'static + use<> {
         let state = Arc::clone(&self.state);
         move || state.status()
     }
 
-    /// Waits until all that was accepted so far can be read by other processes, or until recording is paused.
+    /// Waits until everything accepted so far is visible to other processes, or recording is paused.
     pub fn flush(&self) -> RecorderStatus {
         self.state.flush();
         self.status()
     }
 
-    /// Writes all that was accepted so far, and gives up the store.
+    /// Writes everything accepted so far, and releases the store.
     pub fn close(mut self) -> RecorderStatus {
         self.stop();
         self.status()

@@ -1,4 +1,4 @@
-//! What the recorder's owner and its thread tell each other.
+//! State that the recorder shares with the writer's thread.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -9,32 +9,32 @@ use crate::catch_panic;
 use crate::intake::capture_queue::CaptureQueue;
 use crate::write::status_event::StatusEvent;
 
-/// So much is kept for an observer that comes later.
+/// Maximum number of events that are kept for a later observer.
 const MAX_UNREPORTED: usize = 16;
 
-/// Who is told when recording stops and goes on.
+/// Callback for status events.
 pub(crate) type Observer = Box<dyn Fn(&StatusEvent) + Send + Sync>;
 
-/// How recording goes. Counts are of this recorder, not of the store's whole life.
+/// Status of a recorder. The counts begin when the recorder was opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecorderStatus {
     /// Requests that wait to be described and written.
     pub waiting: u64,
-    /// Traces that a commit made last.
+    /// Traces that were committed.
     pub recorded: u64,
-    /// Requests which the policy did not keep.
+    /// Requests that the policy did not keep.
     pub not_kept: u64,
-    /// Requests that were dropped because too many waited to be written.
+    /// Requests that were dropped because the queue was full.
     pub dropped: u64,
-    /// Requests that could not be described or were lost when recording was paused at the end.
+    /// Requests that could not be described, or were not written because recording was paused at the end.
     pub lost: u64,
-    /// Commits made.
+    /// Number of commits.
     pub commits: u64,
-    /// What the store takes up on the disk, in bytes, as of the last commit.
+    /// Disk space of the store as of the last commit, in bytes.
     pub bytes_on_disk: u64,
-    /// How often the store was removed or replaced while it was written to.
+    /// Number of times that the store was removed or replaced while it was being written to.
     pub replaced: u64,
-    /// Why nothing can be recorded now; it is tried again every second.
+    /// Reason why recording is paused. A retry follows every second.
     pub paused: Option<String>,
 }
 
@@ -51,13 +51,13 @@ pub(crate) struct RecorderState {
     pub(crate) queue: Arc<CaptureQueue>,
     pub(crate) counts: Counts,
     observer: OnceLock<Observer>,
-    /// What was told before there was an observer.
+    /// Events from before there was an observer.
     unreported: Mutex<Vec<StatusEvent>>,
     is_paused: AtomicBool,
     paused: Mutex<Option<String>>,
     declared: Mutex<Option<Vec<Arc<FlowInfo>>>>,
     has_declared: AtomicBool,
-    closing: AtomicBool,
+    is_closing: AtomicBool,
     flush_wanted: AtomicU64,
     flushed: Mutex<u64>,
     flush_done: Condvar,
@@ -69,7 +69,7 @@ impl std::fmt::Debug for RecorderState {
     }
 }
 
-/// Nothing here is left half done by a panic.
+/// Locks a mutex. A panic leaves no state here incomplete, so poisoning is ignored.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -85,7 +85,7 @@ impl RecorderState {
             paused: Mutex::new(None),
             declared: Mutex::new(None),
             has_declared: AtomicBool::new(false),
-            closing: AtomicBool::new(false),
+            is_closing: AtomicBool::new(false),
             flush_wanted: AtomicU64::new(0),
             flushed: Mutex::new(0),
             flush_done: Condvar::new(),
@@ -113,7 +113,7 @@ impl RecorderState {
         self.is_paused.store(is_paused, Ordering::Release);
     }
 
-    /// The writer is gone, which it should never be; nobody must wait for it.
+    /// Handles the end of the writer's thread by a panic. No flush may wait for it.
     pub(crate) fn failed(&self, panic: &str) {
         let why = format!("the writer stopped, which is a bug in zerver: {panic}");
         self.set_paused(Some(why.clone()));
@@ -121,7 +121,7 @@ impl RecorderState {
         self.flushed(u64::MAX);
     }
 
-    /// The first observer stays. What has happened by now is told first.
+    /// Sets the observer, and reports earlier events to it. Only the first observer is used.
     pub(crate) fn observe(&self, observer: Observer) {
         let unreported = {
             let mut unreported = lock(&self.unreported);
@@ -135,14 +135,14 @@ impl RecorderState {
         let Some(observer) = self.observer.get() else {
             let mut unreported = lock(&self.unreported);
             match self.observer.get() {
-                // It came meanwhile.
+                // The observer was set meanwhile.
                 Some(_) => drop(unreported),
                 None if unreported.len() < MAX_UNREPORTED => return unreported.push(change.clone()),
                 None => return,
             }
             return self.report(change);
         };
-        // Its panic must not take the writer with it.
+        // A panic of the observer must not end the writer.
         let _ = catch_panic::catch(|| observer(change));
     }
 
@@ -160,12 +160,12 @@ impl RecorderState {
     }
 
     pub(crate) fn close(&self) {
-        self.closing.store(true, Ordering::Release);
+        self.is_closing.store(true, Ordering::Release);
         self.queue.inbox.wake();
     }
 
     pub(crate) fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Acquire)
+        self.is_closing.load(Ordering::Acquire)
     }
 
     pub(crate) fn flush(&self) {

@@ -1,5 +1,6 @@
-//! What is removed, and when: the oldest blocks, by age and by size, a few with each commit. Age is counted in observed time
-//! (`observed_clock`), so that a clock which is wrong removes nothing.
+//! Decides which blocks to remove: the oldest ones, by age and by size, a few with each commit.
+//!
+//! Age is counted in observed time (`observed_clock`), so a wrong wall clock removes nothing.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -8,11 +9,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::block::block_index::BlockIndex;
 use crate::write::observed_clock::{ClockDifference, ObservedClock};
 
-/// So many blocks go with one commit at most.
+/// Maximum number of blocks to remove with one commit.
 const MAX_PER_COMMIT: usize = 256;
-/// Of the file's size, what the traces may take; the rest is for pages that are free but not yet used again.
+/// Share of the file that traces may occupy. The rest is for free pages that are not reused yet.
 const TRACE_SHARE: (u64, u64) = (3, 4);
-/// A store is never asked to be smaller, in bytes.
+/// Lower bound of the size limit, in bytes.
 const MIN_BYTES: u64 = 4 << 20;
 
 /// The blocks of a store, oldest first.
@@ -26,12 +27,13 @@ pub(crate) struct Retention {
     clock: ObservedClock,
 }
 
+/// A block of the store.
 #[derive(Debug)]
 struct RetainedBlock {
     key: u64,
     bytes: u64,
     traces: u64,
-    /// The observed time when it was written last.
+    /// Observed time at which the block was written last.
     written: Duration,
 }
 
@@ -47,25 +49,26 @@ impl Retention {
         }
     }
 
-    /// The same limits for another store.
+    /// Returns an empty instance with the same limits.
     pub(crate) fn for_another_store(&self) -> Self {
         Self::new(self.max_age, self.max_bytes)
     }
 
-    /// A block was found in the store, before anything is written to it.
+    /// Adds a block that the store contains, before anything is written.
     pub(crate) fn add_found(&mut self, key: u64, index: &BlockIndex) {
         let written = self.clock.advance_past(index);
         self.add(key, index, written);
     }
 
-    /// All has been found, and recording begins. Where the clock cannot be believed and that matters, by how much it differs.
+    /// Starts recording, after all existing blocks were added. Returns the difference if the wall clock is implausible and an
+    /// age limit is set.
     pub(crate) fn begin(&mut self) -> Option<ClockDifference> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let differs = self.clock.begin(now);
         differs.filter(|_| self.max_age.is_some())
     }
 
-    /// A block was written, for the first time or again.
+    /// Adds a block that was written. The last block may be added again.
     pub(crate) fn add_written(&mut self, key: u64, index: &BlockIndex) {
         let now = self.clock.now();
         self.add(key, index, now);
@@ -88,27 +91,27 @@ impl Retention {
         self.traces -= block.traces;
     }
 
-    /// How many traces there are.
+    /// Number of traces.
     pub(crate) const fn traces(&self) -> u64 {
         self.traces
     }
 
-    /// What the file of the store may have, in bytes.
+    /// Maximum length of the file, in bytes.
     pub(crate) const fn max_bytes(&self) -> Option<u64> {
         self.max_bytes
     }
 
-    /// What one commit may put, in bytes, so that what it replaces can be used again soon.
+    /// Maximum size of a commit, in bytes. It is small enough that the space of replaced records is reused soon.
     pub(crate) fn max_commit_bytes(&self) -> u64 {
         self.max_bytes.map_or(u64::MAX, |max| max / 32).clamp(256 << 10, 4 << 20)
     }
 
-    /// The oldest block that will be left.
+    /// Key of the oldest remaining block.
     pub(crate) fn first(&self) -> Option<u64> {
         self.blocks.front().map(|block| block.key)
     }
 
-    /// Which blocks are to go now; there may be more the next time. The newest stays whatever it is.
+    /// Takes blocks that have to be removed now. There may be more next time. The newest block is never removed.
     pub(crate) fn take_expired(&mut self) -> Option<RangeInclusive<u64>> {
         let first = self.blocks.front()?.key;
         let mut last = None;
@@ -123,7 +126,7 @@ impl Retention {
         last.map(|last| first..=last)
     }
 
-    /// Whether the oldest block is to go.
+    /// Returns true if the oldest block has to be removed.
     pub(crate) fn has_expired(&self) -> bool {
         let Some(oldest) = self.blocks.front().filter(|_| self.blocks.len() > 1) else { return false };
         let too_much = self.max_bytes.is_some_and(|max| self.bytes > max / TRACE_SHARE.1 * TRACE_SHARE.0);
@@ -141,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_go_first_and_the_newest_stays() {
+    fn the_oldest_blocks_are_removed_first_and_the_newest_is_kept() {
         let mut retention = Retention::new(None, Some(MIN_BYTES));
         for key in 10..20 {
             retention.add_written(key, &index(MIN_BYTES / 8, 0));
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_old_goes() {
+    fn a_block_older_than_the_limit_is_removed() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
         let mut retention = Retention::new(Some(Duration::from_secs(60)), None);
         retention.add_found(1, &index(1, now - 61_000_000_000));
@@ -179,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_ahead_removes_nothing() {
+    fn a_wall_clock_that_is_ahead_removes_nothing() {
         const DAY: u64 = 24 * 60 * 60 * 1_000_000_000;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
         let mut retention = Retention::new(Some(Duration::from_secs(60)), None);
@@ -188,14 +191,14 @@ mod tests {
         }
         let differs = retention.begin().unwrap();
         assert!(differs.is_ahead && differs.by >= Duration::from_secs(30 * 24 * 60 * 60), "{differs:?}");
-        // Of the first two it is known that a day has passed since.
+        // One day is known to have passed since the first two.
         assert_eq!(retention.take_expired(), Some(1..=2));
         retention.add_written(4, &index(1, now));
         assert_eq!((retention.take_expired(), retention.first()), (None, Some(3)));
     }
 
     #[test]
-    fn what_came_from_the_future_ages_with_the_rest() {
+    fn a_block_from_the_future_ages_with_the_others() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
         let mut retention = Retention::new(Some(Duration::ZERO), None);
         retention.add_found(1, &index(1, u64::MAX));

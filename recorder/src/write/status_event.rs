@@ -1,62 +1,60 @@
-//! Tells the owner of a recorder when recording stops and goes on. It is called by the writer's thread alone, so that
-//! no request waits for it.
+//! Events that a recorder reports to its owner.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What may happen to recording while requests go on.
+/// A change of recording that is worth a message to the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StatusEvent {
-    /// Nothing can be written now. It is tried again every second; meanwhile the queue fills up.
+    /// Recording paused, because nothing can be written. A retry follows every second, and the queue fills up meanwhile.
     Paused {
-        /// What is in the way.
+        /// The cause.
         reason: String,
     },
-    /// It can be written again, and what had waited was.
+    /// Recording resumed, and the waiting requests were written.
     Resumed {
         /// Requests that were dropped meanwhile, because the queue was full.
         dropped: u64,
     },
-    /// The queue was full.
+    /// Requests were dropped because the queue was full.
     Dropped {
-        /// Requests that were dropped since this was told last.
+        /// Number of requests since the last report.
         count: u64,
-        /// Whether that is because recording is paused.
+        /// True if recording is paused.
         is_paused: bool,
     },
-    /// The store was removed, or another file was put in its place. It was made anew, or what is there now is used, and
-    /// recording goes on.
+    /// The store was removed or replaced. A new one was created, or the one found there is used, and recording continues.
     StoreReplaced {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
-    /// The file was larger than the store may be, and was compacted.
+    /// The file exceeded its limit, and was compacted.
     Compacted {
-        /// Its length before, in bytes.
+        /// Previous length, in bytes.
         from: u64,
-        /// Its length now, in bytes.
+        /// New length, in bytes.
         to: u64,
     },
-    /// The file is larger than the store may be, and cannot be compacted now. It is tried again.
+    /// The file exceeds its limit, and cannot be compacted now. A retry follows.
     Oversized {
-        /// Its length, in bytes.
+        /// Length of the file, in bytes.
         bytes: u64,
-        /// What it may be, in bytes.
+        /// Limit, in bytes.
         max: u64,
-        /// What is in the way.
+        /// The obstacle.
         reason: String,
     },
-    /// The clock and the times of what is recorded are further apart than a service rests. Requests are removed for their age
-    /// only as time passes here.
+    /// The wall clock is implausibly far from the times of the recorded requests. Traces expire only by time that passes while
+    /// a recorder runs.
     ClockDiffers {
-        /// How far the clock is from the newest request.
+        /// Time between the wall clock and the newest request.
         by: Duration,
-        /// Whether it is ahead of it, and not behind.
+        /// True if the wall clock is ahead.
         is_ahead: bool,
     },
-    /// The writer is gone, which is a bug; nothing is recorded any more.
+    /// The writer panicked, which is a bug. Nothing is recorded any more.
     Stopped {
-        /// In what way it went.
+        /// Message of the panic.
         reason: String,
     },
 }

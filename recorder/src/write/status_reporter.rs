@@ -1,4 +1,4 @@
-//! X
+//! Decides when to report a change of recording. Runs on the writer's thread, so no request waits for an observer.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,16 +6,17 @@ use std::time::{Duration, Instant};
 use crate::write::recorder_state::RecorderState;
 use crate::write::status_event::StatusEvent;
 
-/// While requests overflow, that is told so often.
+/// Minimum time between reports of dropped requests.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// What has been told so far.
+/// Reports status events, and keeps track of what was reported.
 pub(crate) struct StatusReporter {
     state: Arc<RecorderState>,
-    /// Dropped requests that have been told of, and when that was.
+    /// Number of dropped requests in all reports so far.
     reported: u64,
+    /// Time of the last report of dropped requests.
     reported_at: Option<Instant>,
-    /// How many had been dropped when recording was paused, while it is.
+    /// Number of dropped requests when recording paused. `None` unless it is paused.
     paused_at: Option<u64>,
 }
 
@@ -24,7 +25,7 @@ impl StatusReporter {
         Self { state, reported: 0, reported_at: None, paused_at: None }
     }
 
-    /// Nothing could be written. That is told once for each pause.
+    /// Reports that nothing can be written, once per pause.
     pub(crate) fn paused(&mut self, why: String) {
         if self.paused_at.is_none() {
             self.paused_at = Some(self.state.queue.inbox.dropped());
@@ -34,7 +35,7 @@ impl StatusReporter {
         self.state.set_paused(Some(why));
     }
 
-    /// It can be written again.
+    /// Reports that recording resumed.
     pub(crate) fn resumed(&mut self) {
         self.state.set_paused(None);
         if let Some(before) = self.paused_at.take() {
@@ -44,12 +45,12 @@ impl StatusReporter {
         }
     }
 
-    /// Something else happened.
+    /// Reports any other event.
     pub(crate) fn report(&self, change: &StatusEvent) {
         self.state.report(change);
     }
 
-    /// Looks whether requests were dropped. While recording is paused that is told once, and in full at its end.
+    /// Reports requests that were dropped. During a pause they are reported once, and in full when recording resumes.
     pub(crate) fn report_drops(&mut self) {
         let dropped = self.state.queue.inbox.dropped();
         let is_soon = self.reported_at.is_some_and(|at| self.paused_at.is_some() || at.elapsed() < PAUSE);

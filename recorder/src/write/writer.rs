@@ -1,8 +1,9 @@
-//! The thread that writes: takes captures from the queue, describes them, fills blocks, and commits many at a time.
+//! The writer's thread: takes captures from the queue, describes them, fills blocks, and commits many traces at a time.
 //!
-//! When the disk fails, what was to be committed is kept and tried again; the queue fills up meanwhile, and requests
-//! never notice. A commit that failed may have landed, so it is repeated as it was, under the same numbers. After each
-//! commit it is checked that the file is still where readers look for it (`moved`), and not larger than it may be (`fit`).
+//! After a disk error the pending commit is kept and retried. The queue fills up meanwhile, and requests never notice. A
+//! failed commit may have reached the disk, so it is retried unchanged, under the same keys. After each commit the writer
+//! checks that the file is still the one that readers find (`relocation`), and that it is within its limit
+//! (`size_limit`).
 
 mod relocation;
 mod size_limit;
@@ -33,58 +34,63 @@ use crate::write::retention::Retention;
 use crate::write::status_event::StatusEvent;
 use crate::write::status_reporter::StatusReporter;
 
-/// A commit has at most about so many traces,
+/// Approximate maximum number of traces in a commit.
 const MAX_COMMIT_TRACES: usize = 4096;
-/// and while traffic flows, commits are this far apart, so that each has many.
+/// Time between commits under load, so that each has many traces.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(40);
-/// While traffic flows, the writer looks away for as long as about so many captures come in: of more, what it describes
-/// and gives back to be used again has left the cache; for fewer, waking up costs more than that.
+/// Number of captures that should arrive while the writer naps. With more, the memory that it reads and recycles has left
+/// the cache; with fewer, waking up costs too much.
 const CAPTURES_PER_NAP: u32 = 64;
+/// Bounds of a nap.
 const NAP_RANGE: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_millis(10);
-/// With so many in the queue, it does not look away.
+/// Length of the queue from which on the writer does not nap.
 const BACKLOG: usize = 256;
-/// With no traffic for so long, it sleeps until it is woken,
+/// Time without traffic after which the writer sleeps until it is woken.
 const QUIET_AFTER: Duration = Duration::from_millis(50);
-/// or until it looks for what has become too old.
+/// Interval at which a sleeping writer looks for expired traces.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(30);
-/// How long after a failure the store is opened again.
+/// Time from a failed commit to the next attempt.
 const RETRY_DELAY: Duration = if cfg!(test) { Duration::from_millis(10) } else { Duration::from_secs(1) };
-/// A commit that fails at the end is tried so often again, with a part of that pause before each try.
+/// Number of further attempts if the last commit fails, a quarter of [`RETRY_DELAY`] apart.
 const FINAL_RETRIES: u32 = 4;
-/// So many captures are given back together.
+/// Number of captures that are returned to the workers together.
 const RETURN_BATCH: usize = 64;
-/// A block which a commit left with fewer traces is filled up by the next commits, and written again with each.
+/// Minimum number of new traces with which a commit ends a block. A block with fewer is extended and rewritten by the next
+/// commits.
 const MIN_NEW_TRACES: usize = 32;
 
+/// The state of the writer's thread.
 pub(crate) struct Writer {
     dir: PathBuf,
     lock: WriterLock,
     store: Option<WriteStore>,
-    /// The file that has what was committed so far; none once it was found gone.
+    /// The file that holds the committed traces. `None` once it is known to be gone.
     identity: Option<FileIdentity>,
     state: Arc<RecorderState>,
     reporter: StatusReporter,
     receiver: Receiver<QueuedCapture>,
-    /// Those that have been described.
+    /// Captures that were described and not yet returned to the workers.
     described: Vec<QueuedCapture>,
     describer: Describer,
     retention: Retention,
     build: String,
-    /// The flows of this build, for a store that is made anew.
+    /// Flows of this build, for a store that has to be created again.
     declared: Option<Vec<Arc<FlowInfo>>>,
-    /// The block that is being filled, its number, and how many of its traces have been committed.
+    /// The block that is being filled, under the key `meta.next`.
     block: BlockBuilder,
+    /// Number of its traces that were committed.
     committed: usize,
     meta: StoreMeta,
-    /// The counts up to the last block.
+    /// Counters as of the last written block.
     not_kept: u64,
     dropped: u64,
     batch: WriteBatch,
     /// Traces since the last commit.
     pending: u64,
     last_commit: Option<Instant>,
-    /// When it last looked into the queue, and for how long it looks away.
+    /// Time of the last look at the queue.
     last_take: Instant,
+    /// Length of the next nap.
     nap: Duration,
     last_traffic: Instant,
     retry_at: Option<Instant>,
@@ -142,64 +148,64 @@ impl Writer {
     pub(crate) fn run(mut self) {
         self.state.queue.inbox.attach();
         loop {
-            // Read before the queue is, so that all that came before them is written before they are answered.
-            let (closing, flush) = (self.state.is_closing(), self.state.flush_wanted());
-            self.run_once(closing, flush);
-            if closing {
+            // Read before the queue: whatever was queued before a flush was requested must be written before it is answered.
+            let (is_closing, flush) = (self.state.is_closing(), self.state.flush_wanted());
+            self.run_once(is_closing, flush);
+            if is_closing {
                 break self.finish();
             }
             self.sleep();
         }
     }
 
-    /// Takes what there is, and commits if it is time to.
-    fn run_once(&mut self, closing: bool, flush: u64) {
+    /// Takes the queued captures, and commits if a commit is due.
+    fn run_once(&mut self, is_closing: bool, flush: u64) {
         self.write_flow_catalog();
-        if self.retry_at.is_some_and(|at| closing || Instant::now() >= at) {
+        if self.retry_at.is_some_and(|at| is_closing || Instant::now() >= at) {
             self.retry_commit();
         }
-        let must = closing || self.state.is_flush_due(flush);
+        let is_forced = is_closing || self.state.is_flush_due(flush);
         let mut waiting = self.receiver.len();
         loop {
             let took = if self.retry_at.is_none() { self.take_captures(waiting) } else { 0 };
             waiting = waiting.saturating_sub(took);
-            let all = waiting == 0 || (took == 0 && !self.is_full());
-            if self.is_due(all && must) {
+            let is_drained = waiting == 0 || (took == 0 && !self.has_full_commit());
+            if self.is_due(is_drained && is_forced) {
                 self.commit();
             }
-            if all || !must || self.retry_at.is_some() {
+            if is_drained || !is_forced || self.retry_at.is_some() {
                 break;
             }
         }
         self.reporter.report_drops();
-        if !closing {
+        if !is_closing {
             self.enforce_size_limit();
         }
-        if must && !closing {
+        if is_forced && !is_closing {
             self.state.flushed(flush);
         }
     }
 
-    fn is_due(&self, must: bool) -> bool {
+    fn is_due(&self, is_forced: bool) -> bool {
         if self.retry_at.is_some() {
             return false;
         }
         let waited = self.last_commit.is_none_or(|last| last.elapsed() >= COMMIT_INTERVAL);
-        let anything = self.pending > 0 || !self.batch.is_empty();
-        anything && (must || waited || self.is_full())
+        let has_changes = self.pending > 0 || !self.batch.is_empty();
+        has_changes && (is_forced || waited || self.has_full_commit())
     }
 
-    /// Whether there is enough for a commit.
-    fn is_full(&self) -> bool {
+    /// Returns true if there is enough for a commit.
+    fn has_full_commit(&self) -> bool {
         self.pending >= MAX_COMMIT_TRACES as u64 || self.batch.bytes() >= self.retention.max_commit_bytes()
     }
 
-    /// Describes what is in the queue, up to a commit's worth.
+    /// Describes up to `limit` queued captures, but no more than fit in a commit. Returns their number.
     fn take_captures(&mut self, limit: usize) -> usize {
         let since = self.last_take.elapsed();
         self.last_take += since;
         let mut took = 0;
-        while took < limit && !self.is_full() {
+        while took < limit && !self.has_full_commit() {
             let Ok(accepted) = self.receiver.try_recv() else { break };
             took += 1;
             self.record(&accepted.capture, accepted.kept);
@@ -234,7 +240,7 @@ impl Writer {
         }
     }
 
-    /// Puts the block as it is now into the batch.
+    /// Adds the block in its current state to the batch.
     fn write_block(&mut self) {
         let (not_kept, dropped) = (self.state.queue.not_kept(), self.state.queue.inbox.dropped());
         self.block.index.not_kept += not_kept - self.not_kept;
@@ -256,21 +262,21 @@ impl Writer {
     }
 
     fn commit(&mut self) {
-        let fresh = self.block.len() - self.committed;
-        if fresh > 0 {
+        let new_traces = self.block.len() - self.committed;
+        if new_traces > 0 {
             self.write_block();
         }
         self.remove_expired();
         self.put_meta();
-        if self.try_commit() && fresh > 0 {
+        if self.try_commit() && new_traces > 0 {
             self.committed = self.block.len();
-            if fresh >= MIN_NEW_TRACES && !self.block.is_empty() {
+            if new_traces >= MIN_NEW_TRACES && !self.block.is_empty() {
                 self.next_block();
             }
         }
     }
 
-    /// Lets the oldest blocks go with the next commit; whether there were any.
+    /// Adds the removal of expired blocks to the batch. Returns true if there were any.
     fn remove_expired(&mut self) -> bool {
         let Some(keys) = self.retention.take_expired() else { return false };
         for table in [Table::BlockIndexes, Table::Summaries, Table::Blocks] {
@@ -292,7 +298,7 @@ impl Writer {
         self.batch.put(table, key, record);
     }
 
-    /// Commits the batch as it is; if that fails, recording is paused and the batch stays.
+    /// Commits the batch. If that fails, recording is paused and the batch is kept. Returns true on success.
     fn try_commit(&mut self) -> bool {
         match self.commit_in_place() {
             Ok(()) => {
@@ -323,14 +329,14 @@ impl Writer {
         }
     }
 
-    /// Tries again what failed.
+    /// Retries the failed commit.
     fn retry_commit(&mut self) {
         if self.try_commit() {
             self.committed = self.block.len();
         }
     }
 
-    /// Whether the store could be closed.
+    /// Closes the store. Returns true on success.
     fn close_store(&mut self) -> bool {
         let store = self.store.take().map_or_else(|| WriteStore::open(&self.dir), Ok);
         store.and_then(WriteStore::close).is_ok()
@@ -363,7 +369,7 @@ impl Writer {
         self.state.queue.inbox.sleep(&self.receiver, self.size_limit.max_sleep(HOUSEKEEPING_INTERVAL));
     }
 
-    /// Commits the rest. What fails once may work the next time, and there is no later.
+    /// Commits the rest. A failure is retried, because there is no later opportunity.
     fn finish(&mut self) {
         for tries in 0..=FINAL_RETRIES {
             if tries > 0 {
@@ -386,8 +392,7 @@ impl Writer {
     }
 }
 
-/// Where to go on, by what is in the store. What is damaged there is for the doctor, and does not keep anybody from
-/// recording.
+/// Reads where to continue. Damage is left to `zerver doctor`, and does not prevent recording.
 fn load_meta(store: &WriteStore, retention: &mut Retention) -> Result<StoreMeta, StoreError> {
     let snapshot = store.snapshot()?;
     let mut meta = StoreMeta::read(&snapshot)?.and_then(Result::ok).unwrap_or_default();

@@ -1,5 +1,6 @@
-//! A store whose file, lock or folder is removed or replaced while it is written to: what was committed to a file that
-//! nobody finds any more counts for nothing, so the commit is made again where readers look.
+//! Continues when the file, the lock or the folder of the store is removed or replaced while it is being written to.
+//!
+//! A commit to a file that readers cannot find any more is lost, so it is repeated in the place where readers look.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,14 +13,14 @@ use crate::backend::table::Table;
 use crate::backend::write_batch::WriteBatch;
 use crate::backend::write_store::WriteStore;
 use crate::block::block_index::BlockIndex;
-use crate::write::recorder::{OpenError, claim};
+use crate::write::open_error::{OpenError, lock_dir};
 use crate::write::status_event::StatusEvent;
 
-/// A commit is made again so often, if the store vanishes each time.
+/// Maximum number of attempts of a commit if the store disappears during each.
 const MAX_ATTEMPTS: usize = 3;
 
 impl Writer {
-    /// Commits the batch, to the file that is in the store's place afterwards.
+    /// Commits the batch to the file that readers find afterwards.
     pub(super) fn commit_in_place(&mut self) -> Result<(), StoreError> {
         for _ in 0..MAX_ATTEMPTS {
             let store = match self.store.take() {
@@ -39,10 +40,10 @@ impl Writer {
         Err(StoreError::Io { path: self.dir.clone(), source: io::Error::other("removed again and again") })
     }
 
-    /// Opens the store after a failure, or because it is not there any more.
+    /// Opens the store after a failure, or because its file is gone.
     fn reopen(&mut self) -> Result<WriteStore, StoreError> {
         if !self.lock.is_in_place() {
-            self.lock = claim(&self.dir).map_err(|error| store_error(error, &self.dir))?;
+            self.lock = lock_dir(&self.dir).map_err(|error| store_error(error, &self.dir))?;
         }
         let store = WriteStore::open_with_limit(&self.dir, self.retention.max_bytes())?;
         if self.identity != Some(store.identity()) {
@@ -51,7 +52,7 @@ impl Writer {
         Ok(store)
     }
 
-    /// Has all that is not committed follow what is in another file.
+    /// Prepares to append everything that is not committed to another file.
     fn continue_in(&mut self, store: &WriteStore) -> Result<(), StoreError> {
         let key = self.describer.key().restore(&self.dir);
         let key = key.map_err(|error| store_error(error.into(), &self.dir))?;
@@ -59,12 +60,12 @@ impl Writer {
         let mut meta = load_meta(store, &mut retention)?;
         let _ = retention.begin();
         let mut puts = BTreeMap::new();
-        // Also those of its traces that were committed to the file which is gone.
+        // Includes the traces of this block that were committed to the missing file.
         if !self.block.is_empty() {
             self.write_block();
         }
         for (table, key, record) in std::mem::take(&mut self.batch).into_puts() {
-            // The last one under a key is the one that counts.
+            // The last record under a key replaces the others.
             if table != Table::Meta {
                 puts.insert((key, table as u8), (table, record));
             }
@@ -88,7 +89,7 @@ impl Writer {
             let (table, key, record) = store_meta::catalog_record(&self.build, flows);
             batch.put(table, key, record);
         }
-        // Of those, what was not committed before is added once it is.
+        // The pending ones are added after the commit.
         meta.recorded += traces.saturating_sub(self.pending);
         meta.not_kept = meta.not_kept.wrapping_sub(self.state.queue.not_kept());
         meta.dropped = meta.dropped.wrapping_sub(self.state.queue.inbox.dropped());

@@ -1,10 +1,12 @@
-//! Keeps the file of a store within its limit. Retention keeps what is in it well below that; but redb's file grows by
-//! doubling, and shrinks only where its end is free. So a file that the next doubling could take past its limit is closed
-//! and opened again, by which it gets the length that it may have (see `store`); and one that is longer, as after the
-//! limit was lowered, loses what is free at its end in the same way, and is compacted if that is not enough.
+//! Keeps the file of a store within its limit.
 //!
-//! Compacting takes a while, in which nothing is taken from the queue. So it is done only when what comes meanwhile, as
-//! far as one can tell, fits the queue.
+//! Retention keeps the contents well below the limit. But redb's file grows by doubling, and shrinks only if its end is
+//! free. A file that the next doubling could take past the limit is therefore closed and opened again, which extends it
+//! to exactly the limit (see `write_store`). A file that is longer, for example because the limit was lowered, loses its
+//! free end in the same way, and is compacted if that is not enough.
+//!
+//! Compaction takes a while, during which the queue is not read. So it is done only if the captures that are expected
+//! meanwhile fit the queue.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -13,27 +15,27 @@ use super::Writer;
 use crate::backend::write_store::{WriteStore, preallocated_len};
 use crate::write::status_event::StatusEvent;
 
-/// How much of a file compacting reads and writes in a second, in bytes, on a slow disk.
+/// Speed of compaction on a slow disk, in bytes per second.
 const COMPACT_BYTES_PER_SECOND: u64 = 32 << 20;
-/// How long after a try that failed there is another one, at least;
+/// Minimum time from a failed attempt to the next one.
 const PAUSE: Duration = if cfg!(test) { Duration::from_millis(10) } else { Duration::from_secs(2) };
-/// and no more than this part of the time is returned on it.
+/// Pause after an attempt, as a multiple of its duration.
 const PAUSE_FACTOR: u32 = 20;
-/// How long the rate at which captures come is measured.
+/// Time over which the rate of captures is measured.
 const RATE_WINDOW: Duration = Duration::from_millis(500);
-/// How long a file is too large before that is told.
+/// Time after which an oversized file is reported.
 const REPORT_AFTER: Duration = Duration::from_secs(10);
 
-/// What is known of the file's length, and of the traffic.
+/// The length of the file, and the rate of captures.
 #[derive(Debug)]
 pub(super) struct SizeLimit {
     bytes: u64,
-    /// When it was last found too large, and whether that was told.
+    /// Time at which the file was found too large, and true if that was reported.
     too_large: Option<(Instant, bool)>,
     next_try: Option<Instant>,
     since: Instant,
     took: usize,
-    /// Captures a second, as last measured.
+    /// Last measured rate of captures, per second.
     rate: f64,
 }
 
@@ -42,17 +44,16 @@ impl SizeLimit {
         Self { bytes, too_large: None, next_try: None, since: Instant::now(), took: 0, rate: 0.0 }
     }
 
-    /// The file has this length.
     pub(super) fn set_file_size(&mut self, bytes: u64) {
         self.bytes = bytes;
     }
 
-    /// How long the writer may sleep: less while the file is too large.
+    /// Returns the time for which the writer may sleep, which is shorter while the file is too large.
     pub(super) fn max_sleep(&self, at_most: Duration) -> Duration {
         if self.too_large.is_some() { at_most.min(PAUSE) } else { at_most }
     }
 
-    /// So many captures came.
+    /// Counts captures for the measurement of their rate.
     pub(super) fn count_captures(&mut self, took: usize) {
         self.took += took;
         let measured = self.since.elapsed();
@@ -64,7 +65,7 @@ impl SizeLimit {
 }
 
 impl Writer {
-    /// Sees to it that the file does not outgrow its limit; and makes it smaller if it has, and if now is a time for it.
+    /// Keeps the file from outgrowing its limit, and shrinks a file that is too large if this is a good time.
     pub(super) fn enforce_size_limit(&mut self) {
         let Some(max) = self.retention.max_bytes() else { return };
         let is_busy = self.retry_at.is_some() || self.pending > 0 || !self.batch.is_empty();
@@ -81,7 +82,7 @@ impl Writer {
             }
             return;
         }
-        // First what is too much has to go.
+        // Shrinking waits until the expired traces are removed.
         if self.retention.has_expired() {
             return;
         }
@@ -97,7 +98,7 @@ impl Writer {
         }
     }
 
-    /// What keeps it from being done, if it is not.
+    /// Shrinks the file. Returns the obstacle if that fails.
     fn shrink(&mut self, max: u64) -> Option<String> {
         let from = self.size_limit.bytes;
         if let Err(why) = self.reopen_with_limit(max) {
@@ -109,13 +110,13 @@ impl Writer {
         let seconds = (self.size_limit.bytes.min(2 * max) / COMPACT_BYTES_PER_SECOND) as f64;
         let room = self.receiver.capacity().unwrap_or(usize::MAX) / 2;
         if self.size_limit.rate * seconds + self.receiver.len() as f64 > room as f64 {
-            return Some("too many requests come for it to be compacted now".to_owned());
+            return Some("too many requests arrive".to_owned());
         }
         match self.store.as_mut()?.compact() {
             Ok(true) => {}
-            Ok(false) => return Some("somebody reads from it".to_owned()),
+            Ok(false) => return Some("a process is reading the store".to_owned()),
             Err(error) => {
-                // It may be of no use any more.
+                // The database may be unusable now.
                 self.store = None;
                 return Some(error.to_string());
             }
@@ -126,14 +127,14 @@ impl Writer {
         if self.size_limit.bytes < from {
             self.reporter.report(&StatusEvent::Compacted { from, to: self.size_limit.bytes });
         }
-        is_too_large(self.size_limit.bytes, max).then(|| "what is in it takes up more".to_owned())
+        is_too_large(self.size_limit.bytes, max).then(|| "its contents need more space".to_owned())
     }
 
     fn reopen_with_limit(&mut self, max: u64) -> Result<(), String> {
-        // Closed first: two of them would stand in each other's way.
+        // Closed first, because the file cannot be open twice.
         drop(self.store.take());
         let store = WriteStore::open_with_limit(&self.dir, Some(max)).map_err(|error| error.to_string())?;
-        // If it is another file, the next commit finds out, and says so.
+        // If it is another file, the next commit notices.
         if self.identity == Some(store.identity()) {
             let (bytes, on_disk) = store.file_size();
             self.size_limit.bytes = bytes;
@@ -144,7 +145,7 @@ impl Writer {
     }
 }
 
-/// What redb and we add is less than a hundredth.
+/// Returns true if the file exceeds the limit by more than 1 %, which covers the overhead of redb and the header.
 const fn is_too_large(bytes: u64, max: u64) -> bool {
     bytes > max + max / 100
 }
