@@ -1,6 +1,8 @@
-//! The way from the workers to the writer: bounded, and never waited for. Whether a capture is kept is decided here, on
-//! the worker that made it, so that what is not kept is freed where it was allocated. What was kept goes back there when
-//! it has been described, and is freed when the next one comes: memory that another thread frees costs both of them more.
+//! The queue of captures from the workers to the writer.
+//!
+//! It is bounded, and workers never wait for it. The policy is applied on the worker that made the capture, so that a capture
+//! which is not kept is freed by the thread that allocated it. A kept capture returns to that worker once it was
+//! described, and is freed when the worker delivers its next one. Freeing memory of another thread is expensive for both.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,39 +15,40 @@ use crate::intake::inbox::Inbox;
 use crate::intake::rate_budget::RateBudgets;
 use crate::intake::recording_policy::{RecordingPolicy, TailPolicy, TailSampler};
 
-/// So many workers can judge at the same time without meeting.
+/// Number of shards. As many workers can apply the policy at the same time without contention.
 const SHARDS: usize = 16;
 
-/// So many captures wait at most for one worker to free them.
+/// Maximum number of captures that wait for one worker to free them.
 const MAX_RETURNED: usize = 256;
 
-/// Of captures whose bodies are shorter together, there are never too many.
+/// Total size of the bodies of a capture, in bytes, up to which they do not count towards the limit.
 const SMALL_BODIES: usize = 8192;
 
-/// A capture that is to be kept, and why.
+/// A capture to keep, and the reason.
 pub(crate) struct QueuedCapture {
     pub(crate) capture: Box<Capture>,
     pub(crate) kept: Kept,
-    /// What its bodies take up of the room there is for them.
+    /// Bytes that its bodies use of the limit.
     bytes: usize,
-    /// Which worker made it.
+    /// Shard of the worker that made it.
     shard: usize,
 }
 
-/// The workers' end.
+/// The producers' end of the queue.
 pub(crate) struct CaptureQueue {
-    /// The writer takes from it.
+    /// Queue from which the writer takes.
     pub(crate) inbox: Inbox<QueuedCapture>,
-    /// Whether all are kept, unjudged.
+    /// True if every capture is kept without a decision.
     keeps_all: AtomicBool,
-    /// How many bytes the bodies of those that wait have, and may have.
+    /// Total size of the bodies of waiting captures, in bytes.
     bytes: AtomicUsize,
+    /// Limit of that size.
     max_bytes: usize,
     shards: Vec<Shard>,
     budgets: Arc<RateBudgets>,
 }
 
-/// On a cache line of its own.
+/// State of the workers of one shard, on separate cache lines.
 #[repr(align(128))]
 struct Shard {
     sampler: Mutex<TailSampler>,
@@ -89,7 +92,7 @@ impl CaptureQueue {
         (Arc::new(queue), receiver)
     }
 
-    /// Keeps by another policy from now on. Not for workers: it waits for them.
+    /// Changes the policy. Waits for workers, so it must not be called by one.
     pub(crate) fn set_policy(&self, policy: &RecordingPolicy) {
         if let RecordingPolicy::Tail(tail) = policy {
             self.budgets.set_max_per_second(tail.max_per_second);
@@ -104,7 +107,8 @@ impl CaptureQueue {
         self.shards.iter().map(|shard| shard.not_kept.load(Ordering::Relaxed)).sum()
     }
 
-    /// Makes room for the bodies of one that is to wait: how much. None if there is no more. One alone always finds room.
+    /// Reserves room for the bodies of a capture, and returns its size. `None` if there is not enough room. A capture always
+    /// fits an empty queue.
     fn reserve_bytes(&self, capture: &Capture) -> Option<usize> {
         let response = capture.response.as_ref().map_or(0, |response| response.held_bytes());
         let bytes = capture.request.held_bytes() + response;
@@ -119,7 +123,8 @@ impl CaptureQueue {
         fits.then_some(bytes)
     }
 
-    /// One has been described. With long bodies it is not given back, for they would wait on.
+    /// Returns a described capture to its worker with the next batch. One with large bodies is freed at once, because it would
+    /// occupy memory until then.
     pub(crate) fn recycle(&self, accepted: QueuedCapture, described: &mut Vec<QueuedCapture>) {
         match accepted.bytes {
             0 => described.push(accepted),
@@ -130,7 +135,7 @@ impl CaptureQueue {
         }
     }
 
-    /// Gives described captures back to those who made them.
+    /// Returns described captures to the workers that made them.
     pub(crate) fn return_to_workers(&self, described: &mut Vec<QueuedCapture>) {
         let mut described = described.drain(..).peekable();
         while let Some(shard) = described.peek().map(|accepted| accepted.shard) {
@@ -144,7 +149,7 @@ impl CaptureQueue {
         }
     }
 
-    /// Frees all that were given back, for nobody comes to do it.
+    /// Frees all returned captures, for times without traffic.
     pub(crate) fn free_returned(&self) {
         for shard in &self.shards {
             let returned =
@@ -153,7 +158,7 @@ impl CaptureQueue {
         }
     }
 
-    /// One that was given back to this worker.
+    /// Takes a capture that was returned to this worker.
     fn take_returned(&self, shard: usize) -> Option<Box<Capture>> {
         self.shards[shard].returned.try_lock().ok()?.pop().map(|accepted| accepted.capture)
     }
@@ -165,7 +170,7 @@ impl CaptureQueue {
         let (shards, first) = (&self.shards, own_shard());
         for at in first..first + SHARDS {
             let shard = &shards[at % SHARDS];
-            // Taken by another worker, which may have been put aside by the kernel: the next one does as well.
+            // Another worker holds this shard, and may have been preempted. The next shard will do.
             let Ok(mut sampler) = shard.sampler.try_lock() else { continue };
             let kept = sampler.decide(capture);
             if kept.is_none() {
@@ -215,12 +220,12 @@ impl EventSink for CaptureQueue {
     }
 }
 
-/// The shard of this worker.
+/// Shard of the current worker.
 fn own_shard() -> usize {
     SHARD.with(|shard| *shard % SHARDS)
 }
 
-/// A value whose `Drop` panics must not take the worker with it.
+/// Drops a capture. A panic in the `Drop` of a value must not end the worker.
 fn drop_capture(capture: Box<Capture>) {
     let _ = catch_panic::catch(|| drop(capture));
 }
@@ -233,7 +238,7 @@ mod tests {
     use crate::sample_traces;
 
     #[test]
-    fn what_was_described_is_freed_when_the_next_one_comes_or_nobody_comes() {
+    fn a_described_capture_is_freed_with_the_next_one_or_without_traffic() {
         let (queue, receiver) = CaptureQueue::new(&RecordingPolicy::All, 2 * MAX_RETURNED, 0);
         let made = |n: u64| {
             let value = sample_traces::datum(n);
@@ -252,14 +257,14 @@ mod tests {
         describe();
         queue.free_returned();
         assert_eq!(second.strong_count(), 0);
-        // More than wait for anybody.
+        // More than can wait for the worker.
         let many: Vec<_> = (0..2 * MAX_RETURNED as u64).map(made).collect();
         describe();
         assert_eq!(many.iter().filter(|value| value.strong_count() > 0).count(), MAX_RETURNED);
     }
 
     #[test]
-    fn long_bodies_have_so_much_room_and_no_more() {
+    fn large_bodies_are_limited_in_total_size() {
         let (queue, receiver) = CaptureQueue::new(&RecordingPolicy::All, 2, 5 * SMALL_BODIES);
         let put = |len: usize| {
             let mut capture = sample_traces::capture(1);
@@ -276,11 +281,11 @@ mod tests {
             described.len()
         };
         assert!(put(3 * SMALL_BODIES) && !put(3 * SMALL_BODIES) && put(100) && !put(100));
-        assert_eq!(describe(), 1, "the long one is freed at once");
+        assert_eq!(describe(), 1, "the large one is freed at once");
         assert!(put(100 * SMALL_BODIES), "one alone");
         assert!(!put(2 * SMALL_BODIES));
         describe();
-        // What the queue has no place for takes no room either.
+        // A capture that does not fit the queue releases its room.
         assert!(put(100) && put(100) && !put(4 * SMALL_BODIES) && !put(4 * SMALL_BODIES));
         describe();
         assert!(put(4 * SMALL_BODIES));

@@ -1,5 +1,5 @@
-//! The bounded way to the one thread that takes: whoever puts something in never waits, and what finds no room is
-//! counted. The consumer may sleep, and is woken.
+//! A bounded queue with one consumer. Producers never wait; items that do not fit are counted. The consumer may sleep, and
+//! is then woken.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::sync::{
 
 pub(crate) struct Inbox<T> {
     sender: Sender<T>,
-    /// Whether the consumer sleeps until it is woken; while it naps, it is left alone, for waking it costs more than all
-    /// else here.
+    /// True while the consumer sleeps until it is woken. It is not woken from a nap, because waking it costs more than
+    /// everything else here.
     is_asleep: AtomicBool,
     consumer: OnceLock<Thread>,
     dropped: AtomicU64,
@@ -29,13 +29,13 @@ impl<T> Inbox<T> {
         (inbox, receiver)
     }
 
-    /// Puts something in. Where there is no room for it, it comes back.
+    /// Adds an item, or returns it if the queue is full.
     pub(crate) fn push(&self, item: T) -> Result<(), T> {
         if let Err(back) = self.sender.try_send(item) {
             self.count_drop();
             return Err(back.into_inner());
         }
-        // Against the fence in `sleep`: either the consumer sees the item, or this sees that it sleeps.
+        // Pairs with the fence in `sleep`: either the consumer sees the item, or this thread sees that the consumer sleeps.
         fence(Ordering::SeqCst);
         if self.is_asleep.load(Ordering::Relaxed) && self.is_asleep.swap(false, Ordering::Relaxed) {
             self.wake();
@@ -43,7 +43,7 @@ impl<T> Inbox<T> {
         Ok(())
     }
 
-    /// There is no room for one.
+    /// Counts an item that does not fit.
     pub(crate) fn count_drop(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
@@ -56,14 +56,14 @@ impl<T> Inbox<T> {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Says which thread is the consumer; called by itself.
+    /// Registers the current thread as the consumer.
     pub(crate) fn attach(&self) {
         let _ = self.consumer.set(current());
     }
 
-    /// The consumer sleeps until there is something for it, or somebody wakes it, but no longer than `at_most`.
+    /// Puts the consumer to sleep until there is an item or it is woken, but not longer than `at_most`.
     pub(crate) fn sleep(&self, receiver: &Receiver<T>, at_most: Duration) {
-        // No plain store: loom takes one for possible that comes between a swap and what that has read.
+        // Not a plain store, which loom would allow between a swap and its read.
         self.is_asleep.swap(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         if receiver.is_empty() {

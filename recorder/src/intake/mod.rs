@@ -1,6 +1,8 @@
-//! The path from the workers to the thread that writes: the recording policy and the bounded queue.
+//! The path from the workers to the writer's thread: the recording policy and the bounded queue.
+//!
+//! Must not block, and must not describe a value.
 
 pub(crate) mod capture_queue;
 pub(crate) mod inbox;
-pub(crate) mod rate_budget;
+mod rate_budget;
 pub(crate) mod recording_policy;

@@ -1,31 +1,31 @@
-//! How many traces the tail policy keeps in a second, by why they are class keeping.
+//! Limits the traces that the tail policy keeps per second, by the reason to keep them.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use zerver_trace::Outcome;
 
-/// Why a request is class keeping. Each has a budget of its own, so that none takes the place of another: neither a
-/// scanner nor a flood of wrong passwords hides what the service did wrong.
+/// Class of requests with a separate budget, so that none displaces another: neither a scanner nor a flood of wrong
+/// passwords hides the failures of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BudgetClass {
-    /// The service failed: a 5xx, a panic, a deadline that passed.
+    /// The service failed: a 5xx, a panic, or a missed deadline.
     Failure,
-    /// It took long for its flow.
+    /// The request was slow for its flow.
     Slow,
-    /// The scheduler sent it away.
+    /// The scheduler shed the request.
     Shed,
-    /// The client's doing: a flow failed it with a 4xx, or the client went away.
+    /// The client caused the failure: the flow answered with a 4xx, or the client left.
     Client,
-    /// No flow took it: no such path or method, or no valid request.
+    /// No flow matched: there is no such path or method, or the request was malformed.
     NoFlow,
 }
 
 impl BudgetClass {
-    /// What failed, and how.
+    /// Returns the class of a failed request. `None` if the request did not fail.
     pub(crate) fn for_failure(outcome: &Outcome, status: u16, has_flow: bool) -> Option<Self> {
         Some(match outcome {
             Outcome::Rejected { .. } if !has_flow => Self::NoFlow,
-            // Its body was refused; what the scheduler sends away has a 429 or a 503.
+            // The body was refused. A shed request has status 429 or 503.
             Outcome::Rejected { .. } if matches!(status, 400..=499) && status != 429 => Self::Client,
             Outcome::Rejected { .. } => Self::Shed,
             Outcome::Panicked { .. } | Outcome::TimedOut { .. } => Self::Failure,
@@ -36,7 +36,7 @@ impl BudgetClass {
         })
     }
 
-    /// Its budget for a second, of [`TailPolicy::max_per_second`].
+    /// Budget per second, given `TailPolicy::max_per_second`.
     const fn budget(self, max_per_second: u32) -> u32 {
         match self {
             Self::Failure | Self::Slow => max_per_second,
@@ -46,11 +46,11 @@ impl BudgetClass {
     }
 }
 
-/// What was kept in each second, by the clock of the requests, for all workers together.
+/// The budgets of the current second, by the clock of the requests. Shared by all workers.
 #[derive(Debug)]
 pub(crate) struct RateBudgets {
     max_per_second: AtomicU32,
-    /// By [`BudgetClass`]: the second in the upper half, the count in the lower.
+    /// For each [`BudgetClass`], the second in the upper half and the count in the lower half.
     counted: [AtomicU64; 5],
 }
 
@@ -95,7 +95,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_a_client_gets_wrong_takes_the_place_of_no_failure() {
+    fn a_failure_belongs_to_the_class_of_its_cause() {
         let failed = failed();
         let rejected = Outcome::Rejected { reason: String::new() };
         let check = |outcome: &Outcome, status, has_flow, class| {
@@ -113,7 +113,7 @@ pub(crate) mod tests {
             check(&failed, status, true, Some(BudgetClass::Failure));
         }
         check(&Outcome::Panicked { step: 0, message: String::new() }, 500, true, Some(BudgetClass::Failure));
-        // Also where nobody was there to take the answer.
+        // Status 0: the client left before the response.
         for status in [0, 504] {
             check(&Outcome::TimedOut { step: 0 }, status, true, Some(BudgetClass::Failure));
         }

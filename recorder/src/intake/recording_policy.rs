@@ -1,4 +1,4 @@
-//! Which traces are kept. Decides from what is known when a request has ended, without describing any of it.
+//! The recording policy, which decides on each finished request without describing its values.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,28 +8,29 @@ use zerver_trace::{Capture, Kept};
 
 use crate::intake::rate_budget::{BudgetClass, RateBudgets};
 
-/// Which traces are kept; all others are counted.
+/// Selects the traces to keep. The others are counted.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum RecordingPolicy {
-    /// All of them.
+    /// Every trace.
     #[default]
     All,
-    /// Those class looking at.
+    /// Traces of interest.
     Tail(TailPolicy),
 }
 
-/// What is class looking at: what failed, what was slow for its flow, what was asked for, and a share of the rest.
+/// Keeps failed requests, requests that were slow for their flow, requests whose trace was requested, and a sample of the
+/// rest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TailPolicy {
-    /// The share of ordinary requests to keep, from 0 to 1.
+    /// Fraction of ordinary requests to keep, from 0 to 1.
     pub sample: f64,
-    /// A request is slow when it takes longer than this quantile of its flow, from 0 to 1; 1 keeps none for slowness.
+    /// Quantile of the durations of a flow above which a request is slow, from 0 to 1. With 1, no request is slow.
     pub slow_quantile: f64,
-    /// How many requests of a flow must be known before any of them is called slow.
+    /// Number of requests of a flow that must be known before one of them can be slow.
     pub slow_after: u32,
-    /// At most this many failures of the service a second, so that an outage does not become an outage of recording, and
-    /// at most as many slow requests. What clients get wrong has a smaller budget of its own: a tenth for requests that a
-    /// flow failed with a 4xx, a tenth for those that the scheduler sent away, a hundredth for those that no flow took.
+    /// Maximum number of failures of the service to keep per second, and of slow requests, so that an outage of the service
+    /// does not overload the recorder. Failures caused by clients have smaller budgets: a tenth for requests that a flow
+    /// answered with a 4xx, a tenth for shed requests, and a hundredth for requests that matched no flow.
     pub max_per_second: u32,
 }
 
@@ -39,7 +40,7 @@ impl Default for TailPolicy {
     }
 }
 
-/// Applies [`TailPolicy`] to captures as they come.
+/// Applies a [`TailPolicy`] to captures.
 #[derive(Debug)]
 pub(crate) struct TailSampler {
     tail: TailPolicy,
@@ -52,12 +53,12 @@ impl TailSampler {
         Self { tail, budgets, flows: BTreeMap::new() }
     }
 
-    /// Judges by this from now on; what is known of the flows stays.
+    /// Changes the policy. The known durations stay.
     pub(crate) fn set_policy(&mut self, tail: TailPolicy) {
         self.tail = tail;
     }
 
-    /// Why to keep a capture; none for one that is only to be counted.
+    /// Returns the reason to keep a capture. `None` if it is only counted.
     pub(crate) fn decide(&mut self, capture: &Capture) -> Option<Kept> {
         let has_flow = !capture.flow.name.is_empty();
         let failed = BudgetClass::for_failure(&capture.outcome, capture.status, has_flow);
@@ -77,29 +78,29 @@ impl TailSampler {
         if failed.is_some_and(allows) {
             return Some(Kept::Failed);
         }
-        // No flow, and so nothing that it could be slow for.
+        // Without a flow there are no durations to compare with.
         if slow && has_flow && failed != Some(BudgetClass::Failure) && allows(BudgetClass::Slow) {
             return Some(Kept::Slow);
         }
-        // The id decides, so that every service which sees it decides alike.
+        // Sampled by id, so that every service with this id makes the same decision.
         let share = xxh3_64(&capture.id.as_u128().to_le_bytes()) as f64 / u64::MAX as f64;
         (share < self.tail.sample).then_some(Kept::Sampled)
     }
 }
 
-/// How long the requests of a flow take: counts of durations, in steps of about 9 %. What is long ago counts less.
+/// Histogram of the durations of a flow, in steps of about 9 %. Older durations count less.
 #[derive(Debug)]
 struct DurationHistogram {
     counts: Box<[u32; BUCKETS]>,
     total: u32,
-    /// What is above this is slow; computed again every so often.
+    /// Duration above which a request is slow, in nanoseconds. Recomputed at intervals.
     threshold_ns: u64,
     until_next: u32,
 }
 
-/// Eight to each power of two.
+/// Number of buckets: eight for each power of two.
 const BUCKETS: usize = 64 * 8;
-/// Past this, all counts are halved.
+/// Total count at which all counts are halved.
 const MAX_COUNT: u32 = 10_000;
 
 impl DurationHistogram {
@@ -107,7 +108,7 @@ impl DurationHistogram {
         Self { counts: Box::new([0; BUCKETS]), total: 0, threshold_ns: u64::MAX, until_next: 0 }
     }
 
-    /// Counts a duration, and says whether it was slow by what came before it.
+    /// Counts a duration, and returns true if it is slow compared with earlier ones.
     fn is_slow(&mut self, ns: u64, tail: &TailPolicy) -> bool {
         if self.until_next == 0 {
             self.threshold_ns =
@@ -124,7 +125,7 @@ impl DurationHistogram {
         ns > self.threshold_ns
     }
 
-    /// The upper end of the bucket in which a quantile lies.
+    /// Returns the upper end of the bucket that contains a quantile.
     fn quantile(&self, quantile: f64) -> u64 {
         if quantile >= 1.0 {
             return u64::MAX;
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_hold_what_they_say() {
+    fn a_duration_lies_within_its_bucket() {
         for ns in [0, 7, 8, 9, 1_000, 1_023, 1_024, 123_456_789, u64::MAX] {
             assert!(ns <= upper(bucket(ns)), "{ns}");
             assert!(bucket(ns) == 24 || ns > upper(bucket(ns) - 1), "{ns}");
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tail_keeps_what_failed_was_slow_was_asked_for_or_sampled() {
+    fn the_tail_policy_keeps_failed_slow_requested_and_sampled_requests() {
         let mut sampler = sampler(TailPolicy { sample: 0.1, ..TailPolicy::default() });
         let mut sampled = 0;
         for n in 0..2_000 {
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_is_not_recorded_without_end() {
+    fn an_outage_is_recorded_up_to_the_budget() {
         let mut sampler = sampler(TailPolicy { sample: 0.0, max_per_second: 10, ..TailPolicy::default() });
         let kept = (0..500).filter(|n| {
             let mut capture = sample_traces::capture(*n);
@@ -208,7 +209,7 @@ mod tests {
         assert_eq!(kept.count(), 10);
     }
 
-    /// How many of these are kept, where there are so many of each in the same second, one of each in turn.
+    /// Returns how many requests of each sort are kept, if `many` of each occur in turn within one second.
     fn kept_of<const N: usize>(tail: TailPolicy, many: u64, sorts: [(Outcome, u16, bool); N]) -> [usize; N] {
         let mut sampler = sampler(tail);
         let mut kept = [0; N];
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn each_sort_has_a_budget_of_its_own() {
+    fn each_class_has_a_separate_budget() {
         let rejected = || Outcome::Rejected { reason: String::new() };
         let tail = |max_per_second| TailPolicy { sample: 0.0, max_per_second, ..TailPolicy::default() };
         let sorts = || {
@@ -243,13 +244,13 @@ mod tests {
         assert_eq!(kept_of(tail(200), 300, sorts()), [2, 20, 20, 100, 100], "and no more than the budget");
         assert_eq!(kept_of(tail(5), 100, sorts())[..3], [1, 1, 1]);
         assert_eq!(kept_of(tail(0), 100, sorts()), [0; 5]);
-        // Beyond its budget it is as ordinary as any other.
+        // Beyond its budget, a failure is sampled like an ordinary request.
         let tail = TailPolicy { sample: 1.0, max_per_second: 0, ..TailPolicy::default() };
         assert_eq!(kept_of(tail, 100, sorts()), [100; 5]);
     }
 
     #[test]
-    fn what_no_flow_took_is_not_slow() {
+    fn a_request_without_a_flow_is_never_slow() {
         let mut sampler = sampler(TailPolicy { sample: 0.0, max_per_second: 100, ..TailPolicy::default() });
         let rejected = || Outcome::Rejected { reason: String::new() };
         let mut kept = 0;

@@ -1,10 +1,10 @@
-//! The writing side: the recorder, its thread, and what that removes.
+//! The writing side: the recorder, the thread that commits traces, and the removal of old ones.
 
-pub(crate) mod observed_clock;
+mod observed_clock;
 pub(crate) mod open_error;
 pub(crate) mod recorder;
 pub(crate) mod recorder_state;
-pub(crate) mod retention;
+mod retention;
 pub(crate) mod status_event;
 mod status_reporter;
-pub(crate) mod writer;
+mod writer;

@@ -1,4 +1,4 @@
-//! The writer on a disk that fails, and with values that panic.
+//! The writer on a disk that fails, with stores that disappear, and with values that panic.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use crate::backend::disk_faults::{self, DiskFaults};
 use crate::backend::store_dir;
 use crate::{Reader, Recorder, RecorderOptions, RecorderStatus, StatusEvent, sample_traces};
 
-/// Nothing here may take this long.
+/// Time limit of every wait.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn recorder(dir: &Path) -> (Recorder, std::sync::Arc<DiskFaults>) {
@@ -18,7 +18,7 @@ fn recorder(dir: &Path) -> (Recorder, std::sync::Arc<DiskFaults>) {
     (Recorder::open(options).unwrap(), faults)
 }
 
-/// Polls until the status is as wanted.
+/// Polls until the status is as expected.
 fn until(recorder: &Recorder, wanted: impl Fn(&RecorderStatus) -> bool) -> RecorderStatus {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -37,7 +37,7 @@ fn recorded(dir: &Path) -> Vec<u64> {
 }
 
 #[test]
-fn a_disk_that_fails_once_costs_nothing_wherever_it_fails() {
+fn a_single_disk_failure_loses_nothing_wherever_it_occurs() {
     let (mut failed, mut struck) = (0, true);
     while struck {
         let dir = tempfile::tempdir().unwrap();
@@ -59,7 +59,7 @@ fn a_disk_that_fails_once_costs_nothing_wherever_it_fails() {
 }
 
 #[test]
-fn a_full_disk_pauses_recording_and_space_resumes_it() {
+fn recording_pauses_on_a_full_disk_and_resumes_when_there_is_space() {
     let dir = tempfile::tempdir().unwrap();
     let (recorder, faults) = recorder(dir.path());
     let sink = recorder.sink();
@@ -69,9 +69,9 @@ fn a_full_disk_pauses_recording_and_space_resumes_it() {
     sink.accept(Box::new(sample_traces::capture(1)));
     let status = until(&recorder, |status| status.paused.is_some());
     assert!(status.paused.as_ref().unwrap().contains("no storage space"), "{status:?}");
-    // Requests go on; what does not fit is counted.
+    // Requests continue; those that do not fit the queue are counted.
     (2..600).for_each(|n| sink.accept(Box::new(sample_traces::capture(n))));
-    assert_eq!(recorder.flush().dropped, 198, "a flush does not wait for space");
+    assert_eq!(recorder.flush().dropped, 198, "a flush must not wait for space");
     faults.stop();
     until(&recorder, |status| status.paused.is_none() && status.recorded == 402);
     sink.accept(Box::new(sample_traces::capture(600)));
@@ -81,7 +81,7 @@ fn a_full_disk_pauses_recording_and_space_resumes_it() {
 }
 
 #[test]
-fn what_happens_to_recording_is_told() {
+fn the_observer_receives_every_change_of_recording() {
     let dir = tempfile::tempdir().unwrap();
     let (recorder, faults) = recorder(dir.path());
     let (tell, told) = std::sync::mpsc::channel();
@@ -96,11 +96,11 @@ fn what_happens_to_recording_is_told() {
         (1..600).for_each(|n| sink.accept(Box::new(sample_traces::capture(round * 1_000 + n))));
         assert!(matches!(next(), StatusEvent::Dropped { count: 1.., is_paused: true }));
         faults.stop();
-        let StatusEvent::Resumed { dropped } = next() else { panic!("nothing else happened") };
-        // The first one may have been on its way to the disk, or still have waited with the others.
+        let StatusEvent::Resumed { dropped } = next() else { panic!("unexpected event") };
+        // The first one may have been on its way to the disk, or waiting like the others.
         assert!((199..=200).contains(&dropped), "{dropped}");
         total += dropped;
-        // The next round begins with nothing waiting.
+        // The next round starts with an empty queue.
         until(&recorder, |status| status.recorded + status.dropped == (round + 1) * 600);
     }
     assert_eq!(recorder.close().dropped, total);
@@ -108,7 +108,7 @@ fn what_happens_to_recording_is_told() {
 }
 
 #[test]
-fn what_is_lost_when_a_full_disk_outlives_the_process_is_counted() {
+fn traces_that_a_full_disk_prevents_until_the_end_count_as_lost() {
     let dir = tempfile::tempdir().unwrap();
     let (recorder, faults) = recorder(dir.path());
     faults.fail_after(0, true);
@@ -119,7 +119,7 @@ fn what_is_lost_when_a_full_disk_outlives_the_process_is_counted() {
 }
 
 #[test]
-fn a_disk_that_fails_once_at_the_end_costs_nothing_wherever_it_fails() {
+fn a_single_disk_failure_during_the_close_loses_nothing_wherever_it_occurs() {
     let (mut failed, mut struck) = (0, true);
     while struck {
         let dir = tempfile::tempdir().unwrap();
@@ -138,7 +138,7 @@ fn a_disk_that_fails_once_at_the_end_costs_nothing_wherever_it_fails() {
     assert!(failed > 5, "only {failed} operations");
 }
 
-/// The `n`th capture, with a secret.
+/// Returns the `n`th sample capture, with a secret.
 fn secret(n: u64) -> Box<zerver_trace::Capture> {
     let mut capture = sample_traces::capture(n);
     let value = sample_traces::datum(format!("hunter2 hunter2 {n}"));
@@ -146,7 +146,7 @@ fn secret(n: u64) -> Box<zerver_trace::Capture> {
     Box::new(capture)
 }
 
-/// What may become of a store while it is written to.
+/// A way in which a store may be removed.
 type Removal = (&'static str, fn(&Path));
 
 fn removals() -> [Removal; 4] {
@@ -159,7 +159,7 @@ fn removals() -> [Removal; 4] {
 }
 
 #[test]
-fn a_store_that_vanishes_is_made_anew_and_recording_goes_on() {
+fn a_store_that_is_removed_is_created_again_and_recording_continues() {
     for (what, remove) in removals() {
         let root = tempfile::tempdir().unwrap();
         let dir = root.path().join("store");
@@ -168,7 +168,7 @@ fn a_store_that_vanishes_is_made_anew_and_recording_goes_on() {
         let (tell, told) = std::sync::mpsc::channel();
         recorder.observe(move |change| tell.send(change.clone()).unwrap());
         let sink = recorder.sink();
-        // A full block, and a part of one that is filled up later.
+        // A full block, and a part of one that is extended later.
         (0..150).for_each(|n| sink.accept(Box::new(sample_traces::capture(n))));
         recorder.flush();
         (150..155).for_each(|n| sink.accept(Box::new(sample_traces::capture(n))));
@@ -184,7 +184,7 @@ fn a_store_that_vanishes_is_made_anew_and_recording_goes_on() {
         assert_eq!(status.replaced, u64::from(is_gone), "{what}");
         let moved: Vec<_> = told.try_iter().collect();
         assert_eq!(moved.len(), usize::from(is_gone), "{what}: {moved:?}");
-        // The traces of the block that was being filled are saved with it, and nothing that came later is lost.
+        // The unfinished block is written again with its traces, and later traces are not lost.
         let left = recorded(&dir);
         assert_eq!(left[..], (0..401).collect::<Vec<_>>()[left[0] as usize..], "{what}");
         assert!(left[0] <= if is_gone { 155 } else { 0 }, "{what}: {}", left[0]);
@@ -193,14 +193,14 @@ fn a_store_that_vanishes_is_made_anew_and_recording_goes_on() {
         assert_eq!(report.counts.recorded, left.len() as u64, "{what}");
         let reader = Reader::open(&dir).unwrap();
         assert_eq!(reader.catalog().unwrap().len(), 1, "{what}");
-        // And what is sealed in it opens with the key beside it.
+        // Its secrets open with the key beside it.
         let secrets = reader.secrets(&reader.load(sample_traces::id(399)).unwrap().unwrap()).unwrap();
         assert!(!secrets.is_empty(), "{what}");
     }
 }
 
 #[test]
-fn a_store_in_the_place_of_another_is_added_to() {
+fn recording_continues_in_a_store_that_replaces_another() {
     let root = tempfile::tempdir().unwrap();
     let (dir, other) = (root.path().join("store"), root.path().join("other"));
     let (recorder, _) = recorder(&dir);
@@ -221,7 +221,7 @@ fn a_store_in_the_place_of_another_is_added_to() {
     assert!(report.damaged.is_empty() && report.problem.is_none(), "{report:?}");
     let reader = Reader::open(&dir).unwrap();
     assert_eq!(reader.counts().unwrap().recorded, 300);
-    // What came once the other key was seen is sealed under it.
+    // Traces after the replacement are sealed under the key of the other store.
     for n in [0, 299] {
         let secrets = reader.secrets(&reader.load(sample_traces::id(n)).unwrap().unwrap());
         assert!(secrets.is_ok_and(|secrets| !secrets.is_empty()), "{n}");
@@ -229,7 +229,7 @@ fn a_store_in_the_place_of_another_is_added_to() {
 }
 
 #[test]
-fn what_cannot_be_a_store_in_its_place_pauses_recording() {
+fn recording_pauses_if_the_replacement_cannot_be_a_store() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("store");
     let (recorder, _) = recorder(&dir);
@@ -249,7 +249,7 @@ fn what_cannot_be_a_store_in_its_place_pauses_recording() {
 }
 
 #[test]
-fn values_that_panic_cost_themselves_and_nothing_else() {
+fn a_value_that_panics_affects_no_other_value() {
     struct Bomb(bool);
     impl zerver_trace::Data for Bomb {
         fn encode(&self, _: &mut zerver_trace::value::Encoder) -> Result<(), zerver_trace::ValueError> {
