@@ -145,7 +145,7 @@ fn the_wall_clock_is_looked_at_in_few_places() {
     nobody_says(
         "recorder/src",
         &["SystemTime::now"],
-        &["recorder/src/write/retention.rs", "recorder/src/maintenance/doctor.rs"],
+        &["recorder/src/write/retention.rs", "recorder/src/maintenance/repair.rs"],
     );
 }
 

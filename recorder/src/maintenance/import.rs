@@ -1,4 +1,4 @@
-//! Putting traces into a store that did not record them: portable files, and what a repair saved.
+//! Adds traces to a store that did not record them: portable files, and traces that a repair saved.
 
 use std::collections::HashSet;
 use std::io;
@@ -13,15 +13,16 @@ use crate::backend::write_batch::WriteBatch;
 use crate::backend::write_store::WriteStore;
 use crate::backend::writer_lock::WriterLock;
 use crate::block::block_builder::BlockBuilder;
-use crate::read::reader::{ReadError, View};
+use crate::read::read_error::ReadError;
+use crate::read::store_view::StoreView;
 use crate::write::open_error::{OpenError, lock_dir};
 
-/// Puts traces into the store in a folder, made if it is not there, the oldest first, as they would have been recorded. A
-/// trace that is there already, by its id, stays as it is, so that importing twice is importing once. Says how many were
-/// new.
+/// Adds traces to the store in a folder, which is created if necessary. The oldest come first, as if they had been
+/// recorded. A trace whose id is in the store already is skipped, so importing twice has no further effect. Returns the
+/// number of added traces.
 ///
 /// # Errors
-/// As for [`crate::Recorder::open`], or when the disk fails; nothing is imported then.
+/// As for [`crate::Recorder::open`], and if the disk fails. Nothing is imported then.
 pub fn import(dir: &Path, mut traces: Vec<Trace>) -> Result<usize, OpenError> {
     let lock = lock_dir(dir)?;
     traces.sort_by_key(|trace| trace.started_unix_ns);
@@ -32,14 +33,14 @@ pub(crate) fn import_locked(_lock: &WriterLock, dir: &Path, traces: Vec<Trace>) 
     let store = WriteStore::open(dir)?;
     let snapshot = store.snapshot()?;
     let mut meta = StoreMeta::read(&snapshot)?.and_then(Result::ok).unwrap_or_default();
-    let mut known = known_ids(View { snapshot, meta }, &traces)?;
+    let mut known = known_ids(StoreView { snapshot, meta }, &traces)?;
     let mut imported = 0;
     let (mut builder, mut batch) = (BlockBuilder::default(), WriteBatch::default());
     for trace in traces {
         if !known.insert(trace.id) {
             continue;
         }
-        // Larger than a trace may be: it was not written by zerver, and is not made smaller here.
+        // A trace beyond the limit was not written by zerver, and is skipped.
         if builder.push_trace(&trace).is_err() {
             continue;
         }
@@ -71,8 +72,8 @@ fn write(builder: &mut BlockBuilder, meta: &mut StoreMeta, batch: &mut WriteBatc
     builder.clear();
 }
 
-/// The ids in the store that may be among those of the traces.
-fn known_ids(view: View, traces: &[Trace]) -> Result<HashSet<zerver_trace::RequestId>, OpenError> {
+/// Returns the ids in the store that may be among those of the traces.
+fn known_ids(view: StoreView, traces: &[Trace]) -> Result<HashSet<zerver_trace::RequestId>, OpenError> {
     let ids = || traces.iter().map(|trace| trace.id);
     let (Some(min), Some(max)) = (ids().min(), ids().max()) else { return Ok(HashSet::new()) };
     let mut keys = Vec::new();

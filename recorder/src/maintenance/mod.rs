@@ -1,5 +1,6 @@
-//! Work on a whole store: examining it, repairing it, and importing traces.
+//! Work on a whole store: examination, repair, import and export.
 
-pub(crate) mod doctor;
+pub(crate) mod examine;
 pub(crate) mod import;
 pub mod portable;
+pub(crate) mod repair;

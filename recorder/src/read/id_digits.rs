@@ -1,20 +1,22 @@
-//! The number of leading digits that identify an id among all ids in the store.
+//! Computes the number of leading digits that identify an id among all ids in the store.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use zerver_trace::RequestId;
 
-use crate::read::reader::{ReadError, Reader};
+use crate::read::read_error::ReadError;
+use crate::read::reader::Reader;
 
 impl Reader {
-    /// The fewest leading hexadecimal digits that tell each of `ids` from every other id in the store, and from one
-    /// another: any shorter prefix of at least one of them is ambiguous. Between 1 and 32; 0 if `ids` is empty.
+    /// Returns the minimum number of leading hexadecimal digits that distinguish each of `ids` from every other id in the
+    /// store, and from one another. With fewer digits, at least one of them would be ambiguous. Between 1 and 32, or 0 if
+    /// `ids` is empty.
     ///
-    /// Ids need not be in the store.
+    /// The ids need not be in the store.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// If the store cannot be read.
     pub fn unique_digits(&self, ids: &[RequestId]) -> Result<usize, ReadError> {
         let mut wanted = ids.to_vec();
         wanted.sort_unstable();
@@ -24,8 +26,8 @@ impl Reader {
         }
         let mut shared = wanted.windows(2).map(|pair| pair[0].shared_digits(pair[1])).max().unwrap_or(0);
         let view = self.view()?;
-        // The id that shares most digits with another is next to it in order. So a block that lies wholly before or
-        // after an id matters only by its end that is closer to it, which its index knows; few blocks must be read.
+        // In the order of ids, the one with the longest common prefix is a neighbour. A block that lies entirely before or after an
+        // id therefore matters only by its nearer end, which its index contains. Only a few blocks must be read.
         let mut to_read: HashMap<u64, u32> = HashMap::new();
         view.for_each_index(true, |key, index| {
             if index.count == 0 {

@@ -1,20 +1,22 @@
-//! Lists that are read page by page: what is older than something, and what has come since.
+//! Lists that are read page by page, in both directions.
 
 use zerver_trace::{Cursor, Summary};
 
-use crate::read::reader::{ReadError, Reader, View};
+use crate::read::read_error::ReadError;
+use crate::read::reader::Reader;
+use crate::read::store_view::StoreView;
 
-/// With so many blocks that cannot be read, a page ends: what is there is then no store that zerver wrote.
+/// Maximum number of unreadable blocks in a page. No store of zerver has more.
 const DAMAGED: usize = 4096;
 
 /// A page of a list.
 #[derive(Debug)]
 pub struct Page<C> {
-    /// The requests.
+    /// Summaries of the requests.
     pub summaries: Vec<Summary>,
-    /// How far that is.
+    /// Position after this page.
     pub reached: C,
-    /// Why requests that belong here are not, if any are not: the first block that cannot be read.
+    /// Reason why requests are missing from this page: the first unreadable block. `None` if the page is complete.
     pub damage: Option<ReadError>,
 }
 
@@ -25,43 +27,43 @@ impl<C> Page<C> {
 }
 
 impl Reader {
-    /// The end of what is there now.
+    /// Returns the position after the newest request.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// If the store cannot be read.
     pub fn newest(&self) -> Result<Cursor, ReadError> {
         let view = self.view()?;
-        let Some(last) = view.last() else { return Ok(Cursor { block: view.meta.next, seen: 0 }) };
-        // One that cannot be read has nothing that could be seen later.
+        let Some(last) = view.last_key() else { return Ok(Cursor { block: view.meta.next, seen: 0 }) };
+        // A damaged block will not show anything new.
         Ok(Cursor { block: last, seen: view.index(last).map_or(u32::MAX, |index| index.count) })
     }
 
-    /// The start: everything there is comes after it.
+    /// Returns the position before the oldest request.
     pub const fn oldest() -> Cursor {
         Cursor { block: 0, seen: 0 }
     }
 
-    /// What has been recorded since, oldest first, by this process or another; and how far that is. What retention has
-    /// removed meanwhile is passed over.
+    /// Returns what any process recorded since `cursor`, oldest first, and the position after it. Requests that were removed
+    /// meanwhile are skipped.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// If the store cannot be read.
     pub fn since(&self, cursor: Cursor) -> Result<(Vec<Summary>, Cursor), ReadError> {
         self.since_at_most(cursor, usize::MAX)
     }
 
-    /// The same, not much more than `limit` of it: a block is read whole.
+    /// Like [`Reader::since`], but stops soon after `limit` requests. Blocks are always read as a whole.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// If the store cannot be read.
     pub fn since_at_most(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), ReadError> {
         self.readable_since(cursor, limit)?.whole()
     }
 
-    /// The same, without what is damaged.
+    /// Like [`Reader::since_at_most`], but skips damaged blocks.
     ///
     /// # Errors
-    /// When the store cannot be read at all.
+    /// If nothing in the store can be read.
     pub fn readable_since(&self, cursor: Cursor, limit: usize) -> Result<Page<Cursor>, ReadError> {
         let view = self.view()?;
         let mut page = Page { summaries: Vec::new(), reached: cursor, damage: None };
@@ -76,7 +78,7 @@ impl Reader {
                     page.reached = Cursor { block: key, seen: block.len() as u32 };
                     page.summaries.extend(block.drain(seen.min(block.len())..));
                 }
-                // What was seen of it before it was damaged is told no more.
+                // The block was readable when it was listed, and is damaged now.
                 Err(_) if cursor == (Cursor { block: key, seen: u32::MAX }) => {}
                 Err(error) => {
                     page.reached = Cursor { block: key, seen: u32::MAX };
@@ -91,19 +93,19 @@ impl Reader {
         Ok(page)
     }
 
-    /// What was recorded before a cursor, newest first; and where the rest of it ends, none if there is none. Not much
-    /// more than `limit`: a block is read whole.
+    /// Returns what was recorded before `cursor`, newest first, and the position of the rest, or `None` if there is none. Stops
+    /// soon after `limit` requests. Blocks are always read as a whole.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// If the store cannot be read.
     pub fn before(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Option<Cursor>), ReadError> {
         self.readable_before(cursor, limit)?.whole()
     }
 
-    /// The same, without what is damaged.
+    /// Like [`Reader::before`], but skips damaged blocks.
     ///
     /// # Errors
-    /// When the store cannot be read at all.
+    /// If nothing in the store can be read.
     pub fn readable_before(&self, cursor: Cursor, limit: usize) -> Result<Page<Option<Cursor>>, ReadError> {
         let view = self.view()?;
         let mut page = Page { summaries: Vec::new(), reached: None, damage: None };
@@ -131,6 +133,6 @@ impl Reader {
     }
 }
 
-fn block(view: &View, key: u64) -> Result<Vec<Summary>, ReadError> {
+fn block(view: &StoreView, key: u64) -> Result<Vec<Summary>, ReadError> {
     view.summaries(key, view.index(key)?.count)
 }

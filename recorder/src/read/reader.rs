@@ -1,94 +1,35 @@
-//! The reading side: works while another process writes, and after one was killed. Whatever is in the file, the answer
-//! is what was recorded, or an error.
+//! Reads a store.
 
-use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use thiserror::Error;
 use zerver_trace::{Cursor, FlowInfo, Query, Recorded, RequestId, SourceError, Summary, Trace, TraceSource};
 
 use crate::backend::read_store::ReadStore;
-use crate::backend::snapshot::Snapshot;
 use crate::backend::store_error::StoreError;
 use crate::backend::store_meta::{self, FlowCatalog, StoreMeta};
-use crate::backend::table::Table;
 use crate::backend::writer_lock::WriterLock;
-use crate::block::block_body::BlockBody;
-use crate::block::block_index::BlockIndex;
-use crate::block::summaries;
 use crate::format::FormatError;
+use crate::read::read_error::ReadError;
+use crate::read::store_view::{StoreView, damaged};
 use crate::secrets::secret_key::{SealError, SecretKey};
 
-/// How long a store that another process is just opening is waited for.
+/// Maximum time to wait for a store that a writer is just opening.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Why a store cannot be read.
-#[derive(Debug, Error)]
-pub enum ReadError {
-    /// It is not there.
-    #[error("there is no store at {}; record one with `zerver dev`, or name another with --store", path.display())]
-    Missing {
-        /// Where it should be.
-        path: PathBuf,
-    },
-    /// The file is not a store, or not one that this build reads.
-    #[error("{}: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why it cannot be read.
-        source: FormatError,
-    },
-    /// Its writer was killed, and nobody has opened it for writing since. [`crate::repair`] does.
-    #[error("{} was not closed properly; run `zerver doctor --repair`, or start the service again", path.display())]
-    NeedsRepair {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is damaged.
-    #[error("{} is damaged: {reason}; save what can be read of it with `zerver doctor --repair`", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// In what way.
-        reason: String,
-    },
-    /// The disk, or the rights to it.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What went wrong.
-        source: io::Error,
-    },
-}
-
-impl From<StoreError> for ReadError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Missing { path } => Self::Missing { path },
-            StoreError::Format { path, source } => Self::Unreadable { path, source },
-            StoreError::NeedsRepair { path } => Self::NeedsRepair { path },
-            StoreError::Damaged { path, reason } => Self::Damaged { path, reason },
-            StoreError::Io { path, source } => Self::Io { path, source },
-        }
-    }
-}
-
-/// What a store does not hold, since it was made.
+/// Counters of a store since it was created.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Traces that were recorded, those removed since included.
+pub struct StoreCounts {
+    /// Traces that were recorded, including those that were removed since.
     pub recorded: u64,
-    /// Requests which the policy did not keep.
+    /// Requests that the policy did not keep.
     pub not_kept: u64,
-    /// Requests that were dropped because too many waited to be written.
+    /// Requests that were dropped because the queue was full.
     pub dropped: u64,
 }
 
-/// Reads a store.
+/// Reads a store, which another process may be writing to.
 pub struct Reader {
     dir: PathBuf,
     store: ReadStore,
@@ -104,14 +45,14 @@ impl Reader {
     /// Opens the store in a folder.
     ///
     /// # Errors
-    /// When there is none, or none that can be read. After a writer was killed that is [`ReadError::NeedsRepair`], until
-    /// the next writer has opened it or [`crate::repair`] was called, which takes milliseconds and loses nothing.
+    /// If there is no store, or it cannot be read. After a writer was killed, the error is [`ReadError::NeedsRepair`] until
+    /// another writer has opened the store, or [`crate::reopen`] was called. Reopening takes milliseconds and loses nothing.
     pub fn open(dir: &Path) -> Result<Self, ReadError> {
         let until = Instant::now() + PATIENCE;
         loop {
             match ReadStore::open(dir) {
                 Ok(store) => return Ok(Self { dir: dir.to_owned(), store }),
-                // The writer is just opening it.
+                // The writer is just opening the store.
                 Err(
                     StoreError::NeedsRepair { .. }
                     | StoreError::Format { source: FormatError::Truncated { .. }, .. },
@@ -123,70 +64,70 @@ impl Reader {
         }
     }
 
-    /// Opens a store that was not closed properly without putting it right, as [`crate::reopen`] does: where that cannot
-    /// be done, because its disk is full or read-only. It shows what is there now and nothing that is written later.
+    /// Opens a store that was not closed properly, without changing it. For stores that [`crate::reopen`] cannot fix because
+    /// the disk is full or read-only. Later commits are not visible.
     ///
     /// # Errors
-    /// When there is none, or none that can be read.
-    pub fn open_as_it_is(dir: &Path) -> Result<Self, ReadError> {
+    /// If there is no store, or it cannot be read.
+    pub fn open_unrepaired(dir: &Path) -> Result<Self, ReadError> {
         Ok(Self { dir: dir.to_owned(), store: ReadStore::open_copy_on_write(dir)? })
     }
 
-    /// Whether it reads the file that is in the store's place now, and not one that was removed or replaced since.
+    /// Returns true if the open file is still the one in the folder, and was not removed or replaced.
     pub fn is_in_place(&self) -> bool {
         self.store.is_in_place()
     }
 
-    /// The folder of the store.
+    /// Returns the folder of the store.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    pub(crate) fn view(&self) -> Result<View, ReadError> {
+    pub(crate) fn view(&self) -> Result<StoreView, ReadError> {
         let snapshot = self.store.snapshot()?;
         let meta = match StoreMeta::read(&snapshot)? {
             None => StoreMeta::default(),
             Some(Ok(meta)) => meta,
-            Some(Err(error)) => return Err(damaged(&snapshot, "the meta", &error)),
+            Some(Err(error)) => return Err(damaged(&snapshot, "store metadata", &error)),
         };
-        Ok(View { snapshot, meta })
+        Ok(StoreView { snapshot, meta })
     }
 
-    /// The flows of the build that wrote to the store last.
+    /// Returns the flows of the build that wrote to the store last.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub fn catalog(&self) -> Result<Vec<FlowInfo>, ReadError> {
-        self.declared().map(|catalog| catalog.flows)
+    /// If the store cannot be read.
+    pub fn flows(&self) -> Result<Vec<FlowInfo>, ReadError> {
+        self.flow_catalog().map(|catalog| catalog.flows)
     }
 
-    /// The same, with the id of that build.
+    /// Returns the flows and the id of the build that wrote to the store last.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub fn declared(&self) -> Result<FlowCatalog, ReadError> {
+    /// If the store cannot be read.
+    pub fn flow_catalog(&self) -> Result<FlowCatalog, ReadError> {
         let snapshot = self.store.snapshot()?;
         match store_meta::read_catalog(&snapshot)? {
             None => Ok(FlowCatalog::default()),
             Some(Ok(catalog)) => Ok(catalog),
-            Some(Err(error)) => Err(damaged(&snapshot, "the catalog of flows", &error)),
+            Some(Err(error)) => Err(damaged(&snapshot, "flow catalog", &error)),
         }
     }
 
-    /// What was recorded, and what was not.
+    /// Returns the counters of the store.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub fn counts(&self) -> Result<Counts, ReadError> {
+    /// If the store cannot be read.
+    pub fn counts(&self) -> Result<StoreCounts, ReadError> {
         let StoreMeta { recorded, not_kept, dropped, .. } = self.view()?.meta;
-        Ok(Counts { recorded, not_kept, dropped })
+        Ok(StoreCounts { recorded, not_kept, dropped })
     }
 
-    /// Requests that were dropped, because too many waited to be written, since the oldest request that is there.
+    /// Returns the number of requests that were dropped since the oldest request in the store.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub fn dropped(&self) -> Result<u64, ReadError> {
+    /// If the store cannot be read.
+    pub fn dropped_since_oldest(&self) -> Result<u64, ReadError> {
         let mut dropped = 0u64;
         self.view()?.for_each_index(false, |_, index| {
             dropped = dropped.saturating_add(index.dropped);
@@ -195,18 +136,18 @@ impl Reader {
         Ok(dropped)
     }
 
-    /// The value behind a secret, by the key beside the store. Anything else comes back as it is.
+    /// Opens a sealed value with the key of the store. Any other value is returned unchanged.
     ///
     /// # Errors
-    /// When the key is not there, or the value was sealed under another.
+    /// If the key is missing, or the value was sealed under another one.
     pub fn unseal(&self, value: &Recorded) -> Result<Recorded, SealError> {
         if value.is_secret() { SecretKey::load(&self.dir)?.unseal(value) } else { Ok(value.clone()) }
     }
 
-    /// The traces that a query wants, newest first.
+    /// Returns the summaries of the traces that match a query, newest first.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// If the store cannot be read.
     pub fn list(&self, query: &Query) -> Result<Vec<Summary>, ReadError> {
         let view = self.view()?;
         let limit = query.limit.unwrap_or(usize::MAX);
@@ -233,10 +174,10 @@ impl Reader {
         failed.map_or(Ok(found), Err)
     }
 
-    /// The trace with this id.
+    /// Returns the trace with this id.
     ///
     /// # Errors
-    /// When the store cannot be read, or the trace is damaged.
+    /// If the store cannot be read, or the trace is damaged.
     pub fn load(&self, id: RequestId) -> Result<Option<Trace>, ReadError> {
         self.view()?.load(id)
     }
@@ -261,139 +202,5 @@ impl TraceSource for Reader {
 
     fn since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
         Ok(self.since_at_most(cursor, limit)?)
-    }
-}
-
-pub(crate) fn damaged(snapshot: &Snapshot, what: &str, error: &dyn std::fmt::Display) -> ReadError {
-    ReadError::Damaged { path: snapshot.path().to_owned(), reason: format!("{what}: {error}") }
-}
-
-/// The store as it was at one moment.
-pub(crate) struct View {
-    pub(crate) snapshot: Snapshot,
-    pub(crate) meta: StoreMeta,
-}
-
-impl View {
-    pub(crate) fn last(&self) -> Option<u64> {
-        (self.meta.first < self.meta.next).then(|| self.meta.next - 1)
-    }
-
-    /// The record of a block, or what happened to it.
-    fn record<T>(
-        &self,
-        table: Table,
-        key: u64,
-        read: impl FnOnce(&[u8]) -> Result<T, FormatError>,
-    ) -> Result<T, ReadError> {
-        let what = || format!("block {key}");
-        let record = self.snapshot.get(table, key)?;
-        let record = record.ok_or_else(|| damaged(&self.snapshot, &what(), &"it is missing"))?;
-        read(&record).map_err(|error| damaged(&self.snapshot, &what(), &error))
-    }
-
-    pub(crate) fn index(&self, key: u64) -> Result<BlockIndex, ReadError> {
-        self.record(Table::BlockIndexes, key, |record| BlockIndex::read(key, record))
-    }
-
-    /// The summaries of a block, as many as its index says.
-    pub(crate) fn summaries(&self, key: u64, count: u32) -> Result<Vec<Summary>, ReadError> {
-        self.record(Table::Summaries, key, |record| {
-            let summaries = summaries::read(key, record)?;
-            if summaries.len() == count as usize { Ok(summaries) } else { Err(FormatError::Misplaced) }
-        })
-    }
-
-    pub(crate) fn body<T>(
-        &self,
-        key: u64,
-        f: impl FnOnce(&BlockBody<'_>) -> Result<T, FormatError>,
-    ) -> Result<T, ReadError> {
-        self.record(Table::Blocks, key, |record| f(&BlockBody::read(key, record)?))
-    }
-
-    /// Hands every index to `f` until it has enough; none may be missing.
-    pub(crate) fn for_each_index(
-        &self,
-        newest_first: bool,
-        mut f: impl FnMut(u64, BlockIndex) -> ControlFlow<()>,
-    ) -> Result<(), ReadError> {
-        let Some(last) = self.last() else { return Ok(()) };
-        let (first, mut failed, mut traces) = (self.meta.first, None, 0);
-        let mut wanted = if newest_first { Some(last) } else { Some(first) };
-        self.snapshot.scan(Table::BlockIndexes, first..=last, newest_first, |key, record| {
-            let index = match wanted {
-                Some(wanted) if wanted == key => {
-                    BlockIndex::read(key, record).map_err(|error| error.to_string())
-                }
-                _ => Err(format!("block {} is missing", wanted.unwrap_or(key))),
-            };
-            wanted = if newest_first {
-                key.checked_sub(1).filter(|&key| key >= first)
-            } else {
-                Some(key + 1).filter(|&key| key <= last)
-            };
-            match index {
-                Ok(index) => {
-                    traces += u64::from(index.count);
-                    let flow = f(key, index);
-                    if flow.is_break() {
-                        (wanted, traces) = (None, self.meta.traces);
-                    }
-                    flow
-                }
-                Err(why) => {
-                    failed = Some(format!("the index of block {key}: {why}"));
-                    wanted = None;
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        match (failed, wanted) {
-            (None, None) if traces == self.meta.traces => Ok(()),
-            (None, None) => Err(damaged(
-                &self.snapshot,
-                "the list of blocks",
-                &format!("{traces} traces are in it, and {} were written", self.meta.traces),
-            )),
-            (Some(why), _) => Err(damaged(&self.snapshot, "a block", &why)),
-            (None, Some(key)) => Err(damaged(&self.snapshot, &format!("block {key}"), &"it is missing")),
-        }
-    }
-
-    /// The trace with this id, whatever else is damaged; that it is not there is said only where all could be read.
-    pub(crate) fn load(&self, id: RequestId) -> Result<Option<Trace>, ReadError> {
-        let Some(last) = self.last() else { return Ok(None) };
-        let (mut candidates, mut damage) = (Vec::new(), None);
-        let scanned = self.snapshot.scan(Table::BlockIndexes, self.meta.first..=last, true, |key, record| {
-            if let Ok(index) = BlockIndex::read(key, record)
-                && index.min_id <= id
-                && id <= index.max_id
-            {
-                candidates.push((key, index.count));
-            }
-            ControlFlow::Continue(())
-        });
-        for (key, count) in candidates {
-            match self.summaries(key, count) {
-                Ok(summaries) => {
-                    if let Some(position) = summaries.iter().position(|summary| summary.id == id) {
-                        return self.load_at(key, position, id).map(Some);
-                    }
-                }
-                Err(error) => damage = Some(error),
-            }
-        }
-        scanned?;
-        self.for_each_index(true, |_, _| ControlFlow::Continue(()))?;
-        damage.map_or(Ok(None), Err)
-    }
-
-    /// The trace at a position of a block, which must have this id.
-    pub(crate) fn load_at(&self, key: u64, position: usize, id: RequestId) -> Result<Trace, ReadError> {
-        self.body(key, |body| {
-            let trace = body.trace(position)?;
-            if trace.id == id { Ok(trace) } else { Err(FormatError::Misplaced) }
-        })
     }
 }

@@ -1,4 +1,4 @@
-//! Finding one trace by how a person names it: an id, a prefix of one, `@last`, `@slowest`, `@fastest`, `@failed`.
+//! Finds a trace by the name that a user gives: an id, a prefix of an id, `@last`, `@slowest`, `@fastest` or `@failed`.
 
 use std::ops::ControlFlow;
 
@@ -6,36 +6,38 @@ use thiserror::Error;
 use zerver_trace::{Find, IdPrefix, RequestId, Summary, Trace};
 
 use crate::block::block_index::{BlockIndex, FlowStats};
-use crate::read::reader::{ReadError, Reader, View};
+use crate::read::read_error::ReadError;
+use crate::read::reader::Reader;
+use crate::read::store_view::StoreView;
 
-/// How many ids are offered instead of one that is not there, or not the only one.
-const OFFERED: usize = 3;
+/// Maximum number of ids to suggest if an id is unknown or ambiguous.
+const MAX_SUGGESTIONS: usize = 3;
 
-/// Why no trace was found.
+/// The reason why no trace was found.
 #[derive(Debug, Error)]
 pub enum FindError {
     /// No trace has this id.
-    #[error("no trace has the id {wanted}{}", offer("; the nearest are", nearest))]
+    #[error("no trace has the id {wanted}{}", suggest("; the nearest are", nearest))]
     NotFound {
-        /// What was asked for.
+        /// The id or prefix.
         wanted: String,
-        /// The ids that share most digits with it, then those that are closest in time; at most three.
+        /// Up to three ids: those with the longest common prefix, then those that are closest in time.
         nearest: Vec<RequestId>,
     },
-    /// More than one trace has an id that begins so.
-    #[error("more than one id begins with {wanted}; write more digits of it{}", offer(": ", candidates))]
+    /// More than one id begins with this prefix.
+    #[error("id {wanted} is ambiguous; add more digits{}", suggest(": ", candidates))]
     Ambiguous {
-        /// What was asked for.
+        /// The prefix.
         wanted: String,
-        /// Some of them, newest first.
+        /// Up to three of the matching ids, newest first.
         candidates: Vec<RequestId>,
     },
-    /// No trace is there that could be meant.
-    #[error("{wanted}: {}", nothing(wanted, flow.as_deref()))]
+    /// The store contains no such trace.
+    #[error("{wanted}: {}", nothing_found(wanted, flow.as_deref()))]
     Empty {
-        /// What was asked for.
+        /// The name.
         wanted: String,
-        /// The flow that was asked for, if one was.
+        /// Flow to which the search was restricted.
         flow: Option<String>,
     },
     /// The store cannot be read.
@@ -43,7 +45,7 @@ pub enum FindError {
     Read(#[from] ReadError),
 }
 
-fn offer(words: &str, ids: &[RequestId]) -> String {
+fn suggest(words: &str, ids: &[RequestId]) -> String {
     if ids.is_empty() {
         return String::new();
     }
@@ -51,7 +53,7 @@ fn offer(words: &str, ids: &[RequestId]) -> String {
     format!("{words} {}", ids.join(", "))
 }
 
-fn nothing(wanted: &str, flow: Option<&str>) -> String {
+fn nothing_found(wanted: &str, flow: Option<&str>) -> String {
     let is_ranked = wanted.starts_with("@slowest") || wanted.starts_with("@fastest");
     let what = if is_ranked { "request that succeeded" } else { "such request" };
     match flow {
@@ -60,34 +62,34 @@ fn nothing(wanted: &str, flow: Option<&str>) -> String {
     }
 }
 
-/// A trace found, and not loaded yet.
-struct At {
+/// Location of a trace that is not loaded yet.
+struct TraceLocation {
     key: u64,
     position: usize,
     id: RequestId,
 }
 
 impl Reader {
-    /// The trace that is meant.
+    /// Finds and loads a trace.
     ///
     /// # Errors
-    /// When there is none, or more than one, or when the store cannot be read.
+    /// If no trace or more than one matches, or the store cannot be read.
     pub fn find(&self, what: &Find) -> Result<Trace, FindError> {
         let view = self.view()?;
         let empty = |flow: &Option<String>| FindError::Empty { wanted: what.to_string(), flow: flow.clone() };
         let at = match what {
-            Find::Id(prefix) => by_prefix(&view, *prefix)?,
+            Find::Id(prefix) => find_by_prefix(&view, *prefix)?,
             Find::Last(flow) => {
-                newest(&view, flow.as_deref(), |_| true, |_| true)?.ok_or_else(|| empty(flow))?
+                find_newest(&view, flow.as_deref(), |_| true, |_| true)?.ok_or_else(|| empty(flow))?
             }
             Find::Failed(flow) => {
-                newest(&view, flow.as_deref(), |flow| flow.failed > 0, |summary| summary.failed)?
+                find_newest(&view, flow.as_deref(), |flow| flow.failed > 0, |summary| summary.failed)?
                     .ok_or_else(|| empty(flow))?
             }
-            Find::Slowest(flow) => extreme(&view, flow.as_deref(), |flow| flow.slowest_ns, |ns| ns)?
+            Find::Slowest(flow) => find_extreme(&view, flow.as_deref(), |flow| flow.slowest_ns, |ns| ns)?
                 .ok_or_else(|| empty(flow))?,
             Find::Fastest(flow) => {
-                extreme(&view, flow.as_deref(), |flow| flow.fastest_ns, |ns| u64::MAX - ns)?
+                find_extreme(&view, flow.as_deref(), |flow| flow.fastest_ns, |ns| u64::MAX - ns)?
                     .ok_or_else(|| empty(flow))?
             }
         };
@@ -95,7 +97,7 @@ impl Reader {
     }
 }
 
-fn by_prefix(view: &View, prefix: IdPrefix) -> Result<At, FindError> {
+fn find_by_prefix(view: &StoreView, prefix: IdPrefix) -> Result<TraceLocation, FindError> {
     let mut blocks = Vec::new();
     let mut all: Vec<(u64, BlockIndex)> = Vec::new();
     view.for_each_index(true, |key, index| {
@@ -105,15 +107,15 @@ fn by_prefix(view: &View, prefix: IdPrefix) -> Result<At, FindError> {
         all.push((key, index));
         ControlFlow::Continue(())
     })?;
-    let mut found: Vec<At> = Vec::new();
+    let mut found: Vec<TraceLocation> = Vec::new();
     for (key, count) in blocks {
         for (position, summary) in view.summaries(key, count)?.iter().enumerate().rev() {
-            // The same request may be there twice, imported and recorded; that is not ambiguous.
+            // A request that was both recorded and imported is there twice, which is not ambiguous.
             if prefix.matches(summary.id) && !found.iter().any(|at| at.id == summary.id) {
-                found.push(At { key, position, id: summary.id });
+                found.push(TraceLocation { key, position, id: summary.id });
             }
         }
-        if found.len() > OFFERED {
+        if found.len() > MAX_SUGGESTIONS {
             break;
         }
     }
@@ -121,25 +123,25 @@ fn by_prefix(view: &View, prefix: IdPrefix) -> Result<At, FindError> {
         (Some(at), 0) => Ok(at),
         (Some(last), _) => {
             found.push(last);
-            let candidates = found.iter().take(OFFERED).map(|at| at.id).collect();
+            let candidates = found.iter().take(MAX_SUGGESTIONS).map(|at| at.id).collect();
             Err(FindError::Ambiguous { wanted: prefix.to_string(), candidates })
         }
         (None, _) => {
-            Err(FindError::NotFound { wanted: prefix.to_string(), nearest: nearest(view, prefix, &all)? })
+            Err(FindError::NotFound { wanted: prefix.to_string(), nearest: nearest_ids(view, prefix, &all)? })
         }
     }
 }
 
-/// The ids that share most digits with one that is not there, then those closest in time.
-fn nearest(
-    view: &View,
+/// Returns the ids with the longest common prefix with a missing one, then those that are closest in time.
+fn nearest_ids(
+    view: &StoreView,
     prefix: IdPrefix,
     indexes: &[(u64, BlockIndex)],
 ) -> Result<Vec<RequestId>, ReadError> {
     let wanted = prefix.first();
     let rank =
         |id: RequestId| (usize::MAX - id.shared_digits(wanted), id.as_u128().abs_diff(wanted.as_u128()));
-    // Ids are ordered by time but for races: the blocks that could hold the closest are few.
+    // Ids are almost in the order of time, so only a few blocks can contain the closest ones.
     let closest = |index: &BlockIndex| wanted.clamp(index.min_id, index.max_id.max(index.min_id));
     let mut order: Vec<&(u64, BlockIndex)> = indexes.iter().collect();
     order.sort_by_key(|(_, index)| rank(closest(index)));
@@ -149,17 +151,17 @@ fn nearest(
     }
     ids.sort_by_key(|&id| rank(id));
     ids.dedup();
-    ids.truncate(OFFERED);
+    ids.truncate(MAX_SUGGESTIONS);
     Ok(ids)
 }
 
-/// The newest trace of a flow that is wanted.
-fn newest(
-    view: &View,
+/// Finds the newest matching trace of a flow.
+fn find_newest(
+    view: &StoreView,
     flow: Option<&str>,
     in_block: impl Fn(&FlowStats) -> bool,
     wanted: impl Fn(&Summary) -> bool,
-) -> Result<Option<At>, ReadError> {
+) -> Result<Option<TraceLocation>, ReadError> {
     let (mut found, mut failed) = (None, None);
     view.for_each_index(true, |key, index| {
         if !index.flows_named(flow).any(&in_block) {
@@ -170,7 +172,7 @@ fn newest(
                 let position = block
                     .iter()
                     .rposition(|summary| flow.is_none_or(|flow| summary.flow == flow) && wanted(summary));
-                found = position.map(|position| At { key, position, id: block[position].id });
+                found = position.map(|position| TraceLocation { key, position, id: block[position].id });
             }
             Err(error) => failed = Some(error),
         }
@@ -179,13 +181,13 @@ fn newest(
     failed.map_or(Ok(found), Err)
 }
 
-/// The trace of a flow with the greatest rank by its duration, of those that succeeded; the newest of those with the same.
-fn extreme(
-    view: &View,
+/// Finds the successful trace of a flow whose duration has the greatest rank. Among equal ones, the newest.
+fn find_extreme(
+    view: &StoreView,
     flow: Option<&str>,
     of_block: impl Fn(&FlowStats) -> u64,
     rank: impl Fn(u64) -> u64,
-) -> Result<Option<At>, ReadError> {
+) -> Result<Option<TraceLocation>, ReadError> {
     let mut best: Option<(u64, u64, u32)> = None;
     view.for_each_index(true, |key, index| {
         if let Some(ranked) =
@@ -203,5 +205,5 @@ fn extreme(
         .enumerate()
         .filter(|(_, summary)| summary.has_succeeded() && flow.is_none_or(|flow| summary.flow == flow));
     let best = of_flow.max_by_key(|(position, summary)| (rank(summary.duration_ns), *position));
-    Ok(best.map(|(position, summary)| At { key, position, id: summary.id }))
+    Ok(best.map(|(position, summary)| TraceLocation { key, position, id: summary.id }))
 }

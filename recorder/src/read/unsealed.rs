@@ -1,4 +1,4 @@
-//! Many traces, and what is behind their seals: for whoever runs them again on the machine that recorded them.
+//! Reads many traces, and the values behind their seals, for replays on the machine that recorded them.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -6,16 +6,23 @@ use std::ops::ControlFlow;
 use zerver_trace::{Query, Recorded, Trace, Value};
 
 use crate::block::trace_values::each_value;
-use crate::read::reader::{ReadError, Reader};
+use crate::read::read_error::ReadError;
+use crate::read::reader::Reader;
 use crate::secrets::secret_key::{SealError, SecretKey};
 
 impl Reader {
-    /// Hands the traces that a query wants to `f`, newest first, until it has enough. One block of them is in memory at
-    /// a time; what is recorded meanwhile is not seen, and what retention removes meanwhile is passed over.
+    /// Calls `f` with every trace that matches a query, newest first, until it breaks.
+    ///
+    /// Only one block is in memory at a time. Traces that are recorded meanwhile are not seen, and blocks that are removed
+    /// meanwhile are skipped.
     ///
     /// # Errors
-    /// When the store cannot be read, or a trace is damaged.
-    pub fn each(&self, query: &Query, mut f: impl FnMut(Trace) -> ControlFlow<()>) -> Result<(), ReadError> {
+    /// If the store cannot be read, or a trace is damaged.
+    pub fn for_each(
+        &self,
+        query: &Query,
+        mut f: impl FnMut(Trace) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
         let mut blocks = Vec::new();
         self.view()?.for_each_index(true, |key, index| {
             if index.may_match(query) {
@@ -25,7 +32,7 @@ impl Reader {
         })?;
         let mut left = query.limit.unwrap_or(usize::MAX);
         for (key, count) in blocks {
-            // A snapshot that is held keeps the store from using its space again.
+            // A snapshot keeps the store from reusing space, so it is renewed for every block.
             let view = self.view()?;
             if key < view.meta.first || left == 0 {
                 break;
@@ -37,7 +44,7 @@ impl Reader {
                 continue;
             }
             left -= wanted.len();
-            let flow = view.body(key, |body| {
+            let flow = view.with_body(key, |body| {
                 for position in wanted {
                     if f(body.trace(position)?).is_break() {
                         return Ok(ControlFlow::Break(()));
@@ -52,11 +59,11 @@ impl Reader {
         Ok(())
     }
 
-    /// The values behind the seals of a trace, by their hash. What is only a hash stays out.
+    /// Opens the sealed values of a trace, and returns them by their hash. Values of which only a hash is left are omitted.
     ///
     /// # Errors
-    /// When there are any and the key is not there, or they were sealed under another.
-    pub fn secrets(&self, trace: &Trace) -> Result<BTreeMap<[u8; 16], Value>, SealError> {
+    /// If there are sealed values and the key is missing or another one.
+    pub fn open_secrets(&self, trace: &Trace) -> Result<BTreeMap<[u8; 16], Value>, SealError> {
         let mut sealed = Vec::new();
         each_value(&mut trace.clone(), |recorded| {
             if let Recorded::Sealed { hash, .. } = recorded {

@@ -90,7 +90,7 @@ fn check(dir: &Path, acknowledged: u64) -> u64 {
         Err(ReadError::NeedsRepair { .. }) => {
             assert!(examine(dir).repairable);
             let report = repair(dir).unwrap();
-            assert_eq!((report.problem, report.damaged, report.set_aside), (None, vec![], None));
+            assert_eq!((report.problem, report.damaged, report.moved_to), (None, vec![], None));
             Reader::open(dir).unwrap()
         }
         other => other.unwrap(),

@@ -65,7 +65,7 @@ fn interrogate(dir: &Path, whole: &Whole) -> Result<(), ReadError> {
     if let Ok((new, _)) = reader.since(Reader::oldest()) {
         assert!(new.iter().all(|summary| whole.list.contains(summary)));
     }
-    let _ = (reader.catalog(), reader.newest(), reader.since(whole.end), reader.counts());
+    let _ = (reader.flows(), reader.newest(), reader.since(whole.end), reader.counts());
     failed.map_or(Ok(()), Err)
 }
 
@@ -176,7 +176,7 @@ fn a_repair_saves_what_can_be_read() {
             list.len(),
             before.traces
         );
-        if let Some(aside) = &report.set_aside {
+        if let Some(aside) = &report.moved_to {
             assert!(std::fs::read(aside).unwrap().len() >= bytes.len().min(4096));
             assert_eq!(list.len() as u64, report.salvaged);
             saved += 1;

@@ -144,7 +144,7 @@ fn what_schema_3_wrote_can_be_read() {
     for (golden, fresh) in golden.iter().zip(&fresh) {
         assert_eq!(golden, fresh);
     }
-    assert_eq!(old_reader.declared().unwrap(), new_reader.declared().unwrap());
+    assert_eq!(old_reader.flow_catalog().unwrap(), new_reader.flow_catalog().unwrap());
     assert_eq!(old_reader.counts().unwrap(), new_reader.counts().unwrap());
     let file = fs::read(folder("v3").join("trace.zrv")).unwrap();
     assert_eq!(portable::read(&file).unwrap(), fresh[9].0);

@@ -27,8 +27,11 @@ fn a_store_into_which_traces_were_only_imported_lacks_nothing() {
     let report = zerver_recorder::examine_with(dir.path(), &mut |read, of| told.push((read, of)));
     assert_eq!(told, [(0, 1)], "one block");
     assert_eq!((report.traces, report.counts.recorded), (5, 5));
-    assert_eq!((report.has_key, report.secrets, report.secrets_lost), (false, 0, 0));
-    assert!(report.problem.is_none() && report.odd.is_empty() && report.damaged.is_empty(), "{report:?}");
+    assert_eq!((report.has_key, report.secrets, report.unreadable_secrets), (false, 0, 0));
+    assert!(
+        report.problem.is_none() && report.invalid_files.is_empty() && report.damaged.is_empty(),
+        "{report:?}"
+    );
 }
 
 #[test]
@@ -36,18 +39,18 @@ fn secrets_that_cannot_be_read_any_more_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     record_secrets(dir.path(), 0..10);
     let report = examine(dir.path());
-    assert_eq!((report.has_key, report.secrets, report.secrets_lost), (true, 10, 0));
+    assert_eq!((report.has_key, report.secrets, report.unreadable_secrets), (true, 10, 0));
     fs::remove_file(dir.path().join("key")).unwrap();
     let report = examine(dir.path());
-    assert_eq!((report.has_key, report.secrets, report.secrets_lost), (false, 10, 10));
+    assert_eq!((report.has_key, report.secrets, report.unreadable_secrets), (false, 10, 10));
     // The next recording makes another key, which opens what is sealed under it.
     record_secrets(dir.path(), 10..14);
     let report = examine(dir.path());
-    assert_eq!((report.has_key, report.secrets, report.secrets_lost), (true, 14, 10));
-    assert!(report.odd.is_empty(), "{report:?}");
+    assert_eq!((report.has_key, report.secrets, report.unreadable_secrets), (true, 14, 10));
+    assert!(report.invalid_files.is_empty(), "{report:?}");
     fs::write(dir.path().join("key"), "short").unwrap();
     let report = examine(dir.path());
-    assert!(!report.has_key && report.odd[0].1.contains("it has 5 bytes"), "{report:?}");
+    assert!(!report.has_key && report.invalid_files[0].1.contains("it has 5 bytes"), "{report:?}");
 }
 
 #[test]
@@ -59,10 +62,11 @@ fn what_is_in_the_place_of_a_file_is_named() {
         fs::rename(&path, path.with_extension("old")).unwrap();
         std::os::unix::fs::symlink(path.with_extension("old"), &path).unwrap();
     }
-    let odd = examine(dir.path()).odd;
+    let invalid_files = examine(dir.path()).invalid_files;
     for name in ["lock", "key"] {
-        let is_told = odd.iter().any(|(path, why)| path.ends_with(name) && why.contains("a symbolic link"));
-        assert!(is_told, "{name}: {odd:?}");
+        let is_told =
+            invalid_files.iter().any(|(path, why)| path.ends_with(name) && why.contains("a symbolic link"));
+        assert!(is_told, "{name}: {invalid_files:?}");
     }
 }
 

@@ -61,7 +61,7 @@ fn many_are_handed_out_one_by_one() {
     let reader = Reader::open(dir.path()).unwrap();
     let each = |query: &Query, enough: usize| {
         let mut seen = Vec::new();
-        let read = reader.each(query, |trace| {
+        let read = reader.for_each(query, |trace| {
             seen.push(trace.summary());
             if seen.len() == enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -276,7 +276,7 @@ fn an_idle_service_is_read_within_50_ms() {
     recorder.declare(&[sample_traces::flow()]);
     recorder.flush();
     let reader = Reader::open(dir.path()).unwrap();
-    assert_eq!(reader.catalog().unwrap(), [(*sample_traces::flow()).clone()]);
+    assert_eq!(reader.flows().unwrap(), [(*sample_traces::flow()).clone()]);
     let mut cursor = reader.newest().unwrap();
     let mut accepted = 0;
     let mut took = Vec::new();
@@ -419,7 +419,7 @@ fn an_empty_store_answers() {
     record(dir.path(), []);
     let reader = Reader::open(dir.path()).unwrap();
     assert!(reader.list(&Query::default()).unwrap().is_empty());
-    assert!(reader.catalog().unwrap().is_empty());
+    assert!(reader.flows().unwrap().is_empty());
     assert!(matches!(find(&reader, "@last"), Err(FindError::Empty { .. })));
     assert!(matches!(find(&reader, "abc"), Err(FindError::NotFound { nearest, .. }) if nearest.is_empty()));
     let (new, cursor) = reader.since(reader.newest().unwrap()).unwrap();

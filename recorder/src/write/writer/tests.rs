@@ -192,9 +192,9 @@ fn a_store_that_is_removed_is_created_again_and_recording_continues() {
         assert!(report.damaged.is_empty() && report.problem.is_none(), "{what}: {report:?}");
         assert_eq!(report.counts.recorded, left.len() as u64, "{what}");
         let reader = Reader::open(&dir).unwrap();
-        assert_eq!(reader.catalog().unwrap().len(), 1, "{what}");
+        assert_eq!(reader.flows().unwrap().len(), 1, "{what}");
         // Its secrets open with the key beside it.
-        let secrets = reader.secrets(&reader.load(sample_traces::id(399)).unwrap().unwrap()).unwrap();
+        let secrets = reader.open_secrets(&reader.load(sample_traces::id(399)).unwrap().unwrap()).unwrap();
         assert!(!secrets.is_empty(), "{what}");
     }
 }
@@ -223,7 +223,7 @@ fn recording_continues_in_a_store_that_replaces_another() {
     assert_eq!(reader.counts().unwrap().recorded, 300);
     // Traces after the replacement are sealed under the key of the other store.
     for n in [0, 299] {
-        let secrets = reader.secrets(&reader.load(sample_traces::id(n)).unwrap().unwrap());
+        let secrets = reader.open_secrets(&reader.load(sample_traces::id(n)).unwrap().unwrap());
         assert!(secrets.is_ok_and(|secrets| !secrets.is_empty()), "{n}");
     }
 }
