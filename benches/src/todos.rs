@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use zerver::Settings;
 use zerver::prelude::*;
-use zerver_recorder::{Options, Policy, Recorder};
+use zerver_recorder::{Recorder, RecorderOptions, RecordingPolicy};
 
 /// Who is calling.
 #[derive(Debug, Clone, Slot, Serialize, Deserialize)]
@@ -94,7 +94,7 @@ pub(crate) fn item() -> FlowDef {
 }
 
 /// Serves it; `policy` says what is recorded, and none that nothing is.
-pub(crate) fn serve(policy: Option<Policy>, ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
+pub(crate) fn serve(policy: Option<RecordingPolicy>, ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
     let recorder = policy.map(open).transpose()?;
     let settings = Settings {
         addr: Some("127.0.0.1:0".to_owned()),
@@ -111,16 +111,14 @@ pub(crate) fn serve(policy: Option<Policy>, ready: impl FnOnce(SocketAddr)) -> R
     ready(running.addr());
     running.stop();
     match recorder.map(Recorder::close) {
-        Some(status) if status.overflowed + status.lost > 0 => {
-            Err(format!("not all was recorded: {status:?}"))
-        }
+        Some(status) if status.dropped + status.lost > 0 => Err(format!("not all was recorded: {status:?}")),
         _ => Ok(()),
     }
 }
 
-fn open(policy: Policy) -> Result<Recorder, String> {
+fn open(policy: RecordingPolicy) -> Result<Recorder, String> {
     let dir = std::env::var_os("ZERVER_STORE").ok_or("ZERVER_STORE names no folder")?;
-    Recorder::open(Options { policy, ..Options::new(dir) }).map_err(|error| error.to_string())
+    Recorder::open(RecorderOptions { policy, ..RecorderOptions::new(dir) }).map_err(|error| error.to_string())
 }
 
 /// Puts the user and the todo where the flow finds them, in the way a client would.

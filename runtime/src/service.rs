@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use zerver_engine::{Failure, Flow, RenderFailure, Request, Response};
-use zerver_recorder::Status;
+use zerver_recorder::RecorderStatus;
 use zerver_trace::{EventSink, FlowInfo, secret};
 
 use crate::Limits;
@@ -16,7 +16,7 @@ use crate::shell::Router;
 use crate::twice::Twice;
 
 /// Tells how recording goes.
-pub(crate) type StatusOf = Box<dyn Fn() -> Status + Send + Sync>;
+pub(crate) type StatusOf = Box<dyn Fn() -> RecorderStatus + Send + Sync>;
 
 pub(crate) struct Service {
     pub(crate) router: Router,

@@ -45,12 +45,12 @@ impl Source {
     /// The secrets of a trace, as far as the store's key opens them.
     pub(super) fn secrets(&self, trace: &Trace) -> Secrets {
         let reader = self.reader().ok().flatten();
-        Secrets(reader.and_then(|reader| reader.secrets(trace).ok()).unwrap_or_default())
+        Secrets(reader.and_then(|reader| reader.open_secrets(trace).ok()).unwrap_or_default())
     }
 
     /// The flows that the store knows.
     pub(super) fn flows(&self) -> Result<Vec<FlowInfo>, SourceError> {
-        self.ask(Reader::catalog)
+        self.ask(Reader::flows)
     }
 
     /// The folder of the store.
