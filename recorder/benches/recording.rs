@@ -1,7 +1,8 @@
-//! What recording costs: CPU of the writer's thread and bytes on the disk for each trace, time to hand a trace over, and
-//! how fast a large store answers. `cargo bench -p zerver-recorder`; a number after `--` is how many traces the large
-//! store has.
-#![expect(clippy::print_stdout, reason = "that is what it is for")]
+//! Measures the cost of recording: CPU time of the writer and disk space per trace, the time to hand over a trace, and
+//! the response times of a large store.
+//!
+//! `cargo bench -p zerver-recorder`. A number after `--` sets the number of traces in the large store.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -38,9 +39,9 @@ struct Get {
     headers: Vec<(String, String)>,
 }
 
-struct Told(MessageInfo);
+struct FixedMessage(MessageInfo);
 
-impl Message for Told {
+impl Message for FixedMessage {
     fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
         self.0.tell(body_limit, to);
     }
@@ -156,7 +157,7 @@ fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture> {
         started_unix_ns: now,
         duration_ns: 20_000 + noise % 9_973,
         seed: noise,
-        request: Arc::new(Told(MessageInfo::Request(RequestInfo {
+        request: Arc::new(FixedMessage(MessageInfo::Request(RequestInfo {
             method: "GET".to_owned(),
             target: format!("/v1/todos/{}?page=2", n % 1000),
             version: "HTTP/1.1".to_owned(),
@@ -170,7 +171,7 @@ fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture> {
             body: Body::default(),
             origin: String::new(),
         }))),
-        response: Some(Arc::new(Told(MessageInfo::Response(ResponseInfo {
+        response: Some(Arc::new(FixedMessage(MessageInfo::Response(ResponseInfo {
             status: 200,
             headers: headers(&[("content-type", "application/json"), ("content-length", "52")]),
             body: Body { full_len: body.len() as u64, bytes: body.into_bytes() },
@@ -185,7 +186,7 @@ fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture> {
     })
 }
 
-/// What a thread has used of the CPU, in nanoseconds.
+/// CPU time of a thread, in nanoseconds.
 fn cpu_ns(of: &str) -> u64 {
     let tasks = std::fs::read_dir("/proc/self/task").expect("a Linux kernel").flatten();
     tasks
@@ -204,7 +205,7 @@ fn record(name: &str, count: u64, secret: bool, policy: RecordingPolicy) -> temp
     let recorder = Recorder::open(options).expect("a new store");
     let (sink, flow) = (recorder.sink(), flow(secret));
     let (mut handing_ns, mut writing_ns) = (0, 0);
-    // As many together as come in 50 ms at 80,000 requests a second.
+    // The number of requests in 50 ms at 80,000 per second.
     for chunk in 0..count / 4_000 {
         let captures: Vec<_> =
             (chunk * 4_000..(chunk + 1) * 4_000).map(|n| capture(n, &flow, secret)).collect();

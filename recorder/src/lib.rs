@@ -4,8 +4,8 @@
 //! which captures are kept (`intake`). The thread of the recorder describes their values and hides secrets (`describe`,
 //! `secrets`), collects them in blocks (`block`), and commits many traces at a time (`write`, `backend`).
 //!
-//! To read, a program opens a [`Reader`] (`read`). [`portable`] files hold a single trace. [`import()`], [`examine`] and
-//! [`repair`] work on a whole store (`maintenance`). Every file is opened by [`regular_file`].
+//! To read, a program opens a [`Reader`] (`read`). [`portable`] files hold a single trace. [`import()`], [`examine`]
+//! and [`repair`] work on a whole store (`maintenance`). Every file is opened by [`regular_file`].
 //!
 //! A store is a folder with the database `traces.redb`, the `key` of its secrets, and the `lock` of its only writer.
 #![warn(missing_debug_implementations)]

@@ -1,9 +1,9 @@
 //! Opens every file that zerver reads or writes by name: the files of a store, settings, portable traces, sources.
 //!
-//! An attacker may have chosen the name: a cloned repository can contain `.zerver/lock` as a link to any file of the user,
-//! and a device or a FIFO never ends. So links are not followed, opening never blocks, the file must be a regular file of
-//! a trusted owner, and reading stops at a limit. Nothing is truncated and no mode is changed before the open file has
-//! passed these checks.
+//! An attacker may have chosen the name: a cloned repository can contain `.zerver/lock` as a link to any file of the
+//! user, and a device or a FIFO never ends. So links are not followed, opening never blocks, the file must be a regular
+//! file of a trusted owner, and reading stops at a limit. Nothing is truncated and no mode is changed before the open
+//! file has passed these checks.
 //!
 //! Only the last component of a path is protected. `zerver doctor` reports folders that others may write to. The checks
 //! hold in such folders, too, because they apply to the open file and not to its name.
@@ -23,7 +23,7 @@ const REMOVE: &str = "remove it";
 /// Mode of every file that zerver creates.
 const PRIVATE: u32 = 0o600;
 
-/// Purpose of opening a file, which decides who may own it.
+/// Purpose of opening a file, which decides which owner is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
     /// The owner must be the user or root. If the user is root, the owner of the containing folder is trusted as well.

@@ -29,7 +29,7 @@ pub(crate) struct StoreMeta {
 
 impl StoreMeta {
     /// Returns the table, the key and the encoded record.
-    pub(crate) fn to_record(&self) -> (Table, u64, Vec<u8>) {
+    pub(crate) fn to_record(self) -> (Table, u64, Vec<u8>) {
         (Table::Meta, META, record::write(RecordKind::StoreMeta, META, &codec::encode(self)))
     }
 

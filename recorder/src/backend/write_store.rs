@@ -34,7 +34,8 @@ impl WriteStore {
         Self::open_with(dir, None, false)
     }
 
-    /// Opens or creates the database, and keeps the file within `max` bytes as long as its contents stay well below that.
+    /// Opens or creates the database, and keeps the file within `max` bytes as long as its contents stay well below
+    /// that.
     pub(crate) fn open_with_limit(dir: &Path, max: Option<u64>) -> Result<Self, StoreError> {
         Self::open_with(dir, max, false)
     }
@@ -62,8 +63,8 @@ impl WriteStore {
         Ok(Self { path, identity, database: Some(database) })
     }
 
-    /// Applies all changes durably, or fails. After a failure the changes may or may not be there, and this store cannot be
-    /// used any more.
+    /// Applies all changes durably, or fails. After a failure the changes may or may not be there, and this store
+    /// cannot be used any more.
     pub(crate) fn commit(&self, batch: &WriteBatch) -> Result<(), StoreError> {
         guard(&self.path, || {
             let Some(database) = &self.database else { return Err(redb::Error::DatabaseClosed) };
@@ -117,8 +118,8 @@ impl WriteStore {
         guard(&self.path, || Ok(database.map_or(Ok(()), Database::close)?))
     }
 
-    /// Moves all pages to the front of the file, and truncates the rest. Takes as long as reading and writing the contents.
-    /// Returns false if a reader prevents it.
+    /// Moves all pages to the front of the file, and truncates the rest. Takes as long as reading and writing the
+    /// contents. Returns false if a reader prevents it.
     pub(crate) fn compact(&mut self) -> Result<bool, StoreError> {
         guard(&self.path, || {
             let Some(database) = &mut self.database else { return Err(redb::Error::DatabaseClosed) };
@@ -140,9 +141,10 @@ impl Drop for WriteStore {
 
 /// Returns the length to which a file should be extended before redb opens it. `None` to leave it as it is.
 ///
-/// redb doubles its file when it is full. When redb closes the file, it cuts off the free end, so that the next doubling
-/// starts from any length. A file that the next doubling could take past its limit is therefore extended to the limit at
-/// once. redb then uses all of it, and has no reason to extend it further. Pages that are not written occupy no disk space.
+/// redb doubles its file when it is full. When redb closes the file, it cuts off the free end, so that the next
+/// doubling starts from any length. A file that the next doubling could take past its limit is therefore extended to
+/// the limit at once. redb then uses all of it, and has no reason to extend it further. Pages that are not written
+/// occupy no disk space.
 pub(crate) fn preallocated_len(len: u64, max: u64) -> Option<u64> {
     let target = max / PAGE * PAGE;
     // No file of redb ends within the first pages of a region.

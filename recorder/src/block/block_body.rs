@@ -86,8 +86,8 @@ impl<'a> BlockBody<'a> {
 /// Reads the pieces of one trace, within a memory budget.
 struct PieceReader<'a> {
     body: &'a BlockBody<'a>,
-    /// Bytes of memory that the pieces may still occupy: a piece may be referenced many times, and may be larger in memory
-    /// than in the block.
+    /// Bytes of memory that the pieces may still occupy: a piece may be referenced many times, and may be larger in
+    /// memory than in the block.
     left: usize,
 }
 

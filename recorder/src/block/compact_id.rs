@@ -4,7 +4,8 @@ use zerver_trace::RequestId;
 
 use crate::format::{FormatError, delta_varint};
 
-/// Time in an id, in milliseconds since the Unix epoch. Ids begin with the start time of their request (RFC 9562, UUIDv7).
+/// Time in an id, in milliseconds since the Unix epoch. Ids begin with the start time of their request (RFC 9562,
+/// UUIDv7).
 pub(crate) const fn time_ms(id: RequestId) -> u64 {
     (id.as_u128() >> 80) as u64
 }

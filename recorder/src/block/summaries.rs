@@ -11,8 +11,8 @@ use crate::format::delta_varint;
 use crate::format::record::RecordKind;
 use crate::format::{FormatError, codec, record};
 
-/// Maximum total length of the texts in the summaries of a block once they are decoded, in bytes. A record that exceeds it
-/// was not written by zerver.
+/// Maximum total length of the texts in the summaries of a block once they are decoded, in bytes. A record that exceeds
+/// it was not written by zerver.
 const MAX_TEXT_BYTES: usize = 6 << 20;
 /// A block is full when the texts of its summaries have this many bytes.
 const FULL_TEXT_BYTES: usize = 4 << 20;
@@ -22,8 +22,8 @@ type SummaryGroup = (u32, PieceId, u16, Class, &'static str, bool, Option<u16>, 
 
 /// Encodes the summaries of a block.
 ///
-/// Layout: for each trace its group, path, id and times, which are not compressed; the values of the groups and paths, in
-/// the order of their numbers; the base time; and the offset of the second part.
+/// Layout: for each trace its group, path, id and times, which are not compressed; the values of the groups and paths,
+/// in the order of their numbers; the base time; and the offset of the second part.
 #[derive(Debug, Default)]
 pub(crate) struct SummariesBuilder {
     own: Vec<u8>,

@@ -1,7 +1,7 @@
 //! The shape of a stored trace, and the delta that turns the shape back into the trace.
 //!
-//! Traces of requests that took the same path differ only in their ids, their times and a few of their pieces. The shape
-//! is kept once in the block, and each trace as its delta.
+//! Traces of requests that took the same path differ only in their ids, their times and a few of their pieces. The
+//! shape is kept once in the block, and each trace as its delta.
 
 use zerver_trace::RequestId;
 
@@ -39,8 +39,8 @@ impl Default for ShapeDelta {
 }
 
 impl ShapeDelta {
-    /// Appends the encoded trace: its shape and what differs from it. `outcome` is `None` if the outcome is `Done`. Times
-    /// are relative to `base_ms`.
+    /// Appends the encoded trace: its shape and what differs from it. `outcome` is `None` if the outcome is `Done`.
+    /// Times are relative to `base_ms`.
     pub(crate) fn write(
         &self,
         shape: &TraceShape,
@@ -66,8 +66,8 @@ impl ShapeDelta {
 }
 
 impl TraceShape {
-    /// Creates a shape from a trace that was stripped to it. `put` adds the encoded shape to the block, and returns its piece
-    /// and its length.
+    /// Creates a shape from a trace that was stripped to it. `put` adds the encoded shape to the block, and returns its
+    /// piece and its length.
     pub(crate) fn new(
         stored: &StoredTrace,
         delta: &ShapeDelta,

@@ -28,8 +28,8 @@ pub(crate) struct PartTable {
     parts: Vec<Part>,
     /// The bytes by which parts are recognised, followed by those of the current search.
     bytes: Vec<u8>,
-    /// Parts of the last trace of each flow, in their order. The next trace of the flow usually has the same ones, which are
-    /// then found without hashing.
+    /// Parts of the last trace of each flow, in their order. The next trace of the flow usually has the same ones,
+    /// which are then found without hashing.
     predictions: Vec<(usize, Vec<PartId>)>,
     /// Position in `predictions` of the flow of the current trace.
     current: usize,
@@ -64,8 +64,8 @@ impl PartTable {
         &self.rule
     }
 
-    /// Returns the part with these bytes. `prefix` precedes the value in its piece. Equal bytes with another `salt` are another
-    /// part. `describe` is called only for a new part.
+    /// Returns the part with these bytes. `prefix` precedes the value in its piece. Equal bytes with another `salt` are
+    /// another part. `describe` is called only for a new part.
     pub(crate) fn intern(
         &mut self,
         salt: u64,

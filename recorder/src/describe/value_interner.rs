@@ -140,8 +140,8 @@ impl ValueInterner {
     }
 }
 
-/// Shortens a text to `limit` bytes, and returns true if it was longer. The ellipsis is for readers; that the text was cut
-/// is recorded separately.
+/// Shortens a text to `limit` bytes, and returns true if it was longer. The ellipsis is for readers; that the text was
+/// cut is recorded separately.
 pub(crate) fn truncate_with_ellipsis(text: &mut String, limit: usize) -> bool {
     let is_longer = text.len() > limit;
     if is_longer {

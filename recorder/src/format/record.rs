@@ -26,8 +26,8 @@ pub(crate) const MAX_RAW: usize = 8 << 20;
 /// Minimum length of a body that is worth compressing, in bytes.
 const MIN_COMPRESSED: usize = 256;
 
-/// Compression level of zstd. Repetitions within a block were removed already; a higher level takes more time than it is
-/// worth.
+/// Compression level of zstd. Repetitions within a block were removed already; a higher level takes more time than it
+/// is worth.
 const LEVEL: i32 = -1;
 
 const MAGIC: [u8; 4] = *b"zvr1";

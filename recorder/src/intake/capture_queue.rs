@@ -1,8 +1,9 @@
 //! The queue of captures from the workers to the writer.
 //!
-//! It is bounded, and workers never wait for it. The policy is applied on the worker that made the capture, so that a capture
-//! which is not kept is freed by the thread that allocated it. A kept capture returns to that worker once it was
-//! described, and is freed when the worker delivers its next one. Freeing memory of another thread is expensive for both.
+//! It is bounded, and workers never wait for it. The policy is applied on the worker that made the capture, so that a
+//! capture which is not kept is freed by the thread that allocated it. A kept capture returns to that worker once it
+//! was described, and is freed when the worker delivers its next one. Freeing memory of another thread is expensive for
+//! both.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -107,8 +108,8 @@ impl CaptureQueue {
         self.shards.iter().map(|shard| shard.not_kept.load(Ordering::Relaxed)).sum()
     }
 
-    /// Reserves room for the bodies of a capture, and returns its size. `None` if there is not enough room. A capture always
-    /// fits an empty queue.
+    /// Reserves room for the bodies of a capture, and returns its size. `None` if there is not enough room. A capture
+    /// always fits an empty queue.
     fn reserve_bytes(&self, capture: &Capture) -> Option<usize> {
         let response = capture.response.as_ref().map_or(0, |response| response.held_bytes());
         let bytes = capture.request.held_bytes() + response;
@@ -123,8 +124,8 @@ impl CaptureQueue {
         fits.then_some(bytes)
     }
 
-    /// Returns a described capture to its worker with the next batch. One with large bodies is freed at once, because it would
-    /// occupy memory until then.
+    /// Returns a described capture to its worker with the next batch. One with large bodies is freed at once, because
+    /// it would occupy memory until then.
     pub(crate) fn recycle(&self, accepted: QueuedCapture, described: &mut Vec<QueuedCapture>) {
         match accepted.bytes {
             0 => described.push(accepted),

@@ -1,5 +1,5 @@
-//! A bounded queue with one consumer. Producers never wait; items that do not fit are counted. The consumer may sleep, and
-//! is then woken.
+//! A bounded queue with one consumer. Producers never wait; items that do not fit are counted. The consumer may sleep,
+//! and is then woken.
 
 use std::time::Duration;
 
@@ -35,7 +35,8 @@ impl<T> Inbox<T> {
             self.count_drop();
             return Err(back.into_inner());
         }
-        // Pairs with the fence in `sleep`: either the consumer sees the item, or this thread sees that the consumer sleeps.
+        // Pairs with the fence in `sleep`: either the consumer sees the item, or this thread sees that the consumer
+        // sleeps.
         fence(Ordering::SeqCst);
         if self.is_asleep.load(Ordering::Relaxed) && self.is_asleep.swap(false, Ordering::Relaxed) {
             self.wake();

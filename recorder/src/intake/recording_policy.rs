@@ -18,8 +18,8 @@ pub enum RecordingPolicy {
     Tail(TailPolicy),
 }
 
-/// Keeps failed requests, requests that were slow for their flow, requests whose trace was requested, and a sample of the
-/// rest.
+/// Keeps failed requests, requests that were slow for their flow, requests whose trace was requested, and a sample of
+/// the rest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TailPolicy {
     /// Fraction of ordinary requests to keep, from 0 to 1.
@@ -28,9 +28,9 @@ pub struct TailPolicy {
     pub slow_quantile: f64,
     /// Number of requests of a flow that must be known before one of them can be slow.
     pub slow_after: u32,
-    /// Maximum number of failures of the service to keep per second, and of slow requests, so that an outage of the service
-    /// does not overload the recorder. Failures caused by clients have smaller budgets: a tenth for requests that a flow
-    /// answered with a 4xx, a tenth for shed requests, and a hundredth for requests that matched no flow.
+    /// Maximum number of failures of the service to keep per second, and of slow requests, so that an outage of the
+    /// service does not overload the recorder. Failures caused by clients have smaller budgets: a tenth for requests
+    /// that a flow answered with a 4xx, a tenth for shed requests, and a hundredth for requests that matched no flow.
     pub max_per_second: u32,
 }
 

@@ -1,5 +1,5 @@
-//! Portable files: a single trace to be sent to another person. Its secrets are replaced by hashes, which can be compared
-//! but not read.
+//! Portable files: a single trace to be sent to another person. Its secrets are replaced by hashes, which can be
+//! compared but not read.
 
 use std::borrow::Cow;
 

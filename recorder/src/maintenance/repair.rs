@@ -44,8 +44,8 @@ pub enum RepairError {
     },
 }
 
-/// Opens and closes a store that was not closed properly. Keeps everything up to the last commit. Damage is neither searched
-/// for nor changed; see [`repair`].
+/// Opens and closes a store that was not closed properly. Keeps everything up to the last commit. Damage is neither
+/// searched for nor changed; see [`repair`].
 ///
 /// # Errors
 /// If another process writes to the store, the store cannot be opened, or the disk fails.
@@ -58,8 +58,8 @@ pub fn reopen(dir: &Path) -> Result<(), RepairError> {
     WriteStore::open(dir).map(drop).map_err(|error| OpenError::from(error).into())
 }
 
-/// Repairs a store. A store that was only not closed properly is opened and closed. From a damaged store, every readable
-/// block is saved to a new file, and the damaged file is renamed.
+/// Repairs a store. A store that was only not closed properly is opened and closed. From a damaged store, every
+/// readable block is saved to a new file, and the damaged file is renamed.
 ///
 /// # Errors
 /// If another process writes to the store, the file was not written by zerver, or the disk fails.
@@ -110,8 +110,8 @@ fn unlock_and_examine(dir: &Path, lock: WriterLock) -> StoreReport {
 /// Number of bytes of a file to search at a time. A record that begins in the first half lies within it.
 const WINDOW: usize = 4 * MAX_RAW;
 
-/// Finds the traces of every undamaged block anywhere in a file, in the order of their blocks. A block that was rewritten
-/// occurs more than once; each trace is returned once.
+/// Finds the traces of every undamaged block anywhere in a file, in the order of their blocks. A block that was
+/// rewritten occurs more than once; each trace is returned once.
 fn salvage_traces(path: &Path) -> Result<Vec<Trace>, RepairError> {
     let io = |source| RepairError::Io { path: path.to_owned(), source };
     let file = regular_file::open(path).map_err(io)?;

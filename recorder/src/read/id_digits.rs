@@ -9,9 +9,9 @@ use crate::read::read_error::ReadError;
 use crate::read::reader::Reader;
 
 impl Reader {
-    /// Returns the minimum number of leading hexadecimal digits that distinguish each of `ids` from every other id in the
-    /// store, and from one another. With fewer digits, at least one of them would be ambiguous. Between 1 and 32, or 0 if
-    /// `ids` is empty.
+    /// Returns the minimum number of leading hexadecimal digits that distinguish each of `ids` from every other id in
+    /// the store, and from one another. With fewer digits, at least one of them would be ambiguous. Between 1 and 32,
+    /// or 0 if `ids` is empty.
     ///
     /// The ids need not be in the store.
     ///
@@ -26,8 +26,9 @@ impl Reader {
         }
         let mut shared = wanted.windows(2).map(|pair| pair[0].shared_digits(pair[1])).max().unwrap_or(0);
         let view = self.view()?;
-        // In the order of ids, the one with the longest common prefix is a neighbour. A block that lies entirely before or after an
-        // id therefore matters only by its nearer end, which its index contains. Only a few blocks must be read.
+        // In the order of ids, the one with the longest common prefix is a neighbour. A block that lies entirely before
+        // or after an id therefore matters only by its nearer end, which its index contains. Only a few blocks must be
+        // read.
         let mut to_read: HashMap<u64, u32> = HashMap::new();
         view.for_each_index(true, |key, index| {
             if index.count == 0 {

@@ -43,8 +43,8 @@ impl Reader {
         Cursor { block: 0, seen: 0 }
     }
 
-    /// Returns what any process recorded since `cursor`, oldest first, and the position after it. Requests that were removed
-    /// meanwhile are skipped.
+    /// Returns what any process recorded since `cursor`, oldest first, and the position after it. Requests that were
+    /// removed meanwhile are skipped.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -93,8 +93,8 @@ impl Reader {
         Ok(page)
     }
 
-    /// Returns what was recorded before `cursor`, newest first, and the position of the rest, or `None` if there is none. Stops
-    /// soon after `limit` requests. Blocks are always read as a whole.
+    /// Returns what was recorded before `cursor`, newest first, and the position of the rest, or `None` if there is
+    /// none. Stops soon after `limit` requests. Blocks are always read as a whole.
     ///
     /// # Errors
     /// If the store cannot be read.

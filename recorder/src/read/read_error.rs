@@ -25,7 +25,8 @@ pub enum ReadError {
         /// The cause.
         source: FormatError,
     },
-    /// The writer of the store was killed, and no other has opened it since. [`crate::repair`] and [`crate::reopen`] fix that.
+    /// The writer of the store was killed, and no other has opened it since. [`crate::repair`] and [`crate::reopen`]
+    /// fix that.
     #[error("{} was not closed properly; run `zerver doctor --repair`, or start the service again", path.display())]
     NeedsRepair {
         /// Path of the file.

@@ -45,8 +45,9 @@ impl Reader {
     /// Opens the store in a folder.
     ///
     /// # Errors
-    /// If there is no store, or it cannot be read. After a writer was killed, the error is [`ReadError::NeedsRepair`] until
-    /// another writer has opened the store, or [`crate::reopen`] was called. Reopening takes milliseconds and loses nothing.
+    /// If there is no store, or it cannot be read. After a writer was killed, the error is [`ReadError::NeedsRepair`]
+    /// until another writer has opened the store, or [`crate::reopen`] was called. Reopening takes milliseconds and
+    /// loses nothing.
     pub fn open(dir: &Path) -> Result<Self, ReadError> {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -64,8 +65,8 @@ impl Reader {
         }
     }
 
-    /// Opens a store that was not closed properly, without changing it. For stores that [`crate::reopen`] cannot fix because
-    /// the disk is full or read-only. Later commits are not visible.
+    /// Opens a store that was not closed properly, without changing it. For stores that [`crate::reopen`] cannot fix
+    /// because the disk is full or read-only. Later commits are not visible.
     ///
     /// # Errors
     /// If there is no store, or it cannot be read.

@@ -13,8 +13,8 @@ use crate::secrets::secret_key::{SealError, SecretKey};
 impl Reader {
     /// Calls `f` with every trace that matches a query, newest first, until it breaks.
     ///
-    /// Only one block is in memory at a time. Traces that are recorded meanwhile are not seen, and blocks that are removed
-    /// meanwhile are skipped.
+    /// Only one block is in memory at a time. Traces that are recorded meanwhile are not seen, and blocks that are
+    /// removed meanwhile are skipped.
     ///
     /// # Errors
     /// If the store cannot be read, or a trace is damaged.
@@ -59,7 +59,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Opens the sealed values of a trace, and returns them by their hash. Values of which only a hash is left are omitted.
+    /// Opens the sealed values of a trace, and returns them by their hash. Values of which only a hash is left are
+    /// omitted.
     ///
     /// # Errors
     /// If there are sealed values and the key is missing or another one.

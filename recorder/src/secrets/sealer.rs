@@ -16,8 +16,8 @@ pub(crate) struct Sealer {
     key: SecretKey,
     /// Random bytes from the kernel, from which nonces are taken.
     random: Vec<u8>,
-    /// Sealed values by the hash of their contents. Equal values share one seal, which makes blocks smaller. Their hashes
-    /// reveal that they are equal anyway.
+    /// Sealed values by the hash of their contents. Equal values share one seal, which makes blocks smaller. Their
+    /// hashes reveal that they are equal anyway.
     remembered: HashMap<[u8; 16], Vec<u8>>,
 }
 

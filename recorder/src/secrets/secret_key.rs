@@ -23,7 +23,7 @@ pub(super) const PURPOSE: &[u8] = b"zerver recorded value 1";
 #[derive(Debug, Error)]
 pub enum SealError {
     /// The key is missing.
-    #[error("the key {} is missing; secrets can be read only beside the store that recorded them", path.display())]
+    #[error("the key {} is missing; secrets can be read only with the store that recorded them", path.display())]
     NoKey {
         /// Expected path of the key.
         path: PathBuf,
@@ -97,8 +97,8 @@ impl SecretKey {
         }
     }
 
-    /// Writes this key to a store whose key was removed. Returns the key of the store if that is another one. Requires the
-    /// lock of the store.
+    /// Writes this key to a store whose key was removed. Returns the key of the store if that is another one. Requires
+    /// the lock of the store.
     pub(crate) fn restore(&self, dir: &Path) -> Result<Option<Self>, SealError> {
         match Self::load(dir) {
             Err(SealError::NoKey { path }) => match create(dir, &path, &self.bytes) {

@@ -1,9 +1,10 @@
 //! Observed time, by which traces age: the time that a recorder has seen pass.
 //!
-//! A wall clock can be wrong by years, and a retention that trusts it would delete everything at once. Observed time is a
-//! position instead. While a recorder runs, the position advances with the monotonic clock. Between two recordings it
-//! advances by the difference of their wall-clock times if that is plausible. It does not advance if the wall clock went
-//! back, or jumped further than a service is usually down. A trace from the future ages like those recorded with it.
+//! A wall clock can be wrong by years, and a retention that trusts it would delete everything at once. Observed time is
+//! a position instead. While a recorder runs, the position advances with the monotonic clock. Between two recordings it
+//! advances by the difference of their wall-clock times if that is plausible. It does not advance if the wall clock
+//! went back, or jumped further than a service is usually down. A trace from the future ages like those recorded with
+//! it.
 
 use std::time::{Duration, Instant};
 
@@ -34,8 +35,8 @@ impl ObservedClock {
         Self { position: Duration::ZERO, at: Instant::now(), newest: None }
     }
 
-    /// Advances past an existing block. Blocks come in the order of their recording. Returns the position at the end of the
-    /// block.
+    /// Advances past an existing block. Blocks come in the order of their recording. Returns the position at the end of
+    /// the block.
     pub(crate) fn advance_past(&mut self, index: &BlockIndex) -> Duration {
         if index.count > 0 && index.min_started <= index.max_started {
             let (first, last) =
@@ -47,8 +48,8 @@ impl ObservedClock {
         self.position
     }
 
-    /// Starts recording at this wall-clock time, after all existing blocks. Returns the difference from the newest trace if it
-    /// is implausible.
+    /// Starts recording at this wall-clock time, after all existing blocks. Returns the difference from the newest
+    /// trace if it is implausible.
     pub(crate) fn begin(&mut self, now: Duration) -> Option<ClockDifference> {
         self.at = Instant::now();
         let newest = self.newest?;

@@ -38,8 +38,8 @@ pub struct RecorderOptions {
     pub queue_bytes: usize,
     /// Age at which traces are removed. `None` keeps them.
     pub max_age: Option<Duration>,
-    /// Maximum length of the file, in bytes, to within 1 %. The oldest traces are removed to stay below it, and traces occupy
-    /// at most three quarters of it. Values below 4 MiB are raised to 4 MiB.
+    /// Maximum length of the file, in bytes, to within 1 %. The oldest traces are removed to stay below it, and traces
+    /// occupy at most three quarters of it. Values below 4 MiB are raised to 4 MiB.
     pub max_bytes: Option<u64>,
     /// Rule that identifies secrets.
     pub rule: Rule,
@@ -109,8 +109,8 @@ impl Recorder {
         Arc::clone(&self.state.queue) as Arc<dyn EventSink>
     }
 
-    /// Calls `observer` on the writer's thread when recording pauses or resumes, and when requests are dropped. Only the first
-    /// observer is used. It also receives earlier events.
+    /// Calls `observer` on the writer's thread when recording pauses or resumes, and when requests are dropped. Only
+    /// the first observer is used. It also receives earlier events.
     pub fn observe(&self, observer: impl Fn(&StatusEvent) + Send + Sync + 'static) {
         self.state.observe(Box::new(observer));
     }

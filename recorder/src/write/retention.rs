@@ -60,8 +60,8 @@ impl Retention {
         self.add(key, index, written);
     }
 
-    /// Starts recording, after all existing blocks were added. Returns the difference if the wall clock is implausible and an
-    /// age limit is set.
+    /// Starts recording, after all existing blocks were added. Returns the difference if the wall clock is implausible
+    /// and an age limit is set.
     pub(crate) fn begin(&mut self) -> Option<ClockDifference> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let differs = self.clock.begin(now);

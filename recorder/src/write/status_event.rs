@@ -6,7 +6,8 @@ use std::time::Duration;
 /// A change of recording that is worth a message to the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StatusEvent {
-    /// Recording paused, because nothing can be written. A retry follows every second, and the queue fills up meanwhile.
+    /// Recording paused, because nothing can be written. A retry follows every second, and the queue fills up
+    /// meanwhile.
     Paused {
         /// The cause.
         reason: String,
@@ -23,7 +24,8 @@ pub enum StatusEvent {
         /// True if recording is paused.
         is_paused: bool,
     },
-    /// The store was removed or replaced. A new one was created, or the one found there is used, and recording continues.
+    /// The store was removed or replaced. A new one was created, or the one found there is used, and recording
+    /// continues.
     StoreReplaced {
         /// Path of the file.
         path: PathBuf,
@@ -44,8 +46,8 @@ pub enum StatusEvent {
         /// The obstacle.
         reason: String,
     },
-    /// The wall clock is implausibly far from the times of the recorded requests. Traces expire only by time that passes while
-    /// a recorder runs.
+    /// The wall clock is implausibly far from the times of the recorded requests. Traces expire only by time that
+    /// passes while a recorder runs.
     ClockDiffers {
         /// Time between the wall clock and the newest request.
         by: Duration,

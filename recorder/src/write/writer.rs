@@ -1,8 +1,8 @@
 //! The writer's thread: takes captures from the queue, describes them, fills blocks, and commits many traces at a time.
 //!
-//! After a disk error the pending commit is kept and retried. The queue fills up meanwhile, and requests never notice. A
-//! failed commit may have reached the disk, so it is retried unchanged, under the same keys. After each commit the writer
-//! checks that the file is still the one that readers find (`relocation`), and that it is within its limit
+//! After a disk error the pending commit is kept and retried. The queue fills up meanwhile, and requests never notice.
+//! A failed commit may have reached the disk, so it is retried unchanged, under the same keys. After each commit the
+//! writer checks that the file is still the one that readers find (`relocation`), and that it is within its limit
 //! (`size_limit`).
 
 mod relocation;
@@ -38,8 +38,8 @@ use crate::write::status_reporter::StatusReporter;
 const MAX_COMMIT_TRACES: usize = 4096;
 /// Time between commits under load, so that each has many traces.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(40);
-/// Number of captures that should arrive while the writer naps. With more, the memory that it reads and recycles has left
-/// the cache; with fewer, waking up costs too much.
+/// Number of captures that should arrive while the writer naps. With more, the memory that it reads and recycles has
+/// left the cache; with fewer, waking up costs too much.
 const CAPTURES_PER_NAP: u32 = 64;
 /// Bounds of a nap.
 const NAP_RANGE: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_millis(10);
@@ -55,8 +55,8 @@ const RETRY_DELAY: Duration = if cfg!(test) { Duration::from_millis(10) } else {
 const FINAL_RETRIES: u32 = 4;
 /// Number of captures that are returned to the workers together.
 const RETURN_BATCH: usize = 64;
-/// Minimum number of new traces with which a commit ends a block. A block with fewer is extended and rewritten by the next
-/// commits.
+/// Minimum number of new traces with which a commit ends a block. A block with fewer is extended and rewritten by the
+/// next commits.
 const MIN_NEW_TRACES: usize = 32;
 
 /// The state of the writer's thread.
@@ -148,7 +148,8 @@ impl Writer {
     pub(crate) fn run(mut self) {
         self.state.queue.inbox.attach();
         loop {
-            // Read before the queue: whatever was queued before a flush was requested must be written before it is answered.
+            // Read before the queue: whatever was queued before a flush was requested must be written before it is
+            // answered.
             let (is_closing, flush) = (self.state.is_closing(), self.state.flush_wanted());
             self.run_once(is_closing, flush);
             if is_closing {

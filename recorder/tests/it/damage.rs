@@ -1,5 +1,4 @@
-//! Damaged files: the right answer or an error, never a panic, never a wrong answer; and a repair that saves what can
-//! still be read.
+//! Damaged files: a reader returns correct data or an error, and never panics. A repair saves what is readable.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +22,7 @@ fn file(dir: &Path) -> PathBuf {
 
 fn whole() -> Whole {
     let dir = tempfile::tempdir().unwrap();
-    // In several sittings, so that the file has a past.
+    // In several sessions, so that the file has a history.
     for n in 0..6 {
         let recorder = Recorder::open(options(dir.path())).unwrap();
         recorder.declare(&[sample_traces::flow()]);
@@ -42,8 +41,8 @@ fn whole() -> Whole {
     Whole { bytes: std::fs::read(file(dir.path())).unwrap(), list, traces, end }
 }
 
-/// Everything a reader can be asked: what it says is so, or was so at an earlier commit.
-fn interrogate(dir: &Path, whole: &Whole) -> Result<(), ReadError> {
+/// Calls every method of a reader. All data must be correct, now or as of an earlier commit.
+fn check_reader(dir: &Path, whole: &Whole) -> Result<(), ReadError> {
     let reader = Reader::open(dir)?;
     let mut failed = None;
     match reader.list(&Query::default()) {
@@ -69,7 +68,7 @@ fn interrogate(dir: &Path, whole: &Whole) -> Result<(), ReadError> {
     failed.map_or(Ok(()), Err)
 }
 
-/// A generator of our own, so that a case can be run again by its number.
+/// A random number generator with a fixed sequence, so that a case can be repeated by its number.
 struct Random(u64);
 
 impl Random {
@@ -82,9 +81,9 @@ impl Random {
     }
 }
 
-/// Damages a file in one of the ways disks and people do.
+/// Damages a file in one of the ways in which disks and people do.
 fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
-    // Pages that were never written are not worth damaging.
+    // Pages that were never written are skipped.
     let pages: Vec<usize> =
         (0..bytes.len() / 4096).filter(|page| bytes[page * 4096..][..4096].iter().any(|&b| b != 0)).collect();
     let page = pages[random.below(pages.len())] * 4096;
@@ -101,7 +100,7 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
 }
 
 #[test]
-fn a_damaged_store_answers_right_or_not_at_all() {
+fn a_damaged_store_returns_correct_data_or_an_error() {
     let whole = whole();
     let dir = tempfile::tempdir().unwrap();
     let (mut errors, mut right) = (0, 0);
@@ -109,7 +108,7 @@ fn a_damaged_store_answers_right_or_not_at_all() {
         let mut bytes = whole.bytes.clone();
         damage(&mut bytes, &mut Random(case));
         std::fs::write(file(dir.path()), &bytes).unwrap();
-        match interrogate(dir.path(), &whole) {
+        match check_reader(dir.path(), &whole) {
             Ok(()) => right += 1,
             Err(_) => errors += 1,
         }
@@ -117,12 +116,12 @@ fn a_damaged_store_answers_right_or_not_at_all() {
     }
     assert!(
         errors > 100 && right > 100,
-        "{errors} errors, {right} right: this damages too much or too little"
+        "{errors} errors, {right} correct: the damage is too severe or too slight"
     );
 }
 
 #[test]
-fn what_is_readable_of_a_damaged_store_is_read() {
+fn readable_traces_of_a_damaged_store_are_listed_and_loaded() {
     let whole = whole();
     let dir = tempfile::tempdir().unwrap();
     let (mut partial, mut loaded) = (0, 0);
@@ -139,7 +138,7 @@ fn what_is_readable_of_a_damaged_store_is_read() {
             (next, damage) = (page.reached, damage.or(page.damage));
         }
         let since = reader.readable_since(Reader::oldest(), usize::MAX);
-        // In their order, and each as it was.
+        // In order, and unchanged.
         let mut rest = whole.list.iter();
         assert!(pages.iter().all(|found| rest.any(|wanted| wanted == found)), "case {case}");
         if let (Some(damage), Ok(since)) = (damage, since) {
@@ -156,7 +155,7 @@ fn what_is_readable_of_a_damaged_store_is_read() {
 }
 
 #[test]
-fn a_repair_saves_what_can_be_read() {
+fn a_repair_saves_every_readable_trace() {
     let whole = whole();
     let mut saved = 0;
     for case in 0..60 {
@@ -176,12 +175,12 @@ fn a_repair_saves_what_can_be_read() {
             list.len(),
             before.traces
         );
-        if let Some(aside) = &report.moved_to {
-            assert!(std::fs::read(aside).unwrap().len() >= bytes.len().min(4096));
+        if let Some(moved_to) = &report.moved_to {
+            assert!(std::fs::read(moved_to).unwrap().len() >= bytes.len().min(4096));
             assert_eq!(list.len() as u64, report.salvaged);
             saved += 1;
         }
-        // And it can be written to again.
+        // The repaired store can be written to.
         let recorder = Recorder::open(options(dir.path())).unwrap();
         recorder.sink().accept(Box::new(sample_traces::capture(TRACES)));
         assert_eq!(recorder.close().recorded, 1, "case {case}");

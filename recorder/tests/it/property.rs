@@ -1,4 +1,4 @@
-//! For any request: with the key, what was recorded comes back to the byte; without it, no secret can be seen.
+//! For arbitrary requests: with the key, everything is read back exactly. Without it, no secret is visible.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 impl Case {
-    /// The secret with something around it, as a copy of it would be.
+    /// Returns the secret within other text, like a copy of it.
     fn copy(&self) -> String {
         format!("{}{}{}", self.around.0, self.secret, self.around.1)
     }
@@ -101,7 +101,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn all_comes_back_with_the_key_and_no_secret_without(cases in vec(case(), 1..24)) {
+    fn everything_is_read_back_with_the_key_and_no_secret_without(cases in vec(case(), 1..24)) {
         let dir = tempfile::tempdir().unwrap();
         let recorder = Recorder::open(options(dir.path())).unwrap();
         for (n, case) in cases.iter().enumerate() {
@@ -113,7 +113,7 @@ proptest! {
             let trace = reader.load(sample_traces::id(n as u64)).unwrap().unwrap();
             let secret = case.secret.trim_ascii();
             let seen = format!("{trace:?}{:?}", portable::read(&portable::write(&trace).unwrap()));
-            // As text, and as text within text.
+            // Plain, and escaped within another text.
             prop_assert!(!seen.contains(secret), "{secret}: {seen}");
             prop_assert!(!seen.contains(&secret.escape_debug().to_string()), "{secret}: {seen}");
             let bytes = secret.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");

@@ -1,4 +1,4 @@
-//! A store stays within its limits, and removes the oldest first.
+//! A store stays within its limits by removing the oldest traces.
 
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,7 +9,7 @@ use zerver_trace::{Body, Capture, MessageInfo, Query, ResponseInfo};
 use crate::options;
 use crate::sample_traces::{self, FixedMessage};
 
-/// A capture with a body that does not compress.
+/// Returns a capture with a body that does not compress.
 fn large(n: u64) -> Capture {
     let mut noise = n + 1;
     let bytes: Vec<u8> = (0..2_000)
@@ -26,7 +26,7 @@ fn large(n: u64) -> Capture {
 }
 
 #[test]
-fn a_store_at_its_limit_stays_there() {
+fn a_store_stays_within_its_size_limit() {
     const MAX: u64 = 8 << 20;
     let dir = tempfile::tempdir().unwrap();
     let limited = RecorderOptions { max_bytes: Some(MAX), queue_len: 100_000, ..options(dir.path()) };
@@ -44,11 +44,11 @@ fn a_store_at_its_limit_stays_there() {
     assert_eq!(recorder.close().recorded, count);
     let reader = Reader::open(dir.path()).unwrap();
     let kept = reader.list(&Query::default()).unwrap();
-    // 16 KB each: far from all fit, and what is left is the newest without a gap.
+    // At 16 KB each, most were removed, and the newest remain without a gap.
     assert!((150..count as usize / 2).contains(&kept.len()), "{}", kept.len());
     assert!(kept.iter().zip((0..count).rev()).all(|(summary, n)| summary.id == sample_traces::id(n)));
     assert_eq!(examine(dir.path()).damaged, []);
-    // A smaller limit holds from the next start on.
+    // A smaller limit applies from the next start on.
     let recorder = Recorder::open(RecorderOptions { max_bytes: Some(MAX / 2), ..limited }).unwrap();
     recorder.sink().accept(Box::new(sample_traces::capture(count)));
     recorder.close();
@@ -56,14 +56,14 @@ fn a_store_at_its_limit_stays_there() {
 }
 
 #[test]
-fn a_limit_that_is_no_power_of_two_is_used_as_it_is() {
+fn a_limit_that_is_not_a_power_of_two_is_used_fully() {
     let kept = |max: u64| {
         let dir = tempfile::tempdir().unwrap();
         let limited = RecorderOptions { max_bytes: Some(max), queue_len: 100_000, ..options(dir.path()) };
-        // In several sittings, for a file that was closed grows from another length.
-        for sitting in 0..9 {
+        // In several sessions, because a file that was closed grows from another length.
+        for session in 0..9 {
             let recorder = Recorder::open(limited.clone()).unwrap();
-            for n in sitting * 100..(sitting + 1) * 100 {
+            for n in session * 100..(session + 1) * 100 {
                 recorder.sink().accept(Box::new(large(n)));
                 if n % 50 == 0 {
                     recorder.flush();
@@ -82,7 +82,7 @@ fn a_limit_that_is_no_power_of_two_is_used_as_it_is() {
 }
 
 #[test]
-fn a_limit_that_is_lowered_shrinks_the_file() {
+fn a_file_shrinks_to_a_lowered_limit() {
     const MAX: u64 = 20 << 20;
     let dir = tempfile::tempdir().unwrap();
     let limited = RecorderOptions { max_bytes: Some(MAX), queue_len: 100_000, ..options(dir.path()) };
@@ -96,11 +96,11 @@ fn a_limit_that_is_lowered_shrinks_the_file() {
     recorder.close();
     let len = || std::fs::metadata(dir.path().join("traces.redb")).unwrap().len();
     assert!(len() > 3 * (MAX / 5), "{}", len());
-    let (tell, told) = std::sync::mpsc::channel();
+    let (sender, events) = std::sync::mpsc::channel();
     let recorder = Recorder::open(RecorderOptions { max_bytes: Some(MAX / 5), ..limited }).unwrap();
-    recorder.observe(move |change| tell.send(change.clone()).unwrap());
-    // Without any traffic.
-    let change = told.recv_timeout(Duration::from_secs(60)).unwrap();
+    recorder.observe(move |change| sender.send(change.clone()).unwrap());
+    // Compaction happens without traffic.
+    let change = events.recv_timeout(Duration::from_secs(60)).unwrap();
     assert!(
         matches!(change, StatusEvent::Compacted { from, to } if to <= MAX / 5 && from > to),
         "{change:?}"
@@ -116,13 +116,13 @@ fn a_limit_that_is_lowered_shrinks_the_file() {
 }
 
 #[test]
-fn a_clock_ahead_at_the_start_removes_nothing_and_is_told() {
+fn a_wall_clock_that_is_ahead_at_the_start_removes_nothing_and_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     let month = 30 * 24 * 3_600_000_000_000;
     let week =
         || RecorderOptions { max_age: Some(Duration::from_secs(7 * 24 * 3_600)), ..options(dir.path()) };
-    // To these traces, the clock is a month ahead; and to what is recorded under it then, a month behind.
+    // The clock is a month ahead of these traces, and later a month behind those that were recorded then.
     for (began, is_ahead) in [(now - month, true), (now + month, false)] {
         let recorder = Recorder::open(week()).unwrap();
         for n in 0..200 {
@@ -132,9 +132,9 @@ fn a_clock_ahead_at_the_start_removes_nothing_and_is_told() {
         recorder.close();
         let before = Reader::open(dir.path()).unwrap().list(&Query::default()).unwrap();
         let recorder = Recorder::open(week()).unwrap();
-        let (tell, told) = std::sync::mpsc::channel();
-        recorder.observe(move |change| tell.send(change.clone()).unwrap());
-        let change = told.try_recv().unwrap();
+        let (sender, events) = std::sync::mpsc::channel();
+        recorder.observe(move |change| sender.send(change.clone()).unwrap());
+        let change = events.try_recv().unwrap();
         let days = Duration::from_secs(29 * 24 * 3_600);
         assert!(
             matches!(change, StatusEvent::ClockDiffers { by, is_ahead: ahead } if by > days && ahead == is_ahead),
@@ -148,7 +148,7 @@ fn a_clock_ahead_at_the_start_removes_nothing_and_is_told() {
 }
 
 #[test]
-fn what_is_too_old_goes_and_a_reader_that_follows_goes_on() {
+fn expired_traces_are_removed_while_a_reader_follows() {
     let dir = tempfile::tempdir().unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     let hour = RecorderOptions { max_age: Some(Duration::from_secs(3600)), ..options(dir.path()) };
@@ -161,7 +161,7 @@ fn what_is_too_old_goes_and_a_reader_that_follows_goes_on() {
     let reader = Reader::open(dir.path()).unwrap();
     let cursor = reader.newest().unwrap();
     let recorder = Recorder::open(hour).unwrap();
-    // Clocks that stepped back or forth are no reason to stop.
+    // A wall clock that was set does not stop the reader.
     recorder.sink().accept(began(500, now));
     recorder.sink().accept(began(501, 0));
     recorder.sink().accept(began(502, u64::MAX));

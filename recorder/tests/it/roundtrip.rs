@@ -1,4 +1,4 @@
-//! What is recorded can be read: by another reader at once, by everything a person may call it, in order.
+//! Recorded traces are read back: immediately, by another reader, by every name, and in order.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ fn find(reader: &Reader, text: &str) -> Result<zerver_trace::Trace, FindError> {
 }
 
 #[test]
-fn what_was_recorded_is_read_back() {
+fn a_recorded_trace_is_read_back() {
     let dir = tempfile::tempdir().unwrap();
     record(dir.path(), (0..700).map(sample_traces::capture));
     let reader = Reader::open(dir.path()).unwrap();
@@ -55,7 +55,7 @@ fn what_was_recorded_is_read_back() {
 }
 
 #[test]
-fn many_are_handed_out_one_by_one() {
+fn every_trace_that_matches_is_visited() {
     let dir = tempfile::tempdir().unwrap();
     record(dir.path(), (0..700).map(sample_traces::capture));
     let reader = Reader::open(dir.path()).unwrap();
@@ -77,34 +77,34 @@ fn many_are_handed_out_one_by_one() {
 }
 
 #[test]
-fn a_change_of_class_is_read_back() {
+fn a_reclassification_is_read_back() {
     let dir = tempfile::tempdir().unwrap();
-    fn moved<V>(reason: impl Into<Name>) -> Event<V> {
+    fn reclassified<V>(reason: impl Into<Name>) -> Event<V> {
         Event::Reclassified { at_ns: 7, from: Class::Default, to: Class::Batch, reason: reason.into() }
     }
     let mut capture = sample_traces::capture(1);
-    capture.events.push(moved("queue full"));
+    capture.events.push(reclassified("queue full"));
     record(dir.path(), [capture]);
     let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
-    assert_eq!(trace.events.last(), Some(&moved("queue full".to_owned())));
+    assert_eq!(trace.events.last(), Some(&reclassified("queue full".to_owned())));
 }
 
 #[test]
-fn an_overrun_is_read_back() {
-    fn overran<V>() -> Event<V> {
+fn an_exceeded_quantum_is_read_back() {
+    fn exceeded<V>() -> Event<V> {
         Event::QuantumExceeded { step: 1, at_ns: 11_000_000, quantum_ns: 10_000_000 }
     }
     let dir = tempfile::tempdir().unwrap();
     let mut capture = sample_traces::capture(1);
-    capture.events.push(overran());
+    capture.events.push(exceeded());
     record(dir.path(), [capture]);
     let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
-    assert_eq!(trace.events.last(), Some(&overran()));
+    assert_eq!(trace.events.last(), Some(&exceeded()));
 }
 
 #[test]
-fn what_was_late_is_read_back() {
-    fn late<V>() -> Vec<Event<V>> {
+fn delays_are_read_back() {
+    fn delays<V>() -> Vec<Event<V>> {
         let threads = [Some(Thread::Worker(3)), Some(Thread::BatchWorker(u16::MAX)), None];
         let late = threads.map(|thread| {
             let (flow, step) = ("report".to_owned().into(), "spin".to_owned().into());
@@ -126,21 +126,21 @@ fn what_was_late_is_read_back() {
     let dir = tempfile::tempdir().unwrap();
     let mut capture = sample_traces::capture(1);
     let before = capture.events.len();
-    capture.events.extend(late());
+    capture.events.extend(delays());
     record(dir.path(), [capture]);
     let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
-    assert_eq!(trace.events[before..], late());
+    assert_eq!(trace.events[before..], delays());
 }
 
 #[test]
-fn where_a_request_was_is_read_back() {
-    fn carried<V>() -> [Event<V>; 2] {
+fn the_threads_of_a_request_are_read_back() {
+    fn migrated<V>() -> [Event<V>; 2] {
         [Thread::Worker(3), Thread::BatchWorker(u16::MAX)].map(|to| Event::Migrated { at_ns: 7, to })
     }
     let dir = tempfile::tempdir().unwrap();
     let of = |n, worker| {
         let mut capture = Capture { worker, ..sample_traces::capture(n) };
-        capture.events.extend(carried());
+        capture.events.extend(migrated());
         capture
     };
     let workers = [Some(0), None, Some(u16::MAX)];
@@ -149,7 +149,7 @@ fn where_a_request_was_is_read_back() {
     for (n, worker) in (0..).zip(workers) {
         let trace = reader.load(sample_traces::id(n)).unwrap().unwrap();
         assert_eq!((trace.worker, trace.summary().worker), (worker, worker));
-        assert_eq!(trace.events[trace.events.len() - 2..], carried());
+        assert_eq!(trace.events[trace.events.len() - 2..], migrated());
         assert_eq!(portable::read(&portable::write(&trace).unwrap()).unwrap(), trace);
     }
     let of = |worker| reader.list(&Query { worker: Some(worker), ..Query::default() }).unwrap();
@@ -158,7 +158,7 @@ fn where_a_request_was_is_read_back() {
 }
 
 #[test]
-fn the_fastest_and_the_slowest_are_requests_that_succeeded() {
+fn the_fastest_and_the_slowest_request_are_among_the_successful_ones() {
     let dir = tempfile::tempdir().unwrap();
     let failed = Outcome::Panicked { step: 1, message: "boom".to_owned() };
     record(
@@ -169,7 +169,7 @@ fn the_fastest_and_the_slowest_are_requests_that_succeeded() {
                 (40, 302, Outcome::Done),
                 (10, 200, Outcome::Done),
                 (1, 500, failed.clone()),
-                // Answered as far as the status says, and not by a step.
+                // The status is a success, but the request did not complete.
                 (2, 200, Outcome::Rejected { reason: "no".to_owned() }),
                 (60, 0, Outcome::Gone { step: 0 }),
                 (90, 504, Outcome::TimedOut { step: 0 }),
@@ -194,7 +194,7 @@ fn the_fastest_and_the_slowest_are_requests_that_succeeded() {
 }
 
 #[test]
-fn the_authority_of_a_target_is_read_back_and_its_user_information_is_masked() {
+fn the_authority_is_read_back_and_its_user_information_is_masked() {
     let dir = tempfile::tempdir().unwrap();
     let origins =
         ["", "http://other.example:8080", "https://ann:wonderland-7@h.example", "http://ab@h.example"];
@@ -233,28 +233,28 @@ fn the_authority_of_a_target_is_read_back_and_its_user_information_is_masked() {
 }
 
 #[test]
-fn an_effect_that_was_held_is_read_back() {
-    fn held<V>() -> [Event<V>; 4] {
-        let held = |by| Event::EffectQueued { call: 1, at_ns: 7, by };
+fn a_queued_effect_is_read_back() {
+    fn queued<V>() -> [Event<V>; 4] {
+        let queued_by = |by| Event::EffectQueued { call: 1, at_ns: 7, by };
         [
-            held(QueueReason::Request),
-            held(QueueReason::RetryDelay),
-            held(QueueReason::Target),
+            queued_by(QueueReason::Request),
+            queued_by(QueueReason::RetryDelay),
+            queued_by(QueueReason::Target),
             Event::EffectStarted { call: 1, at_ns: 9 },
         ]
     }
     let dir = tempfile::tempdir().unwrap();
     let mut capture = sample_traces::capture(1);
-    capture.events.extend(held());
+    capture.events.extend(queued());
     record(dir.path(), [capture]);
     let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
-    assert_eq!(trace.events[trace.events.len() - 4..], held());
+    assert_eq!(trace.events[trace.events.len() - 4..], queued());
     let file = portable::write(&trace).unwrap();
     assert_eq!(portable::read(&file).unwrap().events, trace.events);
 }
 
 #[test]
-fn a_store_goes_on_where_it_was_left() {
+fn a_store_continues_where_it_was_closed() {
     let dir = tempfile::tempdir().unwrap();
     for n in 0..5 {
         record(dir.path(), (n * 10..n * 10 + 10).map(sample_traces::capture));
@@ -269,7 +269,7 @@ fn a_store_goes_on_where_it_was_left() {
 }
 
 #[test]
-fn an_idle_service_is_read_within_50_ms() {
+fn a_trace_of_an_idle_service_is_readable_within_50_ms() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::open(options(dir.path())).unwrap();
     let sink = recorder.sink();
@@ -280,7 +280,7 @@ fn an_idle_service_is_read_within_50_ms() {
     let mut cursor = reader.newest().unwrap();
     let mut accepted = 0;
     let mut took = Vec::new();
-    // One that the machine did not disturb is enough to show that nothing waits.
+    // One attempt that the machine does not disturb is sufficient.
     let is_soon = (0..100).any(|_| {
         let began = Instant::now();
         sink.accept(Box::new(sample_traces::capture(accepted)));
@@ -304,7 +304,7 @@ fn an_idle_service_is_read_within_50_ms() {
 }
 
 #[test]
-fn a_trace_is_found_by_what_people_call_it() {
+fn a_trace_is_found_by_every_name() {
     let dir = tempfile::tempdir().unwrap();
     record(
         dir.path(),
@@ -347,7 +347,7 @@ fn a_trace_is_found_by_what_people_call_it() {
     assert!(error.starts_with("no trace has the id ffff; the nearest are 01a"), "{error}");
 }
 
-/// As long as it is, it is told one by one, until nobody wants more.
+/// A very long sequence that counts how much of it is serialised.
 struct Long(Arc<AtomicUsize>);
 
 const LONG: usize = 16 << 20;
@@ -363,18 +363,18 @@ impl Serialize for Long {
     }
 }
 
-/// Values of 16 MiB each, in every place where a value may be: they are not kept, all else is.
+/// Values of 16 MiB in every place of a value: they are omitted, and everything else is kept.
 #[test]
-fn what_is_too_large_is_left_out_and_said_to_be() {
+fn values_that_are_too_large_are_omitted_and_marked() {
     let dir = tempfile::tempdir().unwrap();
-    let told = Arc::new(AtomicUsize::new(0));
+    let serialized = Arc::new(AtomicUsize::new(0));
     let mut large = sample_traces::capture(1);
     let text = || sample_traces::datum("x".repeat(LONG));
     for event in &mut large.events {
         match event {
             Event::SlotWritten { value, .. } | Event::EffectRequested { args: value, .. } => *value = text(),
             Event::EffectCompleted { answer: Answer::Ok(value), .. } => {
-                *value = sample_traces::datum(Long(Arc::clone(&told)));
+                *value = sample_traces::datum(Long(Arc::clone(&serialized)));
             }
             _ => {}
         }
@@ -391,8 +391,8 @@ fn what_is_too_large_is_left_out_and_said_to_be() {
 
     let reader = Reader::open(dir.path()).unwrap();
     for n in [0, 2] {
-        let beside = reader.load(sample_traces::id(n)).unwrap().unwrap();
-        assert!(beside.is_complete() && beside.events.len() == 6, "{beside:?}");
+        let other = reader.load(sample_traces::id(n)).unwrap().unwrap();
+        assert!(other.is_complete() && other.events.len() == 6, "{other:?}");
     }
     let trace = reader.load(sample_traces::id(1)).unwrap().unwrap();
     assert_eq!(trace.events.len(), events);
@@ -405,8 +405,8 @@ fn what_is_too_large_is_left_out_and_said_to_be() {
         };
         assert_eq!(*value, Recorded::Missing(Missing::TooLarge), "{event:?}");
     }
-    let looked_at = told.load(Ordering::Relaxed);
-    assert!(looked_at <= MAX_LEN, "{looked_at} of {LONG} were told");
+    let count = serialized.load(Ordering::Relaxed);
+    assert!(count <= MAX_LEN, "{count} of {LONG} were serialized");
     let body = &trace.response_body;
     assert!(body.full_len == LONG as u64 && body.kept_len <= MAX_LEN as u64, "{} kept", body.kept_len);
     let stored = std::fs::metadata(dir.path().join("traces.redb")).unwrap().len();
@@ -414,7 +414,7 @@ fn what_is_too_large_is_left_out_and_said_to_be() {
 }
 
 #[test]
-fn an_empty_store_answers() {
+fn an_empty_store_is_readable() {
     let dir = tempfile::tempdir().unwrap();
     record(dir.path(), []);
     let reader = Reader::open(dir.path()).unwrap();
@@ -429,7 +429,7 @@ fn an_empty_store_answers() {
 }
 
 #[test]
-fn what_the_policy_does_not_keep_is_counted() {
+fn requests_that_the_policy_does_not_keep_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     let policy = RecordingPolicy::Tail(TailPolicy { sample: 0.0, ..TailPolicy::default() });
     let recorder = Recorder::open(RecorderOptions { policy, ..options(dir.path()) }).unwrap();
@@ -449,7 +449,7 @@ fn what_the_policy_does_not_keep_is_counted() {
 }
 
 #[test]
-fn what_does_not_fit_the_queue_is_counted_and_nothing_waits() {
+fn requests_that_do_not_fit_the_queue_are_counted_without_waiting() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::open(RecorderOptions { queue_len: 16, ..options(dir.path()) }).unwrap();
     let sink = recorder.sink();
@@ -463,7 +463,7 @@ fn what_does_not_fit_the_queue_is_counted_and_nothing_waits() {
 }
 
 #[test]
-fn pages_from_the_end_are_the_list() {
+fn pages_in_both_directions_cover_the_list() {
     let dir = tempfile::tempdir().unwrap();
     let traces: Vec<_> = (0..1_000).map(sample_traces::trace).collect();
     for part in traces.chunks(300) {

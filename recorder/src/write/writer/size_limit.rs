@@ -2,8 +2,8 @@
 //!
 //! Retention keeps the contents well below the limit. But redb's file grows by doubling, and shrinks only if its end is
 //! free. A file that the next doubling could take past the limit is therefore closed and opened again, which extends it
-//! to exactly the limit (see `write_store`). A file that is longer, for example because the limit was lowered, loses its
-//! free end in the same way, and is compacted if that is not enough.
+//! to exactly the limit (see `write_store`). A file that is longer, for example because the limit was lowered, loses
+//! its free end in the same way, and is compacted if that is not enough.
 //!
 //! Compaction takes a while, during which the queue is not read. So it is done only if the captures that are expected
 //! meanwhile fit the queue.

@@ -84,9 +84,9 @@ fn recording_pauses_on_a_full_disk_and_resumes_when_there_is_space() {
 fn the_observer_receives_every_change_of_recording() {
     let dir = tempfile::tempdir().unwrap();
     let (recorder, faults) = recorder(dir.path());
-    let (tell, told) = std::sync::mpsc::channel();
-    recorder.observe(move |change| tell.send(change.clone()).unwrap());
-    let next = || told.recv_timeout(PATIENCE).unwrap();
+    let (sender, events) = std::sync::mpsc::channel();
+    recorder.observe(move |change| sender.send(change.clone()).unwrap());
+    let next = || events.recv_timeout(PATIENCE).unwrap();
     let sink = recorder.sink();
     let mut total = 0;
     for round in 0..2 {
@@ -104,7 +104,7 @@ fn the_observer_receives_every_change_of_recording() {
         until(&recorder, |status| status.recorded + status.dropped == (round + 1) * 600);
     }
     assert_eq!(recorder.close().dropped, total);
-    assert_eq!(told.try_iter().count(), 0);
+    assert_eq!(events.try_iter().count(), 0);
 }
 
 #[test]
@@ -165,8 +165,8 @@ fn a_store_that_is_removed_is_created_again_and_recording_continues() {
         let dir = root.path().join("store");
         let (recorder, _) = recorder(&dir);
         recorder.declare(&[sample_traces::flow()]);
-        let (tell, told) = std::sync::mpsc::channel();
-        recorder.observe(move |change| tell.send(change.clone()).unwrap());
+        let (sender, events) = std::sync::mpsc::channel();
+        recorder.observe(move |change| sender.send(change.clone()).unwrap());
         let sink = recorder.sink();
         // A full block, and a part of one that is extended later.
         (0..150).for_each(|n| sink.accept(Box::new(sample_traces::capture(n))));
@@ -182,7 +182,7 @@ fn a_store_that_is_removed_is_created_again_and_recording_continues() {
         assert_eq!((status.recorded, status.lost, status.paused), (401, 0, None), "{what}");
         let is_gone = what != "the lock";
         assert_eq!(status.replaced, u64::from(is_gone), "{what}");
-        let moved: Vec<_> = told.try_iter().collect();
+        let moved: Vec<_> = events.try_iter().collect();
         assert_eq!(moved.len(), usize::from(is_gone), "{what}: {moved:?}");
         // The unfinished block is written again with its traces, and later traces are not lost.
         let left = recorded(&dir);

@@ -1,4 +1,4 @@
-//! Who may write to what: one writer, its own files, and nothing that is not a store.
+//! Access to a store: a single writer, private files, and nothing that is not a store.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn the_second_writer_is_told_who_is_the_first() {
+fn a_second_writer_is_refused_with_the_process_id_of_the_first() {
     let dir = tempfile::tempdir().unwrap();
     let first = Recorder::open(options(dir.path())).unwrap();
     let error = Recorder::open(options(dir.path())).unwrap_err();
@@ -31,7 +31,7 @@ fn the_second_writer_is_told_who_is_the_first() {
 }
 
 #[test]
-fn all_of_a_store_is_its_owners_alone() {
+fn every_file_of_a_store_is_private() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("new/.zerver");
     Recorder::open(options(&dir)).unwrap().close();
@@ -40,7 +40,7 @@ fn all_of_a_store_is_its_owners_alone() {
         assert_eq!(mode(&dir.join(name)), 0o600, "{name}");
     }
     assert!(examine(&dir).exposed.is_empty());
-    // Whatever became of the modes meanwhile, for instance by a copy under another umask.
+    // Opening restores the modes, for example after a copy under another umask.
     for name in ["traces.redb", "key", "lock"] {
         fs::set_permissions(dir.join(name), PermissionsExt::from_mode(0o666)).unwrap();
     }
@@ -50,7 +50,7 @@ fn all_of_a_store_is_its_owners_alone() {
 }
 
 #[test]
-fn what_is_not_a_store_is_refused_and_left_alone() {
+fn a_file_that_is_not_a_store_is_refused_and_left_unchanged() {
     let with_schema = |schema: u16| {
         let dir = tempfile::tempdir().unwrap();
         Recorder::open(options(dir.path())).unwrap().close();
@@ -88,7 +88,7 @@ fn what_is_not_a_store_is_refused_and_left_alone() {
 }
 
 #[test]
-fn links_and_odd_files_in_the_place_of_a_stores_files_are_refused_and_left_alone() {
+fn links_and_special_files_in_a_store_are_refused_and_left_unchanged() {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     let precious = b"export PATH=/bin\n";
     let link = |root: &Path, at: &Path| {
@@ -102,8 +102,8 @@ fn links_and_odd_files_in_the_place_of_a_stores_files_are_refused_and_left_alone
     let fifo = |_: &Path, at: &Path| mknodat(CWD, at, FileType::Fifo, Mode::RWXU, 0).unwrap();
     let folder = |_: &Path, at: &Path| fs::create_dir(at).unwrap();
     let endless = |_: &Path, at: &Path| std::os::unix::fs::symlink("/dev/zero", at).unwrap();
-    type Put<'a> = &'a dyn Fn(&Path, &Path);
-    let cases: [(Put<'_>, &str); 5] = [
+    type Plant<'a> = &'a dyn Fn(&Path, &Path);
+    let cases: [(Plant<'_>, &str); 5] = [
         (&link, "a symbolic link"),
         (&hard_link, "hard links"),
         (&fifo, "a FIFO"),
@@ -121,12 +121,12 @@ fn links_and_odd_files_in_the_place_of_a_stores_files_are_refused_and_left_alone
                 fs::set_permissions(root.path().join("bashrc"), PermissionsExt::from_mode(0o644)).unwrap();
             }
             let opened = Recorder::open(options(&dir)).map(Recorder::close);
-            // A key is only read, and one that is there under two names is still the key.
+            // A key is only read, so a second name does no harm.
             if !(name == "key" && why == "hard links") {
                 let error = opened.unwrap_err().to_string();
-                // What is no store is refused before it is asked whose file it is.
-                let is_told = error.contains(why) || (name == "traces.redb" && why == "hard links");
-                assert!(is_told && error.contains(name), "{name}: {error}");
+                // A file that is not a store is refused for that reason first.
+                let is_explained = error.contains(why) || (name == "traces.redb" && why == "hard links");
+                assert!(is_explained && error.contains(name), "{name}: {error}");
             }
             let _ = (import(&dir, vec![sample_traces::trace(1)]), repair(&dir), examine(&dir));
             if name == "traces.redb" {
@@ -142,7 +142,7 @@ fn links_and_odd_files_in_the_place_of_a_stores_files_are_refused_and_left_alone
 }
 
 #[test]
-fn a_link_is_no_folder_of_a_store() {
+fn a_link_to_a_store_is_refused() {
     let root = tempfile::tempdir().unwrap();
     let (real, link) = (root.path().join("real"), root.path().join(".zerver"));
     Recorder::open(options(&real)).unwrap().close();
@@ -161,7 +161,7 @@ fn a_link_is_no_folder_of_a_store() {
 }
 
 #[test]
-fn a_file_that_was_only_begun_is_finished() {
+fn an_incomplete_new_file_is_completed() {
     let dir = tempfile::tempdir().unwrap();
     Recorder::open(options(dir.path())).unwrap().close();
     let file = dir.path().join("traces.redb");
@@ -176,7 +176,7 @@ fn a_file_that_was_only_begun_is_finished() {
 }
 
 #[test]
-fn no_store_is_an_error_that_says_what_to_do() {
+fn a_missing_store_is_an_error_with_advice() {
     let dir = tempfile::tempdir().unwrap();
     let error = Reader::open(&dir.path().join("none")).unwrap_err().to_string();
     assert!(error.starts_with("there is no store at ") && error.contains("zerver dev"), "{error}");

@@ -1,4 +1,4 @@
-//! What is said of a store is true, in whatever state it is.
+//! The report about a store is correct in every state of the store.
 
 use std::fs;
 use std::path::Path;
@@ -20,12 +20,12 @@ fn record_secrets(dir: &Path, ids: std::ops::Range<u64>) {
 }
 
 #[test]
-fn a_store_into_which_traces_were_only_imported_lacks_nothing() {
+fn a_store_with_only_imported_traces_is_complete() {
     let dir = tempfile::tempdir().unwrap();
     import(dir.path(), (0..5).map(sample_traces::trace).collect()).unwrap();
-    let mut told = Vec::new();
-    let report = zerver_recorder::examine_with(dir.path(), &mut |read, of| told.push((read, of)));
-    assert_eq!(told, [(0, 1)], "one block");
+    let mut progress = Vec::new();
+    let report = zerver_recorder::examine_with(dir.path(), &mut |read, of| progress.push((read, of)));
+    assert_eq!(progress, [(0, 1)], "one block");
     assert_eq!((report.traces, report.counts.recorded), (5, 5));
     assert_eq!((report.has_key, report.secrets, report.unreadable_secrets), (false, 0, 0));
     assert!(
@@ -35,7 +35,7 @@ fn a_store_into_which_traces_were_only_imported_lacks_nothing() {
 }
 
 #[test]
-fn secrets_that_cannot_be_read_any_more_are_counted() {
+fn secrets_without_their_key_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     record_secrets(dir.path(), 0..10);
     let report = examine(dir.path());
@@ -43,18 +43,18 @@ fn secrets_that_cannot_be_read_any_more_are_counted() {
     fs::remove_file(dir.path().join("key")).unwrap();
     let report = examine(dir.path());
     assert_eq!((report.has_key, report.secrets, report.unreadable_secrets), (false, 10, 10));
-    // The next recording makes another key, which opens what is sealed under it.
+    // The next recorder creates another key, which opens the secrets sealed under it.
     record_secrets(dir.path(), 10..14);
     let report = examine(dir.path());
     assert_eq!((report.has_key, report.secrets, report.unreadable_secrets), (true, 14, 10));
     assert!(report.invalid_files.is_empty(), "{report:?}");
     fs::write(dir.path().join("key"), "short").unwrap();
     let report = examine(dir.path());
-    assert!(!report.has_key && report.invalid_files[0].1.contains("it has 5 bytes"), "{report:?}");
+    assert!(!report.has_key && report.invalid_files[0].1.contains("5 bytes long"), "{report:?}");
 }
 
 #[test]
-fn what_is_in_the_place_of_a_file_is_named() {
+fn a_link_in_the_place_of_a_file_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     record_secrets(dir.path(), 0..1);
     for name in ["lock", "key"] {
@@ -64,14 +64,14 @@ fn what_is_in_the_place_of_a_file_is_named() {
     }
     let invalid_files = examine(dir.path()).invalid_files;
     for name in ["lock", "key"] {
-        let is_told =
+        let is_reported =
             invalid_files.iter().any(|(path, why)| path.ends_with(name) && why.contains("a symbolic link"));
-        assert!(is_told, "{name}: {invalid_files:?}");
+        assert!(is_reported, "{name}: {invalid_files:?}");
     }
 }
 
 #[test]
-fn how_much_of_the_file_is_in_use_is_told() {
+fn the_used_bytes_of_the_file_are_reported() {
     let dir = tempfile::tempdir().unwrap();
     Recorder::open(options(dir.path())).unwrap().close();
     assert_eq!(examine(dir.path()).bytes_used, 0);
