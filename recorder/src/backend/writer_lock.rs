@@ -24,7 +24,7 @@ impl Drop for WriterLock {
 
 pub(crate) enum LockError {
     /// Another process holds the lock. Contains its id if it is known.
-    Held(Option<u32>),
+    TypedValue(Option<u32>),
     /// The lock file cannot be used.
     Io(PathBuf, io::Error),
 }
@@ -43,7 +43,7 @@ impl WriterLock {
                     tries += 1;
                     std::thread::sleep(Duration::from_millis(5));
                 }
-                Err(TryLockError::WouldBlock) => return Err(LockError::Held(read_pid(&mut file))),
+                Err(TryLockError::WouldBlock) => return Err(LockError::TypedValue(read_pid(&mut file))),
                 Err(TryLockError::Error(error)) => return Err(LockError::Io(path, error)),
             }
         }
@@ -99,7 +99,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let lock = WriterLock::take(root.path()).ok().unwrap();
         assert!(
-            matches!(WriterLock::take(root.path()), Err(LockError::Held(Some(pid))) if pid == std::process::id())
+            matches!(WriterLock::take(root.path()), Err(LockError::TypedValue(Some(pid))) if pid == std::process::id())
         );
         assert_eq!(WriterLock::holder(root.path()), Some(LockHolder { pid: Some(std::process::id()) }));
         drop(lock);

@@ -42,7 +42,7 @@ impl<'a> BlockBody<'a> {
         let at = u32::from_le_bytes(*at) as usize;
         type Frame = ((u32, u32), u64, Vec<Arc<FlowInfo>>);
         let (((traces, pieces), base_ms, flows), mut rest) =
-            codec::decode_first::<Frame>(rest.get(at..).ok_or_else(malformed)?)?;
+            codec::decode_prefix::<Frame>(rest.get(at..).ok_or_else(malformed)?)?;
         if traces.max(pieces) > MAX_PIECES {
             return Err(FormatError::TooLarge);
         }
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn a_trace_that_refers_to_a_large_piece_too_often_is_an_error() {
         let mut trace = sample_traces::trace(1);
-        let value = Value::of(&"x".repeat(200_000)).unwrap();
+        let value = Value::from_serialize(&"x".repeat(200_000)).unwrap();
         let event = Event::SlotWritten {
             step: 0,
             slot: 1,

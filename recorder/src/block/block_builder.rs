@@ -209,7 +209,7 @@ impl BlockBuilder {
                 Origin::Named(recorded) => Origin::Named(self.intern(recorded)),
             },
             redaction: trace.redaction.clone(),
-            undelivered: trace.undelivered,
+            undelivered: trace.is_undelivered,
         };
         let mut len = 0;
         stored.map_pieces(|piece| {

@@ -87,7 +87,7 @@ impl SummariesBuilder {
 /// Returns the authority of an encoded origin, as far as it may be shown.
 fn authority(origin: Option<&[u8]>) -> String {
     let recorded = origin.and_then(|origin| codec::decode::<Recorded>(origin).ok());
-    let shown = recorded.and_then(|recorded| Origin::Named(recorded).shown());
+    let shown = recorded.and_then(|recorded| Origin::Named(recorded).visible());
     shown.map_or_else(String::new, |(_, authority)| authority)
 }
 
@@ -132,7 +132,7 @@ pub(crate) fn read(key: u64, record: &[u8]) -> Result<Vec<Summary>, FormatError>
             status: *status,
             class: *class,
             outcome: outcome.clone(),
-            failed: *failed,
+            is_failed: *failed,
             worker: *worker,
             authority: authority.clone(),
         });
@@ -148,7 +148,7 @@ fn read_reference<T: bincode::Decode<()>>(
 ) -> Result<usize, FormatError> {
     let number = delta_varint::read(own)?;
     if number == known.len() as u64 {
-        let (value, after) = codec::decode_first(shared)?;
+        let (value, after) = codec::decode_prefix(shared)?;
         known.push(value);
         *shared = after;
     }

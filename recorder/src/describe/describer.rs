@@ -148,7 +148,7 @@ impl Describer {
             worker: capture.worker,
             origin: request.origin.map_or(Origin::Absent, Origin::Named),
             redaction: Redaction { key: Some(self.sealer.key().id()), texts: Vec::new() },
-            undelivered: capture.undelivered,
+            undelivered: capture.is_undelivered,
         }
     }
 
@@ -211,7 +211,7 @@ fn redaction_of(stored: &mut StoredTrace, place: TextPlace) -> &mut RedactedText
 
 /// Calls `f` with the text of a name, unless it is a constant of the program.
 fn visit_name(name: &mut Name, place: TextPlace, f: &mut impl FnMut(TextPlace, &mut String)) {
-    if name.is_of_program() {
+    if name.is_static() {
         return;
     }
     let mut text = name.to_string();
@@ -241,7 +241,9 @@ fn visit_texts(stored: &mut StoredTrace, mut f: impl FnMut(TextPlace, &mut Strin
                 f(TextPlace::EffectError(*call), &mut error.message);
             }
             // The reason is the rule that matched, with the value of the header to which it refers.
-            Event::Reclassified { reason, .. } => visit_name(reason, TextPlace::MoveReason, &mut f),
+            Event::Reclassified { reason, .. } => {
+                visit_name(reason, TextPlace::ReclassificationReason, &mut f)
+            }
             _ => {}
         }
     }

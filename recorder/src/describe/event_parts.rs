@@ -3,7 +3,7 @@
 use std::any::{Any, TypeId};
 use std::hash::{Hash, Hasher};
 
-use zerver_trace::{Answer, Datum, Event, Missing, SlotInfo};
+use zerver_trace::{Answer, Event, MissingReason, SharedValue, SlotInfo};
 
 use crate::catch_panic;
 use crate::describe::part_secrets::ValueRole;
@@ -12,7 +12,7 @@ use crate::describe::value_interner::{MAX_TEXT, ValueInterner, truncate_with_ell
 
 impl ValueInterner {
     /// Returns the events with parts in the place of values.
-    pub(crate) fn events(&mut self, events: &[Event<Datum>], slots: &[SlotInfo]) -> Vec<Event<PartId>> {
+    pub(crate) fn events(&mut self, events: &[Event<SharedValue>], slots: &[SlotInfo]) -> Vec<Event<PartId>> {
         let (left, announcing, at) = (self.bytes_left, self.parts_with_secrets.len(), self.table.position());
         let all = |parts: &mut Self| events.iter().map(|event| parts.event(event, slots)).collect();
         if let Ok(all) = catch_panic::catch(|| all(self)) {
@@ -27,7 +27,7 @@ impl ValueInterner {
         all
     }
 
-    fn event(&mut self, event: &Event<Datum>, slots: &[SlotInfo]) -> Event<PartId> {
+    fn event(&mut self, event: &Event<SharedValue>, slots: &[SlotInfo]) -> Event<PartId> {
         match event {
             Event::BodyReceived { at_ns } => Event::BodyReceived { at_ns: *at_ns },
             Event::StepRan { step, ready_ns, at_ns, cpu_ns, decision } => Event::StepRan {
@@ -41,7 +41,7 @@ impl ValueInterner {
                 Event::StepYielded { step: *step, progress: self.intern_datum(ValueRole::Other, progress) }
             }
             Event::SlotWritten { step, slot, at_ns, value } => {
-                let secret = slots.get(usize::from(*slot)).is_none_or(|slot| slot.secret);
+                let secret = slots.get(usize::from(*slot)).is_none_or(|slot| slot.is_secret);
                 let value =
                     self.intern_datum(if secret { ValueRole::Secret } else { ValueRole::Other }, value);
                 Event::SlotWritten { step: *step, slot: *slot, at_ns: *at_ns, value }
@@ -68,22 +68,24 @@ impl ValueInterner {
             Event::Reclassified { at_ns, from, to, reason } => {
                 Event::Reclassified { at_ns: *at_ns, from: *from, to: *to, reason: reason.clone() }
             }
-            Event::EffectQueued { call, at_ns, by } => {
-                Event::EffectQueued { call: *call, at_ns: *at_ns, by: *by }
+            Event::EffectQueued { call, at_ns, reason } => {
+                Event::EffectQueued { call: *call, at_ns: *at_ns, reason: *reason }
             }
             Event::EffectStarted { call, at_ns } => Event::EffectStarted { call: *call, at_ns: *at_ns },
             Event::Migrated { at_ns, to } => Event::Migrated { at_ns: *at_ns, to: *to },
             Event::QuantumExceeded { step, at_ns, quantum_ns } => {
                 Event::QuantumExceeded { step: *step, at_ns: *at_ns, quantum_ns: *quantum_ns }
             }
-            Event::CompletionDelayed { call, ready_ns, at_ns, on, flow, step } => Event::CompletionDelayed {
-                call: *call,
-                ready_ns: *ready_ns,
-                at_ns: *at_ns,
-                on: *on,
-                flow: flow.clone(),
-                step: step.clone(),
-            },
+            Event::CompletionDelayed { call, ready_ns, at_ns, thread, flow, step } => {
+                Event::CompletionDelayed {
+                    call: *call,
+                    ready_ns: *ready_ns,
+                    at_ns: *at_ns,
+                    thread: *thread,
+                    flow: flow.clone(),
+                    step: step.clone(),
+                }
+            }
             Event::ReadDelayed { part, unread_ns, ran_ns, flow, step } => Event::ReadDelayed {
                 part: *part,
                 unread_ns: *unread_ns,
@@ -101,7 +103,7 @@ impl ValueInterner {
         }
     }
 
-    fn intern_datum(&mut self, role: ValueRole<'_>, datum: &Datum) -> PartId {
+    fn intern_datum(&mut self, role: ValueRole<'_>, datum: &SharedValue) -> PartId {
         self.prefix.clear();
         let any: &dyn Any = &**datum;
         let describe = |parts: &mut Self| {
@@ -118,7 +120,7 @@ impl ValueInterner {
         let table = self.table.position();
         catch_panic::catch(|| describe(self)).unwrap_or_else(|panic| {
             self.table.rewind(table);
-            self.intern_missing(role, Missing::Failed(format!("Serialize panicked: {panic}")))
+            self.intern_missing(role, MissingReason::Failed(format!("Serialize panicked: {panic}")))
         })
     }
 }

@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use zerver_trace::secret::{Author, Rule, Triples, merged, replaced};
-use zerver_trace::{Missing, Recorded, Shown, Value};
+use zerver_trace::secret::{Author, Rule, TrigramFilter, merge_spans, replace_spans};
+use zerver_trace::{Masked, MissingReason, Recorded, Value};
 
 use crate::block::block_builder::BlockBuilder;
 use crate::block::stored_trace::PieceId;
@@ -25,9 +25,9 @@ pub(super) struct Part {
     pub(super) own_secrets: OwnSecrets,
     /// Secrets in this part that may have been copied to other parts.
     pub(super) secrets: Option<Arc<TraceSecrets>>,
-    /// True once the part has been searched for copies. Its triples are collected at the second search.
+    /// True once the part has been searched for copies. Its trigrams are collected at the second search.
     pub(super) was_checked: bool,
-    pub(super) triples: Option<Box<Triples>>,
+    pub(super) trigrams: Option<Box<TrigramFilter>>,
     /// The piece for traces whose secrets do not occur in the part.
     pub(super) plain_piece: Option<PieceId>,
     /// Number of the last set of secrets of which none occurs in the part.
@@ -39,17 +39,17 @@ pub(super) struct Part {
 impl Part {
     /// Returns false only if none of the secrets occurs in the part. Faster than a search.
     pub(super) fn may_contain(&mut self, secrets: &TraceSecrets) -> bool {
-        // Most parts are searched once, which costs less than collecting their triples.
+        // Most parts are searched once, which costs less than collecting their trigrams.
         if !std::mem::replace(&mut self.was_checked, true) {
             return true;
         }
         let content = &self.content;
-        let triples = self.triples.get_or_insert_with(|| {
-            let mut triples = Box::<Triples>::default();
-            content.each_text(|text| triples.insert_all(text));
-            triples
+        let trigrams = self.trigrams.get_or_insert_with(|| {
+            let mut trigrams = Box::<TrigramFilter>::default();
+            content.each_text(|text| trigrams.insert_all(text));
+            trigrams
         });
-        secrets.may_occur_in(triples)
+        secrets.may_occur_in(trigrams)
     }
 
     /// Returns the piece for traces whose secrets do not occur in the part.
@@ -81,7 +81,7 @@ impl Part {
         sealer: &mut Sealer,
     ) -> Option<PartContent> {
         let is_in = match &self.content {
-            PartContent::Text(text) | PartContent::Value(Recorded::Missing(Missing::Failed(text))) => {
+            PartContent::Text(text) | PartContent::Value(Recorded::Missing(MissingReason::Failed(text))) => {
                 secrets.occur_in(text.as_bytes())
             }
             PartContent::Value(Recorded::Plain { value, summary }) => {
@@ -103,35 +103,35 @@ impl Part {
                 secrets.mask_text(text.as_bytes(), spans, sealer.key()).map(PartContent::Text)
             }
             PartContent::Value(Recorded::Plain { value, summary }) => {
-                let shown = self.shown(secrets, rule, sealer, value, summary.as_deref());
-                Some(PartContent::Value(sealer.seal(value, summary.as_deref(), shown)))
+                let masked = self.masked_form(secrets, rule, sealer, value, summary.as_deref());
+                Some(PartContent::Value(sealer.seal(value, summary.as_deref(), masked)))
             }
-            PartContent::Value(Recorded::Missing(Missing::Failed(why))) => secrets
+            PartContent::Value(Recorded::Missing(MissingReason::Failed(why))) => secrets
                 .mask_text(why.as_bytes(), &rule.spans(why.as_bytes(), Author::Service), sealer.key())
-                .map(|why| PartContent::Value(Recorded::Missing(Missing::Failed(why)))),
+                .map(|why| PartContent::Value(Recorded::Missing(MissingReason::Failed(why)))),
             PartContent::Value(_) => None,
         }
     }
 
-    fn shown(
+    fn masked_form(
         &self,
         secrets: &TraceSecrets,
         rule: &Rule,
         sealer: &Sealer,
         value: &Value,
         summary: Option<&str>,
-    ) -> Option<Shown> {
+    ) -> Option<Masked> {
         let root = value.root();
         let value = secrets.mask_value(sealer.key(), |encoder, masks| {
             match (&self.own_secrets, root.as_bytes()) {
                 (OwnSecrets::Spans(spans), Some(bytes)) => {
                     let copies = masks.more(&bytes);
-                    let spans = merged(spans.iter().cloned().chain(copies).collect());
-                    encoder.put(&replaced(&bytes, &spans, |secret| masks.mask(secret)))
+                    let spans = merge_spans(spans.iter().cloned().chain(copies).collect());
+                    encoder.put(&replace_spans(&bytes, &spans, |secret| masks.mask(secret)))
                 }
                 (OwnSecrets::Nothing, _) => encoder.node(&root, &mut |bytes| {
                     let copies = masks.more(bytes);
-                    (!copies.is_empty()).then(|| replaced(bytes, &copies, |secret| masks.mask(secret)))
+                    (!copies.is_empty()).then(|| replace_spans(bytes, &copies, |secret| masks.mask(secret)))
                 }),
                 _ => rule.write_masked::<&str>(encoder, &root, &[], Author::Service, masks),
             }
@@ -140,6 +140,6 @@ impl Part {
             let own_secrets = rule.spans(line.as_bytes(), Author::Service);
             secrets.mask_text(line.as_bytes(), &own_secrets, sealer.key()).unwrap_or_else(|| line.to_owned())
         });
-        Some(Shown { value, summary })
+        Some(Masked { value, summary })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use zerver_trace::{Missing, Recorded};
+use zerver_trace::{MissingReason, Recorded};
 
 use crate::format::codec;
 use crate::secrets::sealer::Sealer;
@@ -45,7 +45,7 @@ impl PartContent {
                 f(value.tokens());
                 summary.iter().for_each(|line| f(line.as_bytes()));
             }
-            Self::Value(Recorded::Missing(Missing::Failed(why))) => f(why.as_bytes()),
+            Self::Value(Recorded::Missing(MissingReason::Failed(why))) => f(why.as_bytes()),
             Self::Value(_) => {}
         }
     }
@@ -65,9 +65,9 @@ impl PartContent {
                 Some(Self::Value(sealer.seal(value, summary.as_deref(), None)))
             }
             // The error of a `Serialize` may quote the value.
-            Self::Value(Recorded::Missing(Missing::Failed(_))) => {
+            Self::Value(Recorded::Missing(MissingReason::Failed(_))) => {
                 let why = "could not be serialized".to_owned();
-                Some(Self::Value(Recorded::Missing(Missing::Failed(why))))
+                Some(Self::Value(Recorded::Missing(MissingReason::Failed(why))))
             }
             _ => None,
         }

@@ -135,7 +135,7 @@ impl PartTable {
             own_secrets,
             secrets: (!secrets.is_empty()).then(|| Arc::new(secrets)),
             was_checked: false,
-            triples: None,
+            trigrams: None,
             plain_piece: None,
             clear_of_set: 0,
             masked_pieces: Vec::new(),

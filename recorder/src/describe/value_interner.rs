@@ -2,7 +2,7 @@
 
 use zerver_trace::secret::Rule;
 use zerver_trace::value::Encoder;
-use zerver_trace::{Missing, Recorded, ValueError};
+use zerver_trace::{MissingReason, Recorded, ValueError};
 
 use crate::describe::part_content::NewPart;
 use crate::describe::part_secrets::ValueRole;
@@ -66,15 +66,15 @@ impl ValueInterner {
         // The encoded value also has a tag and a length.
         let len = bytes.len() + 11;
         if len > self.bytes_left {
-            return self.intern_missing(role, Missing::TooLarge);
+            return self.intern_missing(role, MissingReason::TooLarge);
         }
         self.bytes_left -= len;
         let part = self.table.intern(salt, &self.prefix, bytes, |rule| {
             let mut encoder = Encoder::new();
             let recorded = match encode(&mut encoder).and_then(|()| encoder.finish()) {
                 Ok(value) => Recorded::Plain { value, summary: None },
-                Err(ValueError::TooDeep | ValueError::TooLong) => Recorded::Missing(Missing::TooLarge),
-                Err(error) => Recorded::Missing(Missing::Failed(error.to_string())),
+                Err(ValueError::TooDeep | ValueError::TooLong) => Recorded::Missing(MissingReason::TooLarge),
+                Err(error) => Recorded::Missing(MissingReason::Failed(error.to_string())),
             };
             NewPart::of(rule, role, recorded)
         });
@@ -91,20 +91,20 @@ impl ValueInterner {
         self.scratch.clear();
         match encode(&mut self.scratch) {
             Ok(()) if self.scratch.written().is_empty() => {
-                return self.intern_missing(role, Missing::Failed(ValueError::Truncated.to_string()));
+                return self.intern_missing(role, MissingReason::Failed(ValueError::Truncated.to_string()));
             }
             Ok(()) if self.scratch.written().len() <= self.bytes_left => {}
             Ok(()) | Err(ValueError::TooDeep | ValueError::TooLong) => {
-                return self.intern_missing(role, Missing::TooLarge);
+                return self.intern_missing(role, MissingReason::TooLarge);
             }
-            Err(error) => return self.intern_missing(role, Missing::Failed(error.to_string())),
+            Err(error) => return self.intern_missing(role, MissingReason::Failed(error.to_string())),
         }
         self.bytes_left -= self.scratch.written().len();
         let scratch = &self.scratch;
         let part = self.table.intern(salt ^ role.salt(), &self.prefix, scratch.written(), |rule| {
             let recorded = match scratch.copy() {
                 Ok(value) => Recorded::Plain { value, summary: summary() },
-                Err(error) => Recorded::Missing(Missing::Failed(error.to_string())),
+                Err(error) => Recorded::Missing(MissingReason::Failed(error.to_string())),
             };
             NewPart::of(rule, role, recorded)
         });
@@ -112,12 +112,13 @@ impl ValueInterner {
     }
 
     /// Interns a value that could not be recorded.
-    pub(super) fn intern_missing(&mut self, role: ValueRole<'_>, missing: Missing) -> PartId {
+    pub(super) fn intern_missing(&mut self, role: ValueRole<'_>, missing: MissingReason) -> PartId {
         let why = match &missing {
-            Missing::TooLarge => "",
-            Missing::Failed(why) => why,
+            MissingReason::TooLarge => "",
+            MissingReason::Failed(why) => why,
         };
-        let salt = PartKind::Missing.salt() | u64::from(missing == Missing::TooLarge) << 8 | role.salt();
+        let salt =
+            PartKind::Missing.salt() | u64::from(missing == MissingReason::TooLarge) << 8 | role.salt();
         let why = why.to_owned();
         let part = self.table.intern(salt, &self.prefix, why.as_bytes(), |rule| {
             NewPart::of(rule, role, Recorded::Missing(missing))
@@ -129,7 +130,7 @@ impl ValueInterner {
     pub(crate) fn missing_after(&mut self, prefix: &[u8]) -> PartId {
         self.prefix.clear();
         self.prefix.extend_from_slice(prefix);
-        self.intern_missing(ValueRole::Other, Missing::TooLarge)
+        self.intern_missing(ValueRole::Other, MissingReason::TooLarge)
     }
 
     pub(super) fn track_secrets(&mut self, part: PartId) -> PartId {

@@ -4,7 +4,7 @@ use bincode::config::{Configuration, LittleEndian, Varint};
 use bincode::enc::write::Writer;
 use bincode::error::EncodeError;
 use bincode::{Decode, Encode};
-use zerver_trace::bounded;
+use zerver_trace::bounded_decode;
 
 use super::format_error::FormatError;
 
@@ -47,8 +47,8 @@ pub(crate) fn encode<T: Encode>(value: T) -> Vec<u8> {
 }
 
 /// Decodes a value from the front of `bytes`, and returns it with the bytes that follow.
-pub(crate) fn decode_first<T: Decode<()>>(bytes: &[u8]) -> Result<(T, &[u8]), FormatError> {
-    match bounded::decode_first(bytes) {
+pub(crate) fn decode_prefix<T: Decode<()>>(bytes: &[u8]) -> Result<(T, &[u8]), FormatError> {
+    match bounded_decode::decode_prefix(bytes) {
         Ok((value, used)) => Ok((value, &bytes[used..])),
         Err(bincode::error::DecodeError::LimitExceeded) => Err(FormatError::TooLarge),
         Err(error) => Err(FormatError::Malformed(error.to_string())),
@@ -57,7 +57,7 @@ pub(crate) fn decode_first<T: Decode<()>>(bytes: &[u8]) -> Result<(T, &[u8]), Fo
 
 /// Decodes a value that must occupy all of `bytes`.
 pub(crate) fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, FormatError> {
-    match decode_first(bytes)? {
+    match decode_prefix(bytes)? {
         (value, []) => Ok(value),
         (_, rest) => Err(FormatError::Trailing(rest.len())),
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Receiver;
-use zerver_trace::{Capture, EventSink, Kept};
+use zerver_trace::{Capture, CaptureSink, Kept};
 
 use crate::catch_panic;
 use crate::intake::inbox::Inbox;
@@ -184,7 +184,7 @@ impl CaptureQueue {
     }
 }
 
-impl EventSink for CaptureQueue {
+impl CaptureSink for CaptureQueue {
     fn accept(&self, capture: Box<Capture>) {
         if let Some((capture, kept)) = self.judge(capture) {
             self.keep(capture, kept);

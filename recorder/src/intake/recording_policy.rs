@@ -71,7 +71,7 @@ impl TailSampler {
                 false
             }
         };
-        if capture.asked {
+        if capture.is_recording_requested {
             return Some(Kept::Requested);
         }
         let allows = |class| self.budgets.try_spend(class, capture.started_unix_ns);
@@ -190,7 +190,7 @@ mod tests {
         let mut slow = sample_traces::capture(3_000);
         slow.duration_ns = 5_000_000;
         assert_eq!(sampler.decide(&slow), Some(Kept::Slow));
-        slow.asked = true;
+        slow.is_recording_requested = true;
         assert_eq!(sampler.decide(&slow), Some(Kept::Requested));
         let mut failed = sample_traces::capture(3_001);
         failed.outcome = Outcome::TimedOut { step: 0 };

@@ -17,8 +17,8 @@ use crate::format::{FormatError, codec, record};
 pub fn write(trace: &Trace) -> Result<Vec<u8>, FormatError> {
     let mut trace = trace.clone();
     each_value(&mut trace, |recorded| {
-        if let Recorded::Sealed { hash, shown, .. } = recorded {
-            *recorded = Recorded::Hashed { hash: *hash, shown: shown.take() };
+        if let Recorded::Sealed { hash, masked, .. } = recorded {
+            *recorded = Recorded::Hashed { hash: *hash, masked: masked.take() };
         }
     });
     let raw = codec::encode(&trace);

@@ -31,7 +31,7 @@ impl Reader {
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub fn newest(&self) -> Result<Cursor, ReadError> {
+    pub fn end(&self) -> Result<Cursor, ReadError> {
         let view = self.view()?;
         let Some(last) = view.last_key() else { return Ok(Cursor { block: view.meta.next, seen: 0 }) };
         // A damaged block will not show anything new.
@@ -39,7 +39,7 @@ impl Reader {
     }
 
     /// Returns the position before the oldest request.
-    pub const fn oldest() -> Cursor {
+    pub const fn start() -> Cursor {
         Cursor { block: 0, seen: 0 }
     }
 
@@ -48,23 +48,27 @@ impl Reader {
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub fn since(&self, cursor: Cursor) -> Result<(Vec<Summary>, Cursor), ReadError> {
-        self.since_at_most(cursor, usize::MAX)
+    pub fn list_since(&self, cursor: Cursor) -> Result<(Vec<Summary>, Cursor), ReadError> {
+        self.list_since_at_most(cursor, usize::MAX)
     }
 
-    /// Like [`Reader::since`], but stops soon after `limit` requests. Blocks are always read as a whole.
+    /// Like [`Reader::list_since`], but stops soon after `limit` requests. Blocks are always read as a whole.
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub fn since_at_most(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), ReadError> {
-        self.readable_since(cursor, limit)?.whole()
+    pub fn list_since_at_most(
+        &self,
+        cursor: Cursor,
+        limit: usize,
+    ) -> Result<(Vec<Summary>, Cursor), ReadError> {
+        self.list_readable_since(cursor, limit)?.whole()
     }
 
-    /// Like [`Reader::since_at_most`], but skips damaged blocks.
+    /// Like [`Reader::list_since_at_most`], but skips damaged blocks.
     ///
     /// # Errors
     /// If nothing in the store can be read.
-    pub fn readable_since(&self, cursor: Cursor, limit: usize) -> Result<Page<Cursor>, ReadError> {
+    pub fn list_readable_since(&self, cursor: Cursor, limit: usize) -> Result<Page<Cursor>, ReadError> {
         let view = self.view()?;
         let mut page = Page { summaries: Vec::new(), reached: cursor, damage: None };
         let mut damaged = 0;
@@ -98,15 +102,23 @@ impl Reader {
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub fn before(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Option<Cursor>), ReadError> {
-        self.readable_before(cursor, limit)?.whole()
+    pub fn list_before(
+        &self,
+        cursor: Cursor,
+        limit: usize,
+    ) -> Result<(Vec<Summary>, Option<Cursor>), ReadError> {
+        self.list_readable_before(cursor, limit)?.whole()
     }
 
-    /// Like [`Reader::before`], but skips damaged blocks.
+    /// Like [`Reader::list_before`], but skips damaged blocks.
     ///
     /// # Errors
     /// If nothing in the store can be read.
-    pub fn readable_before(&self, cursor: Cursor, limit: usize) -> Result<Page<Option<Cursor>>, ReadError> {
+    pub fn list_readable_before(
+        &self,
+        cursor: Cursor,
+        limit: usize,
+    ) -> Result<Page<Option<Cursor>>, ReadError> {
         let view = self.view()?;
         let mut page = Page { summaries: Vec::new(), reached: None, damage: None };
         let mut damaged = 0;

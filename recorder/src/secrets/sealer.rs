@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chacha20poly1305::aead::{Aead, Payload};
-use zerver_trace::{Missing, Recorded, Shown, Value};
+use zerver_trace::{Masked, MissingReason, Recorded, Value};
 
 use crate::format::codec;
 use crate::secrets::secret_key::{NONCE_LEN, PURPOSE, SecretKey};
@@ -30,8 +30,8 @@ impl Sealer {
         &self.key
     }
 
-    /// Seals a value; `shown` is its masked form.
-    pub(crate) fn seal(&mut self, value: &Value, summary: Option<&str>, shown: Option<Shown>) -> Recorded {
+    /// Seals a value; `masked` is its masked form.
+    pub(crate) fn seal(&mut self, value: &Value, summary: Option<&str>, masked: Option<Masked>) -> Recorded {
         let hash = self.key.hash(value.tokens());
         let plain = codec::encode((value, summary));
         let name = if summary.is_some() { self.key.hash(&plain) } else { hash };
@@ -47,10 +47,10 @@ impl Sealer {
                     }
                     sealed
                 }
-                None => return Recorded::Missing(Missing::Failed("could not be sealed".to_owned())),
+                None => return Recorded::Missing(MissingReason::Failed("could not be sealed".to_owned())),
             },
         };
-        Recorded::Sealed { hash, sealed, shown: shown.map(Box::new) }
+        Recorded::Sealed { hash, sealed, masked: masked.map(Box::new) }
     }
 
     fn encrypt(&mut self, plain: &[u8]) -> Option<Vec<u8>> {
@@ -81,17 +81,17 @@ mod tests {
     fn a_sealed_value_opens_under_its_own_key_only() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut sealer = Sealer::new(SecretKey::load_or_create(one.path()).unwrap());
-        let value = Value::of("hunter2 hunter2").unwrap();
+        let value = Value::from_serialize("hunter2 hunter2").unwrap();
         let sealed = sealer.seal(&value, Some("a line"), None);
         let again = SecretKey::load(one.path()).unwrap().unseal(&sealed).unwrap();
         assert_eq!(again, Recorded::Plain { value: value.clone(), summary: Some("a line".to_owned()) });
 
         let other = SecretKey::load_or_create(two.path()).unwrap();
         assert!(matches!(other.unseal(&sealed), Err(SealError::WrongKey { .. })));
-        let Recorded::Sealed { hash, mut sealed, shown } = sealed else { panic!("not sealed") };
+        let Recorded::Sealed { hash, mut sealed, masked } = sealed else { panic!("not sealed") };
         assert!(memchr::memmem::find(&sealed, b"hunter2").is_none());
         *sealed.last_mut().unwrap() ^= 1;
-        let damaged = Recorded::Sealed { hash, sealed, shown };
+        let damaged = Recorded::Sealed { hash, sealed, masked };
         assert!(matches!(sealer.key().unseal(&damaged), Err(SealError::WrongKey { .. })));
         let mode = fs::metadata(store_dir::key_file(one.path())).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -103,12 +103,14 @@ mod tests {
         let mut sealer = Sealer::new(SecretKey::load_or_create(dir.path()).unwrap());
         let mut seen = std::collections::HashSet::new();
         for n in 0..3_000u32 {
-            let Recorded::Sealed { sealed, .. } = sealer.seal(&Value::of(&n).unwrap(), None, None) else {
+            let Recorded::Sealed { sealed, .. } =
+                sealer.seal(&Value::from_serialize(&n).unwrap(), None, None)
+            else {
                 panic!()
             };
             assert!(seen.insert(sealed[..NONCE_LEN].to_vec()));
         }
-        let (a, b) = (Value::of("a").unwrap(), Value::of("b").unwrap());
+        let (a, b) = (Value::from_serialize("a").unwrap(), Value::from_serialize("b").unwrap());
         let hash = |recorded| match recorded {
             Recorded::Sealed { hash, .. } => hash,
             _ => panic!("not sealed"),

@@ -6,8 +6,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use zerver_trace::secret::{Masks, Triples, base64_decoded, is_scheme, is_searched, json_unescaped, merged};
-use zerver_trace::secret::{percent_decoded, replaced};
+use zerver_trace::secret::{
+    Masker, TrigramFilter, base64_decoded, is_scheme, is_searchable, json_unescaped, merge_spans,
+};
+use zerver_trace::secret::{percent_decoded, replace_spans};
 use zerver_trace::value::Encoder;
 use zerver_trace::{Node, Value};
 
@@ -24,7 +26,7 @@ const MAX_NUMBERS_COMPARED: usize = 16;
 pub(crate) struct TraceSecrets {
     needles: Vec<Needle>,
     /// First three bytes of each needle, to rule out most positions quickly.
-    prefixes: Triples,
+    prefixes: TrigramFilter,
     masks_everything: bool,
 }
 
@@ -77,14 +79,14 @@ impl TraceSecrets {
     }
 
     fn add_needle(&mut self, bytes: &[u8]) {
-        if !is_searched(bytes) || self.needles.iter().any(|known| known.bytes == bytes) {
+        if !is_searchable(bytes) || self.needles.iter().any(|known| known.bytes == bytes) {
             return;
         }
         if self.needles.len() >= MAX_SECRETS {
             self.masks_everything = true;
             return;
         }
-        let tokens = Value::of(&bytes[..bytes.len().min(MAX_NUMBERS_COMPARED)])
+        let tokens = Value::from_serialize(&bytes[..bytes.len().min(MAX_NUMBERS_COMPARED)])
             .map_or(Vec::new(), |value| value.tokens().to_vec());
         // Omits the tags of the sequence and of its first number, and the end.
         let numbers = tokens.get(2..tokens.len().saturating_sub(1)).unwrap_or_default().to_vec();
@@ -129,7 +131,7 @@ impl TraceSecrets {
 
     /// Adds every text and every byte string of a value that is secret as a whole.
     pub(crate) fn add_all(&mut self, node: &Node<'_>) {
-        node.each_text(&mut |bytes| self.add(bytes));
+        node.for_each_text(&mut |bytes| self.add(bytes));
     }
 
     /// Returns true if a secret occurs in the bytes, which may be the tokens of a value.
@@ -144,12 +146,12 @@ impl TraceSecrets {
             })
     }
 
-    /// Returns false only if no secret occurs in the bytes with these triples. Fast.
-    pub(crate) fn may_occur_in(&self, triples: &Triples) -> bool {
+    /// Returns false only if no secret occurs in the bytes with these trigrams. Fast.
+    pub(crate) fn may_occur_in(&self, trigrams: &TrigramFilter) -> bool {
         self.masks_everything
             || self.needles.iter().any(|needle| {
-                triples.may_have(&needle.bytes)
-                    || (!needle.numbers.is_empty() && triples.may_have(&needle.numbers))
+                trigrams.may_have(&needle.bytes)
+                    || (!needle.numbers.is_empty() && trigrams.may_have(&needle.numbers))
             })
     }
 
@@ -165,9 +167,9 @@ impl TraceSecrets {
         }
         let spans = match self.copies_in(bytes) {
             copies if copies.is_empty() => Cow::Borrowed(found),
-            copies => Cow::Owned(merged(found.iter().cloned().chain(copies).collect())),
+            copies => Cow::Owned(merge_spans(found.iter().cloned().chain(copies).collect())),
         };
-        (!spans.is_empty()).then(|| replaced(bytes, &spans, |secret| key.mask(secret)))
+        (!spans.is_empty()).then(|| replace_spans(bytes, &spans, |secret| key.mask(secret)))
     }
 
     /// Returns the ranges of copies of secrets. Overlapping and adjacent ones are merged.
@@ -188,7 +190,7 @@ impl TraceSecrets {
     pub(crate) fn mask_value(
         &self,
         key: &SecretKey,
-        write: impl FnOnce(&mut Encoder, &dyn Masks) -> Result<(), zerver_trace::ValueError>,
+        write: impl FnOnce(&mut Encoder, &dyn Masker) -> Result<(), zerver_trace::ValueError>,
     ) -> Option<Value> {
         if self.masks_everything {
             return None;
@@ -205,7 +207,7 @@ struct CopyMasks<'s> {
     key: &'s SecretKey,
 }
 
-impl Masks for CopyMasks<'_> {
+impl Masker for CopyMasks<'_> {
     fn mask(&self, secret: &[u8]) -> String {
         self.key.mask(secret)
     }

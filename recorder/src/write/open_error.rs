@@ -74,7 +74,7 @@ pub(crate) fn lock_dir(dir: &Path) -> Result<WriterLock, OpenError> {
     let failed = |source| OpenError::Io { path: dir.to_owned(), source };
     store_dir::create_dir(dir).map_err(failed)?;
     WriterLock::take(dir).map_err(|error| match error {
-        LockError::Held(pid) => OpenError::Locked { pid, path: dir.to_owned() },
+        LockError::TypedValue(pid) => OpenError::Locked { pid, path: dir.to_owned() },
         LockError::Io(path, source) => OpenError::Io { path, source },
     })
 }

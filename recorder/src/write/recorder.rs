@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use zerver_trace::secret::Rule;
-use zerver_trace::{EventSink, FlowInfo};
+use zerver_trace::{CaptureSink, FlowInfo};
 
 use crate::backend::write_store::WriteStore;
 use crate::catch_panic;
@@ -105,8 +105,8 @@ impl Recorder {
     }
 
     /// Returns the sink for captures. Captures that it accepts after [`Recorder::close`] count as dropped.
-    pub fn sink(&self) -> Arc<dyn EventSink> {
-        Arc::clone(&self.state.queue) as Arc<dyn EventSink>
+    pub fn sink(&self) -> Arc<dyn CaptureSink> {
+        Arc::clone(&self.state.queue) as Arc<dyn CaptureSink>
     }
 
     /// Calls `observer` on the writer's thread when recording pauses or resumes, and when requests are dropped. Only

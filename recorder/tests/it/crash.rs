@@ -150,14 +150,14 @@ fn a_reader_follows_from_one_writer_to_the_next() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::open(options(dir.path())).unwrap();
     let reader = Reader::open(dir.path()).unwrap();
-    let mut cursor = reader.newest().unwrap();
+    let mut cursor = reader.end().unwrap();
     recorder.close();
     let (mut seen, mut from) = (0, 0);
     for _ in 0..3 {
         let acknowledged = kill_after(child(dir.path(), from), 4);
         // The next writer recovers the store when it opens it.
         Recorder::open(options(dir.path())).unwrap().close();
-        let (new, reached) = reader.since(cursor).unwrap();
+        let (new, reached) = reader.list_since(cursor).unwrap();
         (seen, cursor) = (seen + new.len() as u64, reached);
         assert!(seen > acknowledged, "{seen} of {acknowledged}");
         assert_eq!(new.last().unwrap().id, sample_traces::id(seen - 1));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use zerver_recorder::{Cursor, ReadError, Reader, Recorder, examine, repair};
-use zerver_trace::{Find, Query, Summary, Trace};
+use zerver_trace::{Query, Summary, Trace, TraceSelector};
 
 use crate::{options, sample_traces};
 
@@ -37,7 +37,7 @@ fn whole() -> Whole {
     let reader = Reader::open(dir.path()).unwrap();
     let list = reader.list(&Query::default()).unwrap();
     let traces = list.iter().map(|summary| reader.load(summary.id).unwrap().unwrap()).collect();
-    let end = reader.newest().unwrap();
+    let end = reader.end().unwrap();
     Whole { bytes: std::fs::read(file(dir.path())).unwrap(), list, traces, end }
 }
 
@@ -58,13 +58,13 @@ fn check_reader(dir: &Path, whole: &Whole) -> Result<(), ReadError> {
             Err(error) => failed = Some(error),
         }
     }
-    if let Ok(trace) = reader.find(&Find::Slowest(None)) {
+    if let Ok(trace) = reader.find(&TraceSelector::Slowest(None)) {
         assert!(whole.traces.contains(&trace));
     }
-    if let Ok((new, _)) = reader.since(Reader::oldest()) {
+    if let Ok((new, _)) = reader.list_since(Reader::start()) {
         assert!(new.iter().all(|summary| whole.list.contains(summary)));
     }
-    let _ = (reader.flows(), reader.newest(), reader.since(whole.end), reader.counts());
+    let _ = (reader.flows(), reader.end(), reader.list_since(whole.end), reader.counts());
     failed.map_or(Ok(()), Err)
 }
 
@@ -130,14 +130,14 @@ fn readable_traces_of_a_damaged_store_are_listed_and_loaded() {
         damage(&mut bytes, &mut Random(case * 31 + 5));
         std::fs::write(file(dir.path()), &bytes).unwrap();
         let Ok(reader) = Reader::open(dir.path()) else { continue };
-        let (Ok(newest), mut pages, mut damage) = (reader.newest(), Vec::new(), None) else { continue };
+        let (Ok(newest), mut pages, mut damage) = (reader.end(), Vec::new(), None) else { continue };
         let mut next = Some(newest);
         while let Some(cursor) = next {
-            let Ok(page) = reader.readable_before(cursor, 40) else { break };
+            let Ok(page) = reader.list_readable_before(cursor, 40) else { break };
             pages.extend(page.summaries);
             (next, damage) = (page.reached, damage.or(page.damage));
         }
-        let since = reader.readable_since(Reader::oldest(), usize::MAX);
+        let since = reader.list_readable_since(Reader::start(), usize::MAX);
         // In order, and unchanged.
         let mut rest = whole.list.iter();
         assert!(pages.iter().all(|found| rest.any(|wanted| wanted == found)), "case {case}");

@@ -20,11 +20,11 @@ fn a_trace_survives_export_and_import() {
 #[test]
 fn sealed_values_are_exported_as_hashes() {
     let mut trace = sample_traces::trace(1);
-    trace.target = Recorded::Sealed { hash: [7; 16], sealed: b"cipher text".to_vec(), shown: None };
+    trace.target = Recorded::Sealed { hash: [7; 16], sealed: b"cipher text".to_vec(), masked: None };
     let bytes = portable::write(&trace).unwrap();
     assert!(!bytes.windows(11).any(|window| window == b"cipher text"));
     let read = portable::read(&bytes).unwrap();
-    assert_eq!(read.target, Recorded::Hashed { hash: [7; 16], shown: None });
+    assert_eq!(read.target, Recorded::Hashed { hash: [7; 16], masked: None });
     assert_eq!(portable::write(&read).unwrap(), bytes, "the export is deterministic");
 }
 

@@ -159,7 +159,7 @@ fn expired_traces_are_removed_while_a_reader_follows() {
     }
     recorder.close();
     let reader = Reader::open(dir.path()).unwrap();
-    let cursor = reader.newest().unwrap();
+    let cursor = reader.end().unwrap();
     let recorder = Recorder::open(hour).unwrap();
     // A wall clock that was set does not stop the reader.
     recorder.sink().accept(began(500, now));
@@ -168,6 +168,6 @@ fn expired_traces_are_removed_while_a_reader_follows() {
     recorder.close();
     let left: Vec<_> = reader.list(&Query::default()).unwrap().iter().map(|summary| summary.id).collect();
     assert_eq!(left, [sample_traces::id(502), sample_traces::id(501), sample_traces::id(500)]);
-    assert_eq!(reader.since(cursor).unwrap().0.len(), 3);
-    assert_eq!(reader.since(Reader::oldest()).unwrap().0.len(), 3);
+    assert_eq!(reader.list_since(cursor).unwrap().0.len(), 3);
+    assert_eq!(reader.list_since(Reader::start()).unwrap().0.len(), 3);
 }

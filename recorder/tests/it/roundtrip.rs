@@ -9,8 +9,8 @@ use serde::ser::{Serialize, SerializeSeq, Serializer};
 use zerver_recorder::{FindError, Reader, Recorder, RecorderOptions, RecordingPolicy, TailPolicy, portable};
 use zerver_trace::value::MAX_LEN;
 use zerver_trace::{
-    Answer, Body, Capture, Class, Event, Find, Kept, MessageInfo, Missing, Name, Origin, Outcome, Query,
-    QueueReason, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread, TraceSource,
+    Answer, Body, Capture, Class, Event, Kept, MessageInfo, MissingReason, Name, Origin, Outcome, Query,
+    QueueReason, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread, TraceSelector, TraceSource,
 };
 
 use crate::sample_traces::FixedMessage;
@@ -25,7 +25,7 @@ fn record(dir: &std::path::Path, captures: impl IntoIterator<Item = Capture>) {
 }
 
 fn find(reader: &Reader, text: &str) -> Result<zerver_trace::Trace, FindError> {
-    reader.find(&text.parse::<Find>().unwrap())
+    reader.find(&text.parse::<TraceSelector>().unwrap())
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_recorded_trace_is_read_back() {
     assert_eq!(some, all[..3]);
     let slow = Query { slower_than_ns: Some(1_000_000 + 690 * 7), ..Query::default() };
     assert_eq!(reader.list(&slow).unwrap(), all[..9]);
-    assert!(reader.list(&Query { failed: true, ..Query::default() }).unwrap().is_empty());
+    assert!(reader.list(&Query { only_failed: true, ..Query::default() }).unwrap().is_empty());
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn delays_are_read_back() {
                 call: 7,
                 ready_ns: 11_000_000,
                 at_ns: 1_211_000_000,
-                on: thread,
+                thread: thread,
                 flow,
                 step,
             }
@@ -235,7 +235,7 @@ fn the_authority_is_read_back_and_its_user_information_is_masked() {
 #[test]
 fn a_queued_effect_is_read_back() {
     fn queued<V>() -> [Event<V>; 4] {
-        let queued_by = |by| Event::EffectQueued { call: 1, at_ns: 7, by };
+        let queued_by = |by| Event::EffectQueued { call: 1, at_ns: 7, reason: by };
         [
             queued_by(QueueReason::Request),
             queued_by(QueueReason::RetryDelay),
@@ -277,7 +277,7 @@ fn a_trace_of_an_idle_service_is_readable_within_50_ms() {
     recorder.flush();
     let reader = Reader::open(dir.path()).unwrap();
     assert_eq!(reader.flows().unwrap(), [(*sample_traces::flow()).clone()]);
-    let mut cursor = reader.newest().unwrap();
+    let mut cursor = reader.end().unwrap();
     let mut accepted = 0;
     let mut took = Vec::new();
     // One attempt that the machine does not disturb is sufficient.
@@ -286,7 +286,7 @@ fn a_trace_of_an_idle_service_is_readable_within_50_ms() {
         sink.accept(Box::new(sample_traces::capture(accepted)));
         accepted += 1;
         loop {
-            let (new, reached) = reader.since(cursor).unwrap();
+            let (new, reached) = reader.list_since(cursor).unwrap();
             cursor = reached;
             if let [summary] = &new[..] {
                 assert_eq!(summary.id, sample_traces::id(accepted - 1));
@@ -299,8 +299,8 @@ fn a_trace_of_an_idle_service_is_readable_within_50_ms() {
         took[took.len() - 1] < Duration::from_millis(50)
     });
     assert!(is_soon, "{took:?}");
-    assert_eq!(reader.since(cursor).unwrap(), (vec![], cursor));
-    assert_eq!(reader.since(Reader::oldest()).unwrap().0.len() as u64, accepted);
+    assert_eq!(reader.list_since(cursor).unwrap(), (vec![], cursor));
+    assert_eq!(reader.list_since(Reader::start()).unwrap().0.len() as u64, accepted);
 }
 
 #[test]
@@ -403,7 +403,7 @@ fn values_that_are_too_large_are_omitted_and_marked() {
         else {
             continue;
         };
-        assert_eq!(*value, Recorded::Missing(Missing::TooLarge), "{event:?}");
+        assert_eq!(*value, Recorded::Missing(MissingReason::TooLarge), "{event:?}");
     }
     let count = serialized.load(Ordering::Relaxed);
     assert!(count <= MAX_LEN, "{count} of {LONG} were serialized");
@@ -422,10 +422,10 @@ fn an_empty_store_is_readable() {
     assert!(reader.flows().unwrap().is_empty());
     assert!(matches!(find(&reader, "@last"), Err(FindError::Empty { .. })));
     assert!(matches!(find(&reader, "abc"), Err(FindError::NotFound { nearest, .. }) if nearest.is_empty()));
-    let (new, cursor) = reader.since(reader.newest().unwrap()).unwrap();
+    let (new, cursor) = reader.list_since(reader.end().unwrap()).unwrap();
     assert!(new.is_empty());
     record(dir.path(), [sample_traces::capture(1)]);
-    assert_eq!(reader.since(cursor).unwrap().0.len(), 1);
+    assert_eq!(reader.list_since(cursor).unwrap().0.len(), 1);
 }
 
 #[test]
@@ -472,17 +472,17 @@ fn pages_in_both_directions_cover_the_list() {
     let reader = Reader::open(dir.path()).unwrap();
     let all = reader.list(&Query::default()).unwrap();
     for limit in [1, 100, 5_000] {
-        let (mut pages, mut cursor) = (Vec::new(), Some(reader.newest().unwrap()));
+        let (mut pages, mut cursor) = (Vec::new(), Some(reader.end().unwrap()));
         while let Some(end) = cursor {
-            let (page, rest) = reader.before(end, limit).unwrap();
+            let (page, rest) = reader.list_before(end, limit).unwrap();
             assert!(page.len() < limit + 192, "{} for {limit}", page.len());
             pages.extend(page);
             cursor = rest;
         }
         assert_eq!(pages, all, "{limit}");
-        let (mut news, mut cursor) = (Vec::new(), Reader::oldest());
+        let (mut news, mut cursor) = (Vec::new(), Reader::start());
         loop {
-            let (page, reached) = reader.since_at_most(cursor, limit).unwrap();
+            let (page, reached) = reader.list_since_at_most(cursor, limit).unwrap();
             if page.is_empty() {
                 break;
             }

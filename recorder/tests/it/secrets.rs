@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use zerver_recorder::{Reader, Recorder, SealError, portable};
 use zerver_trace::{
-    Answer, Body, Capture, Class, Data, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Find,
-    MessageInfo, Name, Outcome, Recorded, RedactedText, Redaction, RequestInfo, ResponseInfo, TextPlace,
-    Trace, ValueError,
+    Answer, Body, Capture, Class, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, MessageInfo,
+    Name, Outcome, Recordable, Recorded, RedactedText, Redaction, RequestInfo, ResponseInfo, TextPlace,
+    Trace, TraceSelector, ValueError,
 };
 
 use crate::options;
@@ -30,7 +30,7 @@ struct Call {
 
 struct Summed(Call);
 
-impl Data for Summed {
+impl Recordable for Summed {
     fn encode(&self, out: &mut zerver_trace::value::Encoder) -> Result<(), ValueError> {
         out.put(&self.0)
     }
@@ -89,7 +89,7 @@ fn capture_with_canaries() -> Capture {
         raw_headers: vec![("X-Auth-Token".to_owned(), canary("raw").into_bytes())],
         body: format!("grant=1&refresh_token={}&x=2", canary("refresh")).into_bytes(),
     };
-    let asked = |call, args: zerver_trace::Datum| Event::EffectRequested {
+    let asked = |call, args: zerver_trace::SharedValue| Event::EffectRequested {
         call,
         step: 1,
         at_ns: 5,
@@ -158,7 +158,7 @@ fn recorded(dir: &std::path::Path) -> (Reader, Trace) {
     recorder.sink().accept(Box::new(capture_with_canaries()));
     recorder.close();
     let reader = Reader::open(dir).unwrap();
-    let trace = reader.find(&Find::Last(None)).unwrap();
+    let trace = reader.find(&TraceSelector::Last(None)).unwrap();
     (reader, trace)
 }
 
@@ -209,7 +209,7 @@ fn the_key_opens_secrets_and_equal_ones_have_equal_hashes() {
     let Recorded::Plain { value, .. } = reader.unseal(&trace.request_headers[1].value).unwrap() else {
         panic!()
     };
-    assert_eq!(value.get::<String>().unwrap(), format!("Bearer {}", canary("bearer")));
+    assert_eq!(value.to_typed::<String>().unwrap(), format!("Bearer {}", canary("bearer")));
     let Event::EffectRequested { args, .. } = &trace.events[4] else { panic!() };
     let Recorded::Plain { value, summary } = reader.unseal(args).unwrap() else { panic!() };
     assert!(
@@ -262,7 +262,7 @@ fn values_with_short_or_too_many_secrets_are_sealed_as_a_whole() {
     for (n, event) in [(1, 0), (2, 0), (2, 1)] {
         let trace = reader.load(sample_traces::id(n)).unwrap().unwrap();
         let Event::SlotWritten { value, .. } = &trace.events[event] else { panic!() };
-        assert!(matches!(value, Recorded::Sealed { shown: None, .. }), "{value:?}");
+        assert!(matches!(value, Recorded::Sealed { masked: None, .. }), "{value:?}");
         assert!(matches!(reader.unseal(value).unwrap(), Recorded::Plain { .. }));
     }
 }
@@ -301,5 +301,5 @@ fn a_changed_text_is_marked() {
     assert_eq!(texts(&redaction_of("", 65)), [text(TextPlace::Causes, true, false)]);
     // The id of the key is the same for one key and different for another, and is not the key.
     let (one, other) = (redaction_of("", 0), redaction_of("", 0));
-    assert!(one.has_key_of(&one) && !one.has_key_of(&other) && one.key.is_some());
+    assert!(one.has_same_key(&one) && !one.has_same_key(&other) && one.key.is_some());
 }

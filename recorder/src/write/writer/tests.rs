@@ -251,7 +251,7 @@ fn recording_pauses_if_the_replacement_cannot_be_a_store() {
 #[test]
 fn a_value_that_panics_affects_no_other_value() {
     struct Bomb(bool);
-    impl zerver_trace::Data for Bomb {
+    impl zerver_trace::Recordable for Bomb {
         fn encode(&self, _: &mut zerver_trace::value::Encoder) -> Result<(), zerver_trace::ValueError> {
             panic!("boom")
         }
@@ -265,7 +265,7 @@ fn a_value_that_panics_affects_no_other_value() {
     let (recorder, _) = recorder(dir.path());
     for (n, in_drop) in [(0, false), (1, true), (2, false)] {
         let mut capture = sample_traces::capture(n);
-        let value: zerver_trace::Datum = std::sync::Arc::new(Bomb(in_drop));
+        let value: zerver_trace::SharedValue = std::sync::Arc::new(Bomb(in_drop));
         capture.events.push(zerver_trace::Event::SlotWritten { step: 0, slot: 1, at_ns: 0, value });
         recorder.sink().accept(Box::new(capture));
     }
