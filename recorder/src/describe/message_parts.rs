@@ -38,7 +38,7 @@ impl ValueInterner {
     ) -> InternedMessage {
         catch_panic::catch(|| {
             let mut parts = InternedMessage { headers: Vec::with_capacity(8), ..InternedMessage::default() };
-            message.tell(body_limit, &mut |part| match part {
+            message.visit_parts(body_limit, &mut |part| match part {
                 MessagePart::Method(method) => parts.method = Some(self.text(method)),
                 MessagePart::Target(target) => {
                     parts.path = Some(self.path(flow, target.split('?').next().unwrap_or_default()));

@@ -125,12 +125,12 @@ impl Part {
         let value = secrets.mask_value(sealer.key(), |encoder, masks| {
             match (&self.own_secrets, root.as_bytes()) {
                 (OwnSecrets::Spans(spans), Some(bytes)) => {
-                    let copies = masks.more(&bytes);
+                    let copies = masks.extra_spans(&bytes);
                     let spans = merge_spans(spans.iter().cloned().chain(copies).collect());
                     encoder.put(&replace_spans(&bytes, &spans, |secret| masks.mask(secret)))
                 }
                 (OwnSecrets::Nothing, _) => encoder.node(&root, &mut |bytes| {
-                    let copies = masks.more(bytes);
+                    let copies = masks.extra_spans(bytes);
                     (!copies.is_empty()).then(|| replace_spans(bytes, &copies, |secret| masks.mask(secret)))
                 }),
                 _ => rule.write_masked::<&str>(encoder, &root, &[], Author::Service, masks),

@@ -111,8 +111,8 @@ impl CaptureQueue {
     /// Reserves room for the bodies of a capture, and returns its size. `None` if there is not enough room. A capture
     /// always fits an empty queue.
     fn reserve_bytes(&self, capture: &Capture) -> Option<usize> {
-        let response = capture.response.as_ref().map_or(0, |response| response.held_bytes());
-        let bytes = capture.request.held_bytes() + response;
+        let response = capture.response.as_ref().map_or(0, |response| response.buffered_bytes());
+        let bytes = capture.request.buffered_bytes() + response;
         if bytes <= SMALL_BODIES {
             return Some(0);
         }
@@ -186,12 +186,12 @@ impl CaptureQueue {
 
 impl CaptureSink for CaptureQueue {
     fn accept(&self, capture: Box<Capture>) {
-        if let Some((capture, kept)) = self.judge(capture) {
-            self.keep(capture, kept);
+        if let Some((capture, kept)) = self.select(capture) {
+            self.accept_selected(capture, kept);
         }
     }
 
-    fn judge(&self, capture: Box<Capture>) -> Option<(Box<Capture>, Kept)> {
+    fn select(&self, capture: Box<Capture>) -> Option<(Box<Capture>, Kept)> {
         match self.decide(&capture) {
             Some(kept) => Some((capture, kept)),
             None => {
@@ -201,7 +201,7 @@ impl CaptureSink for CaptureQueue {
         }
     }
 
-    fn keep(&self, capture: Box<Capture>, kept: Kept) {
+    fn accept_selected(&self, capture: Box<Capture>, kept: Kept) {
         let shard = own_shard();
         match self.reserve_bytes(&capture) {
             Some(bytes) => {

@@ -212,7 +212,7 @@ impl Masker for CopyMasks<'_> {
         self.key.mask(secret)
     }
 
-    fn more(&self, text: &[u8]) -> Vec<Range<usize>> {
+    fn extra_spans(&self, text: &[u8]) -> Vec<Range<usize>> {
         self.secrets.copies_in(text)
     }
 }
