@@ -1,33 +1,33 @@
-//! The load: connections that are kept open, each asking again as soon as it has its answer.
+//! A closed loop: keep-alive connections that each send the next request as soon as they have the answer.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::client::Connection;
+use super::connection::Connection;
 
 const REQUEST: &[u8] =
     b"GET /v1/todos/7 HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer ann-token\r\naccept: */*\r\n\r\n";
 
-/// What the load amounted to.
+/// Totals of a run.
 pub(crate) struct Done {
     pub(crate) requests: u64,
     pub(crate) took: Duration,
 }
 
-/// For so long.
+/// Sends requests for `time`.
 pub(crate) fn run(addr: SocketAddr, connections: usize, time: Duration) -> io::Result<Done> {
     let end = Instant::now() + time;
-    all(addr, connections, move |_| Instant::now() < end)
+    run_while(addr, connections, move |_| Instant::now() < end)
 }
 
-/// So often on each connection.
+/// Sends `each` requests on every connection.
 pub(crate) fn count(addr: SocketAddr, connections: usize, each: u64) -> io::Result<Done> {
-    all(addr, connections, move |asked| asked < each)
+    run_while(addr, connections, move |sent| sent < each)
 }
 
-/// As long as `goes_on`, told how often a connection has asked, says so.
-fn all(
+/// Sends requests while `goes_on` holds for the number of requests that a connection has sent.
+fn run_while(
     addr: SocketAddr,
     connections: usize,
     goes_on: impl Fn(u64) -> bool + Copy + Send + 'static,
@@ -49,7 +49,7 @@ async fn ask(addr: SocketAddr, goes_on: impl Fn(u64) -> bool) -> io::Result<u64>
     let mut requests = 0;
     while goes_on(requests) {
         let answer = connection.ask(REQUEST).await?;
-        // Anything but the todo is an error, so that no server wins by failing.
+        // Any other answer is an error, so that no server wins by failing.
         if answer.status != 200
             || answer.body != br#"{"id":7,"title":"Buy milk","completed":false,"order":7}"#
         {

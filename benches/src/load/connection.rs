@@ -1,4 +1,4 @@
-//! A connection to a server, in as little processor time as it takes.
+//! A client connection that uses as little processor time as possible.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A connection that is kept open.
+/// A keep-alive connection.
 pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-/// An answer.
+/// A response.
 pub(crate) struct Answer<'a> {
     pub(crate) status: u16,
     pub(crate) body: &'a [u8],
@@ -25,7 +25,7 @@ impl Connection {
         Ok(Self { stream, buffer: Vec::new() })
     }
 
-    /// Sends a request, and waits for its answer.
+    /// Sends a request and waits for the answer.
     pub(crate) async fn ask(&mut self, request: &[u8]) -> io::Result<Answer<'_>> {
         self.send(request).await?;
         self.buffer.resize(4096, 0);
@@ -33,44 +33,44 @@ impl Connection {
         loop {
             let read = self.stream.read(&mut self.buffer[filled..]).await?;
             if read == 0 {
-                return Err(io::Error::other("the server hung up"));
+                return Err(io::Error::other("the server closed the connection"));
             }
             filled += read;
-            if let Some((status, body)) = whole(&self.buffer[..filled])? {
+            if let Some((status, body)) = parse_complete(&self.buffer[..filled])? {
                 return Ok(Answer { status, body: &self.buffer[body..filled] });
             }
             if filled == self.buffer.len() {
-                return Err(io::Error::other("an answer of more than 4096 bytes"));
+                return Err(io::Error::other("answer longer than 4096 bytes"));
             }
         }
     }
 
-    /// Sends a request whose answer nobody waits for.
+    /// Sends a request without waiting for the answer.
     pub(crate) async fn send(&mut self, request: &[u8]) -> io::Result<()> {
         self.stream.write_all(request).await
     }
 
-    /// Needs no room for an answer any more.
-    pub(crate) fn rest(&mut self) {
+    /// Frees the buffer for answers.
+    pub(crate) fn release_buffer(&mut self) {
         self.buffer = Vec::new();
     }
 }
 
-/// A request for a path.
+/// Returns the bytes of a GET request for a path.
 pub(crate) fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: bench\r\naccept: */*\r\n\r\n").into_bytes()
 }
 
-/// The status of an answer and where its body begins, if all of it is there.
-fn whole(answer: &[u8]) -> io::Result<Option<(u16, usize)>> {
+/// Returns the status of an answer and the offset of its body, once the answer is complete.
+fn parse_complete(answer: &[u8]) -> io::Result<Option<(u16, usize)>> {
     let Some(head) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
     let text = str::from_utf8(&answer[..head]).map_err(io::Error::other)?;
     let status = text.get(9..12).and_then(|status| status.parse().ok());
-    let status = status.ok_or_else(|| io::Error::other("an answer without a status"))?;
+    let status = status.ok_or_else(|| io::Error::other("answer without a status"))?;
     let length = text.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
     });
-    let length = length.ok_or_else(|| io::Error::other("an answer without a length"))?;
+    let length = length.ok_or_else(|| io::Error::other("answer without a content-length"))?;
     Ok((answer.len() >= head + 4 + length).then_some((status, head + 4)))
 }

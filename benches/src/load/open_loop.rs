@@ -1,5 +1,5 @@
-//! An open loop: requests are sent when their time has come, whether or not earlier ones have been answered, and each is
-//! as late as its answer comes after that time. A server that stalls is not asked less (no coordinated omission).
+//! An open loop: requests are sent when they are due, whether or not earlier ones have been answered. The latency of a
+//! request counts from the time it was due. A server that stalls does not receive fewer requests (no coordinated omission).
 
 use std::cell::RefCell;
 use std::io;
@@ -9,43 +9,44 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 
-use crate::client::{Connection, get};
+use super::connection::{Connection, get};
 
-/// How long to wait for the last answers.
+/// Time to wait for the last answers.
 const LAST: Duration = Duration::from_secs(2);
 
-/// What has become of the requests.
+/// Outcome of the requests.
 #[derive(Default)]
 pub(crate) struct Answers {
-    /// How long those took that were served, from when they were to be sent; sorted.
+    /// Latencies of served requests, from the time they were due; sorted.
     pub(crate) served: Vec<Duration>,
-    /// Served while requests were still being sent.
+    /// Number of requests served while others were still being sent.
     pub(crate) in_time: u64,
-    /// Sent away with 429 or 503.
+    /// Number of requests shed with 429 or 503.
     pub(crate) shed: u64,
+    /// Number of requests sent.
     pub(crate) sent: u64,
 }
 
 impl Answers {
-    /// So many thousandths took no longer than this, in milliseconds.
+    /// Returns a quantile of the latencies in milliseconds: 990 thousandths are the 99th percentile.
     pub(crate) fn ms(&self, thousandths: usize) -> f64 {
         let at = (self.served.len() * thousandths / 1000).min(self.served.len().saturating_sub(1));
         self.served.get(at).map_or(f64::NAN, |took| took.as_secs_f64() * 1e3)
     }
 }
 
-/// A runtime for the load. It looks at its sockets all the time.
+/// Returns a runtime that polls its sockets after every task.
 pub(crate) fn runtime() -> io::Result<LocalRuntime> {
     Builder::new_current_thread().enable_all().event_interval(1).build_local(LocalOptions::default())
 }
 
-/// Asks for a path so many times per second, at random times, until `end`.
+/// Requests a path `per_second` times per second, at random times, until `end`.
 pub(crate) async fn ask(addr: SocketAddr, path: &str, per_second: f64, end: Instant) -> io::Result<Answers> {
     let state = Rc::new(State { end, idle: RefCell::default(), answers: RefCell::default() });
     let request: Rc<[u8]> = get(path).into();
     let (mut due, mut random, mut asking) = (Instant::now(), 0x2545_f491_4f6c_dd1d_u64, Vec::new());
     loop {
-        // Gaps as between independent clients: exponential.
+        // Exponential gaps, as between independent clients.
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
@@ -54,7 +55,7 @@ pub(crate) async fn ask(addr: SocketAddr, path: &str, per_second: f64, end: Inst
         if due >= end {
             break;
         }
-        // A timer would be late by up to a millisecond.
+        // Spins, because a timer can be late by a millisecond.
         while Instant::now() < due {
             tokio::task::yield_now().await;
         }
@@ -98,15 +99,20 @@ impl State {
                 answers.in_time += u64::from(now < self.end);
             }
             429 | 503 => answers.shed += 1,
-            other => return Err(io::Error::other(format!("an answer with status {other}"))),
+            other => return Err(io::Error::other(format!("unexpected status {other}"))),
         }
         self.idle.borrow_mut().push(connection);
         Ok(())
     }
 }
 
-/// Asks for a path again and again, on each connection as soon as it has its answer, until `end`. How many answers.
-pub(crate) async fn again(addr: SocketAddr, path: &str, connections: usize, end: Instant) -> io::Result<u64> {
+/// Requests a path back to back on each connection until `end`. Returns the number of answers with status 200.
+pub(crate) async fn closed(
+    addr: SocketAddr,
+    path: &str,
+    connections: usize,
+    end: Instant,
+) -> io::Result<u64> {
     let request: Rc<[u8]> = get(path).into();
     let asking = (0..connections).map(|_| {
         let request = Rc::clone(&request);

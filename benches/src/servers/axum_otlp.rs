@@ -1,5 +1,6 @@
-//! The axum twin as most record: a span for each part, exported as OTLP by a batch processor. Nothing is sampled away, and
-//! told is what zerver records too: the parts, the keys of the maps and the outcomes, the user, the fields of the todo.
+//! The axum service with the usual tracing: a span for each part, exported as OTLP by a batch processor, without sampling.
+//! The spans contain what zerver records too: the parts, the keys of the maps, the outcomes, the user, the fields of the
+//! todo.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,16 +19,16 @@ use tracing::{Span, info_span};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::axum_twin;
-use crate::memory::{Memory, parse_auth, verify_roles};
+use super::axum_server;
+use super::memory::{Memory, parse_auth, verify_roles};
 
-/// How many spans a request that is served has.
+/// Number of spans of a served request.
 pub(crate) const SPANS: u64 = 6;
 
-/// Where spans go; the exporter's own variable.
+/// Environment variable of the exporter for the URL of the collector.
 pub(crate) const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 
-/// So many spans may wait to be exported, so that none is dropped; the default is 2,048.
+/// Maximum number of spans waiting for export, so large that none is dropped. The default is 2,048.
 const QUEUE: usize = 1 << 17;
 
 async fn show(
@@ -52,7 +53,7 @@ async fn show(
     response
 }
 
-/// The token is a secret, and is not told.
+/// Runs the parts of the handler, each in a span. The token is a secret and not part of one.
 fn steps(memory: &Memory, headers: &HeaderMap, id: u64) -> Result<Response, StatusCode> {
     let token = info_span!("parse_auth", slot = "AuthHeader").in_scope(|| parse_auth(headers))?;
     let user = info_span!(
@@ -64,7 +65,7 @@ fn steps(memory: &Memory, headers: &HeaderMap, id: u64) -> Result<Response, Stat
         claims.roles = Empty,
     );
     let claims = user.in_scope(|| memory.lookup_user(token));
-    found(&user, claims.is_ok());
+    record_found(&user, claims.is_ok());
     let claims = claims?;
     user.record("claims.sub", claims.sub.as_str());
     user.record("claims.roles", tracing::field::debug(&claims.roles));
@@ -81,7 +82,7 @@ fn steps(memory: &Memory, headers: &HeaderMap, id: u64) -> Result<Response, Stat
         todo.order = Empty,
     );
     let todo = load.in_scope(|| memory.load_todo(id));
-    found(&load, todo.is_ok());
+    record_found(&load, todo.is_ok());
     let todo = todo?;
     load.record("todo.title", todo.title.as_str());
     load.record("todo.completed", todo.completed);
@@ -90,18 +91,18 @@ fn steps(memory: &Memory, headers: &HeaderMap, id: u64) -> Result<Response, Stat
     Ok(info_span!("render_todo", content_type = "application/json").in_scope(|| Json(todo).into_response()))
 }
 
-fn found(span: &Span, is_found: bool) {
+fn record_found(span: &Span, is_found: bool) {
     span.record("effect.outcome", if is_found { "found" } else { "not found" });
 }
 
 pub(crate) fn serve(ready: impl FnOnce(SocketAddr) + Send + 'static) -> Result<(), String> {
     let provider = provider()?;
-    // Only what is of interest: the client that exports has spans of its own.
+    // The client of the exporter has spans too, at lower levels.
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("todos"));
     let subscriber = tracing_subscriber::registry().with(LevelFilter::INFO).with(layer);
     subscriber.try_init().map_err(|error| error.to_string())?;
-    axum_twin::run(Router::new().route("/v1/todos/{id}", get(show)).with_state(Memory::new()), ready)?;
-    // Exports what is left.
+    axum_server::run(Router::new().route("/v1/todos/{id}", get(show)).with_state(Memory::new()), ready)?;
+    // Exports the remaining spans.
     provider.shutdown().map_err(|error| error.to_string())
 }
 

@@ -1,4 +1,4 @@
-//! A service under load: a small answer, work of each class, a long one for batch, one that waits, ones of many steps.
+//! A zerver service for load tests: a small answer, work in each class, long batch work, a wait, and flows of many steps.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,18 +6,18 @@ use std::time::Duration;
 use zerver::prelude::*;
 use zerver::{Limits, Scheduling, Settings};
 
-use crate::work::work;
+use super::cpu_work::work;
 
-/// What a request of `/report` takes.
+/// Processor time of a request to `/report`.
 pub(crate) const REPORT_US: u64 = 5_000;
 
-/// What a request of `/work/..` takes.
+/// Processor time of a request to `/work/..`.
 pub(crate) const WORK_US: u64 = 1_000;
 
-/// How many steps `/steps/many` has more than `/steps/one`, and how often `/steps/yields` lets others go first.
+/// Number of steps that `/steps/many` has more than `/steps/one`, and number of yields of `/steps/yields`.
 pub(crate) const MORE_STEPS: u32 = 64;
 
-/// How long `/sleep` waits.
+/// Duration of `/sleep`.
 pub(crate) const SLEEP: Duration = Duration::from_secs(600);
 
 #[step]
@@ -51,7 +51,7 @@ fn many_yields(progress: Option<u32>) -> Decision<(), u32> {
     }
 }
 
-/// As many as `MORE_STEPS`.
+/// A chain of `MORE_STEPS` steps.
 #[rustfmt::skip]
 const MANY: Chain = chain![
     nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing,
@@ -66,7 +66,7 @@ const MANY: Chain = chain![
 
 pub(crate) fn serve(ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
     let mut scheduling = Scheduling::default();
-    // The queue of batch is meant to stand for many seconds; here it is to be cut within a run.
+    // The defaults let the batch queue stand for many seconds; here they have to take effect within a run.
     scheduling.batch.target_ns = 200_000_000;
     scheduling.batch.interval_ns = 1_000_000_000;
     let day = Duration::from_secs(24 * 60 * 60);

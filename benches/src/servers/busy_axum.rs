@@ -1,5 +1,5 @@
-//! The same as `busy` in axum, on one thread. Work is done where the handler runs, or handed to tokio's threads for what
-//! blocks, as the manual says.
+//! The service of `busy` in axum, on one thread. Work runs in the handler, or on tokio's blocking threads, as tokio's
+//! documentation recommends.
 
 use std::net::SocketAddr;
 
@@ -7,17 +7,17 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 
-use crate::axum_twin;
-use crate::busy::{REPORT_US, SLEEP, WORK_US};
-use crate::work::work;
+use super::axum_server;
+use super::busy::{REPORT_US, SLEEP, WORK_US};
+use super::cpu_work::work;
 
 pub(crate) fn serve(
-    is_handed_over: bool,
+    is_offloaded: bool,
     ready: impl FnOnce(SocketAddr) + Send + 'static,
 ) -> Result<(), String> {
     let long = move |us: u64| {
         get(move || async move {
-            if !is_handed_over {
+            if !is_offloaded {
                 return Ok(work(us).to_string());
             }
             let done = tokio::task::spawn_blocking(move || work(us)).await;
@@ -33,5 +33,5 @@ pub(crate) fn serve(
         .route("/report", long(REPORT_US))
         .route("/work/{class}", long(WORK_US))
         .route("/sleep", get(sleep));
-    axum_twin::run(app, ready)
+    axum_server::run(app, ready)
 }

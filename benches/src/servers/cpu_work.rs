@@ -1,24 +1,24 @@
-//! Work for a processor: so many rounds of arithmetic, as many as take a millisecond here. The same number of rounds is
-//! done wherever a thread loses its core meanwhile, so that nobody gets away with less work.
+//! Processor work: rounds of arithmetic, calibrated in rounds per millisecond. A thread that loses its core meanwhile still
+//! runs the same number of rounds, so that every server does the same work.
 
 use std::hint::black_box;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-/// Tells the servers how many rounds take a millisecond.
+/// Environment variable that passes the calibration to the servers.
 pub(crate) const ENV: &str = "ZERVER_BENCH_ROUNDS_PER_MS";
 
 static ROUNDS_PER_MS: OnceLock<u64> = OnceLock::new();
 
-/// How many rounds take a millisecond: what the parent says, or else measured, the fastest of some.
+/// Returns the number of rounds per millisecond: from the parent process, or else measured, the fastest of several runs.
 pub(crate) fn rounds_per_ms() -> u64 {
     *ROUNDS_PER_MS.get_or_init(|| {
-        let told = std::env::var(ENV).ok().and_then(|text| text.parse().ok());
-        told.unwrap_or_else(|| (0..50).map(|_| measure()).max().unwrap_or(1))
+        let inherited = std::env::var(ENV).ok().and_then(|text| text.parse().ok());
+        inherited.unwrap_or_else(|| (0..50).map(|_| measure()).max().unwrap_or(1))
     })
 }
 
-/// Works for so many microseconds of an undisturbed core, whether or not anybody looks at what comes of it.
+/// Runs as many rounds as take `us` microseconds on an undisturbed core.
 pub(crate) fn work(us: u64) -> u64 {
     black_box(rounds(rounds_per_ms() * us / 1000))
 }

@@ -1,5 +1,5 @@
-//! What the twins of the service in `todos` share: the data, in hash maps behind locks, and what each part of the handler
-//! decides. They share what they find instead of copying it, as zerver does.
+//! The data of the hyper and axum servers, in hash maps behind locks, and the parts of their handler. Values are shared
+//! instead of copied, as in zerver.
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 use hyper::header::AUTHORIZATION;
 use hyper::{HeaderMap, StatusCode};
 
-use crate::todos::{Claims, Todo};
+use super::todos::{Claims, Todo};
 
 pub(crate) struct Memory {
     users: RwLock<HashMap<String, Arc<Claims>>>,
@@ -22,7 +22,7 @@ impl Memory {
         })
     }
 
-    /// All of it, one after the other.
+    /// Runs all parts of the handler.
     pub(crate) fn show(&self, headers: &HeaderMap, id: u64) -> Result<Arc<Todo>, StatusCode> {
         verify_roles(&*self.lookup_user(parse_auth(headers)?)?)?;
         self.load_todo(id)

@@ -1,22 +1,21 @@
-//! The servers, each in a process of its own on the first core.
+//! Server processes, their processor time and memory, and the placement of processes on cores.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::variant::Variant;
-use crate::{busy, busy_axum, say, work};
+use super::cpu_work;
 
-/// How long a server is looked at to see whether it is still at work.
-const LOOK: Duration = Duration::from_millis(60);
+/// Interval in which a server that is at rest uses no processor time.
+const REST_INTERVAL: Duration = Duration::from_millis(60);
 
-/// So often it is looked at; then it is taken as it is.
-const LOOKS: usize = 100;
+/// Maximum number of intervals to wait for a server to come to rest.
+const REST_ATTEMPTS: usize = 100;
 
-/// A server that runs.
+/// A running server process.
 pub(crate) struct Server {
     child: Child,
     addr: SocketAddr,
@@ -24,18 +23,18 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// One that [`serve`] knows by this name.
+    /// Starts the server that [`serve`](super::serve) knows by this name.
     pub(crate) fn start(name: &str) -> Result<Self, String> {
         Self::launch(Command::new(program()?), name)
     }
 
-    /// The same by a command that runs [`program`].
+    /// Starts the server by a command that runs [`program`].
     pub(crate) fn launch(mut command: Command, name: &str) -> Result<Self, String> {
         let store = std::env::temp_dir().join(format!("zerver-bench-{}", std::process::id()));
         let mut child = command
             .args(["serve", name])
             .env("ZERVER_STORE", &store)
-            .env(work::ENV, work::rounds_per_ms().to_string())
+            .env(cpu_work::ENV, cpu_work::rounds_per_ms().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -45,7 +44,7 @@ impl Server {
             BufReader::new(stdout).read_line(&mut line).map_err(|error| error.to_string())?;
         }
         let addr =
-            line.trim().parse().map_err(|_| format!("the server said {line:?} instead of its address"))?;
+            line.trim().parse().map_err(|_| format!("the server printed {line:?} instead of its address"))?;
         Ok(Self { child, addr, store })
     }
 
@@ -53,7 +52,7 @@ impl Server {
         self.addr
     }
 
-    /// The processor time of all its threads so far.
+    /// Returns the processor time of all threads since the start.
     pub(crate) fn cpu(&self) -> std::io::Result<Duration> {
         let mut total = 0;
         for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
@@ -63,13 +62,13 @@ impl Server {
         Ok(Duration::from_nanos(total))
     }
 
-    /// The same, once it has done what it had left to do, such as writing down what it recorded.
+    /// Returns the same once the server is at rest, and has written what it recorded.
     pub(crate) fn cpu_at_rest(&self) -> std::io::Result<Duration> {
         let mut before = self.cpu()?;
-        for _ in 0..LOOKS {
-            std::thread::sleep(LOOK);
+        for _ in 0..REST_ATTEMPTS {
+            std::thread::sleep(REST_INTERVAL);
             let now = self.cpu()?;
-            // The watchdog of a service looks about all the time, for a few microseconds.
+            // The watchdog of a service always uses a few microseconds.
             if now - before < Duration::from_millis(1) {
                 return Ok(now);
             }
@@ -78,7 +77,7 @@ impl Server {
         Ok(before)
     }
 
-    /// How much memory it has, and the most it has had, in bytes.
+    /// Returns the resident memory and its peak, in bytes.
     pub(crate) fn memory(&self) -> std::io::Result<(u64, u64)> {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let kib = |name: &str| {
@@ -88,83 +87,57 @@ impl Server {
         Ok((kib("VmRSS:").unwrap_or(0) * 1024, kib("VmHWM:").unwrap_or(0) * 1024))
     }
 
-    /// Ends it at once, whatever it does.
+    /// Kills the server.
     pub(crate) fn kill(mut self) -> Result<(), String> {
         self.child.kill().and_then(|()| self.child.wait()).map(drop).map_err(|error| error.to_string())
     }
 
-    /// Ends it; `look` may look into its store before that is gone.
-    pub(crate) fn stop<T>(mut self, look: impl FnOnce(&Path) -> Result<T, String>) -> Result<T, String> {
-        // It ends when its standard input does.
+    /// Stops the server. `inspect` may read its store before the store is removed.
+    pub(crate) fn stop<T>(mut self, inspect: impl FnOnce(&Path) -> Result<T, String>) -> Result<T, String> {
+        // The server stops when its standard input is closed.
         drop(self.child.stdin.take());
         let status = self.child.wait().map_err(|error| error.to_string())?;
-        let looked = look(&self.store);
+        let inspected = inspect(&self.store);
         let _ = std::fs::remove_dir_all(&self.store);
-        if status.success() { looked } else { Err(format!("the server ended with {status}")) }
+        if status.success() { inspected } else { Err(format!("the server exited with {status}")) }
     }
 }
 
-/// What is running.
+/// Returns the path of this program.
 pub(crate) fn program() -> Result<PathBuf, String> {
     std::env::current_exe().map_err(|error| error.to_string())
 }
 
-/// The processor time of this thread so far.
-pub(crate) fn cpu() -> Result<Duration, String> {
+/// Returns the processor time of this thread.
+pub(crate) fn thread_cpu() -> Result<Duration, String> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").map_err(|error| error.to_string())?;
     let ns = text.split(' ').next().and_then(|ns| ns.parse().ok()).ok_or("no processor time")?;
     Ok(Duration::from_nanos(ns))
 }
 
-/// Keeps this process, with the threads it will start, on one core, where there are several.
-pub(crate) fn stay_on(core: usize) {
-    stay_among(core..core + 1);
+/// Pins this process, and the threads that it will start, to one core, if there are several.
+pub(crate) fn pin_to(core: usize) {
+    set_cores(core..core + 1);
 }
 
-/// Lets it use all cores.
-pub(crate) fn roam() {
-    stay_among(0..rustix::thread::CpuSet::MAX_CPU);
+/// Lets this process use all cores.
+pub(crate) fn unpin() {
+    set_cores(0..rustix::thread::CpuSet::MAX_CPU);
 }
 
-fn stay_among(among: Range<usize>) {
+fn set_cores(range: Range<usize>) {
     let mut cores = rustix::thread::CpuSet::new();
-    among.for_each(|core| cores.set(core));
-    // On a machine with one core everything shares it, and the ratios still hold.
+    range.for_each(|core| cores.set(core));
+    // On a machine with one core all processes share it, and the ratios still hold.
     let _ = rustix::thread::sched_setaffinity(None, &cores);
 }
 
-/// Lets this process have as many open files as it may. How many those are.
-pub(crate) fn open_many() -> usize {
+/// Raises the limit on open files to its maximum, and returns it.
+pub(crate) fn raise_file_limit() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     getrlimit(Resource::Nofile)
         .current
         .map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
-}
-
-/// The other side of [`Server::start`].
-pub(crate) fn serve(name: &str) -> ExitCode {
-    stay_on(0);
-    open_many();
-    let ready = |addr: SocketAddr| {
-        say(&addr.to_string());
-        let _ = std::io::stdout().flush();
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-    };
-    let variant = Variant::ALL.into_iter().find(|variant| variant.argument() == name);
-    let result = match (variant, name) {
-        (Some(variant), _) => variant.serve(ready),
-        (None, "busy") => busy::serve(ready),
-        (None, "busy-axum") => busy_axum::serve(false, ready),
-        (None, "busy-axum-blocking") => busy_axum::serve(true, ready),
-        (None, _) => Err(format!("there is no server {name}")),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(&error);
-            ExitCode::from(2)
-        }
-    }
 }

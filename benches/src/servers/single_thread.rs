@@ -1,10 +1,10 @@
-//! A server of one thread, on a port of its own.
+//! A server on one thread and on any free port.
 
 use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
-/// Serves until `ready`, which has a thread of its own and is told the address, returns.
+/// Serves until `ready` returns, which runs on a separate thread and gets the address.
 pub(crate) fn serve(
     ready: impl FnOnce(SocketAddr) + Send + 'static,
     serve: impl AsyncFnOnce(TcpListener) -> Result<(), String>,

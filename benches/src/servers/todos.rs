@@ -1,4 +1,4 @@
-//! The service in steps.
+//! The benchmarked service, written for zerver.
 
 use std::net::SocketAddr;
 
@@ -6,14 +6,14 @@ use zerver::Settings;
 use zerver::prelude::*;
 use zerver_recorder::{Options, Policy, Recorder};
 
-/// Who is calling.
+/// The authenticated user.
 #[derive(Debug, Clone, Slot, Serialize, Deserialize)]
 pub(crate) struct Claims {
     pub(crate) sub: String,
     pub(crate) roles: Vec<String>,
 }
 
-/// A todo.
+/// One todo.
 #[derive(Debug, Clone, Slot, Serialize, Deserialize)]
 pub(crate) struct Todo {
     pub(crate) id: u64,
@@ -88,12 +88,12 @@ fn seeded() -> Response {
 
 const AUTH: Chain = chain![parse_auth, lookup_user, verify_roles];
 
-/// What is measured.
+/// The measured flow.
 pub(crate) fn item() -> FlowDef {
     flow!("todos-item", GET "/v1/todos/{id}", before: AUTH, steps: [parse_id, load_todo, render_todo])
 }
 
-/// Serves it; `policy` says what is recorded, and none that nothing is.
+/// Serves the flow until `ready` returns. Without a policy nothing is recorded.
 pub(crate) fn serve(policy: Option<Policy>, ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
     let recorder = policy.map(open).transpose()?;
     let settings = Settings {
@@ -107,24 +107,24 @@ pub(crate) fn serve(policy: Option<Policy>, ready: impl FnOnce(SocketAddr)) -> R
         .workers(1)
         .start(settings)
         .map_err(|error| error.to_string())?;
-    sow(running.addr()).map_err(|error| error.to_string())?;
+    store_fixtures(running.addr()).map_err(|error| error.to_string())?;
     ready(running.addr());
     running.stop();
     match recorder.map(Recorder::close) {
         Some(status) if status.overflowed + status.lost > 0 => {
-            Err(format!("not all was recorded: {status:?}"))
+            Err(format!("not every request was recorded: {status:?}"))
         }
         _ => Ok(()),
     }
 }
 
 fn open(policy: Policy) -> Result<Recorder, String> {
-    let dir = std::env::var_os("ZERVER_STORE").ok_or("ZERVER_STORE names no folder")?;
+    let dir = std::env::var_os("ZERVER_STORE").ok_or("ZERVER_STORE is not set")?;
     Recorder::open(Options { policy, ..Options::new(dir) }).map_err(|error| error.to_string())
 }
 
-/// Puts the user and the todo where the flow finds them, in the way a client would.
-fn sow(addr: SocketAddr) -> std::io::Result<()> {
+/// Stores the user and the todo by a request, as a client would.
+fn store_fixtures(addr: SocketAddr) -> std::io::Result<()> {
     use std::io::{Error, Read, Write};
     let mut stream = std::net::TcpStream::connect(addr)?;
     stream

@@ -1,15 +1,15 @@
-//! The servers that answer `GET /v1/todos/7`.
+//! The servers that answer `GET /v1/todos/7`, and starting one with its collector.
 
 use std::net::SocketAddr;
 use std::process::Command;
 
 use zerver_recorder::{Policy, Tail};
 
-use crate::collector::Collector;
-use crate::process::Server;
-use crate::{axum_otlp, axum_twin, hyper_twin, todos};
+use super::collector::Collector;
+use super::process::Server;
+use super::{axum_otlp, axum_server, hyper_server, todos};
 
-/// A server to compare.
+/// A server of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Variant {
     Hyper,
@@ -21,7 +21,7 @@ pub(crate) enum Variant {
 }
 
 impl Variant {
-    /// As they are declared, so that they can be counted by.
+    /// All variants in the order of their declaration, so that `variant as usize` is an index.
     pub(crate) const ALL: [Self; 6] =
         [Self::Hyper, Self::Axum, Self::AxumOtlp, Self::Unrecorded, Self::Tail, Self::All];
 
@@ -47,7 +47,7 @@ impl Variant {
         }
     }
 
-    /// How much of axum's time, untraced, it is to take at most.
+    /// Returns the aim: the processor time relative to axum without tracing.
     pub(crate) const fn aim(self) -> Option<f64> {
         match self {
             Self::Hyper | Self::Axum | Self::AxumOtlp => None,
@@ -60,8 +60,8 @@ impl Variant {
     /// Serves until `ready` returns.
     pub(crate) fn serve(self, ready: impl FnOnce(SocketAddr) + Send + 'static) -> Result<(), String> {
         match self {
-            Self::Hyper => hyper_twin::serve(ready),
-            Self::Axum => axum_twin::serve(ready),
+            Self::Hyper => hyper_server::serve(ready),
+            Self::Axum => axum_server::serve(ready),
             Self::AxumOtlp => axum_otlp::serve(ready),
             Self::Unrecorded => todos::serve(None, ready),
             Self::Tail => todos::serve(Some(Policy::Tail(Tail::default())), ready),
@@ -70,32 +70,31 @@ impl Variant {
     }
 }
 
-/// One that runs, with what takes its spans if it exports them.
+/// A running server, and the collector of its spans if it exports any.
 pub(crate) struct Started {
     pub(crate) server: Server,
     collector: Option<Collector>,
 }
 
 impl Started {
-    /// By a command that runs this [program](crate::process::program).
+    /// Starts the server by a command that runs this [program](super::process::program).
     pub(crate) fn new(variant: Variant, mut command: Command) -> Result<Self, String> {
         let collector = (variant == Variant::AxumOtlp).then(Collector::start).transpose()?;
         if let Some(collector) = &collector {
-            // The exporter's client would go through a proxy.
+            // The client of the exporter would use a proxy.
             command.env(axum_otlp::ENDPOINT, collector.url()).env("NO_PROXY", "127.0.0.1");
         }
         Ok(Self { server: Server::launch(command, variant.argument())?, collector })
     }
 
-    /// Ends it, after so many requests. All of their spans must have arrived, or its figures say nothing.
+    /// Stops the server after `requests` requests. Fails if a span of theirs is missing, since the figures would be
+    /// meaningless.
     pub(crate) fn stop(self, requests: u64) -> Result<(), String> {
         let Self { server, collector } = self;
         server.stop(|_| Ok(()))?;
         let (sent, arrived) = (requests * axum_otlp::SPANS, collector.map(|collector| collector.spans()));
         match arrived {
-            Some(arrived) if arrived != sent => {
-                Err(format!("{arrived} of {sent} spans arrived: the others were dropped"))
-            }
+            Some(arrived) if arrived != sent => Err(format!("only {arrived} of {sent} spans arrived")),
             _ => Ok(()),
         }
     }

@@ -1,23 +1,26 @@
-//! instructions: what `light` compares, without its noise: each server runs under valgrind, which counts instructions. It
-//! is asked a few times and many times, so that what is not done for a request falls out. The kernel is not counted.
+//! instructions: the servers of `light` without noise. Each runs under valgrind, which counts instructions, once with few
+//! and once with many requests, so that the difference contains requests only. The kernel is not counted.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::variant::{Started, Variant};
-use crate::{Plan, load, process, say};
+use crate::load::closed_loop;
+use crate::plan::Plan;
+use crate::report::print_line;
+use crate::servers::process;
+use crate::servers::variant::{Started, Variant};
 
-/// It is asked for by this, and is no part of `all`: not every machine has valgrind.
+/// Name of the table, which is not part of `all`: not every machine has valgrind.
 pub(crate) const NAME: &str = "instructions";
 
-/// So few that nobody waits: under valgrind a worker is slow, would be behind with more, and would give turns.
+/// So few connections that no request waits: a worker under valgrind is slow, and would fall behind with more.
 const CONNECTIONS: usize = 2;
 
-/// What only the thread runs that answers requests.
+/// A function that only the serving thread runs.
 const SERVES: &str = "hyper::proto::h1::role::Server";
 
-/// How many instructions the threads of a server took.
+/// Instructions of the threads of a server.
 #[derive(Default, Clone, Copy)]
 struct Count {
     serving: u64,
@@ -26,12 +29,12 @@ struct Count {
 
 pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
     if Command::new("valgrind").arg("--version").output().is_err() {
-        return Err("valgrind, which counts the instructions, is not installed or not in PATH; install it, \
-                    such as with `apt-get install valgrind`"
+        return Err("cannot run valgrind, which counts the instructions; install it, for example with \
+                    `apt-get install valgrind`"
             .to_owned());
     }
-    process::stay_on(1);
-    let (many, few) = (plan.many as u64, plan.many as u64 / 5);
+    process::pin_to(1);
+    let (many, few) = (plan.count as u64, plan.count as u64 / 5);
     let mut each = Vec::new();
     for variant in Variant::ALL {
         let text = |error| format!("{}: {error}", variant.name());
@@ -42,16 +45,16 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
         each.push([per_request(few.serving, many.serving), per_request(few.others, many.others)]);
     }
     let all = |variant: Variant| each[variant as usize].iter().sum::<f64>();
-    say(&format!(
-        "GET /v1/todos/7, {CONNECTIONS} connections, {many} requests less {few}, without the kernel"
+    print_line(&format!(
+        "GET /v1/todos/7, {CONNECTIONS} connections, {many} requests minus {few}, without the kernel"
     ));
-    say(
-        "| server | instructions/request | of axum | of axum with OTLP | on the thread that answers | on others |",
+    print_line(
+        "| server | instructions/request | of axum | of axum with OTLP | on the serving thread | on other threads |",
     );
-    say("|---|---|---|---|---|---|");
+    print_line("|---|---|---|---|---|---|");
     for (variant, [serving, others]) in std::iter::zip(Variant::ALL, &each) {
         let own = all(variant);
-        say(&format!(
+        print_line(&format!(
             "| {} | {own:.0} | {:.2} | {:.2} | {serving:.0} | {others:.0} |",
             variant.name(),
             own / all(Variant::Axum),
@@ -61,7 +64,7 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
     Ok(())
 }
 
-/// The instructions of a server, from its start to its end, that answers so many requests; and how many those are.
+/// Counts the instructions of a server from start to end; returns them with the number of requests it answered.
 fn count(variant: Variant, requests: u64) -> Result<(Count, u64), String> {
     let text = |error: std::io::Error| error.to_string();
     let folder = std::env::temp_dir().join(format!("zerver-bench-{}-callgrind", std::process::id()));
@@ -71,7 +74,7 @@ fn count(variant: Variant, requests: u64) -> Result<(Count, u64), String> {
     command.arg(format!("--callgrind-out-file={}", folder.join("out").display()));
     command.arg(process::program()?);
     let counted = Started::new(variant, command).and_then(|started| {
-        let done = load::count(started.server.addr(), CONNECTIONS, requests / CONNECTIONS as u64);
+        let done = closed_loop::count(started.server.addr(), CONNECTIONS, requests / CONNECTIONS as u64);
         let done = done.map_err(text)?.requests;
         started.stop(done)?;
         Ok((read(&folder).map_err(text)?, done))
@@ -80,7 +83,7 @@ fn count(variant: Variant, requests: u64) -> Result<(Count, u64), String> {
     counted
 }
 
-/// Each thread has a file of its own, with its sum and the names of its functions.
+/// Adds up the files of callgrind: one per thread, with its total and the names of its functions.
 fn read(folder: &Path) -> std::io::Result<Count> {
     let mut count = Count::default();
     for file in fs::read_dir(folder)? {

@@ -1,13 +1,15 @@
-//! light: `GET /v1/todos/{id}` with a bearer token: look the user up, check the roles, look the todo up, answer JSON; all
-//! in memory. What is compared is the processor time that the server took for a request.
+//! light: `GET /v1/todos/{id}` with a bearer token: load the user, check the roles, load the todo, answer JSON, all in memory.
+//! Compares the processor time of the server per request.
 
 use std::process::Command;
 
-use crate::process;
-use crate::variant::{Started, Variant};
-use crate::{Plan, load, median, quantile, say};
+use crate::load::closed_loop;
+use crate::plan::Plan;
+use crate::report::{median, print_line, quantile};
+use crate::servers::process;
+use crate::servers::variant::{Started, Variant};
 
-/// What one server did in one round.
+/// Measurement of one server in one round.
 #[derive(Clone, Copy)]
 struct Round {
     cpu_us: f64,
@@ -16,9 +18,9 @@ struct Round {
 
 pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
     let mut rounds = Variant::ALL.map(|variant| (variant, Vec::new()));
-    process::stay_on(1);
+    process::pin_to(1);
     for round in 0..plan.rounds {
-        // Each round begins with another one, so that none always comes after the same.
+        // Each round starts with another server, so that none always follows the same one.
         for at in 0..rounds.len() {
             let at = (at + round) % Variant::ALL.len();
             let (variant, measured) = &mut rounds[at];
@@ -26,14 +28,14 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
             measured.push(measure(*variant, plan).map_err(error)?);
         }
     }
-    say(&format!(
+    print_line(&format!(
         "GET /v1/todos/7, {} connections, {} rounds of {:?}",
         plan.connections, plan.rounds, plan.time
     ));
-    say(
+    print_line(
         "| server | CPU us/request | of axum | quartiles | min to max | aim | of axum with OTLP | requests/s |",
     );
-    say("|---|---|---|---|---|---|---|---|");
+    print_line("|---|---|---|---|---|---|---|---|");
     let own = |variant: Variant| &rounds[variant as usize].1;
     for (variant, rounds) in &rounds {
         let of = |other| {
@@ -42,7 +44,7 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
         };
         let (axum, otlp) = (of(Variant::Axum), of(Variant::AxumOtlp));
         let range = |low, high| format!("{:.2} to {:.2}", quantile(&axum, low), quantile(&axum, high));
-        say(&format!(
+        print_line(&format!(
             "| {} | {:.2} | {:.2} | {} | {} | {} | {:.2} | {:.0} |",
             variant.name(),
             median(rounds.iter().map(|round| round.cpu_us)),
@@ -61,10 +63,10 @@ fn measure(variant: Variant, plan: &Plan) -> Result<Round, String> {
     let text = |error: std::io::Error| error.to_string();
     let started = Started::new(variant, Command::new(process::program()?))?;
     let server = &started.server;
-    let warm = load::run(server.addr(), plan.connections, plan.time / 4).map_err(text)?;
+    let warm = closed_loop::run(server.addr(), plan.connections, plan.time / 4).map_err(text)?;
     let before = server.cpu_at_rest().map_err(text)?;
-    let done = load::run(server.addr(), plan.connections, plan.time).map_err(text)?;
-    // What was handed to another thread is to be paid for as well.
+    let done = closed_loop::run(server.addr(), plan.connections, plan.time).map_err(text)?;
+    // Work on other threads, such as the recorder, counts as well.
     let cpu = server.cpu_at_rest().map_err(text)? - before;
     started.stop(warm.requests + done.requests)?;
     Ok(Round {

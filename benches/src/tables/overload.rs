@@ -1,10 +1,11 @@
-//! overload: requests of 1 ms of processor time, of one class, twice as many as can be served.
+//! overload: requests of 1 ms of processor time and of one class, at twice the capacity.
 
 use std::time::{Duration, Instant};
 
-use crate::open_loop::{self, Answers};
-use crate::process::{self, Server};
-use crate::{Plan, median, say};
+use crate::load::open_loop::{self, Answers};
+use crate::plan::Plan;
+use crate::report::{median, print_line};
+use crate::servers::process::{self, Server};
 
 const SERVERS: [(&str, &str, &str); 4] = [
     ("axum 0.8", "busy-axum", "/work/interactive"),
@@ -13,26 +14,27 @@ const SERVERS: [(&str, &str, &str); 4] = [
     ("zerver, batch", "busy", "/work/batch"),
 ];
 
-/// A server that was asked for twice of what it can do.
+/// Measurement of a server at twice its capacity.
 struct Overloaded {
-    /// What it can do per second.
+    /// Requests per second that four clients get, back to back.
     capacity: f64,
+    /// Requests per second that are served under overload.
     goodput: f64,
     answers: Answers,
-    /// The processor time of one that was sent away, of one that was served.
+    /// Processor time of a shed request, relative to a served one.
     shed_cost: f64,
     mib_before: f64,
     mib_most: f64,
 }
 
 pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
-    process::stay_on(1);
-    process::open_many();
-    say(&format!("1 ms of work, offered at twice the measured capacity for {:?}", plan.time));
-    say(
-        "| server | capacity/s | goodput, of capacity | p50 ms | p99 ms | sent away | cost, of a served one | MiB before, most |",
+    process::pin_to(1);
+    process::raise_file_limit();
+    print_line(&format!("1 ms of work, offered at twice the measured capacity for {:?}", plan.time));
+    print_line(
+        "| server | capacity/s | goodput, of capacity | p50 ms | p99 ms | shed | cost, of a served request | MiB before, peak |",
     );
-    say("|---|---|---|---|---|---|---|---|");
+    print_line("|---|---|---|---|---|---|---|---|");
     for (name, server, path) in SERVERS {
         let mut rounds = Vec::new();
         for _ in 0..plan.rounds {
@@ -43,7 +45,7 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
             cost if cost.is_finite() => format!("{cost:.3}"),
             _ => String::new(),
         };
-        say(&format!(
+        print_line(&format!(
             "| {name} | {:.0} | {:.3} | {:.2} | {:.2} | {:.0} % | {shed_cost} | {:.1}, {:.1} |",
             of(|round| round.capacity),
             of(|round| round.goodput / round.capacity),
@@ -67,10 +69,10 @@ fn measure(server: &str, path: &str, time: Duration) -> Result<Overloaded, Strin
 fn overload(server: &Server, path: &str, time: Duration) -> std::io::Result<Overloaded> {
     let addr = server.addr();
     open_loop::runtime()?.block_on(async {
-        open_loop::again(addr, path, 4, Instant::now() + time / 8).await?;
+        open_loop::closed(addr, path, 4, Instant::now() + time / 8).await?;
         let before = server.cpu()?;
         let closed = time / 2;
-        let done = open_loop::again(addr, path, 4, Instant::now() + closed).await?.max(1);
+        let done = open_loop::closed(addr, path, 4, Instant::now() + closed).await?.max(1);
         let served_cost = (server.cpu()? - before).as_secs_f64() / done as f64;
         let capacity = done as f64 / closed.as_secs_f64();
         let (rss, _) = server.memory()?;

@@ -1,5 +1,5 @@
-//! Replays beside the service itself: `GET /v1/todos/7` is served and recorded, and what was recorded is replayed on one
-//! core, in turns. Both are told in processor time.
+//! replays: `GET /v1/todos/7` is served and recorded, and the recorded requests are replayed on one core, in turns. Compares
+//! processor time.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -10,16 +10,19 @@ use zerver_recorder::Reader;
 use zerver_replay::{Edits, Opened, Replay, Secrets, World};
 use zerver_trace::{Query, Trace};
 
-use crate::process::{self, Server};
-use crate::variant::Variant;
-use crate::{Plan, load, median, say, todos};
+use crate::load::closed_loop;
+use crate::plan::Plan;
+use crate::report::{median, print_line};
+use crate::servers::process::{self, Server};
+use crate::servers::todos;
+use crate::servers::variant::Variant;
 
-/// So many recorded requests are replayed, again and again.
+/// Number of recorded requests that are replayed repeatedly.
 const TRACES: usize = 1000;
 
 pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
-    process::stay_on(1);
-    let (mut served, mut checked, mut told) = (Vec::new(), Vec::new(), Vec::new());
+    process::pin_to(1);
+    let (mut served, mut checked, mut reported) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..plan.rounds {
         let (us, recorded) = serve(plan)?;
         served.push(us);
@@ -27,31 +30,31 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
             replay.check(&mut |_| {}).is_ok_and(|report| report.is_same())
         })?);
         let run = |replay: &Replay<'_>| replay.run(&mut |_| {}).is_ok_and(|report| report.is_same());
-        told.push(replay(&recorded, plan.time, run)?);
+        reported.push(replay(&recorded, plan.time, run)?);
     }
-    say(&format!("GET /v1/todos/7, six steps, two effects; {} rounds, in turns", plan.rounds));
-    say("| what | CPU us | per second | times served (median) |");
-    say("|---|---|---|---|");
+    print_line(&format!("GET /v1/todos/7, six steps, two effects; {} rounds, in turns", plan.rounds));
+    print_line("| what | CPU us | per second | times faster than serving (median) |");
+    print_line("|---|---|---|---|");
     for (name, round) in [
-        ("served, all recorded", &served),
+        ("served, everything recorded", &served),
         ("replayed, one of many", &checked),
-        ("replayed, one with its report", &told),
+        ("replayed, single, with report", &reported),
     ] {
         let us = median(round.iter().copied());
         let times = median(std::iter::zip(&served, round).map(|(served, us)| served / us));
-        say(&format!("| {name} | {us:.2} | {:.0} | {times:.2} |", 1e6 / us));
+        print_line(&format!("| {name} | {us:.2} | {:.0} | {times:.2} |", 1e6 / us));
     }
     Ok(())
 }
 
-/// The processor time of a served request in microseconds, and some that were recorded.
+/// Returns the processor time of a served request in microseconds, and recorded requests.
 fn serve(plan: &Plan) -> Result<(f64, Vec<Opened>), String> {
     let text = |error: std::io::Error| error.to_string();
     let server = Server::start(Variant::All.argument())?;
-    load::run(server.addr(), plan.connections, plan.time / 4).map_err(text)?;
+    closed_loop::run(server.addr(), plan.connections, plan.time / 4).map_err(text)?;
     let before = server.cpu().map_err(text)?;
-    let done = load::run(server.addr(), plan.connections, plan.time).map_err(text)?;
-    // What was handed to the writer thread is to be paid for as well.
+    let done = closed_loop::run(server.addr(), plan.connections, plan.time).map_err(text)?;
+    // The work of the writer thread counts as well.
     let cpu = server.cpu_at_rest().map_err(text)? - before;
     let recorded = server.stop(|store| {
         let reader = Reader::open(store).map_err(|error| error.to_string())?;
@@ -68,7 +71,7 @@ fn serve(plan: &Plan) -> Result<(f64, Vec<Opened>), String> {
     Ok((cpu.as_secs_f64() * 1e6 / done.requests as f64, recorded))
 }
 
-/// The processor time of one replay, in microseconds.
+/// Returns the processor time of one replay, in microseconds.
 fn replay(recorded: &[Opened], time: Duration, is_same: impl Fn(&Replay<'_>) -> bool) -> Result<f64, String> {
     let flow = Flow::new(&todos::item(), |failure, _| failure.to_response());
     let flow = Arc::new(flow.map_err(|error| error.to_string())?);
@@ -78,7 +81,7 @@ fn replay(recorded: &[Opened], time: Duration, is_same: impl Fn(&Replay<'_>) -> 
         found.map(|found| request.params.push((Arc::clone(&id), found))).is_some()
     };
     let edits = Edits::default();
-    let (begun, before, mut done) = (Instant::now(), process::cpu()?, 0u32);
+    let (begun, before, mut done) = (Instant::now(), process::thread_cpu()?, 0u32);
     while begun.elapsed() < time {
         for opened in recorded {
             if !is_same(&Replay {
@@ -88,7 +91,7 @@ fn replay(recorded: &[Opened], time: Duration, is_same: impl Fn(&Replay<'_>) -> 
                 edits: &edits,
                 world: World::default(),
             }) {
-                return Err("a replay is not the same".to_owned());
+                return Err("a replay differs from its recording".to_owned());
             }
         }
         done += recorded.len() as u32;
@@ -96,5 +99,5 @@ fn replay(recorded: &[Opened], time: Duration, is_same: impl Fn(&Replay<'_>) -> 
             return Err("nothing was recorded".to_owned());
         }
     }
-    Ok((process::cpu()? - before).as_secs_f64() * 1e6 / f64::from(done))
+    Ok((process::thread_cpu()? - before).as_secs_f64() * 1e6 / f64::from(done))
 }

@@ -1,12 +1,12 @@
-//! What it takes a worker that is awake to take a request which another core has just offered: the files of the runtime
-//! that do it, without the request's way before and after.
+//! Time for a worker that is awake to take a request that another core has just offered. Uses only the files of the runtime
+//! that do it, without the path of the request before and after.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-#[expect(dead_code, reason = "not all that the runtime does is measured")]
-#[path = "../../runtime/src/schedule"]
+#[expect(dead_code, reason = "not everything in these files is measured")]
+#[path = "../../../runtime/src/schedule"]
 mod schedule {
     pub(super) mod idle;
     pub(super) mod offers;
@@ -15,10 +15,10 @@ mod schedule {
 use schedule::idle::Idle;
 use schedule::offers::{Offered, Offers};
 
-/// About what is moved of a request.
+/// As much data as moves with a request.
 type Request = Box<[u64; 8]>;
 
-/// How many nanoseconds each of so many took, with reading the clock once.
+/// Takes `times` requests, and returns the nanoseconds of each, including one reading of the clock.
 pub(crate) fn take(times: usize) -> Vec<f64> {
     let offered = Arc::<Offered>::default();
     let offers = Offers::<usize, Request>::new(Arc::clone(&offered));
@@ -37,7 +37,7 @@ pub(crate) fn take(times: usize) -> Vec<f64> {
         let mut took = Vec::with_capacity(times);
         while took.len() < times {
             let begun = Instant::now();
-            // As a worker does before it sleeps.
+            // A worker does the same before it sleeps.
             if let Some(request) = offered.falls_asleep(&idle, || offers.take()) {
                 took.push(begun.elapsed().as_nanos() as f64);
                 drop(request);

@@ -1,6 +1,5 @@
-//! steals: how long a request that would have to wait on a busy worker takes to begin on an idle one: on one that sleeps,
-//! beside what it takes to wake any such thread, and on one that has just run out of work, beside what it takes to hand
-//! anything to a thread that is awake.
+//! steals: time until a request that would have to wait on a busy worker starts on an idle one. The idle worker sleeps, or has
+//! just run out of work; waking a sleeping thread, and sending to a thread that is awake, are measured for comparison.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,25 +12,29 @@ use zerver::Settings;
 use zerver::prelude::*;
 use zerver_trace::{Capture, CaptureSink, Event, MessageInfo};
 
-use crate::client::{Connection, get};
-use crate::work::{rounds_per_ms, work};
-use crate::{Plan, open_loop, process, quantile, say, taking};
+use super::steal_queue;
+use crate::load::connection::{Connection, get};
+use crate::load::open_loop;
+use crate::plan::Plan;
+use crate::report::{print_line, quantile};
+use crate::servers::cpu_work::{rounds_per_ms, work};
+use crate::servers::process;
 
-/// How long a worker is kept from its sockets each time.
-const ROUND_US: u64 = 1_500;
+/// Duration of a step that keeps a worker from its sockets.
+const STEP_US: u64 = 1_500;
 
-static ZERO: LazyLock<Instant> = LazyLock::new(Instant::now);
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Says when it began, and on which thread it runs.
+/// Answers with its start time and its thread.
 #[step]
-fn tell_where() -> Response {
-    Response::text(format!("{} {}", ZERO.elapsed().as_nanos(), thread()))
+fn locate() -> Response {
+    Response::text(format!("{} {}", START.elapsed().as_nanos(), thread()))
 }
 
-/// Lets others go first again and again, and never ends.
+/// Yields forever.
 #[step]
 fn keep_busy(rounds: Option<u64>) -> Decision<Ends, u64> {
-    work(ROUND_US);
+    work(STEP_US);
     Yield(rounds.unwrap_or(0) + 1)
 }
 
@@ -42,12 +45,12 @@ fn thread() -> String {
 /// Requests that did not run on the busy worker.
 #[derive(Default)]
 struct Stolen {
-    /// Its thread, as soon as it is busy.
+    /// Thread of the busy worker, once it is busy.
     busy: OnceLock<String>,
     ran: Mutex<Vec<Ran>>,
 }
 
-/// When a step could have begun, began and ended, in nanoseconds.
+/// Times at which a step was ready, started and ended, in nanoseconds.
 #[derive(Clone, Copy)]
 struct Ran {
     ready: f64,
@@ -60,9 +63,9 @@ impl Stolen {
         self.ran.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long each took to begin: from having to wait, where the idle worker slept; from the end of the step before it
-    /// there, where it had to wait for that.
-    fn took(&self) -> (Vec<f64>, Vec<f64>) {
+    /// Returns the delays before the start of each step: from being ready, if the idle worker slept; from the end of the
+    /// previous step there, if the worker was running one.
+    fn delays(&self) -> (Vec<f64>, Vec<f64>) {
         let mut ran = self.ran().clone();
         ran.sort_by(|one, other| one.began.total_cmp(&other.began));
         let (mut slept, mut was_busy) = (Vec::new(), Vec::new());
@@ -99,13 +102,13 @@ impl CaptureSink for Stolen {
 }
 
 pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
-    process::roam();
-    // The first to ask measures it.
+    process::unpin();
+    // The first call measures it.
     rounds_per_ms();
     let stolen = Arc::new(Stolen::default());
     let running = App::new()
-        // So that who is busy goes first, and all others wait.
-        .flow(flow!("where", GET "/where", steps: [tell_where]).class(Class::Batch))
+        // The busy flow has a more urgent class, so that all others wait.
+        .flow(flow!("where", GET "/where", steps: [locate]).class(Class::Batch))
         .flow(flow!("busy", GET "/busy", steps: [keep_busy]))
         .deadline(Duration::from_secs(24 * 60 * 60))
         .workers(2)
@@ -117,57 +120,59 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
         })
         .map_err(|error| error.to_string())?;
     let runtime = open_loop::runtime();
-    let asked = runtime.and_then(|runtime| runtime.block_on(ask(running.addr(), &stolen, plan.many)));
+    let sent = runtime.and_then(|runtime| runtime.block_on(send(running.addr(), &stolen, plan.count)));
     running.stop();
-    asked.map_err(|error| error.to_string())?;
-    let (slept, was_busy) = stolen.took();
+    sent.map_err(|error| error.to_string())?;
+    let (slept, was_busy) = stolen.delays();
     if slept.is_empty() || was_busy.is_empty() {
-        return Err("nothing was stolen".to_owned());
+        return Err("no request was stolen".to_owned());
     }
-    let (calls, woken) = hand_over(slept.len(), false).ok_or("a thread could not be woken")?;
-    let (_, handed) = hand_over(slept.len(), true).ok_or("nothing could be handed over")?;
-    say(&format!(
-        "two workers, one busy with steps of {ROUND_US} us; {} requests stolen",
+    let (calls, woken) = hand_over(slept.len(), false).ok_or("could not wake a thread")?;
+    let (_, handed) = hand_over(slept.len(), true).ok_or("could not send to a thread")?;
+    print_line(&format!(
+        "two workers, one busy with steps of {STEP_US} us; {} requests stolen",
         slept.len() + was_busy.len()
     ));
-    say("| what | p50 us | p99 us | aim |");
-    say("|---|---|---|---|");
+    print_line("| what | p50 us | p99 us | aim |");
+    print_line("|---|---|---|---|");
     for (what, ns, aim) in [
-        ("from having to wait to the step's beginning on a worker that slept", &slept, ""),
+        ("from having to wait to the start of the step on a worker that slept", &slept, ""),
         ("waking any thread that sleeps in epoll", &woken, ""),
-        ("the call which does that, on the thread that is busy", &calls, ""),
-        ("from the end of a step to the next one's beginning on a worker that takes it", &was_busy, ""),
-        ("of that, taking one which another core has offered", &taking::take(plan.many), "0.15"),
-        ("handing a number to a task of a thread that is awake", &handed, ""),
+        ("the system call for it, on the busy thread", &calls, ""),
+        ("from the end of a step to the start of a stolen one", &was_busy, ""),
+        ("of that, taking a request that another core has offered", &steal_queue::take(plan.count), "0.15"),
+        ("sending a number to a task on a thread that is awake", &handed, ""),
     ] {
         let [p50, p99] = [0.5, 0.99].map(|part| quantile(ns, part) / 1e3);
-        say(&format!("| {what} | {p50:.2} | {p99:.2} | {aim} |"));
+        print_line(&format!("| {what} | {p50:.2} | {p99:.2} | {aim} |"));
     }
     Ok(())
 }
 
-/// So many connections of one worker are needed: one keeps it busy, the others ask at once.
-const FEW: usize = 5;
+/// Number of connections on one worker: one keeps it busy, the others send requests at the same time.
+const CONNECTIONS: usize = 5;
 
-/// So many times they ask at once for each that is to be stolen, at most.
-const PATIENCE: usize = 20;
+/// Maximum number of rounds per request to be stolen.
+const MAX_ROUNDS: usize = 20;
 
-/// Keeps a worker busy, and asks it for more at once until so many have been stolen.
-async fn ask(addr: SocketAddr, stolen: &Stolen, many: usize) -> io::Result<()> {
+/// Keeps a worker busy, and sends more requests to it until `many` have been stolen.
+async fn send(addr: SocketAddr, stolen: &Stolen, many: usize) -> io::Result<()> {
     let (request, mut of) = (get("/where"), BTreeMap::<String, Vec<Connection>>::new());
     let (busy, [mut first, mut second, mut third, mut fourth, mut last]) = loop {
         let mut connection = Connection::open(addr).await?;
-        let told = String::from_utf8_lossy(connection.ask(&request).await?.body).into_owned();
-        let thread = told.split_once(' ').map_or("", |(_, thread)| thread);
+        let answer = String::from_utf8_lossy(connection.ask(&request).await?.body).into_owned();
+        let thread = answer.split_once(' ').map_or("", |(_, thread)| thread);
         let own = of.entry(thread.to_owned()).or_default();
         own.push(connection);
-        if let Ok(few) = <[Connection; FEW]>::try_from(std::mem::take(own)).map_err(|fewer| *own = fewer) {
+        if let Ok(few) =
+            <[Connection; CONNECTIONS]>::try_from(std::mem::take(own)).map_err(|fewer| *own = fewer)
+        {
             break (thread.to_owned(), few);
         }
     };
     last.send(&get("/busy")).await?;
     stolen.busy.get_or_init(|| busy);
-    for _ in 0..many * PATIENCE {
+    for _ in 0..many * MAX_ROUNDS {
         tokio::try_join!(
             first.ask(&request),
             second.ask(&request),
@@ -181,37 +186,38 @@ async fn ask(addr: SocketAddr, stolen: &Stolen, many: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// How many nanoseconds it takes to hand something to the task of another thread, while this one is as busy as a worker:
-/// the call, and until that thread has it. It sleeps in its reactor, or it goes round and round.
+/// Measures sending to a task on another thread, while this thread is as busy as a worker. Returns, in nanoseconds, the
+/// duration of the call and the time until the other thread has received. The other thread sleeps in its reactor, or spins
+/// if `is_awake`.
 fn hand_over(times: usize, is_awake: bool) -> Option<(Vec<f64>, Vec<f64>)> {
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel::<Instant>();
-    let (told, took) = mpsc::channel();
-    let is_over = Arc::new(AtomicBool::new(!is_awake));
-    let ends = Arc::clone(&is_over);
+    let (sender_back, received) = mpsc::channel();
+    let is_done = Arc::new(AtomicBool::new(!is_awake));
+    let stop = Arc::clone(&is_done);
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map(|runtime| {
             runtime.spawn(async move {
-                while !ends.load(Ordering::Relaxed) {
+                while !stop.load(Ordering::Relaxed) {
                     tokio::task::yield_now().await;
                 }
             });
             runtime.block_on(async {
                 while let Some(sent) = receiver.recv().await {
-                    let _ = told.send(sent.elapsed());
+                    let _ = sender_back.send(sent.elapsed());
                 }
             })
         })
     });
     let one = |_| {
-        work(ROUND_US);
+        work(STEP_US);
         let begun = Instant::now();
         sender.send(begun).ok()?;
         let called = begun.elapsed();
-        let woken = took.recv().ok()?;
+        let woken = received.recv().ok()?;
         Some((called.as_nanos() as f64, woken.as_nanos() as f64))
     };
-    let told = (0..times).map(one).collect();
-    is_over.store(true, Ordering::Relaxed);
-    told
+    let delays = (0..times).map(one).collect();
+    is_done.store(true, Ordering::Relaxed);
+    delays
 }

@@ -1,4 +1,4 @@
-//! The same service as in `todos`, on hyper alone: no router, no extractors.
+//! The service of `todos` on hyper alone: no router, no extractors.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -12,8 +12,8 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 
-use crate::memory::Memory;
-use crate::one_thread;
+use super::memory::Memory;
+use super::single_thread;
 
 fn show(memory: &Memory, request: &Request<Incoming>) -> Result<Vec<u8>, StatusCode> {
     let id = request.uri().path().strip_prefix("/v1/todos/").ok_or(StatusCode::NOT_FOUND)?;
@@ -42,7 +42,7 @@ fn answer(memory: &Memory, request: &Request<Incoming>) -> Response<Full<Bytes>>
 
 pub(crate) fn serve(ready: impl FnOnce(SocketAddr) + Send + 'static) -> Result<(), String> {
     let memory = Memory::new();
-    one_thread::serve(ready, async |listener| {
+    single_thread::serve(ready, async |listener| {
         loop {
             let (socket, _) = listener.accept().await.map_err(|error| error.to_string())?;
             socket.set_nodelay(true).map_err(|error| error.to_string())?;
@@ -50,7 +50,7 @@ pub(crate) fn serve(ready: impl FnOnce(SocketAddr) + Send + 'static) -> Result<(
             let service =
                 service_fn(move |request| std::future::ready(Ok::<_, Infallible>(answer(&memory, &request))));
             tokio::spawn(async move {
-                // A client that hangs up is no concern of the others.
+                // A client that closes its connection does not affect the others.
                 let _ = auto::Builder::new(TokioExecutor::new())
                     .serve_connection(TokioIo::new(socket), service)
                     .await;

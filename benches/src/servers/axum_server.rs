@@ -1,4 +1,4 @@
-//! The same service as in `todos`, as an axum handler.
+//! The service of `todos` as an axum handler.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use axum::routing::get;
 use axum::serve::ListenerExt;
 use axum::{Json, Router};
 
-use crate::memory::Memory;
-use crate::one_thread;
-use crate::todos::Todo;
+use super::memory::Memory;
+use super::single_thread;
+use super::todos::Todo;
 
 async fn show(
     State(memory): State<Arc<Memory>>,
@@ -25,9 +25,9 @@ pub(crate) fn serve(ready: impl FnOnce(SocketAddr) + Send + 'static) -> Result<(
     run(Router::new().route("/v1/todos/{id}", get(show)).with_state(Memory::new()), ready)
 }
 
-/// Serves it on one thread.
+/// Serves a router on one thread.
 pub(crate) fn run(app: Router, ready: impl FnOnce(SocketAddr) + Send + 'static) -> Result<(), String> {
-    one_thread::serve(ready, async |listener| {
+    single_thread::serve(ready, async |listener| {
         let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
         axum::serve(listener, app).await.map_err(|error| error.to_string())
     })
