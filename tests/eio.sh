@@ -52,7 +52,7 @@ while [ "$round" -lt "$rounds" ]; do
     fi
     sent=0
     while [ "$sent" -lt 40 ]; do
-        sent=$((asked + 1))
+        sent=$((sent + 1))
         curl -sf "$addr/todos?$sent" >"$dir/body" || { echo "round $round: request $sent failed" >&2; exit 1; }
     done
     kill -TERM "$service"
