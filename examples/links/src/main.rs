@@ -1,5 +1,6 @@
 //! A link shortener: the service that the tutorial (`runtime/docs/tutorial.md`) builds.
 
+use zerver::effects::{http, kv};
 use zerver::prelude::*;
 
 zerver::main!(app);

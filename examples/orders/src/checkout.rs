@@ -1,6 +1,7 @@
 //! From a shopping cart to an order.
 
 use ::http::StatusCode;
+use zerver::effects::kv;
 use zerver::prelude::*;
 
 use crate::discount::Total;

@@ -1,5 +1,6 @@
 //! Shows an order.
 
+use zerver::effects::kv;
 use zerver::prelude::*;
 
 use crate::checkout::Placed;

@@ -1,5 +1,6 @@
 //! Authentication: the chain before every private flow.
 
+use zerver::effects::{http, kv};
 use zerver::prelude::*;
 
 /// Reads the token, looks up the user, checks the roles, and limits the requests per minute.

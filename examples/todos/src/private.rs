@@ -1,5 +1,6 @@
 //! The private part: todos for authenticated users.
 
+use zerver::effects::kv;
 use zerver::prelude::*;
 
 use crate::auth::{Claims, RateLimit};

@@ -2,7 +2,7 @@
 //!
 //! Reports run on threads of low priority; `curl localhost:3000/quick` stays fast while reports compute.
 
-use zerver::Rule;
+use zerver::ClassRule;
 use zerver::prelude::*;
 
 zerver::main!(app);
@@ -13,9 +13,9 @@ fn app() -> App {
         .flow(flow!("report", GET "/reports/{year}", steps: [sum]).class(Class::Batch))
         .flow(flow!("upload", POST "/uploads", steps: [measure]))
         // Rules override the class of a flow; the first that matches decides. Large uploads are batch work:
-        .class_rule(Rule::body_over(256 * 1024, Class::Batch))
+        .class_rule(ClassRule::body_over(256 * 1024, Class::Batch))
         // and an operator on this machine may choose with `x-class: interactive`.
-        .class_rule(Rule::asked("x-class"))
+        .class_rule(ClassRule::requested_in("x-class"))
 }
 
 #[step]

@@ -2,6 +2,7 @@
 //!
 //! `curl -X PUT localhost:3000/pages/home -d 'Welcome'`, then `curl localhost:3000/pages/home`.
 
+use zerver::effects::kv;
 use zerver::prelude::*;
 
 zerver::main!(app);

@@ -50,6 +50,6 @@ fn render(sent: &Sent) -> Response {
 #[test]
 fn a_test_answers_instead_of_the_interpreter() {
     let mail = effect(SendMail { to: "ann@example.com".to_owned(), text: "You are invited.".to_owned() });
-    let test = app().test("invite").send("POST", "/invitations/ann@example.com").answer(mail, 7);
+    let test = app().test("invite").request("POST", "/invitations/ann@example.com").answer(mail, 7);
     assert_eq!(test.run().text(), "sent as mail 7\n");
 }

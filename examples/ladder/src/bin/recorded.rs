@@ -3,6 +3,7 @@
 //! `zerver export @last --test` wrote the test below from a request to this service, and says where it belongs. It
 //! needs neither the store nor the network: effects give what they gave when the request was recorded.
 
+use zerver::effects::kv;
 use zerver::prelude::*;
 
 zerver::main!(app);
@@ -35,7 +36,7 @@ mod visit_200 {
     fn visit_200() {
         let run = app()
             .test("visit")
-            .send("GET", "/visits/ann")
+            .request("GET", "/visits/ann")
             .header("host", "localhost:3000")
             .id("01a226f2-bb6a-7cf1-8aa5-49554c4580c5")
             .at(UNIX_EPOCH + Duration::from_nanos(1_795_949_771_626_809_034))
@@ -47,8 +48,8 @@ mod visit_200 {
             )
             .run();
         run.assert_steps(&[("count", "need"), ("greet", "done")]);
-        run.assert_wrote("Visits", "3");
+        run.assert_slot("Visits", "3");
         run.assert_header("content-type", "text/plain; charset=utf-8");
-        run.assert_answer(200, "welcome, ann; visit 3\n");
+        run.assert_response(200, "welcome, ann; visit 3\n");
     }
 }

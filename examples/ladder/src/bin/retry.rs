@@ -2,6 +2,7 @@
 //!
 //! The upstream is a flow of the same service that fails every other time; `curl localhost:3000/price` succeeds.
 
+use zerver::effects::http;
 use zerver::prelude::*;
 
 zerver::main!(app);
