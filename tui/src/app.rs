@@ -3,13 +3,13 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 
-use crate::dev::State;
 use crate::draw::{Pen, width};
 use crate::keys::{self, Key};
 use crate::message::{Command, Message};
 use crate::overlay::{Overlay, Tables};
 use crate::screen::{Screens, Tab};
-use crate::shared::Shared;
+use crate::state::Shared;
+use crate::state::State;
 use crate::theme::Look;
 use crate::update::update;
 
@@ -117,7 +117,7 @@ impl App {
     }
 
     /// What the service does that is developed here.
-    fn service(&self, service: &crate::dev::Service) -> (String, ratatui::style::Style) {
+    fn service(&self, service: &crate::state::Service) -> (String, ratatui::style::Style) {
         let theme = &self.shared.theme;
         let glyphs = theme.glyphs;
         let spinner = glyphs.spinner[service.turns % glyphs.spinner.len()];

@@ -5,23 +5,18 @@
 //! the [`Services`] of whoever runs it. This crate reads no environment and names no store.
 
 mod app;
-mod curl;
-mod dev;
+mod curl_command;
 mod draw;
-mod follow;
+mod event_loop;
 mod index;
 mod input;
 mod keys;
 mod message;
 mod overlay;
-mod perform;
-mod prompt;
-mod run;
-mod scheduler;
 mod screen;
 mod services;
-mod shared;
-mod terminal;
+mod state;
+mod text_input;
 mod theme;
 mod update;
 
@@ -35,13 +30,10 @@ mod sample;
 mod tests;
 
 pub use app::App;
-pub use dev::{Dev, State};
 pub use draw::{fit, prefix, side_by_side, width};
-pub use follow::follow;
+pub use event_loop::{Ended, Open, Options, Remote, Told, channel, follow, run};
+pub use index::SlotTerm;
 pub use message::{Command, Message, Notice, Show};
-pub use run::{Ended, Open, Options, Remote, Told, channel, run};
-pub use scheduler::{Health, Running, Worker};
-pub use screen::requests::SlotTerm;
 pub use services::{Copied, Measured, Replayed, Services};
-pub use shared::Story;
+pub use state::{Dev, Health, Running, State, Story, Worker};
 pub use theme::{Look, Palette};

@@ -6,11 +6,11 @@ use crossterm::event::Event;
 use zerver_replay::{Edits, Refusal, Why};
 use zerver_trace::{FlowInfo, RequestId, Summary};
 
-use crate::dev::Dev;
-use crate::scheduler::Health;
-use crate::screen::requests::SlotTerm;
+use crate::index::SlotTerm;
 use crate::services::{Copied, Measured, Replayed};
-use crate::shared::Story;
+use crate::state::Dev;
+use crate::state::Health;
+use crate::state::Story;
 
 /// All that can happen.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use zerver_replay::{Edits, Refusal, Report, Timeline, Usual};
 use zerver_trace::{FlowInfo, Query, Trace, TraceSource};
 
-use crate::scheduler::Health;
+use crate::state::Health;
 
 /// What is usual for a flow is told from at most so many requests, the newest.
 const POPULATION: usize = 500;

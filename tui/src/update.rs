@@ -5,13 +5,13 @@ use ratatui::layout::{Rect, Size};
 use zerver_trace::RequestId;
 
 use crate::app::{App, areas};
-use crate::dev::{Dev, Service, State};
+use crate::event_loop::Open;
 use crate::keys::{self, Action, Press};
 use crate::message::{Command, Message, Notice, Show};
-use crate::overlay::{Outcome, Overlay, help, palette};
-use crate::run::Open;
+use crate::overlay::{Help, Outcome, Overlay, Palette};
 use crate::screen::Tab;
 use crate::services::Copied;
+use crate::state::{Dev, Service, State};
 
 /// The spinner turns so often.
 const SPIN_NS: u64 = 125_000_000;
@@ -300,11 +300,11 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Command> {
         Action::Suspend => vec![Command::Suspend],
         Action::Redraw => vec![Command::Redraw],
         Action::Help => {
-            app.overlay = Some(Overlay::Help(help::Help::new(app.tables())));
+            app.overlay = Some(Overlay::Help(Help::new(app.tables())));
             Vec::new()
         }
         Action::Palette => {
-            app.overlay = Some(Overlay::Palette(palette::Palette::new(app.tables())));
+            app.overlay = Some(Overlay::Palette(Palette::new(app.tables())));
             Vec::new()
         }
         Action::Screen(number) => {

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use zerver_trace::text::clean;
 
-use super::columns::{clusters, fit, start, width};
+use super::text_width::{clusters, fit, start, width};
 
 /// Writes on one line of an area.
 pub(crate) struct Pen<'b> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
-use super::csi;
+use super::control_sequence as csi;
 
 /// An escape alone for this long is the key; more would have come by then.
 const LONE_ESCAPE: Duration = Duration::from_millis(30);

@@ -4,10 +4,10 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Outcome, Tables, middle};
+use super::open_overlay::{Outcome, Tables, middle};
 use crate::draw::{Pen, Scroll, frame, thumb};
 use crate::keys::{self, Press};
-use crate::shared::Shared;
+use crate::state::Shared;
 
 /// The keys in a column so wide.
 const KEYS: usize = 17;

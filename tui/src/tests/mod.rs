@@ -1,8 +1,9 @@
 //! Screens as they are drawn, and keys as they work.
 
-mod any;
 mod keys;
+mod random_input;
 mod requests;
+mod screens;
 mod timeline;
 
 use std::sync::Arc;
@@ -16,10 +17,10 @@ use zerver_replay::Why;
 use zerver_trace::{Header, Outcome, RequestId, Summary, Trace};
 
 use crate::app::App;
+use crate::event_loop::Open;
 use crate::message::{Command, Message};
-use crate::run::Open;
 use crate::sample;
-use crate::shared::Story;
+use crate::state::Story;
 use crate::theme::{Look, Palette};
 use crate::update::{start, update};
 

@@ -1,7 +1,7 @@
 //! The list of requests.
 
 use super::*;
-use crate::dev::{Dev, State};
+use crate::state::{Dev, State};
 
 #[test]
 fn a_list() {

@@ -4,10 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_replay::{Line as Pair, Mark};
 
-use super::account::{Account, time};
-use super::{DiffScreen, Pane};
+use super::diff_lines::{Account, time};
+use super::screen::{DiffScreen, Pane};
 use crate::draw::{Pen, Stack, beside, fit, rule, thumb, wall, width};
-use crate::shared::Shared;
+use crate::state::Shared;
 
 /// From this width on, what differs stands beside the steps.
 const WIDE: u16 = 150;

@@ -4,9 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_trace::text::clean;
 
-use super::{Flows, Measurement, Pane, scheduler};
+use super::scheduler_panel as scheduler;
+use super::screen::{Flows, Measurement, Pane};
 use crate::draw::{Line, Pen, Stack, beside, rule, thumb, wall, width};
-use crate::shared::Shared;
+use crate::state::Shared;
 
 /// From this width on, the list stands beside the graph.
 const WIDE: u16 = 120;

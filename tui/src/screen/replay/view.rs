@@ -8,11 +8,12 @@ use zerver_replay::{Ending, Finding, FindingClass, Refusal, Report, Sameness, sh
 use zerver_trace::duration;
 use zerver_trace::text::clean;
 
-use super::asked::Typing;
-use super::{About, Pane, ReplayScreen, Run, Subjects};
+use super::edit_targets::Subjects;
+use super::prompts::Typing;
+use super::screen::{About, Pane, ReplayScreen, Run};
 use crate::draw::{Line, Pen, Stack, Tone, beside, rule, side_by_side, thumb, wall, width};
 use crate::screen::diff::inline;
-use crate::shared::{Shared, Story};
+use crate::state::{Shared, Story};
 
 /// The responses take so many lines at least, where there are as many.
 const MIN_RESPONSE: usize = 4;

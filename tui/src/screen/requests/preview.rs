@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 
 use crate::draw::Pen;
 use crate::index::Row;
-use crate::screen::timeline::{head, waterfall};
-use crate::shared::Shared;
+use crate::screen::timeline;
+use crate::state::Shared;
 
 pub(super) fn draw(row: Option<&Row<'_>>, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
@@ -20,14 +20,14 @@ pub(super) fn draw(row: Option<&Row<'_>>, shared: &Shared, area: Rect, buffer: &
         Pen::new(buffer, area, 0, theme.glyphs.ellipsis).skip(1).recorded(text, theme.faint);
         return;
     };
-    let lines = head::lines(story, None, shared);
+    let lines = timeline::lines(story, None, shared);
     let height = (lines.len() as u16).min(area.height);
     for (at, line) in (0..height).zip(&lines) {
         line.draw(&mut Pen::new(buffer, area, at, theme.glyphs.ellipsis), theme);
     }
     let rest = Rect { y: area.y + height, height: area.height - height, ..area };
-    let rows = waterfall::rows(story, usize::from(rest.height));
-    let spent = waterfall::spent(&rows);
-    waterfall::Waterfall { rows: &rows, spent: &spent, story, first: 0, cursor: None, moment_ns: None }
+    let rows = timeline::rows(story, usize::from(rest.height));
+    let spent = timeline::spent(&rows);
+    timeline::Waterfall { rows: &rows, spent: &spent, story, first: 0, cursor: None, moment_ns: None }
         .draw(rest, theme, buffer);
 }

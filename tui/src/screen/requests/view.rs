@@ -4,14 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_trace::duration;
 
-use super::head::{draw_load, draw_measures, thousands};
-use super::list::Sort;
-use super::usual::Verdict;
-use super::{Requests, preview};
-use crate::dev::State;
+use super::header::{draw_load, draw_measures, thousands};
+use super::preview;
+use super::screen::Requests;
 use crate::draw::{Pen, rule, thumb, wall};
-use crate::index::{Row, Seq};
-use crate::shared::Shared;
+use crate::index::{Row, Seq, Sort, Verdict};
+use crate::state::Shared;
+use crate::state::State;
 
 /// Beside a list in a terminal of this width, the chosen request is shown.
 const WIDE: u16 = 150;

@@ -7,7 +7,7 @@ use zerver_trace::duration::Span;
 use zerver_trace::{Answer, Event, QueueReason, Recorded, Trace};
 
 use super::waterfall::{Row, Subject};
-use crate::shared::Story;
+use crate::state::Story;
 
 /// A moment of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

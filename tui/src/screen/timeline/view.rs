@@ -4,11 +4,11 @@ use crossterm::event::MouseEvent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::TimelineScreen;
-use super::head;
+use super::screen::TimelineScreen;
+use super::summary_lines as head;
 use super::waterfall::Waterfall;
 use crate::draw::{Pen, rule, thumb, wall};
-use crate::shared::Shared;
+use crate::state::Shared;
 
 /// From this width on, the inspector is beside the waterfall.
 const WIDE: u16 = 130;

@@ -8,7 +8,7 @@ use zerver_trace::duration::Unit;
 use zerver_trace::{Decision, Outcome};
 
 use crate::draw::{Pen, Tone, width};
-use crate::shared::Story;
+use crate::state::Story;
 use crate::theme::Theme;
 
 /// The widest that the words of a row get.

@@ -7,10 +7,10 @@ use ratatui::layout::{Rect, Size};
 use zerver_replay::Timeline;
 use zerver_trace::{RequestId, Trace};
 
-use crate::dev::Service;
 use crate::index::Index;
 use crate::message::Notice;
-use crate::scheduler::Scheduler;
+use crate::state::Scheduler;
+use crate::state::Service;
 use crate::theme::{Look, Theme};
 
 /// So many traces are kept in memory.

@@ -6,9 +6,9 @@ use zerver_replay::{Fault, shown, trials};
 use zerver_trace::Recorded;
 use zerver_trace::text::clean;
 
-use super::About;
+use super::screen::About;
 use crate::draw::width;
-use crate::shared::Story;
+use crate::state::Story;
 
 /// What stands for a secret.
 const SECRET: &str = "●●●● (secret)";
@@ -53,7 +53,7 @@ impl Subjects {
             .collect();
         all.extend(effects(story));
         for header in &story.trace.request_headers {
-            let text = crate::curl::text(&header.value);
+            let text = crate::curl_command::text(&header.value);
             let is_plain = matches!(header.value, Recorded::Plain { .. });
             let name = header.name.clone();
             all.push(Subject {
@@ -65,7 +65,7 @@ impl Subjects {
             });
         }
         let body = &story.trace.request_body;
-        let text = crate::curl::text(&body.bytes).filter(|_| body.kept_len == body.full_len);
+        let text = crate::curl_command::text(&body.bytes).filter(|_| body.kept_len == body.full_len);
         all.push(Subject {
             about: About::Body,
             name: "body".to_owned(),

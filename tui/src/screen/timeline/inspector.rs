@@ -7,12 +7,12 @@ use zerver_replay::{Effect, Group, Link, Run, Why};
 use zerver_trace::duration::{self, Unit};
 use zerver_trace::{Header, Kept, Recorded, RecordedBody, Trace};
 
-use super::head;
 use super::moments::{Held, Moment, Moments, slots, told};
-use super::tree::{Entry, Tree};
+use super::summary_lines as head;
+use super::value_tree::{Entry, Tree};
 use super::waterfall::{Row, Subject, failing};
 use crate::draw::{Line, Tone};
-use crate::shared::{Sources, Story};
+use crate::state::{Sources, Story};
 
 /// So many lines of a step's source are shown.
 const MAX_SOURCE: usize = 40;
@@ -316,7 +316,8 @@ fn request(tree: &mut Tree<'_>, story: &Story) {
     if !trace.peer.is_empty() {
         tree.field("from", &format!("{}, {}", trace.peer, trace.version), Tone::Text);
     }
-    let target = crate::curl::text(&trace.target).unwrap_or_else(|| super::tree::SECRET.to_owned());
+    let target =
+        crate::curl_command::text(&trace.target).unwrap_or_else(|| super::value_tree::SECRET.to_owned());
     tree.field("target", &target, Tone::Strong);
     message(tree, &trace.request_headers, &trace.request_body);
 }
@@ -330,7 +331,8 @@ fn response(tree: &mut Tree<'_>, story: &Story) {
 
 fn message(tree: &mut Tree<'_>, headers: &[Header<Recorded>], body: &RecordedBody) {
     for header in headers {
-        let value = crate::curl::text(&header.value).unwrap_or_else(|| super::tree::SECRET.to_owned());
+        let value =
+            crate::curl_command::text(&header.value).unwrap_or_else(|| super::value_tree::SECRET.to_owned());
         let line = Line::of(format!(" {}: ", header.name), Tone::Faint).with(&*value, Tone::Text);
         tree.entries.push(Entry { line, copy: Some(value), ..Entry::default() });
     }

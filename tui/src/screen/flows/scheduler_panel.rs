@@ -4,8 +4,8 @@ use zerver_trace::duration;
 use zerver_trace::text::clean;
 
 use crate::draw::{Line, Tone, spark, spark_to};
-use crate::scheduler::{Health, Load, Worker};
-use crate::shared::Shared;
+use crate::state::Shared;
+use crate::state::{Health, Load, Worker};
 
 /// Lines of bars have so many columns.
 const SPARK: usize = 30;

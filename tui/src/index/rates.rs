@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::index::Row;
+use super::request_index::Row;
 
 /// So many seconds are kept.
 const WINDOW_S: u64 = 120;
@@ -33,7 +33,7 @@ struct Second {
 
 /// Durations in steps of a sixteenth, from nanoseconds to hours.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Histogram(BTreeMap<u16, Bucket>);
+pub(crate) struct Histogram(BTreeMap<u16, Bucket>);
 
 /// The durations of one step: how many, and the extremes.
 #[derive(Debug, Clone, Copy)]
@@ -44,11 +44,11 @@ struct Bucket {
 }
 
 impl Histogram {
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.0.values().map(|of| u64::from(of.count)).sum()
     }
 
-    pub(super) fn add(&mut self, ns: u64) {
+    pub(crate) fn add(&mut self, ns: u64) {
         self.put(bucket(ns), Bucket { count: 1, least_ns: ns, most_ns: ns });
     }
 
@@ -65,7 +65,7 @@ impl Histogram {
 
     /// What so many of a hundred took at most (nearest rank): a duration that there was where its step holds one or two,
     /// and else between those that its step holds.
-    pub(super) fn percentile(&self, percent: u64) -> Option<u64> {
+    pub(crate) fn percentile(&self, percent: u64) -> Option<u64> {
         let wanted = (self.count() * percent).div_ceil(100).max(1);
         let mut before = 0;
         for of in self.0.values() {

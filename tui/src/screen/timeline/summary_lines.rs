@@ -4,7 +4,7 @@ use zerver_replay::{MIN_POPULATION, Standing, Why};
 use zerver_trace::{Thread, duration};
 
 use crate::draw::{Line, Tone};
-use crate::shared::{Shared, Story};
+use crate::state::{Shared, Story};
 
 /// `200 OK`, `no response`.
 pub(crate) fn status(status: u16) -> String {

@@ -1,9 +1,8 @@
 //! What is counted as requests come: how the service does, how the listed requests do, and what is usual for each flow.
 
-use super::Requests;
-use super::list::CHUNK;
-use super::pulse::Measures;
-use crate::shared::Shared;
+use super::screen::Requests;
+use crate::index::{CHUNK, Measures};
+use crate::state::Shared;
 
 impl Requests {
     /// Takes in what has come into the index.

@@ -7,11 +7,11 @@ use std::thread;
 use zerver_replay::{Edits, Sameness, Why};
 use zerver_trace::{Query, RequestId, SourceError, TraceSource};
 
+use crate::event_loop::Remote;
+use crate::index::SlotTerm;
 use crate::message::Message;
-use crate::run::Remote;
-use crate::screen::requests::SlotTerm;
 use crate::services::{self, Services};
-use crate::shared::Story;
+use crate::state::Story;
 
 /// A request is compared with so many others of its flow, the newest.
 const POPULATION: usize = 300;

@@ -6,11 +6,11 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Outcome, Tables, middle};
+use super::open_overlay::{Outcome, Tables, middle};
 use crate::draw::{Pen, Scroll, frame};
 use crate::keys::Action;
-use crate::prompt::Prompt;
-use crate::shared::Shared;
+use crate::state::Shared;
+use crate::text_input::Prompt;
 
 const WIDTH: u16 = 70;
 /// So many lines of it are shown.

@@ -4,10 +4,10 @@
 use zerver_replay::{End, Finding, FindingClass, Refusal, Timeline, shown};
 
 use super::drafts::Drafts;
-use super::{About, ReplayScreen};
+use super::screen::{About, ReplayScreen};
 use crate::message::Command;
-use crate::prompt::Prompt;
-use crate::shared::Shared;
+use crate::state::Shared;
+use crate::text_input::Prompt;
 
 /// A line that is being typed.
 #[derive(Debug)]

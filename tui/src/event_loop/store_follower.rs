@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use zerver_trace::{Cursor, SourceError, TraceSource};
 
+use crate::event_loop::Remote;
 use crate::message::{Message, Notice};
-use crate::run::Remote;
 
 /// How often the source is asked for news. A request is to be seen within 50 ms of its response.
 const PAUSE: Duration = Duration::from_millis(30);

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use zerver_trace::duration::Span;
 use zerver_trace::{Class, Node, Status, Trace};
 
-use crate::index::{Index, Seq};
+use super::request_index::{Index, Seq};
 
 /// What a person typed, understood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

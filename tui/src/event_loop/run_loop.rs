@@ -15,13 +15,13 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGSTOP, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::Signals;
 use zerver_trace::RequestId;
 
+use super::command_runner::Performer;
+use super::store_follower::follow;
+use super::terminal_guard::Screen;
 use crate::app::App;
-use crate::follow::follow;
 use crate::input::Input;
 use crate::message::{Command, Message, Notice};
-use crate::perform::Performer;
 use crate::services::Services;
-use crate::terminal::Screen;
 use crate::theme::Look;
 use crate::update::{start, update};
 

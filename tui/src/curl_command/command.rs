@@ -1,16 +1,12 @@
 //! A recorded request as a command line for curl that makes exactly this request. What it cannot make, because it is a
 //! secret or was not recorded, is named in comments above it.
 
-mod quoting;
-#[cfg(test)]
-mod tests;
-
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use http::{HeaderName, HeaderValue, Method};
 use zerver_trace::{Node, Origin, Recorded, Trace};
 
-use self::quoting::{printf, word};
+use super::shell_quoting::{printf, word};
 
 /// What stands for a secret.
 const SECRET: &str = "SECRET";
@@ -321,3 +317,7 @@ fn without_controls(target: &[u8]) -> (Vec<u8>, bool) {
     }
     (out, is_clean)
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,10 +1,10 @@
 //! Which requests are in the list and in which order, kept as requests come and never made anew for one of them.
 
 use super::filter::Filter;
-use crate::index::{Index, Seq};
+use super::request_index::{Index, Seq};
 
 /// So many requests are looked at before whoever waits has a turn.
-pub(super) const CHUNK: usize = 1 << 16;
+pub(crate) const CHUNK: usize = 1 << 16;
 
 /// So many keys are moved one by one, and all at once where it is more.
 const NEAR: usize = 64;

@@ -9,11 +9,11 @@ use zerver_replay::{
 use zerver_trace::FlowInfo;
 
 use super::*;
-use crate::dev::{Dev, State};
 use crate::hostile::any_trace;
 use crate::message::Notice;
-use crate::scheduler::{Health, Running, Worker};
 use crate::services::{Measured, Replayed};
+use crate::state::{Dev, State};
+use crate::state::{Health, Running, Worker};
 
 /// The largest terminal.
 const WIDTH: u16 = 250;

@@ -5,9 +5,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_trace::duration;
 
-use super::Requests;
+use super::screen::Requests;
 use crate::draw::{Pen, spark, spark_to, width};
-use crate::shared::Shared;
+use crate::state::Shared;
 
 /// How wide a line of measures is, if there is room for it.
 const MAX_SPARK: usize = 30;

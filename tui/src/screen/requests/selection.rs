@@ -1,11 +1,11 @@
 //! Where the list stands: the chosen request and the first one that is shown, by their numbers, so that both stay where
 //! they are when others come.
 
-use super::list::{CHUNK, List};
-use super::{Requests, Scan, view};
+use super::screen::{Requests, Scan};
+use super::view;
 use crate::draw::Scroll;
-use crate::index::Seq;
-use crate::shared::Shared;
+use crate::index::{CHUNK, List, Seq};
+use crate::state::Shared;
 
 impl Requests {
     /// Where the list stands now, in places from the top.

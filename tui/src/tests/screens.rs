@@ -9,12 +9,12 @@ use zerver_replay::{
 };
 use zerver_trace::{Trace, Value};
 
-use crate::dev::{Dev, State};
 use crate::hostile::any_trace;
 use crate::message::{Command, Message, Show};
 use crate::sample;
-use crate::scheduler::{Health, Running, Worker};
 use crate::services::{Measured, Replayed};
+use crate::state::{Dev, State};
+use crate::state::{Health, Running, Worker};
 use crate::tests::{Stage, numbered};
 use crate::theme::{Look, Palette};
 
@@ -524,7 +524,8 @@ proptest! {
 fn two_requests_can_be_the_first_screen() {
     let mut stage = Stage::new(80, 24, two());
     let show = Show::Diff(two()[0].id, two()[1].id);
-    let commands = crate::update::start(&mut stage.app, crate::run::Open::Diff(two()[0].id, two()[1].id));
+    let commands =
+        crate::update::start(&mut stage.app, crate::event_loop::Open::Diff(two()[0].id, two()[1].id));
     assert_eq!(commands.len(), 2, "{show:?} asks for both");
 }
 

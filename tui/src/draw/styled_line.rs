@@ -2,7 +2,7 @@
 
 use ratatui::style::Style;
 
-use super::Pen;
+use super::pen::Pen;
 use crate::theme::Theme;
 
 /// What a piece of a line is.

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::pulse::Histogram;
-use crate::index::Row;
+use super::rates::Histogram;
+use super::request_index::Row;
 
 /// With fewer requests of a flow, nothing is usual.
 const MIN_COUNT: u64 = 10;
 
 /// Per flow, how long its requests took.
 #[derive(Debug, Default)]
-pub(super) struct Usual(HashMap<u16, Flow>);
+pub(crate) struct Usual(HashMap<u16, Flow>);
 
 #[derive(Debug, Default)]
 struct Flow {
@@ -21,14 +21,14 @@ struct Flow {
 }
 
 impl Usual {
-    pub(super) fn add(&mut self, row: &Row<'_>) {
+    pub(crate) fn add(&mut self, row: &Row<'_>) {
         let flow = self.0.entry(row.flow_number).or_default();
         flow.durations.add(row.duration_ns);
         flow.is_changed = true;
     }
 
     /// Works out what is usual for the flows that have changed.
-    pub(super) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         for flow in self.0.values_mut().filter(|flow| flow.is_changed) {
             let is_enough = flow.durations.count() >= MIN_COUNT;
             flow.median_ns = flow.durations.percentile(50).filter(|_| is_enough);
@@ -42,7 +42,7 @@ impl Usual {
     }
 
     /// What is to be said of a request: how it failed, or how many times longer than usual it took.
-    pub(super) fn verdict(&self, row: &Row<'_>) -> Verdict {
+    pub(crate) fn verdict(&self, row: &Row<'_>) -> Verdict {
         if row.failed {
             return Verdict::Failed;
         }
@@ -53,7 +53,7 @@ impl Usual {
 
 /// What is to be said of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Usual,
     /// So many tenths of the median of its flow.
     Slow {

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::Pen;
+use super::pen::Pen;
 use crate::theme::Theme;
 
 /// Blanks an area, draws a border around it, and gives what is inside.

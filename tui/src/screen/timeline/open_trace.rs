@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::moments::Moments;
-use super::tree::Entry;
+use super::value_tree::Entry;
 use super::waterfall::{self, Row, Spent, Subject};
 use crate::draw::Scroll;
-use crate::shared::Story;
+use crate::state::Story;
 
 /// More rows than these are not shown.
 const MAX_ROWS: usize = 100_000;

@@ -1,0 +1,6 @@
+//! A recorded request as a command line for curl.
+
+mod command;
+mod shell_quoting;
+
+pub(crate) use command::{Curl, command, text};

@@ -1,0 +1,102 @@
+//! Keys, the mouse and pasted text, read from the terminal on a thread of their own. What else a terminal sends, such as
+//! late answers to questions of another program, is not taken for keys.
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::decoder::Decoder;
+use crate::event_loop::Remote;
+use crate::message::Message;
+
+/// How long the reading may take to notice that something else wants to read.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Reads all the time, except while something else has the terminal.
+pub(crate) struct Input(Arc<Turn>);
+
+#[derive(Default)]
+struct Turn {
+    /// Whether something else wants to read, and whether the thread has stopped for it.
+    state: Mutex<(bool, bool)>,
+    changed: Condvar,
+}
+
+impl Input {
+    pub(crate) fn start(remote: Remote) -> io::Result<Self> {
+        let turn = Arc::new(Turn::default());
+        let ours = Arc::clone(&turn);
+        let tty = if io::stdin().is_terminal() { None } else { Some(File::open("/dev/tty")?) };
+        thread::spawn(move || {
+            let stdin = io::stdin();
+            let tty = tty.as_ref().map_or_else(|| stdin.as_fd(), AsFd::as_fd);
+            read_all(tty, &ours, &remote);
+        });
+        Ok(Self(turn))
+    }
+
+    /// Returns once nothing is read any more; reading goes on when the result is dropped.
+    pub(crate) fn pause(&self) -> Paused {
+        let turn = &self.0;
+        let mut state = turn.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0 = true;
+        let limit = POLL * 4;
+        let stopped = turn.changed.wait_timeout_while(state, limit, |(_, has_stopped)| !*has_stopped);
+        drop(stopped);
+        Paused(Arc::clone(turn))
+    }
+}
+
+/// Ends when the terminal is gone, or nobody listens.
+fn read_all(tty: BorrowedFd<'_>, turn: &Turn, remote: &Remote) {
+    let mut decoder = Decoder::default();
+    let mut bytes = [0; 1024];
+    loop {
+        turn.wait();
+        let timeout = decoder.patience().map_or(POLL, |patience| patience.min(POLL));
+        let timeout = Timespec { tv_sec: 0, tv_nsec: timeout.subsec_nanos().into() };
+        match poll(&mut [PollFd::from_borrowed_fd(tty, PollFlags::IN)], Some(&timeout)) {
+            Ok(0) | Err(Errno::INTR) => decoder.settle(Instant::now()),
+            Ok(_) => match rustix::io::read(tty, &mut bytes) {
+                Ok(0) => return remote.send(Message::End),
+                Ok(read) => decoder.feed(&bytes[..read], Instant::now()),
+                Err(Errno::INTR | Errno::AGAIN) => {}
+                Err(_) => return remote.send(Message::End),
+            },
+            Err(_) => return remote.send(Message::End),
+        }
+        for event in decoder.take() {
+            if !remote.is_heard(Message::Input(event)) {
+                return;
+            }
+        }
+    }
+}
+
+impl Turn {
+    fn wait(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while state.0 {
+            state.1 = true;
+            self.changed.notify_all();
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.1 = false;
+    }
+}
+
+/// Nothing is read while this lives.
+pub(crate) struct Paused(Arc<Turn>);
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner).0 = false;
+        self.0.changed.notify_all();
+    }
+}
