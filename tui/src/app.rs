@@ -1,17 +1,16 @@
 //! The state of it all, and how it is drawn: a line of tabs above, the screen, a line of hints below.
 
+use crate::layout::areas;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 
 use crate::draw::{Pen, width};
 use crate::keys::{self, Key};
-use crate::message::{Command, Message};
 use crate::overlay::{Overlay, Tables};
 use crate::screen::{Screens, Tab};
 use crate::state::Shared;
 use crate::state::State;
 use crate::theme::Look;
-use crate::update::update;
 
 /// What the first line begins with.
 const NAME: &str = " zerver ";
@@ -40,12 +39,6 @@ impl App {
             overlay: None,
             is_changed: true,
         }
-    }
-
-    /// Takes note of what came in, and says what is to be done about it: all of it must be.
-    #[must_use]
-    pub fn update(&mut self, message: Message) -> Vec<Command> {
-        update(self, message)
     }
 
     /// Whether it must be drawn again; once.
@@ -175,13 +168,4 @@ impl App {
             pen.put(&name, theme.key).skip(1).put(hint, theme.faint).skip(2);
         }
     }
-}
-
-/// The line of tabs, the screen, the line of hints.
-pub(crate) fn areas(whole: Rect) -> (Rect, Rect, Rect) {
-    let head = Rect { height: whole.height.min(1), ..whole };
-    let foot_height = whole.height.saturating_sub(head.height).min(1);
-    let foot = Rect { y: whole.bottom() - foot_height, height: foot_height, ..whole };
-    let body = Rect { y: head.bottom(), height: foot.y - head.bottom(), ..whole };
-    (head, body, foot)
 }

@@ -10,7 +10,7 @@ use crate::index::SlotTerm;
 use crate::services::{Copied, Measured, Replayed};
 use crate::state::Dev;
 use crate::state::Health;
-use crate::state::Story;
+use crate::state::{Notice, Story};
 
 /// All that can happen.
 #[derive(Debug, Clone)]
@@ -74,27 +74,6 @@ pub enum Message {
     Stop,
     /// End at once: a signal, or the other side is done.
     End,
-}
-
-/// A line for a person, shown for a while.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// What it says.
-    pub text: String,
-    /// Whether something went wrong.
-    pub is_bad: bool,
-}
-
-impl Notice {
-    /// Something went well.
-    pub(crate) fn good(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_bad: false }
-    }
-
-    /// Something went wrong.
-    pub fn bad(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_bad: true }
-    }
 }
 
 /// What `update` asks for.
@@ -194,4 +173,16 @@ pub enum Show {
     Replay(RequestId),
     /// What was shown before.
     Back,
+}
+
+/// What to show first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Open {
+    /// The list.
+    #[default]
+    Requests,
+    /// One request.
+    Timeline(RequestId),
+    /// Two requests, compared.
+    Diff(RequestId, RequestId),
 }

@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use zerver_replay::{Edits, Refusal, Report, Timeline, Usual};
-use zerver_trace::{FlowInfo, Query, Trace, TraceSource};
+use zerver_replay::{Edits, Refusal, Report, Usual};
+use zerver_trace::{FlowInfo, Trace, TraceSource};
 
 use crate::state::Health;
-
-/// What is usual for a flow is told from at most so many requests, the newest.
-const POPULATION: usize = 500;
 
 /// What is done for the screens. What takes time is called on threads of their own.
 pub trait Services: Send + Sync {
@@ -92,39 +89,4 @@ pub struct Measured {
     pub usual: Usual,
     /// How many requests could not be read.
     pub unreadable: usize,
-}
-
-/// Loads a request and runs it again.
-pub(crate) fn replay(
-    services: &dyn Services,
-    id: zerver_trace::RequestId,
-    edits: Edits,
-) -> Result<Arc<Replayed>, Refusal> {
-    let what = || format!("request {} cannot be replayed", id.short(12));
-    match services.source().load(id) {
-        Ok(Some(trace)) => services.replay(trace, edits).map(Arc::new),
-        Ok(None) => Err(Refusal {
-            what: what(),
-            causes: vec!["it is not in the store any more".to_owned()],
-            ..Refusal::default()
-        }),
-        Err(error) => Err(Refusal { what: what(), causes: vec![error.to_string()], ..Refusal::default() }),
-    }
-}
-
-/// Reads the newest requests of a flow, and tells what is usual for it.
-pub(crate) fn measure(services: &dyn Services, flow: &str) -> Result<Arc<Measured>, String> {
-    let source = services.source();
-    let query = Query { flow: Some(flow.to_owned()), limit: Some(POPULATION), ..Query::default() };
-    let requests = source.list(&query).map_err(|error| error.to_string())?;
-    let (mut timelines, mut unreadable) = (Vec::new(), 0);
-    for request in requests {
-        match source.load(request.id) {
-            Ok(Some(trace)) => timelines.push(Timeline::of(&trace)),
-            // Dropped since, which is no trouble.
-            Ok(None) => {}
-            Err(_) => unreadable += 1,
-        }
-    }
-    Ok(Arc::new(Measured { usual: Usual::of(&timelines), unreadable }))
 }

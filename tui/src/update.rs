@@ -4,13 +4,15 @@ use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseButton, MouseEvent, M
 use ratatui::layout::{Rect, Size};
 use zerver_trace::RequestId;
 
-use crate::app::{App, areas};
-use crate::event_loop::Open;
+use crate::app::App;
 use crate::keys::{self, Action, Press};
-use crate::message::{Command, Message, Notice, Show};
+use crate::layout::areas;
+use crate::message::Open;
+use crate::message::{Command, Message, Show};
 use crate::overlay::{Help, Outcome, Overlay, Palette};
 use crate::screen::Tab;
 use crate::services::Copied;
+use crate::state::Notice;
 use crate::state::{Dev, Service, State};
 
 /// The spinner turns so often.
@@ -21,6 +23,14 @@ const NOTICE_NS: u64 = 6_000_000_000;
 const READ_NS: u64 = 1_500_000_000;
 /// After a rebuild, so many requests are run again.
 const MAX_CHECKED: usize = 20;
+
+impl App {
+    /// Takes note of what came in, and says what is to be done about it: all of it must be.
+    #[must_use]
+    pub fn update(&mut self, message: Message) -> Vec<Command> {
+        update(self, message)
+    }
+}
 
 /// What came in, and what is to be done about it. Some of that is noted as on its way, so all of it must be done.
 #[must_use = "a trace that is asked for and never loaded is not asked for again"]

@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use zerver_replay::{Edits, Sameness, Why};
+use zerver_replay::{Edits, Refusal, Sameness, Timeline, Usual, Why};
 use zerver_trace::{Query, RequestId, SourceError, TraceSource};
 
-use crate::event_loop::Remote;
+use super::channel::Remote;
 use crate::index::SlotTerm;
 use crate::message::Message;
-use crate::services::{self, Services};
+use crate::services::{Measured, Replayed, Services};
 use crate::state::Story;
 
 /// A request is compared with so many others of its flow, the newest.
 const POPULATION: usize = 300;
+/// What is usual for a flow is told from at most so many requests, the newest.
+const MEASURED: usize = 500;
 /// After so many requests a search tells how far it is.
 const SCAN_PIECE: usize = 64;
 
@@ -51,12 +53,12 @@ impl Performer {
     }
 
     pub(crate) fn replay(&self, number: u64, id: RequestId, edits: Edits) {
-        self.serve(move |services| Message::Replayed(number, services::replay(services, id, edits)));
+        self.serve(move |services| Message::Replayed(number, replay(services, id, edits)));
     }
 
     pub(crate) fn measure(&self, flow: String) {
         self.serve(move |services| {
-            let measured = services::measure(services, &flow);
+            let measured = measure(services, &flow);
             Message::Measured(flow, measured)
         });
     }
@@ -118,7 +120,7 @@ impl Performer {
                     return;
                 }
                 // What cannot be run again is not said to be changed.
-                if let Ok(replayed) = services::replay(&*services, id, Edits::default())
+                if let Ok(replayed) = replay(&*services, id, Edits::default())
                     && replayed.report.impossible.is_empty()
                 {
                     remote.send(Message::Checked(
@@ -169,4 +171,35 @@ fn explain(
         others.extend(source.load(summary.id).ok().flatten());
     }
     Ok(Some(Why::of(&trace, &others)))
+}
+
+/// Loads a request and runs it again.
+fn replay(services: &dyn Services, id: RequestId, edits: Edits) -> Result<Arc<Replayed>, Refusal> {
+    let what = || format!("request {} cannot be replayed", id.short(12));
+    match services.source().load(id) {
+        Ok(Some(trace)) => services.replay(trace, edits).map(Arc::new),
+        Ok(None) => Err(Refusal {
+            what: what(),
+            causes: vec!["it is not in the store any more".to_owned()],
+            ..Refusal::default()
+        }),
+        Err(error) => Err(Refusal { what: what(), causes: vec![error.to_string()], ..Refusal::default() }),
+    }
+}
+
+/// Reads the newest requests of a flow, and tells what is usual for it.
+fn measure(services: &dyn Services, flow: &str) -> Result<Arc<Measured>, String> {
+    let source = services.source();
+    let query = Query { flow: Some(flow.to_owned()), limit: Some(MEASURED), ..Query::default() };
+    let requests = source.list(&query).map_err(|error| error.to_string())?;
+    let (mut timelines, mut unreadable) = (Vec::new(), 0);
+    for request in requests {
+        match source.load(request.id) {
+            Ok(Some(trace)) => timelines.push(Timeline::of(&trace)),
+            // Dropped since, which is no trouble.
+            Ok(None) => {}
+            Err(_) => unreadable += 1,
+        }
+    }
+    Ok(Arc::new(Measured { usual: Usual::of(&timelines), unreadable }))
 }

@@ -4,35 +4,24 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel as channel_of};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossterm::event::Event;
 use ratatui::layout::Size;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGSTOP, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::Signals;
-use zerver_trace::RequestId;
 
+use super::channel::{Remote, Told, now_unix_ns};
 use super::command_runner::Performer;
 use super::store_follower::follow;
 use super::terminal_guard::Screen;
 use crate::app::App;
 use crate::input::Input;
-use crate::message::{Command, Message, Notice};
+use crate::message::{Command, Message, Open};
 use crate::services::Services;
+use crate::state::Notice;
 use crate::theme::Look;
 use crate::update::{start, update};
-
-/// With more messages waiting, whoever has many of them should pause.
-const MANY: usize = 64;
-/// The same for whoever has large ones.
-const FEW: usize = 4;
-/// Messages are taken in for so long before what they changed is drawn.
-const BATCH: Duration = Duration::from_millis(8);
-/// How often the time is looked at.
-const TICK: Duration = Duration::from_millis(250);
 
 /// How to start.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,18 +37,6 @@ pub struct Options {
     pub signals_elsewhere: bool,
 }
 
-/// What to show first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Open {
-    /// The list.
-    #[default]
-    Requests,
-    /// One request.
-    Timeline(RequestId),
-    /// Two requests, compared.
-    Diff(RequestId, RequestId),
-}
-
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -67,78 +44,6 @@ pub enum Ended {
     Quit,
     /// A signal, or [`Message::End`].
     Told,
-}
-
-/// Sends messages to a running [`run()`] from elsewhere. It never waits.
-#[derive(Debug, Clone)]
-pub struct Remote {
-    tell: Sender<Message>,
-    /// How many messages wait.
-    waiting: Arc<AtomicUsize>,
-}
-
-impl Remote {
-    /// Sends a message. Nothing happens if it has ended.
-    pub fn send(&self, message: Message) {
-        self.is_heard(message);
-    }
-
-    /// The same; whether it was still there.
-    pub(crate) fn is_heard(&self, message: Message) -> bool {
-        self.waiting.fetch_add(1, Ordering::AcqRel);
-        self.tell.send(message).is_ok()
-    }
-
-    /// Whether so much waits that no page of requests should be added: each takes up a megabyte.
-    pub(crate) fn has_pages(&self) -> bool {
-        self.waiting.load(Ordering::Acquire) > FEW
-    }
-
-    /// Whether so much waits that whoever has much to send should pause, or leave it.
-    pub fn is_behind(&self) -> bool {
-        self.waiting.load(Ordering::Acquire) > MANY
-    }
-}
-
-/// What [`run()`] listens on.
-#[derive(Debug)]
-pub struct Told {
-    told: Receiver<Message>,
-    waiting: Arc<AtomicUsize>,
-}
-
-impl Told {
-    fn wait(&self) -> Result<Message, RecvTimeoutError> {
-        self.told.recv_timeout(TICK).inspect(|_| self.heard())
-    }
-
-    /// Waits a moment for messages, and gives those that come, the time before them: until nothing more is there, or what
-    /// they changed is to be drawn. None when nobody can send any more.
-    pub fn messages(&self) -> Option<impl Iterator<Item = Message>> {
-        let first = match self.wait() {
-            Ok(message) => Some(message),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return None,
-        };
-        let until = Instant::now() + BATCH;
-        let more = std::iter::from_fn(move || (Instant::now() < until).then(|| self.more()).flatten());
-        Some([Message::Now(now_unix_ns())].into_iter().chain(first).chain(more))
-    }
-
-    fn heard(&self) {
-        self.waiting.fetch_sub(1, Ordering::AcqRel);
-    }
-
-    fn more(&self) -> Option<Message> {
-        self.told.try_recv().ok().inspect(|_| self.heard())
-    }
-}
-
-/// Makes the channel on which [`run()`] listens.
-pub fn channel() -> (Remote, Told) {
-    let (tell, told) = channel_of();
-    let waiting = Arc::new(AtomicUsize::new(0));
-    (Remote { tell, waiting: Arc::clone(&waiting) }, Told { told, waiting })
 }
 
 /// Takes the terminal, and gives it back at the end.
@@ -177,10 +82,6 @@ pub fn run(
         }
     }
     Ok(ended.unwrap_or(Ended::Told))
-}
-
-fn now_unix_ns() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }
 
 /// The state, and all that it may ask for.

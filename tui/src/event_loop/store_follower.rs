@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use zerver_trace::{Cursor, SourceError, TraceSource};
 
-use crate::event_loop::Remote;
-use crate::message::{Message, Notice};
+use super::channel::Remote;
+use crate::message::Message;
+use crate::state::Notice;
 
 /// How often the source is asked for news. A request is to be seen within 50 ms of its response.
 const PAUSE: Duration = Duration::from_millis(30);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::rates::Histogram;
+use super::histogram::Histogram;
 use super::request_index::Row;
 
 /// With fewer requests of a flow, nothing is usual.

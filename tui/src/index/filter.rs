@@ -4,9 +4,10 @@
 use std::cell::Cell;
 
 use zerver_trace::duration::Span;
-use zerver_trace::{Class, Node, Status, Trace};
+use zerver_trace::{Class, Status};
 
 use super::request_index::{Index, Seq};
+use super::slot_filter::SlotTerm;
 
 /// What a person typed, understood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,15 +33,6 @@ enum Term {
     Id(String),
     /// In lower case: its characters come in this order in method, path or flow.
     Word(String),
-}
-
-/// A slot, or a part of one, has this value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SlotTerm {
-    slot: String,
-    path: Vec<String>,
-    value: String,
-    is_not: bool,
 }
 
 impl Filter {
@@ -222,40 +214,6 @@ fn letters(text: &[char], word: &[char]) -> Vec<usize> {
     };
     let mut back = (0..=end).rev();
     word.iter().rev().filter_map(|wanted| back.find(|at| is(text[*at], *wanted))).collect()
-}
-
-impl SlotTerm {
-    fn parse(text: &str, is_not: bool) -> Result<Self, String> {
-        let wrong = || format!("slot.{text}: write it like slot.Claims.sub=user-1");
-        let (place, value) = text.split_once('=').ok_or_else(wrong)?;
-        let mut parts = place.split('.').map(str::to_owned);
-        let slot = parts.next().filter(|slot| !slot.is_empty()).ok_or_else(wrong)?;
-        Ok(Self { slot, path: parts.collect(), value: value.to_owned(), is_not })
-    }
-
-    /// Whether a trace has it. Secrets match nothing, so that they cannot be guessed.
-    pub(crate) fn matches(&self, trace: &Trace) -> bool {
-        let slots = zerver_replay::Timeline::of(trace).slots;
-        let found = slots.iter().filter(|slot| slot.name == self.slot && !slot.is_masked());
-        let mut values = found.filter_map(|slot| slot.value.value());
-        values.any(|value| self.is_at(&value.root())) != self.is_not
-    }
-
-    fn is_at(&self, root: &Node<'_>) -> bool {
-        let mut node = root;
-        for part in &self.path {
-            let next = match (node, part.parse::<usize>()) {
-                (Node::Seq(items), Ok(at)) => items.get(at),
-                _ => node.field(part),
-            };
-            let Some(next) = next else { return false };
-            node = next;
-        }
-        match node.as_str() {
-            Some(text) => text == self.value,
-            None => node.to_string() == self.value,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,14 +4,16 @@
 mod baseline;
 mod chunked_column;
 mod filter;
+mod histogram;
 mod rates;
 mod request_index;
 mod request_list;
+mod slot_filter;
 mod string_table;
 
 pub(crate) use baseline::{Usual, Verdict};
 pub(crate) use filter::Filter;
-pub use filter::SlotTerm;
 pub(crate) use rates::{Measures, Pulse};
 pub(crate) use request_index::{Index, Row, Seq};
 pub(crate) use request_list::{CHUNK, List, Sort};
+pub use slot_filter::SlotTerm;

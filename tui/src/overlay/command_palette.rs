@@ -6,7 +6,7 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::open_overlay::{Outcome, Tables, middle};
+use super::outcome::{Outcome, Tables, middle};
 use crate::draw::{Pen, Scroll, frame};
 use crate::keys::Action;
 use crate::state::Shared;

@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::open_overlay::{Outcome, Tables, middle};
+use super::outcome::{Outcome, Tables, middle};
 use crate::draw::{Pen, Scroll, frame, thumb};
 use crate::keys::{self, Press};
 use crate::state::Shared;

@@ -3,7 +3,9 @@
 mod command_palette;
 mod help;
 mod open_overlay;
+mod outcome;
 
 pub(crate) use command_palette::Palette;
 pub(crate) use help::Help;
-pub(crate) use open_overlay::{Outcome, Overlay, Tables};
+pub(crate) use open_overlay::Overlay;
+pub(crate) use outcome::{Outcome, Tables};

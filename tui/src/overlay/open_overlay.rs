@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::command_palette::Palette;
 use super::help::Help;
-use crate::keys::{Action, Key};
+use super::outcome::Outcome;
 use crate::state::Shared;
 
 /// What is open.
@@ -14,16 +14,6 @@ use crate::state::Shared;
 pub(crate) enum Overlay {
     Help(Help),
     Palette(Palette),
-}
-
-/// What a key did to it.
-pub(crate) enum Outcome {
-    /// It stays.
-    Stay,
-    /// It closes.
-    Close,
-    /// It closes, and this is done.
-    Act(Action),
 }
 
 impl Overlay {
@@ -46,13 +36,4 @@ impl Overlay {
             Self::Palette(palette) => palette.draw(shared, area, buffer),
         }
     }
-}
-
-/// Tables of keys, each with whose they are.
-pub(crate) type Tables = Vec<(&'static str, Vec<&'static [Key]>)>;
-
-/// An area in the middle of another.
-pub(super) fn middle(area: Rect, width: u16, height: u16) -> Rect {
-    let (width, height) = (width.min(area.width), height.min(area.height));
-    Rect::new(area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height)
 }

@@ -7,11 +7,6 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_trace::RequestId;
 
-use super::diff::DiffScreen;
-use super::flows::Flows;
-use super::replay::ReplayScreen;
-use super::requests::Requests;
-use super::timeline::TimelineScreen;
 use crate::keys::{Action, Key};
 use crate::message::{Command, Message};
 use crate::state::Shared;
@@ -65,51 +60,4 @@ pub(crate) trait Screen {
 
     /// Draws it. What it draws depends on nothing but `self` and `shared`.
     fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer);
-}
-
-/// Which screen is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tab {
-    Requests,
-    Timeline,
-    Diff,
-    Replay,
-    Flows,
-}
-
-impl Tab {
-    /// In the order of their numbers, from 1.
-    pub(crate) const ALL: [Self; 5] = [Self::Requests, Self::Timeline, Self::Diff, Self::Replay, Self::Flows];
-}
-
-/// All of them.
-#[derive(Debug, Default)]
-pub(crate) struct Screens {
-    pub(crate) requests: Requests,
-    pub(crate) timeline: TimelineScreen,
-    pub(crate) diff: DiffScreen,
-    pub(crate) replay: ReplayScreen,
-    pub(crate) flows: Flows,
-}
-
-impl Screens {
-    pub(crate) fn get(&self, tab: Tab) -> &dyn Screen {
-        match tab {
-            Tab::Requests => &self.requests,
-            Tab::Timeline => &self.timeline,
-            Tab::Diff => &self.diff,
-            Tab::Replay => &self.replay,
-            Tab::Flows => &self.flows,
-        }
-    }
-
-    pub(crate) fn get_mut(&mut self, tab: Tab) -> &mut dyn Screen {
-        match tab {
-            Tab::Requests => &mut self.requests,
-            Tab::Timeline => &mut self.timeline,
-            Tab::Diff => &mut self.diff,
-            Tab::Replay => &mut self.replay,
-            Tab::Flows => &mut self.flows,
-        }
-    }
 }

@@ -7,6 +7,7 @@ mod flows;
 mod interface;
 mod replay;
 mod requests;
+mod tabs;
 mod timeline;
 
-pub(crate) use interface::{Screen, Screens, Tab};
+pub(crate) use tabs::{Screens, Tab};

@@ -17,7 +17,7 @@ use zerver_replay::Why;
 use zerver_trace::{Header, Outcome, RequestId, Summary, Trace};
 
 use crate::app::App;
-use crate::event_loop::Open;
+use crate::message::Open;
 use crate::message::{Command, Message};
 use crate::sample;
 use crate::state::Story;

@@ -10,8 +10,8 @@ use zerver_trace::FlowInfo;
 
 use super::*;
 use crate::hostile::any_trace;
-use crate::message::Notice;
 use crate::services::{Measured, Replayed};
+use crate::state::Notice;
 use crate::state::{Dev, State};
 use crate::state::{Health, Running, Worker};
 

@@ -292,6 +292,6 @@ fn nothing_is_drawn_again_when_nothing_has_changed() {
     // The ages have changed.
     assert_eq!(say(&mut stage, Some(Message::Now(now + 1_000_000_000))), 2);
     assert_eq!(say(&mut stage, Some(Message::Newer(Vec::new()))), 2);
-    assert_eq!(say(&mut stage, Some(Message::Notice(crate::message::Notice::bad("no")))), 3);
+    assert_eq!(say(&mut stage, Some(Message::Notice(crate::state::Notice::bad("no")))), 3);
     assert_eq!(say(&mut stage, None), 3);
 }

@@ -524,8 +524,7 @@ proptest! {
 fn two_requests_can_be_the_first_screen() {
     let mut stage = Stage::new(80, 24, two());
     let show = Show::Diff(two()[0].id, two()[1].id);
-    let commands =
-        crate::update::start(&mut stage.app, crate::event_loop::Open::Diff(two()[0].id, two()[1].id));
+    let commands = crate::update::start(&mut stage.app, crate::message::Open::Diff(two()[0].id, two()[1].id));
     assert_eq!(commands.len(), 2, "{show:?} asks for both");
 }
 

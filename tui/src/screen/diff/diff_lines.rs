@@ -5,9 +5,11 @@ use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
 use zerver_trace::{Trace, duration};
 
-use super::view::name_width;
 use crate::draw::{Line, Tone, side_by_side, width};
+use crate::state::Shared;
 
+/// The verdict takes so many lines at most.
+const MAX_VERDICT: usize = 3;
 /// So many causes are listed; the rest is one line.
 const MAX_CAUSES: usize = 12;
 /// Of a text, so many lines are shown.
@@ -240,4 +242,28 @@ fn shortened(part: &str, after: bool, before: bool) -> String {
     let start: String = part.chars().take(head).collect();
     let end: String = part.chars().skip(len - tail).collect();
     format!("{}…{}", clean(&start), clean(&end))
+}
+
+/// The verdict on as many lines as it needs.
+pub(super) fn verdict(account: &Account, shared: &Shared, columns: u16) -> Vec<String> {
+    let text = shared.say(&account.verdict);
+    let room = usize::from(columns).saturating_sub(2);
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let is_full = lines.len() >= MAX_VERDICT;
+        match lines.last_mut() {
+            // The last line takes the rest, and is cut.
+            Some(line) if is_full || width(line) + 1 + width(word) <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// How wide a name is, with what stands before that of an effect.
+pub(super) fn name_width(line: &Pair) -> usize {
+    width(&line.name) + if line.is_effect { 4 } else { 0 }
 }

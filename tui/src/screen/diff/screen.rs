@@ -3,15 +3,14 @@
 use crossterm::event::{KeyCode, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_replay::{Diff, Ignored};
 use zerver_trace::RequestId;
 
-use super::diff_lines::Account;
+use super::state::{DiffScreen, Pane, areas};
 use super::view;
-use crate::draw::{Pointed, Scroll};
+use crate::draw::Pointed;
 use crate::keys::{self, Action, Key, key, named, row};
 use crate::message::{Command, Message, Show};
-use crate::screen::Screen;
+use crate::screen::interface::Screen;
 use crate::state::Shared;
 
 const KEYS: &[Key] = &[
@@ -27,60 +26,6 @@ const KEYS: &[Key] = &[
     row(&[key('d')], Action::Diff, "Compare the second with another", None),
     row(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back", Some("back")),
 ];
-
-/// Two requests compared.
-#[derive(Debug, Default)]
-pub(crate) struct DiffScreen {
-    pub(super) ids: Option<(RequestId, RequestId)>,
-    /// None until both traces have come.
-    pub(super) account: Option<Account>,
-    pub(super) pane: Pane,
-    pub(super) rows: Scroll,
-    pub(super) details: Scroll,
-}
-
-/// What has the keys.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Pane {
-    #[default]
-    Rows,
-    Details,
-}
-
-impl DiffScreen {
-    /// Compares two others.
-    pub(crate) fn open(&mut self, shared: &Shared, a: RequestId, b: RequestId) -> Vec<Command> {
-        if self.ids == Some((a, b)) {
-            return Vec::new();
-        }
-        *self = Self { ids: Some((a, b)), ..Self::default() };
-        self.settle(shared);
-        // One that could not be read is asked for again.
-        let missing = |id: &RequestId| shared.traces.story(*id).is_none();
-        [a, b].into_iter().filter(missing).map(Command::Load).collect()
-    }
-
-    pub(super) fn settle(&mut self, shared: &Shared) {
-        if self.account.is_some() {
-            return;
-        }
-        let Some((a, b)) = self.ids else { return };
-        if let (Some(a), Some(b)) = (shared.traces.story(a), shared.traces.story(b)) {
-            let diff = Diff::of(&a.trace, &b.trace, &Ignored::default());
-            self.account = Some(Account::of(&a.trace, &b.trace, diff));
-        }
-    }
-
-    /// The part that has the keys, with its length and height.
-    pub(super) fn scrolled(&mut self, shared: &Shared, area: Rect) -> Option<(&mut Scroll, usize, usize)> {
-        let account = self.account.as_ref()?;
-        let areas = view::areas(account, shared, area);
-        Some(match self.pane {
-            Pane::Rows => (&mut self.rows, account.lines.len(), usize::from(areas.rows.height)),
-            Pane::Details => (&mut self.details, account.details.len(), usize::from(areas.details.height)),
-        })
-    }
-}
 
 impl Screen for DiffScreen {
     fn name(&self) -> &'static str {
@@ -124,7 +69,7 @@ impl Screen for DiffScreen {
 
     fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
         let Some(account) = &self.account else { return Vec::new() };
-        let areas = view::areas(account, shared, area);
+        let areas = areas(account, shared, area);
         let at = (event.column, event.row).into();
         let (pane, part) = match (areas.rows.contains(at), areas.details.contains(at)) {
             (true, _) => (Pane::Rows, areas.rows),

@@ -4,46 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_replay::{Line as Pair, Mark};
 
-use super::diff_lines::{Account, time};
-use super::screen::{DiffScreen, Pane};
-use crate::draw::{Pen, Stack, beside, fit, rule, thumb, wall, width};
+use super::diff_lines::{Account, name_width, time, verdict};
+use super::state::{DiffScreen, Pane, areas};
+use crate::draw::{Pen, fit, rule, thumb, wall, width};
 use crate::state::Shared;
-
-/// From this width on, what differs stands beside the steps.
-const WIDE: u16 = 150;
-/// The verdict takes so many lines at most.
-const MAX_VERDICT: usize = 3;
-
-/// Where things are.
-pub(super) struct Areas {
-    heads: Rect,
-    verdict: Rect,
-    rows_title: Rect,
-    pub(super) rows: Rect,
-    wall: Rect,
-    details_title: Rect,
-    pub(super) details: Rect,
-}
-
-pub(super) fn areas(account: &Account, shared: &Shared, area: Rect) -> Areas {
-    let mut stack = Stack::new(area);
-    let heads = stack.take(2);
-    let verdict = stack.take(verdict(account, shared, area.width).len());
-    let titles = stack.take(1);
-    if area.width >= WIDE {
-        let body = stack.take(usize::MAX);
-        let left = body.width * 11 / 20;
-        let ((rows_title, _, details_title), (rows, wall, details)) =
-            (beside(titles, left), beside(body, left));
-        return Areas { heads, verdict, rows_title, rows, wall, details_title, details };
-    }
-    // The steps get what they need, up to the half, and more where what differs needs less.
-    let left = stack.left().saturating_sub(1);
-    let most = (left / 2).max(left.saturating_sub(account.details.len()));
-    let rows = stack.take(account.lines.len().min(most));
-    let (details_title, details) = (stack.take(1), stack.take(usize::MAX));
-    Areas { heads, verdict, rows_title: titles, rows, wall: Rect::default(), details_title, details }
-}
 
 pub(super) fn draw(screen: &DiffScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
@@ -105,25 +69,6 @@ fn draw_missing(screen: &DiffScreen, shared: &Shared, area: Rect, buffer: &mut B
     }
 }
 
-/// The verdict on as many lines as it needs.
-fn verdict(account: &Account, shared: &Shared, columns: u16) -> Vec<String> {
-    let text = shared.say(&account.verdict);
-    let room = usize::from(columns).saturating_sub(2);
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        let is_full = lines.len() >= MAX_VERDICT;
-        match lines.last_mut() {
-            // The last line takes the rest, and is cut.
-            Some(line) if is_full || width(line) + 1 + width(word) <= room => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
 fn draw_rows(screen: &DiffScreen, account: &Account, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let mut scroll = screen.rows;
@@ -164,11 +109,6 @@ fn draw_rows(screen: &DiffScreen, account: &Account, shared: &Shared, area: Rect
 /// Whether a row has a hundredth of the whole time for its own.
 fn is_much(line: &Pair, account: &Account) -> bool {
     line.delta_ns().unsigned_abs() * 100 >= u128::from(account.scale_ns)
-}
-
-/// How wide a name is, with what stands before that of an effect.
-pub(super) fn name_width(line: &Pair) -> usize {
-    width(&line.name) + if line.is_effect { 4 } else { 0 }
 }
 
 fn draw_name(line: &Pair, columns: usize, shared: &Shared, pen: &mut Pen<'_>) {

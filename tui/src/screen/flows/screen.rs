@@ -1,19 +1,17 @@
 //! The flows: each as its steps in order, with what they read, write and ask for, and how long that usually takes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_trace::FlowInfo;
 
-use super::{flow_graph, view};
-use crate::draw::{Line, Pointed, Scroll};
+use super::state::{Flows, Measurement, Pane};
+use super::view;
+use crate::draw::{Pointed, Scroll};
 use crate::keys::{self, Action, Key, key, named, row};
 use crate::message::{Command, Message, Show};
-use crate::screen::Screen;
-use crate::services::Measured;
+use crate::screen::interface::Screen;
 use crate::state::Shared;
 
 const KEYS: &[Key] = &[
@@ -26,75 +24,6 @@ const KEYS: &[Key] = &[
     row(&[key('r')], Action::Again, "Measure again, over the newest requests", Some("measure again")),
     row(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back", Some("back")),
 ];
-
-/// The flows.
-#[derive(Debug, Default)]
-pub(crate) struct Flows {
-    /// None until they have come.
-    pub(super) flows: Option<Result<Vec<FlowInfo>, String>>,
-    pub(super) measured: BTreeMap<String, Measurement>,
-    /// The graph of the chosen flow.
-    pub(super) graph: Vec<Line>,
-    pub(super) pane: Pane,
-    pub(super) list: Scroll,
-    pub(super) steps: Scroll,
-}
-
-/// What is known of the times of a flow.
-#[derive(Debug)]
-pub(super) enum Measurement {
-    Running,
-    Done(Arc<Measured>),
-    Failed(String),
-}
-
-/// What has the keys.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Pane {
-    #[default]
-    List,
-    Steps,
-}
-
-impl Flows {
-    pub(super) fn all(&self) -> &[FlowInfo] {
-        match &self.flows {
-            Some(Ok(flows)) => flows,
-            _ => &[],
-        }
-    }
-
-    pub(super) fn chosen(&self) -> Option<&FlowInfo> {
-        self.all().get(self.list.cursor)
-    }
-
-    /// Draws up the chosen flow, and asks for its times if nobody has.
-    pub(super) fn settle(&mut self) -> Vec<Command> {
-        let Some(flow) = self.chosen() else { return Vec::new() };
-        let name = flow.name.clone();
-        let measured = match self.measured.get(&name) {
-            Some(Measurement::Done(measured)) => Some(&**measured),
-            _ => None,
-        };
-        self.graph = flow_graph::lines(flow, measured.map(|measured| &measured.usual));
-        if self.measured.contains_key(&name) {
-            return Vec::new();
-        }
-        self.measured.insert(name.clone(), Measurement::Running);
-        vec![Command::Measure(name)]
-    }
-
-    pub(super) fn scrolled(&mut self, shared: &Shared, area: Rect) -> (&mut Scroll, usize, usize) {
-        let areas = view::areas(self, shared, area);
-        match self.pane {
-            Pane::List => {
-                let len = self.all().len();
-                (&mut self.list, len, usize::from(areas.list.height))
-            }
-            Pane::Steps => (&mut self.steps, self.graph.len(), usize::from(areas.steps.height)),
-        }
-    }
-}
 
 impl Screen for Flows {
     fn name(&self) -> &'static str {
@@ -158,7 +87,7 @@ impl Screen for Flows {
     }
 
     fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
-        let areas = view::areas(self, shared, area);
+        let areas = self.areas(shared, area);
         let at = (event.column, event.row).into();
         let (pane, part) = match (areas.list.contains(at), areas.steps.contains(at)) {
             (true, _) => (Pane::List, areas.list),

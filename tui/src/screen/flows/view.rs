@@ -5,48 +5,13 @@ use ratatui::layout::Rect;
 use zerver_trace::text::clean;
 
 use super::scheduler_panel as scheduler;
-use super::screen::{Flows, Measurement, Pane};
-use crate::draw::{Line, Pen, Stack, beside, rule, thumb, wall, width};
+use super::state::{Flows, Measurement, Pane};
+use crate::draw::{Line, Pen, rule, thumb, wall, width};
 use crate::state::Shared;
-
-/// From this width on, the list stands beside the graph.
-const WIDE: u16 = 120;
-
-/// Where things are.
-pub(super) struct Areas {
-    list_title: Rect,
-    pub(super) list: Rect,
-    scheduler_title: Rect,
-    scheduler: Rect,
-    wall: Rect,
-    steps_title: Rect,
-    pub(super) steps: Rect,
-}
-
-pub(super) fn areas(flows: &Flows, shared: &Shared, area: Rect) -> Areas {
-    let told = scheduler::lines(shared).1.len();
-    let mut stack = Stack::new(area);
-    if area.width >= WIDE {
-        let (titles, body) = (stack.take(1), stack.take(usize::MAX));
-        let left = area.width / 3;
-        let ((list_title, _, steps_title), (list, wall, steps)) = (beside(titles, left), beside(body, left));
-        // The scheduler is below the list, which needs most of the room seldom.
-        let mut stack = Stack::new(list);
-        let list = stack.take(stack.left().saturating_sub(told + 1).max(stack.left() / 2));
-        let (scheduler_title, scheduler) = (stack.take(1), stack.take(told));
-        return Areas { list_title, list, scheduler_title, scheduler, wall, steps_title, steps };
-    }
-    let fifth = (stack.left() / 5).max(1);
-    let len = flows.all().len().clamp(1, fifth + 1);
-    let (list_title, list) = (stack.take(1), stack.take(len));
-    let (scheduler_title, scheduler) = (stack.take(1), stack.take(told.min(fifth + 2)));
-    let (steps_title, steps) = (stack.take(1), stack.take(usize::MAX));
-    Areas { list_title, list, scheduler_title, scheduler, wall: Rect::default(), steps_title, steps }
-}
 
 pub(super) fn draw(flows: &Flows, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let areas = areas(flows, shared, area);
+    let areas = flows.areas(shared, area);
     let style = |pane: Pane| if flows.pane == pane { theme.focus } else { theme.border };
     rule(areas.list_title, "flows", style(Pane::List), theme, buffer);
     rule(areas.steps_title, &title(flows), style(Pane::Steps), theme, buffer);

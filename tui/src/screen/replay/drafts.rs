@@ -3,7 +3,7 @@
 use zerver_replay::{AnswerEdit, Edits, Fault, SlotEdit};
 use zerver_trace::FlowInfo;
 
-use super::screen::About;
+use super::edit_targets::About;
 
 /// What is to be different.
 #[derive(Debug, Clone, Default)]

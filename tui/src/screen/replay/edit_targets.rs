@@ -6,7 +6,6 @@ use zerver_replay::{Fault, shown, trials};
 use zerver_trace::Recorded;
 use zerver_trace::text::clean;
 
-use super::screen::About;
 use crate::draw::width;
 use crate::state::Story;
 
@@ -14,6 +13,20 @@ use crate::state::Story;
 const SECRET: &str = "●●●● (secret)";
 /// Names take so many columns at most, where there is room.
 const MAX_NAME: usize = 60;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum About {
+    /// A slot, by its name.
+    Slot(String),
+    /// An effect, as it is called in a finding, or the number of a call.
+    Effect(String),
+    /// A header of the request, by its name.
+    Header(String),
+    /// The same, where it is a secret: what is typed is not shown.
+    Secret(String),
+    /// The body of the request.
+    Body,
+}
 
 /// All of it, in the order in which it is listed.
 #[derive(Debug, Default)]

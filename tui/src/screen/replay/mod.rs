@@ -2,8 +2,12 @@
 
 mod drafts;
 mod edit_targets;
+mod layout;
+mod open_prompt;
 mod prompts;
+mod response_view;
 mod screen;
+mod state;
 mod view;
 
-pub(crate) use screen::ReplayScreen;
+pub(crate) use state::ReplayScreen;

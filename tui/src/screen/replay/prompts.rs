@@ -1,40 +1,13 @@
 //! What is asked of whoever sits there, and the line in which it is typed: an answer that was not recorded, a secret of
 //! which an exported trace has only the hash.
 
-use zerver_replay::{End, Finding, FindingClass, Refusal, Timeline, shown};
+use zerver_replay::{End, Finding, Refusal, Timeline, shown};
 
-use super::drafts::Drafts;
-use super::screen::{About, ReplayScreen};
+use super::edit_targets::About;
+use super::open_prompt::{Sent, Typing};
+use super::state::ReplayScreen;
 use crate::message::Command;
 use crate::state::Shared;
-use crate::text_input::Prompt;
-
-/// A line that is being typed.
-#[derive(Debug)]
-pub(super) struct Typing {
-    pub(super) about: About,
-    pub(super) prompt: Prompt,
-    pub(super) error: Option<String>,
-    /// Whether it is what an effect of the same kind got.
-    pub(super) is_like: bool,
-    /// What was to be different before this was typed, if the run with it was refused: leaving goes back to it.
-    pub(super) before: Option<Drafts>,
-}
-
-/// A line that was typed, until the run with it has come to an end.
-#[derive(Debug)]
-pub(super) struct Sent {
-    /// The number of the run.
-    pub(super) number: u64,
-    pub(super) typing: Typing,
-}
-
-impl Typing {
-    pub(super) fn of(about: About, text: &str) -> Self {
-        let prompt = if matches!(about, About::Secret(_)) { Prompt::secret() } else { Prompt::new(text) };
-        Self { about, prompt, error: None, is_like: false, before: None }
-    }
-}
 
 impl ReplayScreen {
     /// Asks for what the last run lacked, if anything.
@@ -96,24 +69,6 @@ impl ReplayScreen {
             }
             None => Vec::new(),
         }
-    }
-
-    /// The header without which the request could not be run, because its secret is not here.
-    pub(super) fn unknown_secret(&self) -> Option<&str> {
-        let why = &self.report()?.report.impossible;
-        self.subjects().iter().find_map(|subject| match &subject.about {
-            About::Secret(name) => {
-                let start = format!("the request's header {name}:");
-                why.iter().any(|why| why.starts_with(&start)).then_some(name.as_str())
-            }
-            _ => None,
-        })
-    }
-
-    /// The effect that has no answer.
-    pub(super) fn unanswered(&self) -> Option<&Finding> {
-        let findings = &self.report()?.report.findings;
-        findings.iter().find(|finding| finding.class == FindingClass::Unanswered)
     }
 }
 

@@ -5,19 +5,18 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_replay::Refusal;
 use zerver_trace::RequestId;
 
-use super::drafts::Drafts;
-use super::edit_targets::{Subject, Subjects};
-use super::prompts::{Sent, Typing};
+use super::edit_targets::About;
+use super::open_prompt::Typing;
+use super::state::{Pane, ReplayScreen, Run};
 use super::view;
 use crate::draw::{Pointed, Scroll};
 use crate::keys::{self, Action, Key, key, named, row};
-use crate::message::{Command, Message, Notice, Show};
-use crate::screen::Screen;
-use crate::services::Replayed;
-use crate::state::{Shared, Story};
+use crate::message::{Command, Message, Show};
+use crate::screen::interface::Screen;
+use crate::state::Notice;
+use crate::state::Shared;
 use crate::text_input::Prompt;
 
 const KEYS: &[Key] = &[
@@ -58,172 +57,6 @@ const KEYS: &[Key] = &[
     row(&[key('d')], Action::Diff, "Compare the request with another", None),
     row(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back", Some("back")),
 ];
-
-/// A replay.
-#[derive(Debug, Default)]
-pub(crate) struct ReplayScreen {
-    pub(super) id: Option<RequestId>,
-    pub(super) drafts: Drafts,
-    /// What may be changed; none until the trace has come.
-    pub(super) subjects: Option<Subjects>,
-    /// The number of the last run that was asked for.
-    pub(super) number: u64,
-    pub(super) run: Run,
-    pub(super) typing: Option<Typing>,
-    /// What was typed last, while the run with it goes on.
-    pub(super) sent: Option<Sent>,
-    pub(super) pane: Pane,
-    pub(super) slots: Scroll,
-    pub(super) findings: Scroll,
-}
-
-/// What came of it so far.
-#[derive(Debug, Default)]
-pub(super) enum Run {
-    #[default]
-    None,
-    /// With what came before, which is shown meanwhile.
-    Running(Option<Arc<Replayed>>),
-    Done(Arc<Replayed>),
-    Refused(Refusal),
-}
-
-/// What has the keys.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Pane {
-    #[default]
-    Slots,
-    Findings,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum About {
-    /// A slot, by its name.
-    Slot(String),
-    /// An effect, as it is called in a finding, or the number of a call.
-    Effect(String),
-    /// A header of the request, by its name.
-    Header(String),
-    /// The same, where it is a secret: what is typed is not shown.
-    Secret(String),
-    /// The body of the request.
-    Body,
-}
-
-impl ReplayScreen {
-    /// Runs a request again.
-    pub(crate) fn open(&mut self, shared: &Shared, id: RequestId) -> Vec<Command> {
-        let mut commands = Vec::new();
-        if self.id != Some(id) {
-            *self = Self { id: Some(id), number: self.number, ..Self::default() };
-            if shared.traces.story(id).is_none() {
-                commands.push(Command::Load(id));
-            }
-        }
-        self.settle(shared);
-        commands.extend(self.again());
-        commands
-    }
-
-    /// Lists what may be changed, if the trace has come.
-    pub(super) fn settle(&mut self, shared: &Shared) {
-        if self.subjects.is_none() {
-            self.subjects = self.story(shared).map(|story| Subjects::of(story));
-        }
-    }
-
-    pub(super) fn subjects(&self) -> &[Subject] {
-        self.subjects.as_ref().map_or(&[], |subjects| &subjects.all)
-    }
-
-    pub(crate) const fn is_running(&self) -> bool {
-        matches!(self.run, Run::Running(_))
-    }
-
-    pub(super) fn again(&mut self) -> Option<Command> {
-        let id = self.id?;
-        self.number += 1;
-        self.run = Run::Running(self.report().cloned());
-        Some(Command::Replay { number: self.number, id, edits: self.drafts.edits() })
-    }
-
-    /// What came of the last run that came to an end.
-    pub(super) fn report(&self) -> Option<&Arc<Replayed>> {
-        match &self.run {
-            Run::Running(report) => report.as_ref(),
-            Run::Done(report) => Some(report),
-            Run::None | Run::Refused(_) => None,
-        }
-    }
-
-    pub(super) fn story<'s>(&self, shared: &'s Shared) -> Option<&'s Arc<Story>> {
-        shared.traces.story(self.id?)
-    }
-
-    /// What is chosen, and what would be edited: its draft, or what was recorded.
-    pub(super) fn chosen(&self) -> Option<(About, Option<String>)> {
-        let subject = self.subjects().get(self.slots.cursor)?;
-        let draft = match &subject.about {
-            // What goes wrong is no answer.
-            About::Effect(effect) => self.drafts.answer_to(effect),
-            about => self.drafts.of(about),
-        };
-        Some((subject.about.clone(), draft.map(str::to_owned).or_else(|| subject.editable.clone())))
-    }
-
-    /// Lets the next thing go wrong with the chosen effect.
-    pub(super) fn fail(&mut self, shared: &mut Shared) -> Vec<Command> {
-        let subject = self.subjects.as_ref().and_then(|subjects| subjects.all.get(self.slots.cursor));
-        let Some(Subject { about: About::Effect(effect), faults, .. }) = subject else {
-            shared.notice = Some(Notice::bad("only effects fail: choose one, below the slots"));
-            return Vec::new();
-        };
-        self.drafts.fail(effect, faults);
-        self.again().into_iter().collect()
-    }
-
-    pub(super) fn change(&mut self, shared: &mut Shared) {
-        let Some((about, text)) = self.chosen() else {
-            shared.notice = Some(Notice::bad("there is nothing to change"));
-            return;
-        };
-        let text = text.unwrap_or_default();
-        if text.contains('\n') {
-            shared.notice = Some(Notice::bad("it has several lines; E changes it in $EDITOR"));
-            return;
-        }
-        self.typing = Some(Typing::of(about, &text));
-    }
-
-    pub(super) fn next_step(&mut self, shared: &mut Shared) -> Vec<Command> {
-        let Some(story) = self.story(shared) else { return Vec::new() };
-        if self.drafts.is_unchanged() {
-            shared.notice = Some(Notice::bad("change a slot first; then choose the step that sees it"));
-            return Vec::new();
-        }
-        self.drafts.next_step(&story.trace.flow);
-        self.again().into_iter().collect()
-    }
-
-    /// Of a finding, its step in the timeline.
-    pub(super) fn go(&self, shared: &Shared) -> Option<Command> {
-        let finding = self.report()?.report.findings.get(self.findings.cursor)?;
-        let steps = &self.story(shared)?.trace.flow.steps;
-        let step = steps.iter().position(|step| step.name == finding.step)?;
-        Some(Command::Show(Show::Step(self.id?, step as u16)))
-    }
-
-    /// The part that has the keys, with its length and height.
-    pub(super) fn scrolled(&mut self, area: Rect) -> (&mut Scroll, usize, usize) {
-        let areas = view::areas(self, area);
-        let slots = self.subjects().len();
-        let findings = self.report().map_or(0, |replayed| replayed.report.findings.len());
-        match self.pane {
-            Pane::Slots => (&mut self.slots, slots, usize::from(areas.slots.height)),
-            Pane::Findings => (&mut self.findings, findings, usize::from(areas.findings.height)),
-        }
-    }
-}
 
 impl Screen for ReplayScreen {
     fn name(&self) -> &'static str {
@@ -341,7 +174,7 @@ impl Screen for ReplayScreen {
     }
 
     fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
-        let areas = view::areas(self, area);
+        let areas = self.areas(area);
         let at = (event.column, event.row).into();
         let (pane, part) = match (areas.slots.contains(at), areas.findings.contains(at)) {
             (true, _) => (Pane::Slots, areas.slots),

@@ -8,65 +8,17 @@ use zerver_replay::{Ending, Finding, FindingClass, Refusal, Report, Sameness, sh
 use zerver_trace::duration;
 use zerver_trace::text::clean;
 
-use super::edit_targets::Subjects;
-use super::prompts::Typing;
-use super::screen::{About, Pane, ReplayScreen, Run};
-use crate::draw::{Line, Pen, Stack, Tone, beside, rule, side_by_side, thumb, wall, width};
-use crate::screen::diff::inline;
-use crate::state::{Shared, Story};
-
-/// The responses take so many lines at least, where there are as many.
-const MIN_RESPONSE: usize = 4;
-
-/// Where things are.
-pub(super) struct Areas {
-    head: Rect,
-    verdict: Rect,
-    slots_title: Rect,
-    pub(super) slots: Rect,
-    findings_title: Rect,
-    pub(super) findings: Rect,
-    finding: Rect,
-    response_title: Rect,
-    response: Rect,
-    prompt: Rect,
-}
-
-pub(super) fn areas(screen: &ReplayScreen, area: Rect) -> Areas {
-    let slots = screen.subjects().len();
-    let findings = screen.report().map_or(0, |replayed| replayed.report.findings.len());
-    let typed = if screen.typing.is_some() { 2 } else { 0 };
-    let mut stack = Stack::new(area);
-    let has_ended = screen.report().is_some_and(|replayed| replayed.report.ending.is_some());
-    let (head, verdict) = (stack.take(1), stack.take(if has_ended { 2 } else { 1 }));
-    // Without the three titles.
-    let left = stack.left().saturating_sub(typed + 3);
-    let slots = slots.clamp(1, (left / 2).max(1));
-    let findings = findings.clamp(1, left.saturating_sub(slots + MIN_RESPONSE).max(2));
-    let (slots_title, slots) = (stack.take(1), stack.take(slots));
-    let (findings_title, findings) = (stack.take(1), stack.take(findings));
-    // The chosen one in full, while they have the keys.
-    let finding = stack.take(if screen.pane == Pane::Findings { 3 } else { 0 });
-    let response_title = stack.take(1);
-    let response = stack.take(stack.left().saturating_sub(typed));
-    let prompt = stack.take(typed);
-    Areas {
-        head,
-        verdict,
-        slots_title,
-        slots,
-        findings_title,
-        findings,
-        finding,
-        response_title,
-        response,
-        prompt,
-    }
-}
+use super::edit_targets::{About, Subjects};
+use super::layout::Areas;
+use super::open_prompt::Typing;
+use super::response_view::draw_response;
+use super::state::{Pane, ReplayScreen, Run};
+use crate::draw::{Line, Pen, Tone, rule, side_by_side, thumb, width};
+use crate::state::Shared;
 
 pub(super) fn draw(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let areas = areas(screen, area);
+    let areas = screen.areas(area);
     let Some(id) = screen.id else {
         let said = "No request is run again. 1 shows the list; r runs the chosen one.";
         Pen::new(buffer, area, 1, theme.glyphs.ellipsis).skip(2).put(said, theme.faint);
@@ -289,44 +241,6 @@ fn class(class: FindingClass, shared: &Shared) -> (&'static str, ratatui::style:
         FindingClass::Unanswered => ("no answer", theme.bad),
         FindingClass::Died => ("died", theme.bad),
         FindingClass::RewordedEffect => ("reworded", theme.warn),
-    }
-}
-
-/// The two responses: beside each other where they differ.
-fn draw_response(story: &Story, report: &Report, shared: &Shared, area: Rect, buffer: &mut Buffer) {
-    let theme = &shared.theme;
-    let Some(replied) = &report.response else {
-        Pen::new(buffer, area, 0, theme.glyphs.ellipsis)
-            .skip(1)
-            .put("none: it did not come to its end", theme.warn);
-        return;
-    };
-    let then = shown::wire(&story.trace.response_body.bytes);
-    let now: Vec<String> = match &replied.body {
-        Some(body) => body.split('\n').map(|line| clean(line).into_owned()).collect(),
-        None => vec![format!("{} bytes, which are no text", replied.body_len)],
-    };
-    let (left, middle, right) = beside(area, area.width / 2);
-    wall(middle, theme.border, theme, buffer);
-    let side = |area: Rect, word: &str, status: u16, lines: &[String], buffer: &mut Buffer| {
-        let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
-        pen.skip(1).put(word, theme.faint).skip(1).put(&status.to_string(), theme.status(status));
-        for (row, line) in (1..area.height).zip(lines) {
-            Pen::new(buffer, area, row, theme.glyphs.ellipsis).skip(1).put(line, theme.text);
-        }
-    };
-    side(left, "recorded", story.trace.status, &then, buffer);
-    side(right, "today", replied.status, &now, buffer);
-    // Below them, what differs between the two, where there is room.
-    let taken = u16::try_from(then.len().max(now.len())).unwrap_or(u16::MAX).saturating_add(1);
-    if then != now && taken < area.height {
-        let rest = Rect { y: area.y + taken, height: area.height - taken, ..area };
-        Clear.render(rest.intersection(buffer.area), buffer);
-        let mut lines = Vec::new();
-        inline(&then.join("\n"), &now.join("\n"), &mut lines);
-        for (row, line) in (0..rest.height).zip(&lines) {
-            line.draw(&mut Pen::new(buffer, rest, row, theme.glyphs.ellipsis), theme);
-        }
     }
 }
 

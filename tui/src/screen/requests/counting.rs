@@ -1,6 +1,6 @@
 //! What is counted as requests come: how the service does, how the listed requests do, and what is usual for each flow.
 
-use super::screen::Requests;
+use super::state::Requests;
 use crate::index::{CHUNK, Measures};
 use crate::state::Shared;
 

@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_trace::duration;
 
-use super::screen::Requests;
+use super::state::Requests;
 use crate::draw::{Pen, spark, spark_to, width};
 use crate::state::Shared;
 

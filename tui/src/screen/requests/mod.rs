@@ -2,9 +2,12 @@
 
 mod counting;
 mod header;
+mod layout;
 mod preview;
 mod screen;
 mod selection;
+mod state;
+mod table;
 mod view;
 
-pub(crate) use screen::Requests;
+pub(crate) use state::Requests;

@@ -1,25 +1,20 @@
 //! The list of requests: the newest on top, followed as they come, or held still.
 
-use std::collections::BTreeSet;
-
 use crossterm::event::{Event, KeyCode, KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_trace::RequestId;
 
+use super::state::Requests;
 use super::view;
 use crate::draw::{Pointed, Scroll};
-use crate::index::{CHUNK, Filter, List, Pulse, Seq, Sort, Usual};
+use crate::index::{CHUNK, Filter, Sort};
 use crate::keys::{self, Action, Key, key, named, row};
-use crate::message::{Command, Message, Notice, Show};
-use crate::screen::Screen;
+use crate::message::{Command, Message, Show};
+use crate::screen::interface::Screen;
+use crate::state::Notice;
 use crate::state::Shared;
 use crate::text_input::Prompt;
-
-/// So many traces are on their way at a time, to be shown beside the list.
-const MAX_ASKED: usize = 2;
-/// The slots of so many requests are looked at for one filter, the newest.
-const MAX_SCAN: usize = 20_000;
 
 const KEYS: &[Key] = &[
     row(
@@ -38,139 +33,6 @@ const KEYS: &[Key] = &[
     row(&[key('y')], Action::CopyId, "Copy the id", None),
     row(&[key('L')], Action::Log, "Show or hide what the service says (zerver dev)", None),
 ];
-
-/// The list of requests.
-#[derive(Debug)]
-pub(crate) struct Requests {
-    /// Whether the top is shown as it changes.
-    pub(super) is_following: bool,
-    /// The chosen request, and the one on the first line; both stay where they are when others come.
-    pub(super) cursor: Option<Seq>,
-    pub(super) first: Option<Seq>,
-    pub(super) list: List,
-    /// The filter as it is typed.
-    pub(super) prompt: Option<Prompt>,
-    /// The filter as it was typed last, and what is wrong with it.
-    pub(super) filter: String,
-    pub(super) error: Option<String>,
-    pub(super) marks: BTreeSet<Seq>,
-    /// Of all requests, and of those that the filter lets through.
-    pub(super) pulse: Pulse,
-    pub(super) selected: Pulse,
-    pub(super) usual: Usual,
-    /// How much of the index is in `pulse` and `usual`.
-    pub(super) counted: (Seq, Seq),
-    pub(super) scan: Scan,
-    /// Whether another turn has been asked for.
-    pub(super) is_going_on: bool,
-}
-
-/// A search through slots.
-#[derive(Debug, Default)]
-pub(super) struct Scan {
-    pub(super) generation: u64,
-    pub(super) asked: usize,
-    pub(super) looked: usize,
-    /// Whether more were there than are looked at.
-    pub(super) is_cut: bool,
-}
-
-impl Default for Requests {
-    fn default() -> Self {
-        Self {
-            is_following: true,
-            cursor: None,
-            first: None,
-            list: List::default(),
-            prompt: None,
-            filter: String::new(),
-            error: None,
-            marks: BTreeSet::new(),
-            pulse: Pulse::default(),
-            selected: Pulse::default(),
-            usual: Usual::default(),
-            counted: (0, 0),
-            scan: Scan::default(),
-            is_going_on: false,
-        }
-    }
-}
-
-impl Requests {
-    /// Another filter or order; the chosen request stays chosen where it is still there.
-    pub(super) fn relist(&mut self, shared: &Shared, filter: Filter, sort: Sort) -> Vec<Command> {
-        self.list.set(filter, sort, &shared.index);
-        self.selected = Pulse::default();
-        // The chosen request is looked for at once.
-        let chosen = self.cursor.filter(|_| !self.is_following);
-        self.list.catch_up(&shared.index, CHUNK, chosen);
-        self.count_selected(shared);
-        let generation = self.scan.generation + 1;
-        let is_searching = self.scan.looked < self.scan.asked;
-        self.scan = Scan { generation, ..Scan::default() };
-        self.fill(shared);
-        let mut commands = self.look_into_slots(shared);
-        if is_searching && commands.is_empty() {
-            // The search for the filter before ends.
-            commands.push(Command::Scan { generation, requests: Vec::new(), terms: Vec::new() });
-        }
-        commands.extend(self.go_on(shared));
-        commands
-    }
-
-    /// Asks for another turn, where there are requests left to look at.
-    pub(super) fn go_on(&mut self, shared: &Shared) -> Option<Command> {
-        let is_new = !self.is_going_on && self.list.is_behind(&shared.index);
-        self.is_going_on |= is_new;
-        is_new.then_some(Command::GoOn)
-    }
-
-    /// Asks for what the filter must know of slots.
-    pub(super) fn look_into_slots(&mut self, shared: &Shared) -> Vec<Command> {
-        let mut waiting = self.list.take_waiting();
-        let room = MAX_SCAN.saturating_sub(self.scan.asked);
-        self.scan.is_cut |= waiting.len() > room;
-        waiting.truncate(room);
-        if waiting.is_empty() {
-            return Vec::new();
-        }
-        self.scan.asked += waiting.len();
-        let id = |seq: Seq| Some((seq, shared.index.row(seq)?.id));
-        vec![Command::Scan {
-            generation: self.scan.generation,
-            requests: waiting.into_iter().filter_map(id).collect(),
-            terms: self.list.filter().slots.clone(),
-        }]
-    }
-
-    pub(super) fn typed(&mut self, shared: &Shared) -> Vec<Command> {
-        let Some(prompt) = &self.prompt else { return Vec::new() };
-        self.filter = prompt.text();
-        match Filter::parse(&self.filter) {
-            Ok(filter) => {
-                self.error = None;
-                if filter == *self.list.filter() {
-                    return Vec::new();
-                }
-                let sort = self.list.sort();
-                self.relist(shared, filter, sort)
-            }
-            Err(error) => {
-                self.error = Some(error);
-                Vec::new()
-            }
-        }
-    }
-
-    /// What is to be loaded to be shown beside the list.
-    pub(super) fn preview(&self, shared: &Shared) -> Vec<Command> {
-        let is_shown = view::areas(self, shared, shared.body()).preview.is_some();
-        let row = self.chosen(shared).filter(|_| is_shown).and_then(|seq| shared.index.row(seq));
-        let wanted =
-            row.filter(|row| shared.traces.get(row.id).is_none() && shared.traces.asked() < MAX_ASKED);
-        wanted.map(|row| Command::Load(row.id)).into_iter().collect()
-    }
-}
 
 impl Screen for Requests {
     fn name(&self) -> &'static str {
@@ -329,7 +191,7 @@ impl Screen for Requests {
     }
 
     fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
-        let rows = view::areas(self, shared, area).rows;
+        let rows = self.areas(shared, area).rows;
         let mut scroll = self.scroll(shared);
         match scroll.mouse(event, rows, self.list.len(&shared.index)) {
             Pointed::Nowhere => return Vec::new(),
@@ -343,20 +205,5 @@ impl Screen for Requests {
 
     fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer) {
         view::draw(self, shared, area, buffer);
-    }
-}
-
-impl Requests {
-    pub(super) fn list_by(&mut self, shared: &Shared, sort: Sort) -> Vec<Command> {
-        let mut commands = Vec::new();
-        if sort != self.list.sort() {
-            self.is_following = false;
-            self.cursor = None;
-            let filter = self.list.filter().clone();
-            commands = self.relist(shared, filter, sort);
-            self.set(shared, Scroll::default());
-        }
-        commands.extend(self.preview(shared));
-        commands
     }
 }

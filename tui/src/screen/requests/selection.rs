@@ -1,13 +1,29 @@
 //! Where the list stands: the chosen request and the first one that is shown, by their numbers, so that both stay where
 //! they are when others come.
 
-use super::screen::{Requests, Scan};
-use super::view;
+use ratatui::layout::Rect;
+
+use super::layout::{self, Areas, Contents};
+use super::state::{Requests, Scan};
 use crate::draw::Scroll;
 use crate::index::{CHUNK, List, Seq};
+use crate::message::Command;
 use crate::state::Shared;
 
+/// So many traces are on their way at a time, to be shown beside the list.
+const MAX_ASKED: usize = 2;
+
 impl Requests {
+    /// Where the parts of the screen are.
+    pub(super) fn areas(&self, shared: &Shared, area: Rect) -> Areas {
+        let contents = Contents {
+            has_load: shared.scheduler.health().is_some(),
+            is_filtered: self.prompt.is_some() || !self.filter.is_empty(),
+            has_log: shared.service.as_ref().is_some_and(|service| service.is_shown),
+        };
+        layout::areas(area, contents)
+    }
+
     /// Where the list stands now, in places from the top.
     pub(super) fn scroll(&self, shared: &Shared) -> Scroll {
         let place = |seq: Option<Seq>| seq.map_or(0, |seq| self.list.place(seq, &shared.index));
@@ -50,7 +66,7 @@ impl Requests {
     }
 
     pub(super) fn height(&self, shared: &Shared) -> usize {
-        usize::from(view::areas(self, shared, shared.body()).rows.height)
+        usize::from(self.areas(shared, shared.body()).rows.height)
     }
 
     /// The chosen request.
@@ -90,5 +106,14 @@ impl Requests {
             self.set(shared, Scroll { cursor: place, ..scroll });
         }
         found.is_some()
+    }
+
+    /// What is to be loaded to be shown beside the list.
+    pub(super) fn preview(&self, shared: &Shared) -> Vec<Command> {
+        let is_shown = self.areas(shared, shared.body()).preview.is_some();
+        let row = self.chosen(shared).filter(|_| is_shown).and_then(|seq| shared.index.row(seq));
+        let wanted =
+            row.filter(|row| shared.traces.get(row.id).is_none() && shared.traces.asked() < MAX_ASKED);
+        wanted.map(|row| Command::Load(row.id)).into_iter().collect()
     }
 }

@@ -1,79 +1,17 @@
 //! How one request is drawn: its head, the waterfall, the inspector below it or, in a wide terminal, beside it.
 
-use crossterm::event::MouseEvent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::screen::TimelineScreen;
+use super::state::TimelineScreen;
 use super::summary_lines as head;
 use super::waterfall::Waterfall;
 use crate::draw::{Pen, rule, thumb, wall};
 use crate::state::Shared;
 
-/// From this width on, the inspector is beside the waterfall.
-const WIDE: u16 = 130;
-
-/// What is where.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Areas {
-    head: Rect,
-    /// The waterfall with the names of its columns.
-    waterfall: Rect,
-    /// Its rows alone.
-    pub(super) rows: Rect,
-    pub(super) splitter: Rect,
-    pub(super) inspector: Rect,
-    /// Waterfall, splitter and inspector.
-    pub(super) whole: Rect,
-    pub(super) is_wide: bool,
-}
-
-pub(super) fn areas(screen: &TimelineScreen, area: Rect) -> Areas {
-    let is_failed = screen.shown.as_ref().is_some_and(|shown| shown.story.timeline.failure.is_some());
-    let head_height = if is_failed { 3 } else { 2 }.min(area.height);
-    let head = Rect { height: head_height, ..area };
-    let whole = Rect { y: area.y + head_height, height: area.height - head_height, ..area };
-    let is_wide = area.width >= WIDE;
-    let share = |of: u16| (u32::from(of) * u32::from(screen.share) / 100) as u16;
-    let (waterfall, splitter, inspector) = if is_wide {
-        let width = share(whole.width);
-        let splitter = Rect { x: whole.x + width, width: 1, ..whole };
-        let inspector = Rect { x: splitter.right(), width: whole.width - width - 1, ..whole };
-        (Rect { width, ..whole }, splitter, inspector)
-    } else {
-        // No more than there is to show, and a line of it at least.
-        let rows = screen.shown.as_ref().map_or(0, |shown| shown.rows.len());
-        let height =
-            share(whole.height).min((rows + 1).min(usize::from(u16::MAX)) as u16).max(2).min(whole.height);
-        let rest = whole.height - height;
-        let splitter = Rect { y: whole.y + height, height: rest.min(1), ..whole };
-        let inspector = Rect { y: splitter.bottom(), height: rest - splitter.height, ..whole };
-        (Rect { height, ..whole }, splitter, inspector)
-    };
-    let heads = waterfall.height.min(1);
-    let rows = Rect { y: waterfall.y + heads, height: waterfall.height - heads, ..waterfall };
-    Areas { head, waterfall, rows, splitter, inspector, whole, is_wide }
-}
-
-/// How many columns the inspector's lines have.
-pub(super) fn columns(inspector: Rect) -> usize {
-    // Of the last one, the thumb needs a part.
-    usize::from(inspector.width.saturating_sub(2))
-}
-
-/// The share of the waterfall if the splitter is where the mouse is, in percent.
-pub(super) fn share_at(whole: Rect, is_wide: bool, event: MouseEvent) -> u16 {
-    let (at, of) = if is_wide {
-        (event.column.saturating_sub(whole.x), whole.width)
-    } else {
-        (event.row.saturating_sub(whole.y), whole.height)
-    };
-    (u32::from(at) * 100 / u32::from(of.max(1))).min(100) as u16
-}
-
 pub(super) fn draw(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let areas = areas(screen, area);
+    let areas = screen.areas(area);
     let Some(shown) = &screen.shown else { return draw_nothing(screen, shared, area, buffer) };
     let lines = head::lines(&shown.story, screen.why(), shared);
     for (row, line) in (0..areas.head.height).zip(&lines) {

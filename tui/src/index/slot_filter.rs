@@ -1,0 +1,46 @@
+//! The part of a filter that only whole traces can answer: what a slot holds.
+
+use zerver_trace::{Node, Trace};
+
+/// A slot, or a part of one, has this value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotTerm {
+    slot: String,
+    path: Vec<String>,
+    value: String,
+    is_not: bool,
+}
+
+impl SlotTerm {
+    pub(super) fn parse(text: &str, is_not: bool) -> Result<Self, String> {
+        let wrong = || format!("slot.{text}: write it like slot.Claims.sub=user-1");
+        let (place, value) = text.split_once('=').ok_or_else(wrong)?;
+        let mut parts = place.split('.').map(str::to_owned);
+        let slot = parts.next().filter(|slot| !slot.is_empty()).ok_or_else(wrong)?;
+        Ok(Self { slot, path: parts.collect(), value: value.to_owned(), is_not })
+    }
+
+    /// Whether a trace has it. Secrets match nothing, so that they cannot be guessed.
+    pub(crate) fn matches(&self, trace: &Trace) -> bool {
+        let slots = zerver_replay::Timeline::of(trace).slots;
+        let found = slots.iter().filter(|slot| slot.name == self.slot && !slot.is_masked());
+        let mut values = found.filter_map(|slot| slot.value.value());
+        values.any(|value| self.is_at(&value.root())) != self.is_not
+    }
+
+    fn is_at(&self, root: &Node<'_>) -> bool {
+        let mut node = root;
+        for part in &self.path {
+            let next = match (node, part.parse::<usize>()) {
+                (Node::Seq(items), Ok(at)) => items.get(at),
+                _ => node.field(part),
+            };
+            let Some(next) = next else { return false };
+            node = next;
+        }
+        match node.as_str() {
+            Some(text) => text == self.value,
+            None => node.to_string() == self.value,
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Where the parts of a diff are.
+
+use ratatui::layout::Rect;
+
+use crate::draw::{Stack, beside};
+
+/// From this width on, what differs stands beside the steps.
+const WIDE: u16 = 150;
+
+/// Where things are.
+pub(super) struct Areas {
+    pub(super) heads: Rect,
+    pub(super) verdict: Rect,
+    pub(super) rows_title: Rect,
+    pub(super) rows: Rect,
+    pub(super) wall: Rect,
+    pub(super) details_title: Rect,
+    pub(super) details: Rect,
+}
+
+/// The areas where the verdict takes so many lines, the steps so many rows, and what differs so many lines.
+pub(super) fn areas(area: Rect, verdict: usize, rows: usize, details: usize) -> Areas {
+    let mut stack = Stack::new(area);
+    let heads = stack.take(2);
+    let verdict = stack.take(verdict);
+    let titles = stack.take(1);
+    if area.width >= WIDE {
+        let body = stack.take(usize::MAX);
+        let left = body.width * 11 / 20;
+        let ((rows_title, _, details_title), (rows, wall, details)) =
+            (beside(titles, left), beside(body, left));
+        return Areas { heads, verdict, rows_title, rows, wall, details_title, details };
+    }
+    // The steps get what they need, up to the half, and more where what differs needs less.
+    let left = stack.left().saturating_sub(1);
+    let most = (left / 2).max(left.saturating_sub(details));
+    let rows = stack.take(rows.min(most));
+    let (details_title, details) = (stack.take(1), stack.take(usize::MAX));
+    Areas { heads, verdict, rows_title: titles, rows, wall: Rect::default(), details_title, details }
+}

@@ -1,0 +1,40 @@
+//! Where the parts of the screen of flows are.
+
+use ratatui::layout::Rect;
+
+use crate::draw::{Stack, beside};
+
+/// From this width on, the list stands beside the graph.
+const WIDE: u16 = 120;
+
+/// Where things are.
+pub(super) struct Areas {
+    pub(super) list_title: Rect,
+    pub(super) list: Rect,
+    pub(super) scheduler_title: Rect,
+    pub(super) scheduler: Rect,
+    pub(super) wall: Rect,
+    pub(super) steps_title: Rect,
+    pub(super) steps: Rect,
+}
+
+/// The areas for so many flows, and so many lines about the scheduler.
+pub(super) fn areas(area: Rect, flows: usize, told: usize) -> Areas {
+    let mut stack = Stack::new(area);
+    if area.width >= WIDE {
+        let (titles, body) = (stack.take(1), stack.take(usize::MAX));
+        let left = area.width / 3;
+        let ((list_title, _, steps_title), (list, wall, steps)) = (beside(titles, left), beside(body, left));
+        // The scheduler is below the list, which needs most of the room seldom.
+        let mut stack = Stack::new(list);
+        let list = stack.take(stack.left().saturating_sub(told + 1).max(stack.left() / 2));
+        let (scheduler_title, scheduler) = (stack.take(1), stack.take(told));
+        return Areas { list_title, list, scheduler_title, scheduler, wall, steps_title, steps };
+    }
+    let fifth = (stack.left() / 5).max(1);
+    let len = flows.clamp(1, fifth + 1);
+    let (list_title, list) = (stack.take(1), stack.take(len));
+    let (scheduler_title, scheduler) = (stack.take(1), stack.take(told.min(fifth + 2)));
+    let (steps_title, steps) = (stack.take(1), stack.take(usize::MAX));
+    Areas { list_title, list, scheduler_title, scheduler, wall: Rect::default(), steps_title, steps }
+}

@@ -1,0 +1,66 @@
+//! Where the parts of a replay are.
+
+use ratatui::layout::Rect;
+
+use crate::draw::Stack;
+
+/// The responses take so many lines at least, where there are as many.
+const MIN_RESPONSE: usize = 4;
+
+/// Where things are.
+pub(super) struct Areas {
+    pub(super) head: Rect,
+    pub(super) verdict: Rect,
+    pub(super) slots_title: Rect,
+    pub(super) slots: Rect,
+    pub(super) findings_title: Rect,
+    pub(super) findings: Rect,
+    pub(super) finding: Rect,
+    pub(super) response_title: Rect,
+    pub(super) response: Rect,
+    pub(super) prompt: Rect,
+}
+
+/// What is to be shown.
+pub(super) struct Contents {
+    /// How many things may be changed.
+    pub(super) slots: usize,
+    /// How many findings there are.
+    pub(super) findings: usize,
+    /// Whether something is being typed.
+    pub(super) is_typing: bool,
+    /// Whether it is known how the request would have ended.
+    pub(super) has_ended: bool,
+    /// Whether the chosen finding is shown in full.
+    pub(super) has_finding: bool,
+}
+
+pub(super) fn areas(area: Rect, contents: &Contents) -> Areas {
+    let Contents { slots, findings, is_typing, has_ended, has_finding } = *contents;
+    let typed = if is_typing { 2 } else { 0 };
+    let mut stack = Stack::new(area);
+    let (head, verdict) = (stack.take(1), stack.take(if has_ended { 2 } else { 1 }));
+    // Without the three titles.
+    let left = stack.left().saturating_sub(typed + 3);
+    let slots = slots.clamp(1, (left / 2).max(1));
+    let findings = findings.clamp(1, left.saturating_sub(slots + MIN_RESPONSE).max(2));
+    let (slots_title, slots) = (stack.take(1), stack.take(slots));
+    let (findings_title, findings) = (stack.take(1), stack.take(findings));
+    // The chosen one in full, while they have the keys.
+    let finding = stack.take(if has_finding { 3 } else { 0 });
+    let response_title = stack.take(1);
+    let response = stack.take(stack.left().saturating_sub(typed));
+    let prompt = stack.take(typed);
+    Areas {
+        head,
+        verdict,
+        slots_title,
+        slots,
+        findings_title,
+        findings,
+        finding,
+        response_title,
+        response,
+        prompt,
+    }
+}

@@ -1,0 +1,55 @@
+//! The two responses of a replay.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::{Clear, Widget};
+use zerver_replay::{Report, shown};
+use zerver_trace::text::clean;
+
+use crate::draw::{Pen, beside, wall};
+use crate::screen::diff::inline;
+use crate::state::{Shared, Story};
+
+/// The two responses: beside each other where they differ.
+pub(super) fn draw_response(
+    story: &Story,
+    report: &Report,
+    shared: &Shared,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let theme = &shared.theme;
+    let Some(replied) = &report.response else {
+        Pen::new(buffer, area, 0, theme.glyphs.ellipsis)
+            .skip(1)
+            .put("none: it did not come to its end", theme.warn);
+        return;
+    };
+    let then = shown::wire(&story.trace.response_body.bytes);
+    let now: Vec<String> = match &replied.body {
+        Some(body) => body.split('\n').map(|line| clean(line).into_owned()).collect(),
+        None => vec![format!("{} bytes, which are no text", replied.body_len)],
+    };
+    let (left, middle, right) = beside(area, area.width / 2);
+    wall(middle, theme.border, theme, buffer);
+    let side = |area: Rect, word: &str, status: u16, lines: &[String], buffer: &mut Buffer| {
+        let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
+        pen.skip(1).put(word, theme.faint).skip(1).put(&status.to_string(), theme.status(status));
+        for (row, line) in (1..area.height).zip(lines) {
+            Pen::new(buffer, area, row, theme.glyphs.ellipsis).skip(1).put(line, theme.text);
+        }
+    };
+    side(left, "recorded", story.trace.status, &then, buffer);
+    side(right, "today", replied.status, &now, buffer);
+    // Below them, what differs between the two, where there is room.
+    let taken = u16::try_from(then.len().max(now.len())).unwrap_or(u16::MAX).saturating_add(1);
+    if then != now && taken < area.height {
+        let rest = Rect { y: area.y + taken, height: area.height - taken, ..area };
+        Clear.render(rest.intersection(buffer.area), buffer);
+        let mut lines = Vec::new();
+        inline(&then.join("\n"), &now.join("\n"), &mut lines);
+        for (row, line) in (0..rest.height).zip(&lines) {
+            line.draw(&mut Pen::new(buffer, rest, row, theme.glyphs.ellipsis), theme);
+        }
+    }
+}
