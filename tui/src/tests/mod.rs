@@ -1,9 +1,13 @@
 //! Screens as they are drawn, and keys as they work.
 
+mod diff;
+mod flows;
 mod keys;
+mod navigation;
 mod random_input;
+mod random_messages;
+mod replay;
 mod requests;
-mod screens;
 mod timeline;
 
 use std::sync::Arc;
