@@ -15,7 +15,7 @@ use zerver_trace::{
     Answer, Class, Decision, Event, FlowInfo, Kept, Outcome, Recorded, RecordedBody, RequestId, SlotInfo,
     StepInfo, Summary, Trace, Value,
 };
-use zerver_tui::{App, Command, Look, Message, Story};
+use zerver_tui::{App, Command, LoadedTrace, Look, Message};
 
 const REQUESTS: u64 = 1_000_000;
 const PAGE: u64 = 4_096;
@@ -34,7 +34,7 @@ fn main() {
         let to = (from + PAGE).min(REQUESTS);
         let requests: Vec<Summary> = (from..to).map(request).collect();
         let at = Instant::now();
-        let _ = app.update(Message::Older { requests, is_last: to == REQUESTS });
+        let _ = app.update(Message::OlderRequests { requests, is_last: to == REQUESTS });
         slowest = slowest.max(at.elapsed());
     }
     println!(
@@ -61,8 +61,8 @@ fn main() {
     let ids = [a.id, b.id];
     let mut app = App::new(Look::default(), Size::new(COLUMNS, ROWS), 0);
     let requests = [&a, &b].map(Trace::summary).to_vec();
-    let _ = app.update(Message::Older { requests, is_last: true });
-    let stories = [a, b].map(|trace| Arc::new(Story::of(trace)));
+    let _ = app.update(Message::OlderRequests { requests, is_last: true });
+    let stories = [a, b].map(|trace| Arc::new(LoadedTrace::of(trace)));
     type_text(&mut app, "djd");
     let at = Instant::now();
     for (id, story) in ids.iter().zip(&stories) {
@@ -84,7 +84,7 @@ fn press(app: &mut App, what: &str, keys: &str) {
     let mut longest = first;
     while more {
         let turn = Instant::now();
-        more = app.update(Message::GoOn).contains(&Command::GoOn);
+        more = app.update(Message::Continue).contains(&Command::Continue);
         longest = longest.max(turn.elapsed());
     }
     println!("{what}: first screen {first:.1?}, all {:.1?}, turns of {longest:.1?} at most", at.elapsed());
@@ -97,7 +97,7 @@ fn type_text(app: &mut App, keys: &str) -> bool {
         let code = if c == '\r' { KeyCode::Enter } else { KeyCode::Char(c) };
         let commands = app.update(Message::Input(Input::Key(KeyEvent::new(code, KeyModifiers::NONE))));
         assert!(!commands.contains(&Command::Quit));
-        more |= commands.contains(&Command::GoOn);
+        more |= commands.contains(&Command::Continue);
     }
     more
 }

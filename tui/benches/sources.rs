@@ -57,8 +57,9 @@ fn over(store: &Path) {
         let messages = told.messages().unwrap();
         let turn = Instant::now();
         for message in messages {
-            has_requests |= matches!(&message, Message::Older { requests, .. } if !requests.is_empty());
-            is_whole |= matches!(&message, Message::Older { is_last: true, .. });
+            has_requests |=
+                matches!(&message, Message::OlderRequests { requests, .. } if !requests.is_empty());
+            is_whole |= matches!(&message, Message::OlderRequests { is_last: true, .. });
             let _ = app.update(message);
         }
         draw(&app);
@@ -87,7 +88,7 @@ fn following() {
         let messages = told.messages().unwrap();
         let turn = Instant::now();
         for message in messages {
-            if let Message::Newer(requests) = &message {
+            if let Message::NewRequests(requests) = &message {
                 seen += requests.len() as u64;
             }
             let _ = app.update(message);

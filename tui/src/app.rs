@@ -6,10 +6,10 @@ use ratatui::layout::{Rect, Size};
 
 use crate::draw::{Pen, width};
 use crate::keys::{self, Key};
-use crate::overlay::{Overlay, Tables};
+use crate::overlay::{KeyTables, Overlay};
 use crate::screen::{Screens, Tab};
-use crate::state::Shared;
-use crate::state::State;
+use crate::state::ServiceState;
+use crate::state::SharedState;
 use crate::theme::Look;
 
 /// What the first line begins with.
@@ -18,7 +18,7 @@ const NAME: &str = " zerver ";
 /// The state of the terminal UI.
 #[derive(Debug)]
 pub struct App {
-    pub(crate) shared: Shared,
+    pub(crate) shared: SharedState,
     pub(crate) screens: Screens,
     pub(crate) tab: Tab,
     /// The tabs that led here, for the way back.
@@ -32,7 +32,7 @@ impl App {
     /// The state at the start.
     pub fn new(look: Look, size: Size, now_unix_ns: u64) -> Self {
         Self {
-            shared: Shared::new(look, size, now_unix_ns),
+            shared: SharedState::new(look, size, now_unix_ns),
             screens: Screens::default(),
             tab: Tab::Requests,
             trail: Vec::new(),
@@ -54,7 +54,7 @@ impl App {
     }
 
     /// All keys that count now, for the help and the palette.
-    pub(crate) fn tables(&self) -> Tables {
+    pub(crate) fn tables(&self) -> KeyTables {
         let screen = self.screens.get(self.tab);
         let mut own = screen.keys();
         own.retain(|table| !std::ptr::eq(*table, keys::MOVING));
@@ -110,25 +110,27 @@ impl App {
     }
 
     /// What the service does that is developed here.
-    fn service(&self, service: &crate::state::Service) -> (String, ratatui::style::Style) {
+    fn service(&self, service: &crate::state::DevService) -> (String, ratatui::style::Style) {
         let theme = &self.shared.theme;
         let glyphs = theme.glyphs;
         let spinner = glyphs.spinner[service.turns % glyphs.spinner.len()];
         match &service.state {
             None => (String::new(), theme.text),
-            Some(State::Building) => (format!("{spinner} building"), theme.warn),
-            Some(State::Starting) => (format!("{spinner} starting"), theme.warn),
-            Some(State::Serving(addr)) => (addr.clone(), theme.good),
-            Some(State::BuildFailed { is_serving: true }) => {
+            Some(ServiceState::Building) => (format!("{spinner} building"), theme.warn),
+            Some(ServiceState::Starting) => (format!("{spinner} starting"), theme.warn),
+            Some(ServiceState::Serving(addr)) => (addr.clone(), theme.good),
+            Some(ServiceState::BuildFailed { is_serving: true }) => {
                 (format!("{} build failed; the last good one serves", glyphs.bad), theme.bad)
             }
-            Some(State::BuildFailed { is_serving: false }) => {
+            Some(ServiceState::BuildFailed { is_serving: false }) => {
                 (format!("{} build failed", glyphs.bad), theme.bad)
             }
-            Some(State::Ended(how)) => {
+            Some(ServiceState::Ended(how)) => {
                 (zerver_trace::text::clean(&format!("{} ended: {how}", glyphs.bad)).into_owned(), theme.bad)
             }
-            Some(State::Stopping) => (format!("{spinner} stopping; again to stop at once"), theme.warn),
+            Some(ServiceState::Stopping) => {
+                (format!("{spinner} stopping; again to stop at once"), theme.warn)
+            }
         }
     }
 

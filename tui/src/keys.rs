@@ -25,9 +25,9 @@ pub(crate) enum Action {
     Open,
     /// The other part of the screen.
     NextPane,
-    Follow,
+    ToggleFollow,
     Filter,
-    Sort,
+    NextSort,
     Mark,
     NextMark,
     NextFailed,
@@ -36,13 +36,13 @@ pub(crate) enum Action {
     NextMatch,
     PreviousMatch,
     /// The event before and after, in time.
-    Earlier,
-    Later,
+    PreviousEvent,
+    NextEvent,
     NextSection,
     Fold,
     NextRequest,
     PreviousRequest,
-    Edit,
+    OpenSource,
     CopyId,
     CopyCurl,
     /// The splitter.
@@ -52,16 +52,16 @@ pub(crate) enum Action {
     Diff,
     Replay,
     Swap,
-    Change,
-    ChangeElsewhere,
-    Forget,
+    EditValue,
+    EditInEditor,
+    RevertEdit,
     ChooseStep,
-    Answer,
+    SupplyMissing,
     /// Something goes wrong with an effect.
-    Fail,
-    Again,
-    /// Show or hide what the service and its build say.
-    Log,
+    InjectFault,
+    Rerun,
+    /// Navigation or hide what the service and its build say.
+    ToggleLog,
 }
 
 impl Action {
@@ -73,24 +73,24 @@ impl Action {
 
 /// A key with its modifiers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Press {
+pub(crate) struct KeyPress {
     code: KeyCode,
     control: bool,
 }
 
-pub(crate) const fn key(c: char) -> Press {
-    Press { code: KeyCode::Char(c), control: false }
+pub(crate) const fn key(c: char) -> KeyPress {
+    KeyPress { code: KeyCode::Char(c), control: false }
 }
 
-pub(crate) const fn ctrl(c: char) -> Press {
-    Press { code: KeyCode::Char(c), control: true }
+pub(crate) const fn ctrl(c: char) -> KeyPress {
+    KeyPress { code: KeyCode::Char(c), control: true }
 }
 
-pub(crate) const fn named(code: KeyCode) -> Press {
-    Press { code, control: false }
+pub(crate) const fn named(code: KeyCode) -> KeyPress {
+    KeyPress { code, control: false }
 }
 
-impl Press {
+impl KeyPress {
     /// What was pressed; none for a combination that means nothing here.
     pub(crate) fn of(event: &KeyEvent) -> Option<Self> {
         if event.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::META) {
@@ -127,7 +127,7 @@ impl Press {
 /// A row of the table of keys.
 #[derive(Debug)]
 pub(crate) struct Key {
-    pub(crate) presses: &'static [Press],
+    pub(crate) presses: &'static [KeyPress],
     pub(crate) action: Action,
     /// What it does, in a sentence without its full stop.
     pub(crate) what: &'static str,
@@ -136,7 +136,7 @@ pub(crate) struct Key {
 }
 
 pub(crate) const fn row(
-    presses: &'static [Press],
+    presses: &'static [KeyPress],
     action: Action,
     what: &'static str,
     hint: Option<&'static str>,
@@ -178,7 +178,7 @@ pub(crate) static EVERYWHERE: &[Key] = &[
 ];
 
 /// The first action for a press in these tables.
-pub(crate) fn find(tables: &[&'static [Key]], press: Press) -> Option<Action> {
+pub(crate) fn find(tables: &[&'static [Key]], press: KeyPress) -> Option<Action> {
     tables
         .iter()
         .flat_map(|table| table.iter())

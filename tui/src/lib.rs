@@ -32,9 +32,11 @@ mod tests;
 
 pub use app::App;
 pub use draw::{fit, prefix, side_by_side, width};
-pub use event_loop::{Ended, Options, Remote, Told, channel, follow, run};
-pub use index::SlotTerm;
-pub use message::{Command, Message, Open, Show};
-pub use services::{Copied, Measured, Replayed, Services};
-pub use state::{Dev, Health, Notice, Running, State, Story, Worker};
+pub use event_loop::{ExitReason, MessageReceiver, MessageSender, Options, channel, follow, run};
+pub use index::SlotFilter;
+pub use message::{Command, Message, Navigation, StartScreen};
+pub use services::{CopyOutcome, FlowMeasurement, ReplayResult, Services};
+pub use state::{
+    LoadedTrace, Notice, RunningStep, SchedulerStatus, ServiceEvent, ServiceState, WorkerStatus,
+};
 pub use theme::{Look, Palette};

@@ -6,11 +6,11 @@ use crossterm::event::Event;
 use zerver_replay::{Edits, Refusal, Why};
 use zerver_trace::{FlowInfo, RequestId, Summary};
 
-use crate::index::SlotTerm;
-use crate::services::{Copied, Measured, Replayed};
-use crate::state::Dev;
-use crate::state::Health;
-use crate::state::{Notice, Story};
+use crate::index::SlotFilter;
+use crate::services::{CopyOutcome, FlowMeasurement, ReplayResult};
+use crate::state::SchedulerStatus;
+use crate::state::ServiceEvent;
+use crate::state::{LoadedTrace, Notice};
 
 /// All that can happen.
 #[derive(Debug, Clone)]
@@ -18,18 +18,18 @@ pub enum Message {
     /// A key, the mouse, a resize.
     Input(Event),
     /// What time it is, in nanoseconds since the Unix epoch.
-    Now(u64),
+    Tick(u64),
     /// Requests that are older than all that came so far, the newest of them first; `is_last` if no older ones are there.
-    Older {
+    OlderRequests {
         /// The requests.
         requests: Vec<Summary>,
         /// Whether this is the end.
         is_last: bool,
     },
     /// New requests, the oldest first.
-    Newer(Vec<Summary>),
+    NewRequests(Vec<Summary>),
     /// A trace that was asked for; none if it is not there any more, or why it cannot be read.
-    Loaded(RequestId, Result<Option<Arc<Story>>, String>),
+    Loaded(RequestId, Result<Option<Arc<LoadedTrace>>, String>),
     /// Where a request stands in its flow, or why that cannot be told.
     Explained(RequestId, Result<Arc<Why>, String>),
     /// Requests whose slots were looked at, and which of them fit.
@@ -42,45 +42,45 @@ pub enum Message {
         found: Vec<i32>,
     },
     /// The text of a source file that was asked for; none if it is not to be found.
-    Source(String, Option<String>),
+    SourceText(String, Option<String>),
     /// What the service does that is developed here.
-    Dev(Dev),
-    /// A service runs at this address, and can be asked how it is. [`Message::Dev`] says it too.
-    Serves(String),
+    Service(ServiceEvent),
+    /// A service runs at this address, and can be asked how it is. [`Message::Service`] says it too.
+    ServiceAddress(String),
     /// How the service at this address is, or why it does not say.
-    Health(String, Result<Health, String>),
+    Status(String, Result<SchedulerStatus, String>),
     /// What came of the replay with this number, or why there is none.
-    Replayed(u64, Result<Arc<Replayed>, Refusal>),
+    Replayed(u64, Result<Arc<ReplayResult>, Refusal>),
     /// Whether this request comes out otherwise with the new code, as far as the check with this number goes.
-    Checked(u64, RequestId, bool),
+    ReplayChecked(u64, RequestId, bool),
     /// What came of [`Command::EditText`]; or why nothing did.
     Edited(Result<String, String>),
     /// What came of [`Command::Copy`].
     Copied {
         /// Where the text is.
-        copied: Copied,
+        copied: CopyOutcome,
         /// What it is, for a person.
         what: String,
     },
     /// The flows there are, or why nobody knows.
     Flows(Result<Vec<FlowInfo>, String>),
     /// What is usual for the flow of this name, or why that cannot be told.
-    Measured(String, Result<Arc<Measured>, String>),
-    /// The answer to [`Command::GoOn`].
-    GoOn,
+    Measured(String, Result<Arc<FlowMeasurement>, String>),
+    /// The answer to [`Command::Continue`].
+    Continue,
     /// Something that a person should know.
     Notice(Notice),
     /// Somebody asked us to stop for a while (SIGTSTP).
-    Stop,
+    Suspend,
     /// End at once: a signal, or the other side is done.
-    End,
+    Exit,
 }
 
 /// What `update` asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Load a trace; comes back as [`Message::Loaded`].
-    Load(RequestId),
+    LoadTrace(RequestId),
     /// Compare a request with others of its flow; comes back as [`Message::Explained`].
     Explain(RequestId),
     /// Look at the slots of requests; comes back as [`Message::Scanned`], in pieces. An older search ends.
@@ -90,7 +90,7 @@ pub enum Command {
         /// The requests, with their numbers.
         requests: Vec<(i32, RequestId)>,
         /// What their slots must hold.
-        terms: Vec<SlotTerm>,
+        terms: Vec<SlotFilter>,
     },
     /// Run a request again; comes back as [`Message::Replayed`].
     Replay {
@@ -101,8 +101,8 @@ pub enum Command {
         /// What is to be different.
         edits: Edits,
     },
-    /// Run requests again with new code, one after another; each comes back as [`Message::Checked`]. An older check ends.
-    Check {
+    /// Run requests again with new code, one after another; each comes back as [`Message::ReplayChecked`]. An older check ends.
+    CheckReplays {
         /// Names the check.
         number: u64,
         /// The requests.
@@ -110,14 +110,14 @@ pub enum Command {
     },
     /// Have a person edit a text in an editor; comes back as [`Message::Edited`].
     EditText(String),
-    /// Ask the service at this address how it is; comes back as [`Message::Health`].
-    Health(String),
+    /// Ask the service at this address how it is; comes back as [`Message::Status`].
+    FetchStatus(String),
     /// Find the flows; comes back as [`Message::Flows`].
-    Flows,
+    ListFlows,
     /// Tell what is usual for a flow; comes back as [`Message::Measured`].
-    Measure(String),
-    /// Read a source file, as the compiler saw it; comes back as [`Message::Source`].
-    Read(String),
+    MeasureFlow(String),
+    /// Read a source file, as the compiler saw it; comes back as [`Message::SourceText`].
+    ReadSource(String),
     /// Put a text onto the clipboard; comes back as [`Message::Copied`].
     Copy {
         /// The text.
@@ -126,16 +126,16 @@ pub enum Command {
         what: String,
     },
     /// Send this escape sequence to the terminal.
-    Send(String),
+    WriteTerminal(String),
     /// Open an editor on a line of a file, and come back when it ends.
-    Edit {
+    OpenEditor {
         /// The file, as the compiler saw it.
         file: String,
         /// The line, from 1.
         line: u32,
     },
-    /// Send [`Message::GoOn`] after what waits already: there is more to do than may keep keys waiting.
-    GoOn,
+    /// Send [`Message::Continue`] after what waits already: there is more to do than may keep keys waiting.
+    Continue,
     /// Give the terminal back and stop, until somebody continues us.
     Suspend,
     /// Draw everything, whatever the terminal shows.
@@ -143,7 +143,7 @@ pub enum Command {
     /// End.
     Quit,
     /// Another screen, or another request on it; `update` does this one itself.
-    Show(Show),
+    Navigate(Navigation),
 }
 
 impl Command {
@@ -155,13 +155,13 @@ impl Command {
 
 /// Where to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Show {
+pub enum Navigation {
     /// The list.
     Requests,
     /// One request.
     Timeline(RequestId),
     /// The request after or before the one that is open, in the list.
-    Beside {
+    Neighbour {
         /// Whether it is the one below.
         down: bool,
     },
@@ -177,7 +177,7 @@ pub enum Show {
 
 /// What to show first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Open {
+pub enum StartScreen {
     /// The list.
     #[default]
     Requests,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use zerver_replay::{Edits, Refusal, Report, Usual};
 use zerver_trace::{FlowInfo, Trace, TraceSource};
 
-use crate::state::Health;
+use crate::state::SchedulerStatus;
 
 /// What is done for the screens. What takes time is called on threads of their own.
 pub trait Services: Send + Sync {
@@ -26,7 +26,7 @@ pub trait Services: Send + Sync {
     ///
     /// # Errors
     /// When that cannot be: what failed, why, and what to do about it.
-    fn replay(&self, trace: Trace, edits: Edits) -> Result<Replayed, Refusal>;
+    fn replay(&self, trace: Trace, edits: Edits) -> Result<ReplayResult, Refusal>;
 
     /// The flows there are.
     ///
@@ -38,7 +38,7 @@ pub trait Services: Send + Sync {
     ///
     /// # Errors
     /// When it does not say, or is not there: why, in a line for a person.
-    fn health(&self, addr: &str) -> Result<Health, String>;
+    fn health(&self, addr: &str) -> Result<SchedulerStatus, String>;
 
     /// Has a person edit a text in an editor, which has the terminal meanwhile; gives the text as it is then.
     ///
@@ -47,35 +47,35 @@ pub trait Services: Send + Sync {
     fn edit_text(&self, text: &str) -> Result<String, String>;
 
     /// Puts a text onto the clipboard, or as near to it as can be.
-    fn copy(&self, text: &str) -> Copied;
+    fn copy(&self, text: &str) -> CopyOutcome;
 }
 
 /// What became of a text that was to be copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Copied {
+pub enum CopyOutcome {
     /// It is known to be in this place.
-    Into(String),
+    Copied(String),
     /// This asks the terminal to take it, which does not say whether it does.
-    Ask {
+    TerminalRequest {
         /// The escape sequence.
         sequence: String,
         /// A file that holds the text in any case; none if none could be written.
         file: Option<String>,
     },
     /// It is nowhere but in this file, and why.
-    Only {
+    FileOnly {
         /// The file.
         file: String,
         /// Why.
         why: String,
     },
     /// It is nowhere: why, in a line for a person.
-    Nowhere(String),
+    Failed(String),
 }
 
 /// A request that was run again.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Replayed {
+pub struct ReplayResult {
     /// What came of it.
     pub report: Report,
     /// The build that ran it.
@@ -84,7 +84,7 @@ pub struct Replayed {
 
 /// What is usual for a flow.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Measured {
+pub struct FlowMeasurement {
     /// The times.
     pub usual: Usual,
     /// How many requests could not be read.

@@ -10,14 +10,14 @@ const MAX_LEN: usize = 500;
 
 /// A text with a cursor in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Prompt {
+pub(crate) struct TextInput {
     chars: Vec<char>,
     cursor: usize,
     /// Whether what is typed must not be seen.
     is_secret: bool,
 }
 
-impl Prompt {
+impl TextInput {
     pub(crate) fn new(text: &str) -> Self {
         let chars: Vec<char> = text.chars().take(MAX_LEN).collect();
         Self { cursor: chars.len(), chars, is_secret: false }
@@ -123,12 +123,12 @@ mod tests {
             ("ab", ctrl('k'), "ab", 2),
             ("ab", plain(KeyCode::Delete), "ab", 2),
         ] {
-            let mut prompt = Prompt::new(start);
+            let mut prompt = TextInput::new(start);
             assert!(prompt.press(&key));
             assert_eq!((prompt.text().as_str(), prompt.cursor), (text, cursor), "{start:?} {key:?}");
         }
-        assert!(!Prompt::default().press(&plain(KeyCode::Enter)));
-        let mut pasted = Prompt::default();
+        assert!(!TextInput::default().press(&plain(KeyCode::Enter)));
+        let mut pasted = TextInput::default();
         pasted.paste("a\nb\u{1b}");
         assert_eq!(pasted.text(), "a b ");
     }

@@ -5,15 +5,15 @@ use ratatui::layout::{Rect, Size};
 use zerver_trace::RequestId;
 
 use crate::app::App;
-use crate::keys::{self, Action, Press};
+use crate::keys::{self, Action, KeyPress};
 use crate::layout::areas;
-use crate::message::Open;
-use crate::message::{Command, Message, Show};
-use crate::overlay::{Help, Outcome, Overlay, Palette};
+use crate::message::StartScreen;
+use crate::message::{Command, Message, Navigation};
+use crate::overlay::{CommandPalette, Help, Overlay, OverlayOutcome};
 use crate::screen::Tab;
-use crate::services::Copied;
+use crate::services::CopyOutcome;
 use crate::state::Notice;
-use crate::state::{Dev, Service, State};
+use crate::state::{DevService, ServiceEvent, ServiceState};
 
 /// The spinner turns so often.
 const SPIN_NS: u64 = 125_000_000;
@@ -36,8 +36,8 @@ impl App {
 #[must_use = "a trace that is asked for and never loaded is not asked for again"]
 pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
     let is_nothing = match &message {
-        Message::Now(_) => true,
-        Message::Newer(requests) => requests.is_empty(),
+        Message::Tick(_) => true,
+        Message::NewRequests(requests) => requests.is_empty(),
         _ => false,
     };
     app.is_changed |= !is_nothing;
@@ -48,7 +48,7 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
             everywhere(app, &message)
         }
         Message::Input(event) => input(app, event),
-        Message::Now(unix_ns) => {
+        Message::Tick(unix_ns) => {
             app.is_changed |= app.shared.now_unix_ns / 1_000_000_000 != unix_ns / 1_000_000_000;
             let turn = |unix_ns: u64| unix_ns / SPIN_NS;
             if let Some(service) = app.shared.service.as_mut().filter(|service| service.is_busy()) {
@@ -65,24 +65,24 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
             }
             let is_shown = matches!(app.tab, Tab::Requests | Tab::Flows);
             let addr = if is_shown { app.shared.scheduler.ask(*unix_ns) } else { None };
-            addr.map(Command::Health).into_iter().collect()
+            addr.map(Command::FetchStatus).into_iter().collect()
         }
-        Message::Serves(addr) => {
+        Message::ServiceAddress(addr) => {
             app.shared.scheduler.serves_at(addr);
             Vec::new()
         }
-        Message::Health(addr, health) => {
+        Message::Status(addr, health) => {
             app.shared.scheduler.take(addr, health);
             Vec::new()
         }
-        Message::Older { requests, is_last } => {
+        Message::OlderRequests { requests, is_last } => {
             app.shared.index.push_older(requests);
             if *is_last {
                 app.shared.index.finish();
             }
             everywhere(app, &message)
         }
-        Message::Newer(requests) => {
+        Message::NewRequests(requests) => {
             app.shared.index.push_newer(requests);
             if let Some(by) = app.shared.index.compact() {
                 app.screens.requests.renumber(&app.shared, by);
@@ -94,25 +94,25 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         | Message::Replayed(..)
         | Message::Edited(_)
         | Message::Flows(_)
-        | Message::GoOn
+        | Message::Continue
         | Message::Measured(..) => everywhere(app, &message),
-        Message::Source(file, text) => {
+        Message::SourceText(file, text) => {
             app.shared.sources.put(file.clone(), text.as_deref());
             app.screens.timeline.forget_lines();
             Vec::new()
         }
-        Message::Dev(news) => {
-            if matches!(news, Dev::State(State::Building)) {
+        Message::Service(news) => {
+            if matches!(news, ServiceEvent::State(ServiceState::Building)) {
                 app.shared.sources.forget();
                 app.screens.timeline.forget_lines();
             }
-            if let Dev::State(State::Serving(addr)) = news {
+            if let ServiceEvent::State(ServiceState::Serving(addr)) = news {
                 app.shared.scheduler.serves_at(addr);
             }
-            app.shared.service.get_or_insert_with(Service::default).take(news);
+            app.shared.service.get_or_insert_with(DevService::default).take(news);
             check(app, news).into_iter().collect()
         }
-        Message::Checked(number, id, is_changed) => {
+        Message::ReplayChecked(number, id, is_changed) => {
             if *is_changed && *number == app.shared.check.number {
                 app.shared.check.changed.push(*id);
             }
@@ -125,7 +125,9 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         Message::Copied { copied, what } => {
             app.shared.notice = Some(told(copied, what));
             match copied {
-                Copied::Ask { sequence, .. } => vec![Command::Send(sequence.clone())],
+                CopyOutcome::TerminalRequest { sequence, .. } => {
+                    vec![Command::WriteTerminal(sequence.clone())]
+                }
                 _ => Vec::new(),
             }
         }
@@ -133,8 +135,8 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
             app.shared.notice = Some(notice.clone());
             Vec::new()
         }
-        Message::Stop => vec![Command::Suspend],
-        Message::End => vec![Command::Quit],
+        Message::Suspend => vec![Command::Suspend],
+        Message::Exit => vec![Command::Quit],
     };
     if app.shared.notice != before {
         app.shared.noticed_unix_ns = app.shared.now_unix_ns;
@@ -147,27 +149,29 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
 }
 
 /// Where a text is that was to be copied. What is not known is not claimed.
-fn told(copied: &Copied, what: &str) -> Notice {
+fn told(copied: &CopyOutcome, what: &str) -> Notice {
     match copied {
-        Copied::Into(place) => Notice::good(format!("copied into {place}: {what}")),
-        Copied::Ask { file: Some(file), .. } => {
+        CopyOutcome::Copied(place) => Notice::good(format!("copied into {place}: {what}")),
+        CopyOutcome::TerminalRequest { file: Some(file), .. } => {
             Notice::good(format!("sent to the terminal, and in {file}: {what}"))
         }
-        Copied::Ask { file: None, .. } => {
+        CopyOutcome::TerminalRequest { file: None, .. } => {
             Notice::good(format!("sent to the terminal, which may not take it: {what}"))
         }
-        Copied::Only { file, why } => Notice::bad(format!("{why}; it is in {file}")),
-        Copied::Nowhere(why) => Notice::bad(format!("not copied: {why}")),
+        CopyOutcome::FileOnly { file, why } => Notice::bad(format!("{why}; it is in {file}")),
+        CopyOutcome::Failed(why) => Notice::bad(format!("not copied: {why}")),
     }
 }
 
 /// After a rebuild, the last requests are run again with the new code.
-fn check(app: &mut App, news: &Dev) -> Option<Command> {
+fn check(app: &mut App, news: &ServiceEvent) -> Option<Command> {
     let check = &mut app.shared.check;
     match news {
         // A program that is not built here only starts anew.
-        Dev::State(State::Building | State::Starting) => check.is_due = check.has_served,
-        Dev::State(State::Serving(_)) => {
+        ServiceEvent::State(ServiceState::Building | ServiceState::Starting) => {
+            check.is_due = check.has_served
+        }
+        ServiceEvent::State(ServiceState::Serving(_)) => {
             check.has_served = true;
             if std::mem::take(&mut check.is_due) {
                 check.number += 1;
@@ -175,7 +179,7 @@ fn check(app: &mut App, news: &Dev) -> Option<Command> {
                 let index = &app.shared.index;
                 let seqs = (0..MAX_CHECKED).filter_map(|place| index.nth_newest(place));
                 let ids = seqs.filter_map(|seq| Some(index.row(seq)?.id)).collect();
-                return Some(Command::Check { number: check.number, ids });
+                return Some(Command::CheckReplays { number: check.number, ids });
             }
         }
         _ => {}
@@ -185,13 +189,13 @@ fn check(app: &mut App, news: &Dev) -> Option<Command> {
 
 /// What the start asks for.
 #[must_use]
-pub(crate) fn start(app: &mut App, open: Open) -> Vec<Command> {
+pub(crate) fn start(app: &mut App, open: StartScreen) -> Vec<Command> {
     let show = match open {
-        Open::Requests => return Vec::new(),
-        Open::Timeline(id) => Show::Timeline(id),
-        Open::Diff(a, b) => Show::Diff(a, b),
+        StartScreen::Requests => return Vec::new(),
+        StartScreen::Timeline(id) => Navigation::Timeline(id),
+        StartScreen::Diff(a, b) => Navigation::Diff(a, b),
     };
-    follow(app, vec![Command::Show(show)])
+    follow(app, vec![Command::Navigate(show)])
 }
 
 fn everywhere(app: &mut App, message: &Message) -> Vec<Command> {
@@ -203,26 +207,26 @@ fn follow(app: &mut App, commands: Vec<Command>) -> Vec<Command> {
     let mut rest = Vec::new();
     for command in commands {
         match command {
-            Command::Show(show) => {
+            Command::Navigate(show) => {
                 let commands = go(app, show);
                 rest.extend(follow(app, commands));
             }
             // What is on its way is not asked for again.
-            Command::Load(id) if !app.shared.traces.ask(id) => {}
+            Command::LoadTrace(id) if !app.shared.traces.ask(id) => {}
             command => rest.push(command),
         }
     }
     rest
 }
 
-fn go(app: &mut App, show: Show) -> Vec<Command> {
+fn go(app: &mut App, show: Navigation) -> Vec<Command> {
     match show {
-        Show::Requests => app.to(Tab::Requests),
-        Show::Timeline(id) => {
+        Navigation::Requests => app.to(Tab::Requests),
+        Navigation::Timeline(id) => {
             app.to(Tab::Timeline);
             return app.screens.timeline.open(&app.shared, id);
         }
-        Show::Beside { down } => {
+        Navigation::Neighbour { down } => {
             let Some(id) = app.screens.timeline.id() else { return Vec::new() };
             let Some(seq) = app.screens.requests.beside(&app.shared, id, down) else {
                 let end = if down { "last" } else { "first" };
@@ -234,21 +238,21 @@ fn go(app: &mut App, show: Show) -> Vec<Command> {
                 return app.screens.timeline.open(&app.shared, row.id);
             }
         }
-        Show::Step(id, step) => {
+        Navigation::Step(id, step) => {
             app.to(Tab::Timeline);
             let mut commands = app.screens.timeline.open(&app.shared, id);
             commands.extend(app.screens.timeline.at_step(&app.shared, step));
             return commands;
         }
-        Show::Diff(a, b) => {
+        Navigation::Diff(a, b) => {
             app.to(Tab::Diff);
             return app.screens.diff.open(&app.shared, a, b);
         }
-        Show::Replay(id) => {
+        Navigation::Replay(id) => {
             app.to(Tab::Replay);
             return app.screens.replay.open(&app.shared, id);
         }
-        Show::Back => app.tab = app.trail.pop().unwrap_or(Tab::Requests),
+        Navigation::Back => app.tab = app.trail.pop().unwrap_or(Tab::Requests),
     }
     Vec::new()
 }
@@ -278,12 +282,12 @@ fn press(app: &mut App, key: &KeyEvent) -> Vec<Command> {
     shared.notice.take_if(|notice| !(notice.is_bad && is_new));
     if let Some(overlay) = &mut app.overlay {
         return match overlay.press(&app.shared, key) {
-            Outcome::Stay => Vec::new(),
-            Outcome::Close => {
+            OverlayOutcome::Stay => Vec::new(),
+            OverlayOutcome::Close => {
                 app.overlay = None;
                 Vec::new()
             }
-            Outcome::Act(action) => {
+            OverlayOutcome::Run(action) => {
                 app.overlay = None;
                 act(app, action)
             }
@@ -292,7 +296,7 @@ fn press(app: &mut App, key: &KeyEvent) -> Vec<Command> {
     if let Some(commands) = app.screens.get_mut(app.tab).type_key(&mut app.shared, key) {
         return commands;
     }
-    let action = Press::of(key).and_then(|press| keys::find(&app.keys(), press));
+    let action = KeyPress::of(key).and_then(|press| keys::find(&app.keys(), press));
     action.map_or_else(Vec::new, |action| act(app, action))
 }
 
@@ -314,7 +318,7 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Command> {
             Vec::new()
         }
         Action::Palette => {
-            app.overlay = Some(Overlay::Palette(Palette::new(app.tables())));
+            app.overlay = Some(Overlay::Palette(CommandPalette::new(app.tables())));
             Vec::new()
         }
         Action::Screen(number) => {
@@ -334,7 +338,7 @@ fn enter(app: &mut App, tab: Tab) -> Vec<Command> {
     if tab == Tab::Timeline && app.screens.timeline.id().is_none() {
         let chosen = app.screens.requests.chosen(&app.shared).and_then(|seq| app.shared.index.row(seq));
         if let Some(row) = chosen {
-            return vec![Command::Show(Show::Timeline(row.id))];
+            return vec![Command::Navigate(Navigation::Timeline(row.id))];
         }
     }
     app.to(tab);
@@ -344,14 +348,14 @@ fn enter(app: &mut App, tab: Tab) -> Vec<Command> {
 /// What can be done with a request wherever one is chosen.
 fn with_request(app: &mut App, action: Action, id: RequestId) -> Vec<Command> {
     if action == Action::Replay {
-        return vec![Command::Show(Show::Replay(id))];
+        return vec![Command::Navigate(Navigation::Replay(id))];
     }
     match app.shared.compared.take() {
         Some(first) if first == id => {
             app.shared.notice = Some(Notice::good("not compared any more"));
             Vec::new()
         }
-        Some(first) => vec![Command::Show(Show::Diff(first, id))],
+        Some(first) => vec![Command::Navigate(Navigation::Diff(first, id))],
         None => {
             app.shared.compared = Some(id);
             let text = format!("{} is the first of two; choose the other and press d", id.short(12));

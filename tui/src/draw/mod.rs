@@ -11,7 +11,7 @@ mod text_width;
 pub(crate) use area_split::{Stack, beside};
 pub(crate) use borders::{frame, rule, thumb, wall};
 pub(crate) use pen::Pen;
-pub(crate) use scroll::{Pointed, Scroll};
+pub(crate) use scroll::{MouseHit, Scroll};
 pub(crate) use sparkline::{spark, spark_to};
 pub(crate) use styled_line::{Line, Tone};
 pub(crate) use text_width::clusters;

@@ -12,15 +12,15 @@ const WHEEL: isize = 3;
 
 /// What the mouse did in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pointed {
+pub(crate) enum MouseHit {
     /// Nothing that a list knows.
-    Nowhere,
+    Miss,
     /// It turned the wheel.
-    Turned,
+    Scrolled,
     /// It chose a row,
-    Chosen,
+    Selected,
     /// which was chosen already.
-    Again,
+    Reselected,
 }
 
 /// A cursor in a list of rows, and the first row that is shown.
@@ -62,7 +62,7 @@ impl Scroll {
     }
 
     /// Takes a click in `area`, which is where a list of `len` rows is drawn, or the wheel.
-    pub(crate) fn mouse(&mut self, event: MouseEvent, area: Rect, len: usize) -> Pointed {
+    pub(crate) fn mouse(&mut self, event: MouseEvent, area: Rect, len: usize) -> MouseHit {
         let rows = match event.kind {
             MouseEventKind::ScrollDown => WHEEL,
             MouseEventKind::ScrollUp => -WHEEL,
@@ -70,18 +70,18 @@ impl Scroll {
                 let clicked = self.first + usize::from(event.row - area.y);
                 let is_again = clicked == self.cursor;
                 return match clicked < len {
-                    true if is_again => Pointed::Again,
+                    true if is_again => MouseHit::Reselected,
                     true => {
                         self.cursor = clicked;
-                        Pointed::Chosen
+                        MouseHit::Selected
                     }
-                    false => Pointed::Nowhere,
+                    false => MouseHit::Miss,
                 };
             }
-            _ => return Pointed::Nowhere,
+            _ => return MouseHit::Miss,
         };
         self.wheel(rows, len, usize::from(area.height));
-        Pointed::Turned
+        MouseHit::Scrolled
     }
 
     /// Turns the wheel by so many rows: the cursor stays among those that are shown.
@@ -140,13 +140,13 @@ mod tests {
     fn the_mouse_as_a_table() {
         let left = MouseEventKind::Down(MouseButton::Left);
         for (kind, row, pointed, scroll) in [
-            (left, 4, Pointed::Chosen, (3, 2)),
-            (left, 3, Pointed::Again, (2, 2)),
-            (left, 2, Pointed::Nowhere, (2, 2)),
-            (left, 9, Pointed::Nowhere, (2, 2)),
-            (MouseEventKind::ScrollDown, 0, Pointed::Turned, (3, 3)),
-            (MouseEventKind::ScrollUp, 0, Pointed::Turned, (2, 0)),
-            (MouseEventKind::Moved, 4, Pointed::Nowhere, (2, 2)),
+            (left, 4, MouseHit::Selected, (3, 2)),
+            (left, 3, MouseHit::Reselected, (2, 2)),
+            (left, 2, MouseHit::Miss, (2, 2)),
+            (left, 9, MouseHit::Miss, (2, 2)),
+            (MouseEventKind::ScrollDown, 0, MouseHit::Scrolled, (3, 3)),
+            (MouseEventKind::ScrollUp, 0, MouseHit::Scrolled, (2, 0)),
+            (MouseEventKind::Moved, 4, MouseHit::Miss, (2, 2)),
         ] {
             let mut list = Scroll { cursor: 2, first: 2 };
             let event = MouseEvent { kind, column: 1, row, modifiers: crossterm::event::KeyModifiers::NONE };

@@ -9,11 +9,11 @@ use crate::theme::Theme;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
     Text,
-    Faint,
+    Secondary,
     Strong,
     Id,
     Good,
-    Noted,
+    Info,
     Warn,
     Bad,
     Cpu,
@@ -28,11 +28,11 @@ impl Tone {
     pub(crate) const fn style(self, theme: &Theme) -> Style {
         match self {
             Self::Text => theme.text,
-            Self::Faint => theme.faint,
+            Self::Secondary => theme.faint,
             Self::Strong => theme.strong,
             Self::Id => theme.id,
             Self::Good => theme.good,
-            Self::Noted => theme.noted,
+            Self::Info => theme.noted,
             Self::Warn => theme.warn,
             Self::Bad => theme.bad,
             Self::Cpu => theme.cpu,

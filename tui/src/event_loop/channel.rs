@@ -18,13 +18,13 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// Sends messages to a running [`run()`] from elsewhere. It never waits.
 #[derive(Debug, Clone)]
-pub struct Remote {
+pub struct MessageSender {
     tell: Sender<Message>,
     /// How many messages wait.
     waiting: Arc<AtomicUsize>,
 }
 
-impl Remote {
+impl MessageSender {
     /// Sends a message. Nothing happens if it has ended.
     pub fn send(&self, message: Message) {
         self.is_heard(message);
@@ -49,12 +49,12 @@ impl Remote {
 
 /// What [`run()`] listens on.
 #[derive(Debug)]
-pub struct Told {
+pub struct MessageReceiver {
     told: Receiver<Message>,
     waiting: Arc<AtomicUsize>,
 }
 
-impl Told {
+impl MessageReceiver {
     fn wait(&self) -> Result<Message, RecvTimeoutError> {
         self.told.recv_timeout(TICK).inspect(|_| self.heard())
     }
@@ -69,7 +69,7 @@ impl Told {
         };
         let until = Instant::now() + BATCH;
         let more = std::iter::from_fn(move || (Instant::now() < until).then(|| self.more()).flatten());
-        Some([Message::Now(now_unix_ns())].into_iter().chain(first).chain(more))
+        Some([Message::Tick(now_unix_ns())].into_iter().chain(first).chain(more))
     }
 
     fn heard(&self) {
@@ -82,10 +82,10 @@ impl Told {
 }
 
 /// Makes the channel on which [`run()`] listens.
-pub fn channel() -> (Remote, Told) {
+pub fn channel() -> (MessageSender, MessageReceiver) {
     let (tell, told) = channel_of();
     let waiting = Arc::new(AtomicUsize::new(0));
-    (Remote { tell, waiting: Arc::clone(&waiting) }, Told { told, waiting })
+    (MessageSender { tell, waiting: Arc::clone(&waiting) }, MessageReceiver { told, waiting })
 }
 
 pub(super) fn now_unix_ns() -> u64 {

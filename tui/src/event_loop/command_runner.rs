@@ -7,11 +7,11 @@ use std::thread;
 use zerver_replay::{Edits, Refusal, Sameness, Timeline, Usual, Why};
 use zerver_trace::{Query, RequestId, SourceError, TraceSource};
 
-use super::channel::Remote;
-use crate::index::SlotTerm;
+use super::channel::MessageSender;
+use crate::index::SlotFilter;
 use crate::message::Message;
-use crate::services::{Measured, Replayed, Services};
-use crate::state::Story;
+use crate::services::{FlowMeasurement, ReplayResult, Services};
+use crate::state::LoadedTrace;
 
 /// A request is compared with so many others of its flow, the newest.
 const POPULATION: usize = 300;
@@ -21,10 +21,10 @@ const MEASURED: usize = 500;
 const SCAN_PIECE: usize = 64;
 
 /// Who does it.
-pub(crate) struct Performer {
+pub(crate) struct CommandRunner {
     services: Arc<dyn Services>,
     source: Arc<dyn TraceSource>,
-    remote: Remote,
+    remote: MessageSender,
     /// The search that counts; older ones end.
     generation: Arc<AtomicU64>,
     /// The check of new code that counts.
@@ -33,8 +33,8 @@ pub(crate) struct Performer {
     explained: Arc<AtomicU64>,
 }
 
-impl Performer {
-    pub(crate) fn new(services: Arc<dyn Services>, remote: Remote) -> Self {
+impl CommandRunner {
+    pub(crate) fn new(services: Arc<dyn Services>, remote: MessageSender) -> Self {
         let source = services.source();
         Self {
             services,
@@ -66,7 +66,7 @@ impl Performer {
     pub(crate) fn health(&self, addr: String) {
         self.serve(move |services| {
             let health = services.health(&addr);
-            Message::Health(addr, health)
+            Message::Status(addr, health)
         });
     }
 
@@ -75,7 +75,7 @@ impl Performer {
     }
 
     pub(crate) fn go_on(&self) {
-        self.remote.send(Message::GoOn);
+        self.remote.send(Message::Continue);
     }
 
     pub(crate) fn flows(&self) {
@@ -85,7 +85,7 @@ impl Performer {
     pub(crate) fn load(&self, id: RequestId) {
         let (source, remote) = (Arc::clone(&self.source), self.remote.clone());
         thread::spawn(move || {
-            let loaded = source.load(id).map(|trace| trace.map(|trace| Arc::new(Story::of(trace))));
+            let loaded = source.load(id).map(|trace| trace.map(|trace| Arc::new(LoadedTrace::of(trace))));
             remote.send(Message::Loaded(id, loaded.map_err(|error| error.to_string())));
         });
     }
@@ -93,7 +93,7 @@ impl Performer {
     pub(crate) fn read(&self, file: String) {
         self.serve(move |services| {
             let text = services.source_text(&file);
-            Message::Source(file, text)
+            Message::SourceText(file, text)
         });
     }
 
@@ -123,7 +123,7 @@ impl Performer {
                 if let Ok(replayed) = replay(&*services, id, Edits::default())
                     && replayed.report.impossible.is_empty()
                 {
-                    remote.send(Message::Checked(
+                    remote.send(Message::ReplayChecked(
                         number,
                         id,
                         replayed.report.sameness() == Sameness::Different,
@@ -133,7 +133,7 @@ impl Performer {
         });
     }
 
-    pub(crate) fn scan(&self, generation: u64, requests: Vec<(i32, RequestId)>, terms: Vec<SlotTerm>) {
+    pub(crate) fn scan(&self, generation: u64, requests: Vec<(i32, RequestId)>, terms: Vec<SlotFilter>) {
         let (source, remote) = (Arc::clone(&self.source), self.remote.clone());
         let latest = Arc::clone(&self.generation);
         latest.fetch_max(generation, Ordering::AcqRel);
@@ -174,7 +174,7 @@ fn explain(
 }
 
 /// Loads a request and runs it again.
-fn replay(services: &dyn Services, id: RequestId, edits: Edits) -> Result<Arc<Replayed>, Refusal> {
+fn replay(services: &dyn Services, id: RequestId, edits: Edits) -> Result<Arc<ReplayResult>, Refusal> {
     let what = || format!("request {} cannot be replayed", id.short(12));
     match services.source().load(id) {
         Ok(Some(trace)) => services.replay(trace, edits).map(Arc::new),
@@ -188,7 +188,7 @@ fn replay(services: &dyn Services, id: RequestId, edits: Edits) -> Result<Arc<Re
 }
 
 /// Reads the newest requests of a flow, and tells what is usual for it.
-fn measure(services: &dyn Services, flow: &str) -> Result<Arc<Measured>, String> {
+fn measure(services: &dyn Services, flow: &str) -> Result<Arc<FlowMeasurement>, String> {
     let source = services.source();
     let query = Query { flow: Some(flow.to_owned()), limit: Some(MEASURED), ..Query::default() };
     let requests = source.list(&query).map_err(|error| error.to_string())?;
@@ -201,5 +201,5 @@ fn measure(services: &dyn Services, flow: &str) -> Result<Arc<Measured>, String>
             Err(_) => unreadable += 1,
         }
     }
-    Ok(Arc::new(Measured { usual: Usual::of(&timelines), unreadable }))
+    Ok(Arc::new(FlowMeasurement { usual: Usual::of(&timelines), unreadable }))
 }

@@ -6,6 +6,6 @@ mod run_loop;
 mod store_follower;
 mod terminal_guard;
 
-pub use channel::{Remote, Told, channel};
-pub use run_loop::{Ended, Options, run};
+pub use channel::{MessageReceiver, MessageSender, channel};
+pub use run_loop::{ExitReason, Options, run};
 pub use store_follower::follow;

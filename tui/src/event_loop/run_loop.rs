@@ -11,13 +11,13 @@ use ratatui::layout::Size;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGSTOP, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::Signals;
 
-use super::channel::{Remote, Told, now_unix_ns};
-use super::command_runner::Performer;
+use super::channel::{MessageReceiver, MessageSender, now_unix_ns};
+use super::command_runner::CommandRunner;
 use super::store_follower::follow;
 use super::terminal_guard::Screen;
 use crate::app::App;
 use crate::input::Input;
-use crate::message::{Command, Message, Open};
+use crate::message::{Command, Message, StartScreen};
 use crate::services::Services;
 use crate::state::Notice;
 use crate::theme::Look;
@@ -29,21 +29,21 @@ pub struct Options {
     /// How everything looks.
     pub look: Look,
     /// What to show first.
-    pub open: Open,
+    pub open: StartScreen,
     /// Says of the thread that calls it whether a panic there is dealt with: it does not give the terminal back then, and is
     /// not printed.
     pub is_quiet: Option<fn() -> bool>,
-    /// Whether SIGINT, SIGTERM and SIGHUP are somebody else's business, who then sends [`Message::End`].
+    /// Whether SIGINT, SIGTERM and SIGHUP are somebody else's business, who then sends [`Message::Exit`].
     pub signals_elsewhere: bool,
 }
 
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum ExitReason {
     /// Somebody pressed a key for it.
-    Quit,
-    /// A signal, or [`Message::End`].
-    Told,
+    UserQuit,
+    /// A signal, or [`Message::Exit`].
+    Requested,
 }
 
 /// Takes the terminal, and gives it back at the end.
@@ -53,9 +53,9 @@ pub enum Ended {
 pub fn run(
     options: Options,
     services: &Arc<dyn Services>,
-    remote: &Remote,
-    told: &Told,
-) -> io::Result<Ended> {
+    remote: &MessageSender,
+    told: &MessageReceiver,
+) -> io::Result<ExitReason> {
     follow(services.source(), remote.clone());
     let screen = Screen::take(options.is_quiet)?;
     let input = Input::start(remote.clone())?;
@@ -63,25 +63,25 @@ pub fn run(
     let (width, height) = crossterm::terminal::size()?;
     let mut app = App::new(options.look, Size::new(width, height), now_unix_ns());
     let asked = start(&mut app, options.open).into();
-    let performer = Performer::new(Arc::clone(services), remote.clone());
+    let performer = CommandRunner::new(Arc::clone(services), remote.clone());
     let mut run = Run { app, screen, services: Arc::clone(services), performer, input, asked };
     let mut ended = run.perform()?;
     while ended.is_none() {
         if run.app.take_changed() {
             run.screen.draw(&run.app)?;
         }
-        let Some(messages) = told.messages() else { return Ok(Ended::Told) };
+        let Some(messages) = told.messages() else { return Ok(ExitReason::Requested) };
         for message in messages {
-            let is_end = matches!(message, Message::End);
+            let is_end = matches!(message, Message::Exit);
             run.tell(message);
             ended = run.perform()?;
             if ended.is_some() {
-                ended = if is_end { Some(Ended::Told) } else { ended };
+                ended = if is_end { Some(ExitReason::Requested) } else { ended };
                 break;
             }
         }
     }
-    Ok(ended.unwrap_or(Ended::Told))
+    Ok(ended.unwrap_or(ExitReason::Requested))
 }
 
 /// The state, and all that it may ask for.
@@ -89,7 +89,7 @@ struct Run {
     app: App,
     screen: Screen,
     services: Arc<dyn Services>,
-    performer: Performer,
+    performer: CommandRunner,
     input: Input,
     /// What has been asked for and is not done.
     asked: VecDeque<Command>,
@@ -103,10 +103,10 @@ impl Run {
     }
 
     /// Does what has been asked for, and what that asks for in turn.
-    fn perform(&mut self) -> io::Result<Option<Ended>> {
+    fn perform(&mut self) -> io::Result<Option<ExitReason>> {
         while let Some(command) = self.asked.pop_front() {
             match command {
-                Command::Quit => return Ok(Some(Ended::Quit)),
+                Command::Quit => return Ok(Some(ExitReason::UserQuit)),
                 Command::Redraw => self.screen.forget()?,
                 Command::Suspend => {
                     self.lend(|| {
@@ -115,8 +115,8 @@ impl Run {
                     })?;
                 }
                 Command::Copy { text, what } => self.performer.copy(text, what),
-                Command::Send(sequence) => self.screen.send(&sequence)?,
-                Command::Edit { file, line } => {
+                Command::WriteTerminal(sequence) => self.screen.send(&sequence)?,
+                Command::OpenEditor { file, line } => {
                     let services = Arc::clone(&self.services);
                     if let Err(why) = self.lend(|| services.edit(&file, line))? {
                         self.tell(Message::Notice(Notice::bad(why)));
@@ -127,20 +127,20 @@ impl Run {
                     let edited = self.lend(|| services.edit_text(&text))?;
                     self.tell(Message::Edited(edited));
                 }
-                Command::Load(id) => self.performer.load(id),
-                Command::Read(file) => self.performer.read(file),
+                Command::LoadTrace(id) => self.performer.load(id),
+                Command::ReadSource(file) => self.performer.read(file),
                 Command::Explain(id) => self.performer.explain(id),
                 Command::Scan { generation, requests, terms } => {
                     self.performer.scan(generation, requests, terms);
                 }
                 Command::Replay { number, id, edits } => self.performer.replay(number, id, edits),
-                Command::Measure(flow) => self.performer.measure(flow),
-                Command::Check { number, ids } => self.performer.check(number, ids),
-                Command::Flows => self.performer.flows(),
-                Command::Health(addr) => self.performer.health(addr),
-                Command::GoOn => self.performer.go_on(),
+                Command::MeasureFlow(flow) => self.performer.measure(flow),
+                Command::CheckReplays { number, ids } => self.performer.check(number, ids),
+                Command::ListFlows => self.performer.flows(),
+                Command::FetchStatus(addr) => self.performer.health(addr),
+                Command::Continue => self.performer.go_on(),
                 // Done by `update`.
-                Command::Show(_) => {}
+                Command::Navigate(_) => {}
             }
         }
         Ok(None)
@@ -162,16 +162,16 @@ fn resized() -> io::Result<Message> {
     Ok(Message::Input(Event::Resize(width, height)))
 }
 
-fn on_signals(remote: Remote, elsewhere: bool) -> io::Result<()> {
+fn on_signals(remote: MessageSender, elsewhere: bool) -> io::Result<()> {
     let ours: &[i32] =
         if elsewhere { &[SIGTSTP, SIGWINCH] } else { &[SIGTSTP, SIGWINCH, SIGINT, SIGTERM, SIGHUP] };
     let mut signals = Signals::new(ours)?;
     thread::spawn(move || {
         for signal in signals.forever() {
             remote.send(match signal {
-                SIGTSTP => Message::Stop,
-                SIGWINCH => resized().unwrap_or(Message::End),
-                _ => Message::End,
+                SIGTSTP => Message::Suspend,
+                SIGWINCH => resized().unwrap_or(Message::Exit),
+                _ => Message::Exit,
             });
         }
     });

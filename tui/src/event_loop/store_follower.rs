@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use zerver_trace::{Cursor, SourceError, TraceSource};
 
-use super::channel::Remote;
+use super::channel::MessageSender;
 use crate::message::Message;
 use crate::state::Notice;
 
@@ -23,7 +23,7 @@ const FIRST_PAGE: usize = 128;
 const PAGE: usize = 4096;
 
 /// Follows a source on a thread of its own until nobody listens: sends what there is, the newest first, and what comes.
-pub fn follow(source: Arc<dyn TraceSource>, remote: Remote) {
+pub fn follow(source: Arc<dyn TraceSource>, remote: MessageSender) {
     thread::spawn(move || {
         let mut reading = Reading { source, newest: None, older: None, page: FIRST_PAGE, told: false };
         let mut failures = 0;
@@ -83,13 +83,13 @@ impl Reading {
         let (requests, reached) = self.source.since(newest, PAGE)?;
         self.newest = Some(reached);
         if !requests.is_empty() {
-            messages.push(Message::Newer(requests));
+            messages.push(Message::NewRequests(requests));
         }
         if let Some(cursor) = self.older {
             let (requests, rest) = self.source.before(cursor, self.page)?;
             self.older = rest;
             self.page = PAGE;
-            messages.push(Message::Older { requests, is_last: rest.is_none() });
+            messages.push(Message::OlderRequests { requests, is_last: rest.is_none() });
         }
         if let Some(why) = self.source.damage().filter(|_| !self.told) {
             self.told = true;
@@ -141,7 +141,9 @@ mod tests {
         let mut reading =
             Reading { source: Arc::new(Damaged), newest: None, older: None, page: FIRST_PAGE, told: false };
         let messages = reading.next().unwrap();
-        assert!(matches!(&messages[0], Message::Older { requests, is_last: true } if requests.len() == 1));
+        assert!(
+            matches!(&messages[0], Message::OlderRequests { requests, is_last: true } if requests.len() == 1)
+        );
         let Message::Notice(notice) = &messages[1] else { panic!("{messages:?}") };
         assert!(notice.is_bad && notice.text.contains("`zerver doctor`: block 2"), "{notice:?}");
         assert!(reading.next().unwrap().is_empty());

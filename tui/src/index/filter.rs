@@ -7,14 +7,14 @@ use zerver_trace::duration::Span;
 use zerver_trace::{Class, Status};
 
 use super::request_index::{Index, Seq};
-use super::slot_filter::SlotTerm;
+use super::slot_filter::SlotFilter;
 
 /// What a person typed, understood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
     terms: Vec<(bool, Term)>,
     /// Terms that only the whole trace can answer.
-    pub(crate) slots: Vec<SlotTerm>,
+    pub(crate) slots: Vec<SlotFilter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Filter {
                 None => (false, word),
             };
             if let Some(rest) = word.strip_prefix("slot.") {
-                filter.slots.push(SlotTerm::parse(rest, is_not)?);
+                filter.slots.push(SlotFilter::parse(rest, is_not)?);
                 continue;
             }
             filter.terms.extend(Term::parse(word)?.map(|term| (is_not, term)));

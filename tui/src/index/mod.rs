@@ -16,4 +16,4 @@ pub(crate) use filter::Filter;
 pub(crate) use rates::{Measures, Pulse};
 pub(crate) use request_index::{Index, Row, Seq};
 pub(crate) use request_list::{CHUNK, List, Sort};
-pub use slot_filter::SlotTerm;
+pub use slot_filter::SlotFilter;

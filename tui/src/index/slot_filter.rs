@@ -4,14 +4,14 @@ use zerver_trace::{Node, Trace};
 
 /// A slot, or a part of one, has this value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SlotTerm {
+pub struct SlotFilter {
     slot: String,
     path: Vec<String>,
     value: String,
     is_not: bool,
 }
 
-impl SlotTerm {
+impl SlotFilter {
     pub(super) fn parse(text: &str, is_not: bool) -> Result<Self, String> {
         let wrong = || format!("slot.{text}: write it like slot.Claims.sub=user-1");
         let (place, value) = text.split_once('=').ok_or_else(wrong)?;

@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::decoder::Decoder;
-use crate::event_loop::Remote;
+use crate::event_loop::MessageSender;
 use crate::message::Message;
 
 /// How long the reading may take to notice that something else wants to read.
@@ -29,7 +29,7 @@ struct Turn {
 }
 
 impl Input {
-    pub(crate) fn start(remote: Remote) -> io::Result<Self> {
+    pub(crate) fn start(remote: MessageSender) -> io::Result<Self> {
         let turn = Arc::new(Turn::default());
         let ours = Arc::clone(&turn);
         let tty = if io::stdin().is_terminal() { None } else { Some(File::open("/dev/tty")?) };
@@ -54,7 +54,7 @@ impl Input {
 }
 
 /// Ends when the terminal is gone, or nobody listens.
-fn read_all(tty: BorrowedFd<'_>, turn: &Turn, remote: &Remote) {
+fn read_all(tty: BorrowedFd<'_>, turn: &Turn, remote: &MessageSender) {
     let mut decoder = Decoder::default();
     let mut bytes = [0; 1024];
     loop {
@@ -64,12 +64,12 @@ fn read_all(tty: BorrowedFd<'_>, turn: &Turn, remote: &Remote) {
         match poll(&mut [PollFd::from_borrowed_fd(tty, PollFlags::IN)], Some(&timeout)) {
             Ok(0) | Err(Errno::INTR) => decoder.settle(Instant::now()),
             Ok(_) => match rustix::io::read(tty, &mut bytes) {
-                Ok(0) => return remote.send(Message::End),
+                Ok(0) => return remote.send(Message::Exit),
                 Ok(read) => decoder.feed(&bytes[..read], Instant::now()),
                 Err(Errno::INTR | Errno::AGAIN) => {}
-                Err(_) => return remote.send(Message::End),
+                Err(_) => return remote.send(Message::Exit),
             },
-            Err(_) => return remote.send(Message::End),
+            Err(_) => return remote.send(Message::Exit),
         }
         for event in decoder.take() {
             if !remote.is_heard(Message::Input(event)) {

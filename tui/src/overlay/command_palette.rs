@@ -6,11 +6,11 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::outcome::{Outcome, Tables, middle};
+use super::outcome::{KeyTables, OverlayOutcome, middle};
 use crate::draw::{Pen, Scroll, frame};
 use crate::keys::Action;
-use crate::state::Shared;
-use crate::text_input::Prompt;
+use crate::state::SharedState;
+use crate::text_input::TextInput;
 
 const WIDTH: u16 = 70;
 /// So many lines of it are shown.
@@ -18,9 +18,9 @@ const LINES: u16 = 12;
 
 /// The palette.
 #[derive(Debug)]
-pub(crate) struct Palette {
+pub(crate) struct CommandPalette {
     entries: Vec<Entry>,
-    prompt: Prompt,
+    prompt: TextInput,
     /// The entries that match, the best first.
     found: Vec<usize>,
     scroll: Scroll,
@@ -33,8 +33,8 @@ struct Entry {
     press: String,
 }
 
-impl Palette {
-    pub(crate) fn new(tables: Tables) -> Self {
+impl CommandPalette {
+    pub(crate) fn new(tables: KeyTables) -> Self {
         let keys = tables.into_iter().flat_map(|(_, tables)| tables).flatten();
         let mut entries: Vec<Entry> = Vec::new();
         for key in keys {
@@ -46,20 +46,21 @@ impl Palette {
             }
         }
         let found = (0..entries.len()).collect();
-        Self { entries, prompt: Prompt::default(), found, scroll: Scroll::default() }
+        Self { entries, prompt: TextInput::default(), found, scroll: Scroll::default() }
     }
 
-    pub(super) fn press(&mut self, key: &KeyEvent) -> Outcome {
+    pub(super) fn press(&mut self, key: &KeyEvent) -> OverlayOutcome {
         let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
         let height = usize::from(LINES);
         match key.code {
-            KeyCode::Esc => return Outcome::Close,
-            KeyCode::Char('c') if is_control => return Outcome::Close,
+            KeyCode::Esc => return OverlayOutcome::Close,
+            KeyCode::Char('c') if is_control => return OverlayOutcome::Close,
             KeyCode::Enter => {
                 let chosen = self.found.get(self.scroll.cursor);
-                return chosen.map_or(Outcome::Close, |at| Outcome::Act(self.entries[*at].action));
+                return chosen
+                    .map_or(OverlayOutcome::Close, |at| OverlayOutcome::Run(self.entries[*at].action));
             }
-            KeyCode::Backspace if self.prompt.is_empty() => return Outcome::Close,
+            KeyCode::Backspace if self.prompt.is_empty() => return OverlayOutcome::Close,
             KeyCode::Down | KeyCode::Tab => drop(self.scroll.act(Action::Down, self.found.len(), height)),
             KeyCode::Char('n') if is_control => drop(self.scroll.act(Action::Down, self.found.len(), height)),
             KeyCode::Up | KeyCode::BackTab => drop(self.scroll.act(Action::Up, self.found.len(), height)),
@@ -67,7 +68,7 @@ impl Palette {
             _ if self.prompt.press(key) => self.find(),
             _ => {}
         }
-        Outcome::Stay
+        OverlayOutcome::Stay
     }
 
     pub(super) fn paste(&mut self, text: &str) {
@@ -92,7 +93,7 @@ impl Palette {
         self.scroll = Scroll::default();
     }
 
-    pub(super) fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    pub(super) fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         let theme = &shared.theme;
         let area = middle(area, WIDTH, LINES + 3);
         let inner = frame(area, "what to do", theme.focus, theme, buffer);

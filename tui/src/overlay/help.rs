@@ -4,10 +4,10 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::outcome::{Outcome, Tables, middle};
+use super::outcome::{KeyTables, OverlayOutcome, middle};
 use crate::draw::{Pen, Scroll, frame, thumb};
-use crate::keys::{self, Press};
-use crate::state::Shared;
+use crate::keys::{self, KeyPress};
+use crate::state::SharedState;
 
 /// The keys in a column so wide.
 const KEYS: usize = 17;
@@ -40,7 +40,7 @@ const LEGEND: &[(&str, &str)] = &[
 ];
 
 impl Help {
-    pub(crate) fn new(tables: Tables) -> Self {
+    pub(crate) fn new(tables: KeyTables) -> Self {
         let mut lines = Vec::new();
         for (title, tables) in tables {
             if !lines.is_empty() {
@@ -61,27 +61,27 @@ impl Help {
         Self { lines, first: 0 }
     }
 
-    fn area(&self, shared: &Shared) -> Rect {
+    fn area(&self, shared: &SharedState) -> Rect {
         let whole = Rect::new(0, 0, shared.size.width, shared.size.height);
         middle(whole, WIDTH, self.lines.len() as u16 + 2)
     }
 
-    pub(super) fn press(&mut self, shared: &Shared, key: &KeyEvent) -> Outcome {
+    pub(super) fn press(&mut self, shared: &SharedState, key: &KeyEvent) -> OverlayOutcome {
         let height = usize::from(self.area(shared).height.saturating_sub(2));
         if matches!(key.code, KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | '?')) {
-            return Outcome::Close;
+            return OverlayOutcome::Close;
         }
-        if let Some(action) = Press::of(key).and_then(|press| keys::find(&[keys::MOVING], press)) {
+        if let Some(action) = KeyPress::of(key).and_then(|press| keys::find(&[keys::MOVING], press)) {
             // There is no cursor: the view itself moves.
             let most = self.lines.len().saturating_sub(height);
             let mut scroll = Scroll { cursor: self.first, first: 0 };
             scroll.act(action, most + 1, height);
             self.first = scroll.cursor;
         }
-        Outcome::Stay
+        OverlayOutcome::Stay
     }
 
-    pub(super) fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    pub(super) fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         let theme = &shared.theme;
         let area = middle(area, WIDTH, self.lines.len() as u16 + 2);
         let inner = frame(area, "keys", theme.focus, theme, buffer);

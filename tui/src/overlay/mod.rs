@@ -5,7 +5,7 @@ mod help;
 mod open_overlay;
 mod outcome;
 
-pub(crate) use command_palette::Palette;
+pub(crate) use command_palette::CommandPalette;
 pub(crate) use help::Help;
 pub(crate) use open_overlay::Overlay;
-pub(crate) use outcome::{Outcome, Tables};
+pub(crate) use outcome::{KeyTables, OverlayOutcome};

@@ -4,20 +4,20 @@ use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::command_palette::Palette;
+use super::command_palette::CommandPalette;
 use super::help::Help;
-use super::outcome::Outcome;
-use crate::state::Shared;
+use super::outcome::OverlayOutcome;
+use crate::state::SharedState;
 
 /// What is open.
 #[derive(Debug)]
 pub(crate) enum Overlay {
     Help(Help),
-    Palette(Palette),
+    Palette(CommandPalette),
 }
 
 impl Overlay {
-    pub(crate) fn press(&mut self, shared: &Shared, key: &KeyEvent) -> Outcome {
+    pub(crate) fn press(&mut self, shared: &SharedState, key: &KeyEvent) -> OverlayOutcome {
         match self {
             Self::Help(help) => help.press(shared, key),
             Self::Palette(palette) => palette.press(key),
@@ -30,7 +30,7 @@ impl Overlay {
         }
     }
 
-    pub(crate) fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    pub(crate) fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         match self {
             Self::Help(help) => help.draw(shared, area, buffer),
             Self::Palette(palette) => palette.draw(shared, area, buffer),

@@ -5,17 +5,17 @@ use ratatui::layout::Rect;
 use crate::keys::{Action, Key};
 
 /// What a key did to it.
-pub(crate) enum Outcome {
+pub(crate) enum OverlayOutcome {
     /// It stays.
     Stay,
     /// It closes.
     Close,
     /// It closes, and this is done.
-    Act(Action),
+    Run(Action),
 }
 
 /// Tables of keys, each with whose they are.
-pub(crate) type Tables = Vec<(&'static str, Vec<&'static [Key]>)>;
+pub(crate) type KeyTables = Vec<(&'static str, Vec<&'static [Key]>)>;
 
 /// An area in the middle of another.
 pub(super) fn middle(area: Rect, width: u16, height: u16) -> Rect {

@@ -9,7 +9,7 @@ use zerver_trace::RequestId;
 
 use crate::keys::{Action, Key};
 use crate::message::{Command, Message};
-use crate::state::Shared;
+use crate::state::SharedState;
 
 /// What a screen is to the rest.
 pub(crate) trait Screen {
@@ -20,7 +20,7 @@ pub(crate) trait Screen {
     fn keys(&self) -> Vec<&'static [Key]>;
 
     /// Takes a key before any action is looked up, while something is being typed; none if nothing is.
-    fn type_key(&mut self, _shared: &mut Shared, _key: &KeyEvent) -> Option<Vec<Command>> {
+    fn type_key(&mut self, _shared: &mut SharedState, _key: &KeyEvent) -> Option<Vec<Command>> {
         None
     }
 
@@ -31,33 +31,33 @@ pub(crate) trait Screen {
 
     /// Takes a text that was pasted.
     #[must_use]
-    fn paste(&mut self, _shared: &mut Shared, _text: &str) -> Vec<Command> {
+    fn paste(&mut self, _shared: &mut SharedState, _text: &str) -> Vec<Command> {
         Vec::new()
     }
 
     /// The request that is chosen or shown here.
-    fn request(&self, _shared: &Shared) -> Option<RequestId> {
+    fn request(&self, _shared: &SharedState) -> Option<RequestId> {
         None
     }
 
     /// It is shown from now on.
     #[must_use]
-    fn enter(&mut self, _shared: &Shared) -> Vec<Command> {
+    fn enter(&mut self, _shared: &SharedState) -> Vec<Command> {
         Vec::new()
     }
 
     /// Does what a key asked for.
     #[must_use]
-    fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command>;
+    fn act(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command>;
 
     /// Takes note of what happened elsewhere: `shared` has it already.
     #[must_use]
-    fn take(&mut self, shared: &mut Shared, message: &Message) -> Vec<Command>;
+    fn take(&mut self, shared: &mut SharedState, message: &Message) -> Vec<Command>;
 
     /// A click or the wheel within `area`, which is where it was drawn.
     #[must_use]
-    fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command>;
+    fn mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command>;
 
     /// Draws it. What it draws depends on nothing but `self` and `shared`.
-    fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer);
+    fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer);
 }

@@ -1,10 +1,10 @@
 //! All screens, and which of them is shown.
 
 use super::diff::DiffScreen;
-use super::flows::Flows;
+use super::flows::FlowsScreen;
 use super::interface::Screen;
 use super::replay::ReplayScreen;
-use super::requests::Requests;
+use super::requests::RequestsScreen;
 use super::timeline::TimelineScreen;
 
 /// Which screen is shown.
@@ -25,11 +25,11 @@ impl Tab {
 /// All of them.
 #[derive(Debug, Default)]
 pub(crate) struct Screens {
-    pub(crate) requests: Requests,
+    pub(crate) requests: RequestsScreen,
     pub(crate) timeline: TimelineScreen,
     pub(crate) diff: DiffScreen,
     pub(crate) replay: ReplayScreen,
-    pub(crate) flows: Flows,
+    pub(crate) flows: FlowsScreen,
 }
 
 impl Screens {

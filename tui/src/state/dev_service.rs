@@ -7,18 +7,18 @@ const MAX_LINES: usize = 2_000;
 
 /// Something that happened to the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Dev {
+pub enum ServiceEvent {
     /// It is in another state.
-    State(State),
+    State(ServiceState),
     /// A line that Cargo or the service wrote, or that there is to say; it may hold anything.
-    Line(String),
+    Output(String),
     /// A command that sends the service a request which it answers.
-    Example(String),
+    ExampleRequest(String),
 }
 
 /// What is going on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
+pub enum ServiceState {
     /// It is being built.
     Building,
     /// It is starting.
@@ -38,8 +38,8 @@ pub enum State {
 
 /// All that is known of it.
 #[derive(Debug, Default)]
-pub(crate) struct Service {
-    pub(crate) state: Option<State>,
+pub(crate) struct DevService {
+    pub(crate) state: Option<ServiceState>,
     /// The command suggested for the first request.
     pub(crate) example: Option<String>,
     /// What was said, the oldest first; with terminal codes taken out.
@@ -50,22 +50,22 @@ pub(crate) struct Service {
     pub(crate) turns: usize,
 }
 
-impl Service {
-    pub(crate) fn take(&mut self, news: &Dev) {
+impl DevService {
+    pub(crate) fn take(&mut self, news: &ServiceEvent) {
         match news {
-            Dev::State(state) => {
-                if matches!(state, State::Building) {
+            ServiceEvent::State(state) => {
+                if matches!(state, ServiceState::Building) {
                     self.lines.clear();
                 }
                 match state {
-                    State::BuildFailed { .. } | State::Ended(_) => self.is_shown = true,
-                    State::Serving(_) => self.is_shown = false,
+                    ServiceState::BuildFailed { .. } | ServiceState::Ended(_) => self.is_shown = true,
+                    ServiceState::Serving(_) => self.is_shown = false,
                     _ => {}
                 }
                 self.state = Some(state.clone());
             }
-            Dev::Example(command) => self.example = Some(command.clone()),
-            Dev::Line(line) => {
+            ServiceEvent::ExampleRequest(command) => self.example = Some(command.clone()),
+            ServiceEvent::Output(line) => {
                 if self.lines.len() == MAX_LINES {
                     self.lines.pop_front();
                 }
@@ -76,7 +76,7 @@ impl Service {
 
     /// Whether something is going on that takes its time.
     pub(crate) fn is_busy(&self) -> bool {
-        matches!(self.state, Some(State::Building | State::Starting | State::Stopping))
+        matches!(self.state, Some(ServiceState::Building | ServiceState::Starting | ServiceState::Stopping))
     }
 }
 
@@ -109,12 +109,12 @@ mod tests {
 
     #[test]
     fn a_failed_build_shows_its_lines() {
-        let mut service = Service::default();
-        service.take(&Dev::State(State::Building));
-        service.take(&Dev::Line("error: one".into()));
-        service.take(&Dev::State(State::BuildFailed { is_serving: true }));
+        let mut service = DevService::default();
+        service.take(&ServiceEvent::State(ServiceState::Building));
+        service.take(&ServiceEvent::Output("error: one".into()));
+        service.take(&ServiceEvent::State(ServiceState::BuildFailed { is_serving: true }));
         assert!(service.is_shown && !service.is_busy());
-        service.take(&Dev::State(State::Serving("http://127.0.0.1:3000".into())));
+        service.take(&ServiceEvent::State(ServiceState::Serving("http://127.0.0.1:3000".into())));
         assert!(!service.is_shown && service.lines.len() == 1);
     }
 }

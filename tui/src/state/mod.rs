@@ -8,11 +8,11 @@ mod shared_state;
 mod source_files;
 mod trace_cache;
 
-pub(crate) use dev_service::Service;
-pub use dev_service::{Dev, State};
+pub(crate) use dev_service::DevService;
+pub use dev_service::{ServiceEvent, ServiceState};
 pub use notice::Notice;
-pub(crate) use scheduler_status::Load;
-pub use scheduler_status::{Health, Running, Worker};
-pub(crate) use shared_state::Shared;
-pub(crate) use source_files::Sources;
-pub use trace_cache::Story;
+pub(crate) use scheduler_status::BusyHistory;
+pub use scheduler_status::{RunningStep, SchedulerStatus, WorkerStatus};
+pub(crate) use shared_state::SharedState;
+pub(crate) use source_files::SourceFiles;
+pub use trace_cache::LoadedTrace;

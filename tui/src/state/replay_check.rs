@@ -4,7 +4,7 @@ use zerver_trace::RequestId;
 
 /// What new code makes of the last requests; only in `zerver dev`.
 #[derive(Debug, Default)]
-pub(crate) struct Check {
+pub(crate) struct ReplayCheck {
     /// How many there were.
     pub(crate) number: u64,
     /// Whether some code has served already, which newer code can be compared with.

@@ -10,13 +10,13 @@ const MAX_ANSWERS: usize = 120;
 
 /// What a service says of its scheduler. What it does not say is none, or empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Health {
+pub struct SchedulerStatus {
     /// `ok`, `degraded` where a worker hangs, `stuck` where all do.
     pub status: String,
     /// For how long it has run, in nanoseconds.
     pub uptime_ns: Option<u64>,
     /// Its workers.
-    pub workers: Vec<Worker>,
+    pub workers: Vec<WorkerStatus>,
     /// How many requests wait: interactive, default, batch.
     pub waiting: [Option<u64>; 3],
     /// How many were sent away since the start: interactive, default, batch.
@@ -29,7 +29,7 @@ pub struct Health {
 
 /// A worker of a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Worker {
+pub struct WorkerStatus {
     /// Its name.
     pub name: String,
     /// Whether it hangs in a step.
@@ -37,12 +37,12 @@ pub struct Worker {
     /// For how long it was busy since the start, in nanoseconds.
     pub busy_ns: Option<u64>,
     /// What it runs; none if nothing.
-    pub running: Option<Running>,
+    pub running: Option<RunningStep>,
 }
 
 /// A step that is being run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Running {
+pub struct RunningStep {
     /// Its flow.
     pub flow: String,
     /// Its name.
@@ -55,14 +55,14 @@ pub struct Running {
 
 /// How busy somebody was from one answer to the next, in percent of the time.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Load {
+pub(crate) struct BusyHistory {
     /// The newest last.
     pub(crate) line: VecDeque<u64>,
     /// The last answer: for how long it was busy, and of how long.
     told: Option<(u64, u64)>,
 }
 
-impl Load {
+impl BusyHistory {
     /// The last one.
     pub(crate) fn now(&self) -> Option<u64> {
         self.line.back().copied()
@@ -81,22 +81,22 @@ impl Load {
 
 /// All that is known of the scheduler.
 #[derive(Debug, Default)]
-pub(crate) struct Scheduler {
+pub(crate) struct SchedulerHistory {
     /// Where the service is; none as long as nobody has said so.
     pub(crate) addr: Option<String>,
     /// Its last answer, or why there is none.
-    pub(crate) answer: Option<Result<Health, String>>,
+    pub(crate) answer: Option<Result<SchedulerStatus, String>>,
     /// How busy the workers were, all together,
-    pub(crate) load: Load,
+    pub(crate) load: BusyHistory,
     /// and each, by its name.
-    pub(crate) loads: Vec<(String, Load)>,
+    pub(crate) loads: Vec<(String, BusyHistory)>,
     /// Of each answer, how many requests waited: interactive, default, batch.
     pub(crate) waiting: [VecDeque<u64>; 3],
     asked_unix_ns: u64,
     is_asked: bool,
 }
 
-impl Scheduler {
+impl SchedulerHistory {
     /// The service is there now; what one said that was elsewhere does not count.
     pub(crate) fn serves_at(&mut self, addr: &str) {
         if self.addr.as_deref() != Some(addr) {
@@ -115,7 +115,7 @@ impl Scheduler {
     }
 
     /// Takes an answer, unless it is of a service that was asked before.
-    pub(crate) fn take(&mut self, addr: &str, answer: &Result<Health, String>) {
+    pub(crate) fn take(&mut self, addr: &str, answer: &Result<SchedulerStatus, String>) {
         if self.addr.as_deref() != Some(addr) {
             return;
         }
@@ -129,13 +129,13 @@ impl Scheduler {
         self.answer = Some(answer.clone());
     }
 
-    fn take_loads(&mut self, health: &Health) {
+    fn take_loads(&mut self, health: &SchedulerStatus) {
         let Some(uptime_ns) = health.uptime_ns else { return };
         let workers = &health.workers;
         self.loads.retain(|(name, _)| workers.iter().any(|worker| worker.name == *name));
-        for Worker { name, busy_ns, .. } in workers {
+        for WorkerStatus { name, busy_ns, .. } in workers {
             let at = self.loads.iter().position(|(other, _)| other == name).unwrap_or_else(|| {
-                self.loads.push((name.clone(), Load::default()));
+                self.loads.push((name.clone(), BusyHistory::default()));
                 self.loads.len() - 1
             });
             self.loads[at].1.take(busy_ns.unwrap_or(0), uptime_ns);
@@ -145,12 +145,12 @@ impl Scheduler {
     }
 
     /// How busy a worker was.
-    pub(crate) fn load_of(&self, worker: &str) -> Option<&Load> {
+    pub(crate) fn load_of(&self, worker: &str) -> Option<&BusyHistory> {
         self.loads.iter().find(|(name, _)| name == worker).map(|(_, load)| load)
     }
 
     /// The last answer, if it was one.
-    pub(crate) fn health(&self) -> Option<&Health> {
+    pub(crate) fn health(&self) -> Option<&SchedulerStatus> {
         self.answer.as_ref()?.as_ref().ok()
     }
 }
@@ -168,13 +168,13 @@ mod tests {
 
     #[test]
     fn it_is_asked_once_a_second_and_not_before_it_has_answered() {
-        let mut scheduler = Scheduler::default();
+        let mut scheduler = SchedulerHistory::default();
         let s = |n: u64| n * EVERY_NS;
         assert_eq!(scheduler.ask(s(1)), None, "nobody has said where");
         scheduler.serves_at("127.0.0.1:3000");
         assert_eq!(scheduler.ask(s(2)).as_deref(), Some("127.0.0.1:3000"));
         assert_eq!(scheduler.ask(s(9)), None, "it has not answered");
-        let health = Health { waiting: [None, Some(2), Some(3)], ..Health::default() };
+        let health = SchedulerStatus { waiting: [None, Some(2), Some(3)], ..SchedulerStatus::default() };
         scheduler.take("127.0.0.1:3000", &Ok(health));
         assert_eq!(scheduler.waiting.each_ref().map(|line| line[0]), [0, 2, 3]);
         assert_eq!(scheduler.ask(s(2) + 1), None, "it was asked just now");
@@ -182,22 +182,23 @@ mod tests {
         scheduler.take("127.0.0.1:3000", &Err("gone".into()));
         assert_eq!((scheduler.health(), scheduler.waiting[0].len()), (None, 1));
         scheduler.serves_at("127.0.0.1:4000");
-        scheduler.take("127.0.0.1:3000", &Ok(Health::default()));
+        scheduler.take("127.0.0.1:3000", &Ok(SchedulerStatus::default()));
         assert!(scheduler.answer.is_none() && scheduler.ask(s(9)).is_some());
     }
     #[test]
     fn load_is_the_time_spent_between_two_answers() {
-        let mut scheduler = Scheduler::default();
+        let mut scheduler = SchedulerHistory::default();
         scheduler.serves_at("here");
         let mut take = |uptime_ns, busy: &[(&str, u64)]| {
-            let worker = |(name, busy_ns): &(&str, u64)| Worker {
+            let worker = |(name, busy_ns): &(&str, u64)| WorkerStatus {
                 name: (*name).to_owned(),
                 busy_ns: Some(*busy_ns),
-                ..Worker::default()
+                ..WorkerStatus::default()
             };
             let workers = busy.iter().map(worker).collect();
-            scheduler.take("here", &Ok(Health { uptime_ns, workers, ..Health::default() }));
-            let each = busy.iter().map(|(name, _)| scheduler.load_of(name).and_then(Load::now)).collect();
+            scheduler.take("here", &Ok(SchedulerStatus { uptime_ns, workers, ..SchedulerStatus::default() }));
+            let each =
+                busy.iter().map(|(name, _)| scheduler.load_of(name).and_then(BusyHistory::now)).collect();
             (scheduler.load.now(), each)
         };
         assert_eq!(take(None, &[("a", 1)]), (None, vec![None]), "it does not say");

@@ -3,40 +3,40 @@
 use ratatui::layout::{Rect, Size};
 use zerver_trace::RequestId;
 
-use super::dev_service::Service;
+use super::dev_service::DevService;
 use super::notice::Notice;
-use super::replay_check::Check;
-use super::scheduler_status::Scheduler;
-use super::source_files::Sources;
-use super::trace_cache::Traces;
+use super::replay_check::ReplayCheck;
+use super::scheduler_status::SchedulerHistory;
+use super::source_files::SourceFiles;
+use super::trace_cache::TraceCache;
 
 use crate::index::Index;
 use crate::theme::{Look, Theme};
 
 /// What all screens see.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct SharedState {
     pub(crate) theme: Theme,
     /// Of the whole terminal.
     pub(crate) size: Size,
     pub(crate) now_unix_ns: u64,
     pub(crate) index: Index,
-    pub(crate) traces: Traces,
-    pub(crate) sources: Sources,
+    pub(crate) traces: TraceCache,
+    pub(crate) sources: SourceFiles,
     pub(crate) notice: Option<Notice>,
     /// What the newest code makes of the last requests.
-    pub(crate) check: Check,
+    pub(crate) check: ReplayCheck,
     /// The request that the next one is to be compared with.
     pub(crate) compared: Option<RequestId>,
     /// Since when it is shown.
     pub(crate) noticed_unix_ns: u64,
     /// What is developed here; only in `zerver dev`.
-    pub(crate) service: Option<Service>,
+    pub(crate) service: Option<DevService>,
     /// What the service that runs says of its scheduler.
-    pub(crate) scheduler: Scheduler,
+    pub(crate) scheduler: SchedulerHistory,
 }
 
-impl Shared {
+impl SharedState {
     /// A text of our own in the characters that may be used.
     pub(crate) fn say(&self, text: &str) -> String {
         self.theme.say(text).into_owned()
@@ -53,14 +53,14 @@ impl Shared {
             size,
             now_unix_ns,
             index: Index::default(),
-            traces: Traces::default(),
-            sources: Sources::default(),
+            traces: TraceCache::default(),
+            sources: SourceFiles::default(),
             notice: None,
-            check: Check::default(),
+            check: ReplayCheck::default(),
             compared: None,
             noticed_unix_ns: 0,
             service: None,
-            scheduler: Scheduler::default(),
+            scheduler: SchedulerHistory::default(),
         }
     }
 }

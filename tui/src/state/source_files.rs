@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 /// The lines of source files, as far as they were asked for; none where a file is not to be found.
 #[derive(Debug, Default)]
-pub(crate) struct Sources(HashMap<String, Option<Vec<String>>>);
+pub(crate) struct SourceFiles(HashMap<String, Option<Vec<String>>>);
 
-impl Sources {
+impl SourceFiles {
     pub(crate) fn put(&mut self, file: String, text: Option<&str>) {
         self.0.insert(file, text.map(|text| text.lines().map(str::to_owned).collect()));
     }

@@ -10,7 +10,7 @@ const MAX_TRACES: usize = 16;
 
 /// A trace with its timeline.
 #[derive(Debug)]
-pub struct Story {
+pub struct LoadedTrace {
     /// The trace.
     pub trace: Trace,
     /// Where its time went.
@@ -19,7 +19,7 @@ pub struct Story {
     pub(crate) largest: Option<String>,
 }
 
-impl Story {
+impl LoadedTrace {
     /// A trace with its timeline.
     pub fn of(trace: Trace) -> Self {
         let timeline = Timeline::of(&trace);
@@ -32,16 +32,16 @@ impl Story {
 
 /// The traces that were looked at last, the latest at the end.
 #[derive(Debug, Default)]
-pub(crate) struct Traces {
-    loaded: Vec<(RequestId, Loaded)>,
+pub(crate) struct TraceCache {
+    loaded: Vec<(RequestId, LoadResult)>,
     /// Those that are on their way.
     asked: Vec<RequestId>,
 }
 
 /// What came of loading a trace; none if it is not there.
-pub(crate) type Loaded = Result<Option<Arc<Story>>, String>;
+pub(crate) type LoadResult = Result<Option<Arc<LoadedTrace>>, String>;
 
-impl Traces {
+impl TraceCache {
     /// Notes that a trace is asked for. Says whether it is to be: not if it is on its way.
     pub(crate) fn ask(&mut self, id: RequestId) -> bool {
         let is_new = !self.asked.contains(&id);
@@ -56,7 +56,7 @@ impl Traces {
         self.asked.len()
     }
 
-    pub(crate) fn put(&mut self, id: RequestId, loaded: Loaded) {
+    pub(crate) fn put(&mut self, id: RequestId, loaded: LoadResult) {
         self.asked.retain(|other| *other != id);
         self.loaded.retain(|(other, _)| *other != id);
         if self.loaded.len() >= MAX_TRACES {
@@ -66,11 +66,11 @@ impl Traces {
     }
 
     /// The trace with this id, if it has come.
-    pub(crate) fn story(&self, id: RequestId) -> Option<&Arc<Story>> {
+    pub(crate) fn story(&self, id: RequestId) -> Option<&Arc<LoadedTrace>> {
         self.get(id)?.as_ref().ok()?.as_ref()
     }
 
-    pub(crate) fn get(&self, id: RequestId) -> Option<&Loaded> {
+    pub(crate) fn get(&self, id: RequestId) -> Option<&LoadResult> {
         self.loaded.iter().find(|(other, _)| *other == id).map(|(_, loaded)| loaded)
     }
 }

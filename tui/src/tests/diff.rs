@@ -3,7 +3,7 @@
 use zerver_trace::Trace;
 
 use super::*;
-use crate::message::Show;
+use crate::message::Navigation;
 
 pub(super) fn two() -> Vec<Trace> {
     vec![sample::report(0), sample::report(250)]
@@ -104,7 +104,7 @@ fn the_keys_of_a_diff() {
 #[test]
 fn two_requests_can_be_the_first_screen() {
     let mut stage = Stage::new(80, 24, two());
-    let show = Show::Diff(two()[0].id, two()[1].id);
-    let commands = start(&mut stage.app, Open::Diff(two()[0].id, two()[1].id));
+    let show = Navigation::Diff(two()[0].id, two()[1].id);
+    let commands = start(&mut stage.app, StartScreen::Diff(two()[0].id, two()[1].id));
     assert_eq!(commands.len(), 2, "{show:?} asks for both");
 }

@@ -4,19 +4,19 @@ use zerver_replay::{Timeline, Usual};
 
 use super::diff::two;
 use super::*;
-use crate::services::Measured;
-use crate::state::{Health, Running, Worker};
+use crate::services::FlowMeasurement;
+use crate::state::{RunningStep, SchedulerStatus, WorkerStatus};
 
 #[test]
 fn a_flow_with_its_times() {
     let mut stage = Stage::new(80, 24, Vec::new());
     stage.press("5");
-    assert_eq!(stage.asked.last(), Some(&Command::Flows));
+    assert_eq!(stage.asked.last(), Some(&Command::ListFlows));
     let flow = (*sample::report(0).flow).clone();
     stage.say(Message::Flows(Ok(vec![flow])));
-    assert_eq!(stage.asked.last(), Some(&Command::Measure("report".into())));
+    assert_eq!(stage.asked.last(), Some(&Command::MeasureFlow("report".into())));
     let timelines: Vec<Timeline> = (0..100).map(|n| Timeline::of(&sample::report(n))).collect();
-    let measured = Measured { usual: Usual::of(&timelines), unreadable: 0 };
+    let measured = FlowMeasurement { usual: Usual::of(&timelines), unreadable: 0 };
     insta::assert_snapshot!(stage.say(Message::Measured("report".into(), Ok(Arc::new(measured)))).text(), @r"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     ─ flows ────────────────────────────────────────────────────────────────────────
@@ -46,20 +46,20 @@ fn a_flow_with_its_times() {
 }
 
 /// As it is after so many seconds, in each of which the first worker is busy all the time, and the second for a quarter.
-fn health(second: u64) -> Health {
-    let running = Running {
+fn health(second: u64) -> SchedulerStatus {
+    let running = RunningStep {
         flow: "todos-item".into(),
         step: "render\u{1b}[31m".into(),
         request: "019aa4c2-1f3b-7000-8000-000000000001".into(),
         for_ns: 3_000_000_000,
     };
-    let worker = |name: &str, is_stuck, running, busy_ms: u64| Worker {
+    let worker = |name: &str, is_stuck, running, busy_ms: u64| WorkerStatus {
         name: name.into(),
         is_stuck,
         busy_ns: Some(busy_ms * 1_000_000),
         running,
     };
-    Health {
+    SchedulerStatus {
         status: "degraded".into(),
         uptime_ns: Some(second * 1_000_000_000),
         workers: vec![
@@ -81,12 +81,12 @@ fn the_scheduler_of_a_service_that_runs() {
         .map(|trace| (*trace.flow).clone())
         .take(1)
         .collect())));
-    stage.say(Message::Serves("127.0.0.1:3000".into()));
+    stage.say(Message::ServiceAddress("127.0.0.1:3000".into()));
     let now = stage.app.shared.now_unix_ns;
     for second in 1..5 {
-        stage.say(Message::Now(now + second * 1_000_000_000));
-        assert_eq!(stage.asked.pop(), Some(Command::Health("127.0.0.1:3000".into())));
-        stage.say(Message::Health("127.0.0.1:3000".into(), Ok(health(second))));
+        stage.say(Message::Tick(now + second * 1_000_000_000));
+        assert_eq!(stage.asked.pop(), Some(Command::FetchStatus("127.0.0.1:3000".into())));
+        stage.say(Message::Status("127.0.0.1:3000".into(), Ok(health(second))));
     }
     let text = stage.text();
     let left: String = text
@@ -135,8 +135,8 @@ fn the_scheduler_of_a_service_that_runs() {
         let line = text.lines().nth(2).unwrap_or_default();
         assert_eq!(line.trim_end(), wanted);
     }
-    stage.press("2").say(Message::Now(now + 9_000_000_000));
-    assert!(!matches!(stage.asked.last(), Some(Command::Health(_))), "nobody sees it");
-    stage.press("5").say(Message::Health("127.0.0.1:3000".into(), Err("it is \u{1b}gone".into())));
+    stage.press("2").say(Message::Tick(now + 9_000_000_000));
+    assert!(!matches!(stage.asked.last(), Some(Command::FetchStatus(_))), "nobody sees it");
+    stage.press("5").say(Message::Status("127.0.0.1:3000".into(), Err("it is \u{1b}gone".into())));
     assert!(stage.text().contains("it is \\u{1b}gone"), "{}", stage.text());
 }

@@ -32,7 +32,7 @@ fn keys_lead_somewhere() {
 #[test]
 fn keys_ask_for_something() {
     let id = |n: usize| Command::copy_id(three()[n].id);
-    let edit = |line| Command::Edit { file: "src/todos.rs".into(), line };
+    let edit = |line| Command::OpenEditor { file: "src/todos.rs".into(), line };
     for (keys, wanted) in [
         ("q", Command::Quit),
         ("<c-c>", Command::Quit),
@@ -113,7 +113,7 @@ fn the_help_names_every_key() {
     │  m                 Mark the request, or take its mark away                 ┃
     │  '                 To the next marked request                              ┃
     │  y                 Copy the id                                             │
-    │  L                 Show or hide what the service says (zerver dev)         │
+    │  L                 Navigation or hide what the service says (zerver dev)         │
     │  d                 Compare: d on one, then d on the other                  │
     │  r                 Run it again with today's code                          │
     │                                                                            │
@@ -141,7 +141,7 @@ fn the_help_names_every_key() {
 fn no_key_means_two_things_on_one_screen() {
     let stage = Stage::new(80, 24, three());
     for tab in Tab::ALL {
-        let mut seen: Vec<crate::keys::Press> = Vec::new();
+        let mut seen: Vec<crate::keys::KeyPress> = Vec::new();
         let tables = stage.app.screens.get(tab).keys();
         for press in tables.into_iter().flatten().flat_map(|key| key.presses) {
             assert!(!seen.contains(press), "{} on {tab:?}", press.name());

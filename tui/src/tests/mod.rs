@@ -21,10 +21,10 @@ use zerver_replay::Why;
 use zerver_trace::{Header, Outcome, RequestId, Summary, Trace};
 
 use crate::app::App;
-use crate::message::Open;
+use crate::message::StartScreen;
 use crate::message::{Command, Message};
 use crate::sample;
-use crate::state::Story;
+use crate::state::LoadedTrace;
 use crate::theme::{Look, Palette};
 use crate::update::{start, update};
 
@@ -46,10 +46,10 @@ impl Stage {
     pub(crate) fn looking(look: Look, width: u16, height: u16, traces: Vec<Trace>) -> Self {
         let now = sample::slow().started_unix_ns + 90_000_000_000;
         let mut app = App::new(look, Size::new(width, height), now);
-        let asked = start(&mut app, Open::Requests);
+        let asked = start(&mut app, StartScreen::Requests);
         let mut stage = Self { app, asked, traces };
         let requests: Vec<Summary> = stage.traces.iter().rev().map(Trace::summary).collect();
-        stage.say(Message::Older { requests, is_last: true });
+        stage.say(Message::OlderRequests { requests, is_last: true });
         stage
     }
 
@@ -58,8 +58,8 @@ impl Stage {
         for command in update(&mut self.app, message) {
             let find = |id: RequestId| self.traces.iter().find(|trace| trace.id == id);
             match command {
-                Command::Load(id) => {
-                    let story = find(id).cloned().map(|trace| Arc::new(Story::of(trace)));
+                Command::LoadTrace(id) => {
+                    let story = find(id).cloned().map(|trace| Arc::new(LoadedTrace::of(trace)));
                     self.say(Message::Loaded(id, Ok(story)));
                 }
                 Command::Explain(id) => {
@@ -75,16 +75,16 @@ impl Stage {
                     let found = requests.iter().filter(|(_, id)| fits(*id)).map(|(seq, _)| *seq).collect();
                     self.say(Message::Scanned { generation, looked: requests.len(), found });
                 }
-                Command::Read(file) => {
+                Command::ReadSource(file) => {
                     let text = (1..60).map(|line| match line % 10 {
                         0 => format!("fn step_{line}() {{\n"),
                         3 => "}\n".to_owned(),
                         _ => format!("    line({line});\n"),
                     });
                     let text = text.collect::<String>();
-                    self.say(Message::Source(file, Some(text)));
+                    self.say(Message::SourceText(file, Some(text)));
                 }
-                Command::GoOn => drop(self.say(Message::GoOn)),
+                Command::Continue => drop(self.say(Message::Continue)),
                 command => self.asked.push(command),
             }
         }

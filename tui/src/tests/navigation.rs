@@ -2,7 +2,7 @@
 
 use super::diff::two;
 use super::*;
-use crate::state::{Dev, State};
+use crate::state::{ServiceEvent, ServiceState};
 
 #[test]
 fn nothing_to_show_says_so() {
@@ -34,7 +34,7 @@ fn what_went_wrong_stays_until_it_can_have_been_read() {
     assert!(stage.press("n").text().contains("no request below failed"));
     assert!(stage.press("j").text().contains("no request below failed"), "a key right after it");
     let now = stage.app.shared.now_unix_ns + 2_000_000_000;
-    stage.say(Message::Now(now));
+    stage.say(Message::Tick(now));
     assert!(stage.text().contains("no request below failed"));
     assert!(!stage.press("j").text().contains("no request below failed"), "a key later");
     assert!(!stage.press("yj").text().contains("copied"), "what went well needs no time");
@@ -59,21 +59,21 @@ fn a_filter_says_what_it_can_be_and_how_it_ends() {
 #[test]
 fn what_new_code_changes_is_marked_in_the_list() {
     let mut stage = Stage::new(80, 24, two());
-    let mut dev = |state| stage.say(Message::Dev(Dev::State(state))).asked.clone();
-    let serving = || State::Serving("http://127.0.0.1:3000".into());
-    dev(State::Building);
+    let mut dev = |state| stage.say(Message::Service(ServiceEvent::State(state))).asked.clone();
+    let serving = || ServiceState::Serving("http://127.0.0.1:3000".into());
+    dev(ServiceState::Building);
     assert!(
-        !dev(serving()).iter().any(|command| matches!(command, Command::Check { .. })),
+        !dev(serving()).iter().any(|command| matches!(command, Command::CheckReplays { .. })),
         "it is the first"
     );
-    dev(State::Building);
+    dev(ServiceState::Building);
     let ids = vec![two()[1].id, two()[0].id];
-    assert_eq!(dev(serving()).last(), Some(&Command::Check { number: 1, ids: ids.clone() }));
+    assert_eq!(dev(serving()).last(), Some(&Command::CheckReplays { number: 1, ids: ids.clone() }));
     let before = stage.text();
     // An older check says nothing any more.
-    stage.say(Message::Checked(0, ids[0], true)).say(Message::Checked(1, ids[0], false));
+    stage.say(Message::ReplayChecked(0, ids[0], true)).say(Message::ReplayChecked(1, ids[0], false));
     assert_eq!(stage.text(), before);
-    let text = stage.say(Message::Checked(1, ids[1], true)).text();
+    let text = stage.say(Message::ReplayChecked(1, ids[1], true)).text();
     let marked: Vec<&str> = text.lines().filter(|line| line.contains('≠')).collect();
     assert!(marked.len() == 1 && marked[0].contains(&ids[1].short(12)), "{text}");
 }

@@ -10,10 +10,10 @@ use zerver_trace::FlowInfo;
 
 use super::*;
 use crate::hostile::any_trace;
-use crate::services::{Measured, Replayed};
+use crate::services::{FlowMeasurement, ReplayResult};
 use crate::state::Notice;
-use crate::state::{Dev, State};
-use crate::state::{Health, Running, Worker};
+use crate::state::{RunningStep, SchedulerStatus, WorkerStatus};
+use crate::state::{ServiceEvent, ServiceState};
 
 /// The largest terminal.
 const WIDTH: u16 = 250;
@@ -89,7 +89,7 @@ enum Step {
     Notice(String),
     Unreadable(String),
     Source(String),
-    Serves(String, Option<Health>),
+    Serves(String, Option<SchedulerStatus>),
     Replayed(Result<Report, Refusal>),
     Checked,
     Edited(bool, String),
@@ -116,15 +116,20 @@ fn any_recorded() -> impl Strategy<Value = Vec<Trace>> {
     })
 }
 
-fn any_health() -> impl Strategy<Value = Health> {
+fn any_health() -> impl Strategy<Value = SchedulerStatus> {
     let running = (any_text(), any_text(), any_text(), any::<u64>());
-    let running = running.prop_map(|(flow, step, request, for_ns)| Running { flow, step, request, for_ns });
+    let running =
+        running.prop_map(|(flow, step, request, for_ns)| RunningStep { flow, step, request, for_ns });
     let worker = (any_text(), any::<bool>(), any::<Option<u64>>(), prop::option::of(running));
-    let worker =
-        worker.prop_map(|(name, is_stuck, busy_ns, running)| Worker { name, is_stuck, busy_ns, running });
+    let worker = worker.prop_map(|(name, is_stuck, busy_ns, running)| WorkerStatus {
+        name,
+        is_stuck,
+        busy_ns,
+        running,
+    });
     let counts = (any::<[Option<u64>; 3]>(), any::<[u32; 3]>(), any::<u64>());
     (any_text(), any::<Option<u64>>(), prop::collection::vec(worker, 0..9), counts).prop_map(
-        |(status, uptime_ns, workers, (waiting, shed, many))| Health {
+        |(status, uptime_ns, workers, (waiting, shed, many))| SchedulerStatus {
             status,
             uptime_ns,
             workers,
@@ -242,21 +247,21 @@ fn perform(stage: &mut Stage, step: Step) {
             stage.say(Message::Input(Event::Paste(text)));
         }
         Step::Now(now) => {
-            stage.say(Message::Now(now));
+            stage.say(Message::Tick(now));
         }
         Step::Newer(traces) => {
             stage.traces.extend(traces.iter().cloned());
-            stage.say(Message::Newer(traces.iter().map(Trace::summary).collect()));
+            stage.say(Message::NewRequests(traces.iter().map(Trace::summary).collect()));
         }
         Step::Dev(state, text) => {
-            stage.say(Message::Dev(match state {
-                0 => Dev::State(State::Building),
-                1 => Dev::State(State::Starting),
-                2 => Dev::State(State::Serving(text)),
-                3 => Dev::State(State::BuildFailed { is_serving: true }),
-                4 => Dev::State(State::Ended(text)),
-                5 => Dev::State(State::Stopping),
-                _ => Dev::Line(text),
+            stage.say(Message::Service(match state {
+                0 => ServiceEvent::State(ServiceState::Building),
+                1 => ServiceEvent::State(ServiceState::Starting),
+                2 => ServiceEvent::State(ServiceState::Serving(text)),
+                3 => ServiceEvent::State(ServiceState::BuildFailed { is_serving: true }),
+                4 => ServiceEvent::State(ServiceState::Ended(text)),
+                5 => ServiceEvent::State(ServiceState::Stopping),
+                _ => ServiceEvent::Output(text),
             }));
         }
         Step::Notice(text) => {
@@ -272,25 +277,25 @@ fn perform(stage: &mut Stage, step: Step) {
             let files: Vec<String> =
                 flows(stage).into_iter().flat_map(|flow| flow.steps).map(|step| step.file).collect();
             for file in files {
-                stage.say(Message::Source(file, Some(text.clone())));
+                stage.say(Message::SourceText(file, Some(text.clone())));
             }
         }
         Step::Serves(addr, health) => {
-            stage.say(Message::Serves(addr.clone()));
-            stage.say(Message::Health(addr.clone(), health.ok_or(addr)));
+            stage.say(Message::ServiceAddress(addr.clone()));
+            stage.say(Message::Status(addr.clone(), health.ok_or(addr)));
         }
         Step::Replayed(result) => {
             let asked = stage.asked.iter().rev().find_map(|command| match command {
                 Command::Replay { number, .. } => Some(*number),
                 _ => None,
             });
-            let replayed = result.map(|report| Arc::new(Replayed { report, build: String::new() }));
+            let replayed = result.map(|report| Arc::new(ReplayResult { report, build: String::new() }));
             stage.say(Message::Replayed(asked.unwrap_or(0), replayed));
         }
         Step::Checked => {
             let ids: Vec<RequestId> = stage.traces.iter().map(|trace| trace.id).collect();
             for id in ids {
-                stage.say(Message::Checked(stage.app.shared.check.number, id, true));
+                stage.say(Message::ReplayChecked(stage.app.shared.check.number, id, true));
             }
         }
         Step::Edited(is_done, text) => {
@@ -303,7 +308,7 @@ fn perform(stage: &mut Stage, step: Step) {
         Step::Measured(why) => {
             let timelines: Vec<Timeline> = stage.traces.iter().map(Timeline::of).collect();
             for (at, flow) in flows(stage).into_iter().enumerate() {
-                let measured = Arc::new(Measured { usual: Usual::of(&timelines), unreadable: at });
+                let measured = Arc::new(FlowMeasurement { usual: Usual::of(&timelines), unreadable: at });
                 stage.say(Message::Measured(
                     flow.name,
                     if at % 3 == 2 { Err(why.clone()) } else { Ok(measured) },

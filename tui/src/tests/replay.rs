@@ -4,7 +4,7 @@ use zerver_replay::{Coverage, Finding, FindingClass, Refusal, Replied, Report, S
 use zerver_trace::Value;
 
 use super::*;
-use crate::services::Replayed;
+use crate::services::ReplayResult;
 
 fn value(text: &str) -> Seen {
     Seen::Value(Value::of(&text).expect("a text is a value"))
@@ -27,7 +27,7 @@ pub(super) fn replayed(findings: Vec<Finding>) -> Message {
         }),
         ..Report::default()
     };
-    Message::Replayed(1, Ok(Arc::new(Replayed { report, build: "todos 0.2.0".into() })))
+    Message::Replayed(1, Ok(Arc::new(ReplayResult { report, build: "todos 0.2.0".into() })))
 }
 
 fn replay(width: u16, height: u16) -> Stage {
@@ -259,7 +259,7 @@ fn what_goes_wrong_with_an_effect_and_how_it_would_have_ended() {
         recorded_ns: 5_400_000,
     };
     let report = Report { ending: Some(ending), ..Report::default() };
-    stage.say(Message::Replayed(number, Ok(Arc::new(Replayed { report, build: String::new() }))));
+    stage.say(Message::Replayed(number, Ok(Arc::new(ReplayResult { report, build: String::new() }))));
     let text = stage.text();
     assert!(
         text.contains("ends timed_out after 2.00 s, recorded 5.40 ms  in lookup_user  no answer"),
@@ -295,7 +295,7 @@ fn a_secret_that_is_not_in_the_file_is_asked_for_and_not_shown() {
     let why =
         "the request's header authorization: only a hash of it is here; --request-header authorization=..";
     let report = Report { impossible: vec![why.into()], ..Report::default() };
-    let replayed = Arc::new(Replayed { report, build: String::new() });
+    let replayed = Arc::new(ReplayResult { report, build: String::new() });
     stage.say(Message::Replayed(asked(&stage).unwrap().0, Ok(Arc::clone(&replayed))));
     let text = stage.text();
     assert!(text.contains(

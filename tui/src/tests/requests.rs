@@ -1,7 +1,7 @@
 //! The list of requests.
 
 use super::*;
-use crate::state::{Dev, State};
+use crate::state::{ServiceEvent, ServiceState};
 
 #[test]
 fn a_list() {
@@ -103,7 +103,7 @@ fn an_empty_store() {
     enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
     ");
     let mut app = App::new(LOOK, Size::new(80, 6), 0);
-    assert!(start(&mut app, Open::Requests).is_empty());
+    assert!(start(&mut app, StartScreen::Requests).is_empty());
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_wrong_filter_says_why() {
 #[test]
 fn the_list_is_followed_until_somebody_moves() {
     let mut stage = Stage::new(80, 10, three());
-    let more = |n: u64| Message::Newer(vec![numbered(sample::slow(), n).summary()]);
+    let more = |n: u64| Message::NewRequests(vec![numbered(sample::slow(), n).summary()]);
     let chosen = |stage: &Stage| {
         let shared = &stage.app.shared;
         let seq = stage.app.screens.requests.chosen(shared).unwrap();
@@ -177,11 +177,13 @@ fn the_list_is_followed_until_somebody_moves() {
 #[test]
 fn what_is_developed_is_shown_with_its_errors() {
     let mut stage = Stage::new(80, 14, three());
-    let state = |state| Message::Dev(Dev::State(state));
-    stage.say(state(State::Building));
-    stage.say(Message::Dev(Dev::Line("\u{1b}[1m   Compiling\u{1b}[0m todos".into())));
-    stage.say(Message::Dev(Dev::Line("\u{1b}[91merror\u{1b}[0m: mismatched \u{202e}types".into())));
-    stage.say(state(State::BuildFailed { is_serving: true }));
+    let state = |state| Message::Service(ServiceEvent::State(state));
+    stage.say(state(ServiceState::Building));
+    stage.say(Message::Service(ServiceEvent::Output("\u{1b}[1m   Compiling\u{1b}[0m todos".into())));
+    stage.say(Message::Service(ServiceEvent::Output(
+        "\u{1b}[91merror\u{1b}[0m: mismatched \u{202e}types".into(),
+    )));
+    stage.say(state(ServiceState::BuildFailed { is_serving: true }));
     insta::assert_snapshot!(stage.text(), @r"
      zerver   1 requests   2   3   4   5   ✗ build failed; the last good one serves
      rate 0.0/s         p50 -         p99 -         failed -           3  following
@@ -198,7 +200,7 @@ fn what_is_developed_is_shown_with_its_errors() {
 
      enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
     ");
-    let text = stage.say(state(State::Serving("http://127.0.0.1:3000".into()))).text();
+    let text = stage.say(state(ServiceState::Serving("http://127.0.0.1:3000".into()))).text();
     assert!(text.contains("http://127.0.0.1:3000") && !text.contains("mismatched"), "{text}");
     assert!(stage.press("L").text().contains("mismatched"));
 }
@@ -236,7 +238,7 @@ fn the_head_is_of_what_is_listed_and_of_now() {
     let newest = numbered(sample::slow(), 2).started_unix_ns;
     let mut app = App::new(LOOK, Size::new(80, 24), newest + 1_000_000_000);
     let requests: Vec<Summary> = three().iter().rev().map(Trace::summary).collect();
-    let _ = update(&mut app, Message::Older { requests, is_last: true });
+    let _ = update(&mut app, Message::OlderRequests { requests, is_last: true });
     stage.app = app;
     for (keys, wanted) in [
         ("", ["rate 0.3/s", "p50 5.40 ms", "p99 40.43 ms", "failed 34%"]),
@@ -252,7 +254,7 @@ fn the_head_is_of_what_is_listed_and_of_now() {
     }
     // Two minutes later, and any time after that.
     for later_s in [20, 130, 9_999] {
-        stage.say(Message::Now(newest + later_s * 1_000_000_000));
+        stage.say(Message::Tick(newest + later_s * 1_000_000_000));
         let head = head(&stage).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(head.contains("rate 0.0/s") && head.contains("p99 -") && head.contains("failed -"), "{head}");
     }
@@ -264,7 +266,7 @@ fn numbers_may_change_and_the_list_stays() {
     stage.press("jm/v1<enter>");
     let before = stage.text();
     let more = numbered(sample::slow(), 9);
-    stage.say(Message::Newer(vec![more.summary()]));
+    stage.say(Message::NewRequests(vec![more.summary()]));
     let grown = stage.text();
     // As when there are too many of them, with nothing to leave out.
     let shared = &mut stage.app.shared;
@@ -287,11 +289,11 @@ fn nothing_is_drawn_again_when_nothing_has_changed() {
     assert_eq!(say(&mut stage, None), 1);
     // The loop wakes up four times a second, and looks at the time.
     for tick in 0..3 {
-        assert_eq!(say(&mut stage, Some(Message::Now(now + tick * 250_000_000))), 1);
+        assert_eq!(say(&mut stage, Some(Message::Tick(now + tick * 250_000_000))), 1);
     }
     // The ages have changed.
-    assert_eq!(say(&mut stage, Some(Message::Now(now + 1_000_000_000))), 2);
-    assert_eq!(say(&mut stage, Some(Message::Newer(Vec::new()))), 2);
+    assert_eq!(say(&mut stage, Some(Message::Tick(now + 1_000_000_000))), 2);
+    assert_eq!(say(&mut stage, Some(Message::NewRequests(Vec::new()))), 2);
     assert_eq!(say(&mut stage, Some(Message::Notice(crate::state::Notice::bad("no")))), 3);
     assert_eq!(say(&mut stage, None), 3);
 }

@@ -6,7 +6,7 @@ use zerver_trace::text::clean;
 use zerver_trace::{Trace, duration};
 
 use crate::draw::{Line, Tone, side_by_side, width};
-use crate::state::Shared;
+use crate::state::SharedState;
 
 /// The verdict takes so many lines at most.
 const MAX_VERDICT: usize = 3;
@@ -75,12 +75,12 @@ pub(super) fn time(ns: Option<u64>, unit: Unit) -> String {
 
 fn head(label: &str, trace: &Trace) -> Line {
     let status = if trace.status == 0 { "-".to_owned() } else { trace.status.to_string() };
-    Line::of(format!(" {label} "), Tone::Noted)
+    Line::of(format!(" {label} "), Tone::Info)
         .with(trace.id.short(12), Tone::Id)
         .with(format!("  {status}  "), Tone::Status(trace.status))
         .with(format!("{:>9}  ", duration::show(trace.duration_ns)), Tone::Strong)
         .with(format!("{} {}", clean(&trace.method), shown::wire(&trace.target).join("\\n")), Tone::Text)
-        .with(format!("  {}", clean(&trace.flow.name)), Tone::Faint)
+        .with(format!("  {}", clean(&trace.flow.name)), Tone::Secondary)
 }
 
 fn details(diff: &Diff, unit: Unit) -> Vec<Line> {
@@ -114,10 +114,10 @@ fn details(diff: &Diff, unit: Unit) -> Vec<Line> {
         out.push(Line::default());
     }
     if diff.unlisted > 0 {
-        out.push(Line::of(format!("{} more differences are not listed", diff.unlisted), Tone::Faint));
+        out.push(Line::of(format!("{} more differences are not listed", diff.unlisted), Tone::Secondary));
     }
     if !diff.ignored.is_empty() {
-        out.push(Line::of(format!("not compared: {}", clean(&diff.ignored.join(", "))), Tone::Faint));
+        out.push(Line::of(format!("not compared: {}", clean(&diff.ignored.join(", "))), Tone::Secondary));
     }
     for what in diff.not_compared.iter().filter(|what| !what.is_gap()) {
         out.push(Line::of(format!("not compared: {}", clean(&what.to_string())), Tone::Warn));
@@ -150,9 +150,9 @@ fn causes(diff: &Diff, unit: Unit, out: &mut Vec<Line>) {
         let (from, to) = zerver_replay::span(cause.a_ns, cause.b_ns);
         let tone = if cause.delta_ns() > 0 { Tone::Bad } else { Tone::Good };
         let line = Line::of(format!("  {number:>columns$}"), tone)
-            .with(format!("  {:<11} ", cause.kind.as_str()), Tone::Faint)
+            .with(format!("  {:<11} ", cause.kind.as_str()), Tone::Secondary)
             .with(clean(&cause.what).into_owned(), Tone::Text)
-            .with(format!("  {from} -> {to}"), Tone::Faint);
+            .with(format!("  {from} -> {to}"), Tone::Secondary);
         out.push(line);
     }
     if shown < causes.len() {
@@ -174,10 +174,10 @@ fn block(title: &str, differences: &[&Difference], out: &mut Vec<Line>) {
 /// One change: on a line where it is short, and otherwise one side above the other.
 fn change(difference: &Difference, out: &mut Vec<Line>) {
     let (a, b) = difference.sides();
-    let name = Line::of(format!("  {}", difference.label()), Tone::Noted);
+    let name = Line::of(format!("  {}", difference.label()), Tone::Info);
     if width(&a) + width(&b) <= ON_ONE_LINE {
         let line =
-            name.with("  ", Tone::Text).with(a, Tone::Bad).with(" -> ", Tone::Faint).with(b, Tone::Good);
+            name.with("  ", Tone::Text).with(a, Tone::Bad).with(" -> ", Tone::Secondary).with(b, Tone::Good);
         out.push(line);
         return;
     }
@@ -219,7 +219,7 @@ pub(in crate::screen) fn inline(a: &str, b: &str, out: &mut Vec<Line>) {
         }));
     }
     if differing.len() > MAX_LINES {
-        out.push(Line::of(format!("    and {} more lines", differing.len() - MAX_LINES), Tone::Faint));
+        out.push(Line::of(format!("    and {} more lines", differing.len() - MAX_LINES), Tone::Secondary));
     }
 }
 
@@ -245,7 +245,7 @@ fn shortened(part: &str, after: bool, before: bool) -> String {
 }
 
 /// The verdict on as many lines as it needs.
-pub(super) fn verdict(account: &Account, shared: &Shared, columns: u16) -> Vec<String> {
+pub(super) fn verdict(account: &Account, shared: &SharedState, columns: u16) -> Vec<String> {
     let text = shared.say(&account.verdict);
     let room = usize::from(columns).saturating_sub(2);
     let mut lines: Vec<String> = Vec::new();

@@ -7,11 +7,11 @@ use zerver_trace::RequestId;
 
 use super::state::{DiffScreen, Pane, areas};
 use super::view;
-use crate::draw::Pointed;
+use crate::draw::MouseHit;
 use crate::keys::{self, Action, Key, key, named, row};
-use crate::message::{Command, Message, Show};
+use crate::message::{Command, Message, Navigation};
 use crate::screen::interface::Screen;
-use crate::state::Shared;
+use crate::state::SharedState;
 
 const KEYS: &[Key] = &[
     row(
@@ -36,18 +36,18 @@ impl Screen for DiffScreen {
         vec![KEYS, keys::MOVING]
     }
 
-    fn request(&self, _shared: &Shared) -> Option<RequestId> {
+    fn request(&self, _shared: &SharedState) -> Option<RequestId> {
         self.ids.map(|(_, b)| b)
     }
 
-    fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command> {
+    fn act(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
         if let Some((scroll, len, height)) = self.scrolled(shared, shared.body())
             && scroll.act(action, len, height)
         {
             return Vec::new();
         }
         match (action, self.ids) {
-            (Action::Back, _) => vec![Command::Show(Show::Back)],
+            (Action::Back, _) => vec![Command::Navigate(Navigation::Back)],
             (Action::NextPane, _) => {
                 self.pane = if self.pane == Pane::Rows { Pane::Details } else { Pane::Rows };
                 Vec::new()
@@ -55,19 +55,19 @@ impl Screen for DiffScreen {
             (Action::Swap, Some((a, b))) => self.open(shared, b, a),
             (Action::Open, Some((a, b))) => {
                 let line = self.account.as_ref().and_then(|account| account.lines.get(self.rows.cursor));
-                let show = line.map(|line| Show::Step(if line.b.is_some() { b } else { a }, line.step));
-                show.map(Command::Show).into_iter().collect()
+                let show = line.map(|line| Navigation::Step(if line.b.is_some() { b } else { a }, line.step));
+                show.map(Command::Navigate).into_iter().collect()
             }
             _ => Vec::new(),
         }
     }
 
-    fn take(&mut self, shared: &mut Shared, _message: &Message) -> Vec<Command> {
+    fn take(&mut self, shared: &mut SharedState, _message: &Message) -> Vec<Command> {
         self.settle(shared);
         Vec::new()
     }
 
-    fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
+    fn mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command> {
         let Some(account) = &self.account else { return Vec::new() };
         let areas = areas(account, shared, area);
         let at = (event.column, event.row).into();
@@ -79,8 +79,8 @@ impl Screen for DiffScreen {
         let before = std::mem::replace(&mut self.pane, pane);
         let Some((scroll, len, _)) = self.scrolled(shared, area) else { return Vec::new() };
         match scroll.mouse(event, part, len) {
-            Pointed::Nowhere => self.pane = before,
-            Pointed::Again if (before, pane) == (Pane::Rows, Pane::Rows) => {
+            MouseHit::Miss => self.pane = before,
+            MouseHit::Reselected if (before, pane) == (Pane::Rows, Pane::Rows) => {
                 return self.act(shared, Action::Open);
             }
             _ => {}
@@ -88,7 +88,7 @@ impl Screen for DiffScreen {
         Vec::new()
     }
 
-    fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         view::draw(self, shared, area, buffer);
     }
 }

@@ -8,7 +8,7 @@ use super::diff_lines::{Account, verdict};
 use super::layout::{self, Areas};
 use crate::draw::Scroll;
 use crate::message::Command;
-use crate::state::Shared;
+use crate::state::SharedState;
 
 /// Two requests compared.
 #[derive(Debug, Default)]
@@ -30,14 +30,14 @@ pub(super) enum Pane {
 }
 
 /// Where the parts of the screen are.
-pub(super) fn areas(account: &Account, shared: &Shared, area: Rect) -> Areas {
+pub(super) fn areas(account: &Account, shared: &SharedState, area: Rect) -> Areas {
     let verdict = verdict(account, shared, area.width).len();
     layout::areas(area, verdict, account.lines.len(), account.details.len())
 }
 
 impl DiffScreen {
     /// Compares two others.
-    pub(crate) fn open(&mut self, shared: &Shared, a: RequestId, b: RequestId) -> Vec<Command> {
+    pub(crate) fn open(&mut self, shared: &SharedState, a: RequestId, b: RequestId) -> Vec<Command> {
         if self.ids == Some((a, b)) {
             return Vec::new();
         }
@@ -45,10 +45,10 @@ impl DiffScreen {
         self.settle(shared);
         // One that could not be read is asked for again.
         let missing = |id: &RequestId| shared.traces.story(*id).is_none();
-        [a, b].into_iter().filter(missing).map(Command::Load).collect()
+        [a, b].into_iter().filter(missing).map(Command::LoadTrace).collect()
     }
 
-    pub(super) fn settle(&mut self, shared: &Shared) {
+    pub(super) fn settle(&mut self, shared: &SharedState) {
         if self.account.is_some() {
             return;
         }
@@ -60,7 +60,11 @@ impl DiffScreen {
     }
 
     /// The part that has the keys, with its length and height.
-    pub(super) fn scrolled(&mut self, shared: &Shared, area: Rect) -> Option<(&mut Scroll, usize, usize)> {
+    pub(super) fn scrolled(
+        &mut self,
+        shared: &SharedState,
+        area: Rect,
+    ) -> Option<(&mut Scroll, usize, usize)> {
         let account = self.account.as_ref()?;
         let areas = areas(account, shared, area);
         Some(match self.pane {

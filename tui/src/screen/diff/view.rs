@@ -7,9 +7,9 @@ use zerver_replay::{Line as Pair, Mark};
 use super::diff_lines::{Account, name_width, time, verdict};
 use super::state::{DiffScreen, Pane, areas};
 use crate::draw::{Pen, fit, rule, thumb, wall, width};
-use crate::state::Shared;
+use crate::state::SharedState;
 
-pub(super) fn draw(screen: &DiffScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(screen: &DiffScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let Some(account) = &screen.account else {
         return draw_missing(screen, shared, area, buffer);
@@ -43,7 +43,7 @@ pub(super) fn draw(screen: &DiffScreen, shared: &Shared, area: Rect, buffer: &mu
     thumb(areas.details, scroll.first, account.details.len(), theme, buffer);
 }
 
-fn draw_missing(screen: &DiffScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_missing(screen: &DiffScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let Some((a, b)) = screen.ids else {
         let said = match shared.compared {
@@ -69,7 +69,7 @@ fn draw_missing(screen: &DiffScreen, shared: &Shared, area: Rect, buffer: &mut B
     }
 }
 
-fn draw_rows(screen: &DiffScreen, account: &Account, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_rows(screen: &DiffScreen, account: &Account, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let mut scroll = screen.rows;
     scroll.keep(account.lines.len(), usize::from(area.height));
@@ -111,7 +111,7 @@ fn is_much(line: &Pair, account: &Account) -> bool {
     line.delta_ns().unsigned_abs() * 100 >= u128::from(account.scale_ns)
 }
 
-fn draw_name(line: &Pair, columns: usize, shared: &Shared, pen: &mut Pen<'_>) {
+fn draw_name(line: &Pair, columns: usize, shared: &SharedState, pen: &mut Pen<'_>) {
     let theme = &shared.theme;
     let said = theme.say(&line.said);
     // What is said gets what the name leaves, or two fifths.
@@ -133,7 +133,7 @@ fn draw_name(line: &Pair, columns: usize, shared: &Shared, pen: &mut Pen<'_>) {
 }
 
 /// Both stretches on one scale: the first above, the second below.
-fn draw_bars(line: &Pair, account: &Account, columns: usize, shared: &Shared, pen: &mut Pen<'_>) {
+fn draw_bars(line: &Pair, account: &Account, columns: usize, shared: &SharedState, pen: &mut Pen<'_>) {
     let theme = &shared.theme;
     let style = if line.is_effect { theme.effect } else { theme.cpu };
     let of = |stretch: Option<(u64, u64)>| stretch.map_or(0..0, |of| cells(of, account.scale_ns, columns));

@@ -19,7 +19,7 @@ pub(super) fn lines(flow: &FlowInfo, usual: Option<&Usual>) -> Vec<Line> {
         rows.push(Row::new("", "whole request", Tone::Strong, Some(usual.total)));
         for (place, name) in [(Place::Receive, "reading the body"), (Place::Unexplained, "unexplained")] {
             let spread = usual.parts.get(&place).copied();
-            rows.extend(spread.map(|spread| Row::new("", name, Tone::Faint, Some(spread))));
+            rows.extend(spread.map(|spread| Row::new("", name, Tone::Secondary, Some(spread))));
         }
     }
     for step in &flow.steps {
@@ -30,7 +30,7 @@ pub(super) fn lines(flow: &FlowInfo, usual: Option<&Usual>) -> Vec<Line> {
     if usual.is_some() {
         lines.push(Line::of(
             format!("{:columns$}  {:>9}  {:>9}", "steps on the CPU, and their waits", "p50", "p99"),
-            Tone::Faint,
+            Tone::Secondary,
         ));
     }
     lines.extend(rows.into_iter().map(|row| row.line(columns)));
@@ -58,19 +58,19 @@ impl Row {
     fn line(self, columns: usize) -> Line {
         let room = columns.saturating_sub(width(self.indent));
         let Some(spread) = self.spread else {
-            return Line::of(self.indent, Tone::Faint).with(self.name, self.tone).with(
+            return Line::of(self.indent, Tone::Secondary).with(self.name, self.tone).with(
                 if self.more.is_empty() { String::new() } else { format!("  {}", self.more) },
-                Tone::Faint,
+                Tone::Secondary,
             );
         };
         let name = crate::draw::fit(&self.name, room, "…");
         let filler = " ".repeat(room.saturating_sub(width(&name)));
         let (p50, p99) = (duration::show(spread.p50_ns), duration::show(spread.p99_ns));
         let more = if self.more.is_empty() { String::new() } else { format!("  {}", self.more) };
-        Line::of(self.indent, Tone::Faint)
+        Line::of(self.indent, Tone::Secondary)
             .with(format!("{name}{filler}"), self.tone)
             .with(format!("  {p50:>9}  {p99:>9}"), Tone::Text)
-            .with(more, Tone::Faint)
+            .with(more, Tone::Secondary)
     }
 }
 
@@ -81,7 +81,7 @@ fn of_step(step: &StepInfo, flow: &FlowInfo, usual: Option<&Usual>, rows: &mut V
     row.more = clean(&format!("{}:{}", step.file, step.line)).into_owned();
     rows.push(row);
     if let Some(doc) = step.doc.lines().next().filter(|line| !line.trim().is_empty()) {
-        rows.push(Row::new("│ ", doc.trim(), Tone::Faint, None));
+        rows.push(Row::new("│ ", doc.trim(), Tone::Secondary, None));
     }
     let slot = |at: u16, optional: bool| {
         let slot = flow.slots.get(usize::from(at));
@@ -92,7 +92,7 @@ fn of_step(step: &StepInfo, flow: &FlowInfo, usual: Option<&Usual>, rows: &mut V
     let reads: Vec<String> = step.reads.iter().map(|read| slot(read.slot, read.optional)).collect();
     let writes: Vec<String> = step.writes.iter().map(|write| slot(write.slot, write.optional)).collect();
     if !reads.is_empty() {
-        rows.push(Row::new("│ reads  ", &reads.join(", "), Tone::Noted, None));
+        rows.push(Row::new("│ reads  ", &reads.join(", "), Tone::Info, None));
     }
     if let Some(spread) = of(Place::Queue) {
         rows.push(Row::new("│ queue", "", Tone::Queue, Some(spread)));

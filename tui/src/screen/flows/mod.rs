@@ -7,4 +7,4 @@ mod screen;
 mod state;
 mod view;
 
-pub(crate) use state::Flows;
+pub(crate) use state::FlowsScreen;

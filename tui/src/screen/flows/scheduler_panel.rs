@@ -4,8 +4,8 @@ use zerver_trace::duration;
 use zerver_trace::text::clean;
 
 use crate::draw::{Line, Tone, spark, spark_to};
-use crate::state::Shared;
-use crate::state::{Health, Load, Worker};
+use crate::state::SharedState;
+use crate::state::{BusyHistory, SchedulerStatus, WorkerStatus};
 
 /// Lines of bars have so many columns.
 const SPARK: usize = 30;
@@ -14,9 +14,9 @@ const SHORT: usize = 6;
 const CLASSES: [&str; 3] = ["interactive", "default", "batch"];
 
 /// The title, and the lines.
-pub(super) fn lines(shared: &Shared) -> (String, Vec<Line>) {
+pub(super) fn lines(shared: &SharedState) -> (String, Vec<Line>) {
     let scheduler = &shared.scheduler;
-    let faint = |text: &str| Line::of(text, Tone::Faint);
+    let faint = |text: &str| Line::of(text, Tone::Secondary);
     let Some(addr) = &scheduler.addr else {
         let line = faint("`zerver tui --addr HOST:PORT` asks a service that runs");
         return ("scheduler".to_owned(), vec![line]);
@@ -37,15 +37,15 @@ pub(super) fn lines(shared: &Shared) -> (String, Vec<Line>) {
     }
 }
 
-fn known(health: &Health, shared: &Shared) -> Vec<Line> {
+fn known(health: &SchedulerStatus, shared: &SharedState) -> Vec<Line> {
     let glyphs = shared.theme.glyphs;
     let load = &shared.scheduler.load;
     let mut lines = vec![
-        Line::of("load     ", Tone::Faint)
+        Line::of("load     ", Tone::Secondary)
             .with(format!("{}  ", percent(load)), Tone::Strong)
             .with(bars(load, SPARK, shared), Tone::Cpu),
     ];
-    let mut waiting = Line::of("waiting  ", Tone::Faint);
+    let mut waiting = Line::of("waiting  ", Tone::Secondary);
     for ((class, n), line) in CLASSES.iter().zip(health.waiting).zip(&shared.scheduler.waiting) {
         let Some(n) = n else { continue };
         let values: Vec<u64> = line.iter().copied().collect();
@@ -61,11 +61,11 @@ fn known(health: &Health, shared: &Shared) -> Vec<Line> {
     let shed: Vec<String> =
         CLASSES.iter().zip(health.shed).map(|(class, n)| format!("{n} {class}")).collect();
     let tone = |n: u64| if n > 0 { Tone::Warn } else { Tone::Text };
-    lines.push(Line::of("shed     ", Tone::Faint).with(shed.join(", "), tone(health.shed.iter().sum())));
+    lines.push(Line::of("shed     ", Tone::Secondary).with(shed.join(", "), tone(health.shed.iter().sum())));
     lines.push(
-        Line::of("moved    ", Tone::Faint)
+        Line::of("moved    ", Tone::Secondary)
             .with(format!("{} to low priority", health.moved), tone(health.moved))
-            .with("; overruns ", Tone::Faint)
+            .with("; overruns ", Tone::Secondary)
             .with(health.overruns.to_string(), tone(health.overruns)),
     );
     lines.extend(health.workers.iter().map(|worker| of_worker(worker, shared)));
@@ -73,23 +73,23 @@ fn known(health: &Health, shared: &Shared) -> Vec<Line> {
 }
 
 /// How busy it was last; a dash where that is not known yet.
-fn percent(load: &Load) -> String {
+fn percent(load: &BusyHistory) -> String {
     load.now().map_or_else(|| "-".to_owned(), |percent| format!("{percent}%"))
 }
 
-fn bars(load: &Load, columns: usize, shared: &Shared) -> String {
+fn bars(load: &BusyHistory, columns: usize, shared: &SharedState) -> String {
     let values: Vec<u64> = load.line.iter().copied().collect();
     spark_to(100, &values[values.len().saturating_sub(columns)..], columns, shared.theme.glyphs)
 }
 
-fn of_worker(worker: &Worker, shared: &Shared) -> Line {
+fn of_worker(worker: &WorkerStatus, shared: &SharedState) -> Line {
     let mut line = Line::of(format!("{}  ", clean(&worker.name)), Tone::Text);
     if let Some(load) = shared.scheduler.load_of(&worker.name) {
         line = line
             .with(format!("{:>4}  ", percent(load)), Tone::Strong)
             .with(format!("{:<SHORT$}  ", bars(load, SHORT, shared)), Tone::Cpu);
     }
-    let Some(running) = &worker.running else { return line.with("idle", Tone::Faint) };
+    let Some(running) = &worker.running else { return line.with("idle", Tone::Secondary) };
     let (word, tone) = if worker.is_stuck { ("hangs in", Tone::Bad) } else { ("runs", Tone::Good) };
     // The first part of an id names the request in the list.
     let id: String = running.request.chars().take(13).collect();

@@ -6,13 +6,13 @@ use crossterm::event::{KeyCode, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::state::{Flows, Measurement, Pane};
+use super::state::{FlowsScreen, Measurement, Pane};
 use super::view;
-use crate::draw::{Pointed, Scroll};
+use crate::draw::{MouseHit, Scroll};
 use crate::keys::{self, Action, Key, key, named, row};
-use crate::message::{Command, Message, Show};
+use crate::message::{Command, Message, Navigation};
 use crate::screen::interface::Screen;
-use crate::state::Shared;
+use crate::state::SharedState;
 
 const KEYS: &[Key] = &[
     row(
@@ -21,11 +21,11 @@ const KEYS: &[Key] = &[
         "To the steps of the flow, or to the list of flows",
         Some("other part"),
     ),
-    row(&[key('r')], Action::Again, "Measure again, over the newest requests", Some("measure again")),
+    row(&[key('r')], Action::Rerun, "Measure again, over the newest requests", Some("measure again")),
     row(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back", Some("back")),
 ];
 
-impl Screen for Flows {
+impl Screen for FlowsScreen {
     fn name(&self) -> &'static str {
         "flows"
     }
@@ -34,11 +34,11 @@ impl Screen for Flows {
         vec![KEYS, keys::MOVING]
     }
 
-    fn enter(&mut self, _shared: &Shared) -> Vec<Command> {
-        vec![Command::Flows]
+    fn enter(&mut self, _shared: &SharedState) -> Vec<Command> {
+        vec![Command::ListFlows]
     }
 
-    fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command> {
+    fn act(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
         let (scroll, len, height) = self.scrolled(shared, shared.body());
         if scroll.act(action, len, height) {
             if self.pane == Pane::List {
@@ -48,23 +48,23 @@ impl Screen for Flows {
             return Vec::new();
         }
         match action {
-            Action::Back => return vec![Command::Show(Show::Back)],
+            Action::Back => return vec![Command::Navigate(Navigation::Back)],
             Action::NextPane => {
                 self.pane = if self.pane == Pane::List { Pane::Steps } else { Pane::List };
             }
-            Action::Again => {
+            Action::Rerun => {
                 let name = self.chosen().map(|flow| flow.name.clone());
                 let is_running =
                     |name: &String| matches!(self.measured.get(name), Some(Measurement::Running));
                 // What is shown stays until the new times are there.
-                return name.filter(|name| !is_running(name)).map(Command::Measure).into_iter().collect();
+                return name.filter(|name| !is_running(name)).map(Command::MeasureFlow).into_iter().collect();
             }
             _ => {}
         }
         Vec::new()
     }
 
-    fn take(&mut self, _shared: &mut Shared, message: &Message) -> Vec<Command> {
+    fn take(&mut self, _shared: &mut SharedState, message: &Message) -> Vec<Command> {
         match message {
             Message::Flows(flows) => {
                 // What was known stays where nobody can tell now.
@@ -86,7 +86,7 @@ impl Screen for Flows {
         }
     }
 
-    fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
+    fn mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command> {
         let areas = self.areas(shared, area);
         let at = (event.column, event.row).into();
         let (pane, part) = match (areas.list.contains(at), areas.steps.contains(at)) {
@@ -96,13 +96,13 @@ impl Screen for Flows {
         };
         let before = std::mem::replace(&mut self.pane, pane);
         let (scroll, len, _) = self.scrolled(shared, area);
-        if scroll.mouse(event, part, len) == Pointed::Nowhere {
+        if scroll.mouse(event, part, len) == MouseHit::Miss {
             self.pane = before;
         }
         if self.pane == Pane::List { self.settle() } else { Vec::new() }
     }
 
-    fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         view::draw(self, shared, area, buffer);
     }
 }

@@ -10,12 +10,12 @@ use super::layout::{self, Areas};
 use super::{flow_graph, scheduler_panel};
 use crate::draw::{Line, Scroll};
 use crate::message::Command;
-use crate::services::Measured;
-use crate::state::Shared;
+use crate::services::FlowMeasurement;
+use crate::state::SharedState;
 
 /// The flows.
 #[derive(Debug, Default)]
-pub(crate) struct Flows {
+pub(crate) struct FlowsScreen {
     /// None until they have come.
     pub(super) flows: Option<Result<Vec<FlowInfo>, String>>,
     pub(super) measured: BTreeMap<String, Measurement>,
@@ -30,7 +30,7 @@ pub(crate) struct Flows {
 #[derive(Debug)]
 pub(super) enum Measurement {
     Running,
-    Done(Arc<Measured>),
+    Done(Arc<FlowMeasurement>),
     Failed(String),
 }
 
@@ -42,7 +42,7 @@ pub(super) enum Pane {
     Steps,
 }
 
-impl Flows {
+impl FlowsScreen {
     pub(super) fn all(&self) -> &[FlowInfo] {
         match &self.flows {
             Some(Ok(flows)) => flows,
@@ -67,15 +67,15 @@ impl Flows {
             return Vec::new();
         }
         self.measured.insert(name.clone(), Measurement::Running);
-        vec![Command::Measure(name)]
+        vec![Command::MeasureFlow(name)]
     }
 
     /// Where the parts of the screen are.
-    pub(super) fn areas(&self, shared: &Shared, area: Rect) -> Areas {
+    pub(super) fn areas(&self, shared: &SharedState, area: Rect) -> Areas {
         layout::areas(area, self.all().len(), scheduler_panel::lines(shared).1.len())
     }
 
-    pub(super) fn scrolled(&mut self, shared: &Shared, area: Rect) -> (&mut Scroll, usize, usize) {
+    pub(super) fn scrolled(&mut self, shared: &SharedState, area: Rect) -> (&mut Scroll, usize, usize) {
         let areas = self.areas(shared, area);
         match self.pane {
             Pane::List => {

@@ -5,11 +5,11 @@ use ratatui::layout::Rect;
 use zerver_trace::text::clean;
 
 use super::scheduler_panel as scheduler;
-use super::state::{Flows, Measurement, Pane};
+use super::state::{FlowsScreen, Measurement, Pane};
 use crate::draw::{Line, Pen, rule, thumb, wall, width};
-use crate::state::Shared;
+use crate::state::SharedState;
 
-pub(super) fn draw(flows: &Flows, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(flows: &FlowsScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let areas = flows.areas(shared, area);
     let style = |pane: Pane| if flows.pane == pane { theme.focus } else { theme.border };
@@ -31,14 +31,14 @@ pub(super) fn draw(flows: &Flows, shared: &Shared, area: Rect, buffer: &mut Buff
     thumb(areas.steps, scroll.first, flows.graph.len(), theme, buffer);
 }
 
-fn draw_lines(lines: &[Line], shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_lines(lines: &[Line], shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     for (row, line) in (0..area.height).zip(lines) {
         line.draw(Pen::new(buffer, area, row, shared.theme.glyphs.ellipsis).skip(1), &shared.theme);
     }
 }
 
 /// The chosen flow, and over how many requests its times are.
-fn title(flows: &Flows) -> String {
+fn title(flows: &FlowsScreen) -> String {
     let Some(flow) = flows.chosen() else { return "steps".to_owned() };
     let name = clean(&flow.name);
     match flows.measured.get(&flow.name) {
@@ -53,7 +53,7 @@ fn title(flows: &Flows) -> String {
     }
 }
 
-fn draw_list(flows: &Flows, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_list(flows: &FlowsScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let all = flows.all();
     if all.is_empty() {

@@ -7,7 +7,7 @@ use zerver_trace::Recorded;
 use zerver_trace::text::clean;
 
 use crate::draw::width;
-use crate::state::Story;
+use crate::state::LoadedTrace;
 
 /// What stands for a secret.
 const SECRET: &str = "●●●● (secret)";
@@ -51,7 +51,7 @@ pub(super) struct Subject {
 }
 
 impl Subjects {
-    pub(super) fn of(story: &Story) -> Self {
+    pub(super) fn of(story: &LoadedTrace) -> Self {
         let mut all: Vec<Subject> = story
             .timeline
             .slots
@@ -94,7 +94,7 @@ impl Subjects {
     }
 }
 
-fn effects(story: &Story) -> Vec<Subject> {
+fn effects(story: &LoadedTrace) -> Vec<Subject> {
     let mut ends = HashMap::new();
     for effect in story.timeline.runs.iter().flat_map(|run| &run.effects) {
         let output = match &effect.end {

@@ -2,13 +2,13 @@
 
 use super::drafts::Drafts;
 use super::edit_targets::About;
-use crate::text_input::Prompt;
+use crate::text_input::TextInput;
 
 /// A line that is being typed.
 #[derive(Debug)]
 pub(super) struct Typing {
     pub(super) about: About,
-    pub(super) prompt: Prompt,
+    pub(super) prompt: TextInput,
     pub(super) error: Option<String>,
     /// Whether it is what an effect of the same kind got.
     pub(super) is_like: bool,
@@ -26,7 +26,8 @@ pub(super) struct Sent {
 
 impl Typing {
     pub(super) fn of(about: About, text: &str) -> Self {
-        let prompt = if matches!(about, About::Secret(_)) { Prompt::secret() } else { Prompt::new(text) };
+        let prompt =
+            if matches!(about, About::Secret(_)) { TextInput::secret() } else { TextInput::new(text) };
         Self { about, prompt, error: None, is_like: false, before: None }
     }
 }

@@ -7,11 +7,11 @@ use super::edit_targets::About;
 use super::open_prompt::{Sent, Typing};
 use super::state::ReplayScreen;
 use crate::message::Command;
-use crate::state::Shared;
+use crate::state::SharedState;
 
 impl ReplayScreen {
     /// Asks for what the last run lacked, if anything.
-    pub(super) fn ask(&mut self, shared: &Shared) {
+    pub(super) fn ask(&mut self, shared: &SharedState) {
         if let Some(name) = self.unknown_secret() {
             self.typing = Some(Typing::of(About::Secret(name.to_owned()), ""));
         } else if let Some(finding) = self.unanswered() {

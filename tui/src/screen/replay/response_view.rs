@@ -8,13 +8,13 @@ use zerver_trace::text::clean;
 
 use crate::draw::{Pen, beside, wall};
 use crate::screen::diff::inline;
-use crate::state::{Shared, Story};
+use crate::state::{LoadedTrace, SharedState};
 
 /// The two responses: beside each other where they differ.
 pub(super) fn draw_response(
-    story: &Story,
+    story: &LoadedTrace,
     report: &Report,
-    shared: &Shared,
+    shared: &SharedState,
     area: Rect,
     buffer: &mut Buffer,
 ) {

@@ -11,13 +11,13 @@ use super::edit_targets::About;
 use super::open_prompt::Typing;
 use super::state::{Pane, ReplayScreen, Run};
 use super::view;
-use crate::draw::{Pointed, Scroll};
+use crate::draw::{MouseHit, Scroll};
 use crate::keys::{self, Action, Key, key, named, row};
-use crate::message::{Command, Message, Show};
+use crate::message::{Command, Message, Navigation};
 use crate::screen::interface::Screen;
 use crate::state::Notice;
-use crate::state::Shared;
-use crate::text_input::Prompt;
+use crate::state::SharedState;
+use crate::text_input::TextInput;
 
 const KEYS: &[Key] = &[
     row(
@@ -34,26 +34,26 @@ const KEYS: &[Key] = &[
     ),
     row(
         &[key('f')],
-        Action::Fail,
+        Action::InjectFault,
         "Let the effect time out, fail, be slow, give nonsense; again for the next",
         Some("fail"),
     ),
     row(
         &[key('e')],
-        Action::Change,
+        Action::EditValue,
         "Change a slot (JSON, .field=JSON), an answer, a header, the body",
         None,
     ),
-    row(&[key('E')], Action::ChangeElsewhere, "Change it in $EDITOR", None),
+    row(&[key('E')], Action::EditInEditor, "Change it in $EDITOR", None),
     row(&[key('s')], Action::ChooseStep, "Let another step be the first to see the change", Some("step")),
-    row(&[key('x')], Action::Forget, "Take back what was changed there", Some("take back")),
+    row(&[key('x')], Action::RevertEdit, "Take back what was changed there", Some("take back")),
     row(
         &[key('a')],
-        Action::Answer,
+        Action::SupplyMissing,
         "Type what is missing: an effect's answer, a secret that is not in the file",
         Some("answer"),
     ),
-    row(&[key('r')], Action::Again, "Run it again", Some("again")),
+    row(&[key('r')], Action::Rerun, "Run it again", Some("again")),
     row(&[key('d')], Action::Diff, "Compare the request with another", None),
     row(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back", Some("back")),
 ];
@@ -67,11 +67,11 @@ impl Screen for ReplayScreen {
         vec![KEYS, keys::MOVING]
     }
 
-    fn request(&self, _shared: &Shared) -> Option<RequestId> {
+    fn request(&self, _shared: &SharedState) -> Option<RequestId> {
         self.id
     }
 
-    fn type_key(&mut self, _shared: &mut Shared, key: &KeyEvent) -> Option<Vec<Command>> {
+    fn type_key(&mut self, _shared: &mut SharedState, key: &KeyEvent) -> Option<Vec<Command>> {
         let typing = self.typing.as_mut()?;
         match key.code {
             KeyCode::Enter => return Some(self.typed()),
@@ -87,26 +87,26 @@ impl Screen for ReplayScreen {
         self.typing.as_ref().map(|_| &[("enter", "run with it"), ("esc", "leave it"), ("^u", "clear")][..])
     }
 
-    fn paste(&mut self, _shared: &mut Shared, text: &str) -> Vec<Command> {
+    fn paste(&mut self, _shared: &mut SharedState, text: &str) -> Vec<Command> {
         if let Some(typing) = &mut self.typing {
             typing.prompt.paste(text);
         }
         Vec::new()
     }
 
-    fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command> {
+    fn act(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
         let (scroll, len, height) = self.scrolled(shared.body());
         if scroll.act(action, len, height) {
             return Vec::new();
         }
         match action {
-            Action::Back => return vec![Command::Show(Show::Back)],
+            Action::Back => return vec![Command::Navigate(Navigation::Back)],
             Action::NextPane => {
                 self.pane = if self.pane == Pane::Slots { Pane::Findings } else { Pane::Slots };
             }
             Action::Open if self.pane == Pane::Findings => return self.go(shared).into_iter().collect(),
-            Action::Open | Action::Change => self.change(shared),
-            Action::ChangeElsewhere => {
+            Action::Open | Action::EditValue => self.change(shared),
+            Action::EditInEditor => {
                 let Some((about, text)) = self.chosen() else { return Vec::new() };
                 if matches!(about, About::Secret(_)) {
                     shared.notice =
@@ -117,21 +117,21 @@ impl Screen for ReplayScreen {
                 return vec![Command::EditText(text.unwrap_or_default())];
             }
             Action::ChooseStep => return self.next_step(shared),
-            Action::Forget => {
+            Action::RevertEdit => {
                 let about = self.chosen().map(|(about, _)| about);
                 if about.is_some_and(|about| self.drafts.forget(&about)) {
                     return self.again().into_iter().collect();
                 }
             }
-            Action::Fail => return self.fail(shared),
-            Action::Answer => self.ask(shared),
-            Action::Again => return self.again().into_iter().collect(),
+            Action::InjectFault => return self.fail(shared),
+            Action::SupplyMissing => self.ask(shared),
+            Action::Rerun => return self.again().into_iter().collect(),
             _ => {}
         }
         Vec::new()
     }
 
-    fn take(&mut self, shared: &mut Shared, message: &Message) -> Vec<Command> {
+    fn take(&mut self, shared: &mut SharedState, message: &Message) -> Vec<Command> {
         self.settle(shared);
         match message {
             // An answer to what was asked before the last question is not waited for any more.
@@ -165,7 +165,7 @@ impl Screen for ReplayScreen {
                         return Vec::new();
                     }
                 };
-                typing.prompt = Prompt::new(&text);
+                typing.prompt = TextInput::new(&text);
                 return self.put(typing, &text);
             }
             _ => {}
@@ -173,7 +173,7 @@ impl Screen for ReplayScreen {
         Vec::new()
     }
 
-    fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
+    fn mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command> {
         let areas = self.areas(area);
         let at = (event.column, event.row).into();
         let (pane, part) = match (areas.slots.contains(at), areas.findings.contains(at)) {
@@ -184,14 +184,14 @@ impl Screen for ReplayScreen {
         let before = std::mem::replace(&mut self.pane, pane);
         let (scroll, len, _) = self.scrolled(area);
         match scroll.mouse(event, part, len) {
-            Pointed::Nowhere => self.pane = before,
-            Pointed::Again if before == pane => return self.act(shared, Action::Open),
+            MouseHit::Miss => self.pane = before,
+            MouseHit::Reselected if before == pane => return self.act(shared, Action::Open),
             _ => {}
         }
         Vec::new()
     }
 
-    fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         view::draw(self, shared, area, buffer);
     }
 }

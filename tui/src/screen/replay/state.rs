@@ -11,9 +11,9 @@ use super::edit_targets::{About, Subject, Subjects};
 use super::layout::{self, Areas, Contents};
 use super::open_prompt::{Sent, Typing};
 use crate::draw::Scroll;
-use crate::message::{Command, Show};
-use crate::services::Replayed;
-use crate::state::{Notice, Shared, Story};
+use crate::message::{Command, Navigation};
+use crate::services::ReplayResult;
+use crate::state::{LoadedTrace, Notice, SharedState};
 
 /// A replay.
 #[derive(Debug, Default)]
@@ -39,8 +39,8 @@ pub(super) enum Run {
     #[default]
     None,
     /// With what came before, which is shown meanwhile.
-    Running(Option<Arc<Replayed>>),
-    Done(Arc<Replayed>),
+    Running(Option<Arc<ReplayResult>>),
+    Done(Arc<ReplayResult>),
     Refused(Refusal),
 }
 
@@ -54,12 +54,12 @@ pub(super) enum Pane {
 
 impl ReplayScreen {
     /// Runs a request again.
-    pub(crate) fn open(&mut self, shared: &Shared, id: RequestId) -> Vec<Command> {
+    pub(crate) fn open(&mut self, shared: &SharedState, id: RequestId) -> Vec<Command> {
         let mut commands = Vec::new();
         if self.id != Some(id) {
             *self = Self { id: Some(id), number: self.number, ..Self::default() };
             if shared.traces.story(id).is_none() {
-                commands.push(Command::Load(id));
+                commands.push(Command::LoadTrace(id));
             }
         }
         self.settle(shared);
@@ -68,7 +68,7 @@ impl ReplayScreen {
     }
 
     /// Lists what may be changed, if the trace has come.
-    pub(super) fn settle(&mut self, shared: &Shared) {
+    pub(super) fn settle(&mut self, shared: &SharedState) {
         if self.subjects.is_none() {
             self.subjects = self.story(shared).map(|story| Subjects::of(story));
         }
@@ -90,7 +90,7 @@ impl ReplayScreen {
     }
 
     /// What came of the last run that came to an end.
-    pub(super) fn report(&self) -> Option<&Arc<Replayed>> {
+    pub(super) fn report(&self) -> Option<&Arc<ReplayResult>> {
         match &self.run {
             Run::Running(report) => report.as_ref(),
             Run::Done(report) => Some(report),
@@ -98,7 +98,7 @@ impl ReplayScreen {
         }
     }
 
-    pub(super) fn story<'s>(&self, shared: &'s Shared) -> Option<&'s Arc<Story>> {
+    pub(super) fn story<'s>(&self, shared: &'s SharedState) -> Option<&'s Arc<LoadedTrace>> {
         shared.traces.story(self.id?)
     }
 
@@ -114,7 +114,7 @@ impl ReplayScreen {
     }
 
     /// Lets the next thing go wrong with the chosen effect.
-    pub(super) fn fail(&mut self, shared: &mut Shared) -> Vec<Command> {
+    pub(super) fn fail(&mut self, shared: &mut SharedState) -> Vec<Command> {
         let subject = self.subjects.as_ref().and_then(|subjects| subjects.all.get(self.slots.cursor));
         let Some(Subject { about: About::Effect(effect), faults, .. }) = subject else {
             shared.notice = Some(Notice::bad("only effects fail: choose one, below the slots"));
@@ -124,7 +124,7 @@ impl ReplayScreen {
         self.again().into_iter().collect()
     }
 
-    pub(super) fn change(&mut self, shared: &mut Shared) {
+    pub(super) fn change(&mut self, shared: &mut SharedState) {
         let Some((about, text)) = self.chosen() else {
             shared.notice = Some(Notice::bad("there is nothing to change"));
             return;
@@ -137,7 +137,7 @@ impl ReplayScreen {
         self.typing = Some(Typing::of(about, &text));
     }
 
-    pub(super) fn next_step(&mut self, shared: &mut Shared) -> Vec<Command> {
+    pub(super) fn next_step(&mut self, shared: &mut SharedState) -> Vec<Command> {
         let Some(story) = self.story(shared) else { return Vec::new() };
         if self.drafts.is_unchanged() {
             shared.notice = Some(Notice::bad("change a slot first; then choose the step that sees it"));
@@ -148,11 +148,11 @@ impl ReplayScreen {
     }
 
     /// Of a finding, its step in the timeline.
-    pub(super) fn go(&self, shared: &Shared) -> Option<Command> {
+    pub(super) fn go(&self, shared: &SharedState) -> Option<Command> {
         let finding = self.report()?.report.findings.get(self.findings.cursor)?;
         let steps = &self.story(shared)?.trace.flow.steps;
         let step = steps.iter().position(|step| step.name == finding.step)?;
-        Some(Command::Show(Show::Step(self.id?, step as u16)))
+        Some(Command::Navigate(Navigation::Step(self.id?, step as u16)))
     }
 
     /// Where the parts of the screen are.

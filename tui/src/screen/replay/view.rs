@@ -14,9 +14,9 @@ use super::open_prompt::Typing;
 use super::response_view::draw_response;
 use super::state::{Pane, ReplayScreen, Run};
 use crate::draw::{Line, Pen, Tone, rule, side_by_side, thumb, width};
-use crate::state::Shared;
+use crate::state::SharedState;
 
-pub(super) fn draw(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let areas = screen.areas(area);
     let Some(id) = screen.id else {
@@ -81,15 +81,15 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &
     }
 }
 
-fn verdict(screen: &ReplayScreen, shared: &Shared) -> Line {
+fn verdict(screen: &ReplayScreen, shared: &SharedState) -> Line {
     if matches!(screen.run, Run::Running(_)) {
         let spinner = shared.theme.glyphs.spinner;
         let turn = (shared.now_unix_ns / 250_000_000) as usize % spinner.len();
-        return Line::of(format!("{} building and running it again", spinner[turn]), Tone::Noted);
+        return Line::of(format!("{} building and running it again", spinner[turn]), Tone::Info);
     }
     match &screen.run {
         Run::Refused(_) => return Line::of("nothing was run", Tone::Bad),
-        Run::None => return Line::of("not run yet", Tone::Faint),
+        Run::None => return Line::of("not run yet", Tone::Secondary),
         Run::Running(_) | Run::Done(_) => {}
     }
     let Some(replayed) = screen.report() else { return Line::default() };
@@ -101,7 +101,7 @@ fn verdict(screen: &ReplayScreen, shared: &Shared) -> Line {
         let how = if screen.unknown_secret().is_some() { "; a: type it" } else { "" };
         return Line::of("cannot be run: ", Tone::Bad)
             .with(clean(&why).into_owned(), Tone::Text)
-            .with(how, Tone::Noted);
+            .with(how, Tone::Info);
     }
     let tone = if report.is_same() { Tone::Good } else { Tone::Warn };
     let mut text = format!(
@@ -121,12 +121,12 @@ fn verdict(screen: &ReplayScreen, shared: &Shared) -> Line {
 }
 
 /// When and how it would have ended, in the time of the recorded request and not in ours.
-fn of_ending(ending: &Ending, shared: &Shared) -> Line {
+fn of_ending(ending: &Ending, shared: &SharedState) -> Line {
     let show = |ns: u64| shared.say(&duration::show(ns));
     let tone = if ending.outcome == "done" { Tone::Good } else { Tone::Bad };
     let mut line = Line::of(format!("ends {}", clean(&ending.outcome)), tone)
         .with(format!(" after {}", show(ending.duration_ns)), Tone::Strong)
-        .with(format!(", recorded {}", show(ending.recorded_ns)), Tone::Faint);
+        .with(format!(", recorded {}", show(ending.recorded_ns)), Tone::Secondary);
     if !ending.step.is_empty() {
         line = line.with(format!("  in {}", clean(&ending.step)), Tone::Text);
     }
@@ -136,7 +136,7 @@ fn of_ending(ending: &Ending, shared: &Shared) -> Line {
     line
 }
 
-fn draw_subjects(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_subjects(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let Some(Subjects { all: slots, columns }) = &screen.subjects else { return };
     let mut scroll = screen.slots;
@@ -167,7 +167,13 @@ fn draw_subjects(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &mu
     thumb(area, scroll.first, slots.len(), theme, buffer);
 }
 
-fn draw_findings(screen: &ReplayScreen, report: &Report, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_findings(
+    screen: &ReplayScreen,
+    report: &Report,
+    shared: &SharedState,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let theme = &shared.theme;
     let mut scroll = screen.findings;
     scroll.fill(report.findings.len(), usize::from(area.height));
@@ -212,11 +218,11 @@ fn draw_findings(screen: &ReplayScreen, report: &Report, shared: &Shared, area: 
 }
 
 /// One finding on lines of its own.
-fn draw_finding(finding: &Finding, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_finding(finding: &Finding, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let mut head = Line::of(format!("   {}", finding.field), Tone::Noted);
+    let mut head = Line::of(format!("   {}", finding.field), Tone::Info);
     if let Some(source) = &finding.source {
-        head = head.with(format!("  {source}"), Tone::Faint);
+        head = head.with(format!("  {source}"), Tone::Secondary);
     }
     let (then, now) = seen(&finding.expected, &finding.got);
     let room = usize::from(area.width).saturating_sub(5);
@@ -229,7 +235,7 @@ fn draw_finding(finding: &Finding, shared: &Shared, area: Rect, buffer: &mut Buf
 }
 
 /// What is to blame, in a word.
-fn class(class: FindingClass, shared: &Shared) -> (&'static str, ratatui::style::Style) {
+fn class(class: FindingClass, shared: &SharedState) -> (&'static str, ratatui::style::Style) {
     let theme = &shared.theme;
     match class {
         FindingClass::CodeChanged => ("code", theme.bad),
@@ -244,7 +250,7 @@ fn class(class: FindingClass, shared: &Shared) -> (&'static str, ratatui::style:
     }
 }
 
-fn draw_refusal(refusal: &Refusal, shared: &Shared, areas: &Areas, buffer: &mut Buffer) {
+fn draw_refusal(refusal: &Refusal, shared: &SharedState, areas: &Areas, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let area = Rect { height: areas.response.bottom().saturating_sub(areas.findings.y), ..areas.findings };
     let mut lines = vec![Line::of(clean(&refusal.what).into_owned(), Tone::Bad)];
@@ -254,7 +260,7 @@ fn draw_refusal(refusal: &Refusal, shared: &Shared, areas: &Areas, buffer: &mut 
     let hints = refusal
         .hints
         .iter()
-        .map(|hint| Line::of("hint: ", Tone::Noted).with(clean(hint).into_owned(), Tone::Text));
+        .map(|hint| Line::of("hint: ", Tone::Info).with(clean(hint).into_owned(), Tone::Text));
     // The hints are always in sight.
     let hints: Vec<Line> = hints.collect();
     lines.truncate(usize::from(area.height).saturating_sub(hints.len()).max(1));
@@ -265,7 +271,7 @@ fn draw_refusal(refusal: &Refusal, shared: &Shared, areas: &Areas, buffer: &mut 
     }
 }
 
-fn draw_prompt(typing: &Typing, is_asked: bool, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_prompt(typing: &Typing, is_asked: bool, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let (what, hint) = match &typing.about {
         About::Slot(slot) => {

@@ -1,12 +1,12 @@
 //! What is counted as requests come: how the service does, how the listed requests do, and what is usual for each flow.
 
-use super::state::Requests;
+use super::state::RequestsScreen;
 use crate::index::{CHUNK, Measures};
-use crate::state::Shared;
+use crate::state::SharedState;
 
-impl Requests {
+impl RequestsScreen {
     /// Takes in what has come into the index.
-    pub(super) fn catch_up(&mut self, shared: &Shared) {
+    pub(super) fn catch_up(&mut self, shared: &SharedState) {
         let range = shared.index.range();
         let (first, end) = self.counted;
         self.counted = (range.start, range.end);
@@ -22,7 +22,7 @@ impl Requests {
         self.count_selected(shared);
     }
 
-    pub(super) fn count_selected(&mut self, shared: &Shared) {
+    pub(super) fn count_selected(&mut self, shared: &SharedState) {
         for seq in self.list.take_admitted() {
             if let Some(row) = shared.index.row(seq) {
                 self.selected.add(&row, shared.now_unix_ns);

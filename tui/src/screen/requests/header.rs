@@ -5,9 +5,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_trace::duration;
 
-use super::state::Requests;
+use super::state::RequestsScreen;
 use crate::draw::{Pen, spark, spark_to, width};
-use crate::state::Shared;
+use crate::state::SharedState;
 
 /// How wide a line of measures is, if there is room for it.
 const MAX_SPARK: usize = 30;
@@ -19,7 +19,12 @@ const SPARK_S: usize = 2;
 
 const CLASSES: [&str; 3] = ["interactive", "default", "batch"];
 
-pub(super) fn draw_measures(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw_measures(
+    requests: &RequestsScreen,
+    shared: &SharedState,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let (theme, glyphs) = (&shared.theme, shared.theme.glyphs);
     let width = usize::from(area.width);
     let measures = requests.measures(shared.now_unix_ns);
@@ -68,7 +73,7 @@ pub(super) fn draw_measures(requests: &Requests, shared: &Shared, area: Rect, bu
 }
 
 /// How busy the workers of a service are, and how many requests wait for their turn.
-pub(super) fn draw_load(shared: &Shared, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw_load(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let (theme, glyphs) = (&shared.theme, shared.theme.glyphs);
     let scheduler = &shared.scheduler;
     let Some(health) = scheduler.health() else { return };

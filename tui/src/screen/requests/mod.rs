@@ -10,4 +10,4 @@ mod state;
 mod table;
 mod view;
 
-pub(crate) use state::Requests;
+pub(crate) use state::RequestsScreen;

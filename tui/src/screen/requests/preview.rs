@@ -6,9 +6,9 @@ use ratatui::layout::Rect;
 use crate::draw::Pen;
 use crate::index::Row;
 use crate::screen::timeline;
-use crate::state::Shared;
+use crate::state::SharedState;
 
-pub(super) fn draw(row: Option<&Row<'_>>, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(row: Option<&Row<'_>>, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let Some(row) = row else { return };
     let Some(story) = shared.traces.story(row.id) else {

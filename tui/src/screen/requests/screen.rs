@@ -5,16 +5,16 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_trace::RequestId;
 
-use super::state::Requests;
+use super::state::RequestsScreen;
 use super::view;
-use crate::draw::{Pointed, Scroll};
+use crate::draw::{MouseHit, Scroll};
 use crate::index::{CHUNK, Filter, Sort};
 use crate::keys::{self, Action, Key, key, named, row};
-use crate::message::{Command, Message, Show};
+use crate::message::{Command, Message, Navigation};
 use crate::screen::interface::Screen;
 use crate::state::Notice;
-use crate::state::Shared;
-use crate::text_input::Prompt;
+use crate::state::SharedState;
+use crate::text_input::TextInput;
 
 const KEYS: &[Key] = &[
     row(
@@ -24,17 +24,22 @@ const KEYS: &[Key] = &[
         Some("open"),
     ),
     row(&[key('/')], Action::Filter, "Filter the list; esc takes the filter away", Some("filter")),
-    row(&[key('f'), key(' ')], Action::Follow, "Follow new requests, or hold the list still", Some("follow")),
-    row(&[key('s')], Action::Sort, "Sort by another column", Some("sort")),
+    row(
+        &[key('f'), key(' ')],
+        Action::ToggleFollow,
+        "Follow new requests, or hold the list still",
+        Some("follow"),
+    ),
+    row(&[key('s')], Action::NextSort, "Sort by another column", Some("sort")),
     row(&[key('n')], Action::NextFailed, "To the next one that failed", None),
     row(&[key('N')], Action::PreviousFailed, "To the one before that failed", None),
     row(&[key('m')], Action::Mark, "Mark the request, or take its mark away", None),
     row(&[key('\'')], Action::NextMark, "To the next marked request", None),
     row(&[key('y')], Action::CopyId, "Copy the id", None),
-    row(&[key('L')], Action::Log, "Show or hide what the service says (zerver dev)", None),
+    row(&[key('L')], Action::ToggleLog, "Navigation or hide what the service says (zerver dev)", None),
 ];
 
-impl Screen for Requests {
+impl Screen for RequestsScreen {
     fn name(&self) -> &'static str {
         "requests"
     }
@@ -43,17 +48,17 @@ impl Screen for Requests {
         vec![KEYS, keys::REQUEST, keys::MOVING]
     }
 
-    fn request(&self, shared: &Shared) -> Option<RequestId> {
+    fn request(&self, shared: &SharedState) -> Option<RequestId> {
         Some(shared.index.row(self.chosen(shared)?)?.id)
     }
 
-    fn type_key(&mut self, shared: &mut Shared, key: &KeyEvent) -> Option<Vec<Command>> {
+    fn type_key(&mut self, shared: &mut SharedState, key: &KeyEvent) -> Option<Vec<Command>> {
         let prompt = self.prompt.as_mut()?;
         match key.code {
             KeyCode::Enter if self.error.is_none() => self.prompt = None,
             KeyCode::Enter => {}
             KeyCode::Esc => {
-                *prompt = Prompt::default();
+                *prompt = TextInput::default();
                 let commands = self.typed(shared);
                 self.prompt = None;
                 return Some(commands);
@@ -80,7 +85,7 @@ impl Screen for Requests {
             .map(|_| &[("enter", "keep it"), ("esc", "all requests"), ("up down", "move")][..])
     }
 
-    fn paste(&mut self, shared: &mut Shared, text: &str) -> Vec<Command> {
+    fn paste(&mut self, shared: &mut SharedState, text: &str) -> Vec<Command> {
         if let Some(prompt) = &mut self.prompt {
             prompt.paste(text);
             return self.typed(shared);
@@ -88,7 +93,7 @@ impl Screen for Requests {
         Vec::new()
     }
 
-    fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command> {
+    fn act(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
         let mut scroll = self.scroll(shared);
         if scroll.act(action, self.list.len(&shared.index), self.height(shared)) {
             // Whoever moves wants to look: only the top follows.
@@ -98,21 +103,24 @@ impl Screen for Requests {
         }
         let chosen = self.chosen(shared).and_then(|seq| shared.index.row(seq));
         match action {
-            Action::Follow => {
+            Action::ToggleFollow => {
                 self.set(shared, scroll);
                 self.is_following = !self.is_following;
             }
             Action::Open => {
-                return chosen.map(|row| Command::Show(Show::Timeline(row.id))).into_iter().collect();
+                return chosen
+                    .map(|row| Command::Navigate(Navigation::Timeline(row.id)))
+                    .into_iter()
+                    .collect();
             }
             Action::CopyId => return chosen.map(|row| Command::copy_id(row.id)).into_iter().collect(),
-            Action::Filter => self.prompt = Some(Prompt::new(&self.filter)),
+            Action::Filter => self.prompt = Some(TextInput::new(&self.filter)),
             Action::Back if !self.filter.is_empty() => {
                 (self.filter, self.error) = (String::new(), None);
                 return self.relist(shared, Filter::default(), self.list.sort());
             }
             Action::Back => return self.list_by(shared, Sort::Newest),
-            Action::Sort => return self.list_by(shared, self.list.sort().next()),
+            Action::NextSort => return self.list_by(shared, self.list.sort().next()),
             Action::Mark => {
                 if let Some(seq) = chosen.map(|row| row.seq) {
                     if !self.marks.remove(&seq) {
@@ -145,7 +153,7 @@ impl Screen for Requests {
                     shared.notice = Some(Notice::bad(format!("no request {beyond} failed")));
                 }
             }
-            Action::Log => {
+            Action::ToggleLog => {
                 if let Some(service) = &mut shared.service {
                     service.is_shown = !service.is_shown;
                 }
@@ -155,10 +163,10 @@ impl Screen for Requests {
         self.preview(shared)
     }
 
-    fn take(&mut self, shared: &mut Shared, message: &Message) -> Vec<Command> {
+    fn take(&mut self, shared: &mut SharedState, message: &Message) -> Vec<Command> {
         let is_at_top = self.cursor.is_some() && self.cursor == self.list.nth(0, &shared.index);
         let mut commands = match message {
-            Message::GoOn => {
+            Message::Continue => {
                 self.is_going_on = false;
                 self.list.catch_up(&shared.index, CHUNK, None);
                 self.count_selected(shared);
@@ -168,7 +176,7 @@ impl Screen for Requests {
                 }
                 self.look_into_slots(shared)
             }
-            Message::Older { .. } | Message::Newer(_) => {
+            Message::OlderRequests { .. } | Message::NewRequests(_) => {
                 self.catch_up(shared);
                 self.look_into_slots(shared)
             }
@@ -190,20 +198,20 @@ impl Screen for Requests {
         commands
     }
 
-    fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
+    fn mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command> {
         let rows = self.areas(shared, area).rows;
         let mut scroll = self.scroll(shared);
         match scroll.mouse(event, rows, self.list.len(&shared.index)) {
-            Pointed::Nowhere => return Vec::new(),
-            Pointed::Again => return self.act(shared, Action::Open),
-            Pointed::Turned | Pointed::Chosen => {}
+            MouseHit::Miss => return Vec::new(),
+            MouseHit::Reselected => return self.act(shared, Action::Open),
+            MouseHit::Scrolled | MouseHit::Selected => {}
         }
         self.is_following = false;
         self.set(shared, scroll);
         self.preview(shared)
     }
 
-    fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         view::draw(self, shared, area, buffer);
     }
 }

@@ -4,18 +4,18 @@
 use ratatui::layout::Rect;
 
 use super::layout::{self, Areas, Contents};
-use super::state::{Requests, Scan};
+use super::state::{RequestsScreen, Scan};
 use crate::draw::Scroll;
 use crate::index::{CHUNK, List, Seq};
 use crate::message::Command;
-use crate::state::Shared;
+use crate::state::SharedState;
 
 /// So many traces are on their way at a time, to be shown beside the list.
 const MAX_ASKED: usize = 2;
 
-impl Requests {
+impl RequestsScreen {
     /// Where the parts of the screen are.
-    pub(super) fn areas(&self, shared: &Shared, area: Rect) -> Areas {
+    pub(super) fn areas(&self, shared: &SharedState, area: Rect) -> Areas {
         let contents = Contents {
             has_load: shared.scheduler.health().is_some(),
             is_filtered: self.prompt.is_some() || !self.filter.is_empty(),
@@ -25,7 +25,7 @@ impl Requests {
     }
 
     /// Where the list stands now, in places from the top.
-    pub(super) fn scroll(&self, shared: &Shared) -> Scroll {
+    pub(super) fn scroll(&self, shared: &SharedState) -> Scroll {
         let place = |seq: Option<Seq>| seq.map_or(0, |seq| self.list.place(seq, &shared.index));
         if self.is_following {
             Scroll::default()
@@ -34,14 +34,14 @@ impl Requests {
         }
     }
 
-    pub(super) fn set(&mut self, shared: &Shared, mut scroll: Scroll) {
+    pub(super) fn set(&mut self, shared: &SharedState, mut scroll: Scroll) {
         scroll.keep(self.list.len(&shared.index), self.height(shared));
         self.cursor = self.list.nth(scroll.cursor, &shared.index);
         self.first = self.list.nth(scroll.first, &shared.index);
     }
 
     /// The index has other numbers: all of them are smaller by so much, and the oldest requests may be gone.
-    pub(crate) fn renumber(&mut self, shared: &Shared, by: Seq) {
+    pub(crate) fn renumber(&mut self, shared: &SharedState, by: Seq) {
         let start = shared.index.range().start;
         let new = |seq: Seq| seq.checked_sub(by).filter(|seq| *seq >= start);
         let oldest = (start < 0).then_some(start);
@@ -59,24 +59,29 @@ impl Requests {
     }
 
     /// Leaves no empty rows below where there are some above.
-    pub(super) fn fill(&mut self, shared: &Shared) {
+    pub(super) fn fill(&mut self, shared: &SharedState) {
         let mut scroll = self.scroll(shared);
         scroll.fill(self.list.len(&shared.index), self.height(shared));
         self.set(shared, scroll);
     }
 
-    pub(super) fn height(&self, shared: &Shared) -> usize {
+    pub(super) fn height(&self, shared: &SharedState) -> usize {
         usize::from(self.areas(shared, shared.body()).rows.height)
     }
 
     /// The chosen request.
-    pub(crate) fn chosen(&self, shared: &Shared) -> Option<Seq> {
+    pub(crate) fn chosen(&self, shared: &SharedState) -> Option<Seq> {
         let seq = if self.is_following { self.list.nth(0, &shared.index) } else { self.cursor };
         seq.or_else(|| self.list.nth(0, &shared.index))
     }
 
     /// The request after or before another one in the list.
-    pub(crate) fn beside(&self, shared: &Shared, id: zerver_trace::RequestId, down: bool) -> Option<Seq> {
+    pub(crate) fn beside(
+        &self,
+        shared: &SharedState,
+        id: zerver_trace::RequestId,
+        down: bool,
+    ) -> Option<Seq> {
         let here = shared.index.find(id)?;
         let place = self.list.place(here, &shared.index);
         let there = if down { place + 1 } else { place.checked_sub(1)? };
@@ -84,7 +89,7 @@ impl Requests {
     }
 
     /// Chooses a request.
-    pub(crate) fn choose(&mut self, shared: &Shared, seq: Seq) {
+    pub(crate) fn choose(&mut self, shared: &SharedState, seq: Seq) {
         self.is_following = false;
         let place = self.list.place(seq, &shared.index);
         let first = self.scroll(shared).first;
@@ -92,7 +97,7 @@ impl Requests {
     }
 
     /// The next place from here for which `is_wanted` holds.
-    pub(super) fn seek(&mut self, shared: &Shared, down: bool, is_wanted: impl Fn(Seq) -> bool) -> bool {
+    pub(super) fn seek(&mut self, shared: &SharedState, down: bool, is_wanted: impl Fn(Seq) -> bool) -> bool {
         let scroll = self.scroll(shared);
         let len = self.list.len(&shared.index);
         let fits = |place: &usize| self.list.nth(*place, &shared.index).is_some_and(&is_wanted);
@@ -109,11 +114,11 @@ impl Requests {
     }
 
     /// What is to be loaded to be shown beside the list.
-    pub(super) fn preview(&self, shared: &Shared) -> Vec<Command> {
+    pub(super) fn preview(&self, shared: &SharedState) -> Vec<Command> {
         let is_shown = self.areas(shared, shared.body()).preview.is_some();
         let row = self.chosen(shared).filter(|_| is_shown).and_then(|seq| shared.index.row(seq));
         let wanted =
             row.filter(|row| shared.traces.get(row.id).is_none() && shared.traces.asked() < MAX_ASKED);
-        wanted.map(|row| Command::Load(row.id)).into_iter().collect()
+        wanted.map(|row| Command::LoadTrace(row.id)).into_iter().collect()
     }
 }

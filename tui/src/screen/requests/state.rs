@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use crate::draw::Scroll;
 use crate::index::{CHUNK, Filter, List, Pulse, Seq, Sort, Usual};
 use crate::message::Command;
-use crate::state::Shared;
-use crate::text_input::Prompt;
+use crate::state::SharedState;
+use crate::text_input::TextInput;
 
 /// The slots of so many requests are looked at for one filter, the newest.
 const MAX_SCAN: usize = 20_000;
 
 /// The list of requests.
 #[derive(Debug)]
-pub(crate) struct Requests {
+pub(crate) struct RequestsScreen {
     /// Whether the top is shown as it changes.
     pub(super) is_following: bool,
     /// The chosen request, and the one on the first line; both stay where they are when others come.
@@ -21,7 +21,7 @@ pub(crate) struct Requests {
     pub(super) first: Option<Seq>,
     pub(super) list: List,
     /// The filter as it is typed.
-    pub(super) prompt: Option<Prompt>,
+    pub(super) prompt: Option<TextInput>,
     /// The filter as it was typed last, and what is wrong with it.
     pub(super) filter: String,
     pub(super) error: Option<String>,
@@ -47,7 +47,7 @@ pub(super) struct Scan {
     pub(super) is_cut: bool,
 }
 
-impl Default for Requests {
+impl Default for RequestsScreen {
     fn default() -> Self {
         Self {
             is_following: true,
@@ -68,9 +68,9 @@ impl Default for Requests {
     }
 }
 
-impl Requests {
+impl RequestsScreen {
     /// Another filter or order; the chosen request stays chosen where it is still there.
-    pub(super) fn relist(&mut self, shared: &Shared, filter: Filter, sort: Sort) -> Vec<Command> {
+    pub(super) fn relist(&mut self, shared: &SharedState, filter: Filter, sort: Sort) -> Vec<Command> {
         self.list.set(filter, sort, &shared.index);
         self.selected = Pulse::default();
         // The chosen request is looked for at once.
@@ -91,14 +91,14 @@ impl Requests {
     }
 
     /// Asks for another turn, where there are requests left to look at.
-    pub(super) fn go_on(&mut self, shared: &Shared) -> Option<Command> {
+    pub(super) fn go_on(&mut self, shared: &SharedState) -> Option<Command> {
         let is_new = !self.is_going_on && self.list.is_behind(&shared.index);
         self.is_going_on |= is_new;
-        is_new.then_some(Command::GoOn)
+        is_new.then_some(Command::Continue)
     }
 
     /// Asks for what the filter must know of slots.
-    pub(super) fn look_into_slots(&mut self, shared: &Shared) -> Vec<Command> {
+    pub(super) fn look_into_slots(&mut self, shared: &SharedState) -> Vec<Command> {
         let mut waiting = self.list.take_waiting();
         let room = MAX_SCAN.saturating_sub(self.scan.asked);
         self.scan.is_cut |= waiting.len() > room;
@@ -115,7 +115,7 @@ impl Requests {
         }]
     }
 
-    pub(super) fn typed(&mut self, shared: &Shared) -> Vec<Command> {
+    pub(super) fn typed(&mut self, shared: &SharedState) -> Vec<Command> {
         let Some(prompt) = &self.prompt else { return Vec::new() };
         self.filter = prompt.text();
         match Filter::parse(&self.filter) {
@@ -134,7 +134,7 @@ impl Requests {
         }
     }
 
-    pub(super) fn list_by(&mut self, shared: &Shared, sort: Sort) -> Vec<Command> {
+    pub(super) fn list_by(&mut self, shared: &SharedState, sort: Sort) -> Vec<Command> {
         let mut commands = Vec::new();
         if sort != self.list.sort() {
             self.is_following = false;

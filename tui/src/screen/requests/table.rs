@@ -4,10 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_trace::duration;
 
-use super::state::Requests;
+use super::state::RequestsScreen;
 use crate::draw::Pen;
 use crate::index::{Row, Seq, Sort, Verdict};
-use crate::state::Shared;
+use crate::state::SharedState;
 
 const ID: usize = 13;
 const AGE: usize = 4;
@@ -44,7 +44,7 @@ impl Columns {
         Self { path: rest.saturating_sub(2), bar, flow: flow + flow_more, class, verdict }
     }
 
-    pub(super) fn draw_heads(&self, sort: Sort, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    pub(super) fn draw_heads(&self, sort: Sort, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         let (style, glyphs) = (shared.theme.faint, shared.theme.glyphs);
         let head = |text: &str, by: Sort, arrow: &str| {
             if sort == by { format!("{text}{arrow}") } else { text.to_owned() }
@@ -70,8 +70,8 @@ impl Columns {
         &self,
         row: &Row<'_>,
         longest_ns: u64,
-        requests: &Requests,
-        shared: &Shared,
+        requests: &RequestsScreen,
+        shared: &SharedState,
         area: Rect,
         line: u16,
         buffer: &mut Buffer,

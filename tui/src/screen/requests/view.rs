@@ -5,17 +5,17 @@ use ratatui::layout::Rect;
 
 use super::header::{draw_load, draw_measures, thousands};
 use super::preview;
-use super::state::Requests;
+use super::state::RequestsScreen;
 use super::table::Columns;
 use crate::draw::{Pen, rule, thumb, wall};
 use crate::index::Row;
-use crate::state::Shared;
-use crate::state::State;
+use crate::state::ServiceState;
+use crate::state::SharedState;
 
 /// What a filter may be, where none has been typed.
 const HINT: &str = "letters of a path; status:5xx flow:name slower:10ms is:failed slot.Name.field=value";
 
-pub(super) fn draw(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(requests: &RequestsScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let areas = requests.areas(shared, area);
     draw_measures(requests, shared, areas.measures, buffer);
@@ -53,7 +53,7 @@ pub(super) fn draw(requests: &Requests, shared: &Shared, area: Rect, buffer: &mu
     }
 }
 
-fn draw_nothing(shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_nothing(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let mut say = |row: u16, text: &str| {
         Pen::new(buffer, area, row, theme.glyphs.ellipsis).skip(2).put(text, theme.faint);
@@ -64,7 +64,7 @@ fn draw_nothing(shared: &Shared, area: Rect, buffer: &mut Buffer) {
         say(1, "Reading the store.");
     } else if let Some(service) = &shared.service {
         match &service.state {
-            Some(State::Serving(addr)) => match &service.example {
+            Some(ServiceState::Serving(addr)) => match &service.example {
                 Some(command) => {
                     say(1, "No requests yet. Send one:");
                     say(2, &zerver_trace::text::clean(command));
@@ -78,7 +78,7 @@ fn draw_nothing(shared: &Shared, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn draw_filter(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_filter(requests: &RequestsScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let mut said = String::new();
     if requests.scan.asked > 0 {
@@ -108,10 +108,10 @@ fn draw_filter(requests: &Requests, shared: &Shared, area: Rect, buffer: &mut Bu
     Pen::new(buffer, rest, 0, theme.glyphs.ellipsis).recorded(&said, style);
 }
 
-fn draw_log(shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_log(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let Some(service) = &shared.service else { return };
-    let is_bad = matches!(service.state, Some(State::BuildFailed { .. } | State::Ended(_)));
+    let is_bad = matches!(service.state, Some(ServiceState::BuildFailed { .. } | ServiceState::Ended(_)));
     let style = if is_bad { theme.bad } else { theme.border };
     rule(
         area,

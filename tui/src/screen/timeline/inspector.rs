@@ -12,7 +12,7 @@ use super::summary_lines as head;
 use super::value_tree::{Entry, Tree};
 use super::waterfall::{Row, Subject, failing};
 use crate::draw::{Line, Tone};
-use crate::state::{Sources, Story};
+use crate::state::{LoadedTrace, SourceFiles};
 
 /// So many lines of a step's source are shown.
 const MAX_SOURCE: usize = 40;
@@ -21,12 +21,12 @@ const MAX_PARTS: usize = 6;
 
 /// What the inspector is about.
 pub(super) struct Inspected<'a> {
-    pub(super) story: &'a Story,
+    pub(super) story: &'a LoadedTrace,
     pub(super) rows: &'a [Row],
     pub(super) moments: &'a Moments,
     pub(super) moment: usize,
     pub(super) why: Option<&'a Result<std::sync::Arc<Why>, String>>,
-    pub(super) sources: &'a Sources,
+    pub(super) sources: &'a SourceFiles,
 }
 
 /// All lines of the inspector.
@@ -68,20 +68,20 @@ pub(super) fn entries(of: &Inspected<'_>, folds: &HashSet<String>, columns: usiz
 }
 
 fn happened(tree: &mut Tree<'_>, of: &Inspected<'_>, moment: &Moment, unit: Unit) {
-    let line = Line::of(format!("event {} of {}", of.moment, of.moments.len() - 1), Tone::Faint)
+    let line = Line::of(format!("event {} of {}", of.moment, of.moments.len() - 1), Tone::Secondary)
         .with(format!("  {} {}", unit.show(moment.at_ns), unit.name), Tone::Strong)
         .with(format!("  {}", told(of.story, moment)), Tone::Text);
     tree.entries.push(Entry { line, is_head: true, ..Entry::default() });
 }
 
-fn step(tree: &mut Tree<'_>, story: &Story, run: &Run, held: &[Held<'_>], unit: Unit) {
+fn step(tree: &mut Tree<'_>, story: &LoadedTrace, run: &Run, held: &[Held<'_>], unit: Unit) {
     tree.head(&format!("step {}", run.step.name));
     let info = story.trace.flow.steps.get(usize::from(run.step.index));
     if let Some(doc) = info.map(|info| info.doc.trim()).filter(|doc| !doc.is_empty()) {
-        tree.field("", doc, Tone::Faint);
+        tree.field("", doc, Tone::Secondary);
     }
     if run.step.line > 0 {
-        tree.field("source", &format!("{}:{}", run.step.file, run.step.line), Tone::Noted);
+        tree.field("source", &format!("{}:{}", run.step.file, run.step.line), Tone::Info);
     }
     let decision = run.decision.map_or("not told", zerver_trace::Decision::as_str);
     tree.field("decided", decision, Tone::Strong);
@@ -104,7 +104,7 @@ fn step(tree: &mut Tree<'_>, story: &Story, run: &Run, held: &[Held<'_>], unit: 
             ),
             None => {
                 let it = given(&story.trace, name).unwrap_or_else(|| "unwritten".to_owned());
-                tree.line(Line::of(format!(" reads {name}: "), Tone::Text).with(it, Tone::Faint))
+                tree.line(Line::of(format!(" reads {name}: "), Tone::Text).with(it, Tone::Secondary))
             }
         }
     }
@@ -129,7 +129,7 @@ fn given(trace: &Trace, name: &str) -> Option<String> {
 }
 
 /// The function of the step, as it is in the file now.
-fn source(tree: &mut Tree<'_>, run: &Run, sources: &Sources) {
+fn source(tree: &mut Tree<'_>, run: &Run, sources: &SourceFiles) {
     let Some(lines) = sources.get(&run.step.file) else { return };
     let from = (run.step.line as usize).saturating_sub(1);
     let Some(rest) = lines.get(from..).filter(|rest| !rest.is_empty()) else { return };
@@ -139,7 +139,7 @@ fn source(tree: &mut Tree<'_>, run: &Run, sources: &Sources) {
     let len = rest.iter().position(is_end).map_or(MAX_SOURCE, |end| end + 1).min(MAX_SOURCE);
     tree.head("source, as it is now");
     for (at, line) in rest.iter().take(len).enumerate() {
-        let number = Line::of(format!(" {:>4} ", from + at + 1), Tone::Faint);
+        let number = Line::of(format!(" {:>4} ", from + at + 1), Tone::Secondary);
         tree.line(number.with(line.get(indent..).unwrap_or(line.trim_start()), Tone::Text));
     }
 }
@@ -177,9 +177,11 @@ fn effect_of(tree: &mut Tree<'_>, run: &Run, effect: &Effect, unit: Unit) {
     for late in effect.lates() {
         tree.field("late", &format!("{}: {}", duration::show(late.ns), late.why()), Tone::Warn);
     }
-    tree.value("args", "arguments", Tone::Faint, &effect.args, false);
+    tree.value("args", "arguments", Tone::Secondary, &effect.args, false);
     match &effect.end {
-        zerver_replay::End::Ok { output, .. } => tree.value("output", "result", Tone::Faint, output, false),
+        zerver_replay::End::Ok { output, .. } => {
+            tree.value("output", "result", Tone::Secondary, output, false)
+        }
         end => tree.field("result", &end.to_string(), Tone::Bad),
     }
     for write in &effect.wrote {
@@ -188,7 +190,7 @@ fn effect_of(tree: &mut Tree<'_>, run: &Run, effect: &Effect, unit: Unit) {
     }
 }
 
-fn failure(tree: &mut Tree<'_>, story: &Story) {
+fn failure(tree: &mut Tree<'_>, story: &LoadedTrace) {
     let Some(failure) = &story.timeline.failure else { return };
     tree.head("failure");
     tree.field("what", &failure.to_string(), Tone::Bad);
@@ -207,7 +209,7 @@ fn failure(tree: &mut Tree<'_>, story: &Story) {
     }
 }
 
-fn slots_now(tree: &mut Tree<'_>, story: &Story, held: &[Held<'_>]) {
+fn slots_now(tree: &mut Tree<'_>, story: &LoadedTrace, held: &[Held<'_>]) {
     tree.head("slots at this moment");
     for held in held {
         let tone = if held.is_new { Tone::Good } else { Tone::Text };
@@ -217,14 +219,14 @@ fn slots_now(tree: &mut Tree<'_>, story: &Story, held: &[Held<'_>]) {
     let slots = story.timeline.slots.iter().map(|write| write.name.as_str());
     let later: Vec<&str> = slots.filter(|name| !known.contains(name)).collect();
     if !later.is_empty() {
-        tree.field("later", &later.join(", "), Tone::Faint);
+        tree.field("later", &later.join(", "), Tone::Secondary);
     }
     if held.is_empty() && later.is_empty() {
-        tree.field("", "none were written", Tone::Faint);
+        tree.field("", "none were written", Tone::Secondary);
     }
 }
 
-fn time(tree: &mut Tree<'_>, story: &Story, unit: Unit) {
+fn time(tree: &mut Tree<'_>, story: &LoadedTrace, unit: Unit) {
     let totals = &story.timeline.totals;
     tree.head("where the time went");
     let parts = [
@@ -232,7 +234,7 @@ fn time(tree: &mut Tree<'_>, story: &Story, unit: Unit) {
         ("cpu", totals.cpu_ns, Tone::Cpu),
         ("queue", totals.queue_ns, Tone::Queue),
         ("late", totals.late_ns, Tone::Warn),
-        ("body", totals.receive_ns, Tone::Faint),
+        ("body", totals.receive_ns, Tone::Secondary),
         ("unknown", totals.unexplained_ns, Tone::Warn),
     ];
     let shown: Vec<u64> = parts.iter().map(|(_, ns, _)| *ns).collect();
@@ -284,7 +286,7 @@ fn among(tree: &mut Tree<'_>, why: Option<&Result<std::sync::Arc<Why>, String>>)
         );
     }
     if !why.is_enough() {
-        tree.field("", "too few to tell what goes with slowness", Tone::Faint);
+        tree.field("", "too few to tell what goes with slowness", Tone::Secondary);
     }
     for finding in why.findings.iter().take(MAX_PARTS) {
         let here = finding.here.as_ref().map_or(String::new(), |here| format!(", here {here}"));
@@ -304,7 +306,7 @@ fn among(tree: &mut Tree<'_>, why: Option<&Result<std::sync::Arc<Why>, String>>)
     }
 }
 
-fn request(tree: &mut Tree<'_>, story: &Story) {
+fn request(tree: &mut Tree<'_>, story: &LoadedTrace) {
     let trace = &story.trace;
     tree.head("request");
     tree.field("id", &trace.id.to_string(), Tone::Id);
@@ -322,7 +324,7 @@ fn request(tree: &mut Tree<'_>, story: &Story) {
     message(tree, &trace.request_headers, &trace.request_body);
 }
 
-fn response(tree: &mut Tree<'_>, story: &Story) {
+fn response(tree: &mut Tree<'_>, story: &LoadedTrace) {
     let trace = &story.trace;
     tree.head("response");
     tree.field("status", &head::status(trace.status), Tone::Status(trace.status));
@@ -333,7 +335,7 @@ fn message(tree: &mut Tree<'_>, headers: &[Header<Recorded>], body: &RecordedBod
     for header in headers {
         let value =
             crate::curl_command::text(&header.value).unwrap_or_else(|| super::value_tree::SECRET.to_owned());
-        let line = Line::of(format!(" {}: ", header.name), Tone::Faint).with(&*value, Tone::Text);
+        let line = Line::of(format!(" {}: ", header.name), Tone::Secondary).with(&*value, Tone::Text);
         tree.entries.push(Entry { line, copy: Some(value), ..Entry::default() });
     }
     if body.full_len > 0 {
@@ -342,7 +344,7 @@ fn message(tree: &mut Tree<'_>, headers: &[Header<Recorded>], body: &RecordedBod
         } else {
             String::new()
         };
-        tree.line(Line::of(format!(" body: {} bytes{cut}", body.full_len), Tone::Faint));
+        tree.line(Line::of(format!(" body: {} bytes{cut}", body.full_len), Tone::Secondary));
         tree.wire(&body.bytes);
     }
 }

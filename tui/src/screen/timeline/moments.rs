@@ -7,7 +7,7 @@ use zerver_trace::duration::Span;
 use zerver_trace::{Answer, Event, QueueReason, Recorded, Trace};
 
 use super::waterfall::{Row, Subject};
-use crate::state::Story;
+use crate::state::LoadedTrace;
 
 /// A moment of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    pub(super) fn of(story: &Story, rows: &[Row]) -> Self {
+    pub(super) fn of(story: &LoadedTrace, rows: &[Row]) -> Self {
         let places: HashMap<Subject, usize> =
             rows.iter().enumerate().map(|(at, row)| (row.subject, at)).collect();
         let last = rows.len().saturating_sub(1);
@@ -170,7 +170,7 @@ pub(super) struct Held<'t> {
 }
 
 /// The slots that were written up to a moment, in the order in which they were first written.
-pub(super) fn slots<'s>(story: &'s Story, moment: &Moment) -> Vec<Held<'s>> {
+pub(super) fn slots<'s>(story: &'s LoadedTrace, moment: &Moment) -> Vec<Held<'s>> {
     let (trace, timeline) = (&story.trace, &story.timeline);
     let known: HashMap<u16, &zerver_replay::Write> =
         timeline.slots.iter().map(|write| (write.slot, write)).collect();
@@ -226,7 +226,7 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
 }
 
 /// What happened, in a line.
-pub(super) fn told(story: &Story, moment: &Moment) -> String {
+pub(super) fn told(story: &LoadedTrace, moment: &Moment) -> String {
     let (trace, timeline) = (&story.trace, &story.timeline);
     let at = match moment.what {
         What::Arrived => return "the request arrives".to_owned(),

@@ -7,7 +7,7 @@ use super::moments::Moments;
 use super::value_tree::Entry;
 use super::waterfall::{self, Row, Spent, Subject};
 use crate::draw::Scroll;
-use crate::state::Story;
+use crate::state::LoadedTrace;
 
 /// More rows than these are not shown.
 const MAX_ROWS: usize = 100_000;
@@ -15,7 +15,7 @@ const MAX_ROWS: usize = 100_000;
 /// What is shown of a request that has come.
 #[derive(Debug)]
 pub(super) struct Shown {
-    pub(super) story: Arc<Story>,
+    pub(super) story: Arc<LoadedTrace>,
     pub(super) rows: Vec<Row>,
     /// What there are bars of.
     pub(super) spent: Vec<Spent>,
@@ -30,7 +30,7 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn of(story: &Arc<Story>) -> Self {
+    pub(super) fn of(story: &Arc<LoadedTrace>) -> Self {
         let rows = waterfall::rows(story, MAX_ROWS);
         let moments = Moments::of(story, &rows);
         let mut shown = Self {

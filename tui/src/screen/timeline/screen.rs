@@ -10,18 +10,23 @@ use super::state::TimelineScreen;
 use super::view;
 use crate::curl_command as curl;
 use crate::keys::{self, Action, Key, key, named, row};
-use crate::message::{Command, Message, Show};
+use crate::message::{Command, Message, Navigation};
 use crate::screen::interface::Screen;
 use crate::state::Notice;
-use crate::state::Shared;
-use crate::text_input::Prompt;
+use crate::state::SharedState;
+use crate::text_input::TextInput;
 
 /// The limits of the share of the waterfall, in percent.
 const SHARES: std::ops::RangeInclusive<u16> = 15..=85;
 
 const KEYS: &[Key] = &[
-    row(&[key('h'), named(KeyCode::Left)], Action::Earlier, "An event back in time", Some("back in time")),
-    row(&[key('l'), named(KeyCode::Right)], Action::Later, "An event on in time", Some("on")),
+    row(
+        &[key('h'), named(KeyCode::Left)],
+        Action::PreviousEvent,
+        "An event back in time",
+        Some("back in time"),
+    ),
+    row(&[key('l'), named(KeyCode::Right)], Action::NextEvent, "An event on in time", Some("on")),
     row(
         &[named(KeyCode::Tab), named(KeyCode::BackTab)],
         Action::NextPane,
@@ -30,7 +35,7 @@ const KEYS: &[Key] = &[
     ),
     row(&[key('i')], Action::NextSection, "To the next section of the inspector", Some("section")),
     row(&[named(KeyCode::Enter), key(' ')], Action::Fold, "Look into the row; open or close a value", None),
-    row(&[key('e')], Action::Edit, "Open the source of the step in $EDITOR", Some("edit")),
+    row(&[key('e')], Action::OpenSource, "Open the source of the step in $EDITOR", Some("edit")),
     row(&[key('/')], Action::Search, "Search in the part that has the keys", None),
     row(&[key('n')], Action::NextMatch, "To the next match", None),
     row(&[key('N')], Action::PreviousMatch, "To the match before", None),
@@ -57,11 +62,11 @@ impl Screen for TimelineScreen {
         vec![KEYS, keys::REQUEST, keys::MOVING]
     }
 
-    fn request(&self, _shared: &Shared) -> Option<RequestId> {
+    fn request(&self, _shared: &SharedState) -> Option<RequestId> {
         self.id
     }
 
-    fn type_key(&mut self, shared: &mut Shared, key: &KeyEvent) -> Option<Vec<Command>> {
+    fn type_key(&mut self, shared: &mut SharedState, key: &KeyEvent) -> Option<Vec<Command>> {
         let prompt = self.prompt.as_mut()?;
         match key.code {
             KeyCode::Enter => {
@@ -80,14 +85,14 @@ impl Screen for TimelineScreen {
         self.prompt.as_ref().map(|_| &[("enter", "find it"), ("esc", "leave")][..])
     }
 
-    fn paste(&mut self, _shared: &mut Shared, text: &str) -> Vec<Command> {
+    fn paste(&mut self, _shared: &mut SharedState, text: &str) -> Vec<Command> {
         if let Some(prompt) = &mut self.prompt {
             prompt.paste(text);
         }
         Vec::new()
     }
 
-    fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command> {
+    fn act(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
         if self.act_in_inspector(shared, action) {
             return Vec::new();
         }
@@ -102,21 +107,21 @@ impl Screen for TimelineScreen {
         }
         match action {
             Action::Back if self.is_inspecting => self.is_inspecting = false,
-            Action::Back => return vec![Command::Show(Show::Back)],
+            Action::Back => return vec![Command::Navigate(Navigation::Back)],
             Action::NextPane => self.is_inspecting = !self.is_inspecting,
             Action::Fold | Action::Open => self.is_inspecting = true,
-            Action::Earlier | Action::Later => {
+            Action::PreviousEvent | Action::NextEvent => {
                 if let Some(shown) = &mut self.shown {
-                    let step = if action == Action::Later { 1 } else { -1 };
+                    let step = if action == Action::NextEvent { 1 } else { -1 };
                     shown.go(shown.moment.saturating_add_signed(step).min(shown.moments.len() - 1));
                     shown.first = shown.scroll(height).first;
                 }
             }
-            Action::Search => self.prompt = Some(Prompt::default()),
+            Action::Search => self.prompt = Some(TextInput::default()),
             Action::NextMatch => self.seek(shared, true),
             Action::PreviousMatch => self.seek(shared, false),
-            Action::NextRequest => return vec![Command::Show(Show::Beside { down: true })],
-            Action::PreviousRequest => return vec![Command::Show(Show::Beside { down: false })],
+            Action::NextRequest => return vec![Command::Navigate(Navigation::Neighbour { down: true })],
+            Action::PreviousRequest => return vec![Command::Navigate(Navigation::Neighbour { down: false })],
             Action::Grow => self.share = (self.share + 5).min(*SHARES.end()),
             Action::Shrink => self.share = self.share.saturating_sub(5).max(*SHARES.start()),
             Action::CopyId if self.is_inspecting => return self.copy_value().into_iter().collect(),
@@ -129,7 +134,7 @@ impl Screen for TimelineScreen {
                 };
                 return curl.map(copy).into_iter().collect();
             }
-            Action::Edit => match self.source() {
+            Action::OpenSource => match self.source() {
                 Some(command) => return vec![command],
                 None => shared.notice = Some(Notice::bad("the trace does not say where this is written")),
             },
@@ -138,7 +143,7 @@ impl Screen for TimelineScreen {
         Vec::new()
     }
 
-    fn take(&mut self, shared: &mut Shared, message: &Message) -> Vec<Command> {
+    fn take(&mut self, shared: &mut SharedState, message: &Message) -> Vec<Command> {
         if let Message::Explained(id, why) = message
             && Some(*id) == self.id
         {
@@ -148,7 +153,7 @@ impl Screen for TimelineScreen {
         self.settle(shared)
     }
 
-    fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command> {
+    fn mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command> {
         let areas = self.areas(area);
         let place = (event.column, event.row).into();
         match event.kind {
@@ -166,7 +171,7 @@ impl Screen for TimelineScreen {
         Vec::new()
     }
 
-    fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         view::draw(self, shared, area, buffer);
     }
 }

@@ -12,11 +12,11 @@ use super::layout::{Areas, areas, columns};
 use super::open_trace::Shown;
 use super::value_tree::{Entry, Fold};
 use super::waterfall::Subject;
-use crate::draw::{Pointed, width};
+use crate::draw::{MouseHit, width};
 use crate::keys::Action;
 use crate::message::Command;
-use crate::state::{Notice, Shared};
-use crate::text_input::Prompt;
+use crate::state::{Notice, SharedState};
+use crate::text_input::TextInput;
 
 /// The sources of so many files are shown.
 const MAX_SOURCES: usize = 16;
@@ -33,7 +33,7 @@ pub(crate) struct TimelineScreen {
     pub(super) is_inspecting: bool,
     pub(super) share: u16,
     pub(super) is_dragging: bool,
-    pub(super) prompt: Option<Prompt>,
+    pub(super) prompt: Option<TextInput>,
     pub(super) search: String,
     /// The step to go to when the trace has come.
     pub(super) wanted: Option<u16>,
@@ -66,7 +66,7 @@ impl TimelineScreen {
     }
 
     /// Shows another request.
-    pub(crate) fn open(&mut self, shared: &Shared, id: RequestId) -> Vec<Command> {
+    pub(crate) fn open(&mut self, shared: &SharedState, id: RequestId) -> Vec<Command> {
         if self.id == Some(id) && self.shown.is_some() {
             return Vec::new();
         }
@@ -74,19 +74,19 @@ impl TimelineScreen {
         let mut commands = vec![Command::Explain(id)];
         commands.extend(self.settle(shared));
         if self.shown.is_none() {
-            commands.push(Command::Load(id));
+            commands.push(Command::LoadTrace(id));
         }
         commands
     }
 
     /// Goes to the first run of a step, now or when the trace has come.
-    pub(crate) fn at_step(&mut self, shared: &Shared, step: u16) -> Vec<Command> {
+    pub(crate) fn at_step(&mut self, shared: &SharedState, step: u16) -> Vec<Command> {
         self.wanted = Some(step);
         self.settle(shared)
     }
 
     /// Shows the trace if it has come, and asks for its sources.
-    pub(super) fn settle(&mut self, shared: &Shared) -> Vec<Command> {
+    pub(super) fn settle(&mut self, shared: &SharedState) -> Vec<Command> {
         let commands = self.show_what_came(shared);
         if let Some(shown) = &mut self.shown
             && let Some(step) = self.wanted.take()
@@ -96,7 +96,7 @@ impl TimelineScreen {
         commands
     }
 
-    pub(super) fn show_what_came(&mut self, shared: &Shared) -> Vec<Command> {
+    pub(super) fn show_what_came(&mut self, shared: &SharedState) -> Vec<Command> {
         let story = self.id.and_then(|id| shared.traces.story(id)).filter(|_| self.shown.is_none());
         let Some(story) = story else { return Vec::new() };
         self.shown = Some(Shown::of(story));
@@ -104,7 +104,7 @@ impl TimelineScreen {
         files.sort_unstable();
         files.dedup();
         files.retain(|file| !file.is_empty() && !shared.sources.is_known(file));
-        files.into_iter().take(MAX_SOURCES).map(|file| Command::Read(file.to_owned())).collect()
+        files.into_iter().take(MAX_SOURCES).map(|file| Command::ReadSource(file.to_owned())).collect()
     }
 
     /// Where the parts of the screen are.
@@ -119,7 +119,7 @@ impl TimelineScreen {
     }
 
     /// Writes the lines of the inspector anew, where they are to tell something else.
-    pub(crate) fn settle_lines(&mut self, shared: &Shared) {
+    pub(crate) fn settle_lines(&mut self, shared: &SharedState) {
         let columns = columns(self.areas(shared.body()).inspector);
         let Some(shown) = &mut self.shown else { return };
         if shown.lines.as_ref().is_some_and(|(of, _)| *of == columns) {
@@ -149,7 +149,7 @@ impl TimelineScreen {
     }
 
     /// The next match of the search from here, in the part that has the keys.
-    pub(super) fn seek(&mut self, shared: &mut Shared, down: bool) {
+    pub(super) fn seek(&mut self, shared: &mut SharedState, down: bool) {
         let wanted = self.search.to_lowercase();
         let areas = self.areas(shared.body());
         let texts: Vec<String> = if self.is_inspecting {
@@ -173,7 +173,7 @@ impl TimelineScreen {
         }
     }
 
-    pub(super) fn act_in_inspector(&mut self, shared: &Shared, action: Action) -> bool {
+    pub(super) fn act_in_inspector(&mut self, shared: &SharedState, action: Action) -> bool {
         let area = self.areas(shared.body()).inspector;
         let Some(shown) = &mut self.shown else { return false };
         let (len, height) = (shown.entries().len(), usize::from(area.height));
@@ -203,13 +203,13 @@ impl TimelineScreen {
         }
     }
 
-    pub(super) fn point_in_inspector(&mut self, shared: &Shared, area: Rect, event: MouseEvent) {
+    pub(super) fn point_in_inspector(&mut self, shared: &SharedState, area: Rect, event: MouseEvent) {
         let len = self.entries().len();
         let Some(shown) = &mut self.shown else { return };
         let pointed = shown.inspector.mouse(event, area, len);
         let was_inspecting = self.is_inspecting;
-        self.is_inspecting |= matches!(pointed, Pointed::Chosen | Pointed::Again);
-        if pointed == Pointed::Again && was_inspecting {
+        self.is_inspecting |= matches!(pointed, MouseHit::Selected | MouseHit::Reselected);
+        if pointed == MouseHit::Reselected && was_inspecting {
             self.act_in_inspector(shared, Action::Fold);
         }
     }
@@ -218,11 +218,11 @@ impl TimelineScreen {
         let Some(shown) = &mut self.shown else { return };
         let mut scroll = shown.scroll(area.height.into());
         let pointed = scroll.mouse(event, area, shown.rows.len());
-        if pointed == Pointed::Nowhere {
+        if pointed == MouseHit::Miss {
             return;
         }
         shown.first = scroll.first;
-        if pointed != Pointed::Turned {
+        if pointed != MouseHit::Scrolled {
             self.is_inspecting = false;
             shown.go(shown.moments.of_row(scroll.cursor));
         } else if scroll.cursor != shown.row() {
@@ -245,6 +245,6 @@ impl TimelineScreen {
             Subject::Response => shown.story.timeline.runs.len().checked_sub(1)?,
         };
         let step = &shown.story.timeline.runs.get(run)?.step;
-        (step.line > 0).then(|| Command::Edit { file: step.file.clone(), line: step.line })
+        (step.line > 0).then(|| Command::OpenEditor { file: step.file.clone(), line: step.line })
     }
 }

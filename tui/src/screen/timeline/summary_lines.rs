@@ -4,7 +4,7 @@ use zerver_replay::{MIN_POPULATION, Standing, Why};
 use zerver_trace::{Thread, duration};
 
 use crate::draw::{Line, Tone};
-use crate::state::{Shared, Story};
+use crate::state::{LoadedTrace, SharedState};
 
 /// `200 OK`, `no response`.
 pub(crate) fn status(status: u16) -> String {
@@ -17,25 +17,25 @@ pub(crate) fn status(status: u16) -> String {
 }
 
 /// Two lines, a third where it failed, and one where its response was not delivered.
-pub(crate) fn lines(story: &Story, why: Option<&Why>, shared: &Shared) -> Vec<Line> {
+pub(crate) fn lines(story: &LoadedTrace, why: Option<&Why>, shared: &SharedState) -> Vec<Line> {
     let (trace, timeline) = (&story.trace, &story.timeline);
     let mut head = Line::of(format!(" {}", trace.method), Tone::Strong)
         .with(format!(" {}", trace.path), Tone::Strong)
         .with(format!("  {}", status(trace.status)), Tone::Status(trace.status))
         .with(format!("  {}", duration::show(trace.duration_ns)), Tone::Strong);
     if !trace.flow.name.is_empty() {
-        head = head.with(format!("  {}", trace.flow.name), Tone::Noted);
+        head = head.with(format!("  {}", trace.flow.name), Tone::Info);
     }
-    head = head.with(format!("  {}", trace.class.as_str()), Tone::Faint);
+    head = head.with(format!("  {}", trace.class.as_str()), Tone::Secondary);
     if let Some(worker) = trace.worker {
-        head = head.with(format!("  {}", Thread::Worker(worker)), Tone::Faint);
+        head = head.with(format!("  {}", Thread::Worker(worker)), Tone::Secondary);
     }
     for carry in &timeline.carries {
-        head = head.with(format!(" to {}", carry.to), Tone::Faint);
+        head = head.with(format!(" to {}", carry.to), Tone::Secondary);
     }
     let age = duration::age(shared.now_unix_ns, trace.started_unix_ns);
     let age = if age == "now" { age } else { format!("{age} ago") };
-    head = head.with(format!("  {age}"), Tone::Faint);
+    head = head.with(format!("  {age}"), Tone::Secondary);
     let mut lines = vec![head];
     if trace.undelivered {
         lines.push(Line::of(" response not delivered: the client had left", Tone::Warn));
@@ -45,7 +45,7 @@ pub(crate) fn lines(story: &Story, why: Option<&Why>, shared: &Shared) -> Vec<Li
         if let Some(step) = &failure.step {
             line = line.with(format!("  in {}", step.name), Tone::Text);
             if let Some((file, at)) = failure.source() {
-                line = line.with(format!("  {file}:{at}"), Tone::Faint);
+                line = line.with(format!("  {file}:{at}"), Tone::Secondary);
             }
         }
         lines.push(line);
@@ -55,18 +55,19 @@ pub(crate) fn lines(story: &Story, why: Option<&Why>, shared: &Shared) -> Vec<Li
 }
 
 /// What took the most, and how the whole compares.
-fn verdict(story: &Story, why: Option<&Why>) -> Line {
+fn verdict(story: &LoadedTrace, why: Option<&Why>) -> Line {
     let mut line = Line::of(" ", Tone::Text);
-    let Some(largest) = &story.largest else { return line.with("no step ran", Tone::Faint) };
+    let Some(largest) = &story.largest else { return line.with("no step ran", Tone::Secondary) };
     line = line.with(largest.clone(), Tone::Text);
     let Some(why) = why else { return line };
     let total = &why.total;
     line = line.with("  ", Tone::Text);
     if total.others == 0 {
-        return line.with("the only one of its flow", Tone::Faint);
+        return line.with("the only one of its flow", Tone::Secondary);
     }
-    let tone = if total.percentile() >= Some(95) { Tone::Warn } else { Tone::Faint };
-    line.with(slower(total), tone).with(format!("; median {}", duration::show(total.median_ns)), Tone::Faint)
+    let tone = if total.percentile() >= Some(95) { Tone::Warn } else { Tone::Secondary };
+    line.with(slower(total), tone)
+        .with(format!("; median {}", duration::show(total.median_ns)), Tone::Secondary)
 }
 
 /// How many of the others took less: `slower than 97%`, or `slower than 3 of 4` where a percentage would say too much.

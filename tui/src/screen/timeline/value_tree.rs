@@ -58,7 +58,7 @@ impl Tree<'_> {
         if !self.entries.is_empty() {
             self.entries.push(Entry::default());
         }
-        let line = Line::of(title, Tone::Noted);
+        let line = Line::of(title, Tone::Info);
         self.entries.push(Entry { line, is_head: true, ..Entry::default() });
     }
 
@@ -68,7 +68,7 @@ impl Tree<'_> {
         let room = self.columns.saturating_sub(LABEL + 2).max(8);
         for (at, part) in wrapped(&clean(text), room).into_iter().enumerate() {
             let label = if at == 0 { label } else { "" };
-            let line = Line::of(format!(" {label:<LABEL$} "), Tone::Faint).with(part, tone);
+            let line = Line::of(format!(" {label:<LABEL$} "), Tone::Secondary).with(part, tone);
             self.entries.push(Entry { line, copy: Some(text.to_owned()), ..Entry::default() });
         }
     }
@@ -83,7 +83,7 @@ impl Tree<'_> {
         is_masked: bool,
     ) {
         if is_masked {
-            self.line(named(1, name, tone).with(SECRET, Tone::Faint));
+            self.line(named(1, name, tone).with(SECRET, Tone::Secondary));
             return;
         }
         match recorded.value() {
@@ -99,7 +99,7 @@ impl Tree<'_> {
                     }
                     _ => SECRET.to_owned(),
                 };
-                self.line(named(1, name, tone).with(text, Tone::Faint));
+                self.line(named(1, name, tone).with(text, Tone::Secondary));
             }
         }
     }
@@ -129,7 +129,7 @@ impl Tree<'_> {
         }
         let is_open = (depth < OPEN_DEPTH) != self.folds.contains(place);
         let count = format!("{} {}", parts.len(), if parts.len() == 1 { "part" } else { "parts" });
-        let line = named(indent, name, tone).with(count, Tone::Faint);
+        let line = named(indent, name, tone).with(count, Tone::Secondary);
         self.entries.push(Entry {
             line,
             fold: Some(Fold { place: place.to_owned(), is_open, column: indent }),
@@ -139,11 +139,11 @@ impl Tree<'_> {
         if is_open {
             for (name, part) in parts.iter().take(MAX_ENTRIES) {
                 let place = format!("{place}.{name}");
-                self.node(&place, indent + 2, name, Tone::Faint, part, depth + 1, part.to_string());
+                self.node(&place, indent + 2, name, Tone::Secondary, part, depth + 1, part.to_string());
             }
             if parts.len() > MAX_ENTRIES {
                 let more = format!("and {} more", parts.len() - MAX_ENTRIES);
-                self.line(Line::of(" ".repeat(indent + 2), Tone::Text).with(more, Tone::Faint));
+                self.line(Line::of(" ".repeat(indent + 2), Tone::Text).with(more, Tone::Secondary));
             }
         }
     }
@@ -151,7 +151,7 @@ impl Tree<'_> {
     /// Bytes that came over the wire, as text.
     pub(super) fn wire(&mut self, recorded: &Recorded) {
         let Some(value) = recorded.value() else {
-            self.value("", "body", Tone::Faint, recorded, false);
+            self.value("", "body", Tone::Secondary, recorded, false);
             return;
         };
         let root = value.root();
@@ -182,7 +182,7 @@ fn shown(node: &Node<'_>) -> String {
 const fn value_tone(node: &Node<'_>) -> Tone {
     match node {
         Node::Str(_) | Node::Char(_) | Node::Bytes(_) => Tone::Good,
-        Node::None | Node::Unit => Tone::Faint,
+        Node::None | Node::Unit => Tone::Secondary,
         Node::Bool(_) | Node::Variant(..) => Tone::Retry,
         _ => Tone::Text,
     }

@@ -7,9 +7,9 @@ use super::state::TimelineScreen;
 use super::summary_lines as head;
 use super::waterfall::Waterfall;
 use crate::draw::{Pen, rule, thumb, wall};
-use crate::state::Shared;
+use crate::state::SharedState;
 
-pub(super) fn draw(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(screen: &TimelineScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let areas = screen.areas(area);
     let Some(shown) = &screen.shown else { return draw_nothing(screen, shared, area, buffer) };
@@ -45,7 +45,7 @@ pub(super) fn draw(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer:
     }
 }
 
-fn draw_inspector(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_inspector(screen: &TimelineScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let Some(shown) = &screen.shown else { return };
     let entries = shown.entries();
@@ -68,7 +68,7 @@ fn draw_inspector(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: 
     thumb(area, scroll.first, entries.len(), theme, buffer);
 }
 
-fn draw_nothing(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_nothing(screen: &TimelineScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let mut pen = Pen::new(buffer, area, 1, theme.glyphs.ellipsis);
     pen.skip(2);

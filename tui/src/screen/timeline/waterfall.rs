@@ -8,7 +8,7 @@ use zerver_trace::duration::Unit;
 use zerver_trace::{Decision, Outcome};
 
 use crate::draw::{Pen, Tone, width};
-use crate::state::Story;
+use crate::state::LoadedTrace;
 use crate::theme::Theme;
 
 /// The widest that the words of a row get.
@@ -52,7 +52,7 @@ pub(crate) struct Row {
 }
 
 /// The first rows of a request, at most about `most`.
-pub(crate) fn rows(story: &Story, most: usize) -> Vec<Row> {
+pub(crate) fn rows(story: &LoadedTrace, most: usize) -> Vec<Row> {
     let (trace, timeline) = (&story.trace, &story.timeline);
     let mut rows = vec![request_row(story)];
     let failing = failing(timeline);
@@ -80,7 +80,7 @@ pub(crate) fn rows(story: &Story, most: usize) -> Vec<Row> {
     rows
 }
 
-fn request_row(story: &Story) -> Row {
+fn request_row(story: &LoadedTrace) -> Row {
     let received_ns = story.timeline.totals.receive_ns;
     let body = story.trace.request_body.full_len;
     Row {
@@ -103,7 +103,7 @@ pub(super) fn failing(timeline: &Timeline) -> Option<usize> {
     timeline.runs.iter().rposition(said).or_else(|| timeline.runs.iter().rposition(is_step))
 }
 
-fn run_row(story: &Story, at: usize, run: &Run, failure: Option<&Failure>) -> Row {
+fn run_row(story: &LoadedTrace, at: usize, run: &Run, failure: Option<&Failure>) -> Row {
     let said = match run.decision {
         Some(Decision::Need) => shown::needs(&run.effects),
         Some(Decision::Done) => format!("done {}", story.trace.status),
@@ -130,7 +130,7 @@ fn run_row(story: &Story, at: usize, run: &Run, failure: Option<&Failure>) -> Ro
     }
 }
 
-fn effect_row(story: &Story, run: usize, n: usize, effect: &Effect) -> Row {
+fn effect_row(story: &LoadedTrace, run: usize, n: usize, effect: &Effect) -> Row {
     let blamed = match &story.trace.outcome {
         Outcome::Failed(info) => info.call,
         _ => None,
@@ -173,7 +173,7 @@ pub(crate) struct Waterfall<'a> {
     pub(crate) rows: &'a [Row],
     /// What there are bars of.
     pub(crate) spent: &'a [Spent],
-    pub(crate) story: &'a Story,
+    pub(crate) story: &'a LoadedTrace,
     /// The first row that is shown.
     pub(crate) first: usize,
     /// The chosen row, and whether the keys go here.
@@ -278,11 +278,11 @@ fn draw_words(pen: &mut Pen<'_>, row: &Row, columns: &Columns, theme: &Theme) {
     let before = pen.room();
     let is_effect = matches!(row.subject, Subject::Effect(..));
     let mark = match row.subject {
-        Subject::Effect(..) => (glyphs.effect_of, if row.is_bad { Tone::Bad } else { Tone::Faint }),
+        Subject::Effect(..) => (glyphs.effect_of, if row.is_bad { Tone::Bad } else { Tone::Secondary }),
         _ if row.is_bad => (glyphs.bad, Tone::Bad),
         _ if row.is_unknown => (glyphs.unknown, Tone::Warn),
         Subject::Run(_) => (glyphs.good, Tone::Good),
-        Subject::Request | Subject::Response => (glyphs.dot, Tone::Faint),
+        Subject::Request | Subject::Response => (glyphs.dot, Tone::Secondary),
     };
     if is_effect {
         pen.skip(2);
