@@ -15,7 +15,7 @@ use zerver_trace::{
     Answer, Class, Decision, Event, FlowInfo, Kept, Outcome, Recorded, RecordedBody, RequestId, SlotInfo,
     StepInfo, Summary, Trace, Value,
 };
-use zerver_tui::{App, Command, LoadedTrace, Look, Message};
+use zerver_tui::{App, Command, LoadedTrace, Appearance, Message};
 
 const REQUESTS: u64 = 1_000_000;
 const PAGE: u64 = 4_096;
@@ -26,7 +26,7 @@ const ROWS: u16 = 50;
 
 fn main() {
     let before = resident_kib();
-    let mut app = App::new(Look::default(), Size::new(COLUMNS, ROWS), 0);
+    let mut app = App::new(Appearance::default(), Size::new(COLUMNS, ROWS), 0);
     let started = Instant::now();
     let mut slowest = Duration::ZERO;
     for page in 0..REQUESTS.div_ceil(PAGE) {
@@ -59,7 +59,7 @@ fn main() {
 
     let (a, b) = (many_steps(1, 0), many_steps(2, 50));
     let ids = [a.id, b.id];
-    let mut app = App::new(Look::default(), Size::new(COLUMNS, ROWS), 0);
+    let mut app = App::new(Appearance::default(), Size::new(COLUMNS, ROWS), 0);
     let requests = [&a, &b].map(Trace::summary).to_vec();
     let _ = app.update(Message::OlderRequests { requests, is_last: true });
     let stories = [a, b].map(|trace| Arc::new(LoadedTrace::of(trace)));

@@ -16,7 +16,7 @@ use zerver_trace::{
     Class, Cursor, Decision, Event, FlowInfo, Kept, Outcome, Query, Recorded, RecordedBody, RequestId,
     SourceError, StepInfo, Summary, Trace, TraceSource, Value,
 };
-use zerver_tui::{App, Look, Message};
+use zerver_tui::{App, Appearance, Message};
 
 const TRACES: u64 = 1_000_000;
 /// So many are made at a time.
@@ -50,7 +50,7 @@ fn over(store: &Path) {
     let opened = at.elapsed();
     let (remote, told) = zerver_tui::channel();
     zerver_tui::follow(source, remote);
-    let mut app = App::new(Look::default(), SIZE, 0);
+    let mut app = App::new(Appearance::default(), SIZE, 0);
     let (mut first, mut longest, mut is_whole) = (None, Duration::ZERO, false);
     while !is_whole {
         let mut has_requests = false;
@@ -81,7 +81,7 @@ fn following() {
     let (remote, told) = zerver_tui::channel();
     let began = Instant::now();
     zerver_tui::follow(Arc::new(Stream { began }), remote);
-    let mut app = App::new(Look::default(), SIZE, 0);
+    let mut app = App::new(Appearance::default(), SIZE, 0);
     let (mut seen, mut frames, mut longest, mut behind) = (0, 0u32, Duration::ZERO, 0);
     let mut busy = Duration::ZERO;
     while began.elapsed() < Duration::from_secs(SECONDS) {

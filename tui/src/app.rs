@@ -5,12 +5,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 
 use crate::draw::{Pen, width};
-use crate::keys::{self, Key};
+use crate::keys::{self, KeyBinding};
 use crate::overlay::{KeyTables, Overlay};
 use crate::screen::{Screens, Tab};
 use crate::state::ServiceState;
 use crate::state::SharedState;
-use crate::theme::Look;
+use crate::theme::Appearance;
 
 /// What the first line begins with.
 const NAME: &str = " zerver ";
@@ -30,7 +30,7 @@ pub struct App {
 
 impl App {
     /// The state at the start.
-    pub fn new(look: Look, size: Size, now_unix_ns: u64) -> Self {
+    pub fn new(look: Appearance, size: Size, now_unix_ns: u64) -> Self {
         Self {
             shared: SharedState::new(look, size, now_unix_ns),
             screens: Screens::default(),
@@ -47,7 +47,7 @@ impl App {
     }
 
     /// The tables of keys that count now, the nearest first.
-    pub(crate) fn keys(&self) -> Vec<&'static [Key]> {
+    pub(crate) fn keys(&self) -> Vec<&'static [KeyBinding]> {
         let mut tables = self.screens.get(self.tab).keys();
         tables.push(keys::EVERYWHERE);
         tables
@@ -77,7 +77,7 @@ impl App {
         let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
         pen.put(NAME, theme.strong);
         for (tab, name) in self.tabs() {
-            pen.skip(1).put(&name, if tab == self.tab { theme.chosen } else { theme.faint });
+            pen.skip(1).put(&name, if tab == self.tab { theme.selected } else { theme.secondary });
         }
         if let Some(service) = &self.shared.service {
             let (text, style) = self.service(service);
@@ -142,13 +142,13 @@ impl App {
             pen.recorded(&notice.text, if notice.is_bad { theme.bad } else { theme.good });
             return;
         }
-        if let Some(typing) = self.screens.get(self.tab).typing() {
+        if let Some(typing) = self.screens.get(self.tab).text_hints() {
             for (name, hint) in typing {
-                pen.put(name, theme.key).skip(1).put(hint, theme.faint).skip(2);
+                pen.put(name, theme.key).skip(1).put(hint, theme.secondary).skip(2);
             }
             return;
         }
-        let hints = |tables: Vec<&'static [Key]>| -> Vec<(String, &'static str)> {
+        let hints = |tables: Vec<&'static [KeyBinding]>| -> Vec<(String, &'static str)> {
             let keys = tables.into_iter().flatten();
             keys.filter_map(|key| Some((key.presses.first()?.name(), key.hint?))).collect()
         };
@@ -167,7 +167,7 @@ impl App {
             if pen.room() < name.len() + hint.len() + 1 {
                 break;
             }
-            pen.put(&name, theme.key).skip(1).put(hint, theme.faint).skip(2);
+            pen.put(&name, theme.key).skip(1).put(hint, theme.secondary).skip(2);
         }
     }
 }

@@ -126,7 +126,7 @@ impl KeyPress {
 
 /// A row of the table of keys.
 #[derive(Debug)]
-pub(crate) struct Key {
+pub(crate) struct KeyBinding {
     pub(crate) presses: &'static [KeyPress],
     pub(crate) action: Action,
     /// What it does, in a sentence without its full stop.
@@ -135,50 +135,50 @@ pub(crate) struct Key {
     pub(crate) hint: Option<&'static str>,
 }
 
-pub(crate) const fn row(
+pub(crate) const fn binding(
     presses: &'static [KeyPress],
     action: Action,
     what: &'static str,
     hint: Option<&'static str>,
-) -> Key {
-    Key { presses, action, what, hint }
+) -> KeyBinding {
+    KeyBinding { presses, action, what, hint }
 }
 
 /// Moving in lists, the same on every screen.
-pub(crate) static MOVING: &[Key] = &[
-    row(&[key('j'), named(KeyCode::Down)], Action::Down, "One row down", None),
-    row(&[key('k'), named(KeyCode::Up)], Action::Up, "One row up", None),
-    row(&[ctrl('d')], Action::HalfDown, "Half a page down", None),
-    row(&[ctrl('u')], Action::HalfUp, "Half a page up", None),
-    row(&[ctrl('f'), named(KeyCode::PageDown)], Action::PageDown, "A page down", None),
-    row(&[ctrl('b'), named(KeyCode::PageUp)], Action::PageUp, "A page up", None),
-    row(&[key('g'), named(KeyCode::Home)], Action::Top, "To the first row", None),
-    row(&[key('G'), named(KeyCode::End)], Action::Bottom, "To the last row", None),
+pub(crate) static MOVING: &[KeyBinding] = &[
+    binding(&[key('j'), named(KeyCode::Down)], Action::Down, "One row down", None),
+    binding(&[key('k'), named(KeyCode::Up)], Action::Up, "One row up", None),
+    binding(&[ctrl('d')], Action::HalfDown, "Half a page down", None),
+    binding(&[ctrl('u')], Action::HalfUp, "Half a page up", None),
+    binding(&[ctrl('f'), named(KeyCode::PageDown)], Action::PageDown, "A page down", None),
+    binding(&[ctrl('b'), named(KeyCode::PageUp)], Action::PageUp, "A page up", None),
+    binding(&[key('g'), named(KeyCode::Home)], Action::Top, "To the first row", None),
+    binding(&[key('G'), named(KeyCode::End)], Action::Bottom, "To the last row", None),
 ];
 
 /// What can be done with a chosen request.
-pub(crate) const REQUEST: &[Key] = &[
-    row(&[key('d')], Action::Diff, "Compare: d on one, then d on the other", Some("diff")),
-    row(&[key('r')], Action::Replay, "Run it again with today's code", Some("replay")),
+pub(crate) const REQUEST: &[KeyBinding] = &[
+    binding(&[key('d')], Action::Diff, "Compare: d on one, then d on the other", Some("diff")),
+    binding(&[key('r')], Action::Replay, "Run it again with today's code", Some("replay")),
 ];
 
 /// What works everywhere.
-pub(crate) static EVERYWHERE: &[Key] = &[
-    row(&[key('1')], Action::Screen(1), "The requests", None),
-    row(&[key('2')], Action::Screen(2), "The timeline of one request", None),
-    row(&[key('3')], Action::Screen(3), "The diff of two", None),
-    row(&[key('4')], Action::Screen(4), "The replay of one", None),
-    row(&[key('5')], Action::Screen(5), "The flows, and the scheduler of the service", None),
-    row(&[key(':')], Action::Palette, "Do something by its name", None),
-    row(&[key('?'), named(KeyCode::F(1))], Action::Help, "All keys", Some("keys")),
-    row(&[named(KeyCode::Esc)], Action::Back, "Back", None),
-    row(&[ctrl('z')], Action::Suspend, "Stop for now; `fg` goes on", None),
-    row(&[ctrl('l')], Action::Redraw, "Draw everything again", None),
-    row(&[key('q'), ctrl('c')], Action::Quit, "Quit", Some("quit")),
+pub(crate) static EVERYWHERE: &[KeyBinding] = &[
+    binding(&[key('1')], Action::Screen(1), "The requests", None),
+    binding(&[key('2')], Action::Screen(2), "The timeline of one request", None),
+    binding(&[key('3')], Action::Screen(3), "The diff of two", None),
+    binding(&[key('4')], Action::Screen(4), "The replay of one", None),
+    binding(&[key('5')], Action::Screen(5), "The flows, and the scheduler of the service", None),
+    binding(&[key(':')], Action::Palette, "Do something by its name", None),
+    binding(&[key('?'), named(KeyCode::F(1))], Action::Help, "All keys", Some("keys")),
+    binding(&[named(KeyCode::Esc)], Action::Back, "Back", None),
+    binding(&[ctrl('z')], Action::Suspend, "Stop for now; `fg` goes on", None),
+    binding(&[ctrl('l')], Action::Redraw, "Draw everything again", None),
+    binding(&[key('q'), ctrl('c')], Action::Quit, "Quit", Some("quit")),
 ];
 
 /// The first action for a press in these tables.
-pub(crate) fn find(tables: &[&'static [Key]], press: KeyPress) -> Option<Action> {
+pub(crate) fn find(tables: &[&'static [KeyBinding]], press: KeyPress) -> Option<Action> {
     tables
         .iter()
         .flat_map(|table| table.iter())

@@ -39,4 +39,4 @@ pub use services::{CopyOutcome, FlowMeasurement, ReplayResult, Services};
 pub use state::{
     LoadedTrace, Notice, RunningStep, SchedulerStatus, ServiceEvent, ServiceState, WorkerStatus,
 };
-pub use theme::{Look, Palette};
+pub use theme::{Appearance, ColorScheme};

@@ -6,7 +6,7 @@ use ratatui::style::{Color, Modifier, Style};
 
 /// Which colours to use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Palette {
+pub enum ColorScheme {
     /// 24-bit colours for a dark background.
     #[default]
     Dark,
@@ -20,9 +20,9 @@ pub enum Palette {
 
 /// How everything looks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Look {
+pub struct Appearance {
     /// The colours.
-    pub palette: Palette,
+    pub palette: ColorScheme,
     /// Whether everything that zerver draws by itself is plain ASCII.
     pub is_ascii: bool,
 }
@@ -32,11 +32,11 @@ pub struct Look {
 pub(crate) struct Theme {
     pub(crate) text: Style,
     /// What is there to be looked up, not read.
-    pub(crate) faint: Style,
+    pub(crate) secondary: Style,
     pub(crate) strong: Style,
     pub(crate) id: Style,
     pub(crate) good: Style,
-    pub(crate) noted: Style,
+    pub(crate) info: Style,
     pub(crate) warn: Style,
     pub(crate) bad: Style,
     /// A step ran.
@@ -51,8 +51,8 @@ pub(crate) struct Theme {
     pub(crate) border: Style,
     pub(crate) focus: Style,
     /// The chosen row, and one that is chosen where the keys do not go.
-    pub(crate) chosen: Style,
-    pub(crate) chosen_elsewhere: Style,
+    pub(crate) selected: Style,
+    pub(crate) selected_inactive: Style,
     /// A key, in the hints and in the help.
     pub(crate) key: Style,
     /// A row that was marked.
@@ -84,7 +84,7 @@ pub(crate) struct Glyphs {
     pub(crate) vertical: &'static str,
     pub(crate) horizontal: &'static str,
     pub(crate) corners: [&'static str; 4],
-    pub(crate) thumb: &'static str,
+    pub(crate) scrollbar: &'static str,
     pub(crate) micro: &'static str,
     pub(crate) descending: &'static str,
     pub(crate) ascending: &'static str,
@@ -115,7 +115,7 @@ const UNICODE: Glyphs = Glyphs {
     vertical: "│",
     horizontal: "─",
     corners: ["╭", "╮", "╰", "╯"],
-    thumb: "┃",
+    scrollbar: "┃",
     micro: "µ",
     descending: "↓",
     ascending: "↑",
@@ -145,7 +145,7 @@ const ASCII: Glyphs = Glyphs {
     vertical: "|",
     horizontal: "-",
     corners: ["+", "+", "+", "+"],
-    thumb: "#",
+    scrollbar: "#",
     micro: "u",
     descending: "v",
     ascending: "^",
@@ -157,23 +157,23 @@ const ASCII: Glyphs = Glyphs {
 
 impl Theme {
     /// The styles and signs of a look.
-    pub(crate) const fn new(look: Look) -> Self {
+    pub(crate) const fn new(look: Appearance) -> Self {
         let glyphs = if look.is_ascii { &ASCII } else { &UNICODE };
         match look.palette {
-            Palette::Dark => Self::of(&DARK, glyphs),
-            Palette::Light => Self::of(&LIGHT, glyphs),
-            Palette::Sixteen => Self::of(&SIXTEEN, glyphs),
-            Palette::Mono => Self::mono(glyphs),
+            ColorScheme::Dark => Self::of(&DARK, glyphs),
+            ColorScheme::Light => Self::of(&LIGHT, glyphs),
+            ColorScheme::Sixteen => Self::of(&SIXTEEN, glyphs),
+            ColorScheme::Mono => Self::mono(glyphs),
         }
     }
 
     /// A letter that was looked for.
     pub(crate) const fn matched(&self) -> Style {
-        self.noted.add_modifier(Modifier::UNDERLINED)
+        self.info.add_modifier(Modifier::UNDERLINED)
     }
 
     /// A text with the signs that we write ourselves in characters that may be used. What was recorded stays.
-    pub(crate) fn say<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    pub(crate) fn drawable<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if self.glyphs.micro == UNICODE.micro {
             return Cow::Borrowed(text);
         }
@@ -186,11 +186,11 @@ impl Theme {
         }
         Self {
             text: Style::new(),
-            faint: fg(colors.faint),
+            secondary: fg(colors.secondary),
             strong: Style::new().add_modifier(Modifier::BOLD),
             id: fg(colors.magenta),
             good: fg(colors.green),
-            noted: fg(colors.cyan),
+            info: fg(colors.cyan),
             warn: fg(colors.yellow),
             bad: fg(colors.red).add_modifier(Modifier::BOLD),
             cpu: fg(colors.green),
@@ -199,8 +199,8 @@ impl Theme {
             retry: fg(colors.magenta),
             border: fg(colors.line),
             focus: fg(colors.cyan),
-            chosen: colors.chosen,
-            chosen_elsewhere: colors.chosen_elsewhere,
+            selected: colors.selected,
+            selected_inactive: colors.selected_inactive,
             key: fg(colors.cyan).add_modifier(Modifier::BOLD),
             mark: fg(colors.magenta).add_modifier(Modifier::BOLD),
             glyphs,
@@ -213,11 +213,11 @@ impl Theme {
         let dim = plain.add_modifier(Modifier::DIM);
         Self {
             text: plain,
-            faint: dim,
+            secondary: dim,
             strong: bold,
             id: plain,
             good: plain,
-            noted: plain,
+            info: plain,
             warn: bold,
             bad: bold,
             cpu: plain,
@@ -226,8 +226,8 @@ impl Theme {
             retry: plain,
             border: dim,
             focus: bold,
-            chosen: plain.add_modifier(Modifier::REVERSED),
-            chosen_elsewhere: plain.add_modifier(Modifier::UNDERLINED),
+            selected: plain.add_modifier(Modifier::REVERSED),
+            selected_inactive: plain.add_modifier(Modifier::UNDERLINED),
             key: bold,
             mark: bold,
             glyphs,
@@ -238,7 +238,7 @@ impl Theme {
     pub(crate) const fn status(&self, status: u16) -> Style {
         match status {
             200..300 => self.good,
-            300..400 => self.noted,
+            300..400 => self.info,
             400..500 => self.warn,
             _ => self.bad,
         }
@@ -246,10 +246,10 @@ impl Theme {
 }
 
 struct Colors {
-    faint: Color,
+    secondary: Color,
     line: Color,
-    chosen: Style,
-    chosen_elsewhere: Style,
+    selected: Style,
+    selected_inactive: Style,
     red: Color,
     green: Color,
     yellow: Color,
@@ -259,10 +259,10 @@ struct Colors {
 }
 
 const DARK: Colors = Colors {
-    faint: Color::Rgb(0x7d, 0x85, 0x99),
+    secondary: Color::Rgb(0x7d, 0x85, 0x99),
     line: Color::Rgb(0x45, 0x4b, 0x5c),
-    chosen: Style::new().bg(Color::Rgb(0x2d, 0x3a, 0x55)).add_modifier(Modifier::BOLD),
-    chosen_elsewhere: Style::new().bg(Color::Rgb(0x26, 0x2a, 0x36)),
+    selected: Style::new().bg(Color::Rgb(0x2d, 0x3a, 0x55)).add_modifier(Modifier::BOLD),
+    selected_inactive: Style::new().bg(Color::Rgb(0x26, 0x2a, 0x36)),
     red: Color::Rgb(0xff, 0x7a, 0x85),
     green: Color::Rgb(0x8f, 0xce, 0x83),
     yellow: Color::Rgb(0xe6, 0xc1, 0x6c),
@@ -272,10 +272,10 @@ const DARK: Colors = Colors {
 };
 
 const LIGHT: Colors = Colors {
-    faint: Color::Rgb(0x6a, 0x71, 0x82),
+    secondary: Color::Rgb(0x6a, 0x71, 0x82),
     line: Color::Rgb(0xb8, 0xbe, 0xcb),
-    chosen: Style::new().bg(Color::Rgb(0xcf, 0xdf, 0xfa)).add_modifier(Modifier::BOLD),
-    chosen_elsewhere: Style::new().bg(Color::Rgb(0xe8, 0xeb, 0xf1)),
+    selected: Style::new().bg(Color::Rgb(0xcf, 0xdf, 0xfa)).add_modifier(Modifier::BOLD),
+    selected_inactive: Style::new().bg(Color::Rgb(0xe8, 0xeb, 0xf1)),
     red: Color::Rgb(0xc0, 0x1f, 0x33),
     green: Color::Rgb(0x2f, 0x7d, 0x2b),
     yellow: Color::Rgb(0x93, 0x66, 0x00),
@@ -285,11 +285,11 @@ const LIGHT: Colors = Colors {
 };
 
 const SIXTEEN: Colors = Colors {
-    faint: Color::DarkGray,
+    secondary: Color::DarkGray,
     line: Color::DarkGray,
     // Each of the sixteen is the colour of some text, so the row has one of its own, too.
-    chosen: Style::new().fg(Color::Black).bg(Color::Cyan),
-    chosen_elsewhere: Style::new().add_modifier(Modifier::UNDERLINED),
+    selected: Style::new().fg(Color::Black).bg(Color::Cyan),
+    selected_inactive: Style::new().add_modifier(Modifier::UNDERLINED),
     red: Color::Red,
     green: Color::Green,
     yellow: Color::Yellow,

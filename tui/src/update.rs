@@ -45,9 +45,9 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
     let commands = match &message {
         Message::Input(Event::Resize(width, height)) => {
             app.shared.size = Size::new(*width, *height);
-            everywhere(app, &message)
+            notify_screens(app, &message)
         }
-        Message::Input(event) => input(app, event),
+        Message::Input(event) => on_input(app, event),
         Message::Tick(unix_ns) => {
             app.is_changed |= app.shared.now_unix_ns / 1_000_000_000 != unix_ns / 1_000_000_000;
             let turn = |unix_ns: u64| unix_ns / SPIN_NS;
@@ -78,16 +78,16 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         Message::OlderRequests { requests, is_last } => {
             app.shared.index.push_older(requests);
             if *is_last {
-                app.shared.index.finish();
+                app.shared.index.mark_complete();
             }
-            everywhere(app, &message)
+            notify_screens(app, &message)
         }
         Message::NewRequests(requests) => {
             app.shared.index.push_newer(requests);
             if let Some(by) = app.shared.index.compact() {
                 app.screens.requests.renumber(&app.shared, by);
             }
-            everywhere(app, &message)
+            notify_screens(app, &message)
         }
         Message::Explained(..)
         | Message::Scanned { .. }
@@ -95,7 +95,7 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         | Message::Edited(_)
         | Message::Flows(_)
         | Message::Continue
-        | Message::Measured(..) => everywhere(app, &message),
+        | Message::Measured(..) => notify_screens(app, &message),
         Message::SourceText(file, text) => {
             app.shared.sources.put(file.clone(), text.as_deref());
             app.screens.timeline.forget_lines();
@@ -110,7 +110,7 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
                 app.shared.scheduler.serves_at(addr);
             }
             app.shared.service.get_or_insert_with(DevService::default).take(news);
-            check(app, news).into_iter().collect()
+            start_replay_check(app, news).into_iter().collect()
         }
         Message::ReplayChecked(number, id, is_changed) => {
             if *is_changed && *number == app.shared.check.number {
@@ -120,10 +120,10 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         }
         Message::Loaded(id, loaded) => {
             app.shared.traces.put(*id, loaded.clone());
-            everywhere(app, &message)
+            notify_screens(app, &message)
         }
         Message::Copied { copied, what } => {
-            app.shared.notice = Some(told(copied, what));
+            app.shared.notice = Some(copy_notice(copied, what));
             match copied {
                 CopyOutcome::TerminalRequest { sequence, .. } => {
                     vec![Command::WriteTerminal(sequence.clone())]
@@ -141,7 +141,7 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
     if app.shared.notice != before {
         app.shared.noticed_unix_ns = app.shared.now_unix_ns;
     }
-    let commands = follow(app, commands);
+    let commands = apply_navigation(app, commands);
     if app.tab == Tab::Timeline {
         app.screens.timeline.settle_lines(&app.shared);
     }
@@ -149,7 +149,7 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
 }
 
 /// Where a text is that was to be copied. What is not known is not claimed.
-fn told(copied: &CopyOutcome, what: &str) -> Notice {
+fn copy_notice(copied: &CopyOutcome, what: &str) -> Notice {
     match copied {
         CopyOutcome::Copied(place) => Notice::good(format!("copied into {place}: {what}")),
         CopyOutcome::TerminalRequest { file: Some(file), .. } => {
@@ -164,7 +164,7 @@ fn told(copied: &CopyOutcome, what: &str) -> Notice {
 }
 
 /// After a rebuild, the last requests are run again with the new code.
-fn check(app: &mut App, news: &ServiceEvent) -> Option<Command> {
+fn start_replay_check(app: &mut App, news: &ServiceEvent) -> Option<Command> {
     let check = &mut app.shared.check;
     match news {
         // A program that is not built here only starts anew.
@@ -177,7 +177,7 @@ fn check(app: &mut App, news: &ServiceEvent) -> Option<Command> {
                 check.number += 1;
                 check.changed.clear();
                 let index = &app.shared.index;
-                let seqs = (0..MAX_CHECKED).filter_map(|place| index.nth_newest(place));
+                let seqs = (0..MAX_CHECKED).filter_map(|position| index.nth_newest(position));
                 let ids = seqs.filter_map(|seq| Some(index.row(seq)?.id)).collect();
                 return Some(Command::CheckReplays { number: check.number, ids });
             }
@@ -195,21 +195,24 @@ pub(crate) fn start(app: &mut App, open: StartScreen) -> Vec<Command> {
         StartScreen::Timeline(id) => Navigation::Timeline(id),
         StartScreen::Diff(a, b) => Navigation::Diff(a, b),
     };
-    follow(app, vec![Command::Navigate(show)])
+    apply_navigation(app, vec![Command::Navigate(show)])
 }
 
-fn everywhere(app: &mut App, message: &Message) -> Vec<Command> {
-    Tab::ALL.into_iter().flat_map(|tab| app.screens.get_mut(tab).take(&mut app.shared, message)).collect()
+fn notify_screens(app: &mut App, message: &Message) -> Vec<Command> {
+    Tab::ALL
+        .into_iter()
+        .flat_map(|tab| app.screens.get_mut(tab).on_message(&mut app.shared, message))
+        .collect()
 }
 
 /// Does what is ours of the commands, and gives back the rest.
-fn follow(app: &mut App, commands: Vec<Command>) -> Vec<Command> {
+fn apply_navigation(app: &mut App, commands: Vec<Command>) -> Vec<Command> {
     let mut rest = Vec::new();
     for command in commands {
         match command {
             Command::Navigate(show) => {
-                let commands = go(app, show);
-                rest.extend(follow(app, commands));
+                let commands = navigate(app, show);
+                rest.extend(apply_navigation(app, commands));
             }
             // What is on its way is not asked for again.
             Command::LoadTrace(id) if !app.shared.traces.ask(id) => {}
@@ -219,16 +222,16 @@ fn follow(app: &mut App, commands: Vec<Command>) -> Vec<Command> {
     rest
 }
 
-fn go(app: &mut App, show: Navigation) -> Vec<Command> {
+fn navigate(app: &mut App, show: Navigation) -> Vec<Command> {
     match show {
-        Navigation::Requests => app.to(Tab::Requests),
+        Navigation::Requests => app.switch_to(Tab::Requests),
         Navigation::Timeline(id) => {
-            app.to(Tab::Timeline);
+            app.switch_to(Tab::Timeline);
             return app.screens.timeline.open(&app.shared, id);
         }
         Navigation::Neighbour { down } => {
             let Some(id) = app.screens.timeline.id() else { return Vec::new() };
-            let Some(seq) = app.screens.requests.beside(&app.shared, id, down) else {
+            let Some(seq) = app.screens.requests.neighbour(&app.shared, id, down) else {
                 let end = if down { "last" } else { "first" };
                 app.shared.notice = Some(Notice::bad(format!("this is the {end} request of the list")));
                 return Vec::new();
@@ -239,17 +242,17 @@ fn go(app: &mut App, show: Navigation) -> Vec<Command> {
             }
         }
         Navigation::Step(id, step) => {
-            app.to(Tab::Timeline);
+            app.switch_to(Tab::Timeline);
             let mut commands = app.screens.timeline.open(&app.shared, id);
             commands.extend(app.screens.timeline.at_step(&app.shared, step));
             return commands;
         }
         Navigation::Diff(a, b) => {
-            app.to(Tab::Diff);
+            app.switch_to(Tab::Diff);
             return app.screens.diff.open(&app.shared, a, b);
         }
         Navigation::Replay(id) => {
-            app.to(Tab::Replay);
+            app.switch_to(Tab::Replay);
             return app.screens.replay.open(&app.shared, id);
         }
         Navigation::Back => app.tab = app.trail.pop().unwrap_or(Tab::Requests),
@@ -258,7 +261,7 @@ fn go(app: &mut App, show: Navigation) -> Vec<Command> {
 }
 
 impl App {
-    fn to(&mut self, tab: Tab) {
+    fn switch_to(&mut self, tab: Tab) {
         if tab != self.tab {
             self.trail.retain(|other| *other != tab && *other != self.tab);
             self.trail.push(self.tab);
@@ -267,16 +270,16 @@ impl App {
     }
 }
 
-fn input(app: &mut App, event: &Event) -> Vec<Command> {
+fn on_input(app: &mut App, event: &Event) -> Vec<Command> {
     match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release => press(app, key),
-        Event::Paste(text) => paste(app, text),
-        Event::Mouse(event) => mouse(app, *event),
+        Event::Key(key) if key.kind != KeyEventKind::Release => on_key(app, key),
+        Event::Paste(text) => on_paste(app, text),
+        Event::Mouse(event) => on_mouse(app, *event),
         _ => Vec::new(),
     }
 }
 
-fn press(app: &mut App, key: &KeyEvent) -> Vec<Command> {
+fn on_key(app: &mut App, key: &KeyEvent) -> Vec<Command> {
     let shared = &mut app.shared;
     let is_new = shared.now_unix_ns.saturating_sub(shared.noticed_unix_ns) < READ_NS;
     shared.notice.take_if(|notice| !(notice.is_bad && is_new));
@@ -289,26 +292,26 @@ fn press(app: &mut App, key: &KeyEvent) -> Vec<Command> {
             }
             OverlayOutcome::Run(action) => {
                 app.overlay = None;
-                act(app, action)
+                run_action(app, action)
             }
         };
     }
-    if let Some(commands) = app.screens.get_mut(app.tab).type_key(&mut app.shared, key) {
+    if let Some(commands) = app.screens.get_mut(app.tab).on_text_key(&mut app.shared, key) {
         return commands;
     }
     let action = KeyPress::of(key).and_then(|press| keys::find(&app.keys(), press));
-    action.map_or_else(Vec::new, |action| act(app, action))
+    action.map_or_else(Vec::new, |action| run_action(app, action))
 }
 
-fn paste(app: &mut App, text: &str) -> Vec<Command> {
+fn on_paste(app: &mut App, text: &str) -> Vec<Command> {
     if let Some(overlay) = &mut app.overlay {
         overlay.paste(text);
         return Vec::new();
     }
-    app.screens.get_mut(app.tab).paste(&mut app.shared, text)
+    app.screens.get_mut(app.tab).on_paste(&mut app.shared, text)
 }
 
-pub(crate) fn act(app: &mut App, action: Action) -> Vec<Command> {
+pub(crate) fn run_action(app: &mut App, action: Action) -> Vec<Command> {
     match action {
         Action::Quit => vec![Command::Quit],
         Action::Suspend => vec![Command::Suspend],
@@ -323,30 +326,30 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Command> {
         }
         Action::Screen(number) => {
             let tab = usize::from(number).checked_sub(1).and_then(|at| Tab::ALL.get(at));
-            tab.map_or_else(Vec::new, |tab| enter(app, *tab))
+            tab.map_or_else(Vec::new, |tab| enter_tab(app, *tab))
         }
         Action::Diff | Action::Replay => {
-            let request = app.screens.get(app.tab).request(&app.shared);
-            request.map_or_else(Vec::new, |id| with_request(app, action, id))
+            let request = app.screens.get(app.tab).current_request(&app.shared);
+            request.map_or_else(Vec::new, |id| act_on_request(app, action, id))
         }
-        action => app.screens.get_mut(app.tab).act(&mut app.shared, action),
+        action => app.screens.get_mut(app.tab).on_action(&mut app.shared, action),
     }
 }
 
 /// Another screen. Where no request is open, the chosen one is.
-fn enter(app: &mut App, tab: Tab) -> Vec<Command> {
+fn enter_tab(app: &mut App, tab: Tab) -> Vec<Command> {
     if tab == Tab::Timeline && app.screens.timeline.id().is_none() {
         let chosen = app.screens.requests.chosen(&app.shared).and_then(|seq| app.shared.index.row(seq));
         if let Some(row) = chosen {
             return vec![Command::Navigate(Navigation::Timeline(row.id))];
         }
     }
-    app.to(tab);
-    app.screens.get_mut(tab).enter(&app.shared)
+    app.switch_to(tab);
+    app.screens.get_mut(tab).on_enter(&app.shared)
 }
 
 /// What can be done with a request wherever one is chosen.
-fn with_request(app: &mut App, action: Action, id: RequestId) -> Vec<Command> {
+fn act_on_request(app: &mut App, action: Action, id: RequestId) -> Vec<Command> {
     if action == Action::Replay {
         return vec![Command::Navigate(Navigation::Replay(id))];
     }
@@ -365,7 +368,7 @@ fn with_request(app: &mut App, action: Action, id: RequestId) -> Vec<Command> {
     }
 }
 
-fn mouse(app: &mut App, event: MouseEvent) -> Vec<Command> {
+fn on_mouse(app: &mut App, event: MouseEvent) -> Vec<Command> {
     let is_click = event.kind == MouseEventKind::Down(MouseButton::Left);
     if app.overlay.is_some() {
         // A click beside it, or on it, has had its look.
@@ -378,7 +381,7 @@ fn mouse(app: &mut App, event: MouseEvent) -> Vec<Command> {
     let (head, body, _) = areas(whole);
     if is_click && head.contains((event.column, event.row).into()) {
         let tab = app.tab_at(event.column);
-        return tab.map_or_else(Vec::new, |tab| enter(app, tab));
+        return tab.map_or_else(Vec::new, |tab| enter_tab(app, tab));
     }
-    app.screens.get_mut(app.tab).mouse(&mut app.shared, body, event)
+    app.screens.get_mut(app.tab).on_mouse(&mut app.shared, body, event)
 }

@@ -35,7 +35,7 @@ fn bytes(recorded: &Recorded) -> Option<Vec<u8>> {
 
 /// A command for bash, zsh or ksh.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Curl {
+pub(crate) struct CurlCommand {
     /// The command, with comments above it.
     pub(crate) text: String,
     /// Whether it lacks something of the request, which the comments name.
@@ -43,13 +43,13 @@ pub(crate) struct Curl {
 }
 
 /// The request as a command.
-pub(crate) fn command(trace: &Trace) -> Curl {
-    let mut making = Making { trace, arguments: Vec::new(), lacks: Vec::new() };
+pub(crate) fn command(trace: &Trace) -> CurlCommand {
+    let mut making = CurlBuilder { trace, arguments: Vec::new(), lacks: Vec::new() };
     making.address();
     let method = making.method();
     making.headers();
     let input = making.body();
-    let Making { arguments, lacks, .. } = making;
+    let CurlBuilder { arguments, lacks, .. } = making;
     let mut text: String = lacks.iter().map(|lack| format!("# {lack}\n")).collect();
     if let Some(input) = input {
         text += &format!("{} | ", printf(&input));
@@ -59,10 +59,10 @@ pub(crate) fn command(trace: &Trace) -> Curl {
         text.push(' ');
         text += &argument;
     }
-    Curl { text, is_partial: !lacks.is_empty() }
+    CurlCommand { text, is_partial: !lacks.is_empty() }
 }
 
-struct Making<'t> {
+struct CurlBuilder<'t> {
     trace: &'t Trace,
     /// Quoted.
     arguments: Vec<String>,
@@ -70,7 +70,7 @@ struct Making<'t> {
     lacks: Vec<String>,
 }
 
-impl Making<'_> {
+impl CurlBuilder<'_> {
     fn argument(&mut self, option: &str, value: &[u8]) {
         self.arguments.push(format!("{option} {}", word(value)));
     }

@@ -3,4 +3,4 @@
 mod command;
 mod shell_quoting;
 
-pub(crate) use command::{Curl, command, text};
+pub(crate) use command::{CurlCommand, command, text};

@@ -101,7 +101,7 @@ fn take(stream: &mut TcpStream) -> Got {
 }
 
 /// Runs the command of a trace. All that arrives until it has ended is given back; its host is this listener.
-fn run(trace: &mut Trace) -> (Vec<Got>, Curl) {
+fn run(trace: &mut Trace) -> (Vec<Got>, CurlCommand) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let at = trace.request_headers.iter().position(|header| header.name == "host");
@@ -143,7 +143,7 @@ fn run(trace: &mut Trace) -> (Vec<Got>, Curl) {
 }
 
 /// The command makes one request, which is the one of the trace.
-fn check(method: &str, target: &[u8], headers: &[(&str, &[u8])], body: &[u8]) -> Curl {
+fn check(method: &str, target: &[u8], headers: &[(&str, &[u8])], body: &[u8]) -> CurlCommand {
     let mut trace = trace(method, target, headers, body);
     let (got, curl) = run(&mut trace);
     let [got] = &got[..] else { panic!("{} requests: {curl:?}", got.len()) };

@@ -3,11 +3,11 @@
 use ratatui::layout::Rect;
 
 /// What is left of an area.
-pub(crate) struct Stack {
+pub(crate) struct VerticalSplit {
     rest: Rect,
 }
 
-impl Stack {
+impl VerticalSplit {
     pub(crate) const fn new(area: Rect) -> Self {
         Self { rest: area }
     }
@@ -27,7 +27,7 @@ impl Stack {
 }
 
 /// The left part of an area, a column between, and the rest.
-pub(crate) fn beside(area: Rect, left: u16) -> (Rect, Rect, Rect) {
+pub(crate) fn split_columns(area: Rect, left: u16) -> (Rect, Rect, Rect) {
     let left = left.min(area.width);
     let wall = (area.width - left).min(1);
     (

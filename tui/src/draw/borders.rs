@@ -8,7 +8,7 @@ use super::pen::Pen;
 use crate::theme::Theme;
 
 /// Blanks an area, draws a border around it, and gives what is inside.
-pub(crate) fn frame(area: Rect, title: &str, style: Style, theme: &Theme, buffer: &mut Buffer) -> Rect {
+pub(crate) fn border(area: Rect, title: &str, style: Style, theme: &Theme, buffer: &mut Buffer) -> Rect {
     let area = area.intersection(buffer.area);
     for y in area.top()..area.bottom() {
         for x in area.left()..area.right() {
@@ -43,7 +43,7 @@ pub(crate) fn frame(area: Rect, title: &str, style: Style, theme: &Theme, buffer
 }
 
 /// A line from left to right.
-pub(crate) fn rule(area: Rect, title: &str, style: Style, theme: &Theme, buffer: &mut Buffer) {
+pub(crate) fn titled_rule(area: Rect, title: &str, style: Style, theme: &Theme, buffer: &mut Buffer) {
     let area = Rect { height: area.height.min(1), ..area }.intersection(buffer.area);
     for x in area.left()..area.right() {
         if area.height > 0 {
@@ -57,7 +57,7 @@ pub(crate) fn rule(area: Rect, title: &str, style: Style, theme: &Theme, buffer:
 }
 
 /// A line from top to bottom.
-pub(crate) fn wall(area: Rect, style: Style, theme: &Theme, buffer: &mut Buffer) {
+pub(crate) fn vertical_line(area: Rect, style: Style, theme: &Theme, buffer: &mut Buffer) {
     let area = Rect { width: area.width.min(1), ..area }.intersection(buffer.area);
     for y in area.top()..area.bottom() {
         if area.width > 0 {
@@ -67,7 +67,7 @@ pub(crate) fn wall(area: Rect, style: Style, theme: &Theme, buffer: &mut Buffer)
 }
 
 /// The part of a list that is shown, as a thumb on the right border of an area.
-pub(crate) fn thumb(area: Rect, first: usize, len: usize, theme: &Theme, buffer: &mut Buffer) {
+pub(crate) fn scrollbar(area: Rect, first: usize, len: usize, theme: &Theme, buffer: &mut Buffer) {
     let height = usize::from(area.height);
     if len <= height || height == 0 || area.width == 0 {
         return;
@@ -78,7 +78,7 @@ pub(crate) fn thumb(area: Rect, first: usize, len: usize, theme: &Theme, buffer:
     for line in top..(top + size).min(height) {
         let place = (x, area.y + line as u16);
         if buffer.area.contains(place.into()) {
-            buffer[place].set_symbol(theme.glyphs.thumb).set_style(theme.border);
+            buffer[place].set_symbol(theme.glyphs.scrollbar).set_style(theme.border);
         }
     }
 }

@@ -8,11 +8,11 @@ mod sparkline;
 mod styled_line;
 mod text_width;
 
-pub(crate) use area_split::{Stack, beside};
-pub(crate) use borders::{frame, rule, thumb, wall};
+pub(crate) use area_split::{VerticalSplit, split_columns};
+pub(crate) use borders::{border, scrollbar, titled_rule, vertical_line};
 pub(crate) use pen::Pen;
 pub(crate) use scroll::{MouseHit, Scroll};
-pub(crate) use sparkline::{spark, spark_to};
-pub(crate) use styled_line::{Line, Tone};
+pub(crate) use sparkline::{sparkline, sparkline_to};
+pub(crate) use styled_line::{StyledLine, Tone};
 pub(crate) use text_width::clusters;
 pub use text_width::{fit, prefix, side_by_side, width};

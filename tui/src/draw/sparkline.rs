@@ -4,13 +4,13 @@ use crate::theme::Glyphs;
 
 /// One column for each of `columns` stretches of `values`, the newest at the right; each as high as the greatest in it.
 /// Blank where it is 0. The greatest of all is the highest.
-pub(crate) fn spark(values: &[u64], columns: usize, glyphs: &Glyphs) -> String {
+pub(crate) fn sparkline(values: &[u64], columns: usize, glyphs: &Glyphs) -> String {
     let most = values.iter().copied().max().unwrap_or(0);
-    spark_to(most, values, columns, glyphs)
+    sparkline_to(most, values, columns, glyphs)
 }
 
 /// The same on a scale that ends at `most`.
-pub(crate) fn spark_to(most: u64, values: &[u64], columns: usize, glyphs: &Glyphs) -> String {
+pub(crate) fn sparkline_to(most: u64, values: &[u64], columns: usize, glyphs: &Glyphs) -> String {
     let each = values.len().div_ceil(columns.max(1)).max(1);
     let peaks: Vec<u64> =
         values.rchunks(each).rev().map(|chunk| chunk.iter().copied().max().unwrap_or(0)).collect();
@@ -22,17 +22,17 @@ pub(crate) fn spark_to(most: u64, values: &[u64], columns: usize, glyphs: &Glyph
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::theme::{Look, Theme};
+    use crate::theme::{Appearance, Theme};
 
     #[test]
     fn the_greatest_is_the_highest() {
-        let glyphs = Theme::new(Look::default()).glyphs;
-        assert_eq!(spark(&[0, 1, 4, 8], 4, glyphs), " ▁▄█");
-        assert_eq!(spark(&[0, 1, 4, 8, 0, 2], 3, glyphs), "▁█▂");
-        assert_eq!(spark(&[0, 0], 2, glyphs), "  ");
-        assert_eq!(spark(&[u64::MAX, 1], 2, glyphs), "█▁");
-        assert_eq!(spark_to(100, &[0, 1, 50, 100, 200], 5, glyphs), " ▁▄██");
-        assert_eq!(spark(&[], 3, glyphs), "");
-        assert_eq!(spark(&[5], 0, glyphs), "");
+        let glyphs = Theme::new(Appearance::default()).glyphs;
+        assert_eq!(sparkline(&[0, 1, 4, 8], 4, glyphs), " ▁▄█");
+        assert_eq!(sparkline(&[0, 1, 4, 8, 0, 2], 3, glyphs), "▁█▂");
+        assert_eq!(sparkline(&[0, 0], 2, glyphs), "  ");
+        assert_eq!(sparkline(&[u64::MAX, 1], 2, glyphs), "█▁");
+        assert_eq!(sparkline_to(100, &[0, 1, 50, 100, 200], 5, glyphs), " ▁▄██");
+        assert_eq!(sparkline(&[], 3, glyphs), "");
+        assert_eq!(sparkline(&[5], 0, glyphs), "");
     }
 }

@@ -28,11 +28,11 @@ impl Tone {
     pub(crate) const fn style(self, theme: &Theme) -> Style {
         match self {
             Self::Text => theme.text,
-            Self::Secondary => theme.faint,
+            Self::Secondary => theme.secondary,
             Self::Strong => theme.strong,
             Self::Id => theme.id,
             Self::Good => theme.good,
-            Self::Info => theme.noted,
+            Self::Info => theme.info,
             Self::Warn => theme.warn,
             Self::Bad => theme.bad,
             Self::Cpu => theme.cpu,
@@ -46,9 +46,9 @@ impl Tone {
 
 /// A line; what was recorded in it is cleaned when it is drawn.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Line(Vec<(String, Tone)>);
+pub(crate) struct StyledLine(Vec<(String, Tone)>);
 
-impl Line {
+impl StyledLine {
     pub(crate) fn of(text: impl Into<String>, tone: Tone) -> Self {
         Self(vec![(text.into(), tone)])
     }
@@ -66,7 +66,7 @@ impl Line {
 
     pub(crate) fn draw(&self, pen: &mut Pen<'_>, theme: &Theme) {
         for (text, tone) in &self.0 {
-            pen.recorded(&theme.say(text), tone.style(theme));
+            pen.recorded(&theme.drawable(text), tone.style(theme));
         }
     }
 }

@@ -14,20 +14,20 @@ use signal_hook::iterator::Signals;
 use super::channel::{MessageReceiver, MessageSender, now_unix_ns};
 use super::command_runner::CommandRunner;
 use super::store_follower::follow;
-use super::terminal_guard::Screen;
+use super::terminal_guard::TerminalGuard;
 use crate::app::App;
-use crate::input::Input;
+use crate::input::InputThread;
 use crate::message::{Command, Message, StartScreen};
 use crate::services::Services;
 use crate::state::Notice;
-use crate::theme::Look;
+use crate::theme::Appearance;
 use crate::update::{start, update};
 
 /// How to start.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     /// How everything looks.
-    pub look: Look,
+    pub look: Appearance,
     /// What to show first.
     pub open: StartScreen,
     /// Says of the thread that calls it whether a panic there is dealt with: it does not give the terminal back then, and is
@@ -57,14 +57,14 @@ pub fn run(
     told: &MessageReceiver,
 ) -> io::Result<ExitReason> {
     follow(services.source(), remote.clone());
-    let screen = Screen::take(options.is_quiet)?;
-    let input = Input::start(remote.clone())?;
+    let screen = TerminalGuard::take(options.is_quiet)?;
+    let input = InputThread::start(remote.clone())?;
     on_signals(remote.clone(), options.signals_elsewhere)?;
     let (width, height) = crossterm::terminal::size()?;
     let mut app = App::new(options.look, Size::new(width, height), now_unix_ns());
     let asked = start(&mut app, options.open).into();
     let performer = CommandRunner::new(Arc::clone(services), remote.clone());
-    let mut run = Run { app, screen, services: Arc::clone(services), performer, input, asked };
+    let mut run = EventLoop { app, screen, services: Arc::clone(services), performer, input, asked };
     let mut ended = run.perform()?;
     while ended.is_none() {
         if run.app.take_changed() {
@@ -85,18 +85,18 @@ pub fn run(
 }
 
 /// The state, and all that it may ask for.
-struct Run {
+struct EventLoop {
     app: App,
-    screen: Screen,
+    screen: TerminalGuard,
     services: Arc<dyn Services>,
     performer: CommandRunner,
-    input: Input,
+    input: InputThread,
     /// What has been asked for and is not done.
     asked: VecDeque<Command>,
 }
 
-impl Run {
-    /// Tells the state what came in. What it asks for is done by [`Run::perform`], wherever this is called.
+impl EventLoop {
+    /// Tells the state what came in. What it asks for is done by [`EventLoop::perform`], wherever this is called.
     fn tell(&mut self, message: Message) {
         let commands = update(&mut self.app, message);
         self.asked.extend(commands);

@@ -24,11 +24,11 @@ use crate::app::App;
 static IS_OURS: AtomicBool = AtomicBool::new(false);
 
 /// The terminal.
-pub(crate) struct Screen {
+pub(crate) struct TerminalGuard {
     terminal: Terminal<CrosstermBackend<Stdout>>,
 }
 
-impl Screen {
+impl TerminalGuard {
     /// Takes the terminal.
     pub(crate) fn take(is_quiet: IsQuiet) -> io::Result<Self> {
         guard(is_quiet);
@@ -68,7 +68,7 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for TerminalGuard {
     fn drop(&mut self) {
         give_back();
     }

@@ -3,15 +3,15 @@
 const PIECE: usize = 4096;
 
 #[derive(Debug)]
-pub(super) struct Column<T>(Vec<Vec<T>>);
+pub(super) struct ChunkedColumn<T>(Vec<Vec<T>>);
 
-impl<T> Default for Column<T> {
+impl<T> Default for ChunkedColumn<T> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<T: Copy> Column<T> {
+impl<T: Copy> ChunkedColumn<T> {
     pub(super) fn len(&self) -> usize {
         self.0.last().map_or(0, |last| (self.0.len() - 1) * PIECE + last.len())
     }

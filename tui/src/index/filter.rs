@@ -6,7 +6,7 @@ use std::cell::Cell;
 use zerver_trace::duration::Span;
 use zerver_trace::{Class, Status};
 
-use super::request_index::{Index, Seq};
+use super::request_index::{RequestIndex, Seq};
 use super::slot_filter::SlotFilter;
 
 /// What a person typed, understood.
@@ -68,27 +68,27 @@ impl Filter {
     }
 
     /// The places of the characters of a text in which the words of the filter are found.
-    pub(crate) fn letters(&self, text: &str) -> Vec<usize> {
+    pub(crate) fn matched_positions(&self, text: &str) -> Vec<usize> {
         let words = self.terms.iter().filter_map(|(is_not, term)| match term {
             Term::Word(word) if !is_not => Some(word),
             _ => None,
         });
         let chars: Vec<char> = text.chars().collect();
-        words.flat_map(|word| letters(&chars, &word.chars().collect::<Vec<_>>())).collect()
+        words.flat_map(|word| matched_positions(&chars, &word.chars().collect::<Vec<_>>())).collect()
     }
 
     /// What tells of requests in an index whether it lets them through, as far as the list knows them.
-    pub(crate) fn test<'a>(&'a self, index: &'a Index) -> Test<'a> {
+    pub(crate) fn test<'a>(&'a self, index: &'a RequestIndex) -> FilterMatcher<'a> {
         // Flows, methods and outcomes are few: each is looked at once.
         let words = |term: &Term| match term {
             Term::Flow(part) | Term::Method(part) | Term::Outcome(part) => {
-                index.words().iter().map(|word| holds(word, part)).collect()
+                index.strings().iter().map(|word| holds(word, part)).collect()
             }
-            Term::Word(word) => index.words().iter().map(|flow| is_fuzzy(flow, word)).collect(),
+            Term::Word(word) => index.strings().iter().map(|flow| is_fuzzy(flow, word)).collect(),
             _ => Vec::new(),
         };
         let terms = self.terms.iter().map(|(is_not, term)| (*is_not, term, words(term))).collect();
-        Test { index, terms, last_path: Cell::default() }
+        FilterMatcher { index, terms, last_path: Cell::default() }
     }
 }
 
@@ -138,17 +138,17 @@ impl Term {
 }
 
 /// A filter over an index. It reads the columns that it needs, and no others.
-pub(crate) struct Test<'a> {
-    index: &'a Index,
+pub(crate) struct FilterMatcher<'a> {
+    index: &'a RequestIndex,
     /// Each with whether it is turned around, and which flows, methods or outcomes fit.
     terms: Vec<(bool, &'a Term, Vec<bool>)>,
     /// The path that was looked at last, and whether it fits the term at this place: many come again.
     last_path: Cell<Option<(usize, u32, bool)>>,
 }
 
-impl Test<'_> {
+impl FilterMatcher<'_> {
     /// Whether a request, which must be in the index, is let through.
-    pub(crate) fn lets(&self, seq: Seq) -> bool {
+    pub(crate) fn admits(&self, seq: Seq) -> bool {
         let mut terms = self.terms.iter().enumerate();
         terms.all(|(at, (is_not, term, words))| self.fits(seq, at, term, words) != *is_not)
     }
@@ -201,7 +201,7 @@ fn is_fuzzy(text: &str, word: &str) -> bool {
 }
 
 /// Where a word is found that [`is_fuzzy`] finds: all in one place, or else ending as early as can be, and close together.
-fn letters(text: &[char], word: &[char]) -> Vec<usize> {
+fn matched_positions(text: &[char], word: &[char]) -> Vec<usize> {
     let is = |c: char, wanted: char| c == wanted || c.to_lowercase().eq([wanted]);
     let is_here = |part: &[char]| part.iter().zip(word).all(|(c, wanted)| is(*c, *wanted));
     if let Some(at) = text.windows(word.len()).position(is_here) {
@@ -209,7 +209,7 @@ fn letters(text: &[char], word: &[char]) -> Vec<usize> {
     }
     let mut rest = (0..text.len()).filter_map(|at| text.get(at).map(|c| (at, *c)));
     let ends = word.iter().map(|wanted| rest.find(|(_, c)| is(*c, *wanted)).map(|(at, _)| at));
-    let Some(Some(end)) = ends.collect::<Option<Vec<_>>>().map(|places| places.last().copied()) else {
+    let Some(Some(end)) = ends.collect::<Option<Vec<_>>>().map(|positions| positions.last().copied()) else {
         return Vec::new();
     };
     let mut back = (0..=end).rev();
@@ -225,9 +225,9 @@ mod tests {
 
     fn check(text: &str, trace: &Trace) -> bool {
         let filter = Filter::parse(text).unwrap();
-        let mut index = Index::default();
+        let mut index = RequestIndex::default();
         index.push_newer(&[trace.summary()]);
-        filter.test(&index).lets(0) && filter.slots.iter().all(|slot| slot.matches(trace))
+        filter.test(&index).admits(0) && filter.slots.iter().all(|slot| slot.matches(trace))
     }
 
     #[test]
@@ -276,8 +276,9 @@ mod tests {
             ("xyz", "/todos", "______"),
             ("字", "/漢字", "__*"),
         ] {
-            let letters = Filter::parse(filter).unwrap().letters(text);
-            let drawn = (0..text.chars().count()).map(|at| if letters.contains(&at) { '*' } else { '_' });
+            let matched_positions = Filter::parse(filter).unwrap().matched_positions(text);
+            let drawn =
+                (0..text.chars().count()).map(|at| if matched_positions.contains(&at) { '*' } else { '_' });
             assert_eq!(drawn.collect::<String>(), marked, "{filter} in {text}");
         }
     }

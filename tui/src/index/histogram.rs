@@ -43,8 +43,8 @@ impl Histogram {
             let count = u64::from(of.count);
             if before + count >= wanted {
                 // Its place among those of its step, which are taken to be spread evenly.
-                let (place, last) = (wanted - before - 1, (count - 1).max(1));
-                let spread = u128::from(of.most_ns - of.least_ns) * u128::from(place) / u128::from(last);
+                let (position, last) = (wanted - before - 1, (count - 1).max(1));
+                let spread = u128::from(of.most_ns - of.least_ns) * u128::from(position) / u128::from(last);
                 return Some(of.least_ns + spread as u64);
             }
             before += count;

@@ -11,9 +11,9 @@ mod request_list;
 mod slot_filter;
 mod string_table;
 
-pub(crate) use baseline::{Usual, Verdict};
+pub(crate) use baseline::{Baseline, Verdict};
 pub(crate) use filter::Filter;
-pub(crate) use rates::{Measures, Pulse};
-pub(crate) use request_index::{Index, Row, Seq};
-pub(crate) use request_list::{CHUNK, List, Sort};
+pub(crate) use rates::{Metrics, Rates};
+pub(crate) use request_index::{RequestIndex, RequestRow, Seq};
+pub(crate) use request_list::{RequestList, SCAN_CHUNK, SortOrder};
 pub use slot_filter::SlotFilter;

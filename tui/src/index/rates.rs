@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::histogram::Histogram;
-use super::request_index::Row;
+use super::request_index::RequestRow;
 
 /// So many seconds are kept.
 const WINDOW_S: u64 = 120;
@@ -16,9 +16,9 @@ const SECOND_NS: u64 = 1_000_000_000;
 
 /// Per second, what happened in it.
 #[derive(Debug, Default)]
-pub(crate) struct Pulse {
+pub(crate) struct Rates {
     seconds: BTreeMap<u64, Second>,
-    /// The seconds that have changed since [`Pulse::settle`].
+    /// The seconds that have changed since [`Rates::settle`].
     changed: BTreeSet<u64>,
 }
 
@@ -27,14 +27,14 @@ struct Second {
     count: u32,
     failed: u32,
     durations: Histogram,
-    /// As of [`Pulse::settle`].
+    /// As of [`Rates::settle`].
     p50_ns: u64,
     p99_ns: u64,
 }
 
 /// What is drawn of one measure: its line, and its number now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Measure {
+pub(crate) struct Metric {
     /// One value a second, the newest last.
     pub(crate) line: Vec<u64>,
     /// None where there is nothing to tell.
@@ -43,18 +43,18 @@ pub(crate) struct Measure {
 
 /// All that is drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Measures {
+pub(crate) struct Metrics {
     /// Requests in a second; the number is in hundredths.
-    pub(crate) rate: Measure,
-    pub(crate) p50_ns: Measure,
-    pub(crate) p99_ns: Measure,
+    pub(crate) rate: Metric,
+    pub(crate) p50_ns: Metric,
+    pub(crate) p99_ns: Metric,
     /// Failures in a second; the number is the share, in percent.
-    pub(crate) failed: Measure,
+    pub(crate) failed: Metric,
 }
 
-impl Pulse {
+impl Rates {
     /// Takes a request in, unless it began before the window that ends now, or after it.
-    pub(crate) fn add(&mut self, row: &Row<'_>, now_unix_ns: u64) {
+    pub(crate) fn add(&mut self, row: &RequestRow<'_>, now_unix_ns: u64) {
         let (second, now) = (row.started_unix_ns / SECOND_NS, now_unix_ns / SECOND_NS);
         if second + WINDOW_S <= now || second > now + AHEAD_S {
             return;
@@ -78,7 +78,7 @@ impl Pulse {
     }
 
     /// What happened in the window that ends now.
-    pub(crate) fn measures(&self, now_unix_ns: u64) -> Measures {
+    pub(crate) fn measures(&self, now_unix_ns: u64) -> Metrics {
         let now = now_unix_ns / SECOND_NS;
         // By another clock, or since the time was looked at, requests may have begun a little later.
         let newest = self.seconds.last_key_value().map_or(now, |(newest, _)| *newest);
@@ -96,11 +96,11 @@ impl Pulse {
         let is_any = latest.count > 0;
         let count = u64::from(latest.count);
         let rate = count * 100 / LATEST_S;
-        Measures {
-            rate: Measure { line: line(&|second| second.count.into()), now: Some(rate) },
-            p50_ns: Measure { line: line(&|second| second.p50_ns), now: latest.durations.percentile(50) },
-            p99_ns: Measure { line: line(&|second| second.p99_ns), now: latest.durations.percentile(99) },
-            failed: Measure {
+        Metrics {
+            rate: Metric { line: line(&|second| second.count.into()), now: Some(rate) },
+            p50_ns: Metric { line: line(&|second| second.p50_ns), now: latest.durations.percentile(50) },
+            p99_ns: Metric { line: line(&|second| second.p99_ns), now: latest.durations.percentile(99) },
+            failed: Metric {
                 line: line(&|second| second.failed.into()),
                 now: is_any.then(|| (u64::from(latest.failed) * 100).div_ceil(count)),
             },
@@ -113,11 +113,11 @@ mod tests {
     use zerver_trace::Summary;
 
     use super::*;
-    use crate::index::Index;
+    use crate::index::RequestIndex;
     use crate::sample;
 
-    fn requests(all: impl IntoIterator<Item = (u64, u64, bool)>) -> Index {
-        let mut index = Index::default();
+    fn requests(all: impl IntoIterator<Item = (u64, u64, bool)>) -> RequestIndex {
+        let mut index = RequestIndex::default();
         let requests = all.into_iter().map(|(second, duration_ns, failed)| Summary {
             started_unix_ns: second * SECOND_NS,
             duration_ns,
@@ -128,17 +128,17 @@ mod tests {
         index
     }
 
-    fn pulse(index: &Index, now: u64) -> Pulse {
-        let mut pulse = Pulse::default();
-        index.range().for_each(|seq| pulse.add(&index.row(seq).unwrap(), now * SECOND_NS));
-        pulse.settle();
-        pulse
+    fn rates(index: &RequestIndex, now: u64) -> Rates {
+        let mut rates = Rates::default();
+        index.range().for_each(|seq| rates.add(&index.row(seq).unwrap(), now * SECOND_NS));
+        rates.settle();
+        rates
     }
 
     #[test]
     fn the_window_ends_now() {
         let index = requests((1_000..1_200).map(|second| (second, 5_400_000, second % 10 == 0)));
-        let shown = pulse(&index, 1_201);
+        let shown = rates(&index, 1_201);
         assert_eq!(shown.seconds.len() as u64, WINDOW_S - 2);
         let now = shown.measures(1_201 * SECOND_NS);
         assert_eq!((&now.rate.line[116..], now.rate.now), (&[1, 1, 0, 0][..], Some(80)));
@@ -152,13 +152,13 @@ mod tests {
             let numbers = [&later.p50_ns, &later.p99_ns, &later.failed].map(|measure| measure.now);
             assert_eq!((later.rate.now, numbers), (Some(0), [None; 3]));
         }
-        assert_eq!(pulse(&index, 9_999).measures(9_999 * SECOND_NS).rate.line, [0; 120]);
+        assert_eq!(rates(&index, 9_999).measures(9_999 * SECOND_NS).rate.line, [0; 120]);
     }
 
     #[test]
     fn a_request_of_a_clock_that_was_ahead_hides_no_other() {
         let index = requests([(99_999, 1, false), (1_000, 20_000, true), (1_001, 30_000, false)]);
-        let now = pulse(&index, 1_000).measures(1_000 * SECOND_NS);
+        let now = rates(&index, 1_000).measures(1_000 * SECOND_NS);
         assert_eq!((now.rate.now, now.failed.now, now.p99_ns.now), (Some(20), Some(50), Some(30_000)));
     }
 }

@@ -5,8 +5,8 @@
 
 use zerver_trace::{Class, RequestId, Summary};
 
-use super::chunked_column::Column;
-use super::string_table::{Paths, Words};
+use super::chunked_column::ChunkedColumn;
+use super::string_table::{PathTable, StringTable};
 
 /// The number of a request in the index: those that were there at the start count down from -1, new ones up from 0.
 pub(crate) type Seq = i32;
@@ -20,32 +20,32 @@ const NO_WORKER: u16 = u16::MAX;
 
 /// The requests.
 #[derive(Debug, Default)]
-pub(crate) struct Index {
-    older: Columns,
-    newer: Columns,
-    words: Words,
-    paths: Paths,
+pub(crate) struct RequestIndex {
+    older: RequestColumns,
+    newer: RequestColumns,
+    strings: StringTable,
+    paths: PathTable,
     /// Whether all that the store held has come.
-    is_whole: bool,
+    is_complete: bool,
 }
 
 #[derive(Debug, Default)]
-struct Columns {
-    id: Column<u128>,
-    started_unix_ns: Column<u64>,
-    duration_ns: Column<u64>,
-    path: Column<u32>,
-    status: Column<u16>,
-    flow: Column<u16>,
-    method: Column<u16>,
-    outcome: Column<u16>,
-    class_failed: Column<u8>,
-    worker: Column<u16>,
+struct RequestColumns {
+    id: ChunkedColumn<u128>,
+    started_unix_ns: ChunkedColumn<u64>,
+    duration_ns: ChunkedColumn<u64>,
+    path: ChunkedColumn<u32>,
+    status: ChunkedColumn<u16>,
+    flow: ChunkedColumn<u16>,
+    method: ChunkedColumn<u16>,
+    outcome: ChunkedColumn<u16>,
+    class_failed: ChunkedColumn<u8>,
+    worker: ChunkedColumn<u16>,
 }
 
 /// One request of the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Row<'a> {
+pub(crate) struct RequestRow<'a> {
     pub(crate) seq: Seq,
     pub(crate) id: RequestId,
     pub(crate) started_unix_ns: u64,
@@ -64,7 +64,7 @@ pub(crate) struct Row<'a> {
     pub(crate) worker: Option<u16>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> RequestRow<'a> {
     /// A request that has no number yet.
     fn of(request: &'a Summary) -> Self {
         Self {
@@ -85,32 +85,32 @@ impl<'a> Row<'a> {
     }
 }
 
-impl Index {
+impl RequestIndex {
     /// Takes in requests that are older than all there are, the newest of them first.
     pub(crate) fn push_older(&mut self, requests: &[Summary]) {
-        if self.is_whole {
+        if self.is_complete {
             return;
         }
         let room = KEPT_ROWS.saturating_sub(self.len());
         for request in requests.iter().take(room) {
-            self.older.push(&Row::of(request), &mut self.words, &mut self.paths);
+            self.older.push(&RequestRow::of(request), &mut self.strings, &mut self.paths);
         }
-        self.is_whole |= room < requests.len();
+        self.is_complete |= room < requests.len();
     }
 
     /// Leaves the oldest requests out if there are too many. Then all the others have new numbers, smaller by what is
     /// given back, and nothing older will come.
     pub(crate) fn compact(&mut self) -> Option<Seq> {
-        (self.len() > MAX_ROWS).then(|| self.keep(KEPT_ROWS))
+        (self.len() > MAX_ROWS).then(|| self.truncate(KEPT_ROWS))
     }
 
-    pub(crate) fn keep(&mut self, most: usize) -> Seq {
+    pub(crate) fn truncate(&mut self, most: usize) -> Seq {
         let by = self.range().end;
         // Flows keep their numbers.
-        let mut kept = Self { is_whole: true, words: self.words.clone(), ..Self::default() };
+        let mut kept = Self { is_complete: true, strings: self.strings.clone(), ..Self::default() };
         for seq in self.range().rev().take(most) {
             if let Some(row) = self.row(seq) {
-                kept.older.push(&row, &mut kept.words, &mut kept.paths);
+                kept.older.push(&row, &mut kept.strings, &mut kept.paths);
             }
         }
         *self = kept;
@@ -120,18 +120,18 @@ impl Index {
     /// Takes in new requests, the oldest first.
     pub(crate) fn push_newer(&mut self, requests: &[Summary]) {
         for request in requests {
-            self.newer.push(&Row::of(request), &mut self.words, &mut self.paths);
+            self.newer.push(&RequestRow::of(request), &mut self.strings, &mut self.paths);
         }
     }
 
     /// Says that nothing older will come.
-    pub(crate) fn finish(&mut self) {
-        self.is_whole = true;
+    pub(crate) fn mark_complete(&mut self) {
+        self.is_complete = true;
     }
 
     /// Whether all that the store held has come.
-    pub(crate) const fn is_whole(&self) -> bool {
-        self.is_whole
+    pub(crate) const fn is_complete(&self) -> bool {
+        self.is_complete
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -144,27 +144,27 @@ impl Index {
     }
 
     /// The request at a place of the list, 0 being the newest.
-    pub(crate) fn nth_newest(&self, place: usize) -> Option<Seq> {
-        (place < self.len()).then(|| self.range().end - 1 - place as Seq)
+    pub(crate) fn nth_newest(&self, position: usize) -> Option<Seq> {
+        (position < self.len()).then(|| self.range().end - 1 - position as Seq)
     }
 
     /// The place of a request, 0 being the newest.
-    pub(crate) fn place(&self, seq: Seq) -> Option<usize> {
+    pub(crate) fn position(&self, seq: Seq) -> Option<usize> {
         self.range().contains(&seq).then(|| (self.range().end - 1 - seq) as usize)
     }
 
-    fn at(&self, seq: Seq) -> (&Columns, usize) {
+    fn at(&self, seq: Seq) -> (&RequestColumns, usize) {
         if seq < 0 { (&self.older, (-1 - seq) as usize) } else { (&self.newer, seq as usize) }
     }
 
     /// One request.
-    pub(crate) fn row(&self, seq: Seq) -> Option<Row<'_>> {
+    pub(crate) fn row(&self, seq: Seq) -> Option<RequestRow<'_>> {
         if !self.range().contains(&seq) {
             return None;
         }
         let (columns, at) = self.at(seq);
         let (class, failed) = unpack(columns.class_failed.get(at));
-        Some(Row {
+        Some(RequestRow {
             seq,
             id: RequestId::from_u128(columns.id.get(at)),
             started_unix_ns: columns.started_unix_ns.get(at),
@@ -174,9 +174,9 @@ impl Index {
             failed,
             flow_number: columns.flow.get(at),
             path: self.paths.get(columns.path.get(at)),
-            flow: self.words.get(columns.flow.get(at)),
-            method: self.words.get(columns.method.get(at)),
-            outcome: self.words.get(columns.outcome.get(at)),
+            flow: self.strings.get(columns.flow.get(at)),
+            method: self.strings.get(columns.method.get(at)),
+            outcome: self.strings.get(columns.outcome.get(at)),
             worker: self.worker(seq),
         })
     }
@@ -212,8 +212,8 @@ impl Index {
     }
 
     /// All texts that have such a number.
-    pub(crate) fn words(&self) -> &[String] {
-        self.words.all()
+    pub(crate) fn strings(&self) -> &[String] {
+        self.strings.all()
     }
 
     /// Where its path is kept, equal for many equal paths, and the path.
@@ -249,20 +249,20 @@ impl Index {
     }
 }
 
-impl Columns {
+impl RequestColumns {
     fn len(&self) -> usize {
         self.id.len()
     }
 
-    fn push(&mut self, request: &Row<'_>, words: &mut Words, paths: &mut Paths) {
+    fn push(&mut self, request: &RequestRow<'_>, strings: &mut StringTable, paths: &mut PathTable) {
         self.id.push(request.id.as_u128());
         self.started_unix_ns.push(request.started_unix_ns);
         self.duration_ns.push(request.duration_ns);
         self.path.push(paths.number(request.path));
         self.status.push(request.status);
-        self.flow.push(words.number(request.flow));
-        self.method.push(words.number(request.method));
-        self.outcome.push(words.number(request.outcome));
+        self.flow.push(strings.number(request.flow));
+        self.method.push(strings.number(request.method));
+        self.outcome.push(strings.number(request.outcome));
         self.class_failed.push(pack(request.class, request.failed));
         self.worker.push(request.worker.unwrap_or(NO_WORKER));
     }
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn requests_come_from_both_ends_and_keep_their_numbers() {
-        let mut index = Index::default();
+        let mut index = RequestIndex::default();
         let older: Vec<Summary> = (0..10_000).rev().map(request).collect();
         let newer: Vec<Summary> = (10_000..20_000).map(request).collect();
         for (old, new) in older.chunks(999).zip(newer.chunks(999)) {
@@ -317,14 +317,14 @@ mod tests {
             index.push_newer(new);
         }
         assert_eq!((index.len(), index.range()), (20_000, -10_000..10_000));
-        for (place, n) in (0..20_000).rev().enumerate() {
-            let seq = index.nth_newest(place).unwrap();
+        for (position, n) in (0..20_000).rev().enumerate() {
+            let seq = index.nth_newest(position).unwrap();
             let row = index.row(seq).unwrap();
             let wanted = request(n);
             assert_eq!((row.id, row.path, row.flow), (wanted.id, &*wanted.path, &*wanted.flow));
             assert_eq!((row.class, row.failed, row.duration_ns), (Class::Batch, wanted.failed, n * 1_000));
             assert_eq!(row.worker, wanted.worker);
-            assert_eq!(index.place(seq), Some(place));
+            assert_eq!(index.position(seq), Some(position));
         }
         assert_eq!(index.find(RequestId::from_u128(0)), Some(-10_000));
         assert_eq!(index.find(RequestId::from_u128(15_000)), Some(5_000));
@@ -332,7 +332,7 @@ mod tests {
         assert_eq!((index.row(-10_001), index.row(10_000), index.nth_newest(20_000)), (None, None, None));
 
         let before: Vec<u64> = index.range().map(|seq| index.duration_ns(seq)).collect();
-        assert_eq!((index.compact(), index.keep(15_000)), (None, 10_000));
+        assert_eq!((index.compact(), index.truncate(15_000)), (None, 10_000));
         assert_eq!(index.range(), -15_000..0);
         let after: Vec<u64> = index.range().map(|seq| index.duration_ns(seq)).collect();
         assert_eq!(after, before[5_000..]);

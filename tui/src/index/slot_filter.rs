@@ -14,8 +14,8 @@ pub struct SlotFilter {
 impl SlotFilter {
     pub(super) fn parse(text: &str, is_not: bool) -> Result<Self, String> {
         let wrong = || format!("slot.{text}: write it like slot.Claims.sub=user-1");
-        let (place, value) = text.split_once('=').ok_or_else(wrong)?;
-        let mut parts = place.split('.').map(str::to_owned);
+        let (position, value) = text.split_once('=').ok_or_else(wrong)?;
+        let mut parts = position.split('.').map(str::to_owned);
         let slot = parts.next().filter(|slot| !slot.is_empty()).ok_or_else(wrong)?;
         Ok(Self { slot, path: parts.collect(), value: value.to_owned(), is_not })
     }

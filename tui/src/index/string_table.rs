@@ -12,12 +12,12 @@ const RECENT: usize = 1 << 16;
 
 /// Names of flows and methods.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Words {
+pub(super) struct StringTable {
     texts: Vec<String>,
     numbers: HashMap<String, u16>,
 }
 
-impl Words {
+impl StringTable {
     pub(super) fn number(&mut self, text: &str) -> u16 {
         if let Some(&number) = self.numbers.get(text) {
             return number;
@@ -40,14 +40,14 @@ impl Words {
 
 /// Paths one after another, a character for the length of each before it.
 #[derive(Debug, Default)]
-pub(super) struct Paths {
+pub(super) struct PathTable {
     text: String,
     /// By hash, where a path was put last; one past it, so that 0 means nowhere.
     recent: Vec<u32>,
     hasher: std::hash::BuildHasherDefault<DefaultHasher>,
 }
 
-impl Paths {
+impl PathTable {
     pub(super) fn number(&mut self, path: &str) -> u32 {
         let path = cut(path);
         if self.recent.is_empty() {
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn texts_come_back_by_their_numbers() {
-        let (mut words, mut paths) = (Words::default(), Paths::default());
+        let (mut words, mut paths) = (StringTable::default(), PathTable::default());
         let long = "/漢字".repeat(100);
         for text in ["", "GET", "/todos/1", long.as_str(), "GET", "/todos/1"] {
             let (word, path) = (words.number(text), paths.number(text));

@@ -19,18 +19,18 @@ use crate::message::Message;
 const POLL: Duration = Duration::from_millis(50);
 
 /// Reads all the time, except while something else has the terminal.
-pub(crate) struct Input(Arc<Turn>);
+pub(crate) struct InputThread(Arc<ReadTurn>);
 
 #[derive(Default)]
-struct Turn {
+struct ReadTurn {
     /// Whether something else wants to read, and whether the thread has stopped for it.
     state: Mutex<(bool, bool)>,
     changed: Condvar,
 }
 
-impl Input {
+impl InputThread {
     pub(crate) fn start(remote: MessageSender) -> io::Result<Self> {
-        let turn = Arc::new(Turn::default());
+        let turn = Arc::new(ReadTurn::default());
         let ours = Arc::clone(&turn);
         let tty = if io::stdin().is_terminal() { None } else { Some(File::open("/dev/tty")?) };
         thread::spawn(move || {
@@ -42,19 +42,19 @@ impl Input {
     }
 
     /// Returns once nothing is read any more; reading goes on when the result is dropped.
-    pub(crate) fn pause(&self) -> Paused {
+    pub(crate) fn pause(&self) -> InputPause {
         let turn = &self.0;
         let mut state = turn.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.0 = true;
         let limit = POLL * 4;
         let stopped = turn.changed.wait_timeout_while(state, limit, |(_, has_stopped)| !*has_stopped);
         drop(stopped);
-        Paused(Arc::clone(turn))
+        InputPause(Arc::clone(turn))
     }
 }
 
 /// Ends when the terminal is gone, or nobody listens.
-fn read_all(tty: BorrowedFd<'_>, turn: &Turn, remote: &MessageSender) {
+fn read_all(tty: BorrowedFd<'_>, turn: &ReadTurn, remote: &MessageSender) {
     let mut decoder = Decoder::default();
     let mut bytes = [0; 1024];
     loop {
@@ -79,7 +79,7 @@ fn read_all(tty: BorrowedFd<'_>, turn: &Turn, remote: &MessageSender) {
     }
 }
 
-impl Turn {
+impl ReadTurn {
     fn wait(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while state.0 {
@@ -92,9 +92,9 @@ impl Turn {
 }
 
 /// Nothing is read while this lives.
-pub(crate) struct Paused(Arc<Turn>);
+pub(crate) struct InputPause(Arc<ReadTurn>);
 
-impl Drop for Paused {
+impl Drop for InputPause {
     fn drop(&mut self) {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner).0 = false;
         self.0.changed.notify_all();

@@ -4,4 +4,4 @@ mod control_sequence;
 mod decoder;
 mod input_thread;
 
-pub(crate) use input_thread::Input;
+pub(crate) use input_thread::InputThread;

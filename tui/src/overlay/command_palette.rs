@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::outcome::{KeyTables, OverlayOutcome, middle};
-use crate::draw::{Pen, Scroll, frame};
+use crate::draw::{Pen, Scroll, border};
 use crate::keys::Action;
 use crate::state::SharedState;
 use crate::text_input::TextInput;
@@ -19,7 +19,7 @@ const LINES: u16 = 12;
 /// The palette.
 #[derive(Debug)]
 pub(crate) struct CommandPalette {
-    entries: Vec<Entry>,
+    entries: Vec<PaletteEntry>,
     prompt: TextInput,
     /// The entries that match, the best first.
     found: Vec<usize>,
@@ -27,7 +27,7 @@ pub(crate) struct CommandPalette {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct PaletteEntry {
     action: Action,
     what: &'static str,
     press: String,
@@ -36,13 +36,13 @@ struct Entry {
 impl CommandPalette {
     pub(crate) fn new(tables: KeyTables) -> Self {
         let keys = tables.into_iter().flat_map(|(_, tables)| tables).flatten();
-        let mut entries: Vec<Entry> = Vec::new();
+        let mut entries: Vec<PaletteEntry> = Vec::new();
         for key in keys {
             // The nearest table wins, as with the keys themselves. Moving is not looked for by name.
             let is_known = entries.iter().any(|entry| entry.action == key.action);
             if !is_known && !key.action.is_moving() {
                 let press = key.presses.first().map_or_else(String::new, |press| press.name());
-                entries.push(Entry { action: key.action, what: key.what, press });
+                entries.push(PaletteEntry { action: key.action, what: key.what, press });
             }
         }
         let found = (0..entries.len()).collect();
@@ -96,7 +96,7 @@ impl CommandPalette {
     pub(super) fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         let theme = &shared.theme;
         let area = middle(area, WIDTH, LINES + 3);
-        let inner = frame(area, "what to do", theme.focus, theme, buffer);
+        let inner = border(area, "what to do", theme.focus, theme, buffer);
         let mut pen = Pen::new(buffer, inner, 0, theme.glyphs.ellipsis);
         self.prompt.draw(pen.put(":", theme.key), theme);
         let mut scroll = self.scroll;
@@ -108,13 +108,13 @@ impl CommandPalette {
             pen.skip(1).left(&entry.press, 8, theme.key).skip(1).put(entry.what, theme.text);
             if at == scroll.cursor {
                 let line = Rect { y: inner.y + row, height: 1, ..inner };
-                buffer.set_style(line.intersection(buffer.area), theme.chosen);
+                buffer.set_style(line.intersection(buffer.area), theme.selected);
             }
         }
         if self.found.is_empty() {
             Pen::new(buffer, inner, 1, theme.glyphs.ellipsis)
                 .skip(1)
-                .put("nothing is called so", theme.faint);
+                .put("nothing is called so", theme.secondary);
         }
     }
 }

@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::outcome::{KeyTables, OverlayOutcome, middle};
-use crate::draw::{Pen, Scroll, frame, thumb};
+use crate::draw::{Pen, Scroll, border, scrollbar};
 use crate::keys::{self, KeyPress};
 use crate::state::SharedState;
 
@@ -16,12 +16,12 @@ const WIDTH: u16 = 78;
 /// The help.
 #[derive(Debug)]
 pub(crate) struct Help {
-    lines: Vec<Line>,
+    lines: Vec<HelpLine>,
     first: usize,
 }
 
 #[derive(Debug)]
-enum Line {
+enum HelpLine {
     Title(String),
     Key(String, &'static str),
     Text(&'static str),
@@ -44,20 +44,20 @@ impl Help {
         let mut lines = Vec::new();
         for (title, tables) in tables {
             if !lines.is_empty() {
-                lines.push(Line::Blank);
+                lines.push(HelpLine::Blank);
             }
-            lines.push(Line::Title(title.to_owned()));
+            lines.push(HelpLine::Title(title.to_owned()));
             for key in tables.into_iter().flatten() {
                 let presses: Vec<String> = key.presses.iter().map(|press| press.name()).collect();
-                lines.push(Line::Key(presses.join(" "), key.what));
+                lines.push(HelpLine::Key(presses.join(" "), key.what));
             }
         }
-        lines.push(Line::Blank);
-        lines.push(Line::Title("filters".to_owned()));
-        lines.extend(LEGEND.iter().map(|(term, what)| Line::Key((*term).to_owned(), what)));
-        lines.push(Line::Blank);
-        lines.push(Line::Text("The mouse clicks, turns the wheel and drags the line between two parts."));
-        lines.push(Line::Text("Shift with the mouse selects text as usual, in most terminals."));
+        lines.push(HelpLine::Blank);
+        lines.push(HelpLine::Title("filters".to_owned()));
+        lines.extend(LEGEND.iter().map(|(term, what)| HelpLine::Key((*term).to_owned(), what)));
+        lines.push(HelpLine::Blank);
+        lines.push(HelpLine::Text("The mouse clicks, turns the wheel and drags the line between two parts."));
+        lines.push(HelpLine::Text("Shift with the mouse selects text as usual, in most terminals."));
         Self { lines, first: 0 }
     }
 
@@ -84,21 +84,21 @@ impl Help {
     pub(super) fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         let theme = &shared.theme;
         let area = middle(area, WIDTH, self.lines.len() as u16 + 2);
-        let inner = frame(area, "keys", theme.focus, theme, buffer);
+        let inner = border(area, "keys", theme.focus, theme, buffer);
         let first = self.first.min(self.lines.len().saturating_sub(usize::from(inner.height)));
         for (row, line) in (0..inner.height).zip(&self.lines[first..]) {
             let mut pen = Pen::new(buffer, inner, row, theme.glyphs.ellipsis);
             pen.skip(1);
             match line {
-                Line::Title(title) => pen.put(title, theme.strong),
-                Line::Key(presses, what) => {
+                HelpLine::Title(title) => pen.put(title, theme.strong),
+                HelpLine::Key(presses, what) => {
                     pen.skip(1).left(presses, KEYS, theme.key).skip(1).put(what, theme.text)
                 }
-                Line::Text(text) => pen.put(text, theme.faint),
-                Line::Blank => &mut pen,
+                HelpLine::Text(text) => pen.put(text, theme.secondary),
+                HelpLine::Blank => &mut pen,
             };
         }
         let bar = Rect { width: area.width, y: inner.y, height: inner.height, ..area };
-        thumb(bar, first, self.lines.len(), theme, buffer);
+        scrollbar(bar, first, self.lines.len(), theme, buffer);
     }
 }

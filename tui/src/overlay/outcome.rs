@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::keys::{Action, Key};
+use crate::keys::{Action, KeyBinding};
 
 /// What a key did to it.
 pub(crate) enum OverlayOutcome {
@@ -15,7 +15,7 @@ pub(crate) enum OverlayOutcome {
 }
 
 /// Tables of keys, each with whose they are.
-pub(crate) type KeyTables = Vec<(&'static str, Vec<&'static [Key]>)>;
+pub(crate) type KeyTables = Vec<(&'static str, Vec<&'static [KeyBinding]>)>;
 
 /// An area in the middle of another.
 pub(super) fn middle(area: Rect, width: u16, height: u16) -> Rect {

@@ -10,8 +10,8 @@ use super::scheduler_status::SchedulerHistory;
 use super::source_files::SourceFiles;
 use super::trace_cache::TraceCache;
 
-use crate::index::Index;
-use crate::theme::{Look, Theme};
+use crate::index::RequestIndex;
+use crate::theme::{Appearance, Theme};
 
 /// What all screens see.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct SharedState {
     /// Of the whole terminal.
     pub(crate) size: Size,
     pub(crate) now_unix_ns: u64,
-    pub(crate) index: Index,
+    pub(crate) index: RequestIndex,
     pub(crate) traces: TraceCache,
     pub(crate) sources: SourceFiles,
     pub(crate) notice: Option<Notice>,
@@ -38,8 +38,8 @@ pub(crate) struct SharedState {
 
 impl SharedState {
     /// A text of our own in the characters that may be used.
-    pub(crate) fn say(&self, text: &str) -> String {
-        self.theme.say(text).into_owned()
+    pub(crate) fn drawable(&self, text: &str) -> String {
+        self.theme.drawable(text).into_owned()
     }
 
     /// The area of a screen, between the tabs and the hints.
@@ -47,12 +47,12 @@ impl SharedState {
         crate::layout::areas(Rect::new(0, 0, self.size.width, self.size.height)).1
     }
 
-    pub(crate) fn new(look: Look, size: Size, now_unix_ns: u64) -> Self {
+    pub(crate) fn new(look: Appearance, size: Size, now_unix_ns: u64) -> Self {
         Self {
             theme: Theme::new(look),
             size,
             now_unix_ns,
-            index: Index::default(),
+            index: RequestIndex::default(),
             traces: TraceCache::default(),
             sources: SourceFiles::default(),
             notice: None,

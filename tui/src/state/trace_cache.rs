@@ -66,7 +66,7 @@ impl TraceCache {
     }
 
     /// The trace with this id, if it has come.
-    pub(crate) fn story(&self, id: RequestId) -> Option<&Arc<LoadedTrace>> {
+    pub(crate) fn loaded(&self, id: RequestId) -> Option<&Arc<LoadedTrace>> {
         self.get(id)?.as_ref().ok()?.as_ref()
     }
 

@@ -10,8 +10,8 @@ pub(super) fn two() -> Vec<Trace> {
 }
 
 /// The list has the newest on top: the slow one.
-fn diff(width: u16, height: u16) -> Stage {
-    let mut stage = Stage::new(width, height, two());
+fn diff(width: u16, height: u16) -> TestApp {
+    let mut stage = TestApp::new(width, height, two());
     stage.press("jdkd");
     stage
 }
@@ -78,8 +78,8 @@ fn a_diff_on_200_columns_has_what_differs_at_its_side() {
 
 #[test]
 fn a_diff_in_ascii() {
-    let look = Look { palette: Palette::Mono, is_ascii: true };
-    let mut stage = Stage::looking(look, 80, 24, vec![sample::slow(), numbered(sample::failed(), 1)]);
+    let look = Appearance { palette: ColorScheme::Mono, is_ascii: true };
+    let mut stage = TestApp::looking(look, 80, 24, vec![sample::slow(), numbered(sample::failed(), 1)]);
     let text = stage.press("jdkd").text();
     assert!(text.contains("idp.example.com") && text.is_ascii(), "{text}");
 }
@@ -97,13 +97,13 @@ fn the_keys_of_a_diff() {
     let details = stage.press("<tab>G").text();
     assert!(details.contains("ReportParams.latency_ms  0 -> 250"), "{details}");
     assert!(diff(80, 24).press("<esc>").text().contains("status"), "back to the list");
-    let chosen = Stage::new(80, 24, two()).press("dd").text();
+    let chosen = TestApp::new(80, 24, two()).press("dd").text();
     assert!(chosen.contains("not compared any more"), "{chosen}");
 }
 
 #[test]
 fn two_requests_can_be_the_first_screen() {
-    let mut stage = Stage::new(80, 24, two());
+    let mut stage = TestApp::new(80, 24, two());
     let show = Navigation::Diff(two()[0].id, two()[1].id);
     let commands = start(&mut stage.app, StartScreen::Diff(two()[0].id, two()[1].id));
     assert_eq!(commands.len(), 2, "{show:?} asks for both");

@@ -9,15 +9,15 @@ use crate::state::{RunningStep, SchedulerStatus, WorkerStatus};
 
 #[test]
 fn a_flow_with_its_times() {
-    let mut stage = Stage::new(80, 24, Vec::new());
+    let mut stage = TestApp::new(80, 24, Vec::new());
     stage.press("5");
     assert_eq!(stage.asked.last(), Some(&Command::ListFlows));
     let flow = (*sample::report(0).flow).clone();
-    stage.say(Message::Flows(Ok(vec![flow])));
+    stage.send(Message::Flows(Ok(vec![flow])));
     assert_eq!(stage.asked.last(), Some(&Command::MeasureFlow("report".into())));
     let timelines: Vec<Timeline> = (0..100).map(|n| Timeline::of(&sample::report(n))).collect();
     let measured = FlowMeasurement { usual: Usual::of(&timelines), unreadable: 0 };
-    insta::assert_snapshot!(stage.say(Message::Measured("report".into(), Ok(Arc::new(measured)))).text(), @r"
+    insta::assert_snapshot!(stage.send(Message::Measured("report".into(), Ok(Arc::new(measured)))).text(), @r"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     ─ flows ────────────────────────────────────────────────────────────────────────
      report  GET     /reports/todos  interactive
@@ -75,18 +75,18 @@ fn health(second: u64) -> SchedulerStatus {
 
 #[test]
 fn the_scheduler_of_a_service_that_runs() {
-    let mut stage = Stage::new(200, 24, two());
-    stage.press("5").say(Message::Flows(Ok(two()
+    let mut stage = TestApp::new(200, 24, two());
+    stage.press("5").send(Message::Flows(Ok(two()
         .iter()
         .map(|trace| (*trace.flow).clone())
         .take(1)
         .collect())));
-    stage.say(Message::ServiceAddress("127.0.0.1:3000".into()));
+    stage.send(Message::ServiceAddress("127.0.0.1:3000".into()));
     let now = stage.app.shared.now_unix_ns;
     for second in 1..5 {
-        stage.say(Message::Tick(now + second * 1_000_000_000));
+        stage.send(Message::Tick(now + second * 1_000_000_000));
         assert_eq!(stage.asked.pop(), Some(Command::FetchStatus("127.0.0.1:3000".into())));
-        stage.say(Message::Status("127.0.0.1:3000".into(), Ok(health(second))));
+        stage.send(Message::Status("127.0.0.1:3000".into(), Ok(health(second))));
     }
     let text = stage.text();
     let left: String = text
@@ -130,13 +130,13 @@ fn the_scheduler_of_a_service_that_runs() {
             ),
         ),
     ] {
-        stage.say(Message::Input(Event::Resize(columns, 24)));
+        stage.send(Message::Input(Event::Resize(columns, 24)));
         let text = stage.text();
         let line = text.lines().nth(2).unwrap_or_default();
         assert_eq!(line.trim_end(), wanted);
     }
-    stage.press("2").say(Message::Tick(now + 9_000_000_000));
+    stage.press("2").send(Message::Tick(now + 9_000_000_000));
     assert!(!matches!(stage.asked.last(), Some(Command::FetchStatus(_))), "nobody sees it");
-    stage.press("5").say(Message::Status("127.0.0.1:3000".into(), Err("it is \u{1b}gone".into())));
+    stage.press("5").send(Message::Status("127.0.0.1:3000".into(), Err("it is \u{1b}gone".into())));
     assert!(stage.text().contains("it is \\u{1b}gone"), "{}", stage.text());
 }

@@ -25,7 +25,7 @@ fn keys_lead_somewhere() {
         ("/2<enter>", Requests),
         ("<enter>JJ<esc>", Requests),
     ] {
-        assert_eq!(Stage::new(80, 24, three()).press(keys).app.tab, tab, "{keys}");
+        assert_eq!(TestApp::new(80, 24, three()).press(keys).app.tab, tab, "{keys}");
     }
 }
 
@@ -51,10 +51,10 @@ fn keys_ask_for_something() {
         ("<enter>e", edit(20)),
         ("<enter>Ge", edit(30)),
     ] {
-        let mut stage = Stage::new(80, 24, three());
+        let mut stage = TestApp::new(80, 24, three());
         assert_eq!(stage.press(keys).asked, [wanted], "{keys}");
     }
-    let mut stage = Stage::new(80, 24, three());
+    let mut stage = TestApp::new(80, 24, three());
     stage.press("<enter>Y");
     let [Command::Copy { text, .. }] = &stage.asked[..] else { panic!("{:?}", stage.asked) };
     assert_eq!(
@@ -66,7 +66,7 @@ fn keys_ask_for_something() {
 
 #[test]
 fn a_value_is_copied_from_the_inspector() {
-    let mut stage = Stage::new(80, 40, three());
+    let mut stage = TestApp::new(80, 40, three());
     stage.press("G<enter>G<tab>/Claims:<enter>y");
     let [Command::Copy { text, .. }] = &stage.asked[..] else { panic!("{:?}", stage.asked) };
     assert_eq!(text, r#"{sub: "user-123", roles: ["admin"]}"#);
@@ -78,29 +78,29 @@ fn the_mouse_does_what_keys_do() {
         Message::Input(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))
     };
     let click = |column, row| mouse(MouseEventKind::Down(MouseButton::Left), column, row);
-    let mut stage = Stage::new(80, 24, three());
+    let mut stage = TestApp::new(80, 24, three());
     // The rows begin below tabs, measures and heads.
-    stage.say(click(5, 4));
-    assert_eq!(stage.text(), Stage::new(80, 24, three()).press("j").text());
-    stage.say(click(5, 4));
+    stage.send(click(5, 4));
+    assert_eq!(stage.text(), TestApp::new(80, 24, three()).press("j").text());
+    stage.send(click(5, 4));
     assert_eq!(stage.app.tab, Tab::Timeline);
     let before = stage.text();
     let splitter = before.lines().position(|line| line.starts_with('─')).unwrap() as u16;
-    stage.say(click(5, splitter));
-    stage.say(mouse(MouseEventKind::Drag(MouseButton::Left), 5, splitter - 3));
-    stage.say(mouse(MouseEventKind::Up(MouseButton::Left), 5, splitter - 3));
+    stage.send(click(5, splitter));
+    stage.send(mouse(MouseEventKind::Drag(MouseButton::Left), 5, splitter - 3));
+    stage.send(mouse(MouseEventKind::Up(MouseButton::Left), 5, splitter - 3));
     let moved = stage.text().lines().position(|line| line.starts_with('─')).unwrap() as u16;
     assert!(moved < splitter, "{}", stage.text());
-    stage.say(mouse(MouseEventKind::ScrollDown, 5, moved + 2));
+    stage.send(mouse(MouseEventKind::ScrollDown, 5, moved + 2));
     assert_ne!(stage.text(), before);
     // A tab.
-    stage.say(click(12, 0));
+    stage.send(click(12, 0));
     assert_eq!(stage.app.tab, Tab::Requests);
 }
 
 #[test]
 fn the_help_names_every_key() {
-    let mut stage = Stage::new(80, 24, three());
+    let mut stage = TestApp::new(80, 24, three());
     insta::assert_snapshot!(stage.press("?").text(), @r"
     ╭─ keys ─────────────────────────────────────────────────────────────────────╮
     │ requests                                                                   ┃
@@ -127,7 +127,7 @@ fn the_help_names_every_key() {
     │  g home            To the first row                                        │
     ╰────────────────────────────────────────────────────────────────────────────╯
     ");
-    let mut tall = Stage::new(80, 90, three());
+    let mut tall = TestApp::new(80, 90, three());
     tall.press("<enter>?");
     let text = tall.text();
     for (_, tables) in tall.app.tables() {
@@ -139,7 +139,7 @@ fn the_help_names_every_key() {
 
 #[test]
 fn no_key_means_two_things_on_one_screen() {
-    let stage = Stage::new(80, 24, three());
+    let stage = TestApp::new(80, 24, three());
     for tab in Tab::ALL {
         let mut seen: Vec<crate::keys::KeyPress> = Vec::new();
         let tables = stage.app.screens.get(tab).keys();
@@ -152,7 +152,7 @@ fn no_key_means_two_things_on_one_screen() {
 
 #[test]
 fn the_palette_finds_by_parts_of_names() {
-    let mut stage = Stage::new(80, 24, three());
+    let mut stage = TestApp::new(80, 24, three());
     insta::assert_snapshot!(stage.press("<enter>:curl").text(), @r#"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      GET /reports/todos  200 OK  40.43 ms  report  interactive  1m ago

@@ -25,47 +25,47 @@ use crate::message::StartScreen;
 use crate::message::{Command, Message};
 use crate::sample;
 use crate::state::LoadedTrace;
-use crate::theme::{Look, Palette};
+use crate::theme::{Appearance, ColorScheme};
 use crate::update::{start, update};
 
-pub(crate) const LOOK: Look = Look { palette: Palette::Dark, is_ascii: false };
+pub(crate) const LOOK: Appearance = Appearance { palette: ColorScheme::Dark, is_ascii: false };
 
 /// A terminal with an app in it.
-pub(crate) struct Stage {
+pub(crate) struct TestApp {
     pub(crate) app: App,
     /// What was asked for and is not done by the stage.
     pub(crate) asked: Vec<Command>,
     traces: Vec<Trace>,
 }
 
-impl Stage {
+impl TestApp {
     pub(crate) fn new(width: u16, height: u16, traces: Vec<Trace>) -> Self {
         Self::looking(LOOK, width, height, traces)
     }
 
-    pub(crate) fn looking(look: Look, width: u16, height: u16, traces: Vec<Trace>) -> Self {
+    pub(crate) fn looking(look: Appearance, width: u16, height: u16, traces: Vec<Trace>) -> Self {
         let now = sample::slow().started_unix_ns + 90_000_000_000;
         let mut app = App::new(look, Size::new(width, height), now);
         let asked = start(&mut app, StartScreen::Requests);
         let mut stage = Self { app, asked, traces };
         let requests: Vec<Summary> = stage.traces.iter().rev().map(Trace::summary).collect();
-        stage.say(Message::OlderRequests { requests, is_last: true });
+        stage.send(Message::OlderRequests { requests, is_last: true });
         stage
     }
 
     /// A message, and all that comes of it: traces are answered at once.
-    pub(crate) fn say(&mut self, message: Message) -> &mut Self {
+    pub(crate) fn send(&mut self, message: Message) -> &mut Self {
         for command in update(&mut self.app, message) {
             let find = |id: RequestId| self.traces.iter().find(|trace| trace.id == id);
             match command {
                 Command::LoadTrace(id) => {
-                    let story = find(id).cloned().map(|trace| Arc::new(LoadedTrace::of(trace)));
-                    self.say(Message::Loaded(id, Ok(story)));
+                    let loaded = find(id).cloned().map(|trace| Arc::new(LoadedTrace::of(trace)));
+                    self.send(Message::Loaded(id, Ok(loaded)));
                 }
                 Command::Explain(id) => {
                     let why = find(id).map(|trace| Why::of(trace, &self.traces));
                     if let Some(why) = why {
-                        self.say(Message::Explained(id, Ok(Arc::new(why))));
+                        self.send(Message::Explained(id, Ok(Arc::new(why))));
                     }
                 }
                 Command::Scan { generation, requests, terms } => {
@@ -73,7 +73,7 @@ impl Stage {
                         find(id).is_some_and(|trace| terms.iter().all(|term| term.matches(trace)))
                     };
                     let found = requests.iter().filter(|(_, id)| fits(*id)).map(|(seq, _)| *seq).collect();
-                    self.say(Message::Scanned { generation, looked: requests.len(), found });
+                    self.send(Message::Scanned { generation, looked: requests.len(), found });
                 }
                 Command::ReadSource(file) => {
                     let text = (1..60).map(|line| match line % 10 {
@@ -82,9 +82,9 @@ impl Stage {
                         _ => format!("    line({line});\n"),
                     });
                     let text = text.collect::<String>();
-                    self.say(Message::SourceText(file, Some(text)));
+                    self.send(Message::SourceText(file, Some(text)));
                 }
-                Command::Continue => drop(self.say(Message::Continue)),
+                Command::Continue => drop(self.send(Message::Continue)),
                 command => self.asked.push(command),
             }
         }
@@ -100,7 +100,7 @@ impl Stage {
                 Some((name, tail)) => (by_name(name), tail),
                 None => (KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE), &rest[c.len_utf8()..]),
             };
-            self.say(Message::Input(Event::Key(event)));
+            self.send(Message::Input(Event::Key(event)));
             rest = tail;
         }
         self

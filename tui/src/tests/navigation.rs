@@ -12,17 +12,17 @@ fn nothing_to_show_says_so() {
         ("4", "r runs the chosen one"),
         ("5", "loading"),
     ] {
-        let text = Stage::new(80, 24, Vec::new()).press(key).text();
+        let text = TestApp::new(80, 24, Vec::new()).press(key).text();
         assert!(text.contains(wanted), "{text}");
     }
-    let mut stage = Stage::new(80, 24, Vec::new());
-    stage.press("5").say(Message::Flows(Err("it is damaged".into())));
+    let mut stage = TestApp::new(80, 24, Vec::new());
+    stage.press("5").send(Message::Flows(Err("it is damaged".into())));
     assert!(stage.text().contains("it is damaged"));
 }
 
 #[test]
 fn no_screen_is_a_dead_end() {
-    let mut stage = Stage::new(80, 24, two());
+    let mut stage = TestApp::new(80, 24, two());
     assert!(stage.press("j2").text().contains("latency_ms=0"), "the chosen request is open");
     assert!(stage.press("1d3").text().contains("is the first of two. 1 shows the list"), "{}", stage.text());
     assert!(stage.press("2").text().contains("parse_report"), "what was open stays open");
@@ -30,11 +30,11 @@ fn no_screen_is_a_dead_end() {
 
 #[test]
 fn what_went_wrong_stays_until_it_can_have_been_read() {
-    let mut stage = Stage::new(80, 24, two());
+    let mut stage = TestApp::new(80, 24, two());
     assert!(stage.press("n").text().contains("no request below failed"));
     assert!(stage.press("j").text().contains("no request below failed"), "a key right after it");
     let now = stage.app.shared.now_unix_ns + 2_000_000_000;
-    stage.say(Message::Tick(now));
+    stage.send(Message::Tick(now));
     assert!(stage.text().contains("no request below failed"));
     assert!(!stage.press("j").text().contains("no request below failed"), "a key later");
     assert!(!stage.press("yj").text().contains("copied"), "what went well needs no time");
@@ -42,7 +42,7 @@ fn what_went_wrong_stays_until_it_can_have_been_read() {
 
 #[test]
 fn a_filter_says_what_it_can_be_and_how_it_ends() {
-    let mut stage = Stage::new(80, 24, two());
+    let mut stage = TestApp::new(80, 24, two());
     let text = stage.press("/").text();
     assert!(text.contains("letters of a path; status:5xx") && text.contains("enter keep it"), "{text}");
     let text = stage.press("t").text();
@@ -58,8 +58,8 @@ fn a_filter_says_what_it_can_be_and_how_it_ends() {
 
 #[test]
 fn what_new_code_changes_is_marked_in_the_list() {
-    let mut stage = Stage::new(80, 24, two());
-    let mut dev = |state| stage.say(Message::Service(ServiceEvent::State(state))).asked.clone();
+    let mut stage = TestApp::new(80, 24, two());
+    let mut dev = |state| stage.send(Message::Service(ServiceEvent::State(state))).asked.clone();
     let serving = || ServiceState::Serving("http://127.0.0.1:3000".into());
     dev(ServiceState::Building);
     assert!(
@@ -71,9 +71,9 @@ fn what_new_code_changes_is_marked_in_the_list() {
     assert_eq!(dev(serving()).last(), Some(&Command::CheckReplays { number: 1, ids: ids.clone() }));
     let before = stage.text();
     // An older check says nothing any more.
-    stage.say(Message::ReplayChecked(0, ids[0], true)).say(Message::ReplayChecked(1, ids[0], false));
+    stage.send(Message::ReplayChecked(0, ids[0], true)).send(Message::ReplayChecked(1, ids[0], false));
     assert_eq!(stage.text(), before);
-    let text = stage.say(Message::ReplayChecked(1, ids[1], true)).text();
+    let text = stage.send(Message::ReplayChecked(1, ids[1], true)).text();
     let marked: Vec<&str> = text.lines().filter(|line| line.contains('≠')).collect();
     assert!(marked.len() == 1 && marked[0].contains(&ids[1].short(12)), "{text}");
 }

@@ -222,7 +222,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn perform(stage: &mut Stage, step: Step) {
+fn perform(stage: &mut TestApp, step: Step) {
     match step {
         Step::Key(at) => {
             stage.press(KEYS[at]);
@@ -238,23 +238,23 @@ fn perform(stage: &mut Stage, step: Step) {
                 MouseEventKind::Moved,
             ][usize::from(kind)];
             let modifiers = KeyModifiers::NONE;
-            stage.say(Message::Input(Event::Mouse(MouseEvent { kind, column, row, modifiers })));
+            stage.send(Message::Input(Event::Mouse(MouseEvent { kind, column, row, modifiers })));
         }
         Step::Resize(width, height) => {
-            stage.say(Message::Input(Event::Resize(width, height)));
+            stage.send(Message::Input(Event::Resize(width, height)));
         }
         Step::Paste(text) => {
-            stage.say(Message::Input(Event::Paste(text)));
+            stage.send(Message::Input(Event::Paste(text)));
         }
         Step::Now(now) => {
-            stage.say(Message::Tick(now));
+            stage.send(Message::Tick(now));
         }
         Step::Newer(traces) => {
             stage.traces.extend(traces.iter().cloned());
-            stage.say(Message::NewRequests(traces.iter().map(Trace::summary).collect()));
+            stage.send(Message::NewRequests(traces.iter().map(Trace::summary).collect()));
         }
         Step::Dev(state, text) => {
-            stage.say(Message::Service(match state {
+            stage.send(Message::Service(match state {
                 0 => ServiceEvent::State(ServiceState::Building),
                 1 => ServiceEvent::State(ServiceState::Starting),
                 2 => ServiceEvent::State(ServiceState::Serving(text)),
@@ -265,24 +265,24 @@ fn perform(stage: &mut Stage, step: Step) {
             }));
         }
         Step::Notice(text) => {
-            stage.say(Message::Notice(Notice::bad(text)));
+            stage.send(Message::Notice(Notice::bad(text)));
         }
         Step::Unreadable(why) => {
             let Some(trace) = stage.traces.first() else { return };
             let id = trace.id;
-            stage.say(Message::Loaded(id, Err(why.clone())));
-            stage.say(Message::Explained(id, Err(why)));
+            stage.send(Message::Loaded(id, Err(why.clone())));
+            stage.send(Message::Explained(id, Err(why)));
         }
         Step::Source(text) => {
             let files: Vec<String> =
                 flows(stage).into_iter().flat_map(|flow| flow.steps).map(|step| step.file).collect();
             for file in files {
-                stage.say(Message::SourceText(file, Some(text.clone())));
+                stage.send(Message::SourceText(file, Some(text.clone())));
             }
         }
         Step::Serves(addr, health) => {
-            stage.say(Message::ServiceAddress(addr.clone()));
-            stage.say(Message::Status(addr.clone(), health.ok_or(addr)));
+            stage.send(Message::ServiceAddress(addr.clone()));
+            stage.send(Message::Status(addr.clone(), health.ok_or(addr)));
         }
         Step::Replayed(result) => {
             let asked = stage.asked.iter().rev().find_map(|command| match command {
@@ -290,26 +290,26 @@ fn perform(stage: &mut Stage, step: Step) {
                 _ => None,
             });
             let replayed = result.map(|report| Arc::new(ReplayResult { report, build: String::new() }));
-            stage.say(Message::Replayed(asked.unwrap_or(0), replayed));
+            stage.send(Message::Replayed(asked.unwrap_or(0), replayed));
         }
         Step::Checked => {
             let ids: Vec<RequestId> = stage.traces.iter().map(|trace| trace.id).collect();
             for id in ids {
-                stage.say(Message::ReplayChecked(stage.app.shared.check.number, id, true));
+                stage.send(Message::ReplayChecked(stage.app.shared.check.number, id, true));
             }
         }
         Step::Edited(is_done, text) => {
-            stage.say(Message::Edited(if is_done { Ok(text) } else { Err(text) }));
+            stage.send(Message::Edited(if is_done { Ok(text) } else { Err(text) }));
         }
         Step::Flows => {
             let flows = flows(stage);
-            stage.say(Message::Flows(Ok(flows)));
+            stage.send(Message::Flows(Ok(flows)));
         }
         Step::Measured(why) => {
             let timelines: Vec<Timeline> = stage.traces.iter().map(Timeline::of).collect();
             for (at, flow) in flows(stage).into_iter().enumerate() {
                 let measured = Arc::new(FlowMeasurement { usual: Usual::of(&timelines), unreadable: at });
-                stage.say(Message::Measured(
+                stage.send(Message::Measured(
                     flow.name,
                     if at % 3 == 2 { Err(why.clone()) } else { Ok(measured) },
                 ));
@@ -318,7 +318,7 @@ fn perform(stage: &mut Stage, step: Step) {
     }
 }
 
-fn flows(stage: &Stage) -> Vec<FlowInfo> {
+fn flows(stage: &TestApp) -> Vec<FlowInfo> {
     stage.traces.iter().map(|trace| (*trace.flow).clone()).collect()
 }
 
@@ -333,7 +333,7 @@ proptest! {
         is_ascii in any::<bool>(),
         steps in prop::collection::vec(any_step(), 0..40),
     ) {
-        let mut stage = Stage::looking(Look { palette: Palette::Dark, is_ascii }, width, height, traces);
+        let mut stage = TestApp::looking(Appearance { palette: ColorScheme::Dark, is_ascii }, width, height, traces);
         for step in steps {
             perform(&mut stage, step);
             let buffer = stage.buffer();

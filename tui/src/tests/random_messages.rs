@@ -61,9 +61,9 @@ proptest! {
     fn no_sequence_of_messages_panics_and_every_frame_fits(
         a in any_trace(), b in any_trace(), messages in proptest::collection::vec(any_message(), 0..60),
     ) {
-        let mut stage = Stage::new(80, 24, vec![sample::slow(), a, b]);
+        let mut stage = TestApp::new(80, 24, vec![sample::slow(), a, b]);
         for message in messages {
-            stage.say(message);
+            stage.send(message);
             let text = stage.text();
             prop_assert!(!text.chars().any(|c| zerver_trace::text::is_dangerous(c) && c != '\n'), "{}", text);
         }

@@ -30,8 +30,8 @@ pub(super) fn replayed(findings: Vec<Finding>) -> Message {
     Message::Replayed(1, Ok(Arc::new(ReplayResult { report, build: "todos 0.2.0".into() })))
 }
 
-fn replay(width: u16, height: u16) -> Stage {
-    let mut stage = Stage::new(width, height, vec![sample::slow()]);
+fn replay(width: u16, height: u16) -> TestApp {
+    let mut stage = TestApp::new(width, height, vec![sample::slow()]);
     stage.press("r");
     stage
 }
@@ -51,7 +51,7 @@ pub(super) fn changed() -> Vec<Finding> {
 }
 
 /// What the last replay is to do otherwise.
-fn asked(stage: &Stage) -> Option<(u64, zerver_replay::Edits)> {
+fn asked(stage: &TestApp) -> Option<(u64, zerver_replay::Edits)> {
     stage.asked.iter().rev().find_map(|command| match command {
         Command::Replay { number, edits, .. } => Some((*number, edits.clone())),
         _ => None,
@@ -60,7 +60,7 @@ fn asked(stage: &Stage) -> Option<(u64, zerver_replay::Edits)> {
 
 #[test]
 fn a_replay_on_80_columns() {
-    insta::assert_snapshot!(replay(80, 24).say(replayed(changed())).text(), @r#"
+    insta::assert_snapshot!(replay(80, 24).send(replayed(changed())).text(), @r#"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      019aa4c2-1f3b  GET /v1/todos/456?full=1  200  todos-item
      different: 3 of 5 decisions came out again, 1 effect answered
@@ -90,7 +90,7 @@ fn a_replay_on_80_columns() {
 
 #[test]
 fn a_replay_on_200_columns() {
-    insta::assert_snapshot!(replay(200, 20).say(replayed(changed())).press("<tab>").text(), @r#"
+    insta::assert_snapshot!(replay(200, 20).send(replayed(changed())).press("<tab>").text(), @r#"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      019aa4c2-1f3b  GET /v1/todos/456?full=1  200  todos-item
      different: 3 of 5 decisions came out again, 1 effect answered
@@ -118,14 +118,14 @@ fn a_replay_on_200_columns() {
 fn a_slot_is_changed_and_runs() {
     let mut stage = replay(80, 24);
     assert_eq!(asked(&stage), Some((1, zerver_replay::Edits::default())));
-    stage.say(replayed(Vec::new())).press("j<enter><c-u>nonsense<enter>");
+    stage.send(replayed(Vec::new())).press("j<enter><c-u>nonsense<enter>");
     assert!(stage.text().contains("is no JSON"), "{}", stage.text());
     assert_eq!(asked(&stage).map(|(number, _)| number), Some(1), "nothing runs with what is no JSON");
     stage.press("<c-u>.sub=\"bob\"<enter>");
     let (number, edits) = asked(&stage).unwrap();
     assert_eq!((number, edits.slots), (2, vec!["Claims.sub=\"bob\"".parse().unwrap()]));
     // An answer to the first run is not one to the second.
-    stage.say(replayed(changed()));
+    stage.send(replayed(changed()));
     assert!(!stage.text().contains("render_todo"), "{}", stage.text());
     assert_eq!(asked(stage.press("s")).unwrap().1.at.as_deref(), Some("verify_roles"));
     assert_eq!(asked(stage.press("x")).unwrap().1, zerver_replay::Edits::default());
@@ -142,14 +142,14 @@ fn an_edit_that_does_not_fit_keeps_its_editor_open() {
         Message::Replayed(number, Err(refusal))
     };
     let mut stage = replay(80, 24);
-    stage.say(replayed(Vec::new())).press("j<enter><c-u>.sub=5<enter>").say(refused(2));
+    stage.send(replayed(Vec::new())).press("j<enter><c-u>.sub=5<enter>").send(refused(2));
     let text = stage.text();
     assert!(
         text.contains("Claims = .sub=5") && text.contains("Claims.sub cannot be 5: expected a string"),
         "{text}"
     );
     // What is typed next goes on there, and the next one may not fit either.
-    stage.press("<backspace>[7]<enter>").say(refused(3));
+    stage.press("<backspace>[7]<enter>").send(refused(3));
     assert_eq!(asked(&stage).unwrap().1.slots[0].json, "[7]");
     assert!(stage.text().contains("Claims = .sub=[7]"), "{}", stage.text());
     stage.press("<backspace>");
@@ -159,7 +159,7 @@ fn an_edit_that_does_not_fit_keeps_its_editor_open() {
     assert_eq!(asked(&stage).unwrap(), (4, zerver_replay::Edits::default()));
     assert_eq!(stage.app.tab, crate::screen::Tab::Replay);
     // One that fits is gone when it has run; an older answer opens nothing.
-    stage.press("<enter><c-u>.sub=\"bob\"<enter>").say(refused(4));
+    stage.press("<enter><c-u>.sub=\"bob\"<enter>").send(refused(4));
     assert!(!stage.text().contains("Claims = "), "{}", stage.text());
 }
 
@@ -169,9 +169,9 @@ fn a_slot_is_changed_in_an_editor() {
     stage.press("jE");
     let json = "{\"sub\":\"user-123\",\"roles\":[\"admin\"]}".to_owned();
     assert_eq!(stage.asked.last(), Some(&Command::EditText(json)));
-    stage.say(Message::Edited(Ok("{\n  \"sub\": \"bob\"\n}\n".into())));
+    stage.send(Message::Edited(Ok("{\n  \"sub\": \"bob\"\n}\n".into())));
     assert_eq!(asked(&stage).unwrap().1.slots[0].json, "{ \"sub\": \"bob\" }");
-    stage.press("E").say(Message::Edited(Err("there is no editor".into())));
+    stage.press("E").send(Message::Edited(Err("there is no editor".into())));
     assert!(stage.text().contains("there is no editor"));
 }
 
@@ -187,7 +187,7 @@ fn an_effect_without_an_answer_is_asked_for() {
     let mut stage = replay(80, 24);
     let why = Seen::text("it was not recorded");
     let unanswered = FindingClass::Unanswered;
-    stage.say(replayed(vec![finding(
+    stage.send(replayed(vec![finding(
         unanswered,
         "load_todo",
         "kv get todo:9",
@@ -203,9 +203,9 @@ fn an_effect_without_an_answer_is_asked_for() {
 #[test]
 fn a_finding_leads_to_its_step() {
     let mut stage = replay(80, 24);
-    stage.say(replayed(changed())).press("<tab>j<enter>");
+    stage.send(replayed(changed())).press("<tab>j<enter>");
     assert!(stage.text().lines().any(|line| line.contains("render_todo")), "{}", stage.text());
-    assert_eq!(stage.press("<esc>").text(), replay(80, 24).say(replayed(changed())).press("<tab>j").text());
+    assert_eq!(stage.press("<esc>").text(), replay(80, 24).send(replayed(changed())).press("<tab>j").text());
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn what_the_compiler_says_is_shown_with_what_to_do() {
         hints: vec!["mend it, and run the request again".into()],
     };
     let mut stage = replay(80, 18);
-    insta::assert_snapshot!(stage.say(Message::Replayed(1, Err(refusal))).text(), @r#"
+    insta::assert_snapshot!(stage.send(Message::Replayed(1, Err(refusal))).text(), @r#"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      019aa4c2-1f3b  GET /v1/todos/456?full=1  200  todos-item
      nothing was run
@@ -259,7 +259,7 @@ fn what_goes_wrong_with_an_effect_and_how_it_would_have_ended() {
         recorded_ns: 5_400_000,
     };
     let report = Report { ending: Some(ending), ..Report::default() };
-    stage.say(Message::Replayed(number, Ok(Arc::new(ReplayResult { report, build: String::new() }))));
+    stage.send(Message::Replayed(number, Ok(Arc::new(ReplayResult { report, build: String::new() }))));
     let text = stage.text();
     assert!(
         text.contains("ends timed_out after 2.00 s, recorded 5.40 ms  in lookup_user  no answer"),
@@ -279,7 +279,7 @@ fn the_request_itself_may_be_different() {
     stage.press("<c-u>text/html<enter>");
     stage.press("jjE");
     assert!(matches!(stage.asked.last(), Some(Command::EditText(_))), "{:?}", stage.asked);
-    stage.say(Message::Edited(Ok("{\n}\n".into())));
+    stage.send(Message::Edited(Ok("{\n}\n".into())));
     let edits = asked(&stage).unwrap().1;
     assert_eq!((&*edits.headers[0].1, edits.body.as_deref()), ("text/html", Some(&b"{\n}"[..])));
 }
@@ -290,13 +290,13 @@ fn a_secret_that_is_not_in_the_file_is_asked_for_and_not_shown() {
     for header in trace.request_headers.iter_mut().filter(|header| header.name == "authorization") {
         header.value = zerver_trace::Recorded::Hashed { hash: [7; 16], shown: None };
     }
-    let mut stage = Stage::new(120, 40, vec![trace]);
+    let mut stage = TestApp::new(120, 40, vec![trace]);
     stage.press("r");
     let why =
         "the request's header authorization: only a hash of it is here; --request-header authorization=..";
     let report = Report { impossible: vec![why.into()], ..Report::default() };
     let replayed = Arc::new(ReplayResult { report, build: String::new() });
-    stage.say(Message::Replayed(asked(&stage).unwrap().0, Ok(Arc::clone(&replayed))));
+    stage.send(Message::Replayed(asked(&stage).unwrap().0, Ok(Arc::clone(&replayed))));
     let text = stage.text();
     assert!(text.contains(
         "cannot be run: the request's header authorization: only a hash of it is here; a: type it"
@@ -304,7 +304,7 @@ fn a_secret_that_is_not_in_the_file_is_asked_for_and_not_shown() {
     assert!(text.contains("it is a secret that is not here"), "{text}");
     let text = stage.press("Bearer s3same").text();
     assert!(text.contains("authorization = *************") && !text.contains("s3same"), "{text}");
-    stage.say(Message::Input(Event::Paste("-x".into())));
+    stage.send(Message::Input(Event::Paste("-x".into())));
     let text = stage.press("<enter>").text();
     let edits = asked(&stage).unwrap().1;
     assert_eq!(edits.headers, [("authorization".to_owned(), "Bearer s3same-x".to_owned())]);
@@ -316,7 +316,7 @@ fn a_secret_that_is_not_in_the_file_is_asked_for_and_not_shown() {
     stage.press("<esc>x");
     assert!(asked(&stage).unwrap().1.headers.is_empty());
     // Whoever does not want to is asked again with a.
-    stage.say(Message::Replayed(asked(&stage).unwrap().0, Ok(replayed)));
+    stage.send(Message::Replayed(asked(&stage).unwrap().0, Ok(replayed)));
     stage.press("<esc>");
     assert!(!stage.text().contains("it is a secret that"), "{}", stage.text());
     assert!(stage.press("a").text().contains("it is a secret that"), "{}", stage.text());

@@ -7,7 +7,7 @@ use crate::state::{ServiceEvent, ServiceState};
 fn a_list() {
     let mut traces = three();
     traces.push(nasty());
-    insta::assert_snapshot!(Stage::new(80, 24, traces).text(), @r"
+    insta::assert_snapshot!(TestApp::new(80, 24, traces).text(), @r"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     rate 0.0/s         p50 -         p99 -         failed -           4  following
      id             age↑  method  path                status       took  verdict
@@ -37,7 +37,7 @@ fn a_list() {
 
 #[test]
 fn a_list_in_a_wide_terminal_with_the_chosen_request_beside_it() {
-    let mut stage = Stage::new(200, 50, three());
+    let mut stage = TestApp::new(200, 50, three());
     insta::assert_snapshot!(stage.press("j").text(), @r"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     rate 0.0/s                                  p50 -                                  p99 -                                  failed -                                                       3  held still
@@ -94,7 +94,7 @@ fn a_list_in_a_wide_terminal_with_the_chosen_request_beside_it() {
 
 #[test]
 fn an_empty_store() {
-    insta::assert_snapshot!(Stage::new(80, 6, vec![]).text(), @r"
+    insta::assert_snapshot!(TestApp::new(80, 6, vec![]).text(), @r"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      id             age↑  method  path                status       took  verdict
 
@@ -109,7 +109,7 @@ fn an_empty_store() {
 #[test]
 fn filters_leave_what_fits() {
     let rows = |keys: &str| {
-        let mut stage = Stage::new(80, 24, three());
+        let mut stage = TestApp::new(80, 24, three());
         let text = stage.press(keys).text();
         let is_row = |line: &&str| line.contains("019aa4c2-");
         let took = |line: &str| line.split_whitespace().nth(5).unwrap_or_default().to_owned();
@@ -137,7 +137,7 @@ fn filters_leave_what_fits() {
 
 #[test]
 fn a_wrong_filter_says_why() {
-    let mut stage = Stage::new(80, 8, three());
+    let mut stage = TestApp::new(80, 8, three());
     insta::assert_snapshot!(stage.press("/status:9xx").text(), @r#"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     /status:9xx                           "9xx" is no status; write one like 404, …
@@ -152,18 +152,18 @@ fn a_wrong_filter_says_why() {
 
 #[test]
 fn the_list_is_followed_until_somebody_moves() {
-    let mut stage = Stage::new(80, 10, three());
+    let mut stage = TestApp::new(80, 10, three());
     let more = |n: u64| Message::NewRequests(vec![numbered(sample::slow(), n).summary()]);
-    let chosen = |stage: &Stage| {
+    let chosen = |stage: &TestApp| {
         let shared = &stage.app.shared;
         let seq = stage.app.screens.requests.chosen(shared).unwrap();
         shared.index.row(seq).unwrap().started_unix_ns - sample::slow().started_unix_ns
     };
-    assert_eq!(chosen(stage.say(more(10))), 10_000_000_000, "the newest");
+    assert_eq!(chosen(stage.send(more(10))), 10_000_000_000, "the newest");
     assert_eq!(chosen(stage.press("j")), 2_000_000_000);
     let before = stage.text();
     for n in 11..40 {
-        stage.say(more(n));
+        stage.send(more(n));
     }
     assert_eq!(chosen(&stage), 2_000_000_000, "held still");
     let rows = |text: &str| {
@@ -171,19 +171,19 @@ fn the_list_is_followed_until_somebody_moves() {
     };
     assert_eq!(rows(&stage.text())[..4], rows(&before)[..4]);
     assert_eq!(chosen(stage.press("f")), 39_000_000_000);
-    assert_eq!(chosen(stage.press("jg").say(more(50))), 50_000_000_000, "the top follows");
+    assert_eq!(chosen(stage.press("jg").send(more(50))), 50_000_000_000, "the top follows");
 }
 
 #[test]
 fn what_is_developed_is_shown_with_its_errors() {
-    let mut stage = Stage::new(80, 14, three());
+    let mut stage = TestApp::new(80, 14, three());
     let state = |state| Message::Service(ServiceEvent::State(state));
-    stage.say(state(ServiceState::Building));
-    stage.say(Message::Service(ServiceEvent::Output("\u{1b}[1m   Compiling\u{1b}[0m todos".into())));
-    stage.say(Message::Service(ServiceEvent::Output(
+    stage.send(state(ServiceState::Building));
+    stage.send(Message::Service(ServiceEvent::Output("\u{1b}[1m   Compiling\u{1b}[0m todos".into())));
+    stage.send(Message::Service(ServiceEvent::Output(
         "\u{1b}[91merror\u{1b}[0m: mismatched \u{202e}types".into(),
     )));
-    stage.say(state(ServiceState::BuildFailed { is_serving: true }));
+    stage.send(state(ServiceState::BuildFailed { is_serving: true }));
     insta::assert_snapshot!(stage.text(), @r"
      zerver   1 requests   2   3   4   5   ✗ build failed; the last good one serves
      rate 0.0/s         p50 -         p99 -         failed -           3  following
@@ -200,15 +200,15 @@ fn what_is_developed_is_shown_with_its_errors() {
 
      enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
     ");
-    let text = stage.say(state(ServiceState::Serving("http://127.0.0.1:3000".into()))).text();
+    let text = stage.send(state(ServiceState::Serving("http://127.0.0.1:3000".into()))).text();
     assert!(text.contains("http://127.0.0.1:3000") && !text.contains("mismatched"), "{text}");
     assert!(stage.press("L").text().contains("mismatched"));
 }
 
 #[test]
 fn every_look_draws() {
-    for palette in [Palette::Dark, Palette::Light, Palette::Sixteen, Palette::Mono] {
-        let mut stage = Stage::looking(Look { palette, is_ascii: true }, 120, 30, three());
+    for palette in [ColorScheme::Dark, ColorScheme::Light, ColorScheme::Sixteen, ColorScheme::Mono] {
+        let mut stage = TestApp::looking(Appearance { palette, is_ascii: true }, 120, 30, three());
         for keys in ["", "jm", "<enter>", "<tab>", "?", "<esc>:"] {
             let buffer = stage.press(keys).buffer();
             let cells = || buffer.content.iter();
@@ -217,7 +217,7 @@ fn every_look_draws() {
             let is_plain = |cell: &ratatui::buffer::Cell| {
                 colours(cell) == (ratatui::style::Color::Reset, ratatui::style::Color::Reset)
             };
-            assert_eq!(cells().all(is_plain), palette == Palette::Mono);
+            assert_eq!(cells().all(is_plain), palette == ColorScheme::Mono);
             let is_hidden =
                 |cell: &&ratatui::buffer::Cell| cell.symbol() != " " && cell.fg == cell.bg && !is_plain(cell);
             assert_eq!(cells().find(is_hidden), None, "{palette:?}");
@@ -227,8 +227,8 @@ fn every_look_draws() {
 
 #[test]
 fn the_head_is_of_what_is_listed_and_of_now() {
-    let head = |stage: &Stage| stage.text().lines().nth(1).unwrap_or_default().to_owned();
-    let mut stage = Stage::new(80, 24, three());
+    let head = |stage: &TestApp| stage.text().lines().nth(1).unwrap_or_default().to_owned();
+    let mut stage = TestApp::new(80, 24, three());
     assert!(
         head(&stage).contains("rate 0.0/s         p50 -         p99 -         failed -"),
         "{}",
@@ -254,7 +254,7 @@ fn the_head_is_of_what_is_listed_and_of_now() {
     }
     // Two minutes later, and any time after that.
     for later_s in [20, 130, 9_999] {
-        stage.say(Message::Tick(newest + later_s * 1_000_000_000));
+        stage.send(Message::Tick(newest + later_s * 1_000_000_000));
         let head = head(&stage).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(head.contains("rate 0.0/s") && head.contains("p99 -") && head.contains("failed -"), "{head}");
     }
@@ -262,15 +262,15 @@ fn the_head_is_of_what_is_listed_and_of_now() {
 
 #[test]
 fn numbers_may_change_and_the_list_stays() {
-    let mut stage = Stage::new(80, 24, three());
+    let mut stage = TestApp::new(80, 24, three());
     stage.press("jm/v1<enter>");
     let before = stage.text();
     let more = numbered(sample::slow(), 9);
-    stage.say(Message::NewRequests(vec![more.summary()]));
+    stage.send(Message::NewRequests(vec![more.summary()]));
     let grown = stage.text();
     // As when there are too many of them, with nothing to leave out.
     let shared = &mut stage.app.shared;
-    let by = shared.index.keep(10);
+    let by = shared.index.truncate(10);
     stage.app.screens.requests.renumber(shared, by);
     assert_eq!(stage.text(), grown);
     assert_ne!(grown, before);
@@ -278,11 +278,11 @@ fn numbers_may_change_and_the_list_stays() {
 
 #[test]
 fn nothing_is_drawn_again_when_nothing_has_changed() {
-    let mut stage = Stage::new(120, 30, vec![sample::slow()]);
+    let mut stage = TestApp::new(120, 30, vec![sample::slow()]);
     let now = stage.app.shared.now_unix_ns;
     let mut frames = 0;
-    let mut say = |stage: &mut Stage, message: Option<Message>| {
-        message.into_iter().for_each(|message| _ = stage.say(message));
+    let mut say = |stage: &mut TestApp, message: Option<Message>| {
+        message.into_iter().for_each(|message| _ = stage.send(message));
         frames += u32::from(stage.app.take_changed());
         frames
     };

@@ -8,7 +8,7 @@ use super::*;
 
 #[test]
 fn a_slow_request() {
-    insta::assert_snapshot!(Stage::new(80, 24, three()).press("G<enter>").text(), @r#"
+    insta::assert_snapshot!(TestApp::new(80, 24, three()).press("G<enter>").text(), @r#"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive  1m ago
      50% kv get todo:456  slower than 1 of 1; median 900.0 µs
@@ -40,7 +40,7 @@ fn a_slow_request() {
 fn the_head_says_which_thread_had_it() {
     let mut trace = Trace { worker: Some(1), ..sample::slow() };
     trace.events.insert(1, Event::Migrated { at_ns: 2_000, to: Thread::BatchWorker(0) });
-    let seen = Stage::new(110, 24, vec![trace]).press("<enter>").text();
+    let seen = TestApp::new(110, 24, vec![trace]).press("<enter>").text();
     insta::assert_snapshot!(seen.lines().skip(1).take(2).collect::<Vec<_>>().join("\n"), @"
      GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive  worker 1 to batch worker 0  1m ago
      50% kv get todo:456  the only one of its flow
@@ -50,7 +50,7 @@ fn the_head_says_which_thread_had_it() {
 #[test]
 fn the_head_says_that_nobody_took_the_response() {
     let trace = Trace { undelivered: true, ..sample::slow() };
-    let seen = Stage::new(110, 24, vec![trace]).press("<enter>").text();
+    let seen = TestApp::new(110, 24, vec![trace]).press("<enter>").text();
     assert_eq!(
         seen.lines().nth(2).map(str::trim),
         Some("response not delivered: the client had left"),
@@ -64,13 +64,13 @@ fn what_every_flow_has_from_the_start_is_not_called_unwritten() {
     let flow = Arc::make_mut(&mut trace.flow);
     flow.steps[0].reads.push(ReadInfo { slot: flow.slots.len() as u16, optional: false });
     flow.slots.push(SlotInfo { name: "Request".to_owned(), path: String::new(), secret: false });
-    let seen = Stage::new(200, 50, vec![trace]).press("<enter>gll").text();
+    let seen = TestApp::new(200, 50, vec![trace]).press("<enter>gll").text();
     assert!(seen.contains("reads Request: GET /v1/todos/456"), "{seen}");
 }
 
 #[test]
 fn pauses_and_waits_are_moments_of_their_own() {
-    let mut stage = Stage::new(200, 50, vec![sample::held()]);
+    let mut stage = TestApp::new(200, 50, vec![sample::held()]);
     let mut seen = stage.press("<enter>g").text();
     for _ in 0..sample::held().events.len() {
         seen += &stage.press("l").text();
@@ -95,7 +95,7 @@ fn what_a_busy_worker_delayed_is_told() {
     let (unread_ns, ran_ns) = (610_000_000, 600_000_000);
     trace.events.insert(0, Event::ReadDelayed { part, unread_ns, ran_ns, flow, step });
     let moments = trace.events.len();
-    let mut stage = Stage::new(200, 60, vec![trace]);
+    let mut stage = TestApp::new(200, 60, vec![trace]);
     let mut seen = stage.press("<enter>g").text();
     for _ in 0..moments {
         seen += &stage.press("l").text();
@@ -115,7 +115,7 @@ fn what_a_busy_worker_delayed_is_told() {
 
 #[test]
 fn a_failed_request_with_a_retry() {
-    insta::assert_snapshot!(Stage::new(200, 50, three()).press("j<enter>").text(), @r#"
+    insta::assert_snapshot!(TestApp::new(200, 50, three()).press("j<enter>").text(), @r#"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     GET /v1/todos/456  404 Not Found  900.0 µs  todos-item  interactive  1m ago
     ✗ not_found todo 456  in load_todo  src/todos.rs:40
@@ -171,7 +171,7 @@ fn a_failed_request_with_a_retry() {
 
 #[test]
 fn a_hostile_request_cannot_reach_the_terminal() {
-    let mut stage = Stage::new(100, 40, vec![nasty()]);
+    let mut stage = TestApp::new(100, 40, vec![nasty()]);
     insta::assert_snapshot!(stage.press("<enter>").text(), @r#"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字 \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字  404 Not Fou…
@@ -223,7 +223,7 @@ fn a_hostile_request_cannot_reach_the_terminal() {
 
 #[test]
 fn secrets_are_masked() {
-    let mut stage = Stage::new(100, 60, three());
+    let mut stage = TestApp::new(100, 60, three());
     let text = stage.press("G<enter>g").text();
     assert!(text.contains("authorization: ●●●● (secret)"), "{text}");
     assert!(stage.press("jl").text().contains("AuthHeader: ●●●● (secret)"));
@@ -233,9 +233,9 @@ fn secrets_are_masked() {
 /// What the inspector says of slots, event by event.
 #[test]
 fn time_travel_forwards_and_backwards() {
-    let mut stage = Stage::new(200, 60, three());
+    let mut stage = TestApp::new(200, 60, three());
     stage.press("G<enter>g");
-    let see = |stage: &Stage| {
+    let see = |stage: &TestApp| {
         let text = stage.text();
         let inspector = |line: &str| line.rsplit('│').next().unwrap_or_default().trim().to_owned();
         let mut lines = text.lines().map(inspector).skip_while(|line| !line.starts_with("event "));
@@ -307,7 +307,7 @@ fn time_travel_forwards_and_backwards() {
 
 #[test]
 fn values_fold() {
-    let mut stage = Stage::new(60, 40, vec![numbered(sample::report(40), 0)]);
+    let mut stage = TestApp::new(60, 40, vec![numbered(sample::report(40), 0)]);
     stage.press("<enter><tab>/arguments<enter>");
     let open = stage.text();
     assert!(open.contains("▾arguments") && open.contains("method: \"GET\""), "{open}");
@@ -318,8 +318,8 @@ fn values_fold() {
 
 #[test]
 fn searches_go_round() {
-    let mut stage = Stage::new(80, 24, three());
-    let chosen = |stage: &Stage| {
+    let mut stage = TestApp::new(80, 24, three());
+    let chosen = |stage: &TestApp| {
         let text = stage.text();
         let line = text.lines().find(|line| line.contains("event "));
         line.map(|line| line.trim_end_matches([' ', '┃']).split("  ").last().unwrap_or_default().to_owned())
@@ -334,14 +334,14 @@ fn searches_go_round() {
 
 #[test]
 fn a_request_that_cannot_be_shown_says_why() {
-    let mut stage = Stage::new(80, 6, three());
+    let mut stage = TestApp::new(80, 6, three());
     let id = three()[0].id;
     stage.app.screens.timeline.open(&stage.app.shared, RequestId::from_u128(1));
     stage.press("2");
     for (loaded, wanted) in
         [(Ok(None), "is not in the store any more"), (Err("block 3 \u{1b}: damaged".to_owned()), "damaged")]
     {
-        stage.say(Message::Loaded(RequestId::from_u128(1), loaded));
+        stage.send(Message::Loaded(RequestId::from_u128(1), loaded));
         assert!(stage.text().contains(wanted), "{}", stage.text());
     }
     assert_ne!(id, RequestId::from_u128(1));

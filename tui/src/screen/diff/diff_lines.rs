@@ -1,11 +1,11 @@
 //! What is to be said of a diff, as lines: made once, drawn often.
 
-use zerver_replay::{Diff, Difference, Line as Pair, Sameness, TextLine, What, changed_lines, shown};
+use zerver_replay::{Diff, Difference, Sameness, Line as Pair, TextLine, What, changed_lines, shown};
 use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
 use zerver_trace::{Trace, duration};
 
-use crate::draw::{Line, Tone, side_by_side, width};
+use crate::draw::{StyledLine, Tone, side_by_side, width};
 use crate::state::SharedState;
 
 /// The verdict takes so many lines at most.
@@ -23,8 +23,8 @@ const BESIDE: usize = 120;
 
 /// A diff in lines.
 #[derive(Debug)]
-pub(super) struct Account {
-    pub(super) heads: [Line; 2],
+pub(super) struct DiffLines {
+    pub(super) heads: [StyledLine; 2],
     pub(super) verdict: String,
     pub(super) is_slower: bool,
     pub(super) unit: Unit,
@@ -35,10 +35,10 @@ pub(super) struct Account {
     pub(super) names: usize,
     /// How wide the three columns of numbers are.
     pub(super) columns: [usize; 3],
-    pub(super) details: Vec<Line>,
+    pub(super) details: Vec<StyledLine>,
 }
 
-impl Account {
+impl DiffLines {
     pub(super) fn of(a: &Trace, b: &Trace, diff: Diff) -> Self {
         let scale_ns = a.duration_ns.max(b.duration_ns);
         let unit = Unit::of(scale_ns);
@@ -73,9 +73,9 @@ pub(super) fn time(ns: Option<u64>, unit: Unit) -> String {
     ns.map_or_else(|| "-".to_owned(), |ns| unit.show(ns))
 }
 
-fn head(label: &str, trace: &Trace) -> Line {
+fn head(label: &str, trace: &Trace) -> StyledLine {
     let status = if trace.status == 0 { "-".to_owned() } else { trace.status.to_string() };
-    Line::of(format!(" {label} "), Tone::Info)
+    StyledLine::of(format!(" {label} "), Tone::Info)
         .with(trace.id.short(12), Tone::Id)
         .with(format!("  {status}  "), Tone::Status(trace.status))
         .with(format!("{:>9}  ", duration::show(trace.duration_ns)), Tone::Strong)
@@ -83,12 +83,12 @@ fn head(label: &str, trace: &Trace) -> Line {
         .with(format!("  {}", clean(&trace.flow.name)), Tone::Secondary)
 }
 
-fn details(diff: &Diff, unit: Unit) -> Vec<Line> {
+fn details(diff: &Diff, unit: Unit) -> Vec<StyledLine> {
     let mut out = Vec::new();
     for (what, a, b) in [("flows", &diff.a.flow, &diff.b.flow), ("builds", &diff.a.build, &diff.b.build)] {
         if a != b {
             let said = format!("{what} differ: {}, then {}", clean(a), clean(b));
-            out.push(Line::of(said, Tone::Warn));
+            out.push(StyledLine::of(said, Tone::Warn));
         }
     }
     causes(diff, unit, &mut out);
@@ -102,37 +102,46 @@ fn details(diff: &Diff, unit: Unit) -> Vec<Line> {
     block("response", &of(What::is_response), &mut out);
     match diff.sameness() {
         Sameness::Same => {
-            out.push(Line::of("the same request, decisions, values and response", Tone::Good));
+            out.push(StyledLine::of("the same request, decisions, values and response", Tone::Good));
         }
         Sameness::Incomplete => {
-            out.push(Line::of("nothing differs of what could be compared, and not all could be", Tone::Warn));
+            out.push(StyledLine::of(
+                "nothing differs of what could be compared, and not all could be",
+                Tone::Warn,
+            ));
         }
         Sameness::Different => {}
     }
     // Apart from what differs.
     if diff.unlisted > 0 || !diff.ignored.is_empty() {
-        out.push(Line::default());
+        out.push(StyledLine::default());
     }
     if diff.unlisted > 0 {
-        out.push(Line::of(format!("{} more differences are not listed", diff.unlisted), Tone::Secondary));
+        out.push(StyledLine::of(
+            format!("{} more differences are not listed", diff.unlisted),
+            Tone::Secondary,
+        ));
     }
     if !diff.ignored.is_empty() {
-        out.push(Line::of(format!("not compared: {}", clean(&diff.ignored.join(", "))), Tone::Secondary));
+        out.push(StyledLine::of(
+            format!("not compared: {}", clean(&diff.ignored.join(", "))),
+            Tone::Secondary,
+        ));
     }
     for what in diff.not_compared.iter().filter(|what| !what.is_gap()) {
-        out.push(Line::of(format!("not compared: {}", clean(&what.to_string())), Tone::Warn));
+        out.push(StyledLine::of(format!("not compared: {}", clean(&what.to_string())), Tone::Warn));
     }
     for (side, timeline) in [("a", &diff.a.timeline), ("b", &diff.b.timeline)] {
         let gaps = timeline.gaps.iter();
-        out.extend(
-            gaps.map(|gap| Line::of(format!("missing in {side}: {}", clean(&gap.to_string())), Tone::Warn)),
-        );
+        out.extend(gaps.map(|gap| {
+            StyledLine::of(format!("missing in {side}: {}", clean(&gap.to_string())), Tone::Warn)
+        }));
     }
     out
 }
 
 /// The difference in parts, which add up also as they are shown.
-fn causes(diff: &Diff, unit: Unit, out: &mut Vec<Line>) {
+fn causes(diff: &Diff, unit: Unit, out: &mut Vec<StyledLine>) {
     let causes = &diff.causes;
     let shown = if causes.len() <= MAX_CAUSES + 1 { causes.len() } else { MAX_CAUSES };
     let rest: i128 = causes[shown..].iter().map(zerver_replay::Cause::delta_ns).sum();
@@ -145,11 +154,11 @@ fn causes(diff: &Diff, unit: Unit, out: &mut Vec<Line>) {
         .collect();
     let whole = format!("{} {}", unit.signed(parts.iter().sum()), unit.name);
     let columns = numbers.iter().map(|number| width(number)).max().unwrap_or(0).max(width(&whole));
-    out.push(Line::of("where the difference is", Tone::Strong));
+    out.push(StyledLine::of("where the difference is", Tone::Strong));
     for (cause, number) in causes[..shown].iter().zip(&numbers) {
         let (from, to) = zerver_replay::span(cause.a_ns, cause.b_ns);
         let tone = if cause.delta_ns() > 0 { Tone::Bad } else { Tone::Good };
-        let line = Line::of(format!("  {number:>columns$}"), tone)
+        let line = StyledLine::of(format!("  {number:>columns$}"), tone)
             .with(format!("  {:<11} ", cause.kind.as_str()), Tone::Secondary)
             .with(clean(&cause.what).into_owned(), Tone::Text)
             .with(format!("  {from} -> {to}"), Tone::Secondary);
@@ -157,24 +166,24 @@ fn causes(diff: &Diff, unit: Unit, out: &mut Vec<Line>) {
     }
     if shown < causes.len() {
         let said = format!("  {:>columns$}  {} smaller ones", numbers[shown], causes.len() - shown);
-        out.push(Line::of(said, Tone::Text));
+        out.push(StyledLine::of(said, Tone::Text));
     }
-    out.push(Line::of(format!("  {whole:>columns$}"), Tone::Strong).with("  in all", Tone::Text));
+    out.push(StyledLine::of(format!("  {whole:>columns$}"), Tone::Strong).with("  in all", Tone::Text));
 }
 
-fn block(title: &str, differences: &[&Difference], out: &mut Vec<Line>) {
+fn block(title: &str, differences: &[&Difference], out: &mut Vec<StyledLine>) {
     if differences.is_empty() {
         return;
     }
-    out.push(Line::default());
-    out.push(Line::of(title, Tone::Strong));
+    out.push(StyledLine::default());
+    out.push(StyledLine::of(title, Tone::Strong));
     differences.iter().for_each(|difference| change(difference, out));
 }
 
 /// One change: on a line where it is short, and otherwise one side above the other.
-fn change(difference: &Difference, out: &mut Vec<Line>) {
+fn change(difference: &Difference, out: &mut Vec<StyledLine>) {
     let (a, b) = difference.sides();
-    let name = Line::of(format!("  {}", difference.label()), Tone::Info);
+    let name = StyledLine::of(format!("  {}", difference.label()), Tone::Info);
     if width(&a) + width(&b) <= ON_ONE_LINE {
         let line =
             name.with("  ", Tone::Text).with(a, Tone::Bad).with(" -> ", Tone::Secondary).with(b, Tone::Good);
@@ -189,14 +198,14 @@ fn change(difference: &Difference, out: &mut Vec<Line>) {
 }
 
 /// One side above the other, from a little before where they differ.
-fn above(a: &str, b: &str, out: &mut Vec<Line>) {
+fn above(a: &str, b: &str, out: &mut Vec<StyledLine>) {
     let (a, b) = side_by_side(a, b, (BESIDE, BESIDE), "…");
-    out.push(Line::of(format!("    - {a}"), Tone::Bad));
-    out.push(Line::of(format!("    + {b}"), Tone::Good));
+    out.push(StyledLine::of(format!("    - {a}"), Tone::Bad));
+    out.push(StyledLine::of(format!("    + {b}"), Tone::Good));
 }
 
 /// The lines of two texts that changed, with what changed in them told apart.
-pub(in crate::screen) fn inline(a: &str, b: &str, out: &mut Vec<Line>) {
+pub(in crate::screen) fn inline(a: &str, b: &str, out: &mut Vec<StyledLine>) {
     let changed = changed_lines(a, b);
     let differing: Vec<_> = changed.iter().filter(|line| line.in_a != line.in_b).collect();
     let seen = |in_b: bool| -> Vec<String> {
@@ -214,12 +223,15 @@ pub(in crate::screen) fn inline(a: &str, b: &str, out: &mut Vec<Line>) {
     for line in differing.iter().take(MAX_LINES) {
         let (sign, tone) = if line.in_a { ("-", Tone::Bad) } else { ("+", Tone::Good) };
         let parts = drawn(line);
-        out.push(parts.fold(Line::of(format!("    {sign} "), tone), |line, (is_changed, text)| {
+        out.push(parts.fold(StyledLine::of(format!("    {sign} "), tone), |line, (is_changed, text)| {
             line.with(text, if is_changed { tone } else { Tone::Text })
         }));
     }
     if differing.len() > MAX_LINES {
-        out.push(Line::of(format!("    and {} more lines", differing.len() - MAX_LINES), Tone::Secondary));
+        out.push(StyledLine::of(
+            format!("    and {} more lines", differing.len() - MAX_LINES),
+            Tone::Secondary,
+        ));
     }
 }
 
@@ -245,8 +257,8 @@ fn shortened(part: &str, after: bool, before: bool) -> String {
 }
 
 /// The verdict on as many lines as it needs.
-pub(super) fn verdict(account: &Account, shared: &SharedState, columns: u16) -> Vec<String> {
-    let text = shared.say(&account.verdict);
+pub(super) fn verdict(account: &DiffLines, shared: &SharedState, columns: u16) -> Vec<String> {
+    let text = shared.drawable(&account.verdict);
     let room = usize::from(columns).saturating_sub(2);
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {

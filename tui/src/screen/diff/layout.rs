@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::draw::{Stack, beside};
+use crate::draw::{VerticalSplit, split_columns};
 
 /// From this width on, what differs stands beside the steps.
 const WIDE: u16 = 150;
@@ -20,7 +20,7 @@ pub(super) struct Areas {
 
 /// The areas where the verdict takes so many lines, the steps so many rows, and what differs so many lines.
 pub(super) fn areas(area: Rect, verdict: usize, rows: usize, details: usize) -> Areas {
-    let mut stack = Stack::new(area);
+    let mut stack = VerticalSplit::new(area);
     let heads = stack.take(2);
     let verdict = stack.take(verdict);
     let titles = stack.take(1);
@@ -28,7 +28,7 @@ pub(super) fn areas(area: Rect, verdict: usize, rows: usize, details: usize) -> 
         let body = stack.take(usize::MAX);
         let left = body.width * 11 / 20;
         let ((rows_title, _, details_title), (rows, wall, details)) =
-            (beside(titles, left), beside(body, left));
+            (split_columns(titles, left), split_columns(body, left));
         return Areas { heads, verdict, rows_title, rows, wall, details_title, details };
     }
     // The steps get what they need, up to the half, and more where what differs needs less.

@@ -8,23 +8,28 @@ use zerver_trace::RequestId;
 use super::state::{DiffScreen, Pane, areas};
 use super::view;
 use crate::draw::MouseHit;
-use crate::keys::{self, Action, Key, key, named, row};
+use crate::keys::{self, Action, KeyBinding, binding, key, named};
 use crate::message::{Command, Message, Navigation};
 use crate::screen::interface::Screen;
 use crate::state::SharedState;
 
-const KEYS: &[Key] = &[
-    row(
+const KEYS: &[KeyBinding] = &[
+    binding(
         &[named(KeyCode::Tab), named(KeyCode::BackTab)],
         Action::NextPane,
         "To what differs, or to the steps",
         Some("other part"),
     ),
-    row(&[named(KeyCode::Enter)], Action::Open, "Open the step in the timeline of the second", Some("open")),
-    row(&[key('x')], Action::Swap, "Exchange the two", Some("swap")),
-    row(&[key('r')], Action::Replay, "Run the second again with today's code", None),
-    row(&[key('d')], Action::Diff, "Compare the second with another", None),
-    row(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back", Some("back")),
+    binding(
+        &[named(KeyCode::Enter)],
+        Action::Open,
+        "Open the step in the timeline of the second",
+        Some("open"),
+    ),
+    binding(&[key('x')], Action::Swap, "Exchange the two", Some("swap")),
+    binding(&[key('r')], Action::Replay, "Run the second again with today's code", None),
+    binding(&[key('d')], Action::Diff, "Compare the second with another", None),
+    binding(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back", Some("back")),
 ];
 
 impl Screen for DiffScreen {
@@ -32,15 +37,15 @@ impl Screen for DiffScreen {
         "diff"
     }
 
-    fn keys(&self) -> Vec<&'static [Key]> {
+    fn keys(&self) -> Vec<&'static [KeyBinding]> {
         vec![KEYS, keys::MOVING]
     }
 
-    fn request(&self, _shared: &SharedState) -> Option<RequestId> {
+    fn current_request(&self, _shared: &SharedState) -> Option<RequestId> {
         self.ids.map(|(_, b)| b)
     }
 
-    fn act(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
+    fn on_action(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
         if let Some((scroll, len, height)) = self.scrolled(shared, shared.body())
             && scroll.act(action, len, height)
         {
@@ -54,7 +59,8 @@ impl Screen for DiffScreen {
             }
             (Action::Swap, Some((a, b))) => self.open(shared, b, a),
             (Action::Open, Some((a, b))) => {
-                let line = self.account.as_ref().and_then(|account| account.lines.get(self.rows.cursor));
+                let line =
+                    self.diff_lines.as_ref().and_then(|diff_lines| diff_lines.lines.get(self.rows.cursor));
                 let show = line.map(|line| Navigation::Step(if line.b.is_some() { b } else { a }, line.step));
                 show.map(Command::Navigate).into_iter().collect()
             }
@@ -62,14 +68,14 @@ impl Screen for DiffScreen {
         }
     }
 
-    fn take(&mut self, shared: &mut SharedState, _message: &Message) -> Vec<Command> {
+    fn on_message(&mut self, shared: &mut SharedState, _message: &Message) -> Vec<Command> {
         self.settle(shared);
         Vec::new()
     }
 
-    fn mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command> {
-        let Some(account) = &self.account else { return Vec::new() };
-        let areas = areas(account, shared, area);
+    fn on_mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command> {
+        let Some(diff_lines) = &self.diff_lines else { return Vec::new() };
+        let areas = areas(diff_lines, shared, area);
         let at = (event.column, event.row).into();
         let (pane, part) = match (areas.rows.contains(at), areas.details.contains(at)) {
             (true, _) => (Pane::Rows, areas.rows),
@@ -81,7 +87,7 @@ impl Screen for DiffScreen {
         match scroll.mouse(event, part, len) {
             MouseHit::Miss => self.pane = before,
             MouseHit::Reselected if (before, pane) == (Pane::Rows, Pane::Rows) => {
-                return self.act(shared, Action::Open);
+                return self.on_action(shared, Action::Open);
             }
             _ => {}
         }

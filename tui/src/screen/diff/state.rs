@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use zerver_replay::{Diff, Ignored};
 use zerver_trace::RequestId;
 
-use super::diff_lines::{Account, verdict};
+use super::diff_lines::{DiffLines, verdict};
 use super::layout::{self, Areas};
 use crate::draw::Scroll;
 use crate::message::Command;
@@ -15,7 +15,7 @@ use crate::state::SharedState;
 pub(crate) struct DiffScreen {
     pub(super) ids: Option<(RequestId, RequestId)>,
     /// None until both traces have come.
-    pub(super) account: Option<Account>,
+    pub(super) diff_lines: Option<DiffLines>,
     pub(super) pane: Pane,
     pub(super) rows: Scroll,
     pub(super) details: Scroll,
@@ -30,9 +30,9 @@ pub(super) enum Pane {
 }
 
 /// Where the parts of the screen are.
-pub(super) fn areas(account: &Account, shared: &SharedState, area: Rect) -> Areas {
-    let verdict = verdict(account, shared, area.width).len();
-    layout::areas(area, verdict, account.lines.len(), account.details.len())
+pub(super) fn areas(diff_lines: &DiffLines, shared: &SharedState, area: Rect) -> Areas {
+    let verdict = verdict(diff_lines, shared, area.width).len();
+    layout::areas(area, verdict, diff_lines.lines.len(), diff_lines.details.len())
 }
 
 impl DiffScreen {
@@ -44,18 +44,18 @@ impl DiffScreen {
         *self = Self { ids: Some((a, b)), ..Self::default() };
         self.settle(shared);
         // One that could not be read is asked for again.
-        let missing = |id: &RequestId| shared.traces.story(*id).is_none();
+        let missing = |id: &RequestId| shared.traces.loaded(*id).is_none();
         [a, b].into_iter().filter(missing).map(Command::LoadTrace).collect()
     }
 
     pub(super) fn settle(&mut self, shared: &SharedState) {
-        if self.account.is_some() {
+        if self.diff_lines.is_some() {
             return;
         }
         let Some((a, b)) = self.ids else { return };
-        if let (Some(a), Some(b)) = (shared.traces.story(a), shared.traces.story(b)) {
+        if let (Some(a), Some(b)) = (shared.traces.loaded(a), shared.traces.loaded(b)) {
             let diff = Diff::of(&a.trace, &b.trace, &Ignored::default());
-            self.account = Some(Account::of(&a.trace, &b.trace, diff));
+            self.diff_lines = Some(DiffLines::of(&a.trace, &b.trace, diff));
         }
     }
 
@@ -65,11 +65,11 @@ impl DiffScreen {
         shared: &SharedState,
         area: Rect,
     ) -> Option<(&mut Scroll, usize, usize)> {
-        let account = self.account.as_ref()?;
-        let areas = areas(account, shared, area);
+        let diff_lines = self.diff_lines.as_ref()?;
+        let areas = areas(diff_lines, shared, area);
         Some(match self.pane {
-            Pane::Rows => (&mut self.rows, account.lines.len(), usize::from(areas.rows.height)),
-            Pane::Details => (&mut self.details, account.details.len(), usize::from(areas.details.height)),
+            Pane::Rows => (&mut self.rows, diff_lines.lines.len(), usize::from(areas.rows.height)),
+            Pane::Details => (&mut self.details, diff_lines.details.len(), usize::from(areas.details.height)),
         })
     }
 }

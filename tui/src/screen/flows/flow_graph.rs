@@ -4,7 +4,7 @@ use zerver_replay::{Place, Spread, Usual};
 use zerver_trace::text::clean;
 use zerver_trace::{FlowInfo, StepInfo, duration};
 
-use crate::draw::{Line, Tone, width};
+use crate::draw::{StyledLine, Tone, width};
 
 /// A name is given so many columns at most.
 const MAX_NAME: usize = 44;
@@ -12,23 +12,23 @@ const MAX_NAME: usize = 44;
 const MIN_NAME: usize = 34;
 
 /// The lines of a flow; with times, where they are known.
-pub(super) fn lines(flow: &FlowInfo, usual: Option<&Usual>) -> Vec<Line> {
-    let mut rows: Vec<Row> = Vec::new();
+pub(super) fn lines(flow: &FlowInfo, usual: Option<&Usual>) -> Vec<StyledLine> {
+    let mut rows: Vec<GraphRow> = Vec::new();
     let usual = usual.filter(|usual| usual.total.count > 0);
     if let Some(usual) = usual {
-        rows.push(Row::new("", "whole request", Tone::Strong, Some(usual.total)));
+        rows.push(GraphRow::new("", "whole request", Tone::Strong, Some(usual.total)));
         for (place, name) in [(Place::Receive, "reading the body"), (Place::Unexplained, "unexplained")] {
             let spread = usual.parts.get(&place).copied();
-            rows.extend(spread.map(|spread| Row::new("", name, Tone::Secondary, Some(spread))));
+            rows.extend(spread.map(|spread| GraphRow::new("", name, Tone::Secondary, Some(spread))));
         }
     }
     for step in &flow.steps {
         of_step(step, flow, usual, &mut rows);
     }
-    let columns = rows.iter().map(Row::columns).max().unwrap_or(0).clamp(MIN_NAME, MAX_NAME);
+    let columns = rows.iter().map(GraphRow::columns).max().unwrap_or(0).clamp(MIN_NAME, MAX_NAME);
     let mut lines = Vec::new();
     if usual.is_some() {
-        lines.push(Line::of(
+        lines.push(StyledLine::of(
             format!("{:columns$}  {:>9}  {:>9}", "steps on the CPU, and their waits", "p50", "p99"),
             Tone::Secondary,
         ));
@@ -37,7 +37,7 @@ pub(super) fn lines(flow: &FlowInfo, usual: Option<&Usual>) -> Vec<Line> {
     lines
 }
 
-struct Row {
+struct GraphRow {
     indent: &'static str,
     name: String,
     tone: Tone,
@@ -46,7 +46,7 @@ struct Row {
     more: String,
 }
 
-impl Row {
+impl GraphRow {
     fn new(indent: &'static str, name: &str, tone: Tone, spread: Option<Spread>) -> Self {
         Self { indent, name: clean(name).into_owned(), tone, spread, more: String::new() }
     }
@@ -55,10 +55,10 @@ impl Row {
         if self.spread.is_some() { width(self.indent) + width(&self.name) } else { 0 }
     }
 
-    fn line(self, columns: usize) -> Line {
+    fn line(self, columns: usize) -> StyledLine {
         let room = columns.saturating_sub(width(self.indent));
         let Some(spread) = self.spread else {
-            return Line::of(self.indent, Tone::Secondary).with(self.name, self.tone).with(
+            return StyledLine::of(self.indent, Tone::Secondary).with(self.name, self.tone).with(
                 if self.more.is_empty() { String::new() } else { format!("  {}", self.more) },
                 Tone::Secondary,
             );
@@ -67,21 +67,21 @@ impl Row {
         let filler = " ".repeat(room.saturating_sub(width(&name)));
         let (p50, p99) = (duration::show(spread.p50_ns), duration::show(spread.p99_ns));
         let more = if self.more.is_empty() { String::new() } else { format!("  {}", self.more) };
-        Line::of(self.indent, Tone::Secondary)
+        StyledLine::of(self.indent, Tone::Secondary)
             .with(format!("{name}{filler}"), self.tone)
             .with(format!("  {p50:>9}  {p99:>9}"), Tone::Text)
             .with(more, Tone::Secondary)
     }
 }
 
-fn of_step(step: &StepInfo, flow: &FlowInfo, usual: Option<&Usual>, rows: &mut Vec<Row>) {
+fn of_step(step: &StepInfo, flow: &FlowInfo, usual: Option<&Usual>, rows: &mut Vec<GraphRow>) {
     let part = |place: Place| usual.and_then(|usual| usual.parts.get(&place)).copied();
     let of = |kind: fn(String) -> Place| part(kind(step.name.clone()));
-    let mut row = Row::new("● ", &step.name, Tone::Strong, of(Place::Cpu));
+    let mut row = GraphRow::new("● ", &step.name, Tone::Strong, of(Place::Cpu));
     row.more = clean(&format!("{}:{}", step.file, step.line)).into_owned();
     rows.push(row);
     if let Some(doc) = step.doc.lines().next().filter(|line| !line.trim().is_empty()) {
-        rows.push(Row::new("│ ", doc.trim(), Tone::Secondary, None));
+        rows.push(GraphRow::new("│ ", doc.trim(), Tone::Secondary, None));
     }
     let slot = |at: u16, optional: bool| {
         let slot = flow.slots.get(usize::from(at));
@@ -92,25 +92,25 @@ fn of_step(step: &StepInfo, flow: &FlowInfo, usual: Option<&Usual>, rows: &mut V
     let reads: Vec<String> = step.reads.iter().map(|read| slot(read.slot, read.optional)).collect();
     let writes: Vec<String> = step.writes.iter().map(|write| slot(write.slot, write.optional)).collect();
     if !reads.is_empty() {
-        rows.push(Row::new("│ reads  ", &reads.join(", "), Tone::Info, None));
+        rows.push(GraphRow::new("│ reads  ", &reads.join(", "), Tone::Info, None));
     }
     if let Some(spread) = of(Place::Queue) {
-        rows.push(Row::new("│ queue", "", Tone::Queue, Some(spread)));
+        rows.push(GraphRow::new("│ queue", "", Tone::Queue, Some(spread)));
     }
     if let Some(spread) = of(Place::Late) {
-        rows.push(Row::new("│ late", "", Tone::Warn, Some(spread)));
+        rows.push(GraphRow::new("│ late", "", Tone::Warn, Some(spread)));
     }
     for (place, spread) in usual.iter().flat_map(|usual| &usual.parts) {
         if let Place::Effect { step: of, what } = place
             && *of == step.name
         {
-            let mut row = Row::new("│ waits  ", what, Tone::Effect, Some(*spread));
+            let mut row = GraphRow::new("│ waits  ", what, Tone::Effect, Some(*spread));
             let count = spread.count;
             row.more = format!("{count} time{}", if count == 1 { "" } else { "s" });
             rows.push(row);
         }
     }
     if !writes.is_empty() {
-        rows.push(Row::new("│ writes ", &writes.join(", "), Tone::Good, None));
+        rows.push(GraphRow::new("│ writes ", &writes.join(", "), Tone::Good, None));
     }
 }

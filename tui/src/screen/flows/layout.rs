@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::draw::{Stack, beside};
+use crate::draw::{VerticalSplit, split_columns};
 
 /// From this width on, the list stands beside the graph.
 const WIDE: u16 = 120;
@@ -20,13 +20,14 @@ pub(super) struct Areas {
 
 /// The areas for so many flows, and so many lines about the scheduler.
 pub(super) fn areas(area: Rect, flows: usize, told: usize) -> Areas {
-    let mut stack = Stack::new(area);
+    let mut stack = VerticalSplit::new(area);
     if area.width >= WIDE {
         let (titles, body) = (stack.take(1), stack.take(usize::MAX));
         let left = area.width / 3;
-        let ((list_title, _, steps_title), (list, wall, steps)) = (beside(titles, left), beside(body, left));
+        let ((list_title, _, steps_title), (list, wall, steps)) =
+            (split_columns(titles, left), split_columns(body, left));
         // The scheduler is below the list, which needs most of the room seldom.
-        let mut stack = Stack::new(list);
+        let mut stack = VerticalSplit::new(list);
         let list = stack.take(stack.left().saturating_sub(told + 1).max(stack.left() / 2));
         let (scheduler_title, scheduler) = (stack.take(1), stack.take(told));
         return Areas { list_title, list, scheduler_title, scheduler, wall, steps_title, steps };

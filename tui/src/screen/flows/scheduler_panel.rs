@@ -3,7 +3,7 @@
 use zerver_trace::duration;
 use zerver_trace::text::clean;
 
-use crate::draw::{Line, Tone, spark, spark_to};
+use crate::draw::{StyledLine, Tone, sparkline, sparkline_to};
 use crate::state::SharedState;
 use crate::state::{BusyHistory, SchedulerStatus, WorkerStatus};
 
@@ -14,9 +14,9 @@ const SHORT: usize = 6;
 const CLASSES: [&str; 3] = ["interactive", "default", "batch"];
 
 /// The title, and the lines.
-pub(super) fn lines(shared: &SharedState) -> (String, Vec<Line>) {
+pub(super) fn lines(shared: &SharedState) -> (String, Vec<StyledLine>) {
     let scheduler = &shared.scheduler;
-    let faint = |text: &str| Line::of(text, Tone::Secondary);
+    let faint = |text: &str| StyledLine::of(text, Tone::Secondary);
     let Some(addr) = &scheduler.addr else {
         let line = faint("`zerver tui --addr HOST:PORT` asks a service that runs");
         return ("scheduler".to_owned(), vec![line]);
@@ -26,7 +26,7 @@ pub(super) fn lines(shared: &SharedState) -> (String, Vec<Line>) {
         None => (format!("scheduler: asking {}", clean(at)), Vec::new()),
         Some(Err(why)) => {
             let lines = vec![
-                Line::of(clean(why).into_owned(), Tone::Warn),
+                StyledLine::of(clean(why).into_owned(), Tone::Warn),
                 faint("It tells local clients only, and not while health is off."),
             ];
             (format!("scheduler of {}", clean(at)), lines)
@@ -37,19 +37,19 @@ pub(super) fn lines(shared: &SharedState) -> (String, Vec<Line>) {
     }
 }
 
-fn known(health: &SchedulerStatus, shared: &SharedState) -> Vec<Line> {
+fn known(health: &SchedulerStatus, shared: &SharedState) -> Vec<StyledLine> {
     let glyphs = shared.theme.glyphs;
     let load = &shared.scheduler.load;
     let mut lines = vec![
-        Line::of("load     ", Tone::Secondary)
+        StyledLine::of("load     ", Tone::Secondary)
             .with(format!("{}  ", percent(load)), Tone::Strong)
             .with(bars(load, SPARK, shared), Tone::Cpu),
     ];
-    let mut waiting = Line::of("waiting  ", Tone::Secondary);
+    let mut waiting = StyledLine::of("waiting  ", Tone::Secondary);
     for ((class, n), line) in CLASSES.iter().zip(health.waiting).zip(&shared.scheduler.waiting) {
         let Some(n) = n else { continue };
         let values: Vec<u64> = line.iter().copied().collect();
-        let bars = spark(&values[values.len().saturating_sub(SPARK)..], SHORT, glyphs);
+        let bars = sparkline(&values[values.len().saturating_sub(SPARK)..], SHORT, glyphs);
         waiting = waiting
             .with(format!("{class} "), Tone::Text)
             .with(format!("{n} "), if n > 0 { Tone::Strong } else { Tone::Text })
@@ -61,9 +61,11 @@ fn known(health: &SchedulerStatus, shared: &SharedState) -> Vec<Line> {
     let shed: Vec<String> =
         CLASSES.iter().zip(health.shed).map(|(class, n)| format!("{n} {class}")).collect();
     let tone = |n: u64| if n > 0 { Tone::Warn } else { Tone::Text };
-    lines.push(Line::of("shed     ", Tone::Secondary).with(shed.join(", "), tone(health.shed.iter().sum())));
     lines.push(
-        Line::of("moved    ", Tone::Secondary)
+        StyledLine::of("shed     ", Tone::Secondary).with(shed.join(", "), tone(health.shed.iter().sum())),
+    );
+    lines.push(
+        StyledLine::of("moved    ", Tone::Secondary)
             .with(format!("{} to low priority", health.moved), tone(health.moved))
             .with("; overruns ", Tone::Secondary)
             .with(health.overruns.to_string(), tone(health.overruns)),
@@ -79,11 +81,11 @@ fn percent(load: &BusyHistory) -> String {
 
 fn bars(load: &BusyHistory, columns: usize, shared: &SharedState) -> String {
     let values: Vec<u64> = load.line.iter().copied().collect();
-    spark_to(100, &values[values.len().saturating_sub(columns)..], columns, shared.theme.glyphs)
+    sparkline_to(100, &values[values.len().saturating_sub(columns)..], columns, shared.theme.glyphs)
 }
 
-fn of_worker(worker: &WorkerStatus, shared: &SharedState) -> Line {
-    let mut line = Line::of(format!("{}  ", clean(&worker.name)), Tone::Text);
+fn of_worker(worker: &WorkerStatus, shared: &SharedState) -> StyledLine {
+    let mut line = StyledLine::of(format!("{}  ", clean(&worker.name)), Tone::Text);
     if let Some(load) = shared.scheduler.load_of(&worker.name) {
         line = line
             .with(format!("{:>4}  ", percent(load)), Tone::Strong)
@@ -95,6 +97,6 @@ fn of_worker(worker: &WorkerStatus, shared: &SharedState) -> Line {
     let id: String = running.request.chars().take(13).collect();
     line.with(format!("{word} "), tone)
         .with(clean(&format!("{} of {}", running.step, running.flow)).into_owned(), Tone::Strong)
-        .with(format!("  {}", shared.say(&duration::show(running.for_ns))), Tone::Text)
+        .with(format!("  {}", shared.drawable(&duration::show(running.for_ns))), Tone::Text)
         .with(format!("  {}", clean(&id)), Tone::Id)
 }

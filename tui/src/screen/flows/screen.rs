@@ -6,23 +6,23 @@ use crossterm::event::{KeyCode, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::state::{FlowsScreen, Measurement, Pane};
+use super::state::{FlowTimes, FlowsScreen, Pane};
 use super::view;
 use crate::draw::{MouseHit, Scroll};
-use crate::keys::{self, Action, Key, key, named, row};
+use crate::keys::{self, Action, KeyBinding, binding, key, named};
 use crate::message::{Command, Message, Navigation};
 use crate::screen::interface::Screen;
 use crate::state::SharedState;
 
-const KEYS: &[Key] = &[
-    row(
+const KEYS: &[KeyBinding] = &[
+    binding(
         &[named(KeyCode::Tab), named(KeyCode::BackTab)],
         Action::NextPane,
         "To the steps of the flow, or to the list of flows",
         Some("other part"),
     ),
-    row(&[key('r')], Action::Rerun, "Measure again, over the newest requests", Some("measure again")),
-    row(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back", Some("back")),
+    binding(&[key('r')], Action::Rerun, "Measure again, over the newest requests", Some("measure again")),
+    binding(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back", Some("back")),
 ];
 
 impl Screen for FlowsScreen {
@@ -30,15 +30,15 @@ impl Screen for FlowsScreen {
         "flows"
     }
 
-    fn keys(&self) -> Vec<&'static [Key]> {
+    fn keys(&self) -> Vec<&'static [KeyBinding]> {
         vec![KEYS, keys::MOVING]
     }
 
-    fn enter(&mut self, _shared: &SharedState) -> Vec<Command> {
+    fn on_enter(&mut self, _shared: &SharedState) -> Vec<Command> {
         vec![Command::ListFlows]
     }
 
-    fn act(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
+    fn on_action(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
         let (scroll, len, height) = self.scrolled(shared, shared.body());
         if scroll.act(action, len, height) {
             if self.pane == Pane::List {
@@ -54,8 +54,7 @@ impl Screen for FlowsScreen {
             }
             Action::Rerun => {
                 let name = self.chosen().map(|flow| flow.name.clone());
-                let is_running =
-                    |name: &String| matches!(self.measured.get(name), Some(Measurement::Running));
+                let is_running = |name: &String| matches!(self.measured.get(name), Some(FlowTimes::Running));
                 // What is shown stays until the new times are there.
                 return name.filter(|name| !is_running(name)).map(Command::MeasureFlow).into_iter().collect();
             }
@@ -64,7 +63,7 @@ impl Screen for FlowsScreen {
         Vec::new()
     }
 
-    fn take(&mut self, _shared: &mut SharedState, message: &Message) -> Vec<Command> {
+    fn on_message(&mut self, _shared: &mut SharedState, message: &Message) -> Vec<Command> {
         match message {
             Message::Flows(flows) => {
                 // What was known stays where nobody can tell now.
@@ -76,8 +75,8 @@ impl Screen for FlowsScreen {
             }
             Message::Measured(name, measured) => {
                 let measured = match measured {
-                    Ok(measured) => Measurement::Done(Arc::clone(measured)),
-                    Err(why) => Measurement::Failed(why.clone()),
+                    Ok(measured) => FlowTimes::Done(Arc::clone(measured)),
+                    Err(why) => FlowTimes::Failed(why.clone()),
                 };
                 self.measured.insert(name.clone(), measured);
                 self.settle()
@@ -86,7 +85,7 @@ impl Screen for FlowsScreen {
         }
     }
 
-    fn mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command> {
+    fn on_mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command> {
         let areas = self.areas(shared, area);
         let at = (event.column, event.row).into();
         let (pane, part) = match (areas.list.contains(at), areas.steps.contains(at)) {

@@ -8,7 +8,7 @@ use zerver_trace::FlowInfo;
 
 use super::layout::{self, Areas};
 use super::{flow_graph, scheduler_panel};
-use crate::draw::{Line, Scroll};
+use crate::draw::{Scroll, StyledLine};
 use crate::message::Command;
 use crate::services::FlowMeasurement;
 use crate::state::SharedState;
@@ -18,9 +18,9 @@ use crate::state::SharedState;
 pub(crate) struct FlowsScreen {
     /// None until they have come.
     pub(super) flows: Option<Result<Vec<FlowInfo>, String>>,
-    pub(super) measured: BTreeMap<String, Measurement>,
+    pub(super) measured: BTreeMap<String, FlowTimes>,
     /// The graph of the chosen flow.
-    pub(super) graph: Vec<Line>,
+    pub(super) graph: Vec<StyledLine>,
     pub(super) pane: Pane,
     pub(super) list: Scroll,
     pub(super) steps: Scroll,
@@ -28,7 +28,7 @@ pub(crate) struct FlowsScreen {
 
 /// What is known of the times of a flow.
 #[derive(Debug)]
-pub(super) enum Measurement {
+pub(super) enum FlowTimes {
     Running,
     Done(Arc<FlowMeasurement>),
     Failed(String),
@@ -59,14 +59,14 @@ impl FlowsScreen {
         let Some(flow) = self.chosen() else { return Vec::new() };
         let name = flow.name.clone();
         let measured = match self.measured.get(&name) {
-            Some(Measurement::Done(measured)) => Some(&**measured),
+            Some(FlowTimes::Done(measured)) => Some(&**measured),
             _ => None,
         };
         self.graph = flow_graph::lines(flow, measured.map(|measured| &measured.usual));
         if self.measured.contains_key(&name) {
             return Vec::new();
         }
-        self.measured.insert(name.clone(), Measurement::Running);
+        self.measured.insert(name.clone(), FlowTimes::Running);
         vec![Command::MeasureFlow(name)]
     }
 

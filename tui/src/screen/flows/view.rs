@@ -5,20 +5,20 @@ use ratatui::layout::Rect;
 use zerver_trace::text::clean;
 
 use super::scheduler_panel as scheduler;
-use super::state::{FlowsScreen, Measurement, Pane};
-use crate::draw::{Line, Pen, rule, thumb, wall, width};
+use super::state::{FlowTimes, FlowsScreen, Pane};
+use crate::draw::{Pen, StyledLine, scrollbar, titled_rule, vertical_line, width};
 use crate::state::SharedState;
 
 pub(super) fn draw(flows: &FlowsScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let areas = flows.areas(shared, area);
     let style = |pane: Pane| if flows.pane == pane { theme.focus } else { theme.border };
-    rule(areas.list_title, "flows", style(Pane::List), theme, buffer);
-    rule(areas.steps_title, &title(flows), style(Pane::Steps), theme, buffer);
-    wall(areas.wall, theme.border, theme, buffer);
+    titled_rule(areas.list_title, "flows", style(Pane::List), theme, buffer);
+    titled_rule(areas.steps_title, &title(flows), style(Pane::Steps), theme, buffer);
+    vertical_line(areas.wall, theme.border, theme, buffer);
     draw_list(flows, shared, areas.list, buffer);
     let (title, lines) = scheduler::lines(shared);
-    rule(areas.scheduler_title, &title, theme.border, theme, buffer);
+    titled_rule(areas.scheduler_title, &title, theme.border, theme, buffer);
     draw_lines(&lines, shared, areas.scheduler, buffer);
     let mut scroll = flows.steps;
     scroll.fill(flows.graph.len(), usize::from(areas.steps.height));
@@ -26,12 +26,12 @@ pub(super) fn draw(flows: &FlowsScreen, shared: &SharedState, area: Rect, buffer
         line.draw(Pen::new(buffer, areas.steps, row, theme.glyphs.ellipsis).skip(1), theme);
     }
     if flows.pane == Pane::Steps {
-        scroll.show(areas.steps, theme.chosen, buffer);
+        scroll.show(areas.steps, theme.selected, buffer);
     }
-    thumb(areas.steps, scroll.first, flows.graph.len(), theme, buffer);
+    scrollbar(areas.steps, scroll.first, flows.graph.len(), theme, buffer);
 }
 
-fn draw_lines(lines: &[Line], shared: &SharedState, area: Rect, buffer: &mut Buffer) {
+fn draw_lines(lines: &[StyledLine], shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     for (row, line) in (0..area.height).zip(lines) {
         line.draw(Pen::new(buffer, area, row, shared.theme.glyphs.ellipsis).skip(1), &shared.theme);
     }
@@ -42,9 +42,9 @@ fn title(flows: &FlowsScreen) -> String {
     let Some(flow) = flows.chosen() else { return "steps".to_owned() };
     let name = clean(&flow.name);
     match flows.measured.get(&flow.name) {
-        None | Some(Measurement::Running) => format!("{name}: measuring"),
-        Some(Measurement::Failed(why)) => format!("{name}: {}", clean(why)),
-        Some(Measurement::Done(measured)) => match (measured.usual.total.count, measured.unreadable) {
+        None | Some(FlowTimes::Running) => format!("{name}: measuring"),
+        Some(FlowTimes::Failed(why)) => format!("{name}: {}", clean(why)),
+        Some(FlowTimes::Done(measured)) => match (measured.usual.total.count, measured.unreadable) {
             (0, _) => format!("{name}: no requests yet"),
             (1, _) => format!("{name}: over 1 request"),
             (count, 0) => format!("{name}: over the newest {count} requests"),
@@ -59,8 +59,8 @@ fn draw_list(flows: &FlowsScreen, shared: &SharedState, area: Rect, buffer: &mut
     if all.is_empty() {
         let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
         match &flows.flows {
-            None => pen.skip(1).put("loading", theme.faint),
-            Some(Ok(_)) => pen.skip(1).put("there are no flows in the store yet", theme.faint),
+            None => pen.skip(1).put("loading", theme.secondary),
+            Some(Ok(_)) => pen.skip(1).put("there are no flows in the store yet", theme.secondary),
             Some(Err(why)) => pen.skip(1).recorded(why, theme.bad),
         };
         return;
@@ -72,9 +72,9 @@ fn draw_list(flows: &FlowsScreen, shared: &SharedState, area: Rect, buffer: &mut
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
         pen.skip(1).recorded_left(&flow.name, names, theme.strong).skip(2);
         pen.recorded_left(&flow.method, 7, theme.text).skip(1).recorded(&flow.pattern, theme.text).skip(2);
-        pen.put(flow.class.as_str(), theme.faint);
+        pen.put(flow.class.as_str(), theme.secondary);
     }
-    let style = if flows.pane == Pane::List { theme.chosen } else { theme.chosen_elsewhere };
+    let style = if flows.pane == Pane::List { theme.selected } else { theme.selected_inactive };
     scroll.show(area, style, buffer);
-    thumb(area, scroll.first, all.len(), theme, buffer);
+    scrollbar(area, scroll.first, all.len(), theme, buffer);
 }

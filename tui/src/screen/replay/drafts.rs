@@ -3,13 +3,13 @@
 use zerver_replay::{AnswerEdit, Edits, Fault, SlotEdit};
 use zerver_trace::FlowInfo;
 
-use super::edit_targets::About;
+use super::edit_targets::EditTarget;
 
 /// What is to be different.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Drafts {
     /// Slots, each with what was typed about it.
-    slots: Vec<Draft>,
+    slots: Vec<SlotDraft>,
     /// Effects, each with what it is to give.
     answers: Vec<AnswerEdit>,
     /// What goes wrong with effects, each with a word for it.
@@ -21,25 +21,25 @@ pub(super) struct Drafts {
 }
 
 #[derive(Debug, Clone)]
-struct Draft {
+struct SlotDraft {
     typed: String,
     edit: SlotEdit,
 }
 
 impl Drafts {
     /// What was said about something.
-    pub(super) fn of(&self, about: &About) -> Option<&str> {
-        match about {
-            About::Slot(slot) => self.slot(slot),
-            About::Effect(effect) => {
+    pub(super) fn of(&self, target: &EditTarget) -> Option<&str> {
+        match target {
+            EditTarget::Slot(slot) => self.slot(slot),
+            EditTarget::Effect(effect) => {
                 let fault = self.faults.iter().find(|(_, fault)| fault.effect == *effect);
                 fault.map(|(word, _)| *word).or_else(|| self.answer_to(effect))
             }
-            About::Header(name) => Some(&self.headers.iter().find(|(other, _)| other == name)?.1),
-            About::Secret(name) => {
+            EditTarget::Header(name) => Some(&self.headers.iter().find(|(other, _)| other == name)?.1),
+            EditTarget::Secret(name) => {
                 self.headers.iter().any(|(other, _)| other == name).then_some("●●●● (as typed)")
             }
-            About::Body => self.body.as_deref(),
+            EditTarget::Body => self.body.as_deref(),
         }
     }
 
@@ -52,15 +52,15 @@ impl Drafts {
     }
 
     /// Takes what was typed. Says what is wrong with it.
-    pub(super) fn put(&mut self, about: &About, typed: &str) -> Result<(), String> {
-        match about {
-            About::Slot(slot) => return self.put_slot(slot, typed),
-            About::Effect(effect) => return self.put_answer(effect, typed),
-            About::Header(name) | About::Secret(name) => {
-                self.forget(about);
+    pub(super) fn put(&mut self, target: &EditTarget, typed: &str) -> Result<(), String> {
+        match target {
+            EditTarget::Slot(slot) => return self.put_slot(slot, typed),
+            EditTarget::Effect(effect) => return self.put_answer(effect, typed),
+            EditTarget::Header(name) | EditTarget::Secret(name) => {
+                self.forget(target);
                 self.headers.push((name.clone(), typed.trim().to_owned()));
             }
-            About::Body => self.body = Some(typed.to_owned()),
+            EditTarget::Body => self.body = Some(typed.to_owned()),
         }
         Ok(())
     }
@@ -70,7 +70,7 @@ impl Drafts {
         let now = self.faults.iter().find(|(_, fault)| fault.effect == effect).map(|(word, _)| *word);
         let next =
             now.map_or(0, |now| faults.iter().position(|(word, _)| *word == now).map_or(0, |at| at + 1));
-        self.forget(&About::Effect(effect.to_owned()));
+        self.forget(&EditTarget::Effect(effect.to_owned()));
         self.faults.extend(faults.get(next).cloned());
     }
 
@@ -88,30 +88,32 @@ impl Drafts {
         let typed = typed.trim();
         let text = if typed.starts_with('.') { format!("{slot}{typed}") } else { format!("{slot}={typed}") };
         let edit: SlotEdit = text.parse().map_err(|error: zerver_replay::EditError| error.to_string())?;
-        self.forget(&About::Slot(slot.to_owned()));
-        self.slots.push(Draft { typed: typed.to_owned(), edit });
+        self.forget(&EditTarget::Slot(slot.to_owned()));
+        self.slots.push(SlotDraft { typed: typed.to_owned(), edit });
         Ok(())
     }
 
     /// Gives an effect its answer.
     fn put_answer(&mut self, effect: &str, typed: &str) -> Result<(), String> {
         let edit = AnswerEdit::new(effect, typed.trim()).map_err(|error| error.to_string())?;
-        self.forget(&About::Effect(effect.to_owned()));
+        self.forget(&EditTarget::Effect(effect.to_owned()));
         self.answers.push(edit);
         Ok(())
     }
 
     /// Takes back what was said about something; says whether anything was.
-    pub(super) fn forget(&mut self, about: &About) -> bool {
-        let was = self.of(about).is_some();
-        match about {
-            About::Slot(slot) => self.slots.retain(|draft| draft.edit.slot != *slot),
-            About::Effect(effect) => {
+    pub(super) fn forget(&mut self, target: &EditTarget) -> bool {
+        let was = self.of(target).is_some();
+        match target {
+            EditTarget::Slot(slot) => self.slots.retain(|draft| draft.edit.slot != *slot),
+            EditTarget::Effect(effect) => {
                 self.faults.retain(|(_, fault)| fault.effect != *effect);
                 self.answers.retain(|answer| answer.effect != *effect);
             }
-            About::Header(name) | About::Secret(name) => self.headers.retain(|(other, _)| other != name),
-            About::Body => self.body = None,
+            EditTarget::Header(name) | EditTarget::Secret(name) => {
+                self.headers.retain(|(other, _)| other != name)
+            }
+            EditTarget::Body => self.body = None,
         }
         if self.slots.is_empty() {
             self.at = None;
@@ -155,7 +157,7 @@ mod tests {
     #[test]
     fn drafts_become_edits() {
         let mut drafts = Drafts::default();
-        let (todo, get) = (About::Slot("Todo".into()), About::Effect("kv get todo:1".into()));
+        let (todo, get) = (EditTarget::Slot("Todo".into()), EditTarget::Effect("kv get todo:1".into()));
         assert!(drafts.put(&todo, "{\"id\": ").unwrap_err().contains("is no JSON"));
         assert!(drafts.put(&get, "nonsense").is_err());
         assert_eq!(drafts.edits(), Edits::default());
@@ -166,10 +168,10 @@ mod tests {
         assert_eq!(edits.slots, ["Todo.title=\"x\"".parse().unwrap()]);
         assert_eq!(edits.answers, ["kv get todo:1=null".parse().unwrap()]);
         assert_eq!(drafts.of(&todo), Some(".title=\"x\""));
-        drafts.put(&About::Header("accept".into()), " text/html").unwrap();
-        drafts.put(&About::Header("accept".into()), "*/*").unwrap();
-        drafts.put(&About::Body, "{}\n").unwrap();
-        let secret = About::Secret("cookie".into());
+        drafts.put(&EditTarget::Header("accept".into()), " text/html").unwrap();
+        drafts.put(&EditTarget::Header("accept".into()), "*/*").unwrap();
+        drafts.put(&EditTarget::Body, "{}\n").unwrap();
+        let secret = EditTarget::Secret("cookie".into());
         drafts.put(&secret, "sesame").unwrap();
         assert_eq!(drafts.of(&secret), Some("●●●● (as typed)"));
         assert_eq!(drafts.edits().headers[1], ("cookie".to_owned(), "sesame".to_owned()));
@@ -182,7 +184,7 @@ mod tests {
     #[test]
     fn one_thing_after_another_goes_wrong_with_an_effect() {
         let mut drafts = Drafts::default();
-        let effect = About::Effect("kv get a".into());
+        let effect = EditTarget::Effect("kv get a".into());
         let fault = |wrong| Fault { effect: "kv get a".into(), wrong };
         let faults = [("timeout", fault(Wrong::Timeout)), ("malformed", fault(Wrong::Malformed))];
         drafts.put(&effect, "null").unwrap();
@@ -199,7 +201,7 @@ mod tests {
     fn steps_that_read_the_slot_come_one_after_another() {
         let flow = sample::slow().flow;
         let mut drafts = Drafts::default();
-        let claims = About::Slot("Claims".into());
+        let claims = EditTarget::Slot("Claims".into());
         drafts.put(&claims, "1").unwrap();
         for wanted in [Some("verify_roles"), None, Some("verify_roles")] {
             drafts.next_step(&flow);

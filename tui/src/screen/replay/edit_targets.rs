@@ -15,7 +15,7 @@ const SECRET: &str = "●●●● (secret)";
 const MAX_NAME: usize = 60;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum About {
+pub(super) enum EditTarget {
     /// A slot, by its name.
     Slot(String),
     /// An effect, as it is called in a finding, or the number of a call.
@@ -30,16 +30,16 @@ pub(super) enum About {
 
 /// All of it, in the order in which it is listed.
 #[derive(Debug, Default)]
-pub(super) struct Subjects {
-    pub(super) all: Vec<Subject>,
+pub(super) struct EditItems {
+    pub(super) all: Vec<EditItem>,
     /// How wide the names are.
     pub(super) columns: usize,
 }
 
 /// One thing that may be different.
 #[derive(Debug)]
-pub(super) struct Subject {
-    pub(super) about: About,
+pub(super) struct EditItem {
+    pub(super) target: EditTarget,
     /// Made safe to be drawn.
     pub(super) name: String,
     /// What was recorded, in a line.
@@ -50,37 +50,37 @@ pub(super) struct Subject {
     pub(super) faults: Vec<(&'static str, Fault)>,
 }
 
-impl Subjects {
-    pub(super) fn of(story: &LoadedTrace) -> Self {
-        let mut all: Vec<Subject> = story
+impl EditItems {
+    pub(super) fn of(loaded: &LoadedTrace) -> Self {
+        let mut all: Vec<EditItem> = loaded
             .timeline
             .slots
             .iter()
-            .map(|slot| Subject {
-                about: About::Slot(slot.name.clone()),
+            .map(|slot| EditItem {
+                target: EditTarget::Slot(slot.name.clone()),
                 name: clean(&slot.name).into_owned(),
                 value: shown::slot(slot),
                 editable: shown::editable(slot),
                 faults: Vec::new(),
             })
             .collect();
-        all.extend(effects(story));
-        for header in &story.trace.request_headers {
+        all.extend(effects(loaded));
+        for header in &loaded.trace.request_headers {
             let text = crate::curl_command::text(&header.value);
             let is_plain = matches!(header.value, Recorded::Plain { .. });
             let name = header.name.clone();
-            all.push(Subject {
+            all.push(EditItem {
                 name: clean(&format!("{name}:")).into_owned(),
-                about: if is_plain { About::Header(name) } else { About::Secret(name) },
+                target: if is_plain { EditTarget::Header(name) } else { EditTarget::Secret(name) },
                 value: text.as_deref().map_or_else(|| SECRET.to_owned(), |text| clean(text).into_owned()),
                 editable: text.filter(|_| is_plain),
                 faults: Vec::new(),
             });
         }
-        let body = &story.trace.request_body;
+        let body = &loaded.trace.request_body;
         let text = crate::curl_command::text(&body.bytes).filter(|_| body.kept_len == body.full_len);
-        all.push(Subject {
-            about: About::Body,
+        all.push(EditItem {
+            target: EditTarget::Body,
             name: "body".to_owned(),
             value: match body.full_len {
                 0 => "empty".to_owned(),
@@ -89,14 +89,14 @@ impl Subjects {
             editable: text,
             faults: Vec::new(),
         });
-        let columns = all.iter().map(|subject| width(&subject.name)).max().unwrap_or(0).min(MAX_NAME);
+        let columns = all.iter().map(|item| width(&item.name)).max().unwrap_or(0).min(MAX_NAME);
         Self { all, columns }
     }
 }
 
-fn effects(story: &LoadedTrace) -> Vec<Subject> {
+fn effects(loaded: &LoadedTrace) -> Vec<EditItem> {
     let mut ends = HashMap::new();
-    for effect in story.timeline.runs.iter().flat_map(|run| &run.effects) {
+    for effect in loaded.timeline.runs.iter().flat_map(|run| &run.effects) {
         let output = match &effect.end {
             zerver_replay::End::Ok { output, .. } => shown::json(output),
             _ => None,
@@ -104,22 +104,22 @@ fn effects(story: &LoadedTrace) -> Vec<Subject> {
         let end = output.clone().unwrap_or_else(|| effect.end.to_string());
         ends.extend(effect.attempts.iter().map(|attempt| (attempt.call, (end.clone(), output.clone()))));
     }
-    let mut subjects: Vec<(u32, Subject)> = Vec::new();
-    for trial in trials(&story.trace) {
-        match subjects.last_mut() {
-            Some((call, subject)) if *call == trial.call => subject.faults.push((trial.word, trial.fault)),
+    let mut items: Vec<(u32, EditItem)> = Vec::new();
+    for trial in trials(&loaded.trace) {
+        match items.last_mut() {
+            Some((call, item)) if *call == trial.call => item.faults.push((trial.word, trial.fault)),
             _ => {
                 let (value, editable) = ends.get(&trial.call).cloned().unwrap_or_default();
-                let subject = Subject {
-                    about: About::Effect(trial.fault.effect.clone()),
+                let item = EditItem {
+                    target: EditTarget::Effect(trial.fault.effect.clone()),
                     name: clean(&trial.effect).into_owned(),
                     value: clean(&value).into_owned(),
                     editable,
                     faults: vec![(trial.word, trial.fault)],
                 };
-                subjects.push((trial.call, subject));
+                items.push((trial.call, item));
             }
         }
     }
-    subjects.into_iter().map(|(_, subject)| subject).collect()
+    items.into_iter().map(|(_, item)| item).collect()
 }

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::draw::Stack;
+use crate::draw::VerticalSplit;
 
 /// The responses take so many lines at least, where there are as many.
 const MIN_RESPONSE: usize = 4;
@@ -38,7 +38,7 @@ pub(super) struct Contents {
 pub(super) fn areas(area: Rect, contents: &Contents) -> Areas {
     let Contents { slots, findings, is_typing, has_ended, has_finding } = *contents;
     let typed = if is_typing { 2 } else { 0 };
-    let mut stack = Stack::new(area);
+    let mut stack = VerticalSplit::new(area);
     let (head, verdict) = (stack.take(1), stack.take(if has_ended { 2 } else { 1 }));
     // Without the three titles.
     let left = stack.left().saturating_sub(typed + 3);

@@ -1,13 +1,13 @@
 //! A line that is being typed.
 
 use super::drafts::Drafts;
-use super::edit_targets::About;
+use super::edit_targets::EditTarget;
 use crate::text_input::TextInput;
 
 /// A line that is being typed.
 #[derive(Debug)]
-pub(super) struct Typing {
-    pub(super) about: About,
+pub(super) struct OpenPrompt {
+    pub(super) target: EditTarget,
     pub(super) prompt: TextInput,
     pub(super) error: Option<String>,
     /// Whether it is what an effect of the same kind got.
@@ -18,16 +18,16 @@ pub(super) struct Typing {
 
 /// A line that was typed, until the run with it has come to an end.
 #[derive(Debug)]
-pub(super) struct Sent {
+pub(super) struct SubmittedPrompt {
     /// The number of the run.
     pub(super) number: u64,
-    pub(super) typing: Typing,
+    pub(super) prompt_line: OpenPrompt,
 }
 
-impl Typing {
-    pub(super) fn of(about: About, text: &str) -> Self {
+impl OpenPrompt {
+    pub(super) fn of(target: EditTarget, text: &str) -> Self {
         let prompt =
-            if matches!(about, About::Secret(_)) { TextInput::secret() } else { TextInput::new(text) };
-        Self { about, prompt, error: None, is_like: false, before: None }
+            if matches!(target, EditTarget::Secret(_)) { TextInput::secret() } else { TextInput::new(text) };
+        Self { target, prompt, error: None, is_like: false, before: None }
     }
 }

@@ -3,8 +3,8 @@
 
 use zerver_replay::{End, Finding, Refusal, Timeline, shown};
 
-use super::edit_targets::About;
-use super::open_prompt::{Sent, Typing};
+use super::edit_targets::EditTarget;
+use super::open_prompt::{OpenPrompt, SubmittedPrompt};
 use super::state::ReplayScreen;
 use crate::message::Command;
 use crate::state::SharedState;
@@ -13,56 +13,57 @@ impl ReplayScreen {
     /// Asks for what the last run lacked, if anything.
     pub(super) fn ask(&mut self, shared: &SharedState) {
         if let Some(name) = self.unknown_secret() {
-            self.typing = Some(Typing::of(About::Secret(name.to_owned()), ""));
+            self.prompt_line = Some(OpenPrompt::of(EditTarget::Secret(name.to_owned()), ""));
         } else if let Some(finding) = self.unanswered() {
             let effect = finding.field.clone();
             let draft = self.drafts.answer_to(&effect).map(str::to_owned);
             // What the step got for the same kind of effect shows the form of an answer.
-            let like = || self.story(shared).and_then(|story| answer_like(&story.timeline, finding));
+            let like = || self.loaded(shared).and_then(|loaded| answer_like(&loaded.timeline, finding));
             let like = if draft.is_none() { like() } else { None };
             let is_like = like.is_some();
             let text = draft.or(like).unwrap_or_default();
-            self.typing = Some(Typing { is_like, ..Typing::of(About::Effect(effect), &text) });
+            self.prompt_line =
+                Some(OpenPrompt { is_like, ..OpenPrompt::of(EditTarget::Effect(effect), &text) });
         }
     }
 
     /// Takes what was typed, and runs with it.
-    pub(super) fn typed(&mut self) -> Vec<Command> {
-        let Some(typing) = self.typing.take() else { return Vec::new() };
-        let text = typing.prompt.text();
-        self.put(typing, &text)
+    pub(super) fn submit(&mut self) -> Vec<Command> {
+        let Some(prompt_line) = self.prompt_line.take() else { return Vec::new() };
+        let text = prompt_line.prompt.text();
+        self.put(prompt_line, &text)
     }
 
     /// Runs with a text. A line that does not fit stays to be changed: at once, or when the run with it is refused.
-    pub(super) fn put(&mut self, mut typing: Typing, text: &str) -> Vec<Command> {
+    pub(super) fn put(&mut self, mut prompt_line: OpenPrompt, text: &str) -> Vec<Command> {
         let before = self.drafts.clone();
-        if let Err(error) = self.drafts.put(&typing.about, text) {
-            typing.error = Some(error);
-            self.typing = Some(typing);
+        if let Err(error) = self.drafts.put(&prompt_line.target, text) {
+            prompt_line.error = Some(error);
+            self.prompt_line = Some(prompt_line);
             return Vec::new();
         }
         let commands = self.again().into_iter().collect();
-        typing.before.get_or_insert(before);
-        typing.is_like = false;
+        prompt_line.before.get_or_insert(before);
+        prompt_line.is_like = false;
         // A text of several lines is none to be typed here.
-        self.sent = (!text.contains('\n')).then_some(Sent { number: self.number, typing });
+        self.sent = (!text.contains('\n')).then_some(SubmittedPrompt { number: self.number, prompt_line });
         commands
     }
 
     /// Nothing was run: what was typed is there again, with what is wrong with it.
     pub(super) fn refused(&mut self, refusal: &Refusal) {
-        let sent = self.sent.take().filter(|sent| sent.number == self.number && self.typing.is_none());
-        if let Some(Sent { mut typing, .. }) = sent {
+        let sent = self.sent.take().filter(|sent| sent.number == self.number && self.prompt_line.is_none());
+        if let Some(SubmittedPrompt { mut prompt_line, .. }) = sent {
             let why = refusal.causes.first().and_then(|cause| cause.lines().next());
             let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-            typing.error = Some(format!("{}{why}", refusal.what));
-            self.typing = Some(typing);
+            prompt_line.error = Some(format!("{}{why}", refusal.what));
+            self.prompt_line = Some(prompt_line);
         }
     }
 
     /// Leaves the line; what was refused with it is not to be different any more.
     pub(super) fn leave(&mut self) -> Vec<Command> {
-        match self.typing.take().and_then(|typing| typing.before) {
+        match self.prompt_line.take().and_then(|prompt_line| prompt_line.before) {
             Some(before) => {
                 self.drafts = before;
                 self.again().into_iter().collect()

@@ -6,13 +6,13 @@ use ratatui::widgets::{Clear, Widget};
 use zerver_replay::{Report, shown};
 use zerver_trace::text::clean;
 
-use crate::draw::{Pen, beside, wall};
+use crate::draw::{Pen, split_columns, vertical_line};
 use crate::screen::diff::inline;
 use crate::state::{LoadedTrace, SharedState};
 
 /// The two responses: beside each other where they differ.
 pub(super) fn draw_response(
-    story: &LoadedTrace,
+    loaded: &LoadedTrace,
     report: &Report,
     shared: &SharedState,
     area: Rect,
@@ -25,21 +25,21 @@ pub(super) fn draw_response(
             .put("none: it did not come to its end", theme.warn);
         return;
     };
-    let then = shown::wire(&story.trace.response_body.bytes);
+    let then = shown::wire(&loaded.trace.response_body.bytes);
     let now: Vec<String> = match &replied.body {
         Some(body) => body.split('\n').map(|line| clean(line).into_owned()).collect(),
         None => vec![format!("{} bytes, which are no text", replied.body_len)],
     };
-    let (left, middle, right) = beside(area, area.width / 2);
-    wall(middle, theme.border, theme, buffer);
+    let (left, middle, right) = split_columns(area, area.width / 2);
+    vertical_line(middle, theme.border, theme, buffer);
     let side = |area: Rect, word: &str, status: u16, lines: &[String], buffer: &mut Buffer| {
         let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
-        pen.skip(1).put(word, theme.faint).skip(1).put(&status.to_string(), theme.status(status));
+        pen.skip(1).put(word, theme.secondary).skip(1).put(&status.to_string(), theme.status(status));
         for (row, line) in (1..area.height).zip(lines) {
             Pen::new(buffer, area, row, theme.glyphs.ellipsis).skip(1).put(line, theme.text);
         }
     };
-    side(left, "recorded", story.trace.status, &then, buffer);
+    side(left, "recorded", loaded.trace.status, &then, buffer);
     side(right, "today", replied.status, &now, buffer);
     // Below them, what differs between the two, where there is room.
     let taken = u16::try_from(then.len().max(now.len())).unwrap_or(u16::MAX).saturating_add(1);

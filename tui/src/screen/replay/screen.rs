@@ -7,55 +7,55 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_trace::RequestId;
 
-use super::edit_targets::About;
-use super::open_prompt::Typing;
-use super::state::{Pane, ReplayScreen, Run};
+use super::edit_targets::EditTarget;
+use super::open_prompt::OpenPrompt;
+use super::state::{Pane, ReplayScreen, RunState};
 use super::view;
 use crate::draw::{MouseHit, Scroll};
-use crate::keys::{self, Action, Key, key, named, row};
+use crate::keys::{self, Action, KeyBinding, binding, key, named};
 use crate::message::{Command, Message, Navigation};
 use crate::screen::interface::Screen;
 use crate::state::Notice;
 use crate::state::SharedState;
 use crate::text_input::TextInput;
 
-const KEYS: &[Key] = &[
-    row(
+const KEYS: &[KeyBinding] = &[
+    binding(
         &[named(KeyCode::Tab), named(KeyCode::BackTab)],
         Action::NextPane,
         "To the findings, or to what may be changed",
         Some("other part"),
     ),
-    row(
+    binding(
         &[named(KeyCode::Enter)],
         Action::Open,
         "Change what is chosen; or open the finding's step",
         Some("change/open"),
     ),
-    row(
+    binding(
         &[key('f')],
         Action::InjectFault,
         "Let the effect time out, fail, be slow, give nonsense; again for the next",
         Some("fail"),
     ),
-    row(
+    binding(
         &[key('e')],
         Action::EditValue,
         "Change a slot (JSON, .field=JSON), an answer, a header, the body",
         None,
     ),
-    row(&[key('E')], Action::EditInEditor, "Change it in $EDITOR", None),
-    row(&[key('s')], Action::ChooseStep, "Let another step be the first to see the change", Some("step")),
-    row(&[key('x')], Action::RevertEdit, "Take back what was changed there", Some("take back")),
-    row(
+    binding(&[key('E')], Action::EditInEditor, "Change it in $EDITOR", None),
+    binding(&[key('s')], Action::ChooseStep, "Let another step be the first to see the change", Some("step")),
+    binding(&[key('x')], Action::RevertEdit, "Take back what was changed there", Some("take back")),
+    binding(
         &[key('a')],
         Action::SupplyMissing,
         "Type what is missing: an effect's answer, a secret that is not in the file",
         Some("answer"),
     ),
-    row(&[key('r')], Action::Rerun, "Run it again", Some("again")),
-    row(&[key('d')], Action::Diff, "Compare the request with another", None),
-    row(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back", Some("back")),
+    binding(&[key('r')], Action::Rerun, "Run it again", Some("again")),
+    binding(&[key('d')], Action::Diff, "Compare the request with another", None),
+    binding(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back", Some("back")),
 ];
 
 impl Screen for ReplayScreen {
@@ -63,38 +63,40 @@ impl Screen for ReplayScreen {
         "replay"
     }
 
-    fn keys(&self) -> Vec<&'static [Key]> {
+    fn keys(&self) -> Vec<&'static [KeyBinding]> {
         vec![KEYS, keys::MOVING]
     }
 
-    fn request(&self, _shared: &SharedState) -> Option<RequestId> {
+    fn current_request(&self, _shared: &SharedState) -> Option<RequestId> {
         self.id
     }
 
-    fn type_key(&mut self, _shared: &mut SharedState, key: &KeyEvent) -> Option<Vec<Command>> {
-        let typing = self.typing.as_mut()?;
+    fn on_text_key(&mut self, _shared: &mut SharedState, key: &KeyEvent) -> Option<Vec<Command>> {
+        let prompt_line = self.prompt_line.as_mut()?;
         match key.code {
-            KeyCode::Enter => return Some(self.typed()),
+            KeyCode::Enter => return Some(self.submit()),
             KeyCode::Esc => return Some(self.leave()),
-            _ if typing.prompt.press(key) => typing.error = None,
+            _ if prompt_line.prompt.press(key) => prompt_line.error = None,
             // Leaving is always possible.
             _ => return None,
         }
         Some(Vec::new())
     }
 
-    fn typing(&self) -> Option<&'static [(&'static str, &'static str)]> {
-        self.typing.as_ref().map(|_| &[("enter", "run with it"), ("esc", "leave it"), ("^u", "clear")][..])
+    fn text_hints(&self) -> Option<&'static [(&'static str, &'static str)]> {
+        self.prompt_line
+            .as_ref()
+            .map(|_| &[("enter", "run with it"), ("esc", "leave it"), ("^u", "clear")][..])
     }
 
-    fn paste(&mut self, _shared: &mut SharedState, text: &str) -> Vec<Command> {
-        if let Some(typing) = &mut self.typing {
-            typing.prompt.paste(text);
+    fn on_paste(&mut self, _shared: &mut SharedState, text: &str) -> Vec<Command> {
+        if let Some(prompt_line) = &mut self.prompt_line {
+            prompt_line.prompt.paste(text);
         }
         Vec::new()
     }
 
-    fn act(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
+    fn on_action(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
         let (scroll, len, height) = self.scrolled(shared.body());
         if scroll.act(action, len, height) {
             return Vec::new();
@@ -107,19 +109,19 @@ impl Screen for ReplayScreen {
             Action::Open if self.pane == Pane::Findings => return self.go(shared).into_iter().collect(),
             Action::Open | Action::EditValue => self.change(shared),
             Action::EditInEditor => {
-                let Some((about, text)) = self.chosen() else { return Vec::new() };
-                if matches!(about, About::Secret(_)) {
+                let Some((target, text)) = self.chosen() else { return Vec::new() };
+                if matches!(target, EditTarget::Secret(_)) {
                     shared.notice =
                         Some(Notice::bad("a secret is typed here, and not written into a file: press e"));
                     return Vec::new();
                 }
-                self.typing = Some(Typing::of(about, ""));
+                self.prompt_line = Some(OpenPrompt::of(target, ""));
                 return vec![Command::EditText(text.unwrap_or_default())];
             }
             Action::ChooseStep => return self.next_step(shared),
             Action::RevertEdit => {
-                let about = self.chosen().map(|(about, _)| about);
-                if about.is_some_and(|about| self.drafts.forget(&about)) {
+                let target = self.chosen().map(|(target, _)| target);
+                if target.is_some_and(|target| self.drafts.forget(&target)) {
                     return self.again().into_iter().collect();
                 }
             }
@@ -131,7 +133,7 @@ impl Screen for ReplayScreen {
         Vec::new()
     }
 
-    fn take(&mut self, shared: &mut SharedState, message: &Message) -> Vec<Command> {
+    fn on_message(&mut self, shared: &mut SharedState, message: &Message) -> Vec<Command> {
         self.settle(shared);
         match message {
             // An answer to what was asked before the last question is not waited for any more.
@@ -139,41 +141,41 @@ impl Screen for ReplayScreen {
                 self.findings = Scroll::default();
                 match result {
                     Ok(replayed) => {
-                        self.run = Run::Done(Arc::clone(replayed));
+                        self.run = RunState::Done(Arc::clone(replayed));
                         self.sent = None;
-                        if self.typing.is_none() {
+                        if self.prompt_line.is_none() {
                             self.ask(shared);
                         }
                     }
                     Err(refusal) => {
-                        self.run = Run::Refused(refusal.clone());
+                        self.run = RunState::Refused(refusal.clone());
                         self.refused(refusal);
                     }
                 }
             }
             Message::Edited(edited) => {
-                let Some(mut typing) = self.typing.take() else { return Vec::new() };
+                let Some(mut prompt_line) = self.prompt_line.take() else { return Vec::new() };
                 let text = match edited {
                     // Of a body every line counts, but editors end the last one.
-                    Ok(text) if typing.about == About::Body => {
+                    Ok(text) if prompt_line.target == EditTarget::Body => {
                         text.strip_suffix('\n').unwrap_or(text).to_owned()
                     }
                     Ok(text) => text.lines().map(str::trim).collect::<Vec<_>>().join(" ").trim().to_owned(),
                     Err(error) => {
-                        typing.error = Some(error.clone());
-                        self.typing = Some(typing);
+                        prompt_line.error = Some(error.clone());
+                        self.prompt_line = Some(prompt_line);
                         return Vec::new();
                     }
                 };
-                typing.prompt = TextInput::new(&text);
-                return self.put(typing, &text);
+                prompt_line.prompt = TextInput::new(&text);
+                return self.put(prompt_line, &text);
             }
             _ => {}
         }
         Vec::new()
     }
 
-    fn mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command> {
+    fn on_mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command> {
         let areas = self.areas(area);
         let at = (event.column, event.row).into();
         let (pane, part) = match (areas.slots.contains(at), areas.findings.contains(at)) {
@@ -185,7 +187,7 @@ impl Screen for ReplayScreen {
         let (scroll, len, _) = self.scrolled(area);
         match scroll.mouse(event, part, len) {
             MouseHit::Miss => self.pane = before,
-            MouseHit::Reselected if before == pane => return self.act(shared, Action::Open),
+            MouseHit::Reselected if before == pane => return self.on_action(shared, Action::Open),
             _ => {}
         }
         Vec::new()

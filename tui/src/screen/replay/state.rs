@@ -7,9 +7,9 @@ use zerver_replay::{Finding, FindingClass, Refusal};
 use zerver_trace::RequestId;
 
 use super::drafts::Drafts;
-use super::edit_targets::{About, Subject, Subjects};
+use super::edit_targets::{EditItem, EditItems, EditTarget};
 use super::layout::{self, Areas, Contents};
-use super::open_prompt::{Sent, Typing};
+use super::open_prompt::{OpenPrompt, SubmittedPrompt};
 use crate::draw::Scroll;
 use crate::message::{Command, Navigation};
 use crate::services::ReplayResult;
@@ -21,13 +21,13 @@ pub(crate) struct ReplayScreen {
     pub(super) id: Option<RequestId>,
     pub(super) drafts: Drafts,
     /// What may be changed; none until the trace has come.
-    pub(super) subjects: Option<Subjects>,
+    pub(super) items: Option<EditItems>,
     /// The number of the last run that was asked for.
     pub(super) number: u64,
-    pub(super) run: Run,
-    pub(super) typing: Option<Typing>,
+    pub(super) run: RunState,
+    pub(super) prompt_line: Option<OpenPrompt>,
     /// What was typed last, while the run with it goes on.
-    pub(super) sent: Option<Sent>,
+    pub(super) sent: Option<SubmittedPrompt>,
     pub(super) pane: Pane,
     pub(super) slots: Scroll,
     pub(super) findings: Scroll,
@@ -35,7 +35,7 @@ pub(crate) struct ReplayScreen {
 
 /// What came of it so far.
 #[derive(Debug, Default)]
-pub(super) enum Run {
+pub(super) enum RunState {
     #[default]
     None,
     /// With what came before, which is shown meanwhile.
@@ -58,7 +58,7 @@ impl ReplayScreen {
         let mut commands = Vec::new();
         if self.id != Some(id) {
             *self = Self { id: Some(id), number: self.number, ..Self::default() };
-            if shared.traces.story(id).is_none() {
+            if shared.traces.loaded(id).is_none() {
                 commands.push(Command::LoadTrace(id));
             }
         }
@@ -69,54 +69,54 @@ impl ReplayScreen {
 
     /// Lists what may be changed, if the trace has come.
     pub(super) fn settle(&mut self, shared: &SharedState) {
-        if self.subjects.is_none() {
-            self.subjects = self.story(shared).map(|story| Subjects::of(story));
+        if self.items.is_none() {
+            self.items = self.loaded(shared).map(|loaded| EditItems::of(loaded));
         }
     }
 
-    pub(super) fn subjects(&self) -> &[Subject] {
-        self.subjects.as_ref().map_or(&[], |subjects| &subjects.all)
+    pub(super) fn items(&self) -> &[EditItem] {
+        self.items.as_ref().map_or(&[], |items| &items.all)
     }
 
     pub(crate) const fn is_running(&self) -> bool {
-        matches!(self.run, Run::Running(_))
+        matches!(self.run, RunState::Running(_))
     }
 
     pub(super) fn again(&mut self) -> Option<Command> {
         let id = self.id?;
         self.number += 1;
-        self.run = Run::Running(self.report().cloned());
+        self.run = RunState::Running(self.report().cloned());
         Some(Command::Replay { number: self.number, id, edits: self.drafts.edits() })
     }
 
     /// What came of the last run that came to an end.
     pub(super) fn report(&self) -> Option<&Arc<ReplayResult>> {
         match &self.run {
-            Run::Running(report) => report.as_ref(),
-            Run::Done(report) => Some(report),
-            Run::None | Run::Refused(_) => None,
+            RunState::Running(report) => report.as_ref(),
+            RunState::Done(report) => Some(report),
+            RunState::None | RunState::Refused(_) => None,
         }
     }
 
-    pub(super) fn story<'s>(&self, shared: &'s SharedState) -> Option<&'s Arc<LoadedTrace>> {
-        shared.traces.story(self.id?)
+    pub(super) fn loaded<'s>(&self, shared: &'s SharedState) -> Option<&'s Arc<LoadedTrace>> {
+        shared.traces.loaded(self.id?)
     }
 
     /// What is chosen, and what would be edited: its draft, or what was recorded.
-    pub(super) fn chosen(&self) -> Option<(About, Option<String>)> {
-        let subject = self.subjects().get(self.slots.cursor)?;
-        let draft = match &subject.about {
+    pub(super) fn chosen(&self) -> Option<(EditTarget, Option<String>)> {
+        let item = self.items().get(self.slots.cursor)?;
+        let draft = match &item.target {
             // What goes wrong is no answer.
-            About::Effect(effect) => self.drafts.answer_to(effect),
-            about => self.drafts.of(about),
+            EditTarget::Effect(effect) => self.drafts.answer_to(effect),
+            target => self.drafts.of(target),
         };
-        Some((subject.about.clone(), draft.map(str::to_owned).or_else(|| subject.editable.clone())))
+        Some((item.target.clone(), draft.map(str::to_owned).or_else(|| item.editable.clone())))
     }
 
     /// Lets the next thing go wrong with the chosen effect.
     pub(super) fn fail(&mut self, shared: &mut SharedState) -> Vec<Command> {
-        let subject = self.subjects.as_ref().and_then(|subjects| subjects.all.get(self.slots.cursor));
-        let Some(Subject { about: About::Effect(effect), faults, .. }) = subject else {
+        let item = self.items.as_ref().and_then(|items| items.all.get(self.slots.cursor));
+        let Some(EditItem { target: EditTarget::Effect(effect), faults, .. }) = item else {
             shared.notice = Some(Notice::bad("only effects fail: choose one, below the slots"));
             return Vec::new();
         };
@@ -125,7 +125,7 @@ impl ReplayScreen {
     }
 
     pub(super) fn change(&mut self, shared: &mut SharedState) {
-        let Some((about, text)) = self.chosen() else {
+        let Some((target, text)) = self.chosen() else {
             shared.notice = Some(Notice::bad("there is nothing to change"));
             return;
         };
@@ -134,23 +134,23 @@ impl ReplayScreen {
             shared.notice = Some(Notice::bad("it has several lines; E changes it in $EDITOR"));
             return;
         }
-        self.typing = Some(Typing::of(about, &text));
+        self.prompt_line = Some(OpenPrompt::of(target, &text));
     }
 
     pub(super) fn next_step(&mut self, shared: &mut SharedState) -> Vec<Command> {
-        let Some(story) = self.story(shared) else { return Vec::new() };
+        let Some(loaded) = self.loaded(shared) else { return Vec::new() };
         if self.drafts.is_unchanged() {
             shared.notice = Some(Notice::bad("change a slot first; then choose the step that sees it"));
             return Vec::new();
         }
-        self.drafts.next_step(&story.trace.flow);
+        self.drafts.next_step(&loaded.trace.flow);
         self.again().into_iter().collect()
     }
 
     /// Of a finding, its step in the timeline.
     pub(super) fn go(&self, shared: &SharedState) -> Option<Command> {
         let finding = self.report()?.report.findings.get(self.findings.cursor)?;
-        let steps = &self.story(shared)?.trace.flow.steps;
+        let steps = &self.loaded(shared)?.trace.flow.steps;
         let step = steps.iter().position(|step| step.name == finding.step)?;
         Some(Command::Navigate(Navigation::Step(self.id?, step as u16)))
     }
@@ -159,9 +159,9 @@ impl ReplayScreen {
     pub(super) fn areas(&self, area: Rect) -> Areas {
         let report = self.report().map(|replayed| &replayed.report);
         let contents = Contents {
-            slots: self.subjects().len(),
+            slots: self.items().len(),
             findings: report.map_or(0, |report| report.findings.len()),
-            is_typing: self.typing.is_some(),
+            is_typing: self.prompt_line.is_some(),
             has_ended: report.is_some_and(|report| report.ending.is_some()),
             has_finding: self.pane == Pane::Findings,
         };
@@ -171,7 +171,7 @@ impl ReplayScreen {
     /// The part that has the keys, with its length and height.
     pub(super) fn scrolled(&mut self, area: Rect) -> (&mut Scroll, usize, usize) {
         let areas = self.areas(area);
-        let slots = self.subjects().len();
+        let slots = self.items().len();
         let findings = self.report().map_or(0, |replayed| replayed.report.findings.len());
         match self.pane {
             Pane::Slots => (&mut self.slots, slots, usize::from(areas.slots.height)),
@@ -182,8 +182,8 @@ impl ReplayScreen {
     /// The header without which the request could not be run, because its secret is not here.
     pub(super) fn unknown_secret(&self) -> Option<&str> {
         let why = &self.report()?.report.impossible;
-        self.subjects().iter().find_map(|subject| match &subject.about {
-            About::Secret(name) => {
+        self.items().iter().find_map(|item| match &item.target {
+            EditTarget::Secret(name) => {
                 let start = format!("the request's header {name}:");
                 why.iter().any(|why| why.starts_with(&start)).then_some(name.as_str())
             }

@@ -8,12 +8,12 @@ use zerver_replay::{Ending, Finding, FindingClass, Refusal, Report, Sameness, sh
 use zerver_trace::duration;
 use zerver_trace::text::clean;
 
-use super::edit_targets::{About, Subjects};
+use super::edit_targets::{EditItems, EditTarget};
 use super::layout::Areas;
-use super::open_prompt::Typing;
+use super::open_prompt::OpenPrompt;
 use super::response_view::draw_response;
-use super::state::{Pane, ReplayScreen, Run};
-use crate::draw::{Line, Pen, Tone, rule, side_by_side, thumb, width};
+use super::state::{Pane, ReplayScreen, RunState};
+use crate::draw::{Pen, StyledLine, Tone, scrollbar, side_by_side, titled_rule, width};
 use crate::state::SharedState;
 
 pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
@@ -21,22 +21,22 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buff
     let areas = screen.areas(area);
     let Some(id) = screen.id else {
         let said = "No request is run again. 1 shows the list; r runs the chosen one.";
-        Pen::new(buffer, area, 1, theme.glyphs.ellipsis).skip(2).put(said, theme.faint);
+        Pen::new(buffer, area, 1, theme.glyphs.ellipsis).skip(2).put(said, theme.secondary);
         return;
     };
     let mut pen = Pen::new(buffer, areas.head, 0, theme.glyphs.ellipsis);
     pen.skip(1);
     pen.put(&id.short(12), theme.id).skip(2);
     match shared.traces.get(id) {
-        None => drop(pen.put("loading", theme.faint)),
+        None => drop(pen.put("loading", theme.secondary)),
         Some(Err(why)) => drop(pen.recorded(why, theme.bad)),
         Some(Ok(None)) => drop(pen.put("is not in the store any more", theme.warn)),
-        Some(Ok(Some(story))) => {
-            let trace = &story.trace;
+        Some(Ok(Some(loaded))) => {
+            let trace = &loaded.trace;
             pen.recorded(&trace.method, theme.text).skip(1);
             pen.put(&shown::wire(&trace.target).join("\\n"), theme.text).skip(2);
             pen.put(&trace.status.to_string(), theme.status(trace.status)).skip(2);
-            pen.recorded(&trace.flow.name, theme.faint);
+            pen.recorded(&trace.flow.name, theme.secondary);
         }
     }
     let mut pen = Pen::new(buffer, areas.verdict, 0, theme.glyphs.ellipsis);
@@ -50,56 +50,56 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buff
         .drafts
         .at()
         .map(|step| format!("slots, as seen by {} and after; effects, request", clean(step)));
-    rule(
+    titled_rule(
         areas.slots_title,
         at.as_deref().unwrap_or("slots, effects, request"),
         style(Pane::Slots),
         theme,
         buffer,
     );
-    rule(areas.findings_title, "what is different", style(Pane::Findings), theme, buffer);
-    rule(areas.response_title, "response", theme.border, theme, buffer);
-    if let Run::Refused(refusal) = &screen.run {
+    titled_rule(areas.findings_title, "what is different", style(Pane::Findings), theme, buffer);
+    titled_rule(areas.response_title, "response", theme.border, theme, buffer);
+    if let RunState::Refused(refusal) = &screen.run {
         draw_refusal(refusal, shared, &areas, buffer);
     } else if let Some(replayed) = screen.report() {
         draw_findings(screen, &replayed.report, shared, areas.findings, buffer);
         if let Some(finding) = replayed.report.findings.get(screen.findings.cursor) {
             draw_finding(finding, shared, areas.finding, buffer);
         }
-        if let Some(story) = screen.story(shared) {
-            draw_response(story, &replayed.report, shared, areas.response, buffer);
+        if let Some(loaded) = screen.loaded(shared) {
+            draw_response(loaded, &replayed.report, shared, areas.response, buffer);
         }
     }
     draw_subjects(screen, shared, areas.slots, buffer);
-    if let Some(typing) = &screen.typing {
-        let is_asked = match &typing.about {
-            About::Effect(effect) => screen.unanswered().is_some_and(|finding| finding.field == *effect),
-            About::Secret(name) => screen.unknown_secret() == Some(name),
+    if let Some(prompt_line) = &screen.prompt_line {
+        let is_asked = match &prompt_line.target {
+            EditTarget::Effect(effect) => screen.unanswered().is_some_and(|finding| finding.field == *effect),
+            EditTarget::Secret(name) => screen.unknown_secret() == Some(name),
             _ => false,
         };
-        draw_prompt(typing, is_asked, shared, areas.prompt, buffer);
+        draw_prompt(prompt_line, is_asked, shared, areas.prompt, buffer);
     }
 }
 
-fn verdict(screen: &ReplayScreen, shared: &SharedState) -> Line {
-    if matches!(screen.run, Run::Running(_)) {
+fn verdict(screen: &ReplayScreen, shared: &SharedState) -> StyledLine {
+    if matches!(screen.run, RunState::Running(_)) {
         let spinner = shared.theme.glyphs.spinner;
         let turn = (shared.now_unix_ns / 250_000_000) as usize % spinner.len();
-        return Line::of(format!("{} building and running it again", spinner[turn]), Tone::Info);
+        return StyledLine::of(format!("{} building and running it again", spinner[turn]), Tone::Info);
     }
     match &screen.run {
-        Run::Refused(_) => return Line::of("nothing was run", Tone::Bad),
-        Run::None => return Line::of("not run yet", Tone::Secondary),
-        Run::Running(_) | Run::Done(_) => {}
+        RunState::Refused(_) => return StyledLine::of("nothing was run", Tone::Bad),
+        RunState::None => return StyledLine::of("not run yet", Tone::Secondary),
+        RunState::Running(_) | RunState::Done(_) => {}
     }
-    let Some(replayed) = screen.report() else { return Line::default() };
+    let Some(replayed) = screen.report() else { return StyledLine::default() };
     let (report, coverage) = (&replayed.report, replayed.report.coverage);
     if !report.impossible.is_empty() {
         // How to say it to the command is of no use here.
         let why = report.impossible.iter().map(|why| why.split("; --request-").next().unwrap_or(why));
         let why = why.collect::<Vec<_>>().join("; ");
         let how = if screen.unknown_secret().is_some() { "; a: type it" } else { "" };
-        return Line::of("cannot be run: ", Tone::Bad)
+        return StyledLine::of("cannot be run: ", Tone::Bad)
             .with(clean(&why).into_owned(), Tone::Text)
             .with(how, Tone::Info);
     }
@@ -117,14 +117,14 @@ fn verdict(screen: &ReplayScreen, shared: &SharedState) -> Line {
     for note in &report.notes {
         text += &format!("; {}", clean(note));
     }
-    Line::of(report.verdict(), tone).with(text, Tone::Text)
+    StyledLine::of(report.verdict(), tone).with(text, Tone::Text)
 }
 
 /// When and how it would have ended, in the time of the recorded request and not in ours.
-fn of_ending(ending: &Ending, shared: &SharedState) -> Line {
-    let show = |ns: u64| shared.say(&duration::show(ns));
+fn of_ending(ending: &Ending, shared: &SharedState) -> StyledLine {
+    let show = |ns: u64| shared.drawable(&duration::show(ns));
     let tone = if ending.outcome == "done" { Tone::Good } else { Tone::Bad };
-    let mut line = Line::of(format!("ends {}", clean(&ending.outcome)), tone)
+    let mut line = StyledLine::of(format!("ends {}", clean(&ending.outcome)), tone)
         .with(format!(" after {}", show(ending.duration_ns)), Tone::Strong)
         .with(format!(", recorded {}", show(ending.recorded_ns)), Tone::Secondary);
     if !ending.step.is_empty() {
@@ -138,33 +138,33 @@ fn of_ending(ending: &Ending, shared: &SharedState) -> Line {
 
 fn draw_subjects(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let Some(Subjects { all: slots, columns }) = &screen.subjects else { return };
+    let Some(EditItems { all: slots, columns }) = &screen.items else { return };
     let mut scroll = screen.slots;
     scroll.fill(slots.len(), usize::from(area.height));
     for (row, slot) in (0..area.height).zip(slots.iter().skip(scroll.first)) {
-        let draft = screen.drafts.of(&slot.about);
+        let draft = screen.drafts.of(&slot.target);
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
         pen.skip(1).put(if draft.is_some() { theme.glyphs.mark } else { " " }, theme.mark).skip(1);
-        let style = match slot.about {
-            About::Slot(_) => theme.noted,
-            About::Effect(_) => theme.effect,
-            About::Header(_) | About::Secret(_) | About::Body => theme.faint,
+        let style = match slot.target {
+            EditTarget::Slot(_) => theme.info,
+            EditTarget::Effect(_) => theme.effect,
+            EditTarget::Header(_) | EditTarget::Secret(_) | EditTarget::Body => theme.secondary,
         };
         pen.left(&slot.name, (*columns).min(usize::from(area.width) / 3), style).skip(2);
         match draft {
-            None => pen.put(&shared.say(&slot.value), theme.text),
+            None => pen.put(&shared.drawable(&slot.value), theme.text),
             Some(draft) => {
                 let half = pen.room().saturating_sub(width(draft) + 4).max(pen.room() / 2);
-                let old = crate::draw::fit(&shared.say(&slot.value), half, theme.glyphs.ellipsis);
-                pen.put(&old, theme.faint).skip(1).put(theme.glyphs.arrow, theme.faint).skip(1);
-                pen.recorded(&shared.say(draft), theme.good)
+                let old = crate::draw::fit(&shared.drawable(&slot.value), half, theme.glyphs.ellipsis);
+                pen.put(&old, theme.secondary).skip(1).put(theme.glyphs.arrow, theme.secondary).skip(1);
+                pen.recorded(&shared.drawable(draft), theme.good)
             }
         };
     }
     if screen.pane == Pane::Slots {
-        scroll.show(area, theme.chosen, buffer);
+        scroll.show(area, theme.selected, buffer);
     }
-    thumb(area, scroll.first, slots.len(), theme, buffer);
+    scrollbar(area, scroll.first, slots.len(), theme, buffer);
 }
 
 fn draw_findings(
@@ -188,7 +188,7 @@ fn draw_findings(
         };
         Pen::new(buffer, area, 0, theme.glyphs.ellipsis).skip(1).put(text, style);
         for (row, what) in (1..area.height).zip(&report.not_compared) {
-            Pen::new(buffer, area, row, theme.glyphs.ellipsis).skip(3).recorded(what, theme.faint);
+            Pen::new(buffer, area, row, theme.glyphs.ellipsis).skip(3).recorded(what, theme.secondary);
         }
         return;
     }
@@ -203,32 +203,32 @@ fn draw_findings(
         let (word, style) = class(finding.class, shared);
         pen.skip(1).left(word, 9, style).skip(1);
         pen.recorded_left(&finding.step, step, theme.strong).skip(2);
-        pen.recorded_left(&finding.field, field, theme.noted).skip(2);
+        pen.recorded_left(&finding.field, field, theme.info).skip(2);
         // What was recorded stands beside what comes out today.
         let half = pen.room().saturating_sub(width(theme.glyphs.arrow) + 2) / 2;
         let (then, now) = seen(&finding.expected, &finding.got);
         let (then, now) = side_by_side(&then, &now, (half, half), theme.glyphs.ellipsis);
         pen.recorded_left(&then, half, theme.bad).skip(1);
-        pen.put(theme.glyphs.arrow, theme.faint).skip(1).recorded(&now, theme.good);
+        pen.put(theme.glyphs.arrow, theme.secondary).skip(1).recorded(&now, theme.good);
     }
     if screen.pane == Pane::Findings {
-        scroll.show(area, theme.chosen, buffer);
+        scroll.show(area, theme.selected, buffer);
     }
-    thumb(area, scroll.first, report.findings.len(), theme, buffer);
+    scrollbar(area, scroll.first, report.findings.len(), theme, buffer);
 }
 
 /// One finding on lines of its own.
 fn draw_finding(finding: &Finding, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let mut head = Line::of(format!("   {}", finding.field), Tone::Info);
+    let mut head = StyledLine::of(format!("   {}", finding.field), Tone::Info);
     if let Some(source) = &finding.source {
         head = head.with(format!("  {source}"), Tone::Secondary);
     }
     let (then, now) = seen(&finding.expected, &finding.got);
     let room = usize::from(area.width).saturating_sub(5);
     let (then, now) = side_by_side(&then, &now, (room, room), theme.glyphs.ellipsis);
-    let then = Line::of(format!("   - {then}"), Tone::Bad);
-    let now = Line::of(format!("   + {now}"), Tone::Good);
+    let then = StyledLine::of(format!("   - {then}"), Tone::Bad);
+    let now = StyledLine::of(format!("   + {now}"), Tone::Good);
     for (row, line) in (0..area.height).zip([head, then, now]) {
         line.draw(&mut Pen::new(buffer, area, row, theme.glyphs.ellipsis), theme);
     }
@@ -239,7 +239,7 @@ fn class(class: FindingClass, shared: &SharedState) -> (&'static str, ratatui::s
     let theme = &shared.theme;
     match class {
         FindingClass::CodeChanged => ("code", theme.bad),
-        FindingClass::InputEdited => ("edit", theme.noted),
+        FindingClass::InputEdited => ("edit", theme.info),
         FindingClass::Nondeterminism => ("not same", theme.bad),
         FindingClass::MissingEffect => ("missing", theme.warn),
         FindingClass::ExtraEffect => ("extra", theme.warn),
@@ -253,16 +253,16 @@ fn class(class: FindingClass, shared: &SharedState) -> (&'static str, ratatui::s
 fn draw_refusal(refusal: &Refusal, shared: &SharedState, areas: &Areas, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let area = Rect { height: areas.response.bottom().saturating_sub(areas.findings.y), ..areas.findings };
-    let mut lines = vec![Line::of(clean(&refusal.what).into_owned(), Tone::Bad)];
+    let mut lines = vec![StyledLine::of(clean(&refusal.what).into_owned(), Tone::Bad)];
     // What a compiler says has many lines.
     let causes = refusal.causes.iter().flat_map(|cause| cause.lines());
-    lines.extend(causes.map(|cause| Line::of(format!("  {}", clean(cause)), Tone::Text)));
+    lines.extend(causes.map(|cause| StyledLine::of(format!("  {}", clean(cause)), Tone::Text)));
     let hints = refusal
         .hints
         .iter()
-        .map(|hint| Line::of("hint: ", Tone::Info).with(clean(hint).into_owned(), Tone::Text));
+        .map(|hint| StyledLine::of("hint: ", Tone::Info).with(clean(hint).into_owned(), Tone::Text));
     // The hints are always in sight.
-    let hints: Vec<Line> = hints.collect();
+    let hints: Vec<StyledLine> = hints.collect();
     lines.truncate(usize::from(area.height).saturating_sub(hints.len()).max(1));
     lines.extend(hints);
     Clear.render(area.intersection(buffer.area), buffer);
@@ -271,41 +271,47 @@ fn draw_refusal(refusal: &Refusal, shared: &SharedState, areas: &Areas, buffer: 
     }
 }
 
-fn draw_prompt(typing: &Typing, is_asked: bool, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
+fn draw_prompt(
+    prompt_line: &OpenPrompt,
+    is_asked: bool,
+    shared: &SharedState,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let theme = &shared.theme;
-    let (what, hint) = match &typing.about {
-        About::Slot(slot) => {
+    let (what, hint) = match &prompt_line.target {
+        EditTarget::Slot(slot) => {
             (clean(slot).into_owned(), "JSON, or .field=JSON for a part; enter runs it, esc leaves")
         }
-        About::Effect(effect) if is_asked => (
+        EditTarget::Effect(effect) if is_asked => (
             clean(effect).into_owned(),
-            match typing.is_like {
+            match prompt_line.is_like {
                 true => "nothing was recorded for this effect; its like got this; enter takes it",
                 false => "nothing was recorded for this effect: what is its answer, as JSON? esc leaves",
             },
         ),
-        About::Effect(effect) => {
+        EditTarget::Effect(effect) => {
             (clean(effect).into_owned(), "its answer, as JSON; enter runs it, esc leaves")
         }
-        About::Header(name) => {
+        EditTarget::Header(name) => {
             (clean(name).into_owned(), "the header of the request; enter runs it, esc leaves")
         }
-        About::Secret(name) if is_asked => (
+        EditTarget::Secret(name) if is_asked => (
             clean(name).into_owned(),
             "it is a secret that is not here: type it; it is not shown; esc leaves",
         ),
-        About::Secret(name) => {
+        EditTarget::Secret(name) => {
             (clean(name).into_owned(), "a secret: what you type is not shown; enter runs it, esc leaves")
         }
-        About::Body => ("body".to_owned(), "the body of the request; enter runs it, esc leaves"),
+        EditTarget::Body => ("body".to_owned(), "the body of the request; enter runs it, esc leaves"),
     };
     let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
     let what = crate::draw::fit(&what, usize::from(area.width / 2), theme.glyphs.ellipsis);
-    pen.skip(1).put(&what, theme.key).put(" = ", theme.faint);
-    typing.prompt.draw(&mut pen, theme);
+    pen.skip(1).put(&what, theme.key).put(" = ", theme.secondary);
+    prompt_line.prompt.draw(&mut pen, theme);
     let mut pen = Pen::new(buffer, area, 1, theme.glyphs.ellipsis);
-    match &typing.error {
+    match &prompt_line.error {
         Some(error) => pen.skip(1).recorded(error, theme.bad),
-        None => pen.skip(1).put(hint, theme.faint),
+        None => pen.skip(1).put(hint, theme.secondary),
     };
 }

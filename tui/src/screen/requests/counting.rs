@@ -1,7 +1,7 @@
 //! What is counted as requests come: how the service does, how the listed requests do, and what is usual for each flow.
 
 use super::state::RequestsScreen;
-use crate::index::{CHUNK, Measures};
+use crate::index::{Metrics, SCAN_CHUNK};
 use crate::state::SharedState;
 
 impl RequestsScreen {
@@ -12,13 +12,13 @@ impl RequestsScreen {
         self.counted = (range.start, range.end);
         for seq in (range.start..first).rev().chain(end.max(range.start)..range.end) {
             if let Some(row) = shared.index.row(seq) {
-                self.pulse.add(&row, shared.now_unix_ns);
-                self.usual.add(&row);
+                self.rates.add(&row, shared.now_unix_ns);
+                self.baseline.add(&row);
             }
         }
-        self.pulse.settle();
-        self.usual.settle();
-        self.list.catch_up(&shared.index, CHUNK, None);
+        self.rates.settle();
+        self.baseline.settle();
+        self.list.catch_up(&shared.index, SCAN_CHUNK, None);
         self.count_selected(shared);
     }
 
@@ -32,8 +32,8 @@ impl RequestsScreen {
     }
 
     /// How the requests do that are listed.
-    pub(super) fn measures(&self, now_unix_ns: u64) -> Measures {
-        let pulse = if self.list.filter().is_empty() { &self.pulse } else { &self.selected };
-        pulse.measures(now_unix_ns)
+    pub(super) fn measures(&self, now_unix_ns: u64) -> Metrics {
+        let rates = if self.list.filter().is_empty() { &self.rates } else { &self.selected };
+        rates.measures(now_unix_ns)
     }
 }

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use zerver_trace::duration;
 
 use super::state::RequestsScreen;
-use crate::draw::{Pen, spark, spark_to, width};
+use crate::draw::{Pen, sparkline, sparkline_to, width};
 use crate::state::SharedState;
 
 /// How wide a line of measures is, if there is room for it.
@@ -37,7 +37,7 @@ pub(super) fn draw_measures(
     let failed = measures.failed.now;
     let failed_style = if failed.is_some_and(|percent| percent > 0) { theme.bad } else { theme.text };
     let all = [
-        ("rate", &measures.rate, format!("{rate}/s"), theme.noted, theme.strong),
+        ("rate", &measures.rate, format!("{rate}/s"), theme.info, theme.strong),
         ("p50", &measures.p50_ns, time(measures.p50_ns.now), theme.good, theme.strong),
         ("p99", &measures.p99_ns, time(measures.p99_ns.now), theme.warn, theme.strong),
         (
@@ -50,8 +50,8 @@ pub(super) fn draw_measures(
     ];
     let len = requests.list.len(&shared.index);
     let state = if requests.is_following { "following" } else { "held still" };
-    let is_whole = shared.index.is_whole() && !requests.list.is_behind(&shared.index);
-    let plus = if is_whole { "" } else { "+" };
+    let is_complete = shared.index.is_complete() && !requests.list.is_behind(&shared.index);
+    let plus = if is_complete { "" } else { "+" };
     let count = if len == shared.index.len() {
         format!("{}{plus}", thousands(len))
     } else {
@@ -61,14 +61,14 @@ pub(super) fn draw_measures(
     let rest = width.saturating_sub(1 + told + count.len() + 2 + state.len() + 1);
     let columns = (rest / all.len()).saturating_sub(1).min(MAX_SPARK);
     for (name, measure, now, line, style) in all {
-        pen.put(name, theme.faint).skip(1).put(&shared.say(&now), style);
+        pen.put(name, theme.secondary).skip(1).put(&shared.drawable(&now), style);
         if columns >= MIN_SPARK {
             let shown = measure.line.len().saturating_sub(columns * SPARK_S);
-            pen.skip(1).put(&spark(&measure.line[shown..], columns, glyphs), line);
+            pen.skip(1).put(&sparkline(&measure.line[shown..], columns, glyphs), line);
         }
         pen.skip(3);
     }
-    pen.until(count.len() + 2 + state.len() + 1).put(&count, theme.faint).skip(2);
+    pen.until(count.len() + 2 + state.len() + 1).put(&count, theme.secondary).skip(2);
     pen.put(state, if requests.is_following { theme.good } else { theme.warn });
 }
 
@@ -103,17 +103,17 @@ pub(super) fn draw_load(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         let shown: Vec<u64> =
             line.iter().skip(line.len().saturating_sub(columns * SPARK_S)).copied().collect();
         let most = most.or_else(|| shown.iter().max().copied()).unwrap_or(0);
-        let bars = spark_to(most, &shown, columns, glyphs);
+        let bars = sparkline_to(most, &shown, columns, glyphs);
         if columns < MIN_SPARK { String::new() } else { format!(" {bars:<columns$}") }
     };
-    pen.skip(1).put("load", theme.faint).skip(1).put(&load, theme.strong);
+    pen.skip(1).put("load", theme.secondary).skip(1).put(&load, theme.strong);
     pen.put(&line(Some(100), &scheduler.load.line), theme.cpu).skip(3);
     if !waiting.is_empty() {
-        pen.put("waiting", theme.faint).skip(2);
+        pen.put("waiting", theme.secondary).skip(2);
     }
     for (class, n, values) in waiting {
-        let style = if n == "0" { theme.faint } else { theme.strong };
-        pen.put(class, theme.faint).skip(1).put(&n, style);
+        let style = if n == "0" { theme.secondary } else { theme.strong };
+        pen.put(class, theme.secondary).skip(1).put(&n, style);
         pen.put(&line(None, values), theme.queue).skip(3);
     }
     for (text, style) in alarms {

@@ -8,35 +8,35 @@ use zerver_trace::RequestId;
 use super::state::RequestsScreen;
 use super::view;
 use crate::draw::{MouseHit, Scroll};
-use crate::index::{CHUNK, Filter, Sort};
-use crate::keys::{self, Action, Key, key, named, row};
+use crate::index::{Filter, SCAN_CHUNK, SortOrder};
+use crate::keys::{self, Action, KeyBinding, binding, key, named};
 use crate::message::{Command, Message, Navigation};
 use crate::screen::interface::Screen;
 use crate::state::Notice;
 use crate::state::SharedState;
 use crate::text_input::TextInput;
 
-const KEYS: &[Key] = &[
-    row(
+const KEYS: &[KeyBinding] = &[
+    binding(
         &[named(KeyCode::Enter), key('l'), named(KeyCode::Right)],
         Action::Open,
         "Open the request",
         Some("open"),
     ),
-    row(&[key('/')], Action::Filter, "Filter the list; esc takes the filter away", Some("filter")),
-    row(
+    binding(&[key('/')], Action::Filter, "Filter the list; esc takes the filter away", Some("filter")),
+    binding(
         &[key('f'), key(' ')],
         Action::ToggleFollow,
         "Follow new requests, or hold the list still",
         Some("follow"),
     ),
-    row(&[key('s')], Action::NextSort, "Sort by another column", Some("sort")),
-    row(&[key('n')], Action::NextFailed, "To the next one that failed", None),
-    row(&[key('N')], Action::PreviousFailed, "To the one before that failed", None),
-    row(&[key('m')], Action::Mark, "Mark the request, or take its mark away", None),
-    row(&[key('\'')], Action::NextMark, "To the next marked request", None),
-    row(&[key('y')], Action::CopyId, "Copy the id", None),
-    row(&[key('L')], Action::ToggleLog, "Navigation or hide what the service says (zerver dev)", None),
+    binding(&[key('s')], Action::NextSort, "Sort by another column", Some("sort")),
+    binding(&[key('n')], Action::NextFailed, "To the next one that failed", None),
+    binding(&[key('N')], Action::PreviousFailed, "To the one before that failed", None),
+    binding(&[key('m')], Action::Mark, "Mark the request, or take its mark away", None),
+    binding(&[key('\'')], Action::NextMark, "To the next marked request", None),
+    binding(&[key('y')], Action::CopyId, "Copy the id", None),
+    binding(&[key('L')], Action::ToggleLog, "Navigation or hide what the service says (zerver dev)", None),
 ];
 
 impl Screen for RequestsScreen {
@@ -44,34 +44,34 @@ impl Screen for RequestsScreen {
         "requests"
     }
 
-    fn keys(&self) -> Vec<&'static [Key]> {
+    fn keys(&self) -> Vec<&'static [KeyBinding]> {
         vec![KEYS, keys::REQUEST, keys::MOVING]
     }
 
-    fn request(&self, shared: &SharedState) -> Option<RequestId> {
+    fn current_request(&self, shared: &SharedState) -> Option<RequestId> {
         Some(shared.index.row(self.chosen(shared)?)?.id)
     }
 
-    fn type_key(&mut self, shared: &mut SharedState, key: &KeyEvent) -> Option<Vec<Command>> {
+    fn on_text_key(&mut self, shared: &mut SharedState, key: &KeyEvent) -> Option<Vec<Command>> {
         let prompt = self.prompt.as_mut()?;
         match key.code {
             KeyCode::Enter if self.error.is_none() => self.prompt = None,
             KeyCode::Enter => {}
             KeyCode::Esc => {
                 *prompt = TextInput::default();
-                let commands = self.typed(shared);
+                let commands = self.apply_filter_text(shared);
                 self.prompt = None;
                 return Some(commands);
             }
             KeyCode::Backspace if prompt.is_empty() => self.prompt = None,
             _ => {
                 if prompt.press(key) {
-                    return Some(self.typed(shared));
+                    return Some(self.apply_filter_text(shared));
                 }
                 // Moving in the list while typing.
                 match key.code {
-                    KeyCode::Down => return Some(self.act(shared, Action::Down)),
-                    KeyCode::Up => return Some(self.act(shared, Action::Up)),
+                    KeyCode::Down => return Some(self.on_action(shared, Action::Down)),
+                    KeyCode::Up => return Some(self.on_action(shared, Action::Up)),
                     _ => {}
                 }
             }
@@ -79,21 +79,21 @@ impl Screen for RequestsScreen {
         Some(Vec::new())
     }
 
-    fn typing(&self) -> Option<&'static [(&'static str, &'static str)]> {
+    fn text_hints(&self) -> Option<&'static [(&'static str, &'static str)]> {
         self.prompt
             .as_ref()
             .map(|_| &[("enter", "keep it"), ("esc", "all requests"), ("up down", "move")][..])
     }
 
-    fn paste(&mut self, shared: &mut SharedState, text: &str) -> Vec<Command> {
+    fn on_paste(&mut self, shared: &mut SharedState, text: &str) -> Vec<Command> {
         if let Some(prompt) = &mut self.prompt {
             prompt.paste(text);
-            return self.typed(shared);
+            return self.apply_filter_text(shared);
         }
         Vec::new()
     }
 
-    fn act(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
+    fn on_action(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
         let mut scroll = self.scroll(shared);
         if scroll.act(action, self.list.len(&shared.index), self.height(shared)) {
             // Whoever moves wants to look: only the top follows.
@@ -119,14 +119,14 @@ impl Screen for RequestsScreen {
                 (self.filter, self.error) = (String::new(), None);
                 return self.relist(shared, Filter::default(), self.list.sort());
             }
-            Action::Back => return self.list_by(shared, Sort::Newest),
-            Action::NextSort => return self.list_by(shared, self.list.sort().next()),
+            Action::Back => return self.sort_by(shared, SortOrder::Newest),
+            Action::NextSort => return self.sort_by(shared, self.list.sort().next()),
             Action::Mark => {
                 if let Some(seq) = chosen.map(|row| row.seq) {
                     if !self.marks.remove(&seq) {
                         self.marks.insert(seq);
                     }
-                    return self.act(shared, Action::Down);
+                    return self.on_action(shared, Action::Down);
                 }
             }
             Action::NextMark => {
@@ -163,22 +163,22 @@ impl Screen for RequestsScreen {
         self.preview(shared)
     }
 
-    fn take(&mut self, shared: &mut SharedState, message: &Message) -> Vec<Command> {
+    fn on_message(&mut self, shared: &mut SharedState, message: &Message) -> Vec<Command> {
         let is_at_top = self.cursor.is_some() && self.cursor == self.list.nth(0, &shared.index);
         let mut commands = match message {
             Message::Continue => {
-                self.is_going_on = false;
-                self.list.catch_up(&shared.index, CHUNK, None);
+                self.is_turn_requested = false;
+                self.list.catch_up(&shared.index, SCAN_CHUNK, None);
                 self.count_selected(shared);
                 if is_at_top {
                     // What comes above is what was asked for.
                     self.set(shared, Scroll::default());
                 }
-                self.look_into_slots(shared)
+                self.scan_slots(shared)
             }
             Message::OlderRequests { .. } | Message::NewRequests(_) => {
                 self.catch_up(shared);
-                self.look_into_slots(shared)
+                self.scan_slots(shared)
             }
             Message::Input(Event::Resize(..)) => {
                 self.fill(shared);
@@ -186,24 +186,24 @@ impl Screen for RequestsScreen {
             }
             Message::Scanned { generation, looked, found } if *generation == self.scan.generation => {
                 self.scan.looked += looked;
-                self.list.let_in(found, &shared.index);
+                self.list.admit_scanned(found, &shared.index);
                 self.count_selected(shared);
                 Vec::new()
             }
             _ => Vec::new(),
         };
         self.set(shared, self.scroll(shared));
-        commands.extend(self.go_on(shared));
+        commands.extend(self.request_turn(shared));
         commands.extend(self.preview(shared));
         commands
     }
 
-    fn mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command> {
+    fn on_mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command> {
         let rows = self.areas(shared, area).rows;
         let mut scroll = self.scroll(shared);
         match scroll.mouse(event, rows, self.list.len(&shared.index)) {
             MouseHit::Miss => return Vec::new(),
-            MouseHit::Reselected => return self.act(shared, Action::Open),
+            MouseHit::Reselected => return self.on_action(shared, Action::Open),
             MouseHit::Scrolled | MouseHit::Selected => {}
         }
         self.is_following = false;

@@ -4,9 +4,9 @@
 use ratatui::layout::Rect;
 
 use super::layout::{self, Areas, Contents};
-use super::state::{RequestsScreen, Scan};
+use super::state::{RequestsScreen, SlotScan};
 use crate::draw::Scroll;
-use crate::index::{CHUNK, List, Seq};
+use crate::index::{RequestList, SCAN_CHUNK, Seq};
 use crate::message::Command;
 use crate::state::SharedState;
 
@@ -26,11 +26,11 @@ impl RequestsScreen {
 
     /// Where the list stands now, in places from the top.
     pub(super) fn scroll(&self, shared: &SharedState) -> Scroll {
-        let place = |seq: Option<Seq>| seq.map_or(0, |seq| self.list.place(seq, &shared.index));
+        let position = |seq: Option<Seq>| seq.map_or(0, |seq| self.list.position(seq, &shared.index));
         if self.is_following {
             Scroll::default()
         } else {
-            Scroll { cursor: place(self.cursor), first: place(self.first) }
+            Scroll { cursor: position(self.cursor), first: position(self.first) }
         }
     }
 
@@ -52,10 +52,10 @@ impl RequestsScreen {
         self.counted = (start, self.counted.1.saturating_sub(by));
         let (filter, sort) = (self.list.filter().clone(), self.list.sort());
         // What it kept has other numbers.
-        self.list = List::default();
+        self.list = RequestList::default();
         self.list.set(filter, sort, &shared.index);
-        self.scan = Scan { generation: self.scan.generation + 1, ..Scan::default() };
-        self.list.catch_up(&shared.index, CHUNK, self.cursor);
+        self.scan = SlotScan { generation: self.scan.generation + 1, ..SlotScan::default() };
+        self.list.catch_up(&shared.index, SCAN_CHUNK, self.cursor);
     }
 
     /// Leaves no empty rows below where there are some above.
@@ -76,39 +76,39 @@ impl RequestsScreen {
     }
 
     /// The request after or before another one in the list.
-    pub(crate) fn beside(
+    pub(crate) fn neighbour(
         &self,
         shared: &SharedState,
         id: zerver_trace::RequestId,
         down: bool,
     ) -> Option<Seq> {
         let here = shared.index.find(id)?;
-        let place = self.list.place(here, &shared.index);
-        let there = if down { place + 1 } else { place.checked_sub(1)? };
+        let position = self.list.position(here, &shared.index);
+        let there = if down { position + 1 } else { position.checked_sub(1)? };
         self.list.nth(there, &shared.index)
     }
 
     /// Chooses a request.
     pub(crate) fn choose(&mut self, shared: &SharedState, seq: Seq) {
         self.is_following = false;
-        let place = self.list.place(seq, &shared.index);
+        let position = self.list.position(seq, &shared.index);
         let first = self.scroll(shared).first;
-        self.set(shared, Scroll { cursor: place, first });
+        self.set(shared, Scroll { cursor: position, first });
     }
 
     /// The next place from here for which `is_wanted` holds.
     pub(super) fn seek(&mut self, shared: &SharedState, down: bool, is_wanted: impl Fn(Seq) -> bool) -> bool {
         let scroll = self.scroll(shared);
         let len = self.list.len(&shared.index);
-        let fits = |place: &usize| self.list.nth(*place, &shared.index).is_some_and(&is_wanted);
+        let fits = |position: &usize| self.list.nth(*position, &shared.index).is_some_and(&is_wanted);
         let found = if down {
             (scroll.cursor + 1..len).find(fits)
         } else {
             (0..scroll.cursor.min(len)).rev().find(fits)
         };
-        if let Some(place) = found {
+        if let Some(position) = found {
             self.is_following = false;
-            self.set(shared, Scroll { cursor: place, ..scroll });
+            self.set(shared, Scroll { cursor: position, ..scroll });
         }
         found.is_some()
     }

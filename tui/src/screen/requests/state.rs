@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::draw::Scroll;
-use crate::index::{CHUNK, Filter, List, Pulse, Seq, Sort, Usual};
+use crate::index::{Baseline, Filter, Rates, RequestList, SCAN_CHUNK, Seq, SortOrder};
 use crate::message::Command;
 use crate::state::SharedState;
 use crate::text_input::TextInput;
@@ -19,7 +19,7 @@ pub(crate) struct RequestsScreen {
     /// The chosen request, and the one on the first line; both stay where they are when others come.
     pub(super) cursor: Option<Seq>,
     pub(super) first: Option<Seq>,
-    pub(super) list: List,
+    pub(super) list: RequestList,
     /// The filter as it is typed.
     pub(super) prompt: Option<TextInput>,
     /// The filter as it was typed last, and what is wrong with it.
@@ -27,19 +27,19 @@ pub(crate) struct RequestsScreen {
     pub(super) error: Option<String>,
     pub(super) marks: BTreeSet<Seq>,
     /// Of all requests, and of those that the filter lets through.
-    pub(super) pulse: Pulse,
-    pub(super) selected: Pulse,
-    pub(super) usual: Usual,
+    pub(super) rates: Rates,
+    pub(super) selected: Rates,
+    pub(super) baseline: Baseline,
     /// How much of the index is in `pulse` and `usual`.
     pub(super) counted: (Seq, Seq),
-    pub(super) scan: Scan,
+    pub(super) scan: SlotScan,
     /// Whether another turn has been asked for.
-    pub(super) is_going_on: bool,
+    pub(super) is_turn_requested: bool,
 }
 
 /// A search through slots.
 #[derive(Debug, Default)]
-pub(super) struct Scan {
+pub(super) struct SlotScan {
     pub(super) generation: u64,
     pub(super) asked: usize,
     pub(super) looked: usize,
@@ -53,69 +53,69 @@ impl Default for RequestsScreen {
             is_following: true,
             cursor: None,
             first: None,
-            list: List::default(),
+            list: RequestList::default(),
             prompt: None,
             filter: String::new(),
             error: None,
             marks: BTreeSet::new(),
-            pulse: Pulse::default(),
-            selected: Pulse::default(),
-            usual: Usual::default(),
+            rates: Rates::default(),
+            selected: Rates::default(),
+            baseline: Baseline::default(),
             counted: (0, 0),
-            scan: Scan::default(),
-            is_going_on: false,
+            scan: SlotScan::default(),
+            is_turn_requested: false,
         }
     }
 }
 
 impl RequestsScreen {
     /// Another filter or order; the chosen request stays chosen where it is still there.
-    pub(super) fn relist(&mut self, shared: &SharedState, filter: Filter, sort: Sort) -> Vec<Command> {
+    pub(super) fn relist(&mut self, shared: &SharedState, filter: Filter, sort: SortOrder) -> Vec<Command> {
         self.list.set(filter, sort, &shared.index);
-        self.selected = Pulse::default();
+        self.selected = Rates::default();
         // The chosen request is looked for at once.
         let chosen = self.cursor.filter(|_| !self.is_following);
-        self.list.catch_up(&shared.index, CHUNK, chosen);
+        self.list.catch_up(&shared.index, SCAN_CHUNK, chosen);
         self.count_selected(shared);
         let generation = self.scan.generation + 1;
         let is_searching = self.scan.looked < self.scan.asked;
-        self.scan = Scan { generation, ..Scan::default() };
+        self.scan = SlotScan { generation, ..SlotScan::default() };
         self.fill(shared);
-        let mut commands = self.look_into_slots(shared);
+        let mut commands = self.scan_slots(shared);
         if is_searching && commands.is_empty() {
             // The search for the filter before ends.
             commands.push(Command::Scan { generation, requests: Vec::new(), terms: Vec::new() });
         }
-        commands.extend(self.go_on(shared));
+        commands.extend(self.request_turn(shared));
         commands
     }
 
     /// Asks for another turn, where there are requests left to look at.
-    pub(super) fn go_on(&mut self, shared: &SharedState) -> Option<Command> {
-        let is_new = !self.is_going_on && self.list.is_behind(&shared.index);
-        self.is_going_on |= is_new;
+    pub(super) fn request_turn(&mut self, shared: &SharedState) -> Option<Command> {
+        let is_new = !self.is_turn_requested && self.list.is_behind(&shared.index);
+        self.is_turn_requested |= is_new;
         is_new.then_some(Command::Continue)
     }
 
     /// Asks for what the filter must know of slots.
-    pub(super) fn look_into_slots(&mut self, shared: &SharedState) -> Vec<Command> {
-        let mut waiting = self.list.take_waiting();
+    pub(super) fn scan_slots(&mut self, shared: &SharedState) -> Vec<Command> {
+        let mut unscanned = self.list.take_unscanned();
         let room = MAX_SCAN.saturating_sub(self.scan.asked);
-        self.scan.is_cut |= waiting.len() > room;
-        waiting.truncate(room);
-        if waiting.is_empty() {
+        self.scan.is_cut |= unscanned.len() > room;
+        unscanned.truncate(room);
+        if unscanned.is_empty() {
             return Vec::new();
         }
-        self.scan.asked += waiting.len();
+        self.scan.asked += unscanned.len();
         let id = |seq: Seq| Some((seq, shared.index.row(seq)?.id));
         vec![Command::Scan {
             generation: self.scan.generation,
-            requests: waiting.into_iter().filter_map(id).collect(),
+            requests: unscanned.into_iter().filter_map(id).collect(),
             terms: self.list.filter().slots.clone(),
         }]
     }
 
-    pub(super) fn typed(&mut self, shared: &SharedState) -> Vec<Command> {
+    pub(super) fn apply_filter_text(&mut self, shared: &SharedState) -> Vec<Command> {
         let Some(prompt) = &self.prompt else { return Vec::new() };
         self.filter = prompt.text();
         match Filter::parse(&self.filter) {
@@ -134,7 +134,7 @@ impl RequestsScreen {
         }
     }
 
-    pub(super) fn list_by(&mut self, shared: &SharedState, sort: Sort) -> Vec<Command> {
+    pub(super) fn sort_by(&mut self, shared: &SharedState, sort: SortOrder) -> Vec<Command> {
         let mut commands = Vec::new();
         if sort != self.list.sort() {
             self.is_following = false;

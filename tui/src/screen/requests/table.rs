@@ -6,7 +6,7 @@ use zerver_trace::duration;
 
 use super::state::RequestsScreen;
 use crate::draw::Pen;
-use crate::index::{Row, Seq, Sort, Verdict};
+use crate::index::{RequestRow, Seq, SortOrder, Verdict};
 use crate::state::SharedState;
 
 const ID: usize = 13;
@@ -16,7 +16,7 @@ const STATUS: usize = 6;
 const TOOK: usize = 9;
 
 /// How wide the columns are; those of no width are left out.
-pub(super) struct Columns {
+pub(super) struct TableColumns {
     path: usize,
     bar: usize,
     flow: usize,
@@ -24,7 +24,7 @@ pub(super) struct Columns {
     verdict: usize,
 }
 
-impl Columns {
+impl TableColumns {
     pub(super) fn new(width: usize) -> Self {
         // The mark, and two blanks between columns.
         let mut rest = width.saturating_sub(2 + ID + 2 + AGE + 2 + METHOD + 2 + STATUS + 2 + TOOK + 1);
@@ -44,18 +44,18 @@ impl Columns {
         Self { path: rest.saturating_sub(2), bar, flow: flow + flow_more, class, verdict }
     }
 
-    pub(super) fn draw_heads(&self, sort: Sort, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
-        let (style, glyphs) = (shared.theme.faint, shared.theme.glyphs);
-        let head = |text: &str, by: Sort, arrow: &str| {
+    pub(super) fn draw_heads(&self, sort: SortOrder, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
+        let (style, glyphs) = (shared.theme.secondary, shared.theme.glyphs);
+        let head = |text: &str, by: SortOrder, arrow: &str| {
             if sort == by { format!("{text}{arrow}") } else { text.to_owned() }
         };
         let mut pen = Pen::new(buffer, area, 0, glyphs.ellipsis);
         pen.skip(2).left("id", ID, style).skip(2);
-        pen.right(&head("age", Sort::Newest, glyphs.ascending), AGE, style).skip(2);
+        pen.right(&head("age", SortOrder::Newest, glyphs.ascending), AGE, style).skip(2);
         pen.left("method", METHOD, style).skip(2);
         pen.left("path", self.path, style).skip(2);
-        pen.right(&head("status", Sort::Status, glyphs.descending), STATUS, style).skip(2);
-        pen.right(&head("took", Sort::Slowest, glyphs.descending), TOOK, style);
+        pen.right(&head("status", SortOrder::Status, glyphs.descending), STATUS, style).skip(2);
+        pen.right(&head("took", SortOrder::Slowest, glyphs.descending), TOOK, style);
         for (text, columns) in
             [("", self.bar), ("flow", self.flow), ("class", self.class), ("verdict", self.verdict)]
         {
@@ -68,7 +68,7 @@ impl Columns {
     #[expect(clippy::too_many_arguments, reason = "a row, and where and how it is drawn")]
     pub(super) fn draw_row(
         &self,
-        row: &Row<'_>,
+        row: &RequestRow<'_>,
         longest_ns: u64,
         requests: &RequestsScreen,
         shared: &SharedState,
@@ -77,7 +77,7 @@ impl Columns {
         buffer: &mut Buffer,
     ) {
         let (theme, glyphs) = (&shared.theme, shared.theme.glyphs);
-        let verdict = requests.usual.verdict(row);
+        let verdict = requests.baseline.verdict(row);
         let is_marked = |seq: Seq| requests.marks.contains(&seq);
         let mut pen = Pen::new(buffer, area, line, glyphs.ellipsis);
         // The first of two, as in their diff; what new code changes; what was marked.
@@ -92,11 +92,11 @@ impl Columns {
         };
         pen.put(sign, style).skip(1);
         pen.left(&row.id.short(12), ID, theme.id).skip(2);
-        pen.right(&duration::age(shared.now_unix_ns, row.started_unix_ns), AGE, theme.faint).skip(2);
+        pen.right(&duration::age(shared.now_unix_ns, row.started_unix_ns), AGE, theme.secondary).skip(2);
         pen.recorded_left(row.method, METHOD, theme.text).skip(2);
         let filter = requests.list.filter();
-        let letters = || (|text: &str| filter.letters(text), theme.matched());
-        pen.recorded_marked(row.path, self.path, theme.text, letters()).skip(2);
+        let matched_positions = || (|text: &str| filter.matched_positions(text), theme.matched());
+        pen.recorded_marked(row.path, self.path, theme.text, matched_positions()).skip(2);
         let (status, style) = match row.status {
             0 => ("-".to_owned(), theme.bad),
             status => (status.to_string(), theme.status(status)),
@@ -104,7 +104,7 @@ impl Columns {
         pen.right(&status, STATUS, style).skip(2);
         let slow = matches!(verdict, Verdict::Slow { .. });
         pen.right(
-            &shared.say(&duration::show(row.duration_ns)),
+            &shared.drawable(&duration::show(row.duration_ns)),
             TOOK,
             if slow { theme.warn } else { theme.text },
         );
@@ -114,15 +114,15 @@ impl Columns {
         }
         if self.flow > 0 {
             let flow = if row.flow.is_empty() { "-" } else { row.flow };
-            pen.skip(2).recorded_marked(flow, self.flow, theme.faint, letters());
+            pen.skip(2).recorded_marked(flow, self.flow, theme.secondary, matched_positions());
         }
         if self.class > 0 {
-            pen.skip(2).left(row.class.as_str(), self.class, theme.faint);
+            pen.skip(2).left(row.class.as_str(), self.class, theme.secondary);
         }
         if self.verdict > 0 {
             pen.skip(2);
             match verdict {
-                Verdict::Usual => {}
+                Verdict::Normal => {}
                 Verdict::Slow { tenths } => {
                     let times = if tenths < 100 {
                         format!("{}.{}", tenths / 10, tenths % 10)

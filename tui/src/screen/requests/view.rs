@@ -6,9 +6,9 @@ use ratatui::layout::Rect;
 use super::header::{draw_load, draw_measures, thousands};
 use super::preview;
 use super::state::RequestsScreen;
-use super::table::Columns;
-use crate::draw::{Pen, rule, thumb, wall};
-use crate::index::Row;
+use super::table::TableColumns;
+use crate::draw::{Pen, scrollbar, titled_rule, vertical_line};
+use crate::index::RequestRow;
 use crate::state::ServiceState;
 use crate::state::SharedState;
 
@@ -21,29 +21,29 @@ pub(super) fn draw(requests: &RequestsScreen, shared: &SharedState, area: Rect, 
     draw_measures(requests, shared, areas.measures, buffer);
     draw_load(shared, areas.load, buffer);
     draw_filter(requests, shared, areas.filter, buffer);
-    let columns = Columns::new(usize::from(areas.rows.width));
+    let columns = TableColumns::new(usize::from(areas.rows.width));
     columns.draw_heads(requests.list.sort(), shared, areas.heads, buffer);
     let len = requests.list.len(&shared.index);
     let height = usize::from(areas.rows.height);
     let mut scroll = requests.scroll(shared);
     scroll.keep(len, height);
-    let shown: Vec<Row<'_>> = (scroll.first..scroll.first + height)
-        .map_while(|place| shared.index.row(requests.list.nth(place, &shared.index)?))
+    let shown: Vec<RequestRow<'_>> = (scroll.first..scroll.first + height)
+        .map_while(|position| shared.index.row(requests.list.nth(position, &shared.index)?))
         .collect();
     let longest_ns = shown.iter().map(|row| row.duration_ns).max().unwrap_or(0);
     for (line, row) in (0..areas.rows.height).zip(&shown) {
         columns.draw_row(row, longest_ns, requests, shared, areas.rows, line, buffer);
         if scroll.first + usize::from(line) == scroll.cursor {
             let area = Rect { y: areas.rows.y + line, height: 1, ..areas.rows };
-            buffer.set_style(area.intersection(buffer.area), theme.chosen);
+            buffer.set_style(area.intersection(buffer.area), theme.selected);
         }
     }
     if shown.is_empty() {
         draw_nothing(shared, areas.rows, buffer);
     }
-    thumb(areas.rows, scroll.first, len, theme, buffer);
+    scrollbar(areas.rows, scroll.first, len, theme, buffer);
     if let Some(area) = areas.preview {
-        wall(area, theme.border, theme, buffer);
+        vertical_line(area, theme.border, theme, buffer);
         let inner = Rect { x: area.x + 1, width: area.width - 1, ..area };
         let chosen = requests.chosen(shared).and_then(|seq| shared.index.row(seq));
         preview::draw(chosen.as_ref(), shared, inner, buffer);
@@ -56,11 +56,11 @@ pub(super) fn draw(requests: &RequestsScreen, shared: &SharedState, area: Rect, 
 fn draw_nothing(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let mut say = |row: u16, text: &str| {
-        Pen::new(buffer, area, row, theme.glyphs.ellipsis).skip(2).put(text, theme.faint);
+        Pen::new(buffer, area, row, theme.glyphs.ellipsis).skip(2).put(text, theme.secondary);
     };
     if shared.index.len() > 0 {
         say(1, "No request passes the filter. Esc takes it away.");
-    } else if !shared.index.is_whole() {
+    } else if !shared.index.is_complete() {
         say(1, "Reading the store.");
     } else if let Some(service) = &shared.service {
         match &service.state {
@@ -90,7 +90,7 @@ fn draw_filter(requests: &RequestsScreen, shared: &SharedState, area: Rect, buff
         );
     }
     let said = requests.error.clone().unwrap_or(said);
-    let style = if requests.error.is_some() { theme.bad } else { theme.faint };
+    let style = if requests.error.is_some() { theme.bad } else { theme.secondary };
     let room = crate::draw::width(&said).min(usize::from(area.width) / 2);
     let line = Rect { width: area.width.saturating_sub(room as u16 + 1), ..area };
     let mut pen = Pen::new(buffer, line, 0, theme.glyphs.ellipsis);
@@ -99,7 +99,7 @@ fn draw_filter(requests: &RequestsScreen, shared: &SharedState, area: Rect, buff
         Some(prompt) => {
             prompt.draw(&mut pen, theme);
             if prompt.is_empty() {
-                pen.skip(1).put(HINT, theme.faint);
+                pen.skip(1).put(HINT, theme.secondary);
             }
         }
         None => drop(pen.put(&requests.filter, theme.text)),
@@ -113,7 +113,7 @@ fn draw_log(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let Some(service) = &shared.service else { return };
     let is_bad = matches!(service.state, Some(ServiceState::BuildFailed { .. } | ServiceState::Ended(_)));
     let style = if is_bad { theme.bad } else { theme.border };
-    rule(
+    titled_rule(
         area,
         if is_bad { "what went wrong; L hides it" } else { "what it says; L hides it" },
         style,

@@ -7,11 +7,11 @@ use zerver_replay::{Effect, Group, Link, Run, Why};
 use zerver_trace::duration::{self, Unit};
 use zerver_trace::{Header, Kept, Recorded, RecordedBody, Trace};
 
-use super::moments::{Held, Moment, Moments, slots, told};
+use super::inspector_lines::{InspectorLine, InspectorLines};
+use super::moments::{Moment, Moments, SlotSnapshot, slots, told};
 use super::summary_lines as head;
-use super::value_tree::{Entry, Tree};
-use super::waterfall::{Row, Subject, failing};
-use crate::draw::{Line, Tone};
+use super::waterfall::{RowSubject, WaterfallRow, failing};
+use crate::draw::{StyledLine, Tone};
 use crate::state::{LoadedTrace, SourceFiles};
 
 /// So many lines of a step's source are shown.
@@ -20,9 +20,9 @@ const MAX_SOURCE: usize = 40;
 const MAX_PARTS: usize = 6;
 
 /// What the inspector is about.
-pub(super) struct Inspected<'a> {
-    pub(super) story: &'a LoadedTrace,
-    pub(super) rows: &'a [Row],
+pub(super) struct InspectorInput<'a> {
+    pub(super) loaded: &'a LoadedTrace,
+    pub(super) rows: &'a [WaterfallRow],
     pub(super) moments: &'a Moments,
     pub(super) moment: usize,
     pub(super) why: Option<&'a Result<std::sync::Arc<Why>, String>>,
@@ -30,24 +30,28 @@ pub(super) struct Inspected<'a> {
 }
 
 /// All lines of the inspector.
-pub(super) fn entries(of: &Inspected<'_>, folds: &HashSet<String>, columns: usize) -> Vec<Entry> {
-    let mut tree = Tree { entries: Vec::new(), folds, columns };
+pub(super) fn entries(
+    of: &InspectorInput<'_>,
+    folds: &HashSet<String>,
+    columns: usize,
+) -> Vec<InspectorLine> {
+    let mut tree = InspectorLines { entries: Vec::new(), folds, columns };
     let Some(moment) = of.moments.get(of.moment) else { return Vec::new() };
-    let unit = Unit::of(of.story.trace.duration_ns);
-    let held = slots(of.story, moment);
+    let unit = Unit::of(of.loaded.trace.duration_ns);
+    let held = slots(of.loaded, moment);
     happened(&mut tree, of, moment, unit);
     let subject = of.rows.get(moment.row).map(|row| row.subject);
-    let runs = &of.story.timeline.runs;
+    let runs = &of.loaded.timeline.runs;
     match subject {
-        Some(Subject::Request) => request(&mut tree, of.story),
-        Some(Subject::Response) => response(&mut tree, of.story),
-        Some(Subject::Run(run)) => {
+        Some(RowSubject::Request) => request(&mut tree, of.loaded),
+        Some(RowSubject::Response) => response(&mut tree, of.loaded),
+        Some(RowSubject::Run(run)) => {
             if let Some(run) = runs.get(run) {
-                step(&mut tree, of.story, run, &held, unit);
+                step(&mut tree, of.loaded, run, &held, unit);
                 source(&mut tree, run, of.sources);
             }
         }
-        Some(Subject::Effect(run, n)) => {
+        Some(RowSubject::Effect(run, n)) => {
             if let Some((run, effect)) = runs.get(run).and_then(|run| Some((run, run.effects.get(n)?))) {
                 effect_of(&mut tree, run, effect, unit);
             }
@@ -55,28 +59,34 @@ pub(super) fn entries(of: &Inspected<'_>, folds: &HashSet<String>, columns: usiz
         None => {}
     }
     let at_failure = match subject {
-        Some(Subject::Run(run) | Subject::Effect(run, _)) => failing(&of.story.timeline) == Some(run),
+        Some(RowSubject::Run(run) | RowSubject::Effect(run, _)) => failing(&of.loaded.timeline) == Some(run),
         _ => true,
     };
     if at_failure {
-        failure(&mut tree, of.story);
+        failure(&mut tree, of.loaded);
     }
-    slots_now(&mut tree, of.story, &held);
-    time(&mut tree, of.story, unit);
+    slots_now(&mut tree, of.loaded, &held);
+    time(&mut tree, of.loaded, unit);
     among(&mut tree, of.why);
     tree.entries
 }
 
-fn happened(tree: &mut Tree<'_>, of: &Inspected<'_>, moment: &Moment, unit: Unit) {
-    let line = Line::of(format!("event {} of {}", of.moment, of.moments.len() - 1), Tone::Secondary)
+fn happened(tree: &mut InspectorLines<'_>, of: &InspectorInput<'_>, moment: &Moment, unit: Unit) {
+    let line = StyledLine::of(format!("event {} of {}", of.moment, of.moments.len() - 1), Tone::Secondary)
         .with(format!("  {} {}", unit.show(moment.at_ns), unit.name), Tone::Strong)
-        .with(format!("  {}", told(of.story, moment)), Tone::Text);
-    tree.entries.push(Entry { line, is_head: true, ..Entry::default() });
+        .with(format!("  {}", told(of.loaded, moment)), Tone::Text);
+    tree.entries.push(InspectorLine { line, is_head: true, ..InspectorLine::default() });
 }
 
-fn step(tree: &mut Tree<'_>, story: &LoadedTrace, run: &Run, held: &[Held<'_>], unit: Unit) {
+fn step(
+    tree: &mut InspectorLines<'_>,
+    loaded: &LoadedTrace,
+    run: &Run,
+    held: &[SlotSnapshot<'_>],
+    unit: Unit,
+) {
     tree.head(&format!("step {}", run.step.name));
-    let info = story.trace.flow.steps.get(usize::from(run.step.index));
+    let info = loaded.trace.flow.steps.get(usize::from(run.step.index));
     if let Some(doc) = info.map(|info| info.doc.trim()).filter(|doc| !doc.is_empty()) {
         tree.field("", doc, Tone::Secondary);
     }
@@ -103,8 +113,8 @@ fn step(tree: &mut Tree<'_>, story: &LoadedTrace, run: &Run, held: &[Held<'_>], 
                 held.is_masked,
             ),
             None => {
-                let it = given(&story.trace, name).unwrap_or_else(|| "unwritten".to_owned());
-                tree.line(Line::of(format!(" reads {name}: "), Tone::Text).with(it, Tone::Secondary))
+                let it = given(&loaded.trace, name).unwrap_or_else(|| "unwritten".to_owned());
+                tree.line(StyledLine::of(format!(" reads {name}: "), Tone::Text).with(it, Tone::Secondary))
             }
         }
     }
@@ -129,7 +139,7 @@ fn given(trace: &Trace, name: &str) -> Option<String> {
 }
 
 /// The function of the step, as it is in the file now.
-fn source(tree: &mut Tree<'_>, run: &Run, sources: &SourceFiles) {
+fn source(tree: &mut InspectorLines<'_>, run: &Run, sources: &SourceFiles) {
     let Some(lines) = sources.get(&run.step.file) else { return };
     let from = (run.step.line as usize).saturating_sub(1);
     let Some(rest) = lines.get(from..).filter(|rest| !rest.is_empty()) else { return };
@@ -139,12 +149,12 @@ fn source(tree: &mut Tree<'_>, run: &Run, sources: &SourceFiles) {
     let len = rest.iter().position(is_end).map_or(MAX_SOURCE, |end| end + 1).min(MAX_SOURCE);
     tree.head("source, as it is now");
     for (at, line) in rest.iter().take(len).enumerate() {
-        let number = Line::of(format!(" {:>4} ", from + at + 1), Tone::Secondary);
+        let number = StyledLine::of(format!(" {:>4} ", from + at + 1), Tone::Secondary);
         tree.line(number.with(line.get(indent..).unwrap_or(line.trim_start()), Tone::Text));
     }
 }
 
-fn effect_of(tree: &mut Tree<'_>, run: &Run, effect: &Effect, unit: Unit) {
+fn effect_of(tree: &mut InspectorLines<'_>, run: &Run, effect: &Effect, unit: Unit) {
     tree.head(&format!("effect {}", effect.label()));
     tree.field("asked by", &run.step.name, Tone::Text);
     tree.field("took", &format!("{} {}", unit.show(effect.duration_ns), unit.name), Tone::Text);
@@ -190,8 +200,8 @@ fn effect_of(tree: &mut Tree<'_>, run: &Run, effect: &Effect, unit: Unit) {
     }
 }
 
-fn failure(tree: &mut Tree<'_>, story: &LoadedTrace) {
-    let Some(failure) = &story.timeline.failure else { return };
+fn failure(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace) {
+    let Some(failure) = &loaded.timeline.failure else { return };
     tree.head("failure");
     tree.field("what", &failure.to_string(), Tone::Bad);
     if let Some(step) = &failure.step {
@@ -209,14 +219,14 @@ fn failure(tree: &mut Tree<'_>, story: &LoadedTrace) {
     }
 }
 
-fn slots_now(tree: &mut Tree<'_>, story: &LoadedTrace, held: &[Held<'_>]) {
+fn slots_now(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace, held: &[SlotSnapshot<'_>]) {
     tree.head("slots at this moment");
     for held in held {
         let tone = if held.is_new { Tone::Good } else { Tone::Text };
         tree.value(&format!("slot.{}", held.name), held.name, tone, held.value, held.is_masked);
     }
     let known: HashSet<&str> = held.iter().map(|held| held.name).collect();
-    let slots = story.timeline.slots.iter().map(|write| write.name.as_str());
+    let slots = loaded.timeline.slots.iter().map(|write| write.name.as_str());
     let later: Vec<&str> = slots.filter(|name| !known.contains(name)).collect();
     if !later.is_empty() {
         tree.field("later", &later.join(", "), Tone::Secondary);
@@ -226,8 +236,8 @@ fn slots_now(tree: &mut Tree<'_>, story: &LoadedTrace, held: &[Held<'_>]) {
     }
 }
 
-fn time(tree: &mut Tree<'_>, story: &LoadedTrace, unit: Unit) {
-    let totals = &story.timeline.totals;
+fn time(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace, unit: Unit) {
+    let totals = &loaded.timeline.totals;
     tree.head("where the time went");
     let parts = [
         ("effects", totals.wait_ns, Tone::Effect),
@@ -248,15 +258,15 @@ fn time(tree: &mut Tree<'_>, story: &LoadedTrace, unit: Unit) {
         let calls = if io.calls == 1 { "call" } else { "calls" };
         tree.field(kind, &format!("{} {} in {} {calls}", unit.show(io.ns), unit.name, io.calls), Tone::Text);
     }
-    for read in &story.timeline.read_late {
+    for read in &loaded.timeline.read_late {
         tree.field("read late", &read.to_string(), Tone::Warn);
     }
-    for gap in &story.timeline.gaps {
+    for gap in &loaded.timeline.gaps {
         tree.field("missing", &gap.to_string(), Tone::Warn);
     }
 }
 
-fn among(tree: &mut Tree<'_>, why: Option<&Result<std::sync::Arc<Why>, String>>) {
+fn among(tree: &mut InspectorLines<'_>, why: Option<&Result<std::sync::Arc<Why>, String>>) {
     let why = match why {
         None => return,
         Some(Err(error)) => {
@@ -306,8 +316,8 @@ fn among(tree: &mut Tree<'_>, why: Option<&Result<std::sync::Arc<Why>, String>>)
     }
 }
 
-fn request(tree: &mut Tree<'_>, story: &LoadedTrace) {
-    let trace = &story.trace;
+fn request(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace) {
+    let trace = &loaded.trace;
     tree.head("request");
     tree.field("id", &trace.id.to_string(), Tone::Id);
     tree.field("began", &zerver_replay::rfc3339(trace.started_unix_ns), Tone::Text);
@@ -319,24 +329,24 @@ fn request(tree: &mut Tree<'_>, story: &LoadedTrace) {
         tree.field("from", &format!("{}, {}", trace.peer, trace.version), Tone::Text);
     }
     let target =
-        crate::curl_command::text(&trace.target).unwrap_or_else(|| super::value_tree::SECRET.to_owned());
+        crate::curl_command::text(&trace.target).unwrap_or_else(|| super::inspector_lines::SECRET.to_owned());
     tree.field("target", &target, Tone::Strong);
     message(tree, &trace.request_headers, &trace.request_body);
 }
 
-fn response(tree: &mut Tree<'_>, story: &LoadedTrace) {
-    let trace = &story.trace;
+fn response(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace) {
+    let trace = &loaded.trace;
     tree.head("response");
     tree.field("status", &head::status(trace.status), Tone::Status(trace.status));
     message(tree, &trace.response_headers, &trace.response_body);
 }
 
-fn message(tree: &mut Tree<'_>, headers: &[Header<Recorded>], body: &RecordedBody) {
+fn message(tree: &mut InspectorLines<'_>, headers: &[Header<Recorded>], body: &RecordedBody) {
     for header in headers {
-        let value =
-            crate::curl_command::text(&header.value).unwrap_or_else(|| super::value_tree::SECRET.to_owned());
-        let line = Line::of(format!(" {}: ", header.name), Tone::Secondary).with(&*value, Tone::Text);
-        tree.entries.push(Entry { line, copy: Some(value), ..Entry::default() });
+        let value = crate::curl_command::text(&header.value)
+            .unwrap_or_else(|| super::inspector_lines::SECRET.to_owned());
+        let line = StyledLine::of(format!(" {}: ", header.name), Tone::Secondary).with(&*value, Tone::Text);
+        tree.entries.push(InspectorLine { line, copy: Some(value), ..InspectorLine::default() });
     }
     if body.full_len > 0 {
         let cut = if body.kept_len < body.full_len {
@@ -344,7 +354,7 @@ fn message(tree: &mut Tree<'_>, headers: &[Header<Recorded>], body: &RecordedBod
         } else {
             String::new()
         };
-        tree.line(Line::of(format!(" body: {} bytes{cut}", body.full_len), Tone::Secondary));
+        tree.line(StyledLine::of(format!(" body: {} bytes{cut}", body.full_len), Tone::Secondary));
         tree.wire(&body.bytes);
     }
 }

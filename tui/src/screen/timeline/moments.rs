@@ -6,7 +6,7 @@ use zerver_replay::Timeline;
 use zerver_trace::duration::Span;
 use zerver_trace::{Answer, Event, QueueReason, Recorded, Trace};
 
-use super::waterfall::{Row, Subject};
+use super::waterfall::{RowSubject, WaterfallRow};
 use crate::state::LoadedTrace;
 
 /// A moment of a request.
@@ -15,12 +15,12 @@ pub(super) struct Moment {
     pub(super) at_ns: u64,
     /// The row of the waterfall that it belongs to.
     pub(super) row: usize,
-    pub(super) what: What,
+    pub(super) what: MomentKind,
 }
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum MomentKind {
     /// The request came.
     Arrived,
     /// This event of the trace.
@@ -40,24 +40,24 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    pub(super) fn of(story: &LoadedTrace, rows: &[Row]) -> Self {
-        let places: HashMap<Subject, usize> =
+    pub(super) fn of(loaded: &LoadedTrace, rows: &[WaterfallRow]) -> Self {
+        let places: HashMap<RowSubject, usize> =
             rows.iter().enumerate().map(|(at, row)| (row.subject, at)).collect();
         let last = rows.len().saturating_sub(1);
-        let mut walk = Walk::new(&story.timeline);
-        let mut told = vec![Moment { at_ns: 0, row: 0, what: What::Arrived }];
-        for (at, event) in story.trace.events.iter().enumerate() {
+        let mut walk = EventWalk::new(&loaded.timeline);
+        let mut told = vec![Moment { at_ns: 0, row: 0, what: MomentKind::Arrived }];
+        for (at, event) in loaded.trace.events.iter().enumerate() {
             let (subject, at_ns) = walk.step(event);
             let row = places.get(&subject).copied().unwrap_or(last);
-            told.push(Moment { at_ns, row, what: What::Event(at) });
+            told.push(Moment { at_ns, row, what: MomentKind::Event(at) });
         }
-        told.push(Moment { at_ns: story.trace.duration_ns, row: last, what: What::Ended });
+        told.push(Moment { at_ns: loaded.trace.duration_ns, row: last, what: MomentKind::Ended });
         // Rows that no event belongs to have a moment nevertheless, so that one can go there.
         let mut is_told = vec![false; rows.len()];
         told.iter().for_each(|moment| is_told[moment.row] = true);
         let untold = rows.iter().enumerate().filter(|(row, _)| !is_told[*row]);
         let mut untold =
-            untold.map(|(row, of)| Moment { at_ns: of.at_ns, row, what: What::Untold }).peekable();
+            untold.map(|(row, of)| Moment { at_ns: of.at_ns, row, what: MomentKind::Untold }).peekable();
         let mut all = Vec::with_capacity(rows.len() + told.len());
         for moment in told {
             while let Some(before) = untold.next_if(|untold| untold.row < moment.row) {
@@ -85,7 +85,7 @@ impl Moments {
 }
 
 /// Tells which row an event belongs to.
-struct Walk<'t> {
+struct EventWalk<'t> {
     timeline: &'t Timeline,
     calls: HashMap<u32, (usize, usize)>,
     /// Per step, the run that is next, and the one that is open.
@@ -94,7 +94,7 @@ struct Walk<'t> {
     now_ns: u64,
 }
 
-impl<'t> Walk<'t> {
+impl<'t> EventWalk<'t> {
     fn new(timeline: &'t Timeline) -> Self {
         let mut calls = HashMap::new();
         for (run, of) in timeline.runs.iter().enumerate() {
@@ -105,13 +105,13 @@ impl<'t> Walk<'t> {
         Self { timeline, calls, next: HashMap::new(), open: HashMap::new(), now_ns: 0 }
     }
 
-    fn step(&mut self, event: &Event<Recorded>) -> (Subject, u64) {
+    fn step(&mut self, event: &Event<Recorded>) -> (RowSubject, u64) {
         let subject = match event {
             Event::BodyReceived { at_ns }
             | Event::Reclassified { at_ns, .. }
             | Event::Migrated { at_ns, .. } => {
                 self.now_ns = *at_ns;
-                Subject::Request
+                RowSubject::Request
             }
             Event::StepRan { step, at_ns, cpu_ns, .. } => {
                 self.now_ns = at_ns.saturating_add(*cpu_ns);
@@ -122,13 +122,13 @@ impl<'t> Walk<'t> {
                 let at = found.map_or(usize::MAX, |(at, _)| at);
                 self.next.insert(*step, at.saturating_add(1));
                 self.open.insert(*step, at);
-                Subject::Run(at)
+                RowSubject::Run(at)
             }
-            Event::ReadDelayed { .. } => Subject::Request,
-            Event::StepYielded { step, .. } => Subject::Run(self.run(*step)),
+            Event::ReadDelayed { .. } => RowSubject::Request,
+            Event::StepYielded { step, .. } => RowSubject::Run(self.run(*step)),
             Event::QuantumExceeded { step, at_ns, .. } | Event::StepPanicked { step, at_ns, .. } => {
                 self.now_ns = *at_ns;
-                Subject::Run(self.run(*step))
+                RowSubject::Run(self.run(*step))
             }
             Event::SlotWritten { step, slot, at_ns, .. } => {
                 self.now_ns = *at_ns;
@@ -136,8 +136,8 @@ impl<'t> Walk<'t> {
                 let effects = self.timeline.runs.get(run).map_or(&[][..], |run| &run.effects);
                 let is_it = |write: &zerver_replay::Write| write.slot == *slot && write.at_ns == *at_ns;
                 match effects.iter().position(|effect| effect.wrote.iter().any(is_it)) {
-                    Some(effect) => Subject::Effect(run, effect),
-                    None => Subject::Run(run),
+                    Some(effect) => RowSubject::Effect(run, effect),
+                    None => RowSubject::Run(run),
                 }
             }
             Event::EffectRequested { call, at_ns, .. }
@@ -147,7 +147,7 @@ impl<'t> Walk<'t> {
             | Event::EffectStarted { call, at_ns } => {
                 self.now_ns = *at_ns;
                 let place = self.calls.get(call).copied();
-                place.map_or(Subject::Request, |(run, effect)| Subject::Effect(run, effect))
+                place.map_or(RowSubject::Request, |(run, effect)| RowSubject::Effect(run, effect))
             }
         };
         (subject, self.now_ns)
@@ -161,7 +161,7 @@ impl<'t> Walk<'t> {
 
 /// A slot as it was at a moment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Held<'t> {
+pub(super) struct SlotSnapshot<'t> {
     pub(super) name: &'t str,
     pub(super) is_masked: bool,
     pub(super) value: &'t Recorded,
@@ -170,19 +170,19 @@ pub(super) struct Held<'t> {
 }
 
 /// The slots that were written up to a moment, in the order in which they were first written.
-pub(super) fn slots<'s>(story: &'s LoadedTrace, moment: &Moment) -> Vec<Held<'s>> {
-    let (trace, timeline) = (&story.trace, &story.timeline);
+pub(super) fn slots<'s>(loaded: &'s LoadedTrace, moment: &Moment) -> Vec<SlotSnapshot<'s>> {
+    let (trace, timeline) = (&loaded.trace, &loaded.timeline);
     let known: HashMap<u16, &zerver_replay::Write> =
         timeline.slots.iter().map(|write| (write.slot, write)).collect();
-    let mut held: Vec<Held<'_>> = Vec::new();
+    let mut held: Vec<SlotSnapshot<'_>> = Vec::new();
     let mut places: HashMap<u16, usize> = HashMap::new();
     let end = end(trace, moment);
     for (at, event) in trace.events.iter().take(end).enumerate() {
         let Event::SlotWritten { slot, value, .. } = event else { continue };
         let Some(write) = known.get(slot) else { continue };
         let is_secret = write.secret || (value.is_secret() && value.value().is_none());
-        let is_new = moment.what == What::Event(at);
-        let now = Held { name: &write.name, is_masked: is_secret, value, is_new };
+        let is_new = moment.what == MomentKind::Event(at);
+        let now = SlotSnapshot { name: &write.name, is_masked: is_secret, value, is_new };
         match places.get(slot) {
             Some(place) => held[*place] = now,
             None => {
@@ -197,10 +197,10 @@ pub(super) fn slots<'s>(story: &'s LoadedTrace, moment: &Moment) -> Vec<Held<'s>
 /// How many events had happened at a moment.
 fn end(trace: &Trace, moment: &Moment) -> usize {
     match moment.what {
-        What::Arrived => 0,
-        What::Event(at) => at + 1,
-        What::Ended => trace.events.len(),
-        What::Untold => {
+        MomentKind::Arrived => 0,
+        MomentKind::Event(at) => at + 1,
+        MomentKind::Ended => trace.events.len(),
+        MomentKind::Untold => {
             let is_later = |event: &Event<Recorded>| at_ns(event).is_some_and(|at| at > moment.at_ns);
             trace.events.iter().position(is_later).unwrap_or(trace.events.len())
         }
@@ -226,13 +226,13 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
 }
 
 /// What happened, in a line.
-pub(super) fn told(story: &LoadedTrace, moment: &Moment) -> String {
-    let (trace, timeline) = (&story.trace, &story.timeline);
+pub(super) fn told(loaded: &LoadedTrace, moment: &Moment) -> String {
+    let (trace, timeline) = (&loaded.trace, &loaded.timeline);
     let at = match moment.what {
-        What::Arrived => return "the request arrives".to_owned(),
-        What::Ended => return "the request is over".to_owned(),
-        What::Untold => return "the trace does not tell".to_owned(),
-        What::Event(at) => at,
+        MomentKind::Arrived => return "the request arrives".to_owned(),
+        MomentKind::Ended => return "the request is over".to_owned(),
+        MomentKind::Untold => return "the trace does not tell".to_owned(),
+        MomentKind::Event(at) => at,
     };
     let step = |index: u16| {
         let of = trace.flow.steps.get(usize::from(index));

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::inspector_lines::InspectorLine;
 use super::moments::Moments;
-use super::value_tree::Entry;
-use super::waterfall::{self, Row, Spent, Subject};
+use super::waterfall::{self, RowSubject, TimeUse, WaterfallRow};
 use crate::draw::Scroll;
 use crate::state::LoadedTrace;
 
@@ -14,11 +14,11 @@ const MAX_ROWS: usize = 100_000;
 
 /// What is shown of a request that has come.
 #[derive(Debug)]
-pub(super) struct Shown {
-    pub(super) story: Arc<LoadedTrace>,
-    pub(super) rows: Vec<Row>,
+pub(super) struct OpenTrace {
+    pub(super) loaded: Arc<LoadedTrace>,
+    pub(super) rows: Vec<WaterfallRow>,
     /// What there are bars of.
-    pub(super) spent: Vec<Spent>,
+    pub(super) spent: Vec<TimeUse>,
     pub(super) moments: Moments,
     pub(super) moment: usize,
     /// The first row of the waterfall that is shown.
@@ -26,16 +26,16 @@ pub(super) struct Shown {
     pub(super) inspector: Scroll,
     pub(super) folds: HashSet<String>,
     /// The lines of the inspector, and for how many columns; none where what they tell has changed.
-    pub(super) lines: Option<(usize, Vec<Entry>)>,
+    pub(super) lines: Option<(usize, Vec<InspectorLine>)>,
 }
 
-impl Shown {
-    pub(super) fn of(story: &Arc<LoadedTrace>) -> Self {
-        let rows = waterfall::rows(story, MAX_ROWS);
-        let moments = Moments::of(story, &rows);
-        let mut shown = Self {
-            story: Arc::clone(story),
-            spent: waterfall::spent(&rows),
+impl OpenTrace {
+    pub(super) fn of(loaded: &Arc<LoadedTrace>) -> Self {
+        let rows = waterfall::rows(loaded, MAX_ROWS);
+        let moments = Moments::of(loaded, &rows);
+        let mut open = Self {
+            loaded: Arc::clone(loaded),
+            spent: waterfall::time_uses(&rows),
             rows,
             moments,
             moment: 0,
@@ -45,25 +45,26 @@ impl Shown {
             lines: None,
         };
         // Where it failed is what is looked for; else, where the most of the time went.
-        let wanted = shown.failing_row().or_else(|| shown.longest_row());
-        shown.moment = wanted.map_or(0, |row| shown.moments.of_row(row));
-        shown
+        let wanted = open.failing_row().or_else(|| open.longest_row());
+        open.moment = wanted.map_or(0, |row| open.moments.of_row(row));
+        open
     }
 
     fn failing_row(&self) -> Option<usize> {
-        let run = waterfall::failing(&self.story.timeline)?;
-        let is_effect = |row: &Row| matches!(row.subject, Subject::Effect(of, _) if of == run) && row.is_bad;
-        let is_run = |row: &Row| row.subject == Subject::Run(run);
+        let run = waterfall::failing(&self.loaded.timeline)?;
+        let is_effect =
+            |row: &WaterfallRow| matches!(row.subject, RowSubject::Effect(of, _) if of == run) && row.is_bad;
+        let is_run = |row: &WaterfallRow| row.subject == RowSubject::Run(run);
         self.rows.iter().position(is_effect).or_else(|| self.rows.iter().position(is_run))
     }
 
     fn longest_row(&self) -> Option<usize> {
-        let inner = self.rows.iter().enumerate().filter(|(_, row)| row.subject != Subject::Request);
+        let inner = self.rows.iter().enumerate().filter(|(_, row)| row.subject != RowSubject::Request);
         inner.max_by_key(|(at, row)| (row.took_ns, usize::MAX - at)).map(|(at, _)| at)
     }
 
     /// The lines of the inspector.
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(super) fn entries(&self) -> &[InspectorLine] {
         self.lines.as_ref().map_or(&[], |(_, entries)| entries)
     }
 
@@ -79,8 +80,9 @@ impl Shown {
     }
 
     pub(super) fn go_to_step(&mut self, step: u16) {
-        let runs = &self.story.timeline.runs;
-        let is_it = |row: &Row| matches!(row.subject, Subject::Run(run) if runs[run].step.index == step);
+        let runs = &self.loaded.timeline.runs;
+        let is_it =
+            |row: &WaterfallRow| matches!(row.subject, RowSubject::Run(run) if runs[run].step.index == step);
         if let Some(row) = self.rows.iter().position(is_it) {
             self.go(self.moments.of_row(row));
         }

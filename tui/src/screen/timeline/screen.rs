@@ -9,7 +9,7 @@ use super::layout::share_at;
 use super::state::TimelineScreen;
 use super::view;
 use crate::curl_command as curl;
-use crate::keys::{self, Action, Key, key, named, row};
+use crate::keys::{self, Action, KeyBinding, binding, key, named};
 use crate::message::{Command, Message, Navigation};
 use crate::screen::interface::Screen;
 use crate::state::Notice;
@@ -19,33 +19,43 @@ use crate::text_input::TextInput;
 /// The limits of the share of the waterfall, in percent.
 const SHARES: std::ops::RangeInclusive<u16> = 15..=85;
 
-const KEYS: &[Key] = &[
-    row(
+const KEYS: &[KeyBinding] = &[
+    binding(
         &[key('h'), named(KeyCode::Left)],
         Action::PreviousEvent,
         "An event back in time",
         Some("back in time"),
     ),
-    row(&[key('l'), named(KeyCode::Right)], Action::NextEvent, "An event on in time", Some("on")),
-    row(
+    binding(&[key('l'), named(KeyCode::Right)], Action::NextEvent, "An event on in time", Some("on")),
+    binding(
         &[named(KeyCode::Tab), named(KeyCode::BackTab)],
         Action::NextPane,
         "Between the waterfall and the inspector",
         Some("pane"),
     ),
-    row(&[key('i')], Action::NextSection, "To the next section of the inspector", Some("section")),
-    row(&[named(KeyCode::Enter), key(' ')], Action::Fold, "Look into the row; open or close a value", None),
-    row(&[key('e')], Action::OpenSource, "Open the source of the step in $EDITOR", Some("edit")),
-    row(&[key('/')], Action::Search, "Search in the part that has the keys", None),
-    row(&[key('n')], Action::NextMatch, "To the next match", None),
-    row(&[key('N')], Action::PreviousMatch, "To the match before", None),
-    row(&[key('J'), key(']')], Action::NextRequest, "The next request of the list", None),
-    row(&[key('K'), key('[')], Action::PreviousRequest, "The request before it in the list", None),
-    row(&[key('y')], Action::CopyId, "Copy the id; in the inspector, the value of the line", Some("copy")),
-    row(&[key('Y')], Action::CopyCurl, "Copy the request as a curl command", None),
-    row(&[key('+')], Action::Grow, "Make the waterfall larger", None),
-    row(&[key('-')], Action::Shrink, "Make the waterfall smaller", None),
-    row(
+    binding(&[key('i')], Action::NextSection, "To the next section of the inspector", Some("section")),
+    binding(
+        &[named(KeyCode::Enter), key(' ')],
+        Action::Fold,
+        "Look into the row; open or close a value",
+        None,
+    ),
+    binding(&[key('e')], Action::OpenSource, "Open the source of the step in $EDITOR", Some("edit")),
+    binding(&[key('/')], Action::Search, "Search in the part that has the keys", None),
+    binding(&[key('n')], Action::NextMatch, "To the next match", None),
+    binding(&[key('N')], Action::PreviousMatch, "To the match before", None),
+    binding(&[key('J'), key(']')], Action::NextRequest, "The next request of the list", None),
+    binding(&[key('K'), key('[')], Action::PreviousRequest, "The request before it in the list", None),
+    binding(
+        &[key('y')],
+        Action::CopyId,
+        "Copy the id; in the inspector, the value of the line",
+        Some("copy"),
+    ),
+    binding(&[key('Y')], Action::CopyCurl, "Copy the request as a curl command", None),
+    binding(&[key('+')], Action::Grow, "Make the waterfall larger", None),
+    binding(&[key('-')], Action::Shrink, "Make the waterfall smaller", None),
+    binding(
         &[named(KeyCode::Esc), named(KeyCode::Backspace)],
         Action::Back,
         "Back to where you came from",
@@ -58,15 +68,15 @@ impl Screen for TimelineScreen {
         "timeline"
     }
 
-    fn keys(&self) -> Vec<&'static [Key]> {
+    fn keys(&self) -> Vec<&'static [KeyBinding]> {
         vec![KEYS, keys::REQUEST, keys::MOVING]
     }
 
-    fn request(&self, _shared: &SharedState) -> Option<RequestId> {
+    fn current_request(&self, _shared: &SharedState) -> Option<RequestId> {
         self.id
     }
 
-    fn type_key(&mut self, shared: &mut SharedState, key: &KeyEvent) -> Option<Vec<Command>> {
+    fn on_text_key(&mut self, shared: &mut SharedState, key: &KeyEvent) -> Option<Vec<Command>> {
         let prompt = self.prompt.as_mut()?;
         match key.code {
             KeyCode::Enter => {
@@ -81,27 +91,27 @@ impl Screen for TimelineScreen {
         Some(Vec::new())
     }
 
-    fn typing(&self) -> Option<&'static [(&'static str, &'static str)]> {
+    fn text_hints(&self) -> Option<&'static [(&'static str, &'static str)]> {
         self.prompt.as_ref().map(|_| &[("enter", "find it"), ("esc", "leave")][..])
     }
 
-    fn paste(&mut self, _shared: &mut SharedState, text: &str) -> Vec<Command> {
+    fn on_paste(&mut self, _shared: &mut SharedState, text: &str) -> Vec<Command> {
         if let Some(prompt) = &mut self.prompt {
             prompt.paste(text);
         }
         Vec::new()
     }
 
-    fn act(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
+    fn on_action(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
         if self.act_in_inspector(shared, action) {
             return Vec::new();
         }
         let height = usize::from(self.areas(shared.body()).rows.height);
-        if let Some(shown) = &mut self.shown {
-            let mut scroll = shown.scroll(height);
-            if scroll.act(action, shown.rows.len(), height) {
-                shown.first = scroll.first;
-                shown.go(shown.moments.of_row(scroll.cursor));
+        if let Some(open_trace) = &mut self.open_trace {
+            let mut scroll = open_trace.scroll(height);
+            if scroll.act(action, open_trace.rows.len(), height) {
+                open_trace.first = scroll.first;
+                open_trace.go(open_trace.moments.of_row(scroll.cursor));
                 return Vec::new();
             }
         }
@@ -111,10 +121,11 @@ impl Screen for TimelineScreen {
             Action::NextPane => self.is_inspecting = !self.is_inspecting,
             Action::Fold | Action::Open => self.is_inspecting = true,
             Action::PreviousEvent | Action::NextEvent => {
-                if let Some(shown) = &mut self.shown {
+                if let Some(open_trace) = &mut self.open_trace {
                     let step = if action == Action::NextEvent { 1 } else { -1 };
-                    shown.go(shown.moment.saturating_add_signed(step).min(shown.moments.len() - 1));
-                    shown.first = shown.scroll(height).first;
+                    open_trace
+                        .go(open_trace.moment.saturating_add_signed(step).min(open_trace.moments.len() - 1));
+                    open_trace.first = open_trace.scroll(height).first;
                 }
             }
             Action::Search => self.prompt = Some(TextInput::default()),
@@ -127,8 +138,8 @@ impl Screen for TimelineScreen {
             Action::CopyId if self.is_inspecting => return self.copy_value().into_iter().collect(),
             Action::CopyId => return self.id.map(Command::copy_id).into_iter().collect(),
             Action::CopyCurl => {
-                let curl = self.shown.as_ref().map(|shown| curl::command(&shown.story.trace));
-                let copy = |curl: curl::Curl| {
+                let curl = self.open_trace.as_ref().map(|open_trace| curl::command(&open_trace.loaded.trace));
+                let copy = |curl: curl::CurlCommand| {
                     let lacks = if curl.is_partial { "; above it stands what it lacks" } else { "" };
                     Command::Copy { text: curl.text, what: format!("the request as a curl command{lacks}") }
                 };
@@ -143,7 +154,7 @@ impl Screen for TimelineScreen {
         Vec::new()
     }
 
-    fn take(&mut self, shared: &mut SharedState, message: &Message) -> Vec<Command> {
+    fn on_message(&mut self, shared: &mut SharedState, message: &Message) -> Vec<Command> {
         if let Message::Explained(id, why) = message
             && Some(*id) == self.id
         {
@@ -153,7 +164,7 @@ impl Screen for TimelineScreen {
         self.settle(shared)
     }
 
-    fn mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command> {
+    fn on_mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command> {
         let areas = self.areas(area);
         let place = (event.column, event.row).into();
         match event.kind {

@@ -7,11 +7,11 @@ use ratatui::layout::Rect;
 use zerver_replay::Why;
 use zerver_trace::RequestId;
 
-use super::inspector::{self, Inspected};
+use super::inspector::{self, InspectorInput};
+use super::inspector_lines::{Fold, InspectorLine};
 use super::layout::{Areas, areas, columns};
-use super::open_trace::Shown;
-use super::value_tree::{Entry, Fold};
-use super::waterfall::Subject;
+use super::open_trace::OpenTrace;
+use super::waterfall::RowSubject;
 use crate::draw::{MouseHit, width};
 use crate::keys::Action;
 use crate::message::Command;
@@ -28,7 +28,7 @@ const SHARE: u16 = 55;
 pub(crate) struct TimelineScreen {
     pub(super) id: Option<RequestId>,
     /// None until the trace has come.
-    pub(super) shown: Option<Shown>,
+    pub(super) open_trace: Option<OpenTrace>,
     pub(super) why: Option<Result<Arc<Why>, String>>,
     pub(super) is_inspecting: bool,
     pub(super) share: u16,
@@ -49,7 +49,7 @@ impl TimelineScreen {
     pub(crate) fn new(id: Option<RequestId>) -> Self {
         Self {
             id,
-            shown: None,
+            open_trace: None,
             why: None,
             is_inspecting: false,
             share: SHARE,
@@ -67,13 +67,13 @@ impl TimelineScreen {
 
     /// Shows another request.
     pub(crate) fn open(&mut self, shared: &SharedState, id: RequestId) -> Vec<Command> {
-        if self.id == Some(id) && self.shown.is_some() {
+        if self.id == Some(id) && self.open_trace.is_some() {
             return Vec::new();
         }
-        (self.id, self.shown, self.why, self.is_inspecting) = (Some(id), None, None, false);
+        (self.id, self.open_trace, self.why, self.is_inspecting) = (Some(id), None, None, false);
         let mut commands = vec![Command::Explain(id)];
         commands.extend(self.settle(shared));
-        if self.shown.is_none() {
+        if self.open_trace.is_none() {
             commands.push(Command::LoadTrace(id));
         }
         commands
@@ -88,19 +88,19 @@ impl TimelineScreen {
     /// Shows the trace if it has come, and asks for its sources.
     pub(super) fn settle(&mut self, shared: &SharedState) -> Vec<Command> {
         let commands = self.show_what_came(shared);
-        if let Some(shown) = &mut self.shown
+        if let Some(open_trace) = &mut self.open_trace
             && let Some(step) = self.wanted.take()
         {
-            shown.go_to_step(step);
+            open_trace.go_to_step(step);
         }
         commands
     }
 
     pub(super) fn show_what_came(&mut self, shared: &SharedState) -> Vec<Command> {
-        let story = self.id.and_then(|id| shared.traces.story(id)).filter(|_| self.shown.is_none());
-        let Some(story) = story else { return Vec::new() };
-        self.shown = Some(Shown::of(story));
-        let mut files: Vec<&str> = story.timeline.runs.iter().map(|run| run.step.file.as_str()).collect();
+        let loaded = self.id.and_then(|id| shared.traces.loaded(id)).filter(|_| self.open_trace.is_none());
+        let Some(loaded) = loaded else { return Vec::new() };
+        self.open_trace = Some(OpenTrace::of(loaded));
+        let mut files: Vec<&str> = loaded.timeline.runs.iter().map(|run| run.step.file.as_str()).collect();
         files.sort_unstable();
         files.dedup();
         files.retain(|file| !file.is_empty() && !shared.sources.is_known(file));
@@ -109,8 +109,9 @@ impl TimelineScreen {
 
     /// Where the parts of the screen are.
     pub(super) fn areas(&self, area: Rect) -> Areas {
-        let rows = self.shown.as_ref().map_or(0, |shown| shown.rows.len());
-        let is_failed = self.shown.as_ref().is_some_and(|shown| shown.story.timeline.failure.is_some());
+        let rows = self.open_trace.as_ref().map_or(0, |open_trace| open_trace.rows.len());
+        let is_failed =
+            self.open_trace.as_ref().is_some_and(|open_trace| open_trace.loaded.timeline.failure.is_some());
         areas(area, self.share, rows, is_failed)
     }
 
@@ -121,31 +122,31 @@ impl TimelineScreen {
     /// Writes the lines of the inspector anew, where they are to tell something else.
     pub(crate) fn settle_lines(&mut self, shared: &SharedState) {
         let columns = columns(self.areas(shared.body()).inspector);
-        let Some(shown) = &mut self.shown else { return };
-        if shown.lines.as_ref().is_some_and(|(of, _)| *of == columns) {
+        let Some(open_trace) = &mut self.open_trace else { return };
+        if open_trace.lines.as_ref().is_some_and(|(of, _)| *of == columns) {
             return;
         }
-        let of = Inspected {
-            story: &shown.story,
-            rows: &shown.rows,
-            moments: &shown.moments,
-            moment: shown.moment,
+        let of = InspectorInput {
+            loaded: &open_trace.loaded,
+            rows: &open_trace.rows,
+            moments: &open_trace.moments,
+            moment: open_trace.moment,
             why: self.why.as_ref(),
             sources: &shared.sources,
         };
-        shown.lines = Some((columns, inspector::entries(&of, &shown.folds, columns)));
+        open_trace.lines = Some((columns, inspector::entries(&of, &open_trace.folds, columns)));
     }
 
     /// The lines of the inspector tell of something that is not as it was.
     pub(crate) fn forget_lines(&mut self) {
-        if let Some(shown) = &mut self.shown {
-            shown.lines = None;
+        if let Some(open_trace) = &mut self.open_trace {
+            open_trace.lines = None;
         }
     }
 
     /// The lines of the inspector.
-    pub(super) fn entries(&self) -> &[Entry] {
-        self.shown.as_ref().map_or(&[], Shown::entries)
+    pub(super) fn entries(&self) -> &[InspectorLine] {
+        self.open_trace.as_ref().map_or(&[], OpenTrace::entries)
     }
 
     /// The next match of the search from here, in the part that has the keys.
@@ -155,58 +156,58 @@ impl TimelineScreen {
         let texts: Vec<String> = if self.is_inspecting {
             self.entries().iter().map(|entry| entry.line.text()).collect()
         } else {
-            let rows = self.shown.iter().flat_map(|shown| &shown.rows);
+            let rows = self.open_trace.iter().flat_map(|open_trace| &open_trace.rows);
             rows.map(|row| format!("{} {}", row.name, row.outcome)).collect()
         };
-        let Some(shown) = self.shown.as_mut().filter(|_| !wanted.is_empty()) else { return };
-        let here = if self.is_inspecting { shown.inspector.cursor } else { shown.row() };
+        let Some(open_trace) = self.open_trace.as_mut().filter(|_| !wanted.is_empty()) else { return };
+        let here = if self.is_inspecting { open_trace.inspector.cursor } else { open_trace.row() };
         let n = texts.len();
         let order = (1..=n).map(|step| if down { (here + step) % n } else { (here + n - step) % n });
         let found = order.into_iter().find(|at| texts[*at].to_lowercase().contains(&wanted));
         match found {
             Some(at) if self.is_inspecting => {
-                shown.inspector.cursor = at;
-                shown.inspector.keep(n, usize::from(areas.inspector.height));
+                open_trace.inspector.cursor = at;
+                open_trace.inspector.keep(n, usize::from(areas.inspector.height));
             }
-            Some(at) => shown.go(shown.moments.of_row(at)),
+            Some(at) => open_trace.go(open_trace.moments.of_row(at)),
             None => shared.notice = Some(Notice::bad(format!("{:?} is not here", self.search))),
         }
     }
 
     pub(super) fn act_in_inspector(&mut self, shared: &SharedState, action: Action) -> bool {
         let area = self.areas(shared.body()).inspector;
-        let Some(shown) = &mut self.shown else { return false };
-        let (len, height) = (shown.entries().len(), usize::from(area.height));
+        let Some(open_trace) = &mut self.open_trace else { return false };
+        let (len, height) = (open_trace.entries().len(), usize::from(area.height));
         match action {
             Action::NextSection => {
-                let here = shown.inspector.first.max(shown.inspector.cursor);
-                let entries = shown.entries().iter().enumerate();
+                let here = open_trace.inspector.first.max(open_trace.inspector.cursor);
+                let entries = open_trace.entries().iter().enumerate();
                 let next = entries.skip(here + 1).find(|(_, entry)| entry.is_head).map(|(at, _)| at);
-                shown.inspector.cursor = next.unwrap_or(0);
+                open_trace.inspector.cursor = next.unwrap_or(0);
                 // Its head comes to the top.
-                shown.inspector.first = shown.inspector.cursor;
-                shown.inspector.keep(len, height);
+                open_trace.inspector.first = open_trace.inspector.cursor;
+                open_trace.inspector.keep(len, height);
                 true
             }
             Action::Fold if self.is_inspecting => {
-                let entry = shown.entries().get(shown.inspector.cursor);
+                let entry = open_trace.entries().get(open_trace.inspector.cursor);
                 if let Some(Fold { place, .. }) = entry.and_then(|entry| entry.fold.clone()) {
-                    shown.lines = None;
-                    if !shown.folds.remove(&place) {
-                        shown.folds.insert(place);
+                    open_trace.lines = None;
+                    if !open_trace.folds.remove(&place) {
+                        open_trace.folds.insert(place);
                     }
                 }
                 true
             }
-            action if self.is_inspecting => shown.inspector.act(action, len, height),
+            action if self.is_inspecting => open_trace.inspector.act(action, len, height),
             _ => false,
         }
     }
 
     pub(super) fn point_in_inspector(&mut self, shared: &SharedState, area: Rect, event: MouseEvent) {
         let len = self.entries().len();
-        let Some(shown) = &mut self.shown else { return };
-        let pointed = shown.inspector.mouse(event, area, len);
+        let Some(open_trace) = &mut self.open_trace else { return };
+        let pointed = open_trace.inspector.mouse(event, area, len);
         let was_inspecting = self.is_inspecting;
         self.is_inspecting |= matches!(pointed, MouseHit::Selected | MouseHit::Reselected);
         if pointed == MouseHit::Reselected && was_inspecting {
@@ -215,36 +216,36 @@ impl TimelineScreen {
     }
 
     pub(super) fn point_in_rows(&mut self, area: Rect, event: MouseEvent) {
-        let Some(shown) = &mut self.shown else { return };
-        let mut scroll = shown.scroll(area.height.into());
-        let pointed = scroll.mouse(event, area, shown.rows.len());
+        let Some(open_trace) = &mut self.open_trace else { return };
+        let mut scroll = open_trace.scroll(area.height.into());
+        let pointed = scroll.mouse(event, area, open_trace.rows.len());
         if pointed == MouseHit::Miss {
             return;
         }
-        shown.first = scroll.first;
+        open_trace.first = scroll.first;
         if pointed != MouseHit::Scrolled {
             self.is_inspecting = false;
-            shown.go(shown.moments.of_row(scroll.cursor));
-        } else if scroll.cursor != shown.row() {
-            shown.go(shown.moments.of_row(scroll.cursor));
+            open_trace.go(open_trace.moments.of_row(scroll.cursor));
+        } else if scroll.cursor != open_trace.row() {
+            open_trace.go(open_trace.moments.of_row(scroll.cursor));
         }
     }
 
     pub(super) fn copy_value(&self) -> Option<Command> {
-        let at = self.shown.as_ref()?.inspector.cursor;
+        let at = self.open_trace.as_ref()?.inspector.cursor;
         let text = self.entries().get(at)?.copy.clone()?;
         Some(Command::Copy { what: format!("{} columns of text", width(&text)), text })
     }
 
     /// Where the source of the chosen step is.
     pub(super) fn source(&self) -> Option<Command> {
-        let shown = self.shown.as_ref()?;
-        let run = match shown.rows.get(shown.row())?.subject {
-            Subject::Run(run) | Subject::Effect(run, _) => run,
-            Subject::Request => 0,
-            Subject::Response => shown.story.timeline.runs.len().checked_sub(1)?,
+        let open_trace = self.open_trace.as_ref()?;
+        let run = match open_trace.rows.get(open_trace.row())?.subject {
+            RowSubject::Run(run) | RowSubject::Effect(run, _) => run,
+            RowSubject::Request => 0,
+            RowSubject::Response => open_trace.loaded.timeline.runs.len().checked_sub(1)?,
         };
-        let step = &shown.story.timeline.runs.get(run)?.step;
+        let step = &open_trace.loaded.timeline.runs.get(run)?.step;
         (step.line > 0).then(|| Command::OpenEditor { file: step.file.clone(), line: step.line })
     }
 }

@@ -3,7 +3,7 @@
 use zerver_replay::{MIN_POPULATION, Standing, Why};
 use zerver_trace::{Thread, duration};
 
-use crate::draw::{Line, Tone};
+use crate::draw::{StyledLine, Tone};
 use crate::state::{LoadedTrace, SharedState};
 
 /// `200 OK`, `no response`.
@@ -17,9 +17,9 @@ pub(crate) fn status(status: u16) -> String {
 }
 
 /// Two lines, a third where it failed, and one where its response was not delivered.
-pub(crate) fn lines(story: &LoadedTrace, why: Option<&Why>, shared: &SharedState) -> Vec<Line> {
-    let (trace, timeline) = (&story.trace, &story.timeline);
-    let mut head = Line::of(format!(" {}", trace.method), Tone::Strong)
+pub(crate) fn lines(loaded: &LoadedTrace, why: Option<&Why>, shared: &SharedState) -> Vec<StyledLine> {
+    let (trace, timeline) = (&loaded.trace, &loaded.timeline);
+    let mut head = StyledLine::of(format!(" {}", trace.method), Tone::Strong)
         .with(format!(" {}", trace.path), Tone::Strong)
         .with(format!("  {}", status(trace.status)), Tone::Status(trace.status))
         .with(format!("  {}", duration::show(trace.duration_ns)), Tone::Strong);
@@ -38,10 +38,10 @@ pub(crate) fn lines(story: &LoadedTrace, why: Option<&Why>, shared: &SharedState
     head = head.with(format!("  {age}"), Tone::Secondary);
     let mut lines = vec![head];
     if trace.undelivered {
-        lines.push(Line::of(" response not delivered: the client had left", Tone::Warn));
+        lines.push(StyledLine::of(" response not delivered: the client had left", Tone::Warn));
     }
     if let Some(failure) = &timeline.failure {
-        let mut line = Line::of(format!(" {} {failure}", shared.theme.glyphs.bad), Tone::Bad);
+        let mut line = StyledLine::of(format!(" {} {failure}", shared.theme.glyphs.bad), Tone::Bad);
         if let Some(step) = &failure.step {
             line = line.with(format!("  in {}", step.name), Tone::Text);
             if let Some((file, at)) = failure.source() {
@@ -50,14 +50,14 @@ pub(crate) fn lines(story: &LoadedTrace, why: Option<&Why>, shared: &SharedState
         }
         lines.push(line);
     }
-    lines.push(verdict(story, why));
+    lines.push(verdict(loaded, why));
     lines
 }
 
 /// What took the most, and how the whole compares.
-fn verdict(story: &LoadedTrace, why: Option<&Why>) -> Line {
-    let mut line = Line::of(" ", Tone::Text);
-    let Some(largest) = &story.largest else { return line.with("no step ran", Tone::Secondary) };
+fn verdict(loaded: &LoadedTrace, why: Option<&Why>) -> StyledLine {
+    let mut line = StyledLine::of(" ", Tone::Text);
+    let Some(largest) = &loaded.largest else { return line.with("no step ran", Tone::Secondary) };
     line = line.with(largest.clone(), Tone::Text);
     let Some(why) = why else { return line };
     let total = &why.total;

@@ -6,32 +6,32 @@ use ratatui::layout::Rect;
 use super::state::TimelineScreen;
 use super::summary_lines as head;
 use super::waterfall::Waterfall;
-use crate::draw::{Pen, rule, thumb, wall};
+use crate::draw::{Pen, scrollbar, titled_rule, vertical_line};
 use crate::state::SharedState;
 
 pub(super) fn draw(screen: &TimelineScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let areas = screen.areas(area);
-    let Some(shown) = &screen.shown else { return draw_nothing(screen, shared, area, buffer) };
-    let lines = head::lines(&shown.story, screen.why(), shared);
+    let Some(open_trace) = &screen.open_trace else { return draw_nothing(screen, shared, area, buffer) };
+    let lines = head::lines(&open_trace.loaded, screen.why(), shared);
     for (row, line) in (0..areas.head.height).zip(&lines) {
         line.draw(&mut Pen::new(buffer, areas.head, row, theme.glyphs.ellipsis), theme);
     }
-    let scroll = shown.scroll(areas.rows.height.into());
-    let moment_ns = shown.moments.get(shown.moment).map(|moment| moment.at_ns);
+    let scroll = open_trace.scroll(areas.rows.height.into());
+    let moment_ns = open_trace.moments.get(open_trace.moment).map(|moment| moment.at_ns);
     let cursor = Some((scroll.cursor, !screen.is_inspecting));
-    let (rows, spent, story) = (&shown.rows, &shown.spent, &shown.story);
-    Waterfall { rows, spent, story, first: scroll.first, cursor, moment_ns }.draw(
+    let (rows, spent, loaded) = (&open_trace.rows, &open_trace.spent, &open_trace.loaded);
+    Waterfall { rows, spent, loaded, first: scroll.first, cursor, moment_ns }.draw(
         areas.waterfall,
         theme,
         buffer,
     );
-    thumb(areas.rows, scroll.first, shown.rows.len(), theme, buffer);
+    scrollbar(areas.rows, scroll.first, open_trace.rows.len(), theme, buffer);
     let style = if screen.is_inspecting { theme.focus } else { theme.border };
     if areas.is_wide {
-        wall(areas.splitter, style, theme, buffer);
+        vertical_line(areas.splitter, style, theme, buffer);
     } else {
-        rule(areas.splitter, "", style, theme, buffer);
+        titled_rule(areas.splitter, "", style, theme, buffer);
     }
     draw_inspector(screen, shared, areas.inspector, buffer);
     if let Some(prompt) = &screen.prompt {
@@ -47,14 +47,14 @@ pub(super) fn draw(screen: &TimelineScreen, shared: &SharedState, area: Rect, bu
 
 fn draw_inspector(screen: &TimelineScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let Some(shown) = &screen.shown else { return };
-    let entries = shown.entries();
-    let mut scroll = shown.inspector;
+    let Some(open_trace) = &screen.open_trace else { return };
+    let entries = open_trace.entries();
+    let mut scroll = open_trace.inspector;
     scroll.keep(entries.len(), area.height.into());
     for (row, (at, entry)) in (0..area.height).zip(entries.iter().enumerate().skip(scroll.first)) {
         if screen.is_inspecting && at == scroll.cursor {
             let line = Rect { y: area.y + row, height: 1, ..area };
-            buffer.set_style(line.intersection(buffer.area), theme.chosen);
+            buffer.set_style(line.intersection(buffer.area), theme.selected);
         }
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
         pen.skip(1);
@@ -62,10 +62,10 @@ fn draw_inspector(screen: &TimelineScreen, shared: &SharedState, area: Rect, buf
         if let Some(fold) = &entry.fold {
             let sign = if fold.is_open { theme.glyphs.open } else { theme.glyphs.closed };
             let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
-            pen.skip(fold.column).put(sign, theme.faint);
+            pen.skip(fold.column).put(sign, theme.secondary);
         }
     }
-    thumb(area, scroll.first, entries.len(), theme, buffer);
+    scrollbar(area, scroll.first, entries.len(), theme, buffer);
 }
 
 fn draw_nothing(screen: &TimelineScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
@@ -73,11 +73,11 @@ fn draw_nothing(screen: &TimelineScreen, shared: &SharedState, area: Rect, buffe
     let mut pen = Pen::new(buffer, area, 1, theme.glyphs.ellipsis);
     pen.skip(2);
     let Some(id) = screen.id else {
-        pen.put("No request is open. 1 shows the list; enter opens one of it.", theme.faint);
+        pen.put("No request is open. 1 shows the list; enter opens one of it.", theme.secondary);
         return;
     };
     match shared.traces.get(id) {
-        None => pen.put("Loading ", theme.faint).put(&id.to_string(), theme.id),
+        None => pen.put("Loading ", theme.secondary).put(&id.to_string(), theme.id),
         Some(Err(why)) => pen.put("It cannot be read: ", theme.bad).recorded(why, theme.text),
         Some(Ok(_)) => pen.put(&id.to_string(), theme.id).put(" is not in the store any more.", theme.warn),
     };

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use zerver_trace::text::clean;
 use zerver_trace::{Missing, Node, Recorded};
 
-use crate::draw::{Line, Tone, clusters, width};
+use crate::draw::{StyledLine, Tone, clusters, width};
 
 /// What is deeper is folded at first.
 const OPEN_DEPTH: usize = 3;
@@ -19,8 +19,8 @@ pub(super) const SECRET: &str = "●●●● (secret)";
 
 /// A line of the inspector.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Entry {
-    pub(super) line: Line,
+pub(super) struct InspectorLine {
+    pub(super) line: StyledLine,
     /// What is folded with it.
     pub(super) fold: Option<Fold>,
     /// What `y` copies.
@@ -40,26 +40,26 @@ pub(super) struct Fold {
 }
 
 /// Lines as they are made.
-pub(super) struct Tree<'f> {
-    pub(super) entries: Vec<Entry>,
+pub(super) struct InspectorLines<'f> {
+    pub(super) entries: Vec<InspectorLine>,
     /// Places that are not as they are at first.
     pub(super) folds: &'f HashSet<String>,
     pub(super) columns: usize,
 }
 
-impl Tree<'_> {
+impl InspectorLines<'_> {
     /// A line of its own.
-    pub(super) fn line(&mut self, line: Line) {
-        self.entries.push(Entry { line, ..Entry::default() });
+    pub(super) fn line(&mut self, line: StyledLine) {
+        self.entries.push(InspectorLine { line, ..InspectorLine::default() });
     }
 
     /// The head of a section.
     pub(super) fn head(&mut self, title: &str) {
         if !self.entries.is_empty() {
-            self.entries.push(Entry::default());
+            self.entries.push(InspectorLine::default());
         }
-        let line = Line::of(title, Tone::Info);
-        self.entries.push(Entry { line, is_head: true, ..Entry::default() });
+        let line = StyledLine::of(title, Tone::Info);
+        self.entries.push(InspectorLine { line, is_head: true, ..InspectorLine::default() });
     }
 
     /// A label and a text beside it, folded between words where it is long.
@@ -68,8 +68,12 @@ impl Tree<'_> {
         let room = self.columns.saturating_sub(LABEL + 2).max(8);
         for (at, part) in wrapped(&clean(text), room).into_iter().enumerate() {
             let label = if at == 0 { label } else { "" };
-            let line = Line::of(format!(" {label:<LABEL$} "), Tone::Secondary).with(part, tone);
-            self.entries.push(Entry { line, copy: Some(text.to_owned()), ..Entry::default() });
+            let line = StyledLine::of(format!(" {label:<LABEL$} "), Tone::Secondary).with(part, tone);
+            self.entries.push(InspectorLine {
+                line,
+                copy: Some(text.to_owned()),
+                ..InspectorLine::default()
+            });
         }
     }
 
@@ -121,16 +125,16 @@ impl Tree<'_> {
         if parts.is_empty() || width(&text) <= room {
             let mut pieces = wrapped_chars(&text, room.max(8)).into_iter();
             let line = named(indent, name, tone).with(pieces.next().unwrap_or_default(), value_tone(node));
-            self.entries.push(Entry { line, copy: Some(copy), ..Entry::default() });
+            self.entries.push(InspectorLine { line, copy: Some(copy), ..InspectorLine::default() });
             for piece in pieces.take(MAX_LINES) {
-                self.line(Line::of(" ".repeat(indent + 2), Tone::Text).with(piece, value_tone(node)));
+                self.line(StyledLine::of(" ".repeat(indent + 2), Tone::Text).with(piece, value_tone(node)));
             }
             return;
         }
         let is_open = (depth < OPEN_DEPTH) != self.folds.contains(place);
         let count = format!("{} {}", parts.len(), if parts.len() == 1 { "part" } else { "parts" });
         let line = named(indent, name, tone).with(count, Tone::Secondary);
-        self.entries.push(Entry {
+        self.entries.push(InspectorLine {
             line,
             fold: Some(Fold { place: place.to_owned(), is_open, column: indent }),
             copy: Some(copy),
@@ -143,7 +147,7 @@ impl Tree<'_> {
             }
             if parts.len() > MAX_ENTRIES {
                 let more = format!("and {} more", parts.len() - MAX_ENTRIES);
-                self.line(Line::of(" ".repeat(indent + 2), Tone::Text).with(more, Tone::Secondary));
+                self.line(StyledLine::of(" ".repeat(indent + 2), Tone::Text).with(more, Tone::Secondary));
             }
         }
     }
@@ -163,14 +167,14 @@ impl Tree<'_> {
         let whole = zerver_trace::text::clean_bytes(&bytes);
         let lines = bytes.split(|byte| *byte == b'\n').map(zerver_trace::text::clean_bytes);
         for line in lines.flat_map(|line| wrapped_chars(&line, room)).take(MAX_LINES) {
-            let line = Line::of(" ", Tone::Text).with(line, Tone::Text);
-            self.entries.push(Entry { line, copy: Some(whole.clone()), ..Entry::default() });
+            let line = StyledLine::of(" ", Tone::Text).with(line, Tone::Text);
+            self.entries.push(InspectorLine { line, copy: Some(whole.clone()), ..InspectorLine::default() });
         }
     }
 }
 
-fn named(indent: usize, name: &str, tone: Tone) -> Line {
-    let line = Line::of(" ".repeat(indent), Tone::Text);
+fn named(indent: usize, name: &str, tone: Tone) -> StyledLine {
+    let line = StyledLine::of(" ".repeat(indent), Tone::Text);
     if name.is_empty() { line } else { line.with(format!("{name}: "), tone) }
 }
 
