@@ -63,14 +63,15 @@ fn tree<S: Serializer>(value: &Value, wire: bool, serializer: S) -> Result<S::Ok
 }
 
 /// Why a value is not there, for a person.
-pub(crate) fn why(missing: &Missing) -> String {
+pub fn why(missing: &Missing) -> String {
     match missing {
         Missing::TooLarge => "too large".to_owned(),
         Missing::Failed(error) => format!("could not be serialised: {error}"),
     }
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
         for digit in [byte >> 4, byte & 15] {
             out.push(char::from_digit(digit.into(), 16).unwrap_or('0'));

@@ -15,7 +15,7 @@ use zerver_trace::{
     Answer, Class, Decision, Event, FlowInfo, Kept, Outcome, Recorded, RecordedBody, RequestId, SlotInfo,
     StepInfo, Summary, Trace, Value,
 };
-use zerver_tui::{App, Command, LoadedTrace, Appearance, Message};
+use zerver_tui::{App, Appearance, Command, LoadedTrace, Message};
 
 const REQUESTS: u64 = 1_000_000;
 const PAGE: u64 = 4_096;

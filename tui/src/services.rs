@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use zerver_replay::{Edits, Refusal, Report, Usual};
+use zerver_analysis::Usual;
+use zerver_replay::{Edits, Refusal, Report};
 use zerver_trace::{FlowInfo, Trace, TraceSource};
 
 use crate::state::SchedulerStatus;

@@ -1,8 +1,8 @@
 //! `zerver doctor`: the health of the store.
 
 use serde::Serialize;
+use zerver_analysis::rfc3339;
 use zerver_recorder::{Counts, Report, examine_with, repair};
-use zerver_replay::rfc3339;
 use zerver_trace::duration::Span;
 use zerver_trace::text::clean;
 

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use zerver_replay::rfc3339;
+use zerver_analysis::rfc3339;
 use zerver_trace::text::clean;
 use zerver_trace::{Class, Query, Summary};
 

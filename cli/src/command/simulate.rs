@@ -1,9 +1,8 @@
 //! `zerver simulate`: recorded requests under another configuration.
 
 use serde::Serialize;
-use zerver_replay::{
-    Deviation, Machine, Reproduced, SETTINGS, Scheduling, Setting, Simulation, nearest, setting,
-};
+use zerver_analysis::{Deviation, Machine, Reproduced, SETTINGS, Scheduling, Setting, Simulation, setting};
+use zerver_replay::nearest;
 use zerver_trace::Trace;
 
 use super::ls;

@@ -1,6 +1,6 @@
 //! Requests, one line each.
 
-use zerver_replay::Utc;
+use zerver_analysis::Utc;
 use zerver_trace::Summary;
 use zerver_trace::text::clean;
 

@@ -9,7 +9,7 @@ use zerver_trace::{
     Outcome, QueueReason, Recorded, RecordedBody, Redaction, StepInfo, Trace, Value,
 };
 
-use crate::timeline::label;
+use crate::label;
 
 /// What happened to one request, by steps. What is in the flow or in a recording is not copied.
 #[derive(Default)]

@@ -179,7 +179,8 @@ async fn go(slot: &mut Option<Live>, worker: &Rc<Worker>, conn: &Conn, body: Inc
     if let Some(elsewhere) = schedule::carry(worker, live, &context).await
         && let Some(live) = slot.take()
     {
-        *slot = Some(elsewhere.carry(worker, live, context).await);
+        // Boxed: the rare way must not make every request's future larger, which is copied to where it is polled.
+        *slot = Some(Box::pin(elsewhere.carry(worker, live, context)).await);
     }
     let Some(live) = slot else { return (nobody(), Instant::now()) };
     let end = live.watch.now();

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use zerver_replay::{Edits, Refusal, Sameness, Timeline, Usual, Why};
+use zerver_analysis::{Timeline, Usual, Why};
+use zerver_replay::{Edits, Refusal, Sameness};
 use zerver_trace::{Query, RequestId, SourceError, TraceSource};
 
 use super::channel::MessageSender;

@@ -22,7 +22,7 @@ impl SlotFilter {
 
     /// Whether a trace has it. Secrets match nothing, so that they cannot be guessed.
     pub(crate) fn matches(&self, trace: &Trace) -> bool {
-        let slots = zerver_replay::Timeline::of(trace).slots;
+        let slots = zerver_analysis::Timeline::of(trace).slots;
         let found = slots.iter().filter(|slot| slot.name == self.slot && !slot.is_masked());
         let mut values = found.filter_map(|slot| slot.value.value());
         values.any(|value| self.is_at(&value.root())) != self.is_not

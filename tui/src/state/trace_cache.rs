@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use zerver_replay::Timeline;
+use zerver_analysis::Timeline;
 use zerver_trace::{RequestId, Trace};
 
 /// So many traces are kept in memory.

@@ -1,6 +1,6 @@
 //! The screen of flows.
 
-use zerver_replay::{Timeline, Usual};
+use zerver_analysis::{Timeline, Usual};
 
 use super::diff::two;
 use super::*;

@@ -1,7 +1,8 @@
 //! A recorded request as a Rust test: the request, the answers of its effects, and what came of it.
 
 use serde::Serialize;
-use zerver_replay::{Json, Secrets, rfc3339};
+use zerver_analysis::rfc3339;
+use zerver_replay::{Json, Secrets};
 use zerver_trace::text::clean;
 use zerver_trace::{Answer, Event, Origin, Outcome, Recorded, Trace};
 

@@ -28,7 +28,7 @@ use zerver_trace::{
     Value,
 };
 
-use super::facts::plain;
+use super::facts::{Facts, plain};
 use super::*;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! Which two requests are compared, and what is looked at.
 
 use ratatui::layout::Rect;
-use zerver_replay::{Diff, Ignored};
+use zerver_analysis::{Diff, Ignored};
 use zerver_trace::RequestId;
 
 use super::diff_lines::{DiffLines, verdict};

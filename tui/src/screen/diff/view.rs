@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_replay::{Mark, Line as Pair};
+use zerver_analysis::{Line as Pair, Mark};
 
 use super::diff_lines::{DiffLines, name_width, time, verdict};
 use super::state::{DiffScreen, Pane, areas};

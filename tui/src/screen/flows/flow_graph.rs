@@ -1,6 +1,6 @@
 //! A flow as a graph in text: its steps from top to bottom, each with what comes in and what goes out.
 
-use zerver_replay::{Place, Spread, Usual};
+use zerver_analysis::{Place, Spread, Usual};
 use zerver_trace::text::clean;
 use zerver_trace::{FlowInfo, StepInfo, duration};
 

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use zerver_replay::{Fault, shown, trials};
+use zerver_analysis::shown;
+use zerver_replay::{Fault, trials};
 use zerver_trace::Recorded;
 use zerver_trace::text::clean;
 
@@ -98,7 +99,7 @@ fn effects(loaded: &LoadedTrace) -> Vec<EditItem> {
     let mut ends = HashMap::new();
     for effect in loaded.timeline.runs.iter().flat_map(|run| &run.effects) {
         let output = match &effect.end {
-            zerver_replay::End::Ok { output, .. } => shown::json(output),
+            zerver_analysis::End::Ok { output, .. } => shown::json(output),
             _ => None,
         };
         let end = output.clone().unwrap_or_else(|| effect.end.to_string());

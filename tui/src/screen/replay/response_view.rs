@@ -3,7 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
-use zerver_replay::{Report, shown};
+use zerver_analysis::shown;
+use zerver_replay::Report;
 use zerver_trace::text::clean;
 
 use crate::draw::{Pen, split_columns, vertical_line};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use zerver_replay::Timeline;
+use zerver_analysis::Timeline;
 use zerver_trace::duration::Span;
 use zerver_trace::{Answer, Event, QueueReason, Recorded, Trace};
 
@@ -134,7 +134,7 @@ impl<'t> EventWalk<'t> {
                 self.now_ns = *at_ns;
                 let run = self.run(*step);
                 let effects = self.timeline.runs.get(run).map_or(&[][..], |run| &run.effects);
-                let is_it = |write: &zerver_replay::Write| write.slot == *slot && write.at_ns == *at_ns;
+                let is_it = |write: &zerver_analysis::Write| write.slot == *slot && write.at_ns == *at_ns;
                 match effects.iter().position(|effect| effect.wrote.iter().any(is_it)) {
                     Some(effect) => RowSubject::Effect(run, effect),
                     None => RowSubject::Run(run),
@@ -172,7 +172,7 @@ pub(super) struct SlotSnapshot<'t> {
 /// The slots that were written up to a moment, in the order in which they were first written.
 pub(super) fn slots<'s>(loaded: &'s LoadedTrace, moment: &Moment) -> Vec<SlotSnapshot<'s>> {
     let (trace, timeline) = (&loaded.trace, &loaded.timeline);
-    let known: HashMap<u16, &zerver_replay::Write> =
+    let known: HashMap<u16, &zerver_analysis::Write> =
         timeline.slots.iter().map(|write| (write.slot, write)).collect();
     let mut held: Vec<SlotSnapshot<'_>> = Vec::new();
     let mut places: HashMap<u16, usize> = HashMap::new();
@@ -242,7 +242,8 @@ pub(super) fn told(loaded: &LoadedTrace, moment: &Moment) -> String {
         let mut effects = timeline.runs.iter().flat_map(|run| &run.effects);
         effects.find(|effect| effect.attempts.iter().any(|attempt| attempt.call == call))
     };
-    let label = |call: u32| effect(call).map_or_else(|| format!("call {call}"), zerver_replay::Effect::label);
+    let label =
+        |call: u32| effect(call).map_or_else(|| format!("call {call}"), zerver_analysis::Effect::label);
     match &trace.events[at] {
         Event::BodyReceived { .. } => "the body has been read".to_owned(),
         Event::Reclassified { from, to, reason, .. } => format!("from {from} to {to}: {reason}"),

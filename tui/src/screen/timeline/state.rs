@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossterm::event::MouseEvent;
 use ratatui::layout::Rect;
-use zerver_replay::Why;
+use zerver_analysis::Why;
 use zerver_trace::RequestId;
 
 use super::inspector::{self, InspectorInput};

@@ -1,6 +1,6 @@
 //! The first lines about a request: what it was, how it ended, and the verdict.
 
-use zerver_replay::{MIN_POPULATION, Standing, Why};
+use zerver_analysis::{MIN_POPULATION, Standing, Why};
 use zerver_trace::{Thread, duration};
 
 use crate::draw::{StyledLine, Tone};

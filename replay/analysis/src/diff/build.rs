@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use zerver_replay::Json;
 use zerver_trace::{Recorded, Redaction, Trace, Value};
 
 use super::ignored::Ignored;
@@ -10,7 +11,7 @@ use super::model::{Diff, Difference, NotCompared, Side, What};
 use super::value::{Change, Changes, How, recorded};
 use super::{align, causes, message, walk};
 use crate::shares::shares;
-use crate::{Gap, Json, Step, Timeline, Write};
+use crate::{Gap, Step, Timeline, Write};
 
 /// More differences than these are counted and not listed.
 const MAX_DIFFERENCES: usize = 5_000;

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use zerver_replay::{Finding, FindingClass, Report, Sameness, Seen, Source};
 use zerver_trace::RequestId;
-
-use crate::{Finding, FindingClass, Report, Sameness, Seen, Source};
 
 /// So many groups are told apart; what belongs to none of them is counted.
 const MAX_GROUPS: usize = 1000;
@@ -194,7 +193,7 @@ fn as_text<S: serde::Serializer>(id: &RequestId, serializer: S) -> Result<S::Ok,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Coverage;
+    use zerver_replay::Coverage;
 
     fn finding(step: &str, field: &str) -> Finding {
         Finding {

@@ -4,14 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use zerver_replay::alike::is_same;
+use zerver_replay::json::why;
+use zerver_replay::json_reader::Tree;
+use zerver_replay::{Json, masks};
 use zerver_trace::value::Encoder;
 use zerver_trace::{Missing, Node, Recorded};
 
 use super::ignored::Ignored;
-use crate::alike::is_same;
-use crate::json::why;
-use crate::json_reader::Tree;
-use crate::{Json, masks};
 
 /// Of one value, at most so many changes are listed; the rest is counted.
 const MAX_CHANGES: usize = 200;

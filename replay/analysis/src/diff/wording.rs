@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use zerver_replay::side_by_side::{self, side_by_side};
+use zerver_replay::{Json, Sameness};
 use zerver_trace::text::clean;
 use zerver_trace::{Node, Recorded, Value, duration};
 
 use super::causes::{Cause, CauseKind};
 use super::model::{Diff, Difference, NotCompared, Side, What};
-use crate::side_by_side::{self, side_by_side};
-use crate::{Json, Sameness, shown};
+use crate::shown;
 
 /// In a sentence, a value is cut to so many characters.
 const IN_SENTENCE: usize = 32;

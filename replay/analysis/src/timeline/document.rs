@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use zerver_replay::Json;
 use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace};
 
 use super::model::{Carry, Effect, End, Failure, Late, Move, ReadLate, Run, Step, Timeline, Write};
 use super::totals::Totals;
 use super::verdict::Verdict;
-use crate::{Json, rfc3339};
+use crate::rfc3339;
 
 /// One trace as a JSON document. Durations are nanoseconds, values are as [`Json`] describes.
 #[derive(Debug, Clone, Serialize)]

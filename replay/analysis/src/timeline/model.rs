@@ -6,12 +6,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
+use zerver_replay::Json;
 use zerver_trace::{Class, Decision, EffectError, QueueReason, Recorded, RequestPart, Thread, Trace};
 
 use zerver_trace::duration;
 
 use super::{Totals, build};
-use crate::Json;
 
 /// Where the time of one request went.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,7 +8,6 @@ mod build;
 mod document;
 #[cfg(test)]
 pub(crate) mod hostile;
-pub(crate) mod label;
 mod missing;
 mod model;
 mod names;

@@ -1,4 +1,4 @@
-//! How long it takes to compare two traces of 10,000 events: `cargo bench -p zerver-replay`. Prints, and asserts nothing
+//! How long it takes to compare two traces of 10,000 events: `cargo bench -p zerver-analysis`. Prints, and asserts nothing
 //! about time.
 
 #![allow(missing_docs, clippy::print_stdout)]
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
-use zerver_replay::{Diff, Ignored, Timeline};
+use zerver_analysis::{Diff, Ignored, Timeline};
 use zerver_trace::{
     Answer, Class, Decision, Event, FlowInfo, Kept, Outcome, Recorded, RecordedBody, RequestId, SlotInfo,
     StepInfo, Trace, Value,

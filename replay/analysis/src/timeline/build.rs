@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use zerver_replay::label;
 use zerver_trace::{Answer, Decision, Event, FlowInfo, Outcome, QueueReason, Recorded, RecordedBody, Trace};
 
+use super::missing;
 use super::model::{Attempt, Carry, Effect, End, Failure, Gap, Late, Move, ReadLate, Run, Timeline, Write};
 use super::names::Names;
 use super::sums::{close, io_of, totals};
 use super::totals::Span;
-use super::{label, missing};
 
 /// How far back a retry looks for what it repeats.
 const RETRY_WINDOW: usize = 64;

@@ -1,12 +1,13 @@
 //! How two requests, or two attempts at an effect, ended in words. The recorder may have cut a text or masked secrets in
 //! it, and says so; what is left of the text then says less.
 
+use zerver_replay::masks;
 use zerver_trace::{EffectError, Outcome, RedactedText, TextPlace, Trace};
 
 use super::build::{At, Found, text};
 use super::model::What;
 use super::value::{ONE_SIDE, OTHER_KEY};
-use crate::{End, Timeline, masks};
+use crate::{End, Timeline};
 
 /// A part of what is said, and what was done to it.
 type Part<'t> = (&'t str, Option<&'t RedactedText>);

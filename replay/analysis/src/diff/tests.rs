@@ -1,6 +1,7 @@
 //! Diffs of hand-built traces: what they blame, and that no pair of traces can break them.
 
 use proptest::prelude::*;
+use zerver_replay::{Json, Sameness};
 use zerver_trace::{
     Answer, Decision, EffectError, EffectErrorKind, Event, Header, Origin, Outcome, Recorded, Thread, Trace,
 };
@@ -8,7 +9,6 @@ use zerver_trace::{
 use super::*;
 use crate::timeline::hostile::any_trace;
 use crate::timeline::sample::*;
-use crate::{Json, Sameness};
 
 fn of(a: &Trace, b: &Trace) -> Diff {
     Diff::of(a, b, &Ignored::default())

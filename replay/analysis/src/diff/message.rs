@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use zerver_replay::masks;
 use zerver_trace::{Header, Origin, Recorded, RecordedBody, Trace};
 
 use super::build::{At, Found, number, text};
 use super::model::What;
 use super::outcome;
 use super::value::{Changes, ONE_SIDE, bytes, recorded};
-use crate::{Timeline, masks};
+use crate::Timeline;
 
 pub(super) fn request(a: &Trace, b: &Trace, found: &mut Found<'_>) {
     if a.method != b.method {

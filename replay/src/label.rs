@@ -8,7 +8,7 @@ use crate::json::why;
 const MAX_LABEL: usize = 120;
 
 /// The arguments of an effect of this kind. The kind itself is not repeated in it.
-pub(super) fn args(kind: &str, args: &Recorded) -> String {
+pub fn args(kind: &str, args: &Recorded) -> String {
     let words = words(args, "");
     match words.strip_prefix(kind).and_then(|rest| rest.strip_prefix(' ')) {
         Some(rest) => rest.to_owned(),
@@ -17,12 +17,12 @@ pub(super) fn args(kind: &str, args: &Recorded) -> String {
 }
 
 /// The kind and the arguments of an effect, as a timeline names it.
-pub(crate) fn effect(kind: &str, recorded: &Recorded) -> String {
+pub fn effect(kind: &str, recorded: &Recorded) -> String {
     format!("{kind} {}", args(kind, recorded))
 }
 
 /// The output of an effect.
-pub(super) fn output(output: &Recorded) -> String {
+pub fn output(output: &Recorded) -> String {
     words(output, "ok")
 }
 

@@ -1,10 +1,11 @@
 //! The diff for other programs: what `zerver diff --json` prints. Its fields are documented and stable; more may come.
 
 use serde::Serialize;
+use zerver_replay::Json;
 
 use super::causes::Cause;
 use super::model::{Diff, Difference, Side};
-use crate::{Json, Step};
+use crate::Step;
 
 /// A diff as a JSON document. Times are nanoseconds, and how much longer `b` took where they are differences; values are
 /// as [`Json`] describes, `null` where there is none.
