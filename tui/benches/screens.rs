@@ -62,7 +62,7 @@ fn main() {
     let mut app = App::new(Appearance::default(), Size::new(COLUMNS, ROWS), 0);
     let requests = [&a, &b].map(Trace::summary).to_vec();
     let _ = app.update(Message::OlderRequests { requests, is_last: true });
-    let stories = [a, b].map(|trace| Arc::new(LoadedTrace::of(trace)));
+    let stories = [a, b].map(|trace| Arc::new(LoadedTrace::new(trace)));
     type_text(&mut app, "djd");
     let at = Instant::now();
     for (id, story) in ids.iter().zip(&stories) {

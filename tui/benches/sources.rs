@@ -48,13 +48,13 @@ fn over(store: &Path) {
     let at = Instant::now();
     let source: Arc<dyn TraceSource> = Arc::new(Reader::open(store).unwrap());
     let opened = at.elapsed();
-    let (remote, told) = zerver_tui::channel();
-    zerver_tui::follow(source, remote);
+    let (sender, receiver) = zerver_tui::channel();
+    zerver_tui::follow_store(source, sender);
     let mut app = App::new(Appearance::default(), SIZE, 0);
     let (mut first, mut longest, mut is_whole) = (None, Duration::ZERO, false);
     while !is_whole {
         let mut has_requests = false;
-        let messages = told.messages().unwrap();
+        let messages = receiver.next_batch().unwrap();
         let turn = Instant::now();
         for message in messages {
             has_requests |=
@@ -78,14 +78,14 @@ fn over(store: &Path) {
 }
 
 fn following() {
-    let (remote, told) = zerver_tui::channel();
+    let (sender, receiver) = zerver_tui::channel();
     let began = Instant::now();
-    zerver_tui::follow(Arc::new(Stream { began }), remote);
+    zerver_tui::follow_store(Arc::new(Stream { began }), sender);
     let mut app = App::new(Appearance::default(), SIZE, 0);
     let (mut seen, mut frames, mut longest, mut behind) = (0, 0u32, Duration::ZERO, 0);
     let mut busy = Duration::ZERO;
     while began.elapsed() < Duration::from_secs(SECONDS) {
-        let messages = told.messages().unwrap();
+        let messages = receiver.next_batch().unwrap();
         let turn = Instant::now();
         for message in messages {
             if let Message::NewRequests(requests) = &message {

@@ -30,9 +30,9 @@ pub struct App {
 
 impl App {
     /// The state at the start.
-    pub fn new(look: Appearance, size: Size, now_unix_ns: u64) -> Self {
+    pub fn new(appearance: Appearance, size: Size, now_unix_ns: u64) -> Self {
         Self {
-            shared: SharedState::new(look, size, now_unix_ns),
+            shared: SharedState::new(appearance, size, now_unix_ns),
             screens: Screens::default(),
             tab: Tab::Requests,
             trail: Vec::new(),
@@ -54,7 +54,7 @@ impl App {
     }
 
     /// All keys that count now, for the help and the palette.
-    pub(crate) fn tables(&self) -> KeyTables {
+    pub(crate) fn key_tables(&self) -> KeyTables {
         let screen = self.screens.get(self.tab);
         let mut own = screen.keys();
         own.retain(|table| !std::ptr::eq(*table, keys::MOVING));
@@ -113,7 +113,7 @@ impl App {
     fn service(&self, service: &crate::state::DevService) -> (String, ratatui::style::Style) {
         let theme = &self.shared.theme;
         let glyphs = theme.glyphs;
-        let spinner = glyphs.spinner[service.turns % glyphs.spinner.len()];
+        let spinner = glyphs.spinner[service.spinner_frame % glyphs.spinner.len()];
         match &service.state {
             None => (String::new(), theme.text),
             Some(ServiceState::Building) => (format!("{spinner} building"), theme.warn),

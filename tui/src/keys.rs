@@ -92,7 +92,7 @@ pub(crate) const fn named(code: KeyCode) -> KeyPress {
 
 impl KeyPress {
     /// What was pressed; none for a combination that means nothing here.
-    pub(crate) fn of(event: &KeyEvent) -> Option<Self> {
+    pub(crate) fn from_event(event: &KeyEvent) -> Option<Self> {
         if event.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::META) {
             return None;
         }

@@ -11,7 +11,7 @@ use crate::state::SchedulerStatus;
 /// What is done for the screens. What takes time is called on threads of their own.
 pub trait Services: Send + Sync {
     /// Where the traces are.
-    fn source(&self) -> Arc<dyn TraceSource>;
+    fn trace_source(&self) -> Arc<dyn TraceSource>;
 
     /// The text of a source file, as the compiler saw it; none if it is not to be found.
     fn source_text(&self, file: &str) -> Option<String>;
@@ -21,7 +21,7 @@ pub trait Services: Send + Sync {
     ///
     /// # Errors
     /// Why that could not be done, in a line for a person.
-    fn edit(&self, file: &str, line: u32) -> Result<(), String>;
+    fn open_editor(&self, file: &str, line: u32) -> Result<(), String>;
 
     /// Runs a request again with today's code, which may have to be built first.
     ///
@@ -39,7 +39,7 @@ pub trait Services: Send + Sync {
     ///
     /// # Errors
     /// When it does not say, or is not there: why, in a line for a person.
-    fn health(&self, addr: &str) -> Result<SchedulerStatus, String>;
+    fn scheduler_status(&self, addr: &str) -> Result<SchedulerStatus, String>;
 
     /// Has a person edit a text in an editor, which has the terminal meanwhile; gives the text as it is then.
     ///
@@ -48,7 +48,7 @@ pub trait Services: Send + Sync {
     fn edit_text(&self, text: &str) -> Result<String, String>;
 
     /// Puts a text onto the clipboard, or as near to it as can be.
-    fn copy(&self, text: &str) -> CopyOutcome;
+    fn copy_text(&self, text: &str) -> CopyOutcome;
 }
 
 /// What became of a text that was to be copied.

@@ -157,12 +157,12 @@ const ASCII: Glyphs = Glyphs {
 
 impl Theme {
     /// The styles and signs of a look.
-    pub(crate) const fn new(look: Appearance) -> Self {
-        let glyphs = if look.is_ascii { &ASCII } else { &UNICODE };
-        match look.palette {
-            ColorScheme::Dark => Self::of(&DARK, glyphs),
-            ColorScheme::Light => Self::of(&LIGHT, glyphs),
-            ColorScheme::Sixteen => Self::of(&SIXTEEN, glyphs),
+    pub(crate) const fn new(appearance: Appearance) -> Self {
+        let glyphs = if appearance.is_ascii { &ASCII } else { &UNICODE };
+        match appearance.palette {
+            ColorScheme::Dark => Self::from_colors(&DARK, glyphs),
+            ColorScheme::Light => Self::from_colors(&LIGHT, glyphs),
+            ColorScheme::Sixteen => Self::from_colors(&SIXTEEN, glyphs),
             ColorScheme::Mono => Self::mono(glyphs),
         }
     }
@@ -180,7 +180,7 @@ impl Theme {
         Cow::Owned(text.replace('µ', "u").replace('│', "|").replace('●', "*").replace('…', "~"))
     }
 
-    const fn of(colors: &Colors, glyphs: &'static Glyphs) -> Self {
+    const fn from_colors(colors: &Colors, glyphs: &'static Glyphs) -> Self {
         const fn fg(color: Color) -> Style {
             Style::new().fg(color)
         }

@@ -53,26 +53,26 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
             let turn = |unix_ns: u64| unix_ns / SPIN_NS;
             if let Some(service) = app.shared.service.as_mut().filter(|service| service.is_busy()) {
                 app.is_changed |= turn(app.shared.now_unix_ns) != turn(*unix_ns);
-                service.turns = turn(*unix_ns) as usize;
+                service.spinner_frame = turn(*unix_ns) as usize;
             }
             if app.tab == Tab::Replay && app.screens.replay.is_running() {
                 app.is_changed |= turn(app.shared.now_unix_ns) != turn(*unix_ns);
             }
             app.shared.now_unix_ns = *unix_ns;
-            if app.shared.notice.is_some() && unix_ns.saturating_sub(app.shared.noticed_unix_ns) > NOTICE_NS {
+            if app.shared.notice.is_some() && unix_ns.saturating_sub(app.shared.notice_unix_ns) > NOTICE_NS {
                 app.shared.notice = None;
                 app.is_changed = true;
             }
             let is_shown = matches!(app.tab, Tab::Requests | Tab::Flows);
-            let addr = if is_shown { app.shared.scheduler.ask(*unix_ns) } else { None };
+            let addr = if is_shown { app.shared.scheduler.poll_address(*unix_ns) } else { None };
             addr.map(Command::FetchStatus).into_iter().collect()
         }
         Message::ServiceAddress(addr) => {
-            app.shared.scheduler.serves_at(addr);
+            app.shared.scheduler.set_address(addr);
             Vec::new()
         }
         Message::Status(addr, health) => {
-            app.shared.scheduler.take(addr, health);
+            app.shared.scheduler.record(addr, health);
             Vec::new()
         }
         Message::OlderRequests { requests, is_last } => {
@@ -97,29 +97,29 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         | Message::Continue
         | Message::Measured(..) => notify_screens(app, &message),
         Message::SourceText(file, text) => {
-            app.shared.sources.put(file.clone(), text.as_deref());
-            app.screens.timeline.forget_lines();
+            app.shared.sources.insert(file.clone(), text.as_deref());
+            app.screens.timeline.invalidate_inspector();
             Vec::new()
         }
         Message::Service(news) => {
             if matches!(news, ServiceEvent::State(ServiceState::Building)) {
-                app.shared.sources.forget();
-                app.screens.timeline.forget_lines();
+                app.shared.sources.clear();
+                app.screens.timeline.invalidate_inspector();
             }
             if let ServiceEvent::State(ServiceState::Serving(addr)) = news {
-                app.shared.scheduler.serves_at(addr);
+                app.shared.scheduler.set_address(addr);
             }
-            app.shared.service.get_or_insert_with(DevService::default).take(news);
+            app.shared.service.get_or_insert_with(DevService::default).apply(news);
             start_replay_check(app, news).into_iter().collect()
         }
         Message::ReplayChecked(number, id, is_changed) => {
-            if *is_changed && *number == app.shared.check.number {
-                app.shared.check.changed.push(*id);
+            if *is_changed && *number == app.shared.replay_check.number {
+                app.shared.replay_check.changed.push(*id);
             }
             Vec::new()
         }
         Message::Loaded(id, loaded) => {
-            app.shared.traces.put(*id, loaded.clone());
+            app.shared.traces.insert(*id, loaded.clone());
             notify_screens(app, &message)
         }
         Message::Copied { copied, what } => {
@@ -139,11 +139,11 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         Message::Exit => vec![Command::Quit],
     };
     if app.shared.notice != before {
-        app.shared.noticed_unix_ns = app.shared.now_unix_ns;
+        app.shared.notice_unix_ns = app.shared.now_unix_ns;
     }
     let commands = apply_navigation(app, commands);
     if app.tab == Tab::Timeline {
-        app.screens.timeline.settle_lines(&app.shared);
+        app.screens.timeline.refresh_inspector(&app.shared);
     }
     commands
 }
@@ -165,7 +165,7 @@ fn copy_notice(copied: &CopyOutcome, what: &str) -> Notice {
 
 /// After a rebuild, the last requests are run again with the new code.
 fn start_replay_check(app: &mut App, news: &ServiceEvent) -> Option<Command> {
-    let check = &mut app.shared.check;
+    let check = &mut app.shared.replay_check;
     match news {
         // A program that is not built here only starts anew.
         ServiceEvent::State(ServiceState::Building | ServiceState::Starting) => {
@@ -215,7 +215,7 @@ fn apply_navigation(app: &mut App, commands: Vec<Command>) -> Vec<Command> {
                 rest.extend(apply_navigation(app, commands));
             }
             // What is on its way is not asked for again.
-            Command::LoadTrace(id) if !app.shared.traces.ask(id) => {}
+            Command::LoadTrace(id) if !app.shared.traces.begin_load(id) => {}
             command => rest.push(command),
         }
     }
@@ -244,7 +244,7 @@ fn navigate(app: &mut App, show: Navigation) -> Vec<Command> {
         Navigation::Step(id, step) => {
             app.switch_to(Tab::Timeline);
             let mut commands = app.screens.timeline.open(&app.shared, id);
-            commands.extend(app.screens.timeline.at_step(&app.shared, step));
+            commands.extend(app.screens.timeline.show_step(&app.shared, step));
             return commands;
         }
         Navigation::Diff(a, b) => {
@@ -281,7 +281,7 @@ fn on_input(app: &mut App, event: &Event) -> Vec<Command> {
 
 fn on_key(app: &mut App, key: &KeyEvent) -> Vec<Command> {
     let shared = &mut app.shared;
-    let is_new = shared.now_unix_ns.saturating_sub(shared.noticed_unix_ns) < READ_NS;
+    let is_new = shared.now_unix_ns.saturating_sub(shared.notice_unix_ns) < READ_NS;
     shared.notice.take_if(|notice| !(notice.is_bad && is_new));
     if let Some(overlay) = &mut app.overlay {
         return match overlay.press(&app.shared, key) {
@@ -299,7 +299,7 @@ fn on_key(app: &mut App, key: &KeyEvent) -> Vec<Command> {
     if let Some(commands) = app.screens.get_mut(app.tab).on_text_key(&mut app.shared, key) {
         return commands;
     }
-    let action = KeyPress::of(key).and_then(|press| keys::find(&app.keys(), press));
+    let action = KeyPress::from_event(key).and_then(|press| keys::find(&app.keys(), press));
     action.map_or_else(Vec::new, |action| run_action(app, action))
 }
 
@@ -317,11 +317,11 @@ pub(crate) fn run_action(app: &mut App, action: Action) -> Vec<Command> {
         Action::Suspend => vec![Command::Suspend],
         Action::Redraw => vec![Command::Redraw],
         Action::Help => {
-            app.overlay = Some(Overlay::Help(Help::new(app.tables())));
+            app.overlay = Some(Overlay::Help(Help::new(app.key_tables())));
             Vec::new()
         }
         Action::Palette => {
-            app.overlay = Some(Overlay::Palette(CommandPalette::new(app.tables())));
+            app.overlay = Some(Overlay::Palette(CommandPalette::new(app.key_tables())));
             Vec::new()
         }
         Action::Screen(number) => {
@@ -353,14 +353,14 @@ fn act_on_request(app: &mut App, action: Action, id: RequestId) -> Vec<Command> 
     if action == Action::Replay {
         return vec![Command::Navigate(Navigation::Replay(id))];
     }
-    match app.shared.compared.take() {
+    match app.shared.diff_base.take() {
         Some(first) if first == id => {
             app.shared.notice = Some(Notice::good("not compared any more"));
             Vec::new()
         }
         Some(first) => vec![Command::Navigate(Navigation::Diff(first, id))],
         None => {
-            app.shared.compared = Some(id);
+            app.shared.diff_base = Some(id);
             let text = format!("{} is the first of two; choose the other and press d", id.short(12));
             app.shared.notice = Some(Notice::good(text));
             Vec::new()

@@ -21,7 +21,7 @@ impl VerticalSplit {
     }
 
     /// How many lines are left.
-    pub(crate) fn left(&self) -> usize {
+    pub(crate) fn remaining(&self) -> usize {
         usize::from(self.rest.height)
     }
 }

@@ -33,7 +33,7 @@ pub(crate) struct Scroll {
 impl Scroll {
     /// Moves as an action asks, in a list of `len` rows of which `height` are shown. Says whether the action was one that
     /// moves.
-    pub(crate) fn act(&mut self, action: Action, len: usize, height: usize) -> bool {
+    pub(crate) fn apply(&mut self, action: Action, len: usize, height: usize) -> bool {
         let last = len.saturating_sub(1);
         let (page, half) = (height.saturating_sub(1).max(1), (height / 2).max(1));
         self.cursor = match action {
@@ -53,7 +53,7 @@ impl Scroll {
     }
 
     /// Draws the row of the cursor in a style of its own, in the area of the list.
-    pub(crate) fn show(&self, area: Rect, style: Style, buffer: &mut Buffer) {
+    pub(crate) fn highlight_cursor(&self, area: Rect, style: Style, buffer: &mut Buffer) {
         let row = self.cursor.saturating_sub(self.first);
         if row < usize::from(area.height) {
             let line = Rect { y: area.y + row as u16, height: 1, ..area };
@@ -93,7 +93,7 @@ impl Scroll {
     }
 
     /// Brings the cursor into the list, and what is shown to the cursor.
-    pub(crate) fn keep(&mut self, len: usize, height: usize) {
+    pub(crate) fn clamp(&mut self, len: usize, height: usize) {
         self.cursor = self.cursor.min(len.saturating_sub(1));
         self.first = self.first.clamp((self.cursor + 1).saturating_sub(height.max(1)), self.cursor);
     }
@@ -101,7 +101,7 @@ impl Scroll {
     /// The same, and no empty rows below while there are some above.
     pub(crate) fn fill(&mut self, len: usize, height: usize) {
         self.first = self.first.min(len.saturating_sub(height.max(1)));
-        self.keep(len, height);
+        self.clamp(len, height);
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
         use Action::*;
         let moved = |from: (usize, usize), action| {
             let mut scroll = Scroll { cursor: from.0, first: from.1 };
-            assert!(scroll.act(action, 100, 10));
+            assert!(scroll.apply(action, 100, 10));
             (scroll.cursor, scroll.first)
         };
         for (from, action, to) in [
@@ -133,7 +133,7 @@ mod tests {
         ] {
             assert_eq!(moved(from, action), to, "{from:?} {action:?}");
         }
-        assert!(!Scroll::default().act(Quit, 1, 1));
+        assert!(!Scroll::default().apply(Quit, 1, 1));
     }
 
     #[test]

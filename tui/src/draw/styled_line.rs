@@ -49,7 +49,7 @@ impl Tone {
 pub(crate) struct StyledLine(Vec<(String, Tone)>);
 
 impl StyledLine {
-    pub(crate) fn of(text: impl Into<String>, tone: Tone) -> Self {
+    pub(crate) fn new(text: impl Into<String>, tone: Tone) -> Self {
         Self(vec![(text.into(), tone)])
     }
 

@@ -15,9 +15,9 @@ use crate::services::{FlowMeasurement, ReplayResult, Services};
 use crate::state::LoadedTrace;
 
 /// A request is compared with so many others of its flow, the newest.
-const POPULATION: usize = 300;
+const COMPARED_REQUESTS: usize = 300;
 /// What is usual for a flow is told from at most so many requests, the newest.
-const MEASURED: usize = 500;
+const MEASURED_REQUESTS: usize = 500;
 /// After so many requests a search tells how far it is.
 const SCAN_PIECE: usize = 64;
 
@@ -25,95 +25,95 @@ const SCAN_PIECE: usize = 64;
 pub(crate) struct CommandRunner {
     services: Arc<dyn Services>,
     source: Arc<dyn TraceSource>,
-    remote: MessageSender,
+    sender: MessageSender,
     /// The search that counts; older ones end.
-    generation: Arc<AtomicU64>,
+    latest_scan: Arc<AtomicU64>,
     /// The check of new code that counts.
-    checked: Arc<AtomicU64>,
+    latest_check: Arc<AtomicU64>,
     /// The comparison that counts.
-    explained: Arc<AtomicU64>,
+    latest_explain: Arc<AtomicU64>,
 }
 
 impl CommandRunner {
-    pub(crate) fn new(services: Arc<dyn Services>, remote: MessageSender) -> Self {
-        let source = services.source();
+    pub(crate) fn new(services: Arc<dyn Services>, sender: MessageSender) -> Self {
+        let source = services.trace_source();
         Self {
             services,
             source,
-            remote,
-            generation: Arc::default(),
-            checked: Arc::default(),
-            explained: Arc::default(),
+            sender,
+            latest_scan: Arc::default(),
+            latest_check: Arc::default(),
+            latest_explain: Arc::default(),
         }
     }
 
     /// Does something that services do.
-    fn serve(&self, work: impl FnOnce(&dyn Services) -> Message + Send + 'static) {
-        let (services, remote) = (Arc::clone(&self.services), self.remote.clone());
-        thread::spawn(move || remote.send(work(&*services)));
+    fn call_service(&self, work: impl FnOnce(&dyn Services) -> Message + Send + 'static) {
+        let (services, sender) = (Arc::clone(&self.services), self.sender.clone());
+        thread::spawn(move || sender.send(work(&*services)));
     }
 
     pub(crate) fn replay(&self, number: u64, id: RequestId, edits: Edits) {
-        self.serve(move |services| Message::Replayed(number, replay(services, id, edits)));
+        self.call_service(move |services| Message::Replayed(number, replay(services, id, edits)));
     }
 
     pub(crate) fn measure(&self, flow: String) {
-        self.serve(move |services| {
+        self.call_service(move |services| {
             let measured = measure(services, &flow);
             Message::Measured(flow, measured)
         });
     }
 
     pub(crate) fn health(&self, addr: String) {
-        self.serve(move |services| {
-            let health = services.health(&addr);
+        self.call_service(move |services| {
+            let health = services.scheduler_status(&addr);
             Message::Status(addr, health)
         });
     }
 
     pub(crate) fn copy(&self, text: String, what: String) {
-        self.serve(move |services| Message::Copied { copied: services.copy(&text), what });
+        self.call_service(move |services| Message::Copied { copied: services.copy_text(&text), what });
     }
 
     pub(crate) fn go_on(&self) {
-        self.remote.send(Message::Continue);
+        self.sender.send(Message::Continue);
     }
 
     pub(crate) fn flows(&self) {
-        self.serve(|services| Message::Flows(services.flows()));
+        self.call_service(|services| Message::Flows(services.flows()));
     }
 
     pub(crate) fn load(&self, id: RequestId) {
-        let (source, remote) = (Arc::clone(&self.source), self.remote.clone());
+        let (source, sender) = (Arc::clone(&self.source), self.sender.clone());
         thread::spawn(move || {
-            let loaded = source.load(id).map(|trace| trace.map(|trace| Arc::new(LoadedTrace::of(trace))));
-            remote.send(Message::Loaded(id, loaded.map_err(|error| error.to_string())));
+            let loaded = source.load(id).map(|trace| trace.map(|trace| Arc::new(LoadedTrace::new(trace))));
+            sender.send(Message::Loaded(id, loaded.map_err(|error| error.to_string())));
         });
     }
 
     pub(crate) fn read(&self, file: String) {
-        self.serve(move |services| {
+        self.call_service(move |services| {
             let text = services.source_text(&file);
             Message::SourceText(file, text)
         });
     }
 
     pub(crate) fn explain(&self, id: RequestId) {
-        let (source, remote) = (Arc::clone(&self.source), self.remote.clone());
-        let latest = Arc::clone(&self.explained);
+        let (source, sender) = (Arc::clone(&self.source), self.sender.clone());
+        let latest = Arc::clone(&self.latest_explain);
         let mine = latest.fetch_add(1, Ordering::AcqRel) + 1;
         thread::spawn(move || {
             let is_wanted = || latest.load(Ordering::Acquire) == mine;
             let why = explain(&*source, id, is_wanted).transpose();
             if let Some(why) = why.filter(|_| is_wanted()) {
-                remote.send(Message::Explained(id, why.map(Arc::new).map_err(|error| error.to_string())));
+                sender.send(Message::Explained(id, why.map(Arc::new).map_err(|error| error.to_string())));
             }
         });
     }
 
     pub(crate) fn check(&self, number: u64, ids: Vec<RequestId>) {
-        let (services, remote) = (Arc::clone(&self.services), self.remote.clone());
-        let latest = Arc::clone(&self.checked);
+        let (services, sender) = (Arc::clone(&self.services), self.sender.clone());
+        let latest = Arc::clone(&self.latest_check);
         latest.fetch_max(number, Ordering::AcqRel);
         thread::spawn(move || {
             for id in ids {
@@ -124,7 +124,7 @@ impl CommandRunner {
                 if let Ok(replayed) = replay(&*services, id, Edits::default())
                     && replayed.report.impossible.is_empty()
                 {
-                    remote.send(Message::ReplayChecked(
+                    sender.send(Message::ReplayChecked(
                         number,
                         id,
                         replayed.report.sameness() == Sameness::Different,
@@ -135,8 +135,8 @@ impl CommandRunner {
     }
 
     pub(crate) fn scan(&self, generation: u64, requests: Vec<(i32, RequestId)>, terms: Vec<SlotFilter>) {
-        let (source, remote) = (Arc::clone(&self.source), self.remote.clone());
-        let latest = Arc::clone(&self.generation);
+        let (source, sender) = (Arc::clone(&self.source), self.sender.clone());
+        let latest = Arc::clone(&self.latest_scan);
         latest.fetch_max(generation, Ordering::AcqRel);
         thread::spawn(move || {
             for piece in requests.chunks(SCAN_PIECE) {
@@ -149,7 +149,7 @@ impl CommandRunner {
                     trace.is_some_and(|trace| terms.iter().all(|term| term.matches(&trace)))
                 };
                 let found = piece.iter().filter(|(_, id)| fits(*id)).map(|(seq, _)| *seq).collect();
-                remote.send(Message::Scanned { generation, looked: piece.len(), found });
+                sender.send(Message::Scanned { generation, looked: piece.len(), found });
             }
         });
     }
@@ -162,7 +162,8 @@ fn explain(
     is_wanted: impl Fn() -> bool,
 ) -> Result<Option<Why>, SourceError> {
     let Some(trace) = source.load(id)? else { return Ok(None) };
-    let query = Query { flow: Some(trace.flow.name.clone()), limit: Some(POPULATION), ..Query::default() };
+    let query =
+        Query { flow: Some(trace.flow.name.clone()), limit: Some(COMPARED_REQUESTS), ..Query::default() };
     let mut others = Vec::new();
     for summary in source.list(&query)? {
         if !is_wanted() {
@@ -177,7 +178,7 @@ fn explain(
 /// Loads a request and runs it again.
 fn replay(services: &dyn Services, id: RequestId, edits: Edits) -> Result<Arc<ReplayResult>, Refusal> {
     let what = || format!("request {} cannot be replayed", id.short(12));
-    match services.source().load(id) {
+    match services.trace_source().load(id) {
         Ok(Some(trace)) => services.replay(trace, edits).map(Arc::new),
         Ok(None) => Err(Refusal {
             what: what(),
@@ -190,8 +191,8 @@ fn replay(services: &dyn Services, id: RequestId, edits: Edits) -> Result<Arc<Re
 
 /// Reads the newest requests of a flow, and tells what is usual for it.
 fn measure(services: &dyn Services, flow: &str) -> Result<Arc<FlowMeasurement>, String> {
-    let source = services.source();
-    let query = Query { flow: Some(flow.to_owned()), limit: Some(MEASURED), ..Query::default() };
+    let source = services.trace_source();
+    let query = Query { flow: Some(flow.to_owned()), limit: Some(MEASURED_REQUESTS), ..Query::default() };
     let requests = source.list(&query).map_err(|error| error.to_string())?;
     let (mut timelines, mut unreadable) = (Vec::new(), 0);
     for request in requests {

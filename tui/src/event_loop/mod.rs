@@ -8,4 +8,4 @@ mod terminal_guard;
 
 pub use channel::{MessageReceiver, MessageSender, channel};
 pub use run_loop::{ExitReason, Options, run};
-pub use store_follower::follow;
+pub use store_follower::follow_store;

@@ -13,7 +13,7 @@ use signal_hook::iterator::Signals;
 
 use super::channel::{MessageReceiver, MessageSender, now_unix_ns};
 use super::command_runner::CommandRunner;
-use super::store_follower::follow;
+use super::store_follower::follow_store;
 use super::terminal_guard::TerminalGuard;
 use crate::app::App;
 use crate::input::InputThread;
@@ -27,14 +27,14 @@ use crate::update::{start, update};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     /// How everything looks.
-    pub look: Appearance,
+    pub appearance: Appearance,
     /// What to show first.
-    pub open: StartScreen,
+    pub start_screen: StartScreen,
     /// Says of the thread that calls it whether a panic there is dealt with: it does not give the terminal back then, and is
     /// not printed.
-    pub is_quiet: Option<fn() -> bool>,
+    pub is_panic_handled: Option<fn() -> bool>,
     /// Whether SIGINT, SIGTERM and SIGHUP are somebody else's business, who then sends [`Message::Exit`].
-    pub signals_elsewhere: bool,
+    pub has_external_signal_handling: bool,
 }
 
 /// How it ended.
@@ -53,28 +53,28 @@ pub enum ExitReason {
 pub fn run(
     options: Options,
     services: &Arc<dyn Services>,
-    remote: &MessageSender,
-    told: &MessageReceiver,
+    sender: &MessageSender,
+    receiver: &MessageReceiver,
 ) -> io::Result<ExitReason> {
-    follow(services.source(), remote.clone());
-    let screen = TerminalGuard::take(options.is_quiet)?;
-    let input = InputThread::start(remote.clone())?;
-    on_signals(remote.clone(), options.signals_elsewhere)?;
+    follow_store(services.trace_source(), sender.clone());
+    let terminal = TerminalGuard::acquire(options.is_panic_handled)?;
+    let input = InputThread::start(sender.clone())?;
+    on_signals(sender.clone(), options.has_external_signal_handling)?;
     let (width, height) = crossterm::terminal::size()?;
-    let mut app = App::new(options.look, Size::new(width, height), now_unix_ns());
-    let asked = start(&mut app, options.open).into();
-    let performer = CommandRunner::new(Arc::clone(services), remote.clone());
-    let mut run = EventLoop { app, screen, services: Arc::clone(services), performer, input, asked };
-    let mut ended = run.perform()?;
+    let mut app = App::new(options.appearance, Size::new(width, height), now_unix_ns());
+    let pending = start(&mut app, options.start_screen).into();
+    let runner = CommandRunner::new(Arc::clone(services), sender.clone());
+    let mut run = EventLoop { app, terminal, services: Arc::clone(services), runner, input, pending };
+    let mut ended = run.run_commands()?;
     while ended.is_none() {
         if run.app.take_changed() {
-            run.screen.draw(&run.app)?;
+            run.terminal.draw(&run.app)?;
         }
-        let Some(messages) = told.messages() else { return Ok(ExitReason::Requested) };
+        let Some(messages) = receiver.next_batch() else { return Ok(ExitReason::Requested) };
         for message in messages {
             let is_end = matches!(message, Message::Exit);
-            run.tell(message);
-            ended = run.perform()?;
+            run.handle(message);
+            ended = run.run_commands()?;
             if ended.is_some() {
                 ended = if is_end { Some(ExitReason::Requested) } else { ended };
                 break;
@@ -87,58 +87,58 @@ pub fn run(
 /// The state, and all that it may ask for.
 struct EventLoop {
     app: App,
-    screen: TerminalGuard,
+    terminal: TerminalGuard,
     services: Arc<dyn Services>,
-    performer: CommandRunner,
+    runner: CommandRunner,
     input: InputThread,
     /// What has been asked for and is not done.
-    asked: VecDeque<Command>,
+    pending: VecDeque<Command>,
 }
 
 impl EventLoop {
-    /// Tells the state what came in. What it asks for is done by [`EventLoop::perform`], wherever this is called.
-    fn tell(&mut self, message: Message) {
+    /// Tells the state what came in. What it asks for is done by [`EventLoop::run_commands`], wherever this is called.
+    fn handle(&mut self, message: Message) {
         let commands = update(&mut self.app, message);
-        self.asked.extend(commands);
+        self.pending.extend(commands);
     }
 
     /// Does what has been asked for, and what that asks for in turn.
-    fn perform(&mut self) -> io::Result<Option<ExitReason>> {
-        while let Some(command) = self.asked.pop_front() {
+    fn run_commands(&mut self) -> io::Result<Option<ExitReason>> {
+        while let Some(command) = self.pending.pop_front() {
             match command {
                 Command::Quit => return Ok(Some(ExitReason::UserQuit)),
-                Command::Redraw => self.screen.forget()?,
+                Command::Redraw => self.terminal.invalidate()?,
                 Command::Suspend => {
                     self.lend(|| {
                         // Stops all threads, until somebody continues us.
                         let _ = signal_hook::low_level::raise(SIGSTOP);
                     })?;
                 }
-                Command::Copy { text, what } => self.performer.copy(text, what),
-                Command::WriteTerminal(sequence) => self.screen.send(&sequence)?,
+                Command::Copy { text, what } => self.runner.copy(text, what),
+                Command::WriteTerminal(sequence) => self.terminal.write_sequence(&sequence)?,
                 Command::OpenEditor { file, line } => {
                     let services = Arc::clone(&self.services);
-                    if let Err(why) = self.lend(|| services.edit(&file, line))? {
-                        self.tell(Message::Notice(Notice::bad(why)));
+                    if let Err(why) = self.lend(|| services.open_editor(&file, line))? {
+                        self.handle(Message::Notice(Notice::bad(why)));
                     }
                 }
                 Command::EditText(text) => {
                     let services = Arc::clone(&self.services);
                     let edited = self.lend(|| services.edit_text(&text))?;
-                    self.tell(Message::Edited(edited));
+                    self.handle(Message::Edited(edited));
                 }
-                Command::LoadTrace(id) => self.performer.load(id),
-                Command::ReadSource(file) => self.performer.read(file),
-                Command::Explain(id) => self.performer.explain(id),
+                Command::LoadTrace(id) => self.runner.load(id),
+                Command::ReadSource(file) => self.runner.read(file),
+                Command::Explain(id) => self.runner.explain(id),
                 Command::Scan { generation, requests, terms } => {
-                    self.performer.scan(generation, requests, terms);
+                    self.runner.scan(generation, requests, terms);
                 }
-                Command::Replay { number, id, edits } => self.performer.replay(number, id, edits),
-                Command::MeasureFlow(flow) => self.performer.measure(flow),
-                Command::CheckReplays { number, ids } => self.performer.check(number, ids),
-                Command::ListFlows => self.performer.flows(),
-                Command::FetchStatus(addr) => self.performer.health(addr),
-                Command::Continue => self.performer.go_on(),
+                Command::Replay { number, id, edits } => self.runner.replay(number, id, edits),
+                Command::MeasureFlow(flow) => self.runner.measure(flow),
+                Command::CheckReplays { number, ids } => self.runner.check(number, ids),
+                Command::ListFlows => self.runner.flows(),
+                Command::FetchStatus(addr) => self.runner.health(addr),
+                Command::Continue => self.runner.go_on(),
                 // Done by `update`.
                 Command::Navigate(_) => {}
             }
@@ -150,9 +150,9 @@ impl EventLoop {
     fn lend<T>(&mut self, to: impl FnOnce() -> T) -> io::Result<T> {
         let result = {
             let _paused = self.input.pause();
-            self.screen.lend(to)?
+            self.terminal.lend(to)?
         };
-        self.tell(resized()?);
+        self.handle(resized()?);
         Ok(result)
     }
 }
@@ -162,13 +162,13 @@ fn resized() -> io::Result<Message> {
     Ok(Message::Input(Event::Resize(width, height)))
 }
 
-fn on_signals(remote: MessageSender, elsewhere: bool) -> io::Result<()> {
+fn on_signals(sender: MessageSender, elsewhere: bool) -> io::Result<()> {
     let ours: &[i32] =
         if elsewhere { &[SIGTSTP, SIGWINCH] } else { &[SIGTSTP, SIGWINCH, SIGINT, SIGTERM, SIGHUP] };
     let mut signals = Signals::new(ours)?;
     thread::spawn(move || {
         for signal in signals.forever() {
-            remote.send(match signal {
+            sender.send(match signal {
                 SIGTSTP => Message::Suspend,
                 SIGWINCH => resized().unwrap_or(Message::Exit),
                 _ => Message::Exit,

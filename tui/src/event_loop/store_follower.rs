@@ -11,53 +11,54 @@ use crate::message::Message;
 use crate::state::Notice;
 
 /// How often the source is asked for news. A request is to be seen within 50 ms of its response.
-const PAUSE: Duration = Duration::from_millis(30);
+const POLL_INTERVAL: Duration = Duration::from_millis(30);
 /// How often we look whether what was read has been taken.
-const PAUSE_AFTER_PAGES: Duration = Duration::from_millis(4);
+const BACKLOG_POLL_INTERVAL: Duration = Duration::from_millis(4);
 /// How often a source that cannot be read is tried again.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(250);
+const ERROR_RETRY_INTERVAL: Duration = Duration::from_millis(250);
 /// So many failures one after another are worth a word.
-const FAILURES: u32 = 8;
+const MAX_SILENT_FAILURES: u32 = 8;
 /// A page of the first screen, and of what follows.
 const FIRST_PAGE: usize = 128;
 const PAGE: usize = 4096;
 
 /// Follows a source on a thread of its own until nobody listens: sends what there is, the newest first, and what comes.
-pub fn follow(source: Arc<dyn TraceSource>, remote: MessageSender) {
+pub fn follow_store(source: Arc<dyn TraceSource>, sender: MessageSender) {
     thread::spawn(move || {
-        let mut reading = Reading { source, newest: None, older: None, page: FIRST_PAGE, told: false };
+        let mut follower =
+            Follower { source, newest: None, older: None, page: FIRST_PAGE, has_reported_damage: false };
         let mut failures = 0;
         loop {
-            let pause = match reading.next() {
+            let pause = match follower.next() {
                 Ok(messages) => {
                     failures = 0;
-                    let is_idle = messages.is_empty() && reading.older.is_none();
-                    if !messages.into_iter().all(|message| remote.is_heard(message)) {
+                    let is_idle = messages.is_empty() && follower.older.is_none();
+                    if !messages.into_iter().all(|message| sender.try_send(message)) {
                         return;
                     }
-                    if is_idle { PAUSE } else { Duration::ZERO }
+                    if is_idle { POLL_INTERVAL } else { Duration::ZERO }
                 }
                 Err(error) => {
                     failures += 1;
                     let notice =
                         Notice::bad(format!("requests cannot be read, see `zerver doctor`: {error}"));
-                    if failures == FAILURES && !remote.is_heard(Message::Notice(notice)) {
+                    if failures == MAX_SILENT_FAILURES && !sender.try_send(Message::Notice(notice)) {
                         return;
                     }
-                    PAUSE_AFTER_ERROR
+                    ERROR_RETRY_INTERVAL
                 }
             };
             if !pause.is_zero() {
                 thread::sleep(pause);
             }
-            while remote.has_pages() {
-                thread::sleep(PAUSE_AFTER_PAGES);
+            while sender.has_page_backlog() {
+                thread::sleep(BACKLOG_POLL_INTERVAL);
             }
         }
     });
 }
 
-struct Reading {
+struct Follower {
     source: Arc<dyn TraceSource>,
     /// How far the news have been read; none before the first look.
     newest: Option<Cursor>,
@@ -65,10 +66,10 @@ struct Reading {
     older: Option<Cursor>,
     page: usize,
     /// Whether it was told that some cannot be read.
-    told: bool,
+    has_reported_damage: bool,
 }
 
-impl Reading {
+impl Follower {
     /// What has come, and one page of what is older.
     fn next(&mut self) -> Result<Vec<Message>, SourceError> {
         let newest = match self.newest {
@@ -91,8 +92,8 @@ impl Reading {
             self.page = PAGE;
             messages.push(Message::OlderRequests { requests, is_last: rest.is_none() });
         }
-        if let Some(why) = self.source.damage().filter(|_| !self.told) {
-            self.told = true;
+        if let Some(why) = self.source.damage().filter(|_| !self.has_reported_damage) {
+            self.has_reported_damage = true;
             messages.push(Message::Notice(Notice::bad(format!(
                 "some requests cannot be read, see `zerver doctor`: {why}"
             ))));
@@ -138,14 +139,19 @@ mod tests {
 
     #[test]
     fn what_is_readable_is_shown_and_that_some_is_not_is_told_once() {
-        let mut reading =
-            Reading { source: Arc::new(Damaged), newest: None, older: None, page: FIRST_PAGE, told: false };
-        let messages = reading.next().unwrap();
+        let mut follower = Follower {
+            source: Arc::new(Damaged),
+            newest: None,
+            older: None,
+            page: FIRST_PAGE,
+            has_reported_damage: false,
+        };
+        let messages = follower.next().unwrap();
         assert!(
             matches!(&messages[0], Message::OlderRequests { requests, is_last: true } if requests.len() == 1)
         );
         let Message::Notice(notice) = &messages[1] else { panic!("{messages:?}") };
         assert!(notice.is_bad && notice.text.contains("`zerver doctor`: block 2"), "{notice:?}");
-        assert!(reading.next().unwrap().is_empty());
+        assert!(follower.next().unwrap().is_empty());
     }
 }

@@ -21,7 +21,7 @@ use ratatui::layout::{Position, Rect};
 use crate::app::App;
 
 /// Whether there is anything to give back.
-static IS_OURS: AtomicBool = AtomicBool::new(false);
+static IS_ACQUIRED: AtomicBool = AtomicBool::new(false);
 
 /// The terminal.
 pub(crate) struct TerminalGuard {
@@ -30,14 +30,14 @@ pub(crate) struct TerminalGuard {
 
 impl TerminalGuard {
     /// Takes the terminal.
-    pub(crate) fn take(is_quiet: IsQuiet) -> io::Result<Self> {
-        guard(is_quiet);
-        take()?;
+    pub(crate) fn acquire(is_panic_handled: PanicCheck) -> io::Result<Self> {
+        install_panic_hook(is_panic_handled);
+        acquire()?;
         Ok(Self { terminal: Terminal::new(CrosstermBackend::new(io::stdout()))? })
     }
 
     pub(crate) fn draw(&mut self, app: &App) -> io::Result<()> {
-        if !IS_OURS.load(Ordering::Acquire) {
+        if !IS_ACQUIRED.load(Ordering::Acquire) {
             return Err(io::Error::other("a thread panicked, and the terminal was given back"));
         }
         self.terminal.draw(|frame| app.draw(frame.buffer_mut()))?;
@@ -45,14 +45,14 @@ impl TerminalGuard {
     }
 
     /// Forgets what the terminal shows, so that everything is drawn.
-    pub(crate) fn forget(&mut self) -> io::Result<()> {
+    pub(crate) fn invalidate(&mut self) -> io::Result<()> {
         // `clear` would ask the terminal where its cursor is, and some never answer.
         let size = self.terminal.size()?;
         self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }
 
     /// Sends the terminal what it is to do beside drawing. It does not say whether it does.
-    pub(crate) fn send(&mut self, sequence: &str) -> io::Result<()> {
+    pub(crate) fn write_sequence(&mut self, sequence: &str) -> io::Result<()> {
         let out = self.terminal.backend_mut();
         out.write_all(sequence.as_bytes())?;
         out.flush()
@@ -60,57 +60,57 @@ impl TerminalGuard {
 
     /// Gives the terminal back while something else has it.
     pub(crate) fn lend<T>(&mut self, to: impl FnOnce() -> T) -> io::Result<T> {
-        give_back();
+        restore();
         let result = to();
-        take()?;
-        self.forget()?;
+        acquire()?;
+        self.invalidate()?;
         Ok(result)
     }
 }
 
 impl Drop for TerminalGuard {
     fn drop(&mut self) {
-        give_back();
+        restore();
     }
 }
 
 /// Whether a panic of this thread is dealt with, and nobody's business.
-pub(crate) type IsQuiet = Option<fn() -> bool>;
+pub(crate) type PanicCheck = Option<fn() -> bool>;
 
 /// Has a panic of any thread give the terminal back first, so that it can be read.
-fn guard(is_quiet: IsQuiet) {
+fn install_panic_hook(is_panic_handled: PanicCheck) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            if !is_quiet.is_some_and(|is_quiet| is_quiet()) {
-                give_back();
+            if !is_panic_handled.is_some_and(|is_panic_handled| is_panic_handled()) {
+                restore();
                 before(info);
             }
         }));
     });
 }
 
-fn take() -> io::Result<()> {
+fn acquire() -> io::Result<()> {
     enable_raw_mode()?;
-    IS_OURS.store(true, Ordering::Release);
-    enter(&mut io::stdout())
+    IS_ACQUIRED.store(true, Ordering::Release);
+    write_enter(&mut io::stdout())
 }
 
-fn enter(out: &mut impl Write) -> io::Result<()> {
+fn write_enter(out: &mut impl Write) -> io::Result<()> {
     queue!(out, EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste, SetTitle("zerver"), Hide)?;
     out.flush()
 }
 
 /// Does nothing if it was done. Nothing is done about an error: there is nobody to tell.
-fn give_back() {
-    if IS_OURS.swap(false, Ordering::AcqRel) {
-        let _ = leave(&mut io::stdout());
+fn restore() {
+    if IS_ACQUIRED.swap(false, Ordering::AcqRel) {
+        let _ = write_leave(&mut io::stdout());
         let _ = disable_raw_mode();
     }
 }
 
-fn leave(out: &mut impl Write) -> io::Result<()> {
+fn write_leave(out: &mut impl Write) -> io::Result<()> {
     execute!(out, DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, Show)
 }
 
@@ -123,8 +123,8 @@ mod tests {
     #[test]
     fn what_is_switched_on_is_switched_off() {
         let (mut on, mut off) = (Vec::new(), Vec::new());
-        enter(&mut on).unwrap();
-        leave(&mut off).unwrap();
+        write_enter(&mut on).unwrap();
+        write_leave(&mut off).unwrap();
         let (on, off) = (String::from_utf8(on).unwrap(), String::from_utf8(off).unwrap());
         // Alternate screen, bracketed paste, the mouse; the cursor the other way round.
         for mode in ["1049", "2004", "1000", "1002", "1003", "1006"] {
@@ -136,12 +136,12 @@ mod tests {
 
     #[test]
     fn a_panic_of_any_thread_gives_the_terminal_back() {
-        guard(Some(|| thread::current().name() == Some("quiet")));
-        IS_OURS.store(true, Ordering::Release);
+        install_panic_hook(Some(|| thread::current().name() == Some("quiet")));
+        IS_ACQUIRED.store(true, Ordering::Release);
         let quiet = thread::Builder::new().name("quiet".to_owned());
         assert!(quiet.spawn(|| panic!("on purpose")).unwrap().join().is_err());
-        assert!(IS_OURS.load(Ordering::Acquire), "a panic that is dealt with gives nothing back");
+        assert!(IS_ACQUIRED.load(Ordering::Acquire), "a panic that is dealt with gives nothing back");
         assert!(thread::spawn(|| panic!("on purpose")).join().is_err());
-        assert!(!IS_OURS.load(Ordering::Acquire));
+        assert!(!IS_ACQUIRED.load(Ordering::Acquire));
     }
 }

@@ -66,7 +66,7 @@ pub(crate) struct RequestRow<'a> {
 
 impl<'a> RequestRow<'a> {
     /// A request that has no number yet.
-    fn of(request: &'a Summary) -> Self {
+    fn from_summary(request: &'a Summary) -> Self {
         Self {
             seq: 0,
             id: request.id,
@@ -93,7 +93,7 @@ impl RequestIndex {
         }
         let room = KEPT_ROWS.saturating_sub(self.len());
         for request in requests.iter().take(room) {
-            self.older.push(&RequestRow::of(request), &mut self.strings, &mut self.paths);
+            self.older.push(&RequestRow::from_summary(request), &mut self.strings, &mut self.paths);
         }
         self.is_complete |= room < requests.len();
     }
@@ -120,7 +120,7 @@ impl RequestIndex {
     /// Takes in new requests, the oldest first.
     pub(crate) fn push_newer(&mut self, requests: &[Summary]) {
         for request in requests {
-            self.newer.push(&RequestRow::of(request), &mut self.strings, &mut self.paths);
+            self.newer.push(&RequestRow::from_summary(request), &mut self.strings, &mut self.paths);
         }
     }
 

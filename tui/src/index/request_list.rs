@@ -40,7 +40,7 @@ impl SortKey {
     const MAX_MAJOR: u64 = (1 << 40) - 1;
     const MIDDLE: i64 = 1 << (Self::SEQ_BITS - 1);
 
-    fn of(seq: Seq, sort: SortOrder, index: &RequestIndex) -> Self {
+    fn new(seq: Seq, sort: SortOrder, index: &RequestIndex) -> Self {
         let major = match sort {
             SortOrder::Newest => 0,
             SortOrder::Slowest => index.duration_ns(seq).min(Self::MAX_MAJOR),
@@ -174,7 +174,7 @@ impl RequestList {
         extend_sorted(&mut self.older, older, |seq| -i64::from(seq));
         extend_sorted(&mut self.newer, newer, i64::from);
         if self.sort != SortOrder::Newest && !(older.is_empty() && newer.is_empty()) {
-            let key = |seq: &Seq| SortKey::of(*seq, self.sort, index);
+            let key = |seq: &Seq| SortKey::new(*seq, self.sort, index);
             let mut more: Vec<SortKey> = newer.iter().rev().chain(older).map(key).collect();
             // Mostly they come newest first, and then only what sorts them is to be looked at: a status is one of a few.
             if more.is_sorted_by_key(|key| key.newer_first()) {
@@ -210,7 +210,7 @@ impl RequestList {
             return index.position(seq).unwrap_or(0);
         }
         if self.sort != SortOrder::Newest {
-            let key = SortKey::of(seq, self.sort, index);
+            let key = SortKey::new(seq, self.sort, index);
             return self.sorted.partition_point(|other| *other < key);
         }
         if seq < 0 {

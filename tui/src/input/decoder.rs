@@ -3,7 +3,7 @@
 //! The grammar is that of ECMA-48: control sequences have a final byte, and OSC, DCS, APC, PM and SOS strings a
 //! terminator. So a sequence is taken as a whole, also one that comes in several pieces and one that is no key: an answer
 //! (device attributes, the cursor's place, a mode, a colour) is dropped. A sequence that does not end, as after a real
-//! Alt+], is dropped when [`STALLED`] has passed since its start.
+//! Alt+], is dropped when [`SEQUENCE_TIMEOUT`] has passed since its start.
 
 use std::time::{Duration, Instant};
 
@@ -12,9 +12,9 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use super::control_sequence as csi;
 
 /// An escape alone for this long is the key; more would have come by then.
-const LONE_ESCAPE: Duration = Duration::from_millis(30);
+const LONE_ESCAPE_TIMEOUT: Duration = Duration::from_millis(30);
 /// A sequence that has not ended after this is none.
-const STALLED: Duration = Duration::from_secs(1);
+const SEQUENCE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Longer parameters are those of no key.
 const MAX_PARAMETERS: usize = 64;
 /// What is pasted beyond this is left out.
@@ -30,7 +30,7 @@ const STRINGS: &[u8] = b"]PX^_";
 pub(super) struct Decoder {
     state: State,
     /// When the sequence began; of a paste, when its last part came.
-    since: Option<Instant>,
+    started_at: Option<Instant>,
     events: Vec<Event>,
 }
 
@@ -60,7 +60,7 @@ enum State {
 impl Decoder {
     /// Takes bytes that have just been read.
     pub(super) fn feed(&mut self, bytes: &[u8], now: Instant) {
-        self.settle(now);
+        self.expire(now);
         let begins = |byte: &u8| *byte == b'[' || *byte == b'O' || STRINGS.contains(byte);
         if self.state == State::Escape && bytes.first().is_some_and(|byte| !begins(byte)) {
             // Keys with Alt come in one piece: this is the key, and another one.
@@ -71,18 +71,18 @@ impl Decoder {
             let was_ground = self.state == State::Ground;
             self.byte(*byte, now);
             match self.state {
-                State::Ground => self.since = None,
-                State::Paste(_) => self.since = Some(now),
-                _ if was_ground => self.since = Some(now),
+                State::Ground => self.started_at = None,
+                State::Paste(_) => self.started_at = Some(now),
+                _ if was_ground => self.started_at = Some(now),
                 _ => {}
             }
         }
     }
 
     /// Ends what has lasted too long.
-    pub(super) fn settle(&mut self, now: Instant) {
-        let Some(patience) = self.patience() else { return };
-        if self.since.is_none_or(|since| now.saturating_duration_since(since) < patience) {
+    pub(super) fn expire(&mut self, now: Instant) {
+        let Some(timeout) = self.timeout() else { return };
+        if self.started_at.is_none_or(|started_at| now.saturating_duration_since(started_at) < timeout) {
             return;
         }
         match std::mem::take(&mut self.state) {
@@ -90,20 +90,20 @@ impl Decoder {
             State::Paste(bytes) => self.pasted(&bytes),
             _ => {}
         }
-        self.since = None;
+        self.started_at = None;
     }
 
     /// How long the sequence that has begun may last without more bytes; none where there is none.
-    pub(super) fn patience(&self) -> Option<Duration> {
+    pub(super) fn timeout(&self) -> Option<Duration> {
         match self.state {
             State::Ground => None,
-            State::Escape => Some(LONE_ESCAPE),
-            _ => Some(STALLED),
+            State::Escape => Some(LONE_ESCAPE_TIMEOUT),
+            _ => Some(SEQUENCE_TIMEOUT),
         }
     }
 
     /// The events so far, in their order.
-    pub(super) fn take(&mut self) -> Vec<Event> {
+    pub(super) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
 
@@ -164,7 +164,7 @@ impl Decoder {
 
     fn begin_escape(&mut self, now: Instant) {
         self.state = State::Escape;
-        self.since = Some(now);
+        self.started_at = Some(now);
     }
 
     fn escape(&mut self, byte: u8, now: Instant) {

@@ -29,14 +29,14 @@ struct ReadTurn {
 }
 
 impl InputThread {
-    pub(crate) fn start(remote: MessageSender) -> io::Result<Self> {
+    pub(crate) fn start(sender: MessageSender) -> io::Result<Self> {
         let turn = Arc::new(ReadTurn::default());
         let ours = Arc::clone(&turn);
         let tty = if io::stdin().is_terminal() { None } else { Some(File::open("/dev/tty")?) };
         thread::spawn(move || {
             let stdin = io::stdin();
             let tty = tty.as_ref().map_or_else(|| stdin.as_fd(), AsFd::as_fd);
-            read_all(tty, &ours, &remote);
+            read_all(tty, &ours, &sender);
         });
         Ok(Self(turn))
     }
@@ -54,25 +54,25 @@ impl InputThread {
 }
 
 /// Ends when the terminal is gone, or nobody listens.
-fn read_all(tty: BorrowedFd<'_>, turn: &ReadTurn, remote: &MessageSender) {
+fn read_all(tty: BorrowedFd<'_>, turn: &ReadTurn, sender: &MessageSender) {
     let mut decoder = Decoder::default();
     let mut bytes = [0; 1024];
     loop {
         turn.wait();
-        let timeout = decoder.patience().map_or(POLL, |patience| patience.min(POLL));
+        let timeout = decoder.timeout().map_or(POLL, |timeout| timeout.min(POLL));
         let timeout = Timespec { tv_sec: 0, tv_nsec: timeout.subsec_nanos().into() };
         match poll(&mut [PollFd::from_borrowed_fd(tty, PollFlags::IN)], Some(&timeout)) {
-            Ok(0) | Err(Errno::INTR) => decoder.settle(Instant::now()),
+            Ok(0) | Err(Errno::INTR) => decoder.expire(Instant::now()),
             Ok(_) => match rustix::io::read(tty, &mut bytes) {
-                Ok(0) => return remote.send(Message::Exit),
+                Ok(0) => return sender.send(Message::Exit),
                 Ok(read) => decoder.feed(&bytes[..read], Instant::now()),
                 Err(Errno::INTR | Errno::AGAIN) => {}
-                Err(_) => return remote.send(Message::Exit),
+                Err(_) => return sender.send(Message::Exit),
             },
-            Err(_) => return remote.send(Message::Exit),
+            Err(_) => return sender.send(Message::Exit),
         }
-        for event in decoder.take() {
-            if !remote.is_heard(Message::Input(event)) {
+        for event in decoder.take_events() {
+            if !sender.try_send(Message::Input(event)) {
                 return;
             }
         }

@@ -8,8 +8,8 @@ use super::*;
 fn decode(pieces: &[&[u8]]) -> Vec<Event> {
     let (mut decoder, now) = (Decoder::default(), Instant::now());
     pieces.iter().for_each(|piece| decoder.feed(piece, now));
-    decoder.settle(now + STALLED);
-    decoder.take()
+    decoder.expire(now + SEQUENCE_TIMEOUT);
+    decoder.take_events()
 }
 
 fn name(event: &Event) -> String {
@@ -159,9 +159,14 @@ fn what_does_not_end_swallows_keys_for_a_moment_only() {
     ] {
         let (mut decoder, now) = (Decoder::default(), Instant::now());
         decoder.feed(start, now);
-        decoder.feed(b"", now + STALLED / 2);
-        decoder.feed(b"q", now + STALLED);
-        assert_eq!(decoder.take().iter().map(name).collect::<Vec<_>>(), ["q"], "{}", start.escape_ascii());
+        decoder.feed(b"", now + SEQUENCE_TIMEOUT / 2);
+        decoder.feed(b"q", now + SEQUENCE_TIMEOUT);
+        assert_eq!(
+            decoder.take_events().iter().map(name).collect::<Vec<_>>(),
+            ["q"],
+            "{}",
+            start.escape_ascii()
+        );
     }
     // Alt+] and then Enter, or Ctrl-C: no answer has control characters in it.
     check(b"\x1b]\r", "Enter");
@@ -176,12 +181,12 @@ fn what_does_not_end_swallows_keys_for_a_moment_only() {
 fn a_lone_escape_is_a_key_once_nothing_follows() {
     let (mut decoder, now) = (Decoder::default(), Instant::now());
     decoder.feed(b"\x1b", now);
-    decoder.settle(now + LONE_ESCAPE / 2);
-    assert_eq!(decoder.take(), []);
-    decoder.settle(now + LONE_ESCAPE);
-    assert_eq!(decoder.take().iter().map(name).collect::<Vec<_>>(), ["Esc"]);
-    decoder.feed(b"[A", now + LONE_ESCAPE);
-    assert_eq!(decoder.take().iter().map(name).collect::<Vec<_>>(), ["[", "shift-A"]);
+    decoder.expire(now + LONE_ESCAPE_TIMEOUT / 2);
+    assert_eq!(decoder.take_events(), []);
+    decoder.expire(now + LONE_ESCAPE_TIMEOUT);
+    assert_eq!(decoder.take_events().iter().map(name).collect::<Vec<_>>(), ["Esc"]);
+    decoder.feed(b"[A", now + LONE_ESCAPE_TIMEOUT);
+    assert_eq!(decoder.take_events().iter().map(name).collect::<Vec<_>>(), ["[", "shift-A"]);
 }
 
 proptest! {
@@ -209,7 +214,7 @@ proptest! {
         let mut decoder = Decoder::default();
         let now = Instant::now();
         decoder.feed(&bytes, now);
-        decoder.settle(now + STALLED);
+        decoder.expire(now + SEQUENCE_TIMEOUT);
         prop_assert_eq!(decoder.state, State::Ground);
     }
 }

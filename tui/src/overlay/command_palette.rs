@@ -6,7 +6,7 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::outcome::{KeyTables, OverlayOutcome, middle};
+use super::outcome::{KeyTables, OverlayOutcome, centered};
 use crate::draw::{Pen, Scroll, border};
 use crate::keys::Action;
 use crate::state::SharedState;
@@ -61,10 +61,12 @@ impl CommandPalette {
                     .map_or(OverlayOutcome::Close, |at| OverlayOutcome::Run(self.entries[*at].action));
             }
             KeyCode::Backspace if self.prompt.is_empty() => return OverlayOutcome::Close,
-            KeyCode::Down | KeyCode::Tab => drop(self.scroll.act(Action::Down, self.found.len(), height)),
-            KeyCode::Char('n') if is_control => drop(self.scroll.act(Action::Down, self.found.len(), height)),
-            KeyCode::Up | KeyCode::BackTab => drop(self.scroll.act(Action::Up, self.found.len(), height)),
-            KeyCode::Char('p') if is_control => drop(self.scroll.act(Action::Up, self.found.len(), height)),
+            KeyCode::Down | KeyCode::Tab => drop(self.scroll.apply(Action::Down, self.found.len(), height)),
+            KeyCode::Char('n') if is_control => {
+                drop(self.scroll.apply(Action::Down, self.found.len(), height))
+            }
+            KeyCode::Up | KeyCode::BackTab => drop(self.scroll.apply(Action::Up, self.found.len(), height)),
+            KeyCode::Char('p') if is_control => drop(self.scroll.apply(Action::Up, self.found.len(), height)),
             _ if self.prompt.press(key) => self.find(),
             _ => {}
         }
@@ -95,12 +97,12 @@ impl CommandPalette {
 
     pub(super) fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         let theme = &shared.theme;
-        let area = middle(area, WIDTH, LINES + 3);
+        let area = centered(area, WIDTH, LINES + 3);
         let inner = border(area, "what to do", theme.focus, theme, buffer);
         let mut pen = Pen::new(buffer, inner, 0, theme.glyphs.ellipsis);
         self.prompt.draw(pen.put(":", theme.key), theme);
         let mut scroll = self.scroll;
-        scroll.keep(self.found.len(), usize::from(inner.height.saturating_sub(1)));
+        scroll.clamp(self.found.len(), usize::from(inner.height.saturating_sub(1)));
         let shown = self.found.iter().enumerate().skip(scroll.first);
         for (row, (at, entry)) in (1..inner.height).zip(shown) {
             let entry = &self.entries[*entry];

@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::outcome::{KeyTables, OverlayOutcome, middle};
+use super::outcome::{KeyTables, OverlayOutcome, centered};
 use crate::draw::{Pen, Scroll, border, scrollbar};
 use crate::keys::{self, KeyPress};
 use crate::state::SharedState;
@@ -63,7 +63,7 @@ impl Help {
 
     fn area(&self, shared: &SharedState) -> Rect {
         let whole = Rect::new(0, 0, shared.size.width, shared.size.height);
-        middle(whole, WIDTH, self.lines.len() as u16 + 2)
+        centered(whole, WIDTH, self.lines.len() as u16 + 2)
     }
 
     pub(super) fn press(&mut self, shared: &SharedState, key: &KeyEvent) -> OverlayOutcome {
@@ -71,11 +71,11 @@ impl Help {
         if matches!(key.code, KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | '?')) {
             return OverlayOutcome::Close;
         }
-        if let Some(action) = KeyPress::of(key).and_then(|press| keys::find(&[keys::MOVING], press)) {
+        if let Some(action) = KeyPress::from_event(key).and_then(|press| keys::find(&[keys::MOVING], press)) {
             // There is no cursor: the view itself moves.
             let most = self.lines.len().saturating_sub(height);
             let mut scroll = Scroll { cursor: self.first, first: 0 };
-            scroll.act(action, most + 1, height);
+            scroll.apply(action, most + 1, height);
             self.first = scroll.cursor;
         }
         OverlayOutcome::Stay
@@ -83,7 +83,7 @@ impl Help {
 
     pub(super) fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         let theme = &shared.theme;
-        let area = middle(area, WIDTH, self.lines.len() as u16 + 2);
+        let area = centered(area, WIDTH, self.lines.len() as u16 + 2);
         let inner = border(area, "keys", theme.focus, theme, buffer);
         let first = self.first.min(self.lines.len().saturating_sub(usize::from(inner.height)));
         for (row, line) in (0..inner.height).zip(&self.lines[first..]) {

@@ -18,7 +18,7 @@ pub(crate) enum OverlayOutcome {
 pub(crate) type KeyTables = Vec<(&'static str, Vec<&'static [KeyBinding]>)>;
 
 /// An area in the middle of another.
-pub(super) fn middle(area: Rect, width: u16, height: u16) -> Rect {
+pub(super) fn centered(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
     Rect::new(area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height)
 }

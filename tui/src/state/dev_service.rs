@@ -41,35 +41,35 @@ pub enum ServiceState {
 pub(crate) struct DevService {
     pub(crate) state: Option<ServiceState>,
     /// The command suggested for the first request.
-    pub(crate) example: Option<String>,
+    pub(crate) example_request: Option<String>,
     /// What was said, the oldest first; with terminal codes taken out.
-    pub(crate) lines: VecDeque<String>,
+    pub(crate) log_lines: VecDeque<String>,
     /// Whether the lines are shown: since somebody asked for it, or since a build failed.
-    pub(crate) is_shown: bool,
+    pub(crate) is_log_shown: bool,
     /// Whether the spinner turns, and how far it is.
-    pub(crate) turns: usize,
+    pub(crate) spinner_frame: usize,
 }
 
 impl DevService {
-    pub(crate) fn take(&mut self, news: &ServiceEvent) {
+    pub(crate) fn apply(&mut self, news: &ServiceEvent) {
         match news {
             ServiceEvent::State(state) => {
                 if matches!(state, ServiceState::Building) {
-                    self.lines.clear();
+                    self.log_lines.clear();
                 }
                 match state {
-                    ServiceState::BuildFailed { .. } | ServiceState::Ended(_) => self.is_shown = true,
-                    ServiceState::Serving(_) => self.is_shown = false,
+                    ServiceState::BuildFailed { .. } | ServiceState::Ended(_) => self.is_log_shown = true,
+                    ServiceState::Serving(_) => self.is_log_shown = false,
                     _ => {}
                 }
                 self.state = Some(state.clone());
             }
-            ServiceEvent::ExampleRequest(command) => self.example = Some(command.clone()),
+            ServiceEvent::ExampleRequest(command) => self.example_request = Some(command.clone()),
             ServiceEvent::Output(line) => {
-                if self.lines.len() == MAX_LINES {
-                    self.lines.pop_front();
+                if self.log_lines.len() == MAX_LINES {
+                    self.log_lines.pop_front();
                 }
-                self.lines.push_back(plain(line));
+                self.log_lines.push_back(plain(line));
             }
         }
     }
@@ -110,11 +110,11 @@ mod tests {
     #[test]
     fn a_failed_build_shows_its_lines() {
         let mut service = DevService::default();
-        service.take(&ServiceEvent::State(ServiceState::Building));
-        service.take(&ServiceEvent::Output("error: one".into()));
-        service.take(&ServiceEvent::State(ServiceState::BuildFailed { is_serving: true }));
-        assert!(service.is_shown && !service.is_busy());
-        service.take(&ServiceEvent::State(ServiceState::Serving("http://127.0.0.1:3000".into())));
-        assert!(!service.is_shown && service.lines.len() == 1);
+        service.apply(&ServiceEvent::State(ServiceState::Building));
+        service.apply(&ServiceEvent::Output("error: one".into()));
+        service.apply(&ServiceEvent::State(ServiceState::BuildFailed { is_serving: true }));
+        assert!(service.is_log_shown && !service.is_busy());
+        service.apply(&ServiceEvent::State(ServiceState::Serving("http://127.0.0.1:3000".into())));
+        assert!(!service.is_log_shown && service.log_lines.len() == 1);
     }
 }

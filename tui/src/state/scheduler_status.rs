@@ -18,11 +18,11 @@ pub struct SchedulerStatus {
     /// Its workers.
     pub workers: Vec<WorkerStatus>,
     /// How many requests wait: interactive, default, batch.
-    pub waiting: [Option<u64>; 3],
+    pub queue_lengths: [Option<u64>; 3],
     /// How many were sent away since the start: interactive, default, batch.
     pub shed: [u64; 3],
     /// How many moved to low priority on their way.
-    pub moved: u64,
+    pub reclassified: u64,
     /// How often a step overran its quantum.
     pub overruns: u64,
 }
@@ -50,32 +50,32 @@ pub struct RunningStep {
     /// The id of the request, in full.
     pub request: String,
     /// Since when, in nanoseconds.
-    pub for_ns: u64,
+    pub running_ns: u64,
 }
 
 /// How busy somebody was from one answer to the next, in percent of the time.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BusyHistory {
     /// The newest last.
-    pub(crate) line: VecDeque<u64>,
+    pub(crate) samples: VecDeque<u64>,
     /// The last answer: for how long it was busy, and of how long.
-    told: Option<(u64, u64)>,
+    last_totals: Option<(u64, u64)>,
 }
 
 impl BusyHistory {
     /// The last one.
-    pub(crate) fn now(&self) -> Option<u64> {
-        self.line.back().copied()
+    pub(crate) fn latest(&self) -> Option<u64> {
+        self.samples.back().copied()
     }
 
-    fn take(&mut self, busy_ns: u64, of_ns: u64) {
-        let before = self.told.replace((busy_ns, of_ns));
+    fn record(&mut self, busy_ns: u64, of_ns: u64) {
+        let before = self.last_totals.replace((busy_ns, of_ns));
         // A service that was started again counts from the beginning.
         let Some((busy_before, of_before)) = before.filter(|(_, of_before)| *of_before < of_ns) else {
             return;
         };
         let busy = u128::from(busy_ns.saturating_sub(busy_before));
-        keep(&mut self.line, (busy * 100 / u128::from(of_ns - of_before)).min(100) as u64);
+        keep(&mut self.samples, (busy * 100 / u128::from(of_ns - of_before)).min(100) as u64);
     }
 }
 
@@ -91,21 +91,21 @@ pub(crate) struct SchedulerHistory {
     /// and each, by its name.
     pub(crate) loads: Vec<(String, BusyHistory)>,
     /// Of each answer, how many requests waited: interactive, default, batch.
-    pub(crate) waiting: [VecDeque<u64>; 3],
+    pub(crate) queue_lengths: [VecDeque<u64>; 3],
     asked_unix_ns: u64,
     is_asked: bool,
 }
 
 impl SchedulerHistory {
     /// The service is there now; what one said that was elsewhere does not count.
-    pub(crate) fn serves_at(&mut self, addr: &str) {
+    pub(crate) fn set_address(&mut self, addr: &str) {
         if self.addr.as_deref() != Some(addr) {
             *self = Self { addr: Some(addr.to_owned()), ..Self::default() };
         }
     }
 
     /// The address to ask, if it is time to.
-    pub(crate) fn ask(&mut self, now_unix_ns: u64) -> Option<String> {
+    pub(crate) fn poll_address(&mut self, now_unix_ns: u64) -> Option<String> {
         if self.is_asked || now_unix_ns.saturating_sub(self.asked_unix_ns) < EVERY_NS {
             return None;
         }
@@ -115,21 +115,21 @@ impl SchedulerHistory {
     }
 
     /// Takes an answer, unless it is of a service that was asked before.
-    pub(crate) fn take(&mut self, addr: &str, answer: &Result<SchedulerStatus, String>) {
+    pub(crate) fn record(&mut self, addr: &str, answer: &Result<SchedulerStatus, String>) {
         if self.addr.as_deref() != Some(addr) {
             return;
         }
         self.is_asked = false;
         if let Ok(health) = answer {
-            self.take_loads(health);
-            for (line, waiting) in self.waiting.iter_mut().zip(health.waiting) {
-                keep(line, waiting.unwrap_or(0));
+            self.record_loads(health);
+            for (samples, queue_lengths) in self.queue_lengths.iter_mut().zip(health.queue_lengths) {
+                keep(samples, queue_lengths.unwrap_or(0));
             }
         }
         self.answer = Some(answer.clone());
     }
 
-    fn take_loads(&mut self, health: &SchedulerStatus) {
+    fn record_loads(&mut self, health: &SchedulerStatus) {
         let Some(uptime_ns) = health.uptime_ns else { return };
         let workers = &health.workers;
         self.loads.retain(|(name, _)| workers.iter().any(|worker| worker.name == *name));
@@ -138,14 +138,14 @@ impl SchedulerHistory {
                 self.loads.push((name.clone(), BusyHistory::default()));
                 self.loads.len() - 1
             });
-            self.loads[at].1.take(busy_ns.unwrap_or(0), uptime_ns);
+            self.loads[at].1.record(busy_ns.unwrap_or(0), uptime_ns);
         }
         let busy_ns = workers.iter().filter_map(|worker| worker.busy_ns).fold(0, u64::saturating_add);
-        self.load.take(busy_ns, uptime_ns.saturating_mul(workers.len() as u64));
+        self.load.record(busy_ns, uptime_ns.saturating_mul(workers.len() as u64));
     }
 
     /// How busy a worker was.
-    pub(crate) fn load_of(&self, worker: &str) -> Option<&BusyHistory> {
+    pub(crate) fn busy_of(&self, worker: &str) -> Option<&BusyHistory> {
         self.loads.iter().find(|(name, _)| name == worker).map(|(_, load)| load)
     }
 
@@ -155,11 +155,11 @@ impl SchedulerHistory {
     }
 }
 
-fn keep(line: &mut VecDeque<u64>, value: u64) {
-    if line.len() == MAX_ANSWERS {
-        line.pop_front();
+fn keep(samples: &mut VecDeque<u64>, value: u64) {
+    if samples.len() == MAX_ANSWERS {
+        samples.pop_front();
     }
-    line.push_back(value);
+    samples.push_back(value);
 }
 
 #[cfg(test)]
@@ -170,25 +170,26 @@ mod tests {
     fn it_is_asked_once_a_second_and_not_before_it_has_answered() {
         let mut scheduler = SchedulerHistory::default();
         let s = |n: u64| n * EVERY_NS;
-        assert_eq!(scheduler.ask(s(1)), None, "nobody has said where");
-        scheduler.serves_at("127.0.0.1:3000");
-        assert_eq!(scheduler.ask(s(2)).as_deref(), Some("127.0.0.1:3000"));
-        assert_eq!(scheduler.ask(s(9)), None, "it has not answered");
-        let health = SchedulerStatus { waiting: [None, Some(2), Some(3)], ..SchedulerStatus::default() };
-        scheduler.take("127.0.0.1:3000", &Ok(health));
-        assert_eq!(scheduler.waiting.each_ref().map(|line| line[0]), [0, 2, 3]);
-        assert_eq!(scheduler.ask(s(2) + 1), None, "it was asked just now");
-        assert!(scheduler.ask(s(9)).is_some());
-        scheduler.take("127.0.0.1:3000", &Err("gone".into()));
-        assert_eq!((scheduler.health(), scheduler.waiting[0].len()), (None, 1));
-        scheduler.serves_at("127.0.0.1:4000");
-        scheduler.take("127.0.0.1:3000", &Ok(SchedulerStatus::default()));
-        assert!(scheduler.answer.is_none() && scheduler.ask(s(9)).is_some());
+        assert_eq!(scheduler.poll_address(s(1)), None, "nobody has said where");
+        scheduler.set_address("127.0.0.1:3000");
+        assert_eq!(scheduler.poll_address(s(2)).as_deref(), Some("127.0.0.1:3000"));
+        assert_eq!(scheduler.poll_address(s(9)), None, "it has not answered");
+        let health =
+            SchedulerStatus { queue_lengths: [None, Some(2), Some(3)], ..SchedulerStatus::default() };
+        scheduler.record("127.0.0.1:3000", &Ok(health));
+        assert_eq!(scheduler.queue_lengths.each_ref().map(|samples| samples[0]), [0, 2, 3]);
+        assert_eq!(scheduler.poll_address(s(2) + 1), None, "it was asked just now");
+        assert!(scheduler.poll_address(s(9)).is_some());
+        scheduler.record("127.0.0.1:3000", &Err("gone".into()));
+        assert_eq!((scheduler.health(), scheduler.queue_lengths[0].len()), (None, 1));
+        scheduler.set_address("127.0.0.1:4000");
+        scheduler.record("127.0.0.1:3000", &Ok(SchedulerStatus::default()));
+        assert!(scheduler.answer.is_none() && scheduler.poll_address(s(9)).is_some());
     }
     #[test]
     fn load_is_the_time_spent_between_two_answers() {
         let mut scheduler = SchedulerHistory::default();
-        scheduler.serves_at("here");
+        scheduler.set_address("here");
         let mut take = |uptime_ns, busy: &[(&str, u64)]| {
             let worker = |(name, busy_ns): &(&str, u64)| WorkerStatus {
                 name: (*name).to_owned(),
@@ -196,10 +197,11 @@ mod tests {
                 ..WorkerStatus::default()
             };
             let workers = busy.iter().map(worker).collect();
-            scheduler.take("here", &Ok(SchedulerStatus { uptime_ns, workers, ..SchedulerStatus::default() }));
+            scheduler
+                .record("here", &Ok(SchedulerStatus { uptime_ns, workers, ..SchedulerStatus::default() }));
             let each =
-                busy.iter().map(|(name, _)| scheduler.load_of(name).and_then(BusyHistory::now)).collect();
-            (scheduler.load.now(), each)
+                busy.iter().map(|(name, _)| scheduler.busy_of(name).and_then(BusyHistory::latest)).collect();
+            (scheduler.load.latest(), each)
         };
         assert_eq!(take(None, &[("a", 1)]), (None, vec![None]), "it does not say");
         assert_eq!(take(Some(1_000), &[("a", 900), ("b", 900)]), (None, vec![None, None]), "since when?");

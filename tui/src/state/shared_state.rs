@@ -25,11 +25,11 @@ pub(crate) struct SharedState {
     pub(crate) sources: SourceFiles,
     pub(crate) notice: Option<Notice>,
     /// What the newest code makes of the last requests.
-    pub(crate) check: ReplayCheck,
+    pub(crate) replay_check: ReplayCheck,
     /// The request that the next one is to be compared with.
-    pub(crate) compared: Option<RequestId>,
+    pub(crate) diff_base: Option<RequestId>,
     /// Since when it is shown.
-    pub(crate) noticed_unix_ns: u64,
+    pub(crate) notice_unix_ns: u64,
     /// What is developed here; only in `zerver dev`.
     pub(crate) service: Option<DevService>,
     /// What the service that runs says of its scheduler.
@@ -47,18 +47,18 @@ impl SharedState {
         crate::layout::areas(Rect::new(0, 0, self.size.width, self.size.height)).1
     }
 
-    pub(crate) fn new(look: Appearance, size: Size, now_unix_ns: u64) -> Self {
+    pub(crate) fn new(appearance: Appearance, size: Size, now_unix_ns: u64) -> Self {
         Self {
-            theme: Theme::new(look),
+            theme: Theme::new(appearance),
             size,
             now_unix_ns,
             index: RequestIndex::default(),
             traces: TraceCache::default(),
             sources: SourceFiles::default(),
             notice: None,
-            check: ReplayCheck::default(),
-            compared: None,
-            noticed_unix_ns: 0,
+            replay_check: ReplayCheck::default(),
+            diff_base: None,
+            notice_unix_ns: 0,
             service: None,
             scheduler: SchedulerHistory::default(),
         }

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 pub(crate) struct SourceFiles(HashMap<String, Option<Vec<String>>>);
 
 impl SourceFiles {
-    pub(crate) fn put(&mut self, file: String, text: Option<&str>) {
+    pub(crate) fn insert(&mut self, file: String, text: Option<&str>) {
         self.0.insert(file, text.map(|text| text.lines().map(str::to_owned).collect()));
     }
 
-    pub(crate) fn is_known(&self, file: &str) -> bool {
+    pub(crate) fn contains(&self, file: &str) -> bool {
         self.0.contains_key(file)
     }
 
@@ -20,7 +20,7 @@ impl SourceFiles {
     }
 
     /// They may have changed.
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
 }

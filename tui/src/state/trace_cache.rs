@@ -21,7 +21,7 @@ pub struct LoadedTrace {
 
 impl LoadedTrace {
     /// A trace with its timeline.
-    pub fn of(trace: Trace) -> Self {
+    pub fn new(trace: Trace) -> Self {
         let timeline = Timeline::of(&trace);
         let verdict = timeline.verdict(&[]).filter(|_| !timeline.runs.is_empty());
         let largest =
@@ -35,7 +35,7 @@ impl LoadedTrace {
 pub(crate) struct TraceCache {
     loaded: Vec<(RequestId, LoadResult)>,
     /// Those that are on their way.
-    asked: Vec<RequestId>,
+    pending: Vec<RequestId>,
 }
 
 /// What came of loading a trace; none if it is not there.
@@ -43,21 +43,21 @@ pub(crate) type LoadResult = Result<Option<Arc<LoadedTrace>>, String>;
 
 impl TraceCache {
     /// Notes that a trace is asked for. Says whether it is to be: not if it is on its way.
-    pub(crate) fn ask(&mut self, id: RequestId) -> bool {
-        let is_new = !self.asked.contains(&id);
+    pub(crate) fn begin_load(&mut self, id: RequestId) -> bool {
+        let is_new = !self.pending.contains(&id);
         if is_new {
-            self.asked.push(id);
+            self.pending.push(id);
         }
         is_new
     }
 
     /// How many are on their way.
-    pub(crate) fn asked(&self) -> usize {
-        self.asked.len()
+    pub(crate) fn pending_len(&self) -> usize {
+        self.pending.len()
     }
 
-    pub(crate) fn put(&mut self, id: RequestId, loaded: LoadResult) {
-        self.asked.retain(|other| *other != id);
+    pub(crate) fn insert(&mut self, id: RequestId, loaded: LoadResult) {
+        self.pending.retain(|other| *other != id);
         self.loaded.retain(|(other, _)| *other != id);
         if self.loaded.len() >= MAX_TRACES {
             drop(self.loaded.remove(0));

@@ -51,7 +51,7 @@ fn health(second: u64) -> SchedulerStatus {
         flow: "todos-item".into(),
         step: "render\u{1b}[31m".into(),
         request: "019aa4c2-1f3b-7000-8000-000000000001".into(),
-        for_ns: 3_000_000_000,
+        running_ns: 3_000_000_000,
     };
     let worker = |name: &str, is_stuck, running, busy_ms: u64| WorkerStatus {
         name: name.into(),
@@ -66,9 +66,9 @@ fn health(second: u64) -> SchedulerStatus {
             worker("worker 0", true, Some(running), second * 1_000),
             worker("worker 1", false, None, second * 250),
         ],
-        waiting: [Some(0), Some(second), Some(3)],
+        queue_lengths: [Some(0), Some(second), Some(3)],
         shed: [0, 2, 0],
-        moved: 1,
+        reclassified: 1,
         overruns: 9,
     }
 }

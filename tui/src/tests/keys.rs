@@ -130,7 +130,7 @@ fn the_help_names_every_key() {
     let mut tall = TestApp::new(80, 90, three());
     tall.press("<enter>?");
     let text = tall.text();
-    for (_, tables) in tall.app.tables() {
+    for (_, tables) in tall.app.key_tables() {
         for key in tables.into_iter().flatten() {
             assert!(text.contains(key.what), "{}", key.what);
         }

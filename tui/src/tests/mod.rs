@@ -43,9 +43,9 @@ impl TestApp {
         Self::looking(LOOK, width, height, traces)
     }
 
-    pub(crate) fn looking(look: Appearance, width: u16, height: u16, traces: Vec<Trace>) -> Self {
+    pub(crate) fn looking(appearance: Appearance, width: u16, height: u16, traces: Vec<Trace>) -> Self {
         let now = sample::slow().started_unix_ns + 90_000_000_000;
-        let mut app = App::new(look, Size::new(width, height), now);
+        let mut app = App::new(appearance, Size::new(width, height), now);
         let asked = start(&mut app, StartScreen::Requests);
         let mut stage = Self { app, asked, traces };
         let requests: Vec<Summary> = stage.traces.iter().rev().map(Trace::summary).collect();
@@ -59,7 +59,7 @@ impl TestApp {
             let find = |id: RequestId| self.traces.iter().find(|trace| trace.id == id);
             match command {
                 Command::LoadTrace(id) => {
-                    let loaded = find(id).cloned().map(|trace| Arc::new(LoadedTrace::of(trace)));
+                    let loaded = find(id).cloned().map(|trace| Arc::new(LoadedTrace::new(trace)));
                     self.send(Message::Loaded(id, Ok(loaded)));
                 }
                 Command::Explain(id) => {

@@ -118,7 +118,7 @@ fn any_recorded() -> impl Strategy<Value = Vec<Trace>> {
 fn any_health() -> impl Strategy<Value = SchedulerStatus> {
     let running = (any_text(), any_text(), any_text(), any::<u64>());
     let running =
-        running.prop_map(|(flow, step, request, for_ns)| RunningStep { flow, step, request, for_ns });
+        running.prop_map(|(flow, step, request, running_ns)| RunningStep { flow, step, request, running_ns });
     let worker = (any_text(), any::<bool>(), any::<Option<u64>>(), prop::option::of(running));
     let worker = worker.prop_map(|(name, is_stuck, busy_ns, running)| WorkerStatus {
         name,
@@ -128,13 +128,13 @@ fn any_health() -> impl Strategy<Value = SchedulerStatus> {
     });
     let counts = (any::<[Option<u64>; 3]>(), any::<[u32; 3]>(), any::<u64>());
     (any_text(), any::<Option<u64>>(), prop::collection::vec(worker, 0..9), counts).prop_map(
-        |(status, uptime_ns, workers, (waiting, shed, many))| SchedulerStatus {
+        |(status, uptime_ns, workers, (queue_lengths, shed, many))| SchedulerStatus {
             status,
             uptime_ns,
             workers,
-            waiting,
+            queue_lengths,
             shed: shed.map(u64::from),
-            moved: many,
+            reclassified: many,
             overruns: many,
         },
     )
@@ -294,7 +294,7 @@ fn perform(stage: &mut TestApp, step: Step) {
         Step::Checked => {
             let ids: Vec<RequestId> = stage.traces.iter().map(|trace| trace.id).collect();
             for id in ids {
-                stage.send(Message::ReplayChecked(stage.app.shared.check.number, id, true));
+                stage.send(Message::ReplayChecked(stage.app.shared.replay_check.number, id, true));
             }
         }
         Step::Edited(is_done, text) => {

@@ -40,7 +40,7 @@ pub(super) struct DiffLines {
 }
 
 impl DiffLines {
-    pub(super) fn of(a: &Trace, b: &Trace, diff: Diff) -> Self {
+    pub(super) fn new(a: &Trace, b: &Trace, diff: Diff) -> Self {
         let scale_ns = a.duration_ns.max(b.duration_ns);
         let unit = Unit::of(scale_ns);
         let lines = diff.lines();
@@ -76,7 +76,7 @@ pub(super) fn time(ns: Option<u64>, unit: Unit) -> String {
 
 fn head(label: &str, trace: &Trace) -> StyledLine {
     let status = if trace.status == 0 { "-".to_owned() } else { trace.status.to_string() };
-    StyledLine::of(format!(" {label} "), Tone::Info)
+    StyledLine::new(format!(" {label} "), Tone::Info)
         .with(trace.id.short(12), Tone::Id)
         .with(format!("  {status}  "), Tone::Status(trace.status))
         .with(format!("{:>9}  ", duration::show(trace.duration_ns)), Tone::Strong)
@@ -89,7 +89,7 @@ fn details(diff: &Diff, unit: Unit) -> Vec<StyledLine> {
     for (what, a, b) in [("flows", &diff.a.flow, &diff.b.flow), ("builds", &diff.a.build, &diff.b.build)] {
         if a != b {
             let said = format!("{what} differ: {}, then {}", clean(a), clean(b));
-            out.push(StyledLine::of(said, Tone::Warn));
+            out.push(StyledLine::new(said, Tone::Warn));
         }
     }
     causes(diff, unit, &mut out);
@@ -103,10 +103,10 @@ fn details(diff: &Diff, unit: Unit) -> Vec<StyledLine> {
     block("response", &of(What::is_response), &mut out);
     match diff.sameness() {
         Sameness::Same => {
-            out.push(StyledLine::of("the same request, decisions, values and response", Tone::Good));
+            out.push(StyledLine::new("the same request, decisions, values and response", Tone::Good));
         }
         Sameness::Incomplete => {
-            out.push(StyledLine::of(
+            out.push(StyledLine::new(
                 "nothing differs of what could be compared, and not all could be",
                 Tone::Warn,
             ));
@@ -118,24 +118,24 @@ fn details(diff: &Diff, unit: Unit) -> Vec<StyledLine> {
         out.push(StyledLine::default());
     }
     if diff.unlisted > 0 {
-        out.push(StyledLine::of(
+        out.push(StyledLine::new(
             format!("{} more differences are not listed", diff.unlisted),
             Tone::Secondary,
         ));
     }
     if !diff.ignored.is_empty() {
-        out.push(StyledLine::of(
+        out.push(StyledLine::new(
             format!("not compared: {}", clean(&diff.ignored.join(", "))),
             Tone::Secondary,
         ));
     }
     for what in diff.not_compared.iter().filter(|what| !what.is_gap()) {
-        out.push(StyledLine::of(format!("not compared: {}", clean(&what.to_string())), Tone::Warn));
+        out.push(StyledLine::new(format!("not compared: {}", clean(&what.to_string())), Tone::Warn));
     }
     for (side, timeline) in [("a", &diff.a.timeline), ("b", &diff.b.timeline)] {
         let gaps = timeline.gaps.iter();
         out.extend(gaps.map(|gap| {
-            StyledLine::of(format!("missing in {side}: {}", clean(&gap.to_string())), Tone::Warn)
+            StyledLine::new(format!("missing in {side}: {}", clean(&gap.to_string())), Tone::Warn)
         }));
     }
     out
@@ -155,11 +155,11 @@ fn causes(diff: &Diff, unit: Unit, out: &mut Vec<StyledLine>) {
         .collect();
     let whole = format!("{} {}", unit.signed(parts.iter().sum()), unit.name);
     let columns = numbers.iter().map(|number| width(number)).max().unwrap_or(0).max(width(&whole));
-    out.push(StyledLine::of("where the difference is", Tone::Strong));
+    out.push(StyledLine::new("where the difference is", Tone::Strong));
     for (cause, number) in causes[..shown].iter().zip(&numbers) {
         let (from, to) = zerver_analysis::span(cause.a_ns, cause.b_ns);
         let tone = if cause.delta_ns() > 0 { Tone::Bad } else { Tone::Good };
-        let line = StyledLine::of(format!("  {number:>columns$}"), tone)
+        let line = StyledLine::new(format!("  {number:>columns$}"), tone)
             .with(format!("  {:<11} ", cause.kind.as_str()), Tone::Secondary)
             .with(clean(&cause.what).into_owned(), Tone::Text)
             .with(format!("  {from} -> {to}"), Tone::Secondary);
@@ -167,9 +167,9 @@ fn causes(diff: &Diff, unit: Unit, out: &mut Vec<StyledLine>) {
     }
     if shown < causes.len() {
         let said = format!("  {:>columns$}  {} smaller ones", numbers[shown], causes.len() - shown);
-        out.push(StyledLine::of(said, Tone::Text));
+        out.push(StyledLine::new(said, Tone::Text));
     }
-    out.push(StyledLine::of(format!("  {whole:>columns$}"), Tone::Strong).with("  in all", Tone::Text));
+    out.push(StyledLine::new(format!("  {whole:>columns$}"), Tone::Strong).with("  in all", Tone::Text));
 }
 
 fn block(title: &str, differences: &[&Difference], out: &mut Vec<StyledLine>) {
@@ -177,14 +177,14 @@ fn block(title: &str, differences: &[&Difference], out: &mut Vec<StyledLine>) {
         return;
     }
     out.push(StyledLine::default());
-    out.push(StyledLine::of(title, Tone::Strong));
+    out.push(StyledLine::new(title, Tone::Strong));
     differences.iter().for_each(|difference| change(difference, out));
 }
 
 /// One change: on a line where it is short, and otherwise one side above the other.
 fn change(difference: &Difference, out: &mut Vec<StyledLine>) {
     let (a, b) = difference.sides();
-    let name = StyledLine::of(format!("  {}", difference.label()), Tone::Info);
+    let name = StyledLine::new(format!("  {}", difference.label()), Tone::Info);
     if width(&a) + width(&b) <= ON_ONE_LINE {
         let line =
             name.with("  ", Tone::Text).with(a, Tone::Bad).with(" -> ", Tone::Secondary).with(b, Tone::Good);
@@ -201,8 +201,8 @@ fn change(difference: &Difference, out: &mut Vec<StyledLine>) {
 /// One side above the other, from a little before where they differ.
 fn above(a: &str, b: &str, out: &mut Vec<StyledLine>) {
     let (a, b) = side_by_side(a, b, (BESIDE, BESIDE), "…");
-    out.push(StyledLine::of(format!("    - {a}"), Tone::Bad));
-    out.push(StyledLine::of(format!("    + {b}"), Tone::Good));
+    out.push(StyledLine::new(format!("    - {a}"), Tone::Bad));
+    out.push(StyledLine::new(format!("    + {b}"), Tone::Good));
 }
 
 /// The lines of two texts that changed, with what changed in them told apart.
@@ -224,12 +224,12 @@ pub(in crate::screen) fn inline(a: &str, b: &str, out: &mut Vec<StyledLine>) {
     for line in differing.iter().take(MAX_LINES) {
         let (sign, tone) = if line.in_a { ("-", Tone::Bad) } else { ("+", Tone::Good) };
         let parts = drawn(line);
-        out.push(parts.fold(StyledLine::of(format!("    {sign} "), tone), |line, (is_changed, text)| {
+        out.push(parts.fold(StyledLine::new(format!("    {sign} "), tone), |line, (is_changed, text)| {
             line.with(text, if is_changed { tone } else { Tone::Text })
         }));
     }
     if differing.len() > MAX_LINES {
-        out.push(StyledLine::of(
+        out.push(StyledLine::new(
             format!("    and {} more lines", differing.len() - MAX_LINES),
             Tone::Secondary,
         ));

@@ -32,7 +32,7 @@ pub(super) fn areas(area: Rect, verdict: usize, rows: usize, details: usize) -> 
         return Areas { heads, verdict, rows_title, rows, wall, details_title, details };
     }
     // The steps get what they need, up to the half, and more where what differs needs less.
-    let left = stack.left().saturating_sub(1);
+    let left = stack.remaining().saturating_sub(1);
     let most = (left / 2).max(left.saturating_sub(details));
     let rows = stack.take(rows.min(most));
     let (details_title, details) = (stack.take(1), stack.take(usize::MAX));

@@ -47,7 +47,7 @@ impl Screen for DiffScreen {
 
     fn on_action(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
         if let Some((scroll, len, height)) = self.scrolled(shared, shared.body())
-            && scroll.act(action, len, height)
+            && scroll.apply(action, len, height)
         {
             return Vec::new();
         }

@@ -31,14 +31,14 @@ pub(super) fn draw(screen: &DiffScreen, shared: &SharedState, area: Rect, buffer
     vertical_line(areas.wall, theme.border, theme, buffer);
     draw_rows(screen, diff_lines, shared, areas.rows, buffer);
     let mut scroll = screen.details;
-    scroll.keep(diff_lines.details.len(), usize::from(areas.details.height));
+    scroll.clamp(diff_lines.details.len(), usize::from(areas.details.height));
     // The last column is the thumb's.
     let text = Rect { width: areas.details.width.saturating_sub(1), ..areas.details };
     for (row, line) in (0..areas.details.height).zip(diff_lines.details.iter().skip(scroll.first)) {
         line.draw(Pen::new(buffer, text, row, theme.glyphs.ellipsis).skip(1), theme);
     }
     if screen.pane == Pane::Details {
-        scroll.show(areas.details, theme.selected, buffer);
+        scroll.highlight_cursor(areas.details, theme.selected, buffer);
     }
     scrollbar(areas.details, scroll.first, diff_lines.details.len(), theme, buffer);
 }
@@ -46,7 +46,7 @@ pub(super) fn draw(screen: &DiffScreen, shared: &SharedState, area: Rect, buffer
 fn draw_missing(screen: &DiffScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let Some((a, b)) = screen.ids else {
-        let said = match shared.compared {
+        let said = match shared.diff_base {
             Some(id) => format!(
                 "{} is the first of two. 1 shows the list; choose the other and press d.",
                 id.short(12)
@@ -78,7 +78,7 @@ fn draw_rows(
 ) {
     let theme = &shared.theme;
     let mut scroll = screen.rows;
-    scroll.keep(diff_lines.lines.len(), usize::from(area.height));
+    scroll.clamp(diff_lines.lines.len(), usize::from(area.height));
     // The numbers take what they need, and so do the names, but for a quarter of the rest, which is the least for bars.
     let numbers: usize = diff_lines.columns.iter().sum::<usize>() + 6;
     let rest = usize::from(area.width).saturating_sub(numbers + 5);
@@ -107,7 +107,7 @@ fn draw_rows(
         draw_bars(line, diff_lines, bars, shared, &mut pen);
     }
     if screen.pane == Pane::Rows {
-        scroll.show(area, theme.selected, buffer);
+        scroll.highlight_cursor(area, theme.selected, buffer);
     }
     scrollbar(area, scroll.first, diff_lines.lines.len(), theme, buffer);
 }

@@ -28,7 +28,7 @@ pub(super) fn lines(flow: &FlowInfo, usual: Option<&Usual>) -> Vec<StyledLine> {
     let columns = rows.iter().map(GraphRow::columns).max().unwrap_or(0).clamp(MIN_NAME, MAX_NAME);
     let mut lines = Vec::new();
     if usual.is_some() {
-        lines.push(StyledLine::of(
+        lines.push(StyledLine::new(
             format!("{:columns$}  {:>9}  {:>9}", "steps on the CPU, and their waits", "p50", "p99"),
             Tone::Secondary,
         ));
@@ -58,7 +58,7 @@ impl GraphRow {
     fn line(self, columns: usize) -> StyledLine {
         let room = columns.saturating_sub(width(self.indent));
         let Some(spread) = self.spread else {
-            return StyledLine::of(self.indent, Tone::Secondary).with(self.name, self.tone).with(
+            return StyledLine::new(self.indent, Tone::Secondary).with(self.name, self.tone).with(
                 if self.more.is_empty() { String::new() } else { format!("  {}", self.more) },
                 Tone::Secondary,
             );
@@ -67,7 +67,7 @@ impl GraphRow {
         let filler = " ".repeat(room.saturating_sub(width(&name)));
         let (p50, p99) = (duration::show(spread.p50_ns), duration::show(spread.p99_ns));
         let more = if self.more.is_empty() { String::new() } else { format!("  {}", self.more) };
-        StyledLine::of(self.indent, Tone::Secondary)
+        StyledLine::new(self.indent, Tone::Secondary)
             .with(format!("{name}{filler}"), self.tone)
             .with(format!("  {p50:>9}  {p99:>9}"), Tone::Text)
             .with(more, Tone::Secondary)

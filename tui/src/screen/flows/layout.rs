@@ -28,11 +28,11 @@ pub(super) fn areas(area: Rect, flows: usize, told: usize) -> Areas {
             (split_columns(titles, left), split_columns(body, left));
         // The scheduler is below the list, which needs most of the room seldom.
         let mut stack = VerticalSplit::new(list);
-        let list = stack.take(stack.left().saturating_sub(told + 1).max(stack.left() / 2));
+        let list = stack.take(stack.remaining().saturating_sub(told + 1).max(stack.remaining() / 2));
         let (scheduler_title, scheduler) = (stack.take(1), stack.take(told));
         return Areas { list_title, list, scheduler_title, scheduler, wall, steps_title, steps };
     }
-    let fifth = (stack.left() / 5).max(1);
+    let fifth = (stack.remaining() / 5).max(1);
     let len = flows.clamp(1, fifth + 1);
     let (list_title, list) = (stack.take(1), stack.take(len));
     let (scheduler_title, scheduler) = (stack.take(1), stack.take(told.min(fifth + 2)));

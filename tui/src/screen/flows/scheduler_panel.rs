@@ -16,7 +16,7 @@ const CLASSES: [&str; 3] = ["interactive", "default", "batch"];
 /// The title, and the lines.
 pub(super) fn lines(shared: &SharedState) -> (String, Vec<StyledLine>) {
     let scheduler = &shared.scheduler;
-    let faint = |text: &str| StyledLine::of(text, Tone::Secondary);
+    let faint = |text: &str| StyledLine::new(text, Tone::Secondary);
     let Some(addr) = &scheduler.addr else {
         let line = faint("`zerver tui --addr HOST:PORT` asks a service that runs");
         return ("scheduler".to_owned(), vec![line]);
@@ -26,7 +26,7 @@ pub(super) fn lines(shared: &SharedState) -> (String, Vec<StyledLine>) {
         None => (format!("scheduler: asking {}", clean(at)), Vec::new()),
         Some(Err(why)) => {
             let lines = vec![
-                StyledLine::of(clean(why).into_owned(), Tone::Warn),
+                StyledLine::new(clean(why).into_owned(), Tone::Warn),
                 faint("It tells local clients only, and not while health is off."),
             ];
             (format!("scheduler of {}", clean(at)), lines)
@@ -41,12 +41,12 @@ fn known(health: &SchedulerStatus, shared: &SharedState) -> Vec<StyledLine> {
     let glyphs = shared.theme.glyphs;
     let load = &shared.scheduler.load;
     let mut lines = vec![
-        StyledLine::of("load     ", Tone::Secondary)
+        StyledLine::new("load     ", Tone::Secondary)
             .with(format!("{}  ", percent(load)), Tone::Strong)
             .with(bars(load, SPARK, shared), Tone::Cpu),
     ];
-    let mut waiting = StyledLine::of("waiting  ", Tone::Secondary);
-    for ((class, n), line) in CLASSES.iter().zip(health.waiting).zip(&shared.scheduler.waiting) {
+    let mut waiting = StyledLine::new("waiting  ", Tone::Secondary);
+    for ((class, n), line) in CLASSES.iter().zip(health.queue_lengths).zip(&shared.scheduler.queue_lengths) {
         let Some(n) = n else { continue };
         let values: Vec<u64> = line.iter().copied().collect();
         let bars = sparkline(&values[values.len().saturating_sub(SPARK)..], SHORT, glyphs);
@@ -55,18 +55,18 @@ fn known(health: &SchedulerStatus, shared: &SharedState) -> Vec<StyledLine> {
             .with(format!("{n} "), if n > 0 { Tone::Strong } else { Tone::Text })
             .with(format!("{bars:<SHORT$}  "), Tone::Queue);
     }
-    if health.waiting.iter().any(Option::is_some) {
+    if health.queue_lengths.iter().any(Option::is_some) {
         lines.push(waiting);
     }
     let shed: Vec<String> =
         CLASSES.iter().zip(health.shed).map(|(class, n)| format!("{n} {class}")).collect();
     let tone = |n: u64| if n > 0 { Tone::Warn } else { Tone::Text };
     lines.push(
-        StyledLine::of("shed     ", Tone::Secondary).with(shed.join(", "), tone(health.shed.iter().sum())),
+        StyledLine::new("shed     ", Tone::Secondary).with(shed.join(", "), tone(health.shed.iter().sum())),
     );
     lines.push(
-        StyledLine::of("moved    ", Tone::Secondary)
-            .with(format!("{} to low priority", health.moved), tone(health.moved))
+        StyledLine::new("moved    ", Tone::Secondary)
+            .with(format!("{} to low priority", health.reclassified), tone(health.reclassified))
             .with("; overruns ", Tone::Secondary)
             .with(health.overruns.to_string(), tone(health.overruns)),
     );
@@ -76,17 +76,17 @@ fn known(health: &SchedulerStatus, shared: &SharedState) -> Vec<StyledLine> {
 
 /// How busy it was last; a dash where that is not known yet.
 fn percent(load: &BusyHistory) -> String {
-    load.now().map_or_else(|| "-".to_owned(), |percent| format!("{percent}%"))
+    load.latest().map_or_else(|| "-".to_owned(), |percent| format!("{percent}%"))
 }
 
 fn bars(load: &BusyHistory, columns: usize, shared: &SharedState) -> String {
-    let values: Vec<u64> = load.line.iter().copied().collect();
+    let values: Vec<u64> = load.samples.iter().copied().collect();
     sparkline_to(100, &values[values.len().saturating_sub(columns)..], columns, shared.theme.glyphs)
 }
 
 fn of_worker(worker: &WorkerStatus, shared: &SharedState) -> StyledLine {
-    let mut line = StyledLine::of(format!("{}  ", clean(&worker.name)), Tone::Text);
-    if let Some(load) = shared.scheduler.load_of(&worker.name) {
+    let mut line = StyledLine::new(format!("{}  ", clean(&worker.name)), Tone::Text);
+    if let Some(load) = shared.scheduler.busy_of(&worker.name) {
         line = line
             .with(format!("{:>4}  ", percent(load)), Tone::Strong)
             .with(format!("{:<SHORT$}  ", bars(load, SHORT, shared)), Tone::Cpu);
@@ -97,6 +97,6 @@ fn of_worker(worker: &WorkerStatus, shared: &SharedState) -> StyledLine {
     let id: String = running.request.chars().take(13).collect();
     line.with(format!("{word} "), tone)
         .with(clean(&format!("{} of {}", running.step, running.flow)).into_owned(), Tone::Strong)
-        .with(format!("  {}", shared.drawable(&duration::show(running.for_ns))), Tone::Text)
+        .with(format!("  {}", shared.drawable(&duration::show(running.running_ns))), Tone::Text)
         .with(format!("  {}", clean(&id)), Tone::Id)
 }

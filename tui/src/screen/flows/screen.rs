@@ -40,7 +40,7 @@ impl Screen for FlowsScreen {
 
     fn on_action(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
         let (scroll, len, height) = self.scrolled(shared, shared.body());
-        if scroll.act(action, len, height) {
+        if scroll.apply(action, len, height) {
             if self.pane == Pane::List {
                 self.steps = Scroll::default();
                 return self.settle();

@@ -26,7 +26,7 @@ pub(super) fn draw(flows: &FlowsScreen, shared: &SharedState, area: Rect, buffer
         line.draw(Pen::new(buffer, areas.steps, row, theme.glyphs.ellipsis).skip(1), theme);
     }
     if flows.pane == Pane::Steps {
-        scroll.show(areas.steps, theme.selected, buffer);
+        scroll.highlight_cursor(areas.steps, theme.selected, buffer);
     }
     scrollbar(areas.steps, scroll.first, flows.graph.len(), theme, buffer);
 }
@@ -75,6 +75,6 @@ fn draw_list(flows: &FlowsScreen, shared: &SharedState, area: Rect, buffer: &mut
         pen.put(flow.class.as_str(), theme.secondary);
     }
     let style = if flows.pane == Pane::List { theme.selected } else { theme.selected_inactive };
-    scroll.show(area, style, buffer);
+    scroll.highlight_cursor(area, style, buffer);
     scrollbar(area, scroll.first, all.len(), theme, buffer);
 }

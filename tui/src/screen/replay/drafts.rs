@@ -28,7 +28,7 @@ struct SlotDraft {
 
 impl Drafts {
     /// What was said about something.
-    pub(super) fn of(&self, target: &EditTarget) -> Option<&str> {
+    pub(super) fn draft_for(&self, target: &EditTarget) -> Option<&str> {
         match target {
             EditTarget::Slot(slot) => self.slot(slot),
             EditTarget::Effect(effect) => {
@@ -52,12 +52,12 @@ impl Drafts {
     }
 
     /// Takes what was typed. Says what is wrong with it.
-    pub(super) fn put(&mut self, target: &EditTarget, typed: &str) -> Result<(), String> {
+    pub(super) fn set(&mut self, target: &EditTarget, typed: &str) -> Result<(), String> {
         match target {
-            EditTarget::Slot(slot) => return self.put_slot(slot, typed),
-            EditTarget::Effect(effect) => return self.put_answer(effect, typed),
+            EditTarget::Slot(slot) => return self.set_slot(slot, typed),
+            EditTarget::Effect(effect) => return self.set_answer(effect, typed),
             EditTarget::Header(name) | EditTarget::Secret(name) => {
-                self.forget(target);
+                self.revert(target);
                 self.headers.push((name.clone(), typed.trim().to_owned()));
             }
             EditTarget::Body => self.body = Some(typed.to_owned()),
@@ -66,11 +66,11 @@ impl Drafts {
     }
 
     /// Lets the next thing go wrong with an effect, of those that may; after the last, nothing.
-    pub(super) fn fail(&mut self, effect: &str, faults: &[(&'static str, Fault)]) {
+    pub(super) fn cycle_fault(&mut self, effect: &str, faults: &[(&'static str, Fault)]) {
         let now = self.faults.iter().find(|(_, fault)| fault.effect == effect).map(|(word, _)| *word);
         let next =
             now.map_or(0, |now| faults.iter().position(|(word, _)| *word == now).map_or(0, |at| at + 1));
-        self.forget(&EditTarget::Effect(effect.to_owned()));
+        self.revert(&EditTarget::Effect(effect.to_owned()));
         self.faults.extend(faults.get(next).cloned());
     }
 
@@ -79,31 +79,31 @@ impl Drafts {
         self.at.as_deref()
     }
 
-    pub(super) fn is_unchanged(&self) -> bool {
+    pub(super) fn has_no_slots(&self) -> bool {
         self.slots.is_empty()
     }
 
     /// Puts JSON into a slot, or `.field=JSON` into a part of it. Says what is wrong with it.
-    fn put_slot(&mut self, slot: &str, typed: &str) -> Result<(), String> {
+    fn set_slot(&mut self, slot: &str, typed: &str) -> Result<(), String> {
         let typed = typed.trim();
         let text = if typed.starts_with('.') { format!("{slot}{typed}") } else { format!("{slot}={typed}") };
         let edit: SlotEdit = text.parse().map_err(|error: zerver_replay::EditError| error.to_string())?;
-        self.forget(&EditTarget::Slot(slot.to_owned()));
+        self.revert(&EditTarget::Slot(slot.to_owned()));
         self.slots.push(SlotDraft { typed: typed.to_owned(), edit });
         Ok(())
     }
 
     /// Gives an effect its answer.
-    fn put_answer(&mut self, effect: &str, typed: &str) -> Result<(), String> {
+    fn set_answer(&mut self, effect: &str, typed: &str) -> Result<(), String> {
         let edit = AnswerEdit::new(effect, typed.trim()).map_err(|error| error.to_string())?;
-        self.forget(&EditTarget::Effect(effect.to_owned()));
+        self.revert(&EditTarget::Effect(effect.to_owned()));
         self.answers.push(edit);
         Ok(())
     }
 
     /// Takes back what was said about something; says whether anything was.
-    pub(super) fn forget(&mut self, target: &EditTarget) -> bool {
-        let was = self.of(target).is_some();
+    pub(super) fn revert(&mut self, target: &EditTarget) -> bool {
+        let was = self.draft_for(target).is_some();
         match target {
             EditTarget::Slot(slot) => self.slots.retain(|draft| draft.edit.slot != *slot),
             EditTarget::Effect(effect) => {
@@ -158,24 +158,24 @@ mod tests {
     fn drafts_become_edits() {
         let mut drafts = Drafts::default();
         let (todo, get) = (EditTarget::Slot("Todo".into()), EditTarget::Effect("kv get todo:1".into()));
-        assert!(drafts.put(&todo, "{\"id\": ").unwrap_err().contains("is no JSON"));
-        assert!(drafts.put(&get, "nonsense").is_err());
+        assert!(drafts.set(&todo, "{\"id\": ").unwrap_err().contains("is no JSON"));
+        assert!(drafts.set(&get, "nonsense").is_err());
         assert_eq!(drafts.edits(), Edits::default());
-        drafts.put(&todo, "{\"id\": 1}").unwrap();
-        drafts.put(&todo, ".title=\"x\"").unwrap();
-        drafts.put(&get, "null").unwrap();
+        drafts.set(&todo, "{\"id\": 1}").unwrap();
+        drafts.set(&todo, ".title=\"x\"").unwrap();
+        drafts.set(&get, "null").unwrap();
         let edits = drafts.edits();
         assert_eq!(edits.slots, ["Todo.title=\"x\"".parse().unwrap()]);
         assert_eq!(edits.answers, ["kv get todo:1=null".parse().unwrap()]);
-        assert_eq!(drafts.of(&todo), Some(".title=\"x\""));
-        drafts.put(&EditTarget::Header("accept".into()), " text/html").unwrap();
-        drafts.put(&EditTarget::Header("accept".into()), "*/*").unwrap();
-        drafts.put(&EditTarget::Body, "{}\n").unwrap();
+        assert_eq!(drafts.draft_for(&todo), Some(".title=\"x\""));
+        drafts.set(&EditTarget::Header("accept".into()), " text/html").unwrap();
+        drafts.set(&EditTarget::Header("accept".into()), "*/*").unwrap();
+        drafts.set(&EditTarget::Body, "{}\n").unwrap();
         let secret = EditTarget::Secret("cookie".into());
-        drafts.put(&secret, "sesame").unwrap();
-        assert_eq!(drafts.of(&secret), Some("●●●● (as typed)"));
+        drafts.set(&secret, "sesame").unwrap();
+        assert_eq!(drafts.draft_for(&secret), Some("●●●● (as typed)"));
         assert_eq!(drafts.edits().headers[1], ("cookie".to_owned(), "sesame".to_owned()));
-        assert!(drafts.forget(&secret) && !drafts.forget(&secret));
+        assert!(drafts.revert(&secret) && !drafts.revert(&secret));
         let edits = drafts.edits();
         assert_eq!(edits.headers, [("accept".to_owned(), "*/*".to_owned())]);
         assert_eq!(edits.body.as_deref(), Some(&b"{}\n"[..]));
@@ -187,14 +187,14 @@ mod tests {
         let effect = EditTarget::Effect("kv get a".into());
         let fault = |wrong| Fault { effect: "kv get a".into(), wrong };
         let faults = [("timeout", fault(Wrong::Timeout)), ("malformed", fault(Wrong::Malformed))];
-        drafts.put(&effect, "null").unwrap();
+        drafts.set(&effect, "null").unwrap();
         for wanted in [Some("timeout"), Some("malformed"), None, Some("timeout")] {
-            drafts.fail("kv get a", &faults);
-            assert_eq!(drafts.of(&effect), wanted);
+            drafts.cycle_fault("kv get a", &faults);
+            assert_eq!(drafts.draft_for(&effect), wanted);
             assert_eq!(drafts.edits().faults.len(), usize::from(wanted.is_some()));
             assert!(drafts.edits().answers.is_empty(), "no answer where it fails");
         }
-        assert!(drafts.forget(&effect) && drafts.edits().is_empty());
+        assert!(drafts.revert(&effect) && drafts.edits().is_empty());
     }
 
     #[test]
@@ -202,12 +202,12 @@ mod tests {
         let flow = sample::slow().flow;
         let mut drafts = Drafts::default();
         let claims = EditTarget::Slot("Claims".into());
-        drafts.put(&claims, "1").unwrap();
+        drafts.set(&claims, "1").unwrap();
         for wanted in [Some("verify_roles"), None, Some("verify_roles")] {
             drafts.next_step(&flow);
             assert_eq!(drafts.at(), wanted);
         }
-        assert!(drafts.forget(&claims) && !drafts.forget(&claims));
+        assert!(drafts.revert(&claims) && !drafts.revert(&claims));
         assert_eq!(drafts.at(), None);
     }
 }

@@ -52,7 +52,7 @@ pub(super) struct EditItem {
 }
 
 impl EditItems {
-    pub(super) fn of(loaded: &LoadedTrace) -> Self {
+    pub(super) fn from_trace(loaded: &LoadedTrace) -> Self {
         let mut all: Vec<EditItem> = loaded
             .timeline
             .slots

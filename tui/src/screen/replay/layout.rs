@@ -41,7 +41,7 @@ pub(super) fn areas(area: Rect, contents: &Contents) -> Areas {
     let mut stack = VerticalSplit::new(area);
     let (head, verdict) = (stack.take(1), stack.take(if has_ended { 2 } else { 1 }));
     // Without the three titles.
-    let left = stack.left().saturating_sub(typed + 3);
+    let left = stack.remaining().saturating_sub(typed + 3);
     let slots = slots.clamp(1, (left / 2).max(1));
     let findings = findings.clamp(1, left.saturating_sub(slots + MIN_RESPONSE).max(2));
     let (slots_title, slots) = (stack.take(1), stack.take(slots));
@@ -49,7 +49,7 @@ pub(super) fn areas(area: Rect, contents: &Contents) -> Areas {
     // The chosen one in full, while they have the keys.
     let finding = stack.take(if has_finding { 3 } else { 0 });
     let response_title = stack.take(1);
-    let response = stack.take(stack.left().saturating_sub(typed));
+    let response = stack.take(stack.remaining().saturating_sub(typed));
     let prompt = stack.take(typed);
     Areas {
         head,

@@ -8,10 +8,10 @@ use crate::text_input::TextInput;
 #[derive(Debug)]
 pub(super) struct OpenPrompt {
     pub(super) target: EditTarget,
-    pub(super) prompt: TextInput,
+    pub(super) input: TextInput,
     pub(super) error: Option<String>,
     /// Whether it is what an effect of the same kind got.
-    pub(super) is_like: bool,
+    pub(super) is_example: bool,
     /// What was to be different before this was typed, if the run with it was refused: leaving goes back to it.
     pub(super) before: Option<Drafts>,
 }
@@ -21,13 +21,13 @@ pub(super) struct OpenPrompt {
 pub(super) struct SubmittedPrompt {
     /// The number of the run.
     pub(super) number: u64,
-    pub(super) prompt_line: OpenPrompt,
+    pub(super) prompt: OpenPrompt,
 }
 
 impl OpenPrompt {
-    pub(super) fn of(target: EditTarget, text: &str) -> Self {
-        let prompt =
+    pub(super) fn new(target: EditTarget, text: &str) -> Self {
+        let input =
             if matches!(target, EditTarget::Secret(_)) { TextInput::secret() } else { TextInput::new(text) };
-        Self { target, prompt, error: None, is_like: false, before: None }
+        Self { target, input, error: None, is_example: false, before: None }
     }
 }

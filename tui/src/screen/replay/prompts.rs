@@ -12,62 +12,62 @@ use crate::state::SharedState;
 
 impl ReplayScreen {
     /// Asks for what the last run lacked, if anything.
-    pub(super) fn ask(&mut self, shared: &SharedState) {
-        if let Some(name) = self.unknown_secret() {
-            self.prompt_line = Some(OpenPrompt::of(EditTarget::Secret(name.to_owned()), ""));
-        } else if let Some(finding) = self.unanswered() {
+    pub(super) fn prompt_for_missing(&mut self, shared: &SharedState) {
+        if let Some(name) = self.missing_secret() {
+            self.prompt = Some(OpenPrompt::new(EditTarget::Secret(name.to_owned()), ""));
+        } else if let Some(finding) = self.unanswered_effect() {
             let effect = finding.field.clone();
             let draft = self.drafts.answer_to(&effect).map(str::to_owned);
             // What the step got for the same kind of effect shows the form of an answer.
             let like = || self.loaded(shared).and_then(|loaded| answer_like(&loaded.timeline, finding));
             let like = if draft.is_none() { like() } else { None };
-            let is_like = like.is_some();
+            let is_example = like.is_some();
             let text = draft.or(like).unwrap_or_default();
-            self.prompt_line =
-                Some(OpenPrompt { is_like, ..OpenPrompt::of(EditTarget::Effect(effect), &text) });
+            self.prompt =
+                Some(OpenPrompt { is_example, ..OpenPrompt::new(EditTarget::Effect(effect), &text) });
         }
     }
 
     /// Takes what was typed, and runs with it.
     pub(super) fn submit(&mut self) -> Vec<Command> {
-        let Some(prompt_line) = self.prompt_line.take() else { return Vec::new() };
-        let text = prompt_line.prompt.text();
-        self.put(prompt_line, &text)
+        let Some(prompt) = self.prompt.take() else { return Vec::new() };
+        let text = prompt.input.text();
+        self.submit_text(prompt, &text)
     }
 
     /// Runs with a text. A line that does not fit stays to be changed: at once, or when the run with it is refused.
-    pub(super) fn put(&mut self, mut prompt_line: OpenPrompt, text: &str) -> Vec<Command> {
+    pub(super) fn submit_text(&mut self, mut prompt: OpenPrompt, text: &str) -> Vec<Command> {
         let before = self.drafts.clone();
-        if let Err(error) = self.drafts.put(&prompt_line.target, text) {
-            prompt_line.error = Some(error);
-            self.prompt_line = Some(prompt_line);
+        if let Err(error) = self.drafts.set(&prompt.target, text) {
+            prompt.error = Some(error);
+            self.prompt = Some(prompt);
             return Vec::new();
         }
-        let commands = self.again().into_iter().collect();
-        prompt_line.before.get_or_insert(before);
-        prompt_line.is_like = false;
+        let commands = self.rerun().into_iter().collect();
+        prompt.before.get_or_insert(before);
+        prompt.is_example = false;
         // A text of several lines is none to be typed here.
-        self.sent = (!text.contains('\n')).then_some(SubmittedPrompt { number: self.number, prompt_line });
+        self.sent = (!text.contains('\n')).then_some(SubmittedPrompt { number: self.number, prompt });
         commands
     }
 
     /// Nothing was run: what was typed is there again, with what is wrong with it.
-    pub(super) fn refused(&mut self, refusal: &Refusal) {
-        let sent = self.sent.take().filter(|sent| sent.number == self.number && self.prompt_line.is_none());
-        if let Some(SubmittedPrompt { mut prompt_line, .. }) = sent {
+    pub(super) fn on_refusal(&mut self, refusal: &Refusal) {
+        let sent = self.sent.take().filter(|sent| sent.number == self.number && self.prompt.is_none());
+        if let Some(SubmittedPrompt { mut prompt, .. }) = sent {
             let why = refusal.causes.first().and_then(|cause| cause.lines().next());
             let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-            prompt_line.error = Some(format!("{}{why}", refusal.what));
-            self.prompt_line = Some(prompt_line);
+            prompt.error = Some(format!("{}{why}", refusal.what));
+            self.prompt = Some(prompt);
         }
     }
 
     /// Leaves the line; what was refused with it is not to be different any more.
-    pub(super) fn leave(&mut self) -> Vec<Command> {
-        match self.prompt_line.take().and_then(|prompt_line| prompt_line.before) {
+    pub(super) fn cancel_prompt(&mut self) -> Vec<Command> {
+        match self.prompt.take().and_then(|prompt| prompt.before) {
             Some(before) => {
                 self.drafts = before;
-                self.again().into_iter().collect()
+                self.rerun().into_iter().collect()
             }
             None => Vec::new(),
         }

@@ -72,11 +72,11 @@ impl Screen for ReplayScreen {
     }
 
     fn on_text_key(&mut self, _shared: &mut SharedState, key: &KeyEvent) -> Option<Vec<Command>> {
-        let prompt_line = self.prompt_line.as_mut()?;
+        let prompt = self.prompt.as_mut()?;
         match key.code {
             KeyCode::Enter => return Some(self.submit()),
-            KeyCode::Esc => return Some(self.leave()),
-            _ if prompt_line.prompt.press(key) => prompt_line.error = None,
+            KeyCode::Esc => return Some(self.cancel_prompt()),
+            _ if prompt.input.press(key) => prompt.error = None,
             // Leaving is always possible.
             _ => return None,
         }
@@ -84,21 +84,19 @@ impl Screen for ReplayScreen {
     }
 
     fn text_hints(&self) -> Option<&'static [(&'static str, &'static str)]> {
-        self.prompt_line
-            .as_ref()
-            .map(|_| &[("enter", "run with it"), ("esc", "leave it"), ("^u", "clear")][..])
+        self.prompt.as_ref().map(|_| &[("enter", "run with it"), ("esc", "leave it"), ("^u", "clear")][..])
     }
 
     fn on_paste(&mut self, _shared: &mut SharedState, text: &str) -> Vec<Command> {
-        if let Some(prompt_line) = &mut self.prompt_line {
-            prompt_line.prompt.paste(text);
+        if let Some(prompt) = &mut self.prompt {
+            prompt.input.paste(text);
         }
         Vec::new()
     }
 
     fn on_action(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
         let (scroll, len, height) = self.scrolled(shared.body());
-        if scroll.act(action, len, height) {
+        if scroll.apply(action, len, height) {
             return Vec::new();
         }
         match action {
@@ -106,8 +104,10 @@ impl Screen for ReplayScreen {
             Action::NextPane => {
                 self.pane = if self.pane == Pane::Slots { Pane::Findings } else { Pane::Slots };
             }
-            Action::Open if self.pane == Pane::Findings => return self.go(shared).into_iter().collect(),
-            Action::Open | Action::EditValue => self.change(shared),
+            Action::Open if self.pane == Pane::Findings => {
+                return self.open_finding(shared).into_iter().collect();
+            }
+            Action::Open | Action::EditValue => self.edit_value(shared),
             Action::EditInEditor => {
                 let Some((target, text)) = self.chosen() else { return Vec::new() };
                 if matches!(target, EditTarget::Secret(_)) {
@@ -115,19 +115,19 @@ impl Screen for ReplayScreen {
                         Some(Notice::bad("a secret is typed here, and not written into a file: press e"));
                     return Vec::new();
                 }
-                self.prompt_line = Some(OpenPrompt::of(target, ""));
+                self.prompt = Some(OpenPrompt::new(target, ""));
                 return vec![Command::EditText(text.unwrap_or_default())];
             }
-            Action::ChooseStep => return self.next_step(shared),
+            Action::ChooseStep => return self.choose_next_step(shared),
             Action::RevertEdit => {
                 let target = self.chosen().map(|(target, _)| target);
-                if target.is_some_and(|target| self.drafts.forget(&target)) {
-                    return self.again().into_iter().collect();
+                if target.is_some_and(|target| self.drafts.revert(&target)) {
+                    return self.rerun().into_iter().collect();
                 }
             }
-            Action::InjectFault => return self.fail(shared),
-            Action::SupplyMissing => self.ask(shared),
-            Action::Rerun => return self.again().into_iter().collect(),
+            Action::InjectFault => return self.inject_next_fault(shared),
+            Action::SupplyMissing => self.prompt_for_missing(shared),
+            Action::Rerun => return self.rerun().into_iter().collect(),
             _ => {}
         }
         Vec::new()
@@ -143,32 +143,32 @@ impl Screen for ReplayScreen {
                     Ok(replayed) => {
                         self.run = RunState::Done(Arc::clone(replayed));
                         self.sent = None;
-                        if self.prompt_line.is_none() {
-                            self.ask(shared);
+                        if self.prompt.is_none() {
+                            self.prompt_for_missing(shared);
                         }
                     }
                     Err(refusal) => {
                         self.run = RunState::Refused(refusal.clone());
-                        self.refused(refusal);
+                        self.on_refusal(refusal);
                     }
                 }
             }
             Message::Edited(edited) => {
-                let Some(mut prompt_line) = self.prompt_line.take() else { return Vec::new() };
+                let Some(mut prompt) = self.prompt.take() else { return Vec::new() };
                 let text = match edited {
                     // Of a body every line counts, but editors end the last one.
-                    Ok(text) if prompt_line.target == EditTarget::Body => {
+                    Ok(text) if prompt.target == EditTarget::Body => {
                         text.strip_suffix('\n').unwrap_or(text).to_owned()
                     }
                     Ok(text) => text.lines().map(str::trim).collect::<Vec<_>>().join(" ").trim().to_owned(),
                     Err(error) => {
-                        prompt_line.error = Some(error.clone());
-                        self.prompt_line = Some(prompt_line);
+                        prompt.error = Some(error.clone());
+                        self.prompt = Some(prompt);
                         return Vec::new();
                     }
                 };
-                prompt_line.prompt = TextInput::new(&text);
-                return self.put(prompt_line, &text);
+                prompt.input = TextInput::new(&text);
+                return self.submit_text(prompt, &text);
             }
             _ => {}
         }

@@ -25,7 +25,7 @@ pub(crate) struct ReplayScreen {
     /// The number of the last run that was asked for.
     pub(super) number: u64,
     pub(super) run: RunState,
-    pub(super) prompt_line: Option<OpenPrompt>,
+    pub(super) prompt: Option<OpenPrompt>,
     /// What was typed last, while the run with it goes on.
     pub(super) sent: Option<SubmittedPrompt>,
     pub(super) pane: Pane,
@@ -63,14 +63,14 @@ impl ReplayScreen {
             }
         }
         self.settle(shared);
-        commands.extend(self.again());
+        commands.extend(self.rerun());
         commands
     }
 
     /// Lists what may be changed, if the trace has come.
     pub(super) fn settle(&mut self, shared: &SharedState) {
         if self.items.is_none() {
-            self.items = self.loaded(shared).map(|loaded| EditItems::of(loaded));
+            self.items = self.loaded(shared).map(|loaded| EditItems::from_trace(loaded));
         }
     }
 
@@ -82,7 +82,7 @@ impl ReplayScreen {
         matches!(self.run, RunState::Running(_))
     }
 
-    pub(super) fn again(&mut self) -> Option<Command> {
+    pub(super) fn rerun(&mut self) -> Option<Command> {
         let id = self.id?;
         self.number += 1;
         self.run = RunState::Running(self.report().cloned());
@@ -108,23 +108,23 @@ impl ReplayScreen {
         let draft = match &item.target {
             // What goes wrong is no answer.
             EditTarget::Effect(effect) => self.drafts.answer_to(effect),
-            target => self.drafts.of(target),
+            target => self.drafts.draft_for(target),
         };
         Some((item.target.clone(), draft.map(str::to_owned).or_else(|| item.editable.clone())))
     }
 
     /// Lets the next thing go wrong with the chosen effect.
-    pub(super) fn fail(&mut self, shared: &mut SharedState) -> Vec<Command> {
+    pub(super) fn inject_next_fault(&mut self, shared: &mut SharedState) -> Vec<Command> {
         let item = self.items.as_ref().and_then(|items| items.all.get(self.slots.cursor));
         let Some(EditItem { target: EditTarget::Effect(effect), faults, .. }) = item else {
             shared.notice = Some(Notice::bad("only effects fail: choose one, below the slots"));
             return Vec::new();
         };
-        self.drafts.fail(effect, faults);
-        self.again().into_iter().collect()
+        self.drafts.cycle_fault(effect, faults);
+        self.rerun().into_iter().collect()
     }
 
-    pub(super) fn change(&mut self, shared: &mut SharedState) {
+    pub(super) fn edit_value(&mut self, shared: &mut SharedState) {
         let Some((target, text)) = self.chosen() else {
             shared.notice = Some(Notice::bad("there is nothing to change"));
             return;
@@ -134,21 +134,21 @@ impl ReplayScreen {
             shared.notice = Some(Notice::bad("it has several lines; E changes it in $EDITOR"));
             return;
         }
-        self.prompt_line = Some(OpenPrompt::of(target, &text));
+        self.prompt = Some(OpenPrompt::new(target, &text));
     }
 
-    pub(super) fn next_step(&mut self, shared: &mut SharedState) -> Vec<Command> {
+    pub(super) fn choose_next_step(&mut self, shared: &mut SharedState) -> Vec<Command> {
         let Some(loaded) = self.loaded(shared) else { return Vec::new() };
-        if self.drafts.is_unchanged() {
+        if self.drafts.has_no_slots() {
             shared.notice = Some(Notice::bad("change a slot first; then choose the step that sees it"));
             return Vec::new();
         }
         self.drafts.next_step(&loaded.trace.flow);
-        self.again().into_iter().collect()
+        self.rerun().into_iter().collect()
     }
 
     /// Of a finding, its step in the timeline.
-    pub(super) fn go(&self, shared: &SharedState) -> Option<Command> {
+    pub(super) fn open_finding(&self, shared: &SharedState) -> Option<Command> {
         let finding = self.report()?.report.findings.get(self.findings.cursor)?;
         let steps = &self.loaded(shared)?.trace.flow.steps;
         let step = steps.iter().position(|step| step.name == finding.step)?;
@@ -161,7 +161,7 @@ impl ReplayScreen {
         let contents = Contents {
             slots: self.items().len(),
             findings: report.map_or(0, |report| report.findings.len()),
-            is_typing: self.prompt_line.is_some(),
+            is_typing: self.prompt.is_some(),
             has_ended: report.is_some_and(|report| report.ending.is_some()),
             has_finding: self.pane == Pane::Findings,
         };
@@ -180,7 +180,7 @@ impl ReplayScreen {
     }
 
     /// The header without which the request could not be run, because its secret is not here.
-    pub(super) fn unknown_secret(&self) -> Option<&str> {
+    pub(super) fn missing_secret(&self) -> Option<&str> {
         let why = &self.report()?.report.impossible;
         self.items().iter().find_map(|item| match &item.target {
             EditTarget::Secret(name) => {
@@ -192,7 +192,7 @@ impl ReplayScreen {
     }
 
     /// The effect that has no answer.
-    pub(super) fn unanswered(&self) -> Option<&Finding> {
+    pub(super) fn unanswered_effect(&self) -> Option<&Finding> {
         let findings = &self.report()?.report.findings;
         findings.iter().find(|finding| finding.class == FindingClass::Unanswered)
     }

@@ -72,13 +72,15 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buff
         }
     }
     draw_subjects(screen, shared, areas.slots, buffer);
-    if let Some(prompt_line) = &screen.prompt_line {
-        let is_asked = match &prompt_line.target {
-            EditTarget::Effect(effect) => screen.unanswered().is_some_and(|finding| finding.field == *effect),
-            EditTarget::Secret(name) => screen.unknown_secret() == Some(name),
+    if let Some(prompt) = &screen.prompt {
+        let is_asked = match &prompt.target {
+            EditTarget::Effect(effect) => {
+                screen.unanswered_effect().is_some_and(|finding| finding.field == *effect)
+            }
+            EditTarget::Secret(name) => screen.missing_secret() == Some(name),
             _ => false,
         };
-        draw_prompt(prompt_line, is_asked, shared, areas.prompt, buffer);
+        draw_prompt(prompt, is_asked, shared, areas.prompt, buffer);
     }
 }
 
@@ -86,11 +88,11 @@ fn verdict(screen: &ReplayScreen, shared: &SharedState) -> StyledLine {
     if matches!(screen.run, RunState::Running(_)) {
         let spinner = shared.theme.glyphs.spinner;
         let turn = (shared.now_unix_ns / 250_000_000) as usize % spinner.len();
-        return StyledLine::of(format!("{} building and running it again", spinner[turn]), Tone::Info);
+        return StyledLine::new(format!("{} building and running it again", spinner[turn]), Tone::Info);
     }
     match &screen.run {
-        RunState::Refused(_) => return StyledLine::of("nothing was run", Tone::Bad),
-        RunState::None => return StyledLine::of("not run yet", Tone::Secondary),
+        RunState::Refused(_) => return StyledLine::new("nothing was run", Tone::Bad),
+        RunState::None => return StyledLine::new("not run yet", Tone::Secondary),
         RunState::Running(_) | RunState::Done(_) => {}
     }
     let Some(replayed) = screen.report() else { return StyledLine::default() };
@@ -99,8 +101,8 @@ fn verdict(screen: &ReplayScreen, shared: &SharedState) -> StyledLine {
         // How to say it to the command is of no use here.
         let why = report.impossible.iter().map(|why| why.split("; --request-").next().unwrap_or(why));
         let why = why.collect::<Vec<_>>().join("; ");
-        let how = if screen.unknown_secret().is_some() { "; a: type it" } else { "" };
-        return StyledLine::of("cannot be run: ", Tone::Bad)
+        let how = if screen.missing_secret().is_some() { "; a: type it" } else { "" };
+        return StyledLine::new("cannot be run: ", Tone::Bad)
             .with(clean(&why).into_owned(), Tone::Text)
             .with(how, Tone::Info);
     }
@@ -118,14 +120,14 @@ fn verdict(screen: &ReplayScreen, shared: &SharedState) -> StyledLine {
     for note in &report.notes {
         text += &format!("; {}", clean(note));
     }
-    StyledLine::of(report.verdict(), tone).with(text, Tone::Text)
+    StyledLine::new(report.verdict(), tone).with(text, Tone::Text)
 }
 
 /// When and how it would have ended, in the time of the recorded request and not in ours.
 fn of_ending(ending: &Ending, shared: &SharedState) -> StyledLine {
     let show = |ns: u64| shared.drawable(&duration::show(ns));
     let tone = if ending.outcome == "done" { Tone::Good } else { Tone::Bad };
-    let mut line = StyledLine::of(format!("ends {}", clean(&ending.outcome)), tone)
+    let mut line = StyledLine::new(format!("ends {}", clean(&ending.outcome)), tone)
         .with(format!(" after {}", show(ending.duration_ns)), Tone::Strong)
         .with(format!(", recorded {}", show(ending.recorded_ns)), Tone::Secondary);
     if !ending.step.is_empty() {
@@ -143,7 +145,7 @@ fn draw_subjects(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer
     let mut scroll = screen.slots;
     scroll.fill(slots.len(), usize::from(area.height));
     for (row, slot) in (0..area.height).zip(slots.iter().skip(scroll.first)) {
-        let draft = screen.drafts.of(&slot.target);
+        let draft = screen.drafts.draft_for(&slot.target);
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
         pen.skip(1).put(if draft.is_some() { theme.glyphs.mark } else { " " }, theme.mark).skip(1);
         let style = match slot.target {
@@ -163,7 +165,7 @@ fn draw_subjects(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer
         };
     }
     if screen.pane == Pane::Slots {
-        scroll.show(area, theme.selected, buffer);
+        scroll.highlight_cursor(area, theme.selected, buffer);
     }
     scrollbar(area, scroll.first, slots.len(), theme, buffer);
 }
@@ -213,7 +215,7 @@ fn draw_findings(
         pen.put(theme.glyphs.arrow, theme.secondary).skip(1).recorded(&now, theme.good);
     }
     if screen.pane == Pane::Findings {
-        scroll.show(area, theme.selected, buffer);
+        scroll.highlight_cursor(area, theme.selected, buffer);
     }
     scrollbar(area, scroll.first, report.findings.len(), theme, buffer);
 }
@@ -221,15 +223,15 @@ fn draw_findings(
 /// One finding on lines of its own.
 fn draw_finding(finding: &Finding, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let mut head = StyledLine::of(format!("   {}", finding.field), Tone::Info);
+    let mut head = StyledLine::new(format!("   {}", finding.field), Tone::Info);
     if let Some(source) = &finding.source {
         head = head.with(format!("  {source}"), Tone::Secondary);
     }
     let (then, now) = seen(&finding.expected, &finding.got);
     let room = usize::from(area.width).saturating_sub(5);
     let (then, now) = side_by_side(&then, &now, (room, room), theme.glyphs.ellipsis);
-    let then = StyledLine::of(format!("   - {then}"), Tone::Bad);
-    let now = StyledLine::of(format!("   + {now}"), Tone::Good);
+    let then = StyledLine::new(format!("   - {then}"), Tone::Bad);
+    let now = StyledLine::new(format!("   + {now}"), Tone::Good);
     for (row, line) in (0..area.height).zip([head, then, now]) {
         line.draw(&mut Pen::new(buffer, area, row, theme.glyphs.ellipsis), theme);
     }
@@ -254,14 +256,14 @@ fn class(class: FindingClass, shared: &SharedState) -> (&'static str, ratatui::s
 fn draw_refusal(refusal: &Refusal, shared: &SharedState, areas: &Areas, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let area = Rect { height: areas.response.bottom().saturating_sub(areas.findings.y), ..areas.findings };
-    let mut lines = vec![StyledLine::of(clean(&refusal.what).into_owned(), Tone::Bad)];
+    let mut lines = vec![StyledLine::new(clean(&refusal.what).into_owned(), Tone::Bad)];
     // What a compiler says has many lines.
     let causes = refusal.causes.iter().flat_map(|cause| cause.lines());
-    lines.extend(causes.map(|cause| StyledLine::of(format!("  {}", clean(cause)), Tone::Text)));
+    lines.extend(causes.map(|cause| StyledLine::new(format!("  {}", clean(cause)), Tone::Text)));
     let hints = refusal
         .hints
         .iter()
-        .map(|hint| StyledLine::of("hint: ", Tone::Info).with(clean(hint).into_owned(), Tone::Text));
+        .map(|hint| StyledLine::new("hint: ", Tone::Info).with(clean(hint).into_owned(), Tone::Text));
     // The hints are always in sight.
     let hints: Vec<StyledLine> = hints.collect();
     lines.truncate(usize::from(area.height).saturating_sub(hints.len()).max(1));
@@ -272,21 +274,15 @@ fn draw_refusal(refusal: &Refusal, shared: &SharedState, areas: &Areas, buffer: 
     }
 }
 
-fn draw_prompt(
-    prompt_line: &OpenPrompt,
-    is_asked: bool,
-    shared: &SharedState,
-    area: Rect,
-    buffer: &mut Buffer,
-) {
+fn draw_prompt(prompt: &OpenPrompt, is_asked: bool, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let (what, hint) = match &prompt_line.target {
+    let (what, hint) = match &prompt.target {
         EditTarget::Slot(slot) => {
             (clean(slot).into_owned(), "JSON, or .field=JSON for a part; enter runs it, esc leaves")
         }
         EditTarget::Effect(effect) if is_asked => (
             clean(effect).into_owned(),
-            match prompt_line.is_like {
+            match prompt.is_example {
                 true => "nothing was recorded for this effect; its like got this; enter takes it",
                 false => "nothing was recorded for this effect: what is its answer, as JSON? esc leaves",
             },
@@ -309,9 +305,9 @@ fn draw_prompt(
     let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
     let what = crate::draw::fit(&what, usize::from(area.width / 2), theme.glyphs.ellipsis);
     pen.skip(1).put(&what, theme.key).put(" = ", theme.secondary);
-    prompt_line.prompt.draw(&mut pen, theme);
+    prompt.input.draw(&mut pen, theme);
     let mut pen = Pen::new(buffer, area, 1, theme.glyphs.ellipsis);
-    match &prompt_line.error {
+    match &prompt.error {
         Some(error) => pen.skip(1).recorded(error, theme.bad),
         None => pen.skip(1).put(hint, theme.secondary),
     };

@@ -77,7 +77,7 @@ pub(super) fn draw_load(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let (theme, glyphs) = (&shared.theme, shared.theme.glyphs);
     let scheduler = &shared.scheduler;
     let Some(health) = scheduler.health() else { return };
-    let load = scheduler.load.now().map_or("-".to_owned(), |percent| format!("{percent}%"));
+    let load = scheduler.load.latest().map_or("-".to_owned(), |percent| format!("{percent}%"));
     let shed: u64 = health.shed.iter().sum();
     let hanging = health.workers.iter().filter(|worker| worker.is_stuck).count();
     let mut alarms = Vec::new();
@@ -89,8 +89,8 @@ pub(super) fn draw_load(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     }
     let waiting: Vec<_> = CLASSES
         .iter()
-        .zip(health.waiting)
-        .zip(&scheduler.waiting)
+        .zip(health.queue_lengths)
+        .zip(&scheduler.queue_lengths)
         .filter_map(|((class, n), line)| Some((*class, n?.to_string(), line)))
         .collect();
     let told = width("load  waiting") + load.len() + 5;
@@ -107,7 +107,7 @@ pub(super) fn draw_load(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         if columns < MIN_SPARK { String::new() } else { format!(" {bars:<columns$}") }
     };
     pen.skip(1).put("load", theme.secondary).skip(1).put(&load, theme.strong);
-    pen.put(&line(Some(100), &scheduler.load.line), theme.cpu).skip(3);
+    pen.put(&line(Some(100), &scheduler.load.samples), theme.cpu).skip(3);
     if !waiting.is_empty() {
         pen.put("waiting", theme.secondary).skip(2);
     }

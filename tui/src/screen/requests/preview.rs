@@ -27,7 +27,14 @@ pub(super) fn draw(row: Option<&RequestRow<'_>>, shared: &SharedState, area: Rec
     }
     let rest = Rect { y: area.y + height, height: area.height - height, ..area };
     let rows = timeline::rows(loaded, usize::from(rest.height));
-    let spent = timeline::time_uses(&rows);
-    timeline::Waterfall { rows: &rows, spent: &spent, loaded, first: 0, cursor: None, moment_ns: None }
-        .draw(rest, theme, buffer);
+    let time_uses = timeline::time_uses(&rows);
+    timeline::Waterfall {
+        rows: &rows,
+        time_uses: &time_uses,
+        loaded,
+        first: 0,
+        cursor: None,
+        moment_ns: None,
+    }
+    .draw(rest, theme, buffer);
 }

@@ -95,7 +95,7 @@ impl Screen for RequestsScreen {
 
     fn on_action(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
         let mut scroll = self.scroll(shared);
-        if scroll.act(action, self.list.len(&shared.index), self.height(shared)) {
+        if scroll.apply(action, self.list.len(&shared.index), self.height(shared)) {
             // Whoever moves wants to look: only the top follows.
             self.is_following = action == Action::Top;
             self.set(shared, scroll);
@@ -155,7 +155,7 @@ impl Screen for RequestsScreen {
             }
             Action::ToggleLog => {
                 if let Some(service) = &mut shared.service {
-                    service.is_shown = !service.is_shown;
+                    service.is_log_shown = !service.is_log_shown;
                 }
             }
             _ => {}

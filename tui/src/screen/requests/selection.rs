@@ -19,7 +19,7 @@ impl RequestsScreen {
         let contents = Contents {
             has_load: shared.scheduler.health().is_some(),
             is_filtered: self.prompt.is_some() || !self.filter.is_empty(),
-            has_log: shared.service.as_ref().is_some_and(|service| service.is_shown),
+            has_log: shared.service.as_ref().is_some_and(|service| service.is_log_shown),
         };
         layout::areas(area, contents)
     }
@@ -35,7 +35,7 @@ impl RequestsScreen {
     }
 
     pub(super) fn set(&mut self, shared: &SharedState, mut scroll: Scroll) {
-        scroll.keep(self.list.len(&shared.index), self.height(shared));
+        scroll.clamp(self.list.len(&shared.index), self.height(shared));
         self.cursor = self.list.nth(scroll.cursor, &shared.index);
         self.first = self.list.nth(scroll.first, &shared.index);
     }
@@ -118,7 +118,7 @@ impl RequestsScreen {
         let is_shown = self.areas(shared, shared.body()).preview.is_some();
         let row = self.chosen(shared).filter(|_| is_shown).and_then(|seq| shared.index.row(seq));
         let wanted =
-            row.filter(|row| shared.traces.get(row.id).is_none() && shared.traces.asked() < MAX_ASKED);
+            row.filter(|row| shared.traces.get(row.id).is_none() && shared.traces.pending_len() < MAX_ASKED);
         wanted.map(|row| Command::LoadTrace(row.id)).into_iter().collect()
     }
 }

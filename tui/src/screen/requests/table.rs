@@ -81,9 +81,9 @@ impl TableColumns {
         let is_marked = |seq: Seq| requests.marks.contains(&seq);
         let mut pen = Pen::new(buffer, area, line, glyphs.ellipsis);
         // The first of two, as in their diff; what new code changes; what was marked.
-        let (sign, style) = if shared.compared == Some(row.id) {
+        let (sign, style) = if shared.diff_base == Some(row.id) {
             (glyphs.pair[0], theme.focus)
-        } else if shared.check.changed.contains(&row.id) {
+        } else if shared.replay_check.changed.contains(&row.id) {
             (glyphs.differs, theme.bad)
         } else if is_marked(row.seq) {
             (glyphs.mark, theme.mark)

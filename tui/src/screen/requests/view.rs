@@ -26,7 +26,7 @@ pub(super) fn draw(requests: &RequestsScreen, shared: &SharedState, area: Rect, 
     let len = requests.list.len(&shared.index);
     let height = usize::from(areas.rows.height);
     let mut scroll = requests.scroll(shared);
-    scroll.keep(len, height);
+    scroll.clamp(len, height);
     let shown: Vec<RequestRow<'_>> = (scroll.first..scroll.first + height)
         .map_while(|position| shared.index.row(requests.list.nth(position, &shared.index)?))
         .collect();
@@ -64,7 +64,7 @@ fn draw_nothing(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         say(1, "Reading the store.");
     } else if let Some(service) = &shared.service {
         match &service.state {
-            Some(ServiceState::Serving(addr)) => match &service.example {
+            Some(ServiceState::Serving(addr)) => match &service.example_request {
                 Some(command) => {
                     say(1, "No requests yet. Send one:");
                     say(2, &zerver_trace::text::clean(command));
@@ -122,10 +122,11 @@ fn draw_log(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     );
     let inner = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     // Errors are read from their start, all else from its end.
-    let start = service.lines.iter().position(|line| line.starts_with("error")).filter(|_| is_bad);
-    let first =
-        start.unwrap_or(service.lines.len()).min(service.lines.len().saturating_sub(inner.height.into()));
-    for (row, line) in (0..inner.height).zip(service.lines.iter().skip(first)) {
+    let start = service.log_lines.iter().position(|line| line.starts_with("error")).filter(|_| is_bad);
+    let first = start
+        .unwrap_or(service.log_lines.len())
+        .min(service.log_lines.len().saturating_sub(inner.height.into()));
+    for (row, line) in (0..inner.height).zip(service.log_lines.iter().skip(first)) {
         let style = match line {
             line if line.starts_with("error") => theme.bad,
             line if line.starts_with("warning") => theme.warn,

@@ -8,7 +8,7 @@ use zerver_trace::duration::{self, Unit};
 use zerver_trace::{Header, Kept, Recorded, RecordedBody, Trace};
 
 use super::inspector_lines::{InspectorLine, InspectorLines};
-use super::moments::{Moment, Moments, SlotSnapshot, slots, told};
+use super::moments::{Moment, Moments, SlotSnapshot, describe, slots};
 use super::summary_lines as head;
 use super::waterfall::{RowSubject, WaterfallRow, failing};
 use crate::draw::{StyledLine, Tone};
@@ -72,9 +72,9 @@ pub(super) fn entries(
 }
 
 fn happened(tree: &mut InspectorLines<'_>, of: &InspectorInput<'_>, moment: &Moment, unit: Unit) {
-    let line = StyledLine::of(format!("event {} of {}", of.moment, of.moments.len() - 1), Tone::Secondary)
+    let line = StyledLine::new(format!("event {} of {}", of.moment, of.moments.len() - 1), Tone::Secondary)
         .with(format!("  {} {}", unit.show(moment.at_ns), unit.name), Tone::Strong)
-        .with(format!("  {}", told(of.loaded, moment)), Tone::Text);
+        .with(format!("  {}", describe(of.loaded, moment)), Tone::Text);
     tree.entries.push(InspectorLine { line, is_head: true, ..InspectorLine::default() });
 }
 
@@ -114,7 +114,7 @@ fn step(
             ),
             None => {
                 let it = given(&loaded.trace, name).unwrap_or_else(|| "unwritten".to_owned());
-                tree.line(StyledLine::of(format!(" reads {name}: "), Tone::Text).with(it, Tone::Secondary))
+                tree.line(StyledLine::new(format!(" reads {name}: "), Tone::Text).with(it, Tone::Secondary))
             }
         }
     }
@@ -149,7 +149,7 @@ fn source(tree: &mut InspectorLines<'_>, run: &Run, sources: &SourceFiles) {
     let len = rest.iter().position(is_end).map_or(MAX_SOURCE, |end| end + 1).min(MAX_SOURCE);
     tree.head("source, as it is now");
     for (at, line) in rest.iter().take(len).enumerate() {
-        let number = StyledLine::of(format!(" {:>4} ", from + at + 1), Tone::Secondary);
+        let number = StyledLine::new(format!(" {:>4} ", from + at + 1), Tone::Secondary);
         tree.line(number.with(line.get(indent..).unwrap_or(line.trim_start()), Tone::Text));
     }
 }
@@ -345,7 +345,7 @@ fn message(tree: &mut InspectorLines<'_>, headers: &[Header<Recorded>], body: &R
     for header in headers {
         let value = crate::curl_command::text(&header.value)
             .unwrap_or_else(|| super::inspector_lines::SECRET.to_owned());
-        let line = StyledLine::of(format!(" {}: ", header.name), Tone::Secondary).with(&*value, Tone::Text);
+        let line = StyledLine::new(format!(" {}: ", header.name), Tone::Secondary).with(&*value, Tone::Text);
         tree.entries.push(InspectorLine { line, copy: Some(value), ..InspectorLine::default() });
     }
     if body.full_len > 0 {
@@ -354,7 +354,7 @@ fn message(tree: &mut InspectorLines<'_>, headers: &[Header<Recorded>], body: &R
         } else {
             String::new()
         };
-        tree.line(StyledLine::of(format!(" body: {} bytes{cut}", body.full_len), Tone::Secondary));
+        tree.line(StyledLine::new(format!(" body: {} bytes{cut}", body.full_len), Tone::Secondary));
         tree.wire(&body.bytes);
     }
 }

@@ -58,7 +58,7 @@ impl InspectorLines<'_> {
         if !self.entries.is_empty() {
             self.entries.push(InspectorLine::default());
         }
-        let line = StyledLine::of(title, Tone::Info);
+        let line = StyledLine::new(title, Tone::Info);
         self.entries.push(InspectorLine { line, is_head: true, ..InspectorLine::default() });
     }
 
@@ -68,7 +68,7 @@ impl InspectorLines<'_> {
         let room = self.columns.saturating_sub(LABEL + 2).max(8);
         for (at, part) in wrapped(&clean(text), room).into_iter().enumerate() {
             let label = if at == 0 { label } else { "" };
-            let line = StyledLine::of(format!(" {label:<LABEL$} "), Tone::Secondary).with(part, tone);
+            let line = StyledLine::new(format!(" {label:<LABEL$} "), Tone::Secondary).with(part, tone);
             self.entries.push(InspectorLine {
                 line,
                 copy: Some(text.to_owned()),
@@ -127,7 +127,7 @@ impl InspectorLines<'_> {
             let line = named(indent, name, tone).with(pieces.next().unwrap_or_default(), value_tone(node));
             self.entries.push(InspectorLine { line, copy: Some(copy), ..InspectorLine::default() });
             for piece in pieces.take(MAX_LINES) {
-                self.line(StyledLine::of(" ".repeat(indent + 2), Tone::Text).with(piece, value_tone(node)));
+                self.line(StyledLine::new(" ".repeat(indent + 2), Tone::Text).with(piece, value_tone(node)));
             }
             return;
         }
@@ -147,7 +147,7 @@ impl InspectorLines<'_> {
             }
             if parts.len() > MAX_ENTRIES {
                 let more = format!("and {} more", parts.len() - MAX_ENTRIES);
-                self.line(StyledLine::of(" ".repeat(indent + 2), Tone::Text).with(more, Tone::Secondary));
+                self.line(StyledLine::new(" ".repeat(indent + 2), Tone::Text).with(more, Tone::Secondary));
             }
         }
     }
@@ -167,14 +167,14 @@ impl InspectorLines<'_> {
         let whole = zerver_trace::text::clean_bytes(&bytes);
         let lines = bytes.split(|byte| *byte == b'\n').map(zerver_trace::text::clean_bytes);
         for line in lines.flat_map(|line| wrapped_chars(&line, room)).take(MAX_LINES) {
-            let line = StyledLine::of(" ", Tone::Text).with(line, Tone::Text);
+            let line = StyledLine::new(" ", Tone::Text).with(line, Tone::Text);
             self.entries.push(InspectorLine { line, copy: Some(whole.clone()), ..InspectorLine::default() });
         }
     }
 }
 
 fn named(indent: usize, name: &str, tone: Tone) -> StyledLine {
-    let line = StyledLine::of(" ".repeat(indent), Tone::Text);
+    let line = StyledLine::new(" ".repeat(indent), Tone::Text);
     if name.is_empty() { line } else { line.with(format!("{name}: "), tone) }
 }
 

@@ -40,7 +40,7 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    pub(super) fn of(loaded: &LoadedTrace, rows: &[WaterfallRow]) -> Self {
+    pub(super) fn new(loaded: &LoadedTrace, rows: &[WaterfallRow]) -> Self {
         let places: HashMap<RowSubject, usize> =
             rows.iter().enumerate().map(|(at, row)| (row.subject, at)).collect();
         let last = rows.len().saturating_sub(1);
@@ -226,7 +226,7 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
 }
 
 /// What happened, in a line.
-pub(super) fn told(loaded: &LoadedTrace, moment: &Moment) -> String {
+pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
     let (trace, timeline) = (&loaded.trace, &loaded.timeline);
     let at = match moment.what {
         MomentKind::Arrived => return "the request arrives".to_owned(),

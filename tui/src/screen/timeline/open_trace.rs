@@ -18,7 +18,7 @@ pub(super) struct OpenTrace {
     pub(super) loaded: Arc<LoadedTrace>,
     pub(super) rows: Vec<WaterfallRow>,
     /// What there are bars of.
-    pub(super) spent: Vec<TimeUse>,
+    pub(super) time_uses: Vec<TimeUse>,
     pub(super) moments: Moments,
     pub(super) moment: usize,
     /// The first row of the waterfall that is shown.
@@ -30,12 +30,12 @@ pub(super) struct OpenTrace {
 }
 
 impl OpenTrace {
-    pub(super) fn of(loaded: &Arc<LoadedTrace>) -> Self {
+    pub(super) fn new(loaded: &Arc<LoadedTrace>) -> Self {
         let rows = waterfall::rows(loaded, MAX_ROWS);
-        let moments = Moments::of(loaded, &rows);
+        let moments = Moments::new(loaded, &rows);
         let mut open = Self {
             loaded: Arc::clone(loaded),
-            spent: waterfall::time_uses(&rows),
+            time_uses: waterfall::time_uses(&rows),
             rows,
             moments,
             moment: 0,

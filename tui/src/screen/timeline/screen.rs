@@ -109,7 +109,7 @@ impl Screen for TimelineScreen {
         let height = usize::from(self.areas(shared.body()).rows.height);
         if let Some(open_trace) = &mut self.open_trace {
             let mut scroll = open_trace.scroll(height);
-            if scroll.act(action, open_trace.rows.len(), height) {
+            if scroll.apply(action, open_trace.rows.len(), height) {
                 open_trace.first = scroll.first;
                 open_trace.go(open_trace.moments.of_row(scroll.cursor));
                 return Vec::new();
@@ -133,8 +133,10 @@ impl Screen for TimelineScreen {
             Action::PreviousMatch => self.seek(shared, false),
             Action::NextRequest => return vec![Command::Navigate(Navigation::Neighbour { down: true })],
             Action::PreviousRequest => return vec![Command::Navigate(Navigation::Neighbour { down: false })],
-            Action::Grow => self.share = (self.share + 5).min(*SHARES.end()),
-            Action::Shrink => self.share = self.share.saturating_sub(5).max(*SHARES.start()),
+            Action::Grow => self.waterfall_percent = (self.waterfall_percent + 5).min(*SHARES.end()),
+            Action::Shrink => {
+                self.waterfall_percent = self.waterfall_percent.saturating_sub(5).max(*SHARES.start())
+            }
             Action::CopyId if self.is_inspecting => return self.copy_value().into_iter().collect(),
             Action::CopyId => return self.id.map(Command::copy_id).into_iter().collect(),
             Action::CopyCurl => {
@@ -159,7 +161,7 @@ impl Screen for TimelineScreen {
             && Some(*id) == self.id
         {
             self.why = Some(why.clone());
-            self.forget_lines();
+            self.invalidate_inspector();
         }
         self.settle(shared)
     }
@@ -170,7 +172,7 @@ impl Screen for TimelineScreen {
         match event.kind {
             MouseEventKind::Up(_) => self.is_dragging = false,
             MouseEventKind::Drag(MouseButton::Left) if self.is_dragging => {
-                self.share =
+                self.waterfall_percent =
                     share_at(areas.whole, areas.is_wide, event).clamp(*SHARES.start(), *SHARES.end());
             }
             MouseEventKind::Down(MouseButton::Left) if areas.splitter.contains(place) => {

@@ -31,12 +31,12 @@ pub(crate) struct TimelineScreen {
     pub(super) open_trace: Option<OpenTrace>,
     pub(super) why: Option<Result<Arc<Why>, String>>,
     pub(super) is_inspecting: bool,
-    pub(super) share: u16,
+    pub(super) waterfall_percent: u16,
     pub(super) is_dragging: bool,
     pub(super) prompt: Option<TextInput>,
     pub(super) search: String,
     /// The step to go to when the trace has come.
-    pub(super) wanted: Option<u16>,
+    pub(super) pending_step: Option<u16>,
 }
 
 impl Default for TimelineScreen {
@@ -52,11 +52,11 @@ impl TimelineScreen {
             open_trace: None,
             why: None,
             is_inspecting: false,
-            share: SHARE,
+            waterfall_percent: SHARE,
             is_dragging: false,
             prompt: None,
             search: String::new(),
-            wanted: None,
+            pending_step: None,
         }
     }
 
@@ -80,8 +80,8 @@ impl TimelineScreen {
     }
 
     /// Goes to the first run of a step, now or when the trace has come.
-    pub(crate) fn at_step(&mut self, shared: &SharedState, step: u16) -> Vec<Command> {
-        self.wanted = Some(step);
+    pub(crate) fn show_step(&mut self, shared: &SharedState, step: u16) -> Vec<Command> {
+        self.pending_step = Some(step);
         self.settle(shared)
     }
 
@@ -89,7 +89,7 @@ impl TimelineScreen {
     pub(super) fn settle(&mut self, shared: &SharedState) -> Vec<Command> {
         let commands = self.show_what_came(shared);
         if let Some(open_trace) = &mut self.open_trace
-            && let Some(step) = self.wanted.take()
+            && let Some(step) = self.pending_step.take()
         {
             open_trace.go_to_step(step);
         }
@@ -99,11 +99,11 @@ impl TimelineScreen {
     pub(super) fn show_what_came(&mut self, shared: &SharedState) -> Vec<Command> {
         let loaded = self.id.and_then(|id| shared.traces.loaded(id)).filter(|_| self.open_trace.is_none());
         let Some(loaded) = loaded else { return Vec::new() };
-        self.open_trace = Some(OpenTrace::of(loaded));
+        self.open_trace = Some(OpenTrace::new(loaded));
         let mut files: Vec<&str> = loaded.timeline.runs.iter().map(|run| run.step.file.as_str()).collect();
         files.sort_unstable();
         files.dedup();
-        files.retain(|file| !file.is_empty() && !shared.sources.is_known(file));
+        files.retain(|file| !file.is_empty() && !shared.sources.contains(file));
         files.into_iter().take(MAX_SOURCES).map(|file| Command::ReadSource(file.to_owned())).collect()
     }
 
@@ -112,7 +112,7 @@ impl TimelineScreen {
         let rows = self.open_trace.as_ref().map_or(0, |open_trace| open_trace.rows.len());
         let is_failed =
             self.open_trace.as_ref().is_some_and(|open_trace| open_trace.loaded.timeline.failure.is_some());
-        areas(area, self.share, rows, is_failed)
+        areas(area, self.waterfall_percent, rows, is_failed)
     }
 
     pub(super) fn why(&self) -> Option<&Why> {
@@ -120,7 +120,7 @@ impl TimelineScreen {
     }
 
     /// Writes the lines of the inspector anew, where they are to tell something else.
-    pub(crate) fn settle_lines(&mut self, shared: &SharedState) {
+    pub(crate) fn refresh_inspector(&mut self, shared: &SharedState) {
         let columns = columns(self.areas(shared.body()).inspector);
         let Some(open_trace) = &mut self.open_trace else { return };
         if open_trace.lines.as_ref().is_some_and(|(of, _)| *of == columns) {
@@ -138,7 +138,7 @@ impl TimelineScreen {
     }
 
     /// The lines of the inspector tell of something that is not as it was.
-    pub(crate) fn forget_lines(&mut self) {
+    pub(crate) fn invalidate_inspector(&mut self) {
         if let Some(open_trace) = &mut self.open_trace {
             open_trace.lines = None;
         }
@@ -167,7 +167,7 @@ impl TimelineScreen {
         match found {
             Some(at) if self.is_inspecting => {
                 open_trace.inspector.cursor = at;
-                open_trace.inspector.keep(n, usize::from(areas.inspector.height));
+                open_trace.inspector.clamp(n, usize::from(areas.inspector.height));
             }
             Some(at) => open_trace.go(open_trace.moments.of_row(at)),
             None => shared.notice = Some(Notice::bad(format!("{:?} is not here", self.search))),
@@ -186,7 +186,7 @@ impl TimelineScreen {
                 open_trace.inspector.cursor = next.unwrap_or(0);
                 // Its head comes to the top.
                 open_trace.inspector.first = open_trace.inspector.cursor;
-                open_trace.inspector.keep(len, height);
+                open_trace.inspector.clamp(len, height);
                 true
             }
             Action::Fold if self.is_inspecting => {
@@ -199,7 +199,7 @@ impl TimelineScreen {
                 }
                 true
             }
-            action if self.is_inspecting => open_trace.inspector.act(action, len, height),
+            action if self.is_inspecting => open_trace.inspector.apply(action, len, height),
             _ => false,
         }
     }

@@ -19,7 +19,7 @@ pub(crate) fn status(status: u16) -> String {
 /// Two lines, a third where it failed, and one where its response was not delivered.
 pub(crate) fn lines(loaded: &LoadedTrace, why: Option<&Why>, shared: &SharedState) -> Vec<StyledLine> {
     let (trace, timeline) = (&loaded.trace, &loaded.timeline);
-    let mut head = StyledLine::of(format!(" {}", trace.method), Tone::Strong)
+    let mut head = StyledLine::new(format!(" {}", trace.method), Tone::Strong)
         .with(format!(" {}", trace.path), Tone::Strong)
         .with(format!("  {}", status(trace.status)), Tone::Status(trace.status))
         .with(format!("  {}", duration::show(trace.duration_ns)), Tone::Strong);
@@ -38,10 +38,10 @@ pub(crate) fn lines(loaded: &LoadedTrace, why: Option<&Why>, shared: &SharedStat
     head = head.with(format!("  {age}"), Tone::Secondary);
     let mut lines = vec![head];
     if trace.undelivered {
-        lines.push(StyledLine::of(" response not delivered: the client had left", Tone::Warn));
+        lines.push(StyledLine::new(" response not delivered: the client had left", Tone::Warn));
     }
     if let Some(failure) = &timeline.failure {
-        let mut line = StyledLine::of(format!(" {} {failure}", shared.theme.glyphs.bad), Tone::Bad);
+        let mut line = StyledLine::new(format!(" {} {failure}", shared.theme.glyphs.bad), Tone::Bad);
         if let Some(step) = &failure.step {
             line = line.with(format!("  in {}", step.name), Tone::Text);
             if let Some((file, at)) = failure.source() {
@@ -56,7 +56,7 @@ pub(crate) fn lines(loaded: &LoadedTrace, why: Option<&Why>, shared: &SharedStat
 
 /// What took the most, and how the whole compares.
 fn verdict(loaded: &LoadedTrace, why: Option<&Why>) -> StyledLine {
-    let mut line = StyledLine::of(" ", Tone::Text);
+    let mut line = StyledLine::new(" ", Tone::Text);
     let Some(largest) = &loaded.largest else { return line.with("no step ran", Tone::Secondary) };
     line = line.with(largest.clone(), Tone::Text);
     let Some(why) = why else { return line };

@@ -20,8 +20,8 @@ pub(super) fn draw(screen: &TimelineScreen, shared: &SharedState, area: Rect, bu
     let scroll = open_trace.scroll(areas.rows.height.into());
     let moment_ns = open_trace.moments.get(open_trace.moment).map(|moment| moment.at_ns);
     let cursor = Some((scroll.cursor, !screen.is_inspecting));
-    let (rows, spent, loaded) = (&open_trace.rows, &open_trace.spent, &open_trace.loaded);
-    Waterfall { rows, spent, loaded, first: scroll.first, cursor, moment_ns }.draw(
+    let (rows, time_uses, loaded) = (&open_trace.rows, &open_trace.time_uses, &open_trace.loaded);
+    Waterfall { rows, time_uses, loaded, first: scroll.first, cursor, moment_ns }.draw(
         areas.waterfall,
         theme,
         buffer,
@@ -50,7 +50,7 @@ fn draw_inspector(screen: &TimelineScreen, shared: &SharedState, area: Rect, buf
     let Some(open_trace) = &screen.open_trace else { return };
     let entries = open_trace.entries();
     let mut scroll = open_trace.inspector;
-    scroll.keep(entries.len(), area.height.into());
+    scroll.clamp(entries.len(), area.height.into());
     for (row, (at, entry)) in (0..area.height).zip(entries.iter().enumerate().skip(scroll.first)) {
         if screen.is_inspecting && at == scroll.cursor {
             let line = Rect { y: area.y + row, height: 1, ..area };

@@ -138,11 +138,11 @@ fn effect_row(loaded: &LoadedTrace, run: usize, n: usize, effect: &Effect) -> Wa
     let is_blamed = effect.attempts.iter().any(|attempt| Some(attempt.call) == blamed);
     let last = effect.attempts.len().saturating_sub(1);
     let spans = |(at, attempt): (usize, &zerver_analysis::Attempt)| {
-        let spent = if at < last { TimeUse::Retry } else { TimeUse::Effect };
+        let time_uses = if at < last { TimeUse::Retry } else { TimeUse::Effect };
         let end_ns = attempt.start_ns.saturating_add(attempt.duration_ns);
         let begun_ns = attempt.start_ns.saturating_add(attempt.held_ns).min(end_ns);
         let held = (attempt.held_ns > 0).then_some((TimeUse::Queue, attempt.start_ns, begun_ns));
-        held.into_iter().chain([(spent, begun_ns, end_ns)])
+        held.into_iter().chain([(time_uses, begun_ns, end_ns)])
     };
     WaterfallRow {
         subject: RowSubject::Effect(run, n),
@@ -164,7 +164,7 @@ fn joined<const N: usize>(parts: [String; N]) -> String {
 pub(crate) fn time_uses(rows: &[WaterfallRow]) -> Vec<TimeUse> {
     let mut all = vec![TimeUse::Cpu, TimeUse::Effect, TimeUse::Queue, TimeUse::Retry, TimeUse::Receive];
     let spans = || rows.iter().flat_map(|row| &row.spans);
-    all.retain(|spent| spans().any(|(other, from, to)| other == spent && to > from));
+    all.retain(|time_uses| spans().any(|(other, from, to)| other == time_uses && to > from));
     all
 }
 
@@ -172,7 +172,7 @@ pub(crate) fn time_uses(rows: &[WaterfallRow]) -> Vec<TimeUse> {
 pub(crate) struct Waterfall<'a> {
     pub(crate) rows: &'a [WaterfallRow],
     /// What there are bars of.
-    pub(crate) spent: &'a [TimeUse],
+    pub(crate) time_uses: &'a [TimeUse],
     pub(crate) loaded: &'a LoadedTrace,
     /// The first row that is shown.
     pub(crate) first: usize,
@@ -204,7 +204,7 @@ impl Waterfall<'_> {
         pen.skip(1).right(&format!("at {unit_name}"), columns.at, theme.secondary);
         pen.skip(2).right("took", columns.took, theme.secondary);
         pen.skip(2 + columns.words + 2);
-        draw_legend(&mut pen, self.spent, theme);
+        draw_legend(&mut pen, self.time_uses, theme);
         for (line, (at, row)) in (1..area.height).zip(shown()) {
             let chosen = self.cursor.filter(|(cursor, _)| *cursor == at);
             if let Some((_, has_keys)) = chosen {
@@ -246,9 +246,9 @@ impl Waterfall<'_> {
 }
 
 /// What the signs of the bars mean, those that are there.
-fn draw_legend(pen: &mut Pen<'_>, spent: &[TimeUse], theme: &Theme) {
-    for spent in spent {
-        let name = match spent {
+fn draw_legend(pen: &mut Pen<'_>, time_uses: &[TimeUse], theme: &Theme) {
+    for time_uses in time_uses {
+        let name = match time_uses {
             TimeUse::Cpu => "cpu",
             TimeUse::Effect => "effect",
             TimeUse::Queue => "queue",
@@ -256,15 +256,15 @@ fn draw_legend(pen: &mut Pen<'_>, spent: &[TimeUse], theme: &Theme) {
             TimeUse::Receive => "body",
         };
         if pen.room() > name.len() + 3 {
-            let (sign, style) = sign(*spent, theme);
+            let (sign, style) = sign(*time_uses, theme);
             pen.put(sign, style).skip(1).put(name, theme.secondary).skip(2);
         }
     }
 }
 
-const fn sign(spent: TimeUse, theme: &Theme) -> (&'static str, ratatui::style::Style) {
+const fn sign(time_uses: TimeUse, theme: &Theme) -> (&'static str, ratatui::style::Style) {
     let glyphs = theme.glyphs;
-    match spent {
+    match time_uses {
         TimeUse::Receive => (glyphs.receive, theme.secondary),
         TimeUse::Queue => (glyphs.queue, theme.queue),
         TimeUse::Cpu => (glyphs.cpu, theme.cpu),
@@ -331,19 +331,19 @@ fn draw_bars(
         let cell = &mut buffer[(area.x + column(moment), area.y)];
         cell.set_symbol(theme.glyphs.vertical).set_style(theme.border);
     }
-    for (spent, from, to) in &row.spans {
-        if to <= from && *spent != TimeUse::Effect && *spent != TimeUse::Cpu {
+    for (time_uses, from, to) in &row.spans {
+        if to <= from && *time_uses != TimeUse::Effect && *time_uses != TimeUse::Cpu {
             continue;
         }
-        let (symbol, style) = sign(*spent, theme);
-        let style = if row.is_bad && *spent != TimeUse::Queue { style.patch(theme.bad) } else { style };
+        let (symbol, style) = sign(*time_uses, theme);
+        let style = if row.is_bad && *time_uses != TimeUse::Queue { style.patch(theme.bad) } else { style };
         let (first, eighths) = (column(*from), scale(*to) - scale(*from));
         // What is shorter than a column keeps its length, what is longer its ends.
         let end = (scale(*to).div_ceil(8) as u16).clamp(first + 1, area.width);
         for x in first..end {
             buffer[(area.x + x, area.y)].set_symbol(symbol).set_style(style);
         }
-        if *spent == TimeUse::Cpu {
+        if *time_uses == TimeUse::Cpu {
             let last = if end - first == 1 { eighths.max(1) } else { (scale(*to) + 7) % 8 + 1 };
             let last = theme.glyphs.eighths[(last.clamp(1, 8) - 1) as usize];
             buffer[(area.x + end - 1, area.y)].set_symbol(last);
