@@ -1,4 +1,5 @@
-//! The state of it all, and how it is drawn: a line of tabs above, the screen, a line of hints below.
+//! The whole state of the terminal UI, and the frame that is drawn around the current screen: the tab bar above and the
+//! footer below.
 
 use crate::layout::areas;
 use ratatui::buffer::Buffer;
@@ -12,7 +13,7 @@ use crate::state::ServiceState;
 use crate::state::SharedState;
 use crate::theme::Appearance;
 
-/// What the first line begins with.
+/// Start of the tab bar.
 const NAME: &str = " zerver ";
 
 /// The state of the terminal UI.
@@ -21,15 +22,15 @@ pub struct App {
     pub(crate) shared: SharedState,
     pub(crate) screens: Screens,
     pub(crate) tab: Tab,
-    /// The tabs that led here, for the way back.
+    /// Tabs that led to the current one, most recent last.
     pub(crate) trail: Vec<Tab>,
     pub(crate) overlay: Option<Overlay>,
-    /// Whether what would be drawn has changed since [`App::take_changed`].
+    /// True if a frame would look different from the one before the last [`App::take_changed`].
     pub(crate) is_changed: bool,
 }
 
 impl App {
-    /// The state at the start.
+    /// Creates the state at start-up.
     pub fn new(appearance: Appearance, size: Size, now_unix_ns: u64) -> Self {
         Self {
             shared: SharedState::new(appearance, size, now_unix_ns),
@@ -41,19 +42,19 @@ impl App {
         }
     }
 
-    /// Whether it must be drawn again; once.
+    /// Returns true if the UI must be redrawn, and resets the flag.
     pub fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.is_changed)
     }
 
-    /// The tables of keys that count now, the nearest first.
+    /// Returns the active key tables, most specific first.
     pub(crate) fn keys(&self) -> Vec<&'static [KeyBinding]> {
         let mut tables = self.screens.get(self.tab).keys();
         tables.push(keys::EVERYWHERE);
         tables
     }
 
-    /// All keys that count now, for the help and the palette.
+    /// Returns the active key tables with their titles, for the help and the command palette.
     pub(crate) fn key_tables(&self) -> KeyTables {
         let screen = self.screens.get(self.tab);
         let mut own = screen.keys();
@@ -61,7 +62,7 @@ impl App {
         vec![(screen.name(), own), ("moving", vec![keys::MOVING]), ("everywhere", vec![keys::EVERYWHERE])]
     }
 
-    /// Draws all of it, into a buffer of any size.
+    /// Draws everything into a buffer of any size.
     pub fn draw(&self, buffer: &mut Buffer) {
         let (head, body, foot) = areas(buffer.area);
         self.draw_tabs(head, buffer);
@@ -85,7 +86,7 @@ impl App {
         }
     }
 
-    /// The tab whose name is in this column of the first line.
+    /// Returns the tab whose label covers this column of the tab bar.
     pub(crate) fn tab_at(&self, column: u16) -> Option<Tab> {
         let mut x = NAME.len();
         let found = self.tabs().into_iter().find(|(_, name)| {
@@ -96,7 +97,7 @@ impl App {
         found.map(|(tab, _)| tab)
     }
 
-    /// The tabs as they are named in the first line: where there is not enough room, only the shown one has its name.
+    /// Returns the labels of the tab bar. If space is short, only the current tab shows its name.
     fn tabs(&self) -> Vec<(Tab, String)> {
         let named = |(at, tab): (usize, Tab)| (tab, format!(" {} {} ", at + 1, self.screens.get(tab).name()));
         let tabs: Vec<(Tab, String)> = Tab::ALL.into_iter().enumerate().map(named).collect();
@@ -109,7 +110,7 @@ impl App {
         tabs.into_iter().enumerate().map(number).collect()
     }
 
-    /// What the service does that is developed here.
+    /// Returns the state of the service that `zerver dev` runs, as shown in the tab bar.
     fn service(&self, service: &crate::state::DevService) -> (String, ratatui::style::Style) {
         let theme = &self.shared.theme;
         let glyphs = theme.glyphs;
@@ -152,7 +153,7 @@ impl App {
             let keys = tables.into_iter().flatten();
             keys.filter_map(|key| Some((key.presses.first()?.name(), key.hint?))).collect()
         };
-        // How to see all keys and how to leave is always said; as much before it as there is room for.
+        // The keys for help and quitting always fit; as many others come before them as there is room for.
         let last = hints(vec![keys::EVERYWHERE]);
         let wide = |(name, hint): &(String, &str)| name.len() + hint.len() + 3;
         let reserved = last.iter().map(wide).sum::<usize>();

@@ -1,5 +1,5 @@
-//! A recorded request as a command line for curl that makes exactly this request. What it cannot make, because it is a
-//! secret or was not recorded, is named in comments above it.
+//! Builds a curl command that repeats a recorded request exactly. Comments above the command name what it cannot
+//! repeat: secrets, and parts that were not recorded.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -8,20 +8,20 @@ use zerver_trace::{Node, Origin, Recorded, Trace};
 
 use super::shell_quoting::{printf, word};
 
-/// What stands for a secret.
+/// Placeholder for a secret.
 const SECRET: &str = "SECRET";
-/// Where the request goes if its host is not known.
+/// Host used if the recorded one is unknown.
 const NO_HOST: &str = "localhost";
-/// Headers that curl makes for the body and the address it is given.
+/// Headers that curl derives from the body and the URL.
 const MADE: [&str; 2] = ["host", "content-length"];
-/// Headers that curl would add, unless it is told not to.
+/// Headers that curl adds unless they are disabled.
 const ADDED: [&str; 2] = ["accept", "user-agent"];
-/// A body that is larger goes in through a pipe: Linux limits an argument to 128 KiB.
+/// Largest body passed as an argument, in bytes; larger ones are piped. Linux limits an argument to 128 KiB.
 const MAX_ARGUMENT: usize = 100_000;
-/// Bodies that are larger make some versions of curl ask first (`Expect: 100-continue`).
+/// Largest body, in bytes, for which no version of curl waits for `100 Continue` first.
 const MAX_UNASKED: usize = 1024;
 
-/// The text of a recorded value, with masks in the place of secrets; none where all of it is secret or missing.
+/// Returns the text of a recorded value with its secrets masked, or `None` if all of it is secret or missing.
 pub(crate) fn text(recorded: &Recorded) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes(recorded)?).into_owned())
 }
@@ -36,13 +36,13 @@ fn bytes(recorded: &Recorded) -> Option<Vec<u8>> {
 /// A command for bash, zsh or ksh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CurlCommand {
-    /// The command, with comments above it.
+    /// Command, preceded by comments.
     pub(crate) text: String,
-    /// Whether it lacks something of the request, which the comments name.
+    /// True if the command lacks a part of the request; the comments name it.
     pub(crate) is_partial: bool,
 }
 
-/// The request as a command.
+/// Returns the command that repeats a request.
 pub(crate) fn command(trace: &Trace) -> CurlCommand {
     let mut making = CurlBuilder { trace, arguments: Vec::new(), lacks: Vec::new() };
     making.address();
@@ -64,9 +64,9 @@ pub(crate) fn command(trace: &Trace) -> CurlCommand {
 
 struct CurlBuilder<'t> {
     trace: &'t Trace,
-    /// Quoted.
+    /// Arguments, already quoted.
     arguments: Vec<String>,
-    /// What the command is not; no quotes in it, and one line each.
+    /// Parts of the request that the command cannot repeat: one line each, without quotes.
     lacks: Vec<String>,
 }
 
@@ -75,15 +75,15 @@ impl CurlBuilder<'_> {
         self.arguments.push(format!("{option} {}", word(value)));
     }
 
-    /// Names something that the command is not. Some shells do not know comments on their command line, so there are no
-    /// quotes in it, and nothing that is expanded.
+    /// Notes a part of the request that the command cannot repeat. Some shells do not accept comments on their command
+    /// line, so the note contains no quotes and nothing that is expanded.
     fn lack(&mut self, what: impl AsRef<str>) {
         let is_harmless = |c: &char| c.is_ascii_alphanumeric() || " ,.:-_%".contains(*c);
         let harmless = |c: char| Some(c).filter(is_harmless).unwrap_or('_');
         self.lacks.push(what.as_ref().chars().map(harmless).collect());
     }
 
-    /// What a value is, with masks; what of it is masked is noted under `name`.
+    /// Returns the bytes of a value with its secrets masked. Anything masked or missing is noted under `name`.
     fn known(&mut self, name: &str, recorded: &Recorded) -> Option<Vec<u8>> {
         match (bytes(recorded), recorded) {
             (Some(bytes), Recorded::Plain { .. }) => Some(bytes),
@@ -106,7 +106,7 @@ impl CurlBuilder<'_> {
         self.trace.request_headers.iter().any(|header| header.name == name)
     }
 
-    /// The version, the URL, and the target where that is more than a path of a URL.
+    /// Adds the HTTP version, the URL, and the request target if it is not a plain path.
     fn address(&mut self) {
         let trace = self.trace;
         match trace.version.as_str() {
@@ -121,7 +121,7 @@ impl CurlBuilder<'_> {
         };
         let named = origin.as_deref().and_then(authority);
         if let Some(origin) = origin.filter(|_| trace.version != "HTTP/2.0") {
-            // The absolute form.
+            // The absolute form of RFC 9112, section 3.2.2.
             target = [origin, target].concat();
         }
         let named = named.or_else(|| authority(&target));
@@ -160,7 +160,7 @@ impl CurlBuilder<'_> {
         }
     }
 
-    /// The option for the method, if one is needed.
+    /// Returns the option for the method, if one is needed.
     fn method(&mut self) -> Option<String> {
         let (method, has_body) = (self.trace.method.as_str(), self.has_body());
         match method {
@@ -187,7 +187,7 @@ impl CurlBuilder<'_> {
         let is_head = trace.method == "HEAD";
         for header in &trace.request_headers {
             match header.name.as_str() {
-                // With it, a body is waited for.
+                // With this header, curl would wait for a body.
                 "transfer-encoding" if is_head => {
                     self.lack("header transfer-encoding");
                     continue;
@@ -196,7 +196,7 @@ impl CurlBuilder<'_> {
                 name if MADE.contains(&name) => continue,
                 _ => {}
             }
-            // What else stands there comes from a file that was made by hand.
+            // Such a header name can only come from a file that was edited by hand.
             if HeaderName::from_bytes(header.name.as_bytes()).is_err() {
                 self.lack("a header whose name is none");
                 continue;
@@ -210,7 +210,7 @@ impl CurlBuilder<'_> {
             self.argument("-H", format!("{name}:").as_bytes());
         }
         if self.has("accept-encoding") {
-            // So that the answer can be read.
+            // Makes the response readable.
             self.arguments.push("--compressed".to_owned());
         }
     }
@@ -226,13 +226,13 @@ impl CurlBuilder<'_> {
         }
     }
 
-    /// Whether the request had a body, if only an empty one.
+    /// Returns true if the request had a body, even an empty one.
     fn has_body(&self) -> bool {
         let is_said = self.has("content-length") || self.has("transfer-encoding");
         self.trace.method != "HEAD" && (self.trace.request_body.full_len > 0 || is_said)
     }
 
-    /// The body as arguments; what is to go in through a pipe is given back.
+    /// Adds the body as arguments, or returns the bytes that must be piped in.
     fn body(&mut self) -> Option<Vec<u8>> {
         if !self.has_body() {
             return None;
@@ -263,15 +263,15 @@ impl CurlBuilder<'_> {
     }
 }
 
-/// The host of a target in absolute form.
+/// Returns the host of a target in absolute form.
 fn authority(target: &[u8]) -> Option<Vec<u8>> {
     let rest = ["http://", "https://"].iter().find_map(|scheme| target.strip_prefix(scheme.as_bytes()))?;
     let end = rest.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(rest.len());
     Some(rest[..end].to_vec())
 }
 
-/// The host as it can stand in a URL, and whether curl makes this very `Host` of it; none where it can not. What curl
-/// would write otherwise (`127.1`, the port 80) is given beside the URL.
+/// Returns the host as written in a URL, and whether curl sends it unchanged as `Host`; `None` if it cannot be part of
+/// a URL. curl normalises some hosts (`127.1`, port 80), which then need a header of their own.
 fn address(host: &str) -> Option<(&str, bool)> {
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => (name, Some(port)),
@@ -291,19 +291,19 @@ fn address(host: &str) -> Option<(&str, bool)> {
         return None;
     }
     let last = name.rsplit('.').next().unwrap_or_default();
-    // Such a one is an address, or nothing that can be asked for.
+    // A numeric last label means an IPv4 address, or an invalid host.
     let is_numeric = last.is_empty() || last.starts_with(|c: char| c.is_ascii_digit());
     let is_canonical = !is_numeric || name.parse::<Ipv4Addr>().is_ok_and(|parsed| parsed.to_string() == name);
     Some((host, !is_default && is_canonical))
 }
 
-/// Whether curl sends it as it is when it stands in a URL.
+/// Returns true if curl sends this target unchanged as part of a URL.
 fn is_plain_path(target: &[u8]) -> bool {
     let is_plain = |byte: &u8| byte.is_ascii_graphic() && !b"#\"\\<>^`|".contains(byte);
     target.starts_with(b"/") && target.iter().all(is_plain)
 }
 
-/// The same with control characters and blanks encoded, and whether there were none.
+/// Percent-encodes control characters and spaces; also returns true if there were none.
 fn without_controls(target: &[u8]) -> (Vec<u8>, bool) {
     let is_clean = !target.iter().any(|byte| byte.is_ascii_control() || *byte == b' ');
     let mut out = Vec::with_capacity(target.len());

@@ -1,4 +1,4 @@
-//! A recorded request as a command line for curl.
+//! Copying a recorded request as a curl command.
 
 mod command;
 mod shell_quoting;

@@ -1,9 +1,9 @@
-//! Shell quoting: any bytes as one word, or as the format of `printf`. Nothing in the result moves a cursor, ends a
-//! quotation early or is expanded, also not by the history expansion of an interactive shell.
+//! Shell quoting of arbitrary bytes, as one word or as a `printf` format. The result never moves the cursor, ends a
+//! quotation early or triggers an expansion, not even the history expansion of an interactive shell.
 
 use zerver_trace::text::is_dangerous;
 
-/// One word for bash, zsh or ksh that stands for exactly these bytes. No argument can hold a NUL, which ends it there.
+/// Quotes bytes as one word for bash, zsh or ksh. Arguments cannot hold a NUL byte, which would end the word.
 pub(super) fn word(bytes: &[u8]) -> String {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:@%+,".contains(byte);
     match std::str::from_utf8(bytes) {
@@ -13,8 +13,8 @@ pub(super) fn word(bytes: &[u8]) -> String {
     }
 }
 
-/// `$'..'`. Escapes have three octal digits, so what follows is never taken for a part of them. Quotes and exclamation
-/// marks are escaped too: bash looks for `!` with a simpler idea of quoting, for which `\'` ends the quotation.
+/// Quotes as `$'…'`. Octal escapes always have three digits, so a following digit is never absorbed. Quotes and
+/// exclamation marks are escaped as well: the history expansion of bash takes `\'` for the end of the quotation.
 fn ansi_c(bytes: &[u8]) -> String {
     let mut out = String::from("$'");
     for chunk in bytes.utf8_chunks() {
@@ -35,14 +35,14 @@ fn ansi_c(bytes: &[u8]) -> String {
     out + "'"
 }
 
-/// `printf '..'`, a command that writes exactly these bytes, NULs among them.
+/// Returns a `printf '…'` command that writes exactly these bytes, NUL bytes included.
 pub(super) fn printf(bytes: &[u8]) -> String {
     let mut out = String::from("printf '");
     for (at, byte) in bytes.iter().enumerate() {
         match byte {
             b'%' => out.push_str("%%"),
             b'\\' => out.push_str("\\\\"),
-            // A format that begins with it would be an option.
+            // A format that starts with `-` would be parsed as an option.
             b'-' if at == 0 => out.push_str(&octal(*byte)),
             b'\'' => out.push_str(&octal(*byte)),
             b' '..=b'~' => out.push(char::from(*byte)),

@@ -1,4 +1,4 @@
-//! Commands are run by bash, with curl, against a listener that keeps what it got.
+//! Runs the commands with bash and curl against a listener that captures each request.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use zerver_trace::{Header, RecordedBody, Shown, Value};
 use super::*;
 use crate::sample;
 
-/// A request that hangs ends with this, which fails the test.
+/// Time after which a hanging request fails the test.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn trace(method: &str, target: &[u8], headers: &[(&str, &[u8])], body: &[u8]) -> Trace {
@@ -27,9 +27,9 @@ fn trace(method: &str, target: &[u8], headers: &[(&str, &[u8])], body: &[u8]) ->
     trace
 }
 
-/// What bash says to a script, which must succeed.
+/// Returns the output of a script, which must succeed.
 fn bash(script: &str) -> Result<Vec<u8>, String> {
-    // A script may be longer than an argument can be.
+    // The script may be longer than an argument can be.
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(script.as_bytes()).unwrap();
     let mut command = Command::new("bash");
@@ -39,7 +39,7 @@ fn bash(script: &str) -> Result<Vec<u8>, String> {
     if output.status.success() { Ok(output.stdout) } else { Err(format!("{} {said}", output.status)) }
 }
 
-/// A request as it came: the first line, the headers in their order with names in lower case, the body.
+/// A request as it arrived: the first line, the headers in order with lower-case names, and the body.
 #[derive(Debug, PartialEq, Eq)]
 struct Got {
     first: Vec<u8>,
@@ -92,7 +92,7 @@ fn take(stream: &mut TcpStream) -> Got {
         }
     } else if let Some(len) = got.header("content-length") {
         got.body = vec![0; std::str::from_utf8(len).unwrap().parse().unwrap()];
-        // Of HEAD there is none, whatever it says.
+        // A HEAD request has no body, whatever its headers announce.
         if !got.first.starts_with(b"HEAD") {
             stream.read_exact(&mut got.body).unwrap();
         }
@@ -100,7 +100,7 @@ fn take(stream: &mut TcpStream) -> Got {
     got
 }
 
-/// Runs the command of a trace. All that arrives until it has ended is given back; its host is this listener.
+/// Runs the command for a trace against a listener, and returns all requests that arrived until it ended.
 fn run(trace: &mut Trace) -> (Vec<Got>, CurlCommand) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -117,12 +117,12 @@ fn run(trace: &mut Trace) -> (Vec<Got>, CurlCommand) {
             loop {
                 let (mut stream, _) = listener.accept().unwrap();
                 let mut first = [0];
-                // The end of the test says nothing.
+                // An empty connection marks the end of the test.
                 if stream.peek(&mut first).unwrap() == 0 {
                     return all;
                 }
                 all.push(take(&mut stream));
-                // As of an answer to GET, so that whoever waits for its body of a HEAD would hang.
+                // The same length as for GET, so that a client which waits for the body of a HEAD response would hang.
                 let len = if all[all.len() - 1].first.starts_with(b"HEAD") { 5 } else { 0 };
                 let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {len}\r\n\r\n");
                 stream.write_all(answer.as_bytes()).unwrap();
@@ -142,7 +142,7 @@ fn run(trace: &mut Trace) -> (Vec<Got>, CurlCommand) {
     (got, curl)
 }
 
-/// The command makes one request, which is the one of the trace.
+/// Checks that the command makes exactly one request, equal to the recorded one.
 fn check(method: &str, target: &[u8], headers: &[(&str, &[u8])], body: &[u8]) -> CurlCommand {
     let mut trace = trace(method, target, headers, body);
     let (got, curl) = run(&mut trace);
@@ -153,7 +153,7 @@ fn check(method: &str, target: &[u8], headers: &[(&str, &[u8])], body: &[u8]) ->
         first.push(b'0');
     }
     assert_eq!(String::from_utf8_lossy(&got.first), String::from_utf8_lossy(&first), "{curl:?}");
-    // Where curl puts those that it makes is its own business; all others come in their order.
+    // curl chooses the position of the headers that it derives; all others must keep their order.
     let split = |headers: &[(String, Vec<u8>)]| {
         let (mut made, others): (Vec<_>, Vec<_>) =
             headers.iter().cloned().partition(|(name, _)| MADE.contains(&name.as_str()));
@@ -303,7 +303,7 @@ fn what_a_target_names_beside_its_path_is_kept() {
     absolute.origin = origin("http://shop.example:81");
     let (got, _) = run(&mut absolute);
     assert_eq!(got[0].first, b"GET http://shop.example:81/a?b=c HTTP/1.1");
-    // Of HTTP/2 it is the address, with its port.
+    // In HTTP/2, the origin is the address, including its port.
     absolute.request_headers.clear();
     absolute.version = "HTTP/2.0".to_owned();
     let wanted = "curl --http2-prior-knowledge 'http://shop.example:81/a?b=c' -H accept: -H user-agent:";
@@ -334,7 +334,7 @@ fn what_it_lacks_is_said() {
         &trace("HEAD", b"/", &[("host", b"a")], b"x"),
         "the body of a HEAD request: it would wait for an answer that never comes",
     );
-    // A file made by hand can hold what no request can.
+    // A file edited by hand can hold what no request can.
     check(&trace("A B\r\n", b"/", &[("host", b"a")], b""), "the method, which is none that can be sent");
     check(&trace("GET", b"/", &[("host", b"a"), ("x\ny", b"")], b""), "a header whose name is none");
     check(

@@ -1,8 +1,8 @@
-//! Areas cut off another, from its top.
+//! Splits an area into parts: stacked rows, or two columns.
 
 use ratatui::layout::Rect;
 
-/// What is left of an area.
+/// Rest of an area from which rows are cut off at the top.
 pub(crate) struct VerticalSplit {
     rest: Rect,
 }
@@ -12,7 +12,7 @@ impl VerticalSplit {
         Self { rest: area }
     }
 
-    /// Cuts off so many lines, or as many as there are.
+    /// Cuts off `height` rows, or all that remain.
     pub(crate) fn take(&mut self, height: usize) -> Rect {
         let height = u16::try_from(height).unwrap_or(u16::MAX).min(self.rest.height);
         let taken = Rect { height, ..self.rest };
@@ -20,13 +20,13 @@ impl VerticalSplit {
         taken
     }
 
-    /// How many lines are left.
+    /// Number of remaining rows.
     pub(crate) fn remaining(&self) -> usize {
         usize::from(self.rest.height)
     }
 }
 
-/// The left part of an area, a column between, and the rest.
+/// Splits an area into its left part, a separating column and the rest.
 pub(crate) fn split_columns(area: Rect, left: u16) -> (Rect, Rect, Rect) {
     let left = left.min(area.width);
     let wall = (area.width - left).min(1);

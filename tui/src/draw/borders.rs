@@ -1,4 +1,4 @@
-//! A border with a title.
+//! Borders, rules and scroll bars.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use super::pen::Pen;
 use crate::theme::Theme;
 
-/// Blanks an area, draws a border around it, and gives what is inside.
+/// Clears an area, draws a titled border around it and returns the area inside.
 pub(crate) fn border(area: Rect, title: &str, style: Style, theme: &Theme, buffer: &mut Buffer) -> Rect {
     let area = area.intersection(buffer.area);
     for y in area.top()..area.bottom() {
@@ -42,7 +42,7 @@ pub(crate) fn border(area: Rect, title: &str, style: Style, theme: &Theme, buffe
     Rect::new(left + 1, top + 1, area.width - 2, area.height - 2)
 }
 
-/// A line from left to right.
+/// Draws a horizontal line with a title.
 pub(crate) fn titled_rule(area: Rect, title: &str, style: Style, theme: &Theme, buffer: &mut Buffer) {
     let area = Rect { height: area.height.min(1), ..area }.intersection(buffer.area);
     for x in area.left()..area.right() {
@@ -56,7 +56,7 @@ pub(crate) fn titled_rule(area: Rect, title: &str, style: Style, theme: &Theme, 
     }
 }
 
-/// A line from top to bottom.
+/// Draws a vertical line.
 pub(crate) fn vertical_line(area: Rect, style: Style, theme: &Theme, buffer: &mut Buffer) {
     let area = Rect { width: area.width.min(1), ..area }.intersection(buffer.area);
     for y in area.top()..area.bottom() {
@@ -66,7 +66,7 @@ pub(crate) fn vertical_line(area: Rect, style: Style, theme: &Theme, buffer: &mu
     }
 }
 
-/// The part of a list that is shown, as a thumb on the right border of an area.
+/// Draws the scroll bar of a list of `len` rows on the right edge of an area.
 pub(crate) fn scrollbar(area: Rect, first: usize, len: usize, theme: &Theme, buffer: &mut Buffer) {
     let height = usize::from(area.height);
     if len <= height || height == 0 || area.width == 0 {

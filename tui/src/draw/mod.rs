@@ -1,4 +1,4 @@
-//! What views draw with. Everything clips: no text and no rectangle can reach beyond its area.
+//! Drawing primitives for the views. All of them clip: nothing is drawn outside the given area.
 
 mod area_split;
 mod borders;

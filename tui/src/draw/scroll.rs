@@ -1,4 +1,4 @@
-//! A place in a list, and the part of it that is shown.
+//! Cursor and scroll position of a list.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -7,23 +7,23 @@ use ratatui::style::Style;
 
 use crate::keys::Action;
 
-/// The wheel turns by so many rows.
+/// Rows per step of the mouse wheel.
 const WHEEL: isize = 3;
 
-/// What the mouse did in a list.
+/// Effect of a mouse event on a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MouseHit {
-    /// Nothing that a list knows.
+    /// The event did not concern the list.
     Miss,
-    /// It turned the wheel.
+    /// The list was scrolled.
     Scrolled,
-    /// It chose a row,
+    /// Another row was selected.
     Selected,
-    /// which was chosen already.
+    /// The selected row was clicked again.
     Reselected,
 }
 
-/// A cursor in a list of rows, and the first row that is shown.
+/// Cursor of a list, and the first visible row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Scroll {
     pub(crate) cursor: usize,
@@ -31,8 +31,8 @@ pub(crate) struct Scroll {
 }
 
 impl Scroll {
-    /// Moves as an action asks, in a list of `len` rows of which `height` are shown. Says whether the action was one that
-    /// moves.
+    /// Moves the cursor in a list of `len` rows, `height` of them visible. Returns false if the action is not a
+    /// movement.
     pub(crate) fn apply(&mut self, action: Action, len: usize, height: usize) -> bool {
         let last = len.saturating_sub(1);
         let (page, half) = (height.saturating_sub(1).max(1), (height / 2).max(1));
@@ -52,7 +52,7 @@ impl Scroll {
         true
     }
 
-    /// Draws the row of the cursor in a style of its own, in the area of the list.
+    /// Highlights the row of the cursor in the area of the list.
     pub(crate) fn highlight_cursor(&self, area: Rect, style: Style, buffer: &mut Buffer) {
         let row = self.cursor.saturating_sub(self.first);
         if row < usize::from(area.height) {
@@ -61,7 +61,7 @@ impl Scroll {
         }
     }
 
-    /// Takes a click in `area`, which is where a list of `len` rows is drawn, or the wheel.
+    /// Handles a click or the wheel for a list of `len` rows drawn in `area`.
     pub(crate) fn mouse(&mut self, event: MouseEvent, area: Rect, len: usize) -> MouseHit {
         let rows = match event.kind {
             MouseEventKind::ScrollDown => WHEEL,
@@ -84,7 +84,7 @@ impl Scroll {
         MouseHit::Scrolled
     }
 
-    /// Turns the wheel by so many rows: the cursor stays among those that are shown.
+    /// Scrolls by `rows`; the cursor stays among the visible rows.
     fn wheel(&mut self, rows: isize, len: usize, height: usize) {
         let most = len.saturating_sub(height.max(1));
         self.first = self.first.saturating_add_signed(rows).min(most);
@@ -92,13 +92,13 @@ impl Scroll {
         self.cursor = self.cursor.clamp(self.first.min(end - 1), end - 1);
     }
 
-    /// Brings the cursor into the list, and what is shown to the cursor.
+    /// Moves the cursor into the list and scrolls until it is visible.
     pub(crate) fn clamp(&mut self, len: usize, height: usize) {
         self.cursor = self.cursor.min(len.saturating_sub(1));
         self.first = self.first.clamp((self.cursor + 1).saturating_sub(height.max(1)), self.cursor);
     }
 
-    /// The same, and no empty rows below while there are some above.
+    /// Clamps, and scrolls back if rows at the bottom would stay empty.
     pub(crate) fn fill(&mut self, len: usize, height: usize) {
         self.first = self.first.min(len.saturating_sub(height.max(1)));
         self.clamp(len, height);

@@ -1,15 +1,15 @@
-//! Lines of small bars: how something went over time.
+//! Sparklines: small bar charts of a value over time.
 
 use crate::theme::Glyphs;
 
-/// One column for each of `columns` stretches of `values`, the newest at the right; each as high as the greatest in it.
-/// Blank where it is 0. The greatest of all is the highest.
+/// Draws `values` in at most `columns` bars, the newest at the right. Each bar shows the maximum of its interval; the
+/// largest value gets full height and zero is blank.
 pub(crate) fn sparkline(values: &[u64], columns: usize, glyphs: &Glyphs) -> String {
     let most = values.iter().copied().max().unwrap_or(0);
     sparkline_to(most, values, columns, glyphs)
 }
 
-/// The same on a scale that ends at `most`.
+/// Draws `values` like [`sparkline`], on a scale that ends at `most`.
 pub(crate) fn sparkline_to(most: u64, values: &[u64], columns: usize, glyphs: &Glyphs) -> String {
     let each = values.len().div_ceil(columns.max(1)).max(1);
     let peaks: Vec<u64> =

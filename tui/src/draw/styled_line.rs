@@ -1,11 +1,11 @@
-//! A line of text in several tones, made without knowing the theme.
+//! A line of text in several tones, independent of the theme.
 
 use ratatui::style::Style;
 
 use super::pen::Pen;
 use crate::theme::Theme;
 
-/// What a piece of a line is.
+/// Meaning of a piece of text, from which the theme derives its style.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
     Text,
@@ -20,7 +20,7 @@ pub(crate) enum Tone {
     Effect,
     Queue,
     Retry,
-    /// By its class.
+    /// HTTP status, coloured by its class.
     Status(u16),
 }
 
@@ -44,7 +44,7 @@ impl Tone {
     }
 }
 
-/// A line; what was recorded in it is cleaned when it is drawn.
+/// Line of styled text. Recorded parts are sanitised when the line is drawn.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct StyledLine(Vec<(String, Tone)>);
 
@@ -53,13 +53,13 @@ impl StyledLine {
         Self(vec![(text.into(), tone)])
     }
 
-    /// The line with more at its end.
+    /// Returns the line with more text appended.
     pub(crate) fn with(mut self, text: impl Into<String>, tone: Tone) -> Self {
         self.0.push((text.into(), tone));
         self
     }
 
-    /// Its text.
+    /// Returns the text without styles.
     pub(crate) fn text(&self) -> String {
         self.0.iter().map(|(text, _)| text.as_str()).collect()
     }

@@ -1,17 +1,18 @@
-//! How many columns a text takes, and texts cut to so many: the one measure of the terminal UI and the command line.
+//! Width of text in columns, and truncation to a width. The terminal UI and the command line share this one
+//! implementation.
 //!
-//! Measured are grapheme clusters (UAX 29), each as a whole, as terminals and the drawing library do: an emoji with a
-//! variation selector takes two columns, though its characters take one and none.
+//! Text is measured by grapheme cluster (UAX 29), as terminals and the drawing library do: an emoji with a variation
+//! selector takes two columns, although its characters take one and zero.
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// Each cluster of a text, with where it ends and how many columns it takes.
+/// Iterates over the clusters of a text as (end offset, cluster, width).
 pub(crate) fn clusters(text: &str) -> impl Iterator<Item = (usize, &str, usize)> {
     text.grapheme_indices(true).map(|(at, cluster)| (at + cluster.len(), cluster, cluster.width()))
 }
 
-/// As much of a text as fits in so many columns, and one cluster at least.
+/// Returns the longest prefix that fits in `columns`, but at least one cluster.
 pub fn prefix(text: &str, columns: usize) -> &str {
     let (mut taken, mut kept) = (0, 0);
     for (end, _, wide) in clusters(text) {
@@ -24,18 +25,18 @@ pub fn prefix(text: &str, columns: usize) -> &str {
     &text[..kept]
 }
 
-/// How many columns a text takes.
+/// Returns the width of a text in columns.
 pub fn width(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { clusters(text).map(|(_, _, columns)| columns).sum() }
 }
 
-/// The text cut to so many columns, with an ellipsis where something is missing.
+/// Truncates a text to `columns`, ending in an ellipsis if anything was cut.
 pub fn fit(text: &str, columns: usize, ellipsis: &str) -> String {
     if text.len() <= columns && text.is_ascii() {
         return text.to_owned();
     }
     let room = columns.checked_sub(width(ellipsis));
-    // As much as fits beside an ellipsis, and whether all of it fits without.
+    // `kept` is the end of the longest prefix that leaves room for an ellipsis.
     let (mut taken, mut kept) = (0, 0);
     for (end, _, wide) in clusters(text) {
         taken += wide;
@@ -49,14 +50,15 @@ pub fn fit(text: &str, columns: usize, ellipsis: &str) -> String {
     text.to_owned()
 }
 
-/// Two texts that differ, each cut to so many columns around what differs; see [`zerver_replay::side_by_side()`].
+/// Truncates two differing texts to `columns` each so that the difference stays visible; see
+/// [`zerver_replay::side_by_side()`].
 pub fn side_by_side(a: &str, b: &str, columns: (usize, usize), ellipsis: &str) -> (String, String) {
     let ends = |text: &str| clusters(text).map(|(end, _, wide)| (end, wide)).collect();
     zerver_replay::side_by_side(a, b, columns, ellipsis, ends)
 }
 
-/// The start of a text that takes more than so many columns once it is shown, whatever is escaped in it, but is not long;
-/// all of it if it takes less. What lies beyond need not be looked at.
+/// Returns a short prefix that is wider than `columns` even if nothing in it is escaped, or the whole text if it is
+/// narrower. Nothing beyond the prefix is visible.
 pub(crate) fn start(text: &str, columns: usize) -> &str {
     let near = &text[..text.floor_char_boundary((columns + 1).saturating_mul(MAX_CLUSTER))];
     let mut taken = 0;
@@ -69,7 +71,7 @@ pub(crate) fn start(text: &str, columns: usize) -> &str {
     near
 }
 
-/// No cluster that anybody uses is longer, in bytes: a family of emoji has 25, a flag of a region 28.
+/// Maximum length of a realistic cluster, in bytes: a family emoji has 25, the flag of a region 28.
 const MAX_CLUSTER: usize = 32;
 
 #[cfg(test)]
@@ -145,7 +147,7 @@ mod tests {
             prop_assert_eq!(got == text, width(&text) <= columns);
             prop_assert!(got == text || columns == 0 || got.ends_with('…'));
             prop_assert!(text.starts_with(start(&text, columns)));
-            // What differs is told apart, within the room there is if that is not next to nothing.
+            // The two results differ, and fit unless there is almost no room.
             let (a, b) = side_by_side(&text, &format!("{text}z"), (columns, columns), "…");
             prop_assert_ne!(&a, &b);
             prop_assert!(columns <= 8 || (width(&a) <= columns && width(&b) <= columns), "{a:?} {b:?}");

@@ -1,4 +1,4 @@
-//! The channel on which the event loop listens.
+//! Channel that carries messages to the event loop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,47 +7,47 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::message::Message;
 
-/// With more messages waiting, whoever has many of them should pause.
+/// Number of pending messages above which senders should pause.
 const MAX_PENDING: usize = 64;
-/// The same for whoever has large ones.
+/// Number of pending messages above which no further page of requests is sent. A page takes up to a megabyte.
 const MAX_PENDING_PAGES: usize = 4;
-/// Messages are taken in for so long before what they changed is drawn.
+/// Maximum time spent handling messages before the next frame is drawn.
 const MAX_BATCH_TIME: Duration = Duration::from_millis(8);
-/// How often the time is looked at.
+/// Maximum time to wait for a message; also the interval of [`Message::Tick`].
 const MAX_WAIT: Duration = Duration::from_millis(250);
 
-/// Sends messages to a running [`run()`] from elsewhere. It never waits.
+/// Sends messages to a running [`run()`] from any thread. Never blocks.
 #[derive(Debug, Clone)]
 pub struct MessageSender {
     sender: Sender<Message>,
-    /// How many messages wait.
+    /// Number of messages sent but not yet received.
     pending: Arc<AtomicUsize>,
 }
 
 impl MessageSender {
-    /// Sends a message. Nothing happens if it has ended.
+    /// Sends a message. Does nothing if the UI has ended.
     pub fn send(&self, message: Message) {
         self.try_send(message);
     }
 
-    /// The same; whether it was still there.
+    /// Sends a message, and returns false if the UI has ended.
     pub(crate) fn try_send(&self, message: Message) -> bool {
         self.pending.fetch_add(1, Ordering::AcqRel);
         self.sender.send(message).is_ok()
     }
 
-    /// Whether so much waits that no page of requests should be added: each takes up a megabyte.
+    /// Returns true if no further page of requests should be sent for now.
     pub(crate) fn has_page_backlog(&self) -> bool {
         self.pending.load(Ordering::Acquire) > MAX_PENDING_PAGES
     }
 
-    /// Whether so much waits that whoever has much to send should pause, or leave it.
+    /// Returns true if so many messages are pending that a sender should pause or drop messages.
     pub fn is_backlogged(&self) -> bool {
         self.pending.load(Ordering::Acquire) > MAX_PENDING
     }
 }
 
-/// What [`run()`] listens on.
+/// Receiving end, for [`run()`].
 #[derive(Debug)]
 pub struct MessageReceiver {
     receiver: Receiver<Message>,
@@ -59,8 +59,8 @@ impl MessageReceiver {
         self.receiver.recv_timeout(MAX_WAIT).inspect(|_| self.count_received())
     }
 
-    /// Waits a moment for messages, and gives those that come, the time before them: until nothing more is there, or what
-    /// they changed is to be drawn. None when nobody can send any more.
+    /// Waits for messages and returns them one after another, preceded by the current time. The iterator ends when no
+    /// message is left or a frame is due. Returns `None` once all senders are gone.
     pub fn next_batch(&self) -> Option<impl Iterator<Item = Message>> {
         let first = match self.wait() {
             Ok(message) => Some(message),
@@ -81,7 +81,7 @@ impl MessageReceiver {
     }
 }
 
-/// Makes the channel on which [`run()`] listens.
+/// Creates the channel for [`run()`].
 pub fn channel() -> (MessageSender, MessageReceiver) {
     let (sender, receiver) = channel_of();
     let pending = Arc::new(AtomicUsize::new(0));

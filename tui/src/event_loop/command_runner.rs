@@ -1,4 +1,5 @@
-//! Does what `update` asks for and takes its time: each on a thread of its own, which sends back a message.
+//! Performs the slow commands that `update` returns: each runs on its own thread and sends its result back as a
+//! message.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,23 +15,23 @@ use crate::message::Message;
 use crate::services::{FlowMeasurement, ReplayResult, Services};
 use crate::state::LoadedTrace;
 
-/// A request is compared with so many others of its flow, the newest.
+/// Number of requests of the same flow that a request is compared with; the newest are taken.
 const COMPARED_REQUESTS: usize = 300;
-/// What is usual for a flow is told from at most so many requests, the newest.
+/// Number of requests from which the typical times of a flow are computed; the newest are taken.
 const MEASURED_REQUESTS: usize = 500;
-/// After so many requests a search tells how far it is.
+/// Number of requests after which a slot search reports its progress.
 const SCAN_PIECE: usize = 64;
 
-/// Who does it.
+/// Starts a thread for each command.
 pub(crate) struct CommandRunner {
     services: Arc<dyn Services>,
     source: Arc<dyn TraceSource>,
     sender: MessageSender,
-    /// The search that counts; older ones end.
+    /// Current slot search; older ones stop.
     latest_scan: Arc<AtomicU64>,
-    /// The check of new code that counts.
+    /// Current replay check; older ones stop.
     latest_check: Arc<AtomicU64>,
-    /// The comparison that counts.
+    /// Current comparison; older ones stop.
     latest_explain: Arc<AtomicU64>,
 }
 
@@ -47,7 +48,7 @@ impl CommandRunner {
         }
     }
 
-    /// Does something that services do.
+    /// Calls a service on its own thread.
     fn call_service(&self, work: impl FnOnce(&dyn Services) -> Message + Send + 'static) {
         let (services, sender) = (Arc::clone(&self.services), self.sender.clone());
         thread::spawn(move || sender.send(work(&*services)));
@@ -120,7 +121,7 @@ impl CommandRunner {
                 if latest.load(Ordering::Acquire) != number {
                     return;
                 }
-                // What cannot be run again is not said to be changed.
+                // A request that cannot be replayed is not reported as changed.
                 if let Ok(replayed) = replay(&*services, id, Edits::default())
                     && replayed.report.impossible.is_empty()
                 {
@@ -143,7 +144,7 @@ impl CommandRunner {
                 if latest.load(Ordering::Acquire) != generation {
                     return;
                 }
-                // What cannot be read does not fit.
+                // An unreadable trace does not match.
                 let fits = |id: RequestId| {
                     let trace = source.load(id).ok().flatten();
                     trace.is_some_and(|trace| terms.iter().all(|term| term.matches(&trace)))
@@ -155,7 +156,7 @@ impl CommandRunner {
     }
 }
 
-/// None if the request is not there, or nobody wants to know any more.
+/// Returns `None` if the request is gone or the result is no longer wanted.
 fn explain(
     source: &dyn TraceSource,
     id: RequestId,
@@ -169,13 +170,13 @@ fn explain(
         if !is_wanted() {
             return Ok(None);
         }
-        // One that cannot be read, or has just been removed, is left out.
+        // Traces that cannot be read, or were just removed, are skipped.
         others.extend(source.load(summary.id).ok().flatten());
     }
     Ok(Some(Why::of(&trace, &others)))
 }
 
-/// Loads a request and runs it again.
+/// Loads a request and replays it.
 fn replay(services: &dyn Services, id: RequestId, edits: Edits) -> Result<Arc<ReplayResult>, Refusal> {
     let what = || format!("request {} cannot be replayed", id.short(12));
     match services.trace_source().load(id) {
@@ -189,7 +190,7 @@ fn replay(services: &dyn Services, id: RequestId, edits: Edits) -> Result<Arc<Re
     }
 }
 
-/// Reads the newest requests of a flow, and tells what is usual for it.
+/// Computes the typical times of a flow from its newest requests.
 fn measure(services: &dyn Services, flow: &str) -> Result<Arc<FlowMeasurement>, String> {
     let source = services.trace_source();
     let query = Query { flow: Some(flow.to_owned()), limit: Some(MEASURED_REQUESTS), ..Query::default() };
@@ -198,7 +199,7 @@ fn measure(services: &dyn Services, flow: &str) -> Result<Arc<FlowMeasurement>, 
     for request in requests {
         match source.load(request.id) {
             Ok(Some(trace)) => timelines.push(Timeline::of(&trace)),
-            // Dropped since, which is no trouble.
+            // Dropped in the meantime.
             Ok(None) => {}
             Err(_) => unreadable += 1,
         }

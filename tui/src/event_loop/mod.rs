@@ -1,4 +1,4 @@
-//! The event loop: the one place that connects the state with a terminal, threads and the outside world.
+//! The event loop: connects the state with the terminal, with background threads and with the services.
 
 mod channel;
 mod command_runner;

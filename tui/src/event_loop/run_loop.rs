@@ -1,5 +1,5 @@
-//! Connects the state with a terminal and the world: one loop over one channel. Whatever takes time happens on other
-//! threads and comes back as a message; drawn is only what has changed.
+//! The event loop: one loop over one channel. Slow work runs on other threads and comes back as a message. A frame is
+//! drawn only if something changed.
 
 use std::collections::VecDeque;
 use std::io;
@@ -23,33 +23,33 @@ use crate::state::Notice;
 use crate::theme::Appearance;
 use crate::update::{start, update};
 
-/// How to start.
+/// Start-up options.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// How everything looks.
+    /// Colours and glyphs.
     pub appearance: Appearance,
-    /// What to show first.
+    /// First screen.
     pub start_screen: StartScreen,
-    /// Says of the thread that calls it whether a panic there is dealt with: it does not give the terminal back then, and is
-    /// not printed.
+    /// Returns true if a panic on the calling thread is handled by the caller: then the terminal is not restored and
+    /// the panic is not printed.
     pub is_panic_handled: Option<fn() -> bool>,
-    /// Whether SIGINT, SIGTERM and SIGHUP are somebody else's business, who then sends [`Message::Exit`].
+    /// True if the caller handles SIGINT, SIGTERM and SIGHUP, and sends [`Message::Exit`] for them.
     pub has_external_signal_handling: bool,
 }
 
-/// How it ended.
+/// Reason for which the UI ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitReason {
-    /// Somebody pressed a key for it.
+    /// The user quit.
     UserQuit,
-    /// A signal, or [`Message::Exit`].
+    /// A signal or [`Message::Exit`] ended it.
     Requested,
 }
 
-/// Takes the terminal, and gives it back at the end.
+/// Runs the UI: takes over the terminal, and restores it at the end.
 ///
 /// # Errors
-/// When the terminal cannot be taken, read or drawn on.
+/// If the terminal cannot be set up, read or drawn on.
 pub fn run(
     options: Options,
     services: &Arc<dyn Services>,
@@ -84,25 +84,25 @@ pub fn run(
     Ok(ended.unwrap_or(ExitReason::Requested))
 }
 
-/// The state, and all that it may ask for.
+/// State, and everything that performs its commands.
 struct EventLoop {
     app: App,
     terminal: TerminalGuard,
     services: Arc<dyn Services>,
     runner: CommandRunner,
     input: InputThread,
-    /// What has been asked for and is not done.
+    /// Commands not yet performed.
     pending: VecDeque<Command>,
 }
 
 impl EventLoop {
-    /// Tells the state what came in. What it asks for is done by [`EventLoop::run_commands`], wherever this is called.
+    /// Updates the state. The resulting commands are performed by the next [`EventLoop::run_commands`].
     fn handle(&mut self, message: Message) {
         let commands = update(&mut self.app, message);
         self.pending.extend(commands);
     }
 
-    /// Does what has been asked for, and what that asks for in turn.
+    /// Performs all pending commands, including those that follow from them.
     fn run_commands(&mut self) -> io::Result<Option<ExitReason>> {
         while let Some(command) = self.pending.pop_front() {
             match command {
@@ -110,7 +110,7 @@ impl EventLoop {
                 Command::Redraw => self.terminal.invalidate()?,
                 Command::Suspend => {
                     self.lend(|| {
-                        // Stops all threads, until somebody continues us.
+                        // Stops the whole process until SIGCONT.
                         let _ = signal_hook::low_level::raise(SIGSTOP);
                     })?;
                 }
@@ -139,14 +139,14 @@ impl EventLoop {
                 Command::ListFlows => self.runner.flows(),
                 Command::FetchStatus(addr) => self.runner.health(addr),
                 Command::Continue => self.runner.go_on(),
-                // Done by `update`.
+                // Handled by `update`.
                 Command::Navigate(_) => {}
             }
         }
         Ok(None)
     }
 
-    /// Lets something else have the terminal. It may have another size afterwards.
+    /// Hands the terminal to another program. Its size may have changed afterwards.
     fn lend<T>(&mut self, to: impl FnOnce() -> T) -> io::Result<T> {
         let result = {
             let _paused = self.input.pause();

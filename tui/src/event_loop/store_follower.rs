@@ -1,4 +1,5 @@
-//! Reads the source on a thread of its own: what there is, the newest first, and what comes.
+//! Reads the store on its own thread: existing requests from the newest to the oldest, and new ones as they are
+//! recorded.
 
 use std::sync::Arc;
 use std::thread;
@@ -10,19 +11,20 @@ use super::channel::MessageSender;
 use crate::message::Message;
 use crate::state::Notice;
 
-/// How often the source is asked for news. A request is to be seen within 50 ms of its response.
+/// Interval at which the store is polled. A request must appear within 50 ms of its response.
 const POLL_INTERVAL: Duration = Duration::from_millis(30);
-/// How often we look whether what was read has been taken.
+/// Interval at which the backlog of unhandled pages is checked.
 const BACKLOG_POLL_INTERVAL: Duration = Duration::from_millis(4);
-/// How often a source that cannot be read is tried again.
+/// Delay before an unreadable store is tried again.
 const ERROR_RETRY_INTERVAL: Duration = Duration::from_millis(250);
-/// So many failures one after another are worth a word.
+/// Consecutive failures before the user is told.
 const MAX_SILENT_FAILURES: u32 = 8;
-/// A page of the first screen, and of what follows.
+/// Page sizes: of the first page, which fills the first screen, and of all others.
 const FIRST_PAGE: usize = 128;
 const PAGE: usize = 4096;
 
-/// Follows a source on a thread of its own until nobody listens: sends what there is, the newest first, and what comes.
+/// Follows a store on its own thread until the UI has ended: sends the existing requests from the newest to the oldest,
+/// and new ones as they are recorded.
 pub fn follow_store(source: Arc<dyn TraceSource>, sender: MessageSender) {
     thread::spawn(move || {
         let mut follower =
@@ -60,17 +62,17 @@ pub fn follow_store(source: Arc<dyn TraceSource>, sender: MessageSender) {
 
 struct Follower {
     source: Arc<dyn TraceSource>,
-    /// How far the news have been read; none before the first look.
+    /// Position up to which new requests were read; `None` before the first read.
     newest: Option<Cursor>,
-    /// Where what is older ends that has not been read yet.
+    /// Position before which older requests remain to be read.
     older: Option<Cursor>,
     page: usize,
-    /// Whether it was told that some cannot be read.
+    /// True if unreadable requests were already reported.
     has_reported_damage: bool,
 }
 
 impl Follower {
-    /// What has come, and one page of what is older.
+    /// Reads the new requests, and one page of older ones.
     fn next(&mut self) -> Result<Vec<Message>, SourceError> {
         let newest = match self.newest {
             Some(newest) => newest,
@@ -108,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    /// A source that cannot read some of what it has.
+    /// A store with unreadable requests.
     struct Damaged;
 
     impl TraceSource for Damaged {

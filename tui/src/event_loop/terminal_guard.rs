@@ -1,5 +1,5 @@
-//! The terminal while it is ours: raw, on the alternate screen, with the mouse. It is given back when this is dropped,
-//! and when a thread panics.
+//! Ownership of the terminal: raw mode, alternate screen, mouse. The terminal is restored when the guard is dropped and
+//! when a thread panics.
 
 use std::io::{self, Stdout, Write};
 use std::panic;
@@ -20,16 +20,16 @@ use ratatui::layout::{Position, Rect};
 
 use crate::app::App;
 
-/// Whether there is anything to give back.
+/// True while there is something to restore.
 static IS_ACQUIRED: AtomicBool = AtomicBool::new(false);
 
-/// The terminal.
+/// Terminal in use by the UI.
 pub(crate) struct TerminalGuard {
     terminal: Terminal<CrosstermBackend<Stdout>>,
 }
 
 impl TerminalGuard {
-    /// Takes the terminal.
+    /// Takes over the terminal.
     pub(crate) fn acquire(is_panic_handled: PanicCheck) -> io::Result<Self> {
         install_panic_hook(is_panic_handled);
         acquire()?;
@@ -44,21 +44,21 @@ impl TerminalGuard {
         Ok(())
     }
 
-    /// Forgets what the terminal shows, so that everything is drawn.
+    /// Forgets the last frame, so that the next one is drawn completely.
     pub(crate) fn invalidate(&mut self) -> io::Result<()> {
-        // `clear` would ask the terminal where its cursor is, and some never answer.
+        // `clear` would query the cursor position, which some terminals never answer.
         let size = self.terminal.size()?;
         self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }
 
-    /// Sends the terminal what it is to do beside drawing. It does not say whether it does.
+    /// Writes an escape sequence. The terminal does not report whether it supports it.
     pub(crate) fn write_sequence(&mut self, sequence: &str) -> io::Result<()> {
         let out = self.terminal.backend_mut();
         out.write_all(sequence.as_bytes())?;
         out.flush()
     }
 
-    /// Gives the terminal back while something else has it.
+    /// Restores the terminal while another program uses it.
     pub(crate) fn lend<T>(&mut self, to: impl FnOnce() -> T) -> io::Result<T> {
         restore();
         let result = to();
@@ -74,10 +74,10 @@ impl Drop for TerminalGuard {
     }
 }
 
-/// Whether a panic of this thread is dealt with, and nobody's business.
+/// Returns true if a panic of the current thread is handled elsewhere.
 pub(crate) type PanicCheck = Option<fn() -> bool>;
 
-/// Has a panic of any thread give the terminal back first, so that it can be read.
+/// Installs a panic hook that restores the terminal first, so that the message is readable.
 fn install_panic_hook(is_panic_handled: PanicCheck) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -102,7 +102,7 @@ fn write_enter(out: &mut impl Write) -> io::Result<()> {
     out.flush()
 }
 
-/// Does nothing if it was done. Nothing is done about an error: there is nobody to tell.
+/// Restores the terminal once. Errors are ignored: there is no way left to report them.
 fn restore() {
     if IS_ACQUIRED.swap(false, Ordering::AcqRel) {
         let _ = write_leave(&mut io::stdout());
@@ -126,7 +126,7 @@ mod tests {
         write_enter(&mut on).unwrap();
         write_leave(&mut off).unwrap();
         let (on, off) = (String::from_utf8(on).unwrap(), String::from_utf8(off).unwrap());
-        // Alternate screen, bracketed paste, the mouse; the cursor the other way round.
+        // Alternate screen, bracketed paste and mouse modes. The cursor is inverted: hidden on entry.
         for mode in ["1049", "2004", "1000", "1002", "1003", "1006"] {
             assert!(on.contains(&format!("\u{1b}[?{mode}h")), "{mode}: {on:?}");
             assert!(off.contains(&format!("\u{1b}[?{mode}l")), "{mode}: {off:?}");

@@ -1,21 +1,21 @@
-//! How long requests of a flow usually take, so that a list can say which ones did not.
+//! Typical duration of each flow, against which a request counts as slow.
 
 use std::collections::HashMap;
 
 use super::histogram::Histogram;
 use super::request_index::RequestRow;
 
-/// With fewer requests of a flow, nothing is usual.
+/// Minimum number of requests of a flow for a meaningful median.
 const MIN_COUNT: u64 = 10;
 
-/// Per flow, how long its requests took.
+/// Durations by flow.
 #[derive(Debug, Default)]
 pub(crate) struct Baseline(HashMap<u16, FlowDurations>);
 
 #[derive(Debug, Default)]
 struct FlowDurations {
     durations: Histogram,
-    /// As of [`Baseline::settle`]; none with too few requests.
+    /// Median as of the last [`Baseline::settle`]; `None` with too few requests.
     median_ns: Option<u64>,
     is_changed: bool,
 }
@@ -27,7 +27,7 @@ impl Baseline {
         flow.is_changed = true;
     }
 
-    /// Works out what is usual for the flows that have changed.
+    /// Recomputes the medians of the flows that changed.
     pub(crate) fn settle(&mut self) {
         for flow in self.0.values_mut().filter(|flow| flow.is_changed) {
             let is_enough = flow.durations.count() >= MIN_COUNT;
@@ -36,12 +36,12 @@ impl Baseline {
         }
     }
 
-    /// What half of the requests of a flow took at most; none with too few of them.
+    /// Returns the median duration of a flow, or `None` with too few requests.
     fn median_ns(&self, row: &RequestRow<'_>) -> Option<u64> {
         self.0.get(&row.flow_number)?.median_ns
     }
 
-    /// What is to be said of a request: how it failed, or how many times longer than usual it took.
+    /// Judges a request: failed, slow for its flow, or normal.
     pub(crate) fn verdict(&self, row: &RequestRow<'_>) -> Verdict {
         if row.failed {
             return Verdict::Failed;
@@ -51,11 +51,11 @@ impl Baseline {
     }
 }
 
-/// What is to be said of a request.
+/// Judgement of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Normal,
-    /// So many tenths of the median of its flow.
+    /// Duration in tenths of the median of its flow.
     Slow {
         tenths: u64,
     },

@@ -1,4 +1,4 @@
-//! A column that grows in pieces: nothing is moved, and no more than a piece is ever spare.
+//! A column that grows by whole chunks: existing values never move, and at most one chunk is partly unused.
 
 const PIECE: usize = 4096;
 
@@ -27,7 +27,7 @@ impl<T: Copy> ChunkedColumn<T> {
         }
     }
 
-    /// The value at a place, which must be there.
+    /// Returns the value at an index, which must exist.
     pub(super) fn get(&self, at: usize) -> T {
         self.0[at / PIECE][at % PIECE]
     }

@@ -1,5 +1,5 @@
-//! The filter of the list: `status:5xx flow:todos slower:10ms slot.Claims.sub=user-1`, and words that the path matches
-//! fuzzily. `!` before a term turns it around.
+//! Filters of the request list: `status:5xx flow:todos slower:10ms slot.Claims.sub=user-1`, and words matched fuzzily
+//! against path and flow. `!` negates a term.
 
 use std::cell::Cell;
 
@@ -9,18 +9,18 @@ use zerver_trace::{Class, Status};
 use super::request_index::{RequestIndex, Seq};
 use super::slot_filter::SlotFilter;
 
-/// What a person typed, understood.
+/// Parsed filter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
     terms: Vec<(bool, Term)>,
-    /// Terms that only the whole trace can answer.
+    /// Terms that only a whole trace can answer.
     pub(crate) slots: Vec<SlotFilter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Term {
     Status(Status),
-    /// In lower case: part of the name.
+    /// Part of the name, in lower case.
     Flow(String),
     Method(String),
     Outcome(String),
@@ -29,14 +29,14 @@ enum Term {
     Failed,
     SlowerThan(u64),
     FasterThan(u64),
-    /// In lower case, without hyphens.
+    /// Prefix in lower case, without hyphens.
     Id(String),
-    /// In lower case: its characters come in this order in method, path or flow.
+    /// Word in lower case; its characters occur in this order in the path or the flow.
     Word(String),
 }
 
 impl Filter {
-    /// What the text means, or why it means nothing.
+    /// Parses a filter. The error is a message for the user.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut filter = Self::default();
         for word in text.split_whitespace() {
@@ -54,12 +54,13 @@ impl Filter {
         Ok(filter)
     }
 
-    /// Whether it lets everything through.
+    /// Returns true if the filter admits everything.
     pub(crate) fn is_empty(&self) -> bool {
         self.terms.is_empty() && self.slots.is_empty()
     }
 
-    /// Whether this lets through nothing that the other does not, as far as that is plain: a letter more, a term more.
+    /// Returns true if this filter obviously admits only requests that `other` admits, such as after another letter or
+    /// term was typed.
     pub(crate) fn narrows(&self, other: &Self) -> bool {
         let implied = |(is_not, wide): &(bool, Term)| {
             self.terms.iter().any(|(not, term)| not == is_not && (term == wide || !not && term.implies(wide)))
@@ -67,7 +68,7 @@ impl Filter {
         self.slots.is_empty() && other.slots.is_empty() && other.terms.iter().all(implied)
     }
 
-    /// The places of the characters of a text in which the words of the filter are found.
+    /// Returns the character positions in `text` that the words of the filter match.
     pub(crate) fn matched_positions(&self, text: &str) -> Vec<usize> {
         let words = self.terms.iter().filter_map(|(is_not, term)| match term {
             Term::Word(word) if !is_not => Some(word),
@@ -77,9 +78,9 @@ impl Filter {
         words.flat_map(|word| matched_positions(&chars, &word.chars().collect::<Vec<_>>())).collect()
     }
 
-    /// What tells of requests in an index whether it lets them through, as far as the list knows them.
+    /// Returns a matcher over an index. It ignores the slot terms.
     pub(crate) fn test<'a>(&'a self, index: &'a RequestIndex) -> FilterMatcher<'a> {
-        // Flows, methods and outcomes are few: each is looked at once.
+        // There are few distinct flows, methods and outcomes, so each is tested once.
         let words = |term: &Term| match term {
             Term::Flow(part) | Term::Method(part) | Term::Outcome(part) => {
                 index.strings().iter().map(|word| holds(word, part)).collect()
@@ -93,7 +94,7 @@ impl Filter {
 }
 
 impl Term {
-    /// Whether what fits this fits the other, which is shorter.
+    /// Returns true if everything that matches this term matches `other`, a shorter one.
     fn implies(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Word(long), Self::Word(short)) => long.starts_with(short.as_str()),
@@ -105,7 +106,7 @@ impl Term {
         }
     }
 
-    /// None while a value is still to be typed.
+    /// Parses a term. Returns `None` while its value is still missing.
     fn parse(word: &str) -> Result<Option<Self>, String> {
         let Some((name, value)) = word.split_once(':') else {
             return Ok(Some(Self::Word(word.to_lowercase())));
@@ -126,7 +127,7 @@ impl Term {
             "id" => Self::Id(value.to_lowercase().replace('-', "")),
             "is" if value == "failed" => Self::Failed,
             "is" => return Err(format!("no is:{value}; there is is:failed")),
-            // A path may hold a colon.
+            // A path may contain a colon.
             _ if name.contains('/') => Self::Word(word.to_lowercase()),
             _ => {
                 return Err(format!(
@@ -137,17 +138,17 @@ impl Term {
     }
 }
 
-/// A filter over an index. It reads the columns that it needs, and no others.
+/// Filter applied to an index. It reads only the columns that it needs.
 pub(crate) struct FilterMatcher<'a> {
     index: &'a RequestIndex,
-    /// Each with whether it is turned around, and which flows, methods or outcomes fit.
+    /// Terms, each with whether it is negated and which flows, methods or outcomes match.
     terms: Vec<(bool, &'a Term, Vec<bool>)>,
-    /// The path that was looked at last, and whether it fits the term at this place: many come again.
+    /// Last path tested, as (term, path number, result): the same path often repeats.
     last_path: Cell<Option<(usize, u32, bool)>>,
 }
 
 impl FilterMatcher<'_> {
-    /// Whether a request, which must be in the index, is let through.
+    /// Returns true if the filter admits a request of the index.
     pub(crate) fn admits(&self, seq: Seq) -> bool {
         let mut terms = self.terms.iter().enumerate();
         terms.all(|(at, (is_not, term, words))| self.fits(seq, at, term, words) != *is_not)
@@ -184,13 +185,13 @@ impl FilterMatcher<'_> {
     }
 }
 
-/// Whether a text holds `part`, which is in lower case.
+/// Returns true if the text contains `part`, which is in lower case.
 fn holds(text: &str, part: &str) -> bool {
     let (text, part) = (text.as_bytes(), part.as_bytes());
     part.is_empty() || text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
 }
 
-/// Whether the characters of `word`, which is in lower case, come in a text in their order.
+/// Returns true if the characters of `word`, which is in lower case, occur in the text in the same order.
 fn is_fuzzy(text: &str, word: &str) -> bool {
     if word.is_ascii() {
         let mut rest = text.bytes();
@@ -200,7 +201,8 @@ fn is_fuzzy(text: &str, word: &str) -> bool {
     word.chars().all(|wanted| rest.any(|c| c == wanted || c.to_lowercase().eq([wanted])))
 }
 
-/// Where a word is found that [`is_fuzzy`] finds: all in one place, or else ending as early as can be, and close together.
+/// Returns the positions of a fuzzy match: contiguous if possible, else the match that ends first, as tight as
+/// possible.
 fn matched_positions(text: &[char], word: &[char]) -> Vec<usize> {
     let is = |c: char, wanted: char| c == wanted || c.to_lowercase().eq([wanted]);
     let is_here = |part: &[char]| part.iter().zip(word).all(|(c, wanted)| is(*c, *wanted));

@@ -1,12 +1,12 @@
-//! Durations counted in steps, for percentiles of many.
+//! Histogram of durations, for percentiles of many values.
 
 use std::collections::BTreeMap;
 
-/// Durations in steps of a sixteenth, from nanoseconds to hours.
+/// Durations in buckets of a sixteenth of a power of two, from nanoseconds to hours.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Histogram(BTreeMap<u16, Bucket>);
 
-/// The durations of one step: how many, and the extremes.
+/// Number of durations in one bucket, with their extremes.
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     count: u32,
@@ -34,15 +34,15 @@ impl Histogram {
         of.most_ns = of.most_ns.max(more.most_ns);
     }
 
-    /// What so many of a hundred took at most (nearest rank): a duration that there was where its step holds one or two,
-    /// and else between those that its step holds.
+    /// Returns a percentile (nearest rank): exact if its bucket holds one or two values, else interpolated within the
+    /// bucket.
     pub(crate) fn percentile(&self, percent: u64) -> Option<u64> {
         let wanted = (self.count() * percent).div_ceil(100).max(1);
         let mut before = 0;
         for of in self.0.values() {
             let count = u64::from(of.count);
             if before + count >= wanted {
-                // Its place among those of its step, which are taken to be spread evenly.
+                // Values within a bucket are assumed to be evenly spread.
                 let (position, last) = (wanted - before - 1, (count - 1).max(1));
                 let spread = u128::from(of.most_ns - of.least_ns) * u128::from(position) / u128::from(last);
                 return Some(of.least_ns + spread as u64);
@@ -95,7 +95,7 @@ mod tests {
             let rank = (all.len() as u64 * percent).div_ceil(100).max(1) as usize;
             let (got, exact) = (histogram.percentile(percent).unwrap(), all[rank - 1]);
             prop_assert!(all[0] <= got && got <= all[all.len() - 1]);
-            // A step is a sixteenth, and the first holds all up to 16 ns.
+            // A bucket spans a sixteenth; the first holds everything up to 16 ns.
             prop_assert!(got.abs_diff(exact) <= exact / 15 + 17, "{got} {exact}");
         }
     }

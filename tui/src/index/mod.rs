@@ -1,5 +1,5 @@
-//! What the list knows of every request: columns, filters, orders, and what follows from them. Nothing here reads a store or
-//! draws.
+//! Everything known about all requests: their columns, filters, order, rates and baselines. Nothing here draws or reads
+//! a store.
 
 mod baseline;
 mod chunked_column;

@@ -1,24 +1,24 @@
-//! How the service does, second by second: requests, failures, and how long half and nearly all of them took. Kept as
-//! requests come; what is older than the window is forgotten.
+//! Rate, failures and percentiles per second, for the lines above the list. They are updated as requests arrive;
+//! seconds outside the window are dropped.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::histogram::Histogram;
 use super::request_index::RequestRow;
 
-/// So many seconds are kept.
+/// Length of the window, in seconds.
 const WINDOW_S: u64 = 120;
-/// The numbers beside the lines are of so many seconds.
+/// Period that the current numbers cover, in seconds.
 const LATEST_S: u64 = 10;
-/// A request that began later than this from now is one of a clock that was wrong.
+/// Tolerance for start times in the future, in seconds. Later ones come from a wrong clock.
 const AHEAD_S: u64 = 2;
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// Per second, what happened in it.
+/// Statistics per second.
 #[derive(Debug, Default)]
 pub(crate) struct Rates {
     seconds: BTreeMap<u64, Second>,
-    /// The seconds that have changed since [`Rates::settle`].
+    /// Seconds that changed since the last [`Rates::settle`].
     changed: BTreeSet<u64>,
 }
 
@@ -27,33 +27,33 @@ struct Second {
     count: u32,
     failed: u32,
     durations: Histogram,
-    /// As of [`Rates::settle`].
+    /// As of the last [`Rates::settle`].
     p50_ns: u64,
     p99_ns: u64,
 }
 
-/// What is drawn of one measure: its line, and its number now.
+/// One metric: its values over time, and the current one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Metric {
-    /// One value a second, the newest last.
+    /// One value per second, the newest last.
     pub(crate) line: Vec<u64>,
-    /// None where there is nothing to tell.
+    /// Current value; `None` without requests.
     pub(crate) now: Option<u64>,
 }
 
-/// All that is drawn.
+/// All metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Metrics {
-    /// Requests in a second; the number is in hundredths.
+    /// Requests per second; `now` is in hundredths.
     pub(crate) rate: Metric,
     pub(crate) p50_ns: Metric,
     pub(crate) p99_ns: Metric,
-    /// Failures in a second; the number is the share, in percent.
+    /// Failures per second; `now` is the share in percent.
     pub(crate) failed: Metric,
 }
 
 impl Rates {
-    /// Takes a request in, unless it began before the window that ends now, or after it.
+    /// Adds a request if it started within the window.
     pub(crate) fn add(&mut self, row: &RequestRow<'_>, now_unix_ns: u64) {
         let (second, now) = (row.started_unix_ns / SECOND_NS, now_unix_ns / SECOND_NS);
         if second + WINDOW_S <= now || second > now + AHEAD_S {
@@ -67,7 +67,7 @@ impl Rates {
         self.seconds = self.seconds.split_off(&(now + 1).saturating_sub(WINDOW_S));
     }
 
-    /// Works out what is drawn of the seconds that have changed.
+    /// Recomputes the percentiles of the seconds that changed.
     pub(crate) fn settle(&mut self) {
         for second in std::mem::take(&mut self.changed) {
             if let Some(of) = self.seconds.get_mut(&second) {
@@ -77,10 +77,10 @@ impl Rates {
         }
     }
 
-    /// What happened in the window that ends now.
+    /// Returns the metrics of the window that ends now.
     pub(crate) fn measures(&self, now_unix_ns: u64) -> Metrics {
         let now = now_unix_ns / SECOND_NS;
-        // By another clock, or since the time was looked at, requests may have begun a little later.
+        // Requests may have started slightly later: by another clock, or since the last tick.
         let newest = self.seconds.last_key_value().map_or(now, |(newest, _)| *newest);
         let end = newest.clamp(now, now + AHEAD_S);
         let line = |of: &dyn Fn(&Second) -> u64| -> Vec<u64> {
@@ -146,7 +146,7 @@ mod tests {
             (now.p50_ns.now, now.p99_ns.line[117], now.failed.now),
             (Some(5_400_000), 5_400_000, Some(0))
         );
-        // Nothing is told of what is over, however long ago it was.
+        // Once the requests leave the window, there is nothing to report.
         for later in [1_215, 1_320, 1_330, 9_999] {
             let later = shown.measures(later * SECOND_NS);
             let numbers = [&later.p50_ns, &later.p99_ns, &later.failed].map(|measure| measure.now);

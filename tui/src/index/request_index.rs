@@ -1,31 +1,31 @@
-//! What the list knows of every request: columns, compact enough for a million of them.
+//! The index of requests: compact columns, for millions of them.
 //!
-//! Requests come from both ends: older ones in pages, the newest first, and new ones as they are recorded. Each has a
-//! [`Seq`] that never changes, and whose order is the order of the store. Nothing here reads a store or draws.
+//! Requests are added at both ends: older ones in pages, and new ones as they are recorded. Each has a [`Seq`] that
+//! never changes and follows the order of the store. The index neither reads a store nor draws.
 
 use zerver_trace::{Class, RequestId, Summary};
 
 use super::chunked_column::ChunkedColumn;
 use super::string_table::{PathTable, StringTable};
 
-/// The number of a request in the index: those that were there at the start count down from -1, new ones up from 0.
+/// Number of a request in the index. Requests from before the start count down from -1, new ones up from 0.
 pub(crate) type Seq = i32;
 
-/// With more requests than this, the oldest are left out,
+/// Number of requests above which the oldest are dropped.
 const MAX_ROWS: usize = 3_000_000;
-/// so that this many stay.
+/// Number of requests kept when the oldest are dropped.
 const KEPT_ROWS: usize = 2_000_000;
-/// Where no worker is known; no machine has so many.
+/// Marks an unknown worker; no machine has so many.
 const NO_WORKER: u16 = u16::MAX;
 
-/// The requests.
+/// All known requests.
 #[derive(Debug, Default)]
 pub(crate) struct RequestIndex {
     older: RequestColumns,
     newer: RequestColumns,
     strings: StringTable,
     paths: PathTable,
-    /// Whether all that the store held has come.
+    /// True once everything that the store held has arrived.
     is_complete: bool,
 }
 
@@ -53,19 +53,19 @@ pub(crate) struct RequestRow<'a> {
     pub(crate) status: u16,
     pub(crate) class: Class,
     pub(crate) failed: bool,
-    /// Equal for equal flows.
+    /// Number of the flow, equal for equal flows.
     pub(crate) flow_number: u16,
-    /// As recorded: to be cleaned before it is drawn. Long ones are cut.
+    /// Path as recorded, to be sanitised before drawing. Long paths are truncated.
     pub(crate) path: &'a str,
     pub(crate) flow: &'a str,
     pub(crate) method: &'a str,
     pub(crate) outcome: &'a str,
-    /// That of its connection; none where it is not known.
+    /// Worker of the connection, if known.
     pub(crate) worker: Option<u16>,
 }
 
 impl<'a> RequestRow<'a> {
-    /// A request that has no number yet.
+    /// Converts a summary to a row without a number.
     fn from_summary(request: &'a Summary) -> Self {
         Self {
             seq: 0,
@@ -86,7 +86,7 @@ impl<'a> RequestRow<'a> {
 }
 
 impl RequestIndex {
-    /// Takes in requests that are older than all there are, the newest of them first.
+    /// Adds older requests, the newest of them first.
     pub(crate) fn push_older(&mut self, requests: &[Summary]) {
         if self.is_complete {
             return;
@@ -98,8 +98,8 @@ impl RequestIndex {
         self.is_complete |= room < requests.len();
     }
 
-    /// Leaves the oldest requests out if there are too many. Then all the others have new numbers, smaller by what is
-    /// given back, and nothing older will come.
+    /// Drops the oldest requests if there are too many. All others are then renumbered: reduced by the returned value.
+    /// Nothing older is accepted afterwards.
     pub(crate) fn compact(&mut self) -> Option<Seq> {
         (self.len() > MAX_ROWS).then(|| self.truncate(KEPT_ROWS))
     }
@@ -117,19 +117,19 @@ impl RequestIndex {
         by
     }
 
-    /// Takes in new requests, the oldest first.
+    /// Adds new requests, the oldest first.
     pub(crate) fn push_newer(&mut self, requests: &[Summary]) {
         for request in requests {
             self.newer.push(&RequestRow::from_summary(request), &mut self.strings, &mut self.paths);
         }
     }
 
-    /// Says that nothing older will come.
+    /// Records that no older requests will follow.
     pub(crate) fn mark_complete(&mut self) {
         self.is_complete = true;
     }
 
-    /// Whether all that the store held has come.
+    /// Returns true once everything that the store held has arrived.
     pub(crate) const fn is_complete(&self) -> bool {
         self.is_complete
     }
@@ -138,17 +138,17 @@ impl RequestIndex {
         self.older.len() + self.newer.len()
     }
 
-    /// From the oldest to the newest, with one past it.
+    /// Returns the range of numbers, from the oldest to the newest.
     pub(crate) fn range(&self) -> std::ops::Range<Seq> {
         -(self.older.len() as Seq)..self.newer.len() as Seq
     }
 
-    /// The request at a place of the list, 0 being the newest.
+    /// Returns the request at a position, counted from the newest.
     pub(crate) fn nth_newest(&self, position: usize) -> Option<Seq> {
         (position < self.len()).then(|| self.range().end - 1 - position as Seq)
     }
 
-    /// The place of a request, 0 being the newest.
+    /// Returns the position of a request, counted from the newest.
     pub(crate) fn position(&self, seq: Seq) -> Option<usize> {
         self.range().contains(&seq).then(|| (self.range().end - 1 - seq) as usize)
     }
@@ -157,7 +157,7 @@ impl RequestIndex {
         if seq < 0 { (&self.older, (-1 - seq) as usize) } else { (&self.newer, seq as usize) }
     }
 
-    /// One request.
+    /// Returns one request.
     pub(crate) fn row(&self, seq: Seq) -> Option<RequestRow<'_>> {
         if !self.range().contains(&seq) {
             return None;
@@ -181,67 +181,67 @@ impl RequestIndex {
         })
     }
 
-    /// How long one request took, in nanoseconds.
+    /// Returns the duration of a request, in nanoseconds.
     pub(crate) fn duration_ns(&self, seq: Seq) -> u64 {
         let (columns, at) = self.at(seq);
         columns.duration_ns.get(at)
     }
 
-    /// The status of one request.
+    /// Returns the HTTP status of a request.
     pub(crate) fn status(&self, seq: Seq) -> u16 {
         let (columns, at) = self.at(seq);
         columns.status.get(at)
     }
 
-    /// The number of its flow: a text that comes again and again.
+    /// Returns the flow of a request as a number of the string table.
     pub(crate) fn flow(&self, seq: Seq) -> u16 {
         let (columns, at) = self.at(seq);
         columns.flow.get(at)
     }
 
-    /// The number of its method.
+    /// Returns the method of a request as a number of the string table.
     pub(crate) fn method(&self, seq: Seq) -> u16 {
         let (columns, at) = self.at(seq);
         columns.method.get(at)
     }
 
-    /// The number of its outcome.
+    /// Returns the outcome of a request as a number of the string table.
     pub(crate) fn outcome(&self, seq: Seq) -> u16 {
         let (columns, at) = self.at(seq);
         columns.outcome.get(at)
     }
 
-    /// All texts that have such a number.
+    /// Returns the strings by number.
     pub(crate) fn strings(&self) -> &[String] {
         self.strings.all()
     }
 
-    /// Where its path is kept, equal for many equal paths, and the path.
+    /// Returns the path of a request with its number. Equal paths usually have equal numbers.
     pub(crate) fn path(&self, seq: Seq) -> (u32, &str) {
         let (columns, at) = self.at(seq);
         let number = columns.path.get(at);
         (number, self.paths.get(number))
     }
 
-    /// Its class, and whether it failed.
+    /// Returns the class of a request, and true if it failed.
     pub(crate) fn class_failed(&self, seq: Seq) -> (Class, bool) {
         let (columns, at) = self.at(seq);
         unpack(columns.class_failed.get(at))
     }
 
-    /// The worker of its connection; none where it is not known.
+    /// Returns the worker of the connection, if known.
     pub(crate) fn worker(&self, seq: Seq) -> Option<u16> {
         let (columns, at) = self.at(seq);
         Some(columns.worker.get(at)).filter(|worker| *worker != NO_WORKER)
     }
 
-    /// The id of one request.
+    /// Returns the id of a request.
     pub(crate) fn id(&self, seq: Seq) -> RequestId {
         let (columns, at) = self.at(seq);
         RequestId::from_u128(columns.id.get(at))
     }
 
-    /// The request with this id, if it is here. Looks from the newest to the oldest.
+    /// Finds a request by id, from the newest to the oldest.
     pub(crate) fn find(&self, id: RequestId) -> Option<Seq> {
         let id = id.as_u128();
         let newer = self.newer.id.iter().rposition(|other| other == id).map(|at| at as Seq);

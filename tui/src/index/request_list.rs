@@ -1,26 +1,27 @@
-//! Which requests are in the list and in which order, kept as requests come and never made anew for one of them.
+//! The filtered and sorted list of requests. It is updated incrementally as requests arrive, never rebuilt for one of
+//! them.
 
 use super::filter::Filter;
 use super::request_index::{RequestIndex, Seq};
 
-/// So many requests are looked at before whoever waits has a turn.
+/// Number of requests scanned in one turn, so that keys never wait.
 pub(crate) const SCAN_CHUNK: usize = 1 << 16;
 
-/// So many keys are moved one by one, and all at once where it is more.
+/// Distance up to which keys are moved one by one; above it, in bulk.
 const NEAR: usize = 64;
 
-/// The order of the list.
+/// Order of the list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum SortOrder {
     #[default]
     Newest,
     Slowest,
-    /// By status, the greatest first.
+    /// Highest status first.
     Status,
 }
 
 impl SortOrder {
-    /// The next one, and after the last the first.
+    /// Returns the next order, cyclically.
     pub(crate) const fn next(self) -> Self {
         match self {
             Self::Newest => Self::Slowest,
@@ -30,8 +31,8 @@ impl SortOrder {
     }
 }
 
-/// What sorts a request, and its number: smaller comes first, and among equals the newer. Of durations 40 bits count,
-/// which are 18 minutes; among those that took longer, the newer comes first.
+/// Sort value and number of a request, packed: smaller sorts first, and the newer of equals. Durations have 40 bits (18
+/// minutes); longer ones count as equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct SortKey(u64);
 
@@ -63,22 +64,22 @@ impl SortKey {
     }
 }
 
-/// The requests that are listed.
+/// Requests in the list.
 #[derive(Debug, Default)]
 pub(crate) struct RequestList {
     filter: Filter,
     sort: SortOrder,
-    /// Of the requests that the filter lets through: those from before the start, newest first,
+    /// Admitted requests from before the start, newest first.
     older: Vec<Seq>,
-    /// and those that came since, oldest first.
+    /// Admitted requests since the start, oldest first.
     newer: Vec<Seq>,
-    /// All of them in their order, if that is not by time.
+    /// All admitted requests in order, unless the order is by time.
     sorted: Vec<SortKey>,
-    /// Which requests have been looked at.
+    /// Range of requests already scanned.
     seen: (Seq, Seq),
-    /// Requests whose slots must be looked at before they are let through.
+    /// Requests whose slots must be read before they are admitted.
     unscanned: Vec<Seq>,
-    /// Requests that the filter has let through since [`RequestList::take_admitted`].
+    /// Requests admitted since the last [`RequestList::take_admitted`].
     admitted: Vec<Seq>,
 }
 
@@ -91,18 +92,18 @@ impl RequestList {
         self.sort
     }
 
-    /// Another filter or order. What it is of is found by [`RequestList::catch_up`], the newest first.
+    /// Sets the filter and the order. [`RequestList::catch_up`] then finds the matches, newest first.
     pub(crate) fn set(&mut self, filter: Filter, sort: SortOrder, index: &RequestIndex) {
         let is_short = !self.is_plain() && self.len(index) <= SCAN_CHUNK;
         if is_short && sort == self.sort && filter.narrows(&self.filter) {
             return self.narrow(filter, index);
         }
-        // From the newest on, all are older than what has been looked at.
+        // An empty range at the newest end: everything is still to be scanned.
         let end = index.range().end;
         *self = Self { filter, sort, seen: (end, end), ..Self::default() };
     }
 
-    /// A filter that lets through nothing that the one before did not.
+    /// Applies a filter that admits only what the current one admits.
     fn narrow(&mut self, filter: Filter, index: &RequestIndex) {
         let test = filter.test(index);
         self.older.retain(|seq| test.admits(*seq));
@@ -113,17 +114,17 @@ impl RequestList {
         self.admitted = self.older.iter().chain(&self.newer).copied().collect();
     }
 
-    /// Whether there are requests in the index that have not been looked at.
+    /// Returns true if the index holds requests not scanned yet.
     pub(crate) fn is_behind(&self, index: &RequestIndex) -> bool {
         !self.is_plain() && self.seen != (index.range().start, index.range().end)
     }
 
-    /// Whether it is the whole index in its own order, and nothing is kept here.
+    /// Returns true if the list equals the index, so that nothing is stored here.
     fn is_plain(&self) -> bool {
         self.filter.is_empty() && self.sort == SortOrder::Newest
     }
 
-    /// Takes in what has come into the index: all that is new, and of what is older about so many, or down to a request.
+    /// Scans the index: all new requests, and `most` older ones or all down to `down_to`.
     pub(crate) fn catch_up(&mut self, index: &RequestIndex, most: usize, down_to: Option<Seq>) {
         let mut range = index.range();
         let (first, end) = self.seen;
@@ -137,31 +138,31 @@ impl RequestList {
         let test = self.filter.test(index);
         let is_in = |seq: &Seq| test.admits(*seq);
         let found = (range.start..first).rev().filter(is_in);
-        // What came since the start may be looked at from its end, too.
+        // Requests that arrived since the start may be scanned backwards, too.
         let (mut newer, older): (Vec<Seq>, Vec<Seq>) = found.partition(|seq| *seq >= 0);
         newer.reverse();
         newer.extend((end..range.end).filter(is_in));
         if self.filter.slots.is_empty() {
             self.admit(&older, &newer, index);
         } else {
-            // The newest first: they are what people look at.
+            // The newest come first, because users look at them.
             self.unscanned.splice(0..0, newer.into_iter().rev());
             self.unscanned.extend(older);
         }
     }
 
-    /// Requests whose slots must be looked at, the newest first; once.
+    /// Takes the requests whose slots must be read, newest first.
     pub(crate) fn take_unscanned(&mut self) -> Vec<Seq> {
         std::mem::take(&mut self.unscanned)
     }
 
-    /// Lets requests through whose slots have been looked at.
+    /// Admits requests whose slots were read and match.
     pub(crate) fn admit_scanned(&mut self, seqs: &[Seq], index: &RequestIndex) {
         let (older, newer): (Vec<Seq>, Vec<Seq>) = seqs.iter().partition(|seq| **seq < 0);
         self.admit(&older, &newer, index);
     }
 
-    /// Requests that the filter has let through, each once; after [`RequestList::set`], those from before it again.
+    /// Takes the requests admitted since the last call. After [`RequestList::set`], all of them count as new.
     pub(crate) fn take_admitted(&mut self) -> Vec<Seq> {
         std::mem::take(&mut self.admitted)
     }
@@ -176,7 +177,8 @@ impl RequestList {
         if self.sort != SortOrder::Newest && !(older.is_empty() && newer.is_empty()) {
             let key = |seq: &Seq| SortKey::new(*seq, self.sort, index);
             let mut more: Vec<SortKey> = newer.iter().rev().chain(older).map(key).collect();
-            // Mostly they come newest first, and then only what sorts them is to be looked at: a status is one of a few.
+            // Requests mostly arrive newest first; then only the sort value matters, and a stable sort of few distinct
+            // values is fast.
             if more.is_sorted_by_key(|key| key.newer_first()) {
                 more.sort_by_key(|key| key.major());
             } else {
@@ -190,7 +192,7 @@ impl RequestList {
         if self.is_plain() { index.len() } else { self.older.len() + self.newer.len() }
     }
 
-    /// The request at a place from the top.
+    /// Returns the request at a position, counted from the top.
     pub(crate) fn nth(&self, position: usize, index: &RequestIndex) -> Option<Seq> {
         if self.is_plain() {
             return index.nth_newest(position);
@@ -204,7 +206,7 @@ impl RequestList {
         }
     }
 
-    /// The place of a request; where it would be if it is not in the list.
+    /// Returns the position of a request, or the one it would have.
     pub(crate) fn position(&self, seq: Seq, index: &RequestIndex) -> usize {
         if self.is_plain() {
             return index.position(seq).unwrap_or(0);
@@ -221,7 +223,7 @@ impl RequestList {
     }
 }
 
-/// Adds what mostly belongs to the end.
+/// Adds requests that mostly belong at the end.
 fn extend_sorted(all: &mut Vec<Seq>, more: &[Seq], key: impl Fn(Seq) -> i64) {
     let is_at_end = all.last().zip(more.first()).is_none_or(|(last, first)| key(*last) < key(*first));
     let is_in_order = more.windows(2).all(|pair| key(pair[0]) < key(pair[1]));
@@ -231,8 +233,8 @@ fn extend_sorted(all: &mut Vec<Seq>, more: &[Seq], key: impl Fn(Seq) -> i64) {
     }
 }
 
-/// Puts sorted keys among others. What comes before all of them stays where it is; the rest moves from its end, one by
-/// one where a few lie between two that are new, and all at once where many do.
+/// Merges sorted keys into sorted keys, from the end. Keys before all new ones stay in place. Others move one by one in
+/// small gaps, and in bulk in large ones.
 fn merge(all: &mut Vec<SortKey>, more: &[SortKey]) {
     let mut end = all.len();
     all.extend_from_slice(more);
@@ -251,7 +253,7 @@ fn merge(all: &mut Vec<SortKey>, more: &[SortKey]) {
     }
 }
 
-/// Where a key belongs among sorted ones, looked for from their end in leaps.
+/// Returns the insertion point of a key, found from the end in growing steps.
 fn after(all: &[SortKey], key: SortKey) -> usize {
     let mut reach = 1;
     while reach <= all.len() && all[all.len() - reach] > key {
@@ -291,7 +293,7 @@ mod tests {
         fn keys_are_merged_in_their_order(
             all in prop::collection::vec(0u64..500, 0..300), more in prop::collection::vec(0u64..500, 0..60),
         ) {
-            // No two are equal, as their numbers differ.
+            // No two keys are equal, because the numbers differ.
             let keys = |keys: &[u64], bit| keys.iter().map(|key| SortKey(key << 1 | bit)).collect::<std::collections::BTreeSet<_>>();
             let (before, new) = (keys(&all, 0), keys(&more, 1));
             let mut merged: Vec<SortKey> = before.iter().copied().collect();

@@ -1,8 +1,8 @@
-//! The part of a filter that only whole traces can answer: what a slot holds.
+//! Filter on the value of a slot, which needs the whole trace.
 
 use zerver_trace::{Node, Trace};
 
-/// A slot, or a part of one, has this value.
+/// Condition on a slot, or on a part of one: `slot.Claims.sub=user-1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotFilter {
     slot: String,
@@ -20,7 +20,7 @@ impl SlotFilter {
         Ok(Self { slot, path: parts.collect(), value: value.to_owned(), is_not })
     }
 
-    /// Whether a trace has it. Secrets match nothing, so that they cannot be guessed.
+    /// Returns true if the trace meets the condition. Secrets never match, so that they cannot be guessed.
     pub(crate) fn matches(&self, trace: &Trace) -> bool {
         let slots = zerver_analysis::Timeline::of(trace).slots;
         let found = slots.iter().filter(|slot| slot.name == self.slot && !slot.is_masked());

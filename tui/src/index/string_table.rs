@@ -1,16 +1,16 @@
-//! Texts by number: a few that come again and again, and many that often do.
+//! Strings by number: a table of the few that repeat, and packed storage for paths.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, DefaultHasher};
 
-/// Stands for every text after the first 65,535.
+/// Stands for every string after the first 65,535.
 const OTHER: &str = "…";
-/// A longer path is cut.
+/// Maximum length of a path, in bytes; longer ones are truncated.
 const MAX_PATH: usize = 255;
-/// So many paths are remembered, to keep one once that comes again.
+/// Number of recent paths remembered, to store repeated ones once.
 const RECENT: usize = 1 << 16;
 
-/// Names of flows and methods.
+/// Table of flow, method and outcome names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct StringTable {
     texts: Vec<String>,
@@ -38,11 +38,11 @@ impl StringTable {
     }
 }
 
-/// Paths one after another, a character for the length of each before it.
+/// Paths stored back to back, each preceded by its length as a character.
 #[derive(Debug, Default)]
 pub(super) struct PathTable {
     text: String,
-    /// By hash, where a path was put last; one past it, so that 0 means nowhere.
+    /// Offset plus one of the last path with a given hash; 0 means none.
     recent: Vec<u32>,
     hasher: std::hash::BuildHasherDefault<DefaultHasher>,
 }
@@ -59,7 +59,7 @@ impl PathTable {
         {
             return at;
         }
-        // More than 4 GiB of paths would be needed for this; the last one stands for the rest.
+        // Above 4 GiB of paths, the last one with this hash stands for the rest.
         let Ok(at) = u32::try_from(self.text.len()) else { return self.recent[slot].saturating_sub(1) };
         self.text.push(path.len() as u8 as char);
         self.text.push_str(path);

@@ -1,10 +1,10 @@
-//! The control sequences that are keys or mouse events. All others are answers of the terminal.
+//! Control sequences for keys and mouse events. All others are replies of the terminal.
 
 use crossterm::event::{
     Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
-/// What a control sequence with this final byte is; none if it is no key.
+/// Decodes a control sequence with this final byte; `None` if it is not input.
 pub(super) fn event(parameters: &[u8], last: u8) -> Option<Event> {
     if let Some(rest) = parameters.strip_prefix(b"<") {
         let [button, column, row] = numbers(rest)?[..] else { return None };
@@ -16,13 +16,13 @@ pub(super) fn event(parameters: &[u8], last: u8) -> Option<Event> {
         }
         return matches!(last, b'M' | b'm').then_some(event);
     }
-    // Anything else that is private, or has intermediate bytes, is an answer.
+    // Other private parameters and intermediate bytes belong to replies.
     let all = numbers(parameters)?;
     let first = all.first().copied().unwrap_or(0);
     let (held, kind) = modifiers(parameters);
     let key = |code| Some(Event::Key(KeyEvent::new_with_kind(code, held, kind)));
     match last {
-        // With `R`, the place of the cursor looks like F3 with a modifier.
+        // `R` is excluded: a cursor position report looks like F3 with a modifier.
         b'A'..=b'D' | b'F' | b'H' | b'P' | b'Q' | b'S' if all.len() <= 2 => key(letter(last)?),
         b'Z' => Some(Event::Key(KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT))),
         b'I' if parameters.is_empty() => Some(Event::FocusGained),
@@ -40,7 +40,7 @@ pub(super) fn event(parameters: &[u8], last: u8) -> Option<Event> {
     }
 }
 
-/// The key of a final byte, after `ESC O` or `ESC [`.
+/// Returns the key for a final byte after `ESC O` or `ESC [`.
 pub(super) const fn letter(last: u8) -> Option<KeyCode> {
     Some(match last {
         b'A' => KeyCode::Up,
@@ -55,7 +55,7 @@ pub(super) const fn letter(last: u8) -> Option<KeyCode> {
     })
 }
 
-/// The key of `ESC [ N ~`.
+/// Returns the key for `ESC [ N ~`.
 const fn numbered(n: u16) -> Option<KeyCode> {
     Some(match n {
         1 | 7 => KeyCode::Home,
@@ -73,7 +73,7 @@ const fn numbered(n: u16) -> Option<KeyCode> {
     })
 }
 
-/// The key of a code point, as terminals send it that tell all keys apart.
+/// Returns the key for a code point, as sent by terminals that report all keys unambiguously.
 fn character(code: u16) -> Option<KeyCode> {
     Some(match code {
         9 => KeyCode::Tab,
@@ -84,7 +84,7 @@ fn character(code: u16) -> Option<KeyCode> {
     })
 }
 
-/// A mouse event with the buttons and places as they come: places count from 1.
+/// Decodes a mouse event from its raw button and one-based position.
 pub(super) fn mouse(buttons: u16, column: u16, row: u16) -> Option<Event> {
     let button = match buttons & 0b11 {
         0 => Some(MouseButton::Left),
@@ -97,7 +97,7 @@ pub(super) fn mouse(buttons: u16, column: u16, row: u16) -> Option<Event> {
         (0, Some(button)) if is_moving => MouseEventKind::Drag(button),
         (0, Some(button)) => MouseEventKind::Down(button),
         (0, None) if is_moving => MouseEventKind::Moved,
-        // Some do not say which.
+        // Some encodings do not report which button was released.
         (0, None) => MouseEventKind::Up(MouseButton::Left),
         (1, _) if is_moving => MouseEventKind::Moved,
         (1, Some(MouseButton::Left)) => MouseEventKind::ScrollUp,
@@ -114,7 +114,7 @@ pub(super) fn mouse(buttons: u16, column: u16, row: u16) -> Option<Event> {
     Some(Event::Mouse(MouseEvent { kind, column, row, modifiers: held }))
 }
 
-/// The parameters; of those with parts, the first part. None if there is anything else.
+/// Parses the parameters; of sub-parameters, only the first. `None` if there is anything else.
 fn numbers(parameters: &[u8]) -> Option<Vec<u16>> {
     if parameters.is_empty() {
         return Some(Vec::new());
@@ -127,7 +127,7 @@ fn numbers(parameters: &[u8]) -> Option<Vec<u16>> {
     text.split(';').map(number).collect()
 }
 
-/// What was held with a key, and whether it was pressed or let go: the second parameter.
+/// Returns the modifiers, and whether the key was pressed, repeated or released, from the second parameter.
 fn modifiers(parameters: &[u8]) -> (KeyModifiers, KeyEventKind) {
     let second = parameters.split(|byte| *byte == b';').nth(1).unwrap_or_default();
     let mut parts = std::str::from_utf8(second).unwrap_or_default().split(':');
