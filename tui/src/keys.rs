@@ -1,18 +1,19 @@
-//! Keys as data: what is pressed, what it does, and how that is said. The footer and the help are drawn from it.
+//! Key bindings as data: the keys, their actions and their descriptions. The footer, the help and the command palette
+//! are generated from them.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// What a key, a click or a line of the palette asks for.
+/// Action of a key, a click or a command palette entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
     Quit,
-    /// Leave what is open: a filter, the screen.
+    /// Leaves what is open: a filter, a pane, the screen.
     Back,
     Suspend,
     Redraw,
     Help,
     Palette,
-    /// The screen with this number.
+    /// Switches to the screen with this number.
     Screen(u8),
     Down,
     Up,
@@ -23,7 +24,7 @@ pub(crate) enum Action {
     Top,
     Bottom,
     Open,
-    /// The other part of the screen.
+    /// Moves the focus to the other part of the screen.
     NextPane,
     ToggleFollow,
     Filter,
@@ -35,7 +36,7 @@ pub(crate) enum Action {
     Search,
     NextMatch,
     PreviousMatch,
-    /// The event before and after, in time.
+    /// Steps through the events in time.
     PreviousEvent,
     NextEvent,
     NextSection,
@@ -45,10 +46,10 @@ pub(crate) enum Action {
     OpenSource,
     CopyId,
     CopyCurl,
-    /// The splitter.
+    /// Moves the splitter.
     Grow,
     Shrink,
-    /// With the chosen request.
+    /// Acts on the selected request.
     Diff,
     Replay,
     Swap,
@@ -57,21 +58,21 @@ pub(crate) enum Action {
     RevertEdit,
     ChooseStep,
     SupplyMissing,
-    /// Something goes wrong with an effect.
+    /// Cycles through the faults of an effect.
     InjectFault,
     Rerun,
-    /// Navigation or hide what the service and its build say.
+    /// Shows or hides the log of the service and its build.
     ToggleLog,
 }
 
 impl Action {
-    /// Whether it moves in a list.
+    /// Returns true for movements in a list.
     pub(crate) fn is_moving(self) -> bool {
         MOVING.iter().any(|key| key.action == self)
     }
 }
 
-/// A key with its modifiers.
+/// Key with its modifiers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeyPress {
     code: KeyCode,
@@ -91,7 +92,7 @@ pub(crate) const fn named(code: KeyCode) -> KeyPress {
 }
 
 impl KeyPress {
-    /// What was pressed; none for a combination that means nothing here.
+    /// Converts a key event; `None` for combinations that have no meaning here.
     pub(crate) fn from_event(event: &KeyEvent) -> Option<Self> {
         if event.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::META) {
             return None;
@@ -100,7 +101,7 @@ impl KeyPress {
         Some(Self { code: event.code, control })
     }
 
-    /// As it is written in the help.
+    /// Returns the name shown in the help.
     pub(crate) fn name(self) -> String {
         let name = match self.code {
             KeyCode::Char(' ') => "space".to_owned(),
@@ -124,14 +125,14 @@ impl KeyPress {
     }
 }
 
-/// A row of the table of keys.
+/// Binding of keys to an action.
 #[derive(Debug)]
 pub(crate) struct KeyBinding {
     pub(crate) presses: &'static [KeyPress],
     pub(crate) action: Action,
-    /// What it does, in a sentence without its full stop.
+    /// Description, as a phrase without a full stop.
     pub(crate) what: &'static str,
-    /// The word in the footer; none where it is not shown there.
+    /// Label in the footer; `None` if the key is not shown there.
     pub(crate) hint: Option<&'static str>,
 }
 
@@ -144,7 +145,7 @@ pub(crate) const fn binding(
     KeyBinding { presses, action, what, hint }
 }
 
-/// Moving in lists, the same on every screen.
+/// Movements in lists, the same on every screen.
 pub(crate) static MOVING: &[KeyBinding] = &[
     binding(&[key('j'), named(KeyCode::Down)], Action::Down, "One row down", None),
     binding(&[key('k'), named(KeyCode::Up)], Action::Up, "One row up", None),
@@ -156,13 +157,13 @@ pub(crate) static MOVING: &[KeyBinding] = &[
     binding(&[key('G'), named(KeyCode::End)], Action::Bottom, "To the last row", None),
 ];
 
-/// What can be done with a chosen request.
+/// Actions on the selected request.
 pub(crate) const REQUEST: &[KeyBinding] = &[
     binding(&[key('d')], Action::Diff, "Compare: d on one, then d on the other", Some("diff")),
     binding(&[key('r')], Action::Replay, "Run it again with today's code", Some("replay")),
 ];
 
-/// What works everywhere.
+/// Keys that work on every screen.
 pub(crate) static EVERYWHERE: &[KeyBinding] = &[
     binding(&[key('1')], Action::Screen(1), "The requests", None),
     binding(&[key('2')], Action::Screen(2), "The timeline of one request", None),
@@ -177,7 +178,7 @@ pub(crate) static EVERYWHERE: &[KeyBinding] = &[
     binding(&[key('q'), ctrl('c')], Action::Quit, "Quit", Some("quit")),
 ];
 
-/// The first action for a press in these tables.
+/// Returns the action of the first matching binding.
 pub(crate) fn find(tables: &[&'static [KeyBinding]], press: KeyPress) -> Option<Action> {
     tables
         .iter()

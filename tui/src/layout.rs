@@ -1,8 +1,8 @@
-//! Where the parts of the terminal are: the line of tabs, the screen, the line of hints.
+//! Areas of the frame: tab bar, screen, footer.
 
 use ratatui::layout::Rect;
 
-/// The line of tabs, the screen, the line of hints.
+/// Splits the terminal into tab bar, screen and footer.
 pub(crate) fn areas(whole: Rect) -> (Rect, Rect, Rect) {
     let head = Rect { height: whole.height.min(1), ..whole };
     let foot_height = whole.height.saturating_sub(head.height).min(1);

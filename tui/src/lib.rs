@@ -1,8 +1,8 @@
-//! The terminal UI: the requests as they come, and what became of one.
+//! Terminal UI for recorded requests: a live list, one request in detail, comparison, replay and flows.
 //!
-//! [`App`] is the state, `update` a pure function from it and a [`Message`] to [`Command`]s, the views draw `&App` into a
-//! buffer, and the keys are data. [`run()`] connects them with a terminal, with a [`zerver_trace::TraceSource`], and with
-//! the [`Services`] of whoever runs it. This crate reads no environment and names no store.
+//! [`App`] holds the state, `update` is a pure function from a [`Message`] to [`Command`]s, views draw `&App` into a
+//! buffer, and key bindings are data. [`run()`] connects them with a terminal, a [`zerver_trace::TraceSource`] and the
+//! [`Services`] of the caller. This crate reads no environment variables and opens no store.
 
 mod app;
 mod curl_command;

@@ -1,4 +1,4 @@
-//! What comes in, and what is asked for: the two closed enums at the border of `update`.
+//! Input and output of `update`: messages in, commands out.
 
 use std::sync::Arc;
 
@@ -13,177 +13,180 @@ use crate::state::SchedulerStatus;
 use crate::state::ServiceEvent;
 use crate::state::{LoadedTrace, Notice};
 
-/// All that can happen.
+/// Everything that can happen.
 #[derive(Debug, Clone)]
 pub enum Message {
-    /// A key, the mouse, a resize.
+    /// A key, a mouse event, pasted text or a resize.
     Input(Event),
-    /// What time it is, in nanoseconds since the Unix epoch.
+    /// Current time, in nanoseconds since the Unix epoch.
     Tick(u64),
-    /// Requests that are older than all that came so far, the newest of them first; `is_last` if no older ones are there.
+    /// Requests older than all received so far, the newest first.
     OlderRequests {
-        /// The requests.
+        /// Summaries of the requests.
         requests: Vec<Summary>,
-        /// Whether this is the end.
+        /// True if there are no older ones.
         is_last: bool,
     },
     /// New requests, the oldest first.
     NewRequests(Vec<Summary>),
-    /// A trace that was asked for; none if it is not there any more, or why it cannot be read.
+    /// Result of [`Command::LoadTrace`]: `None` if the trace is gone, or the reason why it cannot be read.
     Loaded(RequestId, Result<Option<Arc<LoadedTrace>>, String>),
-    /// Where a request stands in its flow, or why that cannot be told.
+    /// Result of [`Command::Explain`].
     Explained(RequestId, Result<Arc<Why>, String>),
-    /// Requests whose slots were looked at, and which of them fit.
+    /// Partial result of [`Command::Scan`].
     Scanned {
-        /// Of which search.
+        /// Search that this belongs to.
         generation: u64,
-        /// How many were looked at.
+        /// Number of requests scanned.
         looked: usize,
-        /// The numbers of those that fit.
+        /// Numbers of the requests that match.
         found: Vec<i32>,
     },
-    /// The text of a source file that was asked for; none if it is not to be found.
+    /// Result of [`Command::ReadSource`]: file and text, or `None` if the file was not found.
     SourceText(String, Option<String>),
-    /// What the service does that is developed here.
+    /// Event of the service that `zerver dev` runs.
     Service(ServiceEvent),
-    /// A service runs at this address, and can be asked how it is. [`Message::Service`] says it too.
+    /// Address of a running service whose scheduler can be queried. [`Message::Service`] implies it, too.
     ServiceAddress(String),
-    /// How the service at this address is, or why it does not say.
+    /// Result of [`Command::FetchStatus`], with the address queried.
     Status(String, Result<SchedulerStatus, String>),
-    /// What came of the replay with this number, or why there is none.
+    /// Result of [`Command::Replay`], with its number.
     Replayed(u64, Result<Arc<ReplayResult>, Refusal>),
-    /// Whether this request comes out otherwise with the new code, as far as the check with this number goes.
+    /// Partial result of [`Command::CheckReplays`]: number of the check, request, and true if the new code changes the
+    /// outcome.
     ReplayChecked(u64, RequestId, bool),
-    /// What came of [`Command::EditText`]; or why nothing did.
+    /// Result of [`Command::EditText`].
     Edited(Result<String, String>),
-    /// What came of [`Command::Copy`].
+    /// Result of [`Command::Copy`].
     Copied {
-        /// Where the text is.
+        /// Where the text ended up.
         copied: CopyOutcome,
-        /// What it is, for a person.
+        /// Description of the text for the user.
         what: String,
     },
-    /// The flows there are, or why nobody knows.
+    /// Result of [`Command::ListFlows`].
     Flows(Result<Vec<FlowInfo>, String>),
-    /// What is usual for the flow of this name, or why that cannot be told.
+    /// Result of [`Command::MeasureFlow`], with the name of the flow.
     Measured(String, Result<Arc<FlowMeasurement>, String>),
-    /// The answer to [`Command::Continue`].
+    /// Response to [`Command::Continue`].
     Continue,
-    /// Something that a person should know.
+    /// Notice for the user.
     Notice(Notice),
-    /// Somebody asked us to stop for a while (SIGTSTP).
+    /// Request to suspend (SIGTSTP).
     Suspend,
-    /// End at once: a signal, or the other side is done.
+    /// Request to end at once, after a signal or when the terminal is gone.
     Exit,
 }
 
-/// What `update` asks for.
+/// Work that `update` requests.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Load a trace; comes back as [`Message::Loaded`].
+    /// Load a trace; returns [`Message::Loaded`].
     LoadTrace(RequestId),
-    /// Compare a request with others of its flow; comes back as [`Message::Explained`].
+    /// Compare a request with others of its flow; returns [`Message::Explained`].
     Explain(RequestId),
-    /// Look at the slots of requests; comes back as [`Message::Scanned`], in pieces. An older search ends.
+    /// Test the slots of requests; returns [`Message::Scanned`] several times. Ends an older search.
     Scan {
-        /// Names the search.
+        /// Number of the search.
         generation: u64,
-        /// The requests, with their numbers.
+        /// Requests to test, with their numbers.
         requests: Vec<(i32, RequestId)>,
-        /// What their slots must hold.
+        /// Conditions on slots.
         terms: Vec<SlotFilter>,
     },
-    /// Run a request again; comes back as [`Message::Replayed`].
+    /// Replay a request; returns [`Message::Replayed`].
     Replay {
-        /// Names the replay.
+        /// Number of the replay.
         number: u64,
-        /// The request.
+        /// Request to replay.
         id: RequestId,
-        /// What is to be different.
+        /// Edits to apply.
         edits: Edits,
     },
-    /// Run requests again with new code, one after another; each comes back as [`Message::ReplayChecked`]. An older check ends.
+    /// Replay requests with new code, one after another; returns [`Message::ReplayChecked`] for each. Ends an older
+    /// check.
     CheckReplays {
-        /// Names the check.
+        /// Number of the check.
         number: u64,
-        /// The requests.
+        /// Requests to replay.
         ids: Vec<RequestId>,
     },
-    /// Have a person edit a text in an editor; comes back as [`Message::Edited`].
+    /// Open a text in an editor; returns [`Message::Edited`].
     EditText(String),
-    /// Ask the service at this address how it is; comes back as [`Message::Status`].
+    /// Query the scheduler of the service at this address; returns [`Message::Status`].
     FetchStatus(String),
-    /// Find the flows; comes back as [`Message::Flows`].
+    /// List the flows; returns [`Message::Flows`].
     ListFlows,
-    /// Tell what is usual for a flow; comes back as [`Message::Measured`].
+    /// Compute the typical times of a flow; returns [`Message::Measured`].
     MeasureFlow(String),
-    /// Read a source file, as the compiler saw it; comes back as [`Message::SourceText`].
+    /// Read a source file by the path recorded at compile time; returns [`Message::SourceText`].
     ReadSource(String),
-    /// Put a text onto the clipboard; comes back as [`Message::Copied`].
+    /// Copy a text to the clipboard; returns [`Message::Copied`].
     Copy {
-        /// The text.
+        /// Text to copy.
         text: String,
-        /// What it is, for a person.
+        /// Description of the text for the user.
         what: String,
     },
-    /// Send this escape sequence to the terminal.
+    /// Write this escape sequence to the terminal.
     WriteTerminal(String),
-    /// Open an editor on a line of a file, and come back when it ends.
+    /// Open an editor at a line of a file, and wait until it ends.
     OpenEditor {
-        /// The file, as the compiler saw it.
+        /// Path recorded at compile time.
         file: String,
-        /// The line, from 1.
+        /// Line, from 1.
         line: u32,
     },
-    /// Send [`Message::Continue`] after what waits already: there is more to do than may keep keys waiting.
+    /// Send [`Message::Continue`] after all pending messages: the rest of a long operation follows in another turn, so
+    /// that keys never wait.
     Continue,
-    /// Give the terminal back and stop, until somebody continues us.
+    /// Restore the terminal and stop until SIGCONT.
     Suspend,
-    /// Draw everything, whatever the terminal shows.
+    /// Draw everything again.
     Redraw,
-    /// End.
+    /// End the UI.
     Quit,
-    /// Another screen, or another request on it; `update` does this one itself.
+    /// Show another screen or request; handled by `update` itself.
     Navigate(Navigation),
 }
 
 impl Command {
-    /// Puts an id onto the clipboard.
+    /// Copies an id to the clipboard.
     pub(crate) fn copy_id(id: RequestId) -> Self {
         Self::Copy { text: id.to_string(), what: format!("the id {id}") }
     }
 }
 
-/// Where to go.
+/// Destination inside the UI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Navigation {
-    /// The list.
+    /// The request list.
     Requests,
-    /// One request.
+    /// A request.
     Timeline(RequestId),
-    /// The request after or before the one that is open, in the list.
+    /// The previous or next request of the list, relative to the open one.
     Neighbour {
-        /// Whether it is the one below.
+        /// True for the request below.
         down: bool,
     },
-    /// One request, at the step with this position in its flow.
+    /// A request, at the step with this index in its flow.
     Step(RequestId, u16),
-    /// Two requests, compared.
+    /// A comparison of two requests.
     Diff(RequestId, RequestId),
-    /// One request, run again.
+    /// A replay of a request.
     Replay(RequestId),
-    /// What was shown before.
+    /// The previous screen.
     Back,
 }
 
-/// What to show first.
+/// First screen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum StartScreen {
-    /// The list.
+    /// The request list.
     #[default]
     Requests,
-    /// One request.
+    /// A request.
     Timeline(RequestId),
-    /// Two requests, compared.
+    /// A comparison of two requests.
     Diff(RequestId, RequestId),
 }

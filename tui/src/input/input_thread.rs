@@ -1,5 +1,5 @@
-//! Keys, the mouse and pasted text, read from the terminal on a thread of their own. What else a terminal sends, such as
-//! late answers to questions of another program, is not taken for keys.
+//! Reads keys, the mouse and pasted text from the terminal on its own thread. Anything else that a terminal sends, such
+//! as late replies to another program, is not mistaken for keys.
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
@@ -15,15 +15,15 @@ use super::decoder::Decoder;
 use crate::event_loop::MessageSender;
 use crate::message::Message;
 
-/// How long the reading may take to notice that something else wants to read.
+/// Maximum time until the thread notices that another program needs the terminal.
 const POLL: Duration = Duration::from_millis(50);
 
-/// Reads all the time, except while something else has the terminal.
+/// Thread that reads input, except while another program uses the terminal.
 pub(crate) struct InputThread(Arc<ReadTurn>);
 
 #[derive(Default)]
 struct ReadTurn {
-    /// Whether something else wants to read, and whether the thread has stopped for it.
+    /// Whether another program needs the terminal, and whether the thread has stopped for it.
     state: Mutex<(bool, bool)>,
     changed: Condvar,
 }
@@ -41,7 +41,7 @@ impl InputThread {
         Ok(Self(turn))
     }
 
-    /// Returns once nothing is read any more; reading goes on when the result is dropped.
+    /// Stops reading. It resumes when the result is dropped.
     pub(crate) fn pause(&self) -> InputPause {
         let turn = &self.0;
         let mut state = turn.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,7 +53,7 @@ impl InputThread {
     }
 }
 
-/// Ends when the terminal is gone, or nobody listens.
+/// Reads until the terminal is gone or the UI has ended.
 fn read_all(tty: BorrowedFd<'_>, turn: &ReadTurn, sender: &MessageSender) {
     let mut decoder = Decoder::default();
     let mut bytes = [0; 1024];
@@ -91,7 +91,7 @@ impl ReadTurn {
     }
 }
 
-/// Nothing is read while this lives.
+/// Reading is stopped while this guard exists.
 pub(crate) struct InputPause(Arc<ReadTurn>);
 
 impl Drop for InputPause {

@@ -1,4 +1,4 @@
-//! Keys, the mouse and pasted text, decoded from the terminal's bytes.
+//! Terminal input: keys, the mouse and pasted text.
 
 mod control_sequence;
 mod decoder;

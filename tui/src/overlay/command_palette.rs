@@ -1,4 +1,4 @@
-//! The palette: everything that can be done now, found by typing a part of it.
+//! The command palette: finds any available action by a part of its description.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
@@ -13,15 +13,15 @@ use crate::state::SharedState;
 use crate::text_input::TextInput;
 
 const WIDTH: u16 = 70;
-/// So many lines of it are shown.
+/// Number of visible entries.
 const LINES: u16 = 12;
 
-/// The palette.
+/// Open command palette.
 #[derive(Debug)]
 pub(crate) struct CommandPalette {
     entries: Vec<PaletteEntry>,
     prompt: TextInput,
-    /// The entries that match, the best first.
+    /// Matching entries, best first.
     found: Vec<usize>,
     scroll: Scroll,
 }
@@ -38,7 +38,7 @@ impl CommandPalette {
         let keys = tables.into_iter().flat_map(|(_, tables)| tables).flatten();
         let mut entries: Vec<PaletteEntry> = Vec::new();
         for key in keys {
-            // The nearest table wins, as with the keys themselves. Moving is not looked for by name.
+            // The most specific table wins, as for keys. Movements are left out.
             let is_known = entries.iter().any(|entry| entry.action == key.action);
             if !is_known && !key.action.is_moving() {
                 let press = key.presses.first().map_or_else(String::new, |press| press.name());

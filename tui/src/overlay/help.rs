@@ -1,4 +1,4 @@
-//! The help: every key there is, drawn from the tables that make them work.
+//! The help: all keys that work on the current screen, generated from their bindings.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -9,11 +9,11 @@ use crate::draw::{Pen, Scroll, border, scrollbar};
 use crate::keys::{self, KeyPress};
 use crate::state::SharedState;
 
-/// The keys in a column so wide.
+/// Width of the key column.
 const KEYS: usize = 17;
 const WIDTH: u16 = 78;
 
-/// The help.
+/// Open help.
 #[derive(Debug)]
 pub(crate) struct Help {
     lines: Vec<HelpLine>,
@@ -72,7 +72,7 @@ impl Help {
             return OverlayOutcome::Close;
         }
         if let Some(action) = KeyPress::from_event(key).and_then(|press| keys::find(&[keys::MOVING], press)) {
-            // There is no cursor: the view itself moves.
+            // There is no cursor: keys scroll the view.
             let most = self.lines.len().saturating_sub(height);
             let mut scroll = Scroll { cursor: self.first, first: 0 };
             scroll.apply(action, most + 1, height);

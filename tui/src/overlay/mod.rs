@@ -1,4 +1,4 @@
-//! What lies over a screen for a while, and has all keys: the help and the palette.
+//! Overlays: the help and the command palette. An open overlay receives all keys.
 
 mod command_palette;
 mod help;

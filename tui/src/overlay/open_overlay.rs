@@ -1,4 +1,4 @@
-//! What lies over a screen for a while, and has all keys: the help and the palette.
+//! The overlay that is open.
 
 use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;
@@ -9,7 +9,7 @@ use super::help::Help;
 use super::outcome::OverlayOutcome;
 use crate::state::SharedState;
 
-/// What is open.
+/// Open overlay.
 #[derive(Debug)]
 pub(crate) enum Overlay {
     Help(Help),

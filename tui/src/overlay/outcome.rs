@@ -1,23 +1,23 @@
-//! What overlays have in common: what a key does to one, and where it is drawn.
+//! What overlays share: the effect of a key, and their position.
 
 use ratatui::layout::Rect;
 
 use crate::keys::{Action, KeyBinding};
 
-/// What a key did to it.
+/// Effect of a key on an overlay.
 pub(crate) enum OverlayOutcome {
-    /// It stays.
+    /// Keep it open.
     Stay,
-    /// It closes.
+    /// Close it.
     Close,
-    /// It closes, and this is done.
+    /// Close it and run this action.
     Run(Action),
 }
 
-/// Tables of keys, each with whose they are.
+/// Key tables with their titles.
 pub(crate) type KeyTables = Vec<(&'static str, Vec<&'static [KeyBinding]>)>;
 
-/// An area in the middle of another.
+/// Returns an area of at most this size, centred in another.
 pub(super) fn centered(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
     Rect::new(area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height)

@@ -1,6 +1,4 @@
-//! The screens, a folder each: its state, its rows of the table of keys, and how it is drawn.
-//!
-//! To add one: a folder here, a [`Tab`], a field of [`Screens`].
+//! Interface of a screen.
 
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
@@ -11,53 +9,54 @@ use crate::keys::{Action, KeyBinding};
 use crate::message::{Command, Message};
 use crate::state::SharedState;
 
-/// What a screen is to the rest.
+/// A screen of the UI.
 pub(crate) trait Screen {
-    /// Its name, for the head and the help.
+    /// Returns the name, for the tab bar and the help.
     fn name(&self) -> &'static str;
 
-    /// Its keys, as they are now; the first that fits counts.
+    /// Returns the key tables for the current state; the first match wins.
     fn keys(&self) -> Vec<&'static [KeyBinding]>;
 
-    /// Takes a key before any action is looked up, while something is being typed; none if nothing is.
+    /// Handles a key while text is being typed. Returns `None` if nothing is being typed, or if the key is not for the
+    /// text.
     fn on_text_key(&mut self, _shared: &mut SharedState, _key: &KeyEvent) -> Option<Vec<Command>> {
         None
     }
 
-    /// While something is being typed, what ends that: keys, each with what it does.
+    /// Returns the keys that end typing, with their effect; `None` if nothing is being typed.
     fn text_hints(&self) -> Option<&'static [(&'static str, &'static str)]> {
         None
     }
 
-    /// Takes a text that was pasted.
+    /// Handles pasted text.
     #[must_use]
     fn on_paste(&mut self, _shared: &mut SharedState, _text: &str) -> Vec<Command> {
         Vec::new()
     }
 
-    /// The request that is chosen or shown here.
+    /// Returns the request that is selected or open.
     fn current_request(&self, _shared: &SharedState) -> Option<RequestId> {
         None
     }
 
-    /// It is shown from now on.
+    /// Called when the screen is shown.
     #[must_use]
     fn on_enter(&mut self, _shared: &SharedState) -> Vec<Command> {
         Vec::new()
     }
 
-    /// Does what a key asked for.
+    /// Runs the action of a key.
     #[must_use]
     fn on_action(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command>;
 
-    /// Takes note of what happened elsewhere: `shared` has it already.
+    /// Handles a message that `shared` already reflects.
     #[must_use]
     fn on_message(&mut self, shared: &mut SharedState, message: &Message) -> Vec<Command>;
 
-    /// A click or the wheel within `area`, which is where it was drawn.
+    /// Handles a mouse event; `area` is where the screen is drawn.
     #[must_use]
     fn on_mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command>;
 
-    /// Draws it. What it draws depends on nothing but `self` and `shared`.
+    /// Draws the screen from `self` and `shared` alone.
     fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer);
 }

@@ -1,6 +1,6 @@
-//! The screens, a folder each: its state, its rows of the table of keys, and how it is drawn.
+//! The screens, a folder each: state, layout, view, and handling of keys and messages.
 //!
-//! To add one: a folder here, a [`Tab`], a field of [`Screens`].
+//! To add a screen: a folder here, a [`Tab`], and a field of [`Screens`].
 
 mod diff;
 mod flows;

@@ -1,4 +1,4 @@
-//! All screens, and which of them is shown.
+//! All screens, and the current one.
 
 use super::diff::DiffScreen;
 use super::flows::FlowsScreen;
@@ -7,7 +7,7 @@ use super::replay::ReplayScreen;
 use super::requests::RequestsScreen;
 use super::timeline::TimelineScreen;
 
-/// Which screen is shown.
+/// Current screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tab {
     Requests,
@@ -18,11 +18,11 @@ pub(crate) enum Tab {
 }
 
 impl Tab {
-    /// In the order of their numbers, from 1.
+    /// In the order of their numbers.
     pub(crate) const ALL: [Self; 5] = [Self::Requests, Self::Timeline, Self::Diff, Self::Replay, Self::Flows];
 }
 
-/// All of them.
+/// All screens.
 #[derive(Debug, Default)]
 pub(crate) struct Screens {
     pub(crate) requests: RequestsScreen,

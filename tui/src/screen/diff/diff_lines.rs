@@ -1,4 +1,4 @@
-//! What is to be said of a diff, as lines: made once, drawn often.
+//! Text of a diff, generated once and drawn often.
 
 use zerver_analysis::{Diff, Difference, Line as Pair, TextLine, What, changed_lines, shown};
 use zerver_replay::Sameness;
@@ -9,32 +9,32 @@ use zerver_trace::{Trace, duration};
 use crate::draw::{StyledLine, Tone, side_by_side, width};
 use crate::state::SharedState;
 
-/// The verdict takes so many lines at most.
+/// Maximum number of lines of the verdict.
 const MAX_VERDICT: usize = 3;
-/// So many causes are listed; the rest is one line.
+/// Maximum number of causes listed; the rest is summed up.
 const MAX_CAUSES: usize = 12;
-/// Of a text, so many lines are shown.
+/// Maximum number of lines per text.
 const MAX_LINES: usize = 200;
-/// A change that is not longer is shown on one line.
+/// Maximum width of a change shown on one line.
 const ON_ONE_LINE: usize = 60;
-/// Around what changed in a line, so many characters are shown.
+/// Number of characters shown around a change within a line.
 const AROUND: usize = 16;
-/// A side of a longer change is cut to so many columns.
+/// Maximum width of each side of a longer change.
 const BESIDE: usize = 120;
 
-/// A diff in lines.
+/// Diff as lines.
 #[derive(Debug)]
 pub(super) struct DiffLines {
     pub(super) heads: [StyledLine; 2],
     pub(super) verdict: String,
     pub(super) is_slower: bool,
     pub(super) unit: Unit,
-    /// The longer of the two, in nanoseconds: the scale.
+    /// Longer of the two durations, in nanoseconds: the scale of the bars.
     pub(super) scale_ns: u64,
     pub(super) lines: Vec<Pair>,
-    /// How wide the names are with what is said of them.
+    /// Width of the names with their remarks.
     pub(super) names: usize,
-    /// How wide the three columns of numbers are.
+    /// Widths of the three number columns.
     pub(super) columns: [usize; 3],
     pub(super) details: Vec<StyledLine>,
 }
@@ -69,7 +69,7 @@ impl DiffLines {
     }
 }
 
-/// A time in the unit of the table; a dash where there is none.
+/// Returns a time in the unit of the table, or a dash.
 pub(super) fn time(ns: Option<u64>, unit: Unit) -> String {
     ns.map_or_else(|| "-".to_owned(), |ns| unit.show(ns))
 }
@@ -113,7 +113,7 @@ fn details(diff: &Diff, unit: Unit) -> Vec<StyledLine> {
         }
         Sameness::Different => {}
     }
-    // Apart from what differs.
+    // Set apart from the differences.
     if diff.unlisted > 0 || !diff.ignored.is_empty() {
         out.push(StyledLine::default());
     }
@@ -141,7 +141,7 @@ fn details(diff: &Diff, unit: Unit) -> Vec<StyledLine> {
     out
 }
 
-/// The difference in parts, which add up also as they are shown.
+/// Adds the causes of the difference in time. The numbers shown add up exactly.
 fn causes(diff: &Diff, unit: Unit, out: &mut Vec<StyledLine>) {
     let causes = &diff.causes;
     let shown = if causes.len() <= MAX_CAUSES + 1 { causes.len() } else { MAX_CAUSES };
@@ -181,7 +181,7 @@ fn block(title: &str, differences: &[&Difference], out: &mut Vec<StyledLine>) {
     differences.iter().for_each(|difference| change(difference, out));
 }
 
-/// One change: on a line where it is short, and otherwise one side above the other.
+/// Adds a change: on one line if it is short, else both sides on lines of their own.
 fn change(difference: &Difference, out: &mut Vec<StyledLine>) {
     let (a, b) = difference.sides();
     let name = StyledLine::new(format!("  {}", difference.label()), Tone::Info);
@@ -198,14 +198,14 @@ fn change(difference: &Difference, out: &mut Vec<StyledLine>) {
     }
 }
 
-/// One side above the other, from a little before where they differ.
+/// Adds both sides on separate lines, starting shortly before the difference.
 fn above(a: &str, b: &str, out: &mut Vec<StyledLine>) {
     let (a, b) = side_by_side(a, b, (BESIDE, BESIDE), "…");
     out.push(StyledLine::new(format!("    - {a}"), Tone::Bad));
     out.push(StyledLine::new(format!("    + {b}"), Tone::Good));
 }
 
-/// The lines of two texts that changed, with what changed in them told apart.
+/// Adds the changed lines of two texts, with the changes highlighted.
 pub(in crate::screen) fn inline(a: &str, b: &str, out: &mut Vec<StyledLine>) {
     let changed = changed_lines(a, b);
     let differing: Vec<_> = changed.iter().filter(|line| line.in_a != line.in_b).collect();
@@ -218,7 +218,7 @@ pub(in crate::screen) fn inline(a: &str, b: &str, out: &mut Vec<StyledLine>) {
             .collect()
     };
     if seen(true) == seen(false) {
-        // Long words, which differ further on.
+        // The difference lies beyond the visible part of a long word.
         return above(&clean(a), &clean(b), out);
     }
     for line in differing.iter().take(MAX_LINES) {
@@ -236,7 +236,7 @@ pub(in crate::screen) fn inline(a: &str, b: &str, out: &mut Vec<StyledLine>) {
     }
 }
 
-/// The parts of a line as they are shown, and for each whether it is what changed.
+/// Returns the parts of a line as drawn, each with whether it changed.
 fn drawn(line: &TextLine) -> impl Iterator<Item = (bool, String)> {
     let last = line.parts.len().saturating_sub(1);
     line.parts.iter().enumerate().map(move |(at, (is_changed, part))| match *is_changed || last == 0 {
@@ -245,7 +245,7 @@ fn drawn(line: &TextLine) -> impl Iterator<Item = (bool, String)> {
     })
 }
 
-/// What did not change, next to what did: its beginning after a change, and its end before one.
+/// Shortens an unchanged part: keeps its start after a change and its end before one.
 fn shortened(part: &str, after: bool, before: bool) -> String {
     let len = part.chars().count();
     let (head, tail) = (if after { AROUND } else { 0 }, if before { AROUND } else { 0 });
@@ -257,7 +257,7 @@ fn shortened(part: &str, after: bool, before: bool) -> String {
     format!("{}…{}", clean(&start), clean(&end))
 }
 
-/// The verdict on as many lines as it needs.
+/// Returns the verdict, wrapped.
 pub(super) fn verdict(account: &DiffLines, shared: &SharedState, columns: u16) -> Vec<String> {
     let text = shared.drawable(&account.verdict);
     let room = usize::from(columns).saturating_sub(2);
@@ -265,7 +265,7 @@ pub(super) fn verdict(account: &DiffLines, shared: &SharedState, columns: u16) -
     for word in text.split(' ') {
         let is_full = lines.len() >= MAX_VERDICT;
         match lines.last_mut() {
-            // The last line takes the rest, and is cut.
+            // The last line takes the rest and is truncated.
             Some(line) if is_full || width(line) + 1 + width(word) <= room => {
                 line.push(' ');
                 line.push_str(word);
@@ -276,7 +276,7 @@ pub(super) fn verdict(account: &DiffLines, shared: &SharedState, columns: u16) -
     lines
 }
 
-/// How wide a name is, with what stands before that of an effect.
+/// Returns the width of a name with the marker of an effect.
 pub(super) fn name_width(line: &Pair) -> usize {
     width(&line.name) + if line.is_effect { 4 } else { 0 }
 }

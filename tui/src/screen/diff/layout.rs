@@ -1,13 +1,13 @@
-//! Where the parts of a diff are.
+//! Areas of the diff screen.
 
 use ratatui::layout::Rect;
 
 use crate::draw::{VerticalSplit, split_columns};
 
-/// From this width on, what differs stands beside the steps.
+/// Width from which the differences are beside the steps.
 const WIDE: u16 = 150;
 
-/// Where things are.
+/// Areas of the screen.
 pub(super) struct Areas {
     pub(super) heads: Rect,
     pub(super) verdict: Rect,
@@ -18,7 +18,7 @@ pub(super) struct Areas {
     pub(super) details: Rect,
 }
 
-/// The areas where the verdict takes so many lines, the steps so many rows, and what differs so many lines.
+/// Computes the areas for a verdict of `verdict` lines, `rows` steps and `details` lines of differences.
 pub(super) fn areas(area: Rect, verdict: usize, rows: usize, details: usize) -> Areas {
     let mut stack = VerticalSplit::new(area);
     let heads = stack.take(2);
@@ -31,7 +31,7 @@ pub(super) fn areas(area: Rect, verdict: usize, rows: usize, details: usize) -> 
             (split_columns(titles, left), split_columns(body, left));
         return Areas { heads, verdict, rows_title, rows, wall, details_title, details };
     }
-    // The steps get what they need, up to the half, and more where what differs needs less.
+    // The steps get up to half of the rows, or more if the differences need less.
     let left = stack.remaining().saturating_sub(1);
     let most = (left / 2).max(left.saturating_sub(details));
     let rows = stack.take(rows.min(most));

@@ -1,4 +1,4 @@
-//! Two requests compared: why the second took longer, step by step on one scale, and what differs.
+//! The diff screen: two requests side by side, why the second is slower, and what differs.
 
 mod diff_lines;
 mod layout;

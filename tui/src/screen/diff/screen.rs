@@ -1,4 +1,4 @@
-//! Two requests compared: why the second took longer, step by step on one scale, and what differs.
+//! Keys, mouse and messages of the diff screen.
 
 use crossterm::event::{KeyCode, MouseEvent};
 use ratatui::buffer::Buffer;

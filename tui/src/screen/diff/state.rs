@@ -1,4 +1,4 @@
-//! Which two requests are compared, and what is looked at.
+//! State of the diff screen: the two requests, and the focus.
 
 use ratatui::layout::Rect;
 use zerver_analysis::{Diff, Ignored};
@@ -10,18 +10,18 @@ use crate::draw::Scroll;
 use crate::message::Command;
 use crate::state::SharedState;
 
-/// Two requests compared.
+/// The diff screen.
 #[derive(Debug, Default)]
 pub(crate) struct DiffScreen {
     pub(super) ids: Option<(RequestId, RequestId)>,
-    /// None until both traces have come.
+    /// Diff; `None` until both traces are loaded.
     pub(super) diff_lines: Option<DiffLines>,
     pub(super) pane: Pane,
     pub(super) rows: Scroll,
     pub(super) details: Scroll,
 }
 
-/// What has the keys.
+/// Part of the screen that has the focus.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Pane {
     #[default]
@@ -29,21 +29,21 @@ pub(super) enum Pane {
     Details,
 }
 
-/// Where the parts of the screen are.
+/// Returns the areas of the screen.
 pub(super) fn areas(diff_lines: &DiffLines, shared: &SharedState, area: Rect) -> Areas {
     let verdict = verdict(diff_lines, shared, area.width).len();
     layout::areas(area, verdict, diff_lines.lines.len(), diff_lines.details.len())
 }
 
 impl DiffScreen {
-    /// Compares two others.
+    /// Compares two other requests.
     pub(crate) fn open(&mut self, shared: &SharedState, a: RequestId, b: RequestId) -> Vec<Command> {
         if self.ids == Some((a, b)) {
             return Vec::new();
         }
         *self = Self { ids: Some((a, b)), ..Self::default() };
         self.settle(shared);
-        // One that could not be read is asked for again.
+        // Traces that could not be read are requested again.
         let missing = |id: &RequestId| shared.traces.loaded(*id).is_none();
         [a, b].into_iter().filter(missing).map(Command::LoadTrace).collect()
     }
@@ -59,7 +59,7 @@ impl DiffScreen {
         }
     }
 
-    /// The part that has the keys, with its length and height.
+    /// Returns the list that has the focus, with its length and height.
     pub(super) fn scrolled(
         &mut self,
         shared: &SharedState,

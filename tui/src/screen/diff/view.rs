@@ -1,4 +1,4 @@
-//! How two requests are drawn side by side: both waterfalls on one scale, in one line for each step.
+//! Drawing of the diff screen: both waterfalls on one scale, one line per step.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -32,7 +32,7 @@ pub(super) fn draw(screen: &DiffScreen, shared: &SharedState, area: Rect, buffer
     draw_rows(screen, diff_lines, shared, areas.rows, buffer);
     let mut scroll = screen.details;
     scroll.clamp(diff_lines.details.len(), usize::from(areas.details.height));
-    // The last column is the thumb's.
+    // The last column belongs to the scroll bar.
     let text = Rect { width: areas.details.width.saturating_sub(1), ..areas.details };
     for (row, line) in (0..areas.details.height).zip(diff_lines.details.iter().skip(scroll.first)) {
         line.draw(Pen::new(buffer, text, row, theme.glyphs.ellipsis).skip(1), theme);
@@ -79,7 +79,7 @@ fn draw_rows(
     let theme = &shared.theme;
     let mut scroll = screen.rows;
     scroll.clamp(diff_lines.lines.len(), usize::from(area.height));
-    // The numbers take what they need, and so do the names, but for a quarter of the rest, which is the least for bars.
+    // The numbers get the width they need, the names up to three quarters of the rest, and the bars what remains.
     let numbers: usize = diff_lines.columns.iter().sum::<usize>() + 6;
     let rest = usize::from(area.width).saturating_sub(numbers + 5);
     let name = diff_lines.names.min(rest - rest / 4);
@@ -112,7 +112,7 @@ fn draw_rows(
     scrollbar(area, scroll.first, diff_lines.lines.len(), theme, buffer);
 }
 
-/// Whether a row has a hundredth of the whole time for its own.
+/// Returns true if the difference is at least 1 % of the total time.
 fn is_much(line: &Pair, diff_lines: &DiffLines) -> bool {
     line.delta_ns().unsigned_abs() * 100 >= u128::from(diff_lines.scale_ns)
 }
@@ -120,7 +120,7 @@ fn is_much(line: &Pair, diff_lines: &DiffLines) -> bool {
 fn draw_name(line: &Pair, columns: usize, shared: &SharedState, pen: &mut Pen<'_>) {
     let theme = &shared.theme;
     let said = theme.drawable(&line.said);
-    // What is said gets what the name leaves, or two fifths.
+    // The remark gets what the name leaves, or at least two fifths.
     let spare = columns.saturating_sub(name_width(line)).max(columns * 2 / 5);
     let wanted = if said.is_empty() { 0 } else { (2 + width(&said)).min(spare) };
     let before = pen.room();
@@ -138,7 +138,7 @@ fn draw_name(line: &Pair, columns: usize, shared: &SharedState, pen: &mut Pen<'_
     pen.skip(columns.saturating_sub(taken));
 }
 
-/// Both stretches on one scale: the first above, the second below.
+/// Draws both bars on one scale: the first request above, the second below.
 fn draw_bars(line: &Pair, diff_lines: &DiffLines, columns: usize, shared: &SharedState, pen: &mut Pen<'_>) {
     let theme = &shared.theme;
     let style = if line.is_effect { theme.effect } else { theme.cpu };
@@ -157,7 +157,7 @@ fn draw_bars(line: &Pair, diff_lines: &DiffLines, columns: usize, shared: &Share
     pen.put(&drawn, style);
 }
 
-/// The columns that a stretch (start, length) takes, of those that stand for `scale_ns`; at least one.
+/// Returns the columns covered by a bar (start, length), at least one.
 fn cells((start, len): (u64, u64), scale_ns: u64, columns: usize) -> std::ops::Range<usize> {
     if scale_ns == 0 || columns == 0 {
         return 0..0;

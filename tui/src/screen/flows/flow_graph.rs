@@ -1,4 +1,4 @@
-//! A flow as a graph in text: its steps from top to bottom, each with what comes in and what goes out.
+//! Text graph of a flow: its steps from top to bottom, each with its reads, effects and writes.
 
 use zerver_analysis::{Place, Spread, Usual};
 use zerver_trace::text::clean;
@@ -6,12 +6,12 @@ use zerver_trace::{FlowInfo, StepInfo, duration};
 
 use crate::draw::{StyledLine, Tone, width};
 
-/// A name is given so many columns at most.
+/// Maximum width of a name.
 const MAX_NAME: usize = 44;
-/// And so many at least.
+/// Minimum width of a name.
 const MIN_NAME: usize = 34;
 
-/// The lines of a flow; with times, where they are known.
+/// Returns the lines of a flow, with times if they are known.
 pub(super) fn lines(flow: &FlowInfo, usual: Option<&Usual>) -> Vec<StyledLine> {
     let mut rows: Vec<GraphRow> = Vec::new();
     let usual = usual.filter(|usual| usual.total.count > 0);
@@ -42,7 +42,7 @@ struct GraphRow {
     name: String,
     tone: Tone,
     spread: Option<Spread>,
-    /// What else is to be said, after the times.
+    /// Remark after the times.
     more: String,
 }
 

@@ -1,13 +1,13 @@
-//! Where the parts of the screen of flows are.
+//! Areas of the flows screen.
 
 use ratatui::layout::Rect;
 
 use crate::draw::{VerticalSplit, split_columns};
 
-/// From this width on, the list stands beside the graph.
+/// Width from which the list is beside the graph.
 const WIDE: u16 = 120;
 
-/// Where things are.
+/// Areas of the screen.
 pub(super) struct Areas {
     pub(super) list_title: Rect,
     pub(super) list: Rect,
@@ -18,7 +18,7 @@ pub(super) struct Areas {
     pub(super) steps: Rect,
 }
 
-/// The areas for so many flows, and so many lines about the scheduler.
+/// Computes the areas for `flows` flows and `scheduler_lines` lines about the scheduler.
 pub(super) fn areas(area: Rect, flows: usize, told: usize) -> Areas {
     let mut stack = VerticalSplit::new(area);
     if area.width >= WIDE {
@@ -26,7 +26,7 @@ pub(super) fn areas(area: Rect, flows: usize, told: usize) -> Areas {
         let left = area.width / 3;
         let ((list_title, _, steps_title), (list, wall, steps)) =
             (split_columns(titles, left), split_columns(body, left));
-        // The scheduler is below the list, which needs most of the room seldom.
+        // The scheduler is below the list, which is rarely long.
         let mut stack = VerticalSplit::new(list);
         let list = stack.take(stack.remaining().saturating_sub(told + 1).max(stack.remaining() / 2));
         let (scheduler_title, scheduler) = (stack.take(1), stack.take(told));

@@ -1,4 +1,4 @@
-//! The flows: each as its steps in order, with what they read, write and ask for, and how long that usually takes.
+//! The flows screen: the steps of each flow with their typical times, and the scheduler of a running service.
 
 mod flow_graph;
 mod layout;

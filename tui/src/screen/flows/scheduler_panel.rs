@@ -1,4 +1,4 @@
-//! The scheduler beside the flows: what each worker runs, what waits, what was sent away; or how to get to know it.
+//! Scheduler panel: what each worker runs, the queues, and shed requests; without a service, how to connect to one.
 
 use zerver_trace::duration;
 use zerver_trace::text::clean;
@@ -7,13 +7,13 @@ use crate::draw::{StyledLine, Tone, sparkline, sparkline_to};
 use crate::state::SharedState;
 use crate::state::{BusyHistory, SchedulerStatus, WorkerStatus};
 
-/// Lines of bars have so many columns.
+/// Width of the sparkline of the load.
 const SPARK: usize = 30;
-/// Those of a class, beside the others, and of a worker, beside what it runs.
+/// Width of the sparklines of classes and workers.
 const SHORT: usize = 6;
 const CLASSES: [&str; 3] = ["interactive", "default", "batch"];
 
-/// The title, and the lines.
+/// Returns the title and the lines.
 pub(super) fn lines(shared: &SharedState) -> (String, Vec<StyledLine>) {
     let scheduler = &shared.scheduler;
     let faint = |text: &str| StyledLine::new(text, Tone::Secondary);
@@ -74,7 +74,7 @@ fn known(health: &SchedulerStatus, shared: &SharedState) -> Vec<StyledLine> {
     lines
 }
 
-/// How busy it was last; a dash where that is not known yet.
+/// Returns the latest load, or a dash if it is not known yet.
 fn percent(load: &BusyHistory) -> String {
     load.latest().map_or_else(|| "-".to_owned(), |percent| format!("{percent}%"))
 }

@@ -1,4 +1,4 @@
-//! The flows: each as its steps in order, with what they read, write and ask for, and how long that usually takes.
+//! Keys, mouse and messages of the flows screen.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ impl Screen for FlowsScreen {
             Action::Rerun => {
                 let name = self.chosen().map(|flow| flow.name.clone());
                 let is_running = |name: &String| matches!(self.measured.get(name), Some(FlowTimes::Running));
-                // What is shown stays until the new times are there.
+                // The current times stay visible until the new ones arrive.
                 return name.filter(|name| !is_running(name)).map(Command::MeasureFlow).into_iter().collect();
             }
             _ => {}
@@ -66,7 +66,7 @@ impl Screen for FlowsScreen {
     fn on_message(&mut self, _shared: &mut SharedState, message: &Message) -> Vec<Command> {
         match message {
             Message::Flows(flows) => {
-                // What was known stays where nobody can tell now.
+                // The known flows stay visible after an error.
                 if flows.is_ok() || self.all().is_empty() {
                     self.flows = Some(flows.clone());
                 }

@@ -1,4 +1,4 @@
-//! The flows, their times, and what is looked at.
+//! State of the flows screen: the flows, their times, and the focus.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,20 +13,20 @@ use crate::message::Command;
 use crate::services::FlowMeasurement;
 use crate::state::SharedState;
 
-/// The flows.
+/// The flows screen.
 #[derive(Debug, Default)]
 pub(crate) struct FlowsScreen {
-    /// None until they have come.
+    /// Flows, or why they cannot be listed; `None` until they arrive.
     pub(super) flows: Option<Result<Vec<FlowInfo>, String>>,
     pub(super) measured: BTreeMap<String, FlowTimes>,
-    /// The graph of the chosen flow.
+    /// Graph of the selected flow.
     pub(super) graph: Vec<StyledLine>,
     pub(super) pane: Pane,
     pub(super) list: Scroll,
     pub(super) steps: Scroll,
 }
 
-/// What is known of the times of a flow.
+/// Typical times of a flow.
 #[derive(Debug)]
 pub(super) enum FlowTimes {
     Running,
@@ -34,7 +34,7 @@ pub(super) enum FlowTimes {
     Failed(String),
 }
 
-/// What has the keys.
+/// Part of the screen that has the focus.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Pane {
     #[default]
@@ -54,7 +54,7 @@ impl FlowsScreen {
         self.all().get(self.list.cursor)
     }
 
-    /// Draws up the chosen flow, and asks for its times if nobody has.
+    /// Regenerates the graph of the selected flow, and requests its times if necessary.
     pub(super) fn settle(&mut self) -> Vec<Command> {
         let Some(flow) = self.chosen() else { return Vec::new() };
         let name = flow.name.clone();
@@ -70,7 +70,7 @@ impl FlowsScreen {
         vec![Command::MeasureFlow(name)]
     }
 
-    /// Where the parts of the screen are.
+    /// Returns the areas of the screen.
     pub(super) fn areas(&self, shared: &SharedState, area: Rect) -> Areas {
         layout::areas(area, self.all().len(), scheduler_panel::lines(shared).1.len())
     }

@@ -1,4 +1,4 @@
-//! How the flows are drawn: the list, the graph of the chosen one, and the scheduler that runs them.
+//! Drawing of the flows screen: the list, the graph of the selected flow, and the scheduler panel.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -37,7 +37,7 @@ fn draw_lines(lines: &[StyledLine], shared: &SharedState, area: Rect, buffer: &m
     }
 }
 
-/// The chosen flow, and over how many requests its times are.
+/// Returns the name of the selected flow, with the number of requests measured.
 fn title(flows: &FlowsScreen) -> String {
     let Some(flow) = flows.chosen() else { return "steps".to_owned() };
     let name = clean(&flow.name);

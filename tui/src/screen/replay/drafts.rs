@@ -1,22 +1,22 @@
-//! What is to be different in a replay, as far as somebody has said so.
+//! Edits of a replay that the user has made so far.
 
 use zerver_replay::{AnswerEdit, Edits, Fault, SlotEdit};
 use zerver_trace::FlowInfo;
 
 use super::edit_targets::EditTarget;
 
-/// What is to be different.
+/// Edits by target.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Drafts {
-    /// Slots, each with what was typed about it.
+    /// Edits of slots, with the text typed.
     slots: Vec<SlotDraft>,
-    /// Effects, each with what it is to give.
+    /// Answers for effects.
     answers: Vec<AnswerEdit>,
-    /// What goes wrong with effects, each with a word for it.
+    /// Faults injected into effects, each with its label.
     faults: Vec<(&'static str, Fault)>,
     headers: Vec<(String, String)>,
     body: Option<String>,
-    /// The step that sees the slots first, where one was chosen.
+    /// First step that sees the edited slots, if one was chosen.
     at: Option<String>,
 }
 
@@ -27,7 +27,7 @@ struct SlotDraft {
 }
 
 impl Drafts {
-    /// What was said about something.
+    /// Returns the edit of a target as text.
     pub(super) fn draft_for(&self, target: &EditTarget) -> Option<&str> {
         match target {
             EditTarget::Slot(slot) => self.slot(slot),
@@ -51,7 +51,7 @@ impl Drafts {
         Some(&self.answers.iter().find(|answer| answer.effect == *effect)?.json)
     }
 
-    /// Takes what was typed. Says what is wrong with it.
+    /// Sets the edit of a target. The error is a message for the user.
     pub(super) fn set(&mut self, target: &EditTarget, typed: &str) -> Result<(), String> {
         match target {
             EditTarget::Slot(slot) => return self.set_slot(slot, typed),
@@ -65,7 +65,7 @@ impl Drafts {
         Ok(())
     }
 
-    /// Lets the next thing go wrong with an effect, of those that may; after the last, nothing.
+    /// Replaces the fault of an effect by the next one; after the last, by none.
     pub(super) fn cycle_fault(&mut self, effect: &str, faults: &[(&'static str, Fault)]) {
         let now = self.faults.iter().find(|(_, fault)| fault.effect == effect).map(|(word, _)| *word);
         let next =
@@ -74,7 +74,7 @@ impl Drafts {
         self.faults.extend(faults.get(next).cloned());
     }
 
-    /// The step that was chosen.
+    /// Returns the chosen step.
     pub(super) fn at(&self) -> Option<&str> {
         self.at.as_deref()
     }
@@ -83,7 +83,7 @@ impl Drafts {
         self.slots.is_empty()
     }
 
-    /// Puts JSON into a slot, or `.field=JSON` into a part of it. Says what is wrong with it.
+    /// Sets a slot to JSON, or a part of it with `.field=JSON`.
     fn set_slot(&mut self, slot: &str, typed: &str) -> Result<(), String> {
         let typed = typed.trim();
         let text = if typed.starts_with('.') { format!("{slot}{typed}") } else { format!("{slot}={typed}") };
@@ -93,7 +93,7 @@ impl Drafts {
         Ok(())
     }
 
-    /// Gives an effect its answer.
+    /// Sets the answer of an effect.
     fn set_answer(&mut self, effect: &str, typed: &str) -> Result<(), String> {
         let edit = AnswerEdit::new(effect, typed.trim()).map_err(|error| error.to_string())?;
         self.revert(&EditTarget::Effect(effect.to_owned()));
@@ -101,7 +101,7 @@ impl Drafts {
         Ok(())
     }
 
-    /// Takes back what was said about something; says whether anything was.
+    /// Removes the edit of a target. Returns false if there was none.
     pub(super) fn revert(&mut self, target: &EditTarget) -> bool {
         let was = self.draft_for(target).is_some();
         match target {
@@ -121,7 +121,7 @@ impl Drafts {
         was
     }
 
-    /// Goes on to the next step which reads one of the slots; after the last, to none: the one after the writer.
+    /// Moves on to the next step that reads an edited slot; after the last, to the default, the step after the writer.
     pub(super) fn next_step(&mut self, flow: &FlowInfo) {
         let reads = |step: &&zerver_trace::StepInfo| {
             let mut names =

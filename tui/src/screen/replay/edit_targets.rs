@@ -1,4 +1,4 @@
-//! What of a request may be different when it is run again: its slots, its effects, its headers and its body.
+//! Everything about a request that can be edited for a replay: slots, effects, headers and the body.
 
 use std::collections::HashMap;
 
@@ -10,44 +10,44 @@ use zerver_trace::text::clean;
 use crate::draw::width;
 use crate::state::LoadedTrace;
 
-/// What stands for a secret.
+/// Text shown instead of a secret.
 const SECRET: &str = "●●●● (secret)";
-/// Names take so many columns at most, where there is room.
+/// Maximum width of a name.
 const MAX_NAME: usize = 60;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum EditTarget {
-    /// A slot, by its name.
+    /// Slot, by name.
     Slot(String),
-    /// An effect, as it is called in a finding, or the number of a call.
+    /// Effect, by its label in findings, or by call number.
     Effect(String),
-    /// A header of the request, by its name.
+    /// Request header, by name.
     Header(String),
-    /// The same, where it is a secret: what is typed is not shown.
+    /// Secret request header; the text typed is hidden.
     Secret(String),
-    /// The body of the request.
+    /// Request body.
     Body,
 }
 
-/// All of it, in the order in which it is listed.
+/// Editable items, in display order.
 #[derive(Debug, Default)]
 pub(super) struct EditItems {
     pub(super) all: Vec<EditItem>,
-    /// How wide the names are.
+    /// Width of the names.
     pub(super) columns: usize,
 }
 
-/// One thing that may be different.
+/// An editable item.
 #[derive(Debug)]
 pub(super) struct EditItem {
     pub(super) target: EditTarget,
-    /// Made safe to be drawn.
+    /// Name, sanitised.
     pub(super) name: String,
-    /// What was recorded, in a line.
+    /// Recorded value on one line.
     pub(super) value: String,
-    /// The same as somebody edits it; none for secrets and for what was not recorded.
+    /// Recorded value as text to edit; `None` for secrets and values not recorded.
     pub(super) editable: Option<String>,
-    /// What may go wrong with it, each with a word for it.
+    /// Faults that can be injected, each with a label.
     pub(super) faults: Vec<(&'static str, Fault)>,
 }
 

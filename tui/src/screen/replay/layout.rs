@@ -1,13 +1,13 @@
-//! Where the parts of a replay are.
+//! Areas of the replay screen.
 
 use ratatui::layout::Rect;
 
 use crate::draw::VerticalSplit;
 
-/// The responses take so many lines at least, where there are as many.
+/// Minimum height of the responses, if there is room.
 const MIN_RESPONSE: usize = 4;
 
-/// Where things are.
+/// Areas of the screen.
 pub(super) struct Areas {
     pub(super) head: Rect,
     pub(super) verdict: Rect,
@@ -21,17 +21,17 @@ pub(super) struct Areas {
     pub(super) prompt: Rect,
 }
 
-/// What is to be shown.
+/// Contents that determine the layout.
 pub(super) struct Contents {
-    /// How many things may be changed.
+    /// Number of editable items.
     pub(super) slots: usize,
-    /// How many findings there are.
+    /// Number of findings.
     pub(super) findings: usize,
-    /// Whether something is being typed.
+    /// True if a prompt is open.
     pub(super) is_typing: bool,
-    /// Whether it is known how the request would have ended.
+    /// True if the replay reports how the request would have ended.
     pub(super) has_ended: bool,
-    /// Whether the chosen finding is shown in full.
+    /// True if the selected finding is shown in full.
     pub(super) has_finding: bool,
 }
 
@@ -40,13 +40,13 @@ pub(super) fn areas(area: Rect, contents: &Contents) -> Areas {
     let typed = if is_typing { 2 } else { 0 };
     let mut stack = VerticalSplit::new(area);
     let (head, verdict) = (stack.take(1), stack.take(if has_ended { 2 } else { 1 }));
-    // Without the three titles.
+    // Three rows are for titles.
     let left = stack.remaining().saturating_sub(typed + 3);
     let slots = slots.clamp(1, (left / 2).max(1));
     let findings = findings.clamp(1, left.saturating_sub(slots + MIN_RESPONSE).max(2));
     let (slots_title, slots) = (stack.take(1), stack.take(slots));
     let (findings_title, findings) = (stack.take(1), stack.take(findings));
-    // The chosen one in full, while they have the keys.
+    // The selected finding is shown in full while the findings have the focus.
     let finding = stack.take(if has_finding { 3 } else { 0 });
     let response_title = stack.take(1);
     let response = stack.take(stack.remaining().saturating_sub(typed));

@@ -1,4 +1,4 @@
-//! One request, run again with today's code: what is to be different, and what comes out beside what was recorded.
+//! The replay screen: a request run with the current code and optional edits, compared with the recording.
 
 mod drafts;
 mod edit_targets;

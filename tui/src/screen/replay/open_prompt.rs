@@ -1,25 +1,25 @@
-//! A line that is being typed.
+//! The prompt of the replay screen: a line that is being typed, or was submitted.
 
 use super::drafts::Drafts;
 use super::edit_targets::EditTarget;
 use crate::text_input::TextInput;
 
-/// A line that is being typed.
+/// Line being typed.
 #[derive(Debug)]
 pub(super) struct OpenPrompt {
     pub(super) target: EditTarget,
     pub(super) input: TextInput,
     pub(super) error: Option<String>,
-    /// Whether it is what an effect of the same kind got.
+    /// True if the text is the answer to another effect of the same kind.
     pub(super) is_example: bool,
-    /// What was to be different before this was typed, if the run with it was refused: leaving goes back to it.
+    /// Edits before a submission that was refused. Cancelling restores them.
     pub(super) before: Option<Drafts>,
 }
 
-/// A line that was typed, until the run with it has come to an end.
+/// Submitted line, kept until its replay has ended.
 #[derive(Debug)]
 pub(super) struct SubmittedPrompt {
-    /// The number of the run.
+    /// Number of the replay.
     pub(super) number: u64,
     pub(super) prompt: OpenPrompt,
 }

@@ -1,5 +1,5 @@
-//! What is asked of whoever sits there, and the line in which it is typed: an answer that was not recorded, a secret of
-//! which an exported trace has only the hash.
+//! Prompts for edits, and for what a replay lacks: an answer that was not recorded, or a secret of which an exported
+//! trace has only the hash.
 
 use zerver_analysis::{End, Timeline, shown};
 use zerver_replay::{Finding, Refusal};
@@ -11,14 +11,14 @@ use crate::message::Command;
 use crate::state::SharedState;
 
 impl ReplayScreen {
-    /// Asks for what the last run lacked, if anything.
+    /// Opens a prompt for what the last replay lacked, if anything.
     pub(super) fn prompt_for_missing(&mut self, shared: &SharedState) {
         if let Some(name) = self.missing_secret() {
             self.prompt = Some(OpenPrompt::new(EditTarget::Secret(name.to_owned()), ""));
         } else if let Some(finding) = self.unanswered_effect() {
             let effect = finding.field.clone();
             let draft = self.drafts.answer_to(&effect).map(str::to_owned);
-            // What the step got for the same kind of effect shows the form of an answer.
+            // An answer to the same kind of effect shows the expected form.
             let like = || self.loaded(shared).and_then(|loaded| answer_like(&loaded.timeline, finding));
             let like = if draft.is_none() { like() } else { None };
             let is_example = like.is_some();
@@ -28,14 +28,14 @@ impl ReplayScreen {
         }
     }
 
-    /// Takes what was typed, and runs with it.
+    /// Submits the text typed.
     pub(super) fn submit(&mut self) -> Vec<Command> {
         let Some(prompt) = self.prompt.take() else { return Vec::new() };
         let text = prompt.input.text();
         self.submit_text(prompt, &text)
     }
 
-    /// Runs with a text. A line that does not fit stays to be changed: at once, or when the run with it is refused.
+    /// Replays with a text. A text that is invalid, or is refused by the replay, returns to the prompt for correction.
     pub(super) fn submit_text(&mut self, mut prompt: OpenPrompt, text: &str) -> Vec<Command> {
         let before = self.drafts.clone();
         if let Err(error) = self.drafts.set(&prompt.target, text) {
@@ -46,12 +46,12 @@ impl ReplayScreen {
         let commands = self.rerun().into_iter().collect();
         prompt.before.get_or_insert(before);
         prompt.is_example = false;
-        // A text of several lines is none to be typed here.
+        // A text of several lines does not fit the prompt.
         self.sent = (!text.contains('\n')).then_some(SubmittedPrompt { number: self.number, prompt });
         commands
     }
 
-    /// Nothing was run: what was typed is there again, with what is wrong with it.
+    /// Reopens the prompt after its replay was refused, with the reason.
     pub(super) fn on_refusal(&mut self, refusal: &Refusal) {
         let sent = self.sent.take().filter(|sent| sent.number == self.number && self.prompt.is_none());
         if let Some(SubmittedPrompt { mut prompt, .. }) = sent {
@@ -62,7 +62,7 @@ impl ReplayScreen {
         }
     }
 
-    /// Leaves the line; what was refused with it is not to be different any more.
+    /// Closes the prompt and reverts an edit that was refused.
     pub(super) fn cancel_prompt(&mut self) -> Vec<Command> {
         match self.prompt.take().and_then(|prompt| prompt.before) {
             Some(before) => {
@@ -74,7 +74,7 @@ impl ReplayScreen {
     }
 }
 
-/// What was recorded for an effect of the same kind in the same step, as JSON.
+/// Returns a recorded answer to the same kind of effect in the same step, as JSON.
 fn answer_like(timeline: &Timeline, finding: &Finding) -> Option<String> {
     let kind = finding.field.split(' ').next()?;
     let runs = timeline.runs.iter().filter(|run| run.step.name == finding.step);

@@ -1,4 +1,4 @@
-//! The two responses of a replay.
+//! Recorded and replayed response.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,7 +11,7 @@ use crate::draw::{Pen, split_columns, vertical_line};
 use crate::screen::diff::inline;
 use crate::state::{LoadedTrace, SharedState};
 
-/// The two responses: beside each other where they differ.
+/// Draws both responses beside each other.
 pub(super) fn draw_response(
     loaded: &LoadedTrace,
     report: &Report,
@@ -42,7 +42,7 @@ pub(super) fn draw_response(
     };
     side(left, "recorded", loaded.trace.status, &then, buffer);
     side(right, "today", replied.status, &now, buffer);
-    // Below them, what differs between the two, where there is room.
+    // The differences follow below if there is room.
     let taken = u16::try_from(then.len().max(now.len())).unwrap_or(u16::MAX).saturating_add(1);
     if then != now && taken < area.height {
         let rest = Rect { y: area.y + taken, height: area.height - taken, ..area };

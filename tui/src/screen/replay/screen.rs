@@ -1,4 +1,4 @@
-//! One request, run again with today's code: what is to be different, and what comes out beside what was recorded.
+//! Keys, mouse and messages of the replay screen.
 
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ impl Screen for ReplayScreen {
             KeyCode::Enter => return Some(self.submit()),
             KeyCode::Esc => return Some(self.cancel_prompt()),
             _ if prompt.input.press(key) => prompt.error = None,
-            // Leaving is always possible.
+            // Keys that leave the screen always work.
             _ => return None,
         }
         Some(Vec::new())
@@ -136,7 +136,7 @@ impl Screen for ReplayScreen {
     fn on_message(&mut self, shared: &mut SharedState, message: &Message) -> Vec<Command> {
         self.settle(shared);
         match message {
-            // An answer to what was asked before the last question is not waited for any more.
+            // Results of older replays are ignored.
             Message::Replayed(number, result) if *number == self.number => {
                 self.findings = Scroll::default();
                 match result {
@@ -156,7 +156,7 @@ impl Screen for ReplayScreen {
             Message::Edited(edited) => {
                 let Some(mut prompt) = self.prompt.take() else { return Vec::new() };
                 let text = match edited {
-                    // Of a body every line counts, but editors end the last one.
+                    // Every line of a body matters, but editors append a final newline.
                     Ok(text) if prompt.target == EditTarget::Body => {
                         text.strip_suffix('\n').unwrap_or(text).to_owned()
                     }

@@ -1,4 +1,4 @@
-//! One request, what is to be different in its replay, and what came of it.
+//! State of the replay screen: the request, the edits, and the last result.
 
 use std::sync::Arc;
 
@@ -15,36 +15,36 @@ use crate::message::{Command, Navigation};
 use crate::services::ReplayResult;
 use crate::state::{LoadedTrace, Notice, SharedState};
 
-/// A replay.
+/// The replay screen.
 #[derive(Debug, Default)]
 pub(crate) struct ReplayScreen {
     pub(super) id: Option<RequestId>,
     pub(super) drafts: Drafts,
-    /// What may be changed; none until the trace has come.
+    /// Editable items; `None` until the trace is loaded.
     pub(super) items: Option<EditItems>,
-    /// The number of the last run that was asked for.
+    /// Number of the latest replay.
     pub(super) number: u64,
     pub(super) run: RunState,
     pub(super) prompt: Option<OpenPrompt>,
-    /// What was typed last, while the run with it goes on.
+    /// Prompt submitted for the replay that is running.
     pub(super) sent: Option<SubmittedPrompt>,
     pub(super) pane: Pane,
     pub(super) slots: Scroll,
     pub(super) findings: Scroll,
 }
 
-/// What came of it so far.
+/// Progress of the replay.
 #[derive(Debug, Default)]
 pub(super) enum RunState {
     #[default]
     None,
-    /// With what came before, which is shown meanwhile.
+    /// Running; the previous result stays visible.
     Running(Option<Arc<ReplayResult>>),
     Done(Arc<ReplayResult>),
     Refused(Refusal),
 }
 
-/// What has the keys.
+/// Part of the screen that has the focus.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Pane {
     #[default]
@@ -53,7 +53,7 @@ pub(super) enum Pane {
 }
 
 impl ReplayScreen {
-    /// Runs a request again.
+    /// Replays a request.
     pub(crate) fn open(&mut self, shared: &SharedState, id: RequestId) -> Vec<Command> {
         let mut commands = Vec::new();
         if self.id != Some(id) {
@@ -67,7 +67,7 @@ impl ReplayScreen {
         commands
     }
 
-    /// Lists what may be changed, if the trace has come.
+    /// Lists the editable items once the trace is loaded.
     pub(super) fn settle(&mut self, shared: &SharedState) {
         if self.items.is_none() {
             self.items = self.loaded(shared).map(|loaded| EditItems::from_trace(loaded));
@@ -89,7 +89,7 @@ impl ReplayScreen {
         Some(Command::Replay { number: self.number, id, edits: self.drafts.edits() })
     }
 
-    /// What came of the last run that came to an end.
+    /// Returns the result of the last completed replay.
     pub(super) fn report(&self) -> Option<&Arc<ReplayResult>> {
         match &self.run {
             RunState::Running(report) => report.as_ref(),
@@ -102,18 +102,18 @@ impl ReplayScreen {
         shared.traces.loaded(self.id?)
     }
 
-    /// What is chosen, and what would be edited: its draft, or what was recorded.
+    /// Returns the selected target and the text to edit: its current edit, or the recorded value.
     pub(super) fn chosen(&self) -> Option<(EditTarget, Option<String>)> {
         let item = self.items().get(self.slots.cursor)?;
         let draft = match &item.target {
-            // What goes wrong is no answer.
+            // A fault is not an answer.
             EditTarget::Effect(effect) => self.drafts.answer_to(effect),
             target => self.drafts.draft_for(target),
         };
         Some((item.target.clone(), draft.map(str::to_owned).or_else(|| item.editable.clone())))
     }
 
-    /// Lets the next thing go wrong with the chosen effect.
+    /// Injects the next fault into the selected effect.
     pub(super) fn inject_next_fault(&mut self, shared: &mut SharedState) -> Vec<Command> {
         let item = self.items.as_ref().and_then(|items| items.all.get(self.slots.cursor));
         let Some(EditItem { target: EditTarget::Effect(effect), faults, .. }) = item else {
@@ -147,7 +147,7 @@ impl ReplayScreen {
         self.rerun().into_iter().collect()
     }
 
-    /// Of a finding, its step in the timeline.
+    /// Opens the step of the selected finding in the timeline.
     pub(super) fn open_finding(&self, shared: &SharedState) -> Option<Command> {
         let finding = self.report()?.report.findings.get(self.findings.cursor)?;
         let steps = &self.loaded(shared)?.trace.flow.steps;
@@ -155,7 +155,7 @@ impl ReplayScreen {
         Some(Command::Navigate(Navigation::Step(self.id?, step as u16)))
     }
 
-    /// Where the parts of the screen are.
+    /// Returns the areas of the screen.
     pub(super) fn areas(&self, area: Rect) -> Areas {
         let report = self.report().map(|replayed| &replayed.report);
         let contents = Contents {
@@ -168,7 +168,7 @@ impl ReplayScreen {
         layout::areas(area, &contents)
     }
 
-    /// The part that has the keys, with its length and height.
+    /// Returns the list that has the focus, with its length and height.
     pub(super) fn scrolled(&mut self, area: Rect) -> (&mut Scroll, usize, usize) {
         let areas = self.areas(area);
         let slots = self.items().len();
@@ -179,7 +179,7 @@ impl ReplayScreen {
         }
     }
 
-    /// The header without which the request could not be run, because its secret is not here.
+    /// Returns the header whose secret is missing, if that prevented the replay.
     pub(super) fn missing_secret(&self) -> Option<&str> {
         let why = &self.report()?.report.impossible;
         self.items().iter().find_map(|item| match &item.target {
@@ -191,7 +191,7 @@ impl ReplayScreen {
         })
     }
 
-    /// The effect that has no answer.
+    /// Returns the finding of an effect without an answer.
     pub(super) fn unanswered_effect(&self) -> Option<&Finding> {
         let findings = &self.report()?.report.findings;
         findings.iter().find(|finding| finding.class == FindingClass::Unanswered)

@@ -1,4 +1,4 @@
-//! How a replay is drawn: the slots, what came out otherwise than it was recorded, and the two responses.
+//! Drawing of the replay screen: editable items, findings, and the two responses.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -98,7 +98,7 @@ fn verdict(screen: &ReplayScreen, shared: &SharedState) -> StyledLine {
     let Some(replayed) = screen.report() else { return StyledLine::default() };
     let (report, coverage) = (&replayed.report, replayed.report.coverage);
     if !report.impossible.is_empty() {
-        // How to say it to the command is of no use here.
+        // The hint about command-line options does not apply here.
         let why = report.impossible.iter().map(|why| why.split("; --request-").next().unwrap_or(why));
         let why = why.collect::<Vec<_>>().join("; ");
         let how = if screen.missing_secret().is_some() { "; a: type it" } else { "" };
@@ -123,7 +123,7 @@ fn verdict(screen: &ReplayScreen, shared: &SharedState) -> StyledLine {
     StyledLine::new(report.verdict(), tone).with(text, Tone::Text)
 }
 
-/// When and how it would have ended, in the time of the recorded request and not in ours.
+/// Describes when and how the request would have ended, in virtual time.
 fn of_ending(ending: &Ending, shared: &SharedState) -> StyledLine {
     let show = |ns: u64| shared.drawable(&duration::show(ns));
     let tone = if ending.outcome == "done" { Tone::Good } else { Tone::Bad };
@@ -207,7 +207,7 @@ fn draw_findings(
         pen.skip(1).left(word, 9, style).skip(1);
         pen.recorded_left(&finding.step, step, theme.strong).skip(2);
         pen.recorded_left(&finding.field, field, theme.info).skip(2);
-        // What was recorded stands beside what comes out today.
+        // The recorded value is beside the one of today.
         let half = pen.room().saturating_sub(width(theme.glyphs.arrow) + 2) / 2;
         let (then, now) = seen(&finding.expected, &finding.got);
         let (then, now) = side_by_side(&then, &now, (half, half), theme.glyphs.ellipsis);
@@ -220,7 +220,7 @@ fn draw_findings(
     scrollbar(area, scroll.first, report.findings.len(), theme, buffer);
 }
 
-/// One finding on lines of its own.
+/// Draws a finding in full.
 fn draw_finding(finding: &Finding, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let mut head = StyledLine::new(format!("   {}", finding.field), Tone::Info);
@@ -237,7 +237,7 @@ fn draw_finding(finding: &Finding, shared: &SharedState, area: Rect, buffer: &mu
     }
 }
 
-/// What is to blame, in a word.
+/// Returns the class of a finding as a word.
 fn class(class: FindingClass, shared: &SharedState) -> (&'static str, ratatui::style::Style) {
     let theme = &shared.theme;
     match class {
@@ -257,14 +257,14 @@ fn draw_refusal(refusal: &Refusal, shared: &SharedState, areas: &Areas, buffer: 
     let theme = &shared.theme;
     let area = Rect { height: areas.response.bottom().saturating_sub(areas.findings.y), ..areas.findings };
     let mut lines = vec![StyledLine::new(clean(&refusal.what).into_owned(), Tone::Bad)];
-    // What a compiler says has many lines.
+    // Compiler output has many lines.
     let causes = refusal.causes.iter().flat_map(|cause| cause.lines());
     lines.extend(causes.map(|cause| StyledLine::new(format!("  {}", clean(cause)), Tone::Text)));
     let hints = refusal
         .hints
         .iter()
         .map(|hint| StyledLine::new("hint: ", Tone::Info).with(clean(hint).into_owned(), Tone::Text));
-    // The hints are always in sight.
+    // The hints always stay visible.
     let hints: Vec<StyledLine> = hints.collect();
     lines.truncate(usize::from(area.height).saturating_sub(hints.len()).max(1));
     lines.extend(hints);

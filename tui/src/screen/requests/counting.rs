@@ -1,11 +1,11 @@
-//! What is counted as requests come: how the service does, how the listed requests do, and what is usual for each flow.
+//! Counting of requests as they arrive: rates of all and of the listed requests, and baselines of the flows.
 
 use super::state::RequestsScreen;
 use crate::index::{Metrics, SCAN_CHUNK};
 use crate::state::SharedState;
 
 impl RequestsScreen {
-    /// Takes in what has come into the index.
+    /// Counts the requests that were added to the index.
     pub(super) fn catch_up(&mut self, shared: &SharedState) {
         let range = shared.index.range();
         let (first, end) = self.counted;
@@ -31,7 +31,7 @@ impl RequestsScreen {
         self.selected.settle();
     }
 
-    /// How the requests do that are listed.
+    /// Returns the metrics of the listed requests.
     pub(super) fn measures(&self, now_unix_ns: u64) -> Metrics {
         let rates = if self.list.filter().is_empty() { &self.rates } else { &self.selected };
         rates.measures(now_unix_ns)

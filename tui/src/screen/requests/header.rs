@@ -1,5 +1,4 @@
-//! What stands above the list: how the service does, second by second, how many requests there are; and how busy one is
-//! that runs.
+//! The lines above the list: metrics per second, number of requests, and load of a running service.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -9,12 +8,12 @@ use super::state::RequestsScreen;
 use crate::draw::{Pen, sparkline, sparkline_to, width};
 use crate::state::SharedState;
 
-/// How wide a line of measures is, if there is room for it.
+/// Maximum width of a sparkline.
 const MAX_SPARK: usize = 30;
-/// What is known of a service's load is of two minutes at most, and mostly of less.
+/// Maximum width of a load sparkline. Load samples cover two minutes at most, and usually less.
 const MAX_LOAD: usize = 20;
 const MIN_SPARK: usize = 5;
-/// A column of it is of so many seconds.
+/// Seconds per column of a sparkline.
 const SPARK_S: usize = 2;
 
 const CLASSES: [&str; 3] = ["interactive", "default", "batch"];
@@ -72,7 +71,7 @@ pub(super) fn draw_measures(
     pen.put(state, if requests.is_following { theme.good } else { theme.warn });
 }
 
-/// How busy the workers of a service are, and how many requests wait for their turn.
+/// Draws the load of the workers and the lengths of the run queues.
 pub(super) fn draw_load(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let (theme, glyphs) = (&shared.theme, shared.theme.glyphs);
     let scheduler = &shared.scheduler;
@@ -121,7 +120,7 @@ pub(super) fn draw_load(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// `1,234,567`.
+/// Formats a number as `1,234,567`.
 pub(super) fn thousands(n: usize) -> String {
     let digits = n.to_string();
     let mut out = String::new();

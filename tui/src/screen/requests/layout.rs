@@ -1,13 +1,13 @@
-//! Where the parts of the list are.
+//! Areas of the request list.
 
 use ratatui::layout::Rect;
 
-/// Beside a list in a terminal of this width, the chosen request is shown.
+/// Width from which the selected request is shown beside the list.
 const WIDE: u16 = 150;
-/// In a terminal of fewer rows, only the list is shown.
+/// Height from which more than the list is shown.
 const LOW: u16 = 10;
 
-/// What is where.
+/// Areas of the screen.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Areas {
     pub(super) measures: Rect,
@@ -19,7 +19,7 @@ pub(super) struct Areas {
     pub(super) log: Option<Rect>,
 }
 
-/// What is shown beside the list.
+/// Optional parts around the list.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Contents {
     pub(super) has_load: bool,

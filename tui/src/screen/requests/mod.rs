@@ -1,4 +1,4 @@
-//! The list of requests: the newest on top, followed as they come, or held still.
+//! The request list: newest first, live or paused.
 
 mod counting;
 mod header;

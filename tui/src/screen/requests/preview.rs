@@ -1,4 +1,4 @@
-//! The chosen request beside the list: its waterfall, and what failed.
+//! Preview of the selected request beside the list: its summary and waterfall.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

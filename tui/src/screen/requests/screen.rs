@@ -1,4 +1,4 @@
-//! The list of requests: the newest on top, followed as they come, or held still.
+//! Keys, mouse and messages of the request list.
 
 use crossterm::event::{Event, KeyCode, KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
@@ -96,7 +96,7 @@ impl Screen for RequestsScreen {
     fn on_action(&mut self, shared: &mut SharedState, action: Action) -> Vec<Command> {
         let mut scroll = self.scroll(shared);
         if scroll.apply(action, self.list.len(&shared.index), self.height(shared)) {
-            // Whoever moves wants to look: only the top follows.
+            // Moving pauses the list, except to the top.
             self.is_following = action == Action::Top;
             self.set(shared, scroll);
             return self.preview(shared);
@@ -171,7 +171,7 @@ impl Screen for RequestsScreen {
                 self.list.catch_up(&shared.index, SCAN_CHUNK, None);
                 self.count_selected(shared);
                 if is_at_top {
-                    // What comes above is what was asked for.
+                    // At the top, show what is added above.
                     self.set(shared, Scroll::default());
                 }
                 self.scan_slots(shared)

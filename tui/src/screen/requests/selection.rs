@@ -1,5 +1,5 @@
-//! Where the list stands: the chosen request and the first one that is shown, by their numbers, so that both stay where
-//! they are when others come.
+//! Cursor and scroll position of the list. Both refer to requests, not positions, so that they stay in place as
+//! requests arrive.
 
 use ratatui::layout::Rect;
 
@@ -10,11 +10,11 @@ use crate::index::{RequestList, SCAN_CHUNK, Seq};
 use crate::message::Command;
 use crate::state::SharedState;
 
-/// So many traces are on their way at a time, to be shown beside the list.
+/// Maximum number of previews being loaded.
 const MAX_ASKED: usize = 2;
 
 impl RequestsScreen {
-    /// Where the parts of the screen are.
+    /// Returns the areas of the screen.
     pub(super) fn areas(&self, shared: &SharedState, area: Rect) -> Areas {
         let contents = Contents {
             has_load: shared.scheduler.health().is_some(),
@@ -24,7 +24,7 @@ impl RequestsScreen {
         layout::areas(area, contents)
     }
 
-    /// Where the list stands now, in places from the top.
+    /// Returns the scroll position, counted from the top.
     pub(super) fn scroll(&self, shared: &SharedState) -> Scroll {
         let position = |seq: Option<Seq>| seq.map_or(0, |seq| self.list.position(seq, &shared.index));
         if self.is_following {
@@ -40,7 +40,7 @@ impl RequestsScreen {
         self.first = self.list.nth(scroll.first, &shared.index);
     }
 
-    /// The index has other numbers: all of them are smaller by so much, and the oldest requests may be gone.
+    /// Adjusts to a renumbered index: all numbers are smaller by `by`, and the oldest requests may be gone.
     pub(crate) fn renumber(&mut self, shared: &SharedState, by: Seq) {
         let start = shared.index.range().start;
         let new = |seq: Seq| seq.checked_sub(by).filter(|seq| *seq >= start);
@@ -48,17 +48,17 @@ impl RequestsScreen {
         self.cursor = self.cursor.and_then(|seq| new(seq).or(oldest));
         self.first = self.first.and_then(|seq| new(seq).or(oldest));
         self.marks = self.marks.iter().filter_map(|seq| new(*seq)).collect();
-        // What was counted is counted; what came with this is at the end.
+        // Dropped requests stay counted.
         self.counted = (start, self.counted.1.saturating_sub(by));
         let (filter, sort) = (self.list.filter().clone(), self.list.sort());
-        // What it kept has other numbers.
+        // The list holds old numbers.
         self.list = RequestList::default();
         self.list.set(filter, sort, &shared.index);
         self.scan = SlotScan { generation: self.scan.generation + 1, ..SlotScan::default() };
         self.list.catch_up(&shared.index, SCAN_CHUNK, self.cursor);
     }
 
-    /// Leaves no empty rows below where there are some above.
+    /// Scrolls back if rows at the bottom would stay empty.
     pub(super) fn fill(&mut self, shared: &SharedState) {
         let mut scroll = self.scroll(shared);
         scroll.fill(self.list.len(&shared.index), self.height(shared));
@@ -69,13 +69,13 @@ impl RequestsScreen {
         usize::from(self.areas(shared, shared.body()).rows.height)
     }
 
-    /// The chosen request.
+    /// Returns the selected request.
     pub(crate) fn chosen(&self, shared: &SharedState) -> Option<Seq> {
         let seq = if self.is_following { self.list.nth(0, &shared.index) } else { self.cursor };
         seq.or_else(|| self.list.nth(0, &shared.index))
     }
 
-    /// The request after or before another one in the list.
+    /// Returns the request before or after another one in the list.
     pub(crate) fn neighbour(
         &self,
         shared: &SharedState,
@@ -88,7 +88,7 @@ impl RequestsScreen {
         self.list.nth(there, &shared.index)
     }
 
-    /// Chooses a request.
+    /// Selects a request.
     pub(crate) fn choose(&mut self, shared: &SharedState, seq: Seq) {
         self.is_following = false;
         let position = self.list.position(seq, &shared.index);
@@ -96,7 +96,7 @@ impl RequestsScreen {
         self.set(shared, Scroll { cursor: position, first });
     }
 
-    /// The next place from here for which `is_wanted` holds.
+    /// Moves to the next request for which `is_wanted` returns true.
     pub(super) fn seek(&mut self, shared: &SharedState, down: bool, is_wanted: impl Fn(Seq) -> bool) -> bool {
         let scroll = self.scroll(shared);
         let len = self.list.len(&shared.index);
@@ -113,7 +113,7 @@ impl RequestsScreen {
         found.is_some()
     }
 
-    /// What is to be loaded to be shown beside the list.
+    /// Requests the trace for the preview.
     pub(super) fn preview(&self, shared: &SharedState) -> Vec<Command> {
         let is_shown = self.areas(shared, shared.body()).preview.is_some();
         let row = self.chosen(shared).filter(|_| is_shown).and_then(|seq| shared.index.row(seq));

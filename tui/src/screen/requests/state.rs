@@ -1,4 +1,4 @@
-//! The list as it is: its filter, its order, what is chosen and marked in it.
+//! State of the request list: filter, order, selection and marks.
 
 use std::collections::BTreeSet;
 
@@ -8,42 +8,42 @@ use crate::message::Command;
 use crate::state::SharedState;
 use crate::text_input::TextInput;
 
-/// The slots of so many requests are looked at for one filter, the newest.
+/// Maximum number of requests whose slots are read for one filter; the newest are taken.
 const MAX_SCAN: usize = 20_000;
 
-/// The list of requests.
+/// The request list.
 #[derive(Debug)]
 pub(crate) struct RequestsScreen {
-    /// Whether the top is shown as it changes.
+    /// True if the list is live: the newest request stays selected.
     pub(super) is_following: bool,
-    /// The chosen request, and the one on the first line; both stay where they are when others come.
+    /// Selected request, and the first visible one.
     pub(super) cursor: Option<Seq>,
     pub(super) first: Option<Seq>,
     pub(super) list: RequestList,
-    /// The filter as it is typed.
+    /// Filter being typed.
     pub(super) prompt: Option<TextInput>,
-    /// The filter as it was typed last, and what is wrong with it.
+    /// Filter as typed last, and the error in it.
     pub(super) filter: String,
     pub(super) error: Option<String>,
     pub(super) marks: BTreeSet<Seq>,
-    /// Of all requests, and of those that the filter lets through.
+    /// Rates of all requests, and of those that the filter admits.
     pub(super) rates: Rates,
     pub(super) selected: Rates,
     pub(super) baseline: Baseline,
-    /// How much of the index is in `pulse` and `usual`.
+    /// Range of the index included in `rates` and `baseline`.
     pub(super) counted: (Seq, Seq),
     pub(super) scan: SlotScan,
-    /// Whether another turn has been asked for.
+    /// True while a [`Command::Continue`] is pending.
     pub(super) is_turn_requested: bool,
 }
 
-/// A search through slots.
+/// Progress of a slot search.
 #[derive(Debug, Default)]
 pub(super) struct SlotScan {
     pub(super) generation: u64,
     pub(super) asked: usize,
     pub(super) looked: usize,
-    /// Whether more were there than are looked at.
+    /// True if there are more requests than are read.
     pub(super) is_cut: bool,
 }
 
@@ -69,11 +69,11 @@ impl Default for RequestsScreen {
 }
 
 impl RequestsScreen {
-    /// Another filter or order; the chosen request stays chosen where it is still there.
+    /// Applies another filter or order. The selected request stays selected if it is still listed.
     pub(super) fn relist(&mut self, shared: &SharedState, filter: Filter, sort: SortOrder) -> Vec<Command> {
         self.list.set(filter, sort, &shared.index);
         self.selected = Rates::default();
-        // The chosen request is looked for at once.
+        // The selected request must be found at once.
         let chosen = self.cursor.filter(|_| !self.is_following);
         self.list.catch_up(&shared.index, SCAN_CHUNK, chosen);
         self.count_selected(shared);
@@ -83,21 +83,21 @@ impl RequestsScreen {
         self.fill(shared);
         let mut commands = self.scan_slots(shared);
         if is_searching && commands.is_empty() {
-            // The search for the filter before ends.
+            // Ends the search for the previous filter.
             commands.push(Command::Scan { generation, requests: Vec::new(), terms: Vec::new() });
         }
         commands.extend(self.request_turn(shared));
         commands
     }
 
-    /// Asks for another turn, where there are requests left to look at.
+    /// Requests another turn if there are requests left to scan.
     pub(super) fn request_turn(&mut self, shared: &SharedState) -> Option<Command> {
         let is_new = !self.is_turn_requested && self.list.is_behind(&shared.index);
         self.is_turn_requested |= is_new;
         is_new.then_some(Command::Continue)
     }
 
-    /// Asks for what the filter must know of slots.
+    /// Requests the slots that the filter needs.
     pub(super) fn scan_slots(&mut self, shared: &SharedState) -> Vec<Command> {
         let mut unscanned = self.list.take_unscanned();
         let room = MAX_SCAN.saturating_sub(self.scan.asked);

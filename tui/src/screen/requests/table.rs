@@ -1,4 +1,4 @@
-//! The rows of the list, in columns as wide as there is room for.
+//! The table of requests, with columns that adapt to the width.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -15,7 +15,7 @@ const METHOD: usize = 6;
 const STATUS: usize = 6;
 const TOOK: usize = 9;
 
-/// How wide the columns are; those of no width are left out.
+/// Column widths; columns of width 0 are left out.
 pub(super) struct TableColumns {
     path: usize,
     bar: usize,
@@ -26,7 +26,7 @@ pub(super) struct TableColumns {
 
 impl TableColumns {
     pub(super) fn new(width: usize) -> Self {
-        // The mark, and two blanks between columns.
+        // One column for the mark, and two blanks between columns.
         let mut rest = width.saturating_sub(2 + ID + 2 + AGE + 2 + METHOD + 2 + STATUS + 2 + TOOK + 1);
         let mut take = |wanted: usize, least: usize| {
             let given = if rest >= least + wanted + 2 { wanted } else { 0 };
@@ -80,7 +80,7 @@ impl TableColumns {
         let verdict = requests.baseline.verdict(row);
         let is_marked = |seq: Seq| requests.marks.contains(&seq);
         let mut pen = Pen::new(buffer, area, line, glyphs.ellipsis);
-        // The first of two, as in their diff; what new code changes; what was marked.
+        // Priority: first request of a comparison, changed by new code, marked.
         let (sign, style) = if shared.diff_base == Some(row.id) {
             (glyphs.pair[0], theme.focus)
         } else if shared.replay_check.changed.contains(&row.id) {
@@ -137,7 +137,7 @@ impl TableColumns {
     }
 }
 
-/// A length from the left, in eighths of a column; never nothing.
+/// Returns a bar with eighths of a column, never empty.
 fn bar(ns: u64, longest_ns: u64, columns: usize, glyphs: &crate::theme::Glyphs) -> String {
     let eighths = (u128::from(ns) * columns as u128 * 8 / u128::from(longest_ns.max(1))) as usize;
     let eighths = eighths.clamp(1, columns * 8);

@@ -1,4 +1,4 @@
-//! How the list is drawn: only the rows that show.
+//! Drawing of the request list. Only visible rows are read.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -12,7 +12,7 @@ use crate::index::RequestRow;
 use crate::state::ServiceState;
 use crate::state::SharedState;
 
-/// What a filter may be, where none has been typed.
+/// Examples of filters, shown while none has been typed.
 const HINT: &str = "letters of a path; status:5xx flow:name slower:10ms is:failed slot.Name.field=value";
 
 pub(super) fn draw(requests: &RequestsScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
@@ -121,7 +121,7 @@ fn draw_log(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         buffer,
     );
     let inner = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-    // Errors are read from their start, all else from its end.
+    // Errors are shown from their start, other output from its end.
     let start = service.log_lines.iter().position(|line| line.starts_with("error")).filter(|_| is_bad);
     let first = start
         .unwrap_or(service.log_lines.len())

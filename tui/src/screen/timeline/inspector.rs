@@ -1,5 +1,5 @@
-//! What is told about a moment: what happened, the step or the effect, the failure, the slots as they were, the time,
-//! and how it compares.
+//! Contents of the inspector: the current event, its step or effect, the failure, the slots at this moment, times, and
+//! a comparison with other requests.
 
 use std::collections::HashSet;
 
@@ -14,12 +14,12 @@ use super::waterfall::{RowSubject, WaterfallRow, failing};
 use crate::draw::{StyledLine, Tone};
 use crate::state::{LoadedTrace, SourceFiles};
 
-/// So many lines of a step's source are shown.
+/// Maximum number of source lines.
 const MAX_SOURCE: usize = 40;
-/// So many parts and fields are told of how it compares.
+/// Maximum number of parts and fields in the comparison.
 const MAX_PARTS: usize = 6;
 
-/// What the inspector is about.
+/// Input of the inspector.
 pub(super) struct InspectorInput<'a> {
     pub(super) loaded: &'a LoadedTrace,
     pub(super) rows: &'a [WaterfallRow],
@@ -29,7 +29,7 @@ pub(super) struct InspectorInput<'a> {
     pub(super) sources: &'a SourceFiles,
 }
 
-/// All lines of the inspector.
+/// Returns all lines of the inspector.
 pub(super) fn entries(
     of: &InspectorInput<'_>,
     folds: &HashSet<String>,
@@ -127,7 +127,7 @@ fn step(
     }
 }
 
-/// What a slot holds that every flow has from the start; none for any other.
+/// Returns the value of a built-in slot, or `None` for other slots.
 fn given(trace: &Trace, name: &str) -> Option<String> {
     Some(match name {
         "Request" => format!("{} {}", trace.method, trace.path),
@@ -138,12 +138,12 @@ fn given(trace: &Trace, name: &str) -> Option<String> {
     })
 }
 
-/// The function of the step, as it is in the file now.
+/// Adds the function of the step, as it is in the file now.
 fn source(tree: &mut InspectorLines<'_>, run: &Run, sources: &SourceFiles) {
     let Some(lines) = sources.get(&run.step.file) else { return };
     let from = (run.step.line as usize).saturating_sub(1);
     let Some(rest) = lines.get(from..).filter(|rest| !rest.is_empty()) else { return };
-    // A function ends with the first brace that stands as far left as its beginning.
+    // The function ends with the first brace that is indented like its first line.
     let indent = rest[0].len() - rest[0].trim_start().len();
     let is_end = |line: &String| line.trim_end() == format!("{}}}", " ".repeat(indent));
     let len = rest.iter().position(is_end).map_or(MAX_SOURCE, |end| end + 1).min(MAX_SOURCE);
@@ -359,7 +359,7 @@ fn message(tree: &mut InspectorLines<'_>, headers: &[Header<Recorded>], body: &R
     }
 }
 
-/// Why it was kept.
+/// Returns the reason why the trace was kept.
 const fn kept(kept: Kept) -> &'static str {
     match kept {
         Kept::All => "because everything is",

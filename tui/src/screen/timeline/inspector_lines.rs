@@ -1,4 +1,4 @@
-//! Recorded values in lines that can be folded.
+//! Lines of the inspector, with recorded values as foldable trees.
 
 use std::collections::HashSet;
 
@@ -7,53 +7,53 @@ use zerver_trace::{Missing, Node, Recorded};
 
 use crate::draw::{StyledLine, Tone, clusters, width};
 
-/// What is deeper is folded at first.
+/// Depth up to which values are unfolded initially.
 const OPEN_DEPTH: usize = 3;
-/// Of a list or a map, so many entries are shown.
+/// Maximum number of entries of a list or map.
 const MAX_ENTRIES: usize = 200;
-/// Of a text, so many lines are shown.
+/// Maximum number of lines of a text.
 const MAX_LINES: usize = 400;
 
-/// What stands for a secret.
+/// Text shown instead of a secret.
 pub(super) const SECRET: &str = "●●●● (secret)";
 
-/// A line of the inspector.
+/// Line of the inspector.
 #[derive(Debug, Clone, Default)]
 pub(super) struct InspectorLine {
     pub(super) line: StyledLine,
-    /// What is folded with it.
+    /// Value that folds here.
     pub(super) fold: Option<Fold>,
-    /// What `y` copies.
+    /// Text copied by `y`.
     pub(super) copy: Option<String>,
-    /// Whether a section begins here.
+    /// True if a section starts here.
     pub(super) is_head: bool,
 }
 
-/// What can be folded.
+/// Fold of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fold {
-    /// A name for the place.
+    /// Unique name of the value.
     pub(super) place: String,
     pub(super) is_open: bool,
-    /// The column of its sign.
+    /// Column of the fold marker.
     pub(super) column: usize,
 }
 
-/// Lines as they are made.
+/// Lines under construction.
 pub(super) struct InspectorLines<'f> {
     pub(super) entries: Vec<InspectorLine>,
-    /// Places that are not as they are at first.
+    /// Values folded differently from the initial state.
     pub(super) folds: &'f HashSet<String>,
     pub(super) columns: usize,
 }
 
 impl InspectorLines<'_> {
-    /// A line of its own.
+    /// Adds a line.
     pub(super) fn line(&mut self, line: StyledLine) {
         self.entries.push(InspectorLine { line, ..InspectorLine::default() });
     }
 
-    /// The head of a section.
+    /// Adds the heading of a section.
     pub(super) fn head(&mut self, title: &str) {
         if !self.entries.is_empty() {
             self.entries.push(InspectorLine::default());
@@ -62,7 +62,7 @@ impl InspectorLines<'_> {
         self.entries.push(InspectorLine { line, is_head: true, ..InspectorLine::default() });
     }
 
-    /// A label and a text beside it, folded between words where it is long.
+    /// Adds a label and a text, wrapped between words.
     pub(super) fn field(&mut self, label: &str, text: &str, tone: Tone) {
         const LABEL: usize = 8;
         let room = self.columns.saturating_sub(LABEL + 2).max(8);
@@ -77,7 +77,7 @@ impl InspectorLines<'_> {
         }
     }
 
-    /// A recorded value under a name.
+    /// Adds a recorded value under a name.
     pub(super) fn value(
         &mut self,
         place: &str,
