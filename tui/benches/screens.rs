@@ -1,6 +1,6 @@
-//! How long the screens take: `cargo bench -p zerver-tui`. A frame of 200x50 of the list, of a timeline and of a diff with
-//! 10,000 events each; a list of a million requests loaded, filtered, sorted, jumped through; the memory for it. Prints,
-//! and asserts nothing about time.
+//! Measures the screens: `cargo bench -p zerver-tui`. Frames of 200x50 of the list, and of a timeline and a diff with
+//! 10,000 events each; loading, filtering, sorting and scrolling a list of a million requests, and its memory. Prints
+//! results without asserting times.
 
 #![allow(missing_docs, clippy::print_stdout)]
 
@@ -76,7 +76,7 @@ fn main() {
     frames("timeline", &app);
 }
 
-/// How long it takes until the first screen is right, and until everything is; and the longest that a key waits meanwhile.
+/// Measures the time to the first correct frame and to completion, and the longest wait of a key.
 fn press(app: &mut App, what: &str, keys: &str) {
     let at = Instant::now();
     let mut more = type_text(app, keys);
@@ -90,7 +90,7 @@ fn press(app: &mut App, what: &str, keys: &str) {
     println!("{what}: first screen {first:.1?}, all {:.1?}, turns of {longest:.1?} at most", at.elapsed());
 }
 
-/// Whether there is more to do.
+/// Types keys. Returns true if work remains.
 fn type_text(app: &mut App, keys: &str) -> bool {
     let mut more = false;
     for c in keys.chars() {
@@ -143,7 +143,7 @@ fn plain(value: impl Serialize) -> Recorded {
     Recorded::Plain { value: Value::of(&value).unwrap(), summary: None }
 }
 
-/// Four events per step: it runs, asks, is answered, writes.
+/// Four events per step: step, request, answer, write.
 fn many_steps(id: u128, extra_ns: u64) -> Trace {
     let steps = (EVENTS / 4) as u16;
     let mut events = Vec::new();
@@ -212,7 +212,7 @@ fn many_steps(id: u128, extra_ns: u64) -> Trace {
     }
 }
 
-/// How much memory this process holds; 0 where the system does not say.
+/// Returns the resident memory of this process, or 0 if unknown.
 fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

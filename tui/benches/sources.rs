@@ -1,6 +1,6 @@
-//! How long a large store and many requests take: `cargo bench -p zerver-tui --bench sources`. Start to first frame and
-//! memory over a store of a million traces, which is made in a temporary folder; following 20,000 requests a second.
-//! Prints, and asserts nothing about time.
+//! Measures large stores and high rates: `cargo bench -p zerver-tui --bench sources`. Time to the first frame and
+//! memory for a store of a million traces, created in a temporary directory; following 20,000 requests per second.
+//! Prints results without asserting times.
 
 #![allow(missing_docs, clippy::print_stdout)]
 
@@ -19,7 +19,7 @@ use zerver_trace::{
 use zerver_tui::{App, Appearance, Message};
 
 const TRACES: u64 = 1_000_000;
-/// So many are made at a time.
+/// Traces created per import.
 const CHUNK: u64 = 20_000;
 const PER_SECOND: u64 = 20_000;
 const SECONDS: u64 = 5;
@@ -36,14 +36,14 @@ fn main() {
         zerver_recorder::import(dir.path(), (from..from + CHUNK).map(trace).collect()).unwrap();
     }
     println!("store of {TRACES} traces made in {:.1?}", at.elapsed());
-    // Another process, so that what made the store is not counted.
+    // A separate process, so that memory for creating the store does not count.
     for _ in 0..3 {
         let mut child = Command::new(std::env::current_exe().unwrap());
         assert!(child.env("ZERVER_BENCH_STORE", dir.path()).status().unwrap().success());
     }
 }
 
-/// The whole way of a start, but for the terminal.
+/// Performs a complete start without a terminal.
 fn over(store: &Path) {
     let at = Instant::now();
     let source: Arc<dyn TraceSource> = Arc::new(Reader::open(store).unwrap());
@@ -111,12 +111,12 @@ fn draw(app: &App) {
     app.draw(&mut Buffer::empty(Rect::new(0, 0, SIZE.width, SIZE.height)));
 }
 
-/// How many requests have come since.
+/// Returns the number of requests since the start.
 fn due(began: Instant) -> u64 {
     began.elapsed().as_micros() as u64 * PER_SECOND / 1_000_000
 }
 
-/// Requests as they come.
+/// Source that produces requests at a fixed rate.
 struct Stream {
     began: Instant,
 }
@@ -202,7 +202,7 @@ fn plain(text: &str) -> Recorded {
     Recorded::Plain { value: Value::of(&text).unwrap(), summary: None }
 }
 
-/// How much memory this process holds; 0 where the system does not say.
+/// Returns the resident memory of this process, or 0 if unknown.
 fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

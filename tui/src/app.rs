@@ -140,7 +140,7 @@ impl App {
         let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
         pen.skip(1);
         if let Some(notice) = &self.shared.notice {
-            pen.recorded(&notice.text, if notice.is_bad { theme.bad } else { theme.good });
+            pen.recorded(&notice.text, if notice.is_error { theme.bad } else { theme.good });
             return;
         }
         if let Some(typing) = self.screens.get(self.tab).text_hints() {

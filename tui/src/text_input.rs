@@ -1,19 +1,19 @@
-//! A line that is being typed.
+//! Single-line text input.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::draw::Pen;
 use crate::theme::Theme;
 
-/// So many characters fit.
+/// Maximum number of characters.
 const MAX_LEN: usize = 500;
 
-/// A text with a cursor in it.
+/// Text with a cursor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TextInput {
     chars: Vec<char>,
     cursor: usize,
-    /// Whether what is typed must not be seen.
+    /// True if the text is shown as asterisks.
     is_secret: bool,
 }
 
@@ -23,7 +23,7 @@ impl TextInput {
         Self { cursor: chars.len(), chars, is_secret: false }
     }
 
-    /// One for a text that must not be seen.
+    /// Creates an input for a secret.
     pub(crate) fn secret() -> Self {
         Self { is_secret: true, ..Self::default() }
     }
@@ -36,7 +36,7 @@ impl TextInput {
         self.chars.is_empty()
     }
 
-    /// What was pasted; line breaks and the like become blanks.
+    /// Inserts pasted text; control characters become blanks.
     pub(crate) fn paste(&mut self, text: &str) {
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).for_each(|c| self.insert(c));
     }
@@ -48,7 +48,7 @@ impl TextInput {
         }
     }
 
-    /// Takes a key; says whether it was one for typing.
+    /// Handles a key. Returns false if the key does not edit text.
     pub(crate) fn press(&mut self, key: &KeyEvent) -> bool {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match (key.code, control) {
@@ -82,7 +82,7 @@ impl TextInput {
         true
     }
 
-    /// Draws it with its cursor, which is always in sight.
+    /// Draws the text with its cursor, which is always visible.
     pub(crate) fn draw(&self, pen: &mut Pen<'_>, theme: &Theme) {
         let shown = |c: &char| match self.is_secret {
             true => "*".to_owned(),

@@ -1,37 +1,37 @@
-//! The colours, by meaning, and the signs that bars and marks are drawn with.
+//! Styles by meaning, and the glyphs of bars and markers.
 
 use std::borrow::Cow;
 
 use ratatui::style::{Color, Modifier, Style};
 
-/// Which colours to use.
+/// Set of colours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ColorScheme {
-    /// 24-bit colours for a dark background.
+    /// 24-bit colours for dark backgrounds.
     #[default]
     Dark,
-    /// 24-bit colours for a light background.
+    /// 24-bit colours for light backgrounds.
     Light,
-    /// The terminal's own 16 colours.
+    /// The 16 colours of the terminal.
     Sixteen,
-    /// None at all: bold, dim and reversed only.
+    /// No colours: only bold, dim and reversed text.
     Mono,
 }
 
-/// How everything looks.
+/// Colours and glyphs to use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Appearance {
-    /// The colours.
-    pub palette: ColorScheme,
-    /// Whether everything that zerver draws by itself is plain ASCII.
+    /// Colours.
+    pub colors: ColorScheme,
+    /// True if only ASCII is drawn, except for recorded text.
     pub is_ascii: bool,
 }
 
-/// The styles, by meaning.
+/// Styles by meaning.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Theme {
     pub(crate) text: Style,
-    /// What is there to be looked up, not read.
+    /// Secondary text.
     pub(crate) secondary: Style,
     pub(crate) strong: Style,
     pub(crate) id: Style,
@@ -39,33 +39,33 @@ pub(crate) struct Theme {
     pub(crate) info: Style,
     pub(crate) warn: Style,
     pub(crate) bad: Style,
-    /// A step ran.
+    /// Running step.
     pub(crate) cpu: Style,
-    /// An effect was under way.
+    /// Effect in progress.
     pub(crate) effect: Style,
-    /// A step waited for its turn.
+    /// Waiting in a queue.
     pub(crate) queue: Style,
-    /// An attempt that was followed by another.
+    /// Attempt that was retried.
     pub(crate) retry: Style,
-    /// A border, and one around what has the keys.
+    /// Borders without and with the focus.
     pub(crate) border: Style,
     pub(crate) focus: Style,
-    /// The chosen row, and one that is chosen where the keys do not go.
+    /// Selected row, with and without the focus.
     pub(crate) selected: Style,
     pub(crate) selected_inactive: Style,
-    /// A key, in the hints and in the help.
+    /// Keys in the footer and the help.
     pub(crate) key: Style,
-    /// A row that was marked.
+    /// Marked row.
     pub(crate) mark: Style,
     pub(crate) glyphs: &'static Glyphs,
 }
 
-/// What bars and marks are drawn with.
+/// Glyphs of bars and markers.
 #[derive(Debug)]
 pub(crate) struct Glyphs {
-    /// From an eighth of a column to a whole one.
+    /// Horizontal blocks of one to eight eighths.
     pub(crate) eighths: [&'static str; 8],
-    /// From an eighth of a row to a whole one.
+    /// Vertical blocks of one to eight eighths.
     pub(crate) levels: [&'static str; 8],
     pub(crate) cpu: &'static str,
     pub(crate) effect: &'static str,
@@ -89,7 +89,7 @@ pub(crate) struct Glyphs {
     pub(crate) descending: &'static str,
     pub(crate) ascending: &'static str,
     pub(crate) spinner: &'static [&'static str],
-    /// Of two bars on one line: only the first, only the second, both.
+    /// Two bars in one line: first only, second only, both.
     pub(crate) pair: [&'static str; 3],
     pub(crate) arrow: &'static str,
     pub(crate) differs: &'static str,
@@ -156,10 +156,10 @@ const ASCII: Glyphs = Glyphs {
 };
 
 impl Theme {
-    /// The styles and signs of a look.
+    /// Creates the theme for an appearance.
     pub(crate) const fn new(appearance: Appearance) -> Self {
         let glyphs = if appearance.is_ascii { &ASCII } else { &UNICODE };
-        match appearance.palette {
+        match appearance.colors {
             ColorScheme::Dark => Self::from_colors(&DARK, glyphs),
             ColorScheme::Light => Self::from_colors(&LIGHT, glyphs),
             ColorScheme::Sixteen => Self::from_colors(&SIXTEEN, glyphs),
@@ -167,12 +167,12 @@ impl Theme {
         }
     }
 
-    /// A letter that was looked for.
+    /// Returns the style of matched characters.
     pub(crate) const fn matched(&self) -> Style {
         self.info.add_modifier(Modifier::UNDERLINED)
     }
 
-    /// A text with the signs that we write ourselves in characters that may be used. What was recorded stays.
+    /// Replaces our own non-ASCII glyphs if only ASCII may be drawn. Recorded text must not pass through here.
     pub(crate) fn drawable<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if self.glyphs.micro == UNICODE.micro {
             return Cow::Borrowed(text);
@@ -234,7 +234,7 @@ impl Theme {
         }
     }
 
-    /// By the class of a status.
+    /// Returns the style of an HTTP status.
     pub(crate) const fn status(&self, status: u16) -> Style {
         match status {
             200..300 => self.good,
@@ -287,7 +287,7 @@ const LIGHT: Colors = Colors {
 const SIXTEEN: Colors = Colors {
     secondary: Color::DarkGray,
     line: Color::DarkGray,
-    // Each of the sixteen is the colour of some text, so the row has one of its own, too.
+    // Each of the sixteen colours is used for text, so the selected row sets its text colour as well.
     selected: Style::new().fg(Color::Black).bg(Color::Cyan),
     selected_inactive: Style::new().add_modifier(Modifier::UNDERLINED),
     red: Color::Red,

@@ -1,4 +1,4 @@
-//! The one function that changes the state. It does nothing else: what is to be done is given back.
+//! The only function that changes the state. It has no side effects: work to be done is returned as commands.
 
 use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Rect, Size};
@@ -15,24 +15,24 @@ use crate::services::CopyOutcome;
 use crate::state::Notice;
 use crate::state::{DevService, ServiceEvent, ServiceState};
 
-/// The spinner turns so often.
-const SPIN_NS: u64 = 125_000_000;
-/// So long something is said that nobody answers.
+/// Duration of a spinner frame, in nanoseconds.
+const SPINNER_FRAME_NS: u64 = 125_000_000;
+/// Time for which a notice is shown, in nanoseconds.
 const NOTICE_NS: u64 = 6_000_000_000;
-/// A key takes away what went wrong, but not before somebody can have read it.
-const READ_NS: u64 = 1_500_000_000;
-/// After a rebuild, so many requests are run again.
+/// Time for which an error cannot be dismissed by a key, in nanoseconds, so that it can be read.
+const ERROR_MIN_NS: u64 = 1_500_000_000;
+/// Number of requests replayed after a rebuild.
 const MAX_CHECKED: usize = 20;
 
 impl App {
-    /// Takes note of what came in, and says what is to be done about it: all of it must be.
+    /// Updates the state with a message. The returned commands must all be performed.
     #[must_use]
     pub fn update(&mut self, message: Message) -> Vec<Command> {
         update(self, message)
     }
 }
 
-/// What came in, and what is to be done about it. Some of that is noted as on its way, so all of it must be done.
+/// Updates the state with a message. Pending loads are recorded in the state, so all commands must be performed.
 #[must_use = "a trace that is asked for and never loaded is not asked for again"]
 pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
     let is_nothing = match &message {
@@ -50,7 +50,7 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         Message::Input(event) => on_input(app, event),
         Message::Tick(unix_ns) => {
             app.is_changed |= app.shared.now_unix_ns / 1_000_000_000 != unix_ns / 1_000_000_000;
-            let turn = |unix_ns: u64| unix_ns / SPIN_NS;
+            let turn = |unix_ns: u64| unix_ns / SPINNER_FRAME_NS;
             if let Some(service) = app.shared.service.as_mut().filter(|service| service.is_busy()) {
                 app.is_changed |= turn(app.shared.now_unix_ns) != turn(*unix_ns);
                 service.spinner_frame = turn(*unix_ns) as usize;
@@ -101,16 +101,16 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
             app.screens.timeline.invalidate_inspector();
             Vec::new()
         }
-        Message::Service(news) => {
-            if matches!(news, ServiceEvent::State(ServiceState::Building)) {
+        Message::Service(event) => {
+            if matches!(event, ServiceEvent::State(ServiceState::Building)) {
                 app.shared.sources.clear();
                 app.screens.timeline.invalidate_inspector();
             }
-            if let ServiceEvent::State(ServiceState::Serving(addr)) = news {
+            if let ServiceEvent::State(ServiceState::Serving(addr)) = event {
                 app.shared.scheduler.set_address(addr);
             }
-            app.shared.service.get_or_insert_with(DevService::default).apply(news);
-            start_replay_check(app, news).into_iter().collect()
+            app.shared.service.get_or_insert_with(DevService::default).apply(event);
+            start_replay_check(app, event).into_iter().collect()
         }
         Message::ReplayChecked(number, id, is_changed) => {
             if *is_changed && *number == app.shared.replay_check.number {
@@ -148,26 +148,26 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
     commands
 }
 
-/// Where a text is that was to be copied. What is not known is not claimed.
+/// Describes where a copied text is, without claiming more than is known.
 fn copy_notice(copied: &CopyOutcome, what: &str) -> Notice {
     match copied {
-        CopyOutcome::Copied(place) => Notice::good(format!("copied into {place}: {what}")),
+        CopyOutcome::Copied(place) => Notice::confirm(format!("copied into {place}: {what}")),
         CopyOutcome::TerminalRequest { file: Some(file), .. } => {
-            Notice::good(format!("sent to the terminal, and in {file}: {what}"))
+            Notice::confirm(format!("sent to the terminal, and in {file}: {what}"))
         }
         CopyOutcome::TerminalRequest { file: None, .. } => {
-            Notice::good(format!("sent to the terminal, which may not take it: {what}"))
+            Notice::confirm(format!("sent to the terminal, which may not take it: {what}"))
         }
-        CopyOutcome::FileOnly { file, why } => Notice::bad(format!("{why}; it is in {file}")),
-        CopyOutcome::Failed(why) => Notice::bad(format!("not copied: {why}")),
+        CopyOutcome::FileOnly { file, why } => Notice::error(format!("{why}; it is in {file}")),
+        CopyOutcome::Failed(why) => Notice::error(format!("not copied: {why}")),
     }
 }
 
-/// After a rebuild, the last requests are run again with the new code.
-fn start_replay_check(app: &mut App, news: &ServiceEvent) -> Option<Command> {
+/// Starts replays of the newest requests after a rebuild.
+fn start_replay_check(app: &mut App, event: &ServiceEvent) -> Option<Command> {
     let check = &mut app.shared.replay_check;
-    match news {
-        // A program that is not built here only starts anew.
+    match event {
+        // A program that is not built by `dev` only restarts.
         ServiceEvent::State(ServiceState::Building | ServiceState::Starting) => {
             check.is_due = check.has_served
         }
@@ -187,7 +187,7 @@ fn start_replay_check(app: &mut App, news: &ServiceEvent) -> Option<Command> {
     None
 }
 
-/// What the start asks for.
+/// Opens the start screen.
 #[must_use]
 pub(crate) fn start(app: &mut App, open: StartScreen) -> Vec<Command> {
     let show = match open {
@@ -205,7 +205,7 @@ fn notify_screens(app: &mut App, message: &Message) -> Vec<Command> {
         .collect()
 }
 
-/// Does what is ours of the commands, and gives back the rest.
+/// Applies navigation commands, and returns the others.
 fn apply_navigation(app: &mut App, commands: Vec<Command>) -> Vec<Command> {
     let mut rest = Vec::new();
     for command in commands {
@@ -214,7 +214,7 @@ fn apply_navigation(app: &mut App, commands: Vec<Command>) -> Vec<Command> {
                 let commands = navigate(app, show);
                 rest.extend(apply_navigation(app, commands));
             }
-            // What is on its way is not asked for again.
+            // Drop loads that are already pending.
             Command::LoadTrace(id) if !app.shared.traces.begin_load(id) => {}
             command => rest.push(command),
         }
@@ -233,7 +233,7 @@ fn navigate(app: &mut App, show: Navigation) -> Vec<Command> {
             let Some(id) = app.screens.timeline.id() else { return Vec::new() };
             let Some(seq) = app.screens.requests.neighbour(&app.shared, id, down) else {
                 let end = if down { "last" } else { "first" };
-                app.shared.notice = Some(Notice::bad(format!("this is the {end} request of the list")));
+                app.shared.notice = Some(Notice::error(format!("this is the {end} request of the list")));
                 return Vec::new();
             };
             app.screens.requests.choose(&app.shared, seq);
@@ -281,8 +281,8 @@ fn on_input(app: &mut App, event: &Event) -> Vec<Command> {
 
 fn on_key(app: &mut App, key: &KeyEvent) -> Vec<Command> {
     let shared = &mut app.shared;
-    let is_new = shared.now_unix_ns.saturating_sub(shared.notice_unix_ns) < READ_NS;
-    shared.notice.take_if(|notice| !(notice.is_bad && is_new));
+    let is_new = shared.now_unix_ns.saturating_sub(shared.notice_unix_ns) < ERROR_MIN_NS;
+    shared.notice.take_if(|notice| !(notice.is_error && is_new));
     if let Some(overlay) = &mut app.overlay {
         return match overlay.press(&app.shared, key) {
             OverlayOutcome::Stay => Vec::new(),
@@ -336,7 +336,7 @@ pub(crate) fn run_action(app: &mut App, action: Action) -> Vec<Command> {
     }
 }
 
-/// Another screen. Where no request is open, the chosen one is.
+/// Switches to a screen. The timeline opens the selected request if none is open.
 fn enter_tab(app: &mut App, tab: Tab) -> Vec<Command> {
     if tab == Tab::Timeline && app.screens.timeline.id().is_none() {
         let chosen = app.screens.requests.chosen(&app.shared).and_then(|seq| app.shared.index.row(seq));
@@ -348,21 +348,21 @@ fn enter_tab(app: &mut App, tab: Tab) -> Vec<Command> {
     app.screens.get_mut(tab).on_enter(&app.shared)
 }
 
-/// What can be done with a request wherever one is chosen.
+/// Runs an action on the current request.
 fn act_on_request(app: &mut App, action: Action, id: RequestId) -> Vec<Command> {
     if action == Action::Replay {
         return vec![Command::Navigate(Navigation::Replay(id))];
     }
     match app.shared.diff_base.take() {
         Some(first) if first == id => {
-            app.shared.notice = Some(Notice::good("not compared any more"));
+            app.shared.notice = Some(Notice::confirm("not compared any more"));
             Vec::new()
         }
         Some(first) => vec![Command::Navigate(Navigation::Diff(first, id))],
         None => {
             app.shared.diff_base = Some(id);
             let text = format!("{} is the first of two; choose the other and press d", id.short(12));
-            app.shared.notice = Some(Notice::good(text));
+            app.shared.notice = Some(Notice::confirm(text));
             Vec::new()
         }
     }
@@ -371,7 +371,7 @@ fn act_on_request(app: &mut App, action: Action, id: RequestId) -> Vec<Command> 
 fn on_mouse(app: &mut App, event: MouseEvent) -> Vec<Command> {
     let is_click = event.kind == MouseEventKind::Down(MouseButton::Left);
     if app.overlay.is_some() {
-        // A click beside it, or on it, has had its look.
+        // A click closes the overlay.
         if is_click {
             app.overlay = None;
         }

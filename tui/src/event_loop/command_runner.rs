@@ -204,5 +204,5 @@ fn measure(services: &dyn Services, flow: &str) -> Result<Arc<FlowMeasurement>, 
             Err(_) => unreadable += 1,
         }
     }
-    Ok(Arc::new(FlowMeasurement { usual: Usual::of(&timelines), unreadable }))
+    Ok(Arc::new(FlowMeasurement { times: Usual::of(&timelines), unreadable }))
 }

@@ -119,7 +119,7 @@ impl EventLoop {
                 Command::OpenEditor { file, line } => {
                     let services = Arc::clone(&self.services);
                     if let Err(why) = self.lend(|| services.open_editor(&file, line))? {
-                        self.handle(Message::Notice(Notice::bad(why)));
+                        self.handle(Message::Notice(Notice::error(why)));
                     }
                 }
                 Command::EditText(text) => {

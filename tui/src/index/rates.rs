@@ -78,7 +78,7 @@ impl Rates {
     }
 
     /// Returns the metrics of the window that ends now.
-    pub(crate) fn measures(&self, now_unix_ns: u64) -> Metrics {
+    pub(crate) fn metrics(&self, now_unix_ns: u64) -> Metrics {
         let now = now_unix_ns / SECOND_NS;
         // Requests may have started slightly later: by another clock, or since the last tick.
         let newest = self.seconds.last_key_value().map_or(now, |(newest, _)| *newest);
@@ -140,7 +140,7 @@ mod tests {
         let index = requests((1_000..1_200).map(|second| (second, 5_400_000, second % 10 == 0)));
         let shown = rates(&index, 1_201);
         assert_eq!(shown.seconds.len() as u64, WINDOW_S - 2);
-        let now = shown.measures(1_201 * SECOND_NS);
+        let now = shown.metrics(1_201 * SECOND_NS);
         assert_eq!((&now.rate.line[116..], now.rate.now), (&[1, 1, 0, 0][..], Some(80)));
         assert_eq!(
             (now.p50_ns.now, now.p99_ns.line[117], now.failed.now),
@@ -148,17 +148,17 @@ mod tests {
         );
         // Once the requests leave the window, there is nothing to report.
         for later in [1_215, 1_320, 1_330, 9_999] {
-            let later = shown.measures(later * SECOND_NS);
-            let numbers = [&later.p50_ns, &later.p99_ns, &later.failed].map(|measure| measure.now);
+            let later = shown.metrics(later * SECOND_NS);
+            let numbers = [&later.p50_ns, &later.p99_ns, &later.failed].map(|metric| metric.now);
             assert_eq!((later.rate.now, numbers), (Some(0), [None; 3]));
         }
-        assert_eq!(rates(&index, 9_999).measures(9_999 * SECOND_NS).rate.line, [0; 120]);
+        assert_eq!(rates(&index, 9_999).metrics(9_999 * SECOND_NS).rate.line, [0; 120]);
     }
 
     #[test]
     fn a_request_of_a_clock_that_was_ahead_hides_no_other() {
         let index = requests([(99_999, 1, false), (1_000, 20_000, true), (1_001, 30_000, false)]);
-        let now = rates(&index, 1_000).measures(1_000 * SECOND_NS);
+        let now = rates(&index, 1_000).metrics(1_000 * SECOND_NS);
         assert_eq!((now.rate.now, now.failed.now, now.p99_ns.now), (Some(20), Some(50), Some(30_000)));
     }
 }

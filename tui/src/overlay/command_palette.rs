@@ -51,26 +51,27 @@ impl CommandPalette {
 
     pub(super) fn press(&mut self, key: &KeyEvent) -> OverlayOutcome {
         let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
-        let height = usize::from(LINES);
         match key.code {
             KeyCode::Esc => return OverlayOutcome::Close,
             KeyCode::Char('c') if is_control => return OverlayOutcome::Close,
             KeyCode::Enter => {
-                let chosen = self.found.get(self.scroll.cursor);
-                return chosen
+                let selected = self.found.get(self.scroll.cursor);
+                return selected
                     .map_or(OverlayOutcome::Close, |at| OverlayOutcome::Run(self.entries[*at].action));
             }
             KeyCode::Backspace if self.prompt.is_empty() => return OverlayOutcome::Close,
-            KeyCode::Down | KeyCode::Tab => drop(self.scroll.apply(Action::Down, self.found.len(), height)),
-            KeyCode::Char('n') if is_control => {
-                drop(self.scroll.apply(Action::Down, self.found.len(), height))
-            }
-            KeyCode::Up | KeyCode::BackTab => drop(self.scroll.apply(Action::Up, self.found.len(), height)),
-            KeyCode::Char('p') if is_control => drop(self.scroll.apply(Action::Up, self.found.len(), height)),
+            KeyCode::Down | KeyCode::Tab => self.move_cursor(Action::Down),
+            KeyCode::Char('n') if is_control => self.move_cursor(Action::Down),
+            KeyCode::Up | KeyCode::BackTab => self.move_cursor(Action::Up),
+            KeyCode::Char('p') if is_control => self.move_cursor(Action::Up),
             _ if self.prompt.press(key) => self.find(),
             _ => {}
         }
         OverlayOutcome::Stay
+    }
+
+    fn move_cursor(&mut self, action: Action) {
+        self.scroll.apply(action, self.found.len(), usize::from(LINES));
     }
 
     pub(super) fn paste(&mut self, text: &str) {

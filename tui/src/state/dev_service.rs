@@ -1,58 +1,58 @@
-//! The service that is developed here: what its build and it itself say. Only `zerver dev` has one.
+//! The service that `zerver dev` builds and runs, with its log.
 
 use std::collections::VecDeque;
 
-/// So many lines are kept.
+/// Maximum number of log lines kept.
 const MAX_LINES: usize = 2_000;
 
-/// Something that happened to the service.
+/// Event of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServiceEvent {
-    /// It is in another state.
+    /// The state changed.
     State(ServiceState),
-    /// A line that Cargo or the service wrote, or that there is to say; it may hold anything.
+    /// Cargo, the service or `dev` itself printed a line, which may contain anything.
     Output(String),
-    /// A command that sends the service a request which it answers.
+    /// A shell command that sends the service a request.
     ExampleRequest(String),
 }
 
-/// What is going on.
+/// State of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServiceState {
-    /// It is being built.
+    /// Being built.
     Building,
-    /// It is starting.
+    /// Starting.
     Starting,
-    /// It serves at this address.
+    /// Serving at this address.
     Serving(String),
-    /// The build failed; the last good one may still serve.
+    /// The build failed.
     BuildFailed {
-        /// Whether it does.
+        /// True if the last good build still serves.
         is_serving: bool,
     },
-    /// It ended by itself, in these words.
+    /// The service ended by itself; the text describes how.
     Ended(String),
-    /// It finishes what it has.
+    /// Finishing its requests.
     Stopping,
 }
 
-/// All that is known of it.
+/// Service with its log.
 #[derive(Debug, Default)]
 pub(crate) struct DevService {
     pub(crate) state: Option<ServiceState>,
-    /// The command suggested for the first request.
+    /// Shell command suggested for the first request.
     pub(crate) example_request: Option<String>,
-    /// What was said, the oldest first; with terminal codes taken out.
+    /// Log, oldest line first, without terminal codes.
     pub(crate) log_lines: VecDeque<String>,
-    /// Whether the lines are shown: since somebody asked for it, or since a build failed.
+    /// True if the log is visible: by request of the user, or after a failed build.
     pub(crate) is_log_shown: bool,
-    /// Whether the spinner turns, and how far it is.
+    /// Current frame of the spinner.
     pub(crate) spinner_frame: usize,
 }
 
 impl DevService {
-    pub(crate) fn apply(&mut self, news: &ServiceEvent) {
-        match news {
+    pub(crate) fn apply(&mut self, event: &ServiceEvent) {
+        match event {
             ServiceEvent::State(state) => {
                 if matches!(state, ServiceState::Building) {
                     self.log_lines.clear();
@@ -74,19 +74,19 @@ impl DevService {
         }
     }
 
-    /// Whether something is going on that takes its time.
+    /// Returns true while the service is building, starting or stopping.
     pub(crate) fn is_busy(&self) -> bool {
         matches!(self.state, Some(ServiceState::Building | ServiceState::Starting | ServiceState::Stopping))
     }
 }
 
-/// A line without the codes that colour it. What is dangerous in the rest is cleaned when it is drawn.
+/// Removes colour codes from a line. Other dangerous characters are sanitised when the line is drawn.
 fn plain(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut chars = line.chars().peekable();
     while let Some(c) = chars.next() {
         if c == '\u{1b}' && chars.next_if_eq(&'[').is_some() {
-            // A control sequence ends with its first byte from @ on (ECMA-48, 5.4).
+            // A control sequence ends with the first byte from `@` to `~` (ECMA-48, 5.4).
             while chars.next().is_some_and(|c| !('@'..='~').contains(&c)) {}
         } else if c == '\t' {
             out.push_str("    ");

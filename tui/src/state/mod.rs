@@ -1,4 +1,4 @@
-//! What the screens share: settings of the terminal, the index of requests, traces that were loaded, the service.
+//! State shared by all screens: appearance, index, loaded traces, notice and service.
 
 mod dev_service;
 mod notice;

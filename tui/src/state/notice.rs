@@ -1,22 +1,22 @@
-//! A line for the user, shown in the place of the hints.
+//! Notices: messages for the user in place of the footer.
 
-/// A line for a person, shown for a while.
+/// Message shown for a short time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// What it says.
+    /// Text of the message.
     pub text: String,
-    /// Whether something went wrong.
-    pub is_bad: bool,
+    /// True for errors.
+    pub is_error: bool,
 }
 
 impl Notice {
-    /// Something went well.
-    pub(crate) fn good(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_bad: false }
+    /// Creates a confirmation.
+    pub(crate) fn confirm(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_error: false }
     }
 
-    /// Something went wrong.
-    pub fn bad(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_bad: true }
+    /// Creates an error message.
+    pub fn error(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_error: true }
     }
 }

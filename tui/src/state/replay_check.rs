@@ -1,16 +1,16 @@
-//! The replays of the newest requests after a rebuild.
+//! Replays of the newest requests after a rebuild.
 
 use zerver_trace::RequestId;
 
-/// What new code makes of the last requests; only in `zerver dev`.
+/// Progress of the replays after a rebuild; only in `zerver dev`.
 #[derive(Debug, Default)]
 pub(crate) struct ReplayCheck {
-    /// How many there were.
+    /// Number of checks so far.
     pub(crate) number: u64,
-    /// Whether some code has served already, which newer code can be compared with.
+    /// True once a build has served, so that a newer one can be compared with it.
     pub(crate) has_served: bool,
-    /// Whether there is a build that has not been checked.
+    /// True if the current build is not checked yet.
     pub(crate) is_due: bool,
-    /// The requests that come out otherwise.
+    /// Requests whose outcome changed.
     pub(crate) changed: Vec<RequestId>,
 }

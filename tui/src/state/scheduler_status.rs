@@ -1,76 +1,75 @@
-//! The scheduler of a service that runs: what it says of itself at `/healthz`, asked about once a second while that is
-//! on the screen.
+//! Scheduler of a running service, as polled from its status endpoint while visible.
 
 use std::collections::VecDeque;
 
-/// How often it is asked.
-const EVERY_NS: u64 = 1_000_000_000;
-/// So many answers are kept for the lines of bars.
-const MAX_ANSWERS: usize = 120;
+/// Polling interval, in nanoseconds.
+const POLL_INTERVAL_NS: u64 = 1_000_000_000;
+/// Number of samples kept for sparklines.
+const MAX_SAMPLES: usize = 120;
 
-/// What a service says of its scheduler. What it does not say is none, or empty.
+/// Status of a scheduler. Anything that the service does not report is `None` or empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SchedulerStatus {
-    /// `ok`, `degraded` where a worker hangs, `stuck` where all do.
+    /// `ok`, `degraded` if a worker is stuck, `stuck` if all are.
     pub status: String,
-    /// For how long it has run, in nanoseconds.
+    /// Time since the start of the service, in nanoseconds.
     pub uptime_ns: Option<u64>,
-    /// Its workers.
+    /// Workers of the service.
     pub workers: Vec<WorkerStatus>,
-    /// How many requests wait: interactive, default, batch.
+    /// Run queue lengths: interactive, default, batch.
     pub queue_lengths: [Option<u64>; 3],
-    /// How many were sent away since the start: interactive, default, batch.
+    /// Requests shed since the start: interactive, default, batch.
     pub shed: [u64; 3],
-    /// How many moved to low priority on their way.
+    /// Requests reclassified to low priority since the start.
     pub reclassified: u64,
-    /// How often a step overran its quantum.
+    /// Steps that exceeded their quantum since the start.
     pub overruns: u64,
 }
 
-/// A worker of a service.
+/// Status of a worker.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WorkerStatus {
-    /// Its name.
+    /// Name of the worker.
     pub name: String,
-    /// Whether it hangs in a step.
+    /// True if a step blocks the worker.
     pub is_stuck: bool,
-    /// For how long it was busy since the start, in nanoseconds.
+    /// Busy time since the start, in nanoseconds.
     pub busy_ns: Option<u64>,
-    /// What it runs; none if nothing.
+    /// Step that is running, if any.
     pub running: Option<RunningStep>,
 }
 
-/// A step that is being run.
+/// A running step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunningStep {
-    /// Its flow.
+    /// Name of its flow.
     pub flow: String,
-    /// Its name.
+    /// Name of the step.
     pub step: String,
-    /// The id of the request, in full.
+    /// Full id of the request.
     pub request: String,
-    /// Since when, in nanoseconds.
+    /// Time since the step started, in nanoseconds.
     pub running_ns: u64,
 }
 
-/// How busy somebody was from one answer to the next, in percent of the time.
+/// Busy time as a percentage, per polling interval.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BusyHistory {
-    /// The newest last.
+    /// Percentages, newest last.
     pub(crate) samples: VecDeque<u64>,
-    /// The last answer: for how long it was busy, and of how long.
+    /// Busy time and uptime at the last poll.
     last_totals: Option<(u64, u64)>,
 }
 
 impl BusyHistory {
-    /// The last one.
+    /// Returns the latest percentage.
     pub(crate) fn latest(&self) -> Option<u64> {
         self.samples.back().copied()
     }
 
     fn record(&mut self, busy_ns: u64, of_ns: u64) {
         let before = self.last_totals.replace((busy_ns, of_ns));
-        // A service that was started again counts from the beginning.
+        // After a restart, the service counts from zero.
         let Some((busy_before, of_before)) = before.filter(|(_, of_before)| *of_before < of_ns) else {
             return;
         };
@@ -79,34 +78,34 @@ impl BusyHistory {
     }
 }
 
-/// All that is known of the scheduler.
+/// Scheduler status over time.
 #[derive(Debug, Default)]
 pub(crate) struct SchedulerHistory {
-    /// Where the service is; none as long as nobody has said so.
+    /// Address of the service, once known.
     pub(crate) addr: Option<String>,
-    /// Its last answer, or why there is none.
+    /// Latest status, or the reason why there is none.
     pub(crate) answer: Option<Result<SchedulerStatus, String>>,
-    /// How busy the workers were, all together,
+    /// Load of all workers together.
     pub(crate) load: BusyHistory,
-    /// and each, by its name.
+    /// Load of each worker, by name.
     pub(crate) loads: Vec<(String, BusyHistory)>,
-    /// Of each answer, how many requests waited: interactive, default, batch.
+    /// Run queue lengths per poll: interactive, default, batch.
     pub(crate) queue_lengths: [VecDeque<u64>; 3],
     asked_unix_ns: u64,
     is_asked: bool,
 }
 
 impl SchedulerHistory {
-    /// The service is there now; what one said that was elsewhere does not count.
+    /// Sets the address of the service. A new address resets everything else.
     pub(crate) fn set_address(&mut self, addr: &str) {
         if self.addr.as_deref() != Some(addr) {
             *self = Self { addr: Some(addr.to_owned()), ..Self::default() };
         }
     }
 
-    /// The address to ask, if it is time to.
+    /// Returns the address to query if a poll is due.
     pub(crate) fn poll_address(&mut self, now_unix_ns: u64) -> Option<String> {
-        if self.is_asked || now_unix_ns.saturating_sub(self.asked_unix_ns) < EVERY_NS {
+        if self.is_asked || now_unix_ns.saturating_sub(self.asked_unix_ns) < POLL_INTERVAL_NS {
             return None;
         }
         let addr = self.addr.clone()?;
@@ -114,7 +113,7 @@ impl SchedulerHistory {
         Some(addr)
     }
 
-    /// Takes an answer, unless it is of a service that was asked before.
+    /// Records a status, unless it comes from another address.
     pub(crate) fn record(&mut self, addr: &str, answer: &Result<SchedulerStatus, String>) {
         if self.addr.as_deref() != Some(addr) {
             return;
@@ -144,19 +143,19 @@ impl SchedulerHistory {
         self.load.record(busy_ns, uptime_ns.saturating_mul(workers.len() as u64));
     }
 
-    /// How busy a worker was.
+    /// Returns the load of a worker.
     pub(crate) fn busy_of(&self, worker: &str) -> Option<&BusyHistory> {
         self.loads.iter().find(|(name, _)| name == worker).map(|(_, load)| load)
     }
 
-    /// The last answer, if it was one.
+    /// Returns the latest status, if there is one.
     pub(crate) fn health(&self) -> Option<&SchedulerStatus> {
         self.answer.as_ref()?.as_ref().ok()
     }
 }
 
 fn keep(samples: &mut VecDeque<u64>, value: u64) {
-    if samples.len() == MAX_ANSWERS {
+    if samples.len() == MAX_SAMPLES {
         samples.pop_front();
     }
     samples.push_back(value);
@@ -169,7 +168,7 @@ mod tests {
     #[test]
     fn it_is_asked_once_a_second_and_not_before_it_has_answered() {
         let mut scheduler = SchedulerHistory::default();
-        let s = |n: u64| n * EVERY_NS;
+        let s = |n: u64| n * POLL_INTERVAL_NS;
         assert_eq!(scheduler.poll_address(s(1)), None, "nobody has said where");
         scheduler.set_address("127.0.0.1:3000");
         assert_eq!(scheduler.poll_address(s(2)).as_deref(), Some("127.0.0.1:3000"));

@@ -1,4 +1,4 @@
-//! What all screens see.
+//! State that all screens can see.
 
 use ratatui::layout::{Rect, Size};
 use zerver_trace::RequestId;
@@ -13,36 +13,36 @@ use super::trace_cache::TraceCache;
 use crate::index::RequestIndex;
 use crate::theme::{Appearance, Theme};
 
-/// What all screens see.
+/// State shared by all screens.
 #[derive(Debug)]
 pub(crate) struct SharedState {
     pub(crate) theme: Theme,
-    /// Of the whole terminal.
+    /// Size of the whole terminal.
     pub(crate) size: Size,
     pub(crate) now_unix_ns: u64,
     pub(crate) index: RequestIndex,
     pub(crate) traces: TraceCache,
     pub(crate) sources: SourceFiles,
     pub(crate) notice: Option<Notice>,
-    /// What the newest code makes of the last requests.
+    /// Replays of the newest requests after a rebuild.
     pub(crate) replay_check: ReplayCheck,
-    /// The request that the next one is to be compared with.
+    /// Request selected as the first one of a comparison.
     pub(crate) diff_base: Option<RequestId>,
-    /// Since when it is shown.
+    /// Time at which the notice appeared.
     pub(crate) notice_unix_ns: u64,
-    /// What is developed here; only in `zerver dev`.
+    /// Service that `zerver dev` runs, if any.
     pub(crate) service: Option<DevService>,
-    /// What the service that runs says of its scheduler.
+    /// Scheduler of a running service.
     pub(crate) scheduler: SchedulerHistory,
 }
 
 impl SharedState {
-    /// A text of our own in the characters that may be used.
+    /// Returns a text of our own in the characters that may be drawn.
     pub(crate) fn drawable(&self, text: &str) -> String {
         self.theme.drawable(text).into_owned()
     }
 
-    /// The area of a screen, between the tabs and the hints.
+    /// Returns the area of the current screen.
     pub(crate) fn body(&self) -> Rect {
         crate::layout::areas(Rect::new(0, 0, self.size.width, self.size.height)).1
     }

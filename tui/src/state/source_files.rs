@@ -1,8 +1,8 @@
-//! Source files as far as they were asked for.
+//! Source files loaded for the inspector.
 
 use std::collections::HashMap;
 
-/// The lines of source files, as far as they were asked for; none where a file is not to be found.
+/// Lines by file; `None` for files that were not found.
 #[derive(Debug, Default)]
 pub(crate) struct SourceFiles(HashMap<String, Option<Vec<String>>>);
 
@@ -19,7 +19,7 @@ impl SourceFiles {
         self.0.get(file)?.as_deref()
     }
 
-    /// They may have changed.
+    /// Forgets all files, because they may have changed.
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

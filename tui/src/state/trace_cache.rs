@@ -1,26 +1,26 @@
-//! The traces that were looked at last.
+//! Cache of loaded traces.
 
 use std::sync::Arc;
 
 use zerver_analysis::Timeline;
 use zerver_trace::{RequestId, Trace};
 
-/// So many traces are kept in memory.
+/// Maximum number of traces kept in memory.
 const MAX_TRACES: usize = 16;
 
-/// A trace with its timeline.
+/// A trace with its analysis.
 #[derive(Debug)]
 pub struct LoadedTrace {
     /// The trace.
     pub trace: Trace,
-    /// Where its time went.
+    /// Timeline of the trace.
     pub timeline: Timeline,
-    /// What took the most of it, in words; none where no step ran.
+    /// Largest part of the duration, as text; `None` if no step ran.
     pub(crate) largest: Option<String>,
 }
 
 impl LoadedTrace {
-    /// A trace with its timeline.
+    /// Analyses a trace.
     pub fn new(trace: Trace) -> Self {
         let timeline = Timeline::of(&trace);
         let verdict = timeline.verdict(&[]).filter(|_| !timeline.runs.is_empty());
@@ -30,19 +30,19 @@ impl LoadedTrace {
     }
 }
 
-/// The traces that were looked at last, the latest at the end.
+/// Recently used traces, latest last.
 #[derive(Debug, Default)]
 pub(crate) struct TraceCache {
     loaded: Vec<(RequestId, LoadResult)>,
-    /// Those that are on their way.
+    /// Traces being loaded.
     pending: Vec<RequestId>,
 }
 
-/// What came of loading a trace; none if it is not there.
+/// Result of loading a trace: `None` if it is gone.
 pub(crate) type LoadResult = Result<Option<Arc<LoadedTrace>>, String>;
 
 impl TraceCache {
-    /// Notes that a trace is asked for. Says whether it is to be: not if it is on its way.
+    /// Records that a trace is being loaded. Returns false if it already is.
     pub(crate) fn begin_load(&mut self, id: RequestId) -> bool {
         let is_new = !self.pending.contains(&id);
         if is_new {
@@ -51,7 +51,7 @@ impl TraceCache {
         is_new
     }
 
-    /// How many are on their way.
+    /// Returns the number of traces being loaded.
     pub(crate) fn pending_len(&self) -> usize {
         self.pending.len()
     }
@@ -65,7 +65,7 @@ impl TraceCache {
         self.loaded.push((id, loaded));
     }
 
-    /// The trace with this id, if it has come.
+    /// Returns a trace if it is loaded.
     pub(crate) fn loaded(&self, id: RequestId) -> Option<&Arc<LoadedTrace>> {
         self.get(id)?.as_ref().ok()?.as_ref()
     }

@@ -9,7 +9,7 @@ pub(super) fn two() -> Vec<Trace> {
     vec![sample::report(0), sample::report(250)]
 }
 
-/// The list has the newest on top: the slow one.
+/// The newest request is on top: the slow one.
 fn diff(width: u16, height: u16) -> TestApp {
     let mut stage = TestApp::new(width, height, two());
     stage.press("jdkd");
@@ -78,7 +78,7 @@ fn a_diff_on_200_columns_has_what_differs_at_its_side() {
 
 #[test]
 fn a_diff_in_ascii() {
-    let look = Appearance { palette: ColorScheme::Mono, is_ascii: true };
+    let look = Appearance { colors: ColorScheme::Mono, is_ascii: true };
     let mut stage = TestApp::looking(look, 80, 24, vec![sample::slow(), numbered(sample::failed(), 1)]);
     let text = stage.press("jdkd").text();
     assert!(text.contains("idp.example.com") && text.is_ascii(), "{text}");

@@ -1,4 +1,4 @@
-//! The screen of flows.
+//! The flows screen.
 
 use zerver_analysis::{Timeline, Usual};
 
@@ -16,7 +16,7 @@ fn a_flow_with_its_times() {
     stage.send(Message::Flows(Ok(vec![flow])));
     assert_eq!(stage.asked.last(), Some(&Command::MeasureFlow("report".into())));
     let timelines: Vec<Timeline> = (0..100).map(|n| Timeline::of(&sample::report(n))).collect();
-    let measured = FlowMeasurement { usual: Usual::of(&timelines), unreadable: 0 };
+    let measured = FlowMeasurement { times: Usual::of(&timelines), unreadable: 0 };
     insta::assert_snapshot!(stage.send(Message::Measured("report".into(), Ok(Arc::new(measured)))).text(), @r"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     ─ flows ────────────────────────────────────────────────────────────────────────
@@ -45,7 +45,7 @@ fn a_flow_with_its_times() {
     ");
 }
 
-/// As it is after so many seconds, in each of which the first worker is busy all the time, and the second for a quarter.
+/// Status after some seconds in which the first worker was always busy and the second a quarter of the time.
 fn health(second: u64) -> SchedulerStatus {
     let running = RunningStep {
         flow: "todos-item".into(),

@@ -1,4 +1,4 @@
-//! Keys as a table: what they ask for, and where they lead.
+//! Key handling: resulting commands, and navigation between screens.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
@@ -79,7 +79,7 @@ fn the_mouse_does_what_keys_do() {
     };
     let click = |column, row| mouse(MouseEventKind::Down(MouseButton::Left), column, row);
     let mut stage = TestApp::new(80, 24, three());
-    // The rows begin below tabs, measures and heads.
+    // The rows start below tab bar, metrics and headings.
     stage.send(click(5, 4));
     assert_eq!(stage.text(), TestApp::new(80, 24, three()).press("j").text());
     stage.send(click(5, 4));
@@ -93,7 +93,7 @@ fn the_mouse_does_what_keys_do() {
     assert!(moved < splitter, "{}", stage.text());
     stage.send(mouse(MouseEventKind::ScrollDown, 5, moved + 2));
     assert_ne!(stage.text(), before);
-    // A tab.
+    // A click on a tab.
     stage.send(click(12, 0));
     assert_eq!(stage.app.tab, Tab::Requests);
 }

@@ -1,4 +1,4 @@
-//! Screens as they are drawn, and keys as they work.
+//! Snapshots of screens, and the effects of keys.
 
 mod diff;
 mod flows;
@@ -28,12 +28,12 @@ use crate::state::LoadedTrace;
 use crate::theme::{Appearance, ColorScheme};
 use crate::update::{start, update};
 
-pub(crate) const LOOK: Appearance = Appearance { palette: ColorScheme::Dark, is_ascii: false };
+pub(crate) const LOOK: Appearance = Appearance { colors: ColorScheme::Dark, is_ascii: false };
 
-/// A terminal with an app in it.
+/// App without a terminal, driven by messages.
 pub(crate) struct TestApp {
     pub(crate) app: App,
-    /// What was asked for and is not done by the stage.
+    /// Commands that the test driver does not perform.
     pub(crate) asked: Vec<Command>,
     traces: Vec<Trace>,
 }
@@ -53,7 +53,7 @@ impl TestApp {
         stage
     }
 
-    /// A message, and all that comes of it: traces are answered at once.
+    /// Sends a message and performs the resulting commands; traces are loaded at once.
     pub(crate) fn send(&mut self, message: Message) -> &mut Self {
         for command in update(&mut self.app, message) {
             let find = |id: RequestId| self.traces.iter().find(|trace| trace.id == id);
@@ -91,7 +91,7 @@ impl TestApp {
         self
     }
 
-    /// Keys, one after another: single characters, `<enter>`, `<c-d>`.
+    /// Presses keys: single characters, `<enter>`, `<c-d>`.
     pub(crate) fn press(&mut self, keys: &str) -> &mut Self {
         let mut rest = keys;
         while let Some(c) = rest.chars().next() {
@@ -106,7 +106,7 @@ impl TestApp {
         self
     }
 
-    /// What is drawn, as text.
+    /// Returns the screen as text.
     pub(crate) fn text(&self) -> String {
         text(&self.buffer())
     }
@@ -137,14 +137,14 @@ fn by_name(name: &str) -> KeyEvent {
     KeyEvent::new(code, KeyModifiers::NONE)
 }
 
-/// The characters of a buffer, without blanks at the ends of lines.
+/// Returns the characters of a buffer, without trailing blanks.
 fn text(buffer: &Buffer) -> String {
     let mut out = String::new();
     for y in 0..buffer.area.height {
         let mut line = String::new();
         let mut covered = 0;
         for x in 0..buffer.area.width {
-            // The cell after a wide character belongs to it.
+            // The next cell belongs to a wide character.
             if covered > 0 {
                 covered -= 1;
                 continue;
@@ -165,12 +165,12 @@ pub(crate) fn numbered(mut trace: Trace, n: u64) -> Trace {
     trace
 }
 
-/// A slow one, one that failed after a retry, a report.
+/// A slow request, one that failed after a retry, and a report.
 pub(crate) fn three() -> Vec<Trace> {
     vec![numbered(sample::slow(), 0), numbered(sample::failed(), 1), numbered(sample::report(40), 2)]
 }
 
-/// One where everything that can be said is said by an enemy.
+/// Trace with hostile text in every field.
 pub(crate) fn nasty() -> Trace {
     const TEXT: &str = "\u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字";
     let mut trace = numbered(sample::failed(), 3);

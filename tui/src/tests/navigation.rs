@@ -1,4 +1,4 @@
-//! From screen to screen, and what each says where there is nothing to show.
+//! Navigation between screens, and screens without content.
 
 use super::diff::two;
 use super::*;
@@ -70,7 +70,7 @@ fn what_new_code_changes_is_marked_in_the_list() {
     let ids = vec![two()[1].id, two()[0].id];
     assert_eq!(dev(serving()).last(), Some(&Command::CheckReplays { number: 1, ids: ids.clone() }));
     let before = stage.text();
-    // An older check says nothing any more.
+    // Results of an older check are ignored.
     stage.send(Message::ReplayChecked(0, ids[0], true)).send(Message::ReplayChecked(1, ids[0], false));
     assert_eq!(stage.text(), before);
     let text = stage.send(Message::ReplayChecked(1, ids[1], true)).text();

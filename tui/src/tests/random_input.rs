@@ -1,4 +1,4 @@
-//! Whatever comes in whatever order, nothing panics, and every frame fits.
+//! Random input in random order: nothing panics, and every frame fits.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ use crate::state::Notice;
 use crate::state::{RunningStep, SchedulerStatus, WorkerStatus};
 use crate::state::{ServiceEvent, ServiceState};
 
-/// The largest terminal.
+/// Size of the largest terminal.
 const WIDTH: u16 = 250;
 const HEIGHT: u16 = 80;
 
@@ -96,7 +96,7 @@ enum Step {
     Measured(String),
 }
 
-/// What nobody would write, and what is as wide as can be.
+/// Unusual text, and very wide text.
 fn any_text() -> impl Strategy<Value = String> {
     prop_oneof![any::<String>(), Just("\u{1b}[2J\u{202e}漢字\u{7}".repeat(20)), "[a-z 漢\n]{0,200}"]
 }
@@ -110,7 +110,7 @@ fn any_recorded() -> impl Strategy<Value = Vec<Trace>> {
         1 => (0u64..300).prop_map(sample::report),
     ];
     prop::collection::vec((one, any::<u16>()), 0..5).prop_map(|traces| {
-        // Each has an id of its own, as in a store.
+        // Ids are unique, as in a store.
         traces.into_iter().map(|(trace, n)| numbered(trace, n.into())).collect()
     })
 }
@@ -264,7 +264,7 @@ fn perform(stage: &mut TestApp, step: Step) {
             }));
         }
         Step::Notice(text) => {
-            stage.send(Message::Notice(Notice::bad(text)));
+            stage.send(Message::Notice(Notice::error(text)));
         }
         Step::Unreadable(why) => {
             let Some(trace) = stage.traces.first() else { return };
@@ -307,7 +307,7 @@ fn perform(stage: &mut TestApp, step: Step) {
         Step::Measured(why) => {
             let timelines: Vec<Timeline> = stage.traces.iter().map(Timeline::of).collect();
             for (at, flow) in flows(stage).into_iter().enumerate() {
-                let measured = Arc::new(FlowMeasurement { usual: Usual::of(&timelines), unreadable: at });
+                let measured = Arc::new(FlowMeasurement { times: Usual::of(&timelines), unreadable: at });
                 stage.send(Message::Measured(
                     flow.name,
                     if at % 3 == 2 { Err(why.clone()) } else { Ok(measured) },
@@ -332,14 +332,14 @@ proptest! {
         is_ascii in any::<bool>(),
         steps in prop::collection::vec(any_step(), 0..40),
     ) {
-        let mut stage = TestApp::looking(Appearance { palette: ColorScheme::Dark, is_ascii }, width, height, traces);
+        let mut stage = TestApp::looking(Appearance { colors: ColorScheme::Dark, is_ascii }, width, height, traces);
         for step in steps {
             perform(&mut stage, step);
             let buffer = stage.buffer();
             prop_assert_eq!((buffer.area.width, buffer.area.height), (stage.app.shared.size.width, stage.app.shared.size.height));
             let bad = buffer.content.iter().flat_map(|cell| cell.symbol().chars()).find(|c| zerver_trace::text::is_dangerous(*c));
             prop_assert_eq!(bad, None);
-            // What is sealed in the traces.
+            // Part of all sealed values.
             prop_assert!(!text(&buffer).contains("ciphertext"));
         }
     }

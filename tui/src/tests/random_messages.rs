@@ -8,7 +8,7 @@ use super::replay::{changed, replayed};
 use super::*;
 use crate::hostile::any_trace;
 
-/// Whatever may happen on these screens.
+/// Random messages for these screens.
 fn any_message() -> impl Strategy<Value = Message> {
     let keys = "12345drjkgGxsaeE.=\"{}";
     let key = proptest::sample::select(keys.chars().map(KeyCode::Char).collect::<Vec<_>>());

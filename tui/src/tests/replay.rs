@@ -50,7 +50,7 @@ pub(super) fn changed() -> Vec<Finding> {
     ]
 }
 
-/// What the last replay is to do otherwise.
+/// Returns the edits of the latest replay.
 fn asked(stage: &TestApp) -> Option<(u64, zerver_replay::Edits)> {
     stage.asked.iter().rev().find_map(|command| match command {
         Command::Replay { number, edits, .. } => Some((*number, edits.clone())),
@@ -124,7 +124,7 @@ fn a_slot_is_changed_and_runs() {
     stage.press("<c-u>.sub=\"bob\"<enter>");
     let (number, edits) = asked(&stage).unwrap();
     assert_eq!((number, edits.slots), (2, vec!["Claims.sub=\"bob\"".parse().unwrap()]));
-    // An answer to the first run is not one to the second.
+    // The result of an older replay is ignored.
     stage.send(replayed(changed()));
     assert!(!stage.text().contains("render_todo"), "{}", stage.text());
     assert_eq!(asked(stage.press("s")).unwrap().1.at.as_deref(), Some("verify_roles"));
@@ -148,17 +148,17 @@ fn an_edit_that_does_not_fit_keeps_its_editor_open() {
         text.contains("Claims = .sub=5") && text.contains("Claims.sub cannot be 5: expected a string"),
         "{text}"
     );
-    // What is typed next goes on there, and the next one may not fit either.
+    // The prompt stays open for correction, even after a second refusal.
     stage.press("<backspace>[7]<enter>").send(refused(3));
     assert_eq!(asked(&stage).unwrap().1.slots[0].json, "[7]");
     assert!(stage.text().contains("Claims = .sub=[7]"), "{}", stage.text());
     stage.press("<backspace>");
     assert!(!stage.text().contains("expected a string: "), "{}", stage.text());
-    // Leaving takes it back, and nothing else.
+    // Cancelling reverts only this edit.
     stage.press("<esc>");
     assert_eq!(asked(&stage).unwrap(), (4, zerver_replay::Edits::default()));
     assert_eq!(stage.app.tab, crate::screen::Tab::Replay);
-    // One that fits is gone when it has run; an older answer opens nothing.
+    // An accepted edit closes the prompt, and late results do not reopen it.
     stage.press("<enter><c-u>.sub=\"bob\"<enter>").send(refused(4));
     assert!(!stage.text().contains("Claims = "), "{}", stage.text());
 }
@@ -309,13 +309,13 @@ fn a_secret_that_is_not_in_the_file_is_asked_for_and_not_shown() {
     let edits = asked(&stage).unwrap().1;
     assert_eq!(edits.headers, [("authorization".to_owned(), "Bearer s3same-x".to_owned())]);
     assert!(text.contains("(as typed)") && !text.contains("s3same"), "{text}");
-    // What was typed is not handed out again, to nobody.
+    // The secret typed is never shown again.
     let text = stage.press("GkE").text();
     assert!(text.contains("not written into a file"), "{text}");
     assert!(stage.press("e").text().contains("authorization =\n"), "it is typed anew");
     stage.press("<esc>x");
     assert!(asked(&stage).unwrap().1.headers.is_empty());
-    // Whoever does not want to is asked again with a.
+    // A cancelled prompt can be reopened with `a`.
     stage.send(Message::Replayed(asked(&stage).unwrap().0, Ok(replayed)));
     stage.press("<esc>");
     assert!(!stage.text().contains("it is a secret that"), "{}", stage.text());

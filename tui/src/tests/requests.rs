@@ -1,4 +1,4 @@
-//! The list of requests.
+//! The request list.
 
 use super::*;
 use crate::state::{ServiceEvent, ServiceState};
@@ -125,7 +125,7 @@ fn filters_leave_what_fits() {
         ("/slot.Todo.id=456<enter>", "5.40"),
         ("/slot.Todo.id=7", ""),
         ("/is:failed<c-u>", "40.43 900.0 5.40"),
-        // What is wrong changes nothing.
+        // An invalid filter changes nothing.
         ("/status:4xx<backspace>z", "900.0"),
         ("s", "40.43 5.40 900.0"),
         ("ss", "900.0 40.43 5.40"),
@@ -207,8 +207,8 @@ fn what_is_developed_is_shown_with_its_errors() {
 
 #[test]
 fn every_look_draws() {
-    for palette in [ColorScheme::Dark, ColorScheme::Light, ColorScheme::Sixteen, ColorScheme::Mono] {
-        let mut stage = TestApp::looking(Appearance { palette, is_ascii: true }, 120, 30, three());
+    for colors in [ColorScheme::Dark, ColorScheme::Light, ColorScheme::Sixteen, ColorScheme::Mono] {
+        let mut stage = TestApp::looking(Appearance { colors, is_ascii: true }, 120, 30, three());
         for keys in ["", "jm", "<enter>", "<tab>", "?", "<esc>:"] {
             let buffer = stage.press(keys).buffer();
             let cells = || buffer.content.iter();
@@ -217,10 +217,10 @@ fn every_look_draws() {
             let is_plain = |cell: &ratatui::buffer::Cell| {
                 colours(cell) == (ratatui::style::Color::Reset, ratatui::style::Color::Reset)
             };
-            assert_eq!(cells().all(is_plain), palette == ColorScheme::Mono);
+            assert_eq!(cells().all(is_plain), colors == ColorScheme::Mono);
             let is_hidden =
                 |cell: &&ratatui::buffer::Cell| cell.symbol() != " " && cell.fg == cell.bg && !is_plain(cell);
-            assert_eq!(cells().find(is_hidden), None, "{palette:?}");
+            assert_eq!(cells().find(is_hidden), None, "{colors:?}");
         }
     }
 }
@@ -234,7 +234,7 @@ fn the_head_is_of_what_is_listed_and_of_now() {
         "{}",
         head(&stage)
     );
-    // All three within the last ten seconds: 5.40 ms, 900 µs, which failed, and 40.43 ms.
+    // All three are within the last ten seconds: 5.40 ms, 900 µs (failed) and 40.43 ms.
     let newest = numbered(sample::slow(), 2).started_unix_ns;
     let mut app = App::new(LOOK, Size::new(80, 24), newest + 1_000_000_000);
     let requests: Vec<Summary> = three().iter().rev().map(Trace::summary).collect();
@@ -252,7 +252,7 @@ fn the_head_is_of_what_is_listed_and_of_now() {
         let head = head(&stage).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(wanted.iter().all(|part| head.contains(part)), "{keys}: {head}");
     }
-    // Two minutes later, and any time after that.
+    // Two minutes later and beyond.
     for later_s in [20, 130, 9_999] {
         stage.send(Message::Tick(newest + later_s * 1_000_000_000));
         let head = head(&stage).split_whitespace().collect::<Vec<_>>().join(" ");
@@ -268,7 +268,7 @@ fn numbers_may_change_and_the_list_stays() {
     let more = numbered(sample::slow(), 9);
     stage.send(Message::NewRequests(vec![more.summary()]));
     let grown = stage.text();
-    // As when there are too many of them, with nothing to leave out.
+    // Renumbering, as after too many requests, but without dropping any.
     let shared = &mut stage.app.shared;
     let by = shared.index.truncate(10);
     stage.app.screens.requests.renumber(shared, by);
@@ -287,13 +287,13 @@ fn nothing_is_drawn_again_when_nothing_has_changed() {
         frames
     };
     assert_eq!(say(&mut stage, None), 1);
-    // The loop wakes up four times a second, and looks at the time.
+    // The event loop ticks four times a second.
     for tick in 0..3 {
         assert_eq!(say(&mut stage, Some(Message::Tick(now + tick * 250_000_000))), 1);
     }
     // The ages have changed.
     assert_eq!(say(&mut stage, Some(Message::Tick(now + 1_000_000_000))), 2);
     assert_eq!(say(&mut stage, Some(Message::NewRequests(Vec::new()))), 2);
-    assert_eq!(say(&mut stage, Some(Message::Notice(crate::state::Notice::bad("no")))), 3);
+    assert_eq!(say(&mut stage, Some(Message::Notice(crate::state::Notice::error("no")))), 3);
     assert_eq!(say(&mut stage, None), 3);
 }

@@ -1,4 +1,4 @@
-//! One request.
+//! The timeline screen.
 
 use std::sync::Arc;
 
@@ -230,7 +230,7 @@ fn secrets_are_masked() {
     assert!(!stage.text().contains("ciphertext"));
 }
 
-/// What the inspector says of slots, event by event.
+/// Shows the slots in the inspector event by event.
 #[test]
 fn time_travel_forwards_and_backwards() {
     let mut stage = TestApp::new(200, 60, three());

@@ -16,16 +16,16 @@ const MAX_CAUSES: usize = 12;
 /// Maximum number of lines per text.
 const MAX_LINES: usize = 200;
 /// Maximum width of a change shown on one line.
-const ON_ONE_LINE: usize = 60;
+const MAX_INLINE: usize = 60;
 /// Number of characters shown around a change within a line.
-const AROUND: usize = 16;
+const CONTEXT: usize = 16;
 /// Maximum width of each side of a longer change.
-const BESIDE: usize = 120;
+const MAX_SIDE: usize = 120;
 
 /// Diff as lines.
 #[derive(Debug)]
 pub(super) struct DiffLines {
-    pub(super) heads: [StyledLine; 2],
+    pub(super) headings: [StyledLine; 2],
     pub(super) verdict: String,
     pub(super) is_slower: bool,
     pub(super) unit: Unit,
@@ -57,7 +57,7 @@ impl DiffLines {
         let names = lines.iter().map(|line| name_width(line) + said(line)).max().unwrap_or(0);
         Self {
             names,
-            heads: [head("a", a), head("b", b)],
+            headings: [head("a", a), head("b", b)],
             verdict: diff.verdict(),
             is_slower: diff.delta_ns() > 0,
             unit,
@@ -185,7 +185,7 @@ fn block(title: &str, differences: &[&Difference], out: &mut Vec<StyledLine>) {
 fn change(difference: &Difference, out: &mut Vec<StyledLine>) {
     let (a, b) = difference.sides();
     let name = StyledLine::new(format!("  {}", difference.label()), Tone::Info);
-    if width(&a) + width(&b) <= ON_ONE_LINE {
+    if width(&a) + width(&b) <= MAX_INLINE {
         let line =
             name.with("  ", Tone::Text).with(a, Tone::Bad).with(" -> ", Tone::Secondary).with(b, Tone::Good);
         out.push(line);
@@ -193,33 +193,33 @@ fn change(difference: &Difference, out: &mut Vec<StyledLine>) {
     }
     out.push(name);
     match difference.texts() {
-        Some((a, b)) => inline(a, b, out),
-        None => above(&a, &b, out),
+        Some((a, b)) => push_changed_lines(a, b, out),
+        None => push_both(&a, &b, out),
     }
 }
 
 /// Adds both sides on separate lines, starting shortly before the difference.
-fn above(a: &str, b: &str, out: &mut Vec<StyledLine>) {
-    let (a, b) = side_by_side(a, b, (BESIDE, BESIDE), "…");
+fn push_both(a: &str, b: &str, out: &mut Vec<StyledLine>) {
+    let (a, b) = side_by_side(a, b, (MAX_SIDE, MAX_SIDE), "…");
     out.push(StyledLine::new(format!("    - {a}"), Tone::Bad));
     out.push(StyledLine::new(format!("    + {b}"), Tone::Good));
 }
 
 /// Adds the changed lines of two texts, with the changes highlighted.
-pub(in crate::screen) fn inline(a: &str, b: &str, out: &mut Vec<StyledLine>) {
+pub(in crate::screen) fn push_changed_lines(a: &str, b: &str, out: &mut Vec<StyledLine>) {
     let changed = changed_lines(a, b);
     let differing: Vec<_> = changed.iter().filter(|line| line.in_a != line.in_b).collect();
     let seen = |in_b: bool| -> Vec<String> {
         let lines = differing.iter().filter(|line| line.in_b == in_b);
         lines
             .map(|line| {
-                drawn(line).map(|(_, text)| text).collect::<String>().chars().take(ON_ONE_LINE).collect()
+                drawn(line).map(|(_, text)| text).collect::<String>().chars().take(MAX_INLINE).collect()
             })
             .collect()
     };
     if seen(true) == seen(false) {
         // The difference lies beyond the visible part of a long word.
-        return above(&clean(a), &clean(b), out);
+        return push_both(&clean(a), &clean(b), out);
     }
     for line in differing.iter().take(MAX_LINES) {
         let (sign, tone) = if line.in_a { ("-", Tone::Bad) } else { ("+", Tone::Good) };
@@ -248,7 +248,7 @@ fn drawn(line: &TextLine) -> impl Iterator<Item = (bool, String)> {
 /// Shortens an unchanged part: keeps its start after a change and its end before one.
 fn shortened(part: &str, after: bool, before: bool) -> String {
     let len = part.chars().count();
-    let (head, tail) = (if after { AROUND } else { 0 }, if before { AROUND } else { 0 });
+    let (head, tail) = (if after { CONTEXT } else { 0 }, if before { CONTEXT } else { 0 });
     if len <= head + tail + 1 {
         return clean(part).into_owned();
     }
@@ -258,8 +258,8 @@ fn shortened(part: &str, after: bool, before: bool) -> String {
 }
 
 /// Returns the verdict, wrapped.
-pub(super) fn verdict(account: &DiffLines, shared: &SharedState, columns: u16) -> Vec<String> {
-    let text = shared.drawable(&account.verdict);
+pub(super) fn verdict(diff_lines: &DiffLines, shared: &SharedState, columns: u16) -> Vec<String> {
+    let text = shared.drawable(&diff_lines.verdict);
     let room = usize::from(columns).saturating_sub(2);
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {

@@ -6,5 +6,5 @@ mod screen;
 mod state;
 mod view;
 
-pub(super) use diff_lines::inline;
+pub(super) use diff_lines::push_changed_lines;
 pub(crate) use state::DiffScreen;

@@ -15,8 +15,8 @@ pub(super) fn draw(screen: &DiffScreen, shared: &SharedState, area: Rect, buffer
         return draw_missing(screen, shared, area, buffer);
     };
     let areas = areas(diff_lines, shared, area);
-    for (row, head) in (0..).zip(&diff_lines.heads) {
-        head.draw(&mut Pen::new(buffer, areas.heads, row, theme.glyphs.ellipsis), theme);
+    for (row, head) in (0..).zip(&diff_lines.headings) {
+        head.draw(&mut Pen::new(buffer, areas.headings, row, theme.glyphs.ellipsis), theme);
     }
     let style = if diff_lines.is_slower { theme.bad } else { theme.strong };
     for (row, line) in (0..).zip(verdict(diff_lines, shared, area.width)) {

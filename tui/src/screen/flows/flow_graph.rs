@@ -12,22 +12,22 @@ const MAX_NAME: usize = 44;
 const MIN_NAME: usize = 34;
 
 /// Returns the lines of a flow, with times if they are known.
-pub(super) fn lines(flow: &FlowInfo, usual: Option<&Usual>) -> Vec<StyledLine> {
+pub(super) fn lines(flow: &FlowInfo, times: Option<&Usual>) -> Vec<StyledLine> {
     let mut rows: Vec<GraphRow> = Vec::new();
-    let usual = usual.filter(|usual| usual.total.count > 0);
-    if let Some(usual) = usual {
-        rows.push(GraphRow::new("", "whole request", Tone::Strong, Some(usual.total)));
+    let times = times.filter(|times| times.total.count > 0);
+    if let Some(times) = times {
+        rows.push(GraphRow::new("", "whole request", Tone::Strong, Some(times.total)));
         for (place, name) in [(Place::Receive, "reading the body"), (Place::Unexplained, "unexplained")] {
-            let spread = usual.parts.get(&place).copied();
+            let spread = times.parts.get(&place).copied();
             rows.extend(spread.map(|spread| GraphRow::new("", name, Tone::Secondary, Some(spread))));
         }
     }
     for step in &flow.steps {
-        of_step(step, flow, usual, &mut rows);
+        of_step(step, flow, times, &mut rows);
     }
     let columns = rows.iter().map(GraphRow::columns).max().unwrap_or(0).clamp(MIN_NAME, MAX_NAME);
     let mut lines = Vec::new();
-    if usual.is_some() {
+    if times.is_some() {
         lines.push(StyledLine::new(
             format!("{:columns$}  {:>9}  {:>9}", "steps on the CPU, and their waits", "p50", "p99"),
             Tone::Secondary,
@@ -74,8 +74,8 @@ impl GraphRow {
     }
 }
 
-fn of_step(step: &StepInfo, flow: &FlowInfo, usual: Option<&Usual>, rows: &mut Vec<GraphRow>) {
-    let part = |place: Place| usual.and_then(|usual| usual.parts.get(&place)).copied();
+fn of_step(step: &StepInfo, flow: &FlowInfo, times: Option<&Usual>, rows: &mut Vec<GraphRow>) {
+    let part = |place: Place| times.and_then(|times| times.parts.get(&place)).copied();
     let of = |kind: fn(String) -> Place| part(kind(step.name.clone()));
     let mut row = GraphRow::new("● ", &step.name, Tone::Strong, of(Place::Cpu));
     row.more = clean(&format!("{}:{}", step.file, step.line)).into_owned();
@@ -100,7 +100,7 @@ fn of_step(step: &StepInfo, flow: &FlowInfo, usual: Option<&Usual>, rows: &mut V
     if let Some(spread) = of(Place::Late) {
         rows.push(GraphRow::new("│ late", "", Tone::Warn, Some(spread)));
     }
-    for (place, spread) in usual.iter().flat_map(|usual| &usual.parts) {
+    for (place, spread) in times.iter().flat_map(|times| &times.parts) {
         if let Place::Effect { step: of, what } = place
             && *of == step.name
         {

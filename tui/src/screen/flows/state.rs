@@ -62,7 +62,7 @@ impl FlowsScreen {
             Some(FlowTimes::Done(measured)) => Some(&**measured),
             _ => None,
         };
-        self.graph = flow_graph::lines(flow, measured.map(|measured| &measured.usual));
+        self.graph = flow_graph::lines(flow, measured.map(|measured| &measured.times));
         if self.measured.contains_key(&name) {
             return Vec::new();
         }

@@ -8,7 +8,7 @@ use zerver_replay::Report;
 use zerver_trace::text::clean;
 
 use crate::draw::{Pen, split_columns, vertical_line};
-use crate::screen::diff::inline;
+use crate::screen::diff::push_changed_lines;
 use crate::state::{LoadedTrace, SharedState};
 
 /// Draws both responses beside each other.
@@ -48,7 +48,7 @@ pub(super) fn draw_response(
         let rest = Rect { y: area.y + taken, height: area.height - taken, ..area };
         Clear.render(rest.intersection(buffer.area), buffer);
         let mut lines = Vec::new();
-        inline(&then.join("\n"), &now.join("\n"), &mut lines);
+        push_changed_lines(&then.join("\n"), &now.join("\n"), &mut lines);
         for (row, line) in (0..rest.height).zip(&lines) {
             line.draw(&mut Pen::new(buffer, rest, row, theme.glyphs.ellipsis), theme);
         }

@@ -112,7 +112,7 @@ impl Screen for ReplayScreen {
                 let Some((target, text)) = self.chosen() else { return Vec::new() };
                 if matches!(target, EditTarget::Secret(_)) {
                     shared.notice =
-                        Some(Notice::bad("a secret is typed here, and not written into a file: press e"));
+                        Some(Notice::error("a secret is typed here, and not written into a file: press e"));
                     return Vec::new();
                 }
                 self.prompt = Some(OpenPrompt::new(target, ""));

@@ -117,7 +117,7 @@ impl ReplayScreen {
     pub(super) fn inject_next_fault(&mut self, shared: &mut SharedState) -> Vec<Command> {
         let item = self.items.as_ref().and_then(|items| items.all.get(self.slots.cursor));
         let Some(EditItem { target: EditTarget::Effect(effect), faults, .. }) = item else {
-            shared.notice = Some(Notice::bad("only effects fail: choose one, below the slots"));
+            shared.notice = Some(Notice::error("only effects fail: choose one, below the slots"));
             return Vec::new();
         };
         self.drafts.cycle_fault(effect, faults);
@@ -126,12 +126,12 @@ impl ReplayScreen {
 
     pub(super) fn edit_value(&mut self, shared: &mut SharedState) {
         let Some((target, text)) = self.chosen() else {
-            shared.notice = Some(Notice::bad("there is nothing to change"));
+            shared.notice = Some(Notice::error("there is nothing to change"));
             return;
         };
         let text = text.unwrap_or_default();
         if text.contains('\n') {
-            shared.notice = Some(Notice::bad("it has several lines; E changes it in $EDITOR"));
+            shared.notice = Some(Notice::error("it has several lines; E changes it in $EDITOR"));
             return;
         }
         self.prompt = Some(OpenPrompt::new(target, &text));
@@ -140,7 +140,7 @@ impl ReplayScreen {
     pub(super) fn choose_next_step(&mut self, shared: &mut SharedState) -> Vec<Command> {
         let Some(loaded) = self.loaded(shared) else { return Vec::new() };
         if self.drafts.has_no_slots() {
-            shared.notice = Some(Notice::bad("change a slot first; then choose the step that sees it"));
+            shared.notice = Some(Notice::error("change a slot first; then choose the step that sees it"));
             return Vec::new();
         }
         self.drafts.next_step(&loaded.trace.flow);

@@ -32,8 +32,8 @@ impl RequestsScreen {
     }
 
     /// Returns the metrics of the listed requests.
-    pub(super) fn measures(&self, now_unix_ns: u64) -> Metrics {
+    pub(super) fn metrics(&self, now_unix_ns: u64) -> Metrics {
         let rates = if self.list.filter().is_empty() { &self.rates } else { &self.selected };
-        rates.measures(now_unix_ns)
+        rates.metrics(now_unix_ns)
     }
 }

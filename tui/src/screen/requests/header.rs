@@ -18,30 +18,25 @@ const SPARK_S: usize = 2;
 
 const CLASSES: [&str; 3] = ["interactive", "default", "batch"];
 
-pub(super) fn draw_measures(
-    requests: &RequestsScreen,
-    shared: &SharedState,
-    area: Rect,
-    buffer: &mut Buffer,
-) {
+pub(super) fn draw_metrics(requests: &RequestsScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let (theme, glyphs) = (&shared.theme, shared.theme.glyphs);
     let width = usize::from(area.width);
-    let measures = requests.measures(shared.now_unix_ns);
+    let metrics = requests.metrics(shared.now_unix_ns);
     let mut pen = Pen::new(buffer, area, 0, glyphs.ellipsis);
     pen.skip(1);
     let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), duration::show);
-    let rate = measures.rate.now.unwrap_or(0);
+    let rate = metrics.rate.now.unwrap_or(0);
     let rate =
         if rate >= 1_000 { (rate / 100).to_string() } else { format!("{}.{}", rate / 100, rate / 10 % 10) };
-    let failed = measures.failed.now;
+    let failed = metrics.failed.now;
     let failed_style = if failed.is_some_and(|percent| percent > 0) { theme.bad } else { theme.text };
     let all = [
-        ("rate", &measures.rate, format!("{rate}/s"), theme.info, theme.strong),
-        ("p50", &measures.p50_ns, time(measures.p50_ns.now), theme.good, theme.strong),
-        ("p99", &measures.p99_ns, time(measures.p99_ns.now), theme.warn, theme.strong),
+        ("rate", &metrics.rate, format!("{rate}/s"), theme.info, theme.strong),
+        ("p50", &metrics.p50_ns, time(metrics.p50_ns.now), theme.good, theme.strong),
+        ("p99", &metrics.p99_ns, time(metrics.p99_ns.now), theme.warn, theme.strong),
         (
             "failed",
-            &measures.failed,
+            &metrics.failed,
             failed.map_or("-".to_owned(), |percent| format!("{percent}%")),
             theme.bad,
             failed_style,
@@ -59,11 +54,11 @@ pub(super) fn draw_measures(
     let told: usize = all.iter().map(|(name, _, now, ..)| name.len() + crate::draw::width(now) + 4).sum();
     let rest = width.saturating_sub(1 + told + count.len() + 2 + state.len() + 1);
     let columns = (rest / all.len()).saturating_sub(1).min(MAX_SPARK);
-    for (name, measure, now, line, style) in all {
+    for (name, metric, now, line, style) in all {
         pen.put(name, theme.secondary).skip(1).put(&shared.drawable(&now), style);
         if columns >= MIN_SPARK {
-            let shown = measure.line.len().saturating_sub(columns * SPARK_S);
-            pen.skip(1).put(&sparkline(&measure.line[shown..], columns, glyphs), line);
+            let shown = metric.line.len().saturating_sub(columns * SPARK_S);
+            pen.skip(1).put(&sparkline(&metric.line[shown..], columns, glyphs), line);
         }
         pen.skip(3);
     }

@@ -3,17 +3,17 @@
 use ratatui::layout::Rect;
 
 /// Width from which the selected request is shown beside the list.
-const WIDE: u16 = 150;
+const PREVIEW_WIDTH: u16 = 150;
 /// Height from which more than the list is shown.
-const LOW: u16 = 10;
+const MIN_HEIGHT: u16 = 10;
 
 /// Areas of the screen.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Areas {
-    pub(super) measures: Rect,
+    pub(super) metrics: Rect,
     pub(super) load: Rect,
     pub(super) filter: Rect,
-    pub(super) heads: Rect,
+    pub(super) headings: Rect,
     pub(super) rows: Rect,
     pub(super) preview: Option<Rect>,
     pub(super) log: Option<Rect>,
@@ -35,19 +35,19 @@ pub(super) fn areas(area: Rect, contents: Contents) -> Areas {
         (rest.y, rest.height) = (rest.y + height, rest.height - height);
         taken
     };
-    let measures = top(u16::from(area.height >= LOW), &mut rest);
-    let load = top(u16::from(contents.has_load && area.height >= LOW), &mut rest);
+    let metrics = top(u16::from(area.height >= MIN_HEIGHT), &mut rest);
+    let load = top(u16::from(contents.has_load && area.height >= MIN_HEIGHT), &mut rest);
     let filter = top(u16::from(contents.is_filtered), &mut rest);
-    let log = (contents.has_log && area.height >= LOW).then(|| {
+    let log = (contents.has_log && area.height >= MIN_HEIGHT).then(|| {
         let height = rest.height / 2;
         rest.height -= height;
         Rect { y: rest.bottom(), height, ..rest }
     });
-    let preview = (area.width >= WIDE).then(|| {
+    let preview = (area.width >= PREVIEW_WIDTH).then(|| {
         let width = area.width * 2 / 5;
         rest.width -= width;
         Rect { x: rest.right(), width, ..rest }
     });
-    let heads = top(1, &mut rest);
-    Areas { measures, load, filter, heads, rows: rest, preview, log }
+    let headings = top(1, &mut rest);
+    Areas { metrics, load, filter, headings, rows: rest, preview, log }
 }

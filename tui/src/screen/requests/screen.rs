@@ -99,7 +99,7 @@ impl Screen for RequestsScreen {
             // Moving pauses the list, except to the top.
             self.is_following = action == Action::Top;
             self.set(shared, scroll);
-            return self.preview(shared);
+            return self.load_preview(shared);
         }
         let chosen = self.chosen(shared).and_then(|seq| shared.index.row(seq));
         match action {
@@ -141,7 +141,7 @@ impl Screen for RequestsScreen {
                         && !self.seek(shared, true, is_marked)
                     {
                         self.set(shared, before);
-                        shared.notice = Some(Notice::bad("no request in the list is marked; m marks one"));
+                        shared.notice = Some(Notice::error("no request in the list is marked; m marks one"));
                     }
                 }
             }
@@ -150,7 +150,7 @@ impl Screen for RequestsScreen {
                 let failed = |seq| shared.index.row(seq).is_some_and(|row| row.failed || row.status >= 400);
                 if !self.seek(shared, down, failed) {
                     let beyond = if down { "below" } else { "above" };
-                    shared.notice = Some(Notice::bad(format!("no request {beyond} failed")));
+                    shared.notice = Some(Notice::error(format!("no request {beyond} failed")));
                 }
             }
             Action::ToggleLog => {
@@ -160,7 +160,7 @@ impl Screen for RequestsScreen {
             }
             _ => {}
         }
-        self.preview(shared)
+        self.load_preview(shared)
     }
 
     fn on_message(&mut self, shared: &mut SharedState, message: &Message) -> Vec<Command> {
@@ -194,7 +194,7 @@ impl Screen for RequestsScreen {
         };
         self.set(shared, self.scroll(shared));
         commands.extend(self.request_turn(shared));
-        commands.extend(self.preview(shared));
+        commands.extend(self.load_preview(shared));
         commands
     }
 
@@ -208,7 +208,7 @@ impl Screen for RequestsScreen {
         }
         self.is_following = false;
         self.set(shared, scroll);
-        self.preview(shared)
+        self.load_preview(shared)
     }
 
     fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer) {

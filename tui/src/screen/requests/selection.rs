@@ -11,7 +11,7 @@ use crate::message::Command;
 use crate::state::SharedState;
 
 /// Maximum number of previews being loaded.
-const MAX_ASKED: usize = 2;
+const MAX_PENDING_PREVIEWS: usize = 2;
 
 impl RequestsScreen {
     /// Returns the areas of the screen.
@@ -114,11 +114,12 @@ impl RequestsScreen {
     }
 
     /// Requests the trace for the preview.
-    pub(super) fn preview(&self, shared: &SharedState) -> Vec<Command> {
+    pub(super) fn load_preview(&self, shared: &SharedState) -> Vec<Command> {
         let is_shown = self.areas(shared, shared.body()).preview.is_some();
         let row = self.chosen(shared).filter(|_| is_shown).and_then(|seq| shared.index.row(seq));
-        let wanted =
-            row.filter(|row| shared.traces.get(row.id).is_none() && shared.traces.pending_len() < MAX_ASKED);
+        let wanted = row.filter(|row| {
+            shared.traces.get(row.id).is_none() && shared.traces.pending_len() < MAX_PENDING_PREVIEWS
+        });
         wanted.map(|row| Command::LoadTrace(row.id)).into_iter().collect()
     }
 }

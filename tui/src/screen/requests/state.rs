@@ -143,7 +143,7 @@ impl RequestsScreen {
             commands = self.relist(shared, filter, sort);
             self.set(shared, Scroll::default());
         }
-        commands.extend(self.preview(shared));
+        commands.extend(self.load_preview(shared));
         commands
     }
 }

@@ -44,7 +44,13 @@ impl TableColumns {
         Self { path: rest.saturating_sub(2), bar, flow: flow + flow_more, class, verdict }
     }
 
-    pub(super) fn draw_heads(&self, sort: SortOrder, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
+    pub(super) fn draw_headings(
+        &self,
+        sort: SortOrder,
+        shared: &SharedState,
+        area: Rect,
+        buffer: &mut Buffer,
+    ) {
         let (style, glyphs) = (shared.theme.secondary, shared.theme.glyphs);
         let head = |text: &str, by: SortOrder, arrow: &str| {
             if sort == by { format!("{text}{arrow}") } else { text.to_owned() }

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::header::{draw_load, draw_measures, thousands};
+use super::header::{draw_load, draw_metrics, thousands};
 use super::preview;
 use super::state::RequestsScreen;
 use super::table::TableColumns;
@@ -18,11 +18,11 @@ const HINT: &str = "letters of a path; status:5xx flow:name slower:10ms is:faile
 pub(super) fn draw(requests: &RequestsScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let areas = requests.areas(shared, area);
-    draw_measures(requests, shared, areas.measures, buffer);
+    draw_metrics(requests, shared, areas.metrics, buffer);
     draw_load(shared, areas.load, buffer);
     draw_filter(requests, shared, areas.filter, buffer);
     let columns = TableColumns::new(usize::from(areas.rows.width));
-    columns.draw_heads(requests.list.sort(), shared, areas.heads, buffer);
+    columns.draw_headings(requests.list.sort(), shared, areas.headings, buffer);
     let len = requests.list.len(&shared.index);
     let height = usize::from(areas.rows.height);
     let mut scroll = requests.scroll(shared);

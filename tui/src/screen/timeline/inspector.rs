@@ -67,7 +67,7 @@ pub(super) fn entries(
     }
     slots_now(&mut tree, of.loaded, &held);
     time(&mut tree, of.loaded, unit);
-    among(&mut tree, of.why);
+    comparison(&mut tree, of.why);
     tree.entries
 }
 
@@ -113,7 +113,7 @@ fn step(
                 held.is_masked,
             ),
             None => {
-                let it = given(&loaded.trace, name).unwrap_or_else(|| "unwritten".to_owned());
+                let it = builtin_slot(&loaded.trace, name).unwrap_or_else(|| "unwritten".to_owned());
                 tree.line(StyledLine::new(format!(" reads {name}: "), Tone::Text).with(it, Tone::Secondary))
             }
         }
@@ -128,7 +128,7 @@ fn step(
 }
 
 /// Returns the value of a built-in slot, or `None` for other slots.
-fn given(trace: &Trace, name: &str) -> Option<String> {
+fn builtin_slot(trace: &Trace, name: &str) -> Option<String> {
     Some(match name {
         "Request" => format!("{} {}", trace.method, trace.path),
         "RequestId" => trace.id.to_string(),
@@ -266,7 +266,7 @@ fn time(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace, unit: Unit) {
     }
 }
 
-fn among(tree: &mut InspectorLines<'_>, why: Option<&Result<std::sync::Arc<Why>, String>>) {
+fn comparison(tree: &mut InspectorLines<'_>, why: Option<&Result<std::sync::Arc<Why>, String>>) {
     let why = match why {
         None => return,
         Some(Err(error)) => {

@@ -152,7 +152,7 @@ impl InspectorLines<'_> {
         }
     }
 
-    /// Bytes that came over the wire, as text.
+    /// Adds bytes from the wire as text.
     pub(super) fn wire(&mut self, recorded: &Recorded) {
         let Some(value) = recorded.value() else {
             self.value("", "body", Tone::Secondary, recorded, false);
@@ -178,7 +178,7 @@ fn named(indent: usize, name: &str, tone: Tone) -> StyledLine {
     if name.is_empty() { line } else { line.with(format!("{name}: "), tone) }
 }
 
-/// A value on one line.
+/// Returns a value on one line.
 fn shown(node: &Node<'_>) -> String {
     clean(&node.to_string()).into_owned()
 }
@@ -192,7 +192,7 @@ const fn value_tone(node: &Node<'_>) -> Tone {
     }
 }
 
-/// The parts of a value that hold others.
+/// Returns the parts of a value that can be unfolded.
 fn parts<'n>(node: &'n Node<'_>) -> Vec<(String, &'n Node<'n>)> {
     match node {
         Node::Struct(fields) => fields.iter().map(|(name, part)| ((*name).to_owned(), part)).collect(),
@@ -211,7 +211,7 @@ fn parts<'n>(node: &'n Node<'_>) -> Vec<(String, &'n Node<'n>)> {
     }
 }
 
-/// A text in lines of so many columns, broken between words where that can be.
+/// Wraps a text to `columns`, between words if possible.
 pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -229,7 +229,7 @@ pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// A text in pieces of so many columns; one piece at least.
+/// Splits a text into pieces of `columns`, at least one.
 fn wrapped_chars(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut taken = 0;

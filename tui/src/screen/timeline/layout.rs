@@ -1,27 +1,27 @@
-//! Where the parts of the timeline are.
+//! Areas of the timeline screen.
 
 use crossterm::event::MouseEvent;
 use ratatui::layout::Rect;
 
-/// From this width on, the inspector is beside the waterfall.
+/// Width from which the inspector is beside the waterfall.
 const WIDE: u16 = 130;
 
-/// What is where.
+/// Areas of the screen.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Areas {
     pub(super) head: Rect,
-    /// The waterfall with the names of its columns.
+    /// Waterfall with its column headings.
     pub(super) waterfall: Rect,
-    /// Its rows alone.
+    /// Rows of the waterfall.
     pub(super) rows: Rect,
     pub(super) splitter: Rect,
     pub(super) inspector: Rect,
-    /// Waterfall, splitter and inspector.
+    /// Waterfall, splitter and inspector together.
     pub(super) whole: Rect,
     pub(super) is_wide: bool,
 }
 
-/// The areas for so many rows, of which the waterfall gets so many percent of the room.
+/// Computes the areas for `rows` rows; the waterfall gets `percent` of the space.
 pub(super) fn areas(area: Rect, percent: u16, rows: usize, is_failed: bool) -> Areas {
     let head_height = if is_failed { 3 } else { 2 }.min(area.height);
     let head = Rect { height: head_height, ..area };
@@ -34,7 +34,7 @@ pub(super) fn areas(area: Rect, percent: u16, rows: usize, is_failed: bool) -> A
         let inspector = Rect { x: splitter.right(), width: whole.width - width - 1, ..whole };
         (Rect { width, ..whole }, splitter, inspector)
     } else {
-        // No more than there is to show, and a line of it at least.
+        // At most as many rows as needed, at least one.
         let height =
             share(whole.height).min((rows + 1).min(usize::from(u16::MAX)) as u16).max(2).min(whole.height);
         let rest = whole.height - height;
@@ -42,18 +42,18 @@ pub(super) fn areas(area: Rect, percent: u16, rows: usize, is_failed: bool) -> A
         let inspector = Rect { y: splitter.bottom(), height: rest - splitter.height, ..whole };
         (Rect { height, ..whole }, splitter, inspector)
     };
-    let heads = waterfall.height.min(1);
-    let rows = Rect { y: waterfall.y + heads, height: waterfall.height - heads, ..waterfall };
+    let headings = waterfall.height.min(1);
+    let rows = Rect { y: waterfall.y + headings, height: waterfall.height - headings, ..waterfall };
     Areas { head, waterfall, rows, splitter, inspector, whole, is_wide }
 }
 
-/// How many columns the inspector's lines have.
+/// Returns the width of the inspector lines.
 pub(super) fn columns(inspector: Rect) -> usize {
-    // Of the last one, the thumb needs a part.
+    // One column is a margin, and the last one belongs to the scroll bar.
     usize::from(inspector.width.saturating_sub(2))
 }
 
-/// The share of the waterfall if the splitter is where the mouse is, in percent.
+/// Returns the share of the waterfall, in percent, for a splitter at the mouse position.
 pub(super) fn share_at(whole: Rect, is_wide: bool, event: MouseEvent) -> u16 {
     let (at, of) = if is_wide {
         (event.column.saturating_sub(whole.x), whole.width)

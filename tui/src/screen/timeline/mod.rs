@@ -1,4 +1,4 @@
-//! One request: a waterfall of its steps and effects, and an inspector that tells what each moment was like.
+//! The timeline screen: the waterfall of a request, and an inspector that shows each moment of it.
 
 mod inspector;
 mod inspector_lines;

@@ -1,4 +1,4 @@
-//! Time travel: the moments of a request, one for each event, and what its slots held at each.
+//! Time travel: the moments of a request, one per event, with the slots as they were.
 
 use std::collections::HashMap;
 
@@ -9,33 +9,33 @@ use zerver_trace::{Answer, Event, QueueReason, Recorded, Trace};
 use super::waterfall::{RowSubject, WaterfallRow};
 use crate::state::LoadedTrace;
 
-/// A moment of a request.
+/// Moment of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Moment {
     pub(super) at_ns: u64,
-    /// The row of the waterfall that it belongs to.
+    /// Row of the waterfall that the moment belongs to.
     pub(super) row: usize,
     pub(super) what: MomentKind,
 }
 
-/// What happened.
+/// Kind of a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MomentKind {
-    /// The request came.
-    Arrived,
-    /// This event of the trace.
+    /// The request arrived.
+    RequestStarted,
+    /// An event of the trace, by index.
     Event(usize),
-    /// Nothing that the trace tells.
-    Untold,
-    /// It was over.
-    Ended,
+    /// The trace has no event for this row.
+    Unrecorded,
+    /// The request ended.
+    RequestEnded,
 }
 
-/// The moments of a request in the order of its events.
+/// Moments of a request, in the order of its events.
 #[derive(Debug, Default)]
 pub(super) struct Moments {
     all: Vec<Moment>,
-    /// For each row, its first moment.
+    /// First moment of each row.
     first: Vec<usize>,
 }
 
@@ -45,22 +45,23 @@ impl Moments {
             rows.iter().enumerate().map(|(at, row)| (row.subject, at)).collect();
         let last = rows.len().saturating_sub(1);
         let mut walk = EventWalk::new(&loaded.timeline);
-        let mut told = vec![Moment { at_ns: 0, row: 0, what: MomentKind::Arrived }];
+        let mut told = vec![Moment { at_ns: 0, row: 0, what: MomentKind::RequestStarted }];
         for (at, event) in loaded.trace.events.iter().enumerate() {
             let (subject, at_ns) = walk.step(event);
             let row = places.get(&subject).copied().unwrap_or(last);
             told.push(Moment { at_ns, row, what: MomentKind::Event(at) });
         }
-        told.push(Moment { at_ns: loaded.trace.duration_ns, row: last, what: MomentKind::Ended });
-        // Rows that no event belongs to have a moment nevertheless, so that one can go there.
-        let mut is_told = vec![false; rows.len()];
-        told.iter().for_each(|moment| is_told[moment.row] = true);
-        let untold = rows.iter().enumerate().filter(|(row, _)| !is_told[*row]);
-        let mut untold =
-            untold.map(|(row, of)| Moment { at_ns: of.at_ns, row, what: MomentKind::Untold }).peekable();
+        told.push(Moment { at_ns: loaded.trace.duration_ns, row: last, what: MomentKind::RequestEnded });
+        // Rows without events get a moment as well, so that they can be selected.
+        let mut has_moment = vec![false; rows.len()];
+        told.iter().for_each(|moment| has_moment[moment.row] = true);
+        let unrecorded = rows.iter().enumerate().filter(|(row, _)| !has_moment[*row]);
+        let mut unrecorded = unrecorded
+            .map(|(row, of)| Moment { at_ns: of.at_ns, row, what: MomentKind::Unrecorded })
+            .peekable();
         let mut all = Vec::with_capacity(rows.len() + told.len());
         for moment in told {
-            while let Some(before) = untold.next_if(|untold| untold.row < moment.row) {
+            while let Some(before) = unrecorded.next_if(|unrecorded| unrecorded.row < moment.row) {
                 all.push(before);
             }
             all.push(moment);
@@ -78,17 +79,17 @@ impl Moments {
         self.all.get(at)
     }
 
-    /// The first moment of a row.
+    /// Returns the first moment of a row.
     pub(super) fn of_row(&self, row: usize) -> usize {
         self.first.get(row).copied().unwrap_or(0)
     }
 }
 
-/// Tells which row an event belongs to.
+/// Maps each event to its row.
 struct EventWalk<'t> {
     timeline: &'t Timeline,
     calls: HashMap<u32, (usize, usize)>,
-    /// Per step, the run that is next, and the one that is open.
+    /// Next run of each step, and the current one.
     next: HashMap<u16, usize>,
     open: HashMap<u16, usize>,
     now_ns: u64,
@@ -159,17 +160,17 @@ impl<'t> EventWalk<'t> {
     }
 }
 
-/// A slot as it was at a moment.
+/// Slot as of a moment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SlotSnapshot<'t> {
     pub(super) name: &'t str,
     pub(super) is_masked: bool,
     pub(super) value: &'t Recorded,
-    /// Whether it was written at this very moment.
+    /// True if the slot was written at this moment.
     pub(super) is_new: bool,
 }
 
-/// The slots that were written up to a moment, in the order in which they were first written.
+/// Returns the slots written up to a moment, in the order of their first write.
 pub(super) fn slots<'s>(loaded: &'s LoadedTrace, moment: &Moment) -> Vec<SlotSnapshot<'s>> {
     let (trace, timeline) = (&loaded.trace, &loaded.timeline);
     let known: HashMap<u16, &zerver_analysis::Write> =
@@ -194,13 +195,13 @@ pub(super) fn slots<'s>(loaded: &'s LoadedTrace, moment: &Moment) -> Vec<SlotSna
     held
 }
 
-/// How many events had happened at a moment.
+/// Returns the number of events up to a moment.
 fn end(trace: &Trace, moment: &Moment) -> usize {
     match moment.what {
-        MomentKind::Arrived => 0,
+        MomentKind::RequestStarted => 0,
         MomentKind::Event(at) => at + 1,
-        MomentKind::Ended => trace.events.len(),
-        MomentKind::Untold => {
+        MomentKind::RequestEnded => trace.events.len(),
+        MomentKind::Unrecorded => {
             let is_later = |event: &Event<Recorded>| at_ns(event).is_some_and(|at| at > moment.at_ns);
             trace.events.iter().position(is_later).unwrap_or(trace.events.len())
         }
@@ -225,13 +226,13 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
     }
 }
 
-/// What happened, in a line.
+/// Describes a moment on one line.
 pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
     let (trace, timeline) = (&loaded.trace, &loaded.timeline);
     let at = match moment.what {
-        MomentKind::Arrived => return "the request arrives".to_owned(),
-        MomentKind::Ended => return "the request is over".to_owned(),
-        MomentKind::Untold => return "the trace does not tell".to_owned(),
+        MomentKind::RequestStarted => return "the request arrives".to_owned(),
+        MomentKind::RequestEnded => return "the request is over".to_owned(),
+        MomentKind::Unrecorded => return "the trace does not tell".to_owned(),
         MomentKind::Event(at) => at,
     };
     let step = |index: u16| {

@@ -1,4 +1,4 @@
-//! A request that has come: its rows, its moments, and which of them are looked at.
+//! The open request: its rows and moments, and which of them are selected.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,23 +9,23 @@ use super::waterfall::{self, RowSubject, TimeUse, WaterfallRow};
 use crate::draw::Scroll;
 use crate::state::LoadedTrace;
 
-/// More rows than these are not shown.
+/// Maximum number of rows.
 const MAX_ROWS: usize = 100_000;
 
-/// What is shown of a request that has come.
+/// Loaded request with its view state.
 #[derive(Debug)]
 pub(super) struct OpenTrace {
     pub(super) loaded: Arc<LoadedTrace>,
     pub(super) rows: Vec<WaterfallRow>,
-    /// What there are bars of.
+    /// Kinds of bars that occur.
     pub(super) time_uses: Vec<TimeUse>,
     pub(super) moments: Moments,
     pub(super) moment: usize,
-    /// The first row of the waterfall that is shown.
+    /// First visible row of the waterfall.
     pub(super) first: usize,
     pub(super) inspector: Scroll,
     pub(super) folds: HashSet<String>,
-    /// The lines of the inspector, and for how many columns; none where what they tell has changed.
+    /// Inspector lines with the width they were generated for; `None` if outdated.
     pub(super) lines: Option<(usize, Vec<InspectorLine>)>,
 }
 
@@ -44,7 +44,7 @@ impl OpenTrace {
             folds: HashSet::new(),
             lines: None,
         };
-        // Where it failed is what is looked for; else, where the most of the time went.
+        // Start at the failure, else at the longest row.
         let wanted = open.failing_row().or_else(|| open.longest_row());
         open.moment = wanted.map_or(0, |row| open.moments.of_row(row));
         open
@@ -63,12 +63,12 @@ impl OpenTrace {
         inner.max_by_key(|(at, row)| (row.took_ns, usize::MAX - at)).map(|(at, _)| at)
     }
 
-    /// The lines of the inspector.
+    /// Returns the inspector lines.
     pub(super) fn entries(&self) -> &[InspectorLine] {
         self.lines.as_ref().map_or(&[], |(_, entries)| entries)
     }
 
-    /// The row of the moment.
+    /// Returns the row of the current moment.
     pub(super) fn row(&self) -> usize {
         self.moments.get(self.moment).map_or(0, |moment| moment.row)
     }

@@ -1,4 +1,4 @@
-//! One request: a waterfall of its steps and effects, and an inspector that tells what each moment was like.
+//! Keys, mouse and messages of the timeline screen.
 
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -16,8 +16,8 @@ use crate::state::Notice;
 use crate::state::SharedState;
 use crate::text_input::TextInput;
 
-/// The limits of the share of the waterfall, in percent.
-const SHARES: std::ops::RangeInclusive<u16> = 15..=85;
+/// Limits of the share of the waterfall, in percent.
+const SHARE_LIMITS: std::ops::RangeInclusive<u16> = 15..=85;
 
 const KEYS: &[KeyBinding] = &[
     binding(
@@ -133,9 +133,9 @@ impl Screen for TimelineScreen {
             Action::PreviousMatch => self.seek(shared, false),
             Action::NextRequest => return vec![Command::Navigate(Navigation::Neighbour { down: true })],
             Action::PreviousRequest => return vec![Command::Navigate(Navigation::Neighbour { down: false })],
-            Action::Grow => self.waterfall_percent = (self.waterfall_percent + 5).min(*SHARES.end()),
+            Action::Grow => self.waterfall_percent = (self.waterfall_percent + 5).min(*SHARE_LIMITS.end()),
             Action::Shrink => {
-                self.waterfall_percent = self.waterfall_percent.saturating_sub(5).max(*SHARES.start())
+                self.waterfall_percent = self.waterfall_percent.saturating_sub(5).max(*SHARE_LIMITS.start())
             }
             Action::CopyId if self.is_inspecting => return self.copy_value().into_iter().collect(),
             Action::CopyId => return self.id.map(Command::copy_id).into_iter().collect(),
@@ -149,7 +149,7 @@ impl Screen for TimelineScreen {
             }
             Action::OpenSource => match self.source() {
                 Some(command) => return vec![command],
-                None => shared.notice = Some(Notice::bad("the trace does not say where this is written")),
+                None => shared.notice = Some(Notice::error("the trace does not say where this is written")),
             },
             _ => {}
         }
@@ -172,8 +172,8 @@ impl Screen for TimelineScreen {
         match event.kind {
             MouseEventKind::Up(_) => self.is_dragging = false,
             MouseEventKind::Drag(MouseButton::Left) if self.is_dragging => {
-                self.waterfall_percent =
-                    share_at(areas.whole, areas.is_wide, event).clamp(*SHARES.start(), *SHARES.end());
+                self.waterfall_percent = share_at(areas.whole, areas.is_wide, event)
+                    .clamp(*SHARE_LIMITS.start(), *SHARE_LIMITS.end());
             }
             MouseEventKind::Down(MouseButton::Left) if areas.splitter.contains(place) => {
                 self.is_dragging = true

@@ -1,4 +1,4 @@
-//! Which request is open, and what of it is looked at.
+//! State of the timeline screen: the open request and the focus.
 
 use std::sync::Arc;
 
@@ -18,16 +18,16 @@ use crate::message::Command;
 use crate::state::{Notice, SharedState};
 use crate::text_input::TextInput;
 
-/// The sources of so many files are shown.
+/// Maximum number of source files loaded.
 const MAX_SOURCES: usize = 16;
-/// The share of the waterfall at the start, in percent.
-const SHARE: u16 = 55;
+/// Initial share of the waterfall, in percent.
+const INITIAL_SHARE: u16 = 55;
 
-/// One request.
+/// The timeline screen.
 #[derive(Debug)]
 pub(crate) struct TimelineScreen {
     pub(super) id: Option<RequestId>,
-    /// None until the trace has come.
+    /// `None` until the trace is loaded.
     pub(super) open_trace: Option<OpenTrace>,
     pub(super) why: Option<Result<Arc<Why>, String>>,
     pub(super) is_inspecting: bool,
@@ -35,7 +35,7 @@ pub(crate) struct TimelineScreen {
     pub(super) is_dragging: bool,
     pub(super) prompt: Option<TextInput>,
     pub(super) search: String,
-    /// The step to go to when the trace has come.
+    /// Step to select once the trace is loaded.
     pub(super) pending_step: Option<u16>,
 }
 
@@ -52,7 +52,7 @@ impl TimelineScreen {
             open_trace: None,
             why: None,
             is_inspecting: false,
-            waterfall_percent: SHARE,
+            waterfall_percent: INITIAL_SHARE,
             is_dragging: false,
             prompt: None,
             search: String::new(),
@@ -60,12 +60,12 @@ impl TimelineScreen {
         }
     }
 
-    /// The request that is open.
+    /// Returns the id of the open request.
     pub(crate) fn id(&self) -> Option<RequestId> {
         self.id
     }
 
-    /// Shows another request.
+    /// Opens a request.
     pub(crate) fn open(&mut self, shared: &SharedState, id: RequestId) -> Vec<Command> {
         if self.id == Some(id) && self.open_trace.is_some() {
             return Vec::new();
@@ -79,13 +79,13 @@ impl TimelineScreen {
         commands
     }
 
-    /// Goes to the first run of a step, now or when the trace has come.
+    /// Selects the first run of a step, as soon as the trace is loaded.
     pub(crate) fn show_step(&mut self, shared: &SharedState, step: u16) -> Vec<Command> {
         self.pending_step = Some(step);
         self.settle(shared)
     }
 
-    /// Shows the trace if it has come, and asks for its sources.
+    /// Shows the trace once it is loaded, and requests its source files.
     pub(super) fn settle(&mut self, shared: &SharedState) -> Vec<Command> {
         let commands = self.show_what_came(shared);
         if let Some(open_trace) = &mut self.open_trace
@@ -107,7 +107,7 @@ impl TimelineScreen {
         files.into_iter().take(MAX_SOURCES).map(|file| Command::ReadSource(file.to_owned())).collect()
     }
 
-    /// Where the parts of the screen are.
+    /// Returns the areas of the screen.
     pub(super) fn areas(&self, area: Rect) -> Areas {
         let rows = self.open_trace.as_ref().map_or(0, |open_trace| open_trace.rows.len());
         let is_failed =
@@ -119,7 +119,7 @@ impl TimelineScreen {
         self.why.as_ref()?.as_ref().ok().map(Arc::as_ref)
     }
 
-    /// Writes the lines of the inspector anew, where they are to tell something else.
+    /// Regenerates the inspector lines if they are outdated.
     pub(crate) fn refresh_inspector(&mut self, shared: &SharedState) {
         let columns = columns(self.areas(shared.body()).inspector);
         let Some(open_trace) = &mut self.open_trace else { return };
@@ -137,19 +137,19 @@ impl TimelineScreen {
         open_trace.lines = Some((columns, inspector::entries(&of, &open_trace.folds, columns)));
     }
 
-    /// The lines of the inspector tell of something that is not as it was.
+    /// Marks the inspector lines as outdated.
     pub(crate) fn invalidate_inspector(&mut self) {
         if let Some(open_trace) = &mut self.open_trace {
             open_trace.lines = None;
         }
     }
 
-    /// The lines of the inspector.
+    /// Returns the inspector lines.
     pub(super) fn entries(&self) -> &[InspectorLine] {
         self.open_trace.as_ref().map_or(&[], OpenTrace::entries)
     }
 
-    /// The next match of the search from here, in the part that has the keys.
+    /// Moves to the next match of the search in the part that has the focus.
     pub(super) fn seek(&mut self, shared: &mut SharedState, down: bool) {
         let wanted = self.search.to_lowercase();
         let areas = self.areas(shared.body());
@@ -170,7 +170,7 @@ impl TimelineScreen {
                 open_trace.inspector.clamp(n, usize::from(areas.inspector.height));
             }
             Some(at) => open_trace.go(open_trace.moments.of_row(at)),
-            None => shared.notice = Some(Notice::bad(format!("{:?} is not here", self.search))),
+            None => shared.notice = Some(Notice::error(format!("{:?} is not here", self.search))),
         }
     }
 
@@ -184,7 +184,7 @@ impl TimelineScreen {
                 let entries = open_trace.entries().iter().enumerate();
                 let next = entries.skip(here + 1).find(|(_, entry)| entry.is_head).map(|(at, _)| at);
                 open_trace.inspector.cursor = next.unwrap_or(0);
-                // Its head comes to the top.
+                // Scroll its heading to the top.
                 open_trace.inspector.first = open_trace.inspector.cursor;
                 open_trace.inspector.clamp(len, height);
                 true
@@ -237,7 +237,7 @@ impl TimelineScreen {
         Some(Command::Copy { what: format!("{} columns of text", width(&text)), text })
     }
 
-    /// Where the source of the chosen step is.
+    /// Returns the command that opens the source of the selected step.
     pub(super) fn source(&self) -> Option<Command> {
         let open_trace = self.open_trace.as_ref()?;
         let run = match open_trace.rows.get(open_trace.row())?.subject {

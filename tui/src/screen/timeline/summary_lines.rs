@@ -1,4 +1,4 @@
-//! The first lines about a request: what it was, how it ended, and the verdict.
+//! Summary of a request: what it was, how it ended, and what took most of the time.
 
 use zerver_analysis::{MIN_POPULATION, Standing, Why};
 use zerver_trace::{Thread, duration};
@@ -6,7 +6,7 @@ use zerver_trace::{Thread, duration};
 use crate::draw::{StyledLine, Tone};
 use crate::state::{LoadedTrace, SharedState};
 
-/// `200 OK`, `no response`.
+/// Returns the status with its reason phrase, such as `200 OK` or `no response`.
 pub(crate) fn status(status: u16) -> String {
     let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     match (status, reason) {
@@ -16,7 +16,7 @@ pub(crate) fn status(status: u16) -> String {
     }
 }
 
-/// Two lines, a third where it failed, and one where its response was not delivered.
+/// Returns two lines, plus one for a failure and one for an undelivered response.
 pub(crate) fn lines(loaded: &LoadedTrace, why: Option<&Why>, shared: &SharedState) -> Vec<StyledLine> {
     let (trace, timeline) = (&loaded.trace, &loaded.timeline);
     let mut head = StyledLine::new(format!(" {}", trace.method), Tone::Strong)
@@ -54,7 +54,7 @@ pub(crate) fn lines(loaded: &LoadedTrace, why: Option<&Why>, shared: &SharedStat
     lines
 }
 
-/// What took the most, and how the whole compares.
+/// Returns what took most of the time, and how the total compares with other requests.
 fn verdict(loaded: &LoadedTrace, why: Option<&Why>) -> StyledLine {
     let mut line = StyledLine::new(" ", Tone::Text);
     let Some(largest) = &loaded.largest else { return line.with("no step ran", Tone::Secondary) };
@@ -70,7 +70,8 @@ fn verdict(loaded: &LoadedTrace, why: Option<&Why>) -> StyledLine {
         .with(format!("; median {}", duration::show(total.median_ns)), Tone::Secondary)
 }
 
-/// How many of the others took less: `slower than 97%`, or `slower than 3 of 4` where a percentage would say too much.
+/// Returns the share of slower requests: `slower than 97%`, or `slower than 3 of 4` if there are too few for a
+/// percentage.
 pub(super) fn slower(standing: &Standing) -> String {
     match standing.percentile().filter(|_| standing.others + 1 >= MIN_POPULATION) {
         Some(percentile) => format!("slower than {percentile}%"),

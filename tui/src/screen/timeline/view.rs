@@ -1,4 +1,4 @@
-//! How one request is drawn: its head, the waterfall, the inspector below it or, in a wide terminal, beside it.
+//! Drawing of the timeline screen: summary, waterfall, and the inspector below or beside it.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

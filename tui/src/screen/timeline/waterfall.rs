@@ -1,5 +1,5 @@
-//! The waterfall: a row for the request, for each step and each effect, for the response; and to the right when each
-//! took place. What a stretch of time was spent on is told by its sign, not by its colour alone.
+//! The waterfall: rows for the request, for each step and effect, and for the response, with bars on a common time
+//! scale. The glyph of a bar shows how the time was spent; colour is never the only cue.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,23 +11,23 @@ use crate::draw::{Pen, Tone, width};
 use crate::state::LoadedTrace;
 use crate::theme::Theme;
 
-/// The widest that the words of a row get.
+/// Maximum width of the text of a row.
 const MAX_WORDS: usize = 64;
 
-/// What a row is about.
+/// Subject of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum RowSubject {
-    /// What came.
+    /// The request as received.
     Request,
-    /// A run of a step: its place in the timeline.
+    /// Run of a step, by its index in the timeline.
     Run(usize),
-    /// An effect of a run.
+    /// Effect of a run, by both indices.
     Effect(usize, usize),
-    /// What was sent.
+    /// The response.
     Response,
 }
 
-/// What a stretch of time was spent on.
+/// How a stretch of time was spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TimeUse {
     Receive,
@@ -37,7 +37,7 @@ pub(crate) enum TimeUse {
     Retry,
 }
 
-/// A row.
+/// Row of the waterfall.
 #[derive(Debug, Clone)]
 pub(crate) struct WaterfallRow {
     pub(crate) subject: RowSubject,
@@ -47,11 +47,11 @@ pub(crate) struct WaterfallRow {
     pub(crate) name: String,
     pub(crate) outcome: String,
     pub(crate) is_bad: bool,
-    /// Whether the trace does not say how it went.
+    /// True if the trace lacks the result.
     is_unknown: bool,
 }
 
-/// The first rows of a request, at most about `most`.
+/// Returns the first rows of a request, at most about `most`.
 pub(crate) fn rows(loaded: &LoadedTrace, most: usize) -> Vec<WaterfallRow> {
     let (trace, timeline) = (&loaded.trace, &loaded.timeline);
     let mut rows = vec![request_row(loaded)];
@@ -95,7 +95,8 @@ fn request_row(loaded: &LoadedTrace) -> WaterfallRow {
     }
 }
 
-/// The run that the request failed at: one that said so, or the last of the step whose effects failed.
+/// Returns the run in which the request failed: the one that reported it, else the last run of the step whose effects
+/// failed.
 pub(super) fn failing(timeline: &Timeline) -> Option<usize> {
     let failure = timeline.failure.as_ref()?;
     let said = |run: &Run| matches!(run.decision, Some(Decision::Fail | Decision::Panic));
@@ -160,7 +161,7 @@ fn joined<const N: usize>(parts: [String; N]) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
-/// What there are bars of among rows, in the order of the legend.
+/// Returns the kinds of bars in the rows, in the order of the legend.
 pub(crate) fn time_uses(rows: &[WaterfallRow]) -> Vec<TimeUse> {
     let mut all = vec![TimeUse::Cpu, TimeUse::Effect, TimeUse::Queue, TimeUse::Retry, TimeUse::Receive];
     let spans = || rows.iter().flat_map(|row| &row.spans);
@@ -168,21 +169,21 @@ pub(crate) fn time_uses(rows: &[WaterfallRow]) -> Vec<TimeUse> {
     all
 }
 
-/// What is drawn of a request's rows.
+/// Data for drawing a waterfall.
 pub(crate) struct Waterfall<'a> {
     pub(crate) rows: &'a [WaterfallRow],
-    /// What there are bars of.
+    /// Kinds of bars that occur.
     pub(crate) time_uses: &'a [TimeUse],
     pub(crate) loaded: &'a LoadedTrace,
-    /// The first row that is shown.
+    /// First visible row.
     pub(crate) first: usize,
-    /// The chosen row, and whether the keys go here.
+    /// Selected row, and whether the waterfall has the focus.
     pub(crate) cursor: Option<(usize, bool)>,
-    /// The moment that is looked at.
+    /// Selected moment.
     pub(crate) moment_ns: Option<u64>,
 }
 
-/// How the columns are laid out.
+/// Column widths.
 struct WaterfallColumns {
     at: usize,
     took: usize,
@@ -192,7 +193,7 @@ struct WaterfallColumns {
 }
 
 impl Waterfall<'_> {
-    /// Draws the names of the columns and as many rows as fit.
+    /// Draws the headings and as many rows as fit.
     pub(crate) fn draw(&self, area: Rect, theme: &Theme, buffer: &mut Buffer) {
         let total_ns = self.loaded.timeline.totals.total_ns;
         let unit = Unit::of(total_ns);
@@ -226,7 +227,7 @@ impl Waterfall<'_> {
 
     fn columns(&self, unit: Unit, room: usize, height: usize) -> WaterfallColumns {
         let shown = || self.rows.iter().skip(self.first).take(height);
-        // Of all rows, so that columns do not jump while one scrolls.
+        // The numbers are sized for the whole request, so that columns stay in place while scrolling.
         let total_ns = self.loaded.timeline.totals.total_ns;
         let number = unit.show(total_ns).len();
         let (at, took) = (number.max(5), number.max(4));
@@ -245,7 +246,7 @@ impl Waterfall<'_> {
     }
 }
 
-/// What the signs of the bars mean, those that are there.
+/// Draws the legend of the bars that occur.
 fn draw_legend(pen: &mut Pen<'_>, time_uses: &[TimeUse], theme: &Theme) {
     for time_uses in time_uses {
         let name = match time_uses {
@@ -273,7 +274,7 @@ const fn sign(time_uses: TimeUse, theme: &Theme) -> (&'static str, ratatui::styl
     }
 }
 
-/// Mark, name and outcome.
+/// Draws marker, name and outcome.
 fn draw_words(pen: &mut Pen<'_>, row: &WaterfallRow, columns: &WaterfallColumns, theme: &Theme) {
     let glyphs = theme.glyphs;
     let before = pen.room();
@@ -297,7 +298,7 @@ fn draw_words(pen: &mut Pen<'_>, row: &WaterfallRow, columns: &WaterfallColumns,
     let room = columns.words.saturating_sub(before - pen.room());
     let wanted = if row.outcome.is_empty() { 0 } else { width(&row.outcome) + 2 };
     let name = if is_effect {
-        // The outcome gives way first, down to half of the room.
+        // The outcome is truncated first, down to half of the space.
         width(&row.name).min(room.saturating_sub(wanted.min(room / 2)))
     } else {
         columns.name.min(room)
@@ -338,7 +339,7 @@ fn draw_bars(
         let (symbol, style) = sign(*time_uses, theme);
         let style = if row.is_bad && *time_uses != TimeUse::Queue { style.patch(theme.bad) } else { style };
         let (first, eighths) = (column(*from), scale(*to) - scale(*from));
-        // What is shorter than a column keeps its length, what is longer its ends.
+        // A bar shorter than a column keeps its length; a longer one keeps its ends.
         let end = (scale(*to).div_ceil(8) as u16).clamp(first + 1, area.width);
         for x in first..end {
             buffer[(area.x + x, area.y)].set_symbol(symbol).set_style(style);
