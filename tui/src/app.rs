@@ -6,9 +6,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 
 use crate::draw::{Pen, width};
-use crate::keys::{self, KeyBinding};
+use crate::footer;
+use crate::keys::{self, Action, KeyBinding};
 use crate::overlay::{KeyTables, Overlay};
-use crate::screen::{Screens, Tab};
+use crate::screen::{Screens, Tab, is_available};
 use crate::state::ServiceState;
 use crate::state::SharedState;
 use crate::theme::Appearance;
@@ -49,17 +50,22 @@ impl App {
 
     /// Returns the active key tables, most specific first.
     pub(crate) fn keys(&self) -> Vec<&'static [KeyBinding]> {
-        let mut tables = self.screens.get(self.tab).keys();
+        let mut tables = self.screens.get(self.tab).keys(&self.shared);
         tables.push(keys::EVERYWHERE);
         tables
+    }
+
+    /// Returns false if the action would have no effect in the current state.
+    pub(crate) fn is_available(&self, action: Action) -> bool {
+        is_available(self.screens.get(self.tab), &self.shared, action)
     }
 
     /// Returns the active key tables with their titles, for the help and the command palette.
     pub(crate) fn key_tables(&self) -> KeyTables {
         let screen = self.screens.get(self.tab);
-        let mut own = screen.keys();
+        let mut own = screen.keys(&self.shared);
         own.retain(|table| !std::ptr::eq(*table, keys::MOVING));
-        vec![(screen.name(), own), ("moving", vec![keys::MOVING]), ("everywhere", vec![keys::EVERYWHERE])]
+        vec![(screen.name(), own), ("movement", vec![keys::MOVING]), ("everywhere", vec![keys::EVERYWHERE])]
     }
 
     /// Draws everything into a buffer of any size.
@@ -67,7 +73,7 @@ impl App {
         let (head, body, foot) = areas(buffer.area);
         self.draw_tabs(head, buffer);
         self.screens.get(self.tab).draw(&self.shared, body, buffer);
-        self.draw_foot(foot, buffer);
+        footer::draw(self.screens.get(self.tab), &self.shared, foot, buffer);
         if let Some(overlay) = &self.overlay {
             overlay.draw(&self.shared, buffer.area, buffer);
         }
@@ -121,7 +127,7 @@ impl App {
             Some(ServiceState::Starting) => (format!("{spinner} starting"), theme.warn),
             Some(ServiceState::Serving(addr)) => (addr.clone(), theme.good),
             Some(ServiceState::BuildFailed { is_serving: true }) => {
-                (format!("{} build failed; the last good one serves", glyphs.bad), theme.bad)
+                (format!("{} build failed; the last good build still serves", glyphs.bad), theme.bad)
             }
             Some(ServiceState::BuildFailed { is_serving: false }) => {
                 (format!("{} build failed", glyphs.bad), theme.bad)
@@ -130,45 +136,8 @@ impl App {
                 (zerver_trace::text::clean(&format!("{} ended: {how}", glyphs.bad)).into_owned(), theme.bad)
             }
             Some(ServiceState::Stopping) => {
-                (format!("{spinner} stopping; again to stop at once"), theme.warn)
+                (format!("{spinner} stopping; repeat to stop at once"), theme.warn)
             }
-        }
-    }
-
-    fn draw_foot(&self, area: Rect, buffer: &mut Buffer) {
-        let theme = &self.shared.theme;
-        let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
-        pen.skip(1);
-        if let Some(notice) = &self.shared.notice {
-            pen.recorded(&notice.text, if notice.is_error { theme.bad } else { theme.good });
-            return;
-        }
-        if let Some(typing) = self.screens.get(self.tab).text_hints() {
-            for (name, hint) in typing {
-                pen.put(name, theme.key).skip(1).put(hint, theme.secondary).skip(2);
-            }
-            return;
-        }
-        let hints = |tables: Vec<&'static [KeyBinding]>| -> Vec<(String, &'static str)> {
-            let keys = tables.into_iter().flatten();
-            keys.filter_map(|key| Some((key.presses.first()?.name(), key.hint?))).collect()
-        };
-        // The keys for help and quitting always fit; as many others come before them as there is room for.
-        let last = hints(vec![keys::EVERYWHERE]);
-        let wide = |(name, hint): &(String, &str)| name.len() + hint.len() + 3;
-        let reserved = last.iter().map(wide).sum::<usize>();
-        let own = hints(self.screens.get(self.tab).keys());
-        let mut room = pen.room().saturating_sub(reserved);
-        let mut fits = |hint: &(String, &str)| {
-            let left = room.checked_sub(wide(hint));
-            room = left.unwrap_or(0);
-            left.is_some()
-        };
-        for (name, hint) in own.into_iter().take_while(|hint| fits(hint)).chain(last) {
-            if pen.room() < name.len() + hint.len() + 1 {
-                break;
-            }
-            pen.put(&name, theme.key).skip(1).put(hint, theme.secondary).skip(2);
         }
     }
 }

@@ -147,34 +147,39 @@ pub(crate) const fn binding(
 
 /// Movements in lists, the same on every screen.
 pub(crate) static MOVING: &[KeyBinding] = &[
-    binding(&[key('j'), named(KeyCode::Down)], Action::Down, "One row down", None),
-    binding(&[key('k'), named(KeyCode::Up)], Action::Up, "One row up", None),
-    binding(&[ctrl('d')], Action::HalfDown, "Half a page down", None),
-    binding(&[ctrl('u')], Action::HalfUp, "Half a page up", None),
-    binding(&[ctrl('f'), named(KeyCode::PageDown)], Action::PageDown, "A page down", None),
-    binding(&[ctrl('b'), named(KeyCode::PageUp)], Action::PageUp, "A page up", None),
-    binding(&[key('g'), named(KeyCode::Home)], Action::Top, "To the first row", None),
-    binding(&[key('G'), named(KeyCode::End)], Action::Bottom, "To the last row", None),
+    binding(&[key('j'), named(KeyCode::Down)], Action::Down, "Down one row", None),
+    binding(&[key('k'), named(KeyCode::Up)], Action::Up, "Up one row", None),
+    binding(&[ctrl('d')], Action::HalfDown, "Down half a page", None),
+    binding(&[ctrl('u')], Action::HalfUp, "Up half a page", None),
+    binding(&[ctrl('f'), named(KeyCode::PageDown)], Action::PageDown, "Down one page", None),
+    binding(&[ctrl('b'), named(KeyCode::PageUp)], Action::PageUp, "Up one page", None),
+    binding(&[key('g'), named(KeyCode::Home)], Action::Top, "First row", None),
+    binding(&[key('G'), named(KeyCode::End)], Action::Bottom, "Last row", None),
 ];
 
 /// Actions on the selected request.
 pub(crate) const REQUEST: &[KeyBinding] = &[
-    binding(&[key('d')], Action::Diff, "Compare: d on one, then d on the other", Some("diff")),
-    binding(&[key('r')], Action::Replay, "Run it again with today's code", Some("replay")),
+    binding(
+        &[key('d')],
+        Action::Diff,
+        "Compare two requests: press d on the first, then on the second",
+        Some("diff"),
+    ),
+    binding(&[key('r')], Action::Replay, "Replay the request with the current code", Some("replay")),
 ];
 
 /// Keys that work on every screen.
 pub(crate) static EVERYWHERE: &[KeyBinding] = &[
-    binding(&[key('1')], Action::Screen(1), "The requests", None),
-    binding(&[key('2')], Action::Screen(2), "The timeline of one request", None),
-    binding(&[key('3')], Action::Screen(3), "The diff of two", None),
-    binding(&[key('4')], Action::Screen(4), "The replay of one", None),
-    binding(&[key('5')], Action::Screen(5), "The flows, and the scheduler of the service", None),
-    binding(&[key(':')], Action::Palette, "Do something by its name", None),
-    binding(&[key('?'), named(KeyCode::F(1))], Action::Help, "All keys", Some("keys")),
+    binding(&[key('1')], Action::Screen(1), "Request list", None),
+    binding(&[key('2')], Action::Screen(2), "Timeline of a request", None),
+    binding(&[key('3')], Action::Screen(3), "Diff of two requests", None),
+    binding(&[key('4')], Action::Screen(4), "Replay of a request", None),
+    binding(&[key('5')], Action::Screen(5), "Flows, and the scheduler of a running service", None),
+    binding(&[key(':')], Action::Palette, "Find a command by name", None),
+    binding(&[key('?'), named(KeyCode::F(1))], Action::Help, "Show all keys", Some("keys")),
     binding(&[named(KeyCode::Esc)], Action::Back, "Back", None),
-    binding(&[ctrl('z')], Action::Suspend, "Stop for now; `fg` goes on", None),
-    binding(&[ctrl('l')], Action::Redraw, "Draw everything again", None),
+    binding(&[ctrl('z')], Action::Suspend, "Suspend; `fg` resumes", None),
+    binding(&[ctrl('l')], Action::Redraw, "Redraw the screen", None),
     binding(&[key('q'), ctrl('c')], Action::Quit, "Quit", Some("quit")),
 ];
 

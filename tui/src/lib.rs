@@ -8,6 +8,7 @@ mod app;
 mod curl_command;
 mod draw;
 mod event_loop;
+mod footer;
 mod index;
 mod input;
 mod keys;
@@ -37,6 +38,6 @@ pub use index::SlotFilter;
 pub use message::{Command, Message, Navigation, StartScreen};
 pub use services::{CopyOutcome, FlowMeasurement, ReplayResult, Services};
 pub use state::{
-    LoadedTrace, Notice, RunningStep, SchedulerStatus, ServiceEvent, ServiceState, WorkerStatus,
+    LoadedTrace, Notice, NoticeKind, RunningStep, SchedulerStatus, ServiceEvent, ServiceState, WorkerStatus,
 };
 pub use theme::{Appearance, ColorScheme};

@@ -153,7 +153,7 @@ pub enum Command {
 impl Command {
     /// Copies an id to the clipboard.
     pub(crate) fn copy_id(id: RequestId) -> Self {
-        Self::Copy { text: id.to_string(), what: format!("the id {id}") }
+        Self::Copy { text: id.to_string(), what: format!("id {id}") }
     }
 }
 

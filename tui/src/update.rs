@@ -151,14 +151,14 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
 /// Describes where a copied text is, without claiming more than is known.
 fn copy_notice(copied: &CopyOutcome, what: &str) -> Notice {
     match copied {
-        CopyOutcome::Copied(place) => Notice::confirm(format!("copied into {place}: {what}")),
+        CopyOutcome::Copied(place) => Notice::confirmation(format!("copied to {place}: {what}")),
         CopyOutcome::TerminalRequest { file: Some(file), .. } => {
-            Notice::confirm(format!("sent to the terminal, and in {file}: {what}"))
+            Notice::confirmation(format!("sent to the terminal; also in {file}: {what}"))
         }
         CopyOutcome::TerminalRequest { file: None, .. } => {
-            Notice::confirm(format!("sent to the terminal, which may not take it: {what}"))
+            Notice::confirmation(format!("sent to the terminal, which may ignore it: {what}"))
         }
-        CopyOutcome::FileOnly { file, why } => Notice::error(format!("{why}; it is in {file}")),
+        CopyOutcome::FileOnly { file, why } => Notice::error(format!("not copied: {why}; saved in {file}")),
         CopyOutcome::Failed(why) => Notice::error(format!("not copied: {why}")),
     }
 }
@@ -233,7 +233,7 @@ fn navigate(app: &mut App, show: Navigation) -> Vec<Command> {
             let Some(id) = app.screens.timeline.id() else { return Vec::new() };
             let Some(seq) = app.screens.requests.neighbour(&app.shared, id, down) else {
                 let end = if down { "last" } else { "first" };
-                app.shared.notice = Some(Notice::error(format!("this is the {end} request of the list")));
+                app.shared.notice = Some(Notice::error(format!("this is the {end} request in the list")));
                 return Vec::new();
             };
             app.screens.requests.choose(&app.shared, seq);
@@ -282,7 +282,7 @@ fn on_input(app: &mut App, event: &Event) -> Vec<Command> {
 fn on_key(app: &mut App, key: &KeyEvent) -> Vec<Command> {
     let shared = &mut app.shared;
     let is_new = shared.now_unix_ns.saturating_sub(shared.notice_unix_ns) < ERROR_MIN_NS;
-    shared.notice.take_if(|notice| !(notice.is_error && is_new));
+    shared.notice.take_if(|notice| !(notice.is_error() && is_new));
     if let Some(overlay) = &mut app.overlay {
         return match overlay.press(&app.shared, key) {
             OverlayOutcome::Stay => Vec::new(),
@@ -299,8 +299,23 @@ fn on_key(app: &mut App, key: &KeyEvent) -> Vec<Command> {
     if let Some(commands) = app.screens.get_mut(app.tab).on_text_key(&mut app.shared, key) {
         return commands;
     }
-    let action = KeyPress::from_event(key).and_then(|press| keys::find(&app.keys(), press));
-    action.map_or_else(Vec::new, |action| run_action(app, action))
+    let press = KeyPress::from_event(key);
+    let Some(action) = press.and_then(|press| keys::find(&app.keys(), press)) else {
+        app.shared.notice = Some(no_effect(press));
+        return Vec::new();
+    };
+    let is_available = app.is_available(action);
+    let commands = run_action(app, action);
+    // Screens often know a better explanation.
+    if !is_available && app.shared.notice.is_none() {
+        app.shared.notice = Some(no_effect(press));
+    }
+    commands
+}
+
+fn no_effect(press: Option<KeyPress>) -> Notice {
+    let name = press.map_or_else(|| "that key".to_owned(), KeyPress::name);
+    Notice::hint(format!("{name} does nothing here; ? lists all keys"))
 }
 
 fn on_paste(app: &mut App, text: &str) -> Vec<Command> {
@@ -355,14 +370,14 @@ fn act_on_request(app: &mut App, action: Action, id: RequestId) -> Vec<Command> 
     }
     match app.shared.diff_base.take() {
         Some(first) if first == id => {
-            app.shared.notice = Some(Notice::confirm("not compared any more"));
+            app.shared.notice = Some(Notice::hint("comparison cancelled"));
             Vec::new()
         }
         Some(first) => vec![Command::Navigate(Navigation::Diff(first, id))],
         None => {
             app.shared.diff_base = Some(id);
-            let text = format!("{} is the first of two; choose the other and press d", id.short(12));
-            app.shared.notice = Some(Notice::confirm(text));
+            let text = format!("a is {}: select b, press d", app.shared.index.short_id(id));
+            app.shared.notice = Some(Notice::hint(text));
             Vec::new()
         }
     }

@@ -88,7 +88,7 @@ impl CurlBuilder<'_> {
         match (bytes(recorded), recorded) {
             (Some(bytes), Recorded::Plain { .. }) => Some(bytes),
             (Some(bytes), _) => {
-                self.lack(format!("{name} holds a secret, which is masked"));
+                self.lack(format!("{name} contains a masked secret"));
                 Some(bytes)
             }
             (None, Recorded::Missing(_)) => {
@@ -96,7 +96,7 @@ impl CurlBuilder<'_> {
                 None
             }
             (None, _) => {
-                self.lack(format!("{name} is a secret: {SECRET} stands for it"));
+                self.lack(format!("{name} is a secret: replace {SECRET}"));
                 Some(SECRET.into())
             }
         }
@@ -127,17 +127,17 @@ impl CurlBuilder<'_> {
         let named = named.or_else(|| authority(&target));
         let (target, is_clean) = without_controls(&target);
         if !is_clean {
-            self.lack("the target holds control characters, which are percent-encoded");
+            self.lack("control characters in the target are percent-encoded");
         }
         let host = trace.request_headers.iter().find(|header| header.name == "host");
         let host = host.and_then(|host| self.known("the host", &host.value)).or(named);
         if host.is_none() {
-            self.lack("the host was not recorded: put the address of the service in");
+            self.lack("the host was not recorded: insert the address of the service");
         }
         let text = host.as_deref().and_then(|host| std::str::from_utf8(host).ok());
         let address = text.and_then(address);
         if host.is_some() && address.is_none() {
-            self.lack("the address of the service: what it was asked as cannot stand in a URL");
+            self.lack("insert the address of the service: the recorded host cannot be part of a URL");
         }
         let (address, is_kept) = address.unwrap_or((NO_HOST, host.is_none()));
         let url = format!("http://{address}");
@@ -168,7 +168,9 @@ impl CurlBuilder<'_> {
             "POST" if has_body => None,
             "HEAD" => {
                 if self.trace.request_body.full_len > 0 {
-                    self.lack("the body of a HEAD request: it would wait for an answer that never comes");
+                    self.lack(
+                        "the body of the HEAD request is left out: curl would wait for a response body",
+                    );
                 }
                 Some("-I".to_owned())
             }
@@ -176,7 +178,7 @@ impl CurlBuilder<'_> {
                 Some(format!("-X {}", word(method.as_bytes())))
             }
             _ => {
-                self.lack("the method, which is none that can be sent");
+                self.lack("the method is invalid and left out");
                 None
             }
         }
@@ -189,7 +191,7 @@ impl CurlBuilder<'_> {
             match header.name.as_str() {
                 // With this header, curl would wait for a body.
                 "transfer-encoding" if is_head => {
-                    self.lack("header transfer-encoding");
+                    self.lack("header transfer-encoding is left out");
                     continue;
                 }
                 "content-length" if is_head && trace.request_body.full_len == 0 => {}
@@ -198,7 +200,7 @@ impl CurlBuilder<'_> {
             }
             // Such a header name can only come from a file that was edited by hand.
             if HeaderName::from_bytes(header.name.as_bytes()).is_err() {
-                self.lack("a header whose name is none");
+                self.lack("a header with an invalid name is left out");
                 continue;
             }
             let name = format!("header {}", header.name);
@@ -218,7 +220,7 @@ impl CurlBuilder<'_> {
     fn header(&mut self, name: &str, value: &[u8]) {
         let value = value.trim_ascii();
         if HeaderValue::from_bytes(value).is_err() {
-            self.lack(format!("header {name}, whose value cannot be sent"));
+            self.lack(format!("header {name} has an invalid value and is left out"));
         } else if value.is_empty() {
             self.argument("-H", format!("{name};").as_bytes());
         } else {
@@ -240,10 +242,7 @@ impl CurlBuilder<'_> {
         let body = &self.trace.request_body;
         let known = if body.full_len > 0 { self.known("the body", &body.bytes) } else { None };
         if body.kept_len < body.full_len && known.is_some() {
-            self.lack(format!(
-                "of the body, only {} of {} bytes were recorded",
-                body.kept_len, body.full_len
-            ));
+            self.lack(format!("only {} of {} bytes of the body were recorded", body.kept_len, body.full_len));
         }
         let known = known.unwrap_or_default();
         let is_argument =

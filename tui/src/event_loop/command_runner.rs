@@ -178,12 +178,12 @@ fn explain(
 
 /// Loads a request and replays it.
 fn replay(services: &dyn Services, id: RequestId, edits: Edits) -> Result<Arc<ReplayResult>, Refusal> {
-    let what = || format!("request {} cannot be replayed", id.short(12));
+    let what = || format!("cannot replay request {id}");
     match services.trace_source().load(id) {
         Ok(Some(trace)) => services.replay(trace, edits).map(Arc::new),
         Ok(None) => Err(Refusal {
             what: what(),
-            causes: vec!["it is not in the store any more".to_owned()],
+            causes: vec!["it is no longer in the store".to_owned()],
             ..Refusal::default()
         }),
         Err(error) => Err(Refusal { what: what(), causes: vec![error.to_string()], ..Refusal::default() }),

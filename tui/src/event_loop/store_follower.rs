@@ -42,8 +42,7 @@ pub fn follow_store(source: Arc<dyn TraceSource>, sender: MessageSender) {
                 }
                 Err(error) => {
                     failures += 1;
-                    let notice =
-                        Notice::error(format!("requests cannot be read, see `zerver doctor`: {error}"));
+                    let notice = Notice::error(format!("cannot read requests, see `zerver doctor`: {error}"));
                     if failures == MAX_SILENT_FAILURES && !sender.try_send(Message::Notice(notice)) {
                         return;
                     }
@@ -97,7 +96,7 @@ impl Follower {
         if let Some(why) = self.source.damage().filter(|_| !self.has_reported_damage) {
             self.has_reported_damage = true;
             messages.push(Message::Notice(Notice::error(format!(
-                "some requests cannot be read, see `zerver doctor`: {why}"
+                "some requests are unreadable, see `zerver doctor`: {why}"
             ))));
         }
         Ok(messages)
@@ -153,7 +152,7 @@ mod tests {
             matches!(&messages[0], Message::OlderRequests { requests, is_last: true } if requests.len() == 1)
         );
         let Message::Notice(notice) = &messages[1] else { panic!("{messages:?}") };
-        assert!(notice.is_error && notice.text.contains("`zerver doctor`: block 2"), "{notice:?}");
+        assert!(notice.is_error() && notice.text.contains("`zerver doctor`: block 2"), "{notice:?}");
         assert!(follower.next().unwrap().is_empty());
     }
 }

@@ -38,7 +38,7 @@ impl TerminalGuard {
 
     pub(crate) fn draw(&mut self, app: &App) -> io::Result<()> {
         if !IS_ACQUIRED.load(Ordering::Acquire) {
-            return Err(io::Error::other("a thread panicked, and the terminal was given back"));
+            return Err(io::Error::other("a thread panicked and the terminal was restored"));
         }
         self.terminal.draw(|frame| app.draw(frame.buffer_mut()))?;
         Ok(())

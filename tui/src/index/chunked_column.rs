@@ -31,8 +31,4 @@ impl<T: Copy> ChunkedColumn<T> {
     pub(super) fn get(&self, at: usize) -> T {
         self.0[at / PIECE][at % PIECE]
     }
-
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = T> + ExactSizeIterator + '_ {
-        (0..self.len()).map(|at| self.get(at))
-    }
 }

@@ -119,19 +119,17 @@ impl Term {
             "method" => Self::Method(value.to_lowercase()),
             "outcome" => Self::Outcome(value.to_lowercase()),
             "class" => Self::Class(value.parse()?),
-            "worker" => Self::Worker(
-                value.parse().map_err(|_| format!("worker:{value}: write its number, as in worker:1"))?,
-            ),
+            "worker" => Self::Worker(value.parse().map_err(|_| "expected worker:NUMBER".to_owned())?),
             "slower" => Self::SlowerThan(duration()?),
             "faster" => Self::FasterThan(duration()?),
             "id" => Self::Id(value.to_lowercase().replace('-', "")),
             "is" if value == "failed" => Self::Failed,
-            "is" => return Err(format!("no is:{value}; there is is:failed")),
+            "is" => return Err("expected is:failed".to_owned()),
             // A path may contain a colon.
             _ if name.contains('/') => Self::Word(word.to_lowercase()),
             _ => {
                 return Err(format!(
-                    "no {name}: here; there are status, flow, method, class, outcome, slower, faster, worker, id, is:failed, slot."
+                    "unknown filter {name}:, use status flow method class outcome slower faster worker id is slot"
                 ));
             }
         }))

@@ -5,6 +5,7 @@ mod baseline;
 mod chunked_column;
 mod filter;
 mod histogram;
+mod id_buckets;
 mod rates;
 mod request_index;
 mod request_list;
@@ -13,6 +14,7 @@ mod string_table;
 
 pub(crate) use baseline::{Baseline, Verdict};
 pub(crate) use filter::Filter;
+pub(crate) use id_buckets::TIME_DIGITS;
 pub(crate) use rates::{Metrics, Rates};
 pub(crate) use request_index::{RequestIndex, RequestRow, Seq};
 pub(crate) use request_list::{RequestList, SCAN_CHUNK, SortOrder};

@@ -6,6 +6,7 @@
 use zerver_trace::{Class, RequestId, Summary};
 
 use super::chunked_column::ChunkedColumn;
+use super::id_buckets::{IdBuckets, TIME_DIGITS};
 use super::string_table::{PathTable, StringTable};
 
 /// Number of a request in the index. Requests from before the start count down from -1, new ones up from 0.
@@ -17,6 +18,12 @@ const MAX_ROWS: usize = 3_000_000;
 const KEPT_ROWS: usize = 2_000_000;
 /// Marks an unknown worker; no machine has so many.
 const NO_WORKER: u16 = u16::MAX;
+/// Numbers of digits to which ids are shortened: whole groups of a UUID from the first twelve digits on.
+const ID_DIGITS: [usize; 3] = [TIME_DIGITS, 16, 20];
+/// Number of digits of a full id.
+const FULL_ID: usize = 32;
+/// Maximum number of ids compared to shorten one. Above it, the full id is shown.
+const MAX_COMPARED_IDS: usize = 512;
 
 /// All known requests.
 #[derive(Debug, Default)]
@@ -25,6 +32,7 @@ pub(crate) struct RequestIndex {
     newer: RequestColumns,
     strings: StringTable,
     paths: PathTable,
+    buckets: IdBuckets,
     /// True once everything that the store held has arrived.
     is_complete: bool,
 }
@@ -41,6 +49,7 @@ struct RequestColumns {
     outcome: ChunkedColumn<u16>,
     class_failed: ChunkedColumn<u8>,
     worker: ChunkedColumn<u16>,
+    next_in_bucket: ChunkedColumn<Seq>,
 }
 
 /// One request of the index.
@@ -93,7 +102,7 @@ impl RequestIndex {
         }
         let room = KEPT_ROWS.saturating_sub(self.len());
         for request in requests.iter().take(room) {
-            self.older.push(&RequestRow::from_summary(request), &mut self.strings, &mut self.paths);
+            self.push(&RequestRow::from_summary(request), true);
         }
         self.is_complete |= room < requests.len();
     }
@@ -110,7 +119,7 @@ impl RequestIndex {
         let mut kept = Self { is_complete: true, strings: self.strings.clone(), ..Self::default() };
         for seq in self.range().rev().take(most) {
             if let Some(row) = self.row(seq) {
-                kept.older.push(&row, &mut kept.strings, &mut kept.paths);
+                kept.push(&row, true);
             }
         }
         *self = kept;
@@ -120,8 +129,16 @@ impl RequestIndex {
     /// Adds new requests, the oldest first.
     pub(crate) fn push_newer(&mut self, requests: &[Summary]) {
         for request in requests {
-            self.newer.push(&RequestRow::from_summary(request), &mut self.strings, &mut self.paths);
+            self.push(&RequestRow::from_summary(request), false);
         }
+    }
+
+    fn push(&mut self, row: &RequestRow<'_>, is_older: bool) {
+        let seq = if is_older { -1 - self.older.len() as Seq } else { self.newer.len() as Seq };
+        let next = self.buckets.add(row.id, seq);
+        let columns = if is_older { &mut self.older } else { &mut self.newer };
+        columns.next_in_bucket.push(next);
+        columns.push(row, &mut self.strings, &mut self.paths);
     }
 
     /// Records that no older requests will follow.
@@ -241,11 +258,37 @@ impl RequestIndex {
         RequestId::from_u128(columns.id.get(at))
     }
 
-    /// Finds a request by id, from the newest to the oldest.
+    /// Finds a request by id.
     pub(crate) fn find(&self, id: RequestId) -> Option<Seq> {
-        let id = id.as_u128();
-        let newer = self.newer.id.iter().rposition(|other| other == id).map(|at| at as Seq);
-        newer.or_else(|| self.older.id.iter().position(|other| other == id).map(|at| -1 - at as Seq))
+        self.same_bucket(id).find(|seq| self.id(*seq) == id)
+    }
+
+    /// Returns the number of leading digits that distinguish an id from all others in the index, in steps of whole groups,
+    /// and at least 12. More are needed if another request started within the same millisecond.
+    pub(crate) fn id_digits(&self, id: RequestId) -> usize {
+        let mut shared = 0;
+        for (compared, seq) in self.same_bucket(id).enumerate() {
+            let other = self.id(seq);
+            if compared == MAX_COMPARED_IDS {
+                return FULL_ID;
+            }
+            if other != id {
+                shared = shared.max(id.shared_digits(other));
+            }
+        }
+        ID_DIGITS.into_iter().find(|digits| *digits > shared).unwrap_or(FULL_ID)
+    }
+
+    /// Returns the shortest form of an id that identifies its request among all in the index.
+    pub(crate) fn short_id(&self, id: RequestId) -> String {
+        id.short(self.id_digits(id))
+    }
+
+    fn same_bucket(&self, id: RequestId) -> impl Iterator<Item = Seq> {
+        self.buckets.chain(id, |seq| {
+            let (columns, at) = self.at(seq);
+            columns.next_in_bucket.get(at)
+        })
     }
 }
 
@@ -288,6 +331,9 @@ const fn unpack(packed: u8) -> (Class, bool) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use zerver_trace::IdPrefix;
+
     use super::*;
 
     fn request(n: u64) -> Summary {
@@ -305,6 +351,54 @@ mod tests {
             worker: [None, Some(0), Some(1)][n as usize % 3],
             authority: String::new(),
         }
+    }
+
+    proptest! {
+        #[test]
+        fn a_short_id_identifies_one_request(
+            ids in prop::collection::btree_set((0u128..3, 0u128..3, 0u128..3, 0u128..3, 0u128..2), 1..60),
+            is_older in any::<u64>(),
+        ) {
+            // Few values in each group of digits, so that many ids share long prefixes.
+            let id = |(a, b, c, d, e): &(u128, u128, u128, u128, u128)| {
+                RequestId::from_u128(a << 80 | b << 76 | c << 60 | d << 44 | e)
+            };
+            let ids: Vec<RequestId> = ids.iter().map(id).collect();
+            let mut index = RequestIndex::default();
+            for (at, id) in ids.iter().enumerate() {
+                let summary = [Summary { id: *id, ..request(0) }];
+                if is_older >> at & 1 == 1 { index.push_older(&summary) } else { index.push_newer(&summary) }
+            }
+            for is_renumbered in [false, true] {
+                if is_renumbered {
+                    index.truncate(60);
+                }
+                for id in &ids {
+                    let short: IdPrefix = index.short_id(*id).parse().unwrap();
+                    let found: Vec<_> = ids.iter().filter(|other| short.matches(**other)).collect();
+                    prop_assert_eq!(found, [id]);
+                    prop_assert!(index.id_digits(*id) >= 12);
+                    prop_assert_eq!(index.find(*id).map(|seq| index.id(seq)), Some(*id));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ids_grow_when_another_request_starts_in_the_same_millisecond() {
+        let id = |low: u128| RequestId::from_u128(0x019a_a4c2_1f3b << 80 | 7 << 76 | low << 64);
+        let mut index = RequestIndex::default();
+        assert_eq!(index.short_id(id(1)), "019aa4c2-1f3b", "even if it is not in the index");
+        index.push_newer(&[Summary { id: id(1), ..request(0) }]);
+        assert_eq!(index.short_id(id(1)), "019aa4c2-1f3b");
+        index.push_newer(&[Summary { id: id(2), ..request(0) }]);
+        assert_eq!(
+            (index.short_id(id(1)), index.short_id(id(2))),
+            ("019aa4c2-1f3b-7001".into(), "019aa4c2-1f3b-7002".into())
+        );
+        let crowd: Vec<Summary> = (3..2_000).map(|low| Summary { id: id(low), ..request(0) }).collect();
+        index.push_newer(&crowd);
+        assert_eq!(index.short_id(id(1)), id(1).to_string(), "too many to compare");
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub struct SlotFilter {
 
 impl SlotFilter {
     pub(super) fn parse(text: &str, is_not: bool) -> Result<Self, String> {
-        let wrong = || format!("slot.{text}: write it like slot.Claims.sub=user-1");
+        let wrong = || "expected slot.NAME.FIELD=VALUE".to_owned();
         let (position, value) = text.split_once('=').ok_or_else(wrong)?;
         let mut parts = position.split('.').map(str::to_owned);
         let slot = parts.next().filter(|slot| !slot.is_empty()).ok_or_else(wrong)?;

@@ -99,7 +99,7 @@ impl CommandPalette {
     pub(super) fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         let theme = &shared.theme;
         let area = centered(area, WIDTH, LINES + 3);
-        let inner = border(area, "what to do", theme.focus, theme, buffer);
+        let inner = border(area, "commands", theme.focus, theme, buffer);
         let mut pen = Pen::new(buffer, inner, 0, theme.glyphs.ellipsis);
         self.prompt.draw(pen.put(":", theme.key), theme);
         let mut scroll = self.scroll;
@@ -117,7 +117,7 @@ impl CommandPalette {
         if self.found.is_empty() {
             Pen::new(buffer, inner, 1, theme.glyphs.ellipsis)
                 .skip(1)
-                .put("nothing is called so", theme.secondary);
+                .put("no matching command", theme.secondary);
         }
     }
 }

@@ -29,14 +29,14 @@ enum HelpLine {
 }
 
 const LEGEND: &[(&str, &str)] = &[
-    ("status:5xx", "this status, or class of status"),
-    ("flow:todos", "part of the flow's name; also method:, outcome:, class:, id:"),
+    ("status:5xx", "this status or class of statuses"),
+    ("flow:todos", "name of the flow contains this; also method: outcome: class: id:"),
     ("slower:10ms", "took longer; also faster:"),
-    ("worker:1", "came on a connection of this worker"),
-    ("is:failed", "what failed"),
-    ("slot.User.id=7", "a slot, or a part of one, has this value"),
-    ("words", "their letters come in this order in the path or the flow"),
-    ("!term", "turns a term around"),
+    ("worker:1", "arrived on a connection of this worker"),
+    ("is:failed", "failed requests"),
+    ("slot.User.id=7", "a slot, or a field of it, has this value"),
+    ("anything else", "matches path and flow fuzzily"),
+    ("!term", "negates the term"),
 ];
 
 impl Help {
@@ -56,8 +56,8 @@ impl Help {
         lines.push(HelpLine::Title("filters".to_owned()));
         lines.extend(LEGEND.iter().map(|(term, what)| HelpLine::Key((*term).to_owned(), what)));
         lines.push(HelpLine::Blank);
-        lines.push(HelpLine::Text("The mouse clicks, turns the wheel and drags the line between two parts."));
-        lines.push(HelpLine::Text("Shift with the mouse selects text as usual, in most terminals."));
+        lines.push(HelpLine::Text("The mouse works: click, scroll, and drag the line between two panes."));
+        lines.push(HelpLine::Text("In most terminals, shift with the mouse selects text as usual."));
         Self { lines, first: 0 }
     }
 

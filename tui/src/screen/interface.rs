@@ -15,7 +15,10 @@ pub(crate) trait Screen {
     fn name(&self) -> &'static str;
 
     /// Returns the key tables for the current state; the first match wins.
-    fn keys(&self) -> Vec<&'static [KeyBinding]>;
+    fn keys(&self, shared: &SharedState) -> Vec<&'static [KeyBinding]>;
+
+    /// Returns false if an action of the screen would have no effect in the current state.
+    fn is_available(&self, shared: &SharedState, action: Action) -> bool;
 
     /// Handles a key while text is being typed. Returns `None` if nothing is being typed, or if the key is not for the
     /// text.
@@ -59,4 +62,19 @@ pub(crate) trait Screen {
 
     /// Draws the screen from `self` and `shared` alone.
     fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer);
+}
+
+/// Returns false if an action would have no effect on this screen in its current state.
+pub(crate) fn is_available(screen: &dyn Screen, shared: &SharedState, action: Action) -> bool {
+    match action {
+        Action::Quit
+        | Action::Back
+        | Action::Suspend
+        | Action::Redraw
+        | Action::Help
+        | Action::Palette
+        | Action::Screen(_) => true,
+        Action::Diff | Action::Replay => screen.current_request(shared).is_some(),
+        action => screen.is_available(shared, action),
+    }
 }

@@ -10,4 +10,5 @@ mod requests;
 mod tabs;
 mod timeline;
 
+pub(crate) use interface::{Screen, is_available};
 pub(crate) use tabs::{Screens, Tab};

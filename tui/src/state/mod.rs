@@ -10,7 +10,7 @@ mod trace_cache;
 
 pub(crate) use dev_service::DevService;
 pub use dev_service::{ServiceEvent, ServiceState};
-pub use notice::Notice;
+pub use notice::{Notice, NoticeKind};
 pub(crate) use scheduler_status::BusyHistory;
 pub use scheduler_status::{RunningStep, SchedulerStatus, WorkerStatus};
 pub(crate) use shared_state::SharedState;

@@ -5,18 +5,36 @@
 pub struct Notice {
     /// Text of the message.
     pub text: String,
-    /// True for errors.
-    pub is_error: bool,
+    /// Kind of the message.
+    pub kind: NoticeKind,
+}
+
+/// Kind of a notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeKind {
+    /// Something succeeded.
+    Confirmation,
+    /// A key had no effect, or something else is expected next.
+    Hint,
+    /// Something failed.
+    Error,
 }
 
 impl Notice {
-    /// Creates a confirmation.
-    pub(crate) fn confirm(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_error: false }
+    pub(crate) fn confirmation(text: impl Into<String>) -> Self {
+        Self { text: text.into(), kind: NoticeKind::Confirmation }
+    }
+
+    pub(crate) fn hint(text: impl Into<String>) -> Self {
+        Self { text: text.into(), kind: NoticeKind::Hint }
     }
 
     /// Creates an error message.
     pub fn error(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_error: true }
+        Self { text: text.into(), kind: NoticeKind::Error }
+    }
+
+    pub(crate) const fn is_error(&self) -> bool {
+        matches!(self.kind, NoticeKind::Error)
     }
 }

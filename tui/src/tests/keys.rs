@@ -142,7 +142,7 @@ fn no_key_means_two_things_on_one_screen() {
     let stage = TestApp::new(80, 24, three());
     for tab in Tab::ALL {
         let mut seen: Vec<crate::keys::KeyPress> = Vec::new();
-        let tables = stage.app.screens.get(tab).keys();
+        let tables = stage.app.screens.get(tab).keys(&stage.app.shared);
         for press in tables.into_iter().flatten().flat_map(|key| key.presses) {
             assert!(!seen.contains(press), "{} on {tab:?}", press.name());
             seen.push(*press);

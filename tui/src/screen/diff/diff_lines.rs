@@ -4,7 +4,7 @@ use zerver_analysis::{Diff, Difference, Line as Pair, TextLine, What, changed_li
 use zerver_replay::Sameness;
 use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
-use zerver_trace::{Trace, duration};
+use zerver_trace::{RequestId, Trace, duration};
 
 use crate::draw::{StyledLine, Tone, side_by_side, width};
 use crate::state::SharedState;
@@ -25,7 +25,8 @@ const MAX_SIDE: usize = 120;
 /// Diff as lines.
 #[derive(Debug)]
 pub(super) struct DiffLines {
-    pub(super) headings: [StyledLine; 2],
+    /// Ids of both requests, each with the rest of its heading.
+    pub(super) headings: [(RequestId, StyledLine); 2],
     pub(super) verdict: String,
     pub(super) is_slower: bool,
     pub(super) unit: Unit,
@@ -57,7 +58,7 @@ impl DiffLines {
         let names = lines.iter().map(|line| name_width(line) + said(line)).max().unwrap_or(0);
         Self {
             names,
-            headings: [head("a", a), head("b", b)],
+            headings: [(a.id, heading(a)), (b.id, heading(b))],
             verdict: diff.verdict(),
             is_slower: diff.delta_ns() > 0,
             unit,
@@ -74,11 +75,9 @@ pub(super) fn time(ns: Option<u64>, unit: Unit) -> String {
     ns.map_or_else(|| "-".to_owned(), |ns| unit.show(ns))
 }
 
-fn head(label: &str, trace: &Trace) -> StyledLine {
+fn heading(trace: &Trace) -> StyledLine {
     let status = if trace.status == 0 { "-".to_owned() } else { trace.status.to_string() };
-    StyledLine::new(format!(" {label} "), Tone::Info)
-        .with(trace.id.short(12), Tone::Id)
-        .with(format!("  {status}  "), Tone::Status(trace.status))
+    StyledLine::new(format!("  {status}  "), Tone::Status(trace.status))
         .with(format!("{:>9}  ", duration::show(trace.duration_ns)), Tone::Strong)
         .with(format!("{} {}", clean(&trace.method), shown::wire(&trace.target).join("\\n")), Tone::Text)
         .with(format!("  {}", clean(&trace.flow.name)), Tone::Secondary)
@@ -88,7 +87,7 @@ fn details(diff: &Diff, unit: Unit) -> Vec<StyledLine> {
     let mut out = Vec::new();
     for (what, a, b) in [("flows", &diff.a.flow, &diff.b.flow), ("builds", &diff.a.build, &diff.b.build)] {
         if a != b {
-            let said = format!("{what} differ: {}, then {}", clean(a), clean(b));
+            let said = format!("{what} differ: {} and {}", clean(a), clean(b));
             out.push(StyledLine::new(said, Tone::Warn));
         }
     }
@@ -103,11 +102,11 @@ fn details(diff: &Diff, unit: Unit) -> Vec<StyledLine> {
     block("response", &of(What::is_response), &mut out);
     match diff.sameness() {
         Sameness::Same => {
-            out.push(StyledLine::new("the same request, decisions, values and response", Tone::Good));
+            out.push(StyledLine::new("same request, decisions, values and response", Tone::Good));
         }
         Sameness::Incomplete => {
             out.push(StyledLine::new(
-                "nothing differs of what could be compared, and not all could be",
+                "no differences found, but not everything could be compared",
                 Tone::Warn,
             ));
         }
@@ -118,10 +117,7 @@ fn details(diff: &Diff, unit: Unit) -> Vec<StyledLine> {
         out.push(StyledLine::default());
     }
     if diff.unlisted > 0 {
-        out.push(StyledLine::new(
-            format!("{} more differences are not listed", diff.unlisted),
-            Tone::Secondary,
-        ));
+        out.push(StyledLine::new(format!("{} more differences not listed", diff.unlisted), Tone::Secondary));
     }
     if !diff.ignored.is_empty() {
         out.push(StyledLine::new(
@@ -155,7 +151,7 @@ fn causes(diff: &Diff, unit: Unit, out: &mut Vec<StyledLine>) {
         .collect();
     let whole = format!("{} {}", unit.signed(parts.iter().sum()), unit.name);
     let columns = numbers.iter().map(|number| width(number)).max().unwrap_or(0).max(width(&whole));
-    out.push(StyledLine::new("where the difference is", Tone::Strong));
+    out.push(StyledLine::new("causes of the time difference", Tone::Strong));
     for (cause, number) in causes[..shown].iter().zip(&numbers) {
         let (from, to) = zerver_analysis::span(cause.a_ns, cause.b_ns);
         let tone = if cause.delta_ns() > 0 { Tone::Bad } else { Tone::Good };
@@ -166,10 +162,10 @@ fn causes(diff: &Diff, unit: Unit, out: &mut Vec<StyledLine>) {
         out.push(line);
     }
     if shown < causes.len() {
-        let said = format!("  {:>columns$}  {} smaller ones", numbers[shown], causes.len() - shown);
+        let said = format!("  {:>columns$}  {} smaller causes", numbers[shown], causes.len() - shown);
         out.push(StyledLine::new(said, Tone::Text));
     }
-    out.push(StyledLine::new(format!("  {whole:>columns$}"), Tone::Strong).with("  in all", Tone::Text));
+    out.push(StyledLine::new(format!("  {whole:>columns$}"), Tone::Strong).with("  total", Tone::Text));
 }
 
 fn block(title: &str, differences: &[&Difference], out: &mut Vec<StyledLine>) {

@@ -17,19 +17,19 @@ const KEYS: &[KeyBinding] = &[
     binding(
         &[named(KeyCode::Tab), named(KeyCode::BackTab)],
         Action::NextPane,
-        "To what differs, or to the steps",
-        Some("other part"),
+        "Switch between steps and differences",
+        Some("pane"),
     ),
+    binding(&[named(KeyCode::Enter)], Action::Open, "Open the step in the timeline of b", Some("open step")),
+    binding(&[key('x')], Action::Swap, "Swap a and b", Some("swap")),
     binding(
-        &[named(KeyCode::Enter)],
-        Action::Open,
-        "Open the step in the timeline of the second",
-        Some("open"),
+        &[named(KeyCode::Esc), named(KeyCode::Backspace)],
+        Action::Back,
+        "Back to the previous screen",
+        Some("back"),
     ),
-    binding(&[key('x')], Action::Swap, "Exchange the two", Some("swap")),
-    binding(&[key('r')], Action::Replay, "Run the second again with today's code", None),
-    binding(&[key('d')], Action::Diff, "Compare the second with another", None),
-    binding(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back", Some("back")),
+    binding(&[key('r')], Action::Replay, "Replay b with the current code", Some("replay b")),
+    binding(&[key('d')], Action::Diff, "Compare b with another request", None),
 ];
 
 impl Screen for DiffScreen {
@@ -37,8 +37,16 @@ impl Screen for DiffScreen {
         "diff"
     }
 
-    fn keys(&self) -> Vec<&'static [KeyBinding]> {
+    fn keys(&self, _shared: &SharedState) -> Vec<&'static [KeyBinding]> {
         vec![KEYS, keys::MOVING]
+    }
+
+    fn is_available(&self, _shared: &SharedState, action: Action) -> bool {
+        match (action, &self.diff_lines) {
+            (Action::Swap, _) => self.ids.is_some(),
+            (Action::Open, Some(diff_lines)) => !diff_lines.lines.is_empty(),
+            (_, diff_lines) => diff_lines.is_some(),
+        }
     }
 
     fn current_request(&self, _shared: &SharedState) -> Option<RequestId> {

@@ -15,8 +15,10 @@ pub(super) fn draw(screen: &DiffScreen, shared: &SharedState, area: Rect, buffer
         return draw_missing(screen, shared, area, buffer);
     };
     let areas = areas(diff_lines, shared, area);
-    for (row, head) in (0..).zip(&diff_lines.headings) {
-        head.draw(&mut Pen::new(buffer, areas.headings, row, theme.glyphs.ellipsis), theme);
+    for (row, (id, heading)) in (0..).zip(&diff_lines.headings) {
+        let mut pen = Pen::new(buffer, areas.headings, row, theme.glyphs.ellipsis);
+        pen.skip(1).put(["a", "b"][usize::from(row)], theme.info).skip(1);
+        heading.draw(pen.put(&shared.index.short_id(*id), theme.id), theme);
     }
     let style = if diff_lines.is_slower { theme.bad } else { theme.strong };
     for (row, line) in (0..).zip(verdict(diff_lines, shared, area.width)) {
@@ -25,9 +27,9 @@ pub(super) fn draw(screen: &DiffScreen, shared: &SharedState, area: Rect, buffer
     let style = |pane: Pane| if screen.pane == pane { theme.focus } else { theme.border };
     let [upper, lower, both] = theme.glyphs.pair;
     let unit = shared.drawable(diff_lines.unit.name);
-    let legend = format!("steps, in {unit}: a, b, and b-a   {upper} a  {lower} b  {both} both");
+    let legend = format!("steps in {unit}: a, b, b-a   {upper} a  {lower} b  {both} both");
     titled_rule(areas.rows_title, &legend, style(Pane::Rows), theme, buffer);
-    titled_rule(areas.details_title, "what differs", style(Pane::Details), theme, buffer);
+    titled_rule(areas.details_title, "differences", style(Pane::Details), theme, buffer);
     vertical_line(areas.wall, theme.border, theme, buffer);
     draw_rows(screen, diff_lines, shared, areas.rows, buffer);
     let mut scroll = screen.details;
@@ -47,23 +49,21 @@ fn draw_missing(screen: &DiffScreen, shared: &SharedState, area: Rect, buffer: &
     let theme = &shared.theme;
     let Some((a, b)) = screen.ids else {
         let said = match shared.diff_base {
-            Some(id) => format!(
-                "{} is the first of two. 1 shows the list; choose the other and press d.",
-                id.short(12)
-            ),
-            None => "No requests are compared. 1 shows the list; press d on one request, and d on another."
-                .to_owned(),
+            Some(id) => format!("a is {}. Select b in the list (1) and press d.", shared.index.short_id(id)),
+            None => {
+                "Nothing to compare. In the list (1), press d on one request, then on another.".to_owned()
+            }
         };
         Pen::new(buffer, area, 1, theme.glyphs.ellipsis).skip(2).put(&said, theme.secondary);
         return;
     };
     for (row, (label, id)) in [("a", a), ("b", b)].into_iter().enumerate() {
         let mut pen = Pen::new(buffer, area, row as u16, theme.glyphs.ellipsis);
-        pen.skip(1).put(label, theme.info).skip(1).put(&id.short(12), theme.id).skip(2);
+        pen.skip(1).put(label, theme.info).skip(1).put(&shared.index.short_id(id), theme.id).skip(2);
         match shared.traces.get(id) {
             None => pen.put("loading", theme.secondary),
             Some(Ok(Some(_))) => pen.put("loaded", theme.secondary),
-            Some(Ok(None)) => pen.put("is not in the store any more", theme.warn),
+            Some(Ok(None)) => pen.put("no longer in the store", theme.warn),
             Some(Err(why)) => pen.recorded(why, theme.bad),
         };
     }

@@ -16,8 +16,8 @@ pub(super) fn lines(flow: &FlowInfo, times: Option<&Usual>) -> Vec<StyledLine> {
     let mut rows: Vec<GraphRow> = Vec::new();
     let times = times.filter(|times| times.total.count > 0);
     if let Some(times) = times {
-        rows.push(GraphRow::new("", "whole request", Tone::Strong, Some(times.total)));
-        for (place, name) in [(Place::Receive, "reading the body"), (Place::Unexplained, "unexplained")] {
+        rows.push(GraphRow::new("", "total", Tone::Strong, Some(times.total)));
+        for (place, name) in [(Place::Receive, "receiving the body"), (Place::Unexplained, "unexplained")] {
             let spread = times.parts.get(&place).copied();
             rows.extend(spread.map(|spread| GraphRow::new("", name, Tone::Secondary, Some(spread))));
         }
@@ -29,7 +29,7 @@ pub(super) fn lines(flow: &FlowInfo, times: Option<&Usual>) -> Vec<StyledLine> {
     let mut lines = Vec::new();
     if times.is_some() {
         lines.push(StyledLine::new(
-            format!("{:columns$}  {:>9}  {:>9}", "steps on the CPU, and their waits", "p50", "p99"),
+            format!("{:columns$}  {:>9}  {:>9}", "CPU time of the steps, and waits", "p50", "p99"),
             Tone::Secondary,
         ));
     }

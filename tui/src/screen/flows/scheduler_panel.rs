@@ -18,16 +18,16 @@ pub(super) fn lines(shared: &SharedState) -> (String, Vec<StyledLine>) {
     let scheduler = &shared.scheduler;
     let faint = |text: &str| StyledLine::new(text, Tone::Secondary);
     let Some(addr) = &scheduler.addr else {
-        let line = faint("`zerver tui --addr HOST:PORT` asks a service that runs");
+        let line = faint("`zerver tui --addr HOST:PORT` connects to a running service");
         return ("scheduler".to_owned(), vec![line]);
     };
     let at = addr.strip_prefix("http://").unwrap_or(addr);
     match &scheduler.answer {
-        None => (format!("scheduler: asking {}", clean(at)), Vec::new()),
+        None => (format!("scheduler: connecting to {}", clean(at)), Vec::new()),
         Some(Err(why)) => {
             let lines = vec![
                 StyledLine::new(clean(why).into_owned(), Tone::Warn),
-                faint("It tells local clients only, and not while health is off."),
+                faint("A service answers local clients only, and not if health checks are off."),
             ];
             (format!("scheduler of {}", clean(at)), lines)
         }
@@ -45,7 +45,7 @@ fn known(health: &SchedulerStatus, shared: &SharedState) -> Vec<StyledLine> {
             .with(format!("{}  ", percent(load)), Tone::Strong)
             .with(bars(load, SPARK, shared), Tone::Cpu),
     ];
-    let mut waiting = StyledLine::new("waiting  ", Tone::Secondary);
+    let mut waiting = StyledLine::new("queue    ", Tone::Secondary);
     for ((class, n), line) in CLASSES.iter().zip(health.queue_lengths).zip(&shared.scheduler.queue_lengths) {
         let Some(n) = n else { continue };
         let values: Vec<u64> = line.iter().copied().collect();
@@ -65,10 +65,9 @@ fn known(health: &SchedulerStatus, shared: &SharedState) -> Vec<StyledLine> {
         StyledLine::new("shed     ", Tone::Secondary).with(shed.join(", "), tone(health.shed.iter().sum())),
     );
     lines.push(
-        StyledLine::new("moved    ", Tone::Secondary)
-            .with(format!("{} to low priority", health.reclassified), tone(health.reclassified))
-            .with("; overruns ", Tone::Secondary)
-            .with(health.overruns.to_string(), tone(health.overruns)),
+        StyledLine::new("quantum  ", Tone::Secondary)
+            .with(format!("exceeded {} times", health.overruns), tone(health.overruns))
+            .with(format!(", {} reclassified", health.reclassified), tone(health.reclassified)),
     );
     lines.extend(health.workers.iter().map(|worker| of_worker(worker, shared)));
     lines
@@ -92,9 +91,11 @@ fn of_worker(worker: &WorkerStatus, shared: &SharedState) -> StyledLine {
             .with(format!("{:<SHORT$}  ", bars(load, SHORT, shared)), Tone::Cpu);
     }
     let Some(running) = &worker.running else { return line.with("idle", Tone::Secondary) };
-    let (word, tone) = if worker.is_stuck { ("hangs in", Tone::Bad) } else { ("runs", Tone::Good) };
-    // The first part of an id names the request in the list.
-    let id: String = running.request.chars().take(13).collect();
+    let (word, tone) = if worker.is_stuck { ("stuck in", Tone::Bad) } else { ("runs", Tone::Good) };
+    let id = match running.request.parse() {
+        Ok(id) => shared.index.short_id(id),
+        Err(_) => running.request.clone(),
+    };
     line.with(format!("{word} "), tone)
         .with(clean(&format!("{} of {}", running.step, running.flow)).into_owned(), Tone::Strong)
         .with(format!("  {}", shared.drawable(&duration::show(running.running_ns))), Tone::Text)

@@ -18,11 +18,16 @@ const KEYS: &[KeyBinding] = &[
     binding(
         &[named(KeyCode::Tab), named(KeyCode::BackTab)],
         Action::NextPane,
-        "To the steps of the flow, or to the list of flows",
-        Some("other part"),
+        "Switch between flows and steps",
+        Some("pane"),
     ),
-    binding(&[key('r')], Action::Rerun, "Measure again, over the newest requests", Some("measure again")),
-    binding(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back", Some("back")),
+    binding(&[key('r')], Action::Rerun, "Measure the flow again, from its newest requests", Some("refresh")),
+    binding(
+        &[named(KeyCode::Esc), named(KeyCode::Backspace)],
+        Action::Back,
+        "Back to the previous screen",
+        Some("back"),
+    ),
 ];
 
 impl Screen for FlowsScreen {
@@ -30,8 +35,12 @@ impl Screen for FlowsScreen {
         "flows"
     }
 
-    fn keys(&self) -> Vec<&'static [KeyBinding]> {
+    fn keys(&self, _shared: &SharedState) -> Vec<&'static [KeyBinding]> {
         vec![KEYS, keys::MOVING]
+    }
+
+    fn is_available(&self, _shared: &SharedState, _action: Action) -> bool {
+        !self.all().is_empty()
     }
 
     fn on_enter(&mut self, _shared: &SharedState) -> Vec<Command> {

@@ -46,9 +46,9 @@ fn title(flows: &FlowsScreen) -> String {
         Some(FlowTimes::Failed(why)) => format!("{name}: {}", clean(why)),
         Some(FlowTimes::Done(measured)) => match (measured.times.total.count, measured.unreadable) {
             (0, _) => format!("{name}: no requests yet"),
-            (1, _) => format!("{name}: over 1 request"),
-            (count, 0) => format!("{name}: over the newest {count} requests"),
-            (count, bad) => format!("{name}: over {count} requests; {bad} could not be read"),
+            (1, _) => format!("{name}: 1 request"),
+            (count, 0) => format!("{name}: newest {count} requests"),
+            (count, bad) => format!("{name}: newest {count} requests, {bad} unreadable"),
         },
     }
 }
@@ -60,7 +60,7 @@ fn draw_list(flows: &FlowsScreen, shared: &SharedState, area: Rect, buffer: &mut
         let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
         match &flows.flows {
             None => pen.skip(1).put("loading", theme.secondary),
-            Some(Ok(_)) => pen.skip(1).put("there are no flows in the store yet", theme.secondary),
+            Some(Ok(_)) => pen.skip(1).put("no flows in the store yet", theme.secondary),
             Some(Err(why)) => pen.skip(1).recorded(why, theme.bad),
         };
         return;

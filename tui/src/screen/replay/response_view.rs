@@ -23,13 +23,13 @@ pub(super) fn draw_response(
     let Some(replied) = &report.response else {
         Pen::new(buffer, area, 0, theme.glyphs.ellipsis)
             .skip(1)
-            .put("none: it did not come to its end", theme.warn);
+            .put("none: the replay did not finish", theme.warn);
         return;
     };
     let then = shown::wire(&loaded.trace.response_body.bytes);
     let now: Vec<String> = match &replied.body {
         Some(body) => body.split('\n').map(|line| clean(line).into_owned()).collect(),
-        None => vec![format!("{} bytes, which are no text", replied.body_len)],
+        None => vec![format!("{} bytes of binary data", replied.body_len)],
     };
     let (left, middle, right) = split_columns(area, area.width / 2);
     vertical_line(middle, theme.border, theme, buffer);
@@ -41,7 +41,7 @@ pub(super) fn draw_response(
         }
     };
     side(left, "recorded", loaded.trace.status, &then, buffer);
-    side(right, "today", replied.status, &now, buffer);
+    side(right, "replayed", replied.status, &now, buffer);
     // The differences follow below if there is room.
     let taken = u16::try_from(then.len().max(now.len())).unwrap_or(u16::MAX).saturating_add(1);
     if then != now && taken < area.height {

@@ -19,43 +19,61 @@ use crate::state::Notice;
 use crate::state::SharedState;
 use crate::text_input::TextInput;
 
-const KEYS: &[KeyBinding] = &[
+const ITEM_KEYS: &[KeyBinding] = &[
     binding(
         &[named(KeyCode::Tab), named(KeyCode::BackTab)],
         Action::NextPane,
-        "To the findings, or to what may be changed",
-        Some("other part"),
+        "Switch to the differences",
+        Some("pane"),
+    ),
+    binding(&[named(KeyCode::Enter)], Action::Open, "Edit the selected item", Some("edit")),
+];
+
+const FINDING_KEYS: &[KeyBinding] = &[
+    binding(
+        &[named(KeyCode::Tab), named(KeyCode::BackTab)],
+        Action::NextPane,
+        "Switch to the editable items",
+        Some("pane"),
     ),
     binding(
         &[named(KeyCode::Enter)],
         Action::Open,
-        "Change what is chosen; or open the finding's step",
-        Some("change/open"),
+        "Open the step of the difference in the timeline",
+        Some("open step"),
     ),
+];
+
+const KEYS: &[KeyBinding] = &[
     binding(
         &[key('f')],
         Action::InjectFault,
-        "Let the effect time out, fail, be slow, give nonsense; again for the next",
-        Some("fail"),
+        "Inject a fault into the effect: timeout, error, delay, garbage",
+        Some("fault"),
+    ),
+    binding(
+        &[key('a')],
+        Action::SupplyMissing,
+        "Supply what is missing: an effect's answer, or a secret",
+        Some("supply"),
+    ),
+    binding(&[key('x')], Action::RevertEdit, "Revert the edit", Some("revert")),
+    binding(&[key('s')], Action::ChooseStep, "Choose the first step to see the edit", Some("step")),
+    binding(&[key('r')], Action::Rerun, "Replay again", Some("again")),
+    binding(
+        &[named(KeyCode::Esc), named(KeyCode::Backspace)],
+        Action::Back,
+        "Back to the previous screen",
+        Some("back"),
     ),
     binding(
         &[key('e')],
         Action::EditValue,
-        "Change a slot (JSON, .field=JSON), an answer, a header, the body",
+        "Edit a slot (JSON or .field=JSON), an answer, a header, the body",
         None,
     ),
-    binding(&[key('E')], Action::EditInEditor, "Change it in $EDITOR", None),
-    binding(&[key('s')], Action::ChooseStep, "Let another step be the first to see the change", Some("step")),
-    binding(&[key('x')], Action::RevertEdit, "Take back what was changed there", Some("take back")),
-    binding(
-        &[key('a')],
-        Action::SupplyMissing,
-        "Type what is missing: an effect's answer, a secret that is not in the file",
-        Some("answer"),
-    ),
-    binding(&[key('r')], Action::Rerun, "Run it again", Some("again")),
+    binding(&[key('E')], Action::EditInEditor, "Edit it in $EDITOR", None),
     binding(&[key('d')], Action::Diff, "Compare the request with another", None),
-    binding(&[named(KeyCode::Esc), named(KeyCode::Backspace)], Action::Back, "Back", Some("back")),
 ];
 
 impl Screen for ReplayScreen {
@@ -63,8 +81,23 @@ impl Screen for ReplayScreen {
         "replay"
     }
 
-    fn keys(&self) -> Vec<&'static [KeyBinding]> {
-        vec![KEYS, keys::MOVING]
+    fn keys(&self, _shared: &SharedState) -> Vec<&'static [KeyBinding]> {
+        let first = if self.pane == Pane::Findings { FINDING_KEYS } else { ITEM_KEYS };
+        vec![first, KEYS, keys::MOVING]
+    }
+
+    fn is_available(&self, _shared: &SharedState, action: Action) -> bool {
+        let selected = self.items().get(self.slots.cursor);
+        match action {
+            Action::Open if self.pane == Pane::Findings => self.has_findings(),
+            Action::InjectFault => selected.is_some_and(|item| !item.faults.is_empty()),
+            Action::ChooseStep => !self.drafts.has_no_slots(),
+            Action::RevertEdit => selected.is_some_and(|item| self.drafts.draft_for(&item.target).is_some()),
+            Action::SupplyMissing => self.missing_secret().is_some() || self.unanswered_effect().is_some(),
+            Action::Rerun | Action::NextPane => self.id.is_some(),
+            _ if action.is_moving() && self.pane == Pane::Findings => self.has_findings(),
+            _ => selected.is_some(),
+        }
     }
 
     fn current_request(&self, _shared: &SharedState) -> Option<RequestId> {
@@ -84,7 +117,7 @@ impl Screen for ReplayScreen {
     }
 
     fn text_hints(&self) -> Option<&'static [(&'static str, &'static str)]> {
-        self.prompt.as_ref().map(|_| &[("enter", "run with it"), ("esc", "leave it"), ("^u", "clear")][..])
+        self.prompt.as_ref().map(|_| &[("enter", "replay"), ("esc", "cancel"), ("^u", "clear")][..])
     }
 
     fn on_paste(&mut self, _shared: &mut SharedState, text: &str) -> Vec<Command> {
@@ -112,7 +145,7 @@ impl Screen for ReplayScreen {
                 let Some((target, text)) = self.chosen() else { return Vec::new() };
                 if matches!(target, EditTarget::Secret(_)) {
                     shared.notice =
-                        Some(Notice::error("a secret is typed here, and not written into a file: press e"));
+                        Some(Notice::error("secrets are never written to a file; press e to type it here"));
                     return Vec::new();
                 }
                 self.prompt = Some(OpenPrompt::new(target, ""));

@@ -117,7 +117,7 @@ impl ReplayScreen {
     pub(super) fn inject_next_fault(&mut self, shared: &mut SharedState) -> Vec<Command> {
         let item = self.items.as_ref().and_then(|items| items.all.get(self.slots.cursor));
         let Some(EditItem { target: EditTarget::Effect(effect), faults, .. }) = item else {
-            shared.notice = Some(Notice::error("only effects fail: choose one, below the slots"));
+            shared.notice = Some(Notice::error("only effects can fail; select one below the slots"));
             return Vec::new();
         };
         self.drafts.cycle_fault(effect, faults);
@@ -126,12 +126,12 @@ impl ReplayScreen {
 
     pub(super) fn edit_value(&mut self, shared: &mut SharedState) {
         let Some((target, text)) = self.chosen() else {
-            shared.notice = Some(Notice::error("there is nothing to change"));
+            shared.notice = Some(Notice::error("nothing to edit"));
             return;
         };
         let text = text.unwrap_or_default();
         if text.contains('\n') {
-            shared.notice = Some(Notice::error("it has several lines; E changes it in $EDITOR"));
+            shared.notice = Some(Notice::error("the value has several lines; E opens it in $EDITOR"));
             return;
         }
         self.prompt = Some(OpenPrompt::new(target, &text));
@@ -140,7 +140,7 @@ impl ReplayScreen {
     pub(super) fn choose_next_step(&mut self, shared: &mut SharedState) -> Vec<Command> {
         let Some(loaded) = self.loaded(shared) else { return Vec::new() };
         if self.drafts.has_no_slots() {
-            shared.notice = Some(Notice::error("change a slot first; then choose the step that sees it"));
+            shared.notice = Some(Notice::error("edit a slot first, then choose the step that sees it"));
             return Vec::new();
         }
         self.drafts.next_step(&loaded.trace.flow);
@@ -153,6 +153,10 @@ impl ReplayScreen {
         let steps = &self.loaded(shared)?.trace.flow.steps;
         let step = steps.iter().position(|step| step.name == finding.step)?;
         Some(Command::Navigate(Navigation::Step(self.id?, step as u16)))
+    }
+
+    pub(super) fn has_findings(&self) -> bool {
+        self.report().is_some_and(|replayed| !replayed.report.findings.is_empty())
     }
 
     /// Returns the areas of the screen.

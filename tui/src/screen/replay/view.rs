@@ -21,17 +21,17 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buff
     let theme = &shared.theme;
     let areas = screen.areas(area);
     let Some(id) = screen.id else {
-        let said = "No request is run again. 1 shows the list; r runs the chosen one.";
+        let said = "Nothing to replay. Select a request in the list (1) and press r.";
         Pen::new(buffer, area, 1, theme.glyphs.ellipsis).skip(2).put(said, theme.secondary);
         return;
     };
     let mut pen = Pen::new(buffer, areas.head, 0, theme.glyphs.ellipsis);
     pen.skip(1);
-    pen.put(&id.short(12), theme.id).skip(2);
+    pen.put(&shared.index.short_id(id), theme.id).skip(2);
     match shared.traces.get(id) {
         None => drop(pen.put("loading", theme.secondary)),
         Some(Err(why)) => drop(pen.recorded(why, theme.bad)),
-        Some(Ok(None)) => drop(pen.put("is not in the store any more", theme.warn)),
+        Some(Ok(None)) => drop(pen.put("no longer in the store", theme.warn)),
         Some(Ok(Some(loaded))) => {
             let trace = &loaded.trace;
             pen.recorded(&trace.method, theme.text).skip(1);
@@ -47,10 +47,8 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buff
         of_ending(ending, shared).draw(pen.skip(1), theme);
     }
     let style = |pane: Pane| if screen.pane == pane { theme.focus } else { theme.border };
-    let at = screen
-        .drafts
-        .at()
-        .map(|step| format!("slots, as seen by {} and after; effects, request", clean(step)));
+    let at =
+        screen.drafts.at().map(|step| format!("slots as seen from {} on, effects, request", clean(step)));
     titled_rule(
         areas.slots_title,
         at.as_deref().unwrap_or("slots, effects, request"),
@@ -58,7 +56,7 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buff
         theme,
         buffer,
     );
-    titled_rule(areas.findings_title, "what is different", style(Pane::Findings), theme, buffer);
+    titled_rule(areas.findings_title, "differences", style(Pane::Findings), theme, buffer);
     titled_rule(areas.response_title, "response", theme.border, theme, buffer);
     if let RunState::Refused(refusal) = &screen.run {
         draw_refusal(refusal, shared, &areas, buffer);
@@ -88,11 +86,11 @@ fn verdict(screen: &ReplayScreen, shared: &SharedState) -> StyledLine {
     if matches!(screen.run, RunState::Running(_)) {
         let spinner = shared.theme.glyphs.spinner;
         let turn = (shared.now_unix_ns / 250_000_000) as usize % spinner.len();
-        return StyledLine::new(format!("{} building and running it again", spinner[turn]), Tone::Info);
+        return StyledLine::new(format!("{} building and replaying", spinner[turn]), Tone::Info);
     }
     match &screen.run {
-        RunState::Refused(_) => return StyledLine::new("nothing was run", Tone::Bad),
-        RunState::None => return StyledLine::new("not run yet", Tone::Secondary),
+        RunState::Refused(_) => return StyledLine::new("not replayed", Tone::Bad),
+        RunState::None => return StyledLine::new("not replayed yet", Tone::Secondary),
         RunState::Running(_) | RunState::Done(_) => {}
     }
     let Some(replayed) = screen.report() else { return StyledLine::default() };
@@ -101,14 +99,14 @@ fn verdict(screen: &ReplayScreen, shared: &SharedState) -> StyledLine {
         // The hint about command-line options does not apply here.
         let why = report.impossible.iter().map(|why| why.split("; --request-").next().unwrap_or(why));
         let why = why.collect::<Vec<_>>().join("; ");
-        let how = if screen.missing_secret().is_some() { "; a: type it" } else { "" };
-        return StyledLine::new("cannot be run: ", Tone::Bad)
+        let how = if screen.missing_secret().is_some() { "; press a to type it" } else { "" };
+        return StyledLine::new("cannot be replayed: ", Tone::Bad)
             .with(clean(&why).into_owned(), Tone::Text)
             .with(how, Tone::Info);
     }
     let tone = if report.is_same() { Tone::Good } else { Tone::Warn };
     let mut text = format!(
-        ": {} of {} decisions came out again, {} {} answered",
+        ": {} of {} decisions reproduced, {} {} from the recording",
         coverage.decisions,
         coverage.decisions_recorded,
         coverage.effects_fed,
@@ -182,12 +180,9 @@ fn draw_findings(
     scroll.fill(report.findings.len(), usize::from(area.height));
     if report.findings.is_empty() {
         let (text, style) = match report.sameness() {
-            _ if !report.impossible.is_empty() => ("not known", theme.good),
-            Sameness::Incomplete => ("nothing of what could be compared; these could not be:", theme.warn),
-            _ => (
-                "nothing: decisions, effects, slots and the response came out as they were recorded",
-                theme.good,
-            ),
+            _ if !report.impossible.is_empty() => ("unknown", theme.secondary),
+            Sameness::Incomplete => ("none in what could be compared; not compared:", theme.warn),
+            _ => ("none: decisions, effects, slots and the response are as recorded", theme.good),
         };
         Pen::new(buffer, area, 0, theme.glyphs.ellipsis).skip(1).put(text, style);
         for (row, what) in (1..area.height).zip(&report.not_compared) {
@@ -243,12 +238,12 @@ fn class(class: FindingClass, shared: &SharedState) -> (&'static str, ratatui::s
     match class {
         FindingClass::CodeChanged => ("code", theme.bad),
         FindingClass::InputEdited => ("edit", theme.info),
-        FindingClass::Nondeterminism => ("not same", theme.bad),
+        FindingClass::Nondeterminism => ("varies", theme.bad),
         FindingClass::MissingEffect => ("missing", theme.warn),
         FindingClass::ExtraEffect => ("extra", theme.warn),
-        FindingClass::ReorderedEffect => ("moved", theme.warn),
+        FindingClass::ReorderedEffect => ("reordered", theme.warn),
         FindingClass::Unanswered => ("no answer", theme.bad),
-        FindingClass::Died => ("died", theme.bad),
+        FindingClass::Died => ("crashed", theme.bad),
         FindingClass::RewordedEffect => ("reworded", theme.warn),
     }
 }
@@ -278,29 +273,27 @@ fn draw_prompt(prompt: &OpenPrompt, is_asked: bool, shared: &SharedState, area: 
     let theme = &shared.theme;
     let (what, hint) = match &prompt.target {
         EditTarget::Slot(slot) => {
-            (clean(slot).into_owned(), "JSON, or .field=JSON for a part; enter runs it, esc leaves")
+            (clean(slot).into_owned(), "JSON, or .field=JSON for one field; enter replays, esc cancels")
         }
         EditTarget::Effect(effect) if is_asked => (
             clean(effect).into_owned(),
             match prompt.is_example {
-                true => "nothing was recorded for this effect; its like got this; enter takes it",
-                false => "nothing was recorded for this effect: what is its answer, as JSON? esc leaves",
+                true => "no recorded answer; a similar effect got this one; enter accepts it, esc cancels",
+                false => "no recorded answer; type one as JSON; enter replays, esc cancels",
             },
         ),
         EditTarget::Effect(effect) => {
-            (clean(effect).into_owned(), "its answer, as JSON; enter runs it, esc leaves")
+            (clean(effect).into_owned(), "answer as JSON; enter replays, esc cancels")
         }
-        EditTarget::Header(name) => {
-            (clean(name).into_owned(), "the header of the request; enter runs it, esc leaves")
-        }
+        EditTarget::Header(name) => (clean(name).into_owned(), "request header; enter replays, esc cancels"),
         EditTarget::Secret(name) if is_asked => (
             clean(name).into_owned(),
-            "it is a secret that is not here: type it; it is not shown; esc leaves",
+            "this secret was not exported; type it (hidden); enter replays, esc cancels",
         ),
         EditTarget::Secret(name) => {
-            (clean(name).into_owned(), "a secret: what you type is not shown; enter runs it, esc leaves")
+            (clean(name).into_owned(), "secret, hidden while you type; enter replays, esc cancels")
         }
-        EditTarget::Body => ("body".to_owned(), "the body of the request; enter runs it, esc leaves"),
+        EditTarget::Body => ("body".to_owned(), "request body; enter replays, esc cancels"),
     };
     let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
     let what = crate::draw::fit(&what, usize::from(area.width / 2), theme.glyphs.ellipsis);

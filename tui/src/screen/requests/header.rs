@@ -43,7 +43,7 @@ pub(super) fn draw_metrics(requests: &RequestsScreen, shared: &SharedState, area
         ),
     ];
     let len = requests.list.len(&shared.index);
-    let state = if requests.is_following { "following" } else { "held still" };
+    let state = if requests.is_following { "live" } else { "paused" };
     let is_complete = shared.index.is_complete() && !requests.list.is_behind(&shared.index);
     let plus = if is_complete { "" } else { "+" };
     let count = if len == shared.index.len() {
@@ -73,10 +73,10 @@ pub(super) fn draw_load(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let Some(health) = scheduler.health() else { return };
     let load = scheduler.load.latest().map_or("-".to_owned(), |percent| format!("{percent}%"));
     let shed: u64 = health.shed.iter().sum();
-    let hanging = health.workers.iter().filter(|worker| worker.is_stuck).count();
+    let stuck = health.workers.iter().filter(|worker| worker.is_stuck).count();
     let mut alarms = Vec::new();
-    if hanging > 0 {
-        alarms.push((format!("{hanging} of {} hang", health.workers.len()), theme.bad));
+    if stuck > 0 {
+        alarms.push((format!("{stuck} of {} stuck", health.workers.len()), theme.bad));
     }
     if shed > 0 {
         alarms.push((format!("shed {shed}"), theme.warn));
@@ -87,7 +87,7 @@ pub(super) fn draw_load(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         .zip(&scheduler.queue_lengths)
         .filter_map(|((class, n), line)| Some((*class, n?.to_string(), line)))
         .collect();
-    let told = width("load  waiting") + load.len() + 5;
+    let told = width("load  queue") + load.len() + 5;
     let told = told + waiting.iter().map(|(class, n, _)| class.len() + n.len() + 4).sum::<usize>();
     let told = told + alarms.iter().map(|(text, _)| text.len() + 3).sum::<usize>();
     let rest = usize::from(area.width).saturating_sub(told);
@@ -103,7 +103,7 @@ pub(super) fn draw_load(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     pen.skip(1).put("load", theme.secondary).skip(1).put(&load, theme.strong);
     pen.put(&line(Some(100), &scheduler.load.samples), theme.cpu).skip(3);
     if !waiting.is_empty() {
-        pen.put("waiting", theme.secondary).skip(2);
+        pen.put("queue", theme.secondary).skip(2);
     }
     for (class, n, values) in waiting {
         let style = if n == "0" { theme.secondary } else { theme.strong };

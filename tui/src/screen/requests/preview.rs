@@ -14,7 +14,7 @@ pub(super) fn draw(row: Option<&RequestRow<'_>>, shared: &SharedState, area: Rec
     let Some(loaded) = shared.traces.loaded(row.id) else {
         let text = match shared.traces.get(row.id) {
             Some(Err(why)) => why.as_str(),
-            Some(Ok(_)) => "is not in the store any more",
+            Some(Ok(_)) => "no longer in the store",
             None => "",
         };
         Pen::new(buffer, area, 0, theme.glyphs.ellipsis).skip(1).recorded(text, theme.secondary);

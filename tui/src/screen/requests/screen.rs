@@ -23,29 +23,40 @@ const KEYS: &[KeyBinding] = &[
         "Open the request",
         Some("open"),
     ),
-    binding(&[key('/')], Action::Filter, "Filter the list; esc takes the filter away", Some("filter")),
-    binding(
-        &[key('f'), key(' ')],
-        Action::ToggleFollow,
-        "Follow new requests, or hold the list still",
-        Some("follow"),
-    ),
-    binding(&[key('s')], Action::NextSort, "Sort by another column", Some("sort")),
-    binding(&[key('n')], Action::NextFailed, "To the next one that failed", None),
-    binding(&[key('N')], Action::PreviousFailed, "To the one before that failed", None),
-    binding(&[key('m')], Action::Mark, "Mark the request, or take its mark away", None),
-    binding(&[key('\'')], Action::NextMark, "To the next marked request", None),
+    binding(&[key('/')], Action::Filter, "Filter the list; esc clears the filter", Some("filter")),
+    binding(&[key('f'), key(' ')], Action::ToggleFollow, "Pause the list, or go live again", Some("pause")),
+    binding(&[key('s')], Action::NextSort, "Sort by the next column", Some("sort")),
+    binding(&[key('n')], Action::NextFailed, "Next failed request", None),
+    binding(&[key('N')], Action::PreviousFailed, "Previous failed request", None),
+    binding(&[key('m')], Action::Mark, "Mark or unmark the request, and move down", None),
+    binding(&[key('\'')], Action::NextMark, "Next marked request", None),
     binding(&[key('y')], Action::CopyId, "Copy the id", None),
-    binding(&[key('L')], Action::ToggleLog, "Navigation or hide what the service says (zerver dev)", None),
 ];
+
+/// Only for `zerver dev`.
+const LOG_KEYS: &[KeyBinding] =
+    &[binding(&[key('L')], Action::ToggleLog, "Show or hide the service log", Some("log"))];
 
 impl Screen for RequestsScreen {
     fn name(&self) -> &'static str {
         "requests"
     }
 
-    fn keys(&self) -> Vec<&'static [KeyBinding]> {
-        vec![KEYS, keys::REQUEST, keys::MOVING]
+    fn keys(&self, shared: &SharedState) -> Vec<&'static [KeyBinding]> {
+        let mut tables = vec![KEYS, keys::REQUEST];
+        if shared.service.is_some() {
+            tables.push(LOG_KEYS);
+        }
+        tables.push(keys::MOVING);
+        tables
+    }
+
+    fn is_available(&self, shared: &SharedState, action: Action) -> bool {
+        match action {
+            Action::ToggleLog => true,
+            Action::Filter | Action::ToggleFollow | Action::NextSort => shared.index.len() > 0,
+            _ => self.list.len(&shared.index) > 0,
+        }
     }
 
     fn current_request(&self, shared: &SharedState) -> Option<RequestId> {
@@ -80,9 +91,7 @@ impl Screen for RequestsScreen {
     }
 
     fn text_hints(&self) -> Option<&'static [(&'static str, &'static str)]> {
-        self.prompt
-            .as_ref()
-            .map(|_| &[("enter", "keep it"), ("esc", "all requests"), ("up down", "move")][..])
+        self.prompt.as_ref().map(|_| &[("enter", "apply"), ("esc", "clear"), ("up down", "move")][..])
     }
 
     fn on_paste(&mut self, shared: &mut SharedState, text: &str) -> Vec<Command> {
@@ -141,7 +150,7 @@ impl Screen for RequestsScreen {
                         && !self.seek(shared, true, is_marked)
                     {
                         self.set(shared, before);
-                        shared.notice = Some(Notice::error("no request in the list is marked; m marks one"));
+                        shared.notice = Some(Notice::error("no marked requests in the list; m marks one"));
                     }
                 }
             }
@@ -150,7 +159,7 @@ impl Screen for RequestsScreen {
                 let failed = |seq| shared.index.row(seq).is_some_and(|row| row.failed || row.status >= 400);
                 if !self.seek(shared, down, failed) {
                     let beyond = if down { "below" } else { "above" };
-                    shared.notice = Some(Notice::error(format!("no request {beyond} failed")));
+                    shared.notice = Some(Notice::error(format!("no failed request {beyond}")));
                 }
             }
             Action::ToggleLog => {

@@ -2,21 +2,23 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_trace::duration;
+use zerver_trace::{RequestId, duration};
 
 use super::state::RequestsScreen;
 use crate::draw::Pen;
 use crate::index::{RequestRow, Seq, SortOrder, Verdict};
 use crate::state::SharedState;
 
-const ID: usize = 13;
 const AGE: usize = 4;
 const METHOD: usize = 6;
-const STATUS: usize = 6;
+const STATUS: usize = 7;
 const TOOK: usize = 9;
 
 /// Column widths; columns of width 0 are left out.
 pub(super) struct TableColumns {
+    /// Number of digits of the ids, which differs from the width.
+    id_digits: usize,
+    id: usize,
     path: usize,
     bar: usize,
     flow: usize,
@@ -25,9 +27,11 @@ pub(super) struct TableColumns {
 }
 
 impl TableColumns {
-    pub(super) fn new(width: usize) -> Self {
+    /// Lays out the columns for ids of `id_digits` digits.
+    pub(super) fn new(width: usize, id_digits: usize) -> Self {
+        let id = RequestId::from_u128(0).short(id_digits).len();
         // One column for the mark, and two blanks between columns.
-        let mut rest = width.saturating_sub(2 + ID + 2 + AGE + 2 + METHOD + 2 + STATUS + 2 + TOOK + 1);
+        let mut rest = width.saturating_sub(2 + id + 2 + AGE + 2 + METHOD + 2 + STATUS + 2 + TOOK + 1);
         let mut take = |wanted: usize, least: usize| {
             let given = if rest >= least + wanted + 2 { wanted } else { 0 };
             rest -= if given > 0 { given + 2 } else { 0 };
@@ -41,7 +45,7 @@ impl TableColumns {
         let bar = bar + if wide_bar > 0 { wide_bar + 2 } else { 0 };
         let flow_more = if flow > 0 { rest.saturating_sub(40).min(16) } else { 0 };
         rest -= flow_more;
-        Self { path: rest.saturating_sub(2), bar, flow: flow + flow_more, class, verdict }
+        Self { id_digits, id, path: rest.saturating_sub(2), bar, flow: flow + flow_more, class, verdict }
     }
 
     pub(super) fn draw_headings(
@@ -56,7 +60,7 @@ impl TableColumns {
             if sort == by { format!("{text}{arrow}") } else { text.to_owned() }
         };
         let mut pen = Pen::new(buffer, area, 0, glyphs.ellipsis);
-        pen.skip(2).left("id", ID, style).skip(2);
+        pen.skip(2).left("id", self.id, style).skip(2);
         pen.right(&head("age", SortOrder::Newest, glyphs.ascending), AGE, style).skip(2);
         pen.left("method", METHOD, style).skip(2);
         pen.left("path", self.path, style).skip(2);
@@ -97,7 +101,7 @@ impl TableColumns {
             (" ", theme.text)
         };
         pen.put(sign, style).skip(1);
-        pen.left(&row.id.short(12), ID, theme.id).skip(2);
+        pen.left(&row.id.short(self.id_digits), self.id, theme.id).skip(2);
         pen.right(&duration::age(shared.now_unix_ns, row.started_unix_ns), AGE, theme.secondary).skip(2);
         pen.recorded_left(row.method, METHOD, theme.text).skip(2);
         let filter = requests.list.filter();
@@ -135,7 +139,9 @@ impl TableColumns {
                     } else {
                         (tenths / 10).to_string()
                     };
-                    pen.left(&format!("{times}x slow"), self.verdict, theme.warn);
+                    let slow = format!("{times}x slow");
+                    let text = if slow.len() > self.verdict { format!("{times}x") } else { slow };
+                    pen.left(&text, self.verdict, theme.warn);
                 }
                 Verdict::Failed => drop(pen.recorded_left(row.outcome, self.verdict, theme.bad)),
             }

@@ -7,13 +7,15 @@ use super::header::{draw_load, draw_metrics, thousands};
 use super::preview;
 use super::state::RequestsScreen;
 use super::table::TableColumns;
-use crate::draw::{Pen, scrollbar, titled_rule, vertical_line};
-use crate::index::RequestRow;
+use crate::draw::{Pen, scrollbar, titled_rule, vertical_line, width};
+use crate::index::{RequestRow, TIME_DIGITS};
 use crate::state::ServiceState;
 use crate::state::SharedState;
 
+/// Minimum width of the filter, next to a remark.
+const MIN_FILTER: usize = 12;
 /// Examples of filters, shown while none has been typed.
-const HINT: &str = "letters of a path; status:5xx flow:name slower:10ms is:failed slot.Name.field=value";
+const HINT: &str = "part of a path, or status:5xx flow:name slower:10ms is:failed slot.Name.field=value";
 
 pub(super) fn draw(requests: &RequestsScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
@@ -21,8 +23,6 @@ pub(super) fn draw(requests: &RequestsScreen, shared: &SharedState, area: Rect, 
     draw_metrics(requests, shared, areas.metrics, buffer);
     draw_load(shared, areas.load, buffer);
     draw_filter(requests, shared, areas.filter, buffer);
-    let columns = TableColumns::new(usize::from(areas.rows.width));
-    columns.draw_headings(requests.list.sort(), shared, areas.headings, buffer);
     let len = requests.list.len(&shared.index);
     let height = usize::from(areas.rows.height);
     let mut scroll = requests.scroll(shared);
@@ -30,6 +30,10 @@ pub(super) fn draw(requests: &RequestsScreen, shared: &SharedState, area: Rect, 
     let shown: Vec<RequestRow<'_>> = (scroll.first..scroll.first + height)
         .map_while(|position| shared.index.row(requests.list.nth(position, &shared.index)?))
         .collect();
+    // All ids have the same length, so that they line up.
+    let digits = shown.iter().map(|row| shared.index.id_digits(row.id)).max();
+    let columns = TableColumns::new(usize::from(areas.rows.width), digits.unwrap_or(TIME_DIGITS));
+    columns.draw_headings(requests.list.sort(), shared, areas.headings, buffer);
     let longest_ns = shown.iter().map(|row| row.duration_ns).max().unwrap_or(0);
     for (line, row) in (0..areas.rows.height).zip(&shown) {
         columns.draw_row(row, longest_ns, requests, shared, areas.rows, line, buffer);
@@ -59,7 +63,7 @@ fn draw_nothing(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         Pen::new(buffer, area, row, theme.glyphs.ellipsis).skip(2).put(text, theme.secondary);
     };
     if shared.index.len() > 0 {
-        say(1, "No request passes the filter. Esc takes it away.");
+        say(1, "No matches. Esc clears the filter.");
     } else if !shared.index.is_complete() {
         say(1, "Reading the store.");
     } else if let Some(service) = &shared.service {
@@ -74,24 +78,26 @@ fn draw_nothing(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
             _ => say(1, "No requests yet."),
         }
     } else {
-        say(1, "No requests have been recorded here. They show as soon as they are.");
+        say(1, "No requests recorded yet. New ones appear here as they are recorded.");
     }
 }
 
 fn draw_filter(requests: &RequestsScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let mut said = String::new();
-    if requests.scan.asked > 0 {
-        let of = if requests.scan.is_cut { " newest" } else { "" };
-        said = format!(
-            "slots of {} of{of} {} read ",
-            thousands(requests.scan.looked),
-            thousands(requests.scan.asked)
-        );
-    }
-    let said = requests.error.clone().unwrap_or(said);
-    let style = if requests.error.is_some() { theme.bad } else { theme.secondary };
-    let room = crate::draw::width(&said).min(usize::from(area.width) / 2);
+    let scan = &requests.scan;
+    let (remark, style) = match &requests.error {
+        Some(error) => (error.clone(), theme.bad),
+        None if scan.asked > 0 => {
+            let newest = if scan.is_cut { "newest " } else { "" };
+            let (looked, asked) = (thousands(scan.looked), thousands(scan.asked));
+            (format!("searched {looked} of {newest}{asked} "), theme.secondary)
+        }
+        None => (String::new(), theme.secondary),
+    };
+    // The filter gets what it needs up to one half, and the remark the rest.
+    let typed = width(&requests.filter).max(MIN_FILTER) + 4;
+    let room =
+        width(&remark).min(usize::from(area.width).saturating_sub(typed.min(usize::from(area.width) / 2)));
     let line = Rect { width: area.width.saturating_sub(room as u16 + 1), ..area };
     let mut pen = Pen::new(buffer, line, 0, theme.glyphs.ellipsis);
     pen.put(" /", theme.key);
@@ -105,7 +111,7 @@ fn draw_filter(requests: &RequestsScreen, shared: &SharedState, area: Rect, buff
         None => drop(pen.put(&requests.filter, theme.text)),
     }
     let rest = Rect { x: line.right(), width: area.width - line.width, ..area };
-    Pen::new(buffer, rest, 0, theme.glyphs.ellipsis).recorded(&said, style);
+    Pen::new(buffer, rest, 0, theme.glyphs.ellipsis).recorded(&remark, style);
 }
 
 fn draw_log(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
@@ -115,7 +121,7 @@ fn draw_log(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let style = if is_bad { theme.bad } else { theme.border };
     titled_rule(
         area,
-        if is_bad { "what went wrong; L hides it" } else { "what it says; L hides it" },
+        if is_bad { "errors (L to hide)" } else { "service log (L to hide)" },
         style,
         theme,
         buffer,

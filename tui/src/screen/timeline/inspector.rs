@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use zerver_analysis::{Effect, Group, Link, Run, Why};
 use zerver_trace::duration::{self, Unit};
-use zerver_trace::{Header, Kept, Recorded, RecordedBody, Trace};
+use zerver_trace::{Header, Kept, QueueReason, Recorded, RecordedBody, Trace};
 
 use super::inspector_lines::{InspectorLine, InspectorLines};
 use super::moments::{Moment, Moments, SlotSnapshot, describe, slots};
@@ -93,10 +93,10 @@ fn step(
     if run.step.line > 0 {
         tree.field("source", &format!("{}:{}", run.step.file, run.step.line), Tone::Info);
     }
-    let decision = run.decision.map_or("not told", zerver_trace::Decision::as_str);
+    let decision = run.decision.map_or("not recorded", zerver_trace::Decision::as_str);
     tree.field("decided", decision, Tone::Strong);
     let queue = if run.queue_ns > 0 {
-        format!(", after a wait of {}", unit.show(run.queue_ns))
+        format!(", after {} {} in the run queue", unit.show(run.queue_ns), unit.name)
     } else {
         String::new()
     };
@@ -113,7 +113,7 @@ fn step(
                 held.is_masked,
             ),
             None => {
-                let it = builtin_slot(&loaded.trace, name).unwrap_or_else(|| "unwritten".to_owned());
+                let it = builtin_slot(&loaded.trace, name).unwrap_or_else(|| "not written".to_owned());
                 tree.line(StyledLine::new(format!(" reads {name}: "), Tone::Text).with(it, Tone::Secondary))
             }
         }
@@ -132,8 +132,8 @@ fn builtin_slot(trace: &Trace, name: &str) -> Option<String> {
     Some(match name {
         "Request" => format!("{} {}", trace.method, trace.path),
         "RequestId" => trace.id.to_string(),
-        "Now" => format!("{} ns since 1970", trace.started_unix_ns),
-        "Random" => format!("from {}", trace.seed),
+        "Now" => format!("{} ns since the Unix epoch", trace.started_unix_ns),
+        "Random" => format!("seed {}", trace.seed),
         _ => return None,
     })
 }
@@ -147,7 +147,7 @@ fn source(tree: &mut InspectorLines<'_>, run: &Run, sources: &SourceFiles) {
     let indent = rest[0].len() - rest[0].trim_start().len();
     let is_end = |line: &String| line.trim_end() == format!("{}}}", " ".repeat(indent));
     let len = rest.iter().position(is_end).map_or(MAX_SOURCE, |end| end + 1).min(MAX_SOURCE);
-    tree.head("source, as it is now");
+    tree.head("source, current version");
     for (at, line) in rest.iter().take(len).enumerate() {
         let number = StyledLine::new(format!(" {:>4} ", from + at + 1), Tone::Secondary);
         tree.line(number.with(line.get(indent..).unwrap_or(line.trim_start()), Tone::Text));
@@ -156,13 +156,18 @@ fn source(tree: &mut InspectorLines<'_>, run: &Run, sources: &SourceFiles) {
 
 fn effect_of(tree: &mut InspectorLines<'_>, run: &Run, effect: &Effect, unit: Unit) {
     tree.head(&format!("effect {}", effect.label()));
-    tree.field("asked by", &run.step.name, Tone::Text);
+    tree.field("step", &run.step.name, Tone::Text);
     tree.field("took", &format!("{} {}", unit.show(effect.duration_ns), unit.name), Tone::Text);
     let last = effect.attempts.len();
     for (at, attempt) in effect.attempts.iter().enumerate() {
-        let timeout = attempt.timeout_ns.map_or(String::new(), |ns| format!(" of {}", duration::show(ns)));
+        let timeout =
+            attempt.timeout_ns.map_or(String::new(), |ns| format!(", limit {}", duration::show(ns)));
         let held = attempt.held_by.map_or(String::new(), |by| {
-            format!(", held {} by its {}", duration::show(attempt.held_ns), by.as_str())
+            let ns = duration::show(attempt.held_ns);
+            match by {
+                QueueReason::RetryDelay => format!(", delayed {ns} before it"),
+                by => format!(", queued {ns} ({} limit)", by.as_str()),
+            }
         });
         let is_plain = timeout.is_empty() && held.is_empty();
         if last > 1 || matches!(attempt.end, zerver_analysis::End::Err(_)) || !is_plain {
@@ -232,7 +237,7 @@ fn slots_now(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace, held: &[SlotSn
         tree.field("later", &later.join(", "), Tone::Secondary);
     }
     if held.is_empty() && later.is_empty() {
-        tree.field("", "none were written", Tone::Secondary);
+        tree.field("", "none written", Tone::Secondary);
     }
 }
 
@@ -250,7 +255,8 @@ fn time(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace, unit: Unit) {
     let shown: Vec<u64> = parts.iter().map(|(_, ns, _)| *ns).collect();
     for ((name, ns, tone), quanta) in parts.into_iter().zip(unit.round(&shown)) {
         if ns > 0 {
-            let percent = u128::from(ns) * 100 / u128::from(totals.total_ns.max(1));
+            let whole = u128::from(totals.total_ns.max(1));
+            let percent = (u128::from(ns) * 100 + whole / 2) / whole;
             tree.field(name, &format!("{} {}  {percent}%", unit.quanta(quanta), unit.name), tone);
         }
     }
@@ -270,7 +276,7 @@ fn comparison(tree: &mut InspectorLines<'_>, why: Option<&Result<std::sync::Arc<
     let why = match why {
         None => return,
         Some(Err(error)) => {
-            tree.head("among others of its flow");
+            tree.head("compared with others of its flow");
             return tree.field("", error, Tone::Bad);
         }
         Some(Ok(why)) => why,
@@ -279,11 +285,11 @@ fn comparison(tree: &mut InspectorLines<'_>, why: Option<&Result<std::sync::Arc<
         return;
     }
     let others = if why.total.others == 1 { "other" } else { "others" };
-    tree.head(&format!("among {} {others} of its flow", why.total.others));
+    tree.head(&format!("compared with {} {others} of its flow", why.total.others));
     let slower = |standing: &zerver_analysis::Standing| {
         format!("{}; median {}", head::slower(standing), duration::show(standing.median_ns))
     };
-    tree.field("whole", &slower(&why.total), Tone::Strong);
+    tree.field("total", &slower(&why.total), Tone::Strong);
     for part in why.parts.iter().filter(|part| part.ns > part.median_ns).take(MAX_PARTS) {
         let name = match &part.place {
             zerver_analysis::Place::Effect { step, what } => format!("{what} of {step}"),
@@ -296,22 +302,22 @@ fn comparison(tree: &mut InspectorLines<'_>, why: Option<&Result<std::sync::Arc<
         );
     }
     if !why.is_enough() {
-        tree.field("", "too few to tell what goes with slowness", Tone::Secondary);
+        tree.field("", "too few requests to find what correlates with latency", Tone::Secondary);
     }
     for finding in why.findings.iter().take(MAX_PARTS) {
         let here = finding.here.as_ref().map_or(String::new(), |here| format!(", here {here}"));
         let field = &finding.field;
         let how = match &finding.link {
-            Link::Rank(correlation) if *correlation > 0.0 => format!("the greater {field}, the slower"),
-            Link::Rank(_) => format!("the smaller {field}, the slower"),
+            Link::Rank(correlation) if *correlation > 0.0 => format!("the higher {field}, the slower"),
+            Link::Rank(_) => format!("the lower {field}, the slower"),
             Link::Groups(groups) => match groups.first() {
                 Some(Group { value: Some(value), median_ns, .. }) => {
-                    format!("slowest where {field} is {value}, median {}", duration::show(*median_ns))
+                    format!("slowest with {field} {value}, median {}", duration::show(*median_ns))
                 }
                 _ => format!("slowest without {field}"),
             },
         };
-        let text = format!("{how}{here}; {} requests", finding.n);
+        let text = format!("{how}{here} ({} requests)", finding.n);
         tree.field("field", &text, Tone::Text);
     }
 }
@@ -320,7 +326,7 @@ fn request(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace) {
     let trace = &loaded.trace;
     tree.head("request");
     tree.field("id", &trace.id.to_string(), Tone::Id);
-    tree.field("began", &zerver_analysis::rfc3339(trace.started_unix_ns), Tone::Text);
+    tree.field("started", &zerver_analysis::rfc3339(trace.started_unix_ns), Tone::Text);
     if !trace.build.is_empty() {
         tree.field("build", &trace.build, Tone::Text);
     }
@@ -350,7 +356,7 @@ fn message(tree: &mut InspectorLines<'_>, headers: &[Header<Recorded>], body: &R
     }
     if body.full_len > 0 {
         let cut = if body.kept_len < body.full_len {
-            format!(", of which the first {} were kept", body.kept_len)
+            format!(", first {} recorded", body.kept_len)
         } else {
             String::new()
         };
@@ -362,10 +368,10 @@ fn message(tree: &mut InspectorLines<'_>, headers: &[Header<Recorded>], body: &R
 /// Returns the reason why the trace was kept.
 const fn kept(kept: Kept) -> &'static str {
     match kept {
-        Kept::All => "because everything is",
-        Kept::Failed => "because it failed",
-        Kept::Slow => "because it was slow for its flow",
-        Kept::Requested => "because the request asked for it",
-        Kept::Sampled => "as one of the sampled share",
+        Kept::All => "recording everything",
+        Kept::Failed => "failed",
+        Kept::Slow => "slow for its flow",
+        Kept::Requested => "requested by the client",
+        Kept::Sampled => "sampled",
     }
 }

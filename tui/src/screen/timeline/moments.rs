@@ -230,9 +230,9 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
 pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
     let (trace, timeline) = (&loaded.trace, &loaded.timeline);
     let at = match moment.what {
-        MomentKind::RequestStarted => return "the request arrives".to_owned(),
-        MomentKind::RequestEnded => return "the request is over".to_owned(),
-        MomentKind::Unrecorded => return "the trace does not tell".to_owned(),
+        MomentKind::RequestStarted => return "request received".to_owned(),
+        MomentKind::RequestEnded => return "request ended".to_owned(),
+        MomentKind::Unrecorded => return "not in the trace".to_owned(),
         MomentKind::Event(at) => at,
     };
     let step = |index: u16| {
@@ -246,42 +246,42 @@ pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
     let label =
         |call: u32| effect(call).map_or_else(|| format!("call {call}"), zerver_analysis::Effect::label);
     match &trace.events[at] {
-        Event::BodyReceived { .. } => "the body has been read".to_owned(),
-        Event::Reclassified { from, to, reason, .. } => format!("from {from} to {to}: {reason}"),
-        Event::Migrated { to, .. } => format!("{to} takes it"),
+        Event::BodyReceived { .. } => "body received".to_owned(),
+        Event::Reclassified { from, to, reason, .. } => format!("reclassified from {from} to {to}: {reason}"),
+        Event::Migrated { to, .. } => format!("migrated to {to}"),
         Event::QuantumExceeded { step: index, quantum_ns, .. } => {
-            format!("{} took longer than {}", step(*index), Span { ns: *quantum_ns })
+            format!("{} exceeded its quantum of {}", step(*index), Span { ns: *quantum_ns })
         }
         Event::StepPanicked { step: index, file, line, .. } => {
             format!("{} panicked at {file}:{line}", step(*index))
         }
         Event::StepRan { step: index, decision, .. } => format!("{} ran: {decision}", step(*index)),
-        Event::StepYielded { step: index, .. } => format!("{} hands its progress on", step(*index)),
+        Event::StepYielded { step: index, .. } => format!("{} yielded", step(*index)),
         Event::SlotWritten { step: index, slot, .. } => {
             let write = timeline.slots.iter().find(|write| write.slot == *slot);
             let name = write.map_or_else(|| format!("slot#{slot}"), |write| write.name.clone());
-            format!("{} writes {name}", step(*index))
+            format!("{} wrote {name}", step(*index))
         }
         Event::EffectRequested { step: index, call, attempt, .. } => {
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-            format!("{} asks for {}{again}", step(*index), label(*call))
+            format!("{} requested {}{again}", step(*index), label(*call))
         }
         Event::EffectQueued { call, by, .. } => {
             let why = match by {
-                QueueReason::RetryDelay => "pauses before it is tried again",
-                QueueReason::Request => "waits for others of the request",
-                QueueReason::Target => "waits for its target",
-                QueueReason::Kind => "waits for others of its kind",
+                QueueReason::RetryDelay => "delayed until its next attempt",
+                QueueReason::Request => "queued: limit of the request",
+                QueueReason::Target => "queued: limit of its target",
+                QueueReason::Kind => "queued: limit of its kind",
             };
             format!("{} {why}", label(*call))
         }
-        Event::EffectStarted { call, .. } => format!("{} begins", label(*call)),
+        Event::EffectStarted { call, .. } => format!("{} started", label(*call)),
         Event::CompletionDelayed { call, ready_ns, at_ns, .. } => {
             let late =
                 effect(*call).and_then(|effect| effect.lates().find(|late| late.ready_ns == *ready_ns));
             let why = late.map_or_else(String::new, |late| format!(": {}", late.why()));
             let ns = at_ns.saturating_sub(*ready_ns);
-            format!("what {} waited for was ready {} ago{why}", label(*call), Span { ns })
+            format!("the answer to {} was ready {} earlier{why}", label(*call), Span { ns })
         }
         Event::ReadDelayed { part, unread_ns, .. } => {
             let read =
@@ -290,9 +290,9 @@ pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
         }
         Event::EffectCompleted { call, answer, .. } => {
             let how = match answer {
-                Answer::Ok(_) => "has its answer".to_owned(),
-                Answer::Err(error) => format!("fails: {error}"),
-                Answer::Cancelled => "is cancelled".to_owned(),
+                Answer::Ok(_) => "answered".to_owned(),
+                Answer::Err(error) => format!("failed: {error}"),
+                Answer::Cancelled => "cancelled".to_owned(),
             };
             format!("{} {how}", label(*call))
         }

@@ -19,48 +19,46 @@ use crate::text_input::TextInput;
 /// Limits of the share of the waterfall, in percent.
 const SHARE_LIMITS: std::ops::RangeInclusive<u16> = 15..=85;
 
-const KEYS: &[KeyBinding] = &[
-    binding(
-        &[key('h'), named(KeyCode::Left)],
-        Action::PreviousEvent,
-        "An event back in time",
-        Some("back in time"),
-    ),
-    binding(&[key('l'), named(KeyCode::Right)], Action::NextEvent, "An event on in time", Some("on")),
+const EVENT_KEYS: &[KeyBinding] = &[
+    binding(&[key('h'), named(KeyCode::Left)], Action::PreviousEvent, "Previous event", Some("previous")),
+    binding(&[key('l'), named(KeyCode::Right)], Action::NextEvent, "Next event", Some("next event")),
     binding(
         &[named(KeyCode::Tab), named(KeyCode::BackTab)],
         Action::NextPane,
-        "Between the waterfall and the inspector",
+        "Switch between waterfall and inspector",
         Some("pane"),
     ),
-    binding(&[key('i')], Action::NextSection, "To the next section of the inspector", Some("section")),
+];
+
+const KEYS: &[KeyBinding] = &[
     binding(
-        &[named(KeyCode::Enter), key(' ')],
-        Action::Fold,
-        "Look into the row; open or close a value",
-        None,
+        &[named(KeyCode::Esc), named(KeyCode::Backspace)],
+        Action::Back,
+        "Back to the previous screen",
+        Some("back"),
     ),
-    binding(&[key('e')], Action::OpenSource, "Open the source of the step in $EDITOR", Some("edit")),
-    binding(&[key('/')], Action::Search, "Search in the part that has the keys", None),
-    binding(&[key('n')], Action::NextMatch, "To the next match", None),
-    binding(&[key('N')], Action::PreviousMatch, "To the match before", None),
-    binding(&[key('J'), key(']')], Action::NextRequest, "The next request of the list", None),
-    binding(&[key('K'), key('[')], Action::PreviousRequest, "The request before it in the list", None),
+    binding(&[key('e')], Action::OpenSource, "Open the source of the step in $EDITOR", Some("source")),
+    binding(&[key('i')], Action::NextSection, "Next section of the inspector", Some("section")),
     binding(
         &[key('y')],
         Action::CopyId,
         "Copy the id; in the inspector, the value of the line",
         Some("copy"),
     ),
-    binding(&[key('Y')], Action::CopyCurl, "Copy the request as a curl command", None),
-    binding(&[key('+')], Action::Grow, "Make the waterfall larger", None),
-    binding(&[key('-')], Action::Shrink, "Make the waterfall smaller", None),
+    binding(&[key('Y')], Action::CopyCurl, "Copy the request as a curl command", Some("curl")),
     binding(
-        &[named(KeyCode::Esc), named(KeyCode::Backspace)],
-        Action::Back,
-        "Back to where you came from",
-        Some("list"),
+        &[named(KeyCode::Enter), key(' ')],
+        Action::Fold,
+        "Inspect the row; in the inspector, fold a value",
+        None,
     ),
+    binding(&[key('/')], Action::Search, "Search in the current pane", None),
+    binding(&[key('n')], Action::NextMatch, "Next match", None),
+    binding(&[key('N')], Action::PreviousMatch, "Previous match", None),
+    binding(&[key('J'), key(']')], Action::NextRequest, "Next request of the list", None),
+    binding(&[key('K'), key('[')], Action::PreviousRequest, "Previous request of the list", None),
+    binding(&[key('+')], Action::Grow, "Enlarge the waterfall", None),
+    binding(&[key('-')], Action::Shrink, "Shrink the waterfall", None),
 ];
 
 impl Screen for TimelineScreen {
@@ -68,8 +66,16 @@ impl Screen for TimelineScreen {
         "timeline"
     }
 
-    fn keys(&self) -> Vec<&'static [KeyBinding]> {
-        vec![KEYS, keys::REQUEST, keys::MOVING]
+    fn keys(&self, _shared: &SharedState) -> Vec<&'static [KeyBinding]> {
+        vec![EVENT_KEYS, keys::REQUEST, KEYS, keys::MOVING]
+    }
+
+    fn is_available(&self, _shared: &SharedState, action: Action) -> bool {
+        match action {
+            Action::CopyId | Action::NextRequest | Action::PreviousRequest => self.id.is_some(),
+            Action::NextMatch | Action::PreviousMatch => self.open_trace.is_some() && !self.search.is_empty(),
+            _ => self.open_trace.is_some(),
+        }
     }
 
     fn current_request(&self, _shared: &SharedState) -> Option<RequestId> {
@@ -92,7 +98,7 @@ impl Screen for TimelineScreen {
     }
 
     fn text_hints(&self) -> Option<&'static [(&'static str, &'static str)]> {
-        self.prompt.as_ref().map(|_| &[("enter", "find it"), ("esc", "leave")][..])
+        self.prompt.as_ref().map(|_| &[("enter", "search"), ("esc", "cancel")][..])
     }
 
     fn on_paste(&mut self, _shared: &mut SharedState, text: &str) -> Vec<Command> {
@@ -142,14 +148,14 @@ impl Screen for TimelineScreen {
             Action::CopyCurl => {
                 let curl = self.open_trace.as_ref().map(|open_trace| curl::command(&open_trace.loaded.trace));
                 let copy = |curl: curl::CurlCommand| {
-                    let lacks = if curl.is_partial { "; above it stands what it lacks" } else { "" };
-                    Command::Copy { text: curl.text, what: format!("the request as a curl command{lacks}") }
+                    let lacks = if curl.is_partial { "; its comments name what is missing" } else { "" };
+                    Command::Copy { text: curl.text, what: format!("the curl command{lacks}") }
                 };
                 return curl.map(copy).into_iter().collect();
             }
             Action::OpenSource => match self.source() {
                 Some(command) => return vec![command],
-                None => shared.notice = Some(Notice::error("the trace does not say where this is written")),
+                None => shared.notice = Some(Notice::error("no source location in the trace")),
             },
             _ => {}
         }

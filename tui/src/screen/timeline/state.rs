@@ -12,7 +12,7 @@ use super::inspector_lines::{Fold, InspectorLine};
 use super::layout::{Areas, areas, columns};
 use super::open_trace::OpenTrace;
 use super::waterfall::RowSubject;
-use crate::draw::{MouseHit, width};
+use crate::draw::MouseHit;
 use crate::keys::Action;
 use crate::message::Command;
 use crate::state::{Notice, SharedState};
@@ -170,7 +170,7 @@ impl TimelineScreen {
                 open_trace.inspector.clamp(n, usize::from(areas.inspector.height));
             }
             Some(at) => open_trace.go(open_trace.moments.of_row(at)),
-            None => shared.notice = Some(Notice::error(format!("{:?} is not here", self.search))),
+            None => shared.notice = Some(Notice::error(format!("no match for {:?}", self.search))),
         }
     }
 
@@ -234,7 +234,7 @@ impl TimelineScreen {
     pub(super) fn copy_value(&self) -> Option<Command> {
         let at = self.open_trace.as_ref()?.inspector.cursor;
         let text = self.entries().get(at)?.copy.clone()?;
-        Some(Command::Copy { what: format!("{} columns of text", width(&text)), text })
+        Some(Command::Copy { what: "the value".to_owned(), text })
     }
 
     /// Returns the command that opens the source of the selected step.

@@ -31,14 +31,14 @@ pub(crate) fn lines(loaded: &LoadedTrace, why: Option<&Why>, shared: &SharedStat
         head = head.with(format!("  {}", Thread::Worker(worker)), Tone::Secondary);
     }
     for carry in &timeline.carries {
-        head = head.with(format!(" to {}", carry.to), Tone::Secondary);
+        head = head.with(format!(", migrated to {}", carry.to), Tone::Secondary);
     }
     let age = duration::age(shared.now_unix_ns, trace.started_unix_ns);
     let age = if age == "now" { age } else { format!("{age} ago") };
     head = head.with(format!("  {age}"), Tone::Secondary);
     let mut lines = vec![head];
     if trace.undelivered {
-        lines.push(StyledLine::new(" response not delivered: the client had left", Tone::Warn));
+        lines.push(StyledLine::new(" response not delivered: the client disconnected", Tone::Warn));
     }
     if let Some(failure) = &timeline.failure {
         let mut line = StyledLine::new(format!(" {} {failure}", shared.theme.glyphs.bad), Tone::Bad);
@@ -63,7 +63,7 @@ fn verdict(loaded: &LoadedTrace, why: Option<&Why>) -> StyledLine {
     let total = &why.total;
     line = line.with("  ", Tone::Text);
     if total.others == 0 {
-        return line.with("the only one of its flow", Tone::Secondary);
+        return line.with("the only request of its flow", Tone::Secondary);
     }
     let tone = if total.percentile() >= Some(95) { Tone::Warn } else { Tone::Secondary };
     line.with(slower(total), tone)

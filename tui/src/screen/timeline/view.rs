@@ -73,12 +73,12 @@ fn draw_nothing(screen: &TimelineScreen, shared: &SharedState, area: Rect, buffe
     let mut pen = Pen::new(buffer, area, 1, theme.glyphs.ellipsis);
     pen.skip(2);
     let Some(id) = screen.id else {
-        pen.put("No request is open. 1 shows the list; enter opens one of it.", theme.secondary);
+        pen.put("No request is open. Select one in the list (1) and press enter.", theme.secondary);
         return;
     };
     match shared.traces.get(id) {
         None => pen.put("Loading ", theme.secondary).put(&id.to_string(), theme.id),
-        Some(Err(why)) => pen.put("It cannot be read: ", theme.bad).recorded(why, theme.text),
-        Some(Ok(_)) => pen.put(&id.to_string(), theme.id).put(" is not in the store any more.", theme.warn),
+        Some(Err(why)) => pen.put("Cannot be read: ", theme.bad).recorded(why, theme.text),
+        Some(Ok(_)) => pen.put(&id.to_string(), theme.id).put(" is no longer in the store.", theme.warn),
     };
 }

@@ -113,7 +113,7 @@ fn run_row(loaded: &LoadedTrace, at: usize, run: &Run, failure: Option<&Failure>
         Some(Decision::Fail) => "failed".to_owned(),
         Some(Decision::Panic) => "panicked".to_owned(),
         Some(Decision::Continue) => String::new(),
-        None => "its run is not in the trace".to_owned(),
+        None => "run not in the trace".to_owned(),
     };
     let failed = failure.map(ToString::to_string).unwrap_or_default();
     WaterfallRow {
