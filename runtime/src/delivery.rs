@@ -26,8 +26,8 @@ impl Delivery {
 
     fn hand_over(&mut self, undelivered: bool) {
         if let (Some((mut capture, kept)), Some(sink)) = (self.capture.take(), &self.service.sink) {
-            capture.undelivered = undelivered;
-            sink.keep(capture, kept);
+            capture.is_undelivered = undelivered;
+            sink.accept_selected(capture, kept);
         }
     }
 }

@@ -83,7 +83,7 @@ impl<'a> RequestRow<'a> {
             duration_ns: request.duration_ns,
             status: request.status,
             class: request.class,
-            failed: request.failed,
+            failed: request.is_failed,
             flow_number: 0,
             path: &request.path,
             flow: &request.flow,
@@ -347,7 +347,7 @@ mod tests {
             class: Class::Batch,
             started_unix_ns: n,
             outcome: "done".into(),
-            failed: n.is_multiple_of(2),
+            is_failed: n.is_multiple_of(2),
             worker: [None, Some(0), Some(1)][n as usize % 3],
             authority: String::new(),
         }
@@ -416,7 +416,7 @@ mod tests {
             let row = index.row(seq).unwrap();
             let wanted = request(n);
             assert_eq!((row.id, row.path, row.flow), (wanted.id, &*wanted.path, &*wanted.flow));
-            assert_eq!((row.class, row.failed, row.duration_ns), (Class::Batch, wanted.failed, n * 1_000));
+            assert_eq!((row.class, row.failed, row.duration_ns), (Class::Batch, wanted.is_failed, n * 1_000));
             assert_eq!(row.worker, wanted.worker);
             assert_eq!(index.position(seq), Some(position));
         }

@@ -9,7 +9,7 @@ use zerver_replay::json::why;
 use zerver_replay::json_reader::Tree;
 use zerver_replay::{Json, masks};
 use zerver_trace::value::Encoder;
-use zerver_trace::{Missing, Node, Recorded};
+use zerver_trace::{MissingReason, Node, Recorded};
 
 use super::ignored::Ignored;
 
@@ -134,9 +134,9 @@ pub(super) fn recorded(
 /// A side of a change that is not looked into.
 fn side(recorded: &Recorded, hide: bool) -> Json {
     match recorded {
-        Recorded::Sealed { hash, shown, .. } | Recorded::Hashed { hash, shown } => {
+        Recorded::Sealed { hash, masked: shown, .. } | Recorded::Hashed { hash, masked: shown } => {
             let shown = if hide { None } else { shown.clone() };
-            Json::Value(Recorded::Hashed { hash: *hash, shown })
+            Json::Value(Recorded::Hashed { hash: *hash, masked: shown })
         }
         Recorded::Plain { .. } if hide => Json::Masked,
         other => Json::Value(other.clone()),
@@ -383,7 +383,7 @@ fn owned(node: &Node<'_>) -> Json {
     let value = encoder.node(node, &mut |_| None).and_then(|()| encoder.finish());
     Json::Value(match value {
         Ok(value) => Recorded::Plain { value, summary: None },
-        Err(_) => Recorded::Missing(Missing::TooLarge),
+        Err(_) => Recorded::Missing(MissingReason::TooLarge),
     })
 }
 

@@ -109,7 +109,7 @@ impl<'t> Rows<'t> {
                 self.asked(*step, kind, args, attempt);
             }
             Event::EffectCompleted { call, at_ns, answer } => self.answered(*call, *at_ns, answer),
-            Event::EffectQueued { call, at_ns, by } => {
+            Event::EffectQueued { call, at_ns, reason: by } => {
                 self.freed(*call, *at_ns);
                 self.held.insert(*call, (*by, *at_ns));
             }
@@ -118,7 +118,7 @@ impl<'t> Rows<'t> {
                 self.moves.push(Move { at_ns: *at_ns, from: *from, to: *to, reason: reason.to_string() });
             }
             &Event::Migrated { at_ns, to } => self.carries.push(Carry { at_ns, to }),
-            Event::CompletionDelayed { call, ready_ns, at_ns, on, flow, step } => {
+            Event::CompletionDelayed { call, ready_ns, at_ns, thread: on, flow, step } => {
                 let (on, flow, step) = (*on, flow.to_string(), step.to_string());
                 let ns = at_ns.saturating_sub(*ready_ns);
                 self.late(*call, Late { ready_ns: *ready_ns, ns, on, flow, step });
@@ -189,7 +189,7 @@ impl<'t> Rows<'t> {
         let write = Write {
             slot,
             name: self.names.slot(slot),
-            secret: info.is_some_and(|slot| slot.secret),
+            secret: info.is_some_and(|slot| slot.is_secret),
             at_ns,
             value: value.clone(),
         };

@@ -139,7 +139,7 @@ impl Write {
         match &self.value {
             // Its hash, but nothing of what it holds.
             Recorded::Sealed { hash, .. } | Recorded::Hashed { hash, .. } if self.secret => {
-                Json::Value(Recorded::Hashed { hash: *hash, shown: None })
+                Json::Value(Recorded::Hashed { hash: *hash, masked: None })
             }
             Recorded::Plain { .. } if self.secret => Json::Masked,
             value => Json::Value(value.clone()),

@@ -43,7 +43,7 @@ pub(super) struct DiffLines {
 impl DiffLines {
     pub(super) fn new(a: &Trace, b: &Trace, diff: Diff) -> Self {
         let scale_ns = a.duration_ns.max(b.duration_ns);
-        let unit = Unit::of(scale_ns);
+        let unit = Unit::for_total(scale_ns);
         let lines = diff.lines();
         let widest = |f: &dyn Fn(&Pair) -> String, title: usize| {
             lines.iter().map(|line| width(&f(line))).max().unwrap_or(0).max(title)
@@ -52,7 +52,7 @@ impl DiffLines {
         let columns = [
             widest(&|line| time(line.a_ns(), unit), title),
             widest(&|line| time(line.b_ns(), unit), title),
-            widest(&|line| unit.signed(line.delta_ns()), 3),
+            widest(&|line| unit.format_signed(line.delta_ns()), 3),
         ];
         let said = |line: &Pair| if line.said.is_empty() { 0 } else { width(&line.said) + 2 };
         let names = lines.iter().map(|line| name_width(line) + said(line)).max().unwrap_or(0);
@@ -72,7 +72,7 @@ impl DiffLines {
 
 /// Returns a time in the unit of the table, or a dash.
 pub(super) fn time(ns: Option<u64>, unit: Unit) -> String {
-    ns.map_or_else(|| "-".to_owned(), |ns| unit.show(ns))
+    ns.map_or_else(|| "-".to_owned(), |ns| unit.format(ns))
 }
 
 fn heading(trace: &Trace) -> StyledLine {
@@ -145,11 +145,11 @@ fn causes(diff: &Diff, unit: Unit, out: &mut Vec<StyledLine>) {
     let mut parts: Vec<i128> = causes[..shown].iter().map(zerver_analysis::Cause::delta_ns).collect();
     parts.push(rest);
     let numbers: Vec<String> = unit
-        .parts_signed(&parts)
+        .round_signed_parts(&parts)
         .into_iter()
-        .map(|(unit, quanta)| format!("{} {}", unit.signed_quanta(quanta), unit.name))
+        .map(|(unit, quanta)| format!("{} {}", unit.format_signed_quanta(quanta), unit.name))
         .collect();
-    let whole = format!("{} {}", unit.signed(parts.iter().sum()), unit.name);
+    let whole = format!("{} {}", unit.format_signed(parts.iter().sum()), unit.name);
     let columns = numbers.iter().map(|number| width(number)).max().unwrap_or(0).max(width(&whole));
     out.push(StyledLine::new("causes of the time difference", Tone::Strong));
     for (cause, number) in causes[..shown].iter().zip(&numbers) {

@@ -103,7 +103,7 @@ fn draw_rows(
         };
         pen.skip(2).right(&time(line.a_ns(), unit), a, theme.text);
         pen.skip(2).right(&time(line.b_ns(), unit), b, theme.text);
-        pen.skip(2).right(&unit.signed(line.delta_ns()), delta, style).skip(1);
+        pen.skip(2).right(&unit.format_signed(line.delta_ns()), delta, style).skip(1);
         draw_bars(line, diff_lines, bars, shared, &mut pen);
     }
     if screen.pane == Pane::Rows {

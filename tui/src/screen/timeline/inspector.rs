@@ -37,7 +37,7 @@ pub(super) fn entries(
 ) -> Vec<InspectorLine> {
     let mut tree = InspectorLines { entries: Vec::new(), folds, columns };
     let Some(moment) = of.moments.get(of.moment) else { return Vec::new() };
-    let unit = Unit::of(of.loaded.trace.duration_ns);
+    let unit = Unit::for_total(of.loaded.trace.duration_ns);
     let held = slots(of.loaded, moment);
     happened(&mut tree, of, moment, unit);
     let subject = of.rows.get(moment.row).map(|row| row.subject);
@@ -73,7 +73,7 @@ pub(super) fn entries(
 
 fn happened(tree: &mut InspectorLines<'_>, of: &InspectorInput<'_>, moment: &Moment, unit: Unit) {
     let line = StyledLine::new(format!("event {} of {}", of.moment, of.moments.len() - 1), Tone::Secondary)
-        .with(format!("  {} {}", unit.show(moment.at_ns), unit.name), Tone::Strong)
+        .with(format!("  {} {}", unit.format(moment.at_ns), unit.name), Tone::Strong)
         .with(format!("  {}", describe(of.loaded, moment)), Tone::Text);
     tree.entries.push(InspectorLine { line, is_head: true, ..InspectorLine::default() });
 }
@@ -96,13 +96,13 @@ fn step(
     let decision = run.decision.map_or("not recorded", zerver_trace::Decision::as_str);
     tree.field("decided", decision, Tone::Strong);
     let queue = if run.queue_ns > 0 {
-        format!(", after {} {} in the run queue", unit.show(run.queue_ns), unit.name)
+        format!(", after {} {} in the run queue", unit.format(run.queue_ns), unit.name)
     } else {
         String::new()
     };
     let overran =
         run.overran_ns.map_or(String::new(), |_| format!(": {}", zerver_analysis::shown::overran(run)));
-    tree.field("ran", &format!("{} {}{overran}{queue}", unit.show(run.cpu_ns), unit.name), Tone::Text);
+    tree.field("ran", &format!("{} {}{overran}{queue}", unit.format(run.cpu_ns), unit.name), Tone::Text);
     for name in &run.step.reads {
         match held.iter().find(|held| held.name == name) {
             Some(held) => tree.value(
@@ -157,7 +157,7 @@ fn source(tree: &mut InspectorLines<'_>, run: &Run, sources: &SourceFiles) {
 fn effect_of(tree: &mut InspectorLines<'_>, run: &Run, effect: &Effect, unit: Unit) {
     tree.head(&format!("effect {}", effect.label()));
     tree.field("step", &run.step.name, Tone::Text);
-    tree.field("took", &format!("{} {}", unit.show(effect.duration_ns), unit.name), Tone::Text);
+    tree.field("took", &format!("{} {}", unit.format(effect.duration_ns), unit.name), Tone::Text);
     let last = effect.attempts.len();
     for (at, attempt) in effect.attempts.iter().enumerate() {
         let timeout =
@@ -174,8 +174,8 @@ fn effect_of(tree: &mut InspectorLines<'_>, run: &Run, effect: &Effect, unit: Un
             let text = format!(
                 "{} at {} took {}{timeout}{held}: {}",
                 attempt.number,
-                unit.show(attempt.start_ns),
-                unit.show(attempt.duration_ns),
+                unit.format(attempt.start_ns),
+                unit.format(attempt.duration_ns),
                 attempt.end
             );
             let is_bad = matches!(attempt.end, zerver_analysis::End::Err(_));
@@ -257,12 +257,16 @@ fn time(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace, unit: Unit) {
         if ns > 0 {
             let whole = u128::from(totals.total_ns.max(1));
             let percent = (u128::from(ns) * 100 + whole / 2) / whole;
-            tree.field(name, &format!("{} {}  {percent}%", unit.quanta(quanta), unit.name), tone);
+            tree.field(name, &format!("{} {}  {percent}%", unit.format_quanta(quanta), unit.name), tone);
         }
     }
     for (kind, io) in &totals.io {
         let calls = if io.calls == 1 { "call" } else { "calls" };
-        tree.field(kind, &format!("{} {} in {} {calls}", unit.show(io.ns), unit.name, io.calls), Tone::Text);
+        tree.field(
+            kind,
+            &format!("{} {} in {} {calls}", unit.format(io.ns), unit.name, io.calls),
+            Tone::Text,
+        );
     }
     for read in &loaded.timeline.read_late {
         tree.field("read late", &read.to_string(), Tone::Warn);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use zerver_analysis::Timeline;
-use zerver_trace::duration::Span;
+use zerver_trace::duration::HumanDuration;
 use zerver_trace::{Answer, Event, QueueReason, Recorded, Trace};
 
 use super::waterfall::{RowSubject, WaterfallRow};
@@ -250,7 +250,7 @@ pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
         Event::Reclassified { from, to, reason, .. } => format!("reclassified from {from} to {to}: {reason}"),
         Event::Migrated { to, .. } => format!("migrated to {to}"),
         Event::QuantumExceeded { step: index, quantum_ns, .. } => {
-            format!("{} exceeded its quantum of {}", step(*index), Span { ns: *quantum_ns })
+            format!("{} exceeded its quantum of {}", step(*index), HumanDuration { ns: *quantum_ns })
         }
         Event::StepPanicked { step: index, file, line, .. } => {
             format!("{} panicked at {file}:{line}", step(*index))
@@ -266,7 +266,7 @@ pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
             format!("{} requested {}{again}", step(*index), label(*call))
         }
-        Event::EffectQueued { call, by, .. } => {
+        Event::EffectQueued { call, reason: by, .. } => {
             let why = match by {
                 QueueReason::RetryDelay => "delayed until its next attempt",
                 QueueReason::Request => "queued: limit of the request",
@@ -281,7 +281,7 @@ pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
                 effect(*call).and_then(|effect| effect.lates().find(|late| late.ready_ns == *ready_ns));
             let why = late.map_or_else(String::new, |late| format!(": {}", late.why()));
             let ns = at_ns.saturating_sub(*ready_ns);
-            format!("the answer to {} was ready {} earlier{why}", label(*call), Span { ns })
+            format!("the answer to {} was ready {} earlier{why}", label(*call), HumanDuration { ns })
         }
         Event::ReadDelayed { part, unread_ns, .. } => {
             let read =

@@ -37,7 +37,7 @@ pub(crate) fn lines(loaded: &LoadedTrace, why: Option<&Why>, shared: &SharedStat
     let age = if age == "now" { age } else { format!("{age} ago") };
     head = head.with(format!("  {age}"), Tone::Secondary);
     let mut lines = vec![head];
-    if trace.undelivered {
+    if trace.is_undelivered {
         lines.push(StyledLine::new(" response not delivered: the client disconnected", Tone::Warn));
     }
     if let Some(failure) = &timeline.failure {

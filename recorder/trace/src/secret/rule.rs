@@ -1,0 +1,98 @@
+//! The rule that decides which names mark a secret: the built-in lists with the additions of the settings.
+
+use std::sync::{Arc, LazyLock};
+
+use super::names::{self, NameWords, Sensitivity};
+use super::stems::Stems;
+
+/// Rule for recognizing secrets. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Rule(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// Words of each name that the settings add, in lower case.
+    names: Vec<Vec<String>>,
+    /// Parameters of the path and the query. Each belongs to a flow, or to every flow if `None`.
+    params: Vec<(Option<String>, String)>,
+    stems: Stems,
+}
+
+static BUILT_IN: LazyLock<Rule> = LazyLock::new(|| Rule::new::<&str>(&[], &[]));
+
+impl Default for Rule {
+    fn default() -> Self {
+        BUILT_IN.clone()
+    }
+}
+
+impl Rule {
+    /// Creates the built-in rule with additional names, and with secret parameters of one flow or of every flow.
+    pub fn new<S: AsRef<str>>(names: &[S], params: &[(Option<&str>, &str)]) -> Self {
+        let words = |name: &S| -> Vec<String> {
+            let words = NameWords::split(name.as_ref().as_bytes());
+            words.all().iter().map(|word| String::from_utf8_lossy(word).to_ascii_lowercase()).collect()
+        };
+        let names: Vec<Vec<String>> = names.iter().map(words).filter(|words| !words.is_empty()).collect();
+        let stems = names.iter().filter_map(|words| words.iter().max_by_key(|word| word.len()).cloned());
+        let params =
+            params.iter().map(|(flow, name)| (flow.map(str::to_owned), (*name).to_owned())).collect();
+        Self(Arc::new(Inner { stems: Stems::with(stems.collect()), names, params }))
+    }
+
+    /// Classifies the name of a field.
+    pub fn name(&self, name: &str) -> Sensitivity {
+        match self.may_be_name(name) {
+            true => self.words(&NameWords::split(name.as_bytes())),
+            false => Sensitivity::NotSecret,
+        }
+    }
+
+    /// Returns false only if the name cannot mark a secret. Names of the settings may be too short for the stems.
+    fn may_be_name(&self, name: &str) -> bool {
+        !self.0.names.is_empty() || self.may_be_in(name.as_bytes())
+    }
+
+    pub(crate) fn words(&self, words: &NameWords<'_>) -> Sensitivity {
+        match names::classify(words) {
+            Sensitivity::NotSecret | Sensitivity::SecretText
+                if self.0.names.iter().any(|name| names::contains(words, name)) =>
+            {
+                Sensitivity::Secret
+            }
+            sensitivity => sensitivity,
+        }
+    }
+
+    /// Returns true if the value of a header with this name is a secret.
+    pub fn is_header(&self, name: &str) -> bool {
+        if !self.may_be_name(name) {
+            return false;
+        }
+        let words = NameWords::split(name.as_bytes());
+        self.words(&words) != Sensitivity::NotSecret || names::is_header(&words)
+    }
+
+    /// Returns true if the value of a URL parameter with this name is a secret in the given flow.
+    pub fn is_parameter(&self, flow: &str, name: &str) -> bool {
+        self.is_path_parameter(flow, name) || names::is_parameter(&NameWords::split(name.as_bytes()))
+    }
+
+    /// Returns true if the value of a path parameter with this name is a secret in the given flow. Short names mean less
+    /// here than in a query.
+    pub(crate) fn is_path_parameter(&self, flow: &str, name: &str) -> bool {
+        let is_this =
+            |(of, param): &(Option<String>, String)| param == name && of.as_ref().is_none_or(|of| of == flow);
+        self.name(name) != Sensitivity::NotSecret || self.0.params.iter().any(is_this)
+    }
+
+    /// Returns false only if a text, or the tokens of a value, cannot contain a secret. This is a fast check.
+    pub fn may_be_in(&self, bytes: &[u8]) -> bool {
+        self.next_stem(bytes, 0).is_some()
+    }
+
+    /// Returns the index from which a secret or the name of one may begin, at or after `from`.
+    pub(crate) fn next_stem(&self, bytes: &[u8], from: usize) -> Option<usize> {
+        self.0.stems.next(bytes, from)
+    }
+}
