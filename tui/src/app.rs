@@ -4,6 +4,7 @@
 use crate::layout::areas;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
+use zerver_trace::text::clean;
 
 use crate::draw::{Pen, width};
 use crate::footer;
@@ -125,15 +126,15 @@ impl App {
             None => (String::new(), theme.text),
             Some(ServiceState::Building) => (format!("{spinner} building"), theme.warn),
             Some(ServiceState::Starting) => (format!("{spinner} starting"), theme.warn),
-            Some(ServiceState::Serving(addr)) => (addr.clone(), theme.good),
+            Some(ServiceState::Serving(addr)) => (clean(addr).into_owned(), theme.good),
             Some(ServiceState::BuildFailed { is_serving: true }) => {
-                (format!("{} build failed; the last good build still serves", glyphs.bad), theme.bad)
+                (format!("{} build failed; last good build serves", glyphs.bad), theme.bad)
             }
             Some(ServiceState::BuildFailed { is_serving: false }) => {
                 (format!("{} build failed", glyphs.bad), theme.bad)
             }
             Some(ServiceState::Ended(how)) => {
-                (zerver_trace::text::clean(&format!("{} ended: {how}", glyphs.bad)).into_owned(), theme.bad)
+                (clean(&format!("{} ended: {how}", glyphs.bad)).into_owned(), theme.bad)
             }
             Some(ServiceState::Stopping) => {
                 (format!("{spinner} stopping; repeat to stop at once"), theme.warn)

@@ -159,12 +159,7 @@ pub(crate) static MOVING: &[KeyBinding] = &[
 
 /// Actions on the selected request.
 pub(crate) const REQUEST: &[KeyBinding] = &[
-    binding(
-        &[key('d')],
-        Action::Diff,
-        "Compare two requests: press d on the first, then on the second",
-        Some("diff"),
-    ),
+    binding(&[key('d')], Action::Diff, "Compare: press d on one request, then on another", Some("diff")),
     binding(&[key('r')], Action::Replay, "Replay the request with the current code", Some("replay")),
 ];
 

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn typing_as_a_table() {
+    fn keys_edit_the_text() {
         let plain = |code| KeyEvent::new(code, KeyModifiers::NONE);
         let ctrl = |c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL);
         for (start, key, text, cursor) in [

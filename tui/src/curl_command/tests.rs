@@ -172,23 +172,23 @@ fn check(method: &str, target: &[u8], headers: &[(&str, &[u8])], body: &[u8]) ->
 }
 
 #[test]
-fn a_request_as_a_command() {
+fn a_request_becomes_a_curl_command() {
     let mut trace = sample::slow();
     insta::assert_snapshot!(command(&trace).text, @r"
-    # header authorization is a secret: SECRET stands for it
+    # header authorization is a secret: replace SECRET
     curl 'http://localhost:3000/v1/todos/456?full=1' -H 'authorization: SECRET' -H accept: -H user-agent:
     ");
     trace.method = "PATCH".into();
     trace.request_body =
         RecordedBody { full_len: 9, kept_len: 9, bytes: sample::wire("it's \u{1b}[31m".as_bytes()) };
     insta::assert_snapshot!(command(&trace).text, @r"
-    # header authorization is a secret: SECRET stands for it
+    # header authorization is a secret: replace SECRET
     curl -X PATCH 'http://localhost:3000/v1/todos/456?full=1' -H 'authorization: SECRET' -H accept: -H user-agent: --data-raw $'it\047s \033[31m' -H content-type:
     ");
 }
 
 #[test]
-fn targets_arrive_as_they_were() {
+fn targets_arrive_unchanged() {
     for target in [
         &b"/todos"[..],
         b"/todos?ids={1,2}",
@@ -208,7 +208,7 @@ fn targets_arrive_as_they_were() {
 }
 
 #[test]
-fn methods_arrive_as_they_were_and_head_ends_at_once() {
+fn methods_arrive_unchanged_and_head_does_not_hang() {
     for method in ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "get", "M-SEARCH", "-X", "A'B"] {
         check(method, b"/", &[], b"");
         check(method, b"/", &[("content-length", b"0")], b"");
@@ -219,7 +219,7 @@ fn methods_arrive_as_they_were_and_head_ends_at_once() {
 }
 
 #[test]
-fn headers_arrive_as_they_were_and_none_is_added() {
+fn headers_arrive_unchanged_and_none_are_added() {
     let long = vec![b'x'; 5000];
     for headers in [
         &[("accept", &b"*/*"[..]), ("user-agent", b"curl/8"), ("accept", b"text/html"), ("user-agent", b"b")]
@@ -235,7 +235,7 @@ fn headers_arrive_as_they_were_and_none_is_added() {
 }
 
 #[test]
-fn hosts_arrive_as_they_were() {
+fn hosts_are_kept() {
     let mut trace = trace("GET", b"/", &[("host", b"EXAMPLE.com:80")], b"");
     for (host, wanted) in [
         ("EXAMPLE.com:8080", "curl http://EXAMPLE.com:8080/ -H accept: -H user-agent:"),
@@ -244,7 +244,7 @@ fn hosts_arrive_as_they_were() {
         ("[::1]:3000", "curl 'http://[::1]:3000/' -H accept: -H user-agent:"),
         (
             "user@evil.example",
-            "# the address of the service: what it was asked as cannot stand in a URL\n\
+            "# insert the address of the service: the recorded host cannot be part of a URL\n\
              curl http://localhost/ -H 'host: user@evil.example' -H accept: -H user-agent:",
         ),
     ] {
@@ -260,7 +260,7 @@ fn hosts_arrive_as_they_were() {
 }
 
 #[test]
-fn bodies_arrive_as_they_were() {
+fn bodies_arrive_unchanged() {
     let large = vec![b'x'; MAX_ARGUMENT];
     let huge: Vec<u8> = (0..200_000u32).map(|n| (n % 251) as u8).collect();
     for body in [
@@ -285,7 +285,7 @@ fn bodies_arrive_as_they_were() {
 }
 
 #[test]
-fn other_versions_are_spoken() {
+fn other_http_versions_are_supported() {
     let mut old = trace("GET", b"/", &[], b"");
     old.version = "HTTP/1.0".to_owned();
     let (got, _) = run(&mut old);
@@ -297,7 +297,7 @@ fn other_versions_are_spoken() {
 }
 
 #[test]
-fn what_a_target_names_beside_its_path_is_kept() {
+fn the_origin_of_a_target_is_kept() {
     let origin = |text: &str| Origin::Named(sample::wire(text.as_bytes()));
     let mut absolute = trace("GET", b"/a?b=c", &[], b"");
     absolute.origin = origin("http://shop.example:81");
@@ -311,7 +311,7 @@ fn what_a_target_names_beside_its_path_is_kept() {
 }
 
 #[test]
-fn what_it_lacks_is_said() {
+fn missing_parts_are_named_in_comments() {
     let check = |trace: &Trace, wanted: &str| {
         let curl = command(trace);
         assert!(curl.is_partial && curl.text.starts_with(&format!("# {wanted}\n")), "{}", curl.text);
@@ -319,35 +319,38 @@ fn what_it_lacks_is_said() {
     let post = || trace("POST", b"/", &[("host", b"a.example"), ("content-length", b"3")], b"abc");
     let mut cut = post();
     cut.request_body.full_len = 70_000;
-    check(&cut, "of the body, only 3 of 70000 bytes were recorded");
+    check(&cut, "only 3 of 70000 bytes of the body were recorded");
     let mut masked = post();
     let shown = Masked { value: Value::from_bytes(b"/?token=<secret:3f9a2c71d0e4>").unwrap(), summary: None };
     masked.target = Recorded::Sealed { hash: [0; 16], sealed: Vec::new(), masked: Some(Box::new(shown)) };
-    check(&masked, "the target holds a secret, which is masked");
+    check(&masked, "the target contains a masked secret");
     let mut sealed = post();
     sealed.request_body.bytes = sample::sealed();
-    check(&sealed, "the body is a secret: SECRET stands for it");
+    check(&sealed, "the body is a secret: replace SECRET");
     let mut missing = post();
     missing.request_body.bytes = Recorded::Missing(zerver_trace::MissingReason::TooLarge);
     check(&missing, "the body was not recorded");
     check(
         &trace("HEAD", b"/", &[("host", b"a")], b"x"),
-        "the body of a HEAD request: it would wait for an answer that never comes",
+        "the body of the HEAD request is left out: curl would wait for a response body",
     );
     // A file edited by hand can hold what no request can.
-    check(&trace("A B\r\n", b"/", &[("host", b"a")], b""), "the method, which is none that can be sent");
-    check(&trace("GET", b"/", &[("host", b"a"), ("x\ny", b"")], b""), "a header whose name is none");
+    check(&trace("A B\r\n", b"/", &[("host", b"a")], b""), "the method is invalid and left out");
+    check(
+        &trace("GET", b"/", &[("host", b"a"), ("x\ny", b"")], b""),
+        "a header with an invalid name is left out",
+    );
     check(
         &trace("GET", b"/", &[("host", b"a"), ("x'$(id)", b"a\r\nb: c")], b""),
-        "a header whose name is none",
+        "a header with an invalid name is left out",
     );
     check(
         &trace("GET", b"/", &[("host", b"a"), ("x'$", b"a\r\nb: c")], b""),
-        "header x__, whose value cannot be sent",
+        "header x__ has an invalid value and is left out",
     );
     check(
         &trace("GET", b"/\r\nb: c", &[("host", b"a")], b""),
-        "the target holds control characters, which are percent-encoded",
+        "control characters in the target are percent-encoded",
     );
 }
 

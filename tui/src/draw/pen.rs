@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_drawn_ends_where_it_is_measured() {
+    fn drawn_width_equals_measured_width() {
         // Each of these takes one column if measured by character, but two on the screen.
         for text in ["1\u{fe0f}\u{20e3}", "❤\u{fe0f}", "🇩🇪"] {
             let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 1));
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_are_marked_where_they_are_drawn() {
+    fn highlights_follow_wide_characters() {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 6, 1));
         let area = buffer.area;
         let marked = |text: &str| (0..text.chars().count()).filter(|at| at % 2 == 1).collect();

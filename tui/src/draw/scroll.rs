@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moving_as_a_table() {
+    fn movements_keep_the_cursor_visible() {
         use Action::*;
         let moved = |from: (usize, usize), action| {
             let mut scroll = Scroll { cursor: from.0, first: from.1 };
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mouse_as_a_table() {
+    fn mouse_events_scroll_and_select() {
         let left = MouseEventKind::Down(MouseButton::Left);
         for (kind, row, pointed, scroll) in [
             (left, 4, MouseHit::Selected, (3, 2)),
@@ -157,7 +157,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_cursor_is_always_shown(
+        fn the_cursor_is_always_visible(
             cursor in 0usize..99, first in 0usize..99, rows in -99isize..99, len in 0usize..50, height in 0usize..30,
         ) {
             let mut scroll = Scroll { cursor, first };

@@ -25,7 +25,7 @@ mod tests {
     use crate::theme::{Appearance, Theme};
 
     #[test]
-    fn the_greatest_is_the_highest() {
+    fn the_largest_value_has_full_height() {
         let glyphs = Theme::new(Appearance::default()).glyphs;
         assert_eq!(sparkline(&[0, 1, 4, 8], 4, glyphs), " ▁▄█");
         assert_eq!(sparkline(&[0, 1, 4, 8, 0, 2], 3, glyphs), "▁█▂");

@@ -98,7 +98,7 @@ mod tests {
     ];
 
     #[test]
-    fn clusters_are_measured_as_a_whole() {
+    fn grapheme_clusters_are_measured_as_a_whole() {
         for (cluster, columns) in CLUSTERS {
             assert_eq!(width(cluster), columns, "{cluster:?}");
             let text = cluster.repeat(5);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_cut_by_columns() {
+    fn text_is_truncated_by_columns() {
         for (text, columns, wanted) in [
             ("todo", 4, "todo"),
             ("todos", 4, "tod…"),
@@ -133,7 +133,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_was_cut_is_wider_than_it_may_be(
+        fn truncated_text_fits(
             parts in prop::collection::vec(prop_oneof![
                 prop::sample::select(CLUSTERS.map(|(cluster, _)| cluster.to_owned()).to_vec()),
                 any::<char>().prop_map(String::from),

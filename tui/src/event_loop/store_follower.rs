@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_readable_is_shown_and_that_some_is_not_is_told_once() {
+    fn unreadable_requests_are_reported_once() {
         let mut follower = Follower {
             source: Arc::new(Damaged),
             newest: None,

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_switched_on_is_switched_off() {
+    fn every_terminal_mode_is_reset() {
         let (mut on, mut off) = (Vec::new(), Vec::new());
         write_enter(&mut on).unwrap();
         write_leave(&mut off).unwrap();
@@ -135,12 +135,12 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_of_any_thread_gives_the_terminal_back() {
+    fn a_panic_on_any_thread_restores_the_terminal() {
         install_panic_hook(Some(|| thread::current().name() == Some("quiet")));
         IS_ACQUIRED.store(true, Ordering::Release);
         let quiet = thread::Builder::new().name("quiet".to_owned());
         assert!(quiet.spawn(|| panic!("on purpose")).unwrap().join().is_err());
-        assert!(IS_ACQUIRED.load(Ordering::Acquire), "a panic that is dealt with gives nothing back");
+        assert!(IS_ACQUIRED.load(Ordering::Acquire), "a handled panic restores nothing");
         assert!(thread::spawn(|| panic!("on purpose")).join().is_err());
         assert!(!IS_ACQUIRED.load(Ordering::Acquire));
     }

@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_as_a_table() {
+    fn filters_admit_matching_requests() {
         let (slow, failed) = (Trace { worker: Some(1), ..sample::slow() }, sample::failed());
         for (text, is_slow, is_failed) in [
             ("", true, true),
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_are_found_where_they_are_closest() {
+    fn fuzzy_matches_are_as_tight_as_possible() {
         for (filter, text, marked) in [
             ("todo", "/v1/todos/7", "____****___"),
             ("td7", "/v1/todos/7", "____*_*___*"),
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_nothing_says_why() {
+    fn invalid_filters_are_errors() {
         for text in [
             "status:9xx",
             "slower:fast",

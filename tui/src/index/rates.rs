@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_of_a_clock_that_was_ahead_hides_no_other() {
+    fn a_start_time_in_the_future_is_ignored() {
         let index = requests([(99_999, 1, false), (1_000, 20_000, true), (1_001, 30_000, false)]);
         let now = rates(&index, 1_000).metrics(1_000 * SECOND_NS);
         assert_eq!((now.rate.now, now.failed.now, now.p99_ns.now), (Some(20), Some(50), Some(30_000)));

@@ -290,7 +290,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keys_are_merged_in_their_order(
+        fn sorted_keys_are_merged(
             all in prop::collection::vec(0u64..500, 0..300), more in prop::collection::vec(0u64..500, 0..60),
         ) {
             // No two keys are equal, because the numbers differ.
@@ -303,7 +303,7 @@ mod tests {
         }
 
         #[test]
-        fn a_list_that_grew_is_the_list_made_anew(
+        fn an_incremental_list_equals_a_rebuilt_one(
             steps in prop::collection::vec((any::<bool>(), 0usize..40), 0..12), filter in 0usize..3, sort in 0usize..3,
         ) {
             let filter = Filter::parse(["", "faster:500ns", "status:201 slower:300ns"][filter]).unwrap();
@@ -341,7 +341,7 @@ mod tests {
         }
 
         #[test]
-        fn a_list_that_was_narrowed_is_the_list_made_anew(
+        fn a_narrowed_list_equals_a_rebuilt_one(
             words in prop::collection::vec("[a-c/5]{0,2}|status:2|status:20|slower:[1-9]00ns|!a|flow:t|flow:to", 0..4),
             more in "[a-c/5]{0,2}|[1-9]", sort in 0usize..3,
         ) {

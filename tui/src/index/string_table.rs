@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_come_back_by_their_numbers() {
+    fn strings_and_paths_are_found_by_number() {
         let (mut words, mut paths) = (StringTable::default(), PathTable::default());
         let long = "/漢字".repeat(100);
         for text in ["", "GET", "/todos/1", long.as_str(), "GET", "/todos/1"] {

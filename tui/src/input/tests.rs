@@ -61,7 +61,7 @@ fn check(bytes: &[u8], wanted: &str) {
 }
 
 #[test]
-fn keys() {
+fn keys_are_decoded() {
     check(b"aZ \r\t\x7f\x03\x1a\x00\x1c", "a shift-Z   Enter Tab Backspace ctrl-c ctrl-z ctrl-  ctrl-4");
     check("ü漢🎉\u{85}".as_bytes(), "ü 漢 🎉");
     check(b"\xff\xc3a\xe6\xbc\rb", "a Enter b");
@@ -82,7 +82,7 @@ fn keys() {
 }
 
 #[test]
-fn the_mouse() {
+fn mouse_events_are_decoded() {
     check(
         b"\x1b[<0;5;7M\x1b[<0;5;7m\x1b[<32;6;7M\x1b[<35;1;1M",
         "Down(Left) 4,6 Up(Left) 4,6 Drag(Left) 5,6 Moved 0,0",
@@ -93,7 +93,7 @@ fn the_mouse() {
 }
 
 #[test]
-fn pastes() {
+fn pastes_are_decoded() {
     check(b"\x1b[200~a\rb \x1b]q\xc3\xa4\x1b[201~q", "paste \"a\\rb \\u{1b}]qä\" q");
     check(b"\x1b[200~\x1b[201~", "paste \"\"");
     // A paste without an end is a paste once nothing more arrives.
@@ -105,7 +105,7 @@ fn pastes() {
 }
 
 #[test]
-fn answers_of_a_terminal_are_no_keys() {
+fn replies_of_the_terminal_are_not_keys() {
     for answer in [
         // Primary, secondary and tertiary device attributes.
         &b"\x1b[?62;22;52c"[..],
@@ -145,7 +145,7 @@ fn answers_of_a_terminal_are_no_keys() {
 }
 
 #[test]
-fn what_does_not_end_swallows_keys_for_a_moment_only() {
+fn an_unfinished_sequence_swallows_keys_only_briefly() {
     for start in [
         &b"\x1b]"[..],
         b"\x1bP",
@@ -178,7 +178,7 @@ fn what_does_not_end_swallows_keys_for_a_moment_only() {
 }
 
 #[test]
-fn a_lone_escape_is_a_key_once_nothing_follows() {
+fn a_lone_escape_is_a_key_after_a_pause() {
     let (mut decoder, now) = (Decoder::default(), Instant::now());
     decoder.feed(b"\x1b", now);
     decoder.expire(now + LONE_ESCAPE_TIMEOUT / 2);
@@ -191,7 +191,7 @@ fn a_lone_escape_is_a_key_once_nothing_follows() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_decoded_and_how_they_are_cut_does_not_matter(
+    fn decoding_does_not_depend_on_how_bytes_are_split(
         bytes in prop::collection::vec(
             prop_oneof![any::<u8>(), prop::sample::select(b"\x1b\x1b[[]]P_O;:0123~Mmu<?\\\x07\xc3\xa4".to_vec())],
             0..64,

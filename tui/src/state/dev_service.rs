@@ -102,13 +102,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_are_taken_out() {
+    fn colour_codes_are_removed() {
         assert_eq!(plain("\u{1b}[1m\u{1b}[91merror\u{1b}[0m: no\t\u{1b}[38;2;1;2;3mx"), "error: no    x");
         assert_eq!(plain("\u{1b}]0;title\u{7}\u{1b}["), "\u{1b}]0;title\u{7}");
     }
 
     #[test]
-    fn a_failed_build_shows_its_lines() {
+    fn a_failed_build_shows_its_log() {
         let mut service = DevService::default();
         service.apply(&ServiceEvent::State(ServiceState::Building));
         service.apply(&ServiceEvent::Output("error: one".into()));

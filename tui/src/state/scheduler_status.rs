@@ -166,18 +166,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_asked_once_a_second_and_not_before_it_has_answered() {
+    fn the_scheduler_is_polled_once_a_second_without_overlap() {
         let mut scheduler = SchedulerHistory::default();
         let s = |n: u64| n * POLL_INTERVAL_NS;
-        assert_eq!(scheduler.poll_address(s(1)), None, "nobody has said where");
+        assert_eq!(scheduler.poll_address(s(1)), None, "no address yet");
         scheduler.set_address("127.0.0.1:3000");
         assert_eq!(scheduler.poll_address(s(2)).as_deref(), Some("127.0.0.1:3000"));
-        assert_eq!(scheduler.poll_address(s(9)), None, "it has not answered");
+        assert_eq!(scheduler.poll_address(s(9)), None, "a poll is pending");
         let health =
             SchedulerStatus { queue_lengths: [None, Some(2), Some(3)], ..SchedulerStatus::default() };
         scheduler.record("127.0.0.1:3000", &Ok(health));
         assert_eq!(scheduler.queue_lengths.each_ref().map(|samples| samples[0]), [0, 2, 3]);
-        assert_eq!(scheduler.poll_address(s(2) + 1), None, "it was asked just now");
+        assert_eq!(scheduler.poll_address(s(2) + 1), None, "just polled");
         assert!(scheduler.poll_address(s(9)).is_some());
         scheduler.record("127.0.0.1:3000", &Err("gone".into()));
         assert_eq!((scheduler.health(), scheduler.queue_lengths[0].len()), (None, 1));
@@ -186,7 +186,7 @@ mod tests {
         assert!(scheduler.answer.is_none() && scheduler.poll_address(s(9)).is_some());
     }
     #[test]
-    fn load_is_the_time_spent_between_two_answers() {
+    fn load_is_computed_between_polls() {
         let mut scheduler = SchedulerHistory::default();
         scheduler.set_address("here");
         let mut take = |uptime_ns, busy: &[(&str, u64)]| {
@@ -202,10 +202,10 @@ mod tests {
                 busy.iter().map(|(name, _)| scheduler.busy_of(name).and_then(BusyHistory::latest)).collect();
             (scheduler.load.latest(), each)
         };
-        assert_eq!(take(None, &[("a", 1)]), (None, vec![None]), "it does not say");
-        assert_eq!(take(Some(1_000), &[("a", 900), ("b", 900)]), (None, vec![None, None]), "since when?");
+        assert_eq!(take(None, &[("a", 1)]), (None, vec![None]), "no uptime");
+        assert_eq!(take(Some(1_000), &[("a", 900), ("b", 900)]), (None, vec![None, None]), "only one sample");
         assert_eq!(take(Some(2_000), &[("a", 1_400), ("b", 900)]), (Some(25), vec![Some(50), Some(0)]));
-        assert_eq!(take(Some(500), &[("a", 9), ("b", 0)]).0, Some(25), "it was started again");
+        assert_eq!(take(Some(500), &[("a", 9), ("b", 0)]).0, Some(25), "restarted");
         assert_eq!(take(Some(600), &[("a", 109), ("c", 50)]).1, vec![Some(100), None], "another worker");
         assert_eq!(take(Some(u64::MAX), &[("a", u64::MAX), ("c", u64::MAX)]).0, Some(100));
     }

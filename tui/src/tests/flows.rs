@@ -8,25 +8,25 @@ use crate::services::FlowMeasurement;
 use crate::state::{RunningStep, SchedulerStatus, WorkerStatus};
 
 #[test]
-fn a_flow_with_its_times() {
-    let mut stage = TestApp::new(80, 24, Vec::new());
-    stage.press("5");
-    assert_eq!(stage.asked.last(), Some(&Command::ListFlows));
+fn a_flow_shows_its_typical_times() {
+    let mut ui = TestApp::new(80, 24, Vec::new());
+    ui.press("5");
+    assert_eq!(ui.asked.last(), Some(&Command::ListFlows));
     let flow = (*sample::report(0).flow).clone();
-    stage.send(Message::Flows(Ok(vec![flow])));
-    assert_eq!(stage.asked.last(), Some(&Command::MeasureFlow("report".into())));
+    ui.send(Message::Flows(Ok(vec![flow])));
+    assert_eq!(ui.asked.last(), Some(&Command::MeasureFlow("report".into())));
     let timelines: Vec<Timeline> = (0..100).map(|n| Timeline::of(&sample::report(n))).collect();
     let measured = FlowMeasurement { times: Usual::of(&timelines), unreadable: 0 };
-    insta::assert_snapshot!(stage.send(Message::Measured("report".into(), Ok(Arc::new(measured)))).text(), @r"
+    insta::assert_snapshot!(ui.send(Message::Measured("report".into(), Ok(Arc::new(measured)))).text(), @r"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     ─ flows ────────────────────────────────────────────────────────────────────────
      report  GET     /reports/todos  interactive
     ─ scheduler ────────────────────────────────────────────────────────────────────
-     `zerver tui --addr HOST:PORT` asks a service that runs
-    ─ report: over the newest 100 requests ─────────────────────────────────────────
-     steps on the CPU, and their waits                   p50        p99
-     whole request                                  49.43 ms   98.43 ms
-     reading the body                                10.0 µs    10.0 µs
+     `zerver tui --addr HOST:PORT` connects to a running service
+    ─ report: newest 100 requests ──────────────────────────────────────────────────
+     CPU time of the steps, and waits                    p50        p99
+     total                                          49.43 ms   98.43 ms
+     receiving the body                              10.0 µs    10.0 µs
      unexplained                                      5.0 µs     5.0 µs
      ● parse_report                                   8.0 µs     8.0 µs  src/todos.…
      │ What parse_report is for.
@@ -41,7 +41,7 @@ fn a_flow_with_its_times() {
      │ What render_report is for.
      │ reads  Figures, Tally
 
-     tab other part  r measure again  esc back  ? keys  q quit
+     tab pane  r refresh  esc back  ? keys  q quit
     ");
 }
 
@@ -74,21 +74,17 @@ fn health(second: u64) -> SchedulerStatus {
 }
 
 #[test]
-fn the_scheduler_of_a_service_that_runs() {
-    let mut stage = TestApp::new(200, 24, two());
-    stage.press("5").send(Message::Flows(Ok(two()
-        .iter()
-        .map(|trace| (*trace.flow).clone())
-        .take(1)
-        .collect())));
-    stage.send(Message::ServiceAddress("127.0.0.1:3000".into()));
-    let now = stage.app.shared.now_unix_ns;
+fn the_scheduler_of_a_running_service_is_shown() {
+    let mut ui = TestApp::new(200, 24, two());
+    ui.press("5").send(Message::Flows(Ok(two().iter().map(|trace| (*trace.flow).clone()).take(1).collect())));
+    ui.send(Message::ServiceAddress("127.0.0.1:3000".into()));
+    let now = ui.app.shared.now_unix_ns;
     for second in 1..5 {
-        stage.send(Message::Tick(now + second * 1_000_000_000));
-        assert_eq!(stage.asked.pop(), Some(Command::FetchStatus("127.0.0.1:3000".into())));
-        stage.send(Message::Status("127.0.0.1:3000".into(), Ok(health(second))));
+        ui.send(Message::Tick(now + second * 1_000_000_000));
+        assert_eq!(ui.asked.pop(), Some(Command::FetchStatus("127.0.0.1:3000".into())));
+        ui.send(Message::Status("127.0.0.1:3000".into(), Ok(health(second))));
     }
-    let text = stage.text();
+    let text = ui.text();
     let left: String = text
         .lines()
         .map(|line| line.chars().take(66).collect::<String>().trim_end().to_owned() + "\n")
@@ -112,31 +108,31 @@ fn the_scheduler_of_a_service_that_runs() {
 
     ─ scheduler of 127.0.0.1:3000: degraded ──────────────────────────
      load     62%  ▅▅▅
-     waiting  interactive 0         default 4 ▂▄▆█    batch 3 ████
+     queue    interactive 0         default 4 ▂▄▆█    batch 3 ████
      shed     0 interactive, 2 default, 0 batch
-     moved    1 to low priority; overruns 9
-     worker 0  100%  ███     hangs in render\u{1b}[31m of todos-item …
+     quantum  exceeded 9 times, 1 reclassified
+     worker 0  100%  ███     stuck in render\u{1b}[31m of todos-item …
      worker 1   25%  ▂▂▂     idle
-     tab other part  r measure again  esc back  ? keys  q quit
+     tab pane  r refresh  esc back  ? keys  q quit
     ");
-    stage.press("1");
+    ui.press("1");
     for (columns, wanted) in [
-        (80, " load 62%   waiting  interactive 0   default 4   batch 3   1 of 2 hang   shed 2"),
+        (80, " load 62%   queue  interactive 0   default 4   batch 3   1 of 2 stuck   shed 2"),
         (
             200,
             concat!(
-                " load 62% ▅▅▅                    waiting  interactive 0                        ",
-                "default 4 ▂▄▆█                   batch 3 ████                   1 of 2 hang   shed 2"
+                " load 62% ▅▅▅                    queue  interactive 0                        ",
+                "default 4 ▂▄▆█                   batch 3 ████                   1 of 2 stuck   shed 2"
             ),
         ),
     ] {
-        stage.send(Message::Input(Event::Resize(columns, 24)));
-        let text = stage.text();
+        ui.send(Message::Input(Event::Resize(columns, 24)));
+        let text = ui.text();
         let line = text.lines().nth(2).unwrap_or_default();
         assert_eq!(line.trim_end(), wanted);
     }
-    stage.press("2").send(Message::Tick(now + 9_000_000_000));
-    assert!(!matches!(stage.asked.last(), Some(Command::FetchStatus(_))), "nobody sees it");
-    stage.press("5").send(Message::Status("127.0.0.1:3000".into(), Err("it is \u{1b}gone".into())));
-    assert!(stage.text().contains("it is \\u{1b}gone"), "{}", stage.text());
+    ui.press("2").send(Message::Tick(now + 9_000_000_000));
+    assert!(!matches!(ui.asked.last(), Some(Command::FetchStatus(_))), "not visible");
+    ui.press("5").send(Message::Status("127.0.0.1:3000".into(), Err("it is \u{1b}gone".into())));
+    assert!(ui.text().contains("it is \\u{1b}gone"), "{}", ui.text());
 }

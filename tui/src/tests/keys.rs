@@ -6,7 +6,7 @@ use super::*;
 use crate::screen::Tab;
 
 #[test]
-fn keys_lead_somewhere() {
+fn keys_navigate_between_screens() {
     use Tab::{Requests, Timeline};
     for (keys, tab) in [
         ("", Requests),
@@ -30,7 +30,7 @@ fn keys_lead_somewhere() {
 }
 
 #[test]
-fn keys_ask_for_something() {
+fn keys_return_commands() {
     let id = |n: usize| Command::copy_id(three()[n].id);
     let edit = |line| Command::OpenEditor { file: "src/todos.rs".into(), line };
     for (keys, wanted) in [
@@ -51,80 +51,80 @@ fn keys_ask_for_something() {
         ("<enter>e", edit(20)),
         ("<enter>Ge", edit(30)),
     ] {
-        let mut stage = TestApp::new(80, 24, three());
-        assert_eq!(stage.press(keys).asked, [wanted], "{keys}");
+        let mut ui = TestApp::new(80, 24, three());
+        assert_eq!(ui.press(keys).asked, [wanted], "{keys}");
     }
-    let mut stage = TestApp::new(80, 24, three());
-    stage.press("<enter>Y");
-    let [Command::Copy { text, .. }] = &stage.asked[..] else { panic!("{:?}", stage.asked) };
+    let mut ui = TestApp::new(80, 24, three());
+    ui.press("<enter>Y");
+    let [Command::Copy { text, .. }] = &ui.asked[..] else { panic!("{:?}", ui.asked) };
     assert_eq!(
         text,
-        "# header authorization is a secret: SECRET stands for it\n\
+        "# header authorization is a secret: replace SECRET\n\
          curl 'http://localhost:3000/reports/todos?latency_ms=40' -H 'authorization: SECRET' -H accept: -H user-agent:"
     );
 }
 
 #[test]
 fn a_value_is_copied_from_the_inspector() {
-    let mut stage = TestApp::new(80, 40, three());
-    stage.press("G<enter>G<tab>/Claims:<enter>y");
-    let [Command::Copy { text, .. }] = &stage.asked[..] else { panic!("{:?}", stage.asked) };
+    let mut ui = TestApp::new(80, 40, three());
+    ui.press("G<enter>G<tab>/Claims:<enter>y");
+    let [Command::Copy { text, .. }] = &ui.asked[..] else { panic!("{:?}", ui.asked) };
     assert_eq!(text, r#"{sub: "user-123", roles: ["admin"]}"#);
 }
 
 #[test]
-fn the_mouse_does_what_keys_do() {
+fn the_mouse_acts_like_keys() {
     let mouse = |kind, column, row| {
         Message::Input(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))
     };
     let click = |column, row| mouse(MouseEventKind::Down(MouseButton::Left), column, row);
-    let mut stage = TestApp::new(80, 24, three());
+    let mut ui = TestApp::new(80, 24, three());
     // The rows start below tab bar, metrics and headings.
-    stage.send(click(5, 4));
-    assert_eq!(stage.text(), TestApp::new(80, 24, three()).press("j").text());
-    stage.send(click(5, 4));
-    assert_eq!(stage.app.tab, Tab::Timeline);
-    let before = stage.text();
+    ui.send(click(5, 4));
+    assert_eq!(ui.text(), TestApp::new(80, 24, three()).press("j").text());
+    ui.send(click(5, 4));
+    assert_eq!(ui.app.tab, Tab::Timeline);
+    let before = ui.text();
     let splitter = before.lines().position(|line| line.starts_with('─')).unwrap() as u16;
-    stage.send(click(5, splitter));
-    stage.send(mouse(MouseEventKind::Drag(MouseButton::Left), 5, splitter - 3));
-    stage.send(mouse(MouseEventKind::Up(MouseButton::Left), 5, splitter - 3));
-    let moved = stage.text().lines().position(|line| line.starts_with('─')).unwrap() as u16;
-    assert!(moved < splitter, "{}", stage.text());
-    stage.send(mouse(MouseEventKind::ScrollDown, 5, moved + 2));
-    assert_ne!(stage.text(), before);
+    ui.send(click(5, splitter));
+    ui.send(mouse(MouseEventKind::Drag(MouseButton::Left), 5, splitter - 3));
+    ui.send(mouse(MouseEventKind::Up(MouseButton::Left), 5, splitter - 3));
+    let moved = ui.text().lines().position(|line| line.starts_with('─')).unwrap() as u16;
+    assert!(moved < splitter, "{}", ui.text());
+    ui.send(mouse(MouseEventKind::ScrollDown, 5, moved + 2));
+    assert_ne!(ui.text(), before);
     // A click on a tab.
-    stage.send(click(12, 0));
-    assert_eq!(stage.app.tab, Tab::Requests);
+    ui.send(click(12, 0));
+    assert_eq!(ui.app.tab, Tab::Requests);
 }
 
 #[test]
 fn the_help_names_every_key() {
-    let mut stage = TestApp::new(80, 24, three());
-    insta::assert_snapshot!(stage.press("?").text(), @r"
+    let mut ui = TestApp::new(80, 24, three());
+    insta::assert_snapshot!(ui.press("?").text(), @r"
     ╭─ keys ─────────────────────────────────────────────────────────────────────╮
     │ requests                                                                   ┃
     │  enter l right     Open the request                                        ┃
-    │  /                 Filter the list; esc takes the filter away              ┃
-    │  f space           Follow new requests, or hold the list still             ┃
-    │  s                 Sort by another column                                  ┃
-    │  n                 To the next one that failed                             ┃
-    │  N                 To the one before that failed                           ┃
-    │  m                 Mark the request, or take its mark away                 ┃
-    │  '                 To the next marked request                              ┃
-    │  y                 Copy the id                                             │
-    │  L                 Navigation or hide what the service says (zerver dev)         │
-    │  d                 Compare: d on one, then d on the other                  │
-    │  r                 Run it again with today's code                          │
+    │  /                 Filter the list; esc clears the filter                  ┃
+    │  f space           Pause the list, or go live again                        ┃
+    │  s                 Sort by the next column                                 ┃
+    │  n                 Next failed request                                     ┃
+    │  N                 Previous failed request                                 ┃
+    │  m                 Mark or unmark the request, and move down               ┃
+    │  '                 Next marked request                                     ┃
+    │  y                 Copy the id                                             ┃
+    │  d                 Compare: press d on one request, then on another        │
+    │  r                 Replay the request with the current code                │
     │                                                                            │
-    │ moving                                                                     │
-    │  j down            One row down                                            │
-    │  k up              One row up                                              │
-    │  ^d                Half a page down                                        │
-    │  ^u                Half a page up                                          │
-    │  ^f pgdn           A page down                                             │
-    │  ^b pgup           A page up                                               │
-    │  g home            To the first row                                        │
+    │ movement                                                                   │
+    │  j down            Down one row                                            │
+    │  k up              Up one row                                              │
+    │  ^d                Down half a page                                        │
+    │  ^u                Up half a page                                          │
+    │  ^f pgdn           Down one page                                           │
+    │  ^b pgup           Up one page                                             │
+    │  g home            First row                                               │
+    │  G end             Last row                                                │
     ╰────────────────────────────────────────────────────────────────────────────╯
     ");
     let mut tall = TestApp::new(80, 90, three());
@@ -139,10 +139,10 @@ fn the_help_names_every_key() {
 
 #[test]
 fn no_key_means_two_things_on_one_screen() {
-    let stage = TestApp::new(80, 24, three());
+    let ui = TestApp::new(80, 24, three());
     for tab in Tab::ALL {
         let mut seen: Vec<crate::keys::KeyPress> = Vec::new();
-        let tables = stage.app.screens.get(tab).keys(&stage.app.shared);
+        let tables = ui.app.screens.get(tab).keys(&ui.app.shared);
         for press in tables.into_iter().flatten().flat_map(|key| key.presses) {
             assert!(!seen.contains(press), "{} on {tab:?}", press.name());
             seen.push(*press);
@@ -151,14 +151,14 @@ fn no_key_means_two_things_on_one_screen() {
 }
 
 #[test]
-fn the_palette_finds_by_parts_of_names() {
-    let mut stage = TestApp::new(80, 24, three());
-    insta::assert_snapshot!(stage.press("<enter>:curl").text(), @r#"
+fn the_command_palette_finds_parts_of_descriptions() {
+    let mut ui = TestApp::new(80, 24, three());
+    insta::assert_snapshot!(ui.press("<enter>:curl").text(), @r#"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      GET /reports/todos  200 OK  40.43 ms  report  interactive  1m ago
-     100% http GET figures.internal/figures?..  the only one of its flow
+     100% http GET figures.internal/figures?..  the only request of its flow
      at ms   took                                              █ cpu  ━ effect
-      0.0╭─ what to do ───────────────────────────────────────────────────────╮
+      0.0╭─ commands ─────────────────────────────────────────────────────────╮
       0.0│:curl                                                               │
       0.0│ Y        Copy the request as a curl command                        │
       0.0│                                                                    │━━━━━
@@ -166,10 +166,10 @@ fn the_palette_finds_by_parts_of_names() {
      40.4│                                                                    │    ▏
      40.4│                                                                    │
     ─────│                                                                    │─────
-     even│                                                                    │..  ┃
+     even│                                                                    │?.. ┃
          │                                                                    │    ┃
      effe│                                                                    │    ┃
-      ask│                                                                    │    ┃
+      ste│                                                                    │    ┃
       too│                                                                    │    ┃
      ▾arg│                                                                    │
         m╰────────────────────────────────────────────────────────────────────╯
@@ -177,8 +177,8 @@ fn the_palette_finds_by_parts_of_names() {
       result: "{"visitors":4711,"took_ms":40}"
       writes Figures: 4711
 
-     h back in time  l on  tab pane  i section  e edit  y copy  ? keys  q quit
+     h previous  l next event  tab pane  d diff  r replay  esc back  ? keys  q quit
     "#);
-    stage.press("<enter>");
-    assert!(matches!(&stage.asked[..], [Command::Copy { .. }]));
+    ui.press("<enter>");
+    assert!(matches!(&ui.asked[..], [Command::Copy { .. }]));
 }

@@ -47,10 +47,10 @@ impl TestApp {
         let now = sample::slow().started_unix_ns + 90_000_000_000;
         let mut app = App::new(appearance, Size::new(width, height), now);
         let asked = start(&mut app, StartScreen::Requests);
-        let mut stage = Self { app, asked, traces };
-        let requests: Vec<Summary> = stage.traces.iter().rev().map(Trace::summary).collect();
-        stage.send(Message::OlderRequests { requests, is_last: true });
-        stage
+        let mut ui = Self { app, asked, traces };
+        let requests: Vec<Summary> = ui.traces.iter().rev().map(Trace::summary).collect();
+        ui.send(Message::OlderRequests { requests, is_last: true });
+        ui
     }
 
     /// Sends a message and performs the resulting commands; traces are loaded at once.

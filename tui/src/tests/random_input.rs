@@ -221,10 +221,10 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn perform(stage: &mut TestApp, step: Step) {
+fn perform(ui: &mut TestApp, step: Step) {
     match step {
         Step::Key(at) => {
-            stage.press(KEYS[at]);
+            ui.press(KEYS[at]);
         }
         Step::Mouse(kind, column, row) => {
             let left = MouseButton::Left;
@@ -237,23 +237,23 @@ fn perform(stage: &mut TestApp, step: Step) {
                 MouseEventKind::Moved,
             ][usize::from(kind)];
             let modifiers = KeyModifiers::NONE;
-            stage.send(Message::Input(Event::Mouse(MouseEvent { kind, column, row, modifiers })));
+            ui.send(Message::Input(Event::Mouse(MouseEvent { kind, column, row, modifiers })));
         }
         Step::Resize(width, height) => {
-            stage.send(Message::Input(Event::Resize(width, height)));
+            ui.send(Message::Input(Event::Resize(width, height)));
         }
         Step::Paste(text) => {
-            stage.send(Message::Input(Event::Paste(text)));
+            ui.send(Message::Input(Event::Paste(text)));
         }
         Step::Now(now) => {
-            stage.send(Message::Tick(now));
+            ui.send(Message::Tick(now));
         }
         Step::Newer(traces) => {
-            stage.traces.extend(traces.iter().cloned());
-            stage.send(Message::NewRequests(traces.iter().map(Trace::summary).collect()));
+            ui.traces.extend(traces.iter().cloned());
+            ui.send(Message::NewRequests(traces.iter().map(Trace::summary).collect()));
         }
         Step::Dev(state, text) => {
-            stage.send(Message::Service(match state {
+            ui.send(Message::Service(match state {
                 0 => ServiceEvent::State(ServiceState::Building),
                 1 => ServiceEvent::State(ServiceState::Starting),
                 2 => ServiceEvent::State(ServiceState::Serving(text)),
@@ -264,51 +264,51 @@ fn perform(stage: &mut TestApp, step: Step) {
             }));
         }
         Step::Notice(text) => {
-            stage.send(Message::Notice(Notice::error(text)));
+            ui.send(Message::Notice(Notice::error(text)));
         }
         Step::Unreadable(why) => {
-            let Some(trace) = stage.traces.first() else { return };
+            let Some(trace) = ui.traces.first() else { return };
             let id = trace.id;
-            stage.send(Message::Loaded(id, Err(why.clone())));
-            stage.send(Message::Explained(id, Err(why)));
+            ui.send(Message::Loaded(id, Err(why.clone())));
+            ui.send(Message::Explained(id, Err(why)));
         }
         Step::Source(text) => {
             let files: Vec<String> =
-                flows(stage).into_iter().flat_map(|flow| flow.steps).map(|step| step.file).collect();
+                flows(ui).into_iter().flat_map(|flow| flow.steps).map(|step| step.file).collect();
             for file in files {
-                stage.send(Message::SourceText(file, Some(text.clone())));
+                ui.send(Message::SourceText(file, Some(text.clone())));
             }
         }
         Step::Serves(addr, health) => {
-            stage.send(Message::ServiceAddress(addr.clone()));
-            stage.send(Message::Status(addr.clone(), health.ok_or(addr)));
+            ui.send(Message::ServiceAddress(addr.clone()));
+            ui.send(Message::Status(addr.clone(), health.ok_or(addr)));
         }
         Step::Replayed(result) => {
-            let asked = stage.asked.iter().rev().find_map(|command| match command {
+            let asked = ui.asked.iter().rev().find_map(|command| match command {
                 Command::Replay { number, .. } => Some(*number),
                 _ => None,
             });
             let replayed = result.map(|report| Arc::new(ReplayResult { report, build: String::new() }));
-            stage.send(Message::Replayed(asked.unwrap_or(0), replayed));
+            ui.send(Message::Replayed(asked.unwrap_or(0), replayed));
         }
         Step::Checked => {
-            let ids: Vec<RequestId> = stage.traces.iter().map(|trace| trace.id).collect();
+            let ids: Vec<RequestId> = ui.traces.iter().map(|trace| trace.id).collect();
             for id in ids {
-                stage.send(Message::ReplayChecked(stage.app.shared.replay_check.number, id, true));
+                ui.send(Message::ReplayChecked(ui.app.shared.replay_check.number, id, true));
             }
         }
         Step::Edited(is_done, text) => {
-            stage.send(Message::Edited(if is_done { Ok(text) } else { Err(text) }));
+            ui.send(Message::Edited(if is_done { Ok(text) } else { Err(text) }));
         }
         Step::Flows => {
-            let flows = flows(stage);
-            stage.send(Message::Flows(Ok(flows)));
+            let flows = flows(ui);
+            ui.send(Message::Flows(Ok(flows)));
         }
         Step::Measured(why) => {
-            let timelines: Vec<Timeline> = stage.traces.iter().map(Timeline::of).collect();
-            for (at, flow) in flows(stage).into_iter().enumerate() {
+            let timelines: Vec<Timeline> = ui.traces.iter().map(Timeline::of).collect();
+            for (at, flow) in flows(ui).into_iter().enumerate() {
                 let measured = Arc::new(FlowMeasurement { times: Usual::of(&timelines), unreadable: at });
-                stage.send(Message::Measured(
+                ui.send(Message::Measured(
                     flow.name,
                     if at % 3 == 2 { Err(why.clone()) } else { Ok(measured) },
                 ));
@@ -317,26 +317,26 @@ fn perform(stage: &mut TestApp, step: Step) {
     }
 }
 
-fn flows(stage: &TestApp) -> Vec<FlowInfo> {
-    stage.traces.iter().map(|trace| (*trace.flow).clone()).collect()
+fn flows(ui: &TestApp) -> Vec<FlowInfo> {
+    ui.traces.iter().map(|trace| (*trace.flow).clone()).collect()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_panics_and_every_frame_fits(
+    fn random_input_never_panics_and_every_frame_fits(
         traces in any_recorded(),
         width in 0..=WIDTH,
         height in 0..=HEIGHT,
         is_ascii in any::<bool>(),
         steps in prop::collection::vec(any_step(), 0..40),
     ) {
-        let mut stage = TestApp::looking(Appearance { colors: ColorScheme::Dark, is_ascii }, width, height, traces);
+        let mut ui = TestApp::looking(Appearance { colors: ColorScheme::Dark, is_ascii }, width, height, traces);
         for step in steps {
-            perform(&mut stage, step);
-            let buffer = stage.buffer();
-            prop_assert_eq!((buffer.area.width, buffer.area.height), (stage.app.shared.size.width, stage.app.shared.size.height));
+            perform(&mut ui, step);
+            let buffer = ui.buffer();
+            prop_assert_eq!((buffer.area.width, buffer.area.height), (ui.app.shared.size.width, ui.app.shared.size.height));
             let bad = buffer.content.iter().flat_map(|cell| cell.symbol().chars()).find(|c| zerver_trace::text::is_dangerous(*c));
             prop_assert_eq!(bad, None);
             // Part of all sealed values.

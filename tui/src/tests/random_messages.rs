@@ -58,13 +58,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn no_sequence_of_messages_panics_and_every_frame_fits(
+    fn random_messages_never_panic(
         a in any_trace(), b in any_trace(), messages in proptest::collection::vec(any_message(), 0..60),
     ) {
-        let mut stage = TestApp::new(80, 24, vec![sample::slow(), a, b]);
+        let mut ui = TestApp::new(80, 24, vec![sample::slow(), a, b]);
         for message in messages {
-            stage.send(message);
-            let text = stage.text();
+            ui.send(message);
+            let text = ui.text();
             prop_assert!(!text.chars().any(|c| zerver_trace::text::is_dangerous(c) && c != '\n'), "{}", text);
         }
     }

@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stretches_are_to_scale_and_never_outside() {
+    fn bars_are_to_scale_and_stay_inside() {
         for (stretch, wanted) in [
             ((0, 100), 0..10),
             ((0, 0), 0..1),

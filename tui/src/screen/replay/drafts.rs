@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn one_thing_after_another_goes_wrong_with_an_effect() {
+    fn faults_of_an_effect_are_cycled() {
         let mut drafts = Drafts::default();
         let effect = EditTarget::Effect("kv get a".into());
         let fault = |wrong| Fault { effect: "kv get a".into(), wrong };
@@ -192,13 +192,13 @@ mod tests {
             drafts.cycle_fault("kv get a", &faults);
             assert_eq!(drafts.draft_for(&effect), wanted);
             assert_eq!(drafts.edits().faults.len(), usize::from(wanted.is_some()));
-            assert!(drafts.edits().answers.is_empty(), "no answer where it fails");
+            assert!(drafts.edits().answers.is_empty(), "a fault replaces the answer");
         }
         assert!(drafts.revert(&effect) && drafts.edits().is_empty());
     }
 
     #[test]
-    fn steps_that_read_the_slot_come_one_after_another() {
+    fn the_first_step_to_see_an_edit_can_be_chosen() {
         let flow = sample::slow().flow;
         let mut drafts = Drafts::default();
         let claims = EditTarget::Slot("Claims".into());

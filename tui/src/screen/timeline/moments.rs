@@ -262,10 +262,10 @@ pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
             let name = write.map_or_else(|| format!("slot#{slot}"), |write| write.name.clone());
             format!("{} wrote {name}", step(*index))
         }
-        Event::EffectRequested { step: index, call, attempt, .. } => {
-            let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-            format!("{} requested {}{again}", step(*index), label(*call))
-        }
+        Event::EffectRequested { step: index, call, attempt, .. } => match attempt {
+            0 | 1 => format!("{} requested {}", step(*index), label(*call)),
+            n => format!("attempt {n} of {} requested", label(*call)),
+        },
         Event::EffectQueued { call, reason: by, .. } => {
             let why = match by {
                 QueueReason::RetryDelay => "delayed until its next attempt",
