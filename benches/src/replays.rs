@@ -58,11 +58,11 @@ fn serve(plan: &Plan) -> Result<(f64, Vec<Opened>), String> {
         let query = Query { flow: Some("todos-item".to_owned()), limit: Some(TRACES), ..Query::default() };
         let mut recorded = Vec::new();
         let mut open = |trace: Trace| {
-            let secrets = reader.secrets(&trace).map(Secrets).unwrap_or_default();
+            let secrets = reader.open_secrets(&trace).map(Secrets).unwrap_or_default();
             recorded.push(Opened { trace, secrets });
             ControlFlow::Continue(())
         };
-        reader.each(&query, &mut open).map_err(|error| error.to_string())?;
+        reader.for_each(&query, &mut open).map_err(|error| error.to_string())?;
         Ok(recorded)
     })?;
     Ok((cpu.as_secs_f64() * 1e6 / done.requests as f64, recorded))

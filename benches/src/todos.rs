@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 
-use zerver::Settings;
+use zerver::StartOptions;
+use zerver::effects::kv;
 use zerver::prelude::*;
-use zerver_recorder::{Options, Policy, Recorder};
+use zerver_recorder::{Recorder, RecorderOptions, RecordingPolicy};
 
 /// Who is calling.
 #[derive(Debug, Clone, Slot, Serialize, Deserialize)]
@@ -94,12 +95,12 @@ pub(crate) fn item() -> FlowDef {
 }
 
 /// Serves it; `policy` says what is recorded, and none that nothing is.
-pub(crate) fn serve(policy: Option<Policy>, ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
+pub(crate) fn serve(policy: Option<RecordingPolicy>, ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
     let recorder = policy.map(open).transpose()?;
-    let settings = Settings {
+    let settings = StartOptions {
         addr: Some("127.0.0.1:0".to_owned()),
         sink: recorder.as_ref().map(Recorder::sink),
-        ..Settings::default()
+        ..StartOptions::default()
     };
     let running = App::new()
         .flow(item())
@@ -111,16 +112,14 @@ pub(crate) fn serve(policy: Option<Policy>, ready: impl FnOnce(SocketAddr)) -> R
     ready(running.addr());
     running.stop();
     match recorder.map(Recorder::close) {
-        Some(status) if status.overflowed + status.lost > 0 => {
-            Err(format!("not all was recorded: {status:?}"))
-        }
+        Some(status) if status.dropped + status.lost > 0 => Err(format!("not all was recorded: {status:?}")),
         _ => Ok(()),
     }
 }
 
-fn open(policy: Policy) -> Result<Recorder, String> {
+fn open(policy: RecordingPolicy) -> Result<Recorder, String> {
     let dir = std::env::var_os("ZERVER_STORE").ok_or("ZERVER_STORE names no folder")?;
-    Recorder::open(Options { policy, ..Options::new(dir) }).map_err(|error| error.to_string())
+    Recorder::open(RecorderOptions { policy, ..RecorderOptions::new(dir) }).map_err(|error| error.to_string())
 }
 
 /// Puts the user and the todo where the flow finds them, in the way a client would.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
-use zerver_recorder::{Policy, Tail};
+use zerver_recorder::{RecordingPolicy, TailPolicy};
 
 use crate::collector::Collector;
 use crate::process::Server;
@@ -64,8 +64,8 @@ impl Variant {
             Self::Axum => axum_twin::serve(ready),
             Self::AxumOtlp => axum_otlp::serve(ready),
             Self::Unrecorded => todos::serve(None, ready),
-            Self::Tail => todos::serve(Some(Policy::Tail(Tail::default())), ready),
-            Self::All => todos::serve(Some(Policy::All), ready),
+            Self::Tail => todos::serve(Some(RecordingPolicy::Tail(TailPolicy::default())), ready),
+            Self::All => todos::serve(Some(RecordingPolicy::All), ready),
         }
     }
 }
