@@ -4,6 +4,7 @@ use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use super::*;
 use crate::screen::Tab;
+use crate::state::{ServiceEvent, ServiceState};
 
 #[test]
 fn keys_navigate_between_screens() {
@@ -181,4 +182,62 @@ fn the_command_palette_finds_parts_of_descriptions() {
     "#);
     ui.press("<enter>");
     assert!(matches!(&ui.asked[..], [Command::Copy { .. }]));
+}
+
+#[test]
+fn the_footer_shows_only_keys_that_have_an_effect() {
+    let footer = |ui: &TestApp| ui.text().lines().last().unwrap_or_default().trim().to_owned();
+    let mut empty = TestApp::new(120, 12, Vec::new());
+    assert_eq!(footer(&empty), "? keys  q quit");
+    empty.send(Message::Service(ServiceEvent::State(ServiceState::Building)));
+    assert_eq!(footer(&empty), "L log  ? keys  q quit", "the log exists only in `zerver dev`");
+    for (keys, wanted) in [
+        ("2", "esc back  ? keys  q quit"),
+        ("3", "esc back  ? keys  q quit"),
+        ("4", "esc back  ? keys  q quit"),
+        ("5", "esc back  ? keys  q quit"),
+    ] {
+        assert_eq!(footer(TestApp::new(120, 12, Vec::new()).press(keys)), wanted, "{keys}");
+    }
+    let list = "enter open  / filter  f pause  s sort  d diff  r replay  ? keys  q quit";
+    let mut ui = TestApp::new(120, 24, three());
+    assert_eq!(footer(&ui), list);
+    assert_eq!(
+        footer(ui.press("/status:5xx<enter>")),
+        "/ filter  f pause  s sort  ? keys  q quit",
+        "no matches"
+    );
+    // In a replay: a slot, an effect, an injected fault, an edited slot.
+    let mut ui = TestApp::new(120, 40, vec![sample::slow()]);
+    assert_eq!(footer(ui.press("rj")), "tab pane  enter edit  r again  esc back  ? keys  q quit");
+    assert_eq!(footer(ui.press("jj")), "tab pane  enter edit  f fault  r again  esc back  ? keys  q quit");
+    assert_eq!(
+        footer(ui.press("f")),
+        "tab pane  enter edit  f fault  x revert  r again  esc back  ? keys  q quit"
+    );
+    let edited = "tab pane  enter edit  x revert  s step  r again  esc back  ? keys  q quit";
+    assert_eq!(footer(ui.press("kk<enter><c-u>.sub=1<enter>")), edited);
+}
+
+#[test]
+fn a_key_without_an_effect_gives_a_notice() {
+    let mut ui = TestApp::new(80, 24, three());
+    for (key, wanted) in [
+        ("z", "z does nothing here; ? lists all keys"),
+        ("L", "L does nothing here; ? lists all keys"),
+        ("<c-x>", "^x does nothing here; ? lists all keys"),
+    ] {
+        assert!(ui.press(key).text().contains(wanted), "{key}: {}", ui.text());
+    }
+    assert!(!ui.press("j").text().contains("does nothing"), "any key dismisses it");
+    let alt = KeyEvent::new(KeyCode::Char('x'), KeyModifiers::ALT);
+    assert!(ui.send(Message::Input(Event::Key(alt))).text().contains("that key does nothing here"));
+    let mut empty = TestApp::new(80, 24, Vec::new());
+    for key in ["d", "r", "s", "<enter>"] {
+        assert!(empty.press(key).text().contains("does nothing here"), "{key}: {}", empty.text());
+    }
+    // A screen that knows the reason explains it.
+    let text = TestApp::new(80, 24, vec![sample::slow()]).press("rf").text();
+    assert!(text.contains("only effects can fail") && !text.contains("does nothing"), "{text}");
+    assert!(!ui.press("<esc><esc>").text().contains("does nothing"), "esc is always allowed");
 }

@@ -297,3 +297,29 @@ fn nothing_is_redrawn_without_a_change() {
     assert_eq!(say(&mut ui, Some(Message::Notice(crate::state::Notice::error("no")))), 3);
     assert_eq!(say(&mut ui, None), 3);
 }
+
+#[test]
+fn requests_of_one_millisecond_have_distinct_ids() {
+    let same_ms = |low: u128| Trace {
+        id: RequestId::from_u128(sample::slow().id.as_u128() >> 76 << 76 | low << 64),
+        ..sample::slow()
+    };
+    let mut ui = TestApp::new(100, 12, vec![same_ms(0x1a), same_ms(0x1b)]);
+    let ids = |ui: &TestApp| -> Vec<String> {
+        let text = ui.text();
+        let words = text.split_whitespace().filter(|word| word.starts_with("019aa4c2-"));
+        words.map(str::to_owned).collect()
+    };
+    assert_eq!(ids(&ui), ["019aa4c2-1f3b-701b", "019aa4c2-1f3b-701a"]);
+    // A printed id finds its request alone.
+    for id in ids(&ui) {
+        assert_eq!(ids(ui.press(&format!("/<c-u>id:{id}<enter>"))), [id]);
+    }
+    assert!(
+        ui.press("<esc>d").text().contains("a is 019aa4c2-1f3b-701b: select b, press d"),
+        "{}",
+        ui.text()
+    );
+    assert!(ui.press("jd").text().contains("b 019aa4c2-1f3b-701a"), "{}", ui.text());
+    assert!(ui.press("4<esc>1r").text().contains("019aa4c2-1f3b-701a  GET"), "{}", ui.text());
+}
