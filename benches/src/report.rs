@@ -1,11 +1,11 @@
-//! Numbers and lines of the tables that are printed.
+//! Statistics over measurements, and output.
 
 /// Returns the median.
 pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     quantile(&values.collect::<Vec<_>>(), 0.5)
 }
 
-/// Returns the value that the given part of the values does not exceed: 0 for the least, 1 for the greatest.
+/// Returns the quantile of the values at `part`, from 0 for the minimum to 1 for the maximum.
 pub(crate) fn quantile(values: &[f64], part: f64) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
@@ -13,8 +13,8 @@ pub(crate) fn quantile(values: &[f64], part: f64) -> f64 {
     values.get(at).copied().unwrap_or(f64::NAN)
 }
 
-/// Prints a line of a table.
+/// Prints a line to standard output.
 #[allow(clippy::print_stdout)]
-pub(crate) fn say(line: &str) {
+pub(crate) fn print_line(line: &str) {
     println!("{line}");
 }
