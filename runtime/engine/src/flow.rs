@@ -71,7 +71,7 @@ impl FlowDef {
     /// Fails to evaluate, with a message, if the steps are in no possible order.
     #[track_caller]
     pub const fn check_order(&self) {
-        crate::order::check(self.name, self.pattern, self.chains, self.unwritten);
+        crate::step_order::check(self.name, self.pattern, self.chains, self.unwritten);
     }
 
     /// Slots that steps of it read as an `Option`, and that none of its steps writes: on purpose.

@@ -18,7 +18,7 @@ use self::events::Events;
 pub use self::events::MAX_EVENTS;
 pub use self::start::Start;
 use crate::effect::{Calls, Machine, Progress};
-use crate::given::Given;
+use crate::builtins::Given;
 use crate::panics::{self, Place};
 use crate::{Decided, Failure, Flow, Frame, Now, Performed, Random, Request, Response, Writes};
 

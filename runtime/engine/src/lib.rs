@@ -9,13 +9,14 @@ mod decision;
 mod effect;
 mod failure;
 mod flow;
-mod given;
+mod builtins;
 mod job;
-mod order;
+mod step_order;
 mod panics;
 mod request;
 mod response;
 mod schedule;
+mod simulate;
 mod slot;
 mod step;
 
@@ -23,15 +24,15 @@ pub use decision::{Decided, Decision, Ends, IntoDecision, NoProgress};
 pub use effect::{All, Alone, Call, Effect, EffectKind, Performed, Retry, all, effect, join_all};
 pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
-pub use given::{Now, Random};
+pub use builtins::{Now, Random};
 pub use job::{Arrival, Ended, Job, MAX_EVENTS, Next, Start, Stop};
 pub use panics::watch_panics;
 pub use request::{Params, Request};
 pub use response::Response;
 pub use schedule::{
-    Behind, ClassSettings, Counts, Fate, Load, Machine, Often, Overruns, Part as LoadPart, Ready, Refused,
-    Scheduling, SettingError, Simulated, Takes, Ticket, Turn, Why, core_rates, simulate,
+    Behind, ClassSettings, Counts, Often, Overruns, Ready, Refused, Scheduling, SettingError, Ticket, Turn, Why,
 };
+pub use simulate::{Fate, Load, Machine, Part as LoadPart, Simulated, Takes, core_rates, simulate};
 pub use slot::{Part, Shared, Slot, SlotDesc, Slots, Write, Writes};
 pub use step::{Frame, Read, Step, StepDesc};
 

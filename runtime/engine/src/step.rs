@@ -4,7 +4,7 @@ use std::any::Any;
 
 use zerver_trace::{Datum, Held};
 
-use crate::given::Given;
+use crate::builtins::Given;
 use crate::{Decided, Slot, SlotDesc, Write};
 
 /// A step's description: implemented by `#[step]` for a type that has the name of the function.

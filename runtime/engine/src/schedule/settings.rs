@@ -140,4 +140,4 @@ impl Scheduling {
 }
 
 /// All classes, the most urgent first.
-pub(super) const CLASSES: [Class; 3] = [Class::Interactive, Class::Default, Class::Batch];
+pub(crate) const CLASSES: [Class; 3] = [Class::Interactive, Class::Default, Class::Batch];

@@ -1,15 +1,15 @@
 //! The policy in virtual time: what would become of a load on another machine, or under other settings. The same
-//! [`Ready`](super::Ready) and [`Overruns`](super::Overruns) decide as under real workers. The same load gives the same fates.
+//! [`Ready`](crate::Ready) and [`Overruns`](crate::Overruns) decide as under real workers. The same load gives the same fates.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use zerver_trace::Class;
 
-use super::home::Home;
-use super::load::{Fate, Load, Machine, Part, Simulated, Takes};
-use super::stage::Stage;
-use super::{Refused, Ticket, Why};
+use super::sim_worker::Home;
+use super::workload::{Fate, Load, Machine, Part, Simulated, Takes};
+use super::sim_cores::Stage;
+use crate::{Refused, Ticket, Why};
 
 /// Runs a load.
 pub fn simulate(machine: &Machine, load: &[Load]) -> Simulated {

@@ -85,24 +85,3 @@ fn a_burst_is_served_whole() {
     let fates = simulate(&machine(1, 1), &load).fates;
     assert!(fates.iter().all(|fate| fate.shed.is_none() && fate.end_ns <= 20 * MS));
 }
-
-#[test]
-fn the_newest_goes_first_once_somebody_has_waited_for_long() {
-    let order = |class: Class, first_ms: u64| {
-        let mut ready = ready(|_| ());
-        let set = *Scheduling::default().class(class);
-        let begun = ready.enter_again(class, 0, 0);
-        let tickets: Vec<_> = (0..3).map(|_| ready.enter(class, 0, 0).unwrap()).collect();
-        let mut order = Vec::new();
-        while let Some(turn) = ready.next(set.target_ns / 3 * 2 + first_ms) {
-            order.push(tickets.iter().position(|ticket| *ticket == turn.ticket));
-            assert!(order.last() != Some(&None) || turn.ticket == begun);
-        }
-        order
-    };
-    let (oldest, newest) = ([None, Some(0), Some(1), Some(2)], [None, Some(2), Some(1), Some(0)]);
-    for class in [Class::Interactive, Class::Default] {
-        assert_eq!((order(class, 0), order(class, 1)), (oldest.to_vec(), newest.to_vec()), "{class}");
-    }
-    assert_eq!(order(Class::Batch, 1), oldest);
-}

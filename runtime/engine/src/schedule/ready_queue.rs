@@ -3,7 +3,7 @@
 use zerver_trace::Class;
 
 use super::Scheduling;
-use super::queue::{Entry, Order, Queue};
+use super::class_queue::{Entry, Order, Queue};
 use super::settings::CLASSES;
 
 /// A class that was passed over saves up no more than so many of its quanta.

@@ -2,7 +2,7 @@
 
 use zerver_trace::Class;
 
-use super::{Scheduling, Why};
+use crate::{Scheduling, Why};
 
 /// What a load runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Behind, Overruns, Ready, Scheduling, Ticket};
+use crate::{Behind, Overruns, Ready, Scheduling, Ticket};
 
 pub(super) struct Home {
     /// What is there to be read.
