@@ -17,8 +17,8 @@ use zerver_trace::{Answer, Class, Datum, Decision, Event, Name, Outcome, QueueRe
 use self::events::Events;
 pub use self::events::MAX_EVENTS;
 pub use self::start::Start;
-use crate::effect::{Calls, Machine, Progress};
 use crate::builtins::Given;
+use crate::effect::{Calls, Machine, Progress};
 use crate::panics::{self, Place};
 use crate::{Decided, Failure, Flow, Frame, Now, Performed, Random, Request, Response, Writes};
 

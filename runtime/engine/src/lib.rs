@@ -5,13 +5,12 @@
 //! under real workers, under a replay, and under virtual time. This crate names no runtime, no clock, no randomness and
 //! no environment: all of that enters as an input and is recorded.
 
+mod builtins;
 mod decision;
 mod effect;
 mod failure;
 mod flow;
-mod builtins;
 mod job;
-mod step_order;
 mod panics;
 mod request;
 mod response;
@@ -19,20 +18,22 @@ mod schedule;
 mod simulate;
 mod slot;
 mod step;
+mod step_order;
 
+pub use builtins::{Now, Random};
 pub use decision::{Decided, Decision, Ends, IntoDecision, NoProgress};
 pub use effect::{All, Alone, Call, Effect, EffectKind, Performed, Retry, all, effect, join_all};
 pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
-pub use builtins::{Now, Random};
 pub use job::{Arrival, Ended, Job, MAX_EVENTS, Next, Start, Stop};
 pub use panics::watch_panics;
 pub use request::{Params, Request};
 pub use response::Response;
 pub use schedule::{
-    Behind, ClassSettings, Counts, Often, Overruns, Ready, Refused, Scheduling, SettingError, Ticket, Turn, Why,
+    ClassSettings, FairQueue, LagDetector, OverrunLimit, OverrunTracker, QueueCounts, SchedulingSettings,
+    SettingError, Shed, ShedReason, Ticket, Turn,
 };
-pub use simulate::{Fate, Load, Machine, Part as LoadPart, Simulated, Takes, core_rates, simulate};
+pub use simulate::{Phase, SimMachine, SimOutcome, SimRequest, SimResult, StepCost, core_rates, simulate};
 pub use slot::{Part, Shared, Slot, SlotDesc, Slots, Write, Writes};
 pub use step::{Frame, Read, Step, StepDesc};
 

@@ -1,79 +1,82 @@
-//! Whether a worker is behind: the one rule by which real workers and simulated ones tell whether requests run as they
-//! come, or wait for a turn.
+//! Detects that a worker is behind. Real and simulated workers share this one rule, which decides whether a new request
+//! runs inline as soon as it is read, or goes through the run queue.
 
-/// A worker that takes longer to come round, to everybody who is ready and to its sockets, is behind: whoever arrives then
-/// waits for a turn, so that the urgent go first. Well below the shortest time after which anybody is sent away; not less,
-/// for a turn takes about 2 us, and of short requests many are ready at once.
-const ROUND_NS: u64 = 4_000_000;
+/// A worker that needs this long for a full pass over its ready tasks and its sockets is behind: new requests queue, so
+/// that urgent ones go first. The limit is well below the shortest wait after which a request is shed. It is not lower
+/// still because queueing costs about 2 µs per request, and many short requests are often ready at once.
+const SLOW_PASS_NS: u64 = 4_000_000;
 
-/// One that runs for so long makes its worker behind by itself: beside it, what a turn takes is little.
-const LONG_NS: u64 = 500_000;
+/// A single run of this length makes its worker behind. Next to it the cost of queueing is negligible.
+const LONG_RUN_NS: u64 = 500_000;
 
-/// As long as nobody waits for so long, and nothing else is long, turns are given up again after [`ROUND_NS`]: of a few
-/// that ask again and again, somebody always waits.
-const SHORT_NS: u64 = 2_000_000;
+/// A wait in the queue of this length shows that queueing is still needed. While all waits and runs are shorter, the
+/// worker stops queueing after [`SLOW_PASS_NS`], even if the queue is not empty: a few clients that send one request
+/// after another always leave something in it.
+const LONG_WAIT_NS: u64 = 2_000_000;
 
-/// Whether one worker is behind. All times are of one clock.
+/// Tracks whether one worker is behind. All times are read from the same clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Behind {
+pub struct LagDetector {
     is_behind: bool,
-    /// When it was last seen that turns are needed.
-    hurried_ns: u64,
+    /// Time of the latest sign that queueing is needed.
+    last_lag_ns: u64,
 }
 
-impl Behind {
-    /// Whether a run of this length is long: then it counts how much of it was the worker's own time.
-    pub const fn is_long(ran_ns: u64) -> bool {
-        ran_ns >= LONG_NS
+impl LagDetector {
+    /// Returns true if a run of this length is long. Only for a long run is it worth measuring how much of it was the
+    /// worker's own time.
+    pub const fn is_long_run(ran_ns: u64) -> bool {
+        ran_ns >= LONG_RUN_NS
     }
 
-    /// The worker has come round, which took so long.
-    pub const fn came_round(&mut self, took_ns: u64, now_ns: u64) {
+    /// Records a full pass of the worker's event loop, which took `took_ns`.
+    pub const fn pass_finished(&mut self, took_ns: u64, now_ns: u64) {
         self.is_behind = false;
-        if took_ns >= ROUND_NS {
-            self.hurry(now_ns);
+        if took_ns >= SLOW_PASS_NS {
+            self.lagged(now_ns);
         }
     }
 
-    /// A request has run for so long. Whether that was long: whoever was read together with it waits for a turn.
-    pub const fn ran(&mut self, ran_ns: u64, now_ns: u64) -> bool {
-        let is_long = Self::is_long(ran_ns);
+    /// Records that a request ran for `ran_ns`. Returns true if that was long; requests that were read in the same pass
+    /// then queue.
+    pub const fn request_ran(&mut self, ran_ns: u64, now_ns: u64) -> bool {
+        let is_long = Self::is_long_run(ran_ns);
         if is_long {
-            self.hurry(now_ns);
+            self.lagged(now_ns);
         }
         is_long
     }
 
-    /// Whether a wait for a turn of this length says that turns are needed.
+    /// Returns true if a wait of this length in the run queue shows that queueing is needed.
     pub const fn is_long_wait(waited_ns: u64) -> bool {
-        waited_ns >= SHORT_NS
+        waited_ns >= LONG_WAIT_NS
     }
 
-    /// Somebody has waited for a turn for so long.
-    pub const fn waited(&mut self, waited_ns: u64, now_ns: u64) {
+    /// Records that a request waited for `waited_ns` in the run queue.
+    pub const fn request_waited(&mut self, waited_ns: u64, now_ns: u64) {
         if Self::is_long_wait(waited_ns) {
-            self.hurry(now_ns);
+            self.lagged(now_ns);
         }
     }
 
-    /// It has nothing to do, or comes round quickly again.
-    pub const fn rests(&mut self) {
+    /// Records that the worker is idle, or that its passes are quick again.
+    pub const fn caught_up(&mut self) {
         self.is_behind = false;
     }
 
-    /// Whether whoever comes now is to wait for a turn.
+    /// Returns true if new requests must queue.
     pub const fn is_behind(&self) -> bool {
         self.is_behind
     }
 
-    /// Whether turns are no longer needed, though some wait: all of them get one.
-    pub const fn is_over(&self, now_ns: u64) -> bool {
-        !self.is_behind && now_ns.saturating_sub(self.hurried_ns) >= ROUND_NS
+    /// Returns true if queueing is no longer needed: every request that is still in the queue may run.
+    pub const fn has_recovered(&self, now_ns: u64) -> bool {
+        !self.is_behind && now_ns.saturating_sub(self.last_lag_ns) >= SLOW_PASS_NS
     }
 
-    const fn hurry(&mut self, now_ns: u64) {
+    const fn lagged(&mut self, now_ns: u64) {
         self.is_behind = true;
-        self.hurried_ns = now_ns;
+        self.last_lag_ns = now_ns;
     }
 }
 
@@ -84,22 +87,24 @@ mod tests {
     const MS: u64 = 1_000_000;
 
     #[test]
-    fn what_takes_long_makes_a_worker_behind_until_it_has_been_quick_for_a_while() {
-        let mut worker = Behind::default();
-        worker.came_round(4 * MS - 1, 100 * MS);
-        assert!(!worker.ran(MS / 2 - 1, 100 * MS));
-        worker.waited(2 * MS - 1, 100 * MS);
-        assert!(!worker.is_behind() && worker.is_over(100 * MS));
-        for hurry in [
-            |worker: &mut Behind| worker.came_round(4 * MS, 100 * MS),
-            |worker: &mut Behind| assert!(worker.ran(MS / 2, 100 * MS)),
-            |worker: &mut Behind| worker.waited(2 * MS, 100 * MS),
+    fn a_worker_is_behind_after_anything_slow_and_recovers_after_a_quick_while() {
+        let mut worker = LagDetector::default();
+        worker.pass_finished(4 * MS - 1, 100 * MS);
+        assert!(!worker.request_ran(MS / 2 - 1, 100 * MS));
+        worker.request_waited(2 * MS - 1, 100 * MS);
+        assert!(!worker.is_behind() && worker.has_recovered(100 * MS));
+        for lag in [
+            |worker: &mut LagDetector| worker.pass_finished(4 * MS, 100 * MS),
+            |worker: &mut LagDetector| assert!(worker.request_ran(MS / 2, 100 * MS)),
+            |worker: &mut LagDetector| worker.request_waited(2 * MS, 100 * MS),
         ] {
-            let mut worker = Behind::default();
-            hurry(&mut worker);
-            assert!(worker.is_behind() && !worker.is_over(200 * MS));
-            worker.came_round(MS, 101 * MS);
-            assert!(!worker.is_behind() && !worker.is_over(104 * MS - 1) && worker.is_over(104 * MS));
+            let mut worker = LagDetector::default();
+            lag(&mut worker);
+            assert!(worker.is_behind() && !worker.has_recovered(200 * MS));
+            worker.pass_finished(MS, 101 * MS);
+            assert!(
+                !worker.is_behind() && !worker.has_recovered(104 * MS - 1) && worker.has_recovered(104 * MS)
+            );
         }
     }
 }

@@ -1,62 +1,66 @@
-//! A worker in virtual time: its sockets, and who waits for a turn on it.
+//! A worker in virtual time: its sockets and its run queue. It does not run requests; [`super::simulation`] does.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::{Behind, Overruns, Ready, Scheduling, Ticket};
+use crate::{FairQueue, LagDetector, OverrunTracker, SchedulingSettings, Ticket};
 
-pub(super) struct Home {
-    /// What is there to be read.
+pub(super) struct SimWorker {
+    /// Requests that can be read.
     pub(super) sockets: VecDeque<usize>,
-    /// So many of them it runs one by one as it reads them, before it looks again.
-    at_once: usize,
-    /// When it last looked.
-    looked_ns: u64,
-    pub(super) behind: Behind,
-    /// Whether it was when it last looked: what it read then waits for turns, also once it comes round quickly again.
+    /// Number of requests at the front of `sockets` that belong to the current pass. A worker that is not behind runs them
+    /// one by one as it reads them.
+    in_pass: usize,
+    /// Start of the current pass.
+    pass_ns: u64,
+    pub(super) lag: LagDetector,
+    /// True if the worker was behind at the start of the pass. What it reads in such a pass queues, even if passes are
+    /// quick again.
     was_behind: bool,
-    pub(super) ready: Ready,
-    pub(super) overruns: Overruns,
+    pub(super) queue: FairQueue,
+    pub(super) overruns: OverrunTracker,
+    /// Queued requests by ticket.
     pub(super) waiting: BTreeMap<Ticket, usize>,
-    /// Whether a request of another worker is on its way to it.
+    /// True if a request of another worker is on its way to this one.
     pub(super) is_claimed: bool,
 }
 
-impl Home {
-    pub(super) fn new(settings: &Scheduling, flows: usize) -> Self {
+impl SimWorker {
+    pub(super) fn new(settings: &SchedulingSettings, flows: usize) -> Self {
         Self {
             sockets: VecDeque::new(),
-            at_once: 0,
-            looked_ns: 0,
-            behind: Behind::default(),
+            in_pass: 0,
+            pass_ns: 0,
+            lag: LagDetector::default(),
             was_behind: false,
-            ready: Ready::new(settings.clone()),
-            overruns: Overruns::new(settings, flows),
+            queue: FairQueue::new(settings.clone()),
+            overruns: OverrunTracker::new(settings, flows),
             waiting: BTreeMap::new(),
             is_claimed: false,
         }
     }
 
-    /// One is there to be read; whether the worker had nothing to do.
-    pub(super) fn arrives(&mut self, job: usize, is_idle: bool, now_ns: u64) {
+    /// Makes a request readable; `is_idle` if the worker has nothing to do.
+    pub(super) fn arrive(&mut self, request: usize, is_idle: bool, now_ns: u64) {
         if is_idle && self.sockets.is_empty() {
-            self.looked_ns = now_ns;
-            self.behind.rests();
+            self.pass_ns = now_ns;
+            self.lag.caught_up();
             self.was_behind = false;
         }
-        self.sockets.push_back(job);
+        self.sockets.push_back(request);
     }
 
-    /// Those it reads now. A worker that is calm runs one by one as it reads them; else all wait for a turn.
-    pub(super) fn look(&mut self, now_ns: u64) -> Vec<usize> {
-        if self.at_once == 0 {
-            self.was_behind = self.behind.is_behind();
-            self.behind.came_round(now_ns.saturating_sub(self.looked_ns), now_ns);
-            self.looked_ns = now_ns;
-            self.at_once = self.sockets.len();
+    /// Returns the requests that the worker reads now: a single one if it can run at once, otherwise the rest of the pass,
+    /// all of which queue.
+    pub(super) fn read(&mut self, now_ns: u64) -> Vec<usize> {
+        if self.in_pass == 0 {
+            self.was_behind = self.lag.is_behind();
+            self.lag.pass_finished(now_ns.saturating_sub(self.pass_ns), now_ns);
+            self.pass_ns = now_ns;
+            self.in_pass = self.sockets.len();
         }
-        let is_calm = !self.was_behind && !self.behind.is_behind() && self.ready.is_empty();
-        let many = if is_calm { self.at_once.min(1) } else { self.at_once };
-        self.at_once -= many;
-        self.sockets.drain(..many).collect()
+        let runs_inline = !self.was_behind && !self.lag.is_behind() && self.queue.is_empty();
+        let count = if runs_inline { self.in_pass.min(1) } else { self.in_pass };
+        self.in_pass -= count;
+        self.sockets.drain(..count).collect()
     }
 }

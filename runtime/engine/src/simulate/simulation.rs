@@ -1,355 +1,373 @@
-//! The policy in virtual time: what would become of a load on another machine, or under other settings. The same
-//! [`Ready`](crate::Ready) and [`Overruns`](crate::Overruns) decide as under real workers. The same load gives the same fates.
+//! Runs a workload through the policy in virtual time. Every decision is the policy's; this file only keeps the time and
+//! the requests.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use zerver_trace::Class;
 
-use super::sim_worker::Home;
-use super::workload::{Fate, Load, Machine, Part, Simulated, Takes};
-use super::sim_cores::Stage;
-use crate::{Refused, Ticket, Why};
+use super::sim_cores::SimCores;
+use super::sim_worker::SimWorker;
+use super::workload::{Phase, SimMachine, SimOutcome, SimRequest, SimResult, StepCost};
+use crate::{Shed, ShedReason, Ticket};
 
-/// Runs a load.
-pub fn simulate(machine: &Machine, load: &[Load]) -> Simulated {
-    let mut run = Run::new(machine, load);
-    // A load that goes beyond the end of time is left there.
-    while let Some(at_ns) = run.next_ns().filter(|_| run.now_ns < u64::MAX) {
-        run.stage.pass(at_ns - run.now_ns);
-        run.now_ns = at_ns;
-        while let Some((lane, job)) = run.stage.take_finished() {
-            run.step_ended(lane, job);
+/// Simulates a workload on a machine. The same arguments give the same result.
+pub fn simulate(machine: &SimMachine, workload: &[SimRequest]) -> SimResult {
+    let mut simulation = Simulation::new(machine, workload);
+    // A workload that runs past the end of time is abandoned there.
+    while let Some(at_ns) = simulation.next_ns().filter(|_| simulation.now_ns < u64::MAX) {
+        simulation.cores.pass(at_ns - simulation.now_ns);
+        simulation.now_ns = at_ns;
+        while let Some((executor, request)) = simulation.cores.take_finished() {
+            simulation.step_ended(executor, request);
         }
-        while let Some(&Reverse((at_ns, job, due))) = run.agenda.peek()
-            && at_ns <= run.now_ns
+        while let Some(&Reverse((at_ns, request, due))) = simulation.agenda.peek()
+            && at_ns <= simulation.now_ns
         {
-            run.agenda.pop();
+            simulation.agenda.pop();
             match due {
-                Due::Arrives => run.arrive(job),
-                Due::GoesOn => run.enter_again(job, run.jobs[job].home),
-                Due::IsHandedOver { peer } => run.take_over(job, peer),
-                Due::MayBeLate { ticket, is_last } => run.look_after(job, ticket, is_last),
+                Due::Arrival => simulation.arrive(request),
+                Due::EffectsCompleted => simulation.requeue(request, simulation.requests[request].worker),
+                Due::Handoff { worker } => simulation.take_over(request, worker),
+                Due::BatchTimeout { ticket, is_last } => simulation.batch_timeout(request, ticket, is_last),
             }
         }
     }
-    run.simulated
+    simulation.result
 }
 
-struct Run<'l> {
-    machine: &'l Machine,
-    load: &'l [Load],
+struct Simulation<'w> {
+    machine: &'w SimMachine,
+    workload: &'w [SimRequest],
     now_ns: u64,
-    /// What comes at its time.
+    /// Future events, by time and request.
     agenda: BinaryHeap<Reverse<(u64, usize, Due)>>,
-    stage: Stage,
-    /// One for each ordinary worker, and one for all of low priority.
-    homes: Vec<Home>,
-    /// Until when each flow is to run at low priority.
-    low_until_ns: Vec<u64>,
-    jobs: Vec<Job>,
-    simulated: Simulated,
+    cores: SimCores,
+    /// One for each ordinary worker, then one that all batch workers share: the batch pool.
+    workers: Vec<SimWorker>,
+    /// For each flow, the time until which it is reclassified as batch.
+    batch_until_ns: Vec<u64>,
+    requests: Vec<RequestState>,
+    result: SimResult,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
-    Arrives,
-    /// Its effects have ended.
-    GoesOn,
-    /// Another worker has it.
-    IsHandedOver {
-        peer: usize,
+    Arrival,
+    EffectsCompleted,
+    /// The request reaches the worker that takes it over.
+    Handoff {
+        worker: usize,
     },
-    /// It waits at low priority: the worker of its connection looks after it.
-    MayBeLate {
+    /// The request may have waited for too long in the batch pool. The worker of its connection checks.
+    BatchTimeout {
         ticket: Ticket,
         is_last: bool,
     },
 }
 
 #[derive(Clone, Default)]
-struct Job {
-    home: usize,
-    /// The part that comes next, or runs.
-    part: usize,
+struct RequestState {
+    /// Index into [`Simulation::workers`].
+    worker: usize,
+    /// Index of the phase that runs, or comes next.
+    phase: usize,
     ready_ns: u64,
-    /// How long it has run without a pause.
+    /// Run time since its turn began.
     turn_ns: u64,
 }
 
-impl<'l> Run<'l> {
-    fn new(machine: &'l Machine, load: &'l [Load]) -> Self {
+impl<'w> Simulation<'w> {
+    fn new(machine: &'w SimMachine, workload: &'w [SimRequest]) -> Self {
         let workers = machine.workers.max(1);
-        let flows = load.iter().map(|load| usize::from(load.flow) + 1).max().unwrap_or(0);
+        let flows = workload.iter().map(|request| usize::from(request.flow) + 1).max().unwrap_or(0);
         Self {
             machine,
-            load,
+            workload,
             now_ns: 0,
-            agenda: load
+            agenda: workload
                 .iter()
                 .enumerate()
-                .map(|(job, load)| Reverse((load.at_ns, job, Due::Arrives)))
+                .map(|(at, request)| Reverse((request.arrives_ns, at, Due::Arrival)))
                 .collect(),
-            stage: Stage::new(machine.cores, workers, machine.low_workers),
-            homes: (0..=workers).map(|_| Home::new(&machine.settings, flows)).collect(),
-            low_until_ns: vec![0; flows],
-            jobs: vec![Job::default(); load.len()],
-            simulated: Simulated { fates: vec![Fate::default(); load.len()], ..Simulated::default() },
-        }
-    }
-
-    fn next_ns(&self) -> Option<u64> {
-        let end = self.stage.next_end_ns().map(|ns| self.now_ns.saturating_add(ns));
-        let due = self.agenda.peek().map(|Reverse((at_ns, ..))| (*at_ns).max(self.now_ns));
-        [end, due].into_iter().flatten().min()
-    }
-
-    const fn low(&self) -> usize {
-        self.homes.len() - 1
-    }
-
-    /// It is there; its worker reads it when it next looks.
-    fn arrive(&mut self, job: usize) {
-        let Load { worker, connection, .. } = self.load[job];
-        let known = worker.map(usize::from).filter(|&worker| worker < self.low());
-        let home = known.unwrap_or(connection as usize % self.low());
-        let is_idle = self.is_idle(home);
-        self.homes[home].arrives(job, is_idle, self.now_ns);
-        self.dispatch(home);
-    }
-
-    fn read(&mut self, job: usize, home: usize) {
-        let Load { class, flow, .. } = self.load[job];
-        let is_slow = self.low_until_ns[usize::from(flow)] > self.now_ns;
-        let is_low = self.machine.low_workers > 0 && (class == Class::Batch || is_slow);
-        self.jobs[job].ready_ns = self.now_ns;
-        let fate = &mut self.simulated.fates[job];
-        (fate.read_ns, fate.is_demoted) = (self.now_ns, is_low && class != Class::Batch);
-        if is_low {
-            return self.enter(job, self.low());
-        }
-        self.homes[home].overruns.begin(flow);
-        self.enter(job, home);
-    }
-
-    fn is_idle(&self, home: usize) -> bool {
-        self.stage.is_idle(home) && self.homes[home].ready.is_empty()
-    }
-
-    /// An ordinary worker that has nothing to do.
-    fn idle_home(&self) -> Option<usize> {
-        let is_free = |home: &usize| !self.homes[*home].is_claimed && self.homes[*home].sockets.is_empty();
-        (0..self.low()).filter(is_free).find(|&home| self.is_idle(home))
-    }
-
-    /// One that has run no step goes to another worker, and no further.
-    fn give(&mut self, job: usize, peer: usize) {
-        self.simulated.fates[job].is_stolen = true;
-        self.homes[peer].is_claimed = true;
-        let at_ns = self.now_ns.saturating_add(self.load[job].handed_ns);
-        self.agenda.push(Reverse((at_ns, job, Due::IsHandedOver { peer })));
-    }
-
-    fn take_over(&mut self, job: usize, peer: usize) {
-        self.homes[peer].is_claimed = false;
-        self.wait(job, peer);
-    }
-
-    /// A new one comes to a worker.
-    fn enter(&mut self, job: usize, home: usize) {
-        self.jobs[job].home = home;
-        let (class, flow) = (self.class(job), self.load[job].flow);
-        match self.homes[home].ready.enter(class, flow, self.now_ns) {
-            Ok(ticket) => {
-                self.homes[home].waiting.insert(ticket, job);
-                if home == self.low() {
-                    let set = self.machine.settings.batch;
-                    for (ns, is_last) in [(set.target_ns, false), (set.interval_ns, true)] {
-                        let at_ns = self.now_ns.saturating_add(ns);
-                        self.agenda.push(Reverse((at_ns, job, Due::MayBeLate { ticket, is_last })));
-                    }
-                    self.dispatch(home);
-                }
-            }
-            Err(refused) => match self.idle_home().filter(|_| home != self.low()) {
-                Some(peer) => self.give(job, peer),
-                None => self.refuse(job, refused),
+            cores: SimCores::new(machine.cores, workers, machine.batch_workers),
+            workers: (0..=workers).map(|_| SimWorker::new(&machine.settings, flows)).collect(),
+            batch_until_ns: vec![0; flows],
+            requests: vec![RequestState::default(); workload.len()],
+            result: SimResult {
+                outcomes: vec![SimOutcome::default(); workload.len()],
+                ..SimResult::default()
             },
         }
     }
 
-    /// Where low priority gets no core, the worker of its connection sends it away.
-    fn look_after(&mut self, job: usize, ticket: Ticket, is_last: bool) {
-        let low = self.low();
-        let Home { ready, waiting, .. } = &mut self.homes[low];
-        let busy_ns = ready.busy_ns(Class::Batch, self.now_ns);
+    fn next_ns(&self) -> Option<u64> {
+        let end = self.cores.next_end_ns().map(|ns| self.now_ns.saturating_add(ns));
+        let due = self.agenda.peek().map(|Reverse((at_ns, ..))| (*at_ns).max(self.now_ns));
+        [end, due].into_iter().flatten().min()
+    }
+
+    /// Returns the index of the batch pool.
+    const fn batch_pool(&self) -> usize {
+        self.workers.len() - 1
+    }
+
+    /// Makes a request readable; its worker reads it in its next pass.
+    fn arrive(&mut self, request: usize) {
+        let SimRequest { worker, connection, .. } = self.workload[request];
+        let known = worker.map(usize::from).filter(|&worker| worker < self.batch_pool());
+        let worker = known.unwrap_or(connection as usize % self.batch_pool());
+        let is_idle = self.is_idle(worker);
+        self.workers[worker].arrive(request, is_idle, self.now_ns);
+        self.dispatch(worker);
+    }
+
+    fn read(&mut self, request: usize, worker: usize) {
+        let SimRequest { class, flow, .. } = self.workload[request];
+        let is_reclassified = self.batch_until_ns[usize::from(flow)] > self.now_ns;
+        let is_batch = self.machine.batch_workers > 0 && (class == Class::Batch || is_reclassified);
+        self.requests[request].ready_ns = self.now_ns;
+        let outcome = &mut self.result.outcomes[request];
+        (outcome.read_ns, outcome.is_reclassified) = (self.now_ns, is_batch && class != Class::Batch);
+        if is_batch {
+            return self.admit(request, self.batch_pool());
+        }
+        self.workers[worker].overruns.request_started(flow);
+        self.admit(request, worker);
+    }
+
+    fn is_idle(&self, worker: usize) -> bool {
+        self.cores.is_idle(worker) && self.workers[worker].queue.is_empty()
+    }
+
+    /// Returns an ordinary worker that has nothing to do.
+    fn idle_worker(&self) -> Option<usize> {
+        let is_free =
+            |worker: &usize| !self.workers[*worker].is_claimed && self.workers[*worker].sockets.is_empty();
+        (0..self.batch_pool()).filter(is_free).find(|&worker| self.is_idle(worker))
+    }
+
+    /// Migrates a request that has not run a step. It migrates only once.
+    fn hand_off(&mut self, request: usize, worker: usize) {
+        self.result.outcomes[request].is_stolen = true;
+        self.workers[worker].is_claimed = true;
+        let at_ns = self.now_ns.saturating_add(self.workload[request].handoff_ns);
+        self.agenda.push(Reverse((at_ns, request, Due::Handoff { worker })));
+    }
+
+    fn take_over(&mut self, request: usize, worker: usize) {
+        self.workers[worker].is_claimed = false;
+        self.wait(request, worker);
+    }
+
+    /// Queues a new request, or lets an idle worker take it over, or sheds it.
+    fn admit(&mut self, request: usize, worker: usize) {
+        self.requests[request].worker = worker;
+        let (class, flow) = (self.class(request), self.workload[request].flow);
+        match self.workers[worker].queue.admit(class, flow, self.now_ns) {
+            Ok(ticket) => {
+                self.workers[worker].waiting.insert(ticket, request);
+                if worker == self.batch_pool() {
+                    let set = self.machine.settings.batch;
+                    for (ns, is_last) in [(set.target_ns, false), (set.interval_ns, true)] {
+                        let at_ns = self.now_ns.saturating_add(ns);
+                        self.agenda.push(Reverse((at_ns, request, Due::BatchTimeout { ticket, is_last })));
+                    }
+                    self.dispatch(worker);
+                }
+            }
+            Err(shed) => match self.idle_worker().filter(|_| worker != self.batch_pool()) {
+                Some(idle) => self.hand_off(request, idle),
+                None => self.shed(request, shed),
+            },
+        }
+    }
+
+    /// Sheds a request that has waited for too long in the batch pool, which may get no core. The worker of its connection
+    /// does that.
+    fn batch_timeout(&mut self, request: usize, ticket: Ticket, is_last: bool) {
+        let pool = self.batch_pool();
+        let SimWorker { queue, waiting, .. } = &mut self.workers[pool];
+        let busy_ns = queue.busy_ns(Class::Batch, self.now_ns);
         let is_burst = !is_last && busy_ns < self.machine.settings.batch.interval_ns;
         if !is_burst && waiting.remove(&ticket).is_some() {
-            ready.leave(ticket, self.now_ns);
-            self.refuse(job, Refused { class: Class::Batch, why: Why::Late });
+            queue.remove(ticket, self.now_ns);
+            self.shed(request, Shed { class: Class::Batch, reason: ShedReason::WaitedTooLong });
         }
     }
 
-    fn refuse(&mut self, job: usize, refused: Refused) {
-        if refused.instead().is_some() && self.machine.low_workers > 0 {
-            self.simulated.fates[job].is_demoted = true;
-            return self.enter(job, self.low());
+    fn shed(&mut self, request: usize, shed: Shed) {
+        if shed.fallback_class().is_some() && self.machine.batch_workers > 0 {
+            self.result.outcomes[request].is_reclassified = true;
+            return self.admit(request, self.batch_pool());
         }
-        let queue_ns = self.now_ns - self.jobs[job].ready_ns;
-        let fate = &mut self.simulated.fates[job];
-        fate.queue_ns = fate.queue_ns.saturating_add(queue_ns);
-        self.end(job, Some(refused.why));
+        let queue_ns = self.now_ns - self.requests[request].ready_ns;
+        let outcome = &mut self.result.outcomes[request];
+        outcome.queue_ns = outcome.queue_ns.saturating_add(queue_ns);
+        self.end(request, Some(shed.reason));
     }
 
-    /// One that has run before waits for its turn.
-    fn enter_again(&mut self, job: usize, home: usize) {
-        self.jobs[job].ready_ns = self.now_ns;
-        self.wait(job, home);
+    /// Queues a request that has run before.
+    fn requeue(&mut self, request: usize, worker: usize) {
+        self.requests[request].ready_ns = self.now_ns;
+        self.wait(request, worker);
     }
 
-    fn wait(&mut self, job: usize, home: usize) {
-        self.jobs[job].home = home;
-        let (class, flow) = (self.class(job), self.load[job].flow);
-        let ticket = self.homes[home].ready.enter_again(class, flow, self.now_ns);
-        self.homes[home].waiting.insert(ticket, job);
-        self.dispatch(home);
+    fn wait(&mut self, request: usize, worker: usize) {
+        self.requests[request].worker = worker;
+        let (class, flow) = (self.class(request), self.workload[request].flow);
+        let ticket = self.workers[worker].queue.requeue(class, flow, self.now_ns);
+        self.workers[worker].waiting.insert(ticket, request);
+        self.dispatch(worker);
     }
 
-    /// Gives the workers of a home something to do.
-    fn dispatch(&mut self, home: usize) {
-        while let Some(lane) = self.idle_lane(home) {
-            if home != self.low() {
-                for job in self.homes[home].look(self.now_ns) {
-                    self.read(job, home);
+    /// Gives the idle executors of a worker something to run.
+    fn dispatch(&mut self, worker: usize) {
+        while let Some(executor) = self.idle_executor(worker) {
+            if worker != self.batch_pool() {
+                for request in self.workers[worker].read(self.now_ns) {
+                    self.read(request, worker);
                 }
             }
-            let Some(turn) = self.homes[home].ready.next(self.now_ns) else {
-                if !self.homes[home].sockets.is_empty() {
+            let Some(turn) = self.workers[worker].queue.pop(self.now_ns) else {
+                if !self.workers[worker].sockets.is_empty() {
                     continue;
                 }
-                self.take(home);
+                self.steal_for(worker);
                 break;
             };
-            self.homes[home].behind.waited(turn.waited_ns, self.now_ns);
-            let Some(job) = self.homes[home].waiting.remove(&turn.ticket) else { continue };
-            match turn.goes {
+            self.workers[worker].lag.request_waited(turn.waited_ns, self.now_ns);
+            let Some(request) = self.workers[worker].waiting.remove(&turn.ticket) else { continue };
+            match turn.verdict {
                 Ok(()) => {
-                    let waited_ns = self.now_ns - self.jobs[job].ready_ns;
-                    let fate = &mut self.simulated.fates[job];
-                    fate.queue_ns = fate.queue_ns.saturating_add(waited_ns);
-                    self.jobs[job].turn_ns = 0;
-                    self.go_on(lane, job);
-                    self.give_away(home);
+                    let waited_ns = self.now_ns - self.requests[request].ready_ns;
+                    let outcome = &mut self.result.outcomes[request];
+                    outcome.queue_ns = outcome.queue_ns.saturating_add(waited_ns);
+                    self.requests[request].turn_ns = 0;
+                    self.proceed(executor, request);
+                    self.offload(worker);
                 }
-                Err(refused) => self.refuse(job, refused),
+                Err(shed) => self.shed(request, shed),
             }
         }
     }
 
-    /// Gives those who wait to workers that are idle: once somebody has the turn, as a real worker does between steps.
-    fn give_away(&mut self, home: usize) {
-        while home != self.low()
-            && self.homes[home].ready.has_new()
-            && let Some(peer) = self.idle_home()
-            && let Some(ticket) = self.homes[home].ready.steal(self.now_ns)
+    /// Hands queued requests to idle workers once a turn has begun, as a real worker does between steps.
+    fn offload(&mut self, worker: usize) {
+        while worker != self.batch_pool()
+            && self.workers[worker].queue.has_stealable()
+            && let Some(idle) = self.idle_worker()
+            && let Some(ticket) = self.workers[worker].queue.steal(self.now_ns)
         {
-            if let Some(job) = self.homes[home].waiting.remove(&ticket) {
-                self.give(job, peer);
+            if let Some(request) = self.workers[worker].waiting.remove(&ticket) {
+                self.hand_off(request, idle);
             }
         }
     }
 
-    /// A worker that has run out of work takes one that waits elsewhere, unless one is on its way to it.
-    fn take(&mut self, home: usize) {
-        if home == self.low() || self.homes[home].is_claimed {
+    /// Lets a worker that has run out of work steal a request, unless one is already on its way to it.
+    fn steal_for(&mut self, worker: usize) {
+        if worker == self.batch_pool() || self.workers[worker].is_claimed {
             return;
         }
-        let has_new = |other: &usize| self.homes[*other].ready.has_new();
-        let Some(other) = (0..self.low()).find(has_new) else { return };
-        let Home { ready, waiting, .. } = &mut self.homes[other];
-        if let Some(job) = ready.steal(self.now_ns).and_then(|ticket| waiting.remove(&ticket)) {
-            self.give(job, home);
+        let has_stealable = |other: &usize| self.workers[*other].queue.has_stealable();
+        let Some(other) = (0..self.batch_pool()).find(has_stealable) else { return };
+        let SimWorker { queue, waiting, .. } = &mut self.workers[other];
+        if let Some(request) = queue.steal(self.now_ns).and_then(|ticket| waiting.remove(&ticket)) {
+            self.hand_off(request, worker);
         }
     }
 
-    fn idle_lane(&self, home: usize) -> Option<usize> {
-        let lanes = if home == self.low() { home..home + self.machine.low_workers } else { home..home + 1 };
-        lanes.into_iter().find(|&lane| self.stage.is_idle(lane))
+    fn idle_executor(&self, worker: usize) -> Option<usize> {
+        let executors = match worker == self.batch_pool() {
+            true => worker..worker + self.machine.batch_workers,
+            false => worker..worker + 1,
+        };
+        executors.into_iter().find(|&executor| self.cores.is_idle(executor))
     }
 
-    /// The next part of one that has its turn; the worker is free afterwards unless it is a step.
-    fn go_on(&mut self, lane: usize, job: usize) {
-        match self.load[job].parts.get(self.jobs[job].part) {
-            None => self.end(job, None),
-            Some(Part::Step { takes, takes_low, .. }) => {
-                let is_low = self.jobs[job].home == self.low();
-                let Takes { before_ns, unseen_ns, ns } = if is_low { *takes_low } else { *takes };
-                let fate = &mut self.simulated.fates[job];
-                fate.queue_ns = fate.queue_ns.saturating_add(before_ns.saturating_sub(unseen_ns));
-                fate.unseen_ns = fate.unseen_ns.saturating_add(unseen_ns);
-                self.stage.start(lane, job, before_ns.saturating_add(ns));
+    /// Begins the next phase of a request that has its turn. The executor stays idle unless that is a step.
+    fn proceed(&mut self, executor: usize, request: usize) {
+        match self.workload[request].phases.get(self.requests[request].phase) {
+            None => self.end(request, None),
+            Some(Phase::Step { cost, batch_cost, .. }) => {
+                let is_batch = self.requests[request].worker == self.batch_pool();
+                let StepCost { start_delay_ns, not_waiting_ns, run_ns } =
+                    if is_batch { *batch_cost } else { *cost };
+                let outcome = &mut self.result.outcomes[request];
+                outcome.queue_ns =
+                    outcome.queue_ns.saturating_add(start_delay_ns.saturating_sub(not_waiting_ns));
+                outcome.not_waiting_ns = outcome.not_waiting_ns.saturating_add(not_waiting_ns);
+                self.cores.start(executor, request, start_delay_ns.saturating_add(run_ns));
             }
-            Some(Part::Wait { ns }) => {
-                self.jobs[job].part += 1;
-                self.agenda.push(Reverse((self.now_ns.saturating_add(*ns), job, Due::GoesOn)));
+            Some(Phase::Wait { ns }) => {
+                self.requests[request].phase += 1;
+                self.agenda.push(Reverse((self.now_ns.saturating_add(*ns), request, Due::EffectsCompleted)));
             }
         }
     }
 
-    fn step_ended(&mut self, lane: usize, job: usize) {
-        let (class, flow, home) = (self.class(job), self.load[job].flow, self.jobs[job].home);
+    fn step_ended(&mut self, executor: usize, request: usize) {
+        let (class, flow) = (self.class(request), self.workload[request].flow);
+        let worker = self.requests[request].worker;
         let mut ran = None;
-        let part = self.load[job].parts.get(self.jobs[job].part).copied();
-        if let Some(Part::Step { step, takes, takes_low, own_ns }) = part {
-            let ns = if home == self.low() { takes_low.ns } else { takes.ns };
+        let phase = self.workload[request].phases.get(self.requests[request].phase).copied();
+        if let Some(Phase::Step { step, cost, batch_cost, charged_ns }) = phase {
+            let ns = if worker == self.batch_pool() { batch_cost.run_ns } else { cost.run_ns };
             ran = Some(step);
-            self.jobs[job].part += 1;
-            self.jobs[job].turn_ns = self.jobs[job].turn_ns.saturating_add(ns);
-            self.homes[home].ready.ran(class, flow, ns);
-            self.homes[home].behind.ran(self.jobs[job].turn_ns, self.now_ns);
-            if home == self.low() {
-                self.simulated.low_busy_ns = self.simulated.low_busy_ns.saturating_add(ns);
+            self.requests[request].phase += 1;
+            self.requests[request].turn_ns = self.requests[request].turn_ns.saturating_add(ns);
+            self.workers[worker].queue.charge(class, flow, ns);
+            self.workers[worker].lag.request_ran(self.requests[request].turn_ns, self.now_ns);
+            if worker == self.batch_pool() {
+                self.result.batch_busy_ns = self.result.batch_busy_ns.saturating_add(ns);
             } else {
-                self.simulated.busy_ns = self.simulated.busy_ns.saturating_add(ns);
-                if own_ns > self.machine.settings.class(class).quantum_ns
-                    && let Some(until_ns) = self.homes[home].overruns.overran(flow, step, self.now_ns)
+                self.result.busy_ns = self.result.busy_ns.saturating_add(ns);
+                if charged_ns > self.machine.settings.class(class).quantum_ns
+                    && let Some(until_ns) =
+                        self.workers[worker].overruns.record_overrun(flow, step, self.now_ns)
                 {
-                    self.low_until_ns[usize::from(flow)] = until_ns;
-                    self.simulated.slow.push(flow);
+                    self.batch_until_ns[usize::from(flow)] = until_ns;
+                    self.result.reclassified_flows.push(flow);
                 }
             }
         }
-        let next = self.load[job].parts.get(self.jobs[job].part);
-        let runs_on = matches!(next, Some(Part::Step { .. }));
+        let next = self.workload[request].phases.get(self.requests[request].phase);
+        let runs_on = matches!(next, Some(Phase::Step { .. }));
         // Only a step that yields is entered again.
-        let yields = matches!((next, ran), (Some(Part::Step { step, .. }), Some(last)) if *step == last);
-        let is_over = yields || self.jobs[job].turn_ns >= self.machine.settings.class(class).quantum_ns;
-        let Home { ready, sockets, .. } = &self.homes[home];
-        let others_wait = !ready.is_empty() || !sockets.is_empty();
-        let is_slow = self.low_until_ns[usize::from(flow)] > self.now_ns;
-        if runs_on && is_slow && home != self.low() && self.machine.low_workers > 0 {
-            self.simulated.fates[job].is_demoted = true;
-            self.enter_again(job, self.low());
-        } else if runs_on && is_over && others_wait {
-            self.enter_again(job, home);
+        let yields = matches!((next, ran), (Some(Phase::Step { step, .. }), Some(last)) if *step == last);
+        let quantum_ns = self.machine.settings.class(class).quantum_ns;
+        let is_turn_over = yields || self.requests[request].turn_ns >= quantum_ns;
+        let SimWorker { queue, sockets, .. } = &self.workers[worker];
+        let others_wait = !queue.is_empty() || !sockets.is_empty();
+        let is_reclassified = self.batch_until_ns[usize::from(flow)] > self.now_ns;
+        if runs_on && is_reclassified && worker != self.batch_pool() && self.machine.batch_workers > 0 {
+            self.result.outcomes[request].is_reclassified = true;
+            self.requeue(request, self.batch_pool());
+        } else if runs_on && is_turn_over && others_wait {
+            self.requeue(request, worker);
         } else {
-            if is_over {
-                self.jobs[job].turn_ns = 0;
+            if is_turn_over {
+                self.requests[request].turn_ns = 0;
             }
-            self.go_on(lane, job);
+            self.proceed(executor, request);
         }
-        self.dispatch(home);
+        self.dispatch(worker);
     }
 
-    fn end(&mut self, job: usize, shed: Option<Why>) {
-        let fate = &mut self.simulated.fates[job];
-        fate.end_ns = self.now_ns;
-        fate.shed = shed;
-        fate.ends += 1;
+    fn end(&mut self, request: usize, shed: Option<ShedReason>) {
+        let outcome = &mut self.result.outcomes[request];
+        outcome.end_ns = self.now_ns;
+        outcome.shed = shed;
+        outcome.ends += 1;
     }
 
-    /// In which queue it waits where it is.
-    fn class(&self, job: usize) -> Class {
-        if self.jobs[job].home == self.low() { Class::Batch } else { self.load[job].class }
+    /// Returns the class in whose queue the request waits at its current worker.
+    fn class(&self, request: usize) -> Class {
+        if self.requests[request].worker == self.batch_pool() {
+            Class::Batch
+        } else {
+            self.workload[request].class
+        }
     }
 }

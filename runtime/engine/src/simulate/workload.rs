@@ -1,111 +1,112 @@
-//! A load in virtual time: what it runs on, what it does, and what becomes of it.
+//! Input and output of a simulation: the machine, the requests, and what becomes of each. Plain data without behaviour.
 
 use zerver_trace::Class;
 
-use crate::{Scheduling, Why};
+use crate::{SchedulingSettings, ShedReason};
 
-/// What a load runs on.
+/// Machine on which a workload is simulated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Machine {
-    /// Cores that all workers share.
+pub struct SimMachine {
+    /// Number of cores, shared by all workers.
     pub cores: usize,
-    /// Ordinary workers, at least one. Connections that are on none are dealt to them in turn.
+    /// Number of ordinary workers; 0 counts as 1. Connections without a known worker are assigned round robin.
     pub workers: usize,
-    /// Workers of low priority, for batch; with none, batch runs on the ordinary ones after the others.
-    pub low_workers: usize,
-    /// The policy.
-    pub settings: Scheduling,
+    /// Number of batch workers, which run at low priority. If 0, ordinary workers run batch after everything else.
+    pub batch_workers: usize,
+    /// Settings of the policy.
+    pub settings: SchedulingSettings,
 }
 
-/// One request of a load.
+/// One request of a workload.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Load {
-    /// When it is there for its worker to be read, in nanoseconds.
-    pub at_ns: u64,
+pub struct SimRequest {
+    /// Time at which its worker can read it, in nanoseconds.
+    pub arrives_ns: u64,
     /// Its class.
     pub class: Class,
-    /// Its flow: a small number.
+    /// Number of its flow; numbers are small and without gaps.
     pub flow: u16,
-    /// Its connection, numbered in the order in which they were opened.
+    /// Number of its connection, in the order in which connections were opened.
     pub connection: u32,
-    /// The worker that has its connection, where that is known, and it is there; others are dealt in turn.
+    /// Worker that owns its connection, if known. A worker that the machine does not have counts as unknown.
     pub worker: Option<u16>,
-    /// How long it takes until another worker has it that is idle, in nanoseconds.
-    pub handed_ns: u64,
-    /// What it does, in order.
-    pub parts: Vec<Part>,
+    /// Time that a migration to an idle worker takes, in nanoseconds.
+    pub handoff_ns: u64,
+    /// Its steps and waits, in order.
+    pub phases: Vec<Phase>,
 }
 
-impl Part {
-    /// A step that runs for so long, in nanoseconds of a core.
+impl Phase {
+    /// Creates a step that needs `ns` nanoseconds of a core on any worker.
     pub const fn step(step: u16, ns: u64) -> Self {
-        let takes = Takes { before_ns: 0, unseen_ns: 0, ns };
-        Self::Step { step, takes, takes_low: takes, own_ns: ns }
+        let cost = StepCost { start_delay_ns: 0, not_waiting_ns: 0, run_ns: ns };
+        Self::Step { step, cost, batch_cost: cost, charged_ns: ns }
     }
 }
 
-/// What a request does, as far as a scheduler can see.
+/// Part of a request's life, as far as a scheduler can see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum Phase {
     /// A step runs.
     Step {
-        /// Its position in the flow.
+        /// Position of the step in its flow.
         step: u16,
-        /// On an ordinary worker.
-        takes: Takes,
-        /// On one of low priority.
-        takes_low: Takes,
-        /// For how much of its time on an ordinary worker it is to blame, where that is longer than its quantum.
-        own_ns: u64,
+        /// Cost on an ordinary worker.
+        cost: StepCost,
+        /// Cost on a batch worker.
+        batch_cost: StepCost,
+        /// Run time on an ordinary worker that counts towards an overrun, in nanoseconds. It is less than `cost.run_ns` if
+        /// the system kept the step from its core.
+        charged_ns: u64,
     },
-    /// It waits for effects.
+    /// The request waits for its effects.
     Wait {
-        /// How long, in nanoseconds.
+        /// Length of the wait, in nanoseconds.
         ns: u64,
     },
 }
 
-/// How long a step takes.
+/// Cost of one step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Takes {
-    /// Until its worker comes to it, once it has its turn, in nanoseconds of a core. It waits meanwhile.
-    pub before_ns: u64,
-    /// For how much of that it was not there yet: this is no wait of its own.
-    pub unseen_ns: u64,
-    /// Then, in nanoseconds of a core.
-    pub ns: u64,
+pub struct StepCost {
+    /// Delay from the step's turn to its start, in nanoseconds of a core. The request waits meanwhile.
+    pub start_delay_ns: u64,
+    /// Part of `start_delay_ns` that is not a wait of this request, because it was not ready yet.
+    pub not_waiting_ns: u64,
+    /// Run time, in nanoseconds of a core.
+    pub run_ns: u64,
 }
 
-/// What became of a request.
+/// Simulated outcome of one request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Fate {
-    /// When its worker had read it, in nanoseconds on the clock of the load.
+pub struct SimOutcome {
+    /// Time at which its worker read it, in nanoseconds.
     pub read_ns: u64,
-    /// How long it could have run and did not, in nanoseconds.
+    /// Time for which it was ready but did not run, in nanoseconds.
     pub queue_ns: u64,
-    /// When it ended, in nanoseconds on the clock of the load.
+    /// Time at which it ended, in nanoseconds.
     pub end_ns: u64,
-    /// For how long of that time it was not there yet, in nanoseconds.
-    pub unseen_ns: u64,
-    /// Why it was sent away, unless it was served.
-    pub shed: Option<Why>,
-    /// Whether it was moved to a worker of low priority that its class does not run on.
-    pub is_demoted: bool,
-    /// Whether another worker than that of its connection ran it.
+    /// Sum of [`StepCost::not_waiting_ns`] over its steps, in nanoseconds.
+    pub not_waiting_ns: u64,
+    /// Reason for which it was shed, if it was.
+    pub shed: Option<ShedReason>,
+    /// True if it was reclassified as batch.
+    pub is_reclassified: bool,
+    /// True if it ran on another worker than that of its connection.
     pub is_stolen: bool,
-    /// How often it ended. Anything but 1 is a bug.
+    /// Number of times it ended. Any other number than 1 is a bug.
     pub ends: u32,
 }
 
-/// What became of a load.
+/// Result of a simulation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Simulated {
-    /// For each request, in the order of the load.
-    pub fates: Vec<Fate>,
-    /// The flows that were moved to low priority because a step of theirs overran often.
-    pub slow: Vec<u16>,
-    /// How long ordinary workers ran steps, all together, in nanoseconds.
+pub struct SimResult {
+    /// Outcomes of the requests, in the order of the workload.
+    pub outcomes: Vec<SimOutcome>,
+    /// Flows that were reclassified because one of their steps overran often, in the order in which that happened.
+    pub reclassified_flows: Vec<u16>,
+    /// Total run time of steps on ordinary workers, in nanoseconds.
     pub busy_ns: u64,
-    /// The same of those of low priority.
-    pub low_busy_ns: u64,
+    /// Total run time of steps on batch workers, in nanoseconds.
+    pub batch_busy_ns: u64,
 }

@@ -1,4 +1,4 @@
-//! What the policy promises, tried on random loads in virtual time.
+//! Guarantees of the policy, checked on workloads in virtual time.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -6,161 +6,163 @@ use zerver_trace::Class;
 
 use super::*;
 use crate::schedule::CLASSES;
-use crate::{Often, Scheduling};
+use crate::{OverrunLimit, SchedulingSettings};
 
 mod overload;
 
 const US: u64 = 1_000;
 const MS: u64 = 1_000 * US;
 
-fn machine(workers: usize, low_workers: usize) -> Machine {
-    Machine { cores: workers, workers, low_workers, settings: Scheduling::default() }
+fn machine(workers: usize, batch_workers: usize) -> SimMachine {
+    SimMachine { cores: workers, workers, batch_workers, settings: SchedulingSettings::default() }
 }
 
 /// A request of one step.
-fn one(at_ns: u64, class: Class, flow: u16, ns: u64) -> Load {
-    let parts = vec![Part::step(0, ns)];
-    Load { at_ns, class, flow, connection: 0, worker: None, handed_ns: 0, parts }
+fn one_step(arrives_ns: u64, class: Class, flow: u16, ns: u64) -> SimRequest {
+    let phases = vec![Phase::step(0, ns)];
+    SimRequest { arrives_ns, class, flow, connection: 0, worker: None, handoff_ns: 0, phases }
 }
 
 #[test]
 fn an_interactive_request_among_a_thousand_of_batch_finishes_first() {
-    for low_workers in [0, 1] {
-        let mut load: Vec<_> = (0..1000).map(|_| one(0, Class::Batch, 0, 5 * MS)).collect();
-        load.push(one(MS, Class::Interactive, 1, MS));
-        let mut machine = machine(1, low_workers);
-        // None is to be sent away.
+    for batch_workers in [0, 1] {
+        let mut workload: Vec<_> = (0..1000).map(|_| one_step(0, Class::Batch, 0, 5 * MS)).collect();
+        workload.push(one_step(MS, Class::Interactive, 1, MS));
+        let mut machine = machine(1, batch_workers);
+        // Nothing is to be shed.
         machine.settings.batch.target_ns = u64::MAX;
         machine.settings.batch.interval_ns = u64::MAX;
-        let fates = simulate(&machine, &load).fates;
-        let interactive = fates[1000];
-        // Without workers of low priority it is read after the step that runs, and goes first then.
-        let first = fates[..1000].iter().map(|fate| fate.end_ns).min().unwrap();
-        assert!(fates.iter().all(|fate| fate.shed.is_none()));
+        let outcomes = simulate(&machine, &workload).outcomes;
+        let interactive = outcomes[1000];
+        let first = outcomes[..1000].iter().map(|outcome| outcome.end_ns).min().unwrap();
+        assert!(outcomes.iter().all(|outcome| outcome.shed.is_none()));
+        // Without batch workers it is read after the step that is running, and then goes first.
         assert_eq!(
             (interactive.queue_ns, interactive.read_ns),
-            (0, if low_workers == 0 { 5 * MS } else { MS })
+            (0, if batch_workers == 0 { 5 * MS } else { MS })
         );
-        if low_workers == 1 {
+        if batch_workers == 1 {
             assert_eq!(interactive.end_ns, 2 * MS);
             assert!(first > interactive.end_ns);
         } else {
-            assert_eq!(fates[..1000].iter().filter(|fate| fate.end_ns < interactive.end_ns).count(), 1);
+            let earlier = outcomes[..1000].iter().filter(|outcome| outcome.end_ns < interactive.end_ns);
+            assert_eq!(earlier.count(), 1);
         }
     }
 }
 
 #[test]
-fn a_flow_that_keeps_others_waiting_runs_where_batch_does() {
-    let mut load: Vec<_> = (0..100).map(|at| one(at * 100 * MS, Class::Default, 0, 50 * MS)).collect();
-    load.extend((0..1000).map(|at| one(at * 10 * MS, Class::Default, 1, MS)));
-    let fates = simulate(&machine(1, 1), &load).fates;
-    assert!(fates.iter().all(|fate| fate.shed.is_none()));
-    assert!(
-        fates[..8].iter().all(|fate| !fate.is_demoted) && fates[9..100].iter().all(|fate| fate.is_demoted)
-    );
-    let late = fates[100..].iter().filter(|fate| fate.queue_ns > 0).count();
-    assert!(late < 60, "{late} waited, which only those of the first second should");
+fn a_flow_that_often_overruns_runs_on_batch_workers() {
+    let mut workload: Vec<_> =
+        (0..100).map(|at| one_step(at * 100 * MS, Class::Default, 0, 50 * MS)).collect();
+    workload.extend((0..1000).map(|at| one_step(at * 10 * MS, Class::Default, 1, MS)));
+    let outcomes = simulate(&machine(1, 1), &workload).outcomes;
+    assert!(outcomes.iter().all(|outcome| outcome.shed.is_none()));
+    assert!(outcomes[..8].iter().all(|outcome| !outcome.is_reclassified));
+    assert!(outcomes[9..100].iter().all(|outcome| outcome.is_reclassified));
+    let waited = outcomes[100..].iter().filter(|outcome| outcome.queue_ns > 0).count();
+    assert!(waited < 60, "{waited} requests waited; only those of the first second should");
 }
 
 #[test]
-fn who_would_wait_runs_on_a_worker_that_is_idle_and_the_most_urgent_stays() {
-    // One that yields; while its first step runs three others come on the same worker, and one on the other.
-    let steps = |ns| Part::step(0, ns);
-    let busy = Load { parts: vec![steps(5 * MS); 3], ..one(0, Class::Default, 0, 0) };
-    let urgent = one(MS, Class::Interactive, 1, MS);
-    let [first, second] = [2, 3].map(|flow| one(MS, Class::Batch, flow, 2 * MS));
-    let other = Load { connection: 1, ..one(0, Class::Default, 4, 8 * MS) };
-    let load = [busy, urgent, first, second, other];
+fn idle_workers_steal_waiting_requests_and_the_most_urgent_one_stays() {
+    // One request yields twice. During its first step three others arrive at the same worker, and one at another.
+    let steps = |ns| Phase::step(0, ns);
+    let busy = SimRequest { phases: vec![steps(5 * MS); 3], ..one_step(0, Class::Default, 0, 0) };
+    let urgent = one_step(MS, Class::Interactive, 1, MS);
+    let [first, second] = [2, 3].map(|flow| one_step(MS, Class::Batch, flow, 2 * MS));
+    let other = SimRequest { connection: 1, ..one_step(0, Class::Default, 4, 8 * MS) };
+    let workload = [busy, urgent, first, second, other];
     let check = |workers, expected: [(bool, u64); 4]| {
-        let fates = simulate(&machine(workers, 0), &load).fates;
-        let seen = |at: usize| (fates[at].is_stolen, fates[at].queue_ns / MS);
+        let outcomes = simulate(&machine(workers, 0), &workload).outcomes;
+        let seen = |at: usize| (outcomes[at].is_stolen, outcomes[at].queue_ns / MS);
         assert_eq!([0, 1, 2, 3].map(seen), expected, "{workers}");
     };
-    // Alone they wait for the other and for each other's turns: batch for all that is more urgent.
+    // With a third, idle worker, the batch requests run there, one after the other.
     check(3, [(false, 1), (false, 0), (true, 0), (true, 2)]);
-    // The other worker takes one when it has run out of work, in the midst of a step, and then the next.
+    // Without it, the second worker steals one after the other as soon as it has run out of work.
     check(2, [(false, 1), (false, 0), (true, 3), (true, 5)]);
 }
 
-fn loads(most: usize) -> impl Strategy<Value = Vec<Load>> {
-    let part = prop_oneof![
-        4 => (0..4u16, 0..30 * MS).prop_map(|(step, ns)| Part::step(step, ns)),
-        1 => (0..20 * MS).prop_map(|ns| Part::Wait { ns }),
+fn workloads(max_len: usize) -> impl Strategy<Value = Vec<SimRequest>> {
+    let phase = prop_oneof![
+        4 => (0..4u16, 0..30 * MS).prop_map(|(step, ns)| Phase::step(step, ns)),
+        1 => (0..20 * MS).prop_map(|ns| Phase::Wait { ns }),
     ];
-    let load = (0..300 * MS, 0..3usize, 0..5u16, 0..6u32, any::<Option<u16>>(), vec(part, 0..5)).prop_map(
-        |(at_ns, class, flow, connection, worker, parts)| Load {
-            at_ns,
+    let request = (0..300 * MS, 0..3usize, 0..5u16, 0..6u32, any::<Option<u16>>(), vec(phase, 0..5))
+        .prop_map(|(arrives_ns, class, flow, connection, worker, phases)| SimRequest {
+            arrives_ns,
             class: CLASSES[class],
             flow,
             connection,
             worker: worker.map(|worker| worker % 4),
-            handed_ns: u64::from(worker.unwrap_or(0)) * 100,
-            parts,
-        },
-    );
-    vec(load, 0..most)
+            handoff_ns: u64::from(worker.unwrap_or(0)) * 100,
+            phases,
+        });
+    vec(request, 0..max_len)
 }
 
-fn machines() -> impl Strategy<Value = Machine> {
+fn machines() -> impl Strategy<Value = SimMachine> {
     (1..4usize, 1..4usize, 0..3usize, 1..20usize, any::<bool>()).prop_map(
-        |(cores, workers, low_workers, queue, is_tight)| {
-            let mut settings = Scheduling::default();
+        |(cores, workers, batch_workers, queue, is_tight)| {
+            let mut settings = SchedulingSettings::default();
             if is_tight {
                 for class in CLASSES {
                     settings.class_mut(class).queue = queue;
                 }
-                settings.overruns = Often { times: 2, of: 8 };
+                settings.overruns = OverrunLimit { times: 2, of: 8 };
             }
-            Machine { cores, workers, low_workers, settings }
+            SimMachine { cores, workers, batch_workers, settings }
         },
     )
 }
 
-fn work_ns(load: &Load) -> u64 {
-    let ns = |part: &Part| match part {
-        Part::Step { takes: Takes { ns, .. }, .. } | Part::Wait { ns } => *ns,
+/// Returns the sum of all steps and waits.
+fn work_ns(request: &SimRequest) -> u64 {
+    let ns = |phase: &Phase| match phase {
+        Phase::Step { cost: StepCost { run_ns: ns, .. }, .. } | Phase::Wait { ns } => *ns,
     };
-    load.parts.iter().map(ns).sum()
+    request.phases.iter().map(ns).sum()
 }
 
 proptest! {
     #[test]
-    fn every_request_ends_once_and_no_sooner_than_it_can(machine in machines(), load in loads(120)) {
-        let simulated = simulate(&machine, &load);
-        prop_assert_eq!(&simulated, &simulate(&machine, &load), "twice is the same");
+    fn every_request_ends_once_and_no_sooner_than_it_can(machine in machines(), workload in workloads(120)) {
+        let result = simulate(&machine, &workload);
+        prop_assert_eq!(&result, &simulate(&machine, &workload), "a second simulation gives the same result");
         let mut ran_ns = 0;
-        for (fate, load) in std::iter::zip(&simulated.fates, &load) {
-            prop_assert_eq!(fate.ends, 1);
-            if fate.shed.is_none() {
-                prop_assert!(fate.end_ns >= load.at_ns + fate.queue_ns + work_ns(load), "{fate:?} {load:?}");
-                let steps = load.parts.iter().filter_map(|part| match part {
-                    Part::Step { takes, .. } => Some(takes.ns),
-                    Part::Wait { .. } => None,
+        for (outcome, request) in std::iter::zip(&result.outcomes, &workload) {
+            prop_assert_eq!(outcome.ends, 1);
+            if outcome.shed.is_none() {
+                let earliest_ns = request.arrives_ns + outcome.queue_ns + work_ns(request);
+                prop_assert!(outcome.end_ns >= earliest_ns, "{outcome:?} {request:?}");
+                let steps = request.phases.iter().filter_map(|phase| match phase {
+                    Phase::Step { cost, .. } => Some(cost.run_ns),
+                    Phase::Wait { .. } => None,
                 });
                 ran_ns += steps.sum::<u64>();
             }
         }
-        prop_assert_eq!(simulated.busy_ns + simulated.low_busy_ns, ran_ns, "what was shed ran nothing");
+        prop_assert_eq!(result.busy_ns + result.batch_busy_ns, ran_ns, "requests that were shed ran nothing");
     }
 
     #[test]
-    fn nobody_runs_beyond_its_quantum_while_others_wait(
-        class in 1..3usize, step_ns in MS / 10..10 * MS, at_ns in 0..100 * MS, yields in any::<bool>(),
+    fn no_request_runs_beyond_its_quantum_while_others_wait(
+        class in 1..3usize, step_ns in MS / 10..10 * MS, arrives_ns in 0..100 * MS, yields in any::<bool>(),
     ) {
         let class = CLASSES[class];
-        let step = |at: u16| Part::step(if yields { 0 } else { at }, step_ns);
-        let long = Load { parts: (0..1000).map(step).collect(), ..one(0, class, 0, 0) };
-        let fates = simulate(&machine(1, 0), &[long, one(at_ns, Class::Interactive, 1, MS)]).fates;
-        // It ends with the step that runs then; a step that yields ends its turn.
-        let quantum_ns = if yields { 0 } else { Scheduling::default().class(class).quantum_ns };
-        prop_assert!(fates[1].end_ns <= at_ns + quantum_ns + step_ns + MS, "{:?}", fates[1]);
+        let step = |at: u16| Phase::step(if yields { 0 } else { at }, step_ns);
+        let long = SimRequest { phases: (0..1000).map(step).collect(), ..one_step(0, class, 0, 0) };
+        let workload = [long, one_step(arrives_ns, Class::Interactive, 1, MS)];
+        let outcomes = simulate(&machine(1, 0), &workload).outcomes;
+        // The quantum ends with the step that is running then. A step that yields ends its turn at once.
+        let quantum_ns = if yields { 0 } else { SchedulingSettings::default().class(class).quantum_ns };
+        prop_assert!(outcomes[1].end_ns <= arrives_ns + quantum_ns + step_ns + MS, "{:?}", outcomes[1]);
     }
 
     #[test]
-    fn nobody_is_shed_where_all_can_be_served(load in loads(8)) {
-        // As many workers as requests.
-        let simulated = simulate(&machine(8, 8), &load);
-        prop_assert!(simulated.fates.iter().all(|fate| fate.shed.is_none()));
+    fn nothing_is_shed_if_every_request_has_a_worker(workload in workloads(8)) {
+        let result = simulate(&machine(8, 8), &workload);
+        prop_assert!(result.outcomes.iter().all(|outcome| outcome.shed.is_none()));
     }
 }

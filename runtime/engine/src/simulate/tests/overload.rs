@@ -1,13 +1,13 @@
-//! What becomes of more interactive requests than can be served, and of bursts that are no overload. Virtual time and a
-//! seed: the figures are the same each time.
+//! What becomes of more interactive requests than a worker can serve, and of bursts that are no overload. Virtual time and
+//! fixed seeds: every run gives the same numbers.
 
 use std::ops::RangeInclusive;
 
 use super::*;
 
-/// Requests of one step of a millisecond, so many per second on average, at random times for so many seconds.
-fn poisson(seed: u64, per_second: f64, seconds: u64) -> Vec<Load> {
-    let (mut random, mut at_ns, mut load) = (seed, 0.0, Vec::new());
+/// Returns requests of one step of a millisecond at random times, `per_second` on average.
+fn poisson(seed: u64, per_second: f64, seconds: u64) -> Vec<SimRequest> {
+    let (mut random, mut at_ns, mut workload) = (seed, 0.0, Vec::new());
     loop {
         random ^= random << 13;
         random ^= random >> 7;
@@ -15,40 +15,39 @@ fn poisson(seed: u64, per_second: f64, seconds: u64) -> Vec<Load> {
         let uniform = ((random >> 11) as f64 + 1.0) / (1_u64 << 53) as f64;
         at_ns -= uniform.ln() / per_second * 1e9;
         if at_ns >= seconds as f64 * 1e9 {
-            return load;
+            return workload;
         }
-        load.push(one(at_ns as u64, Class::Interactive, 0, MS));
+        workload.push(one_step(at_ns as u64, Class::Interactive, 0, MS));
     }
 }
 
-/// What became of a load on one worker, which can serve 1,000 a second.
+/// Figures of one worker, which can serve 1,000 requests per second.
 #[derive(Debug)]
-struct Became {
-    /// Of those that could have been served at best.
+struct Figures {
+    /// Served requests as a fraction of those that could have been served.
     goodput: f64,
     shed: f64,
     p50_ms: f64,
     p99_ms: f64,
 }
 
-/// What loads are made of.
 const SEEDS: RangeInclusive<u64> = 1..=9;
 
-/// All together over some seeds.
-fn became(per_second: f64, seconds: u64) -> Became {
+/// Simulates a workload for each seed, and sums up.
+fn figures(per_second: f64, seconds: u64) -> Figures {
     let (mut took, mut sent) = (Vec::new(), 0);
-    let most = per_second.min(1000.0) * (seconds * SEEDS.count() as u64) as f64;
+    let possible = per_second.min(1000.0) * (seconds * SEEDS.count() as u64) as f64;
     for seed in SEEDS {
-        let load = poisson(0x2545_f491_4f6c_dd1d_u64.wrapping_mul(seed), per_second, seconds);
-        let fates = simulate(&machine(1, 1), &load).fates;
-        let served = std::iter::zip(&load, &fates).filter(|(_, fate)| fate.shed.is_none());
-        took.extend(served.map(|(load, fate)| fate.end_ns - load.at_ns));
-        sent += load.len();
+        let workload = poisson(0x2545_f491_4f6c_dd1d_u64.wrapping_mul(seed), per_second, seconds);
+        let outcomes = simulate(&machine(1, 1), &workload).outcomes;
+        let served = std::iter::zip(&workload, &outcomes).filter(|(_, outcome)| outcome.shed.is_none());
+        took.extend(served.map(|(request, outcome)| outcome.end_ns - request.arrives_ns));
+        sent += workload.len();
     }
     took.sort_unstable();
     let ms = |percent: usize| took[took.len() * percent / 100] as f64 / MS as f64;
-    Became {
-        goodput: took.len() as f64 / most,
+    Figures {
+        goodput: took.len() as f64 / possible,
         shed: 1.0 - took.len() as f64 / sent as f64,
         p50_ms: ms(50),
         p99_ms: ms(99),
@@ -56,32 +55,35 @@ fn became(per_second: f64, seconds: u64) -> Became {
 }
 
 #[test]
-fn an_overload_is_answered_quickly_or_sent_away() {
-    // Of a second, too: how an overload begins is a part of it.
-    for (load, seconds) in [(1500.0, 1), (2000.0, 1), (2000.0, 5), (4000.0, 5)] {
-        let became = became(load, seconds);
-        let is_good = became.goodput >= 0.98 && became.p99_ms < 10.0 && became.p50_ms < 3.0;
-        assert!(is_good, "{load}/s for {seconds} s, seeds {SEEDS:?}: {became:?}");
+fn an_overload_is_answered_quickly_or_shed() {
+    // One second too, because the beginning of an overload counts.
+    for (per_second, seconds) in [(1500.0, 1), (2000.0, 1), (2000.0, 5), (4000.0, 5)] {
+        let figures = figures(per_second, seconds);
+        let is_good = figures.goodput >= 0.98 && figures.p99_ms < 10.0 && figures.p50_ms < 3.0;
+        assert!(is_good, "{per_second}/s for {seconds} s, seeds {SEEDS:?}: {figures:?}");
     }
 }
 
 #[test]
-fn little_more_than_can_be_served_is_no_reason_to_send_many_away() {
-    let became = became(1050.0, 5);
-    assert!(became.goodput >= 0.92 && became.shed < 0.13, "seeds {SEEDS:?}: {became:?}");
+fn a_load_slightly_above_capacity_sheds_little() {
+    let figures = figures(1050.0, 5);
+    assert!(figures.goodput >= 0.92 && figures.shed < 0.13, "seeds {SEEDS:?}: {figures:?}");
 }
 
 #[test]
 fn a_moderate_load_is_served() {
-    for (load, shed, p99_ms) in [(300.0, 0.0001, 4.0), (500.0, 0.0005, 6.0), (700.0, 0.005, 12.0)] {
-        let became = became(load, 5);
-        assert!(became.shed < shed && became.p99_ms < p99_ms, "{load}/s, seeds {SEEDS:?}: {became:?}");
+    for (per_second, shed, p99_ms) in [(300.0, 0.0001, 4.0), (500.0, 0.0005, 6.0), (700.0, 0.005, 12.0)] {
+        let figures = figures(per_second, 5);
+        assert!(
+            figures.shed < shed && figures.p99_ms < p99_ms,
+            "{per_second}/s, seeds {SEEDS:?}: {figures:?}"
+        );
     }
 }
 
 #[test]
-fn a_burst_is_served_whole() {
-    let load: Vec<_> = (0..20).map(|_| one(0, Class::Interactive, 0, MS)).collect();
-    let fates = simulate(&machine(1, 1), &load).fates;
-    assert!(fates.iter().all(|fate| fate.shed.is_none() && fate.end_ns <= 20 * MS));
+fn a_burst_is_served_completely() {
+    let workload: Vec<_> = (0..20).map(|_| one_step(0, Class::Interactive, 0, MS)).collect();
+    let outcomes = simulate(&machine(1, 1), &workload).outcomes;
+    assert!(outcomes.iter().all(|outcome| outcome.shed.is_none() && outcome.end_ns <= 20 * MS));
 }
