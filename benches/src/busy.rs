@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use zerver::prelude::*;
-use zerver::{Limits, Scheduling, Settings};
+use zerver::{Limits, SchedulingSettings, Settings};
 
 use crate::work::work;
 
@@ -65,7 +65,7 @@ const MANY: Chain = chain![
 ];
 
 pub(crate) fn serve(ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
-    let mut scheduling = Scheduling::default();
+    let mut scheduling = SchedulingSettings::default();
     // The queue of batch is meant to stand for many seconds; here it is to be cut within a run.
     scheduling.batch.target_ns = 200_000_000;
     scheduling.batch.interval_ns = 1_000_000_000;

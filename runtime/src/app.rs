@@ -4,7 +4,9 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zerver_engine::{EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, Scheduling};
+use zerver_engine::{
+    EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, SchedulingSettings,
+};
 use zerver_trace::{EventSink, FlowInfo, secret};
 
 use crate::config::{Config, cores};
@@ -189,7 +191,7 @@ impl App {
     }
 
     /// How requests wait for their turn, and when they are sent away.
-    pub fn scheduling(mut self, scheduling: Scheduling) -> Self {
+    pub fn scheduling(mut self, scheduling: SchedulingSettings) -> Self {
         self.config.scheduling = scheduling;
         self
     }

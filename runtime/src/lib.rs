@@ -55,7 +55,7 @@ pub use schedule::Rule;
 pub use script::{Run, Script};
 pub use start_error::StartError;
 pub use twice::{Impure, TellImpure};
-pub use zerver_engine::{ClassSettings, Often, Scheduling};
+pub use zerver_engine::{ClassSettings, OverrunLimit, SchedulingSettings};
 
 /// Makes the `main` of a service out of the function that makes its [`App`].
 #[macro_export]

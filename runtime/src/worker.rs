@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc};
-use zerver_engine::{Scheduling, Ticket};
+use zerver_engine::{SchedulingSettings, Ticket};
 
 use crate::ids::Ids;
 use crate::leave::{LOOK, Leave};
@@ -29,7 +29,7 @@ pub(crate) enum Message {
     /// Serve this connection, which was accepted at this time.
     Connection(TcpStream, SocketAddr, Instant),
     /// Give turns in another way from now on.
-    Retune(Arc<Scheduling>),
+    Retune(Arc<SchedulingSettings>),
     /// Finish what is in flight, then stop.
     Drain,
 }

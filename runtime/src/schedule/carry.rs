@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, header};
 use tokio::sync::oneshot;
-use zerver_engine::{Class, Failure, FailureKind, Refused, RequestId, Stop, Why};
+use zerver_engine::{Class, Failure, FailureKind, RequestId, Shed, ShedReason, Stop};
 
 use super::held::Held;
 use super::low::{Entrant, Low};
@@ -79,7 +79,7 @@ pub(crate) async fn carry(worker: &Worker, live: &mut Live, context: &Context) -
 }
 
 /// Where a request goes that has run on a worker, or may not wait for one; nowhere if it has ended.
-fn after(service: &Service, live: &mut Live, way: Way, drove: Result<Drove, Refused>) -> Option<Elsewhere> {
+fn after(service: &Service, live: &mut Live, way: Way, drove: Result<Drove, Shed>) -> Option<Elsewhere> {
     let shared = &service.schedule;
     match drove {
         Ok(Drove::Ended) => None,
@@ -87,12 +87,12 @@ fn after(service: &Service, live: &mut Live, way: Way, drove: Result<Drove, Refu
             move_to_low(shared, live, &way, overruns(shared.step_name(way.flow, step)));
             Some(Elsewhere::low(way, false))
         }
-        Err(refused) if shared.low.is_some() && refused.instead().is_some() => {
-            move_to_low(shared, live, &way, refused.why.as_str().to_owned());
+        Err(refused) if shared.low.is_some() && refused.fallback_class().is_some() => {
+            move_to_low(shared, live, &way, refused.reason.as_str().to_owned());
             Some(Elsewhere::low(way, true))
         }
         Err(refused) => {
-            refuse(service, live, way.class, refused.why);
+            refuse(service, live, way.class, refused.reason);
             None
         }
     }
@@ -137,12 +137,7 @@ impl Way {
 }
 
 /// Takes a request here when its turn comes, unless another worker has it first.
-async fn carry_turn(
-    worker: &Worker,
-    way: Way,
-    live: Live,
-    context: Context,
-) -> (Live, Result<Drove, Refused>) {
+async fn carry_turn(worker: &Worker, way: Way, live: Live, context: Context) -> (Live, Result<Drove, Shed>) {
     let Worker { service, board, turns, .. } = worker;
     let (back, returned) = oneshot::channel();
     let now_ns = way.now_ns(&live);
@@ -203,7 +198,7 @@ async fn carry_low(
         }
         let Some((mut live, _)) = waits.take_back() else { break };
         if is_late {
-            refuse(service, &mut live, class, Why::Late);
+            refuse(service, &mut live, class, ShedReason::WaitedTooLong);
         } else if let Some((job, watch)) = live.job() {
             job.stop(Stop::Deadline, watch.tick());
         }
@@ -216,12 +211,12 @@ async fn carry_low(
 async fn came_back(
     service: &Service,
     class: Class,
-    ended: Result<Result<Live, (Live, Refused)>, oneshot::error::RecvError>,
+    ended: Result<Result<Live, (Live, Shed)>, oneshot::error::RecvError>,
 ) -> Live {
     match ended {
         Ok(Ok(live)) => live,
         Ok(Err((mut live, refused))) => {
-            refuse(service, &mut live, class, refused.why);
+            refuse(service, &mut live, class, refused.reason);
             live
         }
         // The service has stopped around it, and recorded that.
@@ -307,9 +302,9 @@ fn overruns(step: &str) -> String {
 }
 
 /// Sends it away: an interactive one and a default one with 503, a batch one with 429 (RFC 6585).
-fn refuse(service: &Service, live: &mut Live, class: Class, why: Why) {
+fn refuse(service: &Service, live: &mut Live, class: Class, reason: ShedReason) {
     let kind = if class == Class::Batch { FailureKind::Limited } else { FailureKind::Unavailable };
-    let failure = Failure::new(kind, "capacity").message(format!("{class}: {}", why.as_str()));
+    let failure = Failure::new(kind, "capacity").message(format!("{class}: {}", reason.as_str()));
     Shared::count(&service.schedule.counters.shed[class as usize]);
     live.watch.tick();
     let Some(request) = live.shared_request() else { return };

@@ -16,7 +16,7 @@ use thread_priority::{
     thread_native_id,
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use zerver_engine::{Class, Ready, Refused, Scheduling, Ticket, Why};
+use zerver_engine::{Class, FairQueue, SchedulingSettings, Shed, ShedReason, Ticket};
 
 use super::carry::{Way, here};
 use super::door::Door;
@@ -55,7 +55,7 @@ pub(crate) struct Low {
 
 struct Queue {
     outbox: mpsc::UnboundedReceiver<Entrant>,
-    ready: Ready,
+    ready: FairQueue,
     entrants: BTreeMap<Ticket, Entrant>,
 }
 
@@ -69,13 +69,13 @@ pub(super) struct Entrant {
     /// Since when, on the service's clock.
     pub(super) since_ns: u64,
     /// Where it goes when it has ended, or may not wait. Closed when nobody wants it any more.
-    pub(super) back: oneshot::Sender<Result<Live, (Live, Refused)>>,
+    pub(super) back: oneshot::Sender<Result<Live, (Live, Shed)>>,
 }
 
 impl Low {
-    pub(crate) fn new(settings: &Scheduling) -> Self {
+    pub(crate) fn new(settings: &SchedulingSettings) -> Self {
         let (inbox, outbox) = mpsc::unbounded_channel();
-        let queue = Queue { outbox, ready: Ready::new(settings.clone()), entrants: BTreeMap::new() };
+        let queue = Queue { outbox, ready: FairQueue::new(settings.clone()), entrants: BTreeMap::new() };
         Self {
             inbox,
             waiting: AtomicUsize::new(0),
@@ -91,9 +91,9 @@ impl Low {
     }
 
     /// Gives turns in another way from now on. Not for workers: it waits for a lock.
-    pub(super) fn retune(&self, settings: &Scheduling) {
+    pub(super) fn retune(&self, settings: &SchedulingSettings) {
         self.limit.store(settings.batch.queue, Ordering::Relaxed);
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).ready.retune(settings.clone());
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).ready.set_settings(settings.clone());
     }
 
     /// Hands a request over. One that may not wait comes back at once.
@@ -103,7 +103,7 @@ impl Low {
         }
         if entrant.is_new && self.queued.load(Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed) {
             self.full.fetch_add(1, Ordering::Relaxed);
-            return self.send_back(entrant, Refused { class: Class::Batch, why: Why::Full });
+            return self.send_back(entrant, Shed { class: Class::Batch, reason: ShedReason::QueueFull });
         }
         self.queued.fetch_add(1, Ordering::Relaxed);
         // The receiver lives as long as this does.
@@ -139,7 +139,7 @@ impl Low {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn send_back(&self, entrant: Entrant, refused: Refused) {
+    fn send_back(&self, entrant: Entrant, refused: Shed) {
         let Some((live, _)) = entrant.held.take() else { return };
         self.taken();
         drop(entrant.back.send(Err((live, refused))));
@@ -152,9 +152,9 @@ impl Low {
         while let Ok(entrant) = outbox.try_recv() {
             let (flow, since_ns) = (entrant.way.flow, entrant.since_ns);
             let ticket = if entrant.is_new {
-                ready.enter(Class::Batch, flow, since_ns)
+                ready.admit(Class::Batch, flow, since_ns)
             } else {
-                Ok(ready.enter_again(Class::Batch, flow, since_ns))
+                Ok(ready.requeue(Class::Batch, flow, since_ns))
             };
             match ticket {
                 Ok(ticket) => drop(entrants.insert(ticket, entrant)),
@@ -164,11 +164,11 @@ impl Low {
                 }
             }
         }
-        while let Some(turn) = ready.next(now_ns) {
+        while let Some(turn) = ready.pop(now_ns) {
             self.queues.publish(ready);
             let Some(entrant) = entrants.remove(&turn.ticket) else { continue };
             self.queued.fetch_sub(1, Ordering::Relaxed);
-            match turn.goes {
+            match turn.verdict {
                 Ok(()) if entrant.held.is_there() => {
                     self.waited_ns.store(turn.waited_ns, Ordering::Relaxed);
                     return Some((entrant, !ready.is_empty()));
@@ -184,7 +184,7 @@ impl Low {
     /// One has run for so long.
     fn ran(&self, flow: u16, ran_ns: u64) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.ready.ran(Class::Batch, flow, ran_ns);
+        queue.ready.charge(Class::Batch, flow, ran_ns);
     }
 
     /// What each of these threads does, until no worker is left.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
-use zerver_engine::Behind;
+use zerver_engine::LagDetector;
 
 use super::kept;
 use crate::time::{Zero, nanos};
@@ -21,7 +21,7 @@ const UNSEEN: Duration = Duration::from_micros(250);
 
 pub(super) struct Pulse {
     zero: Arc<Zero>,
-    behind: Cell<Behind>,
+    behind: Cell<LagDetector>,
     /// How long its thread had been kept from a core when one last ran for long.
     kept_ns: Cell<Option<u64>>,
     /// Requests that have begun here.
@@ -66,14 +66,14 @@ impl Pulse {
                 // Everybody who is ready, and whoever the sockets have made so.
                 tokio::task::yield_now().await;
                 let took_ns = nanos(start.elapsed());
-                self.change(|behind, now_ns| behind.came_round(took_ns, now_ns));
+                self.change(|behind, now_ns| behind.pass_finished(took_ns, now_ns));
                 self.looks();
                 self.read_until_ns.set(self.zero.since_ns(start));
                 if !others_wait() && (!self.behind.get().is_behind() || self.begun.get() == begun) {
                     break;
                 }
             }
-            self.change(|behind, _| behind.rests());
+            self.change(|behind, _| behind.caught_up());
             self.fresh_ns.set(self.looked_ns.get());
             self.is_measured.set(false);
         }
@@ -97,27 +97,27 @@ impl Pulse {
 
     /// A request has run for so long.
     pub(super) fn ran(&self, ran_ns: u64) {
-        if !Behind::is_long(ran_ns) {
+        if !LagDetector::is_long_run(ran_ns) {
             return;
         }
         // What the system gave to others, such as the recorder, no turn would give back.
         let kept_ns = kept::kept_ns();
         let own_ns = kept::own_ns(ran_ns, self.kept_ns.replace(kept_ns), kept_ns);
-        if self.change(|behind, now_ns| behind.ran(own_ns, now_ns)) {
+        if self.change(|behind, now_ns| behind.request_ran(own_ns, now_ns)) {
             self.measure.notify_one();
         }
     }
 
     /// The one that has waited longest has waited for so long.
     pub(super) fn waits(&self, longest_ns: u64) {
-        if Behind::is_long_wait(longest_ns) {
-            self.change(|behind, now_ns| behind.waited(longest_ns, now_ns));
+        if LagDetector::is_long_wait(longest_ns) {
+            self.change(|behind, now_ns| behind.request_waited(longest_ns, now_ns));
         }
     }
 
     /// Whether turns are no longer needed, though some wait.
     pub(super) fn is_over(&self, now_ns: u64) -> bool {
-        self.behind.get().is_over(now_ns)
+        self.behind.get().has_recovered(now_ns)
     }
 
     /// The sockets have been looked at.
@@ -145,10 +145,10 @@ impl Pulse {
     #[cfg(test)]
     pub(super) fn set_behind(&self, is_behind: bool) {
         let took_ns = if is_behind { u64::MAX } else { 0 };
-        self.change(|behind, now_ns| behind.came_round(took_ns, now_ns));
+        self.change(|behind, now_ns| behind.pass_finished(took_ns, now_ns));
     }
 
-    fn change<R>(&self, change: impl FnOnce(&mut Behind, u64) -> R) -> R {
+    fn change<R>(&self, change: impl FnOnce(&mut LagDetector, u64) -> R) -> R {
         let mut behind = self.behind.get();
         let result = change(&mut behind, self.zero.elapsed_ns());
         self.behind.set(behind);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use zerver_engine::{Flow, Scheduling};
+use zerver_engine::{Flow, SchedulingSettings};
 use zerver_trace::Name;
 
 use super::board::Board;
@@ -18,7 +18,7 @@ use crate::time::nanos;
 /// What can change while the service runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Tuning {
-    pub(crate) scheduling: Scheduling,
+    pub(crate) scheduling: SchedulingSettings,
     pub(crate) rules: Vec<Rule>,
     /// For requests whose flow does not say.
     pub(crate) deadline: Duration,
@@ -96,7 +96,7 @@ impl Shared {
     #[cfg(test)]
     pub(super) fn of_nothing(stuck_after: Duration) -> Self {
         let tuning = Tuning {
-            scheduling: Scheduling::default(),
+            scheduling: SchedulingSettings::default(),
             rules: Vec::new(),
             deadline: Duration::from_secs(1),
             effects: EffectLimits::default(),

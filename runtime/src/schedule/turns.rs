@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use tokio::sync::{Notify, oneshot};
-use zerver_engine::{Class, Overruns, Ready, Refused, Scheduling, Ticket};
+use zerver_engine::{Class, FairQueue, OverrunTracker, SchedulingSettings, Shed, Ticket};
 
 use super::offers::Offers;
 use super::peers::Peers;
@@ -16,8 +16,8 @@ use super::{Board, Guest};
 use crate::time::Zero;
 
 pub(crate) struct Turns<G = Box<Guest>> {
-    ready: RefCell<Ready>,
-    overruns: RefCell<Overruns>,
+    ready: RefCell<FairQueue>,
+    overruns: RefCell<OverrunTracker>,
     waiting: RefCell<BTreeMap<Ticket, Waiting<G>>>,
     /// Whether nobody waits.
     is_empty: Cell<bool>,
@@ -47,7 +47,7 @@ enum Waiting<G> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NotHere<G> {
     /// It may not wait.
-    Refused(Refused, G),
+    Refused(Shed, G),
     /// Another worker has it.
     Given,
 }
@@ -55,7 +55,7 @@ pub(super) enum NotHere<G> {
 impl<G> Turns<G> {
     /// `slept` is set whenever the worker goes to sleep.
     pub(crate) fn new(
-        settings: &Scheduling,
+        settings: &SchedulingSettings,
         flows: usize,
         zero: Arc<Zero>,
         slept: Arc<AtomicBool>,
@@ -64,8 +64,8 @@ impl<G> Turns<G> {
         offers: Arc<Offers<Ticket, G>>,
     ) -> Self {
         Self {
-            ready: RefCell::new(Ready::new(settings.clone())),
-            overruns: RefCell::new(Overruns::new(settings, flows)),
+            ready: RefCell::new(FairQueue::new(settings.clone())),
+            overruns: RefCell::new(OverrunTracker::new(settings, flows)),
             waiting: RefCell::default(),
             is_empty: Cell::new(true),
             is_given: Cell::new(false),
@@ -80,9 +80,9 @@ impl<G> Turns<G> {
     }
 
     /// Gives turns in another way from now on.
-    pub(crate) fn retune(&self, settings: &Scheduling) {
-        self.ready.borrow_mut().retune(settings.clone());
-        self.overruns.borrow_mut().retune(settings);
+    pub(crate) fn retune(&self, settings: &SchedulingSettings) {
+        self.ready.borrow_mut().set_settings(settings.clone());
+        self.overruns.borrow_mut().set_settings(settings);
     }
 
     /// Measures how long the worker takes to come round, while it is busy.
@@ -106,7 +106,7 @@ impl<G> Turns<G> {
     /// A new request begins: whether it may run at once, without a turn.
     pub(super) fn begin(&self, flow: u16, now_ns: u64) -> bool {
         self.pulse.begin();
-        self.overruns.borrow_mut().begin(flow);
+        self.overruns.borrow_mut().request_started(flow);
         self.is_calm(now_ns)
     }
 
@@ -115,7 +115,7 @@ impl<G> Turns<G> {
     /// # Errors
     /// When it is to be sent away, or another worker has it.
     pub(super) async fn wait(&self, new: G, class: Class, flow: u16, now_ns: u64) -> Result<G, NotHere<G>> {
-        let ticket = match self.with(|ready| ready.enter(class, flow, now_ns)) {
+        let ticket = match self.with(|ready| ready.admit(class, flow, now_ns)) {
             Ok(ticket) => ticket,
             // Nobody is sent away while a worker has nothing to do.
             Err(refused) => {
@@ -137,7 +137,7 @@ impl<G> Turns<G> {
         if self.is_calm(now_ns) {
             return false;
         }
-        let ticket = self.with(|ready| ready.enter_again(class, flow, now_ns));
+        let ticket = self.with(|ready| ready.requeue(class, flow, now_ns));
         let (sender, receiver) = oneshot::channel();
         self.waiting.borrow_mut().insert(ticket, Waiting::Begun(sender));
         let mut waiter = Waiter { turns: self, ticket, receiver, has_turn: |()| true };
@@ -167,7 +167,7 @@ impl<G> Turns<G> {
         }
         self.pulse.ran(ran_ns);
         if has_turn || !self.is_empty.get() {
-            self.with(|ready| ready.ran(class, flow, ran_ns));
+            self.with(|ready| ready.charge(class, flow, ran_ns));
             if !self.is_empty.get() && self.pulse.is_unseen() {
                 self.is_looking.set(true);
                 self.look.notify_one();
@@ -188,7 +188,7 @@ impl<G> Turns<G> {
 
     /// A step has overrun. Until when its flow is to run at low priority, if it does so often.
     pub(super) fn overran(&self, flow: u16, step: u16, now_ns: u64) -> Option<u64> {
-        self.overruns.borrow_mut().overran(flow, step, now_ns)
+        self.overruns.borrow_mut().record_overrun(flow, step, now_ns)
     }
 
     /// Whether a request can run at once, as if there were no turns.
@@ -219,14 +219,14 @@ impl<G> Turns<G> {
         let mut are_over = false;
         while (are_over || !self.is_given.get()) && !self.is_looking.get() {
             let now_ns = self.zero.elapsed_ns();
-            self.pulse.waits(self.ready.borrow().longest_ns(now_ns));
+            self.pulse.waits(self.ready.borrow().longest_wait_ns(now_ns));
             are_over |= self.pulse.is_over(now_ns);
-            let Some(turn) = self.with(|ready| ready.next(now_ns)) else { break };
+            let Some(turn) = self.with(|ready| ready.pop(now_ns)) else { break };
             self.pulse.waits(turn.waited_ns);
             let waiting = self.waiting.borrow_mut().remove(&turn.ticket);
             let is_told = match waiting {
                 Some(Waiting::New(sender)) => self.offers.take_back(turn.ticket).is_some_and(|new| {
-                    let told = match turn.goes {
+                    let told = match turn.verdict {
                         Ok(()) => Ok(new),
                         Err(refused) => Err(NotHere::Refused(refused, new)),
                     };
@@ -236,7 +236,7 @@ impl<G> Turns<G> {
                 // Who waits takes itself out when it leaves.
                 None => false,
             };
-            self.is_given.set(is_told && turn.goes.is_ok());
+            self.is_given.set(is_told && turn.verdict.is_ok());
         }
         if self.is_given.get() {
             self.give_away();
@@ -245,7 +245,7 @@ impl<G> Turns<G> {
 
     /// Gives those who wait to workers that are idle: from here, before the turn begins, for it may be long.
     fn give_away(&self) {
-        while !self.is_empty.get() && self.ready.borrow().has_new() {
+        while !self.is_empty.get() && self.ready.borrow().has_stealable() {
             let Some(peer) = self.peers.claim() else { break };
             let now_ns = self.zero.elapsed_ns();
             let ticket = self.with(|ready| ready.steal(now_ns));
@@ -260,7 +260,7 @@ impl<G> Turns<G> {
     /// Those that others have taken wait no longer.
     fn forget_taken(&self) {
         for ticket in self.offers.taken() {
-            self.with(|ready| ready.taken(ticket, self.zero.elapsed_ns()));
+            self.with(|ready| ready.remove_stolen(ticket, self.zero.elapsed_ns()));
             self.waiting.borrow_mut().remove(&ticket);
         }
     }
@@ -271,7 +271,7 @@ impl<G> Turns<G> {
         self.offers.take_back(ticket)
     }
 
-    fn with<R>(&self, change: impl FnOnce(&mut Ready) -> R) -> R {
+    fn with<R>(&self, change: impl FnOnce(&mut FairQueue) -> R) -> R {
         let mut ready = self.ready.borrow_mut();
         let result = change(&mut ready);
         self.is_empty.set(ready.is_empty());
@@ -296,7 +296,7 @@ impl<G, T> Drop for Waiter<'_, G, T> {
             return;
         }
         let now_ns = turns.zero.elapsed_ns();
-        if turns.with(|ready| ready.leave(ticket, now_ns)) {
+        if turns.with(|ready| ready.remove(ticket, now_ns)) {
             drop(turns.take_out(ticket));
         } else if self.receiver.try_recv().is_ok_and(|told| (self.has_turn)(&told)) {
             // It had just been given the turn.

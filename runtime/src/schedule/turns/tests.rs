@@ -16,8 +16,8 @@ use super::*;
 /// Requests are names here.
 type Named = Turns<&'static str>;
 
-fn turns(change: impl FnOnce(&mut Scheduling)) -> Rc<Named> {
-    let mut settings = Scheduling::default();
+fn turns(change: impl FnOnce(&mut SchedulingSettings)) -> Rc<Named> {
+    let mut settings = SchedulingSettings::default();
     change(&mut settings);
     let (peers, zero) = (Arc::<Peers<_>>::default(), Arc::new(Zero::still_after_an_hour()));
     // It is awake.
