@@ -1,5 +1,5 @@
-//! What every request has from the start: the request itself, its id, the time it arrived, and randomness. They are
-//! read like slots, recorded with the trace, and the only way in which the world outside reaches a step unasked.
+//! Slots that every request has from the start: the request itself, its id, the time it arrived, and a source of random
+//! numbers. They are recorded with the trace. Besides the outputs of effects, nothing else from outside reaches a step.
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -7,42 +7,56 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use zerver_trace::RequestId;
 
-use crate::{Frame, Request, Slot, SlotDesc};
+use crate::{Request, Slot, SlotDesc, StepInput};
 
-/// The wall clock when the request arrived. It stands still while the request runs; a step that needs the time later
-/// asks for it as an effect.
+/// Wall-clock time at which the request arrived. A built-in slot.
+///
+/// It does not advance while the request runs. A step that needs a later time reads the clock with an effect.
+///
+/// ```
+/// use zerver_engine::{ArrivalTime, Response, step};
+///
+/// #[step]
+/// fn show(arrival: &ArrivalTime) -> Response {
+///     Response::text(arrival.unix_s().to_string())
+/// }
+///
+/// assert_eq!(show(&ArrivalTime { unix_ns: 5_000_000_000 }).body, "5");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Now {
+pub struct ArrivalTime {
     /// Nanoseconds since the Unix epoch.
     pub unix_ns: u64,
 }
 
-impl Now {
-    /// Milliseconds since the Unix epoch.
+impl ArrivalTime {
+    /// Returns milliseconds since the Unix epoch.
     pub const fn unix_ms(self) -> u64 {
         self.unix_ns / 1_000_000
     }
 
-    /// Seconds since the Unix epoch.
+    /// Returns seconds since the Unix epoch.
     pub const fn unix_s(self) -> u64 {
         self.unix_ns / 1_000_000_000
     }
 
-    /// The same as a `SystemTime`.
+    /// Converts it into a `SystemTime`.
     pub fn system_time(self) -> SystemTime {
         UNIX_EPOCH + Duration::from_nanos(self.unix_ns)
     }
 }
 
-/// Randomness that belongs to the request: the same request, replayed, gets the same. Not for secrets.
+/// Random numbers of one request. A built-in slot.
+///
+/// A replay of the request gets the same numbers. They are predictable, so never use them for secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Random {
-    /// What everything is derived from.
+    /// Seed from which all numbers are derived.
     pub seed: u64,
 }
 
 impl Random {
-    /// The random number at this position; the same position gives the same number.
+    /// Returns the random number at this position. The same position always has the same number.
     ///
     /// This is SplitMix64 (Steele, Lea and Flood, 2014) at step `at`.
     pub const fn u64(self, at: u64) -> u64 {
@@ -53,34 +67,34 @@ impl Random {
     }
 }
 
-/// The given values of one request.
+/// Values of the built-in slots of one request.
 #[derive(Debug, Clone)]
-pub(crate) struct Given {
+pub(crate) struct Builtins {
     pub(crate) request: Arc<Request>,
     pub(crate) id: RequestId,
-    pub(crate) now: Now,
+    pub(crate) arrival: ArrivalTime,
     pub(crate) random: Random,
 }
 
-macro_rules! given {
+macro_rules! builtin {
     ($type:ty, $name:literal, $field:ident) => {
         impl Slot for $type {
             const DESC: SlotDesc = SlotDesc {
                 name: $name,
                 path: concat!("zerver::", $name),
-                secret: false,
-                given: true,
+                is_secret: false,
+                is_builtin: true,
                 type_id: TypeId::of::<$type>,
             };
 
-            fn find<'a>(frame: &Frame<'a>, _at: usize) -> Option<&'a Self> {
-                Some(&frame.given.$field)
+            fn find<'a>(input: &StepInput<'a>, _at: usize) -> Option<&'a Self> {
+                Some(&input.builtins.$field)
             }
         }
     };
 }
 
-given!(Request, "Request", request);
-given!(RequestId, "RequestId", id);
-given!(Now, "Now", now);
-given!(Random, "Random", random);
+builtin!(Request, "Request", request);
+builtin!(RequestId, "RequestId", id);
+builtin!(ArrivalTime, "ArrivalTime", arrival);
+builtin!(Random, "Random", random);

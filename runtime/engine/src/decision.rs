@@ -1,4 +1,4 @@
-//! What a step decides.
+//! Decisions: what a step returns. The job acts on them; nothing here runs a step.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,37 +6,53 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use zerver_trace::{Datum, Held};
 
-use crate::{Effect, Failure, Response, Slots, Write, Writes};
+use crate::{Effect, Failure, Response, StepOutput, WriteDesc, Writes};
 
-/// What a step decides. `S` is what it writes, `P` the progress it hands to itself when it yields.
+/// Decision of a step about what happens next. `S` is what the step writes; `P` is the progress it keeps when it yields.
 ///
-/// After [`Need`](Decision::Need) has completed the flow goes on with the *next* step: a step is never entered twice,
-/// except by [`Yield`](Decision::Yield).
+/// The effect of [`Need`](Decision::Need) writes the slots, and then the flow goes on with the *next* step. A step runs
+/// again only after [`Yield`](Decision::Yield).
+///
+/// A step that always takes the same path returns a plain type instead; see [`IntoDecision`].
+///
+/// ```
+/// use zerver_engine::{Decision, Decision::Done, Decision::Yield, Final, Response, step};
+///
+/// /// Counts to a million, and lets other requests run in between.
+/// #[step]
+/// fn count(so_far: Option<u64>) -> Decision<Final, u64> {
+///     let next = so_far.unwrap_or(0) + 1_000;
+///     if next < 1_000_000 { Yield(next) } else { Done(Response::no_content()) }
+/// }
+///
+/// assert!(matches!(count(None), Yield(1_000)));
+/// ```
 pub enum Decision<S, P = NoProgress> {
-    /// Go on to the next step with these slots written.
+    /// Writes these slots and goes on with the next step.
     Continue(S),
-    /// Perform this effect; its output is written, then the next step runs.
+    /// Performs this effect, writes its output, and goes on with the next step.
     Need(Effect<S>),
-    /// Let others run, then enter this step again with this progress as its `Option<P>` parameter.
+    /// Lets other requests run, then runs this step again with this progress as its `Option<P>` parameter.
     Yield(P),
-    /// Answer the request. No later step runs.
+    /// Ends the request with this response.
     Done(Response),
-    /// Give up. No later step runs; the failure is rendered as the answer.
+    /// Ends the request with this failure, which is rendered as a response.
     Fail(Failure),
 }
 
-/// The progress of a step that never yields.
+/// Progress of a step that never yields. It has no values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NoProgress {}
 
-/// What a step writes that never goes on: there is no value of it. A flow may end with a step that returns
-/// `Decision<Ends, ..>`.
+/// Output of a step that never goes on to the next step. It has no values.
+///
+/// A step that returns `Decision<Final, ..>` can be the last step of a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ends {}
+pub enum Final {}
 
-impl Slots for Ends {
-    const WRITES: &'static [Write] = &[];
-    const ENDS: bool = true;
+impl StepOutput for Final {
+    const WRITES: &'static [WriteDesc] = &[];
+    const IS_FINAL: bool = true;
 
     fn into_writes(self) -> Writes {
         match self {}
@@ -55,8 +71,8 @@ impl<S: fmt::Debug, P: fmt::Debug> fmt::Debug for Decision<S, P> {
     }
 }
 
-/// A decision whose types are forgotten: what [`crate::Job`] works with.
-pub enum Decided {
+/// A [`Decision`] without its type parameters, as the job handles it.
+pub enum ErasedDecision {
     /// See [`Decision::Continue`].
     Continue(Writes),
     /// See [`Decision::Need`].
@@ -69,9 +85,9 @@ pub enum Decided {
     Fail(Failure),
 }
 
-impl Decided {
-    /// As it is recorded.
-    pub(crate) const fn decision(&self) -> zerver_trace::Decision {
+impl ErasedDecision {
+    /// Returns the decision as it is recorded.
+    pub(crate) const fn recorded(&self) -> zerver_trace::Decision {
         match self {
             Self::Continue(_) => zerver_trace::Decision::Continue,
             Self::Need(_) => zerver_trace::Decision::Need,
@@ -82,64 +98,71 @@ impl Decided {
     }
 }
 
+impl fmt::Debug for ErasedDecision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ErasedDecision").field(&self.recorded()).finish()
+    }
+}
+
 #[diagnostic::on_unimplemented(
     message = "a step cannot return `{Self}`",
     label = "neither a decision nor a slot",
-    note = "it returns a `Decision`, a `Response`, the slots it writes, or a `Result` of one of these with `Failure`",
-    note = "what it writes derives `Slot`, `Serialize` and `Deserialize`; several slots go into a tuple",
-    note = "one that asks for an effect returns `Decision<..>`, as `Need(effect)`"
+    note = "a step returns a `Decision`, a `Response`, the slots it writes, or a `Result` of one of these with `Failure`",
+    note = "put `#[slot]` on the types that the step writes; return several slots as a tuple",
+    note = "a step that needs an effect returns `Decision<..>`, as `Need(effect)`"
 )]
-/// What a step may return: a [`Decision`], a `Result` with a [`Failure`], a [`Response`], or just what it writes.
+/// Return type of a step: a [`Decision`], a [`Response`], the slots it writes, or a `Result` of one of these with
+/// [`Failure`].
 pub trait IntoDecision {
-    /// What the step writes.
-    const WRITES: &'static [Write];
-    /// Whether it never goes on to the next step, so that a flow may end with it.
-    const ENDS: bool;
-    /// Forgets the types.
-    fn decide(self) -> Decided;
+    /// Slots that the step writes.
+    const WRITES: &'static [WriteDesc];
+    /// True if the step never goes on to the next step, so that a flow may end with it.
+    const IS_FINAL: bool;
+    /// Erases the type parameters.
+    fn into_decision(self) -> ErasedDecision;
 }
 
-impl<S: Slots, P: Serialize + Send + Sync + 'static> IntoDecision for Decision<S, P> {
-    const WRITES: &'static [Write] = S::WRITES;
-    const ENDS: bool = S::ENDS;
+impl<S: StepOutput, P: Serialize + Send + Sync + 'static> IntoDecision for Decision<S, P> {
+    const WRITES: &'static [WriteDesc] = S::WRITES;
+    const IS_FINAL: bool = S::IS_FINAL;
 
-    fn decide(self) -> Decided {
+    fn into_decision(self) -> ErasedDecision {
         match self {
-            Self::Continue(slots) => Decided::Continue(slots.into_writes()),
-            Self::Need(effect) => Decided::Need(effect.gather()),
-            Self::Yield(progress) => Decided::Yield(Arc::new(Held(progress))),
-            Self::Done(response) => Decided::Done(response),
-            Self::Fail(failure) => Decided::Fail(failure),
+            Self::Continue(slots) => ErasedDecision::Continue(slots.into_writes()),
+            Self::Need(effect) => ErasedDecision::Need(effect.gather()),
+            Self::Yield(progress) => ErasedDecision::Yield(Arc::new(Held(progress))),
+            Self::Done(response) => ErasedDecision::Done(response),
+            Self::Fail(failure) => ErasedDecision::Fail(failure),
         }
     }
 }
 
 impl<D: IntoDecision> IntoDecision for Result<D, Failure> {
-    const WRITES: &'static [Write] = D::WRITES;
-    const ENDS: bool = D::ENDS;
+    const WRITES: &'static [WriteDesc] = D::WRITES;
+    const IS_FINAL: bool = D::IS_FINAL;
 
-    fn decide(self) -> Decided {
+    fn into_decision(self) -> ErasedDecision {
         match self {
-            Ok(decision) => decision.decide(),
-            Err(failure) => Decided::Fail(failure),
+            Ok(decision) => decision.into_decision(),
+            Err(failure) => ErasedDecision::Fail(failure),
         }
     }
 }
 
 impl IntoDecision for Response {
-    const WRITES: &'static [Write] = &[];
-    const ENDS: bool = true;
+    const WRITES: &'static [WriteDesc] = &[];
+    const IS_FINAL: bool = true;
 
-    fn decide(self) -> Decided {
-        Decided::Done(self)
+    fn into_decision(self) -> ErasedDecision {
+        ErasedDecision::Done(self)
     }
 }
 
-impl<S: Slots> IntoDecision for S {
-    const WRITES: &'static [Write] = S::WRITES;
-    const ENDS: bool = S::ENDS;
+impl<S: StepOutput> IntoDecision for S {
+    const WRITES: &'static [WriteDesc] = S::WRITES;
+    const IS_FINAL: bool = S::IS_FINAL;
 
-    fn decide(self) -> Decided {
-        Decided::Continue(self.into_writes())
+    fn into_decision(self) -> ErasedDecision {
+        ErasedDecision::Continue(self.into_writes())
     }
 }

@@ -1,4 +1,4 @@
-//! Flows: what `flow!` makes, and what the program makes of that when it starts.
+//! Flows: the definition that `flow!` makes, and the flow that is made ready from it when the program starts.
 
 use std::any::TypeId;
 use std::fmt;
@@ -9,23 +9,45 @@ use std::time::Duration;
 
 use zerver_trace::{Class, Datum, FlowInfo, ReadInfo, SlotInfo, StepInfo, Value, ValueError, WriteInfo};
 
-use crate::{Failure, Request, Response, SlotDesc, StepDesc};
+use crate::{ErasedDecision, Failure, Request, Response, SlotDesc, StepDesc, StepInput};
 
-/// A reusable list of steps; `chain![..]` makes one.
-#[derive(Clone, Copy)]
+/// A reusable list of steps; [`chain!`](crate::chain) makes one.
+///
+/// ```
+/// use zerver_engine::{Chain, Failure, Request, Response, chain, flow, slot, step};
+///
+/// #[slot(secret)]
+/// struct Token(String);
+///
+/// #[step]
+/// fn parse_token(request: &Request) -> Result<Token, Failure> {
+///     request.bearer().map(|token| Token(token.to_owned())).ok_or_else(|| Failure::unauthorized("session"))
+/// }
+///
+/// #[step]
+/// fn render(_token: &Token) -> Response {
+///     Response::no_content()
+/// }
+///
+/// const AUTH: Chain = chain![parse_token];
+///
+/// let flow = flow!("account", GET "/account", before: AUTH, steps: [render]);
+/// assert_eq!(flow.name(), "account");
+/// ```
+#[derive(Debug, Clone, Copy)]
 pub struct Chain {
     pub(crate) steps: &'static [StepDesc],
 }
 
 impl Chain {
-    /// The chain of these steps.
+    /// Creates a chain of these steps.
     pub const fn new(steps: &'static [StepDesc]) -> Self {
         Self { steps }
     }
 }
 
-/// A flow as it stands in the source; `flow!` makes one.
-#[derive(Clone, Copy)]
+/// Definition of a flow: a route and the steps that serve it. [`flow!`](crate::flow) makes one.
+#[derive(Debug, Clone, Copy)]
 pub struct FlowDef {
     name: &'static str,
     method: &'static str,
@@ -35,15 +57,15 @@ pub struct FlowDef {
     class: Class,
     deadline: Option<Duration>,
     render: Option<RenderFailure>,
-    /// Empty where there is none.
+    /// Unused entries are empty.
     secret_params: [&'static str; MAX_SECRET_PARAMS],
 }
 
-/// A flow may have as many parameters that are marked as secrets.
+/// Maximum number of secret parameters of a flow.
 const MAX_SECRET_PARAMS: usize = 8;
 
 impl FlowDef {
-    /// A flow of these chains, one after another.
+    /// Creates a flow of these chains, one after another. It does not check their order.
     pub const fn new(
         name: &'static str,
         method: &'static str,
@@ -63,51 +85,56 @@ impl FlowDef {
         }
     }
 
-    /// Its name.
+    /// Returns the name.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Fails to evaluate, with a message, if the steps are in no possible order.
+    /// Checks the order of the steps.
+    ///
+    /// # Panics
+    /// If a step reads a slot that no earlier step writes, and the like. In a constant, this is a compile error.
     #[track_caller]
     pub const fn check_order(&self) {
         crate::step_order::check(self.name, self.pattern, self.chains, self.unwritten);
     }
 
-    /// Slots that steps of it read as an `Option`, and that none of its steps writes: on purpose.
+    /// Declares slots that its steps read as an `Option`, and that none of its steps writes on purpose.
     #[must_use]
     pub const fn unwritten(mut self, slots: &'static [SlotDesc]) -> Self {
         self.unwritten = slots;
         self
     }
 
-    /// The class of its requests.
+    /// Sets the class of its requests.
     #[must_use]
     pub const fn class(mut self, class: Class) -> Self {
         self.class = class;
         self
     }
 
-    /// How long its requests may take, instead of the program's own limit.
+    /// Sets the deadline of its requests, instead of that of the program.
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// How its failures become answers, instead of the program's own way: those of its steps and effects, of its deadline,
-    /// and of requests to it that are refused before a step runs. A pure function: a replay calls it again, and compares.
+    /// Sets the function that renders its failures as responses, instead of that of the program. These are failures of its
+    /// steps, its effects and its deadline, and of requests to it that are rejected before a step runs.
+    ///
+    /// The function must be pure: a replay calls it again and compares the responses.
     #[must_use]
     pub const fn on_failure(mut self, render: RenderFailure) -> Self {
         self.render = Some(render);
         self
     }
 
-    /// Says that a parameter of this name, of the path or of the query, is a secret: it is sealed in recordings, and masked
-    /// wherever it is told.
+    /// Marks the path or query parameter of this name as a secret: its value is sealed in recordings, and masked wherever
+    /// it is shown.
     ///
     /// # Panics
-    /// With more than eight of them.
+    /// If the flow has more than eight secret parameters.
     #[must_use]
     pub const fn secret_param(mut self, name: &'static str) -> Self {
         let mut at = 0;
@@ -119,46 +146,48 @@ impl FlowDef {
         self
     }
 
-    /// Its parameters that are marked as secrets.
+    /// Returns the parameters that are marked as secrets.
     pub fn secret_params(&self) -> impl Iterator<Item = &'static str> {
         self.secret_params.into_iter().filter(|name| !name.is_empty())
     }
 }
 
-/// How failures become answers.
+/// Renders a failure of a request as its response. Must be pure.
 pub type RenderFailure = fn(&Failure, &Request) -> Response;
 
 /// A flow that is ready to run.
+#[derive(Debug)]
 pub struct Flow {
     info: Arc<FlowInfo>,
-    steps: Vec<StepRun>,
-    /// For each slot, what makes its type of a value; none for slots which no step writes.
+    steps: Vec<FlowStep>,
+    /// Decoder of each slot; `None` for a slot that no step writes.
     decoders: Vec<Option<Decode>>,
     deadline: Option<Duration>,
     number: u16,
     render: RenderFailure,
-    /// How many events the longest of its requests had, within reason.
+    /// Largest number of events that one of its requests had, up to a limit.
     most_events: AtomicUsize,
 }
 
 type Decode = fn(&Value) -> Result<Datum, ValueError>;
 
-/// A step in its flow.
-pub(crate) struct StepRun {
-    pub(crate) run: fn(&crate::Frame<'_>) -> crate::Decided,
-    /// For each read, the position of its slot.
+/// A step of a flow that is ready to run.
+#[derive(Debug)]
+pub(crate) struct FlowStep {
+    pub(crate) run: fn(&StepInput<'_>) -> ErasedDecision,
+    /// Position of the slot of each read.
     pub(crate) reads: Vec<u16>,
-    /// For each write, the position of its slot.
+    /// Position of the slot of each write.
     pub(crate) writes: Vec<u16>,
 }
 
 impl Flow {
-    /// Makes a flow ready to run.
+    /// Makes a flow ready to run. `render` renders its failures unless the definition sets a function of its own.
     ///
     /// # Errors
-    /// When two slot types have the same path, which the check at compile time cannot tell apart.
+    /// If two slot types have the same path, which the compile-time check cannot tell apart.
     pub fn new(def: &FlowDef, render: RenderFailure) -> Result<Self, FlowError> {
-        let mut slots = Slots::default();
+        let mut slots = SlotTable::default();
         let mut steps = Vec::new();
         let mut infos = Vec::new();
         for desc in def.chains.iter().flat_map(|chain| chain.steps) {
@@ -175,13 +204,13 @@ impl Flow {
                 file: desc.file.to_owned(),
                 line: desc.line,
                 reads: std::iter::zip(&reads, desc.reads)
-                    .map(|(&slot, read)| ReadInfo { slot, optional: read.optional })
+                    .map(|(&slot, read)| ReadInfo { slot, optional: read.is_optional })
                     .collect(),
                 writes: std::iter::zip(&writes, desc.writes)
-                    .map(|(&slot, write)| WriteInfo { slot, optional: write.optional })
+                    .map(|(&slot, write)| WriteInfo { slot, optional: write.is_optional })
                     .collect(),
             });
-            steps.push(StepRun { run: desc.run, reads, writes });
+            steps.push(FlowStep { run: desc.run, reads, writes });
         }
         let info = FlowInfo {
             name: def.name.to_owned(),
@@ -202,58 +231,59 @@ impl Flow {
         })
     }
 
-    /// The same with a number by which a scheduler tells it from the other flows of its program; 0 if nothing is said.
+    /// Sets the number by which the scheduler knows it. The default is 0.
     #[must_use]
-    pub const fn numbered(mut self, number: u16) -> Self {
+    pub const fn with_number(mut self, number: u16) -> Self {
         self.number = number;
         self
     }
 
-    /// The number by which a scheduler knows it.
+    /// Returns the number by which the scheduler knows it.
     pub const fn number(&self) -> u16 {
         self.number
     }
 
-    /// What is recorded of it.
+    /// Returns the description that is recorded with its traces.
     pub const fn info(&self) -> &Arc<FlowInfo> {
         &self.info
     }
 
-    /// The answer to a request of it that failed. Its rendering may panic as well as its steps.
+    /// Renders a failure of one of its requests. If the rendering function panics, the default rendering is used.
     pub fn render(&self, failure: &Failure, request: &Request) -> Response {
         catch_unwind(AssertUnwindSafe(|| (self.render)(failure, request)))
             .unwrap_or_else(|_| failure.to_response())
     }
 
-    /// How long its requests may take, if it says so.
+    /// Returns the deadline of its requests, if it has its own.
     pub const fn deadline(&self) -> Option<Duration> {
         self.deadline
     }
 
-    /// A value for the slot at this position, which a job takes in [`Job::override_slot`](crate::Job::override_slot);
-    /// none if no step writes that slot.
+    /// Decodes a value for the slot at this position, for [`Job::override_slot`](crate::Job::override_slot). Returns `None`
+    /// if no step writes that slot.
     ///
     /// # Errors
-    /// When the value has not the shape that the slot's type wants.
+    /// If the value does not fit the type of the slot.
     pub fn decode_slot(&self, slot: u16, value: &Value) -> Option<Result<Datum, ValueError>> {
         let decode = self.decoders.get(usize::from(slot)).copied().flatten()?;
         Some(decode(value))
     }
 
-    pub(crate) fn step(&self, at: u16) -> Option<&StepRun> {
+    pub(crate) fn step(&self, at: u16) -> Option<&FlowStep> {
         self.steps.get(usize::from(at))
     }
 
-    /// Room for the events of a request: as many as there were, and no more, for a small block of memory is had at once.
-    pub(crate) fn room_for_events(&self) -> usize {
+    /// Returns the capacity to reserve for the events of a request: what earlier requests needed, and no more, because small
+    /// blocks of memory are quick to allocate.
+    pub(crate) fn event_capacity(&self) -> usize {
         self.most_events.load(Ordering::Relaxed)
     }
 
-    /// A request had so many events.
-    pub(crate) fn had_events(&self, events: usize) {
-        const WITHIN_REASON: usize = 64;
-        let events = events.min(WITHIN_REASON);
-        if events > self.room_for_events() {
+    /// Records how many events a request had.
+    pub(crate) fn record_event_count(&self, events: usize) {
+        const MAX_CAPACITY: usize = 64;
+        let events = events.min(MAX_CAPACITY);
+        if events > self.event_capacity() {
             self.most_events.store(events, Ordering::Relaxed);
         }
     }
@@ -267,15 +297,15 @@ impl Flow {
     }
 }
 
-/// The slots of a flow, in the order in which its steps name them.
+/// Slots of a flow, in the order in which its steps name them.
 #[derive(Default)]
-struct Slots {
+struct SlotTable {
     infos: Vec<SlotInfo>,
     types: Vec<TypeId>,
     decoders: Vec<Option<Decode>>,
 }
 
-impl Slots {
+impl SlotTable {
     fn position(&mut self, desc: &SlotDesc) -> Result<u16, FlowError> {
         let type_id = (desc.type_id)();
         if let Some(at) = self.types.iter().position(|known| *known == type_id) {
@@ -289,13 +319,13 @@ impl Slots {
         self.infos.push(SlotInfo {
             name: desc.name.to_owned(),
             path: desc.path.to_owned(),
-            secret: desc.secret,
+            secret: desc.is_secret,
         });
         Ok((self.infos.len() - 1) as u16)
     }
 }
 
-/// Two slot types have the same path.
+/// Error of [`Flow::new`]: two slot types have the same path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowError {
     path: &'static str,
@@ -303,7 +333,7 @@ pub struct FlowError {
 
 impl fmt::Display for FlowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "two slot types are called {}; move one of them to a module of its own", self.path)
+        write!(f, "two slot types have the same path {}; move one of them to another module", self.path)
     }
 }
 

@@ -17,10 +17,12 @@ use zerver_trace::{Answer, Class, Datum, Decision, Event, Name, Outcome, QueueRe
 use self::events::Events;
 pub use self::events::MAX_EVENTS;
 pub use self::start::Start;
-use crate::builtins::Given;
+use crate::builtins::Builtins;
 use crate::effect::{Calls, Machine, Progress};
 use crate::panics::{self, Place};
-use crate::{Decided, Failure, Flow, Frame, Now, Performed, Random, Request, Response, Writes};
+use crate::{
+    ArrivalTime, ErasedDecision, Failure, Flow, Performed, Random, Request, Response, StepInput, Writes,
+};
 
 /// A request that has arrived.
 #[derive(Debug, Clone)]
@@ -73,7 +75,7 @@ pub struct Ended {
 /// One request in execution.
 pub struct Job {
     flow: Arc<Flow>,
-    given: Given,
+    builtins: Builtins,
     slots: SmallVec<[Option<Datum>; 8]>,
     /// The step that runs next, or that waits.
     at: u16,
@@ -91,7 +93,7 @@ pub struct Job {
 impl Job {
     /// A job whose body had been read at `received_ns`. All times are nanoseconds since its head had arrived.
     pub fn new(flow: Arc<Flow>, arrival: Arrival, received_ns: u64) -> Self {
-        let mut events = Vec::with_capacity(flow.room_for_events());
+        let mut events = Vec::with_capacity(flow.event_capacity());
         events.push(Event::BodyReceived { at_ns: received_ns });
         let events = Events { kept: Some(events), dropped: 0 };
         Self { events, ..Self::unrecorded(flow, arrival, received_ns) }
@@ -102,10 +104,10 @@ impl Job {
         let mut slots = SmallVec::new();
         slots.resize_with(flow.slot_count(), || None);
         Self {
-            given: Given {
+            builtins: Builtins {
                 request: arrival.request,
                 id: arrival.id,
-                now: Now { unix_ns: arrival.unix_ns },
+                arrival: ArrivalTime { unix_ns: arrival.unix_ns },
                 random: Random { seed: arrival.seed },
             },
             slots,
@@ -129,7 +131,7 @@ impl Job {
         }
         Some(Self {
             flow: Arc::clone(&self.flow),
-            given: self.given.clone(),
+            builtins: self.builtins.clone(),
             slots: self.slots.clone(),
             at: self.at,
             plan: None,
@@ -149,7 +151,7 @@ impl Job {
 
     /// The request that it is.
     pub fn request(&self) -> &Request {
-        &self.given.request
+        &self.builtins.request
     }
 
     /// What has happened so far, in order; nothing where nothing is recorded.
@@ -182,32 +184,36 @@ impl Job {
         }
         let Some(step) = self.flow.step(self.at) else { return self.end_without_answer() };
         let progress = self.progress.take();
-        let frame =
-            Frame { given: &self.given, slots: &self.slots, reads: &step.reads, progress: progress.as_ref() };
-        let decided = catch_unwind(AssertUnwindSafe(|| (step.run)(&frame)));
+        let input = StepInput {
+            builtins: &self.builtins,
+            slots: &self.slots,
+            reads: &step.reads,
+            progress: progress.as_ref(),
+        };
+        let decided = catch_unwind(AssertUnwindSafe(|| (step.run)(&input)));
         let end_ns = clock();
         self.events.record(|| Event::StepRan {
             step: self.at,
             ready_ns: self.ready_ns,
             at_ns,
             cpu_ns: end_ns.saturating_sub(at_ns),
-            decision: decided.as_ref().map_or(Decision::Panic, Decided::decision),
+            decision: decided.as_ref().map_or(Decision::Panic, ErasedDecision::recorded),
         });
         self.ready_ns = end_ns;
         match decided {
-            Ok(Decided::Continue(writes)) => self.go_on(writes, end_ns),
-            Ok(Decided::Need(plan)) => {
+            Ok(ErasedDecision::Continue(writes)) => self.go_on(writes, end_ns),
+            Ok(ErasedDecision::Need(plan)) => {
                 self.plan = Some(Box::new(Machine::new(plan, self.next_call)));
                 self.go_on_with(None, end_ns)
             }
-            Ok(Decided::Yield(progress)) => {
+            Ok(ErasedDecision::Yield(progress)) => {
                 let step = self.at;
                 self.events.record(|| Event::StepYielded { step, progress: Arc::clone(&progress) });
                 self.progress = Some(progress);
                 Next::Run
             }
-            Ok(Decided::Done(response)) => self.end(Outcome::Done, Some(response)),
-            Ok(Decided::Fail(failure)) => self.fail(&failure),
+            Ok(ErasedDecision::Done(response)) => self.end(Outcome::Done, Some(response)),
+            Ok(ErasedDecision::Fail(failure)) => self.fail(&failure),
             Err(panic) => self.panicked(&*panic, end_ns),
         }
     }
@@ -343,7 +349,7 @@ impl Job {
         let _ = catch_unwind(AssertUnwindSafe(|| drop((slots, progress, plan))));
         let (outcome, response) = self.ended.take().unwrap_or((Outcome::Gone { step: self.at }, None));
         let events = self.events.kept.take().unwrap_or_default();
-        self.flow.had_events(events.len());
+        self.flow.record_event_count(events.len());
         Ended { outcome, response, events, events_dropped: self.events.dropped }
     }
 
@@ -363,7 +369,7 @@ impl Job {
         let mut calls = Calls {
             next: &mut self.next_call,
             starts: &mut self.starts,
-            random: self.given.random,
+            random: self.builtins.random,
             now_ns: at_ns,
         };
         let progress = catch_unwind(AssertUnwindSafe(|| {
@@ -437,7 +443,7 @@ impl Job {
     }
 
     fn render(&self, failure: &Failure) -> Response {
-        self.flow.render(failure, &self.given.request)
+        self.flow.render(failure, &self.builtins.request)
     }
 
     fn end(&mut self, outcome: Outcome, response: Option<Response>) -> Next {

@@ -1,4 +1,4 @@
-//! Requests, as steps see them.
+//! Requests as steps see them. They are read by the shell of the runtime, not here.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -13,74 +13,82 @@ use zerver_trace::{Message, MessagePart};
 
 use crate::Failure;
 
-/// The parameters of a path: name and decoded value.
+/// Path parameters: name and decoded value.
 pub type Params = SmallVec<[(Arc<str>, String); 2]>;
 
-/// A request with its whole body. A slot which every flow has from the start.
+/// An HTTP request with its whole body. A built-in slot.
+///
+/// ```
+/// use zerver_engine::Request;
+///
+/// let request = Request::get("/todos?limit=5").with_header("authorization", "Bearer t1");
+/// assert_eq!(request.query_as("limit"), Ok(Some(5)));
+/// assert_eq!(request.bearer(), Some("t1"));
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
-    /// The method.
+    /// Method.
     pub method: Method,
-    /// The target as it came: path and query, and also scheme and authority in HTTP/2 or where it was in absolute form.
+    /// Target: path and query, and also scheme and authority in HTTP/2 and in absolute form.
     pub uri: Uri,
-    /// The version of HTTP.
+    /// HTTP version.
     pub version: Version,
-    /// The headers.
+    /// Headers.
     pub headers: HeaderMap,
-    /// The body.
+    /// Body.
     pub body: Bytes,
-    /// The parameters of the path, decoded.
+    /// Path parameters, decoded.
     pub params: Params,
-    /// Who connected.
+    /// Address of the client's end of the connection.
     pub peer: Option<SocketAddr>,
 }
 
 impl Request {
-    /// A request without headers and body, for tests.
+    /// Creates a GET request without headers and body, for tests.
     ///
     /// # Panics
-    /// When `target` is no path.
+    /// If `target` is not a request target.
     pub fn get(target: &str) -> Self {
         let uri = match target.parse() {
             Ok(uri) => uri,
-            Err(error) => panic!("{target:?} is no request target: {error}"),
+            Err(error) => panic!("not a request target: {target:?}: {error}"),
         };
         Self { uri, ..Self::default() }
     }
 
-    /// The same with this header, for tests.
+    /// Adds a header, for tests.
     ///
     /// # Panics
-    /// When HTTP does not allow the name or the value.
+    /// If HTTP does not allow the name or the value.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
         match value.parse() {
             Ok(value) => drop(self.headers.append(name, value)),
-            Err(error) => panic!("{value:?} is no header value: {error}"),
+            Err(error) => panic!("not a header value: {value:?}: {error}"),
         }
         self
     }
 
-    /// The same with this body, for tests.
+    /// Sets the body, for tests.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// The same with this path parameter, for tests.
+    /// Adds a path parameter, for tests.
     #[must_use]
     pub fn with_param(mut self, name: &str, value: &str) -> Self {
         self.params.push((name.into(), value.to_owned()));
         self
     }
 
-    /// The first header of this name, if it is text.
+    /// Returns the first header of this name, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The token of `authorization: Bearer ..` (RFC 6750; the scheme in any case, as RFC 9110 has it).
+    /// Returns the token of an `authorization: Bearer` header (RFC 6750). The case of the scheme does not matter (RFC 9110).
     pub fn bearer(&self) -> Option<&str> {
         const SCHEME: &str = "bearer ";
         let value = self.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
@@ -88,28 +96,28 @@ impl Request {
         scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
     }
 
-    /// The path parameter of this name, decoded.
+    /// Returns the path parameter of this name, decoded.
     pub fn param_str(&self, name: &str) -> Option<&str> {
         self.params.iter().find(|(n, _)| &**n == name).map(|(_, value)| value.as_str())
     }
 
-    /// The path parameter of this name as a type.
+    /// Parses the path parameter of this name.
     ///
     /// # Errors
-    /// `not_found` if it does not parse: the path names nothing.
+    /// `not_found` if it does not parse, since no resource has such a path.
     pub fn param<T: FromStr>(&self, name: &'static str) -> Result<T, Failure> {
         let text = self.param_str(name).unwrap_or_default();
         text.parse().map_err(|_| Failure::not_found(name, text))
     }
 
-    /// The first query parameter of this name, decoded.
+    /// Returns the first query parameter of this name, decoded.
     pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
         form_urlencoded::parse(self.uri.query()?.as_bytes())
             .find(|(key, _)| key == name)
             .map(|(_, value)| value)
     }
 
-    /// The first query parameter of this name as a type; none if it is not there.
+    /// Parses the first query parameter of this name. Returns `None` if there is none.
     ///
     /// # Errors
     /// `invalid` if it does not parse.
@@ -118,16 +126,16 @@ impl Request {
         text.parse().map(Some).map_err(|_| Failure::invalid(name).key(text))
     }
 
-    /// The body, read as JSON.
+    /// Parses the body as JSON.
     ///
     /// # Errors
-    /// `invalid body`, with where and why.
+    /// `invalid body`, with the position and the reason.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body)
-            .map_err(|error| Failure::invalid("body").message(format!("not the JSON expected: {error}")))
+            .map_err(|error| Failure::invalid("body").message(format!("not the expected JSON: {error}")))
     }
 
-    /// The scheme and authority that the client used, as `http://host:port`.
+    /// Returns the scheme and authority that the client used, as `http://host:port`.
     pub fn origin(&self) -> String {
         let host = self.uri.authority().map(http::uri::Authority::as_str).or_else(|| self.header("host"));
         format!("{}://{}", self.uri.scheme_str().unwrap_or("http"), host.unwrap_or("localhost"))
@@ -151,7 +159,7 @@ impl Message for Request {
         if let Some(peer) = self.peer {
             to(MessagePart::Address(peer));
         }
-        tell_rest(&self.headers, &self.body, body_limit, to);
+        tell_headers_and_body(&self.headers, &self.body, body_limit, to);
     }
 
     fn held_bytes(&self) -> usize {
@@ -159,7 +167,7 @@ impl Message for Request {
     }
 }
 
-pub(crate) fn tell_rest(
+pub(crate) fn tell_headers_and_body(
     headers: &HeaderMap,
     body: &Bytes,
     body_limit: usize,

@@ -1,4 +1,4 @@
-//! Answers.
+//! Responses as steps make them. The shell of the runtime sends them.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -6,27 +6,34 @@ use serde::Serialize;
 use zerver_trace::{Message, MessagePart};
 
 use crate::Failure;
-use crate::request::tell_rest;
+use crate::request::tell_headers_and_body;
 
-/// An answer to a request.
+/// An HTTP response with its whole body.
+///
+/// ```
+/// use zerver_engine::Response;
+///
+/// let response = Response::text("gone").status(http::StatusCode::GONE).header("cache-control", "no-store");
+/// assert_eq!(response.status, 410);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
-    /// The status.
+    /// Status.
     pub status: StatusCode,
-    /// The headers. Length, date and request id are set when it is sent.
+    /// Headers. Length, date and request id are added when the response is sent.
     pub headers: HeaderMap,
-    /// The body.
+    /// Body.
     pub body: Bytes,
 }
 
 impl Response {
-    /// An empty answer with this status.
+    /// Creates a response with this status and no body.
     pub fn new(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
-    /// 200 with this value as JSON; 500 if it does not serialise, which only maps with odd keys and a failing
-    /// `Serialize` bring about.
+    /// Creates a 200 response with this value as JSON, or a 500 response if the value does not serialise. That happens only
+    /// for maps with keys that are not strings or numbers, and if a `Serialize` implementation fails.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Self {
         match serde_json::to_vec(value) {
             Ok(body) => Self::with_body(HeaderValue::from_static("application/json"), body.into()),
@@ -34,12 +41,12 @@ impl Response {
         }
     }
 
-    /// 200 with this text.
+    /// Creates a 200 response with this text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::with_body(HeaderValue::from_static("text/plain; charset=utf-8"), text.into().into())
     }
 
-    /// 204.
+    /// Creates a 204 response.
     pub fn no_content() -> Self {
         Self::new(StatusCode::NO_CONTENT)
     }
@@ -50,15 +57,15 @@ impl Response {
         Self { status: StatusCode::OK, headers, body }
     }
 
-    /// The same with another status.
+    /// Sets the status.
     #[must_use]
     pub fn status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
     }
 
-    /// The same with this header set. A name or value that HTTP does not allow is left out: it may come from a client,
-    /// and must neither split the answer nor fail it.
+    /// Sets a header. A name or value that HTTP does not allow is ignored: it may come from a client, and must neither split
+    /// the response nor fail the request.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
@@ -71,7 +78,7 @@ impl Response {
 impl Message for Response {
     fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
         to(MessagePart::Status(self.status.as_u16()));
-        tell_rest(&self.headers, &self.body, body_limit, to);
+        tell_headers_and_body(&self.headers, &self.body, body_limit, to);
     }
 
     fn held_bytes(&self) -> usize {

@@ -1,4 +1,5 @@
-//! Slots: values that live as long as their request, keyed by their type.
+//! Slots: typed values of one request, written by one step and read by later ones. Their order is checked in
+//! [`crate::step_order`].
 
 use std::any::{Any, TypeId};
 use std::ops::Deref;
@@ -9,48 +10,67 @@ use serde::de::DeserializeOwned;
 use smallvec::SmallVec;
 use zerver_trace::{Datum, Held, Value, ValueError};
 
-use crate::Frame;
+use crate::StepInput;
 
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no slot",
+    message = "`{Self}` is not a slot",
     label = "not a slot",
-    note = "a slot is a type of its own: `#[derive(Slot, Serialize, Deserialize)] struct ..`"
+    note = "put `#[slot]` on its definition; wrap a type of another crate in a struct"
 )]
-/// A type that is a slot. Derive it; the derive also needs `Serialize` and `Deserialize` for slots that steps write.
+/// A type whose value steps hand to later steps of the same request.
+///
+/// A request has at most one value of each slot type. Implement it with [`#[slot]`](macro@crate::slot).
+///
+/// ```
+/// use zerver_engine::{Request, Response, slot, step};
+///
+/// #[slot]
+/// struct Name(String);
+///
+/// #[step]
+/// fn parse(request: &Request) -> Name {
+///     Name(request.param_str("name").unwrap_or("world").to_owned())
+/// }
+///
+/// #[step]
+/// fn greet(name: &Name) -> Response {
+///     Response::text(format!("hello, {}", name.0))
+/// }
+/// ```
 pub trait Slot: Any + Send + Sync + Sized {
-    /// What is known of it when the program is compiled.
+    /// Compile-time description.
     const DESC: SlotDesc;
 
-    /// The value in this frame, for the read at this position among the step's reads.
+    /// Returns the value for the read at this position of a step.
     #[doc(hidden)]
-    fn find<'a>(frame: &Frame<'a>, at: usize) -> Option<&'a Self> {
-        frame.slot(at)
+    fn find<'a>(input: &StepInput<'a>, at: usize) -> Option<&'a Self> {
+        input.slot(at)
     }
 }
 
-/// What is known of a slot when the program is compiled.
+/// Compile-time description of a slot.
 #[derive(Debug, Clone, Copy)]
 pub struct SlotDesc {
-    /// The name of its type.
+    /// Name of its type.
     pub name: &'static str,
-    /// The whole path of its type.
+    /// Full path of its type.
     pub path: &'static str,
-    /// Whether its values are sealed in the store and masked on screen.
-    pub secret: bool,
-    /// Whether every request has it from the start, so that no step writes it.
-    pub given: bool,
-    /// Its type.
+    /// True if its values are sealed in the store and masked on screen.
+    pub is_secret: bool,
+    /// True if every request has it from the start, so that no step may write it.
+    pub is_builtin: bool,
+    /// Returns the id of its type.
     pub type_id: fn() -> TypeId,
 }
 
-/// A slot that a step writes.
+/// Compile-time description of a write: a slot that a step writes.
 #[derive(Debug, Clone, Copy)]
-pub struct Write {
+pub struct WriteDesc {
     /// The slot.
     pub slot: SlotDesc,
-    /// Whether the step may leave it unwritten.
-    pub optional: bool,
-    /// Makes its type of a value that is not from the step: of a recording, or of somebody who asks what if.
+    /// True if the step may leave the slot unwritten.
+    pub is_optional: bool,
+    /// Decodes a value of the slot that does not come from the step, but from a recording or from an edit of a replay.
     pub decode: fn(&Value) -> Result<Datum, ValueError>,
 }
 
@@ -58,34 +78,34 @@ fn decode<S: Slot + Serialize + DeserializeOwned>(value: &Value) -> Result<Datum
     Ok(Arc::new(Held(value.get::<S>()?)))
 }
 
-/// The values a step wrote, in the order of its return type; none where it left one unwritten.
+/// Values that a step wrote, in the order of its return type; `None` for a slot that it left unwritten.
 pub type Writes = SmallVec<[Option<Datum>; 2]>;
 
-/// One slot in a step's return type: `Todo`, `Option<Todo>` or `Shared<Todo>`.
-pub trait Part: Send + 'static {
-    /// What it writes.
-    const WRITE: Write;
-    /// The value, if there is one.
+/// One slot in the return type of a step: `Todo`, `Option<Todo>` or `Shared<Todo>`.
+pub trait SlotOutput: Send + 'static {
+    /// Compile-time description.
+    const WRITE: WriteDesc;
+    /// Converts it into the slot's value, if it has one.
     fn into_datum(self) -> Option<Datum>;
 }
 
-impl<S: Slot + Serialize + DeserializeOwned> Part for S {
-    const WRITE: Write = Write { slot: S::DESC, optional: false, decode: decode::<S> };
+impl<S: Slot + Serialize + DeserializeOwned> SlotOutput for S {
+    const WRITE: WriteDesc = WriteDesc { slot: S::DESC, is_optional: false, decode: decode::<S> };
 
     fn into_datum(self) -> Option<Datum> {
         Some(Arc::new(Held(self)))
     }
 }
 
-impl<S: Slot + Serialize + DeserializeOwned> Part for Option<S> {
-    const WRITE: Write = Write { slot: S::DESC, optional: true, decode: decode::<S> };
+impl<S: Slot + Serialize + DeserializeOwned> SlotOutput for Option<S> {
+    const WRITE: WriteDesc = WriteDesc { slot: S::DESC, is_optional: true, decode: decode::<S> };
 
     fn into_datum(self) -> Option<Datum> {
         self.map(|value| Arc::new(Held(value)) as Datum)
     }
 }
 
-/// A slot's value that is shared, not copied, with whoever else holds it: a cache, or a kv in memory.
+/// Slot value behind a shared pointer, for values that a cache or an in-memory store holds too. It is not copied.
 #[derive(Debug)]
 pub struct Shared<S>(pub Arc<Held<S>>);
 
@@ -96,7 +116,7 @@ impl<S> Clone for Shared<S> {
 }
 
 impl<S> Shared<S> {
-    /// Puts a value behind a shared pointer.
+    /// Moves a value behind a shared pointer.
     pub fn new(value: S) -> Self {
         Self(Arc::new(Held(value)))
     }
@@ -110,34 +130,34 @@ impl<S> Deref for Shared<S> {
     }
 }
 
-impl<S: Slot + Serialize + DeserializeOwned> Part for Shared<S> {
-    const WRITE: Write = Write { slot: S::DESC, optional: false, decode: decode::<S> };
+impl<S: Slot + Serialize + DeserializeOwned> SlotOutput for Shared<S> {
+    const WRITE: WriteDesc = WriteDesc { slot: S::DESC, is_optional: false, decode: decode::<S> };
 
     fn into_datum(self) -> Option<Datum> {
         Some(self.0)
     }
 }
 
-/// What a step writes: nothing, one slot, or a tuple of them.
-pub trait Slots: Send + 'static {
-    /// What it writes, in order.
-    const WRITES: &'static [Write];
-    /// Whether there is no such value, so that what would write one never goes on.
-    const ENDS: bool = false;
-    /// The values, in that order.
+/// Output of a step: nothing, one slot, or a tuple of slots.
+pub trait StepOutput: Send + 'static {
+    /// Slots that the step writes, in order.
+    const WRITES: &'static [WriteDesc];
+    /// True if the type has no values: a step with this output never goes on to the next step.
+    const IS_FINAL: bool = false;
+    /// Converts it into the values of the slots, in order.
     fn into_writes(self) -> Writes;
 }
 
-impl Slots for () {
-    const WRITES: &'static [Write] = &[];
+impl StepOutput for () {
+    const WRITES: &'static [WriteDesc] = &[];
 
     fn into_writes(self) -> Writes {
         Writes::new()
     }
 }
 
-impl<P: Part> Slots for P {
-    const WRITES: &'static [Write] = &[P::WRITE];
+impl<P: SlotOutput> StepOutput for P {
+    const WRITES: &'static [WriteDesc] = &[P::WRITE];
 
     fn into_writes(self) -> Writes {
         let mut writes = Writes::new();
@@ -149,8 +169,8 @@ impl<P: Part> Slots for P {
 macro_rules! tuples {
     ($($part:ident)+) => {
         #[allow(non_snake_case)]
-        impl<$($part: Part),+> Slots for ($($part,)+) {
-            const WRITES: &'static [Write] = &[$($part::WRITE),+];
+        impl<$($part: SlotOutput),+> StepOutput for ($($part,)+) {
+            const WRITES: &'static [WriteDesc] = &[$($part::WRITE),+];
 
             fn into_writes(self) -> Writes {
                 let ($($part,)+) = self;

@@ -1,59 +1,60 @@
-//! Steps: plain functions, and what `#[step]` tells about them.
+//! Steps: plain functions, described by `#[step]`. The job runs them; a step sees only the slots that it reads.
 
 use std::any::Any;
+use std::fmt;
 
 use zerver_trace::{Datum, Held};
 
-use crate::builtins::Given;
-use crate::{Decided, Slot, SlotDesc, Write};
+use crate::builtins::Builtins;
+use crate::{ErasedDecision, Slot, SlotDesc, WriteDesc};
 
-/// A step's description: implemented by `#[step]` for a type that has the name of the function.
+/// A step of a flow. [`#[step]`](macro@crate::step) implements it for a hidden type with the name of the function.
 pub trait Step {
-    /// What is known of it when the program is compiled.
+    /// Compile-time description.
     const DESC: StepDesc;
 }
 
-/// What is known of a step when the program is compiled.
-#[derive(Clone, Copy)]
+/// Compile-time description of a step.
+#[derive(Debug, Clone, Copy)]
 pub struct StepDesc {
-    /// The name of the function.
+    /// Name of the function.
     pub name: &'static str,
     /// Its documentation comment.
     pub doc: &'static str,
-    /// The source file.
+    /// Source file.
     pub file: &'static str,
-    /// The line of the function, from 1.
+    /// Line of the function, from 1.
     pub line: u32,
-    /// What it reads, in the order of its parameters.
-    pub reads: &'static [Read],
-    /// What it writes, in the order of its return type.
-    pub writes: &'static [Write],
-    /// Whether its type never lets it go on to the next step, so that a flow may end with it.
-    pub ends: bool,
+    /// Slots that it reads, in the order of its parameters.
+    pub reads: &'static [ReadDesc],
+    /// Slots that it writes, in the order of its return type.
+    pub writes: &'static [WriteDesc],
+    /// True if it never goes on to the next step, so that a flow may end with it.
+    pub is_final: bool,
     /// Calls the function.
-    pub run: fn(&Frame<'_>) -> Decided,
+    pub run: fn(&StepInput<'_>) -> ErasedDecision,
 }
 
-/// A slot that a step reads.
+/// Compile-time description of a read: a slot that a step reads.
 #[derive(Debug, Clone, Copy)]
-pub struct Read {
+pub struct ReadDesc {
     /// The slot.
     pub slot: SlotDesc,
-    /// Whether the parameter is an `Option`.
-    pub optional: bool,
+    /// True if the parameter is an `Option`, because the slot may be unwritten.
+    pub is_optional: bool,
 }
 
-/// What one step can see: just the slots it reads. There is no way from here to any other slot.
-pub struct Frame<'a> {
-    pub(crate) given: &'a Given,
+/// Everything that one run of a step can see: the slots it reads and its own progress. It gives no access to other slots.
+pub struct StepInput<'a> {
+    pub(crate) builtins: &'a Builtins,
     pub(crate) slots: &'a [Option<Datum>],
     /// For each read, its position in `slots`.
     pub(crate) reads: &'a [u16],
     pub(crate) progress: Option<&'a Datum>,
 }
 
-impl<'a> Frame<'a> {
-    /// The value for the read at this position, if it has been written.
+impl<'a> StepInput<'a> {
+    /// Returns the value for the read at this position, if its slot is written.
     #[doc(hidden)]
     pub fn slot<S: Slot>(&self, at: usize) -> Option<&'a S> {
         let datum = self.slots.get(usize::from(*self.reads.get(at)?))?.as_ref()?;
@@ -61,25 +62,33 @@ impl<'a> Frame<'a> {
         any.downcast_ref::<Held<S>>().map(|held| &held.0)
     }
 
-    /// The value for a read that the order check has shown to be written.
+    /// Returns the value for a read whose slot is always written, as the order check has proved.
     #[doc(hidden)]
     pub fn read<S: Slot>(&self, at: usize) -> &'a S {
         match S::find(self, at) {
             Some(value) => value,
-            None => panic!("slot {} was read before it was written, past the order check", S::DESC.name),
+            None => {
+                panic!("slot {} was read before it was written: the order check was bypassed", S::DESC.name)
+            }
         }
     }
 
-    /// The value for a read that may be unwritten.
+    /// Returns the value for a read whose slot may be unwritten.
     #[doc(hidden)]
-    pub fn maybe<S: Slot>(&self, at: usize) -> Option<&'a S> {
+    pub fn read_optional<S: Slot>(&self, at: usize) -> Option<&'a S> {
         S::find(self, at)
     }
 
-    /// What the step yielded the last time.
+    /// Returns the progress with which the step last yielded.
     #[doc(hidden)]
     pub fn progress<P: Any + Clone>(&self) -> Option<P> {
         let any: &dyn Any = &**self.progress?;
         any.downcast_ref::<Held<P>>().map(|held| held.0.clone())
+    }
+}
+
+impl fmt::Debug for StepInput<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StepInput").field("reads", &self.reads).finish_non_exhaustive()
     }
 }

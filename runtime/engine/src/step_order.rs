@@ -1,10 +1,10 @@
-//! The order check: runs while the program is compiled (`flow!` puts it into a `const _`), so that a step which reads
-//! what nobody wrote is a compile error that names the step and the slot. `#[track_caller]` has the compiler point at the
-//! flow alone, and not at each function here.
+//! Order check of a flow: each step reads only slots that earlier steps write, each slot has one writer, and the last step
+//! always responds. `flow!` evaluates it in a `const _`, so a violation is a compile error that names the step and the
+//! slot. `#[track_caller]` makes the compiler point at the flow alone, and not at each function in this file.
 
 use crate::{Chain, SlotDesc, StepDesc};
 
-/// Fails to evaluate if the flow's steps are in no possible order.
+/// Panics, and thus fails to compile, if the steps of the flow cannot run in their order.
 #[track_caller]
 pub(crate) const fn check(name: &str, pattern: &str, chains: &[Chain], unwritten: &[SlotDesc]) {
     check_name(name);
@@ -30,11 +30,11 @@ pub(crate) const fn check(name: &str, pattern: &str, chains: &[Chain], unwritten
     }
     match last {
         None => Message::new("flow `").add(name).add("` has no steps").fail(),
-        Some(step) if !step.ends => Message::new("the last step of flow `")
+        Some(step) if !step.is_final => Message::new("flow `")
             .add(name)
-            .add("`, `")
+            .add("` may end without a response, because its last step, `")
             .add(step.name)
-            .add("`, may go on, and nothing comes after it: return a Response, a Result of one, or Decision<Ends, ..>")
+            .add("`, may continue: return a `Response`, a `Result` of one, or a `Decision<Final, ..>`")
             .fail(),
         Some(_) => {}
     }
@@ -52,7 +52,7 @@ const fn check_name(name: &str) {
     if !good {
         Message::new("flow name `")
             .add(name)
-            .add("` is no slug: use at most 64 lower-case letters, digits and hyphens")
+            .add("` is invalid: use up to 64 lowercase letters, digits and hyphens, with no hyphen first")
             .fail();
     }
 }
@@ -61,38 +61,38 @@ const fn check_name(name: &str) {
 const fn check_pattern(name: &str, pattern: &str) {
     let bytes = pattern.as_bytes();
     if bytes.is_empty() || bytes[0] != b'/' {
-        Message::new("the pattern of flow `")
-            .add(name)
-            .add("`, `")
+        Message::new("pattern `")
             .add(pattern)
-            .add("`, must begin with `/`")
+            .add("` of flow `")
+            .add(name)
+            .add("` must start with `/`")
             .fail();
     }
 }
 
-/// Checks what the step at `at` reads and writes against the steps before it.
+/// Checks the reads and writes of the step at `at` against the steps before it.
 #[track_caller]
 const fn check_step(chains: &[Chain], unwritten: &[SlotDesc], at: (usize, usize)) {
     let step = &chains[at.0].steps[at.1];
     let mut r = 0;
     while r < step.reads.len() {
         let read = &step.reads[r];
-        if !read.slot.given {
+        if !read.slot.is_builtin {
             match writer(chains, at, read.slot.path) {
-                None if read.optional && is_one_of(unwritten, read.slot.path) => {}
-                None if read.optional => {
+                None if read.is_optional && is_one_of(unwritten, read.slot.path) => {}
+                None if read.is_optional => {
                     let message =
                         Message::new("step `").add(step.name).add("` reads slot `").add(read.slot.name);
                     match writer(chains, (chains.len(), 0), read.slot.path) {
                         Some((writer, _)) => message
-                            .add("`, which only the later step `")
+                            .add("`, which is always `None` because only the later step `")
                             .add(writer.name)
-                            .add("` writes, so that it is always none: put the writer first")
+                            .add("` writes it: put that step first")
                             .fail(),
                         None => message
-                            .add("`, which no step of this flow writes, so that it is always none: put the step or chain that writes it first, or say that this is meant: `unwritten: [")
+                            .add("`, which is always `None` because no step of this flow writes it: add a step or chain that does, or declare `unwritten: [")
                             .add(read.slot.name)
-                            .add("]`")
+                            .add("]` if this is intended")
                             .fail(),
                     }
                 }
@@ -102,7 +102,7 @@ const fn check_step(chains: &[Chain], unwritten: &[SlotDesc], at: (usize, usize)
                     .add(read.slot.name)
                     .add("`, which no earlier step writes")
                     .fail(),
-                Some((writer, true)) if !read.optional => Message::new("step `")
+                Some((writer, true)) if !read.is_optional => Message::new("step `")
                     .add(step.name)
                     .add("` reads slot `")
                     .add(read.slot.name)
@@ -120,12 +120,12 @@ const fn check_step(chains: &[Chain], unwritten: &[SlotDesc], at: (usize, usize)
     let mut w = 0;
     while w < step.writes.len() {
         let slot = &step.writes[w].slot;
-        if slot.given {
+        if slot.is_builtin {
             Message::new("step `")
                 .add(step.name)
                 .add("` writes slot `")
                 .add(slot.name)
-                .add("`, which every request has from the start")
+                .add("`, which is built in and set before any step runs")
                 .fail();
         }
         let mut before = 0;
@@ -143,25 +143,25 @@ const fn check_step(chains: &[Chain], unwritten: &[SlotDesc], at: (usize, usize)
         if let Some((first, _)) = writer(chains, at, slot.path) {
             Message::new("slot `")
                 .add(slot.name)
-                .add("` has two writers: step `")
+                .add("` is written by two steps, `")
                 .add(first.name)
-                .add("` and step `")
+                .add("` and `")
                 .add(step.name)
-                .add("`")
+                .add("`: a slot has one writer")
                 .fail();
         }
         w += 1;
     }
 }
 
-/// Checks that a slot which is said to be unwritten is read by some step, and written by none.
+/// Checks that a slot declared as unwritten is read by at least one step and written by none.
 #[track_caller]
 const fn check_unwritten(name: &str, chains: &[Chain], slot: &SlotDesc) {
-    let message = Message::new("flow `").add(name).add("` says that slot `").add(slot.name);
+    let message = Message::new("flow `").add(name).add("` declares slot `").add(slot.name);
     if let Some((writer, _)) = writer(chains, (chains.len(), 0), slot.path) {
-        message.add("` is unwritten, and step `").add(writer.name).add("` writes it").fail();
+        message.add("` as unwritten, but step `").add(writer.name).add("` writes it").fail();
     } else if !is_read(chains, slot.path) {
-        message.add("` is unwritten, and none of its steps reads it").fail();
+        message.add("` as unwritten, but no step reads it").fail();
     }
 }
 
@@ -196,7 +196,7 @@ const fn is_one_of(slots: &[SlotDesc], path: &str) -> bool {
     false
 }
 
-/// The step before `end` that writes this slot, and whether it may leave it unwritten.
+/// Returns the step before `end` that writes this slot, and true if it may leave the slot unwritten.
 const fn writer<'a>(chains: &[Chain], end: (usize, usize), path: &str) -> Option<(&'a StepDesc, bool)>
 where
     StepDesc: 'static,
@@ -209,7 +209,7 @@ where
             let mut w = 0;
             while w < steps[s].writes.len() {
                 if same(steps[s].writes[w].slot.path, path) {
-                    return Some((&steps[s], steps[s].writes[w].optional));
+                    return Some((&steps[s], steps[s].writes[w].is_optional));
                 }
                 w += 1;
             }
@@ -235,7 +235,7 @@ const fn same(a: &str, b: &str) -> bool {
     true
 }
 
-/// A message put together while the program is compiled; a panic in a constant takes one `&str` and formats nothing.
+/// Message composed at compile time: a panic in a constant takes a single `&str` and cannot format.
 struct Message {
     bytes: [u8; 512],
     len: usize,
@@ -261,7 +261,7 @@ impl Message {
     const fn fail(self) {
         match str::from_utf8(self.bytes.split_at(self.len).0) {
             Ok(message) => panic!("{}", message),
-            Err(_) => panic!("the steps of this flow are in no possible order"),
+            Err(_) => panic!("the steps of this flow cannot run in this order"),
         }
     }
 }

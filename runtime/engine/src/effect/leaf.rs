@@ -61,7 +61,7 @@ where
     }
 
     fn end(self: Box<Self>, number: u32, performed: &Performed, out: &mut Out<'_>) {
-        out.give((self.f)(output::<K>(performed)).map_err(|failure| failure.of_call(number)));
+        out.give((self.f)(output::<K>(performed)).map_err(|failure| failure.with_call(number)));
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use zerver_trace::value::Encoder;
 use zerver_trace::{EffectError, Value, ValueError};
 
-use crate::{Failure, Slots, Writes};
+use crate::{Failure, StepOutput, Writes};
 
 pub use alone::Alone;
 pub use call::{Call, Performed};
@@ -210,11 +210,12 @@ impl<T: Send + 'static> Effect<T> {
     }
 }
 
-impl<S: Slots> Effect<S> {
+impl<S: StepOutput> Effect<S> {
     /// Forgets which slots the output is.
     pub(crate) fn gather(self) -> Effect<Writes> {
         Effect::new(
-            self.program.then(|output: Result<S, Failure>, out| out.give(output.map(Slots::into_writes))),
+            self.program
+                .then(|output: Result<S, Failure>, out| out.give(output.map(StepOutput::into_writes))),
         )
     }
 }

@@ -1,29 +1,13 @@
 #![allow(unused)]
 use serde::{Deserialize, Serialize};
-use zerver_engine::{FlowDef, Request, Response, Slot, flow, step};
+use zerver_engine::{FlowDef, Request, Response, Slot, flow, slot, step};
 
-#[derive(Slot, Serialize, Deserialize)]
-struct TodoId(u64);
-
-#[derive(Slot, Serialize, Deserialize)]
-struct Todo(String);
-
-#[step]
-fn parse_id(_request: &Request) -> TodoId {
-    TodoId(1)
-}
-
-#[step]
-fn load_todo(id: &TodoId) -> Todo {
-    Todo(id.0.to_string())
-}
-
-#[step]
-fn render_todo(todo: &Todo) -> Response {
-    Response::text(todo.0.clone())
-}
-
-#[derive(Slot, Serialize, Deserialize)]
+#[slot]
 struct Page<T>(Vec<T>);
+
+#[slot]
+enum Name<'a> {
+    Borrowed(&'a str),
+}
 
 fn main() {}

@@ -1,30 +1,15 @@
 #![allow(unused)]
 use serde::{Deserialize, Serialize};
-use zerver_engine::{FlowDef, Request, Response, Slot, flow, step};
+use zerver_engine::{FlowDef, Request, Response, Slot, flow, slot, step};
 
-#[derive(Slot, Serialize, Deserialize)]
-struct TodoId(u64);
-
-#[derive(Slot, Serialize, Deserialize)]
-struct Todo(String);
-
-#[step]
-fn parse_id(_request: &Request) -> TodoId {
-    TodoId(1)
-}
-
-#[step]
-fn load_todo(id: &TodoId) -> Todo {
-    Todo(id.0.to_string())
-}
-
-#[step]
-fn render_todo(todo: &Todo) -> Response {
-    Response::text(todo.0.clone())
-}
-
-#[derive(Slot, Serialize, Deserialize)]
 #[slot(hidden)]
 struct Password(String);
+
+#[slot(secret, secret)]
+struct Token(String);
+
+#[derive(Slot, Serialize, Deserialize)]
+#[slot(masked)]
+struct Pin(u32);
 
 fn main() {}

@@ -6,4 +6,5 @@ mod effects;
 mod failures;
 mod job;
 mod many;
+mod slots;
 mod steps;

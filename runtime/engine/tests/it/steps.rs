@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use zerver_engine::Decision::{Continue, Done};
 use zerver_engine::{
-    Chain, Decision, Ends, Failure, Flow, Now, Random, Request, Response, Slot, Step, chain, flow, step,
+    ArrivalTime, Chain, Decision, Failure, Final, Flow, Random, Request, Response, Slot, Step, chain, flow,
+    step,
 };
 
 use crate::driver::{body, nothing, run};
@@ -30,7 +31,7 @@ fn greet(token: &Token) -> (Greeting, Option<Visits>) {
 }
 
 #[step]
-fn answer(greeting: &Greeting, visits: Option<&Visits>) -> Decision<Ends> {
+fn answer(greeting: &Greeting, visits: Option<&Visits>) -> Decision<Final> {
     match visits {
         Some(visits) => Done(Response::text(format!("{} ({})", greeting.0, visits.0))),
         None => Done(Response::text(greeting.0.clone())),
@@ -131,8 +132,8 @@ fn a_slot_dies_with_its_request() {
 #[test]
 fn time_and_randomness_come_with_the_request() {
     #[step]
-    fn show(now: &Now, random: &Random) -> Response {
-        Response::text(format!("{} {}", now.unix_ns, random.u64(0)))
+    fn show(arrival: &ArrivalTime, random: &Random) -> Response {
+        Response::text(format!("{} {}", arrival.unix_ns, random.u64(0)))
     }
     let def = flow!("show", GET "/", steps: [show]);
     let once = body(&run(&def, Request::get("/"), nothing)).to_owned();
