@@ -30,7 +30,7 @@ fn tell_where() -> Response {
 
 /// Lets others go first again and again, and never ends.
 #[step]
-fn keep_busy(rounds: Option<u64>) -> Decision<Ends, u64> {
+fn keep_busy(rounds: Option<u64>) -> Decision<Final, u64> {
     work(ROUND_US);
     Yield(rounds.unwrap_or(0) + 1)
 }

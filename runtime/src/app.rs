@@ -354,7 +354,7 @@ impl App {
 
 fn ready_flows(flows: &[FlowDef], render: RenderFailure) -> Result<Vec<Arc<Flow>>, StartError> {
     let ready = |(at, def): (usize, &FlowDef)| match Flow::new(def, render) {
-        Ok(flow) => Ok(Arc::new(flow.numbered(u16::try_from(at).unwrap_or(u16::MAX)))),
+        Ok(flow) => Ok(Arc::new(flow.with_number(u16::try_from(at).unwrap_or(u16::MAX)))),
         Err(error) => Err(StartError::Slots { slug: def.name().to_owned(), error }),
     };
     flows.iter().enumerate().map(ready).collect()

@@ -385,7 +385,7 @@ fn wrong(edit: &SlotEdit, why: &str) -> Refusal {
 
 fn no_slot(name: &str, info: &FlowInfo, is_read: bool) -> Refusal {
     let refusal = Refusal::new(format!("no step of {} writes a slot {name}", info.name));
-    if is_read || ["Request", "Now", "Random", "RequestId"].contains(&name) {
+    if is_read || ["Request", "ArrivalTime", "Random", "RequestId"].contains(&name) {
         return refusal
             .hint("what every request has from the start is edited by --request-header, --request-body");
     }

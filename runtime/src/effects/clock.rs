@@ -1,6 +1,6 @@
 //! The wall clock, later than the request's arrival.
 //!
-//! A step that needs only the time at which its request arrived reads the slot `Now`.
+//! A step that needs only the time at which its request arrived reads the slot `ArrivalTime`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -38,7 +38,7 @@ impl Time {
     }
 
     /// How long after the arrival of the request it is; zero where the clock was set back since.
-    pub const fn since(self, arrival: zerver_engine::Now) -> Duration {
+    pub const fn since(self, arrival: zerver_engine::ArrivalTime) -> Duration {
         Duration::from_nanos(self.unix_ns.saturating_sub(arrival.unix_ns))
     }
 }

@@ -107,7 +107,7 @@ fn panics(request: &Request) -> Response {
 }
 
 #[step]
-fn yields(progress: Option<u32>) -> Decision<Ends, u32> {
+fn yields(progress: Option<u32>) -> Decision<Final, u32> {
     match progress {
         Some(1000) => Done(Response::text("1000")),
         progress => Yield(progress.unwrap_or_default() + 1),
@@ -115,7 +115,7 @@ fn yields(progress: Option<u32>) -> Decision<Ends, u32> {
 }
 
 #[step]
-fn yields_for_ever(progress: Option<u32>) -> Decision<Ends, u32> {
+fn yields_for_ever(progress: Option<u32>) -> Decision<Final, u32> {
     Yield(progress.unwrap_or_default())
 }
 

@@ -7,7 +7,7 @@ use proptest::prelude::{ProptestConfig, Strategy, any, prop};
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use proptest::{prop_assert, prop_assert_eq, proptest};
-use zerver::engine::{Flow, Slots, Step, StepDesc};
+use zerver::engine::{Flow, Step, StepDesc, StepOutput};
 use zerver::interpreter::{Begun, Context, Interpreter, Outcome as Performed};
 use zerver::prelude::*;
 use zerver::{Impure, Settings};
@@ -87,7 +87,7 @@ impl Interpreter<Ask> for Answering {
 }
 
 /// What a step does: one of the things a step can do, with numbers of its own. `write` puts it into its slots.
-fn behave<W: Slots>(
+fn behave<W: StepOutput>(
     which: u8,
     n: u64,
     so_far: Option<u64>,

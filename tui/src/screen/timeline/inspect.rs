@@ -122,7 +122,7 @@ fn given(trace: &Trace, name: &str) -> Option<String> {
     Some(match name {
         "Request" => format!("{} {}", trace.method, trace.path),
         "RequestId" => trace.id.to_string(),
-        "Now" => format!("{} ns since 1970", trace.started_unix_ns),
+        "ArrivalTime" => format!("{} ns since 1970", trace.started_unix_ns),
         "Random" => format!("from {}", trace.seed),
         _ => return None,
     })
