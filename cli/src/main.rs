@@ -6,14 +6,14 @@ mod args;
 mod command;
 mod editor;
 #[cfg(test)]
-#[path = "../../replay/src/timeline/hostile.rs"]
+#[path = "../../replay/analysis/src/timeline/hostile.rs"]
 mod hostile;
 mod json;
 mod locale;
 mod output;
 mod place;
 #[cfg(test)]
-#[path = "../../replay/src/timeline/sample.rs"]
+#[path = "../../replay/analysis/src/timeline/sample.rs"]
 mod sample;
 mod trouble;
 mod view;

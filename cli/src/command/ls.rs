@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use zerver_replay::rfc3339;
+use zerver_analysis::rfc3339;
 use zerver_trace::text::clean;
 use zerver_trace::{Class, Query, Summary};
 
@@ -101,7 +101,7 @@ impl<'a> Request<'a> {
             class: summary.class,
             started_at: rfc3339(summary.started_unix_ns),
             outcome: &summary.outcome,
-            failed: summary.failed,
+            failed: summary.is_failed,
             worker: summary.worker,
             authority: &summary.authority,
         }

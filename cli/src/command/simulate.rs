@@ -1,9 +1,10 @@
 //! `zerver simulate`: recorded requests under another configuration.
 
 use serde::Serialize;
-use zerver_replay::{
-    Deviation, Reproduced, SETTINGS, SchedulingSettings, Setting, SimMachine, Simulation, nearest, setting,
+use zerver_analysis::{
+    Deviation, Reproduced, SETTINGS, SchedulingSettings, Setting, SimMachine, Simulation, setting,
 };
+use zerver_replay::nearest;
 use zerver_trace::Trace;
 
 use super::ls;
@@ -12,7 +13,7 @@ use crate::output::Output;
 use crate::place;
 use crate::trouble::{Done, Trouble};
 use crate::view;
-use zerver_trace::duration::Span;
+use zerver_trace::duration::HumanDuration;
 
 pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
     let mut recorded_on = here();
@@ -91,7 +92,7 @@ fn assign(machine: &mut SimMachine, assignments: &[(String, String)]) -> Result<
             Setting::Of(of) => *of = value.parse().map_err(|_| wrong("a number"))?,
             Setting::Share(share) => *share = value.parse().map_err(|_| wrong("a number of thousandths"))?,
             Setting::Time(ns) => {
-                *ns = value.parse::<Span>().map_err(|_| wrong("a duration such as 10ms"))?.ns;
+                *ns = value.parse::<HumanDuration>().map_err(|_| wrong("a duration such as 10ms"))?.ns;
             }
         }
     }

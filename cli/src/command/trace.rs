@@ -1,6 +1,6 @@
 //! `zerver trace`: where the time of one request went.
 
-use zerver_replay::{Timeline, TimelineJson};
+use zerver_analysis::{Timeline, TimelineJson};
 
 use crate::args::{Global, Trace};
 use crate::output::Output;

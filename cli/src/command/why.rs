@@ -1,6 +1,6 @@
 //! `zerver why`: where a request stands among others of its flow, and what goes with slowness there.
 
-use zerver_replay::{Why, WhyJson};
+use zerver_analysis::{Why, WhyJson};
 use zerver_trace::{Query, Trace};
 
 use crate::args::{self, Global};

@@ -1,7 +1,7 @@
 //! The rows of a timeline: steps, under each its effects, and to the right when each took place.
 
 use anstyle::Style;
-use zerver_replay::{Effect, End, Failure, Run, Timeline, shown};
+use zerver_analysis::{Effect, End, Failure, Run, Timeline, shown};
 use zerver_trace::text::clean;
 use zerver_trace::{Decision, Outcome, Trace};
 

@@ -1,7 +1,7 @@
 //! The timeline of one request, as text.
 
 use anstream::adapter::strip_str;
-use zerver_replay::{Carry, Effect, Late, Move, Timeline, Verdict, Write};
+use zerver_analysis::{Carry, Effect, Late, Move, Timeline, Verdict, Write};
 use zerver_trace::text::clean;
 use zerver_trace::{Kept, Thread, Trace};
 
@@ -54,14 +54,14 @@ pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verd
     }
     out += &slots(&timeline.slots, look);
     out += &failure(timeline, look);
-    if trace.undelivered {
+    if trace.is_undelivered {
         out += &field("response", &["not delivered: the client had left".to_owned()]);
     }
     let gaps = timeline.gaps.iter().flat_map(|gap| broken(&clean(&gap.to_string()), look.room()));
     let gaps: Vec<String> = gaps.collect();
     out += &field("missing", &gaps);
     if look.is_verbose {
-        out += &field("started", &[zerver_replay::rfc3339(trace.started_unix_ns)]);
+        out += &field("started", &[zerver_analysis::rfc3339(trace.started_unix_ns)]);
         out += &field("kept", &[kept(trace.kept).to_owned()]);
         if !trace.build.is_empty() {
             out += &field("build", &[clean(&trace.build).into_owned()]);

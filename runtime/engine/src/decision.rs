@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use zerver_trace::{Datum, Held};
+use zerver_trace::{SharedValue, TypedValue};
 
 use crate::{Effect, Failure, Response, StepOutput, WriteDesc, Writes};
 
@@ -78,7 +78,7 @@ pub enum ErasedDecision {
     /// See [`Decision::Need`].
     Need(Effect<Writes>),
     /// See [`Decision::Yield`].
-    Yield(Datum),
+    Yield(SharedValue),
     /// See [`Decision::Done`].
     Done(Response),
     /// See [`Decision::Fail`].
@@ -130,7 +130,7 @@ impl<S: StepOutput, P: Serialize + Send + Sync + 'static> IntoDecision for Decis
         match self {
             Self::Continue(slots) => ErasedDecision::Continue(slots.into_writes()),
             Self::Need(effect) => ErasedDecision::Need(effect.gather()),
-            Self::Yield(progress) => ErasedDecision::Yield(Arc::new(Held(progress))),
+            Self::Yield(progress) => ErasedDecision::Yield(Arc::new(TypedValue(progress))),
             Self::Done(response) => ErasedDecision::Done(response),
             Self::Fail(failure) => ErasedDecision::Fail(failure),
         }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use zerver_trace::{Class, Datum, FlowInfo, ReadInfo, SlotInfo, StepInfo, Value, ValueError, WriteInfo};
+use zerver_trace::{
+    Class, FlowInfo, ReadInfo, SharedValue, SlotInfo, StepInfo, Value, ValueError, WriteInfo,
+};
 
 use crate::{ErasedDecision, Failure, Request, Response, SlotDesc, StepDesc, StepInput};
 
@@ -169,7 +171,7 @@ pub struct Flow {
     most_events: AtomicUsize,
 }
 
-type Decode = fn(&Value) -> Result<Datum, ValueError>;
+type Decode = fn(&Value) -> Result<SharedValue, ValueError>;
 
 /// A step of a flow that is ready to run.
 #[derive(Debug)]
@@ -204,10 +206,10 @@ impl Flow {
                 file: desc.file.to_owned(),
                 line: desc.line,
                 reads: std::iter::zip(&reads, desc.reads)
-                    .map(|(&slot, read)| ReadInfo { slot, optional: read.is_optional })
+                    .map(|(&slot, read)| ReadInfo { slot, is_optional: read.is_optional })
                     .collect(),
                 writes: std::iter::zip(&writes, desc.writes)
-                    .map(|(&slot, write)| WriteInfo { slot, optional: write.is_optional })
+                    .map(|(&slot, write)| WriteInfo { slot, is_optional: write.is_optional })
                     .collect(),
             });
             steps.push(FlowStep { run: desc.run, reads, writes });
@@ -264,7 +266,7 @@ impl Flow {
     ///
     /// # Errors
     /// If the value does not fit the type of the slot.
-    pub fn decode_slot(&self, slot: u16, value: &Value) -> Option<Result<Datum, ValueError>> {
+    pub fn decode_slot(&self, slot: u16, value: &Value) -> Option<Result<SharedValue, ValueError>> {
         let decode = self.decoders.get(usize::from(slot)).copied().flatten()?;
         Some(decode(value))
     }
@@ -319,7 +321,7 @@ impl SlotTable {
         self.infos.push(SlotInfo {
             name: desc.name.to_owned(),
             path: desc.path.to_owned(),
-            secret: desc.is_secret,
+            is_secret: desc.is_secret,
         });
         Ok((self.infos.len() - 1) as u16)
     }

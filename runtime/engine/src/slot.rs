@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smallvec::SmallVec;
-use zerver_trace::{Datum, Held, Value, ValueError};
+use zerver_trace::{SharedValue, TypedValue, Value, ValueError};
 
 use crate::StepInput;
 
@@ -71,43 +71,43 @@ pub struct WriteDesc {
     /// True if the step may leave the slot unwritten.
     pub is_optional: bool,
     /// Decodes a value of the slot that does not come from the step, but from a recording or from an edit of a replay.
-    pub decode: fn(&Value) -> Result<Datum, ValueError>,
+    pub decode: fn(&Value) -> Result<SharedValue, ValueError>,
 }
 
-fn decode<S: Slot + Serialize + DeserializeOwned>(value: &Value) -> Result<Datum, ValueError> {
-    Ok(Arc::new(Held(value.get::<S>()?)))
+fn decode<S: Slot + Serialize + DeserializeOwned>(value: &Value) -> Result<SharedValue, ValueError> {
+    Ok(Arc::new(TypedValue(value.to_typed::<S>()?)))
 }
 
 /// Values that a step wrote, in the order of its return type; `None` for a slot that it left unwritten.
-pub type Writes = SmallVec<[Option<Datum>; 2]>;
+pub type Writes = SmallVec<[Option<SharedValue>; 2]>;
 
 /// One slot in the return type of a step: `Todo`, `Option<Todo>` or `Shared<Todo>`.
 pub trait SlotOutput: Send + 'static {
     /// Compile-time description.
     const WRITE: WriteDesc;
     /// Converts it into the slot's value, if it has one.
-    fn into_datum(self) -> Option<Datum>;
+    fn into_value(self) -> Option<SharedValue>;
 }
 
 impl<S: Slot + Serialize + DeserializeOwned> SlotOutput for S {
     const WRITE: WriteDesc = WriteDesc { slot: S::DESC, is_optional: false, decode: decode::<S> };
 
-    fn into_datum(self) -> Option<Datum> {
-        Some(Arc::new(Held(self)))
+    fn into_value(self) -> Option<SharedValue> {
+        Some(Arc::new(TypedValue(self)))
     }
 }
 
 impl<S: Slot + Serialize + DeserializeOwned> SlotOutput for Option<S> {
     const WRITE: WriteDesc = WriteDesc { slot: S::DESC, is_optional: true, decode: decode::<S> };
 
-    fn into_datum(self) -> Option<Datum> {
-        self.map(|value| Arc::new(Held(value)) as Datum)
+    fn into_value(self) -> Option<SharedValue> {
+        self.map(|value| Arc::new(TypedValue(value)) as SharedValue)
     }
 }
 
 /// Slot value behind a shared pointer, for values that a cache or an in-memory store holds too. It is not copied.
 #[derive(Debug)]
-pub struct Shared<S>(pub Arc<Held<S>>);
+pub struct Shared<S>(pub Arc<TypedValue<S>>);
 
 impl<S> Clone for Shared<S> {
     fn clone(&self) -> Self {
@@ -118,7 +118,7 @@ impl<S> Clone for Shared<S> {
 impl<S> Shared<S> {
     /// Moves a value behind a shared pointer.
     pub fn new(value: S) -> Self {
-        Self(Arc::new(Held(value)))
+        Self(Arc::new(TypedValue(value)))
     }
 }
 
@@ -133,7 +133,7 @@ impl<S> Deref for Shared<S> {
 impl<S: Slot + Serialize + DeserializeOwned> SlotOutput for Shared<S> {
     const WRITE: WriteDesc = WriteDesc { slot: S::DESC, is_optional: false, decode: decode::<S> };
 
-    fn into_datum(self) -> Option<Datum> {
+    fn into_value(self) -> Option<SharedValue> {
         Some(self.0)
     }
 }
@@ -161,7 +161,7 @@ impl<P: SlotOutput> StepOutput for P {
 
     fn into_writes(self) -> Writes {
         let mut writes = Writes::new();
-        writes.push(self.into_datum());
+        writes.push(self.into_value());
         writes
     }
 }
@@ -175,7 +175,7 @@ macro_rules! tuples {
             fn into_writes(self) -> Writes {
                 let ($($part,)+) = self;
                 let mut writes = Writes::new();
-                $(writes.push($part.into_datum());)+
+                $(writes.push($part.into_value());)+
                 writes
             }
         }

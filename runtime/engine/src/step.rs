@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 
-use zerver_trace::{Datum, Held};
+use zerver_trace::{SharedValue, TypedValue};
 
 use crate::builtins::Builtins;
 use crate::{ErasedDecision, Slot, SlotDesc, WriteDesc};
@@ -47,10 +47,10 @@ pub struct ReadDesc {
 /// Everything that one run of a step can see: the slots it reads and its own progress. It gives no access to other slots.
 pub struct StepInput<'a> {
     pub(crate) builtins: &'a Builtins,
-    pub(crate) slots: &'a [Option<Datum>],
+    pub(crate) slots: &'a [Option<SharedValue>],
     /// For each read, its position in `slots`.
     pub(crate) reads: &'a [u16],
-    pub(crate) progress: Option<&'a Datum>,
+    pub(crate) progress: Option<&'a SharedValue>,
 }
 
 impl<'a> StepInput<'a> {
@@ -59,7 +59,7 @@ impl<'a> StepInput<'a> {
     pub fn slot<S: Slot>(&self, at: usize) -> Option<&'a S> {
         let datum = self.slots.get(usize::from(*self.reads.get(at)?))?.as_ref()?;
         let any: &dyn Any = &**datum;
-        any.downcast_ref::<Held<S>>().map(|held| &held.0)
+        any.downcast_ref::<TypedValue<S>>().map(|held| &held.0)
     }
 
     /// Returns the value for a read whose slot is always written, as the order check has proved.
@@ -83,7 +83,7 @@ impl<'a> StepInput<'a> {
     #[doc(hidden)]
     pub fn progress<P: Any + Clone>(&self) -> Option<P> {
         let any: &dyn Any = &**self.progress?;
-        any.downcast_ref::<Held<P>>().map(|held| held.0.clone())
+        any.downcast_ref::<TypedValue<P>>().map(|held| held.0.clone())
     }
 }
 

@@ -156,7 +156,7 @@ fn where_it_was_is_told() {
 
 #[test]
 fn a_response_that_nobody_took_is_shown_with_what_became_of_it() {
-    let text = show(&Trace { undelivered: true, ..sample::slow() }, 80, false);
+    let text = show(&Trace { is_undelivered: true, ..sample::slow() }, 80, false);
     assert!(
         text.contains("200 OK") && text.contains("\nresponse not delivered: the client had left\n"),
         "{text}"
@@ -349,7 +349,7 @@ fn nothing_recorded_is_printed_raw() {
         );
     }
     let json =
-        crate::json::document(&zerver_replay::TimelineJson::new(&trace, &Timeline::of(&trace), None), true);
+        crate::json::document(&zerver_analysis::TimelineJson::new(&trace, &Timeline::of(&trace), None), true);
     let json = String::from_utf8(json.unwrap()).unwrap();
     assert!(!json.chars().any(|c| is_dangerous(c) && c != '\n'));
 }
@@ -359,7 +359,7 @@ fn a_secret_slot_is_never_shown_whatever_was_recorded() {
     let mut trace = sample::slow();
     // The first slot is a secret, and its value was recorded in the clear.
     trace.events[2] = sample::wrote(0, 0, 150, summed("hunter2", "hunter2"));
-    let json = zerver_replay::TimelineJson::new(&trace, &Timeline::of(&trace), None);
+    let json = zerver_analysis::TimelineJson::new(&trace, &Timeline::of(&trace), None);
     let json = String::from_utf8(crate::json::document(&json, false).unwrap()).unwrap();
     for text in [styled(&trace, 100, false), styled(&trace, 100, true), json] {
         assert!(!text.contains("hunter2"), "{text}");

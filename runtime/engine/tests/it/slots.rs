@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use zerver_engine::{Request, Response, Slot, Value, flow, slot, step};
-use zerver_trace::Datum;
+use zerver_trace::SharedValue;
 
 use crate::driver::{body, nothing, run};
 
@@ -91,16 +91,16 @@ fn a_slot_of_any_shape_is_written_recorded_and_read() {
     "#);
 }
 
-fn recorded(datum: &Datum) -> String {
-    Value::of_data(&**datum).unwrap().to_string()
+fn recorded(datum: &SharedValue) -> String {
+    Value::from_recordable(&**datum).unwrap().to_string()
 }
 
 #[test]
 fn a_recorded_slot_is_decoded_as_its_serde_attributes_say() {
     let named = Named { first_name: "Ann".to_owned(), last_name: None };
-    assert_eq!(Value::of(&named).unwrap().get::<Named>().unwrap(), named);
+    assert_eq!(Value::from_serialize(&named).unwrap().to_typed::<Named>().unwrap(), named);
     for shape in [Shape::Circle { radius: 2 }, Shape::Empty] {
-        assert_eq!(Value::of(&shape).unwrap().get::<Shape>().unwrap(), shape);
+        assert_eq!(Value::from_serialize(&shape).unwrap().to_typed::<Shape>().unwrap(), shape);
     }
 }
 
