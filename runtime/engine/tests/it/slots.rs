@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use zerver_engine::{Request, Response, Slot, Value, flow, slot, step};
 use zerver_trace::SharedValue;
 
-use crate::driver::{body, nothing, run};
+use crate::driver::{body, no_effects, run};
 
 /// A slot of every shape.
 #[slot]
@@ -72,7 +72,7 @@ fn read_all(
 #[test]
 fn a_slot_of_any_shape_is_written_recorded_and_read() {
     let def = flow!("slots", GET "/", steps: [write_all, read_all]);
-    let ended = run(&def, Request::get("/"), nothing);
+    let ended = run(&def, Request::get("/"), no_effects);
     assert_eq!(
         body(&ended),
         r#"Tuple(7, "x") Named { first_name: "Ann", last_name: None } Circle { radius: 2 } Counts({"a": 1}) 3"#
