@@ -129,7 +129,7 @@ impl<S: StepOutput, P: Serialize + Send + Sync + 'static> IntoDecision for Decis
     fn into_decision(self) -> ErasedDecision {
         match self {
             Self::Continue(slots) => ErasedDecision::Continue(slots.into_writes()),
-            Self::Need(effect) => ErasedDecision::Need(effect.gather()),
+            Self::Need(effect) => ErasedDecision::Need(effect.into_writes()),
             Self::Yield(progress) => ErasedDecision::Yield(Arc::new(TypedValue(progress))),
             Self::Done(response) => ErasedDecision::Done(response),
             Self::Fail(failure) => ErasedDecision::Fail(failure),

@@ -211,12 +211,13 @@ impl<T: Send + 'static> Effect<T> {
 }
 
 impl<S: StepOutput> Effect<S> {
-    /// Forgets which slots the output is.
-    pub(crate) fn gather(self) -> Effect<Writes> {
-        Effect::new(
-            self.program
-                .then(|output: Result<S, Failure>, out| out.give(output.map(StepOutput::into_writes))),
-        )
+    /// Forgets which slots the output has. The conversion happens where the output is taken, without another operation, so
+    /// nothing may be chained to the result.
+    pub(crate) fn into_writes(self) -> Effect<Writes> {
+        Effect {
+            program: self.program,
+            take: |value| Some(machine::take::<S>(value)?.map(StepOutput::into_writes)),
+        }
     }
 }
 
