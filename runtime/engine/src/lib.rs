@@ -61,10 +61,10 @@ mod step_order;
 
 pub use builtins::{ArrivalTime, Random};
 pub use decision::{Decision, ErasedDecision, Final, IntoDecision, NoProgress};
-pub use effect::{All, Alone, Call, Effect, EffectKind, Performed, Retry, all, effect, join_all};
+pub use effect::{All, Alone, Call, Effect, EffectKind, Performed, Retry, Start, all, effect, join_all};
 pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
-pub use job::{Arrival, Ended, Job, MAX_EVENTS, Next, Start, Stop};
+pub use job::{Arrival, Ended, Job, MAX_EVENTS, Next, Stop};
 pub use panics::watch_panics;
 pub use request::{Params, Request};
 pub use response::Response;

@@ -9,10 +9,10 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::call::{Call, Performed};
+use super::call_op::AnyLeaf;
+use super::call_scope::Scopes;
 use super::group::Group;
-use super::leaf::AnyLeaf;
 use super::program::{Op, Program};
-use super::scope::Scopes;
 use super::{Effect, Retry};
 use crate::{Failure, Random, Start};
 

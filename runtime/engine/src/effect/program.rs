@@ -7,10 +7,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::call_op::AnyLeaf;
+use super::call_scope::Word;
 use super::group::Group;
-use super::leaf::AnyLeaf;
 use super::machine::{Out, take};
-use super::scope::Word;
 use crate::Failure;
 
 /// Most effects have no more operations than this: a call and what is made of its output.

@@ -3,9 +3,6 @@
 //! Inputs are the methods: [`Job::run`], [`Job::complete`], [`Job::stop`]. What is to happen next is what they return,
 //! together with the calls that [`Job::take_starts`] hands out. Times are given, never taken.
 
-mod events;
-mod start;
-
 use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,11 +13,9 @@ use zerver_trace::{
     Answer, Class, Decision, Event, Name, Outcome, QueueReason, RequestId, SharedValue, Thread,
 };
 
-use self::events::Events;
-pub use self::events::MAX_EVENTS;
-pub use self::start::Start;
+use super::event_log::Events;
 use crate::builtins::Builtins;
-use crate::effect::{Calls, Machine, Progress};
+use crate::effect::{Calls, Machine, Progress, Start};
 use crate::panics::{self, Place};
 use crate::{
     ArrivalTime, ErasedDecision, Failure, Flow, Performed, Random, Request, Response, StepInput, Writes,
