@@ -6,7 +6,7 @@ use std::pin::pin;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use smallvec::SmallVec;
 use tokio::time::{Instant, Sleep};
-use zerver_engine::{Next, Start, Stop};
+use zerver_engine::{Next, RequestedCall, StopReason};
 use zerver_trace::QueueReason;
 
 use crate::flight::{self, Flight, Landing};
@@ -33,9 +33,9 @@ pub(crate) async fn drive(
     lane: &Lane<'_>,
 ) -> Drove {
     let mut flights: Option<FuturesUnordered<Flight>> = None;
-    let mut fresh = SmallVec::<[Start; 2]>::new();
+    let mut fresh = SmallVec::<[RequestedCall; 2]>::new();
     // Those that are over the limit.
-    let mut held = VecDeque::<Start>::new();
+    let mut held = VecDeque::<RequestedCall>::new();
     let mut looks = Looks { since: 0, deadline_ns };
     let mut deadline = pin!(None::<Sleep>);
     let mut next = Next::Run;
@@ -49,7 +49,7 @@ pub(crate) async fn drive(
                 return Drove::Ended;
             }
             Next::Run | Next::Advance if watch.now_ns() >= deadline_ns => {
-                job.stop(Stop::Deadline, watch.now_ns());
+                job.stop(StopReason::DeadlinePassed, watch.now_ns());
                 return Drove::Ended;
             }
             Next::Run => {
@@ -64,7 +64,7 @@ pub(crate) async fn drive(
                 lane.begin(step, job.ready_ns(), at_ns);
                 let next = panics::in_step(job, &service.secrets, |job| job.run(watch));
                 if lane.end(step, at_ns, watch.now_ns()) {
-                    job.overran(step, watch.now_ns(), lane.quantum_ns());
+                    job.record_quantum_exceeded(step, watch.now_ns(), lane.quantum_ns());
                 }
                 if next == Next::Run && job.position() == step {
                     // It yielded: others first.
@@ -79,13 +79,13 @@ pub(crate) async fn drive(
             }
             Next::Wait => {
                 let mut next = Next::Wait;
-                job.take_starts_to(&mut fresh);
+                job.append_requested_calls(&mut fresh);
                 lane.asks(job.position(), &fresh);
                 let in_flight = flights.as_ref().map_or(0, FuturesUnordered::len);
                 let room = lane.effects.saturating_sub(in_flight).min(held.len() + fresh.len());
                 let (old, new) = (room.min(held.len()), room.saturating_sub(held.len()));
                 for start in &fresh[new..] {
-                    job.held(start.number, watch.now_ns(), QueueReason::Request);
+                    job.record_effect_queued(start.number, watch.now_ns(), QueueReason::Request);
                 }
                 let was_held = held.drain(..old).map(|start| (start, true));
                 for (start, was_held) in was_held.chain(fresh.drain(..new).map(|start| (start, false))) {
@@ -119,7 +119,7 @@ pub(crate) async fn drive(
                         biased;
                         landed = landing => match landed {
                             Some(Landing::Landed(number, performed, at)) => {
-                                if job.waits_for(number) {
+                                if job.is_waiting_for(number) {
                                     lane.takes(job, number, watch, at);
                                 } else {
                                     lane.late();
@@ -129,7 +129,7 @@ pub(crate) async fn drive(
                                 });
                             }
                             Some(Landing::Begun(flying, at)) => {
-                                job.begun(flying.number(), watch.since_start_ns(at));
+                                job.record_effect_started(flying.number(), watch.since_start_ns(at));
                                 flights.get_or_insert_default().push(Flight::Flying(flying));
                             }
                             Some(Landing::Free(start, at)) => {
@@ -141,13 +141,13 @@ pub(crate) async fn drive(
                             }
                             // A job that waits for nothing; the engine rules it out.
                             None => {
-                                job.stop(Stop::Deadline, watch.tick());
+                                job.stop(StopReason::DeadlinePassed, watch.tick());
                                 return Drove::Ended;
                             }
                         },
                         () = late => {
                             lane.takes_deadline(job, watch, deadline_ns);
-                            job.stop(Stop::Deadline, watch.tick());
+                            job.stop(StopReason::DeadlinePassed, watch.tick());
                             lane.waited_until(watch.now_ns());
                             return Drove::Ended;
                         }
@@ -179,7 +179,7 @@ impl Looks {
     async fn look(&mut self, job: &mut Checked, watch: &mut Stopwatch, lane: &Lane<'_>) -> bool {
         self.since = 0;
         if watch.tick() >= self.deadline_ns {
-            job.stop(Stop::Deadline, watch.now_ns());
+            job.stop(StopReason::DeadlinePassed, watch.now_ns());
             lane.waited_until(watch.now_ns());
             return true;
         }
@@ -190,7 +190,7 @@ impl Looks {
 
 /// A call that is asked for, or that was held and is asked for again.
 struct Asked {
-    start: Start,
+    start: RequestedCall,
     was_held: bool,
 }
 
@@ -213,8 +213,8 @@ impl Asked {
             Begun::Ready(_) => None,
         };
         match held_by {
-            Some(by) => job.held(number, watch.now_ns(), by),
-            None if was_held => job.begun(number, watch.now_ns()),
+            Some(by) => job.record_effect_queued(number, watch.now_ns(), by),
+            None if was_held => job.record_effect_started(number, watch.now_ns()),
             None => {}
         }
         match begun {

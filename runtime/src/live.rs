@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use zerver_engine::{Arrival, Class, Flow, Job, Request, RequestId, Response, Stop};
+use zerver_engine::{Arrival, Class, Flow, Job, Request, RequestId, Response, StopReason};
 use zerver_trace::{Capture, Event, Outcome, SharedValue};
 
 use crate::answered::Answered;
@@ -109,9 +109,9 @@ impl Live {
                 Arrival { request: Arc::clone(request), id: self.id, unix_ns: self.unix_ns, seed: self.seed };
             let service = &self.service;
             let is_recorded = service.sink.is_some() || service.twice.is_some();
-            let new = if is_recorded { Job::new } else { Job::unrecorded };
+            let new = if is_recorded { Job::new } else { Job::new_unrecorded };
             let mut job = new(Arc::clone(flow), arrival, self.watch.now_ns());
-            job.read_late(std::mem::take(&mut self.read_late));
+            job.record_read_delays(std::mem::take(&mut self.read_late));
             self.job = Some(Box::new(Checked::new(job, service.twice.clone())));
         }
         self.job.as_deref_mut().map(|job| (job, &mut self.watch))
@@ -120,7 +120,7 @@ impl Live {
     /// This thread has taken it, which is not that of its connection.
     pub(crate) fn carried(&mut self, board: &Board) {
         if let (Some(to), Some((job, watch))) = (board.thread(), self.job()) {
-            job.carried(watch.now_ns(), to);
+            job.record_migrated(watch.now_ns(), to);
         }
     }
 
@@ -228,8 +228,8 @@ impl Live {
         if let Some(mut job) = self.job.take() {
             step = job.position();
             // An answer that was known by then stays what it was, and so does when that was.
-            if job.ended().is_none() {
-                job.stop(Stop::Gone, self.watch.tick());
+            if job.outcome().is_none() {
+                job.stop(StopReason::ClientLeft, self.watch.tick());
             }
             let ended = job.finish();
             (outcome, events, events_dropped) = (Some(ended.outcome), ended.events, ended.events_dropped);

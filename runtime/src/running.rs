@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::oneshot;
-use zerver_engine::watch_panics;
+use zerver_engine::install_panic_hook;
 use zerver_trace::Thread;
 
 use crate::accept::Acceptor;
@@ -88,7 +88,7 @@ impl Running {
         mut live: Live,
         open: Option<Open>,
     ) -> Result<Self, StartError> {
-        watch_panics();
+        install_panic_hook();
         let addr = listener.local_addr().map_err(StartError::Worker)?;
         let limit = service.limits.connections;
         let low = service.schedule.low.clone();

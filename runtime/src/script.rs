@@ -11,7 +11,7 @@ use http::{HeaderName, HeaderValue, Method};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zerver_engine::{
-    Arrival, Call, Effect, EffectError, EffectErrorKind, EffectKind, Flow, Job, Next, Performed, Request,
+    Arrival, Call, CallResult, Effect, EffectError, EffectErrorKind, EffectKind, Flow, Job, Next, Request,
     RequestId, Response, Slot,
 };
 use zerver_trace::{Event, FlowInfo, Outcome, SharedValue, TypedValue, Value};
@@ -79,7 +79,7 @@ pub(crate) enum Wanted {
 
 /// What it gives.
 pub(crate) enum Given {
-    Performed(Performed),
+    Performed(CallResult),
     /// An output of its kind, as a value.
     Value(Value),
 }
@@ -104,10 +104,10 @@ impl fmt::Debug for Wanted {
 
 impl Given {
     /// As an answer to this call.
-    fn to(self, call: &Call) -> Performed {
+    fn to(self, call: &Call) -> CallResult {
         match self {
             Self::Performed(performed) => performed,
-            Self::Value(value) => match call.decode(&value) {
+            Self::Value(value) => match call.decode_output(&value) {
                 Ok(output) => Ok(output),
                 Err(error) => panic!("{value} is not what {call:?} gives: {error}"),
             },
@@ -211,7 +211,7 @@ impl Script {
     pub fn answer<T>(self, effect: Effect<T>, output: impl Serialize) -> Self {
         self.scripted(effect, |call| {
             let performed = Value::from_serialize(&output).map_err(|error| error.to_string());
-            match performed.and_then(|value| call.decode(&value).map_err(|error| error.to_string())) {
+            match performed.and_then(|value| call.decode_output(&value).map_err(|error| error.to_string())) {
                 Ok(output) => Ok(output),
                 Err(error) => panic!("not what {call:?} gives: {error}"),
             }
@@ -243,7 +243,7 @@ impl Script {
     /// When the request is not one for this flow; when the flow asks for an effect that no answer is given for; when an
     /// answer is given that it never asks for. The message names the effect.
     pub fn run(mut self) -> Run {
-        zerver_engine::watch_panics();
+        zerver_engine::install_panic_hook();
         self.route();
         let arrival = Arrival {
             request: Arc::new(std::mem::take(&mut self.request)),
@@ -260,7 +260,7 @@ impl Script {
         let mut next = Next::Run;
         let mut starts = VecDeque::new();
         while next != Next::Ended {
-            starts.extend(job.take_starts());
+            starts.extend(job.take_requested_calls());
             next = match next {
                 Next::Run => job.run(tick(), &mut tick),
                 Next::Advance => job.advance(tick()),
@@ -298,10 +298,13 @@ impl Script {
         }
     }
 
-    fn scripted<T>(self, effect: Effect<T>, perform: impl FnOnce(&Call) -> Performed) -> Self {
-        let mut alone = zerver_engine::Alone::new(effect, zerver_engine::Random { seed: self.seed });
+    fn scripted<T>(self, effect: Effect<T>, perform: impl FnOnce(&Call) -> CallResult) -> Self {
+        let mut alone =
+            zerver_engine::StandaloneEffect::new(effect, zerver_engine::Random { seed: self.seed });
         alone.advance(None, 0);
-        let Some(start) = alone.take_starts().into_iter().next() else { panic!("this effect makes no call") };
+        let Some(start) = alone.take_requested_calls().into_iter().next() else {
+            panic!("this effect makes no call")
+        };
         let performed = perform(&start.call);
         let wanted = Wanted::Call(start.call.clone(), args(&start.call));
         self.given(wanted, Given::Performed(performed))
@@ -317,7 +320,7 @@ impl Script {
         self
     }
 
-    fn perform(&mut self, call: &Call) -> Performed {
+    fn perform(&mut self, call: &Call) -> CallResult {
         let asked = args(call);
         if let Some(at) = self.answers.iter().position(|scripted| scripted.wanted.is(call, &asked)) {
             return self.answers.remove(at).given.to(call);
@@ -343,7 +346,7 @@ impl Script {
 }
 
 fn args(call: &Call) -> Value {
-    match Value::from_recordable(&**call.data()) {
+    match Value::from_recordable(&**call.args_value()) {
         Ok(value) => value,
         Err(error) => panic!("the arguments of {call:?} cannot be compared: {error}"),
     }

@@ -2,11 +2,8 @@
 
 use std::fmt;
 
-use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use zerver_trace::{EffectError, EffectErrorKind, FailureInfo, FailureKind, Name};
-
-use crate::Response;
 
 /// Reason why a request fails, in terms of the service: the kind of failure, the thing it is about, and its key.
 ///
@@ -242,46 +239,10 @@ impl Failure {
         }
     }
 
-    /// Returns the default response:
-    /// `{"error": {"kind", "what", "key"?, "message"?, "fields"?: [{"field", "message"}]}}`.
-    pub fn to_response(&self) -> Response {
-        let inner = &*self.0;
-        let error = ErrorDocument {
-            kind: inner.kind.as_str(),
-            what: &inner.what,
-            key: &inner.key,
-            message: &inner.message,
-            fields: &inner.fields,
-        };
-        let status = StatusCode::from_u16(inner.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = Response::json(&Document { error }).status(status);
-        if inner.kind == FailureKind::Unauthorized {
-            response.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        for (name, value) in &inner.headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::try_from(value)) {
-                response.headers.insert(name, value);
-            }
-        }
-        response
+    /// Returns the headers set by [`Failure::header`].
+    pub(crate) fn headers(&self) -> &[(&'static str, String)] {
+        &self.0.headers
     }
-}
-
-#[derive(Serialize)]
-struct Document<'a> {
-    error: ErrorDocument<'a>,
-}
-
-#[derive(Serialize)]
-struct ErrorDocument<'a> {
-    kind: &'static str,
-    what: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    key: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    message: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    fields: &'a [FieldFailure],
 }
 
 impl fmt::Display for Failure {

@@ -44,37 +44,34 @@
 
 #![warn(missing_debug_implementations)]
 
-mod builtins;
-mod decision;
 mod effect;
 mod failure;
 mod flow;
 mod job;
+mod message;
 mod panics;
-mod request;
-mod response;
 mod schedule;
 mod simulate;
 mod slot;
 mod step;
-mod step_order;
 
-pub use builtins::{ArrivalTime, Random};
-pub use decision::{Decision, ErasedDecision, Final, IntoDecision, NoProgress};
-pub use effect::{All, Alone, Call, Effect, EffectKind, Performed, Retry, Start, all, effect, join_all};
+pub use effect::{
+    All, Call, CallResult, Effect, EffectKind, RequestedCall, Retry, StandaloneEffect, all, effect, join_all,
+};
 pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
-pub use job::{Arrival, Ended, Job, MAX_EVENTS, Next, Stop};
-pub use panics::watch_panics;
-pub use request::{Params, Request};
-pub use response::Response;
+pub use job::{Arrival, FinishedJob, Job, MAX_EVENTS, Next, StopReason};
+pub use message::{Params, Request, Response};
+pub use panics::install_panic_hook;
 pub use schedule::{
     ClassSettings, FairQueue, LagDetector, OverrunLimit, OverrunTracker, QueueCounts, SchedulingSettings,
     SettingError, Shed, ShedReason, Ticket, Turn,
 };
 pub use simulate::{Phase, SimMachine, SimOutcome, SimRequest, SimResult, StepCost, core_rates, simulate};
-pub use slot::{Shared, Slot, SlotDesc, SlotOutput, StepOutput, WriteDesc, Writes};
-pub use step::{ReadDesc, Step, StepDesc, StepInput};
+pub use slot::{
+    ArrivalTime, Random, Shared, Slot, SlotDesc, SlotOutput, StepInput, StepOutput, WriteDesc, Writes,
+};
+pub use step::{Decision, ErasedDecision, Final, IntoDecision, NoProgress, ReadDesc, Step, StepDesc};
 
 pub use zerver_macros::{Slot, chain, flow, slot, step};
 pub use zerver_trace::{Class, EffectError, EffectErrorKind, FailureKind, RequestId, Value};

@@ -55,7 +55,7 @@ impl EffectKind for ReadClock {
         "now".to_owned()
     }
 
-    fn outcome(time: &Time) -> String {
+    fn output_summary(time: &Time) -> String {
         format!("{}.{:09}", time.unix_s(), time.unix_ns % 1_000_000_000)
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, header};
 use tokio::sync::oneshot;
-use zerver_engine::{Class, Failure, FailureKind, RequestId, Shed, ShedReason, Stop};
+use zerver_engine::{Class, Failure, FailureKind, RequestId, Shed, ShedReason, StopReason};
 
 use super::held::Held;
 use super::low::{Entrant, Low};
@@ -101,7 +101,7 @@ fn after(service: &Service, live: &mut Live, way: Way, drove: Result<Drove, Shed
 /// Says that it leaves its class.
 fn move_to_low(shared: &Shared, live: &mut Live, way: &Way, reason: String) {
     if let Some((job, watch)) = live.job() {
-        job.moved(watch.now_ns(), way.class, Class::Batch, reason);
+        job.record_reclassified(watch.now_ns(), way.class, Class::Batch, reason);
     }
     Shared::count(&shared.counters.moved);
 }
@@ -200,7 +200,7 @@ async fn carry_low(
         if is_late {
             refuse(service, &mut live, class, ShedReason::WaitedTooLong);
         } else if let Some((job, watch)) = live.job() {
-            job.stop(Stop::Deadline, watch.tick());
+            job.stop(StopReason::DeadlinePassed, watch.tick());
         }
         return live;
     }
@@ -293,7 +293,7 @@ fn classify(tuning: &Tuning, live: &mut Live) {
     let Some((class, rule)) = found else { return };
     let from = std::mem::replace(&mut live.class, class);
     if let (Some((job, watch)), true) = (live.job(), from != class) {
-        job.moved(watch.now_ns(), from, class, rule.reason().to_owned());
+        job.record_reclassified(watch.now_ns(), from, class, rule.reason().to_owned());
     }
 }
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use tokio::runtime::Handle;
-use zerver_engine::{Call, Class, Job, RequestId, Start};
+use zerver_engine::{Call, Class, Job, RequestId, RequestedCall};
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::{Event, Name, SharedValue, Thread};
 
@@ -124,7 +124,7 @@ impl Lane<'_> {
     }
 
     /// These calls of a step are asked for, some of them perhaps once more.
-    pub(crate) fn asks(&self, step: u16, starts: &[Start]) {
+    pub(crate) fn asks(&self, step: u16, starts: &[RequestedCall]) {
         let again = starts.iter().filter(|start| start.attempt > 1).count();
         if let Some(cells) = self.cells(step).filter(|_| again > 0) {
             cells.retries.add(again as u64);
@@ -140,14 +140,14 @@ impl Lane<'_> {
     /// did since.
     pub(crate) fn takes(&self, job: &mut Job, call: u32, watch: &mut Stopwatch, ready: Instant) {
         if let Some(late) = self.lateness(watch, ready) {
-            job.late(late.of(call));
+            job.record_completion_delay(late.of(call));
         }
     }
 
     /// The same for the deadline of the request, for which all its calls are given up.
     pub(crate) fn takes_deadline(&self, job: &mut Job, watch: &mut Stopwatch, deadline_ns: u64) {
         if let Some(late) = self.lateness(watch, watch.at(deadline_ns)) {
-            job.all_late(|call| late.clone().of(call));
+            job.record_completion_delays(|call| late.clone().of(call));
         }
     }
 

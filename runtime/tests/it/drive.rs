@@ -87,7 +87,7 @@ fn told(what: &str) -> Do {
 #[step]
 fn ask_all(request: &Request) -> Decision<Sum> {
     let asked = request.param_str("what").unwrap_or_default().split('+').map(|what| match what {
-        "timeout" => Effect::performing::<Do>(
+        "timeout" => Effect::from_call::<Do>(
             zerver::engine::Call::new(Do::Never).timeout(Duration::from_millis(20)),
             |output| output.copied().map_err(|error| Failure::from_effect("do", &error)),
         ),
@@ -242,7 +242,7 @@ fn past_its_time_an_effect_is_cancelled_and_its_failure_is_what_the_flow_goes_on
     #[step]
     fn try_it() -> Decision<Tried> {
         let call = zerver::engine::Call::new(Do::Never).timeout(Duration::from_millis(20));
-        let never = Effect::performing::<Do>(call, |output| {
+        let never = Effect::from_call::<Do>(call, |output| {
             output.copied().map_err(|error| Failure::from_effect("do", &error))
         });
         Need(never.attempt().map(|tried| Tried(tried.map_err(|failure| failure.kind().to_string()))))

@@ -53,7 +53,7 @@ fn render(todo: &Todo, claims: &Claims) -> Response {
 }
 
 /// Drives a job whose effects are answered at once.
-fn drive(def: &FlowDef, interpreters: &Interpreters) -> zerver::engine::Ended {
+fn drive(def: &FlowDef, interpreters: &Interpreters) -> zerver::engine::FinishedJob {
     let flow = Flow::new(def, |failure: &Failure, _| failure.to_response()).unwrap();
     let request = Arc::new(Request::get("/"));
     let arrival = Arrival { request, id: RequestId::from_u128(7), unix_ns: 0, seed: 0 };
@@ -64,7 +64,7 @@ fn drive(def: &FlowDef, interpreters: &Interpreters) -> zerver::engine::Ended {
             Next::Run => job.run(0, || 0),
             Next::Advance => job.advance(0),
             _ => {
-                let started = job.take_starts();
+                let started = job.take_requested_calls();
                 started.into_iter().fold(Next::Wait, |_, start| {
                     let performed = match interpreters.begin(&start.call, &Context::default()) {
                         Begun::Ready(performed) => performed,

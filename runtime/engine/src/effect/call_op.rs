@@ -1,50 +1,38 @@
-//! One call of an effect, and what is made of how it ended.
+//! The operation that performs one call: it starts the call, and converts the result.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use zerver_trace::EffectError;
 
-use super::call::{self, Call, Performed};
-use super::machine::Out;
-use super::{EffectKind, Retry};
+use super::call::{Call, CallResult, typed_output};
+use super::kind::EffectKind;
+use super::program::{CallOp, Resolver};
+use super::retry::Retry;
 use crate::Failure;
 
-/// A call with its types forgotten.
-pub(super) trait AnyLeaf: Send {
-    /// The call, once.
-    fn take(&mut self) -> Option<Call>;
-
-    /// Whether there is to be another attempt after this one, which ended so.
-    fn goes_on(&self, retry: &Retry, attempt: u16, performed: &Performed) -> bool;
-
-    /// Gives what is made of how it ended.
-    fn end(self: Box<Self>, number: u32, performed: &Performed, out: &mut Out<'_>);
-
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
-}
-
-pub(super) struct Leaf<K, F> {
-    /// None once it has started.
+/// A call of kind `K`, and the function that converts its result.
+pub(super) struct TypedCallOp<K, F> {
+    /// `None` once it has started.
     call: Option<Call>,
-    f: F,
+    convert: F,
     kind: PhantomData<fn() -> K>,
 }
 
-impl<K, F> Leaf<K, F> {
-    pub(super) const fn new(call: Call, f: F) -> Self {
-        Self { call: Some(call), f, kind: PhantomData }
+impl<K, F> TypedCallOp<K, F> {
+    pub(super) const fn new(call: Call, convert: F) -> Self {
+        Self { call: Some(call), convert, kind: PhantomData }
     }
 }
 
-fn output<K: EffectKind>(performed: &Performed) -> Result<&K::Output, EffectError> {
-    match performed {
-        Ok(datum) => call::output::<K>(datum),
+fn output<K: EffectKind>(result: &CallResult) -> Result<&K::Output, EffectError> {
+    match result {
+        Ok(value) => typed_output::<K>(value),
         Err(error) => Err(error.clone()),
     }
 }
 
-impl<K, T, F> AnyLeaf for Leaf<K, F>
+impl<K, T, F> CallOp for TypedCallOp<K, F>
 where
     K: EffectKind,
     T: Send + 'static,
@@ -54,14 +42,14 @@ where
         self.call.take()
     }
 
-    fn goes_on(&self, retry: &Retry, attempt: u16, performed: &Performed) -> bool {
-        let output = output::<K>(performed);
-        let failure = || (self.f)(output.clone()).err();
-        retry.goes_on::<K>(attempt, output.as_ref().copied(), failure)
+    fn should_retry(&self, retry: &Retry, attempt: u16, result: &CallResult) -> bool {
+        let output = output::<K>(result);
+        let failure = || (self.convert)(output.clone()).err();
+        retry.should_retry::<K>(attempt, output.as_ref().copied(), failure)
     }
 
-    fn end(self: Box<Self>, number: u32, performed: &Performed, out: &mut Out<'_>) {
-        out.give((self.f)(output::<K>(performed)).map_err(|failure| failure.with_call(number)));
+    fn finish(self: Box<Self>, number: u32, result: &CallResult, resolver: &mut Resolver<'_>) {
+        resolver.resolve((self.convert)(output::<K>(result)).map_err(|failure| failure.with_call(number)));
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

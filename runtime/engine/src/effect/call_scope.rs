@@ -1,12 +1,12 @@
-//! What holds for the calls of a part of an effect: how they are tried again, and how much time they have.
+//! Options that apply to all calls of a part of an effect: retries and time limits.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Retry;
+use super::retry::Retry;
 
-/// One word about all calls of an effect.
-pub(super) enum Word {
+/// One option.
+pub(super) enum CallOption {
     /// See [`Effect::retry`](crate::Effect::retry).
     Retry(Retry),
     /// See [`Effect::timeout`](crate::Effect::timeout).
@@ -15,29 +15,29 @@ pub(super) enum Word {
     Deadline(Duration),
 }
 
-/// What several words, one within another, come to.
+/// Combination of all options that apply at one place.
 #[derive(Clone, Default)]
-pub(super) struct Scope {
+pub(super) struct CallScope {
     pub(super) retry: Option<Retry>,
     pub(super) timeout: Option<Duration>,
-    pub(super) until_ns: Option<u64>,
+    pub(super) deadline_ns: Option<u64>,
 }
 
-/// The words that hold, the innermost last.
+/// Nested scopes, the innermost last. Each includes the options of those around it.
 #[derive(Clone, Default)]
-pub(super) struct Scopes(Vec<Arc<Scope>>);
+pub(super) struct CallScopes(Vec<Arc<CallScope>>);
 
-impl Scopes {
-    pub(super) fn begin(&mut self, word: Word, now_ns: u64) {
-        let mut scope = self.0.last().map_or_else(Scope::default, |scope| Scope::clone(scope));
-        match word {
-            Word::Retry(retry) => scope.retry = Some(retry),
-            Word::Timeout(limit) => {
+impl CallScopes {
+    pub(super) fn begin(&mut self, option: CallOption, now_ns: u64) {
+        let mut scope = self.0.last().map_or_else(CallScope::default, |scope| CallScope::clone(scope));
+        match option {
+            CallOption::Retry(retry) => scope.retry = Some(retry),
+            CallOption::Timeout(limit) => {
                 scope.timeout = Some(scope.timeout.map_or(limit, |outer| outer.min(limit)))
             }
-            Word::Deadline(limit) => {
-                let until_ns = now_ns.saturating_add(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
-                scope.until_ns = Some(scope.until_ns.map_or(until_ns, |outer| outer.min(until_ns)));
+            CallOption::Deadline(limit) => {
+                let end_ns = now_ns.saturating_add(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
+                scope.deadline_ns = Some(scope.deadline_ns.map_or(end_ns, |outer| outer.min(end_ns)));
             }
         }
         self.0.push(Arc::new(scope));
@@ -47,12 +47,12 @@ impl Scopes {
         self.0.pop();
     }
 
-    pub(super) fn current(&self) -> Option<&Arc<Scope>> {
+    pub(super) fn current(&self) -> Option<&Arc<CallScope>> {
         self.0.last()
     }
 
-    /// Those of a part.
-    pub(super) fn inner(&self) -> Self {
+    /// Returns the scopes for a member of a group that is performed here.
+    pub(super) fn for_member(&self) -> Self {
         Self(self.0.last().map(Arc::clone).into_iter().collect())
     }
 }

@@ -1,214 +1,168 @@
-//! Effects: I/O as data. A step describes what it needs; whoever drives the job performs it.
+//! Effects and their combinators. They build programs; [`super::machine`] performs them.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use zerver_trace::value::Encoder;
-use zerver_trace::{EffectError, Value, ValueError};
+use zerver_trace::EffectError;
 
+use super::call::Call;
+use super::call_op::TypedCallOp;
+use super::call_scope::CallOption;
+use super::kind::EffectKind;
+use super::machine::EffectMachine;
+use super::program::{Op, Program, Take, take};
+use super::retry::Retry;
 use crate::{Failure, StepOutput, Writes};
 
-use super::call_op::Leaf;
-use super::call_scope::Word;
-use super::program::{Op, Program};
-use super::{Call, Retry, machine};
-
-/// A kind of effect: a description of I/O, what it gives, and a name.
+/// A description of I/O with an output of type `T`. It does nothing until a step returns it as
+/// [`Need`](crate::Decision::Need).
+///
+/// Effects compose: one after another ([`and_then`](Self::and_then)), at the same time ([`all`](crate::all()),
+/// [`join_all`](crate::join_all)), with retries and time limits. An effect can fail with a [`Failure`], which fails the
+/// request unless [`attempt`](Self::attempt) or [`optional`](Self::optional) catches it.
 ///
 /// ```
-/// use serde::{Deserialize, Serialize};
-/// use zerver_engine::{EffectKind, effect};
+/// use std::time::Duration;
+/// use zerver_engine::{Effect, Retry, all};
+/// # use serde::{Deserialize, Serialize};
+/// # use zerver_engine::{EffectKind, effect};
+/// # #[derive(Serialize, Deserialize)]
+/// # struct Load(String);
+/// # impl EffectKind for Load {
+/// #     const KIND: &'static str = "load";
+/// #     type Output = Option<u64>;
+/// # }
+/// # fn load(key: &str) -> Effect<Option<u64>> { effect(Load(key.into())) }
 ///
-/// #[derive(Serialize, Deserialize)]
-/// struct SendMail { to: String }
-///
-/// impl EffectKind for SendMail {
-///     const KIND: &'static str = "mail";
-///     type Output = u64;
-///     fn summary(&self) -> String { format!("to {}", self.to) }
-/// }
-///
-/// let number = effect(SendMail { to: "a@example.com".into() }).map(|number| number + 1);
-/// assert_eq!(format!("{number:?}"), "Effect(mail to a@example.com)");
+/// let user = load("user:1").or_not_found("user", 1);
+/// let settings = load("settings:1").optional().map(Option::flatten);
+/// let both: Effect<(u64, Option<u64>)> =
+///     all((user, settings)).retry(Retry::attempts(3)).deadline(Duration::from_secs(1));
 /// ```
-pub trait EffectKind: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// The name of the kind, such as `http`: one word, unique in a program.
-    const KIND: &'static str;
-
-    /// What it gives when it succeeds.
-    type Output: Serialize + DeserializeOwned + Clone + Send + Sync + 'static;
-
-    /// What is asked for, on one line, without the name of the kind: `GET example.com/verify`.
-    fn summary(&self) -> String {
-        Value::from_serialize(self).map_or_else(|error| error.to_string(), |value| value.to_string())
-    }
-
-    /// What came back, on one line: `200`, `found`.
-    fn outcome(output: &Self::Output) -> String {
-        Value::from_serialize(output).map_or_else(|error| error.to_string(), |value| value.to_string())
-    }
-
-    /// Writes an output to be recorded: what its `Serialize` writes, for which a kind may know a quicker way.
-    ///
-    /// # Errors
-    /// What the output's `Serialize` reports, or that it is too deep or too long.
-    fn record(output: &Self::Output, out: &mut Encoder) -> Result<(), ValueError> {
-        out.put(output)
-    }
-
-    /// Whom it asks, such as `idp.example.com:443`: a service may bound how many effects of a kind ask the same target
-    /// at the same time. None where there is nobody to be spared, as with a timer or a store in memory.
-    fn target(&self) -> Option<Cow<'_, str>> {
-        None
-    }
-
-    /// Whether to do it several times is the same as to do it once. Only then [`Effect::retry`] tries it again by itself.
-    fn is_idempotent(&self) -> bool {
-        false
-    }
-
-    /// What identifies it to a replay, where that is less than all of its arguments: for a database, the name of the
-    /// statement and its parameters, without its text. A call that differs from a recorded one only in the rest is
-    /// answered as that was, and the replay reports that its text changed. None, the default, stands for all arguments.
-    ///
-    /// Whatever may change the answer belongs to it. `Value::from_serialize(&(&self.name, &self.parameters)).ok()`
-    fn identity(&self) -> Option<Value> {
-        None
-    }
-
-    /// Whether it changes nothing at the other end ("safe" in RFC 9110, section 9.2.1): only such effects are performed
-    /// under `zerver replay --live KIND:reads`.
-    fn is_safe(&self) -> bool {
-        false
-    }
-
-    /// Whether this output says that the same may succeed a little later, so that it is worth another attempt.
-    fn is_temporary(_output: &Self::Output) -> bool {
-        false
-    }
-}
-
-/// An effect and what is made of its output. It does nothing until a step returns it.
-///
-/// It fails with a [`Failure`]; unless that is caught by [`Effect::attempt`] or [`Effect::optional`], it fails the
-/// request.
 #[must_use = "an effect does nothing until a step returns it"]
 pub struct Effect<T> {
-    pub(super) program: Program,
-    pub(super) take: machine::Take<T>,
+    program: Program,
+    take: Take<T>,
 }
 
-/// The effect that performs `kind` and gives its output.
+/// Creates the effect that performs one call and returns its output.
 pub fn effect<K: EffectKind>(kind: K) -> Effect<K::Output> {
-    Effect::performing::<K>(Call::new(kind), |output: Result<&K::Output, EffectError>| {
+    Effect::from_call::<K>(Call::new(kind), |output: Result<&K::Output, EffectError>| {
         output.cloned().map_err(|error| Failure::from_effect(K::KIND, &error))
     })
 }
 
 impl<T: Send + 'static> Effect<T> {
-    pub(super) fn new(program: Program) -> Self {
-        Self { program, take: machine::take }
+    fn new(program: Program) -> Self {
+        Self { program, take }
     }
 
-    pub(super) fn of(op: Op) -> Self {
-        Self::new(Program::of(op))
+    pub(super) fn from_op(op: Op) -> Self {
+        Self::new(Program::from_op(op))
     }
 
-    /// The effect that performs one call and makes `T` of how it ended. Where the call is tried again, `f` may be asked
-    /// about each attempt.
-    pub fn performing<K: EffectKind>(
+    /// Creates the effect that performs one call and converts its result. If the call is retried, `convert` may run once
+    /// for each attempt.
+    pub fn from_call<K: EffectKind>(
         call: Call,
-        f: impl Fn(Result<&K::Output, EffectError>) -> Result<T, Failure> + Send + 'static,
+        convert: impl Fn(Result<&K::Output, EffectError>) -> Result<T, Failure> + Send + 'static,
     ) -> Self {
-        Self::of(Op::Call(Box::new(Leaf::<K, _>::new(call, f))))
+        Self::from_op(Op::Call(Box::new(TypedCallOp::<K, _>::new(call, convert))))
     }
 
-    /// The effect that does nothing and gives this.
+    /// Creates an effect without I/O that returns a value.
     pub fn ready(value: T) -> Self {
         Self::new(Program::ready(Ok(value)))
     }
 
-    /// The effect that does nothing and fails.
+    /// Creates an effect without I/O that fails.
     pub fn fail(failure: Failure) -> Self {
         Self::new(Program::ready::<T>(Err(failure)))
     }
 
-    /// Makes something else of its output.
+    /// Converts the output.
     pub fn map<U: Send + 'static>(self, f: impl FnOnce(T) -> U + Send + 'static) -> Effect<U> {
         self.try_map(move |value| Ok(f(value)))
     }
 
-    /// Makes something else of its output, or fails.
+    /// Converts the output, or fails.
     pub fn try_map<U: Send + 'static>(
         self,
         f: impl FnOnce(T) -> Result<U, Failure> + Send + 'static,
     ) -> Effect<U> {
-        Effect::new(self.program.then(move |output: Result<T, Failure>, out| out.give(output.and_then(f))))
+        Effect::new(
+            self.program
+                .then(move |output: Result<T, Failure>, resolver| resolver.resolve(output.and_then(f))),
+        )
     }
 
     /// Performs another effect afterwards, which may depend on the output.
     pub fn and_then<U: Send + 'static>(self, f: impl FnOnce(T) -> Effect<U> + Send + 'static) -> Effect<U> {
-        Effect::new(self.program.then(move |output: Result<T, Failure>, out| match output {
-            Ok(output) => out.go_on(f(output)),
-            Err(failure) => out.give::<U>(Err(failure)),
+        Effect::new(self.program.then(move |output: Result<T, Failure>, resolver| match output {
+            Ok(output) => resolver.continue_with(f(output).program),
+            Err(failure) => resolver.resolve::<U>(Err(failure)),
         }))
     }
 
-    /// Tries its calls again where they fail and that is worth it: each by itself, with the same arguments. What has
-    /// succeeded is not asked for again, and a failure that `try_map` or the like makes of an output is final. Of two
-    /// such words about one call the inner one counts.
+    /// Retries its calls if they fail in a way that may be temporary, each call independently and with the same arguments.
+    /// A call that has succeeded is not repeated, and a failure made from an output by `try_map` and the like is final. If
+    /// `retry` is nested, the inner policy counts.
     ///
-    /// Each attempt is recorded. `http::get(url).json().retry(Retry::attempts(3))`
+    /// Each attempt is recorded. Example: `http::get(url).json().retry(Retry::attempts(3))`.
     pub fn retry(self, retry: Retry) -> Self {
-        Self::new(self.program.within(Word::Retry(retry)))
+        Self::new(self.program.with_option(CallOption::Retry(retry)))
     }
 
-    /// Limits the time of each of its calls: one that has no answer by then fails with a timeout. Each attempt of a call
-    /// has this time, from when it begins; the pauses between them, and waiting for a limit on effects, are not part of it.
-    /// Of two such words about one call the shorter time counts.
+    /// Limits the time of each of its calls; a call that takes longer fails with a timeout. Each attempt of a call has this
+    /// time from its start. Pauses between attempts, and waits for a permit, are not included. If `timeout` is nested, the
+    /// shorter time counts.
     ///
-    /// `kv::get(key).timeout(Duration::from_millis(50))`, `all((a, b)).timeout(..)`
+    /// Examples: `kv::get(key).timeout(Duration::from_millis(50))`, `all((a, b)).timeout(limit)`.
     pub fn timeout(self, limit: Duration) -> Self {
-        Self::new(self.program.within(Word::Timeout(limit)))
+        Self::new(self.program.with_option(CallOption::Timeout(limit)))
     }
 
-    /// Limits the time of all of it, with every attempt, every pause, and every wait for a limit on effects, from when it
-    /// begins. Its calls that have no answer by then fail with a timeout, and so does each that it would ask for
-    /// afterwards. There is no further attempt which would begin too late. Of two such words the earlier end counts; the
-    /// deadline of the request holds in any case.
+    /// Limits the time of the whole effect from its start, including all attempts, pauses and waits for a permit. Calls in
+    /// flight then fail with a timeout, and so does each call that would follow. No attempt starts after the deadline. If
+    /// `deadline` is nested, the earlier one counts. The deadline of the request always applies.
     ///
-    /// `load_a.and_then(|a| load_b(a)).retry(Retry::attempts(3)).deadline(Duration::from_secs(1))`
+    /// Example: `load_a.and_then(|a| load_b(a)).retry(Retry::attempts(3)).deadline(Duration::from_secs(1))`.
     pub fn deadline(self, limit: Duration) -> Self {
-        Self::new(self.program.within(Word::Deadline(limit)))
+        Self::new(self.program.with_option(CallOption::Deadline(limit)))
     }
 
-    /// Gives the failure as a value instead of failing the request.
+    /// Returns a failure as a value instead of failing the request.
     pub fn attempt(self) -> Effect<Result<T, Failure>> {
-        Effect::new(self.program.then(|output: Result<T, Failure>, out| out.give(Ok(output))))
+        Effect::new(self.program.then(|output: Result<T, Failure>, resolver| resolver.resolve(Ok(output))))
     }
 
-    /// Gives none instead of failing the request.
+    /// Returns `None` on a failure instead of failing the request.
     pub fn optional(self) -> Effect<Option<T>> {
         self.attempt().map(Result::ok)
     }
 }
 
+impl<T> Effect<T> {
+    /// Creates a machine that performs it. `next_call` is the number of its first call.
+    pub(crate) fn into_machine(self, next_call: u32) -> EffectMachine<T> {
+        EffectMachine::new(self.program, self.take, next_call)
+    }
+
+    pub(super) fn into_program(self) -> Program {
+        self.program
+    }
+}
+
 impl<S: StepOutput> Effect<S> {
-    /// Forgets which slots the output has. The conversion happens where the output is taken, without another operation, so
+    /// Erases the slots of the output. The conversion happens when the output is taken, without another operation, so
     /// nothing may be chained to the result.
     pub(crate) fn into_writes(self) -> Effect<Writes> {
-        Effect {
-            program: self.program,
-            take: |value| Some(machine::take::<S>(value)?.map(StepOutput::into_writes)),
-        }
+        Effect { program: self.program, take: |value| Some(take::<S>(value)?.map(StepOutput::into_writes)) }
     }
 }
 
 impl<T: Send + 'static> Effect<Option<T>> {
-    /// Fails with `not_found` if there is nothing.
+    /// Fails with `not_found` if the output is `None`.
     pub fn or_not_found(self, what: &'static str, key: impl fmt::Display) -> Effect<T> {
         let key = key.to_string();
         self.try_map(move |found| found.ok_or_else(|| Failure::not_found(what, key)))
@@ -221,17 +175,4 @@ impl<T> fmt::Debug for Effect<T> {
         self.program.describe(f, 0)?;
         f.write_str(")")
     }
-}
-
-/// Performs several effects at the same time; fails with the first failure, once all have ended.
-pub fn all<A: All>(effects: A) -> Effect<A::Output> {
-    effects.all()
-}
-
-/// A tuple of effects.
-pub trait All {
-    /// The tuple of their outputs.
-    type Output;
-    /// Performs them at the same time.
-    fn all(self) -> Effect<Self::Output>;
 }

@@ -1,20 +1,25 @@
-//! Effects: I/O as data.
+//! Effects: I/O as data. A step returns a description of what it needs; the driver of the job performs it.
+//!
+//! `composition` builds effects of calls (`call_op`) and groups (`group`). `program` holds the operations of an effect, and
+//! `machine` performs them without I/O: it emits calls, and takes in how they ended.
 
 mod call;
 mod call_op;
 mod call_scope;
 mod composition;
 mod group;
+mod kind;
 mod machine;
 mod program;
 mod requested_call;
 mod retry;
 mod standalone;
 
-pub use call::{Call, Performed};
-pub use composition::{All, Effect, EffectKind, all, effect};
-pub use group::join_all;
-pub(crate) use machine::{Calls, Machine, Progress};
-pub use requested_call::Start;
+pub use call::{Call, CallResult};
+pub use composition::{Effect, effect};
+pub use group::{All, all, join_all};
+pub use kind::EffectKind;
+pub(crate) use machine::{EffectMachine, MachineContext, Progress};
+pub use requested_call::RequestedCall;
 pub use retry::Retry;
-pub use standalone::Alone;
+pub use standalone::StandaloneEffect;

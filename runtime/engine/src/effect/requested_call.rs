@@ -1,29 +1,30 @@
-//! A call that a job asks for, to be started by its driver.
+//! Calls that the driver of a job has to start.
 
 use std::time::Duration;
 
-use crate::Call;
+use super::call::Call;
 
-/// A call to start.
+/// A call that a job requests. Its driver starts it and passes the result to [`Job::complete`](crate::Job::complete).
 #[derive(Debug)]
-pub struct Start {
-    /// Names the call within its job; [`Job::complete`](crate::Job::complete) wants it back.
+pub struct RequestedCall {
+    /// Number of the call within its job.
     pub number: u32,
     /// The call.
     pub call: Call,
-    /// Which try of it this is, from 1.
+    /// Number of the attempt, from 1.
     pub attempt: u16,
-    /// For how long to wait before it begins: what there is between two attempts.
+    /// Delay before the call starts: the pause between two attempts.
     pub pause: Duration,
-    /// When it must have ended, whatever it waits for, in nanoseconds since the request's head had arrived: the deadline of
-    /// an effect that it is part of. None where only its own time limit and the request's deadline hold.
-    pub until_ns: Option<u64>,
+    /// Time by which the call must have ended, including all waits, in nanoseconds since the request's head arrived. It
+    /// comes from the [deadline](crate::Effect::deadline) of an effect that the call is part of, if there is one.
+    pub deadline_ns: Option<u64>,
 }
 
-impl Start {
-    /// How long it may take if it begins now: its own time limit, or what is left until it must have ended.
-    pub fn limit(&self, now_ns: u64) -> Option<Duration> {
-        let left = self.until_ns.map(|until_ns| Duration::from_nanos(until_ns.saturating_sub(now_ns)));
+impl RequestedCall {
+    /// Returns the time that the call may take if it starts now: its time limit, or the time left until its deadline if
+    /// that is shorter.
+    pub fn time_limit(&self, now_ns: u64) -> Option<Duration> {
+        let left = self.deadline_ns.map(|end_ns| Duration::from_nanos(end_ns.saturating_sub(now_ns)));
         match (self.call.time_limit(), left) {
             (Some(own), Some(left)) => Some(own.min(left)),
             (own, left) => own.or(left),

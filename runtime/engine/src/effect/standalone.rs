@@ -1,44 +1,60 @@
-//! An effect performed outside a request: what fills a store before a service starts, and what tests use.
+//! Effects outside a request, for example to fill a store before a service starts, and in tests.
+
+use std::fmt;
 
 use smallvec::SmallVec;
 
-use super::machine::{Calls, Machine, Progress};
-use super::{Effect, Performed};
-use crate::{Failure, Random, Start};
+use super::call::CallResult;
+use super::composition::Effect;
+use super::machine::{EffectMachine, MachineContext, Progress};
+use super::requested_call::RequestedCall;
+use crate::{Failure, Random};
 
-/// An effect on its way, outside a job: a state machine without I/O, as [`crate::Job`] is.
-pub struct Alone<T> {
-    machine: Machine<T>,
-    next: u32,
-    starts: SmallVec<[Start; 2]>,
+/// An effect that is performed outside a job. Like [`Job`](crate::Job), it is a state machine without I/O.
+pub struct StandaloneEffect<T> {
+    machine: EffectMachine<T>,
+    next_call: u32,
+    requested: SmallVec<[RequestedCall; 2]>,
     random: Random,
 }
 
-impl<T> Alone<T> {
-    /// An effect that has not begun. Call [`Alone::advance`] without an answer to begin it. The randomness is for pauses
-    /// before further attempts.
+impl<T> StandaloneEffect<T> {
+    /// Creates it. [`advance`](Self::advance) without a result starts it. The random numbers are for the pauses between
+    /// attempts.
     pub fn new(effect: Effect<T>, random: Random) -> Self {
-        Self { machine: Machine::new(effect, 0), next: 0, starts: SmallVec::new(), random }
+        Self { machine: effect.into_machine(0), next_call: 0, requested: SmallVec::new(), random }
     }
 
-    /// Takes in how a call ended, at a time since the effect began, and gives the output once it is there. Until then there
-    /// are calls in flight, or to start.
-    pub fn advance(&mut self, answer: Option<(u32, Performed)>, now_ns: u64) -> Option<Result<T, Failure>> {
-        let mut calls = Calls { next: &mut self.next, starts: &mut self.starts, random: self.random, now_ns };
-        if let Some((number, performed)) = answer {
-            self.machine.answer(number, &performed, &mut calls);
+    /// Takes in the result of a call, by its number, and returns the output of the effect once there is one. Until then,
+    /// calls are in flight or have to be started. `now_ns` is the time since the effect started.
+    pub fn advance(&mut self, result: Option<(u32, CallResult)>, now_ns: u64) -> Option<Result<T, Failure>> {
+        let mut context = MachineContext {
+            next_call: &mut self.next_call,
+            requested: &mut self.requested,
+            random: self.random,
+            now_ns,
+        };
+        if let Some((number, result)) = result {
+            self.machine.complete(number, &result, &mut context);
         }
         loop {
-            match self.machine.advance(&mut calls) {
-                Progress::More => {}
-                Progress::Waits => return None,
+            match self.machine.advance(&mut context) {
+                Progress::HasMore => {}
+                Progress::Waiting => return None,
                 Progress::Ended(output) => return Some(output),
             }
         }
     }
 
-    /// The calls to start, each once.
-    pub fn take_starts(&mut self) -> SmallVec<[Start; 2]> {
-        std::mem::take(&mut self.starts)
+    /// Returns the calls to start, each once.
+    pub fn take_requested_calls(&mut self) -> SmallVec<[RequestedCall; 2]> {
+        std::mem::take(&mut self.requested)
+    }
+}
+
+impl<T> fmt::Debug for StandaloneEffect<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let in_flight: Vec<u32> = self.machine.calls_in_flight().collect();
+        f.debug_struct("StandaloneEffect").field("in_flight", &in_flight).finish_non_exhaustive()
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use zerver_engine::{Arrival, Call, Ended, Failure, Flow, FlowDef, Job, Next, Performed, Request, RequestId};
+use zerver_engine::{
+    Arrival, Call, CallResult, Failure, FinishedJob, Flow, FlowDef, Job, Next, Request, RequestId,
+};
 use zerver_trace::{Answer, Event, SharedValue, Value};
 
 pub(crate) fn job(def: &FlowDef, request: Request) -> Job {
@@ -21,7 +23,7 @@ fn new_job(def: &FlowDef, request: Request, seed: u64) -> Job {
 }
 
 /// Runs a job. `perform` completes its calls, the latest one first.
-pub(crate) fn drive(mut job: Job, mut perform: impl FnMut(&Call) -> Performed) -> Ended {
+pub(crate) fn drive(mut job: Job, mut perform: impl FnMut(&Call) -> CallResult) -> FinishedJob {
     let mut now = 0;
     let mut tick = || {
         now += 1;
@@ -30,7 +32,7 @@ pub(crate) fn drive(mut job: Job, mut perform: impl FnMut(&Call) -> Performed) -
     let mut in_flight = Vec::new();
     let mut next = Next::Run;
     loop {
-        in_flight.extend(job.take_starts());
+        in_flight.extend(job.take_requested_calls());
         next = match next {
             Next::Run => {
                 let at = tick();
@@ -47,21 +49,21 @@ pub(crate) fn drive(mut job: Job, mut perform: impl FnMut(&Call) -> Performed) -
     }
 }
 
-pub(crate) fn run(def: &FlowDef, request: Request, perform: impl FnMut(&Call) -> Performed) -> Ended {
+pub(crate) fn run(def: &FlowDef, request: Request, perform: impl FnMut(&Call) -> CallResult) -> FinishedJob {
     drive(job(def, request), perform)
 }
 
 /// Performs no effect, for flows that need none.
-pub(crate) fn no_effects(call: &Call) -> Performed {
+pub(crate) fn no_effects(call: &Call) -> CallResult {
     panic!("unexpected call: {call:?}")
 }
 
-pub(crate) fn body(ended: &Ended) -> &str {
+pub(crate) fn body(ended: &FinishedJob) -> &str {
     str::from_utf8(&ended.response.as_ref().unwrap().body).unwrap()
 }
 
 /// Returns the events, one per line, without times.
-pub(crate) fn events(ended: &Ended) -> String {
+pub(crate) fn events(ended: &FinishedJob) -> String {
     let show = |datum: &SharedValue| Value::from_recordable(&**datum).unwrap().to_string();
     let line = |event: &Event<SharedValue>| match event {
         Event::BodyReceived { .. } => "received".to_owned(),

@@ -9,7 +9,7 @@ use zerver_engine::EffectErrorKind::{
     Internal, Invalid, Malformed, NoInterpreter, Timeout, TooLarge, Unreachable,
 };
 use zerver_engine::{
-    Call, Decision, Effect, EffectError, EffectErrorKind, EffectKind, Failure, FailureKind, Performed,
+    Call, CallResult, Decision, Effect, EffectError, EffectErrorKind, EffectKind, Failure, FailureKind,
     Request, Response, Retry, Slot, all, effect, flow, join_all, step,
 };
 use zerver_trace::{Outcome, Value};
@@ -33,7 +33,7 @@ fn lookup(key: &str) -> Effect<Option<u64>> {
     effect(Lookup(key.to_owned()))
 }
 
-fn table(call: &Call) -> Performed {
+fn table(call: &Call) -> CallResult {
     match call.args::<Lookup>().unwrap().0.as_str() {
         "down" => Err(EffectError::new(Unreachable, "connection refused")),
         key => Ok(Call::output::<Lookup>(key.strip_prefix("k").and_then(|n| n.parse().ok()))),
@@ -133,8 +133,8 @@ fn debug_output_of_an_effect_names_its_calls() {
 #[test]
 fn an_output_can_be_decoded_from_a_recording() {
     let call = Call::new(Lookup("k1".into()));
-    assert!(call.decode(&Value::from_serialize(&Some(4u64)).unwrap()).is_ok());
-    let Err(error) = call.decode(&Value::from_serialize(&"text").unwrap()) else {
+    assert!(call.decode_output(&Value::from_serialize(&Some(4u64)).unwrap()).is_ok());
+    let Err(error) = call.decode_output(&Value::from_serialize(&"text").unwrap()) else {
         panic!("a text was decoded as a number")
     };
     assert_eq!(error.kind, Malformed);
@@ -206,7 +206,7 @@ fn a_temporary_error_is_retried() {
     step 0 wrote 0: "7"
     step 1: done
     "#);
-    let check = |ended: &zerver_engine::Ended, expected: &str| assert_eq!(body(ended), expected);
+    let check = |ended: &zerver_engine::FinishedJob, expected: &str| assert_eq!(body(ended), expected);
     // Temporary outputs are retried too. The last one is the output of the effect.
     check(&run_with_answers!(flaky("a").retry(Retry::attempts(2)), [Ok(503), Ok(504)]), "504");
     // The failure is that of the last attempt, with the number of its call.
@@ -226,13 +226,13 @@ fn a_call_that_is_not_idempotent_is_retried_only_if_allowed() {
         effect(Flaky { name: "order".to_owned(), is_idempotent: false })
     }
     run_with_answers!(order().retry(Retry::attempts(3)).optional(), [Err(Timeout)]);
-    run_with_answers!(order().retry(Retry::attempts(3).also_not_idempotent()), [Err(Timeout), Ok(1)]);
+    run_with_answers!(order().retry(Retry::attempts(3).even_if_not_idempotent()), [Err(Timeout), Ok(1)]);
 }
 
 #[test]
 fn a_predicate_selects_the_failures_to_retry() {
     fn odd() -> Effect<u32> {
-        Effect::performing::<Flaky>(
+        Effect::from_call::<Flaky>(
             Call::new(Flaky { name: "odd".to_owned(), is_idempotent: true }),
             |output| match output {
                 Ok(n) if n % 2 == 0 => Err(Failure::conflict("number", n)),
@@ -286,7 +286,7 @@ fn the_same_request_has_the_same_pauses() {
         let mut job = seeded_job(&def, seed);
         job.run(0, || 1);
         let attempt = |number| {
-            let start = job.take_starts().pop()?;
+            let start = job.take_requested_calls().pop()?;
             assert_eq!((start.number, u32::from(start.attempt)), (number, number + 1));
             job.complete(number, 2, Err(EffectError::new(Timeout, "no")));
             Some(start.pause)
@@ -307,15 +307,15 @@ macro_rules! calls {
         }
         let mut job = seeded_job(&flow!("f", GET "/", steps: [ask, render]), 1);
         job.run(0, || SECOND_NS);
-        let mut starts: Vec<_> = job.take_starts().into_iter().collect();
+        let mut starts: Vec<_> = job.take_requested_calls().into_iter().collect();
         for (call, at_ns, answer) in $answers {
             let answer: Result<u32, EffectErrorKind> = answer;
             let performed = answer.map(Call::output::<Flaky>).map_err(|kind| EffectError::new(kind, "no"));
             job.complete(call, at_ns, performed);
-            starts.extend(job.take_starts());
+            starts.extend(job.take_requested_calls());
         }
-        let show = |start: &zerver_engine::Start| {
-            let until = start.until_ns.map(|ns| Duration::from_nanos(ns));
+        let show = |start: &zerver_engine::RequestedCall| {
+            let until = start.deadline_ns.map(|ns| Duration::from_nanos(ns));
             format!("{:?} {:?} until {until:?}", start.call, start.call.time_limit())
         };
         starts.iter().map(show).collect::<Vec<_>>()

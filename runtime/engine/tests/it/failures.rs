@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use zerver_engine::Decision::Need;
 use zerver_engine::{
-    Decision, Effect, Failure, FailureKind, Request, Response, Slot, flow, step, watch_panics,
+    Decision, Effect, Failure, FailureKind, Request, Response, Slot, flow, install_panic_hook, step,
 };
 use zerver_trace::{Event, Outcome};
 
@@ -128,7 +128,7 @@ fn a_flow_can_render_its_own_failures() {
 
 #[test]
 fn a_panic_is_recorded_with_its_location() {
-    watch_panics();
+    install_panic_hook();
     let ended = run(&flow!("f", GET "/", steps: [check, show]), Request::get("/"), no_effects);
     assert!(matches!(ended.outcome, Outcome::Panicked { step: 0, .. }));
     let Some(Event::StepPanicked { step: 0, file, line, .. }) = ended.events.last() else {

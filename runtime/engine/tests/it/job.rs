@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use zerver_engine::Decision::{Continue, Done, Need, Yield};
 use zerver_engine::{
     Call, Chain, Decision, Effect, EffectError, EffectErrorKind, EffectKind, Failure, FlowDef, Next, Request,
-    Response, Slot, Stop, chain, effect, flow, step,
+    Response, Slot, StopReason, chain, effect, flow, step,
 };
 use zerver_trace::{Event, Outcome, Value};
 
@@ -21,7 +21,7 @@ impl EffectKind for Echo {
     type Output = u64;
 }
 
-pub(crate) fn echo(call: &Call) -> zerver_engine::Performed {
+pub(crate) fn echo(call: &Call) -> zerver_engine::CallResult {
     Ok(Call::output::<Echo>(call.args::<Echo>().unwrap().0))
 }
 
@@ -186,9 +186,9 @@ fn effects_in_flight_are_cancelled_when_a_job_is_stopped() {
         job
     };
     let mut gone = wait();
-    gone.stop(Stop::Gone, 3);
+    gone.stop(StopReason::ClientLeft, 3);
     // A completion that comes too late is ignored.
-    assert!(!gone.waits_for(0), "the job has ended");
+    assert!(!gone.is_waiting_for(0), "the job has ended");
     assert_eq!(gone.complete(0, 4, Ok(Call::output::<Echo>(1))), Next::Ended);
     let ended = gone.finish();
     assert_eq!(ended.outcome, Outcome::Gone { step: 1 });
@@ -196,7 +196,7 @@ fn effects_in_flight_are_cancelled_when_a_job_is_stopped() {
     assert!(events(&ended).ends_with("0 is cancelled"), "{}", events(&ended));
 
     let mut late = wait();
-    late.stop(Stop::Deadline, 3);
+    late.stop(StopReason::DeadlinePassed, 3);
     let ended = late.finish();
     assert_eq!(ended.outcome, Outcome::TimedOut { step: 1 });
     assert_eq!(ended.response.unwrap().status, 504);
@@ -273,7 +273,7 @@ fn a_twin_continues_where_its_job_is_and_does_the_same() {
     assert_eq!((twin.position(), twin.events().len()), (1, 0));
     assert_eq!((first.run(2, || 2), twin.run(2, || 2)), (Next::Wait, Next::Wait));
     assert!(first.twin().is_none(), "effects are in flight");
-    let (a, b) = (first.take_starts().remove(0), twin.take_starts().remove(0));
+    let (a, b) = (first.take_requested_calls().remove(0), twin.take_requested_calls().remove(0));
     assert_eq!((a.number, format!("{:?}", a.call)), (b.number, format!("{:?}", b.call)));
     for (job, start) in [(&mut first, a), (&mut twin, b)] {
         assert_eq!(job.complete(start.number, 3, echo(&start.call)), Next::Run);

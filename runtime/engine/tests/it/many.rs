@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 use zerver_engine::Decision::Need;
 use zerver_engine::{
-    Call, Decision, Effect, EffectKind, Job, Next, Performed, Request, Response, Retry, Slot, Stop, all,
-    effect, flow, join_all, step,
+    Call, CallResult, Decision, Effect, EffectKind, Job, Next, Request, Response, Retry, Slot, StopReason,
+    all, effect, flow, join_all, step,
 };
 
 use crate::driver::{body, job, run};
@@ -24,7 +24,7 @@ fn double(n: u64) -> Effect<u64> {
     effect(Double(n))
 }
 
-fn answer(call: &Call) -> Performed {
+fn answer(call: &Call) -> CallResult {
     Ok(Call::output::<Double>(2 * call.args::<Double>().unwrap().0))
 }
 
@@ -113,7 +113,7 @@ fn deeply_nested_effects_run_and_drop() {
         next = job.advance(1);
     }
     assert_eq!(next, Next::Wait);
-    job.stop(Stop::Gone, 2);
+    job.stop(StopReason::ClientLeft, 2);
     drop(job.finish());
 }
 
@@ -140,14 +140,14 @@ fn long_effects_are_interrupted_so_that_the_driver_can_check_the_clock() {
     let next = job.run(0, || 1);
     assert_eq!(next, Next::Advance);
     // The calls that it has requested so far can already start.
-    assert!((1..10_000).contains(&job.take_starts().len()));
+    assert!((1..10_000).contains(&job.take_requested_calls().len()));
     assert!(interruptions(&mut job, next) >= 10, "while it requests calls");
     for call in 0..10_000 {
-        assert!(job.waits_for(call));
+        assert!(job.is_waiting_for(call));
         let next = job.complete(call, 20_000, Ok(Call::output::<Double>(0)));
         assert!(call == 9_999 || next == Next::Wait);
     }
-    job.take_starts();
+    job.take_requested_calls();
     let next = job.complete(10_000, 20_000, Ok(Call::output::<Double>(0)));
     assert!(interruptions(&mut job, next) >= 4, "while it maps an output");
     assert_eq!(job.run(1, || 2), Next::Ended);

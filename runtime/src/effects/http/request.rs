@@ -57,7 +57,7 @@ impl EffectKind for Request {
         Target(self).to_string()
     }
 
-    fn outcome(reply: &Reply) -> String {
+    fn output_summary(reply: &Reply) -> String {
         format!("{}, {} bytes", reply.status, reply.body.len())
     }
 
@@ -246,7 +246,7 @@ impl RequestBuilder {
         if let Some(timeout) = self.timeout {
             call = call.timeout(timeout);
         }
-        Effect::performing::<Request>(call, move |reply: Result<&Reply, EffectError>| match reply {
+        Effect::from_call::<Request>(call, move |reply: Result<&Reply, EffectError>| match reply {
             Ok(reply) => read(&target, reply),
             Err(error) => Err(Failure::from_effect(Request::KIND, &error)),
         })

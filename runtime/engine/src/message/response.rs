@@ -5,8 +5,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use zerver_trace::{Message, MessagePart};
 
-use crate::Failure;
-use crate::request::tell_headers_and_body;
+use super::parts::tell_headers_and_body;
+use crate::failure::Failure;
 
 /// An HTTP response with its whole body.
 ///

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use zerver_trace::{SharedValue, TypedValue};
 
-use crate::{Effect, Failure, Response, StepOutput, WriteDesc, Writes};
+use crate::effect::Effect;
+use crate::failure::Failure;
+use crate::message::Response;
+use crate::slot::{StepOutput, WriteDesc, Writes};
 
 /// Decision of a step about what happens next. `S` is what the step writes; `P` is the progress it keeps when it yields.
 ///

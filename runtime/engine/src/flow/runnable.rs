@@ -1,4 +1,4 @@
-//! Flows: the definition that `flow!` makes, and the flow that is made ready from it when the program starts.
+//! Flows that are ready to run: made from their definitions when the program starts.
 
 use std::any::TypeId;
 use std::fmt;
@@ -7,155 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use zerver_trace::{
-    Class, FlowInfo, ReadInfo, SharedValue, SlotInfo, StepInfo, Value, ValueError, WriteInfo,
-};
+use zerver_trace::{FlowInfo, ReadInfo, SharedValue, SlotInfo, StepInfo, Value, ValueError, WriteInfo};
 
-use crate::{ErasedDecision, Failure, Request, Response, SlotDesc, StepDesc, StepInput};
-
-/// A reusable list of steps; [`chain!`](crate::chain) makes one.
-///
-/// ```
-/// use zerver_engine::{Chain, Failure, Request, Response, chain, flow, slot, step};
-///
-/// #[slot(secret)]
-/// struct Token(String);
-///
-/// #[step]
-/// fn parse_token(request: &Request) -> Result<Token, Failure> {
-///     request.bearer().map(|token| Token(token.to_owned())).ok_or_else(|| Failure::unauthorized("session"))
-/// }
-///
-/// #[step]
-/// fn render(_token: &Token) -> Response {
-///     Response::no_content()
-/// }
-///
-/// const AUTH: Chain = chain![parse_token];
-///
-/// let flow = flow!("account", GET "/account", before: AUTH, steps: [render]);
-/// assert_eq!(flow.name(), "account");
-/// ```
-#[derive(Debug, Clone, Copy)]
-pub struct Chain {
-    pub(crate) steps: &'static [StepDesc],
-}
-
-impl Chain {
-    /// Creates a chain of these steps.
-    pub const fn new(steps: &'static [StepDesc]) -> Self {
-        Self { steps }
-    }
-}
-
-/// Definition of a flow: a route and the steps that serve it. [`flow!`](crate::flow) makes one.
-#[derive(Debug, Clone, Copy)]
-pub struct FlowDef {
-    name: &'static str,
-    method: &'static str,
-    pattern: &'static str,
-    chains: &'static [Chain],
-    unwritten: &'static [SlotDesc],
-    class: Class,
-    deadline: Option<Duration>,
-    render: Option<RenderFailure>,
-    /// Unused entries are empty.
-    secret_params: [&'static str; MAX_SECRET_PARAMS],
-}
-
-/// Maximum number of secret parameters of a flow.
-const MAX_SECRET_PARAMS: usize = 8;
-
-impl FlowDef {
-    /// Creates a flow of these chains, one after another. It does not check their order.
-    pub const fn new(
-        name: &'static str,
-        method: &'static str,
-        pattern: &'static str,
-        chains: &'static [Chain],
-    ) -> Self {
-        Self {
-            name,
-            method,
-            pattern,
-            chains,
-            unwritten: &[],
-            class: Class::Default,
-            deadline: None,
-            render: None,
-            secret_params: [""; MAX_SECRET_PARAMS],
-        }
-    }
-
-    /// Returns the name.
-    pub const fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// Checks the order of the steps.
-    ///
-    /// # Panics
-    /// If a step reads a slot that no earlier step writes, and the like. In a constant, this is a compile error.
-    #[track_caller]
-    pub const fn check_order(&self) {
-        crate::step_order::check(self.name, self.pattern, self.chains, self.unwritten);
-    }
-
-    /// Declares slots that its steps read as an `Option`, and that none of its steps writes on purpose.
-    #[must_use]
-    pub const fn unwritten(mut self, slots: &'static [SlotDesc]) -> Self {
-        self.unwritten = slots;
-        self
-    }
-
-    /// Sets the class of its requests.
-    #[must_use]
-    pub const fn class(mut self, class: Class) -> Self {
-        self.class = class;
-        self
-    }
-
-    /// Sets the deadline of its requests, instead of that of the program.
-    #[must_use]
-    pub const fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
-        self
-    }
-
-    /// Sets the function that renders its failures as responses, instead of that of the program. These are failures of its
-    /// steps, its effects and its deadline, and of requests to it that are rejected before a step runs.
-    ///
-    /// The function must be pure: a replay calls it again and compares the responses.
-    #[must_use]
-    pub const fn on_failure(mut self, render: RenderFailure) -> Self {
-        self.render = Some(render);
-        self
-    }
-
-    /// Marks the path or query parameter of this name as a secret: its value is sealed in recordings, and masked wherever
-    /// it is shown.
-    ///
-    /// # Panics
-    /// If the flow has more than eight secret parameters.
-    #[must_use]
-    pub const fn secret_param(mut self, name: &'static str) -> Self {
-        let mut at = 0;
-        while at < MAX_SECRET_PARAMS && !self.secret_params[at].is_empty() {
-            at += 1;
-        }
-        assert!(at < MAX_SECRET_PARAMS, "a flow has at most eight secret parameters");
-        self.secret_params[at] = name;
-        self
-    }
-
-    /// Returns the parameters that are marked as secrets.
-    pub fn secret_params(&self) -> impl Iterator<Item = &'static str> {
-        self.secret_params.into_iter().filter(|name| !name.is_empty())
-    }
-}
-
-/// Renders a failure of a request as its response. Must be pure.
-pub type RenderFailure = fn(&Failure, &Request) -> Response;
+use super::definition::{FlowDef, RenderFailure};
+use crate::failure::Failure;
+use crate::message::{Request, Response};
+use crate::slot::{SlotDesc, StepInput};
+use crate::step::ErasedDecision;
 
 /// A flow that is ready to run.
 #[derive(Debug)]
@@ -215,7 +73,7 @@ impl Flow {
             steps.push(FlowStep { run: desc.run, reads, writes });
         }
         let info = FlowInfo {
-            name: def.name.to_owned(),
+            name: def.name().to_owned(),
             method: def.method.to_owned(),
             pattern: def.pattern.to_owned(),
             class: def.class,

@@ -1,13 +1,12 @@
 //! Slots that every request has from the start: the request itself, its id, the time it arrived, and a source of random
 //! numbers. They are recorded with the trace. Besides the outputs of effects, nothing else from outside reaches a step.
 
-use std::any::TypeId;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use zerver_trace::RequestId;
 
-use crate::{Request, Slot, SlotDesc, StepInput};
+use crate::message::Request;
 
 /// Wall-clock time at which the request arrived. A built-in slot.
 ///
@@ -75,26 +74,3 @@ pub(crate) struct Builtins {
     pub(crate) arrival: ArrivalTime,
     pub(crate) random: Random,
 }
-
-macro_rules! builtin {
-    ($type:ty, $name:literal, $field:ident) => {
-        impl Slot for $type {
-            const DESC: SlotDesc = SlotDesc {
-                name: $name,
-                path: concat!("zerver::", $name),
-                is_secret: false,
-                is_builtin: true,
-                type_id: TypeId::of::<$type>,
-            };
-
-            fn find<'a>(input: &StepInput<'a>, _at: usize) -> Option<&'a Self> {
-                Some(&input.builtins.$field)
-            }
-        }
-    };
-}
-
-builtin!(Request, "Request", request);
-builtin!(RequestId, "RequestId", id);
-builtin!(ArrivalTime, "ArrivalTime", arrival);
-builtin!(Random, "Random", random);

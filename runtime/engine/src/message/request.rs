@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use smallvec::SmallVec;
 use zerver_trace::{Message, MessagePart};
 
-use crate::Failure;
+use super::parts::tell_headers_and_body;
+use crate::failure::Failure;
 
 /// Path parameters: name and decoded value.
 pub type Params = SmallVec<[(Arc<str>, String); 2]>;
@@ -165,19 +166,4 @@ impl Message for Request {
     fn held_bytes(&self) -> usize {
         self.body.len()
     }
-}
-
-pub(crate) fn tell_headers_and_body(
-    headers: &HeaderMap,
-    body: &Bytes,
-    body_limit: usize,
-    to: &mut dyn FnMut(MessagePart<'_>),
-) {
-    for (name, value) in headers {
-        to(match value.is_sensitive() {
-            true => MessagePart::SecretHeader(name.as_str(), value.as_bytes()),
-            false => MessagePart::Header(name.as_str(), value.as_bytes()),
-        });
-    }
-    to(MessagePart::Body(&body[..body.len().min(body_limit)], body.len() as u64));
 }

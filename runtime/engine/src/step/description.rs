@@ -1,12 +1,7 @@
 //! Steps: plain functions, described by `#[step]`. The job runs them; a step sees only the slots that it reads.
 
-use std::any::Any;
-use std::fmt;
-
-use zerver_trace::{SharedValue, TypedValue};
-
-use crate::builtins::Builtins;
-use crate::{ErasedDecision, Slot, SlotDesc, WriteDesc};
+use super::decision::ErasedDecision;
+use crate::slot::{Slot, SlotDesc, StepInput, WriteDesc};
 
 /// A step of a flow. [`#[step]`](macro@crate::step) implements it for a hidden type with the name of the function.
 pub trait Step {
@@ -44,24 +39,7 @@ pub struct ReadDesc {
     pub is_optional: bool,
 }
 
-/// Everything that one run of a step can see: the slots it reads and its own progress. It gives no access to other slots.
-pub struct StepInput<'a> {
-    pub(crate) builtins: &'a Builtins,
-    pub(crate) slots: &'a [Option<SharedValue>],
-    /// For each read, its position in `slots`.
-    pub(crate) reads: &'a [u16],
-    pub(crate) progress: Option<&'a SharedValue>,
-}
-
 impl<'a> StepInput<'a> {
-    /// Returns the value for the read at this position, if its slot is written.
-    #[doc(hidden)]
-    pub fn slot<S: Slot>(&self, at: usize) -> Option<&'a S> {
-        let datum = self.slots.get(usize::from(*self.reads.get(at)?))?.as_ref()?;
-        let any: &dyn Any = &**datum;
-        any.downcast_ref::<TypedValue<S>>().map(|held| &held.0)
-    }
-
     /// Returns the value for a read whose slot is always written, as the order check has proved.
     #[doc(hidden)]
     pub fn read<S: Slot>(&self, at: usize) -> &'a S {
@@ -77,18 +55,5 @@ impl<'a> StepInput<'a> {
     #[doc(hidden)]
     pub fn read_optional<S: Slot>(&self, at: usize) -> Option<&'a S> {
         S::find(self, at)
-    }
-
-    /// Returns the progress with which the step last yielded.
-    #[doc(hidden)]
-    pub fn progress<P: Any + Clone>(&self) -> Option<P> {
-        let any: &dyn Any = &**self.progress?;
-        any.downcast_ref::<TypedValue<P>>().map(|held| held.0.clone())
-    }
-}
-
-impl fmt::Debug for StepInput<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StepInput").field("reads", &self.reads).finish_non_exhaustive()
     }
 }

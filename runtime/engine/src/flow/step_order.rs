@@ -2,7 +2,9 @@
 //! always responds. `flow!` evaluates it in a `const _`, so a violation is a compile error that names the step and the
 //! slot. `#[track_caller]` makes the compiler point at the flow alone, and not at each function in this file.
 
-use crate::{Chain, SlotDesc, StepDesc};
+use super::chain::Chain;
+use crate::slot::SlotDesc;
+use crate::step::StepDesc;
 
 /// Panics, and thus fails to compile, if the steps of the flow cannot run in their order.
 #[track_caller]
