@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use zerver::effects::sleep;
 use zerver::prelude::*;
-use zerver::{Limits, SchedulingSettings, Settings};
+use zerver::{Limits, SchedulingSettings, StartOptions};
 
 use crate::work::work;
 
@@ -87,7 +88,7 @@ pub(crate) fn serve(ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
         .deadline(day)
         .workers(1)
         .batch_workers(1)
-        .start(Settings { addr: Some("127.0.0.1:0".to_owned()), ..Settings::default() })
+        .start(StartOptions { addr: Some("127.0.0.1:0".to_owned()), ..StartOptions::default() })
         .map_err(|error| error.to_string())?;
     ready(running.addr());
     running.stop();

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use zerver::Settings;
+use zerver::StartOptions;
 use zerver::prelude::*;
 use zerver_trace::{Capture, CaptureSink, Event, MessageInfo};
 
@@ -110,10 +110,10 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
         .deadline(Duration::from_secs(24 * 60 * 60))
         .workers(2)
         .batch_workers(0)
-        .start(Settings {
+        .start(StartOptions {
             addr: Some("127.0.0.1:0".to_owned()),
             sink: Some(Arc::<Stolen>::clone(&stolen)),
-            ..Settings::default()
+            ..StartOptions::default()
         })
         .map_err(|error| error.to_string())?;
     let runtime = open_loop::runtime();

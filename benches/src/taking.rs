@@ -6,44 +6,44 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 #[expect(dead_code, reason = "not all that the runtime does is measured")]
-#[path = "../../runtime/src/schedule"]
-mod schedule {
-    pub(super) mod idle;
-    pub(super) mod offers;
+#[path = "../../runtime/src/scheduler/sync"]
+mod scheduler {
+    pub(super) mod park_state;
+    pub(super) mod steal_queue;
 }
 
-use schedule::idle::Idle;
-use schedule::offers::{Offered, Offers};
+use scheduler::park_state::ParkState;
+use scheduler::steal_queue::{StealQueue, StealableCount};
 
 /// About what is moved of a request.
 type Request = Box<[u64; 8]>;
 
 /// How many nanoseconds each of so many took, with reading the clock once.
 pub(crate) fn take(times: usize) -> Vec<f64> {
-    let offered = Arc::<Offered>::default();
-    let offers = Offers::<usize, Request>::new(Arc::clone(&offered));
+    let offered = Arc::<StealableCount>::default();
+    let offers = StealQueue::<usize, Request>::new(Arc::clone(&offered));
     let taken = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for number in 0..times {
-                offers.put(number, Request::default());
+                offers.push(number, Request::default());
                 while taken.load(Ordering::Acquire) <= number {
                     std::hint::spin_loop();
                 }
-                drop(offers.taken());
+                drop(offers.drain_stolen());
             }
         });
-        let idle = Idle::default();
+        let idle = ParkState::default();
         let mut took = Vec::with_capacity(times);
         while took.len() < times {
             let begun = Instant::now();
             // As a worker does before it sleeps.
-            if let Some(request) = offered.falls_asleep(&idle, || offers.take()) {
+            if let Some(request) = offered.park(&idle, || offers.steal()) {
                 took.push(begun.elapsed().as_nanos() as f64);
                 drop(request);
                 taken.store(took.len(), Ordering::Release);
             }
-            idle.wakes();
+            idle.unpark();
         }
         took
     })

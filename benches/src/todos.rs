@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use zerver::Settings;
+use zerver::StartOptions;
+use zerver::effects::kv;
 use zerver::prelude::*;
 use zerver_recorder::{Options, Policy, Recorder};
 
@@ -96,10 +97,10 @@ pub(crate) fn item() -> FlowDef {
 /// Serves it; `policy` says what is recorded, and none that nothing is.
 pub(crate) fn serve(policy: Option<Policy>, ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
     let recorder = policy.map(open).transpose()?;
-    let settings = Settings {
+    let settings = StartOptions {
         addr: Some("127.0.0.1:0".to_owned()),
         sink: recorder.as_ref().map(Recorder::sink),
-        ..Settings::default()
+        ..StartOptions::default()
     };
     let running = App::new()
         .flow(item())

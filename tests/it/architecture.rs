@@ -146,7 +146,7 @@ fn the_engine_knows_no_world_outside() {
 /// A wall clock that is set moves no deadline: what a service waits for is counted on the monotonic one.
 #[test]
 fn the_wall_clock_is_looked_at_in_few_places() {
-    let told = ["runtime/src/time.rs", "effects/clock.rs", "effects/kv/expiry.rs"];
+    let told = ["runtime/src/time/service_clock.rs", "effects/clock.rs", "effects/kv/expiry.rs"];
     nobody_says("runtime/src", &["SystemTime::now", "UNIX_EPOCH.elapsed"], &told);
     nobody_says(
         "recorder/src",

@@ -81,7 +81,7 @@ mod tests {
             told("hosts", json!(["a", "b\u{1b}[2J"]), SettingFrom::Program, None, false),
             told(
                 "rules",
-                json!([{ "class": "batch", "path": "/r/" }, { "asked": "x-class" }]),
+                json!([{ "class": "batch", "path": "/r/" }, { "requested_in": "x-class" }]),
                 SettingFrom::Program,
                 None,
                 true,

@@ -1,6 +1,7 @@
 //! From what a customer wants to an order.
 
 use ::http::StatusCode;
+use zerver::effects::kv;
 use zerver::prelude::*;
 
 use crate::discount::Total;

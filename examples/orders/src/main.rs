@@ -10,6 +10,7 @@ mod discount;
 mod payment;
 mod receipt;
 
+use zerver::effects::kv;
 use zerver::prelude::*;
 
 zerver::main!(app);

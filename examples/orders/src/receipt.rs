@@ -1,5 +1,6 @@
 //! What became of an order.
 
+use zerver::effects::kv;
 use zerver::prelude::*;
 
 use crate::checkout::Placed;

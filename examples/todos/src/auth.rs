@@ -1,5 +1,6 @@
 //! Who is calling: the chain before every private flow.
 
+use zerver::effects::{http, kv};
 use zerver::prelude::*;
 
 /// Reads the token, asks who that is, checks the roles, and counts the requests of this minute.

@@ -19,25 +19,26 @@ mod upstream;
 
 use std::path::PathBuf;
 
+use zerver::effects::{http, kv};
 use zerver::prelude::*;
-use zerver::{Live, LiveError};
+use zerver::{BoxError, Startup};
 
 zerver::main!(app);
 
 /// Opens what the service needs to serve: its data, and what it asks over HTTP.
-fn live(live: &mut Live) -> Result<(), LiveError> {
+fn open_resources(startup: &mut Startup) -> Result<(), BoxError> {
     let upstream = upstream::serve()?;
-    live.interpreter(
+    startup.interpreter(
         http::Client::builder()
             .resolve("identity.internal", upstream.addr())
             .resolve("figures.internal", upstream.addr())
             .build(),
     );
-    live.keep(upstream);
+    startup.keep(upstream);
     match std::env::var_os("TODOS_DATA") {
         Some(memory) if memory == "memory" => {}
-        Some(path) => live.interpreter(kv::Disk::open(path)?),
-        None => live.interpreter(kv::Disk::open(data_folder().join("todos.redb"))?),
+        Some(path) => startup.interpreter(kv::Disk::open(path)?),
+        None => startup.interpreter(kv::Disk::open(data_folder().join("todos.redb"))?),
     }
     Ok(())
 }
@@ -54,7 +55,7 @@ fn data_folder() -> PathBuf {
 
 fn app() -> App {
     App::new()
-        .live(live)
+        .on_startup(open_resources)
         .on_failure(|failure, request| public::allow_any_origin(failure.to_response(), request))
         .flow(flow!("todos-list", GET "/todos", steps: [public::list_todos, public::render_list]).class(Class::Interactive))
         .flow(flow!("todos-create", POST "/todos", steps: [

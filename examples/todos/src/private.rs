@@ -1,5 +1,6 @@
 //! The private part: todos for users whom the identity provider knows.
 
+use zerver::effects::kv;
 use zerver::prelude::*;
 
 use crate::auth::{Claims, RateLimit};

@@ -1,6 +1,7 @@
 //! The public part: the Todo-Backend API.
 
 use ::http::StatusCode;
+use zerver::effects::kv;
 use zerver::prelude::*;
 
 use crate::model::{Todo, TodoId};

@@ -1,5 +1,6 @@
 //! A report that is as slow and as unreliable as one likes: `/reports/todos?latency_ms=250`, `/reports/todos?fails=1`.
 
+use zerver::effects::{http, kv};
 use zerver::prelude::*;
 
 use crate::model::Todo;

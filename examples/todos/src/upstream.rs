@@ -3,6 +3,7 @@
 //!
 //! A service of its own on a port of its own, in the same process so that the example needs no set-up.
 
+use zerver::effects::sleep;
 use zerver::prelude::*;
 
 #[derive(Debug, Slot, Serialize, Deserialize)]
@@ -55,10 +56,10 @@ fn render_figures(latency: &Latency) -> Response {
 }
 
 /// Serves on a port that is free.
-pub fn serve() -> Result<zerver::Running, zerver::StartError> {
+pub fn serve() -> Result<zerver::Server, zerver::StartError> {
     App::new()
         .flow(flow!("verify", GET "/verify", steps: [verify]))
         .flow(flow!("figures", GET "/figures", steps: [fail_first, take_time, render_figures]))
         .workers(1)
-        .start(zerver::Settings { addr: Some("127.0.0.1:0".into()), ..Default::default() })
+        .start(zerver::StartOptions { addr: Some("127.0.0.1:0".into()), ..Default::default() })
 }

@@ -76,12 +76,12 @@ impl Response {
 }
 
 impl Message for Response {
-    fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
+    fn visit_parts(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
         to(MessagePart::Status(self.status.as_u16()));
         tell_headers_and_body(&self.headers, &self.body, body_limit, to);
     }
 
-    fn held_bytes(&self) -> usize {
+    fn buffered_bytes(&self) -> usize {
         self.body.len()
     }
 }
