@@ -52,7 +52,7 @@ pub(crate) fn reader(dir: &Path) -> Result<Reader, Trouble> {
         Err(ReadError::Missing { .. }) => Err(missing(&shown(dir))),
         Err(ReadError::NeedsRepair { .. }) => match reopen(dir) {
             Ok(()) => Reader::open(dir).map_err(|error| unreadable(dir, &error)),
-            Err(cause) => Reader::open_as_it_is(dir).map_err(|_| unreadable(dir, &cause)),
+            Err(cause) => Reader::open_unrepaired(dir).map_err(|_| unreadable(dir, &cause)),
         },
         opened => opened.map_err(|error| unreadable(dir, &error)),
     }
@@ -67,7 +67,7 @@ pub(crate) fn digits(reader: &Reader, ids: &[RequestId]) -> usize {
 
 /// What is to be said where requests are missing because too many waited to be written.
 pub(crate) fn dropped(reader: &Reader) -> Option<String> {
-    let dropped = reader.overflowed().ok().filter(|dropped| *dropped > 0)?;
+    let dropped = reader.dropped_since_oldest().ok().filter(|dropped| *dropped > 0)?;
     let requests = count(dropped, "request is", "requests are");
     Some(format!("{requests} not here: more came than could be written"))
 }
@@ -131,7 +131,7 @@ pub(crate) fn find_trace(dir: &Path, reader: &Reader, find: &TraceSelector) -> R
 
 /// What is to be said of a flow that the service does not have.
 pub(crate) fn other_flow(reader: &Reader, given: &str) -> Option<String> {
-    let flows = reader.catalog().ok()?;
+    let flows = reader.flows().ok()?;
     no_flow(given, flows.iter().map(|flow| flow.name.as_str()))
 }
 

@@ -21,7 +21,7 @@ pub(super) fn run(args: &Catalog, global: &Global, output: &mut Output) -> Resul
         (None, Some(_)) => ask::program(Path::new("."), &args.program, global, ASKED)?,
         (None, None) => {
             let dir = place::store(global)?;
-            place::reader(&dir)?.catalog().map_err(|error| place::unreadable(&dir, &error))?
+            place::reader(&dir)?.flows().map_err(|error| place::unreadable(&dir, &error))?
         }
     };
     if output.is_json {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use zerver_analysis::rfc3339;
-use zerver_recorder::{Counts, Report, examine_with, repair};
+use zerver_recorder::{StoreCounts, StoreReport, examine_with, repair};
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::text::clean;
 
@@ -49,18 +49,18 @@ pub(super) fn run(args: &Doctor, global: &Global, output: &mut Output) -> Result
 }
 
 /// What is wrong, each in a line.
-fn findings(report: &Report) -> Vec<String> {
+fn findings(report: &StoreReport) -> Vec<String> {
     let mut findings: Vec<String> = report.problem.iter().cloned().collect();
     let damaged =
-        report.damaged.iter().map(|damage| format!("block {} is damaged: {}", damage.block, damage.why));
+        report.damaged.iter().map(|damage| format!("block {} is damaged: {}", damage.key, damage.reason));
     findings.extend(damaged.take(NAMED));
     if report.damaged.len() > NAMED {
         findings.push(format!("and {} more damaged blocks", report.damaged.len() - NAMED));
     }
-    let odd = report.odd.iter();
+    let odd = report.invalid_files.iter();
     findings.extend(odd.map(|(path, why)| format!("{} cannot be used: {why}", path.display())));
-    if report.secrets_lost > 0 {
-        let secrets = count(report.secrets_lost, "secret", "secrets");
+    if report.unreadable_secrets > 0 {
+        let secrets = count(report.unreadable_secrets, "secret", "secrets");
         findings.push(match report.has_key {
             true => format!(
                 "{secrets} of {} were sealed under another key than the one beside it",
@@ -76,8 +76,8 @@ fn findings(report: &Report) -> Vec<String> {
 }
 
 /// What is to be said where so many requests were dropped that what is here does not show what there was.
-fn dropped(report: &Report) -> Option<String> {
-    let Counts { recorded, overflowed, .. } = report.counts;
+fn dropped(report: &StoreReport) -> Option<String> {
+    let StoreCounts { recorded, dropped: overflowed, .. } = report.counts;
     let all = recorded.saturating_add(overflowed);
     let percent = (overflowed as f64 / all.max(1) as f64 * 100.0).round();
     (percent >= 1.0).then(|| {
@@ -89,7 +89,7 @@ fn dropped(report: &Report) -> Option<String> {
 }
 
 /// How far the newest request is from now, where it began later than that.
-fn clock(report: &Report, now_unix_ns: u64) -> Option<String> {
+fn clock(report: &StoreReport, now_unix_ns: u64) -> Option<String> {
     let ahead_ns = report.newest_unix_ns?.checked_sub(now_unix_ns)?;
     let ahead = HumanDuration { ns: ahead_ns / MINUTE_NS * MINUTE_NS };
     (ahead.ns > 0).then(|| {
@@ -97,7 +97,7 @@ fn clock(report: &Report, now_unix_ns: u64) -> Option<String> {
     })
 }
 
-fn text(report: &Report, findings: &[String]) -> String {
+fn text(report: &StoreReport, findings: &[String]) -> String {
     let mut out = field("store", &[shown(&report.dir)]);
     if let Some(schema) = report.schema {
         out += &field("schema", &[schema.to_string()]);
@@ -121,8 +121,8 @@ fn text(report: &Report, findings: &[String]) -> String {
     if counts.not_kept > 0 {
         seen += &format!(", {} not kept by the policy", counts.not_kept);
     }
-    if counts.overflowed > 0 {
-        seen += &format!(", {} lost because too many waited to be written", counts.overflowed);
+    if counts.dropped > 0 {
+        seen += &format!(", {} lost because too many waited to be written", counts.dropped);
     }
     out += &field("seen", &[seen]);
     if let Some(clock) = clock(report, super::ls::now_unix_ns()) {
@@ -134,7 +134,7 @@ fn text(report: &Report, findings: &[String]) -> String {
             &[holder.pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))],
         );
     }
-    if let Some(path) = &report.set_aside {
+    if let Some(path) = &report.moved_to {
         let saved = count(report.salvaged, "request", "requests");
         out += &field("repaired", &[format!("{saved} saved; the damaged file is now {}", shown(path))]);
     }
@@ -184,7 +184,7 @@ struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn of(report: &Report, findings: &'a [String]) -> Self {
+    fn of(report: &StoreReport, findings: &'a [String]) -> Self {
         Self {
             store: report.dir.display().to_string(),
             healthy: findings.is_empty(),
@@ -196,13 +196,13 @@ impl<'a> Document<'a> {
             bytes_on_disk: report.bytes_on_disk,
             bytes_used: report.bytes_used,
             secrets: report.secrets,
-            secrets_lost: report.secrets_lost,
+            secrets_lost: report.unreadable_secrets,
             oldest: report.oldest_unix_ns.map(rfc3339),
             newest: report.newest_unix_ns.map(rfc3339),
             recorded: report.counts.recorded,
             not_kept: report.counts.not_kept,
-            overflowed: report.counts.overflowed,
-            set_aside: report.set_aside.as_ref().map(|path| path.display().to_string()),
+            overflowed: report.counts.dropped,
+            set_aside: report.moved_to.as_ref().map(|path| path.display().to_string()),
             salvaged: report.salvaged,
         }
     }
@@ -212,20 +212,20 @@ impl<'a> Document<'a> {
 mod tests {
     use super::*;
 
-    fn counted(recorded: u64, overflowed: u64) -> Report {
-        let counts = Counts { recorded, overflowed, ..Counts::default() };
-        Report { traces: recorded, counts, ..Report::default() }
+    fn counted(recorded: u64, overflowed: u64) -> StoreReport {
+        let counts = StoreCounts { recorded, dropped: overflowed, ..StoreCounts::default() };
+        StoreReport { traces: recorded, counts, ..StoreReport::default() }
     }
 
     #[test]
     fn what_is_imported_has_no_secrets_and_needs_no_key() {
         assert!(findings(&counted(5, 0)).is_empty());
-        let sealed = Report { secrets: 3, secrets_lost: 3, ..counted(5, 0) };
+        let sealed = StoreReport { secrets: 3, unreadable_secrets: 3, ..counted(5, 0) };
         assert_eq!(
             findings(&sealed),
             ["the key of its secrets is not there: 3 secrets cannot be read any more"]
         );
-        let other = Report { has_key: true, secrets: 9, ..sealed };
+        let other = StoreReport { has_key: true, secrets: 9, ..sealed };
         assert_eq!(findings(&other), ["3 secrets of 9 were sealed under another key than the one beside it"]);
     }
 
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_request_from_the_future_is_told() {
-        let report = Report { newest_unix_ns: Some(90 * MINUTE_NS), ..Report::default() };
+        let report = StoreReport { newest_unix_ns: Some(90 * MINUTE_NS), ..StoreReport::default() };
         assert!(clock(&report, 30 * MINUTE_NS).unwrap().starts_with("1h behind the newest request"));
         assert_eq!(clock(&report, 90 * MINUTE_NS - 1), None);
         assert_eq!(clock(&report, 91 * MINUTE_NS), None);

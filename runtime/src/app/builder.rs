@@ -13,7 +13,7 @@ use crate::config::{Config, Limits, Recording};
 use crate::effects::interpreter::{Interpreter, Interpreters};
 use crate::effects::kv;
 use crate::scheduler::ClassRule;
-use crate::server::service::RecorderStatus;
+use crate::server::service::RecorderStatusFn;
 use crate::start_error::StartError;
 
 /// A service, before it runs.
@@ -42,7 +42,7 @@ pub struct App {
     /// Parameters that are secret, of any flow.
     secret_params: Vec<String>,
     /// How recording goes, where somebody records.
-    pub(super) recorder: Option<RecorderStatus>,
+    pub(super) recorder: Option<RecorderStatusFn>,
 }
 
 impl Default for App {
@@ -284,7 +284,7 @@ impl App {
         Self { config, ..self }
     }
 
-    pub(crate) fn recorded_by(self, status: RecorderStatus) -> Self {
+    pub(crate) fn recorded_by(self, status: RecorderStatusFn) -> Self {
         Self { recorder: Some(status), ..self }
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use zerver_recorder::{Policy, Tail};
+use zerver_recorder::{RecordingPolicy, TailPolicy};
 
 /// Which requests are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Recording {
     /// How many requests of a flow must be known before any of them is called slow; 100.
     pub slow_after: u32,
     /// At most this many failures a second, and at most as many slow requests; 1000. What clients get wrong has a smaller
-    /// share: see [`Tail::max_per_second`](zerver_recorder::Tail::max_per_second).
+    /// share: see [`TailPolicy::max_per_second`](zerver_recorder::TailPolicy::max_per_second).
     pub max_per_second: u32,
     /// Older traces are removed; 7 days. None keeps them.
     pub max_age: Option<Duration>,
@@ -59,7 +59,7 @@ pub struct Recording {
 
 impl Default for Recording {
     fn default() -> Self {
-        let tail = Tail::default();
+        let tail = TailPolicy::default();
         Self {
             keep: Keep::default(),
             store: None,
@@ -80,11 +80,13 @@ impl Default for Recording {
 
 impl Recording {
     /// What the recorder is to keep; none where it is to keep nothing.
-    pub(crate) fn policy(&self) -> Option<Policy> {
+    pub(crate) fn policy(&self) -> Option<RecordingPolicy> {
         let Self { sample, slow_quantile, slow_after, max_per_second, .. } = *self;
         match self.keep {
-            Keep::All => Some(Policy::All),
-            Keep::Tail => Some(Policy::Tail(Tail { sample, slow_quantile, slow_after, max_per_second })),
+            Keep::All => Some(RecordingPolicy::All),
+            Keep::Tail => {
+                Some(RecordingPolicy::Tail(TailPolicy { sample, slow_quantile, slow_after, max_per_second }))
+            }
             Keep::Off => None,
         }
     }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 use std::{fs, io};
 
-use zerver_recorder::{Change, Options, Recorder, Status};
+use zerver_recorder::{Recorder, RecorderOptions, RecorderStatus, StatusEvent};
 use zerver_trace::secret::Rule;
 
 use super::notice;
@@ -22,7 +22,7 @@ pub(crate) fn open(loaded: &LoadedSettings, dev: bool, rule: Rule) -> Result<Opt
     let recording = &loaded.config.recording;
     let Some(policy) = recording.policy() else { return Ok(None) };
     let dir = recording.store.clone().unwrap_or_else(|| PathBuf::from(STORE));
-    let options = Options {
+    let options = RecorderOptions {
         policy,
         build: build_id().to_owned(),
         body_limit: recording.body_bytes,
@@ -31,7 +31,7 @@ pub(crate) fn open(loaded: &LoadedSettings, dev: bool, rule: Rule) -> Result<Opt
         max_age: recording.max_age,
         max_bytes: recording.max_bytes,
         rule,
-        ..Options::new(&dir)
+        ..RecorderOptions::new(&dir)
     };
     let asked_for =
         dev || loaded.is_set_anywhere("recording.store") || loaded.is_set_anywhere("recording.keep");
@@ -49,50 +49,52 @@ pub(crate) fn open(loaded: &LoadedSettings, dev: bool, rule: Rule) -> Result<Opt
 }
 
 /// Tells the person at the service what becomes of its recording. Called on the recorder's thread.
-fn tell(change: &Change) {
+fn tell(change: &StatusEvent) {
     match change {
-        Change::Paused { why } => notice::warn(&format!(
+        StatusEvent::Paused { reason: why } => notice::warn(&format!(
             "recording paused, requests go on: {why}; put that right, and recording resumes by itself"
         )),
-        Change::Resumed { dropped: 0 } => notice::say("recording resumed; nothing was lost"),
-        Change::Resumed { dropped } => {
+        StatusEvent::Resumed { dropped: 0 } => notice::say("recording resumed; nothing was lost"),
+        StatusEvent::Resumed { dropped } => {
             notice::warn(&format!("recording resumed; {} meanwhile", not_recorded(*dropped)));
         }
-        Change::Overflowed { is_paused: true, .. } => {
+        StatusEvent::Dropped { is_paused: true, .. } => {
             notice::warn("recording is still paused, and requests are not recorded any more");
         }
-        Change::Overflowed { dropped, is_paused: false } => notice::warn(&format!(
+        StatusEvent::Dropped { count: dropped, is_paused: false } => notice::warn(&format!(
             "{}: more came than could be written; ZERVER_RECORD=tail keeps fewer",
             not_recorded(*dropped)
         )),
-        Change::Moved { path } => notice::warn(&format!(
+        StatusEvent::StoreReplaced { path } => notice::warn(&format!(
             "the store {} was removed or replaced; recording goes on there, and what was recorded before is gone with the \
              file that was there",
             path.display()
         )),
-        Change::Compacted { from, to } => notice::say(&format!(
+        StatusEvent::Compacted { from, to } => notice::say(&format!(
             "the store was compacted from {} to {}, for recording.max_bytes is less than what it was",
             bytes(*from),
             bytes(*to)
         )),
-        Change::Oversized { bytes: now, max, why } => notice::warn(&format!(
+        StatusEvent::Oversized { bytes: now, max, reason: why } => notice::warn(&format!(
             "the store's file has {}, and recording.max_bytes is {}: {why}; it is tried again",
             bytes(*now),
             bytes(*max)
         )),
-        Change::ClockDiffers { by, is_ahead } => notice::warn(&format!(
+        StatusEvent::ClockDiffers { by, is_ahead } => notice::warn(&format!(
             "the clock is {} {} the newest recorded request; if it is right, nothing is lost: requests are removed for \
              their age as time passes here",
             days(*by),
             if *is_ahead { "ahead of" } else { "behind" }
         )),
-        Change::Stopped { why } => notice::warn(&format!("recording stopped, requests go on: {why}")),
+        StatusEvent::Stopped { reason: why } => {
+            notice::warn(&format!("recording stopped, requests go on: {why}"))
+        }
     }
 }
 
 /// Closes the recorder, and says what could not be written any more.
 pub(crate) fn close(recorder: Recorder) {
-    let Status { lost, paused, .. } = recorder.close();
+    let RecorderStatus { lost, paused, .. } = recorder.close();
     if lost > 0 {
         let why = paused.unwrap_or_else(|| "they could not be described".to_owned());
         notice::warn(&format!("{}: {why}", not_recorded(lost)));

@@ -14,8 +14,8 @@ mod notify;
 mod ring;
 mod sync;
 
-#[path = "../../../recorder/src"]
-mod recorder {
+#[path = "../../../recorder/src/intake"]
+mod intake {
     pub(crate) mod inbox;
 }
 

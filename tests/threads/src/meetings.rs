@@ -8,7 +8,7 @@ use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
 use crate::in_every_order;
-use crate::recorder::inbox::Inbox;
+use crate::intake::inbox::Inbox;
 use crate::ring::{Receiver, Sender, bounded};
 use crate::scheduler::current_step::CurrentStep;
 use crate::scheduler::park_state::ParkState;
@@ -49,8 +49,8 @@ fn the_writer_wakes_for_what_is_put_in_and_gets_each_once() {
             taken.iter().sum()
         });
         let other = Arc::clone(&inbox);
-        let other = thread::spawn(move || other.put(1));
-        assert_eq!((inbox.put(2), other.join().unwrap()), (Ok(()), Ok(())));
+        let other = thread::spawn(move || other.push(1));
+        assert_eq!((inbox.push(2), other.join().unwrap()), (Ok(()), Ok(())));
         assert_eq!((writer.join().unwrap(), inbox.waiting()), (3, 0));
     });
 }
@@ -62,14 +62,14 @@ fn what_finds_no_room_comes_back_and_is_counted() {
         let inbox = Arc::new(inbox);
         let other = {
             let inbox = Arc::clone(&inbox);
-            thread::spawn(move || inbox.put(1))
+            thread::spawn(move || inbox.push(1))
         };
-        let mine = inbox.put(2);
+        let mine = inbox.push(2);
         let mut taken: Vec<_> = receiver.try_recv().into_iter().collect();
         let theirs = other.join().unwrap();
         taken.extend(receiver.try_recv());
         let back: Vec<_> = [mine, theirs].into_iter().filter_map(Result::err).collect();
-        assert_eq!((back.len() as u64, taken.len() + back.len()), (inbox.overflowed(), 2));
+        assert_eq!((back.len() as u64, taken.len() + back.len()), (inbox.dropped(), 2));
         assert_eq!(taken.iter().chain(&back).sum::<i32>(), 3);
     });
 }

@@ -61,7 +61,7 @@ impl Screen {
                 look,
                 open: Open::Requests,
                 signals_elsewhere: true,
-                is_quiet: Some(zerver_recorder::quiet::is_quiet),
+                is_quiet: Some(zerver_recorder::catch_panic::is_catching),
             };
             zerver_tui::run(options, &services, &remote, &told).map(|_| ())
         });

@@ -46,7 +46,7 @@ pub(super) fn run(args: &Export, global: &Global, output: &mut Output) -> Result
 fn as_test(loaded: &Loaded, args: &Export) -> Result<String, Trouble> {
     let with_secrets = args.with_secrets;
     let secrets = match &loaded.reader {
-        Some(reader) => reader.secrets(&loaded.trace),
+        Some(reader) => reader.open_secrets(&loaded.trace),
         None if with_secrets => {
             return Err(Trouble::new("a portable file has no secrets in it, only their hashes")
                 .hint("name the request in the store that recorded it, or leave --with-secrets out"));

@@ -167,8 +167,8 @@ impl Source {
         let trouble = match &self.reader {
             None => self.read_files(give, is_over).err(),
             Some(reader) => reader
-                .each(&self.query, |trace| {
-                    let secrets = reader.secrets(&trace).unwrap_or_else(|error| {
+                .for_each(&self.query, |trace| {
+                    let secrets = reader.open_secrets(&trace).unwrap_or_else(|error| {
                         sealed.get_or_insert_with(|| error.to_string());
                         Default::default()
                     });

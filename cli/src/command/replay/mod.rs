@@ -133,7 +133,7 @@ fn app_of(store: &Path) -> Option<PathBuf> {
 
 /// The trace with its secrets, as far as the store's key opens them.
 fn open(trace: zerver_trace::Trace, loaded: &Loaded, output: &mut Output) -> Opened {
-    let secrets = match loaded.reader.as_ref().map(|reader| reader.secrets(&trace)) {
+    let secrets = match loaded.reader.as_ref().map(|reader| reader.open_secrets(&trace)) {
         Some(Ok(secrets)) => secrets,
         Some(Err(error)) => {
             let error = error.to_string();

@@ -8,7 +8,7 @@ mod source;
 
 use std::sync::Arc;
 
-use zerver_recorder::quiet;
+use zerver_recorder::catch_panic;
 use zerver_replay::{Edits, Opened, Refusal};
 use zerver_trace::{FlowInfo, Trace, TraceSource};
 use zerver_tui::{Copied, Health, Message, Open, Options, Replayed, Services};
@@ -68,7 +68,7 @@ fn show(
     if let Some(addr) = addr {
         remote.send(Message::Serves(addr.to_owned()));
     }
-    let options = Options { look, open, signals_elsewhere: false, is_quiet: Some(quiet::is_quiet) };
+    let options = Options { look, open, signals_elsewhere: false, is_quiet: Some(catch_panic::is_catching) };
     match zerver_tui::run(options, services, &remote, &told) {
         Ok(_) => Ok(Done::Fine),
         Err(error) => Err(Trouble::new("cannot use the terminal").because(&error)),

@@ -45,12 +45,12 @@ impl Source {
     /// The secrets of a trace, as far as the store's key opens them.
     pub(super) fn secrets(&self, trace: &Trace) -> Secrets {
         let reader = self.reader().ok().flatten();
-        Secrets(reader.and_then(|reader| reader.secrets(trace).ok()).unwrap_or_default())
+        Secrets(reader.and_then(|reader| reader.open_secrets(trace).ok()).unwrap_or_default())
     }
 
     /// The flows that the store knows.
     pub(super) fn flows(&self) -> Result<Vec<FlowInfo>, SourceError> {
-        self.ask(Reader::catalog)
+        self.ask(Reader::flows)
     }
 
     /// The folder of the store.
@@ -111,7 +111,7 @@ impl TraceSource for Source {
     }
 
     fn end(&self) -> Result<Cursor, SourceError> {
-        Ok(self.ask(|reader| reader.newest().map(Some))?.unwrap_or(Reader::oldest()))
+        Ok(self.ask(|reader| reader.end().map(Some))?.unwrap_or(Reader::start()))
     }
 
     fn list_before(
@@ -119,7 +119,7 @@ impl TraceSource for Source {
         cursor: Cursor,
         limit: usize,
     ) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
-        let page = self.ask(|reader| reader.readable_before(cursor, limit).map(Some))?;
+        let page = self.ask(|reader| reader.list_readable_before(cursor, limit).map(Some))?;
         let (mut requests, rest) = page.map_or((Vec::new(), None), |page| {
             self.note(page.damage);
             (page.summaries, page.reached)
@@ -138,9 +138,9 @@ impl TraceSource for Source {
     fn list_since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
         let news = self.ask(|reader| {
             // Where it is another store than before, all of it is new.
-            let is_another = self.is_anew.swap(false, Ordering::AcqRel) && reader.newest()? < cursor;
-            let cursor = if is_another { Reader::oldest() } else { cursor };
-            reader.readable_since(cursor, limit).map(Some)
+            let is_another = self.is_anew.swap(false, Ordering::AcqRel) && reader.end()? < cursor;
+            let cursor = if is_another { Reader::start() } else { cursor };
+            reader.list_readable_since(cursor, limit).map(Some)
         })?;
         Ok(news.map_or((Vec::new(), cursor), |page| {
             self.note(page.damage);
