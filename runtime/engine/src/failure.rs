@@ -7,8 +7,8 @@ use zerver_trace::{EffectError, EffectErrorKind, FailureInfo, FailureKind, Name}
 
 /// Reason why a request fails, in terms of the service: the kind of failure, the thing it is about, and its key.
 ///
-/// A failure becomes the response of the request: by the flow's or the program's own function if there is one, otherwise
-/// by [`Failure::to_response`].
+/// A failure becomes the response of the request: through the function of the flow or of the program if there is one,
+/// or else through [`Failure::to_response`].
 ///
 /// ```
 /// use zerver_engine::Failure;
@@ -133,7 +133,8 @@ impl Failure {
         self
     }
 
-    /// Sets an explanation for a person. It is part of the response, so leave out everything that the client must not see.
+    /// Sets an explanation for a person. It is part of the response, so leave out everything that the client must not
+    /// see.
     #[must_use]
     pub fn message(mut self, message: impl fmt::Display) -> Self {
         self.0.message = message.to_string();
@@ -153,8 +154,8 @@ impl Failure {
         self.header("retry-after", seconds)
     }
 
-    /// Sets a header of the response, such as `allow` of a 405 or `www-authenticate` of a 401. It replaces an earlier one of
-    /// the same name. A name or value that HTTP does not allow is ignored.
+    /// Sets a header of the response, such as `allow` of a 405 or `www-authenticate` of a 401. It replaces an earlier
+    /// one of the same name. A name or value that HTTP does not allow is ignored.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         self.0.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
@@ -162,7 +163,8 @@ impl Failure {
         self
     }
 
-    /// Adds an error that caused it, with the error's own sources, up to 16 in all. They are recorded, but not part of the response.
+    /// Adds an error that caused it, with the error's own sources, up to 16 in all. They are recorded, but not part of
+    /// the response.
     #[must_use]
     pub fn because(mut self, cause: &(dyn std::error::Error + 'static)) -> Self {
         let chain = std::iter::successors(Some(cause), |error| error.source());

@@ -3,10 +3,10 @@
 //! Services use it through the crate `zerver`, which re-exports these types in its prelude.
 //!
 //! - A **flow** ([`FlowDef`], [`flow!`]) is a route and the steps that serve it, in order.
-//! - A **step** ([`macro@step`]) is a plain function. It reads slots through its parameters and returns a [`Decision`]. It
-//!   performs no I/O and reads no clock.
-//! - A **slot** ([`macro@slot`]) is a typed value of one request: written by one step, read by later ones. `flow!` checks
-//!   at compile time that every slot is written before it is read.
+//! - A **step** ([`macro@step`]) is a plain function. It reads slots through its parameters and returns a [`Decision`].
+//!   It performs no I/O and reads no clock.
+//! - A **slot** ([`macro@slot`]) is a typed value of one request: written by one step, read by later ones. `flow!`
+//!   checks at compile time that every slot is written before it is read.
 //! - An **effect** ([`Effect`]) describes I/O. A step returns it as [`Decision::Need`], and its output becomes a slot.
 //! - A **failure** ([`Failure`]) ends a request with an error response.
 //!
@@ -35,10 +35,10 @@
 //! # greeting();
 //! ```
 //!
-//! A [`Job`] is one request in execution: a state machine. Its caller, the driver, passes inputs (run a step, an effect has
-//! completed, the client has left) and learns what to do next; it performs the effects and keeps the time. The same code
-//! therefore runs under real workers, in a replay, and in virtual time. This crate names no runtime, no clock, no source of
-//! randomness and no environment: all of that enters as input, and is recorded.
+//! A [`Job`] is one request in execution: a state machine. Its caller, the driver, passes inputs (run a step, an effect
+//! has completed, the client has left) and learns what to do next; it performs the effects and keeps the time. The same
+//! code therefore runs under real workers, in a replay, and in virtual time. This crate names no runtime, no clock, no
+//! source of randomness and no environment: all of that enters as input, and is recorded.
 //!
 //! The scheduling policy ([`FairQueue`]) and its simulator ([`simulate()`]) are here for the same reason.
 

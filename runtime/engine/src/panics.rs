@@ -21,8 +21,8 @@ thread_local! {
     static LAST: RefCell<Option<PanicLocation>> = const { RefCell::new(None) };
 }
 
-/// Installs a panic hook so that traces contain the location of a panic. The previous hook still runs; a hook that is set
-/// later must call this one. Further calls do nothing.
+/// Installs a panic hook so that traces contain the location of a panic. The previous hook still runs; a hook that is
+/// set later must call this one. Further calls do nothing.
 pub fn install_panic_hook() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

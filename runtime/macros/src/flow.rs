@@ -84,14 +84,14 @@ impl Parse for Flow {
     }
 }
 
-/// Paths in brackets.
+/// Parses paths in brackets.
 fn paths(input: ParseStream<'_>) -> Result<Punctuated<Path, Token![,]>> {
     let list;
     bracketed!(list in input);
     list.call(Punctuated::parse_terminated)
 }
 
-/// One chain, or several in brackets.
+/// Parses one chain, or several in brackets.
 fn chains(input: ParseStream<'_>) -> Result<Vec<Expr>> {
     if !input.peek(syn::token::Bracket) {
         return Ok(vec![input.parse()?]);

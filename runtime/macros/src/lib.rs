@@ -12,8 +12,8 @@ use quote::quote;
 
 /// Makes a function a step.
 ///
-/// The function stays as it is, so tests can call it. The macro adds a hidden type of the same name that describes it: name,
-/// source line, documentation, reads and writes.
+/// The function stays as it is, so tests can call it. The macro adds a hidden type of the same name that describes it:
+/// name, source line, documentation, reads and writes.
 ///
 /// - A parameter `&Todo` reads a slot: one that an earlier step writes, or a built-in one (`&Request`, `&RequestId`,
 ///   `&ArrivalTime`, `&Random`).
@@ -28,8 +28,8 @@ pub fn step(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a struct or an enum a slot: a value that one step writes and later steps read.
 ///
-/// It derives `Slot`, and serde's `Serialize` and `Deserialize`, which recordings need. The service needs no dependency on
-/// serde for that; `#[serde(..)]` attributes and further derives work as usual.
+/// It derives `Slot`, and serde's `Serialize` and `Deserialize`, which recordings need. The service needs no dependency
+/// on serde for that; `#[serde(..)]` attributes and further derives work as usual.
 ///
 /// `#[slot(secret)]` seals the values in the store and masks them wherever they are shown.
 #[proc_macro_attribute]
@@ -58,9 +58,9 @@ pub fn chain(item: TokenStream) -> TokenStream {
 ///
 /// `before` is optional: a chain, or a list of chains in brackets.
 ///
-/// The order of the steps is checked at compile time. Each step reads only slots that earlier steps write, no slot has two
-/// writers, and the last step always responds. This applies to `Option<&Slot>` too, which would otherwise be `None` in every
-/// request. If that is intended, because a step is shared with other flows, declare it:
+/// The order of the steps is checked at compile time. Each step reads only slots that earlier steps write, no slot has
+/// two writers, and the last step always responds. This applies to `Option<&Slot>` too, since such a slot would be
+/// `None` in every request. If that is intended, because a step is shared with other flows, declare it:
 /// `flow!("feed-guest", GET "/feed/guest", unwritten: [Claims], steps: [load_feed, render_feed])`.
 #[proc_macro]
 pub fn flow(item: TokenStream) -> TokenStream {

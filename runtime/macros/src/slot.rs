@@ -5,7 +5,8 @@ use quote::{ToTokens, quote};
 use syn::parse::Parser;
 use syn::{Attribute, Data, DeriveInput, Error, Item, Meta, Path, Result};
 
-/// Expands `#[slot]` into the derives of `Slot`, `Serialize` and `Deserialize`, by paths that need no dependency on serde.
+/// Expands `#[slot]` into the derives of `Slot`, `Serialize` and `Deserialize`, by paths that need no dependency on
+/// serde.
 pub(crate) fn expand_attribute(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let is_secret = is_secret(arguments)?;
     let item: Item = syn::parse2(item)?;

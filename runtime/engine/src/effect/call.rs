@@ -11,7 +11,7 @@ use zerver_trace::{EffectError, EffectErrorKind, Recordable, SharedValue, Value,
 
 use super::kind::EffectKind;
 
-/// One call to perform: a kind of effect with its arguments.
+/// A call to perform: a kind of effect with its arguments.
 #[derive(Clone)]
 pub struct Call {
     kind: &'static KindTable,
@@ -77,8 +77,8 @@ impl Call {
         (self.kind.identity)(self)
     }
 
-    /// Returns [`EffectKind::identity`] of a call of the same kind with recorded arguments. Returns `None` too if they are
-    /// not arguments of this kind.
+    /// Returns [`EffectKind::identity`] of a call of the same kind with recorded arguments. Returns `None` too if they
+    /// are not arguments of this kind.
     pub fn identity_of(&self, args: &Value) -> Option<Value> {
         (self.kind.identity_of)(args)
     }

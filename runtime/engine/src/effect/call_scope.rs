@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::retry::Retry;
 
-/// One option.
+/// An option of a scope.
 pub(super) enum CallOption {
     /// See [`Effect::retry`](crate::Effect::retry).
     Retry(Retry),

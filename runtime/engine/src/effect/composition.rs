@@ -61,8 +61,8 @@ impl<T: Send + 'static> Effect<T> {
         Self::new(Program::from_op(op))
     }
 
-    /// Creates the effect that performs one call and converts its result. If the call is retried, `convert` may run once
-    /// for each attempt.
+    /// Creates the effect that performs one call and converts its result. If the call is retried, `convert` may run
+    /// once for each attempt.
     pub fn from_call<K: EffectKind>(
         call: Call,
         convert: impl Fn(Result<&K::Output, EffectError>) -> Result<T, Failure> + Send + 'static,
@@ -104,27 +104,27 @@ impl<T: Send + 'static> Effect<T> {
         }))
     }
 
-    /// Retries its calls if they fail in a way that may be temporary, each call independently and with the same arguments.
-    /// A call that has succeeded is not repeated, and a failure made from an output by `try_map` and the like is final. If
-    /// `retry` is nested, the inner policy counts.
+    /// Retries its calls if they fail in a way that may be temporary, each call independently and with the same
+    /// arguments. A call that has succeeded is not repeated, and a failure made from an output by `try_map` and the
+    /// like is final. If `retry` is nested, the inner policy counts.
     ///
     /// Each attempt is recorded. Example: `http::get(url).json().retry(Retry::attempts(3))`.
     pub fn retry(self, retry: Retry) -> Self {
         Self::new(self.program.with_option(CallOption::Retry(retry)))
     }
 
-    /// Limits the time of each of its calls; a call that takes longer fails with a timeout. Each attempt of a call has this
-    /// time from its start. Pauses between attempts, and waits for a permit, are not included. If `timeout` is nested, the
-    /// shorter time counts.
+    /// Limits the time of each of its calls; a call that takes longer fails with a timeout. Each attempt of a call has
+    /// this time from its start. Pauses between attempts, and waits for a permit, are not included. If `timeout` is
+    /// nested, the shorter time counts.
     ///
     /// Examples: `kv::get(key).timeout(Duration::from_millis(50))`, `all((a, b)).timeout(limit)`.
     pub fn timeout(self, limit: Duration) -> Self {
         Self::new(self.program.with_option(CallOption::Timeout(limit)))
     }
 
-    /// Limits the time of the whole effect from its start, including all attempts, pauses and waits for a permit. Calls in
-    /// flight then fail with a timeout, and so does each call that would follow. No attempt starts after the deadline. If
-    /// `deadline` is nested, the earlier one counts. The deadline of the request always applies.
+    /// Limits the time of the whole effect from its start, including all attempts, pauses and waits for a permit. Calls
+    /// in flight then fail with a timeout, and so does each call that would follow. No attempt starts after the
+    /// deadline. If `deadline` is nested, the earlier one counts. The deadline of the request always applies.
     ///
     /// Example: `load_a.and_then(|a| load_b(a)).retry(Retry::attempts(3)).deadline(Duration::from_secs(1))`.
     pub fn deadline(self, limit: Duration) -> Self {

@@ -7,7 +7,7 @@ use super::composition::Effect;
 use super::program::{GroupOp, Op, Program, Resolver, take};
 use crate::Failure;
 
-/// One effect of a group and, once there is one, its output.
+/// An effect of a group and, once there is one, its output.
 struct Member<T> {
     program: Program,
     output: Option<Result<T, Failure>>,
@@ -28,8 +28,8 @@ impl<T: 'static> Member<T> {
     }
 }
 
-/// Performs several effects at the same time and returns their outputs as a tuple. It waits for all of them, and fails with
-/// the first failure, in the order of the tuple.
+/// Performs several effects at the same time and returns their outputs as a tuple. It waits for all of them, and fails
+/// with the first failure, in the order of the tuple.
 ///
 /// ```
 /// use zerver_engine::{Effect, all};

@@ -42,8 +42,8 @@ pub trait EffectKind: Serialize + DeserializeOwned + Send + Sync + 'static {
         Value::from_serialize(output).map_or_else(|error| error.to_string(), |value| value.to_string())
     }
 
-    /// Encodes an output to be recorded. It must write the same as the output's `Serialize`; a kind overrides it if it can
-    /// do so faster.
+    /// Encodes an output to be recorded. It must write the same as the output's `Serialize`; a kind overrides it if it
+    /// can do so faster.
     ///
     /// # Errors
     /// If the output's `Serialize` fails, or the value is nested too deeply or too long.
@@ -64,10 +64,10 @@ pub trait EffectKind: Serialize + DeserializeOwned + Send + Sync + 'static {
         false
     }
 
-    /// Returns the part of the arguments that identifies the call to a replay, if that is not all of them. For a database
-    /// this could be the name and the parameters of a statement, without its text. A call that differs from a recorded one
-    /// only in the other arguments gets the recorded answer, and the replay reports that its text changed. The default,
-    /// `None`, means all arguments.
+    /// Returns the part of the arguments that identifies the call to a replay, if that is not all of them. For a
+    /// database this could be the name and the parameters of a statement, without its text. A call that differs from a
+    /// recorded one only in the other arguments gets the recorded answer, and the replay reports that its text changed.
+    /// The default, `None`, means all arguments.
     ///
     /// Include everything that may change the answer: `Value::from_serialize(&(&self.name, &self.parameters)).ok()`.
     fn identity(&self) -> Option<Value> {

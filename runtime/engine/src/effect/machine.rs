@@ -1,7 +1,7 @@
 //! Performs the program of an effect as a state machine without I/O.
 //!
-//! Each part that progresses independently is a fiber. The result of a call moves only the fiber that waits for it, so n
-//! calls cost n times as much as one. Fibers resemble futures, but each call that they wait for has a number and is
+//! Each part that progresses independently is a fiber. The result of a call moves only the fiber that waits for it, so
+//! n calls cost n times as much as one. Fibers resemble futures, but each call that they wait for has a number and is
 //! recorded, and only results move them.
 
 use std::any::Any;
@@ -57,9 +57,9 @@ pub(crate) struct MachineContext<'a> {
 
 /// Progress of a machine.
 pub(crate) enum Progress<T> {
-    /// It waits for calls.
+    /// The machine waits for calls.
     Waiting,
-    /// Its quantum is used up; it can go on.
+    /// The quantum is used up; the machine can go on.
     HasMore,
     /// The effect has this output.
     Ended(Result<T, Failure>),

@@ -1,7 +1,7 @@
 //! Effects: I/O as data. A step returns a description of what it needs; the driver of the job performs it.
 //!
-//! `composition` builds effects of calls (`call_op`) and groups (`group`). `program` holds the operations of an effect, and
-//! `machine` performs them without I/O: it emits calls, and takes in how they ended.
+//! `composition` builds effects of calls (`call_op`) and groups (`group`). `program` holds the operations of an effect,
+//! and `machine` performs them without I/O: it emits calls, and takes in how they ended.
 
 mod call;
 mod call_op;

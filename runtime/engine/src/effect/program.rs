@@ -1,5 +1,5 @@
-//! Programs: effects as flat lists of operations, and the fibers that perform them. However deeply effects are nested or
-//! chained, nothing here recurses: neither building a program, nor performing it, nor dropping it.
+//! Programs: effects as flat lists of operations, and the fibers that perform them. However deeply effects are nested
+//! or chained, nothing here recurses: neither building a program, nor performing it, nor dropping it.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -25,7 +25,7 @@ const MAX_NESTED_CALLS: u8 = 8;
 #[derive(Default)]
 pub(super) struct Program(VecDeque<Op>);
 
-/// One operation.
+/// An operation of a program.
 pub(super) enum Op {
     /// Starts a call; its converted output becomes the value.
     Call(Box<dyn CallOp>),
@@ -266,8 +266,8 @@ thread_local! {
     static DROPPED: RefCell<Option<Vec<VecDeque<Op>>>> = const { RefCell::new(None) };
 }
 
-/// A closure may hold an effect whose closures hold another one, and so on. They are dropped one after another instead of
-/// recursively.
+/// A closure may hold an effect whose closures hold another one, and so on. They are dropped one after another instead
+/// of recursively.
 impl Drop for Program {
     fn drop(&mut self) {
         if self.0.is_empty() {

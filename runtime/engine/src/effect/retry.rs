@@ -15,13 +15,14 @@ const SALT: u64 = 0x7265_7472_7920_6166;
 
 /// Retry policy for the calls of an effect; see [`Effect::retry`](crate::Effect::retry).
 ///
-/// A call is retried if it exceeded its time limit, if its target could not be reached or closed the connection, and if its
-/// output reports a temporary condition ([`EffectKind::is_temporary`]; for `http` these are 408, 429, 502, 503 and 504).
-/// A call that is not idempotent ([`EffectKind::is_idempotent`]), such as a POST, is not retried by default.
+/// A call is retried if it exceeded its time limit, if its target could not be reached or closed the connection, and if
+/// its output reports a temporary condition ([`EffectKind::is_temporary`]; for `http` these are 408, 429, 502, 503 and
+/// 504). A call that is not idempotent ([`EffectKind::is_idempotent`]), such as a POST, is not retried by default.
 ///
-/// Each further attempt is preceded by a pause: a random part of 50 ms, then of twice as much, and so on, up to 1 s ("full
-/// jitter": M. Brooker, Exponential Backoff and Jitter, 2015). The pauses derive from the random seed of the request, so
-/// a replay has the same ones. Each attempt has the time limit of the call. The deadline of the request ends them all.
+/// Each further attempt is preceded by a pause: a random part of 50 ms, then of twice as much, and so on, up to 1 s
+/// ("full jitter": M. Brooker, Exponential Backoff and Jitter, 2015). The pauses derive from the random seed of the
+/// request, so a replay has the same ones. Each attempt has the time limit of the call. The deadline of the request
+/// ends them all.
 ///
 /// ```
 /// use std::time::Duration;

@@ -25,8 +25,8 @@ impl<T> StandaloneEffect<T> {
         Self { machine: effect.into_machine(0), next_call: 0, requested: SmallVec::new(), random }
     }
 
-    /// Takes in the result of a call, by its number, and returns the output of the effect once there is one. Until then,
-    /// calls are in flight or have to be started. `now_ns` is the time since the effect started.
+    /// Takes in the result of a call, by its number, and returns the output of the effect once there is one. Until
+    /// then, calls are in flight or have to be started. `now_ns` is the time since the effect started.
     pub fn advance(&mut self, result: Option<(u32, CallResult)>, now_ns: u64) -> Option<Result<T, Failure>> {
         let mut context = MachineContext {
             next_call: &mut self.next_call,

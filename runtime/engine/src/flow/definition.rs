@@ -1,4 +1,4 @@
-//! Definition of a flow, as it stands in the source.
+//! Definition of a flow, as written in the source.
 
 use std::time::Duration;
 
@@ -84,8 +84,8 @@ impl FlowDef {
         self
     }
 
-    /// Sets the function that renders its failures as responses, instead of that of the program. These are failures of its
-    /// steps, its effects and its deadline, and of requests to it that are rejected before a step runs.
+    /// Sets the function that renders its failures as responses, instead of that of the program. These are failures of
+    /// its steps, its effects and its deadline, and of requests to it that are rejected before a step runs.
     ///
     /// The function must be pure: a replay calls it again and compares the responses.
     #[must_use]
@@ -94,8 +94,8 @@ impl FlowDef {
         self
     }
 
-    /// Marks the path or query parameter of this name as a secret: its value is sealed in recordings, and masked wherever
-    /// it is shown.
+    /// Marks the path or query parameter of this name as a secret: its value is sealed in recordings, and masked
+    /// wherever it is shown.
     ///
     /// # Panics
     /// If the flow has more than eight secret parameters.

@@ -42,7 +42,7 @@ pub(crate) struct FlowStep {
 }
 
 impl Flow {
-    /// Makes a flow ready to run. `render` renders its failures unless the definition sets a function of its own.
+    /// Makes a flow ready to run. `render` renders its failures unless the definition sets its own function.
     ///
     /// # Errors
     /// If two slot types have the same path, which the compile-time check cannot tell apart.
@@ -119,8 +119,8 @@ impl Flow {
         self.deadline
     }
 
-    /// Decodes a value for the slot at this position, for [`Job::override_slot`](crate::Job::override_slot). Returns `None`
-    /// if no step writes that slot.
+    /// Decodes a value for the slot at this position, for [`Job::override_slot`](crate::Job::override_slot). Returns
+    /// `None` if no step writes that slot.
     ///
     /// # Errors
     /// If the value does not fit the type of the slot.
@@ -133,8 +133,8 @@ impl Flow {
         self.steps.get(usize::from(at))
     }
 
-    /// Returns the capacity to reserve for the events of a request: what earlier requests needed, and no more, because small
-    /// blocks of memory are quick to allocate.
+    /// Returns the capacity to reserve for the events of a request: what earlier requests needed, and no more, because
+    /// small blocks of memory are quick to allocate.
     pub(crate) fn event_capacity(&self) -> usize {
         self.most_events.load(Ordering::Relaxed)
     }

@@ -1,6 +1,6 @@
-//! Order check of a flow: each step reads only slots that earlier steps write, each slot has one writer, and the last step
-//! always responds. `flow!` evaluates it in a `const _`, so a violation is a compile error that names the step and the
-//! slot. `#[track_caller]` makes the compiler point at the flow alone, and not at each function in this file.
+//! Order check of a flow: each step reads only slots that earlier steps write, each slot has one writer, and the last
+//! step always responds. `flow!` evaluates it in a `const _`, so a violation is a compile error that names the step and
+//! the slot. `#[track_caller]` makes the compiler point at the flow alone, and not at each function in this file.
 
 use super::chain::Chain;
 use crate::slot::SlotDesc;

@@ -25,10 +25,11 @@ pub struct Arrival {
 pub enum Next {
     /// Call [`Job::run`](crate::Job::run): a step can run.
     Run,
-    /// Check the clock, let others run, and call [`Job::advance`](crate::Job::advance): an effect has used up its quantum.
+    /// Check the clock, let others run, and call [`Job::advance`](crate::Job::advance): an effect has used up its
+    /// quantum.
     Advance,
-    /// Start the calls of [`Job::take_requested_calls`](crate::Job::take_requested_calls), and pass the result of each call
-    /// in flight to [`Job::complete`](crate::Job::complete).
+    /// Start the calls of [`Job::take_requested_calls`](crate::Job::take_requested_calls), and pass the result of each
+    /// call in flight to [`Job::complete`](crate::Job::complete).
     Wait,
     /// Call [`Job::finish`](crate::Job::finish): the job has ended.
     Ended,

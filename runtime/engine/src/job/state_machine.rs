@@ -16,7 +16,7 @@ use crate::panics::{self, PanicLocation};
 use crate::slot::Builtins;
 use crate::{ArrivalTime, ErasedDecision, Failure, Flow, Random, Request, Response, StepInput, Writes};
 
-/// One request in execution: a state machine without I/O, moved by its driver.
+/// A request in execution: a state machine without I/O, moved by its driver.
 ///
 /// All times that it takes and records are nanoseconds since the head of the request arrived.
 pub struct Job {
@@ -70,8 +70,9 @@ impl Job {
         }
     }
 
-    /// Creates a second job in the same state and with the same inputs, so that their next steps can be compared. It has no
-    /// events yet. Returns `None` while an effect is in progress, which cannot be copied, and after the job has ended.
+    /// Creates a second job in the same state and with the same inputs, so that their next steps can be compared. It
+    /// has no events yet. Returns `None` while an effect is in progress, which cannot be copied, and after the job has
+    /// ended.
     pub fn twin(&self) -> Option<Self> {
         if self.effect.is_some() || self.end.is_some() {
             return None;
@@ -170,8 +171,8 @@ impl Job {
         self.slots.get(usize::from(slot))?.as_ref()
     }
 
-    /// Replaces the value of a slot from here on, to find out what the flow would do then. It is not recorded. The value must
-    /// come from [`Flow::decode_slot`].
+    /// Replaces the value of a slot from here on, to find out what the flow would do then. It is not recorded. The
+    /// value must come from [`Flow::decode_slot`].
     pub fn override_slot(&mut self, slot: u16, value: SharedValue) {
         if let Some(current) = self.slots.get_mut(usize::from(slot)) {
             *current = Some(value);

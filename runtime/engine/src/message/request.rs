@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use smallvec::SmallVec;
 use zerver_trace::{Message, MessagePart};
 
-use super::parts::tell_headers_and_body;
+use super::parts::visit_headers_and_body;
 use crate::failure::Failure;
 
 /// Path parameters: name and decoded value.
@@ -89,7 +89,8 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Returns the token of an `authorization: Bearer` header (RFC 6750). The case of the scheme does not matter (RFC 9110).
+    /// Returns the token of an `authorization: Bearer` header (RFC 6750). The case of the scheme does not matter (RFC
+    /// 9110).
     pub fn bearer(&self) -> Option<&str> {
         const SCHEME: &str = "bearer ";
         let value = self.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
@@ -144,13 +145,13 @@ impl Request {
 }
 
 impl Message for Request {
-    fn visit_parts(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
-        to(MessagePart::Method(self.method.as_str()));
-        to(MessagePart::Target(self.uri.path_and_query().map_or("/", |target| target.as_str())));
+    fn visit_parts(&self, body_limit: usize, visit: &mut dyn FnMut(MessagePart<'_>)) {
+        visit(MessagePart::Method(self.method.as_str()));
+        visit(MessagePart::Target(self.uri.path_and_query().map_or("/", |target| target.as_str())));
         if let (Some(scheme), Some(authority)) = (self.uri.scheme_str(), self.uri.authority()) {
-            to(MessagePart::Origin(scheme, authority.as_str()));
+            visit(MessagePart::Origin(scheme, authority.as_str()));
         }
-        to(MessagePart::Version(match self.version {
+        visit(MessagePart::Version(match self.version {
             Version::HTTP_09 => "HTTP/0.9",
             Version::HTTP_10 => "HTTP/1.0",
             Version::HTTP_2 => "HTTP/2.0",
@@ -158,9 +159,9 @@ impl Message for Request {
             _ => "HTTP/1.1",
         }));
         if let Some(peer) = self.peer {
-            to(MessagePart::Address(peer));
+            visit(MessagePart::Address(peer));
         }
-        tell_headers_and_body(&self.headers, &self.body, body_limit, to);
+        visit_headers_and_body(&self.headers, &self.body, body_limit, visit);
     }
 
     fn buffered_bytes(&self) -> usize {

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use zerver_trace::{Message, MessagePart};
 
-use super::parts::tell_headers_and_body;
+use super::parts::visit_headers_and_body;
 use crate::failure::Failure;
 
 /// An HTTP response with its whole body.
@@ -32,8 +32,8 @@ impl Response {
         Self { status, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
-    /// Creates a 200 response with this value as JSON, or a 500 response if the value does not serialise. That happens only
-    /// for maps with keys that are not strings or numbers, and if a `Serialize` implementation fails.
+    /// Creates a 200 response with this value as JSON, or a 500 response if the value does not serialise. That happens
+    /// only for maps with keys that are not strings or numbers, and if a `Serialize` implementation fails.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Self {
         match serde_json::to_vec(value) {
             Ok(body) => Self::with_body(HeaderValue::from_static("application/json"), body.into()),
@@ -64,8 +64,8 @@ impl Response {
         self
     }
 
-    /// Sets a header. A name or value that HTTP does not allow is ignored: it may come from a client, and must neither split
-    /// the response nor fail the request.
+    /// Sets a header. A name or value that HTTP does not allow is ignored: it may come from a client, and must neither
+    /// split the response nor fail the request.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
@@ -76,9 +76,9 @@ impl Response {
 }
 
 impl Message for Response {
-    fn visit_parts(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
-        to(MessagePart::Status(self.status.as_u16()));
-        tell_headers_and_body(&self.headers, &self.body, body_limit, to);
+    fn visit_parts(&self, body_limit: usize, visit: &mut dyn FnMut(MessagePart<'_>)) {
+        visit(MessagePart::Status(self.status.as_u16()));
+        visit_headers_and_body(&self.headers, &self.body, body_limit, visit);
     }
 
     fn buffered_bytes(&self) -> usize {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 /// Largest debt of a flow, in quanta, so that one very long step does not block its flow for ever.
 const MAX_DEBT_QUANTA: i64 = 16;
 
-/// One waiting request.
+/// A waiting request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
     /// Increases from entry to entry.

@@ -1,5 +1,5 @@
-//! Scheduling policy of one run queue: three classes, and which request goes next. It has no clock and knows no request;
-//! the caller keeps those by ticket.
+//! Scheduling policy of one run queue: three classes, and which request goes next. It has no clock and knows no
+//! request; the caller keeps those by ticket.
 
 use zerver_trace::Class;
 
@@ -12,14 +12,14 @@ const MAX_CREDIT_QUANTA: u64 = 4;
 
 /// The requests that wait on one worker, in the order in which the policy lets them run.
 ///
-/// The most urgent class goes first. A class that is passed over earns its share of the time that other classes run, and
-/// goes first once it has earned a quantum, so that no class starves. Within a class, flows take turns.
+/// The most urgent class goes first. A class that is passed over earns its share of the time that other classes run,
+/// and goes first once it has earned a quantum, so that no class starves. Within a class, flows take turns.
 ///
-/// Only a request that has not run a step may be shed: on arrival if the queue of its class is full, and later if it has
-/// waited for too long. The limit is the target of its class if the queue has not been empty for an interval, and the
-/// interval if it has. A queue that only absorbs bursts therefore sheds nothing, and a standing queue is kept as short as
-/// the target (Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 10(5), 2012; this variant, which serves the
-/// newest first while a queue stands, is Maurer, "Fail at Scale", ACM Queue 13(8), 2015).
+/// Only a request that has not run a step may be shed: on arrival if the queue of its class is full, and later if it
+/// has waited for too long. The limit is the target of its class if the queue has not been empty for an interval, and
+/// the interval if it has. A queue that only absorbs bursts therefore sheds nothing, and a standing queue is kept as
+/// short as the target (Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 10(5), 2012; this variant, which
+/// serves the newest first during a standing queue, is Maurer, "Fail at Scale", ACM Queue 13(8), 2015).
 #[derive(Debug)]
 pub struct FairQueue {
     settings: SchedulingSettings,
@@ -67,7 +67,7 @@ pub struct Shed {
 pub enum ShedReason {
     /// The queue of its class was full.
     QueueFull,
-    /// It waited for too long.
+    /// The request waited for too long.
     WaitedTooLong,
 }
 
@@ -93,7 +93,8 @@ pub struct QueueCounts {
 }
 
 impl Shed {
-    /// Returns the class in which the request may be queued instead: a default request may still run as a batch request.
+    /// Returns the class in which the request may be queued instead: a default request may still run as a batch
+    /// request.
     pub const fn fallback_class(self) -> Option<Class> {
         match self.class {
             Class::Default => Some(Class::Batch),
@@ -157,12 +158,14 @@ impl FairQueue {
         Ok(self.push(class, flow, now_ns, true))
     }
 
-    /// Queues a request that has run before: it has used up its quantum, or its effects have completed. It is never shed.
+    /// Queues a request that has run before: it has used up its quantum, or its effects have completed. It is never
+    /// shed.
     pub fn requeue(&mut self, class: Class, flow: u16, now_ns: u64) -> Ticket {
         self.push(class, flow, now_ns, false)
     }
 
-    /// Removes a request that is no longer to run, for example because the client left. Returns false if it was not queued.
+    /// Removes a request that is no longer to run, for example because the client left. Returns false if it was not
+    /// queued.
     pub fn remove(&mut self, ticket: Ticket, now_ns: u64) -> bool {
         let class = ticket.class as usize;
         let is_removed = self.queues[class].remove(ticket.flow, ticket.number, now_ns);
@@ -202,9 +205,9 @@ impl FairQueue {
         Some(Turn { ticket, waited_ns, verdict })
     }
 
-    /// Returns the order within a flow. Once a request has waited for two thirds of the target, the newest go first: most
-    /// requests are then served at once, and if the queue drains soon, the older ones still follow. Batch keeps its order,
-    /// because no user waits for it.
+    /// Returns the order within a flow. Once a request has waited for two thirds of the target, the newest go first:
+    /// most requests are then served at once, and if the queue drains soon, the older ones still follow. Batch keeps
+    /// its order, because no user waits for it.
     fn order(&self, class: Class, now_ns: u64) -> Order {
         let is_slow =
             self.queues[class as usize].oldest_ns(now_ns) > self.settings.class(class).target_ns / 3 * 2;
@@ -264,7 +267,8 @@ impl FairQueue {
         }
     }
 
-    /// Returns the class that goes next, and true if it goes before a more urgent one because it was passed over for long.
+    /// Returns the class that goes next, and true if it goes before a more urgent one because it was passed over for
+    /// long.
     fn next_class(&self) -> Option<(Class, bool)> {
         let is_waiting = |class: &Class| self.queues[*class as usize].len() > 0;
         let first = CLASSES.into_iter().find(is_waiting)?;

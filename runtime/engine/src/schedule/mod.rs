@@ -1,7 +1,7 @@
 //! The scheduling policy: which request runs next, which ones wait, and which ones are shed.
 //!
-//! The policy performs no I/O and reads no clock. Callers pass all times, so the same code runs under real workers and in
-//! virtual time ([`simulate`](crate::simulate())).
+//! The policy performs no I/O and reads no clock. Callers pass all times, so the same code runs under real workers and
+//! in virtual time ([`simulate`](crate::simulate())).
 //!
 //! [`LagDetector`] decides whether requests queue at all. [`FairQueue`] orders the requests that do. [`OverrunTracker`]
 //! finds the flows that delay others. [`SchedulingSettings`] configures all three.

@@ -30,8 +30,8 @@ pub struct SchedulingSettings {
 pub struct ClassSettings {
     /// Maximum number of queued requests per worker; further ones are shed at once.
     pub queue: usize,
-    /// Quantum: run time after which a request lets others go first, in nanoseconds. The step that is running then still
-    /// finishes.
+    /// Quantum: run time after which a request lets others go first, in nanoseconds. The step that is running then
+    /// still finishes.
     pub quantum_ns: u64,
     /// Maximum wait for the first step if the queue has not been empty for an interval, in nanoseconds. Once a request
     /// has waited for two thirds of it, the newest requests go first (except in batch).
@@ -39,7 +39,8 @@ pub struct ClassSettings {
     /// Maximum wait for the first step if the queue has been empty within this time, in nanoseconds: a burst is not an
     /// overload. An overload is over when nothing has been shed for this long.
     pub interval_ns: u64,
-    /// Minimum share of a worker's time while requests of this class are queued, in thousandths, so that no class starves.
+    /// Minimum share of a worker's time while requests of this class are queued, in thousandths, so that no class
+    /// starves.
     pub share: u16,
 }
 

@@ -3,12 +3,12 @@
 /// A full core, in thousandths.
 const FULL_CORE: u64 = 1000;
 
-/// Speed of a low-priority executor while others use all cores, in thousandths: Linux weighs `SCHED_IDLE` with 3 against
-/// 1024.
+/// Speed of a low-priority executor while others use all cores, in thousandths: Linux weighs `SCHED_IDLE` with 3
+/// against 1024.
 const IDLE_WEIGHT: u64 = 3;
 
-/// Executors that share the cores; each runs one request at a time. Ordinary ones share the cores evenly, those of batch
-/// workers share the rest.
+/// Executors that share the cores; each runs one request at a time. Ordinary ones share the cores evenly, those of
+/// batch workers share the rest.
 #[derive(Debug)]
 pub(super) struct SimCores {
     cores: u64,

@@ -7,14 +7,14 @@ use crate::{FairQueue, LagDetector, OverrunTracker, SchedulingSettings, Ticket};
 pub(super) struct SimWorker {
     /// Requests that can be read.
     pub(super) sockets: VecDeque<usize>,
-    /// Number of requests at the front of `sockets` that belong to the current pass. A worker that is not behind runs them
-    /// one by one as it reads them.
+    /// Number of requests at the front of `sockets` that belong to the current pass. A worker that is not behind runs
+    /// them one by one as it reads them.
     in_pass: usize,
     /// Start of the current pass.
     pass_ns: u64,
     pub(super) lag: LagDetector,
-    /// True if the worker was behind at the start of the pass. What it reads in such a pass queues, even if passes are
-    /// quick again.
+    /// True if the worker was behind at the start of the pass. Requests that it reads in such a pass queue, even if
+    /// passes are quick again.
     was_behind: bool,
     pub(super) queue: FairQueue,
     pub(super) overruns: OverrunTracker,
@@ -49,8 +49,8 @@ impl SimWorker {
         self.sockets.push_back(request);
     }
 
-    /// Returns the requests that the worker reads now: a single one if it can run at once, otherwise the rest of the pass,
-    /// all of which queue.
+    /// Returns the requests that the worker reads now: a single one if it can run at once, otherwise the rest of the
+    /// pass, all of which queue.
     pub(super) fn read(&mut self, now_ns: u64) -> Vec<usize> {
         if self.in_pass == 0 {
             self.was_behind = self.lag.is_behind();

@@ -1,5 +1,5 @@
-//! Runs a workload through the policy in virtual time. Every decision is the policy's; this file only keeps the time and
-//! the requests.
+//! Runs a workload through the policy in virtual time. Every decision is the policy's; this file only keeps the time
+//! and the requests.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -43,7 +43,7 @@ struct Simulation<'w> {
     /// Future events, by time and request.
     agenda: BinaryHeap<Reverse<(u64, usize, Due)>>,
     cores: SimCores,
-    /// One for each ordinary worker, then one that all batch workers share: the batch pool.
+    /// The ordinary workers, then the batch pool: one entry that all batch workers share.
     workers: Vec<SimWorker>,
     /// For each flow, the time until which it is reclassified as batch.
     batch_until_ns: Vec<u64>,
@@ -183,8 +183,8 @@ impl<'w> Simulation<'w> {
         }
     }
 
-    /// Sheds a request that has waited for too long in the batch pool, which may get no core. The worker of its connection
-    /// does that.
+    /// Sheds a request that has waited for too long in the batch pool, which may get no core. The worker of its
+    /// connection does that.
     fn batch_timeout(&mut self, request: usize, ticket: Ticket, is_last: bool) {
         let pool = self.batch_pool();
         let SimWorker { queue, waiting, .. } = &mut self.workers[pool];

@@ -17,7 +17,7 @@ pub struct SimMachine {
     pub settings: SchedulingSettings,
 }
 
-/// One request of a workload.
+/// A request of a workload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SimRequest {
     /// Time at which its worker can read it, in nanoseconds.
@@ -55,8 +55,8 @@ pub enum Phase {
         cost: StepCost,
         /// Cost on a batch worker.
         batch_cost: StepCost,
-        /// Run time on an ordinary worker that counts towards an overrun, in nanoseconds. It is less than `cost.run_ns` if
-        /// the system kept the step from its core.
+        /// Run time on an ordinary worker that counts towards an overrun, in nanoseconds. It is less than `cost.run_ns`
+        /// if the system kept the step from its core.
         charged_ns: u64,
     },
     /// The request waits for its effects.

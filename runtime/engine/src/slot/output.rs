@@ -13,7 +13,7 @@ use super::description::{Slot, WriteDesc};
 /// Values that a step wrote, in the order of its return type; `None` for a slot that it left unwritten.
 pub type Writes = SmallVec<[Option<SharedValue>; 2]>;
 
-/// One slot in the return type of a step: `Todo`, `Option<Todo>` or `Shared<Todo>`.
+/// A slot in the return type of a step: `Todo`, `Option<Todo>` or `Shared<Todo>`.
 pub trait SlotOutput: Send + 'static {
     /// Compile-time description.
     const WRITE: WriteDesc;

@@ -1,5 +1,5 @@
-//! Input of one run of a step. It holds references to the values of the request, and gives access only to those that the
-//! step reads.
+//! Input of one run of a step. It holds references to the values of the request, and gives access only to those that
+//! the step reads.
 
 use std::any::Any;
 use std::fmt;
@@ -8,7 +8,8 @@ use zerver_trace::{SharedValue, TypedValue};
 
 use super::builtins::Builtins;
 
-/// Everything that one run of a step can see: the slots it reads and its own progress. It gives no access to other slots.
+/// Everything that one run of a step can see: the slots it reads and its own progress. It gives no access to other
+/// slots.
 pub struct StepInput<'a> {
     pub(crate) builtins: &'a Builtins,
     pub(crate) slots: &'a [Option<SharedValue>],

@@ -11,7 +11,8 @@ use crate::failure::Failure;
 use crate::message::Response;
 use crate::slot::{StepOutput, WriteDesc, Writes};
 
-/// Decision of a step about what happens next. `S` is what the step writes; `P` is the progress it keeps when it yields.
+/// Decision of a step about what happens next. `S` is what the step writes; `P` is the progress it keeps when it
+/// yields.
 ///
 /// The effect of [`Need`](Decision::Need) writes the slots, and then the flow goes on with the *next* step. A step runs
 /// again only after [`Yield`](Decision::Yield).

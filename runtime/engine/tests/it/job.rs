@@ -172,7 +172,7 @@ fn a_flow_that_ends_without_a_response_fails() {
     assert_eq!(run(&def, Request::get("/"), no_effects).response.unwrap().status, 204);
     let ended = run(&def, Request::get("/?n=0"), no_effects);
     assert_eq!(ended.response.as_ref().unwrap().status, 500);
-    assert!(body(&ended).contains("did not answer"), "{}", body(&ended));
+    assert!(body(&ended).contains("did not respond"), "{}", body(&ended));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! One request with a hundred thousand effects. Each effect costs the same, however they are composed: quadratic code would
-//! not finish here, and recursive code would overflow the stack.
+//! One request with a hundred thousand effects. Each effect costs the same, however they are composed: quadratic code
+//! would not finish here, and recursive code would overflow the stack.
 
 use serde::{Deserialize, Serialize};
 use zerver_engine::Decision::Need;

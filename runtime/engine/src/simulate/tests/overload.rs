@@ -1,4 +1,4 @@
-//! What becomes of more interactive requests than a worker can serve, and of bursts that are no overload. Virtual time and
+//! Overload with interactive requests, and bursts that are not an overload. Virtual time and
 //! fixed seeds: every run gives the same numbers.
 
 use std::ops::RangeInclusive;
@@ -56,7 +56,7 @@ fn figures(per_second: f64, seconds: u64) -> Figures {
 
 #[test]
 fn an_overload_is_answered_quickly_or_shed() {
-    // One second too, because the beginning of an overload counts.
+    // Runs of one second too, because the beginning of an overload counts.
     for (per_second, seconds) in [(1500.0, 1), (2000.0, 1), (2000.0, 5), (4000.0, 5)] {
         let figures = figures(per_second, seconds);
         let is_good = figures.goodput >= 0.98 && figures.p99_ms < 10.0 && figures.p50_ms < 3.0;
