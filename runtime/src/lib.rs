@@ -56,6 +56,10 @@
 //! The library reports what an operator should know (a worker that hangs, recording that pauses) as
 //! [`tracing`](https://docs.rs/tracing) events with the target `zerver`. [`run`] prints them on standard error. A program
 //! that calls [`App::start`] itself installs the subscriber that it wants.
+//!
+//! # Tutorial
+//!
+#![doc = include_str!("../docs/tutorial.md")]
 
 mod app;
 mod config;
