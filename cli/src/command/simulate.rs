@@ -1,7 +1,9 @@
 //! `zerver simulate`: recorded requests under another configuration.
 
 use serde::Serialize;
-use zerver_analysis::{Deviation, Machine, Reproduced, SETTINGS, Scheduling, Setting, Simulation, setting};
+use zerver_analysis::{
+    Deviation, Reproduced, SETTINGS, SchedulingSettings, Setting, SimMachine, Simulation, setting,
+};
 use zerver_replay::nearest;
 use zerver_trace::Trace;
 
@@ -69,12 +71,12 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
 }
 
 /// This machine, with a service as it is if nothing is said.
-fn here() -> Machine {
+fn here() -> SimMachine {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Machine { cores, workers: cores, low_workers: cores, settings: Scheduling::default() }
+    SimMachine { cores, workers: cores, batch_workers: cores, settings: SchedulingSettings::default() }
 }
 
-fn assign(machine: &mut Machine, assignments: &[(String, String)]) -> Result<(), Trouble> {
+fn assign(machine: &mut SimMachine, assignments: &[(String, String)]) -> Result<(), Trouble> {
     for (name, value) in assignments {
         let Some(setting) = setting(machine, name) else {
             let names: Vec<String> = SETTINGS.iter().flat_map(|name| spelled(name)).collect();
@@ -98,7 +100,7 @@ fn assign(machine: &mut Machine, assignments: &[(String, String)]) -> Result<(),
         return Err(Trouble::new("there is at least one worker, on at least one core"));
     }
     // So many lanes are looked at for each event; no machine has more.
-    if machine.workers.max(machine.low_workers).max(machine.cores) > 1024 {
+    if machine.workers.max(machine.batch_workers).max(machine.cores) > 1024 {
         return Err(Trouble::new("there are at most 1024 workers of each sort, and cores"));
     }
     machine.settings.check().map_err(|error| Trouble::new(error.to_string()))
@@ -127,16 +129,16 @@ struct Document<'s> {
 mod tests {
     use super::*;
 
-    fn set(name: &str, value: &str) -> Result<Machine, String> {
-        let settings = Scheduling::default();
-        let mut machine = Machine { cores: 2, workers: 2, low_workers: 2, settings };
+    fn set(name: &str, value: &str) -> Result<SimMachine, String> {
+        let settings = SchedulingSettings::default();
+        let mut machine = SimMachine { cores: 2, workers: 2, batch_workers: 2, settings };
         let result = assign(&mut machine, &[(name.to_owned(), value.to_owned())]);
         result.map(|()| machine).map_err(|trouble| [vec![trouble.what], trouble.hints].concat().join("; "))
     }
 
     #[test]
     fn settings_are_set_by_name() {
-        assert_eq!(set("batch.workers", "1").unwrap().low_workers, 1);
+        assert_eq!(set("batch.workers", "1").unwrap().batch_workers, 1);
         assert_eq!(set("interactive.quantum", "2.5ms").unwrap().settings.interactive.quantum_ns, 2_500_000);
     }
 
@@ -151,7 +153,7 @@ mod tests {
         check("workers", "many", "workers=many is wrong; it is a number");
         check("workers", "0", "there is at least one worker, on at least one core");
         check("batch.target", "5", "batch.target=5 is wrong; it is a duration such as 10ms");
-        check("batch.queue", "0", "batch.queue is wrong; it is at least 1");
+        check("batch.queue", "0", "invalid batch.queue: must be at least 1");
         check("cores", "2000", "there are at most 1024 workers of each sort, and cores");
     }
 }
