@@ -9,9 +9,9 @@ use tempfile::NamedTempFile;
 use zerver_recorder::regular_file;
 use zerver_trace::text::clean;
 
-use crate::command::process_alone;
-use crate::place::shown;
-use crate::trouble::Trouble;
+use crate::error::Trouble;
+use crate::locate::shown;
+use crate::service::process::alone;
 
 /// A text that was edited may have so many bytes.
 const MAX_EDITED: u64 = 16 << 20;
@@ -25,7 +25,7 @@ pub(crate) fn open(path: &Path, line: u32) -> Result<(), Trouble> {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("{editor} \"$@\""), "sh"]).args(at(&editor, path, line)).stdout(stdout);
     let started = {
-        let _alone = process_alone();
+        let _alone = alone();
         command.spawn()
     };
     let trouble = || {

@@ -3,23 +3,28 @@
 //! Only this crate prints, reads the environment and picks exit codes. One file per command.
 
 mod args;
-mod command;
+mod clock;
+mod commands;
+mod dev;
 mod editor;
+mod error;
 #[cfg(test)]
 #[path = "../../replay/src/timeline/hostile.rs"]
 mod hostile;
-mod json;
 mod locale;
+mod locate;
 mod output;
-mod place;
+mod request_json;
+mod safe_json;
 #[cfg(test)]
 #[path = "../../replay/src/timeline/sample.rs"]
 mod sample;
-mod trouble;
+mod service;
+mod terminal_ui;
 mod view;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    command::run()
+    commands::run()
 }

@@ -9,9 +9,9 @@ use serde::Serialize;
 use zerver_trace::text::clean;
 
 use crate::args::{Color, Global};
-use crate::trouble::Trouble;
+use crate::error::Trouble;
 use crate::view::style;
-use crate::{json, locale, view};
+use crate::{locale, safe_json, view};
 
 /// How wide to draw where there is no terminal.
 const DEFAULT_WIDTH: usize = 100;
@@ -117,13 +117,13 @@ impl Output {
 
     /// Data for programs.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), Trouble> {
-        let document = json::document(value, self.is_terminal)?;
+        let document = safe_json::document(value, self.is_terminal)?;
         self.bytes(&document)
     }
 
     /// One of many documents, on a line.
     pub(crate) fn json_line(&mut self, value: &impl Serialize) -> Result<(), Trouble> {
-        let document = json::document(value, false)?;
+        let document = safe_json::document(value, false)?;
         self.bytes(&document)
     }
 

@@ -3,20 +3,16 @@
 //! Recorded text is cleaned here, before it is measured and painted.
 
 mod bar;
+pub(crate) mod catalog;
 pub(crate) mod config;
-pub(crate) mod corpus;
 pub(crate) mod diff;
-mod exchange;
-pub(crate) mod faults;
-pub(crate) mod flows;
-mod head;
-pub(crate) mod list;
 pub(crate) mod replay;
-mod rows;
+pub(crate) mod request_list;
 pub(crate) mod simulate;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod timeline;
+mod title_line;
 pub(crate) mod top;
 pub(crate) mod why;
 

@@ -9,8 +9,8 @@ use zerver_replay::{Diff, Difference, What};
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
-use super::head::Part;
 use super::timeline::{FIELD, Look, field, status_part, wrap};
+use super::title_line::Part;
 use super::{fit, paint, style, value, width};
 use zerver_trace::duration;
 use zerver_trace::duration::Unit;
@@ -55,7 +55,7 @@ pub(super) fn head(label: Option<&str>, trace: &Trace, look: Look) -> String {
         vec![status_part(trace.status), Part::kept(style::STRONG, duration::show(trace.duration_ns))];
     parts.push(Part::spare(style::PLAIN, clean(&trace.flow.name), 20));
     let asked = format!("{} {}", clean(&trace.method), value::wire(&trace.target).join("\\n"));
-    super::head::head(label, &trace.id.short(look.digits), &asked, parts, look)
+    super::title_line::head(label, &trace.id.short(look.digits), &asked, parts, look)
 }
 
 /// Why `b` took longer, or less; and what differs first.

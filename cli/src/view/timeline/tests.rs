@@ -331,9 +331,9 @@ fn nothing_recorded_is_printed_raw() {
         styled(&trace, 100, false),
         styled(&trace, 40, false),
         styled(&trace, 100, true),
-        crate::view::list::table(std::slice::from_ref(&summary), 15, 0, None),
-        crate::view::list::line(&summary, 8),
-        crate::view::flows::catalog(&[flow], None),
+        crate::view::request_list::table(std::slice::from_ref(&summary), 15, 0, None),
+        crate::view::request_list::line(&summary, 8),
+        crate::view::catalog::catalog(&[flow], None),
     ];
     for text in texts {
         // Our own styles are the only escapes: taken away one by one, nothing dangerous is left.
@@ -348,8 +348,10 @@ fn nothing_recorded_is_printed_raw() {
             "a recorded line end came through:\n{left}"
         );
     }
-    let json =
-        crate::json::document(&zerver_replay::TimelineJson::new(&trace, &Timeline::of(&trace), None), true);
+    let json = crate::safe_json::document(
+        &zerver_replay::TimelineJson::new(&trace, &Timeline::of(&trace), None),
+        true,
+    );
     let json = String::from_utf8(json.unwrap()).unwrap();
     assert!(!json.chars().any(|c| is_dangerous(c) && c != '\n'));
 }
@@ -360,7 +362,7 @@ fn a_secret_slot_is_never_shown_whatever_was_recorded() {
     // The first slot is a secret, and its value was recorded in the clear.
     trace.events[2] = sample::wrote(0, 0, 150, summed("hunter2", "hunter2"));
     let json = zerver_replay::TimelineJson::new(&trace, &Timeline::of(&trace), None);
-    let json = String::from_utf8(crate::json::document(&json, false).unwrap()).unwrap();
+    let json = String::from_utf8(crate::safe_json::document(&json, false).unwrap()).unwrap();
     for text in [styled(&trace, 100, false), styled(&trace, 100, true), json] {
         assert!(!text.contains("hunter2"), "{text}");
     }

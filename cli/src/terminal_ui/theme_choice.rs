@@ -1,0 +1,76 @@
+//! What the terminal can do, as far as it says so.
+
+use std::env;
+use std::io::{self, IsTerminal};
+
+use zerver_tui::{Look, Palette};
+
+use crate::args::{self, Color, Global, Theme};
+use crate::error::Trouble;
+use crate::locale;
+
+/// Whether the terminal UI can be shown at all.
+pub(crate) fn check_terminal() -> Result<(), Trouble> {
+    let trouble = |what: &str| {
+        Trouble::new(what).hint("`zerver ls` and `zerver trace <id>` print the same, also without a terminal")
+    };
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(trouble("the terminal UI needs a terminal, and this is none"));
+    }
+    match env::var("TERM").as_deref() {
+        Ok("dumb") => {
+            Err(trouble("the terminal UI needs a terminal that can move its cursor, and TERM is dumb"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How to draw, by what was said and what the environment says.
+pub(crate) fn look(args: &args::Look, global: &Global) -> Look {
+    let var = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let is_mono = match global.color {
+        Color::Auto => var("NO_COLOR").is_some(),
+        Color::Always => false,
+        Color::Never => true,
+    };
+    Look {
+        palette: if is_mono { Palette::Mono } else { palette(args.theme, &var) },
+        is_ascii: args.ascii || locale::is_ascii(),
+    }
+}
+
+fn palette(theme: Theme, var: &dyn Fn(&str) -> Option<String>) -> Palette {
+    match theme {
+        Theme::Dark => Palette::Dark,
+        Theme::Light => Palette::Light,
+        Theme::Sixteen => Palette::Sixteen,
+        // What cannot say that it shows more is trusted with its own colours, which fit its background.
+        Theme::Auto if !var("COLORTERM").is_some_and(|value| value == "truecolor" || value == "24bit") => {
+            Palette::Sixteen
+        }
+        // `foreground;background`, as rxvt, Konsole and others set it.
+        Theme::Auto => match var("COLORFGBG").as_deref().and_then(|value| value.rsplit(';').next()) {
+            Some("7" | "15") => Palette::Light,
+            _ => Palette::Dark,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_decides() {
+        let check = |vars: &[(&str, &str)], theme, wanted| {
+            let var =
+                |name: &str| vars.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+            assert_eq!(palette(theme, &var), wanted, "{vars:?}");
+        };
+        check(&[], Theme::Auto, Palette::Sixteen);
+        check(&[("COLORTERM", "truecolor")], Theme::Auto, Palette::Dark);
+        check(&[("COLORTERM", "24bit"), ("COLORFGBG", "0;15")], Theme::Auto, Palette::Light);
+        check(&[], Theme::Light, Palette::Light);
+        check(&[], Theme::Sixteen, Palette::Sixteen);
+    }
+}

@@ -1,0 +1,191 @@
+//! What came of many replays, as text.
+
+use std::time::Duration;
+
+use zerver_replay::{Corpus, FindingCause, FindingClass, FindingGroup, Tally};
+use zerver_trace::RequestId;
+use zerver_trace::text::clean;
+
+use super::change;
+use crate::view::{count, filler, fold, paint, style};
+
+/// So many groups are shown, unless it is to be verbose.
+const SHOWN: usize = 30;
+
+pub(crate) struct Shown<'a> {
+    pub(crate) corpus: &'a Corpus,
+    pub(crate) took: Duration,
+    /// Whether it ended before all were run.
+    pub(crate) is_partial: bool,
+    /// What names a request.
+    pub(crate) name: &'a dyn Fn(RequestId) -> String,
+}
+
+/// How far it is: `1204 requests, 3 different, 5210/s`.
+pub(crate) fn progress(tally: &Tally, took: Duration) -> String {
+    let found = match tally.different {
+        0 => String::new(),
+        n => format!(", {n} different"),
+    };
+    format!("{}{found}, {}/s", count(tally.requests, "request", "requests"), rate(tally, took))
+}
+
+fn rate(tally: &Tally, took: Duration) -> u64 {
+    (tally.requests as f64 / took.as_secs_f64().max(1e-3)) as u64
+}
+
+/// The whole of it; values are cut to fit, and rare groups left out, unless it is to be verbose.
+pub(crate) fn corpus(shown: &Shown<'_>, columns: usize, is_verbose: bool) -> String {
+    let room = if is_verbose { usize::MAX } else { columns };
+    let most = if is_verbose { usize::MAX } else { SHOWN };
+    let mut out = verdict(shown);
+    let findings = shown.corpus.findings();
+    for (cause, group) in findings.iter().take(most) {
+        out += &one(cause, group, &(shown.name)(group.example), room);
+    }
+    let left_out = findings.len().saturating_sub(most) as u64;
+    if left_out > 0 {
+        out += &format!("and {} with --verbose or --json\n", count(left_out, "other cause", "other causes"));
+    }
+    if shown.corpus.tally().ungrouped > 0 {
+        let ungrouped = count(shown.corpus.tally().ungrouped, "finding", "findings");
+        out += &format!("and {ungrouped} of more causes than are told apart\n");
+    }
+    for (reason, requests) in shown.corpus.not_replayed().iter().take(most) {
+        out += &format!(
+            "{}{} {}, such as {}\n",
+            paint(style::NOTED, "not replayed"),
+            filler("not replayed", 16),
+            count(requests.requests, "request", "requests"),
+            paint(style::ID, &(shown.name)(requests.example)),
+        );
+        for line in fold(&clean(reason), room.saturating_sub(17)) {
+            out += &format!("{}{line}\n", " ".repeat(17));
+        }
+    }
+    out
+}
+
+fn verdict(shown: &Shown<'_>) -> String {
+    let t = shown.corpus.tally();
+    let sameness = shown.corpus.sameness();
+    let (word, style) = (sameness.as_str(), style::sameness(sameness));
+    let mut parts = Vec::new();
+    let counts = [
+        (t.same, "same"),
+        (t.different, "different"),
+        (t.incomplete, "incomplete"),
+        (t.not_replayed, "not replayed"),
+    ];
+    for (n, what) in counts {
+        if n > 0 {
+            parts.push(format!("{n} {what}"));
+        }
+    }
+    let partial = if shown.is_partial { " so far" } else { "" };
+    let mut out = format!(
+        "{}: {}{partial}, {}\n",
+        paint(style, word),
+        count(t.requests, "request", "requests"),
+        parts.join(", "),
+    );
+    out += &format!(
+        "{} of {} re-derived, {} fed, {:.1} s, {}/s\n",
+        t.decisions,
+        count(t.decisions_recorded, "decision", "decisions"),
+        count(t.effects_fed, "effect", "effects"),
+        shown.took.as_secs_f64(),
+        rate(&t, shown.took),
+    );
+    if t.partly_compared > 0 {
+        let requests = count(t.partly_compared, "request has", "requests have");
+        out += &format!("{requests} parts that were not recorded and so not compared\n");
+    }
+    out
+}
+
+fn one(cause: &FindingCause, group: &FindingGroup, example: &str, room: usize) -> String {
+    let class = cause.class.as_str();
+    let source =
+        group.source.as_ref().map_or(String::new(), |source| format!("  {}", clean(&source.to_string())));
+    let style = if cause.class == FindingClass::Died { style::BAD } else { style::WARN };
+    let names = [&cause.flow, &cause.step].into_iter().filter(|name| !name.is_empty());
+    let names: Vec<_> = names.map(|name| clean(name).into_owned()).collect();
+    let follows = match group.first_in {
+        0 => ", after another finding",
+        n if n < group.requests => ", also after other findings",
+        _ => "",
+    };
+    let indent = " ".repeat(17);
+    format!(
+        "{}{} {}  {}{}\n{indent}{}{follows}, such as {}\n{indent}{}\n",
+        paint(style, class),
+        filler(class, 16),
+        names.join("  "),
+        paint(style::STRONG, &clean(&cause.field)),
+        paint(style::FAINT, &source),
+        count(group.requests, "request", "requests"),
+        paint(style::ID, example),
+        change(&group.expected, &group.got, room.saturating_sub(17)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+    use zerver_replay::{Coverage, Finding, Report, Seen, Source};
+
+    use super::*;
+
+    #[test]
+    fn findings_are_told_by_cause() {
+        let mut corpus = Corpus::default();
+        let coverage =
+            Coverage { decisions: 2, decisions_recorded: 3, effects_fed: 1, ..Coverage::default() };
+        let finding = |step: &str, field: &str, class| Finding {
+            class,
+            step: step.into(),
+            field: field.into(),
+            expected: Seen::text("x".repeat(100)),
+            got: Seen::text("b\u{1b}"),
+            source: Some(Source { file: "src/a.rs".into(), line: 7 }),
+        };
+        let id = |n: u128| RequestId::from_u128(n << 96);
+        for n in 0..3 {
+            let findings = vec![
+                finding("render", &format!("kv get todo:{n}"), FindingClass::MissingEffect),
+                finding("", "response.body.title", FindingClass::CodeChanged),
+            ];
+            corpus.add(id(n), "todo-show", &Report { coverage, findings, ..Report::default() });
+        }
+        corpus.add(id(3), "report", &Report::from(finding("gather", "process", FindingClass::Died)));
+        let not_compared = vec!["x".to_owned()];
+        corpus.add(id(4), "todo-show", &Report { coverage, not_compared, ..Report::default() });
+        let impossible = vec!["the request's header authorization: only a hash of it is here".into()];
+        corpus.add(id(5), "todo-show", &Report { impossible, ..Report::default() });
+        let shown = Shown {
+            corpus: &corpus,
+            took: Duration::from_millis(1500),
+            is_partial: false,
+            name: &|id| id.short(8),
+        };
+        insta::assert_snapshot!(strip_str(&super::corpus(&shown, 60, false)).to_string(), @r"
+        different: 6 requests, 4 different, 1 incomplete, 1 not replayed
+        8 of 12 decisions re-derived, 4 effects fed, 1.5 s, 4/s
+        1 request has parts that were not recorded and so not compared
+        missing_effect   todo-show  render  kv get todo:*  src/a.rs:7
+                         3 requests, such as 00000000
+                         xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx… → b\u{1b}
+        died             report  gather  process  src/a.rs:7
+                         1 request, such as 00000003
+                         xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx… → b\u{1b}
+        code_changed     todo-show  response.body.title  src/a.rs:7
+                         3 requests, after another finding, such as 00000000
+                         xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx… → b\u{1b}
+        not replayed     1 request, such as 00000005
+                         the request's header authorization: only a
+                         hash of it is here
+        ");
+        assert_eq!(progress(&corpus.tally(), Duration::from_secs(2)), "6 requests, 4 different, 3/s");
+    }
+}
