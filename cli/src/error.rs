@@ -1,48 +1,48 @@
-//! What stops a command: what failed, why, and what to do about it.
+//! How a command ends: its outcome, or an error with causes and hints.
 
 use std::error::Error;
 use std::io;
 
 use zerver_replay::Sameness;
 
-/// How a command ended when nothing stopped it.
+/// Outcome of a command that no error stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Done {
+pub(crate) enum CommandOutcome {
     /// Exit code 0.
-    Fine,
-    /// Exit code 1: it did what was asked, and found something.
+    Success,
+    /// Exit code 1: the command did its work and found something.
     Finding,
-    /// Exit code 2: it found nothing, and not everything could be looked at.
-    Unknown,
+    /// Exit code 2: the command found nothing, but could not compare everything.
+    Incomplete,
 }
 
-impl From<Sameness> for Done {
+impl From<Sameness> for CommandOutcome {
     fn from(sameness: Sameness) -> Self {
         match sameness {
-            Sameness::Same => Self::Fine,
+            Sameness::Same => Self::Success,
             Sameness::Different => Self::Finding,
-            Sameness::Incomplete => Self::Unknown,
+            Sameness::Incomplete => Self::Incomplete,
         }
     }
 }
 
-/// Exit code 2, with something to read.
+/// Error that stops a command with exit code 2: what failed, why, and what to do next.
 #[derive(Debug)]
-pub(crate) struct Trouble {
-    pub(crate) what: String,
+pub(crate) struct CommandError {
+    pub(crate) message: String,
     pub(crate) causes: Vec<String>,
     pub(crate) hints: Vec<String>,
-    /// Nobody reads our output any more, which is no trouble at all.
+    /// True if the reader of the output has closed it, which is no error for the user.
     pub(crate) is_broken_pipe: bool,
 }
 
-impl Trouble {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), causes: Vec::new(), hints: Vec::new(), is_broken_pipe: false }
+impl CommandError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), causes: Vec::new(), hints: Vec::new(), is_broken_pipe: false }
     }
 
-    /// Adds an error, and what caused that, as the reason.
-    pub(crate) fn because(mut self, error: &dyn Error) -> Self {
+    /// Adds an error and its sources as causes.
+    pub(crate) fn caused_by(mut self, error: &dyn Error) -> Self {
         let mut next = Some(error);
         while let Some(error) = next {
             let text = error.to_string();
@@ -55,22 +55,29 @@ impl Trouble {
         self
     }
 
-    /// All of it in a line, but for what to do.
-    pub(crate) fn line(&self) -> String {
-        std::iter::once(&self.what).chain(&self.causes).cloned().collect::<Vec<_>>().join(": ")
+    /// Adds a cause.
+    pub(crate) fn with_cause(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    /// Adds a hint.
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
+
+    /// Returns the message and the causes on one line, without the hints.
+    pub(crate) fn one_line(&self) -> String {
+        std::iter::once(&self.message).chain(&self.causes).cloned().collect::<Vec<_>>().join(": ")
+    }
 }
 
-/// An error while printing.
-impl From<io::Error> for Trouble {
+/// Converts an error of printing.
+impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
-        let mut trouble = Self::new("cannot print").because(&error);
-        trouble.is_broken_pipe = error.kind() == io::ErrorKind::BrokenPipe;
-        trouble
+        let mut converted = Self::new("cannot print").caused_by(&error);
+        converted.is_broken_pipe = error.kind() == io::ErrorKind::BrokenPipe;
+        converted
     }
 }

@@ -1,6 +1,7 @@
-//! `zerver`: run a service, and see, compare and rerun what its requests did.
+//! The `zerver` command: runs a service, and inspects, compares and replays its recorded requests.
 //!
-//! Only this crate prints, reads the environment and picks exit codes. One file per command.
+//! Only this crate prints, reads the environment and picks exit codes. Commands are one file each, in `commands`; they
+//! depend on the other folders and never on each other.
 
 mod args;
 mod clock;
@@ -14,6 +15,7 @@ mod hostile;
 mod locale;
 mod locate;
 mod output;
+mod paths;
 mod request_json;
 mod safe_json;
 #[cfg(test)]

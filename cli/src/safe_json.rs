@@ -1,5 +1,5 @@
-//! JSON that is safe to see on a terminal: what [`zerver_trace::text::clean`] would write out is escaped as `\u`, so
-//! that a reader of the JSON loses nothing.
+//! JSON that is safe on a terminal: what [`zerver_trace::text::clean`] would escape is written as `\u`, so a parser of the
+//! JSON loses nothing.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter, Serializer};
 use zerver_trace::text::is_dangerous;
 
-/// One document and a line end: indented for people, on one line for programs.
+/// Returns a document with a newline: indented for people, or on one line for programs.
 pub(crate) fn document(value: &impl Serialize, pretty: bool) -> io::Result<Vec<u8>> {
     let mut out = Vec::new();
     if pretty {
@@ -21,8 +21,8 @@ pub(crate) fn document(value: &impl Serialize, pretty: bool) -> io::Result<Vec<u
 
 struct Safe<F>(F);
 
-/// Hands everything on, but for the text of strings.
-macro_rules! hand_on {
+/// Delegates to the inner formatter, except for the text of strings.
+macro_rules! delegate {
     ($($method:ident($($arg:ident: $type:ty),*);)*) => {
         $(fn $method<W: ?Sized + Write>(&mut self, writer: &mut W $(, $arg: $type)*) -> io::Result<()> {
             self.0.$method(writer $(, $arg)*)
@@ -31,7 +31,7 @@ macro_rules! hand_on {
 }
 
 impl<F: Formatter> Formatter for Safe<F> {
-    hand_on! {
+    delegate! {
         write_char_escape(escape: CharEscape);
         begin_array();
         end_array();
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_dangerous_is_raw_and_nothing_is_lost() {
+    fn dangerous_characters_are_escaped_and_none_is_lost() {
         let text = "a\u{1b}[2J\u{9b}31m\u{202e}\u{7f}\u{e0041}\n\"\\ ü🎉";
         let value = BTreeMap::from([(text, vec![text])]);
         for pretty in [true, false] {

@@ -1,4 +1,4 @@
-//! `zerver catalog`: the flows, from the store or from the program itself.
+//! `zerver catalog`: the flows in the store, or of a program.
 
 use std::path::Path;
 
@@ -6,32 +6,37 @@ use serde::Serialize;
 use zerver_trace::FlowInfo;
 
 use crate::args::{Catalog, Global};
-use crate::error::{Done, Trouble};
+use crate::error::{CommandError, CommandOutcome};
 use crate::locate;
 use crate::output::Output;
-use crate::service::query;
-use crate::view::catalog;
+use crate::service::query::{self, query};
+use crate::view;
 
-pub(super) fn run(args: &Catalog, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
-    let found: Vec<FlowInfo> = match (&args.app, &args.program.exe) {
-        (Some(app), _) => query::program(app, &args.program, global, query::CATALOG)?,
-        (None, Some(_)) => query::program(Path::new("."), &args.program, global, query::CATALOG)?,
+pub(super) fn run(
+    args: &Catalog,
+    global: &Global,
+    output: &mut Output,
+) -> Result<CommandOutcome, CommandError> {
+    let flows: Vec<FlowInfo> = match (&args.app, &args.program.exe) {
+        (Some(app), _) => query(app, &args.program, global, query::FLOWS)?,
+        (None, Some(_)) => query(Path::new("."), &args.program, global, query::FLOWS)?,
         (None, None) => {
-            let dir = locate::store(global)?;
-            locate::reader(&dir)?.catalog().map_err(|error| locate::unreadable(&dir, &error))?
+            let dir = locate::store_dir(global)?;
+            let reader = locate::open_reader(&dir)?;
+            reader.catalog().map_err(|error| locate::unreadable_store(&dir, &error))?
         }
     };
     if output.is_json {
-        output.json(&Document { flows: &found })?;
-    } else if found.is_empty() {
-        output.note("no flows");
+        output.json(&Document { flows: &flows })?;
+    } else if flows.is_empty() {
+        output.info("no flows");
     } else {
-        output.print(&flows::catalog(&found, output.columns()))?;
+        output.print(&view::catalog::catalog(&flows, output.columns()))?;
     }
-    Ok(Done::Fine)
+    Ok(CommandOutcome::Success)
 }
 
-/// `{"flows": [..]}`, each as [`FlowInfo`] serialises.
+/// `{"flows": [...]}`, each as [`FlowInfo`] serializes.
 #[derive(Serialize)]
 struct Document<'a> {
     flows: &'a [FlowInfo],

@@ -1,4 +1,4 @@
-//! `zerver doctor`: the health of the store.
+//! `zerver doctor`: the health of the store, and its repair.
 
 use serde::Serialize;
 use zerver_recorder::{Counts, Report, examine_with, repair};
@@ -8,22 +8,27 @@ use zerver_trace::text::clean;
 
 use crate::args::{Doctor, Global};
 use crate::clock::now_unix_ns;
-use crate::error::{Done, Trouble};
-use crate::locate::{self, shown};
+use crate::error::{CommandError, CommandOutcome};
+use crate::locate;
 use crate::output::Output;
-use crate::view::timeline::field;
+use crate::paths;
+use crate::view::layout::field;
 use crate::view::{count, paint, style};
 
-/// By so much clocks may differ, in nanoseconds.
+/// Smallest difference between clocks that is reported, in nanoseconds.
 const MINUTE_NS: u64 = 60_000_000_000;
-/// So many damaged blocks are named one by one.
-const NAMED: usize = 10;
+/// Maximum number of damaged blocks to list.
+const MAX_LISTED: usize = 10;
 
-pub(super) fn run(args: &Doctor, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
-    let dir = locate::store(global)?;
+pub(super) fn run(
+    args: &Doctor,
+    global: &Global,
+    output: &mut Output,
+) -> Result<CommandOutcome, CommandError> {
+    let dir = locate::store_dir(global)?;
     let report = if args.repair {
         repair(&dir).map_err(|error| {
-            Trouble::new(format!("cannot repair the store in {}", dir.display())).because(&error)
+            CommandError::new(format!("cannot repair the store in {}", dir.display())).caused_by(&error)
         })?
     } else {
         examine_with(&dir, &mut |read, of| {
@@ -32,7 +37,7 @@ pub(super) fn run(args: &Doctor, global: &Global, output: &mut Output) -> Result
             }
         })
     };
-    output.no_progress();
+    output.clear_progress();
     let findings = findings(&report);
     if output.is_json {
         output.json(&Document::of(&report, &findings))?;
@@ -40,90 +45,90 @@ pub(super) fn run(args: &Doctor, global: &Global, output: &mut Output) -> Result
         output.print(&text(&report, &findings))?;
     }
     if findings.is_empty() {
-        return Ok(Done::Fine);
+        return Ok(CommandOutcome::Success);
     }
     if report.repairable && !output.is_json {
-        let command = format!("zerver doctor --repair --store {}", shown(&report.dir));
-        output.note(&format!("{} this can be repaired: {command}", paint(style::HINT, "hint:")));
+        let command = format!("zerver doctor --repair --store {}", paths::display(&report.dir));
+        output.info(&format!("{} repair it with: {command}", paint(style::HINT, "hint:")));
     }
-    Ok(Done::Finding)
+    Ok(CommandOutcome::Finding)
 }
 
-/// What is wrong, each in a line.
+/// Returns the findings, each on one line.
 fn findings(report: &Report) -> Vec<String> {
     let mut findings: Vec<String> = report.problem.iter().cloned().collect();
     let damaged =
         report.damaged.iter().map(|damage| format!("block {} is damaged: {}", damage.block, damage.why));
-    findings.extend(damaged.take(NAMED));
-    if report.damaged.len() > NAMED {
-        findings.push(format!("and {} more damaged blocks", report.damaged.len() - NAMED));
+    findings.extend(damaged.take(MAX_LISTED));
+    if report.damaged.len() > MAX_LISTED {
+        findings.push(format!("and {} more damaged blocks", report.damaged.len() - MAX_LISTED));
     }
     let odd = report.odd.iter();
-    findings.extend(odd.map(|(path, why)| format!("{} cannot be used: {why}", path.display())));
+    findings.extend(odd.map(|(path, why)| format!("cannot use {}: {why}", path.display())));
     if report.secrets_lost > 0 {
         let secrets = count(report.secrets_lost, "secret", "secrets");
         findings.push(match report.has_key {
             true => format!(
-                "{secrets} of {} were sealed under another key than the one beside it",
+                "cannot decrypt {secrets} of {}: they were encrypted with another key than the store's",
                 report.secrets
             ),
-            false => format!("the key of its secrets is not there: {secrets} cannot be read any more"),
+            false => format!("cannot decrypt {secrets}: the store's key is missing"),
         });
     }
     findings.extend(dropped(report));
     let exposed = report.exposed.iter();
-    findings.extend(exposed.map(|path| format!("others may read {}; chmod go= {0}", path.display())));
+    findings
+        .extend(exposed.map(|path| format!("other users can read {}; run chmod go= {0}", path.display())));
     findings
 }
 
-/// What is to be said where so many requests were dropped that what is here does not show what there was.
+/// Returns a finding if so many requests were dropped that the store is not representative.
 fn dropped(report: &Report) -> Option<String> {
     let Counts { recorded, overflowed, .. } = report.counts;
     let all = recorded.saturating_add(overflowed);
     let percent = (overflowed as f64 / all.max(1) as f64 * 100.0).round();
     (percent >= 1.0).then(|| {
         format!(
-            "{percent} % of the requests that were to be recorded were not, {overflowed} of {all}: more came than could \
-             be written; ZERVER_RECORD=tail keeps fewer"
+            "{percent}% of the requests to record were dropped, {overflowed} of {all}: the recorder could not keep up; \
+             ZERVER_RECORD=tail records fewer"
         )
     })
 }
 
-/// How far the newest request is from now, where it began later than that.
+/// Returns a message if the newest request began in the future.
 fn clock(report: &Report, now_unix_ns: u64) -> Option<String> {
     let ahead_ns = report.newest_unix_ns?.checked_sub(now_unix_ns)?;
     let ahead = Span { ns: ahead_ns / MINUTE_NS * MINUTE_NS };
-    (ahead.ns > 0).then(|| {
-        format!("{ahead} behind the newest request, or that was recorded with a clock that was ahead")
-    })
+    (ahead.ns > 0)
+        .then(|| format!("{ahead} behind the newest request, unless the clock that recorded it was ahead"))
 }
 
 fn text(report: &Report, findings: &[String]) -> String {
-    let mut out = field("store", &[shown(&report.dir)]);
+    let mut out = field("store", &[paths::display(&report.dir)]);
     if let Some(schema) = report.schema {
         out += &field("schema", &[schema.to_string()]);
     }
     let mut holds = count(report.traces, "request", "requests");
     if let (Some(oldest), Some(newest)) = (report.oldest_unix_ns, report.newest_unix_ns) {
-        holds += &format!(", from {} to {}", second(oldest), second(newest));
+        holds += &format!(", from {} to {}", to_the_second(oldest), to_the_second(newest));
     }
     out += &field("holds", &[holds]);
     out += &field(
         "size",
         &[format!(
-            "{}, {} on the disk, {} of it in use",
+            "{}, {} on disk, {} of it in use",
             bytes(report.bytes),
             bytes(report.bytes_on_disk),
             bytes(report.bytes_used)
         )],
     );
     let counts = report.counts;
-    let mut seen = format!("{} recorded or imported since it was made", counts.recorded);
+    let mut seen = format!("{} recorded or imported since the store was created", counts.recorded);
     if counts.not_kept > 0 {
-        seen += &format!(", {} not kept by the policy", counts.not_kept);
+        seen += &format!(", {} not kept by policy", counts.not_kept);
     }
     if counts.overflowed > 0 {
-        seen += &format!(", {} lost because too many waited to be written", counts.overflowed);
+        seen += &format!(", {} dropped because the recorder could not keep up", counts.overflowed);
     }
     out += &field("seen", &[seen]);
     if let Some(clock) = clock(report, now_unix_ns()) {
@@ -137,7 +142,10 @@ fn text(report: &Report, findings: &[String]) -> String {
     }
     if let Some(path) = &report.set_aside {
         let saved = count(report.salvaged, "request", "requests");
-        out += &field("repaired", &[format!("{saved} saved; the damaged file is now {}", shown(path))]);
+        out += &field(
+            "repaired",
+            &[format!("{saved} recovered; the damaged file is now {}", paths::display(path))],
+        );
     }
     let findings: Vec<String> = findings.iter().map(|finding| clean(finding).into_owned()).collect();
     if findings.is_empty() {
@@ -148,8 +156,8 @@ fn text(report: &Report, findings: &[String]) -> String {
     }
 }
 
-/// A time, to the second.
-fn second(unix_ns: u64) -> String {
+/// Formats a time to the second.
+fn to_the_second(unix_ns: u64) -> String {
     rfc3339(unix_ns).split('.').next().map(|time| format!("{time}Z")).unwrap_or_default()
 }
 
@@ -219,33 +227,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_imported_has_no_secrets_and_needs_no_key() {
+    fn imported_requests_have_no_secrets_and_need_no_key() {
         assert!(findings(&counted(5, 0)).is_empty());
         let sealed = Report { secrets: 3, secrets_lost: 3, ..counted(5, 0) };
-        assert_eq!(
-            findings(&sealed),
-            ["the key of its secrets is not there: 3 secrets cannot be read any more"]
-        );
+        assert_eq!(findings(&sealed), ["cannot decrypt 3 secrets: the store's key is missing"]);
         let other = Report { has_key: true, secrets: 9, ..sealed };
-        assert_eq!(findings(&other), ["3 secrets of 9 were sealed under another key than the one beside it"]);
+        assert_eq!(
+            findings(&other),
+            ["cannot decrypt 3 secrets of 9: they were encrypted with another key than the store's"]
+        );
     }
 
     #[test]
-    fn a_store_that_lacks_many_requests_is_not_good() {
+    fn a_store_that_lacks_many_requests_is_not_healthy() {
         let half = &findings(&counted(600, 600))[0];
-        assert!(
-            half.starts_with("50 % of the requests that were to be recorded were not, 600 of 1200:"),
-            "{half}"
-        );
+        assert!(half.starts_with("50% of the requests to record were dropped, 600 of 1200:"), "{half}");
         assert!(!text(&counted(600, 600), &findings(&counted(600, 600))).contains("good"));
-        // A few of many are counted, and are no finding.
+        // A few of many are counted, but are no finding.
         assert!(findings(&counted(100_000, 7)).is_empty());
-        assert!(text(&counted(100_000, 7), &[]).contains("7 lost because too many waited"));
+        assert!(text(&counted(100_000, 7), &[]).contains("7 dropped because the recorder could not keep up"));
         assert_eq!(findings(&counted(0, 10)).len(), 1);
     }
 
     #[test]
-    fn a_request_from_the_future_is_told() {
+    fn a_request_from_the_future_is_reported() {
         let report = Report { newest_unix_ns: Some(90 * MINUTE_NS), ..Report::default() };
         assert!(clock(&report, 30 * MINUTE_NS).unwrap().starts_with("1h behind the newest request"));
         assert_eq!(clock(&report, 90 * MINUTE_NS - 1), None);

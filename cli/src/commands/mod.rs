@@ -1,14 +1,15 @@
-//! One file per command, and what is common to their ends.
+//! Commands, one file each. This file parses the arguments, runs the command, and picks the exit code.
 
 mod catalog;
 mod completions;
 mod config;
+mod demo;
 mod diff;
 mod doctor;
 mod export;
 mod import;
 mod ls;
-pub(crate) mod replay;
+mod replay;
 mod simulate;
 mod top;
 mod trace;
@@ -22,25 +23,25 @@ use clap::Parser;
 
 use crate::args::{Cli, Command};
 use crate::dev;
-use crate::error::{Done, Trouble};
+use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
 
-/// Runs the command that the arguments ask for.
+/// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
-    if let Some(child) = dev::Child::asked_for(std::env::args_os()) {
-        return end(Err(child.run()), &mut Output::plain());
+    if let Some(child) = dev::ExecChild::from_args(std::env::args_os()) {
+        return exit_code(Err(child.exec()), &mut Output::plain());
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return told(&error),
+        Err(error) => return print_usage_error(&error),
     };
     let mut output = Output::new(&cli.global);
-    let result = one(&cli, &mut output);
-    end(result, &mut output)
+    let result = run_command(&cli, &mut output);
+    exit_code(result, &mut output)
 }
 
-/// Says what is wrong with the arguments. They are often pasted, and what clap says of them it says as they are.
-fn told(error: &clap::Error) -> ExitCode {
+/// Prints an error of clap, or help. Arguments are often pasted, and clap quotes them unchanged.
+fn print_usage_error(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
     let is_dangerous = |c: char| zerver_trace::text::is_dangerous(c) && c != '\n';
     if !text.contains(is_dangerous) {
@@ -53,10 +54,11 @@ fn told(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-fn one(cli: &Cli, output: &mut Output) -> Result<Done, Trouble> {
+fn run_command(cli: &Cli, output: &mut Output) -> Result<CommandOutcome, CommandError> {
     let global = &cli.global;
     match &cli.command {
         Command::Dev(args) => dev::run(args, global, output),
+        Command::Demo(args) => demo::run(args, global, output),
         Command::Ls(args) => ls::run(args, global, output),
         Command::Trace(args) => trace::run(args, global, output),
         Command::Tui(args) => tui::run(args, global),
@@ -64,7 +66,7 @@ fn one(cli: &Cli, output: &mut Output) -> Result<Done, Trouble> {
         Command::Diff(args) => diff::run(args, global, output),
         Command::Why(args) => why::run(args, global, output),
         Command::Simulate(args) => simulate::run(args, global, output),
-        Command::Top(args) => top::run(args, global, output),
+        Command::Top(args) => top::run(args, output),
         Command::Catalog(args) => catalog::run(args, global, output),
         Command::Config(args) => config::run(args, global, output),
         Command::Export(args) => export::run(args, global, output),
@@ -74,14 +76,14 @@ fn one(cli: &Cli, output: &mut Output) -> Result<Done, Trouble> {
     }
 }
 
-fn end(result: Result<Done, Trouble>, output: &mut Output) -> ExitCode {
+fn exit_code(result: Result<CommandOutcome, CommandError>, output: &mut Output) -> ExitCode {
     match result {
-        Ok(Done::Fine) => ExitCode::SUCCESS,
-        Ok(Done::Finding) => ExitCode::from(1),
-        Ok(Done::Unknown) => ExitCode::from(2),
-        Err(trouble) if trouble.is_broken_pipe => ExitCode::SUCCESS,
-        Err(trouble) => {
-            output.trouble(&trouble);
+        Ok(CommandOutcome::Success) => ExitCode::SUCCESS,
+        Ok(CommandOutcome::Finding) => ExitCode::from(1),
+        Ok(CommandOutcome::Incomplete) => ExitCode::from(2),
+        Err(error) if error.is_broken_pipe => ExitCode::SUCCESS,
+        Err(error) => {
+            output.error(&error);
             ExitCode::from(2)
         }
     }

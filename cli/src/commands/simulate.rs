@@ -1,4 +1,4 @@
-//! `zerver simulate`: recorded requests under another configuration.
+//! `zerver simulate`: recorded requests with other workers or limits.
 
 use serde::Serialize;
 use zerver_replay::{
@@ -8,24 +8,27 @@ use zerver_trace::Trace;
 
 use crate::args::{Global, Simulate};
 use crate::clock::now_unix_ns;
-use crate::error::{Done, Trouble};
-use crate::locate;
+use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
-use crate::view;
+use crate::{locate, paths, view};
 use zerver_trace::duration::Span;
 
-pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
-    let mut recorded_on = here();
+pub(super) fn run(
+    args: &Simulate,
+    global: &Global,
+    output: &mut Output,
+) -> Result<CommandOutcome, CommandError> {
+    let mut recorded_on = this_machine();
     assign(&mut recorded_on, &args.recorded)?;
     let mut other = recorded_on.clone();
     assign(&mut other, &args.set)?;
     let other = (!args.set.is_empty()).then_some(other);
-    let dir = locate::store(global)?;
-    let reader = locate::reader(&dir)?;
+    let dir = locate::store_dir(global)?;
+    let reader = locate::open_reader(&dir)?;
     let query = args.filter.query(now_unix_ns(), args.limit.0);
-    let requests = reader.list(&query).map_err(|error| locate::unreadable(&dir, &error))?;
-    if let Some(dropped) = locate::dropped(&reader) {
-        output.note(&dropped);
+    let requests = reader.list(&query).map_err(|error| locate::unreadable_store(&dir, &error))?;
+    if let Some(notice) = locate::dropped_notice(&reader) {
+        output.info(&notice);
     }
     let mut traces: Vec<Trace> = Vec::with_capacity(requests.len());
     for (read, request) in requests.iter().enumerate() {
@@ -35,56 +38,61 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
         traces.extend(reader.load(request.id).ok().flatten());
     }
     if traces.len() < requests.len() {
-        output
-            .warn(&format!("{} requests could not be read, and are left out", requests.len() - traces.len()));
+        output.warn(&format!("{} unreadable requests left out", requests.len() - traces.len()));
     }
-    let most = traces.iter().filter_map(|trace| trace.worker).max().map_or(0, usize::from);
-    if most >= recorded_on.workers {
+    let highest = traces.iter().filter_map(|trace| trace.worker).max().map_or(0, usize::from);
+    if highest >= recorded_on.workers {
         output.warn(&format!(
-            "connections were on worker {most}, so there were more workers than {}: say --recorded workers={}, unless one \
-             took the place of another that hung",
+            "requests ran on worker {highest}, so the service had more than {} workers: add --recorded workers={}, unless \
+             one replaced another that was stuck",
             recorded_on.workers,
-            most + 1
+            highest + 1
         ));
     }
     output.progress(&format!("simulating {} requests", traces.len()));
     let simulation = Simulation::of(&traces, &recorded_on, other.as_ref());
-    output.no_progress();
+    output.clear_progress();
     if output.is_json {
         let reproduced = simulation.reproduced();
-        let (close, worst) = (reproduced == Reproduced::Well, simulation.worst());
+        let (is_close, worst) = (reproduced == Reproduced::Well, simulation.worst());
         output.json(&Document {
-            reproduced: close,
+            reproduced: is_close,
             reproduction: reproduced,
             worst,
             simulation: &simulation,
         })?;
     } else if simulation.requests == 0 {
-        output.note(&format!("no such requests that ran a step in {}", locate::shown(&dir)));
-        return Ok(Done::Fine);
+        output.info(&format!("no matching requests that ran a step in {}", paths::display(&dir)));
+        return Ok(CommandOutcome::Success);
     } else {
         let columns = output.columns();
         output.print(&view::simulate::simulate(&simulation, &recorded_on, &args.set, columns))?;
     }
-    Ok(if simulation.reproduced() == Reproduced::Well { Done::Fine } else { Done::Finding })
+    Ok(if simulation.reproduced() == Reproduced::Well {
+        CommandOutcome::Success
+    } else {
+        CommandOutcome::Finding
+    })
 }
 
-/// This machine, with a service as it is if nothing is said.
-fn here() -> Machine {
+/// Returns this machine with the default settings of a service.
+fn this_machine() -> Machine {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Machine { cores, workers: cores, low_workers: cores, settings: Scheduling::default() }
 }
 
-fn assign(machine: &mut Machine, assignments: &[(String, String)]) -> Result<(), Trouble> {
+fn assign(machine: &mut Machine, assignments: &[(String, String)]) -> Result<(), CommandError> {
     for (name, value) in assignments {
         let Some(setting) = setting(machine, name) else {
-            let names: Vec<String> = SETTINGS.iter().flat_map(|name| spelled(name)).collect();
-            let trouble = Trouble::new(format!("there is no setting {name}"));
-            let near = nearest(name, names.iter().map(String::as_str)).map(|name| format!("is it {name}?"));
-            let all = format!("there are {}; CLASS is interactive, default or batch", SETTINGS.join(", "));
-            return Err(near.into_iter().fold(trouble, Trouble::hint).hint(all));
+            let names: Vec<String> = SETTINGS.iter().flat_map(|name| expanded(name)).collect();
+            let unknown = CommandError::new(format!("unknown setting {name}"));
+            let near =
+                nearest(name, names.iter().map(String::as_str)).map(|name| format!("did you mean {name}?"));
+            let all = format!("settings: {}; CLASS is interactive, default or batch", SETTINGS.join(", "));
+            return Err(near.into_iter().fold(unknown, CommandError::with_hint).with_hint(all));
         };
-        let wrong = |allowed: &str| Trouble::new(format!("{name}={value} is wrong; it is {allowed}"));
+        let wrong =
+            |allowed: &str| CommandError::new(format!("invalid value {name}={value}: expected {allowed}"));
         match setting {
             Setting::Count(count) => *count = value.parse().map_err(|_| wrong("a number"))?,
             Setting::Times(times) => *times = value.parse().map_err(|_| wrong("a number"))?,
@@ -96,27 +104,27 @@ fn assign(machine: &mut Machine, assignments: &[(String, String)]) -> Result<(),
         }
     }
     if machine.workers == 0 || machine.cores == 0 {
-        return Err(Trouble::new("there is at least one worker, on at least one core"));
+        return Err(CommandError::new("there must be at least one worker and one core"));
     }
-    // So many lanes are looked at for each event; no machine has more.
+    // Each event takes time for each of them; no machine has more.
     if machine.workers.max(machine.low_workers).max(machine.cores) > 1024 {
-        return Err(Trouble::new("there are at most 1024 workers of each sort, and cores"));
+        return Err(CommandError::new("there may be at most 1024 workers, batch workers and cores"));
     }
-    machine.settings.check().map_err(|error| Trouble::new(error.to_string()))
+    machine.settings.check().map_err(|error| CommandError::new(error.to_string()))
 }
 
-/// A name with each class in the place of `CLASS`.
-fn spelled(name: &str) -> Vec<String> {
+/// Returns a name with each class in place of `CLASS`.
+fn expanded(name: &str) -> Vec<String> {
     if !name.contains("CLASS") {
         return vec![name.to_owned()];
     }
     ["interactive", "default", "batch"].map(|class| name.replace("CLASS", class)).to_vec()
 }
 
-/// What a simulation says, for other programs.
+/// Stable JSON form of a simulation. Fields may be added.
 #[derive(Serialize)]
 struct Document<'s> {
-    /// Whether it is reproduced well.
+    /// True if the recorded run is reproduced well.
     reproduced: bool,
     reproduction: Reproduced,
     worst: Option<Deviation>,
@@ -132,7 +140,7 @@ mod tests {
         let settings = Scheduling::default();
         let mut machine = Machine { cores: 2, workers: 2, low_workers: 2, settings };
         let result = assign(&mut machine, &[(name.to_owned(), value.to_owned())]);
-        result.map(|()| machine).map_err(|trouble| [vec![trouble.what], trouble.hints].concat().join("; "))
+        result.map(|()| machine).map_err(|error| [vec![error.message], error.hints].concat().join("; "))
     }
 
     #[test]
@@ -142,17 +150,17 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_one_is_named() {
+    fn an_invalid_setting_is_named() {
         let check = |name, value, message: &str| assert_eq!(set(name, value).unwrap_err(), message);
         let wrong = set("worker", "1").unwrap_err();
         assert!(
-            wrong.starts_with("there is no setting worker; is it workers?; there are cores, "),
+            wrong.starts_with("unknown setting worker; did you mean workers?; settings: cores, "),
             "{wrong}"
         );
-        check("workers", "many", "workers=many is wrong; it is a number");
-        check("workers", "0", "there is at least one worker, on at least one core");
-        check("batch.target", "5", "batch.target=5 is wrong; it is a duration such as 10ms");
+        check("workers", "many", "invalid value workers=many: expected a number");
+        check("workers", "0", "there must be at least one worker and one core");
+        check("batch.target", "5", "invalid value batch.target=5: expected a duration such as 10ms");
         check("batch.queue", "0", "batch.queue is wrong; it is at least 1");
-        check("cores", "2000", "there are at most 1024 workers of each sort, and cores");
+        check("cores", "2000", "there may be at most 1024 workers, batch workers and cores");
     }
 }

@@ -1,4 +1,4 @@
-//! `zerver top`: what a running service measures, again and again.
+//! `zerver top`: live metrics of a running service.
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -7,83 +7,83 @@ use std::time::Duration;
 
 use zerver_replay::Measures;
 
-use crate::args::{Global, Top, host_and_port};
-use crate::error::{Done, Trouble};
+use crate::args::{Top, host_and_port};
+use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
 use crate::view;
 
-/// How often it is drawn anew, and over how long rates are taken.
-const EVERY: Duration = Duration::from_secs(1);
-/// A service that is well answers at once.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// No answer is longer, in bytes.
+/// Time between two refreshes, over which rates are computed.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Maximum time for the connection and for each read. A healthy service answers at once.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Maximum length of the response, in bytes.
 const MAX_LEN: u64 = 16 << 20;
 
-pub(super) fn run(args: &Top, _: &Global, output: &mut Output) -> Result<Done, Trouble> {
+pub(super) fn run(args: &Top, output: &mut Output) -> Result<CommandOutcome, CommandError> {
     if args.once || output.is_json || !output.is_terminal() {
-        let now = ask(args)?;
+        let now = fetch(args)?;
         if output.is_json {
             output.json(&now)?;
         } else {
             output.print(&view::top::measures(&now, &Measures::default(), output.columns()))?;
         }
-        return Ok(Done::Fine);
+        return Ok(CommandOutcome::Success);
     }
     let mut before = Measures::default();
-    let mut last: Option<String> = None;
+    let mut last_text: Option<String> = None;
     loop {
-        let shown = match (ask(args), &last) {
+        let text = match (fetch(args), &last_text) {
             (Ok(now), _) => {
-                // A service that was started again counts from the beginning.
+                // A restarted service counts from zero.
                 let since = if before.uptime_ns < now.uptime_ns { &before } else { &Measures::default() };
-                let shown = view::top::measures(&now, since, output.columns());
-                (before, last) = (now, Some(shown.clone()));
-                shown
+                let text = view::top::measures(&now, since, output.columns());
+                (before, last_text) = (now, Some(text.clone()));
+                text
             }
-            // It may be on its way back.
-            (Err(trouble), Some(last)) => view::top::stale(&trouble.line(), last),
-            (Err(trouble), None) => return Err(trouble),
+            // It may come back.
+            (Err(error), Some(last_text)) => view::top::stale(&error.one_line(), last_text),
+            (Err(error), None) => return Err(error),
         };
-        output.screen(&shown)?;
-        thread::sleep(EVERY);
+        output.redraw(&text)?;
+        thread::sleep(INTERVAL);
     }
 }
 
-/// Asks for all that is measured.
-fn ask(args: &Top) -> Result<Measures, Trouble> {
+/// Fetches the metrics.
+fn fetch(args: &Top) -> Result<Measures, CommandError> {
     let (addr, path) = (host_and_port(&args.addr), &args.path);
-    let trouble = || Trouble::new(format!("cannot ask {addr} for its metrics"));
-    let answer = fetch(addr, path).map_err(|error| {
-        trouble().because(&error).hint("is the service running? name its address with --addr HOST:PORT")
+    let failed = || CommandError::new(format!("cannot fetch the metrics of {addr}"));
+    let response = get(addr, path).map_err(|error| {
+        failed().caused_by(&error).with_hint("is the service running? set its address with --addr HOST:PORT")
     })?;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
     let status = head.split(' ').nth(1).unwrap_or_default();
     if status != "200" {
-        let mut trouble = trouble();
-        trouble
-            .causes
-            .push(format!("{path} answers with {}", if status.is_empty() { "no HTTP" } else { status }));
-        return Err(trouble.hint(
-            "metrics.path says where they are; only its own machine is told, and not through a proxy",
+        let cause = match status {
+            "" => format!("the response to {path} is not HTTP"),
+            status => format!("the response to {path} is {status}"),
+        };
+        return Err(failed().with_cause(cause).with_hint(
+            "the setting metrics.path is their path; they are served to local clients only, and not through a proxy",
         ));
     }
-    serde_json::from_str(body).map_err(|error| trouble().because(&error))
+    serde_json::from_str(body).map_err(|error| failed().caused_by(&error))
 }
 
-/// The whole answer to a GET, of which the service closes the connection.
-fn fetch(addr: &str, path: &str) -> std::io::Result<String> {
-    let none = || std::io::Error::other("there is no such address");
+/// Sends a GET and returns the whole response. The service closes the connection.
+fn get(addr: &str, path: &str) -> std::io::Result<String> {
+    let none = || std::io::Error::other("the name has no address");
     let to = addr.to_socket_addrs()?.next().ok_or_else(none)?;
-    // By a name of its own the service does not know this machine.
+    // The service knows this machine by its loopback address, not by a name.
     let host = if to.ip().is_loopback() { to.to_string() } else { addr.to_owned() };
-    let mut socket = TcpStream::connect_timeout(&to, PATIENCE)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
-    socket.set_write_timeout(Some(PATIENCE))?;
+    let mut socket = TcpStream::connect_timeout(&to, TIMEOUT)?;
+    socket.set_read_timeout(Some(TIMEOUT))?;
+    socket.set_write_timeout(Some(TIMEOUT))?;
     let request = format!(
         "GET {path} HTTP/1.1\r\nhost: {host}\r\naccept: application/json\r\nconnection: close\r\n\r\n"
     );
     socket.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    socket.take(MAX_LEN).read_to_end(&mut answer)?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
+    let mut response = Vec::new();
+    socket.take(MAX_LEN).read_to_end(&mut response)?;
+    Ok(String::from_utf8_lossy(&response).into_owned())
 }

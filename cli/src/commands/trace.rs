@@ -1,30 +1,29 @@
-//! `zerver trace`: where the time of one request went.
+//! `zerver trace`: where one request spent its time.
 
 use zerver_replay::{Timeline, TimelineJson};
 
 use crate::args::{Global, Trace};
-use crate::error::{Done, Trouble};
+use crate::error::{CommandError, CommandOutcome};
 use crate::locate;
 use crate::output::Output;
-use crate::view::timeline::{Look, timeline};
+use crate::view::timeline::timeline;
 
-/// The median is that of at most so many requests of the flow, the newest.
+/// Maximum number of requests for the median of the flow; the newest are used.
 const POPULATION: usize = 1_000;
 
-pub(super) fn run(args: &Trace, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
-    let loaded = locate::load(global, &args.id)?;
+pub(super) fn run(
+    args: &Trace,
+    global: &Global,
+    output: &mut Output,
+) -> Result<CommandOutcome, CommandError> {
+    let loaded = locate::load_trace(global, &args.id)?;
     let of = Timeline::of(&loaded.trace);
     let verdict = of.verdict(&loaded.population(POPULATION));
     if output.is_json {
         output.json(&TimelineJson::new(&loaded.trace, &of, verdict.as_ref()))?;
-        return Ok(Done::Fine);
+        return Ok(CommandOutcome::Success);
     }
-    let look = Look {
-        columns: output.width(),
-        folds: output.is_terminal(),
-        digits: loaded.digits(),
-        is_verbose: output.is_verbose,
-    };
-    output.print(&timeline(&loaded.trace, &of, verdict.as_ref(), look))?;
-    Ok(Done::Fine)
+    let layout = output.layout(loaded.digits());
+    output.print(&timeline(&loaded.trace, &of, verdict.as_ref(), layout))?;
+    Ok(CommandOutcome::Success)
 }

@@ -1,43 +1,41 @@
-//! `zerver why`: where a request stands among others of its flow, and what goes with slowness there.
+//! `zerver why`: the rank of a request among others of its flow, and the fields that correlate with latency.
 
 use zerver_replay::{Why, WhyJson};
 use zerver_trace::{Query, Trace};
 
 use crate::args::{self, Global};
-use crate::error::{Done, Trouble};
-use crate::locate::{self, Loaded};
+use crate::error::{CommandError, CommandOutcome};
+use crate::locate::{self, LoadedTrace};
 use crate::output::Output;
 use crate::view;
-use crate::view::timeline::Look;
 
-/// At most so many requests of the flow are compared, the newest.
+/// Maximum number of requests of the flow to compare with; the newest are used.
 const POPULATION: usize = 500;
 
-pub(super) fn run(args: &args::Why, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
-    let loaded = locate::load(global, &args.id)?;
+pub(super) fn run(
+    args: &args::Why,
+    global: &Global,
+    output: &mut Output,
+) -> Result<CommandOutcome, CommandError> {
+    let loaded = locate::load_trace(global, &args.id)?;
     let others = others(&loaded, output)?;
-    output.no_progress();
+    output.clear_progress();
     let why = Why::of(&loaded.trace, &others);
     if output.is_json {
         output.json(&WhyJson::new(&loaded.trace, &why))?;
-        return Ok(Done::Fine);
+        return Ok(CommandOutcome::Success);
     }
-    let look = Look {
-        columns: output.width(),
-        folds: output.is_terminal(),
-        digits: loaded.digits(),
-        is_verbose: output.is_verbose,
-    };
-    output.print(&view::why::why(&loaded.trace, &why, look))?;
-    Ok(Done::Fine)
+    let layout = output.layout(loaded.digits());
+    output.print(&view::why::why(&loaded.trace, &why, layout))?;
+    Ok(CommandOutcome::Success)
 }
 
-/// Other requests of its flow; those that cannot be read are left out. None for a trace from a file.
-fn others(loaded: &Loaded, output: &mut Output) -> Result<Vec<Trace>, Trouble> {
+/// Loads other requests of the flow, except unreadable ones. There are none for a trace from a file.
+fn others(loaded: &LoadedTrace, output: &mut Output) -> Result<Vec<Trace>, CommandError> {
     let Some(reader) = &loaded.reader else { return Ok(Vec::new()) };
     let flow = Some(loaded.trace.flow.name.clone());
     let query = Query { flow, limit: Some(POPULATION), ..Query::default() };
-    let requests = reader.list(&query).map_err(|error| locate::unreadable(reader.dir(), &error))?;
+    let requests = reader.list(&query).map_err(|error| locate::unreadable_store(reader.dir(), &error))?;
     let mut others = Vec::with_capacity(requests.len());
     for (read, request) in requests.iter().enumerate() {
         if read % 64 == 63 {

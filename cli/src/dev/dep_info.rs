@@ -1,8 +1,8 @@
-//! The files that a program is made of, by Cargo's own account of the last build.
+//! Files that the last build read, from Cargo's dep-info.
 //!
-//! Beside each program Cargo writes a dependency file in Makefile syntax ("dep-info", `target/debug/app.d`), which names
-//! every source file of the packages by path, what `include_str!` and the like read, and what build scripts asked to be
-//! watched (`cargo::rerun-if-changed`, which may name folders).
+//! Next to each program Cargo writes a file in Makefile syntax (`target/debug/app.d`). It lists every source file of the
+//! packages by path, the files that `include_str!` and the like read, and the files and folders of
+//! `cargo::rerun-if-changed`.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -17,7 +17,7 @@ pub(super) struct SourceFiles {
 }
 
 impl SourceFiles {
-    /// The sources of a program that Cargo has built; none if Cargo left no list beside it.
+    /// Returns the sources of a program that Cargo has built; `None` if there is no dep-info.
     pub(super) fn of(exe: &Path) -> Option<Self> {
         let mut name = OsString::from(exe.file_name()?);
         name.push(".d");
@@ -31,19 +31,19 @@ impl SourceFiles {
     }
 
     /// Returns true if the build read anything but Rust sources within a folder.
-    pub(super) fn has_others_within(&self, folder: &Path) -> bool {
+    pub(super) fn has_other_files_in(&self, folder: &Path) -> bool {
         let is_rust = |path: &Path| path.extension().is_some_and(|extension| extension == "rs");
         self.folders.iter().chain(&self.files).any(|path| path.starts_with(folder) && !is_rust(path))
     }
 
-    /// The folders that must be watched to see a change of any of them.
+    /// Returns the folders to watch to notice any change.
     pub(super) fn watched_folders(&self) -> impl Iterator<Item = &Path> {
         let parents = self.files.iter().filter_map(|file| file.parent());
         parents.chain(self.folders.iter().map(PathBuf::as_path))
     }
 }
 
-/// The prerequisites of `target: a b\ c`: separated by spaces, with a backslash before a space within a path.
+/// Parses the prerequisites of `target: a b\ c`. Spaces separate them; a backslash escapes a space in a path.
 fn parse(text: &str) -> Option<HashSet<PathBuf>> {
     let (_, list) = text.lines().next()?.split_once(": ")?;
     let mut paths = HashSet::new();
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dependency_file_names_what_was_read() {
+    fn dep_info_lists_the_files_that_were_read() {
         let dir = tempfile::tempdir().unwrap();
         let root = fs::canonicalize(dir.path()).unwrap();
         let exe = root.join("app.v2");
@@ -85,11 +85,11 @@ mod tests {
         for path in ["src/other.rs", "a", "b/todo.sql", "dev.log"] {
             assert!(!found.contains(&root.join(path)), "{path}");
         }
-        assert!(found.has_others_within(&root.join("a b")) && !found.has_others_within(&root.join("src")));
+        assert!(found.has_other_files_in(&root.join("a b")) && !found.has_other_files_in(&root.join("src")));
     }
 
     #[test]
-    fn other_texts_name_nothing() {
+    fn other_text_lists_no_files() {
         assert_eq!(parse(""), None);
         assert_eq!(parse("no target\n"), None);
         assert_eq!(parse("a: relative/main.rs\n").unwrap().len(), 0);

@@ -1,52 +1,50 @@
-//! The loop of `zerver dev`: takes in what happens, has `plan` decide, and does it.
+//! The loop of `zerver dev`: receives events, has `plan` decide, and carries out the decisions.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use zerver_tui::State;
 
 use super::dep_info::SourceFiles;
-use super::plan::{Action, Build, Ending, Input, Plan};
-use super::screen::Screen;
-use super::server::{Host, Server};
-use super::service_output::Relay;
-use super::service_source::{Service, store};
-use super::source_watch::{LastBuild, Watch};
-use super::store_follower::{Follower, News};
+use super::plan::{Action, Build, DRAIN_TIMEOUT, Ending, Input, Plan};
+use super::reporter::Reporter;
+use super::screen::DevScreen;
+use super::server::{Server, ServerLauncher};
+use super::service_source::{ServiceSource, store_dir};
+use super::source_watch::{LastBuild, SourceWatch};
+use super::store_follower::{News, StoreFollower};
 use super::{listener, suggestions};
 use crate::args::{Dev, Global};
-use crate::error::{Done, Trouble};
+use crate::clock::now_unix_ns;
+use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
-use crate::service::cargo;
+use crate::service::cargo::{Artifact, CargoStderr};
+use crate::service::output_lines::Relay;
 use crate::service::process::Process;
 use crate::service::replayer::Replayer;
 use crate::terminal_ui;
 
-/// How long a server may take to finish what it has.
-pub(super) const DRAIN: Duration = Duration::from_secs(10);
-/// Changes are acted on when there was none for so long, or when they have gone on for too long.
-const CALM: Duration = Duration::from_millis(150);
-const STORM: Duration = Duration::from_secs(2);
-/// The ids of requests that pass by differ in the time that they begin with, to the millisecond.
-const DIGITS: usize = 12;
-/// So long a server may be silent before that is worth a word.
-const SILENCE: Duration = Duration::from_secs(10);
+/// Time without further changes after which changes are acted on.
+const SETTLE_TIME: Duration = Duration::from_millis(150);
+/// Maximum delay of changes that do not stop.
+const MAX_SETTLE_TIME: Duration = Duration::from_secs(2);
+/// Time after which a server that has not reported that it is ready is mentioned.
+const READY_REMINDER: Duration = Duration::from_secs(10);
 
-/// All that can happen.
-enum Message {
+/// Everything that can happen.
+enum DevEvent {
     Signal,
-    /// Somebody has left the terminal UI.
-    Left,
-    Changed,
-    /// Cargo has ended; the program it made, and whether that was there before.
-    BuildEnded(Option<(PathBuf, bool)>),
+    /// The user has left the terminal UI.
+    ScreenClosed,
+    SourcesChanged,
+    /// Cargo has ended; holds the binary if it built one.
+    BuildEnded(Option<Artifact>),
     Ready {
         generation: u64,
     },
@@ -54,89 +52,84 @@ enum Message {
         generation: u64,
     },
     News(News),
-    /// A request that the service answers, as a command.
-    Example(String),
+    /// Requests that the service can handle, as shell commands.
+    Suggestions(Vec<String>),
 }
 
-pub(crate) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
-    let service = Service::find(args)?;
-    let store = store(global, service.folder())?;
-    // Before anything is built: a port in use is said at once.
+pub(crate) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<CommandOutcome, CommandError> {
+    let service = ServiceSource::find(args)?;
+    let store = store_dir(global, service.folder())?;
+    // A port in use is reported before anything is built.
     let (listener, addr) = listener::listen(&args.addr)?;
-    let (tell, told) = mpsc::channel();
-    on_signals(tell.clone())?;
-    let changed = {
-        let tell = tell.clone();
-        move || drop(tell.send(Message::Changed))
-    };
+    let (events, received) = mpsc::channel();
+    forward_signals(events.clone())?;
     let last_build = LastBuild::default();
-    let watch =
-        if args.no_watch { None } else { Some(service.watch(&store, Arc::clone(&last_build), changed)?) };
-    let host = Host::new(
+    let watch = match args.no_watch {
+        true => None,
+        false => {
+            let events = events.clone();
+            let changed = move || drop(events.send(DevEvent::SourcesChanged));
+            Some(service.watch(&store, Arc::clone(&last_build), changed)?)
+        }
+    };
+    let launcher = ServerLauncher::new(
         listener,
         addr,
         store.clone(),
-        service.run_in(),
+        service.working_folder(),
         service.folder().to_owned(),
         args.args.clone(),
     )?;
-    let now_unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-    let follower = Follower::start(store.clone(), now_unix_ns, {
-        let tell = tell.clone();
-        move |news| drop(tell.send(Message::News(news)))
+    let follower = StoreFollower::start(store.clone(), now_unix_ns(), {
+        let events = events.clone();
+        move |news| drop(events.send(DevEvent::News(news)))
     });
-    let is_wanted = Screen::is_wanted(args, global).unwrap_or_else(|why_not| {
-        output.note(why_not);
+    let opens_screen = DevScreen::is_wanted(args, global).unwrap_or_else(|why_not| {
+        output.info(why_not);
         false
     });
-    let screen = is_wanted.then(|| {
-        let tell = tell.clone();
+    let screen = opens_screen.then(|| {
+        let events = events.clone();
         let replayer = Replayer::new(Some(args.app.clone()), args.program.clone());
-        Screen::start(store.clone(), replayer, terminal_ui::look(&args.look, global), move || {
-            drop(tell.send(Message::Left))
+        DevScreen::start(store.clone(), replayer, terminal_ui::look(&args.theme, global), move || {
+            drop(events.send(DevEvent::ScreenClosed))
         })
     });
-    if let Some(screen) = &screen {
-        let voice = screen.voice.clone();
-        output.divert(Some(Box::new(move |text| voice.line(text))));
-    }
     let (plan, first) = Plan::new(service.exe(), watch.is_some());
-    let mut dev = Loop {
+    let mut dev = DevLoop {
         service,
-        release: args.program.release,
+        is_release: args.program.release,
         global,
-        output,
-        addr,
-        store,
+        reporter: Reporter::new(output, screen, url(addr), store),
         plan,
-        host,
+        launcher,
         watch,
         last_build,
         follower,
-        tell,
+        events,
         build: None,
         server: None,
         generation: 0,
-        changed: None,
+        changes: None,
         kill_at: None,
         remind_at: None,
-        digits: DIGITS,
-        has_listened: false,
-        example: None,
-        screen,
     };
-    let ended = dev.run(first, &told);
-    // What is said now is to be seen.
-    dev.close_screen();
+    let ended = dev.run(first, &received);
+    // What is printed from here on has to be visible.
+    dev.reporter.close_screen();
     ended
 }
 
-fn on_signals(tell: Sender<Message>) -> Result<(), Trouble> {
+fn url(addr: SocketAddr) -> String {
+    format!("http://{addr}")
+}
+
+fn forward_signals(events: Sender<DevEvent>) -> Result<(), CommandError> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
-        .map_err(|error| Trouble::new("cannot listen for signals").because(&error))?;
+        .map_err(|error| CommandError::new("cannot listen for signals").caused_by(&error))?;
     thread::spawn(move || {
         for _ in signals.forever() {
-            if tell.send(Message::Signal).is_err() {
+            if events.send(DevEvent::Signal).is_err() {
                 return;
             }
         }
@@ -144,191 +137,189 @@ fn on_signals(tell: Sender<Message>) -> Result<(), Trouble> {
     Ok(())
 }
 
-pub(super) struct Loop<'a> {
-    service: Service,
-    release: bool,
+struct DevLoop<'a> {
+    service: ServiceSource,
+    is_release: bool,
     global: &'a Global,
-    output: &'a mut Output,
-    addr: SocketAddr,
-    store: PathBuf,
+    reporter: Reporter<'a>,
     plan: Plan,
-    host: Host,
-    watch: Option<Watch>,
+    launcher: ServerLauncher,
+    watch: Option<SourceWatch>,
     last_build: LastBuild,
-    follower: Follower,
-    tell: Sender<Message>,
+    follower: StoreFollower,
+    events: Sender<DevEvent>,
     build: Option<Process>,
     server: Option<Server>,
+    /// Number of servers started so far.
     generation: u64,
-    /// When the changes began that are to be acted on, and when they will be.
-    changed: Option<(Instant, Instant)>,
-    /// When the server is killed if it has not ended.
+    changes: Option<PendingChanges>,
+    /// Time at which the server is killed unless it has ended.
     kill_at: Option<Instant>,
-    /// When it is said that the server has not said that it is ready.
+    /// Time at which the user is told that the server has not reported that it is ready.
     remind_at: Option<Instant>,
-    digits: usize,
-    has_listened: bool,
-    /// The first request to suggest, until the service listens.
-    example: Option<String>,
-    /// The terminal UI, while it has the terminal.
-    screen: Option<Screen>,
 }
 
-impl Loop<'_> {
-    fn run(&mut self, first: Vec<Action>, told: &Receiver<Message>) -> Result<Done, Trouble> {
-        let mut ending = self.act(first)?;
+/// Changes that wait for further ones.
+#[derive(Clone, Copy)]
+struct PendingChanges {
+    began: Instant,
+    act_at: Instant,
+}
+
+impl DevLoop<'_> {
+    fn run(
+        &mut self,
+        first: Vec<Action>,
+        received: &Receiver<DevEvent>,
+    ) -> Result<CommandOutcome, CommandError> {
+        let mut ending = self.perform(first)?;
         while ending.is_none() {
-            let message = match self.until() {
-                Some(until) => told.recv_timeout(until.saturating_duration_since(Instant::now())),
-                None => told.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            let event = match self.next_timer() {
+                Some(at) => received.recv_timeout(at.saturating_duration_since(Instant::now())),
+                None => received.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
-            let actions = match message {
-                Ok(message) => self.take(message)?,
-                Err(RecvTimeoutError::Timeout) => self.late(),
+            let actions = match event {
+                Ok(event) => self.handle(event)?,
+                Err(RecvTimeoutError::Timeout) => self.timer_expired(),
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            ending = self.act(actions)?;
+            ending = self.perform(actions)?;
         }
-        // The server wrote its last traces before it ended.
+        // The server has written its last traces before it ended.
         self.server = None;
         self.follower.finish();
-        for message in told.try_iter() {
-            if let Message::News(News::Requests(requests, digits)) = message {
-                self.print(&requests, digits)?;
+        for event in received.try_iter() {
+            if let DevEvent::News(News::Requests(requests, digits)) = event {
+                self.reporter.print(&requests, digits)?;
             }
         }
         match ending {
-            Some(Ending::NoServer) => Err(Trouble::new("the service does not run")),
-            Some(Ending::Forced) => Err(Trouble::new("ended before the service had finished")),
-            Some(Ending::Fine) | None => Ok(Done::Fine),
+            Some(Ending::NoServer) => Err(CommandError::new("the service is not running")),
+            Some(Ending::Forced) => Err(CommandError::new("stopped before the service had finished")),
+            Some(Ending::Fine) | None => Ok(CommandOutcome::Success),
         }
     }
 
-    fn until(&self) -> Option<Instant> {
-        let changed = self.changed.map(|(_, at)| at);
-        self.kill_at.into_iter().chain(self.remind_at).chain(changed).min()
+    fn next_timer(&self) -> Option<Instant> {
+        let changes = self.changes.map(|changes| changes.act_at);
+        self.kill_at.into_iter().chain(self.remind_at).chain(changes).min()
     }
 
-    /// One of these times has come.
-    fn late(&mut self) -> Vec<Action> {
+    fn timer_expired(&mut self) -> Vec<Action> {
         let now = Instant::now();
         if self.remind_at.is_some_and(|at| at <= now) {
             self.remind_at = None;
-            self.output.note("the service has not said yet that it is ready");
+            self.reporter.output.info("the service has not reported yet that it is ready");
         }
-        if self.changed.is_some_and(|(_, at)| at <= now) {
-            self.changed = None;
-            return self.plan.take(Input::Changed);
+        if self.changes.is_some_and(|changes| changes.act_at <= now) {
+            self.changes = None;
+            return self.plan.handle(Input::Changed);
         }
         if self.kill_at.is_some_and(|at| at <= now) {
             self.kill_at = None;
-            return self.plan.take(Input::Overdue);
+            return self.plan.handle(Input::Overdue);
         }
         Vec::new()
     }
 
-    fn take(&mut self, message: Message) -> Result<Vec<Action>, Trouble> {
-        let input = match message {
-            Message::Signal => {
-                self.close_screen();
+    fn handle(&mut self, event: DevEvent) -> Result<Vec<Action>, CommandError> {
+        let input = match event {
+            // A signal may have closed it already.
+            DevEvent::ScreenClosed if !self.reporter.has_screen() => return Ok(Vec::new()),
+            DevEvent::Signal | DevEvent::ScreenClosed => {
+                self.reporter.close_screen();
                 Input::Signal
             }
-            // The signal that closed it has been heard.
-            Message::Left if self.screen.is_none() => return Ok(Vec::new()),
-            Message::Left => {
-                self.close_screen();
-                Input::Signal
-            }
-            Message::Changed => {
+            DevEvent::SourcesChanged => {
                 self.refresh_watch();
-                self.know(None);
+                self.reporter.set_current_program(None);
                 let now = Instant::now();
-                let began = self.changed.map_or(now, |(began, _)| began);
-                self.changed = Some((began, (now + CALM).min(began + STORM)));
+                let began = self.changes.map_or(now, |changes| changes.began);
+                let act_at = (now + SETTLE_TIME).min(began + MAX_SETTLE_TIME);
+                self.changes = Some(PendingChanges { began, act_at });
                 return Ok(Vec::new());
             }
-            Message::BuildEnded(artifact) => {
-                let built = self.build_ended(artifact)?;
-                let actions = self.plan.take(Input::Built(built));
+            DevEvent::BuildEnded(artifact) => {
+                let build = self.finish_build(artifact)?;
+                let actions = self.plan.handle(Input::Built(build));
                 if actions.is_empty() && self.server.is_some() {
-                    self.state(|dev| State::Serving(dev.url()));
+                    self.reporter.show_state(State::Serving(self.reporter.url().to_owned()));
                 }
                 return Ok(actions);
             }
-            Message::Example(command) => {
-                self.example(command);
+            DevEvent::Suggestions(commands) => {
+                self.reporter.suggest(commands);
                 return Ok(Vec::new());
             }
-            Message::Ready { generation } if generation == self.generation => {
+            DevEvent::Ready { generation } if generation == self.generation => {
                 self.remind_at = None;
                 self.follower.reopen();
-                if let Some(screen) = &self.screen {
-                    screen.reopen();
-                }
+                self.reporter.reopen_store();
                 Input::Ready
             }
-            Message::Ended { generation } if generation == self.generation => match self.server.take() {
+            DevEvent::Ended { generation } if generation == self.generation => match self.server.take() {
                 Some(mut server) => {
-                    // Its last words come before ours about it.
+                    // Its last lines come before our message about its end.
                     std::mem::take(&mut server.outputs).into_iter().for_each(Relay::finish);
                     (self.kill_at, self.remind_at) = (None, None);
-                    let exit = server
-                        .process
-                        .reap()
-                        .map_err(|error| Trouble::new("cannot wait for the service").because(&error))?;
+                    let exit = server.process.reap().map_err(|error| {
+                        CommandError::new("cannot wait for the service").caused_by(&error)
+                    })?;
                     Input::Exited { how: exit.text, is_success: exit.is_success }
                 }
                 None => return Ok(Vec::new()),
             },
-            Message::Ready { .. } | Message::Ended { .. } => return Ok(Vec::new()),
-            Message::News(News::Requests(requests, digits)) => {
-                return match self.print(&requests, digits) {
-                    // Nobody listens to us any more: the service may finish what it has.
-                    Err(trouble) if trouble.is_broken_pipe => {
-                        self.output.is_quiet = true;
-                        Ok(self.plan.take(Input::Signal))
+            DevEvent::Ready { .. } | DevEvent::Ended { .. } => return Ok(Vec::new()),
+            DevEvent::News(News::Requests(requests, digits)) => {
+                return match self.reporter.print(&requests, digits) {
+                    // The reader of our output is gone: let the service finish its requests.
+                    Err(error) if error.is_broken_pipe => {
+                        self.reporter.output.is_quiet = true;
+                        Ok(self.plan.handle(Input::Signal))
                     }
                     printed => printed.map(|()| Vec::new()),
                 };
             }
-            Message::News(News::Unreadable(error)) => {
-                self.output.warn(&format!(
-                    "requests cannot be shown: {}",
-                    zerver_trace::text::clean(&error.to_string())
-                ));
+            DevEvent::News(News::Unreadable(error)) => {
+                let error = error.to_string();
+                let text = format!("cannot show requests: {}", zerver_trace::text::clean(&error));
+                self.reporter.output.warn(&text);
                 return Ok(Vec::new());
             }
         };
-        Ok(self.plan.take(input))
+        Ok(self.plan.handle(input))
     }
 
-    /// Watches folders that have come since.
+    /// Watches folders that have been created since.
     fn refresh_watch(&mut self) {
         if let Some(watch) = &mut self.watch
             && let Err(error) = watch.refresh()
         {
-            self.output.warn(&format!("some changes may be missed: {error}"));
+            self.reporter
+                .output
+                .warn(&format!("cannot watch everything, some changes may be missed: {error}"));
         }
     }
 
-    fn build_ended(&mut self, artifact: Option<(PathBuf, bool)>) -> Result<Build, Trouble> {
+    fn finish_build(&mut self, artifact: Option<Artifact>) -> Result<Build, CommandError> {
         let Some(mut build) = self.build.take() else { return Ok(Build::Failed) };
-        let exit = build.reap().map_err(|error| Trouble::new("cannot wait for Cargo").because(&error))?;
-        let built = artifact.as_ref().filter(|_| exit.is_success);
-        let sources = built.and_then(|(exe, _)| SourceFiles::of(exe));
+        let exit =
+            build.reap().map_err(|error| CommandError::new("cannot wait for Cargo").caused_by(&error))?;
+        let artifact = artifact.filter(|_| exit.is_success);
+        let sources = artifact.as_ref().and_then(|artifact| SourceFiles::of(&artifact.exe));
         *self.last_build.lock().unwrap_or_else(PoisonError::into_inner) = sources;
         self.refresh_watch();
         Ok(match artifact {
-            Some((exe, is_fresh)) if exit.is_success => {
-                self.know(Some(&exe).filter(|_| self.watch.is_some()));
+            Some(Artifact { exe, is_fresh }) => {
+                self.reporter.set_current_program(self.watch.as_ref().map(|_| exe.clone()));
                 Build::Done { exe, is_fresh }
             }
-            _ => Build::Failed,
+            None => Build::Failed,
         })
     }
 
-    /// Does what was decided, and says how it all ends, when it does.
-    fn act(&mut self, actions: Vec<Action>) -> Result<Option<Ending>, Trouble> {
+    /// Carries out actions. Returns the end of `dev` when it has come.
+    fn perform(&mut self, actions: Vec<Action>) -> Result<Option<Ending>, CommandError> {
         for action in actions {
             match action {
                 Action::Build => self.start_build()?,
@@ -338,16 +329,16 @@ impl Loop<'_> {
                     }
                 }
                 Action::Start(exe) => {
-                    if let Err(trouble) = self.start_server(&exe) {
-                        self.output.trouble(&trouble);
-                        let actions = self.plan.take(Input::NotStarted);
-                        if let Some(ending) = self.act(actions)? {
+                    if let Err(error) = self.start_server(&exe) {
+                        self.reporter.output.error(&error);
+                        let actions = self.plan.handle(Input::NotStarted);
+                        if let Some(ending) = self.perform(actions)? {
                             return Ok(Some(ending));
                         }
                     }
                 }
                 Action::Terminate => {
-                    self.kill_at = Some(Instant::now() + DRAIN);
+                    self.kill_at = Some(Instant::now() + DRAIN_TIMEOUT);
                     self.remind_at = None;
                     if let Some(server) = &self.server {
                         server.process.terminate();
@@ -358,53 +349,57 @@ impl Loop<'_> {
                         server.process.kill();
                     }
                 }
-                Action::Say(note) => self.say(&note),
+                Action::Notify(notice) => self.reporter.notify(&notice),
                 Action::Exit(ending) => return Ok(Some(ending)),
             }
         }
         Ok(None)
     }
 
-    fn start_build(&mut self) -> Result<(), Trouble> {
-        let Service::Package(package) = &self.service else { return Ok(()) };
-        let stderr = if self.screen.is_some() { Stdio::piped() } else { Stdio::inherit() };
-        let mut process = cargo::spawn(package, self.release, self.global, stderr)?;
-        self.state(|_| State::Building);
-        // Of Cargo, nothing is waited for.
-        drop(self.relay(process.stderr()));
-        let (package, tell, stdout) = (package.clone(), self.tell.clone(), process.stdout());
+    fn start_build(&mut self) -> Result<(), CommandError> {
+        let ServiceSource::Package(package) = &self.service else { return Ok(()) };
+        let stderr = match self.reporter.has_screen() {
+            true => CargoStderr::PipedWithProgress,
+            false => CargoStderr::Inherited,
+        };
+        let mut process = package.start_build(self.is_release, self.global, stderr)?;
+        self.reporter.show_state(State::Building);
+        self.reporter.relay_build(process.stderr());
+        let (package, events, stdout) = (package.clone(), self.events.clone(), process.stdout());
         let (send_artifact, artifact) = mpsc::channel();
-        thread::spawn(move || drop(send_artifact.send(stdout.and_then(|stdout| package.artifact(stdout)))));
-        process.when_ended(move || drop(tell.send(Message::BuildEnded(artifact.recv().ok().flatten()))));
+        thread::spawn(move || {
+            drop(send_artifact.send(stdout.and_then(|stdout| package.read_artifact(stdout))))
+        });
+        process.when_ended(move || drop(events.send(DevEvent::BuildEnded(artifact.recv().ok().flatten()))));
         self.build = Some(process);
         Ok(())
     }
 
-    fn start_server(&mut self, exe: &Path) -> Result<(), Trouble> {
+    fn start_server(&mut self, exe: &Path) -> Result<(), CommandError> {
         self.generation += 1;
         let generation = self.generation;
-        let (ready, ended) = (self.tell.clone(), self.tell.clone());
-        let mut server = self.host.start(
+        let (ready, ended) = (self.events.clone(), self.events.clone());
+        let mut server = self.launcher.start(
             exe,
             generation,
-            move || drop(ready.send(Message::Ready { generation })),
-            move || drop(ended.send(Message::Ended { generation })),
+            move || drop(ready.send(DevEvent::Ready { generation })),
+            move || drop(ended.send(DevEvent::Ended { generation })),
         )?;
         if generation == 1 {
-            let (tell, url) = (self.tell.clone(), self.url());
-            suggestions::find(exe.to_owned(), self.service.folder().to_owned(), url, move |command| {
-                drop(tell.send(Message::Example(command)));
-            });
+            self.find_suggestions(exe.to_owned());
         }
-        self.state(|_| State::Starting);
-        server.outputs.extend(self.relay(server.process.stdout()));
-        server.outputs.extend(self.relay(server.process.stderr()));
+        self.reporter.show_state(State::Starting);
+        server.outputs.extend(self.reporter.relay(server.process.stdout()));
+        server.outputs.extend(self.reporter.relay(server.process.stderr()));
         self.server = Some(server);
-        self.remind_at = Some(Instant::now() + SILENCE);
+        self.remind_at = Some(Instant::now() + READY_REMINDER);
         Ok(())
     }
 
-    fn url(&self) -> String {
-        format!("http://{}", self.addr)
+    fn find_suggestions(&self, exe: PathBuf) {
+        let (events, url) = (self.events.clone(), self.reporter.url().to_owned());
+        suggestions::find(exe, self.service.folder().to_owned(), url, move |commands| {
+            drop(events.send(DevEvent::Suggestions(commands)));
+        });
     }
 }

@@ -1,57 +1,60 @@
-//! The socket that the service listens on: ours, so that it stays while the service is replaced.
+//! The socket that the service listens on. `dev` owns it, so that it stays open while the service is replaced.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
-use crate::error::Trouble;
+use crate::error::CommandError;
 
-/// How many ports after a taken one are tried for a suggestion.
-const TRIED: u16 = 50;
+/// Number of ports to try for a suggestion.
+const MAX_PORTS_TRIED: u16 = 50;
 
-/// Binds and listens, so that a client connects from now on and waits for the service.
-pub(super) fn listen(addr: &str) -> Result<(TcpListener, SocketAddr), Trouble> {
+/// Binds and listens. From now on, clients connect and wait for the service.
+pub(super) fn listen(addr: &str) -> Result<(TcpListener, SocketAddr), CommandError> {
     let addrs: Vec<SocketAddr> = addr
         .to_socket_addrs()
         .map_err(|error| {
-            Trouble::new(format!("{addr} is no address to listen on"))
-                .because(&error)
-                .hint("write one like 127.0.0.1:3000; port 0 means any that is free")
+            CommandError::new(format!("not an address to listen on: {addr:?}"))
+                .caused_by(&error)
+                .with_hint("use HOST:PORT, such as 127.0.0.1:3000; port 0 picks a free one")
         })?
         .collect();
     let listener = TcpListener::bind(addrs.as_slice()).map_err(|error| cannot_bind(addr, &addrs, &error))?;
-    let local =
-        listener.local_addr().map_err(|error| Trouble::new("cannot tell our address").because(&error))?;
+    let local = listener
+        .local_addr()
+        .map_err(|error| CommandError::new("cannot read the address of the socket").caused_by(&error))?;
     Ok((listener, local))
 }
 
-fn cannot_bind(addr: &str, addrs: &[SocketAddr], error: &io::Error) -> Trouble {
-    let Some(first) = addrs.first() else { return Trouble::new(format!("{addr} is no address")) };
+fn cannot_bind(addr: &str, addrs: &[SocketAddr], error: &io::Error) -> CommandError {
+    let Some(first) = addrs.first() else {
+        return CommandError::new(format!("not an address to listen on: {addr:?}"));
+    };
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            let trouble =
-                Trouble::new(format!("port {} of {} is in use", first.port(), first.ip())).because(error);
+            let in_use = CommandError::new(format!("port {} of {} is in use", first.port(), first.ip()))
+                .caused_by(error);
             match free_port(*first) {
                 Some(port) => {
-                    trouble.hint(format!("this one is free: --addr {}", SocketAddr::new(first.ip(), port)))
+                    in_use.with_hint(format!("a free one: --addr {}", SocketAddr::new(first.ip(), port)))
                 }
-                None => trouble,
+                None => in_use,
             }
         }
         io::ErrorKind::PermissionDenied if first.port() < 1024 => {
-            Trouble::new(format!("cannot listen on {addr}"))
-                .because(error)
-                .hint("ports below 1024 need a privilege; choose a higher one, such as 3000")
+            CommandError::new(format!("cannot listen on {addr}"))
+                .caused_by(error)
+                .with_hint("ports below 1024 need privileges; choose a higher one, such as 3000")
         }
-        io::ErrorKind::AddrNotAvailable => Trouble::new(format!("cannot listen on {addr}"))
-            .because(error)
-            .hint(format!("{} is not an address of this machine; 127.0.0.1 always is", first.ip())),
-        _ => Trouble::new(format!("cannot listen on {addr}")).because(error),
+        io::ErrorKind::AddrNotAvailable => CommandError::new(format!("cannot listen on {addr}"))
+            .caused_by(error)
+            .with_hint(format!("{} is not an address of this machine; 127.0.0.1 is", first.ip())),
+        _ => CommandError::new(format!("cannot listen on {addr}")).caused_by(error),
     }
 }
 
-/// The next port that is free just now.
+/// Returns the next free port.
 fn free_port(taken: SocketAddr) -> Option<u16> {
-    let next = (1..=TRIED).filter_map(|more| taken.port().checked_add(more));
+    let next = (1..=MAX_PORTS_TRIED).filter_map(|more| taken.port().checked_add(more));
     next.chain([0]).find_map(|port| {
         let listener = TcpListener::bind(SocketAddr::new(taken.ip(), port)).ok()?;
         listener.local_addr().ok().map(|addr| addr.port())
@@ -63,16 +66,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_in_use_is_named_and_another_suggested() {
+    fn a_port_in_use_is_reported_and_another_suggested() {
         let (_held, addr) = listen("127.0.0.1:0").unwrap();
-        let trouble = listen(&addr.to_string()).unwrap_err();
-        assert_eq!(trouble.what, format!("port {} of 127.0.0.1 is in use", addr.port()));
-        let suggested = trouble.hints[0].rsplit(' ').next().unwrap();
+        let error = listen(&addr.to_string()).unwrap_err();
+        assert_eq!(error.message, format!("port {} of 127.0.0.1 is in use", addr.port()));
+        let suggested = error.hints[0].rsplit(' ').next().unwrap();
         assert!(listen(suggested).is_ok(), "{suggested}");
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn an_invalid_address_is_rejected() {
         for addr in ["", "3000", "localhost", "127.0.0.1:99999", "127.0.0.1:"] {
             assert!(listen(addr).unwrap_err().hints[0].contains("127.0.0.1:3000"), "{addr}");
         }

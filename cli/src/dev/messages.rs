@@ -1,46 +1,45 @@
-//! What `dev` says, in words and to the terminal UI.
+//! Messages of `dev`: the text of each notice, and the state that the terminal UI shows for it.
 
 use std::path::Path;
 
 use zerver_tui::State;
 
-use super::event_loop::DRAIN;
-use super::plan::Note;
-use crate::locate::shown;
+use super::plan::{DRAIN_TIMEOUT, Notice};
+use crate::paths;
 use crate::view::{paint, style};
 
-/// What the terminal UI is told.
-pub(super) fn state(note: &Note, addr: &str) -> Option<State> {
-    match note {
-        Note::Listening { .. } => Some(State::Serving(addr.to_owned())),
-        Note::BuildFailed { serving } => Some(State::BuildFailed { is_serving: *serving }),
-        Note::Ended { how, .. } => Some(State::Ended(how.clone())),
-        Note::WaitingForChange | Note::Restarting | Note::Killing | Note::Stopping => None,
+/// Returns the state to show in the terminal UI; `None` if it does not change.
+pub(super) fn state(notice: &Notice, url: &str) -> Option<State> {
+    match notice {
+        Notice::Listening { .. } => Some(State::Serving(url.to_owned())),
+        Notice::BuildFailed { is_serving } => Some(State::BuildFailed { is_serving: *is_serving }),
+        Notice::Ended { how, .. } => Some(State::Ended(how.clone())),
+        Notice::WaitingForChange | Notice::Restarting | Notice::Killing | Notice::Stopping => None,
     }
 }
 
-/// What is said, with styles in it.
-pub(super) fn text(note: &Note, addr: &str, store: &Path) -> String {
-    match note {
-        Note::Listening { is_first: true } => {
-            format!("listening on {}\nrecording to {}", paint(style::STRONG, addr), shown(store))
+/// Returns the text to print, with styles.
+pub(super) fn text(notice: &Notice, url: &str, store: &Path) -> String {
+    match notice {
+        Notice::Listening { is_first: true } => {
+            format!("listening on {}\nrecording to {}", paint(style::STRONG, url), paths::display(store))
         }
-        Note::Listening { is_first: false } => {
-            format!("listening on {} again", paint(style::STRONG, addr))
+        Notice::Listening { is_first: false } => {
+            format!("listening on {} again", paint(style::STRONG, url))
         }
-        Note::BuildFailed { serving: true } => {
-            format!("{} the last good build keeps serving", paint(style::BAD, "the build failed:"))
+        Notice::BuildFailed { is_serving: true } => {
+            format!("{} the last good build keeps serving", paint(style::BAD, "build failed:"))
         }
-        Note::BuildFailed { serving: false } => paint(style::BAD, "the build failed"),
-        Note::Ended { how, was_ready } => {
+        Notice::BuildFailed { is_serving: false } => paint(style::BAD, "build failed"),
+        Notice::Ended { how, was_ready } => {
             let when = if *was_ready { "" } else { " before it was ready" };
             paint(style::BAD, &format!("the service ended{when}: {how}"))
         }
-        Note::WaitingForChange => "waiting for a change".to_owned(),
-        Note::Restarting => "restarting".to_owned(),
-        Note::Killing => {
-            format!("the service had not finished after {} s, and is killed", DRAIN.as_secs())
+        Notice::WaitingForChange => "waiting for a change".to_owned(),
+        Notice::Restarting => "restarting".to_owned(),
+        Notice::Killing => {
+            format!("killing the service: it did not finish within {} s", DRAIN_TIMEOUT.as_secs())
         }
-        Note::Stopping => "stopping; again to stop at once".to_owned(),
+        Notice::Stopping => "stopping; repeat to stop at once".to_owned(),
     }
 }

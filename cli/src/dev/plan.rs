@@ -1,39 +1,45 @@
-//! What `dev` does next: a pure function from what happened to what to do. It starts no process and reads no clock.
+//! Decisions of `dev`: a pure function from what happened to what to do next. It starts no process and reads no clock.
 //!
-//! The rules that it keeps: the last good server stays while a build runs or fails; a change during a build starts the
-//! build anew; a new server starts when the old one has ended, on the same socket; the first signal lets the server
-//! finish what it has, the second ends it.
+//! Rules:
+//! - The last good server stays while a build runs or fails.
+//! - A change during a build restarts the build.
+//! - A new server starts after the old one has ended, on the same socket.
+//! - The first signal lets the server finish its requests; the second kills it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-/// What happened.
+/// Maximum time for a server to finish its requests.
+pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Input {
-    /// Sources changed; or, without Cargo, the program itself.
+    /// Sources changed; without Cargo, the program itself.
     Changed,
     /// The build ended.
     Built(Build),
-    /// The server said that it serves.
+    /// The server reported that it serves.
     Ready,
     /// The server ended.
     Exited {
-        /// In words, such as `exit code 101`.
+        /// Description, such as `exit code 101`.
         how: String,
-        /// Whether it was with exit code 0.
+        /// True for exit code 0.
         is_success: bool,
     },
-    /// The server could not be started at all.
+    /// The server could not be started.
     NotStarted,
     /// The server did not end in time.
     Overdue,
-    /// We are to end.
+    /// A signal requested our end.
     Signal,
 }
 
-/// How a build ended.
+/// Result of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Build {
-    /// With this program; `is_fresh` if nothing had to be built.
+    /// `is_fresh` is true if there was nothing to build.
     Done {
         exe: PathBuf,
         is_fresh: bool,
@@ -41,48 +47,48 @@ pub(super) enum Build {
     Failed,
 }
 
-/// What to do.
+/// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Action {
     Build,
     CancelBuild,
     Start(PathBuf),
-    /// Ask the server to end, and say so when it takes too long.
+    /// Ask the server to end, and report [`Input::Overdue`] if that takes too long.
     Terminate,
     Kill,
-    Say(Note),
+    Notify(Notice),
     Exit(Ending),
 }
 
-/// What to tell.
+/// A message for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Note {
+pub(super) enum Notice {
     Listening {
         is_first: bool,
     },
-    /// The build failed; whether a server still serves.
+    /// The build failed. `is_serving` is true if a server still runs.
     BuildFailed {
-        serving: bool,
+        is_serving: bool,
     },
-    /// The server ended without being asked.
+    /// The server ended unexpectedly.
     Ended {
         how: String,
         was_ready: bool,
     },
-    /// Nothing runs until there is a change.
+    /// Nothing runs until sources change.
     WaitingForChange,
     Restarting,
     Killing,
     Stopping,
 }
 
-/// How `dev` ends.
+/// End of `dev`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
     Fine,
-    /// There is no server, and there will be none.
+    /// No server runs, and none will be started.
     NoServer,
-    /// Asked to end twice.
+    /// A second signal came.
     Forced,
 }
 
@@ -90,7 +96,7 @@ pub(super) enum Ending {
 enum Building {
     No,
     Yes,
-    /// It was cancelled, to be started anew when it has ended.
+    /// Cancelled; the next build starts when this one has ended.
     Again,
 }
 
@@ -99,16 +105,16 @@ enum Server {
     None,
     Starting,
     Serving,
-    /// Asked to end; the next one is to be started then.
+    /// Asked to end; holds the program to start after that.
     Ending(Option<PathBuf>),
 }
 
-/// Where `dev` stands.
+/// State of `dev`.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// The program, where Cargo does not make it.
+    /// The program, if Cargo does not build it.
     exe: Option<PathBuf>,
-    watches: bool,
+    is_watching: bool,
     building: Building,
     server: Server,
     was_ready: bool,
@@ -116,11 +122,11 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// A plan, and what to do first.
-    pub(super) fn new(exe: Option<PathBuf>, watches: bool) -> (Self, Vec<Action>) {
+    /// Returns a plan, and what to do first.
+    pub(super) fn new(exe: Option<PathBuf>, is_watching: bool) -> (Self, Vec<Action>) {
         let mut plan = Self {
             exe,
-            watches,
+            is_watching,
             building: Building::No,
             server: Server::None,
             was_ready: false,
@@ -130,16 +136,16 @@ impl Plan {
         (plan, first)
     }
 
-    /// Takes in what happened.
-    pub(super) fn take(&mut self, input: Input) -> Vec<Action> {
+    /// Returns what to do after something happened.
+    pub(super) fn handle(&mut self, input: Input) -> Vec<Action> {
         match input {
             Input::Signal => self.signal(),
             Input::Overdue => match self.server {
-                Server::Ending(_) => vec![Action::Say(Note::Killing), Action::Kill],
+                Server::Ending(_) => vec![Action::Notify(Notice::Killing), Action::Kill],
                 _ => Vec::new(),
             },
             Input::Exited { how, is_success } => self.exited(how, is_success),
-            // Whoever is about to end starts nothing.
+            // Nothing starts while we are ending.
             _ if self.is_ending => Vec::new(),
             Input::Changed => self.changed(),
             Input::Built(build) => self.built(build),
@@ -176,8 +182,8 @@ impl Plan {
         self.building = Building::No;
         match build {
             Build::Failed => {
-                let serving = matches!(self.server, Server::Starting | Server::Serving);
-                let mut actions = vec![Action::Say(Note::BuildFailed { serving })];
+                let is_serving = matches!(self.server, Server::Starting | Server::Serving);
+                let mut actions = vec![Action::Notify(Notice::BuildFailed { is_serving })];
                 if self.server == Server::None {
                     actions.extend(self.without_server(Ending::NoServer));
                 }
@@ -192,7 +198,7 @@ impl Plan {
         }
     }
 
-    /// Starts a program, when the one before has ended.
+    /// Starts a program after the last one has ended.
     fn replace(&mut self, exe: PathBuf) -> Vec<Action> {
         match &mut self.server {
             Server::None => {
@@ -201,7 +207,7 @@ impl Plan {
             }
             Server::Starting | Server::Serving => {
                 self.server = Server::Ending(Some(exe));
-                vec![Action::Say(Note::Restarting), Action::Terminate]
+                vec![Action::Notify(Notice::Restarting), Action::Terminate]
             }
             Server::Ending(next) => {
                 *next = Some(exe);
@@ -216,7 +222,7 @@ impl Plan {
         }
         self.server = Server::Serving;
         let is_first = !std::mem::replace(&mut self.was_ready, true);
-        vec![Action::Say(Note::Listening { is_first })]
+        vec![Action::Notify(Notice::Listening { is_first })]
     }
 
     fn exited(&mut self, how: String, is_success: bool) -> Vec<Action> {
@@ -229,7 +235,7 @@ impl Plan {
             Server::Ending(None) | Server::None => Vec::new(),
             Server::Starting | Server::Serving => {
                 let was_ready = before == Server::Serving;
-                let mut actions = vec![Action::Say(Note::Ended { how, was_ready })];
+                let mut actions = vec![Action::Notify(Notice::Ended { how, was_ready })];
                 let ending = if is_success && was_ready { Ending::Fine } else { Ending::NoServer };
                 if self.building == Building::No {
                     actions.extend(self.without_server(ending));
@@ -239,9 +245,13 @@ impl Plan {
         }
     }
 
-    /// Nothing serves, and nothing is being built.
+    /// Called when neither a server nor a build runs.
     fn without_server(&self, ending: Ending) -> Vec<Action> {
-        if self.watches { vec![Action::Say(Note::WaitingForChange)] } else { vec![Action::Exit(ending)] }
+        if self.is_watching {
+            vec![Action::Notify(Notice::WaitingForChange)]
+        } else {
+            vec![Action::Exit(ending)]
+        }
     }
 
     fn signal(&mut self) -> Vec<Action> {
@@ -257,7 +267,7 @@ impl Plan {
             Server::Ending(next) => *next = None,
             Server::Starting | Server::Serving => {
                 self.server = Server::Ending(None);
-                actions.extend([Action::Say(Note::Stopping), Action::Terminate]);
+                actions.extend([Action::Notify(Notice::Stopping), Action::Terminate]);
             }
         }
         actions
@@ -276,14 +286,14 @@ mod tests {
         Input::Exited { how: format!("exit code {code}"), is_success: code == 0 }
     }
 
-    /// Plays inputs through a plan with Cargo, and shows what each led to.
-    fn play(watches: bool, inputs: &[Input]) -> String {
-        let (mut plan, first) = Plan::new(None, watches);
+    /// Feeds inputs to a plan with Cargo, and lists the actions after each.
+    fn play(is_watching: bool, inputs: &[Input]) -> String {
+        let (mut plan, first) = Plan::new(None, is_watching);
         let mut out = format!("start: {first:?}\n");
         for input in inputs {
             let name = format!("{input:?}");
             let name = name.split([' ', '(']).next().unwrap_or_default();
-            out += &format!("{name}: {:?}\n", plan.take(input.clone()));
+            out += &format!("{name}: {:?}\n", plan.handle(input.clone()));
         }
         out
     }
@@ -294,11 +304,11 @@ mod tests {
         insta::assert_snapshot!(play(true, &inputs), @r#"
         start: [Build]
         Built: [Start("a")]
-        Ready: [Say(Listening { is_first: true })]
+        Ready: [Notify(Listening { is_first: true })]
         Changed: [Build]
-        Built: [Say(Restarting), Terminate]
+        Built: [Notify(Restarting), Terminate]
         Exited: [Start("b")]
-        Ready: [Say(Listening { is_first: false })]
+        Ready: [Notify(Listening { is_first: false })]
         "#);
     }
 
@@ -309,16 +319,16 @@ mod tests {
         insta::assert_snapshot!(play(true, &inputs), @r#"
         start: [Build]
         Built: [Start("a")]
-        Ready: [Say(Listening { is_first: true })]
+        Ready: [Notify(Listening { is_first: true })]
         Changed: [Build]
-        Built: [Say(BuildFailed { serving: true })]
+        Built: [Notify(BuildFailed { is_serving: true })]
         Changed: [Build]
-        Built: [Say(BuildFailed { serving: true })]
+        Built: [Notify(BuildFailed { is_serving: true })]
         "#);
     }
 
     #[test]
-    fn a_storm_of_changes_runs_one_build_at_a_time() {
+    fn a_burst_of_changes_runs_one_build_at_a_time() {
         let changes = || std::iter::repeat_n(Input::Changed, 100);
         let mut inputs = vec![done("a"), Input::Ready];
         inputs.extend(changes());
@@ -329,13 +339,13 @@ mod tests {
         let (mut running, mut most) = (1, 1);
         for input in inputs {
             running -= i32::from(matches!(input, Input::Built(_)));
-            let actions = plan.take(input);
+            let actions = plan.handle(input);
             running += actions.iter().filter(|action| **action == Action::Build).count() as i32;
             most = most.max(running);
             assert!(!actions.contains(&Action::Terminate), "the good server is left alone");
         }
         assert_eq!((running, most), (1, 1));
-        assert_eq!(plan.take(done("c")), [Action::Say(Note::Restarting), Action::Terminate]);
+        assert_eq!(plan.handle(done("c")), [Action::Notify(Notice::Restarting), Action::Terminate]);
     }
 
     #[test]
@@ -346,33 +356,33 @@ mod tests {
         insta::assert_snapshot!(play(true, &inputs), @r#"
         start: [Build]
         Built: [Start("a")]
-        Ready: [Say(Listening { is_first: true })]
+        Ready: [Notify(Listening { is_first: true })]
         Changed: [Build]
         Built: []
-        Exited: [Say(Ended { how: "exit code 1", was_ready: true }), Say(WaitingForChange)]
+        Exited: [Notify(Ended { how: "exit code 1", was_ready: true }), Notify(WaitingForChange)]
         Changed: [Build]
         Built: [Start("a")]
         "#);
     }
 
     #[test]
-    fn a_crash_waits_for_a_change_or_is_the_end() {
+    fn after_a_crash_dev_waits_for_a_change_or_ends() {
         insta::assert_snapshot!(play(true, &[done("a"), exited(101), Input::Changed, done("b")]), @r#"
         start: [Build]
         Built: [Start("a")]
-        Exited: [Say(Ended { how: "exit code 101", was_ready: false }), Say(WaitingForChange)]
+        Exited: [Notify(Ended { how: "exit code 101", was_ready: false }), Notify(WaitingForChange)]
         Changed: [Build]
         Built: [Start("b")]
         "#);
         insta::assert_snapshot!(play(false, &[done("a"), Input::Ready, exited(101)]), @r#"
         start: [Build]
         Built: [Start("a")]
-        Ready: [Say(Listening { is_first: true })]
-        Exited: [Say(Ended { how: "exit code 101", was_ready: true }), Exit(NoServer)]
+        Ready: [Notify(Listening { is_first: true })]
+        Exited: [Notify(Ended { how: "exit code 101", was_ready: true }), Exit(NoServer)]
         "#);
         insta::assert_snapshot!(play(false, &[Input::Built(Build::Failed)]), @r"
         start: [Build]
-        Built: [Say(BuildFailed { serving: false }), Exit(NoServer)]
+        Built: [Notify(BuildFailed { is_serving: false }), Exit(NoServer)]
         ");
         insta::assert_snapshot!(play(false, &[done("a"), Input::NotStarted]), @r#"
         start: [Build]
@@ -386,41 +396,41 @@ mod tests {
         insta::assert_snapshot!(play(true, &[done("a"), Input::Ready, Input::Signal, exited(0)]), @r#"
         start: [Build]
         Built: [Start("a")]
-        Ready: [Say(Listening { is_first: true })]
-        Signal: [Say(Stopping), Terminate]
+        Ready: [Notify(Listening { is_first: true })]
+        Signal: [Notify(Stopping), Terminate]
         Exited: [Exit(Fine)]
         "#);
         insta::assert_snapshot!(play(true, &[done("a"), Input::Ready, Input::Signal, Input::Overdue, Input::Signal]), @r#"
         start: [Build]
         Built: [Start("a")]
-        Ready: [Say(Listening { is_first: true })]
-        Signal: [Say(Stopping), Terminate]
-        Overdue: [Say(Killing), Kill]
+        Ready: [Notify(Listening { is_first: true })]
+        Signal: [Notify(Stopping), Terminate]
+        Overdue: [Notify(Killing), Kill]
         Signal: [Kill, Exit(Forced)]
         "#);
         insta::assert_snapshot!(play(true, &[Input::Signal]), @r"
         start: [Build]
         Signal: [CancelBuild, Exit(Fine)]
         ");
-        // In the middle of a restart, the next one is not started.
+        // A signal during a restart keeps the next server from starting.
         insta::assert_snapshot!(play(true, &[done("a"), Input::Ready, Input::Changed, done("b"), Input::Signal, exited(0)]), @r#"
         start: [Build]
         Built: [Start("a")]
-        Ready: [Say(Listening { is_first: true })]
+        Ready: [Notify(Listening { is_first: true })]
         Changed: [Build]
-        Built: [Say(Restarting), Terminate]
+        Built: [Notify(Restarting), Terminate]
         Signal: []
         Exited: [Exit(Fine)]
         "#);
     }
 
     #[test]
-    fn a_program_of_its_own_is_restarted_when_it_changes() {
+    fn a_program_that_cargo_does_not_build_is_restarted_when_it_changes() {
         let (mut plan, first) = Plan::new(Some("/x".into()), true);
         assert_eq!(first, [Action::Start("/x".into())]);
-        plan.take(Input::Ready);
-        assert_eq!(plan.take(Input::Changed), [Action::Say(Note::Restarting), Action::Terminate]);
-        assert_eq!(plan.take(Input::Changed), []);
-        assert_eq!(plan.take(exited(0)), [Action::Start("/x".into())]);
+        plan.handle(Input::Ready);
+        assert_eq!(plan.handle(Input::Changed), [Action::Notify(Notice::Restarting), Action::Terminate]);
+        assert_eq!(plan.handle(Input::Changed), []);
+        assert_eq!(plan.handle(exited(0)), [Action::Start("/x".into())]);
     }
 }

@@ -1,5 +1,5 @@
-//! The terminal UI over the service that runs here. While it has the terminal, nothing else may write on it: what Cargo
-//! and the service say comes through pipes, and what `dev` itself says is handed over, until it ends.
+//! The terminal UI of `dev`. While it has the terminal, nothing else may write to it: the output of Cargo and the service
+//! comes through pipes, and messages of `dev` are sent to it.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -10,72 +10,76 @@ use std::thread::{self, JoinHandle};
 use zerver_tui::{Dev, Look, Message, Open, Options, Remote, State};
 
 use crate::args::{self, Global};
-use crate::service::replayer::{Current, Replayer};
-use crate::terminal_ui::{Source, check_terminal, tools};
+use crate::service::build_progress::BuildProgress;
+use crate::service::replayer::{CurrentProgram, Replayer};
+use crate::terminal_ui::{StoreSource, check_terminal, services};
 
-/// The terminal UI on a thread of its own.
-pub(super) struct Screen {
-    pub(super) voice: Voice,
+/// The terminal UI on another thread.
+pub(super) struct DevScreen {
+    pub(super) handle: ScreenHandle,
     /// The program that replays use.
-    pub(super) current: Current,
-    source: Arc<Source>,
+    pub(super) current: CurrentProgram,
+    source: Arc<StoreSource>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
-/// What says something to it.
+/// Sends messages to the terminal UI.
 #[derive(Clone)]
-pub(super) struct Voice {
+pub(super) struct ScreenHandle {
     remote: Remote,
-    is_over: Arc<AtomicBool>,
+    is_closed: Arc<AtomicBool>,
 }
 
-impl Screen {
+impl DevScreen {
     /// Decides whether to open the terminal UI. The error is the reason why not, for users who would expect it to open.
     pub(super) fn is_wanted(args: &args::Dev, global: &Global) -> Result<bool, &'static str> {
         if args.no_tui || global.json || global.quiet || check_terminal().is_err() {
             return Ok(false);
         }
-        // It draws on the standard output, and whatever else is said must not get in between.
+        // It draws on standard output, and messages on standard error must not get in between.
         if !io::stderr().is_terminal() {
             return Err("no terminal UI, because standard error is not a terminal");
         }
         Ok(true)
     }
 
-    /// Takes the terminal. `over` is called when somebody has ended it.
+    /// Takes the terminal. Calls `closed` when the user has left the terminal UI.
     pub(super) fn start(
         store: PathBuf,
         replayer: Replayer,
         look: Look,
-        over: impl FnOnce() + Send + 'static,
+        closed: impl FnOnce() + Send + 'static,
     ) -> Self {
-        let (remote, told) = zerver_tui::channel();
-        let voice = Voice { remote: remote.clone(), is_over: Arc::default() };
-        let source = Arc::new(Source::at(store));
-        let current = replayer.current.clone();
-        let services = tools(&source, replayer);
-        let ending = Over { is_over: Arc::clone(&voice.is_over), then: Some(over) };
+        let (remote, received) = zerver_tui::channel();
+        let handle = ScreenHandle { remote: remote.clone(), is_closed: Arc::default() };
+        let source = Arc::new(StoreSource::new(store));
+        let current = replayer.current();
+        let services = services(&source, replayer);
+        let on_close = OnClose { is_closed: Arc::clone(&handle.is_closed), then: Some(closed) };
         let thread = thread::spawn(move || {
-            let _ending = ending;
+            let _on_close = on_close;
             let options = Options {
                 look,
                 open: Open::Requests,
                 signals_elsewhere: true,
                 is_quiet: Some(zerver_recorder::quiet::is_quiet),
             };
-            zerver_tui::run(options, &services, &remote, &told).map(|_| ())
+            zerver_tui::run(options, &services, &remote, &received).map(|_| ())
         });
-        Self { voice, current, source, thread: Some(thread) }
+        Self { handle, current, source, thread: Some(thread) }
     }
 
-    /// Another store may have been made in the place of the one before.
-    pub(super) fn reopen(&self) {
+    /// Reopens the store: another one may have replaced it.
+    pub(super) fn reopen_store(&self) {
         self.source.reopen();
     }
 
-    /// Gives the terminal back, and says why it could not be used, if so.
+    /// Gives the terminal back.
+    ///
+    /// # Errors
+    /// If the terminal could not be used.
     pub(super) fn close(&mut self) -> io::Result<()> {
-        self.voice.send(Message::End);
+        self.handle.send(Message::End);
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(ended)) => ended,
             // Its panic has been printed.
@@ -84,16 +88,16 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for DevScreen {
     fn drop(&mut self) {
-        // Whoever wants to know has closed it.
+        // The owner that cares about an error has called `close`.
         let _ = self.close();
     }
 }
 
-impl Voice {
-    fn is_over(&self) -> bool {
-        self.is_over.load(Ordering::Acquire)
+impl ScreenHandle {
+    fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
     }
 
     fn send(&self, message: Message) {
@@ -103,6 +107,8 @@ impl Voice {
     pub(super) fn state(&self, state: State) {
         self.send(Message::Dev(Dev::State(state)));
     }
+
+    pub(super) fn progress(&self, _progress: &BuildProgress) {}
 
     pub(super) fn example(&self, command: String) {
         self.send(Message::Dev(Dev::Example(command)));
@@ -114,10 +120,10 @@ impl Voice {
         }
     }
 
-    /// A line that Cargo or the service printed; when the screen is gone, it goes to the standard error.
+    /// Passes on a line that Cargo or the service printed; to standard error once the screen is closed.
     pub(super) fn relayed(&self, line: &str) {
-        if self.is_over() {
-            // There is nobody to tell.
+        if self.is_closed() {
+            // An error cannot be reported anywhere.
             let _ = writeln!(io::stderr(), "{line}");
         } else if !self.remote.is_behind() {
             self.line(line);
@@ -125,15 +131,15 @@ impl Voice {
     }
 }
 
-/// Says that it is over, however it ended.
-struct Over<F: FnOnce()> {
-    is_over: Arc<AtomicBool>,
+/// Reports the end of the terminal UI, even after a panic.
+struct OnClose<F: FnOnce()> {
+    is_closed: Arc<AtomicBool>,
     then: Option<F>,
 }
 
-impl<F: FnOnce()> Drop for Over<F> {
+impl<F: FnOnce()> Drop for OnClose<F> {
     fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Release);
+        self.is_closed.store(true, Ordering::Release);
         if let Some(then) = self.then.take() {
             then();
         }

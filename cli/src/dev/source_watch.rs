@@ -1,4 +1,4 @@
-//! Says when sources change, once for many changes at a time.
+//! Watches the sources of a service, and reports each burst of changes once.
 
 use std::fs;
 use std::io;
@@ -11,29 +11,29 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 
 use super::dep_info::SourceFiles;
-use crate::error::Trouble;
-use crate::service::cargo::Root;
+use crate::error::CommandError;
+use crate::service::cargo::SourceRoot;
 
-/// So long a change of a file waits for others that belong to it.
-const QUIET: Duration = Duration::from_millis(50);
-/// A program is large, and written in many goes.
-const QUIET_EXE: Duration = Duration::from_millis(400);
+/// Time to wait for further changes to the sources.
+const SETTLE_TIME: Duration = Duration::from_millis(50);
+/// The same for a program, which is large and written in pieces.
+const EXE_SETTLE_TIME: Duration = Duration::from_millis(400);
 
-/// Folders with these names hold no sources.
+/// Names of folders without sources.
 const IGNORED: [&str; 9] =
     ["target", ".git", ".jj", ".hg", ".zerver", ".idea", ".vscode", "node_modules", ".direnv"];
 
-/// The files of the last successful build; none until there is one, and after a build that failed.
+/// Sources of the last build; `None` before the first build and after a failed one.
 pub(super) type LastBuild = Arc<Mutex<Option<SourceFiles>>>;
 
 /// What to watch.
 #[derive(Debug, Clone)]
 pub(super) enum Watched {
     Sources {
-        roots: Vec<Root>,
-        /// The root of the workspace, of which only the files that steer Cargo count.
+        roots: Vec<SourceRoot>,
+        /// SourceRoot folder of the workspace, in which only the files that configure Cargo count.
         workspace: PathBuf,
-        /// Folders in which changes are of our own making: the store, what Cargo builds.
+        /// Folders that we change ourselves: the store, and what Cargo builds.
         ignored: Vec<PathBuf>,
         last_build: LastBuild,
     },
@@ -41,15 +41,15 @@ pub(super) enum Watched {
 }
 
 impl Watched {
-    /// Whether a change of this path is one to act on.
-    fn concerns(&self, path: &Path) -> bool {
+    /// Returns true if a change of this path requires a build.
+    fn is_relevant(&self, path: &Path) -> bool {
         match self {
             Self::Program(exe) => path == exe,
             Self::Sources { roots, workspace, ignored, last_build } => {
                 if ignored.iter().any(|folder| path.starts_with(folder)) || is_our_output(path) {
                     return false;
                 }
-                if steers_cargo(path, roots, workspace) {
+                if configures_cargo(path, roots, workspace) {
                     return true;
                 }
                 let inside = roots.iter().find_map(|root| {
@@ -60,21 +60,21 @@ impl Watched {
                 let last_build = last_build.lock().unwrap_or_else(PoisonError::into_inner);
                 match (&*last_build, inside) {
                     (Some(known), _) if known.contains(path) => true,
-                    // A build script that names no files reads any of its package, by Cargo's rules.
+                    // By Cargo's rules, a build script that lists no files may read any file of its package.
                     (Some(known), Some((root, inside))) => {
                         root.has_build_script
-                            && !known.has_others_within(&root.folder)
+                            && !known.has_other_files_in(&root.folder)
                             && !is_written_by_programs(inside)
                     }
                     (Some(_), None) | (None, None) => false,
-                    // The sources are unknown: nearly any file may be the one that breaks the build.
+                    // The sources are unknown: almost any file may be the one that breaks the build.
                     (None, Some((_, inside))) => !is_written_by_programs(inside),
                 }
             }
         }
     }
 
-    /// The folders to watch, and whether with all in them.
+    /// Returns the folders to watch.
     fn folders(&self) -> Vec<(PathBuf, RecursiveMode)> {
         use RecursiveMode::{NonRecursive, Recursive};
         match self {
@@ -86,7 +86,7 @@ impl Watched {
                 folders.extend(
                     Some(workspace.join(".cargo")).filter(|dir| dir.is_dir()).map(|dir| (dir, NonRecursive)),
                 );
-                for Root { folder: root, .. } in roots {
+                for SourceRoot { folder: root, .. } in roots {
                     folders.push((root.clone(), NonRecursive));
                     let inside = fs::read_dir(root).into_iter().flatten().flatten();
                     let inside = inside.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
@@ -114,8 +114,8 @@ impl Watched {
     }
 }
 
-/// Whether it says how Cargo builds: a manifest, the lock file, the toolchain, Cargo's own settings.
-fn steers_cargo(path: &Path, roots: &[Root], workspace: &Path) -> bool {
+/// Returns true for files that configure the build: manifests, the lock file, the toolchain, Cargo's settings.
+fn configures_cargo(path: &Path, roots: &[SourceRoot], workspace: &Path) -> bool {
     let parent = path.parent();
     let named = |names: &[&str]| names.iter().any(|name| path.ends_with(name));
     parent == Some(workspace) && named(&["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "rust-toolchain"])
@@ -123,7 +123,7 @@ fn steers_cargo(path: &Path, roots: &[Root], workspace: &Path) -> bool {
         || roots.iter().any(|root| parent == Some(&root.folder)) && named(&["Cargo.toml"])
 }
 
-/// Whether it is the file to which we print, as in `zerver dev > dev.log`: each line would be a change.
+/// Returns true for the file that we print to, as in `zerver dev > dev.log`: each line would be a change.
 fn is_our_output(path: &Path) -> bool {
     let Ok(changed) = rustix::fs::lstat(path) else { return false };
     let is_it = |ours: rustix::io::Result<rustix::fs::Stat>| {
@@ -132,7 +132,7 @@ fn is_our_output(path: &Path) -> bool {
     is_it(rustix::fs::fstat(io::stdout().as_fd())) || is_it(rustix::fs::fstat(io::stderr().as_fd()))
 }
 
-/// What editors leave beside a file while they write it.
+/// Returns true for files that editors create while they write another.
 fn is_scratch(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.ends_with('~')
@@ -142,8 +142,8 @@ fn is_scratch(path: &Path) -> bool {
         || name == "4913"
 }
 
-/// What programs rather than people write beside the sources: a file of `kv::Disk`, a portable file, a log. Unlike any
-/// other rule here this is a guess, which a successful build makes unnecessary.
+/// Returns true for files that programs rather than people write next to sources: databases, portable traces, logs. This is
+/// a guess, needed only until a build has succeeded.
 fn is_written_by_programs(path: &Path) -> bool {
     const EXTENSIONS: [&str; 14] = [
         "redb", "zrv", "db", "sqlite", "sqlite3", "log", "out", "err", "tmp", "pid", "sock", "jsonl",
@@ -152,42 +152,42 @@ fn is_written_by_programs(path: &Path) -> bool {
     path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known))
 }
 
-pub(super) struct Watch {
+pub(super) struct SourceWatch {
     watched: Watched,
     folders: Vec<(PathBuf, RecursiveMode)>,
     debouncer: Debouncer<RecommendedWatcher, RecommendedCache>,
 }
 
-impl Watch {
-    /// Calls `changed` on a thread of its own for each burst of changes.
-    pub(super) fn start(watched: Watched, changed: impl Fn() + Send + 'static) -> Result<Self, Trouble> {
-        let trouble = |error: notify::Error| {
-            Trouble::new("cannot watch for changes")
-                .because(&error)
-                .hint("--no-watch does without; if there are too many files, see fs.inotify.max_user_watches")
+impl SourceWatch {
+    /// Starts to watch. Calls `changed` on another thread for each burst of changes.
+    pub(super) fn start(watched: Watched, changed: impl Fn() + Send + 'static) -> Result<Self, CommandError> {
+        let failed = |error: notify::Error| {
+            CommandError::new("cannot watch the sources")
+                .caused_by(&error)
+                .with_hint("use --no-watch, or raise fs.inotify.max_user_watches if there are too many files")
         };
-        let quiet = if matches!(watched, Watched::Program(_)) { QUIET_EXE } else { QUIET };
-        let concerned = watched.clone();
+        let settle_time = if matches!(watched, Watched::Program(_)) { EXE_SETTLE_TIME } else { SETTLE_TIME };
+        let filter = watched.clone();
         let on_events = move |result: DebounceEventResult| {
             let is_change = match &result {
                 Ok(events) => events.iter().any(|event| {
                     let is_read = matches!(event.kind, EventKind::Access(_));
-                    event.need_rescan() || !is_read && event.paths.iter().any(|path| concerned.concerns(path))
+                    event.need_rescan() || !is_read && event.paths.iter().any(|path| filter.is_relevant(path))
                 }),
-                // What was missed may have been a change.
+                // A missed event may have been a change.
                 Err(_) => true,
             };
             if is_change {
                 changed();
             }
         };
-        let debouncer = new_debouncer(quiet, None, on_events).map_err(trouble)?;
+        let debouncer = new_debouncer(settle_time, None, on_events).map_err(failed)?;
         let mut watch = Self { watched, folders: Vec::new(), debouncer };
-        watch.refresh().map_err(trouble)?;
+        watch.refresh().map_err(failed)?;
         Ok(watch)
     }
 
-    /// Takes in folders that were made since.
+    /// Adds folders that have been created since.
     pub(super) fn refresh(&mut self) -> Result<(), notify::Error> {
         for folder in self.watched.folders() {
             if !self.folders.contains(&folder) {
@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     fn sources(root: &Path) -> (Watched, LastBuild) {
-        let package = |name: &str| Root { folder: root.join(name), has_build_script: name == "proto" };
+        let package = |name: &str| SourceRoot { folder: root.join(name), has_build_script: name == "proto" };
         let last_build = LastBuild::default();
         let watched = Watched::Sources {
             roots: ["app", "model", "proto"].map(package).to_vec(),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn only_sources_concern_us() {
+    fn only_sources_are_relevant() {
         let (watched, _) = sources(Path::new("/w"));
         for path in [
             "/w/app/src/main.rs",
@@ -230,7 +230,7 @@ mod tests {
             "/w/Cargo.toml",
             "/w/Cargo.lock",
         ] {
-            assert!(watched.concerns(Path::new(path)), "{path}");
+            assert!(watched.is_relevant(Path::new(path)), "{path}");
         }
         for path in [
             "/w/app/target/debug/app",
@@ -246,14 +246,14 @@ mod tests {
             "/w/other/src/main.rs",
             "/w/out/app",
         ] {
-            assert!(!watched.concerns(Path::new(path)), "{path}");
+            assert!(!watched.is_relevant(Path::new(path)), "{path}");
         }
         let exe = Watched::Program("/b/app".into());
-        assert!(exe.concerns(Path::new("/b/app")) && !exe.concerns(Path::new("/b/other")));
+        assert!(exe.is_relevant(Path::new("/b/app")) && !exe.is_relevant(Path::new("/b/other")));
     }
 
     #[test]
-    fn after_a_build_only_what_it_read_concerns_us() {
+    fn after_a_build_only_the_files_it_read_are_relevant() {
         let dir = tempfile::tempdir().unwrap();
         let root = fs::canonicalize(dir.path()).unwrap();
         let (watched, last_build) = sources(&root);
@@ -263,28 +263,30 @@ mod tests {
             fs::write(root.join("exe.d"), format!("exe: {}\n", list.join(" "))).unwrap();
             *last_build.lock().unwrap() = SourceFiles::of(&root.join("exe"));
         };
-        let concerns = |path: &str| watched.concerns(&root.join(path));
+        let is_relevant = |path: &str| watched.is_relevant(&root.join(path));
         built(&["app/src/main.rs", "shared/query.sql", "app/seed.log", "proto/src/lib.rs"]);
         for path in ["app/src/main.rs", "shared/query.sql", "app/seed.log", "app/Cargo.toml", "Cargo.lock"] {
-            assert!(concerns(path), "{path}");
+            assert!(is_relevant(path), "{path}");
         }
         for path in ["app/notes.txt", "app/dev.log", "app/src/unused.rs", "shared/other.sql", "out/app"] {
-            assert!(!concerns(path), "{path}");
+            assert!(!is_relevant(path), "{path}");
         }
-        assert!(concerns("proto/todo.proto"), "its build script names nothing, and so reads anything");
+        assert!(is_relevant("proto/todo.proto"), "its build script lists no files, so it may read any");
         built(&["proto/src/lib.rs", "proto/todo.proto"]);
-        assert!(concerns("proto/todo.proto") && !concerns("proto/README.md"));
-        // What is read outside of all packages is watched, too.
+        assert!(is_relevant("proto/todo.proto") && !is_relevant("proto/README.md"));
+        // Files outside of all packages are watched too.
         built(&["app/src/main.rs", "shared/query.sql"]);
         fs::create_dir(root.join("shared")).unwrap();
         assert!(watched.folders().contains(&(root.join("shared"), RecursiveMode::NonRecursive)));
-        // After a build that failed, a file may be the missing one.
+        // After a failed build, any file may be the missing one.
         *last_build.lock().unwrap() = None;
-        assert!(concerns("app/src/unused.rs") && concerns("app/notes.txt") && !concerns("app/dev.log"));
+        assert!(
+            is_relevant("app/src/unused.rs") && is_relevant("app/notes.txt") && !is_relevant("app/dev.log")
+        );
     }
 
     #[test]
-    fn a_change_is_told_and_a_look_is_not() {
+    fn a_write_is_reported_and_a_read_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let root = fs::canonicalize(dir.path()).unwrap();
         fs::create_dir_all(root.join("app/src")).unwrap();
@@ -292,21 +294,21 @@ mod tests {
         fs::create_dir_all(root.join("model")).unwrap();
         fs::create_dir_all(root.join("proto")).unwrap();
         fs::write(root.join("app/src/main.rs"), "1").unwrap();
-        let (tell, told) = mpsc::channel();
-        let mut watch = Watch::start(sources(&root).0, move || {
-            let _ = tell.send(());
+        let (sender, changes) = mpsc::channel();
+        let mut watch = SourceWatch::start(sources(&root).0, move || {
+            let _ = sender.send(());
         })
         .unwrap();
         fs::read(root.join("app/src/main.rs")).unwrap();
         fs::write(root.join("app/target/x"), "1").unwrap();
-        assert!(told.recv_timeout(QUIET * 4).is_err(), "nothing of interest changed");
+        assert!(changes.recv_timeout(SETTLE_TIME * 4).is_err(), "nothing of interest changed");
         fs::write(root.join("app/src/main.rs"), "2").unwrap();
-        told.recv_timeout(Duration::from_secs(120)).unwrap();
-        // A folder made later is watched after a refresh.
+        changes.recv_timeout(Duration::from_secs(120)).unwrap();
+        // A folder created later is watched after a refresh.
         fs::create_dir(root.join("model/src")).unwrap();
-        told.recv_timeout(Duration::from_secs(120)).unwrap();
+        changes.recv_timeout(Duration::from_secs(120)).unwrap();
         watch.refresh().unwrap();
         fs::write(root.join("model/src/lib.rs"), "1").unwrap();
-        told.recv_timeout(Duration::from_secs(120)).unwrap();
+        changes.recv_timeout(Duration::from_secs(120)).unwrap();
     }
 }

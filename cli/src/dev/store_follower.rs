@@ -12,60 +12,61 @@ use zerver_trace::{Query, RequestId, Summary};
 
 use crate::locate;
 
-/// How often the store is asked for news. A trace is to be seen within 50 ms of its response.
-const PAUSE: Duration = Duration::from_millis(30);
-/// How often a store that cannot be read is tried again.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(250);
-/// So many failures one after another are worth a word.
-const FAILURES: u32 = 20;
+/// Interval between two reads of the store. A trace appears within 50 ms of its response.
+const POLL_INTERVAL: Duration = Duration::from_millis(30);
+/// Interval between two attempts to read a store that cannot be read.
+const RETRY_INTERVAL: Duration = Duration::from_millis(250);
+/// Number of consecutive failures after which they are reported.
+const REPORTED_FAILURES: u32 = 20;
 
-/// What a follower tells.
+/// News from the store.
 pub(super) enum News {
-    /// Requests, the oldest first, and how many digits of its id name each of them.
+    /// Requests, oldest first, and the number of digits that identify each of them.
     Requests(Vec<Summary>, usize),
-    /// The store cannot be read for some time.
+    /// The store has been unreadable for some time.
     Unreadable(ReadError),
 }
 
-/// Follows a store on a thread of its own.
-pub(super) struct Follower {
+/// Follows a store on another thread.
+pub(super) struct StoreFollower {
     thread: Option<JoinHandle<()>>,
-    is_over: Arc<AtomicBool>,
-    is_anew: Arc<AtomicBool>,
+    is_finishing: Arc<AtomicBool>,
+    is_replaced: Arc<AtomicBool>,
 }
 
-impl Follower {
-    /// Tells of every request that began at `since_unix_ns` or later.
-    pub(super) fn start(dir: PathBuf, since_unix_ns: u64, tell: impl Fn(News) + Send + 'static) -> Self {
-        let is_over = Arc::new(AtomicBool::new(false));
-        let is_anew = Arc::new(AtomicBool::new(false));
-        let (over, anew) = (Arc::clone(&is_over), Arc::clone(&is_anew));
+impl StoreFollower {
+    /// Reports every request that began at `since_unix_ns` or later.
+    pub(super) fn start(dir: PathBuf, since_unix_ns: u64, report: impl Fn(News) + Send + 'static) -> Self {
+        let is_finishing = Arc::new(AtomicBool::new(false));
+        let is_replaced = Arc::new(AtomicBool::new(false));
+        let (finishing, replaced) = (Arc::clone(&is_finishing), Arc::clone(&is_replaced));
         let thread = thread::spawn(move || {
-            let mut place = Place { dir, since_unix_ns, reader: None, cursor: None, known: HashSet::new() };
+            let mut state =
+                Followed { dir, since_unix_ns, reader: None, cursor: None, known: HashSet::new() };
             let mut failures = 0;
             loop {
-                // What was written before the end was called is still told.
-                let is_last = over.load(Ordering::Acquire);
-                if anew.swap(false, Ordering::AcqRel) {
-                    place.reader = None;
+                // Requests written before the call of `finish` are still reported.
+                let is_last = finishing.load(Ordering::Acquire);
+                if replaced.swap(false, Ordering::AcqRel) {
+                    state.reader = None;
                 }
-                let pause = match place.news() {
+                let pause = match state.news() {
                     Ok(requests) => {
                         failures = 0;
                         if !requests.is_empty() {
-                            let digits = place.digits(&requests);
-                            tell(News::Requests(requests, digits));
+                            let digits = state.digits(&requests);
+                            report(News::Requests(requests, digits));
                         }
-                        PAUSE
+                        POLL_INTERVAL
                     }
-                    // The service has not made it yet.
-                    Err(ReadError::Missing { .. }) => PAUSE,
+                    // The service has not created it yet.
+                    Err(ReadError::Missing { .. }) => POLL_INTERVAL,
                     Err(error) => {
                         failures += 1;
-                        if failures == FAILURES {
-                            tell(News::Unreadable(error));
+                        if failures == REPORTED_FAILURES {
+                            report(News::Unreadable(error));
                         }
-                        PAUSE_AFTER_ERROR
+                        RETRY_INTERVAL
                     }
                 };
                 if is_last {
@@ -74,38 +75,39 @@ impl Follower {
                 thread::park_timeout(pause);
             }
         });
-        Self { thread: Some(thread), is_over, is_anew }
+        Self { thread: Some(thread), is_finishing, is_replaced }
     }
 
-    /// Opens the store anew: a service that starts may have made another one in its place.
+    /// Reopens the store: a service that starts may have replaced it.
     pub(super) fn reopen(&self) {
-        self.is_anew.store(true, Ordering::Release);
+        self.is_replaced.store(true, Ordering::Release);
     }
 
-    /// Looks a last time, and ends.
+    /// Reports the last requests, and ends.
     pub(super) fn finish(&mut self) {
-        self.is_over.store(true, Ordering::Release);
+        self.is_finishing.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
-            // It ends by itself, and has no result to lose.
+            // The thread has no result.
             let _ = thread.join();
         }
     }
 }
 
-struct Place {
+/// A store, and how far it has been read.
+struct Followed {
     dir: PathBuf,
     since_unix_ns: u64,
     reader: Option<Reader>,
     cursor: Option<Cursor>,
-    /// What was told before there was a cursor, and may come again.
+    /// Requests reported before there was a cursor, which may come again.
     known: HashSet<RequestId>,
 }
 
-impl Place {
+impl Followed {
     fn digits(&self, requests: &[Summary]) -> usize {
         let ids: Vec<_> = requests.iter().map(|request| request.id).collect();
-        self.reader.as_ref().map_or(32, |reader| locate::digits(reader, &ids))
+        self.reader.as_ref().map_or(32, |reader| locate::unique_digits(reader, &ids))
     }
 
     fn news(&mut self) -> Result<Vec<Summary>, ReadError> {
@@ -123,7 +125,7 @@ impl Place {
         Ok(requests)
     }
 
-    /// Opens the store; where it is another one than before, all of it is new.
+    /// Opens the store. If it is another one than before, everything in it is new.
     fn open(&mut self) -> Result<Reader, ReadError> {
         let reader = Reader::open(&self.dir)?;
         if let Some(cursor) = self.cursor
@@ -153,13 +155,13 @@ mod tests {
     use crate::sample;
 
     #[test]
-    fn each_request_is_told_once_from_a_store_that_comes_later() {
+    fn each_request_is_reported_once_from_a_store_that_is_created_later() {
         let dir = tempfile::tempdir().unwrap();
         let store = dir.path().join(".zerver");
-        let (tell, told) = mpsc::channel();
-        let mut follower = Follower::start(store.clone(), 0, move |news| {
+        let (sender, reported) = mpsc::channel();
+        let mut follower = StoreFollower::start(store.clone(), 0, move |news| {
             let News::Requests(requests, _) = news else { panic!("the store could not be read") };
-            let _ = tell.send(requests.into_iter().map(|request| request.id.as_u128()).collect::<Vec<_>>());
+            let _ = sender.send(requests.into_iter().map(|request| request.id.as_u128()).collect::<Vec<_>>());
         });
         let numbered = |number| {
             let mut trace = sample::slow();
@@ -168,15 +170,19 @@ mod tests {
         };
         for number in 1..6 {
             if number == 4 {
-                // Somebody removed the store, and the next service made a new one.
+                // The store was removed, and the next service created a new one.
                 std::fs::remove_dir_all(&store).unwrap();
                 follower.reopen();
             }
             zerver_recorder::import(&store, vec![numbered(number)]).unwrap();
-            assert_eq!(told.recv_timeout(Duration::from_secs(120)).unwrap(), [number]);
+            assert_eq!(reported.recv_timeout(Duration::from_secs(120)).unwrap(), [number]);
         }
         zerver_recorder::import(&store, vec![numbered(9)]).unwrap();
         follower.finish();
-        assert_eq!(told.try_iter().collect::<Vec<_>>(), [[9]], "what came last is told before the end");
+        assert_eq!(
+            reported.try_iter().collect::<Vec<_>>(),
+            [[9]],
+            "the last request is reported before the end"
+        );
     }
 }

@@ -1,41 +1,56 @@
-//! The first request to suggest: one that the service answers.
+//! First requests to suggest: routes that the service has.
 
 use std::path::PathBuf;
 use std::thread;
 
 use zerver_trace::FlowInfo;
 
-use crate::args::{Color, Global, Program};
-use crate::service::query;
+use crate::args::{Global, Program};
+use crate::service::query::{self, query};
 
-/// Asks the program for its flows, on a thread of its own, and calls `tell` with a command for one of them. Without a
-/// suitable flow, or an answer, there is no suggestion.
-pub(super) fn find(exe: PathBuf, folder: PathBuf, url: String, tell: impl FnOnce(String) + Send + 'static) {
+/// Maximum number of suggestions.
+const MAX_SUGGESTIONS: usize = 3;
+
+/// Queries the flows of the program on another thread, and calls `found` with a command for some of them. Without a
+/// suitable flow, or without an answer, nothing is suggested.
+pub(super) fn find(
+    exe: PathBuf,
+    folder: PathBuf,
+    url: String,
+    found: impl FnOnce(Vec<String>) + Send + 'static,
+) {
     thread::spawn(move || {
-        let global = Global { store: None, json: false, color: Color::Never, quiet: true, verbose: false };
         let program = Program { exe: Some(exe), ..Program::default() };
         let flows: Vec<FlowInfo> =
-            query::program(&folder, &program, &global, query::CATALOG).unwrap_or_default();
-        if let Some(command) = command(&flows, &url) {
-            tell(command);
+            query(&folder, &program, &Global::silent(), query::FLOWS).unwrap_or_default();
+        let commands = commands(&flows, &url);
+        if !commands.is_empty() {
+            found(commands);
         }
     });
 }
 
-/// A request without anything to fill in comes first, then one that only reads.
-fn command(flows: &[FlowInfo], url: &str) -> Option<String> {
+/// Returns one command per path: GET requests, those without parameters first. A service without any gets one other
+/// command.
+fn commands(flows: &[FlowInfo], url: &str) -> Vec<String> {
     let rank = |flow: &&FlowInfo| (flow.method != "GET", flow.pattern.contains('{'), flow.pattern.len());
-    let flow =
-        flows.iter().filter(|flow| matches!(&*flow.method, "GET" | "POST" | "PUT")).min_by_key(rank)?;
-    let path = filled(&flow.pattern);
-    Some(match &*flow.method {
-        "GET" => format!("curl {url}{path}"),
-        method => format!("curl -X {method} {url}{path}"),
-    })
+    let mut flows: Vec<_> =
+        flows.iter().filter(|flow| matches!(&*flow.method, "GET" | "POST" | "PUT")).collect();
+    flows.sort_by_key(rank);
+    let gets = flows.iter().filter(|flow| flow.method == "GET").count();
+    flows.truncate(gets.clamp(1, MAX_SUGGESTIONS));
+    let command = |flow: &FlowInfo| {
+        let path = fill_parameters(&flow.pattern);
+        match &*flow.method {
+            "GET" => format!("curl {url}{path}"),
+            method => format!("curl -X {method} {url}{path}"),
+        }
+    };
+    flows.into_iter().map(command).collect()
 }
 
-/// A pattern with `1` in the place of each parameter.
-fn filled(pattern: &str) -> String {
+/// Returns a pattern with `1` for each parameter.
+fn fill_parameters(pattern: &str) -> String {
     let mut out = String::new();
     let mut rest = pattern;
     while let Some((before, after)) = rest.split_once('{') {
@@ -52,21 +67,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_suggestion_is_a_route_that_exists() {
-        let check = |routes: &[(&str, &str)], expected: Option<&str>| {
+    fn suggestions_are_routes_that_exist() {
+        let check = |routes: &[(&str, &str)], expected: &[&str]| {
             let flow = |(method, pattern): &(&str, &str)| FlowInfo {
                 method: (*method).to_owned(),
                 pattern: (*pattern).to_owned(),
                 ..FlowInfo::default()
             };
             let flows: Vec<FlowInfo> = routes.iter().map(flow).collect();
-            assert_eq!(command(&flows, "http://h:1").as_deref(), expected);
+            assert_eq!(commands(&flows, "http://h:1"), expected);
         };
-        check(&[], None);
-        check(&[("DELETE", "/todos")], None);
-        check(&[("POST", "/todos"), ("GET", "/todos/{id}")], Some("curl http://h:1/todos/1"));
-        check(&[("GET", "/a/{id}/{*rest}"), ("GET", "/reports")], Some("curl http://h:1/reports"));
-        check(&[("POST", "/orders/{id}/pay")], Some("curl -X POST http://h:1/orders/1/pay"));
-        check(&[("GET", "/")], Some("curl http://h:1/"));
+        check(&[], &[]);
+        check(&[("DELETE", "/todos")], &[]);
+        check(&[("POST", "/todos"), ("GET", "/todos/{id}")], &["curl http://h:1/todos/1"]);
+        check(
+            &[("GET", "/a/{id}/{*rest}"), ("GET", "/reports")],
+            &["curl http://h:1/reports", "curl http://h:1/a/1/1"],
+        );
+        check(&[("POST", "/orders/{id}/pay")], &["curl -X POST http://h:1/orders/1/pay"]);
+        check(
+            &[("GET", "/a"), ("GET", "/b/{id}"), ("GET", "/"), ("GET", "/ccc"), ("PUT", "/a")],
+            &["curl http://h:1/", "curl http://h:1/a", "curl http://h:1/ccc"],
+        );
     }
 }

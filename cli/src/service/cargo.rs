@@ -1,4 +1,4 @@
-//! Cargo: which package is meant, what of the file system it is made of, and how to build it.
+//! Cargo: finds the package of a service and its sources, and builds it.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -13,29 +13,55 @@ use serde::Deserialize;
 
 use super::process::Process;
 use crate::args::{Color, Global};
-use crate::error::Trouble;
+use crate::error::CommandError;
 
-/// A package with the binary that is to run.
+/// Width of Cargo's progress line, in columns: enough for the names of many crates.
+const PROGRESS_WIDTH: &str = "200";
+
+/// A package, with the binary to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Package {
-    /// Its folder.
     pub(crate) folder: PathBuf,
     manifest: PathBuf,
     bin: String,
-    /// The root of its workspace.
+    /// True if the whole workspace is selected, and not the package alone.
+    ///
+    /// Cargo unifies the features of dependencies over the selected packages. With the workspace selected, the
+    /// dependencies are those that `cargo build --workspace` and `cargo test --workspace` have built already.
+    selects_workspace: bool,
+    /// Root folder of the workspace.
     pub(crate) workspace: PathBuf,
-    /// The folders of its sources: its own, and those of the packages it depends on by path.
-    pub(crate) sources: Vec<Root>,
-    /// Where Cargo puts what it builds.
+    /// Folders of the package and of the packages it depends on by path.
+    pub(crate) sources: Vec<SourceRoot>,
+    /// Folder that Cargo builds into.
     pub(crate) target: PathBuf,
 }
 
-/// A folder with sources.
+/// Folder of a package with sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Root {
+pub(crate) struct SourceRoot {
     pub(crate) folder: PathBuf,
     /// True for a package with a build script, which may read any file.
     pub(crate) has_build_script: bool,
+}
+
+/// A binary that Cargo has built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Artifact {
+    pub(crate) exe: PathBuf,
+    /// True if there was nothing to build.
+    pub(crate) is_fresh: bool,
+}
+
+/// Receiver of what Cargo prints to standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CargoStderr {
+    /// Our standard error.
+    Inherited,
+    /// A pipe, with progress lines that end in a carriage return.
+    PipedWithProgress,
+    /// A pipe, without progress.
+    Piped,
 }
 
 #[derive(Deserialize)]
@@ -82,25 +108,25 @@ impl MetaPackage {
 }
 
 impl Package {
-    /// The package whose folder `app` is, or is in.
-    pub(crate) fn find(app: &Path, bin: Option<&str>) -> Result<Self, Trouble> {
-        let app = fs::canonicalize(app)
-            .map_err(|error| Trouble::new(format!("cannot find {}", app.display())).because(&error))
-            .map_err(|trouble| trouble.hint("name the folder of a service, such as `.`"))?;
-        let manifest =
-            app.ancestors().map(|dir| dir.join("Cargo.toml")).find(|path| path.is_file()).ok_or_else(
-                || {
-                    Trouble::new(format!("there is no Cargo.toml in {} or above it", app.display()))
-                        .hint("name the folder of the service's package, as in `zerver dev path/to/service` or `zerver replay <id> path/to/service`")
-                        .hint("or name a program that is already built with --exe PATH")
-                },
-            )?;
+    /// Finds the package in the folder `app` or the nearest folder above it.
+    pub(crate) fn find(app: &Path, bin: Option<&str>) -> Result<Self, CommandError> {
+        let app = fs::canonicalize(app).map_err(|error| {
+            CommandError::new(format!("cannot find {}", app.display()))
+                .caused_by(&error)
+                .with_hint("name the folder of a service, such as `.`")
+        })?;
+        let manifest = app.ancestors().map(|dir| dir.join("Cargo.toml")).find(|path| path.is_file());
+        let manifest = manifest.ok_or_else(|| {
+            CommandError::new(format!("no Cargo.toml in {} or any folder above it", app.display()))
+                .with_hint("name the folder of the service's package, as in `zerver dev path/to/service` or `zerver replay <id> path/to/service`")
+                .with_hint("or name a program that is already built with --exe PATH")
+        })?;
         Self::choose(&metadata(&manifest)?, &manifest, bin)
     }
 
-    fn choose(metadata: &Metadata, manifest: &Path, bin: Option<&str>) -> Result<Self, Trouble> {
+    fn choose(metadata: &Metadata, manifest: &Path, bin: Option<&str>) -> Result<Self, CommandError> {
         let Some(package) = metadata.packages.iter().find(|package| package.manifest_path == manifest) else {
-            let trouble = Trouble::new(format!("{} is a workspace, not a package", manifest.display()));
+            let error = CommandError::new(format!("{} is a workspace, not a package", manifest.display()));
             let root = &metadata.workspace_root;
             let folders: Vec<String> = metadata
                 .packages
@@ -109,27 +135,37 @@ impl Package {
                 .map(|package| package.folder().strip_prefix(root).unwrap_or(package.folder()))
                 .map(|folder| folder.display().to_string())
                 .collect();
-            return Err(
-                trouble.hint(format!("name the folder of a package with a binary: {}", folders.join(", ")))
-            );
+            return Err(error
+                .with_hint(format!("name the folder of a package with a binary: {}", folders.join(", "))));
         };
+        let bin = choose_bin(package, bin)?;
+        let with_bin = metadata.packages.iter().filter(|package| package.bins().contains(&bin.as_str()));
+        // In the whole workspace, the name of the binary would select both.
+        let is_unique = with_bin.count() == 1;
         Ok(Self {
             folder: package.folder().to_owned(),
             manifest: manifest.to_owned(),
-            bin: choose_bin(package, bin)?,
+            bin,
+            selects_workspace: is_unique && metadata.packages.len() > 1,
             workspace: metadata.workspace_root.clone(),
             sources: sources(metadata, package),
             target: metadata.target_directory.clone(),
         })
     }
 
-    /// The command that builds it.
-    pub(crate) fn command(&self, release: bool, global: &Global) -> Command {
+    /// Returns the command that builds the binary.
+    fn command(&self, release: bool, global: &Global) -> Command {
         let mut command = Command::new(cargo());
         command.arg("build").arg("--message-format=json-render-diagnostics");
         command.arg("--manifest-path").arg(&self.manifest).args(["--bin", &self.bin]);
+        if self.selects_workspace {
+            command.arg("--workspace");
+        }
         if release {
             command.arg("--release");
+            // LTO would take longer than all else on each change. This is Cargo's default, so that dependencies built
+            // without LTO are reused.
+            command.env("CARGO_PROFILE_RELEASE_LTO", "false");
         }
         if global.quiet {
             command.arg("--quiet");
@@ -143,8 +179,27 @@ impl Package {
         command
     }
 
-    /// Reads what Cargo says while it builds, to the end: the program, and whether it was already there.
-    pub(crate) fn artifact(&self, stdout: impl Read) -> Option<(PathBuf, bool)> {
+    /// Starts the build.
+    pub(crate) fn start_build(
+        &self,
+        release: bool,
+        global: &Global,
+        stderr: CargoStderr,
+    ) -> Result<Process, CommandError> {
+        let mut command = self.command(release, global);
+        match stderr {
+            CargoStderr::Inherited => drop(command.stderr(Stdio::inherit())),
+            CargoStderr::Piped => drop(command.stderr(Stdio::piped())),
+            CargoStderr::PipedWithProgress => {
+                command.env("CARGO_TERM_PROGRESS_WHEN", "always");
+                command.env("CARGO_TERM_PROGRESS_WIDTH", PROGRESS_WIDTH).stderr(Stdio::piped());
+            }
+        }
+        Process::spawn(&mut command).map_err(|error| no_cargo(&error))
+    }
+
+    /// Reads the messages of a build to their end. Returns the binary if it was built.
+    pub(crate) fn read_artifact(&self, stdout: impl Read) -> Option<Artifact> {
         let mut found = None;
         for line in BufReader::new(stdout).lines() {
             let Ok(line) = line else { break };
@@ -153,15 +208,16 @@ impl Package {
                 && message.target.is_some_and(|target| {
                     target.name == self.bin && target.kind.iter().any(|kind| kind == "bin")
                 })
-                && let Some(executable) = message.executable
+                && let Some(exe) = message.executable
             {
-                found = Some((executable, message.fresh));
+                found = Some(Artifact { exe, is_fresh: message.fresh });
             }
         }
         found
     }
 }
 
+/// A message of a build, in JSON.
 #[derive(Deserialize)]
 struct Message {
     reason: String,
@@ -171,90 +227,75 @@ struct Message {
     fresh: bool,
 }
 
-/// Builds and waits; Cargo itself says on the standard error what is wrong.
-pub(crate) fn build(package: &Package, release: bool, global: &Global) -> Result<PathBuf, Trouble> {
-    let mut process = spawn(package, release, global, Stdio::inherit())?;
-    let artifact = process.stdout().and_then(|stdout| package.artifact(stdout));
-    let status = process.reap().map_err(|error| Trouble::new("cannot wait for Cargo").because(&error))?;
-    match artifact {
-        Some((exe, _)) if status.is_success => Ok(exe),
-        _ => Err(Trouble::new(format!("{} could not be built", package.bin))),
-    }
+/// Builds a package. Cargo prints progress and errors to standard error.
+pub(crate) fn build(package: &Package, release: bool, global: &Global) -> Result<PathBuf, CommandError> {
+    let mut process = package.start_build(release, global, CargoStderr::Inherited)?;
+    finish(package, &mut process)?.ok_or_else(|| CommandError::new(format!("cannot build {}", package.bin)))
 }
 
-/// Builds and waits, without a word: what Cargo says is among the causes where it fails.
-pub(crate) fn build_quietly(package: &Package, release: bool) -> Result<PathBuf, Trouble> {
-    let global = Global { store: None, json: false, color: Color::Never, quiet: true, verbose: false };
-    let mut process = spawn(package, release, &global, Stdio::piped())?;
-    let said = process.stderr().map(|stderr| thread::spawn(move || std::io::read_to_string(stderr)));
-    let artifact = process.stdout().and_then(|stdout| package.artifact(stdout));
-    let status = process.reap().map_err(|error| Trouble::new("cannot wait for Cargo").because(&error))?;
-    match artifact {
-        Some((exe, _)) if status.is_success => Ok(exe),
-        _ => {
-            let mut trouble = Trouble::new(format!("{} could not be built", package.bin));
-            trouble.causes.extend(said.and_then(|said| said.join().ok()?.ok()));
-            Err(trouble.hint("mend it, and run the request again"))
-        }
-    }
+/// Builds a package without printing anything. If that fails, what Cargo printed is among the causes.
+pub(crate) fn build_silently(package: &Package, release: bool) -> Result<PathBuf, CommandError> {
+    let mut process = package.start_build(release, &Global::silent(), CargoStderr::Piped)?;
+    let stderr = process.stderr().map(|stderr| thread::spawn(move || std::io::read_to_string(stderr)));
+    finish(package, &mut process)?.ok_or_else(|| {
+        let mut error = CommandError::new(format!("cannot build {}", package.bin));
+        error.causes.extend(stderr.and_then(|stderr| stderr.join().ok()?.ok()));
+        error.with_hint("fix the build, and replay the request again")
+    })
 }
 
-/// Starts Cargo, which says on `stderr` what is wrong.
-pub(crate) fn spawn(
-    package: &Package,
-    release: bool,
-    global: &Global,
-    stderr: Stdio,
-) -> Result<Process, Trouble> {
-    let mut command = package.command(release, global);
-    Process::spawn(command.stderr(stderr)).map_err(|error| no_cargo(&error))
+/// Waits for the end of a build. Returns the binary if it was built.
+fn finish(package: &Package, process: &mut Process) -> Result<Option<PathBuf>, CommandError> {
+    let artifact = process.stdout().and_then(|stdout| package.read_artifact(stdout));
+    let exit =
+        process.reap().map_err(|error| CommandError::new("cannot wait for Cargo").caused_by(&error))?;
+    Ok(artifact.filter(|_| exit.is_success).map(|artifact| artifact.exe))
 }
 
-fn no_cargo(error: &std::io::Error) -> Trouble {
-    Trouble::new("cannot run cargo")
-        .because(error)
-        .hint("install Rust from https://rustup.rs, or run a program that is already built with --exe PATH")
+fn no_cargo(error: &std::io::Error) -> CommandError {
+    CommandError::new("cannot run cargo").caused_by(error).with_hint(
+        "install Rust from https://rustup.rs, or name a program that is already built with --exe PATH",
+    )
 }
 
 fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-fn metadata(manifest: &Path) -> Result<Metadata, Trouble> {
+fn metadata(manifest: &Path) -> Result<Metadata, CommandError> {
     let output = Command::new(cargo())
         .args(["metadata", "--format-version", "1", "--no-deps", "--manifest-path"])
         .arg(manifest)
         .output()
         .map_err(|error| no_cargo(&error))?;
     if !output.status.success() {
-        let mut trouble = Trouble::new(format!("Cargo cannot read {}", manifest.display()));
-        trouble.causes.push(String::from_utf8_lossy(&output.stderr).trim().to_owned());
-        return Err(trouble);
+        let cause = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(CommandError::new(format!("Cargo cannot read {}", manifest.display())).with_cause(cause));
     }
     serde_json::from_slice(&output.stdout)
-        .map_err(|error| Trouble::new("cannot understand `cargo metadata`").because(&error))
+        .map_err(|error| CommandError::new("cannot parse the output of `cargo metadata`").caused_by(&error))
 }
 
-fn choose_bin(package: &MetaPackage, wanted: Option<&str>) -> Result<String, Trouble> {
+fn choose_bin(package: &MetaPackage, wanted: Option<&str>) -> Result<String, CommandError> {
     let bins = package.bins();
     let name = &package.name;
     match (wanted, bins.as_slice()) {
         (Some(wanted), bins) if bins.contains(&wanted) => Ok(wanted.to_owned()),
-        (_, []) => Err(Trouble::new(format!("the package {name} has no binary"))
-            .hint("a service is a binary: give it a src/main.rs that hands its app to zerver")),
-        (Some(wanted), bins) => Err(Trouble::new(format!("the package {name} has no binary {wanted}"))
-            .hint(format!("it has: {}", bins.join(", ")))),
+        (_, []) => Err(CommandError::new(format!("package {name} has no binary"))
+            .with_hint("a service is a binary: add a src/main.rs that hands its app to zerver")),
+        (Some(wanted), bins) => Err(CommandError::new(format!("package {name} has no binary {wanted}"))
+            .with_hint(format!("its binaries: {}", bins.join(", ")))),
         (None, [bin]) => Ok((*bin).to_owned()),
         (None, bins) => match &package.default_run {
             Some(default) => Ok(default.clone()),
-            None => Err(Trouble::new(format!("the package {name} has several binaries"))
-                .hint(format!("choose one with --bin NAME: {}", bins.join(", ")))),
+            None => Err(CommandError::new(format!("package {name} has several binaries"))
+                .with_hint(format!("choose one with --bin NAME: {}", bins.join(", ")))),
         },
     }
 }
 
-/// The folders of a package and of all that it depends on by path, but for what only its tests need.
-fn sources(metadata: &Metadata, package: &MetaPackage) -> Vec<Root> {
+/// Returns the folders of a package and of everything it depends on by path, except dev-dependencies.
+fn sources(metadata: &Metadata, package: &MetaPackage) -> Vec<SourceRoot> {
     let mut found = BTreeMap::new();
     let mut next = vec![package.folder().to_owned()];
     while let Some(folder) = next.pop() {
@@ -267,7 +308,7 @@ fn sources(metadata: &Metadata, package: &MetaPackage) -> Vec<Root> {
         let needed = package.dependencies.iter().filter(|needed| needed.kind.as_deref() != Some("dev"));
         next.extend(needed.filter_map(|needed| needed.path.clone()));
     }
-    found.into_iter().map(|(folder, has_build_script)| Root { folder, has_build_script }).collect()
+    found.into_iter().map(|(folder, has_build_script)| SourceRoot { folder, has_build_script }).collect()
 }
 
 #[cfg(test)]
@@ -292,45 +333,70 @@ mod tests {
         .unwrap()
     }
 
-    fn choose(bins: &[&str], default_run: Option<&str>, wanted: Option<&str>) -> Result<Package, Trouble> {
+    fn choose(
+        bins: &[&str],
+        default_run: Option<&str>,
+        wanted: Option<&str>,
+    ) -> Result<Package, CommandError> {
         Package::choose(&metadata(bins, default_run), Path::new("/w/app/Cargo.toml"), wanted)
     }
 
     #[test]
-    fn the_binary_is_the_only_the_default_or_the_named_one() {
+    fn the_binary_is_the_only_one_the_default_or_the_named_one() {
         assert_eq!(choose(&["app"], None, None).unwrap().bin, "app");
         assert_eq!(choose(&["a", "b"], Some("b"), None).unwrap().bin, "b");
         assert_eq!(choose(&["a", "b"], Some("b"), Some("a")).unwrap().bin, "a");
         assert_eq!(choose(&["a", "b"], None, None).unwrap_err().hints, ["choose one with --bin NAME: a, b"]);
-        assert_eq!(choose(&["a"], None, Some("b")).unwrap_err().hints, ["it has: a"]);
-        assert!(choose(&[], None, None).unwrap_err().what.contains("no binary"));
+        assert_eq!(choose(&["a"], None, Some("b")).unwrap_err().hints, ["its binaries: a"]);
+        assert!(choose(&[], None, None).unwrap_err().message.contains("no binary"));
     }
 
     #[test]
     fn a_workspace_is_not_a_package() {
-        let trouble =
-            Package::choose(&metadata(&["app"], None), Path::new("/w/Cargo.toml"), None).unwrap_err();
-        assert_eq!(trouble.hints, ["name the folder of a package with a binary: app"]);
+        let error = Package::choose(&metadata(&["app"], None), Path::new("/w/Cargo.toml"), None).unwrap_err();
+        assert_eq!(error.hints, ["name the folder of a package with a binary: app"]);
     }
 
     #[test]
-    fn sources_are_all_packages_by_path_but_those_of_tests() {
+    fn sources_are_all_path_dependencies_except_those_of_tests() {
         let sources = choose(&["app"], None, None).unwrap().sources;
-        let root = |folder: &str| Root { folder: folder.into(), has_build_script: folder == "/w/model" };
+        let root =
+            |folder: &str| SourceRoot { folder: folder.into(), has_build_script: folder == "/w/model" };
         assert_eq!(sources, ["/outside", "/w/app", "/w/gen", "/w/model"].map(root));
     }
 
     #[test]
-    fn the_program_is_read_from_what_cargo_says() {
+    fn dependencies_are_shared_with_builds_of_the_whole_workspace() {
+        let arguments = |metadata: &Metadata| {
+            let package = Package::choose(metadata, Path::new("/w/app/Cargo.toml"), Some("app")).unwrap();
+            let command = package.command(true, &Global::silent());
+            let lto = command.get_envs().find(|(name, _)| *name == "CARGO_PROFILE_RELEASE_LTO");
+            assert_eq!(lto.unwrap().1, Some(std::ffi::OsStr::new("false")));
+            command.get_args().any(|argument| argument == "--workspace")
+        };
+        let mut metadata = metadata(&["app"], None);
+        assert!(arguments(&metadata));
+        // Cargo would build both, and put them in the same place.
+        metadata.packages[1].targets.push(MetaTarget { name: "app".into(), kind: vec!["bin".into()] });
+        assert!(!arguments(&metadata));
+        metadata.packages.pop();
+        assert!(!arguments(&metadata), "the only package is the workspace");
+    }
+
+    #[test]
+    fn the_binary_is_read_from_the_messages_of_cargo() {
         let package = choose(&["app"], None, None).unwrap();
-        let said = r#"
+        let messages = r#"
 {"reason":"compiler-artifact","target":{"name":"app","kind":["lib"]},"executable":null,"fresh":true}
 not json
 {"reason":"compiler-artifact","target":{"name":"app","kind":["custom-build"]},"executable":"/w/build","fresh":false}
 {"reason":"compiler-artifact","target":{"name":"app","kind":["bin"]},"executable":"/w/target/debug/app","fresh":false}
 {"reason":"build-finished","success":true}
 "#;
-        assert_eq!(package.artifact(said.as_bytes()), Some(("/w/target/debug/app".into(), false)));
-        assert_eq!(package.artifact(&b"{\"reason\":\"build-finished\",\"success\":false}"[..]), None);
+        assert_eq!(
+            package.read_artifact(messages.as_bytes()),
+            Some(Artifact { exe: "/w/target/debug/app".into(), is_fresh: false })
+        );
+        assert_eq!(package.read_artifact(&b"{\"reason\":\"build-finished\",\"success\":false}"[..]), None);
     }
 }

@@ -1,6 +1,6 @@
-//! The user's own program as the host of replays: started with a socket that only we can reach, and gone with us.
+//! The service's own program as the host of replays. It connects to a socket that only we can reach, and ends with us.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::io::{BufReader, ErrorKind, Read};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,277 +11,274 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use zerver_replay::wire::{Ask, Hello, Told, VERSIONS, receive, send};
 use zerver_replay::{Edits, Opened, Refusal, Report};
-use zerver_trace::text::clean_bytes;
 
+use super::output_lines::each_line;
 use super::process::Process;
-use crate::error::Trouble;
-use crate::locate::shown;
+use crate::error::CommandError;
+use crate::paths;
 
-/// A program that is asked for replays says so at once; reading itself for its build id takes the longest.
-const HELLO: Duration = Duration::from_secs(10);
-/// No run of a replay takes longer: nothing is waited for in it.
-pub(crate) const REPLAY: Duration = Duration::from_secs(10);
-/// How long what a program said before its end may take to be read.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-/// No effect that is performed for real takes longer, whatever the service allows.
-const LIVE: Duration = Duration::from_secs(3600);
-/// How much of what the program says beside is kept.
-const SAID: u64 = 64 << 10;
+/// Maximum time until the program connects. Hashing itself for its build id takes it longest.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum time of one run of a request. A run never waits, so only an endless step takes as long.
+pub(crate) const RUN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum time to read what a program sent before it ended.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// Maximum time of an effect that is performed for real, even if the service allows more.
+const MAX_LIVE_EFFECT: Duration = Duration::from_secs(3600);
+/// Maximum size of the standard error that is kept, in bytes.
+const MAX_STDERR: usize = 64 << 10;
 
-pub(crate) struct Host {
+pub(crate) struct ReplayHost {
     exe: PathBuf,
     process: Process,
     stream: UnixStream,
     hello: Hello,
-    heard: Receiver<Heard>,
-    /// How long is waited for it, whatever is asked.
-    patience: Duration,
-    said: Option<JoinHandle<Vec<String>>>,
+    incoming: Receiver<Incoming>,
+    /// Maximum wait for the next event, whatever the caller allows.
+    max_wait: Duration,
+    stderr: Option<JoinHandle<Vec<String>>>,
     _folder: TempDir,
 }
 
-/// What a host says next.
-pub(crate) enum Next {
-    /// A run of the request begins, which has its own time.
-    Run,
-    /// It is about to run this step.
-    Before(String),
-    /// It is about to perform this effect for real, which may take so long.
-    Live(String, Duration),
+/// Next event of a host.
+pub(crate) enum HostEvent {
+    /// A run of the request begins; each run has its own deadline.
+    RunStarted,
+    /// The step of this name is about to run.
+    StepStarting(String),
+    /// This effect is about to be performed for real, within this time.
+    LiveEffect(String, Duration),
     Report(Box<Report>),
     Refused(Refusal),
-    /// The program has ended, and how.
+    /// The program ended, in the way described.
     Died(String),
-    /// What comes is no answer.
-    Nonsense(Trouble),
-    /// Nothing so far.
-    Nothing,
+    /// The program sent something that is no valid reply.
+    Malformed(CommandError),
+    /// Nothing came within the time allowed.
+    TimedOut,
 }
 
-/// Until when a host is waited for. Each run has its own time, however long those before it took.
-pub(crate) struct Patience(Instant);
+/// Deadline of a run, extended by effects that are performed for real.
+pub(crate) struct RunDeadline(Instant);
 
-impl Patience {
-    pub(crate) fn begin(now: Instant) -> Self {
-        Self(now + REPLAY)
+impl RunDeadline {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self(now + RUN_TIMEOUT)
     }
 
-    pub(crate) fn hear(&mut self, next: &Next, now: Instant) {
-        match next {
-            Next::Run => self.0 = now + REPLAY,
-            Next::Live(_, within) => self.0 = now + (*within).min(LIVE) + REPLAY,
+    /// Moves the deadline after an event.
+    pub(crate) fn update(&mut self, event: &HostEvent, now: Instant) {
+        match event {
+            HostEvent::RunStarted => self.0 = now + RUN_TIMEOUT,
+            HostEvent::LiveEffect(_, within) => self.0 = now + (*within).min(MAX_LIVE_EFFECT) + RUN_TIMEOUT,
             _ => {}
         }
     }
 
-    pub(crate) fn left(&self, now: Instant) -> Duration {
+    pub(crate) fn remaining(&self, now: Instant) -> Duration {
         self.0.saturating_duration_since(now)
     }
 }
 
-enum Heard {
+/// What the threads of a host report.
+enum Incoming {
     Hello(UnixStream, Hello),
-    Told(Told),
-    /// The stream has ended, or what came is no frame.
+    Reply(Told),
+    /// The stream ended, or a frame on it was invalid.
     Closed(Option<std::io::Error>),
-    /// The process has ended.
-    Ended,
+    ProcessEnded,
 }
 
-impl Host {
-    /// Starts the program, and waits until it says who it is.
-    pub(crate) fn start(exe: &Path) -> Result<Self, Trouble> {
-        let trouble = || {
-            Trouble::new(format!("cannot replay with {}", shown(exe)))
-                .hint("is it a zerver service, whose main hands its app to zerver?")
+impl ReplayHost {
+    /// Starts the program, and waits until it has connected and identified itself.
+    pub(crate) fn start(exe: &Path) -> Result<Self, CommandError> {
+        let failed = || {
+            CommandError::new(format!("cannot replay with {}", paths::display(exe)))
+                .with_hint("is it a zerver service? its main must hand its app to zerver")
         };
-        // Only we may enter a folder that `tempfile` makes.
+        // `tempfile` makes the folder private.
         let folder = tempfile::Builder::new().prefix("zerver-").tempdir();
-        let folder = folder.map_err(|error| Trouble::new("cannot make a folder").because(&error))?;
+        let folder = folder
+            .map_err(|error| CommandError::new("cannot create a temporary folder").caused_by(&error))?;
         let socket = folder.path().join("ipc");
-        let listener = UnixListener::bind(&socket)
-            .map_err(|error| Trouble::new(format!("cannot listen on {}", shown(&socket))).because(&error))?;
+        let listener = UnixListener::bind(&socket).map_err(|error| {
+            CommandError::new(format!("cannot listen on {}", paths::display(&socket))).caused_by(&error)
+        })?;
         let mut command = Command::new(exe);
         command.env("ZERVER_IPC", &socket).env_remove("ZERVER_CATALOG").env_remove("ZERVER_SETTINGS");
-        // That of another package, where Cargo runs us.
+        // If Cargo runs us, it is the folder of another package.
         command.env_remove("CARGO_MANIFEST_DIR");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut process = Process::spawn(&mut command).map_err(|error| trouble().because(&error))?;
-        let said = process.stderr().map(|stderr| thread::spawn(move || lines(stderr)));
-        let (tell, heard) = channel();
-        let ended = tell.clone();
-        process.when_ended(move || drop(ended.send(Heard::Ended)));
-        thread::spawn(move || listen(&listener, &tell));
-        match heard.recv_timeout(HELLO) {
-            Ok(Heard::Hello(stream, hello)) if hello.is_understood() => {
-                // A step without an end does not keep us from giving up on it.
-                stream.set_write_timeout(Some(REPLAY)).map_err(|error| trouble().because(&error))?;
-                let (exe, patience) = (exe.to_owned(), Duration::MAX);
-                Ok(Self { exe, process, stream, hello, heard, patience, said, _folder: folder })
+        let mut process = Process::spawn(&mut command).map_err(|error| failed().caused_by(&error))?;
+        let stderr = process.stderr().map(|stderr| thread::spawn(move || first_lines(stderr)));
+        let (sender, incoming) = channel();
+        let ended = sender.clone();
+        process.when_ended(move || drop(ended.send(Incoming::ProcessEnded)));
+        thread::spawn(move || receive_replies(&listener, &sender));
+        match incoming.recv_timeout(CONNECT_TIMEOUT) {
+            Ok(Incoming::Hello(stream, hello)) if hello.is_understood() => {
+                // We must be able to give up on a program that is stuck in a step and reads nothing.
+                stream.set_write_timeout(Some(RUN_TIMEOUT)).map_err(|error| failed().caused_by(&error))?;
+                let (exe, max_wait) = (exe.to_owned(), Duration::MAX);
+                Ok(Self { exe, process, stream, hello, incoming, max_wait, stderr, _folder: folder })
             }
-            Ok(Heard::Hello(_, hello)) => {
+            Ok(Incoming::Hello(_, hello)) => {
                 let (from, to) = hello.versions;
-                let mut trouble = trouble();
-                trouble.causes.push(format!(
-                    "it speaks versions {from} to {to} of the protocol, and this command {} to {}",
+                let cause = format!(
+                    "it supports versions {from} to {to} of the protocol, and this command {} to {}",
                     VERSIONS.0, VERSIONS.1
-                ));
-                Err(trouble.hint("use the zerver of the version that the service depends on"))
+                );
+                Err(failed()
+                    .with_cause(cause)
+                    .with_hint("use the zerver version that the service depends on"))
             }
-            Ok(Heard::Closed(error)) => {
+            Ok(Incoming::Closed(error)) => {
                 let error = error.unwrap_or_else(|| ErrorKind::UnexpectedEof.into());
-                Err(trouble().because(&error))
+                Err(failed().caused_by(&error))
             }
-            Ok(Heard::Ended) => {
-                let mut trouble = trouble();
-                trouble.causes.push(format!("it ended with {}", how(&mut process)));
-                trouble.causes.extend(said.and_then(|said| said.join().ok()?.pop()));
-                Err(trouble)
+            Ok(Incoming::ProcessEnded) => {
+                let mut error = failed().with_cause(format!("it ended with {}", end_of(&mut process)));
+                error.causes.extend(stderr.and_then(|stderr| stderr.join().ok()?.pop()));
+                Err(error)
             }
             _ => {
-                let mut trouble = trouble();
-                trouble.causes.push(format!("it said nothing for {} s", HELLO.as_secs()));
-                Err(trouble)
+                Err(failed().with_cause(format!("it did not connect within {} s", CONNECT_TIMEOUT.as_secs())))
             }
         }
     }
 
-    /// The id of the build.
+    /// Returns the build id of the program.
     pub(crate) fn build(&self) -> &str {
         &self.hello.build
     }
 
-    /// Has a request run again; `announce` is told of effects that are about to be performed for real.
+    /// Replays a request. Calls `announce` with each effect that is about to be performed for real.
     pub(crate) fn replay(
         &mut self,
         opened: Opened,
         edits: Edits,
         announce: &mut dyn FnMut(&str),
-    ) -> Result<Report, Trouble> {
+    ) -> Result<Report, CommandError> {
         let flow = zerver_trace::text::clean(&opened.trace.flow.name).into_owned();
-        let mut at = None;
-        let sent = self.ask(&Ask::Replay(Box::new(opened), edits));
-        let mut patience = Patience::begin(Instant::now());
+        let mut current_step = None;
+        let sent = self.send(&Ask::Replay(Box::new(opened), edits));
+        let mut deadline = RunDeadline::new(Instant::now());
         loop {
-            let where_ = || match &at {
+            let position = || match &current_step {
                 Some(step) => format!("in step {step} of flow {flow}"),
                 None => format!("before the first step of flow {flow}"),
             };
-            let next = self.next(patience.left(Instant::now()));
-            patience.hear(&next, Instant::now());
-            match next {
-                Next::Run => at = None,
-                Next::Before(step) => at = Some(step),
-                Next::Live(name, _) => announce(&name),
-                Next::Report(report) => return Ok(*report),
-                Next::Refused(refusal) => {
-                    let mut trouble = Trouble::new(refusal.what);
-                    (trouble.causes, trouble.hints) = (refusal.causes, refusal.hints);
-                    return Err(trouble);
+            let event = self.next_event(deadline.remaining(Instant::now()));
+            deadline.update(&event, Instant::now());
+            match event {
+                HostEvent::RunStarted => current_step = None,
+                HostEvent::StepStarting(step) => current_step = Some(step),
+                HostEvent::LiveEffect(name, _) => announce(&name),
+                HostEvent::Report(report) => return Ok(*report),
+                HostEvent::Refused(refusal) => {
+                    let mut error = CommandError::new(refusal.what);
+                    (error.causes, error.hints) = (refusal.causes, refusal.hints);
+                    return Err(error);
                 }
-                Next::Nonsense(trouble) => return Err(trouble),
-                Next::Died(how) => {
-                    let trouble = Trouble::new(format!("the service died {}: {how}", where_()));
+                HostEvent::Malformed(error) => return Err(error),
+                HostEvent::Died(how) => {
+                    let died = CommandError::new(format!("the service died {}: {how}", position()));
                     return Err(match sent {
-                        Ok(()) => trouble,
-                        Err(error) => trouble.because(&error),
+                        Ok(()) => died,
+                        Err(error) => died.caused_by(&error),
                     });
                 }
-                Next::Nothing => {
+                HostEvent::TimedOut => {
                     self.process.kill();
-                    return Err(Trouble::new(format!(
-                        "no answer within {} s, {}",
-                        REPLAY.as_secs(),
-                        where_()
-                    ))
-                    .hint("a replay waits for nothing: that step does not end, or does I/O of its own"));
+                    let seconds = RUN_TIMEOUT.as_secs();
+                    return Err(CommandError::new(format!("no reply within {seconds} s, {}", position()))
+                        .with_hint("a replay never waits: the step does not end, or performs I/O itself"));
                 }
             }
         }
     }
 
-    /// Whether the program still runs.
+    /// Returns true if the program still runs.
     pub(crate) fn is_alive(&mut self) -> bool {
         !self.process.has_ended()
     }
 
-    /// Asks for something; asks may go ahead of their answers.
+    /// Sends a request. Further requests may be sent before the reply.
     ///
     /// # Errors
-    /// When the program does not take it: it has ended, or is busy with something that has no end.
-    pub(crate) fn ask(&mut self, ask: &Ask) -> std::io::Result<()> {
-        send(&mut self.stream, ask)
+    /// If the program has ended, or is stuck in something endless.
+    pub(crate) fn send(&mut self, request: &Ask) -> std::io::Result<()> {
+        send(&mut self.stream, request)
     }
 
-    /// What it says next, if it says something within this time.
-    pub(crate) fn next(&mut self, wait: Duration) -> Next {
+    /// Returns the next event within this time.
+    pub(crate) fn next_event(&mut self, wait: Duration) -> HostEvent {
         let until = Instant::now() + wait;
         loop {
-            match self.heard.recv_timeout(until.saturating_duration_since(Instant::now()).min(self.patience))
-            {
-                Ok(Heard::Told(Told::Run)) => return Next::Run,
-                Ok(Heard::Told(Told::Before(step))) => return Next::Before(step),
-                Ok(Heard::Told(Told::Live { name, within_ns })) => {
-                    return Next::Live(name, Duration::from_nanos(within_ns));
+            let wait = until.saturating_duration_since(Instant::now()).min(self.max_wait);
+            match self.incoming.recv_timeout(wait) {
+                Ok(Incoming::Reply(Told::Run)) => return HostEvent::RunStarted,
+                Ok(Incoming::Reply(Told::Before(step))) => return HostEvent::StepStarting(step),
+                Ok(Incoming::Reply(Told::Live { name, within_ns })) => {
+                    return HostEvent::LiveEffect(name, Duration::from_nanos(within_ns));
                 }
-                Ok(Heard::Told(Told::Report(report))) => return Next::Report(report),
-                Ok(Heard::Told(Told::Refused(refusal))) => return Next::Refused(refusal),
-                Ok(Heard::Hello(..)) => return Next::Nonsense(self.no_answer()),
-                Ok(Heard::Closed(Some(error))) if error.kind() == ErrorKind::InvalidData => {
-                    return Next::Nonsense(self.no_answer().because(&error));
+                Ok(Incoming::Reply(Told::Report(report))) => return HostEvent::Report(report),
+                Ok(Incoming::Reply(Told::Refused(refusal))) => return HostEvent::Refused(refusal),
+                Ok(Incoming::Hello(..)) => return HostEvent::Malformed(self.malformed()),
+                Ok(Incoming::Closed(Some(error))) if error.kind() == ErrorKind::InvalidData => {
+                    return HostEvent::Malformed(self.malformed().caused_by(&error));
                 }
-                // What it said before is still to be read.
-                Ok(Heard::Ended) => self.patience = LAST_WORDS,
-                Err(RecvTimeoutError::Timeout) if self.patience > LAST_WORDS => return Next::Nothing,
-                Ok(Heard::Closed(_)) | Err(_) => return Next::Died(how(&mut self.process)),
+                // What it sent before its end is still to be read.
+                Ok(Incoming::ProcessEnded) => self.max_wait = DRAIN_TIMEOUT,
+                Err(RecvTimeoutError::Timeout) if self.max_wait > DRAIN_TIMEOUT => {
+                    return HostEvent::TimedOut;
+                }
+                Ok(Incoming::Closed(_)) | Err(_) => return HostEvent::Died(end_of(&mut self.process)),
             }
         }
     }
 
-    fn no_answer(&self) -> Trouble {
-        Trouble::new(format!("{} said what is no answer", shown(&self.exe)))
-            .hint("use the zerver of the version that the service depends on")
+    fn malformed(&self) -> CommandError {
+        CommandError::new(format!("{} sent a malformed reply", paths::display(&self.exe)))
+            .with_hint("use the zerver version that the service depends on")
     }
 
-    /// What the program said beside, to the end of it; the program is gone then.
-    pub(crate) fn said(&mut self) -> Vec<String> {
+    /// Ends the program, and returns what it printed to standard error.
+    pub(crate) fn take_stderr(&mut self) -> Vec<String> {
         self.process.kill();
-        self.said.take().and_then(|said| said.join().ok()).unwrap_or_default()
+        self.stderr.take().and_then(|stderr| stderr.join().ok()).unwrap_or_default()
     }
 }
 
-fn how(process: &mut Process) -> String {
+/// Ends the process, and describes how it ended.
+fn end_of(process: &mut Process) -> String {
     process.kill();
     process.reap().map_or_else(|error| error.to_string(), |exit| exit.text)
 }
 
-fn listen(listener: &UnixListener, tell: &Sender<Heard>) {
-    let heard = listener.accept().and_then(|(stream, _)| {
-        let mut told = BufReader::new(stream.try_clone()?);
-        let Some(hello) = receive(&mut told)? else { return Ok(()) };
-        // Nobody listens any more when the time is over.
-        let _ = tell.send(Heard::Hello(stream, hello));
-        while let Some(told) = receive(&mut told)? {
-            let _ = tell.send(Heard::Told(told));
+fn receive_replies(listener: &UnixListener, sender: &Sender<Incoming>) {
+    let received = listener.accept().and_then(|(stream, _)| {
+        let mut replies = BufReader::new(stream.try_clone()?);
+        let Some(hello) = receive(&mut replies)? else { return Ok(()) };
+        // Nothing receives it after the timeout.
+        let _ = sender.send(Incoming::Hello(stream, hello));
+        while let Some(reply) = receive(&mut replies)? {
+            let _ = sender.send(Incoming::Reply(reply));
         }
         Ok(())
     });
-    let _ = tell.send(Heard::Closed(heard.err()));
+    let _ = sender.send(Incoming::Closed(received.err()));
 }
 
-/// The lines of what a program says, made safe for a terminal.
-fn lines(said: impl Read) -> Vec<String> {
-    let mut lines = Vec::new();
-    let (mut said, mut line) = (BufReader::new(said), Vec::new());
-    let mut kept = 0;
-    while matches!(said.by_ref().take(SAID).read_until(b'\n', &mut line), Ok(1..)) {
-        kept += line.len() as u64;
-        // The rest is read too, so that the program does not wait for us.
-        if kept <= SAID {
-            lines.push(clean_bytes(line.trim_ascii_end()));
+/// Reads an output to its end, so that the program never blocks on it, and returns the first lines.
+fn first_lines(from: impl Read) -> Vec<String> {
+    let (mut lines, mut kept) = (Vec::new(), 0);
+    each_line(from, b"\n", |line| {
+        kept += line.len() + 1;
+        if kept <= MAX_STDERR {
+            lines.push(line.to_owned());
         }
-        line.clear();
-    }
+    });
     lines
 }
 
@@ -290,20 +287,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_run_has_its_own_time_and_a_step_has_none() {
+    fn each_run_has_its_own_deadline_which_a_step_does_not_move() {
         let begun = Instant::now();
         let at = |s: u64| begun + Duration::from_secs(s);
-        let mut patience = Patience::begin(begun);
-        assert_eq!(patience.left(at(0)), REPLAY);
-        patience.hear(&Next::Before("spin".to_owned()), at(9));
-        assert_eq!(patience.left(at(9)), Duration::from_secs(1));
-        assert_eq!(patience.left(at(11)), Duration::ZERO);
-        // A second run, after one that took nearly all of its time; and one after a request that took more than that.
+        let mut deadline = RunDeadline::new(begun);
+        assert_eq!(deadline.remaining(at(0)), RUN_TIMEOUT);
+        deadline.update(&HostEvent::StepStarting("spin".to_owned()), at(9));
+        assert_eq!(deadline.remaining(at(9)), Duration::from_secs(1));
+        assert_eq!(deadline.remaining(at(11)), Duration::ZERO);
+        // A run after one that took nearly all of its time, and a run after a request that took longer than that.
         for s in [9, 18, 60] {
-            patience.hear(&Next::Run, at(s));
-            assert_eq!(patience.left(at(s)), REPLAY);
+            deadline.update(&HostEvent::RunStarted, at(s));
+            assert_eq!(deadline.remaining(at(s)), RUN_TIMEOUT);
         }
-        patience.hear(&Next::Live("http GET a".to_owned(), Duration::from_secs(30)), at(61));
-        assert_eq!(patience.left(at(61)), Duration::from_secs(40));
+        deadline.update(&HostEvent::LiveEffect("http GET a".to_owned(), Duration::from_secs(30)), at(61));
+        assert_eq!(deadline.remaining(at(61)), Duration::from_secs(40));
     }
 }

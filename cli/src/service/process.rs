@@ -1,5 +1,5 @@
-//! Processes that do not outlive us: each leads a group of its own, so that a Ctrl-C in the terminal reaches only us,
-//! and signals and the last kill reach whatever it started.
+//! Child processes that do not outlive us. Each leads its own process group, so that Ctrl-C in the terminal reaches only
+//! us, and our signals reach everything that the child started.
 
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -9,10 +9,10 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-/// One process is started at a time: whoever starts one may give it what no other is to have.
-pub(crate) fn alone() -> MutexGuard<'static, ()> {
-    static STARTING: Mutex<()> = Mutex::new(());
-    STARTING.lock().unwrap_or_else(PoisonError::into_inner)
+/// Locks out other spawns, so that no other child inherits what is meant for this one.
+pub(crate) fn spawn_lock() -> MutexGuard<'static, ()> {
+    static SPAWNING: Mutex<()> = Mutex::new(());
+    SPAWNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub(crate) struct Process {
@@ -21,12 +21,12 @@ pub(crate) struct Process {
 }
 
 /// How a process ended.
-pub(crate) struct Exit {
-    /// In words: `exit code 101`, `signal 11 (SIGSEGV)`.
+pub(crate) struct ProcessExit {
+    /// Description, such as `exit code 101` or `signal 11 (SIGSEGV)`.
     pub(crate) text: String,
     pub(crate) is_success: bool,
-    /// A service ends so that cannot start, and says why.
-    pub(crate) is_trouble: bool,
+    /// True for exit code 2, with which a service ends that cannot start and has printed why.
+    pub(crate) is_start_error: bool,
 }
 
 impl Process {
@@ -34,12 +34,12 @@ impl Process {
         Ok(Self { child: command.process_group(0).spawn()?, is_reaped: false })
     }
 
-    /// What reads its standard output, if that was piped; once.
+    /// Takes the standard output, if it is piped.
     pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }
 
-    /// What reads its standard error, if that was piped; once.
+    /// Takes the standard error, if it is piped.
     pub(crate) fn stderr(&mut self) -> Option<ChildStderr> {
         self.child.stderr.take()
     }
@@ -48,8 +48,8 @@ impl Process {
         Pid::from_child(&self.child)
     }
 
-    /// Calls `then` on a thread of its own when the process has ended. It is left to be reaped, so that its id cannot
-    /// be somebody else's before we know.
+    /// Calls `then` on another thread when the process has ended. The process is not reaped, so that its id is not reused
+    /// before we know.
     pub(crate) fn when_ended(&self, then: impl FnOnce() + Send + 'static) {
         let pid = self.pid();
         thread::spawn(move || {
@@ -58,17 +58,21 @@ impl Process {
         });
     }
 
-    /// Whether it has ended, as far as is known by now.
+    /// Returns true if the process has ended.
     pub(crate) fn has_ended(&self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         self.is_reaped || !matches!(waitid(WaitId::Pid(self.pid()), options), Ok(None))
     }
 
-    /// Waits for its end, and forgets it.
-    pub(crate) fn reap(&mut self) -> io::Result<Exit> {
+    /// Waits for the end of the process and reaps it.
+    pub(crate) fn reap(&mut self) -> io::Result<ProcessExit> {
         let status = self.child.wait()?;
         self.is_reaped = true;
-        Ok(Exit { text: words(status), is_success: status.success(), is_trouble: status.code() == Some(2) })
+        Ok(ProcessExit {
+            text: describe(status),
+            is_success: status.success(),
+            is_start_error: status.code() == Some(2),
+        })
     }
 
     pub(crate) fn terminate(&self) {
@@ -81,7 +85,7 @@ impl Process {
 
     fn signal(&self, signal: Signal) {
         if !self.is_reaped {
-            // It may have ended; then there is nothing to do.
+            // An error means that it has ended.
             let _ = kill_process_group(self.pid(), signal);
         }
     }
@@ -96,16 +100,16 @@ impl Drop for Process {
     }
 }
 
-/// Waits until the process has ended, and leaves it to be reaped.
-pub(crate) fn wait(pid: Pid) {
+/// Waits until the process has ended, without reaping it.
+fn wait(pid: Pid) {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     while matches!(waitid(WaitId::Pid(pid), options), Err(rustix::io::Errno::INTR)) {}
 }
 
-fn words(status: ExitStatus) -> String {
+fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
-        (None, Some(signal)) => match name(signal) {
+        (None, Some(signal)) => match signal_name(signal) {
             Some(name) => format!("signal {signal} ({name})"),
             None => format!("signal {signal}"),
         },
@@ -113,8 +117,8 @@ fn words(status: ExitStatus) -> String {
     }
 }
 
-/// The names of the signals that end programs and have one number everywhere.
-const fn name(signal: i32) -> Option<&'static str> {
+/// Returns the name of a signal that ends programs and has the same number on every system.
+const fn signal_name(signal: i32) -> Option<&'static str> {
     Some(match signal {
         1 => "SIGHUP",
         2 => "SIGINT",
@@ -139,13 +143,13 @@ mod tests {
     }
 
     #[test]
-    fn endings_are_named() {
+    fn the_end_of_a_process_is_described() {
         check("exit 3", "exit code 3");
         check("kill -9 $$", "signal 9 (SIGKILL)");
     }
 
     #[test]
-    fn a_dropped_process_is_gone() {
+    fn a_dropped_process_is_killed() {
         let process = Process::spawn(Command::new("sh").args(["-c", "sleep 1000"])).unwrap();
         let pid = process.pid();
         drop(process);

@@ -1,5 +1,5 @@
-//! Asks a service's program for something it knows of itself: by an environment variable, at which it prints one JSON
-//! document and exits.
+//! Queries a service's program about itself: with an environment variable set, the program prints one JSON document and
+//! exits.
 
 use std::io::Read;
 use std::path::Path;
@@ -13,24 +13,31 @@ use serde::de::DeserializeOwned;
 use super::cargo::{self, Package};
 use super::process::Process;
 use crate::args::{Global, Program};
-use crate::error::Trouble;
+use crate::error::CommandError;
 
-/// The variable at which a program prints its flows, and the word for them.
-pub(crate) const CATALOG: (&str, &str) = ("ZERVER_CATALOG", "flows");
-/// The variable at which a program prints its settings, and the word for them.
-pub(crate) const SETTINGS: (&str, &str) = ("ZERVER_SETTINGS", "settings");
-/// A program that knows what it is asked answers at once.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// No answer is longer.
+/// Something that a program prints about itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Query {
+    variable: &'static str,
+    /// Name of the result, for errors.
+    name: &'static str,
+}
+
+pub(crate) const FLOWS: Query = Query { variable: "ZERVER_CATALOG", name: "flows" };
+pub(crate) const SETTINGS: Query = Query { variable: "ZERVER_SETTINGS", name: "settings" };
+
+/// Maximum time for the answer. A program that knows the variable answers at once.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum length of the answer, in bytes.
 const MAX_LEN: u64 = 16 << 20;
 
-/// Builds a package where that is to be, and asks its program for `what` by setting `variable` to 1.
-pub(crate) fn program<T: DeserializeOwned>(
+/// Builds the package unless a program is named, and queries its program.
+pub(crate) fn query<T: DeserializeOwned>(
     app: &Path,
     program: &Program,
     global: &Global,
-    (variable, what): (&str, &str),
-) -> Result<T, Trouble> {
+    query: Query,
+) -> Result<T, CommandError> {
     let (exe, folder) = match &program.exe {
         Some(exe) => (exe.clone(), app.to_owned()),
         None => {
@@ -38,37 +45,35 @@ pub(crate) fn program<T: DeserializeOwned>(
             (cargo::build(&package, program.release, global)?, package.folder)
         }
     };
-    let trouble = || {
-        Trouble::new(format!("cannot ask {} for its {what}", exe.display()))
-            .hint("is it a zerver service, whose main hands its app to zerver?")
+    let failed = || {
+        CommandError::new(format!("cannot read the {} of {}", query.name, exe.display()))
+            .with_hint("is it a zerver service? its main must hand its app to zerver")
     };
     let mut command = Command::new(&exe);
-    // As Cargo does, and `dev`: the settings are in the package's folder.
+    // As Cargo and `dev` do: the settings are in the package's folder.
     command.env("CARGO_MANIFEST_DIR", folder);
-    command.env(variable, "1").stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut process = Process::spawn(&mut command).map_err(|error| trouble().because(&error))?;
+    command.env(query.variable, "1").stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut process = Process::spawn(&mut command).map_err(|error| failed().caused_by(&error))?;
     let stdout = process.stdout();
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut out = Vec::new();
         let read = stdout.map_or(Ok(0), |stdout| stdout.take(MAX_LEN).read_to_end(&mut out));
-        // Nobody listens any more when the time is over.
-        let _ = tell.send(read.map(|_| out));
+        // Nothing receives it after the timeout.
+        let _ = sender.send(read.map(|_| out));
     });
-    let Ok(answer) = told.recv_timeout(PATIENCE) else {
-        let mut trouble = trouble();
-        trouble.causes.push(format!("it was still running after {} s", PATIENCE.as_secs()));
-        return Err(trouble);
+    let Ok(answer) = receiver.recv_timeout(TIMEOUT) else {
+        let cause = format!("it was still running after {} s", TIMEOUT.as_secs());
+        return Err(failed().with_cause(cause));
     };
-    let answer = answer.map_err(|error| trouble().because(&error))?;
-    let status = process.reap().map_err(|error| trouble().because(&error))?;
-    if !status.is_success {
-        let mut trouble = trouble();
-        if status.is_trouble {
-            trouble.hints = vec!["what it says above is to be mended first".to_owned()];
+    let answer = answer.map_err(|error| failed().caused_by(&error))?;
+    let exit = process.reap().map_err(|error| failed().caused_by(&error))?;
+    if !exit.is_success {
+        let mut error = failed().with_cause(format!("it ended with {}", exit.text));
+        if exit.is_start_error {
+            error.hints = vec!["fix the error that it printed above".to_owned()];
         }
-        trouble.causes.push(format!("it ended with {}", status.text));
-        return Err(trouble);
+        return Err(error);
     }
-    serde_json::from_slice(&answer).map_err(|error| trouble().because(&error))
+    serde_json::from_slice(&answer).map_err(|error| failed().caused_by(&error))
 }

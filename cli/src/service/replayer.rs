@@ -1,45 +1,43 @@
-//! Replays for the terminal UI: nothing is said beside, and the program that ran one request is kept for the next.
+//! Replays for the terminal UI. Nothing is printed, and the program that replayed one request is kept for the next.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use zerver_replay::{Edits, Opened, Report};
 
-use super::cargo::{self, Package};
-use super::host::Host;
-use super::program::app_of;
+use super::cargo;
+use super::host::ReplayHost;
+use super::program::package;
 use crate::args::Program;
-use crate::error::Trouble;
+use crate::error::CommandError;
 
-/// The service that runs requests again.
+/// Replays requests one at a time.
 #[derive(Default)]
 pub(crate) struct Replayer {
-    /// The folder of its package; none means the one that the store is in, or else the current one.
-    pub(crate) app: Option<PathBuf>,
-    /// Which of its programs, and how it is built.
-    pub(crate) program: Program,
-    /// The program that is up to date, where somebody knows.
-    pub(crate) current: Current,
-    kept: Mutex<Option<Kept>>,
+    /// Folder of the service's package; `None` for the package that holds the store, or else the current folder.
+    app: Option<PathBuf>,
+    program: Program,
+    current: CurrentProgram,
+    idle: Mutex<Option<IdleHost>>,
 }
 
-/// The program that is up to date. Who watches the sources knows; where nobody does, Cargo is asked.
+/// The program that is known to be up to date. `zerver dev` watches the sources and knows; `None` means that Cargo has to
+/// be run.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Current(Arc<Mutex<Option<PathBuf>>>);
+pub(crate) struct CurrentProgram(Arc<Mutex<Option<PathBuf>>>);
 
-/// A program that waits for requests to run again.
-struct Kept {
+/// A host that waits for the next request.
+struct IdleHost {
     exe: PathBuf,
-    file: Option<File>,
-    host: Host,
+    stamp: Option<FileStamp>,
+    host: ReplayHost,
 }
 
-/// What tells one file from another that came in its place.
-type File = (SystemTime, u64);
+/// Modification time and length, which identify a version of a file.
+type FileStamp = (SystemTime, u64);
 
-impl Current {
-    /// This one is; or nobody knows any more.
+impl CurrentProgram {
     pub(crate) fn set(&self, exe: Option<PathBuf>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = exe;
     }
@@ -54,51 +52,58 @@ impl Replayer {
         Self { app, program, ..Self::default() }
     }
 
-    /// Runs a request again and says nothing: also the build that ran it is given back. What the compiler and the
-    /// service said is among the causes where it fails.
+    /// Returns a handle that sets the current program.
+    pub(crate) fn current(&self) -> CurrentProgram {
+        self.current.clone()
+    }
+
+    /// Replays a request. Returns the report and the id of the build that replayed it.
+    ///
+    /// # Errors
+    /// With what the compiler or the service printed among the causes.
     pub(crate) fn replay(
         &self,
         opened: Opened,
         edits: Edits,
         store: &Path,
-    ) -> Result<(Report, String), Trouble> {
+    ) -> Result<(Report, String), CommandError> {
         let exe = self.exe(store)?;
-        let file = file(&exe);
-        let is_same = |kept: &Kept| kept.exe == exe && kept.file == file && file.is_some();
-        // Whoever comes meanwhile starts one of their own.
-        let kept = self.lock().take().filter(is_same).map(|kept| kept.host);
-        let living = kept.and_then(|mut host| host.is_alive().then_some(host));
-        let mut host = match living {
+        let stamp = stamp(&exe);
+        let is_current = |idle: &IdleHost| idle.exe == exe && idle.stamp == stamp && stamp.is_some();
+        // A replay that begins meanwhile starts another host.
+        let idle = self.idle().take().filter(is_current).map(|idle| idle.host);
+        let mut host = match idle.and_then(|mut host| host.is_alive().then_some(host)) {
             Some(host) => host,
-            None => Host::start(&exe)?,
+            None => ReplayHost::start(&exe)?,
         };
         let build = host.build().to_owned();
         match host.replay(opened, edits, &mut |_| ()) {
             Ok(report) => {
-                *self.lock() = Some(Kept { exe, file, host });
+                *self.idle() = Some(IdleHost { exe, stamp, host });
                 Ok((report, build))
             }
-            Err(mut trouble) => {
-                trouble.causes.extend(host.said().iter().map(|line| format!("the service said: {line}")));
-                Err(trouble)
+            Err(mut error) => {
+                let lines = host.take_stderr();
+                error.causes.extend(lines.iter().map(|line| format!("the service printed: {line}")));
+                Err(error)
             }
         }
     }
 
-    fn exe(&self, store: &Path) -> Result<PathBuf, Trouble> {
+    fn exe(&self, store: &Path) -> Result<PathBuf, CommandError> {
         if let Some(exe) = self.program.exe.clone().or_else(|| self.current.get()) {
             return Ok(exe);
         }
-        let app = self.app.clone().or_else(|| app_of(store)).unwrap_or_else(|| PathBuf::from("."));
-        cargo::build_quietly(&Package::find(&app, self.program.bin.as_deref())?, self.program.release)
+        let package = package(self.app.as_deref(), &self.program, Some(store))?;
+        cargo::build_silently(&package, self.program.release)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn idle(&self) -> MutexGuard<'_, Option<IdleHost>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn file(exe: &Path) -> Option<File> {
+fn stamp(exe: &Path) -> Option<FileStamp> {
     let found = std::fs::metadata(exe).ok()?;
     Some((found.modified().ok()?, found.len()))
 }

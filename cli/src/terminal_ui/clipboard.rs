@@ -1,5 +1,5 @@
-//! Copying a text. A terminal can be asked to take it (OSC 52), but never says whether it did, and many do not; tmux takes
-//! it by a command that says so. Where the outcome is not known, the text is also in a file.
+//! Copies text to the clipboard. OSC 52 asks the terminal to take it, but a terminal never confirms, and many ignore it. tmux
+//! has a command that confirms. If the outcome is unknown, the text is also written to a file.
 
 use std::env;
 use std::fs::File;
@@ -13,40 +13,40 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zerver_tui::Copied;
 
-use crate::service::process::alone;
+use crate::service::process::spawn_lock;
 
-/// A text that is longer is more than 100,000 bytes as base64, beyond which terminals drop it or cut it.
-const MAX_ASKED: usize = 74_994;
-/// How long tmux may take.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// GNU screen takes a string of at most 768 bytes; this is the length that is usual for its pieces.
+/// Maximum length of a text for OSC 52, in bytes: 100,000 bytes in base64, beyond which terminals drop or truncate it.
+const MAX_OSC52: usize = 74_994;
+/// Maximum time for tmux.
+const TMUX_TIMEOUT: Duration = Duration::from_secs(2);
+/// Length of the pieces for GNU screen, in bytes. It accepts strings of at most 768 bytes.
 const SCREEN_PIECE: usize = 76;
 
-/// What lies between us and the terminal.
+/// Terminal multiplexer multiplexer us and the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Between {
-    Nothing,
+enum Multiplexer {
+    None,
     Tmux,
     Screen,
 }
 
-impl Between {
-    fn of(var: impl Fn(&str) -> bool) -> Self {
-        match (var("TMUX"), var("STY")) {
+impl Multiplexer {
+    fn detect(has_var: impl Fn(&str) -> bool) -> Self {
+        match (has_var("TMUX"), has_var("STY")) {
             (true, _) => Self::Tmux,
             (false, true) => Self::Screen,
-            (false, false) => Self::Nothing,
+            (false, false) => Self::None,
         }
     }
 
-    /// What asks the terminal to take a text.
+    /// Returns the sequence that asks the terminal to take a text.
     fn sequence(self, text: &str) -> String {
         let text = STANDARD.encode(text);
         match self {
-            Self::Nothing => format!("\x1b]52;c;{text}\x07"),
-            // Passed through to the terminal outside, with each escape doubled.
+            Self::None => format!("\x1b]52;c;{text}\x07"),
+            // Passed through to the outer terminal, with each escape doubled.
             Self::Tmux => format!("\x1bPtmux;\x1b\x1b]52;c;{text}\x07\x1b\\"),
-            // The same in pieces, a string each.
+            // The same in pieces, each a separate string.
             Self::Screen => {
                 let mut out = String::from("\x1bP\x1b]52;c;");
                 let mut rest = text.as_str();
@@ -62,45 +62,46 @@ impl Between {
 }
 
 pub(super) fn copy(text: &str) -> Copied {
-    let between = Between::of(|name| env::var_os(name).is_some_and(|value| !value.is_empty()));
-    if between == Between::Tmux && load_buffer(text) {
+    let multiplexer = Multiplexer::detect(|name| env::var_os(name).is_some_and(|value| !value.is_empty()));
+    if multiplexer == Multiplexer::Tmux && load_buffer(text) {
         return Copied::Into("tmux's paste buffer".to_owned());
     }
     let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
-    let written = write(text, runtime.as_deref(), &env::temp_dir()).map(|path| crate::locate::shown(&path));
-    let is_too_large = text.len() > MAX_ASKED;
+    let written = write(text, runtime.as_deref(), &env::temp_dir()).map(|path| crate::paths::display(&path));
+    let is_too_large = text.len() > MAX_OSC52;
     match written {
         Ok(file) if is_too_large => {
             Copied::Only { file, why: format!("too large for a terminal ({} bytes)", text.len()) }
         }
-        Err(error) if is_too_large => {
-            Copied::Nowhere(format!("too large for a terminal ({} bytes), and no file: {error}", text.len()))
-        }
-        written => Copied::Ask { sequence: between.sequence(text), file: written.ok() },
+        Err(error) if is_too_large => Copied::Nowhere(format!(
+            "too large for a terminal ({} bytes), and cannot write a file: {error}",
+            text.len()
+        )),
+        written => Copied::Ask { sequence: multiplexer.sequence(text), file: written.ok() },
     }
 }
 
-/// Puts it into a buffer of tmux, which hands it on to its terminals where it may. Says whether it is there.
+/// Loads the text into a buffer of tmux, which forwards it to its terminals if it may. Returns true if it is there.
 fn load_buffer(text: &str) -> bool {
-    // Before tmux 3.2 there is no -w.
+    // tmux before 3.2 has no -w.
     [&["load-buffer", "-w", "-"][..], &["load-buffer", "-"]].iter().any(|arguments| {
         let mut command = Command::new("tmux");
         command.args(*arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let started = {
-            let _alone = alone();
+            let _lock = spawn_lock();
             command.spawn()
         };
         started.is_ok_and(|child| feed(child, text.to_owned()))
     })
 }
 
-/// Whether a program takes a text and succeeds.
+/// Writes a text to a program. Returns true if the program succeeds.
 fn feed(mut child: Child, text: String) -> bool {
-    // On a thread, as one that does not read would block us.
+    // On another thread: a program that does not read would block us.
     if let Some(mut stdin) = child.stdin.take() {
         thread::spawn(move || stdin.write_all(text.as_bytes()));
     }
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TMUX_TIMEOUT;
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return status.success(),
@@ -114,12 +115,12 @@ fn feed(mut child: Child, text: String) -> bool {
     }
 }
 
-/// Writes it to a file that only its user can read, in the place of the one before.
+/// Writes the text to a file that only the user can read, and replaces the last one.
 fn write(text: &str, runtime: Option<&Path>, temporary: &Path) -> io::Result<PathBuf> {
     let user = rustix::process::getuid().as_raw();
     let places = runtime.map(|dir| dir.join("zerver-copied.txt"));
     let places = places.into_iter().chain([temporary.join(format!("zerver-copied-{user}.txt"))]);
-    let mut last = io::Error::other("there is no folder for it");
+    let mut last = io::Error::other("no folder to write to");
     for place in places {
         match replace(text, &place) {
             Ok(()) => return Ok(place),
@@ -129,7 +130,7 @@ fn write(text: &str, runtime: Option<&Path>, temporary: &Path) -> io::Result<Pat
     Err(last)
 }
 
-/// A new file is moved to where the old one was, whatever that was: a link is not followed.
+/// Moves a new file over the old one, without following links.
 fn replace(text: &str, place: &Path) -> io::Result<()> {
     let dir = place.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".zerver-").tempfile_in(dir)?;
@@ -143,16 +144,16 @@ mod tests {
 
     use super::*;
 
-    /// What a terminal gets to see: tmux and screen take the strings apart.
-    fn seen(between: Between, text: &str) -> String {
-        let sequence = between.sequence(text);
-        match between {
-            Between::Nothing => sequence,
-            Between::Tmux => {
+    /// Returns what the terminal receives after tmux or screen has unwrapped the strings.
+    fn received(multiplexer: Multiplexer, text: &str) -> String {
+        let sequence = multiplexer.sequence(text);
+        match multiplexer {
+            Multiplexer::None => sequence,
+            Multiplexer::Tmux => {
                 let inner = sequence.strip_prefix("\x1bPtmux;").unwrap().strip_suffix("\x1b\\").unwrap();
                 inner.replace("\x1b\x1b", "\x1b")
             }
-            Between::Screen => {
+            Multiplexer::Screen => {
                 let pieces = sequence.strip_prefix("\x1bP").unwrap().strip_suffix("\x1b\\").unwrap();
                 let pieces: Vec<&str> = pieces.split("\x1b\\\x1bP").collect();
                 assert!(pieces.iter().all(|piece| piece.len() < 768), "{pieces:?}");
@@ -162,22 +163,22 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_is_asked_in_the_language_of_what_lies_between() {
-        let of = |vars: &[&str]| Between::of(|name| vars.contains(&name));
-        assert_eq!(of(&[]), Between::Nothing);
-        assert_eq!(of(&["TMUX"]), Between::Tmux);
-        assert_eq!(of(&["TMUX", "STY"]), Between::Tmux);
-        assert_eq!(of(&["STY"]), Between::Screen);
+    fn the_sequence_suits_the_multiplexer() {
+        let detect = |vars: &[&str]| Multiplexer::detect(|name| vars.contains(&name));
+        assert_eq!(detect(&[]), Multiplexer::None);
+        assert_eq!(detect(&["TMUX"]), Multiplexer::Tmux);
+        assert_eq!(detect(&["TMUX", "STY"]), Multiplexer::Tmux);
+        assert_eq!(detect(&["STY"]), Multiplexer::Screen);
         for text in ["", "a", "curl 'ü'", &"x".repeat(76), &"y".repeat(1000)] {
             let wanted = format!("\x1b]52;c;{}\x07", STANDARD.encode(text));
-            for between in [Between::Nothing, Between::Tmux, Between::Screen] {
-                assert_eq!(seen(between, text), wanted, "{between:?}");
+            for multiplexer in [Multiplexer::None, Multiplexer::Tmux, Multiplexer::Screen] {
+                assert_eq!(received(multiplexer, text), wanted, "{multiplexer:?}");
             }
         }
     }
 
     #[test]
-    fn the_file_is_of_its_user_alone_and_no_link_is_followed() {
+    fn the_file_is_private_and_no_link_is_followed() {
         let (dir, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let victim = dir.path().join("bashrc");
         std::fs::write(&victim, "kept").unwrap();
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_program_took_is_known_to_be_there() {
+    fn a_copy_succeeds_only_if_the_program_does() {
         let sh = |script: &str| {
             let mut command = Command::new("sh");
             command.args(["-c", script]).stdin(Stdio::piped());

@@ -7,6 +7,6 @@ mod source_code;
 mod store_source;
 mod theme_choice;
 
-pub(crate) use self::services::{diff, is_possible, show, tools};
-pub(crate) use self::store_source::Source;
+pub(crate) use self::services::{can_open, services, show, show_diff};
+pub(crate) use self::store_source::StoreSource;
 pub(crate) use self::theme_choice::{check_terminal, look};

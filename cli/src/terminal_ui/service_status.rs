@@ -1,4 +1,4 @@
-//! The status of a running service, which it tells local clients at `/.zerver/status`.
+//! The status of a running service, from `/.zerver/status`, which answers local clients.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -10,43 +10,43 @@ use zerver_tui::{Health, Running, Worker};
 
 use crate::args::host_and_port;
 
-/// Longer is not waited for it.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// What it tells is shorter.
+/// Maximum time for the connection and for each read.
+const TIMEOUT: Duration = Duration::from_secs(1);
+/// Maximum length of the response, in bytes.
 const MAX_LEN: u64 = 1 << 20;
-/// So many workers are told of.
+/// Maximum number of workers shown.
 const MAX_WORKERS: usize = 64;
 
-/// Asks the service at an address, with or without `http://` before it.
-pub(super) fn ask(addr: &str) -> Result<Health, String> {
+/// Fetches the status of the service at an address, which may start with `http://`.
+pub(super) fn fetch(addr: &str) -> Result<Health, String> {
     let addr = host_and_port(addr);
-    let answer = get(addr).map_err(|error| format!("{} cannot be asked: {error}", clean(addr)))?;
-    let told = answer.split_once("\r\n\r\n").and_then(|(_, body)| serde_json::from_str(body).ok());
-    let told: Json =
-        told.ok_or_else(|| format!("{} does not tell its status; is health checking off?", clean(addr)))?;
-    if told["workers"].is_null() {
+    let response = get(addr).map_err(|error| format!("cannot connect to {}: {error}", clean(addr)))?;
+    let status = response.split_once("\r\n\r\n").and_then(|(_, body)| serde_json::from_str(body).ok());
+    let status: Json = status
+        .ok_or_else(|| format!("{} does not report its status; are health checks disabled?", clean(addr)))?;
+    if status["workers"].is_null() {
         return Err(format!(
-            "{} does not tell of its workers: is it a zerver service, and asked directly?",
+            "{} does not report its workers: is it a zerver service, reached without a proxy?",
             clean(addr)
         ));
     }
-    Ok(of(&told))
+    Ok(health(&status))
 }
 
 fn get(addr: &str) -> io::Result<String> {
     let to = addr.to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
-    // By a name of its own the service does not know this machine.
+    // The service knows this machine by its loopback address, not by a name.
     let host = if to.ip().is_loopback() { to.to_string() } else { addr.to_owned() };
-    let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = TcpStream::connect_timeout(&to, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     write!(stream, "GET /.zerver/status HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.take(MAX_LEN).read_to_string(&mut answer)?;
-    Ok(answer)
+    let mut response = String::new();
+    stream.take(MAX_LEN).read_to_string(&mut response)?;
+    Ok(response)
 }
 
-fn of(told: &Json) -> Health {
+fn health(status: &Json) -> Health {
     let text = |json: &Json| json.as_str().unwrap_or_default().to_owned();
     let number = |json: &Json| json.as_u64().unwrap_or(0);
     let running = |json: &Json| {
@@ -65,13 +65,13 @@ fn of(told: &Json) -> Health {
     };
     let classes = ["interactive", "default", "batch"];
     Health {
-        status: text(&told["status"]),
-        uptime_ns: told["uptime_ns"].as_u64(),
-        workers: told["workers"].as_array().into_iter().flatten().take(MAX_WORKERS).map(worker).collect(),
-        waiting: classes.map(|class| told["waiting"][class].as_u64()),
-        shed: classes.map(|class| number(&told["shed"][class])),
-        moved: number(&told["moved"]),
-        overruns: number(&told["overruns"]),
+        status: text(&status["status"]),
+        uptime_ns: status["uptime_ns"].as_u64(),
+        workers: status["workers"].as_array().into_iter().flatten().take(MAX_WORKERS).map(worker).collect(),
+        waiting: classes.map(|class| status["waiting"][class].as_u64()),
+        shed: classes.map(|class| number(&status["shed"][class])),
+        moved: number(&status["moved"]),
+        overruns: number(&status["overruns"]),
     }
 }
 
@@ -82,9 +82,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_told_is_not_made_up() {
-        assert_eq!(of(&json!({ "workers": 1, "shed": [] })), Health::default());
-        let told = of(&json!({
+    fn missing_fields_are_not_made_up() {
+        assert_eq!(health(&json!({ "workers": 1, "shed": [] })), Health::default());
+        let shown = health(&json!({
             "status": "degraded",
             "workers": [
                 { "name": "worker 0", "stuck": true, "busy_ns": 9, "running":
@@ -95,18 +95,18 @@ mod tests {
             "moved": 4, "overruns": 5, "waiting": { "interactive": 0, "batch": 6 },
         }));
         assert_eq!(
-            (told.waiting, told.shed, told.moved, told.overruns),
+            (shown.waiting, shown.shed, shown.moved, shown.overruns),
             ([Some(0), None, Some(6)], [1, 2, 3], 4, 5)
         );
-        assert_eq!(told.workers[0].running.as_ref().map(|running| running.for_ns), Some(7));
-        assert_eq!(told.workers.iter().map(|worker| worker.busy_ns).collect::<Vec<_>>(), [Some(9), None]);
-        assert!(told.workers[0].is_stuck && told.workers[1].running.is_none());
+        assert_eq!(shown.workers[0].running.as_ref().map(|running| running.for_ns), Some(7));
+        assert_eq!(shown.workers.iter().map(|worker| worker.busy_ns).collect::<Vec<_>>(), [Some(9), None]);
+        assert!(shown.workers[0].is_stuck && shown.workers[1].running.is_none());
     }
 
     #[test]
-    fn who_is_not_there_is_named() {
+    fn an_unreachable_service_is_named() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let why = ask(&format!("http://{free}/")).unwrap_err();
-        assert!(why.starts_with(&format!("{free} cannot be asked")), "{why}");
+        let error = fetch(&format!("http://{free}/")).unwrap_err();
+        assert!(error.starts_with(&format!("cannot connect to {free}")), "{error}");
     }
 }

@@ -1,64 +1,64 @@
-//! What the screens of the terminal UI need from outside: traces, replays, an editor, a clipboard.
+//! Services of the screens: traces, replays, an editor, a clipboard. Opens the terminal UI with them.
 
 use std::sync::Arc;
 
 use zerver_recorder::quiet;
 use zerver_replay::{Edits, Opened, Refusal};
 use zerver_trace::{FlowInfo, Trace, TraceSource};
-use zerver_tui::{Copied, Health, Message, Open, Options, Replayed, Services};
+use zerver_tui::{Copied, Health, Look, Message, Open, Options, Replayed, Services};
 
-use super::store_source::Source;
+use super::store_source::StoreSource;
 use super::theme_choice::{check_terminal, look};
 use super::{clipboard, service_status, source_code};
-use crate::args::{self, Global};
+use crate::args::{Global, ThemeArgs};
 use crate::editor;
-use crate::error::{Done, Trouble};
+use crate::error::CommandError;
 use crate::locate;
 use crate::output::Output;
 use crate::service::replayer::Replayer;
 
-/// Whether the terminal UI can be shown where a command prints otherwise.
-pub(crate) fn is_possible(output: &Output) -> bool {
+/// Returns true if a command may open the terminal UI instead of printing its result.
+pub(crate) fn can_open(output: &Output) -> bool {
     output.is_terminal() && !output.is_json && check_terminal().is_ok()
 }
 
-/// Shows two requests, compared. They need not be in a store.
-pub(crate) fn diff(traces: [Trace; 2], args: &args::Look, global: &Global) -> Result<(), Trouble> {
+/// Shows the comparison of two requests, which need not be in a store.
+pub(crate) fn show_diff(traces: [Trace; 2], args: &ThemeArgs, global: &Global) -> Result<(), CommandError> {
     let open = Open::Diff(traces[0].id, traces[1].id);
-    let source = Source::at(locate::store(global).unwrap_or_default()).with(Vec::from(traces));
-    show(open, &tools(&Arc::new(source), Replayer::default()), look(args, global), None).map(|_| ())
+    let source =
+        StoreSource::new(locate::store_dir(global).unwrap_or_default()).with_extra(Vec::from(traces));
+    show(open, &services(&Arc::new(source), Replayer::default()), look(args, global), None)
 }
 
-/// Shows the terminal UI until the user leaves it.
+/// Shows the terminal UI until the user leaves it. `addr` is the address of a running service.
 pub(crate) fn show(
     open: Open,
     services: &Arc<dyn Services>,
-    look: zerver_tui::Look,
+    look: Look,
     addr: Option<&str>,
-) -> Result<Done, Trouble> {
-    let (remote, told) = zerver_tui::channel();
+) -> Result<(), CommandError> {
+    let (remote, received) = zerver_tui::channel();
     if let Some(addr) = addr {
         remote.send(Message::Serves(addr.to_owned()));
     }
     let options = Options { look, open, signals_elsewhere: false, is_quiet: Some(quiet::is_quiet) };
-    match zerver_tui::run(options, services, &remote, &told) {
-        Ok(_) => Ok(Done::Fine),
-        Err(error) => Err(Trouble::new("cannot use the terminal").because(&error)),
+    match zerver_tui::run(options, services, &remote, &received) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(CommandError::new("cannot use the terminal").caused_by(&error)),
     }
 }
 
-/// What the screens need, over a store.
-pub(crate) fn tools(source: &Arc<Source>, replayer: Replayer) -> Arc<dyn Services> {
-    Arc::new(Tools { source: Arc::clone(source), replayer })
+/// Returns the services of the screens, over a store.
+pub(crate) fn services(source: &Arc<StoreSource>, replayer: Replayer) -> Arc<dyn Services> {
+    Arc::new(StoreServices { source: Arc::clone(source), replayer })
 }
 
-/// What the screens need from here.
-struct Tools {
-    source: Arc<Source>,
+struct StoreServices {
+    source: Arc<StoreSource>,
     replayer: Replayer,
 }
 
-impl Services for Tools {
+impl Services for StoreServices {
     fn source(&self) -> Arc<dyn TraceSource> {
         self.source.clone()
     }
@@ -69,7 +69,7 @@ impl Services for Tools {
         self.replayer
             .replay(opened, edits, self.source.dir())
             .map(|(report, build)| Replayed { report, build })
-            .map_err(|trouble| Refusal { what: trouble.what, causes: trouble.causes, hints: trouble.hints })
+            .map_err(|error| Refusal { what: error.message, causes: error.causes, hints: error.hints })
     }
 
     fn flows(&self) -> Result<Vec<FlowInfo>, String> {
@@ -77,7 +77,7 @@ impl Services for Tools {
     }
 
     fn edit_text(&self, text: &str) -> Result<String, String> {
-        editor::edit(text, ".json").map(|(text, _)| text).map_err(|trouble| trouble.line())
+        editor::edit(text, ".json").map(|(text, _)| text).map_err(|error| error.one_line())
     }
 
     fn source_text(&self, file: &str) -> Option<String> {
@@ -93,6 +93,6 @@ impl Services for Tools {
     }
 
     fn health(&self, addr: &str) -> Result<Health, String> {
-        service_status::ask(addr)
+        service_status::fetch(addr)
     }
 }

@@ -1,4 +1,4 @@
-//! Source files, as the compiler saw them: shown, and opened in an editor.
+//! Source files of steps, named as the compiler saw them: read, and opened in an editor.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,27 +8,33 @@ use zerver_trace::text::clean;
 
 use crate::editor;
 
-/// A larger file is no source, in bytes.
+/// Maximum size of a source file, in bytes.
 const MAX_SOURCE: u64 = 1 << 20;
 
-/// Opens an editor there.
+/// Opens an editor at a line of a source file.
 pub(crate) fn edit(store: &Path, file: &str, line: u32) -> Result<(), String> {
     let here = env::current_dir().unwrap_or_default();
-    let path = find(file, &[store, &here])
-        .ok_or_else(|| format!("{} is not above {} or here", clean(file), store.display()))?;
-    editor::open(&path, line).map_err(|trouble| trouble.line())
+    let path = find(file, &[store, &here]).ok_or_else(|| {
+        format!(
+            "cannot find {}: looked in {} and {}, and above",
+            clean(file),
+            store.display(),
+            here.display()
+        )
+    })?;
+    editor::open(&path, line).map_err(|error| error.one_line())
 }
 
-/// The text of a file, as the compiler saw it.
+/// Returns the text of a source file.
 pub(super) fn text(store: &Path, file: &str) -> Option<String> {
     let path = find(file, &[store, &env::current_dir().unwrap_or_default()])?;
     regular_file::read_text(&path, MAX_SOURCE).ok()
 }
 
-/// The file, as the compiler saw it: from the root of its workspace, which is above the store or above us.
+/// Finds a file that is named from the root of its workspace, which is above the store or the current folder.
 fn find(file: &str, below: &[&Path]) -> Option<PathBuf> {
     let file = Path::new(file);
-    // A trace may come from anywhere, and could name any file.
+    // A trace may come from anywhere, and name any file.
     if file.extension().is_none_or(|extension| extension != "rs") {
         return None;
     }

@@ -1,4 +1,4 @@
-//! The store as the screens read it: it may be missing still, and another may come in its place.
+//! The store as the screens read it. It may not exist yet, and may be replaced by another.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,62 +8,62 @@ use zerver_recorder::{ReadError, Reader};
 use zerver_replay::Secrets;
 use zerver_trace::{Cursor, FlowInfo, Query, RequestId, SourceError, Summary, Trace, TraceSource};
 
-/// A store in a folder.
-pub(crate) struct Source {
+/// The store in a folder.
+pub(crate) struct StoreSource {
     dir: PathBuf,
     reader: Mutex<Option<Arc<Reader>>>,
-    /// Whether it was opened since somebody asked for news.
-    is_anew: AtomicBool,
-    /// Traces which the store may lack.
-    given: Vec<Trace>,
-    /// Why some cannot be read.
+    /// True if the store has been opened since the last read of new requests.
+    is_reopened: AtomicBool,
+    /// Traces that the store may lack.
+    extra: Vec<Trace>,
+    /// First damage found.
     damage: Mutex<Option<String>>,
 }
 
-impl Source {
-    /// A store that is open.
-    pub(crate) fn of(dir: PathBuf, reader: Reader) -> Self {
-        Self { reader: Mutex::new(Some(Arc::new(reader))), ..Self::at(dir) }
+impl StoreSource {
+    /// Returns a store that is open.
+    pub(crate) fn from_reader(dir: PathBuf, reader: Reader) -> Self {
+        Self { reader: Mutex::new(Some(Arc::new(reader))), ..Self::new(dir) }
     }
 
-    /// A store that may come to be.
-    pub(crate) fn at(dir: PathBuf) -> Self {
+    /// Returns a store that need not exist yet.
+    pub(crate) fn new(dir: PathBuf) -> Self {
         Self {
             dir,
             reader: Mutex::new(None),
-            is_anew: AtomicBool::new(false),
-            given: Vec::new(),
+            is_reopened: AtomicBool::new(false),
+            extra: Vec::new(),
             damage: Mutex::default(),
         }
     }
 
-    /// The same with traces which the store may lack.
-    pub(crate) fn with(self, given: Vec<Trace>) -> Self {
-        Self { given, ..self }
+    /// Adds traces that the store may lack.
+    pub(crate) fn with_extra(self, extra: Vec<Trace>) -> Self {
+        Self { extra, ..self }
     }
 
-    /// The secrets of a trace, as far as the store's key opens them.
+    /// Returns the secrets of a trace that the store's key can decrypt.
     pub(crate) fn secrets(&self, trace: &Trace) -> Secrets {
         let reader = self.reader().ok().flatten();
         Secrets(reader.and_then(|reader| reader.secrets(trace).ok()).unwrap_or_default())
     }
 
-    /// The flows that the store knows.
+    /// Returns the flows in the store.
     pub(crate) fn flows(&self) -> Result<Vec<FlowInfo>, SourceError> {
-        self.ask(Reader::catalog)
+        self.read(Reader::catalog)
     }
 
-    /// The folder of the store.
+    /// Returns the folder of the store.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Opens it anew the next time: another store may have come in its place.
+    /// Reopens the store at the next read: another one may have replaced it.
     pub(crate) fn reopen(&self) {
         *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// The store; none where there is none yet.
+    /// Returns the open store; `None` if there is none yet.
     fn reader(&self) -> Result<Option<Arc<Reader>>, ReadError> {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         if reader.as_ref().is_none_or(|reader| !reader.is_in_place()) {
@@ -71,7 +71,7 @@ impl Source {
             match Reader::open(&self.dir) {
                 Ok(opened) => {
                     *reader = Some(Arc::new(opened));
-                    self.is_anew.store(true, Ordering::Release);
+                    self.is_reopened.store(true, Ordering::Release);
                 }
                 Err(ReadError::Missing { .. }) => {}
                 Err(error) => return Err(error),
@@ -80,16 +80,16 @@ impl Source {
         Ok(reader.clone())
     }
 
-    /// Keeps what was found damaged, to be told.
-    fn note(&self, damage: Option<ReadError>) {
+    /// Keeps the first damage found.
+    fn keep_damage(&self, damage: Option<ReadError>) {
         if let Some(error) = damage {
-            let mut told = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
-            told.get_or_insert_with(|| error.to_string());
+            let mut first = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert_with(|| error.to_string());
         }
     }
 
-    /// What the store answers; nothing where there is none. One that cannot be read is opened anew the next time.
-    fn ask<T: Default>(&self, f: impl FnOnce(&Reader) -> Result<T, ReadError>) -> Result<T, SourceError> {
+    /// Reads from the store; returns the default if there is none. After an error, the store is reopened at the next read.
+    fn read<T: Default>(&self, f: impl FnOnce(&Reader) -> Result<T, ReadError>) -> Result<T, SourceError> {
         let Some(reader) = self.reader()? else { return Ok(T::default()) };
         f(&reader).map_err(|error| {
             self.reopen();
@@ -98,32 +98,32 @@ impl Source {
     }
 }
 
-impl TraceSource for Source {
+impl TraceSource for StoreSource {
     fn list(&self, query: &Query) -> Result<Vec<Summary>, SourceError> {
-        self.ask(|reader| reader.list(query))
+        self.read(|reader| reader.list(query))
     }
 
     fn load(&self, id: RequestId) -> Result<Option<Trace>, SourceError> {
-        match self.given.iter().find(|trace| trace.id == id) {
+        match self.extra.iter().find(|trace| trace.id == id) {
             Some(trace) => Ok(Some(trace.clone())),
-            None => self.ask(|reader| reader.load(id)),
+            None => self.read(|reader| reader.load(id)),
         }
     }
 
     fn newest(&self) -> Result<Cursor, SourceError> {
-        Ok(self.ask(|reader| reader.newest().map(Some))?.unwrap_or(Reader::oldest()))
+        Ok(self.read(|reader| reader.newest().map(Some))?.unwrap_or(Reader::oldest()))
     }
 
     fn before(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
-        let page = self.ask(|reader| reader.readable_before(cursor, limit).map(Some))?;
+        let page = self.read(|reader| reader.readable_before(cursor, limit).map(Some))?;
         let (mut requests, rest) = page.map_or((Vec::new(), None), |page| {
-            self.note(page.damage);
+            self.keep_damage(page.damage);
             (page.summaries, page.reached)
         });
         if rest.is_none() {
-            // At the end of what the store has is what it lacks.
-            for trace in &self.given {
-                if self.ask(|reader| reader.load(trace.id))?.is_none() {
+            // Traces that the store lacks come after those it has.
+            for trace in &self.extra {
+                if self.read(|reader| reader.load(trace.id))?.is_none() {
                     requests.push(trace.summary());
                 }
             }
@@ -132,14 +132,14 @@ impl TraceSource for Source {
     }
 
     fn since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
-        let news = self.ask(|reader| {
-            // Where it is another store than before, all of it is new.
-            let is_another = self.is_anew.swap(false, Ordering::AcqRel) && reader.newest()? < cursor;
+        let news = self.read(|reader| {
+            // If it is another store than before, everything in it is new.
+            let is_another = self.is_reopened.swap(false, Ordering::AcqRel) && reader.newest()? < cursor;
             let cursor = if is_another { Reader::oldest() } else { cursor };
             reader.readable_since(cursor, limit).map(Some)
         })?;
         Ok(news.map_or((Vec::new(), cursor), |page| {
-            self.note(page.damage);
+            self.keep_damage(page.damage);
             (page.summaries, page.reached)
         }))
     }
@@ -155,10 +155,10 @@ mod tests {
     use crate::sample;
 
     #[test]
-    fn a_store_may_come_later_and_be_replaced() {
+    fn a_store_may_be_created_later_and_be_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let store = dir.path().join(".zerver");
-        let source = Source::at(store.clone());
+        let source = StoreSource::new(store.clone());
         let numbered = |number| {
             let mut trace = sample::slow();
             trace.id = RequestId::from_u128(number);
@@ -178,12 +178,12 @@ mod tests {
         }
         std::fs::remove_dir_all(&store).unwrap();
         zerver_recorder::import(&store, vec![numbered(9)]).unwrap();
-        assert_eq!(news(), [9], "that it is another one is noticed");
+        assert_eq!(news(), [9], "the new store is noticed");
         assert!(news().is_empty());
     }
 
     #[test]
-    fn what_is_readable_of_a_damaged_store_is_shown_and_the_rest_is_told() {
+    fn readable_requests_of_a_damaged_store_are_shown_and_the_damage_is_reported() {
         let dir = tempfile::tempdir().unwrap();
         for number in 1..9 {
             let mut trace = sample::slow();
@@ -193,12 +193,12 @@ mod tests {
         let file = dir.path().join("traces.redb");
         let whole = std::fs::read(&file).unwrap();
         let mut shown = 0;
-        // Each record of the store, one after another.
+        // Damages each record of the store, one after another.
         for at in (0..whole.len() - 64).filter(|&at| whole[at..].starts_with(b"zvr1")) {
             let mut bytes = whole.clone();
             bytes[at + 40] ^= 1;
             std::fs::write(&file, bytes).unwrap();
-            let source = Source::at(dir.path().to_owned());
+            let source = StoreSource::new(dir.path().to_owned());
             let Ok(newest) = source.newest() else { continue };
             let Ok((requests, None)) = source.before(newest, 100) else { continue };
             assert!(requests.len() == 8 || source.damage().is_some(), "at {at}: {}", requests.len());

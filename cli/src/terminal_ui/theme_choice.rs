@@ -1,32 +1,33 @@
-//! What the terminal can do, as far as it says so.
+//! Theme of the terminal UI, from the arguments and the capabilities that the terminal announces.
 
 use std::env;
 use std::io::{self, IsTerminal};
 
 use zerver_tui::{Look, Palette};
 
-use crate::args::{self, Color, Global, Theme};
-use crate::error::Trouble;
+use crate::args::{Color, Global, Theme, ThemeArgs};
+use crate::error::CommandError;
 use crate::locale;
 
-/// Whether the terminal UI can be shown at all.
-pub(crate) fn check_terminal() -> Result<(), Trouble> {
-    let trouble = |what: &str| {
-        Trouble::new(what).hint("`zerver ls` and `zerver trace <id>` print the same, also without a terminal")
+/// Checks that the terminal UI can be shown.
+pub(crate) fn check_terminal() -> Result<(), CommandError> {
+    let error = |message: &str| {
+        CommandError::new(message)
+            .with_hint("`zerver ls` and `zerver trace <id>` print the same without a terminal")
     };
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        return Err(trouble("the terminal UI needs a terminal, and this is none"));
+        return Err(error("the terminal UI needs a terminal, and this is not one"));
     }
     match env::var("TERM").as_deref() {
         Ok("dumb") => {
-            Err(trouble("the terminal UI needs a terminal that can move its cursor, and TERM is dumb"))
+            Err(error("the terminal UI needs a terminal that can move its cursor, and TERM is dumb"))
         }
         _ => Ok(()),
     }
 }
 
-/// How to draw, by what was said and what the environment says.
-pub(crate) fn look(args: &args::Look, global: &Global) -> Look {
+/// Returns how to draw, from the arguments and the environment.
+pub(crate) fn look(args: &ThemeArgs, global: &Global) -> Look {
     let var = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let is_mono = match global.color {
         Color::Auto => var("NO_COLOR").is_some(),
@@ -44,7 +45,7 @@ fn palette(theme: Theme, var: &dyn Fn(&str) -> Option<String>) -> Palette {
         Theme::Dark => Palette::Dark,
         Theme::Light => Palette::Light,
         Theme::Sixteen => Palette::Sixteen,
-        // What cannot say that it shows more is trusted with its own colours, which fit its background.
+        // A terminal that does not announce more gets its own 16 colors, which suit its background.
         Theme::Auto if !var("COLORTERM").is_some_and(|value| value == "truecolor" || value == "24bit") => {
             Palette::Sixteen
         }

@@ -1,15 +1,15 @@
-//! Flows: route, class, steps in order with what they read and write.
+//! Flows: route, class, and the steps with the slots they read and write.
 
 use anstream::adapter::strip_str;
 use zerver_trace::text::clean;
 use zerver_trace::{FlowInfo, StepInfo};
 
-use super::{filler, fit, paint, style, width};
+use super::{fill, fit, paint, style, width};
 
-/// Under the name of a flow, its steps stand so far in.
+/// Indentation of the steps of a flow, in columns.
 const INDENT: usize = 5;
 
-/// All of them, one block each, in so many columns if there is such a limit.
+/// Returns one block per flow, with a maximum width in columns if there is one.
 pub(crate) fn catalog(flows: &[FlowInfo], columns: Option<usize>) -> String {
     flows.iter().map(|info| flow(info, columns.unwrap_or(usize::MAX))).collect::<Vec<_>>().join("\n")
 }
@@ -26,7 +26,7 @@ fn flow(flow: &FlowInfo, columns: usize) -> String {
     let name_columns = names.iter().map(|name| width(name)).max().unwrap_or(0);
     for (at, (step, name)) in flow.steps.iter().zip(&names).enumerate() {
         let number = format!("{:>3}", at + 1);
-        let mut line = format!("{}  {name}{}", paint(style::FAINT, &number), filler(name, name_columns));
+        let mut line = format!("{}  {name}{}", paint(style::FAINT, &number), fill(name, name_columns));
         let mut taken = INDENT + name_columns;
         let room = columns.saturating_sub(INDENT + name_columns + 3);
         for part in [slots(flow, step, true, room), slots(flow, step, false, room)].into_iter().flatten() {
@@ -49,7 +49,7 @@ fn flow(flow: &FlowInfo, columns: usize) -> String {
     out
 }
 
-/// `reads Claims, Todo (optional)`: the step also runs without that one.
+/// Returns `reads Claims, Todo (optional)`: the step also runs without an optional slot.
 fn slots(flow: &FlowInfo, step: &StepInfo, is_read: bool, room: usize) -> Option<String> {
     let slots: Vec<(u16, bool)> = if is_read {
         step.reads.iter().map(|read| (read.slot, read.optional)).collect()

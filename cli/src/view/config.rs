@@ -1,4 +1,4 @@
-//! The settings of a service, as text.
+//! Settings of a service, as a table.
 
 use serde_json::Value as Json;
 use zerver_replay::{SettingFrom, SettingTold};
@@ -7,7 +7,7 @@ use zerver_trace::text::clean;
 use super::style;
 use super::table::{Column, Table};
 
-/// A row for each: what somebody has said stands out.
+/// Returns a row per setting, with those that are set emphasized.
 pub(crate) fn settings(settings: &[SettingTold], columns: Option<usize>) -> String {
     let mut table = Table::new(&[
         Column::Left("setting"),
@@ -23,7 +23,7 @@ pub(crate) fn settings(settings: &[SettingTold], columns: Option<usize>) -> Stri
             SettingFrom::Environment => (style::STRONG, "environment"),
         };
         let from = told.place.as_deref().unwrap_or(from);
-        // A rule has a row of its own.
+        // Each rule has its own row.
         let (first, more) = match &told.value {
             Json::Array(all) if all.iter().any(Json::is_object) => (text(&all[0]), &all[1..]),
             value => (text(value), &[][..]),
@@ -42,7 +42,7 @@ pub(crate) fn settings(settings: &[SettingTold], columns: Option<usize>) -> Stri
     table.draw(columns)
 }
 
-/// A value on one line, without the quotes that a file needs.
+/// Returns a value on one line, without the quotes of TOML.
 fn text(value: &Json) -> String {
     match value {
         Json::Null => "-".to_owned(),
@@ -51,9 +51,9 @@ fn text(value: &Json) -> String {
         Json::Array(all) => all.iter().map(text).collect::<Vec<_>>().join(", "),
         Json::Object(all) => {
             let pair = |name: &String| Some(format!("{name}={}", text(all.get(name)?)));
-            // First what a rule asks for, then what it gives.
-            let (given, asked): (Vec<_>, Vec<_>) = all.keys().partition(|name| *name == "class");
-            asked.into_iter().chain(given).filter_map(pair).collect::<Vec<_>>().join(" ")
+            // The conditions of a rule come first, then its class.
+            let (class, conditions): (Vec<_>, Vec<_>) = all.keys().partition(|name| *name == "class");
+            conditions.into_iter().chain(class).filter_map(pair).collect::<Vec<_>>().join(" ")
         }
         other => other.to_string(),
     }
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_setting_has_a_line() {
+    fn each_setting_has_a_row() {
         let told = |key: &str, value: Json, from, place: Option<&str>, reloads| SettingTold {
             key: key.to_owned(),
             value,

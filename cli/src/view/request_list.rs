@@ -1,4 +1,4 @@
-//! Requests, one line each.
+//! Lists of requests, one line each.
 
 use zerver_replay::Utc;
 use zerver_trace::Summary;
@@ -8,13 +8,13 @@ use super::table::{Column, Table};
 use super::{paint, style};
 use zerver_trace::duration;
 
-/// The fewest columns of a path that are shown.
+/// Minimum width of a path, in columns.
 const MIN_PATH: usize = 8;
 
-/// The fewest digits of an id that are shown.
+/// Minimum number of digits of an id.
 pub(crate) const MIN_DIGITS: usize = 8;
 
-/// A table of requests.
+/// Returns a table of requests.
 pub(crate) fn table(requests: &[Summary], digits: usize, now_unix_ns: u64, columns: Option<usize>) -> String {
     use Column::{Left, Right, Shrinks};
     let mut table = Table::new(&[
@@ -28,8 +28,8 @@ pub(crate) fn table(requests: &[Summary], digits: usize, now_unix_ns: u64, colum
         Left("class"),
         Left("outcome"),
     ]);
-    table.spare("class", 24);
-    // Beside a status, most outcomes say nothing new.
+    table.optional("class", 24);
+    // Next to the status, most outcomes add nothing.
     let is_plain = |request: &Summary| match &*request.outcome {
         "done" => true,
         "failed" => request.status >= 400,
@@ -37,12 +37,12 @@ pub(crate) fn table(requests: &[Summary], digits: usize, now_unix_ns: u64, colum
     };
     let all_plain = requests.iter().all(is_plain);
     if all_plain {
-        table.spare("outcome", 24);
+        table.optional("outcome", 24);
     }
-    table.spare("age", 12);
-    table.spare("flow", 12);
+    table.optional("age", 12);
+    table.optional("flow", 12);
     if !all_plain {
-        table.spare("outcome", MIN_PATH);
+        table.optional("outcome", MIN_PATH);
     }
     for request in requests {
         table.row(vec![
@@ -60,7 +60,7 @@ pub(crate) fn table(requests: &[Summary], digits: usize, now_unix_ns: u64, colum
     table.draw(columns)
 }
 
-/// A request as it passes by: `019aa4c2  10:43:01.123Z  GET /v1/todos/456  200  5.40 ms  todos-item`.
+/// Returns a passing request on one line: `019aa4c2  10:43:01.123Z  GET /v1/todos/456  200  5.40 ms  todos-item`.
 pub(crate) fn line(request: &Summary, digits: usize) -> String {
     let Utc { hour, minute, second, nanos, .. } = Utc::from_unix_ns(request.started_unix_ns);
     let time = format!("{hour:02}:{minute:02}:{second:02}.{:03}Z", nanos / 1_000_000);
@@ -82,7 +82,7 @@ pub(crate) fn line(request: &Summary, digits: usize) -> String {
     line
 }
 
-/// A status code; nothing was sent where it is 0.
+/// Returns the status code, or `-` if no response was sent.
 fn status(status: u16) -> String {
     if status == 0 { "-".to_owned() } else { status.to_string() }
 }
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_pass_by_in_a_line() {
+    fn a_passing_request_takes_one_line() {
         let lines: Vec<String> = requests().iter().map(|request| plain(&line(request, 12))).collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
         019aa4c3-0000  10:43:01.123Z  GET /漢字/and/a/path/that/is/longer/than/there/is/room/for/on/a/line  -  5.40 ms  rejected

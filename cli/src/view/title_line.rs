@@ -1,61 +1,74 @@
-//! The line that says which request it is: its id, what was asked, and what became of it, on one line of the terminal.
+//! The line that identifies a request: its id, method and path, status, duration and more, fitted to the terminal.
 
 use anstyle::Style;
 
-use super::timeline::Look;
+use super::layout::Layout;
+use super::status::status;
 use super::{fit, paint, style, width};
 
-/// What is said beside method and path, in its order.
+/// A part of the line after method and path.
 pub(super) struct Part {
     style: Style,
     text: String,
-    /// What stays of it where there is no room, if that is less.
+    /// Shorter form for lack of space; `None` if there is none.
     least: Option<String>,
-    /// Method and path keep this many columns, if they need them, before it gives way.
-    asked_first: usize,
+    /// Number of columns that method and path get before this part is shortened.
+    path_columns: usize,
 }
 
 impl Part {
-    /// One that is always said.
+    /// Returns a part that is always shown.
     pub(super) fn kept(style: Style, text: impl Into<String>) -> Self {
-        Self { style, text: text.into(), least: None, asked_first: 0 }
+        Self { style, text: text.into(), least: None, path_columns: 0 }
     }
 
-    /// One that is left out where method and path would have less than `asked_first` columns.
-    pub(super) fn spare(style: Style, text: impl Into<String>, asked_first: usize) -> Self {
-        Self { style, text: text.into(), least: Some(String::new()), asked_first }
+    /// Returns a part that is left out if method and path would get less than `path_columns` columns.
+    pub(super) fn spare(style: Style, text: impl Into<String>, path_columns: usize) -> Self {
+        Self { style, text: text.into(), least: Some(String::new()), path_columns }
     }
 
-    /// One that is shortened to `least` there.
+    /// Returns a part that is shortened to `least` instead.
     pub(super) fn shortened(
         style: Style,
         text: impl Into<String>,
         least: impl Into<String>,
-        asked_first: usize,
+        path_columns: usize,
     ) -> Self {
-        Self { style, text: text.into(), least: Some(least.into()), asked_first }
+        Self { style, text: text.into(), least: Some(least.into()), path_columns }
+    }
+
+    /// Returns a status with its reason phrase, which is left out for lack of space.
+    pub(super) fn status(code: u16) -> Self {
+        let least = if code == 0 { status(code) } else { code.to_string() };
+        Self::shortened(style::status(code), status(code), least, 32)
     }
 }
 
-/// The line. What gives way first stands last among those with the same `asked_first`; method and path are cut to what
-/// room there is in the end. Where it is to be verbose, nothing is.
-pub(super) fn head(label: Option<&str>, id: &str, asked: &str, mut parts: Vec<Part>, look: Look) -> String {
+/// Returns the line. Parts with higher `path_columns` are shortened first, later ones before earlier ones; method and path are
+/// truncated to the space that is left. Verbose output shortens nothing.
+pub(super) fn title_line(
+    label: Option<&str>,
+    id: &str,
+    request: &str,
+    mut parts: Vec<Part>,
+    layout: Layout,
+) -> String {
     let label_columns = label.map_or(0, |label| width(label) + 2);
     let room = |parts: &[Part]| {
         let shown = parts.iter().filter(|part| !part.text.is_empty());
         let taken = label_columns + width(id) + 2 + shown.map(|part| 2 + width(&part.text)).sum::<usize>();
-        look.columns.saturating_sub(taken)
+        layout.columns.saturating_sub(taken)
     };
-    let mut shown = asked.to_owned();
-    if !look.is_verbose {
+    let mut shown = request.to_owned();
+    if !layout.is_verbose {
         let mut order: Vec<usize> = (0..parts.len()).rev().filter(|at| parts[*at].least.is_some()).collect();
-        order.sort_by_key(|at| std::cmp::Reverse(parts[*at].asked_first));
+        order.sort_by_key(|at| std::cmp::Reverse(parts[*at].path_columns));
         for at in order {
-            if room(&parts) < width(asked).min(parts[at].asked_first) {
+            if room(&parts) < width(request).min(parts[at].path_columns) {
                 parts[at].text = parts[at].least.take().unwrap_or_default();
             }
         }
-        shown = fit(asked, room(&parts));
+        shown = fit(request, room(&parts));
     }
     let label = label.map(|label| format!("{}  ", paint(style::NOTED, label))).unwrap_or_default();
     let parts = parts.iter().filter(|part| !part.text.is_empty());

@@ -1,4 +1,4 @@
-//! `zerver export`: one request as a portable file, or as a test.
+//! `zerver export`: writes one request as a portable file or a Rust test.
 
 mod rust_test;
 
@@ -9,25 +9,31 @@ use zerver_recorder::{portable, regular_file};
 use zerver_replay::Secrets;
 
 use crate::args::{Export, Global};
-use crate::error::{Done, Trouble};
-use crate::locate::{self, Loaded};
+use crate::error::{CommandError, CommandOutcome};
+use crate::locate::{self, LoadedTrace};
 use crate::output::Output;
+use crate::paths;
 
-pub(super) fn run(args: &Export, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
+pub(super) fn run(
+    args: &Export,
+    global: &Global,
+    output: &mut Output,
+) -> Result<CommandOutcome, CommandError> {
     let to_stdout = args.output.as_ref().map_or(args.test, |path| path == Path::new("-"));
     if to_stdout && !args.test && output.is_terminal() {
-        return Err(Trouble::new("a portable trace is not text, and the standard output is a terminal")
-            .hint("name a file with --output FILE, or pipe it on"));
+        return Err(CommandError::new("a portable trace is binary, and standard output is a terminal")
+            .with_hint("name a file with --output FILE, or use a pipe"));
     }
-    let loaded = locate::load(global, &args.id)?;
+    let loaded = locate::load_trace(global, &args.id)?;
     let bytes = match args.test {
         true => as_test(&loaded, args)?.into_bytes(),
-        false => portable::write(&loaded.trace)
-            .map_err(|error| Trouble::new(format!("cannot export {}", loaded.trace.id)).because(&error))?,
+        false => portable::write(&loaded.trace).map_err(|error| {
+            CommandError::new(format!("cannot export {}", loaded.trace.id)).caused_by(&error)
+        })?,
     };
     if to_stdout {
         output.bytes(&bytes)?;
-        return Ok(Done::Fine);
+        return Ok(CommandOutcome::Success);
     }
     let named_by_id = || PathBuf::from(format!("{}.zrv", loaded.trace.id.short(loaded.digits())));
     let path = args.output.clone().unwrap_or_else(named_by_id);
@@ -37,38 +43,40 @@ pub(super) fn run(args: &Export, global: &Global, output: &mut Output) -> Result
             &serde_json::json!({ "id": loaded.trace.id.to_string(), "file": path, "bytes": bytes.len() }),
         )?;
     } else {
-        output.print(&format!("{}\n", locate::shown(&path)))?;
+        output.print(&format!("{}\n", paths::display(&path)))?;
     }
-    Ok(Done::Fine)
+    Ok(CommandOutcome::Success)
 }
 
-/// The text of a test. The key beside the store opens what is sealed; without it, what is secret stays so.
-fn as_test(loaded: &Loaded, args: &Export) -> Result<String, Trouble> {
+/// Returns the source of a test. Secrets are decrypted only if the store's key is there.
+fn as_test(loaded: &LoadedTrace, args: &Export) -> Result<String, CommandError> {
     let with_secrets = args.with_secrets;
     let secrets = match &loaded.reader {
         Some(reader) => reader.secrets(&loaded.trace),
         None if with_secrets => {
-            return Err(Trouble::new("a portable file has no secrets in it, only their hashes")
-                .hint("name the request in the store that recorded it, or leave --with-secrets out"));
+            return Err(CommandError::new("a portable file holds no secrets, only their hashes")
+                .with_hint("name the request in the store that recorded it, or leave out --with-secrets"));
         }
         None => Ok(Default::default()),
     };
     let secrets = match secrets {
-        Err(error) if with_secrets => return Err(Trouble::new("the secrets stay sealed").because(&error)),
+        Err(error) if with_secrets => {
+            return Err(CommandError::new("cannot decrypt the secrets").caused_by(&error));
+        }
         secrets => Secrets(secrets.unwrap_or_default()),
     };
-    rust_test::test(&loaded.trace, &secrets, with_secrets, args.expect)
+    rust_test::rust_test(&loaded.trace, &secrets, with_secrets, args.expect)
 }
 
-/// Makes a new file of mode 0600, whole or not at all; with `force`, it takes the place of one that exists.
-fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), Trouble> {
-    let trouble = |error: &io::Error| {
-        let trouble = Trouble::new(format!("cannot write {}", path.display())).because(error);
+/// Creates a file of mode 0600, completely or not at all. With `force`, it replaces an existing one.
+fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), CommandError> {
+    let failed = |error: &io::Error| {
+        let failed = CommandError::new(format!("cannot write {}", path.display())).caused_by(error);
         match error.kind() {
             io::ErrorKind::AlreadyExists => {
-                trouble.hint("--force overwrites it; --output FILE names another")
+                failed.with_hint("use --force to overwrite it, or --output FILE for another file")
             }
-            _ => trouble,
+            _ => failed,
         }
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -82,7 +90,7 @@ fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), Trouble> {
         let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
         kept.map(drop).map_err(|error| error.error)
     };
-    replace().map_err(|error| trouble(&error))
+    replace().map_err(|error| failed(&error))
 }
 
 #[cfg(test)]
@@ -90,19 +98,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_overwritten_only_by_force() {
+    fn a_file_is_overwritten_only_with_force() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.zrv");
         write(&path, b"one", false).unwrap();
-        let trouble = write(&path, b"two", false).unwrap_err();
-        assert!(trouble.hints[0].contains("--force"), "{trouble:?}");
+        let error = write(&path, b"two", false).unwrap_err();
+        assert!(error.hints[0].contains("--force"), "{error:?}");
         assert_eq!(std::fs::read(&path).unwrap(), b"one");
         write(&path, b"two", true).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
     }
 
     #[test]
-    fn a_file_is_private_and_no_link_is_written_through() {
+    fn a_file_is_private_and_no_link_is_followed() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let (path, link, dangling) =
@@ -117,8 +125,8 @@ mod tests {
                 (Path::new("/dev/full"), "a device"),
                 (dir.path(), "a folder"),
             ] {
-                let trouble = write(path, b"one", force).unwrap_err();
-                assert!(trouble.line().contains(why), "{trouble:?}");
+                let error = write(path, b"one", force).unwrap_err();
+                assert!(error.one_line().contains(why), "{error:?}");
             }
         }
         assert_eq!(std::fs::read(&path).unwrap(), b"precious");

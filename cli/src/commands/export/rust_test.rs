@@ -1,4 +1,4 @@
-//! A recorded request as a Rust test: the request, the answers of its effects, and what came of it.
+//! A recorded request as a Rust test: the request, the results of its effects, and the expected outcome.
 
 use serde::Serialize;
 use zerver_replay::{Json, Secrets, rfc3339};
@@ -6,39 +6,37 @@ use zerver_trace::text::clean;
 use zerver_trace::{Answer, Event, Origin, Outcome, Recorded, Trace};
 
 use crate::args::Expect;
-use crate::error::Trouble;
+use crate::error::CommandError;
 
-/// Longer JSON is broken into lines.
-const LINE: usize = 90;
-/// What stands in for a secret header; a bearer token has the word before it.
+/// Maximum length of JSON on one line, in bytes.
+const MAX_LINE: usize = 90;
+/// Value of a secret header in the test; for a bearer token, after the scheme.
 const PLACEHOLDER: &str = "placeholder";
 
-/// Writes the test. `secrets` are what is behind the seals; they are written out only where it `is_open`.
-pub(super) fn test(
+/// Returns the source of the test. The decrypted `secrets` are written out only if `shows_secrets` is set.
+pub(super) fn rust_test(
     trace: &Trace,
     secrets: &Secrets,
-    is_open: bool,
+    shows_secrets: bool,
     expect: Expect,
-) -> Result<String, Trouble> {
-    let cannot = |why: &str| {
-        Trouble::new(format!("{} cannot be made a test", trace.id))
-            .because(&std::io::Error::other(why.to_owned()))
-    };
+) -> Result<String, CommandError> {
+    let cannot =
+        |why: &str| CommandError::new(format!("cannot export {} as a test", trace.id)).with_cause(why);
     match &trace.outcome {
-        Outcome::Rejected { .. } => return Err(cannot("it was answered before any step ran")),
-        Outcome::Gone { .. } => return Err(cannot("its client went away before there was an answer")),
-        Outcome::TimedOut { .. } => return Err(cannot("its deadline passed, and in a test no time does")),
+        Outcome::Rejected { .. } => return Err(cannot("it was rejected before any step ran")),
+        Outcome::Gone { .. } => return Err(cannot("its client left before there was a response")),
+        Outcome::TimedOut { .. } => return Err(cannot("its deadline passed, and a test has no time")),
         Outcome::Done if expect == Expect::Fixed && trace.status < 400 => {
-            let trouble = cannot("it did not fail, so there is nothing to be fixed");
-            return Err(trouble.hint("leave --expect fixed out to expect what was recorded"));
+            let error = cannot("it did not fail, so there is nothing to fix");
+            return Err(error.with_hint("leave out --expect fixed to expect the recorded outcome"));
         }
-        _ if !trace.is_complete() => return Err(cannot("not all that happened was recorded")),
+        _ if !trace.is_complete() => return Err(cannot("its recording is incomplete")),
         _ => {}
     }
     let mut test = Test {
         trace,
         secrets,
-        is_open,
+        shows_secrets,
         expect,
         constants: Vec::new(),
         calls: Vec::new(),
@@ -53,29 +51,29 @@ pub(super) fn test(
 struct Test<'t> {
     trace: &'t Trace,
     secrets: &'t Secrets,
-    is_open: bool,
+    shows_secrets: bool,
     expect: Expect,
-    /// What a person fills in: a name, and a value that will often do.
+    /// Constants to fill in: the name, and a default that often suffices.
     constants: Vec<(String, String)>,
-    /// What is called on the script,
+    /// Methods to call on the test request.
     calls: Vec<String>,
-    /// and what is asserted.
+    /// Assertions on the response.
     checks: Vec<String>,
 }
 
 impl Test<'_> {
     fn request(&mut self) -> Result<(), String> {
         let trace = self.trace;
-        let target = self.wire(&trace.target).ok_or("its path is not known")?;
+        let target = self.wire(&trace.target).ok_or("its path was not recorded")?;
         let origin = match &trace.origin {
-            Origin::Named(origin) if self.is_open || !origin.is_secret() => self.wire(origin),
+            Origin::Named(origin) if self.shows_secrets || !origin.is_secret() => self.wire(origin),
             _ => None,
         };
         let target = origin.unwrap_or_default() + &target;
         self.calls.push(format!("send({}, {})", literal(&trace.method), literal(&target)));
         for header in &trace.request_headers {
             let value = match self.wire(&header.value) {
-                Some(value) if !header.value.is_secret() || self.is_open => literal(&value),
+                Some(value) if !header.value.is_secret() || self.shows_secrets => literal(&value),
                 _ => self.constant(&header.name, &header.value),
             };
             self.calls.push(format!("header({}, {value})", literal(&header.name)));
@@ -83,9 +81,9 @@ impl Test<'_> {
         let body = &trace.request_body;
         if body.full_len > 0 {
             if body.kept_len < body.full_len {
-                return Err("its body was too long to be recorded whole".to_owned());
+                return Err("its body was too long to be recorded in full".to_owned());
             }
-            let text = self.wire(&body.bytes).ok_or("its body is no text, or not known")?;
+            let text = self.wire(&body.bytes).ok_or("its body is not text, or was not recorded")?;
             self.calls.push(format!("body({})", raw(&text)));
         }
         self.calls.push(format!("id({})", literal(&trace.id.to_string())));
@@ -94,14 +92,14 @@ impl Test<'_> {
         Ok(())
     }
 
-    /// A constant for a header that is a secret.
+    /// Adds a constant for a secret header, and returns its name.
     fn constant(&mut self, header: &str, recorded: &Recorded) -> String {
         let name: String = header
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
             .collect();
         let is_bearer = self
-            .plain(recorded)
+            .decrypted(recorded)
             .is_none_or(|value| value.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer ")));
         let scheme = if header == "authorization" && is_bearer { "Bearer " } else { "" };
         if !self.constants.iter().any(|(known, _)| *known == name) {
@@ -113,26 +111,26 @@ impl Test<'_> {
     fn answers(&mut self) -> Result<(), String> {
         let trace = self.trace;
         for event in &trace.events {
-            let Event::EffectRequested { call, kind, args, .. } = event else { continue };
+            let Event::EffectRequested { call: number, kind, args, .. } = event else { continue };
             let answer = trace.events.iter().find_map(|event| match event {
-                Event::EffectCompleted { call: of, answer, .. } if of == call => Some(answer),
+                Event::EffectCompleted { call: of, answer, .. } if of == number => Some(answer),
                 _ => None,
             });
-            let unknown = || format!("the arguments of a {} effect are not known", clean(kind));
+            let unknown = || format!("the arguments of a {} effect were not recorded", clean(kind));
             let args = self.json(args).ok_or_else(unknown)?;
             let (kind, args) = (literal(kind), raw(&args));
             self.calls.push(match answer {
                 Some(Answer::Ok(output)) => {
-                    let unknown = || format!("what a {} effect gave is not known", clean(&kind));
+                    let unknown = || format!("the result of a {} effect was not recorded", clean(&kind));
                     let output = raw(&self.json(output).ok_or_else(unknown)?);
-                    lines("        ", "answer_json", &[kind, args, output])
+                    call("        ", "answer_json", &[kind, args, output])
                 }
                 Some(Answer::Err(error)) => {
                     let (sort, message) = (literal(error.kind.as_str()), literal(&error.message));
-                    lines("        ", "fail_json", &[kind, args, sort, message])
+                    call("        ", "fail_json", &[kind, args, sort, message])
                 }
                 Some(Answer::Cancelled) | None => {
-                    return Err(format!("a {} effect had not ended", clean(&kind)));
+                    return Err(format!("a {} effect had not completed", clean(&kind)));
                 }
             });
         }
@@ -157,11 +155,11 @@ impl Test<'_> {
         for event in &trace.events {
             let Event::SlotWritten { slot, value, .. } = event else { continue };
             let Some(info) = trace.flow.slots.get(usize::from(*slot)) else { continue };
-            if info.secret && !self.is_open {
+            if info.secret && !self.shows_secrets {
                 continue;
             }
             if let Some(value) = self.json(value) {
-                self.checks.push(lines("    ", "assert_wrote", &[literal(&info.name), raw(&value)]));
+                self.checks.push(call("    ", "assert_wrote", &[literal(&info.name), raw(&value)]));
             }
         }
         for header in &trace.response_headers {
@@ -174,44 +172,44 @@ impl Test<'_> {
         match text.filter(|_| body.kept_len == body.full_len) {
             Some(text) => {
                 let (status, body) = (trace.status.to_string(), raw(&pretty(&text)));
-                self.checks.push(lines("    ", "assert_answer", &[status, body]));
+                self.checks.push(call("    ", "assert_answer", &[status, body]));
             }
             None => self.checks.push(format!("assert_status({})", trace.status)),
         }
     }
 
-    /// What is recorded, with masks in the place of secrets unless it may be said.
-    fn seen(&self, recorded: &Recorded) -> Option<Recorded> {
+    /// Returns a recorded value, with secrets masked unless they may be shown.
+    fn visible(&self, recorded: &Recorded) -> Option<Recorded> {
         let hash = match recorded {
             Recorded::Sealed { hash, .. } | Recorded::Hashed { hash, .. } => hash,
             Recorded::Plain { .. } => return Some(recorded.clone()),
             Recorded::Missing(_) => return None,
         };
-        let plain = self.secrets.0.get(hash).filter(|_| self.is_open);
+        let plain = self.secrets.0.get(hash).filter(|_| self.shows_secrets);
         match plain {
             Some(value) => Some(Recorded::Plain { value: value.clone(), summary: None }),
             None => recorded.value().map(|_| recorded.clone()),
         }
     }
 
-    /// The text behind a header, said or not.
-    fn plain(&self, recorded: &Recorded) -> Option<String> {
+    /// Returns the decrypted text of a header, even if it may not be shown.
+    fn decrypted(&self, recorded: &Recorded) -> Option<String> {
         let Recorded::Sealed { hash, .. } = recorded else { return None };
         let bytes = self.secrets.0.get(hash)?.root().as_bytes()?.into_owned();
         String::from_utf8(bytes).ok()
     }
 
-    /// Bytes that came over the wire, if they are text.
+    /// Returns bytes from the wire if they are text.
     fn wire(&self, recorded: &Recorded) -> Option<String> {
-        let seen = self.seen(recorded)?;
+        let seen = self.visible(recorded)?;
         String::from_utf8(seen.value()?.root().as_bytes()?.into_owned()).ok()
     }
 
     fn json(&self, recorded: &Recorded) -> Option<String> {
-        document(&Json::Value(self.seen(recorded)?), false)
+        document(&Json::Value(self.visible(recorded)?), false)
     }
 
-    /// The name of the test: that of the flow, with the status.
+    /// Returns the name of the test: the flow and the status.
     fn name(&self) -> String {
         let flow = self.trace.flow.name.chars();
         let flow: String =
@@ -225,24 +223,21 @@ impl Test<'_> {
         let trace = self.trace;
         let flow = &trace.flow.name;
         let ended = match self.expect {
-            Expect::Recorded => format!("answered with {}", trace.status),
-            Expect::Fixed => format!("which failed with {} and should not", trace.status),
+            Expect::Recorded => format!("status {}", trace.status),
+            Expect::Fixed => format!("which failed with status {} and should succeed", trace.status),
         };
         let mut out = format!(
-            "//! {} {}, {ended}, as it was recorded at {}.\n//!\n",
+            "//! {} {}, {ended}, recorded at {}.\n//!\n",
             clean(&trace.method),
             clean(&trace.path),
             rfc3339(trace.started_unix_ns),
         );
-        out += "//! Written by `zerver export --test`, and yours to change. It belongs into the crate with the function `app`: save it\n";
-        out += "//! beside main.rs or lib.rs, and name it there: `#[cfg(test)] mod ";
-        out += &format!(
-            "{};`. For a file in tests/, write your\n//! crate's name for `crate`.\n\n",
-            self.name()
-        );
+        out += "//! Generated by `zerver export --test`; edit it as you like. It belongs in the crate that has the function `app`: save\n";
+        out += "//! it next to main.rs or lib.rs and declare it there with `#[cfg(test)] mod ";
+        out += &format!("{};`. In tests/, replace\n//! `crate` by the name of your crate.\n\n", self.name());
         out += "use std::time::{Duration, UNIX_EPOCH};\n\nuse crate::app;\n";
         if !self.constants.is_empty() {
-            out += "\n// Secrets are not exported. These do where no step looks into them; if one does, write what it wants to see.\n";
+            out += "\n// Secrets are not exported. If a step inspects one of these, replace it by a value that the step accepts.\n";
             for (name, value) in &self.constants {
                 out += &format!("const {name}: &str = {};\n", literal(value));
             }
@@ -263,45 +258,45 @@ impl Test<'_> {
 fn document(value: &impl Serialize, is_pretty: bool) -> Option<String> {
     let text = String::from_utf8(crate::safe_json::document(value, is_pretty).ok()?).ok()?;
     let text = text.trim_end().to_owned();
-    if is_pretty || text.len() <= LINE { Some(text) } else { document(value, true) }
+    if is_pretty || text.len() <= MAX_LINE { Some(text) } else { document(value, true) }
 }
 
-/// JSON in lines where it is long; anything else as it is.
+/// Indents long JSON; leaves other text unchanged.
 fn pretty(text: &str) -> String {
     let json = serde_json::from_str::<serde_json::Value>(text).ok();
-    let json = json.filter(|_| text.len() > LINE).and_then(|json| document(&json, true));
+    let json = json.filter(|_| text.len() > MAX_LINE).and_then(|json| document(&json, true));
     json.unwrap_or_else(|| text.to_owned())
 }
 
-/// A call, with a line for each argument where they do not fit on one.
-fn lines(indent: &str, name: &str, args: &[String]) -> String {
+/// Returns a call, with one argument per line if they do not fit on one.
+fn call(indent: &str, name: &str, args: &[String]) -> String {
     let line = format!("{name}({})", args.join(", "));
-    if line.len() + indent.len() <= LINE && !line.contains('\n') {
+    if line.len() + indent.len() <= MAX_LINE && !line.contains('\n') {
         return line;
     }
     let args: String = args.iter().map(|arg| format!("\n{indent}    {arg},")).collect();
     format!("{name}({args}\n{indent})")
 }
 
-/// A literal of one line.
+/// Returns a string literal on one line.
 fn literal(text: &str) -> String {
     format!("{text:?}")
 }
 
-/// A literal that needs no escapes, where there is one.
+/// Returns a raw string literal if the text needs one and allows it.
 fn raw(text: &str) -> String {
     let is_plain = text.chars().all(|c| c == '\n' || !zerver_trace::text::is_dangerous(c));
     if !is_plain || !text.contains(['"', '\\', '\n']) {
         return literal(text);
     }
-    // As many as no quote in the text is followed by.
+    // One more than follow any quote in the text.
     let longest =
         text.split('"').skip(1).map(|after| after.bytes().take_while(|b| *b == b'#').count() + 1).max();
     let fence = "#".repeat(longest.unwrap_or(0));
     format!("r{fence}\"{text}\"{fence}")
 }
 
-/// A number as Rust groups it.
+/// Returns a number with its digits grouped by underscores.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
@@ -314,7 +309,7 @@ mod tests {
     use crate::sample;
 
     #[test]
-    fn literals_are_what_rust_reads() {
+    fn literals_are_valid_rust() {
         assert_eq!(raw("plain"), r#""plain""#);
         assert_eq!(raw(r#"{"a":"b"}"#), r##"r#"{"a":"b"}"#"##);
         assert_eq!(raw(r###"a"##b"c"###), r#####"r###"a"##b"c"###"#####);
@@ -326,8 +321,8 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_is_in_a_test_and_none_is_made_of_what_has_no_answer() {
-        let test = |trace: &Trace| test(trace, &Secrets::default(), false, Expect::Recorded);
+    fn a_test_holds_no_secret_and_needs_a_response() {
+        let test = |trace: &Trace| rust_test(trace, &Secrets::default(), false, Expect::Recorded);
         let text = test(&sample::slow()).unwrap();
         assert!(text.contains("fn todos_item_200()") && text.contains("assert_answer(200"), "{text}");
         let mut gone = sample::slow();
@@ -336,8 +331,8 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_can_be_expected_to_be_fixed() {
-        let test = |trace: &Trace| test(trace, &Secrets::default(), false, Expect::Fixed);
+    fn a_failure_can_be_expected_to_succeed() {
+        let test = |trace: &Trace| rust_test(trace, &Secrets::default(), false, Expect::Fixed);
         let text = test(&sample::failed()).unwrap();
         assert!(
             text.contains("fn todos_item_404_fixed()") && text.contains("run.assert_success();"),

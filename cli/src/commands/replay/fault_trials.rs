@@ -1,44 +1,25 @@
-//! `zerver replay --faults`: the request again and again, each time with one thing that goes wrong.
+//! `zerver replay --faults`: replays a request once for each fault that can be injected.
 
 use std::path::Path;
 
 use serde::Serialize;
-use zerver_replay::{Edits, Opened, Report, Sameness, Trial, trials};
+use zerver_replay::{Edits, Opened, Report, Sameness, trials};
 
-use super::replayable::{announce, possible};
-use crate::error::{Done, Trouble};
-use crate::locate::Loaded;
+use super::replayable::{announce, check_possible};
+use crate::error::{CommandError, CommandOutcome};
+use crate::locate::LoadedTrace;
 use crate::output::Output;
-use crate::service::host::Host;
+use crate::service::fault_trial::FaultOutcome;
+use crate::service::host::ReplayHost;
 use crate::view;
 
-/// What became of the request when one thing went wrong. Its fields are stable; more may come.
-#[derive(Debug, Serialize)]
-pub(crate) struct Row {
-    pub(crate) effect: String,
-    pub(crate) call: u32,
-    pub(crate) fault: &'static str,
-    /// None where there was no answer.
-    pub(crate) status: Option<u16>,
-    /// The word of traces; `died` where the process did, `unanswered` where the run came to an effect that nothing
-    /// answers, `refused` where it could not be run.
-    pub(crate) outcome: String,
-    /// What failed, in words; empty where nothing did.
-    pub(crate) failure: String,
-    /// The step at which it failed; empty where it did not.
-    pub(crate) step: String,
-    pub(crate) duration_ns: Option<u64>,
-    pub(crate) panicked: bool,
-    /// Why this is a finding; none where it is not.
-    pub(crate) finding: Option<&'static str>,
-}
-
+/// Stable JSON form. Fields may be added.
 #[derive(Serialize)]
 struct Document<'a> {
     id: String,
     flow: &'a str,
     recorded: Recorded,
-    faults: &'a [Row],
+    faults: &'a [FaultOutcome],
 }
 
 #[derive(Serialize)]
@@ -52,37 +33,36 @@ pub(super) fn run(
     exe: &Path,
     opened: &Opened,
     edits: &Edits,
-    loaded: &Loaded,
+    loaded: &LoadedTrace,
     output: &mut Output,
-) -> Result<Done, Trouble> {
+) -> Result<CommandOutcome, CommandError> {
     let trace = &opened.trace;
-    let mut host = Some(Host::start(exe)?);
+    let mut host = Some(ReplayHost::start(exe)?);
     let base = match &mut host {
-        Some(host) => possible(
-            host.replay(opened.clone(), edits.clone(), &mut |effect| announce(effect, output))?,
-            loaded,
-        )?,
+        Some(host) => {
+            let report =
+                host.replay(opened.clone(), edits.clone(), &mut |effect| announce(effect, output))?;
+            check_possible(report, loaded)?
+        }
         None => Report::default(),
     };
     if base.sameness() == Sameness::Different && edits.is_empty() {
-        output.warn(
-            "nothing went wrong yet, and it is different already: see `zerver replay` without --faults",
-        );
+        output.warn("the replay differs even without a fault: run `zerver replay` without --faults");
     }
-    let mut rows = Vec::new();
+    let mut outcomes = Vec::new();
     for trial in trials(trace) {
         let mut living = match host.take() {
             Some(living) => living,
-            None => Host::start(exe)?,
+            None => ReplayHost::start(exe)?,
         };
         let edits = Edits { faults: vec![trial.fault.clone()], ..edits.clone() };
         match living.replay(opened.clone(), edits, &mut |effect| announce(effect, output)) {
             Ok(report) => {
-                rows.push(Row::of(trial, &report, trace.outcome.as_str()));
+                outcomes.push(FaultOutcome::from_report(trial, &report, trace.outcome.as_str()));
                 host = Some(living);
             }
-            // It may have died of it; the next trial gets another.
-            Err(trouble) => rows.push(Row::without(trial, &trouble, living.is_alive())),
+            // The fault may have killed it; the next trial gets another host.
+            Err(error) => outcomes.push(FaultOutcome::from_error(trial, &error, living.is_alive())),
         }
     }
     if output.is_json {
@@ -94,65 +74,12 @@ pub(super) fn run(
                 outcome: trace.outcome.as_str(),
                 duration_ns: trace.duration_ns,
             },
-            faults: &rows,
+            faults: &outcomes,
         })?;
     } else {
-        output.print(&view::replay::fault_table::faults(
-            (trace.status, trace.duration_ns),
-            &rows,
-            output.columns(),
-        ))?;
+        let recorded = (trace.status, trace.duration_ns);
+        output.print(&view::replay::fault_table::faults(recorded, &outcomes, output.columns()))?;
     }
-    Ok(if rows.iter().any(|row| row.finding.is_some()) { Done::Finding } else { Done::Fine })
-}
-
-impl Row {
-    fn new(trial: Trial, outcome: &str) -> Self {
-        Self {
-            effect: trial.effect,
-            call: trial.call,
-            fault: trial.word,
-            status: None,
-            outcome: outcome.to_owned(),
-            failure: String::new(),
-            step: String::new(),
-            duration_ns: None,
-            panicked: false,
-            finding: None,
-        }
-    }
-
-    fn of(trial: Trial, report: &Report, recorded: &str) -> Self {
-        let Some(ending) = &report.ending else {
-            let unanswered = report.coverage.effects_unanswered > 0;
-            let why = report.notes.last().or(report.impossible.first()).cloned();
-            let outcome = if unanswered { "unanswered" } else { "refused" };
-            return Self { failure: why.unwrap_or_default(), ..Self::new(trial, outcome) };
-        };
-        let finding = match (&*ending.outcome, &*ending.failure_kind, ending.call) {
-            ("panicked", ..) => Some("a step panicked"),
-            ("timed_out", "default_deadline", _) if recorded != "timed_out" => Some(
-                "only the default deadline ended it: give the effect a time limit, or the flow a deadline",
-            ),
-            (_, "internal", None) => Some("a step took it for a bug of the service"),
-            _ => None,
-        };
-        Self {
-            status: report.response.as_ref().map(|response| response.status),
-            failure: ending.failure.clone(),
-            step: ending.step.clone(),
-            duration_ns: Some(ending.duration_ns),
-            panicked: ending.outcome == "panicked",
-            finding,
-            ..Self::new(trial, &ending.outcome)
-        }
-    }
-
-    fn without(trial: Trial, trouble: &Trouble, is_alive: bool) -> Self {
-        let failure = trouble.line();
-        match is_alive {
-            true => Self { failure, ..Self::new(trial, "refused") },
-            false => Self { failure, finding: Some("the service died of it"), ..Self::new(trial, "died") },
-        }
-    }
+    let has_finding = outcomes.iter().any(|outcome| outcome.finding.is_some());
+    Ok(if has_finding { CommandOutcome::Finding } else { CommandOutcome::Success })
 }

@@ -1,8 +1,8 @@
-//! `zerver replay --all`: many requests, run again by as many hosts as there are cores.
+//! `zerver replay --all`: replays many requests, on as many hosts as there are cores.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,139 +17,143 @@ use zerver_trace::{Query, RequestId};
 
 use crate::args::{Global, Replay};
 use crate::clock::now_unix_ns;
-use crate::error::{Done, Trouble};
-use crate::locate;
+use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
-use crate::service::host::Host;
-use crate::service::pool::{Pool, Replayed};
+use crate::service::host::ReplayHost;
+use crate::service::host_pool::{HostPool, Replayed};
 use crate::service::program::program;
-use crate::view::replay::many::{Shown, corpus, progress};
+use crate::view::replay::many::{CorpusView, corpus, progress};
+use crate::{locate, paths};
 
-/// How many requests may wait for a host, or have been run and not been counted.
-const WAITING: usize = 64;
-/// How often it is looked whether somebody wants it to stop, and said how far it is.
+/// Maximum number of requests that wait for a host, and of reports that wait to be counted.
+const QUEUE_LEN: usize = 64;
+/// Interval at which the stop flag is read and progress is shown.
 const TICK: Duration = Duration::from_millis(100);
 
 pub(super) fn run(
     paths: &[PathBuf],
+    app: Option<&Path>,
     args: &Replay,
     global: &Global,
     output: &mut Output,
-) -> Result<Done, Trouble> {
-    let source = Source::open(paths, args, global)?;
+) -> Result<CommandOutcome, CommandError> {
+    let source = CorpusSource::open(paths, args, global)?;
     let store = source.reader.as_ref().map(Reader::dir);
-    let exe = program(args.package.as_ref(), &args.program, store, global)?;
-    let first = Host::start(&exe)?;
+    let exe = program(app, &args.program, store, global)?;
+    let first = ReplayHost::start(&exe)?;
     let build = first.build().to_owned();
-    let (corpus, end) = work(&source, Pool::new(exe, first), output)?;
-    output.no_progress();
+    let (corpus, end) = replay_all(&source, HostPool::new(exe, first), output)?;
+    output.clear_progress();
     for warning in &end.warnings {
         output.warn(warning);
     }
-    let trouble = match end.trouble {
-        None if corpus.tally().requests == 0 && !end.is_interrupted => return Err(source.nothing(args)),
-        Some(trouble) if corpus.tally().requests == 0 => return Err(trouble),
-        trouble => trouble,
+    let error = match end.error {
+        None if corpus.tally().requests == 0 && !end.is_interrupted => return Err(source.empty(args)),
+        Some(error) if corpus.tally().requests == 0 => return Err(error),
+        error => error,
     };
-    let is_partial = end.is_interrupted || trouble.is_some();
-    let took = end.took;
+    let is_partial = end.is_interrupted || error.is_some();
     if output.is_json {
-        output.json(&Document::new(&corpus, &build, is_partial, took, &source))?;
+        output.json(&Document::new(&corpus, &build, is_partial, end.took, &source))?;
     } else {
         let name = |id: RequestId| match source.file(id) {
-            Some(file) => locate::shown(&file),
+            Some(file) => paths::display(&file),
             None => id.short(end.digits),
         };
-        let shown = Shown { corpus: &corpus, took, is_partial, name: &name };
-        output.print(&self::corpus(&shown, output.width(), output.is_verbose))?;
+        let view = CorpusView { corpus: &corpus, took: end.took, is_partial, name: &name };
+        output.print(&self::corpus(&view, output.width(), output.is_verbose))?;
     }
-    match trouble {
-        Some(trouble) => Err(trouble),
-        None if end.is_interrupted => Err(Trouble::new("interrupted before all were run")),
-        // What could not be compared is counted, as is what could not be run again.
-        None => Ok(if corpus.sameness() == Sameness::Different { Done::Finding } else { Done::Fine }),
+    match error {
+        Some(error) => Err(error),
+        None if end.is_interrupted => Err(CommandError::new("interrupted before all requests were replayed")),
+        // Requests that could not be compared or replayed are counted; they are no finding.
+        None if corpus.sameness() == Sameness::Different => Ok(CommandOutcome::Finding),
+        None => Ok(CommandOutcome::Success),
     }
 }
 
-/// How it came to an end.
-struct End {
+/// End of a replay of many.
+struct CorpusEnd {
     is_interrupted: bool,
-    trouble: Option<Trouble>,
+    error: Option<CommandError>,
     warnings: Vec<String>,
     took: Duration,
-    /// How many digits of its id name each example.
+    /// Number of digits that identify each example.
     digits: usize,
 }
 
-/// Reads, runs and counts, each at the same time as the others.
-fn work(source: &Source, pool: Pool, output: &mut Output) -> Result<(Corpus, End), Trouble> {
+/// Reads, replays and counts requests concurrently.
+fn replay_all(
+    source: &CorpusSource,
+    pool: HostPool,
+    output: &mut Output,
+) -> Result<(Corpus, CorpusEnd), CommandError> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        // A second one does what it always does.
+        // A second signal has its default effect.
         signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| Trouble::new("cannot take signals").because(&error))?;
+            .map_err(|error| CommandError::new("cannot handle signals").caused_by(&error))?;
     }
     let begun = Instant::now();
-    let (give, taken) = sync_channel(WAITING);
-    let (tell, told) = sync_channel(WAITING);
+    let (send_request, requests) = sync_channel(QUEUE_LEN);
+    let (send_replayed, replayed) = sync_channel(QUEUE_LEN);
     let mut corpus = Corpus::default();
     let mut is_interrupted = false;
-    let (read, ran) = thread::scope(|scope| {
-        let is_over = || stop.load(Ordering::Relaxed);
-        let reading = scope.spawn(move || source.read(&give, &is_over));
+    let ((warnings, read_error), pool_result) = thread::scope(|scope| {
+        let is_stopped = || stop.load(Ordering::Relaxed);
+        let reading = scope.spawn(move || source.read(&send_request, &is_stopped));
         let running = scope.spawn({
             let stop = Arc::clone(&stop);
-            move || pool.run(taken, tell, &stop)
+            move || pool.run(requests, send_replayed, &stop)
         });
-        let mut shown = begun;
+        let mut shown_at = begun;
         loop {
-            match told.recv_timeout(TICK) {
+            match replayed.recv_timeout(TICK) {
                 Ok(Replayed { id, flow, report }) => corpus.add(id, &flow, &report),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             is_interrupted |= stop.load(Ordering::Relaxed);
-            if shown.elapsed() >= TICK {
-                shown = Instant::now();
+            if shown_at.elapsed() >= TICK {
+                shown_at = Instant::now();
                 output.progress(&progress(&corpus.tally(), begun.elapsed()));
             }
         }
         is_interrupted |= stop.load(Ordering::Relaxed);
-        // Where no host is left, nobody takes what is read.
+        // If no host is left, the reader has to stop.
         stop.store(true, Ordering::Relaxed);
-        (joined(reading.join()), joined(running.join()))
+        (join(reading), join(running))
     });
-    let (warnings, failed) = read;
-    let examples = corpus.findings().into_iter().map(|(_, group)| group.example);
-    let examples: Vec<_> =
-        examples.chain(corpus.not_replayed().into_iter().map(|(_, reason)| reason.example)).collect();
-    let digits = source.reader.as_ref().map_or(32, |reader| locate::digits(reader, &examples));
-    let trouble = ran.err().or(failed);
-    Ok((corpus, End { is_interrupted, trouble, warnings, took: begun.elapsed(), digits }))
+    let findings = corpus.findings().into_iter().map(|(_, group)| group.example);
+    let not_replayed = corpus.not_replayed().into_iter().map(|(_, reason)| reason.example);
+    let examples: Vec<_> = findings.chain(not_replayed).collect();
+    let digits = source.reader.as_ref().map_or(32, |reader| locate::unique_digits(reader, &examples));
+    let error = pool_result.err().or(read_error);
+    Ok((corpus, CorpusEnd { is_interrupted, error, warnings, took: begun.elapsed(), digits }))
 }
 
-/// Nothing is caught here that is not ours.
-fn joined<T>(result: thread::Result<T>) -> T {
-    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+/// Returns the result of a thread, and passes on its panic.
+fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Where the requests come from.
-struct Source {
-    /// The store, where no files are named.
+/// Source of the requests: the store, or portable files.
+struct CorpusSource {
+    /// The store, unless files are named.
     reader: Option<Reader>,
     files: Vec<PathBuf>,
-    /// Which file each request is in.
-    named: Mutex<BTreeMap<RequestId, PathBuf>>,
+    /// File of each request.
+    file_of: Mutex<BTreeMap<RequestId, PathBuf>>,
     query: Query,
 }
 
-impl Source {
-    fn open(paths: &[PathBuf], args: &Replay, global: &Global) -> Result<Self, Trouble> {
+impl CorpusSource {
+    fn open(paths: &[PathBuf], args: &Replay, global: &Global) -> Result<Self, CommandError> {
         let query = args.filter.query(now_unix_ns(), args.limit.0);
         if paths.is_empty() {
-            let reader = locate::reader(&locate::store(global)?)?;
-            return Ok(Self { reader: Some(reader), files: Vec::new(), named: Mutex::default(), query });
+            let reader = locate::open_reader(&locate::store_dir(global)?)?;
+            return Ok(Self { reader: Some(reader), files: Vec::new(), file_of: Mutex::default(), query });
         }
         let mut files = Vec::new();
         for path in paths {
@@ -158,42 +162,52 @@ impl Source {
                 false => files.push(path.clone()),
             }
         }
-        Ok(Self { reader: None, files, named: Mutex::default(), query })
+        Ok(Self { reader: None, files, file_of: Mutex::default(), query })
     }
 
-    /// Hands on what is wanted; gives back what is to be said, and what stopped it.
-    fn read(&self, give: &SyncSender<Opened>, is_over: &dyn Fn() -> bool) -> (Vec<String>, Option<Trouble>) {
-        let mut sealed = None;
-        let trouble = match &self.reader {
-            None => self.read_files(give, is_over).err(),
+    /// Sends the matching requests. Returns warnings, and the error that stopped it.
+    fn read(
+        &self,
+        requests: &SyncSender<Opened>,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> (Vec<String>, Option<CommandError>) {
+        let mut undecrypted = None;
+        let error = match &self.reader {
+            None => self.read_files(requests, is_stopped).err(),
             Some(reader) => reader
                 .each(&self.query, |trace| {
                     let secrets = reader.secrets(&trace).unwrap_or_else(|error| {
-                        sealed.get_or_insert_with(|| error.to_string());
+                        undecrypted.get_or_insert_with(|| error.to_string());
                         Default::default()
                     });
-                    match give.send(Opened { trace, secrets: Secrets(secrets) }) {
-                        Ok(()) if !is_over() => ControlFlow::Continue(()),
+                    match requests.send(Opened { trace, secrets: Secrets(secrets) }) {
+                        Ok(()) if !is_stopped() => ControlFlow::Continue(()),
                         _ => ControlFlow::Break(()),
                     }
                 })
                 .err()
-                .map(|error| locate::unreadable(reader.dir(), &error)),
+                .map(|error| locate::unreadable_store(reader.dir(), &error)),
         };
-        let sealed = sealed
-            .map(|error| format!("the secrets of some stay sealed: {}", zerver_trace::text::clean(&error)));
-        (sealed.into_iter().collect(), trouble)
+        let warning = undecrypted.map(|error| {
+            format!("cannot decrypt the secrets of some requests: {}", zerver_trace::text::clean(&error))
+        });
+        (warning.into_iter().collect(), error)
     }
 
-    fn read_files(&self, give: &SyncSender<Opened>, is_over: &dyn Fn() -> bool) -> Result<(), Trouble> {
+    fn read_files(
+        &self,
+        requests: &SyncSender<Opened>,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<(), CommandError> {
         let mut left = self.query.limit.unwrap_or(usize::MAX);
         for file in &self.files {
-            let trace = locate::portable_file(file)?;
+            let trace = locate::read_portable(file)?;
             if !self.query.matches(&trace.summary()) {
                 continue;
             }
-            self.named.lock().unwrap_or_else(PoisonError::into_inner).insert(trace.id, file.clone());
-            if left == 0 || is_over() || give.send(Opened { trace, secrets: Secrets::default() }).is_err() {
+            self.file_of.lock().unwrap_or_else(PoisonError::into_inner).insert(trace.id, file.clone());
+            let opened = Opened { trace, secrets: Secrets::default() };
+            if left == 0 || is_stopped() || requests.send(opened).is_err() {
                 break;
             }
             left -= 1;
@@ -201,41 +215,40 @@ impl Source {
         Ok(())
     }
 
-    /// The file that a request is in, if it is from one.
+    /// Returns the file of a request, unless it comes from the store.
     fn file(&self, id: RequestId) -> Option<PathBuf> {
-        self.named.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        self.file_of.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
-    /// A test that tests nothing is a broken test.
-    fn nothing(&self, args: &Replay) -> Trouble {
+    /// Returns the error for a source without requests: a test of nothing must not pass.
+    fn empty(&self, args: &Replay) -> CommandError {
         let is_filtered = args.filter != Default::default();
         match &self.reader {
             None if self.files.is_empty() => {
-                Trouble::new("there are no portable files to replay").hint("`zerver export <id>` writes them")
+                CommandError::new("no portable files to replay").with_hint("`zerver export <id>` writes them")
             }
-            None => Trouble::new("no request in these files matches").hint("leave filters out"),
+            None => CommandError::new("no request in these files matches").with_hint("leave out the filters"),
             Some(reader) => {
-                let trouble =
-                    Trouble::new(format!("there is nothing to replay in {}", locate::shown(reader.dir())));
-                match is_filtered {
-                    true => trouble.hint("`zerver ls` takes the same filters and lists what matches"),
-                    false => trouble.hint("`zerver dev` records what a service does"),
-                }
+                let dir = paths::display(reader.dir());
+                CommandError::new(format!("no requests to replay in {dir}")).with_hint(match is_filtered {
+                    true => "`zerver ls` accepts the same filters and lists what matches",
+                    false => "`zerver dev` records the requests of a service",
+                })
             }
         }
     }
 }
 
-/// The portable files below a folder, in the order of their names.
-fn portable_files(folder: &std::path::Path) -> Result<Vec<PathBuf>, Trouble> {
-    let trouble = |error: &std::io::Error| {
-        Trouble::new(format!("cannot read the folder {}", locate::shown(folder))).because(error)
+/// Returns the portable files in a folder and below, sorted by path.
+fn portable_files(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
+    let failed = |error: &std::io::Error| {
+        CommandError::new(format!("cannot read the folder {}", paths::display(folder))).caused_by(error)
     };
     let mut found = Vec::new();
-    for entry in folder.read_dir().map_err(|error| trouble(&error))? {
-        let entry = entry.map_err(|error| trouble(&error))?;
-        let (path, kind) = (entry.path(), entry.file_type().map_err(|error| trouble(&error))?);
-        // A link to a folder may lead back to where it stands.
+    for entry in folder.read_dir().map_err(|error| failed(&error))? {
+        let entry = entry.map_err(|error| failed(&error))?;
+        let (path, kind) = (entry.path(), entry.file_type().map_err(|error| failed(&error))?);
+        // Links to folders are not followed: they may form a cycle.
         if kind.is_dir() {
             found.append(&mut portable_files(&path)?);
         } else if path.extension().is_some_and(|extension| extension == "zrv") {
@@ -246,11 +259,11 @@ fn portable_files(folder: &std::path::Path) -> Result<Vec<PathBuf>, Trouble> {
     Ok(found)
 }
 
-/// What `zerver replay --all --json` prints. Its fields are stable; more may come.
+/// Stable JSON form of a replay of many. Fields may be added.
 #[derive(Serialize)]
 struct Document<'a> {
     verdict: &'static str,
-    /// Whether it ended before all were run.
+    /// True if the replay ended before all requests were replayed.
     partial: bool,
     took_ns: u64,
     build: &'a str,
@@ -266,7 +279,7 @@ struct Finding<'a> {
     cause: &'a FindingCause,
     #[serde(flatten)]
     group: &'a FindingGroup,
-    /// The file that the example is in.
+    /// File of the example.
     file: Option<PathBuf>,
 }
 
@@ -279,25 +292,25 @@ struct NotReplayed<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn new(corpus: &'a Corpus, build: &'a str, partial: bool, took: Duration, source: &Source) -> Self {
-        let findings = corpus.findings().into_iter();
-        let reasons = corpus.not_replayed().into_iter();
+    fn new(corpus: &'a Corpus, build: &'a str, partial: bool, took: Duration, source: &CorpusSource) -> Self {
+        let finding = |(cause, group): (&'a FindingCause, &'a FindingGroup)| Finding {
+            cause,
+            group,
+            file: source.file(group.example),
+        };
+        let not_replayed = |(reason, requests): (&'a str, &'a Reason)| NotReplayed {
+            reason,
+            requests,
+            file: source.file(requests.example),
+        };
         Self {
             verdict: corpus.sameness().as_str(),
             partial,
             took_ns: took.as_nanos() as u64,
             build,
             tally: corpus.tally(),
-            findings: findings
-                .map(|(cause, group)| Finding { cause, group, file: source.file(group.example) })
-                .collect(),
-            reasons: reasons
-                .map(|(reason, requests)| NotReplayed {
-                    reason,
-                    requests,
-                    file: source.file(requests.example),
-                })
-                .collect(),
+            findings: corpus.findings().into_iter().map(finding).collect(),
+            reasons: corpus.not_replayed().into_iter().map(not_replayed).collect(),
         }
     }
 }

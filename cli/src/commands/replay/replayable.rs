@@ -1,44 +1,45 @@
-//! What a replay needs of a trace, and what is said where that is not there.
+//! Preparation of a trace for a replay, and the error for a trace that cannot be replayed.
 
 use zerver_replay::{Opened, Report, Secrets};
 use zerver_trace::Recorded;
 
-use crate::error::Trouble;
-use crate::locate::Loaded;
+use crate::error::CommandError;
+use crate::locate::LoadedTrace;
 use crate::output::Output;
 
-/// Says which effect is about to be performed for real.
+/// Prints the effect that is about to be performed for real.
 pub(super) fn announce(effect: &str, output: &mut Output) {
-    output.say(&format!("live: {}", zerver_trace::text::clean(effect)));
+    output.notice(&format!("live: {}", zerver_trace::text::clean(effect)));
 }
 
-/// The report, if there is anything in it.
-pub(super) fn possible(report: Report, loaded: &Loaded) -> Result<Report, Trouble> {
+/// Returns the report unless the replay was impossible.
+pub(super) fn check_possible(report: Report, loaded: &LoadedTrace) -> Result<Report, CommandError> {
     if report.impossible.is_empty() {
         return Ok(report);
     }
     let id = loaded.trace.id.short(loaded.digits());
-    let mut trouble = Trouble::new(format!("{id} cannot be replayed as it was recorded"));
-    trouble.causes = report.impossible;
-    // A portable file has hashes in the place of secrets; the store can open its own.
+    let mut error = CommandError::new(format!("cannot replay {id} as it was recorded"));
+    error.causes = report.impossible;
+    // A portable file has only hashes of secrets; the store can decrypt its own.
     let is_secret = |value: &Recorded| matches!(value, Recorded::Hashed { .. });
     let trace = &loaded.trace;
-    let asked = trace.request_headers.iter().map(|header| &header.value);
-    if loaded.reader.is_none() && asked.chain([&trace.target, &trace.request_body.bytes]).any(is_secret) {
+    let recorded = trace.request_headers.iter().map(|header| &header.value);
+    if loaded.reader.is_none() && recorded.chain([&trace.target, &trace.request_body.bytes]).any(is_secret) {
         let id = trace.id;
-        trouble =
-            trouble.hint(format!("the store that recorded it has its secrets: there, `zerver replay {id}`"));
+        error = error.with_hint(format!(
+            "the store that recorded it has its secrets: run `zerver replay {id}` on that store"
+        ));
     }
-    Err(trouble)
+    Err(error)
 }
 
-/// The trace with its secrets, as far as the store's key opens them.
-pub(super) fn open(trace: zerver_trace::Trace, loaded: &Loaded, output: &mut Output) -> Opened {
+/// Adds the secrets that the store's key can decrypt to a trace.
+pub(super) fn open(trace: zerver_trace::Trace, loaded: &LoadedTrace, output: &mut Output) -> Opened {
     let secrets = match loaded.reader.as_ref().map(|reader| reader.secrets(&trace)) {
         Some(Ok(secrets)) => secrets,
         Some(Err(error)) => {
             let error = error.to_string();
-            output.warn(&format!("its secrets stay sealed: {}", zerver_trace::text::clean(&error)));
+            output.warn(&format!("cannot decrypt its secrets: {}", zerver_trace::text::clean(&error)));
             Default::default()
         }
         None => Default::default(),

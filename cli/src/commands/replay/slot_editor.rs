@@ -1,4 +1,4 @@
-//! `zerver replay --edit`: the slots of a trace as a text, in an editor; what was changed in it becomes edits.
+//! `zerver replay --edit`: opens the slots of a trace in an editor, and turns the changes into edits.
 
 use std::collections::BTreeSet;
 
@@ -8,61 +8,62 @@ use zerver_trace::text::clean;
 use zerver_trace::{Event, Recorded, Trace};
 
 use crate::editor;
-use crate::error::Trouble;
-use crate::locate::shown;
+use crate::error::CommandError;
 use crate::output::Output;
+use crate::paths;
 
-/// Has somebody change the slots, and gives what was changed.
-pub(super) fn edit(trace: &Trace, output: &mut Output) -> Result<Vec<SlotEdit>, Trouble> {
-    let slots = Slots::of(trace);
+/// Opens the slots in the editor, and returns the changes.
+pub(super) fn edit(trace: &Trace, output: &mut Output) -> Result<Vec<SlotEdit>, CommandError> {
+    let slots = EditableSlots::new(trace);
     if slots.known.is_empty() {
-        return Err(Trouble::new("there is nothing to edit: no step wrote a slot that may be shown")
-            .hint("the request is edited by --request-header and --request-body"));
+        return Err(CommandError::new("nothing to edit: no step wrote a slot that can be shown")
+            .with_hint("to edit the request, use --request-header and --request-body"));
     }
     let (text, file) = editor::edit(&slots.text, ".txt")?;
     match slots.changed(&text) {
         Ok(edits) => {
             for edit in &edits {
-                output.note(&format!("--set '{}'", clean(&words(edit))));
+                output.info(&format!("--set '{}'", clean(&argument(edit))));
             }
             Ok(edits)
         }
-        Err(Wrong { line, what }) => {
+        Err(SyntaxError { line, what }) => {
             let kept = file.keep().map(|(_, path)| path);
-            let mut trouble = Trouble::new(format!("line {line} cannot be read: {what}"));
+            let mut error = CommandError::new(format!("cannot parse line {line}: {what}"));
             if let Ok(path) = kept {
-                trouble = trouble.hint(format!("what was written is kept in {}", shown(&path)));
+                error = error.with_hint(format!("your text is kept in {}", paths::display(&path)));
             }
-            Err(trouble)
+            Err(error)
         }
     }
 }
 
-fn words(edit: &SlotEdit) -> String {
+/// Returns the argument of `--set` for an edit.
+fn argument(edit: &SlotEdit) -> String {
     let path = edit.path.iter().flat_map(|part| [".", part.as_str()]);
     std::iter::once(edit.slot.as_str()).chain(path).chain(["=", &edit.json]).collect()
 }
 
-/// The slots of a trace, as a text to edit.
-struct Slots {
+/// The slots of a trace as text to edit.
+struct EditableSlots {
     text: String,
     known: Vec<(String, Tree)>,
 }
 
-/// Where a text is wrong, from line 1.
+/// A syntax error; lines are counted from 1.
 #[derive(Debug, PartialEq, Eq)]
-struct Wrong {
+struct SyntaxError {
     line: usize,
     what: String,
 }
 
-impl Slots {
-    fn of(trace: &Trace) -> Self {
+impl EditableSlots {
+    fn new(trace: &Trace) -> Self {
         let flow = &trace.flow;
         let mut text = format!(
-            "# The slots of {} {} ({}), as its steps wrote them.\n\
-             # Change values, which are JSON, save, and leave the editor: the request is replayed with what was changed.\n\
-             # Where nothing is changed nothing is run. Lines between values that begin with # are not read.\n",
+            "# Slots of {} {} ({}), as its steps wrote them.\n\
+             # Change values, which are JSON, then save and exit: the request is replayed with the changes.\n\
+             # Without changes, nothing is replayed. Lines between values that begin with # are ignored.\n",
             clean(&trace.method),
             clean(&trace.path),
             clean(&flow.name)
@@ -85,13 +86,13 @@ impl Slots {
                 serde_json::to_string_pretty(&json).and_then(|text| Ok((text, serde_json::to_value(&json)?)));
             match forms.ok().filter(|_| is_shown) {
                 Some((json, tree)) => {
-                    // JSON leaves bidirectional controls and the like as they are.
+                    // JSON does not escape bidirectional controls and the like.
                     text +=
                         &format!("\n# written by {}\n{} = {}\n", clean(step), clean(name), escaped(&json));
                     known.push((name.clone(), tree));
                 }
                 None => {
-                    let why = if info.secret { "a secret" } else { "not shown" };
+                    let why = if info.secret { "a secret" } else { "not recorded in full" };
                     text += &format!("\n# {} is {why}; --set '{}=JSON' sets it\n", clean(name), clean(name));
                 }
             }
@@ -99,10 +100,10 @@ impl Slots {
         Self { text, known }
     }
 
-    /// What is different in a text.
-    fn changed(&self, text: &str) -> Result<Vec<SlotEdit>, Wrong> {
+    /// Returns the changes in an edited text.
+    fn changed(&self, text: &str) -> Result<Vec<SlotEdit>, SyntaxError> {
         let (mut edits, mut seen, mut at) = (Vec::new(), BTreeSet::new(), 0);
-        let wrong = |at: usize, what: String| Wrong {
+        let wrong = |at: usize, what: String| SyntaxError {
             line: 1 + text[..at].bytes().filter(|byte| *byte == b'\n').count(),
             what,
         };
@@ -114,7 +115,7 @@ impl Slots {
                 continue;
             }
             let Some((name, _)) = line.split_once('=') else {
-                return Err(wrong(at, "write Slot = JSON".to_owned()));
+                return Err(wrong(at, "expected Slot = JSON".to_owned()));
             };
             let slot = name.trim();
             let begin = at + name.len() + 1;
@@ -122,11 +123,11 @@ impl Slots {
             let tree = match values.next() {
                 Some(Ok(tree)) => tree,
                 Some(Err(error)) => {
-                    // The error counts from the beginning of the value; column 0 is the end of the line before.
+                    // The position is relative to the value; column 0 is the end of the previous line.
                     let (text, line) =
                         (error.to_string(), error.line().saturating_sub(usize::from(error.column() == 0)));
                     let what = text.split(" at line ").next().unwrap_or_default();
-                    let mut wrong = wrong(begin, format!("{slot} is no JSON: {what}"));
+                    let mut wrong = wrong(begin, format!("{slot} is not JSON: {what}"));
                     wrong.line += line.saturating_sub(1);
                     return Err(wrong);
                 }
@@ -138,7 +139,7 @@ impl Slots {
                 return Err(wrong(end, format!("{:?} follows the value of {slot}", after.trim())));
             }
             if !seen.insert(slot) {
-                return Err(wrong(at, format!("{slot} is there twice")));
+                return Err(wrong(at, format!("{slot} occurs twice")));
             }
             match self.known.iter().find(|(name, _)| name == slot) {
                 Some((_, before)) => differences(slot, &mut Vec::new(), before, &tree, &mut edits),
@@ -150,7 +151,7 @@ impl Slots {
     }
 }
 
-/// The same JSON with what could mislead an eye or a terminal written as JSON escapes it.
+/// Escapes what could mislead the reader or the terminal.
 fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
@@ -164,9 +165,9 @@ fn escaped(json: &str) -> String {
     out
 }
 
-/// The smallest parts that are different: so what is beside them keeps its type, and its secrets.
+/// Collects the smallest parts that differ, so that the rest keeps its types and secrets.
 fn differences(slot: &str, path: &mut Vec<String>, a: &Tree, b: &Tree, edits: &mut Vec<SlotEdit>) {
-    // What JSON has no form for stands as an object with one key, which is no place in a value.
+    // A value that JSON cannot express is an object with one key, which is not part of a path.
     let is_form = |tree: &Tree| {
         let key = tree.as_object().filter(|object| object.len() == 1).and_then(|object| object.keys().next());
         key.is_some_and(|key| ["bytes", "map", "number", "secret", "missing"].contains(&key.as_str()))
@@ -201,21 +202,21 @@ mod tests {
 
     use super::*;
 
-    fn slots() -> Slots {
+    fn slots() -> EditableSlots {
         let known = vec![
             ("Claims".to_owned(), json!({ "sub": "ann", "roles": ["admin"] })),
             ("TodoId".to_owned(), json!(1)),
             ("Key".to_owned(), json!({ "bytes": "00ff" })),
         ];
-        Slots { text: String::new(), known }
+        EditableSlots { text: String::new(), known }
     }
 
     fn changed(text: &str) -> Vec<String> {
-        slots().changed(text).unwrap().iter().map(words).collect()
+        slots().changed(text).unwrap().iter().map(argument).collect()
     }
 
     #[test]
-    fn only_what_differs_is_set() {
+    fn only_changed_parts_become_edits() {
         assert_eq!(
             changed("# a\n\nClaims = {\"roles\": [\"admin\"],\n  \"sub\": \"ann\"}\nTodoId = 1\n"),
             [""; 0]
@@ -230,17 +231,17 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_named_by_its_line() {
+    fn a_syntax_error_names_its_line() {
         let check = |text: &str, line: usize, what: &str| {
             let wrong = slots().changed(text).unwrap_err();
             assert!(wrong.line == line && wrong.what.contains(what), "{wrong:?}");
         };
-        check("# a\nTodoId = 1\nClaims = {\n  \"sub\": ann\n}", 4, "Claims is no JSON");
-        check("TodoId = 1\nClaims = {\n  \"sub\": \"ann\n}", 3, "Claims is no JSON: control character");
+        check("# a\nTodoId = 1\nClaims = {\n  \"sub\": ann\n}", 4, "Claims is not JSON");
+        check("TodoId = 1\nClaims = {\n  \"sub\": \"ann\n}", 3, "Claims is not JSON: control character");
         check("TodoId = 1 2", 1, "\"2\" follows the value of TodoId");
-        check("\nTodoId", 2, "write Slot = JSON");
+        check("\nTodoId", 2, "expected Slot = JSON");
         check("TodoId =", 1, "TodoId");
         check("TodoId = 1\n\nTodoId = 1", 3, "twice");
-        check("TodoId = 1\n}", 2, "write Slot = JSON");
+        check("TodoId = 1\n}", 2, "expected Slot = JSON");
     }
 }

@@ -1,21 +1,21 @@
-//! What becomes of a request when something goes wrong with an effect of it, as a table.
+//! How a request ends with each injected fault, as a table.
 
 use std::collections::BTreeSet;
 
 use zerver_trace::text::clean;
 
-use crate::commands::replay::fault_trials::Row;
+use crate::service::fault_trial::FaultOutcome;
+use crate::view::status::status;
 use crate::view::table::Column::{Left, Right, Shrinks};
 use crate::view::table::Table;
-use crate::view::timeline::status;
 use crate::view::{count, paint, style};
 use zerver_trace::duration::show;
 
-/// The least that is shown of an outcome.
+/// Minimum width of an outcome, in columns.
 const MIN_OUTCOME: usize = 30;
 
-/// The table of what becomes of a request with this status and duration.
-pub(crate) fn faults((code, took_ns): (u16, u64), rows: &[Row], columns: Option<usize>) -> String {
+/// Returns the table for a request that was recorded with this status and duration.
+pub(crate) fn faults((code, took_ns): (u16, u64), rows: &[FaultOutcome], columns: Option<usize>) -> String {
     let calls: BTreeSet<u32> = rows.iter().map(|row| row.call).collect();
     let mut out = format!(
         "recorded: {} in {}, with {}\n",
@@ -28,14 +28,14 @@ pub(crate) fn faults((code, took_ns): (u16, u64), rows: &[Row], columns: Option<
     }
     let mut table =
         Table::new(&[Left("effect"), Left("fault"), Left("status"), Right("took"), Shrinks("outcome")]);
-    table.spare("took", MIN_OUTCOME);
+    table.optional("took", MIN_OUTCOME);
     let mut above = None;
     for row in rows {
-        // The name of an effect stands once.
+        // Each effect is named once.
         let effect = if above.replace(row.call) == Some(row.call) {
             String::new()
         } else {
-            // Another attempt, or the same once more: told apart by the number that --fail takes.
+            // Several calls of one name are distinguished by the number that --fail accepts.
             let is_one = rows.iter().all(|other| other.call == row.call || other.effect != row.effect);
             let number = if is_one { String::new() } else { format!("  ({})", row.call) };
             format!("{}{number}", clean(&row.effect))
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn each_fault_has_a_row() {
-        let row = |call: u32, fault: &'static str, outcome: &str| Row {
+        let row = |call: u32, fault: &'static str, outcome: &str| FaultOutcome {
             effect: format!("http GET \u{1b}[31m{call}"),
             call,
             fault,
@@ -91,16 +91,16 @@ mod tests {
         };
         let rows = [
             row(0, "timeout", "done"),
-            Row {
+            FaultOutcome {
                 status: Some(504),
                 failure: "no time \u{202e}".into(),
                 step: "ask".into(),
                 finding: Some("it is bad"),
                 ..row(0, "slow", "failed")
             },
-            Row { status: None, duration_ns: None, ..row(1, "timeout", "unanswered") },
-            Row { effect: "kv get a".into(), ..row(2, "timeout", "done") },
-            Row { effect: "kv get a".into(), ..row(3, "timeout", "done") },
+            FaultOutcome { status: None, duration_ns: None, ..row(1, "timeout", "unanswered") },
+            FaultOutcome { effect: "kv get a".into(), ..row(2, "timeout", "done") },
+            FaultOutcome { effect: "kv get a".into(), ..row(3, "timeout", "done") },
         ];
         let text = strip_str(&faults((200, 5_400_000), &rows, None)).to_string();
         insta::assert_snapshot!(text, @r"

@@ -1,4 +1,4 @@
-//! What came of many replays, as text.
+//! Report of many replays, as text.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use zerver_trace::RequestId;
 use zerver_trace::text::clean;
 
 use super::change;
-use crate::view::{count, filler, fold, paint, style};
+use crate::view::{count, fill, fold, paint, style};
 
-/// So many groups are shown, unless it is to be verbose.
-const SHOWN: usize = 30;
+/// Maximum number of groups to show unless the report is verbose.
+const MAX_SHOWN: usize = 30;
 
-pub(crate) struct Shown<'a> {
+pub(crate) struct CorpusView<'a> {
     pub(crate) corpus: &'a Corpus,
     pub(crate) took: Duration,
-    /// Whether it ended before all were run.
+    /// True if the replay ended before all requests were replayed.
     pub(crate) is_partial: bool,
-    /// What names a request.
+    /// Returns the name of a request.
     pub(crate) name: &'a dyn Fn(RequestId) -> String,
 }
 
-/// How far it is: `1204 requests, 3 different, 5210/s`.
+/// Returns the progress: `1,204 requests, 3 different, 5210/s`.
 pub(crate) fn progress(tally: &Tally, took: Duration) -> String {
     let found = match tally.different {
         0 => String::new(),
@@ -34,30 +34,33 @@ fn rate(tally: &Tally, took: Duration) -> u64 {
     (tally.requests as f64 / took.as_secs_f64().max(1e-3)) as u64
 }
 
-/// The whole of it; values are cut to fit, and rare groups left out, unless it is to be verbose.
-pub(crate) fn corpus(shown: &Shown<'_>, columns: usize, is_verbose: bool) -> String {
+/// Returns the whole report. Values are truncated and rare groups left out unless it is verbose.
+pub(crate) fn corpus(view: &CorpusView<'_>, columns: usize, is_verbose: bool) -> String {
     let room = if is_verbose { usize::MAX } else { columns };
-    let most = if is_verbose { usize::MAX } else { SHOWN };
-    let mut out = verdict(shown);
-    let findings = shown.corpus.findings();
+    let most = if is_verbose { usize::MAX } else { MAX_SHOWN };
+    let mut out = verdict(view);
+    let findings = view.corpus.findings();
     for (cause, group) in findings.iter().take(most) {
-        out += &one(cause, group, &(shown.name)(group.example), room);
+        out += &one(cause, group, &(view.name)(group.example), room);
     }
     let left_out = findings.len().saturating_sub(most) as u64;
     if left_out > 0 {
-        out += &format!("and {} with --verbose or --json\n", count(left_out, "other cause", "other causes"));
+        out += &format!(
+            "and {}; use --verbose or --json to list all\n",
+            count(left_out, "other cause", "other causes")
+        );
     }
-    if shown.corpus.tally().ungrouped > 0 {
-        let ungrouped = count(shown.corpus.tally().ungrouped, "finding", "findings");
-        out += &format!("and {ungrouped} of more causes than are told apart\n");
+    if view.corpus.tally().ungrouped > 0 {
+        let ungrouped = count(view.corpus.tally().ungrouped, "finding", "findings");
+        out += &format!("and {ungrouped} with further causes, not grouped\n");
     }
-    for (reason, requests) in shown.corpus.not_replayed().iter().take(most) {
+    for (reason, requests) in view.corpus.not_replayed().iter().take(most) {
         out += &format!(
             "{}{} {}, such as {}\n",
             paint(style::NOTED, "not replayed"),
-            filler("not replayed", 16),
+            fill("not replayed", 16),
             count(requests.requests, "request", "requests"),
-            paint(style::ID, &(shown.name)(requests.example)),
+            paint(style::ID, &(view.name)(requests.example)),
         );
         for line in fold(&clean(reason), room.saturating_sub(17)) {
             out += &format!("{}{line}\n", " ".repeat(17));
@@ -66,9 +69,9 @@ pub(crate) fn corpus(shown: &Shown<'_>, columns: usize, is_verbose: bool) -> Str
     out
 }
 
-fn verdict(shown: &Shown<'_>) -> String {
-    let t = shown.corpus.tally();
-    let sameness = shown.corpus.sameness();
+fn verdict(view: &CorpusView<'_>) -> String {
+    let t = view.corpus.tally();
+    let sameness = view.corpus.sameness();
     let (word, style) = (sameness.as_str(), style::sameness(sameness));
     let mut parts = Vec::new();
     let counts = [
@@ -82,7 +85,7 @@ fn verdict(shown: &Shown<'_>) -> String {
             parts.push(format!("{n} {what}"));
         }
     }
-    let partial = if shown.is_partial { " so far" } else { "" };
+    let partial = if view.is_partial { " so far" } else { "" };
     let mut out = format!(
         "{}: {}{partial}, {}\n",
         paint(style, word),
@@ -90,16 +93,16 @@ fn verdict(shown: &Shown<'_>) -> String {
         parts.join(", "),
     );
     out += &format!(
-        "{} of {} re-derived, {} fed, {:.1} s, {}/s\n",
+        "{} of {} reproduced, {} from the recording, {:.1} s, {}/s\n",
         t.decisions,
         count(t.decisions_recorded, "decision", "decisions"),
         count(t.effects_fed, "effect", "effects"),
-        shown.took.as_secs_f64(),
-        rate(&t, shown.took),
+        view.took.as_secs_f64(),
+        rate(&t, view.took),
     );
     if t.partly_compared > 0 {
         let requests = count(t.partly_compared, "request has", "requests have");
-        out += &format!("{requests} parts that were not recorded and so not compared\n");
+        out += &format!("{requests} parts that were not compared, because they were not recorded\n");
     }
     out
 }
@@ -120,7 +123,7 @@ fn one(cause: &FindingCause, group: &FindingGroup, example: &str, room: usize) -
     format!(
         "{}{} {}  {}{}\n{indent}{}{follows}, such as {}\n{indent}{}\n",
         paint(style, class),
-        filler(class, 16),
+        fill(class, 16),
         names.join("  "),
         paint(style::STRONG, &clean(&cause.field)),
         paint(style::FAINT, &source),
@@ -138,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn findings_are_told_by_cause() {
+    fn findings_are_grouped_by_cause() {
         let mut corpus = Corpus::default();
         let coverage =
             Coverage { decisions: 2, decisions_recorded: 3, effects_fed: 1, ..Coverage::default() };
@@ -163,16 +166,16 @@ mod tests {
         corpus.add(id(4), "todo-show", &Report { coverage, not_compared, ..Report::default() });
         let impossible = vec!["the request's header authorization: only a hash of it is here".into()];
         corpus.add(id(5), "todo-show", &Report { impossible, ..Report::default() });
-        let shown = Shown {
+        let view = CorpusView {
             corpus: &corpus,
             took: Duration::from_millis(1500),
             is_partial: false,
             name: &|id| id.short(8),
         };
-        insta::assert_snapshot!(strip_str(&super::corpus(&shown, 60, false)).to_string(), @r"
+        insta::assert_snapshot!(strip_str(&super::corpus(&view, 60, false)).to_string(), @r"
         different: 6 requests, 4 different, 1 incomplete, 1 not replayed
-        8 of 12 decisions re-derived, 4 effects fed, 1.5 s, 4/s
-        1 request has parts that were not recorded and so not compared
+        8 of 12 decisions reproduced, 4 effects from the recording, 1.5 s, 4/s
+        1 request has parts that were not compared, because they were not recorded
         missing_effect   todo-show  render  kv get todo:*  src/a.rs:7
                          3 requests, such as 00000000
                          xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx… → b\u{1b}

@@ -1,4 +1,7 @@
-//! What came of a replay, as text.
+//! Report of one replay, as text.
+
+pub(crate) mod fault_table;
+pub(crate) mod many;
 
 use zerver_replay::side_by_side::seen;
 use zerver_replay::{Ending, Finding, FindingClass, Report, Seen};
@@ -7,13 +10,11 @@ use zerver_trace::text::clean;
 use zerver_trace::duration::show;
 use zerver_tui::side_by_side;
 
-use crate::view::timeline::{field, status};
-use crate::view::{count, filler, fit, paint, style, width};
+use crate::view::layout::field;
+use crate::view::status::status;
+use crate::view::{count, fill, fit, paint, style, width};
 
-pub(crate) mod fault_table;
-pub(crate) mod many;
-
-/// The whole of it; values are cut to fit, unless it is to be verbose.
+/// Returns the whole report. Values are truncated unless it is verbose.
 pub(crate) fn replay(report: &Report, columns: usize, is_verbose: bool) -> String {
     let room = if is_verbose { usize::MAX } else { columns };
     let mut out = verdict(report);
@@ -21,8 +22,11 @@ pub(crate) fn replay(report: &Report, columns: usize, is_verbose: bool) -> Strin
         .applied
         .iter()
         .map(|edit| {
-            let step =
-                if edit.step.is_empty() { String::new() } else { format!("  seen by {}", clean(&edit.step)) };
+            let step = if edit.step.is_empty() {
+                String::new()
+            } else {
+                format!("  first seen by {}", clean(&edit.step))
+            };
             let change = change(&edit.from, &edit.to, room.saturating_sub(30 + width(&edit.what)));
             format!("{}  {change}{}", clean(&edit.what), paint(style::FAINT, &step))
         })
@@ -64,7 +68,7 @@ fn verdict(report: &Report) -> String {
         n => format!(", {n} unanswered"),
     };
     format!(
-        "{}: {} of {} re-derived, {} fed, {} live{unanswered}\n",
+        "{}: {} of {} reproduced, {} from the recording, {} live{unanswered}\n",
         paint(style, report.verdict()),
         c.decisions,
         count(c.decisions_recorded.into(), "decision", "decisions"),
@@ -73,7 +77,7 @@ fn verdict(report: &Report) -> String {
     )
 }
 
-/// How a run with edits ended, and when it would have; nothing where that is as it was.
+/// Returns how a run with edits ended, and how long it would have taken; nothing if both are as recorded.
 fn ended(ending: &Ending) -> Vec<String> {
     let failed = (ending.outcome != "done").then(|| {
         let step =
@@ -85,7 +89,7 @@ fn ended(ending: &Ending) -> Vec<String> {
             "would have taken {} instead of {}{}",
             show(ending.duration_ns),
             show(ending.recorded_ns),
-            paint(style::FAINT, "; times of steps are those recorded")
+            paint(style::FAINT, "; steps take their recorded time")
         )
     });
     failed.into_iter().chain(took).collect()
@@ -100,18 +104,18 @@ fn one(finding: &Finding, room: usize) -> String {
     let head = format!(
         "{}{} {step}{}{}\n",
         paint(style, class),
-        filler(class, 16),
+        fill(class, 16),
         paint(style::STRONG, &clean(&finding.field)),
         paint(style::FAINT, &source),
     );
     format!("{head}{}{}\n", " ".repeat(17), change(&finding.expected, &finding.got, room.saturating_sub(17)))
 }
 
-/// `old → new`.
+/// Returns `old → new`, truncated to a number of columns.
 pub(super) fn change(old: &Seen, new: &Seen, room: usize) -> String {
     let (old, new) = seen(old, new);
     let room = room.saturating_sub(3);
-    // The one gets what the other does not need.
+    // Each side gets the columns that the other does not need.
     let left = room - width(&new).min(room / 2);
     let right = room - width(&old).min(left);
     let (old, new) = side_by_side(&old, &new, (left, right), "…");
@@ -120,7 +124,6 @@ pub(super) fn change(old: &Seen, new: &Seen, room: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    /// However little room there is, and whatever they are.
     #[test]
     fn both_sides_of_a_change_never_look_alike() {
         let long = "the same for a long time, and then ".repeat(20);
@@ -148,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_changed_is_told_from_top_to_bottom() {
+    fn a_report_lists_edits_ending_findings_and_response() {
         let value = |text: &str| Seen::Value(Value::of(text).unwrap());
         let report = Report {
             coverage: Coverage { decisions: 2, decisions_recorded: 3, effects_fed: 1, ..Coverage::default() },
@@ -191,10 +194,10 @@ mod tests {
         };
         let text = strip_str(&replay(&report, 80, false)).to_string();
         insta::assert_snapshot!(text, @r#"
-        different: 2 of 3 decisions re-derived, 1 effect fed, 0 live
-        edited   Claims.sub  "ann" → "bob"  seen by verify
+        different: 2 of 3 decisions reproduced, 1 effect from the recording, 0 live
+        edited   Claims.sub  "ann" → "bob"  first seen by verify
         ending   failed: timeout http, at verify\u{7}
-                 would have taken 255.00 ms instead of 5.40 ms; times of steps are those recorded
+                 would have taken 255.00 ms instead of 5.40 ms; steps take their recorded time
         input_edited     verify  decision  src/a.rs:7
                          continue → fail\u{1b}
         code_changed     response.body

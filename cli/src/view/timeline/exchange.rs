@@ -3,10 +3,11 @@
 use zerver_trace::text::clean;
 use zerver_trace::{Header, Recorded, RecordedBody, Trace};
 
-use super::field;
+use crate::view::layout::field;
+use crate::view::status::status;
 use crate::view::{count, paint, style, value};
 
-/// Heads and bodies, a block each.
+/// Returns the heads and bodies, one block each.
 pub(crate) fn exchange(trace: &Trace) -> String {
     let target = value::wire(&trace.target).join("\\n");
     let origin = match trace.origin.shown() {
@@ -18,7 +19,7 @@ pub(crate) fn exchange(trace: &Trace) -> String {
         request[0] += &format!("  {}", paint(style::FAINT, &format!("from {}", clean(&trace.peer))));
     }
     message(&mut request, &trace.request_headers, &trace.request_body);
-    let mut response = vec![super::status(trace.status)];
+    let mut response = vec![status(trace.status)];
     message(&mut response, &trace.response_headers, &trace.response_body);
     field("request", &request) + &field("response", &response)
 }
@@ -30,7 +31,7 @@ fn message(lines: &mut Vec<String>, headers: &[Header<Recorded>], body: &Recorde
     }
     let mut about = format!("body: {}", count(body.full_len, "byte", "bytes"));
     if body.kept_len < body.full_len {
-        about += &format!(", of which the first {} were recorded", body.kept_len);
+        about += &format!(", the first {} recorded", body.kept_len);
     }
     lines.push(paint(style::FAINT, &about));
     lines.extend(value::wire(&body.bytes));

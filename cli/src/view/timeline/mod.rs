@@ -3,67 +3,48 @@
 mod exchange;
 mod rows;
 
-use anstream::adapter::strip_str;
 use zerver_replay::{Carry, Effect, Late, Move, Timeline, Verdict, Write};
+use zerver_trace::duration::{self, Unit};
 use zerver_trace::text::clean;
 use zerver_trace::{Kept, Thread, Trace};
 
 use self::rows::rows;
-use super::title_line::Part;
-use super::{broken, count, filler, fit, paint, style, value, width};
-use zerver_trace::duration;
-use zerver_trace::duration::Unit;
+use super::layout::{Layout, field, wrap};
+use super::title_line::{Part, title_line};
+use super::{count, fill, fit, fold_words, paint, style, value, width};
 
-/// How to draw it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Look {
-    /// In how many columns.
-    pub(crate) columns: usize,
-    /// Whether what is longer is folded, since it is for eyes.
-    pub(crate) folds: bool,
-    /// With how many digits of the id.
-    pub(crate) digits: usize,
-    /// With request, response and values in full.
-    pub(crate) is_verbose: bool,
-}
+/// Maximum number of late completions to show.
+const MAX_LATE: usize = 3;
 
-impl Look {
-    /// How many columns a line of a field may take.
-    fn room(self) -> usize {
-        if self.folds { self.columns.saturating_sub(FIELD) } else { usize::MAX }
-    }
-}
-
-/// How many late answers are shown.
-const LATES: usize = 3;
-
-/// Under the words of the rows, the labels of the fields stand in so many columns.
-pub(super) const FIELD: usize = 9;
-
-/// The whole of it.
-pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verdict>, look: Look) -> String {
+/// Returns the whole document.
+pub(crate) fn timeline(
+    trace: &Trace,
+    timeline: &Timeline,
+    verdict: Option<&Verdict>,
+    layout: Layout,
+) -> String {
     let unit = Unit::of(trace.duration_ns);
-    let mut out = head(trace, look);
-    out += &field("class", &moves(timeline, look));
-    out += &field("carried", &carries(timeline));
-    out += &field("read", &read_late(timeline, look));
-    out += &rows(trace, timeline, unit, look);
-    out += &field("late", &lates(timeline, look));
-    out += &io(timeline, unit, look);
-    out += &total(timeline, unit, look);
-    // Where no step ran there is nothing to blame.
+    let mut out = title(trace, layout);
+    out += &field("class", &reclassifications(timeline, layout));
+    out += &field("migrated", &migrations(timeline));
+    out += &field("read", &read_late(timeline, layout));
+    out += &rows(trace, timeline, unit, layout);
+    out += &field("late", &late_completions(timeline, layout));
+    out += &io(timeline, unit, layout);
+    out += &total(timeline, unit, layout);
+    // If no step ran, there is nothing to blame.
     if let Some(verdict) = verdict.filter(|_| !timeline.runs.is_empty()) {
-        out += &field("verdict", &verdict_lines(verdict, look));
+        out += &field("verdict", &verdict_lines(verdict, layout));
     }
-    out += &slots(&timeline.slots, look);
-    out += &failure(timeline, look);
+    out += &slots(&timeline.slots, layout);
+    out += &failure(timeline, layout);
     if trace.undelivered {
         out += &field("response", &["not delivered: the client had left".to_owned()]);
     }
-    let gaps = timeline.gaps.iter().flat_map(|gap| broken(&clean(&gap.to_string()), look.room()));
+    let gaps = timeline.gaps.iter().flat_map(|gap| fold_words(&clean(&gap.to_string()), layout.fold_width()));
     let gaps: Vec<String> = gaps.collect();
     out += &field("missing", &gaps);
-    if look.is_verbose {
+    if layout.is_verbose {
         out += &field("started", &[zerver_replay::rfc3339(trace.started_unix_ns)]);
         out += &field("kept", &[kept(trace.kept).to_owned()]);
         if !trace.build.is_empty() {
@@ -74,42 +55,20 @@ pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verd
     out
 }
 
-/// A labelled block: the label once, and each line under the one before.
-pub(crate) fn field(label: &str, lines: &[String]) -> String {
-    let mut out = String::new();
-    for (at, line) in lines.iter().enumerate() {
-        let label = if at == 0 { label } else { "" };
-        let line = format!("{}{} {line}", paint(style::FAINT, label), filler(label, FIELD - 1));
-        out += line.trim_end();
-        out.push('\n');
-    }
-    out
-}
-
-/// `200 OK`, `no response`.
-pub(crate) fn status(status: u16) -> String {
-    let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
-    match (status, reason) {
-        (0, _) => "no response".to_owned(),
-        (_, Some(reason)) => format!("{status} {reason}"),
-        (_, None) => status.to_string(),
-    }
-}
-
-/// Why it was kept.
+/// Returns the reason why the request was recorded.
 const fn kept(kept: Kept) -> &'static str {
     match kept {
-        Kept::All => "because everything is",
-        Kept::Failed => "because it failed",
-        Kept::Slow => "because it was slow for its flow",
-        Kept::Requested => "because the request asked for it",
-        Kept::Sampled => "as one of the sampled share",
+        Kept::All => "recording everything",
+        Kept::Failed => "it failed",
+        Kept::Slow => "slow for its flow",
+        Kept::Requested => "the request asked for it",
+        Kept::Sampled => "sampled",
     }
 }
 
-fn head(trace: &Trace, look: Look) -> String {
+fn title(trace: &Trace, layout: Layout) -> String {
     let mut parts =
-        vec![status_part(trace.status), Part::kept(style::STRONG, duration::show(trace.duration_ns))];
+        vec![Part::status(trace.status), Part::kept(style::STRONG, duration::show(trace.duration_ns))];
     if trace.outcome.is_failure() {
         parts.push(Part::spare(style::BAD, trace.outcome.as_str(), 12));
     }
@@ -120,47 +79,45 @@ fn head(trace: &Trace, look: Look) -> String {
     if let Some(worker) = trace.worker {
         parts.push(Part::spare(style::FAINT, Thread::Worker(worker).to_string(), 40));
     }
-    let asked = format!("{} {}", clean(&trace.method), clean(&trace.path));
-    super::title_line::head(None, &trace.id.short(look.digits), &asked, parts, look)
+    let request = format!("{} {}", clean(&trace.method), clean(&trace.path));
+    title_line(None, &trace.id.short(layout.digits), &request, parts, layout)
 }
 
-/// A status with its reason, which gives way.
-pub(super) fn status_part(code: u16) -> Part {
-    let least = if code == 0 { status(code) } else { code.to_string() };
-    Part::shortened(style::status(code), status(code), least, 32)
-}
-
-/// The classes it was given after that of its flow.
-fn moves(timeline: &Timeline, look: Look) -> Vec<String> {
+/// Returns the changes of the request's class.
+fn reclassifications(timeline: &Timeline, layout: Layout) -> Vec<String> {
     let line = |m: &Move| {
         let text = format!("{} to {} at {}: {}", m.from, m.to, duration::show(m.at_ns), clean(&m.reason));
-        if look.is_verbose { text } else { fit(&text, look.columns.saturating_sub(FIELD)) }
+        if layout.is_verbose { text } else { fit(&text, layout.line_width()) }
     };
     timeline.moves.iter().map(line).collect()
 }
 
-/// Where it went on elsewhere than on the worker of its connection.
-fn carries(timeline: &Timeline) -> Vec<String> {
+/// Returns the migrations to other threads than the worker of the connection.
+fn migrations(timeline: &Timeline) -> Vec<String> {
     let line = |carry: &Carry| format!("to {} at {}", carry.to, duration::show(carry.at_ns));
     timeline.carries.iter().map(line).collect()
 }
 
-/// What of it was read right after a long step.
-fn read_late(timeline: &Timeline, look: Look) -> Vec<String> {
-    timeline.read_late.iter().flat_map(|read| broken(&clean(&read.to_string()), look.room())).collect()
+/// Returns the parts of the request that were read right after a long step.
+fn read_late(timeline: &Timeline, layout: Layout) -> Vec<String> {
+    timeline
+        .read_late
+        .iter()
+        .flat_map(|read| fold_words(&clean(&read.to_string()), layout.fold_width()))
+        .collect()
 }
 
-/// Where an answer lay ready while the thread of the request was busy, the longest first.
-fn lates(timeline: &Timeline, look: Look) -> Vec<String> {
+/// Returns the completions that waited for the busy thread of the request, longest first.
+fn late_completions(timeline: &Timeline, layout: Layout) -> Vec<String> {
     let effects = timeline.runs.iter().flat_map(|run| &run.effects);
     let mut lates: Vec<_> =
         effects.flat_map(|effect| effect.lates().map(move |late| (late, effect))).collect();
     lates.sort_by_key(|(late, _)| std::cmp::Reverse(late.ns));
-    let shown = if look.is_verbose { lates.len() } else { LATES };
+    let shown = if layout.is_verbose { lates.len() } else { MAX_LATE };
     let line = |(late, effect): &(&Late, &Effect)| {
         let text =
             format!("{}: {} ({})", duration::show(late.ns), clean(&late.why()), clean(&effect.label()));
-        if look.is_verbose { text } else { fit(&text, look.columns.saturating_sub(FIELD)) }
+        if layout.is_verbose { text } else { fit(&text, layout.line_width()) }
     };
     let mut lines: Vec<String> = lates.iter().take(shown).map(line).collect();
     if lates.len() > shown {
@@ -169,7 +126,7 @@ fn lates(timeline: &Timeline, look: Look) -> Vec<String> {
     lines
 }
 
-fn io(timeline: &Timeline, unit: Unit, look: Look) -> String {
+fn io(timeline: &Timeline, unit: Unit, layout: Layout) -> String {
     let kinds: Vec<String> = timeline
         .totals
         .io
@@ -179,11 +136,11 @@ fn io(timeline: &Timeline, unit: Unit, look: Look) -> String {
             format!("{} {} {calls}", clean(kind), unit.show(io.ns))
         })
         .collect();
-    field("I/O", &wrap(&kinds, "   ", look))
+    field("I/O", &wrap(&kinds, "   ", layout))
 }
 
-/// The whole and its parts, which add up also as they are shown.
-fn total(timeline: &Timeline, unit: Unit, look: Look) -> String {
+/// Returns the total and its parts, which add up as displayed.
+fn total(timeline: &Timeline, unit: Unit, layout: Layout) -> String {
     let t = &timeline.totals;
     let parts = [
         ("effects", t.wait_ns),
@@ -208,47 +165,29 @@ fn total(timeline: &Timeline, unit: Unit, look: Look) -> String {
     for (at, term) in shown.iter().enumerate() {
         terms.push(format!("{} {term}", if at == 0 { "=" } else { "+" }));
     }
-    field("total", &wrap(&terms, " ", look))
+    field("total", &wrap(&terms, " ", layout))
 }
 
-/// Parts after one another, on as many lines as they need.
-pub(super) fn wrap(parts: &[String], separator: &str, look: Look) -> Vec<String> {
-    let room = look.columns.saturating_sub(FIELD);
-    let mut lines: Vec<(usize, String)> = Vec::new();
-    for part in parts {
-        // Styles take no columns.
-        let columns = width(&strip_str(part).to_string());
-        match lines.last_mut() {
-            Some((taken, line)) if *taken + separator.len() + columns <= room => {
-                *taken += separator.len() + columns;
-                line.push_str(separator);
-                line.push_str(part);
-            }
-            _ => lines.push((columns, part.clone())),
-        }
-    }
-    lines.into_iter().map(|(_, line)| line).collect()
-}
-
-fn verdict_lines(verdict: &Verdict, look: Look) -> Vec<String> {
+fn verdict_lines(verdict: &Verdict, layout: Layout) -> Vec<String> {
     let largest = format!("{}% {}", verdict.largest.percent, clean(&verdict.largest.label));
     let against = verdict
         .median_ns
         .map(|median_ns| format!("; this flow's median is {}", duration::show(median_ns)))
         .unwrap_or_default();
-    if width(&largest) + width(&against) <= look.room() {
+    if width(&largest) + width(&against) <= layout.fold_width() {
         return vec![format!("{}{against}", paint(style::STRONG, &largest))];
     }
     let (largest, against) = (format!("{largest};"), against.trim_start_matches("; "));
-    let strong = broken(&largest, look.room()).into_iter().map(|line| paint(style::STRONG, &line));
-    strong.chain(broken(against, look.room())).collect()
+    let strong =
+        fold_words(&largest, layout.fold_width()).into_iter().map(|line| paint(style::STRONG, &line));
+    strong.chain(fold_words(against, layout.fold_width())).collect()
 }
 
-/// On one line if there is room, or else one line each.
-fn slots(slots: &[Write], look: Look) -> String {
+/// Shows the slots on one line if they fit, or one line each.
+fn slots(slots: &[Write], layout: Layout) -> String {
     let shown: Vec<(String, String)> =
         slots.iter().map(|slot| (clean(&slot.name).into_owned(), value::slot(slot))).collect();
-    let room = look.columns.saturating_sub(FIELD);
+    let room = layout.line_width();
     let one_line: usize = shown.iter().map(|(name, value)| width(name) + 1 + width(value) + 3).sum();
     let name = |name: &str| paint(style::NOTED, name);
     if one_line <= room + 3 {
@@ -260,32 +199,32 @@ fn slots(slots: &[Write], look: Look) -> String {
         .iter()
         .map(|(n, value)| {
             let (mut n, mut value) = (n.clone(), value.clone());
-            if !look.is_verbose {
-                // Of a long name and a long value, each keeps a half.
+            if !layout.is_verbose {
+                // A long name and a long value share the line equally.
                 n = fit(&n, room.saturating_sub(2 + width(&value)).max(column.max(room / 2)));
                 value = fit(&value, room.saturating_sub(column.max(width(&n)) + 2));
             }
-            format!("{}{}  {value}", name(&n), filler(&n, column))
+            format!("{}{}  {value}", name(&n), fill(&n, column))
         })
         .collect();
     field("slots", &lines)
 }
 
-fn failure(timeline: &Timeline, look: Look) -> String {
+fn failure(timeline: &Timeline, layout: Layout) -> String {
     let Some(failure) = &timeline.failure else { return String::new() };
     let clean = |text: &str| clean(text).into_owned();
-    let folded = |text: &str| broken(&clean(text), look.room());
-    let said = match failure.kind.as_str() {
-        "timed_out" => "timed_out: its deadline was over".to_owned(),
-        "gone" => "gone: the client went away".to_owned(),
+    let folded = |text: &str| fold_words(&clean(text), layout.fold_width());
+    let description = match failure.kind.as_str() {
+        "timed_out" => "timed_out: its deadline passed".to_owned(),
+        "gone" => "gone: the client left".to_owned(),
         _ => failure.to_string(),
     };
-    let said: Vec<String> = folded(&said).iter().map(|line| paint(style::BAD, line)).collect();
-    let mut out = field("failed", &said);
+    let description: Vec<String> = folded(&description).iter().map(|line| paint(style::BAD, line)).collect();
+    let mut out = field("failed", &description);
     if let Some(step) = &failure.step {
         let source = failure.source();
         let source = source.map_or_else(String::new, |(file, line)| format!("  {}:{line}", clean(file)));
-        let lines = match width(&clean(&step.name)) + width(&source) <= look.room() {
+        let lines = match width(&clean(&step.name)) + width(&source) <= layout.fold_width() {
             true => vec![format!("{}{}", clean(&step.name), paint(style::FAINT, &source))],
             false => [folded(&step.name), folded(source.trim_start())].concat(),
         };

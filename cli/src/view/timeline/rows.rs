@@ -1,4 +1,4 @@
-//! The rows of a timeline: steps, under each its effects, and to the right when each took place.
+//! Rows of a timeline: each step, its effects below it, and a waterfall to the right.
 
 use anstyle::Style;
 use zerver_replay::{Effect, End, Failure, Run, Timeline, shown};
@@ -6,26 +6,26 @@ use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
 use zerver_trace::{Decision, Outcome, Trace};
 
-use super::Look;
 use crate::view::bar::bar;
-use crate::view::{count, filler, fit, paint, style, width};
+use crate::view::layout::Layout;
+use crate::view::{count, fill, fit, paint, style, width};
 
-/// The widest that a waterfall gets.
+/// Maximum width of the waterfall, in columns.
 const MAX_BAR: usize = 60;
 
-/// A row before it is laid out.
+/// A row before layout.
 struct Row {
     at_ns: u64,
     took_ns: u64,
     mark: (Style, &'static str),
-    /// In how many columns the name stands, so that what follows lines up; 0 if it need not.
+    /// Width of the name, in columns, so that what follows is aligned; 0 for any.
     name_columns: usize,
     name: (Style, String),
     outcome: (Style, String),
     bar: Style,
 }
 
-pub(super) fn rows(trace: &Trace, timeline: &Timeline, unit: Unit, look: Look) -> String {
+pub(super) fn rows(trace: &Trace, timeline: &Timeline, unit: Unit, layout: Layout) -> String {
     let total_ns = timeline.totals.total_ns;
     let rows = collect(trace, timeline);
     if rows.is_empty() {
@@ -39,8 +39,8 @@ pub(super) fn rows(trace: &Trace, timeline: &Timeline, unit: Unit, look: Look) -
         let name = width(row.mark.1) + 1 + width(&row.name.1).max(row.name_columns);
         name + if row.outcome.1.is_empty() { 0 } else { 3 + width(&row.outcome.1) }
     };
-    let room = look.columns.saturating_sub(2 + at_columns + 2 + took_columns + 3);
-    let least_bar = (look.columns / 6).clamp(8, 24);
+    let room = layout.columns.saturating_sub(2 + at_columns + 2 + took_columns + 3);
+    let least_bar = (layout.columns / 6).clamp(8, 24);
     let widest = rows.iter().map(words).max().unwrap_or(0);
     let text_columns = widest.min(room.saturating_sub(least_bar + 2));
     let bar_columns = room.saturating_sub(text_columns + 2).min(MAX_BAR);
@@ -66,13 +66,13 @@ pub(super) fn rows(trace: &Trace, timeline: &Timeline, unit: Unit, look: Look) -
     out
 }
 
-/// Mark, name and outcome in at most so many columns, and how many they take.
+/// Returns mark, name and outcome in at most this many columns, and the number of columns they take.
 fn row_text(row: &Row, columns: usize) -> (String, usize) {
     let (mark_style, mark) = row.mark;
     let room = columns.saturating_sub(width(mark) + 1);
     let wanted = if row.outcome.1.is_empty() { 0 } else { width(&row.outcome.1) + 3 };
     let full_name = width(&row.name.1);
-    // The outcome gives way first, down to half of the room.
+    // The outcome is truncated first, down to half of the columns.
     let for_name = full_name.min(room.saturating_sub(wanted.min(room / 2)));
     let name = fit(&row.name.1, for_name);
     let name_columns = width(&name).max(row.name_columns.min(room.saturating_sub(wanted)));
@@ -80,7 +80,7 @@ fn row_text(row: &Row, columns: usize) -> (String, usize) {
     let mut text = format!("{} {}", paint(mark_style, mark), paint(row.name.0, &name));
     let mut taken = width(mark) + 1 + width(&name);
     if !outcome.is_empty() {
-        text += &filler(&name, name_columns);
+        text += &fill(&name, name_columns);
         text += &format!("   {}", paint(row.outcome.0, &outcome));
         taken = width(mark) + 1 + name_columns + 3 + width(&outcome);
     }
@@ -90,7 +90,7 @@ fn row_text(row: &Row, columns: usize) -> (String, usize) {
 fn collect(trace: &Trace, timeline: &Timeline) -> Vec<Row> {
     let mut rows = Vec::new();
     let totals = &timeline.totals;
-    // A body that took its time is part of the picture.
+    // The body gets a row if it took a significant part of the time.
     if totals.receive_ns > 0 && totals.receive_ns >= totals.total_ns / 100 && trace.request_body.full_len > 0
     {
         rows.push(Row {
@@ -114,7 +114,8 @@ fn collect(trace: &Trace, timeline: &Timeline) -> Vec<Row> {
     rows
 }
 
-/// The run that the request failed at: one that said so, or the last of the step whose effects failed.
+/// Returns the index of the run that failed the request: one that decided so, or the last run of the step whose effect
+/// failed.
 fn failing(timeline: &Timeline) -> Option<usize> {
     let failure = timeline.failure.as_ref()?;
     let runs = || timeline.runs.iter();
@@ -125,7 +126,7 @@ fn failing(timeline: &Timeline) -> Option<usize> {
 
 fn step_row(trace: &Trace, run: &Run, failure: Option<&Failure>, name_columns: usize) -> Row {
     let is_bad = failure.is_some() || matches!(run.decision, Some(Decision::Fail | Decision::Panic));
-    let said = match run.decision {
+    let decision = match run.decision {
         Some(Decision::Need) => shown::needs(&run.effects),
         Some(Decision::Done) => format!("done {}", trace.status),
         Some(Decision::Yield) => "yields".to_owned(),
@@ -133,10 +134,10 @@ fn step_row(trace: &Trace, run: &Run, failure: Option<&Failure>, name_columns: u
         Some(Decision::Fail) => "failed".to_owned(),
         Some(Decision::Panic) => "panicked".to_owned(),
         Some(Decision::Continue) => String::new(),
-        None => "its run is not in the trace".to_owned(),
+        None => "its run was not recorded".to_owned(),
     };
     let failed = failure.map(ToString::to_string).unwrap_or_default();
-    let outcome = [said, shown::wrote(&run.wrote), shown::overran(run), failed]
+    let outcome = [decision, shown::wrote(&run.wrote), shown::overran(run), failed]
         .into_iter()
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>();

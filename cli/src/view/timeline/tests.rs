@@ -1,5 +1,6 @@
 //! The whole text of traces, and that nothing recorded reaches it raw.
 
+use anstream::adapter::strip_str;
 use proptest::prelude::*;
 use zerver_trace::text::is_dangerous;
 use zerver_trace::{
@@ -14,7 +15,7 @@ use crate::sample::{self, plain, ran, summed, wire};
 fn styled(trace: &Trace, columns: usize, is_verbose: bool) -> String {
     let of = Timeline::of(trace);
     let verdict = of.verdict(&[1_900_000, 2_100_000, trace.duration_ns]);
-    timeline(trace, &of, verdict.as_ref(), Look { columns, folds: true, digits: 8, is_verbose })
+    timeline(trace, &of, verdict.as_ref(), Layout { columns, folds: true, digits: 8, is_verbose })
 }
 
 fn show(trace: &Trace, columns: usize, is_verbose: bool) -> String {
@@ -395,7 +396,7 @@ proptest! {
         }
         let of = Timeline::of(&trace);
         let verdict = of.verdict(&[1_900_000, 2_100_000, trace.duration_ns]);
-        let text = timeline(&trace, &of, verdict.as_ref(), Look { columns, folds: true, digits, is_verbose: false });
+        let text = timeline(&trace, &of, verdict.as_ref(), Layout { columns, folds: true, digits, is_verbose: false });
         for line in strip_str(&text).to_string().lines() {
             prop_assert!(width(line) <= columns, "{} of {columns}: {line}", width(line));
         }
