@@ -336,11 +336,11 @@ mod tests {
         recorder  9 recorded  0 not kept  backlog 0  dropped 1  lost 0  0.0 MiB  paused
         to batch  0 requests  flows demoted 0, restored 0
 
-        class        requests/s  waiting  waits/s     wait  sent away  aged  left
-        interactive         500        3      1.0  2.00 ms          2     -     -
+        class        requests/s  waiting  waits/s     wait  shed  aged  left
+        interactive         500        3      1.0  2.00 ms     2     -     -
 
         worker    busy  connections  steals
-        zerver-0   25%            3      12  hangs
+        zerver-0   25%            3      12  stuck
 
         flow   step           runs/s  queued  executing  waiting  yields  retries  overruns
         todos  load\u{1b}[2J     500    0 ns     5.0 µs  2.00 ms       -        2         1

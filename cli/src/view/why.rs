@@ -171,7 +171,7 @@ mod tests {
     fn a_number_that_correlates_with_latency() {
         insta::assert_snapshot!(show(&reports((0..40).rev()), 80), @r"
         019aa4c2  GET /reports/todos?latency_ms=39  200 OK  39.43 ms  report
-        stands   slower than 100% of 39 others of its flow; the median is 19.43 ms
+        rank     slower than 100% of 39 others of its flow; the median is 19.43 ms
         here ms  median ms  slower than  part
           39.37      19.37         100%  http GET figures.internal/figures?.. (gather)
            0.01       0.01           0%  reading the body
@@ -180,7 +180,7 @@ mod tests {
            0.01       0.01           0%  CPU of parse_report
            0.03       0.03           0%  CPU of render_report
            0.01       0.01           0%  unexplained
-        fields   that go with slowness in 40 requests, of 2 fields looked at
+        fields   that correlate with latency, of 2 fields in 40 requests
                  query latency_ms  39 here
                    more is slower: rank correlation 1.00, n 40
                  ReportParams.latency_ms  39 here
@@ -192,7 +192,7 @@ mod tests {
     fn a_value_that_correlates_with_latency() {
         insta::assert_snapshot!(show(&reports((0..40).map(|n| if n % 4 == 0 { 120 } else { 2 })), 120), @r"
         019aa4c2  GET /reports/todos?latency_ms=120  200 OK  120.43 ms  report
-        stands   slower than 76% of 39 others of its flow; the median is 2.43 ms
+        rank     slower than 76% of 39 others of its flow; the median is 2.43 ms
         here ms  median ms  slower than  part
          120.37       2.37          76%  http GET figures.internal/figures?.. (gather)
            0.01       0.01           0%  reading the body
@@ -201,7 +201,7 @@ mod tests {
            0.01       0.01           0%  CPU of parse_report
            0.03       0.03           0%  CPU of render_report
            0.01       0.01           0%  unexplained
-        fields   that go with slowness in 40 requests, of 2 fields looked at
+        fields   that correlate with latency, of 2 fields in 40 requests
                  query latency_ms  120 here
                    120: median 120.43 ms, n 10
                    2: median 2.43 ms, n 30
@@ -215,7 +215,7 @@ mod tests {
     fn too_few_requests_are_reported() {
         insta::assert_snapshot!(show(&reports((0..7).rev()), 80), @r"
         019aa4c2  GET /reports/todos?latency_ms=6  200 OK  6.43 ms  report
-        stands   slower than 6 of 6 others of its flow; the median is 3.43 ms
+        rank     slower than 6 of 6 others of its flow; the median is 3.43 ms
         here ms  median ms  slower than  part
            6.37       3.37       6 of 6  http GET figures.internal/figures?.. (gather)
            0.01       0.01       0 of 6  reading the body
@@ -224,14 +224,13 @@ mod tests {
            0.01       0.01       0 of 6  CPU of parse_report
            0.03       0.03       0 of 6  CPU of render_report
            0.01       0.01       0 of 6  unexplained
-        fields   too few to tell what goes with slowness: 7 requests of this flow; it
-                 takes 20
+        fields   too few requests to find correlations: 7 requests of this flow, 20
+                 needed
         ");
         insta::assert_snapshot!(show(&reports([7]), 80), @r"
         019aa4c2  GET /reports/todos?latency_ms=7  200 OK  7.43 ms  report
-        stands   no other request of its flow to compare with
-        fields   too few to tell what goes with slowness: 1 request of this flow; it
-                 takes 20
+        rank     no other request of its flow
+        fields   too few requests to find correlations: 1 request of this flow, 20 needed
         ");
     }
 
