@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use zerver_recorder::{FindError, ReadError, Reader, find_store, portable, regular_file, reopen};
 use zerver_replay::nearest;
-use zerver_trace::{Find, Query, RequestId, Trace};
+use zerver_trace::{Query, RequestId, Trace, TraceSelector};
 
 use crate::args::{Global, TraceRef};
 use crate::error::CommandError;
@@ -116,14 +116,15 @@ pub(crate) fn load_trace(global: &Global, trace: &TraceRef) -> Result<LoadedTrac
 }
 
 /// Finds and loads a trace in an open store.
-pub(crate) fn find_trace(dir: &Path, reader: &Reader, find: &Find) -> Result<Trace, CommandError> {
+pub(crate) fn find_trace(dir: &Path, reader: &Reader, find: &TraceSelector) -> Result<Trace, CommandError> {
     reader.find(find).map_err(|error| {
         let not_found = not_found(dir, reader, find, error);
         let flow = match find {
-            Find::Last(flow) | Find::Slowest(flow) | Find::Fastest(flow) | Find::Failed(flow) => {
-                flow.as_deref()
-            }
-            Find::Id(_) => None,
+            TraceSelector::Last(flow)
+            | TraceSelector::Slowest(flow)
+            | TraceSelector::Fastest(flow)
+            | TraceSelector::Failed(flow) => flow.as_deref(),
+            TraceSelector::Id(_) => None,
         };
         let hints = flow.and_then(|flow| unknown_flow_hint(reader, flow));
         hints.into_iter().chain(dropped_notice(reader)).fold(not_found, CommandError::with_hint)
@@ -157,7 +158,7 @@ pub(crate) fn read_portable(path: &Path) -> Result<Trace, CommandError> {
     })
 }
 
-fn not_found(dir: &Path, reader: &Reader, find: &Find, error: FindError) -> CommandError {
+fn not_found(dir: &Path, reader: &Reader, find: &TraceSelector, error: FindError) -> CommandError {
     let names = |ids: &[RequestId]| {
         let digits = unique_digits(reader, ids);
         ids.iter().map(|id| id.short(digits)).collect::<Vec<_>>().join(", ")

@@ -10,7 +10,7 @@ mod dev;
 mod editor;
 mod error;
 #[cfg(test)]
-#[path = "../../replay/src/timeline/hostile.rs"]
+#[path = "../../replay/analysis/src/timeline/hostile.rs"]
 mod hostile;
 mod locale;
 mod locate;
@@ -19,7 +19,7 @@ mod paths;
 mod request_json;
 mod safe_json;
 #[cfg(test)]
-#[path = "../../replay/src/timeline/sample.rs"]
+#[path = "../../replay/analysis/src/timeline/sample.rs"]
 mod sample;
 mod service;
 mod terminal_ui;

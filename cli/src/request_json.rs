@@ -1,7 +1,7 @@
 //! A recorded request as JSON, as `ls` and `dev` print it.
 
 use serde::Serialize;
-use zerver_replay::rfc3339;
+use zerver_analysis::rfc3339;
 use zerver_trace::{Class, Summary};
 
 /// Stable JSON form of a request in a list. Fields may be added.
@@ -36,7 +36,7 @@ impl<'a> RequestJson<'a> {
             class: summary.class,
             started_at: rfc3339(summary.started_unix_ns),
             outcome: &summary.outcome,
-            failed: summary.failed,
+            failed: summary.is_failed,
             worker: summary.worker,
             authority: &summary.authority,
         }

@@ -6,7 +6,7 @@ mod memory;
 
 use zerver_recorder::{fuzzing, portable as file};
 use zerver_replay::wire::{Ask, Hello, Told, receive};
-use zerver_replay::{Timeline, TimelineJson};
+use zerver_analysis::{Timeline, TimelineJson};
 use zerver_trace::{Trace, Value};
 
 pub use memory::{BEYOND, Counting};

@@ -7,7 +7,7 @@ use zerver_trace::Node;
 use crate::decimal::Decimal;
 
 /// Whether two parts are the same. Entries of maps and fields of structs have their order.
-pub(crate) fn is_same(a: &Node<'_>, b: &Node<'_>) -> bool {
+pub fn is_same(a: &Node<'_>, b: &Node<'_>) -> bool {
     match (a, b) {
         (Node::Some(a), Node::Some(b)) => is_same(a, b),
         (Node::Seq(a), Node::Seq(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b)),

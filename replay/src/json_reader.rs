@@ -12,26 +12,35 @@ const MAX_DEPTH: usize = zerver_trace::value::MAX_DEPTH - 1;
 
 /// JSON that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Tree<'b> {
+pub enum Tree<'b> {
+    /// `null`.
     Null,
+    /// `true` or `false`.
     Bool(bool),
+    /// A number, as it is written.
     Number(&'b str),
+    /// A string, unescaped.
     Text(Cow<'b, str>),
+    /// An array.
     List(Vec<Self>),
+    /// An object, in its order.
     Object(Vec<(Cow<'b, str>, Self)>),
 }
 
 /// Where some bytes are no JSON, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{wrong} at byte {at}")]
-pub(crate) struct NoJson {
+pub struct NoJson {
     wrong: &'static str,
     at: usize,
 }
 
 impl<'b> Tree<'b> {
     /// Reads one JSON text (RFC 8259).
-    pub(crate) fn read(bytes: &'b [u8]) -> Result<Self, NoJson> {
+    ///
+    /// # Errors
+    /// When it is not JSON, or nested too deeply.
+    pub fn read(bytes: &'b [u8]) -> Result<Self, NoJson> {
         let text = match str::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => return Err(NoJson { wrong: "text that is not UTF-8", at: error.valid_up_to() }),
@@ -43,7 +52,7 @@ impl<'b> Tree<'b> {
     }
 
     /// The tree as that of a value. A number is what holds it exactly.
-    pub(crate) fn node(&self) -> Node<'_> {
+    pub fn node(&self) -> Node<'_> {
         match self {
             Self::Null => Node::Unit,
             Self::Bool(v) => Node::Bool(*v),
@@ -58,7 +67,7 @@ impl<'b> Tree<'b> {
 }
 
 /// A number of JSON: whole ones as such, others as a float where that is this very number.
-pub(crate) fn number(text: &str) -> Node<'_> {
+pub fn number(text: &str) -> Node<'_> {
     if !text.contains(['.', 'e', 'E']) && text != "-0" {
         if let Ok(n) = text.parse() {
             return Node::Uint(n);
@@ -364,7 +373,7 @@ mod tests {
                 let tree = here.unwrap();
                 let mut encoder = Encoder::new();
                 encoder.node(&tree.node(), &mut |_| None).unwrap();
-                let back: Result<serde_json::Value, _> = encoder.finish().unwrap().get();
+                let back: Result<serde_json::Value, _> = encoder.finish().unwrap().to_typed();
                 // Of numbers over 64 bits the library has no tree.
                 if let Ok(back) = back {
                     prop_assert_eq!(back.to_string(), json.to_string());

@@ -1,35 +1,24 @@
-//! Pure functions over traces.
+//! Runs recorded requests again, against today's code.
 //!
-//! A [`Timeline`] says where the time of one request went; a [`Diff`] says why another took longer, a [`Why`] where it
-//! stands among others; a [`Replay`] runs it again. Everything here takes a loaded [`zerver_trace::Trace`] and gives
-//! back plain data: no store, no socket, no clock, and nothing is printed. A trace may be incomplete or hostile; the
-//! answer then says what is missing, and no function panics.
+//! A [`Replay`] feeds a recorded request to a fresh job, answers its effects from the recording, and compares what comes
+//! out. This crate is what a service must link to host replays, and the words in which it and the command speak. It takes
+//! a loaded [`zerver_trace::Trace`] and gives back plain data: no store, no socket, no clock, and nothing is printed. A
+//! trace may be incomplete or hostile; the answer then says what is missing, and no function panics.
 
-mod alike;
-mod corpus;
+pub mod alike;
 mod decimal;
-mod diff;
-mod json;
-mod json_reader;
-mod masks;
+pub mod json;
+pub mod json_reader;
+pub mod label;
+pub mod masks;
 mod measures;
 mod replayer;
-mod rfc3339;
 mod sameness;
-mod shares;
 pub mod shown;
 pub mod side_by_side;
-mod simulate;
-mod timeline;
 mod told;
-mod why;
 pub mod wire;
 
-pub use corpus::{Corpus, FindingCause, FindingGroup, Reason, Tally};
-pub use diff::{
-    Cause, CauseKind, Diff, DiffJson, Difference, Ignored, Line, Mark, NotCompared, Pair, Row, Side,
-    TextLine, TooFew, Typical, What, changed_lines, span, typical,
-};
 pub use json::Json;
 pub use measures::{ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures};
 pub use replayer::{
@@ -37,16 +26,6 @@ pub use replayer::{
     Opened, Progress, Refusal, Replay, Replied, Report, Secrets, Seen, SlotEdit, Source, Timers, Trial,
     World, Wrong, apart, flow_is_gone, masked, nearest, trials,
 };
-pub use rfc3339::{Utc, rfc3339};
 pub use sameness::Sameness;
 pub use side_by_side::side_by_side;
-pub use simulate::{
-    Compared, Deviation, Figures, Machine, Quantiles, Reproduced, SETTINGS, Scheduling, Setting, Simulation,
-    setting,
-};
-pub use timeline::{
-    Attempt, Carry, Contributor, Effect, End, Failure, Gap, Io, Late, Move, Part, ReadLate, Run, Step,
-    Timeline, TimelineJson, Totals, Verdict, Write, median,
-};
 pub use told::{SettingFrom, SettingTold};
-pub use why::{Association, Group, Link, MIN_POPULATION, Place, Spread, Standing, Usual, Why, WhyJson};

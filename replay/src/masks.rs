@@ -6,12 +6,12 @@ const MASK: &str = "<secret:";
 const DIGITS: usize = 12;
 
 /// Whether a text may have a mask in it.
-pub(crate) fn has_mask(text: &str) -> bool {
+pub fn has_mask(text: &str) -> bool {
     literals(text).len() > 1
 }
 
 /// Whether two texts may be equal, if a mask in either may stand for any text.
-pub(crate) fn may_be_equal(a: &str, b: &str) -> bool {
+pub fn may_be_equal(a: &str, b: &str) -> bool {
     match (has_mask(a), has_mask(b)) {
         (false, false) => a == b,
         (true, false) => may_hide(a, b),
@@ -21,7 +21,7 @@ pub(crate) fn may_be_equal(a: &str, b: &str) -> bool {
 }
 
 /// Whether a masked text may be this one.
-pub(crate) fn may_hide(masked: &str, text: &str) -> bool {
+pub fn may_hide(masked: &str, text: &str) -> bool {
     let literals = literals(masked);
     let Some((first, after)) = literals.split_first() else { return false };
     let Some(mut rest) = text.strip_prefix(first) else { return false };

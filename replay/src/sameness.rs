@@ -13,7 +13,7 @@ pub enum Sameness {
 
 impl Sameness {
     /// From whether something differs, and whether everything was compared.
-    pub(crate) const fn of(differs: bool, is_whole: bool) -> Self {
+    pub const fn of(differs: bool, is_whole: bool) -> Self {
         match (differs, is_whole) {
             (true, _) => Self::Different,
             (false, true) => Self::Same,

@@ -13,7 +13,7 @@ const OTHER_SECRET: &str = "●●●● (another secret)";
 pub type Clusters = fn(&str) -> Vec<(usize, usize)>;
 
 /// The measure of a text that is not drawn: each character takes a column.
-pub(crate) fn characters(text: &str) -> Vec<(usize, usize)> {
+pub fn characters(text: &str) -> Vec<(usize, usize)> {
     text.char_indices().map(|(at, c)| (at + c.len_utf8(), 1)).collect()
 }
 
@@ -68,7 +68,7 @@ pub fn seen(a: &Seen, b: &Seen) -> (String, String) {
 }
 
 /// Both sides of a difference, of which `plain` are the usual texts.
-pub(crate) fn json(a: Option<&Json>, b: Option<&Json>, plain: (String, String)) -> (String, String) {
+pub fn json(a: Option<&Json>, b: Option<&Json>, plain: (String, String)) -> (String, String) {
     let exact = |side: Option<&Json>| match side {
         None => "nothing".to_owned(),
         Some(Json::Masked) => shown::SECRET.to_owned(),

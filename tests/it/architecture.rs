@@ -38,9 +38,13 @@ fn each_crate_names_only_those_below_it() {
         ("zerver-engine", &["zerver-trace", "zerver-macros"]),
         ("zerver-recorder", &["zerver-trace"]),
         ("zerver-replay", &["zerver-trace", "zerver-engine"]),
+        ("zerver-analysis", &["zerver-trace", "zerver-engine", "zerver-replay"]),
         ("zerver", &["zerver-trace", "zerver-engine", "zerver-recorder", "zerver-replay"]),
-        ("zerver-tui", &["zerver-trace", "zerver-replay"]),
-        ("zerver-cli", &["zerver-trace", "zerver-recorder", "zerver-replay", "zerver-tui"]),
+        ("zerver-tui", &["zerver-trace", "zerver-replay", "zerver-analysis"]),
+        (
+            "zerver-cli",
+            &["zerver-trace", "zerver-recorder", "zerver-replay", "zerver-analysis", "zerver-tui"],
+        ),
         ("zerver-fixtures", &[]),
         ("zerver-example-orders", &["zerver"]),
         ("zerver-example-todos", &["zerver"]),
@@ -74,7 +78,8 @@ fn the_lower_crates_stay_small_and_without_io() {
     };
     check("zerver-trace", &["bincode", "serde"]);
     check("zerver-engine", &["bytes", "form_urlencoded", "http", "serde", "serde_json", "smallvec"]);
-    check("zerver-replay", &["bincode", "http", "serde", "serde_json", "similar", "thiserror"]);
+    check("zerver-replay", &["bincode", "http", "serde", "serde_json", "thiserror"]);
+    check("zerver-analysis", &["serde", "similar", "thiserror"]);
     for name in ["zerver-cli", "zerver-tui"] {
         assert!(!outside(name).contains("redb") && !outside(name).contains("hyper"), "{name}");
     }
@@ -135,6 +140,7 @@ fn the_engine_knows_no_world_outside() {
     nobody_says("runtime/engine/src", &world, &thread_locals);
     nobody_says("recorder/trace/src", &world, &[]);
     nobody_says("replay/src", &world, &[]);
+    nobody_says("replay/analysis/src", &world, &[]);
 }
 
 /// A wall clock that is set moves no deadline: what a service waits for is counted on the monotonic one.
@@ -156,13 +162,24 @@ fn one_file_names_the_store_and_one_the_codec() {
     let codec = ["bincode::config", "bincode::encode", "bincode::decode", "bincode::enc", "bincode::de"];
     nobody_says("recorder/src", &codec, &["recorder/src/format.rs"]);
     nobody_says("replay/src", &codec, &["replay/src/wire.rs"]);
+    nobody_says("replay/analysis/src", &["bincode::"], &[]);
     // What could reach anything outside: a replay has no network by type.
-    nobody_says("replay/src", &["TcpStream", "UnixStream", "UdpSocket", "File::", "tokio"], &[]);
+    for folder in ["replay/src", "replay/analysis/src"] {
+        nobody_says(folder, &["TcpStream", "UnixStream", "UdpSocket", "File::", "tokio"], &[]);
+    }
 }
 
 #[test]
 fn only_the_command_line_prints() {
-    for folder in ["recorder/src", "recorder/trace/src", "replay/src", "runtime/engine/src", "tui/src"] {
+    let folders = [
+        "recorder/src",
+        "recorder/trace/src",
+        "replay/src",
+        "replay/analysis/src",
+        "runtime/engine/src",
+        "tui/src",
+    ];
+    for folder in folders {
         nobody_says(folder, &["println!", "eprintln!", "std::env::", "process::exit"], &[]);
     }
 }

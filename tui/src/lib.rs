@@ -26,10 +26,10 @@ mod theme;
 mod update;
 
 #[cfg(test)]
-#[path = "../../replay/src/timeline/hostile.rs"]
+#[path = "../../replay/analysis/src/timeline/hostile.rs"]
 mod hostile;
 #[cfg(test)]
-#[path = "../../replay/src/timeline/sample.rs"]
+#[path = "../../replay/analysis/src/timeline/sample.rs"]
 mod sample;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crossterm::event::Event;
-use zerver_replay::{Edits, Refusal, Why};
+use zerver_analysis::Why;
+use zerver_replay::{Edits, Refusal};
 use zerver_trace::{FlowInfo, RequestId, Summary};
 
 use crate::dev::Dev;

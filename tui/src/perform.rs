@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use zerver_replay::{Edits, Sameness, Why};
+use zerver_analysis::Why;
+use zerver_replay::{Edits, Sameness};
 use zerver_trace::{Query, RequestId, SourceError, TraceSource};
 
 use crate::message::Message;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use zerver_replay::{Edits, Refusal, Report, Timeline, Usual};
+use zerver_analysis::{Timeline, Usual};
+use zerver_replay::{Edits, Refusal, Report};
 use zerver_trace::{FlowInfo, Query, Trace, TraceSource};
 
 use crate::scheduler::Health;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ratatui::layout::{Rect, Size};
-use zerver_replay::Timeline;
+use zerver_analysis::Timeline;
 use zerver_trace::{RequestId, Trace};
 
 use crate::dev::Service;

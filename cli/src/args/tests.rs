@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::CommandFactory;
-use zerver_trace::{Find, Query, Status};
+use zerver_trace::{Query, StatusFilter, TraceSelector};
 
 use super::*;
 
@@ -52,8 +52,8 @@ fn filters_are_checked_while_parsing() {
     };
     let wanted = Query {
         flow: Some("todos".into()),
-        status: Some(Status::Class(5)),
-        failed: true,
+        status: Some(StatusFilter::Class(5)),
+        only_failed: true,
         slower_than_ns: Some(1_500_000),
         since_unix_ns: Some(600_000_000_000),
         until_unix_ns: Some(6_060_000_000_000),
@@ -127,8 +127,8 @@ fn a_diff_takes_two_requests_or_a_flow() {
 
 #[test]
 fn a_trace_is_named_by_id_keyword_or_file() {
-    assert_eq!("@slowest:todos".parse(), Ok(TraceRef::Stored(Find::Slowest(Some("todos".into())))));
-    assert_eq!("019aa4c2".parse(), Ok(TraceRef::Stored(Find::Id("019aa4c2".parse().unwrap()))));
+    assert_eq!("@slowest:todos".parse(), Ok(TraceRef::Stored(TraceSelector::Slowest(Some("todos".into())))));
+    assert_eq!("019aa4c2".parse(), Ok(TraceRef::Stored(TraceSelector::Id("019aa4c2".parse().unwrap()))));
     assert_eq!("019aa4c2.zrv".parse(), Ok(TraceRef::File("019aa4c2.zrv".into())));
     assert_eq!("./a".parse(), Ok(TraceRef::File("./a".into())));
     assert!("@nothing".parse::<TraceRef>().unwrap_err().contains("@slowest"));

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use zerver_replay::{Fault, Wrong};
-use zerver_trace::Find;
-use zerver_trace::duration::Span;
+use zerver_trace::TraceSelector;
+use zerver_trace::duration::HumanDuration;
 
 /// Returns the host and port of an address, which may be a URL as a service prints it.
 pub(crate) fn host_and_port(addr: &str) -> &str {
@@ -47,7 +47,7 @@ pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
 pub(super) fn latency(text: &str) -> Result<Fault, String> {
     let (effect, span) =
         text.rsplit_once('=').ok_or("write EFFECT=DURATION, such as 'kv get todo:1=250ms'")?;
-    let Span { ns } = span.trim().parse()?;
+    let HumanDuration { ns } = span.trim().parse()?;
     Ok(Fault { effect: effect.trim().to_owned(), wrong: Wrong::Latency { ns } })
 }
 
@@ -60,7 +60,7 @@ pub(super) fn header(text: &str) -> Result<(String, String), String> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TraceRef {
     /// In the store.
-    Stored(Find),
+    Stored(TraceSelector),
     /// In a portable file.
     File(PathBuf),
 }

@@ -1,6 +1,6 @@
 //! `zerver diff`: why one request took longer than another, and what differs first.
 
-use zerver_replay::{Diff, DiffJson, Ignored, typical};
+use zerver_analysis::{Diff, DiffJson, Ignored, typical};
 use zerver_trace::text::clean;
 use zerver_trace::{Query, RequestId, Trace};
 

@@ -1,9 +1,9 @@
 //! `zerver doctor`: the health of the store, and its repair.
 
 use serde::Serialize;
+use zerver_analysis::rfc3339;
 use zerver_recorder::{Counts, Report, examine_with, repair};
-use zerver_replay::rfc3339;
-use zerver_trace::duration::Span;
+use zerver_trace::duration::HumanDuration;
 use zerver_trace::text::clean;
 
 use crate::args::{Doctor, Global};
@@ -98,7 +98,7 @@ fn dropped(report: &Report) -> Option<String> {
 /// Returns a message if the newest request began in the future.
 fn clock(report: &Report, now_unix_ns: u64) -> Option<String> {
     let ahead_ns = report.newest_unix_ns?.checked_sub(now_unix_ns)?;
-    let ahead = Span { ns: ahead_ns / MINUTE_NS * MINUTE_NS };
+    let ahead = HumanDuration { ns: ahead_ns / MINUTE_NS * MINUTE_NS };
     (ahead.ns > 0)
         .then(|| format!("{ahead} behind the newest request, unless the clock that recorded it was ahead"))
 }

@@ -1,9 +1,8 @@
 //! `zerver simulate`: recorded requests with other workers or limits.
 
 use serde::Serialize;
-use zerver_replay::{
-    Deviation, Machine, Reproduced, SETTINGS, Scheduling, Setting, Simulation, nearest, setting,
-};
+use zerver_analysis::{Deviation, Machine, Reproduced, SETTINGS, Scheduling, Setting, Simulation, setting};
+use zerver_replay::nearest;
 use zerver_trace::Trace;
 
 use crate::args::{Global, Simulate};
@@ -11,7 +10,7 @@ use crate::clock::now_unix_ns;
 use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
 use crate::{locate, paths, view};
-use zerver_trace::duration::Span;
+use zerver_trace::duration::HumanDuration;
 
 pub(super) fn run(
     args: &Simulate,
@@ -99,7 +98,7 @@ fn assign(machine: &mut Machine, assignments: &[(String, String)]) -> Result<(),
             Setting::Of(of) => *of = value.parse().map_err(|_| wrong("a number"))?,
             Setting::Share(share) => *share = value.parse().map_err(|_| wrong("a number of thousandths"))?,
             Setting::Time(ns) => {
-                *ns = value.parse::<Span>().map_err(|_| wrong("a duration such as 10ms"))?.ns;
+                *ns = value.parse::<HumanDuration>().map_err(|_| wrong("a duration such as 10ms"))?.ns;
             }
         }
     }

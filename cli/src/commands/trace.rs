@@ -1,6 +1,6 @@
 //! `zerver trace`: where one request spent its time.
 
-use zerver_replay::{Timeline, TimelineJson};
+use zerver_analysis::{Timeline, TimelineJson};
 
 use crate::args::{Global, Trace};
 use crate::error::{CommandError, CommandOutcome};

@@ -1,6 +1,6 @@
 //! `zerver why`: the rank of a request among others of its flow, and the fields that correlate with latency.
 
-use zerver_replay::{Why, WhyJson};
+use zerver_analysis::{Why, WhyJson};
 use zerver_trace::{Query, Trace};
 
 use crate::args::{self, Global};

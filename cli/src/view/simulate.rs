@@ -1,7 +1,7 @@
 //! A simulation, as text.
 
 use anstyle::Style;
-use zerver_replay::{Compared, Figures, Machine, Reproduced, Simulation};
+use zerver_analysis::{Compared, Figures, Machine, Reproduced, Simulation};
 use zerver_trace::text::clean;
 
 use super::table::{Column, Table};

@@ -1,6 +1,6 @@
 //! Rank of a request among others of its flow, as text.
 
-use zerver_replay::{Association, Link, MIN_POPULATION, Place, Standing, Why};
+use zerver_analysis::{Association, Link, MIN_POPULATION, Place, Standing, Why};
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use bincode::{Decode, Encode};
 use zerver_engine::{Call, Flow, Performed};
 use zerver_trace::secret::Rule;
-use zerver_trace::{Datum, EffectError, FlowInfo, Value};
+use zerver_trace::{EffectError, FlowInfo, SharedValue, Value};
 
 use super::faults::{Fault, Wrong};
 use super::form::Given;
@@ -236,7 +236,7 @@ impl Prepared {
             let step = flow.info().steps[usize::from(at)].name.clone();
             let what = slot.edit.what();
             let secret =
-                flow.info().slots[usize::from(slot.slot)].secret || self.rule.is_under(&slot.edit.path);
+                flow.info().slots[usize::from(slot.slot)].is_secret || self.rule.is_under(&slot.edit.path);
             let side = |value: Value| if secret { Seen::Secret } else { Seen::Value(value) };
             applied.push(Applied { what, step, from: from.map_or(Seen::Absent, side), to: side(to) });
         }
@@ -333,7 +333,7 @@ impl PreparedSlot {
         Ok(prepared)
     }
 
-    fn decode(&self, flow: &Flow, value: &Value) -> Result<Datum, Refusal> {
+    fn decode(&self, flow: &Flow, value: &Value) -> Result<SharedValue, Refusal> {
         match flow.decode_slot(self.slot, value) {
             Some(Ok(datum)) => Ok(datum),
             Some(Err(error)) => Err(wrong(&self.edit, &error.to_string())),
@@ -342,8 +342,12 @@ impl PreparedSlot {
     }
 
     /// The edited value, and what was there and is there now.
-    fn datum(&self, flow: &Flow, held: Option<&Datum>) -> Result<(Datum, Option<Value>, Value), Refusal> {
-        let held = held.map(|datum| Value::of_data(&**datum)).transpose();
+    fn datum(
+        &self,
+        flow: &Flow,
+        held: Option<&SharedValue>,
+    ) -> Result<(SharedValue, Option<Value>, Value), Refusal> {
+        let held = held.map(|datum| Value::from_recordable(&**datum)).transpose();
         let held = held.map_err(|error| wrong(&self.edit, &error.to_string()))?;
         if self.edit.path.is_empty() {
             let (datum, value) = self.given.make(|value| Ok((self.decode(flow, value)?, value.clone())))?;

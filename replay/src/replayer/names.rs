@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use zerver_engine::Call;
 
 use super::facts;
-use crate::timeline::label;
+use crate::label;
 
 /// The names of a call of today's code.
 pub(super) struct Names<'a> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use zerver_trace::{Datum, Held};
+use zerver_trace::{SharedValue, TypedValue};
 
 use crate::{Effect, Failure, Response, Slots, Write, Writes};
 
@@ -62,7 +62,7 @@ pub enum Decided {
     /// See [`Decision::Need`].
     Need(Effect<Writes>),
     /// See [`Decision::Yield`].
-    Yield(Datum),
+    Yield(SharedValue),
     /// See [`Decision::Done`].
     Done(Response),
     /// See [`Decision::Fail`].
@@ -106,8 +106,8 @@ impl<S: Slots, P: Serialize + Send + Sync + 'static> IntoDecision for Decision<S
     fn decide(self) -> Decided {
         match self {
             Self::Continue(slots) => Decided::Continue(slots.into_writes()),
-            Self::Need(effect) => Decided::Need(effect.gather()),
-            Self::Yield(progress) => Decided::Yield(Arc::new(Held(progress))),
+            Self::Need(effect) => Decided::Need(effect.into_writes()),
+            Self::Yield(progress) => Decided::Yield(Arc::new(TypedValue(progress))),
             Self::Done(response) => Decided::Done(response),
             Self::Fail(failure) => Decided::Fail(failure),
         }

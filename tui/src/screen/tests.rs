@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
-use zerver_replay::{
-    Coverage, Finding, FindingClass, Refusal, Replied, Report, Seen, Source, Timeline, Usual,
-};
+use zerver_analysis::{Timeline, Usual};
+use zerver_replay::{Coverage, Finding, FindingClass, Refusal, Replied, Report, Seen, Source};
 use zerver_trace::{Trace, Value};
 
 use crate::dev::{Dev, State};
@@ -115,7 +114,7 @@ fn the_keys_of_a_diff() {
 }
 
 fn value(text: &str) -> Seen {
-    Seen::Value(Value::of(&text).expect("a text is a value"))
+    Seen::Value(Value::from_serialize(&text).expect("a text is a value"))
 }
 
 fn finding(class: FindingClass, step: &str, field: &str, expected: Seen, got: Seen) -> Finding {
@@ -578,7 +577,7 @@ fn the_request_itself_may_be_different() {
 fn a_secret_that_is_not_in_the_file_is_asked_for_and_not_shown() {
     let mut trace = sample::slow();
     for header in trace.request_headers.iter_mut().filter(|header| header.name == "authorization") {
-        header.value = zerver_trace::Recorded::Hashed { hash: [7; 16], shown: None };
+        header.value = zerver_trace::Recorded::Hashed { hash: [7; 16], masked: None };
     }
     let mut stage = Stage::new(120, 40, vec![trace]);
     stage.press("r");

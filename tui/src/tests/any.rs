@@ -3,9 +3,8 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
 
-use zerver_replay::{
-    Coverage, Ending, Finding, FindingClass, Refusal, Replied, Report, Seen, Source, Timeline, Usual,
-};
+use zerver_analysis::{Timeline, Usual};
+use zerver_replay::{Coverage, Ending, Finding, FindingClass, Refusal, Replied, Report, Seen, Source};
 use zerver_trace::FlowInfo;
 
 use super::*;

@@ -12,7 +12,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Size;
-use zerver_replay::Why;
+use zerver_analysis::Why;
 use zerver_trace::{Header, Outcome, RequestId, Summary, Trace};
 
 use crate::app::App;

@@ -1,7 +1,8 @@
 //! A recorded request as a Rust test: the request, the results of its effects, and the expected outcome.
 
 use serde::Serialize;
-use zerver_replay::{Json, Secrets, rfc3339};
+use zerver_analysis::rfc3339;
+use zerver_replay::{Json, Secrets};
 use zerver_trace::text::clean;
 use zerver_trace::{Answer, Event, Origin, Outcome, Recorded, Trace};
 
@@ -155,7 +156,7 @@ impl Test<'_> {
         for event in &trace.events {
             let Event::SlotWritten { slot, value, .. } = event else { continue };
             let Some(info) = trace.flow.slots.get(usize::from(*slot)) else { continue };
-            if info.secret && !self.shows_secrets {
+            if info.is_secret && !self.shows_secrets {
                 continue;
             }
             if let Some(value) = self.json(value) {

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
+use zerver_analysis::{Corpus, FindingCause, FindingGroup, Reason, Tally};
 use zerver_recorder::Reader;
-use zerver_replay::{Corpus, FindingCause, FindingGroup, Opened, Reason, Sameness, Secrets, Tally};
+use zerver_replay::{Opened, Sameness, Secrets};
 use zerver_trace::{Query, RequestId};
 
 use crate::args::{Global, Replay};

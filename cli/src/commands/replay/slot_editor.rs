@@ -74,12 +74,12 @@ impl EditableSlots {
             let Some(info) = flow.slots.get(usize::from(*slot)) else { continue };
             let step = flow.steps.get(usize::from(*step)).map_or("", |step| step.name.as_str());
             let name = &info.name;
-            let is_shown = !info.secret
+            let is_shown = !info.is_secret
                 && !matches!(
                     value,
                     Recorded::Missing(_)
-                        | Recorded::Sealed { shown: None, .. }
-                        | Recorded::Hashed { shown: None, .. }
+                        | Recorded::Sealed { masked: None, .. }
+                        | Recorded::Hashed { masked: None, .. }
                 );
             let json = Json::Value(value.clone());
             let forms =
@@ -92,7 +92,7 @@ impl EditableSlots {
                     known.push((name.clone(), tree));
                 }
                 None => {
-                    let why = if info.secret { "a secret" } else { "not recorded in full" };
+                    let why = if info.is_secret { "a secret" } else { "not recorded in full" };
                     text += &format!("\n# {} is {why}; --set '{}=JSON' sets it\n", clean(name), clean(name));
                 }
             }

@@ -1,6 +1,6 @@
 //! Changed values as `before -> after`, or one above the other if that is too long.
 
-use zerver_replay::{Difference, changed_lines};
+use zerver_analysis::{Difference, changed_lines};
 use zerver_trace::text::clean;
 use zerver_tui::side_by_side;
 

@@ -5,7 +5,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use zerver_replay::{Diff, Difference, What};
+use zerver_analysis::{Diff, Difference, What};
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
 

@@ -2,7 +2,7 @@
 //! slower.
 
 use anstyle::Style;
-use zerver_replay::{Diff, Line, Mark};
+use zerver_analysis::{Diff, Line, Mark};
 
 use super::changes::padded;
 use crate::view::bar::bar;

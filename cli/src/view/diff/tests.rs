@@ -2,7 +2,7 @@
 
 use anstream::adapter::strip_str;
 use proptest::prelude::*;
-use zerver_replay::Ignored;
+use zerver_analysis::Ignored;
 use zerver_trace::text::is_dangerous;
 use zerver_trace::{Decision, Header};
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use zerver_replay::{Corpus, FindingCause, FindingClass, FindingGroup, Tally};
+use zerver_analysis::{Corpus, FindingCause, FindingGroup, Tally};
+use zerver_replay::FindingClass;
 use zerver_trace::RequestId;
 use zerver_trace::text::clean;
 

@@ -128,9 +128,10 @@ mod tests {
     fn both_sides_of_a_change_never_look_alike() {
         let long = "the same for a long time, and then ".repeat(20);
         let texts = (Seen::text(format!("{long}one")), Seen::text(format!("{long}two")));
-        let number = Seen::Value(Value::of(&1).unwrap());
-        let text = Seen::Value(Value::of("1").unwrap());
-        let (none, nested) = (Value::of(&None::<u8>).unwrap(), Value::of(&Some(None::<u8>)).unwrap());
+        let number = Seen::Value(Value::from_serialize(&1).unwrap());
+        let text = Seen::Value(Value::from_serialize("1").unwrap());
+        let (none, nested) =
+            (Value::from_serialize(&None::<u8>).unwrap(), Value::from_serialize(&Some(None::<u8>)).unwrap());
         let nothing = (Seen::Value(none), Seen::Value(nested));
         for columns in [20, 40, 80, usize::MAX] {
             for (a, b) in [(&texts.0, &texts.1), (&number, &text), (&nothing.0, &nothing.1)] {
@@ -152,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_report_lists_edits_ending_findings_and_response() {
-        let value = |text: &str| Seen::Value(Value::of(text).unwrap());
+        let value = |text: &str| Seen::Value(Value::from_serialize(text).unwrap());
         let report = Report {
             coverage: Coverage { decisions: 2, decisions_recorded: 3, effects_fed: 1, ..Coverage::default() },
             findings: vec![

@@ -10,7 +10,7 @@ use crate::view::{count, paint, style, value};
 /// Returns the heads and bodies, one block each.
 pub(crate) fn exchange(trace: &Trace) -> String {
     let target = value::wire(&trace.target).join("\\n");
-    let origin = match trace.origin.shown() {
+    let origin = match trace.origin.visible() {
         Some((scheme, authority)) => clean(&format!("{scheme}://{authority}")).into_owned(),
         None => String::new(),
     };

@@ -3,7 +3,7 @@
 mod exchange;
 mod rows;
 
-use zerver_replay::{Carry, Effect, Late, Move, Timeline, Verdict, Write};
+use zerver_analysis::{Carry, Effect, Late, Move, Timeline, Verdict, Write};
 use zerver_trace::duration::{self, Unit};
 use zerver_trace::text::clean;
 use zerver_trace::{Kept, Thread, Trace};
@@ -38,14 +38,14 @@ pub(crate) fn timeline(
     }
     out += &slots(&timeline.slots, layout);
     out += &failure(timeline, layout);
-    if trace.undelivered {
+    if trace.is_undelivered {
         out += &field("response", &["not delivered: the client had left".to_owned()]);
     }
     let gaps = timeline.gaps.iter().flat_map(|gap| fold_words(&clean(&gap.to_string()), layout.fold_width()));
     let gaps: Vec<String> = gaps.collect();
     out += &field("missing", &gaps);
     if layout.is_verbose {
-        out += &field("started", &[zerver_replay::rfc3339(trace.started_unix_ns)]);
+        out += &field("started", &[zerver_analysis::rfc3339(trace.started_unix_ns)]);
         out += &field("kept", &[kept(trace.kept).to_owned()]);
         if !trace.build.is_empty() {
             out += &field("build", &[clean(&trace.build).into_owned()]);

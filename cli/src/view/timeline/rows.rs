@@ -1,7 +1,7 @@
 //! Rows of a timeline: each step, its effects below it, and a waterfall to the right.
 
 use anstyle::Style;
-use zerver_replay::{Effect, End, Failure, Run, Timeline, shown};
+use zerver_analysis::{Effect, End, Failure, Run, Timeline, shown};
 use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
 use zerver_trace::{Decision, Outcome, Trace};

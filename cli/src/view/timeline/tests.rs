@@ -157,7 +157,7 @@ fn migrations_are_shown() {
 
 #[test]
 fn a_response_that_was_not_delivered_is_marked() {
-    let text = show(&Trace { undelivered: true, ..sample::slow() }, 80, false);
+    let text = show(&Trace { is_undelivered: true, ..sample::slow() }, 80, false);
     assert!(
         text.contains("200 OK") && text.contains("\nresponse not delivered: the client had left\n"),
         "{text}"
@@ -350,7 +350,7 @@ fn recorded_text_is_never_printed_raw() {
         );
     }
     let json = crate::safe_json::document(
-        &zerver_replay::TimelineJson::new(&trace, &Timeline::of(&trace), None),
+        &zerver_analysis::TimelineJson::new(&trace, &Timeline::of(&trace), None),
         true,
     );
     let json = String::from_utf8(json.unwrap()).unwrap();
@@ -362,7 +362,7 @@ fn a_secret_slot_is_never_shown_even_if_recorded_in_the_clear() {
     let mut trace = sample::slow();
     // The first slot is a secret, and its value was recorded in the clear.
     trace.events[2] = sample::wrote(0, 0, 150, summed("hunter2", "hunter2"));
-    let json = zerver_replay::TimelineJson::new(&trace, &Timeline::of(&trace), None);
+    let json = zerver_analysis::TimelineJson::new(&trace, &Timeline::of(&trace), None);
     let json = String::from_utf8(crate::safe_json::document(&json, false).unwrap()).unwrap();
     for text in [styled(&trace, 100, false), styled(&trace, 100, true), json] {
         assert!(!text.contains("hunter2"), "{text}");

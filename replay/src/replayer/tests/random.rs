@@ -36,7 +36,7 @@ proptest::proptest! {
             _ => flow!("short", GET "/", steps: [parse, count, gather, check, render_more]),
         };
         let trace = record(&def, Request::get(&format!("/?n={n}")), last_first, stop_after);
-        let facts = facts::Facts::of_trace(&trace);
+        let facts = Facts::of_trace(&trace);
         let calls: Vec<_> = facts.calls().map(|call| (call.number, call.took_ns().unwrap())).collect();
         proptest::prop_assume!(!calls.is_empty());
         let (number, ns) = *call.get(&calls);

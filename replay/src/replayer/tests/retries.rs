@@ -30,14 +30,7 @@ fn recorded_after(failures: u32) -> Trace {
 }
 
 fn pauses_ns(trace: &Trace) -> u64 {
-    let timeline = crate::Timeline::of(trace);
-    timeline
-        .runs
-        .iter()
-        .flat_map(|run| &run.effects)
-        .flat_map(|effect| &effect.attempts)
-        .map(|a| a.pause_ns)
-        .sum()
+    Facts::of_trace(trace).calls().map(|call| call.paused_ns).sum()
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is to be said of a diff, as lines: made once, drawn often.
 
-use zerver_replay::{Diff, Difference, Line as Pair, Sameness, TextLine, What, changed_lines, shown};
+use zerver_analysis::{Diff, Difference, Line as Pair, TextLine, What, changed_lines, shown};
+use zerver_replay::Sameness;
 use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
 use zerver_trace::{Trace, duration};
@@ -133,8 +134,8 @@ fn details(diff: &Diff, unit: Unit) -> Vec<Line> {
 fn causes(diff: &Diff, unit: Unit, out: &mut Vec<Line>) {
     let causes = &diff.causes;
     let shown = if causes.len() <= MAX_CAUSES + 1 { causes.len() } else { MAX_CAUSES };
-    let rest: i128 = causes[shown..].iter().map(zerver_replay::Cause::delta_ns).sum();
-    let mut parts: Vec<i128> = causes[..shown].iter().map(zerver_replay::Cause::delta_ns).collect();
+    let rest: i128 = causes[shown..].iter().map(zerver_analysis::Cause::delta_ns).sum();
+    let mut parts: Vec<i128> = causes[..shown].iter().map(zerver_analysis::Cause::delta_ns).collect();
     parts.push(rest);
     let numbers: Vec<String> = unit
         .parts_signed(&parts)
@@ -145,7 +146,7 @@ fn causes(diff: &Diff, unit: Unit, out: &mut Vec<Line>) {
     let columns = numbers.iter().map(|number| width(number)).max().unwrap_or(0).max(width(&whole));
     out.push(Line::of("where the difference is", Tone::Strong));
     for (cause, number) in causes[..shown].iter().zip(&numbers) {
-        let (from, to) = zerver_replay::span(cause.a_ns, cause.b_ns);
+        let (from, to) = zerver_analysis::span(cause.a_ns, cause.b_ns);
         let tone = if cause.delta_ns() > 0 { Tone::Bad } else { Tone::Good };
         let line = Line::of(format!("  {number:>columns$}"), tone)
             .with(format!("  {:<11} ", cause.kind.as_str()), Tone::Faint)

@@ -6,7 +6,7 @@ mod view;
 use crossterm::event::{KeyCode, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_replay::{Diff, Ignored};
+use zerver_analysis::{Diff, Ignored};
 use zerver_trace::RequestId;
 
 use self::account::Account;

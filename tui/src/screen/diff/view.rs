@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_replay::{Line as Pair, Mark};
+use zerver_analysis::{Line as Pair, Mark};
 
 use super::account::{Account, time};
 use super::{DiffScreen, Pane};

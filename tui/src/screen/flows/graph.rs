@@ -1,6 +1,6 @@
 //! A flow as a graph in text: its steps from top to bottom, each with what comes in and what goes out.
 
-use zerver_replay::{Place, Spread, Usual};
+use zerver_analysis::{Place, Spread, Usual};
 use zerver_trace::text::clean;
 use zerver_trace::{FlowInfo, StepInfo, duration};
 
@@ -86,11 +86,11 @@ fn of_step(step: &StepInfo, flow: &FlowInfo, usual: Option<&Usual>, rows: &mut V
     let slot = |at: u16, optional: bool| {
         let slot = flow.slots.get(usize::from(at));
         let name = slot.map_or("?", |slot| slot.name.as_str());
-        let secret = if slot.is_some_and(|slot| slot.secret) { " (secret)" } else { "" };
+        let secret = if slot.is_some_and(|slot| slot.is_secret) { " (secret)" } else { "" };
         format!("{name}{}{secret}", if optional { "?" } else { "" })
     };
-    let reads: Vec<String> = step.reads.iter().map(|read| slot(read.slot, read.optional)).collect();
-    let writes: Vec<String> = step.writes.iter().map(|write| slot(write.slot, write.optional)).collect();
+    let reads: Vec<String> = step.reads.iter().map(|read| slot(read.slot, read.is_optional)).collect();
+    let writes: Vec<String> = step.writes.iter().map(|write| slot(write.slot, write.is_optional)).collect();
     if !reads.is_empty() {
         rows.push(Row::new("│ reads  ", &reads.join(", "), Tone::Noted, None));
     }

@@ -1,7 +1,8 @@
 //! What is asked of whoever sits there, and the line in which it is typed: an answer that was not recorded, a secret of
 //! which an exported trace has only the hash.
 
-use zerver_replay::{End, Finding, FindingClass, Refusal, Timeline, shown};
+use zerver_analysis::{End, Timeline, shown};
+use zerver_replay::{Finding, FindingClass, Refusal};
 
 use super::drafts::Drafts;
 use super::{About, ReplayScreen};

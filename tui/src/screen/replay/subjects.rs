@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use zerver_replay::{Fault, shown, trials};
+use zerver_analysis::shown;
+use zerver_replay::{Fault, trials};
 use zerver_trace::Recorded;
 use zerver_trace::text::clean;
 
@@ -85,7 +86,7 @@ fn effects(story: &Story) -> Vec<Subject> {
     let mut ends = HashMap::new();
     for effect in story.timeline.runs.iter().flat_map(|run| &run.effects) {
         let output = match &effect.end {
-            zerver_replay::End::Ok { output, .. } => shown::json(output),
+            zerver_analysis::End::Ok { output, .. } => shown::json(output),
             _ => None,
         };
         let end = output.clone().unwrap_or_else(|| effect.end.to_string());

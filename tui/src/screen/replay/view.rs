@@ -3,8 +3,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
+use zerver_analysis::shown;
 use zerver_replay::side_by_side::seen;
-use zerver_replay::{Ending, Finding, FindingClass, Refusal, Report, Sameness, shown};
+use zerver_replay::{Ending, Finding, FindingClass, Refusal, Report, Sameness};
 use zerver_trace::duration;
 use zerver_trace::text::clean;
 

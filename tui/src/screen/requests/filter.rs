@@ -3,8 +3,8 @@
 
 use std::cell::Cell;
 
-use zerver_trace::duration::Span;
-use zerver_trace::{Class, Node, Status, Trace};
+use zerver_trace::duration::HumanDuration;
+use zerver_trace::{Class, Node, StatusFilter, Trace};
 
 use crate::index::{Index, Seq};
 
@@ -18,7 +18,7 @@ pub(crate) struct Filter {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Term {
-    Status(Status),
+    Status(StatusFilter),
     /// In lower case: part of the name.
     Flow(String),
     Method(String),
@@ -118,7 +118,7 @@ impl Term {
         let Some((name, value)) = word.split_once(':') else {
             return Ok(Some(Self::Word(word.to_lowercase())));
         };
-        let duration = || value.parse::<Span>().map(|span| span.ns);
+        let duration = || value.parse::<HumanDuration>().map(|span| span.ns);
         Ok(Some(match name {
             _ if value.is_empty() => return Ok(None),
             "status" => Self::Status(value.parse()?),
@@ -235,7 +235,7 @@ impl SlotTerm {
 
     /// Whether a trace has it. Secrets match nothing, so that they cannot be guessed.
     pub(crate) fn matches(&self, trace: &Trace) -> bool {
-        let slots = zerver_replay::Timeline::of(trace).slots;
+        let slots = zerver_analysis::Timeline::of(trace).slots;
         let found = slots.iter().filter(|slot| slot.name == self.slot && !slot.is_masked());
         let mut values = found.filter_map(|slot| slot.value.value());
         values.any(|value| self.is_at(&value.root())) != self.is_not

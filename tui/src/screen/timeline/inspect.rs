@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use zerver_replay::{Effect, Group, Link, Run, Why};
+use zerver_analysis::{Effect, Group, Link, Run, Why};
 use zerver_trace::duration::{self, Unit};
 use zerver_trace::{Header, Kept, Recorded, RecordedBody, Trace};
 
@@ -91,7 +91,7 @@ fn step(tree: &mut Tree<'_>, story: &Story, run: &Run, held: &[Held<'_>], unit: 
         String::new()
     };
     let overran =
-        run.overran_ns.map_or(String::new(), |_| format!(": {}", zerver_replay::shown::overran(run)));
+        run.overran_ns.map_or(String::new(), |_| format!(": {}", zerver_analysis::shown::overran(run)));
     tree.field("ran", &format!("{} {}{overran}{queue}", unit.show(run.cpu_ns), unit.name), Tone::Text);
     for name in &run.step.reads {
         match held.iter().find(|held| held.name == name) {
@@ -155,7 +155,7 @@ fn effect_of(tree: &mut Tree<'_>, run: &Run, effect: &Effect, unit: Unit) {
             format!(", held {} by its {}", duration::show(attempt.held_ns), by.as_str())
         });
         let is_plain = timeout.is_empty() && held.is_empty();
-        if last > 1 || matches!(attempt.end, zerver_replay::End::Err(_)) || !is_plain {
+        if last > 1 || matches!(attempt.end, zerver_analysis::End::Err(_)) || !is_plain {
             let text = format!(
                 "{} at {} took {}{timeout}{held}: {}",
                 attempt.number,
@@ -163,7 +163,7 @@ fn effect_of(tree: &mut Tree<'_>, run: &Run, effect: &Effect, unit: Unit) {
                 unit.show(attempt.duration_ns),
                 attempt.end
             );
-            let is_bad = matches!(attempt.end, zerver_replay::End::Err(_));
+            let is_bad = matches!(attempt.end, zerver_analysis::End::Err(_));
             let tone = if !is_bad {
                 Tone::Text
             } else if at + 1 < last {
@@ -179,7 +179,7 @@ fn effect_of(tree: &mut Tree<'_>, run: &Run, effect: &Effect, unit: Unit) {
     }
     tree.value("args", "arguments", Tone::Faint, &effect.args, false);
     match &effect.end {
-        zerver_replay::End::Ok { output, .. } => tree.value("output", "result", Tone::Faint, output, false),
+        zerver_analysis::End::Ok { output, .. } => tree.value("output", "result", Tone::Faint, output, false),
         end => tree.field("result", &end.to_string(), Tone::Bad),
     }
     for write in &effect.wrote {
@@ -268,13 +268,13 @@ fn among(tree: &mut Tree<'_>, why: Option<&Result<std::sync::Arc<Why>, String>>)
     }
     let others = if why.total.others == 1 { "other" } else { "others" };
     tree.head(&format!("among {} {others} of its flow", why.total.others));
-    let slower = |standing: &zerver_replay::Standing| {
+    let slower = |standing: &zerver_analysis::Standing| {
         format!("{}; median {}", head::slower(standing), duration::show(standing.median_ns))
     };
     tree.field("whole", &slower(&why.total), Tone::Strong);
     for part in why.parts.iter().filter(|part| part.ns > part.median_ns).take(MAX_PARTS) {
         let name = match &part.place {
-            zerver_replay::Place::Effect { step, what } => format!("{what} of {step}"),
+            zerver_analysis::Place::Effect { step, what } => format!("{what} of {step}"),
             place => place.step().unwrap_or("the request").to_owned(),
         };
         tree.field(
@@ -308,7 +308,7 @@ fn request(tree: &mut Tree<'_>, story: &Story) {
     let trace = &story.trace;
     tree.head("request");
     tree.field("id", &trace.id.to_string(), Tone::Id);
-    tree.field("began", &zerver_replay::rfc3339(trace.started_unix_ns), Tone::Text);
+    tree.field("began", &zerver_analysis::rfc3339(trace.started_unix_ns), Tone::Text);
     if !trace.build.is_empty() {
         tree.field("build", &trace.build, Tone::Text);
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_replay::Why;
+use zerver_analysis::Why;
 use zerver_trace::RequestId;
 
 use self::inspect::Inspected;

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use zerver_replay::Timeline;
-use zerver_trace::duration::Span;
+use zerver_analysis::Timeline;
+use zerver_trace::duration::HumanDuration;
 use zerver_trace::{Answer, Event, QueueReason, Recorded, Trace};
 
 use super::waterfall::{Row, Subject};
@@ -134,7 +134,7 @@ impl<'t> Walk<'t> {
                 self.now_ns = *at_ns;
                 let run = self.run(*step);
                 let effects = self.timeline.runs.get(run).map_or(&[][..], |run| &run.effects);
-                let is_it = |write: &zerver_replay::Write| write.slot == *slot && write.at_ns == *at_ns;
+                let is_it = |write: &zerver_analysis::Write| write.slot == *slot && write.at_ns == *at_ns;
                 match effects.iter().position(|effect| effect.wrote.iter().any(is_it)) {
                     Some(effect) => Subject::Effect(run, effect),
                     None => Subject::Run(run),
@@ -172,7 +172,7 @@ pub(super) struct Held<'t> {
 /// The slots that were written up to a moment, in the order in which they were first written.
 pub(super) fn slots<'s>(story: &'s Story, moment: &Moment) -> Vec<Held<'s>> {
     let (trace, timeline) = (&story.trace, &story.timeline);
-    let known: HashMap<u16, &zerver_replay::Write> =
+    let known: HashMap<u16, &zerver_analysis::Write> =
         timeline.slots.iter().map(|write| (write.slot, write)).collect();
     let mut held: Vec<Held<'_>> = Vec::new();
     let mut places: HashMap<u16, usize> = HashMap::new();
@@ -242,13 +242,14 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
         let mut effects = timeline.runs.iter().flat_map(|run| &run.effects);
         effects.find(|effect| effect.attempts.iter().any(|attempt| attempt.call == call))
     };
-    let label = |call: u32| effect(call).map_or_else(|| format!("call {call}"), zerver_replay::Effect::label);
+    let label =
+        |call: u32| effect(call).map_or_else(|| format!("call {call}"), zerver_analysis::Effect::label);
     match &trace.events[at] {
         Event::BodyReceived { .. } => "the body has been read".to_owned(),
         Event::Reclassified { from, to, reason, .. } => format!("from {from} to {to}: {reason}"),
         Event::Migrated { to, .. } => format!("{to} takes it"),
         Event::QuantumExceeded { step: index, quantum_ns, .. } => {
-            format!("{} took longer than {}", step(*index), Span { ns: *quantum_ns })
+            format!("{} took longer than {}", step(*index), HumanDuration { ns: *quantum_ns })
         }
         Event::StepPanicked { step: index, file, line, .. } => {
             format!("{} panicked at {file}:{line}", step(*index))
@@ -264,7 +265,7 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
             format!("{} asks for {}{again}", step(*index), label(*call))
         }
-        Event::EffectQueued { call, by, .. } => {
+        Event::EffectQueued { call, reason: by, .. } => {
             let why = match by {
                 QueueReason::RetryDelay => "pauses before it is tried again",
                 QueueReason::Request => "waits for others of the request",
@@ -279,7 +280,7 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
                 effect(*call).and_then(|effect| effect.lates().find(|late| late.ready_ns == *ready_ns));
             let why = late.map_or_else(String::new, |late| format!(": {}", late.why()));
             let ns = at_ns.saturating_sub(*ready_ns);
-            format!("what {} waited for was ready {} ago{why}", label(*call), Span { ns })
+            format!("what {} waited for was ready {} ago{why}", label(*call), HumanDuration { ns })
         }
         Event::ReadDelayed { part, unread_ns, .. } => {
             let read =

@@ -3,7 +3,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_replay::{Effect, End, Failure, Run, Timeline, shown};
+use zerver_analysis::{Effect, End, Failure, Run, Timeline, shown};
 use zerver_trace::duration::Unit;
 use zerver_trace::{Decision, Outcome};
 
@@ -137,7 +137,7 @@ fn effect_row(story: &Story, run: usize, n: usize, effect: &Effect) -> Row {
     };
     let is_blamed = effect.attempts.iter().any(|attempt| Some(attempt.call) == blamed);
     let last = effect.attempts.len().saturating_sub(1);
-    let spans = |(at, attempt): (usize, &zerver_replay::Attempt)| {
+    let spans = |(at, attempt): (usize, &zerver_analysis::Attempt)| {
         let spent = if at < last { Spent::Retry } else { Spent::Effect };
         let end_ns = attempt.start_ns.saturating_add(attempt.duration_ns);
         let begun_ns = attempt.start_ns.saturating_add(attempt.held_ns).min(end_ns);

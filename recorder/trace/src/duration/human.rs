@@ -1,0 +1,128 @@
+//! Durations, as they are shown.
+
+use std::fmt;
+use std::str::FromStr;
+
+const UNITS: [(&str, u64); 8] = [
+    ("d", 24 * 3_600_000_000_000),
+    ("h", 3_600_000_000_000),
+    ("m", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("ns", 1),
+    ("µs", 1_000),
+];
+
+/// A length of time, such as `10ms`, `1.5s`, `1h30m`, `2d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HumanDuration {
+    /// How long, in nanoseconds.
+    pub ns: u64,
+}
+
+/// In the largest unit in which it is a whole number.
+impl fmt::Display for HumanDuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = |(_, unit_ns): &&(&str, u64)| self.ns >= *unit_ns && self.ns.is_multiple_of(*unit_ns);
+        match UNITS.iter().find(whole) {
+            Some((unit, unit_ns)) => write!(f, "{}{unit}", self.ns / unit_ns),
+            None => f.write_str("0s"),
+        }
+    }
+}
+
+impl FromStr for HumanDuration {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is no duration; write one like 10ms, 1.5s, 5m, 1h30m or 2d");
+        let mut rest = text;
+        let mut ns = 0u64;
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
+            let (number, tail) = rest.split_at(digits);
+            let letters = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+            let (unit, tail) = tail.split_at(letters);
+            let (_, unit_ns) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
+            ns = scaled(number, *unit_ns).and_then(|more| ns.checked_add(more)).ok_or_else(wrong)?;
+            rest = tail;
+        }
+        if text.is_empty() { Err(wrong()) } else { Ok(Self { ns }) }
+    }
+}
+
+/// `number` (digits with at most one point) times `unit_ns`, exact to the nanosecond.
+fn scaled(number: &str, unit_ns: u64) -> Option<u64> {
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let whole: u64 = whole.parse().ok()?;
+    let mut ns = whole.checked_mul(unit_ns)?;
+    let mut step = unit_ns;
+    for digit in part.chars() {
+        step /= 10;
+        ns = ns.checked_add(step.checked_mul(digit.to_digit(10)?.into())?)?;
+    }
+    if part.is_empty() { None } else { Some(ns) }
+}
+
+/// For a list: `840 ns`, `12.3 µs`, `5.40 ms`, `1.20 s`, `3m 05s`.
+pub fn show(ns: u64) -> String {
+    match ns {
+        0..1_000 => format!("{ns} ns"),
+        1_000..999_950 => format!("{:.1} µs", ns as f64 / 1e3),
+        999_950..999_995_000 => format!("{:.2} ms", ns as f64 / 1e6),
+        999_995_000..60_000_000_000 => format!("{:.2} s", ns as f64 / 1e9),
+        _ => {
+            let seconds = ns / 1_000_000_000;
+            match seconds {
+                0..3_600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
+                _ => format!("{}h {:02}m", seconds / 3_600, seconds / 60 % 60),
+            }
+        }
+    }
+}
+
+/// How long ago something was, roughly: `now`, `12s`, `5m`, `3h`, `2d`.
+pub fn age(now_unix_ns: u64, then_unix_ns: u64) -> String {
+    let seconds = now_unix_ns.saturating_sub(then_unix_ns) / 1_000_000_000;
+    match seconds {
+        0 => "now".to_owned(),
+        1..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_shown() {
+        for (ns, wanted) in [
+            (0, "0 ns"),
+            (999, "999 ns"),
+            (1_000, "1.0 µs"),
+            (999_949, "999.9 µs"),
+            (999_950, "1.00 ms"),
+            (5_400_000, "5.40 ms"),
+            (999_994_999, "999.99 ms"),
+            (999_995_000, "1.00 s"),
+            (185_000_000_000, "3m 05s"),
+            (7_380_000_000_000, "2h 03m"),
+        ] {
+            assert_eq!(show(ns), wanted);
+        }
+        assert_eq!(age(5, 10), "now");
+        assert_eq!(age(200_000_000_000_000, 0), "2d");
+    }
+
+    #[test]
+    fn durations_are_written_so_that_they_can_be_read() {
+        for (ns, text) in [(0, "0s"), (1, "1ns"), (2_500_000, "2500us"), (60_000_000_000, "1m")] {
+            assert_eq!(HumanDuration { ns }.to_string(), text);
+            assert_eq!(text.parse(), Ok(HumanDuration { ns }));
+        }
+    }
+}

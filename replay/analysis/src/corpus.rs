@@ -1,0 +1,278 @@
+//! Many replays, and what they have in common: findings by their cause, and why some requests could not be run again.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use zerver_replay::{Finding, FindingClass, Report, Sameness, Seen, Source};
+use zerver_trace::RequestId;
+
+/// So many groups are told apart; what belongs to none of them is counted.
+const MAX_GROUPS: usize = 1000;
+
+/// What came of many replays. It grows with the number of causes, not with the number of requests.
+#[derive(Debug, Default)]
+pub struct Corpus {
+    tally: Tally,
+    findings: BTreeMap<FindingCause, FindingGroup>,
+    not_replayed: BTreeMap<String, Reason>,
+}
+
+/// How many requests, decisions and effects.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Requests that were run again, or could not be.
+    pub requests: u64,
+    /// Of these, how many did all that they did.
+    pub same: u64,
+    /// Of these, how many have findings.
+    pub different: u64,
+    /// Of these, how many could not be run again as they were recorded: neither same nor different.
+    pub not_replayed: u64,
+    /// Decisions that came out as they were recorded.
+    pub decisions: u64,
+    /// Decisions that were recorded, of the requests that were run again.
+    pub decisions_recorded: u64,
+    /// Effects that were answered from the recordings.
+    pub effects_fed: u64,
+    /// Requests with something recorded that could not be compared, such as a body that was cut.
+    pub partly_compared: u64,
+    /// Findings that belong to none of the groups, since there are too many.
+    pub ungrouped: u64,
+    /// Of the requests, how many have no findings and something that could not be compared.
+    pub incomplete: u64,
+}
+
+/// What findings have in common.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct FindingCause {
+    /// What sort of difference.
+    pub class: FindingClass,
+    /// The flow.
+    pub flow: String,
+    /// The step; empty for what belongs to the request as a whole.
+    pub step: String,
+    /// What differs, with a star in the place of each number: `response.body.*.title`, `kv get todo:*`.
+    pub field: String,
+}
+
+/// The findings with one cause.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FindingGroup {
+    /// How many requests have it.
+    pub requests: u64,
+    /// In how many of them it comes first: what comes later may follow from that.
+    pub first_in: u64,
+    /// One of the requests.
+    #[serde(serialize_with = "as_text")]
+    pub example: RequestId,
+    /// There, as it was recorded.
+    pub expected: Seen,
+    /// There, as it is today.
+    pub got: Seen,
+    /// Where the step stands.
+    pub source: Option<Source>,
+}
+
+/// Why requests could not be run again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// How many requests.
+    pub requests: u64,
+    /// One of them.
+    #[serde(serialize_with = "as_text")]
+    pub example: RequestId,
+}
+
+impl Corpus {
+    /// Takes in what came of one request.
+    pub fn add(&mut self, id: RequestId, flow: &str, report: &Report) {
+        self.tally.requests += 1;
+        if let Some(reason) = report.impossible.first() {
+            return self.not_run(id, reason);
+        }
+        let coverage = &report.coverage;
+        self.tally.decisions += u64::from(coverage.decisions);
+        self.tally.decisions_recorded += u64::from(coverage.decisions_recorded);
+        self.tally.effects_fed += u64::from(coverage.effects_fed);
+        self.tally.partly_compared += u64::from(!report.not_compared.is_empty());
+        match report.sameness() {
+            Sameness::Same => return self.tally.same += 1,
+            Sameness::Incomplete => return self.tally.incomplete += 1,
+            Sameness::Different => self.tally.different += 1,
+        }
+        let mut seen = Vec::new();
+        for (at, finding) in report.findings.iter().enumerate() {
+            let cause = FindingCause {
+                class: finding.class,
+                flow: flow.to_owned(),
+                step: finding.step.clone(),
+                field: starred(&finding.field),
+            };
+            if !seen.contains(&cause) {
+                self.found(&cause, id, finding, at == 0);
+                seen.push(cause);
+            }
+        }
+    }
+
+    fn found(&mut self, cause: &FindingCause, id: RequestId, finding: &Finding, is_first: bool) {
+        if let Some(group) = self.findings.get_mut(cause) {
+            group.requests += 1;
+            group.first_in += u64::from(is_first);
+        } else if self.findings.len() < MAX_GROUPS {
+            let Finding { expected, got, source, .. } = finding.clone();
+            let group =
+                FindingGroup { requests: 1, first_in: is_first.into(), example: id, expected, got, source };
+            self.findings.insert(cause.clone(), group);
+        } else {
+            self.tally.ungrouped += 1;
+        }
+    }
+
+    fn not_run(&mut self, id: RequestId, reason: &str) {
+        self.tally.not_replayed += 1;
+        // What follows says what to do about one request.
+        let reason = starred(reason.split("; --").next().unwrap_or_default());
+        let is_known = self.not_replayed.contains_key(&reason);
+        let reason =
+            if is_known || self.not_replayed.len() < MAX_GROUPS { reason } else { "other".to_owned() };
+        self.not_replayed.entry(reason).or_insert(Reason { requests: 0, example: id }).requests += 1;
+    }
+
+    /// The counts.
+    pub const fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// What it comes to, of what was run again.
+    pub const fn sameness(&self) -> Sameness {
+        Sameness::of(self.tally.different > 0, self.tally.incomplete == 0)
+    }
+
+    /// The findings, those first that most often come first.
+    pub fn findings(&self) -> Vec<(&FindingCause, &FindingGroup)> {
+        let mut findings: Vec<_> = self.findings.iter().collect();
+        findings.sort_by_key(|(_, group)| std::cmp::Reverse((group.first_in, group.requests)));
+        findings
+    }
+
+    /// Why requests were not run again, the most frequent first.
+    pub fn not_replayed(&self) -> Vec<(&str, &Reason)> {
+        let mut reasons: Vec<_> =
+            self.not_replayed.iter().map(|(text, reason)| (text.as_str(), reason)).collect();
+        reasons.sort_by_key(|(_, reason)| std::cmp::Reverse(reason.requests));
+        reasons
+    }
+}
+
+/// The text with a star in the place of each word that is a number, or looks like a part of an id: what differs between
+/// requests that differ for one reason.
+pub(crate) fn starred(text: &str) -> String {
+    let is_id = |word: &str| {
+        let is_number = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
+        let is_hex = word.len() >= 8 && word.bytes().all(|b| b.is_ascii_hexdigit());
+        is_number || (is_hex && word.bytes().any(|b| b.is_ascii_digit()))
+    };
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        out.push_str(if is_id(word) { "*" } else { word });
+        let mut chars = after.chars();
+        out.extend(chars.next());
+        rest = chars.as_str();
+    }
+    out
+}
+
+fn as_text<S: serde::Serializer>(id: &RequestId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zerver_replay::Coverage;
+
+    fn finding(step: &str, field: &str) -> Finding {
+        Finding {
+            class: FindingClass::CodeChanged,
+            step: step.into(),
+            field: field.into(),
+            expected: Seen::text("a"),
+            got: Seen::text("b"),
+            source: None,
+        }
+    }
+
+    fn id(n: u64) -> RequestId {
+        RequestId::from_u128(n.into())
+    }
+
+    #[test]
+    fn what_differs_between_requests_is_starred() {
+        for (text, wanted) in [
+            ("kv get todo:17", "kv get todo:*"),
+            ("response.body.3.title", "response.body.*.title"),
+            (
+                "http GET a/v1/users/019aa4c2-1f3b-7abc-8def-0123456789ab",
+                "http GET a/v1/users/*-1f3b-7abc-8def-*",
+            ),
+            ("Slot1.deadbeef.漢字9", "Slot1.deadbeef.漢字9"),
+            ("", ""),
+        ] {
+            assert_eq!(starred(text), wanted);
+        }
+    }
+
+    #[test]
+    fn findings_are_grouped_by_cause_and_the_first_ones_lead() {
+        let mut corpus = Corpus::default();
+        let coverage =
+            Coverage { decisions: 2, decisions_recorded: 3, effects_fed: 1, ..Coverage::default() };
+        for n in 0..5 {
+            let mut findings =
+                vec![finding("load", &format!("kv get todo:{n}")), finding("", "response.body.0.title")];
+            findings.push(finding("", "response.body.1.title"));
+            corpus.add(id(n), "show", &Report { coverage, findings, ..Report::default() });
+        }
+        corpus.add(id(9), "show", &Report { coverage, ..Report::default() });
+        let impossible = vec!["the host: gone; --request-header host=..".to_owned()];
+        corpus.add(id(10), "show", &Report { impossible, ..Report::default() });
+        let told: Vec<_> = corpus
+            .findings()
+            .iter()
+            .map(|(cause, group)| (cause.field.clone(), group.requests, group.first_in, group.example))
+            .collect();
+        assert_eq!(
+            told,
+            [("kv get todo:*".to_owned(), 5, 5, id(0)), ("response.body.*.title".to_owned(), 5, 0, id(0))]
+        );
+        assert_eq!(corpus.not_replayed(), [("the host: gone", &Reason { requests: 1, example: id(10) })]);
+        let wanted = Tally {
+            requests: 7,
+            same: 1,
+            different: 5,
+            not_replayed: 1,
+            decisions: 12,
+            decisions_recorded: 18,
+            effects_fed: 6,
+            ..Tally::default()
+        };
+        assert_eq!(corpus.tally(), wanted);
+        assert_eq!(corpus.sameness(), Sameness::Different);
+    }
+
+    #[test]
+    fn causes_without_end_take_no_memory_without_end() {
+        let mut corpus = Corpus::default();
+        for n in 0..MAX_GROUPS as u64 + 10 {
+            let field = format!("x{n}");
+            corpus.add(id(n), "show", &Report::from(finding("", &field)));
+            corpus.add(id(n), "show", &Report { impossible: vec![field], ..Report::default() });
+        }
+        assert_eq!((corpus.findings().len(), corpus.tally().ungrouped), (MAX_GROUPS, 10));
+        assert_eq!(corpus.not_replayed().len(), MAX_GROUPS + 1);
+    }
+}

@@ -1,0 +1,121 @@
+//! The diff for other programs: what `zerver diff --json` prints. Its fields are documented and stable; more may come.
+
+use serde::Serialize;
+use zerver_replay::Json;
+
+use super::causes::Cause;
+use super::model::{Diff, Difference, Side};
+use crate::Step;
+
+/// A diff as a JSON document. Times are nanoseconds, and how much longer `b` took where they are differences; values are
+/// as [`Json`] describes, `null` where there is none.
+#[derive(Debug, Clone, Serialize)]
+pub struct DiffJson {
+    verdict: &'static str,
+    a: SideJson,
+    b: SideJson,
+    delta_ns: i128,
+    causes: Vec<CauseJson>,
+    first_difference: Option<DifferenceJson>,
+    differences: Vec<DifferenceJson>,
+    slots: Vec<DifferenceJson>,
+    unlisted: usize,
+    ignored: Vec<String>,
+    not_compared: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct SideJson {
+    id: String,
+    flow: String,
+    build: String,
+    duration_ns: u64,
+    missing: Vec<String>,
+    status: u16,
+    succeeded: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct CauseJson {
+    step: Option<String>,
+    kind: &'static str,
+    delta_ns: i128,
+    what: String,
+    a_ns: u64,
+    b_ns: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct DifferenceJson {
+    step: Option<String>,
+    what: &'static str,
+    effect: Option<String>,
+    path: String,
+    a: Option<Json>,
+    b: Option<Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    written_differently_at: Option<u64>,
+    source: Option<SourceJson>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct SourceJson {
+    file: String,
+    line: u32,
+}
+
+impl DiffJson {
+    /// The document of a diff.
+    pub fn new(diff: &Diff) -> Self {
+        Self {
+            verdict: diff.sameness().as_str(),
+            a: side(&diff.a),
+            b: side(&diff.b),
+            delta_ns: diff.delta_ns(),
+            causes: diff.causes.iter().map(cause).collect(),
+            first_difference: diff.first().map(difference),
+            differences: diff.differences.iter().map(difference).collect(),
+            slots: diff.slots.iter().map(difference).collect(),
+            unlisted: diff.unlisted,
+            ignored: diff.ignored.clone(),
+            not_compared: diff.not_compared.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+fn side(side: &Side) -> SideJson {
+    SideJson {
+        id: side.id.to_string(),
+        flow: side.flow.clone(),
+        build: side.build.clone(),
+        duration_ns: side.timeline.totals.total_ns,
+        missing: side.timeline.gaps.iter().map(ToString::to_string).collect(),
+        status: side.status,
+        succeeded: side.succeeded,
+    }
+}
+
+fn cause(cause: &Cause) -> CauseJson {
+    CauseJson {
+        step: cause.step.clone(),
+        kind: cause.kind.as_str(),
+        delta_ns: cause.delta_ns(),
+        what: cause.what.clone(),
+        a_ns: cause.a_ns,
+        b_ns: cause.b_ns,
+    }
+}
+
+fn difference(difference: &Difference) -> DifferenceJson {
+    let source = |step: &Step| SourceJson { file: step.file.clone(), line: step.line };
+    DifferenceJson {
+        step: difference.step.as_ref().map(|step| step.name.clone()),
+        what: difference.what.as_str(),
+        effect: difference.effect.clone(),
+        path: difference.path.clone(),
+        a: difference.a.clone(),
+        b: difference.b.clone(),
+        written_differently_at: difference.written_at,
+        source: difference.step.as_deref().filter(|step| step.line > 0).map(source),
+    }
+}

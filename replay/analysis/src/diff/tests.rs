@@ -1,0 +1,385 @@
+//! Diffs of hand-built traces: what they blame, and that no pair of traces can break them.
+
+use proptest::prelude::*;
+use zerver_replay::{Json, Sameness};
+use zerver_trace::{
+    Answer, Decision, EffectError, EffectErrorKind, Event, Header, Origin, Outcome, Recorded, Thread, Trace,
+};
+
+use super::*;
+use crate::timeline::hostile::any_trace;
+use crate::timeline::sample::*;
+
+fn of(a: &Trace, b: &Trace) -> Diff {
+    Diff::of(a, b, &Ignored::default())
+}
+
+/// What a reader needs to see of a diff, in microseconds.
+fn show(a: &Trace, b: &Trace) -> String {
+    let diff = of(a, b);
+    let us = |ns: i128| ns as f64 / 1_000.0;
+    let mut out =
+        format!("{} by {}\n", if diff.is_same() { "same" } else { "different" }, us(diff.delta_ns()));
+    for cause in &diff.causes {
+        out += &format!(
+            "{:+} {} {:?} {}\n",
+            us(cause.delta_ns()),
+            cause.kind.as_str(),
+            cause.step.as_deref().unwrap_or("-"),
+            cause.what
+        );
+    }
+    let side =
+        |side: &Option<Json>| side.as_ref().map_or("nothing".into(), |it| serde_json::to_string(it).unwrap());
+    for difference in &diff.differences {
+        let step = difference.step.as_ref().map_or("-", |step| &step.name);
+        let (what, path) = (difference.what.as_str(), &difference.path);
+        out += &format!("{step}: {what} {path} {} -> {}\n", side(&difference.a), side(&difference.b));
+    }
+    if !diff.ignored.is_empty() {
+        out += &format!("ignored {:?}\n", diff.ignored);
+    }
+    out
+}
+
+#[test]
+fn that_one_of_them_failed_is_said_first() {
+    let with = |status, outcome: &Outcome| Trace { status, outcome: outcome.clone(), ..slow() };
+    let gone = Outcome::Gone { step: 0 };
+    for (a, b, wanted) in [
+        (slow(), failed(), "a succeeded (200), b failed (404); "),
+        (failed(), slow(), "a failed (404), b succeeded (200); "),
+        (slow(), with(404, &Outcome::Done), "a succeeded (200), b failed (404); "),
+        (with(0, &gone), with(302, &Outcome::Done), "a failed (no answer), b succeeded (302); "),
+    ] {
+        let verdict = of(&a, &b).verdict();
+        assert!(verdict.starts_with(wanted), "{verdict}");
+    }
+    for (a, b) in [(slow(), slow()), (failed(), failed()), (failed(), with(500, &gone))] {
+        let verdict = of(&a, &b).verdict();
+        assert!(!verdict.contains("succeeded"), "{verdict}");
+    }
+}
+
+#[test]
+fn a_length_is_never_the_headline() {
+    let with = |length: &str, kind: &str| {
+        let header = |name: &str, value: &str| Header { name: name.into(), value: wire(value.as_bytes()) };
+        let headers = vec![header("content-length", length), header("content-type", kind)];
+        let mut trace = slow();
+        (trace.request_headers, trace.response_headers) = (headers.clone(), headers);
+        trace
+    };
+    let diff = of(&with("10", "text/plain"), &with("11", "text/html"));
+    assert_eq!(diff.first().unwrap().path, "content-type");
+    assert!(diff.differences.iter().any(|difference| difference.path == "content-length"));
+}
+
+#[test]
+fn another_authority_is_a_difference() {
+    let named = |origin: Option<&str>, host: Option<&str>| {
+        let mut trace = slow();
+        trace.origin = origin.map_or(Origin::Absent, |origin| Origin::Named(wire(origin.as_bytes())));
+        let header = host.map(|host| Header { name: "host".into(), value: wire(host.as_bytes()) });
+        trace.request_headers = header.into_iter().collect();
+        trace
+    };
+    let authority = |a: &Trace, b: &Trace| {
+        let diff = of(a, b);
+        let found = diff.differences.iter().find(|difference| difference.what == What::RequestAuthority);
+        found.map(Difference::sentence)
+    };
+    let a = named(Some("http://a.example"), None);
+    let said = authority(&a, &named(Some("http://b.example"), None)).unwrap();
+    assert!(said.contains("http://a.example") && said.contains("http://b.example"), "{said}");
+    assert_eq!(authority(&a, &a), None);
+    assert_eq!(authority(&a, &named(None, Some("a.example"))), None);
+    let said = authority(&a, &named(None, Some("c.example"))).unwrap();
+    assert!(said.contains(r#""a.example" -> "c.example""#), "{said}");
+    // What was not recorded is neither the same nor different; in HTTP/1 the header says it.
+    let old = |trace: Trace| Trace { origin: Origin::NotRecorded, ..trace };
+    let diff = of(&a, &old(named(None, None)));
+    assert!(diff.sameness() == Sameness::Incomplete, "{:?}", diff.differences);
+    assert!(of(&old(named(None, Some("a"))), &named(None, Some("a"))).is_same());
+}
+
+#[test]
+fn a_slow_upstream_is_the_cause_and_the_query_comes_first() {
+    insta::assert_snapshot!(show(&report(0), &report(250)), @r#"
+    different by 250000
+    +250000 effect "gather" http GET figures.internal/figures?..
+    -: request query latency_ms "0" -> "250"
+    parse_report: slot ReportParams.latency_ms 0 -> 250
+    gather: effect argument url "http://figures.internal/figures?latency_ms=0" -> "http://figures.internal/figures?latency_ms=250"
+    gather: effect wait  370000 -> 250370000
+    gather: effect result took_ms 0 -> 250
+    "#);
+}
+
+#[test]
+fn a_retry_a_missing_step_and_another_outcome() {
+    insta::assert_snapshot!(show(&slow(), &failed()), @r#"
+    different by -4500
+    -2430 effect "load_todo" kv get todo:456
+    -1980 effect "lookup_user" http GET idp.example.com/verify
+    +400 retry "lookup_user" retries of http GET idp.example.com/verify
+    -280 missing "render_todo" render_todo, only in a
+    -90 cpu "parse_auth" CPU of parse_auth
+    -40 cpu "verify_roles" CPU of verify_roles
+    -20 receive "-" reading the body
+    -20 queue "parse_auth" waiting for parse_auth's turn
+    -15 cpu "load_todo" CPU of load_todo
+    -15 cpu "lookup_user" CPU of lookup_user
+    -5 unexplained "-" unexplained
+    -5 queue "verify_roles" waiting for verify_roles's turn
+    lookup_user: effect wait  2180000 -> 600000
+    lookup_user: effect attempts  1 -> 2
+    load_todo: effect wait  2680000 -> 250000
+    load_todo: effect result  {"id":456,"title":"Buy milk","done":false} -> null
+    load_todo: slot Todo {"id":456,"title":"Buy milk","done":false} -> nothing
+    render_todo: step  "render_todo" -> nothing
+    -: outcome  "done" -> "not_found todo 456"
+    -: response status  200 -> 404
+    "#);
+}
+
+#[test]
+fn what_an_effect_was_held_for_is_a_part_of_its_own() {
+    let a = failed();
+    let mut b = held();
+    // It waits for 100 us more, and so does the rest.
+    for event in &mut b.events {
+        match event {
+            Event::EffectStarted { at_ns, .. } | Event::EffectCompleted { call: 1.., at_ns, .. } => {
+                *at_ns += 100 * US
+            }
+            Event::SlotWritten { slot: 1, at_ns, .. } | Event::EffectRequested { call: 2, at_ns, .. } => {
+                *at_ns += 100 * US
+            }
+            Event::StepRan { step: 2.., ready_ns, at_ns, .. } => {
+                *ready_ns += 100 * US;
+                *at_ns += 100 * US;
+            }
+            _ => {}
+        }
+    }
+    b.duration_ns += 100 * US;
+    insta::assert_snapshot!(show(&a, &b), @r#"
+    same by 100
+    +125 queue "lookup_user" waiting to begin http GET idp.example.com/verify
+    -25 retry "lookup_user" retries of http GET idp.example.com/verify
+    lookup_user: effect wait  600000 -> 700000
+    "#);
+}
+
+#[test]
+fn the_queue_of_who_was_sent_away_is_a_cause() {
+    let mut b = slow();
+    b.events.truncate(1);
+    b.outcome = Outcome::Rejected { reason: "waited too long".into() };
+    let told = show(&slow(), &b);
+    assert!(told.contains("+5380 queue \"-\" waiting for a turn that never came\n"), "{told}");
+}
+
+#[test]
+fn another_worker_is_no_difference() {
+    let (a, mut b) = (report(250), report(250));
+    b.worker = Some(7);
+    b.events.insert(1, Event::Migrated { at_ns: 1, to: Thread::Worker(0) });
+    assert_eq!(show(&a, &b), show(&a, &a));
+}
+
+#[test]
+fn the_same_again_is_the_same_whatever_it_took() {
+    let mut again = report(250);
+    again.duration_ns += 40 * US;
+    again.response_headers.push(Header { name: "date".into(), value: wire(b"Tue") });
+    insta::assert_snapshot!(show(&report(250), &again), @r#"
+    same by 40
+    +40 unexplained "-" unexplained
+    ignored ["date"]
+    "#);
+}
+
+#[test]
+fn what_only_one_asks_for_is_counted() {
+    let many = |count: u32| {
+        let mut events = vec![ran(0, 0, 0, 1, Decision::Need)];
+        for call in 0..count {
+            let at = 1 + u64::from(call) * 10;
+            events.push(asked(call, 0, at, "sql", plain(call), 1));
+            events.push(answered(call, at + 10, Answer::Ok(plain(()))));
+        }
+        trace(flow(&[], &[("each", &[], &[])]), u64::from(count) * 10 * US + 1_000, events)
+    };
+    insta::assert_snapshot!(show(&many(2), &many(5)), @r#"
+    different by 30
+    +30 extra "each" 3 sql calls more
+    each: effect  nothing -> "sql 2"
+    each: effect  nothing -> "sql 3"
+    each: effect  nothing -> "sql 4"
+    "#);
+}
+
+#[test]
+fn waits_and_errors_are_named_where_nothing_else_differs() {
+    let mut late = report(250);
+    for event in &mut late.events {
+        if let Event::StepRan { step: 2, at_ns, .. } = event {
+            *at_ns += 400_000 * US;
+        }
+    }
+    late.duration_ns += 400_000 * US;
+    insta::assert_snapshot!(show(&report(250), &late), @r#"
+    same by 400000
+    +400000 queue "render_report" waiting for render_report's turn
+    render_report: queue  0 -> 400000000
+    "#);
+
+    let mut broken = report(250);
+    for event in &mut broken.events {
+        if let Event::EffectCompleted { call: 0, answer, .. } = event {
+            *answer = Answer::Err(EffectError::new(EffectErrorKind::Unreachable, "refused"));
+        }
+    }
+    insta::assert_snapshot!(show(&report(250), &broken), @r#"
+    different by 0
+    gather: effect result  "200" -> "unreachable: refused"
+    "#);
+}
+
+#[test]
+fn different_flows_are_compared_as_far_as_they_go() {
+    let diff = of(&slow(), &report(0));
+    assert!(!diff.is_one_flow() && !diff.is_same());
+    assert_eq!(diff.first().unwrap().what, What::Flow);
+    assert_eq!(diff.rows.iter().filter(|row| row.run.a.is_some() && row.run.b.is_some()).count(), 0);
+}
+
+#[test]
+fn the_document_has_the_promised_fields() {
+    let diff = of(&report(0), &report(250));
+    let mut document = serde_json::to_value(DiffJson::new(&diff)).unwrap();
+    for more in ["differences", "slots", "a", "b"] {
+        document.as_object_mut().unwrap().remove(more).unwrap();
+    }
+    document["causes"].as_array_mut().unwrap().truncate(1);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&document).unwrap(), @r#"
+    {
+      "causes": [
+        {
+          "a_ns": 370000,
+          "b_ns": 250370000,
+          "delta_ns": 250000000,
+          "kind": "effect",
+          "step": "gather",
+          "what": "http GET figures.internal/figures?.."
+        }
+      ],
+      "delta_ns": 250000000,
+      "first_difference": {
+        "a": "0",
+        "b": "250",
+        "effect": null,
+        "path": "latency_ms",
+        "source": null,
+        "step": null,
+        "what": "request query"
+      },
+      "ignored": [],
+      "not_compared": [],
+      "unlisted": 0,
+      "verdict": "different"
+    }
+    "#);
+}
+
+#[test]
+fn no_secret_is_in_a_diff() {
+    let with = |token: &str| {
+        let mut trace = slow();
+        // The first slot is a secret, and its value was recorded in the clear.
+        trace.events[2] = wrote(0, 0, 150, summed(token, token));
+        trace
+    };
+    let diff = of(&with("hunter2"), &with("hunter3"));
+    assert_eq!(diff.slots.len(), 1);
+    let json = serde_json::to_string(&DiffJson::new(&diff)).unwrap();
+    assert!(!json.contains("hunter"), "{json}");
+}
+
+fn check_sums(a: &Trace, b: &Trace) {
+    let (there, back) = (of(a, b), of(b, a));
+    let deltas = |diff: &Diff| {
+        let mut deltas: Vec<i128> = diff.causes.iter().map(Cause::delta_ns).collect();
+        deltas.sort_unstable();
+        deltas
+    };
+    assert_eq!(deltas(&there).iter().sum::<i128>(), there.delta_ns());
+    assert_eq!(there.delta_ns(), i128::from(b.duration_ns) - i128::from(a.duration_ns));
+    let mut negated: Vec<i128> = deltas(&back).iter().map(|delta| -delta).collect();
+    negated.sort_unstable();
+    assert_eq!(deltas(&there), negated);
+    assert_eq!(there.sameness(), back.sameness());
+    let sizes: Vec<u128> = there.causes.iter().map(|cause| cause.delta_ns().unsigned_abs()).collect();
+    assert!(sizes.is_sorted_by(|a, b| a >= b));
+    serde_json::to_string(&DiffJson::new(&there)).unwrap();
+    let _ = there.leading();
+}
+
+#[test]
+fn samples_add_up() {
+    for (a, b) in [(slow(), failed()), (report(0), report(250)), (slow(), report(1))] {
+        check_sums(&a, &b);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_two_traces_add_up_both_ways(a in any_trace(), b in any_trace()) {
+        check_sums(&a, &b);
+    }
+
+    #[test]
+    fn a_trace_is_the_same_as_itself(trace in any_trace()) {
+        let diff = of(&trace, &trace);
+        // What was not recorded of it is not known to be the same.
+        prop_assert!(diff.sameness() != Sameness::Different);
+        prop_assert!(diff.causes.is_empty() && diff.differences.is_empty());
+        prop_assert!(diff.slots.is_empty() && diff.delta_ns() == 0);
+    }
+}
+
+/// Whatever was recorded of it is a secret.
+#[test]
+fn a_secret_that_differs_is_a_difference() {
+    let mut other = slow();
+    other.request_headers[1].value = Recorded::Hashed { hash: [1; 16], masked: None };
+    let diff = of(&slow(), &other);
+    let first = diff.first().unwrap();
+    assert_eq!((first.what, first.path.as_str()), (What::RequestHeader, "authorization"));
+    assert!(!diff.is_same());
+}
+
+#[test]
+fn a_busy_worker_is_a_cause_and_not_the_effect() {
+    let mut a = late();
+    // The same with its answer taken at once.
+    a.events.retain(|event| !matches!(event, Event::CompletionDelayed { .. }));
+    for event in &mut a.events {
+        match event {
+            Event::EffectCompleted { call: 1, at_ns, .. } | Event::SlotWritten { slot: 2, at_ns, .. } => {
+                *at_ns = 2_500 * US
+            }
+            Event::StepRan { step: 4, ready_ns, at_ns, .. } => (*ready_ns, *at_ns) = (2_500 * US, 2_500 * US),
+            _ => {}
+        }
+    }
+    a.duration_ns -= 2_600 * US;
+    insta::assert_snapshot!(show(&a, &late()), @r#"
+    same by 2600
+    +2600 late "load_todo" answers for load_todo that lay ready: worker 0 ran spin of report
+    "#);
+    let diff = of(&a, &late());
+    assert_eq!(diff.by_kind().map(|(_, ns)| ns).iter().sum::<i128>(), diff.delta_ns());
+}

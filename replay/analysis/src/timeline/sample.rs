@@ -1,0 +1,284 @@
+//! Hand-built traces for tests; the command's tests include this file too.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use zerver_trace::{
+    Answer, Class, Decision, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, FlowInfo, Header,
+    Kept, Outcome, QueueReason, ReadInfo, Recorded, RecordedBody, RequestId, SlotInfo, StepInfo, Thread,
+    Trace, Value, WriteInfo,
+};
+
+pub(crate) const US: u64 = 1_000;
+
+pub(crate) fn plain(value: impl Serialize) -> Recorded {
+    Recorded::Plain { value: Value::from_serialize(&value).unwrap(), summary: None }
+}
+
+pub(crate) fn summed(value: impl Serialize, summary: &str) -> Recorded {
+    Recorded::Plain { value: Value::from_serialize(&value).unwrap(), summary: Some(summary.to_owned()) }
+}
+
+pub(crate) fn wire(bytes: &[u8]) -> Recorded {
+    Recorded::Plain { value: Value::from_bytes(bytes).unwrap(), summary: None }
+}
+
+pub(crate) fn sealed() -> Recorded {
+    Recorded::Sealed { hash: [0x5e; 16], sealed: b"ciphertext".to_vec(), masked: None }
+}
+
+/// A flow whose step N, with line 10 N + 10, is `steps[N]`: name, slots it reads, slots it writes.
+pub(crate) fn flow(slots: &[(&str, bool)], steps: &[(&str, &[u16], &[u16])]) -> FlowInfo {
+    FlowInfo {
+        name: "todos-item".into(),
+        method: "GET".into(),
+        pattern: "/v1/todos/{id}".into(),
+        class: Class::Interactive,
+        slots: slots
+            .iter()
+            .map(|(name, secret)| SlotInfo {
+                name: (*name).into(),
+                path: format!("todos::{name}"),
+                is_secret: *secret,
+            })
+            .collect(),
+        steps: steps
+            .iter()
+            .enumerate()
+            .map(|(at, (name, reads, writes))| StepInfo {
+                name: (*name).into(),
+                doc: format!("What {name} is for."),
+                file: "src/todos.rs".into(),
+                line: 10 * at as u32 + 10,
+                reads: reads.iter().map(|slot| ReadInfo { slot: *slot, is_optional: false }).collect(),
+                writes: writes.iter().map(|slot| WriteInfo { slot: *slot, is_optional: false }).collect(),
+            })
+            .collect(),
+    }
+}
+
+pub(crate) fn trace(flow: FlowInfo, duration_ns: u64, events: Vec<Event<Recorded>>) -> Trace {
+    Trace {
+        id: RequestId::from_u128(0x019a_a4c2_1f3b_7abc_8def_0123_4567_89ab),
+        flow: Arc::new(flow),
+        class: Class::Interactive,
+        started_unix_ns: 1_795_344_181_123_456_789,
+        duration_ns,
+        seed: 7,
+        build: "todos 0.1.0".into(),
+        kept: Kept::All,
+        method: "GET".into(),
+        path: "/v1/todos/456".into(),
+        target: wire(b"/v1/todos/456?full=1"),
+        version: "HTTP/1.1".into(),
+        peer: "127.0.0.1:50000".into(),
+        request_headers: vec![
+            Header { name: "host".into(), value: wire(b"localhost:3000") },
+            Header { name: "authorization".into(), value: sealed() },
+        ],
+        request_body: RecordedBody { full_len: 0, kept_len: 0, bytes: wire(b"") },
+        status: 200,
+        response_headers: vec![Header { name: "content-type".into(), value: wire(b"application/json") }],
+        response_body: RecordedBody { full_len: 12, kept_len: 12, bytes: wire(b"{\"id\":  456}") },
+        outcome: Outcome::Done,
+        events,
+        events_dropped: 0,
+        redaction: zerver_trace::Redaction { key: Some([1; 8]), texts: Vec::new() },
+        worker: None,
+        origin: zerver_trace::Origin::Absent,
+        is_undelivered: false,
+    }
+}
+
+pub(crate) fn ran(step: u16, ready: u64, at: u64, cpu: u64, decision: Decision) -> Event<Recorded> {
+    Event::StepRan { step, ready_ns: ready * US, at_ns: at * US, cpu_ns: cpu * US, decision }
+}
+
+pub(crate) fn wrote(step: u16, slot: u16, at: u64, value: Recorded) -> Event<Recorded> {
+    Event::SlotWritten { step, slot, at_ns: at * US, value }
+}
+
+pub(crate) fn asked(
+    call: u32,
+    step: u16,
+    at: u64,
+    kind: &'static str,
+    args: Recorded,
+    attempt: u16,
+) -> Event<Recorded> {
+    Event::EffectRequested { call, step, at_ns: at * US, kind: kind.into(), args, attempt, timeout_ns: None }
+}
+
+pub(crate) fn answered(call: u32, at: u64, answer: Answer<Recorded>) -> Event<Recorded> {
+    Event::EffectCompleted { call, at_ns: at * US, answer }
+}
+
+#[derive(Serialize)]
+struct Claims {
+    sub: &'static str,
+    roles: [&'static str; 1],
+}
+
+#[derive(Serialize)]
+struct Todo {
+    id: u64,
+    title: &'static str,
+    done: bool,
+}
+
+fn item_flow() -> FlowInfo {
+    flow(
+        &[("AuthHeader", true), ("Claims", false), ("Todo", false)],
+        &[
+            ("parse_auth", &[], &[0]),
+            ("lookup_user", &[0], &[1]),
+            ("verify_roles", &[1], &[]),
+            ("load_todo", &[], &[2]),
+            ("render_todo", &[2], &[]),
+        ],
+    )
+}
+
+/// The request of DESIGN.md: 5.4 ms, of which a user takes 2.18 and a todo 2.68.
+pub(crate) fn slow() -> Trace {
+    use Decision::{Continue, Done, Need};
+    let claims = Claims { sub: "user-123", roles: ["admin"] };
+    let todo = Todo { id: 456, title: "Buy milk", done: false };
+    trace(
+        item_flow(),
+        5_400 * US,
+        vec![
+            Event::BodyReceived { at_ns: 20 * US },
+            ran(0, 20, 50, 100, Continue),
+            wrote(0, 0, 150, sealed()),
+            ran(1, 150, 150, 20, Need),
+            asked(0, 1, 170, "http", summed(("GET", "https://idp"), "GET idp.example.com/verify"), 1),
+            answered(0, 2_350, Answer::Ok(summed(200, "200"))),
+            wrote(1, 1, 2_350, plain(claims)),
+            ran(2, 2_350, 2_355, 45, Continue),
+            ran(3, 2_400, 2_400, 20, Need),
+            asked(1, 3, 2_420, "kv", summed(("todo", 456), "get todo:456"), 1),
+            answered(1, 5_100, Answer::Ok(summed(&todo, "found"))),
+            wrote(3, 2, 5_100, plain(&todo)),
+            ran(4, 5_100, 5_100, 280, Done),
+        ],
+    )
+}
+
+/// The same request where the todo is not found, after the user took two attempts.
+pub(crate) fn failed() -> Trace {
+    use Decision::{Continue, Need};
+    let ask = || summed(("GET", "https://idp"), "GET idp.example.com/verify");
+    let mut trace = trace(
+        item_flow(),
+        900 * US,
+        vec![
+            Event::BodyReceived { at_ns: 0 },
+            ran(0, 0, 10, 10, Continue),
+            wrote(0, 0, 20, sealed()),
+            ran(1, 20, 20, 5, Need),
+            asked(0, 1, 25, "http", ask(), 1),
+            answered(0, 325, Answer::Err(EffectError::new(EffectErrorKind::Timeout, "after 300 ms"))),
+            asked(1, 1, 425, "http", ask(), 2),
+            answered(1, 625, Answer::Ok(summed(200, "200"))),
+            wrote(1, 1, 625, plain(Claims { sub: "user-123", roles: ["admin"] })),
+            ran(2, 625, 625, 5, Continue),
+            ran(3, 630, 630, 5, Need),
+            asked(2, 3, 635, "kv", summed(("todo", 456), "get todo:456"), 1),
+            answered(2, 885, Answer::Ok(summed(None::<()>, "not found"))),
+        ],
+    );
+    trace.status = 404;
+    trace.outcome = Outcome::Failed(FailureInfo {
+        kind: FailureKind::NotFound,
+        what: "todo".into(),
+        key: "456".into(),
+        message: String::new(),
+        step: Some(3),
+        call: Some(2),
+        causes: vec!["the store has no todo:456".into(), "it was deleted".into()],
+    });
+    trace
+}
+
+/// The same request, which makes a pause before the second attempt and then waits for its target.
+pub(crate) fn held() -> Trace {
+    let mut trace = failed();
+    let held = |at: u64, by| Event::EffectQueued { call: 1, at_ns: at * US, reason: by };
+    let again = trace
+        .events
+        .iter()
+        .position(|event| matches!(event, Event::EffectRequested { call: 1, .. }))
+        .unwrap();
+    let Event::EffectRequested { at_ns, .. } = &mut trace.events[again] else { unreachable!() };
+    *at_ns = 325 * US;
+    let events = [
+        held(325, QueueReason::RetryDelay),
+        held(400, QueueReason::Target),
+        Event::EffectStarted { call: 1, at_ns: 425 * US },
+    ];
+    trace.events.splice(again + 1..=again, events);
+    trace
+}
+
+/// A call whose answer, or the end of whose pause, lay ready while its worker ran a step of another flow.
+pub(crate) fn lay_ready(call: u32, ready: u64, at: u64) -> Event<Recorded> {
+    let (ready_ns, at_ns) = (ready * US, at * US);
+    let (on, flow, step) = (Some(Thread::Worker(0)), "report".into(), "spin".into());
+    Event::CompletionDelayed { call, ready_ns, at_ns, thread: on, flow, step }
+}
+
+/// The request of 5.4 ms, where the todo was there after 0.08 ms, and its worker was busy.
+pub(crate) fn late() -> Trace {
+    let mut trace = slow();
+    let at = trace
+        .events
+        .iter()
+        .position(|event| matches!(event, Event::EffectCompleted { call: 1, .. }))
+        .unwrap();
+    trace.events.insert(at, lay_ready(1, 2_500, 5_099));
+    trace
+}
+
+/// A report whose figures take so many milliseconds, as the query asks for.
+pub(crate) fn report(latency_ms: u64) -> Trace {
+    use Decision::{Continue, Done, Need};
+    #[derive(Serialize)]
+    struct Params {
+        latency_ms: u64,
+    }
+    #[derive(Serialize)]
+    struct Get {
+        method: &'static str,
+        url: String,
+    }
+    let slots = [("ReportParams", false), ("Figures", false), ("Tally", false)];
+    let steps: [(_, &[u16], &[u16]); 3] =
+        [("parse_report", &[], &[0]), ("gather", &[0], &[1, 2]), ("render_report", &[1, 2], &[])];
+    let mut flow = flow(&slots, &steps);
+    (flow.name, flow.pattern) = ("report".into(), "/reports/todos".into());
+    let url = format!("http://figures.internal/figures?latency_ms={latency_ms}");
+    let answered_at = 400 + latency_ms * 1_000;
+    let reply = format!("{{\"visitors\":4711,\"took_ms\":{latency_ms}}}");
+    let mut trace = trace(
+        flow,
+        (answered_at + 30) * US,
+        vec![
+            Event::BodyReceived { at_ns: 10 * US },
+            ran(0, 10, 12, 8, Continue),
+            wrote(0, 0, 20, plain(Params { latency_ms })),
+            ran(1, 20, 20, 10, Need),
+            asked(0, 1, 30, "http", summed(Get { method: "GET", url }, "GET figures.internal/figures?.."), 1),
+            asked(1, 1, 30, "kv", summed("todo", "list todo"), 1),
+            answered(1, 40, Answer::Ok(summed([1, 2], "2 entries"))),
+            wrote(1, 2, 40, plain((1, 1))),
+            answered(0, answered_at, Answer::Ok(summed(&reply, "200"))),
+            wrote(1, 1, answered_at, plain(4_711)),
+            ran(2, answered_at, answered_at, 25, Done),
+        ],
+    );
+    trace.id = RequestId::from_u128(trace.id.as_u128() + (u128::from(latency_ms) << 96));
+    trace.path = "/reports/todos".into();
+    trace.target = wire(format!("/reports/todos?latency_ms={latency_ms}").as_bytes());
+    trace
+}
