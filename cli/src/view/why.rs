@@ -32,7 +32,7 @@ pub(crate) fn why(trace: &Trace, why: &Why, layout: Layout) -> String {
     let n = count(why.population as u64, "request", "requests");
     if !why.is_enough() {
         let text =
-            format!("too few requests to find correlations: {n} of this flow, {MIN_POPULATION} needed");
+            format!("too few requests of this flow for correlations: {} of {MIN_POPULATION}", why.population);
         return out + &field("fields", &fold_lines(&text, room));
     }
     let looked_at = count(why.looked_at as u64, "field", "fields");
@@ -224,13 +224,12 @@ mod tests {
            0.01       0.01       0 of 6  CPU of parse_report
            0.03       0.03       0 of 6  CPU of render_report
            0.01       0.01       0 of 6  unexplained
-        fields   too few requests to find correlations: 7 requests of this flow, 20
-                 needed
+        fields   too few requests of this flow for correlations: 7 of 20
         ");
         insta::assert_snapshot!(show(&reports([7]), 80), @r"
         019aa4c2  GET /reports/todos?latency_ms=7  200 OK  7.43 ms  report
         rank     no other request of its flow
-        fields   too few requests to find correlations: 1 request of this flow, 20 needed
+        fields   too few requests of this flow for correlations: 1 of 20
         ");
     }
 
