@@ -1,4 +1,4 @@
-//! How a command ends: its outcome, or an error with causes and hints.
+//! Result of a command: its outcome, or an error with causes and hints.
 
 use std::error::Error;
 use std::io;

@@ -155,7 +155,7 @@ struct DevLoop<'a> {
     changes: Option<PendingChanges>,
     /// Time at which the server is killed unless it has ended.
     kill_at: Option<Instant>,
-    /// Time at which the user is told that the server has not reported that it is ready.
+    /// Time at which to mention that the server has not reported that it is ready.
     remind_at: Option<Instant>,
 }
 

@@ -1,6 +1,6 @@
 //! `zerver dev`: runs a service, rebuilds it on change, and records every request.
 //!
-//! One loop over one closed enum of events: `plan` decides, the other files do.
+//! A single loop handles a closed enum of events: `plan` decides, and the other files carry out its decisions.
 
 mod dep_info;
 mod event_loop;

@@ -26,7 +26,7 @@ const IGNORED: [&str; 9] =
 /// Sources of the last build; `None` before the first build and after a failed one.
 pub(super) type LastBuild = Arc<Mutex<Option<SourceFiles>>>;
 
-/// What to watch.
+/// Files to watch.
 #[derive(Debug, Clone)]
 pub(super) enum Watched {
     Sources {

@@ -1,7 +1,7 @@
 //! Progress of a build, parsed from the line that Cargo redraws: `    Building [===>   ] 87/214: rustls, hyper`.
 //!
-//! Cargo's JSON messages cannot say how much is left: the number of units is known to Cargo alone. If Cargo changes the
-//! line, it is shown as any other line of the build.
+//! Cargo's JSON messages do not contain the number of units to build. If Cargo changes the format of the line, it is shown
+//! like any other line of the build.
 
 /// Number of units (crates and build scripts) that Cargo has built, of how many, and one that it is building.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

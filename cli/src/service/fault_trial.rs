@@ -1,4 +1,4 @@
-//! How a request ends if one fault is injected into it.
+//! Outcome of a request with one injected fault.
 
 use serde::Serialize;
 use zerver_replay::{Report, Trial};

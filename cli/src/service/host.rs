@@ -80,7 +80,7 @@ impl RunDeadline {
     }
 }
 
-/// What the threads of a host report.
+/// Message from the threads of a host.
 enum Incoming {
     Hello(UnixStream, Hello),
     Reply(Told),

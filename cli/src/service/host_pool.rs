@@ -33,7 +33,7 @@ pub(crate) struct Replayed {
     pub(crate) report: Report,
 }
 
-/// One replay host per core.
+/// A replay host for each core.
 pub(crate) struct HostPool {
     exe: PathBuf,
     first: ReplayHost,
@@ -253,7 +253,7 @@ enum HostResult {
     Stopped,
 }
 
-/// How a host ended.
+/// End of a host.
 struct HostDeath {
     /// Step that was running; empty if steps were not reported.
     step: String,

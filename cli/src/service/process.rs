@@ -20,7 +20,7 @@ pub(crate) struct Process {
     is_reaped: bool,
 }
 
-/// How a process ended.
+/// End of a process.
 pub(crate) struct ProcessExit {
     /// Description, such as `exit code 101` or `signal 11 (SIGSEGV)`.
     pub(crate) text: String,

@@ -15,22 +15,22 @@ pub(crate) fn settings(settings: &[SettingTold], columns: Option<usize>) -> Stri
         Column::Shrinks("value"),
         Column::Left("from"),
     ]);
-    for told in settings {
-        let (mark, from) = match told.from {
+    for setting in settings {
+        let (mark, from) = match setting.from {
             SettingFrom::Default => (style::FAINT, "default"),
             SettingFrom::Program => (style::PLAIN, "program"),
             SettingFrom::File => (style::STRONG, "file"),
             SettingFrom::Environment => (style::STRONG, "environment"),
         };
-        let from = told.place.as_deref().unwrap_or(from);
+        let from = setting.place.as_deref().unwrap_or(from);
         // Each rule has its own row.
-        let (first, more) = match &told.value {
+        let (first, more) = match &setting.value {
             Json::Array(all) if all.iter().any(Json::is_object) => (text(&all[0]), &all[1..]),
             value => (text(value), &[][..]),
         };
         table.row(vec![
-            (style::PLAIN, clean(&told.key).into_owned()),
-            (style::FAINT, if told.reloads { "*" } else { "" }.to_owned()),
+            (style::PLAIN, clean(&setting.key).into_owned()),
+            (style::FAINT, if setting.reloads { "*" } else { "" }.to_owned()),
             (mark, clean(&first).into_owned()),
             (mark, clean(from).into_owned()),
         ]);
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn each_setting_has_a_row() {
-        let told = |key: &str, value: Json, from, place: Option<&str>, reloads| SettingTold {
+        let setting = |key: &str, value: Json, from, place: Option<&str>, reloads| SettingTold {
             key: key.to_owned(),
             value,
             from,
@@ -75,11 +75,11 @@ mod tests {
             reloads,
         };
         let settings = [
-            told("workers", json!(2), SettingFrom::Default, None, false),
-            told("deadline", json!("5s"), SettingFrom::File, Some("zerver.toml:3"), true),
-            told("recording.store", json!(null), SettingFrom::Environment, Some("ZERVER_STORE"), false),
-            told("hosts", json!(["a", "b\u{1b}[2J"]), SettingFrom::Program, None, false),
-            told(
+            setting("workers", json!(2), SettingFrom::Default, None, false),
+            setting("deadline", json!("5s"), SettingFrom::File, Some("zerver.toml:3"), true),
+            setting("recording.store", json!(null), SettingFrom::Environment, Some("ZERVER_STORE"), false),
+            setting("hosts", json!(["a", "b\u{1b}[2J"]), SettingFrom::Program, None, false),
+            setting(
                 "rules",
                 json!([{ "class": "batch", "path": "/r/" }, { "asked": "x-class" }]),
                 SettingFrom::Program,

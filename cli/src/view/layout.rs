@@ -7,7 +7,7 @@ use super::{fill, paint, style, width};
 /// Width of the column of labels, in columns.
 pub(super) const LABEL_WIDTH: usize = 9;
 
-/// How to lay out a document about a request.
+/// Parameters for the layout of a document about a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
     /// Width in columns.

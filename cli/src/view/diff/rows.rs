@@ -81,12 +81,12 @@ fn text(line: &Line, columns: usize) -> (String, String) {
     let wanted = if line.said.is_empty() { 0 } else { (2 + width(&line.said)).min(columns / 2) };
     let (style, name) = name(line);
     let (name, _) = padded(&name, columns - wanted);
-    let (said, _) = padded(&line.said, columns.saturating_sub(width(&name) + 2));
+    let (changes, _) = padded(&line.said, columns.saturating_sub(width(&name) + 2));
     let mut text = paint(style, &name);
     let mut taken = width(&name);
-    if !said.is_empty() {
-        text += &format!("  {}", paint(style::FAINT, &said));
-        taken += 2 + width(&said);
+    if !changes.is_empty() {
+        text += &format!("  {}", paint(style::FAINT, &changes));
+        taken += 2 + width(&changes);
     }
     (text, " ".repeat(columns.saturating_sub(taken)))
 }

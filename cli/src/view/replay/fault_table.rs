@@ -1,4 +1,4 @@
-//! How a request ends with each injected fault, as a table.
+//! Outcome of a request with each injected fault, as a table.
 
 use std::collections::BTreeSet;
 
