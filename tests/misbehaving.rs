@@ -1,6 +1,7 @@
 //! A service whose steps do, when they are replayed, what no step should: end the process, never end, or sleep. One asks
 //! whom it is told to ask, and is to ask nobody then.
 
+use zerver::effects::{http, kv, sleep};
 use zerver::prelude::*;
 
 zerver::main!(app);

@@ -54,7 +54,7 @@ pub(crate) fn open_reader(dir: &Path) -> Result<Reader, CommandError> {
         Err(ReadError::Missing { .. }) => Err(no_store(&paths::display(dir))),
         Err(ReadError::NeedsRepair { .. }) => match reopen(dir) {
             Ok(()) => Reader::open(dir).map_err(|error| unreadable_store(dir, &error)),
-            Err(cause) => Reader::open_as_it_is(dir).map_err(|_| unreadable_store(dir, &cause)),
+            Err(cause) => Reader::open_unrepaired(dir).map_err(|_| unreadable_store(dir, &cause)),
         },
         opened => opened.map_err(|error| unreadable_store(dir, &error)),
     }
@@ -69,7 +69,7 @@ pub(crate) fn unique_digits(reader: &Reader, ids: &[RequestId]) -> usize {
 
 /// Returns a message if requests are missing from the store because the recorder could not keep up.
 pub(crate) fn dropped_notice(reader: &Reader) -> Option<String> {
-    let dropped = reader.overflowed().ok().filter(|dropped| *dropped > 0)?;
+    let dropped = reader.dropped_since_oldest().ok().filter(|dropped| *dropped > 0)?;
     let requests = count(dropped, "request was", "requests were");
     Some(format!("{requests} dropped: the recorder could not keep up"))
 }
@@ -133,7 +133,7 @@ pub(crate) fn find_trace(dir: &Path, reader: &Reader, find: &TraceSelector) -> R
 
 /// Returns a hint if the store has flows, but none with this name.
 pub(crate) fn unknown_flow_hint(reader: &Reader, given: &str) -> Option<String> {
-    let flows = reader.catalog().ok()?;
+    let flows = reader.flows().ok()?;
     unknown_flow(given, flows.iter().map(|flow| flow.name.as_str()))
 }
 

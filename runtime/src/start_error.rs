@@ -131,9 +131,9 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
-    /// What [`App::live`](crate::App::live) was to open could not be opened.
+    /// What [`App::on_startup`](crate::App::on_startup) was to open could not be opened.
     #[error("{0}")]
-    Live(crate::LiveError),
+    Startup(crate::BoxError),
 }
 
 fn suggest(free: Option<SocketAddr>) -> String {

@@ -170,7 +170,7 @@ fn nor_does_it_from_the_terminal_ui() {
         terminal.press(keys);
         // The list comes last, so that all keys before it have been answered.
         terminal.press("1");
-        terminal.wait_for(&["following", "\\u{1b}]52;"]);
+        terminal.wait_for(&["live", "\\u{1b}]52;"]);
         let written = terminal.written();
         terminal.press("q");
         terminal.end();
@@ -182,5 +182,5 @@ fn nor_does_it_from_the_terminal_ui() {
     for id in &ids {
         look(&["tui", id], &["2 timeline", "took"], "jjjjjjjj5");
     }
-    look(&["diff", &ids[0], &ids[1]], &["3 diff", "what differs"], "jjjj");
+    look(&["diff", &ids[0], &ids[1]], &["3 diff", "differences"], "jjjj");
 }

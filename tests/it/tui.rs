@@ -55,15 +55,15 @@ fn requests_are_opened_compared_and_run_again() {
     terminal.press(ESC);
     terminal.wait_for(&["POST"]);
     terminal.press("jjd");
-    terminal.wait_for(&["is the first of two"]);
+    terminal.wait_for(&["select b, press d"]);
     terminal.press("kd");
-    terminal.wait_for(&["slower", "http GET figures.internal", "in all", "latency_ms  0 -> 40"]);
+    terminal.wait_for(&["slower", "http GET figures.internal", "total", "latency_ms  0 -> 40"]);
 
     // The todo again, and another name in its claims.
     terminal.press("1");
     terminal.wait_for(&["POST"]);
     terminal.press("kr");
-    terminal.wait_for(&["same: 8 of 8 decisions came out again"]);
+    terminal.wait_for(&["same: 8 of 8 decisions reproduced"]);
     terminal.press(&format!("jjjj{ENTER}"));
     terminal.wait_for(&["Todo = {\"id\":1,\"title\":\"Buy milk\""]);
     terminal.press(&format!("{CLEAR}.title=\"Buy bread\"{ENTER}"));
@@ -71,21 +71,21 @@ fn requests_are_opened_compared_and_run_again() {
 
     // What differs leads to its step; what the answer would be is asked for.
     terminal.press(&format!("kkk{ENTER}{CLEAR}.sub=\"bob\"{ENTER}"));
-    terminal.wait_for(&["no answer", "nothing was recorded for this effect"]);
+    terminal.wait_for(&["no answer", "no recorded answer"]);
     terminal.press(ESC);
     // A key right after it would be one with alt.
-    terminal.wait("end of the question", |screen| !screen.contents().contains("nothing was recorded"));
+    terminal.wait("end of the question", |screen| !screen.contents().contains("no recorded answer"));
     terminal.press(&format!("{TAB}{ENTER}"));
     terminal.wait("timeline", |screen| {
         let text = screen.contents();
-        text.contains("count_request") && !text.contains("what is different")
+        text.contains("count_request") && !text.contains("differences")
     });
 
     // The flows with their times.
     terminal.press("5");
     terminal.wait_for(&["todos-list: no requests yet", "todos-item"]);
     terminal.press("jjjjjjjj");
-    terminal.wait_for(&["todos-item: over 1 request", "p50", "p99", "kv get todo:1"]);
+    terminal.wait_for(&["todos-item: 1 request", "p50", "p99", "kv get todo:1"]);
     terminal.press("q");
     assert!(terminal.end().success());
 }
@@ -101,7 +101,7 @@ fn a_diff_opens_and_gives_its_exit_code() {
         .collect();
     let command = place.command(&["diff", &ids[1], &ids[0]]);
     let mut terminal = Terminal::start(&command, 80, 24);
-    terminal.wait_for(&["3 diff", "what differs", "in all"]);
+    terminal.wait_for(&["3 diff", "differences", "total"]);
     terminal.press("q");
     assert_eq!(terminal.end().exit_code(), 1);
 
@@ -122,9 +122,9 @@ fn a_portable_file_opens_where_there_is_no_store() {
     let mut terminal = Terminal::start(&tui(&other, &[file]), 120, 40);
     terminal.wait_for(&["GET /reports/todos", "parse_report"]);
     terminal.press("1");
-    terminal.wait_for(&["1 requests", "following", "/reports/todos"]);
+    terminal.wait_for(&["1 requests", "live", "/reports/todos"]);
     terminal.press("r");
-    terminal.wait_for(&["same: ", "decisions came out again"]);
+    terminal.wait_for(&["same: ", "decisions reproduced"]);
     // The first effect, after three slots: what if it does not answer?
     terminal.press("jjjf");
     terminal.wait_for(&["→ timeout", "ends ", ", recorded "]);
@@ -144,7 +144,7 @@ fn two_files_are_compared_where_there_is_no_store_and_a_file_with_a_request_of_o
     }
     for (place, first) in [(&other, fast.as_str()), (&place, ids[1])] {
         let mut terminal = Terminal::start(&place.command(&["diff", first, &slow]), 120, 40);
-        terminal.wait_for(&["3 diff", "slower", "http GET figures.internal", "in all"]);
+        terminal.wait_for(&["3 diff", "slower", "http GET figures.internal", "total"]);
         // Both can be opened from there.
         terminal.press(ENTER);
         terminal.wait_for(&["GET /reports/todos", "event ", "step parse_report"]);
@@ -161,14 +161,14 @@ fn a_secret_that_only_its_hash_is_left_of_is_typed_in() {
     let mut terminal = Terminal::start(&tui(&other, &[&file]), 120, 40);
     terminal.wait_for(&["parse_auth"]);
     terminal.press("r");
-    terminal.wait_for(&["cannot be run", "authorization = ", "it is a secret that is not here"]);
+    terminal.wait_for(&["cannot be replayed", "authorization = ", "this secret was not exported"]);
     terminal.press("Bearer ann-token");
     terminal.wait_for(&["authorization = ****************"]);
     terminal.press(ENTER);
     // What the secret was sent with cannot be told apart from another.
-    terminal.wait_for(&["nothing was recorded for this effect; its like got this"]);
+    terminal.wait_for(&["no recorded answer; a similar effect got this one"]);
     terminal.press(ENTER);
-    let text = terminal.wait_for(&["incomplete: 8 of 8 decisions came out again", "(as typed)"]);
+    let text = terminal.wait_for(&["incomplete: 8 of 8 decisions reproduced", "(as typed)"]);
     assert!(!text.contains("ann-token"), "{text}");
     terminal.press("q");
     assert!(terminal.end().success());
@@ -185,15 +185,15 @@ fn each_screen_takes_another_size_and_comes_back_after_a_stop() {
     let mut terminal = Terminal::start(&tui(&place, &["@last"]), 120, 40);
     terminal.wait_for(&["parse_auth"]);
     terminal.press("1");
-    terminal.wait_for(&["following"]);
+    terminal.wait_for(&["live"]);
     terminal.press("jjdkd");
-    terminal.wait_for(&["in all"]);
+    terminal.wait_for(&["total"]);
     let id = terminal.id().to_string();
     for (key, part) in [
         ("1", "method"),
         ("2", "at ms|at µs"),
-        ("3", "what differs"),
-        ("4", "No request is run again"),
+        ("3", "differences"),
+        ("4", "Nothing to replay"),
         ("5", "todos-list"),
     ] {
         terminal.press(key);
@@ -225,13 +225,13 @@ fn each_screen_takes_another_size_and_comes_back_after_a_stop() {
 fn what_is_asked_for_after_a_stop_is_loaded() {
     let place = recorded();
     let mut terminal = Terminal::start(&tui(&place, &[]), 120, 40);
-    terminal.wait_for(&["following", "/v1/todos/1"]);
+    terminal.wait_for(&["live", "/v1/todos/1"]);
     terminal.press("\u{1a}");
     terminal.wait("the screen of before", |screen| !screen.alternate_screen());
     terminal.wait_until_stopped();
     terminal.resize(200, 50);
     assert!(Command::new("kill").args(["-CONT", &terminal.id().to_string()]).status().unwrap().success());
-    terminal.wait_for(&["following", "parse_auth"]);
+    terminal.wait_for(&["live", "parse_auth"]);
     terminal.press("q");
     assert!(terminal.end().success());
 }
@@ -241,14 +241,14 @@ fn what_is_asked_for_after_a_stop_is_loaded() {
 fn late_answers_of_the_terminal_are_no_keys() {
     let place = recorded();
     let mut terminal = Terminal::start(&tui(&place, &[]), 120, 40);
-    terminal.wait_for(&["following", "/v1/todos/1"]);
+    terminal.wait_for(&["live", "/v1/todos/1"]);
     // A colour, two device attributes, a mode, a version; the first in two pieces.
     terminal.press("\u{1b}]11;rgb:1e1e/");
     terminal
         .press("1e1e/1e1e\u{1b}\\\u{1b}[?62;22c\u{1b}[>1;10;0c\u{1b}[?2026;2$y\u{1b}P>|xterm(388)\u{1b}\\");
     terminal.press("2");
     let text = terminal.wait_for(&["parse_auth", "render_for_user"]);
-    assert!(!text.contains("what to do"), "{text}");
+    assert!(!text.contains("─ commands"), "{text}");
     terminal.press("q");
     assert!(terminal.end().success());
 }
@@ -260,10 +260,10 @@ fn what_was_copied_is_where_the_screen_says() {
     let mut command = tui(&place, &[]);
     command.env_remove("TMUX").env_remove("STY").env("XDG_RUNTIME_DIR", other.path());
     let mut terminal = Terminal::start(&command, 160, 40);
-    terminal.wait_for(&["following", "/v1/todos/1"]);
+    terminal.wait_for(&["live", "/v1/todos/1"]);
     terminal.press("y");
     let file = other.path().join("zerver-copied.txt");
-    terminal.wait_for(&["sent to the terminal, and in", &id]);
+    terminal.wait_for(&["sent to the terminal; also in", &id]);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), id);
     let written = String::from_utf8_lossy(&terminal.written()).into_owned();
     assert!(written.contains("\u{1b}]52;c;"), "the terminal is asked");
@@ -279,9 +279,9 @@ fn what_was_copied_is_where_the_screen_says() {
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     command.env("TMUX", "/tmp/tmux,1,0").env("PATH", path);
     let mut terminal = Terminal::start(&command, 160, 40);
-    terminal.wait_for(&["following", "/v1/todos/1"]);
+    terminal.wait_for(&["live", "/v1/todos/1"]);
     terminal.press("y");
-    terminal.wait_for(&["copied into tmux's paste buffer", &id]);
+    terminal.wait_for(&["copied to tmux's paste buffer", &id]);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), id);
     terminal.press("q");
     assert!(terminal.end().success());
@@ -354,7 +354,7 @@ fn dev_opens_it_and_shows_requests_as_they_come() {
     assert!(status.starts_with("HTTP/1.1 200"), "{status}");
     terminal.wait_for(&["/todos", "200"]);
     terminal.press("r");
-    terminal.wait_for(&["same: ", "decisions came out again"]);
+    terminal.wait_for(&["same: ", "decisions reproduced"]);
     terminal.press("q");
     terminal.end();
 }
@@ -384,9 +384,9 @@ fn a_new_build_marks_what_comes_out_otherwise() {
     terminal.wait_for(&["≠", "/orders"]);
     terminal.press("r");
     // Another total is another charge, which has no answer.
-    terminal.wait_for(&["different: ", "Total.discount_cents", "nothing was recorded"]);
+    terminal.wait_for(&["different: ", "Total.discount_cents", "no recorded answer"]);
     terminal.press(ESC);
-    terminal.wait("end of the question", |screen| !screen.contents().contains("nothing was recorded"));
+    terminal.wait("end of the question", |screen| !screen.contents().contains("no recorded answer"));
     terminal.press("q");
     terminal.end();
 }

@@ -23,7 +23,7 @@ pub(super) fn run(
         (None, None) => {
             let dir = locate::store_dir(global)?;
             let reader = locate::open_reader(&dir)?;
-            reader.catalog().map_err(|error| locate::unreadable_store(&dir, &error))?
+            reader.flows().map_err(|error| locate::unreadable_store(&dir, &error))?
         }
     };
     if output.is_json {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use zerver_recorder::Reader;
 use zerver_trace::Query;
-use zerver_tui::Open;
+use zerver_tui::StartScreen;
 
 use crate::args::{Demo, Global};
 use crate::clock::now_unix_ns;
@@ -18,7 +18,7 @@ use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
 use crate::request_json::RequestsJson;
 use crate::service::replayer::Replayer;
-use crate::terminal_ui::{StoreSource, can_open, look, services, show};
+use crate::terminal_ui::{StoreSource, appearance, can_open, services, show};
 use crate::view::{count, request_list};
 use crate::{locate, paths};
 
@@ -83,7 +83,7 @@ fn open(
     if !args.no_tui && can_open(output) {
         let source = StoreSource::from_reader(dir.to_owned(), reader);
         let services = services(&Arc::new(source), Replayer::default());
-        show(Open::Requests, &services, look(&args.theme, global), None)?;
+        show(StartScreen::Requests, &services, appearance(&args.theme, global), None)?;
         return Ok(CommandOutcome::Success);
     }
     let requests = list(&reader)?;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use zerver_analysis::rfc3339;
-use zerver_recorder::{Counts, Report, examine_with, repair};
+use zerver_recorder::{StoreCounts, StoreReport, examine_with, repair};
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::text::clean;
 
@@ -55,18 +55,18 @@ pub(super) fn run(
 }
 
 /// Returns the findings, each on one line.
-fn findings(report: &Report) -> Vec<String> {
+fn findings(report: &StoreReport) -> Vec<String> {
     let mut findings: Vec<String> = report.problem.iter().cloned().collect();
     let damaged =
-        report.damaged.iter().map(|damage| format!("block {} is damaged: {}", damage.block, damage.why));
+        report.damaged.iter().map(|damage| format!("block {} is damaged: {}", damage.key, damage.reason));
     findings.extend(damaged.take(MAX_LISTED));
     if report.damaged.len() > MAX_LISTED {
         findings.push(format!("and {} more damaged blocks", report.damaged.len() - MAX_LISTED));
     }
-    let odd = report.odd.iter();
-    findings.extend(odd.map(|(path, why)| format!("cannot use {}: {why}", path.display())));
-    if report.secrets_lost > 0 {
-        let secrets = count(report.secrets_lost, "secret", "secrets");
+    let invalid = report.invalid_files.iter();
+    findings.extend(invalid.map(|(path, why)| format!("cannot use {}: {why}", path.display())));
+    if report.unreadable_secrets > 0 {
+        let secrets = count(report.unreadable_secrets, "secret", "secrets");
         findings.push(match report.has_key {
             true => format!(
                 "cannot decrypt {secrets} of {}: they were encrypted with another key than the store's",
@@ -83,27 +83,27 @@ fn findings(report: &Report) -> Vec<String> {
 }
 
 /// Returns a finding if so many requests were dropped that the store is not representative.
-fn dropped(report: &Report) -> Option<String> {
-    let Counts { recorded, overflowed, .. } = report.counts;
-    let all = recorded.saturating_add(overflowed);
-    let percent = (overflowed as f64 / all.max(1) as f64 * 100.0).round();
+fn dropped(report: &StoreReport) -> Option<String> {
+    let StoreCounts { recorded, dropped, .. } = report.counts;
+    let all = recorded.saturating_add(dropped);
+    let percent = (dropped as f64 / all.max(1) as f64 * 100.0).round();
     (percent >= 1.0).then(|| {
         format!(
-            "{percent}% of the requests to record were dropped, {overflowed} of {all}: the recorder could not keep up; \
+            "{percent}% of the requests to record were dropped, {dropped} of {all}: the recorder could not keep up; \
              ZERVER_RECORD=tail records fewer"
         )
     })
 }
 
 /// Returns a message if the newest request began in the future.
-fn clock(report: &Report, now_unix_ns: u64) -> Option<String> {
+fn clock(report: &StoreReport, now_unix_ns: u64) -> Option<String> {
     let ahead_ns = report.newest_unix_ns?.checked_sub(now_unix_ns)?;
     let ahead = HumanDuration { ns: ahead_ns / MINUTE_NS * MINUTE_NS };
     (ahead.ns > 0)
         .then(|| format!("{ahead} behind the newest request, unless the clock that recorded it was ahead"))
 }
 
-fn text(report: &Report, findings: &[String]) -> String {
+fn text(report: &StoreReport, findings: &[String]) -> String {
     let mut out = field("store", &[paths::display(&report.dir)]);
     if let Some(schema) = report.schema {
         out += &field("schema", &[schema.to_string()]);
@@ -127,8 +127,8 @@ fn text(report: &Report, findings: &[String]) -> String {
     if counts.not_kept > 0 {
         seen += &format!(", {} not kept by policy", counts.not_kept);
     }
-    if counts.overflowed > 0 {
-        seen += &format!(", {} dropped because the recorder could not keep up", counts.overflowed);
+    if counts.dropped > 0 {
+        seen += &format!(", {} dropped because the recorder could not keep up", counts.dropped);
     }
     out += &field("seen", &[seen]);
     if let Some(clock) = clock(report, now_unix_ns()) {
@@ -140,7 +140,7 @@ fn text(report: &Report, findings: &[String]) -> String {
             &[holder.pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))],
         );
     }
-    if let Some(path) = &report.set_aside {
+    if let Some(path) = &report.moved_to {
         let saved = count(report.salvaged, "request", "requests");
         out += &field(
             "repaired",
@@ -182,18 +182,18 @@ struct Document<'a> {
     bytes_on_disk: u64,
     bytes_used: u64,
     secrets: u64,
-    secrets_lost: u64,
+    unreadable_secrets: u64,
     oldest: Option<String>,
     newest: Option<String>,
     recorded: u64,
     not_kept: u64,
-    overflowed: u64,
-    set_aside: Option<String>,
+    dropped: u64,
+    moved_to: Option<String>,
     salvaged: u64,
 }
 
 impl<'a> Document<'a> {
-    fn of(report: &Report, findings: &'a [String]) -> Self {
+    fn of(report: &StoreReport, findings: &'a [String]) -> Self {
         Self {
             store: report.dir.display().to_string(),
             healthy: findings.is_empty(),
@@ -205,13 +205,13 @@ impl<'a> Document<'a> {
             bytes_on_disk: report.bytes_on_disk,
             bytes_used: report.bytes_used,
             secrets: report.secrets,
-            secrets_lost: report.secrets_lost,
+            unreadable_secrets: report.unreadable_secrets,
             oldest: report.oldest_unix_ns.map(rfc3339),
             newest: report.newest_unix_ns.map(rfc3339),
             recorded: report.counts.recorded,
             not_kept: report.counts.not_kept,
-            overflowed: report.counts.overflowed,
-            set_aside: report.set_aside.as_ref().map(|path| path.display().to_string()),
+            dropped: report.counts.dropped,
+            moved_to: report.moved_to.as_ref().map(|path| path.display().to_string()),
             salvaged: report.salvaged,
         }
     }
@@ -221,17 +221,17 @@ impl<'a> Document<'a> {
 mod tests {
     use super::*;
 
-    fn counted(recorded: u64, overflowed: u64) -> Report {
-        let counts = Counts { recorded, overflowed, ..Counts::default() };
-        Report { traces: recorded, counts, ..Report::default() }
+    fn counted(recorded: u64, dropped: u64) -> StoreReport {
+        let counts = StoreCounts { recorded, dropped, ..StoreCounts::default() };
+        StoreReport { traces: recorded, counts, ..StoreReport::default() }
     }
 
     #[test]
     fn imported_requests_have_no_secrets_and_need_no_key() {
         assert!(findings(&counted(5, 0)).is_empty());
-        let sealed = Report { secrets: 3, secrets_lost: 3, ..counted(5, 0) };
+        let sealed = StoreReport { secrets: 3, unreadable_secrets: 3, ..counted(5, 0) };
         assert_eq!(findings(&sealed), ["cannot decrypt 3 secrets: the store's key is missing"]);
-        let other = Report { has_key: true, secrets: 9, ..sealed };
+        let other = StoreReport { has_key: true, secrets: 9, ..sealed };
         assert_eq!(
             findings(&other),
             ["cannot decrypt 3 secrets of 9: they were encrypted with another key than the store's"]
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_request_from_the_future_is_reported() {
-        let report = Report { newest_unix_ns: Some(90 * MINUTE_NS), ..Report::default() };
+        let report = StoreReport { newest_unix_ns: Some(90 * MINUTE_NS), ..StoreReport::default() };
         assert!(clock(&report, 30 * MINUTE_NS).unwrap().starts_with("1h behind the newest request"));
         assert_eq!(clock(&report, 90 * MINUTE_NS - 1), None);
         assert_eq!(clock(&report, 91 * MINUTE_NS), None);

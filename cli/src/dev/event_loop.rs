@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use zerver_tui::State;
+use zerver_tui::ServiceState;
 
 use super::dep_info::SourceFiles;
 use super::plan::{Action, Build, DRAIN_TIMEOUT, Ending, Input, Plan};
@@ -91,7 +91,7 @@ pub(crate) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Co
     let screen = opens_screen.then(|| {
         let events = events.clone();
         let replayer = Replayer::new(Some(args.app.clone()), args.program.clone());
-        DevScreen::start(store.clone(), replayer, terminal_ui::look(&args.theme, global), move || {
+        DevScreen::start(store.clone(), replayer, terminal_ui::appearance(&args.theme, global), move || {
             drop(events.send(DevEvent::ScreenClosed))
         })
     });
@@ -243,7 +243,7 @@ impl DevLoop<'_> {
                 let build = self.finish_build(artifact)?;
                 let actions = self.plan.handle(Input::Built(build));
                 if actions.is_empty() && self.server.is_some() {
-                    self.reporter.show_state(State::Serving(self.reporter.url().to_owned()));
+                    self.reporter.show_state(ServiceState::Serving(self.reporter.url().to_owned()));
                 }
                 return Ok(actions);
             }
@@ -363,7 +363,7 @@ impl DevLoop<'_> {
             false => CargoStderr::Inherited,
         };
         let mut process = package.start_build(self.is_release, self.global, stderr)?;
-        self.reporter.show_state(State::Building);
+        self.reporter.show_state(ServiceState::Building);
         self.reporter.relay_build(process.stderr());
         let (package, events, stdout) = (package.clone(), self.events.clone(), process.stdout());
         let (send_artifact, artifact) = mpsc::channel();
@@ -388,7 +388,7 @@ impl DevLoop<'_> {
         if generation == 1 {
             self.find_suggestions(exe.to_owned());
         }
-        self.reporter.show_state(State::Starting);
+        self.reporter.show_state(ServiceState::Starting);
         server.outputs.extend(self.reporter.relay(server.process.stdout()));
         server.outputs.extend(self.reporter.relay(server.process.stderr()));
         self.server = Some(server);

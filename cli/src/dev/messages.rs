@@ -2,18 +2,18 @@
 
 use std::path::Path;
 
-use zerver_tui::State;
+use zerver_tui::ServiceState;
 
 use super::plan::{DRAIN_TIMEOUT, Notice};
 use crate::paths;
 use crate::view::{paint, style};
 
 /// Returns the state to show in the terminal UI; `None` if it does not change.
-pub(super) fn state(notice: &Notice, url: &str) -> Option<State> {
+pub(super) fn state(notice: &Notice, url: &str) -> Option<ServiceState> {
     match notice {
-        Notice::Listening { .. } => Some(State::Serving(url.to_owned())),
-        Notice::BuildFailed { is_serving } => Some(State::BuildFailed { is_serving: *is_serving }),
-        Notice::Ended { how, .. } => Some(State::Ended(how.clone())),
+        Notice::Listening { .. } => Some(ServiceState::Serving(url.to_owned())),
+        Notice::BuildFailed { is_serving } => Some(ServiceState::BuildFailed { is_serving: *is_serving }),
+        Notice::Ended { how, .. } => Some(ServiceState::Ended(how.clone())),
         Notice::WaitingForChange | Notice::Restarting | Notice::Killing | Notice::Stopping => None,
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use zerver_trace::Summary;
 use zerver_trace::text::clean;
-use zerver_tui::State;
+use zerver_tui::ServiceState;
 
 use super::messages;
 use super::plan::Notice;
@@ -70,7 +70,7 @@ impl<'a> Reporter<'a> {
     }
 
     /// Shows a state in the terminal UI.
-    pub(super) fn show_state(&self, state: State) {
+    pub(super) fn show_state(&self, state: ServiceState) {
         if let Some(screen) = &self.screen {
             screen.handle.state(state);
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use zerver_tui::{Dev, Look, Message, Open, Options, Remote, State};
+use zerver_tui::{Appearance, Message, MessageSender, Options, ServiceEvent, ServiceState, StartScreen};
 
 use crate::args::{self, Global};
 use crate::service::build_progress::BuildProgress;
@@ -26,7 +26,7 @@ pub(super) struct DevScreen {
 /// Sends messages to the terminal UI.
 #[derive(Clone)]
 pub(super) struct ScreenHandle {
-    remote: Remote,
+    sender: MessageSender,
     is_closed: Arc<AtomicBool>,
 }
 
@@ -47,11 +47,11 @@ impl DevScreen {
     pub(super) fn start(
         store: PathBuf,
         replayer: Replayer,
-        look: Look,
+        appearance: Appearance,
         closed: impl FnOnce() + Send + 'static,
     ) -> Self {
-        let (remote, received) = zerver_tui::channel();
-        let handle = ScreenHandle { remote: remote.clone(), is_closed: Arc::default() };
+        let (sender, received) = zerver_tui::channel();
+        let handle = ScreenHandle { sender: sender.clone(), is_closed: Arc::default() };
         let source = Arc::new(StoreSource::new(store));
         let current = replayer.current();
         let services = services(&source, replayer);
@@ -59,12 +59,12 @@ impl DevScreen {
         let thread = thread::spawn(move || {
             let _on_close = on_close;
             let options = Options {
-                look,
-                open: Open::Requests,
-                signals_elsewhere: true,
-                is_quiet: Some(zerver_recorder::quiet::is_quiet),
+                appearance,
+                start_screen: StartScreen::Requests,
+                has_external_signal_handling: true,
+                is_panic_handled: Some(zerver_recorder::catch_panic::is_catching),
             };
-            zerver_tui::run(options, &services, &remote, &received).map(|_| ())
+            zerver_tui::run(options, &services, &sender, &received).map(|_| ())
         });
         Self { handle, current, source, thread: Some(thread) }
     }
@@ -79,7 +79,7 @@ impl DevScreen {
     /// # Errors
     /// If the terminal could not be used.
     pub(super) fn close(&mut self) -> io::Result<()> {
-        self.handle.send(Message::End);
+        self.handle.send(Message::Exit);
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(ended)) => ended,
             // Its panic has been printed.
@@ -101,22 +101,22 @@ impl ScreenHandle {
     }
 
     fn send(&self, message: Message) {
-        self.remote.send(message);
+        self.sender.send(message);
     }
 
-    pub(super) fn state(&self, state: State) {
-        self.send(Message::Dev(Dev::State(state)));
+    pub(super) fn state(&self, state: ServiceState) {
+        self.send(Message::Service(ServiceEvent::State(state)));
     }
 
     pub(super) fn progress(&self, _progress: &BuildProgress) {}
 
     pub(super) fn example(&self, command: String) {
-        self.send(Message::Dev(Dev::Example(command)));
+        self.send(Message::Service(ServiceEvent::ExampleRequest(command)));
     }
 
     pub(super) fn line(&self, line: &str) {
         for line in line.lines() {
-            self.send(Message::Dev(Dev::Line(line.to_owned())));
+            self.send(Message::Service(ServiceEvent::Output(line.to_owned())));
         }
     }
 
@@ -125,7 +125,7 @@ impl ScreenHandle {
         if self.is_closed() {
             // An error cannot be reported anywhere.
             let _ = writeln!(io::stderr(), "{line}");
-        } else if !self.remote.is_behind() {
+        } else if !self.sender.is_backlogged() {
             self.line(line);
         }
     }

@@ -116,7 +116,7 @@ impl Followed {
             None => self.open()?,
         };
         let Some(cursor) = self.cursor else { return self.first(reader) };
-        let (mut requests, next) = reader.since(cursor)?;
+        let (mut requests, next) = reader.list_since(cursor)?;
         self.reader = Some(reader);
         self.cursor = Some(next);
         requests.retain(|request| {
@@ -129,15 +129,15 @@ impl Followed {
     fn open(&mut self) -> Result<Reader, ReadError> {
         let reader = Reader::open(&self.dir)?;
         if let Some(cursor) = self.cursor
-            && reader.newest()? < cursor
+            && reader.end()? < cursor
         {
-            self.cursor = Some(Reader::oldest());
+            self.cursor = Some(Reader::start());
         }
         Ok(reader)
     }
 
     fn first(&mut self, reader: Reader) -> Result<Vec<Summary>, ReadError> {
-        let cursor = reader.newest()?;
+        let cursor = reader.end()?;
         let query = Query { since_unix_ns: Some(self.since_unix_ns), ..Query::default() };
         let mut requests = reader.list(&query)?;
         requests.reverse();

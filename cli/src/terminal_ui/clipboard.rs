@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use zerver_tui::Copied;
+use zerver_tui::CopyOutcome;
 
 use crate::service::process::spawn_lock;
 
@@ -61,23 +61,23 @@ impl Multiplexer {
     }
 }
 
-pub(super) fn copy(text: &str) -> Copied {
+pub(super) fn copy(text: &str) -> CopyOutcome {
     let multiplexer = Multiplexer::detect(|name| env::var_os(name).is_some_and(|value| !value.is_empty()));
     if multiplexer == Multiplexer::Tmux && load_buffer(text) {
-        return Copied::Into("tmux's paste buffer".to_owned());
+        return CopyOutcome::Copied("tmux's paste buffer".to_owned());
     }
     let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
     let written = write(text, runtime.as_deref(), &env::temp_dir()).map(|path| crate::paths::display(&path));
     let is_too_large = text.len() > MAX_OSC52;
     match written {
         Ok(file) if is_too_large => {
-            Copied::Only { file, why: format!("too large for a terminal ({} bytes)", text.len()) }
+            CopyOutcome::FileOnly { file, why: format!("too large for a terminal ({} bytes)", text.len()) }
         }
-        Err(error) if is_too_large => Copied::Nowhere(format!(
+        Err(error) if is_too_large => CopyOutcome::Failed(format!(
             "too large for a terminal ({} bytes), and cannot write a file: {error}",
             text.len()
         )),
-        written => Copied::Ask { sequence: multiplexer.sequence(text), file: written.ok() },
+        written => CopyOutcome::TerminalRequest { sequence: multiplexer.sequence(text), file: written.ok() },
     }
 }
 

@@ -9,4 +9,4 @@ mod theme_choice;
 
 pub(crate) use self::services::{can_open, services, show, show_diff};
 pub(crate) use self::store_source::StoreSource;
-pub(crate) use self::theme_choice::{check_terminal, look};
+pub(crate) use self::theme_choice::{appearance, check_terminal};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 use zerver_trace::text::clean;
-use zerver_tui::{Health, Running, Worker};
+use zerver_tui::{RunningStep, SchedulerStatus, WorkerStatus};
 
 use crate::args::host_and_port;
 
@@ -18,7 +18,7 @@ const MAX_LEN: u64 = 1 << 20;
 const MAX_WORKERS: usize = 64;
 
 /// Fetches the status of the service at an address, which may start with `http://`.
-pub(super) fn fetch(addr: &str) -> Result<Health, String> {
+pub(super) fn fetch(addr: &str) -> Result<SchedulerStatus, String> {
     let addr = host_and_port(addr);
     let response = get(addr).map_err(|error| format!("cannot connect to {}: {error}", clean(addr)))?;
     let status = response.split_once("\r\n\r\n").and_then(|(_, body)| serde_json::from_str(body).ok());
@@ -46,31 +46,31 @@ fn get(addr: &str) -> io::Result<String> {
     Ok(response)
 }
 
-fn health(status: &Json) -> Health {
+fn health(status: &Json) -> SchedulerStatus {
     let text = |json: &Json| json.as_str().unwrap_or_default().to_owned();
     let number = |json: &Json| json.as_u64().unwrap_or(0);
     let running = |json: &Json| {
-        json.as_object().map(|_| Running {
+        json.as_object().map(|_| RunningStep {
             flow: text(&json["flow"]),
             step: text(&json["step"]),
             request: text(&json["request"]),
-            for_ns: number(&json["for_ns"]),
+            running_ns: number(&json["for_ns"]),
         })
     };
-    let worker = |json: &Json| Worker {
+    let worker = |json: &Json| WorkerStatus {
         name: text(&json["name"]),
         is_stuck: json["stuck"].as_bool().unwrap_or(false),
         busy_ns: json["busy_ns"].as_u64(),
         running: running(&json["running"]),
     };
     let classes = ["interactive", "default", "batch"];
-    Health {
+    SchedulerStatus {
         status: text(&status["status"]),
         uptime_ns: status["uptime_ns"].as_u64(),
         workers: status["workers"].as_array().into_iter().flatten().take(MAX_WORKERS).map(worker).collect(),
-        waiting: classes.map(|class| status["waiting"][class].as_u64()),
+        queue_lengths: classes.map(|class| status["waiting"][class].as_u64()),
         shed: classes.map(|class| number(&status["shed"][class])),
-        moved: number(&status["moved"]),
+        reclassified: number(&status["moved"]),
         overruns: number(&status["overruns"]),
     }
 }
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn missing_fields_are_not_made_up() {
-        assert_eq!(health(&json!({ "workers": 1, "shed": [] })), Health::default());
+        assert_eq!(health(&json!({ "workers": 1, "shed": [] })), SchedulerStatus::default());
         let shown = health(&json!({
             "status": "degraded",
             "workers": [
@@ -95,10 +95,10 @@ mod tests {
             "moved": 4, "overruns": 5, "waiting": { "interactive": 0, "batch": 6 },
         }));
         assert_eq!(
-            (shown.waiting, shown.shed, shown.moved, shown.overruns),
+            (shown.queue_lengths, shown.shed, shown.reclassified, shown.overruns),
             ([Some(0), None, Some(6)], [1, 2, 3], 4, 5)
         );
-        assert_eq!(shown.workers[0].running.as_ref().map(|running| running.for_ns), Some(7));
+        assert_eq!(shown.workers[0].running.as_ref().map(|running| running.running_ns), Some(7));
         assert_eq!(shown.workers.iter().map(|worker| worker.busy_ns).collect::<Vec<_>>(), [Some(9), None]);
         assert!(shown.workers[0].is_stuck && shown.workers[1].running.is_none());
     }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use zerver_recorder::quiet;
+use zerver_recorder::catch_panic;
 use zerver_replay::{Edits, Opened, Refusal};
 use zerver_trace::{FlowInfo, Trace, TraceSource};
-use zerver_tui::{Copied, Health, Look, Message, Open, Options, Replayed, Services};
+use zerver_tui::{
+    Appearance, CopyOutcome, Message, Options, ReplayResult, SchedulerStatus, Services, StartScreen,
+};
 
 use super::store_source::StoreSource;
-use super::theme_choice::{check_terminal, look};
+use super::theme_choice::{appearance, check_terminal};
 use super::{clipboard, service_status, source_code};
 use crate::args::{Global, ThemeArgs};
 use crate::editor;
@@ -24,25 +26,30 @@ pub(crate) fn can_open(output: &Output) -> bool {
 
 /// Shows the comparison of two requests, which need not be in a store.
 pub(crate) fn show_diff(traces: [Trace; 2], args: &ThemeArgs, global: &Global) -> Result<(), CommandError> {
-    let open = Open::Diff(traces[0].id, traces[1].id);
+    let start_screen = StartScreen::Diff(traces[0].id, traces[1].id);
     let source =
         StoreSource::new(locate::store_dir(global).unwrap_or_default()).with_extra(Vec::from(traces));
-    show(open, &services(&Arc::new(source), Replayer::default()), look(args, global), None)
+    show(start_screen, &services(&Arc::new(source), Replayer::default()), appearance(args, global), None)
 }
 
 /// Shows the terminal UI until the user leaves it. `addr` is the address of a running service.
 pub(crate) fn show(
-    open: Open,
+    start_screen: StartScreen,
     services: &Arc<dyn Services>,
-    look: Look,
+    appearance: Appearance,
     addr: Option<&str>,
 ) -> Result<(), CommandError> {
-    let (remote, received) = zerver_tui::channel();
+    let (sender, received) = zerver_tui::channel();
     if let Some(addr) = addr {
-        remote.send(Message::Serves(addr.to_owned()));
+        sender.send(Message::ServiceAddress(addr.to_owned()));
     }
-    let options = Options { look, open, signals_elsewhere: false, is_quiet: Some(quiet::is_quiet) };
-    match zerver_tui::run(options, services, &remote, &received) {
+    let options = Options {
+        appearance,
+        start_screen,
+        is_panic_handled: Some(catch_panic::is_catching),
+        has_external_signal_handling: false,
+    };
+    match zerver_tui::run(options, services, &sender, &received) {
         Ok(_) => Ok(()),
         Err(error) => Err(CommandError::new("cannot use the terminal").caused_by(&error)),
     }
@@ -59,16 +66,16 @@ struct StoreServices {
 }
 
 impl Services for StoreServices {
-    fn source(&self) -> Arc<dyn TraceSource> {
+    fn trace_source(&self) -> Arc<dyn TraceSource> {
         self.source.clone()
     }
 
-    fn replay(&self, trace: Trace, edits: Edits) -> Result<Replayed, Refusal> {
+    fn replay(&self, trace: Trace, edits: Edits) -> Result<ReplayResult, Refusal> {
         let secrets = self.source.secrets(&trace);
         let opened = Opened { trace, secrets };
         self.replayer
             .replay(opened, edits, self.source.dir())
-            .map(|(report, build)| Replayed { report, build })
+            .map(|(report, build)| ReplayResult { report, build })
             .map_err(|error| Refusal { what: error.message, causes: error.causes, hints: error.hints })
     }
 
@@ -84,15 +91,15 @@ impl Services for StoreServices {
         source_code::text(self.source.dir(), file)
     }
 
-    fn edit(&self, file: &str, line: u32) -> Result<(), String> {
+    fn open_editor(&self, file: &str, line: u32) -> Result<(), String> {
         source_code::edit(self.source.dir(), file, line)
     }
 
-    fn copy(&self, text: &str) -> Copied {
+    fn copy_text(&self, text: &str) -> CopyOutcome {
         clipboard::copy(text)
     }
 
-    fn health(&self, addr: &str) -> Result<Health, String> {
+    fn scheduler_status(&self, addr: &str) -> Result<SchedulerStatus, String> {
         service_status::fetch(addr)
     }
 }

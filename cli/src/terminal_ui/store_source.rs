@@ -45,12 +45,12 @@ impl StoreSource {
     /// Returns the secrets of a trace that the store's key can decrypt.
     pub(crate) fn secrets(&self, trace: &Trace) -> Secrets {
         let reader = self.reader().ok().flatten();
-        Secrets(reader.and_then(|reader| reader.secrets(trace).ok()).unwrap_or_default())
+        Secrets(reader.and_then(|reader| reader.open_secrets(trace).ok()).unwrap_or_default())
     }
 
     /// Returns the flows in the store.
     pub(crate) fn flows(&self) -> Result<Vec<FlowInfo>, SourceError> {
-        self.read(Reader::catalog)
+        self.read(Reader::flows)
     }
 
     /// Returns the folder of the store.
@@ -111,7 +111,7 @@ impl TraceSource for StoreSource {
     }
 
     fn end(&self) -> Result<Cursor, SourceError> {
-        Ok(self.read(|reader| reader.newest().map(Some))?.unwrap_or(Reader::oldest()))
+        Ok(self.read(|reader| reader.end().map(Some))?.unwrap_or(Reader::start()))
     }
 
     fn list_before(
@@ -119,7 +119,7 @@ impl TraceSource for StoreSource {
         cursor: Cursor,
         limit: usize,
     ) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
-        let page = self.read(|reader| reader.readable_before(cursor, limit).map(Some))?;
+        let page = self.read(|reader| reader.list_readable_before(cursor, limit).map(Some))?;
         let (mut requests, rest) = page.map_or((Vec::new(), None), |page| {
             self.keep_damage(page.damage);
             (page.summaries, page.reached)
@@ -138,9 +138,9 @@ impl TraceSource for StoreSource {
     fn list_since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
         let news = self.read(|reader| {
             // If it is another store than before, everything in it is new.
-            let is_another = self.is_reopened.swap(false, Ordering::AcqRel) && reader.newest()? < cursor;
-            let cursor = if is_another { Reader::oldest() } else { cursor };
-            reader.readable_since(cursor, limit).map(Some)
+            let is_another = self.is_reopened.swap(false, Ordering::AcqRel) && reader.end()? < cursor;
+            let cursor = if is_another { Reader::start() } else { cursor };
+            reader.list_readable_since(cursor, limit).map(Some)
         })?;
         Ok(news.map_or((Vec::new(), cursor), |page| {
             self.keep_damage(page.damage);

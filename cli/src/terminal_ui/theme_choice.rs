@@ -3,7 +3,7 @@
 use std::env;
 use std::io::{self, IsTerminal};
 
-use zerver_tui::{Look, Palette};
+use zerver_tui::{Appearance, ColorScheme};
 
 use crate::args::{Color, Global, Theme, ThemeArgs};
 use crate::error::CommandError;
@@ -27,32 +27,32 @@ pub(crate) fn check_terminal() -> Result<(), CommandError> {
 }
 
 /// Returns how to draw, from the arguments and the environment.
-pub(crate) fn look(args: &ThemeArgs, global: &Global) -> Look {
+pub(crate) fn appearance(args: &ThemeArgs, global: &Global) -> Appearance {
     let var = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let is_mono = match global.color {
         Color::Auto => var("NO_COLOR").is_some(),
         Color::Always => false,
         Color::Never => true,
     };
-    Look {
-        palette: if is_mono { Palette::Mono } else { palette(args.theme, &var) },
+    Appearance {
+        colors: if is_mono { ColorScheme::Mono } else { palette(args.theme, &var) },
         is_ascii: args.ascii || locale::is_ascii(),
     }
 }
 
-fn palette(theme: Theme, var: &dyn Fn(&str) -> Option<String>) -> Palette {
+fn palette(theme: Theme, var: &dyn Fn(&str) -> Option<String>) -> ColorScheme {
     match theme {
-        Theme::Dark => Palette::Dark,
-        Theme::Light => Palette::Light,
-        Theme::Sixteen => Palette::Sixteen,
+        Theme::Dark => ColorScheme::Dark,
+        Theme::Light => ColorScheme::Light,
+        Theme::Sixteen => ColorScheme::Sixteen,
         // A terminal that does not announce more gets its own 16 colors, which suit its background.
         Theme::Auto if !var("COLORTERM").is_some_and(|value| value == "truecolor" || value == "24bit") => {
-            Palette::Sixteen
+            ColorScheme::Sixteen
         }
         // `foreground;background`, as rxvt, Konsole and others set it.
         Theme::Auto => match var("COLORFGBG").as_deref().and_then(|value| value.rsplit(';').next()) {
-            Some("7" | "15") => Palette::Light,
-            _ => Palette::Dark,
+            Some("7" | "15") => ColorScheme::Light,
+            _ => ColorScheme::Dark,
         },
     }
 }
@@ -68,10 +68,10 @@ mod tests {
                 |name: &str| vars.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
             assert_eq!(palette(theme, &var), wanted, "{vars:?}");
         };
-        check(&[], Theme::Auto, Palette::Sixteen);
-        check(&[("COLORTERM", "truecolor")], Theme::Auto, Palette::Dark);
-        check(&[("COLORTERM", "24bit"), ("COLORFGBG", "0;15")], Theme::Auto, Palette::Light);
-        check(&[], Theme::Light, Palette::Light);
-        check(&[], Theme::Sixteen, Palette::Sixteen);
+        check(&[], Theme::Auto, ColorScheme::Sixteen);
+        check(&[("COLORTERM", "truecolor")], Theme::Auto, ColorScheme::Dark);
+        check(&[("COLORTERM", "24bit"), ("COLORFGBG", "0;15")], Theme::Auto, ColorScheme::Light);
+        check(&[], Theme::Light, ColorScheme::Light);
+        check(&[], Theme::Sixteen, ColorScheme::Sixteen);
     }
 }

@@ -81,7 +81,7 @@ mod tests {
             setting("hosts", json!(["a", "b\u{1b}[2J"]), SettingFrom::Program, None, false),
             setting(
                 "rules",
-                json!([{ "class": "batch", "path": "/r/" }, { "asked": "x-class" }]),
+                json!([{ "class": "batch", "path": "/r/" }, { "requested_in": "x-class" }]),
                 SettingFrom::Program,
                 None,
                 true,
@@ -95,7 +95,7 @@ mod tests {
         recording.store     -                     ZERVER_STORE
         hosts               a, b\u{1b}[2J         program
         rules            *  path=/r/ class=batch  program
-                            asked=x-class
+                            requested_in=x-class
         "#);
     }
 }

@@ -15,7 +15,7 @@ const AUTHORIZATION: &str = "Bearer placeholder";
 fn todos_item_200() {
     let run = app()
         .test("todos-item")
-        .send("GET", "/v1/todos/1")
+        .request("GET", "/v1/todos/1")
         .header("host", "todos.example")
         .header("authorization", AUTHORIZATION)
         .id("01a2038d-98a1-7b1d-8cab-46dd95923522")
@@ -83,13 +83,13 @@ fn todos_item_200() {
         ("load_todo", "need"),
         ("render_for_user", "done"),
     ]);
-    run.assert_wrote("Claims", r#"{"sub":"ann","roles":["admin","writer"]}"#);
-    run.assert_wrote("RateLimit", r#"{"used":1,"window_ends_in_s":59}"#);
-    run.assert_wrote("TodoId", "1");
-    run.assert_wrote("Todo", r#"{"id":1,"title":"Buy milk","completed":false,"order":1}"#);
+    run.assert_slot("Claims", r#"{"sub":"ann","roles":["admin","writer"]}"#);
+    run.assert_slot("RateLimit", r#"{"used":1,"window_ends_in_s":59}"#);
+    run.assert_slot("TodoId", "1");
+    run.assert_slot("Todo", r#"{"id":1,"title":"Buy milk","completed":false,"order":1}"#);
     run.assert_header("content-type", "application/json");
     run.assert_header("x-ratelimit-used", "1");
-    run.assert_answer(
+    run.assert_response(
         200,
         r#"{
   "completed": false,

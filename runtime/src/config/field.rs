@@ -7,20 +7,19 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use zerver_trace::duration::HumanDuration;
 
-use super::cores;
-use crate::recording::Keep;
+use super::mask::MASK;
+use super::recording::Keep;
+use super::settings::cores;
 use crate::time::nanos;
 
 /// So many threads are a slip of the pen if they are more.
 const MAX_WORKERS: usize = 1024;
 /// Where a store is, if nothing is said.
 pub(crate) const STORE: &str = ".zerver";
-/// What stands for a secret.
-pub(crate) const MASK: &str = "●●●●";
 
 /// A value as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Raw {
+pub(super) enum RawValue {
     One(String),
     Many(Vec<String>),
 }
@@ -66,7 +65,7 @@ const MAYBE_TIME: &str = "a duration such as 36h or 7d, or off";
 const SIZE: &str = "a number of bytes, such as 65536, 64KiB or 1MiB";
 const MAYBE_SIZE: &str = "a number of bytes, such as 512MiB or 1GiB, or off";
 
-impl Raw {
+impl RawValue {
     fn one(&self) -> Option<&str> {
         match self {
             Self::One(text) => Some(text),
@@ -101,7 +100,7 @@ impl Field<'_> {
     ///
     /// # Errors
     /// What it may be, in words that follow "it is".
-    pub(super) fn set(self, raw: &Raw) -> Result<(), &'static str> {
+    pub(super) fn set(self, raw: &RawValue) -> Result<(), &'static str> {
         if let Self::Names(names) = self {
             *names = raw.list();
             let is_wrong = |name: &String| name.bytes().filter(u8::is_ascii_alphanumeric).count() < 3;
@@ -115,8 +114,8 @@ impl Field<'_> {
         }
         if let Self::MostOf(counts) = self {
             let all: Vec<&str> = match raw {
-                Raw::Many(all) => all.iter().map(String::as_str).collect(),
-                Raw::One(text) => text.split(',').filter(|one| !one.trim().is_empty()).collect(),
+                RawValue::Many(all) => all.iter().map(String::as_str).collect(),
+                RawValue::One(text) => text.split(',').filter(|one| !one.trim().is_empty()).collect(),
             };
             let one = |text: &str| {
                 let (name, count) = text.split_once('=')?;

@@ -7,34 +7,34 @@ use toml::de::{DeTable, DeValue};
 use zerver_engine::Class;
 use zerver_replay::nearest;
 
-use super::field::{Raw, size};
+use super::field::{RawValue, size};
 use super::key::{KEYS, Key, RULES};
-use crate::schedule::Rule;
+use crate::scheduler::ClassRule;
 
 /// What a file says.
 #[derive(Debug, Default)]
 pub(super) struct File {
     /// Keys, their lines and their values.
-    pub(super) values: Vec<(Key, usize, Raw)>,
+    pub(super) values: Vec<(Key, usize, RawValue)>,
     /// The rules, and the line of the first one.
-    pub(super) rules: Option<(usize, Vec<Rule>)>,
+    pub(super) rules: Option<(usize, Vec<ClassRule>)>,
 }
 
 /// What is wrong with a file, and on which line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(super) struct FileError {
     pub(super) line: usize,
     pub(super) what: String,
 }
 
-const RULE_KEYS: [&str; 7] = ["path", "header", "value", "body_over", "asked", "token", "class"];
+const RULE_KEYS: [&str; 7] = ["path", "header", "value", "body_over", "requested_in", "token", "class"];
 
 /// Reads a file; its values are not looked at yet, but that they can be values at all.
 ///
 /// # Errors
 /// When it is no TOML, or a key is not known.
-pub(super) fn read(text: &str) -> Result<File, Wrong> {
-    let wrong = |span: Range<usize>, what: String| Wrong { line: line(text, span.start), what };
+pub(super) fn read(text: &str) -> Result<File, FileError> {
+    let wrong = |span: Range<usize>, what: String| FileError { line: line(text, span.start), what };
     let table = DeTable::parse(text)
         .map_err(|error| wrong(error.span().unwrap_or_default(), error.message().trim().to_owned()))?;
     let mut file = File::default();
@@ -85,31 +85,31 @@ fn line(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }
 
-fn raw(value: &DeValue<'_>) -> Option<Raw> {
+fn raw(value: &DeValue<'_>) -> Option<RawValue> {
     Some(match value {
-        DeValue::String(text) => Raw::One(text.to_string()),
+        DeValue::String(text) => RawValue::One(text.to_string()),
         DeValue::Integer(number) => {
             let value = i128::from_str_radix(number.as_str(), number.radix());
-            Raw::One(value.map_or_else(|_| number.as_str().to_owned(), |value| value.to_string()))
+            RawValue::One(value.map_or_else(|_| number.as_str().to_owned(), |value| value.to_string()))
         }
-        DeValue::Float(number) => Raw::One(number.as_str().to_owned()),
-        DeValue::Boolean(flag) => Raw::One(flag.to_string()),
-        DeValue::Array(all) => {
-            Raw::Many(all.iter().map(|one| one.get_ref().as_str().unwrap_or_default().to_owned()).collect())
-        }
+        DeValue::Float(number) => RawValue::One(number.as_str().to_owned()),
+        DeValue::Boolean(flag) => RawValue::One(flag.to_string()),
+        DeValue::Array(all) => RawValue::Many(
+            all.iter().map(|one| one.get_ref().as_str().unwrap_or_default().to_owned()).collect(),
+        ),
         DeValue::Table(all) => {
             let one = |(name, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| match raw(value.get_ref())? {
-                Raw::One(text) => Some(format!("{}={text}", name.get_ref())),
-                Raw::Many(_) => None,
+                RawValue::One(text) => Some(format!("{}={text}", name.get_ref())),
+                RawValue::Many(_) => None,
             };
-            Raw::Many(all.iter().map(one).collect::<Option<_>>()?)
+            RawValue::Many(all.iter().map(one).collect::<Option<_>>()?)
         }
         DeValue::Datetime(_) => return None,
     })
 }
 
 /// One of the rules; what is wrong with it, and where.
-fn rule(value: &DeValue<'_>) -> Result<Rule, (Option<Range<usize>>, String)> {
+fn rule(value: &DeValue<'_>) -> Result<ClassRule, (Option<Range<usize>>, String)> {
     let table = value.as_table().ok_or((None, "a rule is written under [[rules]]".to_owned()))?;
     let mut given = [const { None }; RULE_KEYS.len()];
     for (name, value) in table {
@@ -119,12 +119,12 @@ fn rule(value: &DeValue<'_>) -> Result<Rule, (Option<Range<usize>>, String)> {
             return Err((Some(name.span()), format!("rules know no {}{near}", name.get_ref())));
         };
         let text = match raw(value.get_ref()) {
-            Some(Raw::One(text)) => text,
+            Some(RawValue::One(text)) => text,
             _ => return Err((Some(value.span()), format!("rules.{} is wrong; it is text", name.get_ref()))),
         };
         given[at] = Some((text, value.span()));
     }
-    let [path, header, equals, body_over, asked, token, class] = given;
+    let [path, header, equals, body_over, requested_in, token, class] = given;
     let class = match class {
         Some((text, span)) => Some(text.parse::<Class>().map_err(|_| {
             (Some(span), "rules.class is wrong; it is interactive, default or batch".to_owned())
@@ -135,12 +135,12 @@ fn rule(value: &DeValue<'_>) -> Result<Rule, (Option<Range<usize>>, String)> {
         Ok(_) => Ok(name),
         Err(_) => Err((Some(span), format!("rules.{key} is wrong; it is the name of a header"))),
     };
-    let what = "a rule has one of: path and class; header, value and class; body_over and class; asked, which may \
+    let what = "a rule has one of: path and class; header, value and class; body_over and class; requested_in, which may \
                 have a token";
-    match (path, header, equals, body_over, asked, token, class) {
-        (Some((path, _)), None, None, None, None, None, Some(class)) => Ok(Rule::path(path, class)),
+    match (path, header, equals, body_over, requested_in, token, class) {
+        (Some((path, _)), None, None, None, None, None, Some(class)) => Ok(ClassRule::path(path, class)),
         (None, Some(header), Some((value, _)), None, None, None, Some(class)) => {
-            Ok(Rule::header(&name(header, "header")?, value, class))
+            Ok(ClassRule::header(&name(header, "header")?, value, class))
         }
         (None, None, None, Some((bytes, span)), None, None, Some(class)) => {
             let bytes = size(&bytes).and_then(|bytes| usize::try_from(bytes).ok());
@@ -148,10 +148,10 @@ fn rule(value: &DeValue<'_>) -> Result<Rule, (Option<Range<usize>>, String)> {
                 Some(span),
                 "rules.body_over is wrong; it is a number of bytes, such as 256KiB".to_owned(),
             ))?;
-            Ok(Rule::body_over(bytes, class))
+            Ok(ClassRule::body_over(bytes, class))
         }
-        (None, None, None, None, Some(asked), token, None) => {
-            let rule = Rule::asked(&name(asked, "asked")?);
+        (None, None, None, None, Some(requested_in), token, None) => {
+            let rule = ClassRule::requested_in(&name(requested_in, "requested_in")?);
             Ok(token.map_or_else(|| rule.clone(), |(token, _)| rule.clone().with_token(token)))
         }
         _ => Err((None, what.to_owned())),

@@ -9,12 +9,12 @@ use zerver_engine::SettingError;
 use zerver_recorder::regular_file;
 use zerver_replay::{SettingFrom, SettingTold};
 
-use super::Config;
-use super::field::Raw;
+use super::field::RawValue;
 use super::file;
 use super::key::{KEYS, Key, RULES};
+use super::settings::Config;
 use crate::StartError;
-use crate::schedule::Rule;
+use crate::scheduler::ClassRule;
 
 /// No file of settings is longer, in bytes.
 const MAX_LEN: u64 = 1 << 20;
@@ -30,7 +30,7 @@ pub(crate) struct Layers {
 
 /// What is set.
 #[derive(Debug, Clone)]
-pub(crate) struct Loaded {
+pub(crate) struct LoadedSettings {
     pub(crate) config: Config,
     pub(crate) file: Option<PathBuf>,
     /// For each key that somebody has said something of: who, and where.
@@ -52,14 +52,15 @@ impl Layers {
     ///
     /// # Errors
     /// Names the first value that is wrong, where it was said, and what it may be.
-    pub(crate) fn load(&self) -> Result<Loaded, StartError> {
+    pub(crate) fn load(&self) -> Result<LoadedSettings, StartError> {
         let mut config = self.program.clone();
-        let mut sources = self.said_by_the_program();
+        let mut sources = self.program_sources();
         if let Some(path) = &self.file {
             self.lay_file(path, &mut config, &mut sources)?;
         }
         for (key, value) in &self.environment {
-            let raw = value.to_str().map_or(Raw::Many(Vec::new()), |text| Raw::One(text.to_owned()));
+            let raw =
+                value.to_str().map_or(RawValue::Many(Vec::new()), |text| RawValue::One(text.to_owned()));
             key.field(&mut config).set(&raw).map_err(|allowed| {
                 let allowed = format!("it is {allowed}");
                 match key.field(&mut config).is_secret() {
@@ -77,9 +78,9 @@ impl Layers {
             sources.insert(key.name, (SettingFrom::Environment, Some(key.variable())));
         }
         if let Err(error) = config.scheduling.check() {
-            return Err(misfit(error, &mut config, &sources));
+            return Err(inconsistent(error, &mut config, &sources));
         }
-        Ok(Loaded { config, file: self.file.clone(), sources })
+        Ok(LoadedSettings { config, file: self.file.clone(), sources })
     }
 
     fn lay_file(
@@ -113,7 +114,7 @@ impl Layers {
     }
 
     /// What differs from the defaults has been said by the program.
-    fn said_by_the_program(&self) -> BTreeMap<&'static str, (SettingFrom, Option<String>)> {
+    fn program_sources(&self) -> BTreeMap<&'static str, (SettingFrom, Option<String>)> {
         let (mut program, mut default) = (self.program.clone(), Config::default());
         let is_set = |key: &&Key| key.field(&mut program).show() != key.field(&mut default).show();
         let mut said: BTreeMap<_, _> =
@@ -126,7 +127,7 @@ impl Layers {
 }
 
 /// Values that do not fit each other, told where one of them was said.
-fn misfit(
+fn inconsistent(
     error: SettingError,
     config: &mut Config,
     sources: &BTreeMap<&'static str, (SettingFrom, Option<String>)>,
@@ -152,18 +153,18 @@ fn misfit(
     }
 }
 
-impl Loaded {
+impl LoadedSettings {
     /// Whether somebody has said something of a key.
-    pub(crate) fn is_said(&self, key: &str) -> bool {
+    pub(crate) fn is_set_anywhere(&self, key: &str) -> bool {
         self.sources.contains_key(key)
     }
 
     /// All settings, and where they come from.
-    pub(crate) fn told(&self) -> Vec<SettingTold> {
+    pub(crate) fn document(&self) -> Vec<SettingTold> {
         let mut config = self.config.clone();
         let mut one = |key: Key| {
             let value = match key {
-                RULES => self.config.rules.iter().map(Rule::told).collect::<Vec<Json>>().into(),
+                RULES => self.config.rules.iter().map(ClassRule::document).collect::<Vec<Json>>().into(),
                 _ => key.field(&mut config).show(),
             };
             let (from, place) = self.sources.get(key.name).cloned().unwrap_or((SettingFrom::Default, None));
@@ -175,10 +176,10 @@ impl Loaded {
     /// The keys whose values another loading changes: those that can change while the service runs, and the others.
     pub(crate) fn differences(&self, other: &Self) -> (Vec<String>, Vec<String>) {
         let differs = |(a, b): &(SettingTold, SettingTold)| a.value != b.value;
-        let changed = std::iter::zip(self.told(), other.told()).filter(differs).map(|(told, _)| told);
-        let (live, fixed): (Vec<_>, Vec<_>) = changed.partition(|told| told.reloads);
+        let changed = std::iter::zip(self.document(), other.document()).filter(differs).map(|(told, _)| told);
+        let (reloadable, fixed): (Vec<_>, Vec<_>) = changed.partition(|told| told.reloads);
         let names = |all: Vec<SettingTold>| all.into_iter().map(|told| told.key).collect();
-        (names(live), names(fixed))
+        (names(reloadable), names(fixed))
     }
 }
 
@@ -191,7 +192,7 @@ mod tests {
     use super::*;
     use crate::Limits;
 
-    fn load(program: Config, file: &str, environment: &[(&str, &str)]) -> Result<Loaded, String> {
+    fn load(program: Config, file: &str, environment: &[(&str, &str)]) -> Result<LoadedSettings, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("zerver.toml");
         fs::write(&path, file).unwrap();
@@ -220,7 +221,7 @@ mod tests {
         assert_eq!((config.workers, config.batch_workers), (Some(3), Some(0)));
         assert_eq!((config.deadline, config.limits.body_bytes), (Duration::from_secs(2), 7));
         assert_eq!(config.scheduling.batch.quantum_ns, 7_000_000);
-        let told = loaded.told();
+        let told = loaded.document();
         let from = |key: &str| {
             let told = told.iter().find(|told| told.key == key).unwrap();
             let line = told.place.as_deref().and_then(|place| place.rsplit(['/', ':']).next());
@@ -288,10 +289,10 @@ mod tests {
         let file = "[[rules]]\npath = \"/r/\"\nclass = \"batch\"\n\n[[rules]]\nasked = \"x-class\"\ntoken = \"t\"\n\n\
              [[rules]]\nheader = \"x-api-key\"\nvalue = \"k\"\nclass = \"interactive\"\n";
         let loaded = load(Config::default(), file, &[]).unwrap();
-        let rules = loaded.told().pop().unwrap();
+        let rules = loaded.document().pop().unwrap();
         let told = serde_json::json!([
             { "path": "/r/", "class": "batch" },
-            { "asked": "x-class", "token": "●●●●" },
+            { "requested_in": "x-class", "token": "●●●●" },
             { "header": "x-api-key", "value": "●●●●", "class": "interactive" },
         ]);
         assert_eq!(rules.value, told);
@@ -305,7 +306,7 @@ mod tests {
             "[[rules]]\nheader = \"a b\"\nvalue = \"c\"\nclass = \"batch\"",
             "/zerver.toml:2: rules.header is wrong; it is the name of a header",
         );
-        let what = "a rule has one of: path and class; header, value and class; body_over and class; asked, which may \
+        let what = "a rule has one of: path and class; header, value and class; body_over and class; requested_in, which may \
                     have a token";
         check("[[rules]]\npath = \"/\"", &format!("/zerver.toml:1: {what}"));
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use zerver_engine::{Effect, EffectKind, effect};
 
-use crate::interpreter::{Begun, Context, Interpreter, Outcome};
+use super::interpreter::{Begun, Context, Interpreter, Outcome};
 
 /// The time when the effect is performed.
 pub fn now() -> Effect<Time> {

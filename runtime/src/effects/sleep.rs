@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use zerver_engine::{Effect, EffectKind, effect};
 
-use crate::interpreter::{Begun, Context, Interpreter, Outcome};
+use super::interpreter::{Begun, Context, Interpreter, Outcome};
 
 /// Waits for so long, to the millisecond, as part of an effect or as one: `Need(sleep(300.millis()))`.
 pub fn sleep(time: Duration) -> Effect<()> {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use zerver::effects::{Begun, Context, Interpreters};
+use zerver::effects::{clock, http, kv, sleep};
 use zerver::engine::{Arrival, Flow, Job, Next};
-use zerver::interpreter::{Begun, Context, Interpreters};
 use zerver::prelude::*;
 
 #[derive(Debug, Slot, Serialize, Deserialize)]
@@ -84,10 +85,10 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 #[test]
 fn a_flow_says_what_it_asked_for_and_what_came_back() {
-    let mut interpreters = Interpreters::live();
+    let mut interpreters = Interpreters::builtin();
     interpreters.set(|request: &http::Request| {
         let reply = match request.headers[0].value.as_ref() {
-            b"Bearer token-1" => http::Reply::of_json(&serde_json::json!({"sub": "u1"})).unwrap(),
+            b"Bearer token-1" => http::Reply::from_json(&serde_json::json!({"sub": "u1"})).unwrap(),
             _ => http::Reply::new(401),
         };
         async { Ok(reply) }
@@ -128,7 +129,7 @@ fn a_flow_says_what_it_asked_for_and_what_came_back() {
 
 #[tokio::test]
 async fn the_clock_is_later_than_the_epoch_and_does_not_wait() {
-    let live = Interpreters::live();
+    let live = Interpreters::builtin();
     let earlier = live.perform(clock::now(), &Context::default()).await.unwrap();
     let later =
         live.perform(sleep(2.millis()).and_then(|()| clock::now()), &Context::default()).await.unwrap();

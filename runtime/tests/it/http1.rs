@@ -7,8 +7,8 @@ use zerver::Limits;
 use zerver::prelude::*;
 use zerver_trace::Outcome;
 
-use crate::client::{Client, PATIENCE, get};
 use crate::collector::{request, start};
+use crate::raw_client::{Client, PATIENCE, get};
 
 #[step]
 fn echo(request: &Request) -> Response {
@@ -335,11 +335,11 @@ fn what_hyper_sets_is_not_the_steps_to_set() {
 #[test]
 fn a_request_may_ask_to_be_recorded() {
     let collector = std::sync::Arc::new(crate::collector::Collector::default());
-    let settings = zerver::Settings {
+    let settings = zerver::StartOptions {
         addr: Some("127.0.0.1:0".to_owned()),
         sink: Some(collector.clone()),
         record_token: Some("open sesame".to_owned()),
-        ..zerver::Settings::default()
+        ..zerver::StartOptions::default()
     };
     let running = app().start(settings).unwrap();
     let mut client = Client::connect(running.addr());

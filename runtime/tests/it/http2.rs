@@ -8,11 +8,12 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use zerver::Limits;
+use zerver::effects::sleep;
 use zerver::prelude::*;
 use zerver_trace::Outcome;
 
-use crate::client::PATIENCE;
 use crate::collector::{origin, start};
+use crate::raw_client::PATIENCE;
 
 #[step]
 fn echo(request: &Request) -> Response {

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use zerver::prelude::*;
-use zerver::{Running, Scheduling};
+use zerver::{Scheduling, Server};
 use zerver_trace::{Capture, Event, Outcome};
 
-use crate::client::{Answer, Client, get};
 use crate::collector::start_on;
-use crate::schedule::{Gate, Opens, patient};
+use crate::raw_client::{Answer, Client, get};
+use crate::scheduling::{Gate, Opens, patient};
 
 /// So many may wait.
 fn scheduling(interactive: usize, default: usize, batch: usize) -> Scheduling {
@@ -29,7 +29,7 @@ fn one_of_each(app: App, scheduling: Scheduling) -> App {
     app.scheduling(scheduling).deadline(1.hours()).batch_workers(1).stuck_after(1.hours())
 }
 
-fn connect<const N: usize>(running: &Running) -> [Client; N] {
+fn connect<const N: usize>(running: &Server) -> [Client; N] {
     std::array::from_fn(|_| {
         let mut client = Client::connect(running.addr());
         // So that the worker knows it.

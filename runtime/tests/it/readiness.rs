@@ -3,12 +3,13 @@
 use std::sync::Mutex;
 
 use tokio::sync::{mpsc, oneshot};
-use zerver::interpreter::CallGuard;
+use zerver::effects::CallGuard;
+use zerver::effects::sleep;
 use zerver::prelude::*;
 use zerver_trace::{Answer, Event, Outcome};
 
-use crate::client::{Client, get};
 use crate::collector::start;
+use crate::raw_client::{Client, get};
 
 /// Takes until it is cancelled, and tells that.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -97,7 +98,7 @@ fn app() -> App {
     App::new().flow(flow!("double", GET "/double", steps: [ask, show]))
 }
 
-fn wait(running: &zerver::Running) -> Result<(), zerver::StartError> {
+fn wait(running: &zerver::Server) -> Result<(), zerver::StartError> {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(running.ready())
 }
 
@@ -109,7 +110,7 @@ fn status(client: &mut Client) -> (u16, serde_json::Value) {
 #[test]
 fn it_listens_and_says_that_it_is_not_ready_until_it_is() {
     let (go, may_go) = oneshot::channel::<()>();
-    let app = app().live_async(async |live| {
+    let app = app().on_startup_async(async |live| {
         may_go.await?;
         let (asks, mut asked) = mpsc::unbounded_channel::<(u64, oneshot::Sender<u64>)>();
         tokio::spawn(async move {
@@ -144,7 +145,7 @@ fn it_listens_and_says_that_it_is_not_ready_until_it_is() {
 #[test]
 fn one_that_cannot_become_ready_says_why() {
     for panics in [false, true] {
-        let app = app().live_async(async move |_| {
+        let app = app().on_startup_async(async move |_| {
             assert!(!panics, "told to");
             Err(std::io::Error::other("no database at db:5432").into())
         });
@@ -162,7 +163,7 @@ fn one_that_cannot_become_ready_says_why() {
 #[test]
 fn one_that_is_stopped_before_it_is_ready_stops() {
     let (tell, mut told) = oneshot::channel::<()>();
-    let app = app().live_async(async move |_| {
+    let app = app().on_startup_async(async move |_| {
         let _tell = tell;
         std::future::pending::<()>().await;
         Ok(())
@@ -181,7 +182,7 @@ fn a_limit_for_a_kind_that_there_is_not_is_a_mistake() {
         let effects_per_kind = [("doubel".to_owned(), 3)].into();
         zerver::Limits { effects_per_kind, ..zerver::Limits::default() }
     };
-    let (running, _collector) = start(app().limits(limits()).live_async(async |_| Ok(())));
+    let (running, _collector) = start(app().limits(limits()).on_startup_async(async |_| Ok(())));
     let wrong = wait(&running).unwrap_err().to_string();
     assert!(
         wrong.starts_with("limits.effects_per_kind names doubel, and this program performs http"),

@@ -14,18 +14,18 @@ mod notify;
 mod ring;
 mod sync;
 
-#[path = "../../../recorder/src"]
-mod recorder {
+#[path = "../../../recorder/src/intake"]
+mod intake {
     pub(crate) mod inbox;
 }
 
-#[path = "../../../runtime/src/schedule"]
-mod schedule {
-    pub(crate) mod current;
-    pub(crate) mod door;
-    pub(crate) mod held;
-    pub(crate) mod idle;
-    pub(crate) mod offers;
+#[path = "../../../runtime/src/scheduler/sync"]
+mod scheduler {
+    pub(crate) mod current_step;
+    pub(crate) mod park_state;
+    pub(crate) mod producer_latch;
+    pub(crate) mod steal_queue;
+    pub(crate) mod take_once;
 }
 
 /// Tries all orders.

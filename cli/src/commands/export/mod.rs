@@ -52,7 +52,7 @@ pub(super) fn run(
 fn as_test(loaded: &LoadedTrace, args: &Export) -> Result<String, CommandError> {
     let with_secrets = args.with_secrets;
     let secrets = match &loaded.reader {
-        Some(reader) => reader.secrets(&loaded.trace),
+        Some(reader) => reader.open_secrets(&loaded.trace),
         None if with_secrets => {
             return Err(CommandError::new("a portable file holds no secrets, only their hashes")
                 .with_hint("name the request in the store that recorded it, or leave out --with-secrets"));

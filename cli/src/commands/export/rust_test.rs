@@ -71,7 +71,7 @@ impl Test<'_> {
             _ => None,
         };
         let target = origin.unwrap_or_default() + &target;
-        self.calls.push(format!("send({}, {})", literal(&trace.method), literal(&target)));
+        self.calls.push(format!("request({}, {})", literal(&trace.method), literal(&target)));
         for header in &trace.request_headers {
             let value = match self.wire(&header.value) {
                 Some(value) if !header.value.is_secret() || self.shows_secrets => literal(&value),
@@ -160,7 +160,7 @@ impl Test<'_> {
                 continue;
             }
             if let Some(value) = self.json(value) {
-                self.checks.push(call("    ", "assert_wrote", &[literal(&info.name), raw(&value)]));
+                self.checks.push(call("    ", "assert_slot", &[literal(&info.name), raw(&value)]));
             }
         }
         for header in &trace.response_headers {
@@ -173,7 +173,7 @@ impl Test<'_> {
         match text.filter(|_| body.kept_len == body.full_len) {
             Some(text) => {
                 let (status, body) = (trace.status.to_string(), raw(&pretty(&text)));
-                self.checks.push(call("    ", "assert_answer", &[status, body]));
+                self.checks.push(call("    ", "assert_response", &[status, body]));
             }
             None => self.checks.push(format!("assert_status({})", trace.status)),
         }
@@ -325,7 +325,7 @@ mod tests {
     fn a_test_holds_no_secret_and_needs_a_response() {
         let test = |trace: &Trace| rust_test(trace, &Secrets::default(), false, Expect::Recorded);
         let text = test(&sample::slow()).unwrap();
-        assert!(text.contains("fn todos_item_200()") && text.contains("assert_answer(200"), "{text}");
+        assert!(text.contains("fn todos_item_200()") && text.contains("assert_response(200"), "{text}");
         let mut gone = sample::slow();
         gone.outcome = Outcome::Gone { step: 0 };
         assert!(test(&gone).unwrap_err().causes[0].contains("client"));
@@ -339,7 +339,7 @@ mod tests {
             text.contains("fn todos_item_404_fixed()") && text.contains("run.assert_success();"),
             "{text}"
         );
-        assert!(!text.contains("assert_steps") && !text.contains("assert_answer"), "{text}");
+        assert!(!text.contains("assert_steps") && !text.contains("assert_response"), "{text}");
         assert!(test(&sample::slow()).unwrap_err().causes[0].contains("did not fail"));
     }
 }

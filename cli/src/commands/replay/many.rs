@@ -176,8 +176,8 @@ impl CorpusSource {
         let error = match &self.reader {
             None => self.read_files(requests, is_stopped).err(),
             Some(reader) => reader
-                .each(&self.query, |trace| {
-                    let secrets = reader.secrets(&trace).unwrap_or_else(|error| {
+                .for_each(&self.query, |trace| {
+                    let secrets = reader.open_secrets(&trace).unwrap_or_else(|error| {
                         undecrypted.get_or_insert_with(|| error.to_string());
                         Default::default()
                     });

@@ -35,7 +35,7 @@ pub(super) fn check_possible(report: Report, loaded: &LoadedTrace) -> Result<Rep
 
 /// Adds the secrets that the store's key can decrypt to a trace.
 pub(super) fn open(trace: zerver_trace::Trace, loaded: &LoadedTrace, output: &mut Output) -> Opened {
-    let secrets = match loaded.reader.as_ref().map(|reader| reader.secrets(&trace)) {
+    let secrets = match loaded.reader.as_ref().map(|reader| reader.open_secrets(&trace)) {
         Some(Ok(secrets)) => secrets,
         Some(Err(error)) => {
             let error = error.to_string();

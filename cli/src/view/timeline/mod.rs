@@ -23,7 +23,7 @@ pub(crate) fn timeline(
     verdict: Option<&Verdict>,
     layout: Layout,
 ) -> String {
-    let unit = Unit::of(trace.duration_ns);
+    let unit = Unit::for_total(trace.duration_ns);
     let mut out = title(trace, layout);
     out += &field("class", &reclassifications(timeline, layout));
     out += &field("migrated", &migrations(timeline));
@@ -133,7 +133,7 @@ fn io(timeline: &Timeline, unit: Unit, layout: Layout) -> String {
         .iter()
         .map(|(kind, io)| {
             let calls = paint(style::FAINT, &format!("({})", count(io.calls, "call", "calls")));
-            format!("{} {} {calls}", clean(kind), unit.show(io.ns))
+            format!("{} {} {calls}", clean(kind), unit.format(io.ns))
         })
         .collect();
     field("I/O", &wrap(&kinds, "   ", layout))
@@ -157,10 +157,10 @@ fn total(timeline: &Timeline, unit: Unit, layout: Layout) -> String {
         .filter(|(_, quanta)| **quanta > 0 && (t.queue_ns > 0 || !timeline.runs.is_empty()))
         .map(|((name, _), quanta)| {
             let style = if *name == "unexplained" { style::WARN } else { style::FAINT };
-            format!("{} {}", unit.quanta(*quanta), paint(style, name))
+            format!("{} {}", unit.format_quanta(*quanta), paint(style, name))
         })
         .collect();
-    let whole = unit.quanta(rounded.iter().sum());
+    let whole = unit.format_quanta(rounded.iter().sum());
     let mut terms = vec![format!("{} {}", paint(style::STRONG, &whole), unit.name)];
     for (at, term) in shown.iter().enumerate() {
         terms.push(format!("{} {term}", if at == 0 { "=" } else { "+" }));

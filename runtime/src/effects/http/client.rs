@@ -21,11 +21,11 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime;
 use zerver_engine::EffectError;
 
-use super::connect::Limited;
-use super::error::{invalid, of_body, of_request, too_large};
-use super::names::Names;
-use super::{BODY_LIMIT, Header, Reply, Request, RootsError, tls};
-use crate::interpreter::{Begun, Context, Interpreter, Outcome};
+use super::connector::Limited;
+use super::error_mapping::{invalid, of_body, of_request, too_large};
+use super::resolver::Names;
+use super::{BODY_LIMIT, Header, Reply, Request, RootsError, tls_config};
+use crate::effects::interpreter::{Begun, Context, Interpreter, Outcome};
 
 /// Sends requests, over HTTP/1.1 or HTTP/2 as the server wants it over TLS, and over HTTP/1.1 without.
 ///
@@ -62,7 +62,7 @@ impl Client {
     /// A client with other settings.
     pub fn builder() -> ClientBuilder {
         ClientBuilder {
-            roots: tls::roots(),
+            roots: tls_config::roots(),
             names: BTreeMap::new(),
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(20),
@@ -77,7 +77,7 @@ impl ClientBuilder {
     /// # Errors
     /// When they are none.
     pub fn trust(mut self, pem: &[u8]) -> Result<Self, RootsError> {
-        tls::add(&mut self.roots, pem)?;
+        tls_config::add(&mut self.roots, pem)?;
         Ok(self)
     }
 
@@ -117,7 +117,7 @@ impl ClientBuilder {
     /// The client.
     pub fn build(self) -> Client {
         Client(Arc::new(Settings {
-            tls: Arc::new(tls::config(self.roots)),
+            tls: Arc::new(tls_config::config(self.roots)),
             names: Arc::new(self.names),
             connect_timeout: self.connect_timeout,
             idle_timeout: self.idle_timeout,

@@ -12,7 +12,7 @@ use zerver_engine::EffectError;
 
 use super::expiry::{Clock, NEVER};
 use super::{Answer, Key, Op, Stored};
-use crate::interpreter::{Begun, Context, Interpreter, Outcome};
+use crate::effects::interpreter::{Begun, Context, Interpreter, Outcome};
 
 /// So many that the workers of a machine seldom meet at one.
 const SHARDS: usize = 64;

@@ -1,6 +1,7 @@
 //! A store of keys and values: what steps ask for, and two stores that perform it, [`Memory`] and [`Disk`].
 //!
 //! ```
+//! use zerver::effects::kv;
 //! use zerver::prelude::*;
 //!
 //! #[derive(Clone, Slot, Serialize, Deserialize)]
@@ -30,8 +31,8 @@ mod disk;
 mod expiry;
 mod key;
 mod memory;
-mod op;
-mod stored;
+mod operation;
+mod stored_value;
 
 use std::time::Duration;
 
@@ -43,8 +44,8 @@ use zerver_trace::ValueError;
 pub use disk::{Disk, DiskBuilder, DiskStats, OpenError};
 pub use key::{Key, KeyPart, MAX_KEY_LEN, ParseKeyError, Part};
 pub use memory::Memory;
-pub use op::{Answer, Op};
-pub use stored::Stored;
+pub use operation::{Answer, Op};
+pub use stored_value::Stored;
 
 /// How many entries [`list`] gives before it gives up.
 pub const MAX_LISTED: u32 = 10_000;

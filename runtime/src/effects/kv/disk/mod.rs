@@ -1,9 +1,9 @@
 //! The store on disk: one file, written by one thread.
 
-mod apply;
-mod file;
-mod record;
-mod writer;
+mod database_file;
+mod entry_format;
+mod table_operations;
+mod writer_thread;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,11 +19,11 @@ use zerver_engine::{EffectError, EffectErrorKind};
 
 use super::expiry::Clock;
 use super::{Answer, Op};
-use crate::interpreter::{Begun, BoxFuture, Context, Interpreter, Outcome};
-use file::{ENTRIES, Options};
-use writer::{Handle, Message, Write};
+use crate::effects::interpreter::{Begun, BoxFuture, Context, Interpreter, Outcome};
+use database_file::{ENTRIES, Options};
+use writer_thread::{Handle, Message, Write};
 
-pub use file::OpenError;
+pub use database_file::OpenError;
 
 /// How many writes may wait; more are refused.
 const QUEUE: usize = 8192;
@@ -88,7 +88,7 @@ impl Disk {
         let handle = &self.0.handle;
         let read = handle.with(|database| {
             let read = database.begin_read()?;
-            apply::read(&read.open_table(ENTRIES)?, op, &handle.clock)
+            table_operations::read(&read.open_table(ENTRIES)?, op, &handle.clock)
         });
         if read.is_err() && !handle.reopening.swap(true, Ordering::AcqRel) {
             // If the queue is full, a write will find out.
@@ -98,7 +98,7 @@ impl Disk {
     }
 
     fn write(&self, op: &Op) -> Result<BoxFuture<Outcome<Op>>, EffectError> {
-        let value = apply::tokens(op)?;
+        let value = table_operations::tokens(op)?;
         let (reply, answer) = oneshot::channel();
         self.0.messages.try_send(Message::Write(Write { op: op.clone(), value, reply })).map_err(
             |error| {
@@ -150,7 +150,7 @@ impl DiskBuilder {
     /// See [`OpenError`].
     pub fn open(self) -> Result<Disk, OpenError> {
         let Self { options, clock } = self;
-        let database = file::open(&options, true)?;
+        let database = database_file::open(&options, true)?;
         let path = options.path.clone();
         let handle = Arc::new(Handle {
             options,
@@ -164,7 +164,7 @@ impl DiskBuilder {
         let (messages, inbox) = sync_channel(QUEUE);
         let writer = std::thread::Builder::new().name("zerver-kv".to_owned()).spawn({
             let handle = Arc::clone(&handle);
-            move || writer::run(&handle, &inbox)
+            move || writer_thread::run(&handle, &inbox)
         });
         let writer = writer.map_err(|source| OpenError::Io { path, source })?;
         Ok(Disk(Arc::new(Inner { handle, messages, writer: Some(writer) })))

@@ -1,0 +1,17 @@
+//! The interpreters of the kinds of effect that come with zerver.
+
+use super::interpreter::Interpreters;
+use super::{clock, http, kv, sleep};
+
+impl Interpreters {
+    /// The interpreters of the kinds that come with zerver: a client for `http`, the timer and the clock of the machine,
+    /// and a store in memory, which is empty, for `kv`.
+    pub fn builtin() -> Self {
+        let mut all = Self::new();
+        all.set(http::Client::new());
+        all.set(kv::Memory::new());
+        all.set(sleep::Timer);
+        all.set(clock::Wall);
+        all
+    }
+}

@@ -1,0 +1,150 @@
+//! Opens the recorder that the settings ask for.
+
+use std::hash::{DefaultHasher, Hasher};
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+use std::{fs, io};
+
+use zerver_recorder::{Recorder, RecorderOptions, RecorderStatus, StatusEvent};
+use zerver_trace::secret::Rule;
+
+use super::notice;
+use crate::StartError;
+use crate::config::{LoadedSettings, STORE};
+
+/// Opens the store, if anything is to be recorded.
+///
+/// # Errors
+/// When the store cannot be opened and somebody has asked for it. If nobody has, the service is more important.
+pub(crate) fn open(loaded: &LoadedSettings, dev: bool, rule: Rule) -> Result<Option<Recorder>, StartError> {
+    let recording = &loaded.config.recording;
+    let Some(policy) = recording.policy() else { return Ok(None) };
+    let dir = recording.store.clone().unwrap_or_else(|| PathBuf::from(STORE));
+    let options = RecorderOptions {
+        policy,
+        build: build_id().to_owned(),
+        body_limit: recording.body_bytes,
+        queue_len: recording.queue,
+        queue_bytes: recording.queue_bytes,
+        max_age: recording.max_age,
+        max_bytes: recording.max_bytes,
+        rule,
+        ..RecorderOptions::new(&dir)
+    };
+    let asked_for =
+        dev || loaded.is_set_anywhere("recording.store") || loaded.is_set_anywhere("recording.keep");
+    match Recorder::open(options) {
+        Ok(recorder) => {
+            recorder.observe(tell);
+            Ok(Some(recorder))
+        }
+        Err(error) if asked_for => Err(StartError::Store { dir, error }),
+        Err(error) => {
+            notice::warn(&format!("records nothing: {error}"));
+            Ok(None)
+        }
+    }
+}
+
+/// Tells the person at the service what becomes of its recording. Called on the recorder's thread.
+fn tell(change: &StatusEvent) {
+    match change {
+        StatusEvent::Paused { reason: why } => notice::warn(&format!(
+            "recording paused, requests go on: {why}; put that right, and recording resumes by itself"
+        )),
+        StatusEvent::Resumed { dropped: 0 } => notice::say("recording resumed; nothing was lost"),
+        StatusEvent::Resumed { dropped } => {
+            notice::warn(&format!("recording resumed; {} meanwhile", not_recorded(*dropped)));
+        }
+        StatusEvent::Dropped { is_paused: true, .. } => {
+            notice::warn("recording is still paused, and requests are not recorded any more");
+        }
+        StatusEvent::Dropped { count: dropped, is_paused: false } => notice::warn(&format!(
+            "{}: more came than could be written; ZERVER_RECORD=tail keeps fewer",
+            not_recorded(*dropped)
+        )),
+        StatusEvent::StoreReplaced { path } => notice::warn(&format!(
+            "the store {} was removed or replaced; recording goes on there, and what was recorded before is gone with the \
+             file that was there",
+            path.display()
+        )),
+        StatusEvent::Compacted { from, to } => notice::say(&format!(
+            "the store was compacted from {} to {}, for recording.max_bytes is less than what it was",
+            bytes(*from),
+            bytes(*to)
+        )),
+        StatusEvent::Oversized { bytes: now, max, reason: why } => notice::warn(&format!(
+            "the store's file has {}, and recording.max_bytes is {}: {why}; it is tried again",
+            bytes(*now),
+            bytes(*max)
+        )),
+        StatusEvent::ClockDiffers { by, is_ahead } => notice::warn(&format!(
+            "the clock is {} {} the newest recorded request; if it is right, nothing is lost: requests are removed for \
+             their age as time passes here",
+            days(*by),
+            if *is_ahead { "ahead of" } else { "behind" }
+        )),
+        StatusEvent::Stopped { reason: why } => {
+            notice::warn(&format!("recording stopped, requests go on: {why}"))
+        }
+    }
+}
+
+/// Closes the recorder, and says what could not be written any more.
+pub(crate) fn close(recorder: Recorder) {
+    let RecorderStatus { lost, paused, .. } = recorder.close();
+    if lost > 0 {
+        let why = paused.unwrap_or_else(|| "they could not be described".to_owned());
+        notice::warn(&format!("{}: {why}", not_recorded(lost)));
+    }
+}
+
+fn bytes(n: u64) -> String {
+    match n {
+        0..1_073_741_824 => format!("{:.1} MiB", n as f64 / 1_048_576.0),
+        _ => format!("{:.2} GiB", n as f64 / 1_073_741_824.0),
+    }
+}
+
+fn days(time: Duration) -> String {
+    let hours = time.as_secs() / 3_600;
+    if hours < 72 { format!("{hours} hours") } else { format!("{} days", hours / 24) }
+}
+
+fn not_recorded(requests: u64) -> String {
+    if requests == 1 {
+        "1 request was not recorded".to_owned()
+    } else {
+        format!("{requests} requests were not recorded")
+    }
+}
+
+/// What tells this build of the program from others: a hash of its file, in hexadecimal; empty where the file cannot be
+/// read.
+pub fn build_id() -> &'static str {
+    static ID: OnceLock<String> = OnceLock::new();
+    ID.get_or_init(|| {
+        let mut hash = Hash(DefaultHasher::new());
+        let hashed = std::env::current_exe()
+            .and_then(fs::File::open)
+            .and_then(|file| io::copy(&mut BufReader::with_capacity(256 << 10, file), &mut hash));
+        hashed.map(|_| format!("{:016x}", hash.0.finish())).unwrap_or_default()
+    })
+}
+
+/// The hash of the standard library: that is optimised even where the program is not, and this takes the time of a
+/// start.
+struct Hash(DefaultHasher);
+
+impl io::Write for Hash {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,216 @@
+//! Runs a service as a program: environment, signals, exit code.
+
+use std::ffi::OsStr;
+use std::io::{self, IsTerminal, Write};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use zerver_recorder::Recorder;
+
+use super::environment::Environment;
+use super::settings_reload::{BackgroundRead, SettingsReload};
+use super::{notice, recorder_startup};
+use crate::execution::panic_report;
+use crate::replay_host::host;
+use crate::server::listener;
+use crate::{App, ImpureStep, StartError, StartOptions};
+
+/// The exit code of a service that could not start.
+const TROUBLE: u8 = 2;
+
+/// The exit code of a service that was told twice to stop.
+const FORCED: i32 = 1;
+
+/// Runs a service until SIGTERM or SIGINT (Ctrl-C), as [`main!`](crate::main) does: its settings, in which
+/// `zerver.toml` and the environment win over the program, say where it listens and what it records.
+///
+/// On the first signal it stops accepting, answers what is in flight, and writes what is recorded; then the exit code
+/// is 0. On the second it exits at once with 1. When it cannot start, the code is 2 and standard error says why.
+///
+/// What a panic says on standard error is cleaned and masked, for it may quote what a client sent: see `docs/secrets.md`. This
+/// replaces a panic hook that was set before; one that is set later, in [`App::on_startup`] say, may call it.
+///
+/// A SIGHUP has it read `zerver.toml` again: what can change while it runs is changed, and standard error says what cannot.
+/// A file with a mistake in it changes nothing. Where the service ran in a terminal that has gone away, a SIGHUP counts as
+/// a signal to stop. A limit on the size of files (SIGXFSZ) is to the recorder what a full disk
+/// is.
+pub fn run(app: App) -> ExitCode {
+    match try_run(app) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            notice::error(&error.to_string());
+            ExitCode::from(TROUBLE)
+        }
+    }
+}
+
+impl App {
+    /// The same as [`run`].
+    pub fn run(self) -> ExitCode {
+        run(self)
+    }
+}
+
+fn try_run(app: App) -> Result<(), StartError> {
+    panic_report::tell_safely();
+    let environment = Environment::read()?;
+    if environment.catalog {
+        return print(&app.catalog()?);
+    }
+    if environment.ipc.is_none() {
+        Environment::mistakes().iter().for_each(|mistake| notice::warn(mistake));
+    }
+    let layers = environment.layers(app.config().clone());
+    let loaded = layers.load()?;
+    if environment.settings {
+        return print(&loaded.document());
+    }
+    let app = app.with_config(loaded.config.clone());
+    notice::mask(app.secrets());
+    if let Some(socket) = &environment.ipc {
+        return host::serve(app, socket);
+    }
+    // From here on a signal drains instead of killing, also one that arrives while it starts.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
+    let mut signals = {
+        let _context = runtime.enter();
+        Signals::new().map_err(StartError::Worker)?
+    };
+    let listener = match listener::inherited()? {
+        Some(listener) => listener,
+        None => listener::listen(&loaded.config.addr)?,
+    };
+    let recorder = recorder_startup::open(&loaded, environment.dev, app.secrets())?;
+    if let Some(recorder) = &recorder {
+        recorder.declare(&app.catalog()?);
+    }
+    let app = match &recorder {
+        Some(recorder) => app.recorded_by(Box::new(recorder.watch())),
+        None => app,
+    };
+    let server = app.start(StartOptions {
+        listener: Some(listener),
+        sink: recorder.as_ref().map(Recorder::sink),
+        record_token: loaded.config.recording.token.clone(),
+        on_impure_step: environment.twice.then(|| Arc::new(tell_impure) as _),
+        ..StartOptions::default()
+    })?;
+    let notify = environment.notify.as_deref();
+    if !environment.dev {
+        notice::say(&format!("listening on http://{}", server.addr()));
+    }
+    let mut reload = SettingsReload {
+        layers: Arc::new(layers),
+        started: loaded.clone(),
+        loaded,
+        server: &server,
+        recorder: recorder.as_ref(),
+        reading: BackgroundRead::default(),
+    };
+    let mut is_ready = false;
+    let failed = runtime.block_on(async {
+        loop {
+            tokio::select! {
+                ready = server.ready(), if !is_ready => match ready {
+                    Ok(()) => {
+                        is_ready = true;
+                        tell(notify, "READY=1");
+                    }
+                    Err(error) => break Some(error),
+                },
+                told = signals.next() => match told {
+                    SignalAction::Stop => break None,
+                    SignalAction::SettingsReload => reload.begin(),
+                },
+                read = reload.reading.done() => reload.take(read),
+            }
+        }
+    });
+    tell(notify, "STOPPING=1");
+    std::thread::spawn(move || {
+        while runtime.block_on(signals.next()) == SignalAction::SettingsReload {}
+        std::process::exit(FORCED);
+    });
+    server.stop();
+    if let Some(recorder) = recorder {
+        recorder_startup::close(recorder);
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// Tells whoever develops the service of a step that is not the same twice.
+fn tell_impure(impure: &ImpureStep) {
+    notice::warn(&format!("{impure}; a step may use nothing but its slots (ZERVER_TWICE=0 runs it once)"));
+}
+
+/// Prints one JSON document.
+fn print(document: &impl serde::Serialize) -> Result<(), StartError> {
+    let mut out = io::stdout().lock();
+    // Whoever asked may have gone; that is not for us to say.
+    let _ = serde_json::to_writer(&mut out, document).map_err(io::Error::from).and_then(|()| writeln!(out));
+    Ok(())
+}
+
+/// Tells a service manager how it goes (sd_notify(3)).
+fn tell(socket: Option<&OsStr>, state: &str) {
+    let Some(socket) = socket else { return };
+    let addr = match socket.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(socket),
+    };
+    let told = addr.and_then(|addr| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &addr));
+    if let Err(error) = told {
+        notice::warn(&format!("cannot tell NOTIFY_SOCKET {}: {error}", socket.to_string_lossy()));
+    }
+}
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SignalAction {
+    Stop,
+    SettingsReload,
+}
+
+/// The signals that a service listens to.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+    /// Whether there is a terminal that can go away.
+    in_terminal: bool,
+    /// Listened for, so that it does not kill: the write that is too large fails as well.
+    _too_large: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            in_terminal: is_in_terminal(),
+            _too_large: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
+        })
+    }
+
+    async fn next(&mut self) -> SignalAction {
+        tokio::select! {
+            _ = self.terminate.recv() => SignalAction::Stop,
+            _ = self.interrupt.recv() => SignalAction::Stop,
+            // A terminal that has gone away is none any more.
+            _ = self.hang_up.recv() => match self.in_terminal && !is_in_terminal() {
+                true => SignalAction::Stop,
+                false => SignalAction::SettingsReload,
+            },
+        }
+    }
+}
+
+fn is_in_terminal() -> bool {
+    io::stdin().is_terminal() || io::stderr().is_terminal()
+}
