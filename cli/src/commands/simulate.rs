@@ -1,7 +1,9 @@
 //! `zerver simulate`: recorded requests with other workers or limits.
 
 use serde::Serialize;
-use zerver_analysis::{Deviation, Machine, Reproduced, SETTINGS, Scheduling, Setting, Simulation, setting};
+use zerver_analysis::{
+    Deviation, Reproduced, SETTINGS, SchedulingSettings, Setting, SimMachine, Simulation, setting,
+};
 use zerver_replay::nearest;
 use zerver_trace::Trace;
 
@@ -75,12 +77,12 @@ pub(super) fn run(
 }
 
 /// Returns this machine with the default settings of a service.
-fn this_machine() -> Machine {
+fn this_machine() -> SimMachine {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Machine { cores, workers: cores, low_workers: cores, settings: Scheduling::default() }
+    SimMachine { cores, workers: cores, batch_workers: cores, settings: SchedulingSettings::default() }
 }
 
-fn assign(machine: &mut Machine, assignments: &[(String, String)]) -> Result<(), CommandError> {
+fn assign(machine: &mut SimMachine, assignments: &[(String, String)]) -> Result<(), CommandError> {
     for (name, value) in assignments {
         let Some(setting) = setting(machine, name) else {
             let names: Vec<String> = SETTINGS.iter().flat_map(|name| expanded(name)).collect();
@@ -91,7 +93,7 @@ fn assign(machine: &mut Machine, assignments: &[(String, String)]) -> Result<(),
             return Err(near.into_iter().fold(unknown, CommandError::with_hint).with_hint(all));
         };
         let wrong =
-            |allowed: &str| CommandError::new(format!("invalid value {name}={value}: expected {allowed}"));
+            |allowed: &str| CommandError::new(format!("invalid {name}={value}: must be {allowed}"));
         match setting {
             Setting::Count(count) => *count = value.parse().map_err(|_| wrong("a number"))?,
             Setting::Times(times) => *times = value.parse().map_err(|_| wrong("a number"))?,
@@ -106,7 +108,7 @@ fn assign(machine: &mut Machine, assignments: &[(String, String)]) -> Result<(),
         return Err(CommandError::new("there must be at least one worker and one core"));
     }
     // Each event takes time for each of them; no machine has more.
-    if machine.workers.max(machine.low_workers).max(machine.cores) > 1024 {
+    if machine.workers.max(machine.batch_workers).max(machine.cores) > 1024 {
         return Err(CommandError::new("there may be at most 1024 workers, batch workers and cores"));
     }
     machine.settings.check().map_err(|error| CommandError::new(error.to_string()))
@@ -135,16 +137,16 @@ struct Document<'s> {
 mod tests {
     use super::*;
 
-    fn set(name: &str, value: &str) -> Result<Machine, String> {
-        let settings = Scheduling::default();
-        let mut machine = Machine { cores: 2, workers: 2, low_workers: 2, settings };
+    fn set(name: &str, value: &str) -> Result<SimMachine, String> {
+        let settings = SchedulingSettings::default();
+        let mut machine = SimMachine { cores: 2, workers: 2, batch_workers: 2, settings };
         let result = assign(&mut machine, &[(name.to_owned(), value.to_owned())]);
         result.map(|()| machine).map_err(|error| [vec![error.message], error.hints].concat().join("; "))
     }
 
     #[test]
     fn settings_are_set_by_name() {
-        assert_eq!(set("batch.workers", "1").unwrap().low_workers, 1);
+        assert_eq!(set("batch.workers", "1").unwrap().batch_workers, 1);
         assert_eq!(set("interactive.quantum", "2.5ms").unwrap().settings.interactive.quantum_ns, 2_500_000);
     }
 
@@ -156,10 +158,10 @@ mod tests {
             wrong.starts_with("unknown setting worker; did you mean workers?; settings: cores, "),
             "{wrong}"
         );
-        check("workers", "many", "invalid value workers=many: expected a number");
+        check("workers", "many", "invalid workers=many: must be a number");
         check("workers", "0", "there must be at least one worker and one core");
-        check("batch.target", "5", "invalid value batch.target=5: expected a duration such as 10ms");
-        check("batch.queue", "0", "batch.queue is wrong; it is at least 1");
+        check("batch.target", "5", "invalid batch.target=5: must be a duration such as 10ms");
+        check("batch.queue", "0", "invalid batch.queue: must be at least 1");
         check("cores", "2000", "there may be at most 1024 workers, batch workers and cores");
     }
 }

@@ -1,7 +1,7 @@
 //! A simulation, as text.
 
 use anstyle::Style;
-use zerver_analysis::{Compared, Figures, Machine, Reproduced, Simulation};
+use zerver_analysis::{Compared, Figures, Reproduced, SimMachine, Simulation};
 use zerver_trace::text::clean;
 
 use super::table::{Column, Table};
@@ -11,7 +11,7 @@ use zerver_trace::duration::show;
 /// Returns the whole document, beginning with how well the simulation reproduces the recorded run.
 pub(crate) fn simulate(
     simulation: &Simulation,
-    on: &Machine,
+    on: &SimMachine,
     set: &[(String, String)],
     columns: Option<usize>,
 ) -> String {
@@ -21,7 +21,7 @@ pub(crate) fn simulate(
         show(simulation.span_ns),
         count(on.cores as u64, "core", "cores"),
         count(on.workers as u64, "worker", "workers"),
-        count(on.low_workers as u64, "batch worker", "batch workers"),
+        count(on.batch_workers as u64, "batch worker", "batch workers"),
     );
     let folded = |style: Style, text: &str| {
         let lines = fold(text, columns.unwrap_or(usize::MAX));

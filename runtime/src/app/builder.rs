@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use zerver_engine::{EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, Scheduling};
+use zerver_engine::{
+    EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, SchedulingSettings,
+};
 use zerver_trace::{FlowInfo, secret};
 
 use super::startup::{BoxError, Startup, StartupHook};
@@ -189,7 +191,7 @@ impl App {
     }
 
     /// How requests wait for their turn, and when they are sent away.
-    pub fn scheduling(mut self, scheduling: Scheduling) -> Self {
+    pub fn scheduling(mut self, scheduling: SchedulingSettings) -> Self {
         self.config.scheduling = scheduling;
         self
     }
@@ -293,7 +295,7 @@ impl App {
 
 fn ready_flows(flows: &[FlowDef], render: RenderFailure) -> Result<Vec<Arc<Flow>>, StartError> {
     let ready = |(at, def): (usize, &FlowDef)| match Flow::new(def, render) {
-        Ok(flow) => Ok(Arc::new(flow.numbered(u16::try_from(at).unwrap_or(u16::MAX)))),
+        Ok(flow) => Ok(Arc::new(flow.with_number(u16::try_from(at).unwrap_or(u16::MAX)))),
         Err(error) => Err(StartError::Slots { slug: def.name().to_owned(), error }),
     };
     flows.iter().enumerate().map(ready).collect()

@@ -1,6 +1,6 @@
 //! The wall clock, later than the request's arrival.
 //!
-//! A step that needs only the time at which its request arrived reads the slot `Now`.
+//! A step that needs only the time at which its request arrived reads the slot `ArrivalTime`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -38,7 +38,7 @@ impl Time {
     }
 
     /// How long after the arrival of the request it is; zero where the clock was set back since.
-    pub const fn since(self, arrival: zerver_engine::Now) -> Duration {
+    pub const fn since(self, arrival: zerver_engine::ArrivalTime) -> Duration {
         Duration::from_nanos(self.unix_ns.saturating_sub(arrival.unix_ns))
     }
 }
@@ -55,7 +55,7 @@ impl EffectKind for ReadClock {
         "now".to_owned()
     }
 
-    fn outcome(time: &Time) -> String {
+    fn output_summary(time: &Time) -> String {
         format!("{}.{:09}", time.unix_s(), time.unix_ns % 1_000_000_000)
     }
 

@@ -8,8 +8,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 use zerver_engine::{
-    Alone, Call, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Performed, Random, RequestId,
-    Start,
+    Call, CallResult, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Random, RequestId,
+    RequestedCall, StandaloneEffect,
 };
 
 use crate::execution::request_ids::Ids;
@@ -168,7 +168,7 @@ impl Interpreters {
     }
 
     /// Begins to perform a call. A kind without an interpreter is an error of that call.
-    pub fn begin(&self, call: &Call, context: &Context) -> Begun<Performed> {
+    pub fn begin(&self, call: &Call, context: &Context) -> Begun<CallResult> {
         match self.of(call.kind()) {
             Some(interpreter) => interpreter.begin(call, context),
             None => Begun::Ready(Err(EffectError::new(
@@ -185,7 +185,7 @@ impl Interpreters {
     /// The failure that the effect ends in.
     pub async fn perform<T>(&self, effect: Effect<T>, context: &Context) -> Result<T, Failure> {
         let seed = Ids::new().map_or(0, |ids| ids.seed());
-        let mut alone = Alone::new(effect, Random { seed });
+        let mut alone = StandaloneEffect::new(effect, Random { seed });
         let mut in_flight = FuturesUnordered::new();
         let began = Instant::now();
         let mut output = alone.advance(None, 0);
@@ -193,7 +193,7 @@ impl Interpreters {
             if let Some(output) = output {
                 return output;
             }
-            let starts = alone.take_starts();
+            let starts = alone.take_requested_calls();
             in_flight.extend(starts.into_iter().map(|start| self.answer(start, began, context)));
             let Some(answer) = in_flight.next().await else {
                 return Err(Failure::internal("effect").message("waits for nothing"));
@@ -202,12 +202,12 @@ impl Interpreters {
         }
     }
 
-    async fn answer(&self, start: Start, began: Instant, context: &Context) -> (u32, Performed) {
+    async fn answer(&self, start: RequestedCall, began: Instant, context: &Context) -> (u32, CallResult) {
         let (number, pause) = (start.number, start.pause);
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
-        let limit = start.limit(nanos(began.elapsed()));
+        let limit = start.time_limit(nanos(began.elapsed()));
         let performed = match (self.begin(&start.call, context), limit) {
             (Begun::Ready(performed), _) => performed,
             (Begun::Pending(future), None) => future.await,
@@ -222,7 +222,7 @@ impl Interpreters {
 }
 
 trait AnyInterpreter: Send + Sync {
-    fn begin(&self, call: &Call, context: &Context) -> Begun<Performed>;
+    fn begin(&self, call: &Call, context: &Context) -> Begun<CallResult>;
 
     fn needs_runtime(&self) -> bool;
 }
@@ -234,7 +234,7 @@ impl<K: EffectKind, I: Interpreter<K>> AnyInterpreter for Typed<K, I> {
         self.0.needs_runtime()
     }
 
-    fn begin(&self, call: &Call, context: &Context) -> Begun<Performed> {
+    fn begin(&self, call: &Call, context: &Context) -> Begun<CallResult> {
         let Some(args) = call.args::<K>() else {
             let message = format!("two kinds of effect are called {}", K::KIND);
             return Begun::Ready(Err(EffectError::new(EffectErrorKind::Internal, message)));

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Sleep;
-use zerver_engine::{Call, EffectError, EffectErrorKind, Performed, Start};
+use zerver_engine::{Call, CallResult, EffectError, EffectErrorKind, RequestedCall};
 use zerver_trace::QueueReason;
 
 use crate::effects::interpreter;
@@ -23,7 +23,7 @@ use crate::time::Stopwatch;
 /// An effect that takes its time, from when it is asked for.
 pub(crate) enum Flight {
     /// Pauses before it is tried again; none once the pause is over.
-    Paused(Box<(Option<Start>, Pin<Box<Sleep>>)>),
+    Paused(Box<(Option<RequestedCall>, Pin<Box<Sleep>>)>),
     /// It is on the effect runtime.
     Flying(Flying),
 }
@@ -41,34 +41,34 @@ pub(crate) struct Flying {
 }
 
 /// How an effect ended, and when.
-type Finished = (Performed, Instant);
+type Finished = (CallResult, Instant);
 
 /// An interpreter's future; none before it has begun, and once it is over. The effect runtime polls it, and the thread of
 /// the request drops it when it is cancelled: nothing of a request that was answered goes on.
-type Shared = Arc<Mutex<Option<BoxFuture<Performed>>>>;
+type Shared = Arc<Mutex<Option<BoxFuture<CallResult>>>>;
 
 /// What becomes of a flight.
 pub(crate) enum Landing {
     /// Its pause was over at this time: it is to be asked for again.
-    Free(Start, Instant),
+    Free(RequestedCall, Instant),
     /// It has got its place, and begun at this time; it is still in flight.
     Begun(Flying, Instant),
     /// The number of the call, how it ended, and when.
-    Landed(u32, Performed, Instant),
+    Landed(u32, CallResult, Instant),
 }
 
 /// Begins to perform a call, if it may begin now.
 pub(crate) fn ask(
-    mut start: Start,
+    mut start: RequestedCall,
     watch: &Stopwatch,
     by: &Interpreters,
     context: &interpreter::Context,
     lane: &Lane<'_>,
-) -> Begun<Performed, Flight> {
-    if start.until_ns.is_some_and(|until_ns| until_ns <= watch.now_ns()) {
+) -> Begun<CallResult, Flight> {
+    if start.deadline_ns.is_some_and(|until_ns| until_ns <= watch.now_ns()) {
         return Begun::Ready(Err(past_deadline()));
     }
-    let until = start.until_ns.map(|until_ns| watch.at(until_ns));
+    let until = start.deadline_ns.map(|until_ns| watch.at(until_ns));
     let on = lane.effect_runtime;
     let pause = std::mem::take(&mut start.pause);
     if !pause.is_zero() {
@@ -91,13 +91,13 @@ pub(crate) fn ask(
 /// Begins to perform a call, whoever else asks; it must have ended at `until`. `place` is what it has until it ends, if it
 /// is not answered at once.
 pub(crate) fn begin(
-    start: &Start,
+    start: &RequestedCall,
     until: Option<Instant>,
     on: &Handle,
     by: &Interpreters,
     context: &interpreter::Context,
     place: impl FnOnce() -> Option<Place>,
-) -> Begun<Performed, Flying> {
+) -> Begun<CallResult, Flying> {
     let (number, kind, limit) = (start.number, start.call.kind(), start.call.time_limit());
     let future = match first(&start.call, Some(on), by, context) {
         Begun::Ready(performed) => return Begun::Ready(performed),
@@ -116,7 +116,7 @@ pub(crate) fn begin(
 
 /// Has a call wait for its place, and performed from then on.
 fn wait(
-    start: Start,
+    start: RequestedCall,
     until: Option<Instant>,
     waiting: Waiting,
     on: &Handle,
@@ -213,7 +213,7 @@ impl Flying {
 
 impl Future for Flying {
     /// The number of the call, how it ended, and when.
-    type Output = (u32, Performed, Instant);
+    type Output = (u32, CallResult, Instant);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(task) = &mut self.task else { return Poll::Pending };
@@ -252,7 +252,7 @@ fn first(
     enters: Option<&Handle>,
     by: &Interpreters,
     context: &interpreter::Context,
-) -> Begun<Performed, BoxFuture<Performed>> {
+) -> Begun<CallResult, BoxFuture<CallResult>> {
     let kind = call.kind();
     let mut runtime = enters.filter(|_| by.needs_runtime(kind)).map(Handle::enter);
     let mut future = match catch_unwind(AssertUnwindSafe(|| by.begin(call, context))) {
@@ -274,7 +274,7 @@ fn first(
 }
 
 /// Polls an interpreter's future, whose panics are its own.
-fn poll(kind: &str, future: &mut BoxFuture<Performed>, cx: &mut Context<'_>) -> Poll<Performed> {
+fn poll(kind: &str, future: &mut BoxFuture<CallResult>, cx: &mut Context<'_>) -> Poll<CallResult> {
     catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
         .unwrap_or_else(|panic| Poll::Ready(Err(panicked(kind, &*panic))))
 }
@@ -301,15 +301,15 @@ impl Performing {
         (performed, Instant::now())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<BoxFuture<Performed>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<BoxFuture<CallResult>>> {
         self.future.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Future for Performing {
-    type Output = Performed;
+    type Output = CallResult;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Performed> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CallResult> {
         let mut future = self.lock();
         let Some(performing) = &mut *future else { return Poll::Pending };
         let performed = ready!(poll(self.kind, performing, cx));

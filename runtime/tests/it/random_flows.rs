@@ -9,7 +9,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use proptest::{prop_assert, prop_assert_eq, proptest};
 use zerver::effects::kv;
 use zerver::effects::{Begun, Context, Interpreter, Outcome as Performed};
-use zerver::engine::{Flow, Slots, Step, StepDesc};
+use zerver::engine::{Flow, Step, StepDesc, StepOutput};
 use zerver::prelude::*;
 use zerver::{ImpureStep, StartOptions};
 use zerver_recorder::{Reader, Recorder, RecorderOptions, RecordingPolicy};
@@ -88,7 +88,7 @@ impl Interpreter<Ask> for Answering {
 }
 
 /// What a step does: one of the things a step can do, with numbers of its own. `write` puts it into its slots.
-fn behave<W: Slots>(
+fn behave<W: StepOutput>(
     which: u8,
     n: u64,
     so_far: Option<u64>,
