@@ -57,11 +57,14 @@
 //! [`tracing`](https://docs.rs/tracing) events with the target `zerver`. [`run`] prints them on standard error. A program
 //! that calls [`App::start`] itself installs the subscriber that it wants.
 
+#![warn(missing_debug_implementations)]
+
 mod app;
 mod config;
 pub mod effects;
 mod execution;
 mod http;
+mod operator_log;
 pub mod prelude;
 mod program;
 mod replay_host;

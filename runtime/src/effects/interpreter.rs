@@ -1,5 +1,6 @@
 //! Interpreters: what performs one kind of effect.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,6 +28,15 @@ pub enum Begun<T, F = BoxFuture<T>> {
     Ready(T),
     /// It takes its time, on the effect runtime; see [`Interpreter`].
     Pending(F),
+}
+
+impl<T: fmt::Debug, F> fmt::Debug for Begun<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready(output) => f.debug_tuple("Ready").field(output).finish(),
+            Self::Pending(_) => f.write_str("Pending"),
+        }
+    }
 }
 
 /// The request on whose behalf an effect is performed.
@@ -141,6 +151,12 @@ where
 /// The interpreters of a program, by kind of effect.
 #[derive(Clone, Default)]
 pub struct Interpreters(Vec<(&'static str, Arc<dyn AnyInterpreter>)>);
+
+impl fmt::Debug for Interpreters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.kinds()).finish()
+    }
+}
 
 impl Interpreters {
     /// No interpreters.

@@ -13,7 +13,7 @@ use zerver_recorder::quiet;
 use zerver_replay::masked;
 use zerver_trace::secret::Rule;
 
-use crate::program::notice;
+use crate::operator_log;
 
 /// More of a message is left out, in bytes.
 const MAX_MESSAGE: usize = 16 << 10;
@@ -96,16 +96,16 @@ impl Panicked {
 
     /// Says it: the place, then each line of the message, which cannot be taken for a line of somebody else.
     fn tell(&self, masked: &dyn Fn(&str) -> String) {
-        let mut said = notice::safe(&self.place);
+        let mut said = operator_log::safe(&self.place);
         // Masked as a whole: a secret may have several lines.
         for line in masked(&self.message).lines() {
             said += "\n  ";
-            said += &notice::safe(line);
+            said += &operator_log::safe(line);
         }
         for line in self.backtrace.iter().flat_map(|backtrace| backtrace.lines()) {
             said += "\n";
             said += &zerver_trace::text::clean(line);
         }
-        notice::write(&said);
+        operator_log::panic(&said);
     }
 }

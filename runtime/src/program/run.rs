@@ -12,9 +12,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use zerver_recorder::Recorder;
 
 use super::environment::Environment;
+use super::log_printer;
+use super::recorder_startup;
 use super::settings_reload::{BackgroundRead, SettingsReload};
-use super::{notice, recorder_startup};
 use crate::execution::panic_report;
+use crate::operator_log;
 use crate::replay_host::host;
 use crate::server::listener;
 use crate::{App, ImpureStep, StartError, StartOptions};
@@ -39,10 +41,11 @@ const FORCED: i32 = 1;
 /// a signal to stop. A limit on the size of files (SIGXFSZ) is to the recorder what a full disk
 /// is.
 pub fn run(app: App) -> ExitCode {
+    log_printer::install();
     match try_run(app) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            notice::error(&error.to_string());
+            operator_log::error(&error.full_message());
             ExitCode::from(TROUBLE)
         }
     }
@@ -62,7 +65,7 @@ fn try_run(app: App) -> Result<(), StartError> {
         return print(&app.catalog()?);
     }
     if environment.ipc.is_none() {
-        Environment::mistakes().iter().for_each(|mistake| notice::warn(mistake));
+        Environment::mistakes().iter().for_each(|mistake| operator_log::warn(mistake));
     }
     let layers = environment.layers(app.config().clone());
     let loaded = layers.load()?;
@@ -70,7 +73,7 @@ fn try_run(app: App) -> Result<(), StartError> {
         return print(&loaded.document());
     }
     let app = app.with_config(loaded.config.clone());
-    notice::mask(app.secrets());
+    operator_log::mask(app.secrets());
     if let Some(socket) = &environment.ipc {
         return host::serve(app, socket);
     }
@@ -102,7 +105,7 @@ fn try_run(app: App) -> Result<(), StartError> {
     })?;
     let notify = environment.notify.as_deref();
     if !environment.dev {
-        notice::say(&format!("listening on http://{}", server.addr()));
+        operator_log::info(&format!("listening on http://{}", server.addr()));
     }
     let mut reload = SettingsReload {
         layers: Arc::new(layers),
@@ -145,7 +148,9 @@ fn try_run(app: App) -> Result<(), StartError> {
 
 /// Tells whoever develops the service of a step that is not the same twice.
 fn tell_impure(impure: &ImpureStep) {
-    notice::warn(&format!("{impure}; a step may use nothing but its slots (ZERVER_TWICE=0 runs it once)"));
+    operator_log::warn(&format!(
+        "{impure}; a step may use nothing but its slots (ZERVER_TWICE=0 runs it once)"
+    ));
 }
 
 /// Prints one JSON document.
@@ -165,7 +170,7 @@ fn tell(socket: Option<&OsStr>, state: &str) {
     };
     let told = addr.and_then(|addr| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &addr));
     if let Err(error) = told {
-        notice::warn(&format!("cannot tell NOTIFY_SOCKET {}: {error}", socket.to_string_lossy()));
+        operator_log::warn(&format!("cannot tell NOTIFY_SOCKET {}: {error}", socket.to_string_lossy()));
     }
 }
 

@@ -289,7 +289,7 @@ impl<'w> Lane<'w> {
         if let Some(until_ns) = until_ns.filter(|_| self.scheduler.batch.is_some()) {
             self.demoting_step.set(Some(step));
             if self.scheduler.demote(self.flow, step, until_ns, now_ns) {
-                crate::program::notice::warn(&format!(
+                crate::operator_log::warn(&format!(
                     "{} overruns {} often: {} runs with batch for {}",
                     self.scheduler.step_name(self.flow, step),
                     HumanDuration { ns: self.quantum_ns },

@@ -1,5 +1,6 @@
 //! A service that runs.
 
+use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, mpsc};
@@ -34,6 +35,12 @@ pub struct Server {
     _kept_values: Arc<Mutex<KeptValues>>,
     /// It becomes ready as long as this is there.
     starting: Option<oneshot::Sender<()>>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("addr", &self.addr).finish_non_exhaustive()
+    }
 }
 
 impl Server {

@@ -44,7 +44,8 @@ struct Settings {
     pools: Pools,
 }
 
-/// How a [`Client`] is to be.
+/// Builds a [`Client`].
+#[derive(Debug)]
 pub struct ClientBuilder {
     roots: RootCertStore,
     names: BTreeMap<String, SocketAddr>,
