@@ -88,7 +88,7 @@ impl Parts {
     ) -> Told {
         quiet::run(|| {
             let mut told = Told { headers: Vec::with_capacity(8), ..Told::default() };
-            message.tell(body_limit, &mut |part| match part {
+            message.visit_parts(body_limit, &mut |part| match part {
                 MessagePart::Method(method) => told.method = Some(self.text(method)),
                 MessagePart::Target(target) => {
                     told.path = Some(self.path(flow, target.split('?').next().unwrap_or_default()));

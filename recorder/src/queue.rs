@@ -102,8 +102,8 @@ impl Queue {
 
     /// Makes room for the bodies of one that is to wait: how much. None if there is no more. One alone always finds room.
     fn make_room(&self, capture: &Capture) -> Option<usize> {
-        let response = capture.response.as_ref().map_or(0, |response| response.held_bytes());
-        let bytes = capture.request.held_bytes() + response;
+        let response = capture.response.as_ref().map_or(0, |response| response.buffered_bytes());
+        let bytes = capture.request.buffered_bytes() + response;
         if bytes <= SHORT {
             return Some(0);
         }
@@ -175,12 +175,12 @@ impl Queue {
 
 impl CaptureSink for Queue {
     fn accept(&self, capture: Box<Capture>) {
-        if let Some((capture, kept)) = self.judge(capture) {
-            self.keep(capture, kept);
+        if let Some((capture, kept)) = self.select(capture) {
+            self.accept_selected(capture, kept);
         }
     }
 
-    fn judge(&self, capture: Box<Capture>) -> Option<(Box<Capture>, Kept)> {
+    fn select(&self, capture: Box<Capture>) -> Option<(Box<Capture>, Kept)> {
         match self.verdict(&capture) {
             Some(kept) => Some((capture, kept)),
             None => {
@@ -190,7 +190,7 @@ impl CaptureSink for Queue {
         }
     }
 
-    fn keep(&self, capture: Box<Capture>, kept: Kept) {
+    fn accept_selected(&self, capture: Box<Capture>, kept: Kept) {
         let shard = own_shard();
         match self.make_room(&capture) {
             Some(bytes) => {

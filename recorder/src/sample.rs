@@ -101,12 +101,12 @@ pub(crate) fn trace(n: u64) -> Trace {
 pub(crate) struct Told(pub(crate) MessageInfo);
 
 impl Message for Told {
-    fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
-        self.0.tell(body_limit, to);
+    fn visit_parts(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
+        self.0.visit_parts(body_limit, to);
     }
 
-    fn held_bytes(&self) -> usize {
-        self.0.held_bytes()
+    fn buffered_bytes(&self) -> usize {
+        self.0.buffered_bytes()
     }
 }
 

@@ -210,7 +210,7 @@ impl Masker for Copies<'_> {
         self.key.mask(secret)
     }
 
-    fn more(&self, text: &[u8]) -> Vec<Range<usize>> {
+    fn extra_spans(&self, text: &[u8]) -> Vec<Range<usize>> {
         self.secrets.spans(text)
     }
 }

@@ -60,8 +60,8 @@ pub fn side_by_side(
 pub fn seen(a: &Seen, b: &Seen) -> (String, String) {
     let plain = |side: &Seen| clean(&side.to_string()).into_owned();
     let exact = |side: &Seen| match side {
-        Seen::Value(value) => value.root().exact(),
-        Seen::Text(text) => Node::Str(text).exact(),
+        Seen::Value(value) => value.root().to_exact_text(),
+        Seen::Text(text) => Node::Str(text).to_exact_text(),
         Seen::Absent | Seen::Secret => side.to_string(),
     };
     apart((plain(a), plain(b)), || (exact(a), exact(b)))
@@ -74,7 +74,7 @@ pub fn json(a: Option<&Json>, b: Option<&Json>, plain: (String, String)) -> (Str
         Some(Json::Masked) => shown::SECRET.to_owned(),
         Some(Json::Value(recorded) | Json::Wire(recorded)) => {
             match Recorded::value(recorded).map(Value::root) {
-                Some(root) => root.exact(),
+                Some(root) => root.to_exact_text(),
                 None => shown::value(recorded),
             }
         }

@@ -32,8 +32,9 @@ pub(super) fn rows(trace: &Trace, timeline: &Timeline, unit: Unit, look: Look) -
         return String::new();
     }
     let (at, took) = (format!("at {}", unit.name), "took");
-    let at_columns = rows.iter().map(|row| unit.show(row.at_ns).len()).max().unwrap_or(0).max(width(&at));
-    let took_columns = rows.iter().map(|row| unit.show(row.took_ns).len()).max().unwrap_or(0).max(took.len());
+    let at_columns = rows.iter().map(|row| unit.format(row.at_ns).len()).max().unwrap_or(0).max(width(&at));
+    let took_columns =
+        rows.iter().map(|row| unit.format(row.took_ns).len()).max().unwrap_or(0).max(took.len());
 
     let words = |row: &Row| {
         let name = width(row.mark.1) + 1 + width(&row.name.1).max(row.name_columns);
@@ -52,8 +53,11 @@ pub(super) fn rows(trace: &Trace, timeline: &Timeline, unit: Unit, look: Look) -
     for row in &rows {
         let (text, columns) = row_text(row, text_columns);
         let (start, took_ns) = (row.at_ns, row.took_ns);
-        let mut line =
-            format!("  {:>at_columns$}  {:>took_columns$}   {text}", unit.show(start), unit.show(took_ns));
+        let mut line = format!(
+            "  {:>at_columns$}  {:>took_columns$}   {text}",
+            unit.format(start),
+            unit.format(took_ns)
+        );
         let bar = bar((start, took_ns), total_ns, bar_columns);
         if !bar.is_empty() {
             let blanks = bar.len() - bar.trim_start_matches(' ').len();

@@ -39,7 +39,7 @@ pub(super) const FIELD: usize = 9;
 
 /// The whole of it.
 pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verdict>, look: Look) -> String {
-    let unit = Unit::of(trace.duration_ns);
+    let unit = Unit::for_total(trace.duration_ns);
     let mut out = head(trace, look);
     out += &field("class", &moves(timeline, look));
     out += &field("carried", &carries(timeline));
@@ -173,7 +173,7 @@ fn io(timeline: &Timeline, unit: Unit, look: Look) -> String {
         .iter()
         .map(|(kind, io)| {
             let calls = paint(style::FAINT, &format!("({})", count(io.calls, "call", "calls")));
-            format!("{} {} {calls}", clean(kind), unit.show(io.ns))
+            format!("{} {} {calls}", clean(kind), unit.format(io.ns))
         })
         .collect();
     field("I/O", &wrap(&kinds, "   ", look))
@@ -197,10 +197,10 @@ fn total(timeline: &Timeline, unit: Unit, look: Look) -> String {
         .filter(|(_, quanta)| **quanta > 0 && (t.queue_ns > 0 || !timeline.runs.is_empty()))
         .map(|((name, _), quanta)| {
             let style = if *name == "unexplained" { style::WARN } else { style::FAINT };
-            format!("{} {}", unit.quanta(*quanta), paint(style, name))
+            format!("{} {}", unit.format_quanta(*quanta), paint(style, name))
         })
         .collect();
-    let whole = unit.quanta(rounded.iter().sum());
+    let whole = unit.format_quanta(rounded.iter().sum());
     let mut terms = vec![format!("{} {}", paint(style::STRONG, &whole), unit.name)];
     for (at, term) in shown.iter().enumerate() {
         terms.push(format!("{} {term}", if at == 0 { "=" } else { "+" }));

@@ -71,7 +71,7 @@ fn share(standing: &Standing) -> String {
 
 fn parts(why: &Why, look: Look) -> String {
     let longest = why.parts.iter().map(|part| part.ns.max(part.median_ns)).max().unwrap_or(0);
-    let unit = Unit::of(longest);
+    let unit = Unit::for_total(longest);
     let titles = match unit.name {
         "µs" => ["here µs", "median µs"],
         "ms" => ["here ms", "median ms"],
@@ -87,8 +87,8 @@ fn parts(why: &Why, look: Look) -> String {
     for part in why.parts.iter().take(limit) {
         let is_slow = part.ns > part.median_ns && part.percentile().is_some_and(|percent| percent >= 90);
         table.row(vec![
-            (if is_slow { style::BAD } else { style::PLAIN }, unit.show(part.ns)),
-            (style::PLAIN, unit.show(part.median_ns)),
+            (if is_slow { style::BAD } else { style::PLAIN }, unit.format(part.ns)),
+            (style::PLAIN, unit.format(part.median_ns)),
             (style::PLAIN, share(part)),
             (style::PLAIN, clean(&name(&part.place)).into_owned()),
         ]);

@@ -76,12 +76,12 @@ impl Entry {
         let value =
             secrets.masked_value(sealer.key(), |encoder, masks| match (&self.own, root.as_bytes()) {
                 (Own::Spans(spans), Some(bytes)) => {
-                    let copies = masks.more(&bytes);
+                    let copies = masks.extra_spans(&bytes);
                     let spans = merge_spans(spans.iter().cloned().chain(copies).collect());
                     encoder.put(&replace_spans(&bytes, &spans, |secret| masks.mask(secret)))
                 }
                 (Own::Nothing, _) => encoder.node(&root, &mut |bytes| {
-                    let copies = masks.more(bytes);
+                    let copies = masks.extra_spans(bytes);
                     (!copies.is_empty()).then(|| replace_spans(bytes, &copies, |secret| masks.mask(secret)))
                 }),
                 _ => rule.write_masked::<&str>(encoder, &root, &[], Author::Service, masks),

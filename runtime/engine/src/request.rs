@@ -135,7 +135,7 @@ impl Request {
 }
 
 impl Message for Request {
-    fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
+    fn visit_parts(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
         to(MessagePart::Method(self.method.as_str()));
         to(MessagePart::Target(self.uri.path_and_query().map_or("/", |target| target.as_str())));
         if let (Some(scheme), Some(authority)) = (self.uri.scheme_str(), self.uri.authority()) {
@@ -154,7 +154,7 @@ impl Message for Request {
         tell_rest(&self.headers, &self.body, body_limit, to);
     }
 
-    fn held_bytes(&self) -> usize {
+    fn buffered_bytes(&self) -> usize {
         self.body.len()
     }
 }

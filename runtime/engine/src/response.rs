@@ -69,12 +69,12 @@ impl Response {
 }
 
 impl Message for Response {
-    fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
+    fn visit_parts(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
         to(MessagePart::Status(self.status.as_u16()));
         tell_rest(&self.headers, &self.body, body_limit, to);
     }
 
-    fn held_bytes(&self) -> usize {
+    fn buffered_bytes(&self) -> usize {
         self.body.len()
     }
 }

@@ -211,7 +211,7 @@ impl ActiveRequest {
             sink.accept(capture);
             return None;
         };
-        let delivery = sink.judge(capture).map(|(mut capture, kept)| {
+        let delivery = sink.select(capture).map(|(mut capture, kept)| {
             capture.response = Some(Arc::new(CapturedResponse::new(&response)));
             Delivery::new(Arc::clone(&self.service), capture, kept)
         });

@@ -27,7 +27,7 @@ impl Delivery {
     fn hand_over(&mut self, undelivered: bool) {
         if let (Some((mut capture, kept)), Some(sink)) = (self.capture.take(), &self.service.sink) {
             capture.is_undelivered = undelivered;
-            sink.keep(capture, kept);
+            sink.accept_selected(capture, kept);
         }
     }
 }

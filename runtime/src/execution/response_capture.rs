@@ -25,7 +25,7 @@ impl CapturedResponse {
 }
 
 impl Message for CapturedResponse {
-    fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
+    fn visit_parts(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
         to(MessagePart::Status(self.status));
         for (name, value) in &self.headers {
             to(match value.is_sensitive() {
@@ -36,7 +36,7 @@ impl Message for CapturedResponse {
         to(MessagePart::Body(&self.body[..self.body.len().min(body_limit)], self.body.len() as u64));
     }
 
-    fn held_bytes(&self) -> usize {
+    fn buffered_bytes(&self) -> usize {
         self.body.len()
     }
 }

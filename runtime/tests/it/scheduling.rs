@@ -99,7 +99,7 @@ fn recorded_thread(capture: &Capture) -> String {
 /// The same by what `place` says.
 fn thread(capture: &Capture) -> String {
     let mut name = String::new();
-    capture.response.as_ref().unwrap().tell(usize::MAX, &mut |part| {
+    capture.response.as_ref().unwrap().visit_parts(usize::MAX, &mut |part| {
         if let MessagePart::Body(bytes, _) = part {
             name = str::from_utf8(bytes).unwrap().split(' ').next().unwrap().to_owned();
         }

@@ -140,7 +140,7 @@ fn a_wrong_filter_says_why() {
     let mut stage = Stage::new(80, 8, three());
     insta::assert_snapshot!(stage.press("/status:9xx").text(), @r#"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-    /status:9xx                           "9xx" is no status; write one like 404, …
+    /status:9xx                           "9xx" is not a status; write one like 40…
      id             age↑  method  path                status       took  verdict
      019aa4c2-1f3d    1m  GET     /reports/todos         200   40.43 ms
      019aa4c2-1f3c    1m  GET     /v1/todos/456          404   900.0 µs  failed

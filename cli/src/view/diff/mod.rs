@@ -20,7 +20,7 @@ const MAX_SHOWN: usize = 20;
 
 /// The whole of it.
 pub(crate) fn diff(a: &Trace, b: &Trace, diff: &Diff, look: Look) -> String {
-    let unit = Unit::of(a.duration_ns.max(b.duration_ns));
+    let unit = Unit::for_total(a.duration_ns.max(b.duration_ns));
     let mut out = head(Some("a"), a, look) + &head(Some("b"), b, look);
     if !diff.is_one_flow() {
         let flows = format!("a is of {}, b of {}", name(&diff.a.flow), name(&diff.b.flow));
@@ -83,8 +83,8 @@ pub(super) fn words(text: &str, room: usize) -> Vec<String> {
 fn total(diff: &Diff, unit: Unit, look: Look) -> Vec<String> {
     let kinds = diff.by_kind();
     let parts = kinds.map(|(_, delta_ns)| delta_ns);
-    let rounded = unit.parts_signed(&parts);
-    let whole = unit.signed(parts.iter().sum());
+    let rounded = unit.round_signed_parts(&parts);
+    let whole = unit.format_signed(parts.iter().sum());
     let mut terms = vec![format!("{} {}", paint(style::STRONG, &whole), unit.name)];
     for ((name, _), (part, quanta)) in kinds.iter().zip(&rounded).filter(|(_, (_, quanta))| *quanta != 0) {
         let sign = match (terms.len(), *quanta < 0) {
@@ -94,7 +94,7 @@ fn total(diff: &Diff, unit: Unit, look: Look) -> Vec<String> {
             (_, true) => "- ",
         };
         let style = if *name == "unexplained" { style::WARN } else { style::FAINT };
-        let mut size = part.quanta(quanta.unsigned_abs().try_into().unwrap_or(u64::MAX));
+        let mut size = part.format_quanta(quanta.unsigned_abs().try_into().unwrap_or(u64::MAX));
         if part.name != unit.name {
             size += &format!(" {}", part.name);
         }

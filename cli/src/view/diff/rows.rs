@@ -22,8 +22,8 @@ pub(super) fn rows(diff: &Diff, unit: Unit, look: Look) -> String {
     };
     let titles = [format!("a {}", unit.name), format!("b {}", unit.name), "b-a".to_owned()];
     let cells = |line: &Line| {
-        let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), |ns| unit.show(ns));
-        [time(line.a_ns()), time(line.b_ns()), unit.signed(line.delta_ns())]
+        let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), |ns| unit.format(ns));
+        [time(line.a_ns()), time(line.b_ns()), unit.format_signed(line.delta_ns())]
     };
     let mut columns = titles.each_ref().map(|title| width(title));
     for cell in lines.iter().map(cells) {

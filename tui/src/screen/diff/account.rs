@@ -40,7 +40,7 @@ pub(super) struct Account {
 impl Account {
     pub(super) fn of(a: &Trace, b: &Trace, diff: Diff) -> Self {
         let scale_ns = a.duration_ns.max(b.duration_ns);
-        let unit = Unit::of(scale_ns);
+        let unit = Unit::for_total(scale_ns);
         let lines = diff.lines();
         let widest = |f: &dyn Fn(&Pair) -> String, title: usize| {
             lines.iter().map(|line| width(&f(line))).max().unwrap_or(0).max(title)
@@ -49,7 +49,7 @@ impl Account {
         let columns = [
             widest(&|line| time(line.a_ns(), unit), title),
             widest(&|line| time(line.b_ns(), unit), title),
-            widest(&|line| unit.signed(line.delta_ns()), 3),
+            widest(&|line| unit.format_signed(line.delta_ns()), 3),
         ];
         let said = |line: &Pair| if line.said.is_empty() { 0 } else { width(&line.said) + 2 };
         let names = lines.iter().map(|line| name_width(line) + said(line)).max().unwrap_or(0);
@@ -69,7 +69,7 @@ impl Account {
 
 /// A time in the unit of the table; a dash where there is none.
 pub(super) fn time(ns: Option<u64>, unit: Unit) -> String {
-    ns.map_or_else(|| "-".to_owned(), |ns| unit.show(ns))
+    ns.map_or_else(|| "-".to_owned(), |ns| unit.format(ns))
 }
 
 fn head(label: &str, trace: &Trace) -> Line {
@@ -138,11 +138,11 @@ fn causes(diff: &Diff, unit: Unit, out: &mut Vec<Line>) {
     let mut parts: Vec<i128> = causes[..shown].iter().map(zerver_analysis::Cause::delta_ns).collect();
     parts.push(rest);
     let numbers: Vec<String> = unit
-        .parts_signed(&parts)
+        .round_signed_parts(&parts)
         .into_iter()
-        .map(|(unit, quanta)| format!("{} {}", unit.signed_quanta(quanta), unit.name))
+        .map(|(unit, quanta)| format!("{} {}", unit.format_signed_quanta(quanta), unit.name))
         .collect();
-    let whole = format!("{} {}", unit.signed(parts.iter().sum()), unit.name);
+    let whole = format!("{} {}", unit.format_signed(parts.iter().sum()), unit.name);
     let columns = numbers.iter().map(|number| width(number)).max().unwrap_or(0).max(width(&whole));
     out.push(Line::of("where the difference is", Tone::Strong));
     for (cause, number) in causes[..shown].iter().zip(&numbers) {

@@ -152,7 +152,7 @@ fn draw_rows(screen: &DiffScreen, account: &Account, shared: &Shared, area: Rect
         };
         pen.skip(2).right(&time(line.a_ns(), unit), a, theme.text);
         pen.skip(2).right(&time(line.b_ns(), unit), b, theme.text);
-        pen.skip(2).right(&unit.signed(line.delta_ns()), delta, style).skip(1);
+        pen.skip(2).right(&unit.format_signed(line.delta_ns()), delta, style).skip(1);
         draw_bars(line, account, bars, shared, &mut pen);
     }
     if screen.pane == Pane::Rows {

@@ -33,7 +33,7 @@ pub(super) struct Inspected<'a> {
 pub(super) fn entries(of: &Inspected<'_>, folds: &HashSet<String>, columns: usize) -> Vec<Entry> {
     let mut tree = Tree { entries: Vec::new(), folds, columns };
     let Some(moment) = of.moments.get(of.moment) else { return Vec::new() };
-    let unit = Unit::of(of.story.trace.duration_ns);
+    let unit = Unit::for_total(of.story.trace.duration_ns);
     let held = slots(of.story, moment);
     happened(&mut tree, of, moment, unit);
     let subject = of.rows.get(moment.row).map(|row| row.subject);
@@ -69,7 +69,7 @@ pub(super) fn entries(of: &Inspected<'_>, folds: &HashSet<String>, columns: usiz
 
 fn happened(tree: &mut Tree<'_>, of: &Inspected<'_>, moment: &Moment, unit: Unit) {
     let line = Line::of(format!("event {} of {}", of.moment, of.moments.len() - 1), Tone::Faint)
-        .with(format!("  {} {}", unit.show(moment.at_ns), unit.name), Tone::Strong)
+        .with(format!("  {} {}", unit.format(moment.at_ns), unit.name), Tone::Strong)
         .with(format!("  {}", told(of.story, moment)), Tone::Text);
     tree.entries.push(Entry { line, is_head: true, ..Entry::default() });
 }
@@ -86,13 +86,13 @@ fn step(tree: &mut Tree<'_>, story: &Story, run: &Run, held: &[Held<'_>], unit: 
     let decision = run.decision.map_or("not told", zerver_trace::Decision::as_str);
     tree.field("decided", decision, Tone::Strong);
     let queue = if run.queue_ns > 0 {
-        format!(", after a wait of {}", unit.show(run.queue_ns))
+        format!(", after a wait of {}", unit.format(run.queue_ns))
     } else {
         String::new()
     };
     let overran =
         run.overran_ns.map_or(String::new(), |_| format!(": {}", zerver_analysis::shown::overran(run)));
-    tree.field("ran", &format!("{} {}{overran}{queue}", unit.show(run.cpu_ns), unit.name), Tone::Text);
+    tree.field("ran", &format!("{} {}{overran}{queue}", unit.format(run.cpu_ns), unit.name), Tone::Text);
     for name in &run.step.reads {
         match held.iter().find(|held| held.name == name) {
             Some(held) => tree.value(
@@ -147,7 +147,7 @@ fn source(tree: &mut Tree<'_>, run: &Run, sources: &Sources) {
 fn effect_of(tree: &mut Tree<'_>, run: &Run, effect: &Effect, unit: Unit) {
     tree.head(&format!("effect {}", effect.label()));
     tree.field("asked by", &run.step.name, Tone::Text);
-    tree.field("took", &format!("{} {}", unit.show(effect.duration_ns), unit.name), Tone::Text);
+    tree.field("took", &format!("{} {}", unit.format(effect.duration_ns), unit.name), Tone::Text);
     let last = effect.attempts.len();
     for (at, attempt) in effect.attempts.iter().enumerate() {
         let timeout = attempt.timeout_ns.map_or(String::new(), |ns| format!(" of {}", duration::show(ns)));
@@ -159,8 +159,8 @@ fn effect_of(tree: &mut Tree<'_>, run: &Run, effect: &Effect, unit: Unit) {
             let text = format!(
                 "{} at {} took {}{timeout}{held}: {}",
                 attempt.number,
-                unit.show(attempt.start_ns),
-                unit.show(attempt.duration_ns),
+                unit.format(attempt.start_ns),
+                unit.format(attempt.duration_ns),
                 attempt.end
             );
             let is_bad = matches!(attempt.end, zerver_analysis::End::Err(_));
@@ -239,12 +239,16 @@ fn time(tree: &mut Tree<'_>, story: &Story, unit: Unit) {
     for ((name, ns, tone), quanta) in parts.into_iter().zip(unit.round(&shown)) {
         if ns > 0 {
             let percent = u128::from(ns) * 100 / u128::from(totals.total_ns.max(1));
-            tree.field(name, &format!("{} {}  {percent}%", unit.quanta(quanta), unit.name), tone);
+            tree.field(name, &format!("{} {}  {percent}%", unit.format_quanta(quanta), unit.name), tone);
         }
     }
     for (kind, io) in &totals.io {
         let calls = if io.calls == 1 { "call" } else { "calls" };
-        tree.field(kind, &format!("{} {} in {} {calls}", unit.show(io.ns), unit.name, io.calls), Tone::Text);
+        tree.field(
+            kind,
+            &format!("{} {} in {} {calls}", unit.format(io.ns), unit.name, io.calls),
+            Tone::Text,
+        );
     }
     for read in &story.timeline.read_late {
         tree.field("read late", &read.to_string(), Tone::Warn);

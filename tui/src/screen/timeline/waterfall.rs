@@ -195,7 +195,7 @@ impl Waterfall<'_> {
     /// Draws the names of the columns and as many rows as fit.
     pub(crate) fn draw(&self, area: Rect, theme: &Theme, buffer: &mut Buffer) {
         let total_ns = self.story.timeline.totals.total_ns;
-        let unit = Unit::of(total_ns);
+        let unit = Unit::for_total(total_ns);
         let height = usize::from(area.height.saturating_sub(1));
         let shown = || self.rows.iter().enumerate().skip(self.first).take(height);
         let columns = self.columns(unit, usize::from(area.width), height);
@@ -212,8 +212,9 @@ impl Waterfall<'_> {
                 buffer.set_style(line, if has_keys { theme.chosen } else { theme.chosen_elsewhere });
             }
             let mut pen = Pen::new(buffer, area, line, theme.glyphs.ellipsis);
-            pen.skip(1).right(&unit.show(row.at_ns), columns.at, theme.faint).skip(2);
-            let took = if row.subject == Subject::Response { String::new() } else { unit.show(row.took_ns) };
+            pen.skip(1).right(&unit.format(row.at_ns), columns.at, theme.faint).skip(2);
+            let took =
+                if row.subject == Subject::Response { String::new() } else { unit.format(row.took_ns) };
             pen.right(&took, columns.took, theme.text).skip(2);
             draw_words(&mut pen, row, &columns, theme);
             pen.skip(2);
@@ -227,7 +228,7 @@ impl Waterfall<'_> {
         let shown = || self.rows.iter().skip(self.first).take(height);
         // Of all rows, so that columns do not jump while one scrolls.
         let total_ns = self.story.timeline.totals.total_ns;
-        let number = unit.show(total_ns).len();
+        let number = unit.format(total_ns).len();
         let (at, took) = (number.max(5), number.max(4));
         let room = room.saturating_sub(1 + at + 2 + took + 2);
         let steps = shown().filter(|row| !matches!(row.subject, Subject::Effect(..)));

@@ -1,11 +1,11 @@
-//! Tests of which names are those of secrets.
+//! Tests of the classification of names.
 
-use super::super::Rule;
+use super::super::super::Rule;
 use super::*;
 
 #[test]
 #[rustfmt::skip]
-fn names_of_secrets() {
+fn names_of_secrets_are_secret() {
     let rule = Rule::default();
     for name in [
         "password", "Password1", "password_confirmation", "passwordConfirm", "user.password", "passwords",
@@ -42,7 +42,7 @@ fn names_of_secrets() {
 
 #[test]
 #[rustfmt::skip]
-fn names_of_other_things() {
+fn names_of_other_things_are_not_secret() {
     let rule = Rule::default();
     for name in [
         "author", "authors", "authority", "authenticated", "authenticator_type", "passenger", "passengers",
@@ -73,7 +73,7 @@ fn names_of_other_things() {
 #[test]
 fn a_name_is_split_into_words() {
     let check = |name: &str, wanted: &str| {
-        let words = Words::of(name.as_bytes());
+        let words = NameWords::split(name.as_bytes());
         let words: Vec<_> = words.all().iter().map(|word| String::from_utf8_lossy(word)).collect();
         assert_eq!(words.join(" "), wanted, "{name}");
     };
