@@ -17,10 +17,10 @@ mod router;
 mod token_check;
 mod trace_context;
 
-pub(crate) use connection::connection_state::Conn;
+pub(crate) use connection::connection_state::Connection;
 pub(crate) use connection::future_pool::AnyFuturePool;
 pub(crate) use connection::serve::serve;
-pub(crate) use date_header::Date;
+pub(crate) use date_header::DateCache;
 pub(crate) use local_client::is_local_client;
 pub(crate) use router::{RouteMatch, Router};
 pub(crate) use token_check::tokens_match;

@@ -14,8 +14,8 @@ use zerver_engine::{Failure, Params, Request, RequestId, Response};
 use zerver_trace::{Event, Outcome, RequestPart, SharedValue};
 
 use super::connection::body_reader;
-use super::connection::connection_state::Conn;
-use super::connection::message_framing::Framed;
+use super::connection::connection_state::Connection;
+use super::connection::message_framing::BodyFraming;
 use super::header_scan::{HeaderValues, ScannedHeaders};
 use super::local_client::is_local_client;
 use super::rejection::Rejection;
@@ -24,9 +24,10 @@ use super::router::RouteMatch;
 use super::trace_context::TraceContext;
 use super::{host_header, metrics_endpoint};
 use crate::Limits;
-use crate::effects::interpreter::Context;
+use crate::effects::interpreter::EffectContext;
 use crate::execution::active_request::{ActiveRequest, PendingResponse};
 use crate::execution::request_ids;
+use crate::execution::safe_drop::discard;
 use crate::scheduler;
 use crate::server::readiness::StartupStage;
 use crate::server::service::Service;
@@ -49,11 +50,13 @@ pub(super) struct ReceivedRequest {
 }
 
 impl ReceivedRequest {
-    pub(super) fn new(worker: &Rc<Worker>, conn: &Rc<Conn>, request: http::Request<Incoming>) -> Self {
+    pub(super) fn new(worker: &Rc<Worker>, conn: &Rc<Connection>, request: http::Request<Incoming>) -> Self {
         let watch = Stopwatch::since(Instant::now());
         let in_flight = InFlightGuard::begin(conn);
         let (parts, body) = request.into_parts();
-        conn.frames(http_body::Body::size_hint(&body).exact().map_or(Framed::Chunked, Framed::Length));
+        conn.set_body_framing(
+            http_body::Body::size_hint(&body).exact().map_or(BodyFraming::Chunked, BodyFraming::Length),
+        );
         let (is_head, is_http2) = (parts.method == Method::HEAD, parts.version == Version::HTTP_2);
         let request = Request {
             method: parts.method,
@@ -71,7 +74,7 @@ impl ReceivedRequest {
 }
 
 /// What kept the worker of a connection from reading a head that it reads now, if that may have been there before.
-fn head_read_delay(worker: &Worker, conn: &Conn, now_ns: u64) -> Option<Event<SharedValue>> {
+fn head_read_delay(worker: &Worker, conn: &Connection, now_ns: u64) -> Option<Event<SharedValue>> {
     let service_clock = &worker.worker_context.service_clock;
     match conn.take_opened() {
         Some((accepted, opened)) => {
@@ -95,7 +98,7 @@ pub(super) async fn answer(arrived: ReceivedRequest) -> Result<http::Response<Re
         match AssertUnwindSafe(handle(&mut active, &worker, &in_flight.conn, body)).catch_unwind().await {
             Ok(answered) => answered,
             Err(panic) => {
-                crate::execution::effect_future::discard(panic);
+                discard(panic);
                 let response = Failure::internal("request").to_response();
                 let answer = match active.take() {
                     Some(active) => active.panicked(response),
@@ -105,7 +108,7 @@ pub(super) async fn answer(arrived: ReceivedRequest) -> Result<http::Response<Re
             }
         };
     let conn = in_flight.end(end);
-    let close = !is_http2 && (worker.drain.is_draining() || conn.is_unread());
+    let close = !is_http2 && (worker.drain.is_draining() || conn.has_unread_body());
     let date = worker.date.at(worker.clock.wall(end).0.unix_ns);
     Ok(OutgoingResponse { answer, id, date, is_head, is_http2, close }.into_http(conn))
 }
@@ -114,14 +117,14 @@ pub(super) async fn answer(arrived: ReceivedRequest) -> Result<http::Response<Re
 async fn handle(
     slot: &mut Option<ActiveRequest>,
     worker: &Rc<Worker>,
-    conn: &Conn,
+    conn: &Connection,
     body: Incoming,
 ) -> (PendingResponse, Instant) {
     let service = &*worker.service;
     let Some(active) = slot else { return (missing_response(), Instant::now()) };
     if active.request().is_some_and(|request| is_status_poll(request)) {
         if !http_body::Body::is_end_stream(&body) {
-            conn.leave_unread();
+            conn.set_unread();
         }
         let response = match &service.health_path {
             Some(_) => health(worker, true, false),
@@ -135,7 +138,7 @@ async fn handle(
         Ok(found) => found,
         Err(Rejection::PathNotFound) if let Some(own_endpoint) = own_endpoint(active, service) => {
             if !http_body::Body::is_end_stream(&body) {
-                conn.leave_unread();
+                conn.set_unread();
             }
             let response = match own_endpoint {
                 OwnEndpoint::Health { is_local, is_liveness } => health(worker, is_local, is_liveness),
@@ -146,7 +149,7 @@ async fn handle(
         }
         Err(rejection) => {
             if !http_body::Body::is_end_stream(&body) {
-                conn.leave_unread();
+                conn.set_unread();
             }
             return reject(active, service, &rejection);
         }
@@ -166,7 +169,7 @@ async fn handle(
     };
     if !service.readiness.is_ready() {
         if !http_body::Body::is_end_stream(&body) {
-            conn.leave_unread();
+            conn.set_unread();
         }
         return reject(active, service, &Rejection::NotReady);
     }
@@ -177,13 +180,13 @@ async fn handle(
             }
         }
         Err(rejection) => {
-            conn.leave_unread();
+            conn.set_unread();
             return reject(active, service, &rejection);
         }
     }
     let received_ns = active.base_ns + active.watch.tick();
     active.add_read_delay(worker.read_delay(RequestPart::Body, || active.base_ns, received_ns));
-    let context = Context { request_id: Some(active.id), traceparent, tracestate };
+    let context = EffectContext { request_id: Some(active.id), traceparent, tracestate };
     if let Some(handoff) = scheduler::dispatch_request(worker, active, &context).await
         && let Some(active) = slot.take()
     {
@@ -324,17 +327,17 @@ fn missing_response() -> PendingResponse {
 
 /// Counts a request on its connection, also if it is dropped.
 pub(super) struct InFlightGuard {
-    conn: Rc<Conn>,
+    conn: Rc<Connection>,
     ended: Option<Instant>,
 }
 
 impl InFlightGuard {
-    pub(super) fn begin(conn: &Rc<Conn>) -> Self {
-        conn.begin();
+    pub(super) fn begin(conn: &Rc<Connection>) -> Self {
+        conn.begin_request();
         Self { conn: Rc::clone(conn), ended: None }
     }
 
-    pub(super) fn end(mut self, at: Instant) -> Rc<Conn> {
+    pub(super) fn end(mut self, at: Instant) -> Rc<Connection> {
         self.ended = Some(at);
         Rc::clone(&self.conn)
     }
@@ -342,7 +345,7 @@ impl InFlightGuard {
 
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        self.conn.end(self.ended.unwrap_or_else(Instant::now));
+        self.conn.end_request(self.ended.unwrap_or_else(Instant::now));
     }
 }
 
@@ -358,7 +361,7 @@ pub(super) struct OutgoingResponse {
 
 impl OutgoingResponse {
     /// The response as hyper wants it, on this connection.
-    pub(super) fn into_http(self, conn: Rc<Conn>) -> http::Response<ResponseBody> {
+    pub(super) fn into_http(self, conn: Rc<Connection>) -> http::Response<ResponseBody> {
         let Self { answer: PendingResponse { response, delivery }, id, date, is_head, is_http2, close } =
             self;
         let Response { mut status, mut headers, mut body } = response;
@@ -373,7 +376,7 @@ impl OutgoingResponse {
             headers.remove(header::TRANSFER_ENCODING);
             headers.remove(header::CONTENT_LENGTH);
         }
-        headers.insert(REQUEST_ID, request_ids::header(id));
+        headers.insert(REQUEST_ID, request_ids::header_value(id));
         headers.entry(header::DATE).or_insert(date);
         if close {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

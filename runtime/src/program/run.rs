@@ -22,7 +22,7 @@ use crate::server::listener;
 use crate::{App, ImpureStep, StartError, StartOptions};
 
 /// The exit code of a service that could not start.
-const TROUBLE: u8 = 2;
+const CANNOT_START: u8 = 2;
 
 /// The exit code of a service that was told twice to stop.
 const FORCED: i32 = 1;
@@ -46,7 +46,7 @@ pub fn run(app: App) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             operator_log::error(&error.full_message());
-            ExitCode::from(TROUBLE)
+            ExitCode::from(CANNOT_START)
         }
     }
 }
@@ -59,7 +59,7 @@ impl App {
 }
 
 fn try_run(app: App) -> Result<(), StartError> {
-    panic_report::tell_safely();
+    panic_report::install_hook();
     let environment = Environment::read()?;
     if environment.catalog {
         return print(&app.catalog()?);
@@ -100,7 +100,7 @@ fn try_run(app: App) -> Result<(), StartError> {
         listener: Some(listener),
         sink: recorder.as_ref().map(Recorder::sink),
         record_token: loaded.config.recording.token.clone(),
-        on_impure_step: environment.twice.then(|| Arc::new(tell_impure) as _),
+        on_impure_step: environment.twice.then(|| Arc::new(report_impure_step) as _),
         ..StartOptions::default()
     })?;
     let notify = environment.notify.as_deref();
@@ -122,11 +122,11 @@ fn try_run(app: App) -> Result<(), StartError> {
                 ready = server.ready(), if !is_ready => match ready {
                     Ok(()) => {
                         is_ready = true;
-                        tell(notify, "READY=1");
+                        notify_manager(notify, "READY=1");
                     }
                     Err(error) => break Some(error),
                 },
-                told = signals.next() => match told {
+                action = signals.next() => match action {
                     SignalAction::Stop => break None,
                     SignalAction::SettingsReload => reload.begin(),
                 },
@@ -134,7 +134,7 @@ fn try_run(app: App) -> Result<(), StartError> {
             }
         }
     });
-    tell(notify, "STOPPING=1");
+    notify_manager(notify, "STOPPING=1");
     std::thread::spawn(move || {
         while runtime.block_on(signals.next()) == SignalAction::SettingsReload {}
         std::process::exit(FORCED);
@@ -147,7 +147,7 @@ fn try_run(app: App) -> Result<(), StartError> {
 }
 
 /// Tells whoever develops the service of a step that is not the same twice.
-fn tell_impure(impure: &ImpureStep) {
+fn report_impure_step(impure: &ImpureStep) {
     operator_log::warn(&format!(
         "{impure}; a step may use nothing but its slots (ZERVER_TWICE=0 runs it once)"
     ));
@@ -162,14 +162,14 @@ fn print(document: &impl serde::Serialize) -> Result<(), StartError> {
 }
 
 /// Tells a service manager how it goes (sd_notify(3)).
-fn tell(socket: Option<&OsStr>, state: &str) {
+fn notify_manager(socket: Option<&OsStr>, state: &str) {
     let Some(socket) = socket else { return };
     let addr = match socket.as_bytes().strip_prefix(b"@") {
         Some(name) => SocketAddr::from_abstract_name(name),
         None => SocketAddr::from_pathname(socket),
     };
-    let told = addr.and_then(|addr| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &addr));
-    if let Err(error) = told {
+    let action = addr.and_then(|addr| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &addr));
+    if let Err(error) = action {
         operator_log::warn(&format!("cannot tell NOTIFY_SOCKET {}: {error}", socket.to_string_lossy()));
     }
 }

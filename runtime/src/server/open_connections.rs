@@ -6,19 +6,19 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
-use crate::http::Conn;
+use crate::http::Connection;
 
 /// The open connections of one worker, by number.
 #[derive(Default)]
 pub(crate) struct OpenConnections {
-    all: RefCell<BTreeMap<u64, Rc<Conn>>>,
+    all: RefCell<BTreeMap<u64, Rc<Connection>>>,
     next: Cell<u64>,
     empty: Notify,
 }
 
 impl OpenConnections {
     /// Adds a connection, and returns its number.
-    pub(super) fn add(&self, conn: Rc<Conn>) -> u64 {
+    pub(super) fn add(&self, conn: Rc<Connection>) -> u64 {
         let number = self.next.get();
         self.next.set(number + 1);
         self.all.borrow_mut().insert(number, conn);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use http::{Method, StatusCode, Uri};
 use zerver_engine::Request;
 
-use super::connection_state::Conn;
+use super::connection_state::Connection;
 use crate::http::rejection::Rejection;
 use crate::http::request_handler::{InFlightGuard, OutgoingResponse, reject};
 use crate::http::response_body::ResponseBody;
@@ -18,7 +18,7 @@ use crate::time::Stopwatch;
 /// recorded: nobody knows what in it is a secret.
 pub(crate) fn answer(
     worker: &Worker,
-    conn: &Rc<Conn>,
+    conn: &Rc<Connection>,
     status: StatusCode,
     error: &hyper::Error,
 ) -> http::Response<ResponseBody> {
