@@ -13,7 +13,7 @@ use super::service::Service;
 use super::startup_thread;
 use super::thread_group::ThreadGroup;
 use super::thread_spawner::ThreadSpawner;
-use super::worker_context::WorkerContext;
+use super::workers::worker_context::WorkerContext;
 use crate::StartError;
 use crate::app::startup::{AsyncHook, KeptValues, Startup};
 use crate::scheduler;

@@ -20,7 +20,7 @@ use super::message_framing::MessageFraming;
 use super::socket_io::SocketIo;
 use crate::Limits;
 use crate::http::request_handler::{ReceivedRequest, answer};
-use crate::server::worker::Worker;
+use crate::server::workers::worker::Worker;
 
 /// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

@@ -15,7 +15,7 @@ use crate::scheduler::dispatch::placement::Placement;
 use crate::scheduler::dispatch::shedding::shed;
 use crate::scheduler::sync::take_once::TakeOnce;
 use crate::server::service::Service;
-use crate::server::worker::Worker;
+use crate::server::workers::worker::Worker;
 
 /// Takes a request to its end at low priority. Few go there, and it has room of its own: all others would have to keep
 /// room for it.

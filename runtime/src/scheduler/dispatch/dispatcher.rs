@@ -14,7 +14,7 @@ use crate::scheduler::run_queue::NotRunHere;
 use crate::scheduler::shared_state::SchedulerState;
 use crate::scheduler::tuning::Tuning;
 use crate::server::service::Service;
-use crate::server::worker::Worker;
+use crate::server::workers::worker::Worker;
 
 /// A request that goes on elsewhere.
 pub(crate) struct Handoff {

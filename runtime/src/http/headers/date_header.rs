@@ -18,7 +18,7 @@ const MONTHS: [&str; 12] =
 pub(crate) struct DateCache(RefCell<Option<(u64, HeaderValue)>>);
 
 impl DateCache {
-    pub(super) fn at(&self, unix_ns: u64) -> HeaderValue {
+    pub(crate) fn at(&self, unix_ns: u64) -> HeaderValue {
         let second = (unix_ns / 1_000_000_000).min(LAST_S);
         let mut last = self.0.borrow_mut();
         match &*last {

@@ -10,12 +10,12 @@ use zerver_engine::{Request, Ticket};
 
 use super::drain_state::DrainState;
 use super::open_connections::OpenConnections;
-use super::service::{Service, WorkerService};
 use super::worker_context::WorkerContext;
 use crate::execution::active_request::ActiveRequest;
 use crate::execution::request_ids::RequestIds;
 use crate::http::{AnyFuturePool, DateCache};
 use crate::scheduler::{RunQueue, SchedulerState, StealQueue, StealableRequest, ThreadStatus};
+use crate::server::service::{Service, WorkerService};
 use crate::time::{Stopwatch, WorkerClock};
 
 pub(crate) struct Worker {
@@ -29,7 +29,7 @@ pub(crate) struct Worker {
     pub(crate) worker_context: WorkerContext,
     pub(crate) future_pool: AnyFuturePool,
     pub(crate) date: DateCache,
-    pub(super) connections: OpenConnections,
+    pub(crate) connections: OpenConnections,
 }
 
 impl Worker {
