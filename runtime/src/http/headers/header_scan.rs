@@ -3,28 +3,28 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// A constant, because a lookup by text has to build the name each time.
-pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What there is of them.
 #[derive(Default)]
-pub(super) struct ScannedHeaders<'r> {
+pub(crate) struct ScannedHeaders<'r> {
     /// The bytes of all headers, names and values.
-    pub(super) bytes: usize,
-    pub(super) host: HeaderValues<'r>,
-    pub(super) transfer_encoding: HeaderValues<'r>,
-    pub(super) traceparent: HeaderValues<'r>,
+    pub(crate) bytes: usize,
+    pub(crate) host: HeaderValues<'r>,
+    pub(crate) transfer_encoding: HeaderValues<'r>,
+    pub(crate) traceparent: HeaderValues<'r>,
 }
 
 /// The values of a header that is to be there once.
 #[derive(Default)]
-pub(super) struct HeaderValues<'r> {
-    pub(super) first: Option<&'r HeaderValue>,
+pub(crate) struct HeaderValues<'r> {
+    pub(crate) first: Option<&'r HeaderValue>,
     /// Whether there are more.
-    pub(super) is_doubled: bool,
+    pub(crate) is_doubled: bool,
 }
 
 impl<'r> ScannedHeaders<'r> {
-    pub(super) fn of(headers: &'r HeaderMap) -> Self {
+    pub(crate) fn of(headers: &'r HeaderMap) -> Self {
         let mut seen = Self::default();
         for (name, value) in headers {
             seen.bytes += name.as_str().len() + value.len();

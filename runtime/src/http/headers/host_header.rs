@@ -10,7 +10,7 @@ use super::header_scan::HeaderValues;
 
 /// What is wrong with the host of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum HostError {
+pub(crate) enum HostError {
     Missing,
     Doubled,
     Malformed,
@@ -20,7 +20,7 @@ pub(super) enum HostError {
 }
 
 /// Checks the host; `allowed` being empty allows all.
-pub(super) fn check(
+pub(crate) fn check(
     request: &Request,
     hosts: &HeaderValues<'_>,
     allowed: &[String],
@@ -71,12 +71,12 @@ fn is_valid(host: &str) -> bool {
 }
 
 /// The name of the host that a request is for, where it says one.
-pub(super) fn named(request: &Request) -> Option<&str> {
+pub(crate) fn named(request: &Request) -> Option<&str> {
     whole(request).map(name)
 }
 
 /// Whether a request is for exactly this host and port.
-pub(super) fn is_for(request: &Request, host: &str) -> bool {
+pub(crate) fn is_for(request: &Request, host: &str) -> bool {
     whole(request).is_some_and(|own| own.eq_ignore_ascii_case(host))
 }
 

@@ -32,7 +32,7 @@ impl TraceContext {
     }
 
     /// The same, where the values of `traceparent` are known.
-    pub(super) fn with(traceparent: &HeaderValues<'_>, headers: &HeaderMap) -> Self {
+    pub(crate) fn with(traceparent: &HeaderValues<'_>, headers: &HeaderMap) -> Self {
         let text =
             traceparent.first.filter(|_| !traceparent.is_doubled).and_then(|value| value.to_str().ok());
         match text.and_then(parent) {

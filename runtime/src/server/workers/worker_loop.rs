@@ -11,7 +11,7 @@ use super::drain_state::DrainStage;
 use super::exit_barrier::CHECK_INTERVAL;
 use super::worker::Worker;
 use super::worker_message::{Inbox, WorkerMessage};
-use crate::http::{Conn, serve};
+use crate::http::{Connection, serve};
 use crate::scheduler::{StealableRequest, run_stolen};
 
 /// How long idle connections stay open when the service stops, so that a request which is on its way to one of them
@@ -100,13 +100,13 @@ impl Worker {
 /// An open connection; counted until it is dropped.
 struct OpenConnection {
     worker: Rc<Worker>,
-    conn: Rc<Conn>,
+    conn: Rc<Connection>,
     number: u64,
 }
 
 impl OpenConnection {
     fn new(worker: &Rc<Worker>, peer: SocketAddr, accepted: Instant) -> Self {
-        let conn = Rc::new(Conn::new(peer, accepted, Instant::now()));
+        let conn = Rc::new(Connection::new(peer, accepted, Instant::now()));
         let number = worker.connections.add(Rc::clone(&conn));
         Self { worker: Rc::clone(worker), conn, number }
     }

@@ -17,13 +17,13 @@ use zerver_replay::{
 };
 
 use crate::scheduler;
-use crate::server::worker::Worker;
+use crate::server::workers::worker::Worker;
 
 const TEXT: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 /// Answers with what is measured now.
-pub(super) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
+pub(crate) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
     let mut measures =
         scheduler::measure(&worker.service.scheduler, worker.worker_context.service_clock.elapsed_ns());
     measures.recorder = worker.service.recorder_status.as_ref().map(|status| recorder(&status()));

@@ -10,26 +10,26 @@ use zerver_engine::{Request, Ticket};
 
 use super::drain_state::DrainState;
 use super::open_connections::OpenConnections;
-use super::service::{Service, WorkerService};
 use super::worker_context::WorkerContext;
 use crate::execution::active_request::ActiveRequest;
-use crate::execution::request_ids::Ids;
-use crate::http::{AnyFuturePool, Date};
+use crate::execution::request_ids::RequestIds;
+use crate::http::{AnyFuturePool, DateCache};
 use crate::scheduler::{RunQueue, SchedulerState, StealQueue, StealableRequest, ThreadStatus};
+use crate::server::service::{Service, WorkerService};
 use crate::time::{Stopwatch, WorkerClock};
 
 pub(crate) struct Worker {
     pub(crate) service: Arc<Service>,
     pub(crate) clock: WorkerClock,
-    pub(crate) ids: Ids,
+    pub(crate) ids: RequestIds,
     pub(crate) drain: DrainState,
     pub(crate) run_queue: RunQueue,
     pub(crate) thread_status: Arc<ThreadStatus>,
     pub(crate) worker_service: Arc<WorkerService>,
     pub(crate) worker_context: WorkerContext,
     pub(crate) future_pool: AnyFuturePool,
-    pub(crate) date: Date,
-    pub(super) connections: OpenConnections,
+    pub(crate) date: DateCache,
+    pub(crate) connections: OpenConnections,
 }
 
 impl Worker {
@@ -45,7 +45,7 @@ impl Worker {
         let settings = &service.scheduler.tuning().scheduling;
         Ok(Rc::new(Self {
             clock: WorkerClock::new(Arc::clone(&worker_context.service_clock)),
-            ids: Ids::new().map_err(|error| io::Error::other(error.to_string()))?,
+            ids: RequestIds::new().map_err(|error| io::Error::other(error.to_string()))?,
             drain: DrainState::default(),
             run_queue: RunQueue::new(
                 settings,
@@ -61,7 +61,7 @@ impl Worker {
             service,
             worker_context,
             future_pool: AnyFuturePool::default(),
-            date: Date::default(),
+            date: DateCache::default(),
             connections: OpenConnections::default(),
         }))
     }

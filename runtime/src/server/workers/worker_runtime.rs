@@ -11,17 +11,17 @@ use crate::scheduler::{ParkState, StealGroup, ThreadStatus};
 use crate::time::ServiceClock;
 
 /// Who is told that a worker goes to sleep.
-pub(super) struct ParkHooks {
+pub(crate) struct ParkHooks {
     /// Set then.
-    pub(super) slept: Arc<AtomicBool>,
-    pub(super) park_state: Arc<ParkState>,
-    pub(super) steal_group: Arc<StealGroup>,
+    pub(crate) slept: Arc<AtomicBool>,
+    pub(crate) park_state: Arc<ParkState>,
+    pub(crate) steal_group: Arc<StealGroup>,
     /// Its own among them.
-    pub(super) number: usize,
+    pub(crate) number: usize,
 }
 
 /// A runtime for one thread, which says when it goes to sleep, and counts on its board how long it is awake.
-pub(super) fn build_runtime(
+pub(crate) fn build_runtime(
     park_hooks: Option<ParkHooks>,
     thread_status: Option<(&Arc<ThreadStatus>, &Arc<ServiceClock>)>,
 ) -> io::Result<LocalRuntime> {
