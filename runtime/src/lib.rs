@@ -61,11 +61,14 @@
 //!
 #![doc = include_str!("../docs/tutorial.md")]
 
+#![warn(missing_debug_implementations)]
+
 mod app;
 mod config;
 pub mod effects;
 mod execution;
 mod http;
+mod operator_log;
 pub mod prelude;
 mod program;
 mod replay_host;

@@ -62,7 +62,7 @@ fn a_store_that_cannot_be_created_is_named_at_once() {
         );
     };
     for arguments in [&["ls"][..], &["doctor"], &dev] {
-        check(&file, arguments, "is no folder");
+        check(&file, arguments, "is not a folder");
     }
     // Nothing can be created there, not even by root.
     check("/proc/self/store".as_ref(), &dev, "cannot record");

@@ -1,5 +1,6 @@
 //! What a program is made of: its flows, its interpreters, its limits.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,16 @@ pub struct App {
     secret_params: Vec<String>,
     /// How recording goes, where somebody records.
     pub(super) recorder: Option<RecorderStatusFn>,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flows: Vec<_> = self.flows.iter().map(FlowDef::name).collect();
+        f.debug_struct("App")
+            .field("flows", &flows)
+            .field("interpreters", &self.interpreters)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for App {
@@ -296,7 +307,7 @@ impl App {
 fn ready_flows(flows: &[FlowDef], render: RenderFailure) -> Result<Vec<Arc<Flow>>, StartError> {
     let ready = |(at, def): (usize, &FlowDef)| match Flow::new(def, render) {
         Ok(flow) => Ok(Arc::new(flow.with_number(u16::try_from(at).unwrap_or(u16::MAX)))),
-        Err(error) => Err(StartError::Slots { slug: def.name().to_owned(), error }),
+        Err(error) => Err(StartError::Slots { flow: def.name().to_owned(), error }),
     };
     flows.iter().enumerate().map(ready).collect()
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use zerver_engine::{Effect, EffectKind, effect};
 
-use super::interpreter::{Begun, Context, Interpreter, Outcome};
+use super::interpreter::{EffectContext, EffectResult, Interpreter, Started};
 
 /// The time when the effect is performed.
 pub fn now() -> Effect<Time> {
@@ -73,10 +73,10 @@ impl EffectKind for ReadClock {
 pub struct Wall;
 
 impl Interpreter<ReadClock> for Wall {
-    fn begin(&self, _: &ReadClock, _context: &Context) -> Begun<Outcome<ReadClock>> {
+    fn start(&self, _: &ReadClock, _context: &EffectContext) -> Started<EffectResult<ReadClock>> {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unix_ns = u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX);
-        Begun::Ready(Ok(Time { unix_ns }))
+        Started::Ready(Ok(Time { unix_ns }))
     }
 
     fn needs_runtime(&self) -> bool {

@@ -6,10 +6,10 @@ use zerver_engine::{Arrival, Class, Flow, Job, Request, RequestId, Response, Sto
 use zerver_trace::{Capture, Event, Outcome, SharedValue};
 
 use super::delivery::Delivery;
-use super::effect_future::discard;
 use super::purity_check::CheckedJob;
-use super::request_ids::Ids;
+use super::request_ids::RequestIds;
 use super::response_capture::CapturedResponse;
+use super::safe_drop::discard;
 use crate::scheduler::{ActiveEntry, ThreadStatus};
 use crate::server::service::WorkerService;
 use crate::time::{Stopwatch, WorkerClock};
@@ -46,7 +46,7 @@ impl ActiveRequest {
     pub(crate) fn new(
         service: &Arc<WorkerService>,
         clock: &WorkerClock,
-        ids: &Ids,
+        ids: &RequestIds,
         worker: Option<u16>,
         watch: Stopwatch,
         mut request: Request,

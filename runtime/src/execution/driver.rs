@@ -11,11 +11,11 @@ use zerver_engine::{Next, RequestedCall, StopReason};
 use zerver_trace::QueueReason;
 
 use super::effect_future;
-use super::effect_future::{Flight, Landing};
+use super::effect_future::{EffectFuture, EffectProgress};
 use super::panic_report;
 use super::purity_check::CheckedJob;
-use crate::effects::interpreter::{Begun, Context};
-use crate::scheduler::{DriveEnd, Lane};
+use crate::effects::interpreter::{EffectContext, Started};
+use crate::scheduler::{DriveEnd, RunSlice};
 use crate::server::service::Service;
 use crate::time::Stopwatch;
 
@@ -28,11 +28,11 @@ pub(crate) struct Driver<'d> {
     job: &'d mut CheckedJob,
     watch: &'d mut Stopwatch,
     service: &'d Service,
-    context: &'d Context,
-    slice: &'d Lane<'d>,
+    context: &'d EffectContext,
+    slice: &'d RunSlice<'d>,
     /// Time from the arrival of the request to its deadline.
     deadline_ns: u64,
-    in_flight: Option<FuturesUnordered<Flight>>,
+    in_flight: Option<FuturesUnordered<EffectFuture>>,
     /// Calls that wait because the request has too many in flight.
     over_limit: VecDeque<RequestedCall>,
     /// Number of effects that started or completed since other requests could run.
@@ -44,8 +44,8 @@ impl<'d> Driver<'d> {
         job: &'d mut CheckedJob,
         watch: &'d mut Stopwatch,
         service: &'d Service,
-        context: &'d Context,
-        slice: &'d Lane<'d>,
+        context: &'d EffectContext,
+        slice: &'d RunSlice<'d>,
         deadline_ns: u64,
     ) -> Self {
         Self {
@@ -123,7 +123,7 @@ impl<'d> Driver<'d> {
     /// Runs code of the service. If it panics, the report of the panic masks the secrets of the request.
     fn guarded(&mut self, run: impl FnOnce(&mut CheckedJob, &mut Stopwatch) -> Next) -> Next {
         let watch = &mut *self.watch;
-        panic_report::in_step(self.job, &self.service.secrets, |job| run(job, watch))
+        panic_report::guard_step(self.job, &self.service.secrets, |job| run(job, watch))
     }
 
     /// Starts the effects that the job has requested, as far as the limit allows. If none could start, waits until one in
@@ -185,7 +185,7 @@ impl<'d> Driver<'d> {
         tokio::select! {
             biased;
             progress = progress => match progress {
-                Some(Landing::Landed(number, performed, at)) => {
+                Some(EffectProgress::Completed(number, performed, at)) => {
                     if self.job.is_waiting_for(number) {
                         self.slice.record_completion_delay(self.job, number, self.watch, at);
                     } else {
@@ -193,11 +193,11 @@ impl<'d> Driver<'d> {
                     }
                     next = self.guarded(|job, watch| job.complete(number, watch, performed));
                 }
-                Some(Landing::Begun(effect, at)) => {
+                Some(EffectProgress::Started(effect, at)) => {
                     self.job.record_effect_started(effect.number(), self.watch.since_start_ns(at));
-                    self.in_flight.get_or_insert_default().push(Flight::Flying(effect));
+                    self.in_flight.get_or_insert_default().push(EffectFuture::Running(effect));
                 }
-                Some(Landing::Free(start, at)) => {
+                Some(EffectProgress::RetryDue(start, at)) => {
                     self.slice.record_completion_delay(self.job, start.number, self.watch, at);
                     next = self.start(start, true).unwrap_or(next);
                 }
@@ -225,10 +225,10 @@ impl<'d> Driver<'d> {
     fn start(&mut self, start: RequestedCall, was_queued: bool) -> Option<Next> {
         let number = start.number;
         let interpreters = self.service.readiness.interpreters();
-        let begun = effect_future::ask(start, self.watch, interpreters, self.context, self.slice);
+        let begun = effect_future::start(start, self.watch, interpreters, self.context, self.slice);
         let queued_for = match &begun {
-            Begun::Pending(effect) => effect.held_by(),
-            Begun::Ready(_) => None,
+            Started::Pending(effect) => effect.queue_reason(),
+            Started::Ready(_) => None,
         };
         match queued_for {
             Some(reason) => self.job.record_effect_queued(number, self.watch.now_ns(), reason),
@@ -236,10 +236,10 @@ impl<'d> Driver<'d> {
             None => {}
         }
         match begun {
-            Begun::Ready(performed) => {
+            Started::Ready(performed) => {
                 Some(self.guarded(|job, watch| job.complete(number, watch, performed)))
             }
-            Begun::Pending(effect) => {
+            Started::Pending(effect) => {
                 self.in_flight.get_or_insert_default().push(effect);
                 None
             }

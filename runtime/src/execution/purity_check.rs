@@ -13,7 +13,7 @@ use zerver_replay::apart;
 use zerver_trace::Outcome;
 use zerver_trace::secret::Rule;
 
-use super::effect_future::discard;
+use super::safe_drop::discard;
 use crate::time::Stopwatch;
 
 /// So many differences of one step are told.

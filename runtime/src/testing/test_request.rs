@@ -19,7 +19,7 @@ use super::planned_answer::{ExpectedCall, PlannedAnswer, PlannedResult};
 use super::recorded_json::{RecordedJson, parse};
 use super::test_response::TestResponse;
 use crate::app::builder::App;
-use crate::effects::interpreter::{Begun, Context, Interpreter, Interpreters};
+use crate::effects::interpreter::{EffectContext, Interpreter, Interpreters, Started};
 use crate::effects::kv;
 use crate::http::{RouteMatch, Router};
 use crate::start_error::StartError;
@@ -317,9 +317,9 @@ impl TestRequest {
             Err(error) => panic!("cannot start a runtime to perform {call:?}: {error}"),
         };
         runtime.block_on(async {
-            match self.interpreters.begin(call, &Context::default()) {
-                Begun::Ready(performed) => performed,
-                Begun::Pending(future) => future.await,
+            match self.interpreters.start(call, &EffectContext::default()) {
+                Started::Ready(performed) => performed,
+                Started::Pending(future) => future.await,
             }
         })
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use zerver::effects::{Begun, Context, Interpreters};
+use zerver::effects::{EffectContext, Interpreters, Started};
 use zerver::effects::{clock, http, kv, sleep};
 use zerver::engine::{Arrival, Flow, Job, Next};
 use zerver::prelude::*;
@@ -67,9 +67,9 @@ fn drive(def: &FlowDef, interpreters: &Interpreters) -> zerver::engine::Finished
             _ => {
                 let started = job.take_requested_calls();
                 started.into_iter().fold(Next::Wait, |_, start| {
-                    let performed = match interpreters.begin(&start.call, &Context::default()) {
-                        Begun::Ready(performed) => performed,
-                        Begun::Pending(future) => block_on(future),
+                    let performed = match interpreters.start(&start.call, &EffectContext::default()) {
+                        Started::Ready(performed) => performed,
+                        Started::Pending(future) => block_on(future),
                     };
                     job.complete(start.number, 0, performed)
                 })
@@ -130,9 +130,9 @@ fn a_flow_says_what_it_asked_for_and_what_came_back() {
 #[tokio::test]
 async fn the_clock_is_later_than_the_epoch_and_does_not_wait() {
     let live = Interpreters::builtin();
-    let earlier = live.perform(clock::now(), &Context::default()).await.unwrap();
+    let earlier = live.perform(clock::now(), &EffectContext::default()).await.unwrap();
     let later =
-        live.perform(sleep(2.millis()).and_then(|()| clock::now()), &Context::default()).await.unwrap();
+        live.perform(sleep(2.millis()).and_then(|()| clock::now()), &EffectContext::default()).await.unwrap();
     assert!(later.since(ArrivalTime { unix_ns: earlier.unix_ns }) >= 2.millis(), "{earlier:?} {later:?}");
     assert_eq!(later.unix_s(), later.system_time().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs());
 }
@@ -142,8 +142,8 @@ async fn a_time_limit_is_kept_outside_a_request_too() {
     let mut interpreters = Interpreters::new();
     interpreters.set(|_: &http::Request| std::future::pending());
     let effect = http::get("http://localhost/").timeout(1.millis()).send();
-    let failure = interpreters.perform(effect, &Context::default()).await.unwrap_err();
+    let failure = interpreters.perform(effect, &EffectContext::default()).await.unwrap_err();
     assert_eq!(failure.kind(), zerver::engine::FailureKind::Timeout);
-    let failure = interpreters.perform(clock::now(), &Context::default()).await.unwrap_err();
+    let failure = interpreters.perform(clock::now(), &EffectContext::default()).await.unwrap_err();
     assert_eq!(failure.to_string(), "internal clock");
 }

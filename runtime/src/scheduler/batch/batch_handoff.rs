@@ -9,13 +9,13 @@ use tokio::sync::oneshot;
 use zerver_engine::{Class, Shed, ShedReason, StopReason};
 
 use super::batch_pool::{BatchPool, BatchRequest};
-use crate::effects::interpreter::Context;
+use crate::effects::interpreter::EffectContext;
 use crate::execution::active_request::ActiveRequest;
 use crate::scheduler::dispatch::placement::Placement;
 use crate::scheduler::dispatch::shedding::shed;
 use crate::scheduler::sync::take_once::TakeOnce;
 use crate::server::service::Service;
-use crate::server::worker::Worker;
+use crate::server::workers::worker::Worker;
 
 /// Takes a request to its end at low priority. Few go there, and it has room of its own: all others would have to keep
 /// room for it.
@@ -25,7 +25,7 @@ pub(crate) async fn run_in_batch_pool(
     class: Class,
     is_new: bool,
     active: ActiveRequest,
-    context: Context,
+    context: EffectContext,
 ) -> ActiveRequest {
     let service = &*worker.service;
     let Some(batch_pool) = &worker.worker_context.batch_pool else { return active };
@@ -83,11 +83,11 @@ async fn returned_from_batch(
 /// One that waits for a thread of low priority. Dropped, it waits no longer.
 struct BatchWait<'l> {
     batch_pool: &'l BatchPool,
-    slot: Arc<TakeOnce<(ActiveRequest, Context)>>,
+    slot: Arc<TakeOnce<(ActiveRequest, EffectContext)>>,
 }
 
 impl BatchWait<'_> {
-    fn take_back(&self) -> Option<(ActiveRequest, Context)> {
+    fn take_back(&self) -> Option<(ActiveRequest, EffectContext)> {
         self.slot.take_back().inspect(|_| self.batch_pool.status().note_taken())
     }
 }

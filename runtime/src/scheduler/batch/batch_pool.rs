@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use zerver_engine::{Class, FairQueue, SchedulingSettings, Shed, ShedReason, Ticket};
 
 use super::batch_status::BatchStatus;
-use crate::effects::interpreter::Context;
+use crate::effects::interpreter::EffectContext;
 use crate::execution::active_request::ActiveRequest;
 use crate::scheduler::dispatch::placement::Placement;
 use crate::scheduler::sync::take_once::TakeOnce;
@@ -37,7 +37,7 @@ struct Queue {
 /// A request that comes to these threads.
 pub(crate) struct BatchRequest {
     /// Taken here, or taken back.
-    pub(crate) slot: Arc<TakeOnce<(ActiveRequest, Context)>>,
+    pub(crate) slot: Arc<TakeOnce<(ActiveRequest, EffectContext)>>,
     pub(crate) placement: Placement,
     /// Whether none of its steps has run.
     pub(crate) is_new: bool,

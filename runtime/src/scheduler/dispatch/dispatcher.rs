@@ -7,14 +7,14 @@ use super::placement::{DriveEnd, Placement};
 use super::run_here::run_here;
 use super::shedding::shed;
 use super::stealable_request::StealableRequest;
-use crate::effects::interpreter::Context;
+use crate::effects::interpreter::EffectContext;
 use crate::execution::active_request::ActiveRequest;
 use crate::scheduler::batch::batch_handoff::run_in_batch_pool;
 use crate::scheduler::run_queue::NotRunHere;
 use crate::scheduler::shared_state::SchedulerState;
 use crate::scheduler::tuning::Tuning;
 use crate::server::service::Service;
-use crate::server::worker::Worker;
+use crate::server::workers::worker::Worker;
 
 /// A request that goes on elsewhere.
 pub(crate) struct Handoff {
@@ -35,7 +35,7 @@ enum Destination {
 pub(crate) async fn dispatch_request(
     worker: &Worker,
     active: &mut ActiveRequest,
-    context: &Context,
+    context: &EffectContext,
 ) -> Option<Handoff> {
     let (service, scheduler) = (&*worker.service, &worker.service.scheduler);
     let tuning = scheduler.tuning();
@@ -122,7 +122,7 @@ impl Handoff {
         self,
         worker: &Worker,
         active: ActiveRequest,
-        context: Context,
+        context: EffectContext,
     ) -> ActiveRequest {
         let service = &*worker.service;
         let Self { placement, class, destination } = self;
@@ -145,7 +145,7 @@ async fn run_after_queueing(
     worker: &Worker,
     placement: Placement,
     active: ActiveRequest,
-    context: Context,
+    context: EffectContext,
 ) -> (ActiveRequest, Result<DriveEnd, Shed>) {
     let Worker { service, thread_status, run_queue, .. } = worker;
     let (back, returned) = oneshot::channel();
