@@ -33,7 +33,7 @@ const FORCED: i32 = 1;
 /// On the first signal it stops accepting, answers what is in flight, and writes what is recorded; then the exit code
 /// is 0. On the second it exits at once with 1. When it cannot start, the code is 2 and standard error says why.
 ///
-/// What a panic says on standard error is cleaned and masked, for it may quote what a client sent: see `docs/secrets.md`. This
+/// What a panic says on standard error is cleaned and masked, for it may quote what a client sent: see `docs/reference/secrets.md`. This
 /// replaces a panic hook that was set before; one that is set later, in [`App::on_startup`] say, may call it.
 ///
 /// A SIGHUP has it read `zerver.toml` again: what can change while it runs is changed, and standard error says what cannot.
