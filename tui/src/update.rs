@@ -336,7 +336,9 @@ pub(crate) fn run_action(app: &mut App, action: Action) -> Vec<Command> {
             Vec::new()
         }
         Action::Palette => {
-            app.overlay = Some(Overlay::Palette(CommandPalette::new(app.key_tables())));
+            app.overlay = Some(Overlay::Palette(CommandPalette::new(app.key_tables(), |action| {
+                app.is_available(action)
+            })));
             Vec::new()
         }
         Action::Screen(number) => {

@@ -34,13 +34,14 @@ struct PaletteEntry {
 }
 
 impl CommandPalette {
-    pub(crate) fn new(tables: KeyTables) -> Self {
+    /// Lists the actions for which `is_available` returns true.
+    pub(crate) fn new(tables: KeyTables, is_available: impl Fn(Action) -> bool) -> Self {
         let keys = tables.into_iter().flat_map(|(_, tables)| tables).flatten();
         let mut entries: Vec<PaletteEntry> = Vec::new();
         for key in keys {
             // The most specific table wins, as for keys. Movements are left out.
             let is_known = entries.iter().any(|entry| entry.action == key.action);
-            if !is_known && !key.action.is_moving() {
+            if !is_known && !key.action.is_moving() && is_available(key.action) {
                 let press = key.presses.first().map_or_else(String::new, |press| press.name());
                 entries.push(PaletteEntry { action: key.action, what: key.what, press });
             }

@@ -41,7 +41,7 @@ fn a_wide_list_shows_the_selected_request() {
     insta::assert_snapshot!(ui.press("j").text(), @r"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     rate 0.0/s                                  p50 -                                  p99 -                                  failed -                                                           3  paused
-     id             age↑  method  path                            status       took              flow            verdict   │ GET /v1/todos/456  404 Not Found  900.0 µs  todos-item  interactive  1m ago
+     id             age↑  method  path                            status       took              flow            verdict   │ GET /v1/todos/456  404 Not Found  900.0 µs  1m ago  todos-item  interactive
      019aa4c2-1f3d    1m  GET     /reports/todos                     200   40.43 ms  ██████████  report                    │ ✗ not_found todo 456  in load_todo  src/todos.rs:40
      019aa4c2-1f3c    1m  GET     /v1/todos/456                      404   900.0 µs  ▏           todos-item      failed    │ 67% http GET idp.example.com/verify
      019aa4c2-1f3b    1m  GET     /v1/todos/456                      200    5.40 ms  █▎          todos-item                │ at µs   took                                             █ cpu  ━ effect
@@ -88,7 +88,7 @@ fn a_wide_list_shows_the_selected_request() {
                                                                                                                            │
                                                                                                                            │
                                                                                                                            │
-    enter open  / filter  f pause  s sort  d diff  r replay  ? keys  q quit
+    enter open  / filter  f live  s sort  d diff  r replay  ? keys  q quit
     ");
 }
 
@@ -201,7 +201,7 @@ fn a_failed_build_opens_the_service_log() {
      enter open  / filter  f pause  s sort  d diff  r replay  L log  ? keys  q quit
     ");
     let text = ui.send(state(ServiceState::Serving("http://127.0.0.1:3000".into()))).text();
-    assert!(text.contains("http://127.0.0.1:3000") && !text.contains("mismatched"), "{text}");
+    assert!(text.contains("127.0.0.1:3000") && !text.contains("mismatched"), "{text}");
     assert!(ui.press("L").text().contains("mismatched"));
 }
 

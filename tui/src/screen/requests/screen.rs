@@ -24,7 +24,15 @@ const KEYS: &[KeyBinding] = &[
         Some("open"),
     ),
     binding(&[key('/')], Action::Filter, "Filter the list; esc clears the filter", Some("filter")),
-    binding(&[key('f'), key(' ')], Action::ToggleFollow, "Pause the list, or go live again", Some("pause")),
+];
+
+const LIVE_KEYS: &[KeyBinding] =
+    &[binding(&[key('f'), key(' ')], Action::ToggleFollow, "Pause the list", Some("pause"))];
+
+const PAUSED_KEYS: &[KeyBinding] =
+    &[binding(&[key('f'), key(' ')], Action::ToggleFollow, "Go live: follow new requests", Some("live"))];
+
+const LIST_KEYS: &[KeyBinding] = &[
     binding(&[key('s')], Action::NextSort, "Sort by the next column", Some("sort")),
     binding(&[key('n')], Action::NextFailed, "Next failed request", None),
     binding(&[key('N')], Action::PreviousFailed, "Previous failed request", None),
@@ -43,7 +51,8 @@ impl Screen for RequestsScreen {
     }
 
     fn keys(&self, shared: &SharedState) -> Vec<&'static [KeyBinding]> {
-        let mut tables = vec![KEYS, keys::REQUEST];
+        let follow_keys = if self.is_following { LIVE_KEYS } else { PAUSED_KEYS };
+        let mut tables = vec![KEYS, follow_keys, LIST_KEYS, keys::REQUEST];
         if shared.service.is_some() {
             tables.push(LOG_KEYS);
         }
