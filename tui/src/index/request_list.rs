@@ -245,7 +245,7 @@ fn merge(all: &mut Vec<SortKey>, more: &[SortKey]) {
             end -= 1;
         }
         if end == far {
-            let start = after(&all[..end], *key);
+            let start = insertion_point(&all[..end], *key);
             all.copy_within(start..end, start + left + 1);
             end = start;
         }
@@ -254,7 +254,7 @@ fn merge(all: &mut Vec<SortKey>, more: &[SortKey]) {
 }
 
 /// Returns the insertion point of a key, found from the end in growing steps.
-fn after(all: &[SortKey], key: SortKey) -> usize {
+fn insertion_point(all: &[SortKey], key: SortKey) -> usize {
     let mut reach = 1;
     while reach <= all.len() && all[all.len() - reach] > key {
         reach *= 2;

@@ -52,12 +52,12 @@ impl Help {
             lines.push(HelpLine::Title(title.to_owned()));
             for key in tables.into_iter().flatten() {
                 let presses: Vec<String> = key.presses.iter().map(|press| press.name()).collect();
-                lines.push(HelpLine::Key(presses.join(" "), key.what));
+                lines.push(HelpLine::Key(presses.join(" "), key.description));
             }
         }
         lines.push(HelpLine::Blank);
         lines.push(HelpLine::Title("filters".to_owned()));
-        lines.extend(LEGEND.iter().map(|(term, what)| HelpLine::Key((*term).to_owned(), what)));
+        lines.extend(LEGEND.iter().map(|(term, description)| HelpLine::Key((*term).to_owned(), description)));
         lines.push(HelpLine::Blank);
         lines.push(HelpLine::Text("The mouse works: click, scroll, and drag the line between two panes."));
         lines.push(HelpLine::Text("In most terminals, shift with the mouse selects text as usual."));
@@ -122,8 +122,8 @@ fn draw_lines(lines: &[HelpLine], shared: &SharedState, area: Rect, buffer: &mut
         pen.skip(1);
         match line {
             HelpLine::Title(title) => pen.put(title, theme.strong),
-            HelpLine::Key(presses, what) => {
-                pen.skip(1).left(presses, KEYS, theme.key).skip(1).put(what, theme.text)
+            HelpLine::Key(presses, description) => {
+                pen.skip(1).left(presses, KEYS, theme.key).skip(1).put(description, theme.text)
             }
             HelpLine::Text(text) => pen.put(text, theme.secondary),
             HelpLine::Blank => &mut pen,

@@ -53,11 +53,11 @@ fn keys_return_commands() {
         ("<enter>Ge", edit(30)),
     ] {
         let mut ui = TestApp::new(80, 24, three());
-        assert_eq!(ui.press(keys).asked, [wanted], "{keys}");
+        assert_eq!(ui.press(keys).commands, [wanted], "{keys}");
     }
     let mut ui = TestApp::new(80, 24, three());
     ui.press("<enter>Y");
-    let [Command::Copy { text, .. }] = &ui.asked[..] else { panic!("{:?}", ui.asked) };
+    let [Command::Copy { text, .. }] = &ui.commands[..] else { panic!("{:?}", ui.commands) };
     assert_eq!(
         text,
         "# header authorization is a secret: replace SECRET\n\
@@ -69,7 +69,7 @@ fn keys_return_commands() {
 fn a_value_is_copied_from_the_inspector() {
     let mut ui = TestApp::new(80, 40, three());
     ui.press("G<enter>G<tab>/Claims:<enter>y");
-    let [Command::Copy { text, .. }] = &ui.asked[..] else { panic!("{:?}", ui.asked) };
+    let [Command::Copy { text, .. }] = &ui.commands[..] else { panic!("{:?}", ui.commands) };
     assert_eq!(text, r#"{sub: "user-123", roles: ["admin"]}"#);
 }
 
@@ -133,7 +133,7 @@ fn the_help_names_every_key() {
     let text = tall.text();
     for (_, tables) in tall.app.key_tables() {
         for key in tables.into_iter().flatten() {
-            assert!(text.contains(key.what), "{}", key.what);
+            assert!(text.contains(key.description), "{}", key.description);
         }
     }
 }
@@ -181,7 +181,7 @@ fn the_command_palette_finds_parts_of_descriptions() {
      h previous  l next event  tab pane  d diff  r replay  esc back  ? keys  q quit
     "#);
     ui.press("<enter>");
-    assert!(matches!(&ui.asked[..], [Command::Copy { .. }]));
+    assert!(matches!(&ui.commands[..], [Command::Copy { .. }]));
 }
 
 #[test]

@@ -154,24 +154,24 @@ fn an_invalid_filter_shows_the_reason() {
 fn the_list_is_live_until_the_cursor_moves() {
     let mut ui = TestApp::new(80, 10, three());
     let more = |n: u64| Message::NewRequests(vec![numbered(sample::slow(), n).summary()]);
-    let chosen = |ui: &TestApp| {
+    let selected = |ui: &TestApp| {
         let shared = &ui.app.shared;
-        let seq = ui.app.screens.requests.chosen(shared).unwrap();
+        let seq = ui.app.screens.requests.selected(shared).unwrap();
         shared.index.row(seq).unwrap().started_unix_ns - sample::slow().started_unix_ns
     };
-    assert_eq!(chosen(ui.send(more(10))), 10_000_000_000, "the newest");
-    assert_eq!(chosen(ui.press("j")), 2_000_000_000);
+    assert_eq!(selected(ui.send(more(10))), 10_000_000_000, "the newest");
+    assert_eq!(selected(ui.press("j")), 2_000_000_000);
     let before = ui.text();
     for n in 11..40 {
         ui.send(more(n));
     }
-    assert_eq!(chosen(&ui), 2_000_000_000, "paused");
+    assert_eq!(selected(&ui), 2_000_000_000, "paused");
     let rows = |text: &str| {
         text.lines().filter(|line| line.contains("019aa")).map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(rows(&ui.text())[..4], rows(&before)[..4]);
-    assert_eq!(chosen(ui.press("f")), 39_000_000_000);
-    assert_eq!(chosen(ui.press("jg").send(more(50))), 50_000_000_000, "the top is live");
+    assert_eq!(selected(ui.press("f")), 39_000_000_000);
+    assert_eq!(selected(ui.press("jg").send(more(50))), 50_000_000_000, "the top is live");
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn a_failed_build_opens_the_service_log() {
 #[test]
 fn every_appearance_draws_in_ascii() {
     for colors in [ColorScheme::Dark, ColorScheme::Light, ColorScheme::Sixteen, ColorScheme::Mono] {
-        let mut ui = TestApp::looking(Appearance { colors, is_ascii: true }, 120, 30, three());
+        let mut ui = TestApp::with_appearance(Appearance { colors, is_ascii: true }, 120, 30, three());
         for keys in ["", "jm", "<enter>", "<tab>", "?", "<esc>:"] {
             let buffer = ui.press(keys).buffer();
             let cells = || buffer.content.iter();

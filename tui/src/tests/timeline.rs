@@ -319,16 +319,16 @@ fn values_fold() {
 #[test]
 fn searches_wrap_around() {
     let mut ui = TestApp::new(80, 24, three());
-    let chosen = |ui: &TestApp| {
+    let selected = |ui: &TestApp| {
         let text = ui.text();
         let line = text.lines().find(|line| line.contains("event "));
         line.map(|line| line.trim_end_matches([' ', '┃']).split("  ").last().unwrap_or_default().to_owned())
             .unwrap_or_default()
     };
-    assert_eq!(chosen(ui.press("G<enter>g/todo<enter>")), "load_todo ran: need");
-    assert_eq!(chosen(ui.press("n")), "load_todo requested kv get todo:456");
-    assert_eq!(chosen(ui.press("nn")), "load_todo ran: need");
-    assert_eq!(chosen(ui.press("N")), "render_todo ran: done");
+    assert_eq!(selected(ui.press("G<enter>g/todo<enter>")), "load_todo ran: need");
+    assert_eq!(selected(ui.press("n")), "load_todo requested kv get todo:456");
+    assert_eq!(selected(ui.press("nn")), "load_todo ran: need");
+    assert_eq!(selected(ui.press("N")), "render_todo ran: done");
     assert!(ui.press("/nothing<enter>").text().contains("no match for \"nothing\""));
 }
 

@@ -69,7 +69,7 @@ impl Screen for RequestsScreen {
     }
 
     fn current_request(&self, shared: &SharedState) -> Option<RequestId> {
-        Some(shared.index.row(self.chosen(shared)?)?.id)
+        Some(shared.index.row(self.selected(shared)?)?.id)
     }
 
     fn on_text_key(&mut self, shared: &mut SharedState, key: &KeyEvent) -> Option<Vec<Command>> {
@@ -119,19 +119,19 @@ impl Screen for RequestsScreen {
             self.set(shared, scroll);
             return self.load_preview(shared);
         }
-        let chosen = self.chosen(shared).and_then(|seq| shared.index.row(seq));
+        let selected = self.selected(shared).and_then(|seq| shared.index.row(seq));
         match action {
             Action::ToggleFollow => {
                 self.set(shared, scroll);
                 self.is_following = !self.is_following;
             }
             Action::Open => {
-                return chosen
+                return selected
                     .map(|row| Command::Navigate(Navigation::Timeline(row.id)))
                     .into_iter()
                     .collect();
             }
-            Action::CopyId => return chosen.map(|row| Command::copy_id(row.id)).into_iter().collect(),
+            Action::CopyId => return selected.map(|row| Command::copy_id(row.id)).into_iter().collect(),
             Action::Filter => self.prompt = Some(TextInput::new(&self.filter)),
             Action::Back if !self.filter.is_empty() => {
                 (self.filter, self.error) = (String::new(), None);
@@ -140,7 +140,7 @@ impl Screen for RequestsScreen {
             Action::Back => return self.sort_by(shared, SortOrder::Newest),
             Action::NextSort => return self.sort_by(shared, self.list.sort().next()),
             Action::Mark => {
-                if let Some(seq) = chosen.map(|row| row.seq) {
+                if let Some(seq) = selected.map(|row| row.seq) {
                     if !self.marks.remove(&seq) {
                         self.marks.insert(seq);
                     }
@@ -202,8 +202,8 @@ impl Screen for RequestsScreen {
                 self.fill(shared);
                 Vec::new()
             }
-            Message::Scanned { generation, looked, found } if *generation == self.scan.generation => {
-                self.scan.looked += looked;
+            Message::Scanned { generation, scanned, found } if *generation == self.scan.generation => {
+                self.scan.scanned += scanned;
                 self.list.admit_scanned(found, &shared.index);
                 self.count_selected(shared);
                 Vec::new()
