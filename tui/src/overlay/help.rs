@@ -33,7 +33,7 @@ enum HelpLine {
 
 const LEGEND: &[(&str, &str)] = &[
     ("status:5xx", "this status or class of statuses"),
-    ("flow:todos", "name of the flow contains this; also method: outcome: class: id:"),
+    ("flow:todos", "flow contains this; also method: outcome: class: id:"),
     ("slower:10ms", "took longer; also faster:"),
     ("worker:1", "arrived on a connection of this worker"),
     ("is:failed", "failed requests"),
