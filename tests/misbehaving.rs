@@ -34,7 +34,7 @@ fn spin() -> Response {
 
 /// What it says is not the same twice.
 #[step]
-fn look(now: &Now) -> Response {
+fn look(now: &ArrivalTime) -> Response {
     let is_same = std::time::SystemTime::now() == now.system_time();
     Response::text(format!("{is_same} {:?}", std::time::SystemTime::now()))
 }

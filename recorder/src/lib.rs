@@ -31,7 +31,7 @@ mod write;
 pub use self::backend::store_dir::find_store;
 pub use self::backend::store_meta::FlowCatalog;
 pub use self::backend::writer_lock::LockHolder;
-pub use self::format::FormatError;
+pub use self::format::{FormatError, Schema};
 pub use self::intake::recording_policy::{RecordingPolicy, TailPolicy};
 pub use self::maintenance::examine::{DamagedBlock, StoreReport, examine, examine_with};
 pub use self::maintenance::import::import;

@@ -42,7 +42,7 @@
 //! - [`effects`] has the built-in kinds of effect (HTTP requests, a key-value store, timers, the clock) and the traits for
 //!   other kinds.
 //! - [`testing`] runs a flow without a server.
-//! - [`Limits`], [`Scheduling`], [`ClassRule`] and [`Recording`] are settings.
+//! - [`Limits`], [`SchedulingSettings`], [`ClassRule`] and [`Recording`] are settings.
 //!
 //! # Threads
 //!
@@ -61,11 +61,14 @@
 //!
 #![doc = include_str!("../docs/tutorial.md")]
 
+#![warn(missing_debug_implementations)]
+
 mod app;
 mod config;
 pub mod effects;
 mod execution;
 mod http;
+mod operator_log;
 pub mod prelude;
 mod program;
 mod replay_host;
@@ -91,7 +94,7 @@ pub use program::run::run;
 pub use scheduler::ClassRule;
 pub use server::handle::Server;
 pub use start_error::StartError;
-pub use zerver_engine::{ClassSettings, Often, Scheduling};
+pub use zerver_engine::{ClassSettings, OverrunLimit, SchedulingSettings};
 
 /// Defines the `main` function of a service, from the function that returns its [`App`].
 #[macro_export]

@@ -101,11 +101,11 @@ fn a_test_of_nothing_is_trouble() {
         assert_eq!(ran.code, Some(2), "{ran:?}");
         assert!(ran.err.contains(wanted) && ran.out.is_empty(), "{wanted}: {ran:?}");
     };
-    refused(&["--all", "--flow", "nothing"], "nothing to replay");
+    refused(&["--all", "--flow", "nothing"], "no requests to replay");
     refused(&["--all", place.path().to_str().unwrap()], "no portable files");
     refused(&["--all", &corpus(), "--failed", "--status", "201"], "no request in these files matches");
     refused(&["--all", "nothing.zrv"], "nothing.zrv");
-    refused(&["--all", "--set", "Todo.id=1"], "an edit is for one request");
+    refused(&["--all", "--set", "Todo.id=1"], "edits need one request");
     refused(&["@last", "--flow", "todos-list"], "one is named");
     let ran = place.zerver(&["replay", "--all", "--exe", "/bin/true"]);
     assert!(ran.code == Some(2) && ran.err.contains("cannot replay with /bin/true"), "{ran:?}");

@@ -5,6 +5,7 @@ mod bounds;
 mod changed;
 mod config;
 mod corpus;
+mod demo;
 mod dev;
 mod diff;
 mod disk;

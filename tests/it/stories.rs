@@ -256,24 +256,24 @@ fn the_services_of_today_do_what_they_did() {
         assert!(told.starts_with("same: ") && told.ends_with("exit 0"), "{name}: {told}");
     }
     assert_snapshot!(replay("retry"), @r#"
-    same: 3 of 3 decisions re-derived, 3 effects fed, 0 live
+    same: 3 of 3 decisions reproduced, 3 effects from the recording, 0 live
     response 200 OK
              {"visitors":4711,"todos":{"open":1,"completed":0}}
     exit 0
     "#);
     assert_snapshot!(replay("secret"), @r"
-    error: 01a2038c cannot be replayed as it was recorded
+    error: cannot replay 01a2038c as it was recorded
       because the request's header authorization: only a hash of it is here; --request-header authorization=..
-    hint: the store that recorded it has its secrets: there, `zerver replay 01a2038c-d531-76d2-a4f0-0f2274ba611d`
+    hint: the store that recorded it has its secrets: run `zerver replay 01a2038c-d531-76d2-a4f0-0f2274ba611d` on that store
     exit 2
     ");
     assert_snapshot!(replay("big-body"), @r"
-    error: 01a2038c cannot be replayed as it was recorded
+    error: cannot replay 01a2038c as it was recorded
       because the request's body: 65536 of 400031 bytes were recorded; --request-body TEXT
     exit 2
     ");
     assert_snapshot!(replay("changed-code"), @r#"
-    different: 2 of 3 decisions re-derived, 0 effects fed, 0 live, 1 unanswered
+    different: 2 of 3 decisions reproduced, 0 effects from the recording, 0 live, 1 unanswered
     code_changed     parse_report  ReportParams.fails  examples/todos/src/reports.rs
                      nothing → 0
     code_changed     gather  http GET figures.internal/figures?.. arguments.url  examples/todos/src/reports.rs
@@ -291,14 +291,14 @@ fn the_services_of_today_do_what_they_did() {
     exit 1
     "#);
     assert_snapshot!(replay_with("panic", &programs().orders), @r#"
-    same: 4 of 4 decisions re-derived, 2 effects fed, 0 live
+    same: 4 of 4 decisions reproduced, 2 effects from the recording, 0 live
     note     whether its target named an authority of its own was not recorded
     response 500 Internal Server Error
              {"error":{"kind":"internal","what":"step"}}
     exit 0
     "#);
     assert_snapshot!(replay_with("panic", &programs().orders_next), @r"
-    different: 3 of 4 decisions re-derived, 2 effects fed, 0 live, 1 unanswered
+    different: 3 of 4 decisions reproduced, 2 effects from the recording, 0 live, 1 unanswered
     code_changed     apply_discount  decision  examples/orders/src/discount.rs
                      panic → continue
     code_changed     apply_discount  Total  examples/orders/src/discount.rs

@@ -62,7 +62,7 @@ fn a_store_that_cannot_be_made_is_named_at_once() {
         );
     };
     for arguments in [&["ls"][..], &["doctor"], &dev] {
-        check(&file, arguments, "is no folder");
+        check(&file, arguments, "is not a folder");
     }
     // Nobody may make anything there, not even root.
     check("/proc/self/store".as_ref(), &dev, "cannot record");

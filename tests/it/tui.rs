@@ -325,7 +325,7 @@ fn a_terminal_that_cannot_show_it_is_told_so() {
     terminal.wait_for(&["TERM is dumb", "zerver ls"]);
     assert_eq!(terminal.end().exit_code(), 2);
     let ran = place.zerver(&["tui"]);
-    assert!(ran.code == Some(2) && ran.err.contains("needs a terminal, and this is none"), "{ran:?}");
+    assert!(ran.code == Some(2) && ran.err.contains("needs a terminal, and this is not one"), "{ran:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use zerver::effects::sleep;
 use zerver::prelude::*;
-use zerver::{Limits, Scheduling, StartOptions};
+use zerver::{Limits, SchedulingSettings, StartOptions};
 
 use super::cpu_work::work;
 
@@ -66,7 +66,7 @@ const MANY: Chain = chain![
 ];
 
 pub(crate) fn serve(ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
-    let mut scheduling = Scheduling::default();
+    let mut scheduling = SchedulingSettings::default();
     // The defaults let the batch queue stand for many seconds; here they have to take effect within a run.
     scheduling.batch.target_ns = 200_000_000;
     scheduling.batch.interval_ns = 1_000_000_000;

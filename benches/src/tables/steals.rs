@@ -33,7 +33,7 @@ fn locate() -> Response {
 
 /// Yields forever.
 #[step]
-fn keep_busy(rounds: Option<u64>) -> Decision<Ends, u64> {
+fn keep_busy(rounds: Option<u64>) -> Decision<Final, u64> {
     work(STEP_US);
     Yield(rounds.unwrap_or(0) + 1)
 }

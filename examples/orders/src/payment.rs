@@ -31,7 +31,7 @@ impl EffectKind for Charge {
         format!("charge {} cents", self.cents)
     }
 
-    fn outcome(charged: &Charged) -> String {
+    fn output_summary(charged: &Charged) -> String {
         match charged {
             Charged::Paid { number } => format!("paid, {number}"),
             Charged::Declined => "declined".to_owned(),

@@ -53,7 +53,7 @@ fn verify_roles(claims: &Claims) -> Result<(), Failure> {
 }
 
 #[step]
-fn count_request(claims: &Claims, now: &Now) -> Decision<RateLimit> {
+fn count_request(claims: &Claims, now: &ArrivalTime) -> Decision<RateLimit> {
     let minute = now.unix_s() / 60;
     let ends_in_s = (60 - now.unix_s() % 60) as u32;
     let used = kv::expires_in(2.minutes()).add(("requests", claims.sub.as_str(), minute), 1);

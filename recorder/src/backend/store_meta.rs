@@ -7,7 +7,7 @@ use crate::backend::store_error::StoreError;
 use crate::backend::table::Table;
 use crate::block::block_index::BlockIndex;
 use crate::format::record::RecordKind;
-use crate::format::{FormatError, codec, record};
+use crate::format::{FormatError, Schema, codec, record};
 
 /// Keys of the records in [`Table::Meta`].
 const META: u64 = 0;
@@ -41,7 +41,7 @@ impl StoreMeta {
 }
 
 /// Returns the schema of the last commit.
-pub(crate) fn store_schema(snapshot: &Snapshot) -> Result<Option<u16>, StoreError> {
+pub(crate) fn store_schema(snapshot: &Snapshot) -> Result<Option<Schema>, StoreError> {
     Ok(snapshot.get(Table::Meta, META)?.map(|record| record::schema_of(&record)))
 }
 

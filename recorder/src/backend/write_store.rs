@@ -13,7 +13,8 @@ use crate::backend::store_dir::{self, FileIdentity};
 use crate::backend::store_error::{StoreError, guard, io_error};
 use crate::backend::table::Table;
 use crate::backend::write_batch::WriteBatch;
-use crate::format::file_header::{self, HEADER_LEN};
+use crate::format::file_header::{self, HEADER_LEN, SCHEMA_AT};
+use crate::format::schema::SCHEMA;
 use crate::{catch_panic, regular_file};
 
 /// Sizes of the parts of redb's file, in bytes: pages, regions, and (rounded up) the header of a region.
@@ -155,6 +156,7 @@ pub(crate) fn preallocated_len(len: u64, max: u64) -> Option<u64> {
 /// Opens or creates the file, and ensures that it starts with the header.
 fn prepare(dir: &Path, path: &Path) -> Result<File, StoreError> {
     let failed = |error: io::Error| io_error(path, error);
+    let mut is_older = false;
     if std::fs::symlink_metadata(path).is_ok() {
         // Checked before anything is changed, including the mode of the file.
         let file = regular_file::open(path).map_err(failed)?;
@@ -164,6 +166,7 @@ fn prepare(dir: &Path, path: &Path) -> Result<File, StoreError> {
         if !(begun && head.len() < HEADER_LEN) {
             file_header::check(&head)
                 .map_err(|source| StoreError::Format { path: path.to_owned(), source })?;
+            is_older = file_header::is_older_than(&head, SCHEMA);
         }
     }
     let file = regular_file::open_private(path).map_err(failed)?;
@@ -171,6 +174,10 @@ fn prepare(dir: &Path, path: &Path) -> Result<File, StoreError> {
         file.write_all_at(&file_header::new(), 0)
             .and_then(|()| file.sync_all())
             .and_then(|()| store_dir::sync_dir(dir))
+            .map_err(failed)?;
+    } else if is_older {
+        file.write_all_at(&SCHEMA.to_bytes(), SCHEMA_AT as u64)
+            .and_then(|()| file.sync_all())
             .map_err(failed)?;
     }
     Ok(file)

@@ -16,10 +16,12 @@ use crate::format::delta_varint;
 use crate::format::record::RecordKind;
 use crate::format::{codec, record};
 
-/// A block is full with this many traces, or with this many bytes of encoded traces and pieces,
+/// Number of traces at which a block is full.
 pub(crate) const MAX_TRACES: usize = 192;
+/// Total size of traces and pieces at which a block is full, in bytes.
 const MAX_BYTES: usize = 256 << 10;
-/// or with this many traces if one more could take its body past a power of two. redb allocates those sizes.
+/// Number of traces from which on a block is full if another one could take its body past a power of two. redb allocates
+/// such sizes.
 const MIN_TRACES: usize = 64;
 /// Maximum number of shapes to compare a new trace with.
 const SHAPES_SEARCHED: usize = 24;

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::schema::Schema;
+
 /// The reason why bytes are not a record that this build can read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FormatError {
@@ -12,17 +14,17 @@ pub enum FormatError {
     #[error("schema {found} is newer than {newest}, the newest that this build reads; use a newer zerver")]
     Newer {
         /// Schema of the data.
-        found: u16,
+        found: Schema,
         /// Newest schema that this build reads.
-        newest: u16,
+        newest: Schema,
     },
     /// The data was written by a release that is no longer supported.
     #[error("schema {found} is older than {oldest}, the oldest that this build reads; use an older zerver")]
     Older {
         /// Schema of the data.
-        found: u16,
+        found: Schema,
         /// Oldest schema that this build reads.
-        oldest: u16,
+        oldest: Schema,
     },
     /// The data ends too early.
     #[error("truncated after {len} bytes")]

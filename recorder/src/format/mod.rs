@@ -10,3 +10,4 @@ pub(crate) mod record;
 pub(crate) mod schema;
 
 pub use self::format_error::FormatError;
+pub use self::schema::Schema;

@@ -3,7 +3,7 @@
 //! | bytes | contents |
 //! |---|---|
 //! | 4 | magic, `zvr1` |
-//! | 2 | schema version |
+//! | 2 | schema: major and minor version |
 //! | 1 | kind of record |
 //! | 1 | flags: 1 if the body is compressed with zstd; 2 if only its second part is, whose offset precedes the body in 4 bytes |
 //! | 8 | key under which the record is stored, so that a record in the wrong place is noticed |
@@ -19,7 +19,7 @@ use std::cell::RefCell;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::format_error::FormatError;
-use super::schema::{OLDEST, OLDEST_PORTABLE, SCHEMA, check_schema};
+use super::schema::{OLDEST, OLDEST_PORTABLE, SCHEMA, Schema, check_schema};
 
 /// Maximum length of a decompressed body, in bytes.
 pub(crate) const MAX_RAW: usize = 8 << 20;
@@ -94,7 +94,7 @@ fn assemble(kind: RecordKind, key: u64, raw_len: usize, flags: u8, body: &[&[u8]
     let len = body.iter().map(|part| part.len()).sum::<usize>();
     let mut out = Vec::with_capacity(ENVELOPE + len);
     out.extend_from_slice(&MAGIC);
-    out.extend_from_slice(&SCHEMA.to_le_bytes());
+    out.extend_from_slice(&SCHEMA.to_bytes());
     out.extend_from_slice(&[kind as u8, flags]);
     out.extend_from_slice(&key.to_le_bytes());
     out.extend_from_slice(&(raw_len as u32).to_le_bytes());
@@ -132,7 +132,7 @@ fn read_envelope(bytes: &[u8]) -> Result<Envelope, FormatError> {
     };
     let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let oldest = if head[6] == RecordKind::Portable as u8 { OLDEST_PORTABLE } else { OLDEST };
-    check_schema(u16::from_le_bytes([head[4], head[5]]), oldest)?;
+    check_schema(Schema::from_bytes([head[4], head[5]]), oldest)?;
     let envelope = Envelope {
         kind: head[6],
         flags: head[7],
@@ -193,8 +193,8 @@ pub(crate) fn with_key(mut record: Vec<u8>, key: u64) -> Vec<u8> {
 }
 
 /// Returns the schema of a valid record.
-pub(crate) fn schema_of(record: &[u8]) -> u16 {
-    record.get(4..).and_then(|rest| rest.first_chunk()).map_or(SCHEMA, |schema| u16::from_le_bytes(*schema))
+pub(crate) fn schema_of(record: &[u8]) -> Schema {
+    record.get(4..).and_then(|rest| rest.first_chunk()).map_or(SCHEMA, |schema| Schema::from_bytes(*schema))
 }
 
 /// Finds the undamaged records of one kind anywhere in `bytes`, and returns them with their keys.

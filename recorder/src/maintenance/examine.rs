@@ -13,7 +13,7 @@ use crate::backend::store_meta::{self, StoreMeta};
 use crate::backend::writer_lock::{LockHolder, WriterLock};
 use crate::block::block_index::BlockIndex;
 use crate::block::trace_values::each_value;
-use crate::format::FormatError;
+use crate::format::{FormatError, Schema};
 use crate::read::read_error::ReadError;
 use crate::read::reader::{Reader, StoreCounts};
 use crate::read::store_view::StoreView;
@@ -25,7 +25,7 @@ pub struct StoreReport {
     /// Folder of the store.
     pub dir: PathBuf,
     /// Schema of the store, if it is readable.
-    pub schema: Option<u16>,
+    pub schema: Option<Schema>,
     /// Reason why nothing can be read, with advice. `None` if the store can be opened.
     pub problem: Option<String>,
     /// True if [`crate::repair`] would help.

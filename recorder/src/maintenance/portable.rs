@@ -8,7 +8,7 @@ use zerver_trace::{Origin, Recorded, Redaction, Trace};
 use crate::block::trace_values::each_value;
 use crate::format::record::MAX_RAW;
 use crate::format::record::RecordKind;
-use crate::format::{FormatError, codec, record};
+use crate::format::{FormatError, Schema, codec, record};
 
 /// Encodes a trace as a portable file.
 ///
@@ -43,12 +43,12 @@ pub fn is_portable(bytes: &[u8]) -> bool {
 }
 
 /// Converts an encoded trace to the current schema. The fields that were added since are set to "not recorded".
-fn upgrade_trace(schema: u16, trace: &[u8]) -> Cow<'_, [u8]> {
-    if schema >= 3 {
+fn upgrade_trace(schema: Schema, trace: &[u8]) -> Cow<'_, [u8]> {
+    if schema >= Schema::new(3, 0) {
         return Cow::Borrowed(trace);
     }
     let mut now = trace.to_vec();
-    if schema < 2 {
+    if schema < Schema::new(2, 0) {
         codec::encode_into(None::<u16>, &mut now);
     }
     codec::encode_into(Origin::<Recorded>::NotRecorded, &mut now);

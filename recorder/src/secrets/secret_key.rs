@@ -19,6 +19,7 @@ const KEY_LEN: usize = 32;
 pub(super) const NONCE_LEN: usize = 12;
 /// Associated data of every seal, so that data sealed for another purpose does not open here.
 pub(super) const PURPOSE: &[u8] = b"zerver recorded value 1";
+
 /// The reason why a secret could not be read.
 #[derive(Debug, Error)]
 pub enum SealError {

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use zerver_recorder::{FormatError, OpenError, ReadError, Reader, Recorder, examine, import, repair};
+use zerver_recorder::{FormatError, OpenError, ReadError, Reader, Recorder, Schema, examine, import, repair};
 
 use crate::{options, sample_traces};
 
@@ -51,11 +51,11 @@ fn every_file_of_a_store_is_private() {
 
 #[test]
 fn a_file_that_is_not_a_store_is_refused_and_left_unchanged() {
-    let with_schema = |schema: u16| {
+    let with_schema = |schema: Schema| {
         let dir = tempfile::tempdir().unwrap();
         Recorder::open(options(dir.path())).unwrap().close();
         let mut bytes = fs::read(dir.path().join("traces.redb")).unwrap();
-        bytes[16..18].copy_from_slice(&schema.to_le_bytes());
+        bytes[16..18].copy_from_slice(&[schema.major, schema.minor]);
         bytes
     };
     let cases = [
@@ -63,8 +63,18 @@ fn a_file_that_is_not_a_store_is_refused_and_left_unchanged() {
         (vec![0; 100_000], FormatError::Foreign),
         (b"x".to_vec(), FormatError::Foreign),
         (b"redb\x1a\x0a\xa9\x0d\x0a\0\0\0".repeat(1000), FormatError::Foreign),
-        (with_schema(4), FormatError::Newer { found: 4, newest: 3 }),
-        (with_schema(2), FormatError::Older { found: 2, oldest: 3 }),
+        (
+            with_schema(Schema::new(4, 0)),
+            FormatError::Newer { found: Schema::new(4, 0), newest: Schema::new(3, 0) },
+        ),
+        (
+            with_schema(Schema::new(3, 1)),
+            FormatError::Newer { found: Schema::new(3, 1), newest: Schema::new(3, 0) },
+        ),
+        (
+            with_schema(Schema::new(2, 0)),
+            FormatError::Older { found: Schema::new(2, 0), oldest: Schema::new(3, 0) },
+        ),
     ];
     for (bytes, wanted) in cases {
         let dir = tempfile::tempdir().unwrap();

@@ -185,5 +185,5 @@ fn a_store_of_schema_2_is_rejected_with_advice() {
         message += &format!(": {source}");
         next = source.source();
     }
-    assert!(message.contains("schema 2 is older than 3"), "{message}");
+    assert!(message.contains("schema 2.0 is older than 3.0"), "{message}");
 }

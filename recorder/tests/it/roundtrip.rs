@@ -112,7 +112,7 @@ fn delays_are_read_back() {
                 call: 7,
                 ready_ns: 11_000_000,
                 at_ns: 1_211_000_000,
-                thread: thread,
+                thread,
                 flow,
                 step,
             }

@@ -1,9 +1,12 @@
 //! What a program is made of: its flows, its interpreters, its limits.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zerver_engine::{EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, Scheduling};
+use zerver_engine::{
+    EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, SchedulingSettings,
+};
 use zerver_trace::{FlowInfo, secret};
 
 use super::startup::{BoxError, Startup, StartupHook};
@@ -41,6 +44,16 @@ pub struct App {
     secret_params: Vec<String>,
     /// How recording goes, where somebody records.
     pub(super) recorder: Option<RecorderStatusFn>,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flows: Vec<_> = self.flows.iter().map(FlowDef::name).collect();
+        f.debug_struct("App")
+            .field("flows", &flows)
+            .field("interpreters", &self.interpreters)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for App {
@@ -189,7 +202,7 @@ impl App {
     }
 
     /// How requests wait for their turn, and when they are sent away.
-    pub fn scheduling(mut self, scheduling: Scheduling) -> Self {
+    pub fn scheduling(mut self, scheduling: SchedulingSettings) -> Self {
         self.config.scheduling = scheduling;
         self
     }
@@ -293,8 +306,8 @@ impl App {
 
 fn ready_flows(flows: &[FlowDef], render: RenderFailure) -> Result<Vec<Arc<Flow>>, StartError> {
     let ready = |(at, def): (usize, &FlowDef)| match Flow::new(def, render) {
-        Ok(flow) => Ok(Arc::new(flow.numbered(u16::try_from(at).unwrap_or(u16::MAX)))),
-        Err(error) => Err(StartError::Slots { slug: def.name().to_owned(), error }),
+        Ok(flow) => Ok(Arc::new(flow.with_number(u16::try_from(at).unwrap_or(u16::MAX)))),
+        Err(error) => Err(StartError::Slots { flow: def.name().to_owned(), error }),
     };
     flows.iter().enumerate().map(ready).collect()
 }

@@ -1,5 +1,6 @@
 //! Options for starting a service on threads of its own.
 
+use std::fmt;
 use std::net::TcpListener;
 use std::sync::Arc;
 
@@ -21,4 +22,16 @@ pub struct StartOptions {
     /// Has each step run twice with the same slots, and is told of those that are not the same then, of each once. What
     /// the first run says counts. None, as it is in production: each step runs once.
     pub on_impure_step: Option<OnImpureStep>,
+}
+
+impl fmt::Debug for StartOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StartOptions")
+            .field("addr", &self.addr)
+            .field("listener", &self.listener)
+            .field("sink", &self.sink.is_some())
+            .field("record_token", &self.record_token.is_some())
+            .field("on_impure_step", &self.on_impure_step.is_some())
+            .finish()
+    }
 }

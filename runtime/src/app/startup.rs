@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::error::Error;
+use std::fmt;
 use std::pin::Pin;
 
 use tokio::runtime::Runtime;
@@ -33,6 +34,12 @@ pub(crate) type KeptValues = Vec<Box<dyn Any + Send>>;
 pub struct Startup {
     pub(crate) interpreters: Interpreters,
     pub(crate) kept: KeptValues,
+}
+
+impl fmt::Debug for Startup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Startup").field("interpreters", &self.interpreters).finish_non_exhaustive()
+    }
 }
 
 impl Startup {

@@ -182,7 +182,9 @@ mod tests {
             assert!(seen.insert(key.field(&mut config).address()), "{} is another key's value", key.name);
             let shown = key.field(&mut config).show();
             if let Some(raw) = RawValue::of_json(&shown) {
-                key.field(&mut config).set(&raw).unwrap_or_else(|allowed| panic!("{}: {allowed}", key.name));
+                key.field(&mut config)
+                    .set(&raw)
+                    .unwrap_or_else(|requirement| panic!("{}: {requirement}", key.name));
                 assert_eq!(key.field(&mut config).show(), shown, "{}", key.name);
             }
             assert_eq!(Key::named(key.name), Some(*key));

@@ -61,17 +61,16 @@ impl Layers {
         for (key, value) in &self.environment {
             let raw =
                 value.to_str().map_or(RawValue::Many(Vec::new()), |text| RawValue::One(text.to_owned()));
-            key.field(&mut config).set(&raw).map_err(|allowed| {
-                let allowed = format!("it is {allowed}");
+            key.field(&mut config).set(&raw).map_err(|requirement| {
                 match key.field(&mut config).is_secret() {
                     true => StartError::Setting {
                         place: key.variable(),
-                        what: format!("{} is wrong; {allowed}", key.name),
+                        reason: format!("invalid {}: must be {requirement}", key.name),
                     },
                     false => StartError::Variable {
                         name: key.variable(),
                         value: value.to_string_lossy().into_owned(),
-                        allowed,
+                        requirement: requirement.to_owned(),
                     },
                 }
             })?;
@@ -90,14 +89,14 @@ impl Layers {
         sources: &mut BTreeMap<&'static str, (SettingFrom, Option<String>)>,
     ) -> Result<(), StartError> {
         let shown = path.display();
-        let unreadable = |why: String| StartError::ConfigFile { path: path.to_owned(), why };
+        let unreadable = |reason: String| StartError::ConfigFile { path: path.to_owned(), reason };
         let text = regular_file::read_text(path, MAX_LEN).map_err(|error| unreadable(error.to_string()))?;
-        let wrong = |line, what| StartError::Setting { place: format!("{shown}:{line}"), what };
-        let file = file::read(&text).map_err(|error| wrong(error.line, error.what))?;
+        let invalid = |line, reason| StartError::Setting { place: format!("{shown}:{line}"), reason };
+        let file = file::read(&text).map_err(|error| invalid(error.line, error.reason))?;
         for (key, line, raw) in file.values {
-            key.field(config)
-                .set(&raw)
-                .map_err(|allowed| wrong(line, format!("{} is wrong; it is {allowed}", key.name)))?;
+            key.field(config).set(&raw).map_err(|requirement| {
+                invalid(line, format!("invalid {}: must be {requirement}", key.name))
+            })?;
             sources.insert(key.name, (SettingFrom::File, Some(format!("{shown}:{line}"))));
             // Beside the file that names it, wherever the service was started.
             if let ("recording.store", Some(store), Some(folder)) =
@@ -148,7 +147,7 @@ fn inconsistent(
     };
     let values: Vec<_> = all.iter().map(value).collect();
     match place {
-        Some(place) => StartError::Setting { place, what: format!("{error}; {}", values.join(", ")) },
+        Some(place) => StartError::Setting { place, reason: format!("{error}; {}", values.join(", ")) },
         None => StartError::Scheduling(error),
     }
 }
@@ -237,49 +236,49 @@ mod tests {
     #[test]
     fn a_wrong_file_is_told_with_its_line_and_what_would_be_right() {
         check("a = \n", "/zerver.toml:1: string values must be quoted, expected literal string");
-        check("\nworker = 2", "/zerver.toml:2: there is no setting worker; is it workers?");
+        check("\nworker = 2", "/zerver.toml:2: unknown setting worker; did you mean workers?");
         check(
             "[batch]\nquantun = \"5ms\"",
-            "/zerver.toml:2: there is no setting batch.quantun; is it batch.quantum?",
+            "/zerver.toml:2: unknown setting batch.quantun; did you mean batch.quantum?",
         );
-        check("[bach]\nquantum = \"5ms\"", "/zerver.toml:1: there is no setting bach; is it batch?");
-        check("batch = 3", "/zerver.toml:1: batch is a section, and no value: write [batch]");
+        check("[bach]\nquantum = \"5ms\"", "/zerver.toml:1: unknown setting bach; did you mean batch?");
+        check("batch = 3", "/zerver.toml:1: batch is a section, not a value: write [batch]");
         check(
             "deadline = 5",
-            "/zerver.toml:1: deadline is wrong; it is a duration such as 10ms, 1.5s, 5m or 2d",
+            "/zerver.toml:1: invalid deadline: must be a duration such as 10ms, 1.5s, 5m or 2d",
         );
-        check("workers = 0", "/zerver.toml:1: workers is wrong; it is a number from 1 to 1024");
+        check("workers = 0", "/zerver.toml:1: invalid workers: must be a number from 1 to 1024");
         check(
             "address = \"here\"",
-            "/zerver.toml:1: address is wrong; it is HOST:PORT, such as 127.0.0.1:3000",
+            "/zerver.toml:1: invalid address: must be HOST:PORT, such as 127.0.0.1:3000",
         );
         check(
             "[recording]\nkeep = \"most\"",
-            "/zerver.toml:2: recording.keep is wrong; it is all, tail or off",
+            "/zerver.toml:2: invalid recording.keep: must be all, tail or off",
         );
         check(
             "[recording]\nsample = 2.0",
-            "/zerver.toml:2: recording.sample is wrong; it is a number from 0 to 1",
+            "/zerver.toml:2: invalid recording.sample: must be a number from 0 to 1",
         );
-        check("deadline = 2026-01-01", "/zerver.toml:1: deadline is a date, and no setting is one");
+        check("deadline = 2026-01-01", "/zerver.toml:1: invalid deadline: no setting is a date");
         check(
             "[batch]\ninterval = \"1s\"\ntarget = \"2s\"",
-            "/zerver.toml:3: batch.target is wrong; it is no longer than the interval of its class; batch.target is 2s, \
+            "/zerver.toml:3: invalid batch.target: must be no longer than the interval of its class; batch.target is 2s, \
              batch.interval is 1s",
         );
         check(
             "[batch]\ninterval = \"1s\"",
-            "/zerver.toml:2: batch.target is wrong; it is no longer than the interval of its class; batch.target is 5s, \
+            "/zerver.toml:2: invalid batch.target: must be no longer than the interval of its class; batch.target is 5s, \
              batch.interval is 1s",
         );
         check(
             "[overruns]\nof = 4",
-            "/zerver.toml:2: overruns.times is wrong; it is at least 1, at most 10000, and no more than overruns.of; \
+            "/zerver.toml:2: invalid overruns.times: must be from 1 to 10000, and no more than overruns.of; \
              overruns.times is 8, overruns.of is 4",
         );
         check(
             "[default]\nshare = 990",
-            "/zerver.toml:2: share is wrong; it is at most 1000 thousandths for all classes together; \
+            "/zerver.toml:2: invalid share: must be at most 1000 thousandths for all classes together; \
              interactive.share is 0, default.share is 990, batch.share is 50",
         );
     }
@@ -296,19 +295,19 @@ mod tests {
             { "header": "x-api-key", "value": "●●●●", "class": "interactive" },
         ]);
         assert_eq!(rules.value, told);
-        check("rules = 3", "/zerver.toml:1: rules is wrong; it is a list: write each under [[rules]]");
-        check("[[rules]]\npaht = \"/\"", "/zerver.toml:2: rules know no paht; is it path?");
+        check("rules = 3", "/zerver.toml:1: invalid rules: must be a list; write each rule under [[rules]]");
+        check("[[rules]]\npaht = \"/\"", "/zerver.toml:2: unknown key paht in a rule; did you mean path?");
         check(
             "[[rules]]\npath = \"/\"\nclass = \"slow\"",
-            "/zerver.toml:3: rules.class is wrong; it is interactive, default or batch",
+            "/zerver.toml:3: invalid rules.class: must be interactive, default or batch",
         );
         check(
             "[[rules]]\nheader = \"a b\"\nvalue = \"c\"\nclass = \"batch\"",
-            "/zerver.toml:2: rules.header is wrong; it is the name of a header",
+            "/zerver.toml:2: invalid rules.header: must be the name of a header",
         );
-        let what = "a rule has one of: path and class; header, value and class; body_over and class; requested_in, which may \
-                    have a token";
-        check("[[rules]]\npath = \"/\"", &format!("/zerver.toml:1: {what}"));
+        let keys = "a rule has the keys path and class; or header, value and class; or body_over and class; or requested_in, \
+                    with or without token";
+        check("[[rules]]\npath = \"/\"", &format!("/zerver.toml:1: {keys}"));
     }
 
     #[test]
@@ -319,21 +318,21 @@ mod tests {
         check(
             "ZERVER_ADDR",
             "here",
-            "ZERVER_ADDR=\"here\" is wrong; it is HOST:PORT, such as 127.0.0.1:3000",
+            "invalid ZERVER_ADDR=\"here\": must be HOST:PORT, such as 127.0.0.1:3000",
         );
         check(
             "ZERVER_ADDR",
             "a:99999",
-            "ZERVER_ADDR=\"a:99999\" is wrong; it is HOST:PORT, such as 127.0.0.1:3000",
+            "invalid ZERVER_ADDR=\"a:99999\": must be HOST:PORT, such as 127.0.0.1:3000",
         );
-        check("ZERVER_RECORD", "some", "ZERVER_RECORD=\"some\" is wrong; it is all, tail or off");
-        check("ZERVER_WORKERS", "0", "ZERVER_WORKERS=\"0\" is wrong; it is a number from 1 to 1024");
+        check("ZERVER_RECORD", "some", "invalid ZERVER_RECORD=\"some\": must be all, tail or off");
+        check("ZERVER_WORKERS", "0", "invalid ZERVER_WORKERS=\"0\": must be a number from 1 to 1024");
         check(
             "ZERVER_BATCH_WORKERS",
             "-1",
-            "ZERVER_BATCH_WORKERS=\"-1\" is wrong; it is a number from 0 to 1024",
+            "invalid ZERVER_BATCH_WORKERS=\"-1\": must be a number from 0 to 1024",
         );
-        check("ZERVER_STORE", "", "ZERVER_STORE=\"\" is wrong; it is the path of a folder");
+        check("ZERVER_STORE", "", "invalid ZERVER_STORE=\"\": must be the path of a directory");
     }
 
     #[test]
@@ -347,7 +346,7 @@ mod tests {
         let value = std::os::unix::ffi::OsStringExt::from_vec(b"c4n4ry\xff".to_vec());
         let get = |name: &str| (name == "ZERVER_RECORD_TOKEN").then(|| OsString::clone(&value));
         let error = Layers::new(Config::default(), None, get).load().unwrap_err().to_string();
-        assert_eq!(error, "ZERVER_RECORD_TOKEN: recording.token is wrong; it is text");
+        assert_eq!(error, "ZERVER_RECORD_TOKEN: invalid recording.token: must be text");
     }
 
     #[test]

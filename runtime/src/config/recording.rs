@@ -53,7 +53,7 @@ pub struct Recording {
     /// Requests that show this in `x-zerver-record` are recorded in any case.
     pub token: Option<String>,
     /// Names of secrets beside those that are known as such, each of at least three letters or digits: `tax-id` also
-    /// covers `customerTaxId`. See `docs/secrets.md`.
+    /// covers `customerTaxId`. See `docs/reference/secrets.md`.
     pub secrets: Vec<String>,
 }
 

@@ -1,13 +1,13 @@
 //! The wall clock, later than the request's arrival.
 //!
-//! A step that needs only the time at which its request arrived reads the slot `Now`.
+//! A step that needs only the time at which its request arrived reads the slot `ArrivalTime`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use zerver_engine::{Effect, EffectKind, effect};
 
-use super::interpreter::{Begun, Context, Interpreter, Outcome};
+use super::interpreter::{EffectContext, EffectResult, Interpreter, Started};
 
 /// The time when the effect is performed.
 pub fn now() -> Effect<Time> {
@@ -38,7 +38,7 @@ impl Time {
     }
 
     /// How long after the arrival of the request it is; zero where the clock was set back since.
-    pub const fn since(self, arrival: zerver_engine::Now) -> Duration {
+    pub const fn since(self, arrival: zerver_engine::ArrivalTime) -> Duration {
         Duration::from_nanos(self.unix_ns.saturating_sub(arrival.unix_ns))
     }
 }
@@ -55,7 +55,7 @@ impl EffectKind for ReadClock {
         "now".to_owned()
     }
 
-    fn outcome(time: &Time) -> String {
+    fn output_summary(time: &Time) -> String {
         format!("{}.{:09}", time.unix_s(), time.unix_ns % 1_000_000_000)
     }
 
@@ -73,10 +73,10 @@ impl EffectKind for ReadClock {
 pub struct Wall;
 
 impl Interpreter<ReadClock> for Wall {
-    fn begin(&self, _: &ReadClock, _context: &Context) -> Begun<Outcome<ReadClock>> {
+    fn start(&self, _: &ReadClock, _context: &EffectContext) -> Started<EffectResult<ReadClock>> {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unix_ns = u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX);
-        Begun::Ready(Ok(Time { unix_ns }))
+        Started::Ready(Ok(Time { unix_ns }))
     }
 
     fn needs_runtime(&self) -> bool {

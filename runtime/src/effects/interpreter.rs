@@ -1,5 +1,6 @@
 //! Interpreters: what performs one kind of effect.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,30 +9,39 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 use zerver_engine::{
-    Alone, Call, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Performed, Random, RequestId,
-    Start,
+    Call, CallResult, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Random, RequestId,
+    RequestedCall, StandaloneEffect,
 };
 
-use crate::execution::request_ids::Ids;
+use crate::execution::request_ids::RequestIds;
 use crate::time::nanos;
 
 /// What an interpreter gives: the output or an error.
-pub type Outcome<K> = Result<<K as EffectKind>::Output, EffectError>;
+pub type EffectResult<K> = Result<<K as EffectKind>::Output, EffectError>;
 
 /// A future that can move between threads.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// How an effect goes once it has been asked for.
-pub enum Begun<T, F = BoxFuture<T>> {
+pub enum Started<T, F = BoxFuture<T>> {
     /// It could be answered at once. The request goes on without having waited.
     Ready(T),
     /// It takes its time, on the effect runtime; see [`Interpreter`].
     Pending(F),
 }
 
+impl<T: fmt::Debug, F> fmt::Debug for Started<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready(output) => f.debug_tuple("Ready").field(output).finish(),
+            Self::Pending(_) => f.write_str("Pending"),
+        }
+    }
+}
+
 /// The request on whose behalf an effect is performed.
 #[derive(Debug, Clone, Default)]
-pub struct Context {
+pub struct EffectContext {
     /// Its id; none outside a request.
     pub request_id: Option<RequestId>,
     /// Its `traceparent`, to be passed on (W3C Trace Context).
@@ -54,7 +64,7 @@ pub struct Context {
 /// [`spawn_blocking`](https://docs.rs/tokio/latest/tokio/task/fn.spawn_blocking.html).
 pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
     /// Begins to perform it.
-    fn begin(&self, args: &K, context: &Context) -> Begun<Outcome<K>>;
+    fn start(&self, args: &K, context: &EffectContext) -> Started<EffectResult<K>>;
 
     /// Whether `begin` itself, not the future, needs the effect runtime, since it spawns, opens or times something. One that
     /// mostly answers at once may say that it does not, which saves a little.
@@ -131,16 +141,22 @@ impl<K, F, Fut> Interpreter<K> for F
 where
     K: EffectKind,
     F: Fn(&K) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Outcome<K>> + Send + 'static,
+    Fut: Future<Output = EffectResult<K>> + Send + 'static,
 {
-    fn begin(&self, args: &K, _context: &Context) -> Begun<Outcome<K>> {
-        Begun::Pending(Box::pin(self(args)))
+    fn start(&self, args: &K, _context: &EffectContext) -> Started<EffectResult<K>> {
+        Started::Pending(Box::pin(self(args)))
     }
 }
 
 /// The interpreters of a program, by kind of effect.
 #[derive(Clone, Default)]
 pub struct Interpreters(Vec<(&'static str, Arc<dyn AnyInterpreter>)>);
+
+impl fmt::Debug for Interpreters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.kinds()).finish()
+    }
+}
 
 impl Interpreters {
     /// No interpreters.
@@ -168,10 +184,10 @@ impl Interpreters {
     }
 
     /// Begins to perform a call. A kind without an interpreter is an error of that call.
-    pub fn begin(&self, call: &Call, context: &Context) -> Begun<Performed> {
+    pub fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult> {
         match self.of(call.kind()) {
-            Some(interpreter) => interpreter.begin(call, context),
-            None => Begun::Ready(Err(EffectError::new(
+            Some(interpreter) => interpreter.start(call, context),
+            None => Started::Ready(Err(EffectError::new(
                 EffectErrorKind::NoInterpreter,
                 format!("this program performs no effect of kind {}; App::interpreter adds one", call.kind()),
             ))),
@@ -183,9 +199,9 @@ impl Interpreters {
     ///
     /// # Errors
     /// The failure that the effect ends in.
-    pub async fn perform<T>(&self, effect: Effect<T>, context: &Context) -> Result<T, Failure> {
-        let seed = Ids::new().map_or(0, |ids| ids.seed());
-        let mut alone = Alone::new(effect, Random { seed });
+    pub async fn perform<T>(&self, effect: Effect<T>, context: &EffectContext) -> Result<T, Failure> {
+        let seed = RequestIds::new().map_or(0, |ids| ids.seed());
+        let mut alone = StandaloneEffect::new(effect, Random { seed });
         let mut in_flight = FuturesUnordered::new();
         let began = Instant::now();
         let mut output = alone.advance(None, 0);
@@ -193,7 +209,7 @@ impl Interpreters {
             if let Some(output) = output {
                 return output;
             }
-            let starts = alone.take_starts();
+            let starts = alone.take_requested_calls();
             in_flight.extend(starts.into_iter().map(|start| self.answer(start, began, context)));
             let Some(answer) = in_flight.next().await else {
                 return Err(Failure::internal("effect").message("waits for nothing"));
@@ -202,16 +218,16 @@ impl Interpreters {
         }
     }
 
-    async fn answer(&self, start: Start, began: Instant, context: &Context) -> (u32, Performed) {
+    async fn answer(&self, start: RequestedCall, began: Instant, context: &EffectContext) -> (u32, CallResult) {
         let (number, pause) = (start.number, start.pause);
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
-        let limit = start.limit(nanos(began.elapsed()));
-        let performed = match (self.begin(&start.call, context), limit) {
-            (Begun::Ready(performed), _) => performed,
-            (Begun::Pending(future), None) => future.await,
-            (Begun::Pending(future), Some(limit)) => {
+        let limit = start.time_limit(nanos(began.elapsed()));
+        let performed = match (self.start(&start.call, context), limit) {
+            (Started::Ready(performed), _) => performed,
+            (Started::Pending(future), None) => future.await,
+            (Started::Pending(future), Some(limit)) => {
                 tokio::time::timeout(limit, future).await.unwrap_or_else(|_| {
                     Err(EffectError::new(EffectErrorKind::Timeout, format!("took longer than {limit:?}")))
                 })
@@ -222,7 +238,7 @@ impl Interpreters {
 }
 
 trait AnyInterpreter: Send + Sync {
-    fn begin(&self, call: &Call, context: &Context) -> Begun<Performed>;
+    fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult>;
 
     fn needs_runtime(&self) -> bool;
 }
@@ -234,15 +250,15 @@ impl<K: EffectKind, I: Interpreter<K>> AnyInterpreter for Typed<K, I> {
         self.0.needs_runtime()
     }
 
-    fn begin(&self, call: &Call, context: &Context) -> Begun<Performed> {
+    fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult> {
         let Some(args) = call.args::<K>() else {
             let message = format!("two kinds of effect are called {}", K::KIND);
-            return Begun::Ready(Err(EffectError::new(EffectErrorKind::Internal, message)));
+            return Started::Ready(Err(EffectError::new(EffectErrorKind::Internal, message)));
         };
-        match self.0.begin(args, context) {
-            Begun::Ready(outcome) => Begun::Ready(outcome.map(Call::output::<K>)),
-            Begun::Pending(future) => {
-                Begun::Pending(Box::pin(async move { future.await.map(Call::output::<K>) }))
+        match self.0.start(args, context) {
+            Started::Ready(outcome) => Started::Ready(outcome.map(Call::output::<K>)),
+            Started::Pending(future) => {
+                Started::Pending(Box::pin(async move { future.await.map(Call::output::<K>) }))
             }
         }
     }

@@ -35,6 +35,8 @@ pub mod kv;
 pub mod sleep;
 
 pub use duration_literals::Durations;
-pub use interpreter::{Begun, BoxFuture, CallEnd, CallGuard, Context, Interpreter, Interpreters, Outcome};
+pub use interpreter::{
+    BoxFuture, CallEnd, CallGuard, EffectContext, EffectResult, Interpreter, Interpreters, Started,
+};
 pub use sleep::sleep;
 pub use zerver_trace::Value;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use zerver_engine::{Effect, EffectKind, effect};
 
-use super::interpreter::{Begun, Context, Interpreter, Outcome};
+use super::interpreter::{EffectContext, EffectResult, Interpreter, Started};
 
 /// Waits for so long, to the millisecond, as part of an effect or as one: `Need(sleep(300.millis()))`.
 pub fn sleep(time: Duration) -> Effect<()> {
@@ -27,7 +27,7 @@ impl EffectKind for Sleep {
         format!("{:?}", self.time)
     }
 
-    fn outcome((): &()) -> String {
+    fn output_summary((): &()) -> String {
         "over".to_owned()
     }
 
@@ -45,12 +45,12 @@ impl EffectKind for Sleep {
 pub struct Timer;
 
 impl Interpreter<Sleep> for Timer {
-    fn begin(&self, sleep: &Sleep, _context: &Context) -> Begun<Outcome<Sleep>> {
+    fn start(&self, sleep: &Sleep, _context: &EffectContext) -> Started<EffectResult<Sleep>> {
         if sleep.time.is_zero() {
-            return Begun::Ready(Ok(()));
+            return Started::Ready(Ok(()));
         }
         let time = sleep.time;
-        Begun::Pending(Box::pin(async move {
+        Started::Pending(Box::pin(async move {
             tokio::time::sleep(time).await;
             Ok(())
         }))

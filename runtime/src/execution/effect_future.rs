@@ -12,187 +12,198 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Sleep;
-use zerver_engine::{Call, EffectError, EffectErrorKind, Performed, Start};
+use zerver_engine::{Call, CallResult, EffectError, EffectErrorKind, RequestedCall};
 use zerver_trace::QueueReason;
 
+use super::safe_drop::discard;
 use crate::effects::interpreter;
-use crate::effects::interpreter::{Begun, BoxFuture, Interpreters};
-use crate::scheduler::{Entered, Lane, Place, Waiting};
+use crate::effects::interpreter::{BoxFuture, Interpreters, Started};
+use crate::scheduler::{Admission, Permit, PermitWait, RunSlice};
 use crate::time::Stopwatch;
 
 /// An effect that takes its time, from when it is asked for.
-pub(crate) enum Flight {
+pub(crate) enum EffectFuture {
     /// Pauses before it is tried again; none once the pause is over.
-    Paused(Box<(Option<Start>, Pin<Box<Sleep>>)>),
+    Delayed(Box<(Option<RequestedCall>, Pin<Box<Sleep>>)>),
     /// It is on the effect runtime.
-    Flying(Flying),
+    Running(RunningEffect),
 }
 
 /// One that is on the effect runtime.
-pub(crate) struct Flying {
+pub(crate) struct RunningEffect {
     number: u32,
     kind: &'static str,
     /// None once it has landed.
-    task: Option<JoinHandle<Finished>>,
-    future: Shared,
+    task: Option<JoinHandle<Completion>>,
+    future: SharedFuture,
     on: Handle,
     /// When it begins, as long as it waits for a place, and for which limit it waits.
-    begins: Option<(oneshot::Receiver<Instant>, QueueReason)>,
+    started: Option<(oneshot::Receiver<Instant>, QueueReason)>,
 }
 
 /// How an effect ended, and when.
-type Finished = (Performed, Instant);
+type Completion = (CallResult, Instant);
 
 /// An interpreter's future; none before it has begun, and once it is over. The effect runtime polls it, and the thread of
 /// the request drops it when it is cancelled: nothing of a request that was answered goes on.
-type Shared = Arc<Mutex<Option<BoxFuture<Performed>>>>;
+type SharedFuture = Arc<Mutex<Option<BoxFuture<CallResult>>>>;
 
 /// What becomes of a flight.
-pub(crate) enum Landing {
+pub(crate) enum EffectProgress {
     /// Its pause was over at this time: it is to be asked for again.
-    Free(Start, Instant),
+    RetryDue(RequestedCall, Instant),
     /// It has got its place, and begun at this time; it is still in flight.
-    Begun(Flying, Instant),
+    Started(RunningEffect, Instant),
     /// The number of the call, how it ended, and when.
-    Landed(u32, Performed, Instant),
+    Completed(u32, CallResult, Instant),
 }
 
 /// Begins to perform a call, if it may begin now.
-pub(crate) fn ask(
-    mut start: Start,
+pub(crate) fn start(
+    mut start: RequestedCall,
     watch: &Stopwatch,
-    by: &Interpreters,
-    context: &interpreter::Context,
-    lane: &Lane<'_>,
-) -> Begun<Performed, Flight> {
-    if start.until_ns.is_some_and(|until_ns| until_ns <= watch.now_ns()) {
-        return Begun::Ready(Err(past_deadline()));
+    interpreters: &Interpreters,
+    context: &interpreter::EffectContext,
+    slice: &RunSlice<'_>,
+) -> Started<CallResult, EffectFuture> {
+    if start.deadline_ns.is_some_and(|deadline_ns| deadline_ns <= watch.now_ns()) {
+        return Started::Ready(Err(past_deadline()));
     }
-    let until = start.until_ns.map(|until_ns| watch.at(until_ns));
-    let on = lane.effect_runtime;
+    let until = start.deadline_ns.map(|deadline_ns| watch.at(deadline_ns));
+    let on = slice.effect_runtime;
     let pause = std::mem::take(&mut start.pause);
     if !pause.is_zero() {
-        return Begun::Pending(Flight::Paused(Box::new((Some(start), Box::pin(tokio::time::sleep(pause))))));
+        return Started::Pending(EffectFuture::Delayed(Box::new((
+            Some(start),
+            Box::pin(tokio::time::sleep(pause)),
+        ))));
     }
-    match lane.enter(&start.call) {
-        Entered::Now(place) => {
-            let counted = || place.or_else(|| lane.count(&start.call));
-            match begin(&start, until, on, by, context, counted) {
-                Begun::Ready(performed) => Begun::Ready(performed),
-                Begun::Pending(flying) => Begun::Pending(Flight::Flying(flying)),
+    match slice.acquire_permit(&start.call) {
+        Admission::Granted(permit) => {
+            let counted = || permit.or_else(|| slice.count_in_flight(&start.call));
+            match perform(&start, until, on, interpreters, context, counted) {
+                Started::Ready(performed) => Started::Ready(performed),
+                Started::Pending(effect) => Started::Pending(EffectFuture::Running(effect)),
             }
         }
-        Entered::Later(waiting) => {
-            Begun::Pending(Flight::Flying(wait(start, until, waiting, on, by, context)))
-        }
+        Admission::Queued(wait) => Started::Pending(EffectFuture::Running(perform_with_permit(
+            start,
+            until,
+            wait,
+            on,
+            interpreters,
+            context,
+        ))),
     }
 }
 
-/// Begins to perform a call, whoever else asks; it must have ended at `until`. `place` is what it has until it ends, if it
+/// Begins to perform a call, whoever else asks; it must have ended at `until`. `permit` is what it has until it ends, if it
 /// is not answered at once.
-pub(crate) fn begin(
-    start: &Start,
+pub(crate) fn perform(
+    start: &RequestedCall,
     until: Option<Instant>,
     on: &Handle,
-    by: &Interpreters,
-    context: &interpreter::Context,
-    place: impl FnOnce() -> Option<Place>,
-) -> Begun<Performed, Flying> {
+    interpreters: &Interpreters,
+    context: &interpreter::EffectContext,
+    permit: impl FnOnce() -> Option<Permit>,
+) -> Started<CallResult, RunningEffect> {
     let (number, kind, limit) = (start.number, start.call.kind(), start.call.time_limit());
-    let future = match first(&start.call, Some(on), by, context) {
-        Begun::Ready(performed) => return Begun::Ready(performed),
-        Begun::Pending(future) => Shared::new(Mutex::new(Some(future))),
+    let future = match poll_first(&start.call, Some(on), interpreters, context) {
+        Started::Ready(performed) => return Started::Ready(performed),
+        Started::Pending(future) => SharedFuture::new(Mutex::new(Some(future))),
     };
-    let (place, since) = (place(), Instant::now());
-    let performing = Performing { kind, future: Arc::clone(&future) };
+    let (permit, since) = (permit(), Instant::now());
+    let task_future = EffectTask { kind, future: Arc::clone(&future) };
     let task = on.spawn(async move {
-        let finished = performing.within(limit, until, since).await;
+        let finished = task_future.within(limit, until, since).await;
         // Freed here: the thread of the request may be in a step for long.
-        drop(place);
+        drop(permit);
         finished
     });
-    Begun::Pending(Flying { number, kind, task: Some(task), future, on: on.clone(), begins: None })
+    Started::Pending(RunningEffect { number, kind, task: Some(task), future, on: on.clone(), started: None })
 }
 
 /// Has a call wait for its place, and performed from then on.
-fn wait(
-    start: Start,
+fn perform_with_permit(
+    start: RequestedCall,
     until: Option<Instant>,
-    waiting: Waiting,
+    wait: PermitWait,
     on: &Handle,
-    by: &Interpreters,
-    context: &interpreter::Context,
-) -> Flying {
+    interpreters: &Interpreters,
+    context: &interpreter::EffectContext,
+) -> RunningEffect {
     let (number, kind) = (start.number, start.call.kind());
-    let (by, context) = (by.clone(), context.clone());
-    let ((tell, begins), by_limit) = (oneshot::channel(), waiting.held_by());
-    let future = Shared::default();
-    let performing = Performing { kind, future: Arc::clone(&future) };
+    let (interpreters, context) = (interpreters.clone(), context.clone());
+    let ((started_tx, started), reason) = (oneshot::channel(), wait.queue_reason());
+    let future = SharedFuture::default();
+    let task_future = EffectTask { kind, future: Arc::clone(&future) };
     let task = on.spawn(async move {
-        let place = match until {
-            Some(until) => match tokio::time::timeout_at(until.into(), waiting).await {
-                Ok(place) => place,
+        let permit = match until {
+            Some(until) => match tokio::time::timeout_at(until.into(), wait).await {
+                Ok(permit) => permit,
                 Err(_) => return (Err(past_deadline()), Instant::now()),
             },
-            None => waiting.await,
+            None => wait.await,
         };
         let since = Instant::now();
         // Nobody wants to know any more where the request has ended.
-        let _ = tell.send(since);
-        let finished = match first(&start.call, None, &by, &context) {
-            Begun::Ready(performed) => (performed, Instant::now()),
-            Begun::Pending(future) => {
-                *performing.lock() = Some(future);
-                performing.within(start.call.time_limit(), until, since).await
+        let _ = started_tx.send(since);
+        let finished = match poll_first(&start.call, None, &interpreters, &context) {
+            Started::Ready(performed) => (performed, Instant::now()),
+            Started::Pending(future) => {
+                *task_future.lock() = Some(future);
+                task_future.within(start.call.time_limit(), until, since).await
             }
         };
-        drop(place);
+        drop(permit);
         finished
     });
-    Flying { number, kind, task: Some(task), future, on: on.clone(), begins: Some((begins, by_limit)) }
+    RunningEffect { number, kind, task: Some(task), future, on: on.clone(), started: Some((started, reason)) }
 }
 
-impl Flight {
+impl EffectFuture {
     /// For what it is held, if it is.
-    pub(crate) const fn held_by(&self) -> Option<QueueReason> {
+    pub(crate) const fn queue_reason(&self) -> Option<QueueReason> {
         match self {
-            Self::Paused(_) => Some(QueueReason::RetryDelay),
-            Self::Flying(Flying { begins: Some((_, by)), .. }) => Some(*by),
-            Self::Flying(_) => None,
+            Self::Delayed(_) => Some(QueueReason::RetryDelay),
+            Self::Running(RunningEffect { started: Some((_, interpreters)), .. }) => Some(*interpreters),
+            Self::Running(_) => None,
         }
     }
 }
 
-impl Future for Flight {
-    type Output = Landing;
+impl Future for EffectFuture {
+    type Output = EffectProgress;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Landing> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<EffectProgress> {
         match &mut *self {
-            Self::Paused(paused) => {
+            Self::Delayed(paused) => {
                 let (start, sleep) = &mut **paused;
                 if start.is_some() {
                     ready!(sleep.as_mut().poll(cx));
                 }
                 let until = sleep.deadline().into_std();
-                start.take().map_or(Poll::Pending, |start| Poll::Ready(Landing::Free(start, until)))
+                start
+                    .take()
+                    .map_or(Poll::Pending, |start| Poll::Ready(EffectProgress::RetryDue(start, until)))
             }
-            Self::Flying(flying) => {
-                if let Some((begins, _)) = &mut flying.begins
-                    && let Poll::Ready(begun) = Pin::new(begins).poll(cx)
+            Self::Running(effect) => {
+                if let Some((started, _)) = &mut effect.started
+                    && let Poll::Ready(begun) = Pin::new(started).poll(cx)
                 {
-                    flying.begins = None;
+                    effect.started = None;
                     if let Ok(at) = begun {
-                        return Poll::Ready(Landing::Begun(flying.take(), at));
+                        return Poll::Ready(EffectProgress::Started(effect.take(), at));
                     }
                 }
-                let (number, performed, at) = ready!(Pin::new(flying).poll(cx));
-                Poll::Ready(Landing::Landed(number, performed, at))
+                let (number, performed, at) = ready!(Pin::new(effect).poll(cx));
+                Poll::Ready(EffectProgress::Completed(number, performed, at))
             }
         }
     }
 }
 
-impl Flying {
+impl RunningEffect {
     /// The number of its call.
     pub(crate) const fn number(&self) -> u32 {
         self.number
@@ -206,24 +217,25 @@ impl Flying {
             task: self.task.take(),
             future: Arc::clone(&self.future),
             on: self.on.clone(),
-            begins: None,
+            started: None,
         }
     }
 }
 
-impl Future for Flying {
+impl Future for RunningEffect {
     /// The number of the call, how it ended, and when.
-    type Output = (u32, Performed, Instant);
+    type Output = (u32, CallResult, Instant);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(task) = &mut self.task else { return Poll::Pending };
-        let (performed, at) = ready!(Pin::new(task).poll(cx)).unwrap_or_else(|error| lost(self.kind, error));
+        let (performed, at) =
+            ready!(Pin::new(task).poll(cx)).unwrap_or_else(|error| aborted(self.kind, error));
         self.task = None;
         Poll::Ready((self.number, performed, at))
     }
 }
 
-impl Drop for Flying {
+impl Drop for RunningEffect {
     fn drop(&mut self) {
         let Some(task) = self.task.take() else { return };
         task.abort();
@@ -247,18 +259,18 @@ fn past_deadline() -> EffectError {
 
 /// Begins to perform a call, within the context of the effect runtime: on it, or where `enters` leads there. What is
 /// ready when it is first polled needs no other thread.
-fn first(
+fn poll_first(
     call: &Call,
     enters: Option<&Handle>,
-    by: &Interpreters,
-    context: &interpreter::Context,
-) -> Begun<Performed, BoxFuture<Performed>> {
+    interpreters: &Interpreters,
+    context: &interpreter::EffectContext,
+) -> Started<CallResult, BoxFuture<CallResult>> {
     let kind = call.kind();
-    let mut runtime = enters.filter(|_| by.needs_runtime(kind)).map(Handle::enter);
-    let mut future = match catch_unwind(AssertUnwindSafe(|| by.begin(call, context))) {
-        Ok(Begun::Ready(performed)) => return Begun::Ready(performed),
-        Ok(Begun::Pending(future)) => future,
-        Err(panic) => return Begun::Ready(Err(panicked(kind, &*panic))),
+    let mut runtime = enters.filter(|_| interpreters.needs_runtime(kind)).map(Handle::enter);
+    let mut future = match catch_unwind(AssertUnwindSafe(|| interpreters.start(call, context))) {
+        Ok(Started::Ready(performed)) => return Started::Ready(performed),
+        Ok(Started::Pending(future)) => future,
+        Err(panic) => return Started::Ready(Err(interpreter_panicked(kind, &*panic))),
     };
     if runtime.is_none() {
         runtime = enters.map(Handle::enter);
@@ -267,27 +279,27 @@ fn first(
     match poll(kind, &mut future, &mut Context::from_waker(Waker::noop())) {
         Poll::Ready(performed) => {
             discard(future);
-            Begun::Ready(performed)
+            Started::Ready(performed)
         }
-        Poll::Pending => Begun::Pending(future),
+        Poll::Pending => Started::Pending(future),
     }
 }
 
 /// Polls an interpreter's future, whose panics are its own.
-fn poll(kind: &str, future: &mut BoxFuture<Performed>, cx: &mut Context<'_>) -> Poll<Performed> {
+fn poll(kind: &str, future: &mut BoxFuture<CallResult>, cx: &mut Context<'_>) -> Poll<CallResult> {
     catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
-        .unwrap_or_else(|panic| Poll::Ready(Err(panicked(kind, &*panic))))
+        .unwrap_or_else(|panic| Poll::Ready(Err(interpreter_panicked(kind, &*panic))))
 }
 
 /// An effect on the effect runtime.
-struct Performing {
+struct EffectTask {
     kind: &'static str,
-    future: Shared,
+    future: SharedFuture,
 }
 
-impl Performing {
+impl EffectTask {
     /// Performs it to its end, or until its own time is over, or that of the effect which it is part of.
-    async fn within(mut self, limit: Option<Duration>, until: Option<Instant>, since: Instant) -> Finished {
+    async fn within(mut self, limit: Option<Duration>, until: Option<Instant>, since: Instant) -> Completion {
         let own = limit.and_then(|limit| Some((since.checked_add(limit)?, Some(limit))));
         let first = own.into_iter().chain(until.map(|until| (until, None))).min_by_key(|(at, _)| *at);
         let performed = match first {
@@ -301,24 +313,24 @@ impl Performing {
         (performed, Instant::now())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<BoxFuture<Performed>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<BoxFuture<CallResult>>> {
         self.future.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Future for Performing {
-    type Output = Performed;
+impl Future for EffectTask {
+    type Output = CallResult;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Performed> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CallResult> {
         let mut future = self.lock();
-        let Some(performing) = &mut *future else { return Poll::Pending };
-        let performed = ready!(poll(self.kind, performing, cx));
+        let Some(task_future) = &mut *future else { return Poll::Pending };
+        let performed = ready!(poll(self.kind, task_future, cx));
         discard(future.take());
         Poll::Ready(performed)
     }
 }
 
-impl Drop for Performing {
+impl Drop for EffectTask {
     fn drop(&mut self) {
         let future = self.lock().take();
         discard(future);
@@ -326,23 +338,15 @@ impl Drop for Performing {
 }
 
 /// The end of an effect whose task has not come to its own.
-fn lost(kind: &'static str, error: JoinError) -> Finished {
+fn aborted(kind: &'static str, error: JoinError) -> Completion {
     let error = match error.try_into_panic() {
-        Ok(panic) => panicked(kind, &*panic),
+        Ok(panic) => interpreter_panicked(kind, &*panic),
         Err(_) => EffectError::new(EffectErrorKind::Internal, "the service has stopped"),
     };
     (Err(error), Instant::now())
 }
 
-/// Drops a value of a type we know nothing of, which may panic even then.
-pub(crate) fn discard<T>(value: T) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        // The panic's own value may do it again.
-        std::mem::forget(panic);
-    }
-}
-
-fn panicked(kind: &str, panic: &(dyn Any + Send)) -> EffectError {
+fn interpreter_panicked(kind: &str, panic: &(dyn Any + Send)) -> EffectError {
     let text = panic.downcast_ref::<&str>().copied();
     let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let message = message.unwrap_or("a panic without a message");

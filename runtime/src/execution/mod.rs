@@ -9,3 +9,4 @@ pub(crate) mod panic_report;
 pub(crate) mod purity_check;
 pub(crate) mod request_ids;
 pub(crate) mod response_capture;
+pub(crate) mod safe_drop;

@@ -13,14 +13,14 @@ use zerver_recorder::catch_panic;
 use zerver_replay::masked;
 use zerver_trace::secret::Rule;
 
-use crate::program::notice;
+use crate::operator_log;
 
 /// More of a message is left out, in bytes.
 const MAX_MESSAGE: usize = 16 << 10;
 
 /// What a thread is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum At {
+enum ThreadActivity {
     Anything,
     /// It runs a step.
     Step,
@@ -29,40 +29,40 @@ enum At {
 }
 
 thread_local! {
-    static AT: Cell<At> = const { Cell::new(At::Anything) };
-    static HELD: RefCell<Option<Panicked>> = const { RefCell::new(None) };
+    static ACTIVITY: Cell<ThreadActivity> = const { Cell::new(ThreadActivity::Anything) };
+    static HELD_BACK: RefCell<Option<PanicReport>> = const { RefCell::new(None) };
 }
 
 /// What there is to say of a panic.
-struct Panicked {
+struct PanicReport {
     /// The thread and the place.
-    place: String,
+    location: String,
     message: String,
     backtrace: Option<String>,
 }
 
 /// Has panics of the whole process told by this module, in the place of the hook that there was.
-pub(crate) fn tell_safely() {
+pub(crate) fn install_hook() {
     panic::set_hook(Box::new(|info| {
         if catch_panic::is_catching() {
             return;
         }
-        let panicked = Panicked::of(info);
-        if AT.get() == At::Step && cfg!(panic = "unwind") {
-            HELD.set(Some(panicked));
-            AT.set(At::PanickedStep);
+        let report = PanicReport::of(info);
+        if ACTIVITY.get() == ThreadActivity::Step && cfg!(panic = "unwind") {
+            HELD_BACK.set(Some(report));
+            ACTIVITY.set(ThreadActivity::PanickedStep);
             return;
         }
         // One that comes while another unwinds ends the process.
-        if let Ok(Some(held)) = HELD.try_with(RefCell::take) {
-            held.tell(&str::to_owned);
+        if let Ok(Some(held_back)) = HELD_BACK.try_with(RefCell::take) {
+            held_back.emit(&str::to_owned);
         }
-        panicked.tell(&str::to_owned);
+        report.emit(&str::to_owned);
     }));
 }
 
 /// Runs a step. If it panicked, `job` of it gives the request whose secrets are to be masked.
-pub(crate) fn in_step<J>(
+pub(crate) fn guard_step<J>(
     job: &mut J,
     secrets: &Rule,
     run: impl FnOnce(&mut J) -> zerver_engine::Next,
@@ -70,42 +70,42 @@ pub(crate) fn in_step<J>(
 where
     J: std::ops::Deref<Target = Job>,
 {
-    AT.set(At::Step);
+    ACTIVITY.set(ThreadActivity::Step);
     let next = run(job);
-    if AT.replace(At::Anything) == At::PanickedStep
-        && let Some(panicked) = HELD.take()
+    if ACTIVITY.replace(ThreadActivity::Anything) == ThreadActivity::PanickedStep
+        && let Some(report) = HELD_BACK.take()
     {
-        panicked.tell(&|text| masked(text, job, secrets));
+        report.emit(&|text| masked(text, job, secrets));
     }
     next
 }
 
-impl Panicked {
+impl PanicReport {
     fn of(info: &PanicHookInfo<'_>) -> Self {
         let thread = std::thread::current();
-        let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        let location = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
         let message = info.payload_as_str().unwrap_or("a panic without a message");
         let backtrace = Backtrace::capture();
         let is_there = backtrace.status() == BacktraceStatus::Captured;
         Self {
-            place: format!("thread '{}' panicked at {place}:", thread.name().unwrap_or("<unnamed>")),
+            location: format!("thread '{}' panicked at {location}:", thread.name().unwrap_or("<unnamed>")),
             message: message[..message.floor_char_boundary(MAX_MESSAGE)].to_owned(),
             backtrace: is_there.then(|| backtrace.to_string()),
         }
     }
 
     /// Says it: the place, then each line of the message, which cannot be taken for a line of somebody else.
-    fn tell(&self, masked: &dyn Fn(&str) -> String) {
-        let mut said = notice::safe(&self.place);
+    fn emit(&self, masked: &dyn Fn(&str) -> String) {
+        let mut lines = operator_log::safe(&self.location);
         // Masked as a whole: a secret may have several lines.
         for line in masked(&self.message).lines() {
-            said += "\n  ";
-            said += &notice::safe(line);
+            lines += "\n  ";
+            lines += &operator_log::safe(line);
         }
         for line in self.backtrace.iter().flat_map(|backtrace| backtrace.lines()) {
-            said += "\n";
-            said += &zerver_trace::text::clean(line);
+            lines += "\n";
+            lines += &zerver_trace::text::clean(line);
         }
-        notice::write(&said);
+        operator_log::panic(&lines);
     }
 }

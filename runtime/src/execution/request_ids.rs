@@ -6,14 +6,14 @@ use http::HeaderValue;
 use zerver_engine::RequestId;
 
 /// The ids and seeds of one worker.
-pub(crate) struct Ids {
+pub(crate) struct RequestIds {
     /// Milliseconds, and 12 bits of their fraction, of the last id.
     last: Cell<u64>,
     ids: SplitMix,
     seeds: SplitMix,
 }
 
-impl Ids {
+impl RequestIds {
     /// # Errors
     /// When the system has no randomness.
     pub(crate) fn new() -> Result<Self, getrandom::Error> {
@@ -55,7 +55,7 @@ impl SplitMix {
 }
 
 /// The value of `x-request-id`.
-pub(crate) fn header(id: RequestId) -> HeaderValue {
+pub(crate) fn header_value(id: RequestId) -> HeaderValue {
     /// Where each byte of an id stands in its text.
     const AT: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
     const HEX: [[u8; 2]; 256] = {
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn ids_are_unique_and_ordered_whatever_the_clock_does() {
-        let ids = Ids::new().unwrap();
+        let ids = RequestIds::new().unwrap();
         let hour_ns = 3_600_000_000_000;
         let times = [hour_ns, hour_ns, hour_ns + 100, hour_ns + 1_000_000, 5, 5, 2 * hour_ns, hour_ns];
         let made: Vec<_> = times.iter().map(|&at| ids.next(at)).collect();
@@ -88,10 +88,10 @@ mod tests {
 
     #[test]
     fn an_id_is_a_uuid_of_version_7() {
-        let id = Ids::new().unwrap().next(1_700_000_000_123_500_000);
+        let id = RequestIds::new().unwrap().next(1_700_000_000_123_500_000);
         let uuid = uuid::Uuid::from_u128(id.as_u128());
         assert_eq!((uuid.get_version_num(), uuid.get_variant()), (7, uuid::Variant::RFC4122));
         assert_eq!(uuid.get_timestamp().unwrap().to_unix(), (1_700_000_000, 123_000_000));
-        assert_eq!(header(id), uuid.to_string());
+        assert_eq!(header_value(id), uuid.to_string());
     }
 }

@@ -4,24 +4,21 @@
 //! what a step is.
 
 mod connection;
-mod date_header;
-mod header_scan;
-mod host_header;
-mod local_client;
-mod metrics_endpoint;
+mod endpoints;
+mod headers;
+mod outgoing_response;
 mod path_param;
 mod rejection;
+mod request_check;
 mod request_handler;
 mod response_body;
 mod router;
-mod token_check;
-mod trace_context;
 
-pub(crate) use connection::connection_state::Conn;
+pub(crate) use connection::connection_state::Connection;
 pub(crate) use connection::future_pool::AnyFuturePool;
 pub(crate) use connection::serve::serve;
-pub(crate) use date_header::Date;
-pub(crate) use local_client::is_local_client;
+pub(crate) use headers::date_header::DateCache;
+pub(crate) use headers::local_client::is_local_client;
+pub(crate) use headers::token_check::tokens_match;
+pub(crate) use headers::trace_context::TraceContext;
 pub(crate) use router::{RouteMatch, Router};
-pub(crate) use token_check::tokens_match;
-pub(crate) use trace_context::TraceContext;

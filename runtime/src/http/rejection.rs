@@ -4,7 +4,7 @@ use http::{HeaderValue, StatusCode, header};
 use zerver_engine::{Failure, FailureKind, Flow, Request, Response};
 use zerver_trace::Outcome;
 
-use super::host_header::HostError;
+use super::headers::host_header::HostError;
 use crate::server::service::Service;
 
 /// Why a request gets no further.

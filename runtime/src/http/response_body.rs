@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::connection::connection_state::Conn;
+use super::connection::connection_state::Connection;
 use crate::execution::delivery::Delivery;
 
 /// So much is handed to an HTTP/2 stream at once; hyper keeps it until the client has room for it.
@@ -16,7 +16,7 @@ const FRAME_BYTES: usize = 64 * 1024;
 
 pub(crate) struct ResponseBody {
     bytes: Bytes,
-    conn: Rc<Conn>,
+    conn: Rc<Connection>,
     /// HTTP/2: what the connection calls this answer.
     stream: Option<usize>,
     /// Whoever waits to learn whether it was written.
@@ -25,13 +25,13 @@ pub(crate) struct ResponseBody {
 
 impl ResponseBody {
     /// All at once.
-    pub(super) const fn whole(bytes: Bytes, conn: Rc<Conn>, delivery: Option<Delivery>) -> Self {
+    pub(super) const fn whole(bytes: Bytes, conn: Rc<Connection>, delivery: Option<Delivery>) -> Self {
         Self { bytes, conn, stream: None, delivery }
     }
 
     /// In frames, whose progress the connection sees.
-    pub(super) fn framed(bytes: Bytes, conn: Rc<Conn>, delivery: Option<Delivery>) -> Self {
-        let stream = Some(conn.stream_waits());
+    pub(super) fn framed(bytes: Bytes, conn: Rc<Connection>, delivery: Option<Delivery>) -> Self {
+        let stream = Some(conn.start_stream());
         Self { bytes, conn, stream, delivery }
     }
 }
@@ -49,7 +49,7 @@ impl Body for ResponseBody {
         }
         let len = match self.stream {
             Some(at) if self.bytes.len() > FRAME_BYTES => {
-                self.conn.stream_goes_on(at);
+                self.conn.note_stream_progress(at);
                 FRAME_BYTES
             }
             _ => self.bytes.len(),
@@ -70,10 +70,10 @@ impl Drop for ResponseBody {
     fn drop(&mut self) {
         // One of which hyper wanted no more is not delivered.
         if let Some(delivery) = self.delivery.take().filter(|_| self.bytes.is_empty()) {
-            self.conn.delivers(delivery);
+            self.conn.add_delivery(delivery);
         }
         if let Some(at) = self.stream {
-            self.conn.stream_ended(at);
+            self.conn.end_stream(at);
         }
     }
 }

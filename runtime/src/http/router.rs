@@ -56,8 +56,8 @@ impl Router {
         let mut resources: Vec<Resource> = Vec::new();
         for (at, flow) in flows.iter().enumerate() {
             if let Some(other) = flows[..at].iter().find(|other| other.info().name == flow.info().name) {
-                return Err(StartError::DuplicateSlug {
-                    slug: flow.info().name.clone(),
+                return Err(StartError::DuplicateName {
+                    name: flow.info().name.clone(),
                     first: route_text(other),
                     second: route_text(flow),
                 });
@@ -136,13 +136,13 @@ impl Route {
     fn new(flow: &Arc<Flow>) -> Result<(Self, String), StartError> {
         let info = flow.info();
         let method = Method::from_bytes(info.method.as_bytes())
-            .map_err(|_| malformed(flow, &format!("{:?} is no HTTP method", info.method)))?;
+            .map_err(|_| malformed(flow, &format!("{:?} is not an HTTP method", info.method)))?;
         let pattern = info.pattern.as_str();
         if !pattern.starts_with('/') {
-            return Err(malformed(flow, "a pattern begins with a slash"));
+            return Err(malformed(flow, "a pattern starts with a slash"));
         }
         if let Some(odd) = pattern.chars().find(|c| !c.is_ascii_graphic() || matches!(c, '?' | '#')) {
-            return Err(malformed(flow, &format!("{odd:?} never stands in a path; percent-encode it")));
+            return Err(malformed(flow, &format!("{odd:?} is not allowed in a path; percent-encode it")));
         }
         let (mut shape, mut params) = (String::new(), Vec::<Arc<str>>::new());
         let mut rest = pattern;
@@ -160,7 +160,7 @@ impl Route {
                 None => ("", &inside[..close]),
             };
             if name.is_empty() || params.iter().any(|known| **known == *name) {
-                return Err(malformed(flow, "every parameter needs a name of its own"));
+                return Err(malformed(flow, "each parameter needs a distinct name"));
             }
             shape.push_str(&format!("{{{star}{}}}", params.len()));
             params.push(name.into());
@@ -171,8 +171,8 @@ impl Route {
     }
 }
 
-fn malformed(flow: &Flow, why: &str) -> StartError {
-    StartError::Route { slug: flow.info().name.clone(), route: route_text(flow), why: why.to_owned() }
+fn malformed(flow: &Flow, reason: &str) -> StartError {
+    StartError::Route { flow: flow.info().name.clone(), route: route_text(flow), reason: reason.to_owned() }
 }
 
 fn route_text(flow: &Flow) -> String {

@@ -77,7 +77,7 @@ impl Environment {
             Some(value) => Err(StartError::Variable {
                 name: name.to_owned(),
                 value: value.to_string_lossy().into_owned(),
-                allowed: "it is 0 or 1".to_owned(),
+                requirement: "0 or 1".to_owned(),
             }),
         };
         let path = |name| get(name).filter(|path| !path.is_empty()).map(PathBuf::from);
@@ -109,8 +109,8 @@ fn mistake(name: &str) -> Option<String> {
     let near = nearest(own, known.iter().filter_map(|(written, _)| written.strip_prefix(PREFIX)));
     let is_near = |(written, _): &&(String, String)| written.strip_prefix(PREFIX) == near;
     Some(match known.iter().find(is_near) {
-        Some((_, variable)) => format!("nothing reads {name}; is it {variable}?"),
-        None => format!("nothing reads {name}; `zerver config` shows all settings there are"),
+        Some((_, variable)) => format!("unknown variable {name}; did you mean {variable}?"),
+        None => format!("unknown variable {name}; `zerver config` lists all settings"),
     })
 }
 
@@ -125,12 +125,15 @@ mod tests {
     #[test]
     fn a_name_that_nothing_reads_is_told_with_what_is_meant() {
         let check = |name: &str, told: Option<&str>| assert_eq!(mistake(name).as_deref(), told);
-        check("ZERVER_WORKRES", Some("nothing reads ZERVER_WORKRES; is it ZERVER_WORKERS?"));
-        check("ZERVER_ADRESS", Some("nothing reads ZERVER_ADRESS; is it ZERVER_ADDR?"));
-        check("ZERVER_RECORDING_KEEP", Some("nothing reads ZERVER_RECORDING_KEEP; is it ZERVER_RECORD?"));
+        check("ZERVER_WORKRES", Some("unknown variable ZERVER_WORKRES; did you mean ZERVER_WORKERS?"));
+        check("ZERVER_ADRESS", Some("unknown variable ZERVER_ADRESS; did you mean ZERVER_ADDR?"));
+        check(
+            "ZERVER_RECORDING_KEEP",
+            Some("unknown variable ZERVER_RECORDING_KEEP; did you mean ZERVER_RECORD?"),
+        );
         check(
             "ZERVER_ENTIRELY_ELSE",
-            Some("nothing reads ZERVER_ENTIRELY_ELSE; `zerver config` shows all settings there are"),
+            Some("unknown variable ZERVER_ENTIRELY_ELSE; `zerver config` lists all settings"),
         );
         for known in ["ZERVER_STORE", "ZERVER_IPC", "ZERVER_THEME", "ZERVER_TEST_KV", "ZERVERS", "PATH"] {
             check(known, None);
@@ -139,7 +142,7 @@ mod tests {
 
     #[test]
     fn flags_are_0_or_1() {
-        assert_eq!(of("ZERVER_DEV", "yes").unwrap_err(), "ZERVER_DEV=\"yes\" is wrong; it is 0 or 1");
+        assert_eq!(of("ZERVER_DEV", "yes").unwrap_err(), "invalid ZERVER_DEV=\"yes\": must be 0 or 1");
         assert!(of("ZERVER_DEV", "1").unwrap().dev && !of("ZERVER_DEV", "0").unwrap().dev);
         assert!(of("ZERVER_DEV", "1").unwrap().twice && of("ZERVER_TWICE", "1").unwrap().twice);
         assert!(!of("ZERVER_DEV", "0").unwrap().twice && !of("ZERVER_ADDR", "a:1").unwrap().twice);

@@ -10,9 +10,9 @@ use std::{fs, io};
 use zerver_recorder::{Recorder, RecorderOptions, RecorderStatus, StatusEvent};
 use zerver_trace::secret::Rule;
 
-use super::notice;
 use crate::StartError;
 use crate::config::{LoadedSettings, STORE};
+use crate::operator_log;
 
 /// Opens the store, if anything is to be recorded.
 ///
@@ -42,7 +42,7 @@ pub(crate) fn open(loaded: &LoadedSettings, dev: bool, rule: Rule) -> Result<Opt
         }
         Err(error) if asked_for => Err(StartError::Store { dir, error }),
         Err(error) => {
-            notice::warn(&format!("records nothing: {error}"));
+            operator_log::warn(&format!("records nothing: {error}"));
             Ok(None)
         }
     }
@@ -51,44 +51,42 @@ pub(crate) fn open(loaded: &LoadedSettings, dev: bool, rule: Rule) -> Result<Opt
 /// Tells the person at the service what becomes of its recording. Called on the recorder's thread.
 fn tell(change: &StatusEvent) {
     match change {
-        StatusEvent::Paused { reason: why } => notice::warn(&format!(
+        StatusEvent::Paused { reason: why } => operator_log::warn(&format!(
             "recording paused, requests go on: {why}; put that right, and recording resumes by itself"
         )),
-        StatusEvent::Resumed { dropped: 0 } => notice::say("recording resumed; nothing was lost"),
+        StatusEvent::Resumed { dropped: 0 } => operator_log::info("recording resumed; nothing was lost"),
         StatusEvent::Resumed { dropped } => {
-            notice::warn(&format!("recording resumed; {} meanwhile", not_recorded(*dropped)));
+            operator_log::warn(&format!("recording resumed; {} meanwhile", not_recorded(*dropped)));
         }
         StatusEvent::Dropped { is_paused: true, .. } => {
-            notice::warn("recording is still paused, and requests are not recorded any more");
+            operator_log::warn("recording is still paused, and requests are not recorded any more");
         }
-        StatusEvent::Dropped { count: dropped, is_paused: false } => notice::warn(&format!(
+        StatusEvent::Dropped { count: dropped, is_paused: false } => operator_log::warn(&format!(
             "{}: more came than could be written; ZERVER_RECORD=tail keeps fewer",
             not_recorded(*dropped)
         )),
-        StatusEvent::StoreReplaced { path } => notice::warn(&format!(
+        StatusEvent::StoreReplaced { path } => operator_log::warn(&format!(
             "the store {} was removed or replaced; recording goes on there, and what was recorded before is gone with the \
              file that was there",
             path.display()
         )),
-        StatusEvent::Compacted { from, to } => notice::say(&format!(
+        StatusEvent::Compacted { from, to } => operator_log::info(&format!(
             "the store was compacted from {} to {}, for recording.max_bytes is less than what it was",
             bytes(*from),
             bytes(*to)
         )),
-        StatusEvent::Oversized { bytes: now, max, reason: why } => notice::warn(&format!(
+        StatusEvent::Oversized { bytes: now, max, reason: why } => operator_log::warn(&format!(
             "the store's file has {}, and recording.max_bytes is {}: {why}; it is tried again",
             bytes(*now),
             bytes(*max)
         )),
-        StatusEvent::ClockDiffers { by, is_ahead } => notice::warn(&format!(
+        StatusEvent::ClockDiffers { by, is_ahead } => operator_log::warn(&format!(
             "the clock is {} {} the newest recorded request; if it is right, nothing is lost: requests are removed for \
              their age as time passes here",
             days(*by),
             if *is_ahead { "ahead of" } else { "behind" }
         )),
-        StatusEvent::Stopped { reason: why } => {
-            notice::warn(&format!("recording stopped, requests go on: {why}"))
-        }
+        StatusEvent::Stopped { reason: why } => operator_log::warn(&format!("recording stopped, requests go on: {why}")),
     }
 }
 
@@ -97,7 +95,7 @@ pub(crate) fn close(recorder: Recorder) {
     let RecorderStatus { lost, paused, .. } = recorder.close();
     if lost > 0 {
         let why = paused.unwrap_or_else(|| "they could not be described".to_owned());
-        notice::warn(&format!("{}: {why}", not_recorded(lost)));
+        operator_log::warn(&format!("{}: {why}", not_recorded(lost)));
     }
 }
 

@@ -12,15 +12,17 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use zerver_recorder::Recorder;
 
 use super::environment::Environment;
+use super::log_printer;
+use super::recorder_startup;
 use super::settings_reload::{BackgroundRead, SettingsReload};
-use super::{notice, recorder_startup};
 use crate::execution::panic_report;
+use crate::operator_log;
 use crate::replay_host::host;
 use crate::server::listener;
 use crate::{App, ImpureStep, StartError, StartOptions};
 
 /// The exit code of a service that could not start.
-const TROUBLE: u8 = 2;
+const CANNOT_START: u8 = 2;
 
 /// The exit code of a service that was told twice to stop.
 const FORCED: i32 = 1;
@@ -31,7 +33,7 @@ const FORCED: i32 = 1;
 /// On the first signal it stops accepting, answers what is in flight, and writes what is recorded; then the exit code
 /// is 0. On the second it exits at once with 1. When it cannot start, the code is 2 and standard error says why.
 ///
-/// What a panic says on standard error is cleaned and masked, for it may quote what a client sent: see `docs/secrets.md`. This
+/// What a panic says on standard error is cleaned and masked, for it may quote what a client sent: see `docs/reference/secrets.md`. This
 /// replaces a panic hook that was set before; one that is set later, in [`App::on_startup`] say, may call it.
 ///
 /// A SIGHUP has it read `zerver.toml` again: what can change while it runs is changed, and standard error says what cannot.
@@ -39,11 +41,12 @@ const FORCED: i32 = 1;
 /// a signal to stop. A limit on the size of files (SIGXFSZ) is to the recorder what a full disk
 /// is.
 pub fn run(app: App) -> ExitCode {
+    log_printer::install();
     match try_run(app) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            notice::error(&error.to_string());
-            ExitCode::from(TROUBLE)
+            operator_log::error(&error.full_message());
+            ExitCode::from(CANNOT_START)
         }
     }
 }
@@ -56,13 +59,13 @@ impl App {
 }
 
 fn try_run(app: App) -> Result<(), StartError> {
-    panic_report::tell_safely();
+    panic_report::install_hook();
     let environment = Environment::read()?;
     if environment.catalog {
         return print(&app.catalog()?);
     }
     if environment.ipc.is_none() {
-        Environment::mistakes().iter().for_each(|mistake| notice::warn(mistake));
+        Environment::mistakes().iter().for_each(|mistake| operator_log::warn(mistake));
     }
     let layers = environment.layers(app.config().clone());
     let loaded = layers.load()?;
@@ -70,7 +73,7 @@ fn try_run(app: App) -> Result<(), StartError> {
         return print(&loaded.document());
     }
     let app = app.with_config(loaded.config.clone());
-    notice::mask(app.secrets());
+    operator_log::mask(app.secrets());
     if let Some(socket) = &environment.ipc {
         return host::serve(app, socket);
     }
@@ -97,12 +100,12 @@ fn try_run(app: App) -> Result<(), StartError> {
         listener: Some(listener),
         sink: recorder.as_ref().map(Recorder::sink),
         record_token: loaded.config.recording.token.clone(),
-        on_impure_step: environment.twice.then(|| Arc::new(tell_impure) as _),
+        on_impure_step: environment.twice.then(|| Arc::new(report_impure_step) as _),
         ..StartOptions::default()
     })?;
     let notify = environment.notify.as_deref();
     if !environment.dev {
-        notice::say(&format!("listening on http://{}", server.addr()));
+        operator_log::info(&format!("listening on http://{}", server.addr()));
     }
     let mut reload = SettingsReload {
         layers: Arc::new(layers),
@@ -119,11 +122,11 @@ fn try_run(app: App) -> Result<(), StartError> {
                 ready = server.ready(), if !is_ready => match ready {
                     Ok(()) => {
                         is_ready = true;
-                        tell(notify, "READY=1");
+                        notify_manager(notify, "READY=1");
                     }
                     Err(error) => break Some(error),
                 },
-                told = signals.next() => match told {
+                action = signals.next() => match action {
                     SignalAction::Stop => break None,
                     SignalAction::SettingsReload => reload.begin(),
                 },
@@ -131,7 +134,7 @@ fn try_run(app: App) -> Result<(), StartError> {
             }
         }
     });
-    tell(notify, "STOPPING=1");
+    notify_manager(notify, "STOPPING=1");
     std::thread::spawn(move || {
         while runtime.block_on(signals.next()) == SignalAction::SettingsReload {}
         std::process::exit(FORCED);
@@ -144,8 +147,10 @@ fn try_run(app: App) -> Result<(), StartError> {
 }
 
 /// Tells whoever develops the service of a step that is not the same twice.
-fn tell_impure(impure: &ImpureStep) {
-    notice::warn(&format!("{impure}; a step may use nothing but its slots (ZERVER_TWICE=0 runs it once)"));
+fn report_impure_step(impure: &ImpureStep) {
+    operator_log::warn(&format!(
+        "{impure}; a step may use nothing but its slots (ZERVER_TWICE=0 runs it once)"
+    ));
 }
 
 /// Prints one JSON document.
@@ -157,15 +162,15 @@ fn print(document: &impl serde::Serialize) -> Result<(), StartError> {
 }
 
 /// Tells a service manager how it goes (sd_notify(3)).
-fn tell(socket: Option<&OsStr>, state: &str) {
+fn notify_manager(socket: Option<&OsStr>, state: &str) {
     let Some(socket) = socket else { return };
     let addr = match socket.as_bytes().strip_prefix(b"@") {
         Some(name) => SocketAddr::from_abstract_name(name),
         None => SocketAddr::from_pathname(socket),
     };
-    let told = addr.and_then(|addr| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &addr));
-    if let Err(error) = told {
-        notice::warn(&format!("cannot tell NOTIFY_SOCKET {}: {error}", socket.to_string_lossy()));
+    let action = addr.and_then(|addr| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &addr));
+    if let Err(error) = action {
+        operator_log::warn(&format!("cannot tell NOTIFY_SOCKET {}: {error}", socket.to_string_lossy()));
     }
 }
 

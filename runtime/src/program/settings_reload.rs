@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use zerver_recorder::Recorder;
 
-use super::notice;
 use crate::config::{Layers, LoadedSettings};
+use crate::operator_log;
 use crate::{Server, StartError};
 
 /// Reading them takes no longer, unless something is in the way, which is told.
@@ -42,8 +42,13 @@ impl SettingsReload<'_> {
         }
         let loaded = match read {
             Some(Ok(loaded)) => loaded,
-            Some(Err(error)) => return notice::warn(&format!("the settings stay as they are: {error}")),
-            None => return notice::warn("the settings stay as they are: reading them failed"),
+            Some(Err(error)) => {
+                return operator_log::warn(&format!(
+                    "the settings stay as they are: {}",
+                    error.full_message()
+                ));
+            }
+            None => return operator_log::warn("the settings stay as they are: reading them failed"),
         };
         let mut changed = self.loaded.differences(&loaded).0;
         let mut fixed = self.started.differences(&loaded).1;
@@ -57,17 +62,20 @@ impl SettingsReload<'_> {
         }
         self.server.retune(config.tuning());
         if !fixed.is_empty() {
-            notice::warn(&format!("only a restart changes {}", fixed.join(", ")));
+            operator_log::warn(&format!("only a restart changes {}", fixed.join(", ")));
         }
         let Some(file) = &loaded.file else {
-            return notice::say(
+            return operator_log::info(
                 "no settings are read again: there was no zerver.toml when the service started",
             );
         };
         let from = file.display();
         match changed.is_empty() {
-            true => notice::say(&format!("settings read again from {from}: nothing has changed")),
-            false => notice::say(&format!("settings read again from {from}: changed {}", changed.join(", "))),
+            true => operator_log::info(&format!("settings read again from {from}: nothing has changed")),
+            false => operator_log::info(&format!(
+                "settings read again from {from}: changed {}",
+                changed.join(", ")
+            )),
         }
         self.loaded = loaded;
     }
@@ -109,7 +117,7 @@ impl<T: Send + 'static> BackgroundRead<T> {
                 return read.ok();
             }
             self.was_told = true;
-            notice::warn("the settings are still being read; the service goes on as it is");
+            operator_log::warn("the settings are still being read; the service goes on as it is");
         }
         reading.await.ok()
     }

@@ -5,11 +5,11 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
-use zerver_engine::{Call, EffectError, EffectErrorKind, Performed, Request, Start};
+use zerver_engine::{Call, CallResult, EffectError, EffectErrorKind, Request, RequestedCall};
 use zerver_replay::wire::{Told, send};
 
 use crate::app::startup::{BoxError, Startup};
-use crate::effects::interpreter::{Begun, Context};
+use crate::effects::interpreter::{EffectContext, Started};
 use crate::execution::effect_future;
 use crate::http::TraceContext;
 use crate::time::nanos;
@@ -21,7 +21,7 @@ pub(super) struct LivePerformer {
     /// Who is told of each effect before it is performed.
     stream: RefCell<UnixStream>,
     /// Of the request that is replayed.
-    context: RefCell<Context>,
+    context: RefCell<EffectContext>,
 }
 
 impl LivePerformer {
@@ -42,7 +42,7 @@ impl LivePerformer {
     /// Performs effects on behalf of this request from now on: with its trace context, as when it was recorded.
     pub(super) fn act_for(&self, request: &Request) {
         let TraceContext { traceparent, tracestate } = TraceContext::of(&request.headers);
-        *self.context.borrow_mut() = Context { traceparent, tracestate, ..Context::default() };
+        *self.context.borrow_mut() = EffectContext { traceparent, tracestate, ..EffectContext::default() };
     }
 }
 
@@ -51,7 +51,7 @@ impl zerver_replay::Live for LivePerformer {
         self.startup.interpreters.kinds().collect()
     }
 
-    fn perform(&self, call: &Call, name: &str, within: Duration) -> (Performed, Duration) {
+    fn perform(&self, call: &Call, name: &str, within: Duration) -> (CallResult, Duration) {
         // If nobody listens any more, nobody has been told, and nothing is done.
         let told = Told::Live { name: name.to_owned(), within_ns: nanos(within) };
         if let Err(error) = send(&mut *self.stream.borrow_mut(), &told) {
@@ -59,14 +59,19 @@ impl zerver_replay::Live for LivePerformer {
         }
         let begun = Instant::now();
         let context = self.context.borrow().clone();
-        let start =
-            Start { number: 0, call: call.clone(), attempt: 1, pause: Duration::ZERO, until_ns: None };
+        let start = RequestedCall {
+            number: 0,
+            call: call.clone(),
+            attempt: 1,
+            pause: Duration::ZERO,
+            deadline_ns: None,
+        };
         // Within the runtime from the start: an interpreter may want a timer or a socket.
         let performed = self.runtime.block_on(async {
             let (on, interpreters) = (Handle::current(), &self.startup.interpreters);
-            match effect_future::begin(&start, None, &on, interpreters, &context, || None) {
-                Begun::Ready(performed) => performed,
-                Begun::Pending(flight) => match tokio::time::timeout(within, flight).await {
+            match effect_future::perform(&start, None, &on, interpreters, &context, || None) {
+                Started::Ready(performed) => performed,
+                Started::Pending(effect) => match tokio::time::timeout(within, effect).await {
                     Ok((_, performed, _)) => performed,
                     Err(_) => {
                         let message = format!("no answer within {within:?}");

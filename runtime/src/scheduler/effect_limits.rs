@@ -92,22 +92,22 @@ struct Waiter {
 }
 
 /// An effect in flight, counted until this is dropped.
-pub(crate) struct Place {
+pub(crate) struct Permit {
     of: Arc<KindState>,
     /// Whom it asks, where that is limited; and whether a thread of low priority does.
     target: Option<(Arc<str>, bool)>,
 }
 
 /// Whether an effect can begin.
-pub(crate) enum Entered {
+pub(crate) enum Admission {
     /// It can, and has this place; none where nobody is asked, or as often as one likes.
-    Now(Option<Place>),
+    Granted(Option<Permit>),
     /// It has to wait for a place.
-    Later(Waiting),
+    Queued(PermitWait),
 }
 
 /// Waits for a place. Dropped, it waits no longer.
-pub(crate) struct Waiting {
+pub(crate) struct PermitWait {
     of: Arc<KindState>,
     target: Arc<str>,
     is_batch_worker: bool,
@@ -166,19 +166,19 @@ impl EffectLimiter {
 
     /// Asks for a place. A thread of low priority may be without a core while it has one: such threads get at most half of
     /// them, so that nobody else waits for them alone.
-    pub(crate) fn enter(&self, call: &Call, is_batch_worker: bool) -> Entered {
+    pub(crate) fn acquire(&self, call: &Call, is_batch_worker: bool) -> Admission {
         let are_kinds_limited = self.are_kinds_limited.load(Ordering::Relaxed);
         if !are_kinds_limited && self.per_target.load(Ordering::Relaxed) == 0 {
-            return Entered::Now(None);
+            return Admission::Granted(None);
         }
         let name = call.target();
         if !are_kinds_limited && name.is_none() {
-            return Entered::Now(None);
+            return Admission::Granted(None);
         }
-        let Some(of) = self.of(call.kind()) else { return Entered::Now(None) };
+        let Some(of) = self.of(call.kind()) else { return Admission::Granted(None) };
         let mut permits = of.lock();
         if permits.limit.of_kind == 0 && (permits.limit.per_target == 0 || name.is_none()) {
-            return Entered::Now(None);
+            return Admission::Granted(None);
         }
         let name = name.unwrap_or_default();
         let known = permits.targets.get_key_value(&*name).map(|(name, _)| Arc::clone(name));
@@ -188,7 +188,7 @@ impl EffectLimiter {
         if has_room && !is_full {
             permits.take(&name, is_batch_worker);
             drop(permits);
-            return Entered::Now(Some(Place::new(of, Some((name, is_batch_worker)))));
+            return Admission::Granted(Some(Permit::new(of, Some((name, is_batch_worker)))));
         }
         let ticket = permits.next_ticket;
         permits.next_ticket += 1;
@@ -198,7 +198,7 @@ impl EffectLimiter {
         drop(permits);
         let (of, since) = (Arc::clone(of), Instant::now());
         let by = if is_full { QueueReason::Kind } else { QueueReason::Target };
-        Entered::Later(Waiting {
+        Admission::Queued(PermitWait {
             of,
             target: name,
             is_batch_worker,
@@ -211,8 +211,8 @@ impl EffectLimiter {
     }
 
     /// Counts an effect in flight that has no place.
-    pub(crate) fn count(&self, kind: &str) -> Option<Place> {
-        Some(Place::new(self.of(kind)?, None))
+    pub(crate) fn count_in_flight(&self, kind: &str) -> Option<Permit> {
+        Some(Permit::new(self.of(kind)?, None))
     }
 
     fn of(&self, kind: &str) -> Option<&Arc<KindState>> {
@@ -305,14 +305,14 @@ impl PermitTable {
     }
 }
 
-impl Place {
+impl Permit {
     fn new(of: &Arc<KindState>, target: Option<(Arc<str>, bool)>) -> Self {
         of.in_flight.fetch_add(1, Ordering::Relaxed);
         Self { of: Arc::clone(of), target }
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.of.in_flight.fetch_sub(1, Ordering::Relaxed);
         if let Some((name, is_batch_worker)) = &self.target {
@@ -323,27 +323,27 @@ impl Drop for Place {
     }
 }
 
-impl Waiting {
+impl PermitWait {
     /// Which limit it waits for.
-    pub(crate) const fn held_by(&self) -> QueueReason {
+    pub(crate) const fn queue_reason(&self) -> QueueReason {
         self.by
     }
 }
 
-impl Future for Waiting {
-    type Output = Place;
+impl Future for PermitWait {
+    type Output = Permit;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Place> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit> {
         // Only who lets it in drops the other end.
         let Poll::Ready(_) = Pin::new(&mut self.admitted).poll(cx) else { return Poll::Pending };
         self.is_over = true;
         self.of.waits.fetch_add(1, Ordering::Relaxed);
         self.of.waited_ns.fetch_add(nanos(self.since.elapsed()), Ordering::Relaxed);
-        Poll::Ready(Place::new(&self.of, Some((Arc::clone(&self.target), self.is_batch_worker))))
+        Poll::Ready(Permit::new(&self.of, Some((Arc::clone(&self.target), self.is_batch_worker))))
     }
 }
 
-impl Drop for Waiting {
+impl Drop for PermitWait {
     fn drop(&mut self) {
         if self.is_over {
             return;

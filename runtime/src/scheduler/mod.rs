@@ -4,7 +4,7 @@
 //! waits, and the worker comes round quickly (`loop_lag`). Otherwise it waits for its turn (`run_queue`). Batch, and flows
 //! whose steps keep others waiting, run on threads of low priority (`low`); who would wait while another worker is idle
 //! runs there (`steal_group`). What a step takes because the system lends its core to others is not its doing (`kept`).
-//! `dispatch` takes a request through all that; `lane` is what the driver sees of it. `counters` is what a thread counts, and
+//! `dispatch` takes a request through all that; `slice` is what the driver sees of it. `counters` is what a thread counts, and
 //! `measure` puts that together. `targets` bounds how many effects ask one target. `thread_status` shows other threads what a
 //! worker does (`current`), `long_steps` are the steps that kept a thread for long, `active_table` is which requests it has, and `watchdog` looks at both. At `latch`, `held`,
 //! `park_state` and `steal_queue` threads meet: `tests/threads` has loom try all orders in which they may come.
@@ -33,11 +33,11 @@ pub(crate) use dispatch::dispatcher::dispatch_request;
 pub(crate) use dispatch::placement::DriveEnd;
 pub(crate) use dispatch::run_stolen::run_stolen;
 pub(crate) use dispatch::stealable_request::StealableRequest;
-pub(crate) use effect_limits::{EffectLimits, Entered, Place, Waiting};
+pub(crate) use effect_limits::{Admission, EffectLimits, Permit, PermitWait};
 pub(crate) use metrics::snapshot::measure;
 pub(crate) use retuning::retune;
 pub(crate) use run_queue::RunQueue;
-pub(crate) use run_slice::Lane;
+pub(crate) use run_slice::RunSlice;
 pub(crate) use shared_state::SchedulerState;
 pub(crate) use sync::park_state::ParkState;
 pub(crate) use sync::steal_queue::StealQueue;

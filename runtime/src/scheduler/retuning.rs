@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::shared_state::SchedulerState;
 use super::tuning::Tuning;
-use crate::server::worker_context::WorkerContext;
-use crate::server::worker_message::WorkerMessage;
+use crate::server::workers::worker_context::WorkerContext;
+use crate::server::workers::worker_message::WorkerMessage;
 
 /// Gives turns in another way from now on, everywhere. Not for workers: it waits for a lock.
 pub(crate) fn retune(worker_context: &WorkerContext, scheduler: &SchedulerState, tuning: Tuning) {

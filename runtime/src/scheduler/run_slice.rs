@@ -4,12 +4,12 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use tokio::runtime::Handle;
-use zerver_engine::{Call, Class, Job, RequestId, Start};
+use zerver_engine::{Call, Class, Job, RequestId, RequestedCall};
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::{Event, Name, SharedValue, Thread};
 
 use super::dispatch::placement::Placement;
-use super::effect_limits::{Entered, Place};
+use super::effect_limits::{Admission, Permit};
 use super::metrics::counters::StepCounters;
 use super::run_delay;
 use super::run_queue::RunQueue;
@@ -20,7 +20,7 @@ use crate::server::service::Service;
 use crate::time::Stopwatch;
 
 /// The way of one request on one worker.
-pub(crate) struct Lane<'w> {
+pub(crate) struct RunSlice<'w> {
     scheduler: &'w SchedulerState,
     thread_status: &'w ThreadStatus,
     /// What is counted of the steps of its flow.
@@ -53,7 +53,7 @@ pub(crate) struct Lane<'w> {
     last_step: Cell<Option<(u16, u64)>>,
 }
 
-impl<'w> Lane<'w> {
+impl<'w> RunSlice<'w> {
     /// A request that begins, or goes on, to run at this time; with a turn or without one.
     pub(super) fn new(
         service: &'w Service,
@@ -144,17 +144,17 @@ impl<'w> Lane<'w> {
     }
 
     /// Whether an effect can begin, or waits for others that ask the same target.
-    pub(crate) fn enter(&self, call: &Call) -> Entered {
-        self.scheduler.effect_limiter.enter(call, self.run_queue.is_none())
+    pub(crate) fn acquire_permit(&self, call: &Call) -> Admission {
+        self.scheduler.effect_limiter.acquire(call, self.run_queue.is_none())
     }
 
     /// An effect that has no place at a target is in flight.
-    pub(crate) fn count(&self, call: &Call) -> Option<Place> {
-        self.scheduler.effect_limiter.count(call.kind())
+    pub(crate) fn count_in_flight(&self, call: &Call) -> Option<Permit> {
+        self.scheduler.effect_limiter.count_in_flight(call.kind())
     }
 
     /// These calls of a step are asked for, some of them perhaps once more.
-    pub(crate) fn record_retries(&self, step: u16, starts: &[Start]) {
+    pub(crate) fn record_retries(&self, step: u16, starts: &[RequestedCall]) {
         let again = starts.iter().filter(|start| start.attempt > 1).count();
         if let Some(step_counters) = self.step_counters(step).filter(|_| again > 0) {
             step_counters.retries.add(again as u64);
@@ -176,14 +176,14 @@ impl<'w> Lane<'w> {
         ready: Instant,
     ) {
         if let Some(late) = self.delay_since(watch, ready) {
-            job.late(late.of(call));
+            job.record_completion_delay(late.of(call));
         }
     }
 
     /// The same for the deadline of the request, for which all its calls are given up.
     pub(crate) fn record_deadline_delay(&self, job: &mut Job, watch: &mut Stopwatch, deadline_ns: u64) {
         if let Some(late) = self.delay_since(watch, watch.at(deadline_ns)) {
-            job.all_late(|call| late.clone().of(call));
+            job.record_completion_delays(|call| late.clone().of(call));
         }
     }
 
@@ -289,7 +289,7 @@ impl<'w> Lane<'w> {
         if let Some(until_ns) = until_ns.filter(|_| self.scheduler.batch.is_some()) {
             self.demoting_step.set(Some(step));
             if self.scheduler.demote(self.flow, step, until_ns, now_ns) {
-                crate::program::notice::warn(&format!(
+                crate::operator_log::warn(&format!(
                     "{} overruns {} often: {} runs with batch for {}",
                     self.scheduler.step_name(self.flow, step),
                     HumanDuration { ns: self.quantum_ns },
@@ -318,7 +318,7 @@ impl CompletionDelay {
     }
 }
 
-impl Drop for Lane<'_> {
+impl Drop for RunSlice<'_> {
     /// However it ends, the next one has its turn.
     fn drop(&mut self) {
         self.thread_status.current_step.end();

@@ -78,7 +78,7 @@ impl SchedulerState {
     #[cfg(test)]
     pub(super) fn of_nothing(stuck_after: Duration) -> Self {
         let tuning = Tuning {
-            scheduling: zerver_engine::Scheduling::default(),
+            scheduling: zerver_engine::SchedulingSettings::default(),
             rules: Vec::new(),
             deadline: Duration::from_secs(1),
             effects: super::EffectLimits::default(),
@@ -120,7 +120,7 @@ impl SchedulerState {
     fn promote(&self, flow: u16, demotions: &Demotion, until_ns: u64) {
         if demotions.until_ns.compare_exchange(until_ns, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             Self::increment(&self.counters.promoted);
-            crate::program::notice::say(&format!("{} runs with its class again", self.flow_name(flow)));
+            crate::operator_log::info(&format!("{} runs with its class again", self.flow_name(flow)));
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::listener::BACKLOG;
-use crate::program::notice;
+use crate::operator_log;
 use crate::scheduler::ThreadRegistry;
 
 /// How long to wait when the system has no more connections to give, such as without file descriptors; doubled each
@@ -86,7 +86,7 @@ impl Acceptor {
                     ) => {}
                 Err(error) => {
                     if back_off == BACK_OFF {
-                        notice::warn(&format!("cannot accept a connection: {error}; tries again"));
+                        operator_log::warn(&format!("cannot accept a connection: {error}; tries again"));
                     }
                     tokio::time::sleep(back_off).await;
                     back_off = (2 * back_off).min(BACK_OFF_MAX);

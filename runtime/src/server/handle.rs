@@ -1,18 +1,19 @@
 //! A service that runs.
 
+use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
-use zerver_engine::watch_panics;
+use zerver_engine::install_panic_hook;
 
 use super::service::Service;
 use super::startup_thread;
 use super::thread_group::ThreadGroup;
 use super::thread_spawner::ThreadSpawner;
-use super::worker_context::WorkerContext;
+use super::workers::worker_context::WorkerContext;
 use crate::StartError;
 use crate::app::startup::{AsyncHook, KeptValues, Startup};
 use crate::scheduler;
@@ -34,6 +35,12 @@ pub struct Server {
     _kept_values: Arc<Mutex<KeptValues>>,
     /// It becomes ready as long as this is there.
     starting: Option<oneshot::Sender<()>>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("addr", &self.addr).finish_non_exhaustive()
+    }
 }
 
 impl Server {
@@ -83,7 +90,7 @@ impl Server {
         mut startup: Startup,
         open: Option<AsyncHook>,
     ) -> Result<Self, StartError> {
-        watch_panics();
+        install_panic_hook();
         let addr = listener.local_addr().map_err(StartError::Worker)?;
         let limit = service.limits.connections;
         let batch = service.scheduler.batch.clone();

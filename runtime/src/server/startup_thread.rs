@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use super::service::Service;
+use crate::Limits;
 use crate::app::startup::{AsyncHook, BoxError, KeptValues, Startup};
-use crate::{Limits, StartError};
+use crate::start_error::{StartError, with_causes};
 
 /// Has a service that has started become ready, on a thread of its own: what is opened lives on the effect runtime. What is
 /// returned stops that when it is dropped.
@@ -33,7 +34,7 @@ pub(crate) fn spawn_startup(
             }
             // The service stops.
             Ok(None) => return,
-            Err(_) => Err(BoxError::from("it panicked")),
+            Err(_) => Err(BoxError::from("the startup hook panicked")),
         };
         match opened {
             Ok(()) => {
@@ -43,13 +44,11 @@ pub(crate) fn spawn_startup(
                 service.readiness.set_ready(interpreters);
             }
             Err(error) => {
-                let causes = std::iter::successors(error.source(), |error| error.source());
-                let why = causes.fold(error.to_string(), |why, cause| format!("{why}: {cause}"));
-                service.readiness.set_failed(why.into());
+                service.readiness.set_failed(with_causes(&*error).into());
             }
         }
     };
-    std::thread::Builder::new().name("zerver-live".to_owned()).spawn(work)?;
+    std::thread::Builder::new().name("zerver-startup".to_owned()).spawn(work)?;
     Ok(stop)
 }
 
@@ -57,7 +56,7 @@ pub(crate) fn spawn_startup(
 pub(crate) fn check_effect_kinds(limits: &Limits, startup: &Startup) -> Result<(), StartError> {
     let kinds: Vec<_> = startup.interpreters.kinds().collect();
     match limits.effects_per_kind.keys().find(|kind| !kinds.contains(&kind.as_str())) {
-        Some(kind) => Err(StartError::NoSuchKind { kind: kind.clone(), kinds: kinds.join(", ") }),
+        Some(kind) => Err(StartError::UnknownEffectKind { kind: kind.clone(), kinds: kinds.join(", ") }),
         None => Ok(()),
     }
 }

@@ -12,10 +12,10 @@ use zerver_trace::Thread;
 use super::acceptor::Acceptor;
 use super::service::Service;
 use super::thread_group::{ExitGuard, ThreadGroup};
-use super::worker::Worker;
-use super::worker_context::WorkerContext;
-use super::worker_runtime::{ParkHooks, build_runtime};
-use crate::program::notice;
+use super::workers::worker::Worker;
+use super::workers::worker_context::WorkerContext;
+use super::workers::worker_runtime::{ParkHooks, build_runtime};
+use crate::operator_log;
 use crate::scheduler;
 use crate::scheduler::{ParkState, ThreadKind, ThreadStatus, WorkerHandle};
 
@@ -80,7 +80,7 @@ impl ThreadSpawner {
                 return;
             };
             if let (Err(error), 0) = (scheduler::lower_thread_priority(), at) {
-                notice::warn(&format!("batch runs with the priority of all others: {error}"));
+                operator_log::warn(&format!("batch runs with the priority of all others: {error}"));
             }
             let drain = service.limits.drain;
             runtime.block_on(async {
@@ -143,7 +143,7 @@ impl ThreadSpawner {
                         }
                     };
                     if let Err(error) = started {
-                        notice::warn(&format!("cannot start a worker: {error}"));
+                        operator_log::warn(&format!("cannot start a worker: {error}"));
                     }
                 },
             );

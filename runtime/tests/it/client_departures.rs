@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use zerver::Limits;
 use zerver::effects::sleep;
-use zerver::effects::{Begun, Context, Interpreter, Outcome as Performed};
+use zerver::effects::{EffectContext, EffectResult as Performed, Interpreter, Started};
 use zerver::prelude::*;
 use zerver_trace::Outcome;
 
@@ -31,9 +31,9 @@ impl EffectKind for Hang {
 struct Hangs(Sender<()>);
 
 impl Interpreter<Hang> for Hangs {
-    fn begin(&self, _: &Hang, _: &Context) -> Begun<Performed<Hang>> {
+    fn start(&self, _: &Hang, _: &EffectContext) -> Started<Performed<Hang>> {
         self.0.send(()).unwrap();
-        Begun::Pending(Box::pin(std::future::pending()))
+        Started::Pending(Box::pin(std::future::pending()))
     }
 }
 

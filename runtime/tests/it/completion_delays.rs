@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
-use zerver::effects::Outcome as Performed;
+use zerver::effects::EffectResult as Performed;
 use zerver::prelude::*;
 use zerver::{Limits, Server};
 use zerver_replay::Measures;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use zerver::effects::{Begun, BoxFuture, Context, Interpreter, Outcome as Performed};
+use zerver::effects::{BoxFuture, EffectContext, EffectResult as Performed, Interpreter, Started};
 use zerver::prelude::*;
 use zerver_trace::{Answer, Decision as Decided, Event, Outcome, QueueReason};
 
@@ -43,11 +43,11 @@ impl Drop for Counted {
 }
 
 impl Interpreter<Do> for Doer {
-    fn begin(&self, args: &Do, context: &Context) -> Begun<Performed<Do>> {
+    fn start(&self, args: &Do, context: &EffectContext) -> Started<Performed<Do>> {
         assert!(context.request_id.is_some());
         self.begun.fetch_add(1, Ordering::SeqCst);
         let future: BoxFuture<_> = match args {
-            Do::AnswerAtOnce(number) => return Begun::Ready(Ok(*number)),
+            Do::AnswerAtOnce(number) => return Started::Ready(Ok(*number)),
             Do::Panic => panic!("told to"),
             Do::AnswerLater(number) => {
                 let number = *number;
@@ -66,7 +66,7 @@ impl Interpreter<Do> for Doer {
                 })
             }
         };
-        Begun::Pending(future)
+        Started::Pending(future)
     }
 }
 
@@ -87,7 +87,7 @@ fn told(what: &str) -> Do {
 #[step]
 fn ask_all(request: &Request) -> Decision<Sum> {
     let asked = request.param_str("what").unwrap_or_default().split('+').map(|what| match what {
-        "timeout" => Effect::performing::<Do>(
+        "timeout" => Effect::from_call::<Do>(
             zerver::engine::Call::new(Do::Never).timeout(Duration::from_millis(20)),
             |output| output.copied().map_err(|error| Failure::from_effect("do", &error)),
         ),
@@ -107,7 +107,7 @@ fn panics(request: &Request) -> Response {
 }
 
 #[step]
-fn yields(progress: Option<u32>) -> Decision<Ends, u32> {
+fn yields(progress: Option<u32>) -> Decision<Final, u32> {
     match progress {
         Some(1000) => Done(Response::text("1000")),
         progress => Yield(progress.unwrap_or_default() + 1),
@@ -115,7 +115,7 @@ fn yields(progress: Option<u32>) -> Decision<Ends, u32> {
 }
 
 #[step]
-fn yields_for_ever(progress: Option<u32>) -> Decision<Ends, u32> {
+fn yields_for_ever(progress: Option<u32>) -> Decision<Final, u32> {
     Yield(progress.unwrap_or_default())
 }
 
@@ -242,7 +242,7 @@ fn past_its_time_an_effect_is_cancelled_and_its_failure_is_what_the_flow_goes_on
     #[step]
     fn try_it() -> Decision<Tried> {
         let call = zerver::engine::Call::new(Do::Never).timeout(Duration::from_millis(20));
-        let never = Effect::performing::<Do>(call, |output| {
+        let never = Effect::from_call::<Do>(call, |output| {
             output.copied().map_err(|error| Failure::from_effect("do", &error))
         });
         Need(never.attempt().map(|tried| Tried(tried.map_err(|failure| failure.kind().to_string()))))
@@ -367,10 +367,10 @@ fn effects_beyond_the_limit_wait_for_others() {
         most: Arc<AtomicUsize>,
     }
     impl Interpreter<Do> for Busy {
-        fn begin(&self, _: &Do, _: &Context) -> Begun<Performed<Do>> {
+        fn start(&self, _: &Do, _: &EffectContext) -> Started<Performed<Do>> {
             let busy = self.clone();
             busy.most.fetch_max(busy.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            Begun::Pending(Box::pin(async move {
+            Started::Pending(Box::pin(async move {
                 // The first waits for the second: they are not on the thread that begins them.
                 while busy.most.load(Ordering::SeqCst) < 2 {
                     tokio::task::yield_now().await;
@@ -402,10 +402,10 @@ fn a_trace_context_is_passed_on() {
     #[derive(Clone)]
     struct Seen(std::sync::mpsc::Sender<[Option<String>; 2]>);
     impl Interpreter<Do> for Seen {
-        fn begin(&self, _: &Do, context: &Context) -> Begun<Performed<Do>> {
+        fn start(&self, _: &Do, context: &EffectContext) -> Started<Performed<Do>> {
             let both = [&context.traceparent, &context.tracestate];
             self.0.send(both.map(|text| text.as_deref().map(ToOwned::to_owned))).unwrap();
-            Begun::Ready(Ok(1))
+            Started::Ready(Ok(1))
         }
     }
     let (sender, seen) = std::sync::mpsc::channel();

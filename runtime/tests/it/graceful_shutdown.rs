@@ -315,8 +315,8 @@ fn trouble_is_said_and_the_code_is_2() {
         assert!(stderr.starts_with(said) && stderr.lines().count() == 1, "{stderr}");
         assert_eq!(output.status.code(), Some(2), "{vars:?}");
     };
-    check(&[("ZERVER_RECORD", "none")], "error: ZERVER_RECORD=\"none\" is wrong; it is all, tail or off");
-    check(&[("ZERVER_ADDR", "3000")], "error: ZERVER_ADDR=\"3000\" is wrong; it is HOST:PORT");
+    check(&[("ZERVER_RECORD", "none")], "error: invalid ZERVER_RECORD=\"none\": must be all, tail or off");
+    check(&[("ZERVER_ADDR", "3000")], "error: invalid ZERVER_ADDR=\"3000\": must be HOST:PORT");
     let in_use = format!("error: port {} of 127.0.0.1 is in use; port ", taken.port());
     check(&[("ZERVER_ADDR", &taken.to_string())], &in_use);
     let any = ("ZERVER_ADDR", "127.0.0.1:0");

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use zerver::effects::http::{self, Client, Header, Reply};
-use zerver::effects::{Context, Interpreters};
+use zerver::effects::{EffectContext, Interpreters};
 use zerver::engine::FailureKind;
 use zerver::prelude::*;
 use zerver_trace::Value;
@@ -111,7 +111,7 @@ fn with(client: Client) -> Interpreters {
 }
 
 async fn run<T>(effect: Effect<T>) -> Result<T, Failure> {
-    Interpreters::builtin().perform(effect, &Context::default()).await
+    Interpreters::builtin().perform(effect, &EffectContext::default()).await
 }
 
 /// The kind of failure and its first cause.
@@ -169,10 +169,10 @@ async fn a_request_says_what_it_was_told_to_and_nothing_else() {
         .header("x-many", "2")
         .json_body(&serde_json::json!({"a": 1}));
     let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let context = Context {
+    let context = EffectContext {
         traceparent: Some(traceparent.into()),
         tracestate: Some("rojo=1,congo=2".into()),
-        ..Context::default()
+        ..EffectContext::default()
     };
     with(Client::new()).perform(request.ok(), &context).await.unwrap();
     let host = &server.address;
@@ -292,7 +292,7 @@ async fn a_body_has_a_limit() {
             (FailureKind::BadUpstream, format!("too_large: {}: a body over 999 bytes", server.address));
         assert_eq!(fails(get().body_limit(999).send()).await, wanted);
         let small = with(Client::builder().body_limit(999).build());
-        assert_eq!(failed(small.perform(get().send(), &Context::default()).await), wanted);
+        assert_eq!(failed(small.perform(get().send(), &EffectContext::default()).await), wanted);
     }
     let (_, cause) = fails(http::get(endless.url("/")).body_limit(50_000).send()).await;
     assert!(cause.starts_with("too_large"), "{cause}");
@@ -350,7 +350,7 @@ async fn a_connection_is_used_again_until_the_server_closes_it() {
     .await;
     let live = Interpreters::builtin();
     let get = async |path| {
-        live.perform(http::get(server.url(path)).text(), &Context::default()).await.unwrap();
+        live.perform(http::get(server.url(path)).text(), &EffectContext::default()).await.unwrap();
     };
     for _ in 0..5 {
         get("/").await;
@@ -363,7 +363,9 @@ async fn a_connection_is_used_again_until_the_server_closes_it() {
     assert_eq!(server.seen.requests().len(), 11);
     assert!(server.seen.connections() <= 6, "{}", server.seen.connections());
     // An error leaves no connection behind that would spoil the next request.
-    live.perform(http::get(server.url("/")).body_limit(1).text(), &Context::default()).await.unwrap_err();
+    live.perform(http::get(server.url("/")).body_limit(1).text(), &EffectContext::default())
+        .await
+        .unwrap_err();
     get("/").await;
 }
 
@@ -384,7 +386,7 @@ fn each_runtime_has_connections_of_its_own() {
         let interpreters = with(client);
         for _ in 0..3 {
             let get = http::get(server.url("/")).text();
-            assert_eq!(runtime.block_on(interpreters.perform(get, &Context::default())).unwrap(), "hi");
+            assert_eq!(runtime.block_on(interpreters.perform(get, &EffectContext::default())).unwrap(), "hi");
         }
     };
     let workers: Vec<_> = (0..3)
@@ -465,7 +467,7 @@ fn a_summary_names_host_and_path_and_no_secret() {
         };
         assert_eq!(request.summary(), wanted);
     }
-    assert_eq!(http::Request::outcome(&Reply::from_json("x").unwrap()), "200, 3 bytes");
+    assert_eq!(http::Request::output_summary(&Reply::from_json("x").unwrap()), "200, 3 bytes");
 }
 
 struct Authority {
@@ -530,7 +532,7 @@ async fn tls_is_spoken_with_those_that_are_trusted() {
     let theirs = with(Client::builder().trust(Authority::new().pem.as_bytes()).unwrap().build());
     let get = async |interpreters: &Interpreters, port| {
         let get = http::get(format!("https://localhost:{port}/")).text();
-        interpreters.perform(get, &Context::default()).await
+        interpreters.perform(get, &EffectContext::default()).await
     };
     for (protocol, answer) in [("http/1.1", "1"), ("h2", "2")] {
         let port = authority.server("localhost", protocol).await;
@@ -574,7 +576,7 @@ async fn connecting_has_a_limit() {
     // Never routed (RFC 5737), so that nobody answers; where there is no network at all, that is said at once.
     let client = with(Client::builder().connect_timeout(Duration::from_millis(50)).build());
     let get = http::get("http://192.0.2.1/").timeout(5.seconds()).send();
-    let (kind, cause) = failed(client.perform(get, &Context::default()).await);
+    let (kind, cause) = failed(client.perform(get, &EffectContext::default()).await);
     assert!(matches!(kind, FailureKind::Timeout | FailureKind::Unavailable), "{cause}");
     assert!(cause.contains("192.0.2.1: connecting: "), "{cause}");
 }

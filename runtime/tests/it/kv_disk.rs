@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use futures_util::future;
 use zerver::effects::kv::{self, Disk, OpenError};
-use zerver::effects::{Context, Interpreters};
+use zerver::effects::{EffectContext, Interpreters};
 use zerver::prelude::*;
 
 use crate::kv_stores::folder;
@@ -21,7 +21,7 @@ fn with(disk: &Disk) -> Interpreters {
 
 fn run<T>(disk: &Disk, effect: Effect<T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(with(disk).perform(effect, &Context::default()))
+    runtime.block_on(with(disk).perform(effect, &EffectContext::default()))
 }
 
 /// Runs `child` below in a process of its own.
@@ -69,7 +69,7 @@ fn child_process() {
                 let interpreters = with(&disk);
                 for n in 0u64.. {
                     let put = kv::put(("n", writer, n), n * 31);
-                    interpreters.perform(put, &Context::default()).await.unwrap();
+                    interpreters.perform(put, &EffectContext::default()).await.unwrap();
                     say(&format!("{writer} {n}"));
                 }
             })));
@@ -167,7 +167,7 @@ fn writers_at_the_same_time_share_a_commit() {
     WRITER.wait_for(1);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (interpreters, context) = (with(&disk), Context::default());
+        let (interpreters, context) = (with(&disk), EffectContext::default());
         let puts = join_all((0..100u64).map(|n| kv::put(("n", n), n)));
         let mut puts = std::pin::pin!(interpreters.perform(puts, &context));
         let waits = future::poll_fn(|cx| std::task::Poll::Ready(puts.as_mut().poll(cx).is_pending()));
@@ -188,7 +188,7 @@ fn a_write_that_nobody_waits_for_is_done_before_the_store_is_closed() {
     let disk = Disk::open(&path).unwrap();
     let mut pending = Box::pin(async {
         let interpreters = with(&disk);
-        interpreters.perform(kv::put("late", 1u8), &Context::default()).await
+        interpreters.perform(kv::put("late", 1u8), &EffectContext::default()).await
     });
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     let _ = pending.as_mut().poll(&mut context);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tempfile::TempDir;
 use zerver::effects::kv::{self, Answer, Disk, Key, Memory, Op, Part, Put, Stored};
-use zerver::effects::{Begun, Context, Interpreter, Interpreters};
+use zerver::effects::{EffectContext, Interpreter, Interpreters, Started};
 use zerver::engine::FailureKind;
 use zerver::prelude::*;
 use zerver_trace::Value;
@@ -69,7 +69,7 @@ impl Store {
     }
 
     fn attempt<T>(&self, effect: Effect<T>) -> Result<T, Failure> {
-        self.runtime.block_on(self.interpreters.perform(effect, &Context::default()))
+        self.runtime.block_on(self.interpreters.perform(effect, &EffectContext::default()))
     }
 
     fn run<T>(&self, effect: Effect<T>) -> T {
@@ -84,10 +84,11 @@ impl Store {
     }
 
     fn op(&self, op: &Op) -> Result<Answer, EffectError> {
-        let performed = self.interpreters.begin(&zerver::engine::Call::new(op.clone()), &Context::default());
+        let performed =
+            self.interpreters.start(&zerver::engine::Call::new(op.clone()), &EffectContext::default());
         let performed = match performed {
-            Begun::Ready(performed) => performed,
-            Begun::Pending(future) => self.runtime.block_on(future),
+            Started::Ready(performed) => performed,
+            Started::Pending(future) => self.runtime.block_on(future),
         };
         performed.map(|output| Value::from_recordable(&*output).unwrap().to_typed().unwrap())
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use zerver::effects::{Begun, Context, Interpreter, Outcome as Performed};
+use zerver::effects::{EffectContext, EffectResult as Performed, Interpreter, Started};
 use zerver::prelude::*;
 use zerver_trace::Outcome;
 
@@ -30,14 +30,14 @@ struct Ticker {
 }
 
 impl Interpreter<Tick> for Ticker {
-    fn begin(&self, tick: &Tick, _: &Context) -> Begun<Performed<Tick>> {
+    fn start(&self, tick: &Tick, _: &EffectContext) -> Started<Performed<Tick>> {
         self.begun.fetch_add(1, Ordering::SeqCst);
         // All of them take a second, on any machine.
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_micros(10) {}
         match tick.is_later {
-            false => Begun::Ready(Ok(1)),
-            true => Begun::Pending(Box::pin(std::future::ready(Ok(1)))),
+            false => Started::Ready(Ok(1)),
+            true => Started::Pending(Box::pin(std::future::ready(Ok(1)))),
         }
     }
 }

@@ -8,8 +8,8 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use proptest::{prop_assert, prop_assert_eq, proptest};
 use zerver::effects::kv;
-use zerver::effects::{Begun, Context, Interpreter, Outcome as Performed};
-use zerver::engine::{Flow, Slots, Step, StepDesc};
+use zerver::effects::{EffectContext, EffectResult as Performed, Interpreter, Started};
+use zerver::engine::{Flow, Step, StepDesc, StepOutput};
 use zerver::prelude::*;
 use zerver::{ImpureStep, StartOptions};
 use zerver_recorder::{Reader, Recorder, RecorderOptions, RecordingPolicy};
@@ -72,12 +72,12 @@ impl EffectKind for Ask {
 struct Answering;
 
 impl Interpreter<Ask> for Answering {
-    fn begin(&self, ask: &Ask, _context: &Context) -> Begun<Performed<Ask>> {
+    fn start(&self, ask: &Ask, _context: &EffectContext) -> Started<Performed<Ask>> {
         let n = ask.0;
         match n % 8 {
-            0 => Begun::Ready(Err(EffectError::new(EffectErrorKind::Unreachable, format!("{n} is away")))),
-            1..4 => Begun::Ready(Ok(Item::of(n))),
-            times => Begun::Pending(Box::pin(async move {
+            0 => Started::Ready(Err(EffectError::new(EffectErrorKind::Unreachable, format!("{n} is away")))),
+            1..4 => Started::Ready(Ok(Item::of(n))),
+            times => Started::Pending(Box::pin(async move {
                 for _ in 0..times {
                     tokio::task::yield_now().await;
                 }
@@ -88,7 +88,7 @@ impl Interpreter<Ask> for Answering {
 }
 
 /// What a step does: one of the things a step can do, with numbers of its own. `write` puts it into its slots.
-fn behave<W: Slots>(
+fn behave<W: StepOutput>(
     which: u8,
     n: u64,
     so_far: Option<u64>,

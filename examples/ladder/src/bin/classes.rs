@@ -25,7 +25,7 @@ fn quick() -> Response {
 
 /// About a second of arithmetic in an optimised build, in slices that end with a yield.
 #[step]
-fn sum(progress: Option<(u64, u64)>) -> Decision<Ends, (u64, u64)> {
+fn sum(progress: Option<(u64, u64)>) -> Decision<Final, (u64, u64)> {
     let (slice, mut sum) = progress.unwrap_or_default();
     for n in 0..1_000_000 {
         sum = (sum ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15);

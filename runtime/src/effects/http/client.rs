@@ -25,7 +25,7 @@ use super::connector::Limited;
 use super::error_mapping::{invalid, of_body, of_request, too_large};
 use super::resolver::Names;
 use super::{BODY_LIMIT, Header, Reply, Request, RootsError, tls_config};
-use crate::effects::interpreter::{Begun, Context, Interpreter, Outcome};
+use crate::effects::interpreter::{EffectContext, EffectResult, Interpreter, Started};
 
 /// Sends requests, over HTTP/1.1 or HTTP/2 as the server wants it over TLS, and over HTTP/1.1 without.
 ///
@@ -44,7 +44,8 @@ struct Settings {
     pools: Pools,
 }
 
-/// How a [`Client`] is to be.
+/// Builds a [`Client`].
+#[derive(Debug)]
 pub struct ClientBuilder {
     roots: RootCertStore,
     names: BTreeMap<String, SocketAddr>,
@@ -174,17 +175,17 @@ impl Settings {
 }
 
 impl Interpreter<Request> for Client {
-    fn begin(&self, request: &Request, context: &Context) -> Begun<Outcome<Request>> {
+    fn start(&self, request: &Request, context: &EffectContext) -> Started<EffectResult<Request>> {
         let client = Arc::clone(&self.0);
         let limit = request.body_limit.unwrap_or(client.body_limit);
         match prepare(request, context) {
-            Ok((host, request)) => Begun::Pending(Box::pin(async move {
+            Ok((host, request)) => Started::Pending(Box::pin(async move {
                 // Asked for here and not above: where this runs is where the connection will live.
                 let connections = client.pools.here(|| client.connections());
                 let reply = connections.request(request).await.map_err(|error| of_request(&host, &error))?;
                 read(&host, reply, limit).await
             })),
-            Err(error) => Begun::Ready(Err(error)),
+            Err(error) => Started::Ready(Err(error)),
         }
     }
 }
@@ -204,7 +205,7 @@ const FRAMING: [HeaderName; 8] = [
 
 fn prepare(
     request: &Request,
-    context: &Context,
+    context: &EffectContext,
 ) -> Result<(String, ::http::Request<Full<Bytes>>), EffectError> {
     let uri: Uri = request.url.parse().map_err(|error| invalid(format!("not a URL: {error}")))?;
     let authority = uri.authority().ok_or_else(|| invalid("a URL without a host"))?;
@@ -236,7 +237,7 @@ fn prepare(
 }
 
 /// Adds the trace context, unless the request has one of its own.
-fn pass_on(context: &Context, headers: &mut HeaderMap) {
+fn pass_on(context: &EffectContext, headers: &mut HeaderMap) {
     const TRACEPARENT: &str = "traceparent";
     if headers.contains_key(TRACEPARENT) {
         return;

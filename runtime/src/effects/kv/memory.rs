@@ -12,7 +12,7 @@ use zerver_engine::EffectError;
 
 use super::expiry::{Clock, NEVER};
 use super::{Answer, Key, Op, Stored};
-use crate::effects::interpreter::{Begun, Context, Interpreter, Outcome};
+use crate::effects::interpreter::{EffectContext, EffectResult, Interpreter, Started};
 
 /// So many that the workers of a machine seldom meet at one.
 const SHARDS: usize = 64;
@@ -237,8 +237,8 @@ impl fmt::Debug for Memory {
 }
 
 impl Interpreter<Op> for Memory {
-    fn begin(&self, op: &Op, _context: &Context) -> Begun<Outcome<Op>> {
-        Begun::Ready(self.perform(op))
+    fn start(&self, op: &Op, _context: &EffectContext) -> Started<EffectResult<Op>> {
+        Started::Ready(self.perform(op))
     }
 
     fn needs_runtime(&self) -> bool {

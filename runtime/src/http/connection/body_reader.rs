@@ -9,7 +9,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::connection_state::Conn;
+use super::connection_state::Connection;
 use crate::Limits;
 use crate::http::rejection::Rejection;
 
@@ -20,14 +20,14 @@ const EMPTY_FRAMES: usize = 100;
 const FIRST_BYTES: usize = 64 * 1024;
 
 /// Reads all of `body`.
-pub(crate) async fn read(body: Incoming, limits: &Limits, conn: &Conn) -> Result<Bytes, Rejection> {
+pub(crate) async fn read(body: Incoming, limits: &Limits, conn: &Connection) -> Result<Bytes, Rejection> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
     if body.size_hint().lower() > limits.body_bytes as u64 {
         return Err(Rejection::BodyTooLarge(limits.body_bytes));
     }
-    let _reads = conn.reads_body();
+    let _reads = conn.start_body_read();
     let mut reading =
         pin!(Reading { body, limit: limits.body_bytes, first: None, rest: BytesMut::new(), empty: 0 });
     // Most bodies are there already: no timer is set for those.
@@ -49,7 +49,7 @@ pub(crate) async fn read(body: Incoming, limits: &Limits, conn: &Conn) -> Result
         }
         // hyper does not know that the client has closed its side, and may have some of the body still: it is asked until
         // it has nothing more.
-        if conn.is_closed() {
+        if conn.has_client_closed() {
             if came_by_the_end.replace(reading.came()) == Some(reading.came()) {
                 return Poll::Ready(Err(Rejection::BodyBroken));
             }

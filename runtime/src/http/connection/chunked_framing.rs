@@ -7,7 +7,7 @@ const DIGITS: u8 = 16;
 
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Chunks {
+pub(crate) enum ChunkedFraming {
     Size {
         digits: u8,
         size: u64,
@@ -36,7 +36,7 @@ pub(crate) enum Chunks {
     Done,
 }
 
-impl Chunks {
+impl ChunkedFraming {
     pub(crate) const START: Self = Self::Size { digits: 0, size: 0 };
 
     /// Takes as many of these bytes as belong to the body and are well-formed: how many. If those are not all of them, the
@@ -121,12 +121,12 @@ mod tests {
 
     /// How far it gets, in one piece and byte by byte.
     fn taken(bytes: &[u8]) -> (usize, bool) {
-        let mut whole = Chunks::START;
+        let mut whole = ChunkedFraming::START;
         let at = whole.take(bytes);
-        let mut single = Chunks::START;
+        let mut single = ChunkedFraming::START;
         let singly = bytes.iter().take_while(|byte| single.take(std::slice::from_ref(byte)) == 1).count();
         assert_eq!((at, whole), (singly, single), "{:?}", bytes.escape_ascii().to_string());
-        (at, whole == Chunks::Done)
+        (at, whole == ChunkedFraming::Done)
     }
 
     #[test]

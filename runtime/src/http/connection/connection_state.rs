@@ -15,7 +15,7 @@ use http::StatusCode;
 use smallvec::SmallVec;
 use tokio::net::TcpStream;
 
-use super::message_framing::Framed;
+use super::message_framing::BodyFraming;
 use crate::Limits;
 use crate::execution::delivery::Delivery;
 
@@ -24,10 +24,10 @@ const PROGRESS_BYTES: usize = 16 * 1024;
 
 /// How long an answer may still take once the client has closed its side. It may have closed only that, and read on (RFC
 /// 9112, section 9.6).
-const GRACE: Duration = Duration::from_millis(250);
+const CLOSED_GRACE: Duration = Duration::from_millis(250);
 
 /// One connection.
-pub(crate) struct Conn {
+pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     /// When it was accepted, and when its worker has opened it; none once a request of it has arrived.
     opened: Cell<Option<(Instant, Instant)>>,
@@ -48,7 +48,7 @@ pub(crate) struct Conn {
     /// Whether hyper waits for more to read, and so learns when the client closes its side.
     reads: Cell<bool>,
     /// HTTP/1: what body the request has whose head has just been read.
-    framed: Cell<Option<Framed>>,
+    body_framing: Cell<Option<BodyFraming>>,
     /// Of how many requests the body is being read.
     reads_body: Cell<u32>,
     /// Whether an answer of ours may not have been written yet.
@@ -58,7 +58,7 @@ pub(crate) struct Conn {
     waker: RefCell<Option<Waker>>,
     /// The captures of responses that hyper has taken and that may not have been written yet.
     deliveries: RefCell<SmallVec<[Delivery; 1]>>,
-    /// The socket; hyper has it lent by [`Io`](super::socket_io::Io).
+    /// The socket; hyper has it lent by [`SocketIo`](super::socket_io::SocketIo).
     socket: RefCell<Option<TcpStream>>,
 }
 
@@ -77,7 +77,7 @@ impl Unread {
     }
 
     /// When it is to be given up.
-    fn due(&self, limits: &Limits) -> Instant {
+    fn close_at(&self, limits: &Limits) -> Instant {
         (self.since + limits.write_stall).min(self.began + limits.write)
     }
 }
@@ -87,18 +87,18 @@ enum Phase {
     /// Waits for a request.
     Idle(Instant),
     /// The first bytes of a request are there; since when it is known that this is not all.
-    Head(Option<Instant>),
+    ReadingHead(Option<Instant>),
     /// Requests are in flight.
     Busy,
 }
 
-impl Conn {
+impl Connection {
     pub(crate) fn new(peer: SocketAddr, accepted: Instant, now: Instant) -> Self {
         Self {
             peer,
             opened: Cell::new(Some((accepted, now))),
             http2: Cell::new(false),
-            phase: Cell::new(Phase::Head(Some(now))),
+            phase: Cell::new(Phase::ReadingHead(Some(now))),
             requests: Cell::new(0),
             blocked: Cell::new(None),
             streams: RefCell::default(),
@@ -106,7 +106,7 @@ impl Conn {
             unread: Cell::new(false),
             closed: Cell::new(None),
             reads: Cell::new(false),
-            framed: Cell::new(None),
+            body_framing: Cell::new(None),
             reads_body: Cell::new(0),
             owed: Cell::new(false),
             refused: Cell::new(None),
@@ -127,35 +127,35 @@ impl Conn {
     }
 
     /// A request's head has arrived.
-    pub(crate) fn begin(&self) {
+    pub(crate) fn begin_request(&self) {
         self.requests.set(self.requests.get() + 1);
         self.phase.set(Phase::Busy);
     }
 
     /// That request has ended.
-    pub(crate) fn end(&self, now: Instant) {
+    pub(crate) fn end_request(&self, now: Instant) {
         self.ended.set(now);
         self.owed.set(true);
         self.requests.set(self.requests.get().saturating_sub(1));
         if self.requests.get() == 0 {
             self.phase.set(Phase::Idle(now));
         }
-        self.look_again();
+        self.recheck_client_close();
     }
 
     /// The request whose head has just been read has such a body.
-    pub(crate) fn frames(&self, framed: Framed) {
-        self.framed.set(Some(framed));
+    pub(crate) fn set_body_framing(&self, body_framing: BodyFraming) {
+        self.body_framing.set(Some(body_framing));
     }
 
-    pub(crate) fn take_framed(&self) -> Option<Framed> {
-        self.framed.take()
+    pub(crate) fn take_body_framing(&self) -> Option<BodyFraming> {
+        self.body_framing.take()
     }
 
     /// The body of a request is being read, until what is returned is dropped.
-    pub(crate) fn reads_body(&self) -> ReadsBody<'_> {
+    pub(crate) fn start_body_read(&self) -> BodyReadGuard<'_> {
         self.reads_body.set(self.reads_body.get() + 1);
-        ReadsBody(self)
+        BodyReadGuard(self)
     }
 
     /// How many requests it waits to have answered.
@@ -168,30 +168,30 @@ impl Conn {
     }
 
     /// The client speaks HTTP/2.
-    pub(crate) fn preface(&self) {
+    pub(crate) fn start_http2(&self) {
         self.http2.set(true);
         self.phase.set(Phase::Idle(Instant::now()));
     }
 
-    pub(crate) fn read(&self) {
+    pub(crate) fn note_read(&self) {
         self.reads.set(false);
         if let Phase::Idle(_) = self.phase.get()
             && !self.http2.get()
         {
-            self.phase.set(Phase::Head(None));
+            self.phase.set(Phase::ReadingHead(None));
         }
     }
 
-    pub(crate) fn read_waits(&self) {
+    pub(crate) fn note_read_waits(&self) {
         self.reads.set(true);
-        if let Phase::Head(None) = self.phase.get() {
-            self.phase.set(Phase::Head(Some(Instant::now())));
+        if let Phase::ReadingHead(None) = self.phase.get() {
+            self.phase.set(Phase::ReadingHead(Some(Instant::now())));
         }
     }
 
     /// The client has closed its side. Whether that is to be kept from hyper for now, which would drop what is to be
     /// answered.
-    pub(crate) fn closes(&self) -> bool {
+    pub(crate) fn note_client_closed(&self) -> bool {
         if self.closed.get().is_none() {
             self.closed.set(Some(Instant::now()));
             if self.http2.get() {
@@ -200,17 +200,17 @@ impl Conn {
                 return true;
             }
         }
-        self.keeps_end()
+        self.hides_client_close()
     }
 
     /// Whether the client has closed its side, and hyper is not to know of it yet.
-    pub(crate) fn keeps_end(&self) -> bool {
+    pub(crate) fn hides_client_close(&self) -> bool {
         self.closed.get().is_some()
             && (self.is_busy() || self.owed.get() || self.streams.borrow().iter().any(Option::is_some))
     }
 
     /// Hyper may learn now that the client has closed its side.
-    fn look_again(&self) {
+    fn recheck_client_close(&self) {
         if self.closed.get().is_some() {
             self.wake();
         }
@@ -218,11 +218,11 @@ impl Conn {
 
     /// Whether nothing reads that would notice how the client goes away: hyper reads no further than it needs. Then its
     /// socket is to be looked at.
-    pub(crate) fn is_unseen(&self) -> bool {
+    pub(crate) fn needs_lookout(&self) -> bool {
         self.is_busy() && self.reads_body.get() == 0 && (!self.reads.get() || self.closed.get().is_some())
     }
 
-    pub(crate) fn wrote(&self, bytes: usize) {
+    pub(crate) fn note_written(&self, bytes: usize) {
         if let Some(unread) = self.blocked.get() {
             let bytes = unread.bytes + bytes;
             self.blocked.set(Some(match bytes >= PROGRESS_BYTES {
@@ -232,19 +232,19 @@ impl Conn {
         }
     }
 
-    pub(crate) fn write_waits(&self) {
+    pub(crate) fn note_write_waits(&self) {
         if self.blocked.get().is_none() {
             self.blocked.set(Some(Unread::since(Instant::now())));
         }
     }
 
     /// All that there was to write has been.
-    pub(crate) fn flushed(&self) {
+    pub(crate) fn note_flushed(&self) {
         for delivery in self.deliveries.borrow_mut().drain(..) {
             delivery.succeeds();
         }
         if self.owed.replace(false) {
-            self.look_again();
+            self.recheck_client_close();
         }
         if self.blocked.take().is_some() {
             let now = Instant::now();
@@ -256,7 +256,7 @@ impl Conn {
     }
 
     /// Whether these bytes, which are to be written, are an answer that hyper gives by itself to what is no request.
-    pub(crate) fn refuses(&self, written: &[u8]) -> bool {
+    pub(crate) fn intercepts_refusal(&self, written: &[u8]) -> bool {
         if self.owed.get() || self.http2.get() {
             return false;
         }
@@ -280,7 +280,7 @@ impl Conn {
     }
 
     /// An answer begins to wait for its stream; what it is called from now on.
-    pub(crate) fn stream_waits(&self) -> usize {
+    pub(crate) fn start_stream(&self) -> usize {
         let mut streams = self.streams.borrow_mut();
         let at = streams.iter().position(Option::is_none).unwrap_or(streams.len());
         if at == streams.len() {
@@ -290,53 +290,53 @@ impl Conn {
         at
     }
 
-    pub(crate) fn stream_goes_on(&self, at: usize) {
+    pub(crate) fn note_stream_progress(&self, at: usize) {
         if let Some(unread) = &mut self.streams.borrow_mut()[at] {
             unread.since = Instant::now();
         }
     }
 
-    pub(crate) fn stream_ended(&self, at: usize) {
+    pub(crate) fn end_stream(&self, at: usize) {
         self.streams.borrow_mut()[at] = None;
-        self.look_again();
+        self.recheck_client_close();
         if let Phase::Idle(_) = self.phase.get() {
             self.phase.set(Phase::Idle(Instant::now()));
         }
     }
 
     /// hyper has all of a response.
-    pub(crate) fn delivers(&self, delivery: Delivery) {
+    pub(crate) fn add_delivery(&self, delivery: Delivery) {
         self.deliveries.borrow_mut().push(delivery);
     }
 
     /// When it is to be closed if nothing happens until then.
-    pub(crate) fn due(&self, limits: &Limits) -> Option<Instant> {
+    pub(crate) fn close_at(&self, limits: &Limits) -> Option<Instant> {
         let streams = self.streams.borrow();
         let unread =
-            streams.iter().flatten().chain(&self.blocked.get()).map(|unread| unread.due(limits)).min();
+            streams.iter().flatten().chain(&self.blocked.get()).map(|unread| unread.close_at(limits)).min();
         let phase = match self.phase.get() {
             // Whoever has not read the last answer yet is not idle.
             Phase::Idle(_) if unread.is_some() => None,
             Phase::Idle(since) => Some(since + limits.keep_alive),
-            Phase::Head(since) => since.map(|since| since + limits.head),
-            Phase::Busy => self.closed.get().map(|since| since + GRACE),
+            Phase::ReadingHead(since) => since.map(|since| since + limits.head),
+            Phase::Busy => self.closed.get().map(|since| since + CLOSED_GRACE),
         };
         [unread, phase].into_iter().flatten().min()
     }
 
-    pub(crate) fn leave_unread(&self) {
+    pub(crate) fn set_unread(&self) {
         self.unread.set(true);
     }
 
-    pub(crate) fn is_unread(&self) -> bool {
+    pub(crate) fn has_unread_body(&self) -> bool {
         self.unread.get()
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
+    pub(crate) fn has_client_closed(&self) -> bool {
         self.closed.get().is_some()
     }
 
-    pub(crate) fn remember(&self, waker: &Waker) {
+    pub(crate) fn set_waker(&self, waker: &Waker) {
         let mut known = self.waker.borrow_mut();
         if known.is_none() {
             *known = Some(waker.clone());
@@ -350,11 +350,11 @@ impl Conn {
     }
 
     /// The connection has this socket from now on.
-    pub(crate) fn hold(&self, socket: TcpStream) {
+    pub(crate) fn set_socket(&self, socket: TcpStream) {
         *self.socket.borrow_mut() = Some(socket);
     }
 
-    pub(crate) fn take_back(&self) -> Option<TcpStream> {
+    pub(crate) fn take_socket(&self) -> Option<TcpStream> {
         self.socket.borrow_mut().take()
     }
 
@@ -370,7 +370,7 @@ impl Conn {
     }
 
     /// The same socket once more, to look at and not to read from.
-    pub(crate) fn second_socket(&self) -> io::Result<TcpStream> {
+    pub(crate) fn duplicate_socket(&self) -> io::Result<TcpStream> {
         match &*self.socket.borrow() {
             Some(socket) => TcpStream::from_std(socket.as_fd().try_clone_to_owned()?.into()),
             None => Err(io::ErrorKind::NotConnected.into()),
@@ -379,9 +379,9 @@ impl Conn {
 }
 
 /// Says that the body of a request is being read.
-pub(crate) struct ReadsBody<'c>(&'c Conn);
+pub(crate) struct BodyReadGuard<'c>(&'c Connection);
 
-impl Drop for ReadsBody<'_> {
+impl Drop for BodyReadGuard<'_> {
     fn drop(&mut self) {
         self.0.reads_body.set(self.0.reads_body.get().saturating_sub(1));
     }
@@ -397,18 +397,18 @@ mod tests {
         let limits = Limits { write_stall: stall, write: all, ..Limits::default() };
         let began = Instant::now();
         let unread = Unread::since(began);
-        assert_eq!(unread.due(&limits), began + stall);
+        assert_eq!(unread.close_at(&limits), began + stall);
         let later = |after: Duration| Unread { since: began + after, ..unread };
-        assert_eq!(later(stall / 2).due(&limits), began + stall / 2 + stall);
-        assert_eq!(later(all - stall / 2).due(&limits), began + all);
-        let conn = Conn::new(([127, 0, 0, 1], 1).into(), began, began);
-        conn.begin();
-        conn.end(Instant::now());
-        conn.write_waits();
-        let first = conn.due(&limits).unwrap();
-        conn.wrote(PROGRESS_BYTES - 1);
-        assert_eq!(conn.due(&limits), Some(first));
-        conn.wrote(1);
-        assert!(conn.due(&limits) > Some(first) && conn.due(&limits) <= Some(first + all));
+        assert_eq!(later(stall / 2).close_at(&limits), began + stall / 2 + stall);
+        assert_eq!(later(all - stall / 2).close_at(&limits), began + all);
+        let conn = Connection::new(([127, 0, 0, 1], 1).into(), began, began);
+        conn.begin_request();
+        conn.end_request(Instant::now());
+        conn.note_write_waits();
+        let first = conn.close_at(&limits).unwrap();
+        conn.note_written(PROGRESS_BYTES - 1);
+        assert_eq!(conn.close_at(&limits), Some(first));
+        conn.note_written(1);
+        assert!(conn.close_at(&limits) > Some(first) && conn.close_at(&limits) <= Some(first + all));
     }
 }

@@ -7,18 +7,20 @@ use std::time::Instant;
 use http::{Method, StatusCode, Uri};
 use zerver_engine::Request;
 
-use super::connection_state::Conn;
+use super::connection_state::Connection;
+use super::in_flight_guard::InFlightGuard;
+use crate::http::outgoing_response::OutgoingResponse;
 use crate::http::rejection::Rejection;
-use crate::http::request_handler::{InFlightGuard, OutgoingResponse, reject};
+use crate::http::request_handler::reject;
 use crate::http::response_body::ResponseBody;
-use crate::server::worker::Worker;
+use crate::server::workers::worker::Worker;
 use crate::time::Stopwatch;
 
 /// The answer to what hyper would have refused with this status, because of this error. What had come of it is not
 /// recorded: nobody knows what in it is a secret.
 pub(crate) fn answer(
     worker: &Worker,
-    conn: &Rc<Conn>,
+    conn: &Rc<Connection>,
     status: StatusCode,
     error: &hyper::Error,
 ) -> http::Response<ResponseBody> {

@@ -1,11 +1,11 @@
 //! Where the requests of an HTTP/1 connection begin and end. hyper gets no more than the head of one until it has said what
 //! body that has; then a chunked one can be checked before hyper reads it.
 
-use super::chunked_framing::Chunks;
+use super::chunked_framing::ChunkedFraming;
 
 /// What body a request has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Framed {
+pub(crate) enum BodyFraming {
     /// Of this length.
     Length(u64),
     Chunked,
@@ -13,20 +13,20 @@ pub(crate) enum Framed {
 
 /// How far the bytes of a connection have come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Framing {
+pub(crate) enum MessageFraming {
     /// Within a head, and in what of it.
-    Head(Line),
+    Head(HeadLine),
     /// At its end: what body it has is not known yet.
     HeadEnd,
     Length(u64),
-    Chunked(Chunks),
+    Chunked(ChunkedFraming),
     /// hyper sees it otherwise, or this is not HTTP/1: nothing is checked.
     Unchecked,
 }
 
 /// Where in the lines of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Line {
+pub(crate) enum HeadLine {
     /// Before the first one: empty lines are skipped.
     First,
     Within,
@@ -36,16 +36,16 @@ pub(crate) enum Line {
     LfCr,
 }
 
-impl Framing {
-    pub(crate) const START: Self = Self::Head(Line::First);
+impl MessageFraming {
+    pub(crate) const START: Self = Self::Head(HeadLine::First);
 
-    /// hyper wants more; `framed` is what body the request has whose head it has read.
-    pub(crate) fn goes_on(&mut self, framed: Option<Framed>) {
+    /// hyper wants more; `body_framing` is what body the request has whose head it has read.
+    pub(crate) fn set_body(&mut self, body_framing: Option<BodyFraming>) {
         if *self == Self::HeadEnd {
-            *self = match framed {
-                Some(Framed::Length(0)) => Self::START,
-                Some(Framed::Length(len)) => Self::Length(len),
-                Some(Framed::Chunked) => Self::Chunked(Chunks::START),
+            *self = match body_framing {
+                Some(BodyFraming::Length(0)) => Self::START,
+                Some(BodyFraming::Length(len)) => Self::Length(len),
+                Some(BodyFraming::Chunked) => Self::Chunked(ChunkedFraming::START),
                 // It has not found the end of the head.
                 None => Self::Unchecked,
             };
@@ -53,7 +53,7 @@ impl Framing {
     }
 
     /// How many of these bytes hyper gets now. None of them, where what comes is no body.
-    pub(crate) fn pass(&mut self, bytes: &[u8]) -> usize {
+    pub(crate) fn accept(&mut self, bytes: &[u8]) -> usize {
         match self {
             Self::Head(line) => match line.end(bytes) {
                 Some(end) => {
@@ -72,7 +72,7 @@ impl Framing {
             }
             Self::Chunked(chunks) => {
                 let len = chunks.take(bytes);
-                if *chunks == Chunks::Done {
+                if *chunks == ChunkedFraming::Done {
                     *self = Self::START;
                 }
                 len
@@ -82,7 +82,7 @@ impl Framing {
     }
 }
 
-impl Line {
+impl HeadLine {
     /// Where the head ends in these bytes: behind its first empty line, as hyper has it.
     fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
@@ -114,16 +114,16 @@ mod tests {
     const CHUNKED: &str = "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
 
     /// What hyper gets of these bytes, which come in pieces of this length, for requests with these bodies.
-    fn passed(bytes: &str, framed: &[Framed], len: usize) -> Vec<String> {
-        let (mut framing, mut framed) = (Framing::START, framed.iter().copied());
+    fn passed(bytes: &str, body_framing: &[BodyFraming], len: usize) -> Vec<String> {
+        let (mut framing, mut body_framing) = (MessageFraming::START, body_framing.iter().copied());
         let mut passed = vec![String::new()];
         for mut piece in bytes.as_bytes().chunks(len) {
             while !piece.is_empty() {
-                if framing == Framing::HeadEnd {
-                    framing.goes_on(framed.next());
+                if framing == MessageFraming::HeadEnd {
+                    framing.set_body(body_framing.next());
                     passed.push(String::new());
                 }
-                let now = framing.pass(piece);
+                let now = framing.accept(piece);
                 let last = passed.last_mut().unwrap();
                 last.push_str(std::str::from_utf8(&piece[..now]).unwrap());
                 if now == 0 {
@@ -144,10 +144,10 @@ mod tests {
         let posted = "POST / HTTP/1.1\r\ncontent-length: 9\r\n\r\n";
         let body = "1\r\n\n\r\n0\r\n\r\n";
         let bytes = [get, bare, mixed, posted, "\r\n\r\nGET /", CHUNKED, body, get].concat();
-        let length = Framed::Length;
-        let framed = [length(0), length(0), length(0), length(9), Framed::Chunked, length(0)];
+        let length = BodyFraming::Length;
+        let body_framing = [length(0), length(0), length(0), length(9), BodyFraming::Chunked, length(0)];
         for len in 1..=bytes.len() {
-            let got = passed(&bytes, &framed, len);
+            let got = passed(&bytes, &body_framing, len);
             let wanted = [
                 get.to_owned(),
                 bare.to_owned(),
@@ -164,7 +164,7 @@ mod tests {
     fn what_is_no_chunk_does_not_get_to_hyper() {
         for len in [1, 7, 1000] {
             let got =
-                passed(&format!("{CHUNKED}1\r\nx\r\n5 \r\nhello\r\n0\r\n\r\n"), &[Framed::Chunked], len);
+                passed(&format!("{CHUNKED}1\r\nx\r\n5 \r\nhello\r\n0\r\n\r\n"), &[BodyFraming::Chunked], len);
             assert_eq!(got, [CHUNKED.to_owned(), "1\r\nx\r\n5 <refused>".to_owned()], "{len}");
         }
     }

@@ -14,13 +14,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
-use super::connection_state::Conn;
+use super::connection_state::Connection;
 use super::malformed_request;
-use super::message_framing::Framing;
-use super::socket_io::Io;
+use super::message_framing::MessageFraming;
+use super::socket_io::SocketIo;
 use crate::Limits;
 use crate::http::request_handler::{ReceivedRequest, answer};
-use crate::server::worker::Worker;
+use crate::server::workers::worker::Worker;
 
 /// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -45,21 +45,21 @@ const PONG: Duration = Duration::from_secs(10);
 const REFUSED_STREAMS: usize = 10_000;
 
 /// Serves one connection to its end.
-pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStream) {
+pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Connection>, mut socket: TcpStream) {
     let limits = &worker.service.limits;
     let Ok(Some((http2, first))) = tokio::time::timeout(limits.head, sniff(&mut socket)).await else {
         return;
     };
-    conn.hold(socket);
-    let framing = if http2 { Framing::Unchecked } else { Framing::START };
-    let io = TokioIo::new(Io::new(first, framing, Rc::clone(&conn)));
+    conn.set_socket(socket);
+    let framing = if http2 { MessageFraming::Unchecked } else { MessageFraming::START };
+    let io = TokioIo::new(SocketIo::new(first, framing, Rc::clone(&conn)));
     let service = {
         let (worker, conn) = (Rc::clone(&worker), Rc::clone(&conn));
         let futures = worker.future_pool.of(answer);
         service_fn(move |request| futures.put(answer(ReceivedRequest::new(&worker, &conn, request))))
     };
     if http2 {
-        conn.preface();
+        conn.start_http2();
         let http = hyper::server::conn::http2::Builder::new(Local)
             .timer(TokioTimer::new())
             .keep_alive_interval(PING)
@@ -84,19 +84,24 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Conn>, mut socket: TcpStr
         if let (Some(Err(error)), Some(status)) = (ended, conn.take_refused()) {
             Box::pin(answer_refused(&worker, &conn, status, &error)).await;
         }
-        if let Some(socket) = conn.take_back()
-            && (malformed || conn.is_unread())
-            && !conn.is_closed()
+        if let Some(socket) = conn.take_socket()
+            && (malformed || conn.has_unread_body())
+            && !conn.has_client_closed()
         {
             linger(socket).await;
         }
     }
-    drop(conn.take_back());
+    drop(conn.take_socket());
 }
 
 /// Answers what hyper refused: it writes our answer as if it were one to the shortest request there is.
-async fn answer_refused(worker: &Rc<Worker>, conn: &Rc<Conn>, status: StatusCode, error: &hyper::Error) {
-    let io = TokioIo::new(Io::new(ANY.to_vec(), Framing::Unchecked, Rc::clone(conn)));
+async fn answer_refused(
+    worker: &Rc<Worker>,
+    conn: &Rc<Connection>,
+    status: StatusCode,
+    error: &hyper::Error,
+) {
+    let io = TokioIo::new(SocketIo::new(ANY.to_vec(), MessageFraming::Unchecked, Rc::clone(conn)));
     let response = Cell::new(Some(malformed_request::answer(worker, conn, status, error)));
     let service = service_fn(|_| ready(response.take().ok_or("one request")));
     let http = hyper::server::conn::http1::Builder::new()
@@ -127,7 +132,7 @@ async fn sniff(socket: &mut TcpStream) -> Option<(bool, Vec<u8>)> {
 async fn watch<C, E>(
     http: C,
     shut_down: fn(Pin<&mut C>),
-    conn: &Conn,
+    conn: &Connection,
     worker: &Worker,
 ) -> Option<Result<(), E>>
 where
@@ -135,12 +140,12 @@ where
 {
     let limits: &Limits = &worker.service.limits;
     let mut http = pin!(http);
-    let mut armed = conn.due(limits).unwrap_or_else(|| Instant::now() + limits.keep_alive);
+    let mut armed = conn.close_at(limits).unwrap_or_else(|| Instant::now() + limits.keep_alive);
     let mut sleep = pin!(tokio::time::sleep_until(armed.into()));
     let (mut is_set, mut told) = (false, false);
     let mut lookout = None;
     std::future::poll_fn(|cx| {
-        conn.remember(cx.waker());
+        conn.set_waker(cx.waker());
         if let Poll::Ready(result) = http.as_mut().poll(cx) {
             return Poll::Ready(Some(result));
         }
@@ -151,17 +156,17 @@ where
                 return Poll::Ready(Some(result));
             }
         }
-        while conn.is_unseen() {
-            let looks =
-                lookout.get_or_insert_with(|| Box::pin(departs(conn.second_socket(), conn.is_closed())));
+        while conn.needs_lookout() {
+            let looks = lookout
+                .get_or_insert_with(|| Box::pin(departs(conn.duplicate_socket(), conn.has_client_closed())));
             let Poll::Ready(departed) = looks.as_mut().poll(cx) else { break };
             lookout = None;
             if departed == Departed::Reset {
                 return Poll::Ready(None);
             }
-            conn.closes();
+            conn.note_client_closed();
         }
-        let due = conn.due(limits);
+        let due = conn.close_at(limits);
         if let Some(due) = due.filter(|due| *due < armed) {
             armed = due;
             sleep.as_mut().reset(armed.into());

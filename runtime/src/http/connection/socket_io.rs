@@ -8,32 +8,32 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connection_state::Conn;
-use super::message_framing::Framing;
+use super::connection_state::Connection;
+use super::message_framing::MessageFraming;
 
 /// What is shorter is put together before it is written.
 const SHORT_BYTES: usize = 512;
 
-pub(crate) struct Io {
+pub(crate) struct SocketIo {
     /// What was read and has not been given to hyper: what it took to find out which protocol is spoken, and what came
     /// behind a head.
     rest: Vec<u8>,
     /// How much of that has been given.
     given: usize,
-    framing: Framing,
-    conn: Rc<Conn>,
+    framing: MessageFraming,
+    conn: Rc<Connection>,
 }
 
-impl Io {
+impl SocketIo {
     /// The socket that this connection holds, behind these bytes.
-    pub(crate) const fn new(rest: Vec<u8>, framing: Framing, conn: Rc<Conn>) -> Self {
+    pub(crate) const fn new(rest: Vec<u8>, framing: MessageFraming, conn: Rc<Connection>) -> Self {
         Self { rest, given: 0, framing, conn }
     }
 
     /// Gives hyper what it may have of what lies here.
     fn give(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<()> {
         let there = &self.rest[self.given..];
-        let len = self.framing.pass(&there[..there.len().min(buf.remaining())]);
+        let len = self.framing.accept(&there[..there.len().min(buf.remaining())]);
         buf.put_slice(&there[..len]);
         self.given += len;
         if self.given == self.rest.len() {
@@ -45,7 +45,7 @@ impl Io {
     /// The same of what has just been read; `before` is where that begins.
     fn give_read(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> io::Result<()> {
         let read = &buf.filled()[before..];
-        let len = self.framing.pass(read);
+        let len = self.framing.accept(read);
         if len < read.len() {
             (self.rest, self.given) = (read[len..].to_vec(), 0);
             buf.set_filled(before + len);
@@ -55,9 +55,9 @@ impl Io {
 
     fn note(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
-            Poll::Ready(Ok(bytes)) => self.conn.wrote(*bytes),
+            Poll::Ready(Ok(bytes)) => self.conn.note_written(*bytes),
             Poll::Ready(Err(_)) => {}
-            Poll::Pending => self.conn.write_waits(),
+            Poll::Pending => self.conn.note_write_waits(),
         }
         written
     }
@@ -71,45 +71,45 @@ fn not_none(len: usize) -> io::Result<()> {
     }
 }
 
-impl AsyncRead for Io {
+impl AsyncRead for SocketIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.framing == Framing::HeadEnd {
-            let framed = self.conn.take_framed();
-            self.framing.goes_on(framed);
+        if self.framing == MessageFraming::HeadEnd {
+            let body_framing = self.conn.take_body_framing();
+            self.framing.set_body(body_framing);
         }
         if !self.rest.is_empty() {
-            self.conn.read();
+            self.conn.note_read();
             return Poll::Ready(self.give(buf));
         }
-        if self.conn.keeps_end() {
+        if self.conn.hides_client_close() {
             return Poll::Pending;
         }
         let before = buf.filled().len();
         match self.conn.with_socket(|socket| socket.poll_read(cx, buf)) {
-            Poll::Ready(Ok(())) if buf.filled().len() == before => match self.conn.closes() {
+            Poll::Ready(Ok(())) if buf.filled().len() == before => match self.conn.note_client_closed() {
                 true => Poll::Pending,
                 false => Poll::Ready(Ok(())),
             },
             Poll::Ready(result) => {
                 result?;
-                self.conn.read();
+                self.conn.note_read();
                 Poll::Ready(self.give_read(buf, before))
             }
             Poll::Pending => {
-                self.conn.read_waits();
+                self.conn.note_read_waits();
                 Poll::Pending
             }
         }
     }
 }
 
-impl AsyncWrite for Io {
+impl AsyncWrite for SocketIo {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if self.conn.refuses(buf) {
+        if self.conn.intercepts_refusal(buf) {
             return Poll::Ready(Ok(buf.len()));
         }
         let written = self.conn.with_socket(|socket| socket.poll_write(cx, buf));
@@ -133,7 +133,7 @@ impl AsyncWrite for Io {
             short[filled..filled + buf.len()].copy_from_slice(buf);
             filled += buf.len();
         }
-        if self.conn.refuses(&short[..filled]) {
+        if self.conn.intercepts_refusal(&short[..filled]) {
             return Poll::Ready(Ok(filled));
         }
         let written = self.conn.with_socket(|socket| socket.poll_write(cx, &short[..filled]));
@@ -146,7 +146,7 @@ impl AsyncWrite for Io {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.conn.with_socket(|socket| socket.poll_flush(cx)))?;
-        self.conn.flushed();
+        self.conn.note_flushed();
         Poll::Ready(Ok(()))
     }
 

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use zerver_engine::{Class, Refused, Stop, Why};
+use zerver_engine::{Class, Shed, ShedReason, StopReason};
 
 use super::batch_pool::{BatchPool, BatchRequest};
-use crate::effects::interpreter::Context;
+use crate::effects::interpreter::EffectContext;
 use crate::execution::active_request::ActiveRequest;
 use crate::scheduler::dispatch::placement::Placement;
 use crate::scheduler::dispatch::shedding::shed;
 use crate::scheduler::sync::take_once::TakeOnce;
 use crate::server::service::Service;
-use crate::server::worker::Worker;
+use crate::server::workers::worker::Worker;
 
 /// Takes a request to its end at low priority. Few go there, and it has room of its own: all others would have to keep
 /// room for it.
@@ -25,7 +25,7 @@ pub(crate) async fn run_in_batch_pool(
     class: Class,
     is_new: bool,
     active: ActiveRequest,
-    context: Context,
+    context: EffectContext,
 ) -> ActiveRequest {
     let service = &*worker.service;
     let Some(batch_pool) = &worker.worker_context.batch_pool else { return active };
@@ -54,9 +54,9 @@ pub(crate) async fn run_in_batch_pool(
         }
         let Some((mut active, _)) = wait.take_back() else { break };
         if is_late {
-            shed(service, &mut active, class, Why::Late);
+            shed(service, &mut active, class, ShedReason::WaitedTooLong);
         } else if let Some((job, watch)) = active.job() {
-            job.stop(Stop::Deadline, watch.tick());
+            job.stop(StopReason::DeadlinePassed, watch.tick());
         }
         return active;
     }
@@ -67,12 +67,12 @@ pub(crate) async fn run_in_batch_pool(
 async fn returned_from_batch(
     service: &Service,
     class: Class,
-    ended: Result<Result<ActiveRequest, (ActiveRequest, Refused)>, oneshot::error::RecvError>,
+    ended: Result<Result<ActiveRequest, (ActiveRequest, Shed)>, oneshot::error::RecvError>,
 ) -> ActiveRequest {
     match ended {
         Ok(Ok(active)) => active,
         Ok(Err((mut active, refused))) => {
-            shed(service, &mut active, class, refused.why);
+            shed(service, &mut active, class, refused.reason);
             active
         }
         // The service has stopped around it, and recorded that.
@@ -83,11 +83,11 @@ async fn returned_from_batch(
 /// One that waits for a thread of low priority. Dropped, it waits no longer.
 struct BatchWait<'l> {
     batch_pool: &'l BatchPool,
-    slot: Arc<TakeOnce<(ActiveRequest, Context)>>,
+    slot: Arc<TakeOnce<(ActiveRequest, EffectContext)>>,
 }
 
 impl BatchWait<'_> {
-    fn take_back(&self) -> Option<(ActiveRequest, Context)> {
+    fn take_back(&self) -> Option<(ActiveRequest, EffectContext)> {
         self.slot.take_back().inspect(|_| self.batch_pool.status().note_taken())
     }
 }

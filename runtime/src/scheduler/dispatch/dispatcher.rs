@@ -1,20 +1,20 @@
 //! Takes one request through the scheduler to its end: here, or on a thread of low priority, or away.
 
 use tokio::sync::oneshot;
-use zerver_engine::{Class, Refused};
+use zerver_engine::{Class, Shed};
 
 use super::placement::{DriveEnd, Placement};
 use super::run_here::run_here;
 use super::shedding::shed;
 use super::stealable_request::StealableRequest;
-use crate::effects::interpreter::Context;
+use crate::effects::interpreter::EffectContext;
 use crate::execution::active_request::ActiveRequest;
 use crate::scheduler::batch::batch_handoff::run_in_batch_pool;
 use crate::scheduler::run_queue::NotRunHere;
 use crate::scheduler::shared_state::SchedulerState;
 use crate::scheduler::tuning::Tuning;
 use crate::server::service::Service;
-use crate::server::worker::Worker;
+use crate::server::workers::worker::Worker;
 
 /// A request that goes on elsewhere.
 pub(crate) struct Handoff {
@@ -35,7 +35,7 @@ enum Destination {
 pub(crate) async fn dispatch_request(
     worker: &Worker,
     active: &mut ActiveRequest,
-    context: &Context,
+    context: &EffectContext,
 ) -> Option<Handoff> {
     let (service, scheduler) = (&*worker.service, &worker.service.scheduler);
     let tuning = scheduler.tuning();
@@ -70,7 +70,7 @@ fn next_handoff(
     service: &Service,
     active: &mut ActiveRequest,
     placement: Placement,
-    drive_end: Result<DriveEnd, Refused>,
+    drive_end: Result<DriveEnd, Shed>,
 ) -> Option<Handoff> {
     let scheduler = &service.scheduler;
     match drive_end {
@@ -84,12 +84,12 @@ fn next_handoff(
             );
             Some(Handoff::to_batch_pool(placement, false))
         }
-        Err(refused) if scheduler.batch.is_some() && refused.instead().is_some() => {
-            move_to_batch_pool(scheduler, active, &placement, refused.why.as_str().to_owned());
+        Err(refused) if scheduler.batch.is_some() && refused.fallback_class().is_some() => {
+            move_to_batch_pool(scheduler, active, &placement, refused.reason.as_str().to_owned());
             Some(Handoff::to_batch_pool(placement, true))
         }
         Err(refused) => {
-            shed(service, active, placement.class, refused.why);
+            shed(service, active, placement.class, refused.reason);
             None
         }
     }
@@ -103,7 +103,7 @@ fn move_to_batch_pool(
     reason: String,
 ) {
     if let Some((job, watch)) = active.job() {
-        job.moved(watch.now_ns(), placement.class, Class::Batch, reason);
+        job.record_reclassified(watch.now_ns(), placement.class, Class::Batch, reason);
     }
     SchedulerState::increment(&scheduler.counters.reclassified);
 }
@@ -122,7 +122,7 @@ impl Handoff {
         self,
         worker: &Worker,
         active: ActiveRequest,
-        context: Context,
+        context: EffectContext,
     ) -> ActiveRequest {
         let service = &*worker.service;
         let Self { placement, class, destination } = self;
@@ -145,8 +145,8 @@ async fn run_after_queueing(
     worker: &Worker,
     placement: Placement,
     active: ActiveRequest,
-    context: Context,
-) -> (ActiveRequest, Result<DriveEnd, Refused>) {
+    context: EffectContext,
+) -> (ActiveRequest, Result<DriveEnd, Shed>) {
     let Worker { service, thread_status, run_queue, .. } = worker;
     let (back, returned) = oneshot::channel();
     let now_ns = placement.now_ns(&active);
@@ -184,7 +184,7 @@ fn classify(tuning: &Tuning, active: &mut ActiveRequest) {
     let Some((class, rule)) = found else { return };
     let from = std::mem::replace(&mut active.class, class);
     if let (Some((job, watch)), true) = (active.job(), from != class) {
-        job.moved(watch.now_ns(), from, class, rule.reason().to_owned());
+        job.record_reclassified(watch.now_ns(), from, class, rule.reason().to_owned());
     }
 }
 

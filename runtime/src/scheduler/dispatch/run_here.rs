@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::placement::{DriveEnd, Placement};
-use crate::effects::interpreter::Context;
+use crate::effects::interpreter::EffectContext;
 use crate::execution::active_request::ActiveRequest;
 use crate::execution::driver::Driver;
 use crate::scheduler::run_queue::RunQueue;
-use crate::scheduler::run_slice::Lane;
+use crate::scheduler::run_slice::RunSlice;
 use crate::scheduler::threads::thread_status::ThreadStatus;
 use crate::server::service::Service;
 
@@ -18,13 +18,13 @@ pub(crate) async fn run_here(
     run_queue: Option<&RunQueue>,
     has_turn: bool,
     active: &mut ActiveRequest,
-    context: &Context,
+    context: &EffectContext,
     placement: &Placement,
 ) -> (DriveEnd, u64) {
     active.enter_thread(thread_status);
     let Some((job, watch)) = active.job() else { return (DriveEnd::Finished, 0) };
     let began_ns = watch.now_ns();
-    let slice = Lane::new(service, thread_status, run_queue, has_turn, placement, began_ns);
+    let slice = RunSlice::new(service, thread_status, run_queue, has_turn, placement, began_ns);
     let drive_end = Driver::new(job, watch, service, context, &slice, placement.deadline_ns).run().await;
     slice.suspend();
     let ran_ns = slice.ran_ns();

@@ -7,7 +7,7 @@ use futures_util::future::{Either, select};
 
 use super::run_here::run_here;
 use super::stealable_request::StealableRequest;
-use crate::server::worker::Worker;
+use crate::server::workers::worker::Worker;
 
 /// Takes it to its end, or to where it goes elsewhere, unless nobody wants it any more.
 pub(crate) async fn run_stolen(stolen: StealableRequest, worker: Rc<Worker>) {

@@ -23,32 +23,32 @@ fn limits(per_target: usize, http: usize) -> EffectLimits {
 }
 
 fn call(host: &str) -> Call {
-    let mut alone = zerver_engine::Alone::new(
+    let mut alone = zerver_engine::StandaloneEffect::new(
         http::get(format!("http://{host}/")).send(),
         zerver_engine::Random { seed: 0 },
     );
     alone.advance(None, 0);
-    alone.take_starts().remove(0).call
+    alone.take_requested_calls().remove(0).call
 }
 
-fn now(entered: Entered) -> Place {
+fn now(entered: Admission) -> Permit {
     match entered {
-        Entered::Now(place) => place.unwrap(),
-        Entered::Later(_) => panic!("it has to wait"),
+        Admission::Granted(permit) => permit.unwrap(),
+        Admission::Queued(_) => panic!("it has to wait"),
     }
 }
 
-fn later(entered: Entered) -> Waiting {
+fn later(entered: Admission) -> PermitWait {
     match entered {
-        Entered::Now(_) => panic!("it need not wait"),
-        Entered::Later(waiting) => waiting,
+        Admission::Granted(_) => panic!("it need not wait"),
+        Admission::Queued(waiting) => waiting,
     }
 }
 
 /// The place, if it has one now.
-fn poll(waiting: &mut Waiting) -> Option<Place> {
+fn poll(waiting: &mut PermitWait) -> Option<Permit> {
     match Pin::new(waiting).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(place) => Some(place),
+        Poll::Ready(permit) => Some(permit),
         Poll::Pending => None,
     }
 }
@@ -61,10 +61,10 @@ fn http(limiter: &EffectLimiter) -> EffectMeasures {
 #[test]
 fn who_came_first_goes_first_and_other_targets_are_free() {
     let (limiter, a) = (limiter_with(2), call("a.internal"));
-    let enter = || limiter.enter(&a, false);
+    let enter = || limiter.acquire(&a, false);
     let (one, two) = (now(enter()), now(enter()));
     let (mut three, mut four) = (later(enter()), later(enter()));
-    drop(now(limiter.enter(&call("b.internal"), false)));
+    drop(now(limiter.acquire(&call("b.internal"), false)));
     assert!(poll(&mut four).is_none() && poll(&mut three).is_none());
     drop(two);
     assert!(poll(&mut four).is_none(), "not before the third");
@@ -80,10 +80,10 @@ fn who_came_first_goes_first_and_other_targets_are_free() {
 #[test]
 fn who_goes_away_frees_its_place_at_any_time() {
     let (limiter, a) = (limiter_with(1), call("a.internal"));
-    let one = now(limiter.enter(&a, false));
-    let gone = later(limiter.enter(&a, false));
-    let admitted_and_gone = later(limiter.enter(&a, false));
-    let mut last = later(limiter.enter(&a, false));
+    let one = now(limiter.acquire(&a, false));
+    let gone = later(limiter.acquire(&a, false));
+    let admitted_and_gone = later(limiter.acquire(&a, false));
+    let mut last = later(limiter.acquire(&a, false));
     drop(gone);
     drop(one);
     assert!(poll(&mut last).is_none(), "it is another's turn");
@@ -96,8 +96,8 @@ fn who_goes_away_frees_its_place_at_any_time() {
 #[test]
 fn the_limit_can_change_and_be_none() {
     let (limiter, a) = (limiter_with(1), call("a.internal"));
-    let one = now(limiter.enter(&a, false));
-    let (mut two, mut three) = (later(limiter.enter(&a, false)), later(limiter.enter(&a, false)));
+    let one = now(limiter.acquire(&a, false));
+    let (mut two, mut three) = (later(limiter.acquire(&a, false)), later(limiter.acquire(&a, false)));
     limiter.retune(&limits(2, 0));
     let two = poll(&mut two).unwrap();
     limiter.retune(&limits(1, 0));
@@ -105,7 +105,7 @@ fn the_limit_can_change_and_be_none() {
     assert!(poll(&mut three).is_none(), "one is in flight");
     limiter.retune(&limits(0, 0));
     let three = poll(&mut three).unwrap();
-    assert!(matches!(limiter.enter(&a, false), Entered::Now(None)));
+    assert!(matches!(limiter.acquire(&a, false), Admission::Granted(None)));
     drop((two, three));
     assert!(limiter.kinds()[0].lock().targets.is_empty());
 }
@@ -113,10 +113,10 @@ fn the_limit_can_change_and_be_none() {
 #[test]
 fn threads_of_low_priority_have_at_most_half_of_the_places() {
     let (limiter, a) = (limiter_with(3), call("a.internal"));
-    let low = [now(limiter.enter(&a, true)), now(limiter.enter(&a, true))];
-    let mut third = later(limiter.enter(&a, true));
-    let other = now(limiter.enter(&a, false));
-    let mut waits = later(limiter.enter(&a, false));
+    let low = [now(limiter.acquire(&a, true)), now(limiter.acquire(&a, true))];
+    let mut third = later(limiter.acquire(&a, true));
+    let other = now(limiter.acquire(&a, false));
+    let mut waits = later(limiter.acquire(&a, false));
     drop(other);
     assert!(poll(&mut third).is_none());
     let other = poll(&mut waits).unwrap();
@@ -130,16 +130,16 @@ fn threads_of_low_priority_have_at_most_half_of_the_places() {
 fn a_kind_as_a_whole_is_limited_too_and_who_came_first_goes_first() {
     let permits = of_kinds(&limits(2, 3));
     let (a, b) = (call("a.internal"), call("b.internal"));
-    let (one, two) = (now(permits.enter(&a, false)), now(permits.enter(&a, false)));
-    let mut third_of_a = later(permits.enter(&a, false));
-    assert_eq!(third_of_a.held_by(), QueueReason::Target);
-    let three = now(permits.enter(&b, false));
-    let mut second_of_b = later(permits.enter(&b, false));
-    assert_eq!(second_of_b.held_by(), QueueReason::Kind);
+    let (one, two) = (now(permits.acquire(&a, false)), now(permits.acquire(&a, false)));
+    let mut third_of_a = later(permits.acquire(&a, false));
+    assert_eq!(third_of_a.queue_reason(), QueueReason::Target);
+    let three = now(permits.acquire(&b, false));
+    let mut second_of_b = later(permits.acquire(&b, false));
+    assert_eq!(second_of_b.queue_reason(), QueueReason::Kind);
     drop(three);
     assert!(poll(&mut third_of_a).is_none(), "its target has no room, and the other has");
     let three = poll(&mut second_of_b).unwrap();
-    let mut last = later(permits.enter(&b, false));
+    let mut last = later(permits.acquire(&b, false));
     drop(one);
     assert!(poll(&mut last).is_none(), "it came later");
     let one = poll(&mut third_of_a).unwrap();
@@ -153,21 +153,21 @@ fn a_kind_as_a_whole_is_limited_too_and_who_came_first_goes_first() {
 fn effects_without_a_target_are_limited_by_their_kind() {
     let kinds = EffectLimits { per_target: 1, per_kind: BTreeMap::from([("sleep".to_owned(), 2)]) };
     let permits = of_kinds(&kinds);
-    let mut alone = zerver_engine::Alone::new(
+    let mut alone = zerver_engine::StandaloneEffect::new(
         crate::effects::sleep(std::time::Duration::ZERO),
         zerver_engine::Random { seed: 0 },
     );
     alone.advance(None, 0);
-    let sleep = alone.take_starts().remove(0).call;
-    let (one, two) = (now(permits.enter(&sleep, false)), now(permits.enter(&sleep, true)));
-    let mut third = later(permits.enter(&sleep, false));
+    let sleep = alone.take_requested_calls().remove(0).call;
+    let (one, two) = (now(permits.acquire(&sleep, false)), now(permits.acquire(&sleep, true)));
+    let mut third = later(permits.acquire(&sleep, false));
     drop(one);
     drop((poll(&mut third).unwrap(), two));
     assert!(permits.kinds()[1].lock().targets.is_empty());
     // Of a kind without a limit there may be any number.
     let all = EffectLimits { per_target: 1, per_kind: BTreeMap::from([("http".to_owned(), 1)]) };
     permits.retune(&all);
-    assert!((0..9).all(|_| matches!(permits.enter(&sleep, false), Entered::Now(None))));
+    assert!((0..9).all(|_| matches!(permits.acquire(&sleep, false), Admission::Granted(None))));
 }
 
 #[derive(Debug, Clone)]
@@ -195,18 +195,18 @@ proptest! {
     fn places_are_conserved(limit in 1..4_usize, kind in 0..5_usize, all in prop::collection::vec(anything(), 0..60)) {
         let limiter = of_kinds(&limits(limit, kind));
         let (a, b) = (call("a.internal"), call("b.internal"));
-        let (mut permits, mut waiting): (Vec<Place>, Vec<Waiting>) = Default::default();
+        let (mut permits, mut waiting): (Vec<Permit>, Vec<PermitWait>) = Default::default();
         let any = |limit: usize| if limit == 0 { usize::MAX } else { limit };
         let mut greatest = (any(limit), any(kind));
         for one in all {
             match one {
-                Do::Enter { is_batch_worker, is_other } => match limiter.enter(if is_other { &b } else { &a }, is_batch_worker) {
-                    Entered::Now(place) => permits.extend(place),
-                    Entered::Later(later) => waiting.push(later),
+                Do::Enter { is_batch_worker, is_other } => match limiter.acquire(if is_other { &b } else { &a }, is_batch_worker) {
+                    Admission::Granted(permit) => permits.extend(permit),
+                    Admission::Queued(later) => waiting.push(later),
                 },
-                Do::Poll(at) if at < waiting.len() => if let Some(place) = poll(&mut waiting[at]) {
+                Do::Poll(at) if at < waiting.len() => if let Some(permit) = poll(&mut waiting[at]) {
                     waiting.remove(at);
-                    permits.push(place);
+                    permits.push(permit);
                 },
                 Do::ExitBarrier(at) if at < permits.len() => drop(permits.remove(at)),
                 Do::GoAway(at) if at < waiting.len() => drop(waiting.remove(at)),

@@ -5,7 +5,7 @@ use zerver_trace::{Event, RequestPart, SharedValue};
 
 use super::thread_status::ThreadStatus;
 use crate::scheduler::shared_state::SchedulerState;
-use crate::server::worker::Worker;
+use crate::server::workers::worker::Worker;
 
 impl Worker {
     /// The long step for which a part of a request may have lain unread that is read at `now_ns`, and cannot have come

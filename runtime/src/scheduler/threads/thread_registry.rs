@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::thread_status::ThreadStatus;
 use crate::scheduler::batch::batch_status::BatchStatus;
-use crate::server::worker_message::{Outbox, WorkerMessage};
+use crate::server::workers::worker_message::{Outbox, WorkerMessage};
 
 /// The threads of a service that run requests.
 pub(crate) struct ThreadRegistry {
@@ -112,7 +112,7 @@ impl ThreadRegistry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::worker_message::Inbox;
+    use crate::server::workers::worker_message::Inbox;
 
     /// Workers without threads.
     fn workers<const N: usize>() -> (ThreadRegistry, [Arc<ThreadStatus>; N], Vec<Inbox>) {

@@ -7,7 +7,7 @@ use zerver_engine::RequestId;
 
 use super::thread_registry::ThreadRegistry;
 use super::thread_status::ThreadStatus;
-use crate::program::notice;
+use crate::operator_log;
 use crate::scheduler::shared_state::SchedulerState;
 use crate::scheduler::sync::current_step::RunningStep;
 use crate::time::{ServiceClock, nanos};
@@ -49,7 +49,7 @@ pub(crate) fn run_watchdog(
         );
         drop(batch_workers);
         for (text, is_stuck, kind) in changed {
-            notice::warn(&text);
+            operator_log::warn(&text);
             let left = if kind == ThreadKind::Batch { &mut left_batch } else { &mut left };
             if is_stuck && *left > 0 && !registry.is_draining() {
                 *left -= 1;

@@ -132,7 +132,7 @@ fn builtin_slot(trace: &Trace, name: &str) -> Option<String> {
     Some(match name {
         "Request" => format!("{} {}", trace.method, trace.path),
         "RequestId" => trace.id.to_string(),
-        "Now" => format!("{} ns since the Unix epoch", trace.started_unix_ns),
+        "ArrivalTime" => format!("{} ns since the Unix epoch", trace.started_unix_ns),
         "Random" => format!("seed {}", trace.seed),
         _ => return None,
     })

@@ -1,4 +1,4 @@
-//! Word lists for the names of secrets. `docs/secrets.md` contains the same lists.
+//! Word lists for the names of secrets. `docs/reference/secrets.md` contains the same lists.
 
 /// Words that mark a secret anywhere in a name, also when joined to other words: `dbpassword`, `accesstoken`.
 #[rustfmt::skip]

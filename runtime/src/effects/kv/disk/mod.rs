@@ -19,7 +19,7 @@ use zerver_engine::{EffectError, EffectErrorKind};
 
 use super::expiry::Clock;
 use super::{Answer, Op};
-use crate::effects::interpreter::{Begun, BoxFuture, Context, Interpreter, Outcome};
+use crate::effects::interpreter::{BoxFuture, EffectContext, EffectResult, Interpreter, Started};
 use database_file::{ENTRIES, Options};
 use writer_thread::{Handle, Message, Write};
 
@@ -97,7 +97,7 @@ impl Disk {
         read?
     }
 
-    fn write(&self, op: &Op) -> Result<BoxFuture<Outcome<Op>>, EffectError> {
+    fn write(&self, op: &Op) -> Result<BoxFuture<EffectResult<Op>>, EffectError> {
         let value = table_operations::tokens(op)?;
         let (reply, answer) = oneshot::channel();
         self.0.messages.try_send(Message::Write(Write { op: op.clone(), value, reply })).map_err(
@@ -188,16 +188,16 @@ impl fmt::Debug for Disk {
 }
 
 impl Interpreter<Op> for Disk {
-    fn begin(&self, op: &Op, _context: &Context) -> Begun<Outcome<Op>> {
+    fn start(&self, op: &Op, _context: &EffectContext) -> Started<EffectResult<Op>> {
         if let Err(error) = op.check() {
-            return Begun::Ready(Err(error));
+            return Started::Ready(Err(error));
         }
         if op.is_read() {
-            return Begun::Ready(self.read(op));
+            return Started::Ready(self.read(op));
         }
         match self.write(op) {
-            Ok(future) => Begun::Pending(future),
-            Err(error) => Begun::Ready(Err(error)),
+            Ok(future) => Started::Pending(future),
+            Err(error) => Started::Ready(Err(error)),
         }
     }
 
