@@ -14,6 +14,7 @@ use crate::config::{Config, Limits, Recording};
 use crate::effects::interpreter::{Interpreter, Interpreters};
 use crate::effects::kv;
 use crate::scheduler::ClassRule;
+#[cfg(feature = "metrics")]
 use crate::server::service::RecorderStatusFn;
 use crate::start_error::StartError;
 
@@ -43,6 +44,7 @@ pub struct App {
     /// Parameters that are secret, of any flow.
     secret_params: Vec<String>,
     /// How recording goes, where somebody records.
+    #[cfg(feature = "metrics")]
     pub(super) recorder: Option<RecorderStatusFn>,
 }
 
@@ -74,6 +76,7 @@ impl App {
             render: |failure, _| failure.to_response(),
             config: Config::default(),
             secret_params: Vec::new(),
+            #[cfg(feature = "metrics")]
             recorder: None,
         }
     }
@@ -231,12 +234,16 @@ impl App {
     /// Where a GET is told what the service measures, unless a flow takes that path: as OpenMetrics text for Prometheus, or
     /// as JSON to who accepts only that, as `zerver top` does; `/metrics`. None: nowhere. Only this machine is told, unless
     /// [`App::metrics_for_all`] says otherwise; others get a 404. Such requests are not recorded.
+    #[cfg(feature = "metrics")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn metrics(mut self, path: Option<&str>) -> Self {
         self.config.metrics.path = path.map(str::to_owned);
         self
     }
 
     /// Whether other machines are told as well. Whoever can send a request learns the names of all flows and steps then.
+    #[cfg(feature = "metrics")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn metrics_for_all(mut self, remote: bool) -> Self {
         self.config.metrics.remote = remote;
         self
@@ -295,6 +302,7 @@ impl App {
         Self { config, ..self }
     }
 
+    #[cfg(feature = "metrics")]
     pub(crate) fn recorded_by(self, status: RecorderStatusFn) -> Self {
         Self { recorder: Some(status), ..self }
     }

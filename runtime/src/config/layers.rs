@@ -76,6 +76,7 @@ impl Layers {
             })?;
             sources.insert(key.name, (SettingFrom::Environment, Some(key.variable())));
         }
+        check_features(&mut config, &sources)?;
         if let Err(error) = config.scheduling.check() {
             return Err(inconsistent(error, &mut config, &sources));
         }
@@ -123,6 +124,24 @@ impl Layers {
         }
         said
     }
+}
+
+/// Checks that no setting has a value that the program cannot act on because a Cargo feature is missing.
+fn check_features(
+    config: &mut Config,
+    sources: &BTreeMap<&'static str, (SettingFrom, Option<String>)>,
+) -> Result<(), StartError> {
+    let mut default = Config::default();
+    for key in KEYS {
+        let Some(feature) = key.missing_feature() else { continue };
+        if key.field(config).show() == key.field(&mut default).show() {
+            continue;
+        }
+        let place = sources.get(key.name).and_then(|(_, place)| place.clone());
+        let setting = place.map_or_else(|| key.name.to_owned(), |place| format!("{place}: {}", key.name));
+        return Err(StartError::MissingFeature { setting, feature });
+    }
+    Ok(())
 }
 
 /// Values that do not fit each other, told where one of them was said.
@@ -333,6 +352,16 @@ mod tests {
             "invalid ZERVER_BATCH_WORKERS=\"-1\": must be a number from 0 to 1024",
         );
         check("ZERVER_STORE", "", "invalid ZERVER_STORE=\"\": must be the path of a directory");
+    }
+
+    #[test]
+    #[cfg(not(feature = "metrics"))]
+    fn a_setting_without_its_feature_is_rejected() {
+        let reason = "metrics.path needs the Cargo feature metrics, which this program is built without";
+        check("\n[metrics]\npath = \"/m\"", &format!("/zerver.toml:3: {reason}"));
+        let error = load(Config::default(), "", &[("ZERVER_METRICS_PATH", "/m")]).unwrap_err();
+        assert_eq!(error, format!("ZERVER_METRICS_PATH: {reason}"));
+        assert!(load(Config::default(), "[metrics]\npath = \"off\"", &[]).is_ok());
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! The interpreters of the kinds of effect that come with zerver.
 
+#[cfg(feature = "http-client")]
+use super::http;
 use super::interpreter::Interpreters;
-use super::{clock, http, kv, sleep};
+use super::{clock, kv, sleep};
 
 impl Interpreters {
     /// The interpreters of the kinds that come with zerver: a client for `http`, the timer and the clock of the machine,
     /// and a store in memory, which is empty, for `kv`.
     pub fn builtin() -> Self {
         let mut all = Self::new();
+        #[cfg(feature = "http-client")]
         all.set(http::Client::new());
         all.set(kv::Memory::new());
         all.set(sleep::Timer);

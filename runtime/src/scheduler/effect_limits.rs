@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 use zerver_engine::Call;
+#[cfg(feature = "metrics")]
 use zerver_replay::EffectMeasures;
 use zerver_trace::QueueReason;
 
@@ -220,6 +221,7 @@ impl EffectLimiter {
     }
 
     /// What has been counted.
+    #[cfg(feature = "metrics")]
     pub(crate) fn measure(&self) -> Vec<EffectMeasures> {
         let one = |of: &Arc<KindState>| EffectMeasures {
             kind: of.name.to_owned(),
@@ -359,5 +361,6 @@ impl Drop for PermitWait {
     }
 }
 
-#[cfg(test)]
+// The tests read the metrics of requests to other services.
+#[cfg(all(test, feature = "http-client", feature = "metrics"))]
 mod tests;

@@ -112,6 +112,7 @@ impl Key {
     }
 
     /// The key of these bytes; none if they are none.
+    #[cfg(feature = "kv-disk")]
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
         let mut key = Self(SmallVec::new());

@@ -27,6 +27,7 @@
 //!
 //! A write that nobody waits for any more, because its time was over or the client went away, may still happen.
 
+#[cfg(feature = "kv-disk")]
 mod disk;
 mod expiry;
 mod key;
@@ -41,6 +42,8 @@ use serde::de::DeserializeOwned;
 use zerver_engine::{Call, Effect, EffectError, EffectErrorKind, EffectKind, Failure, FailureKind, Shared};
 use zerver_trace::ValueError;
 
+#[cfg(feature = "kv-disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "kv-disk")))]
 pub use disk::{Disk, DiskBuilder, DiskStats, OpenError};
 pub use key::{Key, KeyPart, MAX_KEY_LEN, ParseKeyError, Part};
 pub use memory::Memory;
