@@ -3,6 +3,8 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
+use socket2::SockRef;
+
 use crate::StartError;
 
 /// How many connections the system holds until they are accepted.
@@ -45,7 +47,7 @@ pub(crate) fn prepare(listener: TcpListener) -> Result<TcpListener, StartError> 
 fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(addr)?;
     // The backlog of the standard library is short. Listening again only changes it.
-    rustix::net::listen(&listener, BACKLOG)?;
+    SockRef::from(&listener).listen(BACKLOG)?;
     Ok(listener)
 }
 
