@@ -5,27 +5,34 @@
 //! a loaded [`zerver_trace::Trace`] and gives back plain data: no store, no socket, no clock, and nothing is printed. A
 //! trace may be incomplete or hostile; the answer then says what is missing, and no function panics.
 
-pub mod alike;
-mod decimal;
-pub mod json;
-pub mod json_reader;
-pub mod label;
-pub mod masks;
-mod measures;
-mod replayer;
+mod compare;
+mod edited_replay;
+mod edits;
+mod mask;
+mod nearest_name;
+mod observed;
+mod render;
+mod replay;
+mod report;
+mod run;
 mod sameness;
-pub mod shown;
-pub mod side_by_side;
-mod told;
+mod service_docs;
+#[cfg(test)]
+mod tests;
+pub mod value;
 pub mod wire;
 
-pub use json::Json;
-pub use measures::{ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures};
-pub use replayer::{
-    AnswerEdit, Applied, Coverage, EditError, Edits, Ending, Fault, Finding, FindingClass, Live, LiveKind,
-    Opened, Progress, Refusal, Replay, Replied, Report, Secrets, Seen, SlotEdit, Source, Timers, Trial,
-    World, Wrong, apart, flow_is_gone, masked, nearest, trials,
-};
+pub use compare::compare_jobs::{apart, masked};
+pub use edits::faults::{Fault, Trial, Wrong, trials};
+pub use edits::{AnswerEdit, EditError, Edits, LiveKind, SlotEdit};
+pub use nearest_name::nearest;
+pub use replay::{Opened, Replay, Secrets, flow_is_gone};
+pub use report::{Applied, Coverage, Ending, Finding, FindingClass, Refusal, Replied, Report, Seen, Source};
+pub use run::context::{Live, Progress, Timers, World};
 pub use sameness::Sameness;
-pub use side_by_side::side_by_side;
-pub use told::{SettingFrom, SettingTold};
+pub use service_docs::metrics::{
+    ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures,
+};
+pub use service_docs::settings::{SettingFrom, SettingTold};
+pub use value::json::Json;
+pub use value::side_by_side::side_by_side;

@@ -1,0 +1,444 @@
+//! Where a run of today's code differs from what was recorded: decisions, slots, effects, the end, the response.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use zerver_trace::{FlowInfo, Outcome, Recorded, Redaction, TextPlace};
+
+use crate::observed::{Facts, Run, Write};
+use crate::mask::Mask;
+use crate::nearest_name::nearest;
+use crate::value::path::differences;
+use crate::replay::{Replay, Secrets};
+use crate::report::{Finding, FindingClass, Report, Seen, Source};
+use crate::run::runner::{Rerun, Unanswered};
+use crate::value::masked_text;
+
+/// Compares, and keeps in mind what it could not compare.
+pub(crate) struct Comparison<'c> {
+    pub(crate) secrets: &'c Secrets,
+    pub(crate) mask: &'c Mask,
+    today: &'c FlowInfo,
+    then: &'c FlowInfo,
+    pub(crate) findings: Vec<Finding>,
+    /// Today's calls that were performed for real.
+    pub(crate) live: BTreeSet<u32>,
+    /// Today's calls with another text, and the recorded calls that they are.
+    pub(crate) reworded: BTreeMap<u32, u32>,
+    /// Recorded calls that are one of today's.
+    pub(crate) linked: BTreeSet<u32>,
+    skipped: BTreeSet<String>,
+    /// Differences beyond those that are told.
+    more: Vec<String>,
+}
+
+/// What is left to say beside the findings.
+#[derive(Default)]
+pub(crate) struct Left {
+    /// What could not be compared, and why.
+    not_compared: Vec<String>,
+    /// How many more places differ than are told.
+    more: Vec<String>,
+}
+
+impl Left {
+    pub(crate) fn in_report(self, mut report: Report) -> Report {
+        report.not_compared = self.not_compared;
+        report.notes.extend(self.more);
+        report
+    }
+}
+
+/// A recorded run of a step, and today's.
+type Pair<'f> = (Option<&'f Run<'f>>, Option<(usize, &'f Run<'f>)>);
+
+impl<'c> Comparison<'c> {
+    pub(crate) fn new(replay: &'c Replay<'_>, mask: &'c Mask) -> Self {
+        let (then, today) = (&replay.opened.trace.flow, replay.flow.info());
+        Self::of_flows(then, today, &replay.opened.secrets, mask)
+    }
+
+    pub(crate) fn of_flows(
+        then: &'c FlowInfo,
+        today: &'c FlowInfo,
+        secrets: &'c Secrets,
+        mask: &'c Mask,
+    ) -> Self {
+        Self {
+            secrets,
+            mask,
+            today,
+            then,
+            findings: Vec::new(),
+            live: BTreeSet::new(),
+            reworded: BTreeMap::new(),
+            linked: BTreeSet::new(),
+            skipped: BTreeSet::new(),
+            more: Vec::new(),
+        }
+    }
+
+    /// How many recorded decisions came out again.
+    pub(crate) fn rederived(today: &FlowInfo, recorded: &Facts<'_>, now: &Facts<'_>) -> u32 {
+        let pairs = align(today, &recorded.runs, &now.runs);
+        let same = pairs.iter().filter(|pair| match pair {
+            (Some(a), Some((_, b))) => a.name == b.name && a.decision == b.decision,
+            _ => false,
+        });
+        same.count() as u32
+    }
+
+    /// What is left to say beside the findings.
+    pub(crate) fn take_left(&mut self) -> Left {
+        let masked = |what: String| self.mask.text(&what);
+        Left {
+            not_compared: std::mem::take(&mut self.skipped).into_iter().map(masked).collect(),
+            more: std::mem::take(&mut self.more).into_iter().map(masked).collect(),
+        }
+    }
+
+    pub(crate) fn skip(&mut self, what: String) {
+        self.skipped.insert(what);
+    }
+
+    /// All differences, in the order of the flow.
+    pub(crate) fn findings(&mut self, recorded: &Facts<'_>, run: &Rerun, now: &Facts<'_>) -> Vec<Finding> {
+        self.live.clone_from(&run.live);
+        self.reworded.clone_from(&run.reworded);
+        self.between(recorded, now, run.unanswered.as_ref())
+    }
+
+    /// The same of any two; `unanswered` is where the second of them ended for want of an answer.
+    pub(crate) fn between(
+        &mut self,
+        recorded: &Facts<'_>,
+        now: &Facts<'_>,
+        unanswered: Option<&Unanswered>,
+    ) -> Vec<Finding> {
+        let links = self.links(recorded, now);
+        self.linked = links.values().copied().collect();
+        let stopped = unanswered.map(|unanswered| unanswered.run);
+        let (mut not_run, mut newly_run) = (Vec::new(), Vec::new());
+        let mut apart = Vec::new();
+        for (then, now) in align(self.today, &recorded.runs, &now.runs) {
+            match (then, now) {
+                (Some(a), Some((_, b))) => self.run(a, b),
+                (Some(a), None) if !has_step(self.today, &a.name) => self.removed(a),
+                (Some(a), None) => not_run.push(a),
+                (None, Some((_, b))) if !has_step(self.then, &b.name) => {
+                    self.find(Some(b), FindingClass::CodeChanged, "step", Seen::Absent, Seen::text(&*b.name));
+                }
+                (None, Some((_, b))) => newly_run.push(b),
+                (None, None) => {}
+            }
+            let is_stopped = stopped.is_some() && now.is_none_or(|(at, _)| stopped == Some(at));
+            if let (Some(a), Some((at, b))) = (then, now) {
+                self.effects(then, Some(b), &links, is_stopped);
+                // What is written follows from the effects.
+                if stopped != Some(at) {
+                    self.writes(a, b);
+                }
+            } else {
+                apart.push((then, now.map(|(_, b)| b), is_stopped));
+            }
+        }
+        if stopped.is_none() {
+            self.listed(&not_run, true);
+            self.listed(&newly_run, false);
+        }
+        for (then, now, is_stopped) in apart {
+            self.effects(then, now, &links, is_stopped);
+        }
+        if let Some(unanswered) = unanswered {
+            let step = now.runs.get(unanswered.run);
+            let label = self.mask.text(&unanswered.label);
+            let why = Seen::text(self.mask.text(&unanswered.why));
+            self.find(step, FindingClass::Unanswered, &label, Seen::text("an answer"), why);
+            return std::mem::take(&mut self.findings);
+        }
+        self.errors(recorded);
+        self.outcome(recorded, now);
+        if !recorded.lacks_response() {
+            self.response(recorded.response.as_ref(), now.response.as_ref());
+        }
+        std::mem::take(&mut self.findings)
+    }
+
+    pub(crate) fn find(
+        &mut self,
+        run: Option<&Run<'_>>,
+        class: FindingClass,
+        field: &str,
+        expected: Seen,
+        got: Seen,
+    ) {
+        let step = run.map_or_else(String::new, |run| run.name.to_string());
+        // Where it stands today; a step that is gone, where it stood.
+        let today = self.today.steps.iter().find(|info| info.name == step);
+        let info = today.or_else(|| run.and_then(|run| run.info));
+        let source = info.map(|info| Source { file: info.file.clone(), line: info.line });
+        self.findings.push(Finding { class, step, field: field.to_owned(), expected, got, source });
+    }
+
+    fn removed(&mut self, run: &Run<'_>) {
+        let names = self.today.steps.iter().map(|step| step.name.as_str());
+        let got = match nearest(&run.name, names) {
+            Some(name) => format!("no such step; the nearest is {name}"),
+            None => "no such step".to_owned(),
+        };
+        self.find(Some(run), FindingClass::CodeChanged, "step", Seen::text(&*run.name), Seen::text(got));
+    }
+
+    /// Steps that only one of the two came to.
+    fn listed(&mut self, runs: &[&Run<'_>], then: bool) {
+        let Some(first) = runs.first() else { return };
+        let names: Vec<_> = runs.iter().map(|run| &*run.name).collect();
+        let (names, none) = (Seen::text(names.join(", ")), Seen::text("not run"));
+        let (expected, got) = if then { (names, none) } else { (none, names) };
+        self.find(Some(first), FindingClass::CodeChanged, "steps", expected, got);
+    }
+
+    fn run(&mut self, a: &Run<'_>, b: &Run<'_>) {
+        let class = FindingClass::CodeChanged;
+        if a.name != b.name {
+            self.find(Some(b), class, "step", Seen::text(&*a.name), Seen::text(&*b.name));
+        }
+        if a.decision != b.decision {
+            let (expected, got) = (a.decision.as_str(), b.decision.as_str());
+            self.find(Some(b), class, "decision", Seen::text(expected), Seen::text(got));
+        }
+        match (&a.progress, &b.progress) {
+            (Some(then), Some(now)) => self.value(b, class, "progress", then, now, false),
+            (None, None) => {}
+            // The decision differs as well, and says so.
+            _ => {}
+        }
+    }
+
+    fn writes(&mut self, a: &Run<'_>, b: &Run<'_>) {
+        let same = |x: &Write<'_>, y: &Write<'_>| x.path == y.path || x.name == y.name;
+        let mut new: Vec<&Write<'_>> =
+            b.writes.iter().filter(|y| !a.writes.iter().any(|x| same(x, y))).collect();
+        for x in &a.writes {
+            if let Some(y) = b.writes.iter().find(|y| same(x, y)) {
+                self.value(b, FindingClass::CodeChanged, &x.name, &x.value, &y.value, x.secret || y.secret);
+                continue;
+            }
+            let is_there = self.today.slots.iter().any(|slot| slot.name == x.name || slot.path == x.path);
+            let got = if is_there {
+                Seen::text("not written")
+            } else if new.is_empty() {
+                let names = self.today.slots.iter().map(|slot| slot.name.as_str());
+                let near =
+                    nearest(&x.name, names).map_or(String::new(), |name| format!("; the nearest is {name}"));
+                Seen::text(format!("no such slot{near}"))
+            } else {
+                Seen::text(format!("no such slot; it writes {} instead", new.remove(0).name))
+            };
+            let expected = self.side(&x.value, x.secret);
+            self.find(Some(b), FindingClass::CodeChanged, &x.name, expected, got);
+        }
+        for y in new {
+            let got = self.side(&y.value, y.secret);
+            self.find(Some(b), FindingClass::CodeChanged, &y.name, Seen::text("not written"), got);
+        }
+    }
+
+    /// A recorded value as it may be told.
+    fn side(&self, recorded: &Recorded, secret: bool) -> Seen {
+        match self.secrets.plain(recorded) {
+            _ if secret => Seen::Secret,
+            Ok(value) => self.mask.value(value),
+            Err(gone) => Seen::text(gone.to_string()),
+        }
+    }
+
+    /// Compares two values, and names each place at which they differ.
+    pub(crate) fn value(
+        &mut self,
+        run: &Run<'_>,
+        class: FindingClass,
+        field: &str,
+        then: &Recorded,
+        now: &Recorded,
+        secret: bool,
+    ) {
+        let (a, b) = match (self.secrets.plain(then), self.secrets.plain(now)) {
+            (Ok(a), Ok(b)) => (a, b),
+            (Err(gone), _) => return self.skip(format!("{field}: {gone}")),
+            (Ok(_), Err(gone)) => {
+                let expected = self.side(then, secret);
+                return self.find(Some(run), class, field, expected, Seen::text(gone.to_string()));
+            }
+        };
+        let secrets = self.mask;
+        let found = differences(a, b);
+        for difference in found.list {
+            let side = |node: Option<zerver_trace::Node<'_>>| match node {
+                None => Seen::Absent,
+                Some(_) if secret => Seen::Secret,
+                Some(node) => secrets.side(&node, &difference.path),
+            };
+            let (mut expected, mut got) = (side(difference.expected.clone()), side(difference.got.clone()));
+            if expected == got {
+                // Only what is masked differs.
+                (expected, got) = (Seen::Secret, Seen::Secret);
+            }
+            let place = joined(field, &difference.path);
+            let place = secrets.text(&place);
+            self.find(Some(run), class, &place, expected, got);
+        }
+        self.rest(field, found.more);
+    }
+
+    /// Takes in how many more places of a value differ than are told.
+    pub(crate) fn rest(&mut self, field: &str, more: usize) {
+        if more > 0 {
+            let places = if more == 1 { "place differs" } else { "places differ" };
+            self.more.push(format!("{more} more {places} in {field}"));
+        }
+    }
+
+    /// Errors of effects of which the recording has not all: they are answers, too.
+    fn errors(&mut self, recorded: &Facts<'_>) {
+        let Some(redaction) = recorded.redaction.filter(|redaction| !redaction.texts.is_empty()) else {
+            return;
+        };
+        for call in recorded.calls() {
+            if let Some(mark) = redaction.of(TextPlace::EffectError(call.number)) {
+                self.skip(format!("the error of {}: {}", call.label(), lacks(mark.is_cut)));
+            }
+        }
+    }
+
+    fn outcome(&mut self, recorded: &Facts<'_>, now: &Facts<'_>) {
+        let panicked_at = now.panicked_at.as_ref();
+        let (Some(then), Some(now)) = (&recorded.outcome, &now.outcome) else { return };
+        let (a, b) = (told(then, self.then), told(now, self.today));
+        let step = step_of(now).and_then(|step| self.today.steps.get(usize::from(step)));
+        let (step, source) = match step {
+            Some(step) => (step.name.clone(), Some(Source { file: step.file.clone(), line: step.line })),
+            None => (String::new(), None),
+        };
+        let panicked_at = panicked_at.map(|(file, line)| Source { file: file.to_string(), line: *line });
+        let source = panicked_at.or(source);
+        for (field, b) in &b {
+            let Some(a) = a.get(field) else { continue };
+            let (is_cut, is_masked) = recorded.redaction.map_or((false, false), |of| redacted(field, of));
+            let may_be_equal = match (is_cut, is_masked) {
+                (false, false) => {
+                    if a == b {
+                        continue;
+                    }
+                    false
+                }
+                (false, true) => masked_text::may_hide(a, b),
+                // Of several, any may have been cut.
+                (true, false) => *field == "failure.causes" || b.starts_with(a.trim_end_matches('…')),
+                (true, true) => true,
+            };
+            if may_be_equal {
+                self.skip(format!("{field}: {}", lacks(is_cut)));
+                continue;
+            }
+            let (expected, got) = (Seen::text(self.mask.text(a)), Seen::text(self.mask.text(b)));
+            self.findings.push(Finding {
+                class: FindingClass::CodeChanged,
+                step: step.clone(),
+                field: (*field).to_owned(),
+                expected,
+                got,
+                source: source.clone(),
+            });
+        }
+    }
+}
+
+/// Whether a field of an outcome was cut, and whether it was masked, by what the recorder says.
+fn redacted(field: &str, redaction: &Redaction) -> (bool, bool) {
+    let is_of = |place: TextPlace| match field {
+        "outcome" => place == TextPlace::What,
+        "failure.key" => place == TextPlace::Key,
+        "failure.message" => place == TextPlace::Message,
+        "failure.causes" => matches!(place, TextPlace::Cause(_) | TextPlace::Causes),
+        _ => false,
+    };
+    let marks = || redaction.texts.iter().filter(|text| is_of(text.place));
+    (marks().any(|mark| mark.is_cut), marks().any(|mark| mark.is_masked))
+}
+
+/// Why a text cannot be compared.
+const fn lacks(is_cut: bool) -> &'static str {
+    if is_cut { "it was cut while recording" } else { "there is a secret in it" }
+}
+
+pub(crate) fn joined(field: &str, path: &[String]) -> String {
+    let parts = path.iter().flat_map(|part| [".", part.as_str()]);
+    std::iter::once(field).chain(parts).collect()
+}
+
+fn has_step(flow: &FlowInfo, name: &str) -> bool {
+    flow.steps.iter().any(|step| step.name == name)
+}
+
+/// Puts the runs of the same steps side by side, in the order of the flow.
+fn align<'f>(today: &FlowInfo, then: &'f [Run<'f>], now: &'f [Run<'f>]) -> Vec<Pair<'f>> {
+    let key = |run: &'f Run<'f>| (&*run.name, run.occurrence);
+    let places = |runs: &'f [Run<'f>]| -> BTreeMap<_, usize> {
+        runs.iter().enumerate().map(|(at, run)| (key(run), at)).collect()
+    };
+    let (in_then, in_now) = (places(then), places(now));
+    let is_ahead =
+        |places: &BTreeMap<_, usize>, run, from| places.get(&key(run)).is_some_and(|at| *at >= from);
+    let (mut pairs, mut i, mut j): (Vec<Pair<'f>>, _, _) = (Vec::new(), 0, 0);
+    while i < then.len() || j < now.len() {
+        let pair = match (then.get(i), now.get(j)) {
+            (Some(a), Some(b)) if key(a) == key(b) => (Some(a), Some((j, b))),
+            (Some(a), Some(b)) if is_ahead(&in_now, a, j) => (None, Some((j, b))),
+            (Some(a), Some(b)) if is_ahead(&in_then, b, i) => (Some(a), None),
+            // Neither has the other's step, and that is gone: it has another name now.
+            (Some(a), Some(b)) if !has_step(today, &a.name) && b.occurrence == 0 => (Some(a), Some((j, b))),
+            (Some(a), _) => (Some(a), None),
+            (None, b) => (None, b.map(|b| (j, b))),
+        };
+        i += usize::from(pair.0.is_some());
+        j += usize::from(pair.1.is_some());
+        pairs.push(pair);
+    }
+    pairs
+}
+
+const fn step_of(outcome: &Outcome) -> Option<u16> {
+    match outcome {
+        Outcome::Failed(info) => info.step,
+        Outcome::Panicked { step, .. } | Outcome::TimedOut { step } | Outcome::Gone { step } => Some(*step),
+        Outcome::Done | Outcome::Rejected { .. } => None,
+    }
+}
+
+/// An outcome in words, by field.
+pub(crate) fn told(outcome: &Outcome, flow: &FlowInfo) -> BTreeMap<&'static str, String> {
+    let mut told = BTreeMap::new();
+    let step = step_of(outcome).map(|at| match flow.steps.get(usize::from(at)) {
+        Some(step) => step.name.clone(),
+        None => format!("step#{at}"),
+    });
+    if let Some(step) = step {
+        told.insert("failure.step", step);
+    }
+    match outcome {
+        Outcome::Failed(info) => {
+            told.insert("outcome", format!("failed: {} {}", info.kind, info.what));
+            told.insert("failure.key", info.key.clone());
+            told.insert("failure.message", info.message.clone());
+            told.insert("failure.causes", info.causes.join("; "));
+        }
+        Outcome::Panicked { message, .. } => {
+            told.insert("outcome", "panicked".to_owned());
+            told.insert("failure.message", message.clone());
+        }
+        other => {
+            told.insert("outcome", other.as_str().to_owned());
+        }
+    }
+    told
+}

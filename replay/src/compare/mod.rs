@@ -1,0 +1,9 @@
+//! Where a run of today's code differs from a recording, or from another run.
+
+pub(crate) mod attribution;
+pub(crate) mod compare_jobs;
+pub(crate) mod comparison;
+pub(crate) mod effect_order;
+pub(crate) mod effects;
+pub(crate) mod fast_path;
+pub(crate) mod response;

@@ -1,0 +1,382 @@
+//! One run of today's code: a fresh job, the recorded inputs, at the times that the clock says. No time passes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use zerver_engine::{Call, Flow, Job, Next, Performed, Response, Start};
+use zerver_trace::{Datum, Event, FlowInfo, Outcome, Value};
+
+use crate::run::recorded_answers::{Answers, Known, Place};
+use crate::run::clock::{Clock, Due};
+use crate::edits::{LiveKind, Prepared};
+use crate::observed::{self, Facts, Reply};
+use crate::edits::faults::{Wrong, out_of_time, past_deadline};
+use crate::run::input::Input;
+use crate::mask::Mask;
+use crate::run::call_names::Names;
+use crate::report::{Applied, Refusal};
+use crate::run::context::{Live, Progress, Timers};
+
+/// What a run came to.
+pub(crate) struct Rerun {
+    pub(crate) events: Vec<Event<Datum>>,
+    /// None where it came to no end.
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) response: Option<Response>,
+    /// How many calls were answered by the recording or by an edit.
+    pub(crate) fed: u32,
+    /// The calls that were performed for real.
+    pub(crate) live: BTreeSet<u32>,
+    /// Calls that were answered although their text is not the recorded one, and the recorded calls that they are.
+    pub(crate) reworded: BTreeMap<u32, u32>,
+    /// What nothing had an answer to; the run ended there.
+    pub(crate) unanswered: Option<Unanswered>,
+    pub(crate) applied: Vec<Applied>,
+    /// When it ended.
+    pub(crate) ended_ns: u64,
+    /// Edits that it did not come to, and times that are not known.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Rerun {
+    /// What it did, to be compared.
+    pub(crate) fn facts<'f>(&self, flow: &'f FlowInfo) -> Facts<'f> {
+        let mut facts = Facts::of_run(flow, &self.events);
+        facts.outcome.clone_from(&self.outcome);
+        facts.response = self.response.as_ref().and_then(|response| Reply::of(response));
+        facts
+    }
+}
+
+pub(crate) struct Unanswered {
+    /// The position of the run that asked.
+    pub(crate) run: usize,
+    pub(crate) label: String,
+    pub(crate) why: String,
+}
+
+/// The end of a call that is in flight.
+struct Pending {
+    number: u32,
+    performed: Performed,
+    is_fed: bool,
+}
+
+/// How a call ends, and whether that was known before.
+enum Ending {
+    Fed(Performed, Due),
+    Live(Performed, Due),
+    Never,
+}
+
+pub(crate) struct Runner<'r> {
+    answers: Answers<'r>,
+    edits: &'r mut Prepared,
+    clock: Clock<'r>,
+    outside: Outside<'r>,
+    applied: Vec<Applied>,
+    /// By when they come, and in the order in which they were asked for. A call that never ends is not among them.
+    pending: BTreeMap<(Due, u32), Pending>,
+    live: BTreeSet<u32>,
+    reworded: BTreeMap<u32, u32>,
+    fed: u32,
+    place: Place,
+}
+
+/// What a run with edits may ask besides the recording; a run without any has nothing of it.
+#[derive(Default)]
+pub(crate) struct Outside<'r> {
+    pub(crate) timers: Option<&'r dyn Timers>,
+    pub(crate) live: Option<&'r dyn Live>,
+    /// The kinds that may be performed for real.
+    pub(crate) kinds: &'r [LiveKind],
+    /// What must not be told of a call before it is performed.
+    pub(crate) mask: Mask,
+}
+
+/// Why a run goes no further.
+enum Halt {
+    Unanswered(String, String),
+    Refused(Refusal),
+}
+
+impl<'r> Runner<'r> {
+    pub(crate) fn new(
+        answers: Answers<'r>,
+        edits: &'r mut Prepared,
+        clock: Clock<'r>,
+        outside: Outside<'r>,
+    ) -> Self {
+        Self {
+            answers,
+            edits,
+            clock,
+            outside,
+            applied: Vec::new(),
+            pending: BTreeMap::new(),
+            live: BTreeSet::new(),
+            reworded: BTreeMap::new(),
+            fed: 0,
+            place: Place::default(),
+        }
+    }
+
+    /// Runs the flow, and reports its progress.
+    pub(crate) fn run(
+        mut self,
+        flow: &Arc<Flow>,
+        input: &Input,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Rerun, Refusal> {
+        progress(Progress::Run);
+        let mut job = Job::new(Arc::clone(flow), input.arrival.clone(), input.received_ns);
+        let (mut next, mut runs, mut unanswered) = (Next::Run, 0, None);
+        loop {
+            let starts = job.take_starts();
+            let started = starts.into_iter().try_for_each(|start| self.begin(&start, flow, &job, input));
+            let halted = match started {
+                Err(halt) => Some(halt),
+                Ok(()) => match next {
+                    Next::Ended => break,
+                    Next::Run => match self.clock.stopped(runs) {
+                        Some((at_ns, stop)) => {
+                            job.stop(stop, at_ns);
+                            break;
+                        }
+                        None => {
+                            self.step(flow, &mut job, progress, &mut next)?;
+                            runs += 1;
+                            None
+                        }
+                    },
+                    Next::Advance => {
+                        next = job.advance(self.clock.now_ns);
+                        None
+                    }
+                    Next::Wait => {
+                        let due = self.pending.first_key_value().map(|((due, _), _)| *due);
+                        if let Some((at_ns, stop)) = self.clock.stops_before(due) {
+                            self.clock.now_ns = at_ns;
+                            job.stop(stop, at_ns);
+                            break;
+                        }
+                        match self.land() {
+                            Some((number, performed)) => {
+                                next = job.complete(number, self.clock.now_ns, performed);
+                                None
+                            }
+                            None => Some(Halt::Unanswered(
+                                "an effect".into(),
+                                "its recording has no answer".into(),
+                            )),
+                        }
+                    }
+                },
+            };
+            match halted {
+                None => {}
+                Some(Halt::Refused(refusal)) => return Err(refusal),
+                Some(Halt::Unanswered(label, why)) => {
+                    unanswered = Some(Unanswered { run: runs.saturating_sub(1), label, why });
+                    break;
+                }
+            }
+        }
+        let ended = job.finish();
+        let (outcome, response) = match &unanswered {
+            None => (Some(ended.outcome), ended.response),
+            Some(_) => (None, None),
+        };
+        let Self { fed, live, reworded, applied, clock, .. } = self;
+        let ended_ns = clock.now_ns;
+        let notes = clock.note().into_iter().collect();
+        let events = ended.events;
+        Ok(Rerun { events, outcome, response, fed, live, reworded, unanswered, applied, ended_ns, notes })
+    }
+
+    fn step(
+        &mut self,
+        flow: &Arc<Flow>,
+        job: &mut Job,
+        progress: &mut dyn FnMut(Progress<'_>),
+        next: &mut Next,
+    ) -> Result<(), Refusal> {
+        let at = job.position();
+        let name = flow.info().steps.get(usize::from(at)).map_or("", |step| step.name.as_str());
+        progress(Progress::Step(name));
+        self.place.enter(at);
+        self.edits.edit_slots(at, flow, job, &mut self.applied)?;
+        let at_ns = self.clock.step(name);
+        let end_ns = self.clock.now_ns;
+        *next = job.run(at_ns, || end_ns);
+        Ok(())
+    }
+
+    fn begin(&mut self, start: &Start, flow: &Flow, job: &Job, input: &Input) -> Result<(), Halt> {
+        let call = &start.call;
+        let Ok(args) = Value::of_data(&**call.data()) else {
+            let label = Names::new(call, start.number, None).told().to_owned();
+            return Err(Halt::Unanswered(label, "its arguments cannot be described".to_owned()));
+        };
+        let index = self.place.next();
+        let until_ns =
+            start.until_ns.filter(|until_ns| self.clock.is_virtual() && *until_ns <= self.clock.now_ns);
+        if let Some(until_ns) = until_ns {
+            self.past_deadline(start, None, until_ns);
+            return Ok(());
+        }
+        let mut known = match start.attempt {
+            0 | 1 => self.answers.take(call.kind(), &args),
+            _ => self.answers.take_again(call.kind(), &args),
+        };
+        if known.is_none() {
+            let step = flow.info().steps.get(usize::from(self.place.step)).map_or("", |step| &step.name);
+            known = self.answers.take_reworded(call, step, self.place.occurrence(), index);
+            if let Some(known) = known {
+                self.reworded.insert(start.number, known.number);
+            }
+        }
+        if known.is_some_and(|known| self.answers.was_performed(known)) {
+            self.live.insert(start.number);
+        }
+        let names = &Names::new(call, start.number, known);
+        let wrong = self.edits.fault(names, known.and_then(observed::Call::took_ns), &mut self.applied);
+        let limit = call.time_limit();
+        let is_failing = !matches!(wrong, None | Some(Wrong::Latency { .. }));
+        known.filter(|_| is_failing).into_iter().for_each(|known| self.answers.spare(known));
+        let ending = match &wrong {
+            Some(Wrong::Timeout) => limit.map_or(Ending::Never, |limit| self.late(known, limit)),
+            Some(Wrong::Latency { ns }) if limit.is_some_and(|limit| *ns > nanos(limit)) => {
+                limit.map_or(Ending::Never, |limit| self.late(known, limit))
+            }
+            Some(Wrong::Latency { ns }) => {
+                let after = self.clock.after(known, *ns);
+                match self.ending(&Asked { call, names, known, flow, job, input })? {
+                    Ending::Fed(performed, _) => Ending::Fed(performed, after),
+                    Ending::Live(performed, _) => Ending::Live(performed, after),
+                    Ending::Never => Ending::Never,
+                }
+            }
+            wrong => match wrong.as_ref().and_then(Wrong::error) {
+                Some(error) => Ending::Fed(Err(error), self.clock.due(known)),
+                None => self.ending(&Asked { call, names, known, flow, job, input })?,
+            },
+        };
+        let later = |due| self.clock.later(due, nanos(start.pause));
+        let ends_ns = match &ending {
+            Ending::Fed(_, due) | Ending::Live(_, due) => later(*due).at_ns,
+            Ending::Never => u64::MAX,
+        };
+        let until_ns = start.until_ns.filter(|until_ns| self.clock.is_virtual() && ends_ns > *until_ns);
+        if let Some(until_ns) = until_ns {
+            self.past_deadline(start, known, until_ns);
+            return Ok(());
+        }
+        match ending {
+            Ending::Fed(performed, due) => self.ends(start.number, performed, later(due), true),
+            Ending::Live(performed, due) => {
+                self.live.insert(start.number);
+                self.ends(start.number, performed, later(due), false);
+            }
+            Ending::Never => {}
+        }
+        Ok(())
+    }
+
+    /// A call that has no answer when the deadline of its effect passes.
+    fn past_deadline(&mut self, start: &Start, known: Option<&observed::Call<'_>>, until_ns: u64) {
+        let due = self.clock.after(known, until_ns.saturating_sub(self.clock.now_ns));
+        self.ends(start.number, Err(past_deadline()), due, true);
+    }
+
+    /// How a call ends with which nothing goes wrong.
+    fn ending(&mut self, asked: &Asked<'_>) -> Result<Ending, Halt> {
+        let Asked { call, known, .. } = *asked;
+        if let Some(said) = self.edits.answer(asked.names, call, &mut self.applied) {
+            return Ok(Ending::Fed(said.map_err(Halt::Refused)?, self.clock.due(known)));
+        }
+        let why = match known.map(|known| (known, self.answers.answer(known, call))) {
+            Some((known, Known::Ended(performed))) => {
+                // One that has another limit today may be over before its answer comes.
+                let limit = call.time_limit().filter(|limit| known.timeout_ns != Some(nanos(*limit)));
+                let took_ns = known.took_ns().filter(|_| self.clock.is_virtual() && performed.is_ok());
+                let ran_ns = took_ns.map(|took_ns| took_ns.saturating_sub(known.held_ns));
+                return Ok(match (limit, ran_ns) {
+                    (Some(limit), Some(ran_ns)) if ran_ns > nanos(limit) => self.late(Some(known), limit),
+                    _ => Ending::Fed(performed, self.clock.due(Some(known))),
+                });
+            }
+            Some((_, Known::InFlight)) if self.clock.recorded_stop().is_some() => return Ok(Ending::Never),
+            Some((_, Known::InFlight)) => "its recording has no answer".to_owned(),
+            Some((_, Known::Nothing(why))) => why,
+            None => self.answers.why_not(call.kind()),
+        };
+        let unix_ns = asked.input.arrival.unix_ns.saturating_add(self.clock.now_ns);
+        if let Some((performed, took)) = self.outside.timers.and_then(|timers| timers.answer(call, unix_ns)) {
+            return Ok(Ending::Fed(performed, self.clock.after(known, nanos(took))));
+        }
+        let mut kinds = self.outside.kinds.iter().filter(|live| live.kind == call.kind()).peekable();
+        let is_named = kinds.peek().is_some();
+        match self.outside.live.filter(|_| kinds.any(|live| !live.reads_only || call.is_safe())) {
+            Some(live) => Ok(self.perform(live, asked)),
+            None => Err(Halt::Unanswered(
+                asked.names.told().to_owned(),
+                match is_named {
+                    true => {
+                        format!("it is no read, and --live {}:reads performs only reads", call.kind())
+                    }
+                    false => why,
+                },
+            )),
+        }
+    }
+
+    /// Performs a call for real.
+    fn perform(&self, live: &dyn Live, asked: &Asked<'_>) -> Ending {
+        let mut mask = self.outside.mask.clone();
+        let secret = asked.flow.info().slots.iter().enumerate().filter(|(_, slot)| slot.secret);
+        for held in secret.filter_map(|(slot, _)| asked.job.slot(slot as u16)) {
+            if let Ok(value) = Value::of_data(&**held) {
+                mask.add(&value.root());
+            }
+        }
+        let left = Duration::from_nanos(self.clock.left_ns());
+        let within = asked.call.time_limit().map_or(left, |limit| limit.min(left));
+        let (performed, took) = live.perform(asked.call, &mask.text(asked.names.told()), within);
+        Ending::Live(performed, self.clock.after(asked.known, nanos(took)))
+    }
+
+    /// A call whose time is over.
+    fn late(&self, known: Option<&observed::Call<'_>>, limit: Duration) -> Ending {
+        let held_ns = known.map_or(0, |known| known.held_ns);
+        let ns = nanos(limit).saturating_add(held_ns);
+        Ending::Fed(Err(out_of_time(limit)), self.clock.after(known, ns))
+    }
+
+    fn ends(&mut self, number: u32, performed: Performed, due: Due, is_fed: bool) {
+        self.pending.insert((due, number), Pending { number, performed, is_fed });
+    }
+
+    /// Takes the call that ends first.
+    fn land(&mut self) -> Option<(u32, Performed)> {
+        let ((due, _), Pending { number, performed, is_fed }) = self.pending.pop_first()?;
+        self.clock.now_ns = self.clock.now_ns.max(due.at_ns);
+        self.fed += u32::from(is_fed);
+        Some((number, performed))
+    }
+}
+
+/// A call that is asked for.
+struct Asked<'a> {
+    call: &'a Call,
+    names: &'a Names<'a>,
+    known: Option<&'a observed::Call<'a>>,
+    flow: &'a Flow,
+    job: &'a Job,
+    input: &'a Input,
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
