@@ -21,7 +21,7 @@ pub(crate) mod top;
 pub(crate) mod why;
 
 use anstyle::Style;
-use zerver_analysis::shown as value;
+use zerver_analysis::display as value;
 pub(crate) use zerver_tui::width;
 
 /// The text in a style.

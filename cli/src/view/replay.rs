@@ -1,6 +1,6 @@
 //! What came of a replay, as text.
 
-use zerver_replay::side_by_side::seen;
+use zerver_replay::value::side_by_side::seen;
 use zerver_replay::{Ending, Finding, FindingClass, Report, Seen};
 use zerver_trace::text::clean;
 

@@ -8,8 +8,8 @@
 mod corpus;
 mod diff;
 mod rfc3339;
-mod shares;
-pub mod shown;
+mod time_attribution;
+pub mod display;
 mod simulate;
 mod timeline;
 mod why;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use zerver_replay::Json;
 use zerver_trace::{Recorded, Redaction, Trace, Value};
 
-use super::ignored::Ignored;
+use super::ignored_headers::Ignored;
 use super::model::{Diff, Difference, NotCompared, Side, What};
-use super::value::{Change, Changes, How, recorded};
-use super::{align, causes, message, walk};
-use crate::shares::shares;
+use super::value_changes::{Change, Changes, How, recorded};
+use super::{pairing, causes, http_message, run_differences};
+use crate::time_attribution::shares;
 use crate::{Gap, Step, Timeline, Write};
 
 /// More differences than these are counted and not listed.
@@ -19,7 +19,7 @@ const MAX_DIFFERENCES: usize = 5_000;
 pub(super) fn diff(a: &Trace, b: &Trace, ignored: &Ignored) -> Diff {
     let (of_a, of_b) = (Timeline::of(a), Timeline::of(b));
     let (shares_a, shares_b) = (shares(&of_a), shares(&of_b));
-    let rows = align::rows(&of_a, &of_b);
+    let rows = pairing::rows(&of_a, &of_b);
     let causes = causes::causes((&of_a, &shares_a), (&of_b, &shares_b), &rows);
 
     let lacks = [a, b].map(|trace| trace.events_dropped > 0);
@@ -27,9 +27,9 @@ pub(super) fn diff(a: &Trace, b: &Trace, ignored: &Ignored) -> Diff {
     if a.flow.name != b.flow.name {
         found.add(At::whole(What::Flow), "", Some(text(&a.flow.name)), Some(text(&b.flow.name)));
     }
-    message::request(a, b, &mut found);
-    walk::rows((&of_a, &shares_a), (&of_b, &shares_b), &rows, &mut found);
-    message::response((a, &of_a), (b, &of_b), &mut found);
+    http_message::request(a, b, &mut found);
+    run_differences::rows((&of_a, &shares_a), (&of_b, &shares_b), &rows, &mut found);
+    http_message::response((a, &of_a), (b, &of_b), &mut found);
     let slots = slots(&of_a, &of_b, &mut found);
     gaps(&of_a, &of_b, &mut found);
     Diff {

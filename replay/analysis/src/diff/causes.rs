@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::shares::{RunShare, Shares};
+use crate::time_attribution::{RunShare, Shares};
 use crate::{Effect, Run, Timeline};
 
-use super::align::{Pair, Row};
+use super::pairing::{Pair, Row};
 
 /// Of one kind of effect in one step, so many targets are told apart; in a crowd, only those that matter are.
 const MAX_TARGETS: usize = 4;

@@ -5,29 +5,29 @@
 //! `value` compares two values, `ignored` knows what is not compared, `words` compares two texts, `lines` and `wording` say it for a person, `typical` picks two
 //! requests to compare, `document` is the form for other programs.
 
-mod align;
+mod pairing;
 mod build;
 mod causes;
 mod document;
-mod ignored;
-mod lines;
-pub(crate) mod message;
+mod ignored_headers;
+mod diff_rows;
+pub(crate) mod http_message;
 mod model;
 mod outcome;
 #[cfg(test)]
 mod tests;
-mod typical;
-mod value;
-mod walk;
+mod typical_pair;
+mod value_changes;
+mod run_differences;
 mod wording;
-mod words;
+mod text_lines;
 
-pub use align::{Pair, Row};
+pub use pairing::{Pair, Row};
 pub use causes::{Cause, CauseKind};
 pub use document::DiffJson;
-pub use ignored::Ignored;
-pub use lines::{Line, Mark};
+pub use ignored_headers::Ignored;
+pub use diff_rows::{Line, Mark};
 pub use model::{Diff, Difference, NotCompared, Side, What};
-pub use typical::{TooFew, Typical, typical};
+pub use typical_pair::{TooFew, Typical, typical};
 pub use wording::span;
-pub use words::{TextLine, changed_lines};
+pub use text_lines::{TextLine, changed_lines};

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use zerver_replay::{Json, Sameness};
 use zerver_trace::{RequestId, Trace};
 
-use super::align::Row;
+use super::pairing::Row;
 use super::build;
 use super::causes::Cause;
-use super::ignored::Ignored;
+use super::ignored_headers::Ignored;
 use crate::{Step, Timeline};
 
 /// Two requests, side by side: `a` and `b`. Differences in time are how much longer `b` took.

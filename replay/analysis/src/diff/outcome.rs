@@ -1,12 +1,12 @@
 //! How two requests, or two attempts at an effect, ended in words. The recorder may have cut a text or masked secrets in
 //! it, and says so; what is left of the text then says less.
 
-use zerver_replay::masks;
+use zerver_replay::value::masked_text;
 use zerver_trace::{EffectError, Outcome, RedactedText, TextPlace, Trace};
 
 use super::build::{At, Found, text};
 use super::model::What;
-use super::value::{ONE_SIDE, OTHER_KEY};
+use super::value_changes::{ONE_SIDE, OTHER_KEY};
 use crate::{End, Timeline};
 
 /// A part of what is said, and what was done to it.
@@ -127,7 +127,7 @@ fn known((a, mark_a): Part<'_>, (b, mark_b): Part<'_>, one_key: bool) -> Known {
     if a == b {
         return Known::Equal;
     }
-    if any(|mark| mark.is_masked) && masks::may_be_equal(a, b) {
+    if any(|mark| mark.is_masked) && masked_text::may_be_equal(a, b) {
         if !all(|mark| mark.is_masked) {
             return Known::Nothing(ONE_SIDE);
         }

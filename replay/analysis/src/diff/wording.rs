@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use zerver_replay::side_by_side::{self, side_by_side};
+use zerver_replay::value::side_by_side::{self, side_by_side};
 use zerver_replay::{Json, Sameness};
 use zerver_trace::text::clean;
 use zerver_trace::{Node, Recorded, Value, duration};
 
 use super::causes::{Cause, CauseKind};
 use super::model::{Diff, Difference, NotCompared, Side, What};
-use crate::shown;
+use crate::display;
 
 /// In a sentence, a value is cut to so many characters.
 const IN_SENTENCE: usize = 32;
@@ -196,9 +196,9 @@ impl Difference {
 
 fn json(side: &Json) -> String {
     match side {
-        Json::Value(recorded) => shown::value(recorded),
-        Json::Wire(recorded) => shown::wire(recorded).join("\\n"),
-        Json::Masked => shown::SECRET.to_owned(),
+        Json::Value(recorded) => display::value(recorded),
+        Json::Wire(recorded) => display::wire(recorded).join("\\n"),
+        Json::Masked => display::SECRET.to_owned(),
     }
 }
 

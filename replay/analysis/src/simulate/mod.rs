@@ -6,16 +6,16 @@
 //! that is their doing, `setting` names what can be changed,
 //! `report` counts, `reproduced` judges.
 
-mod cores;
-mod load;
-mod own;
-mod report;
-mod reproduced;
-mod setting;
+mod core_time;
+mod recorded_load;
+mod own_time;
+mod simulation;
+mod fidelity;
+mod machine_settings;
 #[cfg(test)]
 mod tests;
 
-pub use report::{Compared, Figures, Quantiles, Simulation};
-pub use reproduced::{Deviation, Reproduced};
-pub use setting::{SETTINGS, Setting, setting};
+pub use simulation::{Compared, Figures, Quantiles, Simulation};
+pub use fidelity::{Deviation, Reproduced};
+pub use machine_settings::{SETTINGS, Setting, setting};
 pub use zerver_engine::{Machine, Scheduling};

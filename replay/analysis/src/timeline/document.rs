@@ -8,9 +8,9 @@ use serde::{Serialize, Serializer};
 use zerver_replay::Json;
 use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace};
 
-use super::model::{Carry, Effect, End, Failure, Late, Move, ReadLate, Run, Step, Timeline, Write};
+use super::rows::{Carry, Effect, End, Failure, Late, Move, ReadLate, Run, Step, Timeline, Write};
 use super::totals::Totals;
-use super::verdict::Verdict;
+use super::contributors::Verdict;
 use crate::rfc3339;
 
 /// One trace as a JSON document. Durations are nanoseconds, values are as [`Json`] describes.

@@ -4,24 +4,24 @@
 //! splits the time so that the parts add up, `verdict` names the largest part, `label` gives the rows their words,
 //! `document` is the form for other programs.
 
-mod build;
+mod builder;
 mod document;
 #[cfg(test)]
 pub(crate) mod hostile;
-mod missing;
-mod model;
-mod names;
+mod missing_values;
+mod rows;
+mod flow_names;
 #[cfg(test)]
 pub(crate) mod sample;
-mod sums;
+mod time_sums;
 #[cfg(test)]
 mod tests;
 pub(crate) mod totals;
-mod verdict;
+mod contributors;
 
 pub use document::TimelineJson;
-pub use model::{
+pub use rows::{
     Attempt, Carry, Effect, End, Failure, Gap, Late, Move, ReadLate, Run, Step, Timeline, Write,
 };
 pub use totals::{Io, Totals};
-pub use verdict::{Contributor, Part, Verdict, median};
+pub use contributors::{Contributor, Part, Verdict, median};

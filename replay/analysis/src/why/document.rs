@@ -3,8 +3,8 @@
 use serde::Serialize;
 use zerver_trace::Trace;
 
-use super::finding::{Association, Link};
-use super::standing::{Place, Standing};
+use super::associations::{Association, Link};
+use super::ranked_times::{Place, Standing};
 use super::{MIN_POPULATION, Why};
 use crate::Late;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use zerver_trace::{Node, Trace, Value};
 
-use crate::diff::message::{parameters, query};
+use crate::diff::http_message::{parameters, query};
 use crate::{Ignored, Timeline};
 
 /// Of one request, so many fields are looked at.

@@ -6,19 +6,19 @@
 
 mod document;
 mod fields;
-mod finding;
-mod ranks;
-mod standing;
+mod associations;
+mod rank_statistics;
+mod ranked_times;
 #[cfg(test)]
 mod tests;
-mod usual;
+mod baseline;
 
 use zerver_trace::Trace;
 
 pub use document::WhyJson;
-pub use finding::{Association, Group, Link};
-pub use standing::{Place, Standing};
-pub use usual::{Spread, Usual};
+pub use associations::{Association, Group, Link};
+pub use ranked_times::{Place, Standing};
+pub use baseline::{Spread, Usual};
 
 use crate::{Ignored, Late, Timeline};
 
@@ -49,7 +49,7 @@ impl Why {
         let is_other = |other: &&Trace| other.id != trace.id && other.flow.name == trace.flow.name;
         population.extend(others.iter().filter(is_other));
         let timelines: Vec<Timeline> = population.iter().map(|trace| Timeline::of(trace)).collect();
-        let (total, parts) = standing::standings(&timelines);
+        let (total, parts) = ranked_times::standings(&timelines);
         let (findings, looked_at) = if population.len() < MIN_POPULATION {
             (Vec::new(), 0)
         } else {
@@ -57,7 +57,7 @@ impl Why {
             let fields =
                 population.iter().zip(&timelines).map(|(trace, of)| fields::fields(trace, of, &ignored));
             let durations: Vec<u64> = population.iter().map(|trace| trace.duration_ns).collect();
-            finding::findings(&fields.collect::<Vec<_>>(), &durations)
+            associations::findings(&fields.collect::<Vec<_>>(), &durations)
         };
         let late = timelines.first().and_then(Timeline::longest_late).cloned();
         Self { population: population.len(), total, parts, late, findings, looked_at }

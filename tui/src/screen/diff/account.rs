@@ -1,6 +1,6 @@
 //! What is to be said of a diff, as lines: made once, drawn often.
 
-use zerver_analysis::{Diff, Difference, Line as Pair, TextLine, What, changed_lines, shown};
+use zerver_analysis::{Diff, Difference, Line as Pair, TextLine, What, changed_lines, display};
 use zerver_replay::Sameness;
 use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
@@ -78,7 +78,7 @@ fn head(label: &str, trace: &Trace) -> Line {
         .with(trace.id.short(12), Tone::Id)
         .with(format!("  {status}  "), Tone::Status(trace.status))
         .with(format!("{:>9}  ", duration::show(trace.duration_ns)), Tone::Strong)
-        .with(format!("{} {}", clean(&trace.method), shown::wire(&trace.target).join("\\n")), Tone::Text)
+        .with(format!("{} {}", clean(&trace.method), display::wire(&trace.target).join("\\n")), Tone::Text)
         .with(format!("  {}", clean(&trace.flow.name)), Tone::Faint)
 }
 

@@ -1,7 +1,7 @@
 //! What is asked of whoever sits there, and the line in which it is typed: an answer that was not recorded, a secret of
 //! which an exported trace has only the hash.
 
-use zerver_analysis::{End, Timeline, shown};
+use zerver_analysis::{End, Timeline, display};
 use zerver_replay::{Finding, FindingClass, Refusal};
 
 use super::drafts::Drafts;
@@ -124,7 +124,7 @@ fn answer_like(timeline: &Timeline, finding: &Finding) -> Option<String> {
     let runs = timeline.runs.iter().filter(|run| run.step.name == finding.step);
     let mut effects = runs.flat_map(|run| &run.effects).filter(|effect| effect.kind == kind);
     effects.find_map(|effect| match &effect.end {
-        End::Ok { output, .. } => shown::json(output),
+        End::Ok { output, .. } => display::json(output),
         _ => None,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use zerver_analysis::shown;
+use zerver_analysis::display;
 use zerver_replay::{Fault, trials};
 use zerver_trace::Recorded;
 use zerver_trace::text::clean;
@@ -47,8 +47,8 @@ impl Subjects {
             .map(|slot| Subject {
                 about: About::Slot(slot.name.clone()),
                 name: clean(&slot.name).into_owned(),
-                value: shown::slot(slot),
-                editable: shown::editable(slot),
+                value: display::slot(slot),
+                editable: display::editable(slot),
                 faults: Vec::new(),
             })
             .collect();
@@ -72,7 +72,7 @@ impl Subjects {
             name: "body".to_owned(),
             value: match body.full_len {
                 0 => "empty".to_owned(),
-                _ => shown::wire(&body.bytes).join("\\n"),
+                _ => display::wire(&body.bytes).join("\\n"),
             },
             editable: text,
             faults: Vec::new(),
@@ -86,7 +86,7 @@ fn effects(story: &Story) -> Vec<Subject> {
     let mut ends = HashMap::new();
     for effect in story.timeline.runs.iter().flat_map(|run| &run.effects) {
         let output = match &effect.end {
-            zerver_analysis::End::Ok { output, .. } => shown::json(output),
+            zerver_analysis::End::Ok { output, .. } => display::json(output),
             _ => None,
         };
         let end = output.clone().unwrap_or_else(|| effect.end.to_string());

@@ -3,8 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
-use zerver_analysis::shown;
-use zerver_replay::side_by_side::seen;
+use zerver_analysis::display;
+use zerver_replay::value::side_by_side::seen;
 use zerver_replay::{Ending, Finding, FindingClass, Refusal, Report, Sameness};
 use zerver_trace::duration;
 use zerver_trace::text::clean;
@@ -82,7 +82,7 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &
         Some(Ok(Some(story))) => {
             let trace = &story.trace;
             pen.recorded(&trace.method, theme.text).skip(1);
-            pen.put(&shown::wire(&trace.target).join("\\n"), theme.text).skip(2);
+            pen.put(&display::wire(&trace.target).join("\\n"), theme.text).skip(2);
             pen.put(&trace.status.to_string(), theme.status(trace.status)).skip(2);
             pen.recorded(&trace.flow.name, theme.faint);
         }
@@ -301,7 +301,7 @@ fn draw_response(story: &Story, report: &Report, shared: &Shared, area: Rect, bu
             .put("none: it did not come to its end", theme.warn);
         return;
     };
-    let then = shown::wire(&story.trace.response_body.bytes);
+    let then = display::wire(&story.trace.response_body.bytes);
     let now: Vec<String> = match &replied.body {
         Some(body) => body.split('\n').map(|line| clean(line).into_owned()).collect(),
         None => vec![format!("{} bytes, which are no text", replied.body_len)],

@@ -91,7 +91,7 @@ fn step(tree: &mut Tree<'_>, story: &Story, run: &Run, held: &[Held<'_>], unit: 
         String::new()
     };
     let overran =
-        run.overran_ns.map_or(String::new(), |_| format!(": {}", zerver_analysis::shown::overran(run)));
+        run.overran_ns.map_or(String::new(), |_| format!(": {}", zerver_analysis::display::overran(run)));
     tree.field("ran", &format!("{} {}{overran}{queue}", unit.show(run.cpu_ns), unit.name), Tone::Text);
     for name in &run.step.reads {
         match held.iter().find(|held| held.name == name) {

@@ -3,7 +3,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_analysis::{Effect, End, Failure, Run, Timeline, shown};
+use zerver_analysis::{Effect, End, Failure, Run, Timeline, display};
 use zerver_trace::duration::Unit;
 use zerver_trace::{Decision, Outcome};
 
@@ -105,7 +105,7 @@ pub(super) fn failing(timeline: &Timeline) -> Option<usize> {
 
 fn run_row(story: &Story, at: usize, run: &Run, failure: Option<&Failure>) -> Row {
     let said = match run.decision {
-        Some(Decision::Need) => shown::needs(&run.effects),
+        Some(Decision::Need) => display::needs(&run.effects),
         Some(Decision::Done) => format!("done {}", story.trace.status),
         Some(Decision::Yield) => "yields".to_owned(),
         Some(Decision::Fail | Decision::Panic) if failure.is_some() => String::new(),
@@ -124,7 +124,7 @@ fn run_row(story: &Story, at: usize, run: &Run, failure: Option<&Failure>) -> Ro
             (Spent::Cpu, run.start_ns, run.start_ns.saturating_add(run.cpu_ns)),
         ],
         name: run.step.name.clone(),
-        outcome: joined([failed, said, shown::wrote(&run.wrote), shown::overran(run)]),
+        outcome: joined([failed, said, display::wrote(&run.wrote), display::overran(run)]),
         is_bad: failure.is_some() || matches!(run.decision, Some(Decision::Fail | Decision::Panic)),
         is_unknown: run.decision.is_none(),
     }
@@ -150,7 +150,7 @@ fn effect_row(story: &Story, run: usize, n: usize, effect: &Effect) -> Row {
         took_ns: effect.duration_ns,
         spans: effect.attempts.iter().enumerate().flat_map(spans).collect(),
         name: effect.label(),
-        outcome: joined([effect.end.to_string(), effect.ways().join(", "), shown::wrote(&effect.wrote)]),
+        outcome: joined([effect.end.to_string(), effect.ways().join(", "), display::wrote(&effect.wrote)]),
         is_bad: is_blamed || matches!(effect.end, End::Err(_)),
         is_unknown: matches!(effect.end, End::Unanswered),
     }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use zerver_replay::label;
+use zerver_replay::value::label;
 use zerver_trace::{Answer, Decision, Event, FlowInfo, Outcome, QueueReason, Recorded, RecordedBody, Trace};
 
-use super::missing;
-use super::model::{Attempt, Carry, Effect, End, Failure, Gap, Late, Move, ReadLate, Run, Timeline, Write};
-use super::names::Names;
-use super::sums::{close, io_of, totals};
+use super::missing_values;
+use super::rows::{Attempt, Carry, Effect, End, Failure, Gap, Late, Move, ReadLate, Run, Timeline, Write};
+use super::flow_names::Names;
+use super::time_sums::{close, io_of, totals};
 use super::totals::Span;
 
 /// How far back a retry looks for what it repeats.
@@ -365,7 +365,7 @@ impl<'t> Rows<'t> {
             (cut(&self.trace.response_body) > 0, Gap::ResponseBody(cut(&self.trace.response_body))),
         ];
         let gaps = gaps.into_iter().filter_map(|(is, gap)| is.then_some(gap));
-        gaps.chain(missing::values(self.trace, &self.runs)).collect()
+        gaps.chain(missing_values::values(self.trace, &self.runs)).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::shares::shares;
+use crate::time_attribution::shares;
 use crate::{Timeline, median};
 
 /// What a time was spent on.

@@ -2,7 +2,7 @@
 
 use zerver_trace::duration::Span;
 
-pub use zerver_replay::shown::{SECRET, header, json, value, wire};
+pub use zerver_replay::value::display::{SECRET, header, json, value, wire};
 
 use crate::{Effect, Run, Write};
 

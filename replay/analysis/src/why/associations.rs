@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::MIN_POPULATION;
 use super::fields::{Fields, Scalar};
-use super::ranks::{correlation, rank_sum};
+use super::rank_statistics::{correlation, rank_sum};
 use crate::median;
 
 /// A field with more values divides the requests into no groups.

@@ -4,14 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zerver_replay::alike::is_same;
-use zerver_replay::json::why;
-use zerver_replay::json_reader::Tree;
-use zerver_replay::{Json, masks};
+use zerver_replay::value::equality::is_same;
+use zerver_replay::value::json::why;
+use zerver_replay::value::json_tree::Tree;
+use zerver_replay::Json;
+use zerver_replay::value::masked_text;
 use zerver_trace::value::Encoder;
 use zerver_trace::{Missing, Node, Recorded};
 
-use super::ignored::Ignored;
+use super::ignored_headers::Ignored;
 
 /// Of one value, at most so many changes are listed; the rest is counted.
 const MAX_CHANGES: usize = 200;
@@ -229,7 +230,7 @@ pub(super) fn bytes(path: &mut String, a: &[u8], b: &[u8], how: How<'_>, out: &m
     }
     match (str::from_utf8(a), str::from_utf8(b)) {
         (Ok(a), Ok(b)) => {
-            if let Some(why) = how.masks_lie.filter(|_| masks::may_be_equal(a, b)) {
+            if let Some(why) = how.masks_lie.filter(|_| masked_text::may_be_equal(a, b)) {
                 return out.skip(path, why);
             }
             let side = |text| Some(owned(&Node::Str(text)));
@@ -308,7 +309,7 @@ fn alone(
     out: &mut Changes,
 ) {
     match how.masks_lie {
-        Some(why) if masks::has_mask(name) => out.skip(path, why),
+        Some(why) if masked_text::has_mask(name) => out.skip(path, why),
         _ => out.leaf(path, a, b),
     }
 }

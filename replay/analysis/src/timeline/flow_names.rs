@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zerver_trace::FlowInfo;
 
-use super::model::Step;
+use super::rows::Step;
 
 pub(super) struct Names<'t> {
     flow: &'t FlowInfo,

@@ -6,8 +6,8 @@ use serde::Serialize;
 use zerver_engine::{Load, Machine, Simulated, simulate};
 use zerver_trace::{Class, Kept, Trace};
 
-use super::load::{Recorded, Recording, load};
-use super::own::disown;
+use super::recorded_load::{Recorded, Recording, load};
+use super::own_time::disown;
 
 /// What would have become of recorded requests.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use zerver_trace::text::clean;
 
-use super::align::Row;
+use super::pairing::Row;
 use super::model::{Diff, Difference, What};
 use super::wording::span;
 use crate::{Effect, Run};

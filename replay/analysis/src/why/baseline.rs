@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::standing::{Place, all_parts};
+use super::ranked_times::{Place, all_parts};
 use crate::Timeline;
 
 /// Times by rank, in nanoseconds, over the requests that had any.

@@ -4,11 +4,11 @@
 
 use zerver_trace::Decision;
 
-use super::align::{Pair, Row};
+use super::pairing::{Pair, Row};
 use super::build::{At, Found, Placed, number, text, writes};
 use super::model::What;
 use super::outcome;
-use crate::shares::{EffectShare, RunShare, Shares};
+use crate::time_attribution::{EffectShare, RunShare, Shares};
 use crate::{Effect, End, Run, Timeline};
 
 pub(super) fn rows(a: (&Timeline, &Shares), b: (&Timeline, &Shares), rows: &[Row], found: &mut Found<'_>) {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use zerver_engine::{Load, LoadPart, Machine, Takes, Why};
 use zerver_trace::{Class, Event, Outcome, Thread, Trace};
 
-use super::cores::{Queue, Ran, Waited, came_ns, ends, last_before, needs};
-use super::own::usual;
+use super::core_time::{Queue, Ran, Waited, came_ns, ends, last_before, needs};
+use super::own_time::usual;
 
 /// What was recorded, as far as a scheduler can see.
 pub(super) struct Recording {

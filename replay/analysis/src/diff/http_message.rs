@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use zerver_replay::masks;
+use zerver_replay::value::masked_text;
 use zerver_trace::{Header, Origin, Recorded, RecordedBody, Trace};
 
 use super::build::{At, Found, number, text};
 use super::model::What;
 use super::outcome;
-use super::value::{Changes, ONE_SIDE, bytes, recorded};
+use super::value_changes::{Changes, ONE_SIDE, bytes, recorded};
 use crate::Timeline;
 
 pub(super) fn request(a: &Trace, b: &Trace, found: &mut Found<'_>) {
@@ -110,7 +110,7 @@ fn target(a: &Trace, b: &Trace, found: &mut Found<'_>) {
         && !(found.one_key && a.target.is_secret() && b.target.is_secret());
     let before = found.list.len() + found.not_compared.len();
     let mut differ = |what: What, name: &str, a: Option<&str>, b: Option<&str>| match (a, b) {
-        (Some(a), Some(b)) if masks_lie && masks::may_be_equal(a, b) => {
+        (Some(a), Some(b)) if masks_lie && masked_text::may_be_equal(a, b) => {
             found.skip(&At::whole(what), name, ONE_SIDE);
         }
         (a, b) => found.add(At::whole(what), name, a.map(text), b.map(text)),

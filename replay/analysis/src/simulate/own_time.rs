@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use zerver_engine::LoadPart;
 
-use super::load::Recorded;
+use super::recorded_load::Recorded;
 
 /// Takes from the steps of flows that were never moved what is not their own doing: all beyond what they take in most
 /// cases. Of these flows; whether that changed anything.

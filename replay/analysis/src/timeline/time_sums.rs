@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Effect, End, Late, Run};
+use super::rows::{Effect, End, Late, Run};
 use super::totals::{Io, Span, Spent, Totals, split, union, without};
 
 /// Gives an effect its end and its length, once all its attempts are known.

@@ -1,9 +1,9 @@
 //! The values that a trace should have and has not.
 
-use zerver_replay::json::why;
+use zerver_replay::value::json::why;
 use zerver_trace::{Recorded, RecordedBody, Trace};
 
-use super::model::{End, Gap, Run};
+use super::rows::{End, Gap, Run};
 
 /// So many values are named.
 const MAX_NAMED: usize = 20;

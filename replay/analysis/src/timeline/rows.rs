@@ -11,7 +11,7 @@ use zerver_trace::{Class, Decision, EffectError, QueueReason, Recorded, RequestP
 
 use zerver_trace::duration;
 
-use super::{Totals, build};
+use super::{Totals, builder};
 
 /// Where the time of one request went.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +39,7 @@ pub struct Timeline {
 impl Timeline {
     /// The timeline of a trace. Takes any trace: what is missing or cannot be is in [`Timeline::gaps`].
     pub fn of(trace: &Trace) -> Self {
-        build::timeline(trace)
+        builder::timeline(trace)
     }
 
     /// The longest time in which something lay ready while the thread of the request was busy.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use zerver_trace::QueueReason;
 
-use super::model::{Effect, Late, Timeline};
+use super::rows::{Effect, Late, Timeline};
 use super::totals::{Io, Span, Totals, union};
 use crate::corpus::starred;
 
